@@ -1,0 +1,61 @@
+/**
+ * Makes a checkout ready: installs the pinned packages when they are not there yet, says what it does, and is quick when there
+ * is nothing to do. Plain JavaScript for any Node, since it runs before Node 24 is there: npm then finds that one first.
+ *
+ *   node scripts/setup.mjs             what it takes to run
+ *   node scripts/setup.mjs --clients   also the real clients that the tests drive (mosquitto, boto3, aws, Chromium)
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+
+const STAMP = 'node_modules/.millrace-setup';
+
+/** Debian packages of the clients, by a file that shows they are there. */
+const CLIENTS = {
+  mosquitto: '/usr/sbin/mosquitto',
+  'mosquitto-clients': '/usr/bin/mosquitto_pub',
+  awscli: '/usr/bin/aws',
+  'python3-boto3': '/usr/lib/python3/dist-packages/boto3/__init__.py',
+  chromium: '/usr/bin/chromium',
+};
+
+installPackages();
+if (process.argv.includes('--clients')) installClients();
+
+function installPackages() {
+  const wanted = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex');
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted) return;
+  say('installing the pinned npm packages (once, about 500 MB on disk, half a minute) ...');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  writeFileSync(STAMP, wanted);
+  say('packages are in place');
+}
+
+function installClients() {
+  const missing = Object.entries(CLIENTS)
+    .filter(([, file]) => !existsSync(file))
+    .map(([name]) => name);
+  if (missing.length === 0) return;
+  if (!existsSync('/usr/bin/apt-get')) {
+    say(`tests that drive ${missing.join(', ')} are skipped by name: install them with your package manager`);
+    return;
+  }
+  const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
+  const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get'];
+  say(`installing the clients that the tests drive: ${missing.join(', ')} ...`);
+  run(apt[0], [...apt.slice(1), 'update', '-qq']);
+  run(apt[0], [...apt.slice(1), 'install', '-y', '-qq', '--no-install-recommends', ...missing]);
+}
+
+function run(command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status === 0) return;
+  process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
+  say(`failed: ${command} ${args.join(' ')}${error ? ` (${error.message})` : ''}`);
+  process.exit(1);
+}
+
+function say(text) {
+  process.stderr.write(`millrace: ${text}\n`);
+}

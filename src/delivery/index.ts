@@ -1,0 +1,10 @@
+/** delivery: the push edges: anything asynchronous to an ARN. */
+export type {
+  Delivery,
+  DeliveryError,
+  DeliveryErrorCode,
+  DeliveryService,
+  EdgeState,
+  RetryPolicy,
+  Target,
+} from './delivery.ts';

@@ -1,0 +1,102 @@
+import type { TraceContext } from '../telemetry/index.ts';
+
+/** What an environment needs to know of one function version. */
+export interface FunctionSpec {
+  readonly arn: string;
+  readonly name: string;
+  /** `$LATEST` or a number. */
+  readonly version: string;
+  /** `nodejs24.x`, ...: as AWS names them. */
+  readonly runtime: string;
+  /** `file.export`. */
+  readonly handler: string;
+  /** Folder with the unpacked code; read-only to the function. */
+  readonly codeDirectory: string;
+  /** SHA-256 of the package, base64 (`CodeSha256`): keys the code cache. */
+  readonly codeHash: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** 128 to 10,240 MB. */
+  readonly memoryMb: number;
+  /** 1 to 900,000 ms. */
+  readonly timeoutMs: number;
+  /** 512 to 10,240 MB. */
+  readonly ephemeralStorageMb: number;
+  readonly logGroup: string;
+  /** Environments at most; absent shares the account's limit. */
+  readonly reservedConcurrency?: number;
+  /** Changes whenever anything above does: environments of an older revision are retired. */
+  readonly revision: string;
+}
+
+export interface Invocation {
+  readonly requestId: string;
+  /** JSON; at most 6 MB (synchronous) or 1 MB (asynchronous), checked by the service. */
+  readonly payload: Uint8Array;
+  readonly trace: TraceContext;
+  /** Base64 client context, as the header brings it. */
+  readonly clientContext?: string;
+}
+
+/** What an invocation cost, as the `REPORT` line gives it. */
+export interface Metering {
+  /** Present on cold starts, milliseconds. */
+  readonly initMs?: number;
+  readonly durationMs: number;
+  /** Whole, rounded up; init is billed too, as AWS does since August 2025. */
+  readonly billedMs: number;
+  readonly memoryUsedMb: number;
+  readonly start: 'cold' | 'warm';
+}
+
+export type InvocationResult =
+  | { readonly kind: 'success'; readonly payload: Uint8Array; readonly metering: Metering; readonly logTail: string }
+  | {
+      readonly kind: 'error';
+      /** `{"errorType":...,"errorMessage":...,"trace":[...]}` as AWS returns it. */
+      readonly payload: Uint8Array;
+      /** `Runtime.ExitError`, `Sandbox.Timedout`, or the thrown error's name. */
+      readonly errorType: string;
+      /** True when the handler itself reported it; false when the environment failed around it. */
+      readonly handled: boolean;
+      readonly metering: Metering;
+      readonly logTail: string;
+    };
+
+/** A place in an environment, held by the caller until disposed. */
+export interface Slot extends Disposable {
+  /** Runs one invocation. The signal only stops the waiting: an invocation that has begun runs to its end or its timeout. */
+  invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult>;
+}
+
+/** - `concurrency-limit`: the function's or account's limit is reached (`TooManyRequestsException`). Retry later.
+ *  - `runtime-unknown`: no such managed runtime here. - `runtime-closed`: the node is draining. */
+export type RuntimeErrorCode = 'concurrency-limit' | 'runtime-unknown' | 'runtime-closed';
+
+/** Where lines that functions write go: `services/logs` implements it. Never blocks; drops are counted, not hidden. */
+export interface FunctionLogSink {
+  /** @param timestamp epoch milliseconds; @param message without its line end */
+  write(logGroup: string, logStream: string, timestamp: number, message: string): void;
+}
+
+/** Numbers of the pool, for the flow picture and metrics. */
+export interface PoolState {
+  readonly functionArn: string;
+  readonly busy: number;
+  readonly idle: number;
+  readonly coldStarts: number;
+  readonly invocations: number;
+  readonly errors: number;
+}
+
+/** The execution environments of a node (DESIGN §5). */
+export interface Runtime extends AsyncDisposable {
+  /**
+   * Takes a place for one invocation at a time.
+   *
+   * @param wait  `true` waits for a free place (pollers); `false` throws `concurrency-limit` at once (Invoke)
+   */
+  reserve(spec: FunctionSpec, options: { readonly wait: boolean; readonly signal?: AbortSignal }): Promise<Slot>;
+  /** Retires the environments of a function that was changed or deleted, once they are idle. */
+  retire(functionArn: string): void;
+  pools(): readonly PoolState[];
+}

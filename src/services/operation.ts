@@ -1,0 +1,52 @@
+import type { TraceContext } from '../telemetry/index.ts';
+
+/** Who calls, as the wire has established it from the signature. */
+export interface Caller {
+  readonly accountId: string;
+  /** `arn:aws:iam::000000000000:root`, a user, or an assumed role session. */
+  readonly arn: string;
+  /** Absent where `dev` lets an unsigned request through. */
+  readonly accessKeyId?: string;
+}
+
+/** What an operation knows beside its input. */
+export interface OperationContext {
+  /** Goes out in the answer and into every log line about it. */
+  readonly requestId: string;
+  /** From the credential scope; DESIGN §7. */
+  readonly region: string;
+  readonly caller: Caller;
+  /** How the client reached us, `http://host:port`: the base of URLs in answers (queue URLs). */
+  readonly endpoint: string;
+  /** Fires when the client goes away or the node drains: long polls and streams end. */
+  readonly signal: AbortSignal;
+  readonly trace: TraceContext;
+}
+
+/**
+ * One operation of a service. Input and output have the member names of AWS's model: blobs are `Uint8Array`, timestamps
+ * `Date`, longs `number`, streaming blobs `AsyncIterable<Uint8Array>`, event streams `AsyncIterable` of one-member unions.
+ * The wire has checked the input against the model's constraints before it calls.
+ *
+ * Types may be taken from AWS's clients (`import type { PutRecordInput } from '@aws-sdk/client-kinesis'`).
+ */
+export type Operation<Input = any, Output = any> = (
+  input: Input,
+  context: OperationContext,
+) => Promise<Output> | Output;
+
+/** How one wire API answers one domain error: the code clients match on, and the HTTP status. */
+export interface WireAnswer {
+  readonly type: string;
+  readonly status: number;
+}
+
+/** A service as the wire sees it. */
+export interface Service {
+  /** Key of its schema table, the folder's name: `kinesis`, `lambda`, `iot`, ... */
+  readonly name: string;
+  /** Built operations by their AWS name; what is missing answers 501 `NotImplemented`. */
+  readonly operations: Readonly<Record<string, Operation>>;
+  /** Total over the domain's error codes; an error without an entry is an internal failure (500). */
+  readonly errors: Readonly<Record<string, WireAnswer>>;
+}

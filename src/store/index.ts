@@ -1,0 +1,5 @@
+/** store: four ports: log, records, series, objects. Engines stand behind them in embedded/ and cluster/. */
+export * from './log/index.ts';
+export * from './objects/index.ts';
+export * from './records/index.ts';
+export * from './series/index.ts';

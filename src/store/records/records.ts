@@ -1,0 +1,103 @@
+/** Counts commits: every commit gets the next one; all its writes carry it. Below 2^53. */
+export type Version = number;
+
+/** A stored record. */
+export interface RecordEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** Commit that last wrote it. */
+  readonly version: Version;
+}
+
+/** What must hold for a transaction to commit. */
+export interface Condition {
+  readonly space: string;
+  readonly key: Uint8Array;
+  /** `absent`, `present`, or the exact version the caller has read. */
+  readonly is: 'absent' | 'present' | Version;
+}
+
+export type Write =
+  | { readonly kind: 'put'; readonly space: string; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly space: string; readonly key: Uint8Array };
+
+/** All or nothing; an empty `conditions` always holds. */
+export interface Transaction {
+  readonly conditions?: readonly Condition[];
+  readonly writes: readonly Write[];
+}
+
+/** Keys in byte order: `from` inclusive, `to` exclusive; absent means open. */
+export interface KeyRange {
+  readonly from?: Uint8Array;
+  readonly to?: Uint8Array;
+  readonly reverse?: boolean;
+  /** 1 to 10,000. */
+  readonly limit: number;
+}
+
+/** One write of one commit, as the change feed gives it: `value` is absent for a delete. */
+export interface Change {
+  readonly version: Version;
+  readonly key: Uint8Array;
+  readonly value?: Uint8Array;
+}
+
+/** Numbers of the records port (S5). */
+export const RECORDS_LIMITS = {
+  keyBytesMax: 4096,
+  valueBytesMax: 16 * 1024 * 1024,
+  writesPerTransactionMax: 10_000,
+  /** Transactions that wait for the writer; beyond it `commit` is refused with `records-busy`. */
+  pendingTransactionsMax: 100_000,
+} as const;
+
+/** - `condition-failed`: a condition did not hold, nothing was written; `fields.index` is the first one that failed.
+ *  - `records-busy`: too many transactions wait. Retry later.
+ *  - `records-full`: the disk is full; reads go on (S3). Retry later.
+ *  - `records-failed`: a sync failed or the engine died; no more writes until the node restarts (S3).
+ *  - `record-too-large`: a key, value or transaction exceeds its limit. */
+export type RecordsErrorCode =
+  | 'condition-failed'
+  | 'records-busy'
+  | 'records-full'
+  | 'records-failed'
+  | 'record-too-large';
+
+/**
+ * The records port: ordered key-value with conditional transactions, ranges and a change feed (DESIGN §4).
+ *
+ * A space is a named, independent key range; it exists from its first write. Reads see every commit that resolved before
+ * they were called. Transactions that wait are grouped into one sync.
+ */
+export interface Records extends AsyncDisposable {
+  /** The record at `key`; `undefined` when there is none. */
+  get(space: string, key: Uint8Array): Promise<RecordEntry | undefined>;
+
+  /** Records of the range in key order (or reversed), at most `limit`. One snapshot. */
+  range(space: string, range: KeyRange): Promise<readonly RecordEntry[]>;
+
+  /** Checks the conditions and applies the writes, atomically; durable when it resolves (S1). @throws RecordsErrorCode */
+  commit(transaction: Transaction): Promise<Version>;
+
+  /**
+   * Keeps a feed of the changes of `space` from now on (durable, ordered by version then by position in its commit).
+   * Without it no feed is written. Calling it again is no error.
+   */
+  watchChanges(space: string): Promise<void>;
+
+  /** Changes with a version above `after`, oldest first, at most `limit` plus the rest of the last commit. */
+  changes(space: string, after: Version, limit: number): Promise<readonly Change[]>;
+
+  /** Resolves when the feed of `space` holds a change above `after`. @throws the signal's reason */
+  waitForChanges(space: string, after: Version, signal: AbortSignal): Promise<void>;
+
+  /** Lets go of the feed of `space` up to and including `through`. */
+  trimChanges(space: string, through: Version): Promise<void>;
+
+  /** Removes a space whole, its feed too. */
+  dropSpace(space: string): Promise<void>;
+
+  /** Bytes on disk. */
+  sizeBytes(): Promise<number>;
+}

@@ -1,0 +1,48 @@
+/** Names and values that tell one line of a metric from another, for example `{ stream: 'telemetry' }`. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** Units as CloudWatch spells them. */
+export type Unit = 'Count' | 'Milliseconds' | 'Bytes' | 'Percent' | 'None' | 'Count/Second' | 'Bytes/Second';
+
+/** One value of an AWS metric, as services emit them (`AWS/Lambda` `Duration` by `FunctionName`). */
+export interface Datum {
+  readonly namespace: string;
+  readonly name: string;
+  readonly dimensions: Labels;
+  readonly value: number;
+  readonly unit: Unit;
+}
+
+/** Goes up only. */
+export interface Counter {
+  add(value?: number): void;
+}
+
+/** Goes up and down. */
+export interface Gauge {
+  set(value: number): void;
+}
+
+/** Counts values by bucket; `quantile` estimates from the buckets. */
+export interface Histogram {
+  observe(value: number): void;
+  quantile(q: number): number;
+}
+
+/**
+ * What the platform says about itself in numbers. Get an instrument once, keep it, and call it on the hot path: that costs an
+ * addition. Names follow Prometheus (`millrace_mqtt_messages_total`); units go last, in seconds and bytes.
+ */
+export interface Metrics {
+  counter(name: string, help: string, labels?: Labels): Counter;
+  gauge(name: string, help: string, labels?: Labels): Gauge;
+  histogram(name: string, help: string, labels?: Labels): Histogram;
+
+  /** Emits a value of an AWS metric; `services/cloudwatch` aggregates them by minute. */
+  put(datum: Datum): void;
+  /** Receives every datum from now on; returns the way to stop. */
+  onDatum(listener: (datum: Datum) => void): () => void;
+
+  /** Prometheus text exposition format 0.0.4. */
+  render(): string;
+}
