@@ -1,0 +1,2 @@
+/** codec: bytes to values and back, pure and fuzzed. */
+export * from './log/index.ts';
