@@ -1,2 +1,2 @@
-/** codec: bytes to values and back, pure and fuzzed. */
-export * from './log/index.ts';
+/** codec: bytes <-> values, pure and fuzzed. */
+export { decodeKey, encodeKey, type KeyPart, keyRange, stringPrefixRange } from './keys.ts';

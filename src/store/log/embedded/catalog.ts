@@ -5,7 +5,7 @@ import {
   decodeRecords,
   LOG_FORMAT,
   type RunPlace,
-} from '../../../codec/index.ts';
+} from '../../../codec/log/index.ts';
 import { Partition } from './partition.ts';
 import type { Segment } from './segment.ts';
 

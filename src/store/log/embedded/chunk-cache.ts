@@ -1,4 +1,4 @@
-import { LOG_FORMAT, type RunPlace } from '../../../codec/index.ts';
+import { LOG_FORMAT, type RunPlace } from '../../../codec/log/index.ts';
 import { claimedLength, eachBlock } from './scan.ts';
 import type { Segment } from './segment.ts';
 

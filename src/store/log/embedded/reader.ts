@@ -1,5 +1,5 @@
 import { DomainError } from '../../../base/index.ts';
-import { type DecodedRecord, decodeRecords } from '../../../codec/index.ts';
+import { type DecodedRecord, decodeRecords } from '../../../codec/log/index.ts';
 import type { LogErrorCode, LogRecord, Offset } from '../log.ts';
 import type { ChunkCache } from './chunk-cache.ts';
 import type { Partition } from './partition.ts';

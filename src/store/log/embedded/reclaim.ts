@@ -9,7 +9,7 @@ import {
   LOG_FORMAT,
   type RunPlace,
   segmentSeed,
-} from '../../../codec/index.ts';
+} from '../../../codec/log/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import type { Catalog } from './catalog.ts';
 import { replaceFile, type StoreFile, type StoreFiles, writeAll } from './files.ts';

@@ -5,7 +5,7 @@ import {
   LOG_FORMAT,
   type RunPlace,
   segmentSeed,
-} from '../../../codec/index.ts';
+} from '../../../codec/log/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { Catalog } from './catalog.ts';
 import { type StoreFile, type StoreFiles, writeAll } from './files.ts';

@@ -1,4 +1,4 @@
-import { type BlockHeader, LOG_FORMAT, parseBlock, parseBlockHeader, type RunPlace } from '../../../codec/index.ts';
+import { type BlockHeader, LOG_FORMAT, parseBlock, parseBlockHeader, type RunPlace } from '../../../codec/log/index.ts';
 import type { StoreFile } from './files.ts';
 
 /** A verified block in memory; its runs' positions count from the start of `buffer`. */

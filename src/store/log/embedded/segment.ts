@@ -1,4 +1,4 @@
-import type { ChunkList, IndexedPartition, RunPlace } from '../../../codec/index.ts';
+import type { ChunkList, IndexedPartition, RunPlace } from '../../../codec/log/index.ts';
 import type { StoreFile } from './files.ts';
 
 /** What one segment holds of one partition, growing while the segment is written. */

@@ -1,4 +1,4 @@
-import { type DecodedRecord, decodeRecords, type RunPlace } from '../../../codec/index.ts';
+import { type DecodedRecord, decodeRecords, type RunPlace } from '../../../codec/log/index.ts';
 
 /** Memory into which groups are encoded, written to disk from, and read from while they are young. */
 export interface Slab {

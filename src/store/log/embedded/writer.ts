@@ -10,7 +10,7 @@ import {
   LOG_FORMAT,
   type RunPlace,
   segmentSeed,
-} from '../../../codec/index.ts';
+} from '../../../codec/log/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { LOG_LIMITS, type LogErrorCode, type NewLogRecord, type Offset } from '../log.ts';
 import type { Catalog } from './catalog.ts';
