@@ -1,2 +1,3 @@
-/** codec: bytes to values and back, pure and fuzzed: AWS protocols, SigV4, event streams, MQTT, CoAP, log records. */
+/** codec: bytes <-> values, pure and fuzzed. */
 export * from './aws/index.ts';
+export { decodeKey, encodeKey, type KeyPart, keyRange, stringPrefixRange } from './keys.ts';
