@@ -17,7 +17,7 @@ const port = parentPort;
 const { directory, memoryLimit } = workerData as WorkerOptions;
 
 /** Bytes of records that are brought into the tables without waiting longer. */
-const FLUSH_BYTES = 4 * 1024 * 1024;
+const FLUSH_BYTES = 2 * 1024 * 1024;
 /** How long records may wait when nobody asks for them: it bounds what is replayed after a crash. */
 const FLUSH_DELAY_MS = 1000;
 
@@ -94,7 +94,7 @@ async function answer(request: { readonly id: number } & Request): Promise<void>
     const outcome = await carryOut(id, request);
     // Short texts share a slab of Node's, which cannot be handed over.
     const result = outcome instanceof Uint8Array ? new Uint8Array(outcome) : outcome;
-    const transfer = result instanceof Uint8Array ? [result.buffer] : [];
+    const transfer = result instanceof Uint8Array ? [result.buffer as ArrayBuffer] : [];
     port.postMessage({ kind: 'answer', id, result } satisfies FromWorker, transfer);
   } catch (error) {
     send({ kind: 'failure', id, failure: failureOf(error) });

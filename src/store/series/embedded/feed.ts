@@ -4,9 +4,9 @@ import type { Applied } from './protocol.ts';
 
 /** Records of one read of the log. */
 const READ_RECORDS = 1000;
-const READ_BYTES = 4 * 1024 * 1024;
-/** Bytes with the worker that are not in the tables yet; beyond it the feed waits. */
-const IN_FLIGHT_BYTES_MAX = 32 * 1024 * 1024;
+const READ_BYTES = 1024 * 1024;
+/** Bytes with the worker that are not in the tables yet; beyond it the feed waits. Decoded they take ten times as much. */
+const IN_FLIGHT_BYTES_MAX = 8 * 1024 * 1024;
 /** Bytes in the tables before their records are let go from the log. */
 const TRIM_BYTES = 16 * 1024 * 1024;
 
