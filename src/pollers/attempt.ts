@@ -1,5 +1,5 @@
-import type { InvocationOutcome, SourceRecord } from './source.ts';
 import { POLLER_LIMITS, type StreamSettings } from './settings.ts';
+import type { InvocationOutcome, SourceRecord } from './source.ts';
 
 /** A run of records on its way through the function. */
 export interface Work {
@@ -63,19 +63,21 @@ function afterFailure(rest: Work, progressed: boolean, rules: Rules, jitter: num
   const waitMs = backoffMs(rest.failures, jitter);
   // A response that names the failed record splits the batch there; halving begins when that record fails as the head.
   if (rules.bisectOnError && progressed) return { next: [{ ...rest, failures: 0 }], waitMs };
-  if (rules.bisectOnError && rest.records.length > 1) return { next: halves(rest), waitMs };
+  if (rules.bisectOnError && rest.records.length > 1) {
+    return { next: halves({ ...rest, failures: rest.failures - 1 }), waitMs };
+  }
   if (rest.failures > rules.retriesMax) {
     return { discarded: { work: rest, condition: 'RetryAttemptsExhausted' }, next: [], waitMs: 0 };
   }
   return { next: [rest], waitMs };
 }
 
-function halves(work: Work): Work[] {
+/** The same work in two, each with the count of the whole. */
+export function halves(work: Work): Work[] {
   const middle = Math.ceil(work.records.length / 2);
-  const failures = work.failures - 1;
   return [
-    { ...work, failures, records: work.records.slice(0, middle) },
-    { ...work, failures, records: work.records.slice(middle) },
+    { ...work, records: work.records.slice(0, middle) },
+    { ...work, records: work.records.slice(middle) },
   ];
 }
 
@@ -104,7 +106,7 @@ function firstFailure(work: Work, outcome: InvocationOutcome, rules: Rules): num
   if (failed.size === 0) return undefined;
   const first = work.records.findIndex((record) => failed.has(record.id));
   // An identifier that was not in the batch: nothing the response says can be trusted.
-  return first < 0 ? 0 : first;
+  return Math.max(first, 0);
 }
 
 /**

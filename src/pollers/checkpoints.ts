@@ -43,7 +43,8 @@ export class Checkpoints implements AsyncDisposable {
     const range = keyRange([mapping]);
     for (let from = range.from; ; ) {
       const page = await this.#records.range(SPACE, { from, to: range.to, limit: PAGE });
-      for (const { key, value } of page) found.set(decodeKey(key)[1] as string, JSON.parse(Buffer.from(value).toString()));
+      for (const { key, value } of page)
+        found.set(decodeKey(key)[1] as string, JSON.parse(Buffer.from(value).toString()));
       if (page.length < PAGE) return found;
       from = Buffer.concat([page.at(-1)!.key, Buffer.of(0)]);
     }
@@ -103,5 +104,10 @@ export class Checkpoints implements AsyncDisposable {
 }
 
 function put(mapping: string, shard: string, checkpoint: Checkpoint): Write {
-  return { kind: 'put', space: SPACE, key: encodeKey([mapping, shard]), value: Buffer.from(JSON.stringify(checkpoint)) };
+  return {
+    kind: 'put',
+    space: SPACE,
+    key: encodeKey([mapping, shard]),
+    value: Buffer.from(JSON.stringify(checkpoint)),
+  };
 }

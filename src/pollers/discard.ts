@@ -1,6 +1,6 @@
 import type { DiscardCondition, Work } from './attempt.ts';
-import type { InvocationOutcome } from './source.ts';
 import type { StreamSettings } from './settings.ts';
+import type { InvocationOutcome } from './source.ts';
 
 /**
  * The document that an on-failure destination gets for a discarded batch: it names the records, it does not carry them.
@@ -12,7 +12,12 @@ export function discardDocument(
   work: Work,
   condition: DiscardCondition,
   last: InvocationOutcome | undefined,
-  context: { readonly settings: StreamSettings; readonly eventSource: string; readonly shardId: string; readonly now: number },
+  context: {
+    readonly settings: StreamSettings;
+    readonly eventSource: string;
+    readonly shardId: string;
+    readonly now: number;
+  },
 ): string {
   const { settings, eventSource, shardId, now } = context;
   const first = work.records[0]!;
@@ -46,7 +51,9 @@ const BATCH_INFO: Readonly<Record<string, { readonly member: string }>> = {
   'aws:dynamodb': { member: 'DDBStreamBatchInfo' },
 };
 
-function responseContext(outcome: Exclude<InvocationOutcome, { kind: 'not-invoked' }>): Readonly<Record<string, unknown>> {
+function responseContext(
+  outcome: Exclude<InvocationOutcome, { kind: 'not-invoked' }>,
+): Readonly<Record<string, unknown>> {
   return {
     statusCode: 200,
     executedVersion: outcome.executedVersion ?? '$LATEST',

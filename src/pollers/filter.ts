@@ -1,4 +1,4 @@
-import { type Pattern, parsePattern } from '../codec/index.ts';
+import { type Pattern, parsePattern } from '../codec/patterns/index.ts';
 import type { SourceRecord } from './source.ts';
 
 /** Decides which records reach the function. */

@@ -15,7 +15,11 @@ export interface Instruments {
 
 export function createInstruments(metrics: Metrics, settings: PollerSettings): Instruments {
   const labels = { function: settings.functionName, source: settings.sourceArn };
-  const iteratorAge = metrics.gauge('millrace_poller_iterator_age_seconds', 'Age of the last record handed over', labels);
+  const iteratorAge = metrics.gauge(
+    'millrace_poller_iterator_age_seconds',
+    'Age of the last record handed over',
+    labels,
+  );
   const dimensions = { FunctionName: settings.functionName };
   return {
     batches: metrics.counter('millrace_poller_batches_total', 'Batches handed to functions', labels),

@@ -102,7 +102,8 @@ export class Intake {
     const chunk: Chunk = { next: batch.next, open: kept.length };
     this.#chunks.push(chunk);
     this.#buffered += kept.length;
-    for (const [index, records] of this.#spread(kept)) enqueue(this.#lanes[index]!, { chunk, records, taken: 0, readAt: now });
+    for (const [index, records] of this.#spread(kept))
+      enqueue(this.#lanes[index]!, { chunk, records, taken: 0, readAt: now });
     return { kept: kept.length, position: this.#advance() };
   }
 

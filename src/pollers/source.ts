@@ -41,7 +41,10 @@ export interface StreamSource {
       | { readonly kind: 'LATEST' }
       | { readonly kind: 'AT_TIMESTAMP'; readonly at: number },
   ): Promise<string>;
-  /** Records from `position`, oldest first; `undefined` when the shard is closed and read to its end. */
+  /**
+   * Records from `position`, oldest first; `undefined` when the shard is closed and read to its end.
+   * @throws DomainError `records-trimmed`: the position is older than retention
+   */
   read(shard: string, position: string, recordsMax: number, bytesMax: number): Promise<SourceBatch | undefined>;
   /** Resolves when `read` at `position` would return something, or the shard has closed. */
   wait(shard: string, position: string, signal: AbortSignal): Promise<void>;

@@ -95,7 +95,7 @@ function compileNumeric(operand: unknown, path: string): ScalarTest {
   if (!Array.isArray(operand) || (operand.length !== 2 && operand.length !== 4)) {
     throw new PatternInvalid('Value of numeric must be an array of one or two conditions', path);
   }
-  const bounds = [];
+  const bounds: ((value: number) => boolean)[] = [];
   for (let i = 0; i < operand.length; i += 2) bounds.push(compileBound(operand[i], operand[i + 1], path));
   if (bounds.length === 2 && !(/^>/.test(operand[0]) && /^</.test(operand[2]) && operand[1] < operand[3])) {
     throw new PatternInvalid('Bottom must be less than top', path);
