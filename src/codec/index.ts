@@ -1,2 +1,3 @@
-/** codec: bytes to values and back, pure and fuzzed. One namespace a format. */
-export * as mqtt from './mqtt/index.ts';
+/** codec: bytes <-> values, pure and fuzzed. */
+export * from './aws/index.ts';
+export { decodeKey, encodeKey, type KeyPart, keyRange, stringPrefixRange } from './keys.ts';

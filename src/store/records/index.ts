@@ -1,1 +1,3 @@
+export { type EmbeddedRecordsOptions, openEmbeddedRecords } from './embedded/records.ts';
 export * from './records.ts';
+export * from './registry.ts';

@@ -1,0 +1,30 @@
+import type { CommandRow } from './command.ts';
+
+/** Every command, in the order of the list: one row each. */
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: 'dev',
+    summary: 'Start a node on loopback, deploy the application in DIR and redeploy it as it changes',
+    load: async () => (await import('./dev.ts')).dev,
+  },
+  {
+    name: 'start',
+    summary: 'Start a node for production from a configuration file',
+    load: async () => (await import('./start.ts')).start,
+  },
+  {
+    name: 'simulate',
+    summary: 'Run a fleet of MQTT devices from a file',
+    load: async () => (await import('./simulate.ts')).simulateCommand,
+  },
+  {
+    name: 'version',
+    summary: 'Print the version',
+    load: async () => (await import('./version.ts')).version,
+  },
+  {
+    name: 'help',
+    summary: 'Show this list, or the help of one command',
+    load: async () => (await import('./help.ts')).helpCommand(COMMANDS),
+  },
+];

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { isLoopback, readConfiguration, SETTINGS } from './configuration.ts';
+
+const KEYS = { MILLRACE_ROOT_ACCESS_KEY_ID: 'AKIA000000000000', MILLRACE_ROOT_SECRET_ACCESS_KEY: 's'.repeat(32) };
+const read = (text: string, env: Record<string, string> = KEYS) =>
+  readConfiguration(text, { env, directory: '/etc/millrace' });
+
+test('an empty file gives the defaults, with the root keys of the environment', () => {
+  assert.deepEqual(read(''), {
+    dataDirectory: '/etc/millrace/data',
+    host: '127.0.0.1',
+    httpPort: 4566,
+    mqttPort: 1883,
+    mode: 'secured',
+    logLevel: 'info',
+    rootCredentials: { accessKeyId: 'AKIA000000000000', secretAccessKey: 's'.repeat(32) },
+  });
+});
+
+test('the file goes before the environment', () => {
+  const config = read('root: { accessKeyId: AKIAFROMTHEFILE0 }\nlisten: { host: 10.0.0.1, httpPort: 0 }\n');
+  assert.equal(config.rootCredentials?.accessKeyId, 'AKIAFROMTHEFILE0');
+  assert.deepEqual([config.host, config.httpPort], ['10.0.0.1', 0]);
+});
+
+for (const [name, text, env, message] of [
+  ['an unknown key', 'listen: { htpPort: 1 }', KEYS, /unknown setting listen.htpPort; did you mean listen.httpPort\?/],
+  ['a port out of range', 'listen: { httpPort: 70000 }', KEYS, /from 0 to 65535, not 70000/],
+  ['a level that is none', 'log: { level: loud }', KEYS, /must be one of debug, info, warn, error/],
+  ['missing root keys', '', {}, /root.accessKeyId is missing: set it in the file or as MILLRACE_ROOT_ACCESS_KEY_ID/],
+  ['a short secret', 'root: { secretAccessKey: short }', KEYS, /at least 32 characters/],
+  ['no auth beyond loopback', 'auth: off\nlisten: { host: 0.0.0.0 }', {}, /a node beyond loopback needs auth: on/],
+  ['a list', '- a', KEYS, /mapping of settings/],
+  ['broken YAML', '{', KEYS, /not YAML/],
+] as const) {
+  test(`refused: ${name}`, () => assert.throws(() => read(text, env), message));
+}
+
+test('auth may be off on loopback', () => {
+  assert.equal(read('auth: off', {}).mode, 'dev');
+});
+
+test('loopback is told from the rest', () => {
+  assert.deepEqual(['127.0.0.1', '127.8.0.1', '::1', 'localhost'].map(isLoopback), [true, true, true, true]);
+  assert.deepEqual(['0.0.0.0', '::', '10.0.0.1', '127.evil.example'].map(isLoopback), [false, false, false, false]);
+});
+
+test('docs/configuration.md lists every setting with its default', () => {
+  const docs = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8').replace(/ +/g, ' ');
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const standard = 'default' in setting ? `\`${setting.default}\`` : 'none';
+    assert.ok(docs.includes(`| \`${name}\` | ${standard} | ${setting.help} |`), `docs/configuration.md: ${name}`);
+  }
+});

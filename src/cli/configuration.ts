@@ -1,0 +1,152 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { parse } from 'yaml';
+import { messageOf } from '../base/index.ts';
+import { UsageError } from './command.ts';
+import type { NodeConfig } from './node.ts';
+import { closest } from './suggest.ts';
+
+type Setting = { readonly help: string; readonly env?: string } & (
+  | {
+      readonly type: 'text';
+      readonly default?: string;
+      readonly choices?: readonly string[];
+      readonly minLength?: number;
+    }
+  | { readonly type: 'port'; readonly default: number }
+);
+
+/** Every setting of `millrace.yaml` by its path; docs/configuration.md lists the same, and a test compares them. */
+export const SETTINGS = {
+  dataDirectory: { type: 'text', default: 'data', help: 'Where everything durable lives, relative to the file.' },
+  'listen.host': { type: 'text', default: '127.0.0.1', help: 'Address to listen on: an IP address or a host name.' },
+  'listen.httpPort': { type: 'port', default: 4566, help: 'AWS APIs, console and metrics; 0 is any free port.' },
+  'listen.mqttPort': { type: 'port', default: 1883, help: 'MQTT; 0 is any free port.' },
+  auth: {
+    type: 'text',
+    default: 'on',
+    choices: ['on', 'off'],
+    help: '`on` enforces signatures and policies; `off` is refused unless `listen.host` is loopback.',
+  },
+  'root.accessKeyId': {
+    type: 'text',
+    minLength: 16,
+    env: 'MILLRACE_ROOT_ACCESS_KEY_ID',
+    help: 'Access key of the root user; required with `auth: on`.',
+  },
+  'root.secretAccessKey': {
+    type: 'text',
+    minLength: 32,
+    env: 'MILLRACE_ROOT_SECRET_ACCESS_KEY',
+    help: 'Its secret; required with `auth: on`. The environment variable keeps it out of the file.',
+  },
+  'log.level': {
+    type: 'text',
+    default: 'info',
+    choices: ['debug', 'info', 'warn', 'error'],
+    help: 'Least level that is logged.',
+  },
+} satisfies Record<string, Setting>;
+
+type SettingName = keyof typeof SETTINGS;
+
+/**
+ * Reads the configuration of a production node: file first, then environment, then default.
+ *
+ * @throws UsageError  an unknown key, a value out of its range, missing root credentials, or `auth: off` beyond loopback
+ */
+export function readConfiguration(
+  text: string,
+  from: { readonly env: Readonly<Record<string, string | undefined>>; readonly directory: string },
+): NodeConfig {
+  const given = flatten(parseYaml(text));
+  for (const name of Object.keys(given)) refuseUnknown(name);
+  const value = (name: SettingName) => settle(name, given[name], from.env);
+  const host = String(value('listen.host'));
+  const secured = value('auth') === 'on';
+  if (!secured && !isLoopback(host)) {
+    throw new UsageError(`listen.host ${host} is not loopback: a node beyond loopback needs auth: on`);
+  }
+  return {
+    dataDirectory: resolve(from.directory, String(value('dataDirectory'))),
+    host,
+    httpPort: Number(value('listen.httpPort')),
+    mqttPort: Number(value('listen.mqttPort')),
+    mode: secured ? 'secured' : 'dev',
+    logLevel: value('log.level') as NonNullable<NodeConfig['logLevel']>,
+    ...(secured && { rootCredentials: rootCredentials(value) }),
+  };
+}
+
+function rootCredentials(value: (name: SettingName) => unknown): NonNullable<NodeConfig['rootCredentials']> {
+  return {
+    accessKeyId: required('root.accessKeyId', value('root.accessKeyId')),
+    secretAccessKey: required('root.secretAccessKey', value('root.secretAccessKey')),
+  };
+}
+
+function required(name: SettingName, value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new UsageError(`${name} is missing: set it in the file or as ${(SETTINGS[name] as Setting).env}`);
+}
+
+function parseYaml(text: string): unknown {
+  try {
+    return parse(text) ?? {};
+  } catch (error) {
+    throw new UsageError(`the configuration is not YAML: ${messageOf(error)}`);
+  }
+}
+
+/** `{ listen: { host: 'x' } }` becomes `{ 'listen.host': 'x' }`. */
+function flatten(value: unknown, path = ''): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (path === '') throw new UsageError('the configuration must be a mapping of settings');
+    return { [path]: value };
+  }
+  return Object.assign(
+    {},
+    ...Object.entries(value).map(([key, inner]) => flatten(inner, path === '' ? key : `${path}.${key}`)),
+  );
+}
+
+function refuseUnknown(name: string): void {
+  if (Object.hasOwn(SETTINGS, name)) return;
+  const near = closest(name, Object.keys(SETTINGS));
+  throw new UsageError(
+    `unknown setting ${name}${near ? `; did you mean ${near}?` : ''} (docs/configuration.md lists them)`,
+  );
+}
+
+function settle(
+  name: SettingName,
+  given: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+): string | number | undefined {
+  const setting: Setting = SETTINGS[name];
+  const value = given ?? (setting.env === undefined ? undefined : env[setting.env]) ?? setting.default;
+  if (value === undefined) return undefined;
+  return setting.type === 'port' ? checkPort(name, value) : checkText(name, setting, value);
+}
+
+function checkPort(name: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
+  throw new UsageError(`${name} must be a whole number from 0 to 65535, not ${JSON.stringify(value)}`);
+}
+
+function checkText(name: string, setting: Setting & { type: 'text' }, value: unknown): string {
+  // YAML 1.1 readers of other tools turn on/off into booleans; ours does not, but the file may say true or false.
+  if (typeof value !== 'string') throw new UsageError(`${name} must be text, not ${JSON.stringify(value)}`);
+  if (setting.choices && !setting.choices.includes(value)) {
+    throw new UsageError(`${name} must be one of ${setting.choices.join(', ')}, not ${JSON.stringify(value)}`);
+  }
+  if (value.length < (setting.minLength ?? 1)) {
+    throw new UsageError(`${name} must have at least ${setting.minLength ?? 1} characters`);
+  }
+  return value;
+}
+
+/** Whether only this machine can reach `host`. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
