@@ -1,5 +1,5 @@
 import { DomainError } from '../../base/index.ts';
-import type { WireAnswer } from '../operation.ts';
+import type { WireAnswer } from '../index.ts';
 
 export type IotErrorCode =
   | 'sql-invalid'
