@@ -1,4 +1,4 @@
-import { mqtt } from '../../../codec/index.ts';
+import * as mqtt from '../../../codec/mqtt/index.ts';
 
 /** Who published: for no-local, and for what rules ask. */
 export interface Publisher {
@@ -6,6 +6,8 @@ export interface Publisher {
   readonly clientId: string | undefined;
   /** How the publisher has proved who it is; absent where `dev` lets anyone in. */
   readonly principal: string | undefined;
+  /** How often rules have republished the message; absent for what a client has sent. */
+  readonly depth?: number;
 }
 
 /** A message on its way to subscribers, encoded once for each way it is sent (version, QoS, retain). */

@@ -1,5 +1,5 @@
 import { type Clock, messageOf } from '../../../base/index.ts';
-import { mqtt } from '../../../codec/index.ts';
+import * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Records, Write } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { IotError } from '../errors.ts';
@@ -41,7 +41,8 @@ export class RetainedMessages {
   readonly #byTopic = new Map<string, RetainedMessage>();
   #bytes = 0;
   readonly #dirty = new Set<string>();
-  #committing: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   private constructor(dependencies: { readonly records: Records; readonly clock: Clock; readonly logger: Logger }) {
     this.#records = dependencies.records;
@@ -103,26 +104,29 @@ export class RetainedMessages {
   }
 
   /** Resolves when every change made before the call is durable. @throws RecordsErrorCode */
-  async committed(): Promise<void> {
-    if (this.#committing) await this.#committing;
-    if (this.#dirty.size > 0) await this.#commit();
+  committed(): Promise<void> {
+    if (this.#dirty.size === 0) return this.#running ?? Promise.resolve();
+    this.#next ??= this.#commitAfter(this.#running);
+    return this.#next;
   }
 
-  /** One commit at a time; who comes later waits for the one that carries its change. */
-  #commit(): Promise<void> {
-    if (this.#committing) return this.committed();
+  /** One commit at a time: all that change while one runs go together in the next. */
+  async #commitAfter(running: Promise<void> | undefined): Promise<void> {
+    // The failure of the one before is told to those who wait for it.
+    await running?.catch(() => {});
+    this.#running = this.#next;
+    this.#next = undefined;
     const topics = [...this.#dirty];
     this.#dirty.clear();
-    this.#committing = this.#write(topics)
-      .catch((error: unknown) => {
-        // Kept dirty, so that the next commit tries again; the caller of this one learns that it is not durable.
-        for (const topic of topics) this.#dirty.add(topic);
-        throw error;
-      })
-      .finally(() => {
-        this.#committing = undefined;
-      });
-    return this.#committing;
+    try {
+      await this.#write(topics);
+    } catch (error) {
+      // Still to be stored: the next commit tries again.
+      for (const topic of topics) this.#dirty.add(topic);
+      throw error;
+    } finally {
+      if (this.#next === undefined) this.#running = undefined;
+    }
   }
 
   async #write(topics: readonly string[]): Promise<void> {
@@ -233,7 +237,8 @@ function encode({ topic, payload, qos, properties, storedAt }: RetainedMessage):
 }
 
 function decode(topic: string, value: Buffer): RetainedMessage {
-  if (value[0] !== FORMAT) throw new IotError('unavailable', `retained message in format ${value[0]}: made by a newer Millrace`);
+  if (value[0] !== FORMAT)
+    throw new IotError('unavailable', `retained message in format ${value[0]}: made by a newer Millrace`);
   const decoder = new mqtt.PacketDecoder({ version: 5, packetBytesMax: value.length });
   decoder.push(value.subarray(9));
   try {
@@ -243,7 +248,9 @@ function decode(topic: string, value: Buffer): RetainedMessage {
       return { topic, payload: Buffer.from(payload), qos, properties, storedAt: value.readDoubleBE(1) };
     }
   } catch (error) {
-    throw new IotError('unavailable', `the retained message of ${topic} is damaged: ${messageOf(error)}`, { cause: error });
+    throw new IotError('unavailable', `the retained message of ${topic} is damaged: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   throw new IotError('unavailable', `the retained message of ${topic} is damaged`);
 }

@@ -1,4 +1,4 @@
-import type { mqtt } from '../../../codec/index.ts';
+import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Publisher, RoutedMessage } from './message.ts';
 import { TopicTrie } from './trie.ts';
 

@@ -1,4 +1,4 @@
-import { mqtt } from '../../../codec/index.ts';
+import * as mqtt from '../../../codec/mqtt/index.ts';
 import { compileExpression, compileSelection, type Evaluate, type Needs, scopeOf } from './compile.ts';
 import { sqlError } from './lexer.ts';
 import type { RuleMessage } from './message.ts';
