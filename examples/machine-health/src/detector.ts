@@ -23,7 +23,7 @@ export interface DetectorSettings {
   readonly usualReadings: number;
   /** Readings between two alerts. */
   readonly quietReadings: number;
-  /** Readings before the first alert: one day. */
+  /** Readings before the first alert: three days. */
   readonly warmUpReadings: number;
   /** Least spread, in °C: a machine at rest must not alert on a tenth of a degree. */
   readonly spreadMin: number;
@@ -39,7 +39,7 @@ export const SETTINGS: DetectorSettings = {
   unusualReadings: 24,
   usualReadings: 36,
   quietReadings: 288,
-  warmUpReadings: 288,
+  warmUpReadings: 3 * 288,
   spreadMin: 0.5,
   gapMsMax: 2 * 3600_000,
 };
@@ -58,7 +58,8 @@ export interface DetectorState {
   readonly alerting: boolean;
   /** `readings` at the last alert; below zero when there was none. */
   readonly alertedAt: number;
-  /** Time that the last reading stands for, epoch milliseconds. */
+  /** Times that the first and the last reading stand for, epoch milliseconds. */
+  readonly since: number;
   readonly time: number;
 }
 
@@ -109,6 +110,7 @@ export function judge(
     usual,
     alerting: alert || (state.alerting && usual < settings.usualReadings),
     alertedAt: alert ? readings : state.alertedAt,
+    since: state.since,
     time,
   };
   return { state: next, score: warm ? distance : 0, alert };
@@ -124,6 +126,7 @@ function firstState(celsius: number, time: number): DetectorState {
     usual: 1,
     alerting: false,
     alertedAt: -1,
+    since: time,
     time,
   };
 }
