@@ -1,3 +1,5 @@
+import type { DomainError } from '../../base/index.ts';
+
 /** Counts commits: every commit gets the next one; all its writes carry it. Below 2^53. */
 export type Version = number;
 
@@ -47,22 +49,31 @@ export interface Change {
 export const RECORDS_LIMITS = {
   keyBytesMax: 4096,
   valueBytesMax: 16 * 1024 * 1024,
-  writesPerTransactionMax: 10_000,
+  /** Enough to abort an upload of 10,000 parts at once. */
+  writesPerTransactionMax: 40_000,
   /** Transactions that wait for the writer; beyond it `commit` is refused with `records-busy`. */
   pendingTransactionsMax: 100_000,
+  /** Their keys and values in all, bytes; beyond it likewise. */
+  pendingBytesMax: 256 * 1024 * 1024,
+  /** Records or changes of one read. */
+  readRecordsMax: 10_000,
 } as const;
 
 /** - `condition-failed`: a condition did not hold, nothing was written; `fields.index` is the first one that failed.
  *  - `records-busy`: too many transactions wait. Retry later.
  *  - `records-full`: the disk is full; reads go on (S3). Retry later.
  *  - `records-failed`: a sync failed or the engine died; no more writes until the node restarts (S3).
- *  - `record-too-large`: a key, value or transaction exceeds its limit. */
+ *  - `record-too-large`: a key, value or transaction exceeds its limit.
+ *  - `format-too-new`: a later release wrote the data; it is refused by name and left as it is (S4). */
 export type RecordsErrorCode =
   | 'condition-failed'
   | 'records-busy'
   | 'records-full'
   | 'records-failed'
-  | 'record-too-large';
+  | 'record-too-large'
+  | 'format-too-new';
+
+export type RecordsError = DomainError<RecordsErrorCode>;
 
 /**
  * The records port: ordered key-value with conditional transactions, ranges and a change feed (DESIGN §4).

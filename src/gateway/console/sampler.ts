@@ -1,0 +1,183 @@
+import { type Clock, messageOf, type Timer } from '../../base/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import type {
+  FlowCounters,
+  FlowEdge,
+  FlowEdgeReading,
+  FlowNode,
+  FlowNodeReading,
+  FlowReading,
+  FlowSnapshot,
+  FlowSource,
+  FlowStatus,
+} from './flow.ts';
+
+/** Numbers of the sampler (S5). */
+export const FLOW_LIMITS = {
+  /** Time between two readings. */
+  everyMs: 1000,
+  /** Readings that a rate is taken over: long enough to be steady, short enough to follow a burst. */
+  rateReadings: 5,
+  /** Readings for which an error colours its node. */
+  errorReadings: 10,
+  /** Lag above which a stream or function counts as falling behind. */
+  lagMsMax: 5000,
+} as const;
+
+interface TimedReading {
+  readonly time: number;
+  readonly at: number;
+  readonly nodes: ReadonlyMap<string, FlowNodeReading>;
+  readonly edges: ReadonlyMap<string, FlowEdgeReading>;
+}
+
+/**
+ * Turns the counters of a {@link FlowSource} into rates, once a second, for all watchers together.
+ * A source that throws leaves the last snapshot in place, is logged once, and is asked again a second later.
+ */
+export class FlowSampler implements Disposable {
+  readonly #source: FlowSource;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #startedAt: number;
+  readonly #watchers = new Set<(snapshot: FlowSnapshot) => void>();
+  /** Oldest first, at most `errorReadings + 1`. */
+  #readings: TimedReading[] = [];
+  #timer: Timer | undefined;
+  #failing = false;
+  #closed = false;
+
+  constructor(options: { readonly source: FlowSource; readonly clock: Clock; readonly logger: Logger }) {
+    this.#source = options.source;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#startedAt = options.clock.monotonic();
+  }
+
+  /** Reads for the first time and goes on once a second until disposed. */
+  async start(): Promise<void> {
+    await this.#sample();
+    this.#schedule();
+  }
+
+  /** The latest snapshot; without nodes until a first reading has succeeded. */
+  snapshot(): FlowSnapshot {
+    const last = this.#readings.at(-1);
+    const uptimeMs = Math.round(this.#clock.monotonic() - this.#startedAt);
+    if (!last) return { version: 1, time: this.#clock.now(), uptimeMs, nodes: [], edges: [] };
+    const base = this.#readings.at(-1 - FLOW_LIMITS.rateReadings) ?? this.#readings[0]!;
+    return { version: 1, time: last.time, uptimeMs, ...rates(base, last, this.#readings[0]!) };
+  }
+
+  /** Calls `watcher` with each new snapshot; returns the way to stop. */
+  watch(watcher: (snapshot: FlowSnapshot) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#watchers.clear();
+  }
+
+  #schedule(): void {
+    if (this.#closed) return;
+    this.#timer = this.#clock.timer(FLOW_LIMITS.everyMs, () => {
+      void this.#sample().then(() => this.#schedule());
+    });
+  }
+
+  async #sample(): Promise<void> {
+    try {
+      const reading = await this.#source.read();
+      if (this.#closed) return;
+      this.#readings = [...this.#readings, this.#timed(reading)].slice(-1 - FLOW_LIMITS.errorReadings);
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#logger.warn('flow-reading-failed', { reason: messageOf(error), error });
+      this.#failing = true;
+      return;
+    }
+    if (this.#watchers.size === 0) return;
+    const snapshot = this.snapshot();
+    for (const watcher of this.#watchers) watcher(snapshot);
+  }
+
+  #timed({ nodes, edges }: FlowReading): TimedReading {
+    return {
+      time: this.#clock.now(),
+      at: this.#clock.monotonic(),
+      nodes: new Map(nodes.map((node) => [node.id, node])),
+      edges: new Map(edges.map((edge) => [edgeKey(edge), edge])),
+    };
+  }
+}
+
+const edgeKey = ({ from, to }: FlowEdgeReading) => `${from}\n${to}`;
+
+function rates(base: TimedReading, last: TimedReading, oldest: TimedReading): Pick<FlowSnapshot, 'nodes' | 'edges'> {
+  const seconds = Math.max((last.at - base.at) / 1000, 0.001);
+  return {
+    nodes: [...last.nodes.values()].map((node) =>
+      flowNode(node, base.nodes.get(node.id)?.counters, oldest.nodes.get(node.id)?.counters, seconds),
+    ),
+    edges: [...last.edges].flatMap(([key, edge]) =>
+      last.nodes.has(edge.from) && last.nodes.has(edge.to) ? [flowEdge(edge, base.edges.get(key), seconds)] : [],
+    ),
+  };
+}
+
+function flowNode(
+  node: FlowNodeReading,
+  before: FlowCounters | undefined,
+  oldest: FlowCounters | undefined,
+  seconds: number,
+): FlowNode {
+  const totals = node.counters ?? {};
+  // A node that was not there at the base reading has no rate yet: its total is not of these seconds.
+  const grown = (name: keyof FlowCounters) => (before ? Math.max(0, (totals[name] ?? 0) - (before[name] ?? 0)) : 0);
+  const rate = (name: keyof FlowCounters) => round(grown(name) / seconds);
+  const calls = grown('calls');
+  const failed = (totals.errors ?? 0) > (oldest?.errors ?? totals.errors ?? 0);
+  return {
+    id: node.id,
+    kind: node.kind,
+    label: node.label,
+    ...node.gauges,
+    status: statusOf(node, failed, rate('events') + rate('calls')),
+    eventsPerSecond: rate('events'),
+    bytesPerSecond: rate('bytes'),
+    callsPerSecond: rate('calls'),
+    errorsPerSecond: rate('errors'),
+    ...(calls > 0 ? { batchSize: round(grown('events') / calls) } : {}),
+    totals,
+    ...(node.logGroup === undefined ? {} : { logGroup: node.logGroup }),
+  };
+}
+
+function statusOf(node: FlowNodeReading, failed: boolean, activity: number): FlowStatus {
+  if (failed) return 'error';
+  if ((node.gauges?.lagMs ?? 0) > FLOW_LIMITS.lagMsMax) return 'waiting';
+  return activity > 0 ? 'ok' : 'idle';
+}
+
+function flowEdge(edge: FlowEdgeReading, before: FlowEdgeReading | undefined, seconds: number): FlowEdge {
+  const rate = (now = 0, then = now) => round(Math.max(0, now - then) / seconds);
+  return {
+    from: edge.from,
+    to: edge.to,
+    via: edge.via,
+    eventsPerSecond: before ? rate(edge.events, before.events) : 0,
+    errorsPerSecond: before ? rate(edge.errors, before.errors ?? 0) : 0,
+  };
+}
+
+/** Three significant digits are all that a picture shows. */
+function round(value: number): number {
+  return value >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+}

@@ -1,0 +1,262 @@
+/**
+ * The embedded records engine: the client side of the SQLite worker.
+ *
+ * Requests of one turn of the loop leave as one frame; each waits under its id for its answer. The worker answers writes in
+ * the order in which they were called, so what a caller sees resolve is the order of versions.
+ */
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { assert, DomainError, messageOf, siblingModule } from '../../../base/index.ts';
+import {
+  type Change,
+  type KeyRange,
+  RECORDS_LIMITS,
+  type RecordEntry,
+  type Records,
+  type RecordsErrorCode,
+  type Transaction,
+  type Version,
+  type Write,
+} from '../records.ts';
+import { ChangeWaiters } from './change-waiters.ts';
+import { FrameReader, FrameWriter } from './frames.ts';
+import {
+  type Failure,
+  OPENING_ID,
+  type Request,
+  readChanges,
+  readEntries,
+  readFailure,
+  writeRequest,
+} from './protocol.ts';
+import type { WorkerOptions } from './sqlite.worker.ts';
+
+export interface EmbeddedRecordsOptions {
+  /** Folder of the store, made when it is not there: `records.sqlite` and its log stand in it. One process at a time opens it. */
+  readonly directory: string;
+  /** Largest size of the file in pages of 4 KiB; beyond it commits answer `records-full`. Unlimited unless given. */
+  readonly pagesMax?: number;
+}
+
+const FILE = 'records.sqlite';
+
+interface Call {
+  /** Reads the result off the frame, at once: the next answer follows it there. */
+  readonly resolve: (from: FrameReader) => void;
+  readonly reject: (error: DomainError<RecordsErrorCode>) => void;
+}
+
+/**
+ * Opens the store of `directory`, replaying its log after a crash.
+ * @throws DomainError `format-too-new` (S4), `records-failed`: damaged, not accessible, or open in another process
+ */
+export async function openEmbeddedRecords(options: EmbeddedRecordsOptions): Promise<Records> {
+  await mkdir(options.directory, { recursive: true });
+  const file = join(options.directory, FILE);
+  const pages = options.pagesMax === undefined ? {} : { pagesMax: options.pagesMax };
+  const worker = new Worker(siblingModule(import.meta.url, './sqlite.worker'), {
+    workerData: { file, ...pages } satisfies WorkerOptions,
+    // Earlier releases of Node 24 warn that node:sqlite is experimental; nothing else in that thread is.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    name: 'records',
+  });
+  const records = new EmbeddedRecords(worker, file);
+  await records.opened;
+  return records;
+}
+
+class EmbeddedRecords implements Records {
+  /** Settles when the worker has opened the file, or could not. */
+  readonly opened: Promise<unknown>;
+  readonly #worker: Worker;
+  readonly #file: string;
+  readonly #exited: Promise<void>;
+  readonly #calls = new Map<number, Call>();
+  readonly #waiters = new ChangeWaiters();
+  #outgoing: FrameWriter | undefined;
+  #nextId = OPENING_ID + 1;
+  #pendingTransactions = 0;
+  #pendingBytes = 0;
+  #closing: Promise<void> | undefined;
+  /** Set when the worker is gone: the answer to everything from then on. */
+  #gone: DomainError<RecordsErrorCode> | undefined;
+
+  constructor(worker: Worker, file: string) {
+    this.#worker = worker;
+    this.#file = file;
+    this.opened = new Promise((resolve, reject) => this.#calls.set(OPENING_ID, { resolve, reject }));
+    worker.on('message', (frame: Uint8Array) => this.#receive(frame));
+    worker.on('error', (error) => this.#fail(`the records worker died: ${messageOf(error)}`));
+    this.#exited = new Promise((resolve) => {
+      worker.on('exit', () => {
+        this.#fail('the records store is closed');
+        resolve();
+      });
+    });
+  }
+
+  get(space: string, key: Uint8Array): Promise<RecordEntry | undefined> {
+    return this.#call({ kind: 'get', space, key }, (from) => readEntries(from)[0]);
+  }
+
+  async range(space: string, range: KeyRange): Promise<readonly RecordEntry[]> {
+    checkLimit(range.limit);
+    return this.#call({ kind: 'range', space, range }, readEntries);
+  }
+
+  async commit(transaction: Transaction): Promise<Version> {
+    const sizeBytes = sizeOf(transaction);
+    this.#admit(sizeBytes);
+    try {
+      const version = await this.#call({ kind: 'commit', transaction }, readVersion);
+      for (const { space } of transaction.writes) this.#waiters.moved(space, version);
+      return version;
+    } finally {
+      this.#pendingTransactions--;
+      this.#pendingBytes -= sizeBytes;
+    }
+  }
+
+  async watchChanges(space: string): Promise<void> {
+    await this.#call({ kind: 'watchChanges', space }, readVersion);
+  }
+
+  async changes(space: string, after: Version, limit: number): Promise<readonly Change[]> {
+    checkLimit(limit);
+    return this.#call({ kind: 'changes', space, after, limit }, readChanges);
+  }
+
+  async waitForChanges(space: string, after: Version, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    // Listen first, ask second: a commit between the two must not be missed.
+    const moved = this.#waiters.beyond(space, after, signal);
+    moved.catch(() => {});
+    const latest = await this.#call({ kind: 'latestChange', space }, readVersion);
+    this.#waiters.moved(space, latest);
+    await moved;
+  }
+
+  async trimChanges(space: string, through: Version): Promise<void> {
+    await this.#call({ kind: 'trimChanges', space, through }, readVersion);
+  }
+
+  async dropSpace(space: string): Promise<void> {
+    await this.#call({ kind: 'dropSpace', space }, readVersion);
+  }
+
+  async sizeBytes(): Promise<number> {
+    const sizes = await Promise.all([this.#file, `${this.#file}-wal`].map(fileSize));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // Requests before it are carried out first, those after it are refused.
+    const closed = this.#call({ kind: 'close' }, () => {});
+    this.#gone ??= new DomainError('records-failed', 'the records store is closed');
+    await closed.catch(() => {});
+    await this.#exited;
+  }
+
+  #admit(sizeBytes: number): void {
+    const full =
+      this.#pendingTransactions >= RECORDS_LIMITS.pendingTransactionsMax ||
+      this.#pendingBytes + sizeBytes > RECORDS_LIMITS.pendingBytesMax;
+    if (full) throw new DomainError('records-busy', 'too many transactions wait for the writer', { remedy: 'retry' });
+    this.#pendingTransactions++;
+    this.#pendingBytes += sizeBytes;
+  }
+
+  #call<T>(request: Request, read: (from: FrameReader) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#gone) return reject(this.#gone);
+      const id = this.#nextId;
+      this.#nextId = id === 0xffffffff ? OPENING_ID + 1 : id + 1;
+      this.#calls.set(id, { resolve: (from) => resolve(read(from)), reject });
+      writeRequest(this.#frame(), id, request);
+    });
+  }
+
+  /** The frame of this turn of the loop. */
+  #frame(): FrameWriter {
+    if (!this.#outgoing) {
+      this.#outgoing = new FrameWriter();
+      setImmediate(() => this.#flush());
+    }
+    return this.#outgoing;
+  }
+
+  #flush(): void {
+    const frame = this.#outgoing!.finish();
+    this.#outgoing = undefined;
+    this.#worker.postMessage(frame, [frame.buffer]);
+  }
+
+  #receive(frame: Uint8Array): void {
+    const reader = new FrameReader(frame);
+    while (!reader.done) {
+      const id = reader.uint32();
+      const call = this.#calls.get(id);
+      assert(call, `an answer to request ${id}, which nobody made`);
+      this.#calls.delete(id);
+      if (reader.byte() === 0) call.resolve(reader);
+      else call.reject(errorOf(readFailure(reader)));
+    }
+  }
+
+  /** The worker is gone, whatever the reason. */
+  #fail(message: string): void {
+    this.#gone ??= new DomainError('records-failed', message);
+    for (const { reject } of this.#calls.values()) reject(this.#gone);
+    this.#calls.clear();
+    this.#waiters.failAll(this.#gone);
+  }
+}
+
+function readVersion(from: FrameReader): Version {
+  return from.whole();
+}
+
+function errorOf({ code, message, index }: Failure): DomainError<RecordsErrorCode> {
+  const remedy = code === 'records-full' ? 'retry' : 'never';
+  return new DomainError(code, message, { remedy, ...(index === undefined ? {} : { fields: { index } }) });
+}
+
+/** Keys and values of a transaction in bytes. @throws DomainError `record-too-large` */
+function sizeOf({ conditions = [], writes }: Transaction): number {
+  if (writes.length > RECORDS_LIMITS.writesPerTransactionMax) throw tooLarge('writes', writes.length);
+  let size = 0;
+  for (const { key } of conditions) size += sizeOfKey(key);
+  for (const write of writes) size += sizeOfKey(write.key) + sizeOfValue(write);
+  return size;
+}
+
+function sizeOfKey(key: Uint8Array): number {
+  if (key.byteLength > RECORDS_LIMITS.keyBytesMax) throw tooLarge('bytes of key', key.byteLength);
+  return key.byteLength;
+}
+
+function sizeOfValue(write: Write): number {
+  if (write.kind === 'delete') return 0;
+  if (write.value.byteLength > RECORDS_LIMITS.valueBytesMax) throw tooLarge('bytes of value', write.value.byteLength);
+  return write.value.byteLength;
+}
+
+function tooLarge(what: string, count: number): DomainError<RecordsErrorCode> {
+  return new DomainError('record-too-large', `${count} ${what} are more than a record or transaction may have`);
+}
+
+function checkLimit(limit: number): void {
+  const valid = Number.isInteger(limit) && limit >= 1 && limit <= RECORDS_LIMITS.readRecordsMax;
+  assert(valid, `limit is 1 to ${RECORDS_LIMITS.readRecordsMax}, not ${limit}`);
+}
+
+async function fileSize(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.size ?? 0;
+}

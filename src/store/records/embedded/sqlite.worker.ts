@@ -1,0 +1,165 @@
+/**
+ * The thread that owns the SQLite file. All frames that have arrived are taken together: their reads are answered first, from
+ * what is committed; their writes then go in groups, one SQLite transaction and one sync each. While it syncs, the next
+ * frames gather: groups grow with the load, and nobody waits for a timer.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { assert, type DomainError, messageOf } from '../../../base/index.ts';
+import type { RecordsErrorCode } from '../records.ts';
+import { Database, type Outcome } from './database.ts';
+import { FrameReader, FrameWriter } from './frames.ts';
+import {
+  type Failure,
+  OPENING_ID,
+  type ReadRequest,
+  type Request,
+  readRequest,
+  type WriteRequest,
+  writeChanges,
+  writeEntries,
+  writeFailure,
+} from './protocol.ts';
+
+/** What the client starts the worker with. */
+export interface WorkerOptions {
+  readonly file: string;
+  /** See `Database.open`. */
+  readonly pagesMax?: number;
+}
+
+type Identified<R> = { readonly id: number; readonly request: R };
+
+/** Requests of one group: enough to share a sync, few enough that the first does not wait long for the last. */
+const GROUP_REQUESTS_MAX = 4096;
+
+assert(parentPort, 'sqlite.worker runs as a worker only');
+const port = parentPort;
+const { file, pagesMax } = workerData as WorkerOptions;
+/** Set once a write failed for another reason than a full disk: no more writes (S3). */
+let broken: Failure | undefined;
+
+const database = open();
+if (database) port.on('message', (frame: Uint8Array) => serve(database, drain(frame)));
+
+function open(): Database | undefined {
+  const out = new FrameWriter();
+  try {
+    const opened = Database.open(file, pagesMax);
+    send(out.uint32(OPENING_ID).byte(0));
+    return opened;
+  } catch (error) {
+    writeFailure(out, OPENING_ID, failureOf(error));
+    send(out);
+    return undefined;
+  }
+}
+
+/** All requests that have arrived, in order. */
+function drain(first: Uint8Array): Identified<Request>[] {
+  const requests: Identified<Request>[] = [];
+  for (let frame: Uint8Array | undefined = first; frame; frame = receiveMessageOnPort(port)?.message) {
+    const reader = new FrameReader(frame);
+    while (!reader.done) requests.push(readRequest(reader));
+  }
+  return requests;
+}
+
+function serve(database: Database, requests: readonly Identified<Request>[]): void {
+  const reads: Identified<ReadRequest>[] = [];
+  const writes: Identified<WriteRequest>[] = [];
+  let close: number | undefined;
+  for (const { id, request } of requests) {
+    if (isWrite(request)) writes.push({ id, request });
+    else if (request.kind === 'close') close = id;
+    else reads.push({ id, request });
+  }
+  answerReads(database, reads);
+  for (let i = 0; i < writes.length; i += GROUP_REQUESTS_MAX) {
+    answerWrites(database, writes.slice(i, i + GROUP_REQUESTS_MAX));
+  }
+  if (close !== undefined) shutDown(database, close);
+}
+
+function answerReads(database: Database, reads: readonly Identified<ReadRequest>[]): void {
+  if (reads.length === 0) return;
+  const out = new FrameWriter();
+  for (const { id, request } of reads) {
+    try {
+      answerRead(database, out, id, request);
+    } catch (error) {
+      writeFailure(out, id, failureOf(error));
+    }
+  }
+  send(out);
+}
+
+function answerRead(database: Database, out: FrameWriter, id: number, request: ReadRequest): void {
+  switch (request.kind) {
+    case 'get': {
+      const entry = database.get(request.space, request.key);
+      return writeEntries(out.uint32(id).byte(0), entry ? [entry] : []);
+    }
+    case 'range': {
+      const entries = database.range(request.space, request.range);
+      return writeEntries(out.uint32(id).byte(0), entries);
+    }
+    case 'changes': {
+      const changes = database.changes(request.space, request.after, request.limit);
+      return writeChanges(out.uint32(id).byte(0), changes);
+    }
+    case 'latestChange': {
+      const version = database.latestChange(request.space);
+      out.uint32(id).byte(0).whole(version);
+    }
+  }
+}
+
+function answerWrites(database: Database, writes: readonly Identified<WriteRequest>[]): void {
+  const out = new FrameWriter();
+  const outcomes = outcomesOf(database, writes);
+  for (let i = 0; i < writes.length; i++) {
+    const outcome = outcomes[i]!;
+    if ('failure' in outcome) writeFailure(out, writes[i]!.id, outcome.failure);
+    else out.uint32(writes[i]!.id).byte(0).whole(outcome.version);
+  }
+  send(out);
+}
+
+function outcomesOf(database: Database, writes: readonly Identified<WriteRequest>[]): readonly Outcome[] {
+  if (broken) return writes.map(() => ({ failure: broken! }));
+  try {
+    return database.writeGroup(writes.map(({ request }) => request));
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure.code !== 'records-full') broken = failure;
+    return writes.map(() => ({ failure }));
+  }
+}
+
+function shutDown(database: Database, id: number): void {
+  const out = new FrameWriter();
+  try {
+    database.close();
+    out.uint32(id).byte(0);
+  } catch (error) {
+    writeFailure(out, id, failureOf(error));
+  }
+  send(out);
+  port.close();
+}
+
+function isWrite(request: Request): request is WriteRequest {
+  const { kind } = request;
+  return kind === 'commit' || kind === 'watchChanges' || kind === 'trimChanges' || kind === 'dropSpace';
+}
+
+function failureOf(error: unknown): Failure {
+  const code = (error as DomainError<RecordsErrorCode>).code as string | undefined;
+  const known = code?.startsWith('records-') || code === 'format-too-new';
+  return { code: known ? (code as RecordsErrorCode) : 'records-failed', message: messageOf(error) };
+}
+
+function send(out: FrameWriter): void {
+  const frame = out.finish();
+  port.postMessage(frame, [frame.buffer]);
+}

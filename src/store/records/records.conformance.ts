@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { RECORDS_LIMITS, type RecordEntry, type Records, type Transaction } from './records.ts';
+
+const bytes = (text: string) => Buffer.from(text);
+const put = (key: string, value = key, space = 'things') =>
+  ({ kind: 'put', space, key: bytes(key), value: bytes(value) }) as const;
+const remove = (key: string, space = 'things') => ({ kind: 'delete', space, key: bytes(key) }) as const;
+const show = (entries: readonly RecordEntry[]) =>
+  entries.map(({ key, value }) => `${Buffer.from(key)}=${Buffer.from(value)}`);
+
+/** What every engine of the records port does. `open` is given an empty folder, and the same one again for a reopening. */
+export function recordsConformance(engine: string, open: (directory: string) => Promise<Records>): void {
+  const withRecords = async (body: (records: Records, directory: string) => Promise<void>) => {
+    const directory = await mkdtemp(join(tmpdir(), 'millrace-records-'));
+    try {
+      await using records = await open(directory);
+      await body(records, directory);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  };
+
+  describe(`records port: ${engine}`, () => {
+    test('a commit is read back, with its version', () =>
+      withRecords(async (records) => {
+        const version = await records.commit({ writes: [put('a', 'one'), put('b', '')] });
+        const entry = await records.get('things', bytes('a'));
+        assert.deepEqual(entry && { ...entry, value: entry.value.toString() }, {
+          key: bytes('a'),
+          value: 'one',
+          version,
+        });
+        assert.equal((await records.get('things', bytes('b')))!.value.length, 0);
+        assert.equal(await records.get('things', bytes('c')), undefined);
+        assert.equal(await records.get('nowhere', bytes('a')), undefined);
+        assert.ok((await records.sizeBytes()) > 0);
+      }));
+
+    test('versions go up by commit, and a later write replaces', () =>
+      withRecords(async (records) => {
+        const first = await records.commit({ writes: [put('a', '1')] });
+        const second = await records.commit({ writes: [put('a', '2')] });
+        assert.ok(second > first);
+        assert.deepEqual((await records.get('things', bytes('a')))!.version, second);
+        await records.commit({ writes: [remove('a')] });
+        assert.equal(await records.get('things', bytes('a')), undefined);
+      }));
+
+    test('ranges come in byte order, bounded, either way round', () =>
+      withRecords(async (records) => {
+        await records.commit({ writes: ['b', 'a', 'c', 'a\0', '\xff', ''].map((key) => put(key, 'v')) });
+        const keys = async (range: object) =>
+          (await records.range('things', { limit: 100, ...range })).map(({ key }) => Buffer.from(key).toString());
+        assert.deepEqual(await keys({}), ['', 'a', 'a\0', 'b', 'c', '\xff']);
+        assert.deepEqual(await keys({ from: bytes('a'), to: bytes('c') }), ['a', 'a\0', 'b']);
+        assert.deepEqual(await keys({ from: bytes('a'), to: bytes('c'), reverse: true }), ['b', 'a\0', 'a']);
+        assert.deepEqual(await keys({ limit: 2 }), ['', 'a']);
+        assert.deepEqual(await keys({ limit: 2, reverse: true }), ['\xff', 'c']);
+        assert.deepEqual(await records.range('nowhere', { limit: 1 }), []);
+      }));
+
+    test('a failed condition writes nothing and names itself', () =>
+      withRecords(async (records) => {
+        const version = await records.commit({ writes: [put('a', '1')] });
+        const attempt = (...conditions: Transaction['conditions'] & object) =>
+          records.commit({ conditions, writes: [put('a', '2'), put('b', '2')] });
+        const on = (key: string, is: 'absent' | 'present' | number) => ({ space: 'things', key: bytes(key), is });
+        await assert.rejects(attempt(on('a', 'present'), on('a', 'absent')), {
+          code: 'condition-failed',
+          fields: { index: 1 },
+        });
+        await assert.rejects(attempt(on('b', 'present')), { code: 'condition-failed', fields: { index: 0 } });
+        await assert.rejects(attempt(on('a', version + 1)), { code: 'condition-failed' });
+        await assert.rejects(attempt(on('b', 0)), { code: 'condition-failed' });
+        assert.deepEqual(show(await records.range('things', { limit: 10 })), ['a=1']);
+        await attempt(on('a', version), on('b', 'absent'), { ...on('x', 'absent'), space: 'nowhere' });
+        assert.deepEqual(show(await records.range('things', { limit: 10 })), ['a=2', 'b=2']);
+      }));
+
+    test('of those who wait together, a failed condition fails its own transaction only', () =>
+      withRecords(async (records) => {
+        const absent = [{ space: 'things', key: bytes('lock'), is: 'absent' }] as const;
+        const outcomes = await Promise.allSettled(
+          Array.from({ length: 50 }, (_, i) =>
+            records.commit({
+              ...(i % 2 ? { conditions: absent } : {}),
+              writes: [put(i % 2 ? 'lock' : `free${i}`, `${i}`)],
+            }),
+          ),
+        );
+        assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 26);
+        assert.equal((await records.range('things', { from: bytes('free'), to: bytes('frf'), limit: 100 })).length, 25);
+        assert.equal((await records.get('things', bytes('lock')))!.value.toString(), '1');
+      }));
+
+    test('a counter that is only moved on the version that was read loses no update', () =>
+      withRecords(async (records) => {
+        const key = bytes('counter');
+        await records.commit({ writes: [put('counter', '0')] });
+        const increment = async () => {
+          for (;;) {
+            const { value, version } = (await records.get('things', key))!;
+            const next = put('counter', `${Number(value.toString()) + 1}`);
+            const done = await records
+              .commit({ conditions: [{ space: 'things', key, is: version }], writes: [next] })
+              .catch((error) => void assert.equal(error.code, 'condition-failed'));
+            if (done) return;
+          }
+        };
+        await Promise.all(Array.from({ length: 8 }, increment));
+        assert.equal((await records.get('things', key))!.value.toString(), '8');
+      }));
+
+    test('all is there after closing and opening again, and versions go on', () =>
+      withRecords(async (records, directory) => {
+        const version = await records.commit({ writes: [put('a'), put('b', 'x', 'others')] });
+        await records.watchChanges('things');
+        await records.commit({ writes: [put('c')] });
+        await records[Symbol.asyncDispose]();
+        await using again = await open(directory);
+        assert.deepEqual(show(await again.range('things', { limit: 10 })), ['a=a', 'c=c']);
+        assert.deepEqual(show(await again.range('others', { limit: 10 })), ['b=x']);
+        assert.equal((await again.changes('things', 0, 10)).length, 1);
+        assert.ok((await again.commit({ writes: [put('d')] })) > version + 1);
+      }));
+
+    test('the feed has every change from its beginning on, in order, and none of other spaces', () =>
+      withRecords(async (records) => {
+        await records.commit({ writes: [put('before')] });
+        await records.watchChanges('things');
+        await records.watchChanges('things');
+        const first = await records.commit({ writes: [put('b', '1'), put('a', '2'), put('x', 'x', 'others')] });
+        const second = await records.commit({ writes: [remove('b')] });
+        const changes = await records.changes('things', 0, 10);
+        assert.deepEqual(
+          changes.map(({ version, key, value }) => [version, Buffer.from(key).toString(), value?.toString()]),
+          [
+            [first, 'b', '1'],
+            [first, 'a', '2'],
+            [second, 'b', undefined],
+          ],
+        );
+        assert.deepEqual(await records.changes('things', second, 10), []);
+        assert.deepEqual(await records.changes('others', 0, 10), []);
+        assert.equal((await records.changes('things', 0, 1)).length, 2, 'the rest of the commit comes along');
+        await records.trimChanges('things', first);
+        assert.deepEqual(
+          (await records.changes('things', 0, 10)).map(({ version }) => version),
+          [second],
+        );
+      }));
+
+    test('a waiter is woken by the commit that it waits for, or by its signal', () =>
+      withRecords(async (records) => {
+        await records.watchChanges('things');
+        const signal = new AbortController().signal;
+        const first = await records.commit({ writes: [put('a')] });
+        await records.waitForChanges('things', 0, signal);
+        const waiting = records.waitForChanges('things', first, signal);
+        await records.commit({ writes: [put('elsewhere', 'x', 'others')] });
+        await records.commit({ writes: [put('b')] });
+        await waiting;
+        const gone = new AbortController();
+        const aborted = records.waitForChanges('things', 1e9, gone.signal);
+        gone.abort(new Error('no more'));
+        await assert.rejects(aborted, /no more/);
+        await assert.rejects(records.waitForChanges('things', 0, gone.signal), /no more/);
+      }));
+
+    test('a dropped space is gone with its feed, and can be begun anew', () =>
+      withRecords(async (records) => {
+        await records.watchChanges('things');
+        await records.commit({ writes: [put('a'), put('b', 'x', 'others')] });
+        await records.dropSpace('things');
+        await records.dropSpace('never');
+        assert.deepEqual(await records.range('things', { limit: 10 }), []);
+        await records.commit({ writes: [put('c')] });
+        assert.deepEqual(show(await records.range('things', { limit: 10 })), ['c=c']);
+        assert.deepEqual(await records.changes('things', 0, 10), []);
+        assert.deepEqual(show(await records.range('others', { limit: 10 })), ['b=x']);
+      }));
+
+    test('what exceeds a limit is refused whole', () =>
+      withRecords(async (records) => {
+        const tooLarge = { code: 'record-too-large' };
+        const { keyBytesMax, writesPerTransactionMax } = RECORDS_LIMITS;
+        await assert.rejects(records.commit({ writes: [put('a'), put('k'.repeat(keyBytesMax + 1))] }), tooLarge);
+        await assert.rejects(
+          records.commit({ writes: Array.from({ length: writesPerTransactionMax + 1 }, () => put('a')) }),
+          tooLarge,
+        );
+        const value = Buffer.alloc(RECORDS_LIMITS.valueBytesMax + 1);
+        await assert.rejects(records.commit({ writes: [{ ...put('a'), value }] }), tooLarge);
+        assert.deepEqual(await records.range('things', { limit: 10 }), []);
+        await records.commit({ writes: [{ ...put('k'.repeat(keyBytesMax)), value: value.subarray(1) }] });
+        assert.equal((await records.range('things', { limit: 1 }))[0]!.value.length, RECORDS_LIMITS.valueBytesMax);
+      }));
+
+    test('what the caller does to its buffers after the call changes nothing', () =>
+      withRecords(async (records) => {
+        const write = put('a', 'one');
+        const committed = records.commit({ writes: [write] });
+        write.key.fill(0);
+        write.value.fill(0);
+        await committed;
+        assert.deepEqual(show(await records.range('things', { limit: 10 })), ['a=one']);
+      }));
+
+    test('a closed store refuses by code, and closing twice is safe', () =>
+      withRecords(async (records) => {
+        const last = records.commit({ writes: [put('a')] });
+        const waiting = records.waitForChanges('things', 1e9, new AbortController().signal);
+        waiting.catch(() => {});
+        await records[Symbol.asyncDispose]();
+        await records[Symbol.asyncDispose]();
+        await last;
+        await assert.rejects(waiting, { code: 'records-failed' });
+        await assert.rejects(records.get('things', bytes('a')), { code: 'records-failed' });
+      }));
+
+    test('any sequence of commits leaves what a sorted map would hold', () =>
+      withRecords(async (records) => {
+        const key = fc.constantFrom('a', 'b', 'a\0', 'ab', '\xff', '');
+        const write = fc.oneof(
+          fc.record({ kind: fc.constant('put' as const), key, value: fc.string({ maxLength: 3 }) }),
+          fc.record({ kind: fc.constant('delete' as const), key }),
+        );
+        let run = 0;
+        await fc.assert(
+          fc.asyncProperty(fc.array(fc.array(write, { maxLength: 4 }), { maxLength: 8 }), async (commits) => {
+            const space = `run${run++}`;
+            const model = new Map<string, string>();
+            await Promise.all(
+              commits.map((writes) =>
+                records.commit({
+                  writes: writes.map((one) =>
+                    one.kind === 'put' ? put(one.key, one.value, space) : remove(one.key, space),
+                  ),
+                }),
+              ),
+            );
+            for (const one of commits.flat()) {
+              if (one.kind === 'put') model.set(one.key, one.value);
+              else model.delete(one.key);
+            }
+            const expected = [...model]
+              .map(([k, v]) => ({ key: bytes(k), value: bytes(v), version: 0 }))
+              .sort((a, b) => Buffer.compare(a.key, b.key));
+            assert.deepEqual(show(await records.range(space, { limit: 100 })), show(expected));
+          }),
+          { numRuns: 40 },
+        );
+      }));
+  });
+}

@@ -1,0 +1,124 @@
+import { DomainError, hasCode } from '../../base/index.ts';
+import { RECORDS_LIMITS, type Records } from './records.ts';
+
+/**
+ * Control-plane state by name: all of a space in memory, in order of names, with every change written through.
+ *
+ * Reads are synchronous and see what is durable only (S1). Values are JSON, and what is held is what a restart would read
+ * back: frozen, without `undefined` and without classes. One process and one registry own a space.
+ */
+export class Registry<T> {
+  readonly #records: Records;
+  readonly #space: string;
+  readonly #values = new Map<string, T>();
+  /** Names in the order of their UTF-16 code units, as JavaScript sorts. */
+  readonly #names: string[] = [];
+
+  private constructor(records: Records, space: string) {
+    this.#records = records;
+    this.#space = space;
+  }
+
+  /** Reads the whole space: for thousands of values, not for millions. */
+  static async open<T>(records: Records, space: string): Promise<Registry<T>> {
+    const registry = new Registry<T>(records, space);
+    await registry.#load();
+    return registry;
+  }
+
+  get size(): number {
+    return this.#names.length;
+  }
+
+  get(name: string): T | undefined {
+    return this.#values.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  /** Values whose names begin with `prefix`, in order of names. */
+  list(prefix = ''): readonly T[] {
+    return this.names(prefix).map((name) => this.#values.get(name)!);
+  }
+
+  /** Names that begin with `prefix`, sorted. */
+  names(prefix = ''): readonly string[] {
+    const start = this.#position(prefix);
+    let end = start;
+    while (end < this.#names.length && this.#names[end]!.startsWith(prefix)) end++;
+    return this.#names.slice(start, end);
+  }
+
+  /** Adds a value; durable when it resolves. @throws DomainError `already-exists`, and those of the records store */
+  async create(name: string, value: T): Promise<void> {
+    const key = Buffer.from(name);
+    const json = JSON.stringify(value);
+    const write = { kind: 'put', space: this.#space, key, value: Buffer.from(json) } as const;
+    try {
+      await this.#records.commit({ conditions: [{ space: this.#space, key, is: 'absent' }], writes: [write] });
+    } catch (error) {
+      if (!hasCode(error, 'condition-failed')) throw error;
+      throw new DomainError('already-exists', `${name} exists already`, { cause: error });
+    }
+    this.#set(name, json);
+  }
+
+  /** Adds or replaces a value; durable when it resolves. Changes of one name take effect as they were called. */
+  async put(name: string, value: T): Promise<void> {
+    const json = JSON.stringify(value);
+    const write = { kind: 'put', space: this.#space, key: Buffer.from(name), value: Buffer.from(json) } as const;
+    await this.#records.commit({ writes: [write] });
+    this.#set(name, json);
+  }
+
+  /** Removes a value; durable when it resolves. @returns whether it was there */
+  async delete(name: string): Promise<boolean> {
+    const key = Buffer.from(name);
+    const condition = { space: this.#space, key, is: 'present' } as const;
+    try {
+      await this.#records.commit({
+        conditions: [condition],
+        writes: [{ kind: 'delete', space: this.#space, key }],
+      });
+    } catch (error) {
+      if (hasCode(error, 'condition-failed')) return false;
+      throw error;
+    }
+    this.#remove(name);
+    return true;
+  }
+
+  async #load(): Promise<void> {
+    const limit = RECORDS_LIMITS.readRecordsMax;
+    let from: Uint8Array = new Uint8Array(0);
+    for (;;) {
+      const page = await this.#records.range(this.#space, { from, limit });
+      for (const { key, value } of page) this.#set(Buffer.from(key).toString(), Buffer.from(value).toString());
+      if (page.length < limit) return;
+      from = Buffer.concat([page.at(-1)!.key, Buffer.of(0)]);
+    }
+  }
+
+  #set(name: string, json: string): void {
+    if (!this.#values.has(name)) this.#names.splice(this.#position(name), 0, name);
+    this.#values.set(name, JSON.parse(json, (_key, value) => Object.freeze(value)) as T);
+  }
+
+  #remove(name: string): void {
+    if (this.#values.delete(name)) this.#names.splice(this.#position(name), 1);
+  }
+
+  /** Index of the first name not below `name`. */
+  #position(name: string): number {
+    let low = 0;
+    let high = this.#names.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#names[middle]! < name) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
