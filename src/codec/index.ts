@@ -1,2 +1,3 @@
 /** codec: bytes <-> values, pure and fuzzed. */
+export * from './aws/index.ts';
 export { decodeKey, encodeKey, type KeyPart, keyRange, stringPrefixRange } from './keys.ts';

@@ -33,6 +33,8 @@ export interface Invocation {
   /** JSON; at most 6 MB (synchronous) or 1 MB (asynchronous), checked by the service. */
   readonly payload: Uint8Array;
   readonly trace: TraceContext;
+  /** ARN as the caller named it, with its alias or version: `context.invokedFunctionArn`. The specification's unless said. */
+  readonly invokedArn?: string;
   /** Base64 client context, as the header brings it. */
   readonly clientContext?: string;
 }

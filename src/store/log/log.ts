@@ -39,14 +39,16 @@ export const LOG_LIMITS = {
  *  - `log-full`: the disk is full; reads go on, the writer resumes when there is room again (S3). Retry later.
  *  - `log-failed`: a sync failed; this log takes no more writes until the node restarts (S3).
  *  - `log-damaged`: a checksum failed with valid records after it; the partitions concerned are stopped (S2).
- *  - `record-too-large`: the payload exceeds the limit. */
+ *  - `record-too-large`: the payload exceeds the limit.
+ *  - `log-busy`: the limit of bytes not yet durable is reached ({@link Log.appendNow} cannot wait). Retry after `committed`. */
 export type LogErrorCode =
   | 'partition-not-found'
   | 'records-trimmed'
   | 'log-full'
   | 'log-failed'
   | 'log-damaged'
-  | 'record-too-large';
+  | 'record-too-large'
+  | 'log-busy';
 
 export type LogError = DomainError<LogErrorCode>;
 
@@ -74,9 +76,29 @@ export interface Log extends AsyncDisposable {
    *
    * @returns the offset of the first one, once all are durable (S1)
    * @throws partition-not-found, record-too-large: nothing was appended
+   * @throws log-damaged: the partition is stopped, nothing was appended
    * @throws log-full, log-failed: nothing was appended, or (log-failed only) it is not known whether
    */
   append(partition: string, records: readonly NewLogRecord[]): Promise<Offset>;
+
+  /**
+   * The hot path of {@link append}: takes one record into the next group commit and makes no promise for it. In the same
+   * synchronous turn ask {@link committed} (once for as many records as there are): it is the acknowledgement (S1).
+   *
+   * @returns the offset that the record has when the commit succeeds
+   * @throws partition-not-found, record-too-large, log-damaged, log-failed, log-busy: the record was not taken
+   */
+  appendNow(partition: string, record: NewLogRecord): Offset;
+
+  /**
+   * Resolves when all that this turn has appended is durable; one promise for all who ask about the same group.
+   *
+   * @throws log-full, log-failed: as for {@link append}
+   */
+  committed(): Promise<void>;
+
+  /** Payload bytes appended and not yet durable: slow down before `LOG_LIMITS.pendingBytesMax`. */
+  pendingBytes(): number;
 
   /**
    * Durable records from `from` on, oldest first.
@@ -97,7 +119,10 @@ export interface Log extends AsyncDisposable {
    */
   wait(partition: string, from: Offset, signal: AbortSignal): Promise<void>;
 
-  /** Lets go of the records before `before`; space is freed in whole segments. Durable when it resolves. */
+  /** {@link read} when all that it would return is in memory, as it is near the end; `undefined` when it must go to the disk. */
+  readNow(partition: string, from: Offset, recordsMax: number, bytesMax: number): readonly LogRecord[] | undefined;
+
+  /** Lets go of the records before `before` (at most to the end); space is freed in whole segments. Durable when it resolves. */
   trim(partition: string, before: Offset): Promise<void>;
 
   /** Bytes on disk, all partitions. */

@@ -1,0 +1,9 @@
+/** AWS's protocols: requests to inputs, outputs to answers, by the shapes of a service's table. */
+export { type EventHeaderValue, type EventMessage, EventStreamDecoder, encodeEvent } from './event-stream.ts';
+export { ReadFailure } from './failure.ts';
+export { parseForm } from './form.ts';
+export { compilePattern } from './pattern.ts';
+export type { AnswerParts, Protocol, RequestParts, WireFailure } from './protocol.ts';
+export type { RouteMatch } from './router.ts';
+export { failureOfReading, ServiceCodec } from './service-codec.ts';
+export type { AwsProtocol, Constraints, OperationRow, ServiceTable, Shape, StructureShape } from './shape.ts';

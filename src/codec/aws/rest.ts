@@ -1,0 +1,301 @@
+/* What restJson1 and restXml share: members in the path, the query, headers and the payload, both ways. */
+import { NOT_NULL } from './constraints.ts';
+import { EVENT_STREAM, type EventBodies, encodeEvents, eventStreamOf } from './event-writer.ts';
+import { ReadFailure } from './failure.ts';
+import {
+  type AnswerParts,
+  NO_LABELS,
+  type Protocol,
+  type RequestParts,
+  structureAt,
+  type WireFailure,
+} from './protocol.ts';
+import { reading } from './read-input.ts';
+import { ReaderSet, shownName } from './reader.ts';
+import type { MemberRow, MemberTraits, ScalarShape, ServiceTable, Shape } from './shape.ts';
+import { type NamedStep, NULL, type Trail } from './trail.ts';
+import { scalarText } from './xml-writer.ts';
+
+/** The body's half of a REST protocol: JSON's or XML's. */
+export interface RestBodies {
+  readonly name: 'restJson1' | 'restXml';
+  readonly contentType: string;
+  readonly events: EventBodies;
+  /** False leaves constraints to the service. */
+  readonly checked: boolean;
+  /** Reads the members of an input that are bound to nothing else. */
+  readMembers(index: number, body: Uint8Array, trail: Trail): Record<string, unknown>;
+  /** Reads a structure that is the whole payload. */
+  readPayload(member: MemberRow, body: Uint8Array, trail: Trail): unknown;
+  writeMembers(index: number, output: Record<string, unknown>): string;
+  writePayload(member: MemberRow, value: unknown): string;
+  writeFailure(failure: WireFailure, requestId: string): AnswerParts;
+}
+
+/** True for members that are fields of the body. */
+export function isUnbound(traits: MemberTraits | undefined): boolean {
+  if (!traits) return true;
+  const { header, query, prefixHeaders, label, payload, queryParams, responseCode } = traits;
+  return (header ?? query ?? prefixHeaders ?? label ?? payload ?? queryParams ?? responseCode) === undefined;
+}
+
+interface Bound extends NamedStep {
+  readonly name: string;
+  readonly index: number;
+  readonly shape: Shape;
+  readonly traits: MemberTraits;
+}
+
+/** Where the members of one input come from. */
+interface InputPlan {
+  readonly bound: readonly Bound[];
+  readonly payload: MemberRow | undefined;
+  readonly hasBody: boolean;
+  /** Required members outside of the body; the body's reader checks its own. */
+  readonly required: readonly Bound[];
+  readonly queryNames: ReadonlySet<string>;
+}
+
+export class Rest implements Protocol {
+  readonly name: 'restJson1' | 'restXml';
+  readonly #table: ServiceTable;
+  readonly #bodies: RestBodies;
+  readonly #text: ReaderSet;
+  readonly #plans = new Map<number, InputPlan>();
+
+  constructor(table: ServiceTable, bodies: RestBodies) {
+    this.name = bodies.name;
+    this.#table = table;
+    this.#bodies = bodies;
+    this.#text = new ReaderSet(table, 'text', bodies.checked);
+  }
+
+  read(operation: string, request: RequestParts, labels: ReadonlyMap<string, string> = NO_LABELS): unknown {
+    const { input } = this.#table.operations[operation]!;
+    const plan = this.#plan(input);
+    return reading((trail) => {
+      const body = request.body as Uint8Array;
+      const result = plan.hasBody ? this.#bodies.readMembers(input, body, trail) : {};
+      trail.enter();
+      if (plan.bound.length > 0) this.#readBound(plan, request, labels, result, trail);
+      if (plan.payload) this.#readPayload(plan.payload, request, result, trail);
+      for (const member of plan.required) {
+        if (result[member.name] === undefined) {
+          trail.at(member);
+          trail.problem(NULL, NOT_NULL);
+        }
+      }
+      trail.leave();
+      return result;
+    });
+  }
+
+  write(operation: string, output: any, _requestId: string, failureOf: (error: unknown) => WireFailure): AnswerParts {
+    const row = this.#table.operations[operation]!;
+    const value: Record<string, any> = output ?? {};
+    const headers: Record<string, string> = {};
+    let status = row.http?.[2] ?? 200;
+    let payload: MemberRow | undefined;
+    for (const member of structureAt(this.#table, row.output).members) {
+      const item = value[member[0]];
+      if (member[2]?.payload) payload = member;
+      if (item === undefined || item === null) continue;
+      if (member[2]?.responseCode) status = item;
+      else writeHeaders(this.#table.shapes[member[1]]!, member[2], item, headers);
+    }
+    const stream = eventStreamOf(this.#table, row.output);
+    if (stream) {
+      headers['content-type'] ??= EVENT_STREAM;
+      const body = encodeEvents(this.#table, stream.union, this.#bodies.events, value[stream.member], failureOf);
+      return { status, headers, body };
+    }
+    return this.#writeBody(row.output, status, headers, payload, value);
+  }
+
+  writeFailure(failure: WireFailure, requestId: string): AnswerParts {
+    return this.#bodies.writeFailure(failure, requestId);
+  }
+
+  #plan(index: number): InputPlan {
+    const known = this.#plans.get(index);
+    if (known) return known;
+    const shape = structureAt(this.#table, index);
+    const all = shape.members.map(([name, at, traits]) => ({
+      name,
+      shown: shownName(name),
+      index: at,
+      shape: this.#table.shapes[at]!,
+      traits: traits ?? {},
+    }));
+    const bound = all.filter(({ traits }) => !isUnbound(traits) && !traits.payload);
+    const required = this.#bodies.checked
+      ? all.filter(({ name, traits }) => !isUnbound(traits) && shape.required?.includes(name))
+      : [];
+    const plan: InputPlan = {
+      bound,
+      payload: shape.members.find(([, , traits]) => traits?.payload),
+      hasBody: all.some(({ traits }) => isUnbound(traits)),
+      required,
+      queryNames: new Set(bound.flatMap(({ traits }) => traits.query ?? [])),
+    };
+    this.#plans.set(index, plan);
+    return plan;
+  }
+
+  #readBound(
+    plan: InputPlan,
+    request: RequestParts,
+    labels: ReadonlyMap<string, string>,
+    result: Record<string, unknown>,
+    trail: Trail,
+  ): void {
+    const query = queryValues(request.query);
+    for (const member of plan.bound) {
+      const raw = findBound(this.#table, member, request, labels, query, plan.queryNames);
+      if (raw === undefined) continue;
+      trail.at(member);
+      result[member.name] = this.#text.reader(member.index)(raw, trail);
+    }
+  }
+
+  #readPayload(member: MemberRow, request: RequestParts, result: Record<string, unknown>, trail: Trail): void {
+    const [name, index] = member;
+    const shape = this.#table.shapes[index]!;
+    if (shape.type === 'blob' && shape.streaming) {
+      result[name] = request.body;
+      return;
+    }
+    const body = request.body as Uint8Array;
+    if (body.length === 0) return;
+    trail.at({ shown: shownName(name) });
+    if (shape.type === 'blob') result[name] = body;
+    else if (shape.type === 'string') result[name] = Buffer.from(body).toString('utf8');
+    else result[name] = this.#bodies.readPayload(member, body, trail);
+  }
+
+  #writeBody(
+    index: number,
+    status: number,
+    headers: Record<string, string>,
+    payload: MemberRow | undefined,
+    value: Record<string, any>,
+  ): AnswerParts {
+    if (payload) return this.#writePayload(payload, status, headers, value[payload[0]]);
+    const hasMembers = structureAt(this.#table, index).members.some(([, , traits]) => isUnbound(traits));
+    if (status === 204 || (!hasMembers && (index === 0 || this.name === 'restXml')))
+      return { status, headers, body: '' };
+    headers['content-type'] ??= this.#bodies.contentType;
+    return { status, headers, body: this.#bodies.writeMembers(index, value) };
+  }
+
+  #writePayload(payload: MemberRow, status: number, headers: Record<string, string>, value: any): AnswerParts {
+    if (value === undefined || value === null) return { status, headers, body: '' };
+    const { type } = this.#table.shapes[payload[1]]!;
+    if (type === 'blob' || type === 'string') {
+      headers['content-type'] ??= type === 'blob' ? 'application/octet-stream' : 'text/plain';
+      return { status, headers, body: value };
+    }
+    headers['content-type'] ??= this.#bodies.contentType;
+    return { status, headers, body: this.#bodies.writePayload(payload, value) };
+  }
+}
+
+/** Puts a member into the headers that it is bound to, if it is; also used for the members of errors. */
+export function writeHeaders(
+  shape: Shape,
+  traits: MemberTraits | undefined,
+  value: any,
+  headers: Record<string, string>,
+): void {
+  if (traits?.header !== undefined) {
+    const text = headerText(shape, value);
+    if (text !== '') headers[traits.header.toLowerCase()] = text;
+  } else if (traits?.prefixHeaders !== undefined) {
+    for (const [name, item] of Object.entries(value))
+      headers[(traits.prefixHeaders + name).toLowerCase()] = headerValue(String(item));
+  }
+}
+
+function headerText(shape: Shape, value: any): string {
+  if (shape.type === 'list') return [...value].map((item) => headerValue(String(item))).join(', ');
+  const scalar = shape as ScalarShape;
+  if (scalar.mediaType === 'application/json') return Buffer.from(String(value)).toString('base64');
+  return headerValue(scalarText(scalar, value, 'http-date'));
+}
+
+/** What would end the header, or is no Latin-1, does not go into one. */
+function headerValue(text: string): string {
+  return text.replace(/[\r\n\0]/g, ' ').replace(/[^\t\x20-\xff]/g, '?');
+}
+
+function findBound(
+  table: ServiceTable,
+  { name, shape, traits }: Bound,
+  request: RequestParts,
+  labels: ReadonlyMap<string, string>,
+  query: ReadonlyMap<string, string[]>,
+  queryNames: ReadonlySet<string>,
+): unknown {
+  if (traits.label) return fromLabel(labels.get(name));
+  if (traits.query !== undefined) return fromQuery(shape, query.get(traits.query));
+  if (traits.header !== undefined) return fromHeader(shape, headerOf(request, traits.header.toLowerCase()));
+  if (traits.prefixHeaders !== undefined) return prefixedHeaders(request, traits.prefixHeaders.toLowerCase());
+  return traits.queryParams ? remainingQuery(table, shape, query, queryNames) : undefined;
+}
+
+function fromLabel(raw: string | undefined): string | undefined {
+  if (raw === undefined || !raw.includes('%')) return raw;
+  try {
+    return decodeURIComponent(raw);
+  } catch {
+    throw new ReadFailure('serialization', 'The path is not percent-encoded UTF-8');
+  }
+}
+
+function fromQuery(shape: Shape, values: readonly string[] | undefined): unknown {
+  if (!values) return undefined;
+  return shape.type === 'list' ? [...values] : values.at(-1);
+}
+
+function fromHeader(shape: Shape, text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  if (shape.type === 'list') return text.split(',').map((item) => item.trim().replace(/^"(.*)"$/, '$1'));
+  const { mediaType } = shape as ScalarShape;
+  return mediaType === 'application/json' ? Buffer.from(text, 'base64').toString('utf8') : text;
+}
+
+/** A header's value, joined where it came more than once. */
+export function headerOf(request: RequestParts, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'object' ? value.join(', ') : value;
+}
+
+function prefixedHeaders(request: RequestParts, prefix: string): Record<string, string> | undefined {
+  const names = Object.keys(request.headers).filter((name) => name.startsWith(prefix));
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(names.map((name) => [name.slice(prefix.length), headerOf(request, name)!]));
+}
+
+/** Query parameters that no other member takes. */
+function remainingQuery(
+  table: ServiceTable,
+  shape: Shape,
+  query: ReadonlyMap<string, string[]>,
+  queryNames: ReadonlySet<string>,
+): Record<string, unknown> | undefined {
+  const left = [...query].filter(([name]) => !queryNames.has(name));
+  if (left.length === 0) return undefined;
+  const lists = shape.type === 'map' && table.shapes[shape.value]!.type === 'list';
+  return Object.fromEntries(left.map(([name, values]) => [name, lists ? values : values[0]]));
+}
+
+function queryValues(text: string): Map<string, string[]> {
+  const values = new Map<string, string[]>();
+  if (text === '') return values;
+  for (const [name, value] of new URLSearchParams(text)) {
+    const known = values.get(name);
+    if (known) known.push(value);
+    else values.set(name, [value]);
+  }
+  return values;
+}

@@ -1,0 +1,118 @@
+import type { Delivery, DeliveryService } from '../../../delivery/index.ts';
+import type { Logger, TraceContext } from '../../../telemetry/index.ts';
+import type { KinesisPort } from '../ports.ts';
+import type { RetainedMessages } from './retained.ts';
+
+/** Told once, when everything that its publishes of one group caused is durable, or has failed. */
+export interface CommitListener {
+  groupSettled(group: CommitGroup): void;
+}
+
+/**
+ * What the publishes of one turn of the event loop have caused, made durable together (DESIGN §3).
+ * `pending` until the group commit is done; after `failed` nothing of it may be acknowledged.
+ */
+export class CommitGroup {
+  state: 'pending' | 'committed' | 'failed' = 'pending';
+  readonly listeners: CommitListener[] = [];
+  readonly deliveries: Delivery[] = [];
+  appended = false;
+  retained = false;
+  /** Why it failed. */
+  error: unknown;
+
+  /** For those few who wait for one message; the gateway listens instead, without a promise for each. */
+  settled(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = () => (this.state === 'committed' ? resolve() : reject(this.error));
+      if (this.state === 'pending') this.listeners.push({ groupSettled: settle });
+      else settle();
+    });
+  }
+}
+
+/**
+ * Gathers what publishes cause into groups: a group takes all of one turn of the event loop and is committed at its end.
+ * Groups are committed side by side; each tells its listeners by itself.
+ */
+export class GroupCommit {
+  readonly #kinesis: KinesisPort;
+  readonly #delivery: DeliveryService;
+  readonly #retained: RetainedMessages;
+  readonly #logger: Logger;
+  #open: CommitGroup | undefined;
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(ports: {
+    readonly kinesis: KinesisPort;
+    readonly delivery: DeliveryService;
+    readonly retained: RetainedMessages;
+    readonly logger: Logger;
+  }) {
+    this.#kinesis = ports.kinesis;
+    this.#delivery = ports.delivery;
+    this.#retained = ports.retained;
+    this.#logger = ports.logger;
+  }
+
+  /** @throws DomainError  the stream refuses the record */
+  append(streamName: string, partitionKey: string, data: Uint8Array, trace: TraceContext | undefined): CommitGroup {
+    this.#kinesis.appendRecord(streamName, partitionKey, data, trace);
+    const group = this.#group();
+    group.appended = true;
+    return group;
+  }
+
+  send(delivery: Delivery): CommitGroup {
+    const group = this.#group();
+    group.deliveries.push(delivery);
+    return group;
+  }
+
+  retain(): CommitGroup {
+    const group = this.#group();
+    group.retained = true;
+    return group;
+  }
+
+  /** Resolves when no group is open or under way. */
+  async drain(): Promise<void> {
+    while (this.#open || this.#pending.size > 0) {
+      if (this.#open) this.#close();
+      await Promise.all(this.#pending);
+    }
+  }
+
+  #group(): CommitGroup {
+    if (!this.#open) {
+      this.#open = new CommitGroup();
+      // After the sockets of this turn have been read, before the next turn: what came together is synced together.
+      setImmediate(() => this.#close());
+    }
+    return this.#open;
+  }
+
+  #close(): void {
+    const group = this.#open;
+    if (!group) return;
+    this.#open = undefined;
+    const done = this.#commit(group).finally(() => this.#pending.delete(done));
+    this.#pending.add(done);
+  }
+
+  async #commit(group: CommitGroup): Promise<void> {
+    try {
+      await Promise.all([
+        group.appended ? this.#kinesis.committed() : undefined,
+        group.deliveries.length > 0 ? this.#delivery.send(group.deliveries) : undefined,
+        group.retained ? this.#retained.committed() : undefined,
+      ]);
+      group.state = 'committed';
+    } catch (error) {
+      group.state = 'failed';
+      group.error = error;
+      this.#logger.error('group commit failed', { error });
+    }
+    for (const listener of group.listeners) listener.groupSettled(group);
+  }
+}

@@ -1,0 +1,273 @@
+import { DomainError } from '../../../base/index.ts';
+import {
+  decodeSegmentHeader,
+  decodeSegmentIndex,
+  LOG_FORMAT,
+  type RunPlace,
+  segmentSeed,
+} from '../../../codec/log/index.ts';
+import type { Logger } from '../../../telemetry/index.ts';
+import { Catalog } from './catalog.ts';
+import { type StoreFile, type StoreFiles, writeAll } from './files.ts';
+import { claimedLength, findBlock, type ScannedBlock, scanBlocks } from './scan.ts';
+import { indexName, Segment, segmentName, segmentNumber } from './segment.ts';
+
+/** Damage that recovery found: bytes that were durable and are not whole any more (S2). */
+export interface Damage {
+  readonly segment: number;
+  readonly position: number;
+}
+
+export interface Recovered {
+  readonly catalog: Catalog;
+  readonly damages: readonly Damage[];
+  /** Bytes of an unacknowledged group that were cut off the end. */
+  readonly tornBytes: number;
+}
+
+interface Context {
+  readonly files: StoreFiles;
+  readonly directory: string;
+  readonly chunkBytes: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Brings the log in a folder back (S2, S4).
+ *
+ * 1. Segments before the last are known by their index files; a missing one is made again by a scan.
+ * 2. The last segment is scanned whole. It opens with a snapshot of all partitions.
+ * 3. The first bytes that are no valid block are a torn tail if all that follows belongs to the same, unfinished group: cut.
+ *    A valid block of a later group after them proves that they were durable once: damage. All partitions that do not
+ *    go on without a gap after it are stopped there.
+ * 4. The last group is written and synced again: it may stand in the page cache only, if its sync had failed (S3).
+ */
+export async function recover(context: Context): Promise<Recovered> {
+  const catalog = new Catalog();
+  const damages: Damage[] = [];
+  const opened = await openSegments(context);
+  try {
+    const base = await lastSnapshot(opened);
+    for (const segment of opened.slice(0, base)) await loadIndex(context, segment, catalog);
+    let tornBytes = 0;
+    for (const segment of opened.slice(base)) {
+      tornBytes = await replay(segment, catalog, damages, segment === opened.at(-1));
+    }
+    catalog.segments.push(...opened);
+    attachExtents(catalog);
+    stopGaps(catalog);
+    return { catalog, damages, tornBytes };
+  } catch (error) {
+    await Promise.allSettled(opened.map((segment) => segment.retire()));
+    throw error;
+  }
+}
+
+async function openSegments({ files, directory, chunkBytes, logger }: Context): Promise<Segment[]> {
+  const names = await files.list(directory);
+  for (const name of names) if (name.endsWith('.tmp')) await files.remove(`${directory}/${name}`);
+  const numbers = names.map(segmentNumber).filter((number) => number !== undefined);
+  numbers.sort((a, b) => a - b);
+  const segments: Segment[] = [];
+  for (const number of numbers) {
+    const path = `${directory}/${segmentName(number)}`;
+    const file = await files.open(path, 'update');
+    const size = await file.size();
+    const header = await readHeader(file);
+    const seed = header?.number === number ? segmentSeed(header) : undefined;
+    if (number === numbers.at(-1) && (await isUnborn(file, size, seed))) {
+      logger.warn('log.segment-unborn', { segment: number });
+      await file.close();
+      await files.remove(path);
+    } else if (seed === undefined) {
+      await file.close();
+      throw new DomainError('log-damaged', `the header of ${path} is damaged`, { fields: { segment: number } });
+    } else {
+      segments.push(new Segment({ number, file, seed, size, chunkBytes }));
+    }
+  }
+  return segments;
+}
+
+async function readHeader(file: StoreFile) {
+  const bytes = Buffer.alloc(LOG_FORMAT.segmentHeaderBytes);
+  await file.read(bytes, 0);
+  return decodeSegmentHeader(bytes);
+}
+
+/**
+ * Whether the making of a segment was cut short. Groups are written only after its header and snapshot are durable, so such
+ * a file never held an acknowledged record: it has no valid block, and no room for more than a snapshot.
+ */
+async function isUnborn(file: StoreFile, size: number, seed: number | undefined): Promise<boolean> {
+  const { segmentHeaderBytes } = LOG_FORMAT;
+  if (size <= segmentHeaderBytes) return true;
+  if (seed !== undefined) return (await findBlock(file, seed, segmentHeaderBytes, size, -1)) === undefined;
+  const bytes = Buffer.alloc(size);
+  await file.read(bytes, 0);
+  const length = claimedLength(bytes.subarray(segmentHeaderBytes));
+  return bytes.every((byte) => byte === 0) || (length > 0 && size <= segmentHeaderBytes + length);
+}
+
+/** Index of the newest segment whose opening snapshot is whole: state is replayed from there. */
+async function lastSnapshot(segments: Segment[]): Promise<number> {
+  for (let i = segments.length - 1; i >= 0; i--) if (await opensWithSnapshot(segments[i]!)) return i;
+  if (segments.length === 0) return 0;
+  throw new DomainError('log-damaged', 'no segment of the log opens with a whole snapshot of its partitions');
+}
+
+async function opensWithSnapshot({ file, seed, size }: Segment): Promise<boolean> {
+  const from = LOG_FORMAT.segmentHeaderBytes;
+  const head = Buffer.alloc(LOG_FORMAT.blockHeaderBytes);
+  await file.read(head, from);
+  let found = false;
+  await scanBlocks(file, seed, from, Math.min(size, from + claimedLength(head)), ({ header }) => {
+    found = header.snapshot;
+  });
+  return found;
+}
+
+async function loadIndex(context: Context, segment: Segment, catalog: Catalog): Promise<void> {
+  const indexed = await readIndex(context, segment);
+  if (indexed) return segment.load(indexed);
+  context.logger.info('log.index-rebuilt', { segment: segment.number });
+  await scanBlocks(
+    segment.file,
+    segment.seed,
+    LOG_FORMAT.segmentHeaderBytes,
+    segment.size,
+    ({ header, runs, position }) => {
+      for (const run of runs) if (run.partition !== LOG_FORMAT.controlPartition) segment.enter(run, position);
+      catalog.group = Math.max(catalog.group, header.group);
+    },
+  );
+}
+
+async function readIndex({ files, directory }: Context, segment: Segment) {
+  try {
+    const file = await files.open(`${directory}/${indexName(segment.number)}`, 'read');
+    try {
+      const bytes = Buffer.allocUnsafeSlow(await file.size());
+      return decodeSegmentIndex(bytes.subarray(0, await file.read(bytes, 0)), segment.size, segment.seed);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a scan has seen so far, so that it can tell a torn group from damage. */
+class Replay {
+  readonly #segment: Segment;
+  readonly #catalog: Catalog;
+  /** Partitions that are not known to be whole since the last damage. */
+  readonly suspects = new Set<number>();
+  /** Runs of the group that is not finished yet: carried out with its last block, so that a torn group leaves no trace. */
+  #open: (() => void)[] = [];
+  /** Where the last finished group begins and ends. */
+  groupStart: number = LOG_FORMAT.segmentHeaderBytes;
+  groupEnd: number = LOG_FORMAT.segmentHeaderBytes;
+  #begin: number = LOG_FORMAT.segmentHeaderBytes;
+
+  constructor(segment: Segment, catalog: Catalog) {
+    this.#segment = segment;
+    this.#catalog = catalog;
+  }
+
+  /** Group that the bytes after the last valid block belong to. */
+  get expectedGroup(): number {
+    return this.#catalog.group + 1;
+  }
+
+  onBlock(block: ScannedBlock): void {
+    if (this.#open.length === 0) this.#begin = block.position;
+    this.#open.push(this.#entering(block));
+    if (!block.header.lastOfGroup) return;
+    for (const enter of this.#open) enter();
+    this.#open = [];
+    this.#catalog.group = block.header.group;
+    this.groupStart = this.#begin;
+    this.groupEnd = block.position + block.header.length;
+  }
+
+  /** All that is known now may miss records from here on. */
+  suspectAll(): void {
+    this.#open = [];
+    for (const id of this.#catalog.byId.keys()) this.suspects.add(id);
+  }
+
+  #entering({ runs, position, buffer, view }: ScannedBlock): () => void {
+    return () => {
+      for (const run of runs) this.#enter(run, position, buffer, view);
+    };
+  }
+
+  #enter(run: RunPlace, position: number, buffer: Buffer, view: DataView): void {
+    const partition = this.#catalog.byId.get(run.partition);
+    if (partition && run.first !== partition.next) partition.damagedAt ??= partition.next;
+    else this.suspects.delete(run.partition);
+    this.#catalog.enter(this.#segment, run, position, buffer, view);
+  }
+}
+
+/** @returns bytes that were cut off as torn */
+async function replay(segment: Segment, catalog: Catalog, damages: Damage[], last: boolean): Promise<number> {
+  const { file, seed, size } = segment;
+  const state = new Replay(segment, catalog);
+  let position = LOG_FORMAT.segmentHeaderBytes as number;
+  for (;;) {
+    position = await scanBlocks(file, seed, position, size, (block) => state.onBlock(block));
+    if (position >= size && (last || state.groupEnd === size)) break;
+    const next = position < size ? await findBlock(file, seed, position + 1, size, state.expectedGroup) : undefined;
+    if (next === undefined && last) break;
+    damages.push({ segment: segment.number, position });
+    state.suspectAll();
+    if (next === undefined) break;
+    position = next;
+  }
+  for (const id of state.suspects) stop(catalog, id);
+  if (!last) return 0;
+  await cut(segment, state);
+  return size - segment.size;
+}
+
+function stop(catalog: Catalog, id: number): void {
+  const partition = catalog.byId.get(id);
+  if (partition) partition.damagedAt ??= partition.next;
+}
+
+/** Cuts the torn tail off and makes the last whole group durable for sure. */
+async function cut(segment: Segment, { groupStart, groupEnd }: Replay): Promise<void> {
+  if (groupEnd < segment.size) await segment.file.truncate(groupEnd);
+  segment.size = groupEnd;
+  const bytes = Buffer.allocUnsafeSlow(groupEnd - groupStart);
+  await segment.file.read(bytes, groupStart);
+  await writeAll(segment.file, bytes, groupStart);
+  await segment.file.datasync();
+}
+
+/** Gives each partition its extents, oldest first, without those that are trimmed. */
+function attachExtents(catalog: Catalog): void {
+  for (const partition of catalog.byId.values()) partition.extents = [];
+  for (const segment of catalog.segments) {
+    for (const extent of segment.extents.values()) {
+      const partition = catalog.byId.get(extent.partition);
+      if (partition && extent.end > partition.first) partition.extents.push(extent);
+    }
+  }
+  for (const { extents } of catalog.byId.values()) extents.sort((a, b) => a.first - b.first);
+}
+
+/** Stops each partition where its extents leave a gap (S2). */
+function stopGaps(catalog: Catalog): void {
+  for (const partition of catalog.byId.values()) {
+    let expected = partition.first;
+    for (const { first, end } of partition.extents) {
+      if (first > expected) break;
+      expected = end;
+    }
+    partition.enqueued = partition.next;
+    if (expected < partition.next) partition.damagedAt = Math.min(partition.damagedAt ?? expected, expected);
+  }
+}
