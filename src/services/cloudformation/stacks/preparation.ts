@@ -3,6 +3,7 @@ import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { IAM_RESOURCE_TYPES, RESOURCE_TYPES } from '../resources/index.ts';
 import { SAM_TRANSFORM, transformSam } from '../sam/transform.ts';
 import {
+  isNoEcho,
   MASKED,
   type ParameterInput,
   type ParameterTexts,
@@ -125,6 +126,6 @@ export function shownParameters(
   const { parameters } = templateOf(definition);
   return Object.entries(definition.parameters).map(([ParameterKey, value]) => ({
     ParameterKey,
-    ParameterValue: String(parameters[ParameterKey]?.NoEcho).toLowerCase() === 'true' ? MASKED : value,
+    ParameterValue: isNoEcho(parameters[ParameterKey]) ? MASKED : value,
   }));
 }

@@ -1,5 +1,7 @@
 import type { Records, Write } from '../../../store/index.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { isNoEcho, MASKED } from '../template/parameters.ts';
+import { templateOf } from './evaluation.ts';
 import type { NewEvent } from './machine.ts';
 import type { ChangeSet, Definition, Stack, StackEvent } from './model.ts';
 
@@ -72,14 +74,21 @@ export class StackStore {
   ): Promise<Stack> {
     const saved: Stack = { ...stack, eventsWritten: stack.eventsWritten + events.length };
     const writes: Write[] = [put(SPACES.stacks, stack.uuid, saved)];
+    const secrets = this.#secrets(stack);
     for (const [index, event] of events.entries()) {
-      writes.push(...eventWrites(stack, stack.eventsWritten + index, event, at));
+      writes.push(...eventWrites(stack, stack.eventsWritten + index, mask(event, secrets), at));
     }
     if (definition) writes.push(put(SPACES.definitions, definitionKey(stack, definition.revision), definition.value));
     await this.#records.commit({ writes });
     this.#stacks.set(saved.uuid, saved);
     if (definition) this.#definitions.set(definitionKey(stack, definition.revision), definition.value);
     return saved;
+  }
+
+  /** Values that no event may show, of every definition the stack still has. */
+  #secrets(stack: Stack): readonly string[] {
+    const revisions = Array.from({ length: stack.revisionsUsed }, (_, index) => index + 1);
+    return revisions.flatMap((revision) => secretsOf(this.definition(stack, revision)));
   }
 
   async saveChangeSet(changeSet: ChangeSet): Promise<void> {
@@ -129,6 +138,22 @@ export class StackStore {
     });
     return entries.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as StackEvent);
   }
+}
+
+/** Non-empty values of `NoEcho` parameters. */
+function secretsOf(definition: Definition | undefined): readonly string[] {
+  if (!definition) return [];
+  const { parameters } = templateOf(definition);
+  return Object.entries(definition.parameters)
+    .filter(([name, value]) => value !== '' && isNoEcho(parameters[name]))
+    .map(([, value]) => value);
+}
+
+function mask(event: NewEvent, secrets: readonly string[]): NewEvent {
+  if (event.properties === undefined || secrets.length === 0) return event;
+  // As it stands inside JSON text.
+  const escaped = secrets.map((secret) => JSON.stringify(secret).slice(1, -1));
+  return { ...event, properties: escaped.reduce((text, secret) => text.replaceAll(secret, MASKED), event.properties) };
 }
 
 const definitionKey = (stack: Stack, revision: number) => `${stack.uuid}/${revision}`;
