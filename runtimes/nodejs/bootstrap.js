@@ -11,7 +11,14 @@
  */
 const channel = require('./channel.js');
 const { installCodeCache } = require('./code-cache.js');
-const { NodeJsExit, ResponseTooLarge, UnhandledPromiseRejection, toLogged, toPayload } = require('./errors.js');
+const {
+  EventInvalid,
+  NodeJsExit,
+  ResponseTooLarge,
+  UnhandledPromiseRejection,
+  toLogged,
+  toPayload,
+} = require('./errors.js');
 const { loadHandler } = require('./handler.js');
 const { marshal, runHandler } = require('./invocation.js');
 const { installLogging } = require('./logging.js');
@@ -97,7 +104,8 @@ function invoke(invocation) {
   try {
     event = parse(invocation.payload);
   } catch (error) {
-    return failed(error);
+    reportError(new EventInvalid(error.message, error), false);
+    return done();
   }
   mine.onIdle = runHandler(handler, event, invocation, environment, answer).onIdle;
 }

@@ -4,8 +4,8 @@
  *
  *   frame    u32le length of the rest | u8 kind | body
  *   to us    1 load    JSON: see bootstrap.js
- *            2 invoke  u32le sequence | f64le deadline (epoch ms) | u16le lengths of request id, trace header, client context |
- *                      these three, UTF-8 | payload, JSON
+ *            2 invoke  u32le sequence | f64le deadline (epoch ms) | u16le lengths of request id, trace header, function
+ *                      ARN, client context | these four, UTF-8 | payload, JSON
  *   from us  16 ready | 17 initialised | 18 init error: JSON
  *            19 response  u32le sequence | u32le peak memory, KiB | payload, JSON
  *            20 error     as response, then u8 fatal | u8 length of the type | type | payload, JSON
@@ -34,7 +34,7 @@ const LOG_LINE_BYTES_MAX = 256 * 1024;
 
 /** Holds any small frame, so that it takes one system call to read it. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
-const INVOKE_HEAD_BYTES = 18;
+const INVOKE_HEAD_BYTES = 20;
 
 /** Reads some bytes into `target`; 0 at the end of the stream. A signal may interrupt the wait. */
 function readSome(target, offset, length) {
@@ -147,7 +147,8 @@ function parseInvoke(body) {
     deadlineMs: body.readDoubleLE(4),
     requestId: text(body.readUInt16LE(12)),
     traceHeader: text(body.readUInt16LE(14)),
-    clientContext: text(body.readUInt16LE(16)),
+    invokedFunctionArn: text(body.readUInt16LE(16)),
+    clientContext: text(body.readUInt16LE(18)),
     payload: body.utf8Slice(at, body.length),
   };
 }

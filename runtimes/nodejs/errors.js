@@ -11,6 +11,8 @@ const runtimeError = (type) =>
     }
   };
 
+/** The payload is no JSON. The caller's fault: the node answers the caller, and the function's errors do not count it. */
+const EventInvalid = runtimeError('Millrace.EventInvalid');
 const HandlerNotFound = runtimeError('Runtime.HandlerNotFound');
 const ImportModuleError = runtimeError('Runtime.ImportModuleError');
 const MalformedHandlerName = runtimeError('Runtime.MalformedHandlerName');
@@ -69,6 +71,7 @@ function toLogged(thrown) {
 }
 
 module.exports = {
+  EventInvalid,
   HandlerNotFound,
   ImportModuleError,
   MalformedHandlerName,

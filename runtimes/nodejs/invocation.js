@@ -52,7 +52,7 @@ function runHandler(handler, event, invocation, environment, answer) {
   };
 }
 
-function contextOf({ requestId, deadlineMs, clientContext }, environment) {
+function contextOf({ requestId, deadlineMs, invokedFunctionArn, clientContext }, environment) {
   const context = {
     callbackWaitsForEmptyEventLoop: true,
     functionVersion: environment.functionVersion,
@@ -60,7 +60,7 @@ function contextOf({ requestId, deadlineMs, clientContext }, environment) {
     memoryLimitInMB: environment.memoryLimitInMB,
     logGroupName: environment.logGroupName,
     logStreamName: environment.logStreamName,
-    invokedFunctionArn: environment.invokedFunctionArn,
+    invokedFunctionArn,
     awsRequestId: requestId,
     identity: undefined,
     clientContext: undefined,

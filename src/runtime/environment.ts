@@ -202,7 +202,6 @@ export class Environment {
       context: {
         functionName: spec.name,
         functionVersion: spec.version,
-        invokedFunctionArn: spec.arn,
         memoryLimitInMB: String(spec.memoryMb),
         logGroupName: spec.logGroup,
         logStreamName: log.stream,
@@ -214,7 +213,7 @@ export class Environment {
   #send({ sequence, invocation }: Running): void {
     const { clock, connection } = this.#options;
     const deadlineMs = clock.now() + this.spec.timeoutMs;
-    connection.send(encodeInvoke(sequence, deadlineMs, formatXRay(invocation.trace), invocation));
+    connection.send(encodeInvoke(sequence, deadlineMs, formatXRay(invocation.trace), this.spec.arn, invocation));
   }
 
   #reject(failure: Failure): void {

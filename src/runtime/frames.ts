@@ -39,6 +39,8 @@ export class FrameInvalid extends Error {
 }
 
 const HEAD_BYTES = 5;
+/** Sequence, deadline and four lengths. */
+const INVOKE_HEAD_BYTES = 20;
 /** Up to here one copy is cheaper than a second buffer in the write. */
 const COPY_BYTES_MAX = 16 * 1024;
 
@@ -60,18 +62,20 @@ export function encodeInvoke(
   sequence: number,
   deadlineMs: number,
   traceHeader: string,
-  { requestId, payload, clientContext = '' }: Invocation,
+  functionArn: string,
+  { requestId, payload, invokedArn = functionArn, clientContext = '' }: Invocation,
 ): readonly Uint8Array[] {
-  const textBytes = Buffer.byteLength(requestId) + Buffer.byteLength(traceHeader) + Buffer.byteLength(clientContext);
-  const headBytes = HEAD_BYTES + 18 + textBytes;
+  const texts = [requestId, traceHeader, invokedArn, clientContext];
+  let headBytes = HEAD_BYTES + INVOKE_HEAD_BYTES;
+  for (const text of texts) headBytes += Buffer.byteLength(text);
   const copied = payload.length <= COPY_BYTES_MAX;
   const head = Buffer.allocUnsafe(copied ? headBytes + payload.length : headBytes);
   head.writeUInt32LE(headBytes - 4 + payload.length, 0);
   head[4] = KIND.invoke;
   head.writeUInt32LE(sequence, 5);
   head.writeDoubleLE(deadlineMs, 9);
-  let at = HEAD_BYTES + 18;
-  [requestId, traceHeader, clientContext].forEach((text, index) => {
+  let at = HEAD_BYTES + INVOKE_HEAD_BYTES;
+  texts.forEach((text, index) => {
     const length = head.write(text, at, 'utf8');
     head.writeUInt16LE(length, 17 + 2 * index);
     at += length;

@@ -38,7 +38,7 @@ export function functionVariables(
     ...spec.environment,
     _HANDLER: spec.handler,
     AWS_REGION: region,
-    AWS_DEFAULT_REGION: spec.environment.AWS_DEFAULT_REGION ?? region,
+    AWS_DEFAULT_REGION: region,
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
     AWS_SESSION_TOKEN: sessionToken,

@@ -8,7 +8,7 @@ import { CodeCaches } from './code-caches.ts';
 import { Environment } from './environment.ts';
 import { type FunctionCredentials, functionVariables, startVariables } from './function-variables.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
-import { Pool } from './pool.ts';
+import { Pool, type Share } from './pool.ts';
 import { ProcessSandbox } from './process-sandbox.ts';
 import { EnvironmentLog, logStreamName } from './report.ts';
 import type {
@@ -97,10 +97,15 @@ export class ManagedRuntime implements Runtime {
   readonly #keepAliveMs: number;
   readonly #environmentsMax: number;
   readonly #coldStarts: Counter;
+  /** Places by function, all versions together. */
+  readonly #shares = new Map<string, Share>();
   #environments = 0;
   #waitingCount = 0;
   #arrivals = 0;
+  /** Places held by functions without a reservation. */
   #sharedGranted = 0;
+  /** Concurrency that functions with a reservation hold back from the rest. */
+  #reserved = 0;
   #watchTimer: Timer | undefined;
   #keepAliveTimer: Timer | undefined;
   #closed = false;
@@ -131,7 +136,13 @@ export class ManagedRuntime implements Runtime {
   }
 
   retire(functionArn: string): void {
-    this.#pools.get(functionArn)?.retireAll();
+    const pool = this.#pools.get(functionArn);
+    pool?.retireAll();
+    if (!pool || pool.granted > 0 || pool.waiting.length > 0) return;
+    this.#pools.delete(functionArn);
+    if ([...this.#pools.values()].some(({ share }) => share === pool.share)) return;
+    this.#reserveShare(pool.share, undefined);
+    this.#shares.delete(shareName(functionArn));
   }
 
   pools(): readonly PoolState[] {
@@ -163,27 +174,41 @@ export class ManagedRuntime implements Runtime {
   #poolOf(spec: FunctionSpec): Pool {
     let pool = this.#pools.get(spec.arn);
     if (!pool) {
-      pool = new Pool(spec, { tokens: RUNTIME_LIMITS.scalingBurst, at: this.#options.clock.monotonic() });
+      pool = new Pool(spec, this.#shareOf(spec), {
+        tokens: RUNTIME_LIMITS.scalingBurst,
+        at: this.#options.clock.monotonic(),
+      });
       this.#pools.set(spec.arn, pool);
     }
     if (pool.spec.revision !== spec.revision) {
       // The new specification first: environments that come back from now on are compared with it.
-      this.#moveShare(pool, spec);
       pool.spec = spec;
       pool.retireAll();
     }
+    if (pool.share.reserved !== spec.reservedConcurrency) this.#reserveShare(pool.share, spec.reservedConcurrency);
     return pool;
   }
 
-  /** Places held by a function whose reservation comes or goes move from one account to the other. */
-  #moveShare(pool: Pool, next: FunctionSpec): void {
-    const was = pool.spec.reservedConcurrency === undefined;
-    const is = next.reservedConcurrency === undefined;
-    if (was !== is) this.#sharedGranted += is ? pool.granted : -pool.granted;
+  #shareOf({ arn }: FunctionSpec): Share {
+    const name = shareName(arn);
+    let share = this.#shares.get(name);
+    if (!share) {
+      share = { granted: 0, reserved: undefined };
+      this.#shares.set(name, share);
+    }
+    return share;
+  }
+
+  /** A function whose reservation comes or goes moves its places from one account to the other. */
+  #reserveShare(share: Share, reserved: number | undefined): void {
+    this.#reserved += (reserved ?? 0) - (share.reserved ?? 0);
+    if (share.reserved === undefined && reserved !== undefined) this.#sharedGranted -= share.granted;
+    if (share.reserved !== undefined && reserved === undefined) this.#sharedGranted += share.granted;
+    share.reserved = reserved;
   }
 
   #decide(pool: Pool): Verdict {
-    const { granted, spec, environments } = pool;
+    const { granted, share, environments } = pool;
     const { scalingBurst, scalingWindowMs } = RUNTIME_LIMITS;
     if (pool.burst.tokens < scalingBurst) {
       pool.burst = refill(pool.burst, this.#options.clock.monotonic(), scalingBurst, scalingWindowMs);
@@ -191,23 +216,17 @@ export class ManagedRuntime implements Runtime {
     return decide({
       granted,
       environments: environments.size,
-      reserved: spec.reservedConcurrency,
+      reserved: share.reserved === undefined ? undefined : { granted: share.granted, limit: share.reserved },
       burst: pool.burst.tokens,
-      shared: { granted: this.#sharedGranted, limit: this.#accountConcurrency - this.#reservedByOthers() },
+      shared: { granted: this.#sharedGranted, limit: this.#accountConcurrency - this.#reserved },
     });
-  }
-
-  /** Concurrency that functions with a reservation hold back from the rest. */
-  #reservedByOthers(): number {
-    let sum = 0;
-    for (const { spec } of this.#pools.values()) sum += spec.reservedConcurrency ?? 0;
-    return sum;
   }
 
   #grant(pool: Pool, starts: boolean): Slot {
     if (starts) pool.burst = { tokens: pool.burst.tokens - 1, at: this.#options.clock.monotonic() };
     pool.granted++;
-    if (pool.spec.reservedConcurrency === undefined) this.#sharedGranted++;
+    pool.share.granted++;
+    if (pool.share.reserved === undefined) this.#sharedGranted++;
     return new Place(this, pool);
   }
 
@@ -268,7 +287,8 @@ export class ManagedRuntime implements Runtime {
   /** @internal  For {@link Place}: the place is free again. */
   release(pool: Pool, environment: Environment | undefined): void {
     pool.granted--;
-    if (pool.spec.reservedConcurrency === undefined) this.#sharedGranted--;
+    pool.share.granted--;
+    if (pool.share.reserved === undefined) this.#sharedGranted--;
     if (environment) pool.giveBack(environment);
     if (this.#contended.size > 0) this.#serve();
     if (this.#onDrained && this.#granted() === 0) this.#onDrained();
@@ -284,7 +304,7 @@ export class ManagedRuntime implements Runtime {
       spec,
       clock,
       connection: fresh ? this.#blanks.startFresh(fresh) : this.#blanks.take(),
-      log: new EnvironmentLog(logs, clock, spec.logGroup, stream),
+      log: new EnvironmentLog(logs, clock, spec, stream),
       codeCaches: this.#codeCaches,
       variables: functionVariables(spec, stream, endpoint(), credentials?.(spec) ?? DEV_CREDENTIALS),
       onShutdown: (ended) => {
@@ -389,6 +409,11 @@ class Place implements Slot {
     this.#disposed = true;
     this.#runtime.release(this.#pool, this.#environment);
   }
+}
+
+/** ARN of the function without its version. */
+function shareName(arn: string): string {
+  return arn.split(':', 7).join(':');
 }
 
 function refusal(

@@ -8,9 +8,17 @@ export interface Waiter {
   readonly fail: (error: unknown) => void;
 }
 
+/** Places of one function, all its versions together: what reserved concurrency limits. */
+export interface Share {
+  granted: number;
+  /** Absent: the function shares the account's limit. */
+  reserved: number | undefined;
+}
+
 /** The environments of one function version, and who waits for them. */
 export class Pool {
   spec: FunctionSpec;
+  readonly share: Share;
   /** Places held: invocations that run, and reservations that have not begun. */
   granted = 0;
   burst: Burst;
@@ -24,8 +32,9 @@ export class Pool {
   invocations = 0;
   errors = 0;
 
-  constructor(spec: FunctionSpec, burst: Burst) {
+  constructor(spec: FunctionSpec, share: Share, burst: Burst) {
     this.spec = spec;
+    this.share = share;
     this.burst = burst;
   }
 

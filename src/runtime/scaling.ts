@@ -2,12 +2,12 @@
 
 /** What is known of one function when a place is asked for. */
 export interface Demand {
-  /** Places held now. */
+  /** Places held now, of this version. */
   readonly granted: number;
-  /** Environments alive, busy or not. */
+  /** Environments of this version that are alive, busy or not. */
   readonly environments: number;
-  /** The function's own limit; absent shares the account's. */
-  readonly reserved: number | undefined;
+  /** The function's own limit and the places it holds, all versions together; absent shares the account's. */
+  readonly reserved: { readonly granted: number; readonly limit: number } | undefined;
   /** Environments that the function may still start in this window. */
   readonly burst: number;
   /** Places held by all functions that share the account's limit, and that limit less what others have reserved. */
@@ -21,8 +21,8 @@ export type Verdict =
 
 /** May one more invocation of this function run now? */
 export function decide({ granted, environments, reserved, burst, shared }: Demand): Verdict {
-  if (reserved !== undefined && granted >= reserved) return { kind: 'refuse', why: 'reserved-concurrency' };
-  if (reserved === undefined && shared.granted >= shared.limit) return { kind: 'refuse', why: 'account-concurrency' };
+  if (reserved && reserved.granted >= reserved.limit) return { kind: 'refuse', why: 'reserved-concurrency' };
+  if (!reserved && shared.granted >= shared.limit) return { kind: 'refuse', why: 'account-concurrency' };
   const starts = granted >= environments;
   if (starts && burst < 1) return { kind: 'refuse', why: 'scaling-rate' };
   return { kind: 'grant', starts };
