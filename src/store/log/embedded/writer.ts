@@ -78,6 +78,8 @@ export class GroupWriter {
   #open = new Group();
   #inFlight: Group | undefined;
   #inFlightBytes = 0;
+  /** Why a group was refused in this turn of the loop or the one before. */
+  #refusedLately: unknown;
   #running: Promise<void> | undefined;
   #indexing: Promise<void> = Promise.resolve();
 
@@ -110,8 +112,19 @@ export class GroupWriter {
     return this.#open.committed;
   }
 
-  /** Resolves when all that was taken so far is durable. */
+  /** Resolves when what was just taken, in the same synchronous run, is durable. */
+  groupCommitted(): Promise<void> {
+    return this.#open.committed;
+  }
+
+  /**
+   * Resolves when all that was taken so far is durable.
+   *
+   * Who asks at the end of the turn may find its group refused already: then the answer is the refusal, to all who ask until
+   * the next turn is over. A refusal too many costs a retry, an acknowledgement too many a record.
+   */
   committed(): Promise<void> {
+    if (this.#refusedLately !== undefined) return Promise.reject(this.#refusedLately);
     if (!this.#open.isEmpty) return this.#open.committed;
     if (this.#inFlight) return this.#inFlight.committed;
     return this.#state.kind === 'failed' ? Promise.reject(this.#state.error) : Promise.resolve();
@@ -232,6 +245,12 @@ export class GroupWriter {
   #refuse(group: Group, error: unknown): void {
     if (!hasCode(error, 'log-full')) this.#fail(error);
     const reason = hasCode(error, 'log-full') ? error : (this.#state as { error?: unknown }).error;
+    this.#refusedLately = reason;
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#refusedLately = undefined;
+      }),
+    );
     const behind = this.#open;
     this.#open = new Group();
     for (const refused of [group, behind]) {
