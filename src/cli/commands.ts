@@ -13,6 +13,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./start.ts')).start,
   },
   {
+    name: 'simulate',
+    summary: 'Run a fleet of MQTT devices from a file',
+    load: async () => (await import('./simulate.ts')).simulateCommand,
+  },
+  {
     name: 'version',
     summary: 'Print the version',
     load: async () => (await import('./version.ts')).version,

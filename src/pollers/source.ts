@@ -13,6 +13,8 @@ export interface SourceRecord {
   toEvent(): string;
 }
 
+/** A record stays readable (`body`, `toEvent`) for as long as the poller holds it: a retried batch is written again. */
+
 export interface SourceBatch {
   readonly records: readonly SourceRecord[];
   /** Where to read next; stored as the checkpoint once the batch is done. Opaque to the poller. */
@@ -39,7 +41,10 @@ export interface StreamSource {
       | { readonly kind: 'LATEST' }
       | { readonly kind: 'AT_TIMESTAMP'; readonly at: number },
   ): Promise<string>;
-  /** Records from `position`, oldest first; `undefined` when the shard is closed and read to its end. */
+  /**
+   * Records from `position`, oldest first; `undefined` when the shard is closed and read to its end.
+   * @throws DomainError `records-trimmed`: the position is older than retention
+   */
   read(shard: string, position: string, recordsMax: number, bytesMax: number): Promise<SourceBatch | undefined>;
   /** Resolves when `read` at `position` would return something, or the shard has closed. */
   wait(shard: string, position: string, signal: AbortSignal): Promise<void>;
@@ -50,19 +55,28 @@ export interface StreamSource {
 /** What a poller reads from a queue-like source. */
 export interface QueueSource {
   readonly eventSource: string;
-  /** Waits up to `waitMs` for messages and leases them for `leaseMs`. */
+  /** Resolves when `receive` would return something: the poller waits here without holding an environment. */
+  wait(signal: AbortSignal): Promise<void>;
+  /** Waits up to `waitMs` for messages and leases them for `leaseMs`; 0 is the queue's own visibility timeout. */
   receive(recordsMax: number, waitMs: number, leaseMs: number, signal: AbortSignal): Promise<readonly SourceRecord[]>;
   /** Done: these will not come again. */
   delete(ids: readonly string[]): Promise<void>;
-  /** Failed: these come again (at once, or as the queue's redrive policy says). */
+  /** Failed: these come again when their lease ends, or as the queue's redrive policy says. */
   release(ids: readonly string[]): Promise<void>;
+}
+
+/** Which invocation it was, for records sent to on-failure destinations. */
+export interface InvocationIdentity {
+  readonly requestId?: string;
+  /** `$LATEST` or a number. */
+  readonly executedVersion?: string;
 }
 
 /** What came of one invocation. */
 export type InvocationOutcome =
-  | { readonly kind: 'success'; readonly payload: Uint8Array }
+  | ({ readonly kind: 'success'; readonly payload: Uint8Array } & InvocationIdentity)
   /** The handler threw, timed out or died; `payload` is the error object. */
-  | { readonly kind: 'function-error'; readonly payload: Uint8Array; readonly errorType: string }
+  | ({ readonly kind: 'function-error'; readonly payload: Uint8Array; readonly errorType: string } & InvocationIdentity)
   /** It was not run: throttled, or the function is gone or broken. Try the same batch later. */
   | { readonly kind: 'not-invoked'; readonly reason: string };
 
@@ -73,6 +87,8 @@ export interface Reservation extends Disposable {
 
 /** How pollers reach functions; `services/lambda` implements it, `node/` joins the two. */
 export interface FunctionInvoker {
+  /** Whether there is such a function (and version or alias). */
+  exists(functionArn: string): boolean;
   /** Waits until an environment may be used. Dispose the reservation, used or not. */
   reserve(functionArn: string, signal: AbortSignal): Promise<Reservation>;
 }

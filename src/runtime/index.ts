@@ -1,4 +1,8 @@
 /** runtime: execution environments: sandbox, life cycle, pool, scaling, metering. */
+export type { FunctionCredentials } from './function-variables.ts';
+export { RUNTIME_LIMITS } from './limits.ts';
+export { type ManagedRuntime, openRuntime, type RuntimeOptions } from './managed-runtime.ts';
+export { ProcessSandbox } from './process-sandbox.ts';
 export type {
   FunctionLogSink,
   FunctionSpec,
@@ -10,3 +14,4 @@ export type {
   RuntimeErrorCode,
   Slot,
 } from './runtime.ts';
+export type { Exit, Sandbox, SandboxProcess, SandboxRequest } from './sandbox.ts';

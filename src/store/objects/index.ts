@@ -1,1 +1,2 @@
+export { type EmbeddedObjectsOptions, openEmbeddedObjects } from './embedded/objects.ts';
 export * from './objects.ts';

@@ -1,3 +1,5 @@
+import type { DomainError } from '../../base/index.ts';
+
 /** What is known of a stored object. */
 export interface ObjectInfo {
   readonly key: string;
@@ -29,7 +31,10 @@ export interface ObjectPage {
  *  - `content-mismatch`: the body ended early, or its MD5 is not the announced one; nothing was stored.
  *  - `part-invalid`: a part named by complete is missing, out of order, or has another etag.
  *  - `range-invalid`: the range starts beyond the object.
- *  - `objects-full`: the disk is full; reads go on (S3). */
+ *  - `key-invalid`: the key is empty, longer than 1,024 bytes of UTF-8, or not well-formed.
+ *  - `objects-full`: the disk is full; reads go on (S3). Retry later.
+ *  - `objects-failed`: the disk or the records store failed.
+ *  - `format-too-new`: a later release wrote the folder (S4). */
 export type ObjectsErrorCode =
   | 'bucket-not-found'
   | 'bucket-exists'
@@ -40,7 +45,39 @@ export type ObjectsErrorCode =
   | 'content-mismatch'
   | 'part-invalid'
   | 'range-invalid'
-  | 'objects-full';
+  | 'key-invalid'
+  | 'objects-full'
+  | 'objects-failed'
+  | 'format-too-new';
+
+export type ObjectsError = DomainError<ObjectsErrorCode>;
+
+/** Numbers of the objects port (S5). */
+export const OBJECTS_LIMITS = {
+  keyBytesMax: 1024,
+  /** Caller's values of one object, bytes as JSON. */
+  metadataBytesMax: 64 * 1024,
+  partsMax: 10_000,
+  /** Objects and prefixes of one page. */
+  listMax: 1000,
+} as const;
+
+/** A part of an upload that is not completed. */
+export interface PartInfo {
+  readonly part: number;
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly lastModified: number;
+}
+
+/** An upload that is neither completed nor aborted. */
+export interface UploadInfo {
+  readonly uploadId: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly createdAt: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
 
 export interface PutOptions {
   readonly metadata?: Readonly<Record<string, string>>;
@@ -72,7 +109,10 @@ export interface Objects extends AsyncDisposable {
   head(bucket: string, key: string): Promise<ObjectInfo>;
   /** Deleting what is not there is no error. */
   delete(bucket: string, key: string): Promise<void>;
-  /** Keys in UTF-8 byte order, 1 to 1,000 objects and prefixes together. */
+  /**
+   * Keys in UTF-8 byte order, 1 to 1,000 objects and prefixes together. `after` is a key, or a common prefix of an earlier page,
+   * which is then not given again.
+   */
   list(
     bucket: string,
     options: {
@@ -91,5 +131,12 @@ export interface Objects extends AsyncDisposable {
     parts: readonly { readonly part: number; readonly etag: string }[],
     options?: PutOptions,
   ): Promise<ObjectInfo>;
+  /** @throws upload-not-found */
   abortUpload(uploadId: string): Promise<void>;
+  /** @throws upload-not-found */
+  upload(uploadId: string): Promise<UploadInfo>;
+  /** Parts so far, by number. @throws upload-not-found */
+  parts(uploadId: string): Promise<readonly PartInfo[]>;
+  /** Uploads of a bucket, by key, then by their beginning. */
+  uploads(bucket: string): Promise<readonly UploadInfo[]>;
 }

@@ -49,7 +49,8 @@ export interface Change {
 export const RECORDS_LIMITS = {
   keyBytesMax: 4096,
   valueBytesMax: 16 * 1024 * 1024,
-  writesPerTransactionMax: 10_000,
+  /** Enough to abort an upload of 10,000 parts at once. */
+  writesPerTransactionMax: 40_000,
   /** Transactions that wait for the writer; beyond it `commit` is refused with `records-busy`. */
   pendingTransactionsMax: 100_000,
   /** Their keys and values in all, bytes; beyond it likewise. */

@@ -1,0 +1,86 @@
+'use strict';
+/** Errors as Lambda's Node runtime names and writes them. */
+
+/** Makes an error class whose name is an AWS error type. */
+const runtimeError = (type) =>
+  class extends Error {
+    constructor(message, cause) {
+      super(message);
+      this.name = type;
+      if (cause?.stack) this.stack = cause.stack;
+    }
+  };
+
+/** The payload is no JSON. The caller's fault: the node answers the caller, and the function's errors do not count it. */
+const EventInvalid = runtimeError('Millrace.EventInvalid');
+const HandlerNotFound = runtimeError('Runtime.HandlerNotFound');
+const ImportModuleError = runtimeError('Runtime.ImportModuleError');
+const MalformedHandlerName = runtimeError('Runtime.MalformedHandlerName');
+const MarshalError = runtimeError('Runtime.MarshalError');
+const NodeJsExit = runtimeError('Runtime.NodeJsExit');
+const ResponseTooLarge = runtimeError('Function.ResponseSizeTooLarge');
+const UserCodeSyntaxError = runtimeError('Runtime.UserCodeSyntaxError');
+
+class UnhandledPromiseRejection extends runtimeError('Runtime.UnhandledPromiseRejection') {
+  constructor(reason, promise) {
+    super(String(reason));
+    this.reason = reason;
+    this.promise = promise;
+  }
+}
+
+const isError = (value) =>
+  value instanceof Error || (value?.name && value.message && value.stack && typeof value === 'object');
+
+/** What the caller of the function sees: `{ errorType, errorMessage, trace }`. Never throws, whatever was thrown. */
+function toPayload(thrown) {
+  try {
+    if (!isError(thrown)) return { errorType: typeof thrown, errorMessage: String(thrown), trace: [] };
+    return {
+      errorType: String(thrown.name),
+      errorMessage: String(thrown.message),
+      trace: String(thrown.stack ?? '').split('\n'),
+    };
+  } catch {
+    return {
+      errorType: 'handled',
+      errorMessage: 'callback called with Error argument, but there was a problem',
+      trace: [],
+    };
+  }
+}
+
+/** What the log shows: the error's own members too. */
+function toLogged(thrown) {
+  try {
+    if (!isError(thrown)) return JSON.stringify(toPayload(thrown));
+    const { name, message, stack, code } = thrown;
+    const own = { ...thrown };
+    delete own.name;
+    delete own.promise;
+    return JSON.stringify({
+      errorType: String(name),
+      errorMessage: String(message),
+      ...(code === undefined ? {} : { code }),
+      ...own,
+      stack: String(stack ?? '').split('\n'),
+    });
+  } catch {
+    return JSON.stringify(toPayload(thrown));
+  }
+}
+
+module.exports = {
+  EventInvalid,
+  HandlerNotFound,
+  ImportModuleError,
+  MalformedHandlerName,
+  MarshalError,
+  NodeJsExit,
+  ResponseTooLarge,
+  UnhandledPromiseRejection,
+  UserCodeSyntaxError,
+  isError,
+  toLogged,
+  toPayload,
+};

@@ -1,0 +1,76 @@
+'use strict';
+/** Finds and loads the handler that `_HANDLER` names, as Lambda's Node runtime does. */
+const { existsSync, readFileSync } = require('node:fs');
+const path = require('node:path');
+const { pathToFileURL } = require('node:url');
+const { HandlerNotFound, ImportModuleError, MalformedHandlerName, UserCodeSyntaxError } = require('./errors.js');
+
+/**
+ * @param root  folder of the function's code
+ * @param handler  `file.export`, `folder/file.export`, `file.object.method`
+ * @throws Runtime.MalformedHandlerName, ImportModuleError, UserCodeSyntaxError, HandlerNotFound, or what the module throws
+ */
+async function loadHandler(root, handler) {
+  if (handler.includes('..')) {
+    throw new MalformedHandlerName(
+      `'${handler}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
+    );
+  }
+  const [, file, names] = /^([^.]*)\.(.*)$/.exec(path.basename(handler)) ?? [];
+  if (!file || !names) throw new MalformedHandlerName('Bad handler');
+  const exported = await loadModule(path.resolve(root, path.dirname(handler), file));
+  return pick(exported, names, handler);
+}
+
+async function loadModule(base) {
+  try {
+    for (const [ending, load] of LOADERS) if (existsSync(base + ending)) return await load(base + ending);
+    return require(base);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new UserCodeSyntaxError(String(error), error);
+    if (error?.code === 'MODULE_NOT_FOUND' || error?.code === 'ERR_MODULE_NOT_FOUND') {
+      throw new ImportModuleError(String(error), error);
+    }
+    throw error;
+  }
+}
+
+/** Endings in the order in which Lambda tries them. */
+const LOADERS = [
+  ['.js', (file) => (isModule(file) ? importFile(file) : require(file))],
+  ['.mjs', importFile],
+  ['.cjs', (file) => require(file)],
+];
+
+function importFile(file) {
+  return import(pathToFileURL(file).href);
+}
+
+/** Whether the nearest package.json says `"type": "module"`. */
+function isModule(file) {
+  for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
+    if (path.basename(folder) === 'node_modules') return false;
+    const found = path.join(folder, 'package.json');
+    if (existsSync(found)) return packageType(found) === 'module';
+    if (path.dirname(folder) === folder) return false;
+  }
+}
+
+function packageType(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).type;
+  } catch (error) {
+    throw new ImportModuleError(`Invalid package config ${file}.`, error);
+  }
+}
+
+function pick(exported, names, handler) {
+  let found = exported;
+  for (const name of names.split('.')) found = found?.[name];
+  found ??= exported?.default && names.split('.').reduce((value, name) => value?.[name], exported.default);
+  if (found === undefined || found === null) throw new HandlerNotFound(`${handler} is undefined or not exported`);
+  if (typeof found !== 'function') throw new HandlerNotFound(`${handler} is not a function`);
+  return found;
+}
+
+module.exports = { loadHandler };

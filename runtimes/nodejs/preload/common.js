@@ -1,0 +1,3 @@
+'use strict';
+/** Loaded once by every blank environment, to take the CommonJS loader through its first use. */
+module.exports = {};

@@ -1,0 +1,62 @@
+import type { LaneView } from './intake.ts';
+
+/** What a shard's poller sees when it decides. */
+export interface ShardView {
+  readonly lanes: readonly LaneView[];
+  /** Records that the buffer still takes. */
+  readonly room: number;
+  /** The source is known to have records at our position. */
+  readonly readable: boolean;
+  /** The shard is closed and read to its end. */
+  readonly ended: boolean;
+  readonly now: number;
+}
+
+export interface BatchRules {
+  readonly batchSize: number;
+  /** Payload bytes at which a batch is full. */
+  readonly bytesFull: number;
+  readonly windowMs: number;
+}
+
+/** - `reserve`: a batch can go out; take an environment, then read what has come meanwhile.
+ *  - `read`: records are there, and the window still has time to fill.
+ *  - `wait`: for the source, a free lane, or `until` (epoch milliseconds).
+ *  - `finished`: the shard is done. */
+export type Action =
+  | { readonly kind: 'reserve' }
+  | { readonly kind: 'read' }
+  | { readonly kind: 'wait'; readonly source: boolean; readonly until: number | undefined }
+  | { readonly kind: 'finished' };
+
+/** Decides the next step of a shard's poller. */
+export function decide(view: ShardView, rules: BatchRules): Action {
+  const free = view.lanes.filter((lane) => !lane.busy);
+  if (free.some((lane) => isDue(lane, view, rules))) return { kind: 'reserve' };
+  const mayRead = free.length > 0 && view.room > 0 && !view.ended;
+  if (mayRead && view.readable) return { kind: rules.windowMs === 0 ? 'reserve' : 'read' };
+  if (view.ended && view.lanes.every((lane) => !lane.busy && lane.waitingCount === 0)) return { kind: 'finished' };
+  return { kind: 'wait', source: mayRead, until: earliestDue(free, rules) };
+}
+
+/** A waiting batch goes out when it is full, its window is over, or nothing more can come. */
+export function isDue(lane: LaneView, view: Pick<ShardView, 'now' | 'ended' | 'room'>, rules: BatchRules): boolean {
+  if (lane.busy || lane.waitingSince === undefined) return false;
+  if (lane.waitingCount >= rules.batchSize || lane.waitingBytes >= rules.bytesFull) return true;
+  return view.ended || view.room <= 0 || view.now >= lane.waitingSince + rules.windowMs;
+}
+
+/** The free lane with a due batch that has waited longest. */
+export function nextLane(view: ShardView, rules: BatchRules): number | undefined {
+  let best: number | undefined;
+  for (const [index, lane] of view.lanes.entries()) {
+    if (!isDue(lane, view, rules)) continue;
+    if (best === undefined || lane.waitingSince! < view.lanes[best]!.waitingSince!) best = index;
+  }
+  return best;
+}
+
+function earliestDue(free: readonly LaneView[], rules: BatchRules): number | undefined {
+  const due = free.flatMap((lane) => (lane.waitingSince === undefined ? [] : [lane.waitingSince + rules.windowMs]));
+  return due.length === 0 ? undefined : Math.min(...due);
+}

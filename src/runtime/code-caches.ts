@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../telemetry/index.ts';
+import { RUNTIME_LIMITS } from './limits.ts';
+import type { FunctionSpec } from './runtime.ts';
+
+/** Names that the runtime makes of module paths: one path segment, percent-encoded. */
+const NAME = /^[\w%~!*'()-][\w%.~!*'()-]{0,250}$/;
+
+/**
+ * V8 code caches on disk: a folder for each function and package. Cached data is bytecode that V8 does not verify, so a folder
+ * is never shared between functions, not even when they run the same package: one of them may have been taken over.
+ */
+export class CodeCaches {
+  readonly #directory: string;
+  readonly #logger: Logger;
+  /** Bytes taken per folder since the start. */
+  readonly #taken = new Map<string, number>();
+  readonly #writes = new Set<Promise<void>>();
+
+  constructor(directory: string, logger: Logger) {
+    this.#directory = directory;
+    this.#logger = logger;
+  }
+
+  /** Makes the folder of all caches and lets go of the least recently written ones. */
+  static async open(directory: string, logger: Logger): Promise<CodeCaches> {
+    mkdirSync(directory, { recursive: true });
+    const caches = new CodeCaches(directory, logger);
+    await caches.#evict();
+    return caches;
+  }
+
+  /** Folder that an environment of `spec` reads; it need not exist. */
+  directoryOf({ arn, name, codeHash }: FunctionSpec): string {
+    const region = arn.split(':')[3];
+    const key = [region, name, codeHash, process.version, process.arch].join('\n');
+    return join(this.#directory, createHash('sha256').update(key).digest('hex').slice(0, 40));
+  }
+
+  /** Keeps what an environment made. Never throws: without a cache the next start is slower, nothing else. */
+  take(spec: FunctionSpec, name: string, bytes: Uint8Array): void {
+    const directory = this.directoryOf(spec);
+    const total = (this.#taken.get(directory) ?? 0) + bytes.length;
+    if (!NAME.test(name) || bytes.length > RUNTIME_LIMITS.codeCacheBytesMax) return;
+    if (total > RUNTIME_LIMITS.codeCacheTotalBytesMax) return;
+    this.#taken.set(directory, total);
+    const write = this.#write(directory, name, Uint8Array.from(bytes)).catch((error: unknown) => {
+      this.#logger.warn('code cache not written', { function: spec.arn, error });
+    });
+    this.#writes.add(write);
+    void write.then(() => this.#writes.delete(write));
+  }
+
+  /** Resolves when all that was taken is on disk. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#writes);
+  }
+
+  async #write(directory: string, name: string, bytes: Uint8Array): Promise<void> {
+    mkdirSync(directory, { recursive: true });
+    const temporary = join(directory, `.${name.slice(-200)}.tmp`);
+    await writeFile(temporary, bytes);
+    await rename(temporary, join(directory, name));
+  }
+
+  async #evict(): Promise<void> {
+    const names = await readdir(this.#directory);
+    if (names.length <= RUNTIME_LIMITS.codeCachesMax) return;
+    const folders = await Promise.all(
+      names.map(async (name) => ({ name, at: (await stat(join(this.#directory, name))).mtimeMs })),
+    );
+    folders.sort((a, b) => b.at - a.at);
+    for (const { name } of folders.slice(RUNTIME_LIMITS.codeCachesMax)) {
+      await rm(join(this.#directory, name), { recursive: true, force: true });
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+import { messageOf } from '../base/index.ts';
+import { type Frame, FrameReader } from './frames.ts';
+import type { Failure } from './life-cycle.ts';
+import { RUNTIME_LIMITS } from './limits.ts';
+import type { SandboxProcess } from './sandbox.ts';
+
+/** Who is told what a process says. */
+export interface ConnectionListener {
+  onFrame(frame: Frame): void;
+  /** A line that the process, or one that it started, wrote past the channel. */
+  onOutput(line: string): void;
+  /** It ended, or broke the rules of the channel. Called once; nothing follows. */
+  onEnd(failure: Failure): void;
+}
+
+const FRAME_BYTES_MAX = Math.max(RUNTIME_LIMITS.responseBytesMax, RUNTIME_LIMITS.codeCacheBytesMax) + 1024;
+
+/**
+ * A started process and the channel to it. Until somebody listens it is a blank environment: it may say that it is ready, and
+ * nothing else.
+ */
+export class Connection {
+  readonly process: SandboxProcess;
+  /** The process has said that it waits for code. */
+  ready = false;
+  /** Why it ended, once it has. */
+  ended: Failure | undefined;
+  #listener: ConnectionListener | undefined;
+  readonly #onBlankChange: () => void;
+
+  /** @param onBlankChange  called when the process becomes ready or ends while nobody listens yet */
+  constructor(process: SandboxProcess, onBlankChange: () => void) {
+    this.process = process;
+    this.#onBlankChange = onBlankChange;
+    const reader = new FrameReader(FRAME_BYTES_MAX);
+    const take = (frame: Frame) => this.#take(frame);
+    process.channel.on('data', (chunk: Buffer) => {
+      if (this.ended) return;
+      try {
+        reader.push(chunk, take);
+      } catch (error) {
+        this.#end({ kind: 'broken', reason: messageOf(error) });
+      }
+    });
+    // Reset when the process dies with bytes unread; its exit says the rest.
+    process.channel.on('error', () => {});
+    for (const output of process.outputs) readLines(output, (line) => this.#listener?.onOutput(line));
+    void process.exited.then(({ code, signal }) => this.#end({ kind: 'exit', code, signal }));
+  }
+
+  /** From now on the process belongs to `listener`. Tells it at once of an end that has already come. */
+  listen(listener: ConnectionListener): void {
+    this.#listener = listener;
+    if (this.ended) listener.onEnd(this.ended);
+  }
+
+  /** Writes the parts of one frame, in one system call where they fit the socket. */
+  send(parts: readonly Uint8Array[]): void {
+    const { channel } = this.process;
+    if (!channel.writable) return;
+    if (parts.length === 1) return void channel.write(parts[0]);
+    channel.cork();
+    for (const part of parts) channel.write(part);
+    channel.uncork();
+  }
+
+  #take(frame: Frame): void {
+    if (this.ended) return;
+    if (this.#listener) return this.#listener.onFrame(frame);
+    if (frame.kind === 'log') return;
+    if (frame.kind !== 'ready' || this.ready) {
+      return this.#end({ kind: 'broken', reason: `unexpected ${frame.kind} of a blank environment` });
+    }
+    this.ready = true;
+    this.#onBlankChange();
+  }
+
+  #end(failure: Failure): void {
+    if (this.ended) return;
+    this.ended = failure;
+    this.process.kill();
+    if (this.#listener) this.#listener.onEnd(failure);
+    else this.#onBlankChange();
+  }
+}
+
+/** Calls `take` for each line, cutting those that are too long, and for what stands after the last line end. */
+function readLines(stream: Readable, take: (line: string) => void): void {
+  const decoder = new StringDecoder('utf8');
+  let partial = '';
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (partial + decoder.write(chunk)).split('\n');
+    partial = lines.pop()!;
+    for (const line of lines) take(line);
+    if (partial.length < RUNTIME_LIMITS.logLineBytesMax) return;
+    take(partial);
+    partial = '';
+  });
+  stream.on('end', () => partial && take(partial));
+  stream.on('error', () => {});
+}

@@ -1,0 +1,275 @@
+import type { Clock, Timer } from '../base/index.ts';
+import { formatXRay } from '../telemetry/index.ts';
+import type { CodeCaches } from './code-caches.ts';
+import type { Connection } from './connection.ts';
+import { type FailureReport, reportFailure } from './failures.ts';
+import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
+import { type Command, type Event, type Failure, type Phase, step } from './life-cycle.ts';
+import { RUNTIME_LIMITS } from './limits.ts';
+import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
+import type { FunctionSpec, Invocation, InvocationResult, Metering } from './runtime.ts';
+
+export interface EnvironmentOptions {
+  readonly spec: FunctionSpec;
+  readonly connection: Connection;
+  readonly clock: Clock;
+  readonly log: EnvironmentLog;
+  readonly codeCaches: CodeCaches;
+  /** Variables of the function and those that Lambda adds. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Told once, when the environment will not serve again. */
+  readonly onShutdown: (environment: Environment) => void;
+}
+
+/** The invocation that runs. */
+interface Running {
+  readonly sequence: number;
+  readonly invocation: Invocation;
+  readonly startedAt: number;
+  readonly initMs: number | undefined;
+  readonly resolve: (result: InvocationResult) => void;
+}
+
+type Answer = Extract<Frame, { kind: 'response' | 'error' }>;
+
+/** One execution environment: drives its process as `life-cycle.ts` decides. */
+export class Environment {
+  readonly spec: FunctionSpec;
+  phase: Phase = { kind: 'starting' };
+  /** When it last became idle, by the monotonic clock. */
+  idleSince = 0;
+  readonly #options: EnvironmentOptions;
+  /** Settles with the failure, or with nothing when the handler is loaded. */
+  readonly #init = Promise.withResolvers<Failure | undefined>();
+  #initStartedAt: number;
+  /** Known from init to the first invocation, whose report it belongs to. */
+  #initMs: number | undefined;
+  #running: Running | undefined;
+  #sequence = 0;
+  #memoryKb = 0;
+  #timer: Timer | undefined;
+
+  constructor(options: EnvironmentOptions) {
+    this.#options = options;
+    this.spec = options.spec;
+    this.#initStartedAt = options.clock.monotonic();
+  }
+
+  /** Takes the process over and begins init. */
+  start(): void {
+    const { connection } = this.#options;
+    this.#deadline(RUNTIME_LIMITS.startMsMax);
+    connection.listen({
+      onFrame: (frame) => this.#onFrame(frame),
+      onOutput: (line) => this.#options.log.write(line),
+      onEnd: (failure) => this.#apply({ kind: 'failed', failure }),
+    });
+    if (connection.ready) this.#apply({ kind: 'ready' });
+  }
+
+  /** Runs one invocation to its end, once init is over. Never rejects. Not before the last one has ended (E1). */
+  invoke(invocation: Invocation): Promise<InvocationResult> {
+    if (this.phase.kind === 'idle') return this.#run(invocation);
+    return this.#init.promise.then((failure) =>
+      failure ? this.#failedInit(invocation, failure) : this.#run(invocation),
+    );
+  }
+
+  /** Shuts it down: at once when it is idle, else after the invocation that runs. */
+  retire(): void {
+    this.#apply({ kind: 'retire' });
+  }
+
+  /** Kills it whatever it does; what waits for it gets the failure. */
+  kill(): void {
+    this.#apply({ kind: 'failed', failure: { kind: 'exit', code: null, signal: 'SIGKILL' } });
+  }
+
+  /** Resolves when the process is gone. */
+  async ended(): Promise<void> {
+    await this.#options.connection.process.exited;
+  }
+
+  /** Looks at memory and idle time. @returns whether it needs to be watched on */
+  watch(): boolean {
+    const { clock, connection } = this.#options;
+    if (this.phase.kind === 'shutdown') return false;
+    if (this.phase.kind === 'idle') {
+      if (clock.monotonic() - this.idleSince >= RUNTIME_LIMITS.lingerMs) this.#apply({ kind: 'lingered' });
+      return !this.phase.frozen;
+    }
+    const usedKb = connection.process.memoryBytes() / 1024;
+    this.#memoryKb = Math.max(this.#memoryKb, usedKb);
+    if (usedKb > this.spec.memoryMb * 1024) this.#apply({ kind: 'failed', failure: { kind: 'out-of-memory' } });
+    return true;
+  }
+
+  #run(invocation: Invocation): Promise<InvocationResult> {
+    const { promise, resolve } = Promise.withResolvers<InvocationResult>();
+    const { clock, log } = this.#options;
+    log.write(`START RequestId: ${invocation.requestId} Version: ${this.spec.version}`);
+    const sequence = this.#sequence++;
+    this.#running = { sequence, invocation, startedAt: clock.monotonic(), initMs: this.#initMs, resolve };
+    this.#initMs = undefined;
+    this.#apply({ kind: 'invoke' });
+    return promise;
+  }
+
+  #onFrame(frame: Frame): void {
+    switch (frame.kind) {
+      case 'response':
+      case 'error':
+        return this.#onAnswer(frame);
+      case 'log':
+        return this.#options.log.write(frame.line);
+      case 'ready':
+      case 'initialised':
+        return this.#apply(frame);
+      case 'init-error':
+        return this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload: frame.payload } });
+      case 'code-cache':
+        return this.#options.codeCaches.take(this.spec, frame.name, frame.bytes);
+    }
+  }
+
+  #onAnswer(answer: Answer): void {
+    const running = this.#running;
+    if (!running || running.sequence !== answer.sequence) {
+      return this.#apply({ kind: 'failed', failure: { kind: 'broken', reason: 'an answer to no invocation' } });
+    }
+    this.#memoryKb = Math.max(this.#memoryKb, answer.memoryKb);
+    const { payload } = answer;
+    this.#apply({ kind: 'answered', last: answer.kind === 'error' && answer.fatal });
+    if (answer.kind === 'response') return this.#settle(running, { kind: 'success', payload });
+    const { errorType, fatal } = answer;
+    this.#settle(
+      running,
+      { kind: 'error', payload, errorType, handled: true },
+      fatal ? { status: 'error', errorType } : undefined,
+    );
+  }
+
+  #apply(event: Event): void {
+    const { phase, commands } = step(this.phase, event);
+    const before = this.phase;
+    this.phase = phase;
+    if (phase.kind !== before.kind) this.#entered(phase);
+    for (const command of commands) this.#obey(command);
+    if (phase.kind === 'shutdown' && before.kind !== 'shutdown') this.#options.onShutdown(this);
+  }
+
+  #entered(phase: Phase): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (phase.kind === 'idle') this.idleSince = this.#options.clock.monotonic();
+    if (phase.kind === 'init') this.#deadline(RUNTIME_LIMITS.initMsMax);
+    if (phase.kind === 'busy') this.#deadline(this.spec.timeoutMs);
+  }
+
+  #deadline(ms: number): void {
+    this.#timer = this.#options.clock.timer(ms, () => this.#apply({ kind: 'failed', failure: { kind: 'timeout' } }));
+  }
+
+  #obey(command: Command): void {
+    const { connection } = this.#options;
+    switch (command.kind) {
+      case 'load':
+        return this.#load();
+      case 'send':
+        return this.#send(this.#running!);
+      case 'thaw':
+        return connection.process.thaw();
+      case 'freeze':
+        return connection.process.freeze();
+      case 'kill':
+        return connection.process.kill();
+      case 'resolve-init':
+        this.#initMs = this.#options.clock.monotonic() - this.#initStartedAt;
+        return this.#init.resolve(undefined);
+      case 'reject':
+        return this.#reject(command.failure);
+    }
+  }
+
+  #load(): void {
+    const { connection, spec, codeCaches, variables, log } = this.#options;
+    log.write(initStartLine(spec));
+    const config = {
+      variables,
+      root: spec.codeDirectory,
+      handler: spec.handler,
+      cacheDirectory: codeCaches.directoryOf(spec),
+      context: {
+        functionName: spec.name,
+        functionVersion: spec.version,
+        memoryLimitInMB: String(spec.memoryMb),
+        logGroupName: spec.logGroup,
+        logStreamName: log.stream,
+      },
+    };
+    connection.send([encodeLoad(config)]);
+  }
+
+  #send({ sequence, invocation }: Running): void {
+    const { clock, connection } = this.#options;
+    const deadlineMs = clock.now() + this.spec.timeoutMs;
+    connection.send(encodeInvoke(sequence, deadlineMs, formatXRay(invocation.trace), this.spec.arn, invocation));
+  }
+
+  #reject(failure: Failure): void {
+    this.#init.resolve(failure);
+    const running = this.#running;
+    if (!running) return;
+    const { clock, log } = this.#options;
+    const report = reportFailure(failure, this.spec, running.invocation.requestId, clock.now());
+    if (report.line) log.write(report.line);
+    if (failure.kind === 'out-of-memory') this.#memoryKb = this.spec.memoryMb * 1024;
+    this.#settleFailure(running, report);
+  }
+
+  #settleFailure(running: Running, { payload, errorType, status }: FailureReport): void {
+    const ending = status === 'timeout' ? { status } : { status, errorType };
+    this.#settle(running, { kind: 'error', payload, errorType, handled: false }, ending);
+  }
+
+  /** The code could not be loaded: the invocation that asked for it fails as AWS has it fail. */
+  #failedInit(invocation: Invocation, failure: Failure): InvocationResult {
+    const { clock, log } = this.#options;
+    const initMs = clock.monotonic() - this.#initStartedAt;
+    const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
+    const { status, errorType } = report;
+    log.write(initReportLine(initMs, status === 'timeout' ? { status } : { status, errorType }));
+    log.write(`START RequestId: ${invocation.requestId} Version: ${this.spec.version}`);
+    if (report.line) log.write(report.line);
+    let result: InvocationResult | undefined;
+    const resolve = (settled: InvocationResult) => {
+      result = settled;
+    };
+    this.#settleFailure({ sequence: -1, invocation, startedAt: clock.monotonic(), initMs, resolve }, report);
+    return result!;
+  }
+
+  /** Writes the last lines of an invocation and hands over its result. */
+  #settle(
+    { invocation, startedAt, initMs, resolve }: Running,
+    outcome:
+      | { kind: 'success'; payload: Uint8Array }
+      | { kind: 'error'; payload: Uint8Array; errorType: string; handled: boolean },
+    ending?: { readonly status: 'timeout' | 'error'; readonly errorType?: string },
+  ): void {
+    this.#running = undefined;
+    const { clock, log } = this.#options;
+    const { memoryMb } = this.spec;
+    const durationMs = clock.monotonic() - startedAt;
+    const metering: Metering = {
+      ...(initMs === undefined ? {} : { initMs }),
+      durationMs,
+      billedMs: Math.max(1, Math.ceil(durationMs + (initMs ?? 0))),
+      memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
+      start: initMs === undefined ? 'warm' : 'cold',
+    };
+    log.write(`END RequestId: ${invocation.requestId}`);
+    log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));
+    resolve({ ...outcome, metering, logTail: log.takeTail() });
+  }
+}

@@ -1,0 +1,183 @@
+import type { Invocation } from './runtime.ts';
+
+/**
+ * The node's end of the channel to an environment; `runtimes/nodejs/channel.js` is the other and has the layout table.
+ * Everything that comes in is untrusted: the function can write whatever it likes to its descriptor.
+ */
+export const KIND = {
+  load: 1,
+  invoke: 2,
+  ready: 16,
+  initialised: 17,
+  initError: 18,
+  response: 19,
+  error: 20,
+  log: 21,
+  codeCache: 22,
+} as const;
+
+/** What an environment says. Bodies are views of the received bytes. */
+export type Frame =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'initialised' }
+  | { readonly kind: 'init-error'; readonly payload: Uint8Array }
+  | { readonly kind: 'response'; readonly sequence: number; readonly memoryKb: number; readonly payload: Uint8Array }
+  | {
+      readonly kind: 'error';
+      readonly sequence: number;
+      readonly memoryKb: number;
+      readonly fatal: boolean;
+      readonly errorType: string;
+      readonly payload: Uint8Array;
+    }
+  | { readonly kind: 'log'; readonly line: string }
+  | { readonly kind: 'code-cache'; readonly name: string; readonly bytes: Uint8Array };
+
+/** The bytes are no frame: the channel cannot be trusted any more. */
+export class FrameInvalid extends Error {
+  override readonly name = 'FrameInvalid';
+}
+
+const HEAD_BYTES = 5;
+/** Sequence, deadline and four lengths. */
+const INVOKE_HEAD_BYTES = 20;
+/** Up to here one copy is cheaper than a second buffer in the write. */
+const COPY_BYTES_MAX = 16 * 1024;
+
+/** `load` frame: the environment becomes that of one function. */
+export function encodeLoad(config: unknown): Buffer {
+  const body = Buffer.from(JSON.stringify(config));
+  const head = Buffer.allocUnsafe(HEAD_BYTES);
+  head.writeUInt32LE(1 + body.length, 0);
+  head[4] = KIND.load;
+  return Buffer.concat([head, body]);
+}
+
+/**
+ * `invoke` frame: its head, and the payload itself where that is too large to be worth copying.
+ *
+ * @param deadlineMs  epoch milliseconds
+ */
+export function encodeInvoke(
+  sequence: number,
+  deadlineMs: number,
+  traceHeader: string,
+  functionArn: string,
+  { requestId, payload, invokedArn = functionArn, clientContext = '' }: Invocation,
+): readonly Uint8Array[] {
+  const texts = [requestId, traceHeader, invokedArn, clientContext];
+  let headBytes = HEAD_BYTES + INVOKE_HEAD_BYTES;
+  for (const text of texts) headBytes += Buffer.byteLength(text);
+  const copied = payload.length <= COPY_BYTES_MAX;
+  const head = Buffer.allocUnsafe(copied ? headBytes + payload.length : headBytes);
+  head.writeUInt32LE(headBytes - 4 + payload.length, 0);
+  head[4] = KIND.invoke;
+  head.writeUInt32LE(sequence, 5);
+  head.writeDoubleLE(deadlineMs, 9);
+  let at = HEAD_BYTES + INVOKE_HEAD_BYTES;
+  texts.forEach((text, index) => {
+    const length = head.write(text, at, 'utf8');
+    head.writeUInt16LE(length, 17 + 2 * index);
+    at += length;
+  });
+  if (!copied) return [head, payload];
+  head.set(payload, at);
+  return [head];
+}
+
+/** Puts frames together from what the socket gives, without copying those that arrive whole. */
+export class FrameReader {
+  readonly #bodyBytesMax: number;
+  #chunks: Buffer[] = [];
+  #have = 0;
+  #need = HEAD_BYTES;
+
+  /** @param bodyBytesMax  a frame that says it is larger is refused before it is read */
+  constructor(bodyBytesMax: number) {
+    this.#bodyBytesMax = bodyBytesMax;
+  }
+
+  /** Hands each whole frame to `take`. @throws FrameInvalid */
+  push(chunk: Buffer, take: (frame: Frame) => void): void {
+    let rest = chunk;
+    if (this.#have > 0) {
+      this.#chunks.push(chunk);
+      this.#have += chunk.length;
+      if (this.#have < this.#need) return;
+      rest = Buffer.concat(this.#chunks, this.#have);
+      this.#chunks = [];
+      this.#have = 0;
+    }
+    while (rest.length >= HEAD_BYTES) {
+      const end = 4 + this.#lengthOf(rest);
+      if (rest.length < end) {
+        this.#need = end;
+        break;
+      }
+      take(decode(rest[4]!, rest.subarray(HEAD_BYTES, end)));
+      rest = rest.subarray(end);
+    }
+    if (rest.length === 0) return;
+    if (rest.length < HEAD_BYTES) this.#need = HEAD_BYTES;
+    this.#chunks = [rest];
+    this.#have = rest.length;
+  }
+
+  #lengthOf(bytes: Buffer): number {
+    const length = bytes.readUInt32LE(0);
+    if (length < 1 || length > this.#bodyBytesMax) throw new FrameInvalid(`a frame of ${length} bytes`);
+    return length;
+  }
+}
+
+function decode(kind: number, body: Buffer): Frame {
+  switch (kind) {
+    case KIND.ready:
+      return { kind: 'ready' };
+    case KIND.initialised:
+      return { kind: 'initialised' };
+    case KIND.initError:
+      return { kind: 'init-error', payload: body };
+    case KIND.response:
+      atLeast(body, 8);
+      return {
+        kind: 'response',
+        sequence: body.readUInt32LE(0),
+        memoryKb: body.readUInt32LE(4),
+        payload: body.subarray(8),
+      };
+    case KIND.error:
+      return decodeError(body);
+    case KIND.log:
+      return { kind: 'log', line: body.toString('utf8') };
+    case KIND.codeCache:
+      return decodeCodeCache(body);
+    default:
+      throw new FrameInvalid(`a frame of kind ${kind}`);
+  }
+}
+
+function decodeError(body: Buffer): Frame {
+  atLeast(body, 10);
+  const payloadAt = 10 + body[9]!;
+  atLeast(body, payloadAt);
+  return {
+    kind: 'error',
+    sequence: body.readUInt32LE(0),
+    memoryKb: body.readUInt32LE(4),
+    fatal: body[8] === 1,
+    errorType: body.toString('utf8', 10, payloadAt),
+    payload: body.subarray(payloadAt),
+  };
+}
+
+function decodeCodeCache(body: Buffer): Frame {
+  atLeast(body, 2);
+  const bytesAt = 2 + body.readUInt16LE(0);
+  atLeast(body, bytesAt);
+  return { kind: 'code-cache', name: body.toString('utf8', 2, bytesAt), bytes: body.subarray(bytesAt) };
+}
+
+function atLeast(body: Buffer, length: number): void {
+  if (body.length < length) throw new FrameInvalid(`a frame cut at ${body.length} of ${length} bytes`);
+}

@@ -1,0 +1,53 @@
+import type { FunctionSpec } from './runtime.ts';
+
+/** Credentials that a function's SDKs sign with. */
+export interface FunctionCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+}
+
+/** Variables that only a new process can take: a function that sets one of these is not served by a blank environment. */
+const START_ONLY = /^(NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_ICU_DATA|UV_|LD_)/;
+
+/** The part of the function's variables that must be there when its process starts. */
+export function startVariables(spec: FunctionSpec): Readonly<Record<string, string>> | undefined {
+  const entries = Object.entries(spec.environment).filter(([name]) => START_ONLY.test(name));
+  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
+}
+
+/**
+ * Variables of an environment as Lambda defines them, and the function's own. Reserved names were refused when the function
+ * was made, so that the order here decides nothing but TZ, LANG and the like, which a function may set.
+ *
+ * @see Lambda developer guide, "Defined runtime environment variables"
+ */
+export function functionVariables(
+  spec: FunctionSpec,
+  logStream: string,
+  endpoint: string,
+  { accessKeyId, secretAccessKey, sessionToken }: FunctionCredentials,
+): Readonly<Record<string, string>> {
+  const region = spec.arn.split(':')[3]!;
+  return {
+    LANG: 'en_US.UTF-8',
+    TZ: 'UTC',
+    AWS_EXECUTION_ENV: `AWS_Lambda_${spec.runtime}`,
+    AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
+    AWS_ENDPOINT_URL: endpoint,
+    ...spec.environment,
+    _HANDLER: spec.handler,
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+    AWS_LAMBDA_FUNCTION_NAME: spec.name,
+    AWS_LAMBDA_FUNCTION_VERSION: spec.version,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(spec.memoryMb),
+    AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
+    AWS_LAMBDA_LOG_STREAM_NAME: logStream,
+    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    LAMBDA_TASK_ROOT: spec.codeDirectory,
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * The life cycle of an execution environment, as decisions only: an event goes in, the next phase and what to do come out.
+ * `environment.ts` obeys.
+ *
+ *   starting --ready--> init --initialised--> idle <--answered/invoke--> busy
+ *       any phase --exited, expired, broken, retire (when not busy)--> shutdown
+ *
+ * Invariants: **E1** one invocation at a time; **E2** an answer counts only for the invocation that runs; **E3** an environment
+ * that failed, was killed or broke the channel's rules never serves again; **E4** an idle one that is frozen is thawed before it
+ * gets work; **E5** shutdown is final.
+ */
+export type Phase =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'init' }
+  | { readonly kind: 'idle'; readonly frozen: boolean }
+  | { readonly kind: 'busy'; readonly retiring: boolean }
+  | { readonly kind: 'shutdown' };
+
+/** Why an environment failed around the code that it runs. */
+export type Failure =
+  | { readonly kind: 'init-error'; readonly payload: Uint8Array }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'out-of-memory' }
+  | { readonly kind: 'exit'; readonly code: number | null; readonly signal: string | null }
+  | { readonly kind: 'broken'; readonly reason: string };
+
+export type Event =
+  /** The process waits for the code. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'initialised' }
+  | { readonly kind: 'invoke' }
+  /** `last`: the runtime says that it exits after this answer. */
+  | { readonly kind: 'answered'; readonly last: boolean }
+  /** It has been idle long enough to be stopped. */
+  | { readonly kind: 'lingered' }
+  /** Its code or configuration is out of date, or it is not needed. */
+  | { readonly kind: 'retire' }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+export type Command =
+  | { readonly kind: 'load' }
+  | { readonly kind: 'send' }
+  | { readonly kind: 'thaw' }
+  | { readonly kind: 'freeze' }
+  | { readonly kind: 'kill' }
+  /** Whoever waits for init may go on. */
+  | { readonly kind: 'resolve-init' }
+  /** Whoever waits, for init or an answer, gets the failure. */
+  | { readonly kind: 'reject'; readonly failure: Failure };
+
+export interface Step {
+  readonly phase: Phase;
+  readonly commands: readonly Command[];
+}
+
+const RETIRED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
+const SHUTDOWN: Phase = { kind: 'shutdown' };
+const FREEZE: readonly Command[] = [{ kind: 'freeze' }];
+const SEND: readonly Command[] = [{ kind: 'send' }];
+const THAW_AND_SEND: readonly Command[] = [{ kind: 'thaw' }, { kind: 'send' }];
+const NOTHING: readonly Command[] = [];
+// Kept, not made anew: these two are the phases of every warm invocation.
+const BUSY: Phase = { kind: 'busy', retiring: false };
+const IDLE: Phase = { kind: 'idle', frozen: false };
+
+/** Decides about one event. */
+export function step(phase: Phase, event: Event): Step {
+  if (phase.kind === 'shutdown') return { phase, commands: NOTHING };
+  switch (event.kind) {
+    case 'ready':
+      return phase.kind === 'starting' ? { phase: { kind: 'init' }, commands: [{ kind: 'load' }] } : broken(event);
+    case 'initialised':
+      return phase.kind === 'init' ? { phase: IDLE, commands: [{ kind: 'resolve-init' }] } : broken(event);
+    case 'invoke':
+      if (phase.kind !== 'idle') throw new Error(`invoke of an environment that is ${phase.kind}`);
+      return { phase: BUSY, commands: phase.frozen ? THAW_AND_SEND : SEND };
+    case 'answered':
+      return phase.kind === 'busy' ? onAnswered(phase.retiring || event.last) : broken(event);
+    case 'lingered':
+      return phase.kind === 'idle' && !phase.frozen
+        ? { phase: { kind: 'idle', frozen: true }, commands: FREEZE }
+        : { phase, commands: NOTHING };
+    case 'retire':
+      return phase.kind === 'busy'
+        ? { phase: { kind: 'busy', retiring: true }, commands: NOTHING }
+        : { phase: SHUTDOWN, commands: [{ kind: 'kill' }, { kind: 'reject', failure: RETIRED }] };
+    case 'failed':
+      return { phase: SHUTDOWN, commands: [{ kind: 'kill' }, { kind: 'reject', failure: event.failure }] };
+  }
+}
+
+function onAnswered(over: boolean): Step {
+  return over ? { phase: SHUTDOWN, commands: [{ kind: 'kill' }] } : { phase: IDLE, commands: NOTHING };
+}
+
+/** The process said what it may not say now: it is out of step with us, or the function has taken the channel over. */
+function broken(event: Event): Step {
+  const failure: Failure = { kind: 'broken', reason: `unexpected ${event.kind}` };
+  return { phase: SHUTDOWN, commands: [{ kind: 'kill' }, { kind: 'reject', failure }] };
+}

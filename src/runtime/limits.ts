@@ -1,0 +1,33 @@
+/** Numbers of the execution environments (S5). */
+export const RUNTIME_LIMITS = {
+  /** Time for loading the code and running what stands outside the handler. AWS: 10 s. */
+  initMsMax: 10_000,
+  /** Time for a new process to say that it is ready; a machine out of processes hangs rather than fails. */
+  startMsMax: 10_000,
+  /** Invocations at once over all functions without a reservation of their own. AWS: 1,000. */
+  accountConcurrency: 1_000,
+  /** New environments of one function per {@link scalingWindowMs}. AWS: 1,000 each 10 s. */
+  scalingBurst: 1_000,
+  scalingWindowMs: 10_000,
+  /** Processes at once, busy or idle; beyond it the least recently used idle one makes room. */
+  environmentsMax: 1_000,
+  /** Callers that wait for a place, all functions together. */
+  waitingMax: 10_000,
+  /** Idle time after which an environment is shut down; 5 minutes is the least that is seen on AWS. */
+  keepAliveMs: 300_000,
+  /** Idle time after which it is stopped (SIGSTOP). A function under load is never stopped between two invocations. */
+  lingerMs: 100,
+  /** How often memory of busy environments is looked at, and idle ones are frozen. */
+  watchMs: 50,
+  /** Largest frame that an environment may send: the 6 MB response and its head. */
+  responseBytesMax: 6_291_556 + 1024,
+  /** Largest code cache of one module, and of one package. */
+  codeCacheBytesMax: 16 * 1024 * 1024,
+  codeCacheTotalBytesMax: 64 * 1024 * 1024,
+  /** Code caches kept; the least recently written go first. */
+  codeCachesMax: 500,
+  /** What `LogType=Tail` returns. */
+  logTailBytes: 4096,
+  /** One line on standard output or error; longer ones are cut in pieces. */
+  logLineBytesMax: 256 * 1024,
+} as const;

@@ -1,0 +1,426 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { abortable, type Clock, DomainError, onAbort, type Random, type Timer } from '../base/index.ts';
+import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
+import { BlankPool } from './blanks.ts';
+import { CodeCaches } from './code-caches.ts';
+import { Environment } from './environment.ts';
+import { type FunctionCredentials, functionVariables, startVariables } from './function-variables.ts';
+import { RUNTIME_LIMITS } from './limits.ts';
+import { Pool, type Share } from './pool.ts';
+import { ProcessSandbox } from './process-sandbox.ts';
+import { EnvironmentLog, logStreamName } from './report.ts';
+import type {
+  FunctionLogSink,
+  FunctionSpec,
+  Invocation,
+  InvocationResult,
+  PoolState,
+  Runtime,
+  RuntimeErrorCode,
+  Slot,
+} from './runtime.ts';
+import type { Sandbox } from './sandbox.ts';
+import { decide, expired, fairest, refill, type Verdict } from './scaling.ts';
+
+export interface RuntimeOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly logs: FunctionLogSink;
+  /** Code caches and the private folders of environments; what stands in its `tmp` is removed. */
+  readonly directory: string;
+  /** `AWS_ENDPOINT_URL` of functions; asked when an environment starts, since the port may not be known before. */
+  readonly endpoint: () => string;
+  /** Credentials of the function's role. The default ones are those that `dev` accepts. */
+  readonly credentials?: (spec: FunctionSpec) => FunctionCredentials;
+  /** The strongest engine that the node has; `process` unless said. */
+  readonly sandbox?: Sandbox;
+  /** Blank environments kept ready: 0 to 100; 2 unless said. */
+  readonly blanks?: number;
+  /** Quiet time after the start before the first blank one is started; 500 ms unless said. */
+  readonly blanksAfterMs?: number;
+  readonly accountConcurrency?: number;
+  readonly environmentsMax?: number;
+  readonly keepAliveMs?: number;
+  /** How long `dispose` waits for invocations that run before it kills them; 10 s unless said. */
+  readonly drainMs?: number;
+}
+
+/** Runtimes that the node's own Node serves. */
+const NODE_RUNTIME = /^nodejs[0-9]+\.x$/;
+
+const DEV_CREDENTIALS: FunctionCredentials = {
+  accessKeyId: 'ASIAMILLRACEFUNCTION',
+  secretAccessKey: 'millrace',
+  sessionToken: 'millrace',
+};
+
+/** Opens the execution environments of a node. Starts no process before `blanksAfterMs` or the first reservation. */
+export async function openRuntime(options: RuntimeOptions): Promise<ManagedRuntime> {
+  const temporaryRoot = join(options.directory, 'tmp');
+  rmSync(temporaryRoot, { recursive: true, force: true });
+  const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
+  const sandbox = options.sandbox ?? openProcessSandbox(options.logger);
+  const { clock, random, blanks: size = 2, blanksAfterMs = 500 } = options;
+  const command = [process.execPath, bootstrapFile()];
+  const environment = { PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin', LANG: 'en_US.UTF-8', TZ: 'UTC' };
+  const blanks = new BlankPool({ sandbox, clock, random, size, command, environment, temporaryRoot });
+  blanks.fill(blanksAfterMs);
+  return new ManagedRuntime(options, codeCaches, blanks);
+}
+
+function openProcessSandbox(logger: Logger): Sandbox {
+  const sandbox = ProcessSandbox.open();
+  if (sandbox.missing.length > 0) logger.warn('sandbox is weaker: programs missing', { missing: sandbox.missing });
+  return sandbox;
+}
+
+/** `runtimes/` stands beside `src/` in a checkout and beside `dist/` in the package. */
+function bootstrapFile(): string {
+  return fileURLToPath(new URL('../../runtimes/nodejs/bootstrap.js', import.meta.url));
+}
+
+/** The execution environments of a node: pools, scaling and the fair queue. */
+export class ManagedRuntime implements Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #codeCaches: CodeCaches;
+  readonly #blanks: BlankPool;
+  readonly #pools = new Map<string, Pool>();
+  /** Environments that run or have not been frozen yet: those that are watched. */
+  readonly #awake = new Set<Environment>();
+  /** Pools whose callers wait. */
+  readonly #contended = new Set<Pool>();
+  readonly #accountConcurrency: number;
+  readonly #keepAliveMs: number;
+  readonly #environmentsMax: number;
+  readonly #coldStarts: Counter;
+  /** Places by function, all versions together. */
+  readonly #shares = new Map<string, Share>();
+  #environments = 0;
+  #waitingCount = 0;
+  #arrivals = 0;
+  /** Places held by functions without a reservation. */
+  #sharedGranted = 0;
+  /** Concurrency that functions with a reservation hold back from the rest. */
+  #reserved = 0;
+  #watchTimer: Timer | undefined;
+  #keepAliveTimer: Timer | undefined;
+  #closed = false;
+  #onDrained: (() => void) | undefined;
+
+  constructor(options: RuntimeOptions, codeCaches: CodeCaches, blanks: BlankPool) {
+    this.#options = options;
+    this.#codeCaches = codeCaches;
+    this.#blanks = blanks;
+    this.#accountConcurrency = options.accountConcurrency ?? RUNTIME_LIMITS.accountConcurrency;
+    this.#keepAliveMs = options.keepAliveMs ?? RUNTIME_LIMITS.keepAliveMs;
+    this.#environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
+    this.#coldStarts = options.metrics.counter('millrace_cold_starts_total', 'Execution environments started');
+  }
+
+  async reserve(
+    spec: FunctionSpec,
+    { wait, signal }: { readonly wait: boolean; readonly signal?: AbortSignal },
+  ): Promise<Slot> {
+    if (this.#closed) throw refusal('runtime-closed', 'the node is draining', 'retry');
+    if (!NODE_RUNTIME.test(spec.runtime)) throw refusal('runtime-unknown', `no runtime ${spec.runtime} here`, 'never');
+    signal?.throwIfAborted();
+    const pool = this.#poolOf(spec);
+    const verdict = this.#decide(pool);
+    if (verdict.kind === 'grant') return this.#grant(pool, verdict.starts);
+    if (!wait) throw refusal('concurrency-limit', 'Rate Exceeded.', 'retry', { why: verdict.why });
+    return this.#enqueue(pool, signal);
+  }
+
+  retire(functionArn: string): void {
+    const pool = this.#pools.get(functionArn);
+    pool?.retireAll();
+    if (!pool || pool.granted > 0 || pool.waiting.length > 0) return;
+    this.#pools.delete(functionArn);
+    if ([...this.#pools.values()].some(({ share }) => share === pool.share)) return;
+    this.#reserveShare(pool.share, undefined);
+    this.#shares.delete(shareName(functionArn));
+  }
+
+  pools(): readonly PoolState[] {
+    return Array.from(this.#pools.values(), (pool) => pool.state());
+  }
+
+  /** Blank environments that wait for code. */
+  get blanksReady(): number {
+    return this.#blanks.ready;
+  }
+
+  /** Accepts nothing more, lets what runs end (for `drainMs` at most), then ends every process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const pool of this.#contended) {
+      for (const { fail } of pool.waiting.splice(0)) fail(refusal('runtime-closed', 'the node is draining', 'retry'));
+    }
+    this.#contended.clear();
+    await this.#drain(this.#options.drainMs ?? 10_000);
+    const environments = [...this.#pools.values()].flatMap((pool) => [...pool.environments]);
+    for (const environment of environments) environment.kill();
+    this.#watchTimer?.cancel();
+    this.#keepAliveTimer?.cancel();
+    await Promise.all([this.#blanks.close(), ...environments.map((environment) => environment.ended())]);
+    await this.#codeCaches.flush();
+  }
+
+  #poolOf(spec: FunctionSpec): Pool {
+    let pool = this.#pools.get(spec.arn);
+    if (!pool) {
+      pool = new Pool(spec, this.#shareOf(spec), {
+        tokens: RUNTIME_LIMITS.scalingBurst,
+        at: this.#options.clock.monotonic(),
+      });
+      this.#pools.set(spec.arn, pool);
+    }
+    if (pool.spec.revision !== spec.revision) {
+      // The new specification first: environments that come back from now on are compared with it.
+      pool.spec = spec;
+      pool.retireAll();
+    }
+    if (pool.share.reserved !== spec.reservedConcurrency) this.#reserveShare(pool.share, spec.reservedConcurrency);
+    return pool;
+  }
+
+  #shareOf({ arn }: FunctionSpec): Share {
+    const name = shareName(arn);
+    let share = this.#shares.get(name);
+    if (!share) {
+      share = { granted: 0, reserved: undefined };
+      this.#shares.set(name, share);
+    }
+    return share;
+  }
+
+  /** A function whose reservation comes or goes moves its places from one account to the other. */
+  #reserveShare(share: Share, reserved: number | undefined): void {
+    this.#reserved += (reserved ?? 0) - (share.reserved ?? 0);
+    if (share.reserved === undefined && reserved !== undefined) this.#sharedGranted -= share.granted;
+    if (share.reserved !== undefined && reserved === undefined) this.#sharedGranted += share.granted;
+    share.reserved = reserved;
+  }
+
+  #decide(pool: Pool): Verdict {
+    const { granted, share, environments } = pool;
+    const { scalingBurst, scalingWindowMs } = RUNTIME_LIMITS;
+    if (pool.burst.tokens < scalingBurst) {
+      pool.burst = refill(pool.burst, this.#options.clock.monotonic(), scalingBurst, scalingWindowMs);
+    }
+    return decide({
+      granted,
+      environments: environments.size,
+      reserved: share.reserved === undefined ? undefined : { granted: share.granted, limit: share.reserved },
+      burst: pool.burst.tokens,
+      shared: { granted: this.#sharedGranted, limit: this.#accountConcurrency - this.#reserved },
+    });
+  }
+
+  #grant(pool: Pool, starts: boolean): Slot {
+    if (starts) pool.burst = { tokens: pool.burst.tokens - 1, at: this.#options.clock.monotonic() };
+    pool.granted++;
+    pool.share.granted++;
+    if (pool.share.reserved === undefined) this.#sharedGranted++;
+    return new Place(this, pool);
+  }
+
+  #enqueue(pool: Pool, signal: AbortSignal | undefined): Promise<Slot> {
+    if (this.#waitingCount >= RUNTIME_LIMITS.waitingMax) throw refusal('concurrency-limit', 'Rate Exceeded.', 'retry');
+    return new Promise<Slot>((resolve, reject) => {
+      const leave = () => {
+        forget();
+        this.#waitingCount--;
+      };
+      const waiter = {
+        grant: () => {
+          leave();
+          resolve(this.#grant(pool, pool.granted >= pool.environments.size));
+        },
+        fail: (error: unknown) => {
+          leave();
+          reject(error);
+        },
+      };
+      if (pool.waiting.length === 0) pool.since = this.#arrivals++;
+      pool.waiting.push(waiter);
+      this.#contended.add(pool);
+      this.#waitingCount++;
+      const forget = signal
+        ? onAbort(signal, (reason) => {
+            pool.waiting.splice(pool.waiting.indexOf(waiter), 1);
+            waiter.fail(reason);
+          })
+        : () => {};
+      this.#watchSoon();
+    });
+  }
+
+  /** Gives free places to those who wait, the fairest first. */
+  #serve(): void {
+    while (this.#contended.size > 0) {
+      const able = [...this.#contended].filter(
+        (pool) => pool.waiting.length > 0 && this.#decide(pool).kind === 'grant',
+      );
+      const next = fairest(able);
+      if (!next) break;
+      next.waiting.shift()!.grant();
+      if (next.waiting.length > 0) next.since = this.#arrivals++;
+    }
+    for (const pool of this.#contended) if (pool.waiting.length === 0) this.#contended.delete(pool);
+  }
+
+  /** @internal  For {@link Place}: the environment that it invokes. */
+  acquire(pool: Pool): Environment {
+    const idle = pool.takeIdle();
+    const environment = idle ?? this.#start(pool);
+    this.#awake.add(environment);
+    this.#watchSoon();
+    return environment;
+  }
+
+  /** @internal  For {@link Place}: the place is free again. */
+  release(pool: Pool, environment: Environment | undefined): void {
+    pool.granted--;
+    pool.share.granted--;
+    if (pool.share.reserved === undefined) this.#sharedGranted--;
+    if (environment) pool.giveBack(environment);
+    if (this.#contended.size > 0) this.#serve();
+    if (this.#onDrained && this.#granted() === 0) this.#onDrained();
+  }
+
+  #start(pool: Pool): Environment {
+    const { spec } = pool;
+    const { clock, random, logs, endpoint, credentials } = this.#options;
+    if (this.#environments >= this.#environmentsMax) this.#evictIdle();
+    const stream = logStreamName(clock.now(), spec.version, random.bytes(16).toString('hex'));
+    const fresh = startVariables(spec);
+    const environment = new Environment({
+      spec,
+      clock,
+      connection: fresh ? this.#blanks.startFresh(fresh) : this.#blanks.take(),
+      log: new EnvironmentLog(logs, clock, spec, stream),
+      codeCaches: this.#codeCaches,
+      variables: functionVariables(spec, stream, endpoint(), credentials?.(spec) ?? DEV_CREDENTIALS),
+      onShutdown: (ended) => {
+        this.#environments--;
+        pool.remove(ended);
+      },
+    });
+    this.#environments++;
+    pool.environments.add(environment);
+    pool.coldStarts++;
+    this.#coldStarts.add();
+    environment.start();
+    this.#expireLater();
+    return environment;
+  }
+
+  /** Makes room for another process: the environment that has been idle for longest goes. */
+  #evictIdle(): void {
+    let oldest: Environment | undefined;
+    for (const { idle } of this.#pools.values()) {
+      if (idle[0] && (!oldest || idle[0].idleSince < oldest.idleSince)) oldest = idle[0];
+    }
+    oldest?.retire();
+  }
+
+  #watchSoon(): void {
+    if (this.#closed && this.#granted() === 0) return;
+    this.#watchTimer ??= this.#options.clock.timer(RUNTIME_LIMITS.watchMs, () => this.#watch());
+  }
+
+  #watch(): void {
+    this.#watchTimer = undefined;
+    for (const environment of this.#awake) if (!environment.watch()) this.#awake.delete(environment);
+    this.#serve();
+    if (this.#awake.size > 0 || this.#contended.size > 0) this.#watchSoon();
+  }
+
+  /** Looks for idle ones to shut down, as long as there are environments at all. */
+  #expireLater(): void {
+    const every = Math.min(30_000, Math.max(1_000, this.#keepAliveMs / 10));
+    this.#keepAliveTimer ??= this.#options.clock.timer(every, () => {
+      this.#keepAliveTimer = undefined;
+      const now = this.#options.clock.monotonic();
+      for (const pool of this.#pools.values()) {
+        for (const environment of expired(pool.idle, now, this.#keepAliveMs)) environment.retire();
+      }
+      if (this.#environments > 0 && !this.#closed) this.#expireLater();
+    });
+  }
+
+  #granted(): number {
+    let sum = 0;
+    for (const { granted } of this.#pools.values()) sum += granted;
+    return sum;
+  }
+
+  async #drain(limitMs: number): Promise<void> {
+    if (this.#granted() === 0) return;
+    const drained = new Promise<void>((resolve) => {
+      this.#onDrained = resolve;
+    });
+    const limit = new AbortController();
+    const timer = this.#options.clock.timer(limitMs, () => limit.abort());
+    await abortable(drained, limit.signal).catch(() => {});
+    timer.cancel();
+  }
+}
+
+/** A place in a pool. Its environment is taken when it is first needed: a reservation that waits for records holds no process. */
+class Place implements Slot {
+  readonly #runtime: ManagedRuntime;
+  readonly #pool: Pool;
+  #environment: Environment | undefined;
+  #disposed = false;
+
+  constructor(runtime: ManagedRuntime, pool: Pool) {
+    this.#runtime = runtime;
+    this.#pool = pool;
+  }
+
+  async invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult> {
+    signal?.throwIfAborted();
+    const environment = this.#usable() ?? this.#runtime.acquire(this.#pool);
+    this.#environment = environment;
+    const result = await environment.invoke(invocation);
+    this.#pool.invocations++;
+    if (result.kind === 'error') this.#pool.errors++;
+    return result;
+  }
+
+  /** The environment of the last invocation, when it still serves the current revision. */
+  #usable(): Environment | undefined {
+    const environment = this.#environment;
+    if (!environment || environment.phase.kind === 'shutdown') return undefined;
+    if (environment.spec.revision === this.#pool.spec.revision) return environment;
+    environment.retire();
+    return undefined;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#runtime.release(this.#pool, this.#environment);
+  }
+}
+
+/** ARN of the function without its version. */
+function shareName(arn: string): string {
+  return arn.split(':', 7).join(':');
+}
+
+function refusal(
+  code: RuntimeErrorCode,
+  message: string,
+  remedy: 'retry' | 'never',
+  fields?: Readonly<Record<string, unknown>>,
+): DomainError<RuntimeErrorCode> {
+  return new DomainError(code, message, { remedy, ...(fields ? { fields } : {}) });
+}

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { Duplex, Readable } from 'node:stream';
+import type { Exit, Sandbox, SandboxProcess, SandboxRequest } from './sandbox.ts';
+
+/** Largest file, bytes: the most ephemeral storage that a function can ask for. */
+const FILE_BYTES_MAX = 10 * 1024 ** 3;
+/** As on Lambda. */
+const OPEN_FILES_MAX = 1024;
+const PAGE_BYTES = 4096;
+
+/**
+ * The engine `process`: a process group of its own, no inherited descriptors, no inherited variables, resource limits, and
+ * death with the node. It does not hide files, other processes or the network: code that is not trusted needs `namespace`.
+ *
+ * `setpriv` and `prlimit` (util-linux) are used where they are; {@link ProcessSandbox.missing} names those that are not.
+ */
+export class ProcessSandbox implements Sandbox {
+  readonly engine = 'process';
+  readonly missing: readonly string[];
+  readonly #wrapper: readonly string[];
+  readonly #diesWithNode: boolean;
+
+  private constructor(diesWithNode: boolean, limits: boolean) {
+    this.#diesWithNode = diesWithNode;
+    this.#wrapper = [
+      ...(diesWithNode ? ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'] : []),
+      ...(limits ? ['prlimit', '--core=0', `--nofile=${OPEN_FILES_MAX}`, `--fsize=${FILE_BYTES_MAX}`] : []),
+    ];
+    this.missing = [...(diesWithNode ? [] : ['setpriv']), ...(limits ? [] : ['prlimit'])];
+  }
+
+  /** Finds out what this machine has. Takes two short processes. */
+  static open(): ProcessSandbox {
+    const runs = (program: string, ...rest: string[]) => spawnSync(program, [...rest, 'true']).status === 0;
+    return new ProcessSandbox(runs('setpriv', '--pdeathsig', 'KILL', '--no-new-privs'), runs('prlimit', '--core=0'));
+  }
+
+  start({ command, environment, temporaryDirectory }: SandboxRequest): SandboxProcess {
+    mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
+    const [program, ...rest] = [...this.#wrapper, ...command];
+    const child = spawn(program!, rest, {
+      cwd: temporaryDirectory,
+      env: { ...environment, TMPDIR: temporaryDirectory },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    });
+    return new GroupOfProcesses(child, temporaryDirectory, this.#diesWithNode);
+  }
+}
+
+/** One child and what it starts: a process group, led by the child. */
+class GroupOfProcesses implements SandboxProcess {
+  readonly pid: number | undefined;
+  readonly channel: Duplex;
+  readonly outputs: readonly Readable[];
+  readonly exited: Promise<Exit>;
+  readonly #mayFreeze: boolean;
+  #statm: number | undefined;
+  #alive = true;
+
+  constructor(child: ChildProcess, temporaryDirectory: string, mayFreeze: boolean) {
+    this.pid = child.pid;
+    this.channel = child.stdio[3] as Duplex;
+    this.outputs = [child.stdout!, child.stderr!];
+    // A stopped process does not notice that the channel has closed: without a death signal it would stay for ever.
+    this.#mayFreeze = mayFreeze;
+    this.exited = this.#end(child, temporaryDirectory);
+  }
+
+  freeze(): void {
+    if (this.#mayFreeze) this.#signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    if (this.#mayFreeze) this.#signal('SIGCONT');
+  }
+
+  kill(): void {
+    this.#signal('SIGKILL');
+  }
+
+  memoryBytes(): number {
+    if (!this.#alive || this.pid === undefined) return 0;
+    try {
+      this.#statm ??= openSync(`/proc/${this.pid}/statm`, 'r');
+      const length = readSync(this.#statm, STATM, 0, STATM.length, 0);
+      const [, resident, shared] = STATM.toString('latin1', 0, length).split(' ');
+      return (Number(resident) - Number(shared)) * PAGE_BYTES;
+    } catch {
+      return 0;
+    }
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (!this.#alive || this.pid === undefined) return;
+    try {
+      process.kill(-this.pid, signal);
+    } catch {
+      // The group has ended; its exit is on the way to us.
+    }
+  }
+
+  async #end(child: ChildProcess, temporaryDirectory: string): Promise<Exit> {
+    const exit = await new Promise<Exit>((resolve) => {
+      child.once('error', () => resolve({ code: null, signal: null }));
+      // The group may outlive its leader and hold the pipes open: it goes with it.
+      child.once('exit', () => this.kill());
+      child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    this.#alive = false;
+    if (this.#statm !== undefined) closeSync(this.#statm);
+    this.#statm = undefined;
+    await rm(temporaryDirectory, { recursive: true, force: true }).catch(() => {});
+    return exit;
+  }
+}
+
+/** One buffer serves all reads: they are synchronous. */
+const STATM = Buffer.alloc(128);

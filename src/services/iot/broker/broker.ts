@@ -1,0 +1,149 @@
+import type * as mqtt from '../../../codec/mqtt/index.ts';
+import type { Counter, Metrics } from '../../../telemetry/index.ts';
+import { IOT_LIMITS } from '../limits.ts';
+import type { CompiledRule, RuleEngine } from '../rules/engine.ts';
+import type { CommitGroup, GroupCommit } from './commit-group.ts';
+import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts';
+import type { RetainedMessage, RetainedMessages } from './retained.ts';
+import type { Receiver, Subscriber, Subscription, Subscriptions } from './subscriptions.ts';
+
+/** Where the messages of one topic go, as long as neither subscriptions nor rules change. */
+interface Route {
+  readonly levels: readonly string[];
+  receivers: readonly Receiver[];
+  receiversVersion: number;
+  rules: readonly CompiledRule[];
+  rulesVersion: number;
+}
+
+/** Topics that lead to one rule without passing the subscribers: `$aws/rules/RULE/rest`. */
+const BASIC_INGEST = '$aws/rules/';
+
+/** The message broker: routes publishes to subscribers and rules. */
+export interface Broker {
+  /**
+   * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise.
+   *
+   * @returns the group whose commit makes durable what the message has caused; `undefined` when nothing is to be waited for
+   */
+  publish(packet: mqtt.PublishPacket, publisher: Publisher): CommitGroup | undefined;
+
+  /** Adds or replaces; tells whether the client had this filter before (for retain handling 1). */
+  subscribe(subscription: Subscription): boolean;
+  /** False when there was no such subscription. */
+  unsubscribe(subscriber: Subscriber, filter: string): boolean;
+  /** Takes a subscriber out whole. */
+  detach(subscriber: Subscriber): void;
+  subscriptionsOf(subscriber: Subscriber): number;
+
+  /** Retained messages that a new subscription gets. */
+  retained(filter: string): Iterable<RetainedMessage>;
+
+  /** Resolves when nothing waits for a commit. */
+  drain(): Promise<void>;
+}
+
+export class RoutingBroker implements Broker {
+  readonly #subscriptions: Subscriptions;
+  readonly #retained: RetainedMessages;
+  readonly #rules: RuleEngine;
+  readonly #commit: GroupCommit;
+  readonly #routes = new Map<string, Route>();
+  readonly #published: Counter;
+  readonly #retainedRefused: Counter;
+
+  constructor(parts: {
+    readonly subscriptions: Subscriptions;
+    readonly retained: RetainedMessages;
+    readonly rules: RuleEngine;
+    readonly commit: GroupCommit;
+    readonly metrics: Metrics;
+  }) {
+    this.#subscriptions = parts.subscriptions;
+    this.#retained = parts.retained;
+    this.#rules = parts.rules;
+    this.#commit = parts.commit;
+    this.#published = parts.metrics.counter('millrace_iot_messages_total', 'Messages published to the broker');
+    this.#retainedRefused = parts.metrics.counter(
+      'millrace_iot_retained_refused_total',
+      'Retained messages not kept because a limit was reached',
+    );
+  }
+
+  publish(packet: mqtt.PublishPacket, publisher: Publisher): CommitGroup | undefined {
+    this.#published.add();
+    const { topic } = packet;
+    if (topic.startsWith(BASIC_INGEST)) return this.#basicIngest(packet, publisher);
+    const route = this.#route(topic);
+    let group: CommitGroup | undefined;
+    if (packet.retain) group = this.#keep(packet);
+    if (route.receivers.length > 0) deliver(packet, publisher, route.receivers);
+    if (route.rules.length > 0) group = this.#rules.run(route.rules, packet, route.levels, publisher) ?? group;
+    return group;
+  }
+
+  subscribe(subscription: Subscription): boolean {
+    return this.#subscriptions.add(subscription);
+  }
+
+  unsubscribe(subscriber: Subscriber, filter: string): boolean {
+    return this.#subscriptions.remove(subscriber, filter);
+  }
+
+  detach(subscriber: Subscriber): void {
+    this.#subscriptions.removeAll(subscriber);
+  }
+
+  subscriptionsOf(subscriber: Subscriber): number {
+    return this.#subscriptions.countOf(subscriber);
+  }
+
+  retained(filter: string): Iterable<RetainedMessage> {
+    return this.#retained.matching(filter);
+  }
+
+  drain(): Promise<void> {
+    return this.#commit.drain();
+  }
+
+  #keep(packet: mqtt.PublishPacket): CommitGroup | undefined {
+    if (this.#retained.set(packet, forwardedProperties(packet.properties))) return this.#commit.retain();
+    this.#retainedRefused.add();
+    return undefined;
+  }
+
+  /** Basic Ingest reaches one rule by its name; the prefix is no part of the topic that the rule sees. */
+  #basicIngest(packet: mqtt.PublishPacket, publisher: Publisher): CommitGroup | undefined {
+    const [name, ...levels] = packet.topic.slice(BASIC_INGEST.length).split('/');
+    const rule = this.#rules.enabled(name!);
+    if (!rule) return undefined;
+    return this.#rules.run([rule], { ...packet, topic: levels.join('/') }, levels, publisher);
+  }
+
+  #route(topic: string): Route {
+    let route = this.#routes.get(topic);
+    if (route === undefined) {
+      if (this.#routes.size >= IOT_LIMITS.routesMax) this.#routes.clear();
+      route = { levels: topic.split('/'), receivers: [], receiversVersion: -1, rules: [], rulesVersion: -1 };
+      this.#routes.set(topic, route);
+    }
+    if (route.receiversVersion !== this.#subscriptions.version) {
+      route.receivers = this.#subscriptions.receivers(route.levels);
+      route.receiversVersion = this.#subscriptions.version;
+    }
+    if (route.rulesVersion !== this.#rules.version) {
+      route.rules = this.#rules.match(route.levels);
+      route.rulesVersion = this.#rules.version;
+    }
+    return route;
+  }
+}
+
+function deliver(packet: mqtt.PublishPacket, publisher: Publisher, receivers: readonly Receiver[]): void {
+  const message = new RoutedMessage(packet);
+  for (const receiver of receivers) {
+    const { own } = receiver;
+    if (own === undefined || receiver.subscriber !== publisher) receiver.subscriber.deliver(message, receiver);
+    else if (own !== 'none') own.subscriber.deliver(message, own);
+  }
+}

@@ -1,0 +1,143 @@
+import { ACCOUNT_ID } from '../../../base/index.ts';
+import type { Delivery, DeliveryService } from '../../../delivery/index.ts';
+import type { Logger, TraceContext } from '../../../telemetry/index.ts';
+import { IotError } from '../errors.ts';
+import type { KinesisPort, StreamPort } from '../ports.ts';
+import type { RetainedMessages } from './retained.ts';
+
+/** Told once, when everything that its publishes of one group caused is durable, or has failed. */
+export interface CommitListener {
+  groupSettled(group: CommitGroup): void;
+}
+
+/**
+ * What the publishes of one turn of the event loop have caused, made durable together (DESIGN §3).
+ * `pending` until the group commit is done; after `failed` nothing of it may be acknowledged.
+ */
+export class CommitGroup {
+  state: 'pending' | 'committed' | 'failed' = 'pending';
+  readonly listeners: CommitListener[] = [];
+  readonly deliveries: Delivery[] = [];
+  /** Commits of the log that carry its appends; mostly one. */
+  readonly appends: Promise<void>[] = [];
+  retained = false;
+  /** Why it failed. */
+  error: unknown;
+
+  /** For those few who wait for one message; the gateway listens instead, without a promise for each. */
+  settled(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = () => (this.state === 'committed' ? resolve() : reject(this.error));
+      if (this.state === 'pending') this.listeners.push({ groupSettled: settle });
+      else settle();
+    });
+  }
+}
+
+/**
+ * Gathers what publishes cause into groups: a group takes all of one turn of the event loop and is committed at its end.
+ * Groups are committed side by side; each tells its listeners by itself.
+ */
+export class GroupCommit {
+  readonly #kinesis: KinesisPort;
+  readonly #delivery: DeliveryService;
+  readonly #retained: RetainedMessages;
+  readonly #logger: Logger;
+  #open: CommitGroup | undefined;
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(ports: {
+    readonly kinesis: KinesisPort;
+    readonly delivery: DeliveryService;
+    readonly retained: RetainedMessages;
+    readonly logger: Logger;
+  }) {
+    this.#kinesis = ports.kinesis;
+    this.#delivery = ports.delivery;
+    this.#retained = ports.retained;
+    this.#logger = ports.logger;
+  }
+
+  /** @throws DomainError  the stream refuses the record */
+  append(stream: StreamPort, partitionKey: string, data: Uint8Array, trace: TraceContext | undefined): CommitGroup {
+    stream.enqueue(partitionKey, data, trace);
+    const group = this.#group();
+    // Asked for at once: the log may have begun another commit by the end of the turn.
+    const committed = this.#kinesis.committed();
+    if (group.appends.at(-1) !== committed) {
+      group.appends.push(committed);
+      // Awaited at the end of the turn; until then a failure has its listener here.
+      committed.catch(() => {});
+    }
+    return group;
+  }
+
+  /** @throws IotError stream-not-found */
+  stream(name: string, region: string): StreamPort {
+    const stream = this.#kinesis.stream(name, region);
+    if (stream) return stream;
+    throw new IotError('stream-not-found', `Stream ${name} under account ${ACCOUNT_ID} not found.`);
+  }
+
+  /** A group that has failed already: what belongs to it must not be acknowledged. */
+  failed(error: unknown): CommitGroup {
+    const group = new CommitGroup();
+    group.state = 'failed';
+    group.error = error;
+    this.#logger.warn('publish refused by the store', { error });
+    return group;
+  }
+
+  send(delivery: Delivery): CommitGroup {
+    const group = this.#group();
+    group.deliveries.push(delivery);
+    return group;
+  }
+
+  retain(): CommitGroup {
+    const group = this.#group();
+    group.retained = true;
+    return group;
+  }
+
+  /** Resolves when no group is open or under way. */
+  async drain(): Promise<void> {
+    while (this.#open || this.#pending.size > 0) {
+      if (this.#open) this.#close();
+      await Promise.all(this.#pending);
+    }
+  }
+
+  #group(): CommitGroup {
+    if (!this.#open) {
+      this.#open = new CommitGroup();
+      // After the sockets of this turn have been read, before the next turn: what came together is synced together.
+      setImmediate(() => this.#close());
+    }
+    return this.#open;
+  }
+
+  #close(): void {
+    const group = this.#open;
+    if (!group) return;
+    this.#open = undefined;
+    const done = this.#commit(group).finally(() => this.#pending.delete(done));
+    this.#pending.add(done);
+  }
+
+  async #commit(group: CommitGroup): Promise<void> {
+    try {
+      await Promise.all([
+        ...group.appends,
+        group.deliveries.length > 0 ? this.#delivery.send(group.deliveries) : undefined,
+        group.retained ? this.#retained.committed() : undefined,
+      ]);
+      group.state = 'committed';
+    } catch (error) {
+      group.state = 'failed';
+      group.error = error;
+      this.#logger.error('group commit failed', { error });
+    }
+    for (const listener of group.listeners) listener.groupSettled(group);
+  }
+}

@@ -1,0 +1,103 @@
+import type * as mqtt from '../../../codec/mqtt/index.ts';
+import type { Publisher, RoutedMessage } from './message.ts';
+import { TopicTrie } from './trie.ts';
+
+/** A connection, or anything else that receives messages. */
+export interface Subscriber extends Publisher {
+  /**
+   * Takes a message over, at once: it must neither throw nor wait. A subscriber that cannot keep up drops or disconnects by
+   * its own limits, so that it costs bounded memory.
+   */
+  deliver(message: RoutedMessage, receiver: Receiver): void;
+}
+
+/** What a client has asked for; one per client and filter. */
+export interface Subscription {
+  readonly subscriber: Subscriber;
+  readonly filter: string;
+  readonly qos: mqtt.Qos;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly identifier?: number;
+}
+
+/** All subscriptions of one subscriber that match a topic, as one: it gets one copy with the highest QoS (3.3.4). */
+export interface Receiver {
+  readonly subscriber: Subscriber;
+  readonly qos: mqtt.Qos;
+  readonly retainAsPublished: boolean;
+  readonly identifiers: readonly number[];
+  /** What it receives of its own messages, where no-local makes a difference; `none` is nothing. */
+  readonly own?: Receiver | 'none';
+}
+
+/** Who has subscribed to what. */
+export class Subscriptions {
+  readonly #trie = new TopicTrie<Subscription>();
+  readonly #bySubscriber = new Map<Subscriber, Map<string, Subscription>>();
+
+  /** Changes with every change: a cached result of {@link receivers} of another version is stale. */
+  get version(): number {
+    return this.#trie.version;
+  }
+
+  /** Adds the subscription or replaces the one with the same filter; tells whether there was one [MQTT-3.8.4-3]. */
+  add(subscription: Subscription): boolean {
+    const { subscriber, filter } = subscription;
+    const own = this.#bySubscriber.get(subscriber) ?? new Map<string, Subscription>();
+    this.#bySubscriber.set(subscriber, own);
+    const previous = own.get(filter);
+    if (previous) this.#trie.delete(filter, previous);
+    own.set(filter, subscription);
+    this.#trie.add(filter, subscription);
+    return previous !== undefined;
+  }
+
+  /** False when there was no such subscription. */
+  remove(subscriber: Subscriber, filter: string): boolean {
+    const own = this.#bySubscriber.get(subscriber);
+    const subscription = own?.get(filter);
+    if (!own || !subscription) return false;
+    own.delete(filter);
+    if (own.size === 0) this.#bySubscriber.delete(subscriber);
+    return this.#trie.delete(filter, subscription);
+  }
+
+  removeAll(subscriber: Subscriber): void {
+    const own = this.#bySubscriber.get(subscriber);
+    if (!own) return;
+    this.#bySubscriber.delete(subscriber);
+    for (const subscription of own.values()) this.#trie.delete(subscription.filter, subscription);
+  }
+
+  countOf(subscriber: Subscriber): number {
+    return this.#bySubscriber.get(subscriber)?.size ?? 0;
+  }
+
+  /** Who receives what is published to the topic with these levels. */
+  receivers(levels: readonly string[]): readonly Receiver[] {
+    const matches = this.#trie.match(levels);
+    if (matches.length === 0) return NOBODY;
+    const groups = Map.groupBy(matches, ({ subscriber }) => subscriber);
+    return [...groups.values()].map(toReceiver);
+  }
+}
+
+const NOBODY: readonly Receiver[] = Object.freeze([]);
+
+function toReceiver(subscriptions: readonly Subscription[]): Receiver {
+  const receiver = merge(subscriptions);
+  if (!subscriptions.some(({ noLocal }) => noLocal)) return receiver;
+  const others = subscriptions.filter(({ noLocal }) => !noLocal);
+  return { ...receiver, own: others.length === 0 ? 'none' : merge(others) };
+}
+
+function merge(subscriptions: readonly Subscription[]): Receiver {
+  const [first] = subscriptions;
+  return {
+    subscriber: first!.subscriber,
+    qos: Math.max(...subscriptions.map(({ qos }) => qos)) as mqtt.Qos,
+    retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
+    identifiers: subscriptions.flatMap(({ identifier }) => identifier ?? []),
+  };
+}

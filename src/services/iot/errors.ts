@@ -1,0 +1,35 @@
+import { DomainError } from '../../base/index.ts';
+import type { WireAnswer } from '../index.ts';
+
+export type IotErrorCode =
+  | 'sql-invalid'
+  | 'request-invalid'
+  | 'rule-exists'
+  | 'rule-not-found'
+  | 'limit-exceeded'
+  | 'conflict'
+  | 'retained-not-found'
+  | 'stream-not-found'
+  | 'unavailable';
+
+export class IotError extends DomainError<IotErrorCode> {}
+
+/** Answers of the control plane (`iot`). A rule that is not there answers 401, as AWS does. */
+export const IOT_ANSWERS = {
+  'sql-invalid': { type: 'SqlParseException', status: 400 },
+  'request-invalid': { type: 'InvalidRequestException', status: 400 },
+  'rule-exists': { type: 'ResourceAlreadyExistsException', status: 409 },
+  'rule-not-found': { type: 'UnauthorizedException', status: 401 },
+  'limit-exceeded': { type: 'LimitExceededException', status: 410 },
+  conflict: { type: 'ConflictingResourceUpdateException', status: 409 },
+  /** Told to error actions; no operation answers with it. */
+  'stream-not-found': { type: 'InvalidRequestException', status: 400 },
+  'retained-not-found': { type: 'ResourceNotFoundException', status: 404 },
+  unavailable: { type: 'ServiceUnavailableException', status: 503 },
+} satisfies Record<IotErrorCode, WireAnswer>;
+
+/** Answers of the data plane (`iotdata`). */
+export const IOT_DATA_ANSWERS = {
+  ...IOT_ANSWERS,
+  'limit-exceeded': { type: 'ThrottlingException', status: 429 },
+} satisfies Record<IotErrorCode, WireAnswer>;

@@ -1,0 +1,65 @@
+/** services/iot: the device cloud: message broker, topic rules and the IoT data plane. */
+import type { Clock, Random } from '../../base/index.ts';
+import type { DeliveryService, Target } from '../../delivery/index.ts';
+import type { Records } from '../../store/index.ts';
+import type { Logger, Metrics } from '../../telemetry/index.ts';
+import type { Service } from '../index.ts';
+import { type Broker, RoutingBroker } from './broker/broker.ts';
+import { GroupCommit } from './broker/commit-group.ts';
+import { RetainedMessages } from './broker/retained.ts';
+import { Subscriptions } from './broker/subscriptions.ts';
+import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
+import { dataOperations } from './operations/data.ts';
+import { endpointOperations } from './operations/endpoint.ts';
+import { topicRuleOperations } from './operations/topic-rules.ts';
+import type { KinesisPort } from './ports.ts';
+import { republishTarget } from './republish.ts';
+import { RuleEngine } from './rules/engine.ts';
+import { TopicRules } from './rules/rules.ts';
+
+export type { Broker } from './broker/broker.ts';
+export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
+export type { Publisher, RoutedMessage } from './broker/message.ts';
+export type { RetainedMessage } from './broker/retained.ts';
+export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
+export { IotError, type IotErrorCode } from './errors.ts';
+export { IOT_LIMITS } from './limits.ts';
+export type { KinesisPort, StreamPort } from './ports.ts';
+export type { RuleAction, TopicRule } from './rules/rule.ts';
+
+export interface Iot extends AsyncDisposable {
+  /** `iot` (control plane) and `iotdata` (data plane). */
+  readonly services: readonly Service[];
+  /** What gateways talk to. */
+  readonly broker: Broker;
+  /** Takes deliveries for `iot` ARNs: `arn:aws:iot:REGION:ACCOUNT:topic/NAME` publishes to that topic. */
+  readonly target: Target;
+}
+
+/** Opens the device cloud on its stored rules and retained messages. Disposing waits for what is not yet committed. */
+export async function openIot(dependencies: {
+  readonly records: Records;
+  readonly delivery: DeliveryService;
+  readonly kinesis: KinesisPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}): Promise<Iot> {
+  const { records, delivery, kinesis, clock, random, metrics } = dependencies;
+  const logger = dependencies.logger.child({ service: 'iot' });
+  const retained = await RetainedMessages.open({ records, clock, logger });
+  const commit = new GroupCommit({ kinesis, delivery, retained, logger });
+  const engine = new RuleEngine({ commit, clock, random, logger, metrics });
+  const rules = await TopicRules.open(records, engine, clock);
+  const broker = new RoutingBroker({ subscriptions: new Subscriptions(), retained, rules: engine, commit, metrics });
+  return {
+    services: [
+      { name: 'iot', operations: { ...topicRuleOperations(rules), ...endpointOperations }, errors: IOT_ANSWERS },
+      { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
+    ],
+    broker,
+    target: republishTarget(broker),
+    [Symbol.asyncDispose]: () => broker.drain(),
+  };
+}

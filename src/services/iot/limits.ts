@@ -1,0 +1,26 @@
+/** Numbers of the device cloud (S5). Where AWS documents a quota, ours is the same. */
+export const IOT_LIMITS = {
+  /** Payload of one message: AWS takes 128 KiB. */
+  payloadBytesMax: 128 * 1024,
+  /** Levels of a topic or filter: AWS refuses more than seven slashes; we take what a plant may have, and stop bombs. */
+  topicLevelsMax: 32,
+  topicBytesMax: 1024,
+  /** Subscriptions of one client. */
+  subscriptionsPerClientMax: 1_000,
+  /** Routes (topic to receivers and rules) kept at hand; the store is emptied when it is full. */
+  routesMax: 65_536,
+  /** Retained messages of the node, and the bytes of their payloads together. */
+  retainedMessagesMax: 100_000,
+  retainedBytesMax: 256 * 1024 * 1024,
+  /** Topic rules, and actions of one rule (AWS: 1,000 and 10). */
+  rulesMax: 1_000,
+  actionsPerRuleMax: 10,
+  /** Characters of a rule's SQL, and how deep its expressions nest. */
+  sqlCharactersMax: 65_536,
+  sqlDepthMax: 100,
+  /** A rule that republishes may cause a rule that republishes: this often, then the message is dropped and counted. */
+  republishDepthMax: 8,
+  /** Age and tries of a delivery that an action hands to the outbox. */
+  actionAttemptsMax: 185,
+  actionAgeMsMax: 24 * 3600 * 1000,
+} as const;

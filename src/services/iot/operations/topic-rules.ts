@@ -1,0 +1,69 @@
+import * as mqtt from '../../../codec/mqtt/index.ts';
+import type { Operation, OperationContext } from '../../index.ts';
+import { page } from '../pagination.ts';
+import type { TopicRule } from '../rules/rule.ts';
+import { ruleArn, type TopicRulePayload, type TopicRules, topicPatternOf } from '../rules/rules.ts';
+
+interface Named {
+  readonly ruleName: string;
+}
+
+interface ListInput {
+  readonly topic?: string;
+  readonly maxResults?: number;
+  readonly nextToken?: string;
+  readonly ruleDisabled?: boolean;
+}
+
+/** CreateTopicRule and its family. */
+export function topicRuleOperations(rules: TopicRules) {
+  return {
+    CreateTopicRule: async (
+      { ruleName, topicRulePayload }: Named & { topicRulePayload: TopicRulePayload },
+      { region }: OperationContext,
+    ) => {
+      await rules.create(ruleName, topicRulePayload, region);
+      return {};
+    },
+    ReplaceTopicRule: async ({ ruleName, topicRulePayload }: Named & { topicRulePayload: TopicRulePayload }) => {
+      await rules.replace(ruleName, topicRulePayload);
+      return {};
+    },
+    GetTopicRule: ({ ruleName }: Named) => {
+      const rule = rules.get(ruleName);
+      const { region: _region, createdAt, ...described } = rule;
+      return { ruleArn: ruleArn(rule), rule: { ...described, createdAt: new Date(createdAt) } };
+    },
+    ListTopicRules: ({ topic, maxResults, nextToken, ruleDisabled }: ListInput) => {
+      const wanted = rules
+        .list()
+        .filter((rule) => ruleDisabled === undefined || rule.ruleDisabled === ruleDisabled)
+        .map(listItem)
+        .filter(({ topicPattern }) => topic === undefined || mqtt.topicMatches(topicPattern, topic));
+      const { items, next } = page(wanted, ({ ruleName }) => ruleName, nextToken, maxResults);
+      return { rules: items, ...(next !== undefined && { nextToken: next }) };
+    },
+    DeleteTopicRule: async ({ ruleName }: Named) => {
+      await rules.delete(ruleName);
+      return {};
+    },
+    EnableTopicRule: async ({ ruleName }: Named) => {
+      await rules.setEnabled(ruleName, true);
+      return {};
+    },
+    DisableTopicRule: async ({ ruleName }: Named) => {
+      await rules.setEnabled(ruleName, false);
+      return {};
+    },
+  } satisfies Record<string, Operation>;
+}
+
+function listItem(rule: TopicRule) {
+  return {
+    ruleArn: ruleArn(rule),
+    ruleName: rule.ruleName,
+    topicPattern: topicPatternOf(rule),
+    createdAt: new Date(rule.createdAt),
+    ruleDisabled: rule.ruleDisabled,
+  };
+}

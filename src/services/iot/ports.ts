@@ -1,0 +1,27 @@
+import type { TraceContext } from '../../telemetry/index.ts';
+
+/** How rules append to streams; the door of services/kinesis fits it as it is. */
+export interface KinesisPort {
+  /** `undefined` when there is none of this name. */
+  stream(name: string, region: string): StreamPort | undefined;
+
+  /**
+   * Resolves when all that was enqueued before the call is durable, rejects when it is not; to be called in the turn of the
+   * enqueue. The same promise for all of one commit.
+   */
+  committed(): Promise<void>;
+}
+
+export interface StreamPort {
+  /** Set once the stream is gone: look it up anew. */
+  readonly isDeleted: boolean;
+
+  /**
+   * Takes one record for the next commit, synchronously.
+   *
+   * @param partitionKey  1 to 256 characters
+   * @throws DomainError  nothing was enqueued; codes of the log (`log-busy`, `log-full`, `log-failed`) mean that the node
+   *   cannot take more now, others are about this record
+   */
+  enqueue(partitionKey: string, data: Uint8Array, trace?: TraceContext): unknown;
+}

@@ -1,0 +1,162 @@
+import { ACCOUNT_ID, formatArn, parseArn } from '../../../base/index.ts';
+import type { Delivery, RetryPolicy } from '../../../delivery/index.ts';
+import type { TraceContext } from '../../../telemetry/index.ts';
+import type { CommitGroup, GroupCommit } from '../broker/commit-group.ts';
+import { IotError } from '../errors.ts';
+import { IOT_LIMITS } from '../limits.ts';
+import type { StreamPort } from '../ports.ts';
+import type { RuleMessage } from '../sql/message.ts';
+import { compileTemplate, type Template } from '../sql/statement.ts';
+import type { RepublishHeaders, RuleAction } from './rule.ts';
+
+/** What an action knows beside its own settings. */
+export interface ActionContext {
+  readonly commit: GroupCommit;
+  /** Where the message comes from, for the outbox and the flow picture. */
+  readonly ruleArn: string;
+  readonly region: string;
+  readonly sqlVersion: string | undefined;
+  /** Begins a trace for a message that brings none. */
+  readonly newTrace: () => TraceContext;
+}
+
+/** The message that triggers the action, beside what the statement has made of it. */
+export interface ActionMessage extends RuleMessage {
+  /** The trace that the publisher has begun. */
+  trace(): TraceContext | undefined;
+  /** How often rules have republished it already. */
+  readonly depth: number;
+}
+
+/** An action ready to run. */
+export interface CompiledAction {
+  /** As error messages name it: `KinesisAction`. */
+  readonly name: string;
+  /** What it acts on, for error messages. */
+  readonly resource: string;
+  /** Queues what it does for the next group commit. @throws DomainError  the error action tells about it */
+  run(message: ActionMessage, payload: Buffer): CommitGroup;
+}
+
+/** Actions hand over at least once, for a day at most; waits grow from a tenth of a second to a minute. */
+const POLICY: RetryPolicy = {
+  attemptsMax: IOT_LIMITS.actionAttemptsMax,
+  ageMsMax: IOT_LIMITS.actionAgeMsMax,
+  backoffMsBase: 100,
+  backoffMsMax: 60_000,
+};
+
+/** Compiles one action. @throws IotError  a template does not parse, or the action is not one that we have */
+export function compileAction(action: RuleAction, context: ActionContext): CompiledAction {
+  const kinds = Object.entries(action).filter(([, value]) => value !== undefined);
+  if (kinds.length !== 1) throw new IotError('request-invalid', 'An action must have exactly one type.');
+  if (action.kinesis) return kinesisAction(action.kinesis, context);
+  if (action.lambda) return lambdaAction(action.lambda, context);
+  if (action.republish) return republishAction(action.republish, context);
+  if (action.sqs) return sqsAction(action.sqs, context);
+  if (action.sns) return snsAction(action.sns, context);
+  throw new IotError('request-invalid', `The action ${kinds[0]![0]} is not supported.`);
+}
+
+type Settings<K extends keyof RuleAction> = NonNullable<RuleAction[K]>;
+
+function kinesisAction(settings: Settings<'kinesis'>, context: ActionContext): CompiledAction {
+  const { commit, sqlVersion } = context;
+  const streamName = compileTemplate(settings.streamName, sqlVersion);
+  // Without a key the records spread evenly.
+  const partitionKey = compileTemplate(settings.partitionKey ?? '${newuuid()}', sqlVersion);
+  let known: { readonly name: string; readonly stream: StreamPort } | undefined;
+  const streamOf = (name: string): StreamPort => {
+    if (known?.name !== name || known.stream.isDeleted) known = { name, stream: commit.stream(name, context.region) };
+    return known.stream;
+  };
+  return {
+    name: 'KinesisAction',
+    resource: settings.streamName,
+    run: (message, payload) =>
+      commit.append(streamOf(streamName(message)), partitionKey(message), payload, message.trace()),
+  };
+}
+
+function lambdaAction({ functionArn }: Settings<'lambda'>, context: ActionContext): CompiledAction {
+  const arn = compileTemplate(functionArn, context.sqlVersion);
+  return delivering('LambdaAction', functionArn, context, (message, payload) => ({ arn: arn(message), payload }));
+}
+
+function sqsAction({ queueUrl, useBase64 }: Settings<'sqs'>, context: ActionContext): CompiledAction {
+  const url = compileTemplate(queueUrl, context.sqlVersion);
+  return delivering('SqsAction', queueUrl, context, (message, payload) => ({
+    arn: queueArn(url(message), context.region),
+    payload: useBase64 ? Buffer.from(payload.toString('base64')) : payload,
+  }));
+}
+
+/** `http://host:port/000000000000/name` names the queue of that account; the region is in AWS's hosts only. */
+function queueArn(url: string, region: string): string {
+  const match = /^https?:\/\/([^/]+)\/([0-9]{12})\/([^/]+)$/.exec(url);
+  if (!match) throw new IotError('request-invalid', `${url} is not the URL of a queue`);
+  const [, host, account, name] = match as unknown as [string, string, string, string];
+  return formatArn('sqs', /^sqs\.([a-z0-9-]+)\./.exec(host)?.[1] ?? region, account, name);
+}
+
+function snsAction({ targetArn, messageFormat }: Settings<'sns'>, context: ActionContext): CompiledAction {
+  const arn = compileTemplate(targetArn, context.sqlVersion);
+  const attributes = messageFormat === 'JSON' ? { MessageStructure: 'json' } : undefined;
+  return delivering('SnsAction', targetArn, context, (message, payload) => ({
+    arn: arn(message),
+    payload,
+    ...(attributes && { attributes }),
+  }));
+}
+
+function republishAction(settings: Settings<'republish'>, context: ActionContext): CompiledAction {
+  const topic = compileTemplate(settings.topic, context.sqlVersion);
+  const headers = compileHeaders(settings.headers, context.sqlVersion);
+  return delivering('RepublishAction', settings.topic, context, (message, payload) => {
+    const name = topic(message);
+    return {
+      arn: formatArn('iot', context.region, ACCOUNT_ID, `topic/${name}`),
+      payload,
+      attributes: { qos: settings.qos ?? 0, ...headers?.(message), depth: message.depth + 1 },
+      // Order on a topic is the order of publishing.
+      orderingGroup: name,
+    };
+  });
+}
+
+function compileHeaders(
+  headers: RepublishHeaders | undefined,
+  sqlVersion: string | undefined,
+): ((message: RuleMessage) => Record<string, unknown>) | undefined {
+  if (!headers) return undefined;
+  const { userProperties = [], ...texts } = headers;
+  const single = Object.entries(texts).map(([name, text]) => [name, compileTemplate(text, sqlVersion)] as const);
+  const pairs = userProperties.map(({ key, value }): readonly [Template, Template] => [
+    compileTemplate(key, sqlVersion),
+    compileTemplate(value, sqlVersion),
+  ]);
+  return (message) => ({
+    ...Object.fromEntries(single.map(([name, template]) => [name, template(message)])),
+    ...(pairs.length > 0 && { userProperties: pairs.map(([key, value]) => [key(message), value(message)]) }),
+  });
+}
+
+type Addressed = Pick<Delivery, 'arn' | 'payload' | 'attributes' | 'orderingGroup'>;
+
+/** An action that hands its message to the outbox. */
+function delivering(
+  name: string,
+  resource: string,
+  { commit, ruleArn, newTrace }: ActionContext,
+  address: (message: ActionMessage, payload: Buffer) => Addressed,
+): CompiledAction {
+  return {
+    name,
+    resource,
+    run: (message, payload) => {
+      const delivery = address(message, payload);
+      if (!parseArn(delivery.arn)) throw new IotError('request-invalid', `${delivery.arn} is not an ARN`);
+      return commit.send({ ...delivery, policy: POLICY, source: ruleArn, trace: message.trace() ?? newTrace() });
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock, systemRandom } from '../../../base/index.ts';
+import { openEmbeddedRecords } from '../../records/index.ts';
+import { objectsConformance } from '../objects.conformance.ts';
+import type { Objects } from '../objects.ts';
+import { openEmbeddedObjects } from './objects.ts';
+
+objectsConformance('embedded', openStore);
+
+/** Objects with a records store of their own beside them. */
+async function openStore(directory: string): Promise<Objects> {
+  const records = await openEmbeddedRecords({ directory: join(directory, 'records') });
+  const options = { directory: join(directory, 'objects'), records, clock: systemClock, random: systemRandom };
+  const objects = await openEmbeddedObjects(options).catch(async (error) => {
+    await records[Symbol.asyncDispose]();
+    throw error;
+  });
+  const close = objects[Symbol.asyncDispose].bind(objects);
+  objects[Symbol.asyncDispose] = async () => {
+    await close();
+    await records[Symbol.asyncDispose]();
+  };
+  return objects;
+}
+
+async function* body(content: string | Uint8Array): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(content);
+}
+
+async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-objects-'));
+  await run(directory).finally(() => rm(directory, { recursive: true }));
+}
+
+/** Names of all content files. */
+async function blobFiles(directory: string): Promise<string[]> {
+  const names = await readdir(join(directory, 'objects', 'blobs'), { recursive: true });
+  return names.filter((name) => name.includes('/'));
+}
+
+test('files of replaced, deleted and refused content go away', () =>
+  withDirectory(async (directory) => {
+    {
+      await using objects = await openStore(directory);
+      await objects.createBucket('b');
+      for (const content of ['1', '2', '3']) await objects.put('b', 'kept', body(content));
+      await objects.put('b', 'gone', body('x'));
+      await objects.delete('b', 'gone');
+      await assert.rejects(objects.put('b', 'k', body('x'), { contentLength: 9 }), { code: 'content-mismatch' });
+      await assert.rejects(objects.put('b', 'kept', body('x'), { ifNoneMatch: '*' }), { code: 'precondition-failed' });
+      const upload = await objects.createUpload('b', 'k');
+      await objects.putPart(upload, 1, body('x'));
+      await objects.abortUpload(upload);
+    }
+    assert.equal((await blobFiles(directory)).length, 1);
+  }));
+
+test('a file that a crash left without a name is removed after the next opening, and none that has one', () =>
+  withDirectory(async (directory) => {
+    {
+      await using objects = await openStore(directory);
+      await objects.createBucket('b');
+      await objects.put('b', 'k', body('content'));
+      await writeFile(join(directory, 'objects', 'blobs', '1', 'f'.repeat(32)), 'written, and then the power went');
+    }
+    for (let openings = 0; openings < 2; openings++) {
+      await using objects = await openStore(directory);
+      await objects.list('b', { limit: 1 });
+    }
+    assert.equal((await blobFiles(directory)).length, 1);
+    await using objects = await openStore(directory);
+    const { body: content } = await objects.get('b', 'k');
+    for await (const chunk of content) assert.equal(chunk.toString(), 'content');
+  }));
+
+test('a folder of a later release is refused by name (S4)', () =>
+  withDirectory(async (directory) => {
+    await (await openStore(directory))[Symbol.asyncDispose]();
+    await writeFile(join(directory, 'objects', 'format.json'), '{"version":99}');
+    await assert.rejects(openStore(directory), { code: 'format-too-new', message: /format 99/ });
+  }));
+
+const mountable = canMount();
+
+test(
+  'a full disk refuses puts by name, leaves no half object, and goes on reading (S3)',
+  {
+    skip: mountable ? false : 'needs the right to mount a tmpfs',
+  },
+  () =>
+    withDirectory(async (directory) => {
+      const small = join(directory, 'small');
+      execFileSync('mkdir', [small]);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small]);
+      try {
+        await using records = await openEmbeddedRecords({ directory: join(directory, 'records') });
+        const options = { directory: small, records, clock: systemClock, random: systemRandom };
+        await using objects = await openEmbeddedObjects(options);
+        await objects.createBucket('b');
+        await objects.put('b', 'small', body('content'));
+        await assert.rejects(objects.put('b', 'large', body(Buffer.alloc(2 << 20))), {
+          code: 'objects-full',
+          remedy: 'retry',
+        });
+        await assert.rejects(objects.head('b', 'large'), { code: 'object-not-found' });
+        assert.equal((await objects.head('b', 'small')).sizeBytes, 7);
+        await objects.put('b', 'fits', body(Buffer.alloc(512 << 10)));
+      } finally {
+        execFileSync('umount', [small]);
+      }
+    }),
+);
+
+function canMount(): boolean {
+  try {
+    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()], { stdio: 'ignore' });
+    return process.getuid?.() === 0;
+  } catch {
+    return false;
+  }
+}

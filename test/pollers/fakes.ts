@@ -1,0 +1,244 @@
+import { type Clock, DomainError, onAbort, type SimulatedClock } from '../../src/base/index.ts';
+import type {
+  FunctionInvoker,
+  InvocationOutcome,
+  QueueSource,
+  SourceBatch,
+  SourceRecord,
+  SourceShard,
+  StreamSource,
+} from '../../src/pollers/index.ts';
+
+/** Real time after which a condition will never hold. */
+const PATIENCE_MS = 15_000;
+
+/** Lets the event loop turn until `condition` holds. */
+export async function eventually(condition: () => boolean): Promise<void> {
+  for (const end = performance.now() + PATIENCE_MS; !condition(); ) {
+    if (performance.now() > end) throw new Error(`never: ${condition}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Moves simulated time on in steps until `condition` holds, leaving real time for stores in between. */
+export async function advanceUntil(clock: SimulatedClock, stepMs: number, condition: () => boolean): Promise<void> {
+  for (const end = performance.now() + PATIENCE_MS; !condition(); ) {
+    if (performance.now() > end) throw new Error(`never: ${condition}`);
+    await clock.advance(stepMs);
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+export function fakeRecord(id: string, key: string, arrivedAt: number, payload: unknown = { id }): SourceRecord {
+  const body = Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
+  const toEvent = () => JSON.stringify({ id, key, data: body.toString() });
+  return { id, orderingKey: key, arrivedAt, sizeBytes: body.length, body, toEvent };
+}
+
+interface Shard {
+  readonly parents: readonly string[];
+  readonly records: SourceRecord[];
+  closed: boolean;
+  trimmed: number;
+  readonly waiters: Set<() => void>;
+}
+
+/** A stream in memory, at the far edge: positions are indices. */
+export class FakeStream implements StreamSource {
+  readonly eventSource = 'aws:kinesis';
+  readonly reads: number[] = [];
+  failNextRead: Error | undefined;
+  readonly #shards = new Map<string, Shard>();
+
+  addShard(id: string, parents: readonly string[] = []): void {
+    this.#shards.set(id, { parents, records: [], closed: false, trimmed: 0, waiters: new Set() });
+  }
+
+  put(shard: string, ...records: readonly SourceRecord[]): void {
+    this.#shards.get(shard)!.records.push(...records);
+    this.#wake(shard);
+  }
+
+  close(shard: string): void {
+    this.#shards.get(shard)!.closed = true;
+    this.#wake(shard);
+  }
+
+  trim(shard: string, before: number): void {
+    this.#shards.get(shard)!.trimmed = before;
+  }
+
+  async shards(): Promise<readonly SourceShard[]> {
+    return [...this.#shards].map(([id, { parents }]) => ({ id, parents }));
+  }
+
+  async start(shard: string, position: { kind: string; at?: number }): Promise<string> {
+    const { records, trimmed } = this.#shards.get(shard)!;
+    if (position.kind === 'TRIM_HORIZON') return String(trimmed);
+    if (position.kind === 'LATEST') return String(records.length);
+    const index = records.findIndex(({ arrivedAt }) => arrivedAt >= position.at!);
+    return String(index < 0 ? records.length : index);
+  }
+
+  async read(shard: string, position: string, recordsMax: number): Promise<SourceBatch | undefined> {
+    const failure = this.failNextRead;
+    this.failNextRead = undefined;
+    if (failure) throw failure;
+    const { records, closed, trimmed } = this.#shards.get(shard)!;
+    const from = Number(position);
+    if (from < trimmed) throw new DomainError('records-trimmed', 'gone');
+    if (closed && from >= records.length) return undefined;
+    const found = records.slice(from, from + recordsMax);
+    this.reads.push(found.length);
+    return { records: found, next: String(from + found.length) };
+  }
+
+  wait(shard: string, position: string, signal: AbortSignal): Promise<void> {
+    const { records, closed, waiters } = this.#shards.get(shard)!;
+    if (closed || records.length > Number(position)) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const wake = () => {
+        waiters.delete(wake);
+        forget();
+        resolve();
+      };
+      waiters.add(wake);
+      const forget = onAbort(signal, reject);
+    });
+  }
+
+  async lagMs(): Promise<number> {
+    return 0;
+  }
+
+  #wake(shard: string): void {
+    for (const wake of [...this.#shards.get(shard)!.waiters]) wake();
+  }
+}
+
+/** A queue in memory: what is received is leased until deleted or released. */
+export class FakeQueue implements QueueSource {
+  readonly eventSource = 'aws:sqs';
+  readonly deleted: string[] = [];
+  readonly released: string[] = [];
+  readonly #clock: Clock;
+  readonly #messages: SourceRecord[] = [];
+  readonly #waiters = new Set<() => void>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  send(...records: readonly SourceRecord[]): void {
+    this.#messages.push(...records);
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  async wait(signal: AbortSignal): Promise<void> {
+    if (this.#messages.length > 0) return;
+    await new Promise<void>((resolve, reject) => {
+      const wake = () => {
+        this.#waiters.delete(wake);
+        forget();
+        resolve();
+      };
+      this.#waiters.add(wake);
+      const forget = onAbort(signal, reject);
+    });
+  }
+
+  async receive(recordsMax: number, waitMs: number, _leaseMs: number, signal: AbortSignal) {
+    if (this.#messages.length === 0 && waitMs > 0) {
+      const over = new AbortController();
+      const timer = this.#clock.timer(waitMs, () => over.abort());
+      await this.wait(AbortSignal.any([over.signal, signal])).catch(() => {});
+      timer.cancel();
+    }
+    return this.#messages.splice(0, recordsMax);
+  }
+
+  async delete(ids: readonly string[]): Promise<void> {
+    this.deleted.push(...ids);
+  }
+
+  async release(ids: readonly string[]): Promise<void> {
+    this.released.push(...ids);
+  }
+}
+
+export interface FakeEvent {
+  readonly Records: readonly { readonly id: string; readonly key: string; readonly data: string }[];
+  readonly [member: string]: unknown;
+}
+
+type Behaviour = (event: FakeEvent) => InvocationOutcome | Promise<InvocationOutcome>;
+
+export const ok = (response: unknown = null): InvocationOutcome => ({
+  kind: 'success',
+  payload: Buffer.from(JSON.stringify(response)),
+  requestId: 'request-1',
+});
+
+export const failed: InvocationOutcome = {
+  kind: 'function-error',
+  payload: Buffer.from('{"errorType":"Error"}'),
+  errorType: 'Error',
+  requestId: 'request-1',
+};
+
+/** A function at the far edge: what it is given is kept, what it answers is the test's. */
+export class FakeFunction implements FunctionInvoker {
+  readonly events: FakeEvent[] = [];
+  behaviour: Behaviour;
+  reserved = 0;
+  reservedMax = 0;
+  /** Environments there are; reservations beyond it wait. */
+  limit = Number.POSITIVE_INFINITY;
+  readonly #waiters: (() => void)[] = [];
+
+  constructor(behaviour: Behaviour = () => ok()) {
+    this.behaviour = behaviour;
+  }
+
+  /** Identifiers of all records of all events, in order. */
+  get ids(): string {
+    return this.events.map((event) => event.Records.map(({ id }) => id).join('')).join(' ');
+  }
+
+  exists(): boolean {
+    return true;
+  }
+
+  async reserve(_arn: string, signal: AbortSignal) {
+    while (this.reserved >= this.limit) {
+      await new Promise<void>((resolve, reject) => {
+        const forget = onAbort(signal, reject);
+        this.#waiters.push(() => {
+          forget();
+          resolve();
+        });
+      });
+    }
+    this.reserved++;
+    this.reservedMax = Math.max(this.reserved, this.reservedMax);
+    let held = true;
+    return {
+      invoke: async (payload: Uint8Array) => {
+        const event = JSON.parse(Buffer.from(payload).toString()) as FakeEvent;
+        this.events.push(event);
+        return this.behaviour(event);
+      },
+      [Symbol.dispose]: () => {
+        if (held) this.reserved--;
+        held = false;
+        this.#waiters.shift()?.();
+      },
+    };
+  }
+}
+
+/** A promise that the test resolves. */
+export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: resolve };
+}

@@ -1,0 +1,438 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
+import type { Delivery } from '../../src/delivery/index.ts';
+import {
+  Checkpoints,
+  compileFilter,
+  createInstruments,
+  StreamPoller,
+  type StreamPollerOptions,
+  type StreamSettings,
+} from '../../src/pollers/index.ts';
+import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
+import { createMetrics, type Datum, silentLogger } from '../../src/telemetry/index.ts';
+import { advanceUntil, eventually, FakeFunction, FakeStream, failed, fakeRecord, gate, ok } from './fakes.ts';
+
+let directory: string;
+let records: Records;
+let mappings = 0;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-pollers-'));
+  records = await openEmbeddedRecords({ directory });
+});
+
+after(async () => {
+  await records[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+const START = Date.UTC(2026, 0, 1);
+
+function bench(overrides: Partial<StreamSettings> = {}) {
+  const clock = new SimulatedClock(START);
+  const source = new FakeStream();
+  source.addShard('shard-0');
+  const fn = new FakeFunction();
+  const metrics = createMetrics();
+  const data: Datum[] = [];
+  metrics.onDatum((datum) => data.push(datum));
+  const sent: Delivery[] = [];
+  const settings: StreamSettings = {
+    id: `mapping-${++mappings}`,
+    mappingArn: 'arn:aws:lambda:us-east-1:000000000000:event-source-mapping:m',
+    functionArn: 'arn:aws:lambda:us-east-1:000000000000:function:f',
+    functionName: 'f',
+    sourceArn: 'arn:aws:kinesis:us-east-1:000000000000:stream/s',
+    batchSize: 100,
+    windowMs: 0,
+    partialResponses: false,
+    start: { kind: 'TRIM_HORIZON' },
+    lanes: 1,
+    bisectOnError: false,
+    retriesMax: Number.POSITIVE_INFINITY,
+    recordAgeMsMax: Number.POSITIVE_INFINITY,
+    tumblingWindowMs: 0,
+    ...overrides,
+  };
+  const delivery = { send: async (deliveries: readonly Delivery[]) => void sent.push(...deliveries) };
+  const checkpoints = new Checkpoints(records, clock, silentLogger);
+  const options: StreamPollerOptions = {
+    settings,
+    source,
+    invoker: fn,
+    delivery,
+    clock,
+    random: seededRandom(7),
+    logger: silentLogger,
+    instruments: createInstruments(metrics, settings),
+    checkpoints,
+  };
+  return { clock, source, fn, sent, data, metrics, settings, checkpoints, start: () => StreamPoller.start(options) };
+}
+
+const letters = (text: string, key = 'k') => [...text].map((id, index) => fakeRecord(id, key, START + index));
+
+test('records reach the function in order and the checkpoint is durable after close', async () => {
+  const { source, fn, settings, checkpoints, start } = bench();
+  source.put('shard-0', ...letters('abc'));
+  {
+    await using poller = start();
+    await eventually(() => fn.ids === 'abc');
+    source.put('shard-0', ...letters('de'));
+    await eventually(() => fn.ids === 'abc de');
+    assert.equal(poller.state.lastResult, 'OK');
+  }
+  const saved = await checkpoints.load(settings.id);
+  assert.equal(saved.get('shard-0')?.position, '5');
+  source.put('shard-0', ...letters('f'));
+  await using _second = start();
+  await eventually(() => fn.ids === 'abc de f');
+});
+
+test('an environment is reserved before records are read, and what comes meanwhile makes the batch larger', async () => {
+  const { source, fn, start } = bench();
+  const held = gate();
+  fn.limit = 1;
+  fn.behaviour = async () => {
+    await held.opened;
+    return ok();
+  };
+  await using _poller = start();
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => fn.ids === 'a');
+  for (const id of 'bcdef') source.put('shard-0', ...letters(id));
+  assert.deepEqual(source.reads, [1]);
+  held.open();
+  await eventually(() => fn.ids === 'a bcdef');
+  assert.equal(fn.reservedMax, 1);
+});
+
+test('no environment is held while there is nothing to read', async () => {
+  const { source, fn, start } = bench();
+  await using _poller = start();
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => fn.ids === 'a' && fn.reserved === 0);
+  assert.equal(fn.reserved, 0);
+});
+
+test('a window gathers records until it is over or the batch is full', async () => {
+  const { clock, source, fn, start } = bench({ windowMs: 10, batchSize: 3 });
+  await using _poller = start();
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => source.reads.length === 1);
+  source.put('shard-0', ...letters('b'));
+  await eventually(() => source.reads.length === 2);
+  assert.equal(fn.ids, '');
+  await clock.advance(10);
+  await eventually(() => fn.ids === 'ab');
+  source.put('shard-0', ...letters('cdefg'));
+  await eventually(() => fn.ids === 'ab cde');
+  await clock.advance(10);
+  await eventually(() => fn.ids === 'ab cde fg');
+});
+
+test('a failing batch is retried and holds back what stands behind it', async () => {
+  const { clock, source, fn, start, metrics } = bench({ batchSize: 2 });
+  let failures = 3;
+  fn.behaviour = () => (failures-- > 0 ? failed : ok());
+  await using poller = start();
+  source.put('shard-0', ...letters('abc'));
+  await eventually(() => fn.events.length === 1);
+  assert.equal(poller.state.lastResult, 'PROBLEM: Function call failed');
+  await advanceUntil(clock, 100, () => fn.events.length === 5);
+  assert.equal(fn.ids, 'ab ab ab ab c');
+  assert.match(metrics.render(), /millrace_poller_failures_total\{[^}]*\} 3/);
+});
+
+test('a partial response repeats only what comes after the failure', async () => {
+  const { clock, source, fn, start } = bench({ partialResponses: true });
+  let first = true;
+  fn.behaviour = () => {
+    const response = first ? { batchItemFailures: [{ itemIdentifier: 'c' }] } : null;
+    first = false;
+    return ok(response);
+  };
+  await using _poller = start();
+  source.put('shard-0', ...letters('abcd'));
+  await eventually(() => fn.events.length === 1);
+  await clock.advance(1000);
+  await eventually(() => fn.ids === 'abcd cd');
+});
+
+test('a poison record goes to the destination as AWS describes it, and the flow goes on', async () => {
+  const onFailureArn = 'arn:aws:sqs:us-east-1:000000000000:dead';
+  const { clock, source, fn, sent, start, settings } = bench({ bisectOnError: true, retriesMax: 1, onFailureArn });
+  fn.behaviour = ({ Records }) => (Records.some(({ id }) => id === 'c') ? failed : ok());
+  await using _poller = start();
+  source.put('shard-0', ...letters('abcd'));
+  await advanceUntil(clock, 1000, () => fn.ids.endsWith(' d'));
+  assert.equal(fn.ids, 'abcd ab cd c c d');
+  assert.equal(sent.length, 1);
+  assert.equal(sent[0]?.arn, onFailureArn);
+  const document = JSON.parse(Buffer.from(sent[0]!.payload).toString());
+  assert.match(document.timestamp, /^2026-01-01T/);
+  assert.deepEqual(document, {
+    requestContext: {
+      requestId: 'request-1',
+      functionArn: settings.functionArn,
+      condition: 'RetryAttemptsExhausted',
+      approximateInvokeCount: 4,
+    },
+    responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+    version: '1.0',
+    timestamp: document.timestamp,
+    KinesisBatchInfo: {
+      shardId: 'shard-0',
+      startSequenceNumber: 'c',
+      endSequenceNumber: 'c',
+      approximateArrivalOfFirstRecord: '2026-01-01T00:00:00.002Z',
+      approximateArrivalOfLastRecord: '2026-01-01T00:00:00.002Z',
+      batchSize: 1,
+      streamArn: settings.sourceArn,
+    },
+  });
+});
+
+test('records beyond the maximum age are given up without an invocation', async () => {
+  const { clock, source, fn, sent, start } = bench({
+    recordAgeMsMax: 60_000,
+    onFailureArn: 'arn:aws:sqs:us-east-1:000000000000:d',
+  });
+  source.put('shard-0', ...letters('ab'));
+  await clock.advance(60_001);
+  source.put('shard-0', fakeRecord('c', 'k', clock.now()));
+  await using _poller = start();
+  await eventually(() => fn.ids === 'c' || fn.ids === 'bc');
+  const { requestContext } = JSON.parse(Buffer.from(sent[0]!.payload).toString());
+  assert.equal(requestContext.condition, 'RecordAgeExceeded');
+  assert.equal(requestContext.approximateInvokeCount, 0);
+});
+
+test('filter criteria drop records before the function and the checkpoint passes them', async () => {
+  const filter = compileFilter(['{"data":{"keep":[true]}}'], 'data');
+  const { source, fn, settings, checkpoints, metrics, start } = bench({ filter });
+  {
+    await using poller = start();
+    for (const id of 'abcd') source.put('shard-0', fakeRecord(id, 'k', START, { keep: id === 'b' }));
+    await eventually(() => poller.state.shards[0]?.position === '4');
+  }
+  assert.equal(fn.ids, 'b');
+  assert.match(metrics.render(), /millrace_poller_filtered_total\{[^}]*\} 3/);
+  assert.equal((await checkpoints.load(settings.id)).get('shard-0')?.position, '4');
+});
+
+test('lanes run side by side, and records with one key never do', async () => {
+  const { source, fn, start } = bench({ lanes: 4, batchSize: 2 });
+  const underWay = new Map<string, number>();
+  const order = new Map<string, number>();
+  fn.behaviour = async ({ Records }) => {
+    for (const { key, id } of Records) {
+      assert.equal(underWay.get(key) ?? 0, 0, 'one batch per key');
+      assert.equal(Number(id), (order.get(key) ?? -1) + 1);
+      order.set(key, Number(id));
+    }
+    for (const { key } of Records) underWay.set(key, 1);
+    for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+    for (const { key } of Records) underWay.set(key, 0);
+    return ok();
+  };
+  await using _poller = start();
+  for (let i = 0; i < 200; i++) source.put('shard-0', fakeRecord(String(Math.floor(i / 10)), `key-${i % 10}`, START));
+  await eventually(() => fn.events.reduce((sum, { Records }) => sum + Records.length, 0) === 200);
+  assert.ok(fn.reservedMax > 1);
+});
+
+test('children are read only after their parents are finished', async () => {
+  const { clock, source, fn, start } = bench();
+  source.addShard('child-1', ['shard-0']);
+  source.put('child-1', ...letters('x'));
+  source.put('shard-0', ...letters('a'));
+  await using poller = start();
+  await eventually(() => fn.ids === 'a');
+  await eventually(() => poller.state.shards.some(({ status }) => status === 'waiting-for-parents'));
+  source.close('shard-0');
+  await eventually(() => fn.ids === 'a x');
+  source.addShard('child-2', ['shard-0']);
+  source.put('child-2', ...letters('y'));
+  await clock.advance(10_000);
+  await eventually(() => fn.ids === 'a x y');
+});
+
+test('LATEST is fixed before the first record is read, and a shard that appears later is read from its beginning', async () => {
+  const { clock, source, fn, start } = bench({ start: { kind: 'LATEST' } });
+  source.put('shard-0', ...letters('ab'));
+  {
+    await using poller = start();
+    await eventually(() => poller.state.shards.length === 1);
+  }
+  source.put('shard-0', ...letters('c'));
+  await using _poller = start();
+  await eventually(() => fn.ids === 'c');
+  source.addShard('shard-1');
+  source.put('shard-1', ...letters('d'));
+  await clock.advance(10_000);
+  await eventually(() => fn.ids === 'c d');
+});
+
+test('AT_TIMESTAMP starts at the first record of that time', async () => {
+  const { source, fn, start } = bench({ start: { kind: 'AT_TIMESTAMP', at: START + 2 } });
+  source.put('shard-0', ...letters('abcd'));
+  await using _poller = start();
+  await eventually(() => fn.ids === 'cd');
+});
+
+test('a paused poller finishes its batch, reads nothing, and goes on when all reasons are gone', async () => {
+  const { clock, source, fn, start } = bench();
+  await using poller = start();
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => fn.ids === 'a');
+  poller.pause('one');
+  poller.pause('two');
+  source.put('shard-0', ...letters('b'));
+  await clock.advance(20_000);
+  poller.resume('one');
+  await clock.advance(20_000);
+  assert.equal(fn.ids, 'a');
+  poller.resume('two');
+  await eventually(() => fn.ids === 'a b');
+});
+
+test('a source that fails is read again from the checkpoint, nothing twice', async () => {
+  const { clock, source, fn, start } = bench();
+  await using _poller = start();
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => fn.ids === 'a');
+  source.failNextRead = new Error('disk on fire');
+  source.put('shard-0', ...letters('b'));
+  await advanceUntil(clock, 100, () => fn.ids === 'a b');
+});
+
+test('records lost to retention are passed over', async () => {
+  const { source, fn, start } = bench();
+  source.put('shard-0', ...letters('abcd'));
+  {
+    await using poller = start();
+    await eventually(() => poller.state.shards[0]?.position === '4');
+  }
+  source.put('shard-0', ...letters('efgh'));
+  source.trim('shard-0', 6);
+  await using _poller = start();
+  await eventually(() => fn.ids === 'abcd gh');
+});
+
+test('close waits for the batch that runs and checkpoints it', async () => {
+  const { source, fn, settings, checkpoints, start } = bench();
+  const held = gate();
+  fn.behaviour = async () => {
+    await held.opened;
+    return ok();
+  };
+  const poller = start();
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => fn.ids === 'a');
+  const closed = poller[Symbol.asyncDispose]();
+  held.open();
+  await closed;
+  assert.equal((await checkpoints.load(settings.id)).get('shard-0')?.position, '1');
+});
+
+test('close gives up on a batch that never ends, and its records come again', async () => {
+  const { clock, source, fn, settings, checkpoints, start } = bench();
+  fn.behaviour = () => new Promise(() => {});
+  const invoker = fn.reserve.bind(fn);
+  fn.reserve = async (arn, signal) => {
+    const reservation = await invoker(arn, signal);
+    const invoke = (payload: Uint8Array, abandon?: AbortSignal) =>
+      Promise.race([
+        reservation.invoke(payload),
+        new Promise<never>((_, reject) => abandon?.addEventListener('abort', () => reject(abandon.reason))),
+      ]);
+    return { ...reservation, invoke };
+  };
+  const poller = start();
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => fn.ids === 'a');
+  const closed = poller[Symbol.asyncDispose]();
+  await clock.advance(20_000);
+  await closed;
+  assert.equal((await checkpoints.load(settings.id)).get('shard-0')?.position, '0');
+});
+
+test('tumbling windows carry state and end with a final invocation, by a later record or by time', async () => {
+  const { clock, source, fn, start, settings } = bench({ tumblingWindowMs: 60_000 });
+  fn.behaviour = ({ Records, state }) => ok({ state: { n: ((state as { n?: number }).n ?? 0) + Records.length } });
+  await using _poller = start();
+  source.put('shard-0', fakeRecord('a', 'k', START + 1), fakeRecord('b', 'k', START + 2));
+  await eventually(() => fn.events.length === 1);
+  source.put('shard-0', fakeRecord('c', 'k', START + 59_999), fakeRecord('d', 'k', START + 60_000));
+  await eventually(() => fn.events.length === 4);
+  const summary = () =>
+    fn.events.map((event) => [
+      event.Records.map(({ id }) => id).join(''),
+      event.state,
+      event.isFinalInvokeForWindow,
+      (event.window as { start: string }).start,
+    ]);
+  assert.deepEqual(summary(), [
+    ['ab', {}, false, '2026-01-01T00:00:00Z'],
+    ['c', { n: 2 }, false, '2026-01-01T00:00:00Z'],
+    ['', { n: 3 }, true, '2026-01-01T00:00:00Z'],
+    ['d', {}, false, '2026-01-01T00:01:00Z'],
+  ]);
+  assert.equal(fn.events[0]?.shardId, 'shard-0');
+  assert.equal(fn.events[0]?.eventSourceARN, settings.sourceArn);
+  assert.equal(fn.events[0]?.isWindowTerminatedEarly, false);
+  await clock.advance(119_999);
+  assert.equal(fn.events.length, 4);
+  await clock.advance(1);
+  await eventually(() => fn.events.length === 5);
+  assert.deepEqual(summary()[4], ['', { n: 1 }, true, '2026-01-01T00:01:00Z']);
+});
+
+test('the state of a tumbling window survives a restart', async () => {
+  const { clock, source, fn, start } = bench({ tumblingWindowMs: 60_000 });
+  fn.behaviour = ({ Records, state }) => ok({ state: { n: ((state as { n?: number }).n ?? 0) + Records.length } });
+  {
+    await using poller = start();
+    source.put('shard-0', fakeRecord('a', 'k', START + 1));
+    await eventually(() => poller.state.shards[0]?.position === '1');
+  }
+  await using _poller = start();
+  source.put('shard-0', fakeRecord('b', 'k', START + 2));
+  await eventually(() => fn.events.length === 2);
+  assert.deepEqual(fn.events[1]?.state, { n: 1 });
+  await clock.advance(60_000);
+  await eventually(() => fn.events.length === 3);
+  assert.deepEqual(fn.events[2]?.state, { n: 2 });
+});
+
+test('a window whose state grows too large ends early', async () => {
+  const { source, fn, start } = bench({ tumblingWindowMs: 60_000 });
+  fn.behaviour = () => ok({ state: { big: 'x'.repeat(1024 * 1024) } });
+  await using _poller = start();
+  source.put('shard-0', fakeRecord('a', 'k', START + 1));
+  await eventually(() => fn.events.length === 2);
+  assert.equal(fn.events[1]?.isWindowTerminatedEarly, true);
+  assert.equal(fn.events[1]?.isFinalInvokeForWindow, true);
+});
+
+test('the age of the last record is reported as IteratorAge', async () => {
+  const { clock, source, fn, data, start } = bench();
+  source.put('shard-0', ...letters('ab'));
+  await clock.advance(5001);
+  await using _poller = start();
+  await eventually(() => fn.ids === 'ab' && data.length === 1);
+  const [datum] = data;
+  assert.deepEqual(datum, {
+    namespace: 'AWS/Lambda',
+    name: 'IteratorAge',
+    dimensions: { FunctionName: 'f' },
+    value: 5000,
+    unit: 'Milliseconds',
+  });
+});
