@@ -250,26 +250,34 @@ export class GroupWriter {
   }
 
   async #roll(): Promise<void> {
-    const { catalog, random, directory, files, chunkBytes } = this.#options;
+    const { catalog, random, chunkBytes } = this.#options;
     const sealed = catalog.segments.at(-1);
     const header = { number: (sealed?.number ?? 0) + 1, salt: random.bytes(16) };
     const seed = segmentSeed(header);
     const bytes = Buffer.concat([encodeSegmentHeader(header), this.#snapshot(seed)]);
-    const path = `${directory}/${segmentName(header.number)}`;
-    const file = await files.open(path, 'create').catch((error: unknown) => {
-      throw isNoSpace(error) ? failure('log-full', 'the disk is full: no new segment can be made', error) : error;
-    });
-    try {
-      await writeAll(file, bytes, 0);
-      await file.datasync();
-      await files.syncDirectory(directory);
-    } catch (error) {
-      await discard(files, file, path);
-      throw isNoSpace(error) ? failure('log-full', 'the disk is full: no new segment can be made', error) : error;
-    }
+    const file = await this.#createSegment(segmentName(header.number), bytes);
     catalog.group++;
     catalog.segments.push(new Segment({ number: header.number, file, seed, size: bytes.length, chunkBytes }));
     if (sealed) this.#seal(sealed);
+  }
+
+  /** The file gets its name once it is durable: a segment is there whole or not at all. */
+  async #createSegment(name: string, bytes: Buffer): Promise<StoreFile> {
+    const { directory, files } = this.#options;
+    const temporary = `${directory}/${name}.tmp`;
+    let file: StoreFile | undefined;
+    try {
+      file = await files.open(temporary, 'create');
+      await writeAll(file, bytes, 0);
+      await file.datasync();
+      await files.rename(temporary, `${directory}/${name}`);
+      await files.syncDirectory(directory);
+      return file;
+    } catch (error) {
+      await file?.close().catch(() => {});
+      await files.remove(temporary).catch(() => {});
+      throw isNoSpace(error) ? failure('log-full', 'the disk is full: no new segment can be made', error) : error;
+    }
   }
 
   #snapshot(seed: number): Buffer {
@@ -298,11 +306,6 @@ export class GroupWriter {
 async function takeBack(segment: Segment): Promise<void> {
   await segment.file.truncate(segment.size);
   await segment.file.datasync();
-}
-
-async function discard(files: StoreFiles, file: StoreFile, path: string): Promise<void> {
-  await file.close().catch(() => {});
-  await files.remove(path).catch(() => {});
 }
 
 function isNoSpace(error: unknown): boolean {
