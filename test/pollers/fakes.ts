@@ -205,6 +205,10 @@ export class FakeFunction implements FunctionInvoker {
     return this.events.map((event) => event.Records.map(({ id }) => id).join('')).join(' ');
   }
 
+  exists(): boolean {
+    return true;
+  }
+
   async reserve(_arn: string, signal: AbortSignal) {
     while (this.reserved >= this.limit) {
       await new Promise<void>((resolve, reject) => {
