@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../base/index.ts';
 import { openEmbeddedRecords } from '../../store/index.ts';
 import { createMetrics, type Datum, newTrace, silentLogger } from '../../telemetry/index.ts';
-import type { OperationContext } from '../operation.ts';
+import type { OperationContext } from '../index.ts';
 import { Aggregate } from './aggregate.ts';
 import { CLOUDWATCH_LIMITS, openCloudWatch } from './index.ts';
 

@@ -1,5 +1,5 @@
 import { DomainError } from '../../base/index.ts';
-import type { WireAnswer } from '../operation.ts';
+import type { WireAnswer } from '../index.ts';
 
 /** - `parameter-invalid`: a value outside its range; - `parameter-combination`: values that exclude each other;
  *  - `parameter-missing`; - `token-invalid`: a page token of another call; - `metrics-full`: too many metrics. */

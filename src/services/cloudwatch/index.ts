@@ -1,6 +1,6 @@
 /** services/cloudwatch: metrics of the platform and of callers, aggregated by the minute. */
 import type { Metrics } from '../../telemetry/index.ts';
-import type { Service } from '../operation.ts';
+import type { Service } from '../index.ts';
 import { CLOUDWATCH_ANSWERS } from './errors.ts';
 import { getMetricData } from './operations/get-metric-data.ts';
 import { getMetricStatistics } from './operations/get-metric-statistics.ts';

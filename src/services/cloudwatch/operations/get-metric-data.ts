@@ -4,7 +4,7 @@ import type {
   MetricDataQuery,
   MetricDataResult,
 } from '@aws-sdk/client-cloudwatch';
-import type { Operation } from '../../operation.ts';
+import type { Operation } from '../../index.ts';
 import { CloudWatchError } from '../errors.ts';
 import { CLOUDWATCH_LIMITS } from '../limits.ts';
 import { dimensionsOf, type WireDimension } from '../metric.ts';

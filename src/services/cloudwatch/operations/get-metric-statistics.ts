@@ -1,5 +1,5 @@
 import type { Datapoint, GetMetricStatisticsInput, GetMetricStatisticsOutput } from '@aws-sdk/client-cloudwatch';
-import type { Operation } from '../../operation.ts';
+import type { Operation } from '../../index.ts';
 import type { Aggregate } from '../aggregate.ts';
 import { CloudWatchError } from '../errors.ts';
 import { dimensionsOf, type WireDimension } from '../metric.ts';

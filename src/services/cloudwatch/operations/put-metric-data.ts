@@ -1,6 +1,6 @@
 import type { PutMetricDataInput } from '@aws-sdk/client-cloudwatch';
 import type { Clock } from '../../../base/index.ts';
-import type { Operation } from '../../operation.ts';
+import type { Operation } from '../../index.ts';
 import type { Aggregate } from '../aggregate.ts';
 import { CloudWatchError } from '../errors.ts';
 import { CLOUDWATCH_LIMITS } from '../limits.ts';

@@ -1,0 +1,59 @@
+import type { CommitGroup } from '../../services/iot/index.ts';
+
+/** Messages received one after the other that wait for the same commit. */
+interface Run {
+  readonly group: CommitGroup | undefined;
+  count: number;
+  bytes: number;
+}
+
+/**
+ * Messages of one client that are not yet acknowledged, in the order they came [MQTT-4.6.0-2]: one whose commit is done waits
+ * for those before it.
+ */
+export class AckQueue {
+  /** Packet identifiers; those before `#head` are gone. */
+  #ids: number[] = [];
+  #head = 0;
+  #runs: Run[] = [];
+  #bytes = 0;
+
+  /** Messages that wait. */
+  get size(): number {
+    return this.#ids.length - this.#head;
+  }
+
+  /** Bytes of them. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @param group  whose commit it waits for; `undefined` waits only for its turn */
+  push(id: number, group: CommitGroup | undefined, bytes: number): void {
+    this.#ids.push(id);
+    this.#bytes += bytes;
+    const last = this.#runs.at(-1);
+    if (last && last.group === group) {
+      last.count++;
+      last.bytes += bytes;
+    } else this.#runs.push({ group, count: 1, bytes });
+  }
+
+  /** Gives those that may be acknowledged now to `acknowledge`; false when the commit of the next one has failed. */
+  release(acknowledge: (id: number) => void): boolean {
+    let done = 0;
+    for (const { group, count, bytes } of this.#runs) {
+      if (group?.state === 'pending') break;
+      if (group?.state === 'failed') return false;
+      for (let i = 0; i < count; i++) acknowledge(this.#ids[this.#head++]!);
+      this.#bytes -= bytes;
+      done++;
+    }
+    if (done > 0) this.#runs.splice(0, done);
+    if (this.#head === this.#ids.length) this.#ids = [];
+    else if (this.#head > 512) this.#ids = this.#ids.slice(this.#head);
+    else return true;
+    this.#head = 0;
+    return true;
+  }
+}

@@ -1,0 +1,467 @@
+/**
+ * One client's connection.
+ *
+ *     greeting --(CONNECT)--> deciding --(accepted)--> connected --> closing --> closed
+ *
+ * Invariants:
+ * - G1 a PUBLISH of QoS 1 is acknowledged only when everything it has caused is durable, and in the order it came.
+ * - G2 a socket is written once per turn of the event loop, by `flush`.
+ * - G3 a socket is not read while too much of its client waits for a commit, or while its client does not read.
+ * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down.
+ */
+import type { Duplex } from 'node:stream';
+import { type Clock, messageOf, type Timer } from '../../base/index.ts';
+import * as mqtt from '../../codec/mqtt/index.ts';
+import { type Broker, type CommitGroup, type CommitListener, IOT_LIMITS } from '../../services/iot/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import { AckQueue } from './ack-queue.ts';
+import type { ClientPermissions, ConnectDecision, MqttAuthorizer } from './authorizer.ts';
+import type { MqttGauges } from './gauges.ts';
+import type { MqttLimits } from './limits.ts';
+import { Output } from './output.ts';
+import { type Carrier, Session } from './session.ts';
+import type { Flushable, Turn } from './turn.ts';
+
+const { Reason } = mqtt;
+
+/** What all connections of a gateway share. */
+export interface ConnectionHost {
+  readonly broker: Broker;
+  readonly authorizer: MqttAuthorizer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: MqttLimits;
+  readonly gauges: MqttGauges;
+  readonly turn: Turn;
+  readonly topics: mqtt.TopicCache;
+  /** A client id that no client has. */
+  newClientId(): string;
+  /** Makes the connection the one of its client id; one that was is told that it is taken over. */
+  claim(connection: Connection): void;
+  /** The connection is over. */
+  release(connection: Connection): void;
+}
+
+type State =
+  | { readonly kind: 'greeting' | 'deciding' | 'closing' | 'closed' }
+  | { readonly kind: 'connected'; readonly session: Session; readonly permissions: ClientPermissions };
+
+/** Why a connection ends, as far as the client is told. */
+interface Ending {
+  readonly reasonCode: number;
+  readonly publishesWill: boolean;
+}
+
+export class Connection implements Carrier, Flushable, CommitListener {
+  readonly output: Output;
+  isScheduled = false;
+  readonly #host: ConnectionHost;
+  readonly #socket: Duplex;
+  readonly #decoder: mqtt.PacketDecoder;
+  readonly #remoteAddress: string | undefined;
+  readonly #acks = new AckQueue();
+  readonly #aliases: string[] = [];
+  #state: State = { kind: 'greeting' };
+  #clientId = '';
+  #will: mqtt.Will | undefined;
+  /** The group that told to notify us last: it notifies a connection once. */
+  #group: CommitGroup | undefined;
+  #lastReceivedAt = 0;
+  #timer: Timer | undefined;
+  /** Why the socket is not read; empty means it is. */
+  readonly #pauses = new Set<'deciding' | 'commits' | 'reader'>();
+
+  constructor(host: ConnectionHost, socket: Duplex, remoteAddress: string | undefined) {
+    this.#host = host;
+    this.#socket = socket;
+    this.#remoteAddress = remoteAddress;
+    this.output = new Output(socket, host.gauges.bytesOut, () => this.#drained());
+    this.#decoder = new mqtt.PacketDecoder({ packetBytesMax: host.limits.packetBytesMax, topics: host.topics });
+  }
+
+  get version(): mqtt.ProtocolVersion {
+    return this.#decoder.version;
+  }
+
+  get clientId(): string {
+    return this.#clientId;
+  }
+
+  /** Begins to read. */
+  start(): void {
+    const { clock, limits } = this.#host;
+    this.#timer = clock.timer(limits.connectTimeoutMs, () => this.#close());
+    this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    this.#socket.on('error', (error) => this.#host.logger.debug('mqtt socket error', { error: messageOf(error) }));
+    this.#socket.on('end', () => this.#socket.end());
+    this.#socket.on('close', () => this.#closed());
+  }
+
+  /** Another connection has the client id now. */
+  takenOver(): void {
+    this.#end({ reasonCode: Reason.sessionTakenOver, publishesWill: true });
+  }
+
+  /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  /** Says good-bye, with what is still to be written before it. */
+  finish(): void {
+    if (this.#state.kind !== 'connected') return this.#close();
+    this.#end({ reasonCode: Reason.serverShuttingDown, publishesWill: false });
+  }
+
+  schedule(): void {
+    this.#host.turn.schedule(this);
+  }
+
+  overrun(): void {
+    this.#host.logger.debug('mqtt client does not keep up', { clientId: this.#clientId });
+    this.#end({ reasonCode: Reason.quotaExceeded, publishesWill: true });
+  }
+
+  groupSettled(): void {
+    this.schedule();
+  }
+
+  /** End of the turn: acknowledges what is committed and writes all that has gathered. */
+  flush(): void {
+    if (!this.#acks.release((id) => this.output.acknowledge(id))) {
+      this.#end({ reasonCode: Reason.implementationSpecificError, publishesWill: true });
+      return;
+    }
+    this.output.flush();
+    const { inFlightInBytesMax, inFlightInMax, outboundBytesMax } = this.#host.limits;
+    const { size, bytes } = this.#acks;
+    if (this.#pauses.has('commits') && size <= inFlightInMax / 2 && bytes <= inFlightInBytesMax / 2) {
+      this.#resume('commits');
+    }
+    if (this.output.queuedBytes > outboundBytesMax) this.#pause('reader');
+    if (this.#state.kind === 'connected' && !this.output.isBlocked) this.#state.session.resume();
+  }
+
+  #received(chunk: Buffer): void {
+    const { clock, gauges } = this.#host;
+    gauges.bytesIn.add(chunk.length);
+    this.#lastReceivedAt = clock.monotonic();
+    this.#decoder.push(chunk);
+    this.#process();
+  }
+
+  /** Handles the packets that are there, until one makes us wait or the connection ends. */
+  #process(): void {
+    try {
+      while (this.#state.kind === 'greeting' || this.#state.kind === 'connected') {
+        const packet = this.#decoder.next();
+        if (!packet) break;
+        this.#handle(packet);
+      }
+    } catch (error) {
+      if (!(error instanceof mqtt.MqttError)) throw error;
+      this.#violated(error);
+    }
+    this.#checkInFlight();
+  }
+
+  #checkInFlight(): void {
+    const { inFlightInBytesMax, inFlightInMax } = this.#host.limits;
+    if (this.#acks.size >= inFlightInMax || this.#acks.bytes >= inFlightInBytesMax) this.#pause('commits');
+  }
+
+  #handle(packet: mqtt.Packet): void {
+    if (this.#state.kind !== 'connected') {
+      if (packet.type !== 'connect')
+        throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'CONNECT comes first');
+      return this.#connect(packet);
+    }
+    const { session, permissions } = this.#state;
+    switch (packet.type) {
+      case 'publish':
+        return this.#publish(packet, session, permissions);
+      case 'puback':
+        session.acknowledged(packet.packetId);
+        return;
+      case 'subscribe':
+        return this.#subscribe(packet, session, permissions);
+      case 'unsubscribe':
+        return this.#unsubscribe(packet, session);
+      case 'pingreq':
+        return this.#send({ type: 'pingresp' });
+      case 'disconnect':
+        return this.#disconnected(packet);
+      default:
+        throw new mqtt.MqttError('protocol-error', Reason.protocolError, `${packet.type} is not for a server`);
+    }
+  }
+
+  #connect(packet: mqtt.ConnectPacket): void {
+    const { clientId, username, password, version } = packet;
+    this.#state = { kind: 'deciding' };
+    if (packet.properties.authenticationMethod !== undefined) return this.#refuse(Reason.badAuthenticationMethod);
+    // A client without an id must accept to lose its session [3.1.1: MQTT-3.1.3-8].
+    if (clientId === '' && version === 4 && !packet.clean) return this.#refuse(Reason.clientIdentifierNotValid);
+    if (packet.will && packet.will.qos > 1) return this.#refuse(Reason.qosNotSupported);
+    const request = { clientId, username, password, version, remoteAddress: this.#remoteAddress };
+    const decision = this.#host.authorizer.connect(request);
+    if (!(decision instanceof Promise)) return this.#decided(packet, decision);
+    void this.#decideLater(packet, decision);
+  }
+
+  /** Reads no further until the authorizer has decided. */
+  async #decideLater(packet: mqtt.ConnectPacket, decision: Promise<ConnectDecision>): Promise<void> {
+    this.#pause('deciding');
+    let outcome: ConnectDecision;
+    try {
+      outcome = await decision;
+    } catch (error) {
+      this.#host.logger.warn('mqtt authorizer failed', { error });
+      outcome = { kind: 'refused', reasonCode: Reason.serverUnavailable };
+    }
+    this.#decided(packet, outcome);
+    this.#resume('deciding');
+    this.#process();
+  }
+
+  #decided(packet: mqtt.ConnectPacket, decision: ConnectDecision): void {
+    if (this.#state.kind !== 'deciding') return;
+    if (decision.kind === 'refused') return this.#refuse(decision.reasonCode);
+    const { will } = packet;
+    if (will && !decision.permissions.mayPublish(will.topic)) return this.#refuse(Reason.notAuthorized);
+    const { limits, gauges } = this.#host;
+    this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
+    this.#will = will;
+    this.#host.claim(this);
+    const { permissions } = decision;
+    const session = new Session({
+      clientId: this.#clientId,
+      principal: permissions.principal,
+      carrier: this,
+      limits,
+      gauges,
+      receiveMaximum: packet.properties.receiveMaximum ?? 0xffff,
+      packetBytesMax: packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+    });
+    this.#state = { kind: 'connected', session, permissions };
+    this.#watchKeepAlive(packet.keepAlive);
+    gauges.connects.add();
+    this.#send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties: this.#offer(packet) });
+  }
+
+  /** What this server can do, as far as it differs from what MQTT 5 takes for granted (3.2.2.3). */
+  #offer(packet: mqtt.ConnectPacket): mqtt.Properties {
+    const { limits } = this.#host;
+    return {
+      // Sessions end with their connection.
+      ...(packet.properties.sessionExpiryInterval && { sessionExpiryInterval: 0 }),
+      receiveMaximum: limits.inFlightInMax,
+      maximumQos: 1,
+      maximumPacketSize: limits.packetBytesMax,
+      topicAliasMaximum: limits.topicAliasMaximum,
+      sharedSubscriptionAvailable: false,
+      ...(packet.clientId === '' && { assignedClientIdentifier: this.#clientId }),
+    };
+  }
+
+  /** Answers CONNECT with a failure and closes. */
+  #refuse(reasonCode: number): void {
+    this.#host.gauges.refused.add();
+    const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
+    this.#send({ type: 'connack', sessionPresent: false, reasonCode: code, properties: mqtt.NO_PROPERTIES });
+    this.#close();
+  }
+
+  #publish(packet: mqtt.PublishPacket, session: Session, permissions: ClientPermissions): void {
+    const { broker, gauges, limits } = this.#host;
+    gauges.messagesIn.add();
+    if (packet.qos === 2) throw new mqtt.MqttError('protocol-error', Reason.qosNotSupported, 'QoS 2'); // [MQTT-3.2.2-11]
+    const message =
+      packet.properties.topicAlias === undefined ? packet : this.#unalias(packet, packet.properties.topicAlias);
+    checkTopicLength(message.topic);
+    if (!permissions.mayPublish(message.topic)) return this.#denied(packet);
+    const group = broker.publish(message, session);
+    if (packet.qos === 0) return;
+    // An MQTT 5 client knows the limit; a 3.1.1 client is only read no further.
+    if (this.version === 5 && this.#acks.size >= limits.inFlightInMax) {
+      throw new mqtt.MqttError('protocol-error', Reason.receiveMaximumExceeded, 'the receive maximum is exceeded');
+    }
+    this.#acks.push(packet.packetId, group, this.#decoder.lastPacketBytes);
+    if (group?.state !== 'pending') this.schedule();
+    else if (group !== this.#group) {
+      this.#group = group;
+      group.listeners.push(this);
+    }
+  }
+
+  /** The topic of an alias, or a new one for it (3.3.2.3.4). */
+  #unalias(packet: mqtt.PublishPacket, alias: number): mqtt.PublishPacket {
+    if (alias > this.#host.limits.topicAliasMaximum) {
+      throw new mqtt.MqttError('topic-invalid', Reason.topicAliasInvalid, `topic alias ${alias}`);
+    }
+    if (packet.topic !== '') {
+      this.#aliases[alias] = packet.topic;
+      return packet;
+    }
+    const topic = this.#aliases[alias];
+    if (topic === undefined)
+      throw new mqtt.MqttError('protocol-error', Reason.protocolError, `unknown topic alias ${alias}`);
+    return { ...packet, topic };
+  }
+
+  /** MQTT 5 tells the client; 3.1.1 cannot, so that AWS closes the connection there, and so do we. */
+  #denied({ qos, packetId }: mqtt.PublishPacket): void {
+    if (this.version === 4) {
+      this.#end({ reasonCode: Reason.notAuthorized, publishesWill: true });
+    } else if (qos > 0) {
+      const reasonCode = Reason.notAuthorized;
+      this.#send({ type: 'puback', packetId, reasonCode, properties: mqtt.NO_PROPERTIES });
+    }
+  }
+
+  #subscribe(packet: mqtt.SubscribePacket, session: Session, permissions: ClientPermissions): void {
+    const { packetId, subscriptions, properties } = packet;
+    const { broker, limits } = this.#host;
+    const identifier = properties.subscriptionIdentifiers?.[0];
+    const retained: (() => void)[] = [];
+    const reasonCodes = subscriptions.map((request, index) => {
+      if (index >= limits.filtersPerPacketMax) return Reason.quotaExceeded;
+      const refusal = this.#refusalOf(request.filter, session, permissions);
+      if (refusal !== undefined) return refusal;
+      const { filter, noLocal, retainAsPublished, retainHandling } = request;
+      const qos = Math.min(request.qos, 1) as mqtt.Qos;
+      const subscription = { subscriber: session, filter, qos, noLocal, retainAsPublished };
+      const existed = broker.subscribe(identifier === undefined ? subscription : { ...subscription, identifier });
+      if (retainHandling === 0 || (retainHandling === 1 && !existed)) {
+        retained.push(() => session.deliverRetained(broker.retained(filter), qos, identifier));
+      }
+      return qos;
+    });
+    this.#send({ type: 'suback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
+    for (const deliver of retained) deliver();
+  }
+
+  #refusalOf(filter: string, session: Session, permissions: ClientPermissions): number | undefined {
+    if (!mqtt.isTopicFilter(filter) || isTooLong(filter)) return Reason.topicFilterInvalid;
+    if (filter.startsWith('$share/')) return Reason.sharedSubscriptionsNotSupported;
+    if (!permissions.maySubscribe(filter)) return Reason.notAuthorized;
+    const isFull = this.#host.broker.subscriptionsOf(session) >= IOT_LIMITS.subscriptionsPerClientMax;
+    return isFull ? Reason.quotaExceeded : undefined;
+  }
+
+  #unsubscribe({ packetId, filters }: mqtt.UnsubscribePacket, session: Session): void {
+    const reasonCodes = filters.map((filter) =>
+      this.#host.broker.unsubscribe(session, filter) ? Reason.success : Reason.noSubscriptionExisted,
+    );
+    this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
+  }
+
+  #disconnected({ reasonCode }: mqtt.DisconnectPacket): void {
+    if (reasonCode !== Reason.disconnectWithWill) this.#will = undefined;
+    this.#close();
+  }
+
+  /** The client has broken the protocol: it is told why, as far as its version has words for it. */
+  #violated(error: mqtt.MqttError): void {
+    this.#host.gauges.protocolErrors.add();
+    this.#host.logger.debug('mqtt protocol error', {
+      clientId: this.#clientId,
+      remoteAddress: this.#remoteAddress,
+      code: error.code,
+      reason: error.message,
+    });
+    if (this.#state.kind === 'connected') return this.#end({ reasonCode: error.reasonCode, publishesWill: true });
+    // Only a CONNECT is answered; other bytes on a fresh connection are not MQTT at all.
+    if (error.code === 'unsupported-protocol-version') return this.#refuse(error.reasonCode);
+    this.#close();
+  }
+
+  #end({ reasonCode, publishesWill }: Ending): void {
+    if (this.#state.kind === 'closing' || this.#state.kind === 'closed') return;
+    if (!publishesWill) this.#will = undefined;
+    if (this.#state.kind === 'connected' && this.version === 5) {
+      this.#send({ type: 'disconnect', reasonCode, properties: mqtt.NO_PROPERTIES });
+    }
+    this.#close();
+  }
+
+  /** Writes what is left and closes; a peer that does not take it in time is cut off. */
+  #close(): void {
+    const before = this.#state;
+    if (before.kind === 'closing' || before.kind === 'closed') return;
+    this.#state = { kind: 'closing' };
+    if (before.kind === 'connected') this.#leave(before.session);
+    this.#timer?.cancel();
+    this.#timer = this.#host.clock.timer(this.#host.limits.closeTimeoutMs, () => this.#socket.destroy());
+    this.output.end();
+    // What the client still sends is thrown away; unread bytes would reset the connection before our last packet arrives.
+    this.#socket.resume();
+  }
+
+  /** The session ends: no more messages to it, and its will to the others. */
+  #leave(session: Session): void {
+    const { broker } = this.#host;
+    broker.detach(session);
+    this.#host.release(this);
+    const will = this.#will;
+    this.#will = undefined;
+    if (!will || !mqtt.isTopicName(will.topic)) return;
+    const { willDelayInterval: _delay, ...properties } = will.properties;
+    // The session ends here, so a will delay has no effect (3.1.3.2.2).
+    broker.publish({ ...will, type: 'publish', dup: false, packetId: will.qos === 0 ? 0 : 1, properties }, session);
+  }
+
+  #closed(): void {
+    this.#timer?.cancel();
+    const before = this.#state;
+    this.#state = { kind: 'closed' };
+    if (before.kind === 'connected') this.#leave(before.session);
+    else this.#host.release(this);
+  }
+
+  #watchKeepAlive(seconds: number): void {
+    this.#timer?.cancel();
+    if (seconds === 0) return;
+    // One and a half times the keep alive without a packet [MQTT-3.1.2-22].
+    const allowedMs = seconds * 1500;
+    const { clock } = this.#host;
+    const check = () => {
+      const silentMs = clock.monotonic() - this.#lastReceivedAt;
+      if (silentMs < allowedMs) this.#timer = clock.timer(allowedMs - silentMs, check);
+      // While we do not read, the silence is ours.
+      else if (this.#pauses.size > 0) this.#timer = clock.timer(allowedMs, check);
+      else this.#end({ reasonCode: Reason.keepAliveTimeout, publishesWill: true });
+    };
+    this.#timer = clock.timer(allowedMs, check);
+  }
+
+  #drained(): void {
+    this.#resume('reader');
+    if (this.#state.kind === 'connected') this.#state.session.resume();
+    this.schedule();
+  }
+
+  #send(packet: mqtt.Packet): void {
+    this.output.packet(mqtt.encodePacket(packet, this.version));
+    this.schedule();
+  }
+
+  #pause(why: 'deciding' | 'commits' | 'reader'): void {
+    this.#pauses.add(why);
+    this.#socket.pause();
+  }
+
+  #resume(why: 'deciding' | 'commits' | 'reader'): void {
+    if (this.#pauses.delete(why) && this.#pauses.size === 0) this.#socket.resume();
+  }
+}
+
+/** Long topics only: short ones cannot have too many levels to matter. */
+function isTooLong(topic: string): boolean {
+  if (topic.length <= 128) return false;
+  return Buffer.byteLength(topic) > IOT_LIMITS.topicBytesMax || topic.split('/').length > IOT_LIMITS.topicLevelsMax;
+}
+
+function checkTopicLength(topic: string): void {
+  if (isTooLong(topic)) throw new mqtt.MqttError('topic-invalid', Reason.topicNameInvalid, 'the topic is too long');
+}

@@ -1,0 +1,119 @@
+import type { Duplex } from 'node:stream';
+import type * as mqtt from '../../codec/mqtt/index.ts';
+import type { Counter } from '../../telemetry/index.ts';
+
+/** Most turns write less than this to a socket: one buffer, used again and again as long as the kernel takes it whole. */
+const SCRATCH_BYTES = 64 * 1024;
+
+let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+
+const ACK_BYTES = 4;
+const PUBACK = 0x40;
+const PUBREC = 0x50;
+
+/** Added to a packet identifier in the acknowledgement queue: it is answered with PUBREC rather than PUBACK. */
+export const AS_PUBREC = 0x10000;
+
+/**
+ * What is to be written to one socket in this turn of the event loop, and written at once at its end.
+ * While the peer does not read, what comes is kept here: frames of a fan-out are shared, so that a stalled client holds
+ * references, up to the limits of its session.
+ */
+export class Output {
+  readonly #socket: Duplex;
+  readonly #sent: Counter;
+  readonly #frames: mqtt.PublishFrame[] = [];
+  /** Packet identifier of the frame at the same index; 0 leaves it as it is. */
+  readonly #ids: number[] = [];
+  readonly #acks: number[] = [];
+  #bytes = 0;
+  #isBlocked = false;
+  readonly #written: () => void;
+
+  /** @param drained  called when the socket has sent all that it could not take at once */
+  constructor(socket: Duplex, sent: Counter, drained: () => void) {
+    this.#socket = socket;
+    this.#sent = sent;
+    this.#written = () => {
+      if (!this.#isBlocked || socket.writableLength > 0) return;
+      this.#isBlocked = false;
+      drained();
+    };
+  }
+
+  /** The peer does not read: nothing is written until it does. */
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
+  /** Bytes that wait here and in the socket. */
+  get queuedBytes(): number {
+    return this.#bytes + this.#socket.writableLength;
+  }
+
+  /** Acknowledges a PUBLISH; acknowledgements go before other packets, in their own order [MQTT-4.6.0-2, -3]. */
+  acknowledge(id: number): void {
+    this.#acks.push(id);
+    this.#bytes += ACK_BYTES;
+  }
+
+  packet(bytes: Buffer): void {
+    this.frame({ bytes, packetIdAt: 0 }, 0);
+  }
+
+  frame(frame: mqtt.PublishFrame, packetId: number): void {
+    this.#frames.push(frame);
+    this.#ids.push(packetId);
+    this.#bytes += frame.bytes.length;
+  }
+
+  /** Writes what has gathered, in one write; nothing while the socket still has something to send. */
+  flush(): void {
+    if (!this.#isBlocked) this.#write();
+  }
+
+  /** Writes what has gathered, whatever the socket still has, and ends it. */
+  end(): void {
+    this.#write();
+    this.#socket.end();
+  }
+
+  #write(): void {
+    const size = this.#bytes;
+    if (size === 0 || !this.#socket.writable) return;
+    const isShared = size <= SCRATCH_BYTES;
+    const buffer = isShared ? scratch : Buffer.allocUnsafeSlow(size);
+    this.#fill(buffer);
+    this.#sent.add(size);
+    this.#socket.write(isShared ? buffer.subarray(0, size) : buffer, this.#written);
+    if (this.#socket.writableLength === 0) return;
+    this.#isBlocked = true;
+    // The kernel has not taken all: the buffer belongs to the socket now.
+    if (isShared) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  }
+
+  #fill(buffer: Buffer): void {
+    let at = 0;
+    for (const ack of this.#acks) {
+      buffer[at] = ack >= AS_PUBREC ? PUBREC : PUBACK;
+      buffer[at + 1] = 2;
+      buffer[at + 2] = (ack >>> 8) & 0xff;
+      buffer[at + 3] = ack & 0xff;
+      at += ACK_BYTES;
+    }
+    for (let i = 0; i < this.#frames.length; i++) {
+      const { bytes, packetIdAt } = this.#frames[i]!;
+      buffer.set(bytes, at);
+      if (packetIdAt > 0) {
+        const id = this.#ids[i]!;
+        buffer[at + packetIdAt] = id >>> 8;
+        buffer[at + packetIdAt + 1] = id & 0xff;
+      }
+      at += bytes.length;
+    }
+    this.#acks.length = 0;
+    this.#frames.length = 0;
+    this.#ids.length = 0;
+    this.#bytes = 0;
+  }
+}

@@ -1,0 +1,139 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type Clock, DomainError, type Random } from '../../base/index.ts';
+import * as mqtt from '../../codec/mqtt/index.ts';
+import type { Broker } from '../../services/iot/index.ts';
+import type { Logger, Metrics } from '../../telemetry/index.ts';
+import { type MqttAuthorizer, openAuthorizer } from './authorizer.ts';
+import { Connection, type ConnectionHost } from './connection.ts';
+import { type MqttGauges, mqttGauges } from './gauges.ts';
+import { MQTT_LIMITS, type MqttLimits } from './limits.ts';
+import { Turn } from './turn.ts';
+
+export interface MqttGatewayOptions {
+  readonly broker: Broker;
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** 0 is any free port. */
+  readonly port: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Default: everyone may do everything, for `dev` on loopback. */
+  readonly authorizer?: MqttAuthorizer;
+  readonly limits?: Partial<MqttLimits>;
+}
+
+export interface MqttGateway extends AsyncDisposable {
+  readonly address: { readonly host: string; readonly port: number };
+  /** Clients connected. */
+  readonly connections: number;
+  /** Stops accepting and reading, acknowledges what is being committed, tells clients why, and closes. Twice is safe. */
+  close(): Promise<void>;
+}
+
+/** Opens the MQTT listener. @throws DomainError `listen-failed`  the port is taken or not allowed */
+export async function openMqttGateway(options: MqttGatewayOptions): Promise<MqttGateway> {
+  const gateway = new TcpGateway(options);
+  await gateway.listen(options.host ?? '127.0.0.1', options.port);
+  return gateway;
+}
+
+class TcpGateway implements MqttGateway, ConnectionHost {
+  readonly broker: Broker;
+  readonly authorizer: MqttAuthorizer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: MqttLimits;
+  readonly gauges: MqttGauges;
+  readonly turn = new Turn();
+  readonly topics = new mqtt.TopicCache();
+  readonly #random: Random;
+  readonly #server: Server;
+  readonly #open = new Set<Connection>();
+  readonly #byClientId = new Map<string, Connection>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: MqttGatewayOptions) {
+    this.broker = options.broker;
+    this.authorizer = options.authorizer ?? openAuthorizer;
+    this.clock = options.clock;
+    this.logger = options.logger.child({ gateway: 'mqtt' });
+    this.limits = { ...MQTT_LIMITS, ...options.limits };
+    this.gauges = mqttGauges(options.metrics);
+    this.#random = options.random;
+    // Half-open connections: a client may close its side and still get our last packets.
+    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, allowHalfOpen: true });
+  }
+
+  async listen(host: string, port: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error) => {
+        reject(
+          new DomainError('listen-failed', `MQTT cannot listen on ${host}:${port}: ${error.message}`, { cause: error }),
+        );
+      });
+      this.#server.listen({ host, port, backlog: 1024 }, resolve);
+    });
+    this.#server.removeAllListeners('error');
+    this.#server.on('error', (error) => this.logger.error('mqtt listener failed', { error }));
+    this.#server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    const { address, port } = this.#server.address() as AddressInfo;
+    return { host: address, port };
+  }
+
+  get connections(): number {
+    return this.#byClientId.size;
+  }
+
+  newClientId(): string {
+    return `auto-${this.#random.bytes(12).toString('hex')}`;
+  }
+
+  claim(connection: Connection): void {
+    this.#byClientId.get(connection.clientId)?.takenOver();
+    this.#byClientId.set(connection.clientId, connection);
+    this.gauges.connections.set(this.#byClientId.size);
+  }
+
+  release(connection: Connection): void {
+    if (this.#byClientId.get(connection.clientId) !== connection) return;
+    this.#byClientId.delete(connection.clientId);
+    this.gauges.connections.set(this.#byClientId.size);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#drainAndClose();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#open.size >= this.limits.connectionsMax || this.#closing !== undefined) {
+      this.gauges.refused.add();
+      socket.destroy();
+      return;
+    }
+    const connection = new Connection(this, socket, socket.remoteAddress);
+    this.#open.add(connection);
+    socket.once('close', () => this.#open.delete(connection));
+    connection.start();
+  }
+
+  async #drainAndClose(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#open) connection.stopReading();
+    await this.broker.drain();
+    for (const connection of [...this.#open]) {
+      connection.flush();
+      connection.finish();
+    }
+    await closed;
+  }
+}

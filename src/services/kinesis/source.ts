@@ -1,0 +1,152 @@
+import type { SourceBatch, SourceRecord, SourceShard, StreamSource } from '../../pollers/index.ts';
+import type { LogRecord } from '../../store/index.ts';
+import { dataStart, partitionKeyOf } from './envelope.ts';
+import { KinesisError } from './errors.ts';
+import type { Shard } from './shard.ts';
+import { shardId } from './state.ts';
+import type { Stream } from './stream.ts';
+
+/** A stream as pollers read it. Positions are offsets in decimal. */
+export class KinesisSource implements StreamSource {
+  readonly eventSource = 'aws:kinesis';
+  readonly #stream: Stream;
+  readonly #now: () => number;
+
+  readonly #identityArn: string;
+
+  /** @param identityArn  goes into the events as `invokeIdentityArn`: the role of the function that reads */
+  constructor(stream: Stream, now: () => number, identityArn: string) {
+    this.#stream = stream;
+    this.#now = now;
+    this.#identityArn = identityArn;
+  }
+
+  async shards(): Promise<readonly SourceShard[]> {
+    const { shards } = this.#stream;
+    return [...shards.values()].map(({ id, state }) => ({
+      id,
+      // A parent that has expired was read to its end or lost to retention: nothing to wait for.
+      parents: [state.parent, state.adjacentParent]
+        .filter((index) => index !== undefined && shards.has(index))
+        .map((index) => shardId(index!)),
+    }));
+  }
+
+  async start(shard: string, position: Parameters<StreamSource['start']>[1]): Promise<string> {
+    const found = this.#stream.shard(shard);
+    switch (position.kind) {
+      case 'TRIM_HORIZON':
+        return String(found.first);
+      case 'LATEST':
+        return String(found.next);
+      case 'AT_TIMESTAMP':
+        return String(await found.offsetAt(position.at));
+    }
+  }
+
+  async read(shard: string, position: string, recordsMax: number, bytesMax: number): Promise<SourceBatch | undefined> {
+    const found = this.#find(shard);
+    if (!found) return undefined;
+    const from = Number(position);
+    if (found.isFinishedAt(from)) return undefined;
+    const read = found.read(from, recordsMax, bytesMax);
+    const records = Array.isArray(read) ? (read as readonly LogRecord[]) : await read;
+    this.#count(records);
+    const writer = new EventWriter(this.#stream, found, this.#identityArn);
+    return {
+      records: records.map((record) => new KinesisSourceRecord(record, writer)),
+      next: String(records.length > 0 ? records.at(-1)!.offset + 1 : Math.max(from, found.first)),
+    };
+  }
+
+  async wait(shard: string, position: string, signal: AbortSignal): Promise<void> {
+    await this.#find(shard)?.wait(Number(position), signal);
+  }
+
+  async lagMs(shard: string, position: string): Promise<number> {
+    const found = this.#find(shard);
+    if (!found || Number(position) >= found.next) return 0;
+    const [record] = await found.read(Number(position), 1, 1);
+    return record ? Math.max(0, (found.newestAt || this.#now()) - record.timestamp) : 0;
+  }
+
+  /** A shard whose records have all expired is gone; reading it ends. @throws stream-not-found when the stream is */
+  #find(shard: string): Shard | undefined {
+    if (this.#stream.isDeleted) {
+      throw new KinesisError('stream-not-found', `Stream ${this.#stream.name} has been deleted.`);
+    }
+    return [...this.#stream.shards.values()].find(({ id }) => id === shard);
+  }
+
+  #count(records: readonly LogRecord[]): void {
+    if (records.length === 0) return;
+    const { counts } = this.#stream;
+    counts.readRecords += records.length;
+    for (const { payload } of records) counts.readBytes += payload.length;
+    counts.iteratorAgeMs = Math.max(counts.iteratorAgeMs, this.#now() - records.at(-1)!.timestamp);
+  }
+}
+
+/** The parts of an event that are the same for all records of a shard. */
+class EventWriter {
+  readonly shard: Shard;
+  readonly afterTime: string;
+  readonly tail: string;
+
+  constructor(stream: Stream, shard: Shard, identityArn: string) {
+    this.shard = shard;
+    this.afterTime = `},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"${shard.id}:`;
+    this.tail =
+      `","eventName":"aws:kinesis:record","invokeIdentityArn":"${identityArn}",` +
+      `"awsRegion":"${stream.state.region}","eventSourceARN":"${stream.arn}"}`;
+  }
+}
+
+/** Parts are decoded when asked for: a poller that filters nothing asks for the event only. */
+class KinesisSourceRecord implements SourceRecord {
+  readonly #record: LogRecord;
+  readonly #writer: EventWriter;
+
+  constructor(record: LogRecord, writer: EventWriter) {
+    this.#record = record;
+    this.#writer = writer;
+  }
+
+  get id(): string {
+    return this.#writer.shard.sequence.of(this.#record.offset);
+  }
+
+  get orderingKey(): string {
+    return partitionKeyOf(this.#record.payload as Buffer);
+  }
+
+  get arrivedAt(): number {
+    return this.#record.timestamp;
+  }
+
+  get sizeBytes(): number {
+    return this.#record.payload.length;
+  }
+
+  get body(): Uint8Array {
+    return this.#record.payload.subarray(dataStart(this.#record.payload));
+  }
+
+  toEvent(): string {
+    const envelope = this.#record.payload as Buffer;
+    const { shard, afterTime, tail } = this.#writer;
+    const sequence = shard.sequence.of(this.#record.offset);
+    const data = envelope.toString('base64', dataStart(envelope));
+    return (
+      `{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":${JSON.stringify(partitionKeyOf(envelope))}` +
+      `,"sequenceNumber":"${sequence}","data":"${data}","approximateArrivalTimestamp":${seconds(this.#record.timestamp)}` +
+      `${afterTime}${sequence}${tail}`
+    );
+  }
+}
+
+/** Epoch seconds with milliseconds, without the rounding of a division: `1763712845.987`. */
+function seconds(timestamp: number): string {
+  const digits = String(timestamp);
+  return digits.length > 3 ? `${digits.slice(0, -3)}.${digits.slice(-3)}` : String(timestamp / 1000);
+}

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { LambdaHouse, zip } from './support.ts';
+
+const ECHO =
+  'exports.handler = async (event, context) => ({ event, arn: context.invokedFunctionArn, v: context.functionVersion });';
+let house: LambdaHouse;
+
+before(async () => {
+  house = await LambdaHouse.open();
+});
+after(() => house[Symbol.asyncDispose]());
+
+const fails = (promise: Promise<unknown>, code: string, message?: RegExp) =>
+  assert.rejects(promise, (error: any) => {
+    assert.equal(error.code, code);
+    if (message) assert.match(error.message, message);
+    return true;
+  });
+
+test('a created function has the defaults that AWS gives', async () => {
+  const made = await house.create('defaults', ECHO);
+  assert.equal(made.FunctionArn, 'arn:aws:lambda:us-east-1:000000000000:function:defaults');
+  assert.equal(made.State, 'Active');
+  assert.equal(made.LastUpdateStatus, 'Successful');
+  assert.deepEqual([made.MemorySize, made.Timeout, made.Version, made.EphemeralStorage.Size], [128, 3, '$LATEST', 512]);
+  assert.match(made.LastModified, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000$/);
+  assert.equal(made.LoggingConfig.LogGroup, '/aws/lambda/defaults');
+  await fails(house.create('defaults', ECHO), 'resource-conflict', /^Function already exist: defaults$/);
+});
+
+test('a function is found by every form of its name', async () => {
+  await house.create('forms', ECHO);
+  const forms = [
+    'forms',
+    'forms:$LATEST',
+    'function:forms',
+    '000000000000:function:forms',
+    'arn:aws:lambda:us-east-1:000000000000:function:forms',
+    'arn:aws:lambda:us-east-1:000000000000:function:forms:$LATEST',
+  ];
+  for (const FunctionName of forms) {
+    assert.equal((await house.call('GetFunction', { FunctionName })).Configuration.FunctionName, 'forms');
+  }
+  await fails(
+    house.call('GetFunction', { FunctionName: 'no' }),
+    'function-not-found',
+    /^Function not found: arn:aws:lambda:us-east-1:000000000000:function:no$/,
+  );
+  await fails(house.call('GetFunction', { FunctionName: 'forms:1', Qualifier: '2' }), 'invalid-parameter');
+  await fails(house.call('GetFunction', { FunctionName: 'a b' }), 'invalid-parameter');
+});
+
+test('new code serves the next invocation, and warm environments of the old one are gone', async () => {
+  await house.create('swap', 'exports.handler = async () => 1;');
+  assert.equal((await house.invoke('swap')).payload, 1);
+  await house.call('UpdateFunctionCode', {
+    FunctionName: 'swap',
+    ZipFile: await zip({ 'index.js': 'exports.handler = async () => 2;' }),
+  });
+  assert.equal((await house.invoke('swap')).payload, 2);
+});
+
+test('a revision id that is not the latest refuses the change', async () => {
+  const { RevisionId } = await house.create('revised', ECHO);
+  const next = await house.call('UpdateFunctionConfiguration', { FunctionName: 'revised', Timeout: 5, RevisionId });
+  assert.equal(next.Timeout, 5);
+  await fails(
+    house.call('UpdateFunctionConfiguration', { FunctionName: 'revised', Timeout: 6, RevisionId }),
+    'revision-mismatch',
+  );
+});
+
+test('publishing twice without a change gives the same version; aliases follow versions', async () => {
+  await house.create('versions', 'exports.handler = async (e, c) => [1, c.invokedFunctionArn];');
+  assert.equal((await house.call('PublishVersion', { FunctionName: 'versions' })).Version, '1');
+  assert.equal((await house.call('PublishVersion', { FunctionName: 'versions' })).Version, '1');
+  const ZipFile = await zip({ 'index.js': 'exports.handler = async (e, c) => [2, c.invokedFunctionArn];' });
+  const published = await house.call('UpdateFunctionCode', { FunctionName: 'versions', ZipFile, Publish: true });
+  assert.equal(published.Version, '2');
+  await house.call('CreateAlias', { FunctionName: 'versions', Name: 'live', FunctionVersion: '1' });
+  const first = await house.invoke('versions:live');
+  assert.deepEqual(first.payload, [1, 'arn:aws:lambda:us-east-1:000000000000:function:versions:live']);
+  assert.equal(first.ExecutedVersion, '1');
+  await house.call('UpdateAlias', { FunctionName: 'versions', Name: 'live', FunctionVersion: '2' });
+  assert.equal((await house.invoke('versions', {}, { Qualifier: 'live' })).payload[0], 2);
+  await fails(house.call('DeleteFunction', { FunctionName: 'versions', Qualifier: '2' }), 'resource-conflict');
+  await fails(
+    house.call('CreateAlias', { FunctionName: 'versions', Name: 'x', FunctionVersion: '9' }),
+    'function-not-found',
+  );
+  const { Versions } = await house.call('ListVersionsByFunction', { FunctionName: 'versions' });
+  assert.deepEqual(
+    Versions.map((one: any) => one.Version),
+    ['$LATEST', '1', '2'],
+  );
+});
+
+test('lists come in pages', async () => {
+  for (const name of ['page-a', 'page-b', 'page-c']) await house.create(name, ECHO);
+  const names: string[] = [];
+  let Marker: string | undefined;
+  do {
+    const page = await house.call('ListFunctions', { MaxItems: 2, Marker });
+    names.push(...page.Functions.map((one: any) => one.FunctionName));
+    Marker = page.NextMarker;
+  } while (Marker);
+  assert.deepEqual(
+    names.filter((name) => name.startsWith('page-')),
+    ['page-a', 'page-b', 'page-c'],
+  );
+  assert.deepEqual(names, [...new Set(names)]);
+});
+
+test('reserved words, too large environments and runtimes that are not here are refused', async () => {
+  await fails(
+    house.create('bad', ECHO, { Environment: { Variables: { AWS_REGION: 'x' } } }),
+    'invalid-parameter',
+    /Reserved keys used in this request: AWS_REGION/,
+  );
+  await fails(
+    house.create('bad', ECHO, { Environment: { Variables: { A: 'x'.repeat(5000) } } }),
+    'invalid-parameter',
+    /exceeded the 4KB limit/,
+  );
+  await fails(house.create('bad', ECHO, { Runtime: 'cobol' }), 'invalid-parameter');
+  await fails(house.create('bad', ECHO, { Code: {} }), 'invalid-parameter', /Please provide a source/);
+});
+
+test('code comes from a bucket as well', async () => {
+  house.objects.set('bucket/key.zip', await zip({ 'index.js': 'exports.handler = async () => "from a bucket";' }));
+  await house.create('bucketed', '', { Code: { S3Bucket: 'bucket', S3Key: 'key.zip' } });
+  assert.equal((await house.invoke('bucketed')).payload, 'from a bucket');
+  await fails(
+    house.create('bad', '', { Code: { S3Bucket: 'bucket', S3Key: 'none' } }),
+    'invalid-parameter',
+    /NoSuchKey/,
+  );
+});
+
+test('permissions make the policy that AWS would', async () => {
+  await house.create('allowed', ECHO);
+  const permission = {
+    FunctionName: 'allowed',
+    StatementId: 's1',
+    Action: 'lambda:InvokeFunction',
+    Principal: 'iot.amazonaws.com',
+  };
+  await house.call('AddPermission', { ...permission, SourceArn: 'arn:aws:iot:us-east-1:000000000000:rule/r' });
+  await fails(house.call('AddPermission', permission), 'resource-conflict');
+  const { Policy } = await house.call('GetPolicy', { FunctionName: 'allowed' });
+  assert.deepEqual(JSON.parse(Policy), {
+    Version: '2012-10-17',
+    Id: 'default',
+    Statement: [
+      {
+        Sid: 's1',
+        Effect: 'Allow',
+        Principal: { Service: 'iot.amazonaws.com' },
+        Action: 'lambda:InvokeFunction',
+        Resource: 'arn:aws:lambda:us-east-1:000000000000:function:allowed',
+        Condition: { ArnLike: { 'AWS:SourceArn': 'arn:aws:iot:us-east-1:000000000000:rule/r' } },
+      },
+    ],
+  });
+  await house.call('RemovePermission', { FunctionName: 'allowed', StatementId: 's1' });
+  await fails(house.call('GetPolicy', { FunctionName: 'allowed' }), 'resource-not-found');
+});
+
+test('tags and concurrency are kept, and shown by GetFunction', async () => {
+  const { FunctionArn } = await house.create('tagged', ECHO, { Tags: { a: '1' } });
+  await house.call('TagResource', { Resource: FunctionArn, Tags: { b: '2' } });
+  await house.call('UntagResource', { Resource: FunctionArn, TagKeys: ['a'] });
+  assert.deepEqual((await house.call('ListTags', { Resource: FunctionArn })).Tags, { b: '2' });
+  await house.call('PutFunctionConcurrency', { FunctionName: 'tagged', ReservedConcurrentExecutions: 5 });
+  const shown = await house.call('GetFunction', { FunctionName: 'tagged' });
+  assert.deepEqual([shown.Tags, shown.Concurrency], [{ b: '2' }, { ReservedConcurrentExecutions: 5 }]);
+  assert.equal((await house.call('GetAccountSettings')).AccountLimit.UnreservedConcurrentExecutions, 995);
+  await fails(
+    house.call('PutFunctionConcurrency', { FunctionName: 'tagged', ReservedConcurrentExecutions: 901 }),
+    'invalid-parameter',
+    /below its minimum value of \[100\]/,
+  );
+  await house.call('DeleteFunctionConcurrency', { FunctionName: 'tagged' });
+  assert.deepEqual(await house.call('GetFunctionConcurrency', { FunctionName: 'tagged' }), {});
+});
+
+test('a deleted function is gone with all that belongs to it', async () => {
+  await house.create('gone', ECHO, { Publish: true });
+  await house.invoke('gone');
+  await house.call('DeleteFunction', { FunctionName: 'gone' });
+  await fails(house.call('Invoke', { FunctionName: 'gone' }), 'function-not-found');
+  await house.create('gone', ECHO);
+  await fails(house.call('Invoke', { FunctionName: 'gone:1' }), 'function-not-found');
+});
+
+test('functions, versions and code survive a restart; packages without a function do not', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-lambda-'));
+  try {
+    await using first = await LambdaHouse.open({ directory });
+    await first.create('kept', 'exports.handler = async () => "kept";', { Publish: true });
+    await first.create('dropped', 'exports.handler = async () => "dropped";');
+    await first.call('DeleteFunction', { FunctionName: 'dropped' });
+    await first[Symbol.asyncDispose]();
+    await using second = await LambdaHouse.open({ directory });
+    assert.equal((await second.invoke('kept:1')).payload, 'kept');
+    assert.equal((await readdir(join(directory, 'code'))).length, 1);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
