@@ -17,16 +17,23 @@ export interface Delivery {
   /** Function, queue, topic, stream, log group ...; `target` in dead letters. */
   readonly arn: string;
   readonly payload: Uint8Array;
-  /** What the target needs beside the payload (message attributes, partition key, headers): JSON, at most 64 KiB. */
+  /**
+   * What the target needs beside the payload: JSON, at most 64 KiB. By kind of target, all optional:
+   * sqs and sns `messageAttributes` (as SendMessage spells them, binary values in base64), `messageGroupId`,
+   * `messageDeduplicationId`, `subject`, `messageSystemAttributes`; kinesis `partitionKey`; http(s) `headers`.
+   */
   readonly attributes?: Readonly<Record<string, unknown>>;
   readonly policy: RetryPolicy;
-  /** Queue or topic ARN that takes it when it is given up; without one it is logged and counted. */
+  /**
+   * Queue or topic ARN that takes it when it is given up; without one it is logged and counted. The dead letter has the
+   * same payload and attributes, and message attributes `RequestID`, `ErrorCode` and `ErrorMessage` besides.
+   */
   readonly deadLetterArn?: string;
   /** Where it comes from, for dead letters, metrics and the flow picture: an ARN of a topic, rule, mapping or function. */
   readonly source: string;
   /** Deliveries of one group to one ARN are made one after the other, in order of `send`. */
   readonly orderingGroup?: string;
-  /** A second `send` with the same key within 5 minutes is dropped. */
+  /** A second `send` to the same ARN with the same key within 5 minutes is dropped. 1 to 256 characters. */
   readonly idempotencyKey?: string;
   readonly trace: TraceContext;
 }
@@ -42,9 +49,30 @@ export interface Target {
   deliver(delivery: Delivery, attempt: number, signal: AbortSignal): Promise<void>;
 }
 
-/** - `delivery-full`: too many deliveries wait (S5); - `target-unknown`: no target is registered for the ARN's service. */
-export type DeliveryErrorCode = 'delivery-full' | 'target-unknown';
+/** - `delivery-full`: too many deliveries wait (S5); - `target-unknown`: no target is registered for the ARN's service.
+ *  - `delivery-too-large`: payload or attributes exceed their limits. */
+export type DeliveryErrorCode = 'delivery-full' | 'target-unknown' | 'delivery-too-large';
 export type DeliveryError = DomainError<DeliveryErrorCode>;
+
+/** Numbers of the outbox (S5). */
+export const DELIVERY_LIMITS = {
+  /** Deliveries of one call of `send`. */
+  sendMax: 1000,
+  payloadBytesMax: 2 * 1024 * 1024,
+  attributesBytesMax: 64 * 1024,
+  /** Deliveries that wait, all edges together; they cost disk. */
+  pendingMax: 10_000_000,
+  /** Deliveries of one edge in memory; the others wait on disk. */
+  windowMax: 1000,
+  windowBytesMax: 4 * 1024 * 1024,
+  concurrencyMax: 32,
+  /** How long an idempotency key is remembered. */
+  idempotencyMs: 300_000,
+  /** An HTTP target has this long to answer. */
+  httpTimeoutMs: 15_000,
+  /** How long closing waits for deliveries under way; what is not done is delivered again later. */
+  drainMsMax: 5_000,
+} as const;
 
 /** Numbers of one ARN's edge, for metrics and the flow picture. */
 export interface EdgeState {
@@ -59,9 +87,15 @@ export interface EdgeState {
 
 /** The push edge: one durable outbox for everything sent to an ARN (DESIGN §2). */
 export interface DeliveryService extends AsyncDisposable {
-  /** Names the target for ARNs of `service` (`sqs`, `lambda`, ...) or a URL scheme (`http`, `https`, `mailto`). */
-  register(service: string, target: Target): void;
-  /** Takes deliveries over, all or none; they are durable when it resolves. */
+  /**
+   * Names the target for ARNs of `service` (`sqs`, `lambda`, ...) or a URL scheme (`http` and `https` are built in).
+   * @param concurrencyMax  deliveries under way at once to one ARN; default {@link DELIVERY_LIMITS}.concurrencyMax
+   */
+  register(service: string, target: Target, options?: { readonly concurrencyMax?: number }): void;
+  /**
+   * Takes deliveries over, all or none; they are durable when it resolves. At most 1,000 at a time.
+   * @throws DeliveryErrorCode, and those of the records store: nothing was taken
+   */
   send(deliveries: readonly Delivery[]): Promise<void>;
   edges(): readonly EdgeState[];
 }

@@ -1,4 +1,5 @@
 /** delivery: the push edges: anything asynchronous to an ARN. */
+
 export type {
   Delivery,
   DeliveryError,
@@ -8,3 +9,5 @@ export type {
   RetryPolicy,
   Target,
 } from './delivery.ts';
+export { DELIVERY_LIMITS } from './delivery.ts';
+export { type DeliveryDependencies, openDelivery } from './service.ts';

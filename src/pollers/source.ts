@@ -87,6 +87,8 @@ export interface Reservation extends Disposable {
 
 /** How pollers reach functions; `services/lambda` implements it, `node/` joins the two. */
 export interface FunctionInvoker {
+  /** Whether there is such a function (and version or alias). */
+  exists(functionArn: string): boolean;
   /** Waits until an environment may be used. Dispose the reservation, used or not. */
   reserve(functionArn: string, signal: AbortSignal): Promise<Reservation>;
 }

@@ -1,4 +1,4 @@
-import { type Clock, DomainError, onAbort } from '../../src/base/index.ts';
+import { type Clock, DomainError, onAbort, type SimulatedClock } from '../../src/base/index.ts';
 import type {
   FunctionInvoker,
   InvocationOutcome,
@@ -9,13 +9,24 @@ import type {
   StreamSource,
 } from '../../src/pollers/index.ts';
 
-/** Lets the event loop turn until `condition` holds; fails after so many turns that it never will. */
-export async function eventually(condition: () => boolean, what = 'the condition'): Promise<void> {
-  for (let turn = 0; turn < 200_000; turn++) {
-    if (condition()) return;
+/** Real time after which a condition will never hold. */
+const PATIENCE_MS = 15_000;
+
+/** Lets the event loop turn until `condition` holds. */
+export async function eventually(condition: () => boolean): Promise<void> {
+  for (const end = performance.now() + PATIENCE_MS; !condition(); ) {
+    if (performance.now() > end) throw new Error(`never: ${condition}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  throw new Error(`${what} never came to hold`);
+}
+
+/** Moves simulated time on in steps until `condition` holds, leaving real time for stores in between. */
+export async function advanceUntil(clock: SimulatedClock, stepMs: number, condition: () => boolean): Promise<void> {
+  for (const end = performance.now() + PATIENCE_MS; !condition(); ) {
+    if (performance.now() > end) throw new Error(`never: ${condition}`);
+    await clock.advance(stepMs);
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 export function fakeRecord(id: string, key: string, arrivedAt: number, payload: unknown = { id }): SourceRecord {
@@ -192,6 +203,10 @@ export class FakeFunction implements FunctionInvoker {
   /** Identifiers of all records of all events, in order. */
   get ids(): string {
     return this.events.map((event) => event.Records.map(({ id }) => id).join('')).join(' ');
+  }
+
+  exists(): boolean {
+    return true;
   }
 
   async reserve(_arn: string, signal: AbortSignal) {

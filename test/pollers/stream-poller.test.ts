@@ -15,7 +15,7 @@ import {
 } from '../../src/pollers/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, type Datum, silentLogger } from '../../src/telemetry/index.ts';
-import { eventually, FakeFunction, FakeStream, failed, fakeRecord, gate, ok } from './fakes.ts';
+import { advanceUntil, eventually, FakeFunction, FakeStream, failed, fakeRecord, gate, ok } from './fakes.ts';
 
 let directory: string;
 let records: Records;
@@ -144,7 +144,7 @@ test('a failing batch is retried and holds back what stands behind it', async ()
   source.put('shard-0', ...letters('abc'));
   await eventually(() => fn.events.length === 1);
   assert.equal(poller.state.lastResult, 'PROBLEM: Function call failed');
-  while (fn.events.length < 5) await clock.advance(100);
+  await advanceUntil(clock, 100, () => fn.events.length === 5);
   assert.equal(fn.ids, 'ab ab ab ab c');
   assert.match(metrics.render(), /millrace_poller_failures_total\{[^}]*\} 3/);
 });
@@ -170,7 +170,7 @@ test('a poison record goes to the destination as AWS describes it, and the flow 
   fn.behaviour = ({ Records }) => (Records.some(({ id }) => id === 'c') ? failed : ok());
   await using _poller = start();
   source.put('shard-0', ...letters('abcd'));
-  for (let i = 0; i < 50 && !fn.ids.endsWith('d'); i++) await clock.advance(1000);
+  await advanceUntil(clock, 1000, () => fn.ids.endsWith(' d'));
   assert.equal(fn.ids, 'abcd ab cd c c d');
   assert.equal(sent.length, 1);
   assert.equal(sent[0]?.arn, onFailureArn);
@@ -309,7 +309,7 @@ test('a source that fails is read again from the checkpoint, nothing twice', asy
   await eventually(() => fn.ids === 'a');
   source.failNextRead = new Error('disk on fire');
   source.put('shard-0', ...letters('b'));
-  while (fn.ids !== 'a b') await clock.advance(100);
+  await advanceUntil(clock, 100, () => fn.ids === 'a b');
 });
 
 test('records lost to retention are passed over', async () => {

@@ -287,7 +287,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
       throw new mqtt.MqttError('protocol-error', Reason.receiveMaximumExceeded, 'the receive maximum is exceeded');
     }
     this.#acks.push(packet.packetId, group, this.#decoder.lastPacketBytes);
-    if (group === undefined) this.schedule();
+    if (group?.state !== 'pending') this.schedule();
     else if (group !== this.#group) {
       this.#group = group;
       group.listeners.push(this);

@@ -24,7 +24,7 @@ export type { RetainedMessage } from './broker/retained.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
-export type { KinesisPort } from './ports.ts';
+export type { KinesisPort, StreamPort } from './ports.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 
 export interface Iot extends AsyncDisposable {

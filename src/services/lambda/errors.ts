@@ -5,6 +5,7 @@ import type { WireAnswer } from '../index.ts';
 export const LAMBDA_ANSWERS = {
   'function-not-found': { type: 'ResourceNotFoundException', status: 404 },
   'resource-not-found': { type: 'ResourceNotFoundException', status: 404 },
+  'resource-in-use': { type: 'ResourceInUseException', status: 400 },
   'resource-conflict': { type: 'ResourceConflictException', status: 409 },
   'invalid-parameter': { type: 'InvalidParameterValueException', status: 400 },
   'revision-mismatch': { type: 'PreconditionFailedException', status: 412 },

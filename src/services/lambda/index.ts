@@ -1,4 +1,12 @@
 /** lambda: functions: code, versions, aliases, invocation. */
 export { ASYNC_POLICY } from './asynchronous.ts';
+export {
+  type EventSourceMappings,
+  type MappingDependencies,
+  type MappingStatus,
+  type MappingView,
+  openEventSourceMappings,
+  WINDOW_TAG,
+} from './event-source-mappings/index.ts';
 export { type FunctionState, type Lambda, type LambdaOptions, type MoreOperations, openLambda } from './lambda.ts';
 export { type FunctionReference, functionArn, parseReference } from './names.ts';

@@ -99,6 +99,15 @@ export class Invocations implements FunctionInvoker {
     return { result, executedVersion: spec.version };
   }
 
+  exists(arn: string): boolean {
+    try {
+      return this.runnableOf(arn) !== undefined;
+    } catch (error) {
+      if (error instanceof DomainError) return false;
+      throw error;
+    }
+  }
+
   async reserve(arn: string, signal: AbortSignal): Promise<Reservation> {
     try {
       const runnable = this.runnableOf(arn);
@@ -114,11 +123,13 @@ export class Invocations implements FunctionInvoker {
   /** @internal  For {@link PollerReservation}. */
   async invokeIn(slot: Slot, runnable: Runnable, payload: Uint8Array): Promise<InvocationOutcome> {
     const { random } = this.#options;
-    const { invokedArn } = runnable;
-    const result = await slot.invoke({ requestId: uuid(random), payload, trace: newTrace(random), invokedArn });
+    const { invokedArn, spec } = runnable;
+    const identity = { requestId: uuid(random), executedVersion: spec.version };
+    const { requestId } = identity;
+    const result = await slot.invoke({ requestId, payload, trace: newTrace(random), invokedArn });
     this.#measure(runnable, result);
-    if (result.kind === 'success') return { kind: 'success', payload: result.payload };
-    return { kind: 'function-error', payload: result.payload, errorType: result.errorType };
+    if (result.kind === 'success') return { kind: 'success', payload: result.payload, ...identity };
+    return { kind: 'function-error', payload: result.payload, errorType: result.errorType, ...identity };
   }
 
   async #reserve(

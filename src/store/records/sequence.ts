@@ -34,11 +34,13 @@ export class Sequence {
   /** The next number: 1 or more, whole, below 2^53. */
   take(): number {
     assert(this.#next < this.#reserved, 'numbers are reserved long before they are used up');
-    if (this.#reserved - this.#next < BLOCK / 2) this.#reserving ??= this.#reserve().finally(() => this.#again());
+    if (this.#reserved - this.#next < BLOCK / 2) this.#reserving ??= this.#reserveAhead();
     return this.#next++;
   }
 
-  #again(): void {
+  /** A failure is no news to anyone yet: the next number taken tries again, and half a block is left for that. */
+  async #reserveAhead(): Promise<void> {
+    await this.#reserve().catch(() => {});
     this.#reserving = undefined;
   }
 

@@ -1,6 +1,8 @@
+import { ACCOUNT_ID } from '../../../base/index.ts';
 import type { Delivery, DeliveryService } from '../../../delivery/index.ts';
 import type { Logger, TraceContext } from '../../../telemetry/index.ts';
-import type { KinesisPort } from '../ports.ts';
+import { IotError } from '../errors.ts';
+import type { KinesisPort, StreamPort } from '../ports.ts';
 import type { RetainedMessages } from './retained.ts';
 
 /** Told once, when everything that its publishes of one group caused is durable, or has failed. */
@@ -16,7 +18,8 @@ export class CommitGroup {
   state: 'pending' | 'committed' | 'failed' = 'pending';
   readonly listeners: CommitListener[] = [];
   readonly deliveries: Delivery[] = [];
-  appended = false;
+  /** Commits of the log that carry its appends; mostly one. */
+  readonly appends: Promise<void>[] = [];
   retained = false;
   /** Why it failed. */
   error: unknown;
@@ -56,10 +59,33 @@ export class GroupCommit {
   }
 
   /** @throws DomainError  the stream refuses the record */
-  append(streamName: string, partitionKey: string, data: Uint8Array, trace: TraceContext | undefined): CommitGroup {
-    this.#kinesis.appendRecord(streamName, partitionKey, data, trace);
+  append(stream: StreamPort, partitionKey: string, data: Uint8Array, trace: TraceContext | undefined): CommitGroup {
+    stream.enqueue(partitionKey, data, trace);
     const group = this.#group();
-    group.appended = true;
+    // Asked for at once: the log may have begun another commit by the end of the turn.
+    const committed = this.#kinesis.committed();
+    if (group.appends.at(-1) !== committed) {
+      group.appends.push(committed);
+      // Awaited at the end of the turn; until then a failure has its listener here.
+      committed.catch(() => {});
+    }
+    return group;
+  }
+
+  /** @throws IotError stream-not-found */
+  stream(name: string, region: string): StreamPort {
+    const stream = this.#kinesis.stream(name, region);
+    if (stream) return stream;
+    throw new IotError('stream-not-found', `Stream ${name} under account ${ACCOUNT_ID} not found.`);
+  }
+
+  /** A group that has failed already: what belongs to it must not be acknowledged. */
+  failed(error: unknown): CommitGroup {
+    const group = new CommitGroup();
+    group.state = 'failed';
+    group.error = error;
+    // The store has logged what is wrong with it; this comes once for every message.
+    this.#logger.debug('publish refused by the store', { error });
     return group;
   }
 
@@ -103,7 +129,7 @@ export class GroupCommit {
   async #commit(group: CommitGroup): Promise<void> {
     try {
       await Promise.all([
-        group.appended ? this.#kinesis.committed() : undefined,
+        ...group.appends,
         group.deliveries.length > 0 ? this.#delivery.send(group.deliveries) : undefined,
         group.retained ? this.#retained.committed() : undefined,
       ]);

@@ -4,6 +4,7 @@ import type { TraceContext } from '../../../telemetry/index.ts';
 import type { CommitGroup, GroupCommit } from '../broker/commit-group.ts';
 import { IotError } from '../errors.ts';
 import { IOT_LIMITS } from '../limits.ts';
+import type { StreamPort } from '../ports.ts';
 import type { RuleMessage } from '../sql/message.ts';
 import { compileTemplate, type Template } from '../sql/statement.ts';
 import type { RepublishHeaders, RuleAction } from './rule.ts';
@@ -64,10 +65,16 @@ function kinesisAction(settings: Settings<'kinesis'>, context: ActionContext): C
   const streamName = compileTemplate(settings.streamName, sqlVersion);
   // Without a key the records spread evenly.
   const partitionKey = compileTemplate(settings.partitionKey ?? '${newuuid()}', sqlVersion);
+  let known: { readonly name: string; readonly stream: StreamPort } | undefined;
+  const streamOf = (name: string): StreamPort => {
+    if (known?.name !== name || known.stream.isDeleted) known = { name, stream: commit.stream(name, context.region) };
+    return known.stream;
+  };
   return {
     name: 'KinesisAction',
     resource: settings.streamName,
-    run: (message, payload) => commit.append(streamName(message), partitionKey(message), payload, message.trace()),
+    run: (message, payload) =>
+      commit.append(streamOf(streamName(message)), partitionKey(message), payload, message.trace()),
   };
 }
 

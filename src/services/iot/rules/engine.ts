@@ -1,4 +1,4 @@
-import { type Clock, messageOf, type Random, uuid } from '../../../base/index.ts';
+import { type Clock, hasCode, messageOf, type Random, uuid } from '../../../base/index.ts';
 import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Counter, Logger, Metrics } from '../../../telemetry/index.ts';
 import { newTrace } from '../../../telemetry/index.ts';
@@ -104,7 +104,11 @@ export class RuleEngine {
   ): CommitGroup | undefined {
     const input = new RuleInput(packet, levels, publisher, this.#clock.now(), this.#random);
     let group: CommitGroup | undefined;
-    for (const rule of rules) group = this.#runOne(rule, input) ?? group;
+    for (const rule of rules) {
+      const own = this.#runOne(rule, input);
+      // A failed one decides, whatever the other rules have achieved.
+      if (own && group?.state !== 'failed') group = own;
+    }
     return group;
   }
 
@@ -118,6 +122,7 @@ export class RuleEngine {
       try {
         group = action.run(input, payload);
       } catch (error) {
+        if (isStoreRefusal(error)) return this.#commit.failed(error);
         failures ??= [];
         failures.push(this.#failure(action, error));
       }
@@ -153,6 +158,11 @@ export class RuleEngine {
       return undefined;
     }
   }
+}
+
+/** The log takes no more: no matter of the rule, so nothing is acknowledged and the device sends again. */
+function isStoreRefusal(error: unknown): boolean {
+  return hasCode(error, 'log-busy') || hasCode(error, 'log-full') || hasCode(error, 'log-failed');
 }
 
 /** @see AWS IoT developer guide, "Error action message format" */

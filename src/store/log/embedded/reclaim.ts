@@ -56,6 +56,8 @@ export class Reclaimer {
   }
 
   async #run(): Promise<void> {
+    // Not in the caller's turn: it is publishing a commit, and a pass that finds nothing would end before it is noted as running.
+    await new Promise<void>((resolve) => setImmediate(resolve));
     try {
       while (this.#again && !this.#closed) {
         this.#again = false;

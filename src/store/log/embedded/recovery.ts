@@ -40,7 +40,8 @@ interface Context {
  * 3. The first bytes that are no valid block are a torn tail if all that follows belongs to the same, unfinished group: cut.
  *    A valid block of a later group after them proves that they were durable once: damage. All partitions that do not
  *    go on without a gap after it are stopped there.
- * 4. The last group is written and synced again: it may stand in the page cache only, if its sync had failed (S3).
+ * 4. The last group is written and synced again: it may stand in the page cache only, if its sync had failed (S3). So may the
+ *    name of the last segment, if the process died between making it and syncing the folder.
  */
 export async function recover(context: Context): Promise<Recovered> {
   const catalog = new Catalog();
@@ -53,6 +54,7 @@ export async function recover(context: Context): Promise<Recovered> {
     for (const segment of opened.slice(base)) {
       tornBytes = await replay(segment, catalog, damages, segment === opened.at(-1));
     }
+    if (opened.length > 0) await context.files.syncDirectory(context.directory);
     catalog.segments.push(...opened);
     attachExtents(catalog);
     stopGaps(catalog);
@@ -63,50 +65,37 @@ export async function recover(context: Context): Promise<Recovered> {
   }
 }
 
-async function openSegments({ files, directory, chunkBytes, logger }: Context): Promise<Segment[]> {
+async function openSegments(context: Context): Promise<Segment[]> {
+  const { files, directory } = context;
   const names = await files.list(directory);
   for (const name of names) if (name.endsWith('.tmp')) await files.remove(`${directory}/${name}`);
   const numbers = names.map(segmentNumber).filter((number) => number !== undefined);
   numbers.sort((a, b) => a - b);
   const segments: Segment[] = [];
-  for (const number of numbers) {
-    const path = `${directory}/${segmentName(number)}`;
-    const file = await files.open(path, 'update');
-    const size = await file.size();
-    const header = await readHeader(file);
-    const seed = header?.number === number ? segmentSeed(header) : undefined;
-    if (number === numbers.at(-1) && (await isUnborn(file, size, seed))) {
-      logger.warn('log.segment-unborn', { segment: number });
-      await file.close();
-      await files.remove(path);
-    } else if (seed === undefined) {
-      await file.close();
-      throw new DomainError('log-damaged', `the header of ${path} is damaged`, { fields: { segment: number } });
-    } else {
-      segments.push(new Segment({ number, file, seed, size, chunkBytes }));
-    }
+  try {
+    for (const number of numbers) segments.push(await openSegment(context, number));
+  } catch (error) {
+    await Promise.allSettled(segments.map((segment) => segment.retire()));
+    throw error;
   }
   return segments;
+}
+
+/** A segment gets its name only once its header and snapshot are durable: what bears one and has no header is damaged. */
+async function openSegment({ files, directory, chunkBytes }: Context, number: number): Promise<Segment> {
+  const path = `${directory}/${segmentName(number)}`;
+  const file = await files.open(path, 'update');
+  const size = await file.size();
+  const header = await readHeader(file);
+  if (header?.number === number) return new Segment({ number, file, seed: segmentSeed(header), size, chunkBytes });
+  await file.close();
+  throw new DomainError('log-damaged', `the header of ${path} is damaged`, { fields: { segment: number } });
 }
 
 async function readHeader(file: StoreFile) {
   const bytes = Buffer.alloc(LOG_FORMAT.segmentHeaderBytes);
   await file.read(bytes, 0);
   return decodeSegmentHeader(bytes);
-}
-
-/**
- * Whether the making of a segment was cut short. Groups are written only after its header and snapshot are durable, so such
- * a file never held an acknowledged record: it has no valid block, and no room for more than a snapshot.
- */
-async function isUnborn(file: StoreFile, size: number, seed: number | undefined): Promise<boolean> {
-  const { segmentHeaderBytes } = LOG_FORMAT;
-  if (size <= segmentHeaderBytes) return true;
-  if (seed !== undefined) return (await findBlock(file, seed, segmentHeaderBytes, size, -1)) === undefined;
-  const bytes = Buffer.alloc(size);
-  await file.read(bytes, 0);
-  const length = claimedLength(bytes.subarray(segmentHeaderBytes));
-  return bytes.every((byte) => byte === 0) || (length > 0 && size <= segmentHeaderBytes + length);
 }
 
 /** Index of the newest segment whose opening snapshot is whole: state is replayed from there. */
@@ -241,9 +230,10 @@ function stop(catalog: Catalog, id: number): void {
 async function cut(segment: Segment, { groupStart, groupEnd }: Replay): Promise<void> {
   if (groupEnd < segment.size) await segment.file.truncate(groupEnd);
   segment.size = groupEnd;
-  const bytes = Buffer.allocUnsafeSlow(groupEnd - groupStart);
-  await segment.file.read(bytes, groupStart);
-  await writeAll(segment.file, bytes, groupStart);
+  const from = groupStart === LOG_FORMAT.segmentHeaderBytes ? 0 : groupStart;
+  const bytes = Buffer.allocUnsafeSlow(groupEnd - from);
+  await segment.file.read(bytes, from);
+  await writeAll(segment.file, bytes, from);
   await segment.file.datasync();
 }
 

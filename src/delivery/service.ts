@@ -1,0 +1,269 @@
+import { assert, type Clock, DomainError, hasCode, parseArn, type Random, type Timer } from '../base/index.ts';
+import { encodeKey } from '../codec/index.ts';
+import { type Condition, type Records, Sequence, type Write } from '../store/index.ts';
+import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
+import { deadLetterOf } from './dead-letter.ts';
+import { DELIVERY_LIMITS, type Delivery, type DeliveryService, type EdgeState, type Target } from './delivery.ts';
+import { Edge, type EdgeContext } from './edge.ts';
+import { HttpTarget } from './http.ts';
+import type { DueEntry, Row } from './rows.ts';
+import * as rows from './rows.ts';
+import { Settler } from './settler.ts';
+
+export interface DeliveryDependencies {
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Edges without work that are remembered for their numbers. */
+const IDLE_EDGES_MAX = 10_000;
+const SWEEP_MS = 60_000;
+const SWEEP_PAGE = 5000;
+
+type Counted = Parameters<EdgeContext['count']>[0];
+
+/** Opens the outbox and goes on with what an earlier run has left in it, as soon as the targets are registered. */
+export async function openDelivery(dependencies: DeliveryDependencies): Promise<DeliveryService> {
+  const sequence = await Sequence.open(dependencies.records, rows.SPACES.sequence);
+  const outbox = new Outbox(dependencies, sequence);
+  await outbox.resume();
+  return outbox;
+}
+
+class Outbox implements DeliveryService {
+  readonly #dependencies: DeliveryDependencies;
+  readonly #sequence: Sequence;
+  readonly #context: EdgeContext;
+  readonly #settler: Settler;
+  readonly #edges = new Map<string, Edge>();
+  readonly #targets = new Map<string, { readonly target: Target; readonly concurrencyMax: number }>();
+  readonly #http: HttpTarget;
+  readonly #closing = new AbortController();
+  readonly #stopping = new AbortController();
+  readonly #counters: Readonly<Record<Counted, Counter>>;
+  #sweeping: Promise<void> = Promise.resolve();
+  #sweepTimer: Timer | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(dependencies: DeliveryDependencies, sequence: Sequence) {
+    const { records, clock, random, logger, metrics } = dependencies;
+    this.#dependencies = dependencies;
+    this.#sequence = sequence;
+    this.#settler = new Settler(records, clock, random, logger, this.#stopping.signal);
+    this.#http = new HttpTarget(clock);
+    const counter = (outcome: string) =>
+      metrics.counter('millrace_deliveries_total', 'Deliveries by outcome', { outcome });
+    this.#counters = {
+      delivered: counter('delivered'),
+      retried: counter('retried'),
+      deadLettered: counter('dead-lettered'),
+      dropped: counter('dropped'),
+    };
+    this.#context = {
+      ...{ records, settler: this.#settler, clock, random, logger, signal: this.#closing.signal },
+      target: (arn) => this.#targets.get(kindOf(arn) ?? ''),
+      bury: (row, writes, errorCode, errorMessage) => this.#bury(row, writes, errorCode, errorMessage),
+      count: (what) => this.#counters[what].add(),
+    };
+    this.register('http', this.#http);
+    this.register('https', this.#http);
+  }
+
+  /** Finds the ARNs that have rows, without reading the rows. */
+  async resume(): Promise<void> {
+    const before = this.#sequence.take();
+    for (const space of [rows.SPACES.due, rows.SPACES.ordered]) {
+      for (let arn: string | undefined; ; ) {
+        const [entry] = await this.#dependencies.records.range(space, rows.nextArnRange(arn));
+        if (!entry) break;
+        arn = rows.arnOf(entry);
+        if (this.#edges.has(arn)) continue;
+        const edge = new Edge(this.#context, arn, true);
+        this.#edges.set(arn, edge);
+        edge.resume(before);
+      }
+    }
+    this.#sweepLater();
+  }
+
+  register(service: string, target: Target, options: { readonly concurrencyMax?: number } = {}): void {
+    const { concurrencyMax = DELIVERY_LIMITS.concurrencyMax } = options;
+    this.#targets.set(service, { target, concurrencyMax });
+    for (const edge of this.#edges.values()) if (kindOf(edge.arn) === service) edge.pump();
+  }
+
+  async send(deliveries: readonly Delivery[]): Promise<void> {
+    this.#check(deliveries);
+    const fresh = deliveries.map((delivery) => this.#newRow(delivery));
+    const taken = await this.#commit(fresh);
+    this.#offer(taken);
+  }
+
+  edges(): readonly EdgeState[] {
+    return [...this.#edges.values()].map((edge) => edge.state);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** Lets what is under way end, for a while; then what is not done is left for the next run. */
+  async #close(): Promise<void> {
+    const { clock } = this.#dependencies;
+    this.#sweepTimer?.cancel();
+    this.#closing.abort(new DOMException('the outbox closes', 'AbortError'));
+    const deadline = clock.timer(DELIVERY_LIMITS.drainMsMax, () => this.#stopping.abort(this.#closing.signal.reason));
+    await Promise.all([...this.#edges.values()].map((edge) => edge.settled()));
+    await this.#sweeping;
+    deadline.cancel();
+    this.#http[Symbol.dispose]();
+  }
+
+  #check(deliveries: readonly Delivery[]): void {
+    assert(deliveries.length <= DELIVERY_LIMITS.sendMax, 'so many deliveries are sent in several calls');
+    let pending = deliveries.length;
+    for (const edge of this.#edges.values()) pending += edge.pending;
+    if (pending > DELIVERY_LIMITS.pendingMax) {
+      throw new DomainError('delivery-full', 'too many deliveries wait', { remedy: 'retry' });
+    }
+    for (const { arn, payload, attributes } of deliveries) {
+      if (!this.#targets.has(kindOf(arn) ?? '')) throw new DomainError('target-unknown', `no target for ${arn}`);
+      if (payload.length > DELIVERY_LIMITS.payloadBytesMax) {
+        throw new DomainError('delivery-too-large', `a payload has ${payload.length} bytes`);
+      }
+      if (attributes && JSON.stringify(attributes).length > DELIVERY_LIMITS.attributesBytesMax) {
+        throw new DomainError('delivery-too-large', 'the attributes of a delivery are too large');
+      }
+    }
+  }
+
+  #newRow(delivery: Delivery): Row {
+    const now = this.#dependencies.clock.now();
+    return { sequence: this.#sequence.take(), dueAt: now, sentAt: now, attempts: 0, delivery };
+  }
+
+  /** Makes rows durable, without those whose idempotency key is known. @returns the rows taken */
+  async #commit(candidates: readonly Row[]): Promise<readonly Row[]> {
+    for (let rest = candidates; ; ) {
+      if (rest.length === 0) return rest;
+      const keyed = rest.filter(({ delivery }) => delivery.idempotencyKey !== undefined);
+      const unique = new Map(keyed.toReversed().map((row) => [keyText(row), row]));
+      rest = rest.filter((row) => row.delivery.idempotencyKey === undefined || unique.get(keyText(row)) === row);
+      const conditions = await Promise.all([...unique.values()].map((row) => this.#keyCondition(row)));
+      // A key that is known and has not expired drops its row.
+      rest = rest.filter((row) => conditions.every((one) => one.row !== row || one.condition));
+      const holding = conditions.flatMap(({ condition }) => condition ?? []);
+      const kept = conditions.flatMap(({ row, condition }) => (condition ? [row] : []));
+      try {
+        if (rest.length === 0) return rest;
+        const writes = [...rest.flatMap(insert), ...kept.flatMap((row) => this.#keyWrites(row))];
+        await this.#dependencies.records.commit({ conditions: holding, writes });
+        return rest;
+      } catch (error) {
+        // Another send has just used one of the keys: look again.
+        if (!hasCode(error, 'condition-failed')) throw error;
+      }
+    }
+  }
+
+  async #keyCondition(row: Row): Promise<{ readonly row: Row; readonly condition?: Condition }> {
+    const key = encodeKey([row.delivery.arn, row.delivery.idempotencyKey!]);
+    const found = await this.#dependencies.records.get(rows.SPACES.keys, key);
+    if (!found) return { row, condition: { space: rows.SPACES.keys, key, is: 'absent' } };
+    const expiresAt = Number(Buffer.from(found.value).toString());
+    if (expiresAt > this.#dependencies.clock.now()) return { row };
+    return { row, condition: { space: rows.SPACES.keys, key, is: found.version } };
+  }
+
+  #keyWrites({ delivery: { arn, idempotencyKey } }: Row): Write[] {
+    const expiresAt = this.#dependencies.clock.now() + DELIVERY_LIMITS.idempotencyMs;
+    const value = Buffer.from(String(expiresAt));
+    const dueKey = encodeKey([expiresAt, arn, idempotencyKey!]);
+    return [
+      { kind: 'put', space: rows.SPACES.keys, key: encodeKey([arn, idempotencyKey!]), value },
+      { kind: 'put', space: rows.SPACES.keysDue, key: dueKey, value: Buffer.alloc(0) },
+    ];
+  }
+
+  #offer(taken: readonly Row[]): void {
+    for (const [arn, ofArn] of Map.groupBy(taken, ({ delivery }) => delivery.arn)) {
+      this.#edgeOf(arn).offer(ofArn.map(entryOf), ofArn.length);
+    }
+  }
+
+  #edgeOf(arn: string): Edge {
+    const found = this.#edges.get(arn);
+    if (found) return found;
+    if (this.#edges.size >= IDLE_EDGES_MAX) this.#forgetIdle();
+    const edge = new Edge(this.#context, arn, false);
+    this.#edges.set(arn, edge);
+    return edge;
+  }
+
+  #forgetIdle(): void {
+    for (const [arn, edge] of this.#edges) if (edge.idle) this.#edges.delete(arn);
+  }
+
+  async #bury(row: Row, writes: readonly Write[], errorCode: string, errorMessage: string): Promise<void> {
+    const letter = this.#newRow(deadLetterOf(row, errorCode, errorMessage));
+    await this.#settler.write([...writes, ...insert(letter)]);
+    this.#offer([letter]);
+  }
+
+  #sweepLater(): void {
+    this.#sweepTimer = this.#dependencies.clock.timer(SWEEP_MS, () => {
+      this.#sweeping = this.#sweep()
+        .catch((error: unknown) => this.#dependencies.logger.warn('keys-not-swept', { error }))
+        .finally(() => {
+          if (!this.#closing.signal.aborted) this.#sweepLater();
+        });
+    });
+  }
+
+  /** Forgets idempotency keys that have expired; one that was used again since has a newer entry. */
+  async #sweep(): Promise<void> {
+    const { records, clock } = this.#dependencies;
+    const to = encodeKey([clock.now()]);
+    while (!this.#closing.signal.aborted) {
+      const page = await records.range(rows.SPACES.keysDue, { to, limit: SWEEP_PAGE });
+      if (page.length === 0) return;
+      const writes: Write[] = [];
+      for (const { key } of page) writes.push(...(await this.#sweepOne(key)));
+      await records.commit({ writes });
+    }
+  }
+
+  async #sweepOne(dueKey: Uint8Array): Promise<Write[]> {
+    const [expiresAt, arn, idempotencyKey] = rows.decodeKeyDue(dueKey);
+    const key = encodeKey([arn, idempotencyKey]);
+    const found = await this.#dependencies.records.get(rows.SPACES.keys, key);
+    const current = found && Number(Buffer.from(found.value).toString()) === expiresAt;
+    const forget: Write = { kind: 'delete', space: rows.SPACES.keysDue, key: dueKey };
+    return current ? [forget, { kind: 'delete', space: rows.SPACES.keys, key }] : [forget];
+  }
+}
+
+function insert(row: Row): Write[] {
+  const { arn, orderingGroup } = row.delivery;
+  if (orderingGroup === undefined) return [rows.putDue(row)];
+  return [rows.putOrdered(row), rows.putTurn(arn, orderingGroup, row)];
+}
+
+function entryOf(row: Row): DueEntry {
+  const { orderingGroup: group } = row.delivery;
+  if (group === undefined) return rows.deliveryEntry(row);
+  return { kind: 'group', group, sequence: row.sequence, dueAt: row.dueAt };
+}
+
+function keyText({ delivery: { arn, idempotencyKey } }: Row): string {
+  return `${arn} ${idempotencyKey}`;
+}
+
+/** The service in an ARN, or the scheme of a URL. */
+function kindOf(arn: string): string | undefined {
+  return parseArn(arn)?.service ?? /^([a-z][a-z0-9+.-]*):/.exec(arn)?.[1];
+}

@@ -1,0 +1,76 @@
+import type { Clock, Random } from '../base/index.ts';
+import { RECORDS_LIMITS, type Records, type Write } from '../store/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+
+interface Waiting {
+  readonly writes: readonly Write[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Writes what came of deliveries: all that waits goes into one transaction, the next begins when it is done.
+ *
+ * A store that refuses (S3) is asked again and again: what is not noted as delivered is delivered again after a restart,
+ * so that giving up would cost the receivers more than waiting.
+ */
+export class Settler {
+  readonly #records: Records;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #logger: Logger;
+  readonly #signal: AbortSignal;
+  #waiting: Waiting[] = [];
+  #busy = false;
+
+  constructor(records: Records, clock: Clock, random: Random, logger: Logger, signal: AbortSignal) {
+    this.#records = records;
+    this.#clock = clock;
+    this.#random = random;
+    this.#logger = logger;
+    this.#signal = signal;
+  }
+
+  /** Durable when it resolves, the writes of one call in one transaction. @throws the signal's reason when it fires first */
+  write(writes: readonly Write[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ writes, resolve, reject });
+      if (!this.#busy) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#busy = true;
+    while (this.#waiting.length > 0) await this.#commit(this.#group());
+    this.#busy = false;
+  }
+
+  #group(): readonly Waiting[] {
+    let count = 0;
+    let size = 0;
+    for (const { writes } of this.#waiting) {
+      size += writes.length;
+      if (count > 0 && size > RECORDS_LIMITS.writesPerTransactionMax) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    const writes = group.flatMap((one) => one.writes);
+    for (let failures = 0; ; failures++) {
+      try {
+        await this.#records.commit({ writes });
+        for (const { resolve } of group) resolve();
+        return;
+      } catch (error) {
+        if (failures === 0) this.#logger.error('outbox-not-written', { error, writes: writes.length });
+        const waitMs = Math.min(10_000, 100 * 2 ** Math.min(failures, 10)) * this.#random.next();
+        const stopped = await this.#clock.sleep(waitMs, this.#signal).catch((reason: unknown) => ({ reason }));
+        if (!stopped) continue;
+        for (const { reject } of group) reject(stopped.reason);
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,215 @@
+import { type Clock, messageOf, type Random, type Timer, uuid } from '../../../base/index.ts';
+import type { DeliveryService } from '../../../delivery/index.ts';
+import {
+  Checkpoints,
+  type FunctionInvoker,
+  type Poller,
+  type PollerState,
+  type QueueSource,
+  type StreamSource,
+} from '../../../pollers/index.ts';
+import { type Records, Registry } from '../../../store/index.ts';
+import type { Logger, Metrics } from '../../../telemetry/index.ts';
+import { LambdaError } from '../errors.ts';
+import { Serial } from '../serial.ts';
+import type { Mapping } from './mapping.ts';
+import { startPoller } from './start.ts';
+
+export interface MappingDependencies {
+  readonly records: Records;
+  readonly invoker: FunctionInvoker;
+  /** The source behind an ARN. @throws DomainError when it does not exist (now) */
+  readonly sourceFor: (arn: string) => StreamSource | QueueSource;
+  readonly delivery: Pick<DeliveryService, 'send'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export type MappingStatus = 'Creating' | 'Enabling' | 'Enabled' | 'Disabling' | 'Disabled' | 'Updating' | 'Deleting';
+
+/** A mapping as the API and the console show it. */
+export interface MappingView {
+  readonly mapping: Mapping;
+  readonly status: MappingStatus;
+  readonly poller: PollerState;
+}
+
+/** How long after a source was not there it is looked for again. */
+const SOURCE_RETRY_MS = 10_000;
+
+const NOT_RUNNING: PollerState = { lastResult: 'No records processed', paused: [], shards: [] };
+
+/**
+ * The event source mappings of a node and their pollers.
+ *
+ * A change is durable when its call resolves; the poller follows in the background, one change of a mapping after the
+ * other. A restart begins again from what is stored.
+ */
+export class Mappings implements AsyncDisposable {
+  readonly #dependencies: MappingDependencies;
+  readonly #registry: Registry<Mapping>;
+  readonly #checkpoints: Checkpoints;
+  readonly #serial = new Serial();
+  readonly #pollers = new Map<string, Poller>();
+  readonly #transitions = new Map<string, MappingStatus>();
+  readonly #problems = new Map<string, string>();
+  readonly #retries = new Map<string, Timer>();
+  readonly #work = new Set<Promise<void>>();
+  #closed = false;
+
+  private constructor(dependencies: MappingDependencies, registry: Registry<Mapping>, checkpoints: Checkpoints) {
+    this.#dependencies = dependencies;
+    this.#registry = registry;
+    this.#checkpoints = checkpoints;
+  }
+
+  /** Loads the mappings and starts those that are enabled. */
+  static async open(dependencies: MappingDependencies): Promise<Mappings> {
+    const { records, clock, logger } = dependencies;
+    const registry = await Registry.open<Mapping>(records, 'lambda/event-source-mappings');
+    const mappings = new Mappings(dependencies, registry, new Checkpoints(records, clock, logger));
+    for (const mapping of registry.list()) mappings.#follow(mapping, mapping.deleting ? 'Deleting' : undefined);
+    return mappings;
+  }
+
+  /** @throws resource-not-found */
+  get(region: string, id: string): MappingView {
+    const mapping = this.#registry.get(`${region}/${id}`);
+    if (!mapping) throw new LambdaError('resource-not-found', 'The resource you requested does not exist.');
+    return this.#view(mapping);
+  }
+
+  list(region?: string): readonly MappingView[] {
+    return this.#registry.list(region === undefined ? '' : `${region}/`).map((mapping) => this.#view(mapping));
+  }
+
+  /** @throws resource-conflict: the function has a mapping for this source already */
+  create(fields: Omit<Mapping, 'uuid' | 'lastModified'>): Promise<MappingView> {
+    const { clock, random } = this.#dependencies;
+    // One at a time per source and function, so that two calls cannot both find no other.
+    return this.#serial.run(`${fields.functionArn} ${fields.sourceArn}`, async () => {
+      this.#refuseDouble(fields);
+      const mapping = { ...fields, uuid: uuid(random), lastModified: clock.now() };
+      await this.#registry.create(keyOf(mapping), mapping);
+      this.#follow(mapping, 'Creating');
+      return this.#view(mapping);
+    });
+  }
+
+  /** Applies `change` to a mapping. @throws resource-not-found, resource-in-use */
+  update(region: string, id: string, change: (mapping: Mapping) => Mapping): Promise<MappingView> {
+    return this.#serial.run(id, async () => {
+      const { mapping } = this.#changeable(region, id);
+      const changed = { ...change(mapping), lastModified: this.#dependencies.clock.now() };
+      await this.#registry.put(keyOf(changed), changed);
+      this.#follow(changed, statusOfChange(mapping, changed));
+      return this.#view(changed);
+    });
+  }
+
+  delete(region: string, id: string): Promise<MappingView> {
+    return this.#serial.run(id, async () => {
+      const { mapping } = this.#changeable(region, id);
+      const deleting = { ...mapping, deleting: true, lastModified: this.#dependencies.clock.now() };
+      await this.#registry.put(keyOf(deleting), deleting);
+      this.#follow(deleting, 'Deleting');
+      return this.#view(deleting);
+    });
+  }
+
+  /** Stops all pollers, waits for batches that run, and makes the checkpoints durable. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#retries.values()) timer.cancel();
+    await Promise.all(this.#work);
+    await Promise.all([...this.#pollers.values()].map((poller) => poller[Symbol.asyncDispose]()));
+    this.#pollers.clear();
+    await this.#checkpoints[Symbol.asyncDispose]();
+  }
+
+  #view(mapping: Mapping): MappingView {
+    const problem = this.#problems.get(mapping.uuid);
+    const poller = this.#pollers.get(mapping.uuid)?.state ?? NOT_RUNNING;
+    return {
+      mapping,
+      status: this.#transitions.get(mapping.uuid) ?? (mapping.enabled ? 'Enabled' : 'Disabled'),
+      poller: problem === undefined ? poller : { ...poller, lastResult: problem },
+    };
+  }
+
+  #refuseDouble({ region, functionArn, functionName, sourceArn }: Omit<Mapping, 'uuid' | 'lastModified'>): void {
+    const double = this.#registry
+      .list(`${region}/`)
+      .find((other) => other.functionArn === functionArn && other.sourceArn === sourceArn);
+    if (!double) return;
+    throw new LambdaError(
+      'resource-conflict',
+      `The event source arn (" ${sourceArn} ") and function (" ${functionName} ") provided mapping already exists. ` +
+        `Please update or delete the existing mapping with UUID ${double.uuid}`,
+    );
+  }
+
+  #changeable(region: string, id: string): MappingView {
+    const view = this.get(region, id);
+    if (view.mapping.deleting) {
+      throw new LambdaError('resource-in-use', 'Cannot update the event source mapping because it is in use.');
+    }
+    return view;
+  }
+
+  /** Brings the poller to what the mapping says, after the changes before it. */
+  #follow(mapping: Mapping, status: MappingStatus | undefined): void {
+    if (status) this.#transitions.set(mapping.uuid, status);
+    const work = this.#serial
+      .run(`poller ${mapping.uuid}`, () => this.#apply(mapping))
+      .catch((error: unknown) =>
+        this.#dependencies.logger.error('mapping-not-applied', { mapping: mapping.uuid, error }),
+      )
+      .finally(() => {
+        this.#work.delete(work);
+        if (this.#registry.get(keyOf(mapping))?.lastModified === mapping.lastModified)
+          this.#transitions.delete(mapping.uuid);
+      });
+    this.#work.add(work);
+  }
+
+  async #apply(mapping: Mapping): Promise<void> {
+    const { uuid: id } = mapping;
+    this.#retries.get(id)?.cancel();
+    this.#retries.delete(id);
+    this.#problems.delete(id);
+    await this.#pollers.get(id)?.[Symbol.asyncDispose]();
+    this.#pollers.delete(id);
+    if (mapping.deleting) {
+      await this.#checkpoints.forget(id);
+      await this.#registry.delete(keyOf(mapping));
+      this.#transitions.delete(id);
+    } else if (mapping.enabled && !this.#closed) this.#start(mapping);
+  }
+
+  #start(mapping: Mapping): void {
+    const { clock, logger } = this.#dependencies;
+    try {
+      this.#pollers.set(mapping.uuid, startPoller(mapping, this.#dependencies, this.#checkpoints));
+    } catch (error) {
+      logger.warn('event-source-not-found', { mapping: mapping.uuid, source: mapping.sourceArn, error });
+      this.#problems.set(mapping.uuid, `PROBLEM: ${messageOf(error)}`);
+      const again = () => {
+        const current = this.#registry.get(keyOf(mapping));
+        if (current && !this.#closed) this.#follow(current, undefined);
+      };
+      this.#retries.set(mapping.uuid, clock.timer(SOURCE_RETRY_MS, again));
+    }
+  }
+}
+
+function keyOf({ region, uuid: id }: Pick<Mapping, 'region' | 'uuid'>): string {
+  return `${region}/${id}`;
+}
+
+function statusOfChange(before: Mapping, after: Mapping): MappingStatus {
+  if (before.enabled === after.enabled) return 'Updating';
+  return after.enabled ? 'Enabling' : 'Disabling';
+}

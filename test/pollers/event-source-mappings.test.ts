@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { seededRandom, systemClock, systemRandom } from '../../src/base/index.ts';
+import type { Delivery } from '../../src/delivery/index.ts';
+import type { OperationContext } from '../../src/services/index.ts';
+import { type Kinesis, openKinesis } from '../../src/services/kinesis/index.ts';
+import { type EventSourceMappings, openEventSourceMappings, WINDOW_TAG } from '../../src/services/lambda/index.ts';
+import { EmbeddedLog, type Log, openEmbeddedRecords, type Records } from '../../src/store/index.ts';
+import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
+import { eventually, FakeFunction, FakeQueue, failed, ok } from './fakes.ts';
+
+let directory: string;
+let records: Records;
+let log: Log;
+let kinesis: Kinesis;
+
+const context: OperationContext = {
+  requestId: 'r',
+  region: 'us-east-1',
+  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
+  endpoint: 'http://127.0.0.1:4566',
+  signal: new AbortController().signal,
+  trace: newTrace(seededRandom(1)),
+};
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-mappings-'));
+  records = await openEmbeddedRecords({ directory });
+  const common = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() };
+  log = await EmbeddedLog.open({ directory: join(directory, 'log') });
+  kinesis = await openKinesis({ log, records, ...common });
+});
+
+after(async () => {
+  await kinesis[Symbol.asyncDispose]();
+  await log[Symbol.asyncDispose]();
+  await records[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+const sent: Delivery[] = [];
+const QUEUE = 'arn:aws:sqs:us-east-1:000000000000:queue';
+const FIFO = 'arn:aws:sqs:us-east-1:000000000000:queue.fifo';
+let streams = 0;
+
+async function newStream(): Promise<{ name: string; arn: string }> {
+  const name = `stream-${++streams}`;
+  await kinesis.service.operations.CreateStream!({ StreamName: name, ShardCount: 1 }, context);
+  await eventually(() => kinesis.stream(name) !== undefined);
+  return { name, arn: `arn:aws:kinesis:us-east-1:000000000000:stream/${name}` };
+}
+
+async function put(name: string, ...payloads: readonly string[]): Promise<void> {
+  for (const payload of payloads) kinesis.stream(name)!.enqueue('key', Buffer.from(payload));
+  await kinesis.committed();
+}
+
+async function open(fn: FakeFunction): Promise<EventSourceMappings> {
+  return openEventSourceMappings({
+    records,
+    invoker: fn,
+    sourceFor: (arn) => {
+      if (arn.includes(':sqs:')) return new FakeQueue(systemClock);
+      return kinesis.source(arn);
+    },
+    delivery: { send: async (deliveries) => void sent.push(...deliveries) },
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    metrics: createMetrics(),
+  });
+}
+
+const call = (mappings: EventSourceMappings, operation: string, input: object): Promise<any> =>
+  Promise.resolve().then(() => mappings.operations[operation]!(input, context));
+
+const dataOf = (fn: FakeFunction) =>
+  fn.events
+    .flatMap(({ Records }) => Records as unknown as { kinesis: { data: string } }[])
+    .map(({ kinesis: { data } }) => Buffer.from(data, 'base64').toString())
+    .join('');
+
+test('a mapping reads a real stream, survives a restart at its checkpoint, and vanishes when deleted', async () => {
+  const stream = await newStream();
+  await put(stream.name, 'a', 'b');
+  const fn = new FakeFunction();
+  let UUID: string;
+  {
+    await using mappings = await open(fn);
+    const input = { FunctionName: 'f', EventSourceArn: stream.arn, StartingPosition: 'TRIM_HORIZON' };
+    const created = await call(mappings, 'CreateEventSourceMapping', input);
+    UUID = created.UUID;
+    assert.equal(created.State, 'Creating');
+    assert.equal(created.FunctionArn, 'arn:aws:lambda:us-east-1:000000000000:function:f');
+    assert.equal(created.BatchSize, 100);
+    assert.equal(created.MaximumRetryAttempts, -1);
+    assert.equal(created.LastProcessingResult, 'No records processed');
+    await eventually(() => dataOf(fn) === 'ab');
+    await assert.rejects(call(mappings, 'CreateEventSourceMapping', input), { code: 'resource-conflict' });
+  }
+  await put(stream.name, 'c');
+  await using mappings = await open(fn);
+  await eventually(() => dataOf(fn) === 'abc');
+  const got = await call(mappings, 'GetEventSourceMapping', { UUID });
+  assert.equal(got.State, 'Enabled');
+  assert.equal(got.LastProcessingResult, 'OK');
+  const [event] = fn.events[0]!.Records as unknown as Record<string, unknown>[];
+  assert.equal(event?.eventSource, 'aws:kinesis');
+  assert.equal(event?.eventSourceARN, stream.arn);
+  assert.equal((await call(mappings, 'DeleteEventSourceMapping', { UUID })).State, 'Deleting');
+  await eventually(() => mappings.mappings().every(({ mapping }) => mapping.uuid !== UUID));
+  await assert.rejects(call(mappings, 'GetEventSourceMapping', { UUID }), { code: 'resource-not-found' });
+});
+
+test('a disabled mapping reads nothing until it is enabled, and an update takes effect', async () => {
+  const stream = await newStream();
+  const fn = new FakeFunction();
+  await using mappings = await open(fn);
+  const { UUID } = await call(mappings, 'CreateEventSourceMapping', {
+    FunctionName: 'f:live',
+    EventSourceArn: stream.arn,
+    StartingPosition: 'TRIM_HORIZON',
+    Enabled: false,
+  });
+  await put(stream.name, 'a', 'b', 'c');
+  await eventually(() =>
+    mappings.mappings().some(({ mapping, status }) => mapping.uuid === UUID && status === 'Disabled'),
+  );
+  const enabling = await call(mappings, 'UpdateEventSourceMapping', { UUID, Enabled: true, BatchSize: 2 });
+  assert.equal(enabling.State, 'Enabling');
+  await eventually(() => dataOf(fn) === 'abc');
+  assert.deepEqual(
+    fn.events.map(({ Records }) => Records.length),
+    [2, 1],
+  );
+});
+
+test('a poison record reaches the on-failure destination', async () => {
+  const stream = await newStream();
+  const fn = new FakeFunction(({ Records }) => {
+    const [first] = Records as unknown as { kinesis: { data: string } }[];
+    return Buffer.from(first!.kinesis.data, 'base64').toString() === 'bad' ? failed : ok();
+  });
+  await using mappings = await open(fn);
+  await call(mappings, 'CreateEventSourceMapping', {
+    FunctionName: 'f',
+    EventSourceArn: stream.arn,
+    StartingPosition: 'TRIM_HORIZON',
+    BatchSize: 1,
+    MaximumRetryAttempts: 0,
+    DestinationConfig: { OnFailure: { Destination: QUEUE } },
+  });
+  await put(stream.name, 'a', 'bad', 'c');
+  await eventually(() => dataOf(fn) === 'abadc');
+  const document = JSON.parse(Buffer.from(sent.at(-1)!.payload).toString());
+  assert.equal(document.KinesisBatchInfo.streamArn, stream.arn);
+  assert.match(document.KinesisBatchInfo.startSequenceNumber, /^\d{56}$/);
+});
+
+test('lists are filtered by function and by source, and paged', async () => {
+  await using mappings = await open(new FakeFunction());
+  const made: string[] = [];
+  for (const FunctionName of ['l1', 'l2', 'l3']) {
+    const input = { FunctionName, EventSourceArn: QUEUE };
+    made.push((await call(mappings, 'CreateEventSourceMapping', input)).UUID);
+  }
+  const one = await call(mappings, 'ListEventSourceMappings', { FunctionName: 'l2' });
+  assert.deepEqual(
+    one.EventSourceMappings.map(({ UUID }: { UUID: string }) => UUID),
+    [made[1]],
+  );
+  const found: string[] = [];
+  for (let Marker: string | undefined; ; ) {
+    const page = await call(mappings, 'ListEventSourceMappings', { EventSourceArn: QUEUE, MaxItems: 2, Marker });
+    found.push(...page.EventSourceMappings.map(({ UUID }: { UUID: string }) => UUID));
+    Marker = page.NextMarker;
+    if (!Marker) break;
+  }
+  assert.deepEqual(found.toSorted(), made.toSorted());
+});
+
+test('what AWS refuses is refused', async () => {
+  await using mappings = await open(new FakeFunction());
+  const stream = await newStream();
+  const kinesisInput = { FunctionName: 'v', EventSourceArn: stream.arn, StartingPosition: 'LATEST' };
+  const queueInput = { FunctionName: 'v', EventSourceArn: QUEUE };
+  const cases: readonly [object, RegExp][] = [
+    [{ ...kinesisInput, StartingPosition: undefined }, /startingPosition/],
+    [{ ...kinesisInput, StartingPosition: 'AT_TIMESTAMP' }, /StartingPositionTimestamp/],
+    [{ ...kinesisInput, BatchSize: 10_001 }, /batchSize/],
+    [{ ...kinesisInput, ParallelizationFactor: 11 }, /parallelizationFactor/],
+    [{ ...kinesisInput, MaximumRecordAgeInSeconds: 59 }, /maximumRecordAgeInSeconds/],
+    [{ ...kinesisInput, TumblingWindowInSeconds: 60, ParallelizationFactor: 2 }, /TumblingWindow/],
+    [{ ...kinesisInput, FilterCriteria: { Filters: [{ Pattern: '{"data":"x"}' }] } }, /Invalid filter pattern/],
+    [{ ...kinesisInput, ScalingConfig: { MaximumConcurrency: 2 } }, /ScalingConfig/],
+    [{ ...kinesisInput, DestinationConfig: { OnFailure: { Destination: 'arn:aws:x:::y' } } }, /destination/],
+    [{ ...kinesisInput, Tags: { [WINDOW_TAG]: '1.5' } }, /milliseconds/],
+    [{ ...kinesisInput, EventSourceArn: `${stream.arn}-no` }, /Stream not found/],
+    [{ ...kinesisInput, EventSourceArn: 'arn:aws:kafka:us-east-1:000000000000:cluster/c' }, /Unrecognized/],
+    [{ ...queueInput, StartingPosition: 'LATEST' }, /StartingPosition/],
+    [{ ...queueInput, BatchSize: 11 }, /batch window/],
+    [{ ...queueInput, EventSourceArn: FIFO, MaximumBatchingWindowInSeconds: 1 }, /FIFO/],
+    [{ ...queueInput, EventSourceArn: FIFO, BatchSize: 11 }, /FIFO/],
+    [{ ...queueInput, ScalingConfig: { MaximumConcurrency: 1 } }, /maximumConcurrency/],
+  ];
+  for (const [input, message] of cases) {
+    await assert.rejects(call(mappings, 'CreateEventSourceMapping', input), { code: 'invalid-parameter', message });
+  }
+});
