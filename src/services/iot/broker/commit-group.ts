@@ -84,7 +84,8 @@ export class GroupCommit {
     const group = new CommitGroup();
     group.state = 'failed';
     group.error = error;
-    this.#logger.warn('publish refused by the store', { error });
+    // The store has logged what is wrong with it; this comes once for every message.
+    this.#logger.debug('publish refused by the store', { error });
     return group;
   }
 
