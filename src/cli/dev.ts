@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import { onAbort, systemClock } from '../base/index.ts';
+import type { Node } from '../node/index.ts';
 import { defaultStackName, findTemplate } from './application/template.ts';
 import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
-import { type RunningNode, startNode, stopSignal } from './node.ts';
+import { startNode, stopSignal } from './node.ts';
 import type { Terminal } from './terminal.ts';
 import { Development } from './watch.ts';
 
@@ -63,7 +64,7 @@ export const dev = defineCommand({
 async function develop(
   directory: string,
   stackName: string | undefined,
-  node: RunningNode,
+  node: Node,
   terminal: Terminal,
 ): Promise<Development | undefined> {
   terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
