@@ -15,7 +15,7 @@ import { CreateStreamCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import { CreateEventSourceMappingCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { zipOf } from '../test/support/clients.ts';
 import { TestNode } from '../test/support/node.ts';
-import type { Figure } from './figure.ts';
+import { type Figure, formatFigure, median } from './figure.ts';
 import type { FleetLoad, FleetResult } from './generator/fleet.worker.ts';
 
 const DEVICES = 100;
@@ -78,32 +78,72 @@ export async function run(): Promise<Figure[]> {
   const paced = PACED_RATE * PACED_SECONDS;
   const seen = await flow.measure({ messages: paced, rate: PACED_RATE });
   refuseLoss(seen, paced);
-  const target = 100_000;
-  const value = rates.toSorted((a, b) => a - b)[Math.floor(RUNS / 2)]!;
+  const value = median(rates);
+  const floor = await handlerAlone();
   return [
     {
       name: 'MQTT QoS 1 -> durable -> batches of 500 -> handler, generator beside it',
       value,
       unit: 'events/s',
-      floor: target,
-      ratio: value / target,
-      target: 'at least 100,000 events/s',
+      floor: { name: 'the handler alone on one core', value: floor },
+      ratio: value / floor,
+      target: { value: 100_000, met: value >= 100_000 },
     },
+    { name: 'the slowest run of it', value: Math.min(...rates), unit: 'events/s' },
+    { name: `publish to handler at ${PACED_RATE} events/s, window 10 ms, p50`, value: seen.p50Ms, unit: 'ms' },
     {
-      name: 'slowest and fastest run of it',
-      value: Math.min(...rates),
-      unit: `to ${Math.round(Math.max(...rates))} events/s`,
-    },
-    { name: `publish to handler at ${PACED_RATE} events/s, p50`, value: seen.p50Ms, unit: 'ms' },
-    {
-      name: `publish to handler at ${PACED_RATE} events/s, p99`,
+      name: `publish to handler at ${PACED_RATE} events/s, window 10 ms, p99`,
       value: seen.p99Ms,
       unit: 'ms',
-      floor: 50,
-      ratio: seen.p99Ms / 50,
-      target: 'under 50 ms',
+      target: { value: 50, met: seen.p99Ms < 50 },
     },
   ];
+}
+
+/** Events a second that the handler takes when nothing has to be built, stored or sent: parse the batch, then every record. */
+async function handlerAlone(): Promise<number> {
+  const module = { exports: {} as { handler?: (event: unknown) => Promise<void> } };
+  new Function('exports', HANDLER)(module.exports);
+  const rounds = 300;
+  const start = performance.now();
+  for (let round = 0; round < rounds; round++) await module.exports.handler!(JSON.parse(batchText(round)));
+  return (rounds * 500 * 1000) / (performance.now() - start - textMs);
+}
+
+let textMs = 0;
+
+/** A batch as the poller writes it; the time for writing it is taken off. */
+function batchText(round: number): string {
+  const start = performance.now();
+  const records = Array.from({ length: 500 }, (_, index) => {
+    const reading = {
+      device: 1000,
+      seq: 100_000_000 + round * 500 + index,
+      ts: 1e12,
+      temperature: 73.967322,
+      unit: 'F',
+    };
+    const data = Buffer.from(JSON.stringify(reading)).toString('base64');
+    return {
+      kinesis: {
+        kinesisSchemaVersion: '1.0',
+        partitionKey: 'press-0000',
+        sequenceNumber: '49590338271490256608559692538361571095921575989136588898',
+        data,
+        approximateArrivalTimestamp: 1545084650.987,
+      },
+      eventSource: 'aws:kinesis',
+      eventVersion: '1.0',
+      eventID: 'shardId-000000000000:49590338271490256608559692538361571095921575989136588898',
+      eventName: 'aws:kinesis:record',
+      invokeIdentityArn: 'arn:aws:iam::000000000000:role/bench',
+      awsRegion: 'us-east-1',
+      eventSourceARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/telemetry',
+    };
+  });
+  const text = JSON.stringify({ Records: records });
+  textMs += performance.now() - start;
+  return text;
 }
 
 function refuseLoss(seen: Seen, messages: number): void {
@@ -203,4 +243,4 @@ async function runFleet(load: FleetLoad): Promise<FleetResult> {
   throw new Error('the generator ended without a result');
 }
 
-if (import.meta.main) process.stdout.write(`${JSON.stringify(await run(), undefined, 2)}\n`);
+if (import.meta.main) for (const figure of await run()) process.stdout.write(`${formatFigure(figure)}\n`);

@@ -16,7 +16,7 @@ import { StackStore } from './stacks/store.ts';
 
 export { type Call, type CallContext, callServices } from './calls.ts';
 export type { ReadObject } from './operations/requests.ts';
-export { SAM_TRANSFORM } from './sam/transform.ts';
+export { readTemplate } from './template/reader.ts';
 
 export interface CloudFormationDependencies {
   readonly records: Records;
