@@ -22,7 +22,7 @@ const {
 const { loadHandler } = require('./handler.js');
 const { marshal, runHandler } = require('./invocation.js');
 const { installLogging } = require('./logging.js');
-const { installPreloads } = require('./preload.js');
+const { preload } = require('./preload.js');
 
 const { parse, stringify } = JSON;
 const { exit, resourceUsage } = process;
@@ -150,7 +150,7 @@ function done() {
   setImmediate(next);
 }
 
-installPreloads().then(() => {
+preload().then(() => {
   channel.signal(channel.KIND.ready);
   setImmediate(next);
 });

@@ -1,8 +1,14 @@
 'use strict';
 /**
  * What a blank environment does ahead, off the path of any invocation: loads the builtin modules that AWS's clients and most
- * handlers ask for, and takes both module loaders through their first, slow use.
+ * handlers ask for, and rehearses a load and an invocation, so that V8 has compiled what the first real one needs.
  */
+const path = require('node:path');
+const { format } = require('node:util');
+const { toLogged, toPayload } = require('./errors.js');
+const { loadHandler } = require('./handler.js');
+const { marshal, runHandler } = require('./invocation.js');
+
 const BUILTINS = [
   'assert',
   'async_hooks',
@@ -33,10 +39,30 @@ const BUILTINS = [
   'zlib',
 ];
 
-async function installPreloads() {
+const FOLDER = path.join(__dirname, 'preload');
+const INVOCATION = {
+  requestId: '',
+  deadlineMs: 0,
+  invokedFunctionArn: '',
+  clientContext: Buffer.from('{}').toString('base64'),
+};
+
+async function preload() {
   for (const name of BUILTINS) require(`node:${name}`);
-  require('./preload/common.js');
-  await import('./preload/module.mjs');
+  for (const name of ['common.handler', 'module.handler']) await rehearse(await loadHandler(FOLDER, name));
+  format('%s %j', 'text', { a: [1] }, { b: 'text' }, new Map());
+  toLogged(new Error('rehearsal'));
+  toPayload(new Error('rehearsal'));
+  process.chdir(process.cwd());
+  process.env.PRELOAD = '1';
+  delete process.env.PRELOAD;
 }
 
-module.exports = { installPreloads };
+function rehearse(handler) {
+  return new Promise((resolve) => {
+    const succeed = (value) => resolve(marshal(value));
+    runHandler(handler, JSON.parse('{}'), INVOCATION, {}, { succeed, fail: resolve, exhausted: resolve });
+  });
+}
+
+module.exports = { preload };

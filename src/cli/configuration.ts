@@ -2,8 +2,8 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { messageOf } from '../base/index.ts';
+import type { NodeConfig } from '../node/index.ts';
 import { UsageError } from './command.ts';
-import type { NodeConfig } from './node.ts';
 import { closest } from './suggest.ts';
 
 type Setting = { readonly help: string; readonly env?: string } & (

@@ -304,7 +304,7 @@ export class ManagedRuntime implements Runtime {
       spec,
       clock,
       connection: fresh ? this.#blanks.startFresh(fresh) : this.#blanks.take(),
-      log: new EnvironmentLog(logs, clock, spec.logGroup, stream),
+      log: new EnvironmentLog(logs, clock, spec, stream),
       codeCaches: this.#codeCaches,
       variables: functionVariables(spec, stream, endpoint(), credentials?.(spec) ?? DEV_CREDENTIALS),
       onShutdown: (ended) => {

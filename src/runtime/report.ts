@@ -15,19 +15,21 @@ export class EnvironmentLog {
   readonly #sink: FunctionLogSink;
   readonly #clock: Clock;
   readonly #group: string;
+  readonly #region: string;
   readonly stream: string;
   #tail: string[] = [];
   #tailLength = 0;
 
-  constructor(sink: FunctionLogSink, clock: Clock, group: string, stream: string) {
+  constructor(sink: FunctionLogSink, clock: Clock, { arn, logGroup }: FunctionSpec, stream: string) {
     this.#sink = sink;
     this.#clock = clock;
-    this.#group = group;
+    this.#group = logGroup;
+    this.#region = arn.split(':')[3]!;
     this.stream = stream;
   }
 
   write(line: string): void {
-    this.#sink.write(this.#group, this.stream, this.#clock.now(), line);
+    this.#sink.write(this.#group, this.stream, this.#clock.now(), line, this.#region);
     this.#tail.push(line);
     this.#tailLength += line.length + 1;
     while (this.#tail.length > 1 && this.#tailLength - this.#tail[0]!.length - 1 >= RUNTIME_LIMITS.logTailBytes) {

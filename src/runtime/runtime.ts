@@ -76,8 +76,8 @@ export type RuntimeErrorCode = 'concurrency-limit' | 'runtime-unknown' | 'runtim
 
 /** Where lines that functions write go: `services/logs` implements it. Never blocks; drops are counted, not hidden. */
 export interface FunctionLogSink {
-  /** @param timestamp epoch milliseconds; @param message without its line end */
-  write(logGroup: string, logStream: string, timestamp: number, message: string): void;
+  /** @param timestamp epoch milliseconds; @param message without its line end; @param region of the group */
+  write(logGroup: string, logStream: string, timestamp: number, message: string, region?: string): void;
 }
 
 /** Numbers of the pool, for the flow picture and metrics. */

@@ -3,12 +3,12 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqttjs, { type IClientOptions, type MqttClient } from 'mqtt';
-import { type Clock, DomainError, seededRandom, systemClock } from '../../src/base/index.ts';
+import { type Clock, type DomainError, seededRandom, systemClock } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
 import type { Delivery, DeliveryService } from '../../src/delivery/index.ts';
 import { type MqttGateway, type MqttGatewayOptions, openMqttGateway } from '../../src/gateway/mqtt/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
-import { type Iot, type KinesisPort, openIot } from '../../src/services/iot/index.ts';
+import { type Iot, type KinesisPort, openIot, type StreamPort } from '../../src/services/iot/index.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
 import { createMetrics, type Metrics, silentLogger } from '../../src/telemetry/index.ts';
 
@@ -16,32 +16,35 @@ import { createMetrics, type Metrics, silentLogger } from '../../src/telemetry/i
 export class HeldStreams implements KinesisPort {
   readonly records: { readonly stream: string; readonly key: string; readonly data: string }[] = [];
   readonly missing = new Set<string>();
-  #held: { resolve(): void; reject(error: unknown): void }[] | undefined;
-  /** Group commits asked for. */
-  commits = 0;
+  #held: PromiseWithResolvers<void> | undefined;
 
-  appendRecord(stream: string, key: string, data: Uint8Array): void {
-    if (this.missing.has(stream)) throw new DomainError('stream-not-found', `Stream ${stream} not found`);
-    this.records.push({ stream, key, data: Buffer.from(data).toString() });
+  stream(name: string): StreamPort | undefined {
+    if (this.missing.has(name)) return undefined;
+    return {
+      isDeleted: false,
+      enqueue: (key, data) => {
+        if (this.refusal) throw this.refusal;
+        this.records.push({ stream: name, key, data: Buffer.from(data).toString() });
+      },
+    };
   }
 
+  /** What `enqueue` throws from now on. */
+  refusal: DomainError | undefined;
+
   committed(): Promise<void> {
-    this.commits++;
-    if (!this.#held) return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#held.push({ resolve, reject });
-    return promise;
+    return this.#held?.promise ?? Promise.resolve();
   }
 
   hold(): void {
-    this.#held = [];
+    this.#held = Promise.withResolvers<void>();
   }
 
   /** Lets the held commits go, as done or as failed. */
   release(error?: unknown): void {
-    const held = this.#held ?? [];
+    if (error === undefined) this.#held?.resolve();
+    else this.#held?.reject(error);
     this.#held = undefined;
-    for (const { resolve, reject } of held) error === undefined ? resolve() : reject(error);
   }
 }
 

@@ -1,4 +1,6 @@
 /** AWS's protocols: requests to inputs, outputs to answers, by the shapes of a service's table. */
+
+export { ChunkedDecoder, type ChunkSigner } from './chunked.ts';
 export { type EventHeaderValue, type EventMessage, EventStreamDecoder, encodeEvent } from './event-stream.ts';
 export { ReadFailure } from './failure.ts';
 export { parseForm } from './form.ts';
@@ -7,3 +9,12 @@ export type { AnswerParts, Protocol, RequestParts, WireFailure } from './protoco
 export type { RouteMatch } from './router.ts';
 export { failureOfReading, ServiceCodec } from './service-codec.ts';
 export type { AwsProtocol, Constraints, OperationRow, ServiceTable, Shape, StructureShape } from './shape.ts';
+export {
+  parseClaim,
+  type SignatureClaim,
+  SignatureFailure,
+  type SignatureProblem,
+  SignatureVerifier,
+  STREAMING_PREFIX,
+  UNSIGNED_PAYLOAD,
+} from './sigv4.ts';

@@ -9,6 +9,7 @@ export type IotErrorCode =
   | 'limit-exceeded'
   | 'conflict'
   | 'retained-not-found'
+  | 'stream-not-found'
   | 'unavailable';
 
 export class IotError extends DomainError<IotErrorCode> {}
@@ -21,6 +22,8 @@ export const IOT_ANSWERS = {
   'rule-not-found': { type: 'UnauthorizedException', status: 401 },
   'limit-exceeded': { type: 'LimitExceededException', status: 410 },
   conflict: { type: 'ConflictingResourceUpdateException', status: 409 },
+  /** Told to error actions; no operation answers with it. */
+  'stream-not-found': { type: 'InvalidRequestException', status: 400 },
   'retained-not-found': { type: 'ResourceNotFoundException', status: 404 },
   unavailable: { type: 'ServiceUnavailableException', status: 503 },
 } satisfies Record<IotErrorCode, WireAnswer>;

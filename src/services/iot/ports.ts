@@ -1,16 +1,27 @@
 import type { TraceContext } from '../../telemetry/index.ts';
 
-/** How rules append to streams; the kinesis door implements it. */
+/** How rules append to streams; the door of services/kinesis fits it as it is. */
 export interface KinesisPort {
+  /** `undefined` when there is none of this name. */
+  stream(name: string, region: string): StreamPort | undefined;
+
   /**
-   * Enqueues one record, synchronously: it is durable once a {@link committed} called after it resolves.
+   * Resolves when all that was enqueued before the call is durable, rejects when it is not; to be called in the turn of the
+   * enqueue. The same promise for all of one commit.
+   */
+  committed(): Promise<void>;
+}
+
+export interface StreamPort {
+  /** Set once the stream is gone: look it up anew. */
+  readonly isDeleted: boolean;
+
+  /**
+   * Takes one record for the next commit, synchronously.
    *
    * @param partitionKey  1 to 256 characters
-   * @param data  not copied before it is durable: do not change it
-   * @throws DomainError  no such stream, record too large, throughput exceeded: nothing was enqueued
+   * @throws DomainError  nothing was enqueued; codes of the log (`log-busy`, `log-full`, `log-failed`) mean that the node
+   *   cannot take more now, others are about this record
    */
-  appendRecord(streamName: string, partitionKey: string, data: Uint8Array, trace?: TraceContext): void;
-
-  /** Resolves when everything enqueued before the call is durable. @throws DomainError  it is not known whether it is */
-  committed(): Promise<void>;
+  enqueue(partitionKey: string, data: Uint8Array, trace?: TraceContext): unknown;
 }

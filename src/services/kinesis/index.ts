@@ -3,7 +3,7 @@ import { ACCOUNT_ID, type Clock, DEFAULT_REGION, type Random } from '../../base/
 import type { Target } from '../../delivery/index.ts';
 import type { StreamSource } from '../../pollers/index.ts';
 import { type Log, type Records, Registry } from '../../store/index.ts';
-import type { Logger, Metrics } from '../../telemetry/index.ts';
+import type { Logger, Metrics, TraceContext } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { KINESIS_ANSWERS, streamNotFound } from './errors.ts';
 import type { Throttles } from './limits.ts';
@@ -16,7 +16,7 @@ import { tagOperations } from './operations/tags.ts';
 import { Retention } from './retention.ts';
 import { KinesisSource } from './source.ts';
 import type { StreamState } from './state.ts';
-import type { Stream } from './stream.ts';
+import type { Placement, Stream } from './stream.ts';
 import { StreamMetrics } from './stream-metrics.ts';
 import { Streams } from './streams.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -49,6 +49,14 @@ export interface Kinesis extends AsyncDisposable {
    * Keep a stream for the turn only, or check `isDeleted`.
    */
   stream(name: string, region?: string): Stream | undefined;
+
+  /**
+   * The same by name, for rules: takes one record, synchronously; it is durable once `committed`, called in the same turn of the
+   * loop, resolves. Copies `data`.
+   *
+   * @throws stream-not-found, validation (size, key), throughput-exceeded, log-busy, log-failed: nothing was taken
+   */
+  appendRecord(streamName: string, partitionKey: string, data: Uint8Array, trace?: TraceContext): Placement;
 
   /** Resolves when all that this turn has enqueued is durable (one promise for a whole group commit). @throws log-full, log-failed */
   committed(): Promise<void>;
@@ -85,6 +93,11 @@ export async function openKinesis(dependencies: KinesisDependencies): Promise<Ki
     },
     target: new KinesisTarget(streams, log, random),
     stream: (name, region = DEFAULT_REGION) => streams.find(region, name),
+    appendRecord: (streamName, partitionKey, data, trace) => {
+      const stream = streams.find(DEFAULT_REGION, streamName);
+      if (!stream) throw streamNotFound(streamName);
+      return stream.enqueue(partitionKey, data, trace);
+    },
     committed: () => log.committed(),
     source: (streamArn, { invokeIdentityArn = DEFAULT_IDENTITY } = {}) => {
       const stream = streams.byArn(streamArn);

@@ -133,6 +133,7 @@ export class Stream {
   enqueue(partitionKey: string, data: Uint8Array, trace?: TraceContext, shard = this.route(partitionKey)): Placement {
     if (this.#deleted) throw streamNotFound(this.name);
     checkKey(partitionKey);
+    this.checkSize(data, 'data');
     if (shard.throttle?.takeWrite(data.length) === false) this.#throttled(shard);
     const timestamp = this.#dependencies.clock.now();
     const offset = this.#dependencies.log.appendNow(shard.partition, {
@@ -143,6 +144,16 @@ export class Stream {
     this.counts.incomingRecords++;
     this.counts.incomingBytes += data.length;
     return { shard, offset };
+  }
+
+  /** @param member  for the message. @throws validation */
+  checkSize(data: Uint8Array, member: string): void {
+    const bytesMax = this.#state.recordKiBMax * 1024;
+    if (data.length <= bytesMax) return;
+    throw new KinesisError(
+      'validation',
+      `1 validation error detected: Value at '${member}' failed to satisfy constraint: Member must have length less than or equal to ${bytesMax}`,
+    );
   }
 
   #throttled(shard: Shard): never {

@@ -74,14 +74,18 @@ export class Subscriptions {
     const timer = this.#clock.timer(KINESIS_LIMITS.subscriptionMsMax, () => end.abort());
     const forget = onAbort(signal, () => end.abort());
     let next = from;
+    // The first event comes at once, with or without records: it tells the client that the subscription stands.
+    let due = true;
     try {
       while (!end.signal.aborted && !stream.isDeleted) {
         const finished = shard.isFinishedAt(next);
         const records = finished ? [] : await read(shard, next);
         next = records.length > 0 ? records.at(-1)!.offset + 1 : next;
-        yield { SubscribeToShardEvent: toEvent(stream, shard, next, records, this.#clock.now()) };
+        if (due || finished || records.length > 0) {
+          yield { SubscribeToShardEvent: toEvent(stream, shard, next, records, this.#clock.now()) };
+        }
         if (finished) return;
-        if (records.length === 0) await this.#pause(shard, next, end.signal);
+        due = records.length === 0 && (await this.#pause(shard, next, end.signal)) === 'idle';
       }
     } finally {
       timer.cancel();
@@ -91,14 +95,16 @@ export class Subscriptions {
   }
 
   /** Until there is something to read, or it is time to say that there is nothing. */
-  async #pause(shard: Shard, next: Offset, signal: AbortSignal): Promise<void> {
-    const woken = new AbortController();
-    const timer = this.#clock.timer(KINESIS_LIMITS.subscriptionIdleMs, () => woken.abort());
-    const forget = onAbort(signal, () => woken.abort());
+  async #pause(shard: Shard, next: Offset, signal: AbortSignal): Promise<'idle' | 'woken'> {
+    const over = new AbortController();
+    const timer = this.#clock.timer(KINESIS_LIMITS.subscriptionIdleMs, () => over.abort());
+    const forget = onAbort(signal, () => over.abort());
     try {
-      await shard.wait(next, woken.signal);
+      await shard.wait(next, over.signal);
+      return 'woken';
     } catch (error) {
-      if (!woken.signal.aborted) throw error;
+      if (!over.signal.aborted) throw error;
+      return 'idle';
     } finally {
       timer.cancel();
       forget();

@@ -1,4 +1,4 @@
-import { DomainError, type Random, uuid } from '../../base/index.ts';
+import { type Random, uuid } from '../../base/index.ts';
 import type { Delivery, Target } from '../../delivery/index.ts';
 import type { Log } from '../../store/index.ts';
 import { streamNotFound } from './errors.ts';
@@ -23,9 +23,6 @@ export class KinesisTarget implements Target {
   async deliver({ arn, payload, attributes, orderingGroup, trace }: Delivery): Promise<void> {
     const stream = this.#streams.byArn(arn);
     if (!stream) throw streamNotFound(arn);
-    if (payload.length > stream.state.recordKiBMax * 1024) {
-      throw new DomainError('validation', `the record exceeds the stream's limit of ${stream.state.recordKiBMax} KiB`);
-    }
     const partitionKey = String(attributes?.partitionKey ?? orderingGroup ?? uuid(this.#random));
     const explicit = attributes?.explicitHashKey;
     const shard =

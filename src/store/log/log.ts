@@ -82,8 +82,8 @@ export interface Log extends AsyncDisposable {
   append(partition: string, records: readonly NewLogRecord[]): Promise<Offset>;
 
   /**
-   * The hot path of {@link append}: takes one record into the next group commit and makes no promise for it. In the same
-   * synchronous turn ask {@link committed} (once for as many records as there are): it is the acknowledgement (S1).
+   * The hot path of {@link append}: takes one record into the next group commit and makes no promise for it. Before the turn of
+   * the loop is over ask {@link committed} (once for as many records as there are): it is the acknowledgement (S1).
    *
    * @returns the offset that the record has when the commit succeeds
    * @throws partition-not-found, record-too-large, log-damaged, log-failed, log-busy: the record was not taken
@@ -91,7 +91,7 @@ export interface Log extends AsyncDisposable {
   appendNow(partition: string, record: NewLogRecord): Offset;
 
   /**
-   * Resolves when all that this turn has appended is durable; one promise for all who ask about the same group.
+   * Resolves when all that this turn of the loop has appended is durable; one promise for all who ask about the same group.
    *
    * @throws log-full, log-failed: as for {@link append}
    */

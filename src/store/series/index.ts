@@ -1,1 +1,2 @@
+export { type EmbeddedSeriesOptions, openEmbeddedSeries } from './embedded/series.ts';
 export * from './series.ts';

@@ -1,11 +1,19 @@
-import type { Delivery, DeliveryService } from '../../../delivery/index.ts';
+import { ACCOUNT_ID, hasCode } from '../../../base/index.ts';
+import { DELIVERY_LIMITS, type Delivery, type DeliveryService } from '../../../delivery/index.ts';
 import type { Logger, TraceContext } from '../../../telemetry/index.ts';
-import type { KinesisPort } from '../ports.ts';
+import { IotError } from '../errors.ts';
+import type { KinesisPort, StreamPort } from '../ports.ts';
 import type { RetainedMessages } from './retained.ts';
 
 /** Told once, when everything that its publishes of one group caused is durable, or has failed. */
 export interface CommitListener {
   groupSettled(group: CommitGroup): void;
+}
+
+/** A delivery, and what is done where the outbox will never take it: that may belong to a later group. */
+export interface QueuedDelivery {
+  readonly delivery: Delivery;
+  refused(error: unknown): CommitGroup | undefined;
 }
 
 /**
@@ -15,8 +23,9 @@ export interface CommitListener {
 export class CommitGroup {
   state: 'pending' | 'committed' | 'failed' = 'pending';
   readonly listeners: CommitListener[] = [];
-  readonly deliveries: Delivery[] = [];
-  appended = false;
+  readonly deliveries: QueuedDelivery[] = [];
+  /** Commits of the log that carry its appends; mostly one. */
+  readonly appends: Promise<void>[] = [];
   retained = false;
   /** Why it failed. */
   error: unknown;
@@ -56,16 +65,39 @@ export class GroupCommit {
   }
 
   /** @throws DomainError  the stream refuses the record */
-  append(streamName: string, partitionKey: string, data: Uint8Array, trace: TraceContext | undefined): CommitGroup {
-    this.#kinesis.appendRecord(streamName, partitionKey, data, trace);
+  append(stream: StreamPort, partitionKey: string, data: Uint8Array, trace: TraceContext | undefined): CommitGroup {
+    stream.enqueue(partitionKey, data, trace);
     const group = this.#group();
-    group.appended = true;
+    // Asked for at once: the log may have begun another commit by the end of the turn.
+    const committed = this.#kinesis.committed();
+    if (group.appends.at(-1) !== committed) {
+      group.appends.push(committed);
+      // Awaited at the end of the turn; until then a failure has its listener here.
+      committed.catch(() => {});
+    }
     return group;
   }
 
-  send(delivery: Delivery): CommitGroup {
+  /** @throws IotError stream-not-found */
+  stream(name: string, region: string): StreamPort {
+    const stream = this.#kinesis.stream(name, region);
+    if (stream) return stream;
+    throw new IotError('stream-not-found', `Stream ${name} under account ${ACCOUNT_ID} not found.`);
+  }
+
+  /** A group that has failed already: what belongs to it must not be acknowledged. */
+  failed(error: unknown): CommitGroup {
+    const group = new CommitGroup();
+    group.state = 'failed';
+    group.error = error;
+    // The store has logged what is wrong with it; this comes once for every message.
+    this.#logger.debug('publish refused by the store', { error });
+    return group;
+  }
+
+  send(queued: QueuedDelivery): CommitGroup {
     const group = this.#group();
-    group.deliveries.push(delivery);
+    group.deliveries.push(queued);
     return group;
   }
 
@@ -103,8 +135,8 @@ export class GroupCommit {
   async #commit(group: CommitGroup): Promise<void> {
     try {
       await Promise.all([
-        group.appended ? this.#kinesis.committed() : undefined,
-        group.deliveries.length > 0 ? this.#delivery.send(group.deliveries) : undefined,
+        ...group.appends,
+        group.deliveries.length > 0 ? this.#sendAll(group.deliveries) : undefined,
         group.retained ? this.#retained.committed() : undefined,
       ]);
       group.state = 'committed';
@@ -115,4 +147,26 @@ export class GroupCommit {
     }
     for (const listener of group.listeners) listener.groupSettled(group);
   }
+
+  async #sendAll(queued: readonly QueuedDelivery[]): Promise<void> {
+    for (let at = 0; at < queued.length; at += DELIVERY_LIMITS.sendMax) {
+      await this.#sendSome(queued.slice(at, at + DELIVERY_LIMITS.sendMax));
+    }
+  }
+
+  /** All at once; if the outbox refuses one for good, each by itself, so that it stands for nobody but its rule. */
+  async #sendSome(queued: readonly QueuedDelivery[]): Promise<void> {
+    try {
+      await this.#delivery.send(queued.map(({ delivery }) => delivery));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (queued.length > 1) for (const one of queued) await this.#sendSome([one]);
+      else await queued[0]!.refused(error)?.settled();
+    }
+  }
+}
+
+/** True when the same delivery would be refused again and again; anything else is about the outbox. */
+function isRefusal(error: unknown): boolean {
+  return hasCode(error, 'target-unknown') || hasCode(error, 'delivery-too-large');
 }

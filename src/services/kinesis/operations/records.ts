@@ -22,7 +22,7 @@ import type { KinesisParts } from './context.ts';
 export function recordOperations({ streams, log, clock }: KinesisParts) {
   const PutRecord: Operation<PutRecordInput> = async (input, { region, trace }) => {
     const stream = streams.resolve(region, input);
-    checkData(stream, input.Data!, 'data');
+    stream.checkSize(input.Data!, 'data');
     const shard = route(stream, input);
     if (input.SequenceNumberForOrdering !== undefined) checkOrdering(stream, shard, input.SequenceNumberForOrdering);
     if (input.DryRun) throw dryRun();
@@ -114,19 +114,10 @@ const toPlace = ({ shard, offset }: Placement) => ({
   SequenceNumber: shard.sequence.of(offset),
 });
 
-function checkData(stream: Stream, data: Uint8Array, member: string): void {
-  const bytesMax = stream.state.recordKiBMax * 1024;
-  if (data.length <= bytesMax) return;
-  throw new KinesisError(
-    'validation',
-    `1 validation error detected: Value at '${member}' failed to satisfy constraint: Member must have length less than or equal to ${bytesMax}`,
-  );
-}
-
 function checkBatch(stream: Stream, records: readonly PutRecordsRequestEntry[]): void {
   let bytes = 0;
   for (const [index, { Data, PartitionKey }] of records.entries()) {
-    checkData(stream, Data!, `records.${index + 1}.member.data`);
+    stream.checkSize(Data!, `records.${index + 1}.member.data`);
     bytes += Data!.length + Buffer.byteLength(PartitionKey ?? '');
   }
   if (bytes > KINESIS_LIMITS.putBytesMax) {

@@ -125,7 +125,7 @@ export class EmbeddedLog implements Log {
     if (records.length === 0) return found.enqueued;
     const first = this.#writer.enqueue(found, records[0]!);
     for (let i = 1; i < records.length; i++) this.#writer.enqueue(found, records[i]!);
-    await this.#writer.committed();
+    await this.#writer.groupCommitted();
     return first;
   }
 

@@ -62,6 +62,12 @@ export interface WriterOptions {
   readonly onReclaimable: () => void;
 }
 
+/** Records of one group for one partition. */
+interface Batch {
+  readonly partition: Partition;
+  readonly records: readonly NewLogRecord[];
+}
+
 /**
  * The one writer of the log. Group commit: while one group is written and synced, the next one gathers; it starts at once
  * when that is done, never on a timer (DESIGN §4).
@@ -78,6 +84,8 @@ export class GroupWriter {
   #open = new Group();
   #inFlight: Group | undefined;
   #inFlightBytes = 0;
+  /** Why a group was refused in this turn of the loop or the one before. */
+  #refusedLately: unknown;
   #running: Promise<void> | undefined;
   #indexing: Promise<void> = Promise.resolve();
 
@@ -110,8 +118,19 @@ export class GroupWriter {
     return this.#open.committed;
   }
 
-  /** Resolves when all that was taken so far is durable. */
+  /** Resolves when what was just taken, in the same synchronous run, is durable. */
+  groupCommitted(): Promise<void> {
+    return this.#open.committed;
+  }
+
+  /**
+   * Resolves when all that was taken so far is durable.
+   *
+   * Who asks at the end of the turn may find its group refused already: then the answer is the refusal, to all who ask until
+   * the next turn is over. A refusal too many costs a retry, an acknowledgement too many a record.
+   */
   committed(): Promise<void> {
+    if (this.#refusedLately !== undefined) return Promise.reject(this.#refusedLately);
     if (!this.#open.isEmpty) return this.#open.committed;
     if (this.#inFlight) return this.#inFlight.committed;
     return this.#state.kind === 'failed' ? Promise.reject(this.#state.error) : Promise.resolve();
@@ -168,10 +187,13 @@ export class GroupWriter {
       group.payloadBytes + controlBytes,
       group.partitions.length + 1,
     );
+    // Taken before anything is awaited: what comes while a segment rolls belongs to the next group.
+    const batches = group.partitions.map((partition) => ({ partition, records: partition.pending }));
+    for (const { partition } of batches) partition.pending = [];
     if (this.#isFull(catalog.active.size, space)) await this.#roll();
     const slab = cache.reserve(space);
     const start = slab.used;
-    const blocks = this.#encode(group, control, slab);
+    const blocks = this.#encode(batches, control, slab);
     slab.used = blocks.finish();
     try {
       await this.#write(catalog.active, slab.buffer.subarray(start, slab.used));
@@ -188,14 +210,11 @@ export class GroupWriter {
     return size + space > segmentBytes && size > segmentBytes / 4;
   }
 
-  #encode(group: Group, control: readonly NewLogRecord[], slab: Slab): BlockWriter {
+  #encode(batches: readonly Batch[], control: readonly NewLogRecord[], slab: Slab): BlockWriter {
     const { catalog } = this.#options;
     const { seed } = catalog.active;
     const blocks = new BlockWriter(slab.buffer, slab.view, slab.used, { seed, group: catalog.group + 1 });
-    for (const partition of group.partitions) {
-      blocks.add(partition.id, partition.next, partition.pending);
-      partition.pending = [];
-    }
+    for (const { partition, records } of batches) blocks.add(partition.id, partition.next, records);
     // After the records: a partition that is dropped in this group still has an owner for those taken before.
     if (control.length > 0) blocks.add(LOG_FORMAT.controlPartition, 0, control);
     return blocks;
@@ -232,6 +251,12 @@ export class GroupWriter {
   #refuse(group: Group, error: unknown): void {
     if (!hasCode(error, 'log-full')) this.#fail(error);
     const reason = hasCode(error, 'log-full') ? error : (this.#state as { error?: unknown }).error;
+    this.#refusedLately = reason;
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#refusedLately = undefined;
+      }),
+    );
     const behind = this.#open;
     this.#open = new Group();
     for (const refused of [group, behind]) {

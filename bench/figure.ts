@@ -1,0 +1,40 @@
+/**
+ * One measured value, with what it is held against. Every file of `bench/` exports `run(): Promise<Figure[]>`, measures its
+ * floor or peer in the same run (machines are noisy, absolute times drift), and says in its head what it does not measure.
+ */
+export interface Figure {
+  /** What was measured, in a few words; unique over all files. */
+  readonly name: string;
+  readonly value: number;
+  /** `records/s`, `ms`, `µs`, `MB` ... */
+  readonly unit: string;
+  /** The same work without us, in the same run and unit. */
+  readonly floor?: { readonly name: string; readonly value: number };
+  /** Value to floor: above 1 is faster than the floor for rates. */
+  readonly ratio?: number;
+  /** What the design asks for; `met` is decided by the file that measures. */
+  readonly target?: { readonly value?: number; readonly ratio?: number; readonly met: boolean };
+}
+
+/** Median of the values; of an even count the lower of the two in the middle. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
+}
+
+/** One line for people: name, value, floor, ratio, target. */
+export function formatFigure({ name, value, unit, floor, ratio, target }: Figure): string {
+  const parts = [`${name}: ${compact(value)} ${unit}`];
+  if (floor) parts.push(`${floor.name} ${compact(floor.value)} ${unit}`);
+  if (ratio !== undefined) parts.push(`ratio ${ratio.toFixed(2)}`);
+  if (target) {
+    const wanted = target.ratio !== undefined ? `ratio ${target.ratio}` : `${compact(target.value!)} ${unit}`;
+    parts.push(`target ${wanted} ${target.met ? 'met' : 'MISSED'}`);
+  }
+  return parts.join(' · ');
+}
+
+function compact(value: number): string {
+  if (value >= 1e6) return `${(value / 1e6).toFixed(2)} M`;
+  if (value >= 1e4) return `${(value / 1e3).toFixed(0)} k`;
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}

@@ -1,0 +1,53 @@
+/** Our broker alone in a process: every message of the load goes durably into a stream of four shards. Prints its port. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock, systemRandom } from '../../src/base/index.ts';
+import { openMqttGateway } from '../../src/gateway/mqtt/index.ts';
+import type { OperationContext } from '../../src/services/index.ts';
+import { openIot } from '../../src/services/iot/index.ts';
+import { openKinesis } from '../../src/services/kinesis/index.ts';
+import { EmbeddedLog } from '../../src/store/log/embedded/index.ts';
+import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
+import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
+
+const REGION = 'us-east-1';
+const directory = await mkdtemp(join(tmpdir(), 'millrace-bench-mqtt-'));
+const shared = {
+  clock: systemClock,
+  random: systemRandom,
+  logger: createLogger({ clock: systemClock, level: 'warn' }),
+  metrics: createMetrics(),
+};
+await using scope = new AsyncDisposableStack();
+scope.defer(() => rm(directory, { recursive: true, force: true }));
+const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
+const log = scope.use(await EmbeddedLog.open({ directory: join(directory, 'log'), logger: shared.logger }));
+const kinesis = scope.use(await openKinesis({ log, records, ...shared }));
+const context: OperationContext = {
+  requestId: 'bench',
+  region: REGION,
+  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
+  endpoint: 'http://127.0.0.1',
+  signal: new AbortController().signal,
+  trace: { traceId: '1'.repeat(32), spanId: '1'.repeat(16), sampled: false },
+};
+await kinesis.service.operations.CreateStream!({ StreamName: 'bench', ShardCount: 4 }, context);
+const delivery = {
+  register: () => {},
+  send: async () => {},
+  edges: () => [],
+  [Symbol.asyncDispose]: async () => {},
+};
+const iot = scope.use(await openIot({ records, delivery, kinesis, ...shared }));
+const [control] = iot.services;
+const topicRulePayload = {
+  sql: "SELECT * FROM 'bench/#'",
+  actions: [{ kinesis: { roleArn: 'bench', streamName: 'bench', partitionKey: '${topic(2)}' } }],
+};
+await control!.operations.CreateTopicRule!({ ruleName: 'bench', topicRulePayload }, context);
+const gateway = scope.use(await openMqttGateway({ broker: iot.broker, port: 0, ...shared }));
+process.stdout.write(`${gateway.address.port}\n`);
+await new Promise((resolve) => process.once('SIGTERM', resolve));
+await scope.disposeAsync();
+process.exit(0);

@@ -1,0 +1,100 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Load, LoadResult } from './generator.ts';
+
+/** A broker under load. */
+export interface BrokerProcess extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Core of the broker and core of the generator; both are the only one where there is one. */
+const BROKER_CORE = 0;
+const GENERATOR_CORE = cpus().length > 1 ? 1 : 0;
+
+/** Runs the load in a process of its own on its own core. */
+export async function runLoad(load: Load): Promise<LoadResult> {
+  const child = spawnOn(GENERATOR_CORE, process.execPath, [here('generator.worker.ts'), JSON.stringify(load)]);
+  const line = await firstLine(child);
+  return JSON.parse(line) as LoadResult;
+}
+
+/** Our broker with everything made durable in a stream. */
+export async function startMillrace(nodeFlags: readonly string[] = []): Promise<BrokerProcess> {
+  const child = spawnOn(BROKER_CORE, process.execPath, [...nodeFlags, here('broker.worker.ts')]);
+  const line = await firstLine(child);
+  return { port: Number(line), [Symbol.asyncDispose]: () => stopped(child) };
+}
+
+/** Debian's mosquitto, without persistence; `undefined` where it is not installed. */
+export async function startMosquitto(): Promise<BrokerProcess | undefined> {
+  if (!isInstalled('mosquitto')) return undefined;
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-mosquitto-'));
+  const port = await freePort();
+  const config = join(directory, 'mosquitto.conf');
+  await writeFile(config, `listener ${port} 127.0.0.1\nallow_anonymous true\nlog_type error\n`);
+  const child = spawnOn(BROKER_CORE, 'mosquitto', ['-c', config]);
+  await listening(port);
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      await stopped(child);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const here = (name: string) => join(import.meta.dirname, name);
+
+function isInstalled(command: string): boolean {
+  try {
+    execFileSync('which', [command], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts a command on one core, where the system can do that. */
+function spawnOn(core: number, command: string, args: readonly string[]): ChildProcess {
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  if (!isInstalled('taskset')) return spawn(command, args, { stdio: [...stdio] });
+  return spawn('taskset', ['-c', String(core), command, ...args], { stdio: [...stdio] });
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout! })) return line;
+  throw new Error(`${child.spawnargs.join(' ')} ended without an answer`);
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await gone;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function listening(port: number): Promise<void> {
+  const { createConnection } = await import('node:net');
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const isOpen = await new Promise<boolean>((resolve) => {
+      const socket = createConnection({ port, host: '127.0.0.1' }, () => resolve(true));
+      socket.once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+    if (isOpen) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`nothing listens on port ${port}`);
+}

@@ -1,0 +1,259 @@
+/*
+ * AWS Signature Version 4, the verifier's side.
+ *
+ *   string to sign = algorithm \n time \n scope \n SHA256(canonical request)
+ *   canonical request = method \n path \n query \n headers \n \n names of signed headers \n hash of the payload
+ *   key = HMAC(HMAC(HMAC(HMAC("AWS4" + secret, date), region), service), "aws4_request")
+ *
+ * @see IAM user guide, "Create a signed AWS API request"
+ */
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { canonicalPath, canonicalQuery } from './canonical.ts';
+import type { RequestParts } from './protocol.ts';
+
+const ALGORITHM = 'AWS4-HMAC-SHA256';
+
+/** How far the sender's clock may be off. */
+export const CLOCK_SKEW_MS_MAX = 5 * 60_000;
+/** Longest life of a presigned URL: seven days. */
+const EXPIRES_SECONDS_MAX = 7 * 24 * 3600;
+
+/** - `incomplete`: an authorization that lacks a part or cannot be read;
+ *  - `mismatch`: another secret, or something was changed on the way;
+ *  - `skewed`: signed too long ago, or in the future; - `expired`: a presigned URL after its time;
+ *  - `unsigned-headers`: `x-amz-` headers that the signature does not cover;
+ *  - `payload`: the body is not the one announced. */
+export type SignatureProblem = 'incomplete' | 'mismatch' | 'skewed' | 'expired' | 'unsigned-headers' | 'payload';
+
+/** A request that does not prove who sent it. */
+export class SignatureFailure extends Error {
+  override readonly name = 'SignatureFailure';
+  readonly problem: SignatureProblem;
+
+  constructor(problem: SignatureProblem, message: string) {
+    super(message);
+    this.problem = problem;
+  }
+}
+
+/** What a signed request says of itself, before anything is proven. */
+export interface SignatureClaim {
+  readonly accessKeyId: string;
+  /** `20260101`. */
+  readonly date: string;
+  readonly region: string;
+  readonly service: string;
+  /** `20260101T000000Z`, and the same in epoch milliseconds. */
+  readonly time: string;
+  readonly timeMs: number;
+  readonly signedHeaders: readonly string[];
+  /** 64 hex digits. */
+  readonly signature: string;
+  readonly sessionToken: string | undefined;
+  /** Seconds that a presigned URL lives; absent where the signature is in a header. */
+  readonly expiresSeconds: number | undefined;
+  /** Hash of the payload as announced, or one of the names that stand for it. */
+  readonly payload: string | undefined;
+}
+
+/** Payload "hashes" that say how the body proves itself instead. */
+export const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
+export const STREAMING_PREFIX = 'STREAMING-';
+
+/** Reads the claim; `undefined` for a request without a Version 4 signature. @throws SignatureFailure `incomplete` */
+export function parseClaim(request: RequestParts): SignatureClaim | undefined {
+  const { authorization } = request.headers;
+  if (typeof authorization === 'string' && authorization.startsWith(ALGORITHM))
+    return headerClaim(request, authorization);
+  return request.query.includes('X-Amz-Algorithm=') ? queryClaim(request) : undefined;
+}
+
+const AUTHORIZATION =
+  /^AWS4-HMAC-SHA256\s+Credential=([^\s,]+),?\s*SignedHeaders=([^\s,]+),?\s*Signature=([0-9a-f]{64})$/;
+
+function headerClaim(request: RequestParts, authorization: string): SignatureClaim {
+  const match = AUTHORIZATION.exec(authorization) ?? anyOrder(authorization);
+  if (!match)
+    throw new SignatureFailure('incomplete', 'Authorization header requires Credential, SignedHeaders and Signature');
+  const time = text(request.headers['x-amz-date']) ?? compactTime(text(request.headers.date));
+  return {
+    ...scopeOf(match[1]!),
+    ...timeOf(time),
+    signedHeaders: match[2]!.split(';'),
+    signature: match[3]!,
+    sessionToken: text(request.headers['x-amz-security-token']),
+    expiresSeconds: undefined,
+    payload: text(request.headers['x-amz-content-sha256']),
+  };
+}
+
+/** The parts in an order that none of AWS's clients uses, but AWS takes. */
+function anyOrder(authorization: string): readonly (string | undefined)[] | undefined {
+  const part = (name: string) => new RegExp(`[\\s,]${name}=([^\\s,]+)`).exec(authorization)?.[1];
+  const parts = [undefined, part('Credential'), part('SignedHeaders'), part('Signature')];
+  return parts[1] && parts[2] && /^[0-9a-f]{64}$/.test(parts[3] ?? '') ? parts : undefined;
+}
+
+function queryClaim(request: RequestParts): SignatureClaim {
+  const query = new URLSearchParams(request.query);
+  const credential = query.get('X-Amz-Credential');
+  const signature = query.get('X-Amz-Signature');
+  const names = query.get('X-Amz-SignedHeaders');
+  const expires = Number(query.get('X-Amz-Expires') ?? Number.NaN);
+  if (query.get('X-Amz-Algorithm') !== ALGORITHM || !credential || !names || !/^[0-9a-f]{64}$/.test(signature ?? '')) {
+    throw new SignatureFailure(
+      'incomplete',
+      'AWS query-string parameters must include X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date and X-Amz-SignedHeaders.',
+    );
+  }
+  if (!(expires >= 1 && expires <= EXPIRES_SECONDS_MAX)) {
+    throw new SignatureFailure('incomplete', 'X-Amz-Expires must be between 1 and 604800 seconds');
+  }
+  return {
+    ...scopeOf(credential),
+    ...timeOf(query.get('X-Amz-Date') ?? undefined),
+    signedHeaders: names.split(';'),
+    signature: signature!,
+    sessionToken: query.get('X-Amz-Security-Token') ?? undefined,
+    expiresSeconds: expires,
+    payload: query.get('X-Amz-Content-Sha256') ?? text(request.headers['x-amz-content-sha256']),
+  };
+}
+
+/** Access keys are without slashes, so the scope is the last four parts. */
+function scopeOf(credential: string): Pick<SignatureClaim, 'accessKeyId' | 'date' | 'region' | 'service'> {
+  const [accessKeyId, date, region, service, end, more] = credential.split('/');
+  if (end !== 'aws4_request' || more !== undefined || !accessKeyId || !/^\d{8}$/.test(date!) || !service) {
+    throw new SignatureFailure('incomplete', 'Credential must have the form KEY/DATE/REGION/SERVICE/aws4_request');
+  }
+  return { accessKeyId, date: date!, region: region!, service };
+}
+
+function timeOf(time: string | undefined): Pick<SignatureClaim, 'time' | 'timeMs'> {
+  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(time ?? '');
+  if (!parts)
+    throw new SignatureFailure('incomplete', 'Date must be in ISO-8601 basic format, for example 20260101T000000Z');
+  const [year, month, day, hour, minute, second] = parts.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { time: time!, timeMs: Date.UTC(year, month - 1, day, hour, minute, second) };
+}
+
+/** The `Date` header in the notation that is signed. */
+function compactTime(date: string | undefined): string | undefined {
+  const ms = Date.parse(date ?? '');
+  return Number.isNaN(ms) ? undefined : `${new Date(ms).toISOString().replace(/[-:]|\.\d{3}/g, '')}`;
+}
+
+function text(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : value?.join(',');
+}
+
+/** Signing keys kept; beyond it all are made anew (S5). A fleet signs with few keys, each good for a day. */
+const KEYS_MAX = 1000;
+
+/** Checks signatures, in constant time where secrets are compared, and keeps the keys derived on the way. */
+export class SignatureVerifier {
+  readonly #keys = new Map<string, { readonly secret: string; readonly key: KeyObject }>();
+
+  /**
+   * Verifies all but the body.
+   *
+   * @param payload  what stands for the body in the canonical request: its hash, or the announced name
+   * @param now  epoch milliseconds
+   * @throws SignatureFailure
+   */
+  verify(claim: SignatureClaim, request: RequestParts, secret: string, payload: string, now: number): void {
+    checkTime(claim, now);
+    checkSigned(claim, request);
+    const canonical = canonicalRequest(claim, request, payload);
+    const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
+    const toSign = `${ALGORITHM}\n${claim.time}\n${scope}\n${hash('sha256', canonical, 'hex')}`;
+    const expected = createHmac('sha256', this.signingKey(claim, secret)).update(toSign).digest();
+    if (!timingSafeEqual(expected, Buffer.from(claim.signature, 'hex'))) throw mismatch();
+  }
+
+  /** The key that everything in this scope is signed with. */
+  signingKey(claim: SignatureClaim, secret: string): KeyObject {
+    const name = `${claim.accessKeyId}/${claim.date}/${claim.region}/${claim.service}`;
+    const known = this.#keys.get(name);
+    if (known?.secret === secret) return known.key;
+    const parts = [claim.date, claim.region, claim.service, 'aws4_request'];
+    const bytes = parts.reduce(
+      (key: Buffer, part) => createHmac('sha256', key).update(part).digest(),
+      Buffer.from(`AWS4${secret}`),
+    );
+    const key = createSecretKey(bytes);
+    if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
+    this.#keys.set(name, { secret, key });
+    return key;
+  }
+}
+
+export function mismatch(): SignatureFailure {
+  return new SignatureFailure(
+    'mismatch',
+    'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
+  );
+}
+
+function checkTime(claim: SignatureClaim, now: number): void {
+  if (!claim.time.startsWith(claim.date)) {
+    throw new SignatureFailure(
+      'mismatch',
+      `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${claim.date}' != '${claim.time.slice(0, 8)}', from '${claim.time}'.`,
+    );
+  }
+  if (claim.timeMs - now > CLOCK_SKEW_MS_MAX) throw skewed(claim, now, 'not yet current', 'later');
+  if (claim.expiresSeconds !== undefined) {
+    if (now > claim.timeMs + claim.expiresSeconds * 1000) throw new SignatureFailure('expired', 'Request has expired');
+  } else if (now - claim.timeMs > CLOCK_SKEW_MS_MAX) throw skewed(claim, now, 'expired', 'earlier');
+}
+
+function skewed(claim: SignatureClaim, now: number, what: string, than: string): SignatureFailure {
+  const bound = now + (than === 'later' ? CLOCK_SKEW_MS_MAX : -CLOCK_SKEW_MS_MAX);
+  const shown = (ms: number) => new Date(ms).toISOString().replace(/[-:]|\.\d{3}/g, '');
+  const sign = than === 'later' ? '+' : '-';
+  return new SignatureFailure(
+    'skewed',
+    `Signature ${what}: ${claim.time} is now ${than} than ${shown(bound)} (${shown(now)} ${sign} 5 min.)`,
+  );
+}
+
+/** What an attacker could change unnoticed must not exist: the host and all of AWS's own headers are signed. */
+function checkSigned(claim: SignatureClaim, request: RequestParts): void {
+  const { signedHeaders } = claim;
+  if (!signedHeaders.includes('host') && !signedHeaders.includes(':authority')) {
+    throw new SignatureFailure(
+      'unsigned-headers',
+      "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
+    );
+  }
+  for (const name in request.headers) {
+    // The token proves itself: it names the session whose secret signs.
+    if (!name.startsWith('x-amz-') || name === 'x-amz-security-token' || signedHeaders.includes(name)) continue;
+    throw new SignatureFailure(
+      'unsigned-headers',
+      `There were headers present in the request which were not signed: ${name}`,
+    );
+  }
+}
+
+function canonicalRequest(claim: SignatureClaim, request: RequestParts, payload: string): string {
+  const path = canonicalPath(request.path, claim.service === 's3');
+  const query = request.query === '' ? '' : canonicalQuery(request.query);
+  let headers = '';
+  for (const name of claim.signedHeaders) headers += `${name}:${canonicalHeader(request, name)}\n`;
+  return `${request.method}\n${path}\n${query}\n${headers}\n${claim.signedHeaders.join(';')}\n${payload}`;
+}
+
+function canonicalHeader(request: RequestParts, name: string): string {
+  const value = text(request.headers[name] ?? (name === 'host' ? request.headers[':authority'] : undefined)) ?? '';
+  const trimmed = value.trim();
+  return trimmed.includes('  ') ? trimmed.replace(/ {2,}/g, ' ') : trimmed;
+}

@@ -1,0 +1,26 @@
+import type { LogLevel } from '../telemetry/index.ts';
+
+/** What a node needs to know before it starts; checked by who makes it (the command line, a configuration file). */
+export interface NodeConfig {
+  /** Where everything durable lives; made when it is not there, and locked against a second node. */
+  readonly dataDirectory: string;
+  /** Address to listen on. */
+  readonly host: string;
+  /** 0 means any free TCP port; {@link Node.endpoint} tells which. */
+  readonly httpPort: number;
+  readonly mqttPort: number;
+  /** `dev` accepts any credentials on loopback; `secured` proves every caller. */
+  readonly mode: 'dev' | 'secured';
+  readonly logLevel?: LogLevel;
+  /** Keys of the account's root user; `secured` cannot start without. */
+  readonly rootCredentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Blank environments kept ready, 0 to 100; default 2. */
+  readonly blankEnvironments?: number;
+}
+
+/** A running node. Disposing drains it: gateways first, stores last. */
+export interface Node extends AsyncDisposable {
+  /** `http://127.0.0.1:4566` */
+  readonly endpoint: string;
+  readonly mqtt: { readonly host: string; readonly port: number };
+}

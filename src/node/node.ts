@@ -1,0 +1,53 @@
+/**
+ * A node from the ground up: stores -> services -> gateways. Closing goes the other way round: the gateways stop taking
+ * work and finish what they hold, pollers and environments drain, the outbox and the stores close last, the lock goes.
+ */
+import { systemClock, systemRandom } from '../base/index.ts';
+import { openMqttGateway } from '../gateway/mqtt/index.ts';
+import type { Credentials } from '../services/index.ts';
+import { createLogger, createMetrics } from '../telemetry/index.ts';
+import { createWireServer } from '../wire/index.ts';
+import type { Node, NodeConfig } from './config.ts';
+import { nodeRoutes } from './routes.ts';
+import { type Ground, openServices } from './services.ts';
+import { openStores } from './stores.ts';
+
+/** Starts a node; resolves when everything listens. What a failed start had opened is closed again. */
+export async function startNode(config: NodeConfig): Promise<Node> {
+  await using scope = new AsyncDisposableStack();
+  const ground: Ground = {
+    clock: systemClock,
+    random: systemRandom,
+    logger: createLogger({ clock: systemClock, level: config.logLevel ?? 'warn' }),
+    metrics: createMetrics(),
+  };
+  const { dataDirectory: directory, host } = config;
+  const listening: { -readonly [Name in keyof Pick<Node, 'endpoint' | 'mqtt'>]: Node[Name] } = {
+    endpoint: '',
+    mqtt: { host, port: config.mqttPort },
+  };
+
+  const stores = scope.use(await openStores({ directory, ...ground }));
+  const services = scope.use(await openServices(config, stores, ground, () => listening.endpoint));
+
+  const mqtt = scope.use(
+    await openMqttGateway({ broker: services.iot.broker, host, port: config.mqttPort, ...ground }),
+  );
+  listening.mqtt = mqtt.address;
+  const wire = scope.use(
+    createWireServer({
+      services: services.all,
+      credentials: noCredentials,
+      mode: config.mode,
+      extraRoutes: nodeRoutes(() => listening, ground.metrics),
+      ...ground,
+    }),
+  );
+  listening.endpoint = (await wire.listen(host, config.httpPort)).url;
+  services.resume();
+
+  const owned = scope.move();
+  return { ...listening, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+const noCredentials: Credentials = { secretFor: () => undefined };

@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import type { Clock, Random } from '../base/index.ts';
+import { type DeliveryService, openDelivery } from '../delivery/index.ts';
+import type { StreamSource } from '../pollers/index.ts';
+import { openRuntime } from '../runtime/index.ts';
+import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
+import { openCloudWatch } from '../services/cloudwatch/index.ts';
+import type { Service } from '../services/index.ts';
+import { type Iot, openIot } from '../services/iot/index.ts';
+import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
+import {
+  type EventSourceMappings,
+  type Lambda,
+  openEventSourceMappings,
+  openLambda,
+} from '../services/lambda/index.ts';
+import { openLogs } from '../services/logs/index.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
+import type { NodeConfig } from './config.ts';
+import type { Stores } from './stores.ts';
+
+/** What every part of a node is given. */
+export interface Ground {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Everything between the stores and the gateways. */
+export interface Services extends AsyncDisposable {
+  /** What the wire serves. */
+  readonly all: readonly Service[];
+  readonly delivery: DeliveryService;
+  readonly kinesis: Kinesis;
+  readonly iot: Iot;
+  readonly lambda: Lambda;
+  readonly mappings: EventSourceMappings;
+  /** Lets go on what needs the gateways: stacks in the middle of a deployment. */
+  resume(): void;
+}
+
+/**
+ * Opens the services on their stores, each after those that it uses; disposing closes them in reverse: first who invokes,
+ * then who is invoked, and the outbox last.
+ *
+ * @param endpoint  where the node's HTTP port is; asked only once it listens
+ */
+export async function openServices(
+  config: NodeConfig,
+  stores: Stores,
+  ground: Ground,
+  endpoint: () => string,
+): Promise<Services> {
+  await using scope = new AsyncDisposableStack();
+  const stop = new AbortController();
+  const { records, log, objects } = stores;
+
+  const delivery = scope.use(await openDelivery({ records, ...ground }));
+  const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
+  const logs = scope.use(await openLogs({ records, log, ...ground }));
+  const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
+  const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
+  const runtime = scope.use(
+    await openRuntime({
+      ...ground,
+      logs: logs.sink,
+      directory: join(config.dataDirectory, 'runtime'),
+      endpoint,
+      ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
+    }),
+  );
+  const sourceFor = (arn: string): StreamSource => kinesis.source(arn);
+  let mappings: EventSourceMappings | undefined;
+  const lambda = scope.use(
+    await openLambda({
+      records,
+      runtime,
+      delivery,
+      codeDirectory: join(config.dataDirectory, 'code'),
+      readObject: async (bucket, key) => whole((await objects.get(bucket, key)).body),
+      ...ground,
+      eventSourceMappings: async (invoker) => {
+        mappings = await openEventSourceMappings({ records, invoker, sourceFor, delivery, ...ground });
+        return mappings;
+      },
+    }),
+  );
+
+  const all: Service[] = [kinesis.service, logs.service, cloudwatch.service, ...iot.services, lambda.service];
+  const call = callServices({
+    find: (name) => all.find((service) => service.name === name),
+    endpoint,
+    random: ground.random,
+    signal: stop.signal,
+  });
+  const readObject = async (bucket: string, key: string) => (await objects.get(bucket, key)).body;
+  const cloudformation = scope.use(await openCloudFormation({ records, call, readObject, ...ground }));
+  all.push(cloudformation.service);
+  scope.defer(() => stop.abort());
+
+  delivery.register('kinesis', kinesis.target);
+  delivery.register('iot', iot.target);
+  delivery.register('lambda', lambda.target);
+
+  const owned = scope.move();
+  return {
+    all,
+    delivery,
+    kinesis,
+    iot,
+    lambda,
+    mappings: mappings!,
+    resume: () => cloudformation.resume(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function whole(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  return Buffer.concat(await Array.fromAsync(body));
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Event, type Failure, type Phase, step } from './life-cycle.ts';
+
+const TIMEOUT: Failure = { kind: 'timeout' };
+const EVENTS: readonly Event[] = [
+  { kind: 'ready' },
+  { kind: 'initialised' },
+  { kind: 'answered', last: false },
+  { kind: 'answered', last: true },
+  { kind: 'lingered' },
+  { kind: 'retire' },
+  { kind: 'failed', failure: TIMEOUT },
+];
+
+const run = (...events: Event[]): Phase =>
+  events.reduce((phase, event) => step(phase, event).phase, { kind: 'starting' } as Phase);
+const commandsOf = (phase: Phase, event: Event) => step(phase, event).commands.map(({ kind }) => kind);
+const READY: Event = { kind: 'ready' };
+const LOADED: Event = { kind: 'initialised' };
+const INVOKE: Event = { kind: 'invoke' };
+const ANSWERED: Event = { kind: 'answered', last: false };
+
+test('the way of a good environment', () => {
+  assert.deepEqual(run(READY), { kind: 'init' });
+  assert.deepEqual(run(READY, LOADED), { kind: 'idle', frozen: false });
+  assert.deepEqual(run(READY, LOADED, INVOKE), { kind: 'busy', retiring: false });
+  assert.deepEqual(run(READY, LOADED, INVOKE, ANSWERED), { kind: 'idle', frozen: false });
+});
+
+test('E4: a frozen environment is thawed before it gets work, a lingering one is not', () => {
+  const frozen = run(READY, LOADED, { kind: 'lingered' });
+  assert.deepEqual(frozen, { kind: 'idle', frozen: true });
+  assert.deepEqual(commandsOf(frozen, INVOKE), ['thaw', 'send']);
+  assert.deepEqual(commandsOf({ kind: 'idle', frozen: false }, INVOKE), ['send']);
+});
+
+test('retiring a busy environment waits for its answer; an idle one goes at once', () => {
+  const retiring = run(READY, LOADED, INVOKE, { kind: 'retire' });
+  assert.deepEqual(retiring, { kind: 'busy', retiring: true });
+  assert.deepEqual(step(retiring, ANSWERED), { phase: { kind: 'shutdown' }, commands: [{ kind: 'kill' }] });
+  assert.deepEqual(run(READY, LOADED, { kind: 'retire' }), { kind: 'shutdown' });
+});
+
+test('E1: an environment that is not idle refuses an invocation as a mistake of ours', () => {
+  for (const phase of [run(), run(READY), run(READY, LOADED, INVOKE)]) assert.throws(() => step(phase, INVOKE));
+});
+
+test('E2, E3: what is said out of turn ends the environment', () => {
+  const out: readonly (readonly [Phase, Event])[] = [
+    [{ kind: 'starting' }, LOADED],
+    [{ kind: 'starting' }, ANSWERED],
+    [{ kind: 'init' }, READY],
+    [{ kind: 'idle', frozen: true }, ANSWERED],
+    [{ kind: 'busy', retiring: false }, LOADED],
+  ];
+  for (const [phase, event] of out) {
+    assert.deepEqual(step(phase, event).phase, { kind: 'shutdown' });
+    assert.deepEqual(commandsOf(phase, event), ['kill', 'reject']);
+  }
+});
+
+test('E5: shutdown is final, whatever follows, and every way into it kills', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...EVENTS), { maxLength: 20 }), (events) => {
+      let phase: Phase = { kind: 'starting' };
+      let killed = false;
+      for (const event of events) {
+        const next = step(phase, event);
+        if (phase.kind === 'shutdown') assert.deepEqual(next, { phase, commands: [] });
+        phase = next.phase;
+        killed ||= next.commands.some(({ kind }) => kind === 'kill');
+        assert.equal(phase.kind === 'shutdown', killed);
+      }
+    }),
+  );
+});

@@ -1,0 +1,72 @@
+/** services/cloudformation: stacks of resources from templates, CloudFormation's and SAM's, through the services' public operations. */
+import type { Clock, Random } from '../../base/index.ts';
+import type { Records } from '../../store/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import type { Service } from '../index.ts';
+import type { Call } from './calls.ts';
+import { CLOUDFORMATION_ANSWERS } from './errors.ts';
+import { CLOUDFORMATION_LIMITS } from './limits.ts';
+import { changeSetOperations } from './operations/change-sets.ts';
+import type { ReadObject } from './operations/requests.ts';
+import { resourceOperations } from './operations/resources.ts';
+import { stackOperations } from './operations/stacks.ts';
+import { templateOperations } from './operations/templates.ts';
+import { StackDriver } from './stacks/driver.ts';
+import { Stacks } from './stacks/stacks.ts';
+import { StackStore } from './stacks/store.ts';
+
+export { type Call, type CallContext, callServices } from './calls.ts';
+export type { ReadObject } from './operations/requests.ts';
+export { readTemplate } from './template/reader.ts';
+
+export interface CloudFormationDependencies {
+  readonly records: Records;
+  /** How resources are made; see {@link Call}. */
+  readonly call: Call;
+  readonly readObject: ReadObject;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** How long operations wait for the deployment that they begin; default `CLOUDFORMATION_LIMITS.promptMsMax`. */
+  readonly promptMs?: number;
+}
+
+export interface CloudFormation extends AsyncDisposable {
+  readonly service: Service;
+  /** Stacks and change sets, for callers in process. */
+  readonly stacks: Stacks;
+  /** Takes up deployments that a stop of the node cut off. Call it once the services that `call` reaches are open. */
+  resume(): void;
+}
+
+/** Opens the service on its records. Nothing runs before {@link CloudFormation.resume} or a request. */
+export async function openCloudFormation(dependencies: CloudFormationDependencies): Promise<CloudFormation> {
+  const {
+    records,
+    call,
+    readObject,
+    clock,
+    random,
+    logger,
+    promptMs = CLOUDFORMATION_LIMITS.promptMsMax,
+  } = dependencies;
+  const store = await StackStore.open(records);
+  const importValue = (stack: { readonly region: string }, name: string) => stacks.importValue(stack, name);
+  const driver = new StackDriver({ store, call, importValue, clock, random, logger });
+  const stacks = new Stacks({ store, driver, clock, random, promptMs });
+  return {
+    service: {
+      name: 'cloudformation',
+      operations: {
+        ...stackOperations(stacks, readObject),
+        ...resourceOperations(stacks),
+        ...changeSetOperations(stacks, readObject),
+        ...templateOperations(stacks, readObject),
+      },
+      errors: CLOUDFORMATION_ANSWERS,
+    },
+    stacks,
+    resume: () => driver.resume(),
+    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,26 @@
+/** Numbers of the service (S5); AWS's own quotas where it has them. */
+export const CLOUDFORMATION_LIMITS = {
+  templateBytesMax: 1_000_000,
+  /** Of a template in the request itself; a larger one comes by `TemplateURL`. */
+  templateBodyBytesMax: 51_200,
+  resourcesMax: 500,
+  parametersMax: 200,
+  outputsMax: 200,
+  mappingsMax: 200,
+  stacksMax: 2_000,
+  changeSetsPerStackMax: 1_000,
+  /** Deleted stacks stay visible by their id, as on AWS. */
+  deletedStackAgeMsMax: 90 * 24 * 3_600_000,
+  /** Events kept of one stack; the oldest go first. */
+  eventsPerStackMax: 5_000,
+  /** Resources of one stack that are worked on at the same time. */
+  stepsInFlightMax: 8,
+  /** How long a resource may take to become ready before its step fails. */
+  stabilizeMsMax: 10 * 60_000,
+  stabilizePollMs: 100,
+  /** Operations that begin a deployment wait so long for its end, since clients' waiters then ask once and not for half a minute. */
+  promptMsMax: 1_500,
+  /** Calls that fail with a retryable error are made again so often, with doubling waits. */
+  callAttemptsMax: 5,
+  callBackoffMs: 100,
+} as const;

@@ -1,0 +1,109 @@
+import type { Operation } from '../../index.ts';
+import { invalid } from '../errors.ts';
+import type { Change, ChangedProperty, ChangeSet } from '../stacks/model.ts';
+import { shownParameters } from '../stacks/preparation.ts';
+import type { Stacks } from '../stacks/stacks.ts';
+import { page } from './paging.ts';
+import { checkStackName, type ReadObject, stackRequest, templateBodyOf } from './requests.ts';
+
+const PAGE = 100;
+
+export function changeSetOperations(stacks: Stacks, readObject: ReadObject): Readonly<Record<string, Operation>> {
+  return {
+    CreateChangeSet: async (input, context) => {
+      checkStackName(input.StackName);
+      const type = input.ChangeSetType ?? 'UPDATE';
+      if (type !== 'CREATE' && type !== 'UPDATE')
+        throw invalid(`ChangeSetType ${type} is not built in Millrace; CREATE and UPDATE are`);
+      const templateBody = await templateBodyOf(input, readObject);
+      const changeSet = await stacks.createChangeSet({
+        ...stackRequest(input, templateBody, context),
+        name: input.ChangeSetName,
+        ...(input.Description !== undefined && { description: input.Description }),
+        type,
+      });
+      return { Id: changeSet.id, StackId: changeSet.stackId };
+    },
+
+    DescribeChangeSet: (input, { region }) => {
+      const changeSet = stacks.getChangeSet(region, input.ChangeSetName, input.StackName);
+      const { items, next } = page(changeSet.changes, input.NextToken, PAGE);
+      const { definition } = changeSet;
+      return {
+        ...summaryShape(changeSet),
+        Parameters: shownParameters(definition),
+        NotificationARNs: definition.notificationArns,
+        RollbackConfiguration: {},
+        Capabilities: definition.capabilities,
+        Tags: definition.tags,
+        Changes: items.map(changeShape),
+        OnStackFailure: changeSet.onStackFailure,
+        ...(next && { NextToken: next }),
+      };
+    },
+
+    ListChangeSets: (input, { region }) => {
+      const stack = stacks.get(region, input.StackName);
+      const { items, next } = page(stacks.changeSets(stack), input.NextToken, PAGE);
+      return { Summaries: items.map(summaryShape), ...(next && { NextToken: next }) };
+    },
+
+    ExecuteChangeSet: async (input, { region }) => {
+      const { ClientRequestToken: token, DisableRollback: disableRollback = false } = input;
+      const changeSet = stacks.getChangeSet(region, input.ChangeSetName, input.StackName);
+      await stacks.executeChangeSet(changeSet, { disableRollback, ...(token !== undefined && { token }) });
+      await stacks.prompt(changeSet.stackId);
+      return {};
+    },
+
+    DeleteChangeSet: async (input, { region }) => {
+      await stacks.deleteChangeSet(stacks.getChangeSet(region, input.ChangeSetName, input.StackName));
+      return {};
+    },
+  };
+}
+
+function summaryShape(changeSet: ChangeSet): object {
+  return {
+    ChangeSetId: changeSet.id,
+    ChangeSetName: changeSet.name,
+    StackId: changeSet.stackId,
+    StackName: changeSet.stackName,
+    ...(changeSet.description !== undefined && { Description: changeSet.description }),
+    CreationTime: new Date(changeSet.createdAt),
+    ExecutionStatus: changeSet.executionStatus,
+    Status: changeSet.status,
+    ...(changeSet.reason !== undefined && { StatusReason: changeSet.reason }),
+    IncludeNestedStacks: false,
+  };
+}
+
+function changeShape(change: Change): object {
+  return {
+    Type: 'Resource',
+    ResourceChange: {
+      Action: change.action,
+      LogicalResourceId: change.logicalId,
+      ...(change.physicalId !== undefined && { PhysicalResourceId: change.physicalId }),
+      ResourceType: change.type,
+      ...(change.replacement !== undefined && { Replacement: change.replacement }),
+      Scope: change.scope,
+      Details: change.properties.map(detailShape),
+    },
+  };
+}
+
+function detailShape({ name, requiresRecreation, evaluation, cause }: ChangedProperty): object {
+  const tags = name === 'Tags';
+  return {
+    Target: {
+      Attribute: tags ? 'Tags' : 'Properties',
+      ...(!tags && { Name: name }),
+      RequiresRecreation: requiresRecreation,
+    },
+    Evaluation: evaluation,
+    ChangeSource:
+      cause === undefined ? 'DirectModification' : cause.includes('.') ? 'ResourceAttribute' : 'ResourceReference',
+    ...(cause !== undefined && { CausingEntity: cause }),
+  };
+}

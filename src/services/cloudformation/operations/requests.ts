@@ -1,0 +1,92 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { OperationContext } from '../../index.ts';
+import { invalid } from '../errors.ts';
+import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import type { Deployment } from '../stacks/model.ts';
+import type { StackRequest } from '../stacks/stacks.ts';
+
+/** Reads an object of the node's own store; templates come from there by `TemplateURL`. */
+export type ReadObject = (bucket: string, key: string) => Promise<AsyncIterable<Uint8Array>>;
+
+interface TemplateInput {
+  readonly TemplateBody?: string;
+  readonly TemplateURL?: string;
+  readonly UsePreviousTemplate?: boolean;
+}
+
+/** The template that a request brings; `undefined` when it asks for the one in force. */
+export async function templateBodyOf(input: TemplateInput, readObject: ReadObject): Promise<string | undefined> {
+  const { TemplateBody: body, TemplateURL: url, UsePreviousTemplate: previous } = input;
+  if (body !== undefined && url !== undefined) throw invalid('You cannot specify both Template Body and Template URL');
+  if (body !== undefined) {
+    if (Buffer.byteLength(body) > CLOUDFORMATION_LIMITS.templateBodyBytesMax) {
+      throw invalid(
+        `1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to ${CLOUDFORMATION_LIMITS.templateBodyBytesMax}`,
+      );
+    }
+    return body;
+  }
+  if (url !== undefined) return readTemplateUrl(url, readObject);
+  if (previous) return undefined;
+  throw invalid('Either Template URL or Template Body must be specified.');
+}
+
+async function readTemplateUrl(url: string, readObject: ReadObject): Promise<string> {
+  const { bucket, key } = objectOf(url);
+  try {
+    return await text(Readable.from(await readObject(bucket, key)));
+  } catch {
+    throw invalid(`TemplateURL must reference a valid S3 object to which you have access: ${url}`);
+  }
+}
+
+/** Bucket and key of `https://bucket.s3.region.amazonaws.com/key`, `https://s3.../bucket/key` or our own `http://host/bucket/key`. */
+export function objectOf(url: string): { readonly bucket: string; readonly key: string } {
+  const parsed = URL.parse(url);
+  if (!parsed) throw invalid('TemplateURL must be a supported URL.');
+  const path = decodeURIComponent(parsed.pathname.slice(1));
+  const virtual = /^(.+)\.s3[.-][^/]*$/.exec(parsed.hostname);
+  if (virtual) return { bucket: virtual[1]!, key: path };
+  const slash = path.indexOf('/');
+  if (slash <= 0 || slash === path.length - 1) throw invalid('TemplateURL must be a supported URL.');
+  return { bucket: path.slice(0, slash), key: path.slice(slash + 1) };
+}
+
+/** What the three operations that take a template have in common. */
+export function stackRequest(
+  input: Record<string, any>,
+  templateBody: string | undefined,
+  { region, caller }: OperationContext,
+): StackRequest {
+  const { ClientRequestToken: token, ClientToken, RoleARN: roleArn, NotificationARNs: notificationArns, Tags } = input;
+  return {
+    stackName: input.StackName,
+    region,
+    caller,
+    ...(templateBody !== undefined && { templateBody }),
+    parameters: input.Parameters ?? [],
+    ...(Tags !== undefined && { tags: Tags }),
+    capabilities: input.Capabilities ?? [],
+    ...(notificationArns !== undefined && { notificationArns }),
+    ...(roleArn !== undefined && { roleArn }),
+    onFailure: onFailureOf(input),
+    ...((token ?? ClientToken) !== undefined && { token: token ?? ClientToken }),
+  };
+}
+
+function onFailureOf(input: Record<string, any>): Deployment['onFailure'] {
+  if (input.DisableRollback !== undefined && input.OnFailure !== undefined) {
+    throw invalid('You may specify either OnFailure or DisableRollback, but not both');
+  }
+  if (input.DisableRollback) return 'DO_NOTHING';
+  return input.OnFailure ?? input.OnStackFailure ?? 'ROLLBACK';
+}
+
+/** A stack name as AWS takes it. */
+export function checkStackName(name: string): void {
+  if (/^[A-Za-z][-A-Za-z0-9]{0,127}$/.test(name) || name.startsWith('arn:')) return;
+  throw invalid(
+    `1 validation error detected: Value '${name}' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*`,
+  );
+}

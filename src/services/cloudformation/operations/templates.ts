@@ -1,0 +1,90 @@
+import type { Operation, OperationContext } from '../../index.ts';
+import { invalid } from '../errors.ts';
+import { SAM_TRANSFORM } from '../sam/transform.ts';
+import { readSource, requiredCapabilities } from '../stacks/preparation.ts';
+import type { Stacks } from '../stacks/stacks.ts';
+import { isNoEcho } from '../template/parameters.ts';
+import { parseTemplate, type Template } from '../template/template.ts';
+import { type ReadObject, templateBodyOf } from './requests.ts';
+
+export function templateOperations(stacks: Stacks, readObject: ReadObject): Readonly<Record<string, Operation>> {
+  return {
+    GetTemplate: (input, { region }) => {
+      const definition =
+        input.ChangeSetName === undefined
+          ? stacks.definition(stacks.get(region, input.StackName))
+          : stacks.getChangeSet(region, input.ChangeSetName, input.StackName).definition;
+      if (!definition) throw invalid(`Stack with id ${input.StackName} does not exist`);
+      const processed = input.TemplateStage === 'Processed';
+      return {
+        TemplateBody: processed ? JSON.stringify(definition.processed) : definition.templateBody,
+        StagesAvailable: ['Original', 'Processed'],
+      };
+    },
+
+    ValidateTemplate: async (input) => {
+      const template = parseTemplate(readSource((await templateBodyOf(input, readObject))!));
+      return {
+        Parameters: parametersShape(template, false),
+        ...(template.description !== undefined && { Description: template.description }),
+        ...capabilitiesShape(template),
+        DeclaredTransforms: template.transforms,
+      };
+    },
+
+    GetTemplateSummary: async (input, context) => {
+      const template = parseTemplate(readSource(await summaryBody(stacks, readObject, input, context)));
+      return {
+        Parameters: parametersShape(template, true),
+        ...(template.description !== undefined && { Description: template.description }),
+        ...capabilitiesShape(template),
+        ResourceTypes: [...new Set(Object.values(template.resources).map(({ Type }) => Type))],
+        Version: '2010-09-09',
+        ...(template.metadata !== undefined && { Metadata: JSON.stringify(template.metadata) }),
+        DeclaredTransforms: template.transforms,
+        ResourceIdentifierSummaries: [],
+      };
+    },
+  };
+}
+
+async function summaryBody(
+  stacks: Stacks,
+  readObject: ReadObject,
+  input: Record<string, any>,
+  { region }: OperationContext,
+): Promise<string> {
+  if (input.StackName === undefined) return (await templateBodyOf(input, readObject))!;
+  const definition = stacks.definition(stacks.get(region, input.StackName));
+  if (!definition) throw invalid(`Stack with id ${input.StackName} does not exist`);
+  return definition.templateBody;
+}
+
+function parametersShape(template: Template, withTypes: boolean): readonly object[] {
+  return Object.entries(template.parameters).map(([ParameterKey, declaration]) => ({
+    ParameterKey,
+    ...(declaration.Default !== undefined && { DefaultValue: String(declaration.Default) }),
+    NoEcho: isNoEcho(declaration),
+    ...(declaration.Description !== undefined && { Description: declaration.Description }),
+    ...(withTypes && {
+      ParameterType: declaration.Type,
+      ParameterConstraints: constraintsShape(declaration.AllowedValues),
+    }),
+  }));
+}
+
+function constraintsShape(allowed: readonly unknown[] | undefined): object {
+  return allowed ? { AllowedValues: allowed.map(String) } : {};
+}
+
+/** A SAM function without a role makes one, which the source does not show yet. */
+function capabilitiesShape(template: Template): object {
+  const { required, reason } = requiredCapabilities(template);
+  const serverless = template.transforms.includes(SAM_TRANSFORM);
+  const capabilities = serverless ? [...new Set([...required, 'CAPABILITY_IAM', 'CAPABILITY_AUTO_EXPAND'])] : required;
+  if (capabilities.length === 0) return {};
+  return {
+    Capabilities: capabilities,
+    CapabilitiesReason: reason ?? 'The following resource(s) require capabilities: [AWS::IAM::Role]',
+  };
+}

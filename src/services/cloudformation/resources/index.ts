@@ -1,0 +1,33 @@
+import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
+import { IAM_TYPES } from './iam.ts';
+import { IOT_TYPES } from './iot.ts';
+import { KINESIS_TYPES } from './kinesis.ts';
+import { LAMBDA_TYPES } from './lambda.ts';
+import { LOGS_TYPES } from './logs.ts';
+import type { ResourceType } from './resource-type.ts';
+import { S3_TYPES } from './s3.ts';
+import { SNS_TYPES } from './sns.ts';
+import { SQS_TYPES } from './sqs.ts';
+
+/** The table of types: what a template may contain. */
+export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
+  ...EVENT_SOURCE_MAPPING_TYPES,
+  ...IAM_TYPES,
+  ...IOT_TYPES,
+  ...KINESIS_TYPES,
+  ...LAMBDA_TYPES,
+  ...LOGS_TYPES,
+  ...S3_TYPES,
+  ...SNS_TYPES,
+  ...SQS_TYPES,
+};
+
+/** Types whose making asks for `CAPABILITY_IAM`. */
+export const IAM_RESOURCE_TYPES: ReadonlySet<string> = new Set([
+  ...Object.keys(IAM_TYPES),
+  'AWS::IAM::AccessKey',
+  'AWS::IAM::Group',
+  'AWS::IAM::InstanceProfile',
+  'AWS::IAM::User',
+  'AWS::IAM::UserToGroupAddition',
+]);

@@ -1,0 +1,70 @@
+import { isObject, type Json, type JsonObject } from '../template/value.ts';
+import { changes, replaces, required, TAGS, tagChanges } from './properties.ts';
+import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+
+const topicRule: ResourceType = {
+  properties: {
+    RuleName: replaces('text'),
+    TopicRulePayload: required(
+      changes({
+        object: {
+          Sql: 'text',
+          AwsIotSqlVersion: 'text',
+          Description: 'text',
+          RuleDisabled: 'flag',
+          Actions: 'any',
+          ErrorAction: 'any',
+        },
+      }),
+    ),
+    Tags: TAGS,
+  },
+  attributes: ['Arn'],
+  naming: { property: 'RuleName', lengthMax: 128, style: 'underscore' },
+
+  async create(properties, work) {
+    const ruleName = work.name;
+    const topicRulePayload = camelKeys(properties.TopicRulePayload!);
+    await createOrAdopt(work, () => work.call('iot', 'CreateTopicRule', { ruleName, topicRulePayload }));
+    await work.made(ruleName);
+    const made = await describe(ruleName, work);
+    await setTags(made, undefined, properties, work);
+    return made;
+  },
+
+  async update(existing, properties, work) {
+    const ruleName = existing.physicalId;
+    const topicRulePayload = camelKeys(properties.TopicRulePayload!);
+    await work.call('iot', 'ReplaceTopicRule', { ruleName, topicRulePayload });
+    await setTags(existing, existing.properties.Tags, properties, work);
+    return describe(ruleName, work);
+  },
+
+  async delete({ physicalId: ruleName }, work) {
+    await ignoreMissing(() => work.call('iot', 'DeleteTopicRule', { ruleName }));
+  },
+};
+
+async function describe(ruleName: string, work: Work): Promise<Made> {
+  const { ruleArn } = await work.call('iot', 'GetTopicRule', { ruleName });
+  return { physicalId: ruleName, attributes: { Arn: ruleArn } };
+}
+
+async function setTags(rule: Made, before: Json | undefined, properties: JsonObject, work: Work): Promise<void> {
+  const { set, remove } = tagChanges(before, properties.Tags);
+  const resourceArn = rule.attributes.Arn;
+  const tags = Object.entries(set).map(([Key, Value]) => ({ Key, Value }));
+  if (tags.length) await work.call('iot', 'TagResource', { resourceArn, tags });
+  if (remove.length) await work.call('iot', 'UntagResource', { resourceArn, tagKeys: remove });
+}
+
+/** Templates write `FunctionArn` where the operation takes `functionArn`. */
+function camelKeys(value: Json): Json {
+  if (Array.isArray(value)) return value.map((item) => camelKeys(item as Json));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [key.charAt(0).toLowerCase() + key.slice(1), camelKeys(member)]),
+  );
+}
+
+export const IOT_TYPES: Readonly<Record<string, ResourceType>> = { 'AWS::IoT::TopicRule': topicRule };

@@ -1,0 +1,390 @@
+import type { Json, JsonObject } from '../template/value.ts';
+import { sameJson } from '../template/value.ts';
+import { zipInlineCode } from './inline-code.ts';
+import { changes, pick, rename, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
+import {
+  createOrAdopt,
+  type Existing,
+  ignoreMissing,
+  type Made,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
+
+/** Members of CreateFunction and UpdateFunctionConfiguration by the property they come from, with what a removed one goes back to. */
+const CONFIGURATION: Readonly<Record<string, { readonly member: string; readonly unset: Json }>> = {
+  Description: { member: 'Description', unset: '' },
+  Handler: { member: 'Handler', unset: '' },
+  Role: { member: 'Role', unset: '' },
+  Runtime: { member: 'Runtime', unset: '' },
+  MemorySize: { member: 'MemorySize', unset: 128 },
+  Timeout: { member: 'Timeout', unset: 3 },
+  Environment: { member: 'Environment', unset: { Variables: {} } },
+  DeadLetterConfig: { member: 'DeadLetterConfig', unset: { TargetArn: '' } },
+  TracingConfig: { member: 'TracingConfig', unset: { Mode: 'PassThrough' } },
+  VpcConfig: { member: 'VpcConfig', unset: { SubnetIds: [], SecurityGroupIds: [] } },
+  KmsKeyArn: { member: 'KMSKeyArn', unset: '' },
+  Layers: { member: 'Layers', unset: [] },
+  FileSystemConfigs: { member: 'FileSystemConfigs', unset: [] },
+  ImageConfig: { member: 'ImageConfig', unset: {} },
+  EphemeralStorage: { member: 'EphemeralStorage', unset: { Size: 512 } },
+  SnapStart: { member: 'SnapStart', unset: { ApplyOn: 'None' } },
+  LoggingConfig: { member: 'LoggingConfig', unset: { LogFormat: 'Text' } },
+};
+
+const ON_CREATE_ONLY = {
+  PackageType: 'PackageType',
+  CodeSigningConfigArn: 'CodeSigningConfigArn',
+  Architectures: 'Architectures',
+};
+
+const lambdaFunction: ResourceType = {
+  properties: {
+    FunctionName: replaces('text'),
+    PackageType: replaces('text'),
+    Code: required(
+      changes({
+        object: {
+          ZipFile: 'text',
+          S3Bucket: 'text',
+          S3Key: 'text',
+          S3ObjectVersion: 'text',
+          ImageUri: 'text',
+          SourceKMSKeyArn: 'text',
+        },
+      }),
+    ),
+    Description: changes('text'),
+    Handler: changes('text'),
+    Role: required(changes('text')),
+    Runtime: changes('text'),
+    MemorySize: changes('number'),
+    Timeout: changes('number'),
+    Environment: changes({ object: { Variables: { map: 'text' } } }),
+    DeadLetterConfig: changes({ object: { TargetArn: 'text' } }),
+    TracingConfig: changes({ object: { Mode: 'text' } }),
+    VpcConfig: changes({
+      object: { SubnetIds: { list: 'text' }, SecurityGroupIds: { list: 'text' }, Ipv6AllowedForDualStack: 'flag' },
+    }),
+    KmsKeyArn: changes('text'),
+    Layers: changes({ list: 'text' }),
+    FileSystemConfigs: changes('any'),
+    ImageConfig: changes('any'),
+    EphemeralStorage: changes({ object: { Size: 'number' } }),
+    SnapStart: changes({ object: { ApplyOn: 'text' } }),
+    LoggingConfig: changes({
+      object: { LogFormat: 'text', ApplicationLogLevel: 'text', SystemLogLevel: 'text', LogGroup: 'text' },
+    }),
+    Architectures: changes({ list: 'text' }),
+    CodeSigningConfigArn: changes('text'),
+    ReservedConcurrentExecutions: changes('number'),
+    RuntimeManagementConfig: changes({ object: { UpdateRuntimeOn: 'text', RuntimeVersionArn: 'text' } }),
+    RecursiveLoop: changes('text'),
+    Tags: TAGS,
+  },
+  attributes: ['Arn'],
+  naming: { property: 'FunctionName', lengthMax: 64 },
+
+  async create(properties, work) {
+    const FunctionName = work.name;
+    const tags = tagMap(properties.Tags);
+    const input = {
+      FunctionName,
+      ...rename(properties, { ...memberNames(), ...ON_CREATE_ONLY }),
+      Code: await codeOf(properties),
+      ...(Object.keys(tags).length && { Tags: tags }),
+    };
+    await createOrAdopt(work, () => work.call('lambda', 'CreateFunction', input));
+    await work.made(FunctionName);
+    await settled(FunctionName, work);
+    await setConcurrency(FunctionName, undefined, properties.ReservedConcurrentExecutions, work);
+    await setManagement(FunctionName, {}, properties, work);
+    return describeFunction(FunctionName, work);
+  },
+
+  async update(existing, properties, work) {
+    const FunctionName = existing.physicalId;
+    await updateConfiguration(existing, properties, work);
+    await updateCode(existing, properties, work);
+    await setConcurrency(
+      FunctionName,
+      existing.properties.ReservedConcurrentExecutions,
+      properties.ReservedConcurrentExecutions,
+      work,
+    );
+    await setManagement(FunctionName, existing.properties, properties, work);
+    await setTags(existing, properties, work);
+    return describeFunction(FunctionName, work);
+  },
+
+  async delete({ physicalId: FunctionName }, work) {
+    await ignoreMissing(() => work.call('lambda', 'DeleteFunction', { FunctionName }));
+  },
+};
+
+const memberNames = () => Object.fromEntries(Object.entries(CONFIGURATION).map(([name, { member }]) => [name, member]));
+
+async function codeOf(properties: JsonObject): Promise<object> {
+  const code = properties.Code as JsonObject;
+  if (typeof code.ZipFile !== 'string') return code;
+  return { ZipFile: await zipInlineCode(code.ZipFile, String(properties.Runtime)) };
+}
+
+/** A function takes no change before the last one is through. */
+async function settled(FunctionName: string, work: Work): Promise<void> {
+  await work.until(`function ${FunctionName} to be ready`, async () => {
+    const { State, LastUpdateStatus, StateReason, LastUpdateStatusReason } = await work.call(
+      'lambda',
+      'GetFunctionConfiguration',
+      { FunctionName },
+    );
+    if (State === 'Failed' || LastUpdateStatus === 'Failed') {
+      throw new Error(`function ${FunctionName} failed: ${StateReason ?? LastUpdateStatusReason}`);
+    }
+    return State !== 'Pending' && LastUpdateStatus !== 'InProgress';
+  });
+}
+
+async function describeFunction(FunctionName: string, work: Work): Promise<Made> {
+  const { FunctionArn } = await work.call('lambda', 'GetFunctionConfiguration', { FunctionName });
+  return { physicalId: FunctionName, attributes: { Arn: FunctionArn } };
+}
+
+async function updateConfiguration(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
+  const changed = Object.entries(CONFIGURATION).filter(
+    ([name]) => !sameJson(existing.properties[name], properties[name]),
+  );
+  if (changed.length === 0) return;
+  const FunctionName = existing.physicalId;
+  await work.call('lambda', 'UpdateFunctionConfiguration', {
+    FunctionName,
+    ...Object.fromEntries(changed.map(([name, { member, unset }]) => [member, properties[name] ?? unset])),
+  });
+  await settled(FunctionName, work);
+}
+
+async function updateCode(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
+  const same = (name: string) => sameJson(existing.properties[name], properties[name]);
+  if (same('Code') && same('Architectures')) return;
+  const FunctionName = existing.physicalId;
+  const architectures = pick(properties, ['Architectures']);
+  await work.call('lambda', 'UpdateFunctionCode', { FunctionName, ...(await codeOf(properties)), ...architectures });
+  await settled(FunctionName, work);
+}
+
+async function setConcurrency(
+  FunctionName: string,
+  before: Json | undefined,
+  after: Json | undefined,
+  work: Work,
+): Promise<void> {
+  if (before === after) return;
+  if (after === undefined) await work.call('lambda', 'DeleteFunctionConcurrency', { FunctionName });
+  else await work.call('lambda', 'PutFunctionConcurrency', { FunctionName, ReservedConcurrentExecutions: after });
+}
+
+async function setManagement(FunctionName: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
+  const { RuntimeManagementConfig: management, RecursiveLoop } = after;
+  if (management !== undefined && !sameJson(management, before.RuntimeManagementConfig)) {
+    await work.call('lambda', 'PutRuntimeManagementConfig', { FunctionName, ...(management as JsonObject) });
+  }
+  if (RecursiveLoop !== undefined && RecursiveLoop !== before.RecursiveLoop) {
+    await work.call('lambda', 'PutFunctionRecursionConfig', { FunctionName, RecursiveLoop });
+  }
+}
+
+async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
+  const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
+  const Resource = existing.attributes.Arn;
+  if (Object.keys(set).length) await work.call('lambda', 'TagResource', { Resource, Tags: set });
+  if (remove.length) await work.call('lambda', 'UntagResource', { Resource, TagKeys: remove });
+}
+
+const version: ResourceType = {
+  properties: {
+    FunctionName: required(replaces('text')),
+    Description: replaces('text'),
+    CodeSha256: replaces('text'),
+    ProvisionedConcurrencyConfig: changes({ object: { ProvisionedConcurrentExecutions: 'number' } }),
+  },
+  attributes: ['Version', 'FunctionArn'],
+
+  async create(properties, work) {
+    // Publishing code and configuration that are published already gives the same version: a repeated step does no harm.
+    const published = await work.call(
+      'lambda',
+      'PublishVersion',
+      pick(properties, ['FunctionName', 'Description', 'CodeSha256']),
+    );
+    await work.made(published.FunctionArn);
+    const { name } = functionParts(String(properties.FunctionName));
+    await provision(name, published.Version, undefined, properties.ProvisionedConcurrencyConfig, work);
+    return {
+      physicalId: published.FunctionArn,
+      attributes: { Version: published.Version, FunctionArn: published.FunctionArn },
+    };
+  },
+
+  async update(existing, properties, work) {
+    const { name } = functionParts(existing.physicalId);
+    const { ProvisionedConcurrencyConfig: before } = existing.properties;
+    await provision(name, String(existing.attributes.Version), before, properties.ProvisionedConcurrencyConfig, work);
+    return existing;
+  },
+
+  async delete({ physicalId }, work) {
+    const { name: FunctionName, qualifier: Qualifier } = functionParts(physicalId);
+    await ignoreMissing(() => work.call('lambda', 'DeleteFunction', { FunctionName, Qualifier }));
+  },
+};
+
+/** Name and qualifier of `arn:...:function:name:qualifier`, `name:qualifier` or `name`. */
+function functionParts(text: string): { readonly name: string; readonly qualifier?: string } {
+  const [name, qualifier] = (text.startsWith('arn:') ? text.split(':').slice(6) : text.split(':')) as [string, string?];
+  return { name, ...(qualifier !== undefined && { qualifier }) };
+}
+
+/** `{ FunctionName, Qualifier }` as the operations take them. */
+function functionKey(text: string): object {
+  const { name, qualifier } = functionParts(text);
+  return { FunctionName: name, ...(qualifier !== undefined && { Qualifier: qualifier }) };
+}
+
+async function provision(
+  FunctionName: string,
+  Qualifier: string,
+  before: Json | undefined,
+  after: Json | undefined,
+  work: Work,
+): Promise<void> {
+  if (sameJson(before, after)) return;
+  const key = { FunctionName, Qualifier };
+  if (after === undefined) await work.call('lambda', 'DeleteProvisionedConcurrencyConfig', key);
+  else await work.call('lambda', 'PutProvisionedConcurrencyConfig', { ...key, ...(after as JsonObject) });
+}
+
+const alias: ResourceType = {
+  properties: {
+    FunctionName: required(replaces('text')),
+    Name: required(replaces('text')),
+    FunctionVersion: required(changes('text')),
+    Description: changes('text'),
+    RoutingConfig: changes({
+      object: { AdditionalVersionWeights: { list: { object: { FunctionVersion: 'text', FunctionWeight: 'number' } } } },
+    }),
+    ProvisionedConcurrencyConfig: changes({ object: { ProvisionedConcurrentExecutions: 'number' } }),
+  },
+  attributes: ['AliasArn'],
+
+  async create(properties, work) {
+    const input = aliasInput(properties);
+    await createOrAdopt(work, () => work.call('lambda', 'CreateAlias', input));
+    const { AliasArn } = await work.call('lambda', 'GetAlias', pick(properties, ['FunctionName', 'Name']));
+    await work.made(AliasArn);
+    const { name, qualifier } = functionParts(AliasArn);
+    await provision(name, qualifier!, undefined, properties.ProvisionedConcurrencyConfig, work);
+    return { physicalId: AliasArn, attributes: { AliasArn } };
+  },
+
+  async update(existing, properties, work) {
+    await work.call('lambda', 'UpdateAlias', {
+      RoutingConfig: { AdditionalVersionWeights: {} },
+      ...aliasInput(properties),
+    });
+    const { name, qualifier } = functionParts(existing.physicalId);
+    const { ProvisionedConcurrencyConfig: before } = existing.properties;
+    await provision(name, qualifier!, before, properties.ProvisionedConcurrencyConfig, work);
+    return existing;
+  },
+
+  async delete({ physicalId }, work) {
+    const { name: FunctionName, qualifier: Name } = functionParts(physicalId);
+    await ignoreMissing(() => work.call('lambda', 'DeleteAlias', { FunctionName, Name }));
+  },
+};
+
+interface AliasWeight {
+  readonly FunctionVersion: string;
+  readonly FunctionWeight: number;
+}
+
+function aliasInput(properties: JsonObject): object {
+  const routing = properties.RoutingConfig as { AdditionalVersionWeights?: readonly AliasWeight[] } | undefined;
+  const weights = routing?.AdditionalVersionWeights?.map((one) => [one.FunctionVersion, one.FunctionWeight] as const);
+  return {
+    ...pick(properties, ['FunctionName', 'Name', 'FunctionVersion', 'Description']),
+    ...(weights && { RoutingConfig: { AdditionalVersionWeights: Object.fromEntries(weights) } }),
+  };
+}
+
+const permission: ResourceType = {
+  properties: {
+    FunctionName: required(replaces('text')),
+    Action: required(replaces('text')),
+    Principal: required(replaces('text')),
+    SourceArn: replaces('text'),
+    SourceAccount: replaces('text'),
+    EventSourceToken: replaces('text'),
+    PrincipalOrgID: replaces('text'),
+    FunctionUrlAuthType: replaces('text'),
+    InvokedViaFunctionUrl: replaces('flag'),
+  },
+  attributes: ['Id'],
+  naming: { property: 'StatementId', lengthMax: 100 },
+
+  async create(properties, work) {
+    const { FunctionName, ...statement } = properties;
+    await createOrAdopt(work, () =>
+      work.call('lambda', 'AddPermission', {
+        ...functionKey(String(FunctionName)),
+        StatementId: work.name,
+        ...statement,
+      }),
+    );
+    await work.made(work.name);
+    return { physicalId: work.name, attributes: { Id: work.name } };
+  },
+
+  async delete({ physicalId, properties }, work) {
+    const key = functionKey(String(properties.FunctionName));
+    await ignoreMissing(() => work.call('lambda', 'RemovePermission', { ...key, StatementId: physicalId }));
+  },
+};
+
+const eventInvokeConfig: ResourceType = {
+  properties: {
+    FunctionName: required(replaces('text')),
+    Qualifier: required(replaces('text')),
+    MaximumEventAgeInSeconds: changes('number'),
+    MaximumRetryAttempts: changes('number'),
+    DestinationConfig: changes({
+      object: { OnSuccess: { object: { Destination: 'text' } }, OnFailure: { object: { Destination: 'text' } } },
+    }),
+  },
+  attributes: [],
+
+  async create(properties, work) {
+    await work.call('lambda', 'PutFunctionEventInvokeConfig', properties);
+    const physicalId = `${String(properties.FunctionName)}|${String(properties.Qualifier)}`;
+    await work.made(physicalId);
+    return { physicalId, attributes: {} };
+  },
+
+  async update(existing, properties, work) {
+    await work.call('lambda', 'PutFunctionEventInvokeConfig', properties);
+    return existing;
+  },
+
+  async delete({ properties }, work) {
+    const key = pick(properties, ['FunctionName', 'Qualifier']);
+    await ignoreMissing(() => work.call('lambda', 'DeleteFunctionEventInvokeConfig', key));
+  },
+};
+
+export const LAMBDA_TYPES: Readonly<Record<string, ResourceType>> = {
+  'AWS::Lambda::Function': lambdaFunction,
+  'AWS::Lambda::Version': version,
+  'AWS::Lambda::Alias': alias,
+  'AWS::Lambda::Permission': permission,
+  'AWS::Lambda::EventInvokeConfig': eventInvokeConfig,
+};

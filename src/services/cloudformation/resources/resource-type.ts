@@ -1,0 +1,85 @@
+import { isConflict, isNotFound } from '../calls.ts';
+import type { StackIdentity } from '../template/program.ts';
+import type { Json, JsonObject } from '../template/value.ts';
+import type { Properties } from './properties.ts';
+
+/** A resource that exists. */
+export interface Made {
+  /** What `Ref` gives, and what the type's own operations find it by. */
+  readonly physicalId: string;
+  /** What `Fn::GetAtt` gives, by attribute. */
+  readonly attributes: Readonly<Record<string, Json>>;
+}
+
+export interface Existing extends Made {
+  /** As it was last made or changed. */
+  readonly properties: JsonObject;
+}
+
+/** What a resource is worked on with. */
+export interface Work {
+  readonly identity: StackIdentity;
+  readonly logicalId: string;
+  /** Physical name: the template's own, else one that is generated once and kept over a crash. */
+  readonly name: string;
+  /** True when a crash cut the same step off: what it was to make may be there already. */
+  readonly resuming: boolean;
+  call(service: string, operation: string, input: object): Promise<any>;
+  /** Tells that the resource now exists: from here on a rollback deletes it. */
+  made(physicalId: string): Promise<void>;
+  /** Asks again until `ready` gives true. @throws when it takes too long */
+  until(what: string, ready: () => Promise<boolean>): Promise<void>;
+}
+
+/** How one type of resource is made, changed and deleted: one row of the table of types. */
+export interface ResourceType {
+  readonly properties: Properties;
+  /** Names that `Fn::GetAtt` knows. */
+  readonly attributes: readonly string[];
+  /** Where the physical name stands, and the names it may have; absent where the service gives ids. */
+  readonly naming?: {
+    readonly property: string;
+    readonly lengthMax: number;
+    readonly style?: 'lower' | 'underscore';
+    /** What generated names end with. */
+    readonly suffix?: (properties: JsonObject) => string;
+  };
+  create(properties: JsonObject, work: Work): Promise<Made>;
+  /** Absent when every property replaces. */
+  update?(existing: Existing, properties: JsonObject, work: Work): Promise<Made>;
+  /** Deleting what is gone is no error. */
+  delete(existing: Existing, work: Work): Promise<void>;
+}
+
+/**
+ * Creates by name. After a crash the thing may stand there already: its name was settled before the first try, so it is ours.
+ * (A name of the template's own that someone else took before could be mistaken for ours only if the crash fell into the very
+ * call that would have been refused.)
+ */
+export async function createOrAdopt(work: Work, create: () => Promise<unknown>): Promise<void> {
+  try {
+    await create();
+  } catch (error) {
+    if (!work.resuming || !isConflict(error)) throw error;
+  }
+}
+
+/** Runs a deletion; gone already is fine. */
+export async function ignoreMissing(remove: () => Promise<unknown>): Promise<void> {
+  try {
+    await remove();
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+/** Whether `read` finds nothing. */
+export async function isGone(read: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await read();
+    return false;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    throw error;
+  }
+}

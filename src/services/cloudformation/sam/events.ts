@@ -1,0 +1,226 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders of Fn::Sub
+import { invalid } from '../errors.ts';
+import { isObject, type Json, type JsonObject } from '../template/value.ts';
+import { allow, type ExecutionRole } from './role.ts';
+
+/** What an event of a function is turned into resources with. */
+export interface EventContext {
+  /** Logical id of the event's main resource: the function's and the event's name together. */
+  readonly id: string;
+  readonly properties: JsonObject;
+  /** `Ref` of the function, or of its alias where it has one. */
+  readonly functionRef: Json;
+  /** The function's ARN, or its alias. */
+  readonly functionArn: Json;
+  /** Attributes that every resource of the function carries: `Condition`, `DeletionPolicy` ... */
+  readonly attributes: JsonObject;
+  readonly role: ExecutionRole;
+}
+
+type Resources = Record<string, JsonObject>;
+
+interface EventType {
+  readonly required: readonly string[];
+  readonly optional: readonly string[];
+  expand(context: EventContext): Resources;
+}
+
+/** Settings of an event source mapping that events pass on as they are. */
+const MAPPING_SETTINGS = [
+  'StartingPosition',
+  'StartingPositionTimestamp',
+  'BatchSize',
+  'Enabled',
+  'MaximumBatchingWindowInSeconds',
+  'MaximumRetryAttempts',
+  'BisectBatchOnFunctionError',
+  'MaximumRecordAgeInSeconds',
+  'ParallelizationFactor',
+  'TumblingWindowInSeconds',
+  'FunctionResponseTypes',
+  'FilterCriteria',
+  'KmsKeyArn',
+  'ScalingConfig',
+  'ProvisionedPollerConfig',
+  'MetricsConfig',
+  'LoggingConfig',
+  'DestinationConfig',
+];
+
+const EVENT_TYPES: Readonly<Record<string, EventType>> = {
+  Kinesis: pull('Stream', ['StartingPosition'], 'AWSLambdaKinesisExecutionRole'),
+  DynamoDB: pull('Stream', ['StartingPosition'], 'AWSLambdaDynamoDBExecutionRole'),
+  SQS: pull('Queue', [], 'AWSLambdaSQSQueueExecutionRole'),
+  SNS: {
+    required: ['Topic'],
+    optional: ['Region', 'FilterPolicy', 'FilterPolicyScope', 'SqsSubscription', 'RedrivePolicy'],
+    expand: expandSns,
+  },
+  IoTRule: { required: ['Sql'], optional: ['AwsIotSqlVersion'], expand: expandIotRule },
+};
+
+/**
+ * The resources of one event of a function.
+ *
+ * @throws validation  a type that is not built, a missing or an unknown property
+ */
+export function expandEvent(
+  functionId: string,
+  name: string,
+  event: Json,
+  context: Omit<EventContext, 'id' | 'properties'>,
+): Resources {
+  const fail = (message: string) =>
+    invalid(`Resource with id [${functionId}] is invalid. Event with id [${functionId}${name}] is invalid. ${message}`);
+  if (!isObject(event) || typeof event.Type !== 'string') throw fail("Event must have a 'Type'.");
+  const type = EVENT_TYPES[event.Type];
+  if (!type) {
+    throw fail(
+      `Events of type ${event.Type} are not built in Millrace; built are ${Object.keys(EVENT_TYPES).join(', ')}.`,
+    );
+  }
+  const properties = event.Properties ?? {};
+  if (!isObject(properties)) throw fail("'Properties' must be a map.");
+  const missing = type.required.find((property) => properties[property] === undefined);
+  if (missing) throw fail(`Missing required property '${missing}'.`);
+  const known = [...type.required, ...type.optional];
+  const unknown = Object.keys(properties).find((property) => !known.includes(property));
+  if (unknown) throw fail(`property ${unknown} not defined for resource of type ${event.Type}`);
+  return type.expand({ ...context, id: `${functionId}${name}`, properties });
+}
+
+function pull(source: string, required: readonly string[], policy: string): EventType {
+  return {
+    required: [source, ...required],
+    optional: MAPPING_SETTINGS.filter((setting) => !required.includes(setting)),
+    expand: ({ id, properties, functionRef, attributes, role }) => {
+      role.addManaged(policy);
+      const settings: Record<string, Json> = Object.fromEntries(
+        MAPPING_SETTINGS.filter((name) => properties[name] !== undefined).map((name) => [name, properties[name]!]),
+      );
+      if (settings.DestinationConfig !== undefined) {
+        settings.DestinationConfig = destination(id, settings.DestinationConfig, role);
+      }
+      return {
+        [id]: {
+          Type: 'AWS::Lambda::EventSourceMapping',
+          ...attributes,
+          Properties: { EventSourceArn: properties[source]!, FunctionName: functionRef, ...settings },
+        },
+      };
+    },
+  };
+}
+
+/** `Type` in `OnFailure` is SAM's own: it says which right the role needs. */
+function destination(id: string, config: Json, role: ExecutionRole): Json {
+  const onFailure = isObject(config) ? config.OnFailure : undefined;
+  if (!isObject(config) || !isObject(onFailure)) return config;
+  const { Type: type, ...rest } = onFailure;
+  const arn = rest.Destination ?? null;
+  if (type === 'SQS') role.addInline(allow(`${id}SQSPolicy`, 'sqs:SendMessage', arn));
+  else if (type === 'SNS') role.addInline(allow(`${id}SNSPolicy`, 'sns:publish', arn));
+  else if (type !== undefined) {
+    throw invalid(
+      `Event with id [${id}] is invalid. DestinationConfig.OnFailure.Type must be SQS or SNS; others are not built in Millrace`,
+    );
+  }
+  return { ...config, OnFailure: rest };
+}
+
+/** Lets `principal` call the function for `sourceArn`. */
+function permission(context: EventContext, principal: string, source: JsonObject): Resources {
+  return {
+    [`${context.id}Permission`]: {
+      Type: 'AWS::Lambda::Permission',
+      ...context.attributes,
+      Properties: {
+        Action: 'lambda:InvokeFunction',
+        FunctionName: context.functionRef,
+        Principal: principal,
+        ...source,
+      },
+    },
+  };
+}
+
+function expandIotRule(context: EventContext): Resources {
+  const { id, properties, functionArn, attributes } = context;
+  const SourceArn = {
+    'Fn::Sub': ['arn:aws:iot:${AWS::Region}:${AWS::AccountId}:rule/${RuleName}', { RuleName: { Ref: id } }],
+  };
+  return {
+    ...permission(context, 'iot.amazonaws.com', { SourceAccount: { 'Fn::Sub': '${AWS::AccountId}' }, SourceArn }),
+    [id]: {
+      Type: 'AWS::IoT::TopicRule',
+      ...attributes,
+      Properties: {
+        TopicRulePayload: {
+          Sql: properties.Sql!,
+          RuleDisabled: false,
+          Actions: [{ Lambda: { FunctionArn: functionArn } }],
+          ...(properties.AwsIotSqlVersion && { AwsIotSqlVersion: properties.AwsIotSqlVersion }),
+        },
+      },
+    },
+  };
+}
+
+function expandSns(context: EventContext): Resources {
+  const { properties, functionArn } = context;
+  const topic = properties.Topic!;
+  const through = properties.SqsSubscription;
+  if (through === undefined || through === false) {
+    return {
+      ...permission(context, 'sns.amazonaws.com', { SourceArn: topic }),
+      ...subscription(context, 'lambda', functionArn),
+    };
+  }
+  if (isObject(through)) return throughQueue(context, through);
+  const queueId = `${context.id}Queue`;
+  return {
+    [queueId]: { Type: 'AWS::SQS::Queue', ...context.attributes, Properties: {} },
+    ...throughQueue(context, { QueueArn: { 'Fn::GetAtt': [queueId, 'Arn'] }, QueueUrl: { Ref: queueId } }),
+  };
+}
+
+function subscription(context: EventContext, protocol: string, endpoint: Json): Resources {
+  const { Topic, SqsSubscription: _own, ...settings } = context.properties;
+  return {
+    [context.id]: {
+      Type: 'AWS::SNS::Subscription',
+      ...context.attributes,
+      Properties: { Endpoint: endpoint, Protocol: protocol, TopicArn: Topic!, ...settings },
+    },
+  };
+}
+
+/** SNS to a queue, and the queue to the function. */
+function throughQueue(context: EventContext, queue: JsonObject): Resources {
+  const { id, attributes, functionRef, properties, role } = context;
+  const { QueueArn: arn, QueueUrl: url, QueuePolicyLogicalId: policyId, BatchSize: batchSize } = queue;
+  if (arn === undefined || url === undefined) {
+    throw invalid(`Event with id [${id}] is invalid. No QueueARN or QueueURL provided.`);
+  }
+  role.addManaged('AWSLambdaSQSQueueExecutionRole');
+  const statement = {
+    Action: 'sqs:SendMessage',
+    Effect: 'Allow',
+    Principal: '*',
+    Resource: arn,
+    Condition: { ArnEquals: { 'aws:SourceArn': properties.Topic! } },
+  };
+  return {
+    ...subscription(context, 'sqs', arn),
+    [typeof policyId === 'string' ? policyId : `${id}QueuePolicy`]: {
+      Type: 'AWS::SQS::QueuePolicy',
+      ...attributes,
+      Properties: { PolicyDocument: { Version: '2012-10-17', Statement: [statement] }, Queues: [url] },
+    },
+    [`${id}EventSourceMapping`]: {
+      Type: 'AWS::Lambda::EventSourceMapping',
+      ...attributes,
+      Properties: { BatchSize: batchSize ?? 10, Enabled: true, EventSourceArn: arn, FunctionName: functionRef },
+    },
+  };
+}

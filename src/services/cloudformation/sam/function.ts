@@ -1,0 +1,397 @@
+import { createHash } from 'node:crypto';
+import { invalid } from '../errors.ts';
+import { asIntrinsic, isObject, type Json, type JsonObject } from '../template/value.ts';
+import { expandEvent } from './events.ts';
+import { allow, ExecutionRole, type InlinePolicy } from './role.ts';
+
+/** What a `AWS::Serverless::Function` becomes. */
+export interface ExpandedFunction {
+  readonly resources: Readonly<Record<string, JsonObject>>;
+  /** Logical ids that `!Ref Function.Alias` and its like stand for. */
+  readonly references: Readonly<Record<string, string>>;
+}
+
+/** Properties that `AWS::Lambda::Function` has under the same name. */
+const SAME_NAME = [
+  'FunctionName',
+  'Description',
+  'Handler',
+  'Runtime',
+  'MemorySize',
+  'Timeout',
+  'PackageType',
+  'VpcConfig',
+  'Environment',
+  'KmsKeyArn',
+  'ReservedConcurrentExecutions',
+  'Layers',
+  'FileSystemConfigs',
+  'ImageConfig',
+  'CodeSigningConfigArn',
+  'Architectures',
+  'SnapStart',
+  'EphemeralStorage',
+  'RuntimeManagementConfig',
+  'LoggingConfig',
+  'RecursiveLoop',
+];
+
+const KNOWN = new Set([
+  ...SAME_NAME,
+  'CodeUri',
+  'InlineCode',
+  'ImageUri',
+  'DeadLetterQueue',
+  'Role',
+  'AssumeRolePolicyDocument',
+  'Policies',
+  'RolePath',
+  'PermissionsBoundary',
+  'Events',
+  'Tags',
+  'PropagateTags',
+  'Tracing',
+  'EventInvokeConfig',
+  'AutoPublishAlias',
+  'AutoPublishCodeSha256',
+  'AutoPublishAliasAllProperties',
+  'VersionDescription',
+  'VersionDeletionPolicy',
+  'ProvisionedConcurrencyConfig',
+  'FunctionUrlConfig',
+]);
+
+/** Attributes that every resource of a function carries on. */
+const PASSED_ON = ['Condition', 'DeletionPolicy', 'UpdateReplacePolicy'];
+
+/** Attributes that stay at the function itself as well. */
+const FUNCTION_ONLY = ['DependsOn', 'Metadata'];
+
+/**
+ * Turns a SAM function into the resources it stands for, under the logical ids that AWS's translator gives them.
+ *
+ * @param parameters  effective parameter values: they count in the logical id of a published version
+ * @throws validation  a property or form that is wrong or not built
+ */
+export function expandFunction(
+  id: string,
+  declaration: JsonObject,
+  properties: JsonObject,
+  parameters: Readonly<Record<string, Json>>,
+): ExpandedFunction {
+  return new FunctionExpansion(id, declaration, properties, parameters).expand();
+}
+
+class FunctionExpansion {
+  readonly #id: string;
+  readonly #declaration: JsonObject;
+  readonly #properties: JsonObject;
+  readonly #parameters: Readonly<Record<string, Json>>;
+  readonly #attributes: JsonObject;
+  readonly #resources: Record<string, JsonObject> = {};
+  readonly #references: Record<string, string> = {};
+  readonly #role: ExecutionRole;
+  readonly #tags: Json;
+
+  constructor(id: string, declaration: JsonObject, properties: JsonObject, parameters: Readonly<Record<string, Json>>) {
+    this.#id = id;
+    this.#declaration = declaration;
+    this.#properties = properties;
+    this.#parameters = parameters;
+    this.#attributes = pick(declaration, PASSED_ON);
+    this.#tags = tagList(properties.Tags);
+    this.#role = new ExecutionRole(id, basePolicies(properties));
+  }
+
+  expand(): ExpandedFunction {
+    this.#checkProperties();
+    const lambda = this.#lambdaFunction();
+    const published = this.#publish(lambda);
+    this.#resources[this.#id] = {
+      Type: 'AWS::Lambda::Function',
+      ...pick(this.#declaration, FUNCTION_ONLY),
+      ...this.#attributes,
+      Properties: lambda,
+    };
+    Object.assign(this.#resources, published);
+    this.#addUrl();
+    const inline = [...this.#deadLetterPolicy(), ...this.#invokeConfig()];
+    for (const policy of inline) this.#role.addInline(policy);
+    this.#role.addPolicies(this.#properties.Policies);
+    this.#addEvents();
+    // Last: events have added to it by now.
+    if (this.#properties.Role === undefined) {
+      this.#resources[this.#role.logicalId] = this.#role.resource(this.#attributes, this.#properties, this.#tags);
+    }
+    return { resources: this.#resources, references: this.#references };
+  }
+
+  #checkProperties(): void {
+    const unknown = Object.keys(this.#properties).find((property) => !KNOWN.has(property));
+    if (unknown === 'DeploymentPreference') throw this.#fail('DeploymentPreference is not built in Millrace');
+    if (unknown) throw this.#fail(`property ${unknown} not defined for resource of type AWS::Serverless::Function`);
+    if (this.#properties.PackageType === 'Image' || this.#properties.ImageUri !== undefined) {
+      throw this.#fail('functions from images are not built in Millrace; use PackageType Zip');
+    }
+    for (const required of ['Runtime', 'Handler']) {
+      if (this.#properties[required] === undefined) {
+        throw this.#fail('Runtime and Handler needs to be present when PackageType is of type `Zip`');
+      }
+    }
+    if (this.#properties.ProvisionedConcurrencyConfig && !this.#properties.AutoPublishAlias) {
+      throw this.#fail('To set ProvisionedConcurrencyConfig AutoPublishALias must be defined on the function');
+    }
+  }
+
+  #lambdaFunction(): Record<string, Json> {
+    const { DeadLetterQueue: queue, Tracing: tracing, Role: role } = this.#properties;
+    return {
+      Code: this.#code(),
+      ...pick(this.#properties, SAME_NAME),
+      Role: role ?? { 'Fn::GetAtt': [this.#role.logicalId, 'Arn'] },
+      ...(isObject(queue) && { DeadLetterConfig: { TargetArn: this.#deadLetterArn(queue) } }),
+      ...(tracing !== undefined && { TracingConfig: { Mode: tracing } }),
+      Tags: this.#tags,
+    };
+  }
+
+  #code(): JsonObject {
+    const { InlineCode: inline, CodeUri: uri } = this.#properties;
+    if (inline !== undefined) return { ZipFile: inline };
+    if (isObject(uri) && !asIntrinsic(uri)) return this.#codeParts(uri);
+    const match = typeof uri === 'string' && /^s3:\/\/([^/]+)\/([^?]+)(?:\?versionId=(.+))?$/.exec(uri);
+    if (match) {
+      const [, S3Bucket, S3Key, version] = match;
+      return { S3Bucket: S3Bucket!, S3Key: S3Key!, ...(version && { S3ObjectVersion: version }) };
+    }
+    if (uri === undefined) throw this.#fail("Either 'InlineCode' or 'CodeUri' must be set.");
+    throw this.#fail(
+      "'CodeUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.",
+    );
+  }
+
+  #codeParts(uri: JsonObject): JsonObject {
+    const { Bucket, Key, Version } = uri;
+    if (Bucket === undefined || Key === undefined) {
+      throw this.#fail("'CodeUri' requires Bucket and Key properties to be specified.");
+    }
+    const code = { S3Bucket: Bucket, S3Key: Key, ...(Version !== undefined && { S3ObjectVersion: Version }) };
+    return resolveRefs(code, this.#parameters) as JsonObject;
+  }
+
+  /** A version and the alias that points to it, when the function asks for an alias. */
+  #publish(lambda: Record<string, Json>): Record<string, JsonObject> {
+    if (this.#properties.AutoPublishAlias === undefined) return {};
+    const alias = resolveRefs(this.#properties.AutoPublishAlias, this.#parameters);
+    if (typeof alias !== 'string')
+      throw this.#fail("'AutoPublishAlias' must be a string or a Ref to a template parameter");
+    const sha256 = resolveRefs(this.#properties.AutoPublishCodeSha256 ?? null, this.#parameters);
+    if (typeof sha256 === 'string') {
+      lambda.Description = typeof lambda.Description === 'string' ? `${lambda.Description} ${sha256}` : sha256;
+    }
+    const versionId = `${this.#id}Version${typeof sha256 === 'string' ? sha256.slice(0, 10) : this.#versionHash(lambda)}`;
+    const aliasId = `${this.#id}Alias${alias.replace(/[^A-Za-z0-9]/g, (character) => aliasCharacter(character))}`;
+    this.#references[`${this.#id}.Version`] = versionId;
+    this.#references[`${this.#id}.Alias`] = aliasId;
+    return { [versionId]: this.#version(), [aliasId]: this.#alias(alias, versionId) };
+  }
+
+  #version(): JsonObject {
+    const description = this.#properties.VersionDescription;
+    return {
+      Type: 'AWS::Lambda::Version',
+      DeletionPolicy: this.#properties.VersionDeletionPolicy ?? 'Retain',
+      ...this.#attributes,
+      Properties: { FunctionName: { Ref: this.#id }, ...(description !== undefined && { Description: description }) },
+    };
+  }
+
+  #alias(name: string, versionId: string): JsonObject {
+    const provisioned = this.#properties.ProvisionedConcurrencyConfig;
+    return {
+      Type: 'AWS::Lambda::Alias',
+      ...this.#attributes,
+      Properties: {
+        Name: name,
+        FunctionName: { Ref: this.#id },
+        FunctionVersion: { 'Fn::GetAtt': [versionId, 'Version'] },
+        ...(provisioned !== undefined && { ProvisionedConcurrencyConfig: provisioned }),
+      },
+    };
+  }
+
+  /** The same digits as AWS's translator, so that a stack can move here without a new version. */
+  #versionHash(lambda: JsonObject): string {
+    const { Environment: environment, MemorySize: memory } = lambda;
+    const counted = this.#properties.AutoPublishAliasAllProperties
+      ? this.#ownProperties(lambda)
+      : {
+          ...(lambda.Code as JsonObject),
+          ...(isObject(environment) && environment),
+          ...(memory !== undefined && { MemorySize: memory }),
+        };
+    return createHash('sha1').update(pythonJson(counted)).digest('hex').slice(0, 10);
+  }
+
+  /** The translator takes the hash before it has made the role. */
+  #ownProperties(lambda: JsonObject): JsonObject {
+    const names = Object.keys(lambda);
+    return pick(lambda, this.#properties.Role === undefined ? names.filter((name) => name !== 'Role') : names);
+  }
+
+  #addUrl(): void {
+    const config = this.#properties.FunctionUrlConfig;
+    if (!isObject(config)) return;
+    this.#resources[`${this.#id}Url`] = {
+      Type: 'AWS::Lambda::Url',
+      ...this.#attributes,
+      Properties: { TargetFunctionArn: { Ref: this.#id }, ...config },
+    };
+  }
+
+  #deadLetterArn(queue: JsonObject): Json {
+    const { Type: type, TargetArn: arn } = queue;
+    if (arn === undefined || (type !== 'SQS' && type !== 'SNS')) {
+      throw this.#fail("'DeadLetterQueue' requires Type and TargetArn properties to be specified.");
+    }
+    return arn;
+  }
+
+  #deadLetterPolicy(): readonly InlinePolicy[] {
+    const queue = this.#properties.DeadLetterQueue;
+    if (!isObject(queue)) return [];
+    const Action = queue.Type === 'SNS' ? 'sns:Publish' : 'sqs:SendMessage';
+    const statement = { Action, Resource: this.#deadLetterArn(queue), Effect: 'Allow' };
+    return [{ PolicyName: 'DeadLetterQueuePolicy', PolicyDocument: { Version: '2012-10-17', Statement: [statement] } }];
+  }
+
+  #invokeConfig(): readonly InlinePolicy[] {
+    const config = this.#properties.EventInvokeConfig;
+    if (!isObject(config)) return [];
+    const policies: InlinePolicy[] = [];
+    const destinations: Record<string, Json> = {};
+    const given = isObject(config.DestinationConfig) ? config.DestinationConfig : {};
+    for (const outcome of ['OnSuccess', 'OnFailure']) {
+      const one = given[outcome];
+      if (!isObject(one)) continue;
+      const { destination, policy } = this.#invokeDestination(outcome, one);
+      destinations[outcome] = { Destination: destination };
+      policies.push(policy);
+    }
+    this.#resources[`${this.#id}EventInvokeConfig`] = this.#invokeConfigResource(config, destinations);
+    return policies;
+  }
+
+  #invokeConfigResource(config: JsonObject, destinations: JsonObject): JsonObject {
+    const alias = this.#references[`${this.#id}.Alias`];
+    return {
+      Type: 'AWS::Lambda::EventInvokeConfig',
+      ...pick(this.#declaration, ['Metadata']),
+      ...(alias && { DependsOn: [alias] }),
+      ...this.#attributes,
+      Properties: {
+        FunctionName: { Ref: this.#id },
+        Qualifier: alias ? resolveRefs(this.#properties.AutoPublishAlias!, this.#parameters) : '$LATEST',
+        DestinationConfig: destinations,
+        ...pick(config, ['MaximumEventAgeInSeconds', 'MaximumRetryAttempts']),
+      },
+    };
+  }
+
+  /** Makes a queue or topic where the destination names none. */
+  #invokeDestination(outcome: string, config: JsonObject): { destination: Json; policy: InlinePolicy } {
+    const id = `${this.#id}EventInvokeConfig${outcome}`;
+    const right = DESTINATION_RIGHTS[String(config.Type)];
+    if (!right) {
+      throw this.#fail(`'Type: ${String(config.Type)}' must be one of [${Object.keys(DESTINATION_RIGHTS).join(', ')}]`);
+    }
+    const destination = config.Destination ?? this.#makeDestination(id, String(config.Type));
+    return { destination, policy: allow(`${id}${right.suffix}`, right.action, destination) };
+  }
+
+  #makeDestination(id: string, type: string): Json {
+    if (type === 'SQS') {
+      this.#resources[`${id}Queue`] = { Type: 'AWS::SQS::Queue', ...this.#attributes, Properties: {} };
+      this.#references[`${this.#id}.DestinationQueue`] = `${id}Queue`;
+      return { 'Fn::GetAtt': [`${id}Queue`, 'Arn'] };
+    }
+    if (type !== 'SNS') throw this.#fail("Destination is required if Type is not ['SQS', 'SNS']");
+    this.#resources[`${id}Topic`] = { Type: 'AWS::SNS::Topic', ...this.#attributes, Properties: {} };
+    this.#references[`${this.#id}.DestinationTopic`] = `${id}Topic`;
+    return { Ref: `${id}Topic` };
+  }
+
+  #addEvents(): void {
+    const events = this.#properties.Events ?? {};
+    if (!isObject(events)) throw this.#fail("'Events' must be a map.");
+    const alias = this.#references[`${this.#id}.Alias`];
+    const functionArn: Json = alias ? { Ref: alias } : { 'Fn::GetAtt': [this.#id, 'Arn'] };
+    const context = {
+      functionRef: { Ref: alias ?? this.#id },
+      functionArn,
+      attributes: this.#attributes,
+      role: this.#role,
+    };
+    for (const name of Object.keys(events).sort()) {
+      Object.assign(this.#resources, expandEvent(this.#id, name, events[name]!, context));
+    }
+  }
+
+  #fail(message: string): Error {
+    return invalid(`Resource with id [${this.#id}] is invalid. ${message}`);
+  }
+}
+
+const DESTINATION_RIGHTS: Readonly<Record<string, { readonly action: string; readonly suffix: string }>> = {
+  SQS: { action: 'sqs:SendMessage', suffix: 'SQSPolicy' },
+  SNS: { action: 'sns:publish', suffix: 'SNSPolicy' },
+  Lambda: { action: 'lambda:InvokeFunction', suffix: 'LambdaPolicy' },
+  EventBridge: { action: 'events:PutEvents', suffix: 'EventBridgePolicy' },
+};
+
+function basePolicies(properties: JsonObject): readonly string[] {
+  const policies = ['AWSLambdaBasicExecutionRole'];
+  const tracing = properties.Tracing;
+  if (tracing !== undefined && tracing !== 'Disabled') policies.push('AWSXrayWriteOnlyAccess');
+  if (properties.VpcConfig !== undefined) policies.push('AWSLambdaVPCAccessExecutionRole');
+  return policies;
+}
+
+function tagList(tags: Json | undefined): Json {
+  const own = isObject(tags) ? Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) : [];
+  return [{ Key: 'lambda:createdBy', Value: 'SAM' }, ...own];
+}
+
+function pick(source: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(names.filter((name) => source[name] !== undefined).map((name) => [name, source[name]!]));
+}
+
+/** Logical ids hold letters and digits only. */
+function aliasCharacter(character: string): string {
+  if (character === '-') return 'D';
+  return character === '_' ? 'U' : '';
+}
+
+/** Puts parameter values where `Ref` names them; other intrinsics stay. */
+function resolveRefs(value: Json, parameters: Readonly<Record<string, Json>>): Json {
+  if (Array.isArray(value)) return value.map((item) => resolveRefs(item as Json, parameters));
+  if (!isObject(value)) return value;
+  const intrinsic = asIntrinsic(value);
+  if (intrinsic?.name === 'Ref' && typeof intrinsic.argument === 'string') {
+    return parameters[intrinsic.argument] ?? value;
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, resolveRefs(member, parameters)]));
+}
+
+/** Text as Python's `json.dumps(value, sort_keys=True, separators=(",", ":"))` writes it, which the hash is taken of. */
+function pythonJson(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map((item) => pythonJson(item as Json)).join(',')}]`;
+  if (isObject(value)) {
+    const members = Object.keys(value).sort();
+    return `{${members.map((key) => `${pythonJson(key)}:${pythonJson(value[key]!)}`).join(',')}}`;
+  }
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { readTemplate } from '../template/reader.ts';
+import type { JsonObject } from '../template/value.ts';
+import { transformSam } from './transform.ts';
+
+const folder = new URL('../fixtures/sam/', import.meta.url);
+
+/** Recorded from AWS's own translator (1.110): same template and parameters in, its output beside. */
+interface Recorded {
+  readonly template: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly expected: { readonly Resources: Readonly<Record<string, JsonObject>> };
+}
+
+for (const file of readdirSync(folder)) {
+  const { template, parameters, expected } = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Recorded;
+
+  test(`${file}: the same resources under the same logical ids as AWS's translator`, () => {
+    const actual = transformSam(readTemplate(template), parameters) as unknown as Recorded['expected'];
+    assert.deepEqual(Object.keys(actual.Resources).sort(), Object.keys(expected.Resources).sort());
+    for (const [id, resource] of Object.entries(expected.Resources)) {
+      assert.deepEqual(comparable(actual.Resources[id]!), comparable(resource), id);
+    }
+    assert.deepEqual({ ...actual, Resources: {} }, { ...expected, Resources: {} });
+  });
+}
+
+/** The order of policies in a role says nothing. */
+function comparable(resource: JsonObject): unknown {
+  if (resource.Type !== 'AWS::IAM::Role') return resource;
+  const properties = resource.Properties as { ManagedPolicyArns?: unknown[]; Policies?: unknown[] };
+  const sorted = (list?: unknown[]) => list?.map((one) => JSON.stringify(one)).sort();
+  return { ...resource, Properties: { ...properties, ManagedPolicyArns: sorted(properties.ManagedPolicyArns) } };
+}
+
+const FUNCTION = { Handler: 'a.b', Runtime: 'nodejs24.x', InlineCode: 'x' };
+const one = (properties: JsonObject, type = 'AWS::Serverless::Function') => ({
+  Resources: { Fn: { Type: type, Properties: properties } },
+});
+
+for (const [name, template, message] of [
+  ['an API', one({}, 'AWS::Serverless::Api'), /Resource with id \[Fn\] .* the type AWS::Serverless::Api is not built/],
+  ['a table', one({}, 'AWS::Serverless::SimpleTable'), /AWS::Serverless::SimpleTable is not built/],
+  ['a schedule', one({ ...FUNCTION, Events: { E: { Type: 'Schedule' } } }), /\[FnE\].*type Schedule are not built/],
+  ['an API event', one({ ...FUNCTION, Events: { E: { Type: 'HttpApi' } } }), /\[FnE\].*type HttpApi are not built/],
+  [
+    'a misspelt property of an event',
+    one({ ...FUNCTION, Events: { E: { Type: 'SQS', Properties: { Queue: 'q', BatchSise: 1 } } } }),
+    /property BatchSise not defined/,
+  ],
+  ['a missing stream', one({ ...FUNCTION, Events: { E: { Type: 'Kinesis' } } }), /Missing required property 'Stream'/],
+  ['a misspelt property', one({ ...FUNCTION, Handlr: 'x' }), /property Handlr not defined/],
+  ['no code', one({ Handler: 'a.b', Runtime: 'x' }), /Either 'InlineCode' or 'CodeUri' must be set/],
+  ['code on disk', one({ Handler: 'a.b', Runtime: 'x', CodeUri: './src' }), /not a valid S3 Uri/],
+  ['no runtime', one({ Handler: 'a.b', InlineCode: 'x' }), /Runtime and Handler needs to be present/],
+  ['an image', one({ PackageType: 'Image', ImageUri: 'x' }), /images are not built/],
+  ['a policy template without its parameter', one({ ...FUNCTION, Policies: [{ SQSPollerPolicy: {} }] }), /'QueueName'/],
+  ['a policy template that is none', one({ ...FUNCTION, Policies: [{ SqsPoller: {} }] }), /SqsPoller at index 0/],
+  ['unknown globals', { Globals: { Functions: {} }, ...one(FUNCTION) }, /'Functions' is not supported/],
+  [
+    'an unknown global property',
+    { Globals: { Function: { Events: {} } }, ...one(FUNCTION) },
+    /'Events' is not a supported/,
+  ],
+] as const) {
+  test(`refused: ${name}`, () => assert.throws(() => transformSam(template as JsonObject, {}), message));
+}

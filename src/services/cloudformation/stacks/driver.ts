@@ -1,0 +1,348 @@
+import { type Clock, hasCode, isAbort, messageOf, type Random } from '../../../base/index.ts';
+import type { Logger } from '../../../telemetry/index.ts';
+import type { Call } from '../calls.ts';
+import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { RESOURCE_TYPES } from '../resources/index.ts';
+import type { Work } from '../resources/resource-type.ts';
+import type { Scope } from '../template/evaluate.ts';
+import type { StackIdentity } from '../template/program.ts';
+import type { Json } from '../template/value.ts';
+import { actionFor } from './changes.ts';
+import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
+import {
+  beginStep,
+  completeStep,
+  deletionTarget,
+  failBegin,
+  failStep,
+  isRetained,
+  markDeletion,
+  nextPhase,
+  noteMade,
+  skipStep,
+  type Transition,
+} from './machine.ts';
+import type { Output, PendingStep, Stack, StackResource } from './model.ts';
+import { customName, physicalName } from './naming.ts';
+import type { StackStore } from './store.ts';
+import { isOver, nodesIn, readyNodes, resumed } from './walk.ts';
+
+export interface DriverDependencies {
+  readonly store: StackStore;
+  readonly call: Call;
+  readonly importValue: (stack: Stack, name: string) => Json;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** What the driver works on one stack with. */
+interface Run {
+  stack: Stack;
+  /** Nodes that a crash cut off. */
+  readonly resuming: Set<string>;
+  /** Steps that are under way, by node. */
+  readonly steps: Map<string, Promise<void>>;
+  /** Changes to the stack wait for each other here. */
+  tail: Promise<void>;
+  /** Resolves when the run has ended. */
+  ended: Promise<void>;
+}
+
+/**
+ * Carries out what the machine decides: stores every transition before it acts on it, runs the steps that are ready beside each
+ * other, and takes up again what a crash cut off. One run a stack at a time.
+ */
+export class StackDriver implements AsyncDisposable {
+  readonly #dependencies: DriverDependencies;
+  readonly #runs = new Map<string, Run>();
+  readonly #stop = new AbortController();
+
+  constructor(dependencies: DriverDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Takes up every deployment that was under way when the node stopped. */
+  resume(): void {
+    for (const stack of this.#dependencies.store.stacks()) {
+      if (!stack.deployment) continue;
+      const resuming = new Set(nodesIn(stack.deployment.walk, 'running'));
+      const walk = resumed(stack.deployment.walk);
+      this.#run({ ...stack, deployment: { ...stack.deployment, walk } }, resuming);
+    }
+  }
+
+  /** Begins to carry out the deployment of a stack that was stored with one. */
+  start(stack: Stack): void {
+    this.#run(stack, new Set());
+  }
+
+  /** Changes a stack beside its deployment, if it has one under way; false when it has none. */
+  async amend(uuid: string, amendment: (stack: Stack) => Stack): Promise<boolean> {
+    const run = this.#runs.get(uuid);
+    if (!run) return false;
+    await this.#change(run, (stack) => ({ stack: amendment(stack), events: [] }));
+    return true;
+  }
+
+  /** Resolves when the deployment of the stack has ended (for callers in process; clients poll). */
+  async settled(uuid: string): Promise<void> {
+    await this.#runs.get(uuid)?.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new DOMException('the node is draining', 'AbortError'));
+    await Promise.all([...this.#runs.values()].map((run) => run.ended));
+  }
+
+  #run(stack: Stack, resuming: Set<string>): void {
+    const run: Run = { stack, resuming, steps: new Map(), tail: Promise.resolve(), ended: Promise.resolve() };
+    this.#runs.set(stack.uuid, run);
+    run.ended = this.#loop(run)
+      .catch((error: unknown) => {
+        if (!isAbort(error)) this.#dependencies.logger.error('stack-driver-failed', { stack: stack.name, error });
+      })
+      .finally(() => {
+        if (this.#runs.get(stack.uuid) === run) this.#runs.delete(stack.uuid);
+      });
+  }
+
+  async #loop(run: Run): Promise<void> {
+    while (run.stack.deployment) {
+      if (this.#stop.signal.aborted) {
+        // What runs is left to end by itself: its state says how to go on.
+        await Promise.allSettled([...run.steps.values()]);
+        return;
+      }
+      const { walk, cancelled, phase } = run.stack.deployment;
+      const held = cancelled && phase === 'apply';
+      const ready = held ? [] : readyNodes(walk, CLOUDFORMATION_LIMITS.stepsInFlightMax);
+      const begin = ready.filter((node) => !run.steps.has(node));
+      for (const node of begin) this.#startStep(run, node);
+      if (begin.length > 0 || run.steps.size > 0) await Promise.race([...run.steps.values()]);
+      else if (held || isOver(walk)) await this.#advance(run);
+    }
+    await this.#dependencies.store.dropDefinitions(run.stack);
+  }
+
+  #startStep(run: Run, node: string): void {
+    const step = this.#step(run, node).finally(() => run.steps.delete(node));
+    // The loop sees a failure through the race; this keeps it from being reported as unhandled before.
+    step.catch(() => {});
+    run.steps.set(node, step);
+  }
+
+  #step(run: Run, node: string): Promise<void> {
+    const { phase } = run.stack.deployment!;
+    if (phase === 'apply') return this.#apply(run, node);
+    if (phase === 'restore') return this.#restore(run, node);
+    return this.#delete(run, node);
+  }
+
+  /** Stores what a transition makes of the stack; transitions of one stack are made one after the other. */
+  #change(run: Run, transition: (stack: Stack) => Transition): Promise<void> {
+    const { store, clock } = this.#dependencies;
+    const next = run.tail.then(async () => {
+      const { stack, events } = transition(run.stack);
+      run.stack = await store.save(stack, events, clock.now());
+    });
+    run.tail = next.catch(() => {});
+    return next;
+  }
+
+  async #advance(run: Run): Promise<void> {
+    const outputs = this.#outputs(run.stack);
+    await this.#change(run, (stack) => nextPhase(stack, outputs, this.#dependencies.clock.now()));
+  }
+
+  #outputs(stack: Stack): readonly Output[] | { readonly error: string } {
+    if (stack.deployment?.phase !== 'apply') return stack.outputs;
+    try {
+      return computeOutputs(this.#scope(stack));
+    } catch (error) {
+      return { error: messageOf(error) };
+    }
+  }
+
+  #scope(stack: Stack): Scope {
+    const { store, importValue } = this.#dependencies;
+    const definition = store.definition(stack, stack.deployment!.revision)!;
+    const world = standingWorld(stack.resources, (name) => importValue(stack, name));
+    return scopeOf(definition, identityOf(stack, definition.notificationArns), world);
+  }
+
+  async #apply(run: Run, node: string): Promise<void> {
+    const { clock } = this.#dependencies;
+    const scope = this.#scope(run.stack);
+    const declaration = scope.template.resources[node]!;
+    const base = {
+      logicalId: node,
+      declaration,
+      dependsOn: run.stack.deployment!.walk[node]!.after,
+      now: clock.now(),
+    };
+    let pending: PendingStep | undefined;
+    try {
+      pending = this.#decide(run, node, scope);
+    } catch (error) {
+      return this.#change(run, (stack) => failBegin(stack, base, messageOf(error)));
+    }
+    if (!pending) return this.#change(run, (stack) => skipStep(stack, base));
+    const step = { ...base, pending };
+    await this.#change(run, (stack) => beginStep(stack, step));
+    await this.#carryOut(run, node);
+  }
+
+  /** What is to be done with a resource; nothing when it stands as it should. */
+  #decide(run: Run, node: string, scope: Scope): PendingStep | undefined {
+    const { store, random } = this.#dependencies;
+    const { stack } = run;
+    const existing = stack.resources[node];
+    // M2: the step as it was begun before the crash.
+    if (existing?.pending && run.resuming.has(node)) return existing.pending;
+    const definition = store.definition(stack, stack.deployment!.revision)!;
+    const properties = knownProperties(resourceProperties(node, scope, definition.tags));
+    const typeName = scope.template.resources[node]!.Type;
+    const type = RESOURCE_TYPES[typeName]!;
+    const name = () => physicalName(type, properties, stack.name, node, random);
+    if (!existing?.physicalId || existing.status === 'DELETE_COMPLETE')
+      return { action: 'create', name: name(), properties };
+    const action = actionFor(typeName, existing.properties, properties);
+    if (action === 'none') return undefined;
+    if (action === 'update') return { action, name: existing.physicalId, properties };
+    const own = customName(type, properties);
+    if (own !== undefined && own === customName(type, existing.properties)) {
+      throw new Error(
+        `CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename ${own} and update the stack again.`,
+      );
+    }
+    return { action, name: name(), properties };
+  }
+
+  async #restore(run: Run, node: string): Promise<void> {
+    const { clock } = this.#dependencies;
+    const { stack } = run;
+    const old = stack.deployment!.before![node]!;
+    await this.#change(run, (current) =>
+      beginStep(current, {
+        logicalId: node,
+        declaration: {
+          Type: old.type,
+          DeletionPolicy: old.deletionPolicy,
+          UpdateReplacePolicy: old.replacePolicy,
+          ...(old.metadata !== undefined && { Metadata: old.metadata }),
+        },
+        dependsOn: old.dependsOn,
+        pending: { action: 'restore', name: old.physicalId, properties: old.properties },
+        now: clock.now(),
+      }),
+    );
+    await this.#carryOut(run, node, stack.resources[node]?.pending?.properties);
+  }
+
+  /** Does what the resource's pending step says. @param halfway properties that a failed update may have reached */
+  async #carryOut(run: Run, node: string, halfway?: PendingStep['properties']): Promise<void> {
+    const { clock } = this.#dependencies;
+    const resource = run.stack.resources[node]!;
+    const { action, properties, name } = resource.pending!;
+    const type = RESOURCE_TYPES[resource.type]!;
+    const work = this.#work(run, node, name);
+    const existing = halfway ? { ...resource, properties: halfway } : resource;
+    await this.#settle(
+      run,
+      () =>
+        action === 'create' || action === 'replace'
+          ? type.create(properties, work)
+          : type.update!(existing, properties, work),
+      (made) => this.#change(run, (stack) => completeStep(stack, node, made, clock.now())),
+      (reason) => this.#change(run, (stack) => failStep(stack, node, reason, clock.now())),
+    );
+  }
+
+  async #delete(run: Run, node: string): Promise<void> {
+    const { clock } = this.#dependencies;
+    if (isRetained(run.stack, node)) {
+      return this.#change(run, (stack) => markDeletion(stack, node, 'DELETE_SKIPPED', clock.now()));
+    }
+    await this.#change(run, (stack) => markDeletion(stack, node, 'DELETE_IN_PROGRESS', clock.now()));
+    const target: StackResource = deletionTarget(run.stack, node);
+    const work = this.#work(run, node, target.physicalId);
+    await this.#settle(
+      run,
+      () => RESOURCE_TYPES[target.type]!.delete(target, work),
+      () => this.#change(run, (stack) => markDeletion(stack, node, 'DELETE_COMPLETE', clock.now())),
+      (reason) => this.#change(run, (stack) => markDeletion(stack, node, 'DELETE_FAILED', clock.now(), reason)),
+    );
+  }
+
+  /** Runs a step to its end. When the node drains it ends without one: the next start takes it up. */
+  async #settle<T>(
+    run: Run,
+    act: () => Promise<T>,
+    succeeded: (result: T) => Promise<void>,
+    failed: (reason: string) => Promise<void>,
+  ): Promise<void> {
+    let result: T;
+    try {
+      result = await act();
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      const code = (error as { code?: unknown } | null)?.code;
+      const handlerCode = typeof code === 'string' ? code : 'GeneralServiceException';
+      this.#dependencies.logger.debug('stack-step-failed', { stack: run.stack.name, error });
+      return failed(`Resource handler returned message: "${messageOf(error)}" (HandlerErrorCode: ${handlerCode})`);
+    }
+    return succeeded(result);
+  }
+
+  #work(run: Run, node: string, name: string): Work {
+    const { clock, store } = this.#dependencies;
+    const { stack } = run;
+    const definition = store.definition(stack, stack.deployment!.revision);
+    return {
+      identity: identityOf(stack, definition?.notificationArns ?? []),
+      logicalId: node,
+      name,
+      resuming: run.resuming.has(node),
+      call: (service, operation, input) => this.#call(stack, service, operation, input),
+      made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
+      until: (what, ready) => this.#until(what, ready),
+    };
+  }
+
+  async #call(stack: Stack, service: string, operation: string, input: object): Promise<any> {
+    const { call, clock } = this.#dependencies;
+    const context = { region: stack.region, caller: { accountId: stack.accountId, arn: stack.callerArn } };
+    const { callAttemptsMax, callBackoffMs } = CLOUDFORMATION_LIMITS;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await call(service, operation, input, context);
+      } catch (error) {
+        if (attempt >= callAttemptsMax || !isRetryable(error)) throw error;
+        await clock.sleep(callBackoffMs * 2 ** attempt, this.#stop.signal);
+      }
+    }
+  }
+
+  async #until(what: string, ready: () => Promise<boolean>): Promise<void> {
+    const { clock } = this.#dependencies;
+    const { stabilizeMsMax, stabilizePollMs } = CLOUDFORMATION_LIMITS;
+    const deadline = clock.monotonic() + stabilizeMsMax;
+    while (!(await ready())) {
+      if (clock.monotonic() > deadline) throw new Error(`timed out waiting for ${what}`);
+      await clock.sleep(stabilizePollMs, this.#stop.signal);
+    }
+  }
+}
+
+/** What passes by itself: throttles and changes that are under way. */
+function isRetryable(error: unknown): boolean {
+  return (
+    (error as { remedy?: unknown } | null)?.remedy === 'retry' || hasCode(error, 'ConcurrentModificationException')
+  );
+}
+
+export function identityOf(stack: Stack, notificationArns: readonly string[]): StackIdentity {
+  const { name, id, region, accountId } = stack;
+  return { name, id, region, accountId, notificationArns };
+}

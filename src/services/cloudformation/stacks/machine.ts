@@ -1,0 +1,450 @@
+/**
+ * The life of a stack as pure decisions: a stack and something that happened go in, the next stack and the events to show come
+ * out. The driver stores both in one commit and then does what the stack says.
+ *
+ * Invariants:
+ * - M1: a resource whose `physicalId` is set exists or may exist; one without was never made, and is never deleted.
+ * - M2: what a step needs to begin again (action, name, properties) is stored before its first call.
+ * - M3: an old resource that was replaced stays until the update has succeeded; then, and only then, it is garbage that goes.
+ * - M4: a deployment ends in exactly one final status, and the stack then has none.
+ */
+import type { Made } from '../resources/resource-type.ts';
+import { type Graph, reversed } from '../template/references.ts';
+import type { ResourceDeclaration } from '../template/template.ts';
+import type {
+  Deployment,
+  Output,
+  PendingStep,
+  ResourceStatus,
+  Stack,
+  StackEvent,
+  StackResource,
+  StackStatus,
+} from './model.ts';
+import { markNode, nodesIn, startWalk, type Walk } from './walk.ts';
+
+/** An event before it has its id. */
+export type NewEvent = Omit<StackEvent, 'id' | 'stackId' | 'stackName' | 'at'>;
+
+export interface Transition {
+  readonly stack: Stack;
+  readonly events: readonly NewEvent[];
+}
+
+const STACK_TYPE = 'AWS::CloudFormation::Stack';
+
+/** Statuses from which nothing follows by itself. */
+export function isSettled(status: StackStatus): boolean {
+  return !status.endsWith('_IN_PROGRESS') || status === 'REVIEW_IN_PROGRESS';
+}
+
+function withStatus(stack: Stack, status: StackStatus, reason?: string): Transition {
+  const { reason: _old, ...rest } = stack;
+  const event: NewEvent = {
+    logicalId: stack.name,
+    physicalId: stack.id,
+    type: STACK_TYPE,
+    status,
+    ...(reason !== undefined && { reason }),
+    ...(stack.deployment?.token !== undefined && { token: stack.deployment.token }),
+  };
+  return { stack: { ...rest, status, ...(reason !== undefined && { reason }) }, events: [event] };
+}
+
+function resourceEvent(stack: Stack, resource: StackResource): NewEvent {
+  const { logicalId, physicalId, type, status, reason } = resource;
+  const properties = resource.pending?.properties ?? resource.properties;
+  return {
+    logicalId,
+    physicalId,
+    type,
+    status,
+    ...(reason !== undefined && { reason }),
+    ...(Object.keys(properties).length && { properties: JSON.stringify(properties) }),
+    ...(stack.deployment?.token !== undefined && { token: stack.deployment.token }),
+  };
+}
+
+/** Joins transitions that follow each other. */
+function then(first: Transition, next: (stack: Stack) => Transition): Transition {
+  const second = next(first.stack);
+  return { stack: second.stack, events: [...first.events, ...second.events] };
+}
+
+export interface StartOptions {
+  readonly revision: number;
+  readonly graph: Graph;
+  readonly onFailure: Deployment['onFailure'];
+  readonly imports: readonly string[];
+  readonly token?: string;
+  readonly now: number;
+}
+
+export function startCreate(stack: Stack, options: StartOptions): Transition {
+  const { revision, graph, onFailure, imports, token, now } = options;
+  const deployment: Deployment = {
+    kind: 'create',
+    phase: 'apply',
+    revision,
+    walk: startWalk(graph),
+    onFailure,
+    garbage: [],
+    retain: [],
+    ...(token !== undefined && { token }),
+  };
+  const next = { ...stack, deployment, imports, revision, updatedAt: now, disableRollback: onFailure === 'DO_NOTHING' };
+  return withStatus(next, 'CREATE_IN_PROGRESS', 'User Initiated');
+}
+
+export function startUpdate(stack: Stack, options: StartOptions): Transition {
+  const { revision, graph, onFailure, imports, token, now } = options;
+  const deployment: Deployment = {
+    kind: 'update',
+    phase: 'apply',
+    revision,
+    walk: startWalk(graph),
+    onFailure,
+    before: stack.resources,
+    garbage: [],
+    retain: [],
+    ...(token !== undefined && { token }),
+  };
+  const next = { ...stack, deployment, imports, updatedAt: now, disableRollback: onFailure === 'DO_NOTHING' };
+  return withStatus(next, 'UPDATE_IN_PROGRESS', 'User Initiated');
+}
+
+export function startDelete(stack: Stack, retain: readonly string[], token: string | undefined): Transition {
+  const deployment: Deployment = {
+    kind: 'delete',
+    phase: 'delete',
+    revision: stack.revision,
+    walk: deletionWalk(stack.resources, () => true),
+    onFailure: 'DO_NOTHING',
+    garbage: [],
+    retain,
+    ...(token !== undefined && { token }),
+  };
+  return withStatus({ ...stack, deployment }, 'DELETE_IN_PROGRESS', 'User Initiated');
+}
+
+/** What exists goes, dependents first. */
+function deletionWalk(
+  resources: Readonly<Record<string, StackResource>>,
+  goes: (resource: StackResource) => boolean,
+): Walk {
+  const going = Object.values(resources).filter(
+    (resource) => resource.physicalId !== '' && !isDeleted(resource) && goes(resource),
+  );
+  const ids = new Set(going.map(({ logicalId }) => logicalId));
+  const graph = Object.fromEntries(
+    going.map(({ logicalId, dependsOn }) => [logicalId, dependsOn.filter((id) => ids.has(id))]),
+  );
+  return startWalk(reversed(graph));
+}
+
+const isDeleted = ({ status }: StackResource) => status === 'DELETE_COMPLETE' || status === 'DELETE_SKIPPED';
+
+/** A step of `apply` or `restore`, as it was decided. */
+export interface BeginStep {
+  readonly logicalId: string;
+  readonly declaration: Pick<ResourceDeclaration, 'Type' | 'DeletionPolicy' | 'UpdateReplacePolicy' | 'Metadata'>;
+  readonly dependsOn: readonly string[];
+  readonly pending: PendingStep;
+  readonly now: number;
+}
+
+export function beginStep(stack: Stack, step: BeginStep): Transition {
+  const { logicalId, declaration, dependsOn, pending, now } = step;
+  const existing = stack.resources[logicalId];
+  const standing = existing && !isDeleted(existing) ? existing : undefined;
+  const creating = pending.action === 'create';
+  const { reason: _reason, ...rest } = standing ?? {};
+  const resource: StackResource = {
+    physicalId: '',
+    properties: {},
+    attributes: {},
+    ...rest,
+    logicalId,
+    type: declaration.Type,
+    status: creating ? 'CREATE_IN_PROGRESS' : 'UPDATE_IN_PROGRESS',
+    ...(pending.action === 'replace' && {
+      reason: 'Requested update requires the creation of a new physical resource; hence creating one.',
+    }),
+    changedAt: now,
+    dependsOn,
+    deletionPolicy: declaration.DeletionPolicy,
+    replacePolicy: declaration.UpdateReplacePolicy,
+    ...(declaration.Metadata !== undefined && { metadata: declaration.Metadata }),
+    pending,
+  };
+  const next = putResource(stack, resource, 'running');
+  return { stack: next, events: [resourceEvent(next, resource)] };
+}
+
+/** The resource needs nothing; what the template says beside its properties is taken over. */
+export function skipStep(stack: Stack, step: Omit<BeginStep, 'pending'>): Transition {
+  const { logicalId, declaration, dependsOn } = step;
+  const resource: StackResource = {
+    ...stack.resources[logicalId]!,
+    dependsOn,
+    deletionPolicy: declaration.DeletionPolicy,
+    replacePolicy: declaration.UpdateReplacePolicy,
+  };
+  return { stack: putResource(stack, resource, 'done'), events: [] };
+}
+
+/** The thing exists now (M1). */
+export function noteMade(stack: Stack, logicalId: string, physicalId: string, now: number): Transition {
+  const resource = stack.resources[logicalId]!;
+  const pending = { ...resource.pending!, made: physicalId };
+  const replacing = pending.action === 'replace';
+  const next: StackResource = {
+    ...resource,
+    pending,
+    changedAt: now,
+    reason: 'Resource creation Initiated',
+    ...(!replacing && { physicalId, properties: pending.properties }),
+  };
+  const stored = putResource(stack, next, 'running');
+  return { stack: stored, events: [resourceEvent(stored, { ...next, physicalId })] };
+}
+
+export function completeStep(stack: Stack, logicalId: string, made: Made, now: number): Transition {
+  const { pending, reason: _reason, ...resource } = stack.resources[logicalId]!;
+  const { action, properties } = pending!;
+  const done: StackResource = {
+    ...resource,
+    physicalId: made.physicalId,
+    attributes: made.attributes,
+    properties,
+    status: action === 'create' ? 'CREATE_COMPLETE' : 'UPDATE_COMPLETE',
+    changedAt: now,
+  };
+  const next = putResource(stack, done, 'done');
+  const event = resourceEvent(next, done);
+  // M3: the old one waits for the end of the update.
+  const before = stack.deployment!.before?.[logicalId];
+  if (action !== 'replace' || !before) return { stack: next, events: [event] };
+  return { stack: addGarbage(next, [{ ...before, replacePolicy: done.replacePolicy }]), events: [event] };
+}
+
+export function failStep(stack: Stack, logicalId: string, reason: string, now: number): Transition {
+  const resource = stack.resources[logicalId]!;
+  const creating = resource.pending?.action === 'create';
+  const failed: StackResource = {
+    ...resource,
+    status: creating ? 'CREATE_FAILED' : 'UPDATE_FAILED',
+    reason,
+    changedAt: now,
+  };
+  const next = putResource(stack, failed, 'failed');
+  return { stack: next, events: [resourceEvent(next, failed)] };
+}
+
+/** A resource that could not even be begun: its properties cannot be computed. */
+export function failBegin(stack: Stack, step: Omit<BeginStep, 'pending'>, reason: string): Transition {
+  const existing = stack.resources[step.logicalId];
+  const pending: PendingStep = { action: existing ? 'update' : 'create', name: '', properties: {} };
+  return then(beginStep(stack, { ...step, pending }), (begun) => failStep(begun, step.logicalId, reason, step.now));
+}
+
+function putResource(stack: Stack, resource: StackResource, state: 'running' | 'done' | 'failed'): Stack {
+  const deployment = stack.deployment!;
+  return {
+    ...stack,
+    resources: { ...stack.resources, [resource.logicalId]: resource },
+    deployment: { ...deployment, walk: markNode(deployment.walk, resource.logicalId, state) },
+  };
+}
+
+function addGarbage(stack: Stack, more: readonly StackResource[]): Stack {
+  const deployment = stack.deployment!;
+  return { ...stack, deployment: { ...deployment, garbage: [...deployment.garbage, ...more] } };
+}
+
+/** The resource that a node of a deletion or a cleanup is about. */
+export function deletionTarget(stack: Stack, node: string): StackResource {
+  const deployment = stack.deployment!;
+  return deployment.phase === 'cleanup' ? deployment.garbage[Number(node)]! : stack.resources[node]!;
+}
+
+/** Whether a deletion leaves the thing in the world. */
+export function isRetained(stack: Stack, node: string): boolean {
+  const { kind, phase, retain } = stack.deployment!;
+  const resource = deletionTarget(stack, node);
+  if (phase === 'delete' && retain.includes(node)) return true;
+  if (kind === 'create') return resource.deletionPolicy === 'Retain';
+  const replaced = phase === 'cleanup' && stack.resources[resource.logicalId] !== undefined;
+  // A rolled back update made it moments ago, so that only a plain Retain keeps it.
+  const policy = replaced ? resource.replacePolicy : resource.deletionPolicy;
+  return phase === 'cleanup' && isRollback(stack) ? policy === 'Retain' && !replaced : policy !== 'Delete';
+}
+
+const isRollback = (stack: Stack) => stack.status.startsWith('UPDATE_ROLLBACK');
+
+export function markDeletion(
+  stack: Stack,
+  node: string,
+  status: Extract<ResourceStatus, `DELETE_${string}`>,
+  now: number,
+  reason?: string,
+): Transition {
+  const { pending: _pending, reason: _reason, ...target } = deletionTarget(stack, node);
+  const resource: StackResource = { ...target, status, changedAt: now, ...(reason !== undefined && { reason }) };
+  const state = status === 'DELETE_IN_PROGRESS' ? 'running' : status === 'DELETE_FAILED' ? 'failed' : 'done';
+  const event = resourceEvent(stack, resource);
+  const deployment = stack.deployment!;
+  if (deployment.phase !== 'cleanup') return { stack: putResource(stack, resource, state), events: [event] };
+  const garbage = deployment.garbage.map((one, index) => (String(index) === node ? resource : one));
+  // A leftover must not keep the others: a cleanup goes on over a failure.
+  const walk = markNode(deployment.walk, node, state === 'failed' ? 'done' : state);
+  return { stack: { ...stack, deployment: { ...deployment, garbage, walk } }, events: [event] };
+}
+
+/** Asks that an update stop and be undone. */
+export function cancelUpdate(stack: Stack): Stack {
+  return { ...stack, deployment: { ...stack.deployment!, cancelled: true } };
+}
+
+/** What a walk that is over leads to. `outputs` are those of the definition that was applied, or why there are none. */
+export function nextPhase(
+  stack: Stack,
+  outputs: readonly Output[] | { readonly error: string },
+  now: number,
+): Transition {
+  const { phase, kind, walk, cancelled } = stack.deployment!;
+  const failed = nodesIn(walk, 'failed');
+  if (phase === 'apply') {
+    if (cancelled) return undo(stack, 'User Initiated', now);
+    if (failed.length) return undo(stack, failureReason(stack, failed), now);
+    if (!Array.isArray(outputs)) return undo(stack, (outputs as { error: string }).error, now);
+    const complete = { ...stack, outputs: outputs as readonly Output[], revision: stack.deployment!.revision };
+    return kind === 'create'
+      ? finish(complete, 'CREATE_COMPLETE')
+      : startCleanup(dropRemoved(complete), 'UPDATE_COMPLETE');
+  }
+  if (phase === 'restore') {
+    if (failed.length) return finish(stack, 'UPDATE_ROLLBACK_FAILED', failureReason(stack, failed));
+    return startCleanup(stack, 'UPDATE_ROLLBACK_COMPLETE');
+  }
+  if (phase === 'cleanup') {
+    return finish(
+      stack,
+      stack.status === 'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS' ? 'UPDATE_COMPLETE' : 'UPDATE_ROLLBACK_COMPLETE',
+    );
+  }
+  return afterDeletion(stack, failed, now);
+}
+
+function failureReason(stack: Stack, failed: readonly string[]): string {
+  const verb =
+    stack.deployment!.kind === 'create' ? 'create' : stack.deployment!.kind === 'update' ? 'update' : 'delete';
+  return `The following resource(s) failed to ${verb}: [${[...failed].sort().join(', ')}].`;
+}
+
+function undo(stack: Stack, failure: string, now: number): Transition {
+  const deployment = { ...stack.deployment!, failure };
+  const { kind, onFailure } = deployment;
+  if (kind === 'update') {
+    if (onFailure === 'DO_NOTHING') return finish({ ...stack, deployment }, 'UPDATE_FAILED', failure);
+    return then(withStatus({ ...stack, deployment }, 'UPDATE_ROLLBACK_IN_PROGRESS', failure), (next) =>
+      startRestore(next, now),
+    );
+  }
+  if (onFailure === 'DO_NOTHING') return finish({ ...stack, deployment }, 'CREATE_FAILED', failure);
+  const walk = deletionWalk(stack.resources, () => true);
+  const status = onFailure === 'DELETE' ? 'DELETE_IN_PROGRESS' : 'ROLLBACK_IN_PROGRESS';
+  const reason = `${failure} ${onFailure === 'DELETE' ? 'Delete' : 'Rollback'} requested by user.`;
+  return withStatus({ ...stack, deployment: { ...deployment, phase: 'delete', walk } }, status, reason);
+}
+
+function afterDeletion(stack: Stack, failed: readonly string[], now: number): Transition {
+  const deleting = stack.status === 'DELETE_IN_PROGRESS';
+  if (failed.length) {
+    const reason = `The following resource(s) failed to delete: [${[...failed].sort().join(', ')}].`;
+    return finish(stack, deleting ? 'DELETE_FAILED' : 'ROLLBACK_FAILED', reason);
+  }
+  if (!deleting) return finish(stack, 'ROLLBACK_COMPLETE');
+  return finish({ ...stack, outputs: [], imports: [], deletedAt: now }, 'DELETE_COMPLETE');
+}
+
+/** Resources that the new template does not have any more are garbage. */
+function dropRemoved(stack: Stack): Stack {
+  const { walk } = stack.deployment!;
+  const removed = Object.values(stack.resources).filter(({ logicalId }) => !walk[logicalId]);
+  const resources = Object.fromEntries(Object.entries(stack.resources).filter(([id]) => walk[id]));
+  const standing = removed.filter((resource) => resource.physicalId !== '' && !isDeleted(resource));
+  return addGarbage({ ...stack, resources }, standing);
+}
+
+function startCleanup(stack: Stack, status: 'UPDATE_COMPLETE' | 'UPDATE_ROLLBACK_COMPLETE'): Transition {
+  const deployment = stack.deployment!;
+  const walk = cleanupWalk(deployment.garbage);
+  return withStatus(
+    { ...stack, deployment: { ...deployment, phase: 'cleanup', walk } },
+    `${status}_CLEANUP_IN_PROGRESS`,
+  );
+}
+
+/** Dependents go first; two generations of one resource have no order. */
+function cleanupWalk(garbage: readonly StackResource[]): Walk {
+  const graph = Object.fromEntries(
+    garbage.map((resource, index) => [
+      String(index),
+      garbage.flatMap((other, otherIndex) =>
+        otherIndex !== index && other.dependsOn.includes(resource.logicalId) && other.logicalId !== resource.logicalId
+          ? [String(otherIndex)]
+          : [],
+      ),
+    ]),
+  );
+  return startWalk(graph);
+}
+
+/**
+ * Turns an update round: what was made new becomes garbage, what was replaced stands again, and what was changed in place is
+ * to be changed back.
+ */
+function startRestore(stack: Stack, now: number): Transition {
+  const deployment = stack.deployment!;
+  const before = deployment.before ?? {};
+  const garbage: StackResource[] = [];
+  const resources: Record<string, StackResource> = { ...before };
+  const changed: string[] = [];
+  for (const resource of Object.values(stack.resources)) {
+    const old = before[resource.logicalId];
+    const newborn = newPhysicalId(resource, old);
+    if (newborn)
+      garbage.push({
+        ...resource,
+        physicalId: newborn,
+        properties: resource.pending?.properties ?? resource.properties,
+      });
+    else if (old && resource.changedAt !== old.changedAt) {
+      changed.push(resource.logicalId);
+      resources[resource.logicalId] = resource;
+    }
+  }
+  const graph = Object.fromEntries(
+    changed.map((id) => [id, before[id]!.dependsOn.filter((one) => changed.includes(one))]),
+  );
+  const next: Stack = {
+    ...stack,
+    resources,
+    updatedAt: now,
+    deployment: { ...deployment, phase: 'restore', garbage, walk: startWalk(graph) },
+  };
+  return { stack: next, events: [] };
+}
+
+/** The physical id that an update brought into the world, if it did. */
+function newPhysicalId(resource: StackResource, old: StackResource | undefined): string | undefined {
+  const id = resource.pending?.made ?? resource.physicalId;
+  return id !== '' && id !== old?.physicalId ? id : undefined;
+}
+
+function finish(stack: Stack, status: StackStatus, reason?: string): Transition {
+  const settled = withStatus(stack, status, reason);
+  const { deployment: _done, ...rest } = settled.stack;
+  return { stack: rest, events: settled.events };
+}

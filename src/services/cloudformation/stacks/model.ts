@@ -1,0 +1,197 @@
+import type { Existing } from '../resources/resource-type.ts';
+import type { ParameterTexts } from '../template/parameters.ts';
+import type { DeletionPolicy } from '../template/template.ts';
+import type { Json, JsonObject } from '../template/value.ts';
+import type { Walk } from './walk.ts';
+
+export type StackStatus =
+  | 'REVIEW_IN_PROGRESS'
+  | 'CREATE_IN_PROGRESS'
+  | 'CREATE_COMPLETE'
+  | 'CREATE_FAILED'
+  | 'ROLLBACK_IN_PROGRESS'
+  | 'ROLLBACK_COMPLETE'
+  | 'ROLLBACK_FAILED'
+  | 'UPDATE_IN_PROGRESS'
+  | 'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS'
+  | 'UPDATE_COMPLETE'
+  | 'UPDATE_FAILED'
+  | 'UPDATE_ROLLBACK_IN_PROGRESS'
+  | 'UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS'
+  | 'UPDATE_ROLLBACK_COMPLETE'
+  | 'UPDATE_ROLLBACK_FAILED'
+  | 'DELETE_IN_PROGRESS'
+  | 'DELETE_COMPLETE'
+  | 'DELETE_FAILED';
+
+export type ResourceStatus =
+  | 'CREATE_IN_PROGRESS'
+  | 'CREATE_COMPLETE'
+  | 'CREATE_FAILED'
+  | 'UPDATE_IN_PROGRESS'
+  | 'UPDATE_COMPLETE'
+  | 'UPDATE_FAILED'
+  | 'DELETE_IN_PROGRESS'
+  | 'DELETE_COMPLETE'
+  | 'DELETE_FAILED'
+  | 'DELETE_SKIPPED';
+
+export interface Tag {
+  readonly Key: string;
+  readonly Value: string;
+}
+
+/** What a stack is made from. Never changes once stored; a stack counts its definitions by revision. */
+export interface Definition {
+  /** As the caller gave it. */
+  readonly templateBody: string;
+  /** Plain template, macros run. */
+  readonly processed: JsonObject;
+  readonly parameters: ParameterTexts;
+  readonly tags: readonly Tag[];
+  readonly capabilities: readonly string[];
+  readonly notificationArns: readonly string[];
+  readonly roleArn?: string;
+}
+
+/** A step that has begun and not ended; kept so that it can begin again after a crash. */
+export interface PendingStep {
+  readonly action: 'create' | 'update' | 'replace' | 'restore';
+  /** Physical name to be made, settled before the first try. */
+  readonly name: string;
+  /** Properties to be reached. */
+  readonly properties: JsonObject;
+  /** Physical id, once the thing exists; until then there is nothing to undo. */
+  readonly made?: string;
+}
+
+/** One resource of a stack. `physicalId` is empty until it exists. */
+export interface StackResource extends Existing {
+  readonly logicalId: string;
+  readonly type: string;
+  readonly status: ResourceStatus;
+  readonly reason?: string;
+  /** Epoch milliseconds. */
+  readonly changedAt: number;
+  readonly dependsOn: readonly string[];
+  readonly deletionPolicy: DeletionPolicy;
+  readonly replacePolicy: DeletionPolicy;
+  readonly metadata?: Json;
+  readonly pending?: PendingStep;
+}
+
+export interface Output {
+  readonly key: string;
+  readonly value: string;
+  readonly description?: string;
+  readonly exportName?: string;
+}
+
+/**
+ * What is being done to a stack, phase by phase:
+ *
+ * - create: `apply` -> done | `delete` (rollback) -> done
+ * - update: `apply` -> `cleanup` -> done | `restore` -> `cleanup` -> done
+ * - delete: `delete` -> done
+ */
+export interface Deployment {
+  readonly kind: 'create' | 'update' | 'delete';
+  readonly phase: 'apply' | 'restore' | 'cleanup' | 'delete';
+  /** Definition that is being made; that of the stack for a deletion. */
+  readonly revision: number;
+  /** Nodes are logical ids; in `cleanup` they are indexes into `garbage`. */
+  readonly walk: Walk;
+  readonly onFailure: 'ROLLBACK' | 'DELETE' | 'DO_NOTHING';
+  /** Resources as an update found them, to be restored. */
+  readonly before?: Readonly<Record<string, StackResource>>;
+  /** Resources that are no longer the stack's and must go at the end. */
+  readonly garbage: readonly StackResource[];
+  /** Logical ids that a deletion leaves behind. */
+  readonly retain: readonly string[];
+  readonly token?: string;
+  /** Why it is being rolled back. */
+  readonly failure?: string;
+  /** The caller cancelled the update: nothing more begins, what was done is undone. */
+  readonly cancelled?: boolean;
+}
+
+export interface Stack {
+  readonly id: string;
+  readonly uuid: string;
+  readonly name: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly callerArn: string;
+  readonly status: StackStatus;
+  readonly reason?: string;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly updatedAt?: number;
+  readonly deletedAt?: number;
+  /** Definition in force; 0 while there is none. */
+  readonly revision: number;
+  readonly revisionsUsed: number;
+  readonly resources: Readonly<Record<string, StackResource>>;
+  readonly outputs: readonly Output[];
+  /** Names of exports that it uses. */
+  readonly imports: readonly string[];
+  readonly deployment?: Deployment;
+  readonly disableRollback: boolean;
+  readonly terminationProtection: boolean;
+  readonly changeSetId?: string;
+  readonly eventsWritten: number;
+}
+
+export interface StackEvent {
+  readonly id: string;
+  readonly stackId: string;
+  readonly stackName: string;
+  readonly logicalId: string;
+  readonly physicalId: string;
+  readonly type: string;
+  readonly at: number;
+  readonly status: StackStatus | ResourceStatus;
+  readonly reason?: string;
+  readonly properties?: string;
+  readonly token?: string;
+}
+
+/** A change that a change set announces. */
+export interface Change {
+  readonly action: 'Add' | 'Modify' | 'Remove';
+  readonly logicalId: string;
+  readonly physicalId?: string;
+  readonly type: string;
+  readonly replacement?: 'True' | 'False' | 'Conditional';
+  readonly scope: readonly string[];
+  readonly properties: readonly ChangedProperty[];
+}
+
+export interface ChangedProperty {
+  readonly name: string;
+  readonly requiresRecreation: 'Never' | 'Always' | 'Conditionally';
+  readonly evaluation: 'Static' | 'Dynamic';
+  readonly cause?: string;
+}
+
+export interface ChangeSet {
+  readonly id: string;
+  readonly name: string;
+  readonly stackId: string;
+  readonly stackName: string;
+  readonly description?: string;
+  readonly type: 'CREATE' | 'UPDATE';
+  readonly status: 'CREATE_COMPLETE' | 'FAILED';
+  readonly reason?: string;
+  readonly executionStatus:
+    | 'AVAILABLE'
+    | 'UNAVAILABLE'
+    | 'EXECUTE_IN_PROGRESS'
+    | 'EXECUTE_COMPLETE'
+    | 'EXECUTE_FAILED'
+    | 'OBSOLETE';
+  readonly createdAt: number;
+  readonly definition: Definition;
+  readonly changes: readonly Change[];
+  readonly onStackFailure?: 'ROLLBACK' | 'DELETE' | 'DO_NOTHING';
+}

@@ -1,0 +1,523 @@
+import { type Clock, formatArn, type Random, uuid } from '../../../base/index.ts';
+import type { Caller } from '../../index.ts';
+import { CloudFormationError, invalid } from '../errors.ts';
+import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { SAM_TRANSFORM } from '../sam/transform.ts';
+import type { ParameterInput } from '../template/parameters.ts';
+import { dependencyGraph } from '../template/program.ts';
+import { type Json, sameJson } from '../template/value.ts';
+import { announceChanges } from './changes.ts';
+import { identityOf, type StackDriver } from './driver.ts';
+import { computeOutputs, importsOf, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
+import {
+  cancelUpdate,
+  isSettled,
+  type StartOptions,
+  startCreate,
+  startDelete,
+  startUpdate,
+  type Transition,
+} from './machine.ts';
+import type { Change, ChangeSet, Definition, Deployment, Stack, StackEvent, StackStatus, Tag } from './model.ts';
+import { capabilitiesMissing, checkDefinition, prepareDefinition } from './preparation.ts';
+import type { StackStore } from './store.ts';
+
+export interface StacksDependencies {
+  readonly store: StackStore;
+  readonly driver: StackDriver;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long operations wait for the deployment that they begin. */
+  readonly promptMs: number;
+}
+
+/** What Create, Update and CreateChangeSet have in common. */
+export interface StackRequest {
+  readonly stackName: string;
+  readonly region: string;
+  readonly caller: Caller;
+  /** Absent takes the template in force. */
+  readonly templateBody?: string;
+  readonly parameters: readonly ParameterInput[];
+  /** Absent keeps the tags in force. */
+  readonly tags?: readonly Tag[];
+  readonly capabilities: readonly string[];
+  readonly notificationArns?: readonly string[];
+  readonly roleArn?: string;
+  readonly onFailure: Deployment['onFailure'];
+  readonly token?: string;
+}
+
+export interface CreateStackRequest extends StackRequest {
+  readonly terminationProtection: boolean;
+}
+
+export interface ChangeSetRequest extends StackRequest {
+  readonly name: string;
+  readonly description?: string;
+  readonly type: 'CREATE' | 'UPDATE';
+}
+
+export const NO_UPDATES = 'No updates are to be performed.';
+
+/** The words that `aws cloudformation deploy` knows as "nothing to do". */
+const NO_CHANGES =
+  "The submitted information didn't contain changes. Submit different information to create a change set.";
+
+/** Statuses from which a stack may be updated. */
+const UPDATABLE: ReadonlySet<StackStatus> = new Set([
+  'CREATE_COMPLETE',
+  'UPDATE_COMPLETE',
+  'UPDATE_FAILED',
+  'UPDATE_ROLLBACK_COMPLETE',
+  'CREATE_FAILED',
+]);
+
+/** Stacks and change sets: what may be done to them, and what that begins. */
+export class Stacks {
+  readonly #store: StackStore;
+  readonly #driver: StackDriver;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #promptMs: number;
+  readonly #tails = new Map<string, Promise<unknown>>();
+
+  constructor({ store, driver, clock, random, promptMs }: StacksDependencies) {
+    this.#store = store;
+    this.#driver = driver;
+    this.#clock = clock;
+    this.#random = random;
+    this.#promptMs = promptMs;
+  }
+
+  /** Stacks of a region, newest first, deleted ones included for as long as they are kept. */
+  list(region: string): readonly Stack[] {
+    return this.#store
+      .stacks()
+      .filter((stack) => stack.region === region)
+      .sort((a, b) => b.createdAt - a.createdAt || (a.uuid < b.uuid ? 1 : -1));
+  }
+
+  /** The stack of this name that lives, or the one of this id even if it is deleted. */
+  find(region: string, nameOrId: string): Stack | undefined {
+    if (nameOrId.startsWith('arn:')) return this.#store.stack(nameOrId.slice(nameOrId.lastIndexOf('/') + 1));
+    return this.#store
+      .stacks()
+      .find((stack) => stack.name === nameOrId && stack.region === region && stack.status !== 'DELETE_COMPLETE');
+  }
+
+  /** @throws validation when there is none */
+  get(region: string, nameOrId: string): Stack {
+    const stack = this.find(region, nameOrId);
+    if (!stack) throw invalid(`Stack with id ${nameOrId} does not exist`);
+    return stack;
+  }
+
+  /** What the stack is made from; `undefined` while it only has change sets. */
+  definition(stack: Stack): Definition | undefined {
+    return this.#store.definition(
+      stack,
+      stack.deployment?.kind === 'create' ? stack.deployment.revision : stack.revision,
+    );
+  }
+
+  events(stack: Stack, before: number | undefined, limit: number): Promise<readonly StackEvent[]> {
+    return this.#store.events(stack, before, limit);
+  }
+
+  /** Resolves when what is being done to the stack has ended. */
+  async settled(stack: Stack): Promise<Stack> {
+    await this.#driver.settled(stack.uuid);
+    return this.#store.stack(stack.uuid) ?? stack;
+  }
+
+  /** Waits a moment for what was begun on a stack: many stacks are done before their client asks. */
+  async prompt(stackId: string): Promise<void> {
+    if (this.#promptMs === 0) return;
+    const late = new AbortController();
+    const moment = this.#clock.sleep(this.#promptMs, late.signal).catch(() => {});
+    await Promise.race([this.#driver.settled(stackId.slice(stackId.lastIndexOf('/') + 1)), moment]);
+    late.abort();
+  }
+
+  async create(request: CreateStackRequest): Promise<Stack> {
+    return this.#exclusively(request.stackName, async () => {
+      const existing = this.find(request.region, request.stackName);
+      if (existing) throw new CloudFormationError('stack-exists', `Stack [${request.stackName}] already exists`);
+      const definition = this.#prepare(request, undefined);
+      if (usesMacro(definition)) requireAutoExpand(definition);
+      const stack = this.#newStack(request, request.terminationProtection);
+      this.#check(definition, stack);
+      return this.#begin(stack, definition, request, startCreate);
+    });
+  }
+
+  async update(request: StackRequest): Promise<Stack> {
+    return this.#exclusively(request.stackName, async () => {
+      const stack = this.find(request.region, request.stackName);
+      if (!stack) throw invalid(`Stack [${request.stackName}] does not exist`);
+      requireUpdatable(stack);
+      const definition = this.#prepare(request, stack);
+      if (usesMacro(definition)) requireAutoExpand(definition);
+      this.#check(definition, stack);
+      if (!this.#differs(stack, definition)) throw invalid(NO_UPDATES);
+      return this.#begin(stack, definition, request, startUpdate);
+    });
+  }
+
+  /** Deleting what is gone, or being deleted, is no error. */
+  async delete(
+    region: string,
+    nameOrId: string,
+    options: { readonly retain: readonly string[]; readonly token?: string },
+  ): Promise<void> {
+    return this.#exclusively(nameOf(nameOrId), async () => {
+      const stack = this.find(region, nameOrId);
+      if (!stack || stack.status === 'DELETE_COMPLETE' || stack.status === 'DELETE_IN_PROGRESS') return;
+      if (stack.terminationProtection) {
+        throw invalid(`Stack [${stack.name}] cannot be deleted while TerminationProtection is enabled`);
+      }
+      if (!isSettled(stack.status)) {
+        throw invalid(`Stack [${stack.name}] cannot be deleted while in status ${stack.status}`);
+      }
+      if (options.retain.length && stack.status !== 'DELETE_FAILED') {
+        throw invalid(
+          'Invalid operation on stack. RetainResources is only valid for stacks in the DELETE_FAILED state',
+        );
+      }
+      this.#requireUnusedExports(stack, []);
+      await this.#store.deleteChangeSets(this.#store.changeSets(stack.id).map(({ id }) => id));
+      await this.#go(stack, (current) => startDelete(current, options.retain, options.token));
+      await this.#forgetOld();
+    });
+  }
+
+  async cancelUpdate(region: string, nameOrId: string): Promise<void> {
+    const stack = this.get(region, nameOrId);
+    if (stack.status !== 'UPDATE_IN_PROGRESS') {
+      throw invalid(`CancelUpdateStack cannot be called from current stack status: ${stack.status}`);
+    }
+    await this.#driver.amend(stack.uuid, cancelUpdate);
+  }
+
+  async setTerminationProtection(region: string, nameOrId: string, enabled: boolean): Promise<Stack> {
+    const stack = this.get(region, nameOrId);
+    const protect = (current: Stack): Stack => ({ ...current, terminationProtection: enabled });
+    if (await this.#driver.amend(stack.uuid, protect)) return stack;
+    return this.#store.save(protect(stack), [], this.#clock.now());
+  }
+
+  async createChangeSet(request: ChangeSetRequest): Promise<ChangeSet> {
+    return this.#exclusively(request.stackName, async () => {
+      const stack = await this.#stackForChangeSet(request);
+      const siblings = this.#store.changeSets(stack.id);
+      if (siblings.some(({ name }) => name === request.name)) {
+        throw new CloudFormationError('change-set-exists', `ChangeSet ${request.name} already exists`);
+      }
+      if (siblings.length >= CLOUDFORMATION_LIMITS.changeSetsPerStackMax) {
+        throw new CloudFormationError('limit-exceeded', `Stack ${stack.name} has too many change sets`);
+      }
+      const definition = this.#prepare(request, stack);
+      this.#check(definition, stack);
+      const changes = this.#announce(stack, definition);
+      const changeSet = this.#changeSetOf(request, stack, definition, changes);
+      await this.#store.saveChangeSet(changeSet);
+      return changeSet;
+    });
+  }
+
+  /** @throws change-set-not-found */
+  getChangeSet(region: string, nameOrId: string, stackName: string | undefined): ChangeSet {
+    const byId = nameOrId.startsWith('arn:') ? this.#store.changeSet(nameOrId) : undefined;
+    const stack = stackName === undefined ? undefined : this.find(region, stackName);
+    const found = byId ?? (stack && this.#store.changeSets(stack.id).find(({ name }) => name === nameOrId));
+    if (!found) throw new CloudFormationError('change-set-not-found', `ChangeSet [${nameOrId}] does not exist`);
+    return found;
+  }
+
+  changeSets(stack: Stack): readonly ChangeSet[] {
+    return [...this.#store.changeSets(stack.id)].sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  async executeChangeSet(
+    changeSet: ChangeSet,
+    options: { readonly disableRollback: boolean; readonly token?: string },
+  ): Promise<void> {
+    return this.#exclusively(changeSet.stackName, async () => {
+      if (changeSet.executionStatus !== 'AVAILABLE') {
+        throw new CloudFormationError(
+          'change-set-state',
+          `ChangeSet [${changeSet.id}] cannot be executed in its current status of [${changeSet.status}]`,
+        );
+      }
+      const stack = this.#store.stacks().find(({ id }) => id === changeSet.stackId)!;
+      const creating = stack.status === 'REVIEW_IN_PROGRESS';
+      if (!creating) requireUpdatable(stack);
+      const onFailure = options.disableRollback ? 'DO_NOTHING' : (changeSet.onStackFailure ?? 'ROLLBACK');
+      await this.#store.saveChangeSet({ ...changeSet, executionStatus: 'EXECUTE_COMPLETE' });
+      const others = this.#store.changeSets(stack.id).filter(({ id }) => id !== changeSet.id);
+      await this.#store.deleteChangeSets(others.map(({ id }) => id));
+      const start = { onFailure, ...(options.token !== undefined && { token: options.token }) };
+      const reviewed = { ...stack, changeSetId: changeSet.id };
+      await this.#begin(reviewed, changeSet.definition, start, creating ? startCreate : startUpdate);
+    });
+  }
+
+  async deleteChangeSet(changeSet: ChangeSet): Promise<void> {
+    await this.#store.deleteChangeSets([changeSet.id]);
+  }
+
+  /** Exports of a region: each name once. */
+  exports(region: string): readonly { readonly stackId: string; readonly name: string; readonly value: string }[] {
+    return this.#store
+      .stacks()
+      .filter((stack) => stack.region === region && stack.status !== 'DELETE_COMPLETE')
+      .flatMap((stack) =>
+        stack.outputs.flatMap(({ exportName, value }) =>
+          exportName === undefined ? [] : [{ stackId: stack.id, name: exportName, value }],
+        ),
+      )
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Names of the stacks that import an export. */
+  importers(region: string, exportName: string): readonly string[] {
+    return this.#store
+      .stacks()
+      .filter((stack) => stack.region === region && stack.imports.includes(exportName))
+      .map(({ name }) => name)
+      .sort();
+  }
+
+  /** @throws validation when no stack exports the name */
+  importValue(stack: Pick<Stack, 'region'>, name: string): Json {
+    const found = this.exports(stack.region).find((one) => one.name === name);
+    if (!found) throw invalid(`No export named ${name} found.`);
+    return found.value;
+  }
+
+  /** One decision about a stack at a time, so that two requests cannot both find it free. */
+  #exclusively<T>(stackName: string, act: () => Promise<T>): Promise<T> {
+    const turn = (this.#tails.get(stackName) ?? Promise.resolve()).then(act, act);
+    this.#tails.set(stackName, turn);
+    const forget = () => {
+      if (this.#tails.get(stackName) === turn) this.#tails.delete(stackName);
+    };
+    turn.then(forget, forget);
+    return turn;
+  }
+
+  #prepare(request: StackRequest, stack: Stack | undefined): Definition {
+    const previous = stack && this.definition(stack);
+    const templateBody = request.templateBody ?? previous?.templateBody;
+    if (templateBody === undefined) throw invalid('Either Template URL or Template Body must be specified.');
+    const roleArn = request.roleArn ?? previous?.roleArn;
+    return prepareDefinition(
+      {
+        templateBody,
+        parameters: request.parameters,
+        tags: request.tags ?? previous?.tags ?? [],
+        capabilities: request.capabilities,
+        notificationArns: request.notificationArns ?? previous?.notificationArns ?? [],
+        ...(roleArn !== undefined && { roleArn }),
+      },
+      previous,
+    );
+  }
+
+  #check(definition: Definition, stack: Stack): void {
+    const identity = identityOf(stack, definition.notificationArns);
+    checkDefinition(definition, identity, (name) => this.importValue(stack, name));
+    this.#requireSameTypes(definition, stack);
+    const exported = this.#exportNames(definition, stack);
+    this.#requireUnusedExports(stack, exported);
+    const taken = this.exports(stack.region).find(
+      ({ name, stackId }) => exported.includes(name) && stackId !== stack.id,
+    );
+    if (taken) throw invalid(`Export with name ${taken.name} is already exported by stack ${nameInId(taken.stackId)}.`);
+  }
+
+  #requireSameTypes(definition: Definition, stack: Stack): void {
+    const { resources } = templateOf(definition);
+    const changed = Object.values(stack.resources)
+      .filter(
+        ({ logicalId, type, physicalId }) => physicalId && resources[logicalId] && resources[logicalId].Type !== type,
+      )
+      .map(({ logicalId }) => logicalId);
+    if (changed.length) {
+      throw invalid(
+        `Update of resource type is not permitted. The new template modifies resource type of the following resources: [${changed.join(', ')}]`,
+      );
+    }
+  }
+
+  /** An export may not go while another stack uses it. @param kept names that stay */
+  #requireUnusedExports(stack: Stack, kept: readonly string[]): void {
+    for (const { exportName } of stack.outputs) {
+      if (exportName === undefined || kept.includes(exportName)) continue;
+      const users = this.importers(stack.region, exportName).filter((name) => name !== stack.name);
+      if (users.length) throw invalid(`Export ${exportName} cannot be deleted as it is in use by ${users.join(', ')}`);
+    }
+  }
+
+  /** Names of the exports that a definition will have. */
+  #exportNames(definition: Definition, stack: Stack): readonly string[] {
+    const importValue = (name: string) => this.importValue(stack, name);
+    const world = unknownWorld(templateOf(definition), importValue);
+    const outputs = computeOutputs(scopeOf(definition, identityOf(stack, definition.notificationArns), world));
+    return outputs.flatMap(({ exportName }) => (exportName ? [exportName] : []));
+  }
+
+  #announce(stack: Stack, definition: Definition): readonly Change[] {
+    const identity = identityOf(stack, definition.notificationArns);
+    return announceChanges(definition, identity, stack.resources, (name) => this.importValue(stack, name));
+  }
+
+  #differs(stack: Stack, definition: Definition): boolean {
+    const previous = this.definition(stack);
+    if (!previous || stack.status.endsWith('_FAILED')) return true;
+    if (this.#announce(stack, definition).length > 0) return true;
+    return !sameJson(
+      [definition.processed.Outputs, definition.tags, definition.notificationArns],
+      [previous.processed.Outputs, previous.tags, previous.notificationArns],
+    );
+  }
+
+  #newStack(request: StackRequest, terminationProtection: boolean): Stack {
+    if (this.#store.stacks().length >= CLOUDFORMATION_LIMITS.stacksMax) {
+      throw new CloudFormationError(
+        'limit-exceeded',
+        `Limit for stack has been exceeded (${CLOUDFORMATION_LIMITS.stacksMax})`,
+      );
+    }
+    const { stackName: name, region, caller } = request;
+    const id = uuid(this.#random);
+    return {
+      id: formatArn('cloudformation', region, caller.accountId, `stack/${name}/${id}`),
+      uuid: id,
+      name,
+      region,
+      accountId: caller.accountId,
+      callerArn: caller.arn,
+      status: 'REVIEW_IN_PROGRESS',
+      createdAt: this.#clock.now(),
+      revision: 0,
+      revisionsUsed: 0,
+      resources: {},
+      outputs: [],
+      imports: [],
+      disableRollback: false,
+      terminationProtection,
+      eventsWritten: 0,
+    };
+  }
+
+  /** A change set of a stack that is not there makes one, empty and under review. */
+  async #stackForChangeSet(request: ChangeSetRequest): Promise<Stack> {
+    const existing = this.find(request.region, request.stackName);
+    if (request.type === 'UPDATE') {
+      if (!existing) throw invalid(`Stack [${request.stackName}] does not exist`);
+      if (existing.status === 'REVIEW_IN_PROGRESS') throw notUpdatable(existing);
+      requireUpdatable(existing);
+      return existing;
+    }
+    if (existing && existing.status !== 'REVIEW_IN_PROGRESS') {
+      throw invalid(
+        `Stack [${request.stackName}] already exists and cannot be created again with the changeSet [${request.name}].`,
+      );
+    }
+    if (existing) return existing;
+    const stack = this.#newStack(request, false);
+    // Before the stack is there: a template that is wrong leaves none behind.
+    this.#check(this.#prepare(request, undefined), stack);
+    const event = {
+      logicalId: stack.name,
+      physicalId: stack.id,
+      type: 'AWS::CloudFormation::Stack',
+      status: stack.status,
+    };
+    return this.#store.save(stack, [{ ...event, reason: 'User Initiated' }], this.#clock.now());
+  }
+
+  #changeSetOf(request: ChangeSetRequest, stack: Stack, definition: Definition, changes: readonly Change[]): ChangeSet {
+    const empty = request.type === 'UPDATE' && !this.#differs(stack, definition);
+    return {
+      id: formatArn('cloudformation', stack.region, stack.accountId, `changeSet/${request.name}/${uuid(this.#random)}`),
+      name: request.name,
+      stackId: stack.id,
+      stackName: stack.name,
+      ...(request.description !== undefined && { description: request.description }),
+      type: request.type,
+      status: empty ? 'FAILED' : 'CREATE_COMPLETE',
+      ...(empty && { reason: NO_CHANGES }),
+      executionStatus: empty ? 'UNAVAILABLE' : 'AVAILABLE',
+      createdAt: this.#clock.now(),
+      definition,
+      changes,
+      onStackFailure: request.onFailure,
+    };
+  }
+
+  #begin(
+    stack: Stack,
+    definition: Definition,
+    request: { readonly onFailure: Deployment['onFailure']; readonly token?: string },
+    start: (stack: Stack, options: StartOptions) => Transition,
+  ): Promise<Stack> {
+    const identity = identityOf(stack, definition.notificationArns);
+    const importValue = (name: string) => this.importValue(stack, name);
+    const scope = scopeOf(definition, identity, unknownWorld(templateOf(definition), importValue));
+    const revision = stack.revisionsUsed + 1;
+    const options: StartOptions = {
+      revision,
+      graph: dependencyGraph(scope),
+      onFailure: request.onFailure,
+      imports: importsOf(scope),
+      now: this.#clock.now(),
+      ...(request.token !== undefined && { token: request.token }),
+    };
+    const counted = { ...stack, revisionsUsed: revision };
+    return this.#go(counted, (current) => start(current, options), { revision, value: definition });
+  }
+
+  /** Stores the beginning of a deployment and lets it run. */
+  async #go(
+    stack: Stack,
+    start: (stack: Stack) => Transition,
+    definition?: { readonly revision: number; readonly value: Definition },
+  ): Promise<Stack> {
+    const { stack: begun, events } = start(stack);
+    const saved = await this.#store.save(begun, events, this.#clock.now(), definition);
+    this.#driver.start(saved);
+    return saved;
+  }
+
+  async #forgetOld(): Promise<void> {
+    const { deletedStackAgeMsMax } = CLOUDFORMATION_LIMITS;
+    const oldest = this.#clock.now() - deletedStackAgeMsMax;
+    for (const stack of this.#store.stacks()) {
+      if (stack.deletedAt !== undefined && stack.deletedAt < oldest) await this.#store.forget(stack);
+    }
+  }
+}
+
+function requireUpdatable(stack: Stack): void {
+  if (!UPDATABLE.has(stack.status)) throw notUpdatable(stack);
+}
+
+function notUpdatable(stack: Stack): CloudFormationError {
+  return invalid(`Stack:${stack.id} is in ${stack.status} state and can not be updated.`);
+}
+
+function usesMacro(definition: Definition): boolean {
+  return definition.templateBody.includes(SAM_TRANSFORM);
+}
+
+function requireAutoExpand({ capabilities }: Definition): void {
+  if (!capabilities.includes('CAPABILITY_AUTO_EXPAND')) throw capabilitiesMissing(['CAPABILITY_AUTO_EXPAND']);
+}
+
+/** Of a name or an id. */
+const nameOf = (nameOrId: string) => (nameOrId.startsWith('arn:') ? nameInId(nameOrId) : nameOrId);
+
+const nameInId = (stackId: string) => stackId.split('/')[1]!;

@@ -1,0 +1,185 @@
+import type { Records, Write } from '../../../store/index.ts';
+import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { isNoEcho, MASKED } from '../template/parameters.ts';
+import { templateOf } from './evaluation.ts';
+import type { NewEvent } from './machine.ts';
+import type { ChangeSet, Definition, Stack, StackEvent } from './model.ts';
+
+const SPACES = {
+  stacks: 'cloudformation/stacks',
+  definitions: 'cloudformation/definitions',
+  events: 'cloudformation/events',
+  changeSets: 'cloudformation/change-sets',
+} as const;
+
+const PAGE = 1_000;
+
+/** Stacks, their definitions, events and change sets: in memory for reading, in records for keeps. A change is one commit. */
+export class StackStore {
+  readonly #records: Records;
+  readonly #stacks = new Map<string, Stack>();
+  readonly #definitions = new Map<string, Definition>();
+  readonly #changeSets = new Map<string, ChangeSet>();
+
+  private constructor(records: Records) {
+    this.#records = records;
+  }
+
+  static async open(records: Records): Promise<StackStore> {
+    const store = new StackStore(records);
+    await store.#load<Stack>(SPACES.stacks, (stack) => store.#stacks.set(stack.uuid, stack));
+    await store.#load<ChangeSet>(SPACES.changeSets, (changeSet) => store.#changeSets.set(changeSet.id, changeSet));
+    await store.#load<Definition>(SPACES.definitions, (definition, key) => store.#definitions.set(key, definition));
+    return store;
+  }
+
+  async #load<T>(space: string, take: (value: T, key: string) => void): Promise<void> {
+    let from: Uint8Array | undefined;
+    for (;;) {
+      const entries = await this.#records.range(space, { ...(from && { from }), limit: PAGE });
+      for (const { key, value } of entries)
+        take(JSON.parse(Buffer.from(value).toString()) as T, Buffer.from(key).toString());
+      const last = entries.at(-1);
+      if (!last || entries.length < PAGE) return;
+      from = Buffer.concat([last.key, Buffer.from([0])]);
+    }
+  }
+
+  stacks(): readonly Stack[] {
+    return [...this.#stacks.values()];
+  }
+
+  stack(uuid: string): Stack | undefined {
+    return this.#stacks.get(uuid);
+  }
+
+  definition(stack: Stack, revision = stack.revision): Definition | undefined {
+    return this.#definitions.get(definitionKey(stack, revision));
+  }
+
+  changeSets(stackId: string): readonly ChangeSet[] {
+    return [...this.#changeSets.values()].filter((changeSet) => changeSet.stackId === stackId);
+  }
+
+  changeSet(id: string): ChangeSet | undefined {
+    return this.#changeSets.get(id);
+  }
+
+  /** Stores a stack with the events that led to it and, when it has one, its new definition. Durable when it resolves. */
+  async save(
+    stack: Stack,
+    events: readonly NewEvent[],
+    at: number,
+    definition?: { readonly revision: number; readonly value: Definition },
+  ): Promise<Stack> {
+    const saved: Stack = { ...stack, eventsWritten: stack.eventsWritten + events.length };
+    const writes: Write[] = [put(SPACES.stacks, stack.uuid, saved)];
+    const secrets = this.#secrets(stack);
+    for (const [index, event] of events.entries()) {
+      writes.push(...eventWrites(stack, stack.eventsWritten + index, mask(event, secrets), at));
+    }
+    if (definition) writes.push(put(SPACES.definitions, definitionKey(stack, definition.revision), definition.value));
+    await this.#records.commit({ writes });
+    this.#stacks.set(saved.uuid, saved);
+    if (definition) this.#definitions.set(definitionKey(stack, definition.revision), definition.value);
+    return saved;
+  }
+
+  /** Values that no event may show, of every definition the stack still has. */
+  #secrets(stack: Stack): readonly string[] {
+    const revisions = Array.from({ length: stack.revisionsUsed }, (_, index) => index + 1);
+    return revisions.flatMap((revision) => secretsOf(this.definition(stack, revision)));
+  }
+
+  async saveChangeSet(changeSet: ChangeSet): Promise<void> {
+    await this.#records.commit({ writes: [put(SPACES.changeSets, changeSet.id, changeSet)] });
+    this.#changeSets.set(changeSet.id, changeSet);
+  }
+
+  async deleteChangeSets(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.#records.commit({ writes: ids.map((id) => remove(SPACES.changeSets, id)) });
+    for (const id of ids) this.#changeSets.delete(id);
+  }
+
+  /** Forgets a stack and everything about it. */
+  async forget(stack: Stack): Promise<void> {
+    const revisions = Array.from({ length: stack.revisionsUsed }, (_, index) => index + 1);
+    const first = Math.max(0, stack.eventsWritten - CLOUDFORMATION_LIMITS.eventsPerStackMax);
+    const events = Array.from({ length: stack.eventsWritten - first }, (_, index) => first + index);
+    const writes = [
+      remove(SPACES.stacks, stack.uuid),
+      ...revisions.map((revision) => remove(SPACES.definitions, definitionKey(stack, revision))),
+      ...events.map((sequence) => remove(SPACES.events, eventKey(stack, sequence))),
+    ];
+    await this.#records.commit({ writes });
+    this.#stacks.delete(stack.uuid);
+    for (const revision of revisions) this.#definitions.delete(definitionKey(stack, revision));
+  }
+
+  /** Forgets definitions that no rollback can need any more. */
+  async dropDefinitions(stack: Stack): Promise<void> {
+    const old = Array.from({ length: stack.revisionsUsed }, (_, index) => index + 1).filter(
+      (revision) => revision !== stack.revision && this.#definitions.has(definitionKey(stack, revision)),
+    );
+    if (old.length === 0) return;
+    const keys = old.map((revision) => definitionKey(stack, revision));
+    await this.#records.commit({ writes: keys.map((key) => remove(SPACES.definitions, key)) });
+    for (const key of keys) this.#definitions.delete(key);
+  }
+
+  /** Events of a stack before `sequence` (exclusive; absent is the newest), newest first. */
+  async events(stack: Stack, before: number | undefined, limit: number): Promise<readonly StackEvent[]> {
+    const entries = await this.#records.range(SPACES.events, {
+      from: Buffer.from(eventKey(stack, 0)),
+      to: Buffer.from(eventKey(stack, before ?? stack.eventsWritten)),
+      reverse: true,
+      limit,
+    });
+    return entries.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as StackEvent);
+  }
+}
+
+/** Non-empty values of `NoEcho` parameters. */
+function secretsOf(definition: Definition | undefined): readonly string[] {
+  if (!definition) return [];
+  const { parameters } = templateOf(definition);
+  return Object.entries(definition.parameters)
+    .filter(([name, value]) => value !== '' && isNoEcho(parameters[name]))
+    .map(([, value]) => value);
+}
+
+function mask(event: NewEvent, secrets: readonly string[]): NewEvent {
+  if (event.properties === undefined || secrets.length === 0) return event;
+  // As it stands inside JSON text.
+  const escaped = secrets.map((secret) => JSON.stringify(secret).slice(1, -1));
+  return { ...event, properties: escaped.reduce((text, secret) => text.replaceAll(secret, MASKED), event.properties) };
+}
+
+const definitionKey = (stack: Stack, revision: number) => `${stack.uuid}/${revision}`;
+
+/** Ten digits keep the order of numbers as text. */
+const eventKey = (stack: Stack, sequence: number) => `${stack.uuid}/${String(sequence).padStart(10, '0')}`;
+
+/** Writes an event, and lets the oldest go when there are too many. */
+function eventWrites(stack: Stack, sequence: number, event: NewEvent, at: number): readonly Write[] {
+  const time = new Date(at).toISOString();
+  const id =
+    event.type === 'AWS::CloudFormation::Stack'
+      ? `${stack.uuid}-${sequence}`
+      : `${event.logicalId}-${event.status}-${time}`;
+  const full: StackEvent = { ...event, id, stackId: stack.id, stackName: stack.name, at };
+  const expired = sequence - CLOUDFORMATION_LIMITS.eventsPerStackMax;
+  return [
+    put(SPACES.events, eventKey(stack, sequence), full),
+    ...(expired >= 0 ? [remove(SPACES.events, eventKey(stack, expired))] : []),
+  ];
+}
+
+function put(space: string, key: string, value: unknown): Write {
+  return { kind: 'put', space, key: Buffer.from(key), value: Buffer.from(JSON.stringify(value)) };
+}
+
+function remove(space: string, key: string): Write {
+  return { kind: 'delete', space, key: Buffer.from(key) };
+}

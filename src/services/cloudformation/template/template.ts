@@ -1,0 +1,190 @@
+import { invalid } from '../errors.ts';
+import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { isObject, type Json, type JsonObject } from './value.ts';
+
+/** What a template says of one parameter. */
+export interface ParameterDeclaration {
+  readonly Type: string;
+  readonly Default?: Json;
+  readonly AllowedValues?: readonly Json[];
+  readonly AllowedPattern?: string;
+  readonly ConstraintDescription?: string;
+  readonly Description?: string;
+  readonly MinLength?: Json;
+  readonly MaxLength?: Json;
+  readonly MinValue?: Json;
+  readonly MaxValue?: Json;
+  readonly NoEcho?: Json;
+}
+
+export type DeletionPolicy = 'Delete' | 'Retain' | 'RetainExceptOnCreate';
+
+export interface ResourceDeclaration {
+  readonly Type: string;
+  readonly Properties: JsonObject;
+  readonly Condition?: string;
+  readonly DependsOn: readonly string[];
+  readonly DeletionPolicy: DeletionPolicy;
+  readonly UpdateReplacePolicy: DeletionPolicy;
+  readonly Metadata?: Json;
+}
+
+export interface OutputDeclaration {
+  readonly Value: Json;
+  readonly Description?: string;
+  readonly Condition?: string;
+  readonly Export?: { readonly Name: Json };
+}
+
+/** A template whose sections have been checked for their form; macros have not run. */
+export interface Template {
+  readonly description?: string;
+  readonly metadata?: Json;
+  readonly transforms: readonly string[];
+  readonly parameters: Readonly<Record<string, ParameterDeclaration>>;
+  readonly mappings: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
+  readonly conditions: Readonly<Record<string, Json>>;
+  readonly resources: Readonly<Record<string, ResourceDeclaration>>;
+  readonly outputs: Readonly<Record<string, OutputDeclaration>>;
+}
+
+const SECTIONS = new Set([
+  'AWSTemplateFormatVersion',
+  'Description',
+  'Metadata',
+  'Parameters',
+  'Rules',
+  'Mappings',
+  'Conditions',
+  'Transform',
+  'Globals',
+  'Resources',
+  'Outputs',
+  'Hooks',
+]);
+
+const RESOURCE_ATTRIBUTES = new Set([
+  'Type',
+  'Properties',
+  'Condition',
+  'DependsOn',
+  'DeletionPolicy',
+  'UpdateReplacePolicy',
+  'UpdatePolicy',
+  'CreationPolicy',
+  'Metadata',
+  'Connectors',
+  'IgnoreGlobals',
+]);
+
+/** Checks the sections of a template that was read. @throws validation in AWS's words */
+export function parseTemplate(source: JsonObject): Template {
+  const unknown = Object.keys(source).filter((section) => !SECTIONS.has(section));
+  if (unknown.length) throw invalid(`Invalid template property or properties [${unknown.join(', ')}]`);
+  if (source.AWSTemplateFormatVersion !== undefined && source.AWSTemplateFormatVersion !== '2010-09-09') {
+    throw invalid('Template format error: AWSTemplateFormatVersion is not supported.');
+  }
+  const resources = section(source, 'Resources', resource);
+  if (Object.keys(resources).length === 0) {
+    throw invalid('Template format error: At least one Resources member must be defined.');
+  }
+  const template: Template = {
+    ...(typeof source.Description === 'string' && { description: source.Description }),
+    ...(source.Metadata !== undefined && { metadata: source.Metadata }),
+    transforms: transforms(source.Transform),
+    parameters: section(source, 'Parameters', parameter),
+    mappings: section(source, 'Mappings', mapping),
+    conditions: section(source, 'Conditions', (_name, value) => value),
+    resources,
+    outputs: section(source, 'Outputs', output),
+  };
+  checkSizes(template);
+  return template;
+}
+
+function section<T>(source: JsonObject, name: string, read: (name: string, value: Json) => T): Record<string, T> {
+  const value = source[name];
+  if (value === undefined || value === null) return {};
+  if (!isObject(value)) throw invalid(`Template format error: ${name} section must be an object.`);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => {
+      if (!/^[A-Za-z0-9]+$/.test(key) && name !== 'Mappings') {
+        throw invalid(`Template format error: ${name} name ${key} is non alphanumeric.`);
+      }
+      return [key, read(key, entry)];
+    }),
+  );
+}
+
+function parameter(name: string, value: Json): ParameterDeclaration {
+  if (!isObject(value) || typeof value.Type !== 'string') {
+    throw invalid(`Template format error: Every Parameters object must contain a Type member. (${name})`);
+  }
+  return value as unknown as ParameterDeclaration;
+}
+
+function mapping(name: string, value: Json): Record<string, JsonObject> {
+  if (!isObject(value) || !Object.values(value).every(isObject)) {
+    throw invalid(`Template format error: Every Mappings attribute must be a String or a List. (${name})`);
+  }
+  return value as Record<string, JsonObject>;
+}
+
+function resource(name: string, value: Json): ResourceDeclaration {
+  if (!isObject(value)) throw invalid(`Template format error: [/Resources/${name}] resource definition is malformed`);
+  const unknown = Object.keys(value).find((attribute) => !RESOURCE_ATTRIBUTES.has(attribute));
+  if (unknown) throw invalid(`Template format error: Invalid attribute [${unknown}] in resource [${name}]`);
+  if (typeof value.Type !== 'string') {
+    throw invalid(`Template format error: [/Resources/${name}] Every Resources object must contain a Type member.`);
+  }
+  const properties = value.Properties ?? {};
+  if (!isObject(properties)) throw invalid(`Template format error: [/Resources/${name}/Properties] must be an object.`);
+  return {
+    Type: value.Type,
+    Properties: properties,
+    ...(typeof value.Condition === 'string' && { Condition: value.Condition }),
+    DependsOn: dependsOn(name, value.DependsOn),
+    DeletionPolicy: deletionPolicy(name, value.DeletionPolicy),
+    UpdateReplacePolicy: deletionPolicy(name, value.UpdateReplacePolicy),
+    ...(value.Metadata !== undefined && { Metadata: value.Metadata }),
+  };
+}
+
+function dependsOn(name: string, value: Json | undefined): readonly string[] {
+  const list = value === undefined || value === null ? [] : Array.isArray(value) ? value : [value];
+  if (list.every((item) => typeof item === 'string')) return list as string[];
+  throw invalid(`Template format error: DependsOn must be a string or list of strings. (${name})`);
+}
+
+function deletionPolicy(name: string, value: Json | undefined): DeletionPolicy {
+  if (value === undefined) return 'Delete';
+  if (value === 'Delete' || value === 'Retain' || value === 'RetainExceptOnCreate') return value;
+  if (value === 'Snapshot') {
+    throw invalid(`Template error: DeletionPolicy Snapshot is not supported by the type of resource ${name}`);
+  }
+  throw invalid(`Template format error: Unrecognized DeletionPolicy ${JSON.stringify(value)} for resource ${name}`);
+}
+
+function output(name: string, value: Json): OutputDeclaration {
+  if (!isObject(value) || value.Value === undefined) {
+    throw invalid(`Template format error: Every Outputs member must contain a Value object (${name})`);
+  }
+  return value as unknown as OutputDeclaration;
+}
+
+function transforms(value: Json | undefined): readonly string[] {
+  if (value === undefined || value === null) return [];
+  const list = Array.isArray(value) ? value : [value];
+  return list.map((item) => (isObject(item) ? String(item.Name) : String(item)));
+}
+
+function checkSizes(template: Template): void {
+  const { resourcesMax, parametersMax, outputsMax, mappingsMax } = CLOUDFORMATION_LIMITS;
+  const limits = { resources: resourcesMax, parameters: parametersMax, outputs: outputsMax, mappings: mappingsMax };
+  for (const [name, limit] of Object.entries(limits) as [keyof typeof limits, number][]) {
+    const count = Object.keys(template[name]).length;
+    if (count > limit) {
+      throw invalid(`Template format error: Number of ${name}, ${count}, is greater than maximum allowed, ${limit}`);
+    }
+  }
+}

@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { SimulatedClock, seededRandom } from '../../base/index.ts';
+import { openEmbeddedRecords } from '../../store/index.ts';
+import { createMetrics, type Datum, newTrace, silentLogger } from '../../telemetry/index.ts';
+import type { OperationContext } from '../index.ts';
+import { Aggregate } from './aggregate.ts';
+import { CLOUDWATCH_LIMITS, openCloudWatch } from './index.ts';
+
+const CONTEXT: OperationContext = {
+  requestId: 'r',
+  region: 'us-east-1',
+  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
+  endpoint: 'http://localhost',
+  signal: new AbortController().signal,
+  trace: newTrace(seededRandom(1)),
+};
+
+async function opened(directory: string, clock = new SimulatedClock(), seed = 1) {
+  const records = await openEmbeddedRecords({ directory });
+  const metrics = createMetrics();
+  const random = seededRandom(seed);
+  const cloudwatch = await openCloudWatch({ records, metrics, clock, random, logger: silentLogger });
+  const call = (operation: string, input: object) => cloudwatch.service.operations[operation]!(input, CONTEXT);
+  return {
+    metrics,
+    clock,
+    call,
+    cloudwatch,
+    close: async () => {
+      await cloudwatch[Symbol.asyncDispose]();
+      await records[Symbol.asyncDispose]();
+    },
+    /** As a crash leaves it: nothing is flushed. */
+    crash: () => records[Symbol.asyncDispose](),
+  };
+}
+
+type Opened = Awaited<ReturnType<typeof opened>>;
+
+async function withService(body: (service: Opened, directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'cloudwatch-'));
+  try {
+    const service = await opened(directory);
+    await body(service, directory).finally(service.close);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+const duration = (value: number): Datum => ({
+  namespace: 'AWS/Lambda',
+  name: 'Duration',
+  dimensions: { FunctionName: 'f' },
+  value,
+  unit: 'Milliseconds',
+});
+
+const statistics = (clock: SimulatedClock, more: object = {}) => ({
+  Namespace: 'AWS/Lambda',
+  MetricName: 'Duration',
+  Dimensions: [{ Name: 'FunctionName', Value: 'f' }],
+  StartTime: new Date(clock.now() - 3600_000),
+  EndTime: new Date(clock.now() + 60_000),
+  Period: 60,
+  Statistics: ['Sum', 'SampleCount', 'Minimum', 'Maximum', 'Average'],
+  ...more,
+});
+
+test('data of the platform are aggregated by the minute', () =>
+  withService(async ({ metrics, clock, call }) => {
+    for (let i = 1; i <= 100; i++) metrics.put(duration(i));
+    await clock.advance(60_000);
+    metrics.put(duration(1000));
+    const { Datapoints } = await call('GetMetricStatistics', statistics(clock, { ExtendedStatistics: ['p50', 'p99'] }));
+    assert.equal(Datapoints.length, 2);
+    const [first, second] = Datapoints;
+    assert.equal(first.Sum, 5050);
+    assert.equal(first.SampleCount, 100);
+    assert.equal(first.Average, 50.5);
+    assert.equal(first.Unit, 'Milliseconds');
+    assert.ok(Math.abs(first.ExtendedStatistics.p50 - 50) <= 1);
+    assert.ok(Math.abs(first.ExtendedStatistics.p99 - 99) <= 1);
+    assert.equal(second.Maximum, 1000);
+    assert.equal(second.Timestamp.getTime() - first.Timestamp.getTime(), 60_000);
+  }));
+
+test('minutes join into longer periods, newest first unless asked otherwise', () =>
+  withService(async ({ metrics, clock, call }) => {
+    for (let minute = 0; minute < 10; minute++) {
+      metrics.put(duration(minute));
+      await clock.advance(60_000);
+    }
+    const query = {
+      StartTime: new Date(clock.now() - 600_000),
+      EndTime: new Date(clock.now()),
+      MetricDataQueries: [
+        {
+          Id: 'd',
+          MetricStat: {
+            Metric: {
+              Namespace: 'AWS/Lambda',
+              MetricName: 'Duration',
+              Dimensions: [{ Name: 'FunctionName', Value: 'f' }],
+            },
+            Period: 300,
+            Stat: 'Sum',
+          },
+        },
+      ],
+    };
+    const { MetricDataResults } = await call('GetMetricData', query);
+    assert.deepEqual(MetricDataResults[0].Values, [35, 10]);
+    const ascending = await call('GetMetricData', { ...query, ScanBy: 'TimestampAscending' });
+    assert.deepEqual(ascending.MetricDataResults[0].Values, [10, 35]);
+  }));
+
+test('what PutMetricData brought survives a crash at once; the flush of the platform data comes within 15 seconds', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'cloudwatch-'));
+  try {
+    const clock = new SimulatedClock();
+    const before = await opened(directory, clock, 1);
+    before.metrics.put(duration(1));
+    await before.cloudwatch.maintain();
+    await before.call('PutMetricData', {
+      Namespace: 'Plant',
+      MetricData: [{ MetricName: 'Parts', Values: [1, 2], Counts: [3, 1], Unit: 'Count' }],
+    });
+    await before.crash();
+    const after = await opened(directory, clock, 2);
+    after.metrics.put(duration(5));
+    const [point] = (await after.call('GetMetricStatistics', statistics(clock))).Datapoints;
+    assert.equal(point.Sum, 6, 'both lives of the node count towards the same minute');
+    const parts = statistics(clock, { Namespace: 'Plant', MetricName: 'Parts', Dimensions: [] });
+    const [stored] = (await after.call('GetMetricStatistics', parts)).Datapoints;
+    assert.deepEqual([stored.Sum, stored.SampleCount, stored.Maximum], [5, 4, 2]);
+    await after.close();
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('a summary has no percentiles, and says so by leaving them out', () =>
+  withService(async ({ clock, call }) => {
+    await call('PutMetricData', {
+      Namespace: 'Plant',
+      MetricData: [{ MetricName: 'M', StatisticValues: { Sum: 10, Minimum: 1, Maximum: 5, SampleCount: 4 } }],
+    });
+    const [point] = (
+      await call(
+        'GetMetricStatistics',
+        statistics(clock, { Namespace: 'Plant', MetricName: 'M', Dimensions: [], ExtendedStatistics: ['p50'] }),
+      )
+    ).Datapoints;
+    assert.equal(point.Average, 2.5);
+    assert.deepEqual(point.ExtendedStatistics, {});
+  }));
+
+test('ListMetrics filters by namespace, name and dimension, and turns pages', () =>
+  withService(async ({ call, cloudwatch }) => {
+    const MetricData = Array.from({ length: 600 }, (_, i) => ({
+      MetricName: 'M',
+      Value: 1,
+      Dimensions: [{ Name: 'Device', Value: `d${i}` }],
+    }));
+    await call('PutMetricData', { Namespace: 'Plant', MetricData });
+    await cloudwatch.flush();
+    const first = await call('ListMetrics', { Namespace: 'Plant' });
+    const second = await call('ListMetrics', { Namespace: 'Plant', NextToken: first.NextToken });
+    assert.deepEqual([first.Metrics.length, second.Metrics.length, second.NextToken], [500, 100, undefined]);
+    const one = await call('ListMetrics', { Dimensions: [{ Name: 'Device', Value: 'd7' }], RecentlyActive: 'PT3H' });
+    assert.deepEqual(one.Metrics, [
+      { Namespace: 'Plant', MetricName: 'M', Dimensions: [{ Name: 'Device', Value: 'd7' }] },
+    ]);
+    assert.deepEqual((await call('ListMetrics', { MetricName: 'N' })).Metrics, []);
+    await assert.rejects(async () => call('ListMetrics', { NextToken: '?' }), { code: 'token-invalid' });
+  }));
+
+test('minutes beyond retention are deleted, and their metric with them', () =>
+  withService(async ({ metrics, clock, call, cloudwatch }) => {
+    metrics.put(duration(1));
+    await cloudwatch.maintain();
+    assert.equal((await call('ListMetrics', {})).Metrics.length, 1);
+    await clock.advance(16 * 24 * 3600_000);
+    await cloudwatch.maintain();
+    assert.deepEqual((await call('ListMetrics', {})).Metrics, []);
+  }));
+
+test('values that make no sense are refused', () =>
+  withService(async ({ clock, call }) => {
+    const put = (datum: object) => async () =>
+      call('PutMetricData', { Namespace: 'N', MetricData: [{ MetricName: 'M', ...datum }] });
+    await assert.rejects(put({}), { code: 'parameter-missing' });
+    await assert.rejects(put({ Value: 1, Values: [1] }), { code: 'parameter-combination' });
+    await assert.rejects(put({ Value: Number.NaN }), { code: 'parameter-invalid' });
+    await assert.rejects(put({ Value: 1, Timestamp: new Date(clock.now() + 3 * 3600_000) }), {
+      code: 'parameter-invalid',
+    });
+    await assert.rejects(async () => call('GetMetricStatistics', statistics(clock, { Period: 61 })), {
+      code: 'parameter-invalid',
+    });
+    await assert.rejects(async () => call('GetMetricStatistics', statistics(clock, { StartTime: new Date(0) })), {
+      code: 'parameter-combination',
+    });
+  }));
+
+test('a sketch answers percentiles to one per cent, negative values and zero included, and merges', () => {
+  const whole = new Aggregate('None');
+  const half = new Aggregate('None');
+  for (let i = -500; i <= 500; i++) (i % 2 === 0 ? whole : half).add(i);
+  whole.merge(Aggregate.fromStored(JSON.parse(JSON.stringify(half.toStored()))));
+  for (const [share, exact] of [
+    [0.1, -400],
+    [0.5, 0],
+    [0.9, 400],
+    [0.99, 490],
+  ] as const) {
+    assert.ok(Math.abs(whole.quantile(share)! - exact) <= Math.abs(exact) * 0.012 + 1, `${share}`);
+  }
+  assert.equal(whole.quantile(0), -500);
+  assert.equal(whole.quantile(1), 500);
+});
+
+test('a sketch stays bounded however wide the values', () => {
+  const aggregate = new Aggregate('None');
+  for (let power = -300; power < 300; power += 0.25) aggregate.add(10 ** power);
+  assert.ok(aggregate.toStored().sketch!.length <= 2 * CLOUDWATCH_LIMITS.sketchBucketsMax);
+});

@@ -1,0 +1,21 @@
+import { DomainError } from '../../base/index.ts';
+import type { WireAnswer } from '../index.ts';
+
+/** - `parameter-invalid`: a value outside its range; - `parameter-combination`: values that exclude each other;
+ *  - `parameter-missing`; - `token-invalid`: a page token of another call; - `metrics-full`: too many metrics. */
+export type CloudWatchErrorCode =
+  | 'parameter-invalid'
+  | 'parameter-combination'
+  | 'parameter-missing'
+  | 'token-invalid'
+  | 'metrics-full';
+
+export class CloudWatchError extends DomainError<CloudWatchErrorCode> {}
+
+export const CLOUDWATCH_ANSWERS = {
+  'parameter-invalid': { type: 'InvalidParameterValueException', status: 400 },
+  'parameter-combination': { type: 'InvalidParameterCombinationException', status: 400 },
+  'parameter-missing': { type: 'MissingRequiredParameterException', status: 400 },
+  'token-invalid': { type: 'InvalidNextToken', status: 400 },
+  'metrics-full': { type: 'LimitExceededFault', status: 400 },
+} satisfies Record<CloudWatchErrorCode, WireAnswer>;

@@ -1,0 +1,46 @@
+/** services/cloudwatch: metrics of the platform and of callers, aggregated by the minute. */
+import type { Metrics } from '../../telemetry/index.ts';
+import type { Service } from '../index.ts';
+import { CLOUDWATCH_ANSWERS } from './errors.ts';
+import { getMetricData } from './operations/get-metric-data.ts';
+import { getMetricStatistics } from './operations/get-metric-statistics.ts';
+import { listMetrics } from './operations/list-metrics.ts';
+import { putMetricData } from './operations/put-metric-data.ts';
+import { MetricStore, type StoreDependencies } from './store.ts';
+
+export { CLOUDWATCH_LIMITS } from './limits.ts';
+
+export interface CloudWatch extends AsyncDisposable {
+  readonly service: Service;
+  /** Makes the platform's own data durable now rather than within 15 seconds. */
+  flush(): Promise<void>;
+  /** Flushes, and deletes minutes beyond retention once an hour. A timer of its own calls it every 15 seconds. */
+  maintain(): Promise<void>;
+}
+
+/** Opens the service: from now on it takes every datum of `metrics`. Disposing flushes. */
+export async function openCloudWatch(
+  dependencies: StoreDependencies & { readonly metrics: Metrics },
+): Promise<CloudWatch> {
+  const { clock, metrics } = dependencies;
+  const store = await MetricStore.open(dependencies);
+  const stop = metrics.onDatum((datum) => store.take(datum));
+  return {
+    service: {
+      name: 'cloudwatch',
+      operations: {
+        PutMetricData: putMetricData(store, clock),
+        GetMetricData: getMetricData(store),
+        GetMetricStatistics: getMetricStatistics(store),
+        ListMetrics: listMetrics(store, clock),
+      },
+      errors: CLOUDWATCH_ANSWERS,
+    },
+    flush: () => store.flush(),
+    maintain: () => store.maintain(),
+    [Symbol.asyncDispose]: async () => {
+      stop();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { type Clock, DEFAULT_REGION, type Random, type Timer } from '../../base/index.ts';
+import type { Log, Records } from '../../store/index.ts';
+import type { Logger, Metrics } from '../../telemetry/index.ts';
+import type { Service } from '../index.ts';
+import { LOGS_ANSWERS } from './errors.ts';
+import { Groups } from './groups.ts';
+import { LOGS_LIMITS } from './model.ts';
+import { eventOperations } from './operations/events.ts';
+import { groupOperations } from './operations/groups.ts';
+import { streamOperations } from './operations/streams.ts';
+import { LogSink } from './sink.ts';
+
+export interface LogsOptions {
+  readonly records: Records;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** How often events beyond retention are let go of. */
+const RETENTION_EVERY_MS = 3600 * 1000;
+
+/** The CloudWatch Logs service of a node. */
+export class Logs implements AsyncDisposable {
+  readonly service: Service;
+  /** Where functions log to. */
+  readonly sink: LogSink;
+  readonly #groups: Groups;
+  readonly #options: LogsOptions;
+  #stateTimer: Timer | undefined;
+  #retentionTimer: Timer | undefined;
+  #background: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: LogsOptions, groups: Groups) {
+    const { clock, logger, metrics } = options;
+    this.#options = options;
+    this.#groups = groups;
+    this.sink = new LogSink({ groups, clock, logger, metrics, defaultRegion: DEFAULT_REGION });
+    this.service = {
+      name: 'logs',
+      operations: { ...groupOperations(groups), ...streamOperations(groups), ...eventOperations(groups, clock) },
+      errors: LOGS_ANSWERS,
+    };
+  }
+
+  static async open(options: LogsOptions): Promise<Logs> {
+    const logs = new Logs(options, await Groups.open(options));
+    logs.#saveLater();
+    logs.#trimLater();
+    return logs;
+  }
+
+  /** Writes what functions have logged and stores the states of streams. The stores belong to the caller. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stateTimer?.cancel();
+    this.#retentionTimer?.cancel();
+    await this.#background;
+    await this.sink.flush();
+    await this.#groups.saveStates();
+  }
+
+  #saveLater(): void {
+    this.#stateTimer = this.#options.clock.timer(LOGS_LIMITS.stateDelayMs, () => {
+      this.#inBackground('states of log streams not stored', () => this.#groups.saveStates());
+      if (!this.#closed) this.#saveLater();
+    });
+  }
+
+  #trimLater(): void {
+    this.#retentionTimer = this.#options.clock.timer(RETENTION_EVERY_MS, () => {
+      this.#inBackground('log retention not applied', () => this.#groups.applyRetention());
+      if (!this.#closed) this.#trimLater();
+    });
+  }
+
+  #inBackground(failure: string, work: () => Promise<void>): void {
+    this.#background = this.#background
+      .then(work)
+      .catch((error: unknown) => this.#options.logger.warn(failure, { error }));
+  }
+}
+
+/** Opens the CloudWatch Logs service over a log and a records store. */
+export function openLogs(options: LogsOptions): Promise<Logs> {
+  return Logs.open(options);
+}

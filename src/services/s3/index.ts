@@ -1,0 +1,45 @@
+/** services/s3: Amazon S3 over the objects store. */
+import type { Objects } from '../../store/index.ts';
+import type { Operation, Service } from '../index.ts';
+import { S3_ANSWERS, translate } from './errors.ts';
+import { bucketOperations } from './operations/buckets.ts';
+import { listingOperations } from './operations/listings.ts';
+import { objectOperations } from './operations/objects.ts';
+import { uploadOperations } from './operations/uploads.ts';
+
+export type { S3ErrorCode } from './errors.ts';
+
+export interface S3Dependencies {
+  /** Stays open until the service is closed, and is the caller's to close. */
+  readonly objects: Objects;
+}
+
+export interface S3 extends AsyncDisposable {
+  readonly service: Service;
+}
+
+/** Opens S3. It holds nothing of its own: all is in the store. */
+export async function openS3({ objects }: S3Dependencies): Promise<S3> {
+  const operations = {
+    ...bucketOperations(objects),
+    ...objectOperations(objects),
+    ...listingOperations(objects),
+    ...uploadOperations(objects),
+  };
+  const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
+  return {
+    service: { name: 's3', operations: Object.fromEntries(guarded), errors: S3_ANSWERS },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** Errors of the store come out in S3's words. */
+function inItsWords(operation: Operation): Operation {
+  return async (input, context) => {
+    try {
+      return await operation(input, context);
+    } catch (error) {
+      throw translate(error, input);
+    }
+  };
+}

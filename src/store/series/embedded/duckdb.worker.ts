@@ -1,0 +1,179 @@
+/**
+ * The thread that owns the DuckDB files of all databases. Records of the log go to buffers as they come, and to the tables when
+ * a query wants to see them, when many have gathered, or a second after the first. Queries run in DuckDB's threads meanwhile.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert, DomainError, messageOf, systemClock, type Timer } from '../../../base/index.ts';
+import { SERIES_LIMITS, type SeriesErrorCode } from '../series.ts';
+import { SeriesDatabase } from './database.ts';
+import { fileOf } from './files.ts';
+import type { Apply, Failure, FromWorker, Request, ToWorker, WorkerOptions, WorkerRows } from './protocol.ts';
+import { RunningQuery } from './query.ts';
+
+assert(parentPort, 'duckdb.worker runs as a worker only');
+const port = parentPort;
+const { directory, memoryLimit } = workerData as WorkerOptions;
+
+/** Bytes of records that are brought into the tables without waiting longer. */
+const FLUSH_BYTES = 2 * 1024 * 1024;
+/** How long records may wait when nobody asks for them: it bounds what is replayed after a crash. */
+const FLUSH_DELAY_MS = 1000;
+
+/** A database, and the queries that run on it. */
+class Open {
+  readonly name: string;
+  readonly database: SeriesDatabase;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+  #timer: Timer | undefined;
+
+  constructor(name: string, database: SeriesDatabase) {
+    this.name = name;
+    this.database = database;
+  }
+
+  apply({ offset, payloads }: Apply): void {
+    for (let i = 0; i < payloads.length; i++) this.database.apply(offset + i, payloads[i]!);
+    if (this.database.bufferedBytes >= FLUSH_BYTES) this.#flushSoon(0);
+    else this.#flushSoon(FLUSH_DELAY_MS);
+  }
+
+  async flush(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const bytes = await this.database.flush();
+    if (bytes > 0) send({ kind: 'applied', database: this.name, offset: this.database.flushedOffset, bytes });
+  }
+
+  /** Takes a place among the queries that run at once. */
+  async enter(): Promise<Disposable> {
+    if (this.#running >= SERIES_LIMITS.queriesMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running++;
+    return {
+      [Symbol.dispose]: () => {
+        const next = this.#waiting.shift();
+        if (next) next();
+        else this.#running--;
+      },
+    };
+  }
+
+  /** A flush that fails is tried again with the next; who must know asks for a query, and is told. */
+  #flushSoon(delayMs: number): void {
+    if (delayMs === 0) return void this.flush().catch(() => this.#flushSoon(FLUSH_DELAY_MS));
+    this.#timer ??= systemClock.timer(delayMs, () => void this.flush().catch(() => this.#flushSoon(FLUSH_DELAY_MS)));
+  }
+}
+
+const databases = new Map<string, Promise<Open>>();
+const queries = new Map<number, RunningQuery>();
+const cancelled = new Set<number>();
+
+port.on('message', (message: ToWorker) => {
+  if (message.kind === 'apply') void apply(message);
+  else if (message.kind === 'cancel') cancel(message.id);
+  else void answer(message);
+});
+
+async function apply(message: Apply): Promise<void> {
+  const open = await databases.get(message.database);
+  open?.apply(message);
+}
+
+function cancel(id: number): void {
+  const query = queries.get(id);
+  if (query) query.cancel();
+  else cancelled.add(id);
+}
+
+async function answer(request: { readonly id: number } & Request): Promise<void> {
+  const { id } = request;
+  try {
+    const outcome = await carryOut(id, request);
+    // Short texts share a slab of Node's, which cannot be handed over.
+    const result = outcome instanceof Uint8Array ? new Uint8Array(outcome) : outcome;
+    const transfer = result instanceof Uint8Array ? [result.buffer as ArrayBuffer] : [];
+    port.postMessage({ kind: 'answer', id, result } satisfies FromWorker, transfer);
+  } catch (error) {
+    send({ kind: 'failure', id, failure: failureOf(error) });
+  } finally {
+    cancelled.delete(id);
+  }
+  if (request.kind === 'close') port.close();
+}
+
+async function carryOut(id: number, request: Request): Promise<unknown> {
+  switch (request.kind) {
+    case 'open':
+      return (await openDatabase(request.database)).database.flushedOffset;
+    case 'query':
+      return query(id, request);
+    case 'maintain': {
+      const open = await openDatabase(request.database);
+      await open.flush();
+      return open.database.maintain(request.now, request.policy, request.rollups);
+    }
+    case 'drop':
+      return drop(request.database);
+    case 'close':
+      return close();
+  }
+}
+
+function openDatabase(name: string): Promise<Open> {
+  let opening = databases.get(name);
+  if (!opening) {
+    opening = openFile(name);
+    databases.set(name, opening);
+    opening.catch(() => databases.delete(name));
+  }
+  return opening;
+}
+
+async function openFile(name: string): Promise<Open> {
+  await mkdir(directory, { recursive: true });
+  return new Open(name, await SeriesDatabase.open(join(directory, fileOf(name)), memoryLimit));
+}
+
+async function query(id: number, { database, query }: Request & { kind: 'query' }): Promise<WorkerRows | Uint8Array> {
+  const open = await openDatabase(database);
+  await open.flush();
+  using _place = await open.enter();
+  const connection = await open.database.connect();
+  try {
+    const running = new RunningQuery(connection, query, join(directory, 'answers'));
+    queries.set(id, running);
+    if (cancelled.has(id)) throw new Error('cancelled');
+    return await running.run();
+  } finally {
+    queries.delete(id);
+    connection.closeSync();
+  }
+}
+
+async function drop(name: string): Promise<void> {
+  const open = await databases.get(name)?.catch(() => undefined);
+  databases.delete(name);
+  await open?.database.close();
+  for (const ending of ['', '.wal']) await rm(join(directory, `${fileOf(name)}${ending}`), { force: true });
+}
+
+/** Brings all into the tables; what cannot be stays in the log. */
+async function close(): Promise<void> {
+  for (const opening of databases.values()) {
+    const open = await opening.catch(() => undefined);
+    await open?.flush().catch(() => {});
+    await open?.database.close();
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  const code = error instanceof DomainError ? (error.code as SeriesErrorCode) : 'series-failed';
+  return { code, message: messageOf(error) };
+}
+
+function send(message: FromWorker): void {
+  port.postMessage(message);
+}

@@ -1,0 +1,72 @@
+import type { Random } from '../base/index.ts';
+import type { Caller, OperationContext } from '../services/index.ts';
+import { newTrace, parseTraceparent, parseXRay, type TraceContext } from '../telemetry/index.ts';
+import type { HttpRequest, HttpResponse } from './http.ts';
+
+/** The context of one call; what few operations ask for is made when they do. */
+export class CallContext implements OperationContext {
+  readonly requestId: string;
+  readonly region: string;
+  readonly caller: Caller;
+  readonly #random: Random;
+  readonly #request: HttpRequest;
+  readonly #response: HttpResponse;
+  readonly #draining: AbortSignal;
+  readonly #authority: string;
+  #trace: TraceContext | undefined;
+  #signal: AbortSignal | undefined;
+
+  constructor(options: {
+    readonly requestId: string;
+    readonly region: string;
+    readonly caller: Caller;
+    readonly authority: string;
+    readonly random: Random;
+    readonly request: HttpRequest;
+    readonly response: HttpResponse;
+    readonly draining: AbortSignal;
+  }) {
+    this.requestId = options.requestId;
+    this.region = options.region;
+    this.caller = options.caller;
+    this.#authority = options.authority;
+    this.#random = options.random;
+    this.#request = options.request;
+    this.#response = options.response;
+    this.#draining = options.draining;
+  }
+
+  get endpoint(): string {
+    return `http://${this.#authority || 'localhost'}`;
+  }
+
+  get trace(): TraceContext {
+    this.#trace ??= traceOf(this.#request) ?? newTrace(this.#random);
+    return this.#trace;
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= this.#makeSignal();
+    return this.#signal;
+  }
+
+  /** Fires when the response closes before it has ended: the client is gone. */
+  #makeSignal(): AbortSignal {
+    const gone = new AbortController();
+    const response = this.#response;
+    if (response.destroyed) gone.abort();
+    else {
+      response.once('close', () => {
+        if (!response.writableEnded) gone.abort();
+      });
+    }
+    return AbortSignal.any([gone.signal, this.#draining]);
+  }
+}
+
+function traceOf({ headers }: HttpRequest): TraceContext | undefined {
+  const w3c = headers.traceparent;
+  if (typeof w3c === 'string') return parseTraceparent(w3c);
+  const xray = headers['x-amzn-trace-id'];
+  return typeof xray === 'string' ? parseXRay(xray) : undefined;
+}

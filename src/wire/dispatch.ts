@@ -1,0 +1,378 @@
+/*
+ * A call from its head to its answer: route -> read the body -> authenticate -> decode -> authorize -> operation -> encode.
+ * A streamed body is the exception: it is authenticated by its head, and proves itself as it is read.
+ */
+import { type Clock, DomainError, hasCode, isAbort, messageOf, type Random, uuid } from '../base/index.ts';
+import {
+  type AnswerParts,
+  type AwsProtocol,
+  failureOfReading,
+  type Protocol,
+  parseForm,
+  ReadFailure,
+  type RequestParts,
+  type RouteMatch,
+  ServiceCodec,
+  type SignatureClaim,
+  SignatureFailure,
+  type WireFailure,
+} from '../codec/index.ts';
+import { serviceTable } from '../schemas/index.ts';
+import type { Caller, Operation, Service } from '../services/index.ts';
+import type { Counter, Histogram, Logger, Metrics } from '../telemetry/index.ts';
+import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
+import { BodyReader } from './body.ts';
+import { isChunked, streamBody, withoutChunked } from './body-stream.ts';
+import { CallContext } from './context.ts';
+import * as failures from './failures.ts';
+import { authorityOf, type HttpRequest, type HttpResponse } from './http.ts';
+import { WIRE_LIMITS } from './limits.ts';
+import { type Destination, findDestination, findFormDestination, type RequestHead } from './route.ts';
+import { sendAnswer } from './send.ts';
+
+/**
+ * Decides whether a caller may do what it asks; the message is for the client.
+ * The wire calls it after reading the input and before the operation.
+ */
+export type Authorize = (
+  caller: Caller,
+  service: string,
+  operation: string,
+  input: unknown,
+) => Authorization | Promise<Authorization>;
+
+export type Authorization = { readonly allowed: true } | { readonly allowed: false; readonly message: string };
+
+export interface DispatcherOptions {
+  readonly services: readonly Service[];
+  readonly authenticator: Authenticator;
+  readonly authorize: Authorize | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Fires when the node drains. */
+  readonly draining: AbortSignal;
+}
+
+/** A service with its codec, and its instruments by operation. */
+interface Endpoint {
+  readonly name: string;
+  readonly codec: ServiceCodec;
+  readonly service: Service | undefined;
+  readonly instruments: Map<string, Instruments>;
+}
+
+interface Instruments {
+  /** By the first digit of the status. */
+  readonly answers: Map<number, Counter>;
+  readonly seconds: Histogram;
+}
+
+/** One call on its way. */
+interface Call {
+  readonly requestId: string;
+  readonly head: RequestHead;
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly startedAt: number;
+  protocol: AwsProtocol;
+  service: string;
+  operation: string | undefined;
+  endpoint: Endpoint | undefined;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #services: ReadonlyMap<string, Service>;
+  readonly #bodies = new BodyReader();
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#services = new Map(options.services.map((service) => [service.name, service]));
+  }
+
+  /** Answers one request, whatever happens. */
+  async handle(request: HttpRequest, response: HttpResponse): Promise<void> {
+    const call = this.#begin(request, response);
+    try {
+      await this.#answer(call);
+    } catch (error) {
+      await this.#fail(call, error);
+    }
+    this.#measure(call);
+  }
+
+  #begin(request: HttpRequest, response: HttpResponse): Call {
+    const url = request.url ?? '/';
+    const mark = url.indexOf('?');
+    const head: RequestHead = {
+      method: request.method ?? 'GET',
+      path: mark < 0 ? url : url.slice(0, mark),
+      query: mark < 0 ? '' : url.slice(mark + 1),
+      headers: request.headers,
+      authority: authorityOf(request),
+    };
+    return {
+      requestId: uuid(this.#options.random),
+      head,
+      request,
+      response,
+      startedAt: this.#options.clock.monotonic(),
+      protocol: 'restJson1',
+      service: '',
+      operation: undefined,
+      endpoint: undefined,
+    };
+  }
+
+  async #answer(call: Call): Promise<void> {
+    const { authenticator } = this.#options;
+    let destination = findDestination(call.head, scopeHint(call.head));
+    this.#note(call, destination);
+    const claim = authenticator.claim({ ...call.head, body: NOTHING });
+    if (destination.kind === 'service' && this.#streams(call, destination))
+      return this.#answerStreamed(call, destination, claim);
+    const body = await this.#bodies.read(call.request, bodyLimit(call.service));
+    try {
+      if (destination.kind === 'form') destination = findFormDestination(formOf(call.head, body), call.head);
+      this.#note(call, destination);
+      const caller = authenticator.authenticate(claim, { ...call.head, body }, body);
+      await this.#perform(call, destination, caller, { ...call.head, body });
+    } finally {
+      this.#bodies.release(body);
+    }
+  }
+
+  #note(call: Call, destination: Destination): void {
+    if (destination.kind === 'form') return;
+    call.protocol = destination.protocol;
+    call.service = destination.service;
+    if (destination.kind === 'service') call.endpoint = this.#endpoint(destination.service);
+    if (destination.operation !== undefined) call.operation = destination.operation;
+  }
+
+  /** True for a built operation that takes its body as a stream. */
+  #streams(call: Call, destination: Destination & { kind: 'service' }): boolean {
+    if (destination.protocol !== 'restXml' && destination.protocol !== 'restJson1') return false;
+    const { method, query, headers } = call.head;
+    const match = call.endpoint!.codec.route(method, destination.path, query, headers);
+    return match !== undefined && call.endpoint!.codec.streamsInput(match.operation);
+  }
+
+  #answerStreamed(
+    call: Call,
+    destination: Destination & { kind: 'service' },
+    claim: SignatureClaim | undefined,
+  ): Promise<void> {
+    const { head, request } = call;
+    const caller = this.#options.authenticator.authenticate(claim, { ...head, body: NOTHING }, undefined);
+    const chunked = isChunked(head.headers);
+    const body = streamBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
+    const headers = chunked ? withoutChunked(head.headers) : head.headers;
+    return this.#perform(call, destination, caller, { ...head, headers, body });
+  }
+
+  async #perform(call: Call, destination: Destination, caller: Authenticated, request: RequestParts): Promise<void> {
+    if (destination.kind !== 'service') return this.#refuseUnknown(call, destination);
+    const endpoint = call.endpoint!;
+    const match = this.#match(call, endpoint, destination, request);
+    if (!match)
+      return this.#send(
+        call,
+        this.#failureAnswer(
+          call,
+          failures.unknownOperation(call.protocol, call.operation, endpoint.codec.table.apiVersion),
+        ),
+      );
+    call.operation = match.operation;
+    const operation = builtOperation(endpoint.service, match.operation);
+    if (!operation)
+      return this.#send(
+        call,
+        this.#failureAnswer(call, failures.notImplemented(endpoint.codec.table.serviceId, match.operation)),
+      );
+    const protocol = endpoint.codec.protocol(call.protocol);
+    const input = protocol.read(match.operation, request, match.labels);
+    await this.#authorize(call, caller.caller, endpoint.name, match.operation, input);
+    await this.#run(call, endpoint, protocol, operation, match.operation, input, caller);
+  }
+
+  async #run(
+    call: Call,
+    endpoint: Endpoint,
+    protocol: Protocol,
+    operation: Operation,
+    name: string,
+    input: unknown,
+    { caller, region }: Authenticated,
+  ): Promise<void> {
+    const { requestId, request, response, head } = call;
+    const { random, draining } = this.#options;
+    const context = new CallContext({
+      requestId,
+      region,
+      caller,
+      authority: head.authority,
+      random,
+      request,
+      response,
+      draining,
+    });
+    const result = operation(input, context);
+    const output: unknown = isPromise(result) ? await result : result;
+    const answer = protocol.write(name, output, requestId, (error) => this.#failureOf(call, endpoint, error));
+    await this.#send(call, answer);
+  }
+
+  async #authorize(call: Call, caller: Caller, service: string, operation: string, input: unknown): Promise<void> {
+    const { authorize } = this.#options;
+    if (!authorize) return;
+    const verdict = await authorize(caller, service, operation, input);
+    if (!verdict.allowed) throw new Refusal(failures.accessDenied(verdict.message, call.protocol));
+  }
+
+  #match(
+    call: Call,
+    endpoint: Endpoint,
+    destination: Destination & { kind: 'service' },
+    request: RequestParts,
+  ): RouteMatch | undefined {
+    const { codec } = endpoint;
+    if (call.protocol === 'restJson1' || call.protocol === 'restXml') {
+      return codec.route(request.method, destination.path, request.query, request.headers);
+    }
+    const operation = destination.operation ?? formOf(call.head, request.body as Uint8Array).get('Action');
+    call.operation = operation;
+    return operation !== undefined && codec.has(operation) ? { operation, labels: NO_LABELS } : undefined;
+  }
+
+  /** A service that we do not even know: what AWS has under that name is not built. */
+  #refuseUnknown(call: Call, destination: Destination): Promise<void> | void {
+    const { service, operation } = destination as Destination & { kind: 'unknown' };
+    return this.#send(call, this.#failureAnswer(call, failures.notImplemented(service, operation ?? 'operations')));
+  }
+
+  async #fail(call: Call, error: unknown): Promise<void> {
+    if (call.response.headersSent || call.response.destroyed || hasCode(error, 'body-aborted')) {
+      if (!isAbort(error)) this.#log(call, error);
+      call.response.destroy();
+      return;
+    }
+    // What is left of the body is not worth reading.
+    if (!call.request.complete && call.request.httpVersionMajor === 1) call.response.setHeader('connection', 'close');
+    await this.#send(call, this.#failureAnswer(call, this.#failureOf(call, call.endpoint, error)));
+  }
+
+  /** The one place where errors become what clients see. */
+  #failureOf(call: Call, endpoint: Endpoint | undefined, error: unknown): WireFailure {
+    if (error instanceof Refusal) return error.failure;
+    if (error instanceof ReadFailure) return failureOfReading(error, call.service, call.protocol);
+    if (error instanceof SignatureFailure || error instanceof AuthenticationFailure) {
+      return failures.authenticationFailure(error.problem, error.message, call.protocol);
+    }
+    const { code, fields } = error as { code?: unknown; fields?: Readonly<Record<string, unknown>> };
+    const answer = typeof code === 'string' ? endpoint?.service?.errors[code] : undefined;
+    if (answer) return { type: answer.type, status: answer.status, message: messageOf(error), fields };
+    if (hasCode(error, 'body-too-large')) return failures.tooLarge(messageOf(error), call.protocol);
+    if (hasCode(error, 'wire-busy')) return failures.unavailable(messageOf(error));
+    if (isAbort(error) && this.#options.draining.aborted) return failures.unavailable('The node is shutting down.');
+    this.#log(call, error);
+    return failures.internalFailure(call.service);
+  }
+
+  #failureAnswer(call: Call, failure: WireFailure): AnswerParts {
+    if (call.endpoint) return call.endpoint.codec.protocol(call.protocol).writeFailure(failure, call.requestId);
+    // Without a service there is no table; any will do for an error that none of them has.
+    const stand = call.protocol === 'awsQuery' ? 'sts' : call.protocol === 'rpcv2Cbor' ? 'cloudwatch' : 'kinesis';
+    return this.#endpoint(stand).codec.protocol(call.protocol).writeFailure(failure, call.requestId);
+  }
+
+  #send(call: Call, answer: AnswerParts): Promise<void> | void {
+    return sendAnswer(call.response, answer, call.requestId, call.head.method === 'HEAD');
+  }
+
+  #log(call: Call, error: unknown): void {
+    const { requestId, service, operation } = call;
+    this.#options.logger.error('call-failed', { requestId, service, operation, error });
+  }
+
+  #endpoint(name: string): Endpoint {
+    const known = this.#endpoints.get(name);
+    if (known) return known;
+    const codec = new ServiceCodec(serviceTable(name));
+    const endpoint = { name, codec, service: this.#services.get(name), instruments: new Map() };
+    this.#endpoints.set(name, endpoint);
+    return endpoint;
+  }
+
+  #measure(call: Call): void {
+    const { endpoint, operation, response, startedAt } = call;
+    if (!endpoint || operation === undefined || !endpoint.codec.has(operation)) return;
+    const { metrics, clock } = this.#options;
+    const labels = { service: endpoint.name, operation };
+    let instruments = endpoint.instruments.get(operation);
+    if (!instruments) {
+      const seconds = metrics.histogram(
+        'millrace_wire_call_seconds',
+        'Time from the head of a call to the end of its answer',
+        labels,
+      );
+      instruments = { answers: new Map(), seconds };
+      endpoint.instruments.set(operation, instruments);
+    }
+    const family = Math.floor(response.statusCode / 100);
+    let counter = instruments.answers.get(family);
+    if (!counter) {
+      counter = metrics.counter('millrace_wire_calls_total', 'Calls answered', { ...labels, status: `${family}xx` });
+      instruments.answers.set(family, counter);
+    }
+    counter.add();
+    instruments.seconds.observe((clock.monotonic() - startedAt) / 1000);
+  }
+}
+
+/** An answer that is decided before the operation. */
+class Refusal extends DomainError<'refused'> {
+  readonly failure: WireFailure;
+
+  constructor(failure: WireFailure) {
+    super('refused', failure.message);
+    this.failure = failure;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const NO_LABELS: ReadonlyMap<string, string> = new Map();
+
+function builtOperation(service: Service | undefined, name: string): Operation | undefined {
+  return service && Object.hasOwn(service.operations, name) ? service.operations[name] : undefined;
+}
+
+function bodyLimit(service: string): number {
+  return WIRE_LIMITS.bodyBytesMaxByService[service] ?? WIRE_LIMITS.bodyBytesMax;
+}
+
+function formOf({ query }: RequestHead, body: Uint8Array): Map<string, string> {
+  return parseForm(
+    body.length > 0 ? Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8') : query,
+  );
+}
+
+/** The signing name in the credential scope, as a hint for routing; nothing is proven by it. */
+function scopeHint({ headers, query }: RequestHead): { readonly service: string } | undefined {
+  const { authorization } = headers;
+  const text =
+    typeof authorization === 'string' ? authorization : query.includes('X-Amz-Credential=') ? safeDecode(query) : '';
+  const match = /Credential=[^/\s,]+\/\d{8}\/[^/\s,]*\/([^/\s,]+)\/aws4_request/.exec(text);
+  return match ? { service: match[1]! } : undefined;
+}
+
+function safeDecode(text: string): string {
+  return text.replaceAll('%2F', '/').replaceAll('%2f', '/');
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as Promise<unknown>).then === 'function';
+}

@@ -1,0 +1,39 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** A request over HTTP/1.1, or over HTTP/2 through Node's compatibility class, which has all that is used here. */
+export type HttpRequest = IncomingMessage;
+
+/** Its response, likewise. */
+export type HttpResponse = ServerResponse;
+
+/** A part of the port that speaks something else than AWS's protocols: health, metrics, console, time series. */
+export interface ExtraRoute {
+  /** Paths that begin with it, whole segments: `/metrics` takes `/metrics` and `/metrics/x`, not `/metricsx`. */
+  readonly prefix: string;
+  /** Takes only requests to such a host (without port); absent takes any. */
+  readonly host?: RegExp;
+  /** Answers; what it throws becomes a 500. Bodies are not read yet, and no credentials were checked. */
+  handle(request: HttpRequest, response: HttpResponse): void | Promise<void>;
+}
+
+/** The first route that claims the request. */
+export function claimRoute(routes: readonly ExtraRoute[], path: string, host: string): ExtraRoute | undefined {
+  for (const route of routes) {
+    const { prefix } = route;
+    if (!path.startsWith(prefix)) continue;
+    const atSegment = prefix.endsWith('/') || path.length === prefix.length || path[prefix.length] === '/';
+    if (atSegment && (route.host === undefined || route.host.test(host))) return route;
+  }
+  return undefined;
+}
+
+/** The `host` or `:authority` as it came, with port. */
+export function authorityOf(request: HttpRequest): string {
+  const { headers } = request;
+  return headers.host ?? (headers[':authority'] as string | undefined) ?? '';
+}
+
+/** The name without its port. */
+export function hostName(authority: string): string {
+  return /^(\[[^\]]*\]|[^:]*)/.exec(authority)![0].toLowerCase();
+}

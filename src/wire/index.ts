@@ -1,0 +1,11 @@
+/** wire: the AWS front door on one port: route -> decode -> authenticate -> authorize -> operation -> encode. */
+export type { Authorization, Authorize } from './dispatch.ts';
+export type { ExtraRoute, HttpRequest, HttpResponse } from './http.ts';
+export { WIRE_LIMITS } from './limits.ts';
+export {
+  createWireServer,
+  type ListenErrorCode,
+  type WireAddress,
+  type WireOptions,
+  type WireServer,
+} from './server.ts';

@@ -1,0 +1,28 @@
+import { isIP } from 'node:net';
+import type { HttpRequest } from './http.ts';
+import { authorityOf, hostName } from './http.ts';
+
+/** True for addresses and names that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(name) === 4) return name.startsWith('127.');
+  return name === '::1' || name === 'localhost' || name.endsWith('.localhost');
+}
+
+/** Names that clients of AWS use for a node on loopback, beside loopback's own. */
+const CLIENT_NAMES = /(^|\.)(localhost\.localstack\.cloud|amazonaws\.com)$/;
+
+/**
+ * Why a request to a node that accepts any credentials is not from a local tool; `undefined` when it may be. A web page from
+ * elsewhere reaches loopback too: by itself, and then it names its origin, or under a name of its own that it points here.
+ */
+export function foreignTo(request: HttpRequest): string | undefined {
+  const { origin } = request.headers;
+  if (origin !== undefined && origin !== 'null' && !isLoopback(hostName(origin.replace(/^[a-z]+:\/\//i, '')))) {
+    return `Requests of web pages from ${origin} are refused.`;
+  }
+  if (origin === 'null') return 'Requests of web pages without an origin are refused.';
+  const name = hostName(authorityOf(request));
+  if (name === '' || isLoopback(name) || CLIENT_NAMES.test(name)) return undefined;
+  return `Requests to the host ${name} are refused: without authentication the node answers to loopback names only.`;
+}

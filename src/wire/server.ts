@@ -1,0 +1,226 @@
+/*
+ * The port that serves every AWS API: HTTP/1.1 and HTTP/2 without TLS, told apart by the first bytes of a connection.
+ *
+ * Life: created -> listening -> draining -> closed. While it drains, new connections are refused, long polls and streams are ended
+ * through their signal, and requests in flight are waited for; after the deadline their connections are cut.
+ */
+import { createServer, type Server } from 'node:http';
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import { type Clock, DomainError, type Random } from '../base/index.ts';
+import type { Credentials, Service } from '../services/index.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
+import { Authenticator } from './authenticate.ts';
+import { type Authorize, Dispatcher } from './dispatch.ts';
+import { authorityOf, claimRoute, type ExtraRoute, type HttpRequest, type HttpResponse, hostName } from './http.ts';
+import { WIRE_LIMITS } from './limits.ts';
+import { foreignTo, isLoopback } from './loopback.ts';
+import { sniff } from './sniff.ts';
+
+export interface WireOptions {
+  readonly services: readonly Service[];
+  readonly credentials: Credentials;
+  /** `dev` accepts any credentials, or none, and listens on loopback only; `secured` proves every caller. */
+  readonly mode: 'dev' | 'secured';
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Asked for every call in the order of decoding; absent allows whoever was authenticated. */
+  readonly authorize?: Authorize;
+  /** The first that claims a path has it, before any AWS API. */
+  readonly extraRoutes?: readonly ExtraRoute[];
+}
+
+export interface WireAddress {
+  readonly host: string;
+  readonly port: number;
+  /** `http://127.0.0.1:4566` */
+  readonly url: string;
+}
+
+/** - `address-in-use`, `address-not-available`: as the system says;
+ *  - `insecure-listen`: `dev` was asked to listen where others could reach it. */
+export type ListenErrorCode = 'address-in-use' | 'address-not-available' | 'insecure-listen';
+
+export interface WireServer extends AsyncDisposable {
+  /** Port 0 means any free one. @throws ListenErrorCode */
+  listen(host: string, port: number): Promise<WireAddress>;
+  /** Drains and closes; resolves when the last connection is gone. Calling it again is safe. */
+  close(deadlineMs?: number): Promise<void>;
+  /** Requests that are being answered. */
+  readonly inFlight: number;
+}
+
+/** Makes a server that does not listen yet. */
+export function createWireServer(options: WireOptions): WireServer {
+  return new Wire(options);
+}
+
+class Wire implements WireServer {
+  readonly #options: WireOptions;
+  readonly #draining = new AbortController();
+  readonly #dispatcher: Dispatcher;
+  readonly #http: Server;
+  readonly #http2: Http2Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #inFlight = 0;
+  #onIdle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: WireOptions) {
+    this.#options = options;
+    const { credentials, mode, clock } = options;
+    const authenticator = new Authenticator({ credentials, secured: mode === 'secured', now: () => clock.now() });
+    this.#dispatcher = new Dispatcher({
+      ...options,
+      authorize: options.authorize,
+      authenticator,
+      draining: this.#draining.signal,
+    });
+    this.#http = createServer({
+      headersTimeout: WIRE_LIMITS.headersTimeoutMs,
+      requestTimeout: WIRE_LIMITS.requestTimeoutMs,
+      keepAliveTimeout: WIRE_LIMITS.keepAliveTimeoutMs,
+      maxHeaderSize: WIRE_LIMITS.headerBytesMax,
+      noDelay: true,
+    });
+    this.#http2 = createHttp2Server({
+      settings: {
+        maxConcurrentStreams: WIRE_LIMITS.streamsPerConnectionMax,
+        maxHeaderListSize: WIRE_LIMITS.headerBytesMax,
+      },
+    });
+    this.#connect();
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  async listen(host: string, port: number): Promise<WireAddress> {
+    if (this.#options.mode === 'dev' && !isLoopback(host)) {
+      throw new DomainError(
+        'insecure-listen',
+        `refusing to listen on ${host}: without authentication only loopback is allowed`,
+      );
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#http.once('error', (error) => reject(listenError(error, host, port)));
+      this.#http.listen({ host, port, backlog: 1024 }, resolve);
+    });
+    this.#http.removeAllListeners('error');
+    this.#http.on('error', (error) => this.#options.logger.error('wire-listener-failed', { error }));
+    const bound = this.#http.address() as AddressInfo;
+    const shown = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+    return { host: bound.address, port: bound.port, url: `http://${shown}:${bound.port}` };
+  }
+
+  close(deadlineMs: number = WIRE_LIMITS.drainMs): Promise<void> {
+    this.#closing ??= this.#drain(deadlineMs);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Node's own connection handler takes HTTP/1.1 connections once they are known to be that. */
+  #connect(): void {
+    const [takeHttp1] = this.#http.listeners('connection') as ((socket: Socket) => void)[];
+    this.#http.removeAllListeners('connection');
+    this.#http.maxConnections = WIRE_LIMITS.connectionsMax;
+    this.#http.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      sniff(socket, this.#options.clock, {
+        http1: () => takeHttp1!.call(this.#http, socket),
+        http2: () => this.#http2.emit('connection', socket),
+      });
+    });
+    this.#http.on('request', (request, response) => void this.#take(request, response));
+    this.#http2.on('request', (request, response) => {
+      void this.#take(request as unknown as HttpRequest, response as unknown as HttpResponse);
+    });
+    this.#http2.on('session', (session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+      if (this.#closing !== undefined) session.close();
+    });
+    this.#http2.on('sessionError', (error) => this.#options.logger.debug('wire-session-error', { error }));
+  }
+
+  async #take(request: HttpRequest, response: HttpResponse): Promise<void> {
+    this.#inFlight++;
+    request.on('error', () => {});
+    response.on('error', () => {});
+    if (this.#closing !== undefined && request.httpVersionMajor === 1) response.setHeader('connection', 'close');
+    try {
+      await this.#answer(request, response);
+    } catch (error) {
+      this.#options.logger.error('wire-request-failed', { path: request.url?.split('?')[0], error });
+      response.destroy();
+    } finally {
+      if (--this.#inFlight === 0) this.#onIdle?.();
+    }
+  }
+
+  async #answer(request: HttpRequest, response: HttpResponse): Promise<void> {
+    const { mode, extraRoutes = [] } = this.#options;
+    const foreign = mode === 'dev' ? foreignTo(request) : undefined;
+    if (foreign !== undefined) return refuse(response, foreign);
+    const path = (request.url ?? '/').split('?', 1)[0]!;
+    const route = extraRoutes.length > 0 ? claimRoute(extraRoutes, path, hostName(authorityOf(request))) : undefined;
+    if (!route) return this.#dispatcher.handle(request, response);
+    try {
+      await route.handle(request, response);
+    } catch (error) {
+      this.#options.logger.error('extra-route-failed', { path, error });
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"Internal error"}');
+    }
+  }
+
+  async #drain(deadlineMs: number): Promise<void> {
+    const closed = this.#http.listening
+      ? new Promise<void>((resolve) => this.#http.close(() => resolve()))
+      : Promise.resolve();
+    this.#draining.abort(new DOMException('the node drains', 'AbortError'));
+    for (const session of this.#sessions) session.close();
+    this.#http.closeIdleConnections();
+    await this.#idle(deadlineMs);
+    this.#http.closeIdleConnections();
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** Resolves when nothing is in flight, or at the deadline. */
+  #idle(deadlineMs: number): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.timer(deadlineMs, resolve);
+      this.#onIdle = () => {
+        timer.cancel();
+        // The last answer is still on its way to its socket.
+        setImmediate(resolve);
+      };
+    });
+  }
+}
+
+function refuse(response: HttpResponse, message: string): void {
+  response.writeHead(403, { 'content-type': 'application/json', 'x-amzn-errortype': 'AccessDeniedException' });
+  response.end(JSON.stringify({ __type: 'AccessDeniedException', message }));
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === 'EADDRINUSE') {
+    return new DomainError('address-in-use', `${host}:${port} is in use by another process`, { cause: error });
+  }
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    return new DomainError('address-not-available', `${host} is no address of this machine`, { cause: error });
+  }
+  return error;
+}

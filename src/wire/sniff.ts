@@ -1,0 +1,35 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../base/index.ts';
+import { WIRE_LIMITS } from './limits.ts';
+
+/** How every HTTP/2 connection begins; no HTTP/1.1 request has `PRI` for its method. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+/** Enough of it to tell: `PUT` and `POST` differ by the second byte, `PRI` is told from `PROPFIND` by the third. */
+const TELLING_BYTES = 3;
+
+/** Waits for the first bytes of a connection and hands it, with them put back, to the protocol that they begin. */
+export function sniff(
+  socket: Socket,
+  clock: Clock,
+  take: { readonly http1: () => void; readonly http2: () => void },
+): void {
+  let first: Buffer = Buffer.alloc(0);
+  const timer = clock.timer(WIRE_LIMITS.firstByteTimeoutMs, () => socket.destroy());
+  const onError = () => socket.destroy();
+  const onClose = () => timer.cancel();
+  const onData = (chunk: Buffer) => {
+    first = first.length > 0 ? Buffer.concat([first, chunk]) : chunk;
+    const length = Math.min(first.length, TELLING_BYTES);
+    const begins = first.subarray(0, length).equals(PREFACE.subarray(0, length));
+    if (begins && length < TELLING_BYTES) return;
+    timer.cancel();
+    socket.pause();
+    socket.off('data', onData).off('error', onError).off('close', onClose);
+    socket.unshift(first);
+    if (begins) return take.http2();
+    take.http1();
+    // The HTTP/1.1 handler reads by listening, and a listener does not start what was paused.
+    socket.resume();
+  };
+  socket.on('data', onData).on('error', onError).once('close', onClose);
+}

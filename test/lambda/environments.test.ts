@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { SimulatedClock } from '../../src/base/index.ts';
+import { RuntimeHouse } from './runtime-house.ts';
+
+const PID = 'exports.handler = async () => process.pid;';
+const LINUX = { skip: existsSync('/proc/self/stat') ? false : 'needs /proc' };
+const DEATH_SIGNAL = {
+  skip: spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0 ? false : 'needs setpriv (util-linux)',
+};
+
+/** Waits for what a process of another sort does: no event of ours tells of it. */
+async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 5_000;
+  while (!condition()) {
+    assert.ok(performance.now() < end, 'waited for 5 s');
+    await turn();
+  }
+}
+
+/** `T` is stopped, `S` sleeps; `undefined` when there is no such process. */
+function stateOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]![0];
+  } catch {
+    return undefined;
+  }
+}
+const isGone = (pid: number) => stateOf(pid) === undefined || stateOf(pid) === 'Z';
+
+test('an idle environment is frozen after it has lingered, and serves on when it is called', DEATH_SIGNAL, async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(PID);
+  const { value: pid } = await house.invoke(spec);
+  await until(() => stateOf(pid) === 'T');
+  const again = await house.invoke(spec);
+  assert.equal(again.value, pid);
+  assert.equal(again.metering.start, 'warm');
+});
+
+test('nothing of the function runs between two invocations', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(
+    'let ticks = 0; setInterval(() => ticks++, 1); exports.handler = async () => { const t = ticks; await new Promise((r) => setTimeout(r, 20)); return [t, ticks]; };',
+  );
+  const [, before] = (await house.invoke(spec)).value;
+  const start = performance.now();
+  await until(() => performance.now() - start > 60);
+  const [after, later] = (await house.invoke(spec)).value;
+  assert.ok(after <= before + 2, `${after - before} ticks while idle`);
+  assert.ok(later > after, 'and timers go on with the next one');
+});
+
+test('environments that are not used are shut down, and the function scales out of zero again', LINUX, async () => {
+  const clock = new SimulatedClock();
+  await using house = await RuntimeHouse.open({ clock });
+  const spec = house.spec(PID);
+  const { value: pid } = await house.invoke(spec);
+  assert.equal(house.runtime.pools()[0]!.idle, 1);
+  await clock.advance(6 * 60_000);
+  assert.equal(house.runtime.pools()[0]!.idle, 0);
+  await until(() => isGone(pid));
+  assert.equal((await house.invoke(spec)).metering.start, 'cold');
+});
+
+test('as many environments as invocations at once; one alone is used again', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(
+    'exports.handler = async (e) => { await new Promise((r) => setTimeout(r, e.ms)); return process.pid; };',
+  );
+  const pids = await Promise.all([1, 2, 3].map(async () => (await house.invoke(spec, { ms: 300 })).value));
+  assert.equal(new Set(pids).size, 3);
+  assert.ok(pids.includes((await house.invoke(spec, { ms: 0 })).value));
+  assert.deepEqual(house.runtime.pools()[0], {
+    functionArn: spec.arn,
+    busy: 0,
+    idle: 3,
+    coldStarts: 3,
+    invocations: 4,
+    errors: 0,
+  });
+});
+
+test('when places are short, a function with one caller does not wait behind a function with many', async () => {
+  await using house = await RuntimeHouse.open({ accountConcurrency: 1 });
+  const noisy = house.spec('exports.handler = async () => "noisy";');
+  const quiet = house.spec('exports.handler = async () => "quiet";');
+  const order: string[] = [];
+  const held = await house.runtime.reserve(noisy, { wait: true });
+  const calls = [noisy, noisy, noisy, noisy, quiet].map(async (spec) => order.push((await house.invoke(spec)).value));
+  await assert.rejects(house.runtime.reserve(quiet, { wait: false }), { code: 'concurrency-limit', remedy: 'retry' });
+  held[Symbol.dispose]();
+  await Promise.all(calls);
+  assert.ok(order.indexOf('quiet') <= 2, order.join(' '));
+});
+
+test('waiting ends with the signal, and leaves nothing behind', async () => {
+  await using house = await RuntimeHouse.open({ accountConcurrency: 1 });
+  const spec = house.spec(PID);
+  const held = await house.runtime.reserve(spec, { wait: true });
+  const abort = new AbortController();
+  const waiting = house.runtime.reserve(spec, { wait: true, signal: abort.signal });
+  abort.abort();
+  await assert.rejects(waiting, { name: 'AbortError' });
+  held[Symbol.dispose]();
+  assert.equal((await house.invoke(spec)).kind, 'success');
+});
+
+test('no descriptor of the node is open in an environment', LINUX, async () => {
+  await using house = await RuntimeHouse.open();
+  const file = openSync(join(house.directory, 'secret'), 'w');
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const spec = house.spec(
+    'const fs = require("fs"); exports.handler = async () => fs.readdirSync("/proc/self/fd").map((fd) => { try { return fs.readlinkSync("/proc/self/fd/" + fd); } catch { return "gone"; } });',
+  );
+  const { value } = await house.invoke(spec);
+  server.close();
+  assert.ok(file > 2);
+  assert.deepEqual(
+    value.filter((path: string) => path.startsWith(house.directory)),
+    [],
+  );
+  // The channel and the two outputs; inputs and event loop of the process itself have no name or are anonymous.
+  assert.equal(value.filter((path: string) => path.startsWith('socket:')).length, 3);
+});
+
+test('what a handler has started dies with its timeout', LINUX, async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(
+    'const { spawn } = require("child_process"); exports.handler = async () => { const child = spawn("sleep", ["1000"], { stdio: "inherit" }); console.log("child", child.pid); for (;;); };',
+    { timeoutMs: 500 },
+  );
+  assert.equal((await house.invoke(spec)).value.errorType, 'Sandbox.Timedout');
+  const pid = Number(/child (\d+)/.exec(house.lines.join('\n'))![1]);
+  await until(() => isGone(pid));
+});
+
+test('a function that writes nonsense to the channel ends its own environment and nothing else', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(
+    'exports.handler = async (e) => { if (e.evil) { require("fs").writeSync(3, Buffer.alloc(64, 255)); await new Promise((r) => setTimeout(r, 3000)); } return "fine"; };',
+  );
+  assert.equal((await house.invoke(spec, { evil: true })).value.errorType, 'Runtime.ExitError');
+  assert.equal((await house.invoke(spec)).value, 'fine');
+});
+
+test('an answer to another invocation is not taken', async () => {
+  await using house = await RuntimeHouse.open();
+  const forged =
+    'const b = Buffer.alloc(15); b.writeUInt32LE(11, 0); b[4] = 19; b.writeUInt32LE(99, 5); b.write("42", 13);';
+  const spec = house.spec(`exports.handler = async () => { ${forged} require("fs").writeSync(3, b); return "real"; };`);
+  assert.equal((await house.invoke(spec)).value.errorType, 'Runtime.ExitError');
+});
+
+test('the code cache is made after the first invocation, used by the next start, and refused when it is not ours', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(
+    `${'// padding\n'.repeat(600)}exports.handler = async () => require.main !== module && "cached";`,
+  );
+  assert.equal((await house.invoke(spec)).value, 'cached');
+  const root = join(house.directory, 'code-cache');
+  await until(
+    () =>
+      existsSync(root) && readdirSync(root).length === 1 && readdirSync(join(root, readdirSync(root)[0]!)).length === 1,
+  );
+  const folder = join(root, readdirSync(root)[0]!);
+  await until(() => readdirSync(folder).includes('index.js'));
+  house.runtime.retire(spec.arn);
+  assert.equal((await house.invoke(spec)).value, 'cached');
+  writeFileSync(join(folder, 'index.js'), 'nonsense');
+  house.runtime.retire(spec.arn);
+  const again = await house.invoke(spec);
+  assert.deepEqual([again.value, again.metering.start], ['cached', 'cold']);
+});
+
+test('NODE_OPTIONS of the function are honoured by a process of its own', async () => {
+  await using house = await RuntimeHouse.open({ blanks: 1, blanksAfterMs: 0 });
+  const spec = house.spec('exports.handler = async () => process.execArgv.length + (process.env.NODE_OPTIONS ?? "");', {
+    environment: { NODE_OPTIONS: '--enable-source-maps' },
+  });
+  assert.equal((await house.invoke(spec)).value, '0--enable-source-maps');
+});
+
+test('closing lets a running invocation end, and refuses new ones', async () => {
+  const house = await RuntimeHouse.open();
+  const spec = house.spec(
+    'exports.handler = async () => { await new Promise((r) => setTimeout(r, 200)); return "ended"; };',
+  );
+  const running = house.invoke(spec);
+  await until(() => house.lines.some((line) => line.startsWith('START')));
+  const closed = house[Symbol.asyncDispose]();
+  await assert.rejects(house.runtime.reserve(spec, { wait: true }), { code: 'runtime-closed' });
+  assert.equal((await running).value, 'ended');
+  await closed;
+});
+
+test('environments die with a node that is killed, the stopped ones too', DEATH_SIGNAL, async () => {
+  const script = join(import.meta.dirname, 'abandoned-node.ts');
+  const node = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(node.stdout, 'data')) as [Buffer];
+  const { frozen, busy, directory } = JSON.parse(line.toString()) as {
+    frozen: number;
+    busy: number;
+    directory: string;
+  };
+  assert.equal(stateOf(frozen), 'T');
+  node.kill('SIGKILL');
+  await once(node, 'exit');
+  await until(() => isGone(frozen) && isGone(busy));
+  spawnSync('rm', ['-rf', directory]);
+});
+
+test('an environment reaches the node over the network, as its SDKs must', async () => {
+  const server = createServer((socket) => socket.end('hello')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  await using house = await RuntimeHouse.open({ endpoint: () => `http://127.0.0.1:${port}` });
+  const spec = house.spec(
+    'const net = require("net"); exports.handler = () => new Promise((ok, no) => net.connect(new URL(process.env.AWS_ENDPOINT_URL).port, "127.0.0.1").on("data", (d) => ok(String(d))).on("error", no));',
+  );
+  assert.equal((await house.invoke(spec)).value, 'hello');
+  server.close();
+});
