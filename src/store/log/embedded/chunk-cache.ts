@@ -47,7 +47,7 @@ export class ChunkCache {
 /** `complete`: the chunk can grow no more. */
 async function readChunk(segment: Segment, position: number): Promise<{ chunk: Chunk; complete: boolean }> {
   const { size } = segment;
-  let length = Math.min(size - position, segment.chunkBytes + LOG_FORMAT.blockBytesTarget * 2);
+  let length = Math.min(size - position, segment.chunkBytes + LOG_FORMAT.blockBytesTarget + 4096);
   for (;;) {
     const bytes = Buffer.allocUnsafeSlow(length);
     const buffer = bytes.subarray(0, await segment.file.read(bytes, position));
