@@ -15,6 +15,7 @@ const SMALL = {
   tailBytes: 16 * 1024,
   slabBytes: 4 * 1024,
   chunksCached: 2,
+  filesIdle: 1,
 };
 
 function onDisk(name: string, sizes: Partial<EmbeddedLogOptions>) {
