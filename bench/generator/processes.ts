@@ -35,10 +35,7 @@ export async function startMosquitto(): Promise<BrokerProcess | undefined> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-mosquitto-'));
   const port = await freePort();
   const config = join(directory, 'mosquitto.conf');
-  await writeFile(
-    config,
-    `listener ${port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nmax_inflight_messages 0\nlog_type error\n`,
-  );
+  await writeFile(config, `listener ${port} 127.0.0.1\nallow_anonymous true\nlog_type error\n`);
   const child = spawnOn(BROKER_CORE, 'mosquitto', ['-c', config]);
   await listening(port);
   return {

@@ -18,6 +18,26 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./simulate.ts')).simulateCommand,
   },
   {
+    name: 'deploy',
+    summary: 'Bundle, upload and deploy the application in DIR',
+    load: async () => (await import('./deploy.ts')).deploy,
+  },
+  {
+    name: 'remove',
+    summary: 'Delete the stack of the application in DIR',
+    load: async () => (await import('./remove.ts')).remove,
+  },
+  {
+    name: 'invoke',
+    summary: 'Run a function once and print what it returns',
+    load: async () => (await import('./invoke.ts')).invoke,
+  },
+  {
+    name: 'logs',
+    summary: 'Print or follow the log lines of functions',
+    load: async () => (await import('./logs.ts')).logs,
+  },
+  {
     name: 'version',
     summary: 'Print the version',
     load: async () => (await import('./version.ts')).version,

@@ -1,13 +1,20 @@
 import { resolve } from 'node:path';
-import { onAbort } from '../base/index.ts';
+import { onAbort, systemClock } from '../base/index.ts';
+import type { Node } from '../node/index.ts';
+import { defaultStackName, findTemplate } from './application/template.ts';
+import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
 import { startNode, stopSignal } from './node.ts';
+import type { Terminal } from './terminal.ts';
+import { Development } from './watch.ts';
 
 const LOOPBACK = '127.0.0.1';
 
 export const dev = defineCommand({
   name: 'dev',
-  summary: 'Start a node on loopback with embedded stores; any credentials are accepted.',
+  summary:
+    'Start a node on loopback with embedded stores, deploy the application in DIR if it has a template, and redeploy it as it changes. Any credentials are accepted.',
+  positionals: { usage: '[DIR]', min: 0, max: 1 },
   options: {
     'http-port': {
       type: 'number',
@@ -26,12 +33,15 @@ export const dev = defineCommand({
       help: 'MQTT; 0 is any free port',
     },
     'data-dir': { type: 'text', value: 'PATH', default: '.millrace', help: 'where everything durable lives' },
+    'stack-name': { type: 'text', value: 'NAME', help: "name of the application's stack; else the folder's name" },
   },
   examples: [
-    ['millrace dev', 'start an empty node in this folder'],
+    ['millrace dev', 'start a node and the application in this folder'],
+    ['millrace dev examples/machine-health', 'the application in another folder'],
     ['millrace dev --http-port 0 --mqtt-port 0', 'on any free ports, for tests'],
   ],
-  async run({ values, terminal, cwd }) {
+  async run({ values, positionals: [folder = '.'], terminal, cwd }) {
+    const directory = resolve(cwd, folder);
     using stop = stopSignal(terminal);
     await using node = await startNode({
       dataDirectory: resolve(cwd, values['data-dir']),
@@ -41,11 +51,36 @@ export const dev = defineCommand({
       mode: 'dev',
     });
     terminal.out(`ready ${node.endpoint}\n`);
+    using development = await develop(directory, values['stack-name'], node, terminal);
     await fired(stop.signal);
     terminal.err('millrace: draining; press Ctrl-C again to stop at once\n');
+    development?.[Symbol.dispose]();
+    await development?.idle();
     return EXIT.ok;
   },
 });
+
+/** Deploys and watches the application of a folder that has one. */
+async function develop(
+  directory: string,
+  stackName: string | undefined,
+  node: Node,
+  terminal: Terminal,
+): Promise<Development | undefined> {
+  terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
+  if (!(await findTemplate(directory))) return undefined;
+  // Its own node takes any credentials: none of the environment's are sent.
+  const client = await openClient({ 'endpoint-url': node.endpoint, region: undefined }, {});
+  const development = new Development({
+    directory,
+    stackName: stackName ?? defaultStackName(directory),
+    client,
+    terminal,
+    clock: systemClock,
+  });
+  void development.start();
+  return development;
+}
 
 function fired(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => onAbort(signal, () => resolve()));

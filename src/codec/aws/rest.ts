@@ -103,6 +103,8 @@ export class Rest implements Protocol {
       if (member[2]?.responseCode) status = item;
       else writeHeaders(this.#table.shapes[member[1]]!, member[2], item, headers);
     }
+    // The model knows one status of success an operation; a part of an object is a 206 (RFC 9110, section 15.3.7).
+    if (headers['content-range'] !== undefined) status = 206;
     const stream = eventStreamOf(this.#table, row.output);
     if (stream) {
       headers['content-type'] ??= EVENT_STREAM;

@@ -21,7 +21,7 @@ const SECURITY_HEADERS = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
+  'referrer-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
 } as const;
@@ -30,12 +30,16 @@ const PAGE = '/_millrace/console';
 const FLOW = '/_millrace/api/flow';
 const EVENTS = '/_millrace/api/flow/events';
 
+/** Takes requests whose path begins with `prefix`, whole segments. */
+export interface ConsoleRoute {
+  readonly prefix: string;
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+}
+
 /** The console as the wire serves it. */
 export interface Console extends AsyncDisposable {
-  /** Path prefixes that are the console's: the wire passes their requests to {@link handle}. */
-  readonly prefixes: readonly string[];
-  /** Answers one request of HTTP/1.1 or of HTTP/2's compatibility API; never throws. */
-  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** The paths that are the console's, as the wire takes them; they answer HTTP/1.1 and HTTP/2's compatibility API, and never throw. */
+  readonly routes: readonly ConsoleRoute[];
   /** The latest reading, as `GET /_millrace/api/flow` gives it. */
   snapshot(): FlowSnapshot;
 }
@@ -53,7 +57,7 @@ export async function openConsole(options: {
 }
 
 class ConsoleGateway implements Console {
-  readonly prefixes = [PAGE, FLOW];
+  readonly routes: readonly ConsoleRoute[];
   readonly #sampler: FlowSampler;
   readonly #logger: Logger;
   readonly #feeds = new Set<ServerResponse>();
@@ -62,13 +66,15 @@ class ConsoleGateway implements Console {
   constructor(sampler: FlowSampler, logger: Logger) {
     this.#sampler = sampler;
     this.#logger = logger;
+    const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response);
+    this.routes = [PAGE, FLOW].map((prefix) => ({ prefix, handle }));
   }
 
   snapshot(): FlowSnapshot {
     return this.#sampler.snapshot();
   }
 
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       await this.#route(request, response);
     } catch (error) {

@@ -1,6 +1,6 @@
 /** gateway/console: serves the console's page and its live feed of the flow. */
 export { bundleConsole, CONSOLE_FILES, type ConsoleFiles } from './bundle.ts';
-export { CONSOLE_LIMITS, type Console, openConsole } from './console.ts';
+export { CONSOLE_LIMITS, type Console, type ConsoleRoute, openConsole } from './console.ts';
 export type {
   FlowCounters,
   FlowEdge,

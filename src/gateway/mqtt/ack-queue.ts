@@ -1,4 +1,5 @@
 import type { CommitGroup } from '../../services/iot/index.ts';
+import type { Output } from './output.ts';
 
 /** Messages received one after the other that wait for the same commit. */
 interface Run {
@@ -12,7 +13,7 @@ interface Run {
  * for those before it.
  */
 export class AckQueue {
-  /** Packet identifiers; those before `#head` are gone. */
+  /** What {@link Output.acknowledge} takes; those before `#head` are gone. */
   #ids: number[] = [];
   #head = 0;
   #runs: Run[] = [];
@@ -28,7 +29,7 @@ export class AckQueue {
     return this.#bytes;
   }
 
-  /** @param group  whose commit it waits for; `undefined` waits only for its turn */
+  /** @param id  packet identifier, with a reason code above it; @param group  whose commit it waits for; `undefined` waits only for its turn */
   push(id: number, group: CommitGroup | undefined, bytes: number): void {
     this.#ids.push(id);
     this.#bytes += bytes;
@@ -39,13 +40,13 @@ export class AckQueue {
     } else this.#runs.push({ group, count: 1, bytes });
   }
 
-  /** Gives those that may be acknowledged now to `acknowledge`; false when the commit of the next one has failed. */
-  release(acknowledge: (id: number) => void): boolean {
+  /** Gives those that may be acknowledged now to the output; false when the commit of the next one has failed. */
+  release(output: Output): boolean {
     let done = 0;
     for (const { group, count, bytes } of this.#runs) {
       if (group?.state === 'pending') break;
       if (group?.state === 'failed') return false;
-      for (let i = 0; i < count; i++) acknowledge(this.#ids[this.#head++]!);
+      for (let i = 0; i < count; i++) output.acknowledge(this.#ids[this.#head++]!);
       this.#bytes -= bytes;
       done++;
     }

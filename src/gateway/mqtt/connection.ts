@@ -24,6 +24,9 @@ import type { Flushable, Turn } from './turn.ts';
 
 const { Reason } = mqtt;
 
+/** How every connection begins [MQTT-3.1.0-1]. */
+const CONNECT_BYTE = 0x10;
+
 /** What all connections of a gateway share. */
 export interface ConnectionHost {
   readonly broker: Broker;
@@ -67,6 +70,8 @@ export class Connection implements Carrier, Flushable, CommitListener {
   /** The group that told to notify us last: it notifies a connection once. */
   #group: CommitGroup | undefined;
   #lastReceivedAt = 0;
+  /** Nothing has been received yet. */
+  #isFresh = true;
   #timer: Timer | undefined;
   /** Why the socket is not read; empty means it is. */
   readonly #pauses = new Set<'deciding' | 'commits' | 'reader'>();
@@ -128,7 +133,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   /** End of the turn: acknowledges what is committed and writes all that has gathered. */
   flush(): void {
-    if (!this.#acks.release((id) => this.output.acknowledge(id))) {
+    if (!this.#acks.release(this.output)) {
       this.#end({ reasonCode: Reason.implementationSpecificError, publishesWill: true });
       return;
     }
@@ -146,6 +151,11 @@ export class Connection implements Carrier, Flushable, CommitListener {
     const { clock, gauges } = this.#host;
     gauges.bytesIn.add(chunk.length);
     this.#lastReceivedAt = clock.monotonic();
+    if (this.#isFresh) {
+      this.#isFresh = false;
+      // Not MQTT, whatever length it seems to announce: no reason to wait for the rest.
+      if (chunk[0] !== CONNECT_BYTE) return this.#close();
+    }
     this.#decoder.push(chunk);
     this.#process();
   }
@@ -247,6 +257,8 @@ export class Connection implements Carrier, Flushable, CommitListener {
     this.#watchKeepAlive(packet.keepAlive);
     gauges.connects.add();
     this.#send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties: this.#offer(packet) });
+    // Before any acknowledgement of what the client has sent behind its CONNECT.
+    this.output.flush();
   }
 
   /** What this server can do, as far as it differs from what MQTT 5 takes for granted (3.2.2.3). */
@@ -273,7 +285,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
   }
 
   #publish(packet: mqtt.PublishPacket, session: Session, permissions: ClientPermissions): void {
-    const { broker, gauges, limits } = this.#host;
+    const { broker, gauges } = this.#host;
     gauges.messagesIn.add();
     if (packet.qos === 2) throw new mqtt.MqttError('protocol-error', Reason.qosNotSupported, 'QoS 2'); // [MQTT-3.2.2-11]
     const message =
@@ -281,12 +293,16 @@ export class Connection implements Carrier, Flushable, CommitListener {
     checkTopicLength(message.topic);
     if (!permissions.mayPublish(message.topic)) return this.#denied(packet);
     const group = broker.publish(message, session);
-    if (packet.qos === 0) return;
+    if (packet.qos > 0) this.#acknowledge(packet.packetId, group);
+  }
+
+  /** Queues the acknowledgement behind those before it, until `group` is committed. */
+  #acknowledge(id: number, group: CommitGroup | undefined): void {
     // An MQTT 5 client knows the limit; a 3.1.1 client is only read no further.
-    if (this.version === 5 && this.#acks.size >= limits.inFlightInMax) {
+    if (this.version === 5 && this.#acks.size >= this.#host.limits.inFlightInMax) {
       throw new mqtt.MqttError('protocol-error', Reason.receiveMaximumExceeded, 'the receive maximum is exceeded');
     }
-    this.#acks.push(packet.packetId, group, this.#decoder.lastPacketBytes);
+    this.#acks.push(id, group, this.#decoder.lastPacketBytes);
     if (group?.state !== 'pending') this.schedule();
     else if (group !== this.#group) {
       this.#group = group;
@@ -311,12 +327,8 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   /** MQTT 5 tells the client; 3.1.1 cannot, so that AWS closes the connection there, and so do we. */
   #denied({ qos, packetId }: mqtt.PublishPacket): void {
-    if (this.version === 4) {
-      this.#end({ reasonCode: Reason.notAuthorized, publishesWill: true });
-    } else if (qos > 0) {
-      const reasonCode = Reason.notAuthorized;
-      this.#send({ type: 'puback', packetId, reasonCode, properties: mqtt.NO_PROPERTIES });
-    }
+    if (this.version === 4) this.#end({ reasonCode: Reason.notAuthorized, publishesWill: true });
+    else if (qos > 0) this.#acknowledge(packetId | (Reason.notAuthorized << 16), undefined);
   }
 
   #subscribe(packet: mqtt.SubscribePacket, session: Session, permissions: ClientPermissions): void {

@@ -7,12 +7,9 @@ const SCRATCH_BYTES = 64 * 1024;
 
 let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
-const ACK_BYTES = 4;
 const PUBACK = 0x40;
-const PUBREC = 0x50;
-
-/** Added to a packet identifier in the acknowledgement queue: it is answered with PUBREC rather than PUBACK. */
-export const AS_PUBREC = 0x10000;
+/** An acknowledgement says success in four bytes, a reason in a fifth. */
+const ACK_BYTES = 4;
 
 /**
  * What is to be written to one socket in this turn of the event loop, and written at once at its end.
@@ -51,10 +48,14 @@ export class Output {
     return this.#bytes + this.#socket.writableLength;
   }
 
-  /** Acknowledges a PUBLISH; acknowledgements go before other packets, in their own order [MQTT-4.6.0-2, -3]. */
-  acknowledge(id: number): void {
-    this.#acks.push(id);
-    this.#bytes += ACK_BYTES;
+  /**
+   * Acknowledges a PUBLISH; acknowledgements go before other packets, in their own order [MQTT-4.6.0-2].
+   *
+   * @param ack  the packet identifier, and a reason code of MQTT 5 in the bits above it
+   */
+  acknowledge(ack: number): void {
+    this.#acks.push(ack);
+    this.#bytes += ack > 0xffff ? ACK_BYTES + 1 : ACK_BYTES;
   }
 
   packet(bytes: Buffer): void {
@@ -95,11 +96,13 @@ export class Output {
   #fill(buffer: Buffer): void {
     let at = 0;
     for (const ack of this.#acks) {
-      buffer[at] = ack >= AS_PUBREC ? PUBREC : PUBACK;
-      buffer[at + 1] = 2;
+      const reasonCode = ack >>> 16;
+      buffer[at] = PUBACK;
+      buffer[at + 1] = reasonCode === 0 ? 2 : 3;
       buffer[at + 2] = (ack >>> 8) & 0xff;
       buffer[at + 3] = ack & 0xff;
       at += ACK_BYTES;
+      if (reasonCode !== 0) buffer[at++] = reasonCode;
     }
     for (let i = 0; i < this.#frames.length; i++) {
       const { bytes, packetIdAt } = this.#frames[i]!;

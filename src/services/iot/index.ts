@@ -13,9 +13,9 @@ import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
 import type { KinesisPort } from './ports.ts';
-import { republishTarget } from './republish.ts';
 import { RuleEngine } from './rules/engine.ts';
 import { TopicRules } from './rules/rules.ts';
+import { iotTarget } from './target.ts';
 
 export type { Broker } from './broker/broker.ts';
 export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
@@ -32,7 +32,7 @@ export interface Iot extends AsyncDisposable {
   readonly services: readonly Service[];
   /** What gateways talk to. */
   readonly broker: Broker;
-  /** Takes deliveries for `iot` ARNs: `arn:aws:iot:REGION:ACCOUNT:topic/NAME` publishes to that topic. */
+  /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
   readonly target: Target;
 }
 
@@ -59,7 +59,7 @@ export async function openIot(dependencies: {
       { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
     ],
     broker,
-    target: republishTarget(broker),
+    target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: () => broker.drain(),
   };
 }

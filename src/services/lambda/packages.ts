@@ -165,15 +165,12 @@ async function makeFolders(path: string, root: string, folders: Set<string>): Pr
 }
 
 async function writeFile(archive: ZipFile, entry: Entry, path: string, mode: number): Promise<number> {
-  const stream = await new Promise<NodeJS.ReadableStream>((resolve, reject) =>
-    archive.openReadStream(entry, (error, opened) => (error ? reject(error) : resolve(opened))),
-  );
   // `wx`: a name that comes twice is refused rather than decided by order.
   const file = await open(path, 'wx', mode);
   let written = 0;
   try {
-    for await (const chunk of stream) {
-      const bytes = chunk as Buffer;
+    // Read from at once: an error of the stream before somebody listens would end the node.
+    for await (const bytes of await readEntry(archive, entry)) {
       written += bytes.length;
       if (written > LAMBDA_LIMITS.unzippedBytesMax) throw tooLarge();
       await file.write(bytes);
@@ -183,6 +180,14 @@ async function writeFile(archive: ZipFile, entry: Entry, path: string, mode: num
     await file.close();
   }
   return written;
+}
+
+function readEntry(archive: ZipFile, entry: Entry): Promise<AsyncIterable<Buffer>> {
+  return new Promise((resolve, reject) =>
+    archive.openReadStream(entry, (error, stream) =>
+      error ? reject(error) : resolve(stream as AsyncIterable<Buffer>),
+    ),
+  );
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -1,0 +1,128 @@
+/** The node's public HTTP APIs, and nothing else. Every failure carries the request id that the node's log has too. */
+import type { FlowSnapshot } from '../../src/gateway/console/flow.ts';
+
+export type { FlowEdge, FlowNode, FlowSnapshot } from '../../src/gateway/console/flow.ts';
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly requestId: string | undefined;
+
+  constructor(message: string, status: number, code: string, requestId?: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.requestId = requestId;
+  }
+}
+
+async function post(
+  path: string,
+  headers: Record<string, string>,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new ApiError('The node does not answer.', 0, 'unreachable');
+  }
+  const text = await response.text();
+  const value = parse(text);
+  if (response.ok) return value;
+  const { message, Message, error, __type } = (value ?? {}) as Record<string, string | undefined>;
+  throw new ApiError(
+    message ?? Message ?? error ?? (text.slice(0, 300) || response.statusText),
+    response.status,
+    __type ?? String(response.status),
+    response.headers.get('x-amzn-requestid') ?? undefined,
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** One SQL statement over the series API (`POST /api/v3/query_sql`). */
+export async function querySql(database: string, sql: string, signal: AbortSignal): Promise<readonly Row[]> {
+  const body = { db: database, q: sql, format: 'json' };
+  return (await post('/api/v3/query_sql', { 'content-type': 'application/json' }, body, signal)) as readonly Row[];
+}
+
+/** Milliseconds of a time as the series API writes it: ISO text without a zone is UTC; integers are nanoseconds. */
+export function timeOf(value: unknown): number {
+  if (typeof value === 'number') return value > 1e15 ? value / 1e6 : value;
+  const text = String(value);
+  if (/^\d+$/.test(text)) return Number(text) / 1e6;
+  return Date.parse(/[zZ]|[+-]\d\d:?\d\d$/.test(text) ? text : `${text.replace(' ', 'T')}Z`);
+}
+
+/** SQL text literal. */
+export const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+/** SQL name. */
+export const named = (name: string) => `"${name.replaceAll('"', '""')}"`;
+
+/** An unsigned call of CloudWatch Logs: a node on loopback takes it. */
+async function callLogs(operation: string, input: unknown, signal: AbortSignal): Promise<unknown> {
+  const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `Logs_20140328.${operation}` };
+  return post('/', headers, input, signal);
+}
+
+export interface LogLine {
+  readonly eventId: string;
+  readonly timestamp: number;
+  readonly message: string;
+  readonly logStreamName: string;
+}
+
+export async function logGroups(signal: AbortSignal): Promise<readonly string[]> {
+  const answer = (await callLogs('DescribeLogGroups', { limit: 50 }, signal)) as {
+    logGroups?: readonly { logGroupName: string }[];
+  };
+  return (answer.logGroups ?? []).map(({ logGroupName }) => logGroupName);
+}
+
+/** Pages that are read to reach the end of what a filter finds; the newest lines are on the last one. */
+const PAGES_MAX = 10;
+
+export async function filterLogEvents(
+  input: { readonly logGroupName: string; readonly startTime: number; readonly filterPattern?: string },
+  signal: AbortSignal,
+): Promise<readonly LogLine[]> {
+  const lines: LogLine[] = [];
+  let nextToken: string | undefined;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const answer = (await callLogs('FilterLogEvents', { ...input, limit: 1000, nextToken }, signal)) as {
+      events?: readonly LogLine[];
+      nextToken?: string;
+    };
+    lines.push(...(answer.events ?? []));
+    nextToken = answer.nextToken;
+    if (nextToken === undefined) break;
+  }
+  return lines;
+}
+
+export type FeedState = 'connecting' | 'live' | 'lost';
+
+/** Follows the flow; the browser reconnects by itself. @returns the way to stop */
+export function followFlow(
+  onSnapshot: (snapshot: FlowSnapshot) => void,
+  onState: (state: FeedState) => void,
+): () => void {
+  const source = new EventSource('/_millrace/api/flow/events');
+  source.addEventListener('flow', (event) => {
+    onState('live');
+    onSnapshot(JSON.parse((event as MessageEvent<string>).data) as FlowSnapshot);
+  });
+  source.addEventListener('error', () => onState('lost'));
+  return () => source.close();
+}

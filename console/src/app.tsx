@@ -1,0 +1,144 @@
+import { useEffect, useState } from 'preact/hooks';
+import { type FeedState, type FlowSnapshot, followFlow } from './api.ts';
+import { DevicesPanel } from './devices/devices-panel.tsx';
+import { FlowPanel, type History } from './flow/flow-panel.tsx';
+import { compact, duration, rate } from './format.ts';
+import { LogsPanel } from './logs/logs-panel.tsx';
+import { type Theme, useTheme } from './theme.ts';
+
+/** Snapshots kept for the sparklines: a minute. */
+const HISTORY_MAX = 60;
+const NOTHING: FlowSnapshot = { version: 1, time: 0, uptimeMs: 0, nodes: [], edges: [] };
+
+export function App() {
+  const { theme, toggle } = useTheme();
+  const { snapshot, history, feed } = useFlow();
+  const [askedLogs, setAskedLogs] = useState<string>();
+  const showLogs = (logGroup: string) => {
+    setAskedLogs(logGroup);
+    const panel = document.getElementById('logs');
+    panel?.scrollIntoView({ block: 'start' });
+    panel?.querySelector('select')?.focus({ preventScroll: true });
+  };
+  const known = snapshot.nodes.flatMap(({ logGroup }) => (logGroup ? [logGroup] : []));
+  const databases = snapshot.nodes.filter(({ kind }) => kind === 'series').map(({ label }) => label);
+  return (
+    <>
+      <a class="skip" href="#flow">
+        Skip to the flow
+      </a>
+      <Header snapshot={snapshot} feed={feed} theme={theme} onToggle={toggle} />
+      <main>
+        {feed === 'lost' && (
+          <div class="failure" role="alert">
+            <strong>The node does not answer.</strong> What you see is from {snapshot.time ? 'before' : 'nowhere'}; the
+            console tries again every second.
+          </div>
+        )}
+        <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
+        <div class="columns">
+          <DevicesPanel databases={databases} theme={theme} />
+          <LogsPanel known={known} asked={askedLogs} />
+        </div>
+      </main>
+    </>
+  );
+}
+
+function useFlow(): { snapshot: FlowSnapshot; history: History; feed: FeedState } {
+  const [state, setState] = useState<{ snapshot: FlowSnapshot; history: History }>({
+    snapshot: NOTHING,
+    history: new Map(),
+  });
+  const [feed, setFeed] = useState<FeedState>('connecting');
+  useEffect(
+    () =>
+      followFlow((snapshot) => {
+        setState((before) => ({ snapshot, history: lengthen(before.history, snapshot) }));
+      }, setFeed),
+    [],
+  );
+  return { ...state, feed };
+}
+
+function lengthen(history: History, { nodes }: FlowSnapshot): History {
+  return new Map(
+    nodes.map(({ id, eventsPerSecond }) => [id, [...(history.get(id) ?? []), eventsPerSecond].slice(-HISTORY_MAX)]),
+  );
+}
+
+const FEED_NAMES: Readonly<Record<FeedState, string>> = { connecting: 'connecting', live: 'live', lost: 'no answer' };
+
+function Header(props: {
+  readonly snapshot: FlowSnapshot;
+  readonly feed: FeedState;
+  readonly theme: Theme;
+  readonly onToggle: () => void;
+}) {
+  const { snapshot, feed, theme } = props;
+  const next = theme === 'dark' ? 'light' : 'dark';
+  return (
+    <header class="top">
+      <div class="brand">
+        <img src="icon.svg" alt="" width="26" height="26" />
+        <h1>Millrace</h1>
+        <span class={`feed ${feed}`} role="status">
+          {FEED_NAMES[feed]}
+        </span>
+      </div>
+      <Totals snapshot={snapshot} />
+      <nav aria-label="Sections">
+        <a href="#flow">Flow</a>
+        <a href="#devices">Devices</a>
+        <a href="#logs">Logs</a>
+        <button
+          type="button"
+          class="icon"
+          onClick={props.onToggle}
+          aria-label={`Switch to ${next} colours`}
+          title={`Switch to ${next} colours`}
+        >
+          <svg viewBox="0 0 16 16" aria-hidden="true">
+            <path
+              d={
+                theme === 'dark'
+                  ? 'M8 4.8a3.2 3.2 0 1 0 0 6.4 3.2 3.2 0 0 0 0-6.4M8 1v1.4M8 13.6V15M1 8h1.4M13.6 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1'
+                  : 'M13.5 9.6A6 6 0 0 1 6.4 2.5a6 6 0 1 0 7.1 7.1Z'
+              }
+            />
+          </svg>
+        </button>
+      </nav>
+    </header>
+  );
+}
+
+/** The node in one line. */
+function Totals(props: { readonly snapshot: FlowSnapshot }) {
+  const { nodes, uptimeMs } = props.snapshot;
+  if (nodes.length === 0) return <div class="totals" />;
+  const devices = nodes.filter(({ kind }) => kind === 'devices');
+  const sum = (value: (node: (typeof nodes)[number]) => number | undefined, of = nodes) =>
+    of.reduce((total, node) => total + (value(node) ?? 0), 0);
+  const failing = nodes.filter(({ status }) => status === 'error' || status === 'waiting');
+  return (
+    <dl class="totals">
+      <div>
+        <dt>in</dt>
+        <dd>{rate(sum(({ eventsPerSecond }) => eventsPerSecond, devices))}</dd>
+      </div>
+      <div>
+        <dt>devices</dt>
+        <dd>{compact(sum(({ connected }) => connected, devices))}</dd>
+      </div>
+      <div class={failing.length ? 'bad' : ''}>
+        <dt>{failing.length ? 'look at' : 'all parts'}</dt>
+        <dd>{failing.length ? failing.map(({ label }) => label).join(', ') : 'well'}</dd>
+      </div>
+      <div>
+        <dt>up</dt>
+        <dd>{duration(uptimeMs)}</dd>
+      </div>
+    </dl>
+  );
+}

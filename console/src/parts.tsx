@@ -1,0 +1,73 @@
+/** Small parts that panels share. */
+import type { ComponentChildren } from 'preact';
+import { ApiError } from './api.ts';
+
+export function Panel(props: {
+  readonly id: string;
+  readonly title: string;
+  readonly note?: ComponentChildren;
+  readonly tools?: ComponentChildren;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <section class="panel" id={props.id} aria-labelledby={`${props.id}-title`}>
+      <header class="panel-head">
+        <h2 id={`${props.id}-title`}>{props.title}</h2>
+        {props.note && <span class="note">{props.note}</span>}
+        <div class="tools">{props.tools}</div>
+      </header>
+      {props.children}
+    </section>
+  );
+}
+
+/** One of a few: radio buttons that look like one control. */
+export function Choice<T extends string>(props: {
+  readonly label: string;
+  readonly name: string;
+  readonly value: T;
+  readonly options: readonly (readonly [T, string])[];
+  readonly onChange: (value: T) => void;
+}) {
+  return (
+    <fieldset class="choice">
+      <legend class="hidden">{props.label}</legend>
+      {props.options.map(([value, text]) => (
+        <label key={value} class={value === props.value ? 'on' : ''}>
+          <input
+            type="radio"
+            name={props.name}
+            checked={value === props.value}
+            onChange={() => props.onChange(value)}
+          />
+          {text}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** What to do when there is nothing to see yet. */
+export function Empty(props: { readonly title: string; readonly children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <strong>{props.title}</strong>
+      {props.children}
+    </div>
+  );
+}
+
+export function Failure(props: { readonly what: string; readonly error: unknown }) {
+  const { error } = props;
+  const id = error instanceof ApiError ? error.requestId : undefined;
+  return (
+    <div class="failure" role="alert">
+      <strong>{props.what}</strong> {error instanceof Error ? error.message : String(error)}
+      {id && (
+        <span class="request">
+          request <code>{id}</code>
+        </span>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,198 @@
+import { XMLParser } from 'fast-xml-parser';
+import { DEFAULT_REGION, messageOf, systemClock } from '../base/index.ts';
+import { CommandError, EXIT, type Option } from './command.ts';
+import { findCredentials } from './credentials.ts';
+import { type Credentials, encode, sign } from './signature.ts';
+
+/** An error that the node answered, by AWS's code. */
+export class ApiError extends CommandError {
+  readonly code: string;
+  readonly status: number;
+
+  constructor(code: string, message: string, status: number) {
+    super(`${code}: ${message}`);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+/** A call takes at most so long; a synchronous invocation may take 15 minutes. */
+const CALL_TIMEOUT_MS = 16 * 60_000;
+
+/** Options of every command that calls a node. */
+export const ENDPOINT_OPTIONS = {
+  'endpoint-url': { type: 'text', value: 'URL', help: 'the node; else AWS_ENDPOINT_URL, else http://127.0.0.1:4566' },
+  region: { type: 'text', value: 'REGION', help: `else AWS_REGION, else ${DEFAULT_REGION}` },
+} as const satisfies Record<string, Option>;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Makes a client of what the command line and the environment say. */
+export async function openClient(
+  values: { readonly 'endpoint-url': string | undefined; readonly region: string | undefined },
+  env: Env,
+): Promise<Client> {
+  const text = values['endpoint-url'] ?? env.AWS_ENDPOINT_URL ?? 'http://127.0.0.1:4566';
+  const endpoint = URL.parse(text);
+  if (!endpoint?.protocol.startsWith('http')) {
+    throw new CommandError(`--endpoint-url must be http://HOST:PORT, not "${text}"`, { exitCode: EXIT.usage });
+  }
+  const region = values.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? DEFAULT_REGION;
+  return new Client(endpoint, region, await findCredentials(env, endpoint));
+}
+
+/** Calls the public APIs of a node: small, signed, no SDK. */
+export class Client {
+  readonly endpoint: URL;
+  readonly region: string;
+  readonly #credentials: Credentials;
+
+  constructor(endpoint: URL, region: string, credentials: Credentials) {
+    this.endpoint = endpoint;
+    this.region = region;
+    this.#credentials = credentials;
+  }
+
+  /** Sends a signed request. @param path starts with a slash, encoded */
+  async send(
+    service: string,
+    method: string,
+    path: string,
+    options: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array } = {},
+  ): Promise<Answer> {
+    const url = new URL(path, this.endpoint);
+    const { headers = {}, body = Buffer.alloc(0) } = options;
+    const signed = sign(
+      { method, url, headers, body, service, region: this.region },
+      this.#credentials,
+      systemClock.now(),
+    );
+    const { host: _host, ...sent } = signed;
+    const withBody = method !== 'GET' && method !== 'HEAD';
+    try {
+      const response = await fetch(url, {
+        method,
+        headers: sent,
+        ...(withBody && { body: body as Uint8Array<ArrayBuffer> }),
+        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      });
+      return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) };
+    } catch (error) {
+      throw unreachable(this.endpoint, error);
+    }
+  }
+
+  /** An operation of the query protocol. @returns the result's members; lists are arrays */
+  async query(service: string, version: string, Action: string, input: object): Promise<any> {
+    const form = new URLSearchParams({ Action, Version: version });
+    addForm(form, '', input);
+    const answer = await this.send(service, 'POST', '/', {
+      headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+      body: Buffer.from(form.toString()),
+    });
+    const parsed = readXml(answer.body.toString());
+    if (answer.status >= 300) throw xmlError(parsed, answer.status);
+    return parsed[`${Action}Response`]?.[`${Action}Result`] || {};
+  }
+
+  /** An operation of the JSON 1.1 protocol. @param target `Logs_20140328.FilterLogEvents` */
+  async json(service: string, target: string, input: object): Promise<any> {
+    const answer = await this.send(service, 'POST', '/', {
+      headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target },
+      body: Buffer.from(JSON.stringify(input)),
+    });
+    return readJsonAnswer(answer);
+  }
+
+  /** An operation of the REST JSON protocol. */
+  async rest(service: string, method: string, path: string, input?: object): Promise<any> {
+    const answer = await this.send(service, method, path, {
+      headers: { 'content-type': 'application/json' },
+      ...(input && { body: Buffer.from(JSON.stringify(input)) }),
+    });
+    return readJsonAnswer(answer);
+  }
+
+  /** Stores an object, path style. @throws ApiError */
+  async putObject(bucket: string, key: string, body: Uint8Array): Promise<void> {
+    const answer = await this.send('s3', 'PUT', objectPath(bucket, key), { body });
+    if (answer.status >= 300) throw xmlError(readXml(answer.body.toString()), answer.status);
+  }
+
+  async hasObject(bucket: string, key: string): Promise<boolean> {
+    return (await this.send('s3', 'HEAD', objectPath(bucket, key))).status === 200;
+  }
+
+  /** Makes a bucket unless it is there. */
+  async ensureBucket(bucket: string): Promise<void> {
+    if ((await this.send('s3', 'HEAD', `/${bucket}`)).status === 200) return;
+    const answer = await this.send('s3', 'PUT', `/${bucket}`);
+    if (answer.status >= 300) throw xmlError(readXml(answer.body.toString()), answer.status);
+  }
+}
+
+export function objectPath(bucket: string, key: string): string {
+  return `/${bucket}/${key.split('/').map(encode).join('/')}`;
+}
+
+/** Members as the query protocol spells them: `Parameters.member.1.ParameterKey`. */
+function addForm(form: URLSearchParams, path: string, value: unknown): void {
+  if (value === undefined || value === null) return;
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) addForm(form, `${path}.member.${index + 1}`, item);
+  } else if (typeof value === 'object') {
+    for (const [key, member] of Object.entries(value)) addForm(form, path === '' ? key : `${path}.${key}`, member);
+  } else {
+    form.append(path, String(value));
+  }
+}
+
+const parser = new XMLParser({ parseTagValue: false, ignoreAttributes: true, ignoreDeclaration: true });
+
+function readXml(text: string): any {
+  return flattenLists(text === '' ? {} : parser.parse(text));
+}
+
+/** `{ member: [..] }` is a list, `{ member: x }` a list of one. */
+function flattenLists(value: any): any {
+  if (Array.isArray(value)) return value.map(flattenLists);
+  if (typeof value !== 'object' || value === null) return value;
+  const keys = Object.keys(value);
+  if (keys.length === 1 && keys[0] === 'member') return [flattenLists(value.member)].flat();
+  return Object.fromEntries(keys.map((key) => [key, flattenLists(value[key])]));
+}
+
+function xmlError(parsed: any, status: number): ApiError {
+  const error = parsed?.ErrorResponse?.Error ?? parsed?.Error ?? {};
+  return new ApiError(error.Code ?? `HTTP ${status}`, error.Message ?? 'the node gave no message', status);
+}
+
+function readJsonAnswer({ status, headers, body }: Answer): any {
+  const parsed = parseJson(body.toString());
+  if (status < 300) return parsed;
+  const type = headers.get('x-amzn-errortype') ?? parsed.__type ?? `HTTP ${status}`;
+  const code = String(type).split(':')[0]!.split('#').at(-1)!;
+  throw new ApiError(code, parsed.message ?? parsed.Message ?? 'the node gave no message', status);
+}
+
+function parseJson(text: string): any {
+  try {
+    return text === '' ? {} : JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
+
+function unreachable(endpoint: URL, error: unknown): CommandError {
+  const cause = (error as { cause?: unknown }).cause ?? error;
+  return new CommandError(
+    `no node answers at ${endpoint.origin} (${messageOf(cause) || 'connection refused'}): start one with "millrace dev", or name yours with --endpoint-url`,
+    { exitCode: EXIT.unreachable, cause: error },
+  );
+}

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, beforeEach, test } from 'node:test';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Fixture, startFixture } from './fixture.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+const LOAD_BYTES_MAX = 250 * 1024;
+
+let fixture: Fixture;
+let browser: Browser;
+
+const skip = existsSync(CHROMIUM) ? false : 'chromium is not installed';
+
+if (!skip) {
+  before(async () => {
+    fixture = await startFixture();
+    browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    });
+  });
+  beforeEach(() => {
+    fixture.failure = undefined;
+    fixture.hasData = true;
+  });
+  after(async () => {
+    await browser.close();
+    await fixture[Symbol.asyncDispose]();
+  });
+}
+
+/** Opens the console; whatever the page complains about fails the test. */
+async function onPage(
+  options: BrowserContextOptions,
+  body: (page: Page) => Promise<void>,
+  watch: (page: Page) => void = () => {},
+): Promise<void> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(8000);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    // The browser reports every failed request by itself; the page's own handling of them is what is tested.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text());
+  });
+  watch(page);
+  try {
+    await page.goto(fixture.url);
+    await body(page);
+    assert.deepEqual(complaints, []);
+  } finally {
+    await context.close();
+  }
+}
+
+test('nothing is asked of anybody else, and the page loads under 250 KB', { skip }, async (t) => {
+  const origin = new URL(fixture.url).origin;
+  const foreign: string[] = [];
+  const loaded: Promise<{ raw: number; sent: number }>[] = [];
+  const watch = (page: Page) => {
+    page.on('request', (request) => {
+      if (new URL(request.url()).origin !== origin && !request.url().startsWith('data:')) foreign.push(request.url());
+    });
+    page.on('response', (response) => {
+      if (!response.url().startsWith(fixture.url)) return;
+      const sent = Number(response.headers()['content-length']);
+      loaded.push(response.body().then(({ byteLength }) => ({ raw: byteLength, sent })));
+    });
+  };
+  await onPage(
+    {},
+    async (page) => {
+      await page.getByRole('button', { name: /machine-health-detector/ }).waitFor();
+      await page.getByRole('combobox', { name: 'Device' }).waitFor();
+      await page.locator('.lines li').first().waitFor();
+      const files = await Promise.all(loaded);
+      const total = (sizes: readonly number[]) => sizes.reduce((sum, size) => sum + size, 0);
+      const raw = total(files.map((file) => file.raw));
+      const sent = total(files.map((file) => file.sent));
+      t.diagnostic(`the console loads ${files.length} files, ${raw} bytes, ${sent} gzipped`);
+      assert.deepEqual(foreign, []);
+      assert.ok(files.length >= 3);
+      assert.ok(raw < LOAD_BYTES_MAX, `${raw} bytes`);
+      assert.ok(sent < LOAD_BYTES_MAX / 2, `${sent} bytes gzipped`);
+    },
+    watch,
+  );
+});
+
+test('the flow shows every part with its figures, and follows them', { skip }, async () => {
+  await onPage({ viewport: { width: 1440, height: 900 } }, async (page) => {
+    const detector = page.getByRole('button', { name: /Function machine-health-detector/ });
+    await detector.waitFor();
+    assert.equal(await page.locator('.card').count(), 8);
+    assert.equal(await page.locator('path.edge').count(), 7);
+    await page.locator('.dot').first().waitFor({ state: 'attached' });
+    const rate = () => page.locator('.card-rate').first().textContent();
+    const first = await rate();
+    await page.locator('.card-rate').first().filter({ hasNotText: first! }).waitFor();
+    const spoken = await detector.getAttribute('aria-label');
+    assert.match(spoken!, /batch .*p50 .*p99 .*cold starts 3/);
+  });
+});
+
+test('everything is reached by keyboard: a part and its logs, a device, the table, the colours', { skip }, async () => {
+  await onPage({ colorScheme: 'light' }, async (page) => {
+    const detector = page.getByRole('button', { name: /Function machine-health-detector/ });
+    await detector.waitFor();
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the flow');
+    const tabTo = async (isThere: () => Promise<boolean>) => {
+      for (let step = 0; step < 40; step++) {
+        if (await isThere()) return;
+        await page.keyboard.press('Tab');
+      }
+      assert.fail('cannot be reached by Tab');
+    };
+    const focused = (selector: string) => () =>
+      page.evaluate<boolean>(`document.activeElement.matches(${JSON.stringify(selector)})`);
+
+    await tabTo(focused('button.icon'));
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate('document.documentElement.dataset.theme'), 'dark');
+
+    await tabTo(focused('.card[aria-label*="machine-health-detector"]'));
+    const outline = await page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
+    assert.equal(outline, 'solid', 'focus is visible');
+    await page.keyboard.press('Enter');
+    await page.getByRole('region', { name: 'Details of machine-health-detector' }).waitFor();
+    await tabTo(focused('.details button'));
+    await page.keyboard.press('Enter');
+    assert.ok(await focused('#logs select')());
+
+    const search = page.getByRole('combobox', { name: 'Device' });
+    await search.focus();
+    await page.keyboard.type('0031');
+    await page.keyboard.press('Enter');
+    assert.equal(await search.inputValue(), 'press-0031');
+    await page.locator('#devices .chart canvas').waitFor();
+
+    await page.getByRole('radio', { name: 'Picture' }).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByRole('region', { name: 'Flow as a table' }).waitFor();
+    assert.equal(await page.locator('#flow tbody tr').count(), 8);
+  });
+});
+
+test('alerts are listed, and picking one shows its device', { skip }, async () => {
+  await onPage({}, async (page) => {
+    const alert = page.locator('.alerts button').nth(2);
+    await alert.waitFor();
+    const device = /press-\d+/.exec((await alert.textContent())!)![0];
+    await alert.click();
+    assert.equal(await page.getByRole('combobox', { name: 'Device' }).inputValue(), device);
+  });
+});
+
+test('logs are filtered by the node, and followed', { skip }, async () => {
+  await onPage({}, async (page) => {
+    await page.locator('.lines li').first().waitFor();
+    const count = await page.locator('.lines li').count();
+    await page.locator('.lines li').nth(count).waitFor();
+    await page.getByRole('searchbox', { name: 'Filter pattern' }).fill('ERROR');
+    await page.locator('.lines li:not(.bad)').first().waitFor({ state: 'detached' });
+    await page.locator('.lines li.bad').first().waitFor();
+  });
+});
+
+test('an error is shown with the id that the node logs it under', { skip }, async () => {
+  fixture.failure = { status: 500, message: 'the engine has stopped' };
+  await onPage({}, async (page) => {
+    const failure = page.getByRole('alert').first();
+    await failure.waitFor();
+    assert.match(
+      (await failure.textContent())!,
+      /the engine has stopped[\s\S]*request ?8f3c1f2e-6a5d-4f0b-9c1d-2b7a4e5d6c7f/,
+    );
+  });
+});
+
+test('with nothing there yet it says what to do next', { skip }, async () => {
+  fixture.hasData = false;
+  const { reading } = fixture;
+  fixture.reading = () => ({ nodes: [], edges: [] });
+  try {
+    await onPage({}, async (page) => {
+      await page.getByText('Nothing flows yet.').waitFor();
+      assert.match((await page.locator('#flow').textContent())!, /millrace simulate/);
+      await page.getByText('No readings yet.').waitFor();
+      await page.getByText('No function has written a line yet.').waitFor();
+    });
+  } finally {
+    fixture.reading = reading;
+  }
+});
+
+test('on a phone nothing is wider than the screen, in dark too; reduced motion stands still', { skip }, async () => {
+  const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true } as const;
+  await onPage({ ...phone, colorScheme: 'dark', reducedMotion: 'reduce' }, async (page) => {
+    await page.locator('.card').nth(7).waitFor();
+    await page.locator('.lines li').first().waitFor();
+    assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= 360);
+    assert.equal(await page.evaluate('document.documentElement.dataset.theme'), 'dark');
+    assert.equal(await page.locator('.dot').count(), 0);
+  });
+});

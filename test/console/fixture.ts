@@ -1,0 +1,219 @@
+/** A node at the far edge: the console's real gateway, over real sockets, with a flow, series and logs that are made up. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { systemClock } from '../../src/base/index.ts';
+import { type FlowReading, openConsole } from '../../src/gateway/console/index.ts';
+import { silentLogger } from '../../src/telemetry/index.ts';
+
+export interface Fixture extends AsyncDisposable {
+  readonly url: string;
+  /** Paths that were asked for, in order. */
+  readonly requests: string[];
+  /** What the flow is, from the next second on. */
+  reading: (elapsedSeconds: number) => FlowReading;
+  /** Answers every SQL query and log call with this error while it is set. */
+  failure: { readonly status: number; readonly message: string } | undefined;
+  /** Whether anything has been written yet. */
+  hasData: boolean;
+}
+
+const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:machine-health-detector';
+const STREAM = 'arn:aws:kinesis:us-east-1:000000000000:stream/telemetry';
+const TOPIC = 'arn:aws:sns:us-east-1:000000000000:machine-alerts';
+const QUEUE = 'arn:aws:sqs:us-east-1:000000000000:machine-dead-letters';
+const RULE = 'arn:aws:iot:us-east-1:000000000000:rule/telemetry_to_stream';
+const HOOK = 'http://127.0.0.1:9000/alerts';
+const LOG_GROUP = '/aws/lambda/machine-health-detector';
+
+/** The machine health example at 2,000 events a second, with the sway that a real one has. */
+export function machineHealth(t: number): FlowReading {
+  const events = Math.round(2000 * t + 900 * Math.sin(t / 5) + 250 * Math.sin(t * 1.7));
+  const bad = Math.floor(events / 1000);
+  const alerts = Math.floor(t / 3);
+  const p99 = 11 + 3 * Math.sin(t / 4);
+  return {
+    nodes: [
+      {
+        id: 'devices',
+        kind: 'devices',
+        label: 'devices',
+        gauges: { connected: 40 },
+        counters: { events, bytes: events * 142 },
+      },
+      {
+        id: RULE,
+        kind: 'rule',
+        label: 'telemetry_to_stream',
+        gauges: { p50Ms: 0.004, p99Ms: 0.02 },
+        counters: { events, errors: 0 },
+      },
+      {
+        id: STREAM,
+        kind: 'stream',
+        label: 'telemetry',
+        gauges: { lagMs: 14 + 8 * Math.sin(t), shards: 2, p99Ms: 3.2 },
+        counters: { events, bytes: events * 142 },
+      },
+      {
+        id: FUNCTION,
+        kind: 'function',
+        label: 'machine-health-detector',
+        gauges: { p50Ms: 6.4, p99Ms: p99, busy: 2, idle: 1 },
+        counters: { events, calls: Math.round(events / 312), errors: 0, coldStarts: 3 },
+        logGroup: LOG_GROUP,
+      },
+      {
+        id: 'series:machines',
+        kind: 'series',
+        label: 'machines',
+        gauges: { p50Ms: 1.9, p99Ms: 7.5 },
+        counters: { events: events + 200, calls: Math.round(events / 312) },
+      },
+      { id: TOPIC, kind: 'topic', label: 'machine-alerts', gauges: { pending: 0 }, counters: { events: alerts } },
+      {
+        id: QUEUE,
+        kind: 'queue',
+        label: 'machine-dead-letters',
+        gauges: { pending: bad, oldestAgeMs: t * 1000 },
+        counters: { events: bad },
+      },
+      {
+        id: HOOK,
+        kind: 'webhook',
+        label: '127.0.0.1:9000',
+        gauges: { pending: 0, p50Ms: 2.1 },
+        counters: { events: alerts },
+      },
+    ],
+    edges: [
+      { from: 'devices', to: RULE, events, via: 'push' },
+      { from: RULE, to: STREAM, events, via: 'push' },
+      { from: STREAM, to: FUNCTION, events, via: 'pull' },
+      { from: FUNCTION, to: 'series:machines', events: events + 200, via: 'write' },
+      { from: FUNCTION, to: TOPIC, events: alerts, via: 'write' },
+      { from: FUNCTION, to: QUEUE, events: bad, via: 'write' },
+      { from: TOPIC, to: HOOK, events: alerts, via: 'push' },
+    ],
+  };
+}
+
+export async function startFixture(): Promise<Fixture> {
+  const startedAt = systemClock.monotonic();
+  const elapsed = () => (systemClock.monotonic() - startedAt) / 1000;
+  const console = await openConsole({
+    source: { read: () => fixture.reading(elapsed()) },
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  const server = createServer((request, response) => {
+    fixture.requests.push(request.url!);
+    void answer(request, response);
+  });
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const route = console.routes.find(({ prefix }) => request.url!.startsWith(prefix));
+    if (route) return route.handle(request, response);
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    const headers = { 'content-type': 'application/json', 'x-amzn-requestid': '8f3c1f2e-6a5d-4f0b-9c1d-2b7a4e5d6c7f' };
+    if (fixture.failure) {
+      response.writeHead(fixture.failure.status, headers);
+      return void response.end(JSON.stringify({ __type: 'InternalFailure', message: fixture.failure.message }));
+    }
+    const body = JSON.parse(text);
+    const operation = String(request.headers['x-amz-target'] ?? '').split('.')[1];
+    const value = operation ? logs(operation, body, fixture.hasData) : series(body.q, fixture.hasData);
+    response.writeHead(200, headers).end(JSON.stringify(value));
+  }
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const fixture: Fixture = {
+    url: `http://127.0.0.1:${(server.address() as { port: number }).port}/_millrace/console/`,
+    requests: [],
+    reading: machineHealth,
+    failure: undefined,
+    hasData: true,
+    [Symbol.asyncDispose]: async () => {
+      await console[Symbol.asyncDispose]();
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+  return fixture;
+}
+
+const pressOf = (index: number) => `press-${String(index).padStart(4, '0')}`;
+const iso = (time: number) => new Date(time).toISOString().slice(0, 23);
+
+function series(sql: string, hasData: boolean): unknown {
+  const now = systemClock.now();
+  if (!hasData) return [];
+  if (sql.includes('information_schema')) return COLUMNS;
+  if (sql.includes('DISTINCT device')) return Array.from({ length: 40 }, (_, index) => ({ device: pressOf(index) }));
+  if (sql.includes('FROM alerts')) {
+    const only = /device = '([^']+)'/.exec(sql)?.[1];
+    return Array.from({ length: 9 }, (_, index) => {
+      const device = pressOf((index * 7 + 12) % 40);
+      return {
+        device,
+        time: iso(now - 40_000 - index * 61_000),
+        score: -2.6 - (index % 4) / 5,
+        message: `${device} runs colder than usual: ${(14.2 + index).toFixed(1)} °C, usually 30.8 °C`,
+      };
+    }).filter(({ device }) => only === undefined || device === only);
+  }
+  const bucket = Number(/INTERVAL '(\d+) milli/.exec(sql)![1]);
+  const shift = Number(/press-(\d+)/.exec(sql)![1]);
+  return Array.from({ length: 470 }, (_, index) => {
+    const at = Math.floor((now - (469 - index) * bucket) / bucket) * bucket;
+    const phase = at / 21_000 + shift;
+    const dip = Math.exp(-(((now - at - 55_000) / 9000) ** 2)) * 22;
+    return {
+      at: iso(at),
+      value: 31 + 4 * Math.sin(phase) + 1.5 * Math.sin(phase * 5.3) + Math.sin(at * 12.9898) * 0.5 - dip,
+      baseline: 30.8 + Math.sin(phase / 9) - dip / 30,
+    };
+  });
+}
+
+const COLUMNS = [
+  ['machine', 'time', 'TIMESTAMP'],
+  ['machine', 'device', 'VARCHAR'],
+  ['machine', 'temperature_c', 'DOUBLE'],
+  ['machine', 'baseline_c', 'DOUBLE'],
+  ['machine', 'score', 'DOUBLE'],
+  ['detector_state', 'device', 'VARCHAR'],
+  ['detector_state', 'level', 'DOUBLE'],
+  ['alerts', 'device', 'VARCHAR'],
+  ['alerts', 'score', 'DOUBLE'],
+].map(([table_name, column_name, data_type]) => ({ table_name, column_name, data_type }));
+
+function logs(operation: string, input: { startTime: number; filterPattern?: string }, hasData: boolean): unknown {
+  if (!hasData) return operation === 'DescribeLogGroups' ? { logGroups: [] } : { events: [] };
+  if (operation === 'DescribeLogGroups')
+    return { logGroups: [{ logGroupName: LOG_GROUP }, { logGroupName: '/aws/lambda/nightly-report' }] };
+  const events: { eventId: string; timestamp: number; message: string; logStreamName: string }[] = [];
+  const now = systemClock.now();
+  // Every 1.5 seconds an invocation, at fixed times, so that asking twice finds the same events.
+  for (let at = Math.ceil(Math.max(input.startTime, now - 60_000) / 1500) * 1500; at <= now; at += 1500) {
+    const requestId = `c0ffee00-0000-4000-8000-${String(at % 1e12).padStart(12, '0')}`;
+    const messages = [
+      `START RequestId: ${requestId} Version: $LATEST`,
+      at % 9000 === 0
+        ? `${new Date(at).toISOString()}\t${requestId}\tERROR\tthe dead-letter queue took none of 2: connect ECONNREFUSED`
+        : `${new Date(at).toISOString()}\t${requestId}\tINFO\t{"readings":${300 + (at % 197)},"rejected":1,"alerts":0}`,
+      `END RequestId: ${requestId}`,
+      `REPORT RequestId: ${requestId}\tDuration: 6.${at % 89} ms\tBilled Duration: 7 ms\tMemory Size: 512 MB\tMax Memory Used: 71 MB`,
+    ];
+    messages.forEach(
+      (message, index) =>
+        void events.push({
+          eventId: `${at}-${index}`,
+          timestamp: at + index,
+          message,
+          logStreamName: '2026/11/21/[$LATEST]5a7d',
+        }),
+    );
+  }
+  const { filterPattern } = input;
+  return { events: filterPattern ? events.filter(({ message }) => message.includes(filterPattern)) : events };
+}

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import {
+  CreateFunctionCommand,
+  DeleteFunctionCommand,
+  GetFunctionCommand,
+  InvokeCommand,
+  LambdaClient,
+  PutFunctionConcurrencyCommand,
+  PutFunctionEventInvokeConfigCommand,
+  paginateListFunctions,
+  ResourceNotFoundException,
+  TooManyRequestsException,
+  UpdateFunctionConfigurationCommand,
+  waitUntilFunctionActiveV2,
+} from '@aws-sdk/client-lambda';
+import { clientEnvironment, clientOptions, run, startWire, type TestWire } from '../wire/support.ts';
+import { LambdaHouse, zip } from './support.ts';
+
+const needs = (file: string) => ({ skip: existsSync(file) ? false : `needs ${file}` });
+let house: LambdaHouse;
+let wire: TestWire;
+let client: LambdaClient;
+let directory: string;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-clients-'));
+  house = await LambdaHouse.open();
+  wire = await startWire([house.lambda.service]);
+  client = new LambdaClient(clientOptions(wire));
+});
+after(async () => {
+  client.destroy();
+  await wire[Symbol.asyncDispose]();
+  await house[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const send = (command: any): Promise<any> => client.send(command);
+const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
+const role = 'arn:aws:iam::000000000000:role/test';
+
+async function create(FunctionName: string, code: string, more: object = {}): Promise<any> {
+  const Code = { ZipFile: await zip({ 'index.js': code }) };
+  return send(
+    new CreateFunctionCommand({
+      FunctionName,
+      Runtime: 'nodejs24.x',
+      Role: role,
+      Handler: 'index.handler',
+      Code,
+      ...more,
+    }),
+  );
+}
+
+test('AWS SDK for JS: a function is made, waited for, called, changed and deleted', async () => {
+  const made = await create('js', 'exports.handler = async (e) => ({ got: e, mine: process.env.MINE });', {
+    Environment: { Variables: { MINE: 'one' } },
+    Tags: { a: 'b' },
+  });
+  assert.equal(made.FunctionArn, 'arn:aws:lambda:eu-central-1:000000000000:function:js');
+  await waitUntilFunctionActiveV2({ client, maxWaitTime: 5 }, { FunctionName: 'js' });
+  const answer = await send(
+    new InvokeCommand({ FunctionName: 'js', Payload: Buffer.from('{"n":1}'), LogType: 'Tail' }),
+  );
+  assert.deepEqual([answer.StatusCode, answer.ExecutedVersion, answer.FunctionError], [200, '$LATEST', undefined]);
+  assert.deepEqual(JSON.parse(text(answer.Payload)), { got: { n: 1 }, mine: 'one' });
+  assert.match(Buffer.from(answer.LogResult, 'base64').toString(), /^START RequestId: /m);
+  await send(
+    new UpdateFunctionConfigurationCommand({ FunctionName: 'js', Environment: { Variables: { MINE: 'two' } } }),
+  );
+  const again = await send(new InvokeCommand({ FunctionName: 'js' }));
+  assert.deepEqual(JSON.parse(text(again.Payload)), { got: {}, mine: 'two' });
+  const shown = await send(new GetFunctionCommand({ FunctionName: 'js' }));
+  assert.deepEqual([shown.Tags, shown.Configuration.Environment], [{ a: 'b' }, { Variables: { MINE: 'two' } }]);
+  await send(new DeleteFunctionCommand({ FunctionName: 'js' }));
+  await assert.rejects(send(new InvokeCommand({ FunctionName: 'js' })), (error: any) => {
+    assert.ok(error instanceof ResourceNotFoundException);
+    assert.equal(error.$metadata.httpStatusCode, 404);
+    return true;
+  });
+});
+
+test('AWS SDK for JS: failures of a function and of the platform are told apart', async () => {
+  await create('fails', 'exports.handler = async () => { throw new RangeError("out"); };');
+  const answer = await send(new InvokeCommand({ FunctionName: 'fails' }));
+  assert.deepEqual([answer.StatusCode, answer.FunctionError], [200, 'Unhandled']);
+  assert.equal(JSON.parse(text(answer.Payload)).errorType, 'RangeError');
+  await send(new PutFunctionConcurrencyCommand({ FunctionName: 'fails', ReservedConcurrentExecutions: 0 }));
+  await assert.rejects(send(new InvokeCommand({ FunctionName: 'fails' })), (error: any) => {
+    assert.ok(error instanceof TooManyRequestsException);
+    assert.equal(error.Reason, 'ReservedFunctionConcurrentInvocationLimitExceeded');
+    assert.equal(error.$metadata.httpStatusCode, 429);
+    return true;
+  });
+});
+
+test('AWS SDK for JS: events are accepted with 202, and paginators walk', async () => {
+  await create('later', 'exports.handler = async () => {};');
+  await send(new PutFunctionEventInvokeConfigCommand({ FunctionName: 'later', MaximumRetryAttempts: 1 }));
+  const answer = await send(
+    new InvokeCommand({ FunctionName: 'later', InvocationType: 'Event', Payload: Buffer.from('{}') }),
+  );
+  assert.equal(answer.StatusCode, 202);
+  assert.equal(house.delivery.held.shift()!.policy.attemptsMax, 2);
+  const dry = await send(new InvokeCommand({ FunctionName: 'later', InvocationType: 'DryRun' }));
+  assert.equal(dry.StatusCode, 204);
+  const names: string[] = [];
+  for await (const page of paginateListFunctions({ client, pageSize: 1 }, {})) {
+    names.push(...page.Functions!.map(({ FunctionName }) => FunctionName!));
+  }
+  assert.ok(names.includes('later') && names.includes('fails'));
+});
+
+test('a handler that uses an SDK reaches the node with the credentials it was given', async () => {
+  // The SDK is not in the package: a function that bundles nothing signs by hand, as any client would.
+  await create(
+    'calls-back',
+    'exports.handler = async () => { const r = await fetch(process.env.AWS_ENDPOINT_URL + "/_millrace/health").catch((e) => ({ status: String(e.cause) })); return [r.status, typeof process.env.AWS_ACCESS_KEY_ID, typeof process.env.AWS_SESSION_TOKEN]; };',
+  );
+  const answer = await send(new InvokeCommand({ FunctionName: 'calls-back' }));
+  const [, key, token] = JSON.parse(text(answer.Payload));
+  assert.deepEqual([key, token], ['string', 'string']);
+});
+
+const BOTO3 = `
+import boto3, json, os, io, zipfile, base64
+c = boto3.client('lambda', endpoint_url=os.environ['ENDPOINT'])
+b = io.BytesIO()
+with zipfile.ZipFile(b, 'w') as z:
+    z.writestr('index.js', 'exports.handler = async (e) => { console.log("hello", e.n); return e.n * 2; };')
+f = c.create_function(FunctionName='py', Runtime='nodejs24.x', Role='${role}', Handler='index.handler', Code={'ZipFile': b.getvalue()}, Publish=True)
+assert f['Version'] == '1', f
+c.get_waiter('function_active').wait(FunctionName='py')
+r = c.invoke(FunctionName='py', Payload=json.dumps({'n': 21}), LogType='Tail')
+assert r['StatusCode'] == 200 and json.loads(r['Payload'].read()) == 42
+assert 'hello 21' in base64.b64decode(r['LogResult']).decode()
+c.create_alias(FunctionName='py', Name='prod', FunctionVersion='1')
+r = c.invoke(FunctionName='py', Qualifier='prod', Payload=b'{"n": 1}')
+assert r['ExecutedVersion'] == '1'
+c.add_permission(FunctionName='py', StatementId='s', Action='lambda:InvokeFunction', Principal='iot.amazonaws.com')
+assert json.loads(c.get_policy(FunctionName='py')['Policy'])['Statement'][0]['Sid'] == 's'
+try:
+    c.get_function(FunctionName='none')
+    raise SystemExit('found')
+except c.exceptions.ResourceNotFoundException as e:
+    assert e.response['Error']['Message'].startswith('Function not found: arn:aws:lambda:')
+try:
+    c.create_function(FunctionName='py', Runtime='nodejs24.x', Role='${role}', Handler='index.handler', Code={'ZipFile': b'no zip'})
+    raise SystemExit('made')
+except c.exceptions.ResourceConflictException: pass
+print(len([v for p in c.get_paginator('list_versions_by_function').paginate(FunctionName='py') for v in p['Versions']]))
+`;
+
+test(
+  'boto3: the same, with its own waiters and errors',
+  needs('/usr/lib/python3/dist-packages/boto3/__init__.py'),
+  async () => {
+    const { code, stdout, stderr } = await run('/usr/bin/python3', ['-c', BOTO3], clientEnvironment(wire));
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout.trim(), '2');
+  },
+);
+
+test('aws CLI: create, invoke, update and list', needs('/usr/bin/aws'), async () => {
+  const file = join(directory, 'code.zip');
+  await writeFile(file, await zip({ 'index.js': 'exports.handler = async (e) => e;' }));
+  const aws = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run(
+      '/usr/bin/aws',
+      ['--endpoint-url', wire.url, 'lambda', ...args],
+      clientEnvironment(wire),
+    );
+    assert.equal(code, 0, stderr);
+    return stdout.trim() === '' ? undefined : JSON.parse(stdout);
+  };
+  const base = ['--function-name', 'cli'];
+  await aws(
+    'create-function',
+    ...base,
+    '--runtime',
+    'nodejs24.x',
+    '--role',
+    role,
+    '--handler',
+    'index.handler',
+    '--zip-file',
+    `fileb://${file}`,
+  );
+  const out = join(directory, 'out.json');
+  const answer = await aws(
+    'invoke',
+    ...base,
+    '--cli-binary-format',
+    'raw-in-base64-out',
+    '--payload',
+    '{"from":"cli"}',
+    out,
+  );
+  assert.equal(answer.StatusCode, 200);
+  assert.equal(await readFile(out, 'utf8'), '{"from":"cli"}');
+  assert.equal((await aws('update-function-configuration', ...base, '--timeout', '9')).Timeout, 9);
+  const { Functions } = await aws('list-functions');
+  assert.ok(Functions.some((one: any) => one.FunctionName === 'cli' && one.Timeout === 9));
+});

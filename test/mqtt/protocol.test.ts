@@ -1,0 +1,304 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SimulatedClock } from '../../src/base/index.ts';
+import * as mqtt from '../../src/codec/mqtt/index.ts';
+import type { MqttAuthorizer } from '../../src/gateway/mqtt/index.ts';
+import { connect, openRig, publish, RawClient } from './harness.ts';
+
+const { Reason } = mqtt;
+
+/** Topic, payload and flags of the next packet, which must be a PUBLISH. */
+async function received(client: RawClient): Promise<mqtt.PublishPacket> {
+  const packet = await client.next();
+  assert(packet?.type === 'publish', `a PUBLISH, not ${packet?.type}`);
+  return packet;
+}
+
+test('CONNACK tells an MQTT 5 client what there is, and a 3.1.1 client nothing', async () => {
+  await using rig = await openRig();
+  await using five = await RawClient.open(rig.port);
+  five.send(connect({ clientId: '', properties: { sessionExpiryInterval: 3600 } }));
+  const packet = await five.next();
+  assert(packet?.type === 'connack');
+  const { assignedClientIdentifier, ...properties } = packet.properties;
+  assert.match(assignedClientIdentifier!, /^auto-[0-9a-f]{24}$/);
+  assert.deepEqual(properties, {
+    sessionExpiryInterval: 0,
+    receiveMaximum: 1024,
+    maximumQos: 1,
+    maximumPacketSize: 262_144,
+    topicAliasMaximum: 32,
+    sharedSubscriptionAvailable: false,
+  });
+  await using four = await RawClient.open(rig.port, 4);
+  four.send(connect({ version: 4, clientId: 'four', clean: false }));
+  assert.deepEqual(await four.next(), {
+    type: 'connack',
+    sessionPresent: false,
+    reasonCode: 0,
+    properties: mqtt.NO_PROPERTIES,
+  });
+});
+
+test('what is no CONNECT is not answered; another MQTT is told which it is not', async () => {
+  await using rig = await openRig();
+  for (const bytes of [
+    '474554202f20485454502f312e310d0a0d0a',
+    'c000',
+    '30030001 61',
+    '00',
+    '10ffffffff7f',
+    'ff'.repeat(100),
+  ]) {
+    await using client = await RawClient.open(rig.port, 4);
+    client.write(bytes);
+    assert.equal(await client.next(), undefined, bytes);
+  }
+  await using old = await RawClient.open(rig.port, 4);
+  old.write('100e 0006 4d5149736470 03 02 0000 0000');
+  assert.deepEqual(await old.next(), {
+    type: 'connack',
+    sessionPresent: false,
+    reasonCode: 1,
+    properties: mqtt.NO_PROPERTIES,
+  });
+  assert.equal(await old.next(), undefined);
+});
+
+test('a 3.1.1 client without an id must start clean', async () => {
+  await using rig = await openRig();
+  await using client = await RawClient.open(rig.port, 4);
+  client.send(connect({ version: 4, clientId: '', clean: false }));
+  const packet = await client.next();
+  assert(packet?.type === 'connack');
+  assert.equal(packet.reasonCode, 2);
+  assert.equal(await client.next(), undefined);
+});
+
+test('a silent socket is closed, a connected one only after one and a half keep-alives', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  await using silent = await RawClient.open(rig.port);
+  await using client = await RawClient.connected(rig.port, { keepAlive: 10, clientId: 'quiet' });
+  await clock.advance(9_000);
+  await client.settle();
+  await clock.advance(2_000);
+  assert.equal(await silent.next(), undefined);
+  await clock.advance(12_900);
+  await client.settle();
+  await clock.advance(15_000);
+  const packet = await client.next();
+  assert(packet?.type === 'disconnect');
+  assert.equal(packet.reasonCode, Reason.keepAliveTimeout);
+});
+
+test('a client id belongs to one connection: the first is told that it is taken over, and its will is published', async () => {
+  await using rig = await openRig();
+  const will = { topic: 'wills/a', payload: Buffer.from('gone'), qos: 1, retain: false, properties: {} } as const;
+  await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+  await watcher.subscribe('wills/#');
+  await using first = await RawClient.connected(rig.port, { clientId: 'a', will });
+  await using second = await RawClient.connected(rig.port, { clientId: 'a' });
+  const packet = await first.next();
+  assert(packet?.type === 'disconnect');
+  assert.equal(packet.reasonCode, Reason.sessionTakenOver);
+  assert.equal(await first.next(), undefined);
+  assert.equal((await received(watcher)).payload.toString(), 'gone');
+  await second.settle();
+  assert.equal(rig.gateway.connections, 2);
+});
+
+test('a will is published when the connection breaks, not after DISCONNECT, unless that asks for it', async () => {
+  await using rig = await openRig();
+  await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+  await watcher.subscribe('wills/#');
+  const willOf = (name: string) =>
+    ({
+      topic: `wills/${name}`,
+      payload: Buffer.from(name),
+      qos: 0,
+      retain: false,
+      properties: { willDelayInterval: 60, contentType: 'text/plain' },
+    }) as const;
+  const polite = await RawClient.connected(rig.port, { clientId: 'polite', will: willOf('polite') });
+  polite.send({ type: 'disconnect', reasonCode: 0, properties: mqtt.NO_PROPERTIES });
+  assert.equal(await polite.next(), undefined);
+  const asking = await RawClient.connected(rig.port, { clientId: 'asking', will: willOf('asking') });
+  asking.send({ type: 'disconnect', reasonCode: Reason.disconnectWithWill, properties: mqtt.NO_PROPERTIES });
+  assert.equal(await asking.next(), undefined);
+  const broken = await RawClient.connected(rig.port, { clientId: 'broken', will: willOf('broken') });
+  broken.socket.resetAndDestroy();
+  const first = await received(watcher);
+  assert.equal(first.topic, 'wills/asking');
+  assert.deepEqual(first.properties, { contentType: 'text/plain' });
+  assert.equal((await received(watcher)).topic, 'wills/broken');
+});
+
+test('QoS is the lower of the two; overlapping subscriptions give one copy with the highest', async () => {
+  await using rig = await openRig();
+  await using subscriber = await RawClient.connected(rig.port, { clientId: 's' });
+  assert.equal(await subscriber.subscribe('a/+', 0), 0);
+  assert.equal(await subscriber.subscribe('a/#', 2), 1, 'QoS 2 is granted as 1');
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  publisher.send(publish('a/b', 'zero'), publish('a/b', 'one', { qos: 1 }));
+  const zero = await received(subscriber);
+  assert.deepEqual([zero.payload.toString(), zero.qos], ['zero', 0]);
+  const one = await received(subscriber);
+  assert.deepEqual([one.payload.toString(), one.qos], ['one', 1]);
+  await subscriber.settle();
+  assert.equal(subscriber.unread, 0);
+});
+
+test('no local, retain as published and subscription identifiers do what they say', async () => {
+  await using rig = await openRig();
+  await using client = await RawClient.connected(rig.port, { clientId: 'c' });
+  await client.subscribe('own', 1, { noLocal: true });
+  const asPublished = { filter: 'r', qos: 1, noLocal: false, retainAsPublished: true, retainHandling: 2 } as const;
+  client.send({
+    type: 'subscribe',
+    packetId: 2,
+    subscriptions: [asPublished],
+    properties: { subscriptionIdentifiers: [7] },
+  });
+  assert.equal((await client.next())?.type, 'suback');
+  client.send(publish('own', 'x'), publish('r', 'y', { retain: true, properties: { contentType: 'text/plain' } }));
+  const packet = await received(client);
+  assert.deepEqual([packet.topic, packet.retain], ['r', true]);
+  assert.deepEqual(packet.properties, { contentType: 'text/plain', subscriptionIdentifiers: [7] });
+  await client.settle();
+  assert.equal(client.unread, 0);
+});
+
+test('every filter of a SUBSCRIBE and UNSUBSCRIBE gets its own answer', async () => {
+  await using rig = await openRig({ authorizer: onlyOwn });
+  await using client = await RawClient.connected(rig.port, { clientId: 'c' });
+  const filters = ['c/a', 'c/#/x', 'c/a+', '$share/g/c', 'other/a', 'c/+/#'];
+  const subscriptions = filters.map(
+    (filter) => ({ filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const,
+  );
+  client.send({ type: 'subscribe', packetId: 9, subscriptions, properties: mqtt.NO_PROPERTIES });
+  assert.deepEqual(await client.next(), {
+    type: 'suback',
+    packetId: 9,
+    reasonCodes: [1, 0x8f, 0x8f, 0x9e, 0x87, 1],
+    properties: mqtt.NO_PROPERTIES,
+  });
+  client.send({ type: 'unsubscribe', packetId: 10, filters: ['c/a', 'never'], properties: mqtt.NO_PROPERTIES });
+  assert.deepEqual(await client.next(), {
+    type: 'unsuback',
+    packetId: 10,
+    reasonCodes: [0, 0x11],
+    properties: mqtt.NO_PROPERTIES,
+  });
+});
+
+/** Clients may use topics below their own id only. */
+const onlyOwn: MqttAuthorizer = {
+  connect: async ({ clientId, password }) =>
+    password?.toString() === 'wrong'
+      ? { kind: 'refused', reasonCode: Reason.badUserNameOrPassword }
+      : {
+          kind: 'accepted',
+          permissions: {
+            principal: clientId,
+            mayPublish: (topic) => topic.startsWith(`${clientId}/`),
+            maySubscribe: (filter) => filter.startsWith(`${clientId}/`),
+          },
+        },
+};
+
+test('the authorizer refuses connects and publishes; packets after CONNECT wait for its decision', async () => {
+  await using rig = await openRig({ authorizer: onlyOwn });
+  for (const [version, reasonCode] of [
+    [5, 0x86],
+    [4, 4],
+  ] as const) {
+    await using refused = await RawClient.open(rig.port, version);
+    refused.send(connect({ version, username: 'u', password: Buffer.from('wrong') }));
+    const packet = await refused.next();
+    assert(packet?.type === 'connack');
+    assert.equal(packet.reasonCode, reasonCode);
+    assert.equal(await refused.next(), undefined);
+  }
+  await using client = await RawClient.open(rig.port);
+  client.send(
+    connect({ clientId: 'c' }),
+    publish('c/x', '1', { qos: 1 }),
+    publish('d/x', '2', { qos: 1, packetId: 2 }),
+  );
+  assert.equal((await client.next())?.type, 'connack');
+  const answers = [await client.next(), await client.next()].map((packet) => packet?.type === 'puback' && packet);
+  assert.deepEqual(answers.map((packet) => packet && [packet.packetId, packet.reasonCode]).sort(), [
+    [1, 0],
+    [2, 0x87],
+  ]);
+  await using old = await RawClient.connected(rig.port, { version: 4, clientId: 'o' });
+  old.send(publish('d/x', '2'));
+  assert.equal(await old.next(), undefined, '3.1.1 has no word for it but closing');
+});
+
+test('a topic alias stands for its topic on its connection, within the announced maximum', async () => {
+  await using rig = await openRig();
+  await using subscriber = await RawClient.connected(rig.port, { clientId: 's' });
+  await subscriber.subscribe('#');
+  await using client = await RawClient.connected(rig.port, { clientId: 'c' });
+  client.send(
+    publish('long/topic', '1', { properties: { topicAlias: 32 } }),
+    publish('', '2', { properties: { topicAlias: 32 } }),
+  );
+  for (const payload of ['1', '2']) {
+    const packet = await received(subscriber);
+    assert.deepEqual([packet.topic, packet.payload.toString()], ['long/topic', payload]);
+    assert.deepEqual(packet.properties, {});
+  }
+  client.send(publish('x', '3', { properties: { topicAlias: 33 } }));
+  const packet = await client.next();
+  assert(packet?.type === 'disconnect');
+  assert.equal(packet.reasonCode, Reason.topicAliasInvalid);
+});
+
+test('violations of the protocol are named to MQTT 5 clients', async () => {
+  await using rig = await openRig();
+  const rows: readonly [name: string, bytes: Buffer, reasonCode: number][] = [
+    ['QoS 2', mqtt.encodePacket(publish('a', 'x', { qos: 2 }), 5), Reason.qosNotSupported],
+    ['a second CONNECT', mqtt.encodePacket(connect(), 5), Reason.protocolError],
+    ['a packet for clients', mqtt.encodePacket({ type: 'pingresp' }, 5), Reason.protocolError],
+    ['a wildcard in a topic', Buffer.from('300400012b00', 'hex'), Reason.topicNameInvalid],
+    ['a length of 256 MB', Buffer.from('30ffffff7f', 'hex'), Reason.packetTooLarge],
+    ['bits that must be zero', Buffer.from('c100', 'hex'), Reason.malformedPacket],
+    ['a topic of too many levels', mqtt.encodePacket(publish('/'.repeat(200), 'x'), 5), Reason.topicNameInvalid],
+  ];
+  for (const [name, bytes, reasonCode] of rows) {
+    await using client = await RawClient.connected(rig.port, { clientId: 'c' });
+    client.write(bytes);
+    const packet = await client.next();
+    assert(packet?.type === 'disconnect', name);
+    assert.equal(packet.reasonCode, reasonCode, name);
+    assert.equal(await client.next(), undefined, name);
+  }
+});
+
+test('a message larger than a client takes is not sent to it', async () => {
+  await using rig = await openRig();
+  await using small = await RawClient.connected(rig.port, { clientId: 's', properties: { maximumPacketSize: 100 } });
+  await small.subscribe('a');
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  publisher.send(publish('a', 'x'.repeat(200), { qos: 1 }), publish('a', 'small', { qos: 1, packetId: 2 }));
+  assert.equal((await received(small)).payload.toString(), 'small');
+});
+
+test('no more messages are sent than the client allows to be unacknowledged', async () => {
+  await using rig = await openRig();
+  await using slow = await RawClient.connected(rig.port, { clientId: 's', properties: { receiveMaximum: 2 } });
+  await slow.subscribe('a');
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  for (let i = 1; i <= 4; i++) publisher.send(publish('a', `${i}`, { qos: 1, packetId: i }));
+  const first = await received(slow);
+  const second = await received(slow);
+  await slow.settle();
+  assert.equal(slow.unread, 0);
+  for (const { packetId } of [first, second]) {
+    slow.send({ type: 'puback', packetId, reasonCode: 0, properties: mqtt.NO_PROPERTIES });
+  }
+  assert.deepEqual([(await received(slow)).payload.toString(), (await received(slow)).payload.toString()], ['3', '4']);
+});
