@@ -228,7 +228,8 @@ async function replayFile(
     position = next;
   }
   for (const id of state.suspects) stop(catalog, id);
-  if (!last) return 0;
+  // Damaged bytes stay for whoever wants to save what is left of them; nothing is written after them.
+  if (!last || damages.length > 0) return 0;
   await cut(segment, state);
   return size - segment.size;
 }
