@@ -63,7 +63,7 @@ export class SeriesClient {
 
   /** Rows of one SQL statement; none when the database or the table is not there yet. */
   async query(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    const response = await fetch(`${this.#endpoint}/api/v3/query_sql`, {
+    const response = await fetch(`${this.#endpoint}/api/v3/query_sql?db=${encodeURIComponent(this.#database)}`, {
       method: 'POST',
       headers: { ...this.#headers, 'content-type': 'application/json' },
       body: JSON.stringify({ db: this.#database, q: sql, format: 'json' }),
