@@ -5,7 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, DomainError, messageOf, systemClock, type Timer } from '../../../base/index.ts';
+import { assert, DomainError, hasCode, messageOf, systemClock, type Timer } from '../../../base/index.ts';
 import { SERIES_LIMITS, type SeriesErrorCode } from '../series.ts';
 import { SeriesDatabase } from './database.ts';
 import { fileOf } from './files.ts';
@@ -98,6 +98,7 @@ async function answer(request: { readonly id: number } & Request): Promise<void>
     port.postMessage({ kind: 'answer', id, result } satisfies FromWorker, transfer);
   } catch (error) {
     send({ kind: 'failure', id, failure: failureOf(error) });
+    if (isFatal(error)) process.exit(1);
   } finally {
     cancelled.delete(id);
   }
@@ -139,7 +140,10 @@ async function openFile(name: string): Promise<Open> {
 
 async function query(id: number, { database, query }: Request & { kind: 'query' }): Promise<WorkerRows | Uint8Array> {
   const open = await openDatabase(database);
-  await open.flush();
+  // With a full disk reads go on, from what is in the tables (S3).
+  await open.flush().catch((error) => {
+    if (!hasCode(error, 'series-full')) throw error;
+  });
   using _place = await open.enter();
   const connection = await open.database.connect();
   try {
@@ -172,6 +176,11 @@ async function close(): Promise<void> {
 function failureOf(error: unknown): Failure {
   const code = error instanceof DomainError ? (error.code as SeriesErrorCode) : 'series-failed';
   return { code, message: messageOf(error) };
+}
+
+/** DuckDB takes no more of a database that had such an error: a new thread opens it anew, and the log brings what it lacks. */
+function isFatal(error: unknown): boolean {
+  return /FATAL Error|database has been invalidated/.test(messageOf(error));
 }
 
 function send(message: FromWorker): void {
