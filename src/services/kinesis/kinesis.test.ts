@@ -691,5 +691,18 @@ describe('kinesis: the other rooms', () => {
     assert.equal(sums.IncomingBytes, 15);
     assert.equal(sums['GetRecords.Records'], 3);
     assert.equal(sums['GetRecords.IteratorAgeMilliseconds'], 0);
+    assert.ok(data.every(({ dimensions }) => dimensions.ShardId === undefined));
+  });
+
+  test('shards have metrics of their own once that is switched on', async () => {
+    await create(2);
+    await call('EnableEnhancedMonitoring', { StreamName: 'telemetry', ShardLevelMetrics: ['IncomingRecords'] });
+    for (let i = 0; i < 3; i++) await put('a', 'x');
+    await clock.advance(10_000);
+    const shards = data.filter(({ dimensions }) => dimensions.ShardId !== undefined);
+    assert.deepEqual(
+      shards.map(({ name, dimensions, value }) => [name, dimensions.ShardId, value]),
+      [['IncomingRecords', FIRST, 3]],
+    );
   });
 });
