@@ -1,5 +1,5 @@
 /** AWS's protocols: requests to inputs, outputs to answers, by the shapes of a service's table. */
-
+export { decodeCbor, encodeCbor } from './cbor.ts';
 export { ChunkedDecoder, type ChunkSigner } from './chunked.ts';
 export { type EventHeaderValue, type EventMessage, EventStreamDecoder, encodeEvent } from './event-stream.ts';
 export { ReadFailure } from './failure.ts';
