@@ -3,7 +3,7 @@ import type { LogRecord } from '../../store/index.ts';
 import { dataStart, partitionKeyOf } from './envelope.ts';
 import { KinesisError } from './errors.ts';
 import type { Shard } from './shard.ts';
-import { shardId } from './state.ts';
+import { shardId, shardIndex } from './state.ts';
 import type { Stream } from './stream.ts';
 
 /** A stream as pollers read it. Positions are offsets in decimal. */
@@ -75,7 +75,7 @@ export class KinesisSource implements StreamSource {
     if (this.#stream.isDeleted) {
       throw new KinesisError('stream-not-found', `Stream ${this.#stream.name} has been deleted.`);
     }
-    return [...this.#stream.shards.values()].find(({ id }) => id === shard);
+    return this.#stream.shards.get(shardIndex(shard) ?? -1);
   }
 
   #count(records: readonly LogRecord[]): void {
