@@ -9,6 +9,7 @@ export type { AnswerParts, Protocol, RequestParts, WireFailure } from './protoco
 export type { RouteMatch } from './router.ts';
 export { failureOfReading, ServiceCodec } from './service-codec.ts';
 export type { AwsProtocol, Constraints, OperationRow, ServiceTable, Shape, StructureShape } from './shape.ts';
+export { parseVersion2Claim, verifyVersion2 } from './sigv2.ts';
 export {
   parseClaim,
   type SignatureClaim,
