@@ -80,6 +80,8 @@ interface Call {
   service: string;
   operation: string | undefined;
   endpoint: Endpoint | undefined;
+  /** Of a REST request, whose path tells before its body is read. */
+  match: RouteMatch | undefined;
 }
 
 export class Dispatcher {
@@ -124,6 +126,7 @@ export class Dispatcher {
       service: '',
       operation: undefined,
       endpoint: undefined,
+      match: undefined,
     };
   }
 
@@ -153,12 +156,12 @@ export class Dispatcher {
     if (destination.operation !== undefined) call.operation = destination.operation;
   }
 
-  /** True for a built operation that takes its body as a stream. */
+  /** True for an operation that takes its body as a stream. */
   #streams(call: Call, destination: Destination & { kind: 'service' }): boolean {
     if (destination.protocol !== 'restXml' && destination.protocol !== 'restJson1') return false;
     const { method, query, headers } = call.head;
-    const match = call.endpoint!.codec.route(method, destination.path, query, headers);
-    return match !== undefined && call.endpoint!.codec.streamsInput(match.operation);
+    call.match = call.endpoint!.codec.route(method, destination.path, query, headers);
+    return call.match !== undefined && call.endpoint!.codec.streamsInput(call.match.operation);
   }
 
   #answerStreamed(
@@ -240,9 +243,7 @@ export class Dispatcher {
     request: RequestParts,
   ): RouteMatch | undefined {
     const { codec } = endpoint;
-    if (call.protocol === 'restJson1' || call.protocol === 'restXml') {
-      return codec.route(request.method, destination.path, request.query, request.headers);
-    }
+    if (call.protocol === 'restJson1' || call.protocol === 'restXml') return call.match;
     const operation = destination.operation ?? formOf(call.head, request.body as Uint8Array).get('Action');
     call.operation = operation;
     return operation !== undefined && codec.has(operation) ? { operation, labels: NO_LABELS } : undefined;
