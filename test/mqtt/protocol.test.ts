@@ -28,7 +28,6 @@ test('CONNACK tells an MQTT 5 client what there is, and a 3.1.1 client nothing',
     maximumQos: 1,
     maximumPacketSize: 262_144,
     topicAliasMaximum: 32,
-    sharedSubscriptionAvailable: false,
   });
   await using four = await RawClient.open(rig.port, 4);
   four.send(connect({ version: 4, clientId: 'four', clean: false }));
@@ -172,7 +171,17 @@ test('no local, retain as published and subscription identifiers do what they sa
 test('every filter of a SUBSCRIBE and UNSUBSCRIBE gets its own answer', async () => {
   await using rig = await openRig({ authorizer: onlyOwn });
   await using client = await RawClient.connected(rig.port, { clientId: 'c' });
-  const filters = ['c/a', 'c/#/x', 'c/a+', '$share/g/c', 'other/a', 'c/+/#'];
+  const filters = [
+    'c/a',
+    'c/#/x',
+    'c/a+',
+    '$share/g/c/#',
+    '$share/g',
+    '$share//c/a',
+    '$share/+/c/a',
+    'other/a',
+    'c/+/#',
+  ];
   const subscriptions = filters.map(
     (filter) => ({ filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const,
   );
@@ -180,7 +189,7 @@ test('every filter of a SUBSCRIBE and UNSUBSCRIBE gets its own answer', async ()
   assert.deepEqual(await client.next(), {
     type: 'suback',
     packetId: 9,
-    reasonCodes: [1, 0x8f, 0x8f, 0x9e, 0x87, 1],
+    reasonCodes: [1, 0x8f, 0x8f, 1, 0x8f, 0x8f, 0x8f, 0x87, 1],
     properties: mqtt.NO_PROPERTIES,
   });
   client.send({ type: 'unsubscribe', packetId: 10, filters: ['c/a', 'never'], properties: mqtt.NO_PROPERTIES });
@@ -301,4 +310,58 @@ test('no more messages are sent than the client allows to be unacknowledged', as
     slow.send({ type: 'puback', packetId, reasonCode: 0, properties: mqtt.NO_PROPERTIES });
   }
   assert.deepEqual([(await received(slow)).payload.toString(), (await received(slow)).payload.toString()], ['3', '4']);
+});
+
+test('a shared subscription gives each message to one of its group, and to those who have their own', async () => {
+  await using rig = await openRig();
+  await using alone = await RawClient.connected(rig.port, { clientId: 'alone' });
+  await alone.subscribe('work/#');
+  const group = [];
+  for (const name of ['a', 'b']) {
+    const member = await RawClient.connected(rig.port, { clientId: name });
+    assert.equal(await member.subscribe('$share/g/work/+'), 1);
+    group.push(member);
+  }
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  const send = async (from: number, to: number) => {
+    for (let i = from; i <= to; i++) {
+      publisher.send(publish('work/x', `${i}`, { qos: 1, packetId: i }));
+      assert.equal((await publisher.next())?.type, 'puback');
+    }
+  };
+  await send(1, 6);
+  const shares = [];
+  for (const member of group) {
+    await member.settle();
+    const payloads = [];
+    while (member.unread > 0) payloads.push((await received(member)).payload.toString());
+    shares.push(payloads);
+  }
+  assert.deepEqual(shares, [
+    ['1', '3', '5'],
+    ['2', '4', '6'],
+  ]);
+  group[0]!.send({ type: 'disconnect', reasonCode: 0, properties: mqtt.NO_PROPERTIES });
+  assert.equal(await group[0]!.next(), undefined);
+  await send(7, 8);
+  assert.deepEqual(
+    [(await received(group[1]!)).payload.toString(), (await received(group[1]!)).payload.toString()],
+    ['7', '8'],
+  );
+  for (let i = 1; i <= 8; i++) assert.equal((await received(alone)).payload.toString(), `${i}`);
+  group[1]!.socket.destroy();
+});
+
+test('a member of a shared subscription that does not acknowledge is passed over', async () => {
+  await using rig = await openRig();
+  await using slow = await RawClient.connected(rig.port, { clientId: 'slow', properties: { receiveMaximum: 1 } });
+  await slow.subscribe('$share/g/work');
+  await using quick = await RawClient.connected(rig.port, { clientId: 'quick' });
+  await quick.subscribe('$share/g/work');
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  for (let i = 1; i <= 5; i++) publisher.send(publish('work', `${i}`, { qos: 1, packetId: i }));
+  for (let i = 1; i <= 5; i++) assert.equal((await publisher.next())?.type, 'puback');
+  await slow.settle();
+  await quick.settle();
+  assert.deepEqual([slow.unread, quick.unread], [1, 4]);
 });

@@ -12,7 +12,14 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
-import { type Broker, type CommitGroup, type CommitListener, IOT_LIMITS } from '../../services/iot/index.ts';
+import {
+  type Broker,
+  type CommitGroup,
+  type CommitListener,
+  IOT_LIMITS,
+  isValidGroup,
+  parseShared,
+} from '../../services/iot/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { ClientPermissions, ConnectDecision, MqttAuthorizer } from './authorizer.ts';
@@ -271,7 +278,6 @@ export class Connection implements Carrier, Flushable, CommitListener {
       maximumQos: 1,
       maximumPacketSize: limits.packetBytesMax,
       topicAliasMaximum: limits.topicAliasMaximum,
-      sharedSubscriptionAvailable: false,
       ...(packet.clientId === '' && { assignedClientIdentifier: this.#clientId }),
     };
   }
@@ -344,7 +350,9 @@ export class Connection implements Carrier, Flushable, CommitListener {
       const qos = Math.min(request.qos, 1) as mqtt.Qos;
       const subscription = { subscriber: session, filter, qos, noLocal, retainAsPublished };
       const existed = broker.subscribe(identifier === undefined ? subscription : { ...subscription, identifier });
-      if (retainHandling === 0 || (retainHandling === 1 && !existed)) {
+      // A shared subscription gets nothing retained (4.8.2).
+      const wantsRetained = retainHandling === 0 || (retainHandling === 1 && !existed);
+      if (wantsRetained && !parseShared(filter)) {
         retained.push(() => session.deliverRetained(broker.retained(filter), qos, identifier));
       }
       return qos;
@@ -354,9 +362,11 @@ export class Connection implements Carrier, Flushable, CommitListener {
   }
 
   #refusalOf(filter: string, session: Session, permissions: ClientPermissions): number | undefined {
-    if (!mqtt.isTopicFilter(filter) || isTooLong(filter)) return Reason.topicFilterInvalid;
-    if (filter.startsWith('$share/')) return Reason.sharedSubscriptionsNotSupported;
-    if (!permissions.maySubscribe(filter)) return Reason.notAuthorized;
+    const shared = parseShared(filter);
+    const wanted = shared?.filter ?? filter;
+    if (!mqtt.isTopicFilter(wanted) || isTooLong(filter)) return Reason.topicFilterInvalid;
+    if (shared && !isValidGroup(shared.group)) return Reason.topicFilterInvalid;
+    if (!permissions.maySubscribe(wanted)) return Reason.notAuthorized;
     const isFull = this.#host.broker.subscriptionsOf(session) >= IOT_LIMITS.subscriptionsPerClientMax;
     return isFull ? Reason.quotaExceeded : undefined;
   }

@@ -56,6 +56,10 @@ export class Session implements Subscriber {
     this.#packetBytesMax = options.packetBytesMax;
   }
 
+  get isCongested(): boolean {
+    return !this.#hasRoom() || this.#window.isFull;
+  }
+
   deliver(message: RoutedMessage, receiver: Receiver): void {
     const { packet } = message;
     const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;

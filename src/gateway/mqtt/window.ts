@@ -24,6 +24,11 @@ export class OutboundWindow {
     return this.#inFlight.size;
   }
 
+  /** What came now would have to wait. */
+  get isFull(): boolean {
+    return this.queued > 0 || this.#inFlight.size >= this.#inFlightMax;
+  }
+
   get queued(): number {
     return this.#queue.length - this.#head;
   }
