@@ -76,7 +76,10 @@ function next() {
  */
 async function load(config) {
   environment = config.context;
-  for (const [name, value] of Object.entries(config.variables)) process.env[name] = value;
+  for (const [name, value] of Object.entries(config.variables)) {
+    // Setting TZ has V8 read the time zone anew, even if it stays what it was.
+    if (process.env[name] !== value) process.env[name] = value;
+  }
   logging.configure(config.variables.AWS_LAMBDA_LOG_FORMAT === 'JSON', config.variables.AWS_LAMBDA_LOG_LEVEL);
   process.chdir(config.root);
   collectCaches = installCodeCache(config.root, config.cacheDirectory);
