@@ -20,6 +20,7 @@ const {
   toPayload,
 } = require('./errors.js');
 const { loadHandler } = require('./handler.js');
+const { sizeHeap } = require('./heap.js');
 const { marshal, runHandler } = require('./invocation.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
@@ -76,6 +77,7 @@ function next() {
  */
 async function load(config) {
   environment = config.context;
+  sizeHeap(Number(environment.memoryLimitInMB));
   for (const [name, value] of Object.entries(config.variables)) {
     // Setting TZ has V8 read the time zone anew, even if it stays what it was.
     if (process.env[name] !== value) process.env[name] = value;
