@@ -3,12 +3,13 @@
  *
  *   node score.ts                               the recording from its start to its end
  *   node score.ts --fleet 100 --readings 5000   a fleet that starts all over the recording, as `millrace simulate` does
+ *   node score.ts --grid                        how the settings were chosen, and how lucky the choice was
  *   node score.ts --live http://127.0.0.1:4566  what the deployed function has raised so far
  */
 import { parseArgs } from 'node:util';
 import { readRecording, readWindows, type Sample, type Window } from './recording.ts';
 import { earliness, type Score, scoreOf, type Watch } from './scoring.ts';
-import { judge, SETTINGS } from './src/detector.ts';
+import { type DetectorSettings, judge, SETTINGS } from './src/detector.ts';
 import { SeriesClient } from './src/series.ts';
 
 /** The settings were chosen on what lies before this moment; all after it was held out. */
@@ -19,6 +20,7 @@ const { values } = parseArgs({
   options: {
     fleet: { type: 'string' },
     readings: { type: 'string', default: '5000' },
+    grid: { type: 'boolean' },
     live: { type: 'string' },
     database: { type: 'string', default: 'machines' },
   },
@@ -26,25 +28,71 @@ const { values } = parseArgs({
 
 const windows = readWindows();
 if (values.live) await scoreLive(values.live, values.database);
+else if (values.grid) scoreGrid();
 else if (values.fleet) scoreFleet(Number(values.fleet), Number(values.readings));
 else scoreRecording();
 
+function before(time: number): boolean {
+  return time < HELD_OUT_FROM;
+}
+
+/** The score of one part of the recording; the detector has seen all that came before. */
+function scorePart(watch: Watch, isIn: (time: number) => boolean): Score {
+  const part = { ...watch, alerts: watch.alerts.filter(isIn) };
+  return scoreOf(
+    [part],
+    windows.filter(({ start }) => isIn(start)),
+  );
+}
+
 function scoreRecording(): void {
-  const samples = readRecording();
-  const watch = replay(samples);
-  const before = (time: number) => time < HELD_OUT_FROM;
-  const half = (side: (time: number) => boolean) =>
-    scoreOf(
-      [{ ...watch, alerts: watch.alerts.filter(side) }],
-      windows.filter(({ start }) => side(start)),
-    );
+  const watch = replay(readRecording());
   print('whole recording', scoreOf([watch], windows));
-  print('first part (settings chosen on it)', half(before));
+  print('first part (settings chosen on it)', scorePart(watch, before));
   print(
     'second part (held out)',
-    half((time) => !before(time)),
+    scorePart(watch, (time) => !before(time)),
   );
   printTimes(watch);
+}
+
+/** Tries settings on the first part, and only then looks at what the best of them do on the second. */
+function scoreGrid(): void {
+  const samples = readRecording();
+  const tried = gridOf().map((settings) => {
+    const watch = replay(samples, settings);
+    const heldOut = scorePart(watch, (time) => !before(time)).f1 || 0;
+    return { settings, chosenOn: scorePart(watch, before).f1 || 0, heldOut };
+  });
+  const best = Math.max(...tried.map(({ chosenOn }) => chosenOn));
+  const tied = tried.filter(({ chosenOn }) => chosenOn === best).sort((a, b) => a.heldOut - b.heldOut);
+  console.log(
+    `${tied.length} of ${tried.length} settings reach the best F1 on the first part, ${best.toFixed(2)}; held out:`,
+  );
+  for (const { settings, heldOut } of tied) {
+    const { threshold, unusualReadings, levelWeight, baselineWeight } = settings;
+    const days = Math.round(1 / baselineWeight / 288);
+    const hours = Math.round((2 / levelWeight - 1) / 12);
+    console.log(
+      `  ${heldOut.toFixed(2)}  threshold ${threshold}, ${unusualReadings} readings, level ${hours} h, baseline ${days} d`,
+    );
+  }
+}
+
+function gridOf(): DetectorSettings[] {
+  return [2, 2.5, 3].flatMap((threshold) =>
+    [6, 12, 24].flatMap((unusualReadings) =>
+      [12, 24, 36].flatMap((span) =>
+        [4, 7, 10].map((days) => ({
+          ...SETTINGS,
+          threshold,
+          unusualReadings,
+          levelWeight: 2 / (span + 1),
+          baselineWeight: 1 / (days * 288),
+        })),
+      ),
+    ),
+  );
 }
 
 /** Every machine starts at a place of its own, the last ones run on from the end to the beginning: two watches. */
@@ -74,11 +122,11 @@ async function scoreLive(endpoint: string, database: string): Promise<void> {
   print(`live: ${new Set(runs.map(({ device }) => device)).size} machines`, scoreOf(watches, windows));
 }
 
-function replay(samples: readonly Sample[]): Watch {
+function replay(samples: readonly Sample[], settings = SETTINGS): Watch {
   const alerts: number[] = [];
   let state: Parameters<typeof judge>[0];
   for (const { celsius, time } of samples) {
-    const judgement = judge(state, celsius, time);
+    const judgement = judge(state, celsius, time, settings);
     state = judgement.state;
     if (judgement.alert) alerts.push(time);
   }

@@ -3,11 +3,12 @@
  * work and finish what they hold, pollers and environments drain, the outbox and the stores close last, the lock goes.
  */
 import { systemClock, systemRandom } from '../base/index.ts';
-import { openMqttGateway } from '../gateway/mqtt/index.ts';
-import type { Credentials } from '../services/index.ts';
+import { openConsole } from '../gateway/console/index.ts';
+import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import { createLogger, createMetrics } from '../telemetry/index.ts';
 import { createWireServer } from '../wire/index.ts';
 import type { Node, NodeConfig } from './config.ts';
+import { NodeFlow } from './flow.ts';
 import { nodeRoutes } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
@@ -30,24 +31,33 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const stores = scope.use(await openStores({ directory, ...ground }));
   const services = scope.use(await openServices(config, stores, ground, () => listening.endpoint));
 
-  const mqtt = scope.use(
-    await openMqttGateway({ broker: services.iot.broker, host, port: config.mqttPort, ...ground }),
-  );
-  listening.mqtt = mqtt.address;
+  let gateway: MqttGateway | undefined;
+  const source = new NodeFlow({
+    services,
+    metrics: ground.metrics,
+    calls: services.calls,
+    connections: () => gateway?.connections ?? 0,
+  });
+  const pages = scope.use(await openConsole({ source, ...ground }));
   const wire = scope.use(
     createWireServer({
       services: services.all,
-      credentials: noCredentials,
+      credentials: services.credentials,
+      authorize: (caller, service, _operation, input) => {
+        services.calls.count(caller, service, input);
+        return { allowed: true };
+      },
       mode: config.mode,
-      extraRoutes: nodeRoutes(() => listening, ground.metrics),
+      extraRoutes: [...nodeRoutes(() => listening, ground.metrics), ...services.series.routes, ...pages.routes],
       ...ground,
     }),
   );
   listening.endpoint = (await wire.listen(host, config.httpPort)).url;
   services.resume();
+  // Devices come in last: what their messages cause may call functions, and those call the port above.
+  gateway = scope.use(await openMqttGateway({ broker: services.iot.broker, host, port: config.mqttPort, ...ground }));
+  listening.mqtt = gateway.address;
 
   const owned = scope.move();
   return { ...listening, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
-
-const noCredentials: Credentials = { secretFor: () => undefined };

@@ -1,3 +1,4 @@
+import { ACCOUNT_ID, formatArn } from '../base/index.ts';
 import type { Caller } from './operation.ts';
 
 /** What an access key stands for. */
@@ -14,4 +15,24 @@ export interface AccessKey {
 export interface Credentials {
   /** In memory and synchronous, since every request asks; `undefined` for a key that nobody has, or that is inactive. */
   secretFor(accessKeyId: string): AccessKey | undefined;
+}
+
+/** The one key that is configured rather than created: it is the account itself. */
+export function rootCredentials(key: { readonly accessKeyId: string; readonly secretAccessKey: string }): Credentials {
+  const { accessKeyId, secretAccessKey: secret } = key;
+  const caller: Caller = { accountId: ACCOUNT_ID, arn: formatArn('iam', '', ACCOUNT_ID, 'root'), accessKeyId };
+  return { secretFor: (asked) => (asked === accessKeyId ? { secret, caller } : undefined) };
+}
+
+/** Asks each in turn; the first that knows the key answers. */
+export function combineCredentials(...sources: readonly Credentials[]): Credentials {
+  return {
+    secretFor: (accessKeyId) => {
+      for (const source of sources) {
+        const found = source.secretFor(accessKeyId);
+        if (found) return found;
+      }
+      return undefined;
+    },
+  };
 }

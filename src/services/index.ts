@@ -1,3 +1,3 @@
 /** services: one folder a service, under the name AWS signs it with; what all of them share is here. */
-export type { AccessKey, Credentials } from './credentials.ts';
+export { type AccessKey, type Credentials, combineCredentials, rootCredentials } from './credentials.ts';
 export type { Caller, Operation, OperationContext, Service, WireAnswer } from './operation.ts';

@@ -35,28 +35,28 @@ export class BodyReader {
     let chunks: Buffer[] = [];
     let length = 0;
     let settled = false;
-    const fail = (error: Error) => {
+    const fail = (make: () => Error) => {
       if (settled) return;
       settled = true;
       this.#heldBytes -= length;
       chunks = [];
-      reject(error);
+      reject(make());
     };
     request.on('data', (chunk: Buffer) => {
       if (settled) return;
       length += chunk.length;
       this.#heldBytes += chunk.length;
       chunks.push(chunk);
-      if (length > bytesMax) fail(tooLarge(bytesMax));
-      else if (this.#heldBytes > WIRE_LIMITS.bufferedBytesMax) fail(busy());
+      if (length > bytesMax) fail(() => tooLarge(bytesMax));
+      else if (this.#heldBytes > WIRE_LIMITS.bufferedBytesMax) fail(busy);
     });
     request.on('end', () => {
       if (settled) return;
       settled = true;
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length));
     });
-    request.on('error', () => fail(aborted()));
-    request.on('close', () => fail(aborted()));
+    request.on('error', () => fail(aborted));
+    request.on('close', () => fail(aborted));
   }
 }
 

@@ -112,7 +112,11 @@ function byScope(head: RequestHead, signingName: string): Destination | undefine
 
 /** Several services share a signing name: the path tells which is meant. */
 function amongScope({ path }: RequestHead, signingName: string, services: readonly string[]): string {
-  if (signingName === 'execute-api') return path.includes('/@connections/') ? 'apigatewaymanagementapi' : 'iotdata';
+  if (signingName === 'execute-api') {
+    if (path.includes('/@connections/')) return 'apigatewaymanagementapi';
+    // Both planes of IoT may be signed so: botocore signs the control plane with it, the JS client the data plane.
+    return IOT_DATA_PATH.test(path) ? 'iotdata' : 'iot';
+  }
   if (signingName === 'apigateway') return path.startsWith('/v2/') ? 'apigatewayv2' : 'apigateway';
   return services[0]!;
 }
@@ -130,11 +134,13 @@ function hasForm({ method, path, query, headers }: RequestHead): boolean {
 
 const QUEUE_URL = /^\/\d{12}\/[^/]+\/?$/;
 
+const IOT_DATA_PATH = /^\/(topics|retainedMessage)(\/|$)|^\/things\/[^/]+\/shadow$|^\/api\/things\/shadow\//;
+
 /** Paths that only one service has, for requests without a signature. */
 const PATHS: readonly (readonly [pattern: RegExp, service: string])[] = [
   [/^\/20\d\d-\d\d-\d\d\//, 'lambda'],
   [/\/@connections\/[^/]/, 'apigatewaymanagementapi'],
-  [/^\/(topics|retainedMessage)(\/|$)|^\/things\/[^/]+\/shadow$|^\/api\/things\/shadow\//, 'iotdata'],
+  [IOT_DATA_PATH, 'iotdata'],
   [/^\/schedule(s|-groups)(\/|$)/, 'scheduler'],
   [/^\/v2\/(apis|domainnames|vpclinks)(\/|$)/, 'apigatewayv2'],
   [/^\/restapis(\/|$)/, 'apigateway'],

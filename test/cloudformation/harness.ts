@@ -49,6 +49,7 @@ export class Harness implements AsyncDisposable {
       clock,
       random,
       logger: silentLogger,
+      promptMs: 0,
     });
   }
 

@@ -5,6 +5,7 @@ import type { Logger } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import type { Call } from './calls.ts';
 import { CLOUDFORMATION_ANSWERS } from './errors.ts';
+import { CLOUDFORMATION_LIMITS } from './limits.ts';
 import { changeSetOperations } from './operations/change-sets.ts';
 import type { ReadObject } from './operations/requests.ts';
 import { resourceOperations } from './operations/resources.ts';
@@ -26,6 +27,8 @@ export interface CloudFormationDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** How long operations wait for the deployment that they begin; default `CLOUDFORMATION_LIMITS.promptMsMax`. */
+  readonly promptMs?: number;
 }
 
 export interface CloudFormation extends AsyncDisposable {
@@ -38,11 +41,19 @@ export interface CloudFormation extends AsyncDisposable {
 
 /** Opens the service on its records. Nothing runs before {@link CloudFormation.resume} or a request. */
 export async function openCloudFormation(dependencies: CloudFormationDependencies): Promise<CloudFormation> {
-  const { records, call, readObject, clock, random, logger } = dependencies;
+  const {
+    records,
+    call,
+    readObject,
+    clock,
+    random,
+    logger,
+    promptMs = CLOUDFORMATION_LIMITS.promptMsMax,
+  } = dependencies;
   const store = await StackStore.open(records);
   const importValue = (stack: { readonly region: string }, name: string) => stacks.importValue(stack, name);
   const driver = new StackDriver({ store, call, importValue, clock, random, logger });
-  const stacks = new Stacks({ store, driver, clock, random });
+  const stacks = new Stacks({ store, driver, clock, random, promptMs });
   return {
     service: {
       name: 'cloudformation',

@@ -18,6 +18,8 @@ export const CLOUDFORMATION_LIMITS = {
   /** How long a resource may take to become ready before its step fails. */
   stabilizeMsMax: 10 * 60_000,
   stabilizePollMs: 100,
+  /** Operations that begin a deployment wait so long for its end, since clients' waiters then ask once and not for half a minute. */
+  promptMsMax: 1_500,
   /** Calls that fail with a retryable error are made again so often, with doubling waits. */
   callAttemptsMax: 5,
   callBackoffMs: 100,

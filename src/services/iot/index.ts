@@ -13,26 +13,31 @@ import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
 import type { KinesisPort } from './ports.ts';
-import { republishTarget } from './republish.ts';
 import { RuleEngine } from './rules/engine.ts';
+import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
+import { iotTarget } from './target.ts';
 
 export type { Broker } from './broker/broker.ts';
 export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { RetainedMessage } from './broker/retained.ts';
+export { isValidGroup, parseShared } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
+export { ruleArn } from './rules/rules.ts';
 
 export interface Iot extends AsyncDisposable {
   /** `iot` (control plane) and `iotdata` (data plane). */
   readonly services: readonly Service[];
   /** What gateways talk to. */
   readonly broker: Broker;
-  /** Takes deliveries for `iot` ARNs: `arn:aws:iot:REGION:ACCOUNT:topic/NAME` publishes to that topic. */
+  /** All rules, for those who show them. */
+  rules(): readonly TopicRule[];
+  /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
   readonly target: Target;
 }
 
@@ -59,7 +64,8 @@ export async function openIot(dependencies: {
       { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
     ],
     broker,
-    target: republishTarget(broker),
+    rules: () => rules.list(),
+    target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: () => broker.drain(),
   };
 }

@@ -11,16 +11,16 @@ const FORMAT = { plain: 0, traced: 1 } as const;
 /** Copies key and data into an envelope, so that the caller's buffer is free at once. Keys have at most 256 characters. */
 export function sealEnvelope(partitionKey: string, data: Uint8Array, trace?: TraceContext): Buffer {
   const traceBytes = trace ? TRACE_BYTES : 0;
-  // Room for the longest encoding (three bytes for a code unit) is cheaper than measuring first.
-  const bytes = Buffer.allocUnsafe(HEAD_BYTES + partitionKey.length * 3 + traceBytes + data.length);
-  const keyBytes = bytes.write(partitionKey, HEAD_BYTES);
+  const keyBytes = Buffer.byteLength(partitionKey);
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES + keyBytes + traceBytes + data.length);
+  bytes.write(partitionKey, HEAD_BYTES);
   let at = HEAD_BYTES + keyBytes;
   bytes[0] = trace ? FORMAT.traced : FORMAT.plain;
   bytes[1] = keyBytes & 0xff;
   bytes[2] = keyBytes >>> 8;
   if (trace) at = writeTrace(bytes, at, trace);
   bytes.set(data, at);
-  return bytes.subarray(0, at + data.length);
+  return bytes;
 }
 
 /** Where the parts of an envelope stand. */

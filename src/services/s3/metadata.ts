@@ -1,5 +1,7 @@
 import type { ObjectInfo } from '../../store/index.ts';
 
+const TAGGING = 'x-amz-tagging';
+
 /** Headers that are kept with an object, by the member that carries them. */
 const MEMBERS = {
   CacheControl: 'cache-control',
@@ -8,6 +10,8 @@ const MEMBERS = {
   ContentLanguage: 'content-language',
   ContentType: 'content-type',
   Expires: 'expires',
+  /** Shown by GetObjectTagging only. */
+  Tagging: TAGGING,
   WebsiteRedirectLocation: 'x-amz-website-redirect-location',
 } as const;
 
@@ -34,6 +38,11 @@ export function toStored(input: MetadataInput): Record<string, string> {
   else delete stored['content-encoding'];
   for (const [name, value] of Object.entries(input.Metadata ?? {})) stored[`${USER}${name.toLowerCase()}`] = value;
   return stored;
+}
+
+/** The tags that an object was put with. */
+export function tagsOf({ metadata }: ObjectInfo): { readonly Key: string; readonly Value: string }[] {
+  return [...new URLSearchParams(metadata[TAGGING] ?? '')].map(([Key, Value]) => ({ Key, Value }));
 }
 
 /** Members that tell of an object. */

@@ -52,6 +52,7 @@ export function changeSetOperations(stacks: Stacks, readObject: ReadObject): Rea
       const { ClientRequestToken: token, DisableRollback: disableRollback = false } = input;
       const changeSet = stacks.getChangeSet(region, input.ChangeSetName, input.StackName);
       await stacks.executeChangeSet(changeSet, { disableRollback, ...(token !== undefined && { token }) });
+      await stacks.prompt(changeSet.stackId);
       return {};
     },
 

@@ -17,18 +17,22 @@ export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonl
         ...stackRequest(input, templateBody, context),
         terminationProtection: input.EnableTerminationProtection ?? false,
       });
+      await stacks.prompt(id);
       return { StackId: id };
     },
 
     UpdateStack: async (input, context) => {
       const templateBody = await templateBodyOf(input, readObject);
       const { id } = await stacks.update(stackRequest(input, templateBody, context));
+      await stacks.prompt(id);
       return { StackId: id };
     },
 
     DeleteStack: async (input, { region }) => {
       const { RetainResources: retain = [], ClientRequestToken: token } = input;
+      const stack = stacks.find(region, input.StackName);
       await stacks.delete(region, input.StackName, { retain, ...(token !== undefined && { token }) });
+      if (stack) await stacks.prompt(stack.id);
       return {};
     },
 

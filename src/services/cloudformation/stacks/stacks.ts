@@ -27,6 +27,8 @@ export interface StacksDependencies {
   readonly driver: StackDriver;
   readonly clock: Clock;
   readonly random: Random;
+  /** How long operations wait for the deployment that they begin. */
+  readonly promptMs: number;
 }
 
 /** What Create, Update and CreateChangeSet have in common. */
@@ -77,13 +79,15 @@ export class Stacks {
   readonly #driver: StackDriver;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #promptMs: number;
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  constructor({ store, driver, clock, random }: StacksDependencies) {
+  constructor({ store, driver, clock, random, promptMs }: StacksDependencies) {
     this.#store = store;
     this.#driver = driver;
     this.#clock = clock;
     this.#random = random;
+    this.#promptMs = promptMs;
   }
 
   /** Stacks of a region, newest first, deleted ones included for as long as they are kept. */
@@ -125,6 +129,15 @@ export class Stacks {
   async settled(stack: Stack): Promise<Stack> {
     await this.#driver.settled(stack.uuid);
     return this.#store.stack(stack.uuid) ?? stack;
+  }
+
+  /** Waits a moment for what was begun on a stack: many stacks are done before their client asks. */
+  async prompt(stackId: string): Promise<void> {
+    if (this.#promptMs === 0) return;
+    const late = new AbortController();
+    const moment = this.#clock.sleep(this.#promptMs, late.signal).catch(() => {});
+    await Promise.race([this.#driver.settled(stackId.slice(stackId.lastIndexOf('/') + 1)), moment]);
+    late.abort();
   }
 
   async create(request: CreateStackRequest): Promise<Stack> {
@@ -198,7 +211,9 @@ export class Stacks {
     return this.#exclusively(request.stackName, async () => {
       const stack = await this.#stackForChangeSet(request);
       const siblings = this.#store.changeSets(stack.id);
-      if (siblings.some(({ name }) => name === request.name)) {
+      const namesake = siblings.find(({ name }) => name === request.name);
+      // One that cannot be executed makes room: the aws CLI names its change sets by the second, and ours are made at once.
+      if (namesake?.executionStatus === 'AVAILABLE') {
         throw new CloudFormationError('change-set-exists', `ChangeSet ${request.name} already exists`);
       }
       if (siblings.length >= CLOUDFORMATION_LIMITS.changeSetsPerStackMax) {
@@ -209,6 +224,7 @@ export class Stacks {
       const changes = this.#announce(stack, definition);
       const changeSet = this.#changeSetOf(request, stack, definition, changes);
       await this.#store.saveChangeSet(changeSet);
+      if (namesake) await this.#store.deleteChangeSets([namesake.id]);
       return changeSet;
     });
   }

@@ -1,5 +1,5 @@
-import { ACCOUNT_ID } from '../../../base/index.ts';
-import type { Delivery, DeliveryService } from '../../../delivery/index.ts';
+import { ACCOUNT_ID, hasCode } from '../../../base/index.ts';
+import { DELIVERY_LIMITS, type Delivery, type DeliveryService } from '../../../delivery/index.ts';
 import type { Logger, TraceContext } from '../../../telemetry/index.ts';
 import { IotError } from '../errors.ts';
 import type { KinesisPort, StreamPort } from '../ports.ts';
@@ -10,6 +10,12 @@ export interface CommitListener {
   groupSettled(group: CommitGroup): void;
 }
 
+/** A delivery, and what is done where the outbox will never take it: that may belong to a later group. */
+export interface QueuedDelivery {
+  readonly delivery: Delivery;
+  refused(error: unknown): CommitGroup | undefined;
+}
+
 /**
  * What the publishes of one turn of the event loop have caused, made durable together (DESIGN §3).
  * `pending` until the group commit is done; after `failed` nothing of it may be acknowledged.
@@ -17,7 +23,7 @@ export interface CommitListener {
 export class CommitGroup {
   state: 'pending' | 'committed' | 'failed' = 'pending';
   readonly listeners: CommitListener[] = [];
-  readonly deliveries: Delivery[] = [];
+  readonly deliveries: QueuedDelivery[] = [];
   /** Commits of the log that carry its appends; mostly one. */
   readonly appends: Promise<void>[] = [];
   retained = false;
@@ -89,9 +95,9 @@ export class GroupCommit {
     return group;
   }
 
-  send(delivery: Delivery): CommitGroup {
+  send(queued: QueuedDelivery): CommitGroup {
     const group = this.#group();
-    group.deliveries.push(delivery);
+    group.deliveries.push(queued);
     return group;
   }
 
@@ -130,7 +136,7 @@ export class GroupCommit {
     try {
       await Promise.all([
         ...group.appends,
-        group.deliveries.length > 0 ? this.#delivery.send(group.deliveries) : undefined,
+        group.deliveries.length > 0 ? this.#sendAll(group.deliveries) : undefined,
         group.retained ? this.#retained.committed() : undefined,
       ]);
       group.state = 'committed';
@@ -141,4 +147,26 @@ export class GroupCommit {
     }
     for (const listener of group.listeners) listener.groupSettled(group);
   }
+
+  async #sendAll(queued: readonly QueuedDelivery[]): Promise<void> {
+    for (let at = 0; at < queued.length; at += DELIVERY_LIMITS.sendMax) {
+      await this.#sendSome(queued.slice(at, at + DELIVERY_LIMITS.sendMax));
+    }
+  }
+
+  /** All at once; if the outbox refuses one for good, each by itself, so that it stands for nobody but its rule. */
+  async #sendSome(queued: readonly QueuedDelivery[]): Promise<void> {
+    try {
+      await this.#delivery.send(queued.map(({ delivery }) => delivery));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (queued.length > 1) for (const one of queued) await this.#sendSome([one]);
+      else await queued[0]!.refused(error)?.settled();
+    }
+  }
+}
+
+/** True when the same delivery would be refused again and again; anything else is about the outbox. */
+function isRefusal(error: unknown): boolean {
+  return hasCode(error, 'target-unknown') || hasCode(error, 'delivery-too-large');
 }

@@ -16,6 +16,8 @@ export interface ActionContext {
   readonly ruleArn: string;
   readonly region: string;
   readonly sqlVersion: string | undefined;
+  /** What is given up goes to the rule's error action. */
+  readonly hasErrorAction: boolean;
   /** Begins a trace for a message that brings none. */
   readonly newTrace: () => TraceContext;
 }
@@ -34,8 +36,29 @@ export interface CompiledAction {
   readonly name: string;
   /** What it acts on, for error messages. */
   readonly resource: string;
-  /** Queues what it does for the next group commit. @throws DomainError  the error action tells about it */
-  run(message: ActionMessage, payload: Buffer): CommitGroup;
+  /**
+   * Queues what it does for the next group commit.
+   *
+   * @param owner  told later if it turns out that it can never be done
+   * @throws DomainError  it cannot be done
+   */
+  run(message: ActionMessage, payload: Buffer, owner: ActionOwner): CommitGroup;
+}
+
+/** The rule that an action belongs to. */
+export interface ActionOwner {
+  /** Tells the error action; gives the group that this belongs to. */
+  refused(action: CompiledAction, message: ActionMessage, error: unknown): CommitGroup | undefined;
+}
+
+/** What a delivery of a rule with an error action carries, for the day it is given up. */
+export interface FailureOrigin {
+  readonly topic: string;
+  readonly clientId?: string;
+  readonly failedAction: string;
+  readonly failedResource: string;
+  /** Absent where the delivery's own payload is the original. */
+  readonly base64OriginalPayload?: string;
 }
 
 /** Actions hand over at least once, for a day at most; waits grow from a tenth of a second to a minute. */
@@ -147,16 +170,42 @@ type Addressed = Pick<Delivery, 'arn' | 'payload' | 'attributes' | 'orderingGrou
 function delivering(
   name: string,
   resource: string,
-  { commit, ruleArn, newTrace }: ActionContext,
+  { commit, ruleArn, newTrace, hasErrorAction }: ActionContext,
   address: (message: ActionMessage, payload: Buffer) => Addressed,
 ): CompiledAction {
-  return {
+  const action: CompiledAction = {
     name,
     resource,
-    run: (message, payload) => {
-      const delivery = address(message, payload);
-      if (!parseArn(delivery.arn)) throw new IotError('request-invalid', `${delivery.arn} is not an ARN`);
-      return commit.send({ ...delivery, policy: POLICY, source: ruleArn, trace: message.trace() ?? newTrace() });
+    run: (message, payload, owner) => {
+      const refused = (error: unknown) => owner.refused(action, message, error);
+      const addressed = address(message, payload);
+      if (!parseArn(addressed.arn)) throw new IotError('request-invalid', `${addressed.arn} is not an ARN`);
+      const delivery = { ...addressed, policy: POLICY, source: ruleArn, trace: message.trace() ?? newTrace() };
+      if (!hasErrorAction) return commit.send({ delivery, refused });
+      const origin = originOf(name, resource, message, addressed.payload);
+      const attributes = { ...addressed.attributes, rule: origin };
+      return commit.send({ delivery: { ...delivery, attributes, deadLetterArn: ruleArn }, refused });
     },
+  };
+  return action;
+}
+
+/** Attributes of a delivery have 64 KiB: a larger original is left out, and what was delivered stands in its place. */
+const ORIGINAL_BYTES_MAX = 40 * 1024;
+
+function originOf(
+  failedAction: string,
+  failedResource: string,
+  message: ActionMessage,
+  delivered: Uint8Array,
+): FailureOrigin {
+  const { topic, clientId, payload } = message;
+  const differs = delivered !== payload && payload.length <= ORIGINAL_BYTES_MAX;
+  return {
+    topic,
+    ...(clientId !== undefined && { clientId }),
+    failedAction,
+    failedResource,
+    ...(differs && { base64OriginalPayload: payload.toString('base64') }),
   };
 }

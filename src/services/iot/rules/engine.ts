@@ -1,17 +1,24 @@
 import { type Clock, hasCode, messageOf, type Random, uuid } from '../../../base/index.ts';
-import type * as mqtt from '../../../codec/mqtt/index.ts';
+import * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Counter, Logger, Metrics } from '../../../telemetry/index.ts';
 import { newTrace } from '../../../telemetry/index.ts';
 import type { CommitGroup, GroupCommit } from '../broker/commit-group.ts';
 import type { Publisher } from '../broker/message.ts';
 import { TopicTrie } from '../broker/trie.ts';
+import { IotError } from '../errors.ts';
 import { type CompiledStatement, compileStatement } from '../sql/statement.ts';
-import { type CompiledAction, compileAction } from './action.ts';
+import {
+  type ActionMessage,
+  type ActionOwner,
+  type CompiledAction,
+  compileAction,
+  type FailureOrigin,
+} from './action.ts';
 import { RuleInput } from './input.ts';
 import type { RuleAction, TopicRule } from './rule.ts';
 
 /** A rule ready to run. */
-export interface CompiledRule {
+export interface CompiledRule extends ActionOwner {
   readonly name: string;
   readonly statement: CompiledStatement;
   readonly actions: readonly CompiledAction[];
@@ -60,16 +67,19 @@ export class RuleEngine {
     const { ruleName, sql, awsIotSqlVersion, region } = rule;
     const trace = () => newTrace(this.#random);
     const context = { commit: this.#commit, ruleArn, region, sqlVersion: awsIotSqlVersion, newTrace: trace };
-    const compileOne = (action: RuleAction) => compileAction(action, context);
+    const compileOne = (action: RuleAction, hasErrorAction = false) =>
+      compileAction(action, { ...context, hasErrorAction });
     const counter = (name: string, help: string) => this.#metrics.counter(name, help, { rule: ruleName });
-    return {
+    const compiled: CompiledRule = {
       name: ruleName,
       statement: compileStatement(sql, awsIotSqlVersion),
-      actions: rule.actions.map(compileOne),
+      actions: rule.actions.map((action) => compileOne(action, rule.errorAction !== undefined)),
       errorAction: rule.errorAction && compileOne(rule.errorAction),
       matched: counter('millrace_iot_rule_matches_total', 'Messages that a rule has handed to its actions'),
       failed: counter('millrace_iot_rule_failures_total', 'Messages that a rule or one of its actions has failed on'),
+      refused: (action, message, error) => this.#runErrorAction(compiled, message, [failureOf(action, error)]),
     };
+    return compiled;
   }
 
   /** Lets the rule run from now on, in place of the one of its name. */
@@ -120,11 +130,11 @@ export class RuleEngine {
     let failures: Failure[] | undefined;
     for (const action of rule.actions) {
       try {
-        group = action.run(input, payload);
+        group = action.run(input, payload, rule);
       } catch (error) {
         if (isStoreRefusal(error)) return this.#commit.failed(error);
         failures ??= [];
-        failures.push(this.#failure(action, error));
+        failures.push(failureOf(action, error));
       }
     }
     return failures ? (this.#runErrorAction(rule, input, failures) ?? group) : group;
@@ -142,22 +152,48 @@ export class RuleEngine {
     }
   }
 
-  #failure(action: CompiledAction, error: unknown): Failure {
-    return { failedAction: action.name, failedResource: action.resource, errorMessage: messageOf(error) };
-  }
-
   /** One message per rule and publish, whatever number of actions has failed. */
-  #runErrorAction(rule: CompiledRule, input: RuleInput, failures: readonly Failure[]): CommitGroup | undefined {
+  #runErrorAction(rule: CompiledRule, input: ActionMessage, failures: readonly Failure[]): CommitGroup | undefined {
     rule.failed.add();
     this.#logger.debug('rule action failed', { rule: rule.name, topic: input.topic, failures });
     if (!rule.errorAction) return undefined;
-    try {
-      return rule.errorAction.run(input, errorPayload(rule.name, input, failures, uuid(this.#random)));
-    } catch (error) {
+    const failed = (error: unknown): undefined => {
       this.#logger.warn('rule error action failed', { rule: rule.name, topic: input.topic, error });
-      return undefined;
+    };
+    const owner: ActionOwner = { refused: (_action, _message, error) => failed(error) };
+    try {
+      return rule.errorAction.run(input, errorPayload(rule.name, input, failures, uuid(this.#random)), owner);
+    } catch (error) {
+      return failed(error);
     }
   }
+
+  /** The outbox has given up a delivery of the rule: its error action takes it over. @throws IotError rule-not-found */
+  givenUp(name: string, origin: FailureOrigin, delivered: Buffer, errorMessage: string): CommitGroup | undefined {
+    const rule = this.#byName.get(name);
+    if (!rule) throw new IotError('rule-not-found', `there is no enabled rule ${name}`);
+    const { topic, clientId, failedAction, failedResource, base64OriginalPayload } = origin;
+    const payload = base64OriginalPayload === undefined ? delivered : Buffer.from(base64OriginalPayload, 'base64');
+    const publisher = { clientId, principal: undefined };
+    const packet = { ...EMPTY_PUBLISH, topic, payload };
+    const input = new RuleInput(packet, topic.split('/'), publisher, this.#clock.now(), this.#random);
+    return this.#runErrorAction(rule, input, [{ failedAction, failedResource, errorMessage }]);
+  }
+}
+
+const EMPTY_PUBLISH: mqtt.PublishPacket = {
+  type: 'publish',
+  topic: '',
+  payload: Buffer.alloc(0),
+  qos: 0,
+  retain: false,
+  dup: false,
+  packetId: 0,
+  properties: mqtt.NO_PROPERTIES,
+};
+
+function failureOf(action: CompiledAction, error: unknown): Failure {
+  return { failedAction: action.name, failedResource: action.resource, errorMessage: messageOf(error) };
 }
 
 /** The log takes no more: no matter of the rule, so nothing is acknowledged and the device sends again. */
@@ -168,7 +204,7 @@ function isStoreRefusal(error: unknown): boolean {
 /** @see AWS IoT developer guide, "Error action message format" */
 function errorPayload(
   ruleName: string,
-  input: RuleInput,
+  input: ActionMessage,
   failures: readonly Failure[],
   cloudwatchTraceId: string,
 ): Buffer {

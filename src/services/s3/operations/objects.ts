@@ -5,7 +5,7 @@ import { md5Of, streamOf } from '../bodies.ts';
 import { checkConditions, parseRange, unquoted } from '../conditions.ts';
 import { openCopySource, parseCopySource } from '../copy-source.ts';
 import { S3_ANSWERS, s3Error, translate } from '../errors.ts';
-import { describe, isChunked, quoted, toStored, wholeSeconds } from '../metadata.ts';
+import { describe, isChunked, quoted, tagsOf, toStored, wholeSeconds } from '../metadata.ts';
 
 /** How often a read begins anew because the object was replaced between its head and its body. */
 const READ_ATTEMPTS_MAX = 10;
@@ -31,6 +31,8 @@ export function objectOperations(objects: Objects): Record<string, Operation> {
       const range = parseRange(input.Range, info.sizeBytes);
       return { ...describe(info), ...overrides(input), ...rangeMembers(info, range) };
     },
+
+    GetObjectTagging: async ({ Bucket, Key }) => ({ TagSet: tagsOf(await objects.head(Bucket, Key)) }),
 
     DeleteObject: async ({ Bucket, Key }) => {
       await objects.delete(Bucket, Key);
