@@ -78,7 +78,7 @@ export function step(phase: Phase, event: Event): Step {
       return { phase: { kind: 'init', retiring: phase.retiring }, commands: [{ kind: 'load' }] };
     case 'initialised':
       if (phase.kind !== 'init') return broken(event);
-      return { phase: { ...IDLE, retiring: phase.retiring }, commands: [{ kind: 'resolve-init' }] };
+      return { phase: { kind: 'idle', frozen: false, retiring: phase.retiring }, commands: [{ kind: 'resolve-init' }] };
     case 'invoke':
       if (phase.kind !== 'idle') throw new InternalError(`invoke of an environment that is ${phase.kind}`);
       return {
@@ -90,7 +90,8 @@ export function step(phase: Phase, event: Event): Step {
     case 'lingered':
       return onLingered(phase);
     case 'retire':
-      return phase.kind === 'idle' ? retired() : { phase: { kind: phase.kind, retiring: true }, commands: NOTHING };
+      if (phase.kind === 'idle') return retired();
+      return { phase: { ...phase, retiring: true }, commands: NOTHING };
     case 'failed':
       return { phase: SHUTDOWN, commands: [{ kind: 'kill' }, { kind: 'reject', failure: event.failure }] };
   }
