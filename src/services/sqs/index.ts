@@ -1,0 +1,66 @@
+/** sqs: standard and FIFO queues. */
+import { parseArn } from '../../base/index.ts';
+import type { Target } from '../../delivery/index.ts';
+import type { QueueSource } from '../../pollers/index.ts';
+import type { Service } from '../index.ts';
+import { queueNotFound, SQS_ANSWERS } from './errors.ts';
+import { batchOperations } from './operations/batches.ts';
+import { messageOperations } from './operations/messages.ts';
+import { queueOperations } from './operations/queues.ts';
+import { Queues, type QueuesDependencies, queueArn } from './queues.ts';
+import { SqsSource } from './source.ts';
+import { SqsTarget } from './target.ts';
+
+export { SqsError, type SqsErrorCode } from './errors.ts';
+export { SQS_LIMITS } from './limits.ts';
+
+export type SqsDependencies = QueuesDependencies;
+
+/** Numbers of a queue, for metrics and the flow picture. */
+export interface QueueView {
+  readonly arn: string;
+  readonly name: string;
+  readonly visible: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+}
+
+/** The queues of a node. */
+export interface Sqs extends AsyncDisposable {
+  readonly service: Service;
+  /** Takes deliveries to queue ARNs. */
+  readonly target: Target;
+  /** A queue as pollers read it. @throws queue-not-found */
+  source(queueArn: string): QueueSource;
+  describe(region: string): readonly QueueView[];
+}
+
+/** Opens the service over its store; disposing it ends long polls and writes what is not yet written. */
+export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
+  const { clock, random } = dependencies;
+  const queues = await Queues.open(dependencies);
+  const find = (arn: string) => {
+    const queue = queues.byArn(arn);
+    if (!queue) throw queueNotFound();
+    return queue;
+  };
+  const messages = { queues, clock, random };
+  return {
+    service: {
+      name: 'sqs',
+      operations: { ...queueOperations(queues), ...messageOperations(messages), ...batchOperations(messages) },
+      errors: SQS_ANSWERS,
+    },
+    target: new SqsTarget(queues, clock, random),
+    source: (arn) => {
+      find(arn);
+      return new SqsSource(() => find(arn));
+    },
+    describe: (region) =>
+      queues.list(region).map((state) => {
+        const arn = queueArn(state);
+        return { arn, name: parseArn(arn)!.resource, ...queues.get(region, state.name).queue.counts };
+      }),
+    [Symbol.asyncDispose]: () => queues[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,64 @@
+import type { Attributes } from './digest.ts';
+
+/** A message as it is stored: nothing in it changes after it was sent. */
+export interface Message {
+  readonly id: string;
+  readonly body: string;
+  readonly bodyMd5: string;
+  readonly attributes: Attributes;
+  readonly senderId: string;
+  /** Epoch milliseconds. */
+  readonly sentAt: number;
+  readonly group?: string;
+  readonly deduplicationId?: string;
+  /** FIFO queues: 20 digits, growing. */
+  readonly sequenceNumber?: string;
+  readonly traceHeader?: string;
+  /** Queue that it was moved from by the redrive policy. */
+  readonly deadLetterSource?: string;
+}
+
+/** Where a message stands on disk: by when it may be seen first (0: at once), then in order of arrival. */
+export interface Place {
+  readonly delayUntil: number;
+  readonly sequence: number;
+}
+
+/** A message that its queue knows of in memory. */
+export interface Entry extends Place {
+  readonly sentAt: number;
+  readonly sizeBytes: number;
+  readonly group: string | undefined;
+  /** Held while it waits to be received; read from disk again when it is needed and not here. */
+  message: Message | undefined;
+  state: 'ready' | 'in-flight' | 'gone';
+  /** Of messages in flight: when they are seen again, epoch milliseconds. */
+  visibleAt: number;
+  receiveCount: number;
+  firstReceivedAt: number | undefined;
+  /** Its lease stands on disk and must be deleted with it. */
+  leased: boolean;
+}
+
+/** What is written of a message that was received, beside the message. */
+export interface Lease {
+  readonly visibleAt: number;
+  readonly receiveCount: number;
+  readonly firstReceivedAt: number;
+}
+
+export function newEntry(place: Place, message: Message, sizeBytes: number, lease?: Lease): Entry {
+  return {
+    delayUntil: place.delayUntil,
+    sequence: place.sequence,
+    sentAt: message.sentAt,
+    sizeBytes,
+    group: message.group,
+    message,
+    state: 'ready',
+    visibleAt: lease?.visibleAt ?? 0,
+    receiveCount: lease?.receiveCount ?? 0,
+    firstReceivedAt: lease?.firstReceivedAt,
+    leased: lease !== undefined,
+  };
+}

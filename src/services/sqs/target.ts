@@ -1,0 +1,65 @@
+import { ACCOUNT_ID, type Clock, type Random } from '../../base/index.ts';
+import type { Delivery, Target } from '../../delivery/index.ts';
+import type { QueueSettings } from './attributes.ts';
+import type { Attributes, AttributeValue } from './digest.ts';
+import { queueNotFound } from './errors.ts';
+import { type MessageInput, outgoingFrom } from './outgoing.ts';
+import type { Queues } from './queues.ts';
+
+/**
+ * Queues as a target of deliveries: the payload is the body. Attributes, all optional: `messageAttributes` (as SendMessage
+ * spells them, binary values in base64), `messageGroupId`, `messageDeduplicationId`, `traceHeader`.
+ */
+export class SqsTarget implements Target {
+  readonly #queues: Queues;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(queues: Queues, clock: Clock, random: Random) {
+    this.#queues = queues;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  async deliver(delivery: Delivery): Promise<void> {
+    const queue = this.#queues.byArn(delivery.arn);
+    if (!queue) throw queueNotFound();
+    const dependencies = { clock: this.#clock, random: this.#random };
+    await queue.send([outgoingFrom(inputOf(delivery, queue.settings), queue.settings, ACCOUNT_ID, dependencies)]);
+  }
+}
+
+function inputOf(delivery: Delivery, { fifo }: QueueSettings): MessageInput {
+  const { payload, attributes = {}, orderingGroup, idempotencyKey, source } = delivery;
+  const body = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString();
+  const messageAttributes = attributes.messageAttributes as Readonly<Record<string, StoredAttribute>> | undefined;
+  const traceHeader = attributes.traceHeader as string | undefined;
+  // SQS takes ten; of what would be too many the first ones go, as there is nobody left to refuse.
+  const kept = Object.entries(messageAttributes ?? {}).slice(0, 10);
+  return {
+    MessageBody: body === '' ? ' ' : body,
+    MessageAttributes: Object.fromEntries(kept.map(([name, value]) => [name, loaded(value)])),
+    ...(traceHeader !== undefined && {
+      MessageSystemAttributes: {
+        AWSTraceHeader: { DataType: 'String', StringValue: traceHeader },
+      } satisfies Attributes,
+    }),
+    ...(fifo && {
+      MessageGroupId: asId((attributes.messageGroupId as string | undefined) ?? orderingGroup ?? source),
+      MessageDeduplicationId: asId(
+        (attributes.messageDeduplicationId as string | undefined) ?? idempotencyKey ?? delivery.trace.spanId,
+      ),
+    }),
+  };
+}
+
+/** What is no allowed id (spaces, other scripts, too long) becomes one that is as unique. */
+function asId(text: string): string {
+  return /^[\x21-\x7e]{1,128}$/.test(text) ? text : Buffer.from(text).toString('base64url').slice(0, 128) || '-';
+}
+
+type StoredAttribute = Omit<AttributeValue, 'BinaryValue'> & { readonly BinaryValue?: string };
+
+function loaded({ BinaryValue, ...rest }: StoredAttribute): AttributeValue {
+  return BinaryValue === undefined ? rest : { ...rest, BinaryValue: Buffer.from(BinaryValue, 'base64') };
+}
