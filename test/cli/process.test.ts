@@ -86,3 +86,24 @@ test('start needs root keys, and says how to give them', async () => {
   assert.equal(await program.exit(), 2);
   assert.match(program.err, /root\.accessKeyId is missing: set it in the file or as MILLRACE_ROOT_ACCESS_KEY_ID/);
 });
+
+test('a node started for production refuses whom it does not know, and drains on SIGINT', async () => {
+  await writeFile(join(root, 'millrace.yaml'), 'listen: { httpPort: 0, mqttPort: 0 }\n');
+  await using program = new Program(['start'], {
+    MILLRACE_ROOT_ACCESS_KEY_ID: 'AKIA000000000000',
+    MILLRACE_ROOT_SECRET_ACCESS_KEY: 's'.repeat(40),
+  });
+  const [, endpoint] = await program.until('out', READY);
+  const stranger = new Program(['remove', '--endpoint-url', endpoint!, '--stack-name', 'x'], {
+    AWS_ACCESS_KEY_ID: 'AKIAnobody',
+    AWS_SECRET_ACCESS_KEY: 'nothing',
+  });
+  assert.equal(await stranger.exit(), 1, stranger.err);
+  const owner = new Program(['remove', '--endpoint-url', endpoint!, '--stack-name', 'x'], {
+    AWS_ACCESS_KEY_ID: 'AKIA000000000000',
+    AWS_SECRET_ACCESS_KEY: 's'.repeat(40),
+  });
+  assert.equal(await owner.exit(), 0, owner.err);
+  program.signal('SIGINT');
+  assert.equal(await program.exit(), 0);
+});
