@@ -3,11 +3,12 @@
  * work and finish what they hold, pollers and environments drain, the outbox and the stores close last, the lock goes.
  */
 import { systemClock, systemRandom } from '../base/index.ts';
+import { openConsole } from '../gateway/console/index.ts';
 import { openMqttGateway } from '../gateway/mqtt/index.ts';
-import type { Credentials } from '../services/index.ts';
 import { createLogger, createMetrics } from '../telemetry/index.ts';
 import { createWireServer } from '../wire/index.ts';
 import type { Node, NodeConfig } from './config.ts';
+import { NodeFlow } from './flow.ts';
 import { nodeRoutes } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
@@ -34,12 +35,23 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     await openMqttGateway({ broker: services.iot.broker, host, port: config.mqttPort, ...ground }),
   );
   listening.mqtt = mqtt.address;
+  const source = new NodeFlow({
+    services,
+    metrics: ground.metrics,
+    calls: services.calls,
+    connections: () => mqtt.connections,
+  });
+  const pages = scope.use(await openConsole({ source, ...ground }));
   const wire = scope.use(
     createWireServer({
       services: services.all,
-      credentials: noCredentials,
+      credentials: services.credentials,
+      authorize: (caller, service, _operation, input) => {
+        services.calls.count(caller, service, input);
+        return { allowed: true };
+      },
       mode: config.mode,
-      extraRoutes: nodeRoutes(() => listening, ground.metrics),
+      extraRoutes: [...nodeRoutes(() => listening, ground.metrics), ...services.series.routes, ...pages.routes],
       ...ground,
     }),
   );
@@ -49,5 +61,3 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const owned = scope.move();
   return { ...listening, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
-
-const noCredentials: Credentials = { secretFor: () => undefined };

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import type { Clock, Random } from '../base/index.ts';
+import { type Clock, parseArn, type Random } from '../base/index.ts';
 import { type DeliveryService, openDelivery } from '../delivery/index.ts';
-import type { StreamSource } from '../pollers/index.ts';
+import type { QueueSource, StreamSource } from '../pollers/index.ts';
 import { openRuntime } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
-import type { Service } from '../services/index.ts';
+import { openIam } from '../services/iam/index.ts';
+import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
 import { type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
 import {
@@ -15,8 +16,13 @@ import {
   openLambda,
 } from '../services/lambda/index.ts';
 import { openLogs } from '../services/logs/index.ts';
+import { openS3 } from '../services/s3/index.ts';
+import { openSeriesService, type SeriesService } from '../services/series/index.ts';
+import { openSqs, type Sqs } from '../services/sqs/index.ts';
+import { openSts } from '../services/sts/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
+import { FunctionCalls } from './function-calls.ts';
 import type { Stores } from './stores.ts';
 
 /** What every part of a node is given. */
@@ -36,6 +42,12 @@ export interface Services extends AsyncDisposable {
   readonly iot: Iot;
   readonly lambda: Lambda;
   readonly mappings: EventSourceMappings;
+  readonly sqs: Sqs;
+  readonly series: SeriesService;
+  /** Whose keys the wire takes. */
+  readonly credentials: Credentials;
+  /** Who of the functions calls what. */
+  readonly calls: FunctionCalls;
   /** Lets go on what needs the gateways: stacks in the middle of a deployment. */
   resume(): void;
 }
@@ -54,9 +66,24 @@ export async function openServices(
 ): Promise<Services> {
   await using scope = new AsyncDisposableStack();
   const stop = new AbortController();
-  const { records, log, objects } = stores;
+  const { records, log, objects, series: seriesStore } = stores;
+  const calls = new FunctionCalls();
 
   const delivery = scope.use(await openDelivery({ records, ...ground }));
+  const iam = scope.use(await openIam({ records, ...ground }));
+  const sts = scope.use(await openSts({ records, iam, ...ground }));
+  const s3 = scope.use(await openS3({ objects }));
+  const series = scope.use(
+    await openSeriesService({
+      series: seriesStore,
+      authorize: (request, access) => {
+        calls.countToken(request.headers.authorization, access.database);
+        return true;
+      },
+      ...ground,
+    }),
+  );
+  const sqs = scope.use(await openSqs({ records, ...ground }));
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const logs = scope.use(await openLogs({ records, log, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
@@ -67,10 +94,12 @@ export async function openServices(
       logs: logs.sink,
       directory: join(config.dataDirectory, 'runtime'),
       endpoint,
+      credentials: (spec) => calls.credentials(spec),
       ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
     }),
   );
-  const sourceFor = (arn: string): StreamSource => kinesis.source(arn);
+  const sourceFor = (arn: string): StreamSource | QueueSource =>
+    parseArn(arn)?.service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
   let mappings: EventSourceMappings | undefined;
   const lambda = scope.use(
     await openLambda({
@@ -87,7 +116,8 @@ export async function openServices(
     }),
   );
 
-  const all: Service[] = [kinesis.service, logs.service, cloudwatch.service, ...iot.services, lambda.service];
+  const all: Service[] = [iam, sts, s3, sqs, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
+  all.push(...iot.services);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
@@ -99,6 +129,7 @@ export async function openServices(
   all.push(cloudformation.service);
   scope.defer(() => stop.abort());
 
+  delivery.register('sqs', sqs.target);
   delivery.register('kinesis', kinesis.target);
   delivery.register('iot', iot.target);
   delivery.register('lambda', lambda.target);
@@ -111,6 +142,14 @@ export async function openServices(
     iot,
     lambda,
     mappings: mappings!,
+    sqs,
+    series,
+    calls,
+    credentials: combineCredentials(
+      ...(config.rootCredentials ? [rootCredentials(config.rootCredentials)] : []),
+      iam,
+      sts,
+    ),
     resume: () => cloudformation.resume(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

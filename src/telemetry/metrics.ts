@@ -13,6 +13,12 @@ export interface Datum {
   readonly unit: Unit;
 }
 
+/** The value of one line of a metric. */
+export interface Reading {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
 /** Goes up only. */
 export interface Counter {
   add(value?: number): void;
@@ -42,6 +48,9 @@ export interface Metrics {
   put(datum: Datum): void;
   /** Receives every datum from now on; returns the way to stop. */
   onDatum(listener: (datum: Datum) => void): () => void;
+
+  /** Values of all lines of a counter or gauge; none when there is no such metric. */
+  read(name: string): readonly Reading[];
 
   /** Prometheus text exposition format 0.0.4. */
   render(): string;

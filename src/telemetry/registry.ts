@@ -5,11 +5,18 @@ type Kind = 'counter' | 'gauge' | 'histogram';
 interface Family {
   readonly kind: Kind;
   readonly help: string;
-  readonly lines: Map<string, Line>;
+  readonly lines: Map<string, LabelledLine>;
 }
 
 interface Line {
+  /** Absent where one number does not tell it. */
+  readonly value?: number;
   render(name: string, labels: string): string;
+}
+
+interface LabelledLine {
+  readonly labels: Labels;
+  readonly line: Line;
 }
 
 /** Upper bounds of the histogram buckets: 1-2-5 from 1 µs (in seconds) to 100 s, and on to 1e6 for counts and sizes. */
@@ -18,22 +25,22 @@ const BOUNDS = [-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5].flatMap((power) =>
 );
 
 class CounterLine implements Counter, Line {
-  #value = 0;
+  value = 0;
   add(value = 1): void {
-    this.#value += value;
+    this.value += value;
   }
   render(name: string, labels: string): string {
-    return `${name}${labels} ${this.#value}\n`;
+    return `${name}${labels} ${this.value}\n`;
   }
 }
 
 class GaugeLine implements Gauge, Line {
-  #value = 0;
+  value = 0;
   set(value: number): void {
-    this.#value = value;
+    this.value = value;
   }
   render(name: string, labels: string): string {
-    return `${name}${labels} ${this.#value}\n`;
+    return `${name}${labels} ${this.value}\n`;
   }
 }
 
@@ -94,13 +101,13 @@ export function createMetrics(): Metrics {
   const listeners = new Set<(datum: Datum) => void>();
 
   function line<T extends Line>(kind: Kind, name: string, help: string, labels: Labels, make: () => T): T {
-    const family = families.get(name) ?? { kind, help, lines: new Map<string, Line>() };
+    const family = families.get(name) ?? { kind, help, lines: new Map<string, LabelledLine>() };
     families.set(name, family);
     if (family.kind !== kind) throw new Error(`metric ${name} is a ${family.kind}, not a ${kind}`);
     const key = renderLabels(labels);
-    const found = family.lines.get(key) ?? make();
+    const found = family.lines.get(key) ?? { labels, line: make() };
     family.lines.set(key, found);
-    return found as T;
+    return found.line as T;
   }
 
   return {
@@ -114,11 +121,15 @@ export function createMetrics(): Metrics {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    read: (name) =>
+      [...(families.get(name)?.lines.values() ?? [])].flatMap(({ labels, line: { value } }) =>
+        value === undefined ? [] : [{ labels, value }],
+      ),
     render: () => {
       let text = '';
       for (const [name, { kind, help, lines }] of families) {
         text += `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`;
-        for (const [labels, one] of lines) text += one.render(name, labels);
+        for (const [labels, { line: one }] of lines) text += one.render(name, labels);
       }
       return text;
     },

@@ -169,8 +169,8 @@ export class Connection implements Carrier, Flushable, CommitListener {
         this.#handle(packet);
       }
     } catch (error) {
-      if (!(error instanceof mqtt.MqttError)) throw error;
-      this.#violated(error);
+      if (error instanceof mqtt.MqttError) this.#violated(error);
+      else this.#broken(error);
     }
     this.#checkInFlight();
   }
@@ -385,6 +385,13 @@ export class Connection implements Carrier, Flushable, CommitListener {
     if (this.#state.kind === 'connected') return this.#end({ reasonCode: error.reasonCode, publishesWill: true });
     // Only a CONNECT is answered; other bytes on a fresh connection are not MQTT at all.
     if (error.code === 'unsupported-protocol-version') return this.#refuse(error.reasonCode);
+    this.#close();
+  }
+
+  /** A bug of ours, met by this client's packet: it ends this connection and no other. */
+  #broken(error: unknown): void {
+    this.#host.logger.error('mqtt packet failed', { clientId: this.#clientId, error });
+    this.#end({ reasonCode: Reason.unspecifiedError, publishesWill: true });
     this.#close();
   }
 

@@ -14,6 +14,7 @@ import { endpointOperations } from './operations/endpoint.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
 import type { KinesisPort } from './ports.ts';
 import { RuleEngine } from './rules/engine.ts';
+import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
 import { iotTarget } from './target.ts';
 
@@ -26,12 +27,15 @@ export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
+export { ruleArn } from './rules/rules.ts';
 
 export interface Iot extends AsyncDisposable {
   /** `iot` (control plane) and `iotdata` (data plane). */
   readonly services: readonly Service[];
   /** What gateways talk to. */
   readonly broker: Broker;
+  /** All rules, for those who show them. */
+  rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
   readonly target: Target;
 }
@@ -59,6 +63,7 @@ export async function openIot(dependencies: {
       { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
     ],
     broker,
+    rules: () => rules.list(),
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: () => broker.drain(),
   };

@@ -4,23 +4,28 @@ export const IOT_LIMITS = {
   payloadBytesMax: 128 * 1024,
   /** Levels of a topic or filter: AWS refuses more than seven slashes; we take what a plant may have, and stop bombs. */
   topicLevelsMax: 32,
+  /** Bytes of a topic or filter. */
   topicBytesMax: 1024,
   /** Subscriptions of one client. */
   subscriptionsPerClientMax: 1_000,
   /** Routes (topic to receivers and rules) kept at hand; the store is emptied when it is full. */
   routesMax: 65_536,
-  /** Retained messages of the node, and the bytes of their payloads together. */
+  /** Retained messages of the node. */
   retainedMessagesMax: 100_000,
+  /** Bytes of their payloads together. */
   retainedBytesMax: 256 * 1024 * 1024,
-  /** Topic rules, and actions of one rule (AWS: 1,000 and 10). */
+  /** Topic rules. */
   rulesMax: 1_000,
+  /** Actions of one rule. */
   actionsPerRuleMax: 10,
-  /** Characters of a rule's SQL, and how deep its expressions nest. */
+  /** Characters of a rule's SQL. */
   sqlCharactersMax: 65_536,
+  /** How deep its expressions nest. */
   sqlDepthMax: 100,
   /** A rule that republishes may cause a rule that republishes: this often, then the message is dropped and counted. */
   republishDepthMax: 8,
-  /** Age and tries of a delivery that an action hands to the outbox. */
+  /** Tries of a delivery that an action hands to the outbox. */
   actionAttemptsMax: 185,
+  /** Age at which such a delivery is given up. */
   actionAgeMsMax: 24 * 3600 * 1000,
 } as const;

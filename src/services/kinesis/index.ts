@@ -61,6 +61,9 @@ export interface Kinesis extends AsyncDisposable {
   /** Resolves when all that this turn has enqueued is durable (one promise for a whole group commit). @throws log-full, log-failed */
   committed(): Promise<void>;
 
+  /** All streams, for those who show them. */
+  streams(): Iterable<Stream>;
+
   /** A stream as pollers read it. @throws stream-not-found */
   source(streamArn: string, options?: { readonly invokeIdentityArn?: string }): StreamSource;
 }
@@ -99,6 +102,7 @@ export async function openKinesis(dependencies: KinesisDependencies): Promise<Ki
       return stream.enqueue(partitionKey, data, trace);
     },
     committed: () => log.committed(),
+    streams: () => streams.all(),
     source: (streamArn, { invokeIdentityArn = DEFAULT_IDENTITY } = {}) => {
       const stream = streams.byArn(streamArn);
       if (!stream) throw streamNotFound(streamArn);

@@ -11,7 +11,14 @@ const PARTITIONS = ['busy', 'calm', 'rare'];
 const HEAD_BYTES = 12;
 
 /** Sizes small enough that segments roll, memory is too short and old segments are rewritten within a few dozen steps. */
-const SIZES = { segmentBytes: 8 * 1024, chunkBytes: 1024, tailBytes: 4 * 1024, slabBytes: 1024, chunksCached: 2 };
+const SIZES = {
+  segmentBytes: 8 * 1024,
+  chunkBytes: 1024,
+  tailBytes: 4 * 1024,
+  slabBytes: 1024,
+  chunksCached: 2,
+  filesIdle: 1,
+};
 
 /** The embedded log under appends of mixed size and trims. */
 export const logSubject: CrashSubject<Log, Step> = {

@@ -5,6 +5,7 @@ import {
   createOrAdopt,
   type Existing,
   ignoreMissing,
+  label,
   type Made,
   type ResourceType,
   type Work,
@@ -115,8 +116,8 @@ async function setTags(existing: Existing, properties: JsonObject, work: Work): 
   const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
   const RoleName = existing.physicalId;
   const Tags = Object.entries(set).map(([Key, Value]) => ({ Key, Value }));
-  if (Tags.length) await work.call('iam', 'TagRole', { RoleName, Tags });
-  if (remove.length) await work.call('iam', 'UntagRole', { RoleName, TagKeys: remove });
+  if (Tags.length) await label(() => work.call('iam', 'TagRole', { RoleName, Tags }));
+  if (remove.length) await label(() => work.call('iam', 'UntagRole', { RoleName, TagKeys: remove }));
 }
 
 const PRINCIPALS = {

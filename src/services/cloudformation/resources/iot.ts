@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
-import { changes, replaces, required, TAGS, tagChanges } from './properties.ts';
-import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import { changes, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
+import { createOrAdopt, ignoreMissing, label, type Made, type ResourceType, type Work } from './resource-type.ts';
 
 const topicRule: ResourceType = {
   properties: {
@@ -25,11 +25,12 @@ const topicRule: ResourceType = {
   async create(properties, work) {
     const ruleName = work.name;
     const topicRulePayload = camelKeys(properties.TopicRulePayload!);
-    await createOrAdopt(work, () => work.call('iot', 'CreateTopicRule', { ruleName, topicRulePayload }));
+    const tags = new URLSearchParams(tagMap(properties.Tags)).toString();
+    await createOrAdopt(work, () =>
+      work.call('iot', 'CreateTopicRule', { ruleName, topicRulePayload, ...(tags && { tags }) }),
+    );
     await work.made(ruleName);
-    const made = await describe(ruleName, work);
-    await setTags(made, undefined, properties, work);
-    return made;
+    return describe(ruleName, work);
   },
 
   async update(existing, properties, work) {
@@ -54,8 +55,8 @@ async function setTags(rule: Made, before: Json | undefined, properties: JsonObj
   const { set, remove } = tagChanges(before, properties.Tags);
   const resourceArn = rule.attributes.Arn;
   const tags = Object.entries(set).map(([Key, Value]) => ({ Key, Value }));
-  if (tags.length) await work.call('iot', 'TagResource', { resourceArn, tags });
-  if (remove.length) await work.call('iot', 'UntagResource', { resourceArn, tagKeys: remove });
+  if (tags.length) await label(() => work.call('iot', 'TagResource', { resourceArn, tags }));
+  if (remove.length) await label(() => work.call('iot', 'UntagResource', { resourceArn, tagKeys: remove }));
 }
 
 /** Templates write `FunctionArn` where the operation takes `functionArn`. */

@@ -5,6 +5,7 @@ import {
   type Existing,
   ignoreMissing,
   isGone,
+  label,
   type Made,
   type ResourceType,
   type Work,
@@ -113,8 +114,8 @@ async function setMode(existing: Existing, properties: JsonObject, work: Work): 
 async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
   const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
   const StreamName = existing.physicalId;
-  if (Object.keys(set).length) await work.call('kinesis', 'AddTagsToStream', { StreamName, Tags: set });
-  if (remove.length) await work.call('kinesis', 'RemoveTagsFromStream', { StreamName, TagKeys: remove });
+  if (Object.keys(set).length) await label(() => work.call('kinesis', 'AddTagsToStream', { StreamName, Tags: set }));
+  if (remove.length) await label(() => work.call('kinesis', 'RemoveTagsFromStream', { StreamName, TagKeys: remove }));
 }
 
 const streamConsumer: ResourceType = {

@@ -6,6 +6,7 @@ import {
   createOrAdopt,
   type Existing,
   ignoreMissing,
+  label,
   type Made,
   type ResourceType,
   type Work,
@@ -196,8 +197,8 @@ async function setManagement(FunctionName: string, before: JsonObject, after: Js
 async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
   const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
   const Resource = existing.attributes.Arn;
-  if (Object.keys(set).length) await work.call('lambda', 'TagResource', { Resource, Tags: set });
-  if (remove.length) await work.call('lambda', 'UntagResource', { Resource, TagKeys: remove });
+  if (Object.keys(set).length) await label(() => work.call('lambda', 'TagResource', { Resource, Tags: set }));
+  if (remove.length) await label(() => work.call('lambda', 'UntagResource', { Resource, TagKeys: remove }));
 }
 
 const version: ResourceType = {

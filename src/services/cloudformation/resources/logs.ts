@@ -1,6 +1,6 @@
 import type { JsonObject } from '../template/value.ts';
 import { changes, pick, replaces, TAGS, tagChanges, tagMap } from './properties.ts';
-import { createOrAdopt, type Existing, ignoreMissing, type ResourceType, type Work } from './resource-type.ts';
+import { createOrAdopt, type Existing, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
 
 const logGroup: ResourceType = {
   properties: {
@@ -55,8 +55,8 @@ async function setTags(existing: Existing, properties: JsonObject, work: Work): 
   const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
   // The operation takes the ARN without its `:*`.
   const resourceArn = String(existing.attributes.Arn).replace(/:\*$/, '');
-  if (Object.keys(set).length) await work.call('logs', 'TagResource', { resourceArn, tags: set });
-  if (remove.length) await work.call('logs', 'UntagResource', { resourceArn, tagKeys: remove });
+  if (Object.keys(set).length) await label(() => work.call('logs', 'TagResource', { resourceArn, tags: set }));
+  if (remove.length) await label(() => work.call('logs', 'UntagResource', { resourceArn, tagKeys: remove }));
 }
 
 export const LOGS_TYPES: Readonly<Record<string, ResourceType>> = { 'AWS::Logs::LogGroup': logGroup };

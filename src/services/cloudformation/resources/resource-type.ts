@@ -1,3 +1,4 @@
+import { hasCode } from '../../../base/index.ts';
 import { isConflict, isNotFound } from '../calls.ts';
 import type { StackIdentity } from '../template/program.ts';
 import type { Json, JsonObject } from '../template/value.ts';
@@ -81,5 +82,14 @@ export async function isGone(read: () => Promise<unknown>): Promise<boolean> {
   } catch (error) {
     if (isNotFound(error)) return true;
     throw error;
+  }
+}
+
+/** Sets or takes away tags. They are labels: a service that has no tags yet must not stop a stack. */
+export async function label(tag: () => Promise<unknown>): Promise<void> {
+  try {
+    await tag();
+  } catch (error) {
+    if (!hasCode(error, 'NotImplemented')) throw error;
   }
 }

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { changes, pick, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
-import { type Existing, ignoreMissing, type ResourceType, type Work } from './resource-type.ts';
+import { type Existing, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
 
 /** Attributes of a topic that have a property of the same name. */
 const TOPIC_ATTRIBUTES = [
@@ -120,8 +120,8 @@ async function setTags(existing: Existing, properties: JsonObject, work: Work): 
   const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
   const ResourceArn = existing.physicalId;
   const Tags = Object.entries(set).map(([Key, Value]) => ({ Key, Value }));
-  if (Tags.length) await work.call('sns', 'TagResource', { ResourceArn, Tags });
-  if (remove.length) await work.call('sns', 'UntagResource', { ResourceArn, TagKeys: remove });
+  if (Tags.length) await label(() => work.call('sns', 'TagResource', { ResourceArn, Tags }));
+  if (remove.length) await label(() => work.call('sns', 'UntagResource', { ResourceArn, TagKeys: remove }));
 }
 
 const subscription: ResourceType = {

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { changes, pick, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
-import { type Existing, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import { type Existing, ignoreMissing, label, type Made, type ResourceType, type Work } from './resource-type.ts';
 
 /** Attributes of a queue that have a property of the same name, with what a removed one goes back to. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {
@@ -93,8 +93,8 @@ async function describe(QueueUrl: string, work: Work): Promise<Made> {
 async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
   const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
   const QueueUrl = existing.physicalId;
-  if (Object.keys(set).length) await work.call('sqs', 'TagQueue', { QueueUrl, Tags: set });
-  if (remove.length) await work.call('sqs', 'UntagQueue', { QueueUrl, TagKeys: remove });
+  if (Object.keys(set).length) await label(() => work.call('sqs', 'TagQueue', { QueueUrl, Tags: set }));
+  if (remove.length) await label(() => work.call('sqs', 'UntagQueue', { QueueUrl, TagKeys: remove }));
 }
 
 const queuePolicy: ResourceType = {

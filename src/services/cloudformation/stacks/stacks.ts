@@ -211,7 +211,9 @@ export class Stacks {
     return this.#exclusively(request.stackName, async () => {
       const stack = await this.#stackForChangeSet(request);
       const siblings = this.#store.changeSets(stack.id);
-      if (siblings.some(({ name }) => name === request.name)) {
+      const namesake = siblings.find(({ name }) => name === request.name);
+      // One that cannot be executed makes room: the aws CLI names its change sets by the second, and ours are made at once.
+      if (namesake?.executionStatus === 'AVAILABLE') {
         throw new CloudFormationError('change-set-exists', `ChangeSet ${request.name} already exists`);
       }
       if (siblings.length >= CLOUDFORMATION_LIMITS.changeSetsPerStackMax) {
@@ -222,6 +224,7 @@ export class Stacks {
       const changes = this.#announce(stack, definition);
       const changeSet = this.#changeSetOf(request, stack, definition, changes);
       await this.#store.saveChangeSet(changeSet);
+      if (namesake) await this.#store.deleteChangeSets([namesake.id]);
       return changeSet;
     });
   }

@@ -1,4 +1,5 @@
 import { LOG_FORMAT, type RunPlace } from '../../../codec/log/index.ts';
+import type { StoreFile } from './files.ts';
 import { claimedLength, eachBlock } from './scan.ts';
 import type { Segment } from './segment.ts';
 
@@ -30,7 +31,7 @@ export class ChunkCache {
       this.#chunks.set(key, known);
       return known;
     }
-    const { chunk, complete } = await segment.use(() => readChunk(segment, position));
+    const { chunk, complete } = await segment.use((file) => readChunk(segment, file, position));
     if (complete) this.#keep(key, chunk);
     return chunk;
   }
@@ -45,12 +46,16 @@ export class ChunkCache {
 }
 
 /** `complete`: the chunk can grow no more. */
-async function readChunk(segment: Segment, position: number): Promise<{ chunk: Chunk; complete: boolean }> {
+async function readChunk(
+  segment: Segment,
+  file: StoreFile,
+  position: number,
+): Promise<{ chunk: Chunk; complete: boolean }> {
   const { size } = segment;
   let length = Math.min(size - position, segment.chunkBytes + LOG_FORMAT.blockBytesTarget + 4096);
   for (;;) {
     const bytes = Buffer.allocUnsafeSlow(length);
-    const buffer = bytes.subarray(0, await segment.file.read(bytes, position));
+    const buffer = bytes.subarray(0, await file.read(bytes, position));
     const runs = new Map<number, RunPlace[]>();
     const end = eachBlock(buffer, segment.seed, position, (block) => {
       if (block.position >= position + segment.chunkBytes) return 'stop';

@@ -15,6 +15,7 @@ const SMALL = {
   tailBytes: 16 * 1024,
   slabBytes: 4 * 1024,
   chunksCached: 2,
+  filesIdle: 1,
 };
 
 function onDisk(name: string, sizes: Partial<EmbeddedLogOptions>) {
@@ -136,6 +137,25 @@ describe('embedded log: bytes are damaged', () => {
       assert.equal((await log.read('b', 0, 10, 1e6)).length, 1);
       await log[Symbol.asyncDispose]();
     }
+  });
+
+  test('damaged bytes are not cut off, even when only a torn commit follows them', async () => {
+    const { log, files } = await simulated(undefined, {});
+    await log.createPartition('a');
+    await log.append('a', records(2));
+    const damagedAt = files.size(first) + 60;
+    await log.append('a', records(2));
+    // Large enough for several blocks, of which the first stays whole.
+    await log.append('a', records(3, 200_000));
+    const after = files.afterProcessEnd();
+    const size = files.size(first) - 1;
+    await (await after.open(first, 'update')).truncate(size);
+    after.damage(first, damagedAt);
+    const { log: again } = await simulated(after, {});
+    assert.equal(after.size(first), size);
+    assert.equal(again.damages.length, 1);
+    await assert.rejects(again.append('a', records(1)), { code: 'log-damaged' });
+    assert.equal((await again.read('a', 0, 10, 1e6)).length, 2);
   });
 
   test('a partition that is dropped and made again takes records after damage', async () => {

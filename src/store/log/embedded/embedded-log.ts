@@ -17,6 +17,7 @@ import type { Partition } from './partition.ts';
 import { damaged, findTimestamp, readDisk, readTail } from './reader.ts';
 import { Reclaimer } from './reclaim.ts';
 import { type Damage, recover } from './recovery.ts';
+import { OpenFiles } from './segment.ts';
 import { SlabCache } from './tail-cache.ts';
 import { GroupWriter } from './writer.ts';
 
@@ -32,6 +33,8 @@ export const EMBEDDED_LOG_DEFAULTS = {
   slabBytes: 1024 * 1024,
   /** Chunks read from disk and kept in memory. */
   chunksCached: 8,
+  /** Files of sealed segments that stay open while nobody reads them. */
+  filesIdle: 32,
 } as const;
 
 export interface EmbeddedLogOptions extends Partial<typeof EMBEDDED_LOG_DEFAULTS_TYPE> {
@@ -78,16 +81,28 @@ export class EmbeddedLog implements Log {
     const { directory, files = nodeFiles, random = systemRandom, logger = silentLogger } = options;
     const sizes = { ...EMBEDDED_LOG_DEFAULTS, ...options };
     await files.makeDirectory(directory);
-    const { catalog, damages, tornBytes } = await recover({ files, directory, chunkBytes: sizes.chunkBytes, logger });
+    const openFiles = new OpenFiles(files, sizes.filesIdle);
+    const { chunkBytes, segmentBytes } = sizes;
+    const { catalog, damages, tornBytes } = await recover({ files, openFiles, directory, chunkBytes, logger });
     if (tornBytes > 0) logger.warn('log.torn-tail-cut', { bytes: tornBytes });
     for (const damage of damages) logger.error('log.damaged', { ...damage });
     for (const { name, damagedAt } of catalog.byId.values()) {
       if (damagedAt !== undefined) logger.error('log.partition-stopped', { partition: name, offset: damagedAt });
     }
-    const reclaimer = new Reclaimer({ catalog, files, directory, random, logger, segmentBytes: sizes.segmentBytes });
+    const reclaimer = new Reclaimer({ catalog, files, openFiles, directory, random, logger, segmentBytes });
     const cache = new SlabCache(sizes.tailBytes, sizes.slabBytes);
     const onReclaimable = () => reclaimer.wake();
-    const writer = new GroupWriter({ ...sizes, catalog, cache, files, directory, random, logger, onReclaimable });
+    const writer = new GroupWriter({
+      ...sizes,
+      catalog,
+      cache,
+      files,
+      openFiles,
+      directory,
+      random,
+      logger,
+      onReclaimable,
+    });
     // A damaged segment takes no more, so that its damage stays as it is found; the next one's snapshot remembers it.
     if (catalog.segments.length === 0 || damages.length > 0) await writer.rollNow();
     reclaimer.wake();

@@ -14,11 +14,12 @@ import type { Logger } from '../../../telemetry/index.ts';
 import type { Catalog } from './catalog.ts';
 import { replaceFile, type StoreFile, type StoreFiles, writeAll } from './files.ts';
 import { type ScannedBlock, scanBlocks } from './scan.ts';
-import { type Extent, indexName, Segment, segmentName } from './segment.ts';
+import { type Extent, indexName, type OpenFiles, Segment, segmentName } from './segment.ts';
 
 interface Options {
   readonly catalog: Catalog;
   readonly files: StoreFiles;
+  readonly openFiles: OpenFiles;
   readonly directory: string;
   readonly segmentBytes: number;
   readonly random: Random;
@@ -85,15 +86,19 @@ export class Reclaimer {
 
   async #remove(segment: Segment): Promise<void> {
     const { catalog, files, directory } = this.#options;
+    await segment.pin();
     catalog.segments.splice(catalog.segments.indexOf(segment), 1);
-    await files.remove(`${directory}/${segmentName(segment.number)}`);
-    await files.remove(`${directory}/${indexName(segment.number)}`);
-    await segment.retire();
+    try {
+      await files.remove(`${directory}/${segmentName(segment.number)}`);
+      await files.remove(`${directory}/${indexName(segment.number)}`);
+    } finally {
+      await segment.retire();
+    }
   }
 
   /** Puts a segment with only the living records in the place of the old one, under the same number. */
   async #rewrite(segment: Segment, live: readonly Extent[]): Promise<void> {
-    const { catalog, files, directory, logger } = this.#options;
+    const { files, directory, logger } = this.#options;
     const name = segmentName(segment.number);
     const file = await files.open(`${directory}/${name}.tmp`, 'create');
     const survivor = await this.#copy(segment, file, new Set(live.map(({ partition }) => partition))).catch(
@@ -103,30 +108,34 @@ export class Reclaimer {
         throw error;
       },
     );
-    if (!survivor) return void (await file.close());
+    await file.close();
+    if (!survivor) return void (await files.remove(`${directory}/${name}.tmp`));
+    await segment.pin();
     await files.rename(`${directory}/${name}.tmp`, `${directory}/${name}`);
     await files.syncDirectory(directory);
     this.#swap(segment, survivor);
+    await segment.retire();
     logger.info('log.segment-rewritten', { segment: segment.number, from: segment.size, to: survivor.size });
     const index = encodeSegmentIndex(survivor.size, survivor.seed, [...survivor.extents.values()]);
     await replaceFile(files, directory, indexName(segment.number), index);
-    await segment.retire();
-    if (!catalog.segments.includes(survivor)) await survivor.retire();
   }
 
   /** @returns undefined when the old segment cannot be read whole: then it stays, for its damage to be found (S2) */
   async #copy(old: Segment, file: StoreFile, partitions: ReadonlySet<number>): Promise<Segment | undefined> {
-    const { random, catalog } = this.#options;
+    const { random, catalog, directory, openFiles } = this.#options;
     const header = { number: old.number, salt: random.bytes(16) };
     const seed = segmentSeed(header);
     const bytes = encodeSegmentHeader(header);
     await writeAll(file, bytes, 0);
-    const segment = new Segment({ number: old.number, file, seed, size: bytes.length, chunkBytes: old.chunkBytes });
+    const { number, chunkBytes } = old;
+    const path = `${directory}/${segmentName(number)}`;
+    const segment = new Segment({ number, path, files: openFiles, seed, size: bytes.length, chunkBytes });
     const pieces: { bytes: Buffer; places: readonly RunPlace[] }[] = [];
-    const end = await scanBlocks(old.file, old.seed, LOG_FORMAT.segmentHeaderBytes, old.size, (block) => {
+    const onBlock = (block: ScannedBlock) => {
       const piece = encodeSurvivors(block, catalog, partitions, seed);
       if (piece) pieces.push(piece);
-    });
+    };
+    const end = await old.use((from) => scanBlocks(from, old.seed, LOG_FORMAT.segmentHeaderBytes, old.size, onBlock));
     if (end < old.size) return undefined;
     for (const piece of pieces) {
       await writeAll(file, piece.bytes, segment.size);

@@ -10,7 +10,7 @@ import type { Logger } from '../../../telemetry/index.ts';
 import { Catalog } from './catalog.ts';
 import { type StoreFile, type StoreFiles, writeAll } from './files.ts';
 import { claimedLength, findBlock, type ScannedBlock, scanBlocks } from './scan.ts';
-import { indexName, Segment, segmentName, segmentNumber } from './segment.ts';
+import { indexName, type OpenFiles, Segment, segmentName, segmentNumber } from './segment.ts';
 
 /** Damage that recovery found: bytes that were durable and are not whole any more (S2). */
 export interface Damage {
@@ -27,6 +27,7 @@ export interface Recovered {
 
 interface Context {
   readonly files: StoreFiles;
+  readonly openFiles: OpenFiles;
   readonly directory: string;
   readonly chunkBytes: number;
   readonly logger: Logger;
@@ -73,7 +74,7 @@ async function openSegments(context: Context): Promise<Segment[]> {
   numbers.sort((a, b) => a - b);
   const segments: Segment[] = [];
   try {
-    for (const number of numbers) segments.push(await openSegment(context, number));
+    for (const number of numbers) segments.push(await openSegment(context, number, number === numbers.at(-1)));
   } catch (error) {
     await Promise.allSettled(segments.map((segment) => segment.retire()));
     throw error;
@@ -82,14 +83,17 @@ async function openSegments(context: Context): Promise<Segment[]> {
 }
 
 /** A segment gets its name only once its header and snapshot are durable: what bears one and has no header is damaged. */
-async function openSegment({ files, directory, chunkBytes }: Context, number: number): Promise<Segment> {
+async function openSegment(context: Context, number: number, last: boolean): Promise<Segment> {
+  const { files, openFiles, directory, chunkBytes } = context;
   const path = `${directory}/${segmentName(number)}`;
-  const file = await files.open(path, 'update');
+  const file = await files.open(path, last ? 'update' : 'read');
   const size = await file.size();
   const header = await readHeader(file);
-  if (header?.number === number) return new Segment({ number, file, seed: segmentSeed(header), size, chunkBytes });
-  await file.close();
-  throw new DomainError('log-damaged', `the header of ${path} is damaged`, { fields: { segment: number } });
+  const sound = header?.number === number;
+  if (!last || !sound) await file.close();
+  if (!sound) throw new DomainError('log-damaged', `the header of ${path} is damaged`, { fields: { segment: number } });
+  const seed = segmentSeed(header);
+  return new Segment({ number, path, files: openFiles, ...(last && { file }), seed, size, chunkBytes });
 }
 
 async function readHeader(file: StoreFile) {
@@ -105,31 +109,29 @@ async function lastSnapshot(segments: Segment[]): Promise<number> {
   throw new DomainError('log-damaged', 'no segment of the log opens with a whole snapshot of its partitions');
 }
 
-async function opensWithSnapshot({ file, seed, size }: Segment): Promise<boolean> {
-  const from = LOG_FORMAT.segmentHeaderBytes;
-  const head = Buffer.alloc(LOG_FORMAT.blockHeaderBytes);
-  await file.read(head, from);
-  let found = false;
-  await scanBlocks(file, seed, from, Math.min(size, from + claimedLength(head)), ({ header }) => {
-    found = header.snapshot;
+function opensWithSnapshot(segment: Segment): Promise<boolean> {
+  return segment.use(async (file) => {
+    const from = LOG_FORMAT.segmentHeaderBytes;
+    const head = Buffer.alloc(LOG_FORMAT.blockHeaderBytes);
+    await file.read(head, from);
+    let found = false;
+    await scanBlocks(file, segment.seed, from, Math.min(segment.size, from + claimedLength(head)), ({ header }) => {
+      found = header.snapshot;
+    });
+    return found;
   });
-  return found;
 }
 
 async function loadIndex(context: Context, segment: Segment, catalog: Catalog): Promise<void> {
   const indexed = await readIndex(context, segment);
   if (indexed) return segment.load(indexed);
   context.logger.info('log.index-rebuilt', { segment: segment.number });
-  await scanBlocks(
-    segment.file,
-    segment.seed,
-    LOG_FORMAT.segmentHeaderBytes,
-    segment.size,
-    ({ header, runs, position }) => {
-      for (const run of runs) if (run.partition !== LOG_FORMAT.controlPartition) segment.enter(run, position);
-      catalog.group = Math.max(catalog.group, header.group);
-    },
-  );
+  const onBlock = ({ header, runs, position }: ScannedBlock) => {
+    for (const run of runs) if (run.partition !== LOG_FORMAT.controlPartition) segment.enter(run, position);
+    catalog.group = Math.max(catalog.group, header.group);
+  };
+  const from = LOG_FORMAT.segmentHeaderBytes;
+  await segment.use((file) => scanBlocks(file, segment.seed, from, segment.size, onBlock));
 }
 
 async function readIndex({ files, directory }: Context, segment: Segment) {
@@ -201,8 +203,18 @@ class Replay {
 }
 
 /** @returns bytes that were cut off as torn */
-async function replay(segment: Segment, catalog: Catalog, damages: Damage[], last: boolean): Promise<number> {
-  const { file, seed, size } = segment;
+function replay(segment: Segment, catalog: Catalog, damages: Damage[], last: boolean): Promise<number> {
+  return segment.use((file) => replayFile(file, segment, catalog, damages, last));
+}
+
+async function replayFile(
+  file: StoreFile,
+  segment: Segment,
+  catalog: Catalog,
+  damages: Damage[],
+  last: boolean,
+): Promise<number> {
+  const { seed, size } = segment;
   const state = new Replay(segment, catalog);
   let position = LOG_FORMAT.segmentHeaderBytes as number;
   for (;;) {
@@ -216,7 +228,8 @@ async function replay(segment: Segment, catalog: Catalog, damages: Damage[], las
     position = next;
   }
   for (const id of state.suspects) stop(catalog, id);
-  if (!last) return 0;
+  // Damaged bytes stay for whoever wants to save what is left of them; nothing is written after them.
+  if (!last || damages.length > 0) return 0;
   await cut(segment, state);
   return size - segment.size;
 }

@@ -1,5 +1,6 @@
+import { assert } from '../../../base/index.ts';
 import type { ChunkList, IndexedPartition, RunPlace } from '../../../codec/log/index.ts';
-import type { StoreFile } from './files.ts';
+import type { StoreFile, StoreFiles } from './files.ts';
 
 /** What one segment holds of one partition, growing while the segment is written. */
 export class Extent implements IndexedPartition {
@@ -41,7 +42,6 @@ export class Extent implements IndexedPartition {
  */
 export class Segment {
   readonly number: number;
-  readonly file: StoreFile;
   /** Checksum of its salt: where the checksums of its blocks begin. */
   readonly seed: number;
   /** Bytes that count: header and whole, durable groups. */
@@ -50,15 +50,39 @@ export class Segment {
   readonly extents = new Map<number, Extent>();
   readonly chunkBytes: number;
   #chunk = -1;
+  readonly #path: string;
+  readonly #files: OpenFiles;
+  #file: StoreFile | undefined;
+  #opening: Promise<StoreFile> | undefined;
   #users = 0;
+  /** The writer is done with it: its file may be closed between uses. */
+  #sealed: boolean;
   #retired = false;
 
-  constructor(options: { number: number; file: StoreFile; seed: number; size: number; chunkBytes: number }) {
+  /** @param options.file  open for writing: the active segment, until {@link seal} */
+  constructor(options: {
+    readonly number: number;
+    readonly path: string;
+    readonly files: OpenFiles;
+    readonly file?: StoreFile;
+    readonly seed: number;
+    readonly size: number;
+    readonly chunkBytes: number;
+  }) {
     this.number = options.number;
-    this.file = options.file;
     this.seed = options.seed;
     this.size = options.size;
     this.chunkBytes = options.chunkBytes;
+    this.#path = options.path;
+    this.#files = options.files;
+    this.#file = options.file;
+    this.#sealed = options.file === undefined;
+  }
+
+  /** The file of the active segment. */
+  get file(): StoreFile {
+    assert(this.#file && !this.#sealed, `segment ${this.number} is not open for writing`);
+    return this.#file;
   }
 
   /**
@@ -94,20 +118,64 @@ export class Segment {
 
   /** Runs `work` while the file is sure to stay open. */
   async use<T>(work: (file: StoreFile) => Promise<T>): Promise<T> {
-    this.#users++;
+    const file = await this.#acquire();
     try {
-      return await work(this.file);
+      return await work(file);
     } finally {
-      this.#users--;
-      if (this.#retired && this.#users === 0) await this.file.close();
+      await this.#letGo();
     }
   }
 
-  /** Closes the file once nobody uses it. */
+  /**
+   * Opens the file and keeps it open until {@link retire}: before its name goes or means another file, so that readers who have found
+   * the segment finish with what they found.
+   */
+  async pin(): Promise<void> {
+    await this.#acquire();
+    this.#users--;
+    this.#sealed = false;
+  }
+
+  /** The writer is done with it. */
+  seal(): void {
+    this.#sealed = true;
+    if (this.#users === 0) this.#files.idle(this);
+  }
+
+  /** Closes the file once nobody uses it; nobody may begin to. */
   async retire(): Promise<void> {
-    if (this.#retired) return;
     this.#retired = true;
-    if (this.#users === 0) await this.file.close();
+    this.#files.busy(this);
+    if (this.#users === 0) await this.close();
+  }
+
+  /** Closes the file if nobody uses it; the next use opens it again. */
+  async close(): Promise<void> {
+    const file = this.#file;
+    if (this.#users > 0 || !file) return;
+    this.#file = undefined;
+    await file.close();
+  }
+
+  async #acquire(): Promise<StoreFile> {
+    this.#users++;
+    this.#files.busy(this);
+    try {
+      this.#opening ??= this.#file ? undefined : this.#files.open(this.#path);
+      this.#file ??= await this.#opening!;
+      return this.#file;
+    } catch (error) {
+      this.#users--;
+      throw error;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    if (--this.#users > 0) return;
+    if (this.#retired) await this.close();
+    else if (this.#sealed) this.#files.idle(this);
   }
 
   /** Enters what its index file says. */
@@ -117,6 +185,36 @@ export class Segment {
       Object.assign(extent, { end, bytes, timestampMax });
       this.extents.set(partition, extent);
     }
+  }
+}
+
+/** Files of sealed segments: open while they are used, and the last few for a while after. Segments are many, descriptors few. */
+export class OpenFiles {
+  readonly #files: StoreFiles;
+  readonly #idleMax: number;
+  /** Least recently used first. */
+  readonly #idle = new Set<Segment>();
+
+  constructor(files: StoreFiles, idleMax: number) {
+    this.#files = files;
+    this.#idleMax = idleMax;
+  }
+
+  open(path: string): Promise<StoreFile> {
+    return this.#files.open(path, 'read');
+  }
+
+  busy(segment: Segment): void {
+    this.#idle.delete(segment);
+  }
+
+  idle(segment: Segment): void {
+    this.#idle.add(segment);
+    if (this.#idle.size <= this.#idleMax) return;
+    const [oldest] = this.#idle;
+    this.#idle.delete(oldest!);
+    // A file that was only read: that its close fails means nothing to anybody.
+    oldest!.close().catch(() => {});
   }
 }
 

@@ -16,7 +16,7 @@ import { LOG_LIMITS, type LogErrorCode, type NewLogRecord, type Offset } from '.
 import type { Catalog } from './catalog.ts';
 import { replaceFile, type StoreFile, type StoreFiles, writeAll } from './files.ts';
 import type { Partition } from './partition.ts';
-import { indexName, Segment, segmentName } from './segment.ts';
+import { indexName, type OpenFiles, Segment, segmentName } from './segment.ts';
 import type { Slab, SlabCache } from './tail-cache.ts';
 
 /** Appends that become durable together. */
@@ -53,6 +53,7 @@ export interface WriterOptions {
   readonly catalog: Catalog;
   readonly cache: SlabCache;
   readonly files: StoreFiles;
+  readonly openFiles: OpenFiles;
   readonly directory: string;
   readonly segmentBytes: number;
   readonly chunkBytes: number;
@@ -275,14 +276,17 @@ export class GroupWriter {
   }
 
   async #roll(): Promise<void> {
-    const { catalog, random, chunkBytes } = this.#options;
+    const { catalog, random, chunkBytes, directory, openFiles } = this.#options;
     const sealed = catalog.segments.at(-1);
     const header = { number: (sealed?.number ?? 0) + 1, salt: random.bytes(16) };
     const seed = segmentSeed(header);
     const bytes = Buffer.concat([encodeSegmentHeader(header), this.#snapshot(seed)]);
     const file = await this.#createSegment(segmentName(header.number), bytes);
     catalog.group++;
-    catalog.segments.push(new Segment({ number: header.number, file, seed, size: bytes.length, chunkBytes }));
+    const path = `${directory}/${segmentName(header.number)}`;
+    catalog.segments.push(
+      new Segment({ number: header.number, path, files: openFiles, file, seed, size: bytes.length, chunkBytes }),
+    );
     if (sealed) this.#seal(sealed);
   }
 
@@ -319,6 +323,7 @@ export class GroupWriter {
   /** Writes the index of a segment that takes no more; without it the next start makes it from the segment. */
   #seal(segment: Segment): void {
     const { files, directory, logger, onReclaimable } = this.#options;
+    segment.seal();
     const bytes = encodeSegmentIndex(segment.size, segment.seed, [...segment.extents.values()]);
     this.#indexing = this.#indexing
       .then(() => replaceFile(files, directory, indexName(segment.number), bytes))
