@@ -83,6 +83,8 @@ export interface EdgeState {
   readonly delivered: number;
   readonly retried: number;
   readonly deadLettered: number;
+  /** Nothing waits and nothing is under way. */
+  readonly isIdle: boolean;
 }
 
 /** The push edge: one durable outbox for everything sent to an ARN (DESIGN §2). */
