@@ -157,7 +157,9 @@ export class NodeFlow implements FlowSource {
     const edge = this.#services.delivery.edges().find(({ arn }) => arn === id);
     const waiting = edge && { pending: edge.pending, oldestAgeMs: edge.oldestAgeMs };
     const calls = [...this.#calls.all()].filter(({ target }) => target === id);
-    const events = sum(calls.map((call) => call.calls)) + (edge?.delivered ?? 0);
+    // Points are what counts in a series, however many calls wrote them.
+    const written = id.startsWith('series:') ? this.#sum('millrace_series_points_written_total') : undefined;
+    const events = written ?? sum(calls.map((call) => call.calls)) + (edge?.delivered ?? 0);
     return {
       id,
       ...describe(id),
