@@ -135,7 +135,9 @@ export class Dispatcher {
     const { authenticator } = this.#options;
     let destination = findDestination(call.head, scopeHint(call.head));
     this.#note(call, destination);
-    const claim = authenticator.claim({ ...call.head, body: NOTHING });
+    const bare: RequestParts = { ...call.head, body: NOTHING };
+    const claim = authenticator.claim(bare);
+    authenticator.admit(claim, bare);
     if (destination.kind === 'service' && this.#streams(call, destination))
       return this.#answerStreamed(call, destination, claim);
     const body = await this.#bodies.read(call.request, bodyLimit(call.service));
@@ -150,8 +152,8 @@ export class Dispatcher {
   }
 
   #note(call: Call, destination: Destination): void {
+    call.protocol = destination.kind === 'form' ? 'awsQuery' : destination.protocol;
     if (destination.kind === 'form') return;
-    call.protocol = destination.protocol;
     call.service = destination.service;
     if (destination.kind === 'service') call.endpoint = this.#endpoint(destination.service);
     if (destination.operation !== undefined) call.operation = destination.operation;

@@ -67,6 +67,16 @@ test('secured takes no unsigned call', async () => {
   assert.equal(((await answer.json()) as { __type: string }).__type, 'MissingAuthenticationTokenException');
 });
 
+test('secured turns away an unknown key before the body has come', async () => {
+  await using wire = await startWire([]);
+  const scope = 'AKIANOBODY/20260101/us-east-1/kinesis/aws4_request';
+  const authorization = `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host;x-amz-date, Signature=${'0'.repeat(64)}`;
+  const head = `Host: localhost\r\nX-Amz-Date: 20260101T000000Z\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\nAuthorization: ${authorization}`;
+  const answer = await raw(wire, `POST / HTTP/1.1\r\n${head}\r\nContent-Length: 1000000\r\n\r\n`);
+  assert.match(answer, /^HTTP\/1\.1 400 /);
+  assert.match(answer, /UnrecognizedClientException/);
+});
+
 test('dev refuses to listen where others could reach it, and a port in use is named', async () => {
   await using wire = await startWire([], DEV);
   const server = createWireServer({
