@@ -19,13 +19,14 @@ import {
 } from '../codec/index.ts';
 import { serviceTable } from '../schemas/index.ts';
 import type { Caller, Operation, Service } from '../services/index.ts';
-import type { Counter, Histogram, Labels, Logger, Metrics } from '../telemetry/index.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
 import { isChunked, streamBody, withoutChunked } from './body-stream.ts';
 import { CallContext } from './context.ts';
 import * as failures from './failures.ts';
 import { authorityOf, type HttpRequest, type HttpResponse } from './http.ts';
+import { CallInstruments } from './instruments.ts';
 import { WIRE_LIMITS } from './limits.ts';
 import { type Destination, findDestination, findFormDestination, type RequestHead } from './route.ts';
 import { sendAnswer } from './send.ts';
@@ -55,19 +56,11 @@ export interface DispatcherOptions {
   readonly draining: AbortSignal;
 }
 
-/** A service with its codec, and its instruments by operation. */
+/** A service with its codec. */
 interface Endpoint {
   readonly name: string;
   readonly codec: ServiceCodec;
   readonly service: Service | undefined;
-  readonly instruments: Map<string, Instruments>;
-}
-
-interface Instruments {
-  readonly labels: Labels;
-  /** By the first digit of the status. */
-  readonly answers: Map<number, Counter>;
-  readonly seconds: Histogram;
 }
 
 /** One call on its way. */
@@ -90,9 +83,11 @@ export class Dispatcher {
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #services: ReadonlyMap<string, Service>;
   readonly #bodies = new BodyReader();
+  readonly #instruments: CallInstruments;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#instruments = new CallInstruments(options.metrics);
     this.#services = new Map(options.services.map((service) => [service.name, service]));
   }
 
@@ -306,7 +301,7 @@ export class Dispatcher {
     const known = this.#endpoints.get(name);
     if (known) return known;
     const codec = new ServiceCodec(serviceTable(name));
-    const endpoint = { name, codec, service: this.#services.get(name), instruments: new Map() };
+    const endpoint = { name, codec, service: this.#services.get(name) };
     this.#endpoints.set(name, endpoint);
     return endpoint;
   }
@@ -318,29 +313,7 @@ export class Dispatcher {
     const status = response.statusCode;
     logger.debug('call', { requestId, service, operation, status, elapsedMs });
     if (!endpoint || operation === undefined || !endpoint.codec.has(operation)) return;
-    const instruments = this.#instruments(endpoint, operation);
-    this.#answersOf(instruments, Math.floor(status / 100)).add();
-    instruments.seconds.observe(elapsedMs / 1000);
-  }
-
-  #instruments(endpoint: Endpoint, operation: string): Instruments {
-    const known = endpoint.instruments.get(operation);
-    if (known) return known;
-    const labels = { service: endpoint.name, operation };
-    const help = 'Time from the head of a call to the end of its answer';
-    const seconds = this.#options.metrics.histogram('millrace_wire_call_seconds', help, labels);
-    const instruments: Instruments = { labels, answers: new Map(), seconds };
-    endpoint.instruments.set(operation, instruments);
-    return instruments;
-  }
-
-  #answersOf({ labels, answers }: Instruments, family: number): Counter {
-    const known = answers.get(family);
-    if (known) return known;
-    const status = `${family}xx`;
-    const counter = this.#options.metrics.counter('millrace_wire_calls_total', 'Calls answered', { ...labels, status });
-    answers.set(family, counter);
-    return counter;
+    this.#instruments.measure(endpoint.name, operation, status, elapsedMs);
   }
 }
 
