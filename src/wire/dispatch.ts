@@ -139,7 +139,7 @@ export class Dispatcher {
     try {
       if (destination.kind === 'form') destination = findFormDestination(formOf(call.head, body), call.head);
       this.#note(call, destination);
-      const caller = authenticator.authenticate(claim, { ...call.head, body }, body);
+      const caller = authenticator.authenticate(claim, signedParts(call.head, destination, claim, body), body);
       await this.#perform(call, destination, caller, { ...call.head, body });
     } finally {
       this.#bodies.release(body);
@@ -168,7 +168,11 @@ export class Dispatcher {
     claim: SignatureClaim | undefined,
   ): Promise<void> {
     const { head, request } = call;
-    const caller = this.#options.authenticator.authenticate(claim, { ...head, body: NOTHING }, undefined);
+    const caller = this.#options.authenticator.authenticate(
+      claim,
+      signedParts(head, destination, claim, NOTHING),
+      undefined,
+    );
     const chunked = isChunked(head.headers);
     const body = streamBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
     const headers = chunked ? withoutChunked(head.headers) : head.headers;
@@ -332,6 +336,17 @@ const NO_LABELS: ReadonlyMap<string, string> = new Map();
 
 function builtOperation(service: Service | undefined, name: string): Operation | undefined {
   return service && Object.hasOwn(service.operations, name) ? service.operations[name] : undefined;
+}
+
+/** Version 4 signs the path as it was sent; Version 2 signs the resource, which has the bucket in front wherever that was. */
+function signedParts(
+  head: RequestHead,
+  destination: Destination,
+  claim: SignatureClaim | undefined,
+  body: Uint8Array,
+): RequestParts {
+  const path = claim || destination.kind !== 'service' ? head.path : destination.path;
+  return { ...head, path, body };
 }
 
 function bodyLimit(service: string): number {
