@@ -97,6 +97,8 @@ export class Rest implements Protocol {
     }
     // The model knows one status of success an operation; a part of an object is a 206 (RFC 9110, section 15.3.7).
     if (headers['content-range'] !== undefined) status = 206;
+    // The model has one status for success, S3 another one for a part of an object.
+    if (status === 200 && headers['content-range'] !== undefined) status = 206;
     const stream = eventStreamOf(this.#table, row.output);
     if (stream) {
       headers['content-type'] ??= EVENT_STREAM;
