@@ -16,6 +16,7 @@ import type { Broker, CommitGroup, CommitListener } from '../../services/iot/ind
 import type { Logger } from '../../telemetry/index.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { ClientPermissions, ConnectDecision, MqttAuthorizer } from './authorizer.ts';
+import type { CommitBudget } from './budget.ts';
 import type { MqttGauges } from './gauges.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { MqttLimits } from './limits.ts';
@@ -39,6 +40,7 @@ export interface ConnectionHost {
   readonly limits: MqttLimits;
   readonly gauges: MqttGauges;
   readonly turn: Turn;
+  readonly budget: CommitBudget;
   readonly topics: mqtt.TopicCache;
   /** A client id that no client has. */
   newClientId(): string;
@@ -142,17 +144,13 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   /** End of the turn: acknowledges what is committed and writes all that has gathered. */
   flush(): void {
-    if (!this.#acks.release(this.output)) {
+    if (!this.#release()) {
       this.#end({ reasonCode: Reason.implementationSpecificError, publishesWill: true });
       return;
     }
     this.output.flush();
-    const { inFlightInBytesMax, inFlightInMax, outboundBytesMax } = this.#host.limits;
-    const { size, bytes } = this.#acks;
-    if (this.#pauses.has('commits') && size <= inFlightInMax / 2 && bytes <= inFlightInBytesMax / 2) {
-      this.#resume('commits');
-    }
-    if (this.output.queuedBytes > outboundBytesMax) this.#pause('reader');
+    if (this.#pauses.has('commits')) this.#resumeIfCommitted();
+    if (this.output.queuedBytes > this.#host.limits.outboundBytesMax) this.#pause('reader');
     if (this.#state.kind === 'connected' && !this.output.isBlocked) this.#state.session.resume();
   }
 
@@ -183,9 +181,31 @@ export class Connection implements Carrier, Flushable, CommitListener {
     this.#checkInFlight();
   }
 
+  /** Stops reading when too much waits for its commit, of this client or of all together. */
   #checkInFlight(): void {
-    const { inFlightInBytesMax, inFlightInMax } = this.#host.limits;
-    if (this.#acks.size >= inFlightInMax || this.#acks.bytes >= inFlightInBytesMax) this.#pause('commits');
+    const { limits, budget } = this.#host;
+    const { size, bytes } = this.#acks;
+    if (size >= limits.inFlightInMax || bytes >= limits.inFlightInBytesMax) this.#pause('commits');
+    else if (bytes > 0 && budget.isFull) {
+      this.#pause('commits');
+      budget.wait(this);
+    }
+  }
+
+  #resumeIfCommitted(): void {
+    const { limits, budget } = this.#host;
+    const { size, bytes } = this.#acks;
+    if (size > limits.inFlightInMax / 2 || bytes > limits.inFlightInBytesMax / 2) return;
+    if (budget.isFull) budget.wait(this);
+    else this.#resume('commits');
+  }
+
+  /** Acknowledges what is committed; false when a commit has failed. */
+  #release(): boolean {
+    const before = this.#acks.bytes;
+    const isGood = this.#acks.release(this.output);
+    if (this.#acks.bytes < before) this.#host.budget.give(before - this.#acks.bytes);
+    return isGood;
   }
 
   #handle(packet: mqtt.Packet): void {
@@ -325,7 +345,9 @@ export class Connection implements Carrier, Flushable, CommitListener {
     }
     if (qos === 2 && reasonCode === 0) this.#unreleased.add(packetId);
     const kind = qos === 2 ? AS_PUBREC : 0;
-    this.#acks.push(packetId | (reasonCode << 16) | kind, group, this.#decoder.lastPacketBytes);
+    const bytes = this.#decoder.lastPacketBytes;
+    this.#acks.push(packetId | (reasonCode << 16) | kind, group, bytes);
+    this.#host.budget.take(bytes);
     if (group?.state !== 'pending') this.schedule();
     else if (group !== this.#group) {
       this.#group = group;
@@ -441,6 +463,8 @@ export class Connection implements Carrier, Flushable, CommitListener {
     this.#keepAlive?.stop();
     const before = this.#state;
     this.#state = { kind: 'closed' };
+    this.#host.budget.give(this.#acks.drop());
+    this.#host.budget.forget(this);
     if (before.kind === 'connected') this.#leave(before.session);
     else this.#host.release(this);
   }

@@ -134,5 +134,9 @@ test('acknowledgements keep their order, whichever commit is done first; a faile
     [1, 2, 3],
   );
   three.state = 'failed';
-  assert.equal(queue.release(output), false);
+  queue.push(5, undefined, 10);
+  for (let again = 0; again < 2; again++) assert.equal(queue.release(output), false);
+  assert.deepEqual([queue.size, queue.bytes], [2, 20]);
+  assert.equal(queue.drop(), 20);
+  assert.equal(queue.size, 0);
 });
