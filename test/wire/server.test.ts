@@ -63,7 +63,7 @@ test('secured takes no unsigned call', async () => {
   const { service } = gate();
   await using wire = await startWire([service]);
   const answer = await call(wire, 'DescribeLimits');
-  assert.equal(answer.status, 403);
+  assert.equal(answer.status, 400);
   assert.equal(((await answer.json()) as { __type: string }).__type, 'MissingAuthenticationTokenException');
 });
 

@@ -8,7 +8,7 @@ import {
 } from '../../../codec/log/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { Catalog } from './catalog.ts';
-import { type StoreFile, type StoreFiles, writeAll } from './files.ts';
+import { type StoreFile, type StoreFiles, writeAllDurably } from './files.ts';
 import { claimedLength, findBlock, type ScannedBlock, scanBlocks } from './scan.ts';
 import { indexName, type OpenFiles, Segment, segmentName, segmentNumber } from './segment.ts';
 
@@ -262,13 +262,15 @@ function stop(catalog: Catalog, id: number): void {
 
 /** Cuts the torn tail off and makes the last whole group durable for sure. */
 async function cut(segment: Segment, { groupStart, groupEnd }: Replay): Promise<void> {
-  if (groupEnd < segment.size) await segment.file.truncate(groupEnd);
+  if (groupEnd < segment.size) {
+    await segment.file.truncate(groupEnd);
+    await segment.file.datasync();
+  }
   segment.size = groupEnd;
   const from = groupStart === LOG_FORMAT.segmentHeaderBytes ? 0 : groupStart;
   const bytes = Buffer.allocUnsafeSlow(groupEnd - from);
   await segment.file.read(bytes, from);
-  await writeAll(segment.file, bytes, from);
-  await segment.file.datasync();
+  await writeAllDurably(segment.file, bytes, from);
 }
 
 /** Gives each partition its extents, oldest first, without those that are trimmed. */
