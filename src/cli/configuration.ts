@@ -124,9 +124,14 @@ function settle(
   env: Readonly<Record<string, string | undefined>>,
 ): string | number | undefined {
   const setting: Setting = SETTINGS[name];
-  const value = given ?? (setting.env === undefined ? undefined : env[setting.env]) ?? setting.default;
+  const value = given ?? fromEnvironment(setting, env) ?? setting.default;
   if (value === undefined) return undefined;
   return setting.type === 'port' ? checkPort(name, value) : checkText(name, setting, value);
+}
+
+/** An empty variable is as good as none. */
+function fromEnvironment(setting: Setting, env: Readonly<Record<string, string | undefined>>): string | undefined {
+  return (setting.env && env[setting.env]) || undefined;
 }
 
 function checkPort(name: string, value: unknown): number {

@@ -42,11 +42,20 @@ export class Development implements Disposable {
 
   /** Deploys the application as it is and begins to watch its folder. */
   async start(): Promise<void> {
+    try {
+      this.#watch();
+    } catch (error) {
+      // Without watches left (inotify has a limit) the application still runs.
+      this.#report(error);
+    }
+    this.#work = this.#attempt();
+    await this.#work;
+  }
+
+  #watch(): void {
     const watcher = watch(this.#options.directory, { recursive: true }, (_event, file) => this.#changed(file));
     watcher.on('error', (error) => this.#report(error));
     this.#watcher = { [Symbol.dispose]: () => watcher.close() };
-    this.#work = this.#attempt();
-    await this.#work;
   }
 
   /** Resolves when what is under way is done. */

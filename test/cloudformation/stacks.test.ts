@@ -272,6 +272,11 @@ for (const [name, resources, message] of [
     { T: { ...TOPIC, Properties: { DisplayName: ref('Nobody') } } },
     /Unresolved resource dependencies \[Nobody\]/,
   ],
+  [
+    'a dynamic reference',
+    { T: { ...TOPIC, Properties: { DisplayName: '{{resolve:ssm:name}}' } } },
+    /T has a dynamic reference .* not built/,
+  ],
   ['nothing', {}, /At least one Resources member must be defined/],
 ] as const) {
   test(`refused before anything is made: ${name}`, async () => {
@@ -281,6 +286,29 @@ for (const [name, resources, message] of [
     await assert.rejects(harness.call('DescribeStacks', { StackName: 'app' }), /does not exist/);
   });
 }
+
+test('what would be passed over in silence is refused', async () => {
+  await using harness = await Harness.open();
+  const template = { Resources: { Queue: QUEUE } };
+  await assert.rejects(harness.create('app', { ...template, Rules: {} }), /Rules section is not built/);
+  await assert.rejects(harness.create('app', template, { StackPolicyBody: '{}' }), /StackPolicyBody is not built/);
+  const Parameters = { P: { Type: 'AWS::SSM::Parameter::Value<String>' } };
+  await assert.rejects(harness.create('app', { ...template, Parameters }), /parameter P has type AWS::SSM::Parameter/);
+});
+
+test('a stack under review is deleted like any other', async () => {
+  await using harness = await Harness.open();
+  const TemplateBody = JSON.stringify({ Resources: { Queue: QUEUE } });
+  const names = { StackName: 'app', ChangeSetName: 'first' };
+  await harness.call('CreateChangeSet', { ...names, ChangeSetType: 'CREATE', TemplateBody });
+  // What was not executed keeps its name; one that cannot be executed makes room for its namesake.
+  await assert.rejects(
+    harness.call('CreateChangeSet', { ...names, ChangeSetType: 'CREATE', TemplateBody }),
+    /already exists/,
+  );
+  assert.equal((await harness.delete('app')).StackStatus, 'DELETE_COMPLETE');
+  await assert.rejects(harness.call('DescribeChangeSet', names), (error) => hasCode(error, 'change-set-not-found'));
+});
 
 test('IAM resources ask for a capability, named ones for the stronger one', async () => {
   await using harness = await Harness.open();

@@ -59,6 +59,7 @@ export function stackRequest(
   templateBody: string | undefined,
   { region, caller }: OperationContext,
 ): StackRequest {
+  refuseUnbuilt(input);
   const { ClientRequestToken: token, ClientToken, RoleARN: roleArn, NotificationARNs: notificationArns, Tags } = input;
   return {
     stackName: input.StackName,
@@ -73,6 +74,22 @@ export function stackRequest(
     onFailure: onFailureOf(input),
     ...((token ?? ClientToken) !== undefined && { token: token ?? ClientToken }),
   };
+}
+
+/** Settings that would promise something that does not happen. */
+const UNBUILT = [
+  'StackPolicyBody',
+  'StackPolicyURL',
+  'StackPolicyDuringUpdateBody',
+  'TimeoutInMinutes',
+  'ImportExistingResources',
+];
+
+function refuseUnbuilt(input: Record<string, any>): void {
+  const used = UNBUILT.find((name) => input[name] !== undefined && input[name] !== false);
+  if (used) throw invalid(`${used} is not built in Millrace`);
+  if (input.RollbackConfiguration?.RollbackTriggers?.length)
+    throw invalid('RollbackTriggers are not built in Millrace');
 }
 
 function onFailureOf(input: Record<string, any>): Deployment['onFailure'] {

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { changes, replaces, TAGS } from './properties.ts';
-import { createOrAdopt, ignoreMissing, type ResourceType, type Work } from './resource-type.ts';
+import { createOrAdopt, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
 
 const bucket: ResourceType = {
   properties: {
@@ -50,8 +50,11 @@ async function configure(Bucket: string, before: JsonObject, after: JsonObject, 
     await work.call('s3', 'PutBucketVersioning', { Bucket, VersioningConfiguration });
   }
   if (sameJson(before.Tags, after.Tags)) return;
-  if (after.Tags === undefined) await work.call('s3', 'DeleteBucketTagging', { Bucket });
-  else await work.call('s3', 'PutBucketTagging', { Bucket, Tagging: { TagSet: after.Tags } });
+  await label(() =>
+    after.Tags === undefined
+      ? work.call('s3', 'DeleteBucketTagging', { Bucket })
+      : work.call('s3', 'PutBucketTagging', { Bucket, Tagging: { TagSet: after.Tags } }),
+  );
 }
 
 export const S3_TYPES: Readonly<Record<string, ResourceType>> = { 'AWS::S3::Bucket': bucket };

@@ -25,7 +25,7 @@ import {
 import type { Output, PendingStep, Stack, StackResource } from './model.ts';
 import { customName, physicalName } from './naming.ts';
 import type { StackStore } from './store.ts';
-import { isOver, nodesIn, readyNodes, resumed } from './walk.ts';
+import { isOver, nodesIn, readyNodes } from './walk.ts';
 
 export interface DriverDependencies {
   readonly store: StackStore;
@@ -66,9 +66,7 @@ export class StackDriver implements AsyncDisposable {
   resume(): void {
     for (const stack of this.#dependencies.store.stacks()) {
       if (!stack.deployment) continue;
-      const resuming = new Set(nodesIn(stack.deployment.walk, 'running'));
-      const walk = resumed(stack.deployment.walk);
-      this.#run({ ...stack, deployment: { ...stack.deployment, walk } }, resuming);
+      this.#run(stack, new Set(nodesIn(stack.deployment.walk, 'running')));
     }
   }
 
@@ -117,7 +115,9 @@ export class StackDriver implements AsyncDisposable {
       const { walk, cancelled, phase } = run.stack.deployment;
       const held = cancelled && phase === 'apply';
       const ready = held ? [] : readyNodes(walk, CLOUDFORMATION_LIMITS.stepsInFlightMax);
-      const begin = ready.filter((node) => !run.steps.has(node));
+      // What a crash cut off must come to its end even when nothing new may begin: only then is known what there is to undo.
+      const cutOff = nodesIn(walk, 'running').filter((node) => run.resuming.has(node));
+      const begin = [...cutOff, ...ready].filter((node) => !run.steps.has(node));
       for (const node of begin) this.#startStep(run, node);
       if (begin.length > 0 || run.steps.size > 0) await Promise.race([...run.steps.values()]);
       else if (held || isOver(walk)) await this.#advance(run);
@@ -126,7 +126,10 @@ export class StackDriver implements AsyncDisposable {
   }
 
   #startStep(run: Run, node: string): void {
-    const step = this.#step(run, node).finally(() => run.steps.delete(node));
+    const step = this.#step(run, node).finally(() => {
+      run.steps.delete(node);
+      run.resuming.delete(node);
+    });
     // The loop sees a failure through the race; this keeps it from being reported as unhandled before.
     step.catch(() => {});
     run.steps.set(node, step);
@@ -237,23 +240,22 @@ export class StackDriver implements AsyncDisposable {
         now: clock.now(),
       }),
     );
-    await this.#carryOut(run, node, stack.resources[node]?.pending?.properties);
+    await this.#carryOut(run, node);
   }
 
-  /** Does what the resource's pending step says. @param halfway properties that a failed update may have reached */
-  async #carryOut(run: Run, node: string, halfway?: PendingStep['properties']): Promise<void> {
+  /** Does what the resource's pending step says. */
+  async #carryOut(run: Run, node: string): Promise<void> {
     const { clock } = this.#dependencies;
     const resource = run.stack.resources[node]!;
     const { action, properties, name } = resource.pending!;
     const type = RESOURCE_TYPES[resource.type]!;
     const work = this.#work(run, node, name);
-    const existing = halfway ? { ...resource, properties: halfway } : resource;
     await this.#settle(
       run,
       () =>
         action === 'create' || action === 'replace'
           ? type.create(properties, work)
-          : type.update!(existing, properties, work),
+          : type.update!(resource, properties, work),
       (made) => this.#change(run, (stack) => completeStep(stack, node, made, clock.now())),
       (reason) => this.#change(run, (stack) => failStep(stack, node, reason, clock.now())),
     );

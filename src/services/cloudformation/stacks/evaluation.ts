@@ -73,6 +73,11 @@ export function resourceProperties(
   const schema = RESOURCE_TYPES[Type]!.properties;
   const value = evaluate(Properties, scope, '/Resources') ?? {};
   if (!isObject(value)) throw invalid(`Template format error: [/Resources/${id}/Properties] must be an object.`);
+  if (hasDynamicReference(value)) {
+    throw invalid(
+      `Template error: resource ${id} has a dynamic reference ({{resolve:...}}), which is not built in Millrace`,
+    );
+  }
   const problems = problemsOf(schema, value);
   if (problems.length)
     throw invalid(`Properties validation failed for resource ${id} with message: ${problems.join('; ')}`);
@@ -83,6 +88,13 @@ export function resourceProperties(
     if (!(error instanceof TypeError)) throw error;
     throw invalid(`Properties validation failed for resource ${id} with message: ${error.message}`);
   }
+}
+
+/** `{{resolve:ssm:name}}` and its like, anywhere in a value: passed on as text it would be taken for the secret itself. */
+function hasDynamicReference(value: Value): boolean {
+  if (typeof value === 'string') return /\{\{resolve:(ssm|ssm-secure|secretsmanager):/.test(value);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some((member) => hasDynamicReference(member as Value));
 }
 
 /** A stack's tags go to each of its resources that can have tags; a resource's own come first. */

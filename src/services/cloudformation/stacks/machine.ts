@@ -422,7 +422,7 @@ function startRestore(stack: Stack, now: number): Transition {
       });
     else if (old && resource.changedAt !== old.changedAt) {
       changed.push(resource.logicalId);
-      resources[resource.logicalId] = resource;
+      resources[resource.logicalId] = asReached(resource);
     }
   }
   const graph = Object.fromEntries(
@@ -435,6 +435,14 @@ function startRestore(stack: Stack, now: number): Transition {
     deployment: { ...deployment, phase: 'restore', garbage, walk: startWalk(graph) },
   };
   return { stack: next, events: [] };
+}
+
+/**
+ * A resource as a change may have left it: all that a failed step was to change counts as changed, so that changing it back
+ * leaves nothing out, however often that begins again.
+ */
+function asReached({ pending, ...resource }: StackResource): StackResource {
+  return pending ? { ...resource, properties: pending.properties } : resource;
 }
 
 /** The physical id that an update brought into the world, if it did. */

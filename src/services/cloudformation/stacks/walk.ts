@@ -41,10 +41,3 @@ export function nodesIn(walk: Walk, ...states: readonly NodeState[]): readonly s
 export function isOver(walk: Walk): boolean {
   return nodesIn(walk, 'running').length === 0 && readyNodes(walk, 1).length === 0;
 }
-
-/** A walk that a crash cut off: what ran begins again. */
-export function resumed(walk: Walk): Walk {
-  return Object.fromEntries(
-    Object.entries(walk).map(([id, node]) => [id, node.state === 'running' ? { ...node, state: 'waiting' } : node]),
-  );
-}

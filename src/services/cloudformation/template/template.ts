@@ -84,6 +84,11 @@ export function parseTemplate(source: JsonObject): Template {
   if (source.AWSTemplateFormatVersion !== undefined && source.AWSTemplateFormatVersion !== '2010-09-09') {
     throw invalid('Template format error: AWSTemplateFormatVersion is not supported.');
   }
+  // What would be passed over in silence is refused.
+  for (const name of ['Rules', 'Hooks']) {
+    if (source[name] !== undefined)
+      throw invalid(`Template format error: the ${name} section is not built in Millrace`);
+  }
   const resources = section(source, 'Resources', resource);
   if (Object.keys(resources).length === 0) {
     throw invalid('Template format error: At least one Resources member must be defined.');
@@ -119,6 +124,9 @@ function section<T>(source: JsonObject, name: string, read: (name: string, value
 function parameter(name: string, value: Json): ParameterDeclaration {
   if (!isObject(value) || typeof value.Type !== 'string') {
     throw invalid(`Template format error: Every Parameters object must contain a Type member. (${name})`);
+  }
+  if (value.Type.startsWith('AWS::SSM::')) {
+    throw invalid(`Template format error: parameter ${name} has type ${value.Type}, which is not built in Millrace`);
   }
   return value as unknown as ParameterDeclaration;
 }

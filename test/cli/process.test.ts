@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+const PROGRAM = join(import.meta.dirname, '../../bin/millrace.js');
+
+let root: string;
+
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'millrace-process-'));
+});
+after(() => rm(root, { recursive: true }));
+
+/** A `millrace` process whose output is watched. */
+class Program implements AsyncDisposable {
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<unknown[]>;
+  out = '';
+  err = '';
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.#process = spawn(process.execPath, [PROGRAM, ...args], { cwd: root, env: { ...process.env, ...env } });
+    this.#exited = once(this.#process, 'exit');
+    this.#process.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      this.out += text;
+    });
+    this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.err += text;
+    });
+  }
+
+  /** Waits until `pattern` is in the output; fails when the program ends before. */
+  async until(stream: 'out' | 'err', pattern: RegExp): Promise<RegExpExecArray> {
+    const source = stream === 'out' ? this.#process.stdout! : this.#process.stderr!;
+    for (;;) {
+      const match = pattern.exec(this[stream]);
+      if (match) return match;
+      const more = await Promise.race([once(source, 'data'), this.#exited.then(() => undefined)]);
+      if (!more && !pattern.test(this[stream])) assert.fail(`ended without ${pattern}:\n${this.out}${this.err}`);
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
+  }
+
+  /** @returns the exit code */
+  async exit(): Promise<unknown> {
+    return (await this.#exited)[0];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode === null) this.#process.kill('SIGKILL');
+    await this.#exited;
+  }
+}
+
+const READY = /^ready (http:\/\/127\.0\.0\.1:\d+)\n/;
+
+test('dev prints the ready line only, deploys the application, gives changed functions new code, drains on SIGTERM', async () => {
+  const template = (text: string) => `
+Resources:
+  Stream: { Type: AWS::Kinesis::Stream, Properties: { Name: readings, ShardCount: 1, RetentionPeriodHours: ${text} } }
+`;
+  await writeFile(join(root, 'template.yaml'), template('24'));
+  await using program = new Program(['dev', '--http-port', '0', '--mqtt-port', '0', '--stack-name', 'app']);
+  const [, endpoint] = await program.until('out', READY);
+  assert.equal((await fetch(`${endpoint}/_millrace/health`)).status, 200);
+  await program.until('err', /deployed app \(\d+ ms\)\n/);
+  await writeFile(join(root, 'template.yaml'), template('48'));
+  await program.until('err', /UPDATE_COMPLETE +Stream[\s\S]*deployed app/);
+  await writeFile(join(root, 'template.yaml'), 'Resources: [');
+  await program.until('err', /not deployed: .*YAML not well-formed/);
+  program.signal('SIGTERM');
+  assert.equal(await program.exit(), 0);
+  assert.match(program.out, /^ready \S+\n$/);
+});
+
+test('start needs root keys, and says how to give them', async () => {
+  await writeFile(join(root, 'millrace.yaml'), 'listen: { httpPort: 0, mqttPort: 0 }\n');
+  await using program = new Program(['start'], { MILLRACE_ROOT_ACCESS_KEY_ID: '' });
+  assert.equal(await program.exit(), 2);
+  assert.match(program.err, /root\.accessKeyId is missing: set it in the file or as MILLRACE_ROOT_ACCESS_KEY_ID/);
+});
+
+test('a node started for production refuses whom it does not know, and drains on SIGINT', async () => {
+  await writeFile(join(root, 'millrace.yaml'), 'listen: { httpPort: 0, mqttPort: 0 }\n');
+  await using program = new Program(['start'], {
+    MILLRACE_ROOT_ACCESS_KEY_ID: 'AKIA000000000000',
+    MILLRACE_ROOT_SECRET_ACCESS_KEY: 's'.repeat(40),
+  });
+  const [, endpoint] = await program.until('out', READY);
+  const stranger = new Program(['remove', '--endpoint-url', endpoint!, '--stack-name', 'x'], {
+    AWS_ACCESS_KEY_ID: 'AKIAnobody',
+    AWS_SECRET_ACCESS_KEY: 'nothing',
+  });
+  assert.equal(await stranger.exit(), 1, stranger.err);
+  const owner = new Program(['remove', '--endpoint-url', endpoint!, '--stack-name', 'x'], {
+    AWS_ACCESS_KEY_ID: 'AKIA000000000000',
+    AWS_SECRET_ACCESS_KEY: 's'.repeat(40),
+  });
+  assert.equal(await owner.exit(), 0, owner.err);
+  program.signal('SIGINT');
+  assert.equal(await program.exit(), 0);
+});
