@@ -26,7 +26,8 @@ export interface LoadResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  readonly acknowledged: number;
+  /** Messages acknowledged in all, the warm-up included. */
+  readonly sent: number;
   /** Share of the measured time that the generator's own thread was busy, 0 to 1. */
   readonly generatorBusy: number;
 }
@@ -136,8 +137,10 @@ class Publisher {
 export async function generate(load: Load): Promise<LoadResult> {
   let isMeasuring = false;
   let count = 0;
+  let sent = 0;
   const latencies = new Latencies();
   const acknowledged = (sentAt: number) => {
+    sent++;
     if (!isMeasuring) return;
     count++;
     latencies.add(performance.now() - sentAt);
@@ -172,7 +175,7 @@ export async function generate(load: Load): Promise<LoadResult> {
     p50Ms: latencies.quantile(0.5),
     p99Ms: latencies.quantile(0.99),
     maxMs: latencies.max,
-    acknowledged: count,
+    sent,
     generatorBusy: busy,
   };
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
@@ -9,6 +10,8 @@ import type { Load, LoadResult } from './generator.ts';
 /** A broker under load. */
 export interface BrokerProcess extends AsyncDisposable {
   readonly port: number;
+  /** Processor time used so far by all its threads, milliseconds; `undefined` where /proc does not tell. */
+  cpuMs(): number | undefined;
 }
 
 /** Core of the broker and core of the generator; both are the only one where there is one. */
@@ -26,7 +29,7 @@ export async function runLoad(load: Load): Promise<LoadResult> {
 export async function startMillrace(nodeFlags: readonly string[] = []): Promise<BrokerProcess> {
   const child = spawnOn(BROKER_CORE, process.execPath, [...nodeFlags, here('broker.worker.ts')]);
   const line = await firstLine(child);
-  return { port: Number(line), [Symbol.asyncDispose]: () => stopped(child) };
+  return { port: Number(line), cpuMs: () => cpuMsOf(child), [Symbol.asyncDispose]: () => stopped(child) };
 }
 
 /** Debian's mosquitto, without persistence; `undefined` where it is not installed. */
@@ -40,11 +43,26 @@ export async function startMosquitto(): Promise<BrokerProcess | undefined> {
   await listening(port);
   return {
     port,
+    cpuMs: () => cpuMsOf(child),
     [Symbol.asyncDispose]: async () => {
       await stopped(child);
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** A tick of /proc is 10 ms on every Linux. */
+const TICK_MS = 10;
+
+function cpuMsOf({ pid }: ChildProcess): number | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  } catch {
+    return undefined;
+  }
 }
 
 const here = (name: string) => join(import.meta.dirname, name);

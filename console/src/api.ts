@@ -16,17 +16,16 @@ export class ApiError extends Error {
   }
 }
 
-async function post(
-  path: string,
-  headers: Record<string, string>,
-  body: unknown,
-  signal: AbortSignal,
-): Promise<unknown> {
+function post(path: string, headers: Record<string, string>, body: unknown, signal: AbortSignal): Promise<unknown> {
+  return ask(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
+}
+
+async function ask(path: string, request: RequestInit & { readonly signal: AbortSignal }): Promise<unknown> {
   let response: Response;
   try {
-    response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
+    response = await fetch(path, request);
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (request.signal.aborted) throw error;
     throw new ApiError('The node does not answer.', 0, 'unreachable');
   }
   const text = await response.text();
@@ -37,7 +36,7 @@ async function post(
     message ?? Message ?? error ?? (text.slice(0, 300) || response.statusText),
     response.status,
     __type ?? String(response.status),
-    response.headers.get('x-amzn-requestid') ?? undefined,
+    response.headers.get('x-amzn-requestid') ?? response.headers.get('x-request-id') ?? undefined,
   );
 }
 
@@ -50,6 +49,12 @@ function parse(text: string): unknown {
 }
 
 export type Row = Readonly<Record<string, unknown>>;
+
+/** Names of the databases that there are (`GET /api/v3/configure/database`). */
+export async function listDatabases(signal: AbortSignal): Promise<readonly string[]> {
+  const rows = (await ask('/api/v3/configure/database?format=json', { signal })) as readonly Row[];
+  return rows.map((row) => String(row['iox::database']));
+}
 
 /** One SQL statement over the series API (`POST /api/v3/query_sql`). */
 export async function querySql(database: string, sql: string, signal: AbortSignal): Promise<readonly Row[]> {

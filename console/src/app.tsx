@@ -21,7 +21,6 @@ export function App() {
     panel?.querySelector('select')?.focus({ preventScroll: true });
   };
   const known = snapshot.nodes.flatMap(({ logGroup }) => (logGroup ? [logGroup] : []));
-  const databases = snapshot.nodes.filter(({ kind }) => kind === 'series').map(({ label }) => label);
   return (
     <>
       <a class="skip" href="#flow">
@@ -37,7 +36,7 @@ export function App() {
         )}
         <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
         <div class="columns">
-          <DevicesPanel databases={databases} theme={theme} />
+          <DevicesPanel theme={theme} />
           <LogsPanel known={known} asked={askedLogs} />
         </div>
       </main>

@@ -20,6 +20,7 @@ const {
   toPayload,
 } = require('./errors.js');
 const { loadHandler } = require('./handler.js');
+const { sizeHeap } = require('./heap.js');
 const { marshal, runHandler } = require('./invocation.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
@@ -76,7 +77,11 @@ function next() {
  */
 async function load(config) {
   environment = config.context;
-  for (const [name, value] of Object.entries(config.variables)) process.env[name] = value;
+  sizeHeap(Number(environment.memoryLimitInMB));
+  for (const [name, value] of Object.entries(config.variables)) {
+    // Setting TZ has V8 read the time zone anew, even if it stays what it was.
+    if (process.env[name] !== value) process.env[name] = value;
+  }
   logging.configure(config.variables.AWS_LAMBDA_LOG_FORMAT === 'JSON', config.variables.AWS_LAMBDA_LOG_LEVEL);
   process.chdir(config.root);
   collectCaches = installCodeCache(config.root, config.cacheDirectory);

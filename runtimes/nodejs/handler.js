@@ -18,13 +18,13 @@ async function loadHandler(root, handler) {
   }
   const [, file, names] = /^([^.]*)\.(.*)$/.exec(path.basename(handler)) ?? [];
   if (!file || !names) throw new MalformedHandlerName('Bad handler');
-  const exported = await loadModule(path.resolve(root, path.dirname(handler), file));
+  const exported = await loadModule(path.resolve(root, path.dirname(handler), file), root);
   return pick(exported, names, handler);
 }
 
-async function loadModule(base) {
+async function loadModule(base, root) {
   try {
-    for (const [ending, load] of LOADERS) if (existsSync(base + ending)) return await load(base + ending);
+    for (const [ending, load] of LOADERS) if (existsSync(base + ending)) return await load(base + ending, root);
     return require(base);
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserCodeSyntaxError(String(error), error);
@@ -37,7 +37,7 @@ async function loadModule(base) {
 
 /** Endings in the order in which Lambda tries them. */
 const LOADERS = [
-  ['.js', (file) => (isModule(file) ? importFile(file) : require(file))],
+  ['.js', (file, root) => (isModule(file, root) ? importFile(file) : require(file))],
   ['.mjs', importFile],
   ['.cjs', (file) => require(file)],
 ];
@@ -46,13 +46,13 @@ function importFile(file) {
   return import(pathToFileURL(file).href);
 }
 
-/** Whether the nearest package.json says `"type": "module"`. */
-function isModule(file) {
+/** Whether the nearest package.json says `"type": "module"`: one of the package, not one that happens to stand above it. */
+function isModule(file, root) {
   for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
     if (path.basename(folder) === 'node_modules') return false;
     const found = path.join(folder, 'package.json');
     if (existsSync(found)) return packageType(found) === 'module';
-    if (path.dirname(folder) === folder) return false;
+    if (folder === root || path.dirname(folder) === folder) return false;
   }
 }
 

@@ -1,4 +1,4 @@
-import { messageOf } from '../base/index.ts';
+import { DomainError, messageOf } from '../base/index.ts';
 import { CommandError, EXIT, helpOf, parseCommandLine } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { findCommand, overview } from './help.ts';
@@ -52,6 +52,6 @@ function wantsHelp(args: readonly string[]): boolean {
 
 /** A stack helps only where the fault is ours. */
 function describe(error: unknown): string {
-  if (error instanceof CommandError) return error.message;
+  if (error instanceof CommandError || error instanceof DomainError) return error.message;
   return error instanceof Error && error.stack ? `internal error: ${error.stack}` : messageOf(error);
 }

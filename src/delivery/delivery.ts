@@ -18,7 +18,7 @@ export interface Delivery {
   readonly arn: string;
   readonly payload: Uint8Array;
   /**
-   * What the target needs beside the payload: JSON, at most 64 KiB. By kind of target, all optional:
+   * What the target needs beside the payload: JSON, at most 512 KiB. By kind of target, all optional:
    * sqs and sns `messageAttributes` (as SendMessage spells them, binary values in base64), `messageGroupId`,
    * `messageDeduplicationId`, `subject`, `messageSystemAttributes`; kinesis `partitionKey`; http(s) `headers`.
    */
@@ -59,7 +59,7 @@ export const DELIVERY_LIMITS = {
   /** Deliveries of one call of `send`. */
   sendMax: 1000,
   payloadBytesMax: 2 * 1024 * 1024,
-  attributesBytesMax: 64 * 1024,
+  attributesBytesMax: 512 * 1024,
   /** Deliveries that wait, all edges together; they cost disk. */
   pendingMax: 10_000_000,
   /** Deliveries of one edge in memory; the others wait on disk. */
@@ -83,6 +83,8 @@ export interface EdgeState {
   readonly delivered: number;
   readonly retried: number;
   readonly deadLettered: number;
+  /** Nothing waits and nothing is under way. */
+  readonly isIdle: boolean;
 }
 
 /** The push edge: one durable outbox for everything sent to an ARN (DESIGN §2). */

@@ -94,6 +94,7 @@ export class Edge {
       delivered: this.#delivered,
       retried: this.#retried,
       deadLettered: this.#deadLettered,
+      isIdle: this.idle,
     };
   }
 

@@ -4,7 +4,7 @@
  */
 import { systemClock, systemRandom } from '../base/index.ts';
 import { openConsole } from '../gateway/console/index.ts';
-import { openMqttGateway } from '../gateway/mqtt/index.ts';
+import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import { createLogger, createMetrics } from '../telemetry/index.ts';
 import { createWireServer } from '../wire/index.ts';
 import type { Node, NodeConfig } from './config.ts';
@@ -31,15 +31,12 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const stores = scope.use(await openStores({ directory, ...ground }));
   const services = scope.use(await openServices(config, stores, ground, () => listening.endpoint));
 
-  const mqtt = scope.use(
-    await openMqttGateway({ broker: services.iot.broker, host, port: config.mqttPort, ...ground }),
-  );
-  listening.mqtt = mqtt.address;
+  let gateway: MqttGateway | undefined;
   const source = new NodeFlow({
     services,
     metrics: ground.metrics,
     calls: services.calls,
-    connections: () => mqtt.connections,
+    connections: () => gateway?.connections ?? 0,
   });
   const pages = scope.use(await openConsole({ source, ...ground }));
   const wire = scope.use(
@@ -57,6 +54,9 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   );
   listening.endpoint = (await wire.listen(host, config.httpPort)).url;
   services.resume();
+  // Devices come in last: what their messages cause may call functions, and those call the port above.
+  gateway = scope.use(await openMqttGateway({ broker: services.iot.broker, host, port: config.mqttPort, ...ground }));
+  listening.mqtt = gateway.address;
 
   const owned = scope.move();
   return { ...listening, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { type Clock, parseArn, type Random } from '../base/index.ts';
+import { abortable, type Clock, parseArn, type Random } from '../base/index.ts';
 import { type DeliveryService, openDelivery } from '../delivery/index.ts';
-import type { QueueSource, StreamSource } from '../pollers/index.ts';
+import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
 import { openRuntime } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
@@ -48,7 +48,7 @@ export interface Services extends AsyncDisposable {
   readonly credentials: Credentials;
   /** Who of the functions calls what. */
   readonly calls: FunctionCalls;
-  /** Lets go on what needs the gateways: stacks in the middle of a deployment. */
+  /** Lets everything run that calls the node's own HTTP port: pollers, deliveries, stacks in the middle of a deployment. */
   resume(): void;
 }
 
@@ -100,6 +100,7 @@ export async function openServices(
   );
   const sourceFor = (arn: string): StreamSource | QueueSource =>
     parseArn(arn)?.service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
+  const resumed = Promise.withResolvers<void>();
   let mappings: EventSourceMappings | undefined;
   const lambda = scope.use(
     await openLambda({
@@ -110,7 +111,17 @@ export async function openServices(
       readObject: async (bucket, key) => whole((await objects.get(bucket, key)).body),
       ...ground,
       eventSourceMappings: async (invoker) => {
-        mappings = await openEventSourceMappings({ records, invoker, sourceFor, delivery, ...ground });
+        const reserve: FunctionInvoker['reserve'] = async (functionArn, signal) => {
+          await abortable(resumed.promise, signal);
+          return invoker.reserve(functionArn, signal);
+        };
+        mappings = await openEventSourceMappings({
+          records,
+          invoker: { exists: (functionArn) => invoker.exists(functionArn), reserve },
+          sourceFor,
+          delivery,
+          ...ground,
+        });
         return mappings;
       },
     }),
@@ -129,11 +140,6 @@ export async function openServices(
   all.push(cloudformation.service);
   scope.defer(() => stop.abort());
 
-  delivery.register('sqs', sqs.target);
-  delivery.register('kinesis', kinesis.target);
-  delivery.register('iot', iot.target);
-  delivery.register('lambda', lambda.target);
-
   const owned = scope.move();
   return {
     all,
@@ -150,7 +156,14 @@ export async function openServices(
       iam,
       sts,
     ),
-    resume: () => cloudformation.resume(),
+    resume: () => {
+      delivery.register('sqs', sqs.target);
+      delivery.register('kinesis', kinesis.target);
+      delivery.register('iot', iot.target);
+      delivery.register('lambda', lambda.target);
+      resumed.resolve();
+      cloudformation.resume();
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

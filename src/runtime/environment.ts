@@ -4,7 +4,7 @@ import type { CodeCaches } from './code-caches.ts';
 import type { Connection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
-import { type Command, type Event, type Failure, type Phase, step } from './life-cycle.ts';
+import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from './runtime.ts';
@@ -35,7 +35,7 @@ type Answer = Extract<Frame, { kind: 'response' | 'error' }>;
 /** One execution environment: drives its process as `life-cycle.ts` decides. */
 export class Environment {
   readonly spec: FunctionSpec;
-  phase: Phase = { kind: 'starting' };
+  phase: Phase = STARTING;
   /** When it last became idle, by the monotonic clock. */
   idleSince = 0;
   readonly #options: EnvironmentOptions;
@@ -45,6 +45,8 @@ export class Environment {
   /** Known from init to the first invocation, whose report it belongs to. */
   #initMs: number | undefined;
   #running: Running | undefined;
+  /** Why it was shut down, when it was not by an answer. */
+  #failure: Failure | undefined;
   #sequence = 0;
   #memoryKb = 0;
   #timer: Timer | undefined;
@@ -70,12 +72,14 @@ export class Environment {
   /** Runs one invocation to its end, once init is over. Never rejects. Not before the last one has ended (E1). */
   invoke(invocation: Invocation): Promise<InvocationResult> {
     if (this.phase.kind === 'idle') return this.#run(invocation);
-    return this.#init.promise.then((failure) =>
-      failure ? this.#failedInit(invocation, failure) : this.#run(invocation),
-    );
+    return this.#init.promise.then((failure) => {
+      // It may have been killed between the end of init and now.
+      const cause = failure ?? this.#failure;
+      return cause ? this.#failedInit(invocation, cause) : this.#run(invocation);
+    });
   }
 
-  /** Shuts it down: at once when it is idle, else after the invocation that runs. */
+  /** Shuts it down: at once when it is idle, else after the invocation that it runs or was started for. */
   retire(): void {
     this.#apply({ kind: 'retire' });
   }
@@ -217,6 +221,7 @@ export class Environment {
   }
 
   #reject(failure: Failure): void {
+    this.#failure = failure;
     this.#init.resolve(failure);
     const running = this.#running;
     if (!running) return;

@@ -25,7 +25,7 @@ export function reportFailure(failure: Failure, spec: FunctionSpec, requestId: s
     case 'exit':
       return exited('Runtime.ExitError', requestId, exitMessage(failure));
     case 'broken':
-      return exited('Runtime.ExitError', requestId, 'Runtime exited with error: signal: killed');
+      return exited('Runtime.ExitError', requestId, `Runtime exited with error: signal: killed (${failure.reason})`);
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Event, type Failure, type Phase, step } from './life-cycle.ts';
+import { type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 
 const TIMEOUT: Failure = { kind: 'timeout' };
 const EVENTS: readonly Event[] = [
@@ -14,8 +14,7 @@ const EVENTS: readonly Event[] = [
   { kind: 'failed', failure: TIMEOUT },
 ];
 
-const run = (...events: Event[]): Phase =>
-  events.reduce((phase, event) => step(phase, event).phase, { kind: 'starting' } as Phase);
+const run = (...events: Event[]): Phase => events.reduce((phase, event) => step(phase, event).phase, STARTING);
 const commandsOf = (phase: Phase, event: Event) => step(phase, event).commands.map(({ kind }) => kind);
 const READY: Event = { kind: 'ready' };
 const LOADED: Event = { kind: 'initialised' };
@@ -23,17 +22,17 @@ const INVOKE: Event = { kind: 'invoke' };
 const ANSWERED: Event = { kind: 'answered', last: false };
 
 test('the way of a good environment', () => {
-  assert.deepEqual(run(READY), { kind: 'init' });
-  assert.deepEqual(run(READY, LOADED), { kind: 'idle', frozen: false });
+  assert.deepEqual(run(READY), { kind: 'init', retiring: false });
+  assert.deepEqual(run(READY, LOADED), { kind: 'idle', frozen: false, retiring: false });
   assert.deepEqual(run(READY, LOADED, INVOKE), { kind: 'busy', retiring: false });
-  assert.deepEqual(run(READY, LOADED, INVOKE, ANSWERED), { kind: 'idle', frozen: false });
+  assert.deepEqual(run(READY, LOADED, INVOKE, ANSWERED), { kind: 'idle', frozen: false, retiring: false });
 });
 
 test('E4: a frozen environment is thawed before it gets work, a lingering one is not', () => {
   const frozen = run(READY, LOADED, { kind: 'lingered' });
-  assert.deepEqual(frozen, { kind: 'idle', frozen: true });
+  assert.deepEqual(frozen, { kind: 'idle', frozen: true, retiring: false });
   assert.deepEqual(commandsOf(frozen, INVOKE), ['thaw', 'send']);
-  assert.deepEqual(commandsOf({ kind: 'idle', frozen: false }, INVOKE), ['send']);
+  assert.deepEqual(commandsOf({ kind: 'idle', frozen: false, retiring: false }, INVOKE), ['send']);
 });
 
 test('retiring a busy environment waits for its answer; an idle one goes at once', () => {
@@ -43,16 +42,23 @@ test('retiring a busy environment waits for its answer; an idle one goes at once
   assert.deepEqual(run(READY, LOADED, { kind: 'retire' }), { kind: 'shutdown' });
 });
 
+test('retiring during init waits for the invocation that it was started for, or for nobody to come', () => {
+  const idle = run({ kind: 'retire' }, READY, LOADED);
+  assert.deepEqual(idle, { kind: 'idle', frozen: false, retiring: true });
+  assert.deepEqual(step(step(idle, INVOKE).phase, ANSWERED).phase, { kind: 'shutdown' });
+  assert.deepEqual(step(idle, { kind: 'lingered' }).phase, { kind: 'shutdown' });
+});
+
 test('E1: an environment that is not idle refuses an invocation as a mistake of ours', () => {
   for (const phase of [run(), run(READY), run(READY, LOADED, INVOKE)]) assert.throws(() => step(phase, INVOKE));
 });
 
 test('E2, E3: what is said out of turn ends the environment', () => {
   const out: readonly (readonly [Phase, Event])[] = [
-    [{ kind: 'starting' }, LOADED],
-    [{ kind: 'starting' }, ANSWERED],
-    [{ kind: 'init' }, READY],
-    [{ kind: 'idle', frozen: true }, ANSWERED],
+    [STARTING, LOADED],
+    [STARTING, ANSWERED],
+    [{ kind: 'init', retiring: false }, READY],
+    [{ kind: 'idle', frozen: true, retiring: false }, ANSWERED],
     [{ kind: 'busy', retiring: false }, LOADED],
   ];
   for (const [phase, event] of out) {
@@ -64,7 +70,7 @@ test('E2, E3: what is said out of turn ends the environment', () => {
 test('E5: shutdown is final, whatever follows, and every way into it kills', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...EVENTS), { maxLength: 20 }), (events) => {
-      let phase: Phase = { kind: 'starting' };
+      let phase: Phase = STARTING;
       let killed = false;
       for (const event of events) {
         const next = step(phase, event);

@@ -1,18 +1,22 @@
+import { InternalError } from '../base/index.ts';
+
 /**
  * The life cycle of an execution environment, as decisions only: an event goes in, the next phase and what to do come out.
  * `environment.ts` obeys.
  *
  *   starting --ready--> init --initialised--> idle <--answered/invoke--> busy
- *       any phase --exited, expired, broken, retire (when not busy)--> shutdown
+ *       any phase --failed, said out of turn--> shutdown
+ *       retire: idle --> shutdown; else after the next answer, since somebody waits for it
  *
  * Invariants: **E1** one invocation at a time; **E2** an answer counts only for the invocation that runs; **E3** an environment
  * that failed, was killed or broke the channel's rules never serves again; **E4** an idle one that is frozen is thawed before it
  * gets work; **E5** shutdown is final.
  */
 export type Phase =
-  | { readonly kind: 'starting' }
-  | { readonly kind: 'init' }
-  | { readonly kind: 'idle'; readonly frozen: boolean }
+  | { readonly kind: 'starting'; readonly retiring: boolean }
+  | { readonly kind: 'init'; readonly retiring: boolean }
+  /** `retiring`: it was retired during init and serves the invocation that it was started for. */
+  | { readonly kind: 'idle'; readonly frozen: boolean; readonly retiring: boolean }
   | { readonly kind: 'busy'; readonly retiring: boolean }
   | { readonly kind: 'shutdown' };
 
@@ -61,29 +65,33 @@ const THAW_AND_SEND: readonly Command[] = [{ kind: 'thaw' }, { kind: 'send' }];
 const NOTHING: readonly Command[] = [];
 // Kept, not made anew: these two are the phases of every warm invocation.
 const BUSY: Phase = { kind: 'busy', retiring: false };
-const IDLE: Phase = { kind: 'idle', frozen: false };
+const IDLE: Phase = { kind: 'idle', frozen: false, retiring: false };
+/** Where every environment begins. */
+export const STARTING: Phase = { kind: 'starting', retiring: false };
 
 /** Decides about one event. */
 export function step(phase: Phase, event: Event): Step {
   if (phase.kind === 'shutdown') return { phase, commands: NOTHING };
   switch (event.kind) {
     case 'ready':
-      return phase.kind === 'starting' ? { phase: { kind: 'init' }, commands: [{ kind: 'load' }] } : broken(event);
+      if (phase.kind !== 'starting') return broken(event);
+      return { phase: { kind: 'init', retiring: phase.retiring }, commands: [{ kind: 'load' }] };
     case 'initialised':
-      return phase.kind === 'init' ? { phase: IDLE, commands: [{ kind: 'resolve-init' }] } : broken(event);
+      if (phase.kind !== 'init') return broken(event);
+      return { phase: { kind: 'idle', frozen: false, retiring: phase.retiring }, commands: [{ kind: 'resolve-init' }] };
     case 'invoke':
-      if (phase.kind !== 'idle') throw new Error(`invoke of an environment that is ${phase.kind}`);
-      return { phase: BUSY, commands: phase.frozen ? THAW_AND_SEND : SEND };
+      if (phase.kind !== 'idle') throw new InternalError(`invoke of an environment that is ${phase.kind}`);
+      return {
+        phase: phase.retiring ? { kind: 'busy', retiring: true } : BUSY,
+        commands: phase.frozen ? THAW_AND_SEND : SEND,
+      };
     case 'answered':
       return phase.kind === 'busy' ? onAnswered(phase.retiring || event.last) : broken(event);
     case 'lingered':
-      return phase.kind === 'idle' && !phase.frozen
-        ? { phase: { kind: 'idle', frozen: true }, commands: FREEZE }
-        : { phase, commands: NOTHING };
+      return onLingered(phase);
     case 'retire':
-      return phase.kind === 'busy'
-        ? { phase: { kind: 'busy', retiring: true }, commands: NOTHING }
-        : { phase: SHUTDOWN, commands: [{ kind: 'kill' }, { kind: 'reject', failure: RETIRED }] };
+      if (phase.kind === 'idle') return retired();
+      return { phase: { ...phase, retiring: true }, commands: NOTHING };
     case 'failed':
       return { phase: SHUTDOWN, commands: [{ kind: 'kill' }, { kind: 'reject', failure: event.failure }] };
   }
@@ -91,6 +99,16 @@ export function step(phase: Phase, event: Event): Step {
 
 function onAnswered(over: boolean): Step {
   return over ? { phase: SHUTDOWN, commands: [{ kind: 'kill' }] } : { phase: IDLE, commands: NOTHING };
+}
+
+function onLingered(phase: Phase): Step {
+  if (phase.kind !== 'idle' || phase.frozen) return { phase, commands: NOTHING };
+  // Nobody has come for what it was started for.
+  return phase.retiring ? retired() : { phase: { ...phase, frozen: true }, commands: FREEZE };
+}
+
+function retired(): Step {
+  return { phase: SHUTDOWN, commands: [{ kind: 'kill' }, { kind: 'reject', failure: RETIRED }] };
 }
 
 /** The process said what it may not say now: it is out of step with us, or the function has taken the channel over. */

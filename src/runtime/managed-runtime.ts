@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { abortable, type Clock, DomainError, onAbort, type Random, type Timer } from '../base/index.ts';
+import { abortable, assert, type Clock, DomainError, onAbort, type Random, type Timer } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { BlankPool } from './blanks.ts';
 import { CodeCaches } from './code-caches.ts';
@@ -378,6 +378,7 @@ class Place implements Slot {
   readonly #runtime: ManagedRuntime;
   readonly #pool: Pool;
   #environment: Environment | undefined;
+  #running = false;
   #disposed = false;
 
   constructor(runtime: ManagedRuntime, pool: Pool) {
@@ -387,9 +388,13 @@ class Place implements Slot {
 
   async invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult> {
     signal?.throwIfAborted();
+    assert(!this.#running && !this.#disposed, 'a slot runs one invocation at a time, until it is disposed');
     const environment = this.#usable() ?? this.#runtime.acquire(this.#pool);
     this.#environment = environment;
+    this.#running = true;
     const result = await environment.invoke(invocation);
+    this.#running = false;
+    if (this.#disposed) this.#release();
     this.#pool.invocations++;
     if (result.kind === 'error') this.#pool.errors++;
     return result;
@@ -407,6 +412,11 @@ class Place implements Slot {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    // An invocation that has begun keeps its place to its end, whatever becomes of the caller.
+    if (!this.#running) this.#release();
+  }
+
+  #release(): void {
     this.#runtime.release(this.#pool, this.#environment);
   }
 }

@@ -3,12 +3,14 @@ import { ACCOUNT_ID, DEFAULT_REGION, formatArn } from '../base/index.ts';
 import {
   type ChunkSigner,
   parseClaim,
+  parseVersion2Claim,
   type RequestParts,
   type SignatureClaim,
   SignatureFailure,
   SignatureVerifier,
   STREAMING_PREFIX,
   UNSIGNED_PAYLOAD,
+  verifyVersion2,
 } from '../codec/index.ts';
 import type { AccessKey, Caller, Credentials } from '../services/index.ts';
 import type { AuthenticationProblem } from './failures.ts';
@@ -75,7 +77,7 @@ export class Authenticator {
   }
 
   #proven(claim: SignatureClaim | undefined, request: RequestParts, body: Uint8Array | undefined): Authenticated {
-    if (!claim) throw new AuthenticationFailure('missing', 'Missing Authentication Token');
+    if (!claim) return this.#provenByVersion2(request);
     const key = this.#key(claim);
     const payload = payloadOf(claim, body);
     this.#verifier.verify(claim, request, key.secret, payload, this.#now());
@@ -91,7 +93,16 @@ export class Authenticator {
     };
   }
 
-  #key(claim: SignatureClaim): AccessKey {
+  /** Version 2 is taken for presigned URLs only, which older clients of S3 still make. */
+  #provenByVersion2(request: RequestParts): Authenticated {
+    const claim = parseVersion2Claim(request);
+    if (!claim) throw new AuthenticationFailure('missing', 'Missing Authentication Token');
+    const key = this.#key(claim);
+    verifyVersion2(claim, request, key.secret, this.#now());
+    return { caller: key.caller, region: DEFAULT_REGION };
+  }
+
+  #key(claim: Pick<SignatureClaim, 'accessKeyId' | 'sessionToken'>): AccessKey {
     const key = this.#credentials.secretFor(claim.accessKeyId);
     if (!key) throw new AuthenticationFailure('unknown-key', 'The security token included in the request is invalid.');
     if (key.sessionToken !== undefined && !sameText(key.sessionToken, claim.sessionToken ?? '')) {

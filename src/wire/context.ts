@@ -1,4 +1,4 @@
-import type { Random } from '../base/index.ts';
+import { onAbort, type Random } from '../base/index.ts';
 import type { Caller, OperationContext } from '../services/index.ts';
 import { newTrace, parseTraceparent, parseXRay, type TraceContext } from '../telemetry/index.ts';
 import type { HttpRequest, HttpResponse } from './http.ts';
@@ -50,17 +50,17 @@ export class CallContext implements OperationContext {
     return this.#signal;
   }
 
-  /** Fires when the response closes before it has ended: the client is gone. */
+  /** Fires when the response closes before it has ended, for then the client is gone, or when the node drains. */
   #makeSignal(): AbortSignal {
-    const gone = new AbortController();
+    const controller = new AbortController();
     const response = this.#response;
-    if (response.destroyed) gone.abort();
-    else {
-      response.once('close', () => {
-        if (!response.writableEnded) gone.abort();
-      });
-    }
-    return AbortSignal.any([gone.signal, this.#draining]);
+    if (response.destroyed) controller.abort();
+    const forget = onAbort(this.#draining, (reason) => controller.abort(reason));
+    response.once('close', () => {
+      forget();
+      if (!response.writableEnded) controller.abort();
+    });
+    return controller.signal;
   }
 }
 

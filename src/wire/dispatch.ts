@@ -19,7 +19,7 @@ import {
 } from '../codec/index.ts';
 import { serviceTable } from '../schemas/index.ts';
 import type { Caller, Operation, Service } from '../services/index.ts';
-import type { Counter, Histogram, Logger, Metrics } from '../telemetry/index.ts';
+import type { Counter, Histogram, Labels, Logger, Metrics } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
 import { isChunked, streamBody, withoutChunked } from './body-stream.ts';
@@ -64,6 +64,7 @@ interface Endpoint {
 }
 
 interface Instruments {
+  readonly labels: Labels;
   /** By the first digit of the status. */
   readonly answers: Map<number, Counter>;
   readonly seconds: Histogram;
@@ -80,6 +81,8 @@ interface Call {
   service: string;
   operation: string | undefined;
   endpoint: Endpoint | undefined;
+  /** Of a REST request, whose path tells before its body is read. */
+  match: RouteMatch | undefined;
 }
 
 export class Dispatcher {
@@ -124,6 +127,7 @@ export class Dispatcher {
       service: '',
       operation: undefined,
       endpoint: undefined,
+      match: undefined,
     };
   }
 
@@ -153,12 +157,12 @@ export class Dispatcher {
     if (destination.operation !== undefined) call.operation = destination.operation;
   }
 
-  /** True for a built operation that takes its body as a stream. */
+  /** True for an operation that takes its body as a stream. */
   #streams(call: Call, destination: Destination & { kind: 'service' }): boolean {
     if (destination.protocol !== 'restXml' && destination.protocol !== 'restJson1') return false;
     const { method, query, headers } = call.head;
-    const match = call.endpoint!.codec.route(method, destination.path, query, headers);
-    return match !== undefined && call.endpoint!.codec.streamsInput(match.operation);
+    call.match = call.endpoint!.codec.route(method, destination.path, query, headers);
+    return call.match !== undefined && call.endpoint!.codec.streamsInput(call.match.operation);
   }
 
   #answerStreamed(
@@ -240,9 +244,7 @@ export class Dispatcher {
     request: RequestParts,
   ): RouteMatch | undefined {
     const { codec } = endpoint;
-    if (call.protocol === 'restJson1' || call.protocol === 'restXml') {
-      return codec.route(request.method, destination.path, request.query, request.headers);
-    }
+    if (call.protocol === 'restJson1' || call.protocol === 'restXml') return call.match;
     const operation = destination.operation ?? formOf(call.head, request.body as Uint8Array).get('Action');
     call.operation = operation;
     return operation !== undefined && codec.has(operation) ? { operation, labels: NO_LABELS } : undefined;
@@ -308,28 +310,35 @@ export class Dispatcher {
   }
 
   #measure(call: Call): void {
-    const { endpoint, operation, response, startedAt } = call;
+    const { endpoint, operation, response, requestId, service } = call;
+    const { clock, logger } = this.#options;
+    const elapsedMs = clock.monotonic() - call.startedAt;
+    const status = response.statusCode;
+    logger.debug('call', { requestId, service, operation, status, elapsedMs });
     if (!endpoint || operation === undefined || !endpoint.codec.has(operation)) return;
-    const { metrics, clock } = this.#options;
+    const instruments = this.#instruments(endpoint, operation);
+    this.#answersOf(instruments, Math.floor(status / 100)).add();
+    instruments.seconds.observe(elapsedMs / 1000);
+  }
+
+  #instruments(endpoint: Endpoint, operation: string): Instruments {
+    const known = endpoint.instruments.get(operation);
+    if (known) return known;
     const labels = { service: endpoint.name, operation };
-    let instruments = endpoint.instruments.get(operation);
-    if (!instruments) {
-      const seconds = metrics.histogram(
-        'millrace_wire_call_seconds',
-        'Time from the head of a call to the end of its answer',
-        labels,
-      );
-      instruments = { answers: new Map(), seconds };
-      endpoint.instruments.set(operation, instruments);
-    }
-    const family = Math.floor(response.statusCode / 100);
-    let counter = instruments.answers.get(family);
-    if (!counter) {
-      counter = metrics.counter('millrace_wire_calls_total', 'Calls answered', { ...labels, status: `${family}xx` });
-      instruments.answers.set(family, counter);
-    }
-    counter.add();
-    instruments.seconds.observe((clock.monotonic() - startedAt) / 1000);
+    const help = 'Time from the head of a call to the end of its answer';
+    const seconds = this.#options.metrics.histogram('millrace_wire_call_seconds', help, labels);
+    const instruments: Instruments = { labels, answers: new Map(), seconds };
+    endpoint.instruments.set(operation, instruments);
+    return instruments;
+  }
+
+  #answersOf({ labels, answers }: Instruments, family: number): Counter {
+    const known = answers.get(family);
+    if (known) return known;
+    const status = `${family}xx`;
+    const counter = this.#options.metrics.counter('millrace_wire_calls_total', 'Calls answered', { ...labels, status });
+    answers.set(family, counter);
+    return counter;
   }
 }
 

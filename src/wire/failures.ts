@@ -36,9 +36,14 @@ export function authenticationFailure(
   protocol: AwsProtocol,
 ): WireFailure {
   const family = familyOf(protocol);
-  const status =
-    family === 'xml' && (problem === 'incomplete' || problem === 'payload' || problem === 'expired-token') ? 400 : 403;
-  return { type: TYPES[problem][family], status, message };
+  return { type: TYPES[problem][family], status: statusOf(problem, protocol), message };
+}
+
+/** The JSON protocols answer 400 to everything that is the caller's fault; S3 does to what cannot be read. */
+function statusOf(problem: AuthenticationProblem, protocol: AwsProtocol): number {
+  if (protocol.startsWith('awsJson')) return 400;
+  const unreadable = problem === 'incomplete' || problem === 'payload' || problem === 'expired-token';
+  return protocol === 'restXml' && unreadable ? 400 : 403;
 }
 
 export function accessDenied(message: string, protocol: AwsProtocol): WireFailure {

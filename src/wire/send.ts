@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { AnswerParts } from '../codec/index.ts';
 import type { HttpResponse } from './http.ts';
 
@@ -32,7 +31,10 @@ function endHead(
   headers: Record<string, string>,
   body: AnswerParts['body'],
 ): void {
-  if (typeof body === 'object' && Symbol.asyncIterator in body) void body[Symbol.asyncIterator]().return?.();
+  if (typeof body === 'object' && Symbol.asyncIterator in body)
+    void body[Symbol.asyncIterator]()
+      .return?.()
+      .then(undefined, () => {});
   response.writeHead(status, headers);
   response.end();
 }
@@ -46,19 +48,15 @@ async function stream(
   response.writeHead(status, headers);
   // Events may be long in coming; the client must know at once that its call was taken.
   response.flushHeaders();
-  const closed = once(response, 'close');
   const iterator = body[Symbol.asyncIterator]();
-  let gone = false;
-  void closed.then(() => {
-    gone = true;
-    // Ends a source that waits for its next event, for nobody will read it.
-    return iterator.return?.();
-  });
+  const room = new Room(response);
+  // A source that waits for its next event hears of it by the call's signal; this ends one that is between two events.
+  response.once('close', () => iterator.return?.().then(undefined, () => {}));
   try {
     for (;;) {
-      const { done, value } = await Promise.race([iterator.next(), closed.then(() => ENDED)]);
-      if (done || gone) break;
-      if (value.length > 0 && !response.write(value)) await Promise.race([once(response, 'drain'), closed]);
+      const { done, value } = await iterator.next();
+      if (done || room.gone) break;
+      if (value.length > 0 && !response.write(value)) await room.wait();
     }
     response.end();
   } catch (error) {
@@ -68,4 +66,24 @@ async function stream(
   }
 }
 
-const ENDED = { done: true, value: undefined } as const;
+/** Whether a response takes more bytes, with one listener for the life of the response. */
+class Room {
+  gone = false;
+  #wake: (() => void) | undefined;
+
+  constructor(response: HttpResponse) {
+    response.on('drain', () => this.#wake?.());
+    response.once('close', () => {
+      this.gone = true;
+      this.#wake?.();
+    });
+  }
+
+  /** Resolves when there is room, or nobody to make any. */
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.gone) resolve();
+      else this.#wake = resolve;
+    });
+  }
+}

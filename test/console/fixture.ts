@@ -119,9 +119,14 @@ export async function startFixture(): Promise<Fixture> {
       response.writeHead(fixture.failure.status, headers);
       return void response.end(JSON.stringify({ __type: 'InternalFailure', message: fixture.failure.message }));
     }
-    const body = JSON.parse(text);
+    const isCatalog = request.url!.startsWith('/api/v3/configure/database');
+    const body = isCatalog ? {} : JSON.parse(text);
     const operation = String(request.headers['x-amz-target'] ?? '').split('.')[1];
-    const value = operation ? logs(operation, body, fixture.hasData) : series(body.q, fixture.hasData);
+    const value = isCatalog
+      ? [{ 'iox::database': 'machines' }]
+      : operation
+        ? logs(operation, body, fixture.hasData)
+        : series(body.q, fixture.hasData);
     response.writeHead(200, headers).end(JSON.stringify(value));
   }
   server.listen(0, '127.0.0.1');
@@ -168,7 +173,7 @@ function series(sql: string, hasData: boolean): unknown {
     const phase = at / 21_000 + shift;
     const dip = Math.exp(-(((now - at - 55_000) / 9000) ** 2)) * 22;
     return {
-      at: iso(at),
+      slot: iso(at),
       value: 31 + 4 * Math.sin(phase) + 1.5 * Math.sin(phase * 5.3) + Math.sin(at * 12.9898) * 0.5 - dip,
       baseline: 30.8 + Math.sin(phase / 9) - dip / 30,
     };

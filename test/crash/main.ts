@@ -3,13 +3,13 @@
  * Lines are written synchronously: what was told before a SIGKILL has reached the pipe.
  */
 import { writeSync } from 'node:fs';
-import { seededRandom } from '../../src/base/index.ts';
+import { hasCode, seededRandom } from '../../src/base/index.ts';
 import { SUBJECTS } from './subjects/index.ts';
 import { runWorkload } from './workload.ts';
 
 const [name, directory, seed, firstId] = process.argv.slice(2) as [string, string, string, string];
 const subject = SUBJECTS.find((one) => one.name === name)!;
-const tell = (line: readonly unknown[]) => writeSync(1, `${JSON.stringify(line)}\n`);
+const tell = (line: readonly unknown[]) => writeWhole(Buffer.from(`${JSON.stringify(line)}\n`));
 
 const store = await subject.open({ directory });
 tell(['open']);
@@ -22,3 +22,16 @@ await runWorkload({
   journal: { begin: (id, step) => tell(['begin', id, step]), end: (id, outcome) => tell(['end', id, outcome]) },
   isOver: () => false,
 });
+
+/** The pipe does not block: while the parent is behind, the child waits for it here, with all of its thread. */
+function writeWhole(line: Buffer): void {
+  const turn = new Int32Array(new SharedArrayBuffer(4));
+  for (let written = 0; written < line.length; ) {
+    try {
+      written += writeSync(1, line, written);
+    } catch (error) {
+      if (!hasCode(error, 'EAGAIN')) throw error;
+      Atomics.wait(turn, 0, 0, 1);
+    }
+  }
+}

@@ -115,9 +115,9 @@ export class SimulatedFiles implements StoreFiles {
     return [...this.#entries.keys()].filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
   }
 
-  async open(path: string, mode: 'create' | 'update' | 'read'): Promise<StoreFile> {
+  async open(path: string, mode: 'create' | 'log' | 'update' | 'read'): Promise<StoreFile> {
     await this.#step();
-    if (mode === 'create') {
+    if (mode === 'create' || mode === 'log') {
       const inode = new Inode();
       this.#change({ kind: 'set', path, inode });
       return this.#file(inode);
@@ -145,6 +145,11 @@ export class SimulatedFiles implements StoreFiles {
   #file(inode: Inode): StoreFile {
     return {
       write: (bytes, position) => this.#write(inode, bytes, position),
+      writeDurably: async (bytes, position) => {
+        const written = await this.#write(inode, bytes, position);
+        await this.#sync(inode);
+        return written;
+      },
       read: async (bytes, position) => {
         await this.#step();
         return inode.seen.copy(bytes, 0, position, position + bytes.length);

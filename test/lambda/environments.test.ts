@@ -112,6 +112,45 @@ test('waiting ends with the signal, and leaves nothing behind', async () => {
   assert.equal((await house.invoke(spec)).kind, 'success');
 });
 
+test('garbage of a function with little memory does not end it', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(
+    'exports.handler = async (e) => JSON.stringify(e.rows.map((row) => ({ ...row, at: new Date(row.n).toISOString() }))).length;',
+    { memoryMb: 128 },
+  );
+  const rows = Array.from({ length: 500 }, (_, n) => ({ n, text: 'x'.repeat(200) }));
+  for (let i = 0; i < 200; i++) {
+    const { kind, metering } = await house.invoke(spec, { rows });
+    assert.equal(kind, 'success');
+    assert.ok(metering.memoryUsedMb < 110, `${metering.memoryUsedMb} MB`);
+  }
+});
+
+test('a function that is changed while it starts still answers the call that it was started for', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(
+    'const end = Date.now() + 100; while (Date.now() < end); exports.handler = async () => "old";',
+  );
+  const first = house.invoke(spec);
+  await until(() => house.lines.some((line) => line.startsWith('INIT_START')));
+  house.runtime.retire(spec.arn);
+  const next = house.invoke({ ...spec, revision: '2' });
+  assert.equal((await first).value, 'old');
+  assert.equal((await next).metering.start, 'cold');
+});
+
+test('a place that is given up while it is in use is free only when the invocation has ended', async () => {
+  await using house = await RuntimeHouse.open({ accountConcurrency: 1 });
+  const spec = house.spec('exports.handler = async () => { await new Promise((r) => setTimeout(r, 100)); return 1; };');
+  const slot = await house.runtime.reserve(spec, { wait: true });
+  const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false };
+  const running = slot.invoke({ requestId: 'id', payload: Buffer.from('{}'), trace });
+  slot[Symbol.dispose]();
+  await assert.rejects(house.runtime.reserve(spec, { wait: false }), { code: 'concurrency-limit' });
+  assert.equal((await running).kind, 'success');
+  assert.equal((await house.invoke(spec)).kind, 'success');
+});
+
 test('no descriptor of the node is open in an environment', LINUX, async () => {
   await using house = await RuntimeHouse.open();
   const file = openSync(join(house.directory, 'secret'), 'w');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -141,6 +141,24 @@ test('code comes from a bucket as well', async () => {
   );
 });
 
+test('a package.json above the data directory does not decide how functions are loaded', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-lambda-'));
+  try {
+    await writeFile(join(directory, 'package.json'), '{"type":"module"}');
+    await using inside = await LambdaHouse.open({ directory: join(directory, '.millrace') });
+    await inside.create('common', 'exports.handler = async () => "common";');
+    assert.equal((await inside.invoke('common')).payload, 'common');
+    const ZipFile = await zip({
+      'index.js': 'export const handler = async () => "esm";',
+      'package.json': '{"type":"module"}',
+    });
+    await inside.create('esm', '', { Code: { ZipFile } });
+    assert.equal((await inside.invoke('esm')).payload, 'esm');
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
 test('permissions make the policy that AWS would', async () => {
   await house.create('allowed', ECHO);
   const permission = {
@@ -207,7 +225,7 @@ test('functions, versions and code survive a restart; packages without a functio
     await first[Symbol.asyncDispose]();
     await using second = await LambdaHouse.open({ directory });
     assert.equal((await second.invoke('kept:1')).payload, 'kept');
-    assert.equal((await readdir(join(directory, 'code'))).length, 1);
+    assert.equal((await readdir(join(directory, 'code'))).filter((name) => name !== 'package.json').length, 1);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -82,23 +82,11 @@ for (const version of ['311', '5']) {
     await using rig = await openRig();
     const kept = mosquitto('mosquitto_pub', rig.port, '-V', version, '-q', '1', '-r', '-t', 'm/kept', '-m', 'first');
     assert.deepEqual(await once(kept, 'exit'), [0, null]);
-    const sub = mosquitto(
-      'mosquitto_sub',
-      rig.port,
-      '-V',
-      version,
-      '-q',
-      '1',
-      '-t',
-      'm/#',
-      '-C',
-      '3',
-      '-F',
-      '%t %p %q',
-    );
+    const wanted = ['-q', '2', '-t', 'm/#', '-C', '4', '-F', '%t %p %q'];
+    const sub = mosquitto('mosquitto_sub', rig.port, '-V', version, ...wanted);
     const lines = createInterface({ input: sub.stdout! })[Symbol.asyncIterator]();
     assert.equal((await lines.next()).value, 'm/kept first 1');
-    for (const qos of ['0', '1']) {
+    for (const qos of ['0', '1', '2']) {
       const pub = mosquitto('mosquitto_pub', rig.port, '-V', version, '-q', qos, '-t', 'm/live', '-m', `qos${qos}`);
       assert.deepEqual(await once(pub, 'exit'), [0, null]);
       assert.equal((await lines.next()).value, `m/live qos${qos} ${qos}`);

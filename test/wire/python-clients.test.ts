@@ -122,6 +122,11 @@ from botocore.config import Config
 v4 = boto3.client('s3', endpoint_url=url, config=Config(signature_version='s3v4'))
 link = v4.generate_presigned_url('get_object', Params={'Bucket': 'b', 'Key': 'a b+c/ü.txt'})
 out['presignedV4'] = len(urllib.request.urlopen(link).read())
+v2 = boto3.client('s3', endpoint_url=url, config=Config(signature_version='s3'))
+link = v2.generate_presigned_url('get_object', Params={'Bucket': 'b', 'Key': 'a b+c/ü.txt', 'ResponseContentType': 'text/plain'})
+out['presignedV2'] = ['AWSAccessKeyId' in link, len(urllib.request.urlopen(link).read())]
+try: urllib.request.urlopen(link.replace('Signature=', 'Signature=A'))
+except urllib.error.HTTPError as e: out['forged'] = e.code
 try: s3.get_object(Bucket='b', Key='nope')
 except ClientError as e: out['noKey'] = e.response['Error']['Code']
 out['deleted'] = [d['Key'] for d in s3.delete_objects(Bucket='b', Delete={'Objects': [{'Key': 'a&b'}, {'Key': 'c'}]})['Deleted']]
@@ -152,6 +157,8 @@ test('boto3 speaks every protocol with the server', { skip: missing }, async () 
     object: 100000,
     presigned: 100000,
     presignedV4: 100000,
+    presignedV2: [true, 100000],
+    forged: 403,
     noKey: 'NoSuchKey',
     deleted: ['a&b', 'c'],
     buckets: [['b', '2026-01-01T00:00:00+00:00']],

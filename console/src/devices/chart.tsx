@@ -5,6 +5,8 @@ import { useWidth } from '../hooks.ts';
 import type { Alert, Readings } from './readings.ts';
 
 const HEIGHT = 272;
+/** Shortest time that the chart spans. */
+const SPAN_SECONDS_MIN = 20;
 
 interface ChartProps {
   readonly readings: Readings;
@@ -72,7 +74,10 @@ function optionsOf(width: number, label: string, hasBaseline: boolean, shown: { 
       x: {
         range: () => {
           const now = Date.now() / 1000;
-          return [now - shown.current.rangeMs / 1000, now];
+          const { rangeMs, readings } = shown.current;
+          // A device that is younger than the range fills the chart with what there is.
+          const first = Math.min(readings.times[0] ?? 0, now - SPAN_SECONDS_MIN);
+          return [Math.max(now - rangeMs / 1000, first), now];
         },
       },
     },

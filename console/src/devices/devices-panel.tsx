@@ -27,7 +27,7 @@ const RANGE_NAMES = [
 const CHART_MS = 2000;
 const CATALOG_MS = 10_000;
 
-export function DevicesPanel(props: { readonly databases: readonly string[]; readonly theme: string }) {
+export function DevicesPanel(props: { readonly theme: string }) {
   const [source, setSource] = useState<Source>();
   const [devices, setDevices] = useState<readonly string[]>([]);
   const [recent, setRecent] = useState<readonly Alert[]>([]);
@@ -35,13 +35,11 @@ export function DevicesPanel(props: { readonly databases: readonly string[]; rea
   const [field, setField] = useState<string>();
   const [range, setRange] = useState<Range>('5m');
   const [error, setError] = useState<unknown>();
-  const [database] = props.databases;
 
   usePolling(
     async (signal) => {
-      if (database === undefined) return;
       try {
-        const found = await findSource(database, signal);
+        const found = await findSource(signal);
         setSource(found);
         if (!found) return;
         const [names, alerts] = await Promise.all([listDevices(found, signal), listAlerts(found, undefined, signal)]);
@@ -53,7 +51,7 @@ export function DevicesPanel(props: { readonly databases: readonly string[]; rea
       }
     },
     CATALOG_MS,
-    [database],
+    [],
   );
 
   // The device with the newest alert is the one to look at, until somebody picks another.

@@ -1,5 +1,5 @@
 /** What the devices panel asks of the series API. The dialect is DuckDB's; times come as text or nanoseconds. */
-import { ApiError, named, querySql, quoted, type Row, timeOf } from '../api.ts';
+import { ApiError, listDatabases, named, querySql, quoted, type Row, timeOf } from '../api.ts';
 
 /** A measurement with a `device` tag and at least one number, and where alerts are kept, if anywhere. */
 export interface Source {
@@ -29,8 +29,16 @@ const INTERNAL = /_state$/;
 const NUMERIC = /^(DOUBLE|FLOAT|REAL|BIGINT|U?BIGINT|INTEGER|Float64|Int64|UInt64)/i;
 const POINTS = 480;
 
-/** Finds what can be charted in a database; `undefined` when no device has written anything yet. */
-export async function findSource(database: string, signal: AbortSignal): Promise<Source | undefined> {
+/** Finds what can be charted; `undefined` when no device has written anything yet. */
+export async function findSource(signal: AbortSignal): Promise<Source | undefined> {
+  for (const database of await listDatabases(signal)) {
+    const source = await sourceIn(database, signal);
+    if (source) return source;
+  }
+  return undefined;
+}
+
+async function sourceIn(database: string, signal: AbortSignal): Promise<Source | undefined> {
   const columns = await orNothing(
     querySql(database, 'SELECT table_name, column_name, data_type FROM information_schema.columns', signal),
   );
@@ -55,13 +63,7 @@ function mainFirst(fields: readonly string[]): string[] {
 /** A database or table that is not there yet has no rows; everything else is an error. */
 async function orNothing(rows: Promise<readonly Row[]>): Promise<readonly Row[]> {
   return rows.catch((error: unknown) => {
-    if (
-      error instanceof ApiError &&
-      error.status >= 400 &&
-      error.status < 500 &&
-      /not (found|exist)|does not exist/i.test(error.message)
-    )
-      return [];
+    if (error instanceof ApiError && (error.status === 404 || /does not exist/i.test(error.message))) return [];
     throw error;
   });
 }
@@ -111,14 +113,14 @@ export async function readReadings(
   const since = new Date(Date.now() - rangeMs).toISOString();
   const rows = await querySql(
     source.database,
-    `SELECT time_bucket(INTERVAL '${bucketMs} milliseconds', time) AS at, avg(${named(field)}) AS value
+    `SELECT time_bucket(INTERVAL '${bucketMs} milliseconds', time) AS slot, avg(${named(field)}) AS value
      ${baseline ? `, avg(${baseline}) AS baseline` : ''} FROM ${named(source.table)}
-     WHERE device = ${quoted(device)} AND time >= TIMESTAMP '${since.slice(0, 23).replace('T', ' ')}' GROUP BY at ORDER BY at`,
+     WHERE device = ${quoted(device)} AND time >= TIMESTAMP '${since.slice(0, 23).replace('T', ' ')}' GROUP BY slot ORDER BY slot`,
     signal,
   );
   const number = (value: unknown) => (value === null || value === undefined ? null : Number(value));
   return {
-    times: rows.map(({ at }) => timeOf(at) / 1000),
+    times: rows.map(({ slot }) => timeOf(slot) / 1000),
     values: rows.map(({ value }) => number(value)),
     baseline: baseline ? rows.map((row) => number(row.baseline)) : undefined,
   };

@@ -25,10 +25,10 @@ export interface Layout {
   readonly paths: readonly string[];
 }
 
-const CARD_HEIGHT = 118;
+const CARD_HEIGHT = 106;
 const CARD_WIDTH_MIN = 150;
 const CARD_WIDTH_MAX = 220;
-const ROW_GAP = 18;
+const ROW_GAP = 14;
 const COLUMN_GAP_MIN = 34;
 const COLUMN_GAP_MAX = 110;
 

@@ -4,9 +4,11 @@ import { preciseTime } from '../format.ts';
 import { usePolling } from '../hooks.ts';
 import { Empty, Failure, Panel } from '../parts.tsx';
 
-/** Lines kept on the page; how far back a group is opened; how often it is asked while it is followed. */
+/** Lines kept on the page. */
 const LINES_MAX = 1000;
-const LOOK_BACK_MS = 15 * 60_000;
+/** How far back a group is opened: a busy one shortly, one that has said nothing lately further. */
+const LOOK_BACKS_MS = [20_000, 15 * 60_000, 6 * 3600_000];
+/** How often a group is asked while it is followed, and what groups there are. */
 const FOLLOW_MS = 2000;
 const GROUPS_MS = 15_000;
 /** Typing pauses this long before the filter is used. */
@@ -99,17 +101,18 @@ function Lines(props: { readonly group: string; readonly pattern: string; readon
   const [lines, setLines] = useState<readonly LogLine[]>();
   const [error, setError] = useState<unknown>();
   const list = useRef<HTMLOListElement>(null);
-  const newest = useRef(Date.now() - LOOK_BACK_MS);
+  const newest = useRef<number | undefined>(undefined);
 
   usePolling(
     async (signal) => {
-      const input = { logGroupName: group, startTime: newest.current, ...(pattern ? { filterPattern: pattern } : {}) };
+      const input = { logGroupName: group, ...(pattern ? { filterPattern: pattern } : {}) };
       try {
-        const fresh = await filterLogEvents(input, signal);
+        const fresh = await newLines(input, newest.current, signal);
         setError(undefined);
         setLines((before = []) => append(before, fresh));
         // The same millisecond is asked for again: what came late in it has an event id of its own.
-        newest.current = Math.max(newest.current, ...fresh.map(({ timestamp }) => timestamp));
+        newest.current =
+          fresh.reduce((latest, { timestamp }) => Math.max(latest, timestamp), newest.current ?? 0) || undefined;
       } catch (failure) {
         if (!signal.aborted) setError(failure);
       }
@@ -124,7 +127,7 @@ function Lines(props: { readonly group: string; readonly pattern: string; readon
   if (error !== undefined) return <Failure what="This log group cannot be read." error={error} />;
   if (lines?.length === 0) {
     return (
-      <Empty title={pattern ? `Nothing matches “${pattern}”.` : 'No lines in the last 15 minutes.'}>
+      <Empty title={pattern ? `Nothing matches “${pattern}”.` : 'No lines in the last six hours.'}>
         <p>
           {pattern
             ? 'A filter is a word, or several that must all occur; case counts.'
@@ -160,6 +163,20 @@ function Message(props: { readonly text: string }) {
       {rest.replace(REQUEST_ID, '$1').replaceAll('\t', '  ')}
     </span>
   );
+}
+
+/** Lines from `since` on; without one as far back as it takes to find some. */
+async function newLines(
+  input: { readonly logGroupName: string; readonly filterPattern?: string },
+  since: number | undefined,
+  signal: AbortSignal,
+): Promise<readonly LogLine[]> {
+  if (since !== undefined) return filterLogEvents({ ...input, startTime: since }, signal);
+  for (const back of LOOK_BACKS_MS) {
+    const found = await filterLogEvents({ ...input, startTime: Date.now() - back }, signal);
+    if (found.length > 0) return found;
+  }
+  return [];
 }
 
 function append(before: readonly LogLine[], fresh: readonly LogLine[]): readonly LogLine[] {

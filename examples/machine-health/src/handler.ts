@@ -10,7 +10,12 @@ const { env } = process;
 
 // Made once per environment, while it starts: a warm invocation has its connections open already.
 const pipeline = new Pipeline({
-  series: new SeriesClient(env.SERIES_URL || required('AWS_ENDPOINT_URL'), env.SERIES_DATABASE || 'machines'),
+  series: new SeriesClient(
+    env.SERIES_URL || required('AWS_ENDPOINT_URL'),
+    env.SERIES_DATABASE || 'machines',
+    // Without a token of its own the function is known by its access key, as it is to the AWS APIs.
+    env.SERIES_TOKEN || env.AWS_ACCESS_KEY_ID,
+  ),
   alerts: new AlertTopic(new SNSClient({}), required('ALERT_TOPIC_ARN')),
   deadLetters: new DeadLetterQueue(new SQSClient({}), required('DEAD_LETTER_QUEUE_URL')),
 });

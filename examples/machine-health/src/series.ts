@@ -44,25 +44,28 @@ export function stateLine(device: string, { seq, ts, detector }: Machine): Line 
 export class SeriesClient {
   readonly #endpoint: string;
   readonly #database: string;
+  readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(endpoint: string, database: string) {
+  /** @param token  sent as InfluxDB has it, so that the database knows who writes; absent where it asks for none */
+  constructor(endpoint: string, database: string, token?: string) {
     this.#endpoint = endpoint.replace(/\/$/, '');
     this.#database = database;
+    this.#headers = token ? { authorization: `Token ${token}` } : {};
   }
 
   /** Writes all or throws. */
   async write(lines: readonly Line[]): Promise<void> {
     const url = `${this.#endpoint}/api/v2/write?bucket=${encodeURIComponent(this.#database)}&precision=ms`;
-    const response = await fetch(url, { method: 'POST', body: lines.join('\n') });
+    const response = await fetch(url, { method: 'POST', headers: this.#headers, body: lines.join('\n') });
     if (!response.ok) throw new Error(`series write: ${response.status} ${await response.text()}`);
     await response.arrayBuffer();
   }
 
   /** Rows of one SQL statement; none when the database or the table is not there yet. */
   async query(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    const response = await fetch(`${this.#endpoint}/api/v3/query_sql`, {
+    const response = await fetch(`${this.#endpoint}/api/v3/query_sql?db=${encodeURIComponent(this.#database)}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { ...this.#headers, 'content-type': 'application/json' },
       body: JSON.stringify({ db: this.#database, q: sql, format: 'json' }),
     });
     const body = await response.text();

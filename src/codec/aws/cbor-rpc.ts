@@ -1,5 +1,4 @@
-import { cbor, tag } from '@smithy/core/cbor';
-import { ReadFailure } from './failure.ts';
+import { decodeCbor, encodeCbor } from './cbor.ts';
 import {
   type AnswerParts,
   errorShapes,
@@ -29,16 +28,13 @@ export class CborRpc implements Protocol {
   }
 
   read(operation: string, request: RequestParts): unknown {
-    return readWhole(
-      this.#readers.reader(this.#table.operations[operation]!.input),
-      parseCbor(request.body as Uint8Array),
-    );
+    return readWhole(this.#readers.reader(this.#table.operations[operation]!.input), parse(request.body as Uint8Array));
   }
 
   write(operation: string, output: any): AnswerParts {
     const row = this.#table.operations[operation]!;
     if (row.output === 0) return { status: 200, headers: { 'smithy-protocol': 'rpc-v2-cbor' }, body: '' };
-    return { status: 200, headers: { ...HEADERS }, body: cbor.serialize(this.#plain(row.output, output ?? {})) };
+    return { status: 200, headers: { ...HEADERS }, body: encodeCbor(this.#plain(row.output, output ?? {})) };
   }
 
   writeFailure(failure: WireFailure): AnswerParts {
@@ -50,11 +46,11 @@ export class CborRpc implements Protocol {
     if (this.#table.queryCompatible) {
       headers['x-amzn-query-error'] = `${shape?.error.queryCode ?? failure.type};${faultOf(failure.status)}`;
     }
-    const body = cbor.serialize({ __type: `${this.#table.namespace}#${failure.type}`, ...members });
+    const body = encodeCbor({ __type: `${this.#table.namespace}#${failure.type}`, ...members });
     return { status: failure.status, headers, body };
   }
 
-  /** The value with only what the shape has, and timestamps as CBOR's tag 1. */
+  /** The value with only what the shape has. */
   #plain(index: number, value: any): unknown {
     const shape: Shape = this.#table.shapes[index]!;
     switch (shape.type) {
@@ -67,36 +63,13 @@ export class CborRpc implements Protocol {
         return Array.from(value, (item) => this.#plain(shape.member, item));
       case 'map':
         return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.#plain(shape.value, item)]));
-      case 'timestamp':
-        return tag({ tag: 1, value: value.getTime() / 1000 });
       default:
         return value;
     }
   }
 }
 
-function parseCbor(body: Uint8Array): unknown {
-  if (body.length === 0) return {};
-  try {
-    return withoutTags(cbor.deserialize(body), 0);
-  } catch (error) {
-    if (error instanceof ReadFailure) throw error;
-    throw new ReadFailure('serialization', `Could not parse request body into cbor: ${(error as Error).message}`);
-  }
-}
-
-/** Deepest nesting, as the readers' (S5). */
-const DEPTH_MAX = 256;
-
-/** Tag 1 is a timestamp: its seconds stay, the readers make the date. */
-function withoutTags(value: any, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date) return value;
-  if (depth > DEPTH_MAX) throw new ReadFailure('serialization', 'The request is nested too deeply.');
-  if (Array.isArray(value)) return value.map((item) => withoutTags(item, depth + 1));
-  if (typeof value.tag === 'number' && Object.getOwnPropertySymbols(value).length > 0)
-    return withoutTags(value.value, depth + 1);
-  for (const key of Object.keys(value)) {
-    if (typeof value[key] === 'object') value[key] = withoutTags(value[key], depth + 1);
-  }
-  return value;
+/** A CBOR document; an empty one stands for no members. */
+function parse(body: Uint8Array): unknown {
+  return body.length === 0 ? {} : decodeCbor(body);
 }

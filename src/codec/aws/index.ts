@@ -1,5 +1,5 @@
 /** AWS's protocols: requests to inputs, outputs to answers, by the shapes of a service's table. */
-
+export { decodeCbor, encodeCbor } from './cbor.ts';
 export { ChunkedDecoder, type ChunkSigner } from './chunked.ts';
 export { type EventHeaderValue, type EventMessage, EventStreamDecoder, encodeEvent } from './event-stream.ts';
 export { ReadFailure } from './failure.ts';
@@ -9,6 +9,7 @@ export type { AnswerParts, Protocol, RequestParts, WireFailure } from './protoco
 export type { RouteMatch } from './router.ts';
 export { failureOfReading, ServiceCodec } from './service-codec.ts';
 export type { AwsProtocol, Constraints, OperationRow, ServiceTable, Shape, StructureShape } from './shape.ts';
+export { parseVersion2Claim, verifyVersion2 } from './sigv2.ts';
 export {
   parseClaim,
   type SignatureClaim,

@@ -1,6 +1,6 @@
 import { jsonEvents } from './event-writer.ts';
 import { parseJson } from './json-rpc.ts';
-import { JsonWriterSet } from './json-writer.ts';
+import { JsonWriterSet, type Write } from './json-writer.ts';
 import { type AnswerParts, errorShapes, failureMembers, type WireFailure } from './protocol.ts';
 import { type Read, ReaderSet } from './reader.ts';
 import { isUnbound, type RestBodies, writeHeaders } from './rest.ts';
@@ -16,7 +16,8 @@ export class JsonBodies implements RestBodies {
   readonly #table: ServiceTable;
   readonly #readers: ReaderSet;
   readonly #writers: JsonWriterSet;
-  readonly #parts = new Map<number, Read>();
+  readonly #partReaders = new Map<number, Read>();
+  readonly #partWriters = new Map<number, Write>();
   readonly #errors: ReturnType<typeof errorShapes>;
 
   constructor(table: ServiceTable) {
@@ -28,8 +29,8 @@ export class JsonBodies implements RestBodies {
   }
 
   readMembers(index: number, body: Uint8Array, trail: Trail): Record<string, unknown> {
-    const read = this.#parts.get(index) ?? this.#readers.partReader(index, isUnbound);
-    this.#parts.set(index, read);
+    const read = this.#partReaders.get(index) ?? this.#readers.partReader(index, isUnbound);
+    this.#partReaders.set(index, read);
     return read(parseJson(body), trail) as Record<string, unknown>;
   }
 
@@ -38,7 +39,9 @@ export class JsonBodies implements RestBodies {
   }
 
   writeMembers(index: number, output: Record<string, unknown>): string {
-    return this.#writers.partWriter(index, isUnbound)(output);
+    const write = this.#partWriters.get(index) ?? this.#writers.partWriter(index, isUnbound);
+    this.#partWriters.set(index, write);
+    return write(output);
   }
 
   writePayload([, index]: MemberRow, value: unknown): string {

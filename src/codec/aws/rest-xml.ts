@@ -1,6 +1,6 @@
 import { xmlEvents } from './event-writer.ts';
 import { type AnswerParts, structureAt, type WireFailure } from './protocol.ts';
-import { ReaderSet } from './reader.ts';
+import { type Read, ReaderSet } from './reader.ts';
 import { isUnbound, type RestBodies } from './rest.ts';
 import type { MemberRow, ServiceTable } from './shape.ts';
 import type { Trail } from './trail.ts';
@@ -18,6 +18,7 @@ export class XmlBodies implements RestBodies {
   readonly events;
   readonly #table: ServiceTable;
   readonly #readers: ReaderSet;
+  readonly #parts = new Map<number, Read>();
   readonly #namespace: string;
 
   constructor(table: ServiceTable) {
@@ -29,7 +30,9 @@ export class XmlBodies implements RestBodies {
 
   readMembers(index: number, body: Uint8Array, trail: Trail): Record<string, unknown> {
     if (body.length === 0) return {};
-    return this.#readers.partReader(index, isUnbound)(this.#tree(index, body), trail) as Record<string, unknown>;
+    const read = this.#parts.get(index) ?? this.#readers.partReader(index, isUnbound);
+    this.#parts.set(index, read);
+    return read(this.#tree(index, body), trail) as Record<string, unknown>;
   }
 
   readPayload([, index]: MemberRow, body: Uint8Array, trail: Trail): unknown {

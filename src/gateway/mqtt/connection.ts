@@ -4,7 +4,7 @@
  *     greeting --(CONNECT)--> deciding --(accepted)--> connected --> closing --> closed
  *
  * Invariants:
- * - G1 a PUBLISH of QoS 1 is acknowledged only when everything it has caused is durable, and in the order it came.
+ * - G1 a PUBLISH of QoS 1 or 2 is acknowledged only when everything it has caused is durable, and in the order it came.
  * - G2 a socket is written once per turn of the event loop, by `flush`.
  * - G3 a socket is not read while too much of its client waits for a commit, or while its client does not read.
  * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down.
@@ -12,13 +12,20 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
-import { type Broker, type CommitGroup, type CommitListener, IOT_LIMITS } from '../../services/iot/index.ts';
+import {
+  type Broker,
+  type CommitGroup,
+  type CommitListener,
+  IOT_LIMITS,
+  isValidGroup,
+  parseShared,
+} from '../../services/iot/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { ClientPermissions, ConnectDecision, MqttAuthorizer } from './authorizer.ts';
 import type { MqttGauges } from './gauges.ts';
 import type { MqttLimits } from './limits.ts';
-import { Output } from './output.ts';
+import { AS_PUBREC, Output } from './output.ts';
 import { type Carrier, Session } from './session.ts';
 import type { Flushable, Turn } from './turn.ts';
 
@@ -64,6 +71,8 @@ export class Connection implements Carrier, Flushable, CommitListener {
   readonly #remoteAddress: string | undefined;
   readonly #acks = new AckQueue();
   readonly #aliases: string[] = [];
+  /** QoS 2 messages received and not yet released: a copy of one is not published again. */
+  readonly #unreleased = new Set<number>();
   #state: State = { kind: 'greeting' };
   #clientId = '';
   #will: mqtt.Will | undefined;
@@ -191,8 +200,13 @@ export class Connection implements Carrier, Flushable, CommitListener {
       case 'publish':
         return this.#publish(packet, session, permissions);
       case 'puback':
-        session.acknowledged(packet.packetId);
+      case 'pubcomp':
+        session.acknowledged(packet.packetId, packet.type);
         return;
+      case 'pubrec':
+        return this.#received2(packet, session);
+      case 'pubrel':
+        return this.#released(packet);
       case 'subscribe':
         return this.#subscribe(packet, session, permissions);
       case 'unsubscribe':
@@ -212,7 +226,6 @@ export class Connection implements Carrier, Flushable, CommitListener {
     if (packet.properties.authenticationMethod !== undefined) return this.#refuse(Reason.badAuthenticationMethod);
     // A client without an id must accept to lose its session [3.1.1: MQTT-3.1.3-8].
     if (clientId === '' && version === 4 && !packet.clean) return this.#refuse(Reason.clientIdentifierNotValid);
-    if (packet.will && packet.will.qos > 1) return this.#refuse(Reason.qosNotSupported);
     const request = { clientId, username, password, version, remoteAddress: this.#remoteAddress };
     const decision = this.#host.authorizer.connect(request);
     if (!(decision instanceof Promise)) return this.#decided(packet, decision);
@@ -268,10 +281,8 @@ export class Connection implements Carrier, Flushable, CommitListener {
       // Sessions end with their connection.
       ...(packet.properties.sessionExpiryInterval && { sessionExpiryInterval: 0 }),
       receiveMaximum: limits.inFlightInMax,
-      maximumQos: 1,
       maximumPacketSize: limits.packetBytesMax,
       topicAliasMaximum: limits.topicAliasMaximum,
-      sharedSubscriptionAvailable: false,
       ...(packet.clientId === '' && { assignedClientIdentifier: this.#clientId }),
     };
   }
@@ -287,27 +298,50 @@ export class Connection implements Carrier, Flushable, CommitListener {
   #publish(packet: mqtt.PublishPacket, session: Session, permissions: ClientPermissions): void {
     const { broker, gauges } = this.#host;
     gauges.messagesIn.add();
-    if (packet.qos === 2) throw new mqtt.MqttError('protocol-error', Reason.qosNotSupported, 'QoS 2'); // [MQTT-3.2.2-11]
+    // Sent again before it was released: it has been published already [MQTT-4.3.3-10].
+    if (packet.qos === 2 && this.#unreleased.has(packet.packetId)) return this.#acknowledge(packet, undefined);
     const message =
       packet.properties.topicAlias === undefined ? packet : this.#unalias(packet, packet.properties.topicAlias);
     checkTopicLength(message.topic);
     if (!permissions.mayPublish(message.topic)) return this.#denied(packet);
     const group = broker.publish(message, session);
-    if (packet.qos > 0) this.#acknowledge(packet.packetId, group);
+    if (packet.qos > 0) this.#acknowledge(packet, group);
   }
 
   /** Queues the acknowledgement behind those before it, until `group` is committed. */
-  #acknowledge(id: number, group: CommitGroup | undefined): void {
-    // An MQTT 5 client knows the limit; a 3.1.1 client is only read no further.
-    if (this.version === 5 && this.#acks.size >= this.#host.limits.inFlightInMax) {
+  #acknowledge({ qos, packetId }: mqtt.PublishPacket, group: CommitGroup | undefined, reasonCode = 0): void {
+    const { inFlightInMax } = this.#host.limits;
+    const waiting = this.#acks.size + this.#unreleased.size;
+    // An MQTT 5 client knows the limit; a 3.1.1 client is only read no further, which would not end at QoS 2.
+    if (waiting >= inFlightInMax && (this.version === 5 || this.#unreleased.size >= inFlightInMax)) {
       throw new mqtt.MqttError('protocol-error', Reason.receiveMaximumExceeded, 'the receive maximum is exceeded');
     }
-    this.#acks.push(id, group, this.#decoder.lastPacketBytes);
+    if (qos === 2 && reasonCode === 0) this.#unreleased.add(packetId);
+    const kind = qos === 2 ? AS_PUBREC : 0;
+    this.#acks.push(packetId | (reasonCode << 16) | kind, group, this.#decoder.lastPacketBytes);
     if (group?.state !== 'pending') this.schedule();
     else if (group !== this.#group) {
       this.#group = group;
       group.listeners.push(this);
     }
+  }
+
+  /** PUBREC of a message that we have sent: the client has it, and is asked to forget its identifier. */
+  #received2({ packetId, reasonCode }: mqtt.AckPacket, session: Session): void {
+    const isRefused = reasonCode >= 0x80;
+    const isKnown = session.received(packetId, isRefused);
+    if (isRefused && isKnown) return;
+    this.#answer('pubrel', packetId, isKnown);
+  }
+
+  /** PUBREL: the client will not send this message again. */
+  #released({ packetId }: mqtt.AckPacket): void {
+    this.#answer('pubcomp', packetId, this.#unreleased.delete(packetId));
+  }
+
+  #answer(type: 'pubrel' | 'pubcomp', packetId: number, isKnown: boolean): void {
+    const reasonCode = isKnown ? Reason.success : Reason.packetIdentifierNotFound;
+    this.#send({ type, packetId, reasonCode, properties: mqtt.NO_PROPERTIES });
   }
 
   /** The topic of an alias, or a new one for it (3.3.2.3.4). */
@@ -326,9 +360,9 @@ export class Connection implements Carrier, Flushable, CommitListener {
   }
 
   /** MQTT 5 tells the client; 3.1.1 cannot, so that AWS closes the connection there, and so do we. */
-  #denied({ qos, packetId }: mqtt.PublishPacket): void {
+  #denied(packet: mqtt.PublishPacket): void {
     if (this.version === 4) this.#end({ reasonCode: Reason.notAuthorized, publishesWill: true });
-    else if (qos > 0) this.#acknowledge(packetId | (Reason.notAuthorized << 16), undefined);
+    else if (packet.qos > 0) this.#acknowledge(packet, undefined, Reason.notAuthorized);
   }
 
   #subscribe(packet: mqtt.SubscribePacket, session: Session, permissions: ClientPermissions): void {
@@ -340,11 +374,12 @@ export class Connection implements Carrier, Flushable, CommitListener {
       if (index >= limits.filtersPerPacketMax) return Reason.quotaExceeded;
       const refusal = this.#refusalOf(request.filter, session, permissions);
       if (refusal !== undefined) return refusal;
-      const { filter, noLocal, retainAsPublished, retainHandling } = request;
-      const qos = Math.min(request.qos, 1) as mqtt.Qos;
+      const { filter, qos, noLocal, retainAsPublished, retainHandling } = request;
       const subscription = { subscriber: session, filter, qos, noLocal, retainAsPublished };
       const existed = broker.subscribe(identifier === undefined ? subscription : { ...subscription, identifier });
-      if (retainHandling === 0 || (retainHandling === 1 && !existed)) {
+      // A shared subscription gets nothing retained (4.8.2).
+      const wantsRetained = retainHandling === 0 || (retainHandling === 1 && !existed);
+      if (wantsRetained && !parseShared(filter)) {
         retained.push(() => session.deliverRetained(broker.retained(filter), qos, identifier));
       }
       return qos;
@@ -354,9 +389,11 @@ export class Connection implements Carrier, Flushable, CommitListener {
   }
 
   #refusalOf(filter: string, session: Session, permissions: ClientPermissions): number | undefined {
-    if (!mqtt.isTopicFilter(filter) || isTooLong(filter)) return Reason.topicFilterInvalid;
-    if (filter.startsWith('$share/')) return Reason.sharedSubscriptionsNotSupported;
-    if (!permissions.maySubscribe(filter)) return Reason.notAuthorized;
+    const shared = parseShared(filter);
+    const wanted = shared?.filter ?? filter;
+    if (!mqtt.isTopicFilter(wanted) || isTooLong(filter)) return Reason.topicFilterInvalid;
+    if (shared && !isValidGroup(shared.group)) return Reason.topicFilterInvalid;
+    if (!permissions.maySubscribe(wanted)) return Reason.notAuthorized;
     const isFull = this.#host.broker.subscriptionsOf(session) >= IOT_LIMITS.subscriptionsPerClientMax;
     return isFull ? Reason.quotaExceeded : undefined;
   }

@@ -8,15 +8,15 @@ export const MQTT_LIMITS = {
   closeTimeoutMs: 2_000,
   /** Whole packets, both ways; told to MQTT 5 clients. A payload of 128 KiB and its topic and properties fit. */
   packetBytesMax: 256 * 1024,
-  /** QoS 1 messages of one client that wait for their commit: the Receive Maximum that MQTT 5 clients are told. */
+  /** QoS 1 and 2 messages of one client that wait for their commit: the Receive Maximum that MQTT 5 clients are told. */
   inFlightInMax: 1_024,
   /** Bytes of them: beyond it the socket is not read until half is committed. */
   inFlightInBytesMax: 1024 * 1024,
-  /** QoS 1 messages sent to one client and not yet acknowledged, whatever it allows. */
+  /** QoS 1 and 2 messages sent to one client and not yet acknowledged, whatever it allows. */
   inFlightOutMax: 256,
   /** Bytes that wait for one client to read: beyond it QoS 0 messages are dropped, others queued. */
   outboundBytesMax: 1024 * 1024,
-  /** QoS 1 messages queued for one client behind its window: beyond it the client is disconnected. */
+  /** QoS 1 and 2 messages queued for one client behind its window: beyond it the client is disconnected. */
   queuedMessagesMax: 1_000,
   /** Bytes of them. */
   queuedBytesMax: 4 * 1024 * 1024,

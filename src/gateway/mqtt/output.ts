@@ -8,6 +8,9 @@ const SCRATCH_BYTES = 64 * 1024;
 let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
 const PUBACK = 0x40;
+const PUBREC = 0x50;
+/** Set in an acknowledgement that is a PUBREC: the first answer at QoS 2. */
+export const AS_PUBREC = 1 << 24;
 /** An acknowledgement says success in four bytes, a reason in a fifth. */
 const ACK_BYTES = 4;
 
@@ -51,11 +54,11 @@ export class Output {
   /**
    * Acknowledges a PUBLISH; acknowledgements go before other packets, in their own order [MQTT-4.6.0-2].
    *
-   * @param ack  the packet identifier, and a reason code of MQTT 5 in the bits above it
+   * @param ack  the packet identifier, a reason code of MQTT 5 in the eight bits above it, and {@link AS_PUBREC}
    */
   acknowledge(ack: number): void {
     this.#acks.push(ack);
-    this.#bytes += ack > 0xffff ? ACK_BYTES + 1 : ACK_BYTES;
+    this.#bytes += (ack >>> 16) & 0xff ? ACK_BYTES + 1 : ACK_BYTES;
   }
 
   packet(bytes: Buffer): void {
@@ -96,8 +99,8 @@ export class Output {
   #fill(buffer: Buffer): void {
     let at = 0;
     for (const ack of this.#acks) {
-      const reasonCode = ack >>> 16;
-      buffer[at] = PUBACK;
+      const reasonCode = (ack >>> 16) & 0xff;
+      buffer[at] = ack & AS_PUBREC ? PUBREC : PUBACK;
       buffer[at + 1] = reasonCode === 0 ? 2 : 3;
       buffer[at + 2] = (ack >>> 8) & 0xff;
       buffer[at + 3] = ack & 0xff;

@@ -56,6 +56,10 @@ export class Session implements Subscriber {
     this.#packetBytesMax = options.packetBytesMax;
   }
 
+  get isCongested(): boolean {
+    return !this.#hasRoom() || this.#window.isFull;
+  }
+
   deliver(message: RoutedMessage, receiver: Receiver): void {
     const { packet } = message;
     const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;
@@ -75,11 +79,18 @@ export class Session implements Subscriber {
     this.resume();
   }
 
-  /** A PUBACK of the client; false when no such message was sent to it. */
-  acknowledged(packetId: number): boolean {
-    if (!this.#window.acknowledge(packetId)) return false;
+  /** The client has taken a message whole; false when it was not sent such a one. */
+  acknowledged(packetId: number, by: 'puback' | 'pubcomp'): boolean {
+    if (!this.#window.acknowledge(packetId, by)) return false;
     this.resume();
     return true;
+  }
+
+  /** The client has received a message of QoS 2, or refuses it; false when it was not sent such a one. */
+  received(packetId: number, isRefused: boolean): boolean {
+    const isKnown = this.#window.received(packetId, isRefused);
+    if (isRefused) this.resume();
+    return isKnown;
   }
 
   /** Sends what may be sent now: after an acknowledgement, or when the output has been written. */
@@ -116,7 +127,7 @@ export class Session implements Subscriber {
       else this.#gauges.droppedSlow.add();
       return;
     }
-    const packetId = hasRoom ? this.#window.begin() : 0;
+    const packetId = hasRoom ? this.#window.begin(frame) : 0;
     if (packetId > 0) this.#write(frame, packetId);
     else if (!this.#window.enqueue(frame)) this.#carrier.overrun();
   }

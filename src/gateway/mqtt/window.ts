@@ -1,14 +1,23 @@
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { MqttLimits } from './limits.ts';
 
+/** What a message that was sent waits for: QoS 2 first for PUBREC, then for PUBCOMP. */
+type Awaited = 'puback' | 'pubrec' | 'pubcomp';
+
+/** A queued message that may be sent now. */
+export interface Sendable {
+  readonly frame: mqtt.PublishFrame;
+  readonly packetId: number;
+}
+
 /**
- * Messages of QoS 1 to one client: those sent and not acknowledged (at most its Receive Maximum), and a bounded queue behind
- * them. Packet identifiers go round and skip those in use.
+ * Messages of QoS 1 and 2 to one client: those sent and not acknowledged (at most its Receive Maximum), and a bounded queue
+ * behind them. Packet identifiers go round and skip those in use.
  */
 export class OutboundWindow {
   readonly #limits: MqttLimits;
   readonly #inFlightMax: number;
-  readonly #inFlight = new Set<number>();
+  readonly #inFlight = new Map<number, Awaited>();
   #queue: mqtt.PublishFrame[] = [];
   #head = 0;
   #queuedBytes = 0;
@@ -28,9 +37,14 @@ export class OutboundWindow {
     return this.#queue.length - this.#head;
   }
 
+  /** What came now would have to wait. */
+  get isFull(): boolean {
+    return this.queued > 0 || this.#inFlight.size >= this.#inFlightMax;
+  }
+
   /** Takes a packet identifier if there is room to send and nothing waits before; 0 when there is not. */
-  begin(): number {
-    return this.queued === 0 ? this.#take() : 0;
+  begin(frame: mqtt.PublishFrame): number {
+    return this.queued === 0 ? this.#take(frame) : 0;
   }
 
   /** Puts a message behind the others; false when the queue is full and the client must go. */
@@ -42,17 +56,27 @@ export class OutboundWindow {
     return true;
   }
 
-  /** The client has acknowledged; false when it has not been sent such a message. */
-  acknowledge(packetId: number): boolean {
-    return this.#inFlight.delete(packetId);
+  /** The message is done; false when it does not wait for this packet. */
+  acknowledge(packetId: number, by: 'puback' | 'pubcomp'): boolean {
+    return this.#inFlight.get(packetId) === by && this.#inFlight.delete(packetId);
+  }
+
+  /** PUBREC has come: PUBREL is due, or, when the client refuses the message, nothing more. False for an unknown message. */
+  received(packetId: number, isRefused: boolean): boolean {
+    const awaited = this.#inFlight.get(packetId);
+    if (awaited === undefined || awaited === 'puback') return false;
+    if (isRefused) this.#inFlight.delete(packetId);
+    else this.#inFlight.set(packetId, 'pubcomp');
+    return true;
   }
 
   /** Takes the next queued message if it may be sent. */
-  next(): { readonly frame: mqtt.PublishFrame; readonly packetId: number } | undefined {
-    if (this.queued === 0) return undefined;
-    const packetId = this.#take();
+  next(): Sendable | undefined {
+    const frame = this.#queue[this.#head];
+    if (frame === undefined) return undefined;
+    const packetId = this.#take(frame);
     if (packetId === 0) return undefined;
-    const frame = this.#queue[this.#head++]!;
+    this.#head++;
     this.#queuedBytes -= frame.bytes.length;
     if (this.#head > 256 || this.#head === this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head);
@@ -61,11 +85,12 @@ export class OutboundWindow {
     return { frame, packetId };
   }
 
-  #take(): number {
+  #take({ bytes }: mqtt.PublishFrame): number {
     if (this.#inFlight.size >= this.#inFlightMax) return 0;
     do this.#lastId = this.#lastId === 0xffff ? 1 : this.#lastId + 1;
     while (this.#inFlight.has(this.#lastId));
-    this.#inFlight.add(this.#lastId);
+    // The QoS stands in the first byte of the packet (3.3.1.2).
+    this.#inFlight.set(this.#lastId, (bytes[0]! & 6) === 2 ? 'puback' : 'pubrec');
     return this.#lastId;
   }
 }

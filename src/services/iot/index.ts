@@ -22,6 +22,7 @@ export type { Broker } from './broker/broker.ts';
 export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { RetainedMessage } from './broker/retained.ts';
+export { isValidGroup, parseShared } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';

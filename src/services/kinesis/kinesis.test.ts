@@ -472,12 +472,16 @@ describe('kinesis: retention', () => {
     await clock.advance(HOUR);
     await put('a', 'young');
     await call('SplitShard', { StreamName: 'telemetry', ShardToSplit: FIRST, NewStartingHashKey: '1000' });
-    // The stores answer in their own time, which the simulated clock does not wait for: give them turns of the loop.
+    await create(1, 'other');
+    // The stores answer in their own time, which the simulated clock does not wait for. What is asked of them after retention is
+    // answered after it.
     const until = async (condition: () => Promise<boolean>) => {
-      for (let turn = 0; !(await condition()); turn++) {
-        assert.ok(turn < 20_000, 'it did not come about');
-        if (turn % 1_000 === 0) await clock.advance(61_000);
-        await new Promise((resolve) => setImmediate(resolve));
+      for (let attempt = 0; !(await condition()); attempt++) {
+        assert.ok(attempt < 50, 'it did not come about');
+        await clock.advance(61_000);
+        kinesis.appendRecord('other', 'a', Buffer.from('x'));
+        await kinesis.committed();
+        await call('AddTagsToStream', { StreamName: 'telemetry', Tags: { attempt: String(attempt) } });
       }
     };
     await clock.advance(23 * HOUR);
@@ -691,5 +695,18 @@ describe('kinesis: the other rooms', () => {
     assert.equal(sums.IncomingBytes, 15);
     assert.equal(sums['GetRecords.Records'], 3);
     assert.equal(sums['GetRecords.IteratorAgeMilliseconds'], 0);
+    assert.ok(data.every(({ dimensions }) => dimensions.ShardId === undefined));
+  });
+
+  test('shards have metrics of their own once that is switched on', async () => {
+    await create(2);
+    await call('EnableEnhancedMonitoring', { StreamName: 'telemetry', ShardLevelMetrics: ['IncomingRecords'] });
+    for (let i = 0; i < 3; i++) await put('a', 'x');
+    await clock.advance(10_000);
+    const shards = data.filter(({ dimensions }) => dimensions.ShardId !== undefined);
+    assert.deepEqual(
+      shards.map(({ name, dimensions, value }) => [name, dimensions.ShardId, value]),
+      [['IncomingRecords', FIRST, 3]],
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { onAbort } from '../../base/index.ts';
 import type { Log, LogRecord, Offset } from '../../store/index.ts';
+import { Counts } from './counts.ts';
 import { dataStart, partitionKeyOf } from './envelope.ts';
 import { parseSequenceNumber, SequenceNumbers } from './sequence-number.ts';
 import { isOpen, partitionName, type ShardState, type StreamState, shardId } from './state.ts';
@@ -12,6 +13,7 @@ export class Shard {
   readonly sequence: SequenceNumbers;
   readonly throttle: ShardThrottle | undefined;
   state: ShardState;
+  counts = new Counts();
   /** Arrival of the newest record, epoch milliseconds; 0 when none came since the start. */
   newestAt = 0;
   /** Closed, and records taken before that are not durable yet: the end is not known. */

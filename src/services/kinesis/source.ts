@@ -51,7 +51,7 @@ export class KinesisSource implements StreamSource {
     if (found.isFinishedAt(from)) return undefined;
     const read = found.read(from, recordsMax, bytesMax);
     const records = Array.isArray(read) ? (read as readonly LogRecord[]) : await read;
-    this.#count(records);
+    if (records.length > 0) found.counts.noteRead(records, this.#now() - records.at(-1)!.timestamp);
     const writer = new EventWriter(this.#stream, found, this.#identityArn);
     return {
       records: records.map((record) => new KinesisSourceRecord(record, writer)),
@@ -76,14 +76,6 @@ export class KinesisSource implements StreamSource {
       throw new KinesisError('stream-not-found', `Stream ${this.#stream.name} has been deleted.`);
     }
     return this.#stream.shards.get(shardIndex(shard) ?? -1);
-  }
-
-  #count(records: readonly LogRecord[]): void {
-    if (records.length === 0) return;
-    const { counts } = this.#stream;
-    counts.readRecords += records.length;
-    for (const { payload } of records) counts.readBytes += payload.length;
-    counts.iteratorAgeMs = Math.max(counts.iteratorAgeMs, this.#now() - records.at(-1)!.timestamp);
   }
 }
 

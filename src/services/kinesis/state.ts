@@ -22,6 +22,19 @@ export interface ConsumerState {
 
 export type StreamMode = 'PROVISIONED' | 'ON_DEMAND';
 
+/** Metrics of single shards, as `EnableEnhancedMonitoring` names them. */
+export const SHARD_METRICS = [
+  'IncomingBytes',
+  'IncomingRecords',
+  'IteratorAgeMilliseconds',
+  'OutgoingBytes',
+  'OutgoingRecords',
+  'ReadProvisionedThroughputExceeded',
+  'WriteProvisionedThroughputExceeded',
+] as const;
+
+export type ShardMetric = (typeof SHARD_METRICS)[number];
+
 /** What is stored of a stream. */
 export interface StreamState {
   readonly name: string;
@@ -37,7 +50,7 @@ export interface StreamState {
   readonly consumers: readonly ConsumerState[];
   readonly tags: Readonly<Record<string, string>>;
   /** Shard-level metrics that are switched on. */
-  readonly monitoring: readonly string[];
+  readonly monitoring: readonly ShardMetric[];
   readonly warmThroughputMiBps?: number;
   /** Resource policies by ARN (the stream's or a consumer's). */
   readonly policies: Readonly<Record<string, string>>;

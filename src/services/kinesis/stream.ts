@@ -16,18 +16,6 @@ export interface Placement {
   readonly offset: Offset;
 }
 
-/** Sums since they were last flushed to the metrics. */
-export class StreamCounts {
-  incomingRecords = 0;
-  incomingBytes = 0;
-  readRecords = 0;
-  readBytes = 0;
-  /** Oldest age that a reader has met, milliseconds; -1 when nobody has read. */
-  iteratorAgeMs = -1;
-  writesThrottled = 0;
-  readsThrottled = 0;
-}
-
 export interface StreamDependencies {
   readonly log: Log;
   readonly clock: Clock;
@@ -42,7 +30,6 @@ interface Range {
 /** A living stream: routes records to shards. What is stored of it changes only through `Streams`. */
 export class Stream {
   readonly arn: string;
-  readonly counts = new StreamCounts();
   /** All retained shards by number, closed ones too. */
   readonly shards = new Map<number, Shard>();
   readonly #dependencies: StreamDependencies;
@@ -141,8 +128,8 @@ export class Stream {
       payload: sealEnvelope(partitionKey, data, trace),
     });
     shard.newestAt = timestamp;
-    this.counts.incomingRecords++;
-    this.counts.incomingBytes += data.length;
+    shard.counts.incomingRecords++;
+    shard.counts.incomingBytes += data.length;
     return { shard, offset };
   }
 
@@ -157,7 +144,7 @@ export class Stream {
   }
 
   #throttled(shard: Shard): never {
-    this.counts.writesThrottled++;
+    shard.counts.writesThrottled++;
     throw new KinesisError(
       'throughput-exceeded',
       `Rate exceeded for shard ${shard.id} in stream ${this.name} under account ${ACCOUNT_ID}.`,

@@ -123,13 +123,14 @@ function toEvent(
   records: readonly LogRecord[],
   now: number,
 ): SubscribeToShardEvent {
+  const behind = millisBehind(shard, next, records, now);
+  shard.counts.noteRead(records, behind);
   const children = shard.isFinishedAt(next) ? childShards(stream, shard) : undefined;
-  stream.counts.readRecords += records.length;
   return {
     Records: records.map((record) => shard.toRecord(record)),
     // The number of the last record before `next`: a new subscription goes on AFTER it.
     ContinuationSequenceNumber: shard.sequence.of(next - 1),
-    MillisBehindLatest: millisBehind(shard, next, records, now),
+    MillisBehindLatest: behind,
     ...(children && { ChildShards: children }),
   };
 }

@@ -1,6 +1,6 @@
 import { DomainError, hasCode, messageOf, type Random, uuid } from '../../base/index.ts';
 import type { FunctionInvoker, InvocationOutcome, Reservation } from '../../pollers/index.ts';
-import type { FunctionSpec, InvocationResult, Runtime, Slot } from '../../runtime/index.ts';
+import type { FunctionSpec, Invocation, InvocationResult, Runtime, Slot } from '../../runtime/index.ts';
 import { type Metrics, newTrace, type TraceContext } from '../../telemetry/index.ts';
 import { LambdaError } from './errors.ts';
 import type { Functions } from './functions.ts';
@@ -38,6 +38,8 @@ export class Invocations implements FunctionInvoker {
   readonly #options: InvocationsOptions;
   /** By `region/name/qualifier`. Everything that may change an entry clears its function's ones. */
   readonly #runnables = new Map<string, Runnable>();
+  /** Invocations under way, by function. */
+  readonly #running = new Map<string, number>();
 
   constructor(options: InvocationsOptions) {
     this.#options = options;
@@ -93,8 +95,7 @@ export class Invocations implements FunctionInvoker {
   ): Promise<Invoked> {
     const { spec, invokedArn } = runnable;
     using slot = await this.#reserve(runnable, options);
-    const result = await slot.invoke({ ...invocation, invokedArn });
-    this.#measure(runnable, result);
+    const result = await this.#run(slot, runnable, { ...invocation, invokedArn });
     if (result.kind === 'error' && result.errorType === EVENT_INVALID) throw contentInvalid(result.payload);
     return { result, executedVersion: spec.version };
   }
@@ -143,6 +144,23 @@ export class Invocations implements FunctionInvoker {
       const count = { namespace: 'AWS/Lambda', dimensions, value: 1, unit: 'Count' } as const;
       this.#options.metrics.put({ ...count, name: 'Throttles' });
       throw throttled(error as DomainError);
+    }
+  }
+
+  async #run(slot: Slot, runnable: Runnable, invocation: Invocation): Promise<InvocationResult> {
+    const { dimensions, spec } = runnable;
+    const running = (this.#running.get(spec.arn) ?? 0) + 1;
+    this.#running.set(spec.arn, running);
+    const concurrency = { namespace: 'AWS/Lambda', name: 'ConcurrentExecutions', unit: 'Count' } as const;
+    this.#options.metrics.put({ ...concurrency, dimensions, value: running });
+    try {
+      const result = await slot.invoke(invocation);
+      this.#measure(runnable, result);
+      return result;
+    } finally {
+      const left = this.#running.get(spec.arn)! - 1;
+      if (left === 0) this.#running.delete(spec.arn);
+      else this.#running.set(spec.arn, left);
     }
   }
 

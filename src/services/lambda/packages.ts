@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, writeFile as writeWhole } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Entry, fromBuffer, type ZipFile } from 'yauzl';
@@ -14,6 +14,8 @@ const openZip = promisify(fromBuffer) as (buffer: Buffer, options: object) => Pr
 const KIND_MASK = 0o170000;
 const PLAIN_FILE = 0o100000;
 const FOLDER = 0o040000;
+/** Ends the search for a package's settings. */
+const SCOPE_END = 'package.json';
 
 /**
  * Code of functions on disk: one folder a package, named by its hash, so that the same package is stored once. A folder is
@@ -35,6 +37,9 @@ export class Packages {
     await mkdir(directory, { recursive: true });
     const left = (await readdir(directory)).filter((name) => name.startsWith('.'));
     await Promise.all(left.map((name) => rm(join(directory, name), { recursive: true, force: true })));
+    // Node looks for the nearest package.json above a module: without this one it would find that of the application in whose
+    // folder the data directory stands, and take its `type` for every function.
+    await writeWhole(join(directory, SCOPE_END), '{}\n');
     return new Packages(directory, random);
   }
 
@@ -68,7 +73,7 @@ export class Packages {
     const kept = new Set(Array.from(used, (code) => this.pathOf(code)));
     for (const name of await readdir(this.#directory)) {
       const path = join(this.#directory, name);
-      if (!kept.has(path)) await rm(path, { recursive: true, force: true });
+      if (name !== SCOPE_END && !kept.has(path)) await rm(path, { recursive: true, force: true });
     }
   }
 

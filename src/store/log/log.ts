@@ -114,7 +114,7 @@ export interface Log extends AsyncDisposable {
   offsetAt(partition: string, timestamp: number): Promise<Offset>;
 
   /**
-   * Resolves once a record at `from` is durable, or the partition is dropped or its log closed (the next read tells which).
+   * Resolves once a record at `from` is durable, or the partition is dropped or damaged or its log closed (the next read tells which).
    * @throws the signal's reason when it fires first
    */
   wait(partition: string, from: Offset, signal: AbortSignal): Promise<void>;

@@ -103,7 +103,7 @@ export class Registry<T> {
 
   #set(name: string, json: string): void {
     if (!this.#values.has(name)) this.#names.splice(this.#position(name), 0, name);
-    this.#values.set(name, JSON.parse(json, (_key, value) => Object.freeze(value)) as T);
+    this.#values.set(name, frozen(JSON.parse(json)) as T);
   }
 
   #remove(name: string): void {
@@ -121,4 +121,11 @@ export class Registry<T> {
     }
     return low;
   }
+}
+
+/** Freezes what came of JSON, all the way down. */
+function frozen(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const member of Object.values(value)) frozen(member);
+  return Object.freeze(value);
 }

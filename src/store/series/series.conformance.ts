@@ -256,6 +256,21 @@ export function seriesConformance(engine: string, open: (directory: string) => P
         assert.deepEqual(await rows(series, 'SELECT v FROM m'), [[1]]);
       }));
 
+    test('closing, and dropping a database, end the queries that run and wait', () =>
+      withSeries(async (series) => {
+        await series.write('db', [point(0, { v: 1 })]);
+        await series.createDatabase('other');
+        const endless = 'SELECT sum(a.range * b.range) FROM range(1000000000) a, range(1000000) b';
+        const start = (database: string) =>
+          Promise.allSettled(Array.from({ length: 4 }, () => series.query(database, endless, { timeoutMs: 600_000 })));
+        const dropped = start('other');
+        await series.query('db', 'SELECT v FROM m');
+        await series.dropDatabase('other');
+        const closed = start('db');
+        await series[Symbol.asyncDispose]();
+        for (const { status } of [...(await dropped), ...(await closed)]) assert.equal(status, 'rejected');
+      }));
+
     test('an answer has at most the rows that it may have, and says so', () =>
       withSeries(async (series) => {
         await series.write(

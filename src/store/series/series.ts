@@ -132,6 +132,7 @@ export interface Series extends AsyncDisposable {
 
   /**
    * One read-only SQL statement. A table is named by measurement; its columns are `time` (nanoseconds), tags and fields.
+   * It sees all that was written before it was called; only while the disk is full may that be in the log alone.
    * `now()` gives the time in the type of `time`; `date_bin(interval, time)` cuts it to periods.
    */
   query(database: string, sql: string, options?: QueryOptions): Promise<QueryResult>;

@@ -1,5 +1,17 @@
 import type { CrashSubject } from '../subject.ts';
+import { deliverySubject } from './delivery.ts';
 import { logSubject } from './log.ts';
+import { objectsSubject } from './objects.ts';
+import { recordsSubject } from './records.ts';
+import { seriesSubject } from './series.ts';
+import { sqsSubject } from './sqs.ts';
 
-/** Every store that the crash tests run. */
-export const SUBJECTS: readonly CrashSubject[] = [logSubject];
+/** Everything durable that the crash tests run. */
+export const SUBJECTS: readonly CrashSubject[] = [
+  logSubject,
+  recordsSubject,
+  objectsSubject,
+  seriesSubject,
+  deliverySubject,
+  sqsSubject,
+];

@@ -19,7 +19,7 @@ export class RoutedMessage {
     this.packet = packet;
   }
 
-  /** The PUBLISH for all receivers of one kind; at QoS 1 the packet identifier is to be filled in a copy. */
+  /** The PUBLISH for all receivers of one kind; at QoS 1 and 2 the packet identifier is to be filled in a copy. */
   frame(version: mqtt.ProtocolVersion, qos: mqtt.Qos, retain: boolean): mqtt.PublishFrame {
     const slot = (version === 5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);
     let frame = this.#frames[slot];
@@ -30,7 +30,7 @@ export class RoutedMessage {
     return frame;
   }
 
-  /** The packet as it goes to a subscriber; packet identifier 1 stands where QoS 1 fills in its own. */
+  /** The packet as it goes to a subscriber; packet identifier 1 stands where QoS 1 and 2 fill in their own. */
   outgoing(qos: mqtt.Qos, retain: boolean): mqtt.PublishPacket {
     const { topic, payload, properties } = this.packet;
     const forwarded = forwardedProperties(properties);

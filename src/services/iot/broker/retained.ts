@@ -72,6 +72,8 @@ export class RetainedMessages {
    */
   set(packet: mqtt.PublishPacket, properties: mqtt.Properties): boolean {
     const { topic, qos } = packet;
+    // Changes that the store has not taken for long: no more until it does.
+    if (this.#dirty.size >= IOT_LIMITS.retainedMessagesMax) return false;
     if (packet.payload.length === 0) {
       if (this.#forget(topic)) this.#dirty.add(topic);
       return true;

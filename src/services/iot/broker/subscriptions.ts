@@ -1,5 +1,6 @@
 import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Publisher, RoutedMessage } from './message.ts';
+import { parseShared, SharedGroup } from './shared-group.ts';
 import { TopicTrie } from './trie.ts';
 
 /** A connection, or anything else that receives messages. */
@@ -9,6 +10,8 @@ export interface Subscriber extends Publisher {
    * its own limits, so that it costs bounded memory.
    */
   deliver(message: RoutedMessage, receiver: Receiver): void;
+  /** It would drop or queue what came now: a shared subscription gives it to another. */
+  readonly isCongested: boolean;
 }
 
 /** What a client has asked for; one per client and filter. */
@@ -33,8 +36,10 @@ export interface Receiver {
 
 /** Who has subscribed to what. */
 export class Subscriptions {
-  readonly #trie = new TopicTrie<Subscription>();
+  readonly #trie = new TopicTrie<Subscription | SharedGroup>();
   readonly #bySubscriber = new Map<Subscriber, Map<string, Subscription>>();
+  /** By the whole filter, `$share/GROUP/FILTER`. */
+  readonly #groups = new Map<string, SharedGroup>();
 
   /** Changes with every change: a cached result of {@link receivers} of another version is stale. */
   get version(): number {
@@ -47,9 +52,9 @@ export class Subscriptions {
     const own = this.#bySubscriber.get(subscriber) ?? new Map<string, Subscription>();
     this.#bySubscriber.set(subscriber, own);
     const previous = own.get(filter);
-    if (previous) this.#trie.delete(filter, previous);
+    if (previous) this.#leave(previous);
     own.set(filter, subscription);
-    this.#trie.add(filter, subscription);
+    this.#join(subscription);
     return previous !== undefined;
   }
 
@@ -60,14 +65,15 @@ export class Subscriptions {
     if (!own || !subscription) return false;
     own.delete(filter);
     if (own.size === 0) this.#bySubscriber.delete(subscriber);
-    return this.#trie.delete(filter, subscription);
+    this.#leave(subscription);
+    return true;
   }
 
   removeAll(subscriber: Subscriber): void {
     const own = this.#bySubscriber.get(subscriber);
     if (!own) return;
     this.#bySubscriber.delete(subscriber);
-    for (const subscription of own.values()) this.#trie.delete(subscription.filter, subscription);
+    for (const subscription of own.values()) this.#leave(subscription);
   }
 
   countOf(subscriber: Subscriber): number {
@@ -78,9 +84,39 @@ export class Subscriptions {
   receivers(levels: readonly string[]): readonly Receiver[] {
     const matches = this.#trie.match(levels);
     if (matches.length === 0) return NOBODY;
-    const groups = Map.groupBy(matches, ({ subscriber }) => subscriber);
-    return [...groups.values()].map(toReceiver);
+    const subscriptions = matches.filter((match): match is Subscription => !(match instanceof SharedGroup));
+    const bySubscriber = Map.groupBy(subscriptions, ({ subscriber }) => subscriber);
+    const shared = matches.filter((match): match is SharedGroup => match instanceof SharedGroup);
+    return [...[...bySubscriber.values()].map(toReceiver), ...shared.map(groupReceiver)];
   }
+
+  #join(subscription: Subscription): void {
+    const shared = parseShared(subscription.filter);
+    if (!shared) return this.#trie.add(subscription.filter, subscription);
+    let group = this.#groups.get(subscription.filter);
+    if (!group) {
+      group = new SharedGroup();
+      this.#groups.set(subscription.filter, group);
+      this.#trie.add(shared.filter, group);
+    }
+    group.add(subscription);
+  }
+
+  #leave(subscription: Subscription): void {
+    const { filter } = subscription;
+    const shared = parseShared(filter);
+    if (!shared) return void this.#trie.delete(filter, subscription);
+    const group = this.#groups.get(filter)!;
+    group.remove(subscription);
+    if (!group.isEmpty) return;
+    this.#groups.delete(filter);
+    this.#trie.delete(shared.filter, group);
+  }
+}
+
+/** The group as one receiver; its member's own subscription says what that one gets. */
+function groupReceiver(subscriber: SharedGroup): Receiver {
+  return { subscriber, qos: 2, retainAsPublished: true, identifiers: [] };
 }
 
 const NOBODY: readonly Receiver[] = Object.freeze([]);

@@ -39,14 +39,17 @@ export interface CompiledAction {
   /**
    * Queues what it does for the next group commit.
    *
-   * @param refused  called later if it turns out that it can never be done
+   * @param owner  told later if it turns out that it can never be done
    * @throws DomainError  it cannot be done
    */
-  run(message: ActionMessage, payload: Buffer, refused: Refused): CommitGroup;
+  run(message: ActionMessage, payload: Buffer, owner: ActionOwner): CommitGroup;
 }
 
-/** Tells the error action; gives the group that this belongs to. */
-export type Refused = (error: unknown) => CommitGroup | undefined;
+/** The rule that an action belongs to. */
+export interface ActionOwner {
+  /** Tells the error action; gives the group that this belongs to. */
+  refused(action: CompiledAction, message: ActionMessage, error: unknown): CommitGroup | undefined;
+}
 
 /** What a delivery of a rule with an error action carries, for the day it is given up. */
 export interface FailureOrigin {
@@ -170,10 +173,11 @@ function delivering(
   { commit, ruleArn, newTrace, hasErrorAction }: ActionContext,
   address: (message: ActionMessage, payload: Buffer) => Addressed,
 ): CompiledAction {
-  return {
+  const action: CompiledAction = {
     name,
     resource,
-    run: (message, payload, refused) => {
+    run: (message, payload, owner) => {
+      const refused = (error: unknown) => owner.refused(action, message, error);
       const addressed = address(message, payload);
       if (!parseArn(addressed.arn)) throw new IotError('request-invalid', `${addressed.arn} is not an ARN`);
       const delivery = { ...addressed, policy: POLICY, source: ruleArn, trace: message.trace() ?? newTrace() };
@@ -183,6 +187,7 @@ function delivering(
       return commit.send({ delivery: { ...delivery, attributes, deadLetterArn: ruleArn }, refused });
     },
   };
+  return action;
 }
 
 /** Attributes of a delivery have 64 KiB: a larger original is left out, and what was delivered stands in its place. */

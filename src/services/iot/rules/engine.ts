@@ -7,12 +7,18 @@ import type { Publisher } from '../broker/message.ts';
 import { TopicTrie } from '../broker/trie.ts';
 import { IotError } from '../errors.ts';
 import { type CompiledStatement, compileStatement } from '../sql/statement.ts';
-import { type CompiledAction, compileAction, type FailureOrigin } from './action.ts';
+import {
+  type ActionMessage,
+  type ActionOwner,
+  type CompiledAction,
+  compileAction,
+  type FailureOrigin,
+} from './action.ts';
 import { RuleInput } from './input.ts';
 import type { RuleAction, TopicRule } from './rule.ts';
 
 /** A rule ready to run. */
-export interface CompiledRule {
+export interface CompiledRule extends ActionOwner {
   readonly name: string;
   readonly statement: CompiledStatement;
   readonly actions: readonly CompiledAction[];
@@ -64,14 +70,16 @@ export class RuleEngine {
     const compileOne = (action: RuleAction, hasErrorAction = false) =>
       compileAction(action, { ...context, hasErrorAction });
     const counter = (name: string, help: string) => this.#metrics.counter(name, help, { rule: ruleName });
-    return {
+    const compiled: CompiledRule = {
       name: ruleName,
       statement: compileStatement(sql, awsIotSqlVersion),
       actions: rule.actions.map((action) => compileOne(action, rule.errorAction !== undefined)),
       errorAction: rule.errorAction && compileOne(rule.errorAction),
       matched: counter('millrace_iot_rule_matches_total', 'Messages that a rule has handed to its actions'),
       failed: counter('millrace_iot_rule_failures_total', 'Messages that a rule or one of its actions has failed on'),
+      refused: (action, message, error) => this.#runErrorAction(compiled, message, [failureOf(action, error)]),
     };
+    return compiled;
   }
 
   /** Lets the rule run from now on, in place of the one of its name. */
@@ -122,7 +130,7 @@ export class RuleEngine {
     let failures: Failure[] | undefined;
     for (const action of rule.actions) {
       try {
-        group = action.run(input, payload, (error) => this.#runErrorAction(rule, input, [failureOf(action, error)]));
+        group = action.run(input, payload, rule);
       } catch (error) {
         if (isStoreRefusal(error)) return this.#commit.failed(error);
         failures ??= [];
@@ -145,14 +153,16 @@ export class RuleEngine {
   }
 
   /** One message per rule and publish, whatever number of actions has failed. */
-  #runErrorAction(rule: CompiledRule, input: RuleInput, failures: readonly Failure[]): CommitGroup | undefined {
+  #runErrorAction(rule: CompiledRule, input: ActionMessage, failures: readonly Failure[]): CommitGroup | undefined {
     rule.failed.add();
     this.#logger.debug('rule action failed', { rule: rule.name, topic: input.topic, failures });
     if (!rule.errorAction) return undefined;
-    const failed = (error: unknown): undefined =>
-      this.#logger.warn('rule error action failed', { rule: rule.name, topic: input.topic, error }) as undefined;
+    const failed = (error: unknown): undefined => {
+      this.#logger.warn('rule error action failed', { rule: rule.name, topic: input.topic, error });
+    };
+    const owner: ActionOwner = { refused: (_action, _message, error) => failed(error) };
     try {
-      return rule.errorAction.run(input, errorPayload(rule.name, input, failures, uuid(this.#random)), failed);
+      return rule.errorAction.run(input, errorPayload(rule.name, input, failures, uuid(this.#random)), owner);
     } catch (error) {
       return failed(error);
     }
@@ -194,7 +204,7 @@ function isStoreRefusal(error: unknown): boolean {
 /** @see AWS IoT developer guide, "Error action message format" */
 function errorPayload(
   ruleName: string,
-  input: RuleInput,
+  input: ActionMessage,
   failures: readonly Failure[],
   cloudwatchTraceId: string,
 ): Buffer {

@@ -67,8 +67,8 @@ export function compileExpression(expression: Expression, needs: Needs, sqlVersi
     case 'object': {
       const members = expression.members.map(([name, value]) => [name, compile(value)] as const);
       return (message, scope) => {
-        const result = newObject();
-        for (const [name, value] of members) result[name] = value(message, scope);
+        const result: MutableObject = {};
+        for (const [name, value] of members) define(result, name, value(message, scope));
         return result;
       };
     }
@@ -244,39 +244,56 @@ export function compileSelection(selection: Selection, needs: Needs, sqlVersion:
     return (_, scope) => scope;
   }
   if (value) return compileExpression((first as { value: Expression }).value, needs, sqlVersion);
-  const writers = items.map((item) => {
+  const writers = items.map((item): Write => {
     if (item.kind === 'all') {
       needs.json = true;
-      return (result: MutableObject, _: RuleMessage, scope: Value) =>
-        void (isObject(scope) && Object.assign(result, scope));
+      return (result, _, scope) => (isObject(scope) ? { ...result, ...scope } : result);
     }
     const of = compileExpression(item.value, needs, sqlVersion);
-    return (result: MutableObject, message: RuleMessage, scope: Value) =>
-      assign(result, item.alias, of(message, scope));
+    const { alias } = item;
+    const [name] = alias;
+    if (alias.length === 1 && name !== PROTO) {
+      return (result, message, scope) => {
+        const item = of(message, scope);
+        if (item !== undefined) result[name!] = item;
+        return result;
+      };
+    }
+    return (result, message, scope) => assign(result, alias, of(message, scope));
   });
   return (message, scope) => {
-    const result = newObject();
-    for (const write of writers) write(result, message, scope);
+    let result: MutableObject = {};
+    for (const write of writers) result = write(result, message, scope);
     return result;
   };
 }
 
+/** Adds one item to a result; gives the result to go on with. */
+type Write = (result: MutableObject, message: RuleMessage, scope: Value) => MutableObject;
+
 type MutableObject = { [name: string]: Value };
 
-/** Without a prototype, so that no name in a payload or a rule reaches one. */
-const newObject = (): MutableObject => Object.create(null) as MutableObject;
+const PROTO = '__proto__';
+
+/** Sets a member of the object itself, whatever its name: assigning to `__proto__` would change its prototype. */
+function define(object: MutableObject, name: string, value: Value): void {
+  if (name === PROTO)
+    Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true });
+  else object[name] = value;
+}
 
 /** Sets the value at a path, making the objects on the way; Undefined sets nothing. */
-function assign(target: MutableObject, path: readonly string[], value: Value): void {
-  if (value === undefined) return;
+function assign(target: MutableObject, path: readonly string[], value: Value): MutableObject {
+  if (value === undefined) return target;
   let object = target;
   for (const name of path.slice(0, -1)) {
-    const inner = object[name];
-    const copy: MutableObject = Object.assign(newObject(), isObject(inner) ? inner : undefined);
-    object[name] = copy;
+    const inner = memberOf(object, name);
+    const copy: MutableObject = isObject(inner) ? { ...inner } : {};
+    define(object, name, copy);
     object = copy;
   }
-  object[path.at(-1)!] = value;
+  define(object, path.at(-1)!, value);
+  return target;
 }
 
 /** The payload as the scope of names; throws {@link PayloadNotJson} where the statement looks into it and it is none. */

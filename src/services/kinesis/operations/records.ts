@@ -77,7 +77,7 @@ export function recordOperations({ streams, log, clock }: KinesisParts) {
     const records = await shard.read(iterator.offset, limit, KINESIS_LIMITS.bytesPerGetMax);
     const next = records.length > 0 ? records.at(-1)!.offset + 1 : iterator.offset;
     const behind = millisBehind(shard, next, records, now);
-    count(stream, records, behind);
+    shard.counts.noteRead(records, behind);
     return {
       Records: records.map((record) => shard.toRecord(record)),
       ...(shard.isFinishedAt(next)
@@ -135,14 +135,8 @@ function checkOrdering(stream: Stream, shard: Shard, sequenceNumber: string): vo
   );
 }
 
-function count({ counts }: Stream, records: readonly { readonly payload: Uint8Array }[], behind: number): void {
-  counts.readRecords += records.length;
-  for (const { payload } of records) counts.readBytes += payload.length;
-  counts.iteratorAgeMs = Math.max(counts.iteratorAgeMs, behind);
-}
-
 function readThrottled(stream: Stream, shard: Shard): KinesisError {
-  stream.counts.readsThrottled++;
+  shard.counts.readsThrottled++;
   return new KinesisError(
     'throughput-exceeded',
     `Rate exceeded for shard ${shard.id} in stream ${stream.name} under account ${ACCOUNT_ID}.`,

@@ -10,18 +10,9 @@ import type {
 import type { Operation } from '../../index.ts';
 import { invalidArgument, KinesisError } from '../errors.ts';
 import { KINESIS_LIMITS } from '../limits.ts';
+import { SHARD_METRICS, type ShardMetric } from '../state.ts';
 import type { Stream } from '../stream.ts';
 import type { KinesisParts } from './context.ts';
-
-const SHARD_METRICS = [
-  'IncomingBytes',
-  'IncomingRecords',
-  'IteratorAgeMilliseconds',
-  'OutgoingBytes',
-  'OutgoingRecords',
-  'ReadProvisionedThroughputExceeded',
-  'WriteProvisionedThroughputExceeded',
-];
 
 /** What a stream is set to beside its shards: retention, monitoring, resource policies. */
 export function settingOperations({ streams }: KinesisParts) {
@@ -67,8 +58,8 @@ export function settingOperations({ streams }: KinesisParts) {
       current.filter((name) => !isNamed(input.ShardLevelMetrics!, name)),
     );
 
-  async function setMonitoring(stream: Stream, decide: (current: readonly string[]) => readonly string[]) {
-    let before: readonly string[] = [];
+  async function setMonitoring(stream: Stream, decide: (current: readonly ShardMetric[]) => readonly ShardMetric[]) {
+    let before: readonly ShardMetric[] = [];
     const { monitoring } = await streams.update(stream, (state) => {
       before = state.monitoring;
       return { ...state, monitoring: decide(before) };

@@ -15,6 +15,8 @@ export class Catalog {
   readonly byId = new Map<number, Partition>();
   readonly segments: Segment[] = [];
   nextId = 1;
+  /** Ids of partitions that were dropped while the log was replayed: late records of theirs mean nothing. */
+  dropped: Set<number> | undefined;
   /** Number of the last group commit. */
   group = 0;
 
@@ -69,6 +71,7 @@ export class Catalog {
   }
 
   #remove(id: number): void {
+    this.dropped?.add(id);
     const partition = this.byId.get(id);
     if (!partition) return;
     this.byId.delete(id);

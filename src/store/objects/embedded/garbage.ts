@@ -2,7 +2,7 @@ import { messageOf } from '../../../base/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import type { Records } from '../../records/index.ts';
 import type { Blobs } from './blobs.ts';
-import { collectedBlob, garbage, isLive, setSweptGeneration, sweptGeneration } from './catalog.ts';
+import { collectedBlob, garbage, isLive, setSweptGeneration } from './catalog.ts';
 
 /** Files that a sweep looks at together; closing waits for so many. */
 const SWEEP_FILES = 256;
@@ -26,16 +26,18 @@ export class GarbageCollector implements AsyncDisposable {
     for (const id of ids) this.#blobs.whenUnread(id, () => this.#run(() => this.#remove(id)));
   }
 
-  /** Cleans up after earlier runs, in the background. */
-  sweep(): void {
+  /** Cleans up after the generations above `swept`, in the background. */
+  sweep(swept: number): void {
     this.#run(async () => {
       for (const id of await garbage(this.#records)) await this.#remove(id);
-      const { ids, through } = await this.#blobs.earlier(await sweptGeneration(this.#records));
+      const { ids, through } = await this.#blobs.earlier(swept);
+      if (through === swept) return;
       for (let i = 0; i < ids.length; i += SWEEP_FILES) {
         await Promise.all(ids.slice(i, i + SWEEP_FILES).map((id) => this.#removeNameless(id)));
         if (this.#closing) return;
       }
       await setSweptGeneration(this.#records, through);
+      await this.#blobs.removeEmpty();
     });
   }
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,43 +83,3 @@ test('a folder of a later release is refused by name (S4)', () =>
     await writeFile(join(directory, 'objects', 'format.json'), '{"version":99}');
     await assert.rejects(openStore(directory), { code: 'format-too-new', message: /format 99/ });
   }));
-
-const mountable = canMount();
-
-test(
-  'a full disk refuses puts by name, leaves no half object, and goes on reading (S3)',
-  {
-    skip: mountable ? false : 'needs the right to mount a tmpfs',
-  },
-  () =>
-    withDirectory(async (directory) => {
-      const small = join(directory, 'small');
-      execFileSync('mkdir', [small]);
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small]);
-      try {
-        await using records = await openEmbeddedRecords({ directory: join(directory, 'records') });
-        const options = { directory: small, records, clock: systemClock, random: systemRandom };
-        await using objects = await openEmbeddedObjects(options);
-        await objects.createBucket('b');
-        await objects.put('b', 'small', body('content'));
-        await assert.rejects(objects.put('b', 'large', body(Buffer.alloc(2 << 20))), {
-          code: 'objects-full',
-          remedy: 'retry',
-        });
-        await assert.rejects(objects.head('b', 'large'), { code: 'object-not-found' });
-        assert.equal((await objects.head('b', 'small')).sizeBytes, 7);
-        await objects.put('b', 'fits', body(Buffer.alloc(512 << 10)));
-      } finally {
-        execFileSync('umount', [small]);
-      }
-    }),
-);
-
-function canMount(): boolean {
-  try {
-    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()], { stdio: 'ignore' });
-    return process.getuid?.() === 0;
-  } catch {
-    return false;
-  }
-}

@@ -28,6 +28,7 @@ import {
   remove,
   SPACES,
   type StoredObject,
+  sweptGeneration,
 } from './catalog.ts';
 import { CatalogWriter, type Change } from './changes.ts';
 import { GarbageCollector } from './garbage.ts';
@@ -51,9 +52,10 @@ export async function openEmbeddedObjects(options: EmbeddedObjectsOptions): Prom
   await mkdir(directory, { recursive: true });
   await checkFormat(directory);
   const buckets = await Registry.open<Bucket>(records, SPACES.buckets);
-  const blobs = await Blobs.open(join(directory, 'blobs'), random);
+  const swept = await sweptGeneration(records);
+  const blobs = await Blobs.open(join(directory, 'blobs'), swept, random);
   const garbage = new GarbageCollector(records, blobs, logger);
-  garbage.sweep();
+  garbage.sweep(swept);
   const catalog = new CatalogWriter(records, garbage);
   const uploads = new Uploads(records, blobs, catalog, clock, random);
   return new EmbeddedObjects({ records, buckets, blobs, catalog, uploads, garbage, clock });

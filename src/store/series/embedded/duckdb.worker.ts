@@ -5,11 +5,20 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, DomainError, messageOf, systemClock, type Timer } from '../../../base/index.ts';
+import { assert, DomainError, hasCode, messageOf, systemClock, type Timer } from '../../../base/index.ts';
 import { SERIES_LIMITS, type SeriesErrorCode } from '../series.ts';
 import { SeriesDatabase } from './database.ts';
 import { fileOf } from './files.ts';
-import type { Apply, Failure, FromWorker, Request, ToWorker, WorkerOptions, WorkerRows } from './protocol.ts';
+import type {
+  Apply,
+  Failure,
+  FromWorker,
+  Request,
+  ToWorker,
+  WorkerOptions,
+  WorkerQuery,
+  WorkerRows,
+} from './protocol.ts';
 import { RunningQuery } from './query.ts';
 
 assert(parentPort, 'duckdb.worker runs as a worker only');
@@ -25,8 +34,12 @@ const FLUSH_DELAY_MS = 1000;
 class Open {
   readonly name: string;
   readonly database: SeriesDatabase;
-  #running = 0;
+  #places: number = SERIES_LIMITS.queriesMax;
   readonly #waiting: (() => void)[] = [];
+  /** Who waits for all places to be free. */
+  readonly #left: (() => void)[] = [];
+  readonly #running = new Set<RunningQuery>();
+  #ending = false;
   #timer: Timer | undefined;
 
   constructor(name: string, database: SeriesDatabase) {
@@ -47,17 +60,45 @@ class Open {
     if (bytes > 0) send({ kind: 'applied', database: this.name, offset: this.database.flushedOffset, bytes });
   }
 
-  /** Takes a place among the queries that run at once. */
-  async enter(): Promise<Disposable> {
-    if (this.#running >= SERIES_LIMITS.queriesMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running++;
-    return {
-      [Symbol.dispose]: () => {
-        const next = this.#waiting.shift();
-        if (next) next();
-        else this.#running--;
-      },
-    };
+  /** Runs a query as soon as there is a place for it. */
+  async query(id: number, query: WorkerQuery): Promise<WorkerRows | Uint8Array> {
+    using _place = await this.#enter();
+    const connection = await this.database.connect();
+    const running = new RunningQuery(connection, query, join(directory, 'answers'));
+    queries.set(id, running);
+    this.#running.add(running);
+    try {
+      if (this.#ending || cancelled.has(id)) throw new DomainError('series-failed', 'the query was cancelled');
+      return await running.run();
+    } finally {
+      this.#running.delete(running);
+      queries.delete(id);
+      connection.closeSync();
+    }
+  }
+
+  /** Ends its queries, brings what it can into the tables, and closes it. */
+  async close(): Promise<void> {
+    this.#ending = true;
+    this.#timer?.cancel();
+    for (const running of this.#running) running.cancel();
+    while (this.#places < SERIES_LIMITS.queriesMax) await new Promise<void>((resolve) => this.#left.push(resolve));
+    await this.flush().catch(() => {});
+    await this.database.close();
+  }
+
+  async #enter(): Promise<Disposable> {
+    if (this.#places === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#places--;
+    return { [Symbol.dispose]: () => this.#leave() };
+  }
+
+  /** A place goes to who waits first, and is free when nobody does. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) return next();
+    this.#places++;
+    for (const wake of this.#left.splice(0)) wake();
   }
 
   /** A flush that fails is tried again with the next; who must know asks for a query, and is told. */
@@ -98,6 +139,7 @@ async function answer(request: { readonly id: number } & Request): Promise<void>
     port.postMessage({ kind: 'answer', id, result } satisfies FromWorker, transfer);
   } catch (error) {
     send({ kind: 'failure', id, failure: failureOf(error) });
+    if (isFatal(error)) process.exit(1);
   } finally {
     cancelled.delete(id);
   }
@@ -139,39 +181,34 @@ async function openFile(name: string): Promise<Open> {
 
 async function query(id: number, { database, query }: Request & { kind: 'query' }): Promise<WorkerRows | Uint8Array> {
   const open = await openDatabase(database);
-  await open.flush();
-  using _place = await open.enter();
-  const connection = await open.database.connect();
-  try {
-    const running = new RunningQuery(connection, query, join(directory, 'answers'));
-    queries.set(id, running);
-    if (cancelled.has(id)) throw new Error('cancelled');
-    return await running.run();
-  } finally {
-    queries.delete(id);
-    connection.closeSync();
-  }
+  // With a full disk reads go on, from what is in the tables (S3).
+  await open.flush().catch((error) => {
+    if (!hasCode(error, 'series-full')) throw error;
+  });
+  return open.query(id, query);
 }
 
 async function drop(name: string): Promise<void> {
   const open = await databases.get(name)?.catch(() => undefined);
   databases.delete(name);
-  await open?.database.close();
+  await open?.close();
   for (const ending of ['', '.wal']) await rm(join(directory, `${fileOf(name)}${ending}`), { force: true });
 }
 
 /** Brings all into the tables; what cannot be stays in the log. */
 async function close(): Promise<void> {
-  for (const opening of databases.values()) {
-    const open = await opening.catch(() => undefined);
-    await open?.flush().catch(() => {});
-    await open?.database.close();
-  }
+  const opened = await Promise.allSettled(databases.values());
+  await Promise.all(opened.map((open) => (open.status === 'fulfilled' ? open.value.close() : undefined)));
 }
 
 function failureOf(error: unknown): Failure {
   const code = error instanceof DomainError ? (error.code as SeriesErrorCode) : 'series-failed';
   return { code, message: messageOf(error) };
+}
+
+/** DuckDB takes no more of a database that had such an error: a new thread opens it anew, and the log brings what it lacks. */
+function isFatal(error: unknown): boolean {
+  return /FATAL Error|database has been invalidated/.test(messageOf(error));
 }
 
 function send(message: FromWorker): void {

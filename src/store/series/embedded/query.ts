@@ -18,12 +18,15 @@ import { plainValue } from './values.ts';
 /** Kinds of statement that only read. */
 const READING: ReadonlySet<StatementType> = new Set([StatementType.SELECT, StatementType.EXPLAIN]);
 
+const INTERRUPT_EVERY_MS = 20;
+
 /** A query under way; `cancel` makes it fail, whatever it is at. */
 export class RunningQuery {
   readonly #connection: DuckDBConnection;
   readonly #query: WorkerQuery;
   readonly #directory: string;
   #stopped: SeriesErrorCode | 'cancelled' | undefined;
+  #ended = false;
 
   /** @param connection  its own, closed by the caller; @param directory  where a Parquet file is made for a moment */
   constructor(connection: DuckDBConnection, query: WorkerQuery, directory: string) {
@@ -42,18 +45,28 @@ export class RunningQuery {
     try {
       // A second line behind the check of the statement: whatever it turns out to do, it cannot write.
       await this.#connection.run('BEGIN TRANSACTION READ ONLY');
-      const result = await (await this.#prepare()).stream();
+      const statement = await this.#prepare();
+      this.#throwIfStopped();
+      const result = await statement.stream();
       return await this.#answer(result);
     } catch (error) {
       throw this.#errorOf(error);
     } finally {
       timer.cancel();
+      this.#ended = true;
     }
   }
 
   #stop(reason: SeriesErrorCode | 'cancelled'): void {
     this.#stopped ??= reason;
+    this.#interrupt();
+  }
+
+  /** Again and again: an interrupt that comes before DuckDB has begun is forgotten. */
+  #interrupt(): void {
+    if (this.#ended) return;
     this.#connection.interrupt();
+    systemClock.timer(INTERRUPT_EVERY_MS, () => this.#interrupt());
   }
 
   async #prepare(): Promise<DuckDBPreparedStatement> {

@@ -1,0 +1,273 @@
+/**
+ * Functions: cold starts of a small handler and of a bundle with an AWS client in it, beside what plain `node` takes for the
+ * same file; warm invocations inside the node, beside a bare echo over the same pipe; and through HTTP with SigV4.
+ * Not measured: the network, other runtimes, several functions at once. Cold starts find a blank environment ready, as they do
+ * unless they come faster than the pool is refilled (about 60 ms each).
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { createHash, createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { build } from 'esbuild';
+import { systemClock, systemRandom, uuid } from '../src/base/index.ts';
+import { openRuntime } from '../src/runtime/index.ts';
+import { openLambda } from '../src/services/lambda/index.ts';
+import { openEmbeddedRecords } from '../src/store/index.ts';
+import { createMetrics, newTrace, silentLogger } from '../src/telemetry/index.ts';
+import { createWireServer } from '../src/wire/index.ts';
+import { zip } from '../test/lambda/support.ts';
+import { type Figure, formatFigure, median } from './figure.ts';
+import type { InvokeLoad } from './invoke-client.worker.ts';
+
+const COLD_STARTS = 15;
+const PLAIN_STARTS = 7;
+const WARM_INVOCATIONS = 8_000;
+const HTTP_REQUESTS = 12_000;
+const HTTP_CONNECTIONS = 4;
+const KEY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+
+const SMALL = `// ${'x'.repeat(950)}\nexports.handler = async (event) => ({ ok: event.n });\n`;
+
+/** About 15 s. */
+export async function run(): Promise<Figure[]> {
+  await using house = await openHouse();
+  const bundle = await bundleWithClient();
+  const size = `${Math.round(bundle.length / 1024)} KB`;
+  const small = await house.cold('small', SMALL);
+  const large = await house.cold('bundle', bundle);
+  const plainSmall = await plainStarts(house.directory, SMALL);
+  const plainLarge = await plainStarts(house.directory, bundle);
+  const echo = await echoRoundTrips(house.directory);
+  const warm = await house.warm();
+  const http = await house.http();
+  return [
+    atMost('cold start through Invoke, 1 KB handler, p50', small, 'ms', 4, { name: 'plain node', value: plainSmall }),
+    atMost(`cold start through Invoke, ${size} bundle with an AWS client, p50`, large, 'ms', 16, {
+      name: 'plain node',
+      value: plainLarge,
+    }),
+    atMost('warm invocation inside the node, p50', warm, 'µs', 60, { name: 'bare echo', value: echo }),
+    atMost('warm Invoke through HTTP with SigV4, p50', http.p50Ms, 'ms', 1),
+    {
+      name: 'warm Invoke through HTTP with SigV4, one core of the node',
+      value: http.perCore,
+      unit: 'invocations/s',
+      target: { value: 2_000, met: http.perCore >= 2_000 },
+    },
+  ];
+}
+
+function atMost(name: string, value: number, unit: string, target: number, floor?: Figure['floor']): Figure {
+  const held = floor ? { floor, ratio: value / floor.value } : {};
+  return { name, value, unit, ...held, target: { value: target, met: value <= target } };
+}
+
+/** The Lambda service behind a wire that checks signatures, in this process. */
+async function openHouse() {
+  await using scope = new AsyncDisposableStack();
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+  scope.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const ground = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() };
+  const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
+  const runtime = scope.use(
+    await openRuntime({
+      ...ground,
+      logs: { write() {} },
+      directory: join(directory, 'environments'),
+      endpoint: () => 'http://127.0.0.1:4566',
+      blanks: 2,
+      blanksAfterMs: 0,
+    }),
+  );
+  const lambda = scope.use(
+    await openLambda({
+      ...ground,
+      records,
+      runtime,
+      delivery: { register() {}, send: async () => {}, edges: () => [], [Symbol.asyncDispose]: async () => {} },
+      codeDirectory: join(directory, 'code'),
+      readObject: async () => Buffer.alloc(0),
+    }),
+  );
+  const wire = createWireServer({
+    ...ground,
+    services: [lambda.service],
+    credentials: {
+      secretFor: () => ({
+        secret: KEY.secret,
+        caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
+      }),
+    },
+    mode: 'secured',
+  });
+  const { port } = await wire.listen('127.0.0.1', 0);
+  scope.defer(() => wire.close(1000));
+  const client = fork(join(import.meta.dirname, 'invoke-client.worker.ts'), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  scope.defer(async () => {
+    client.kill();
+    await once(client, 'exit');
+  });
+  const owned = scope.move();
+
+  const create = async (name: string, code: string | Buffer) => {
+    const context = {
+      requestId: uuid(systemRandom),
+      region: 'us-east-1',
+      caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
+      endpoint: '',
+      signal: new AbortController().signal,
+      trace: newTrace(systemRandom, false),
+    };
+    const Code = { ZipFile: await zip({ 'index.js': code }) };
+    const input = {
+      FunctionName: name,
+      Runtime: 'nodejs24.x',
+      Role: 'r',
+      Handler: 'index.handler',
+      Code,
+      MemorySize: 512,
+    };
+    const { FunctionArn } = await lambda.service.operations.CreateFunction!(input, context);
+    return FunctionArn as string;
+  };
+
+  return {
+    directory,
+    /** p50 of Invoke, milliseconds, each time on a blank environment; the first one makes the code cache. */
+    async cold(name: string, code: string | Buffer): Promise<number> {
+      const arn = await create(name, code);
+      const times: number[] = [];
+      for (let i = 0; i <= COLD_STARTS; i++) {
+        while (runtime.blanksReady === 0) await sleep(10);
+        await sleep(50);
+        const { latencies } = await drive(client, {
+          port,
+          request: signedInvoke(port, name),
+          connections: 1,
+          requests: 1,
+        });
+        if (i > 0) times.push(latencies[0]!);
+        await sleep(50);
+        runtime.retire(arn);
+      }
+      return median(times);
+    },
+    /** p50 in microseconds: reserve once, invoke back to back, as a poller does. */
+    async warm(): Promise<number> {
+      const arn = await create('warm', 'exports.handler = async () => 1;');
+      const { signal } = new AbortController();
+      using slot = await lambda.invoker.reserve(arn, signal);
+      const payload = Buffer.from(JSON.stringify({ data: 'x'.repeat(190) }));
+      const times: number[] = [];
+      for (let i = 0; i < WARM_INVOCATIONS; i++) {
+        const start = performance.now();
+        await slot.invoke(payload, signal);
+        times.push((performance.now() - start) * 1000);
+      }
+      return median(times.slice(1000));
+    },
+    async http(): Promise<{ perCore: number; p50Ms: number }> {
+      await create('http', 'exports.handler = async () => 1;');
+      const load = { port, request: signedInvoke(port, 'http') };
+      await drive(client, { ...load, connections: HTTP_CONNECTIONS, requests: 2_000 });
+      const before = process.cpuUsage();
+      await drive(client, { ...load, connections: HTTP_CONNECTIONS, requests: HTTP_REQUESTS });
+      const { user, system } = process.cpuUsage(before);
+      const { latencies } = await drive(client, { ...load, connections: 1, requests: 2_000 });
+      return { perCore: HTTP_REQUESTS / ((user + system) / 1e6), p50Ms: median(latencies) };
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function drive(client: ChildProcess, load: InvokeLoad): Promise<{ latencies: number[]; elapsedMs: number }> {
+  client.send(load);
+  const [answer] = (await once(client, 'message')) as [{ latencies: number[]; elapsedMs: number }];
+  return answer;
+}
+
+/** What plain `node` takes from its start to the handler's first answer, p50 in milliseconds. */
+async function plainStarts(directory: string, code: string | Buffer): Promise<number> {
+  const file = join(directory, 'plain.cjs');
+  writeFileSync(
+    file,
+    Buffer.concat([
+      Buffer.from(code),
+      Buffer.from('\nmodule.exports.handler({}).then(() => process.stdout.write("."));\n'),
+    ]),
+  );
+  const times: number[] = [];
+  for (let i = 0; i < PLAIN_STARTS; i++) {
+    const start = performance.now();
+    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exit = once(child, 'exit');
+    await Promise.race([once(child.stdout, 'data'), exit]);
+    times.push(performance.now() - start);
+    const [status] = await exit;
+    if (status !== 0) throw new Error(`plain node ended with ${status}`);
+  }
+  return median(times);
+}
+
+/** Round trips of 200 bytes with a process that only echoes, p50 in microseconds. */
+async function echoRoundTrips(directory: string): Promise<number> {
+  const script = join(import.meta.dirname, 'invoke-echo.js');
+  const child = spawn(process.execPath, [script], { cwd: directory, stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
+  const channel = child.stdio[3] as Duplex;
+  const message = Buffer.alloc(200);
+  const times: number[] = [];
+  for (let i = 0; i < WARM_INVOCATIONS; i++) {
+    const start = performance.now();
+    channel.write(message);
+    await once(channel, 'data');
+    times.push((performance.now() - start) * 1000);
+  }
+  channel.end();
+  await once(child, 'exit');
+  return median(times.slice(1000));
+}
+
+/** A handler with a Kinesis client, bundled as SAM bundles it, without what it does not use. */
+async function bundleWithClient(): Promise<Buffer> {
+  const contents = `
+    import { KinesisClient } from '@aws-sdk/client-kinesis';
+    const client = new KinesisClient({});
+    export const handler = async (event) => ({ ok: event.n, send: typeof client.send });
+  `;
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: import.meta.dirname },
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'cjs',
+    mainFields: ['module', 'main'],
+    write: false,
+    logLevel: 'error',
+  });
+  return Buffer.from(outputFiles[0]!.contents);
+}
+
+/** An Invoke request, signed once: it stays good for minutes. @returns base64 */
+function signedInvoke(port: number, name: string): string {
+  const body = '{"n":1}';
+  const path = `/2015-03-31/functions/${name}/invocations`;
+  const at = `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+  const host = `127.0.0.1:${port}`;
+  const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+  const mac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
+  const canonical = `POST\n${path}\n\nhost:${host}\nx-amz-date:${at}\n\nhost;x-amz-date\n${hash(body)}`;
+  const scope = `${at.slice(0, 8)}/us-east-1/lambda/aws4_request`;
+  const key = scope.split('/').reduce<string | Buffer>((secret, part) => mac(secret, part), `AWS4${KEY.secret}`);
+  const signature = mac(key, `AWS4-HMAC-SHA256\n${at}\n${scope}\n${hash(canonical)}`).toString('hex');
+  const authorization = `AWS4-HMAC-SHA256 Credential=${KEY.accessKeyId}/${scope}, SignedHeaders=host;x-amz-date, Signature=${signature}`;
+  const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\nx-amz-date: ${at}\r\nauthorization: ${authorization}\r\ncontent-length: ${body.length}\r\n\r\n`;
+  return Buffer.from(head + body).toString('base64');
+}
+
+if (import.meta.main) for (const figure of await run()) process.stdout.write(`${formatFigure(figure)}\n`);

@@ -1,0 +1,72 @@
+import type { RoutedMessage } from './message.ts';
+import type { Receiver, Subscriber, Subscription } from './subscriptions.ts';
+
+/** A shared subscription taken apart: `$share/GROUP/FILTER` (4.8.2). */
+export interface SharedFilter {
+  readonly group: string;
+  readonly filter: string;
+}
+
+/** Reads a shared filter; `undefined` for an ordinary one. Whether its parts are valid is for {@link isValidGroup} to say. */
+export function parseShared(filter: string): SharedFilter | undefined {
+  if (!filter.startsWith('$share/')) return undefined;
+  const slash = filter.indexOf('/', 7);
+  return slash < 0
+    ? { group: filter.slice(7), filter: '' }
+    : { group: filter.slice(7, slash), filter: filter.slice(slash + 1) };
+}
+
+/** A share name has at least one character and no wildcard [MQTT-4.8.2-1, -2]. */
+export function isValidGroup(group: string): boolean {
+  return group.length > 0 && !/[+#]/.test(group);
+}
+
+interface Member {
+  readonly subscription: Subscription;
+  readonly receiver: Receiver;
+}
+
+/**
+ * Those who share a subscription: each message goes to one of them, in turns, past those who cannot take more now.
+ * To the routes it is one subscriber.
+ */
+export class SharedGroup implements Subscriber {
+  readonly clientId = undefined;
+  readonly principal = undefined;
+  #members: readonly Member[] = [];
+  #next = 0;
+
+  get isEmpty(): boolean {
+    return this.#members.length === 0;
+  }
+
+  /** Whether nobody can take more. */
+  get isCongested(): boolean {
+    return this.#members.every(({ subscription }) => subscription.subscriber.isCongested);
+  }
+
+  add(subscription: Subscription): void {
+    const { subscriber, qos, retainAsPublished, identifier } = subscription;
+    const identifiers = identifier === undefined ? [] : [identifier];
+    const receiver = { subscriber, qos, retainAsPublished, identifiers };
+    this.#members = [...this.#members, { subscription, receiver }];
+  }
+
+  remove(subscription: Subscription): void {
+    this.#members = this.#members.filter((member) => member.subscription !== subscription);
+  }
+
+  deliver(message: RoutedMessage): void {
+    const receiver = this.#choose();
+    receiver?.subscriber.deliver(message, receiver);
+  }
+
+  #choose(): Receiver | undefined {
+    const { length } = this.#members;
+    for (let tried = 0; tried < length; tried++) {
+      const { receiver } = this.#members[this.#next++ % length]!;
+      if (!receiver.subscriber.isCongested) return receiver;
+    }
+    return this.#members[this.#next++ % length]?.receiver;
+  }
+}

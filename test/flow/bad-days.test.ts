@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { TestNode } from '../support/node.ts';
+import { assertOrdered, Device, Flow, type Reading } from './flow.ts';
+
+const DEVICES = 4;
+
+async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'millrace-flow-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+function fleet(node: TestNode, first: (device: number) => number = () => 0): Promise<Device[]> {
+  return Promise.all(Array.from({ length: DEVICES }, (_, device) => Device.connect(node, device, first(device))));
+}
+
+test('after SIGKILL in full flow every acknowledged reading reaches the function, in order for each device', async () => {
+  await using directory = await temporaryDirectory();
+  const acknowledged: Reading[] = [];
+  let next: readonly number[] = new Array(DEVICES).fill(0);
+  // The kill comes at another moment of the flow each time: early, in the middle of batches, late.
+  for (const [generation, count] of [150, 400, 900].entries()) {
+    await using node = await TestNode.start({ dataDirectory: directory.path });
+    if (generation === 0) await new Flow(node).deploy();
+    const devices = await fleet(node, (device) => next[device]!);
+    await Promise.all(devices.map((device) => device.reach(count)));
+    await node.stop('SIGKILL');
+    for (const device of devices) {
+      acknowledged.push(...device.acknowledged);
+      await device.stop();
+    }
+    next = devices.map((device) => device.next);
+  }
+  await using node = await TestNode.start({ dataDirectory: directory.path });
+  const seen = await new Flow(node).witnessed(acknowledged);
+  assert.ok(acknowledged.length >= DEVICES * (150 + 400 + 900));
+  assertOrdered(seen);
+});
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal} in full flow drains: exit code 0, nothing acknowledged is lost, nothing comes twice`, async () => {
+    await using directory = await temporaryDirectory();
+    const acknowledged: Reading[] = [];
+    {
+      await using node = await TestNode.start({ dataDirectory: directory.path });
+      await new Flow(node).deploy();
+      const devices = await fleet(node);
+      await Promise.all(devices.map((device) => device.reach(300)));
+      assert.equal(await node.stop(signal), 0, node.log);
+      for (const device of devices) {
+        await device.stop();
+        acknowledged.push(...device.acknowledged);
+      }
+    }
+    await using node = await TestNode.start({ dataDirectory: directory.path });
+    const seen = await new Flow(node).witnessed(acknowledged);
+    assertOrdered(seen);
+    const distinct = new Set(seen.map(String));
+    assert.equal(distinct.size, seen.length, 'a drained node leaves no batch half done');
+  });
+}
+
+test('a second node on the same data directory is refused and names the first', async () => {
+  await using node = await TestNode.start();
+  const bin = join(import.meta.dirname, '../../bin/millrace.js');
+  const argv = [bin, 'dev', '--http-port', '0', '--mqtt-port', '0', '--data-dir', node.dataDirectory];
+  const second = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe'], cwd: node.dataDirectory });
+  let stderr = '';
+  second.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const [code] = await once(second, 'exit');
+  assert.equal(code, 1);
+  assert.match(stderr, new RegExp(`process ${node.pid} already uses the data directory`));
+  assert.doesNotMatch(stderr, /\n\s+at /, 'an expected error needs no stack');
+  const health = await fetch(`${node.endpoints.http}/_millrace/health`);
+  assert.deepEqual(await health.json(), { status: 'ok' }, 'the first is not disturbed');
+});

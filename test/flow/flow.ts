@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { CreateTopicRuleCommand, IoTClient } from '@aws-sdk/client-iot';
+import { CreateStreamCommand, KinesisClient } from '@aws-sdk/client-kinesis';
+import { CreateEventSourceMappingCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { CreateQueueCommand, DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import mqtt, { type MqttClient } from 'mqtt';
+import { zipOf } from '../support/clients.ts';
+import type { TestNode } from '../support/node.ts';
+
+/** What a device sends: `[device, sequence]`. */
+export type Reading = readonly [device: number, sequence: number];
+
+const ROLE = 'arn:aws:iam::000000000000:role/flow';
+
+/**
+ * Tells what it was given by one message of a FIFO queue a batch: in the order in which batches were handled, and durable before
+ * the batch counts as done.
+ */
+const WITNESS = `
+exports.handler = async ({ Records }) => {
+  const seen = Records.map(({ kinesis }) => JSON.parse(Buffer.from(kinesis.data, 'base64')));
+  const response = await fetch(process.env.AWS_ENDPOINT_URL, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.SendMessage' },
+    body: JSON.stringify({
+      QueueUrl: process.env.AWS_ENDPOINT_URL + '/000000000000/witness.fifo',
+      MessageBody: JSON.stringify(seen),
+      MessageGroupId: 'all',
+      MessageDeduplicationId: crypto.randomUUID(),
+    }),
+  });
+  if (!response.ok) throw new Error(await response.text());
+};
+`;
+
+/** Devices -> rule -> stream of one shard -> a function that witnesses every record in a queue. */
+export class Flow {
+  readonly #options: ConstructorParameters<typeof SQSClient>[0] & object;
+
+  constructor(node: TestNode) {
+    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+    this.#options = { endpoint: node.endpoints.http, region: 'us-east-1', credentials };
+  }
+
+  /** Makes everything on a fresh node. */
+  async deploy(handler: string = WITNESS): Promise<void> {
+    const options = this.#options as object;
+    await new KinesisClient(options).send(new CreateStreamCommand({ StreamName: 'flow', ShardCount: 1 }));
+    await this.#sqs.send(new CreateQueueCommand({ QueueName: 'witness.fifo', Attributes: { FifoQueue: 'true' } }));
+    const action = { kinesis: { streamName: 'flow', partitionKey: '${topic(2)}', roleArn: ROLE } };
+    await new IoTClient(options).send(
+      new CreateTopicRuleCommand({
+        ruleName: 'flow',
+        topicRulePayload: { sql: "SELECT * FROM 'flow/+'", actions: [action] },
+      }),
+    );
+    const lambda = new LambdaClient(options);
+    const Code = { ZipFile: await zipOf({ 'index.js': handler }) };
+    await lambda.send(
+      new CreateFunctionCommand({
+        FunctionName: 'witness',
+        Runtime: 'nodejs24.x',
+        Handler: 'index.handler',
+        Role: ROLE,
+        Timeout: 10,
+        Code,
+      }),
+    );
+    await lambda.send(
+      new CreateEventSourceMappingCommand({
+        FunctionName: 'witness',
+        EventSourceArn: 'arn:aws:kinesis:us-east-1:000000000000:stream/flow',
+        StartingPosition: 'TRIM_HORIZON',
+        BatchSize: 100,
+      }),
+    );
+  }
+
+  /**
+   * Reads witnesses until all of `wanted` were seen.
+   * @returns every reading in the order in which the function was given it, repeats included
+   */
+  async witnessed(wanted: readonly Reading[], deadlineMs = 30_000): Promise<readonly Reading[]> {
+    const QueueUrl = `${this.#options.endpoint}/000000000000/witness.fifo`;
+    const missing = new Set(wanted.map(String));
+    const seen: Reading[] = [];
+    const deadline = performance.now() + deadlineMs;
+    while (missing.size > 0) {
+      assert.ok(performance.now() < deadline, `${missing.size} of ${wanted.length} readings have not come`);
+      const answer = await this.#sqs.send(
+        new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
+      );
+      const messages = answer.Messages ?? [];
+      if (messages.length === 0) continue;
+      for (const { Body } of messages) seen.push(...(JSON.parse(Body!) as Reading[]));
+      for (const reading of seen) missing.delete(String(reading));
+      const Entries = messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+      await this.#sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
+    }
+    return seen;
+  }
+
+  get #sqs(): SQSClient {
+    return new SQSClient(this.#options);
+  }
+}
+
+/** A device that sends readings one after the other as fast as they are acknowledged, until the connection is gone. */
+export class Device {
+  readonly acknowledged: Reading[] = [];
+  readonly #client: MqttClient;
+  readonly #number: number;
+  #sequence: number;
+  #inFlight = 0;
+  #stopped = false;
+
+  private constructor(client: MqttClient, number: number, first: number) {
+    this.#client = client;
+    this.#number = number;
+    this.#sequence = first;
+  }
+
+  static async connect(node: TestNode, number: number, firstSequence = 0): Promise<Device> {
+    const { host, port } = node.endpoints.mqtt;
+    const client = await mqtt.connectAsync(`mqtt://${host}:${port}`, {
+      clientId: `device-${number}`,
+      reconnectPeriod: 0,
+    });
+    client.on('error', () => {});
+    const device = new Device(client, number, firstSequence);
+    for (let i = 0; i < 16; i++) device.#send();
+    return device;
+  }
+
+  /** The sequence number after the last one sent. */
+  get next(): number {
+    return this.#sequence;
+  }
+
+  /** Resolves once so many are acknowledged. */
+  async reach(count: number): Promise<void> {
+    while (this.acknowledged.length < count) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  /** Sends no more, waits for what is under way, and disconnects. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    while (this.#inFlight > 0 && this.#client.connected) await new Promise<void>((resolve) => setImmediate(resolve));
+    await this.#client.endAsync(true);
+  }
+
+  #send(): void {
+    if (this.#stopped || !this.#client.connected) return;
+    const reading: Reading = [this.#number, this.#sequence++];
+    this.#inFlight++;
+    this.#client.publish(`flow/${this.#number}`, JSON.stringify(reading), { qos: 1 }, (error) => {
+      this.#inFlight--;
+      if (error) return;
+      this.acknowledged.push(reading);
+      this.#send();
+    });
+  }
+}
+
+/** Each device's readings came in order; only a batch that was begun again may repeat some. */
+export function assertOrdered(seen: readonly Reading[]): void {
+  const highest = new Map<number, number>();
+  const known = new Set<string>();
+  for (const [device, sequence] of seen) {
+    const key = `${device},${sequence}`;
+    if (!known.has(key)) {
+      const before = highest.get(device) ?? -1;
+      assert.ok(sequence > before, `device ${device}: ${sequence} came for the first time after ${before}`);
+      highest.set(device, sequence);
+    }
+    known.add(key);
+  }
+}
