@@ -10,14 +10,10 @@ import {
   BIGINT,
   BOOLEAN,
   DOUBLE,
-  type DuckDBAppender,
   type DuckDBConnection,
-  DuckDBDataChunk,
   DuckDBInstance,
-  DuckDBTimestampNanosecondsValue,
   type DuckDBType,
   type DuckDBValue,
-  TIMESTAMP_NS,
   VARCHAR,
 } from '@duckdb/node-api';
 import { DomainError, messageOf } from '../../../base/index.ts';
@@ -28,11 +24,10 @@ import type { WorkerRollup } from './protocol.ts';
 import { rollUp } from './rollup.ts';
 import { type ColumnType, rollupSchema } from './schema.ts';
 import { quote } from './sql.ts';
+import { appendColumns, type Table } from './table.ts';
 
 /** Version of the tables (S4). */
 const FORMAT = 1;
-/** Rows of one data chunk: DuckDB's vector size. */
-const CHUNK_ROWS = 2048;
 /** Before every time that a point can have. */
 const NEVER = -(1n << 63n);
 
@@ -43,9 +38,6 @@ const TYPES: Readonly<Record<ColumnType, { readonly sql: string; readonly type: 
   integer: { sql: 'BIGINT', type: BIGINT },
   boolean: { sql: 'BOOLEAN', type: BOOLEAN },
 };
-
-/** Columns of a table beside `time`, in the table's order. */
-type Table = Map<string, { readonly type: DuckDBType; readonly isTag: boolean }>;
 
 /** Comment on the columns that are tags: a text field has the same type in SQL. */
 const TAG = 'tag';
@@ -312,32 +304,6 @@ export class SeriesDatabase {
     this.#turn = result.catch(() => {});
     return result;
   }
-}
-
-function appendColumns(
-  appender: DuckDBAppender,
-  table: Table,
-  times: readonly bigint[],
-  columns: ReadonlyMap<string, readonly (DuckDBValue | undefined)[]>,
-): void {
-  const types = [TIMESTAMP_NS, ...[...table.values()].map(({ type }) => type)];
-  for (let start = 0; start < times.length; start += CHUNK_ROWS) {
-    const count = Math.min(CHUNK_ROWS, times.length - start);
-    const chunk = DuckDBDataChunk.create(types, count);
-    const stamps = new Array<DuckDBValue>(count);
-    for (let i = 0; i < count; i++) stamps[i] = new DuckDBTimestampNanosecondsValue(times[start + i]!);
-    chunk.setColumnValues(0, stamps);
-    let index = 1;
-    for (const name of table.keys()) chunk.setColumnValues(index++, slice(columns.get(name), start, count));
-    appender.appendDataChunk(chunk);
-  }
-  appender.closeSync();
-}
-
-function slice(values: readonly (DuckDBValue | undefined)[] | undefined, start: number, count: number): DuckDBValue[] {
-  const part = new Array<DuckDBValue>(count);
-  for (let i = 0; i < count; i++) part[i] = values?.[start + i] ?? null;
-  return part;
 }
 
 /** What DuckDB says, as this port names it. */

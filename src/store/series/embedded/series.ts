@@ -6,8 +6,7 @@
  *     records store   series.databases  name -> policy          series.schemas  database/measurement -> columns
  *     log             partition series/NAME                     folder          NAME.duckdb
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import { type Clock, DomainError, hasCode, messageOf } from '../../../base/index.ts';
 import { type Logger, silentLogger } from '../../../telemetry/index.ts';
 import type { Log, NewLogRecord } from '../../log/index.ts';
@@ -20,11 +19,12 @@ import {
   type RetentionPolicy,
   SERIES_LIMITS,
   type Series,
-  type SeriesErrorCode,
 } from '../series.ts';
 import { Engine } from './engine.ts';
+import { exists, rethrow, storageError } from './errors.ts';
 import { Feed } from './feed.ts';
-import { databaseOf } from './files.ts';
+import { type Configuration, Database, partitionOf } from './known-database.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { encodePoints } from './point-codec.ts';
 import type { Applied, WorkerQuery, WorkerRollup, WorkerRows } from './protocol.ts';
 import { checkPoints, type MeasurementSchema, rollupSchema } from './schema.ts';
@@ -41,7 +41,6 @@ export interface EmbeddedSeriesOptions {
   readonly memoryLimit?: string;
 }
 
-const PARTITION = 'series/';
 /** Points of one log record: it stays far below the log's limit, unless texts are very long. */
 const RECORD_POINTS = 5000;
 /** Bytes written without a query before the worker is started to take them. */
@@ -57,32 +56,6 @@ export async function openEmbeddedSeries(options: EmbeddedSeriesOptions): Promis
   const schemas = await Registry.open<MeasurementSchema>(records, 'series.schemas');
   await removeLeftovers(directory, log, configurations);
   return new EmbeddedSeries(options, configurations, schemas);
-}
-
-interface Configuration {
-  readonly name: string;
-  readonly policy: RetentionPolicy;
-}
-
-/** A database as the node knows it, whether the worker has it open or not. */
-class Database {
-  readonly name: string;
-  readonly partition: string;
-  /** Columns by measurement, with those that are not durable yet. */
-  readonly schemas: Map<string, MeasurementSchema>;
-  /** Measurements whose columns are not durable yet: no point that needs them is written before. */
-  readonly unsaved = new Set<string>();
-  saving: Promise<void> | undefined;
-  backlogBytes = 0;
-  maintainedAt: number;
-  feed: Promise<Feed> | undefined;
-
-  constructor(name: string, schemas: Map<string, MeasurementSchema>, now: number) {
-    this.name = name;
-    this.partition = `${PARTITION}${name}`;
-    this.schemas = schemas;
-    this.maintainedAt = now;
-  }
 }
 
 class EmbeddedSeries implements Series {
@@ -116,7 +89,7 @@ class EmbeddedSeries implements Series {
     }
     if (this.#configurations.has(database)) throw exists(database);
     // The partition first: it is the record that makes the database, and it must find one.
-    await this.#log.createPartition(`${PARTITION}${database}`).catch(rethrow);
+    await this.#log.createPartition(partitionOf(database)).catch(rethrow);
     await this.#configurations.create(database, { name: database, policy }).catch((error) => {
       throw hasCode(error, 'already-exists') ? exists(database) : storageError(error);
     });
@@ -369,37 +342,4 @@ function byRow({ values, rowCount }: WorkerRows): unknown[][] {
   const rows = new Array<unknown[]>(rowCount);
   for (let row = 0; row < rowCount; row++) rows[row] = values.map((column) => column[row]);
   return rows;
-}
-
-/** Partitions and files whose database is gone, which a crash left behind: a new one of that name must not find them. */
-async function removeLeftovers(directory: string, log: Log, configurations: Registry<Configuration>): Promise<void> {
-  for (const partition of log.partitions()) {
-    const isOurs = partition.startsWith(PARTITION);
-    if (isOurs && !configurations.has(partition.slice(PARTITION.length))) await log.dropPartition(partition);
-  }
-  for (const file of await readdir(directory)) {
-    const database = databaseOf(file);
-    if (database !== undefined && !configurations.has(database)) await rm(join(directory, file), { force: true });
-  }
-  for (const { name } of configurations.list()) await log.createPartition(`${PARTITION}${name}`);
-}
-
-function exists(database: string): DomainError<SeriesErrorCode> {
-  return new DomainError('database-exists', `database ${database} exists already`);
-}
-
-function rethrow(error: unknown): never {
-  throw storageError(error);
-}
-
-/** An error of the log or the records store as this port names it. */
-function storageError(error: unknown): DomainError<SeriesErrorCode> {
-  const message = messageOf(error);
-  const options = { cause: error };
-  if (hasCode(error, 'partition-not-found')) return new DomainError('database-not-found', message, options);
-  if (hasCode(error, 'records-busy')) return new DomainError('series-busy', message, { ...options, remedy: 'retry' });
-  if (hasCode(error, 'log-full') || hasCode(error, 'records-full')) {
-    return new DomainError('series-full', message, { ...options, remedy: 'retry' });
-  }
-  return new DomainError('series-failed', message, options);
 }
