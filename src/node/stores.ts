@@ -11,7 +11,7 @@ import {
   type Records,
   type Series,
 } from '../store/index.ts';
-import type { Logger } from '../telemetry/index.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
 
 /** The four stores of a node, and the lock on their folder. */
 export interface Stores extends AsyncDisposable {
@@ -27,13 +27,14 @@ export async function openStores(options: {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: Metrics;
 }): Promise<Stores> {
-  const { directory, clock, random, logger } = options;
+  const { directory, clock, random, logger, metrics } = options;
   await using scope = new AsyncDisposableStack();
   scope.use(await lockDirectory(directory));
   // The one is in a worker, the other reads files: both at once start in the time of the slower.
   const opening = [
-    EmbeddedLog.open({ directory: join(directory, 'log'), random, logger }),
+    EmbeddedLog.open({ directory: join(directory, 'log'), clock, random, logger, metrics }),
     openEmbeddedRecords({ directory: join(directory, 'records') }),
   ] as const;
   await Promise.allSettled(opening);

@@ -23,8 +23,7 @@ export function sealEnvelope(partitionKey: string, data: Uint8Array, trace?: Tra
   return bytes;
 }
 
-/** Where the parts of an envelope stand. */
-export function keyEnd(envelope: Uint8Array): number {
+function keyEnd(envelope: Uint8Array): number {
   return HEAD_BYTES + (envelope[1]! | (envelope[2]! << 8));
 }
 

@@ -3,14 +3,12 @@ import type { StoreFile } from './files.ts';
 import { claimedLength, eachBlock } from './scan.ts';
 import type { Segment } from './segment.ts';
 
-/** The blocks of one chunk of a segment, read from disk and verified. */
+/** The blocks of one chunk of a segment, read from disk and verified: up to the first that is damaged, if one is. */
 export interface Chunk {
   readonly buffer: Buffer;
   readonly view: DataView;
   /** By partition id, in order. */
   readonly runs: ReadonlyMap<number, readonly RunPlace[]>;
-  /** All of its blocks were whole; else reading stopped at the first that is not. */
-  readonly whole: boolean;
 }
 
 /** Reads chunks, and keeps the last few: several readers near each other share one read. */
@@ -66,7 +64,7 @@ async function readChunk(
     const needed = end + claimedLength(buffer.subarray(end));
     if (complete || end + position >= size || needed <= length || position + needed > size) {
       const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
-      return { chunk: { buffer, view, runs, whole: complete || end + position >= size }, complete };
+      return { chunk: { buffer, view, runs }, complete };
     }
     length = needed;
   }

@@ -1,6 +1,5 @@
-import { DomainError, onAbort, type Random, systemRandom } from '../../../base/index.ts';
-import type { Logger } from '../../../telemetry/index.ts';
-import { silentLogger } from '../../../telemetry/index.ts';
+import { type Clock, DomainError, onAbort, type Random, systemClock, systemRandom } from '../../../base/index.ts';
+import { createMetrics, type Logger, type Metrics, silentLogger } from '../../../telemetry/index.ts';
 import {
   LOG_LIMITS,
   type Log,
@@ -13,10 +12,11 @@ import {
 import type { Catalog } from './catalog.ts';
 import { ChunkCache } from './chunk-cache.ts';
 import { nodeFiles, type StoreFiles } from './files.ts';
+import { logInstruments } from './instruments.ts';
 import type { Partition } from './partition.ts';
 import { damaged, findTimestamp, readDisk, readTail } from './reader.ts';
 import { Reclaimer } from './reclaim.ts';
-import { type Damage, recover } from './recovery.ts';
+import { type Damage, type Recovered, recover } from './recovery.ts';
 import { OpenFiles } from './segment.ts';
 import { SlabCache } from './tail-cache.ts';
 import { GroupWriter } from './writer.ts';
@@ -41,8 +41,10 @@ export interface EmbeddedLogOptions extends Partial<typeof EMBEDDED_LOG_DEFAULTS
   /** Folder of its own; made if it is not there. One process at a time: see `lockDirectory`. */
   readonly directory: string;
   readonly files?: StoreFiles;
+  readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
+  readonly metrics?: Metrics;
 }
 
 declare const EMBEDDED_LOG_DEFAULTS_TYPE: { readonly [Name in keyof typeof EMBEDDED_LOG_DEFAULTS]: number };
@@ -78,31 +80,19 @@ export class EmbeddedLog implements Log {
 
   /** Opens the log in a folder, recovering what a crash left. @throws format-too-new, log-damaged when it cannot be opened at all */
   static async open(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
-    const { directory, files = nodeFiles, random = systemRandom, logger = silentLogger } = options;
+    const { directory, files = nodeFiles, clock = systemClock, random = systemRandom, logger = silentLogger } = options;
+    const instruments = logInstruments(options.metrics ?? createMetrics());
     const sizes = { ...EMBEDDED_LOG_DEFAULTS, ...options };
     await files.makeDirectory(directory);
     const openFiles = new OpenFiles(files, sizes.filesIdle);
-    const { chunkBytes, segmentBytes } = sizes;
-    const { catalog, damages, tornBytes } = await recover({ files, openFiles, directory, chunkBytes, logger });
-    if (tornBytes > 0) logger.warn('log.torn-tail-cut', { bytes: tornBytes });
-    for (const damage of damages) logger.error('log.damaged', { ...damage });
-    for (const { name, damagedAt } of catalog.byId.values()) {
-      if (damagedAt !== undefined) logger.error('log.partition-stopped', { partition: name, offset: damagedAt });
-    }
-    const reclaimer = new Reclaimer({ catalog, files, openFiles, directory, random, logger, segmentBytes });
+    const found = await recover({ files, openFiles, directory, chunkBytes: sizes.chunkBytes, logger });
+    report(found, logger);
+    const { catalog, damages } = found;
+    const parts = { ...sizes, catalog, files, openFiles, directory, random, logger };
+    const reclaimer = new Reclaimer(parts);
     const cache = new SlabCache(sizes.tailBytes, sizes.slabBytes);
     const onReclaimable = () => reclaimer.wake();
-    const writer = new GroupWriter({
-      ...sizes,
-      catalog,
-      cache,
-      files,
-      openFiles,
-      directory,
-      random,
-      logger,
-      onReclaimable,
-    });
+    const writer = new GroupWriter({ ...parts, cache, clock, instruments, onReclaimable });
     // A damaged segment takes no more, so that its damage stays as it is found; the next one's snapshot remembers it.
     try {
       if (catalog.segments.length === 0 || damages.length > 0) await writer.rollNow();
@@ -231,6 +221,15 @@ export class EmbeddedLog implements Log {
     const found = this.#find(partition);
     if (found.damagedAt !== undefined) throw damaged(found, found.damagedAt);
     return found;
+  }
+}
+
+/** Says what recovery met, once and with all that an operator needs to look for it. */
+function report({ catalog, damages, tornBytes }: Recovered, logger: Logger): void {
+  if (tornBytes > 0) logger.warn('log.torn-tail-cut', { bytes: tornBytes });
+  for (const damage of damages) logger.error('log.damaged', { ...damage });
+  for (const { name, damagedAt } of catalog.byId.values()) {
+    if (damagedAt !== undefined) logger.error('log.partition-stopped', { partition: name, offset: damagedAt });
   }
 }
 

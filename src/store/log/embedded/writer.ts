@@ -1,4 +1,4 @@
-import type { Random } from '../../../base/index.ts';
+import type { Clock, Random } from '../../../base/index.ts';
 import { DomainError, hasCode } from '../../../base/index.ts';
 import {
   BlockWriter,
@@ -15,6 +15,7 @@ import type { Logger } from '../../../telemetry/index.ts';
 import { LOG_LIMITS, type LogErrorCode, type NewLogRecord, type Offset } from '../log.ts';
 import type { Catalog } from './catalog.ts';
 import { replaceFile, type StoreFile, type StoreFiles, writeAllDurably } from './files.ts';
+import type { LogInstruments } from './instruments.ts';
 import type { Partition } from './partition.ts';
 import { indexName, type OpenFiles, Segment, segmentName } from './segment.ts';
 import type { Slab, SlabCache } from './tail-cache.ts';
@@ -57,8 +58,10 @@ export interface WriterOptions {
   readonly directory: string;
   readonly segmentBytes: number;
   readonly chunkBytes: number;
+  readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly instruments: LogInstruments;
   /** A segment was sealed, or records were let go: space may be won. */
   readonly onReclaimable: () => void;
 }
@@ -167,16 +170,29 @@ export class GroupWriter {
       this.#open = new Group();
       this.#inFlight = group;
       this.#inFlightBytes = group.payloadBytes;
+      const start = this.#options.clock.monotonic();
       const outcome = await this.#commit(group).then(
         () => undefined,
         (error: unknown) => ({ error }),
       );
       this.#inFlight = undefined;
       this.#inFlightBytes = 0;
-      if (outcome) this.#refuse(group, outcome.error);
-      else group.resolve();
+      if (outcome) {
+        this.#refuse(group, outcome.error);
+      } else {
+        group.resolve();
+        this.#measure(group, start);
+      }
     }
     this.#running = undefined;
+  }
+
+  #measure({ records, payloadBytes }: Group, start: number): void {
+    const { clock, instruments } = this.#options;
+    instruments.commitSeconds.observe((clock.monotonic() - start) / 1000);
+    instruments.commitRecords.observe(records);
+    instruments.records.add(records);
+    instruments.bytes.add(payloadBytes);
   }
 
   async #commit(group: Group): Promise<void> {
@@ -260,6 +276,7 @@ export class GroupWriter {
     const behind = this.#open;
     this.#open = new Group();
     for (const refused of [group, behind]) {
+      this.#options.instruments.refused.add(refused.records);
       for (const partition of refused.partitions) {
         partition.pending = [];
         partition.enqueued = partition.next;
