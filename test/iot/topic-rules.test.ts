@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import {
   CreateTopicRuleCommand,
@@ -147,6 +149,25 @@ test('actions reach queues, topics and functions by their ARNs', async () => {
   assert.equal(toTopic.arn, 'arn:aws:sns:eu-central-1:000000000000:alerts');
   assert.equal(text(toFunction.payload), '{"x":1}');
   assert.equal(toFunction.source, 'arn:aws:iot:eu-central-1:000000000000:rule/all');
+});
+
+test('the http action posts to a URL with its headers', async () => {
+  await using cloud = await openCloud();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const server = createServer((request, response) => {
+    request.setEncoding('utf8');
+    request.on('data', (body: string) => resolve(`${request.url} ${request.headers['x-device']} ${body}`));
+    request.on('end', () => response.end());
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/hook/\${topic(2)}`;
+  const headers = [{ key: 'X-Device', value: '${clientid()}' }];
+  await createRule(cloud, 'hook', { sql: "SELECT * FROM 'a/+'", actions: [{ http: { url, headers } }] });
+  await send(cloud, 'a/b', 'hello');
+  assert.equal(await promise, '/hook/b pump-1 hello');
+  server.closeAllConnections();
+  server.close();
 });
 
 test('republish puts a message on another topic with its headers; a circle ends', async () => {

@@ -7,14 +7,14 @@ import type { IPublishPacket } from 'mqtt';
 import { mqttJs, openRig } from './harness.ts';
 
 for (const protocolVersion of [4, 5] as const) {
-  test(`mqtt.js ${protocolVersion} publishes and subscribes at QoS 0 and 1, with wildcards, retained and will`, async () => {
+  test(`mqtt.js ${protocolVersion} publishes and subscribes at every QoS, with wildcards, retained and will`, async () => {
     await using rig = await openRig();
     const subscriber = await mqttJs(rig.port, { protocolVersion, clientId: 'sub' });
     const got: string[] = [];
     const done = new Promise<void>((resolve) => {
       subscriber.on('message', (topic, payload, packet) => {
         got.push(`${topic} ${payload} ${packet.qos} ${packet.retain}`);
-        if (got.length === 4) resolve();
+        if (got.length === 5) resolve();
       });
     });
     const publisher = await mqttJs(rig.port, {
@@ -23,13 +23,20 @@ for (const protocolVersion of [4, 5] as const) {
       will: { topic: 'p/will', payload: Buffer.from('bye'), qos: 1, retain: false },
     });
     await publisher.publishAsync('p/kept', 'k', { qos: 1, retain: true });
-    const grants = await subscriber.subscribeAsync({ 'p/+': { qos: 1 } });
-    assert.equal(grants[0]?.qos, 1);
+    const grants = await subscriber.subscribeAsync({ 'p/+': { qos: 2 } });
+    assert.equal(grants[0]?.qos, 2);
     await publisher.publishAsync('p/a', 'zero', { qos: 0 });
     await publisher.publishAsync('p/b', 'one', { qos: 1 });
+    await publisher.publishAsync('p/c', 'two', { qos: 2 });
     publisher.stream.destroy();
     await done;
-    assert.deepEqual(got, ['p/kept k 1 true', 'p/a zero 0 false', 'p/b one 1 false', 'p/will bye 1 false']);
+    assert.deepEqual(got, [
+      'p/kept k 1 true',
+      'p/a zero 0 false',
+      'p/b one 1 false',
+      'p/c two 2 false',
+      'p/will bye 1 false',
+    ]);
     await subscriber.unsubscribeAsync('p/+');
     await subscriber.endAsync();
     await publisher.endAsync(true);

@@ -78,6 +78,7 @@ export function compileAction(action: RuleAction, context: ActionContext): Compi
   if (action.republish) return republishAction(action.republish, context);
   if (action.sqs) return sqsAction(action.sqs, context);
   if (action.sns) return snsAction(action.sns, context);
+  if (action.http) return httpAction(action.http, context);
   throw new IotError('request-invalid', `The action ${kinds[0]![0]} is not supported.`);
 }
 
@@ -124,11 +125,25 @@ function queueArn(url: string, region: string): string {
 
 function snsAction({ targetArn, messageFormat }: Settings<'sns'>, context: ActionContext): CompiledAction {
   const arn = compileTemplate(targetArn, context.sqlVersion);
-  const attributes = messageFormat === 'JSON' ? { MessageStructure: 'json' } : undefined;
+  const attributes = messageFormat === 'JSON' ? { messageStructure: 'json' } : undefined;
   return delivering('SnsAction', targetArn, context, (message, payload) => ({
     arn: arn(message),
     payload,
     ...(attributes && { attributes }),
+  }));
+}
+
+/** Posts to a URL. Unlike AWS, we ask no confirmation of the destination: the rule's owner is the node's. */
+function httpAction({ url, headers = [], auth }: Settings<'http'>, context: ActionContext): CompiledAction {
+  if (auth !== undefined) throw new IotError('request-invalid', 'The auth of an http action is not supported.');
+  const target = compileTemplate(url, context.sqlVersion);
+  const lines = headers.map(
+    ({ key, value }) => [key.toLowerCase(), compileTemplate(value, context.sqlVersion)] as const,
+  );
+  return delivering('HttpAction', url, context, (message, payload) => ({
+    arn: target(message),
+    payload,
+    attributes: { headers: Object.fromEntries(lines.map(([key, value]) => [key, value(message)])) },
   }));
 }
 
@@ -166,6 +181,10 @@ function compileHeaders(
 
 type Addressed = Pick<Delivery, 'arn' | 'payload' | 'attributes' | 'orderingGroup'>;
 
+function isAddress(text: string): boolean {
+  return parseArn(text) !== undefined || (/^https?:\/\//.test(text) && URL.canParse(text));
+}
+
 /** An action that hands its message to the outbox. */
 function delivering(
   name: string,
@@ -179,7 +198,7 @@ function delivering(
     run: (message, payload, owner) => {
       const refused = (error: unknown) => owner.refused(action, message, error);
       const addressed = address(message, payload);
-      if (!parseArn(addressed.arn)) throw new IotError('request-invalid', `${addressed.arn} is not an ARN`);
+      if (!isAddress(addressed.arn)) throw new IotError('request-invalid', `${addressed.arn} is no ARN and no URL`);
       const delivery = { ...addressed, policy: POLICY, source: ruleArn, trace: message.trace() ?? newTrace() };
       if (!hasErrorAction) return commit.send({ delivery, refused });
       const origin = originOf(name, resource, message, addressed.payload);

@@ -24,6 +24,11 @@ export interface RuleAction {
     readonly headers?: RepublishHeaders;
   };
   readonly sqs?: { readonly roleArn: string; readonly queueUrl: string; readonly useBase64?: boolean };
+  readonly http?: {
+    readonly url: string;
+    readonly headers?: readonly { readonly key: string; readonly value: string }[];
+    readonly auth?: unknown;
+  };
   readonly sns?: { readonly targetArn: string; readonly roleArn: string; readonly messageFormat?: string };
 }
 
