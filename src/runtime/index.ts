@@ -1,7 +1,8 @@
 /** runtime: execution environments: sandbox, life cycle, pool, scaling, metering. */
 export type { FunctionCredentials } from './function-variables.ts';
 export { RUNTIME_LIMITS } from './limits.ts';
-export { type ManagedRuntime, openRuntime, type RuntimeOptions } from './managed-runtime.ts';
+export type { ManagedRuntime, RuntimeOptions } from './managed-runtime.ts';
+export { openRuntime } from './open.ts';
 export { ProcessSandbox } from './process-sandbox.ts';
 export type {
   FunctionLogSink,

@@ -1,26 +1,14 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { abortable, assert, type Clock, DomainError, onAbort, type Random, type Timer } from '../base/index.ts';
+import { abortable, type Clock, DomainError, onAbort, type Random, type Timer } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
-import { BlankPool } from './blanks.ts';
-import { CodeCaches } from './code-caches.ts';
+import type { BlankPool } from './blanks.ts';
+import type { CodeCaches } from './code-caches.ts';
 import { Environment } from './environment.ts';
 import { type FunctionCredentials, functionVariables, startVariables } from './function-variables.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
+import { Place, type PlaceHost } from './place.ts';
 import { Pool, type Share } from './pool.ts';
-import { ProcessSandbox } from './process-sandbox.ts';
 import { EnvironmentLog, logStreamName } from './report.ts';
-import type {
-  FunctionLogSink,
-  FunctionSpec,
-  Invocation,
-  InvocationResult,
-  PoolState,
-  Runtime,
-  RuntimeErrorCode,
-  Slot,
-} from './runtime.ts';
+import type { FunctionLogSink, FunctionSpec, PoolState, Runtime, RuntimeErrorCode, Slot } from './runtime.ts';
 import type { Sandbox } from './sandbox.ts';
 import { decide, expired, fairest, refill, type Verdict } from './scaling.ts';
 
@@ -58,33 +46,8 @@ const DEV_CREDENTIALS: FunctionCredentials = {
   sessionToken: 'millrace',
 };
 
-/** Opens the execution environments of a node. Starts no process before `blanksAfterMs` or the first reservation. */
-export async function openRuntime(options: RuntimeOptions): Promise<ManagedRuntime> {
-  const temporaryRoot = join(options.directory, 'tmp');
-  rmSync(temporaryRoot, { recursive: true, force: true });
-  const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
-  const sandbox = options.sandbox ?? openProcessSandbox(options.logger);
-  const { clock, random, blanks: size = 2, blanksAfterMs = 500 } = options;
-  const command = [process.execPath, bootstrapFile()];
-  const environment = { PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin', LANG: 'en_US.UTF-8', TZ: 'UTC' };
-  const blanks = new BlankPool({ sandbox, clock, random, size, command, environment, temporaryRoot });
-  blanks.fill(blanksAfterMs);
-  return new ManagedRuntime(options, codeCaches, blanks);
-}
-
-function openProcessSandbox(logger: Logger): Sandbox {
-  const sandbox = ProcessSandbox.open();
-  if (sandbox.missing.length > 0) logger.warn('sandbox is weaker: the machine lacks', { missing: sandbox.missing });
-  return sandbox;
-}
-
-/** `runtimes/` stands beside `src/` in a checkout and beside `dist/` in the package. */
-function bootstrapFile(): string {
-  return fileURLToPath(new URL('../../runtimes/nodejs/bootstrap.js', import.meta.url));
-}
-
 /** The execution environments of a node: pools, scaling and the fair queue. */
-export class ManagedRuntime implements Runtime {
+export class ManagedRuntime implements Runtime, PlaceHost {
   readonly #options: RuntimeOptions;
   readonly #codeCaches: CodeCaches;
   readonly #blanks: BlankPool;
@@ -275,7 +238,6 @@ export class ManagedRuntime implements Runtime {
     for (const pool of this.#contended) if (pool.waiting.length === 0) this.#contended.delete(pool);
   }
 
-  /** @internal  For {@link Place}: the environment that it invokes. */
   acquire(pool: Pool): Environment {
     const idle = pool.takeIdle();
     const environment = idle ?? this.#start(pool);
@@ -284,7 +246,6 @@ export class ManagedRuntime implements Runtime {
     return environment;
   }
 
-  /** @internal  For {@link Place}: the place is free again. */
   release(pool: Pool, environment: Environment | undefined): void {
     pool.granted--;
     pool.share.granted--;
@@ -370,54 +331,6 @@ export class ManagedRuntime implements Runtime {
     const timer = this.#options.clock.timer(limitMs, () => limit.abort());
     await abortable(drained, limit.signal).catch(() => {});
     timer.cancel();
-  }
-}
-
-/** A place in a pool. Its environment is taken when it is first needed: a reservation that waits for records holds no process. */
-class Place implements Slot {
-  readonly #runtime: ManagedRuntime;
-  readonly #pool: Pool;
-  #environment: Environment | undefined;
-  #running = false;
-  #disposed = false;
-
-  constructor(runtime: ManagedRuntime, pool: Pool) {
-    this.#runtime = runtime;
-    this.#pool = pool;
-  }
-
-  async invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult> {
-    signal?.throwIfAborted();
-    assert(!this.#running && !this.#disposed, 'a slot runs one invocation at a time, until it is disposed');
-    const environment = this.#usable() ?? this.#runtime.acquire(this.#pool);
-    this.#environment = environment;
-    this.#running = true;
-    const result = await environment.invoke(invocation);
-    this.#running = false;
-    if (this.#disposed) this.#release();
-    this.#pool.invocations++;
-    if (result.kind === 'error') this.#pool.errors++;
-    return result;
-  }
-
-  /** The environment of the last invocation, when it still serves the current revision. */
-  #usable(): Environment | undefined {
-    const environment = this.#environment;
-    if (!environment || environment.phase.kind === 'shutdown') return undefined;
-    if (environment.spec.revision === this.#pool.spec.revision) return environment;
-    environment.retire();
-    return undefined;
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    // An invocation that has begun keeps its place to its end, whatever becomes of the caller.
-    if (!this.#running) this.#release();
-  }
-
-  #release(): void {
-    this.#runtime.release(this.#pool, this.#environment);
   }
 }
 

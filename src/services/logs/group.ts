@@ -116,11 +116,11 @@ export class LogGroup {
 
   /** Events of one stream from `from` on, oldest first. */
   async readStream(name: string, from: Position | undefined, limits: ReadLimits): Promise<Page> {
-    const state = this.#state(name);
-    const first: Position = { offset: state.firstOffset ?? this.#log.state(this.partition).next, index: 0 };
-    const start = from && from.offset > first.offset ? from : (from ?? first);
-    const last = state.lastOffset ?? -1;
-    return this.#scan(start, last + 1, (stream) => stream === name, undefined, limits);
+    const { firstOffset, lastOffset: last = -1 } = this.#state(name);
+    const first: Position = { offset: firstOffset ?? this.#log.state(this.partition).next, index: 0 };
+    // A token from before the stream was deleted and made again leads to nothing old.
+    const start = from && from.offset >= first.offset ? from : first;
+    return this.#scan(start, last + 1, (stream) => stream === name, new Finds(limits));
   }
 
   /** Events of one stream before `before` (its end when absent), the newest ones, oldest first. */
@@ -167,7 +167,7 @@ export class LogGroup {
     // A stream that was deleted and made again does not show what it held before.
     const shown = (name: string, offset: number) =>
       offset >= (this.streams.get(name)?.firstOffset ?? Number.POSITIVE_INFINITY) && streams(name);
-    return this.#scan(start, next, shown, matches, limits);
+    return this.#scan(start, next, shown, new Finds(limits, matches));
   }
 
   /** Lets go of what arrived before `time`, and of the streams that have nothing left. */
@@ -224,42 +224,30 @@ export class LogGroup {
     this.#dirty.add(name);
   }
 
+  /** Looks through the batches from `start` to before `end`, until `found` is full or much has been looked at. */
   async #scan(
     start: Position,
     end: number,
     wanted: (stream: string, offset: number) => boolean,
-    matches: ((message: string) => boolean) | undefined,
-    limits: ReadLimits,
+    found: Finds,
   ): Promise<Page> {
-    const events: StoredEvent[] = [];
-    let bytes = 0;
-    let scanned = 0;
-    let at = { offset: Math.max(start.offset, this.#log.state(this.partition).first), index: 0 };
-    if (at.offset === start.offset) at = start;
+    const first = this.#log.state(this.partition).first;
+    let at: Position = start.offset >= first ? start : { offset: first, index: 0 };
+    let scannedBytes = 0;
     while (at.offset < end) {
-      const batches = await this.#read(at.offset);
-      if (batches.length === 0) break;
-      for (const { offset, payload } of batches) {
-        if (offset >= end) return { events, after: { offset, index: 0 }, more: false };
-        scanned += payload.length;
+      const records = await this.#read(at.offset);
+      if (records.length === 0) break;
+      for (const { offset, payload } of records) {
+        if (offset >= end) return found.page(at, false);
         const index = offset === at.offset ? at.index : 0;
-        if (wanted(streamOf(payload), offset)) {
-          const batch = decodeBatch(payload);
-          for (let i = index; i < batch.events.length; i++) {
-            const event = batch.events[i]!;
-            if (!within(event, limits) || (matches && !matches(event.message))) continue;
-            const position = { offset, index: i };
-            bytes += event.message.length + LOGS_LIMITS.eventOverheadBytes;
-            const full = events.length >= limits.eventsMax || (bytes > LOGS_LIMITS.answerBytesMax && events.length > 0);
-            if (full) return { events, after: position, more: true };
-            events.push({ ...event, stream: batch.stream, ingestedAt: batch.ingestedAt, position });
-          }
-        }
+        const full = wanted(streamOf(payload), offset) ? found.take(decodeBatch(payload), offset, index) : undefined;
+        if (full) return found.page(full, true);
         at = { offset: offset + 1, index: 0 };
+        scannedBytes += payload.length;
       }
-      if (scanned >= LOGS_LIMITS.scanBytesMax && at.offset < end) return { events, after: at, more: true };
+      if (scannedBytes >= LOGS_LIMITS.scanBytesMax) return found.page(at, at.offset < end);
     }
-    return { events, after: at, more: false };
+    return found.page(at, false);
   }
 
   async #read(offset: number): Promise<readonly LogRecord[]> {
@@ -320,6 +308,41 @@ export class LogGroup {
 
   #write(state: StreamState): Write {
     return { kind: 'put', space: STREAMS, key: this.#key(state.name), value: Buffer.from(JSON.stringify(state)) };
+  }
+}
+
+/** Events that a reading has found, up to its limits. */
+class Finds {
+  readonly #events: StoredEvent[] = [];
+  readonly #limits: ReadLimits;
+  readonly #matches: (message: string) => boolean;
+  #bytes = 0;
+
+  constructor(limits: ReadLimits, matches: (message: string) => boolean = () => true) {
+    this.#limits = limits;
+    this.#matches = matches;
+  }
+
+  /** Takes the events of a batch from `index` on. @returns where the first one stands that had no room */
+  take({ stream, ingestedAt, events }: Batch, offset: number, index: number): Position | undefined {
+    for (let i = index; i < events.length; i++) {
+      const event = events[i]!;
+      if (!within(event, this.#limits) || !this.#matches(event.message)) continue;
+      const position = { offset, index: i };
+      this.#bytes += event.message.length + LOGS_LIMITS.eventOverheadBytes;
+      if (this.#isFull()) return position;
+      this.#events.push({ ...event, stream, ingestedAt, position });
+    }
+    return undefined;
+  }
+
+  page(after: Position, more: boolean): Page {
+    return { events: this.#events, after, more };
+  }
+
+  #isFull(): boolean {
+    const count = this.#events.length;
+    return count >= this.#limits.eventsMax || (count > 0 && this.#bytes > LOGS_LIMITS.answerBytesMax);
   }
 }
 

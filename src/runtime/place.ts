@@ -1,0 +1,60 @@
+import { assert } from '../base/index.ts';
+import type { Environment } from './environment.ts';
+import type { Pool } from './pool.ts';
+import type { Invocation, InvocationResult, Slot } from './runtime.ts';
+
+/** Who gives environments to places and takes them back. */
+export interface PlaceHost {
+  /** An environment for the next invocation: an idle one, else a new one. */
+  acquire(pool: Pool): Environment;
+  /** The place is free again, and with it the environment that it used last. */
+  release(pool: Pool, environment: Environment | undefined): void;
+}
+
+/** A place in a pool. Its environment is taken when it is first needed: a reservation that waits for records holds no process. */
+export class Place implements Slot {
+  readonly #host: PlaceHost;
+  readonly #pool: Pool;
+  #environment: Environment | undefined;
+  #running = false;
+  #disposed = false;
+
+  constructor(host: PlaceHost, pool: Pool) {
+    this.#host = host;
+    this.#pool = pool;
+  }
+
+  async invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult> {
+    signal?.throwIfAborted();
+    assert(!this.#running && !this.#disposed, 'a slot runs one invocation at a time, until it is disposed');
+    const environment = this.#usable() ?? this.#host.acquire(this.#pool);
+    this.#environment = environment;
+    this.#running = true;
+    const result = await environment.invoke(invocation);
+    this.#running = false;
+    if (this.#disposed) this.#release();
+    this.#pool.invocations++;
+    if (result.kind === 'error') this.#pool.errors++;
+    return result;
+  }
+
+  /** The environment of the last invocation, when it still serves the current revision. */
+  #usable(): Environment | undefined {
+    const environment = this.#environment;
+    if (!environment || environment.phase.kind === 'shutdown') return undefined;
+    if (environment.spec.revision === this.#pool.spec.revision) return environment;
+    environment.retire();
+    return undefined;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    // An invocation that has begun keeps its place to its end, whatever becomes of the caller.
+    if (!this.#running) this.#release();
+  }
+
+  #release(): void {
+    this.#host.release(this.#pool, this.#environment);
+  }
+}
