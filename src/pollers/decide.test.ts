@@ -5,13 +5,14 @@ import type { LaneView } from './intake.ts';
 
 const RULES = { batchSize: 10, bytesFull: 1000, windowMs: 0 };
 const WINDOWED = { ...RULES, windowMs: 50 };
-const EMPTY: LaneView = { busy: false, waitingCount: 0, waitingBytes: 0, waitingSince: undefined };
+const EMPTY: LaneView = { busy: false, waitingCount: 0, waitingBytes: 0, waitingSince: undefined, restsUntil: 0 };
 const BUSY: LaneView = { ...EMPTY, busy: true };
 const waiting = (count: number, since: number, bytes = count): LaneView => ({
   busy: false,
   waitingCount: count,
   waitingBytes: bytes,
   waitingSince: since,
+  restsUntil: 0,
 });
 const view = (lanes: readonly LaneView[], rest: Partial<ShardView> = {}): ShardView => ({
   lanes,
@@ -56,4 +57,17 @@ test('a closed shard is finished when its last batch is', () => {
 test('the lane that has waited longest goes first', () => {
   assert.equal(nextLane(view([waiting(1, 90), waiting(1, 80), BUSY, EMPTY]), RULES), 1);
   assert.equal(nextLane(view([BUSY, EMPTY]), RULES), undefined);
+});
+
+test('after a batch that was not full a lane rests, unless the next one is full', () => {
+  const resting = { ...EMPTY, restsUntil: 105 };
+  assert.deepEqual(decide(view([resting], { readable: true }), RULES), { kind: 'wait', source: false, until: 105 });
+  assert.equal(decide(view([resting], { readable: true, now: 105 }), RULES).kind, 'reserve');
+  assert.deepEqual(decide(view([{ ...waiting(3, 100), restsUntil: 105 }]), RULES), {
+    kind: 'wait',
+    source: true,
+    until: 105,
+  });
+  assert.equal(decide(view([{ ...waiting(10, 100), restsUntil: 105 }]), RULES).kind, 'reserve');
+  assert.equal(decide(view([resting, EMPTY], { readable: true }), RULES).kind, 'reserve');
 });

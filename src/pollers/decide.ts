@@ -9,6 +9,7 @@ export interface ShardView {
   readonly readable: boolean;
   /** The shard is closed and read to its end. */
   readonly ended: boolean;
+  /** Monotonic milliseconds. */
   readonly now: number;
 }
 
@@ -21,7 +22,7 @@ export interface BatchRules {
 
 /** - `reserve`: a batch can go out; take an environment, then read what has come meanwhile.
  *  - `read`: records are there, and the window still has time to fill.
- *  - `wait`: for the source, a free lane, or `until` (epoch milliseconds).
+ *  - `wait`: for the source, a free lane, or `until` (monotonic milliseconds: a wall clock that jumps must not hold a batch back).
  *  - `finished`: the shard is done. */
 export type Action =
   | { readonly kind: 'reserve' }
@@ -34,7 +35,12 @@ export function decide(view: ShardView, rules: BatchRules): Action {
   const free = view.lanes.filter((lane) => !lane.busy);
   if (free.some((lane) => isDue(lane, view, rules))) return { kind: 'reserve' };
   const mayRead = free.length > 0 && view.room > 0 && !view.ended;
-  if (mayRead && view.readable) return { kind: rules.windowMs === 0 ? 'reserve' : 'read' };
+  if (mayRead && view.readable) {
+    if (rules.windowMs > 0) return { kind: 'read' };
+    const restsUntil = Math.min(...free.map((lane) => lane.restsUntil));
+    if (view.now >= restsUntil) return { kind: 'reserve' };
+    return { kind: 'wait', source: false, until: restsUntil };
+  }
   if (view.ended && view.lanes.every((lane) => !lane.busy && lane.waitingCount === 0)) return { kind: 'finished' };
   return { kind: 'wait', source: mayRead, until: earliestDue(free, rules) };
 }
@@ -43,7 +49,7 @@ export function decide(view: ShardView, rules: BatchRules): Action {
 export function isDue(lane: LaneView, view: Pick<ShardView, 'now' | 'ended' | 'room'>, rules: BatchRules): boolean {
   if (lane.busy || lane.waitingSince === undefined) return false;
   if (lane.waitingCount >= rules.batchSize || lane.waitingBytes >= rules.bytesFull) return true;
-  return view.ended || view.room <= 0 || view.now >= lane.waitingSince + rules.windowMs;
+  return view.ended || view.room <= 0 || view.now >= dueAt(lane, rules);
 }
 
 /** The free lane with a due batch that has waited longest. */
@@ -57,6 +63,10 @@ export function nextLane(view: ShardView, rules: BatchRules): number | undefined
 }
 
 function earliestDue(free: readonly LaneView[], rules: BatchRules): number | undefined {
-  const due = free.flatMap((lane) => (lane.waitingSince === undefined ? [] : [lane.waitingSince + rules.windowMs]));
+  const due = free.flatMap((lane) => (lane.waitingSince === undefined ? [] : [dueAt(lane, rules)]));
   return due.length === 0 ? undefined : Math.min(...due);
+}
+
+function dueAt(lane: LaneView, rules: BatchRules): number {
+  return Math.max(lane.waitingSince! + rules.windowMs, lane.restsUntil);
 }

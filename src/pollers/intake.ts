@@ -14,7 +14,7 @@ interface Run {
   readonly records: readonly SourceRecord[];
   /** Records before this index are taken. */
   taken: number;
-  /** When it was read, epoch milliseconds. */
+  /** When it was read, monotonic milliseconds. */
   readonly readAt: number;
 }
 
@@ -24,6 +24,7 @@ class Lane {
   waitingCount = 0;
   waitingBytes = 0;
   busy = false;
+  restsUntil = 0;
 }
 
 /** What the poller knows of a lane when it decides what to do. */
@@ -32,8 +33,10 @@ export interface LaneView {
   readonly waitingCount: number;
   /** Payload of the waiting records, bytes: the event will be about 4/3 of it and an envelope each. */
   readonly waitingBytes: number;
-  /** When the oldest waiting record was read; `undefined` when none waits. */
+  /** When the oldest waiting record was read, monotonic milliseconds; `undefined` when none waits. */
   readonly waitingSince: number | undefined;
+  /** A batch that is not full goes out no earlier; monotonic milliseconds. */
+  readonly restsUntil: number;
 }
 
 export interface Taking {
@@ -88,8 +91,8 @@ export class Intake {
   }
 
   view(index: number): LaneView {
-    const { busy, waitingCount, waitingBytes, waiting } = this.#lanes[index]!;
-    return { busy, waitingCount, waitingBytes, waitingSince: waiting[0]?.readAt };
+    const { busy, waitingCount, waitingBytes, waiting, restsUntil } = this.#lanes[index]!;
+    return { busy, waitingCount, waitingBytes, waitingSince: waiting[0]?.readAt, restsUntil };
   }
 
   /**
@@ -145,6 +148,11 @@ export class Intake {
     lane.waitingCount -= records.length;
     lane.busy = true;
     return { records, events };
+  }
+
+  /** Holds small batches of a lane back for a while, so that more come together. */
+  rest(index: number, until: number): void {
+    this.#lanes[index]!.restsUntil = until;
   }
 
   /** The batch of a lane is over: another may be taken. */

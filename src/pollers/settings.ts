@@ -30,6 +30,11 @@ export interface StreamSettings extends PollerSettings {
   readonly start: StartingPosition;
   /** Batches of one shard under way at once: 1 to 10. Records with the same ordering key never are. */
   readonly lanes: number;
+  /**
+   * The least time from a batch that was not full to the next: under a steady flow records come together, a full batch or
+   * a single record after a quiet time goes out at once. Adds at most this much latency.
+   */
+  readonly lingerMs: number;
   readonly bisectOnError: boolean;
   /** Retries after function errors; `Infinity` retries until the record is too old. */
   readonly retriesMax: number;
@@ -59,6 +64,8 @@ export const POLLER_LIMITS = {
   backoffMsMax: 60_000,
   /** How often the list of shards is read again when nothing else asks for it. */
   shardRefreshMs: 10_000,
+  /** `lingerMs` of mappings without a window: 10,000 records/s then come 50 at a time instead of three or four. */
+  lingerMs: 5,
   /** Checkpoints are written together at most this often; a crash repeats what was done since. */
   checkpointIntervalMs: 100,
   /** How long closing waits for invocations that run. */

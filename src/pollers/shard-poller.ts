@@ -119,14 +119,14 @@ export class ShardPoller {
       room: full ? 0 : settings.lanes * settings.batchSize - this.#intake.buffered,
       readable: this.#readable,
       ended: this.#ended,
-      now: clock.now(),
+      now: clock.monotonic(),
     };
   }
 
   async #wait(source: boolean, until: number | undefined, stop: AbortSignal): Promise<void> {
     const { clock } = this.#context;
     if (source) this.#watch(stop);
-    await this.#wakeup.wait(clock, stop, until === undefined ? undefined : until - clock.now());
+    await this.#wakeup.wait(clock, stop, until === undefined ? undefined : until - clock.monotonic());
   }
 
   #watch(stop: AbortSignal): void {
@@ -160,6 +160,8 @@ export class ShardPoller {
     }
     if (lane === undefined) return;
     const taken = this.#take(lane);
+    const { batchSize, lingerMs } = this.#context.settings;
+    if (taken.records.length < batchSize) this.#intake.rest(lane, this.#context.clock.monotonic() + lingerMs);
     this.#launch(lane, this.#carry(lane, taken, reservation, stop, abandon), stop);
   }
 
@@ -185,7 +187,7 @@ export class ShardPoller {
     this.#position = batch.next;
     // A short read has reached the tip; the source says when there is more.
     this.#readable = batch.records.length >= recordsMax || sizeOf(batch.records) >= POLLER_LIMITS.readBytesMax;
-    const { kept, position } = this.#intake.admit(batch, clock.now(), settings.filter);
+    const { kept, position } = this.#intake.admit(batch, clock.monotonic(), settings.filter);
     instruments.filtered.add(batch.records.length - kept);
     if (position !== undefined) this.#save(position);
   }
@@ -353,7 +355,9 @@ export class ShardPoller {
   }
 
   #earlier(until: number | undefined): number | undefined {
-    const end = this.#intake.view(0).busy ? undefined : this.#window?.end;
+    const { clock } = this.#context;
+    const window = this.#intake.view(0).busy ? undefined : this.#window;
+    const end = window && clock.monotonic() + (window.end - clock.now());
     return end === undefined || until === undefined ? (until ?? end) : Math.min(until, end);
   }
 

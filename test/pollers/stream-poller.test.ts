@@ -53,6 +53,7 @@ function bench(overrides: Partial<StreamSettings> = {}) {
     partialResponses: false,
     start: { kind: 'TRIM_HORIZON' },
     lanes: 1,
+    lingerMs: 0,
     bisectOnError: false,
     retriesMax: Number.POSITIVE_INFINITY,
     recordAgeMsMax: Number.POSITIVE_INFINITY,
@@ -134,6 +135,21 @@ test('a window gathers records until it is over or the batch is full', async () 
   await eventually(() => fn.ids === 'ab cde');
   await clock.advance(10);
   await eventually(() => fn.ids === 'ab cde fg');
+});
+
+test('under a steady flow records come together, and a single one after a quiet time goes out at once', async () => {
+  const { clock, source, fn, start } = bench({ lingerMs: 5 });
+  await using _poller = start();
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => fn.ids === 'a');
+  for (const id of 'bcd') source.put('shard-0', ...letters(id));
+  await clock.advance(4);
+  assert.equal(fn.ids, 'a');
+  await clock.advance(1);
+  await eventually(() => fn.ids === 'a bcd');
+  await clock.advance(5);
+  source.put('shard-0', ...letters('e'));
+  await eventually(() => fn.ids === 'a bcd e');
 });
 
 test('a failing batch is retried and holds back what stands behind it', async () => {
