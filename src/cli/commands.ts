@@ -8,6 +8,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./dev.ts')).dev,
   },
   {
+    name: 'demo',
+    summary: 'Run the machine-health example with live figures',
+    load: async () => (await import('./demo.ts')).demo,
+  },
+  {
     name: 'start',
     summary: 'Start a node for production from a configuration file',
     load: async () => (await import('./start.ts')).start,

@@ -31,9 +31,9 @@ const AFTER_ALL_TAGS = 0xff;
 
 /** A tuple as bytes. @throws DomainError `key-invalid`: a number is no safe integer, or a string holds a lone surrogate */
 export function encodeKey(parts: readonly KeyPart[]): Buffer {
-  const bytes: number[] = [];
-  for (const part of parts) writePart(bytes, part);
-  return Buffer.from(bytes);
+  const writer = new KeyWriter();
+  for (const part of parts) writer.part(part);
+  return writer.finish();
 }
 
 /** The tuple that `encodeKey` wrote. @throws DomainError `key-invalid` */
@@ -60,52 +60,83 @@ export function stringPrefixRange(
   return { from, to: Buffer.concat([from, Buffer.of(AFTER_ALL_TAGS, AFTER_ALL_TAGS)]) };
 }
 
-function writePart(bytes: number[], part: KeyPart): void {
-  if (typeof part === 'string') return writeString(bytes, part);
-  if (typeof part === 'number') return writeNumber(bytes, part);
-  if (typeof part === 'bigint') return writeBigint(bytes, part);
-  bytes.push(BYTES);
-  writeEscaped(bytes, part);
-}
+/** Keys are put together here and copied out: shared by all, since nothing waits in between. */
+let scratch = Buffer.allocUnsafeSlow(4096);
 
-function writeString(bytes: number[], text: string): void {
-  if (!text.isWellFormed()) throw invalid('a string with a lone surrogate has no order in UTF-8');
-  bytes.push(STRING);
-  writeEscaped(bytes, Buffer.from(text));
-}
+class KeyWriter {
+  #at = 0;
 
-function writeEscaped(bytes: number[], content: Uint8Array): void {
-  for (let i = 0; i < content.length; i++) {
-    bytes.push(content[i]!);
-    if (content[i] === 0) bytes.push(0xff);
+  part(part: KeyPart): void {
+    if (typeof part === 'string') this.#string(part);
+    else if (typeof part === 'number') this.#number(part);
+    else if (typeof part === 'bigint') this.#bigint(part);
+    else this.#bytes(BYTES, part);
   }
-  bytes.push(0);
+
+  finish(): Buffer {
+    return Buffer.from(scratch.subarray(0, this.#at));
+  }
+
+  #string(text: string): void {
+    if (!text.isWellFormed()) throw invalid('a string with a lone surrogate has no order in UTF-8');
+    if (text.includes('\0')) return this.#bytes(STRING, Buffer.from(text));
+    // Three bytes a code unit is the most that UTF-8 takes.
+    this.#reserve(2 + text.length * 3);
+    scratch[this.#at++] = STRING;
+    this.#at += scratch.write(text, this.#at);
+    scratch[this.#at++] = 0;
+  }
+
+  #bytes(tag: number, content: Uint8Array): void {
+    this.#reserve(2 + content.length * 2);
+    scratch[this.#at++] = tag;
+    for (const byte of content) {
+      scratch[this.#at++] = byte;
+      if (byte === 0) scratch[this.#at++] = 0xff;
+    }
+    scratch[this.#at++] = 0;
+  }
+
+  #number(value: number): void {
+    if (!Number.isSafeInteger(value)) throw invalid(`${value} is not a safe integer`);
+    const magnitude = Math.abs(value);
+    let length = 0;
+    for (let rest = magnitude; rest >= 1; rest /= 256) length++;
+    this.#reserve(1 + length);
+    scratch[this.#at++] = value < 0 ? NUMBER_ZERO - length : NUMBER_ZERO + length;
+    const flip = value < 0 ? 0xff : 0;
+    let rest = magnitude;
+    for (let i = this.#at + length - 1; i >= this.#at; i--) {
+      scratch[i] = (rest % 256) ^ flip;
+      rest = Math.floor(rest / 256);
+    }
+    this.#at += length;
+  }
+
+  #bigint(value: bigint): void {
+    const negative = value < 0n;
+    const magnitude = magnitudeOf(negative ? -value : value);
+    const { length } = magnitude;
+    if (length > BIGINT_BYTES_MAX) throw invalid(`a bigint of ${length} bytes is longer than ${BIGINT_BYTES_MAX}`);
+    this.#reserve(2 + length);
+    if (length <= BIGINT_SHORT_BYTES_MAX) {
+      scratch[this.#at++] = negative ? BIGINT_ZERO - length : BIGINT_ZERO + length;
+    } else {
+      scratch[this.#at++] = negative ? BIGINT_LONG_NEGATIVE : BIGINT_LONG_POSITIVE;
+      scratch[this.#at++] = negative ? length ^ 0xff : length;
+    }
+    for (const byte of magnitude) scratch[this.#at++] = negative ? byte ^ 0xff : byte;
+  }
+
+  #reserve(more: number): void {
+    if (this.#at + more <= scratch.length) return;
+    const larger = Buffer.allocUnsafeSlow((this.#at + more) * 2);
+    scratch.copy(larger, 0, 0, this.#at);
+    scratch = larger;
+  }
 }
 
-function writeNumber(bytes: number[], value: number): void {
-  if (!Number.isSafeInteger(value)) throw invalid(`${value} is not a safe integer`);
-  writeInteger(bytes, NUMBER_ZERO, BigInt(value));
-}
-
-function writeBigint(bytes: number[], value: bigint): void {
-  writeInteger(bytes, BIGINT_ZERO, value);
-}
-
-function writeInteger(bytes: number[], zeroTag: number, value: bigint): void {
-  const negative = value < 0n;
-  const magnitude = magnitudeOf(negative ? -value : value);
-  const length = magnitude.length;
-  if (length <= BIGINT_SHORT_BYTES_MAX) bytes.push(negative ? zeroTag - length : zeroTag + length);
-  else writeLongTag(bytes, length, negative);
-  for (const byte of magnitude) bytes.push(negative ? byte ^ 0xff : byte);
-}
-
-function writeLongTag(bytes: number[], length: number, negative: boolean): void {
-  if (length > BIGINT_BYTES_MAX) throw invalid(`a bigint of ${length} bytes is longer than ${BIGINT_BYTES_MAX}`);
-  if (negative) bytes.push(BIGINT_LONG_NEGATIVE, length ^ 0xff);
-  else bytes.push(BIGINT_LONG_POSITIVE, length);
-}
-
+/** Big endian, without leading zeros. */
 function magnitudeOf(value: bigint): Uint8Array {
   if (value === 0n) return new Uint8Array(0);
   const hex = value.toString(16);
@@ -128,10 +159,10 @@ class KeyReader {
     const tag = this.#byte();
     if (tag === STRING) return this.#escaped().toString('utf8');
     if (tag === BYTES) return new Uint8Array(this.#escaped());
-    if (Math.abs(tag - NUMBER_ZERO) <= NUMBER_BYTES_MAX) return Number(this.#integer(tag - NUMBER_ZERO));
-    if (Math.abs(tag - BIGINT_ZERO) <= BIGINT_SHORT_BYTES_MAX) return this.#integer(tag - BIGINT_ZERO);
-    if (tag === BIGINT_LONG_POSITIVE) return this.#integer(this.#byte());
-    if (tag === BIGINT_LONG_NEGATIVE) return this.#integer(-(this.#byte() ^ 0xff));
+    if (Math.abs(tag - NUMBER_ZERO) <= NUMBER_BYTES_MAX) return this.#number(tag - NUMBER_ZERO);
+    if (Math.abs(tag - BIGINT_ZERO) <= BIGINT_SHORT_BYTES_MAX) return this.#bigint(tag - BIGINT_ZERO);
+    if (tag === BIGINT_LONG_POSITIVE) return this.#bigint(this.#byte());
+    if (tag === BIGINT_LONG_NEGATIVE) return this.#bigint(-(this.#byte() ^ 0xff));
     throw invalid(`unknown tag 0x${tag.toString(16)} at byte ${this.#at - 1}`);
   }
 
@@ -141,7 +172,15 @@ class KeyReader {
   }
 
   /** @param length  number of bytes, negative for a negative integer */
-  #integer(length: number): bigint {
+  #number(length: number): number {
+    const flip = length < 0 ? 0xff : 0;
+    let value = 0;
+    for (let i = Math.abs(length); i > 0; i--) value = value * 256 + (this.#byte() ^ flip);
+    return length < 0 ? -value : value;
+  }
+
+  /** @param length  as above */
+  #bigint(length: number): bigint {
     if (length === 0) return 0n;
     const end = this.#at + Math.abs(length);
     if (end > this.#key.length) throw invalid('the key ends within an integer');
@@ -152,15 +191,31 @@ class KeyReader {
     return -BigInt(`0x${magnitude.toString('hex')}`);
   }
 
+  /** Up to the terminator, which is a zero that no 0xff follows; most elements hold no zero, and are a view. */
   #escaped(): Buffer {
-    const content: number[] = [];
+    const start = this.#at;
+    let zeros = 0;
     for (;;) {
-      const byte = this.#byte();
-      if (byte === 0 && this.#key[this.#at] !== 0xff) return Buffer.from(content);
-      if (byte === 0) this.#at++;
-      content.push(byte);
+      const zero = this.#key.indexOf(0, this.#at);
+      if (zero < 0) throw invalid('the key ends within an element');
+      this.#at = zero + 1;
+      if (this.#key[this.#at] !== 0xff) break;
+      this.#at++;
+      zeros++;
     }
+    const content = this.#key.subarray(start, this.#at - 1);
+    return zeros === 0 ? content : unescaped(content, zeros);
   }
+}
+
+function unescaped(content: Uint8Array, zeros: number): Buffer {
+  const plain = Buffer.alloc(content.length - zeros);
+  let from = 0;
+  for (let to = 0; to < plain.length; to++) {
+    plain[to] = content[from]!;
+    from += content[from] === 0 ? 2 : 1;
+  }
+  return plain;
 }
 
 function invalid(message: string): DomainError<'key-invalid'> {

@@ -47,7 +47,7 @@ export class NodeFlow implements FlowSource {
       add(node);
       edges.push({ from: DEVICES, to: node.id, events: node.counters?.events ?? 0, via: 'push' }, ...out);
     }
-    edges.push(...this.#pulls(), ...this.#writes());
+    edges.push(...this.#pulls(), ...this.#writes(), ...this.#deliveries());
     // What is only known as an end of an edge (a queue, a topic, a database) is drawn by its ARN.
     for (const { to } of edges) if (!nodes.has(to)) add(this.#plain(to));
     return { nodes: [...nodes.values()], edges };
@@ -144,11 +144,22 @@ export class NodeFlow implements FlowSource {
     });
   }
 
+  /** The outbox: from topics and other sources to who gets it. */
+  #deliveries(): FlowEdgeReading[] {
+    return this.#services.sns.subscriptions(DEFAULT_REGION).map(({ topicArn, endpoint }) => {
+      const edge = this.#services.delivery.edges().find(({ arn }) => arn === endpoint);
+      const errors = edge?.deadLettered ?? 0;
+      return { from: topicArn, to: endpoint, events: edge?.delivered ?? 0, errors, via: 'push' };
+    });
+  }
+
   #plain(id: string): FlowNodeReading {
     const edge = this.#services.delivery.edges().find(({ arn }) => arn === id);
     const waiting = edge && { pending: edge.pending, oldestAgeMs: edge.oldestAgeMs };
     const calls = [...this.#calls.all()].filter(({ target }) => target === id);
-    const events = sum(calls.map((call) => call.calls)) + (edge?.delivered ?? 0);
+    // Points are what counts in a series, however many calls wrote them.
+    const written = id.startsWith('series:') ? this.#sum('millrace_series_points_written_total') : undefined;
+    const events = written ?? sum(calls.map((call) => call.calls)) + (edge?.delivered ?? 0);
     return {
       id,
       ...describe(id),

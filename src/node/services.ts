@@ -18,6 +18,7 @@ import {
 import { openLogs } from '../services/logs/index.ts';
 import { openS3 } from '../services/s3/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
+import { openSns, type Sns } from '../services/sns/index.ts';
 import { openSqs, type Sqs } from '../services/sqs/index.ts';
 import { openSts } from '../services/sts/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
@@ -42,6 +43,7 @@ export interface Services extends AsyncDisposable {
   readonly iot: Iot;
   readonly lambda: Lambda;
   readonly mappings: EventSourceMappings;
+  readonly sns: Sns;
   readonly sqs: Sqs;
   readonly series: SeriesService;
   /** Whose keys the wire takes. */
@@ -84,6 +86,9 @@ export async function openServices(
     }),
   );
   const sqs = scope.use(await openSqs({ records, ...ground }));
+  const sns = scope.use(
+    await openSns({ records, delivery, endpoint, confirmLoopback: config.mode === 'secured', ...ground }),
+  );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const logs = scope.use(await openLogs({ records, log, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
@@ -127,7 +132,7 @@ export async function openServices(
     }),
   );
 
-  const all: Service[] = [iam, sts, s3, sqs, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
+  const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   all.push(...iot.services);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
@@ -148,6 +153,7 @@ export async function openServices(
     iot,
     lambda,
     mappings: mappings!,
+    sns,
     sqs,
     series,
     calls,
@@ -158,6 +164,7 @@ export async function openServices(
     ),
     resume: () => {
       delivery.register('sqs', sqs.target);
+      delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
       delivery.register('lambda', lambda.target);

@@ -63,6 +63,14 @@ export class Authenticator {
     }
   }
 
+  /** Turns away whoever names no key that we know, before a byte of the body is held. @throws AuthenticationFailure */
+  admit(claim: SignatureClaim | undefined, request: RequestParts): void {
+    if (!this.#secured) return;
+    const named = claim ?? parseVersion2Claim(request);
+    if (!named) throw missing();
+    if (!this.#credentials.secretFor(named.accessKeyId)) throw unknownKey();
+  }
+
   /**
    * The caller. In `dev` any credentials do, and a known key names its owner; in `secured` the signature must prove them.
    *
@@ -96,7 +104,7 @@ export class Authenticator {
   /** Version 2 is taken for presigned URLs only, which older clients of S3 still make. */
   #provenByVersion2(request: RequestParts): Authenticated {
     const claim = parseVersion2Claim(request);
-    if (!claim) throw new AuthenticationFailure('missing', 'Missing Authentication Token');
+    if (!claim) throw missing();
     const key = this.#key(claim);
     verifyVersion2(claim, request, key.secret, this.#now());
     return { caller: key.caller, region: DEFAULT_REGION };
@@ -104,7 +112,7 @@ export class Authenticator {
 
   #key(claim: Pick<SignatureClaim, 'accessKeyId' | 'sessionToken'>): AccessKey {
     const key = this.#credentials.secretFor(claim.accessKeyId);
-    if (!key) throw new AuthenticationFailure('unknown-key', 'The security token included in the request is invalid.');
+    if (!key) throw unknownKey();
     if (key.sessionToken !== undefined && !sameText(key.sessionToken, claim.sessionToken ?? '')) {
       throw new AuthenticationFailure('token', 'The security token included in the request is invalid.');
     }
@@ -122,6 +130,14 @@ export class Authenticator {
       seed: claim.signature,
     };
   }
+}
+
+function missing(): AuthenticationFailure {
+  return new AuthenticationFailure('missing', 'Missing Authentication Token');
+}
+
+function unknownKey(): AuthenticationFailure {
+  return new AuthenticationFailure('unknown-key', 'The security token included in the request is invalid.');
 }
 
 /** What stands for the body in the signature; a whole body must be what was announced. */

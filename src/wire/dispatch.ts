@@ -19,13 +19,14 @@ import {
 } from '../codec/index.ts';
 import { serviceTable } from '../schemas/index.ts';
 import type { Caller, Operation, Service } from '../services/index.ts';
-import type { Counter, Histogram, Labels, Logger, Metrics } from '../telemetry/index.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
 import { isChunked, streamBody, withoutChunked } from './body-stream.ts';
 import { CallContext } from './context.ts';
 import * as failures from './failures.ts';
 import { authorityOf, type HttpRequest, type HttpResponse } from './http.ts';
+import { CallInstruments } from './instruments.ts';
 import { WIRE_LIMITS } from './limits.ts';
 import { type Destination, findDestination, findFormDestination, type RequestHead } from './route.ts';
 import { sendAnswer } from './send.ts';
@@ -55,19 +56,11 @@ export interface DispatcherOptions {
   readonly draining: AbortSignal;
 }
 
-/** A service with its codec, and its instruments by operation. */
+/** A service with its codec. */
 interface Endpoint {
   readonly name: string;
   readonly codec: ServiceCodec;
   readonly service: Service | undefined;
-  readonly instruments: Map<string, Instruments>;
-}
-
-interface Instruments {
-  readonly labels: Labels;
-  /** By the first digit of the status. */
-  readonly answers: Map<number, Counter>;
-  readonly seconds: Histogram;
 }
 
 /** One call on its way. */
@@ -90,9 +83,11 @@ export class Dispatcher {
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #services: ReadonlyMap<string, Service>;
   readonly #bodies = new BodyReader();
+  readonly #instruments: CallInstruments;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#instruments = new CallInstruments(options.metrics);
     this.#services = new Map(options.services.map((service) => [service.name, service]));
   }
 
@@ -135,14 +130,16 @@ export class Dispatcher {
     const { authenticator } = this.#options;
     let destination = findDestination(call.head, scopeHint(call.head));
     this.#note(call, destination);
-    const claim = authenticator.claim({ ...call.head, body: NOTHING });
+    const bare: RequestParts = { ...call.head, body: NOTHING };
+    const claim = authenticator.claim(bare);
+    authenticator.admit(claim, bare);
     if (destination.kind === 'service' && this.#streams(call, destination))
       return this.#answerStreamed(call, destination, claim);
     const body = await this.#bodies.read(call.request, bodyLimit(call.service));
     try {
       if (destination.kind === 'form') destination = findFormDestination(formOf(call.head, body), call.head);
       this.#note(call, destination);
-      const caller = authenticator.authenticate(claim, { ...call.head, body }, body);
+      const caller = authenticator.authenticate(claim, signedParts(call.head, destination, claim, body), body);
       await this.#perform(call, destination, caller, { ...call.head, body });
     } finally {
       this.#bodies.release(body);
@@ -150,8 +147,8 @@ export class Dispatcher {
   }
 
   #note(call: Call, destination: Destination): void {
+    call.protocol = destination.kind === 'form' ? 'awsQuery' : destination.protocol;
     if (destination.kind === 'form') return;
-    call.protocol = destination.protocol;
     call.service = destination.service;
     if (destination.kind === 'service') call.endpoint = this.#endpoint(destination.service);
     if (destination.operation !== undefined) call.operation = destination.operation;
@@ -171,7 +168,11 @@ export class Dispatcher {
     claim: SignatureClaim | undefined,
   ): Promise<void> {
     const { head, request } = call;
-    const caller = this.#options.authenticator.authenticate(claim, { ...head, body: NOTHING }, undefined);
+    const caller = this.#options.authenticator.authenticate(
+      claim,
+      signedParts(head, destination, claim, NOTHING),
+      undefined,
+    );
     const chunked = isChunked(head.headers);
     const body = streamBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
     const headers = chunked ? withoutChunked(head.headers) : head.headers;
@@ -304,7 +305,7 @@ export class Dispatcher {
     const known = this.#endpoints.get(name);
     if (known) return known;
     const codec = new ServiceCodec(serviceTable(name));
-    const endpoint = { name, codec, service: this.#services.get(name), instruments: new Map() };
+    const endpoint = { name, codec, service: this.#services.get(name) };
     this.#endpoints.set(name, endpoint);
     return endpoint;
   }
@@ -316,29 +317,7 @@ export class Dispatcher {
     const status = response.statusCode;
     logger.debug('call', { requestId, service, operation, status, elapsedMs });
     if (!endpoint || operation === undefined || !endpoint.codec.has(operation)) return;
-    const instruments = this.#instruments(endpoint, operation);
-    this.#answersOf(instruments, Math.floor(status / 100)).add();
-    instruments.seconds.observe(elapsedMs / 1000);
-  }
-
-  #instruments(endpoint: Endpoint, operation: string): Instruments {
-    const known = endpoint.instruments.get(operation);
-    if (known) return known;
-    const labels = { service: endpoint.name, operation };
-    const help = 'Time from the head of a call to the end of its answer';
-    const seconds = this.#options.metrics.histogram('millrace_wire_call_seconds', help, labels);
-    const instruments: Instruments = { labels, answers: new Map(), seconds };
-    endpoint.instruments.set(operation, instruments);
-    return instruments;
-  }
-
-  #answersOf({ labels, answers }: Instruments, family: number): Counter {
-    const known = answers.get(family);
-    if (known) return known;
-    const status = `${family}xx`;
-    const counter = this.#options.metrics.counter('millrace_wire_calls_total', 'Calls answered', { ...labels, status });
-    answers.set(family, counter);
-    return counter;
+    this.#instruments.measure(endpoint.name, operation, status, elapsedMs);
   }
 }
 
@@ -357,6 +336,17 @@ const NO_LABELS: ReadonlyMap<string, string> = new Map();
 
 function builtOperation(service: Service | undefined, name: string): Operation | undefined {
   return service && Object.hasOwn(service.operations, name) ? service.operations[name] : undefined;
+}
+
+/** Version 4 signs the path as it was sent; Version 2 signs the resource, which has the bucket in front wherever that was. */
+function signedParts(
+  head: RequestHead,
+  destination: Destination,
+  claim: SignatureClaim | undefined,
+  body: Uint8Array,
+): RequestParts {
+  const path = claim || destination.kind !== 'service' ? head.path : destination.path;
+  return { ...head, path, body };
 }
 
 function bodyLimit(service: string): number {

@@ -63,7 +63,7 @@ export function findDestination(head: RequestHead, claim: Pick<SignatureClaim, '
     (claim && byScope(head, claim.service)) ??
     byForm(head) ??
     byPath(head) ??
-    toRest('s3', head, s3Path(head))
+    toRest('s3', s3Path(head))
   );
 }
 
@@ -105,9 +105,9 @@ function byScope(head: RequestHead, signingName: string): Destination | undefine
     services.length === 1 && signingName !== 'execute-api' ? services[0]! : amongScope(head, signingName, services);
   const { protocols } = serviceCatalog()[service]!;
   if (protocols.includes('awsQuery')) return { kind: 'service', service, protocol: 'awsQuery', path: head.path };
-  if (service === 's3') return toRest('s3', head, s3Path(head));
-  if (service === 'apigatewaymanagementapi') return toRest(service, head, connectionsPath(head.path));
-  return toRest(service, head, head.path);
+  if (service === 's3') return toRest('s3', s3Path(head));
+  if (service === 'apigatewaymanagementapi') return toRest(service, connectionsPath(head.path));
+  return toRest(service, head.path);
 }
 
 /** Several services share a signing name: the path tells which is meant. */
@@ -149,10 +149,10 @@ const PATHS: readonly (readonly [pattern: RegExp, service: string])[] = [
 function byPath(head: RequestHead): Destination | undefined {
   const found = PATHS.find(([pattern]) => pattern.test(head.path));
   if (!found) return undefined;
-  return toRest(found[1], head, found[1] === 'apigatewaymanagementapi' ? connectionsPath(head.path) : head.path);
+  return toRest(found[1], found[1] === 'apigatewaymanagementapi' ? connectionsPath(head.path) : head.path);
 }
 
-function toRest(service: string, _head: RequestHead, path: string): Destination {
+function toRest(service: string, path: string): Destination {
   return { kind: 'service', service, protocol: serviceCatalog()[service]!.protocols[0]!, path };
 }
 

@@ -278,6 +278,19 @@ test('CloudWatch: numbers and timestamps', async () => {
   assert.deepEqual(calls[0]!.input.MetricData, [{ MetricName: 'm', Value: 1.5, Timestamp, Unit: 'Seconds' }]);
 });
 
+test('restXml: a part of an object is answered as one', async () => {
+  const { service, calls } = recorder('s3', {
+    GetObject: { Body: Buffer.from('ell'), ContentLength: 3, ContentRange: 'bytes 1-3/5' },
+  });
+  await using wire = await startWire([service]);
+  const client = new S3Client({ ...clientOptions(wire), forcePathStyle: true });
+  const got = await client.send(new GetObjectCommand({ Bucket: 'b', Key: 'k', Range: 'bytes=1-3' }));
+  assert.equal(got.$metadata.httpStatusCode, 206);
+  assert.equal(got.ContentRange, 'bytes 1-3/5');
+  assert.equal(await got.Body!.transformToString(), 'ell');
+  assert.equal(calls[0]!.input.Range, 'bytes=1-3');
+});
+
 test('restXml: objects are streamed in and out, whole and by signed chunks', async () => {
   const stored = new Map<string, Buffer>();
   const { service, calls } = recorder('s3', {

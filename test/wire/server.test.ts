@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
@@ -6,7 +7,7 @@ import { seededRandom, systemClock } from '../../src/base/index.ts';
 import type { Service } from '../../src/services/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
 import { createWireServer } from '../../src/wire/index.ts';
-import { CREDENTIALS, startWire, type TestWire } from './support.ts';
+import { CREDENTIALS, KEY, startWire, type TestWire } from './support.ts';
 
 /** A service whose calls wait until they are let go, or their signal fires. */
 function gate() {
@@ -65,6 +66,16 @@ test('secured takes no unsigned call', async () => {
   const answer = await call(wire, 'DescribeLimits');
   assert.equal(answer.status, 400);
   assert.equal(((await answer.json()) as { __type: string }).__type, 'MissingAuthenticationTokenException');
+});
+
+test('secured turns away an unknown key before the body has come', async () => {
+  await using wire = await startWire([]);
+  const scope = 'AKIANOBODY/20260101/us-east-1/kinesis/aws4_request';
+  const authorization = `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host;x-amz-date, Signature=${'0'.repeat(64)}`;
+  const head = `Host: localhost\r\nX-Amz-Date: 20260101T000000Z\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\nAuthorization: ${authorization}`;
+  const answer = await raw(wire, `POST / HTTP/1.1\r\n${head}\r\nContent-Length: 1000000\r\n\r\n`);
+  assert.match(answer, /^HTTP\/1\.1 400 /);
+  assert.match(answer, /UnrecognizedClientException/);
 });
 
 test('dev refuses to listen where others could reach it, and a port in use is named', async () => {
@@ -327,6 +338,19 @@ test('a bucket in the host is a bucket in the path', async () => {
     const answer = await raw(wire, `HEAD /dir/k HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
     assert.match(answer, /etag: b\/dir\/k/i, host);
   }
+});
+
+test('a presigned URL of Version 2 is good for its bucket, in the path or in the host, and for no other', async () => {
+  const service: Service = { name: 's3', errors: {}, operations: { HeadObject: (input) => ({ ETag: input.Key }) } };
+  await using wire = await startWire([service]);
+  const expires = Math.floor(systemClock.now() / 1000) + 60;
+  const signature = createHmac('sha1', KEY.secretAccessKey).update(`HEAD\n\n\n${expires}\n/b/k`).digest('base64');
+  const query = `AWSAccessKeyId=${KEY.accessKeyId}&Expires=${expires}&Signature=${encodeURIComponent(signature)}`;
+  const head = (host: string, path: string) =>
+    raw(wire, `HEAD ${path}?${query} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  assert.match(await head('localhost', '/b/k'), /^HTTP\/1\.1 200 /);
+  assert.match(await head('b.localhost', '/k'), /^HTTP\/1\.1 200 /);
+  assert.match(await head('c.localhost', '/k'), /^HTTP\/1\.1 403 /);
 });
 
 /** Sends bytes and reads until the server ends; with `hangUp` the client ends its side first. */

@@ -1,9 +1,10 @@
+import { writeHeaders } from './bindings.ts';
 import { jsonEvents } from './event-writer.ts';
 import { parseJson } from './json-rpc.ts';
 import { JsonWriterSet, type Write } from './json-writer.ts';
 import { type AnswerParts, errorShapes, failureMembers, type WireFailure } from './protocol.ts';
 import { type Read, ReaderSet } from './reader.ts';
-import { isUnbound, type RestBodies, writeHeaders } from './rest.ts';
+import { isUnbound, type RestBodies } from './rest.ts';
 import type { MemberRow, ServiceTable, StructureShape } from './shape.ts';
 import type { Trail } from './trail.ts';
 

@@ -1,7 +1,7 @@
 /* What restJson1 and restXml share: members in the path, the query, headers and the payload, both ways. */
+import { type Bound, findBound, queryValues, writeHeaders } from './bindings.ts';
 import { NOT_NULL } from './constraints.ts';
 import { EVENT_STREAM, type EventBodies, encodeEvents, eventStreamOf } from './event-writer.ts';
-import { ReadFailure } from './failure.ts';
 import {
   type AnswerParts,
   NO_LABELS,
@@ -12,9 +12,8 @@ import {
 } from './protocol.ts';
 import { reading } from './read-input.ts';
 import { ReaderSet, shownName } from './reader.ts';
-import type { MemberRow, MemberTraits, ScalarShape, ServiceTable, Shape } from './shape.ts';
-import { type NamedStep, NULL, type Trail } from './trail.ts';
-import { scalarText } from './xml-writer.ts';
+import type { MemberRow, MemberTraits, ServiceTable } from './shape.ts';
+import { NULL, type Trail } from './trail.ts';
 
 /** The body's half of a REST protocol: JSON's or XML's. */
 export interface RestBodies {
@@ -37,13 +36,6 @@ export function isUnbound(traits: MemberTraits | undefined): boolean {
   if (!traits) return true;
   const { header, query, prefixHeaders, label, payload, queryParams, responseCode } = traits;
   return (header ?? query ?? prefixHeaders ?? label ?? payload ?? queryParams ?? responseCode) === undefined;
-}
-
-interface Bound extends NamedStep {
-  readonly name: string;
-  readonly index: number;
-  readonly shape: Shape;
-  readonly traits: MemberTraits;
 }
 
 /** Where the members of one input come from. */
@@ -105,6 +97,8 @@ export class Rest implements Protocol {
     }
     // The model knows one status of success an operation; a part of an object is a 206 (RFC 9110, section 15.3.7).
     if (headers['content-range'] !== undefined) status = 206;
+    // The model has one status for success, S3 another one for a part of an object.
+    if (status === 200 && headers['content-range'] !== undefined) status = 206;
     const stream = eventStreamOf(this.#table, row.output);
     if (stream) {
       headers['content-type'] ??= EVENT_STREAM;
@@ -200,104 +194,4 @@ export class Rest implements Protocol {
     headers['content-type'] ??= this.#bodies.contentType;
     return { status, headers, body: this.#bodies.writePayload(payload, value) };
   }
-}
-
-/** Puts a member into the headers that it is bound to, if it is; also used for the members of errors. */
-export function writeHeaders(
-  shape: Shape,
-  traits: MemberTraits | undefined,
-  value: any,
-  headers: Record<string, string>,
-): void {
-  if (traits?.header !== undefined) {
-    const text = headerText(shape, value);
-    if (text !== '') headers[traits.header.toLowerCase()] = text;
-  } else if (traits?.prefixHeaders !== undefined) {
-    for (const [name, item] of Object.entries(value))
-      headers[(traits.prefixHeaders + name).toLowerCase()] = headerValue(String(item));
-  }
-}
-
-function headerText(shape: Shape, value: any): string {
-  if (shape.type === 'list') return [...value].map((item) => headerValue(String(item))).join(', ');
-  const scalar = shape as ScalarShape;
-  if (scalar.mediaType === 'application/json') return Buffer.from(String(value)).toString('base64');
-  return headerValue(scalarText(scalar, value, 'http-date'));
-}
-
-/** What would end the header, or is no Latin-1, does not go into one. */
-function headerValue(text: string): string {
-  return text.replace(/[\r\n\0]/g, ' ').replace(/[^\t\x20-\xff]/g, '?');
-}
-
-function findBound(
-  table: ServiceTable,
-  { name, shape, traits }: Bound,
-  request: RequestParts,
-  labels: ReadonlyMap<string, string>,
-  query: ReadonlyMap<string, string[]>,
-  queryNames: ReadonlySet<string>,
-): unknown {
-  if (traits.label) return fromLabel(labels.get(name));
-  if (traits.query !== undefined) return fromQuery(shape, query.get(traits.query));
-  if (traits.header !== undefined) return fromHeader(shape, headerOf(request, traits.header.toLowerCase()));
-  if (traits.prefixHeaders !== undefined) return prefixedHeaders(request, traits.prefixHeaders.toLowerCase());
-  return traits.queryParams ? remainingQuery(table, shape, query, queryNames) : undefined;
-}
-
-function fromLabel(raw: string | undefined): string | undefined {
-  if (raw === undefined || !raw.includes('%')) return raw;
-  try {
-    return decodeURIComponent(raw);
-  } catch {
-    throw new ReadFailure('serialization', 'The path is not percent-encoded UTF-8');
-  }
-}
-
-function fromQuery(shape: Shape, values: readonly string[] | undefined): unknown {
-  if (!values) return undefined;
-  return shape.type === 'list' ? [...values] : values.at(-1);
-}
-
-function fromHeader(shape: Shape, text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  if (shape.type === 'list') return text.split(',').map((item) => item.trim().replace(/^"(.*)"$/, '$1'));
-  const { mediaType } = shape as ScalarShape;
-  return mediaType === 'application/json' ? Buffer.from(text, 'base64').toString('utf8') : text;
-}
-
-/** A header's value, joined where it came more than once. */
-export function headerOf(request: RequestParts, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === 'object' ? value.join(', ') : value;
-}
-
-function prefixedHeaders(request: RequestParts, prefix: string): Record<string, string> | undefined {
-  const names = Object.keys(request.headers).filter((name) => name.startsWith(prefix));
-  if (names.length === 0) return undefined;
-  return Object.fromEntries(names.map((name) => [name.slice(prefix.length), headerOf(request, name)!]));
-}
-
-/** Query parameters that no other member takes. */
-function remainingQuery(
-  table: ServiceTable,
-  shape: Shape,
-  query: ReadonlyMap<string, string[]>,
-  queryNames: ReadonlySet<string>,
-): Record<string, unknown> | undefined {
-  const left = [...query].filter(([name]) => !queryNames.has(name));
-  if (left.length === 0) return undefined;
-  const lists = shape.type === 'map' && table.shapes[shape.value]!.type === 'list';
-  return Object.fromEntries(left.map(([name, values]) => [name, lists ? values : values[0]]));
-}
-
-function queryValues(text: string): Map<string, string[]> {
-  const values = new Map<string, string[]>();
-  if (text === '') return values;
-  for (const [name, value] of new URLSearchParams(text)) {
-    const known = values.get(name);
-    if (known) known.push(value);
-    else values.set(name, [value]);
-  }
-  return values;
 }

@@ -1,4 +1,16 @@
-/** services/kinesis: Kinesis Data Streams over the log. */
+/**
+ * services/kinesis: Kinesis Data Streams over the log.
+ *
+ * A stream is an entry in a registry, a shard a partition of the log, a record an envelope (key, trace, data) in it. Nothing else is
+ * stored: a sequence number is an offset in another dress, an iterator says where it points.
+ *
+ * Known differences from AWS:
+ * - changes are done when they are answered: a stream is never seen `CREATING`, `UPDATING` or `DELETING`;
+ * - per-shard throttles (1,000 records or 1 MiB in, 5 reads a second) are off unless asked for; shards are for order, not for speed;
+ * - on-demand streams have four shards and do not scale by themselves;
+ * - records are not encrypted by the service (`StartStreamEncryption` is not built), channels and account settings neither;
+ * - retention is applied once a minute, and the disk gives space back in pieces of a segment.
+ */
 import { ACCOUNT_ID, type Clock, DEFAULT_REGION, type Random } from '../../base/index.ts';
 import type { Target } from '../../delivery/index.ts';
 import type { StreamSource } from '../../pollers/index.ts';

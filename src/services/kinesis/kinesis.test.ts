@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../base/index.ts';
-import { EmbeddedLog, openEmbeddedRecords } from '../../store/index.ts';
+import { EmbeddedLog, openEmbeddedRecords, Registry } from '../../store/index.ts';
 import { createMetrics, type Datum, silentLogger } from '../../telemetry/index.ts';
 import { AWS_THROTTLES, type Kinesis, openKinesis, type Throttles } from './index.ts';
+import type { StreamState } from './state.ts';
 
 const HOUR = 3_600_000;
 const ARN = 'arn:aws:kinesis:us-east-1:000000000000:stream/telemetry';
@@ -113,6 +114,20 @@ describe('kinesis: streams', () => {
     await create();
     assert.deepEqual(await texts(FIRST), []);
     await assert.rejects(call('GetRecords', { ShardIterator: old }), { code: 'stream-not-found' });
+  });
+
+  test('a deletion that a crash has interrupted is finished at the next start', async () => {
+    await create();
+    await put('a', 'x');
+    await scope.disposeAsync();
+    const records = await openEmbeddedRecords({ directory: join(directory, 'records') });
+    const registry = await Registry.open<StreamState>(records, 'kinesis/streams');
+    await registry.put('us-east-1/telemetry', { ...registry.get('us-east-1/telemetry')!, deleting: true });
+    await records[Symbol.asyncDispose]();
+    await open();
+    assert.deepEqual((await call('ListStreams', {})).StreamNames, []);
+    await create();
+    assert.deepEqual(await texts(FIRST), []);
   });
 
   test('a stream with consumers is deleted only when that is enforced', async () => {

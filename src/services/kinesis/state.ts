@@ -51,6 +51,8 @@ export interface StreamState {
   readonly tags: Readonly<Record<string, string>>;
   /** Shard-level metrics that are switched on. */
   readonly monitoring: readonly ShardMetric[];
+  /** Its deletion has begun: it is answered for as if it were gone. */
+  readonly deleting?: boolean;
   readonly warmThroughputMiBps?: number;
   /** Resource policies by ARN (the stream's or a consumer's). */
   readonly policies: Readonly<Record<string, string>>;

@@ -38,21 +38,33 @@ export class Streams {
     this.#dependencies = dependencies;
   }
 
-  /** Brings the stored streams to life, and lets go of partitions that a crash left without a stream. */
+  /** Brings the stored streams to life, and finishes what a crash has interrupted. */
   async load(): Promise<void> {
     const { log } = this.#dependencies;
     const known = new Set<string>();
     for (const state of this.#registry.list()) {
-      for (const { index } of state.shards) {
-        const partition = partitionName(state, index);
-        known.add(partition);
-        // Made before the stream was stored: only a damaged or foreign log lacks it.
-        await log.createPartition(partition);
+      const partitions = state.shards.map(({ index }) => partitionName(state, index));
+      for (const partition of partitions) known.add(partition);
+      if (state.deleting) {
+        await this.#finishDelete(state);
+        continue;
       }
+      // Made before the stream was stored: only a log that was lost or exchanged lacks them.
+      await Promise.all(partitions.map((partition) => log.createPartition(partition)));
       this.#streams.set(key(state.region, state.name), new Stream(state, this.#dependencies));
     }
-    const orphans = log.partitions().filter((name) => name.startsWith('kinesis/') && !known.has(name));
-    await Promise.all(orphans.map((name) => log.dropPartition(name)));
+    await this.#dropLeftovers(known);
+  }
+
+  /**
+   * Partitions that were made for a stream or shard that was never stored. Those with records in them stay: they can only be there
+   * because the records store is older than the log, and what restores it will want them.
+   */
+  async #dropLeftovers(known: ReadonlySet<string>): Promise<void> {
+    const { log } = this.#dependencies;
+    const unknown = log.partitions().filter((name) => name.startsWith('kinesis/') && !known.has(name));
+    const empty = unknown.filter((name) => log.state(name).next === 0);
+    await Promise.all(empty.map((name) => log.dropPartition(name)));
   }
 
   all(): IterableIterator<Stream> {
@@ -61,7 +73,10 @@ export class Streams {
 
   /** Streams of a region, sorted by name. */
   list(region: string): Stream[] {
-    return this.#registry.list(`${region}/`).map(({ name }) => this.#streams.get(key(region, name))!);
+    return this.#registry
+      .list(`${region}/`)
+      .map(({ name }) => this.#streams.get(key(region, name)))
+      .filter((stream) => stream !== undefined);
   }
 
   find(region: string, name: string): Stream | undefined {
@@ -141,15 +156,20 @@ export class Streams {
   delete(stream: Stream): Promise<void> {
     const id = key(stream.state.region, stream.name);
     return this.#serially(id, async () => {
-      await this.#registry.delete(id);
+      if (stream.isDeleted) throw streamNotFound(stream.name);
+      const state = { ...stream.state, deleting: true };
+      await this.#registry.put(id, state);
       this.#streams.delete(id);
       stream.markDeleted();
-      await Promise.all(
-        stream.state.shards.map(({ index }) =>
-          this.#dependencies.log.dropPartition(partitionName(stream.state, index)),
-        ),
-      );
+      await this.#finishDelete(state);
     });
+  }
+
+  /** Records first, then the stream: a crash in between leaves a stream that says what is left to do. */
+  async #finishDelete(state: StreamState): Promise<void> {
+    const { log } = this.#dependencies;
+    await Promise.all(state.shards.map(({ index }) => log.dropPartition(partitionName(state, index))));
+    await this.#registry.delete(key(state.region, state.name));
   }
 
   openShardCount(region: string): number {

@@ -201,6 +201,15 @@ export function recordsConformance(engine: string, open: (directory: string) => 
         assert.equal((await records.range('things', { limit: 1 }))[0]!.value.length, RECORDS_LIMITS.valueBytesMax);
       }));
 
+    test('who comes when too many wait is refused, and the others are served', () =>
+      withRecords(async (records) => {
+        const limit = RECORDS_LIMITS.pendingTransactionsMax;
+        const waiting = Array.from({ length: limit }, () => records.commit({ writes: [] }));
+        await assert.rejects(records.commit({ writes: [put('a')] }), { code: 'records-busy', remedy: 'retry' });
+        await Promise.all(waiting);
+        await records.commit({ writes: [put('a')] });
+      }));
+
     test('what the caller does to its buffers after the call changes nothing', () =>
       withRecords(async (records) => {
         const write = put('a', 'one');

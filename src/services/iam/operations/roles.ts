@@ -46,6 +46,11 @@ export function roleOperations(identities: Identities): Record<string, Operation
         tags: Object.fromEntries(Object.entries(tags).filter(([key]) => !gone.has(key))),
       }));
     },
+    // There are no instances, so none has a profile; tools ask before they delete a role.
+    ListInstanceProfilesForRole: ({ RoleName }) => {
+      identities.role(RoleName);
+      return { InstanceProfiles: [], IsTruncated: false };
+    },
     ListRoleTags: (input) => {
       const { items, rest } = page(toTags(identities.role(input.RoleName).tags), input);
       return { Tags: items, ...rest };

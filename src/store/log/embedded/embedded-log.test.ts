@@ -80,6 +80,22 @@ describe('embedded log: the disk fills up', () => {
   });
 });
 
+describe('embedded log: a restart on a full disk', () => {
+  test('opens, reads, refuses appends, and takes them once there is room', async () => {
+    const { log, files } = await simulated();
+    await log.createPartition('a');
+    await log.append('a', records(10));
+    await log[Symbol.asyncDispose]();
+    const full = files.afterProcessEnd();
+    full.plan({ capacity: full.used });
+    const { log: again } = await simulated(full);
+    assert.equal((await again.read('a', 0, 100, 1e6)).length, 10);
+    await assert.rejects(again.append('a', records(1)), { code: 'log-full' });
+    full.plan({});
+    assert.equal(await again.append('a', records(1)), 10);
+  });
+});
+
 describe('embedded log: a sync fails', () => {
   test('the writer stops for good, and reads go on', async () => {
     const { log, files } = await simulated();

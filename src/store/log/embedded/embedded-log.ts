@@ -104,7 +104,12 @@ export class EmbeddedLog implements Log {
       onReclaimable,
     });
     // A damaged segment takes no more, so that its damage stays as it is found; the next one's snapshot remembers it.
-    if (catalog.segments.length === 0 || damages.length > 0) await writer.rollNow();
+    try {
+      if (catalog.segments.length === 0 || damages.length > 0) await writer.rollNow();
+    } catch (error) {
+      await Promise.allSettled(catalog.segments.map((segment) => segment.retire()));
+      throw error;
+    }
     reclaimer.wake();
     return new EmbeddedLog({ damages, catalog, writer, chunks: new ChunkCache(sizes.chunksCached), reclaimer });
   }

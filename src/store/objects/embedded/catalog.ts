@@ -13,9 +13,10 @@
  * or by the sweep of the generation that crashed.
  */
 import { decodeKey, encodeKey, keyRange, stringPrefixRange } from '../../../codec/index.ts';
-import { RECORDS_LIMITS, type RecordEntry, type Records, type Write } from '../../records/index.ts';
+import { RECORDS_LIMITS, type RecordEntry, type Write } from '../../records/index.ts';
 import type { ObjectInfo, PartInfo, UploadInfo } from '../objects.ts';
 import type { Blob } from './blobs.ts';
+import type { CatalogRecords } from './catalog-records.ts';
 
 export const SPACES = {
   buckets: 'objects.buckets',
@@ -72,37 +73,37 @@ export function collectedBlob(id: string): Write {
   return remove(SPACES.blobs, encodeKey(['garbage', id]));
 }
 
-export async function isLive(records: Records, id: string): Promise<boolean> {
+export async function isLive(records: CatalogRecords, id: string): Promise<boolean> {
   return (await records.get(SPACES.blobs, encodeKey(['live', id]))) !== undefined;
 }
 
 /** Ids of the blobs that nothing names and whose files may still be there. */
-export async function garbage(records: Records): Promise<string[]> {
+export async function garbage(records: CatalogRecords): Promise<string[]> {
   const entries = await all(records, SPACES.blobs, keyRange(['garbage']));
   return entries.map(({ key }) => decodeKey(key)[1] as string);
 }
 
-export async function sweptGeneration(records: Records): Promise<number> {
+export async function sweptGeneration(records: CatalogRecords): Promise<number> {
   const entry = await records.get(SPACES.state, Buffer.from('swept'));
   return entry ? jsonOf<number>(entry) : 0;
 }
 
-export async function setSweptGeneration(records: Records, generation: number): Promise<void> {
+export async function setSweptGeneration(records: CatalogRecords, generation: number): Promise<void> {
   await records.commit({ writes: [putJson(SPACES.state, Buffer.from('swept'), generation)] });
 }
 
-export async function partsOf(records: Records, uploadId: string): Promise<NumberedPart[]> {
+export async function partsOf(records: CatalogRecords, uploadId: string): Promise<NumberedPart[]> {
   const entries = await all(records, SPACES.parts, keyRange([uploadId]));
   return entries.map((entry) => ({ part: decodeKey(entry.key)[1] as number, ...jsonOf<StoredPart>(entry) }));
 }
 
-export async function allUploads(records: Records): Promise<UploadInfo[]> {
+export async function allUploads(records: CatalogRecords): Promise<UploadInfo[]> {
   const entries = await all(records, SPACES.uploads, {});
   return entries.map((entry) => ({ uploadId: decodeKey(entry.key)[0] as string, ...jsonOf<StoredUpload>(entry) }));
 }
 
 /** Whether any object stands in the bucket. */
-export async function hasObjects(records: Records, bucket: string): Promise<boolean> {
+export async function hasObjects(records: CatalogRecords, bucket: string): Promise<boolean> {
   return (await records.range(SPACES.objects, { ...keyRange([bucket]), limit: 1 })).length > 0;
 }
 
@@ -122,7 +123,7 @@ export function infoOf(key: string, { sizeBytes, etag, lastModified, metadata }:
   return { key, sizeBytes, etag, lastModified, metadata };
 }
 
-async function all(records: Records, space: string, range: { from?: Uint8Array; to?: Uint8Array }) {
+async function all(records: CatalogRecords, space: string, range: { from?: Uint8Array; to?: Uint8Array }) {
   const found: RecordEntry[] = [];
   const limit = RECORDS_LIMITS.readRecordsMax;
   for (let from = range.from; ; ) {

@@ -1,7 +1,8 @@
 import { DomainError, hasCode } from '../../../base/index.ts';
-import type { Condition, Records, Write } from '../../records/index.ts';
-import { type Blob, storageError } from './blobs.ts';
+import type { Condition, Write } from '../../records/index.ts';
+import type { Blob } from './blobs.ts';
 import { garbageBlob } from './catalog.ts';
+import type { CatalogRecords } from './catalog-records.ts';
 import type { GarbageCollector } from './garbage.ts';
 
 /** A change of the catalog, as it was worked out from what was read. */
@@ -18,10 +19,10 @@ const ATTEMPTS_MAX = 10_000;
 
 /** Commits changes of the catalog by optimistic concurrency, and hands what they free to the collector. */
 export class CatalogWriter {
-  readonly #records: Records;
+  readonly #records: CatalogRecords;
   readonly #garbage: GarbageCollector;
 
-  constructor(records: Records, garbage: GarbageCollector) {
+  constructor(records: CatalogRecords, garbage: GarbageCollector) {
     this.#records = records;
     this.#garbage = garbage;
   }
@@ -44,7 +45,7 @@ export class CatalogWriter {
       return true;
     } catch (error) {
       if (hasCode(error, 'condition-failed')) return false;
-      throw storageError(error);
+      throw error;
     }
   }
 }

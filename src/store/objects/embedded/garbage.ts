@@ -1,21 +1,21 @@
 import { messageOf } from '../../../base/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
-import type { Records } from '../../records/index.ts';
 import type { Blobs } from './blobs.ts';
 import { collectedBlob, garbage, isLive, setSweptGeneration } from './catalog.ts';
+import type { CatalogRecords } from './catalog-records.ts';
 
 /** Files that a sweep looks at together; closing waits for so many. */
 const SWEEP_FILES = 256;
 
 /** Removes the files that nothing names: those replaced and deleted while the store runs, and those that a crash left behind. */
 export class GarbageCollector implements AsyncDisposable {
-  readonly #records: Records;
+  readonly #records: CatalogRecords;
   readonly #blobs: Blobs;
   readonly #logger: Logger;
   readonly #work = new Set<Promise<void>>();
   #closing = false;
 
-  constructor(records: Records, blobs: Blobs, logger: Logger) {
+  constructor(records: CatalogRecords, blobs: Blobs, logger: Logger) {
     this.#records = records;
     this.#blobs = blobs;
     this.#logger = logger;

@@ -1,7 +1,7 @@
 import { stringPrefixRange } from '../../../codec/index.ts';
-import type { Records } from '../../records/index.ts';
 import type { ObjectInfo, ObjectPage } from '../objects.ts';
 import { infoOf, listRange, SPACES, toObject } from './catalog.ts';
+import type { CatalogRecords } from './catalog-records.ts';
 
 export interface ListOptions {
   readonly prefix?: string;
@@ -10,11 +10,11 @@ export interface ListOptions {
   readonly limit: number;
 }
 
-/** Records of one read while listing. */
+/** CatalogRecords of one read while listing. */
 const READ_RECORDS = 1000;
 
 /** A page of a bucket. A common prefix costs one seek however many keys it stands for. */
-export async function listObjects(records: Records, bucket: string, options: ListOptions): Promise<ObjectPage> {
+export async function listObjects(records: CatalogRecords, bucket: string, options: ListOptions): Promise<ObjectPage> {
   const objects: ObjectInfo[] = [];
   const prefixes: string[] = [];
   let last = '';
@@ -29,7 +29,7 @@ export async function listObjects(records: Records, bucket: string, options: Lis
 
 /** Objects and common prefixes (as strings) in order. */
 async function* items(
-  records: Records,
+  records: CatalogRecords,
   bucket: string,
   { prefix = '', delimiter, after, limit }: ListOptions,
 ): AsyncGenerator<ObjectInfo | string> {

@@ -30,6 +30,7 @@ import {
   type StoredObject,
   sweptGeneration,
 } from './catalog.ts';
+import { type CatalogRecords, catalogRecords } from './catalog-records.ts';
 import { CatalogWriter, type Change } from './changes.ts';
 import { GarbageCollector } from './garbage.ts';
 import { type ListOptions, listObjects } from './listing.ts';
@@ -52,17 +53,18 @@ export async function openEmbeddedObjects(options: EmbeddedObjectsOptions): Prom
   await mkdir(directory, { recursive: true });
   await checkFormat(directory);
   const buckets = await Registry.open<Bucket>(records, SPACES.buckets);
-  const swept = await sweptGeneration(records);
+  const catalogStore = catalogRecords(records);
+  const swept = await sweptGeneration(catalogStore);
   const blobs = await Blobs.open(join(directory, 'blobs'), swept, random);
-  const garbage = new GarbageCollector(records, blobs, logger);
+  const garbage = new GarbageCollector(catalogStore, blobs, logger);
   garbage.sweep(swept);
-  const catalog = new CatalogWriter(records, garbage);
-  const uploads = new Uploads(records, blobs, catalog, clock, random);
-  return new EmbeddedObjects({ records, buckets, blobs, catalog, uploads, garbage, clock });
+  const catalog = new CatalogWriter(catalogStore, garbage);
+  const uploads = new Uploads(catalogStore, blobs, catalog, clock, random);
+  return new EmbeddedObjects({ records: catalogStore, buckets, blobs, catalog, uploads, garbage, clock });
 }
 
 interface Parts {
-  readonly records: Records;
+  readonly records: CatalogRecords;
   readonly buckets: Registry<Bucket>;
   readonly blobs: Blobs;
   readonly catalog: CatalogWriter;
@@ -77,7 +79,7 @@ interface Bucket {
 }
 
 class EmbeddedObjects implements Objects {
-  readonly #records: Records;
+  readonly #records: CatalogRecords;
   readonly #buckets: Registry<Bucket>;
   readonly #blobs: Blobs;
   readonly #catalog: CatalogWriter;
@@ -224,9 +226,7 @@ class EmbeddedObjects implements Objects {
   async #find(bucket: string, key: string): Promise<StoredObject> {
     this.#checkBucket(bucket);
     checkKey(key);
-    const entry = await this.#records.get(SPACES.objects, objectKey(bucket, key)).catch((error) => {
-      throw storageError(error);
-    });
+    const entry = await this.#records.get(SPACES.objects, objectKey(bucket, key));
     if (!entry) throw new DomainError('object-not-found', `no object ${key} in bucket ${bucket}`);
     return jsonOf<StoredObject>(entry);
   }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Clock, DomainError, type Random } from '../../../base/index.ts';
-import type { Condition, Records, Write } from '../../records/index.ts';
+import type { Condition, Write } from '../../records/index.ts';
 import { OBJECTS_LIMITS, type PartInfo, type PutOptions, type UploadInfo } from '../objects.ts';
-import { type Blob, type Blobs, storageError } from './blobs.ts';
+import type { Blob, Blobs } from './blobs.ts';
 import {
   allUploads,
   jsonOf,
@@ -18,6 +18,7 @@ import {
   type StoredUpload,
   uploadKey,
 } from './catalog.ts';
+import type { CatalogRecords } from './catalog-records.ts';
 import type { CatalogWriter } from './changes.ts';
 
 /** A part as the caller of complete names it. */
@@ -39,13 +40,13 @@ export interface Completion {
  * on the version of that record, have seen all parts.
  */
 export class Uploads {
-  readonly #records: Records;
+  readonly #records: CatalogRecords;
   readonly #blobs: Blobs;
   readonly #catalog: CatalogWriter;
   readonly #clock: Clock;
   readonly #random: Random;
 
-  constructor(records: Records, blobs: Blobs, catalog: CatalogWriter, clock: Clock, random: Random) {
+  constructor(records: CatalogRecords, blobs: Blobs, catalog: CatalogWriter, clock: Clock, random: Random) {
     this.#records = records;
     this.#blobs = blobs;
     this.#catalog = catalog;
@@ -149,9 +150,7 @@ export class Uploads {
 
   async #read(uploadId: string): Promise<{ readonly upload: UploadInfo; readonly condition: Condition }> {
     const key = uploadKey(uploadId);
-    const entry = await this.#records.get(SPACES.uploads, key).catch((error) => {
-      throw storageError(error);
-    });
+    const entry = await this.#records.get(SPACES.uploads, key);
     if (!entry) throw new DomainError('upload-not-found', `no upload ${uploadId}`);
     const condition = { space: SPACES.uploads, key, is: entry.version };
     return { upload: { uploadId, ...jsonOf<StoredUpload>(entry) }, condition };

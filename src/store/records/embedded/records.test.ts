@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { recordsConformance } from '../records.conformance.ts';
 import { openEmbeddedRecords } from './records.ts';
 
@@ -59,4 +61,18 @@ test('a damaged file is an error at the opening, not a crash', () =>
   withDirectory(async (directory) => {
     await writeFile(join(directory, 'records.sqlite'), Buffer.alloc(8192, 7));
     await assert.rejects(openEmbeddedRecords({ directory }), { code: 'records-failed', message: /cannot be opened/ });
+  }));
+
+test('when its thread dies, all that waits and comes later is told, and nothing that was acknowledged is lost', () =>
+  withDirectory(async (directory) => {
+    const started = once(process, 'worker') as Promise<[Worker]>;
+    const records = await openEmbeddedRecords({ directory });
+    await records.commit({ writes: [put('a', Buffer.from('1'))] });
+    const [worker] = await started;
+    const waiting = records.waitForChanges('things', 1e9, new AbortController().signal);
+    await Promise.all([assert.rejects(waiting, { code: 'records-failed' }), worker.terminate()]);
+    await assert.rejects(records.commit({ writes: [] }), { code: 'records-failed' });
+    await records[Symbol.asyncDispose]();
+    await using again = await openEmbeddedRecords({ directory });
+    assert.equal((await again.range('things', { limit: 10 })).length, 1);
   }));

@@ -208,7 +208,8 @@ function failureOf(error: unknown): Failure {
 
 /** DuckDB takes no more of a database that had such an error: a new thread opens it anew, and the log brings what it lacks. */
 function isFatal(error: unknown): boolean {
-  return /FATAL Error|database has been invalidated/.test(messageOf(error));
+  // The words at the beginning are DuckDB's own; those further on may be a query's.
+  return messageOf(error).startsWith('FATAL Error');
 }
 
 function send(message: FromWorker): void {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { systemClock } from '../../../base/index.ts';
 import { EmbeddedLog } from '../../log/index.ts';
 import { openEmbeddedRecords } from '../../records/index.ts';
@@ -42,4 +44,30 @@ test('writing does not load the engine: a query does, and finds all', () =>
     assert.deepEqual(await readdir(join(directory, 'series')), []);
     assert.deepEqual((await series.query('Db', 'SELECT count(*), max(v) FROM m')).rows, [[10, 9]]);
     assert.ok((await readdir(join(directory, 'series'))).includes('%db.duckdb'));
+  }));
+
+test('when its thread dies, a query starts another, which takes from the log what the tables lack', () =>
+  withDirectory(async (directory) => {
+    await using series = await openStore(directory);
+    await series.createDatabase('db');
+    const write = (from: number, to: number) =>
+      series.write(
+        'db',
+        Array.from({ length: to - from }, (_, i) => ({
+          measurement: 'm',
+          tags: {},
+          fields: { v: from + i },
+          time: BigInt(from + i),
+        })),
+      );
+    const count = async () => (await series.query('db', 'SELECT count(*) FROM m')).rows[0]![0];
+    await write(0, 10);
+    const started = once(process, 'worker') as Promise<[Worker]>;
+    assert.equal(await count(), 10);
+    await write(10, 20);
+    const endless = series.query('db', 'SELECT sum(a.range * b.range) FROM range(1000000000) a, range(1000000) b');
+    const [worker] = await started;
+    await Promise.all([assert.rejects(endless, { code: 'series-failed' }), worker.terminate()]);
+    await write(20, 30);
+    assert.equal(await count(), 30);
   }));
