@@ -36,6 +36,8 @@ class Node {
   readonly crashed: Promise<void>;
   #left: number;
   readonly #random: Random;
+  /** Nothing counts before the service is open. */
+  #open = false;
   #dead = false;
   #die!: () => void;
 
@@ -68,12 +70,13 @@ class Node {
       logger: silentLogger,
       promptMs: 0,
     });
+    node.#open = true;
     return node;
   }
 
   async #act<T>(action: () => Promise<T>): Promise<T> {
     if (this.#dead) return forever();
-    if (this.#left-- > 0) return action();
+    if (!this.#open || this.#left-- > 0) return action();
     this.#dead = true;
     // Half of the crashes fall behind the deed, half before it.
     if (this.#random.next() < 0.5) await action().catch(() => {});

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ACCOUNT_ID, type Clock, seededRandom, systemClock } from '../../src/base/index.ts';
+import { ACCOUNT_ID, seededRandom, systemClock } from '../../src/base/index.ts';
 import { type CloudFormation, openCloudFormation } from '../../src/services/cloudformation/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/records/index.ts';
@@ -34,8 +34,13 @@ export class Harness implements AsyncDisposable {
     return harness;
   }
 
-  async #start(clock: Clock = systemClock): Promise<void> {
+  async #start(): Promise<void> {
     this.#records = await openEmbeddedRecords({ directory: this.#directory });
+    await this.open();
+  }
+
+  /** Opens the service on the records as they are. */
+  async open(): Promise<void> {
     this.cloudformation = await openCloudFormation({
       records: this.#records,
       call: this.services.call,
@@ -46,7 +51,7 @@ export class Harness implements AsyncDisposable {
           yield Buffer.from(text);
         })();
       },
-      clock,
+      clock: systemClock,
       random,
       logger: silentLogger,
       promptMs: 0,
@@ -58,6 +63,10 @@ export class Harness implements AsyncDisposable {
     await this.cloudformation[Symbol.asyncDispose]();
     await this.#records[Symbol.asyncDispose]();
     await this.#start();
+  }
+
+  async writeRecord(space: string, key: string, value: string): Promise<void> {
+    await this.#records.commit({ writes: [{ kind: 'put', space, key: Buffer.from(key), value: Buffer.from(value) }] });
   }
 
   /** Calls an operation as the wire would. */

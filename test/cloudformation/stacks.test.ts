@@ -442,3 +442,11 @@ test('everything is there after a restart', async () => {
   assert.deepEqual(await harness.story('app'), story);
   assert.equal((await harness.call('ListExports', {})).Exports.length, 1);
 });
+
+test('records of a newer format are refused by name', async () => {
+  await using harness = await Harness.open();
+  await harness.writeRecord('cloudformation/format', 'version', '2');
+  await assert.rejects(harness.reopen(), /stacks were written in format 2; this version of Millrace reads format 1/);
+  await harness.writeRecord('cloudformation/format', 'version', '1');
+  await harness.open();
+});

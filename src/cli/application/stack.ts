@@ -110,11 +110,20 @@ export class RemoteStack {
 
   /** A stack whose creation was rolled back holds nothing and takes no update: it makes room for a new one. */
   async #replaceable(): Promise<StackState | undefined> {
-    const existing = await this.describe();
+    const existing = await this.#atRest();
     if (existing?.StackStatus !== 'ROLLBACK_COMPLETE') return existing;
     this.#terminal.err(`stack ${this.name} was rolled back when it was created; making it anew\n`);
     await this.remove();
     return undefined;
+  }
+
+  /** A stack that is being worked on (by another, or taken up again after a crash) is waited for. */
+  async #atRest(): Promise<StackState | undefined> {
+    const existing = await this.describe();
+    if (!existing || !/(?<!REVIEW)_IN_PROGRESS$/.test(existing.StackStatus)) return existing;
+    this.#terminal.err(`stack ${this.name} is ${existing.StackStatus}: waiting for its end\n`);
+    await this.#follow(existing.StackId, await this.#newestEvent(existing.StackId));
+    return this.describe();
   }
 
   async #changes(changeSetName: string): Promise<boolean> {

@@ -12,6 +12,7 @@ import { resourceOperations } from './operations/resources.ts';
 import { stackOperations } from './operations/stacks.ts';
 import { templateOperations } from './operations/templates.ts';
 import { StackDriver } from './stacks/driver.ts';
+import { Exports } from './stacks/exports.ts';
 import { Stacks } from './stacks/stacks.ts';
 import { StackStore } from './stacks/store.ts';
 
@@ -51,9 +52,9 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
     promptMs = CLOUDFORMATION_LIMITS.promptMsMax,
   } = dependencies;
   const store = await StackStore.open(records);
-  const importValue = (stack: { readonly region: string }, name: string) => stacks.importValue(stack, name);
-  const driver = new StackDriver({ store, call, importValue, clock, random, logger });
-  const stacks = new Stacks({ store, driver, clock, random, promptMs });
+  const exports = new Exports(store);
+  const driver = new StackDriver({ store, exports, call, clock, random, logger });
+  const stacks = new Stacks({ store, exports, driver, clock, random, promptMs });
   return {
     service: {
       name: 'cloudformation',

@@ -48,10 +48,10 @@ export function changeSetOperations(stacks: Stacks, readObject: ReadObject): Rea
       return { Summaries: items.map(summaryShape), ...(next && { NextToken: next }) };
     },
 
-    ExecuteChangeSet: async (input, { region }) => {
+    ExecuteChangeSet: async (input, { region, caller }) => {
       const { ClientRequestToken: token, DisableRollback: disableRollback = false } = input;
       const changeSet = stacks.getChangeSet(region, input.ChangeSetName, input.StackName);
-      await stacks.executeChangeSet(changeSet, { disableRollback, ...(token !== undefined && { token }) });
+      await stacks.executeChangeSet(changeSet, { disableRollback, caller, ...(token !== undefined && { token }) });
       await stacks.prompt(changeSet.stackId);
       return {};
     },

@@ -61,7 +61,7 @@ export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonl
     },
 
     ListExports: (input, { region }) => {
-      const { items, next } = page(stacks.exports(region), input.NextToken, PAGE);
+      const { items, next } = page(stacks.exports.list(region), input.NextToken, PAGE);
       return {
         Exports: items.map(({ stackId, name, value }) => ({ ExportingStackId: stackId, Name: name, Value: value })),
         ...(next && { NextToken: next }),
@@ -69,7 +69,7 @@ export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonl
     },
 
     ListImports: (input, { region }) => {
-      const importers = stacks.importers(region, input.ExportName);
+      const importers = stacks.exports.importers(region, input.ExportName);
       if (importers.length === 0) throw invalid(`Export '${input.ExportName}' is not imported by any stack.`);
       const { items, next } = page(importers, input.NextToken, PAGE);
       return { Imports: items, ...(next && { NextToken: next }) };

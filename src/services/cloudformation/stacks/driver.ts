@@ -1,4 +1,4 @@
-import { type Clock, hasCode, isAbort, messageOf, type Random } from '../../../base/index.ts';
+import { type Clock, hasCode, InternalError, isAbort, messageOf, type Random } from '../../../base/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import type { Call } from '../calls.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
@@ -6,9 +6,9 @@ import { RESOURCE_TYPES } from '../resources/index.ts';
 import type { Work } from '../resources/resource-type.ts';
 import type { Scope } from '../template/evaluate.ts';
 import type { StackIdentity } from '../template/program.ts';
-import type { Json } from '../template/value.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
+import type { Exports } from './exports.ts';
 import {
   beginStep,
   completeStep,
@@ -30,7 +30,7 @@ import { isOver, nodesIn, readyNodes } from './walk.ts';
 export interface DriverDependencies {
   readonly store: StackStore;
   readonly call: Call;
-  readonly importValue: (stack: Stack, name: string) => Json;
+  readonly exports: Exports;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -121,8 +121,11 @@ export class StackDriver implements AsyncDisposable {
       for (const node of begin) this.#startStep(run, node);
       if (begin.length > 0 || run.steps.size > 0) await Promise.race([...run.steps.values()]);
       else if (held || isOver(walk)) await this.#advance(run);
+      else throw new InternalError('a deployment stands still: a step is marked as running, and nobody runs it');
     }
-    await this.#dependencies.store.dropDefinitions(run.stack);
+    const { store, logger } = this.#dependencies;
+    logger.info('stack-settled', { stack: run.stack.name, status: run.stack.status });
+    await store.dropDefinitions(run.stack);
   }
 
   #startStep(run: Run, node: string): void {
@@ -168,9 +171,9 @@ export class StackDriver implements AsyncDisposable {
   }
 
   #scope(stack: Stack): Scope {
-    const { store, importValue } = this.#dependencies;
+    const { store, exports } = this.#dependencies;
     const definition = store.definition(stack, stack.deployment!.revision)!;
-    const world = standingWorld(stack.resources, (name) => importValue(stack, name));
+    const world = standingWorld(stack.resources, (name) => exports.importValue(stack.region, name));
     return scopeOf(definition, identityOf(stack, definition.notificationArns), world);
   }
 

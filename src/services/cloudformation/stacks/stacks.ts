@@ -5,10 +5,11 @@ import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { SAM_TRANSFORM } from '../sam/transform.ts';
 import type { ParameterInput } from '../template/parameters.ts';
 import { dependencyGraph } from '../template/program.ts';
-import { type Json, sameJson } from '../template/value.ts';
+import { sameJson } from '../template/value.ts';
 import { announceChanges } from './changes.ts';
 import { identityOf, type StackDriver } from './driver.ts';
 import { computeOutputs, importsOf, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
+import type { Exports } from './exports.ts';
 import {
   cancelUpdate,
   isSettled,
@@ -24,6 +25,7 @@ import type { StackStore } from './store.ts';
 
 export interface StacksDependencies {
   readonly store: StackStore;
+  readonly exports: Exports;
   readonly driver: StackDriver;
   readonly clock: Clock;
   readonly random: Random;
@@ -75,6 +77,7 @@ const UPDATABLE: ReadonlySet<StackStatus> = new Set([
 
 /** Stacks and change sets: what may be done to them, and what that begins. */
 export class Stacks {
+  readonly exports: Exports;
   readonly #store: StackStore;
   readonly #driver: StackDriver;
   readonly #clock: Clock;
@@ -82,7 +85,8 @@ export class Stacks {
   readonly #promptMs: number;
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  constructor({ store, driver, clock, random, promptMs }: StacksDependencies) {
+  constructor({ store, exports, driver, clock, random, promptMs }: StacksDependencies) {
+    this.exports = exports;
     this.#store = store;
     this.#driver = driver;
     this.#clock = clock;
@@ -185,7 +189,7 @@ export class Stacks {
           'Invalid operation on stack. RetainResources is only valid for stacks in the DELETE_FAILED state',
         );
       }
-      this.#requireUnusedExports(stack, []);
+      this.exports.requireUnused(stack, []);
       await this.#store.deleteChangeSets(this.#store.changeSets(stack.id).map(({ id }) => id));
       await this.#go(stack, (current) => startDelete(current, options.retain, options.token));
       await this.#forgetOld();
@@ -244,7 +248,7 @@ export class Stacks {
 
   async executeChangeSet(
     changeSet: ChangeSet,
-    options: { readonly disableRollback: boolean; readonly token?: string },
+    options: { readonly disableRollback: boolean; readonly caller: Caller; readonly token?: string },
   ): Promise<void> {
     return this.#exclusively(changeSet.stackName, async () => {
       if (changeSet.executionStatus !== 'AVAILABLE') {
@@ -257,46 +261,17 @@ export class Stacks {
       const creating = stack.status === 'REVIEW_IN_PROGRESS';
       if (!creating) requireUpdatable(stack);
       const onFailure = options.disableRollback ? 'DO_NOTHING' : (changeSet.onStackFailure ?? 'ROLLBACK');
+      const start = { onFailure, caller: options.caller, ...(options.token !== undefined && { token: options.token }) };
+      const reviewed = { ...stack, changeSetId: changeSet.id };
+      await this.#begin(reviewed, changeSet.definition, start, creating ? startCreate : startUpdate);
       await this.#store.saveChangeSet({ ...changeSet, executionStatus: 'EXECUTE_COMPLETE' });
       const others = this.#store.changeSets(stack.id).filter(({ id }) => id !== changeSet.id);
       await this.#store.deleteChangeSets(others.map(({ id }) => id));
-      const start = { onFailure, ...(options.token !== undefined && { token: options.token }) };
-      const reviewed = { ...stack, changeSetId: changeSet.id };
-      await this.#begin(reviewed, changeSet.definition, start, creating ? startCreate : startUpdate);
     });
   }
 
   async deleteChangeSet(changeSet: ChangeSet): Promise<void> {
     await this.#store.deleteChangeSets([changeSet.id]);
-  }
-
-  /** Exports of a region: each name once. */
-  exports(region: string): readonly { readonly stackId: string; readonly name: string; readonly value: string }[] {
-    return this.#store
-      .stacks()
-      .filter((stack) => stack.region === region && stack.status !== 'DELETE_COMPLETE')
-      .flatMap((stack) =>
-        stack.outputs.flatMap(({ exportName, value }) =>
-          exportName === undefined ? [] : [{ stackId: stack.id, name: exportName, value }],
-        ),
-      )
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
-  /** Names of the stacks that import an export. */
-  importers(region: string, exportName: string): readonly string[] {
-    return this.#store
-      .stacks()
-      .filter((stack) => stack.region === region && stack.imports.includes(exportName))
-      .map(({ name }) => name)
-      .sort();
-  }
-
-  /** @throws validation when no stack exports the name */
-  importValue(stack: Pick<Stack, 'region'>, name: string): Json {
-    const found = this.exports(stack.region).find((one) => one.name === name);
-    if (!found) throw invalid(`No export named ${name} found.`);
-    return found.value;
   }
 
   /** One decision about a stack at a time, so that two requests cannot both find it free. */
@@ -330,14 +305,11 @@ export class Stacks {
 
   #check(definition: Definition, stack: Stack): void {
     const identity = identityOf(stack, definition.notificationArns);
-    checkDefinition(definition, identity, (name) => this.importValue(stack, name));
+    checkDefinition(definition, identity, (name) => this.exports.importValue(stack.region, name));
     this.#requireSameTypes(definition, stack);
     const exported = this.#exportNames(definition, stack);
-    this.#requireUnusedExports(stack, exported);
-    const taken = this.exports(stack.region).find(
-      ({ name, stackId }) => exported.includes(name) && stackId !== stack.id,
-    );
-    if (taken) throw invalid(`Export with name ${taken.name} is already exported by stack ${nameInId(taken.stackId)}.`);
+    this.exports.requireUnused(stack, exported);
+    this.exports.requireFree(stack, exported);
   }
 
   #requireSameTypes(definition: Definition, stack: Stack): void {
@@ -354,18 +326,9 @@ export class Stacks {
     }
   }
 
-  /** An export may not go while another stack uses it. @param kept names that stay */
-  #requireUnusedExports(stack: Stack, kept: readonly string[]): void {
-    for (const { exportName } of stack.outputs) {
-      if (exportName === undefined || kept.includes(exportName)) continue;
-      const users = this.importers(stack.region, exportName).filter((name) => name !== stack.name);
-      if (users.length) throw invalid(`Export ${exportName} cannot be deleted as it is in use by ${users.join(', ')}`);
-    }
-  }
-
   /** Names of the exports that a definition will have. */
   #exportNames(definition: Definition, stack: Stack): readonly string[] {
-    const importValue = (name: string) => this.importValue(stack, name);
+    const importValue = (name: string) => this.exports.importValue(stack.region, name);
     const world = unknownWorld(templateOf(definition), importValue);
     const outputs = computeOutputs(scopeOf(definition, identityOf(stack, definition.notificationArns), world));
     return outputs.flatMap(({ exportName }) => (exportName ? [exportName] : []));
@@ -373,7 +336,9 @@ export class Stacks {
 
   #announce(stack: Stack, definition: Definition): readonly Change[] {
     const identity = identityOf(stack, definition.notificationArns);
-    return announceChanges(definition, identity, stack.resources, (name) => this.importValue(stack, name));
+    return announceChanges(definition, identity, stack.resources, (name) =>
+      this.exports.importValue(stack.region, name),
+    );
   }
 
   #differs(stack: Stack, definition: Definition): boolean {
@@ -464,11 +429,11 @@ export class Stacks {
   #begin(
     stack: Stack,
     definition: Definition,
-    request: { readonly onFailure: Deployment['onFailure']; readonly token?: string },
+    request: Pick<StackRequest, 'onFailure' | 'caller' | 'token'>,
     start: (stack: Stack, options: StartOptions) => Transition,
   ): Promise<Stack> {
     const identity = identityOf(stack, definition.notificationArns);
-    const importValue = (name: string) => this.importValue(stack, name);
+    const importValue = (name: string) => this.exports.importValue(stack.region, name);
     const scope = scopeOf(definition, identity, unknownWorld(templateOf(definition), importValue));
     const revision = stack.revisionsUsed + 1;
     const options: StartOptions = {
@@ -479,7 +444,7 @@ export class Stacks {
       now: this.#clock.now(),
       ...(request.token !== undefined && { token: request.token }),
     };
-    const counted = { ...stack, revisionsUsed: revision };
+    const counted = { ...stack, revisionsUsed: revision, callerArn: request.caller.arn };
     return this.#go(counted, (current) => start(current, options), { revision, value: definition });
   }
 

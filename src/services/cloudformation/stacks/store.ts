@@ -14,6 +14,11 @@ const SPACES = {
 
 const PAGE = 1_000;
 
+/** Version of what the spaces hold (S4); raised with any change that an older node would misread. */
+const FORMAT = 1;
+const FORMAT_SPACE = 'cloudformation/format';
+const FORMAT_KEY = 'version';
+
 /** Stacks, their definitions, events and change sets: in memory for reading, in records for keeps. A change is one commit. */
 export class StackStore {
   readonly #records: Records;
@@ -26,6 +31,7 @@ export class StackStore {
   }
 
   static async open(records: Records): Promise<StackStore> {
+    await checkFormat(records);
     const store = new StackStore(records);
     await store.#load<Stack>(SPACES.stacks, (stack) => store.#stacks.set(stack.uuid, stack));
     await store.#load<ChangeSet>(SPACES.changeSets, (changeSet) => store.#changeSets.set(changeSet.id, changeSet));
@@ -137,6 +143,18 @@ export class StackStore {
       limit,
     });
     return entries.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as StackEvent);
+  }
+}
+
+/** Marks fresh records with the format, and refuses a newer one by name. */
+async function checkFormat(records: Records): Promise<void> {
+  const entry = await records.get(FORMAT_SPACE, Buffer.from(FORMAT_KEY));
+  const found = entry && Number(Buffer.from(entry.value).toString());
+  if (found === undefined) await records.commit({ writes: [put(FORMAT_SPACE, FORMAT_KEY, FORMAT)] });
+  else if (found !== FORMAT) {
+    throw new Error(
+      `stacks were written in format ${found}; this version of Millrace reads format ${FORMAT}: start a newer one`,
+    );
   }
 }
 
