@@ -1,4 +1,33 @@
-/** Joins records' JSON into an event. @param members  further members of the event: JSON text that begins with a comma */
+/**
+ * Joins records' JSON into an event. @param members  further members of the event: JSON text that begins with a comma
+ *
+ * Each text is written where it belongs: joined first, it would be copied twice more, which costs more than all the rest of
+ * a record's way. The room is that of ASCII; where a text turns out to be more, the slow way is taken.
+ */
 export function encodeEvent(events: readonly string[], members = ''): Buffer {
-  return Buffer.from(`{"Records":[${events.join(',')}]${members}}`);
+  const head = '{"Records":[';
+  const tail = `]${members}}`;
+  let length = head.length + tail.length + Math.max(0, events.length - 1);
+  for (const event of events) length += event.length;
+  const payload = Buffer.allocUnsafe(length + SLACK);
+  let at = payload.write(head, 0, 'latin1');
+  for (let i = 0; i < events.length; i++) {
+    const event = events[i]!;
+    if (i > 0) payload[at++] = COMMA;
+    if (!isWritten(payload, event, at)) return Buffer.from(`${head}${events.join(',')}${tail}`);
+    at += event.length;
+  }
+  if (!isWritten(payload, tail, at)) return Buffer.from(`${head}${events.join(',')}${tail}`);
+  return payload.subarray(0, length);
+}
+
+const COMMA = 0x2c;
+
+/** Room beyond the end for the longest character, so that one that makes a text too long is written and so seen. */
+const SLACK = 4;
+
+/** Writes ASCII; false when `text` is not: then more bytes are written than it has UTF-16 units. */
+function isWritten(payload: Buffer, text: string, at: number): boolean {
+  const written = payload.write(text, at, 'utf8');
+  return written === text.length;
 }

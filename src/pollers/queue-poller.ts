@@ -32,7 +32,8 @@ export class QueuePoller implements Poller {
   readonly #abandon = new AbortController();
   readonly #pauses = new Set<string>();
   readonly #running = new Set<Promise<void>>();
-  #pausing = new AbortController();
+  /** Fires when it is paused or closed. */
+  #stop = new AbortController();
   #lastResult = 'No records processed';
   #loop: Promise<void> = Promise.resolve();
 
@@ -53,18 +54,20 @@ export class QueuePoller implements Poller {
 
   pause(reason: string): void {
     this.#pauses.add(reason);
-    this.#pausing.abort(new DOMException('paused', 'AbortError'));
+    this.#stop.abort(new DOMException('paused', 'AbortError'));
   }
 
   resume(reason: string): void {
     this.#pauses.delete(reason);
-    if (this.#pauses.size === 0 && this.#pausing.signal.aborted) this.#pausing = new AbortController();
+    const stopped = this.#stop.signal.aborted && !this.#closing.signal.aborted;
+    if (this.#pauses.size === 0 && stopped) this.#stop = new AbortController();
     this.#wakeup.ring();
   }
 
   /** Receives no more and waits for the invocations that run, up to a limit; messages not done come again. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new DOMException('the poller closes', 'AbortError'));
+    this.#stop.abort(this.#closing.signal.reason);
     const deadline = this.#options.clock.timer(POLLER_LIMITS.drainMsMax, () =>
       this.#abandon.abort(new DOMException('draining took too long', 'AbortError')),
     );
@@ -77,7 +80,7 @@ export class QueuePoller implements Poller {
     const { clock, random, logger, settings } = this.#options;
     const closing = this.#closing.signal;
     for (let failures = 0; !closing.aborted; ) {
-      const stop = AbortSignal.any([closing, this.#pausing.signal]);
+      const stop = this.#stop.signal;
       try {
         if (stop.aborted || this.#running.size >= settings.concurrencyMax) await this.#wakeup.wait(clock, closing);
         else await this.#pollOnce(stop);

@@ -74,7 +74,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
 
 function openProcessSandbox(logger: Logger): Sandbox {
   const sandbox = ProcessSandbox.open();
-  if (sandbox.missing.length > 0) logger.warn('sandbox is weaker: programs missing', { missing: sandbox.missing });
+  if (sandbox.missing.length > 0) logger.warn('sandbox is weaker: the machine lacks', { missing: sandbox.missing });
   return sandbox;
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { Duplex, Readable } from 'node:stream';
+import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import type { Exit, Sandbox, SandboxProcess, SandboxRequest } from './sandbox.ts';
 
 /** Largest file, bytes: the most ephemeral storage that a function can ask for. */
@@ -14,7 +14,7 @@ const PAGE_BYTES = 4096;
  * The engine `process`: a process group of its own, no inherited descriptors, no inherited variables, resource limits, and
  * death with the node. It does not hide files, other processes or the network: code that is not trusted needs `namespace`.
  *
- * `setpriv` and `prlimit` (util-linux) are used where they are; {@link ProcessSandbox.missing} names those that are not.
+ * `setpriv` and `prlimit` (util-linux) and `/proc` are used where they are; {@link ProcessSandbox.missing} names those that are not.
  */
 export class ProcessSandbox implements Sandbox {
   readonly engine = 'process';
@@ -28,7 +28,9 @@ export class ProcessSandbox implements Sandbox {
       ...(diesWithNode ? ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'] : []),
       ...(limits ? ['prlimit', '--core=0', `--nofile=${OPEN_FILES_MAX}`, `--fsize=${FILE_BYTES_MAX}`] : []),
     ];
-    this.missing = [...(diesWithNode ? [] : ['setpriv']), ...(limits ? [] : ['prlimit'])];
+    // Without /proc nobody can tell how much memory a process has: limits of memory are not held.
+    const memory = existsSync('/proc/self/statm');
+    this.missing = [...(diesWithNode ? [] : ['setpriv']), ...(limits ? [] : ['prlimit']), ...(memory ? [] : ['/proc'])];
   }
 
   /** Finds out what this machine has. Takes two short processes. */
@@ -62,8 +64,9 @@ class GroupOfProcesses implements SandboxProcess {
 
   constructor(child: ChildProcess, temporaryDirectory: string, mayFreeze: boolean) {
     this.pid = child.pid;
-    this.channel = child.stdio[3] as Duplex;
-    this.outputs = [child.stdout!, child.stderr!];
+    // Out of descriptors there are no pipes; the `error` event follows.
+    this.channel = (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough();
+    this.outputs = [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined);
     // A stopped process does not notice that the channel has closed: without a death signal it would stay for ever.
     this.#mayFreeze = mayFreeze;
     this.exited = this.#end(child, temporaryDirectory);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -61,33 +61,49 @@ class Program implements AsyncDisposable {
 
 const READY = /^ready (http:\/\/127\.0\.0\.1:\d+)\n/;
 
-test('dev prints the ready line only, deploys the application, gives changed functions new code, drains on SIGTERM', async () => {
-  const template = (text: string) => `
+test('dev prints the ready line only, deploys the application, gives changed functions new code, drains on SIGTERM', {
+  timeout: 30_000,
+}, async () => {
+  const app = join(root, 'app');
+  const template = (timeout: number) => `
+Transform: AWS::Serverless-2016-10-31
 Resources:
-  Stream: { Type: AWS::Kinesis::Stream, Properties: { Name: readings, ShardCount: 1, RetentionPeriodHours: ${text} } }
+  Answer:
+    Type: AWS::Serverless::Function
+    Properties: { Runtime: nodejs24.x, CodeUri: ., Handler: answer.handler, Timeout: ${timeout} }
 `;
-  await writeFile(join(root, 'template.yaml'), template('24'));
-  await using program = new Program(['dev', '--http-port', '0', '--mqtt-port', '0', '--stack-name', 'app']);
+  await mkdir(app);
+  await writeFile(join(app, 'template.yaml'), template(3));
+  await writeFile(join(app, 'answer.ts'), 'export const handler = async (): Promise<number> => 1;\n');
+  await using program = new Program(['dev', 'app', '--http-port', '0', '--mqtt-port', '0']);
   const [, endpoint] = await program.until('out', READY);
   assert.equal((await fetch(`${endpoint}/_millrace/health`)).status, 200);
   await program.until('err', /deployed app \(\d+ ms\)\n/);
-  await writeFile(join(root, 'template.yaml'), template('48'));
-  await program.until('err', /UPDATE_COMPLETE +Stream[\s\S]*deployed app/);
-  await writeFile(join(root, 'template.yaml'), 'Resources: [');
+
+  await writeFile(join(app, 'answer.ts'), 'export const handler = async (): Promise<number> => 42;\n');
+  await program.until('err', /new code for Answer \(\d+ ms\)\n/);
+  await using call = new Program(['invoke', 'Answer', '--stack-name', 'app', '--endpoint-url', endpoint!]);
+  assert.deepEqual([await call.exit(), call.out], [0, '42\n'], call.err);
+
+  await writeFile(join(app, 'template.yaml'), template(4));
+  await program.until('err', /UPDATE_COMPLETE +Answer[\s\S]*deployed app/);
+  await writeFile(join(app, 'template.yaml'), 'Resources: [');
   await program.until('err', /not deployed: .*YAML not well-formed/);
   program.signal('SIGTERM');
   assert.equal(await program.exit(), 0);
   assert.match(program.out, /^ready \S+\n$/);
 });
 
-test('start needs root keys, and says how to give them', async () => {
+test('start needs root keys, and says how to give them', { timeout: 30_000 }, async () => {
   await writeFile(join(root, 'millrace.yaml'), 'listen: { httpPort: 0, mqttPort: 0 }\n');
   await using program = new Program(['start'], { MILLRACE_ROOT_ACCESS_KEY_ID: '' });
   assert.equal(await program.exit(), 2);
   assert.match(program.err, /root\.accessKeyId is missing: set it in the file or as MILLRACE_ROOT_ACCESS_KEY_ID/);
 });
 
-test('a node started for production refuses whom it does not know, and drains on SIGINT', async () => {
+test('a node started for production refuses whom it does not know, and drains on SIGINT', {
+  timeout: 30_000,
+}, async () => {
   await writeFile(join(root, 'millrace.yaml'), 'listen: { httpPort: 0, mqttPort: 0 }\n');
   await using program = new Program(['start'], {
     MILLRACE_ROOT_ACCESS_KEY_ID: 'AKIA000000000000',

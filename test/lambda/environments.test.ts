@@ -112,6 +112,19 @@ test('waiting ends with the signal, and leaves nothing behind', async () => {
   assert.equal((await house.invoke(spec)).kind, 'success');
 });
 
+test('payloads of megabytes pass whole, both ways', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec('exports.handler = async (e) => e;', { memoryMb: 1024 });
+  const event = { rows: Array.from({ length: 50_000 }, (_, n) => ({ n, text: `Zeile ${n} – ü` })) };
+  for (let i = 0; i < 3; i++) assert.deepEqual((await house.invoke(spec, event)).value, event);
+});
+
+test('a runtime that is not here is refused by name', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec('', { runtime: 'python3.13' });
+  await assert.rejects(house.runtime.reserve(spec, { wait: true }), { code: 'runtime-unknown', remedy: 'never' });
+});
+
 test('garbage of a function with little memory does not end it', async () => {
   await using house = await RuntimeHouse.open();
   const spec = house.spec(

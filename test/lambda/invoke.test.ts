@@ -264,3 +264,37 @@ test('metrics of an invocation are emitted by function', async () => {
   assert.deepEqual([values.Invocations, values.Errors], [1, 1]);
   assert.ok(values.Duration! > 0 && values.InitDuration! > 0);
 });
+
+test('functions are described with the numbers of their environments', async () => {
+  await house.create('described', 'exports.handler = async () => 1;', { MemorySize: 256 });
+  await house.invoke('described');
+  const { pool, ...shown } = house.lambda.describe('us-east-1').find(({ name }) => name === 'described')!;
+  assert.deepEqual(shown, {
+    arn: 'arn:aws:lambda:us-east-1:000000000000:function:described',
+    name: 'described',
+    runtime: 'nodejs24.x',
+    memoryMb: 256,
+    timeoutMs: 3000,
+    logGroup: '/aws/lambda/described',
+  });
+  assert.deepEqual([pool!.idle, pool!.coldStarts, pool!.invocations], [1, 1, 1]);
+});
+
+test('log lines in JSON carry level and request id, and the levels that were not asked for stay out', async () => {
+  const LoggingConfig = { LogFormat: 'JSON', ApplicationLogLevel: 'WARN' };
+  const code =
+    'exports.handler = async () => { console.log("quiet"); console.warn("loud", 1); console.error(new TypeError("bad")); };';
+  const answer = await run('json-logs', code, { LoggingConfig });
+  const lines = tailOf(answer)
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.map(({ level, message, errorType }) => [level, message ?? errorType]),
+    [
+      ['WARN', 'loud 1'],
+      ['ERROR', 'TypeError'],
+    ],
+  );
+  assert.match(lines[0].requestId, /^[0-9a-f-]{36}$/);
+});

@@ -112,6 +112,28 @@ test('a client that sends more than may wait for a commit is not read any furthe
   assert.equal(rig.streams.records.length, 9);
 });
 
+test('when all clients together wait for too much, whoever sends more is read no further until half is committed', async () => {
+  await using rig = await openRig({ limits: { commitBytesMax: 10_000 } });
+  await rig.rule('all', "SELECT * FROM 'd/#'", [toStream]);
+  const devices = await Promise.all(
+    Array.from({ length: 4 }, (_, i) => RawClient.connected(rig.port, { clientId: `d${i}`, version: 4 })),
+  );
+  rig.streams.hold();
+  const payload = 'x'.repeat(3_000);
+  for (let round = 1; round <= 3; round++) {
+    for (const device of devices) device.send(publish('d/1', payload, { qos: 1, packetId: round }));
+    for (let i = 0; i < 20; i++) await turn();
+  }
+  const held = rig.streams.records.length;
+  assert(held >= 4 && held < 12, `${held} of 12 were read`);
+  rig.streams.release();
+  for (const device of devices) {
+    for (let round = 1; round <= 3; round++) assert.equal((await device.next())?.type, 'puback');
+    device.socket.destroy();
+  }
+  assert.equal(rig.streams.records.length, 12);
+});
+
 test('an MQTT 5 client that exceeds the receive maximum is told so', async () => {
   await using rig = await openRig({ limits: { inFlightInMax: 4 } });
   await rig.rule('all', "SELECT * FROM 'd/#'", [toStream]);

@@ -44,17 +44,29 @@ export class AckQueue {
   release(output: Output): boolean {
     let done = 0;
     for (const { group, count, bytes } of this.#runs) {
-      if (group?.state === 'pending') break;
-      if (group?.state === 'failed') return false;
+      if (group !== undefined && group.state !== 'committed') break;
       for (let i = 0; i < count; i++) output.acknowledge(this.#ids[this.#head++]!);
       this.#bytes -= bytes;
       done++;
     }
-    if (done > 0) this.#runs.splice(0, done);
-    if (this.#head === this.#ids.length) this.#ids = [];
-    else if (this.#head > 512) this.#ids = this.#ids.slice(this.#head);
-    else return true;
+    if (done > 0) this.#forget(done);
+    return this.#runs[0]?.group?.state !== 'failed';
+  }
+
+  #forget(runs: number): void {
+    this.#runs.splice(0, runs);
+    if (this.#head < this.#ids.length && this.#head <= 512) return;
+    this.#ids = this.#ids.slice(this.#head);
     this.#head = 0;
-    return true;
+  }
+
+  /** Lets go of all, as nobody is left to be told; gives the bytes of them. */
+  drop(): number {
+    const bytes = this.#bytes;
+    this.#ids = [];
+    this.#head = 0;
+    this.#runs = [];
+    this.#bytes = 0;
+    return bytes;
   }
 }

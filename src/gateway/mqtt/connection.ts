@@ -12,21 +12,18 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
-import {
-  type Broker,
-  type CommitGroup,
-  type CommitListener,
-  IOT_LIMITS,
-  isValidGroup,
-  parseShared,
-} from '../../services/iot/index.ts';
+import type { Broker, CommitGroup, CommitListener } from '../../services/iot/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { ClientPermissions, ConnectDecision, MqttAuthorizer } from './authorizer.ts';
+import type { CommitBudget } from './budget.ts';
 import type { MqttGauges } from './gauges.ts';
+import { KeepAlive } from './keep-alive.ts';
 import type { MqttLimits } from './limits.ts';
 import { AS_PUBREC, Output } from './output.ts';
 import { type Carrier, Session } from './session.ts';
+import { type Client, isTooLong, subscribe, unsubscribe } from './subscribe.ts';
+import { TopicAliases } from './topic-aliases.ts';
 import type { Flushable, Turn } from './turn.ts';
 
 const { Reason } = mqtt;
@@ -43,6 +40,7 @@ export interface ConnectionHost {
   readonly limits: MqttLimits;
   readonly gauges: MqttGauges;
   readonly turn: Turn;
+  readonly budget: CommitBudget;
   readonly topics: mqtt.TopicCache;
   /** A client id that no client has. */
   newClientId(): string;
@@ -55,6 +53,9 @@ export interface ConnectionHost {
 type State =
   | { readonly kind: 'greeting' | 'deciding' | 'closing' | 'closed' }
   | { readonly kind: 'connected'; readonly session: Session; readonly permissions: ClientPermissions };
+
+/** Who has stopped the reading: the authorizer decides, commits are behind, the peer does not read, the server goes. */
+type Pause = 'deciding' | 'commits' | 'reader' | 'stopping';
 
 /** Why a connection ends, as far as the client is told. */
 interface Ending {
@@ -70,7 +71,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
   readonly #decoder: mqtt.PacketDecoder;
   readonly #remoteAddress: string | undefined;
   readonly #acks = new AckQueue();
-  readonly #aliases: string[] = [];
+  readonly #aliases: TopicAliases;
   /** QoS 2 messages received and not yet released: a copy of one is not published again. */
   readonly #unreleased = new Set<number>();
   #state: State = { kind: 'greeting' };
@@ -78,18 +79,19 @@ export class Connection implements Carrier, Flushable, CommitListener {
   #will: mqtt.Will | undefined;
   /** The group that told to notify us last: it notifies a connection once. */
   #group: CommitGroup | undefined;
-  #lastReceivedAt = 0;
+  #keepAlive: KeepAlive | undefined;
   /** Nothing has been received yet. */
   #isFresh = true;
   #timer: Timer | undefined;
   /** Why the socket is not read; empty means it is. */
-  readonly #pauses = new Set<'deciding' | 'commits' | 'reader'>();
+  readonly #pauses = new Set<Pause>();
 
   constructor(host: ConnectionHost, socket: Duplex, remoteAddress: string | undefined) {
     this.#host = host;
     this.#socket = socket;
     this.#remoteAddress = remoteAddress;
     this.output = new Output(socket, host.gauges.bytesOut, () => this.#drained());
+    this.#aliases = new TopicAliases(host.limits.topicAliasMaximum);
     this.#decoder = new mqtt.PacketDecoder({ packetBytesMax: host.limits.packetBytesMax, topics: host.topics });
   }
 
@@ -118,7 +120,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
   stopReading(): void {
-    this.#socket.pause();
+    this.#pause('stopping');
   }
 
   /** Says good-bye, with what is still to be written before it. */
@@ -142,24 +144,19 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   /** End of the turn: acknowledges what is committed and writes all that has gathered. */
   flush(): void {
-    if (!this.#acks.release(this.output)) {
+    if (!this.#release()) {
       this.#end({ reasonCode: Reason.implementationSpecificError, publishesWill: true });
       return;
     }
     this.output.flush();
-    const { inFlightInBytesMax, inFlightInMax, outboundBytesMax } = this.#host.limits;
-    const { size, bytes } = this.#acks;
-    if (this.#pauses.has('commits') && size <= inFlightInMax / 2 && bytes <= inFlightInBytesMax / 2) {
-      this.#resume('commits');
-    }
-    if (this.output.queuedBytes > outboundBytesMax) this.#pause('reader');
+    if (this.#pauses.has('commits')) this.#resumeIfCommitted();
+    if (this.output.queuedBytes > this.#host.limits.outboundBytesMax) this.#pause('reader');
     if (this.#state.kind === 'connected' && !this.output.isBlocked) this.#state.session.resume();
   }
 
   #received(chunk: Buffer): void {
-    const { clock, gauges } = this.#host;
-    gauges.bytesIn.add(chunk.length);
-    this.#lastReceivedAt = clock.monotonic();
+    this.#host.gauges.bytesIn.add(chunk.length);
+    this.#keepAlive?.heard();
     if (this.#isFresh) {
       this.#isFresh = false;
       // Not MQTT, whatever length it seems to announce: no reason to wait for the rest.
@@ -184,9 +181,31 @@ export class Connection implements Carrier, Flushable, CommitListener {
     this.#checkInFlight();
   }
 
+  /** Stops reading when too much waits for its commit, of this client or of all together. */
   #checkInFlight(): void {
-    const { inFlightInBytesMax, inFlightInMax } = this.#host.limits;
-    if (this.#acks.size >= inFlightInMax || this.#acks.bytes >= inFlightInBytesMax) this.#pause('commits');
+    const { limits, budget } = this.#host;
+    const { size, bytes } = this.#acks;
+    if (size >= limits.inFlightInMax || bytes >= limits.inFlightInBytesMax) this.#pause('commits');
+    else if (bytes > 0 && budget.isFull) {
+      this.#pause('commits');
+      budget.wait(this);
+    }
+  }
+
+  #resumeIfCommitted(): void {
+    const { limits, budget } = this.#host;
+    const { size, bytes } = this.#acks;
+    if (size > limits.inFlightInMax / 2 || bytes > limits.inFlightInBytesMax / 2) return;
+    if (budget.isFull) budget.wait(this);
+    else this.#resume('commits');
+  }
+
+  /** Acknowledges what is committed; false when a commit has failed. */
+  #release(): boolean {
+    const before = this.#acks.bytes;
+    const isGood = this.#acks.release(this.output);
+    if (this.#acks.bytes < before) this.#host.budget.give(before - this.#acks.bytes);
+    return isGood;
   }
 
   #handle(packet: mqtt.Packet): void {
@@ -208,9 +227,9 @@ export class Connection implements Carrier, Flushable, CommitListener {
       case 'pubrel':
         return this.#released(packet);
       case 'subscribe':
-        return this.#subscribe(packet, session, permissions);
+        return this.#subscribe(packet, this.#client(session, permissions));
       case 'unsubscribe':
-        return this.#unsubscribe(packet, session);
+        return this.#unsubscribe(packet, this.#client(session, permissions));
       case 'pingreq':
         return this.#send({ type: 'pingresp' });
       case 'disconnect':
@@ -218,6 +237,11 @@ export class Connection implements Carrier, Flushable, CommitListener {
       default:
         throw new mqtt.MqttError('protocol-error', Reason.protocolError, `${packet.type} is not for a server`);
     }
+  }
+
+  #client(session: Session, permissions: ClientPermissions): Client {
+    const { broker, limits } = this.#host;
+    return { broker, session, permissions, limits };
   }
 
   #connect(packet: mqtt.ConnectPacket): void {
@@ -267,7 +291,11 @@ export class Connection implements Carrier, Flushable, CommitListener {
       packetBytesMax: packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
     });
     this.#state = { kind: 'connected', session, permissions };
-    this.#watchKeepAlive(packet.keepAlive);
+    this.#timer?.cancel();
+    const isReading = () => this.#pauses.size === 0;
+    const lost = () => this.#end({ reasonCode: Reason.keepAliveTimeout, publishesWill: true });
+    this.#keepAlive = new KeepAlive(this.#host.clock, packet.keepAlive, isReading, lost);
+    this.#keepAlive.start();
     gauges.connects.add();
     this.#send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties: this.#offer(packet) });
     // Before any acknowledgement of what the client has sent behind its CONNECT.
@@ -300,8 +328,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
     gauges.messagesIn.add();
     // Sent again before it was released: it has been published already [MQTT-4.3.3-10].
     if (packet.qos === 2 && this.#unreleased.has(packet.packetId)) return this.#acknowledge(packet, undefined);
-    const message =
-      packet.properties.topicAlias === undefined ? packet : this.#unalias(packet, packet.properties.topicAlias);
+    const message = this.#aliases.resolve(packet);
     checkTopicLength(message.topic);
     if (!permissions.mayPublish(message.topic)) return this.#denied(packet);
     const group = broker.publish(message, session);
@@ -318,7 +345,9 @@ export class Connection implements Carrier, Flushable, CommitListener {
     }
     if (qos === 2 && reasonCode === 0) this.#unreleased.add(packetId);
     const kind = qos === 2 ? AS_PUBREC : 0;
-    this.#acks.push(packetId | (reasonCode << 16) | kind, group, this.#decoder.lastPacketBytes);
+    const bytes = this.#decoder.lastPacketBytes;
+    this.#acks.push(packetId | (reasonCode << 16) | kind, group, bytes);
+    this.#host.budget.take(bytes);
     if (group?.state !== 'pending') this.schedule();
     else if (group !== this.#group) {
       this.#group = group;
@@ -344,64 +373,25 @@ export class Connection implements Carrier, Flushable, CommitListener {
     this.#send({ type, packetId, reasonCode, properties: mqtt.NO_PROPERTIES });
   }
 
-  /** The topic of an alias, or a new one for it (3.3.2.3.4). */
-  #unalias(packet: mqtt.PublishPacket, alias: number): mqtt.PublishPacket {
-    if (alias > this.#host.limits.topicAliasMaximum) {
-      throw new mqtt.MqttError('topic-invalid', Reason.topicAliasInvalid, `topic alias ${alias}`);
-    }
-    if (packet.topic !== '') {
-      this.#aliases[alias] = packet.topic;
-      return packet;
-    }
-    const topic = this.#aliases[alias];
-    if (topic === undefined)
-      throw new mqtt.MqttError('protocol-error', Reason.protocolError, `unknown topic alias ${alias}`);
-    return { ...packet, topic };
-  }
-
   /** MQTT 5 tells the client; 3.1.1 cannot, so that AWS closes the connection there, and so do we. */
   #denied(packet: mqtt.PublishPacket): void {
     if (this.version === 4) this.#end({ reasonCode: Reason.notAuthorized, publishesWill: true });
     else if (packet.qos > 0) this.#acknowledge(packet, undefined, Reason.notAuthorized);
   }
 
-  #subscribe(packet: mqtt.SubscribePacket, session: Session, permissions: ClientPermissions): void {
-    const { packetId, subscriptions, properties } = packet;
-    const { broker, limits } = this.#host;
-    const identifier = properties.subscriptionIdentifiers?.[0];
-    const retained: (() => void)[] = [];
-    const reasonCodes = subscriptions.map((request, index) => {
-      if (index >= limits.filtersPerPacketMax) return Reason.quotaExceeded;
-      const refusal = this.#refusalOf(request.filter, session, permissions);
-      if (refusal !== undefined) return refusal;
-      const { filter, qos, noLocal, retainAsPublished, retainHandling } = request;
-      const subscription = { subscriber: session, filter, qos, noLocal, retainAsPublished };
-      const existed = broker.subscribe(identifier === undefined ? subscription : { ...subscription, identifier });
-      // A shared subscription gets nothing retained (4.8.2).
-      const wantsRetained = retainHandling === 0 || (retainHandling === 1 && !existed);
-      if (wantsRetained && !parseShared(filter)) {
-        retained.push(() => session.deliverRetained(broker.retained(filter), qos, identifier));
-      }
-      return qos;
-    });
+  #subscribe(packet: mqtt.SubscribePacket, client: Client): void {
+    const { packetId, properties } = packet;
+    const { reasonCodes, retained } = subscribe(packet, client);
     this.#send({ type: 'suback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
-    for (const deliver of retained) deliver();
+    const identifier = properties.subscriptionIdentifiers?.[0];
+    for (const { filter, qos } of retained) {
+      client.session.deliverRetained(client.broker.retained(filter), qos, identifier);
+    }
   }
 
-  #refusalOf(filter: string, session: Session, permissions: ClientPermissions): number | undefined {
-    const shared = parseShared(filter);
-    const wanted = shared?.filter ?? filter;
-    if (!mqtt.isTopicFilter(wanted) || isTooLong(filter)) return Reason.topicFilterInvalid;
-    if (shared && !isValidGroup(shared.group)) return Reason.topicFilterInvalid;
-    if (!permissions.maySubscribe(wanted)) return Reason.notAuthorized;
-    const isFull = this.#host.broker.subscriptionsOf(session) >= IOT_LIMITS.subscriptionsPerClientMax;
-    return isFull ? Reason.quotaExceeded : undefined;
-  }
-
-  #unsubscribe({ packetId, filters }: mqtt.UnsubscribePacket, session: Session): void {
-    const reasonCodes = filters.map((filter) =>
-      this.#host.broker.unsubscribe(session, filter) ? Reason.success : Reason.noSubscriptionExisted,
-    );
+  #unsubscribe(packet: mqtt.UnsubscribePacket, client: Client): void {
+    const { packetId } = packet;
+    const reasonCodes = unsubscribe(packet, client);
     this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
   }
 
@@ -448,6 +438,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
     this.#state = { kind: 'closing' };
     if (before.kind === 'connected') this.#leave(before.session);
     this.#timer?.cancel();
+    this.#keepAlive?.stop();
     this.#timer = this.#host.clock.timer(this.#host.limits.closeTimeoutMs, () => this.#socket.destroy());
     this.output.end();
     // What the client still sends is thrown away; unread bytes would reset the connection before our last packet arrives.
@@ -469,26 +460,13 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   #closed(): void {
     this.#timer?.cancel();
+    this.#keepAlive?.stop();
     const before = this.#state;
     this.#state = { kind: 'closed' };
+    this.#host.budget.give(this.#acks.drop());
+    this.#host.budget.forget(this);
     if (before.kind === 'connected') this.#leave(before.session);
     else this.#host.release(this);
-  }
-
-  #watchKeepAlive(seconds: number): void {
-    this.#timer?.cancel();
-    if (seconds === 0) return;
-    // One and a half times the keep alive without a packet [MQTT-3.1.2-22].
-    const allowedMs = seconds * 1500;
-    const { clock } = this.#host;
-    const check = () => {
-      const silentMs = clock.monotonic() - this.#lastReceivedAt;
-      if (silentMs < allowedMs) this.#timer = clock.timer(allowedMs - silentMs, check);
-      // While we do not read, the silence is ours.
-      else if (this.#pauses.size > 0) this.#timer = clock.timer(allowedMs, check);
-      else this.#end({ reasonCode: Reason.keepAliveTimeout, publishesWill: true });
-    };
-    this.#timer = clock.timer(allowedMs, check);
   }
 
   #drained(): void {
@@ -502,20 +480,14 @@ export class Connection implements Carrier, Flushable, CommitListener {
     this.schedule();
   }
 
-  #pause(why: 'deciding' | 'commits' | 'reader'): void {
+  #pause(why: Pause): void {
     this.#pauses.add(why);
     this.#socket.pause();
   }
 
-  #resume(why: 'deciding' | 'commits' | 'reader'): void {
+  #resume(why: Pause): void {
     if (this.#pauses.delete(why) && this.#pauses.size === 0) this.#socket.resume();
   }
-}
-
-/** Long topics only: short ones cannot have too many levels to matter. */
-function isTooLong(topic: string): boolean {
-  if (topic.length <= 128) return false;
-  return Buffer.byteLength(topic) > IOT_LIMITS.topicBytesMax || topic.split('/').length > IOT_LIMITS.topicLevelsMax;
 }
 
 function checkTopicLength(topic: string): void {

@@ -12,6 +12,8 @@ export const MQTT_LIMITS = {
   inFlightInMax: 1_024,
   /** Bytes of them: beyond it the socket is not read until half is committed. */
   inFlightInBytesMax: 1024 * 1024,
+  /** Bytes of all clients together that wait for a commit, half of what the log takes: beyond it nobody is read further. */
+  commitBytesMax: 32 * 1024 * 1024,
   /** QoS 1 and 2 messages sent to one client and not yet acknowledged, whatever it allows. */
   inFlightOutMax: 256,
   /** Bytes that wait for one client to read: beyond it QoS 0 messages are dropped, others queued. */

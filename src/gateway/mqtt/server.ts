@@ -4,6 +4,7 @@ import * as mqtt from '../../codec/mqtt/index.ts';
 import type { Broker } from '../../services/iot/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import { type MqttAuthorizer, openAuthorizer } from './authorizer.ts';
+import { CommitBudget } from './budget.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
 import { MQTT_LIMITS, type MqttLimits } from './limits.ts';
@@ -47,6 +48,7 @@ class TcpGateway implements MqttGateway, ConnectionHost {
   readonly limits: MqttLimits;
   readonly gauges: MqttGauges;
   readonly turn = new Turn();
+  readonly budget: CommitBudget;
   readonly topics = new mqtt.TopicCache();
   readonly #random: Random;
   readonly #server: Server;
@@ -60,6 +62,7 @@ class TcpGateway implements MqttGateway, ConnectionHost {
     this.clock = options.clock;
     this.logger = options.logger.child({ gateway: 'mqtt' });
     this.limits = { ...MQTT_LIMITS, ...options.limits };
+    this.budget = new CommitBudget(this.limits.commitBytesMax);
     this.gauges = mqttGauges(options.metrics);
     this.#random = options.random;
     // Half-open connections: a client may close its side and still get our last packets.

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Clock, DomainError, messageOf } from '../../base/index.ts';
+import { type Clock, DEFAULT_REGION, DomainError, messageOf } from '../../base/index.ts';
 import type { Delivery, DeliveryService, Target } from '../../delivery/index.ts';
 import type { InvocationResult } from '../../runtime/index.ts';
 import type { Logger, TraceContext } from '../../telemetry/index.ts';
@@ -73,7 +73,7 @@ export class Asynchronous implements Target {
   async deliver(delivery: Delivery, attempt: number, signal: AbortSignal): Promise<void> {
     const { invocations } = this.#options;
     const { requestId, clientContext } = attributesOf(delivery);
-    const { region = 'us-east-1', name, qualifier } = parseReference(delivery.arn);
+    const { region = DEFAULT_REGION, name, qualifier } = parseReference(delivery.arn);
     const runnable = invocations.runnable(region, name, qualifier);
     const { payload, trace } = delivery;
     const context = clientContext === undefined ? {} : { clientContext };

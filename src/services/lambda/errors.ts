@@ -14,6 +14,7 @@ export const LAMBDA_ANSWERS = {
   'request-too-large': { type: 'RequestTooLargeException', status: 413 },
   'request-content-invalid': { type: 'InvalidRequestContentException', status: 400 },
   'zip-invalid': { type: 'InvalidParameterValueException', status: 400 },
+  'storage-failed': { type: 'ServiceException', status: 500 },
   throttled: { type: 'TooManyRequestsException', status: 429 },
   'invocation-failed': { type: 'ServiceException', status: 500 },
   'runtime-unknown': { type: 'InvalidRuntimeException', status: 502 },

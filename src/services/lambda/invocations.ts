@@ -1,4 +1,4 @@
-import { DomainError, hasCode, messageOf, type Random, uuid } from '../../base/index.ts';
+import { DEFAULT_REGION, DomainError, hasCode, messageOf, type Random, uuid } from '../../base/index.ts';
 import type { FunctionInvoker, InvocationOutcome, Reservation } from '../../pollers/index.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Runtime, Slot } from '../../runtime/index.ts';
 import { type Metrics, newTrace, type TraceContext } from '../../telemetry/index.ts';
@@ -74,7 +74,7 @@ export class Invocations implements FunctionInvoker {
   /** The same by ARN. @throws function-not-found, invalid-parameter */
   runnableOf(arn: string): Runnable {
     const { region, name, qualifier } = parseReference(arn);
-    return this.runnable(region ?? 'us-east-1', name, qualifier);
+    return this.runnable(region ?? DEFAULT_REGION, name, qualifier);
   }
 
   /**

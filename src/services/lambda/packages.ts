@@ -51,6 +51,7 @@ export class Packages {
   /**
    * Unpacks a zip and keeps it; durable when it resolves.
    *
+   * @throws storage-failed  the disk is full or broken; nothing was kept
    * @throws zip-invalid  not a zip, encrypted, links, names that lead out of the folder, more than the limits hold
    */
   async add(zip: Uint8Array): Promise<CodePackage> {
@@ -204,8 +205,15 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Errors of the file system that names in the package cause: the others are the node's. */
+const NAMED_BADLY = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'EINVAL']);
+
 function unreadable(cause: unknown): LambdaError {
   if (cause instanceof LambdaError) return cause;
+  const { syscall, code } = cause as NodeJS.ErrnoException;
+  if (syscall !== undefined && !NAMED_BADLY.has(code ?? '')) {
+    return new LambdaError('storage-failed', 'The package could not be stored.', { cause, remedy: 'retry' });
+  }
   const message = 'Could not unzip uploaded file. Please check your file, then try to upload again.';
   return new LambdaError('zip-invalid', message, { cause });
 }

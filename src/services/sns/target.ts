@@ -8,7 +8,7 @@ type StoredAttribute = Omit<MessageAttribute, 'BinaryValue'> & { readonly Binary
 
 /**
  * Topics as a target of deliveries: the payload is the message. Attributes, all optional: `subject`, `messageAttributes` (as
- * Publish spells them, binary values in base64), `messageGroupId`, `messageDeduplicationId`.
+ * Publish spells them, binary values in base64), `MessageStructure`, `messageGroupId`, `messageDeduplicationId`.
  */
 export class SnsTarget implements Target {
   readonly #topics: Topics;
@@ -33,9 +33,11 @@ function inputOf(delivery: Delivery, fifo: boolean): PublishInput {
   const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString();
   const stored = (attributes.messageAttributes ?? {}) as Readonly<Record<string, StoredAttribute>>;
   const subject = attributes.subject as string | undefined;
+  const structure = attributes.MessageStructure as string | undefined;
   return {
     Message: text === '' ? ' ' : text,
     ...(subject !== undefined && { Subject: subject.slice(0, 100) }),
+    ...(structure !== undefined && { MessageStructure: structure }),
     MessageAttributes: Object.fromEntries(Object.entries(stored).map(([name, value]) => [name, loaded(value)])),
     ...(fifo && {
       MessageGroupId: (attributes.messageGroupId as string | undefined) ?? orderingGroup ?? source,

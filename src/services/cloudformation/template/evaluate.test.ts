@@ -143,6 +143,8 @@ Date: 2012-10-17
 Time: 12:30
 Flag: yes
 Text: "yes"
+Path: .
+Numbers: [1.5, .5, 1., 1e3, -2, 0x10]
 `;
   assert.deepEqual(readTemplate(yaml), {
     A: { 'Fn::Sub': '${x}' },
@@ -154,6 +156,8 @@ Text: "yes"
     Time: '12:30',
     Flag: true,
     Text: 'yes',
+    Path: '.',
+    Numbers: [1.5, 0.5, 1, 1000, -2, 16],
   });
 });
 

@@ -62,7 +62,7 @@ function readYaml(text: string): Json {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     version: '1.1',
-    customTags: (tags) => [...tags.filter(isWanted), ...SHORT_FORM_TAGS],
+    customTags: (tags) => [...tags.filter(isWanted).map(withDigits), ...SHORT_FORM_TAGS],
     lineCounter: lines,
     logLevel: 'silent',
   });
@@ -81,6 +81,13 @@ function isWanted(tag: Tags[number]): boolean {
   if (UNWANTED_TAGS.has(tag.tag)) return false;
   // Base 60 numbers ("12:30") of YAML 1.1.
   return !('format' in tag && tag.format === 'TIME');
+}
+
+/** A lone "." is a path, not a number without digits: the library's pattern for floats would take it. */
+function withDigits(tag: Tags[number]): Tags[number] {
+  if (typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:float' || !('test' in tag) || !tag.test?.test('.'))
+    return tag;
+  return { ...tag, test: new RegExp(`(?=.*[0-9])${tag.test.source}`) };
 }
 
 const SHORT_FORM_TAGS: Tags = FUNCTIONS.flatMap((name) => {

@@ -42,7 +42,8 @@ export class TopicRules {
 
   /** @throws IotError  rule-exists, sql-invalid, request-invalid, limit-exceeded */
   async create(ruleName: string, payload: TopicRulePayload, region: string): Promise<void> {
-    if (this.#registry.has(ruleName)) throw ruleExists(ruleName);
+    const existing = this.#registry.get(ruleName);
+    if (existing) throw ruleExists(existing);
     if (this.#registry.size >= IOT_LIMITS.rulesMax) {
       throw new IotError('limit-exceeded', `The limit of ${IOT_LIMITS.rulesMax} rules is reached.`);
     }
@@ -50,7 +51,7 @@ export class TopicRules {
     try {
       await this.#registry.create(ruleName, rule);
     } catch (error) {
-      throw hasCode(error, 'already-exists') ? ruleExists(ruleName) : error;
+      throw hasCode(error, 'already-exists') ? ruleExists(rule) : error;
     }
     this.#apply(rule);
   }
@@ -123,6 +124,8 @@ export function topicPatternOf(rule: TopicRule): string {
   return compileStatement(rule.sql, rule.awsIotSqlVersion).topicFilter ?? '';
 }
 
-function ruleExists(ruleName: string): IotError {
-  return new IotError('rule-exists', `Rule already exists: ${ruleName}`);
+function ruleExists(rule: TopicRule): IotError {
+  const { ruleName } = rule;
+  const fields = { resourceId: ruleName, resourceArn: ruleArn(rule) };
+  return new IotError('rule-exists', `Rule already exists: ${ruleName}`, { fields });
 }

@@ -16,6 +16,28 @@ interface CodeInput {
   readonly ImageUri?: string;
 }
 
+interface CreateInput extends SettingsInput {
+  readonly FunctionName: string;
+  readonly Code?: CodeInput;
+  readonly PackageType?: string;
+  readonly Architectures?: readonly string[];
+  readonly Tags?: Readonly<Record<string, string>>;
+  readonly Publish?: boolean;
+}
+
+interface UpdateCodeInput extends CodeInput {
+  readonly FunctionName: string;
+  readonly Architectures?: readonly string[];
+  readonly Publish?: boolean;
+  readonly DryRun?: boolean;
+  readonly RevisionId?: string;
+}
+
+interface UpdateConfigurationInput extends SettingsInput {
+  readonly FunctionName: string;
+  readonly RevisionId?: string;
+}
+
 /** Reads an object of the node's own store. @throws DomainError when it is not there */
 export type ReadObject = (bucket: string, key: string) => Promise<Uint8Array>;
 
@@ -28,7 +50,7 @@ export function functionOperations(
   const store = async (input: CodeInput): Promise<CodePackage> => packages.add(await zipOf(input, readObject));
 
   return {
-    CreateFunction: async (input: SettingsInput & { FunctionName: string } & any, context) => {
+    CreateFunction: async (input: CreateInput, context) => {
       const { region, name } = named(input, context);
       if (input.PackageType === 'Image')
         throw invalidParameter('Container images are not supported: PackageType must be Zip.');
@@ -42,7 +64,7 @@ export function functionOperations(
       return configurationShape(await functions.publish(region, name, {}));
     },
 
-    UpdateFunctionCode: async (input: { FunctionName: string } & CodeInput & any, context) => {
+    UpdateFunctionCode: async (input: UpdateCodeInput, context) => {
       const { region, name } = named(input, context);
       const { latest } = functions.get(region, name);
       if (input.RevisionId !== undefined && input.RevisionId !== latest.revisionId)
@@ -59,7 +81,7 @@ export function functionOperations(
       return configurationShape(await functions.publish(region, name, {}));
     },
 
-    UpdateFunctionConfiguration: async (input: SettingsInput & { FunctionName: string } & any, context) => {
+    UpdateFunctionConfiguration: async (input: UpdateConfigurationInput, context) => {
       const { region, name } = named(input, context);
       return configurationShape(
         await functions.updateLatest(region, name, input.RevisionId, (before) => changedSettings(before, input)),

@@ -82,7 +82,16 @@ function filteredShape(event: StoredEvent) {
   return { logStreamName: event.stream, ...eventShape(event), eventId: tokenNumber(event.position) };
 }
 
-function limitsOf({ limit = LOGS_LIMITS.answerEventsMax, startTime, endTime }: any): ReadLimits {
+/** What GetLogEvents and FilterLogEvents have in common. */
+interface ReadInput {
+  readonly limit?: number;
+  readonly startTime?: number;
+  readonly endTime?: number;
+  readonly logStreamNames?: readonly string[];
+  readonly logStreamNamePrefix?: string;
+}
+
+function limitsOf({ limit = LOGS_LIMITS.answerEventsMax, startTime, endTime }: ReadInput): ReadLimits {
   return {
     eventsMax: Math.min(limit, LOGS_LIMITS.answerEventsMax),
     ...(startTime === undefined ? {} : { startTime }),
@@ -90,7 +99,7 @@ function limitsOf({ limit = LOGS_LIMITS.answerEventsMax, startTime, endTime }: a
   };
 }
 
-function streamFilter({ logStreamNames, logStreamNamePrefix }: any): (name: string) => boolean {
+function streamFilter({ logStreamNames, logStreamNamePrefix }: ReadInput): (name: string) => boolean {
   if (logStreamNames !== undefined && logStreamNamePrefix !== undefined) {
     throw invalidParameter('logStreamNames and logStreamNamePrefix are mutually exclusive parameters.');
   }

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
+import { test } from 'node:test';
+import * as mqtt from '../../codec/mqtt/index.ts';
+import { AckQueue } from './ack-queue.ts';
+import { AS_PUBREC, Output } from './output.ts';
+
+type CommitGroup = NonNullable<Parameters<AckQueue['push']>[1]>;
+
+/** A socket that keeps what is written to it, and takes it only when told to. */
+class HeldSocket extends Duplex {
+  readonly writes: Buffer[] = [];
+  isHeld = false;
+  #waiting: (() => void) | undefined;
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.writes.push(Buffer.from(chunk));
+    if (this.isHeld) this.#waiting = done;
+    else done();
+  }
+
+  accept(): void {
+    this.isHeld = false;
+    this.#waiting?.();
+  }
+}
+
+const counter = { add: () => {} };
+const packet = (payload: string, qos: mqtt.Qos): mqtt.PublishPacket => ({
+  type: 'publish',
+  topic: 't',
+  payload: Buffer.from(payload),
+  qos,
+  retain: false,
+  dup: false,
+  packetId: qos === 0 ? 0 : 1,
+  properties: mqtt.NO_PROPERTIES,
+});
+
+/** What a client reads from the bytes written. */
+function packetsIn(writes: readonly Buffer[]): mqtt.Packet[] {
+  const decoder = new mqtt.PacketDecoder({ version: 5 });
+  decoder.push(Buffer.concat(writes));
+  return [...iterate(decoder)];
+}
+
+function* iterate(decoder: mqtt.PacketDecoder): Generator<mqtt.Packet> {
+  for (let next = decoder.next(); next; next = decoder.next()) yield next;
+}
+
+test('all of a turn leaves in one write, acknowledgements first, each frame with its own identifier', () => {
+  const socket = new HeldSocket();
+  const output = new Output(socket, counter, () => {});
+  const frame = mqtt.encodePublishFrame(packet('x', 1), 5);
+  output.frame(frame, 300);
+  output.acknowledge(7);
+  output.frame(frame, 301);
+  output.acknowledge(8 | (0x87 << 16));
+  output.acknowledge(9 | AS_PUBREC);
+  output.flush();
+  assert.equal(socket.writes.length, 1);
+  const seen = packetsIn(socket.writes).map((one) => [
+    one.type,
+    (one as mqtt.AckPacket).packetId,
+    (one as mqtt.AckPacket).reasonCode,
+  ]);
+  assert.deepEqual(seen, [
+    ['puback', 7, 0],
+    ['puback', 8, 0x87],
+    ['pubrec', 9, 0],
+    ['publish', 300, undefined],
+    ['publish', 301, undefined],
+  ]);
+  output.flush();
+  assert.equal(socket.writes.length, 1, 'nothing more to write');
+});
+
+test('while the peer does not read nothing is written; when it does, its owner is told', async () => {
+  const socket = new HeldSocket();
+  let drained = 0;
+  const output = new Output(socket, counter, () => drained++);
+  const frame = mqtt.encodePublishFrame(packet('x'.repeat(100_000), 0), 5);
+  socket.isHeld = true;
+  output.frame(frame, 0);
+  output.flush();
+  assert.equal(output.isBlocked, true);
+  output.frame(frame, 0);
+  output.flush();
+  assert.equal(socket.writes.length, 1);
+  assert.equal(output.queuedBytes, 2 * frame.bytes.length);
+  socket.accept();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(drained, 1);
+  output.flush();
+  assert.equal(packetsIn(socket.writes).length, 2);
+});
+
+test('a buffer that the socket still has is not written over', async () => {
+  const slow = new HeldSocket();
+  const quick = new HeldSocket();
+  slow.isHeld = true;
+  const chunks: Buffer[] = [];
+  // Keeps the very bytes that were given, not a copy of them.
+  slow._write = (chunk: Buffer) => void chunks.push(chunk);
+  const [first, second] = [slow, quick].map((socket) => new Output(socket, counter, () => {}));
+  first!.packet(Buffer.from('c000', 'hex'));
+  first!.flush();
+  second!.packet(Buffer.from('d000', 'hex'));
+  second!.flush();
+  assert.equal(chunks[0]!.toString('hex'), 'c000');
+});
+
+test('acknowledgements keep their order, whichever commit is done first; a failed one stops them', () => {
+  const queue = new AckQueue();
+  const socket = new HeldSocket();
+  const output = new Output(socket, counter, () => {});
+  const groups = Array.from({ length: 3 }, () => ({ state: 'pending' }) as CommitGroup);
+  const [one, two, three] = groups as [CommitGroup, CommitGroup, CommitGroup];
+  queue.push(1, one, 10);
+  queue.push(2, two, 10);
+  queue.push(3, undefined, 10);
+  queue.push(4, three, 10);
+  two.state = 'committed';
+  assert.equal(queue.release(output), true);
+  assert.deepEqual([queue.size, queue.bytes], [4, 40]);
+  one.state = 'committed';
+  assert.equal(queue.release(output), true);
+  assert.deepEqual([queue.size, queue.bytes], [1, 10]);
+  output.flush();
+  assert.deepEqual(
+    packetsIn(socket.writes).map((one) => (one as mqtt.AckPacket).packetId),
+    [1, 2, 3],
+  );
+  three.state = 'failed';
+  queue.push(5, undefined, 10);
+  for (let again = 0; again < 2; again++) assert.equal(queue.release(output), false);
+  assert.deepEqual([queue.size, queue.bytes], [2, 20]);
+  assert.equal(queue.drop(), 20);
+  assert.equal(queue.size, 0);
+});

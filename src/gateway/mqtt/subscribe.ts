@@ -1,0 +1,64 @@
+import * as mqtt from '../../codec/mqtt/index.ts';
+import { type Broker, IOT_LIMITS, isValidGroup, parseShared } from '../../services/iot/index.ts';
+import type { ClientPermissions } from './authorizer.ts';
+import type { MqttLimits } from './limits.ts';
+import type { Session } from './session.ts';
+
+const { Reason } = mqtt;
+
+/** A connected client and what it may do. */
+export interface Client {
+  readonly broker: Broker;
+  readonly session: Session;
+  readonly permissions: ClientPermissions;
+  readonly limits: MqttLimits;
+}
+
+/** What comes of a SUBSCRIBE. */
+export interface Subscribed {
+  /** One for each filter: the granted QoS or why not. */
+  readonly reasonCodes: readonly number[];
+  /** Filters whose retained messages the client gets, once it has its SUBACK. */
+  readonly retained: readonly mqtt.SubscriptionRequest[];
+}
+
+/** Subscribes to each filter of the packet by itself. */
+export function subscribe(packet: mqtt.SubscribePacket, client: Client): Subscribed {
+  const identifier = packet.properties.subscriptionIdentifiers?.[0];
+  const retained: mqtt.SubscriptionRequest[] = [];
+  const reasonCodes = packet.subscriptions.map((request, index) => {
+    const refusal =
+      index < client.limits.filtersPerPacketMax ? refusalOf(request.filter, client) : Reason.quotaExceeded;
+    if (refusal !== undefined) return refusal;
+    const { filter, qos, noLocal, retainAsPublished, retainHandling } = request;
+    const subscription = { subscriber: client.session, filter, qos, noLocal, retainAsPublished };
+    const existed = client.broker.subscribe(identifier === undefined ? subscription : { ...subscription, identifier });
+    // A shared subscription gets nothing retained (4.8.2).
+    const wantsRetained = retainHandling === 0 || (retainHandling === 1 && !existed);
+    if (wantsRetained && !parseShared(filter)) retained.push(request);
+    return qos;
+  });
+  return { reasonCodes, retained };
+}
+
+/** Why a client may not subscribe to a filter; `undefined` when it may. */
+function refusalOf(filter: string, { broker, session, permissions }: Client): number | undefined {
+  const shared = parseShared(filter);
+  const wanted = shared?.filter ?? filter;
+  if (!mqtt.isTopicFilter(wanted) || isTooLong(filter)) return Reason.topicFilterInvalid;
+  if (shared && !isValidGroup(shared.group)) return Reason.topicFilterInvalid;
+  if (!permissions.maySubscribe(wanted)) return Reason.notAuthorized;
+  const isFull = broker.subscriptionsOf(session) >= IOT_LIMITS.subscriptionsPerClientMax;
+  return isFull ? Reason.quotaExceeded : undefined;
+}
+
+/** Unsubscribes from each filter; one reason code for each. */
+export function unsubscribe({ filters }: mqtt.UnsubscribePacket, { broker, session }: Client): readonly number[] {
+  return filters.map((filter) => (broker.unsubscribe(session, filter) ? Reason.success : Reason.noSubscriptionExisted));
+}
+
+/** True for a topic or filter beyond the limits; only long ones are counted, short ones cannot have levels that matter. */
+export function isTooLong(topic: string): boolean {
+  if (topic.length <= 128) return false;
+  return Buffer.byteLength(topic) > IOT_LIMITS.topicBytesMax || topic.split('/').length > IOT_LIMITS.topicLevelsMax;
+}
