@@ -140,6 +140,16 @@ test('a warm environment asks for no state', async () => {
   assert.equal(edge.stateQueries.length, 1);
 });
 
+test('a bad record between two good ones does not make a warm environment ask again', async () => {
+  const pipeline = environment();
+  await pipeline.run([reading('p', 0), reading('q', 0)]);
+  await pipeline.run([reading('p', 1), record('p', 2, '!'), reading('p', 3), record('q', 1, '!')]);
+  await pipeline.run([record('p', 4, '!'), reading('p', 5), reading('q', 2)]);
+  assert.equal(edge.stateQueries.length, 1);
+  await pipeline.run([reading('p', 7)]);
+  assert.equal(edge.stateQueries.length, 2, 'a gap that nobody here has seen is another matter');
+});
+
 test('batches that come twice change nothing', async () => {
   const pipeline = environment();
   const other = environment();

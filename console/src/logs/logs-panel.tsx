@@ -138,7 +138,7 @@ function Lines(props: { readonly group: string; readonly pattern: string; readon
   }
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
-    <ol class="lines" ref={list} tabIndex={0} aria-label={`Lines of ${group}`} aria-live={follows ? 'polite' : 'off'}>
+    <ol class="lines" ref={list} tabIndex={0} aria-label={`Lines of ${group}`}>
       {(lines ?? []).map((line) => (
         <li key={line.eventId} class={toneOf(line.message)}>
           <time title={line.logStreamName}>{preciseTime(line.timestamp)}</time>

@@ -8,8 +8,8 @@
  * 5. points and the machines' new states are written, together.
  *
  * State lives in the series database, one row a machine and batch, beside the points that it follows from. The copy in memory
- * is used only if a reading carries on exactly where it ends (its `seq` is the next): whenever another environment has had
- * the machine in between, or a message is missing, the row is read again. Order within a partition key and step 5 at the end
+ * is used only if a reading carries on exactly where it ends (its `seq` is the next, bad records counted): whenever another
+ * environment has had the machine in between, or a message is missing, the row is read again. Order within a partition key and step 5 at the end
  * make that row the right one.
  *
  * Events may come twice. A reading not newer than its machine's state was judged before: its point is written again, which
@@ -17,7 +17,7 @@
  */
 import { type Alert, type AlertTopic, alertOf } from './alerts.ts';
 import type { DeadLetterQueue } from './dead-letters.ts';
-import { judge } from './detector.ts';
+import { judge, SETTINGS } from './detector.ts';
 import type { BatchResponse, KinesisRecord } from './kinesis-event.ts';
 import { type Reading, readBatch } from './reading.ts';
 import { float, integer, type Line, line, type Machine, type SeriesClient, stateLine, text } from './series.ts';
@@ -45,12 +45,12 @@ export class Pipeline {
 
   /** Takes a batch through; throws when it must come again whole. */
   async run(records: readonly KinesisRecord[]): Promise<PipelineReport> {
-    const { readings, rejected } = readBatch(records);
+    const { readings, rejected, skippedAtEnd } = readBatch(records);
     const [machines, failed] = await Promise.all([this.#machinesOf(readings), this.#deadLetters.send(rejected)]);
     const { lines, alerts } = judgeAll(readings, machines);
     await this.#alerts.publish(alerts);
     if (lines.length > 0) await this.#series.write(lines);
-    this.#remember(machines);
+    this.#remember(machines, skippedAtEnd);
     return {
       batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })),
       readings: readings.length,
@@ -63,21 +63,31 @@ export class Pipeline {
   async #machinesOf(readings: readonly Reading[]): Promise<Map<string, Machine>> {
     const machines = new Map<string, Machine>();
     const unsure = new Set<string>();
-    for (const { device, seq } of readings) {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { device, seq, skipped, ts } of readings) {
       if (machines.has(device) || unsure.has(device)) continue;
       const known = this.#machines.get(device);
-      if (known && known.seq + 1 === seq) machines.set(device, known);
-      else unsure.add(device);
+      if (known && known.seq + skipped + 1 === seq) machines.set(device, known);
+      else {
+        unsure.add(device);
+        oldest = Math.min(oldest, ts);
+      }
     }
     if (unsure.size > 0) {
-      for (const [device, machine] of await this.#series.machines([...unsure])) machines.set(device, machine);
+      for (const [device, machine] of await this.#series.machines([...unsure], oldest - SETTINGS.gapMsMax))
+        machines.set(device, machine);
     }
     return machines;
   }
 
-  #remember(machines: ReadonlyMap<string, Machine>): void {
+  /** A bad record has used up a `seq` that its machine's next reading goes on from. */
+  #remember(machines: ReadonlyMap<string, Machine>, skipped: ReadonlyMap<string, number>): void {
     if (this.#machines.size + machines.size > MACHINES_MAX) this.#machines = new Map();
     for (const [device, machine] of machines) this.#machines.set(device, machine);
+    for (const [device, count] of skipped) {
+      const machine = this.#machines.get(device);
+      if (machine) this.#machines.set(device, { ...machine, seq: machine.seq + count });
+    }
   }
 }
 

@@ -10,6 +10,8 @@ export interface Reading {
   /** When it was measured, epoch milliseconds. */
   readonly ts: number;
   readonly celsius: number;
+  /** Bad records of the device between its last good one in this batch and this one: each has used up a `seq`. */
+  readonly skipped: number;
   /** What the detector takes for its time: the place in the recording if there is one. */
   readonly time: number;
 }
@@ -31,20 +33,34 @@ interface Payload {
 const ajv = new Ajv({ allErrors: false });
 const isPayload = ajv.compile<Payload>(schema);
 
+export interface Batch {
+  readonly readings: readonly Reading[];
+  readonly rejected: readonly Rejected[];
+  /** By device: bad records after its last good one. */
+  readonly skippedAtEnd: ReadonlyMap<string, number>;
+}
+
 /** Parts the records of a batch into readings, in order, and what is none. */
-export function readBatch(records: readonly KinesisRecord[]): { readings: Reading[]; rejected: Rejected[] } {
+export function readBatch(records: readonly KinesisRecord[]): Batch {
   const readings: Reading[] = [];
   const rejected: Rejected[] = [];
+  const skipped = new Map<string, number>();
   for (const record of records) {
+    const device = record.kinesis.partitionKey;
     const reading = read(record);
-    if (typeof reading === 'string') rejected.push({ record, reason: reading });
-    else readings.push(reading);
+    if (typeof reading === 'string') {
+      rejected.push({ record, reason: reading });
+      skipped.set(device, (skipped.get(device) ?? 0) + 1);
+    } else {
+      readings.push({ ...reading, skipped: skipped.get(device) ?? 0 });
+      skipped.delete(device);
+    }
   }
-  return { readings, rejected };
+  return { readings, rejected, skippedAtEnd: skipped };
 }
 
 /** The reading, or what is wrong with it. */
-function read({ kinesis }: KinesisRecord): Reading | string {
+function read({ kinesis }: KinesisRecord): Omit<Reading, 'skipped'> | string {
   let payload: unknown;
   try {
     payload = JSON.parse(Buffer.from(kinesis.data, 'base64').toString());

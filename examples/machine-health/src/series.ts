@@ -74,12 +74,16 @@ export class SeriesClient {
     throw new Error(`series query: ${response.status} ${body}`);
   }
 
-  /** The state after the last reading of each of these devices; devices without one are missing from the answer. */
-  async machines(devices: readonly string[]): Promise<ReadonlyMap<string, Machine>> {
+  /**
+   * The state after the last reading of each of these devices; devices without one are missing from the answer.
+   *
+   * @param since  epoch milliseconds: older states are of no use, and the table of all states is long
+   */
+  async machines(devices: readonly string[], since: number): Promise<ReadonlyMap<string, Machine>> {
     const list = devices.map((device) => `'${device.replaceAll("'", "''")}'`).join(', ');
     const rows = await this.query(
       `SELECT s.* FROM detector_state s JOIN (SELECT device, max(time) AS time FROM detector_state WHERE device IN (${list})
-       GROUP BY device) latest ON s.device = latest.device AND s.time = latest.time`,
+       AND time >= TIMESTAMP '${new Date(since).toISOString().slice(0, 23).replace('T', ' ')}' GROUP BY device) latest ON s.device = latest.device AND s.time = latest.time`,
     );
     return new Map(rows.map((row) => [String(row.device), machineOf(row)]));
   }
