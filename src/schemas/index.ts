@@ -1,6 +1,6 @@
 /** schemas: tables generated from AWS's published models (shapes, bindings, constraints); no hand edits in `tables/`. */
 import { readFileSync } from 'node:fs';
-import type { ServiceTable } from '../codec/index.ts';
+import type { ServiceTable } from '../codec/aws/index.ts';
 
 /** A service's table without its shapes: what routing needs to know of services that were never called. */
 export type CatalogEntry = Omit<ServiceTable, 'shapes' | 'operations'> & {

@@ -11,7 +11,7 @@ import {
   STREAMING_PREFIX,
   UNSIGNED_PAYLOAD,
   verifyVersion2,
-} from '../codec/index.ts';
+} from '../codec/aws/index.ts';
 import type { AccessKey, Caller, Credentials } from '../services/index.ts';
 import type { AuthenticationProblem } from './failures.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { DomainError } from '../base/index.ts';
-import { ChunkedDecoder, type ChunkSigner, SignatureFailure } from '../codec/index.ts';
+import { ChunkedDecoder, type ChunkSigner, SignatureFailure } from '../codec/aws/index.ts';
 import type { HttpRequest } from './http.ts';
 
 /** How a streamed body proves itself. */

@@ -16,7 +16,7 @@ import {
   type SignatureClaim,
   SignatureFailure,
   type WireFailure,
-} from '../codec/index.ts';
+} from '../codec/aws/index.ts';
 import { serviceTable } from '../schemas/index.ts';
 import type { Caller, Operation, Service } from '../services/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';

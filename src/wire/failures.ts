@@ -1,5 +1,5 @@
 /* What the wire itself tells clients, in the words that each protocol has for it. */
-import type { AwsProtocol, SignatureProblem, WireFailure } from '../codec/index.ts';
+import type { AwsProtocol, SignatureProblem, WireFailure } from '../codec/aws/index.ts';
 
 /** Families of protocols that name the same trouble alike. */
 type Family = 'json' | 'query' | 'xml';

@@ -1,5 +1,5 @@
 /* Which service and operation a request is for (DESIGN §6), before anything is proven or read but the head. */
-import type { AwsProtocol, SignatureClaim } from '../codec/index.ts';
+import type { AwsProtocol, SignatureClaim } from '../codec/aws/index.ts';
 import { serviceCatalog } from '../schemas/index.ts';
 import { hostName } from './http.ts';
 

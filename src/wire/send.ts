@@ -1,4 +1,4 @@
-import type { AnswerParts } from '../codec/index.ts';
+import type { AnswerParts } from '../codec/aws/index.ts';
 import type { HttpResponse } from './http.ts';
 
 /** Writes an answer. Resolves when its last byte is handed to the socket; a stream is read at the client's pace. */

@@ -13,7 +13,7 @@ import {
   ReadFailure,
   type RequestParts,
   ServiceCodec,
-} from '../../src/codec/index.ts';
+} from '../../src/codec/aws/index.ts';
 import { serviceCatalog, serviceTable } from '../../src/schemas/index.ts';
 
 const codecs = new Map<string, ServiceCodec>();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReadFailure, ServiceCodec } from '../../src/codec/index.ts';
+import { ReadFailure, ServiceCodec } from '../../src/codec/aws/index.ts';
 import { serviceCatalog, serviceTable } from '../../src/schemas/index.ts';
 
 for (const [name, { protocols, operations }] of Object.entries(serviceCatalog())) {

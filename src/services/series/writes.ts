@@ -1,6 +1,12 @@
 import type { Clock, DomainError } from '../../base/index.ts';
 import { hasCode } from '../../base/index.ts';
-import { type LineBatch, type LineError, type LinePoint, type Precision, readLineProtocol } from '../../codec/index.ts';
+import {
+  type LineBatch,
+  type LineError,
+  type LinePoint,
+  type Precision,
+  readLineProtocol,
+} from '../../codec/lineprotocol/index.ts';
 import type { Rejection, Series } from '../../store/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
 import { fault } from './errors.ts';
