@@ -63,6 +63,7 @@ class Open {
   /** Runs a query as soon as there is a place for it. */
   async query(id: number, query: WorkerQuery): Promise<WorkerRows | Uint8Array> {
     using _place = await this.#enter();
+    if (this.#ending) throw new DomainError('series-failed', 'the database is closed');
     const connection = await this.database.connect();
     const running = new RunningQuery(connection, query, join(directory, 'answers'));
     queries.set(id, running);
