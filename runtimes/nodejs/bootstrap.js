@@ -24,6 +24,7 @@ const { sizeHeap } = require('./heap.js');
 const { marshal, runHandler } = require('./invocation.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
+const { installSourceMaps } = require('./source-maps.js');
 
 const { parse, stringify } = JSON;
 const { exit, resourceUsage } = process;
@@ -85,6 +86,7 @@ async function load(config) {
   logging.configure(config.variables.AWS_LAMBDA_LOG_FORMAT === 'JSON', config.variables.AWS_LAMBDA_LOG_LEVEL);
   process.chdir(config.root);
   collectCaches = installCodeCache(config.root, config.cacheDirectory);
+  installSourceMaps(config.root);
   try {
     const loaded = await loadHandler(config.root, config.handler);
     if (!environment.callbacks) refuseCallback(loaded);
