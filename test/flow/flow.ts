@@ -179,20 +179,24 @@ export class Device {
   #sequence: number;
   #inFlight = 0;
   #stopped = false;
+  readonly #disconnected = Promise.withResolvers<number | undefined>();
 
   private constructor(client: MqttClient, number: number, first: number) {
     this.#client = client;
     this.#number = number;
     this.#sequence = first;
+    client.on('error', () => {});
+    client.on('disconnect', ({ reasonCode }) => this.#disconnected.resolve(reasonCode));
+    client.on('close', () => this.#disconnected.resolve(undefined));
   }
 
   static async connect(node: TestNode, number: number, firstSequence = 0): Promise<Device> {
     const { host, port } = node.endpoints.mqtt;
     const client = await mqtt.connectAsync(`mqtt://${host}:${port}`, {
       clientId: `device-${number}`,
+      protocolVersion: 5,
       reconnectPeriod: 0,
     });
-    client.on('error', () => {});
     const device = new Device(client, number, firstSequence);
     for (let i = 0; i < 16; i++) device.#send();
     return device;
@@ -201,6 +205,11 @@ export class Device {
   /** The sequence number after the last one sent. */
   get next(): number {
     return this.#sequence;
+  }
+
+  /** The connection is gone: the reason that the node gave, if any. */
+  disconnected(): Promise<number | undefined> {
+    return this.#disconnected.promise;
   }
 
   /** Resolves once so many are acknowledged. */
