@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,7 +14,9 @@ import {
   type Shard,
 } from '@aws-sdk/client-kinesis';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { Reason } from '../../src/codec/mqtt/index.ts';
+import { seededRandom } from '../../src/base/index.ts';
+import { encodePacket, Reason } from '../../src/codec/mqtt/index.ts';
+import { publish, RawClient } from '../mqtt/harness.ts';
 import { TestNode } from '../support/node.ts';
 import { assertHealthy, assertOrdered, Flow, fleet, temporaryDirectory, until } from './flow.ts';
 
@@ -103,6 +106,82 @@ test('a full disk: nothing more is acknowledged, reads go on, and room is enough
   assertOrdered(seen);
   await assertHealthy(node);
 });
+
+test('stalled, half, garbage and giant clients are disconnected; the fleet beside them is undisturbed, memory bounded', async () => {
+  await using node = await TestNode.start();
+  const flow = new Flow(node);
+  await flow.deploy();
+  const { port } = node.endpoints.mqtt;
+  const devices = await fleet(node);
+  await Promise.all(devices.map((device) => device.reach(50)));
+  const before = await memoryOf(node.pid);
+
+  await using stalled = await RawClient.connected(port, { clientId: 'stalled' });
+  await stalled.subscribe('flow/+');
+  stalled.socket.pause();
+  await using half = await RawClient.connected(port, { clientId: 'half', keepAlive: 1 });
+  half.write(encodePacket(publish('flow/7', 'x'.repeat(100_000)), 5).subarray(0, 50_000));
+  await using giant = await RawClient.connected(port, { clientId: 'giant' });
+  giant.write(GIANT_PUBLISH);
+  for (let sent = 0; sent < 64 && giant.socket.writable; sent++) giant.socket.write(Buffer.alloc(1 << 20));
+  assert.equal(await reasonOf(giant), Reason.packetTooLarge);
+  const random = seededRandom(4711);
+  for (let i = 0; i < 100; i++) {
+    await using bad = await RawClient.open(port);
+    bad.write(i % 2 === 0 ? Buffer.from(random.bytes(200)).fill(0xff, 0, 1) : GIANT_CONNECT);
+    assert.equal(await bad.next(), undefined);
+  }
+  await flood(port);
+  assert.equal(await reasonOf(half), Reason.keepAliveTimeout);
+  // Every reading goes to the stalled one as well: sooner or later they are more than are kept for it.
+  await until('the end of the stalled one', async () => (await connections(node)) === devices.length || undefined);
+  const peak = await memoryOf(node.pid, 'VmHWM');
+  await Promise.all(devices.map((device) => device.reach(device.acknowledged.length + 50)));
+  for (const device of devices) await device.stop();
+
+  assert.ok(peak - before < 160 << 20, `${(peak - before) >> 20} MB more`);
+  const acknowledged = devices.flatMap((device) => device.acknowledged);
+  const seen = await flow.witnessed(acknowledged);
+  assertOrdered(seen);
+  assert.equal(seen.length, acknowledged.length);
+  await assertHealthy(node);
+});
+
+/** Announce 256 MB. */
+const GIANT_CONNECT = Buffer.from('10ffffff7f', 'hex');
+const GIANT_PUBLISH = Buffer.from('30ffffff7f', 'hex');
+
+/** 200 MB to a subscriber that does not read them. */
+async function flood(port: number): Promise<void> {
+  await using deaf = await RawClient.connected(port, { clientId: 'deaf' });
+  await deaf.subscribe('flood', 0);
+  deaf.socket.pause();
+  await using publisher = await RawClient.connected(port, { clientId: 'flood' });
+  const burst = Array.from({ length: 20 }, () => publish('flood', 'x'.repeat(100_000)));
+  for (let sent = 0; sent < 100; sent++) {
+    publisher.send(...burst);
+    await publisher.settle();
+  }
+}
+
+/** Why the node has disconnected a client. */
+async function reasonOf(client: RawClient): Promise<number | undefined> {
+  const packet = await client.next();
+  return packet?.type === 'disconnect' ? packet.reasonCode : undefined;
+}
+
+/** Resident memory of a process, bytes: at the moment, or at its highest. */
+async function memoryOf(pid: number, line: 'VmRSS' | 'VmHWM' = 'VmRSS'): Promise<number> {
+  if (process.platform !== 'linux') return 0;
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${line}:\\s+(\\d+) kB`, 'm').exec(status)![1]) * 1024;
+}
+
+/** MQTT connections that the node has. */
+async function connections(node: TestNode): Promise<number> {
+  const text = await (await fetch(`${node.endpoints.http}/metrics`)).text();
+  return Number(/^millrace_mqtt_connections (\d+)/m.exec(text)![1]);
+}
 
 const done = () => true as const;
 
