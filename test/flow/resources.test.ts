@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ import { seededRandom } from '../../src/base/index.ts';
 import { encodePacket, Reason } from '../../src/codec/mqtt/index.ts';
 import { publish, RawClient } from '../mqtt/harness.ts';
 import { TestNode } from '../support/node.ts';
-import { assertHealthy, assertOrdered, Flow, fleet, temporaryDirectory, until } from './flow.ts';
+import { assertHealthy, assertOrdered, Flow, fleet, type Reading, temporaryDirectory, until } from './flow.ts';
 
 const noSmallDisk = canMount() ? false : 'needs the right to mount a tmpfs';
 
@@ -182,6 +182,36 @@ async function connections(node: TestNode): Promise<number> {
   const text = await (await fetch(`${node.endpoints.http}/metrics`)).text();
   return Number(/^millrace_mqtt_connections (\d+)/m.exec(text)![1]);
 }
+
+test('a node that is to start on a full disk says so, and with room it starts and has lost nothing', {
+  skip: noSmallDisk,
+}, async () => {
+  await using disk = await smallDisk();
+  const acknowledged: Reading[] = [];
+  {
+    await using node = await TestNode.start({ dataDirectory: disk.path });
+    await new Flow(node).deploy();
+    const devices = await fleet(node);
+    await Promise.all(devices.map((device) => device.reach(100)));
+    disk.fill();
+    await Promise.all(devices.map((device) => device.disconnected()));
+    await node.stop('SIGKILL');
+    for (const device of devices) {
+      await device.stop();
+      acknowledged.push(...device.acknowledged);
+    }
+  }
+  const refusal = await TestNode.start({ dataDirectory: disk.path }).then(() => assert.fail('it started'), asError);
+  assert.match(refusal.message, /the disk that holds \/\S+ is full: make room and start again/);
+  assert.doesNotMatch(refusal.message, /\n\s+at /, 'an expected error needs no stack');
+  const leftovers = (await readdir(disk.path)).filter((name) => name.startsWith('node.lock.'));
+  assert.deepEqual(leftovers, []);
+
+  disk.free();
+  await using node = await TestNode.start({ dataDirectory: disk.path });
+  assertOrdered(await new Flow(node).witnessed(acknowledged));
+  await assertHealthy(node);
+});
 
 const done = () => true as const;
 
