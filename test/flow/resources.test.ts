@@ -85,7 +85,7 @@ test('a full disk: nothing more is acknowledged, reads go on, and room is enough
   // Not at once: what is left of the last page of a file can still be written.
   disk.fill();
   const reasons = await Promise.all(devices.map((device) => device.disconnected()));
-  assert.deepEqual(reasons, new Array(devices.length).fill(Reason.implementationSpecificError));
+  assert.deepEqual(reasons, new Array(devices.length).fill(Reason.serverBusy));
   const putError = await until('a refused put', () => put().then(() => undefined, asError));
   assert.deepEqual([putError.name, putError.$metadata.httpStatusCode], ['InternalFailureException', 500]);
   assert.match(putError.message, /the disk is full/);
