@@ -199,6 +199,7 @@ export class Environment {
     const { connection, spec, codeCaches, variables, log } = this.#options;
     log.write(initStartLine(spec));
     const config = {
+      runtime: spec.runtime,
       variables,
       root: spec.codeDirectory,
       handler: spec.handler,
