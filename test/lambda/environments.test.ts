@@ -280,3 +280,46 @@ test('an environment reaches the node over the network, as its SDKs must', async
   assert.equal((await house.invoke(spec)).value, 'hello');
   server.close();
 });
+
+/** Counts its starts in a file; the first `slow` of them never end. */
+const SLOW_INIT = (slow: number) => `
+  const fs = require('node:fs');
+  fs.appendFileSync('starts', '.');
+  const starts = fs.readFileSync('starts').length;
+  console.log('start ' + starts);
+  if (starts <= ${slow}) for (;;);
+  exports.handler = async (e, c) => ({ starts, left: c.getRemainingTimeInMillis() });
+`;
+
+test('init that has timed out is repeated within the invocation, and the environment serves on', async () => {
+  const clock = new SimulatedClock();
+  await using house = await RuntimeHouse.open({ clock });
+  const spec = house.spec(SLOW_INIT(1), { timeoutMs: 5_000 });
+  const answer = house.invoke(spec);
+  await until(() => house.lines.some((line) => line.endsWith('start 1')));
+  await clock.advance(10_000);
+  const { kind, value, metering } = await answer;
+  assert.deepEqual([kind, value.starts, metering.start, metering.initMs], ['success', 2, 'cold', undefined]);
+  assert.ok(metering.billedMs <= 5_000, 'the init that timed out is not billed with the invocation');
+  const of = (word: string) => house.lines.filter((line) => line.startsWith(word));
+  assert.match(of('INIT_REPORT')[0]!, /^INIT_REPORT Init Duration: 10000\.00 ms\tPhase: init\tStatus: timeout$/);
+  assert.deepEqual([of('INIT_REPORT').length, of('START').length, of('REPORT').length], [1, 1, 1]);
+  assert.doesNotMatch(of('REPORT')[0]!, /Init Duration/);
+  assert.equal((await house.invoke(spec)).metering.start, 'warm');
+});
+
+test('a repeated init that takes longer than the timeout of the function ends the invocation', async () => {
+  const clock = new SimulatedClock();
+  await using house = await RuntimeHouse.open({ clock });
+  const spec = house.spec(SLOW_INIT(2), { timeoutMs: 2_000 });
+  const answer = house.invoke(spec);
+  await until(() => house.lines.some((line) => line.endsWith('start 1')));
+  await clock.advance(10_000);
+  await until(() => house.lines.some((line) => line.endsWith('start 2')));
+  await clock.advance(2_000);
+  const { value, metering } = await answer;
+  assert.equal(value.errorType, 'Sandbox.Timedout');
+  assert.match(value.errorMessage, /Task timed out after 2\.00 seconds$/);
+  assert.deepEqual([metering.durationMs, metering.start], [2_000, 'cold']);
+  assert.ok(house.lines.includes('INIT_REPORT Init Duration: 2000.00 ms\tPhase: invoke\tStatus: timeout'));
+});
