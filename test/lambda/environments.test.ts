@@ -323,3 +323,25 @@ test('a repeated init that takes longer than the timeout of the function ends th
   assert.deepEqual([metering.durationMs, metering.start], [2_000, 'cold']);
   assert.ok(house.lines.includes('INIT_REPORT Init Duration: 2000.00 ms\tPhase: invoke\tStatus: timeout'));
 });
+
+test(
+  'memory of what a handler starts counts as its own, also when the one who started it has ended',
+  LINUX,
+  async () => {
+    await using house = await RuntimeHouse.open();
+    const eat = 'const a = []; setInterval(() => a.push(Buffer.alloc(4e6, 1)), 2);';
+    const child = `spawn(process.execPath, ['-e', ${JSON.stringify(eat)}], { stdio: 'ignore' })`;
+    const orphan = `spawn('sh', ['-c', \`"$0" -e '\${eat}' &\`, process.execPath], { stdio: 'ignore' })`;
+    for (const start of [child, orphan]) {
+      const spec = house.spec(
+        `const { spawn } = require('node:child_process'); const eat = ${JSON.stringify(eat)};
+       exports.handler = async () => { ${start}; await new Promise((r) => setTimeout(r, 8_000)); return 'survived'; };`,
+        { memoryMb: 256 },
+      );
+      const { value, metering } = await house.invoke(spec);
+      assert.equal(value.errorType, 'Runtime.OutOfMemory', JSON.stringify(value));
+      assert.equal(metering.memoryUsedMb, 256);
+      assert.ok(metering.durationMs < 7_000);
+    }
+  },
+);
