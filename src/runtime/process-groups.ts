@@ -6,11 +6,14 @@ const AGE_MS_MAX = { accompanied: 40, alone: 500 } as const;
 
 /**
  * Which processes stand in which group, read from `/proc`. Linux has no index of it: finding the members of one group means
- * looking at every process, some milliseconds on a busy machine. So one picture serves all groups for a while.
+ * looking at every process of the machine. So one picture serves all groups for a while, and only processes that were not in
+ * the last one are read.
  */
 export class ProcessGroups {
   readonly #clock: Clock;
-  #groups: ReadonlyMap<number, readonly number[]> = new Map();
+  /** Group of each process of the machine, when it was first seen. */
+  #groups: ReadonlyMap<string, number | undefined> = new Map();
+  #members: ReadonlyMap<number, readonly string[]> = new Map();
   #takenAt = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
@@ -18,17 +21,33 @@ export class ProcessGroups {
   }
 
   /**
-   * Processes of the group other than its leader, as of some hundred milliseconds ago at most. A process that made a session of
-   * its own has left the group. Empty where there is no `/proc`.
+   * Processes of the group other than its leader; one that was started in the last half second may be missing, and one that
+   * made a session of its own has left the group. Empty where there is no `/proc`.
+   *
+   * @returns process ids, as `/proc` names them
    */
-  membersOf(leader: number): readonly number[] {
-    const now = this.#clock.monotonic();
+  membersOf(leader: number): readonly string[] {
     const ageMsMax = hasChildren(leader) ? AGE_MS_MAX.accompanied : AGE_MS_MAX.alone;
-    if (now - this.#takenAt >= ageMsMax) {
-      this.#groups = readGroups();
-      this.#takenAt = now;
+    if (this.#clock.monotonic() - this.#takenAt >= ageMsMax) this.#look();
+    // Asked anew: a process id may have been used again since.
+    return (this.#members.get(leader) ?? []).filter((pid) => groupOf(pid) === leader);
+  }
+
+  #look(): void {
+    const groups = new Map<string, number | undefined>();
+    const members = new Map<number, string[]>();
+    for (const pid of readProcessIds()) {
+      const group = this.#groups.has(pid) ? this.#groups.get(pid) : groupOf(pid);
+      groups.set(pid, group);
+      // A leader is known to whoever asks.
+      if (group === undefined || group === Number(pid)) continue;
+      const others = members.get(group);
+      if (others) others.push(pid);
+      else members.set(group, [pid]);
     }
-    return this.#groups.get(leader) ?? [];
+    this.#groups = groups;
+    this.#members = members;
+    this.#takenAt = this.#clock.monotonic();
   }
 }
 
@@ -41,21 +60,7 @@ function hasChildren(pid: number): boolean {
   }
 }
 
-function readGroups(): Map<number, number[]> {
-  const groups = new Map<number, number[]>();
-  for (const name of readProcessNames()) {
-    const pid = Number(name);
-    const group = groupOf(name);
-    // A leader is known to whoever asks; groups of one need no entry.
-    if (group === undefined || group === pid) continue;
-    const members = groups.get(group);
-    if (members) members.push(pid);
-    else groups.set(group, [pid]);
-  }
-  return groups;
-}
-
-function readProcessNames(): readonly string[] {
+function readProcessIds(): readonly string[] {
   try {
     return readdirSync('/proc').filter((name) => name[0]! >= '0' && name[0]! <= '9');
   } catch {

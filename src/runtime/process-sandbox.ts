@@ -136,7 +136,7 @@ class GroupOfProcesses implements SandboxProcess {
   }
 }
 
-function memberBytes(pid: number): number {
+function memberBytes(pid: string): number {
   try {
     return privateBytes(readFileSync(`/proc/${pid}/statm`, 'latin1'));
   } catch {
