@@ -7,6 +7,7 @@ import type {
   FlowSource,
 } from '../gateway/console/index.ts';
 import { type RuleAction, ruleArn } from '../services/iot/index.ts';
+import type { Stream } from '../services/kinesis/index.ts';
 import type { Datum, Metrics } from '../telemetry/index.ts';
 import type { FunctionCalls } from './function-calls.ts';
 import type { Services } from './services.ts';
@@ -23,6 +24,8 @@ export class NodeFlow implements FlowSource {
   readonly #calls: FunctionCalls;
   readonly #connections: () => number;
   readonly #durations = new Map<string, RecentValues>();
+  /** Records that streams held when the node started: counters begin there. */
+  readonly #recordsAtStart: ReadonlyMap<string, number>;
 
   constructor(parts: {
     readonly services: Services;
@@ -34,6 +37,9 @@ export class NodeFlow implements FlowSource {
     this.#metrics = parts.metrics;
     this.#calls = parts.calls;
     this.#connections = parts.connections;
+    this.#recordsAtStart = new Map(
+      [...parts.services.kinesis.streams()].map((stream) => [stream.arn, recordsOf(stream)]),
+    );
     parts.metrics.onDatum((datum) => this.#take(datum));
   }
 
@@ -68,18 +74,18 @@ export class NodeFlow implements FlowSource {
   }
 
   #streams(): FlowNodeReading[] {
-    return [...this.#services.kinesis.streams()].map(({ arn, name, shards }) => {
+    return [...this.#services.kinesis.streams()].map((stream) => {
+      const { arn, name } = stream;
       const ages = this.#read('millrace_poller_iterator_age_seconds', 'source', arn);
-      const shardList = [...shards.values()];
       return {
         id: arn,
         kind: 'stream',
         label: name,
         gauges: {
-          shards: shardList.filter((shard) => !shard.isClosed).length,
+          shards: [...stream.shards.values()].filter((shard) => !shard.isClosed).length,
           ...(ages.length > 0 && { lagMs: Math.max(...ages) * 1000 }),
         },
-        counters: { events: shardList.reduce((sum, shard) => sum + shard.next, 0) },
+        counters: { events: recordsOf(stream) - (this.#recordsAtStart.get(arn) ?? 0) },
       };
     });
   }
@@ -155,7 +161,10 @@ export class NodeFlow implements FlowSource {
 
   #plain(id: string): FlowNodeReading {
     const edge = this.#services.delivery.edges().find(({ arn }) => arn === id);
-    const waiting = edge && { pending: edge.pending, oldestAgeMs: edge.oldestAgeMs };
+    const queue = this.#services.sqs.describe(DEFAULT_REGION).find(({ arn }) => arn === id);
+    const waiting = queue
+      ? { pending: queue.visible }
+      : edge && { pending: edge.pending, oldestAgeMs: edge.oldestAgeMs };
     const calls = [...this.#calls.all()].filter(({ target }) => target === id);
     // Points are what counts in a series, however many calls wrote them.
     const written = id.startsWith('series:') ? this.#sum('millrace_series_points_written_total') : undefined;
@@ -206,6 +215,11 @@ class RecentValues {
     const known = this.#values.slice(0, Math.min(this.#count, this.#values.length)).sort();
     return known[Math.floor(q * (known.length - 1))] ?? 0;
   }
+}
+
+/** Records ever put into the stream. */
+function recordsOf({ shards }: Stream): number {
+  return sum([...shards.values()].map((shard) => shard.next));
 }
 
 function sum(values: readonly number[]): number {

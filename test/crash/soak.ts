@@ -1,12 +1,18 @@
-/** Many seeds of the crash tests: `node test/crash/soak.ts [--seeds 5000] [--from 0] [--seed N] [--subject NAME]`. */
+/**
+ * Many seeds of the crash tests, two at a time:
+ *
+ *   npm run soak                                      5,000 killed processes, spread as in `npm test`; 5,000 simulated runs where that can be
+ *   npm run soak -- --seeds 500 --subject records     fewer, of one subject
+ *   npm run soak -- --subject log --seed 17           one again
+ */
 import { parseArgs } from 'node:util';
 import { killAndVerify } from './kill.ts';
 import { simulate } from './simulate.ts';
 import type { CrashSubject } from './subject.ts';
 import { SUBJECTS } from './subjects/index.ts';
 
-/** One seed in this many is killed for real; all of them where the subject cannot be simulated. */
-const KILLED_SHARE = 50;
+const CONCURRENCY = 2;
+const PROGRESS_EVERY = 100;
 
 const { values } = parseArgs({
   options: {
@@ -16,27 +22,35 @@ const { values } = parseArgs({
     subject: { type: 'string' },
   },
 });
-const from = Number(values.seed ?? values.from);
-const to = values.seed === undefined ? from + Number(values.seeds) : from + 1;
 const subjects = SUBJECTS.filter(({ name }) => values.subject === undefined || name === values.subject);
+if (subjects.length === 0)
+  throw new Error(`no subject ${values.subject}; there are ${SUBJECTS.map(({ name }) => name)}`);
+const from = Number(values.seed ?? values.from);
+const seeds = values.seed === undefined ? Number(values.seeds) : 1;
+const shares = subjects.reduce((sum, { kills }) => sum + kills, 0);
 
 let failures = 0;
 for (const subject of subjects) {
-  for (let seed = from; seed < to; seed++) {
-    if (!(await passes(subject, seed))) failures++;
-    if ((seed + 1) % 500 === 0)
-      process.stdout.write(`${subject.name}: ${seed + 1 - from} seeds, ${failures} failures\n`);
-  }
+  if (subject.simulated) await runSeeds(`${subject.name}, simulated`, seeds, (seed) => simulate(subject, seed));
+  const killed = Math.ceil((seeds * subject.kills) / shares);
+  await runSeeds(`${subject.name}, killed`, killed, (seed) => killAndVerify(subject as CrashSubject, seed));
 }
+process.stdout.write(`${failures} failures\n`);
 process.exitCode = failures > 0 ? 1 : 0;
 
-async function passes(subject: CrashSubject, seed: number): Promise<boolean> {
-  try {
-    if (subject.simulated) await simulate(subject, seed);
-    if (!subject.simulated || seed % KILLED_SHARE === 0) await killAndVerify(subject, seed);
-    return true;
-  } catch (error) {
-    process.stdout.write(`${subject.name}: seed ${seed} failed\n${(error as Error).stack}\n`);
-    return false;
-  }
+/** Runs `count` seeds, a few side by side. */
+async function runSeeds(title: string, count: number, run: (seed: number) => Promise<void>): Promise<void> {
+  let next = from;
+  const lane = async () => {
+    while (next < from + count) {
+      const seed = next++;
+      await run(seed).catch((error: Error) => {
+        failures++;
+        process.stdout.write(`${title}: seed ${seed} failed\n${error.stack}\n`);
+      });
+      const done = seed + 1 - from;
+      if (done % PROGRESS_EVERY === 0 || done === count) process.stdout.write(`${title}: ${done} of ${count}\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, lane));
 }

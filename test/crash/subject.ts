@@ -27,8 +27,8 @@ export interface CrashSubject<Store extends AsyncDisposable = any, Step = any> {
   readonly name: string;
   /** It does all its file access through `place.files`. */
   readonly simulated: boolean;
-  /** Seeds of `npm test` that are killed for real; 3 unless given. Each costs three starts of a process. */
-  readonly kills?: number;
+  /** Seeds of `npm test` that are killed for real, each in three generations: this subject's share of 200. */
+  readonly kills: number;
   /** Steps that run side by side. */
   readonly concurrency: number;
   open(place: Place): Promise<Store>;

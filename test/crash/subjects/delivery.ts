@@ -23,6 +23,7 @@ const DEAD = 'arn:aws:fake:us-east-1:000000000000:dead';
 /** The outbox between senders and targets of which one fails now and then and one gives everything up. */
 export const deliverySubject: CrashSubject<Store, Step> = {
   name: 'delivery',
+  kills: 30,
   simulated: false,
   concurrency: 8,
 

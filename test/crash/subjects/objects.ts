@@ -32,8 +32,8 @@ class Store implements AsyncDisposable {
 /** The embedded objects store under puts, deletes and uploads in parts. */
 export const objectsSubject: CrashSubject<Store, Step> = {
   name: 'objects',
+  kills: 40,
   simulated: false,
-  kills: 2,
   concurrency: 4,
 
   async open({ directory }) {

@@ -33,8 +33,8 @@ class Store implements AsyncDisposable {
 /** The embedded series store under writes that overwrite each other, and queries that bring them into the tables. */
 export const seriesSubject: CrashSubject<Store, Step> = {
   name: 'series',
+  kills: 20,
   simulated: false,
-  kills: 1,
   concurrency: 4,
 
   async open({ directory }) {

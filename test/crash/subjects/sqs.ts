@@ -21,6 +21,7 @@ const GROUPS = [STANDARD, 'g1', 'g2'];
 /** A standard and a FIFO queue with consumers that fall behind, and messages that are received and not deleted. */
 export const sqsSubject: CrashSubject<Store, Step> = {
   name: 'sqs',
+  kills: 30,
   simulated: false,
   concurrency: 8,
 
