@@ -239,8 +239,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   acquire(pool: Pool): Environment {
-    const idle = pool.takeIdle();
-    const environment = idle ?? this.#start(pool);
+    return this.#wake(pool.takeIdle() ?? this.#start(pool));
+  }
+
+  repeatInit(pool: Pool, { log }: Environment): Environment {
+    return this.#wake(this.#start(pool, log));
+  }
+
+  #wake(environment: Environment): Environment {
     this.#awake.add(environment);
     this.#watchSoon();
     return environment;
@@ -255,19 +261,21 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     if (this.#onDrained && this.#granted() === 0) this.#onDrained();
   }
 
-  #start(pool: Pool): Environment {
+  /** @param repeated  the log of the environment whose init is repeated: to the function's owner the two are one */
+  #start(pool: Pool, repeated?: EnvironmentLog): Environment {
     const { spec } = pool;
     const { clock, random, logs, endpoint, credentials } = this.#options;
     if (this.#environments >= this.#environmentsMax) this.#evictIdle();
-    const stream = logStreamName(clock.now(), spec.version, random.bytes(16).toString('hex'));
+    const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     const fresh = startVariables(spec);
     const environment = new Environment({
       spec,
       clock,
       connection: fresh ? this.#blanks.startFresh(fresh) : this.#blanks.take(),
-      log: new EnvironmentLog(logs, clock, spec, stream),
+      log,
+      repeatsInit: repeated !== undefined,
       codeCaches: this.#codeCaches,
-      variables: functionVariables(spec, stream, endpoint(), credentials?.(spec) ?? DEV_CREDENTIALS),
+      variables: functionVariables(spec, log.stream, endpoint(), credentials?.(spec) ?? DEV_CREDENTIALS),
       onShutdown: (ended) => {
         this.#environments--;
         pool.remove(ended);
@@ -332,6 +340,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await abortable(drained, limit.signal).catch(() => {});
     timer.cancel();
   }
+}
+
+function newStreamName({ version }: FunctionSpec, clock: Clock, random: Random): string {
+  return logStreamName(clock.now(), version, random.bytes(16).toString('hex'));
 }
 
 /** ARN of the function without its version. */

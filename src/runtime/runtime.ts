@@ -41,7 +41,7 @@ export interface Invocation {
 
 /** What an invocation cost, as the `REPORT` line gives it. */
 export interface Metering {
-  /** Present on cold starts, milliseconds. */
+  /** Present on cold starts, milliseconds; but not where init was repeated, and so is part of the duration. */
   readonly initMs?: number;
   readonly durationMs: number;
   /** Whole, rounded up; init is billed too, as AWS does since August 2025. */
