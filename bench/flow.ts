@@ -17,6 +17,7 @@ import { zipOf } from '../test/support/clients.ts';
 import { TestNode } from '../test/support/node.ts';
 import { type Figure, formatFigure, median } from './figure.ts';
 import type { FleetLoad, FleetResult } from './generator/fleet.worker.ts';
+import { cpuMsOf, cpuMsOfChildren } from './generator/processes.ts';
 
 const DEVICES = 100;
 const WINDOW = 64;
@@ -70,11 +71,13 @@ export async function run(): Promise<Figure[]> {
   const flow = await Flow.deploy(node);
   await flow.measure({ messages: 50_000 });
   const rates: number[] = [];
+  const before = cpuOf(node);
   for (let i = 0; i < RUNS; i++) {
     const seen = await flow.measure({ messages: MESSAGES });
     refuseLoss(seen, MESSAGES);
     rates.push((seen.events * 1000) / seen.spanMs);
   }
+  const cpu = cpuFigures(before, cpuOf(node), RUNS * MESSAGES);
   const paced = PACED_RATE * PACED_SECONDS;
   const seen = await flow.measure({ messages: paced, rate: PACED_RATE });
   refuseLoss(seen, paced);
@@ -90,6 +93,7 @@ export async function run(): Promise<Figure[]> {
       target: { value: 100_000, met: value >= 100_000 },
     },
     { name: 'the slowest run of it', value: Math.min(...rates), unit: 'events/s' },
+    ...cpu,
     { name: `publish to handler at ${PACED_RATE} events/s, window 10 ms, p50`, value: seen.p50Ms, unit: 'ms' },
     {
       name: `publish to handler at ${PACED_RATE} events/s, window 10 ms, p99`,
@@ -98,6 +102,26 @@ export async function run(): Promise<Figure[]> {
       target: { value: 50, met: seen.p99Ms < 50 },
     },
   ];
+}
+
+interface Cpu {
+  readonly node: number | undefined;
+  readonly functions: number | undefined;
+}
+
+function cpuOf({ pid }: TestNode): Cpu {
+  return { node: cpuMsOf(pid), functions: cpuMsOfChildren(pid) };
+}
+
+/** Processor time holds still when the machine is busy with other things, rates do not. */
+function cpuFigures(before: Cpu, after: Cpu, events: number): Figure[] {
+  return (['node', 'functions'] as const).flatMap((of) => {
+    const [from, to] = [before[of], after[of]];
+    if (from === undefined || to === undefined) return [];
+    return [
+      { name: `processor time of the ${of} for an event of it`, value: ((to - from) * 1000) / events, unit: 'µs' },
+    ];
+  });
 }
 
 /** Events a second that the handler takes when nothing has to be built, stored or sent: parse the batch, then every record. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ export async function runLoad(load: Load): Promise<LoadResult> {
 export async function startMillrace(nodeFlags: readonly string[] = []): Promise<BrokerProcess> {
   const child = spawnOn(BROKER_CORE, process.execPath, [...nodeFlags, here('broker.worker.ts')]);
   const line = await firstLine(child);
-  return { port: Number(line), cpuMs: () => cpuMsOf(child), [Symbol.asyncDispose]: () => stopped(child) };
+  return { port: Number(line), cpuMs: () => cpuMsOf(child.pid), [Symbol.asyncDispose]: () => stopped(child) };
 }
 
 /** Debian's mosquitto, without persistence; `undefined` where it is not installed. */
@@ -43,7 +43,7 @@ export async function startMosquitto(): Promise<BrokerProcess | undefined> {
   await listening(port);
   return {
     port,
-    cpuMs: () => cpuMsOf(child),
+    cpuMs: () => cpuMsOf(child.pid),
     [Symbol.asyncDispose]: async () => {
       await stopped(child);
       await rm(directory, { recursive: true, force: true });
@@ -54,12 +54,24 @@ export async function startMosquitto(): Promise<BrokerProcess | undefined> {
 /** A tick of /proc is 10 ms on every Linux. */
 const TICK_MS = 10;
 
-function cpuMsOf({ pid }: ChildProcess): number | undefined {
+/** Processor time that a process has used so far, all its threads and the kernel's work for it; `undefined` where /proc does not tell. */
+export function cpuMsOf(pid: number | undefined): number | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /, '')
       .split(' ');
     return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same of the processes that it has started. */
+export function cpuMsOfChildren(pid: number): number | undefined {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const children = threads.flatMap((id) => readFileSync(`/proc/${pid}/task/${id}/children`, 'utf8').split(' '));
+    return children.filter(Boolean).reduce((sum, child) => sum + (cpuMsOf(Number(child)) ?? 0), 0);
   } catch {
     return undefined;
   }

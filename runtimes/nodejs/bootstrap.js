@@ -19,11 +19,12 @@ const {
   toLogged,
   toPayload,
 } = require('./errors.js');
-const { loadHandler } = require('./handler.js');
+const { hasCallbacks, loadHandler, refuseCallback } = require('./handler.js');
 const { sizeHeap } = require('./heap.js');
 const { marshal, runHandler } = require('./invocation.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
+const { installSourceMaps } = require('./source-maps.js');
 
 const { parse, stringify } = JSON;
 const { exit, resourceUsage } = process;
@@ -73,10 +74,10 @@ function next() {
 /**
  * Becomes the environment of one function.
  *
- * @param config  `{ variables, root, handler, cacheDirectory, logFormat, logLevel, context }`
+ * @param config  `{ runtime, variables, root, handler, cacheDirectory, context }`
  */
 async function load(config) {
-  environment = config.context;
+  environment = { ...config.context, callbacks: hasCallbacks(config.runtime) };
   sizeHeap(Number(environment.memoryLimitInMB));
   for (const [name, value] of Object.entries(config.variables)) {
     // Setting TZ has V8 read the time zone anew, even if it stays what it was.
@@ -85,8 +86,11 @@ async function load(config) {
   logging.configure(config.variables.AWS_LAMBDA_LOG_FORMAT === 'JSON', config.variables.AWS_LAMBDA_LOG_LEVEL);
   process.chdir(config.root);
   collectCaches = installCodeCache(config.root, config.cacheDirectory);
+  installSourceMaps(config.root);
   try {
-    handler = await loadHandler(config.root, config.handler);
+    const loaded = await loadHandler(config.root, config.handler);
+    if (!environment.callbacks) refuseCallback(loaded);
+    handler = loaded;
   } catch (error) {
     return fatal('Uncaught Exception', error, 1);
   }
@@ -103,7 +107,7 @@ function invoke(invocation) {
   const answer = {
     succeed: (value) => current === mine && respond(sequence, value),
     fail: (error) => current === mine && failed(error),
-    exhausted: (isAsync) => current === mine && (isAsync ? failed(neverSettled()) : respond(sequence, null)),
+    exhausted: (isFailure) => current === mine && (isFailure ? failed(neverSettled()) : respond(sequence, null)),
   };
   let event;
   try {

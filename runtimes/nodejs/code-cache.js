@@ -14,6 +14,8 @@ const vm = require('node:vm');
 
 /** Smaller files compile faster than their cache is read. */
 const SOURCE_LENGTH_MIN = 4 * 1024;
+/** Characters before the module's own first one. */
+const WRAPPER_LENGTH = Module.wrap('\n').indexOf('\n');
 /** Modules collected at most: a function with thousands of small files gains nothing more. */
 const SCRIPTS_MAX = 256;
 
@@ -37,6 +39,8 @@ function installCodeCache(root, directory) {
     const source = content.startsWith('#!') ? `//${content}` : content;
     const script = new vm.Script(Module.wrap(source), {
       filename,
+      // The first line is where all of a minified bundle stands: its columns must not count the wrapper.
+      columnOffset: -WRAPPER_LENGTH,
       cachedData,
       importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });

@@ -12,11 +12,13 @@ const runtimeError = (type) =>
   };
 
 /** The payload is no JSON. The caller's fault: the node answers the caller, and the function's errors do not count it. */
+/** A handler that expects a callback, in a runtime that has none. */
+const CallbackHandlerDeprecated = runtimeError('Runtime.CallbackHandlerDeprecated');
 const EventInvalid = runtimeError('Millrace.EventInvalid');
 const HandlerNotFound = runtimeError('Runtime.HandlerNotFound');
 const ImportModuleError = runtimeError('Runtime.ImportModuleError');
+const JSONStringifyError = runtimeError('Runtime.JSONStringifyError');
 const MalformedHandlerName = runtimeError('Runtime.MalformedHandlerName');
-const MarshalError = runtimeError('Runtime.MarshalError');
 const NodeJsExit = runtimeError('Runtime.NodeJsExit');
 const ResponseTooLarge = runtimeError('Function.ResponseSizeTooLarge');
 const UserCodeSyntaxError = runtimeError('Runtime.UserCodeSyntaxError');
@@ -71,11 +73,12 @@ function toLogged(thrown) {
 }
 
 module.exports = {
+  CallbackHandlerDeprecated,
   EventInvalid,
   HandlerNotFound,
   ImportModuleError,
+  JSONStringifyError,
   MalformedHandlerName,
-  MarshalError,
   NodeJsExit,
   ResponseTooLarge,
   UnhandledPromiseRejection,

@@ -3,7 +3,13 @@
 const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
-const { HandlerNotFound, ImportModuleError, MalformedHandlerName, UserCodeSyntaxError } = require('./errors.js');
+const {
+  CallbackHandlerDeprecated,
+  HandlerNotFound,
+  ImportModuleError,
+  MalformedHandlerName,
+  UserCodeSyntaxError,
+} = require('./errors.js');
 
 /**
  * @param root  folder of the function's code
@@ -64,6 +70,25 @@ function packageType(file) {
   }
 }
 
+/** The first of the runtimes whose handlers have no callback, by what Node's major version it is named for. */
+const AWAITED_SINCE = 24;
+
+/**
+ * Whether handlers of this runtime may answer by a callback or by `context.done`, `succeed` and `fail`: `nodejs22.x` and older.
+ * @param runtime  `nodejs24.x`, as AWS names it
+ */
+function hasCallbacks(runtime) {
+  return Number(/\d+/.exec(runtime)?.[0]) < AWAITED_SINCE;
+}
+
+/** @throws Runtime.CallbackHandlerDeprecated, in the words of AWS */
+function refuseCallback(handler) {
+  if (handler.length < 3) return;
+  throw new CallbackHandlerDeprecated(
+    'ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. You need to modify this function to use a supported handler signature to use Node.js 24 or later. For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.',
+  );
+}
+
 function pick(exported, names, handler) {
   let found = exported;
   for (const name of names.split('.')) found = found?.[name];
@@ -73,4 +98,4 @@ function pick(exported, names, handler) {
   return found;
 }
 
-module.exports = { loadHandler };
+module.exports = { hasCallbacks, loadHandler, refuseCallback };

@@ -1,8 +1,8 @@
 import { XMLParser } from 'fast-xml-parser';
 import { DEFAULT_REGION, messageOf, systemClock } from '../base/index.ts';
+import { encodeStrictly, type SigningKeys, sign } from '../codec/aws/index.ts';
 import { CommandError, EXIT, type Option } from './command.ts';
 import { findCredentials } from './credentials.ts';
-import { type Credentials, encode, sign } from './signature.ts';
 
 /** An error that the node answered, by AWS's code. */
 export class ApiError extends CommandError {
@@ -51,9 +51,9 @@ export async function openClient(
 export class Client {
   readonly endpoint: URL;
   readonly region: string;
-  readonly #credentials: Credentials;
+  readonly #credentials: SigningKeys;
 
-  constructor(endpoint: URL, region: string, credentials: Credentials) {
+  constructor(endpoint: URL, region: string, credentials: SigningKeys) {
     this.endpoint = endpoint;
     this.region = region;
     this.#credentials = credentials;
@@ -138,7 +138,7 @@ export class Client {
 }
 
 export function objectPath(bucket: string, key: string): string {
-  return `/${bucket}/${key.split('/').map(encode).join('/')}`;
+  return `/${bucket}/${key.split('/').map(encodeStrictly).join('/')}`;
 }
 
 /** Members as the query protocol spells them: `Parameters.member.1.ParameterKey`. */

@@ -1,21 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { SigningKeys } from '../codec/aws/index.ts';
 import { CommandError, EXIT } from './command.ts';
 import { isLoopback } from './configuration.ts';
-import type { Credentials } from './signature.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** What a `dev` node takes from anybody. */
-const DEVELOPMENT: Credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+const DEVELOPMENT: SigningKeys = { accessKeyId: 'test', secretAccessKey: 'test' };
 
 /**
- * Credentials for calls: environment, then the profile in `~/.aws/credentials`, then, for a node on this machine, `test`.
+ * Keys for calls: environment, then the profile in `~/.aws/credentials`, then, for a node on this machine, `test`.
  *
  * @throws CommandError  when there are none for a node elsewhere
  */
-export async function findCredentials(env: Env, endpoint: URL): Promise<Credentials> {
+export async function findCredentials(env: Env, endpoint: URL): Promise<SigningKeys> {
   const found = fromEnvironment(env) ?? (await fromFile(env));
   if (found) return found;
   if (isLoopback(endpoint.hostname)) return DEVELOPMENT;
@@ -25,20 +25,20 @@ export async function findCredentials(env: Env, endpoint: URL): Promise<Credenti
   );
 }
 
-function fromEnvironment(env: Env): Credentials | undefined {
+function fromEnvironment(env: Env): SigningKeys | undefined {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env;
   if (!accessKeyId || !secretAccessKey) return undefined;
   return { accessKeyId, secretAccessKey, ...(token && { sessionToken: token }) };
 }
 
-async function fromFile(env: Env): Promise<Credentials | undefined> {
+async function fromFile(env: Env): Promise<SigningKeys | undefined> {
   const file = env.AWS_SHARED_CREDENTIALS_FILE ?? join(homedir(), '.aws', 'credentials');
   const text = await readFile(file, 'utf8').catch(() => '');
   return readProfile(text, env.AWS_PROFILE ?? 'default');
 }
 
 /** One profile of a credentials file. */
-export function readProfile(text: string, profile: string): Credentials | undefined {
+export function readProfile(text: string, profile: string): SigningKeys | undefined {
   const values: Record<string, string> = {};
   let inside = false;
   for (const line of text.split('\n')) {

@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { hasCode, messageOf, systemClock } from '../base/index.ts';
+import { encodeStrictly } from '../codec/aws/index.ts';
 import { RemoteStack } from './application/stack.ts';
 import { defaultStackName } from './application/template.ts';
 import { ApiError, type Client, ENDPOINT_OPTIONS, openClient } from './client.ts';
 import { CommandError, defineCommand, EXIT, UsageError } from './command.ts';
-import { encode } from './signature.ts';
 import { paint } from './terminal.ts';
 
 export const invoke = defineCommand({
@@ -72,15 +72,20 @@ async function invokeByName(
 
 async function invokeFunction(client: Client, name: string, request: Request): Promise<Answer> {
   const { body, asynchronous, qualifier } = request;
-  const query = qualifier ? `?Qualifier=${encode(qualifier)}` : '';
-  const answer = await client.send('lambda', 'POST', `/2015-03-31/functions/${encode(name)}/invocations${query}`, {
-    headers: {
-      'content-type': 'application/json',
-      'x-amz-invocation-type': asynchronous ? 'Event' : 'RequestResponse',
-      ...(!asynchronous && { 'x-amz-log-type': 'Tail' }),
+  const query = qualifier ? `?Qualifier=${encodeStrictly(qualifier)}` : '';
+  const answer = await client.send(
+    'lambda',
+    'POST',
+    `/2015-03-31/functions/${encodeStrictly(name)}/invocations${query}`,
+    {
+      headers: {
+        'content-type': 'application/json',
+        'x-amz-invocation-type': asynchronous ? 'Event' : 'RequestResponse',
+        ...(!asynchronous && { 'x-amz-log-type': 'Tail' }),
+      },
+      body,
     },
-    body,
-  });
+  );
   if (answer.status < 300) return answer;
   const code = (answer.headers.get('x-amzn-errortype') ?? `HTTP ${answer.status}`).split(':')[0]!;
   const { message, Message } = JSON.parse(answer.body.toString() || '{}') as { message?: string; Message?: string };

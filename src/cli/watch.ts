@@ -1,12 +1,12 @@
 import { watch } from 'node:fs';
 import { type Clock, messageOf, type Timer } from '../base/index.ts';
+import { encodeStrictly } from '../codec/aws/index.ts';
 import { deployApplication, type Packages, packageApplication, uploadPackage } from './application/deployment.ts';
 import { RemoteStack } from './application/stack.ts';
 import { type Application, readApplication } from './application/template.ts';
 import type { Client } from './client.ts';
 import { CommandError } from './command.ts';
 import { showOutputs } from './deploy.ts';
-import { encode } from './signature.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Editors write a file in several steps: a change counts when it has been quiet for so long. */
@@ -121,7 +121,7 @@ export class Development implements Disposable {
     const names = await new RemoteStack(stackName, client, terminal, clock).physicalIds('AWS::Lambda::Function');
     for (const id of logicalIds) {
       const { bucket, key } = await uploadPackage(packages.get(id)!, stackName, client);
-      const path = `/2015-03-31/functions/${encode(names.get(id)!)}/code`;
+      const path = `/2015-03-31/functions/${encodeStrictly(names.get(id)!)}/code`;
       await client.rest('lambda', 'PUT', path, { S3Bucket: bucket, S3Key: key });
     }
     terminal.err(`new code for ${logicalIds.join(', ')} ${this.#took(begun)}\n`);

@@ -161,7 +161,10 @@ export class NodeFlow implements FlowSource {
 
   #plain(id: string): FlowNodeReading {
     const edge = this.#services.delivery.edges().find(({ arn }) => arn === id);
-    const waiting = edge && { pending: edge.pending, oldestAgeMs: edge.oldestAgeMs };
+    const queue = this.#services.sqs.describe(DEFAULT_REGION).find(({ arn }) => arn === id);
+    const waiting = queue
+      ? { pending: queue.visible }
+      : edge && { pending: edge.pending, oldestAgeMs: edge.oldestAgeMs };
     const calls = [...this.#calls.all()].filter(({ target }) => target === id);
     // Points are what counts in a series, however many calls wrote them.
     const written = id.startsWith('series:') ? this.#sum('millrace_series_points_written_total') : undefined;

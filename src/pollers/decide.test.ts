@@ -3,20 +3,28 @@ import { test } from 'node:test';
 import { decide, nextLane, type ShardView } from './decide.ts';
 import type { LaneView } from './intake.ts';
 
-const RULES = { batchSize: 10, bytesFull: 1000, windowMs: 0 };
+const RULES = { batchSize: 10, bytesFull: 1000, windowMs: 0, ahead: true };
 const WINDOWED = { ...RULES, windowMs: 50 };
-const EMPTY: LaneView = { busy: false, waitingCount: 0, waitingBytes: 0, waitingSince: undefined, restsUntil: 0 };
+const EMPTY: LaneView = {
+  busy: false,
+  failing: false,
+  prepared: false,
+  waitingCount: 0,
+  waitingBytes: 0,
+  waitingSince: undefined,
+  restsUntil: 0,
+};
 const BUSY: LaneView = { ...EMPTY, busy: true };
 const waiting = (count: number, since: number, bytes = count): LaneView => ({
-  busy: false,
+  ...EMPTY,
   waitingCount: count,
   waitingBytes: bytes,
   waitingSince: since,
-  restsUntil: 0,
 });
 const view = (lanes: readonly LaneView[], rest: Partial<ShardView> = {}): ShardView => ({
   lanes,
   room: 10,
+  roomAhead: 0,
   readable: false,
   ended: false,
   now: 100,
@@ -39,6 +47,23 @@ test('with a window it reads first and reserves when the window is over, the bat
   assert.equal(decide(view([waiting(2, 100, 1000)]), WINDOWED).kind, 'reserve');
   assert.equal(decide(view([waiting(1, 100)], { room: 0 }), WINDOWED).kind, 'reserve');
   assert.equal(decide(view([waiting(1, 100)], { ended: true }), WINDOWED).kind, 'reserve');
+});
+
+test('while a batch is under way the next one is read and, once it is full, prepared; no more than one', () => {
+  const next = { ...waiting(10, 90), busy: true };
+  const ahead = (lane: LaneView) => decide(view([lane], { readable: true, room: 0, roomAhead: 10 }), RULES);
+  assert.deepEqual(ahead(BUSY), { kind: 'read', recordsMax: 10 });
+  assert.deepEqual(ahead(next), { kind: 'prepare', lane: 0 });
+  assert.equal(ahead({ ...next, prepared: true }).kind, 'wait');
+  assert.equal(decide(view([{ ...waiting(0, 90), prepared: true }]), WINDOWED).kind, 'reserve');
+});
+
+test('nothing is read or prepared behind a batch that is tried again', () => {
+  const failing = { ...waiting(10, 90), busy: true, failing: true };
+  const full = { readable: true, room: 0, roomAhead: 10 };
+  assert.equal(decide(view([failing], full), RULES).kind, 'wait');
+  assert.equal(decide(view([{ ...BUSY, failing: true }], full), RULES).kind, 'wait');
+  assert.equal(decide(view([{ ...failing, failing: false }], full), { ...RULES, ahead: false }).kind, 'wait');
 });
 
 test('while all lanes are busy it reads nothing and waits for one', () => {

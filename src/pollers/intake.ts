@@ -24,16 +24,23 @@ class Lane {
   waitingCount = 0;
   waitingBytes = 0;
   busy = false;
+  failing = false;
+  /** When the first record of the batch taken ahead was read; `undefined` when none is. */
+  preparedSince: number | undefined;
   restsUntil = 0;
 }
 
 /** What the poller knows of a lane when it decides what to do. */
 export interface LaneView {
   readonly busy: boolean;
+  /** The batch under way has failed and is tried again. */
+  readonly failing: boolean;
+  /** A batch was taken ahead and goes out next. */
+  readonly prepared: boolean;
   readonly waitingCount: number;
   /** Payload of the waiting records, bytes: the event will be about 4/3 of it and an envelope each. */
   readonly waitingBytes: number;
-  /** When the oldest waiting record was read, monotonic milliseconds; `undefined` when none waits. */
+  /** When the oldest record that waits or was taken ahead was read, monotonic milliseconds; `undefined` when there is none. */
   readonly waitingSince: number | undefined;
   /** A batch that is not full goes out no earlier; monotonic milliseconds. */
   readonly restsUntil: number;
@@ -59,7 +66,7 @@ export interface Taken {
  * Records of one shard between being read and being done: pure bookkeeping, no waiting.
  *
  * I1. A record goes to the lane of its ordering key, and a lane hands out records in the order they were read.
- * I2. `settle` counts a lane's records off in that same order.
+ * I2. `settle` counts a lane's records off in that same order; a batch taken ahead comes after the one under way.
  * I3. The position for the checkpoint is the end of the last read before which nothing is open, over all lanes.
  */
 export class Intake {
@@ -91,8 +98,10 @@ export class Intake {
   }
 
   view(index: number): LaneView {
-    const { busy, waitingCount, waitingBytes, waiting, restsUntil } = this.#lanes[index]!;
-    return { busy, waitingCount, waitingBytes, waitingSince: waiting[0]?.readAt, restsUntil };
+    const { busy, failing, waitingCount, waitingBytes, waiting, preparedSince, restsUntil } = this.#lanes[index]!;
+    const waitingSince = preparedSince ?? waiting[0]?.readAt;
+    const prepared = preparedSince !== undefined;
+    return { busy, failing, prepared, waitingCount, waitingBytes, waitingSince, restsUntil };
   }
 
   /**
@@ -116,10 +125,15 @@ export class Intake {
     return run?.records[run.taken];
   }
 
-  /** Takes a batch out of a lane and makes it busy; at least one record, whatever its size. */
+  /**
+   * Takes the next batch out of a lane; at least one record, whatever its size. A free lane becomes busy with it; for a busy
+   * one it is taken ahead, and `begin` makes the lane busy with it once it is free.
+   */
   take(index: number, { recordsMax, bytesMax, until, withinRead }: Taking): Taken {
     const lane = this.#lanes[index]!;
-    assert(!lane.busy && lane.waitingCount > 0, 'a batch is taken from a free lane that has records');
+    assert(lane.preparedSince === undefined && lane.waitingCount > 0, 'one batch is taken, and one ahead, of records');
+    if (lane.busy) lane.preparedSince = lane.waiting[0]!.readAt;
+    lane.busy = true;
     const records: SourceRecord[] = [];
     const events: string[] = [];
     let bytes = 0;
@@ -146,7 +160,6 @@ export class Intake {
       if (withinRead) break;
     }
     lane.waitingCount -= records.length;
-    lane.busy = true;
     return { records, events };
   }
 
@@ -155,9 +168,24 @@ export class Intake {
     this.#lanes[index]!.restsUntil = until;
   }
 
+  /** Makes a free lane busy with the batch that was taken ahead. */
+  begin(index: number): void {
+    const lane = this.#lanes[index]!;
+    assert(!lane.busy && lane.preparedSince !== undefined, 'a free lane begins what was taken ahead');
+    lane.preparedSince = undefined;
+    lane.busy = true;
+  }
+
+  /** The batch of a lane has failed: nothing is taken ahead until it is over. */
+  fail(index: number): void {
+    this.#lanes[index]!.failing = true;
+  }
+
   /** The batch of a lane is over: another may be taken. */
   free(index: number): void {
-    this.#lanes[index]!.busy = false;
+    const lane = this.#lanes[index]!;
+    lane.busy = false;
+    lane.failing = false;
   }
 
   /** Counts off the oldest `count` records under way in a lane. @returns where the checkpoint may move, if it may */

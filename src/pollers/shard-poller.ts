@@ -6,10 +6,10 @@ import type { Checkpoint } from './checkpoints.ts';
 import { type BatchRules, decide, nextLane, type ShardView } from './decide.ts';
 import { discardDocument } from './discard.ts';
 import type { Instruments } from './instruments.ts';
-import { Intake, type Taken } from './intake.ts';
+import { Intake, type Taking } from './intake.ts';
 import { encodeEvent } from './payload.ts';
 import { POLLER_LIMITS, type StreamSettings } from './settings.ts';
-import type { FunctionInvoker, InvocationOutcome, Reservation, StreamSource } from './source.ts';
+import type { FunctionInvoker, InvocationOutcome, Reservation, SourceRecord, StreamSource } from './source.ts';
 import { planWindow, stateAfter, stateIsTooLarge, type TumblingWindow, windowMembers, windowOf } from './tumbling.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -29,6 +29,12 @@ export interface ShardContext {
   readonly report: (result: string) => void;
 }
 
+/** Records of one lane, ready to be sent. */
+interface Batch {
+  readonly records: readonly SourceRecord[];
+  readonly payload: Buffer;
+}
+
 /** Tries of a discarded batch's document before it is a matter for the log. */
 const DESTINATION_POLICY = { attemptsMax: 100, ageMsMax: 6 * 3_600_000, backoffMsBase: 1000, backoffMsMax: 300_000 };
 
@@ -38,8 +44,11 @@ const DESTINATION_POLICY = { attemptsMax: 100, ageMsMax: 6 * 3_600_000, backoffM
  * The loop asks `decide` what to do and does it:
  *
  *     wait -> (readable) -> reserve an environment -> read what has come meanwhile -> hand the batch to its lane -> wait ...
+ *                                          while it runs: read on -> prepare the lane's next batch, if that is full
  *
  * P1. An environment is reserved before records are read, and never held while there are none: waiting for it is the backpressure.
+ *     A lane that runs has one batch prepared and no more, none while it retries, and none under a tumbling window, whose state
+ *     is not known before.
  * P2. A lane has one batch under way; all its records are done or discarded, in order, before it takes another.
  * P3. The checkpoint passes a record only when it is done, dropped by a filter, or its on-failure document is durable.
  * P4. When `stop` fires nothing new begins; what runs is awaited, and what was not finished is read again by the next poller.
@@ -51,6 +60,8 @@ export class ShardPoller {
   readonly #rules: BatchRules;
   readonly #wakeup = new Wakeup();
   readonly #running = new Set<Promise<void>>();
+  /** Batches taken ahead, by lane. */
+  readonly #prepared = new Map<number, Batch>();
   #position: string;
   #saved: Checkpoint;
   #window: TumblingWindow | undefined;
@@ -60,11 +71,11 @@ export class ShardPoller {
   #failure: { readonly error: unknown } | undefined;
 
   constructor(context: ShardContext, shard: string, checkpoint: Checkpoint) {
-    const { batchSize, windowMs, lanes } = context.settings;
+    const { batchSize, windowMs, lanes, tumblingWindowMs } = context.settings;
     this.#context = context;
     this.#shard = shard;
     this.#intake = new Intake(lanes);
-    this.#rules = { batchSize, windowMs, bytesFull: POLLER_LIMITS.readBytesMax };
+    this.#rules = { batchSize, windowMs, bytesFull: POLLER_LIMITS.readBytesMax, ahead: tumblingWindowMs === 0 };
     this.#position = checkpoint.position;
     this.#saved = checkpoint;
     this.#window = checkpoint.window;
@@ -106,7 +117,8 @@ export class ShardPoller {
     const action = decide(this.#view(), this.#rules);
     if (action.kind === 'finished') return this.#window === undefined || this.#closeLastWindow(stop, abandon);
     if (action.kind === 'reserve') await this.#dispatch(stop, abandon);
-    else if (action.kind === 'read') await this.#read();
+    else if (action.kind === 'read') await this.#read(action.recordsMax);
+    else if (action.kind === 'prepare') this.#prepared.set(action.lane, this.#take(action.lane));
     else await this.#wait(action.source, this.#earlier(action.until), stop);
     return false;
   }
@@ -117,6 +129,7 @@ export class ShardPoller {
     return {
       lanes: this.#intake.views(),
       room: full ? 0 : settings.lanes * settings.batchSize - this.#intake.buffered,
+      roomAhead: full ? 0 : 2 * settings.lanes * settings.batchSize - this.#intake.buffered,
       readable: this.#readable,
       ended: this.#ended,
       now: clock.monotonic(),
@@ -153,16 +166,25 @@ export class ShardPoller {
     const reservation = await this.#context.invoker.reserve(this.#context.settings.functionArn, stop);
     let lane: number | undefined;
     try {
-      if (this.#readable && this.#view().room > 0 && !this.#ended) await this.#read();
+      const { room } = this.#view();
+      if (this.#readable && room > 0 && !this.#ended) await this.#read(room);
       lane = this.#failure ? undefined : nextLane(this.#view(), this.#rules);
     } finally {
       if (lane === undefined) reservation[Symbol.dispose]();
     }
     if (lane === undefined) return;
-    const taken = this.#take(lane);
+    const batch = this.#begin(lane);
     const { batchSize, lingerMs } = this.#context.settings;
-    if (taken.records.length < batchSize) this.#intake.rest(lane, this.#context.clock.monotonic() + lingerMs);
-    this.#launch(lane, this.#carry(lane, taken, reservation, stop, abandon), stop);
+    if (batch.records.length < batchSize) this.#intake.rest(lane, this.#context.clock.monotonic() + lingerMs);
+    this.#launch(lane, this.#carry(lane, batch, reservation, stop, abandon), stop);
+  }
+
+  #begin(lane: number): Batch {
+    const prepared = this.#prepared.get(lane);
+    if (!prepared) return this.#take(lane);
+    this.#prepared.delete(lane);
+    this.#intake.begin(lane);
+    return prepared;
   }
 
   #launch(lane: number, work: Promise<void>, stop: AbortSignal): void {
@@ -176,9 +198,9 @@ export class ShardPoller {
     this.#running.add(task);
   }
 
-  async #read(): Promise<void> {
+  async #read(room: number): Promise<void> {
     const { source, settings, clock, instruments } = this.#context;
-    const recordsMax = Math.min(this.#view().room, 10_000);
+    const recordsMax = Math.min(room, 10_000);
     const batch = await this.#readFrom(source, recordsMax);
     if (batch === undefined) {
       this.#ended = true;
@@ -204,38 +226,38 @@ export class ShardPoller {
     }
   }
 
-  #take(lane: number): Taken {
+  #take(lane: number): Batch {
+    const { records, events } = this.#intake.take(lane, this.#limits(lane));
+    return { records, payload: this.#encode(events) };
+  }
+
+  #limits(lane: number): Taking {
     const { settings } = this.#context;
     const limits = { recordsMax: settings.batchSize, bytesMax: POLLER_LIMITS.payloadBytesMax - 1024 };
-    if (settings.tumblingWindowMs === 0) return this.#intake.take(lane, limits);
+    if (settings.tumblingWindowMs === 0) return limits;
     this.#window ??= windowOf(this.#intake.peek(lane)!.arrivedAt, settings.tumblingWindowMs);
     const { end, state } = this.#window;
     const bytesMax = limits.bytesMax - Buffer.byteLength(state);
-    return this.#intake.take(lane, {
-      ...limits,
-      bytesMax,
-      until: (record) => record.arrivedAt >= end,
-      withinRead: true,
-    });
+    return { ...limits, bytesMax, until: (record) => record.arrivedAt >= end, withinRead: true };
   }
 
   /** Carries a batch to its end: all its records done or discarded. */
-  async #carry(lane: number, taken: Taken, first: Reservation, stop: AbortSignal, abandon: AbortSignal): Promise<void> {
+  async #carry(lane: number, batch: Batch, first: Reservation, stop: AbortSignal, abandon: AbortSignal): Promise<void> {
     const { settings, clock, random, invoker } = this.#context;
-    const queue: Work[] = [newWork(taken.records)];
+    const queue: Work[] = [newWork(batch.records)];
     let reservation: Reservation | undefined = first;
-    let events: readonly string[] | undefined = taken.events;
+    let ready: Buffer | undefined = batch.payload;
     let last: InvocationOutcome | undefined;
     try {
       while (queue.length > 0) {
         const { expired, rest } = expire(queue.shift()!, clock.now(), settings.recordAgeMsMax);
         if (expired.records.length > 0) {
           await this.#discard(lane, expired, 'RecordAgeExceeded', last);
-          events = undefined;
+          ready = undefined;
         }
         if (rest.records.length === 0) continue;
-        const payload = this.#encode(events ?? rest.records.map((record) => record.toEvent()));
-        events = undefined;
+        const payload = ready ?? this.#encode(rest.records.map((record) => record.toEvent()));
+        ready = undefined;
         if (payload.length > POLLER_LIMITS.payloadBytesMax) {
           queue.unshift(...(await this.#onTooLarge(lane, rest)));
           continue;
@@ -248,6 +270,7 @@ export class ShardPoller {
         this.#settle(lane, step.done);
         if (step.discarded) await this.#discard(lane, step.discarded.work, step.discarded.condition, last);
         queue.unshift(...step.next);
+        if (queue.length > 0) this.#intake.fail(lane);
         if (queue.length > 0 && step.waitMs > 0) await clock.sleep(step.waitMs, stop);
       }
     } finally {

@@ -19,6 +19,7 @@ export class CodeCaches {
   /** Bytes taken per folder since the start. */
   readonly #taken = new Map<string, number>();
   readonly #writes = new Set<Promise<void>>();
+  #serial = 0;
 
   constructor(directory: string, logger: Logger) {
     this.#directory = directory;
@@ -61,9 +62,15 @@ export class CodeCaches {
 
   async #write(directory: string, name: string, bytes: Uint8Array): Promise<void> {
     mkdirSync(directory, { recursive: true });
-    const temporary = join(directory, `.${name.slice(-200)}.tmp`);
-    await writeFile(temporary, bytes);
-    await rename(temporary, join(directory, name));
+    // Two environments of one function may send the same module at once: each write has a temporary file of its own.
+    const temporary = join(directory, `.${process.pid}-${this.#serial++}.tmp`);
+    try {
+      await writeFile(temporary, bytes);
+      await rename(temporary, join(directory, name));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
   }
 
   async #evict(): Promise<void> {

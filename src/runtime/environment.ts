@@ -228,6 +228,7 @@ export class Environment {
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(initStartLine(spec));
     const config = {
+      runtime: spec.runtime,
       variables: variables(credentials),
       root: spec.codeDirectory,
       handler: spec.handler,

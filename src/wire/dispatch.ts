@@ -282,6 +282,8 @@ export class Dispatcher {
     if (hasCode(error, 'wire-busy')) return failures.unavailable(messageOf(error));
     if (isAbort(error) && this.#options.draining.aborted) return failures.unavailable('The node is shutting down.');
     this.#log(call, error);
+    // No table names the refusals of stores and outbox: what will pass (a full disk) is told in its words, for SDKs to retry.
+    if (error instanceof DomainError && error.remedy === 'retry') return failures.unavailable(messageOf(error));
     return failures.internalFailure(call.service);
   }
 

@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TestNode } from '../support/node.ts';
-import { assertOrdered, Device, Flow, type Reading } from './flow.ts';
+import { assertOrdered, Flow, fleet, type Reading, temporaryDirectory } from './flow.ts';
 
 const DEVICES = 4;
-
-async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), 'millrace-flow-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
-
-function fleet(node: TestNode, first: (device: number) => number = () => 0): Promise<Device[]> {
-  return Promise.all(Array.from({ length: DEVICES }, (_, device) => Device.connect(node, device, first(device))));
-}
 
 test('after SIGKILL in full flow every acknowledged reading reaches the function, in order for each device', async () => {
   await using directory = await temporaryDirectory();
@@ -27,7 +16,7 @@ test('after SIGKILL in full flow every acknowledged reading reaches the function
   for (const [generation, count] of [150, 400, 900].entries()) {
     await using node = await TestNode.start({ dataDirectory: directory.path });
     if (generation === 0) await new Flow(node).deploy();
-    const devices = await fleet(node, (device) => next[device]!);
+    const devices = await fleet(node, DEVICES, (device) => next[device]!);
     await Promise.all(devices.map((device) => device.reach(count)));
     await node.stop('SIGKILL');
     for (const device of devices) {
@@ -49,7 +38,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     {
       await using node = await TestNode.start({ dataDirectory: directory.path });
       await new Flow(node).deploy();
-      const devices = await fleet(node);
+      const devices = await fleet(node, DEVICES);
       await Promise.all(devices.map((device) => device.reach(300)));
       assert.equal(await node.stop(signal), 0, node.log);
       for (const device of devices) {

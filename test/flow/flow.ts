@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CreateTopicRuleCommand, IoTClient } from '@aws-sdk/client-iot';
 import { CreateStreamCommand, KinesisClient } from '@aws-sdk/client-kinesis';
-import { CreateEventSourceMappingCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  CreateEventSourceMappingCommand,
+  type CreateEventSourceMappingCommandInput,
+  CreateFunctionCommand,
+  type CreateFunctionCommandInput,
+  LambdaClient,
+} from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import mqtt, { type MqttClient } from 'mqtt';
 import { zipOf } from '../support/clients.ts';
@@ -17,8 +26,10 @@ const ROLE = 'arn:aws:iam::000000000000:role/flow';
  * the batch counts as done.
  */
 const WITNESS = `
-exports.handler = async ({ Records }) => {
-  const seen = Records.map(({ kinesis }) => JSON.parse(Buffer.from(kinesis.data, 'base64')));
+const readingOf = ({ kinesis }) => JSON.parse(Buffer.from(kinesis.data, 'base64'));
+async function witness(Records) {
+  if (Records.length === 0) return;
+  const seen = Records.map(readingOf);
   const response = await fetch(process.env.AWS_ENDPOINT_URL, {
     method: 'POST',
     headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.SendMessage' },
@@ -30,21 +41,59 @@ exports.handler = async ({ Records }) => {
     }),
   });
   if (!response.ok) throw new Error(await response.text());
-};
+}
 `;
+
+const HANDLER = 'exports.handler = ({ Records }) => witness(Records);';
+
+/** What differs from a flow in which nothing goes wrong. */
+export interface FlowSettings {
+  /** CommonJS that exports `handler`; it finds `witness(Records)` and `readingOf(record)`. */
+  readonly handler?: string;
+  readonly function?: Partial<CreateFunctionCommandInput>;
+  readonly mapping?: Partial<CreateEventSourceMappingCommandInput>;
+}
+
+export async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'millrace-flow-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Looks again and again, a turn of the loop apart, until something is found. @throws Error naming `what` after the deadline */
+export async function until<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + 20_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    assert.ok(performance.now() < deadline, `${what}: it never came`);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+/** The node says that it is well. */
+export async function assertHealthy(node: TestNode): Promise<void> {
+  const health = await fetch(`${node.endpoints.http}/_millrace/health`);
+  assert.deepEqual(await health.json(), { status: 'ok' });
+}
 
 /** Devices -> rule -> stream of one shard -> a function that witnesses every record in a queue. */
 export class Flow {
-  readonly #options: ConstructorParameters<typeof SQSClient>[0] & object;
+  /** Settings of any AWS client of this node: no retries, which would hide what the node answers. */
+  readonly clientOptions: {
+    readonly endpoint: string;
+    readonly region: string;
+    readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+    readonly maxAttempts: number;
+  };
 
   constructor(node: TestNode) {
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
-    this.#options = { endpoint: node.endpoints.http, region: 'us-east-1', credentials };
+    this.clientOptions = { endpoint: node.endpoints.http, region: 'us-east-1', credentials, maxAttempts: 1 };
   }
 
   /** Makes everything on a fresh node. */
-  async deploy(handler: string = WITNESS): Promise<void> {
-    const options = this.#options as object;
+  async deploy(settings: FlowSettings = {}): Promise<void> {
+    const options = this.clientOptions;
     await new KinesisClient(options).send(new CreateStreamCommand({ StreamName: 'flow', ShardCount: 1 }));
     await this.#sqs.send(new CreateQueueCommand({ QueueName: 'witness.fifo', Attributes: { FifoQueue: 'true' } }));
     const action = { kinesis: { streamName: 'flow', partitionKey: '${topic(2)}', roleArn: ROLE } };
@@ -55,7 +104,7 @@ export class Flow {
       }),
     );
     const lambda = new LambdaClient(options);
-    const Code = { ZipFile: await zipOf({ 'index.js': handler }) };
+    const Code = { ZipFile: await zipOf({ 'index.js': WITNESS + (settings.handler ?? HANDLER) }) };
     await lambda.send(
       new CreateFunctionCommand({
         FunctionName: 'witness',
@@ -64,6 +113,7 @@ export class Flow {
         Role: ROLE,
         Timeout: 10,
         Code,
+        ...settings.function,
       }),
     );
     await lambda.send(
@@ -72,8 +122,24 @@ export class Flow {
         EventSourceArn: 'arn:aws:kinesis:us-east-1:000000000000:stream/flow',
         StartingPosition: 'TRIM_HORIZON',
         BatchSize: 100,
+        ...settings.mapping,
       }),
     );
+  }
+
+  /** Makes a queue. @returns its URL and ARN */
+  async queue(QueueName: string): Promise<{ readonly url: string; readonly arn: string }> {
+    const { QueueUrl } = await this.#sqs.send(new CreateQueueCommand({ QueueName }));
+    return { url: QueueUrl!, arn: `arn:aws:sqs:us-east-1:000000000000:${QueueName}` };
+  }
+
+  /** The first message of a queue, as JSON. */
+  async message(QueueUrl: string): Promise<unknown> {
+    const message = await until('message', async () => {
+      const answer = await this.#sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }));
+      return answer.Messages?.[0];
+    });
+    return JSON.parse(message.Body!);
   }
 
   /**
@@ -81,7 +147,7 @@ export class Flow {
    * @returns every reading in the order in which the function was given it, repeats included
    */
   async witnessed(wanted: readonly Reading[], deadlineMs = 30_000): Promise<readonly Reading[]> {
-    const QueueUrl = `${this.#options.endpoint}/000000000000/witness.fifo`;
+    const QueueUrl = `${this.clientOptions.endpoint}/000000000000/witness.fifo`;
     const missing = new Set(wanted.map(String));
     const seen: Reading[] = [];
     const deadline = performance.now() + deadlineMs;
@@ -101,7 +167,7 @@ export class Flow {
   }
 
   get #sqs(): SQSClient {
-    return new SQSClient(this.#options);
+    return new SQSClient(this.clientOptions);
   }
 }
 
@@ -113,20 +179,24 @@ export class Device {
   #sequence: number;
   #inFlight = 0;
   #stopped = false;
+  readonly #disconnected = Promise.withResolvers<number | undefined>();
 
   private constructor(client: MqttClient, number: number, first: number) {
     this.#client = client;
     this.#number = number;
     this.#sequence = first;
+    client.on('error', () => {});
+    client.on('disconnect', ({ reasonCode }) => this.#disconnected.resolve(reasonCode));
+    client.on('close', () => this.#disconnected.resolve(undefined));
   }
 
   static async connect(node: TestNode, number: number, firstSequence = 0): Promise<Device> {
     const { host, port } = node.endpoints.mqtt;
     const client = await mqtt.connectAsync(`mqtt://${host}:${port}`, {
       clientId: `device-${number}`,
+      protocolVersion: 5,
       reconnectPeriod: 0,
     });
-    client.on('error', () => {});
     const device = new Device(client, number, firstSequence);
     for (let i = 0; i < 16; i++) device.#send();
     return device;
@@ -135,6 +205,11 @@ export class Device {
   /** The sequence number after the last one sent. */
   get next(): number {
     return this.#sequence;
+  }
+
+  /** The connection is gone: the reason that the node gave, if any. */
+  disconnected(): Promise<number | undefined> {
+    return this.#disconnected.promise;
   }
 
   /** Resolves once so many are acknowledged. */
@@ -160,6 +235,10 @@ export class Device {
       this.#send();
     });
   }
+}
+
+export function fleet(node: TestNode, devices = 4, first: (device: number) => number = () => 0): Promise<Device[]> {
+  return Promise.all(Array.from({ length: devices }, (_, device) => Device.connect(node, device, first(device))));
 }
 
 /** Each device's readings came in order; only a batch that was begun again may repeat some. */

@@ -95,7 +95,7 @@ test('allocating without end ends in signal: killed, on the heap and beside it',
 
 test('a handler that answers nonsense is told so', async () => {
   const circular = await run('circular', 'exports.handler = async () => { const a = {}; a.a = a; return a; };');
-  assert.equal(circular.payload.errorType, 'Runtime.MarshalError');
+  assert.equal(circular.payload.errorType, 'Runtime.JSONStringifyError');
   const large = await run('large', 'exports.handler = async () => "x".repeat(7e6);');
   assert.equal(large.payload.errorType, 'Function.ResponseSizeTooLarge');
   assert.equal((await run('function', 'exports.handler = async () => () => 1;')).payload, null);
@@ -119,31 +119,76 @@ test('a promise that nobody handles fails the invocation', async () => {
   assert.equal(answer.payload.errorMessage, 'Error: lost');
 });
 
-test('every style of handler answers', async () => {
+const UNDEFINED_THRICE = 'undefined,undefined,undefined';
+const CALLBACKS = { Runtime: 'nodejs22.x' };
+
+test('from nodejs24.x on the answer is what the handler returns, awaited or plain, and undefined is null', async () => {
+  const styles: Record<string, readonly [code: string, answer: unknown]> = {
+    promise: ['exports.handler = async () => "promise";', 'promise'],
+    plain: ['exports.handler = () => "plain";', 'plain'],
+    thenable: ['exports.handler = () => ({ then: (ok) => ok("then") });', 'then'],
+    undefined: ['exports.handler = async () => {};', null],
+    nothing: ['exports.handler = () => {};', null],
+    ways: ['exports.handler = (e, c) => [typeof c.done, typeof c.succeed, typeof c.fail].join();', UNDEFINED_THRICE],
+  };
+  for (const [name, [code, expected]] of Object.entries(styles)) {
+    assert.equal((await run(`style-${name}`, code)).payload, expected, name);
+  }
+  const thrown = await run('style-throws', 'exports.handler = () => { throw new RangeError("plain"); };');
+  assert.equal(thrown.payload.errorType, 'RangeError');
+});
+
+test('from nodejs24.x on a handler that expects a callback is refused while it is loaded', async () => {
+  const { payload } = await run('style-refused', 'exports.handler = (e, c, cb) => cb(null, 1);');
+  assert.equal(payload.errorType, 'Runtime.CallbackHandlerDeprecated');
+  assert.match(payload.errorMessage, /removed support for callback-based function handlers/);
+});
+
+test('up to nodejs22.x a handler answers by promise, callback or context, and a plain value is ignored', async () => {
   const styles: Record<string, readonly [code: string, answer: unknown]> = {
     callback: ['exports.handler = (e, c, cb) => { setTimeout(() => cb(null, "cb"), 5); };', 'cb'],
     succeed: ['exports.handler = (e, c) => { c.succeed("succeed"); };', 'succeed'],
     done: ['exports.handler = (e, c) => { c.done(null, "done"); };', 'done'],
     thenable: ['exports.handler = () => ({ then: (ok) => ok("then") });', 'then'],
+    plain: ['exports.handler = () => "ignored";', null],
     nothing: ['exports.handler = (e, c, cb) => {};', null],
+    unsettled: ['exports.handler = () => new Promise(() => {});', null],
     twice: ['exports.handler = async (e, c) => { c.succeed("first"); return "second"; };', 'first'],
     undefined: ['exports.handler = async () => {};', null],
   };
   for (const [name, [code, expected]] of Object.entries(styles)) {
-    assert.equal((await run(`style-${name}`, code)).payload, expected, name);
+    assert.equal((await run(`callback-${name}`, code, CALLBACKS)).payload, expected, name);
   }
-  const failing = await run('style-fail', 'exports.handler = (e, c, cb) => { cb(new Error("cb")); };');
-  assert.equal(failing.payload.errorMessage, 'cb');
+});
+
+test('up to nodejs22.x an error passed to callback, done or fail is the answer, and no error at all is "handled"', async () => {
+  const errors: Record<string, readonly [code: string, message: string]> = {
+    callback: ['exports.handler = (e, c, cb) => { cb(new Error("cb")); };', 'cb'],
+    done: ['exports.handler = (e, c) => { c.done(new Error("done")); };', 'done'],
+    fail: ['exports.handler = (e, c) => { c.fail("fail"); };', 'fail'],
+    empty: ['exports.handler = (e, c) => { c.fail(); };', 'handled'],
+  };
+  for (const [name, [code, message]] of Object.entries(errors)) {
+    assert.equal((await run(`callback-error-${name}`, code, CALLBACKS)).payload.errorMessage, message, name);
+  }
+});
+
+test('an async handler whose promise is never settled fails, once nothing is left to do', async () => {
+  const code = 'exports.handler = async () => new Promise(() => {});';
+  for (const Runtime of ['nodejs22.x', 'nodejs24.x']) {
+    const { payload } = await run(`unsettled-${Runtime.slice(6, 8)}`, code, { Runtime });
+    assert.equal(payload.errorType, 'Runtime.NodeJsExit');
+  }
 });
 
 test('a callback waits for what is left to do, unless it is told not to', async () => {
   const waits = 'let t = 0; exports.handler = (e, c, cb) => { setTimeout(() => { t = 1; }, 60); cb(null, "answer"); };';
   const start = performance.now();
-  await run('waits', waits, { Timeout: 5 });
+  await run('waits', waits, { Timeout: 5, ...CALLBACKS });
   assert.ok(performance.now() - start >= 60);
   const code =
     'exports.handler = (e, c, cb) => { c.callbackWaitsForEmptyEventLoop = false; setInterval(() => {}, 1000); cb(null, "at once"); };';
-  assert.equal((await run('does-not-wait', code)).payload, 'at once');
+  assert.equal((await run('does-not-wait', code, CALLBACKS)).payload, 'at once');
 });
 
 test('ES modules, folders and nested exports are handlers too', async () => {

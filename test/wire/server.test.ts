@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { seededRandom, systemClock } from '../../src/base/index.ts';
+import { DomainError, seededRandom, systemClock } from '../../src/base/index.ts';
 import type { Service } from '../../src/services/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
 import { createWireServer } from '../../src/wire/index.ts';
@@ -148,6 +148,22 @@ test('an error that no table knows is an internal failure without its text, and 
   assert.doesNotMatch(text, /secret/);
   const [[event, fields]] = logged as [[string, { requestId: string }]];
   assert.deepEqual([event, fields.requestId], ['call-failed', answer.headers.get('x-amzn-requestid')]);
+});
+
+test('what a store refuses for now is told in its words, as what may be tried again', async () => {
+  const service: Service = {
+    name: 'kinesis',
+    errors: {},
+    operations: {
+      DescribeLimits: () => {
+        throw new DomainError('records-full', 'database or disk is full', { remedy: 'retry' });
+      },
+    },
+  };
+  await using wire = await startWire([service], DEV);
+  const answer = await call(wire, 'DescribeLimits');
+  assert.equal(answer.status, 503);
+  assert.match(await answer.text(), /"ServiceUnavailable".*"database or disk is full"/);
 });
 
 test('authorize decides, after the input is read', async () => {

@@ -1,4 +1,6 @@
 /** AWS's protocols: requests to inputs, outputs to answers, by the shapes of a service's table. */
+
+export { encodeStrictly } from './canonical.ts';
 export { decodeCbor, encodeCbor } from './cbor.ts';
 export { ChunkedDecoder, type ChunkSigner } from './chunked.ts';
 export { type EventHeaderValue, type EventMessage, EventStreamDecoder, encodeEvent } from './event-stream.ts';
@@ -9,6 +11,7 @@ export type { AnswerParts, Protocol, RequestParts, WireFailure } from './protoco
 export type { RouteMatch } from './router.ts';
 export { failureOfReading, ServiceCodec } from './service-codec.ts';
 export type { AwsProtocol, Constraints, OperationRow, ServiceTable, Shape, StructureShape } from './shape.ts';
+export { type SigningKeys, sign, type UnsignedRequest } from './sign.ts';
 export { parseVersion2Claim, verifyVersion2 } from './sigv2.ts';
 export {
   parseClaim,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readProfile } from './credentials.ts';
-import { sign } from './signature.ts';
+import { sign } from './sign.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
@@ -46,11 +45,3 @@ for (const { service, method, url, body, token, headers, signature } of RECORDED
     assert.match(signed.authorization!, new RegExp(`Signature=${signature}$`));
   });
 }
-
-test('a profile is read from a credentials file', () => {
-  const text =
-    '[default]\naws_access_key_id = A\naws_secret_access_key = S\n[edge]\naws_access_key_id=B\naws_secret_access_key=T\naws_session_token=U\n';
-  assert.deepEqual(readProfile(text, 'default'), { accessKeyId: 'A', secretAccessKey: 'S' });
-  assert.deepEqual(readProfile(text, 'edge'), { accessKeyId: 'B', secretAccessKey: 'T', sessionToken: 'U' });
-  assert.equal(readProfile(text, 'none'), undefined);
-});

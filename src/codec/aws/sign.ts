@@ -1,6 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
+import { canonicalPath, canonicalQuery } from './canonical.ts';
 
-export interface Credentials {
+/** Keys that a client signs with. */
+export interface SigningKeys {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
@@ -23,7 +25,7 @@ export interface UnsignedRequest {
  * @returns all headers to send
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
  */
-export function sign(request: UnsignedRequest, credentials: Credentials, now: number): Record<string, string> {
+export function sign(request: UnsignedRequest, credentials: SigningKeys, now: number): Record<string, string> {
   const { method, url, body, service, region } = request;
   const time = new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, '');
   const bodyHash = sha256(body);
@@ -40,8 +42,8 @@ export function sign(request: UnsignedRequest, credentials: Credentials, now: nu
   const values = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value.trim()]));
   const canonical = [
     method,
-    canonicalPath(url, service),
-    canonicalQuery(url),
+    canonicalPath(url.pathname, service === 's3'),
+    canonicalQuery(url.search.slice(1)),
     ...names.map((name) => `${name}:${values[name]}`),
     '',
     names.join(';'),
@@ -57,24 +59,6 @@ export function sign(request: UnsignedRequest, credentials: Credentials, now: nu
   const credential = `Credential=${credentials.accessKeyId}/${scope}`;
   headers.authorization = `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=${names.join(';')}, Signature=${signature}`;
   return headers;
-}
-
-/** S3 signs the path as it is sent; every other service encodes it once more. */
-function canonicalPath(url: URL, service: string): string {
-  if (service === 's3') return url.pathname;
-  return url.pathname.split('/').map(encode).join('/');
-}
-
-function canonicalQuery(url: URL): string {
-  return [...url.searchParams]
-    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
-    .sort()
-    .join('&');
-}
-
-/** RFC 3986: what `encodeURIComponent` leaves besides is encoded too. */
-export function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
