@@ -1,9 +1,10 @@
-import type { Clock, Timer } from '../base/index.ts';
+import { type Clock, messageOf, type Timer } from '../base/index.ts';
 import { formatXRay } from '../telemetry/index.ts';
 import type { CodeCaches } from './code-caches.ts';
 import type { Connection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
+import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
@@ -15,8 +16,10 @@ export interface EnvironmentOptions {
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly codeCaches: CodeCaches;
+  /** Awaited before the code is loaded. */
+  readonly credentials: FunctionCredentials | Promise<FunctionCredentials>;
   /** Variables of the function and those that Lambda adds. */
-  readonly variables: Readonly<Record<string, string>>;
+  readonly variables: (credentials: FunctionCredentials) => Readonly<Record<string, string>>;
   /** Init has timed out once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
   /** Told once, when the environment will not serve again. */
@@ -55,11 +58,21 @@ export class Environment {
   #sequence = 0;
   #memoryKb = 0;
   #timer: Timer | undefined;
+  /** Of its credentials, epoch milliseconds. */
+  #expiresAt = Number.POSITIVE_INFINITY;
 
   constructor(options: EnvironmentOptions) {
     this.#options = options;
     this.spec = options.spec;
     this.#initStartedAt = options.clock.monotonic();
+    // Whoever waits is told when the code would be loaded, which may be later than this fails.
+    if (options.credentials instanceof Promise) options.credentials.catch(() => {});
+  }
+
+  /** Its credentials could expire under an invocation that began now. */
+  get stale(): boolean {
+    if (this.#expiresAt === Number.POSITIVE_INFINITY) return false;
+    return this.#options.clock.now() + this.spec.timeoutMs + RUNTIME_LIMITS.credentialsMarginMs >= this.#expiresAt;
   }
 
   get log(): EnvironmentLog {
@@ -218,11 +231,27 @@ export class Environment {
   }
 
   #load(): void {
+    const { credentials } = this.#options;
+    if (!(credentials instanceof Promise)) return this.#loadWith(credentials);
+    credentials.then(
+      (granted) => {
+        if (this.phase.kind === 'init') this.#loadWith(granted);
+      },
+      (error: unknown) => {
+        const reason = { errorType: 'AccessDeniedException', errorMessage: messageOf(error) };
+        const payload = Buffer.from(JSON.stringify(reason));
+        this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload } });
+      },
+    );
+  }
+
+  #loadWith(credentials: FunctionCredentials): void {
     const { connection, spec, codeCaches, variables, log } = this.#options;
+    this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(initStartLine(spec));
     const config = {
       runtime: spec.runtime,
-      variables,
+      variables: variables(credentials),
       root: spec.codeDirectory,
       handler: spec.handler,
       cacheDirectory: codeCaches.directoryOf(spec),

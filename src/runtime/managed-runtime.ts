@@ -22,8 +22,11 @@ export interface RuntimeOptions {
   readonly directory: string;
   /** `AWS_ENDPOINT_URL` of functions; asked when an environment starts, since the port may not be known before. */
   readonly endpoint: () => string;
-  /** Credentials of the function's role. The default ones are those that `dev` accepts. */
-  readonly credentials?: (spec: FunctionSpec) => FunctionCredentials;
+  /**
+   * Credentials of the function's role, asked for each environment; one whose credentials are about to expire is retired, and one
+   * for which there are none fails its invocation with the reason. The default ones are those that `dev` accepts.
+   */
+  readonly credentials?: (spec: FunctionSpec) => FunctionCredentials | Promise<FunctionCredentials>;
   /** The strongest engine that the node has; `process` unless said. */
   readonly sandbox?: Sandbox;
   /** Blank environments kept ready: 0 to 100; 2 unless said. */
@@ -275,7 +278,8 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       log,
       repeatsInit: repeated !== undefined,
       codeCaches: this.#codeCaches,
-      variables: functionVariables(spec, log.stream, endpoint(), credentials?.(spec) ?? DEV_CREDENTIALS),
+      credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
+      variables: (granted) => functionVariables(spec, log.stream, endpoint(), granted),
       onShutdown: (ended) => {
         this.#environments--;
         pool.remove(ended);

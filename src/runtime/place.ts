@@ -50,11 +50,11 @@ export class Place implements Slot {
     return second;
   }
 
-  /** The environment of the last invocation, when it still serves the current revision. */
+  /** The environment of the last invocation, when it still serves the current revision with credentials that last. */
   #usable(): Environment | undefined {
     const environment = this.#environment;
     if (!environment || environment.phase.kind === 'shutdown') return undefined;
-    if (environment.spec.revision === this.#pool.spec.revision) return environment;
+    if (environment.spec.revision === this.#pool.spec.revision && !environment.stale) return environment;
     environment.retire();
     return undefined;
   }

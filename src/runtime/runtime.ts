@@ -22,6 +22,8 @@ export interface FunctionSpec {
   /** 512 to 10,240 MB. */
   readonly ephemeralStorageMb: number;
   readonly logGroup: string;
+  /** Execution role, whose credentials the function gets; empty where it has none. */
+  readonly roleArn: string;
   /** Environments at most; absent shares the account's limit. */
   readonly reservedConcurrency?: number;
   /** Changes whenever anything above does: environments of an older revision are retired. */

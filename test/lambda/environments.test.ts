@@ -69,6 +69,36 @@ test('environments that are not used are shut down, and the function scales out 
   assert.equal((await house.invoke(spec)).metering.start, 'cold');
 });
 
+test('an environment whose credentials could expire under the next invocation is replaced', async () => {
+  const clock = new SimulatedClock();
+  let asked = 0;
+  const credentials = async () => {
+    const expiresAt = clock.now() + 200_000;
+    return { accessKeyId: `key${++asked}`, secretAccessKey: 's', sessionToken: 't', expiresAt };
+  };
+  await using house = await RuntimeHouse.open({ clock, credentials });
+  const spec = house.spec('exports.handler = async () => process.env.AWS_ACCESS_KEY_ID;', { timeoutMs: 10_000 });
+  assert.equal((await house.invoke(spec)).value, 'key1');
+  await clock.advance(129_000);
+  assert.equal((await house.invoke(spec)).value, 'key1');
+  await clock.advance(1_000);
+  assert.equal((await house.invoke(spec)).value, 'key2');
+});
+
+test('an invocation fails with the reason when there are no credentials, and the next one asks again', async () => {
+  let there = false;
+  const credentials = async () => {
+    if (!there) throw new Error('no such role');
+    return { accessKeyId: 'key', secretAccessKey: 's', sessionToken: 't' };
+  };
+  await using house = await RuntimeHouse.open({ credentials });
+  const spec = house.spec('exports.handler = async () => process.env.AWS_ACCESS_KEY_ID;');
+  const refused = await house.invoke(spec);
+  assert.deepEqual([refused.kind, refused.value.errorType], ['error', 'AccessDeniedException']);
+  there = true;
+  assert.equal((await house.invoke(spec)).value, 'key');
+});
+
 test('as many environments as invocations at once; one alone is used again', async () => {
   await using house = await RuntimeHouse.open();
   const spec = house.spec(
