@@ -1,6 +1,8 @@
 /**
  * Functions: cold starts of a small handler and of a bundle with an AWS client in it, beside what plain `node` takes for the
  * same file; warm invocations inside the node, beside a bare echo over the same pipe; and through HTTP with SigV4.
+ * A cold start is timed from the request to its answer, on a connection that has carried a request before; the code cache was made
+ * by the first one, which is not counted, and is on disk.
  * Not measured: the network, other runtimes, several functions at once. Cold starts find a blank environment ready, as they do
  * unless they come faster than the pool is refilled (about 60 ms each).
  */
@@ -23,7 +25,7 @@ import { zip } from '../test/lambda/support.ts';
 import { type Figure, formatFigure, median } from './figure.ts';
 import type { InvokeLoad } from './invoke-client.worker.ts';
 
-const COLD_STARTS = 15;
+const COLD_STARTS = 25;
 const PLAIN_STARTS = 7;
 const WARM_INVOCATIONS = 8_000;
 const HTTP_REQUESTS = 12_000;
@@ -45,11 +47,8 @@ export async function run(): Promise<Figure[]> {
   const warm = await house.warm();
   const http = await house.http();
   return [
-    atMost('cold start through Invoke, 1 KB handler, p50', small, 'ms', 4, { name: 'plain node', value: plainSmall }),
-    atMost(`cold start through Invoke, ${size} bundle with an AWS client, p50`, large, 'ms', 16, {
-      name: 'plain node',
-      value: plainLarge,
-    }),
+    ...coldFigures('1 KB handler', small, 4, plainSmall),
+    ...coldFigures(`${size} bundle with an AWS client`, large, 16, plainLarge),
     atMost('warm invocation inside the node, p50', warm, 'µs', 60, { name: 'bare echo', value: echo }),
     atMost('warm Invoke through HTTP with SigV4, p50', http.p50Ms, 'ms', 1),
     {
@@ -59,6 +58,21 @@ export async function run(): Promise<Figure[]> {
       target: { value: 2_000, met: http.perCore >= 2_000 },
     },
   ];
+}
+
+/** The median is held to the target; the ends show how far the machine was quiet. */
+function coldFigures(what: string, times: readonly number[], targetMs: number, plainMs: number): Figure[] {
+  const name = `cold start through Invoke, ${what}`;
+  const floor = { name: 'plain node', value: plainMs };
+  return [
+    atMost(`${name}, p50`, median(times), 'ms', targetMs, floor),
+    { name: `${name}, p10`, value: quantile(times, 0.1), unit: 'ms' },
+    { name: `${name}, p90`, value: quantile(times, 0.9), unit: 'ms' },
+  ];
+}
+
+function quantile(values: readonly number[], part: number): number {
+  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * part)]!;
 }
 
 function atMost(name: string, value: number, unit: string, target: number, floor?: Figure['floor']): Figure {
@@ -139,9 +153,10 @@ async function openHouse() {
 
   return {
     directory,
-    /** p50 of Invoke, milliseconds, each time on a blank environment; the first one makes the code cache. */
-    async cold(name: string, code: string | Buffer): Promise<number> {
+    /** Times of Invoke, milliseconds, each on a blank environment; the first one makes the code cache and is not counted. */
+    async cold(name: string, code: string | Buffer): Promise<readonly number[]> {
       const arn = await create(name, code);
+      const ahead = await create(`${name}-ahead`, 'exports.handler = async () => 1;');
       const times: number[] = [];
       for (let i = 0; i <= COLD_STARTS; i++) {
         while (runtime.blanksReady === 0) await sleep(10);
@@ -149,6 +164,7 @@ async function openHouse() {
         const { latencies } = await drive(client, {
           port,
           request: signedInvoke(port, name),
+          warmUp: signedInvoke(port, `${name}-ahead`),
           connections: 1,
           requests: 1,
         });
@@ -156,7 +172,8 @@ async function openHouse() {
         await sleep(50);
         runtime.retire(arn);
       }
-      return median(times);
+      runtime.retire(ahead);
+      return times;
     },
     /** p50 in microseconds: reserve once, invoke back to back, as a poller does. */
     async warm(): Promise<number> {

@@ -49,6 +49,7 @@ const INVOCATION = {
 
 async function preload() {
   for (const name of BUILTINS) require(`node:${name}`);
+  useBuiltins();
   for (const name of ['common.handler', 'module.handler']) await rehearse(await loadHandler(FOLDER, name));
   format('%s %j', 'text', { a: [1] }, { b: 'text' }, new Map());
   toLogged(new Error('rehearsal'));
@@ -56,6 +57,21 @@ async function preload() {
   process.chdir(process.cwd());
   process.env.PRELOAD = '1';
   delete process.env.PRELOAD;
+}
+
+/** What a client library does with the builtins while it is loaded: some of their parts are made on first use only. */
+function useBuiltins() {
+  const { createHash, createHmac, randomUUID } = require('node:crypto');
+  createHash('sha256').update('').digest('hex');
+  createHmac('sha256', '').update('').digest();
+  randomUUID();
+  const { Readable, Transform } = require('node:stream');
+  new (class extends Readable {})();
+  new Transform();
+  for (const name of ['http', 'https']) new (require(`node:${name}`).Agent)({ keepAlive: true }).destroy();
+  new TextDecoder().decode(new TextEncoder().encode('x'));
+  new AbortController();
+  for (const name of ['Blob', 'ReadableStream', 'crypto']) void globalThis[name];
 }
 
 function rehearse(handler) {

@@ -20,13 +20,21 @@ type Setting = { readonly help: string; readonly env?: string } & (
 export const SETTINGS = {
   dataDirectory: { type: 'text', default: 'data', help: 'Where everything durable lives, relative to the file.' },
   'listen.host': { type: 'text', default: '127.0.0.1', help: 'Address to listen on: an IP address or a host name.' },
-  'listen.httpPort': { type: 'port', default: 4566, help: 'AWS APIs, console and metrics; 0 is any free port.' },
-  'listen.mqttPort': { type: 'port', default: 1883, help: 'MQTT; 0 is any free port.' },
+  'listen.httpPort': {
+    type: 'port',
+    default: 4566,
+    help: 'AWS APIs and time series; console and metrics to loopback clients; 0 is any free port.',
+  },
+  'listen.mqttPort': {
+    type: 'port',
+    default: 1883,
+    help: 'MQTT, on loopback only with `auth: on`; 0 is any free port.',
+  },
   auth: {
     type: 'text',
     default: 'on',
     choices: ['on', 'off'],
-    help: '`on` enforces signatures and policies; `off` is refused unless `listen.host` is loopback.',
+    help: '`on` verifies every signature; `off` is refused unless `listen.host` is loopback.',
   },
   'root.accessKeyId': {
     type: 'text',

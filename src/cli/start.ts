@@ -1,13 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { abortable, messageOf } from '../base/index.ts';
+import type { Node } from '../node/index.ts';
 import { defineCommand, EXIT, UsageError } from './command.ts';
 import { readConfiguration } from './configuration.ts';
 import { startNode, stopSignal } from './node.ts';
 
 export const start = defineCommand({
   name: 'start',
-  summary: 'Start a node for production: signatures and policies are enforced.',
+  summary:
+    'Start a node for production: every call must be signed. Policies are stored and not evaluated yet; MQTT listens on loopback only.',
   options: { config: { type: 'text', value: 'FILE', default: 'millrace.yaml', help: 'configuration, YAML or JSON' } },
   examples: [
     ['millrace start --config /etc/millrace.yaml', 'start with the settings of that file'],
@@ -18,12 +20,17 @@ export const start = defineCommand({
     const config = readConfiguration(await readText(file), { env, directory: dirname(file) });
     using stop = stopSignal(terminal);
     await using node = await startNode(config);
+    if (config.mode === 'secured') terminal.err(`${mqttLine(node.mqtt)}\n`);
     terminal.out(`ready ${node.endpoint}\n`);
     await abortable(new Promise<never>(() => {}), stop.signal).catch(() => {});
     terminal.err('millrace: draining; a second signal stops at once\n');
     return EXIT.ok;
   },
 });
+
+function mqttLine({ host, port }: Node['mqtt']): string {
+  return `millrace: MQTT on ${host}:${port}, loopback only: devices are not authenticated yet (docs/security.md)`;
+}
 
 async function readText(file: string): Promise<string> {
   return readFile(file, 'utf8').catch((error: unknown) => {

@@ -4,7 +4,7 @@ import type { LogLevel } from '../telemetry/index.ts';
 export interface NodeConfig {
   /** Where everything durable lives; made when it is not there, and locked against a second node. */
   readonly dataDirectory: string;
-  /** Address to listen on. */
+  /** Address to listen on. MQTT stays on loopback whatever it says, as long as devices have no identity to prove. */
   readonly host: string;
   /** 0 means any free TCP port; {@link Node.endpoint} tells which. */
   readonly httpPort: number;

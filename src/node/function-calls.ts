@@ -14,37 +14,68 @@ export interface FunctionCall {
 /** Pairs of function and target that are remembered; beyond it new pairs are not shown. */
 const PAIRS_MAX = 10_000;
 
+/** Whose an access key is. */
+interface Holder {
+  readonly functionArn: string;
+  readonly sessionToken: string;
+  readonly expiresAt: number;
+}
+
 /**
- * Which function calls what. Every function has an access key of its own, so that the wire can tell whose call it serves;
+ * Which function calls what. Every function has access keys of its own, so that the wire can tell whose call it serves;
  * what a call is about is read off the members that name resources.
  */
 export class FunctionCalls {
-  readonly #functionByKey = new Map<string, string>();
+  readonly #holders = new Map<string, Holder>();
+  /** By digest: how long it takes to find a token says nothing about its text. */
+  readonly #keyByToken = new Map<string, string>();
   readonly #calls = new Map<string, FunctionCall>();
 
   /** Keys of a function: the same for every version, environment and start of the node. `dev` accepts any secret. */
-  credentials({ arn, version }: FunctionSpec): FunctionCredentials {
-    const functionArn = version === '$LATEST' ? arn : arn.replace(/:[^:]*$/, '');
+  credentials(spec: FunctionSpec): FunctionCredentials {
+    const functionArn = functionArnOf(spec);
     const digest = createHash('sha256').update(functionArn).digest('hex').toUpperCase();
     const accessKeyId = `ASIA${digest.slice(0, 16)}`;
-    this.#functionByKey.set(accessKeyId, functionArn);
-    return { accessKeyId, secretAccessKey: 'millrace', sessionToken: accessKeyId };
+    const credentials = { accessKeyId, secretAccessKey: 'millrace', sessionToken: accessKeyId };
+    this.hand(functionArn, credentials);
+    return credentials;
+  }
+
+  /** Remembers whose these credentials are, until they expire. */
+  hand(functionArn: string, { accessKeyId, sessionToken, expiresAt }: FunctionCredentials): void {
+    this.#holders.set(accessKeyId, { functionArn, sessionToken, expiresAt: expiresAt ?? Number.POSITIVE_INFINITY });
+    this.#keyByToken.set(digestOf(sessionToken), accessKeyId);
+  }
+
+  /** Forgets the keys that have expired. */
+  sweep(now: number): void {
+    for (const [accessKeyId, { sessionToken, expiresAt }] of this.#holders) {
+      if (expiresAt > now) continue;
+      this.#holders.delete(accessKeyId);
+      this.#keyByToken.delete(digestOf(sessionToken));
+    }
+  }
+
+  /** The access key of a function's session; `undefined` for a token that no function was given. */
+  keyOfToken(sessionToken: string): string | undefined {
+    return this.#keyByToken.get(digestOf(sessionToken));
   }
 
   /** Counts a call over the AWS APIs. */
   count({ accessKeyId }: Caller, service: string, input: unknown): void {
-    const target = accessKeyId !== undefined && this.#functionByKey.has(accessKeyId) && targetOf(service, input);
+    const target = accessKeyId !== undefined && this.#holders.has(accessKeyId) && targetOf(service, input);
     if (target) this.#countKey(accessKeyId, target);
   }
 
-  /** Counts a call to the time series with `Authorization: Token KEY` (InfluxDB's scheme) or `Bearer KEY`. */
+  /** Counts a call to the time series with a session's token. */
   countToken(authorization: string | undefined, database = ''): void {
-    const key = /^(?:Token|Bearer) (\S+)$/i.exec(authorization ?? '')?.[1];
+    const token = seriesToken(authorization);
+    const key = token === undefined ? undefined : this.keyOfToken(token);
     if (key) this.#countKey(key, `series:${database}`);
   }
 
   #countKey(accessKeyId: string, target: string): void {
-    const functionArn = this.#functionByKey.get(accessKeyId);
+    const functionArn = this.#holders.get(accessKeyId)?.functionArn;
     if (functionArn === undefined) return;
     const key = `${functionArn} ${target}`;
     const call = this.#calls.get(key);
@@ -55,6 +86,20 @@ export class FunctionCalls {
   all(): Iterable<FunctionCall> {
     return this.#calls.values();
   }
+}
+
+/** ARN of the function, whatever its version. */
+export function functionArnOf({ arn, version }: FunctionSpec): string {
+  return version === '$LATEST' ? arn : arn.replace(/:[^:]*$/, '');
+}
+
+/** What stands in `Authorization: Token TEXT` (InfluxDB's scheme) or `Bearer TEXT`. */
+export function seriesToken(authorization: string | undefined): string | undefined {
+  return /^(?:Token|Bearer) (\S+)$/i.exec(authorization ?? '')?.[1];
+}
+
+function digestOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
 }
 
 function targetOf(service: string, input: unknown): string | undefined {

@@ -6,10 +6,11 @@ import { systemClock, systemRandom } from '../base/index.ts';
 import { openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import { createLogger, createMetrics } from '../telemetry/index.ts';
-import { createWireServer } from '../wire/index.ts';
+import { createWireServer, isLoopback } from '../wire/index.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeFlow } from './flow.ts';
-import { nodeRoutes } from './routes.ts';
+import { localOnly } from './local-routes.ts';
+import { healthRoute, nodeRoutes } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
 
@@ -39,6 +40,8 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     connections: () => gateway?.connections ?? 0,
   });
   const pages = scope.use(await openConsole({ source, ...ground }));
+  const secured = config.mode === 'secured';
+  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), ...pages.routes];
   const wire = scope.use(
     createWireServer({
       services: services.all,
@@ -48,14 +51,17 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         return { allowed: true };
       },
       mode: config.mode,
-      extraRoutes: [...nodeRoutes(() => listening, ground.metrics), ...services.series.routes, ...pages.routes],
+      extraRoutes: [healthRoute, ...services.series.routes, ...(secured ? ownRoutes.map(localOnly) : ownRoutes)],
       ...ground,
     }),
   );
   listening.endpoint = (await wire.listen(host, config.httpPort)).url;
   services.resume();
-  // Devices come in last: what their messages cause may call functions, and those call the port above.
-  gateway = scope.use(await openMqttGateway({ broker: services.iot.broker, host, port: config.mqttPort, ...ground }));
+  // Devices come in last: what their messages cause may call functions, and those call the port above. They prove nothing
+  // yet: until they do, a listener that others reach would be open to all.
+  const mqttHost = isLoopback(host) ? host : '127.0.0.1';
+  const { broker } = services.iot;
+  gateway = scope.use(await openMqttGateway({ broker, host: mqttHost, port: config.mqttPort, ...ground }));
   listening.mqtt = gateway.address;
 
   const owned = scope.move();

@@ -2,10 +2,12 @@ import type { Metrics } from '../telemetry/index.ts';
 import type { ExtraRoute } from '../wire/index.ts';
 import type { Node } from './config.ts';
 
-/** What the node says about itself beside the AWS APIs: health, where it listens, metrics. */
+/** What anyone may ask: whether the node is there. */
+export const healthRoute: ExtraRoute = answer('/_millrace/health', 'application/json', () => '{"status":"ok"}');
+
+/** What the node says about itself beside the AWS APIs: where it listens, metrics. */
 export function nodeRoutes(node: () => Pick<Node, 'endpoint' | 'mqtt'>, metrics: Metrics): readonly ExtraRoute[] {
   return [
-    answer('/_millrace/health', 'application/json', () => '{"status":"ok"}'),
     answer('/_millrace/endpoints', 'application/json', () => {
       const { endpoint, mqtt } = node();
       return JSON.stringify({ http: endpoint, mqtt });

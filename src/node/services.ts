@@ -24,6 +24,8 @@ import { openSts } from '../services/sts/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
 import { FunctionCalls } from './function-calls.ts';
+import { FunctionSessions } from './function-sessions.ts';
+import { SeriesKeys } from './series-keys.ts';
 import type { Stores } from './stores.ts';
 
 /** What every part of a node is given. */
@@ -74,21 +76,28 @@ export async function openServices(
   const delivery = scope.use(await openDelivery({ records, ...ground }));
   const iam = scope.use(await openIam({ records, ...ground }));
   const sts = scope.use(await openSts({ records, iam, ...ground }));
+  const credentials = combineCredentials(
+    ...(config.rootCredentials ? [rootCredentials(config.rootCredentials)] : []),
+    iam,
+    sts,
+  );
+  const secured = config.mode === 'secured';
+  const sessions = new FunctionSessions({ sts, calls, clock: ground.clock });
+  const seriesKeys = new SeriesKeys({ credentials, calls, clock: ground.clock });
   const s3 = scope.use(await openS3({ objects }));
   const series = scope.use(
     await openSeriesService({
       series: seriesStore,
-      authorize: (request, access) => {
-        calls.countToken(request.headers.authorization, access.database);
+      authorize: ({ headers: { authorization } }, access) => {
+        if (secured && !seriesKeys.allow(authorization)) return false;
+        calls.countToken(authorization, access.database);
         return true;
       },
       ...ground,
     }),
   );
   const sqs = scope.use(await openSqs({ records, ...ground }));
-  const sns = scope.use(
-    await openSns({ records, delivery, endpoint, confirmLoopback: config.mode === 'secured', ...ground }),
-  );
+  const sns = scope.use(await openSns({ records, delivery, endpoint, confirmLoopback: secured, ...ground }));
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const logs = scope.use(await openLogs({ records, log, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
@@ -99,7 +108,7 @@ export async function openServices(
       logs: logs.sink,
       directory: join(config.dataDirectory, 'runtime'),
       endpoint,
-      credentials: (spec) => calls.credentials(spec),
+      credentials: (spec) => (secured ? sessions : calls).credentials(spec),
       ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
     }),
   );
@@ -157,11 +166,7 @@ export async function openServices(
     sqs,
     series,
     calls,
-    credentials: combineCredentials(
-      ...(config.rootCredentials ? [rootCredentials(config.rootCredentials)] : []),
-      iam,
-      sts,
-    ),
+    credentials,
     resume: () => {
       delivery.register('sqs', sqs.target);
       delivery.register('sns', sns.target);

@@ -1,9 +1,10 @@
-import type { Clock, Timer } from '../base/index.ts';
+import { type Clock, messageOf, type Timer } from '../base/index.ts';
 import { formatXRay } from '../telemetry/index.ts';
 import type { CodeCaches } from './code-caches.ts';
 import type { Connection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
+import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
@@ -15,8 +16,12 @@ export interface EnvironmentOptions {
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly codeCaches: CodeCaches;
+  /** Awaited before the code is loaded. */
+  readonly credentials: FunctionCredentials | Promise<FunctionCredentials>;
   /** Variables of the function and those that Lambda adds. */
-  readonly variables: Readonly<Record<string, string>>;
+  readonly variables: (credentials: FunctionCredentials) => Readonly<Record<string, string>>;
+  /** Init has timed out once and is repeated within the invocation, bounded by the function's timeout as that is. */
+  readonly repeatsInit: boolean;
   /** Told once, when the environment will not serve again. */
   readonly onShutdown: (environment: Environment) => void;
 }
@@ -30,6 +35,9 @@ interface Running {
   readonly resolve: (result: InvocationResult) => void;
 }
 
+/** Nothing has run yet: init took longer than it may. It is to be repeated, in a new process, within the invocation. */
+export const INIT_TIMED_OUT = Symbol('init timed out');
+
 type Answer = Extract<Frame, { kind: 'response' | 'error' }>;
 
 /** One execution environment: drives its process as `life-cycle.ts` decides. */
@@ -41,7 +49,7 @@ export class Environment {
   readonly #options: EnvironmentOptions;
   /** Settles with the failure, or with nothing when the handler is loaded. */
   readonly #init = Promise.withResolvers<Failure | undefined>();
-  #initStartedAt: number;
+  readonly #initStartedAt: number;
   /** Known from init to the first invocation, whose report it belongs to. */
   #initMs: number | undefined;
   #running: Running | undefined;
@@ -50,17 +58,31 @@ export class Environment {
   #sequence = 0;
   #memoryKb = 0;
   #timer: Timer | undefined;
+  /** Of its credentials, epoch milliseconds. */
+  #expiresAt = Number.POSITIVE_INFINITY;
 
   constructor(options: EnvironmentOptions) {
     this.#options = options;
     this.spec = options.spec;
     this.#initStartedAt = options.clock.monotonic();
+    // Whoever waits is told when the code would be loaded, which may be later than this fails.
+    if (options.credentials instanceof Promise) options.credentials.catch(() => {});
+  }
+
+  /** Its credentials could expire under an invocation that began now. */
+  get stale(): boolean {
+    if (this.#expiresAt === Number.POSITIVE_INFINITY) return false;
+    return this.#options.clock.now() + this.spec.timeoutMs + RUNTIME_LIMITS.credentialsMarginMs >= this.#expiresAt;
+  }
+
+  get log(): EnvironmentLog {
+    return this.#options.log;
   }
 
   /** Takes the process over and begins init. */
   start(): void {
     const { connection } = this.#options;
-    this.#deadline(RUNTIME_LIMITS.startMsMax);
+    this.#deadline(this.#options.repeatsInit ? this.spec.timeoutMs : RUNTIME_LIMITS.startMsMax);
     connection.listen({
       onFrame: (frame) => this.#onFrame(frame),
       onOutput: (line) => this.#options.log.write(line),
@@ -70,8 +92,9 @@ export class Environment {
   }
 
   /** Runs one invocation to its end, once init is over. Never rejects. Not before the last one has ended (E1). */
-  invoke(invocation: Invocation): Promise<InvocationResult> {
+  invoke(invocation: Invocation): Promise<InvocationResult | typeof INIT_TIMED_OUT> {
     if (this.phase.kind === 'idle') return this.#run(invocation);
+    if (this.#options.repeatsInit) this.#writeStart(invocation);
     return this.#init.promise.then((failure) => {
       // It may have been killed between the end of init and now.
       const cause = failure ?? this.#failure;
@@ -108,12 +131,17 @@ export class Environment {
     return true;
   }
 
+  #writeStart({ requestId }: Invocation): void {
+    this.#options.log.write(`START RequestId: ${requestId} Version: ${this.spec.version}`);
+  }
+
   #run(invocation: Invocation): Promise<InvocationResult> {
     const { promise, resolve } = Promise.withResolvers<InvocationResult>();
-    const { clock, log } = this.#options;
-    log.write(`START RequestId: ${invocation.requestId} Version: ${this.spec.version}`);
     const sequence = this.#sequence++;
-    this.#running = { sequence, invocation, startedAt: clock.monotonic(), initMs: this.#initMs, resolve };
+    const within = sequence === 0 && this.#options.repeatsInit;
+    if (!within) this.#writeStart(invocation);
+    const startedAt = within ? this.#initStartedAt : this.#options.clock.monotonic();
+    this.#running = { sequence, invocation, startedAt, initMs: this.#initMs, resolve };
     this.#initMs = undefined;
     this.#apply({ kind: 'invoke' });
     return promise;
@@ -166,8 +194,15 @@ export class Environment {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (phase.kind === 'idle') this.idleSince = this.#options.clock.monotonic();
-    if (phase.kind === 'init') this.#deadline(RUNTIME_LIMITS.initMsMax);
-    if (phase.kind === 'busy') this.#deadline(this.spec.timeoutMs);
+    if (phase.kind === 'init') this.#deadline(this.#options.repeatsInit ? this.#leftMs() : RUNTIME_LIMITS.initMsMax);
+    if (phase.kind === 'busy') this.#deadline(this.#leftMs());
+  }
+
+  /** What the invocation may still take: a repeated init has taken its part. */
+  #leftMs(): number {
+    const { clock, repeatsInit } = this.#options;
+    const startedAt = this.#running?.startedAt ?? (repeatsInit ? this.#initStartedAt : clock.monotonic());
+    return Math.max(0, Math.ceil(this.spec.timeoutMs - (clock.monotonic() - startedAt)));
   }
 
   #deadline(ms: number): void {
@@ -188,7 +223,7 @@ export class Environment {
       case 'kill':
         return connection.process.kill();
       case 'resolve-init':
-        this.#initMs = this.#options.clock.monotonic() - this.#initStartedAt;
+        if (!this.#options.repeatsInit) this.#initMs = this.#options.clock.monotonic() - this.#initStartedAt;
         return this.#init.resolve(undefined);
       case 'reject':
         return this.#reject(command.failure);
@@ -196,11 +231,27 @@ export class Environment {
   }
 
   #load(): void {
+    const { credentials } = this.#options;
+    if (!(credentials instanceof Promise)) return this.#loadWith(credentials);
+    credentials.then(
+      (granted) => {
+        if (this.phase.kind === 'init') this.#loadWith(granted);
+      },
+      (error: unknown) => {
+        const reason = { errorType: 'AccessDeniedException', errorMessage: messageOf(error) };
+        const payload = Buffer.from(JSON.stringify(reason));
+        this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload } });
+      },
+    );
+  }
+
+  #loadWith(credentials: FunctionCredentials): void {
     const { connection, spec, codeCaches, variables, log } = this.#options;
+    this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(initStartLine(spec));
     const config = {
       runtime: spec.runtime,
-      variables,
+      variables: variables(credentials),
       root: spec.codeDirectory,
       handler: spec.handler,
       cacheDirectory: codeCaches.directoryOf(spec),
@@ -217,7 +268,7 @@ export class Environment {
 
   #send({ sequence, invocation }: Running): void {
     const { clock, connection } = this.#options;
-    const deadlineMs = clock.now() + this.spec.timeoutMs;
+    const deadlineMs = clock.now() + this.#leftMs();
     connection.send(encodeInvoke(sequence, deadlineMs, formatXRay(invocation.trace), this.spec.arn, invocation));
   }
 
@@ -239,25 +290,30 @@ export class Environment {
   }
 
   /** The code could not be loaded: the invocation that asked for it fails as AWS has it fail. */
-  #failedInit(invocation: Invocation, failure: Failure): InvocationResult {
-    const { clock, log } = this.#options;
-    const initMs = clock.monotonic() - this.#initStartedAt;
+  #failedInit(invocation: Invocation, failure: Failure): InvocationResult | typeof INIT_TIMED_OUT {
+    const { clock, log, repeatsInit } = this.#options;
+    const took = clock.monotonic() - this.#initStartedAt;
     const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
     const { status, errorType } = report;
-    log.write(initReportLine(initMs, status === 'timeout' ? { status } : { status, errorType }));
-    log.write(`START RequestId: ${invocation.requestId} Version: ${this.spec.version}`);
+    const phase = repeatsInit ? 'invoke' : 'init';
+    log.write(initReportLine(took, phase, status === 'timeout' ? { status } : { status, errorType }));
+    if (failure.kind === 'timeout' && !repeatsInit) return INIT_TIMED_OUT;
+    if (!repeatsInit) this.#writeStart(invocation);
     if (report.line) log.write(report.line);
     let result: InvocationResult | undefined;
     const resolve = (settled: InvocationResult) => {
       result = settled;
     };
-    this.#settleFailure({ sequence: -1, invocation, startedAt: clock.monotonic(), initMs, resolve }, report);
+    const times = repeatsInit
+      ? { startedAt: this.#initStartedAt, initMs: undefined }
+      : { startedAt: clock.monotonic(), initMs: took };
+    this.#settleFailure({ sequence: 0, invocation, ...times, resolve }, report);
     return result!;
   }
 
   /** Writes the last lines of an invocation and hands over its result. */
   #settle(
-    { invocation, startedAt, initMs, resolve }: Running,
+    { sequence, invocation, startedAt, initMs, resolve }: Running,
     outcome:
       | { kind: 'success'; payload: Uint8Array }
       | { kind: 'error'; payload: Uint8Array; errorType: string; handled: boolean },
@@ -272,7 +328,7 @@ export class Environment {
       durationMs,
       billedMs: Math.max(1, Math.ceil(durationMs + (initMs ?? 0))),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
-      start: initMs === undefined ? 'warm' : 'cold',
+      start: sequence === 0 ? 'cold' : 'warm',
     };
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));

@@ -5,6 +5,8 @@ export interface FunctionCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken: string;
+  /** Epoch milliseconds; absent for those that do not end. */
+  readonly expiresAt?: number;
 }
 
 /** Variables that only a new process can take: a function that sets one of these is not served by a blank environment. */

@@ -19,6 +19,8 @@ export const RUNTIME_LIMITS = {
   lingerMs: 100,
   /** How often memory of busy environments is looked at, and idle ones are frozen. */
   watchMs: 50,
+  /** What credentials must last beyond the timeout of an invocation that begins with them. */
+  credentialsMarginMs: 60_000,
   /** Largest frame that an environment may send: the 6 MB response and its head. */
   responseBytesMax: 6_291_556 + 1024,
   /** Largest code cache of one module, and of one package. */

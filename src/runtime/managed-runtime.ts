@@ -22,8 +22,11 @@ export interface RuntimeOptions {
   readonly directory: string;
   /** `AWS_ENDPOINT_URL` of functions; asked when an environment starts, since the port may not be known before. */
   readonly endpoint: () => string;
-  /** Credentials of the function's role. The default ones are those that `dev` accepts. */
-  readonly credentials?: (spec: FunctionSpec) => FunctionCredentials;
+  /**
+   * Credentials of the function's role, asked for each environment; one whose credentials are about to expire is retired, and one
+   * for which there are none fails its invocation with the reason. The default ones are those that `dev` accepts.
+   */
+  readonly credentials?: (spec: FunctionSpec) => FunctionCredentials | Promise<FunctionCredentials>;
   /** The strongest engine that the node has; `process` unless said. */
   readonly sandbox?: Sandbox;
   /** Blank environments kept ready: 0 to 100; 2 unless said. */
@@ -239,8 +242,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   acquire(pool: Pool): Environment {
-    const idle = pool.takeIdle();
-    const environment = idle ?? this.#start(pool);
+    return this.#wake(pool.takeIdle() ?? this.#start(pool));
+  }
+
+  repeatInit(pool: Pool, { log }: Environment): Environment {
+    return this.#wake(this.#start(pool, log));
+  }
+
+  #wake(environment: Environment): Environment {
     this.#awake.add(environment);
     this.#watchSoon();
     return environment;
@@ -255,19 +264,22 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     if (this.#onDrained && this.#granted() === 0) this.#onDrained();
   }
 
-  #start(pool: Pool): Environment {
+  /** @param repeated  the log of the environment whose init is repeated: to the function's owner the two are one */
+  #start(pool: Pool, repeated?: EnvironmentLog): Environment {
     const { spec } = pool;
     const { clock, random, logs, endpoint, credentials } = this.#options;
     if (this.#environments >= this.#environmentsMax) this.#evictIdle();
-    const stream = logStreamName(clock.now(), spec.version, random.bytes(16).toString('hex'));
+    const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     const fresh = startVariables(spec);
     const environment = new Environment({
       spec,
       clock,
       connection: fresh ? this.#blanks.startFresh(fresh) : this.#blanks.take(),
-      log: new EnvironmentLog(logs, clock, spec, stream),
+      log,
+      repeatsInit: repeated !== undefined,
       codeCaches: this.#codeCaches,
-      variables: functionVariables(spec, stream, endpoint(), credentials?.(spec) ?? DEV_CREDENTIALS),
+      credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
+      variables: (granted) => functionVariables(spec, log.stream, endpoint(), granted),
       onShutdown: (ended) => {
         this.#environments--;
         pool.remove(ended);
@@ -332,6 +344,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await abortable(drained, limit.signal).catch(() => {});
     timer.cancel();
   }
+}
+
+function newStreamName({ version }: FunctionSpec, clock: Clock, random: Random): string {
+  return logStreamName(clock.now(), version, random.bytes(16).toString('hex'));
 }
 
 /** ARN of the function without its version. */

@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Logger } from '../telemetry/index.ts';
 import { BlankPool } from './blanks.ts';
 import { CodeCaches } from './code-caches.ts';
 import { ManagedRuntime, type RuntimeOptions } from './managed-runtime.ts';
@@ -13,7 +12,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const temporaryRoot = join(options.directory, 'tmp');
   rmSync(temporaryRoot, { recursive: true, force: true });
   const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
-  const sandbox = options.sandbox ?? openProcessSandbox(options.logger);
+  const sandbox = options.sandbox ?? openProcessSandbox(options);
   const { clock, random, blanks: size = 2, blanksAfterMs = 500 } = options;
   const command = [process.execPath, bootstrapFile()];
   const environment = { PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin', LANG: 'en_US.UTF-8', TZ: 'UTC' };
@@ -22,8 +21,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   return new ManagedRuntime(options, codeCaches, blanks);
 }
 
-function openProcessSandbox(logger: Logger): Sandbox {
-  const sandbox = ProcessSandbox.open();
+function openProcessSandbox({ clock, logger }: RuntimeOptions): Sandbox {
+  const sandbox = ProcessSandbox.open(clock);
   if (sandbox.missing.length > 0) logger.warn('sandbox is weaker: the machine lacks', { missing: sandbox.missing });
   return sandbox;
 }

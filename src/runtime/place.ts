@@ -1,5 +1,5 @@
 import { assert } from '../base/index.ts';
-import type { Environment } from './environment.ts';
+import { type Environment, INIT_TIMED_OUT } from './environment.ts';
 import type { Pool } from './pool.ts';
 import type { Invocation, InvocationResult, Slot } from './runtime.ts';
 
@@ -7,6 +7,8 @@ import type { Invocation, InvocationResult, Slot } from './runtime.ts';
 export interface PlaceHost {
   /** An environment for the next invocation: an idle one, else a new one. */
   acquire(pool: Pool): Environment;
+  /** A new one for an invocation whose environment has not come through init in time. */
+  repeatInit(pool: Pool, failed: Environment): Environment;
   /** The place is free again, and with it the environment that it used last. */
   release(pool: Pool, environment: Environment | undefined): void;
 }
@@ -30,7 +32,7 @@ export class Place implements Slot {
     const environment = this.#usable() ?? this.#host.acquire(this.#pool);
     this.#environment = environment;
     this.#running = true;
-    const result = await environment.invoke(invocation);
+    const result = await this.#run(environment, invocation);
     this.#running = false;
     if (this.#disposed) this.#release();
     this.#pool.invocations++;
@@ -38,11 +40,21 @@ export class Place implements Slot {
     return result;
   }
 
-  /** The environment of the last invocation, when it still serves the current revision. */
+  /** Init that takes longer than it may is repeated once, within the invocation and its timeout, as Lambda does. */
+  async #run(environment: Environment, invocation: Invocation): Promise<InvocationResult> {
+    const first = await environment.invoke(invocation);
+    if (first !== INIT_TIMED_OUT) return first;
+    this.#environment = this.#host.repeatInit(this.#pool, environment);
+    const second = await this.#environment.invoke(invocation);
+    assert(second !== INIT_TIMED_OUT, 'a repeated init ends the invocation');
+    return second;
+  }
+
+  /** The environment of the last invocation, when it still serves the current revision with credentials that last. */
   #usable(): Environment | undefined {
     const environment = this.#environment;
     if (!environment || environment.phase.kind === 'shutdown') return undefined;
-    if (environment.spec.revision === this.#pool.spec.revision) return environment;
+    if (environment.spec.revision === this.#pool.spec.revision && !environment.stale) return environment;
     environment.retire();
     return undefined;
   }

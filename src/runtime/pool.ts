@@ -38,15 +38,20 @@ export class Pool {
     this.burst = burst;
   }
 
-  /** The idle environment that was used last. */
+  /** The idle environment that was used last; those whose credentials are about to expire go on the way. */
   takeIdle(): Environment | undefined {
-    return this.idle.pop();
+    let environment = this.idle.pop();
+    while (environment?.stale) {
+      environment.retire();
+      environment = this.idle.pop();
+    }
+    return environment;
   }
 
   /** An environment that is no longer used by its slot: kept while it can serve and is of the current revision. */
   giveBack(environment: Environment): void {
     if (environment.phase.kind === 'shutdown') return;
-    if (environment.spec.revision !== this.spec.revision) return environment.retire();
+    if (environment.spec.revision !== this.spec.revision || environment.stale) return environment.retire();
     this.idle.push(environment);
   }
 

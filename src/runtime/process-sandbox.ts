@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
+import type { Clock } from '../base/index.ts';
+import { ProcessGroups } from './process-groups.ts';
 import type { Exit, Sandbox, SandboxProcess, SandboxRequest } from './sandbox.ts';
 
 /** Largest file, bytes: the most ephemeral storage that a function can ask for. */
@@ -21,8 +23,10 @@ export class ProcessSandbox implements Sandbox {
   readonly missing: readonly string[];
   readonly #wrapper: readonly string[];
   readonly #diesWithNode: boolean;
+  readonly #groups: ProcessGroups;
 
-  private constructor(diesWithNode: boolean, limits: boolean) {
+  private constructor(diesWithNode: boolean, limits: boolean, clock: Clock) {
+    this.#groups = new ProcessGroups(clock);
     this.#diesWithNode = diesWithNode;
     this.#wrapper = [
       ...(diesWithNode ? ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'] : []),
@@ -34,9 +38,13 @@ export class ProcessSandbox implements Sandbox {
   }
 
   /** Finds out what this machine has. Takes two short processes. */
-  static open(): ProcessSandbox {
+  static open(clock: Clock): ProcessSandbox {
     const runs = (program: string, ...rest: string[]) => spawnSync(program, [...rest, 'true']).status === 0;
-    return new ProcessSandbox(runs('setpriv', '--pdeathsig', 'KILL', '--no-new-privs'), runs('prlimit', '--core=0'));
+    return new ProcessSandbox(
+      runs('setpriv', '--pdeathsig', 'KILL', '--no-new-privs'),
+      runs('prlimit', '--core=0'),
+      clock,
+    );
   }
 
   start({ command, environment, temporaryDirectory }: SandboxRequest): SandboxProcess {
@@ -48,7 +56,7 @@ export class ProcessSandbox implements Sandbox {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
-    return new GroupOfProcesses(child, temporaryDirectory, this.#diesWithNode);
+    return new GroupOfProcesses(child, temporaryDirectory, this.#diesWithNode, this.#groups);
   }
 }
 
@@ -59,10 +67,12 @@ class GroupOfProcesses implements SandboxProcess {
   readonly outputs: readonly Readable[];
   readonly exited: Promise<Exit>;
   readonly #mayFreeze: boolean;
+  readonly #groups: ProcessGroups;
   #statm: number | undefined;
   #alive = true;
 
-  constructor(child: ChildProcess, temporaryDirectory: string, mayFreeze: boolean) {
+  constructor(child: ChildProcess, temporaryDirectory: string, mayFreeze: boolean, groups: ProcessGroups) {
+    this.#groups = groups;
     this.pid = child.pid;
     // Out of descriptors there are no pipes; the `error` event follows.
     this.channel = (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough();
@@ -86,11 +96,17 @@ class GroupOfProcesses implements SandboxProcess {
 
   memoryBytes(): number {
     if (!this.#alive || this.pid === undefined) return 0;
+    let bytes = this.#leaderBytes();
+    for (const member of this.#groups.membersOf(this.pid)) bytes += memberBytes(member);
+    return bytes;
+  }
+
+  /** The leader alone, from a file that is kept open: this is read for every busy environment many times a second. */
+  #leaderBytes(): number {
     try {
       this.#statm ??= openSync(`/proc/${this.pid}/statm`, 'r');
       const length = readSync(this.#statm, STATM, 0, STATM.length, 0);
-      const [, resident, shared] = STATM.toString('latin1', 0, length).split(' ');
-      return (Number(resident) - Number(shared)) * PAGE_BYTES;
+      return privateBytes(STATM.toString('latin1', 0, length));
     } catch {
       return 0;
     }
@@ -118,6 +134,20 @@ class GroupOfProcesses implements SandboxProcess {
     await rm(temporaryDirectory, { recursive: true, force: true }).catch(() => {});
     return exit;
   }
+}
+
+function memberBytes(pid: string): number {
+  try {
+    return privateBytes(readFileSync(`/proc/${pid}/statm`, 'latin1'));
+  } catch {
+    return 0;
+  }
+}
+
+/** @see proc(5), statm: size, resident, shared, ... in pages */
+function privateBytes(statm: string): number {
+  const [, resident, shared] = statm.split(' ', 3);
+  return (Number(resident) - Number(shared)) * PAGE_BYTES;
 }
 
 /** One buffer serves all reads: they are synchronous. */

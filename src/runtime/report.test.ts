@@ -26,7 +26,7 @@ test('REPORT is the line that AWS prints', () => {
       'Status: timeout',
   );
   assert.equal(
-    initReportLine(9.5, { status: 'error', errorType: 'Runtime.ImportModuleError' }),
+    initReportLine(9.5, 'init', { status: 'error', errorType: 'Runtime.ImportModuleError' }),
     'INIT_REPORT Init Duration: 9.50 ms\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError',
   );
 });

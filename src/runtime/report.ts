@@ -61,9 +61,10 @@ export function initStartLine({ arn, runtime }: FunctionSpec): string {
   return `INIT_START Runtime Version: ${family}:${process.version.slice(1)}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
 }
 
-export function initReportLine(initMs: number, { status, errorType }: Ending): string {
+/** @param phase  `invoke` when init was repeated within the invocation */
+export function initReportLine(initMs: number, phase: 'init' | 'invoke', { status, errorType }: Ending): string {
   const type = errorType ? `\tError Type: ${errorType}` : '';
-  return `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: init\tStatus: ${status}${type}`;
+  return `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: ${phase}\tStatus: ${status}${type}`;
 }
 
 export function reportLine(

@@ -22,6 +22,8 @@ export interface FunctionSpec {
   /** 512 to 10,240 MB. */
   readonly ephemeralStorageMb: number;
   readonly logGroup: string;
+  /** Execution role, whose credentials the function gets; empty where it has none. */
+  readonly roleArn: string;
   /** Environments at most; absent shares the account's limit. */
   readonly reservedConcurrency?: number;
   /** Changes whenever anything above does: environments of an older revision are retired. */
@@ -41,7 +43,7 @@ export interface Invocation {
 
 /** What an invocation cost, as the `REPORT` line gives it. */
 export interface Metering {
-  /** Present on cold starts, milliseconds. */
+  /** Present on cold starts, milliseconds; but not where init was repeated, and so is part of the duration. */
   readonly initMs?: number;
   readonly durationMs: number;
   /** Whole, rounded up; init is billed too, as AWS does since August 2025. */

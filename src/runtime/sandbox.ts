@@ -30,7 +30,7 @@ export interface SandboxProcess {
   thaw(): void;
   /** Kills every process of the sandbox, stopped or not. */
   kill(): void;
-  /** Memory that the sandbox holds for itself, bytes (without shared program text); 0 when it cannot be told. */
+  /** Memory that all processes of the sandbox hold for themselves, bytes (without shared program text); 0 when it cannot be told. */
   memoryBytes(): number;
 }
 

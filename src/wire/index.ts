@@ -2,6 +2,7 @@
 export type { Authorization, Authorize } from './dispatch.ts';
 export type { ExtraRoute, HttpRequest, HttpResponse } from './http.ts';
 export { WIRE_LIMITS } from './limits.ts';
+export { foreignTo, isLoopback } from './loopback.ts';
 export {
   createWireServer,
   type ListenErrorCode,

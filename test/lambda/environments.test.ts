@@ -69,6 +69,36 @@ test('environments that are not used are shut down, and the function scales out 
   assert.equal((await house.invoke(spec)).metering.start, 'cold');
 });
 
+test('an environment whose credentials could expire under the next invocation is replaced', async () => {
+  const clock = new SimulatedClock();
+  let asked = 0;
+  const credentials = async () => {
+    const expiresAt = clock.now() + 200_000;
+    return { accessKeyId: `key${++asked}`, secretAccessKey: 's', sessionToken: 't', expiresAt };
+  };
+  await using house = await RuntimeHouse.open({ clock, credentials });
+  const spec = house.spec('exports.handler = async () => process.env.AWS_ACCESS_KEY_ID;', { timeoutMs: 10_000 });
+  assert.equal((await house.invoke(spec)).value, 'key1');
+  await clock.advance(129_000);
+  assert.equal((await house.invoke(spec)).value, 'key1');
+  await clock.advance(1_000);
+  assert.equal((await house.invoke(spec)).value, 'key2');
+});
+
+test('an invocation fails with the reason when there are no credentials, and the next one asks again', async () => {
+  let there = false;
+  const credentials = async () => {
+    if (!there) throw new Error('no such role');
+    return { accessKeyId: 'key', secretAccessKey: 's', sessionToken: 't' };
+  };
+  await using house = await RuntimeHouse.open({ credentials });
+  const spec = house.spec('exports.handler = async () => process.env.AWS_ACCESS_KEY_ID;');
+  const refused = await house.invoke(spec);
+  assert.deepEqual([refused.kind, refused.value.errorType], ['error', 'AccessDeniedException']);
+  there = true;
+  assert.equal((await house.invoke(spec)).value, 'key');
+});
+
 test('as many environments as invocations at once; one alone is used again', async () => {
   await using house = await RuntimeHouse.open();
   const spec = house.spec(
@@ -280,3 +310,68 @@ test('an environment reaches the node over the network, as its SDKs must', async
   assert.equal((await house.invoke(spec)).value, 'hello');
   server.close();
 });
+
+/** Counts its starts in a file; the first `slow` of them never end. */
+const SLOW_INIT = (slow: number) => `
+  const fs = require('node:fs');
+  fs.appendFileSync('starts', '.');
+  const starts = fs.readFileSync('starts').length;
+  console.log('start ' + starts);
+  if (starts <= ${slow}) for (;;);
+  exports.handler = async (e, c) => ({ starts, left: c.getRemainingTimeInMillis() });
+`;
+
+test('init that has timed out is repeated within the invocation, and the environment serves on', async () => {
+  const clock = new SimulatedClock();
+  await using house = await RuntimeHouse.open({ clock });
+  const spec = house.spec(SLOW_INIT(1), { timeoutMs: 5_000 });
+  const answer = house.invoke(spec);
+  await until(() => house.lines.some((line) => line.endsWith('start 1')));
+  await clock.advance(10_000);
+  const { kind, value, metering } = await answer;
+  assert.deepEqual([kind, value.starts, metering.start, metering.initMs], ['success', 2, 'cold', undefined]);
+  assert.ok(metering.billedMs <= 5_000, 'the init that timed out is not billed with the invocation');
+  const of = (word: string) => house.lines.filter((line) => line.startsWith(word));
+  assert.match(of('INIT_REPORT')[0]!, /^INIT_REPORT Init Duration: 10000\.00 ms\tPhase: init\tStatus: timeout$/);
+  assert.deepEqual([of('INIT_REPORT').length, of('START').length, of('REPORT').length], [1, 1, 1]);
+  assert.doesNotMatch(of('REPORT')[0]!, /Init Duration/);
+  assert.equal((await house.invoke(spec)).metering.start, 'warm');
+});
+
+test('a repeated init that takes longer than the timeout of the function ends the invocation', async () => {
+  const clock = new SimulatedClock();
+  await using house = await RuntimeHouse.open({ clock });
+  const spec = house.spec(SLOW_INIT(2), { timeoutMs: 2_000 });
+  const answer = house.invoke(spec);
+  await until(() => house.lines.some((line) => line.endsWith('start 1')));
+  await clock.advance(10_000);
+  await until(() => house.lines.some((line) => line.endsWith('start 2')));
+  await clock.advance(2_000);
+  const { value, metering } = await answer;
+  assert.equal(value.errorType, 'Sandbox.Timedout');
+  assert.match(value.errorMessage, /Task timed out after 2\.00 seconds$/);
+  assert.deepEqual([metering.durationMs, metering.start], [2_000, 'cold']);
+  assert.ok(house.lines.includes('INIT_REPORT Init Duration: 2000.00 ms\tPhase: invoke\tStatus: timeout'));
+});
+
+test(
+  'memory of what a handler starts counts as its own, also when the one who started it has ended',
+  LINUX,
+  async () => {
+    await using house = await RuntimeHouse.open();
+    const eat = 'const a = []; setInterval(() => a.push(Buffer.alloc(4e6, 1)), 2);';
+    const child = `spawn(process.execPath, ['-e', ${JSON.stringify(eat)}], { stdio: 'ignore' })`;
+    const orphan = `spawn('sh', ['-c', \`"$0" -e '\${eat}' &\`, process.execPath], { stdio: 'ignore' })`;
+    for (const start of [child, orphan]) {
+      const spec = house.spec(
+        `const { spawn } = require('node:child_process'); const eat = ${JSON.stringify(eat)};
+       exports.handler = async () => { ${start}; await new Promise((r) => setTimeout(r, 8_000)); return 'survived'; };`,
+        { memoryMb: 256 },
+      );
+      const { value, metering } = await house.invoke(spec);
+      assert.equal(value.errorType, 'Runtime.OutOfMemory', JSON.stringify(value));
+      assert.equal(metering.memoryUsedMb, 256);
+      assert.ok(metering.durationMs < 7_000);
+    }
+  },
+);

@@ -60,6 +60,7 @@ export class RuntimeHouse implements AsyncDisposable {
       timeoutMs: 10_000,
       ephemeralStorageMb: 512,
       logGroup: `/aws/lambda/${name}`,
+      roleArn: '',
       revision: '1',
       ...more,
     };

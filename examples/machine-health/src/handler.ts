@@ -13,8 +13,8 @@ const pipeline = new Pipeline({
   series: new SeriesClient(
     env.SERIES_URL || required('AWS_ENDPOINT_URL'),
     env.SERIES_DATABASE || 'machines',
-    // Without a token of its own the function is known by its access key, as it is to the AWS APIs.
-    env.SERIES_TOKEN || env.AWS_ACCESS_KEY_ID,
+    // Without a token of its own the function is known by that of its session, as it is to the AWS APIs.
+    env.SERIES_TOKEN || env.AWS_SESSION_TOKEN,
   ),
   alerts: new AlertTopic(new SNSClient({}), required('ALERT_TOPIC_ARN')),
   deadLetters: new DeadLetterQueue(new SQSClient({}), required('DEAD_LETTER_QUEUE_URL')),

@@ -203,6 +203,7 @@ export class Invocations implements FunctionInvoker {
       timeoutMs: version.timeoutSeconds * 1000,
       ephemeralStorageMb: version.ephemeralStorageMb,
       logGroup: logging.group,
+      roleArn: version.role,
       revision: version.revisionId,
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrency }),
     };

@@ -1,0 +1,68 @@
+import { type Clock, DomainError } from '../base/index.ts';
+import type { FunctionCredentials, FunctionSpec } from '../runtime/index.ts';
+import type { Sts } from '../services/sts/index.ts';
+import { type FunctionCalls, functionArnOf } from './function-calls.ts';
+
+/** How long a session lives. It is given to new environments during the first half of its life only. */
+const SESSION_SECONDS = 3600;
+
+interface Held {
+  readonly credentials: FunctionCredentials;
+  /** Epoch milliseconds from which new environments get another. */
+  readonly renewAt: number;
+}
+
+/** Temporary credentials of functions' execution roles: what the wire of a secured node takes from them. */
+export class FunctionSessions {
+  readonly #sts: Pick<Sts, 'assumeRole'>;
+  readonly #clock: Clock;
+  readonly #calls: FunctionCalls;
+  readonly #held = new Map<string, Held>();
+  /** Asked for and not there yet: environments that start together share one. */
+  readonly #asked = new Map<string, Promise<FunctionCredentials>>();
+
+  constructor(options: {
+    readonly sts: Pick<Sts, 'assumeRole'>;
+    readonly clock: Clock;
+    readonly calls: FunctionCalls;
+  }) {
+    this.#sts = options.sts;
+    this.#clock = options.clock;
+    this.#calls = options.calls;
+  }
+
+  /**
+   * Credentials with at least half an hour to live. Sessions are named after the function, as Lambda names them.
+   *
+   * @throws role-not-assumable  (rejects) the function has no role, or one that is not there
+   */
+  credentials(spec: FunctionSpec): FunctionCredentials | Promise<FunctionCredentials> {
+    const key = `${functionArnOf(spec)} ${spec.roleArn}`;
+    const held = this.#held.get(key);
+    if (held && this.#clock.now() < held.renewAt) return held.credentials;
+    const asked = this.#asked.get(key) ?? this.#ask(key, spec).finally(() => this.#asked.delete(key));
+    this.#asked.set(key, asked);
+    return asked;
+  }
+
+  async #ask(key: string, spec: FunctionSpec): Promise<FunctionCredentials> {
+    const credentials = await this.#assume(spec);
+    const now = this.#clock.now();
+    this.#calls.sweep(now);
+    for (const [name, { renewAt }] of this.#held) if (renewAt <= now) this.#held.delete(name);
+    this.#calls.hand(functionArnOf(spec), credentials);
+    this.#held.set(key, { credentials, renewAt: now + (SESSION_SECONDS * 1000) / 2 });
+    return credentials;
+  }
+
+  async #assume({ name, roleArn }: FunctionSpec): Promise<FunctionCredentials> {
+    try {
+      const assumption = { roleArn, sessionName: name, durationSeconds: SESSION_SECONDS };
+      const { accessKeyId, secret, token, expiresAt } = await this.#sts.assumeRole(assumption);
+      return { accessKeyId, secretAccessKey: secret, sessionToken: token, expiresAt };
+    } catch (error) {
+      const message = 'The role defined for the function cannot be assumed by Lambda.';
+      throw new DomainError('role-not-assumable', message, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import { isIP } from 'node:net';
+import { type ExtraRoute, foreignTo, type HttpRequest } from '../wire/index.ts';
+
+/**
+ * A route that has no login yet, for this machine only. What a request says of itself can close the route and never opens it:
+ * one that a proxy passes on comes from somewhere else, and so does one of another site's page.
+ */
+export function localOnly(route: ExtraRoute): ExtraRoute {
+  return {
+    ...route,
+    handle: (request, response) => {
+      const refusal = refusalOf(request);
+      if (refusal === undefined) return route.handle(request, response);
+      const body = JSON.stringify({ message: refusal });
+      response.writeHead(403, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body);
+      request.resume();
+    },
+  };
+}
+
+/** Why a request is not one of this machine's own; `undefined` when it is. */
+function refusalOf(request: HttpRequest): string | undefined {
+  const { headers, socket } = request;
+  const passedOn = headers.forwarded ?? headers['x-forwarded-for'] ?? headers['x-real-ip'];
+  if (!isLoopbackPeer(socket.remoteAddress) || passedOn !== undefined) {
+    return 'This path is served to loopback clients only: it has no login yet. Connect from the machine of the node.';
+  }
+  return foreignTo(request);
+}
+
+/** @param address  a socket's remote address; `undefined` once it is closed */
+export function isLoopbackPeer(address: string | undefined): boolean {
+  if (address === undefined) return false;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+  return mapped === '::1' || (isIP(mapped) === 4 && mapped.startsWith('127.'));
+}
