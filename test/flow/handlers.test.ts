@@ -4,7 +4,7 @@ import { GetRecordsCommand, GetShardIteratorCommand, KinesisClient } from '@aws-
 import { TestNode } from '../support/node.ts';
 import { assertHealthy, assertOrdered, Flow, type FlowSettings, fleet, type Reading } from './flow.ts';
 
-const READINGS = 60;
+const READINGS = 25;
 const POISON: Reading = [1, 20];
 
 /** Sees all records but the poison; a batch with that one `fails` before anything of it is seen. */
