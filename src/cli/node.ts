@@ -1,12 +1,26 @@
+import { DomainError, hasCode } from '../base/index.ts';
 import type { Node, NodeConfig } from '../node/index.ts';
 import { EXIT } from './command.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Starts a node. Loaded only now: its rooms cost what only `dev` and `start` need. */
+/**
+ * Starts a node. Loaded only now: its rooms cost what only `dev` and `start` need.
+ *
+ * @throws DomainError `disk-full`  there is no room to start in; nothing is lost
+ */
 export async function startNode(config: NodeConfig): Promise<Node> {
   const door = await import('../node/index.ts');
-  return door.startNode(config);
+  try {
+    return await door.startNode(config);
+  } catch (cause) {
+    if (!FULL_DISK.some((code) => hasCode(cause, code))) throw cause;
+    const message = `the disk that holds ${config.dataDirectory} is full: make room and start again`;
+    throw new DomainError('disk-full', message, { cause, remedy: 'retry' });
+  }
 }
+
+/** What the system and each store say of it. */
+const FULL_DISK = ['ENOSPC', 'EDQUOT', 'log-full', 'records-full', 'objects-full', 'series-full'];
 
 /** The first SIGINT or SIGTERM fires the signal; the second ends the process at once. */
 export function stopSignal(terminal: Terminal): { readonly signal: AbortSignal } & Disposable {

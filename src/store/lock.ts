@@ -51,8 +51,8 @@ async function acquire(directory: string, self: LockHolder): Promise<void> {
   const path = join(directory, FILE);
   // Written first and linked then, so that a lock file is never seen without its content.
   const own = `${path}.${self.pid}`;
-  await writeFile(own, JSON.stringify(self));
   try {
+    await writeFile(own, JSON.stringify(self));
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       if (await linked(own, path)) return;
       const text = await readFile(path, 'utf8').catch(() => undefined);
@@ -63,7 +63,8 @@ async function acquire(directory: string, self: LockHolder): Promise<void> {
     }
     throw new InternalError(`the lock of ${directory} could not be taken in ${ATTEMPTS_MAX} attempts`);
   } finally {
-    await unlink(own);
+    // A full disk leaves an empty one; no folder leaves none, and that error is the one to tell.
+    await unlink(own).catch(() => {});
   }
 }
 

@@ -135,33 +135,46 @@ export class Flow {
 
   /** The first message of a queue, as JSON. */
   async message(QueueUrl: string): Promise<unknown> {
-    const message = await until('message', async () => {
-      const answer = await this.#sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }));
-      return answer.Messages?.[0];
+    const [first] = await until('a message', async () => {
+      const bodies = await this.receive(QueueUrl);
+      return bodies.length > 0 ? bodies : undefined;
     });
-    return JSON.parse(message.Body!);
+    return first;
+  }
+
+  /** Takes up to ten messages out of a queue, waiting a second for the first. @returns their bodies' JSON */
+  async receive(QueueUrl: string): Promise<unknown[]> {
+    const wanted = { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 };
+    const { Messages = [] } = await this.#sqs.send(new ReceiveMessageCommand(wanted));
+    if (Messages.length === 0) return [];
+    const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+    await this.#sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
+    return Messages.map(({ Body }) => JSON.parse(Body!));
   }
 
   /**
    * Reads witnesses until all of `wanted` were seen.
    * @returns every reading in the order in which the function was given it, repeats included
    */
-  async witnessed(wanted: readonly Reading[], deadlineMs = 30_000): Promise<readonly Reading[]> {
-    const QueueUrl = `${this.clientOptions.endpoint}/000000000000/witness.fifo`;
+  witnessed(wanted: readonly Reading[]): Promise<readonly Reading[]> {
+    return this.received('witness.fifo', wanted, (body) => body as Reading[]);
+  }
+
+  /** Takes messages out of a queue until all of `wanted` were in them. @returns all readings in the order they came */
+  async received(
+    queue: string,
+    wanted: readonly Reading[],
+    readingsOf: (body: unknown) => readonly Reading[] = (body) => [body as Reading],
+  ): Promise<readonly Reading[]> {
+    const url = `${this.clientOptions.endpoint}/000000000000/${queue}`;
     const missing = new Set(wanted.map(String));
     const seen: Reading[] = [];
-    const deadline = performance.now() + deadlineMs;
+    const deadline = performance.now() + 30_000;
     while (missing.size > 0) {
       assert.ok(performance.now() < deadline, `${missing.size} of ${wanted.length} readings have not come`);
-      const answer = await this.#sqs.send(
-        new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
-      );
-      const messages = answer.Messages ?? [];
-      if (messages.length === 0) continue;
-      for (const { Body } of messages) seen.push(...(JSON.parse(Body!) as Reading[]));
-      for (const reading of seen) missing.delete(String(reading));
-      const Entries = messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
-      await this.#sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
+      const readings = (await this.receive(url)).flatMap(readingsOf);
+      for (const reading of readings) missing.delete(String(reading));
+      seen.push(...readings);
     }
     return seen;
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,9 +14,11 @@ import {
   type Shard,
 } from '@aws-sdk/client-kinesis';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { Reason } from '../../src/codec/mqtt/index.ts';
+import { seededRandom } from '../../src/base/index.ts';
+import { encodePacket, Reason } from '../../src/codec/mqtt/index.ts';
+import { publish, RawClient } from '../mqtt/harness.ts';
 import { TestNode } from '../support/node.ts';
-import { assertHealthy, assertOrdered, Flow, fleet, temporaryDirectory, until } from './flow.ts';
+import { assertHealthy, assertOrdered, Flow, fleet, type Reading, temporaryDirectory, until } from './flow.ts';
 
 const noSmallDisk = canMount() ? false : 'needs the right to mount a tmpfs';
 
@@ -82,7 +85,7 @@ test('a full disk: nothing more is acknowledged, reads go on, and room is enough
   // Not at once: what is left of the last page of a file can still be written.
   disk.fill();
   const reasons = await Promise.all(devices.map((device) => device.disconnected()));
-  assert.deepEqual(reasons, new Array(devices.length).fill(Reason.implementationSpecificError));
+  assert.deepEqual(reasons, new Array(devices.length).fill(Reason.serverBusy));
   const putError = await until('a refused put', () => put().then(() => undefined, asError));
   assert.deepEqual([putError.name, putError.$metadata.httpStatusCode], ['InternalFailureException', 500]);
   assert.match(putError.message, /the disk is full/);
@@ -101,6 +104,112 @@ test('a full disk: nothing more is acknowledged, reads go on, and room is enough
   for (const device of [...devices, ...later]) await device.stop();
   const seen = await flow.witnessed([...devices, ...later].flatMap((device) => device.acknowledged));
   assertOrdered(seen);
+  await assertHealthy(node);
+});
+
+test('stalled, half, garbage and giant clients are disconnected; the fleet beside them is undisturbed, memory bounded', async () => {
+  await using node = await TestNode.start();
+  const flow = new Flow(node);
+  await flow.deploy();
+  const { port } = node.endpoints.mqtt;
+  const devices = await fleet(node);
+  await Promise.all(devices.map((device) => device.reach(50)));
+  const before = await memoryOf(node.pid);
+
+  await using stalled = await RawClient.connected(port, { clientId: 'stalled' });
+  await stalled.subscribe('flow/+');
+  stalled.socket.pause();
+  await using half = await RawClient.connected(port, { clientId: 'half', keepAlive: 1 });
+  half.write(encodePacket(publish('flow/7', 'x'.repeat(100_000)), 5).subarray(0, 50_000));
+  await using giant = await RawClient.connected(port, { clientId: 'giant' });
+  giant.write(GIANT_PUBLISH);
+  for (let sent = 0; sent < 64 && giant.socket.writable; sent++) giant.socket.write(Buffer.alloc(1 << 20));
+  assert.equal(await reasonOf(giant), Reason.packetTooLarge);
+  const random = seededRandom(4711);
+  for (let i = 0; i < 100; i++) {
+    await using bad = await RawClient.open(port);
+    bad.write(i % 2 === 0 ? Buffer.from(random.bytes(200)).fill(0xff, 0, 1) : GIANT_CONNECT);
+    assert.equal(await bad.next(), undefined);
+  }
+  await flood(port);
+  assert.equal(await reasonOf(half), Reason.keepAliveTimeout);
+  // Every reading goes to the stalled one as well: sooner or later they are more than are kept for it.
+  await until('the end of the stalled one', async () => (await connections(node)) === devices.length || undefined);
+  const peak = await memoryOf(node.pid, 'VmHWM');
+  await Promise.all(devices.map((device) => device.reach(device.acknowledged.length + 50)));
+  for (const device of devices) await device.stop();
+
+  assert.ok(peak - before < 160 << 20, `${(peak - before) >> 20} MB more`);
+  const acknowledged = devices.flatMap((device) => device.acknowledged);
+  const seen = await flow.witnessed(acknowledged);
+  assertOrdered(seen);
+  assert.equal(seen.length, acknowledged.length);
+  await assertHealthy(node);
+});
+
+/** Announce 256 MB. */
+const GIANT_CONNECT = Buffer.from('10ffffff7f', 'hex');
+const GIANT_PUBLISH = Buffer.from('30ffffff7f', 'hex');
+
+/** 200 MB to a subscriber that does not read them. */
+async function flood(port: number): Promise<void> {
+  await using deaf = await RawClient.connected(port, { clientId: 'deaf' });
+  await deaf.subscribe('flood', 0);
+  deaf.socket.pause();
+  await using publisher = await RawClient.connected(port, { clientId: 'flood' });
+  const burst = Array.from({ length: 20 }, () => publish('flood', 'x'.repeat(100_000)));
+  for (let sent = 0; sent < 100; sent++) {
+    publisher.send(...burst);
+    await publisher.settle();
+  }
+}
+
+/** Why the node has disconnected a client. */
+async function reasonOf(client: RawClient): Promise<number | undefined> {
+  const packet = await client.next();
+  return packet?.type === 'disconnect' ? packet.reasonCode : undefined;
+}
+
+/** Resident memory of a process, bytes: at the moment, or at its highest. */
+async function memoryOf(pid: number, line: 'VmRSS' | 'VmHWM' = 'VmRSS'): Promise<number> {
+  if (process.platform !== 'linux') return 0;
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${line}:\\s+(\\d+) kB`, 'm').exec(status)![1]) * 1024;
+}
+
+/** MQTT connections that the node has. */
+async function connections(node: TestNode): Promise<number> {
+  const text = await (await fetch(`${node.endpoints.http}/metrics`)).text();
+  return Number(/^millrace_mqtt_connections (\d+)/m.exec(text)![1]);
+}
+
+test('a node that is to start on a full disk says so, and with room it starts and has lost nothing', {
+  skip: noSmallDisk,
+}, async () => {
+  await using disk = await smallDisk();
+  const acknowledged: Reading[] = [];
+  {
+    await using node = await TestNode.start({ dataDirectory: disk.path });
+    await new Flow(node).deploy();
+    const devices = await fleet(node);
+    await Promise.all(devices.map((device) => device.reach(100)));
+    disk.fill();
+    await Promise.all(devices.map((device) => device.disconnected()));
+    await node.stop('SIGKILL');
+    for (const device of devices) {
+      await device.stop();
+      acknowledged.push(...device.acknowledged);
+    }
+  }
+  const refusal = await TestNode.start({ dataDirectory: disk.path }).then(() => assert.fail('it started'), asError);
+  assert.match(refusal.message, /the disk that holds \/\S+ is full: make room and start again/);
+  assert.doesNotMatch(refusal.message, /\n\s+at /, 'an expected error needs no stack');
+  const leftovers = (await readdir(disk.path)).filter((name) => name.startsWith('node.lock.'));
+  assert.deepEqual(leftovers, []);
+
+  disk.free();
+  await using node = await TestNode.start({ dataDirectory: disk.path });
+  assertOrdered(await new Flow(node).witnessed(acknowledged));
   await assertHealthy(node);
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DomainError } from '../../src/base/index.ts';
+import { Reason } from '../../src/codec/mqtt/index.ts';
 import { openRig, publish, RawClient } from './harness.ts';
 
 const toStream = {
@@ -44,18 +45,24 @@ test('QoS 0 does not wait, and keeps its place in the order', async () => {
   );
 });
 
-test('a failed commit is never acknowledged: the client is disconnected and will send again', async () => {
-  await using rig = await openRig();
-  await rig.rule('all', "SELECT * FROM 'd/#'", [toStream]);
-  await using device = await RawClient.connected(rig.port);
-  rig.streams.hold();
-  device.send(publish('d/1', 'a', { qos: 1 }));
-  await device.settle();
-  rig.streams.release(new Error('disk full'));
-  const packet = await device.next();
-  assert.equal(packet?.type, 'disconnect');
-  assert.equal(await device.next(), undefined);
-});
+for (const [what, error, reason] of [
+  ['failed', new Error('a write failed'), Reason.implementationSpecificError],
+  ['refused', new DomainError('log-full', 'the disk is full', { remedy: 'retry' }), Reason.serverBusy],
+] as const) {
+  test(`a ${what} commit is never acknowledged: the client is disconnected and will send again`, async () => {
+    await using rig = await openRig();
+    await rig.rule('all', "SELECT * FROM 'd/#'", [toStream]);
+    await using device = await RawClient.connected(rig.port);
+    rig.streams.hold();
+    device.send(publish('d/1', 'a', { qos: 1 }));
+    await device.settle();
+    rig.streams.release(error);
+    const packet = await device.next();
+    assert(packet?.type === 'disconnect');
+    assert.equal(packet.reasonCode, reason);
+    assert.equal(await device.next(), undefined);
+  });
+}
 
 test('a log that takes no more is no matter for the error action: nothing is acknowledged', async () => {
   await using rig = await openRig();

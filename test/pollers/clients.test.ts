@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import {
   CreateStreamCommand,
@@ -152,20 +153,24 @@ test('a queue feeds a function, and what it was done with is gone', async () => 
   });
 });
 
-test('the aws CLI makes and shows mappings', async () => {
+const ENVIRONMENT = {
+  PATH: process.env.PATH,
+  AWS_ACCESS_KEY_ID: 'test',
+  AWS_SECRET_ACCESS_KEY: 'test',
+  AWS_DEFAULT_REGION: 'us-east-1',
+  AWS_CONFIG_FILE: '/dev/null',
+  AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+};
+
+/** Why a test of a client that is not there is skipped. */
+const without = (file: string) => (existsSync(file) ? false : `${file} is not installed`);
+
+test('the aws CLI makes and shows mappings', { skip: without('/usr/bin/aws') }, async () => {
   await newFunction('shown');
   const queue = await newQueue('shown');
-  const environment = {
-    PATH: process.env.PATH,
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-    AWS_DEFAULT_REGION: 'us-east-1',
-    AWS_CONFIG_FILE: '/dev/null',
-    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-  };
   const aws = async (...args: string[]) => {
     const command = ['--endpoint-url', node.endpoints.http, '--output', 'json', 'lambda', ...args];
-    const { code, stdout, stderr } = await run('/usr/bin/aws', command, environment);
+    const { code, stdout, stderr } = await run('/usr/bin/aws', command, ENVIRONMENT);
     assert.equal(code, 0, stderr);
     return JSON.parse(stdout);
   };
@@ -174,4 +179,33 @@ test('the aws CLI makes and shows mappings', async () => {
   const listed = await aws('list-event-source-mappings', '--event-source-arn', queue.arn);
   assert.equal(listed.EventSourceMappings[0].UUID, UUID);
   assert.equal(listed.EventSourceMappings[0].BatchSize, 5);
+});
+
+const BOTO3 = `
+import boto3, json, sys
+client = boto3.client('lambda', endpoint_url=sys.argv[1])
+made = client.create_event_source_mapping(
+    FunctionName='boto', EventSourceArn=sys.argv[2], StartingPosition='TRIM_HORIZON', BatchSize=7,
+    ParallelizationFactor=2, BisectBatchOnFunctionError=True, MaximumRetryAttempts=3, MaximumRecordAgeInSeconds=600,
+    FunctionResponseTypes=['ReportBatchItemFailures'], FilterCriteria={'Filters': [{'Pattern': '{"data":{"a":[1]}}'}]})
+updated = client.update_event_source_mapping(UUID=made['UUID'], BatchSize=9)
+pages = client.get_paginator('list_event_source_mappings').paginate(FunctionName='boto')
+listed = [mapping['UUID'] for page in pages for mapping in page['EventSourceMappings']]
+try:
+    client.create_event_source_mapping(FunctionName='boto', EventSourceArn=sys.argv[2], StartingPosition='LATEST')
+except client.exceptions.ResourceConflictException as conflict:
+    twice = conflict.response['Error']['Code']
+client.delete_event_source_mapping(UUID=made['UUID'])
+print(json.dumps([made['UUID'] == listed[0], len(listed), made['ParallelizationFactor'], updated['BatchSize'], twice]))
+`;
+
+test('boto3 makes, changes, lists and deletes a mapping of a stream', {
+  skip: without('/usr/bin/python3'),
+}, async () => {
+  await newFunction('boto');
+  await kinesis.send(new CreateStreamCommand({ StreamName: 'boto', ShardCount: 1 }));
+  const arn = 'arn:aws:kinesis:us-east-1:000000000000:stream/boto';
+  const { code, stdout, stderr } = await run('/usr/bin/python3', ['-c', BOTO3, node.endpoints.http, arn], ENVIRONMENT);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(JSON.parse(stdout), [true, 1, 2, 9, 'ResourceConflictException']);
 });

@@ -152,6 +152,27 @@ test('under a steady flow records come together, and a single one after a quiet 
   await eventually(() => fn.ids === 'a bcd e');
 });
 
+test('while a batch runs one more is read and no further; what was prepared and not sent comes again', async () => {
+  const { source, fn, start } = bench({ batchSize: 2 });
+  const first = gate();
+  fn.behaviour = async () => {
+    await first.opened;
+    return ok();
+  };
+  const poller = start();
+  source.put('shard-0', ...letters('abcdefgh'));
+  await eventually(() => fn.events.length === 1 && source.reads.length === 2);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(source.reads.length, 2, 'two batches are in hand, the rest stays in the source');
+  const closed = poller[Symbol.asyncDispose]();
+  first.open();
+  await closed;
+  assert.equal(fn.ids, 'ab');
+  await using _next = start();
+  await eventually(() => fn.events.length === 4);
+  assert.equal(fn.ids, 'ab cd ef gh');
+});
+
 test('a failing batch is retried and holds back what stands behind it', async () => {
   const { clock, source, fn, start, metrics } = bench({ batchSize: 2 });
   let failures = 3;

@@ -29,6 +29,11 @@ export class AckQueue {
     return this.#bytes;
   }
 
+  /** Why the commit of the next one has failed; `undefined` when it has not. */
+  get failure(): unknown {
+    return this.#runs[0]?.group?.error;
+  }
+
   /** @param id  packet identifier, with a reason code above it; @param group  whose commit it waits for; `undefined` waits only for its turn */
   push(id: number, group: CommitGroup | undefined, bytes: number): void {
     this.#ids.push(id);

@@ -10,7 +10,7 @@
  * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down.
  */
 import type { Duplex } from 'node:stream';
-import { type Clock, messageOf, type Timer } from '../../base/index.ts';
+import { type Clock, type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type { Broker, CommitGroup, CommitListener } from '../../services/iot/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
@@ -145,7 +145,10 @@ export class Connection implements Carrier, Flushable, CommitListener {
   /** End of the turn: acknowledges what is committed and writes all that has gathered. */
   flush(): void {
     if (!this.#release()) {
-      this.#end({ reasonCode: Reason.implementationSpecificError, publishesWill: true });
+      // A store that will take more later (a full disk) is told apart from one that has failed: devices may come again.
+      const isPassing = (this.#acks.failure as Partial<DomainError> | undefined)?.remedy === 'retry';
+      const reasonCode = isPassing ? Reason.serverBusy : Reason.implementationSpecificError;
+      this.#end({ reasonCode, publishesWill: true });
       return;
     }
     this.output.flush();
