@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Random } from '../base/index.ts';
 import {
@@ -31,6 +32,8 @@ export async function openStores(options: {
 }): Promise<Stores> {
   const { directory, clock, random, logger, metrics } = options;
   await using scope = new AsyncDisposableStack();
+  // Secrets of users and sessions stand in it: for the node's own user alone.
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   scope.use(await lockDirectory(directory));
   // The one is in a worker, the other reads files: both at once start in the time of the slower.
   const opening = [

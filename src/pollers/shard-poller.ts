@@ -139,6 +139,8 @@ export class ShardPoller {
   async #wait(source: boolean, until: number | undefined, stop: AbortSignal): Promise<void> {
     const { clock } = this.#context;
     if (source) this.#watch(stop);
+    // Nothing is left to read or to do: whoever looks at the gauge must not see the age of the last batch for ever.
+    if (source && this.#intake.buffered === 0 && this.#running.size === 0) this.#context.instruments.iteratorAge.set(0);
     await this.#wakeup.wait(clock, stop, until === undefined ? undefined : until - clock.monotonic());
   }
 
