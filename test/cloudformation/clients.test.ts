@@ -5,6 +5,18 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DeleteStackCommand,
+  DescribeStackEventsCommand,
+  DescribeStacksCommand,
+  UpdateStackCommand,
+  waitUntilStackCreateComplete,
+  waitUntilStackDeleteComplete,
+  waitUntilStackUpdateComplete,
+} from '@aws-sdk/client-cloudformation';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { type Node, startNode } from '../../src/node/index.ts';
 
 const AWS = '/usr/bin/aws';
@@ -155,4 +167,37 @@ test('boto3 drives change sets, waiters, paginators and errors', {
   skip: !existsSync(PYTHON) && 'python3 is not installed',
 }, async () => {
   assert.equal(await must(run(PYTHON, ['-c', SCRIPT, join(directory, 'template.yaml')])), 'done\n');
+});
+
+test('the AWS SDK for JS creates, updates, describes and deletes a stack', async () => {
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const options = { endpoint: node.endpoint, region: 'us-east-1', credentials };
+  const client = new CloudFormationClient(options);
+  const StackName = 'by-sdk';
+  const Capabilities = ['CAPABILITY_IAM' as const, 'CAPABILITY_AUTO_EXPAND' as const];
+  const waiter = { client, maxWaitTime: 20, minDelay: 1 };
+
+  await client.send(new CreateStackCommand({ StackName, TemplateBody: TEMPLATE, Capabilities }));
+  await waitUntilStackCreateComplete(waiter, { StackName });
+  const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName }));
+  const functionName = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'Name')?.OutputValue;
+  const { Payload } = await new LambdaClient(options).send(new InvokeCommand({ FunctionName: functionName }));
+  assert.equal(Buffer.from(Payload!).toString(), '{"count":0}');
+
+  const Parameters = [{ ParameterKey: 'Batch', ParameterValue: '20' }];
+  await client.send(new UpdateStackCommand({ StackName, UsePreviousTemplate: true, Parameters, Capabilities }));
+  await waitUntilStackUpdateComplete(waiter, { StackName });
+  await assert.rejects(
+    client.send(new UpdateStackCommand({ StackName, UsePreviousTemplate: true, Parameters, Capabilities })),
+    { name: 'ValidationError', message: 'No updates are to be performed.' },
+  );
+  const { StackEvents = [] } = await client.send(new DescribeStackEventsCommand({ StackName }));
+  assert.equal(StackEvents[0]?.ResourceStatus, 'UPDATE_COMPLETE');
+
+  await client.send(new DeleteStackCommand({ StackName }));
+  await waitUntilStackDeleteComplete(waiter, { StackName });
+  await assert.rejects(client.send(new DescribeStacksCommand({ StackName })), {
+    name: 'ValidationError',
+    message: `Stack with id ${StackName} does not exist`,
+  });
 });
