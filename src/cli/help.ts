@@ -4,7 +4,20 @@ import { closest } from './suggest.ts';
 /** What `millrace help` shows. */
 export function overview(rows: readonly CommandRow[]): string {
   const list = columns(rows.map(({ name, summary }) => [name, summary]));
-  return `Usage: millrace COMMAND [options]\n\nCommands:\n${list}\n\nmillrace COMMAND --help explains one command, with examples.\n`;
+  return `Usage: millrace COMMAND [options]
+
+Commands:
+${list}
+
+Examples:
+  # a node on this machine, with the application in this folder
+  millrace dev
+  # what a function answers, and what it writes
+  millrace invoke detector --payload '{"hello":1}'
+  millrace logs detector -f
+
+millrace COMMAND --help explains one command, with examples.
+`;
 }
 
 /** The row of `name`; @throws UsageError naming the closest command */
