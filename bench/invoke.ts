@@ -21,7 +21,7 @@ import { openLambda } from '../src/services/lambda/index.ts';
 import { openEmbeddedRecords } from '../src/store/index.ts';
 import { createMetrics, newTrace, silentLogger } from '../src/telemetry/index.ts';
 import { createWireServer } from '../src/wire/index.ts';
-import { zip } from '../test/lambda/support.ts';
+import { zipOf } from '../test/support/clients.ts';
 import { type Figure, formatFigure, median } from './figure.ts';
 import type { InvokeLoad } from './invoke-client.worker.ts';
 
@@ -138,7 +138,7 @@ async function openHouse() {
       signal: new AbortController().signal,
       trace: newTrace(systemRandom, false),
     };
-    const Code = { ZipFile: await zip({ 'index.js': code }) };
+    const Code = { ZipFile: await zipOf({ 'index.js': code }) };
     const input = {
       FunctionName: name,
       Runtime: 'nodejs24.x',

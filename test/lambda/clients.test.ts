@@ -19,8 +19,9 @@ import {
   waitUntilFunctionActiveV2,
 } from '@aws-sdk/client-lambda';
 import { build } from 'esbuild';
+import { zipOf } from '../support/clients.ts';
 import { clientEnvironment, clientOptions, KEY, run, startWire, type TestWire } from '../wire/support.ts';
-import { LambdaHouse, zip } from './support.ts';
+import { LambdaHouse } from './support.ts';
 
 const needs = (file: string) => ({ skip: existsSync(file) ? false : `needs ${file}` });
 let house: LambdaHouse;
@@ -47,7 +48,7 @@ const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toStrin
 const role = 'arn:aws:iam::000000000000:role/test';
 
 async function create(FunctionName: string, code: string, more: object = {}): Promise<any> {
-  const Code = { ZipFile: await zip({ 'index.js': code }) };
+  const Code = { ZipFile: await zipOf({ 'index.js': code }) };
   return send(
     new CreateFunctionCommand({
       FunctionName,
@@ -178,7 +179,7 @@ test(
 
 test('aws CLI: create, invoke, update and list', needs('/usr/bin/aws'), async () => {
   const file = join(directory, 'code.zip');
-  await writeFile(file, await zip({ 'index.js': 'exports.handler = async (e) => e;' }));
+  await writeFile(file, await zipOf({ 'index.js': 'exports.handler = async (e) => e;' }));
   const aws = async (...args: string[]) => {
     const { code, stdout, stderr } = await run(
       '/usr/bin/aws',

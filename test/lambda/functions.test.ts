@@ -3,7 +3,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { LambdaHouse, zip } from './support.ts';
+import { zipOf } from '../support/clients.ts';
+import { LambdaHouse } from './support.ts';
 
 const ECHO =
   'exports.handler = async (event, context) => ({ event, arn: context.invokedFunctionArn, v: context.functionVersion });';
@@ -59,7 +60,7 @@ test('new code serves the next invocation, and warm environments of the old one 
   assert.equal((await house.invoke('swap')).payload, 1);
   await house.call('UpdateFunctionCode', {
     FunctionName: 'swap',
-    ZipFile: await zip({ 'index.js': 'exports.handler = async () => 2;' }),
+    ZipFile: await zipOf({ 'index.js': 'exports.handler = async () => 2;' }),
   });
   assert.equal((await house.invoke('swap')).payload, 2);
 });
@@ -78,7 +79,7 @@ test('publishing twice without a change gives the same version; aliases follow v
   await house.create('versions', 'exports.handler = async (e, c) => [1, c.invokedFunctionArn];');
   assert.equal((await house.call('PublishVersion', { FunctionName: 'versions' })).Version, '1');
   assert.equal((await house.call('PublishVersion', { FunctionName: 'versions' })).Version, '1');
-  const ZipFile = await zip({ 'index.js': 'exports.handler = async (e, c) => [2, c.invokedFunctionArn];' });
+  const ZipFile = await zipOf({ 'index.js': 'exports.handler = async (e, c) => [2, c.invokedFunctionArn];' });
   const published = await house.call('UpdateFunctionCode', { FunctionName: 'versions', ZipFile, Publish: true });
   assert.equal(published.Version, '2');
   await house.call('CreateAlias', { FunctionName: 'versions', Name: 'live', FunctionVersion: '1' });
@@ -131,7 +132,7 @@ test('reserved words, too large environments and runtimes that are not here are 
 });
 
 test('code comes from a bucket as well', async () => {
-  house.objects.set('bucket/key.zip', await zip({ 'index.js': 'exports.handler = async () => "from a bucket";' }));
+  house.objects.set('bucket/key.zip', await zipOf({ 'index.js': 'exports.handler = async () => "from a bucket";' }));
   await house.create('bucketed', '', { Code: { S3Bucket: 'bucket', S3Key: 'key.zip' } });
   assert.equal((await house.invoke('bucketed')).payload, 'from a bucket');
   await fails(
@@ -148,7 +149,7 @@ test('a package.json above the data directory does not decide how functions are 
     await using inside = await LambdaHouse.open({ directory: join(directory, '.millrace') });
     await inside.create('common', 'exports.handler = async () => "common";');
     assert.equal((await inside.invoke('common')).payload, 'common');
-    const ZipFile = await zip({
+    const ZipFile = await zipOf({
       'index.js': 'export const handler = async () => "esm";',
       'package.json': '{"type":"module"}',
     });

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ZipFile } from 'yazl';
-import { LambdaHouse, zip } from './support.ts';
+import { zipOf } from '../support/clients.ts';
+import { LambdaHouse } from './support.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-packages-'));
 const house = await LambdaHouse.open({ directory, runtime: { blanks: 0 } });
@@ -74,7 +75,7 @@ test('what is no zip is refused in the words of AWS', async () => {
 });
 
 test('names that lead out of the folder are refused', async () => {
-  const good = await zip({ 'aa/evil.js': 'x' });
+  const good = await zipOf({ 'aa/evil.js': 'x' });
   for (const name of ['../evil.js', '/a/evil.js', 'C:/evil.js', '..\\evil.js'])
     await refuses(patched(good, 'aa/evil.js', name));
   assert.equal(existsSync(join(directory, 'evil.js')), false);
@@ -91,13 +92,13 @@ test('links and special files are refused', async () => {
 });
 
 test('a name that comes twice, and a file that is also a folder, are refused', async () => {
-  const twice = await zip({ 'a.js': '1', 'b.js': '2' });
+  const twice = await zipOf({ 'a.js': '1', 'b.js': '2' });
   await refuses(patched(twice, 'b.js', 'a.js'));
-  await refuses(await zip({ a: '1', 'a/b': '2' }));
+  await refuses(await zipOf({ a: '1', 'a/b': '2' }));
 });
 
 test('sizes: what is announced is limited, and what is not as announced is refused', async () => {
-  const bytes = await zip({ 'index.js': Buffer.alloc(70_000) });
+  const bytes = await zipOf({ 'index.js': Buffer.alloc(70_000) });
   const size = Buffer.alloc(4);
   size.writeUInt32LE(70_000);
   const huge = Buffer.alloc(4);
@@ -109,7 +110,7 @@ test('sizes: what is announced is limited, and what is not as announced is refus
 });
 
 test('a hundred thousand files are refused before the first is written', async () => {
-  const good = await zip({ 'index.js': 'x' });
+  const good = await zipOf({ 'index.js': 'x' });
   const end = good.length - 22;
   const many = Buffer.from(good);
   many.writeUInt16LE(50_000, end + 8);
@@ -118,6 +119,6 @@ test('a hundred thousand files are refused before the first is written', async (
 });
 
 test('a zip cut at any byte is refused', async () => {
-  const bytes = await zip({ 'index.js': 'exports.handler = 1;', 'lib/a.js': 'x'.repeat(100) });
+  const bytes = await zipOf({ 'index.js': 'exports.handler = 1;', 'lib/a.js': 'x'.repeat(100) });
   for (let length = 0; length < bytes.length; length += 7) await refuses(bytes.subarray(0, length));
 });

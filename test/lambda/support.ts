@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ZipFile } from 'yazl';
 import { type Clock, systemClock, systemRandom, uuid } from '../../src/base/index.ts';
 import type { Delivery, DeliveryService, Target } from '../../src/delivery/index.ts';
 import { type ManagedRuntime, openRuntime, type RuntimeOptions } from '../../src/runtime/index.ts';
@@ -9,16 +8,7 @@ import type { OperationContext } from '../../src/services/index.ts';
 import { type Lambda, openLambda } from '../../src/services/lambda/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, type Datum, newTrace, silentLogger } from '../../src/telemetry/index.ts';
-
-/** A zip of these files, in memory. */
-export async function zip(files: Readonly<Record<string, string | Buffer>>): Promise<Buffer> {
-  const archive = new ZipFile();
-  for (const [name, content] of Object.entries(files)) archive.addBuffer(Buffer.from(content), name);
-  archive.end();
-  const chunks: Buffer[] = [];
-  for await (const chunk of archive.outputStream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
+import { zipOf } from '../support/clients.ts';
 
 export const context = (more: Partial<OperationContext> = {}): OperationContext => ({
   requestId: uuid(systemRandom),
@@ -147,7 +137,7 @@ export class LambdaHouse implements AsyncDisposable {
       Runtime: 'nodejs24.x',
       Role: 'arn:aws:iam::000000000000:role/test',
       Handler: 'index.handler',
-      Code: { ZipFile: await zip({ [file]: code }) },
+      Code: { ZipFile: await zipOf({ [file]: code }) },
       ...more,
     });
   }

@@ -23,8 +23,8 @@ import {
   SendMessageBatchCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import yazl from 'yazl';
 import { systemClock } from '../../src/base/index.ts';
+import { zipOf } from '../support/clients.ts';
 import { TestNode } from '../support/node.ts';
 import { run } from '../wire/support.ts';
 
@@ -57,10 +57,7 @@ exports.handler = async (event) => {
 };`;
 
 async function newFunction(name: string): Promise<void> {
-  const zip = new yazl.ZipFile();
-  zip.addBuffer(Buffer.from(HANDLER), 'index.js');
-  zip.end();
-  const ZipFile = Buffer.concat(await Array.fromAsync(zip.outputStream as AsyncIterable<Buffer>));
+  const ZipFile = await zipOf({ 'index.js': HANDLER });
   await lambda.send(
     new CreateFunctionCommand({
       FunctionName: name,
