@@ -1,9 +1,8 @@
 /** runtime: execution environments: sandbox, life cycle, pool, scaling, metering. */
-export type { FunctionCredentials } from './function-variables.ts';
+export type { FunctionCredentials } from './environments/function-variables.ts';
 export { RUNTIME_LIMITS } from './limits.ts';
 export type { ManagedRuntime, RuntimeOptions } from './managed-runtime.ts';
 export { openRuntime } from './open.ts';
-export { ProcessSandbox } from './process-sandbox.ts';
 export type {
   FunctionLogSink,
   FunctionSpec,
@@ -15,4 +14,14 @@ export type {
   RuntimeErrorCode,
   Slot,
 } from './runtime.ts';
-export type { Exit, Sandbox, SandboxProcess, SandboxRequest } from './sandbox.ts';
+export { ProcessSandbox } from './sandbox/process/process-sandbox.ts';
+export type {
+  Door,
+  Egress,
+  Exit,
+  Placement,
+  Sandbox,
+  SandboxProcess,
+  SandboxRequest,
+  Tenant,
+} from './sandbox/sandbox.ts';

@@ -1,16 +1,18 @@
 import { abortable, type Clock, DomainError, onAbort, type Random, type Timer } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
-import type { BlankPool } from './blanks.ts';
-import type { CodeCaches } from './code-caches.ts';
-import { Environment } from './environment.ts';
-import { type FunctionCredentials, functionVariables, startVariables } from './function-variables.ts';
+import { Environment } from './environments/environment.ts';
+import { type FunctionCredentials, functionVariables, startVariables } from './environments/function-variables.ts';
+import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
-import { Place, type PlaceHost } from './place.ts';
-import { Pool, type Share } from './pool.ts';
-import { EnvironmentLog, logStreamName } from './report.ts';
 import type { FunctionLogSink, FunctionSpec, PoolState, Runtime, RuntimeErrorCode, Slot } from './runtime.ts';
-import type { Sandbox } from './sandbox.ts';
-import { decide, expired, fairest, refill, type Verdict } from './scaling.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
+import { Place, type PlaceHost } from './scaling/place.ts';
+import { Pool, type Share } from './scaling/pool.ts';
+import { decide, expired, fairest, refill, type Verdict } from './scaling/scaling.ts';
+import type { BlankPools } from './starts/blank-pools.ts';
+import type { CodeCaches } from './starts/code-caches.ts';
+import type { Launch } from './starts/launch.ts';
+import type { Launches } from './starts/launches.ts';
 
 export interface RuntimeOptions {
   readonly clock: Clock;
@@ -40,20 +42,23 @@ export interface RuntimeOptions {
   readonly drainMs?: number;
 }
 
-/** Runtimes that the node's own Node serves. */
-const NODE_RUNTIME = /^nodejs[0-9]+\.x$/;
-
 const DEV_CREDENTIALS: FunctionCredentials = {
   accessKeyId: 'ASIAMILLRACEFUNCTION',
   secretAccessKey: 'millrace',
   sessionToken: 'millrace',
 };
 
+/** What starts environments. */
+export interface Starts {
+  readonly codeCaches: CodeCaches;
+  readonly launches: Launches;
+  readonly blanks: BlankPools;
+}
+
 /** The execution environments of a node: pools, scaling and the fair queue. */
 export class ManagedRuntime implements Runtime, PlaceHost {
   readonly #options: RuntimeOptions;
-  readonly #codeCaches: CodeCaches;
-  readonly #blanks: BlankPool;
+  readonly #starts: Starts;
   readonly #pools = new Map<string, Pool>();
   /** Environments that run or have not been frozen yet: those that are watched. */
   readonly #awake = new Set<Environment>();
@@ -77,10 +82,9 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   #closed = false;
   #onDrained: (() => void) | undefined;
 
-  constructor(options: RuntimeOptions, codeCaches: CodeCaches, blanks: BlankPool) {
+  constructor(options: RuntimeOptions, starts: Starts) {
     this.#options = options;
-    this.#codeCaches = codeCaches;
-    this.#blanks = blanks;
+    this.#starts = starts;
     this.#accountConcurrency = options.accountConcurrency ?? RUNTIME_LIMITS.accountConcurrency;
     this.#keepAliveMs = options.keepAliveMs ?? RUNTIME_LIMITS.keepAliveMs;
     this.#environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
@@ -92,9 +96,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     { wait, signal }: { readonly wait: boolean; readonly signal?: AbortSignal },
   ): Promise<Slot> {
     if (this.#closed) throw refusal('runtime-closed', 'the node is draining', 'retry');
-    if (!NODE_RUNTIME.test(spec.runtime)) throw refusal('runtime-unknown', `no runtime ${spec.runtime} here`, 'never');
     signal?.throwIfAborted();
-    const pool = this.#poolOf(spec);
+    const launching = this.#starts.launches.of(spec.runtime);
+    const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
+    const pool = this.#poolOf(spec, launch);
     const verdict = this.#decide(pool);
     if (verdict.kind === 'grant') return this.#grant(pool, verdict.starts);
     if (!wait) throw refusal('concurrency-limit', 'Rate Exceeded.', 'retry', { why: verdict.why });
@@ -117,7 +122,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   /** Blank environments that wait for code. */
   get blanksReady(): number {
-    return this.#blanks.ready;
+    return this.#starts.blanks.ready;
   }
 
   /** Accepts nothing more, lets what runs end (for `drainMs` at most), then ends every process. */
@@ -133,14 +138,21 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     for (const environment of environments) environment.kill();
     this.#watchTimer?.cancel();
     this.#keepAliveTimer?.cancel();
-    await Promise.all([this.#blanks.close(), ...environments.map((environment) => environment.ended())]);
-    await this.#codeCaches.flush();
+    await Promise.all([this.#starts.blanks.close(), ...environments.map((environment) => environment.ended())]);
+    await this.#starts.codeCaches.flush();
   }
 
-  #poolOf(spec: FunctionSpec): Pool {
+  /** A runtime may be installed first; the node may close meanwhile. */
+  async #prepared(launching: Promise<Launch>, signal: AbortSignal | undefined): Promise<Launch> {
+    const launch = await (signal ? abortable(launching, signal) : launching);
+    if (this.#closed) throw refusal('runtime-closed', 'the node is draining', 'retry');
+    return launch;
+  }
+
+  #poolOf(spec: FunctionSpec, launch: Launch): Pool {
     let pool = this.#pools.get(spec.arn);
     if (!pool) {
-      pool = new Pool(spec, this.#shareOf(spec), {
+      pool = new Pool(spec, launch, this.#shareOf(spec), {
         tokens: RUNTIME_LIMITS.scalingBurst,
         at: this.#options.clock.monotonic(),
       });
@@ -149,6 +161,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     if (pool.spec.revision !== spec.revision) {
       // The new specification first: environments that come back from now on are compared with it.
       pool.spec = spec;
+      pool.launch = launch;
       pool.retireAll();
     }
     if (pool.share.reserved !== spec.reservedConcurrency) this.#reserveShare(pool.share, spec.reservedConcurrency);
@@ -266,20 +279,22 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   /** @param repeated  the log of the environment whose init is repeated: to the function's owner the two are one */
   #start(pool: Pool, repeated?: EnvironmentLog): Environment {
-    const { spec } = pool;
+    const { spec, launch } = pool;
     const { clock, random, logs, endpoint, credentials } = this.#options;
+    const blanks = this.#starts.blanks.of(launch);
     if (this.#environments >= this.#environmentsMax) this.#evictIdle();
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     const fresh = startVariables(spec);
     const environment = new Environment({
       spec,
       clock,
-      connection: fresh ? this.#blanks.startFresh(fresh) : this.#blanks.take(),
+      launch,
+      connection: fresh ? blanks.startFresh(fresh) : blanks.take(),
       log,
       repeatsInit: repeated !== undefined,
-      codeCaches: this.#codeCaches,
+      codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted) => functionVariables(spec, log.stream, endpoint(), granted),
+      variables: (granted, placement) => functionVariables(spec, log.stream, endpoint(), granted, placement),
       onShutdown: (ended) => {
         this.#environments--;
         pool.remove(ended);

@@ -1,4 +1,5 @@
 import type { TraceContext } from '../telemetry/index.ts';
+import type { Egress } from './sandbox/sandbox.ts';
 
 /** What an environment needs to know of one function version. */
 export interface FunctionSpec {
@@ -6,7 +7,7 @@ export interface FunctionSpec {
   readonly name: string;
   /** `$LATEST` or a number. */
   readonly version: string;
-  /** `nodejs24.x`, ...: as AWS names them. */
+  /** `nodejs24.x`, `python3.12`, `provided.al2023`, ...: as AWS names them. */
   readonly runtime: string;
   /** `file.export`. */
   readonly handler: string;
@@ -14,6 +15,8 @@ export interface FunctionSpec {
   readonly codeDirectory: string;
   /** SHA-256 of the package, base64 (`CodeSha256`): keys the code cache. */
   readonly codeHash: string;
+  /** Folders with the unpacked layers, in the order of their application. */
+  readonly layers: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** 128 to 10,240 MB. */
   readonly memoryMb: number;
@@ -26,6 +29,13 @@ export interface FunctionSpec {
   readonly roleArn: string;
   /** Environments at most; absent shares the account's limit. */
   readonly reservedConcurrency?: number;
+  /** Environments of this version that are kept initialised whatever the traffic: 0 or more. */
+  readonly provisionedConcurrency: number;
+  /** Invocations that one environment runs at once: 1 to 1,000; 1 is Lambda's. */
+  readonly environmentConcurrency: number;
+  /** New environments start from a snapshot that was taken after init (`SnapStart: PublishedVersions`). */
+  readonly snapStart: boolean;
+  readonly egress: Egress;
   /** Changes whenever anything above does: environments of an older revision are retired. */
   readonly revision: string;
 }
@@ -39,19 +49,34 @@ export interface Invocation {
   readonly invokedArn?: string;
   /** Base64 client context, as the header brings it. */
   readonly clientContext?: string;
+  /** Takes the response as it comes, for a handler that streams it; others answer with a payload all the same. */
+  readonly stream?: ResponseStream;
+}
+
+/** Who takes a streamed response. */
+export interface ResponseStream {
+  /** Called once, before the first chunk. @param contentType  as the handler set it; `application/octet-stream` unless it did */
+  start(contentType: string): void;
+  /** @returns a promise when the taker is behind: the environment is not read from until it resolves */
+  write(chunk: Uint8Array): Promise<void> | void;
 }
 
 /** What an invocation cost, as the `REPORT` line gives it. */
 export interface Metering {
   /** Present on cold starts, milliseconds; but not where init was repeated, and so is part of the duration. */
   readonly initMs?: number;
+  /** Present on starts from a snapshot, milliseconds, hooks included. */
+  readonly restoreMs?: number;
   readonly durationMs: number;
   /** Whole, rounded up; init is billed too, as AWS does since August 2025. */
   readonly billedMs: number;
   readonly memoryUsedMb: number;
-  readonly start: 'cold' | 'warm';
+  /** - `cold`: the code was loaded for this invocation; `restored`: from a snapshot. - `pre-warmed`: the first invocation of an
+   *  environment that was started ahead of demand. - `warm`: any later one. */
+  readonly start: 'cold' | 'restored' | 'pre-warmed' | 'warm';
 }
 
+/** A response that was streamed has an empty payload; one that broke off is an error. */
 export type InvocationResult =
   | { readonly kind: 'success'; readonly payload: Uint8Array; readonly metering: Metering; readonly logTail: string }
   | {
@@ -73,8 +98,8 @@ export interface Slot extends Disposable {
 }
 
 /** - `concurrency-limit`: the function's or account's limit is reached (`TooManyRequestsException`). Retry later.
- *  - `runtime-unknown`: no such managed runtime here. - `runtime-closed`: the node is draining. */
-export type RuntimeErrorCode = 'concurrency-limit' | 'runtime-unknown' | 'runtime-closed';
+ *  - `runtime-unknown`: no such managed runtime. - `runtime-unavailable`: not on this machine. - `runtime-closed`: the node is draining. */
+export type RuntimeErrorCode = 'concurrency-limit' | 'runtime-unknown' | 'runtime-unavailable' | 'runtime-closed';
 
 /** Where lines that functions write go: `services/logs` implements it. Never blocks; drops are counted, not hidden. */
 export interface FunctionLogSink {

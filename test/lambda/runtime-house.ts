@@ -61,6 +61,11 @@ export class RuntimeHouse implements AsyncDisposable {
       ephemeralStorageMb: 512,
       logGroup: `/aws/lambda/${name}`,
       roleArn: '',
+      layers: [],
+      provisionedConcurrency: 0,
+      environmentConcurrency: 1,
+      snapStart: false,
+      egress: { kind: 'all' },
       revision: '1',
       ...more,
     };

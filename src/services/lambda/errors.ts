@@ -18,6 +18,7 @@ export const LAMBDA_ANSWERS = {
   throttled: { type: 'TooManyRequestsException', status: 429 },
   'invocation-failed': { type: 'ServiceException', status: 500 },
   'runtime-unknown': { type: 'InvalidRuntimeException', status: 502 },
+  'runtime-unavailable': { type: 'InvalidRuntimeException', status: 502 },
   'runtime-closed': { type: 'ServiceException', status: 500 },
 } as const satisfies Record<string, WireAnswer>;
 

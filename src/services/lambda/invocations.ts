@@ -204,6 +204,11 @@ export class Invocations implements FunctionInvoker {
       ephemeralStorageMb: version.ephemeralStorageMb,
       logGroup: logging.group,
       roleArn: version.role,
+      layers: [],
+      provisionedConcurrency: 0,
+      environmentConcurrency: 1,
+      snapStart: false,
+      egress: { kind: 'all' },
       revision: version.revisionId,
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrency }),
     };

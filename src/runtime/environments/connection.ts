@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { messageOf } from '../base/index.ts';
+import { messageOf } from '../../base/index.ts';
+import { RUNTIME_LIMITS } from '../limits.ts';
+import type { SandboxProcess } from '../sandbox/sandbox.ts';
 import { type Frame, FrameReader } from './frames.ts';
 import type { Failure } from './life-cycle.ts';
-import { RUNTIME_LIMITS } from './limits.ts';
-import type { SandboxProcess } from './sandbox.ts';
 
 /** Who is told what a process says. */
 export interface ConnectionListener {

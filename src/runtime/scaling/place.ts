@@ -1,7 +1,7 @@
-import { assert } from '../base/index.ts';
-import { type Environment, INIT_TIMED_OUT } from './environment.ts';
+import { assert } from '../../base/index.ts';
+import { type Environment, INIT_TIMED_OUT } from '../environments/environment.ts';
+import type { Invocation, InvocationResult, Slot } from '../runtime.ts';
 import type { Pool } from './pool.ts';
-import type { Invocation, InvocationResult, Slot } from './runtime.ts';
 
 /** Who gives environments to places and takes them back. */
 export interface PlaceHost {

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Clock } from '../base/index.ts';
+import type { Clock } from '../../../base/index.ts';
 
 /** How old a picture of the machine's processes may be: for a group whose leader has children, and for one that seems alone. */
 const AGE_MS_MAX = { accompanied: 40, alone: 500 } as const;

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger } from '../telemetry/index.ts';
-import { RUNTIME_LIMITS } from './limits.ts';
-import type { FunctionSpec } from './runtime.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import { RUNTIME_LIMITS } from '../limits.ts';
+import type { FunctionSpec } from '../runtime.ts';
 
 /** Names that the runtime makes of module paths: one path segment, percent-encoded. */
 const NAME = /^[\w%~!*'()-][\w%.~!*'()-]{0,250}$/;

@@ -1,17 +1,20 @@
-import { type Clock, messageOf, type Timer } from '../base/index.ts';
-import { formatXRay } from '../telemetry/index.ts';
-import type { CodeCaches } from './code-caches.ts';
+import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
+import { formatXRay } from '../../telemetry/index.ts';
+import { RUNTIME_LIMITS } from '../limits.ts';
+import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
+import type { Placement } from '../sandbox/sandbox.ts';
+import type { CodeCaches } from '../starts/code-caches.ts';
+import type { Launch } from '../starts/launch.ts';
 import type { Connection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { RUNTIME_LIMITS } from './limits.ts';
 import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
-import type { FunctionSpec, Invocation, InvocationResult, Metering } from './runtime.ts';
 
 export interface EnvironmentOptions {
   readonly spec: FunctionSpec;
+  readonly launch: Launch;
   readonly connection: Connection;
   readonly clock: Clock;
   readonly log: EnvironmentLog;
@@ -19,7 +22,7 @@ export interface EnvironmentOptions {
   /** Awaited before the code is loaded. */
   readonly credentials: FunctionCredentials | Promise<FunctionCredentials>;
   /** Variables of the function and those that Lambda adds. */
-  readonly variables: (credentials: FunctionCredentials) => Readonly<Record<string, string>>;
+  readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
   /** Init has timed out once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
   /** Told once, when the environment will not serve again. */
@@ -230,31 +233,40 @@ export class Environment {
     }
   }
 
+  /** Gets what the code needs: credentials, and its place in the sandbox. */
   #load(): void {
-    const { credentials } = this.#options;
-    if (!(credentials instanceof Promise)) return this.#loadWith(credentials);
-    credentials.then(
-      (granted) => {
-        if (this.phase.kind === 'init') this.#loadWith(granted);
+    const { credentials, connection, spec, codeCaches } = this.#options;
+    const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
+    const cacheDirectory = codeCaches.directoryOf(spec);
+    const limits = { memoryMb, ephemeralStorageMb, egress };
+    const placement = connection.process.assign({ codeDirectory, layers, cacheDirectory, ...limits });
+    // Most have both at once: a cold start does not wait for a turn of the event loop then.
+    if (!(credentials instanceof Promise) && !(placement instanceof Promise)) {
+      return this.#loadWith(credentials, placement);
+    }
+    Promise.all([credentials, placement]).then(
+      ([granted, placed]) => {
+        if (this.phase.kind === 'init') this.#loadWith(granted, placed);
       },
       (error: unknown) => {
-        const reason = { errorType: 'AccessDeniedException', errorMessage: messageOf(error) };
-        const payload = Buffer.from(JSON.stringify(reason));
+        const errorType = hasCode(error, 'role-not-assumable') ? 'AccessDeniedException' : 'Runtime.InvalidEntrypoint';
+        const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
         this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload } });
       },
     );
   }
 
-  #loadWith(credentials: FunctionCredentials): void {
-    const { connection, spec, codeCaches, variables, log } = this.#options;
+  #loadWith(credentials: FunctionCredentials, placement: Placement): void {
+    const { connection, launch, spec, variables, log } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
-    log.write(initStartLine(spec));
+    log.write(initStartLine(spec, launch));
     const config = {
       runtime: spec.runtime,
-      variables: variables(credentials),
-      root: spec.codeDirectory,
+      variables: variables(credentials, placement),
+      root: placement.taskRoot,
       handler: spec.handler,
-      cacheDirectory: codeCaches.directoryOf(spec),
+      cacheDirectory: placement.cacheDirectory,
+      concurrency: spec.environmentConcurrency,
       context: {
         functionName: spec.name,
         functionVersion: spec.version,

@@ -1,4 +1,4 @@
-import { InternalError } from '../base/index.ts';
+import { InternalError } from '../../base/index.ts';
 
 /**
  * The life cycle of an execution environment, as decisions only: an event goes in, the next phase and what to do come out.

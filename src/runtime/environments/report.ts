@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../base/index.ts';
-import type { TraceContext } from '../telemetry/index.ts';
-import { RUNTIME_LIMITS } from './limits.ts';
-import type { FunctionLogSink, FunctionSpec, Metering } from './runtime.ts';
+import type { Clock } from '../../base/index.ts';
+import type { TraceContext } from '../../telemetry/index.ts';
+import { RUNTIME_LIMITS } from '../limits.ts';
+import type { FunctionLogSink, FunctionSpec, Metering } from '../runtime.ts';
+import type { Launch } from '../starts/launch.ts';
 
 /** How an invocation or init ended badly, as the `REPORT` and `INIT_REPORT` lines say it. */
 export interface Ending {
@@ -54,11 +55,11 @@ export function logStreamName(nowMs: number, version: string, suffix: string): s
   return `${day}/[${version}]${suffix}`;
 }
 
-export function initStartLine({ arn, runtime }: FunctionSpec): string {
+export function initStartLine({ arn, runtime }: FunctionSpec, { version }: Launch): string {
   const region = arn.split(':')[3];
   const family = /^[a-z]+/.exec(runtime)![0];
-  const build = createHash('sha256').update(`${runtime}${process.version}`).digest('hex');
-  return `INIT_START Runtime Version: ${family}:${process.version.slice(1)}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
+  const build = createHash('sha256').update(`${runtime}${version}`).digest('hex');
+  return `INIT_START Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
 }
 
 /** @param phase  `invoke` when init was repeated within the invocation */

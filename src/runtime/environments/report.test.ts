@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedClock } from '../base/index.ts';
+import { SimulatedClock } from '../../base/index.ts';
+import type { FunctionSpec } from '../runtime.ts';
 import { EnvironmentLog, initReportLine, logStreamName, reportLine } from './report.ts';
-import type { FunctionSpec } from './runtime.ts';
 
 const TRACE = { traceId: '0123456789abcdef0123456789abcdef', spanId: '0123456789abcdef', sampled: false };
 const METERING = { durationMs: 1.234, billedMs: 2, memoryUsedMb: 64, start: 'warm' } as const;

@@ -1,5 +1,6 @@
-import type { Environment } from './environment.ts';
-import type { FunctionSpec, PoolState } from './runtime.ts';
+import type { Environment } from '../environments/environment.ts';
+import type { FunctionSpec, PoolState } from '../runtime.ts';
+import type { Launch } from '../starts/launch.ts';
 import type { Burst } from './scaling.ts';
 
 /** A caller that waits for a place. */
@@ -18,6 +19,7 @@ export interface Share {
 /** The environments of one function version, and who waits for them. */
 export class Pool {
   spec: FunctionSpec;
+  launch: Launch;
   readonly share: Share;
   /** Places held: invocations that run, and reservations that have not begun. */
   granted = 0;
@@ -32,8 +34,9 @@ export class Pool {
   invocations = 0;
   errors = 0;
 
-  constructor(spec: FunctionSpec, share: Share, burst: Burst) {
+  constructor(spec: FunctionSpec, launch: Launch, share: Share, burst: Burst) {
     this.spec = spec;
+    this.launch = launch;
     this.share = share;
     this.burst = burst;
   }

@@ -1,4 +1,4 @@
-import type { Invocation } from './runtime.ts';
+import type { Invocation } from '../runtime.ts';
 
 /**
  * The node's end of the channel to an environment; `runtimes/nodejs/channel.js` is the other and has the layout table.

@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Logger, silentLogger } from '../telemetry/index.ts';
+import { type Logger, silentLogger } from '../../telemetry/index.ts';
+import type { FunctionSpec } from '../runtime.ts';
 import { CodeCaches } from './code-caches.ts';
-import type { FunctionSpec } from './runtime.ts';
 
 const SPEC = { arn: 'arn:aws:lambda:us-east-1:000000000000:function:f', name: 'f', codeHash: 'h' } as FunctionSpec;
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { type Clock, type Random, type Timer, uuid } from '../base/index.ts';
-import { Connection } from './connection.ts';
-import type { Sandbox } from './sandbox.ts';
+import { type Clock, type Random, type Timer, uuid } from '../../base/index.ts';
+import { Connection } from '../environments/connection.ts';
+import type { Door, Sandbox } from '../sandbox/sandbox.ts';
+import type { Launch } from './launch.ts';
 
 /** Quiet time before the next blank one is started: the cold start that took the last one has the processor for itself. */
 const REFILL_DELAY_MS = 50;
@@ -12,15 +13,15 @@ export interface BlankPoolOptions {
   readonly random: Random;
   /** How many are kept ready, 0 or more. */
   readonly size: number;
-  readonly command: readonly string[];
-  /** Variables of the processes before they are told whose they are. */
-  readonly environment: Readonly<Record<string, string>>;
+  readonly launch: Launch;
+  /** Services of the node that every environment reaches. */
+  readonly doors: () => readonly Door[];
   /** Their private folders stand here. */
-  readonly temporaryRoot: string;
+  readonly directory: string;
 }
 
 /**
- * Blank environments: processes of a managed runtime that were started ahead and wait for code. Refilled one at a time in the
+ * Blank environments of one launch: processes of a managed runtime that were started ahead and wait for code. Refilled one at a time in the
  * background; a demand that finds none starts one on the spot.
  */
 export class BlankPool {
@@ -77,11 +78,13 @@ export class BlankPool {
   }
 
   #start(more: Readonly<Record<string, string>> = {}): Connection {
-    const { sandbox, random, command, environment, temporaryRoot } = this.#options;
+    const { sandbox, random, launch, doors, directory } = this.#options;
     const process = sandbox.start({
-      command,
-      environment: { ...environment, ...more },
-      temporaryDirectory: join(temporaryRoot, uuid(random)),
+      command: launch.command,
+      environment: { ...launch.environment, ...more },
+      directory: join(directory, uuid(random)),
+      readable: launch.readable,
+      doors: doors(),
     });
     const connection: Connection = new Connection(process, () => this.#onChange(connection));
     return connection;

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
-import type { Clock } from '../base/index.ts';
+import { type Clock, InternalError } from '../../../base/index.ts';
+import type { Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
-import type { Exit, Sandbox, SandboxProcess, SandboxRequest } from './sandbox.ts';
 
 /** Largest file, bytes: the most ephemeral storage that a function can ask for. */
 const FILE_BYTES_MAX = 10 * 1024 ** 3;
@@ -47,7 +49,8 @@ export class ProcessSandbox implements Sandbox {
     );
   }
 
-  start({ command, environment, temporaryDirectory }: SandboxRequest): SandboxProcess {
+  start({ command, environment, directory }: SandboxRequest): SandboxProcess {
+    const temporaryDirectory = join(directory, 'tmp');
     mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
     const [program, ...rest] = [...this.#wrapper, ...command];
     const child = spawn(program!, rest, {
@@ -56,7 +59,7 @@ export class ProcessSandbox implements Sandbox {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
-    return new GroupOfProcesses(child, temporaryDirectory, this.#diesWithNode, this.#groups);
+    return new GroupOfProcesses(child, directory, this.#diesWithNode, this.#groups);
   }
 }
 
@@ -66,12 +69,14 @@ class GroupOfProcesses implements SandboxProcess {
   readonly channel: Duplex;
   readonly outputs: readonly Readable[];
   readonly exited: Promise<Exit>;
+  /** The watch over memory is the node's: no kernel limit is set. */
+  readonly outOfMemory = false;
   readonly #mayFreeze: boolean;
   readonly #groups: ProcessGroups;
   #statm: number | undefined;
   #alive = true;
 
-  constructor(child: ChildProcess, temporaryDirectory: string, mayFreeze: boolean, groups: ProcessGroups) {
+  constructor(child: ChildProcess, directory: string, mayFreeze: boolean, groups: ProcessGroups) {
     this.#groups = groups;
     this.pid = child.pid;
     // Out of descriptors there are no pipes; the `error` event follows.
@@ -79,7 +84,20 @@ class GroupOfProcesses implements SandboxProcess {
     this.outputs = [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined);
     // A stopped process does not notice that the channel has closed: without a death signal it would stay for ever.
     this.#mayFreeze = mayFreeze;
-    this.exited = this.#end(child, temporaryDirectory);
+    this.exited = this.#end(child, directory);
+  }
+
+  addressOf(door: string): string {
+    throw new InternalError(`no door ${door}`);
+  }
+
+  accept(door: string, _take: (socket: Socket) => void): void {
+    throw new InternalError(`no door ${door}`);
+  }
+
+  /** Nothing is hidden, so nothing has to be put in place. */
+  assign({ codeDirectory, cacheDirectory }: Tenant): Placement {
+    return { taskRoot: codeDirectory, layersRoot: '/opt', cacheDirectory };
   }
 
   freeze(): void {
@@ -121,7 +139,7 @@ class GroupOfProcesses implements SandboxProcess {
     }
   }
 
-  async #end(child: ChildProcess, temporaryDirectory: string): Promise<Exit> {
+  async #end(child: ChildProcess, directory: string): Promise<Exit> {
     const exit = await new Promise<Exit>((resolve) => {
       child.once('error', () => resolve({ code: null, signal: null }));
       // The group may outlive its leader and hold the pipes open: it goes with it.
@@ -131,7 +149,7 @@ class GroupOfProcesses implements SandboxProcess {
     this.#alive = false;
     if (this.#statm !== undefined) closeSync(this.#statm);
     this.#statm = undefined;
-    await rm(temporaryDirectory, { recursive: true, force: true }).catch(() => {});
+    await rm(directory, { recursive: true, force: true }).catch(() => {});
     return exit;
   }
 }

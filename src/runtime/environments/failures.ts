@@ -1,5 +1,5 @@
+import type { FunctionSpec } from '../runtime.ts';
 import type { Failure } from './life-cycle.ts';
-import type { FunctionSpec } from './runtime.ts';
 
 /** A failure as the caller, the log and the report see it. */
 export interface FailureReport {

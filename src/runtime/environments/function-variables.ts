@@ -1,4 +1,5 @@
-import type { FunctionSpec } from './runtime.ts';
+import type { FunctionSpec } from '../runtime.ts';
+import type { Placement } from '../sandbox/sandbox.ts';
 
 /** Credentials that a function's SDKs sign with. */
 export interface FunctionCredentials {
@@ -29,6 +30,7 @@ export function functionVariables(
   logStream: string,
   endpoint: string,
   { accessKeyId, secretAccessKey, sessionToken }: FunctionCredentials,
+  { taskRoot }: Placement,
 ): Readonly<Record<string, string>> {
   const region = spec.arn.split(':')[3]!;
   return {
@@ -50,6 +52,6 @@ export function functionVariables(
     AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
     AWS_LAMBDA_LOG_STREAM_NAME: logStream,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
-    LAMBDA_TASK_ROOT: spec.codeDirectory,
+    LAMBDA_TASK_ROOT: taskRoot,
   };
 }

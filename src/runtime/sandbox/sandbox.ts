@@ -1,0 +1,97 @@
+import type { Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+
+/** What a new environment's process is given. It gets nothing else: no other variable, no other descriptor, no other file. */
+export interface SandboxRequest {
+  /** Program and arguments, as paths of the node's machine; the sandbox shows them at the same place. */
+  readonly command: readonly string[];
+  /** Variables that the process starts with; those of its function come over the channel. */
+  readonly environment: Readonly<Record<string, string>>;
+  /**
+   * Folder of this sandbox alone on the node's disk, on the file system of the code; made by the engine, removed with all that
+   * is in it when the process has ended.
+   */
+  readonly directory: string;
+  /** Files and folders of the node's machine that the command needs beside the system's: read-only, at their own place. */
+  readonly readable: readonly string[];
+  /** Services of the node that the sandbox reaches on its own loopback. */
+  readonly doors: readonly Door[];
+}
+
+/** A service of the node that the sandbox reaches on its own loopback, and by no other way. */
+export interface Door {
+  /** `runtime-api` and `node`, and what a kind of start adds. Unique within a request. */
+  readonly name: string;
+  /** Port on the sandbox's loopback. An engine without a network of its own takes another: {@link SandboxProcess.addressOf}. */
+  readonly port: number;
+}
+
+/** What a function may reach beside the doors. */
+export type Egress =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'all' }
+  /** Host names, addresses or networks (`10.0.0.0/8`), each with `:port` where only one is meant. */
+  | { readonly kind: 'allowlist'; readonly destinations: readonly string[] };
+
+/** The function that a sandbox is given to: what of the machine it may see and use. */
+export interface Tenant {
+  /** Unpacked code; read-only to the function. */
+  readonly codeDirectory: string;
+  /** Unpacked layers in the order of their application: a later one hides what an earlier one has. */
+  readonly layers: readonly string[];
+  /** Folder with its code caches; need not exist. */
+  readonly cacheDirectory: string;
+  /** Memory of all processes together, 128 to 10,240 MB; CPU is shared in proportion to it. */
+  readonly memoryMb: number;
+  /** Size of `/tmp`, 512 to 10,240 MB. */
+  readonly ephemeralStorageMb: number;
+  readonly egress: Egress;
+}
+
+/** Where the function finds its own, as it sees the file system. */
+export interface Placement {
+  /** `/var/task` on Lambda. */
+  readonly taskRoot: string;
+  /** `/opt` on Lambda: the layers, one over the other. */
+  readonly layersRoot: string;
+  readonly cacheDirectory: string;
+}
+
+/** How a process ended; both are `null` when it could not be started at all. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A running process with all that it has started. */
+export interface SandboxProcess {
+  readonly pid: number | undefined;
+  /** Descriptor 3 of the process, both ways. */
+  readonly channel: Duplex;
+  /** Its standard output and standard error. */
+  readonly outputs: readonly Readable[];
+  /** Resolves once, when the process has ended and all that it wrote has been read. Never rejects. */
+  readonly exited: Promise<Exit>;
+  /** Where the process finds a door: `127.0.0.1:9001`. */
+  addressOf(door: string): string;
+  /** Takes the connections to a door; those that came before wait. Once a door. */
+  accept(door: string, take: (socket: Socket) => void): void;
+  /** Makes it the sandbox of one function: its code in place, its limits set. Once, before the code is loaded. */
+  assign(tenant: Tenant): Placement | Promise<Placement>;
+  /** Stops every process of the sandbox where it stands; does nothing where a stopped orphan could outlive the node. */
+  freeze(): void;
+  thaw(): void;
+  /** Kills every process of the sandbox, stopped or not. */
+  kill(): void;
+  /** Memory that all processes of the sandbox hold for themselves, bytes (without shared program text); 0 when it cannot be told. */
+  memoryBytes(): number;
+  /** The kernel has killed it, or one of its processes, for want of memory. */
+  readonly outOfMemory: boolean;
+}
+
+/** The sandbox port: one engine a kind of wall (DESIGN §5). An engine that this machine cannot run refuses at `open`. */
+export interface Sandbox {
+  readonly engine: 'process' | 'namespace';
+  /** Starts a process. Never throws: a process that cannot be started ends at once. */
+  start(request: SandboxRequest): SandboxProcess;
+}

@@ -1,0 +1,23 @@
+/** How a process of one runtime is started, before it is told whose it is. */
+export interface Launch {
+  /** Blank environments of equal keys are interchangeable. */
+  readonly key: string;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** What of the machine the command needs beside the system's files; see `SandboxRequest.readable`. */
+  readonly readable: readonly string[];
+  /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */
+  readonly version: string;
+}
+
+/** A family of managed runtimes: `nodejs.ts` and its siblings, a row each in `launches.ts`. */
+export interface RuntimeFamily {
+  /** Whether it runs functions of this runtime, by the name that AWS gives it. */
+  serves(runtime: string): boolean;
+  /**
+   * What starts a process of this runtime. Installs what is missing where it may, which can take long.
+   *
+   * @throws runtime-unavailable  the machine does not have it and it cannot be installed; the message says what to do
+   */
+  launch(runtime: string): Launch | Promise<Launch>;
+}

@@ -1,0 +1,36 @@
+import { DomainError } from '../../base/index.ts';
+import type { RuntimeErrorCode } from '../runtime.ts';
+import type { Launch, RuntimeFamily } from './launch.ts';
+
+/** Which family serves which runtime; each runtime is made ready once, when it is first asked for. */
+export class Launches {
+  readonly #families: readonly RuntimeFamily[];
+  readonly #ready = new Map<string, Launch>();
+  readonly #preparing = new Map<string, Promise<Launch>>();
+
+  constructor(families: readonly RuntimeFamily[]) {
+    this.#families = families;
+  }
+
+  /** @throws runtime-unknown, runtime-unavailable */
+  of(runtime: string): Launch | Promise<Launch> {
+    return this.#ready.get(runtime) ?? this.#preparing.get(runtime) ?? this.#prepare(runtime);
+  }
+
+  #prepare(runtime: string): Launch | Promise<Launch> {
+    const family = this.#families.find((each) => each.serves(runtime));
+    if (!family) {
+      throw new DomainError<RuntimeErrorCode>('runtime-unknown', `no runtime ${runtime} here`, { remedy: 'never' });
+    }
+    const launch = family.launch(runtime);
+    if (!(launch instanceof Promise)) return this.#keep(runtime, launch);
+    const preparing = launch.then((ready) => this.#keep(runtime, ready)).finally(() => this.#preparing.delete(runtime));
+    this.#preparing.set(runtime, preparing);
+    return preparing;
+  }
+
+  #keep(runtime: string, launch: Launch): Launch {
+    this.#ready.set(runtime, launch);
+    return launch;
+  }
+}
