@@ -249,7 +249,7 @@ export class Environment {
         if (this.phase.kind === 'init') this.#loadWith(granted, placed);
       },
       (error: unknown) => {
-        const errorType = hasCode(error, 'role-not-assumable') ? 'AccessDeniedException' : 'Runtime.InvalidEntrypoint';
+        const errorType = hasCode(error, 'placement-failed') ? 'Sandbox.Failure' : 'AccessDeniedException';
         const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
         this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload } });
       },

@@ -76,7 +76,11 @@ export interface SandboxProcess {
   addressOf(door: string): string;
   /** Takes the connections to a door; those that came before wait. Once a door. */
   accept(door: string, take: (socket: Socket) => void): void;
-  /** Makes it the sandbox of one function: its code in place, its limits set. Once, before the code is loaded. */
+  /**
+   * Makes it the sandbox of one function: its code in place, its limits set. Once, before the code is loaded.
+   *
+   * @throws placement-failed  (or rejects) the code, the limits or the egress cannot be had; the environment never serves
+   */
   assign(tenant: Tenant): Placement | Promise<Placement>;
   /** Stops every process of the sandbox where it stands; does nothing where a stopped orphan could outlive the node. */
   freeze(): void;
