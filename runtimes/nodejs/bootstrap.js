@@ -68,6 +68,7 @@ function next() {
   if (!frame) return exit(0);
   if (frame.kind === channel.KIND.invoke) return setImmediate(invoke, channel.parseInvoke(frame.body));
   if (frame.kind === channel.KIND.load) return void load(parse(frame.body.toString('utf8')));
+  if (frame.kind === channel.KIND.exec) return require('./exec.js').become(parse(frame.body.toString('utf8')));
   throw new Error(`frame of unknown kind ${frame.kind}`);
 }
 

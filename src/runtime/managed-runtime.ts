@@ -1,5 +1,7 @@
 import { abortable, type Clock, DomainError, onAbort, type Random, type Timer } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
+import { ApiConnection } from './api/api-connection.ts';
+import type { ApiServer } from './api/api-server.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables, startVariables } from './environments/function-variables.ts';
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
@@ -53,6 +55,7 @@ export interface Starts {
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
+  readonly apis: ApiServer;
 }
 
 /** The execution environments of a node: pools, scaling and the fair queue. */
@@ -97,7 +100,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   ): Promise<Slot> {
     if (this.#closed) throw refusal('runtime-closed', 'the node is draining', 'retry');
     signal?.throwIfAborted();
-    const launching = this.#starts.launches.of(spec.runtime);
+    const launching = this.#starts.launches.of(spec.runtime, spec.layers);
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const verdict = this.#decide(pool);
@@ -284,14 +287,25 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const blanks = this.#starts.blanks.of(launch);
     if (this.#environments >= this.#environmentsMax) this.#evictIdle();
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const fresh = startVariables(spec);
+    const fresh = launch.speaks === 'http' || launch.supervised ? undefined : startVariables(spec);
+    const process = fresh ? blanks.startFresh(fresh) : blanks.take();
+    const repeatsInit = repeated !== undefined;
+    const connection = new ApiConnection(process, {
+      spec,
+      launch,
+      log,
+      clock,
+      random,
+      repeatsInit,
+      server: this.#starts.apis,
+    });
     const environment = new Environment({
       spec,
       clock,
       launch,
-      connection: fresh ? blanks.startFresh(fresh) : blanks.take(),
+      connection,
       log,
-      repeatsInit: repeated !== undefined,
+      repeatsInit,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
       variables: (granted, placement) => functionVariables(spec, log.stream, endpoint(), granted, placement),

@@ -1,5 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUNTIME_API_DOOR } from './api/api-connection.ts';
+import { ApiServer } from './api/api-server.ts';
 import { ManagedRuntime, type RuntimeOptions } from './managed-runtime.ts';
 import { ProcessSandbox } from './sandbox/process/process-sandbox.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
@@ -8,6 +10,7 @@ import { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
 import { Launches } from './starts/launches.ts';
 import { nodejs } from './starts/nodejs.ts';
+import { provided } from './starts/provided.ts';
 
 /** The runtime that a node makes blank environments of before any function has asked for one. */
 const COMMON_RUNTIME = 'nodejs24.x';
@@ -19,10 +22,10 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
   const sandbox = options.sandbox ?? openProcessSandbox(options);
   const { clock, random, blanks: size = 2, blanksAfterMs = 500 } = options;
-  const launches = new Launches([nodejs]);
-  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors: () => [] });
+  const launches = new Launches([nodejs, provided]);
+  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors: () => [RUNTIME_API_DOOR] });
   blanks.of(nodejs.launch(COMMON_RUNTIME) as Launch).fill(blanksAfterMs);
-  return new ManagedRuntime(options, { codeCaches, launches, blanks });
+  return new ManagedRuntime(options, { codeCaches, launches, blanks, apis: new ApiServer() });
 }
 
 function openProcessSandbox({ clock, logger }: RuntimeOptions): Sandbox {

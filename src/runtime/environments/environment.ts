@@ -1,13 +1,12 @@
 import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
-import { formatXRay } from '../../telemetry/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
 import type { Placement } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
-import type { Connection } from './connection.ts';
+import type { EndReason, RuntimeConnection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
-import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
+import type { Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
@@ -15,7 +14,7 @@ import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from '
 export interface EnvironmentOptions {
   readonly spec: FunctionSpec;
   readonly launch: Launch;
-  readonly connection: Connection;
+  readonly connection: RuntimeConnection;
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly codeCaches: CodeCaches;
@@ -40,6 +39,8 @@ interface Running {
 
 /** Nothing has run yet: init took longer than it may. It is to be repeated, in a new process, within the invocation. */
 export const INIT_TIMED_OUT = Symbol('init timed out');
+
+const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
 
 type Answer = Extract<Frame, { kind: 'response' | 'error' }>;
 
@@ -112,7 +113,7 @@ export class Environment {
 
   /** Kills it whatever it does; what waits for it gets the failure. */
   kill(): void {
-    this.#apply({ kind: 'failed', failure: { kind: 'exit', code: null, signal: 'SIGKILL' } });
+    this.#apply({ kind: 'failed', failure: KILLED });
   }
 
   /** Resolves when the process is gone. */
@@ -189,7 +190,7 @@ export class Environment {
     const before = this.phase;
     this.phase = phase;
     if (phase.kind !== before.kind) this.#entered(phase);
-    for (const command of commands) this.#obey(command);
+    for (const command of commands) this.#obey(command, event);
     if (phase.kind === 'shutdown' && before.kind !== 'shutdown') this.#options.onShutdown(this);
   }
 
@@ -209,10 +210,13 @@ export class Environment {
   }
 
   #deadline(ms: number): void {
-    this.#timer = this.#options.clock.timer(ms, () => this.#apply({ kind: 'failed', failure: { kind: 'timeout' } }));
+    this.#timer = this.#options.clock.timer(ms, () => {
+      if (this.#options.connection.overdue()) return;
+      this.#apply({ kind: 'failed', failure: { kind: 'timeout' } });
+    });
   }
 
-  #obey(command: Command): void {
+  #obey(command: Command, event: Event): void {
     const { connection } = this.#options;
     switch (command.kind) {
       case 'load':
@@ -224,7 +228,7 @@ export class Environment {
       case 'freeze':
         return connection.process.freeze();
       case 'kill':
-        return connection.process.kill();
+        return connection.end(endReasonOf(event));
       case 'resolve-init':
         if (!this.#options.repeatsInit) this.#initMs = this.#options.clock.monotonic() - this.#initStartedAt;
         return this.#init.resolve(undefined);
@@ -264,6 +268,7 @@ export class Environment {
       runtime: spec.runtime,
       variables: variables(credentials, placement),
       root: placement.taskRoot,
+      layersRoot: placement.layersRoot,
       handler: spec.handler,
       cacheDirectory: placement.cacheDirectory,
       concurrency: spec.environmentConcurrency,
@@ -275,13 +280,12 @@ export class Environment {
         logStreamName: log.stream,
       },
     };
-    connection.send([encodeLoad(config)]);
+    connection.load(config);
   }
 
   #send({ sequence, invocation }: Running): void {
     const { clock, connection } = this.#options;
-    const deadlineMs = clock.now() + this.#leftMs();
-    connection.send(encodeInvoke(sequence, deadlineMs, formatXRay(invocation.trace), this.spec.arn, invocation));
+    connection.invoke(sequence, clock.now() + this.#leftMs(), this.spec.arn, invocation);
   }
 
   #reject(failure: Failure): void {
@@ -332,7 +336,7 @@ export class Environment {
     ending?: { readonly status: 'timeout' | 'error'; readonly errorType?: string },
   ): void {
     this.#running = undefined;
-    const { clock, log } = this.#options;
+    const { clock, log, connection } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
     const metering: Metering = {
@@ -344,6 +348,15 @@ export class Environment {
     };
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));
+    connection.report(invocation, metering, outcome.kind === 'success', ending);
     resolve({ ...outcome, metering, logTail: log.takeTail() });
   }
+}
+
+/** As extensions are told why it ends. */
+function endReasonOf(event: Event): EndReason {
+  if (event.kind !== 'failed') return 'spindown';
+  const { failure } = event;
+  if (failure.kind === 'timeout') return 'timeout';
+  return failure === KILLED ? 'spindown' : 'failure';
 }

@@ -7,6 +7,7 @@ import type { Invocation } from '../runtime.ts';
 export const KIND = {
   load: 1,
   invoke: 2,
+  exec: 3,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -46,10 +47,19 @@ const COPY_BYTES_MAX = 16 * 1024;
 
 /** `load` frame: the environment becomes that of one function. */
 export function encodeLoad(config: unknown): Buffer {
+  return encodeJson(KIND.load, config);
+}
+
+/** `exec` frame: the blank environment becomes another program. */
+export function encodeExec(order: unknown): Buffer {
+  return encodeJson(KIND.exec, order);
+}
+
+function encodeJson(kind: number, config: unknown): Buffer {
   const body = Buffer.from(JSON.stringify(config));
   const head = Buffer.allocUnsafe(HEAD_BYTES);
   head.writeUInt32LE(1 + body.length, 0);
-  head[4] = KIND.load;
+  head[4] = kind;
   return Buffer.concat([head, body]);
 }
 

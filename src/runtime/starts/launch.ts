@@ -8,6 +8,19 @@ export interface Launch {
   readonly readable: readonly string[];
   /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */
   readonly version: string;
+  /** What it becomes speaks the Runtime API over HTTP; absent for the frames of our own runtimes. */
+  readonly speaks?: 'http';
+  /** Set where extensions run beside the runtime: the process becomes their supervisor, and starts this. */
+  readonly supervised?: Supervised;
+}
+
+/** A runtime that is started beside external extensions. */
+export interface Supervised {
+  /** What our own runtime is started with; one that speaks HTTP is the function's `bootstrap`. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Names of the executables in `/opt/extensions`. */
+  readonly extensions: readonly string[];
 }
 
 /** A family of managed runtimes: `nodejs.ts` and its siblings, a row each in `launches.ts`. */

@@ -4,8 +4,9 @@ import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
-import { type Clock, InternalError } from '../../../base/index.ts';
+import type { Clock } from '../../../base/index.ts';
 import type { Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
+import { LoopbackDoors } from './loopback-doors.ts';
 import { ProcessGroups } from './process-groups.ts';
 
 /** Largest file, bytes: the most ephemeral storage that a function can ask for. */
@@ -49,7 +50,7 @@ export class ProcessSandbox implements Sandbox {
     );
   }
 
-  start({ command, environment, directory }: SandboxRequest): SandboxProcess {
+  start({ command, environment, directory, doors }: SandboxRequest): SandboxProcess {
     const temporaryDirectory = join(directory, 'tmp');
     mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
     const [program, ...rest] = [...this.#wrapper, ...command];
@@ -59,7 +60,7 @@ export class ProcessSandbox implements Sandbox {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
-    return new GroupOfProcesses(child, directory, this.#diesWithNode, this.#groups);
+    return new GroupOfProcesses(child, directory, this.#diesWithNode, this.#groups, new LoopbackDoors(doors));
   }
 }
 
@@ -75,9 +76,11 @@ class GroupOfProcesses implements SandboxProcess {
   readonly #groups: ProcessGroups;
   #statm: number | undefined;
   #alive = true;
+  readonly #doors: LoopbackDoors;
 
-  constructor(child: ChildProcess, directory: string, mayFreeze: boolean, groups: ProcessGroups) {
+  constructor(child: ChildProcess, directory: string, mayFreeze: boolean, groups: ProcessGroups, doors: LoopbackDoors) {
     this.#groups = groups;
+    this.#doors = doors;
     this.pid = child.pid;
     // Out of descriptors there are no pipes; the `error` event follows.
     this.channel = (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough();
@@ -88,16 +91,16 @@ class GroupOfProcesses implements SandboxProcess {
   }
 
   addressOf(door: string): string {
-    throw new InternalError(`no door ${door}`);
+    return this.#doors.addressOf(door);
   }
 
-  accept(door: string, _take: (socket: Socket) => void): void {
-    throw new InternalError(`no door ${door}`);
+  accept(door: string, take: (socket: Socket) => void): void {
+    this.#doors.accept(door, take);
   }
 
   /** Nothing is hidden, so nothing has to be put in place. */
-  assign({ codeDirectory, cacheDirectory }: Tenant): Placement {
-    return { taskRoot: codeDirectory, layersRoot: '/opt', cacheDirectory };
+  assign({ codeDirectory, layers, cacheDirectory }: Tenant): Placement {
+    return { taskRoot: codeDirectory, layersRoot: layers.at(-1) ?? '/opt', cacheDirectory };
   }
 
   freeze(): void {
@@ -147,6 +150,7 @@ class GroupOfProcesses implements SandboxProcess {
       child.once('close', (code, signal) => resolve({ code, signal }));
     });
     this.#alive = false;
+    this.#doors.close();
     if (this.#statm !== undefined) closeSync(this.#statm);
     this.#statm = undefined;
     await rm(directory, { recursive: true, force: true }).catch(() => {});
