@@ -42,6 +42,8 @@ export interface HttpRuntimeHost {
 
 const TYPE = /^(?:Runtime|Function|Extension)\.[A-Z][A-Za-z]{0,120}$/;
 const WITH_CAUSE = 'application/vnd.aws.lambda.error.cause+json';
+/** Up to here one copy is cheaper than a second part in the write. */
+const COPY_BYTES_MAX = 16 * 1024;
 const RESTORED: Answer = { status: 200, body: '' };
 
 /** The Runtime API (2018-06-01) of one environment: what a runtime that speaks HTTP is given and answers. */
@@ -215,7 +217,9 @@ export class HttpRuntime {
     if (clientContext) headers.push('Lambda-Runtime-Client-Context', headerOfContext(clientContext));
     response.sendDate = false;
     response.writeHead(200, headers);
-    response.end(payload);
+    // A small one goes out in one string with its head; a buffer would be a second part of the write.
+    if (payload.length > COPY_BYTES_MAX) response.end(payload);
+    else response.end(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('latin1'), 'latin1');
   }
 
   #buffer(outstanding: Outstanding, request: IncomingMessage, response: ServerResponse): void {
