@@ -10,6 +10,7 @@ export type {
   InvocationResult,
   Metering,
   PoolState,
+  ResponseStream,
   Runtime,
   RuntimeErrorCode,
   Slot,
