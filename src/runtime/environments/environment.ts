@@ -203,7 +203,7 @@ export class Environment {
       case 'init-error':
         return this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload: frame.payload } });
       case 'code-cache':
-        return this.#options.codeCaches.take(this.spec, frame.name, frame.bytes);
+        return this.#options.codeCaches.take(this.spec, this.#options.launch.version, frame.name, frame.bytes);
     }
   }
 
@@ -302,9 +302,9 @@ export class Environment {
 
   /** Gets what the code needs: credentials, and its place in the sandbox. */
   #load(): void {
-    const { credentials, connection, spec, codeCaches } = this.#options;
+    const { credentials, connection, spec, codeCaches, launch } = this.#options;
     const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
-    const cacheDirectory = codeCaches.directoryOf(spec);
+    const cacheDirectory = codeCaches.directoryOf(spec, launch.version);
     const limits = { memoryMb, ephemeralStorageMb, egress };
     const placement = connection.process.assign({ codeDirectory, layers, cacheDirectory, ...limits });
     // Most have both at once: a cold start does not wait for a turn of the event loop then.
