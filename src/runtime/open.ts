@@ -8,6 +8,7 @@ import { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
 import { Launches } from './starts/launches.ts';
 import { nodejs } from './starts/nodejs.ts';
+import { python } from './starts/python.ts';
 
 /** The runtime that a node makes blank environments of before any function has asked for one. */
 const COMMON_RUNTIME = 'nodejs24.x';
@@ -19,7 +20,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
   const sandbox = options.sandbox ?? openProcessSandbox(options);
   const { clock, random, blanks: size = 2, blanksAfterMs = 500 } = options;
-  const launches = new Launches([nodejs]);
+  const launches = new Launches([nodejs, python(options.logger)]);
   const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors: () => [] });
   blanks.of(nodejs.launch(COMMON_RUNTIME) as Launch).fill(blanksAfterMs);
   return new ManagedRuntime(options, { codeCaches, launches, blanks });

@@ -260,10 +260,12 @@ export class Environment {
     const { connection, launch, spec, variables, log } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(initStartLine(spec, launch));
+    if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     const config = {
       runtime: spec.runtime,
       variables: variables(credentials, placement),
       root: placement.taskRoot,
+      layersRoot: placement.layersRoot,
       handler: spec.handler,
       cacheDirectory: placement.cacheDirectory,
       concurrency: spec.environmentConcurrency,
