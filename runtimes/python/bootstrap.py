@@ -3,16 +3,27 @@
     start -> preload modules -> ready -> (blocks: this is a blank environment) -> load -> initialised
           -> (blocks: idle) -> invoke -> response or error -> (blocks: idle) -> ...
 
+A blank one, or one with a function initialised, may be told to clone itself: see template.py.
+
 While the main thread blocks in `Channel.read` nothing of the function runs but threads that it has left behind, and the node
 stops those with the whole process. What the handler may see and do is what Lambda's own runtime, awslambdaric, lets it.
 """
 
+import decimal  # noqa: F401
+import importlib
+import json
+import logging as _logging  # noqa: F401
 import os
-import resource
 import sys
 import time
-from json import loads
+import traceback  # noqa: F401
 from typing import Any, Dict, FrozenSet, Optional
+
+#: What Lambda's runtime has loaded as well when it turns to the function: a function cannot have a module of its own by these
+#: names. Everything that is loaded from here on gives way to the function's own.
+LOADED_ON_LAMBDA = frozenset(sys.modules)
+
+import resource
 
 from millrace_runtime import channel as frames
 from millrace_runtime.channel import Channel, Invoke
@@ -21,9 +32,12 @@ from millrace_runtime.doors import open_doors
 from millrace_runtime.errors import Fault, describe
 from millrace_runtime.extensions import start_extensions
 from millrace_runtime.handler import Handler, load_handler, use_packages
+from millrace_runtime.hooks import run_after_restore, run_before_snapshot
 from millrace_runtime.log import Logging
 from millrace_runtime.marshal import Marshaller, unmarshal
 from millrace_runtime.preload import preload
+from millrace_runtime.rehearsal import rehearse
+from millrace_runtime.template import Template, refuse_to_clone
 
 #: Bytes of a response at most, as Lambda counts them: 6 MB and some room for its own envelope.
 RESPONSE_BYTES_MAX = 6_291_556
@@ -32,7 +46,7 @@ _usage = resource.getrusage
 _SELF = resource.RUSAGE_SELF
 _leave = os._exit
 _exc_info = sys.exc_info
-_loads = loads
+_loads = json.loads
 
 
 class Runtime:
@@ -42,6 +56,7 @@ class Runtime:
         self._channel = channel
         self._logging = logging
         self._preloaded = preloaded
+        self._template = Template(channel)
         self._context: Dict[str, str] = {}
         self._marshaller = Marshaller("python3.14")
         self._handler: Optional[Handler] = None
@@ -49,7 +64,7 @@ class Runtime:
     def run(self) -> None:
         """Does what the node says until it closes the channel."""
         channel = self._channel
-        channel.signal(frames.READY)
+        self._be_ready()
         while True:
             frame = channel.read()
             if frame is None:
@@ -60,31 +75,58 @@ class Runtime:
                 self._invoke(Invoke(body))
             elif kind == frames.LOAD:
                 self._load(_loads(body))
+            elif kind == frames.CLONE:
+                if self._template.clone(_loads(body)):
+                    self._be_ready()
             else:
                 raise ValueError("frame of unknown kind {}".format(kind))
 
+    def _be_ready(self) -> None:
+        if self._handler is None:
+            rehearse()
+        self._channel.signal(frames.READY)
+
     def _load(self, config: Dict[str, Any]) -> None:
-        """Becomes the environment of one function: `{ runtime, variables, root, layersRoot, handler, extensions, context }`."""
-        variables = config["variables"]
-        os.environ.update(variables)
+        """
+        Becomes the environment of one function: `{ runtime, variables, root, layersRoot, handler, extensions, context }`, and
+        `snapshot: true` where it is to be its template. A clone of that has the handler already, and is told what is new.
+        """
+        try:
+            self._take_over(config)
+            if self._handler is None:
+                self._initialise(config)
+            else:
+                run_after_restore()
+        except Exception:
+            self._fail_init()
+        self._logging.finish()
+        self._channel.signal(frames.INITIALISED)
+
+    def _take_over(self, config: Dict[str, Any]) -> None:
+        for name, value in config["variables"].items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
         time.tzset()
         self._context = config["context"]
+
+    def _initialise(self, config: Dict[str, Any]) -> None:
+        variables = config["variables"]
         self._marshaller = Marshaller(config["runtime"])
         self._logging.configure(variables.get("AWS_LAMBDA_LOG_FORMAT"), variables.get("AWS_LAMBDA_LOG_LEVEL"))
         os.chdir(config["root"])
-        try:
-            start_extensions(config.get("extensions", ()))
-            use_packages(config["root"], config.get("layersRoot", "/opt"), self._preloaded)
-            self._handler = load_handler(config["handler"])
-        except Exception:
-            self._fail_init(1)
-        self._channel.signal(frames.INITIALISED)
+        start_extensions(config.get("extensions", ()))
+        use_packages(config["root"], config.get("layersRoot", "/opt"), self._preloaded)
+        self._handler = load_handler(config["handler"])
+        if config.get("snapshot"):
+            run_before_snapshot()
+            refuse_to_clone()
 
-    def _fail_init(self, code: int) -> None:
+    def _fail_init(self) -> None:
         payload = describe(_exc_info())
+        self._logging.finish()
         self._logging.error(payload)
         self._channel.init_error(self._marshaller.marshal(payload))
-        sys.exit(code)
+        sys.exit(1)
 
     def _invoke(self, invoke: Invoke) -> None:
         self._logging.request_id = invoke.request_id
@@ -100,12 +142,11 @@ class Runtime:
 
     def _fail(self, invoke: Invoke) -> None:
         payload = describe(_exc_info(), invoke.request_id)
-        self._logging.error(payload)
         self._answered()
+        self._logging.error(payload)
         memory_kb = _usage(_SELF).ru_maxrss
-        self._channel.error(
-            invoke.sequence, memory_kb, False, payload["errorType"], self._marshaller.marshal(payload)
-        )
+        answer = self._marshaller.marshal(payload)
+        self._channel.error(invoke.sequence, memory_kb, False, payload["errorType"], answer)
 
     def _answered(self) -> None:
         self._logging.finish()
@@ -136,7 +177,9 @@ def main() -> None:
         logging.renew()
 
     os.register_at_fork(after_in_child=leave_to_parent)
-    Runtime(channel, logging, preload()).run()
+    preload()
+    importlib.invalidate_caches()
+    Runtime(channel, logging, frozenset(sys.modules) - LOADED_ON_LAMBDA).run()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@
              20 error     as response, then u8 fatal | u8 length of the type | type | payload, JSON
              21 log       one line, UTF-8
              22 code cache  u16le length of the name | name | bytes
-             26 clone ended  u32le process id | i32le exit code, or the signal, negative
+             26 clone ended  see template.py
 
 `runtimes/nodejs/channel.js` is the same in JavaScript, `src/runtime/environments/frames.ts` the other end. The calls that
 this needs are taken when it is loaded, before the function: a function that replaces `os.read` replaces its own.
@@ -48,7 +48,7 @@ _invoke_head = Struct("<IdHHHH")
 _answer_head = Struct("<IBII")
 _error_head = Struct("<IBIIBB")
 _cache_head = Struct("<IBH")
-_ended = Struct("<Ii")
+_ended_head = Struct("<IBi")
 _min = min
 _len = len
 
@@ -78,8 +78,10 @@ class Channel:
         """Continues over another socket: a clone has a channel of its own."""
         self._lock = threading.RLock()
         self._rest = b""
-        dup2(descriptor, DESCRIPTOR, False)
-        close(descriptor)
+        # It may have got that number already: the old channel is closed.
+        if descriptor != DESCRIPTOR:
+            dup2(descriptor, DESCRIPTOR, False)
+            close(descriptor)
         self._descriptor = DESCRIPTOR
 
     def read(self) -> Optional[Tuple[int, bytes]]:
@@ -138,8 +140,9 @@ class Channel:
         encoded = name.encode()
         self._write(_cache_head.pack(3 + _len(encoded) + _len(data), CODE_CACHE, _len(encoded)) + encoded + data)
 
-    def clone_ended(self, pid: int, code: int) -> None:
-        self._write(_head.pack(1 + _ended.size, CLONE_ENDED) + _ended.pack(pid, code))
+    def clone_ended(self, code: int, token: str) -> None:
+        name = token.encode()
+        self._write(_ended_head.pack(5 + _len(name), CLONE_ENDED, code) + name)
 
     def _write(self, frame: bytes) -> None:
         with self._lock:

@@ -26,6 +26,8 @@ class Fault(Exception):
     MALFORMED_HANDLER_NAME = "Runtime.MalformedHandlerName"
     MARSHAL = "Runtime.MarshalError"
     RESPONSE_TOO_LARGE = "Function.ResponseSizeTooLarge"
+    #: Init has left something that a clone of the process would not have.
+    SNAPSHOT_IMPOSSIBLE = "Millrace.SnapshotImpossible"
     USER_CODE_SYNTAX = "Runtime.UserCodeSyntaxError"
 
     def __init__(self, error_type: str, message: str, trace: Optional[List[str]] = None) -> None:

@@ -36,6 +36,7 @@ def _names_in(folders: Iterable[str]) -> Set[str]:
 
 
 def _forget_shadowed(own: Set[str], preloaded: Set[str]) -> None:
+    """The runtime goes on with those that it has loaded: they only lose their names."""
     shadowed = {name for name in preloaded if name.split(".", 1)[0] in own}
     if not shadowed:
         return

@@ -5,8 +5,6 @@ function: no credentials, no region, no configuration.
 """
 
 import importlib
-import sys
-from typing import FrozenSet
 
 _STANDARD = (
     "abc asyncio base64 bisect calendar collections.abc concurrent.futures.thread configparser contextlib contextvars copy"
@@ -45,15 +43,12 @@ _INSTALLED = (
 )
 
 
-def preload() -> FrozenSet[str]:
-    """Returns the names of all modules that are loaded beyond those of the runtime itself."""
-    before = frozenset(sys.modules)
+def preload() -> None:
     for name in _STANDARD:
         _load(name)
     for name in _INSTALLED:
         if not _load(name):
             break
-    return frozenset(sys.modules) - before
 
 
 def _load(name: str) -> bool:

@@ -164,6 +164,8 @@ export class Environment {
         return this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload: frame.payload } });
       case 'code-cache':
         return this.#options.codeCaches.take(this.spec, frame.name, frame.bytes);
+      case 'clone-ended':
+        return this.#apply({ kind: 'failed', failure: { kind: 'broken', reason: 'clones of an environment' } });
     }
   }
 

@@ -7,6 +7,7 @@ import type { Invocation } from '../runtime.ts';
 export const KIND = {
   load: 1,
   invoke: 2,
+  clone: 4,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -14,6 +15,7 @@ export const KIND = {
   error: 20,
   log: 21,
   codeCache: 22,
+  cloneEnded: 26,
 } as const;
 
 /** What an environment says. Bodies are views of the received bytes. */
@@ -31,7 +33,9 @@ export type Frame =
       readonly payload: Uint8Array;
     }
   | { readonly kind: 'log'; readonly line: string }
-  | { readonly kind: 'code-cache'; readonly name: string; readonly bytes: Uint8Array };
+  | { readonly kind: 'code-cache'; readonly name: string; readonly bytes: Uint8Array }
+  /** `code`: exit code, or the signal, negative. */
+  | { readonly kind: 'clone-ended'; readonly code: number; readonly token: string };
 
 /** The bytes are no frame: the channel cannot be trusted any more. */
 export class FrameInvalid extends Error {
@@ -46,10 +50,23 @@ const COPY_BYTES_MAX = 16 * 1024;
 
 /** `load` frame: the environment becomes that of one function. */
 export function encodeLoad(config: unknown): Buffer {
-  const body = Buffer.from(JSON.stringify(config));
+  return encodeJson(KIND.load, config);
+}
+
+/** `clone` frame: the template is to fork an environment, which connects to `address` and says `token`. */
+export function encodeClone(order: {
+  readonly address: string;
+  readonly token: string;
+  readonly directory?: string;
+}): Buffer {
+  return encodeJson(KIND.clone, order);
+}
+
+function encodeJson(kind: number, value: unknown): Buffer {
+  const body = Buffer.from(JSON.stringify(value));
   const head = Buffer.allocUnsafe(HEAD_BYTES);
   head.writeUInt32LE(1 + body.length, 0);
-  head[4] = KIND.load;
+  head[4] = kind;
   return Buffer.concat([head, body]);
 }
 
@@ -152,6 +169,9 @@ function decode(kind: number, body: Buffer): Frame {
       return { kind: 'log', line: body.toString('utf8') };
     case KIND.codeCache:
       return decodeCodeCache(body);
+    case KIND.cloneEnded:
+      atLeast(body, 4);
+      return { kind: 'clone-ended', code: body.readInt32LE(0), token: body.toString('latin1', 4) };
     default:
       throw new FrameInvalid(`a frame of kind ${kind}`);
   }

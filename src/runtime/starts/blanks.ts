@@ -8,7 +8,7 @@ import type { Launch } from './launch.ts';
 const REFILL_DELAY_MS = 50;
 
 export interface BlankPoolOptions {
-  readonly sandbox: Sandbox;
+  readonly sandbox: Pick<Sandbox, 'start'>;
   readonly clock: Clock;
   readonly random: Random;
   /** How many are kept ready, 0 or more. */

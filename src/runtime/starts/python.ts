@@ -57,6 +57,7 @@ function launchOf({ executable, version, prefix }: Interpreter, runtime: string)
     environment: PROCESS_VARIABLES,
     readable: [executable, prefix, FOLDER],
     version: exact,
+    forks: true,
     ...(same ? {} : { notice: `${runtime} is run by Python ${exact}: this machine has no python${runtime.slice(6)}` }),
   };
 }
