@@ -52,10 +52,11 @@ _loads = json.loads
 class Runtime:
     """One environment: blank, then of one function."""
 
-    def __init__(self, channel: Channel, logging: Logging, preloaded: FrozenSet[str]) -> None:
+    def __init__(self, channel: Channel, logging: Logging, preloaded: FrozenSet[str], ahead: bool) -> None:
         self._channel = channel
         self._logging = logging
         self._preloaded = preloaded
+        self._ahead = ahead
         self._template = Template(channel)
         self._context: Dict[str, str] = {}
         self._marshaller = Marshaller("python3.14")
@@ -82,7 +83,7 @@ class Runtime:
                 raise ValueError("frame of unknown kind {}".format(kind))
 
     def _be_ready(self) -> None:
-        if self._handler is None:
+        if self._ahead and self._handler is None:
             rehearse()
         self._channel.signal(frames.READY)
 
@@ -177,9 +178,12 @@ def main() -> None:
         logging.renew()
 
     os.register_at_fork(after_in_child=leave_to_parent)
-    preload()
+    # Somebody waits for this one already: it loads nothing that the function may not ask for.
+    ahead = os.environ.pop("MILLRACE_PRELOAD", "") != "none"
+    if ahead:
+        preload()
     importlib.invalidate_caches()
-    Runtime(channel, logging, frozenset(sys.modules) - LOADED_ON_LAMBDA).run()
+    Runtime(channel, logging, frozenset(sys.modules) - LOADED_ON_LAMBDA, ahead).run()
 
 
 if __name__ == "__main__":

@@ -3,23 +3,32 @@ import { BlankPool, type BlankPoolOptions } from './blanks.ts';
 import { ForkServer } from './fork-server.ts';
 import type { Launch } from './launch.ts';
 
-export type BlankPoolsOptions = Omit<BlankPoolOptions, 'launch' | 'sandbox'> & { readonly sandbox: Sandbox };
+export type BlankPoolsOptions = Omit<BlankPoolOptions, 'launch' | 'sandbox' | 'isPaused'> & {
+  readonly sandbox: Sandbox;
+};
 
 /** The pools of blank environments, one for each launch that functions have asked for. */
 export class BlankPools {
   readonly #options: BlankPoolsOptions;
   readonly #pools = new Map<string, BlankPool>();
   readonly #forkServers: ForkServer[] = [];
+  #isPaused = () => false;
 
   constructor(options: BlankPoolsOptions) {
     this.#options = options;
+  }
+
+  /** Starts no blank environment while `isPaused` says so. */
+  pauseWhile(isPaused: () => boolean): void {
+    this.#isPaused = isPaused;
   }
 
   /** The pool of a launch; a new one is empty and begins to fill when it is first taken from. */
   of(launch: Launch): BlankPool {
     let pool = this.#pools.get(launch.key);
     if (!pool) {
-      pool = new BlankPool({ ...this.#options, sandbox: this.#starterOf(launch), launch });
+      const sandbox = this.#starterOf(launch);
+      pool = new BlankPool({ ...this.#options, sandbox, launch, isPaused: () => this.#isPaused() });
       this.#pools.set(launch.key, pool);
     }
     return pool;

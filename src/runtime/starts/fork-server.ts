@@ -33,14 +33,13 @@ export class ForkServer implements Pick<Sandbox, 'start'> {
 
   start(request: SandboxRequest): SandboxProcess {
     const { sandbox, launch } = this.#options;
+    const more = Object.keys(request.environment).filter((name) => !(name in launch.environment));
     // Variables that only a new process can take are not the template's.
-    if (Object.keys(request.environment).length > Object.keys(launch.environment).length) return sandbox.start(request);
-    if (this.#closed || !this.#template || this.#template.ended) {
-      // Who comes first does not wait for two processes, one after the other.
-      if (!this.#closed) this.#template = this.#open(request);
-      return sandbox.start(request);
-    }
-    return this.#fork(this.#template, request.directory);
+    if (this.#closed || more.some((name) => !(name in (launch.urgentEnvironment ?? {})))) return sandbox.start(request);
+    const template = this.#template && !this.#template.ended ? this.#template : this.#open(request);
+    this.#template = template;
+    // Who waits does not wait for what others load.
+    return more.length > 0 && !template.isReady ? sandbox.start(request) : this.#fork(template, request.directory);
   }
 
   /** Ends the template, and with it what it has forked. */
@@ -49,8 +48,9 @@ export class ForkServer implements Pick<Sandbox, 'start'> {
     await this.#template?.close();
   }
 
-  #open({ command, environment, readable }: SandboxRequest): Template {
-    const { sandbox, random, directory } = this.#options;
+  #open({ command, readable }: SandboxRequest): Template {
+    const { sandbox, random, directory, launch } = this.#options;
+    const { environment } = launch;
     const own = join(directory, uuid(random));
     const child = sandbox.start({ command, environment, readable, directory: own, doors: [CLONES] });
     // It runs nothing that has a log of its own.

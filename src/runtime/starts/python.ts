@@ -55,6 +55,7 @@ function launchOf({ executable, version, prefix }: Interpreter, runtime: string)
     // No byte code is written: not beside the function's code, which is read-only, nor beside ours.
     command: [executable, '-X', 'utf8', '-s', '-B', join(FOLDER, 'bootstrap.py')],
     environment: PROCESS_VARIABLES,
+    urgentEnvironment: { MILLRACE_PRELOAD: 'none' },
     readable: [executable, prefix, FOLDER],
     version: exact,
     forks: true,

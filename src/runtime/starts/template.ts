@@ -54,6 +54,10 @@ export class Template {
     return this.#connection.process;
   }
 
+  get isReady(): boolean {
+    return this.#orders === undefined;
+  }
+
   /** Resolves when it waits for orders, with the failure when it never will. */
   ready(): Promise<Failure | undefined> {
     return this.#ready.promise;
