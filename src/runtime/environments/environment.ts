@@ -233,6 +233,8 @@ export class Environment {
         return this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload: frame.payload } });
       case 'code-cache':
         return this.#options.codeCaches.take(this.spec, this.#options.launch.version, frame.name, frame.bytes);
+      case 'clone-ended':
+        return this.#apply({ kind: 'failed', failure: { kind: 'broken', reason: 'clones of an environment' } });
     }
   }
 
@@ -361,10 +363,12 @@ export class Environment {
     const { connection, launch, spec, variables, log } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(initStartLine(spec, launch));
+    if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     const config = {
       runtime: spec.runtime,
       variables: variables(credentials, placement),
       root: placement.taskRoot,
+      layersRoot: placement.layersRoot,
       handler: spec.handler,
       cacheDirectory: placement.cacheDirectory,
       concurrency: spec.environmentConcurrency,

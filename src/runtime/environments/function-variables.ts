@@ -11,7 +11,7 @@ export interface FunctionCredentials {
 }
 
 /** Variables that only a new process can take: a function that sets one of these is not served by a blank environment. */
-const START_ONLY = /^(NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_ICU_DATA|UV_|LD_)/;
+const START_ONLY = /^(NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_ICU_DATA|PYTHON|UV_|LD_)/;
 
 /** The part of the function's variables that must be there when its process starts. */
 export function startVariables(spec: FunctionSpec): Readonly<Record<string, string>> | undefined {

@@ -12,7 +12,7 @@ const GROWTH_MAX = 4;
 const SHRINK_AFTER_MS = 60_000;
 
 export interface BlankPoolOptions {
-  readonly sandbox: Sandbox;
+  readonly sandbox: Pick<Sandbox, 'start'>;
   readonly clock: Clock;
   readonly random: Random;
   /** How many are kept ready, 0 or more; several times that after a burst that has found none. */

@@ -10,6 +10,10 @@ export interface Launch {
   readonly readable: readonly string[];
   /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */
   readonly version: string;
+  /** A process that is ready can be told to fork others of its kind: see `template.ts`. */
+  readonly forks?: boolean;
+  /** Said in the function's log when an environment starts: what about it is not as its owner asked for. */
+  readonly notice?: string;
 }
 
 /** A family of managed runtimes: `nodejs.ts` and its siblings, a row each in `launches.ts`. */
