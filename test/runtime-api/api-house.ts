@@ -23,6 +23,7 @@ export class ApiHouse implements AsyncDisposable {
   readonly frames: Frame[] = [];
   readonly failures: Failure[] = [];
   readonly lines: string[] = [];
+  onFrame: (frame: Frame) => void = () => {};
   readonly api: ApiConnection;
   readonly port: number;
   readonly #server: ReturnType<typeof createServer>;
@@ -45,6 +46,7 @@ export class ApiHouse implements AsyncDisposable {
           this.#sockets.add(socket);
           take(socket);
         }),
+      hasDoor: () => true,
       addressOf: () => `127.0.0.1:${this.port}`,
       memoryBytes: () => 0,
       kill: () => {},
@@ -60,6 +62,7 @@ export class ApiHouse implements AsyncDisposable {
         memoryMb: 128,
         codeDirectory: '/none',
         layers: [],
+        environmentConcurrency: 1,
         ...spec,
       } as FunctionSpec,
       launch: { version: 'al2023', ...launch } as Launch,
@@ -70,7 +73,10 @@ export class ApiHouse implements AsyncDisposable {
       server: new ApiServer(),
     });
     this.api.listen({
-      onFrame: (frame) => this.#happened(() => this.frames.push(frame)),
+      onFrame: (frame) => {
+        this.onFrame(frame);
+        this.#happened(() => this.frames.push(frame));
+      },
       onOutput: () => {},
       onEnd: (failure) => this.#happened(() => this.failures.push(failure)),
     });

@@ -9,7 +9,7 @@ import type {
   LoadConfig,
   RuntimeConnection,
 } from '../environments/connection.ts';
-import { encodeExec, encodeInvoke, encodeLoad, type Frame } from '../environments/frames.ts';
+import { encodeAttend, encodeExec, encodeInvoke, encodeLoad, type Frame } from '../environments/frames.ts';
 import type { Failure } from '../environments/life-cycle.ts';
 import { type Ending, type EnvironmentLog, runtimeVersionOf } from '../environments/report.ts';
 import type { FunctionSpec, Invocation, Metering } from '../runtime.ts';
@@ -31,6 +31,7 @@ import { parseSubscription, type TelemetryApi } from './telemetry-subscription.t
 
 /** The door that the APIs are served at. */
 export const RUNTIME_API_DOOR: Door = { name: 'runtime-api', port: 9001 };
+const DOOR = RUNTIME_API_DOOR.name;
 
 export interface ApiConnectionOptions {
   readonly spec: FunctionSpec;
@@ -42,9 +43,8 @@ export interface ApiConnectionOptions {
   readonly server: ApiServer;
 }
 
-/** The invocation that runs, as telemetry tells of it. */
+/** An invocation that runs, as telemetry tells of it. */
 interface Running {
-  readonly sequence: number;
   readonly invocation: Invocation;
   readonly startedAt: number;
   readonly startedOn: number;
@@ -53,7 +53,7 @@ interface Running {
   answer: AnswerFrame | undefined;
 }
 
-type AnswerFrame = Extract<Frame, { kind: 'response' | 'error' }>;
+type AnswerFrame = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
 
 /** Variables of a function that its extensions do not see. @see Lambda developer guide, Extensions API, "Environment variables" */
 const NOT_FOR_EXTENSIONS = new Set([
@@ -97,7 +97,8 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   /** The runtime waits for its first invocation. */
   #runtimeReady = false;
   #initialised = false;
-  #running: Running | undefined;
+  /** By sequence number. */
+  readonly #running = new Map<number, Running>();
   #restoreStartedAt: number | undefined;
   #ended = false;
   #shutdown: Shutdown | undefined;
@@ -117,12 +118,16 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
       onError: ({ name }, errorType, message) => this.#fault(errorType, message || `extension ${name} gave up`),
     });
     if (launch.speaks === 'http') {
-      this.#http = new HttpRuntime({
-        onReady: () => this.#onRuntimeReady(),
-        onFirstByte: () => this.#onFirstByte(),
-        onAnswered: (outstanding, answered, bytes) => this.#onAnswered(outstanding, answered, bytes),
-        onInitError: (payload, errorType) => this.#onInitError(payload, errorType),
-      });
+      this.#http = new HttpRuntime(
+        {
+          onReady: () => this.#onRuntimeReady(),
+          onFirstByte: (outstanding, contentType) => this.#onFirstByte(outstanding, contentType),
+          onChunk: ({ sequence }, bytes) => this.#listener!.onFrame({ kind: 'stream-chunk', sequence, bytes }),
+          onAnswered: (outstanding, answered, bytes) => this.#onAnswered(outstanding, answered, bytes),
+          onInitError: (payload, errorType) => this.#onInitError(payload, errorType),
+        },
+        spec.environmentConcurrency,
+      );
     }
     if (launch.supervised) {
       this.#extensions.expect(launch.supervised.extensions);
@@ -141,7 +146,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   listen(listener: ConnectionListener): void {
     this.#listener = listener;
     const { process } = this.#connection;
-    process.accept(RUNTIME_API_DOOR.name, (socket) => this.#options.server.serve(socket, this));
+    if (process.hasDoor(DOOR)) process.accept(DOOR, (socket) => this.#options.server.serve(socket, this));
     this.#connection.listen({
       onFrame: (frame) => this.#onFrame(frame),
       onOutput: (line) => this.#onOutput(line),
@@ -154,10 +159,8 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   }
 
   load(given: LoadConfig): void {
-    const variables: Readonly<Record<string, string>> = {
-      ...given.variables,
-      AWS_LAMBDA_RUNTIME_API: this.process.addressOf(RUNTIME_API_DOOR.name),
-    };
+    const variables: Record<string, string> = { ...given.variables };
+    if (this.process.hasDoor(DOOR)) variables.AWS_LAMBDA_RUNTIME_API = this.process.addressOf(DOOR);
     const config = { ...given, variables };
     this.#config = config;
     this.#tellInitStart(config);
@@ -173,22 +176,30 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
     const startedOn = clock.now();
-    this.#running = { sequence, invocation, startedAt, startedOn, firstByteAt: undefined, answer: undefined };
+    this.#running.set(sequence, { invocation, startedAt, startedOn, firstByteAt: undefined, answer: undefined });
     this.#events?.start(invocation.requestId, invocation.trace);
     if (this.#extensions.any) this.#tellInvoke(deadlineMs, functionArn, invocation);
     if (!this.#http) {
       const trace = formatXRay(invocation.trace);
       return this.#connection.send(encodeInvoke(sequence, deadlineMs, trace, functionArn, invocation));
     }
-    if (this.#http.state === 'RestoreReady') {
+    if (this.#http.suspended) {
       this.#restoreStartedAt = startedAt;
       this.#events?.restoreStart();
     }
     this.#http.invoke({ sequence, invocation, functionArn, deadlineMs });
   }
 
-  overdue(): boolean {
-    if (!this.#running?.answer) return false;
+  hold(taken: Promise<void>): void {
+    if (this.#http) this.#http.hold(taken);
+    else this.#connection.hold(taken);
+  }
+
+  overdue(sequence: number): boolean {
+    if (!this.#running.get(sequence)?.answer) {
+      this.#running.delete(sequence);
+      return false;
+    }
     this.#fail({ kind: 'timeout' });
     return true;
   }
@@ -202,7 +213,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     const left = this.#extensions.external.some(({ name }) => !this.#extensionsEnded.has(name));
     if (!this.#supervisor || !left || this.process.outOfMemory) {
       this.#telemetry?.stop();
-      return this.process.kill();
+      return this.#connection.kill();
     }
     this.#shutdown = new Shutdown({
       reason,
@@ -286,11 +297,13 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
       case 'ready':
         // The blank one has said it; this is the runtime that was started beside extensions.
         if (!this.#runtimeStarted) return this.#listener!.onFrame(frame);
-        return this.#connection.send([encodeLoad(this.#config)]);
+        // Its event loop turns between invocations, so that it notices a SIGTERM.
+        return this.#connection.send([encodeLoad({ ...this.#config, attends: true })]);
       case 'initialised':
         return this.#onRuntimeReady();
       case 'response':
       case 'error':
+      case 'stream-end':
         return this.#onAnswerFrame(frame);
       case 'init-error':
         this.#events?.initRuntimeDone('error');
@@ -315,9 +328,10 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   }
 
   #onRegistered({ external }: Extension): void {
+    // It shares the runtime's process, and gets on between invocations only where that lets it.
+    if (!external && !this.#http && this.#options.launch.attends) this.#connection.send([encodeAttend()]);
     // All have begun: now the runtime.
-    if (!external || this.#runtimeStarted || !this.#supervisor) return;
-    if (!this.#extensions.external.every(({ state }) => state !== 'Started')) return;
+    if (!external || this.#runtimeStarted || !this.#supervisor || !this.#extensions.registered) return;
     this.#runtimeStarted = true;
     this.#supervisor.startRuntime();
   }
@@ -349,12 +363,14 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     this.#listener!.onFrame({ kind: 'initialised' });
   }
 
-  #onFirstByte(): void {
+  #onFirstByte({ sequence }: Outstanding, contentType: string | undefined): void {
     if (this.#restoreStartedAt !== undefined) {
       this.#events?.restoreDone(this.#options.clock.monotonic() - this.#restoreStartedAt, 'success');
       this.#restoreStartedAt = undefined;
     }
-    if (this.#running) this.#running.firstByteAt = this.#options.clock.monotonic();
+    const running = this.#running.get(sequence);
+    if (running) running.firstByteAt = this.#options.clock.monotonic();
+    if (contentType !== undefined) this.#listener!.onFrame({ kind: 'stream-start', sequence, contentType });
   }
 
   #onAnswered({ sequence }: Outstanding, answered: Answered, producedBytes: number): void {
@@ -365,30 +381,41 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
       return this.#onAnswerFrame({ kind: 'response', sequence, memoryKb, payload }, producedBytes);
     }
     const { errorType } = answered;
+    if (answered.kind === 'stream-end') {
+      return this.#onAnswerFrame({ kind: 'stream-end', sequence, memoryKb, errorType, payload }, producedBytes);
+    }
     this.#onAnswerFrame({ kind: 'error', sequence, memoryKb, fatal: false, errorType, payload }, producedBytes);
   }
 
   /** Holds an answer back while extensions are at work on the invocation (A1). */
   #onAnswerFrame(frame: AnswerFrame, producedBytes = frame.payload.length): void {
-    const running = this.#running;
+    const running = this.#running.get(frame.sequence);
     if (!running) return this.#listener!.onFrame(frame);
     if (this.#events) {
       const answeredAt = this.#options.clock.monotonic();
       const { invocation, firstByteAt = answeredAt } = running;
       const times = { ...running, firstByteAt, answeredAt, producedBytes };
-      const failed = frame.kind === 'error';
-      const errorType = failed ? frame.errorType : undefined;
-      this.#events.runtimeDone(invocation.requestId, invocation.trace, times, failed ? 'error' : 'success', errorType);
+      const errorType = frame.kind === 'response' ? '' : frame.errorType;
+      const failed = frame.kind === 'error' || errorType !== '';
+      this.#events.runtimeDone(
+        invocation.requestId,
+        invocation.trace,
+        times,
+        failed ? 'error' : 'success',
+        errorType || undefined,
+      );
     }
     running.answer = frame;
     this.#checkOver();
   }
 
   #checkOver(): void {
-    const answer = this.#running?.answer;
-    if (!answer || !this.#extensions.idle) return;
-    this.#running = undefined;
-    this.#listener!.onFrame(answer);
+    if (!this.#extensions.idle) return;
+    for (const [sequence, { answer }] of this.#running) {
+      if (!answer) continue;
+      this.#running.delete(sequence);
+      this.#listener!.onFrame(answer);
+    }
   }
 
   #onInitError(payload: Uint8Array, errorType: string): void {
@@ -425,9 +452,9 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   /** Tells the environment; an answer that is there already reaches its caller all the same. */
   #fail(failure: Failure): void {
     if (this.#ended) return;
-    const answer = this.#running?.answer;
-    if (answer) {
-      this.#running = undefined;
+    for (const [sequence, { answer }] of this.#running) {
+      if (!answer) continue;
+      this.#running.delete(sequence);
       this.#listener!.onFrame(answer);
     }
     this.#listener!.onEnd(failure);
@@ -459,12 +486,12 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
       this.#events?.initReport(this.#options.clock.monotonic() - this.#startedAt, status);
       this.#telemetry?.closeSubscriptions();
     }
-    const running = this.#running;
-    if (!running || !this.#events) return;
-    const { requestId, trace } = running.invocation;
-    const times = { ...running, answeredAt: this.#options.clock.monotonic(), producedBytes: 0 };
-    this.#events.runtimeDone(requestId, trace, times, status);
-    if (status === 'failure') this.#events.fault(`RequestId: ${requestId} Process exited before completing request`);
+    for (const running of this.#events ? this.#running.values() : []) {
+      const { requestId, trace } = running.invocation;
+      const times = { ...running, answeredAt: this.#options.clock.monotonic(), producedBytes: 0 };
+      this.#events!.runtimeDone(requestId, trace, times, status);
+      if (status === 'failure') this.#events!.fault(`RequestId: ${requestId} Process exited before completing request`);
+    }
   }
 
   #subscribe(api: TelemetryApi, request: IncomingMessage, response: ServerResponse): void {
@@ -516,10 +543,16 @@ interface Program {
 }
 
 /** As Lambda has them for a runtime of the function's own. */
-function bootstrapVariables({ variables, root, layersRoot }: LoadConfig): Readonly<Record<string, string>> {
+function bootstrapVariables({
+  variables,
+  root,
+  layersRoot,
+  concurrency,
+}: LoadConfig): Readonly<Record<string, string>> {
   const folders = ['/lib64', '/usr/lib64', root, join(root, 'lib'), join(layersRoot, 'lib')];
   const path = ['/usr/local/bin', '/usr/bin', '/bin', join(layersRoot, 'bin')];
-  return { PATH: path.join(':'), LD_LIBRARY_PATH: folders.join(':'), ...variables };
+  const several: Record<string, string> = concurrency > 1 ? { AWS_LAMBDA_MAX_CONCURRENCY: String(concurrency) } : {};
+  return { PATH: path.join(':'), LD_LIBRARY_PATH: folders.join(':'), ...several, ...variables };
 }
 
 function fault(errorType: string, message: string): Failure {

@@ -17,8 +17,8 @@ export interface Extension {
   events: readonly ExtensionEvent[];
   /** Its request for the next event, while it waits. */
   waiting: ServerResponse | undefined;
-  /** An event that came before it asked. */
-  pending: string | undefined;
+  /** Events that came before it asked, oldest first: never more than invocations run at once, and the last. */
+  readonly pending: string[];
 }
 
 /** Function that extensions are told about when they register. */
@@ -87,8 +87,8 @@ export class Extensions {
 
   /** Nobody who is told of invocations still works on one. */
   get idle(): boolean {
-    for (const { state, events } of this.#byName.values()) {
-      if (state !== 'Ready' && events.includes('INVOKE')) return false;
+    for (const { state, events, pending } of this.#byName.values()) {
+      if ((state !== 'Ready' || pending.length > 0) && events.includes('INVOKE')) return false;
     }
     return true;
   }
@@ -106,7 +106,7 @@ export class Extensions {
     const body = JSON.stringify({ eventType: event, ...payload });
     for (const extension of this.#byName.values()) {
       if (!extension.events.includes(event)) continue;
-      extension.pending = body;
+      extension.pending.push(body);
       this.#deliver(extension);
     }
   }
@@ -133,7 +133,7 @@ export class Extensions {
       send(extension.waiting, stale);
     }
     extension.waiting = response;
-    if (extension.pending !== undefined) return this.#deliver(extension);
+    if (extension.pending.length > 0) return this.#deliver(extension);
     this.#host.onReady(extension);
   }
 
@@ -200,7 +200,7 @@ export class Extensions {
       state: 'Started',
       events: [],
       waiting: undefined,
-      pending: undefined,
+      pending: [],
     };
     this.#byName.set(name, extension);
     this.#byId.set(id, extension);
@@ -243,13 +243,12 @@ export class Extensions {
   }
 
   #deliver(extension: Extension): void {
-    const { waiting: response, pending: body } = extension;
-    const after = response && body !== undefined ? stepExtension(extension.state, 'deliver') : undefined;
+    const { waiting: response, pending } = extension;
+    const after = response && pending.length > 0 ? stepExtension(extension.state, 'deliver') : undefined;
     if (!after) return;
     extension.state = after;
     extension.waiting = undefined;
-    extension.pending = undefined;
-    send(response!, { status: 200, body: body! }, ['Lambda-Extension-Event-Identifier', uuid(this.#random)]);
+    send(response!, { status: 200, body: pending.shift()! }, ['Lambda-Extension-Event-Identifier', uuid(this.#random)]);
   }
 }
 

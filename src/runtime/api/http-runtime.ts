@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { assert } from '../../base/index.ts';
 import { formatXRay } from '../../telemetry/index.ts';
 import type { Invocation } from '../runtime.ts';
 import {
@@ -24,17 +25,18 @@ export interface Outstanding {
   readonly deadlineMs: number;
 }
 
-/** What the runtime made of an invocation. A streamed response has gone to its taker already. */
+/** What the runtime made of an invocation. A streamed response has gone out already; its error type is empty when it ended well. */
 export type Answered =
   | { readonly kind: 'response'; readonly payload: Uint8Array }
-  | { readonly kind: 'error'; readonly payload: Uint8Array; readonly errorType: string };
+  | { readonly kind: 'error' | 'stream-end'; readonly payload: Uint8Array; readonly errorType: string };
 
 /** Who is told what the runtime says. */
 export interface HttpRuntimeHost {
   /** Init is over: it waits for its first invocation, or for being restored. */
   onReady(): void;
-  /** It begins to answer. */
-  onFirstByte(outstanding: Outstanding): void;
+  /** It begins to answer. @param contentType  of a response that comes in pieces */
+  onFirstByte(outstanding: Outstanding, contentType?: string): void;
+  onChunk(outstanding: Outstanding, chunk: Uint8Array): void;
   onAnswered(outstanding: Outstanding, answered: Answered, producedBytes: number): void;
   /** Init, or what runs after a restore, has failed by its own word. */
   onInitError(payload: Uint8Array, errorType: string): void;
@@ -46,24 +48,45 @@ const WITH_CAUSE = 'application/vnd.aws.lambda.error.cause+json';
 const COPY_BYTES_MAX = 16 * 1024;
 const RESTORED: Answer = { status: 200, body: '' };
 
-/** The Runtime API (2018-06-01) of one environment: what a runtime that speaks HTTP is given and answers. */
+/** One of the invocations that the runtime may have at a time: its state, who waits for it, and what it is. */
+interface Lane {
+  state: RuntimeState;
+  /** The request for the next invocation, or for being restored, that waits. */
+  waiting: ServerResponse | undefined;
+  outstanding: Outstanding | undefined;
+}
+
+/**
+ * The Runtime API (2018-06-01) of one environment: what a runtime that speaks HTTP is given and answers. It has one invocation at a
+ * time, or as many as its function's environments run at once: then each of its pollers has a state of its own.
+ */
 export class HttpRuntime {
   readonly #host: HttpRuntimeHost;
-  #state: RuntimeState = 'Started';
+  readonly #lanes: readonly Lane[];
+  /** Invocations that came before it asked. */
+  readonly #queue: Outstanding[] = [];
   /** Set when starts from a snapshot are asked for: `restore/next` is served then. */
   #restores = false;
-  /** The request for the next invocation, or for being restored, that waits. */
-  #waiting: ServerResponse | undefined;
-  #outstanding: Outstanding | undefined;
+  /** The streamed response that is being read. */
+  #reading: IncomingMessage | undefined;
+  /** It has asked for its first invocation. */
+  #ready = false;
   /** Nobody waits for its answers any more. */
   #closed = false;
 
-  constructor(host: HttpRuntimeHost) {
+  /** @param concurrency  invocations at a time, 1 to 1,000 */
+  constructor(host: HttpRuntimeHost, concurrency: number) {
     this.#host = host;
+    this.#lanes = Array.from({ length: concurrency }, () => ({
+      state: 'Started',
+      waiting: undefined,
+      outstanding: undefined,
+    }));
   }
 
-  get state(): RuntimeState {
-    return this.#state;
+  /** It waits for being restored. */
+  get suspended(): boolean {
+    return this.#lanes[0]!.state === 'RestoreReady';
   }
 
   /** Serves `restore/next` from now on. */
@@ -80,47 +103,57 @@ export class HttpRuntime {
     this.#closed = true;
   }
 
-  /** Gives it an invocation: at once when it waits for one, else when it asks. Not before the last one is answered. */
+  /** Reads no more of the streamed response that is being read until `taken` has settled. */
+  hold(taken: Promise<void>): void {
+    const request = this.#reading;
+    if (!request) return;
+    request.pause();
+    const release = () => void request.resume();
+    taken.then(release, release);
+  }
+
+  /** Gives it an invocation: at once when it waits for one, else when it asks. Never more than it has at a time. */
   invoke(outstanding: Outstanding): void {
-    this.#outstanding = outstanding;
-    if (this.#state === 'RestoreReady') return this.#restore();
-    this.#deliver();
+    if (this.suspended) this.#restore(this.#lanes[0]!);
+    this.#queue.push(outstanding);
+    const lane = this.#lanes.find(({ state, waiting }) => state === 'Ready' && waiting);
+    if (lane) this.#deliver(lane);
   }
 
   next(response: ServerResponse): void {
-    const state = this.#step('next', response);
+    const lane = this.#laneToAsk();
+    const state = this.#step(lane, 'next', response);
     if (!state) return;
-    const first = state === 'Started';
     // The one that waited is from a connection that its client has given up.
-    if (this.#waiting) send(this.#waiting, outOfTurn('InvalidStateTransition', 'Ready', 'Ready', 'runtime'));
-    this.#waiting = response;
-    if (state === 'Running') this.#write();
-    else if (first) this.#host.onReady();
-    else this.#deliver();
+    if (lane.waiting) send(lane.waiting, outOfTurn('InvalidStateTransition', 'Ready', 'Ready', 'runtime'));
+    lane.waiting = response;
+    if (state === 'Running') return this.#write(lane);
+    if (this.#queue.length > 0) return this.#deliver(lane);
+    if (this.#ready) return;
+    this.#ready = true;
+    this.#host.onReady();
   }
 
   respond(requestId: string, request: IncomingMessage, response: ServerResponse): void {
-    const outstanding = this.#running(requestId, request, response);
-    if (!outstanding || !this.#stepWith('response', request, response)) return;
+    const lane = this.#running(requestId, request, response);
+    if (!lane || !this.#stepWith(lane, 'response', request, response)) return;
     const mode = request.headers['lambda-runtime-function-response-mode'];
-    if (mode === undefined) return this.#buffer(outstanding, request, response);
-    if (mode === 'streaming') return this.#stream(outstanding, request, response);
+    if (mode === undefined) return this.#buffer(lane, request, response);
+    if (mode === 'streaming') return this.#stream(lane, request, response);
     request.resume();
     send(response, INVALID_RESPONSE_MODE);
-    this.#answered(outstanding, worded('Runtime.InvalidResponseModeHeader', INVALID_RESPONSE_MODE_MESSAGE), 0);
+    this.#answered(lane, worded('Runtime.InvalidResponseModeHeader', INVALID_RESPONSE_MODE_MESSAGE), 0);
   }
 
   fail(requestId: string, request: IncomingMessage, response: ServerResponse): void {
-    const outstanding = this.#running(requestId, request, response);
-    if (!outstanding || !this.#stepWith('error', request, response)) return;
+    const lane = this.#running(requestId, request, response);
+    if (!lane || !this.#stepWith(lane, 'error', request, response)) return;
     readBody(request, API_LIMITS.payloadBytesMax, (body) => {
-      if (body.kind === 'whole') {
-        send(response, ACCEPTED);
-        this.#host.onFirstByte(outstanding);
-        const answered: Answered = { kind: 'error', ...errorOf(request, body.bytes) };
-        return this.#answered(outstanding, answered, answered.payload.length);
-      }
-      this.#unfinished(outstanding, body, response);
+      if (body.kind !== 'whole') return this.#unfinished(lane, body, response);
+      send(response, ACCEPTED);
+      this.#host.onFirstByte(lane.outstanding!);
+      const answered: Answered = { kind: 'error', ...errorOf(request, body.bytes) };
+      this.#answered(lane, answered, answered.payload.length);
     });
   }
 
@@ -129,8 +162,10 @@ export class HttpRuntime {
   }
 
   restoreNext(response: ServerResponse): void {
-    if (!this.#step('restore-next', response)) return;
-    this.#waiting = response;
+    const lane = this.#lanes[0]!;
+    if (!this.#step(lane, 'restore-next', response)) return;
+    lane.waiting = response;
+    this.#ready = true;
     this.#host.onReady();
   }
 
@@ -139,7 +174,7 @@ export class HttpRuntime {
   }
 
   #reportError(call: 'init-error' | 'restore-error', request: IncomingMessage, response: ServerResponse): void {
-    if (!this.#stepWith(call, request, response)) return;
+    if (!this.#stepWith(this.#lanes[0]!, call, request, response)) return;
     readBody(request, API_LIMITS.payloadBytesMax, (body) => {
       if (body.kind !== 'whole') return send(response, body.kind === 'cut' ? TRUNCATED : TOO_LARGE);
       send(response, ACCEPTED);
@@ -148,57 +183,69 @@ export class HttpRuntime {
     });
   }
 
+  /** Which of its pollers asks: one that has nothing, else one that waits already, else (it has but one) the one that runs. */
+  #laneToAsk(): Lane {
+    const [only] = this.#lanes;
+    if (this.#lanes.length === 1) return only!;
+    const free = this.#lanes.find(({ state, waiting }) => !waiting && stepRuntime(state, 'next') === 'Ready');
+    return free ?? this.#lanes.find(({ waiting }) => waiting) ?? only!;
+  }
+
   /** @returns the state that the call was made in; `undefined` when it is out of turn and has been answered */
-  #step(call: keyof typeof WANTED, response: ServerResponse): RuntimeState | undefined {
-    const before = this.#state;
+  #step(lane: Lane, call: keyof typeof WANTED, response: ServerResponse): RuntimeState | undefined {
+    const before = lane.state;
     const after = stepRuntime(before, call);
     if (after) {
-      this.#state = after;
+      lane.state = after;
       return before;
     }
     send(response, outOfTurn('InvalidStateTransition', before, WANTED[call], 'runtime'));
     return undefined;
   }
 
-  #stepWith(call: keyof typeof WANTED, request: IncomingMessage, response: ServerResponse): RuntimeState | undefined {
-    const state = this.#step(call, response);
+  #stepWith(
+    lane: Lane,
+    call: keyof typeof WANTED,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): RuntimeState | undefined {
+    const state = this.#step(lane, call, response);
     if (!state) request.resume();
     return state;
   }
 
-  #own(call: RuntimeCall): boolean {
-    const after = stepRuntime(this.#state, call);
-    if (after) this.#state = after;
-    return after !== undefined;
+  #own(lane: Lane, call: RuntimeCall): void {
+    const after = stepRuntime(lane.state, call);
+    assert(after, `${call} of a runtime that is ${lane.state}`);
+    lane.state = after;
   }
 
-  /** The invocation that this answer is for; one to any other, finished or a neighbour's, is refused. */
-  #running(requestId: string, request: IncomingMessage, response: ServerResponse): Outstanding | undefined {
-    const outstanding = this.#outstanding;
-    const delivered = this.#state !== 'Ready' && this.#state !== 'ResponseSent';
-    if (outstanding && delivered && outstanding.invocation.requestId === requestId) return outstanding;
+  /** Who has the invocation that this answer is for; an answer to any other, finished or a neighbour's, is refused. */
+  #running(requestId: string, request: IncomingMessage, response: ServerResponse): Lane | undefined {
+    const lane = this.#lanes.find(({ outstanding }) => outstanding?.invocation.requestId === requestId);
+    if (lane) return lane;
     request.resume();
     send(response, INVALID_REQUEST_ID);
     return undefined;
   }
 
-  #deliver(): void {
-    if (!this.#outstanding || !this.#waiting || this.#state !== 'Ready') return;
-    this.#own('deliver');
-    this.#write();
+  #deliver(lane: Lane): void {
+    lane.outstanding = this.#queue.shift()!;
+    this.#own(lane, 'deliver');
+    this.#write(lane);
   }
 
-  #restore(): void {
-    const response = this.#waiting!;
-    this.#waiting = undefined;
-    this.#own('restore');
+  #restore(lane: Lane): void {
+    const response = lane.waiting!;
+    lane.waiting = undefined;
+    this.#own(lane, 'restore');
     send(response, RESTORED);
   }
 
-  #write(): void {
-    const response = this.#waiting!;
-    this.#waiting = undefined;
-    const { invocation, deadlineMs, functionArn } = this.#outstanding!;
+  #write(lane: Lane): void {
+    const response = lane.waiting!;
+    lane.waiting = undefined;
+    const { invocation, deadlineMs, functionArn } = lane.outstanding!;
     const { requestId, payload, trace, invokedArn = functionArn, clientContext } = invocation;
     const headers = [
       'Content-Type',
@@ -222,80 +269,72 @@ export class HttpRuntime {
     else response.end(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('latin1'), 'latin1');
   }
 
-  #buffer(outstanding: Outstanding, request: IncomingMessage, response: ServerResponse): void {
+  #buffer(lane: Lane, request: IncomingMessage, response: ServerResponse): void {
     readBody(request, API_LIMITS.payloadBytesMax, (body) => {
-      if (body.kind !== 'whole') return this.#unfinished(outstanding, body, response);
+      if (body.kind !== 'whole') return this.#unfinished(lane, body, response);
       send(response, ACCEPTED);
-      this.#host.onFirstByte(outstanding);
-      this.#answered(outstanding, { kind: 'response', payload: body.bytes }, body.bytes.length);
+      this.#host.onFirstByte(lane.outstanding!);
+      this.#answered(lane, { kind: 'response', payload: body.bytes }, body.bytes.length);
     });
   }
 
-  /** Hands the response on as it comes; the runtime is not read from while the taker is behind. */
-  #stream(outstanding: Outstanding, request: IncomingMessage, response: ServerResponse): void {
-    const { stream } = outstanding.invocation;
-    // Whoever invoked without a stream gets all of it at the end.
-    if (!stream) return this.#buffer(outstanding, request, response);
-    this.#host.onFirstByte(outstanding);
-    stream.start(request.headers['content-type'] ?? 'application/octet-stream');
+  /** Hands the response on as it comes. */
+  #stream(lane: Lane, request: IncomingMessage, response: ServerResponse): void {
+    const outstanding = lane.outstanding!;
+    this.#host.onFirstByte(outstanding, request.headers['content-type'] ?? 'application/octet-stream');
     let produced = 0;
     request.on('data', (chunk: Buffer) => {
       if (this.#closed) return;
       produced += chunk.length;
-      const behind = stream.write(chunk);
-      if (!behind) return;
-      request.pause();
-      void behind.then(
-        () => request.resume(),
-        () => request.destroy(),
-      );
+      this.#reading = request;
+      this.#host.onChunk(outstanding, chunk);
+      this.#reading = undefined;
     });
     let over = false;
     const end = (answer: Answer, answered: Answered) => {
       if (over) return;
       over = true;
       if (!response.destroyed) send(response, answer);
-      this.#answered(outstanding, answered, produced);
+      this.#answered(lane, answered, produced);
     };
     request.on('end', () => end(ACCEPTED, streamed(request)));
-    const cut = () => end(TRUNCATED, worded('Runtime.TruncatedResponse', 'The connection broke within the response'));
+    const cut = () => end(TRUNCATED, { ...worded('Runtime.TruncatedResponse', BROKE_OFF), kind: 'stream-end' });
     request.on('error', cut);
     request.on('close', cut);
   }
 
-  #unfinished(outstanding: Outstanding, body: Exclude<Body, { kind: 'whole' }>, response: ServerResponse): void {
-    if (body.kind === 'cut') {
-      return this.#answered(
-        outstanding,
-        worded('Runtime.TruncatedResponse', 'The connection broke within the response'),
-        0,
-      );
-    }
+  #unfinished(lane: Lane, body: Exclude<Body, { kind: 'whole' }>, response: ServerResponse): void {
+    if (body.kind === 'cut') return this.#answered(lane, worded('Runtime.TruncatedResponse', BROKE_OFF), 0);
     send(response, TOO_LARGE);
     const message = `Response payload size (${body.length} bytes) exceeded maximum allowed payload size (${API_LIMITS.payloadBytesMax} bytes).`;
-    this.#answered(outstanding, worded('Function.ResponseSizeTooLarge', message), 0);
+    this.#answered(lane, worded('Function.ResponseSizeTooLarge', message), 0);
   }
 
-  #answered(outstanding: Outstanding, answered: Answered, producedBytes: number): void {
-    this.#own('sent');
-    this.#outstanding = undefined;
-    if (this.#closed) return;
-    this.#host.onAnswered(outstanding, answered, producedBytes);
+  #answered(lane: Lane, answered: Answered, producedBytes: number): void {
+    const outstanding = lane.outstanding!;
+    this.#own(lane, 'sent');
+    lane.outstanding = undefined;
+    if (!this.#closed) this.#host.onAnswered(outstanding, answered, producedBytes);
   }
 }
 
+const BROKE_OFF = 'The connection broke within the response';
 const INVALID_RESPONSE_MODE_MESSAGE = 'Lambda-Runtime-Function-Response-Mode must be `streaming` where it is given';
 
-function worded(errorType: string, errorMessage: string): Extract<Answered, { kind: 'error' }> {
+function worded(errorType: string, errorMessage: string): Exclude<Answered, { kind: 'response' }> {
   return { kind: 'error', errorType, payload: Buffer.from(JSON.stringify({ errorType, errorMessage })) };
 }
 
 /** How a streamed response ended: with an error where its trailers say so. */
 function streamed({ trailers }: IncomingMessage): Answered {
   const errorType = trailers['lambda-runtime-function-error-type'];
-  if (!errorType) return { kind: 'response', payload: Buffer.alloc(0) };
+  if (!errorType) return { kind: 'stream-end', errorType: '', payload: Buffer.alloc(0) };
   const body = Buffer.from(trailers['lambda-runtime-function-error-body'] ?? '', 'base64');
-  return { kind: 'error', errorType, payload: body.length > 0 ? body : Buffer.from(JSON.stringify({ errorType })) };
+  return {
+    kind: 'stream-end',
+    errorType,
+    payload: body.length > 0 ? body : Buffer.from(JSON.stringify({ errorType })),
+  };
 }
 
 /** An error as the runtime reports it: the body goes to the caller as it is; the type is the body's, else the header's. */

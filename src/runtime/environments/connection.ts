@@ -28,6 +28,8 @@ export interface LoadConfig {
   readonly root: string;
   readonly layersRoot: string;
   readonly handler: string;
+  /** Invocations at a time. */
+  readonly concurrency: number;
   readonly [more: string]: unknown;
 }
 
@@ -39,11 +41,13 @@ export interface RuntimeConnection {
   load(config: LoadConfig): void;
   /** @param deadlineMs  epoch milliseconds */
   invoke(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void;
+  /** Reads no more of a streamed response until `taken` has settled. */
+  hold(taken: Promise<void>): void;
   /**
-   * Time is up. @returns true when the answer was there and something else is late: the answer has been handed over, and the
-   *   failure has been told
+   * An invocation's time is up. @returns true when its answer was there and something else is late: the answer has been handed
+   *   over, and the failure has been told
    */
-  overdue(): boolean;
+  overdue(sequence: number): boolean;
   /** Ends the process, at once or after those have been told who asked for it. Nothing that it says counts any more. */
   end(reason: EndReason): void;
   /** What the platform says of an invocation that is over. */
@@ -63,6 +67,8 @@ export class Connection {
   /** Why it ended, once it has. */
   ended: Failure | undefined;
   #listener: ConnectionListener | undefined;
+  /** Takers of streamed responses that are behind: nothing is read until there is none. */
+  #held = 0;
   readonly #onBlankChange: () => void;
 
   /** @param onBlankChange  called when the process becomes ready or ends while nobody listens yet */
@@ -101,6 +107,24 @@ export class Connection {
     channel.uncork();
   }
 
+  /** Reads nothing more from the process until `taken` has settled; frames that have been read already still come. */
+  hold(taken: Promise<void>): void {
+    this.#held++;
+    this.process.channel.pause();
+    const release = () => {
+      if (--this.#held === 0) this.process.channel.resume();
+    };
+    taken.then(release, release);
+  }
+
+  /** Ends the process. Its channel is read to its end, whoever is behind: a process is gone only when all has been read. */
+  kill(): void {
+    this.process.kill();
+    if (this.#held === 0) return;
+    this.#held = Number.POSITIVE_INFINITY;
+    this.process.channel.resume();
+  }
+
   #take(frame: Frame): void {
     if (this.ended) return;
     if (this.#listener) return this.#listener.onFrame(frame);
@@ -115,7 +139,7 @@ export class Connection {
   #end(failure: Failure): void {
     if (this.ended) return;
     this.ended = failure;
-    this.process.kill();
+    this.kill();
     if (this.#listener) this.#listener.onEnd(failure);
     else this.#onBlankChange();
   }

@@ -17,6 +17,10 @@ export class Launches {
     this.#families = families;
   }
 
+  serves(runtime: string): boolean {
+    return this.#families.some((family) => family.serves(runtime));
+  }
+
   /**
    * @param layers  folders of the function's layers, which may hold extensions
    * @throws runtime-unknown, runtime-unavailable

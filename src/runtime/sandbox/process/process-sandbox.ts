@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import type { Clock } from '../../../base/index.ts';
-import type { Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
-import { LoopbackDoors } from './loopback-doors.ts';
+import { Doors } from '../doors.ts';
+import type { Clone, Door, Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
 
 /** Largest file, bytes: the most ephemeral storage that a function can ask for. */
@@ -60,11 +60,23 @@ export class ProcessSandbox implements Sandbox {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
-    return new GroupOfProcesses(child, directory, this.#diesWithNode, this.#groups, new LoopbackDoors(doors));
+    const process = { pid: child.pid, ...pipesOf(child), exited: exitOf(child) };
+    return new GroupOfProcesses(process, { doors, directory, mayFreeze: this.#diesWithNode, groups: this.#groups });
   }
 }
 
-/** One child and what it starts: a process group, led by the child. */
+/** A process that has been started, by the node or by another one. */
+type Started = Omit<Clone, 'pid'> & { readonly pid: number | undefined };
+
+interface Surroundings {
+  readonly doors: readonly Door[];
+  /** Removed when the process has ended; a clone has none of its own. */
+  readonly directory: string | undefined;
+  readonly mayFreeze: boolean;
+  readonly groups: ProcessGroups;
+}
+
+/** One process and what it starts: a process group, led by it. */
 class GroupOfProcesses implements SandboxProcess {
   readonly pid: number | undefined;
   readonly channel: Duplex;
@@ -72,22 +84,23 @@ class GroupOfProcesses implements SandboxProcess {
   readonly exited: Promise<Exit>;
   /** The watch over memory is the node's: no kernel limit is set. */
   readonly outOfMemory = false;
-  readonly #mayFreeze: boolean;
-  readonly #groups: ProcessGroups;
+  readonly #surroundings: Surroundings;
+  readonly #doors: Doors;
   #statm: number | undefined;
   #alive = true;
-  readonly #doors: LoopbackDoors;
 
-  constructor(child: ChildProcess, directory: string, mayFreeze: boolean, groups: ProcessGroups, doors: LoopbackDoors) {
-    this.#groups = groups;
-    this.#doors = doors;
-    this.pid = child.pid;
-    // Out of descriptors there are no pipes; the `error` event follows.
-    this.channel = (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough();
-    this.outputs = [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined);
-    // A stopped process does not notice that the channel has closed: without a death signal it would stay for ever.
-    this.#mayFreeze = mayFreeze;
-    this.exited = this.#end(child, directory);
+  constructor({ pid, channel, outputs, exited }: Started, surroundings: Surroundings) {
+    this.pid = pid;
+    this.channel = channel;
+    this.outputs = outputs;
+    this.#surroundings = surroundings;
+    this.#doors = new Doors(surroundings.doors);
+    this.#doors.openOnHost();
+    this.exited = this.#end(exited);
+  }
+
+  hasDoor(door: string): boolean {
+    return this.#doors.has(door);
   }
 
   addressOf(door: string): string {
@@ -98,17 +111,22 @@ class GroupOfProcesses implements SandboxProcess {
     this.#doors.accept(door, take);
   }
 
+  adopt(clone: Clone): SandboxProcess {
+    return new GroupOfProcesses(clone, { ...this.#surroundings, doors: [], directory: undefined });
+  }
+
   /** Nothing is hidden, so nothing has to be put in place. */
-  assign({ codeDirectory, layers, cacheDirectory }: Tenant): Placement {
-    return { taskRoot: codeDirectory, layersRoot: layers.at(-1) ?? '/opt', cacheDirectory };
+  assign({ codeDirectory, cacheDirectory }: Tenant): Placement {
+    return { taskRoot: codeDirectory, layersRoot: '/opt', cacheDirectory };
   }
 
   freeze(): void {
-    if (this.#mayFreeze) this.#signal('SIGSTOP');
+    // A stopped process does not notice that the channel has closed: without a death signal it would stay for ever.
+    if (this.#surroundings.mayFreeze) this.#signal('SIGSTOP');
   }
 
   thaw(): void {
-    if (this.#mayFreeze) this.#signal('SIGCONT');
+    if (this.#surroundings.mayFreeze) this.#signal('SIGCONT');
   }
 
   kill(): void {
@@ -118,7 +136,7 @@ class GroupOfProcesses implements SandboxProcess {
   memoryBytes(): number {
     if (!this.#alive || this.pid === undefined) return 0;
     let bytes = this.#leaderBytes();
-    for (const member of this.#groups.membersOf(this.pid)) bytes += memberBytes(member);
+    for (const member of this.#surroundings.groups.membersOf(this.pid)) bytes += memberBytes(member);
     return bytes;
   }
 
@@ -142,19 +160,42 @@ class GroupOfProcesses implements SandboxProcess {
     }
   }
 
-  async #end(child: ChildProcess, directory: string): Promise<Exit> {
-    const exit = await new Promise<Exit>((resolve) => {
-      child.once('error', () => resolve({ code: null, signal: null }));
-      // The group may outlive its leader and hold the pipes open: it goes with it.
-      child.once('exit', () => this.kill());
-      child.once('close', (code, signal) => resolve({ code, signal }));
-    });
+  async #end(exited: Promise<Exit>): Promise<Exit> {
+    const exit = await exited;
     this.#alive = false;
     this.#doors.close();
     if (this.#statm !== undefined) closeSync(this.#statm);
     this.#statm = undefined;
-    await rm(directory, { recursive: true, force: true }).catch(() => {});
+    const { directory } = this.#surroundings;
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true }).catch(() => {});
     return exit;
+  }
+}
+
+/** Out of descriptors there are no pipes; the `error` event follows. */
+function pipesOf(child: ChildProcess): { readonly channel: Duplex; readonly outputs: readonly Readable[] } {
+  return {
+    channel: (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough(),
+    outputs: [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined),
+  };
+}
+
+/** Resolves when the child has ended and what it wrote has been read. */
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve({ code: null, signal: null }));
+    // What it has started may outlive it and hold the pipes open: it goes with it.
+    child.once('exit', () => killGroup(child.pid));
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // It is empty.
   }
 }
 
