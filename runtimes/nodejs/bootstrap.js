@@ -36,12 +36,13 @@ function next() {
 }
 
 function take(frame) {
-  if (frame.kind === KIND.invoke) return void soon(run, channel.parseInvoke(frame));
+  if (frame.kind === KIND.invoke) {
+    const invocation = channel.parseInvoke(frame);
+    return void soon(() => invocations.run(invocation));
+  }
   if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
   throw new Error(`frame of unknown kind ${frame.kind}`);
 }
-
-const run = (invocation) => invocations.run(invocation);
 
 async function load(config) {
   const loaded = await loadFunction(config, logging, (error) => invocations.fatal('Uncaught Exception', error, 1));

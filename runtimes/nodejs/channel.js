@@ -26,9 +26,9 @@
 const { readU16, readU32, writeU32 } = require('./bytes.js');
 const channelEvents = require('./channel-events.js');
 const {
-  Buffer: NodeBuffer,
   allocUnsafe,
   allocUnsafeSlow,
+  bufferFrom,
   byteLength,
   copy,
   lengthOf,
@@ -162,8 +162,8 @@ function response(sequence, memoryKb, json) {
 
 /** Name of an error's type in a frame: one byte counts its own. */
 const shortName = (type) => {
-  const name = NodeBuffer.from(type);
-  return lengthOf(name) <= 255 ? name : NodeBuffer.from('Error');
+  const name = bufferFrom(type);
+  return lengthOf(name) <= 255 ? name : bufferFrom('Error');
 };
 
 function error(sequence, memoryKb, fatal, type, json) {
@@ -179,11 +179,11 @@ function error(sequence, memoryKb, fatal, type, json) {
 
 function log(line) {
   const whole = line.length * 3 <= LOG_LINE_BYTES_MAX || byteLength(line) <= LOG_LINE_BYTES_MAX;
-  sendText(KIND.log, 0, whole ? line : utf8Slice(NodeBuffer.from(line), 0, LOG_LINE_BYTES_MAX));
+  sendText(KIND.log, 0, whole ? line : utf8Slice(bufferFrom(line), 0, LOG_LINE_BYTES_MAX));
 }
 
 function codeCache(name, bytes) {
-  const text = NodeBuffer.from(name);
+  const text = bufferFrom(name);
   const nameBytes = lengthOf(text);
   const length = HEAD_BYTES + 2 + nameBytes;
   const head = allocUnsafe(length);

@@ -24,8 +24,9 @@ async function loadHandler(root, handler) {
   }
   const [, file, names] = /^([^.]*)\.(.*)$/.exec(path.basename(handler)) ?? [];
   if (!file || !names) throw new MalformedHandlerName('Bad handler');
+  const members = names.split('.');
   const exported = await loadModule(path.resolve(root, path.dirname(handler), file), root);
-  return pick(exported, names, handler);
+  return pick(exported, members, handler);
 }
 
 async function loadModule(base, root) {
@@ -89,12 +90,17 @@ function refuseCallback(handler) {
   );
 }
 
-function pick(exported, names, handler) {
-  let found = exported;
-  for (const name of names.split('.')) found = found?.[name];
-  found ??= exported?.default && names.split('.').reduce((value, name) => value?.[name], exported.default);
-  if (found === undefined || found === null) throw new HandlerNotFound(`${handler} is undefined or not exported`);
+function pick(exported, members, handler) {
+  const found = memberOf(exported, members) ?? (exported?.default && memberOf(exported.default, members));
+  if (!found) throw new HandlerNotFound(`${handler} is undefined or not exported`);
   if (typeof found !== 'function') throw new HandlerNotFound(`${handler} is not a function`);
+  return found;
+}
+
+function memberOf(object, members) {
+  let found = object;
+  // The module has been loaded: an iterator of arrays may be its own by now.
+  for (let index = 0; index < members.length; index++) found = found?.[members[index]];
   return found;
 }
 
