@@ -17,6 +17,7 @@ const { loadFunction } = require('./function.js');
 const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
+const { buildSnapshot } = require('./snapshot/build.js');
 
 const { KIND } = channel;
 
@@ -41,6 +42,7 @@ function take(frame) {
     return void soon(() => invocations.run(invocation));
   }
   if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
+  if (frame.kind === KIND.snapshot) return void buildSnapshot(channel.parseConfig(frame));
   throw new Error(`frame of unknown kind ${frame.kind}`);
 }
 
