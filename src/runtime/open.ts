@@ -8,6 +8,7 @@ import { CodeCaches } from './starts/code-caches.ts';
 import { Launches } from './starts/launches.ts';
 import { NodejsFamily } from './starts/nodejs.ts';
 import { NodeBinaries } from './starts/nodejs-binaries.ts';
+import { python } from './starts/python.ts';
 
 /** The runtime that a node makes blank environments of before any function has asked for one: that of its own Node. */
 const OWN_RUNTIME = `nodejs${process.versions.node.split('.', 1)[0]}.x`;
@@ -21,6 +22,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500 } = options;
   const launches = new Launches([
     new NodejsFamily(new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory }), logger),
+    python(logger),
   ]);
   const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors: () => [] });
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);

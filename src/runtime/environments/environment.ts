@@ -13,6 +13,9 @@ import { type Command, type Event, type Failure, type Phase, STARTING, step } fr
 import { type Ending, type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
 import { StreamedResponse } from './streaming.ts';
 
+/** Why an environment is started for which no invocation waits. */
+export type Ahead = 'provisioned' | 'pre-warmed';
+
 export interface EnvironmentOptions {
   readonly spec: FunctionSpec;
   readonly launch: Launch;
@@ -26,6 +29,10 @@ export interface EnvironmentOptions {
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
   /** Init has failed once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
+  /** Absent when an invocation waits for it. */
+  readonly ahead?: Ahead | undefined;
+  /** Told when the process has come up, and when the handler is loaded. */
+  readonly onProgress: (environment: Environment) => void;
   /** Told once, when the environment will not serve again. */
   readonly onShutdown: (environment: Environment) => void;
 }
@@ -57,8 +64,15 @@ type Outcome =
 export class Environment {
   readonly spec: FunctionSpec;
   phase: Phase = STARTING;
+  readonly ahead: Ahead | undefined;
   /** When it last became idle, by the monotonic clock. */
   idleSince = 0;
+  /** Places that hold it; counted by its pool. */
+  places = 0;
+  /** The handler has been loaded. */
+  initialised = false;
+  /** What its start took, once it is initialised. */
+  coldStartMs = 0;
   readonly #options: EnvironmentOptions;
   /** Settles with the failure, or with nothing when the handler is loaded. */
   readonly #init = Promise.withResolvers<Failure | undefined>();
@@ -81,6 +95,7 @@ export class Environment {
   constructor(options: EnvironmentOptions) {
     this.#options = options;
     this.spec = options.spec;
+    this.ahead = options.ahead;
     this.#invoke = { kind: 'invoke', limit: options.spec.environmentConcurrency };
     this.#initStartedAt = options.clock.monotonic();
     // Whoever waits is told when the code would be loaded, which may be later than this fails.
@@ -91,6 +106,20 @@ export class Environment {
   get stale(): boolean {
     if (this.#expiresAt === Number.POSITIVE_INFINITY) return false;
     return this.#options.clock.now() + this.spec.timeoutMs + RUNTIME_LIMITS.credentialsMarginMs >= this.#expiresAt;
+  }
+
+  /** It takes no further invocation but the one that it was started for. */
+  get retiring(): boolean {
+    return this.phase.kind === 'shutdown' || this.phase.retiring;
+  }
+
+  get pid(): number | undefined {
+    return this.#options.connection.process.pid;
+  }
+
+  /** What it held when it was last looked at. */
+  get memoryBytes(): number {
+    return this.#memoryKb * 1024;
   }
 
   /** Invocations that may begin now beside those that run; 0 unless it is initialised and has not been retired. */
@@ -204,6 +233,8 @@ export class Environment {
         return this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload: frame.payload } });
       case 'code-cache':
         return this.#options.codeCaches.take(this.spec, this.#options.launch.version, frame.name, frame.bytes);
+      case 'clone-ended':
+        return this.#apply({ kind: 'failed', failure: { kind: 'broken', reason: 'clones of an environment' } });
     }
   }
 
@@ -260,6 +291,8 @@ export class Environment {
     if (phase.kind !== before.kind) this.#entered(phase);
     for (const command of commands) this.#obey(command);
     if (phase.kind === 'shutdown' && before.kind !== 'shutdown') this.#options.onShutdown(this);
+    else if (phase.kind === 'init' && before.kind === 'starting') this.#options.onProgress(this);
+    else if (phase.kind === 'idle' && before.kind === 'init') this.#options.onProgress(this);
   }
 
   #entered(phase: Phase): void {
@@ -293,7 +326,10 @@ export class Environment {
       case 'kill':
         return connection.kill();
       case 'resolve-init':
-        if (!this.#options.repeatsInit) this.#initMs = this.#options.clock.monotonic() - this.#initStartedAt;
+        this.initialised = true;
+        this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
+        // One that was started ahead has cost the invocation nothing.
+        if (!this.#options.repeatsInit && !this.ahead) this.#initMs = this.coldStartMs;
         return this.#init.resolve(undefined);
       case 'reject':
         return this.#reject(command.failure);
@@ -327,10 +363,12 @@ export class Environment {
     const { connection, launch, spec, variables, log } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(initStartLine(spec, launch));
+    if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     const config = {
       runtime: spec.runtime,
       variables: variables(credentials, placement),
       root: placement.taskRoot,
+      layersRoot: placement.layersRoot,
       handler: spec.handler,
       cacheDirectory: placement.cacheDirectory,
       concurrency: spec.environmentConcurrency,
@@ -404,7 +442,8 @@ export class Environment {
       durationMs,
       billedMs: Math.max(1, Math.ceil(durationMs + (initMs ?? 0))),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
-      start: sequence === 0 ? 'cold' : 'warm',
+      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : 'cold',
+      ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),
     };
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));

@@ -8,6 +8,7 @@ export const KIND = {
   load: 1,
   invoke: 2,
   snapshot: 4,
+  clone: 5,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -18,6 +19,7 @@ export const KIND = {
   streamStart: 23,
   streamChunk: 24,
   streamEnd: 25,
+  cloneEnded: 26,
 } as const;
 
 /** What an environment says. Bodies are views of the received bytes. */
@@ -45,7 +47,9 @@ export type Frame =
       /** Of the error that broke the response off; empty when it ended well. */
       readonly errorType: string;
       readonly payload: Uint8Array;
-    };
+    }
+  /** `code`: exit code, or the signal, negative. */
+  | { readonly kind: 'clone-ended'; readonly code: number; readonly token: string };
 
 /** The bytes are no frame: the channel cannot be trusted any more. */
 export class FrameInvalid extends Error {
@@ -66,6 +70,15 @@ export function encodeLoad(config: unknown): Buffer {
 /** `snapshot` frame: the environment makes a snapshot of the function, initialised, and ends. */
 export function encodeSnapshot(config: unknown): Buffer {
   return encodeJson(KIND.snapshot, config);
+}
+
+/** `clone` frame: the template is to fork an environment, which connects to `address` and says `token`. */
+export function encodeClone(order: {
+  readonly address: string;
+  readonly token: string;
+  readonly directory?: string;
+}): Buffer {
+  return encodeJson(KIND.clone, order);
 }
 
 function encodeJson(kind: number, value: unknown): Buffer {
@@ -183,6 +196,9 @@ function decode(kind: number, body: Buffer): Frame {
       return { kind: 'stream-chunk', sequence: body.readUInt32LE(0), bytes: body.subarray(4) };
     case KIND.streamEnd:
       return decodeStreamEnd(body);
+    case KIND.cloneEnded:
+      atLeast(body, 4);
+      return { kind: 'clone-ended', code: body.readInt32LE(0), token: body.toString('latin1', 4) };
     default:
       throw new FrameInvalid(`a frame of kind ${kind}`);
   }

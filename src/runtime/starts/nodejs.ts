@@ -39,6 +39,7 @@ function launchOf({ path, version }: NodeBinary): Launch {
     key: `nodejs ${version}`,
     command: [path, `${FOLDER}/bootstrap.js`],
     environment: { ...PROCESS_VARIABLES, LD_LIBRARY_PATH: LIBRARIES },
+    urgentEnvironment: { MILLRACE_PRELOAD: 'none' },
     readable: [path, FOLDER],
     version,
   };
