@@ -16,7 +16,7 @@
  *            24 stream chunk  u32le sequence | bytes
  *            25 stream end    u32le sequence | u32le peak memory, KiB | u8 length of the type | type | payload, JSON;
  *                             without a type the stream ended well
- *            26 snapshot part  u8 last | bytes
+ *            27 snapshot part  u8 last | bytes
  *
  * Reading blocks the thread, and that is the point: between two invocations an environment must not run, and it has nothing
  * else to wait for. It also saves the event loop's poll from every round trip. An environment that runs several invocations at
@@ -58,7 +58,7 @@ const KIND = {
   streamStart: 23,
   streamChunk: 24,
   streamEnd: 25,
-  snapshotPart: 26,
+  snapshotPart: 27,
 };
 /** Longest line sent as one log event, bytes: the limit of CloudWatch Logs. */
 const LOG_LINE_BYTES_MAX = 256 * 1024;

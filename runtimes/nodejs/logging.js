@@ -69,6 +69,7 @@ function installLogging(write) {
   };
 
   setLevel('TRACE');
+  dropOwnWarning();
   splitLines(process.stdout, write);
   splitLines(process.stderr, write);
   return {
@@ -86,6 +87,16 @@ function installLogging(write) {
       if (LEVELS.includes(least)) setLevel(least);
     },
   };
+}
+
+/** `import()` in a module that was compiled with a code cache is no choice of the function: nobody shall warn it of that. */
+function dropOwnWarning() {
+  for (const print of process.listeners('warning')) {
+    process.off('warning', print);
+    process.on('warning', (warning) => {
+      if (!String(warning.message).startsWith('vm.USE_MAIN_CONTEXT_DEFAULT_LOADER')) print(warning);
+    });
+  }
 }
 
 /** Longest piece of a line kept while its end has not come. */

@@ -4,7 +4,7 @@
  * environment, since init is the function's code. The bytes go to the node over the channel.
  */
 const { spawn } = require('node:child_process');
-const { closeSync, openSync, readSync } = require('node:fs');
+const { closeSync, openSync, readSync, writeFileSync } = require('node:fs');
 const { builtinModules } = require('node:module');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
@@ -18,9 +18,11 @@ const PART_BYTES = 1024 * 1024;
 /** @param config  as the load frame brings it. Ends the process when the snapshot, or the reason why there is none, has gone out */
 function buildSnapshot(config) {
   const blob = path.join(tmpdir(), 'millrace.snapshot');
+  const order = `${blob}.json`;
+  writeFileSync(order, JSON.stringify({ config, ...builtins() }));
   const child = spawn(process.execPath, ['--no-warnings', '--snapshot-blob', blob, '--build-snapshot', ENTRY], {
     cwd: config.root,
-    env: { ...process.env, ...config.variables, MILLRACE_SNAPSHOT: JSON.stringify({ config, ...builtins() }) },
+    env: { ...process.env, ...config.variables, MILLRACE_SNAPSHOT: order },
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });
   let said = '';
@@ -67,7 +69,7 @@ function builtins() {
     lazy[name] = Object.keys(exported).map((key) => {
       const value = exported[key];
       // Tables of strings and numbers are theirs already.
-      return [key, isPlain(value) ? value : undefined];
+      return isPlain(value) ? { key, value } : { key };
     });
   }
   return { builtins: builtinModules, lazy };
@@ -75,7 +77,10 @@ function builtins() {
 
 function isPlain(value) {
   if (typeof value !== 'object' || value === null) return typeof value !== 'function' && typeof value !== 'symbol';
-  return [Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value)) && Object.values(value).every((one) => typeof one !== 'function' && typeof one !== 'object');
+  return (
+    [Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value)) &&
+    Object.values(value).every((one) => typeof one !== 'function' && typeof one !== 'object')
+  );
 }
 
 module.exports = { buildSnapshot };

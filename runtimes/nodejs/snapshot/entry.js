@@ -13,7 +13,7 @@ const { startupSnapshot } = require('node:v8');
 
 const RESULT = 3;
 const RUNTIME = path.dirname(__dirname);
-const { config, builtins, lazy } = JSON.parse(process.env.MILLRACE_SNAPSHOT);
+const { config, builtins, lazy } = JSON.parse(fs.readFileSync(process.env.MILLRACE_SNAPSHOT, 'utf8'));
 delete process.env.MILLRACE_SNAPSHOT;
 
 const isBuiltin = new Set(builtins);
@@ -40,7 +40,7 @@ function lazyModule(name) {
     real ??= process.getBuiltinModule(`node:${name}`);
     return real;
   };
-  for (const [key, value] of lazy[name]) {
+  for (const { key, value } of lazy[name]) {
     const get = value === undefined ? () => load()[key] : () => value;
     const set = (other) => {
       load()[key] = other;
@@ -80,7 +80,15 @@ function load(file, parent) {
   if (known) return known;
   if (file.endsWith('.node')) refuse(`${file} is a native addon`);
   if (isModule(file)) refuse(`${file} is an ES module: bundle the function as CommonJS`);
-  const module = { id: file, filename: file, path: path.dirname(file), exports: {}, loaded: false, children: [], parent };
+  const module = {
+    id: file,
+    filename: file,
+    path: path.dirname(file),
+    exports: {},
+    loaded: false,
+    children: [],
+    parent,
+  };
   modules[file] = module;
   parent?.children.push(module);
   try {
@@ -111,7 +119,9 @@ function run(module) {
 
 /** As Node finds CommonJS modules. @see Node.js, "Modules: CommonJS modules", "All together" */
 function resolve(request, folder) {
-  const found = /^(\.{0,2}\/|\.{1,2}$)/.test(request) ? pathOf(path.resolve(folder, request)) : packageFile(request, folder);
+  const found = /^(\.{0,2}\/|\.{1,2}$)/.test(request)
+    ? pathOf(path.resolve(folder, request))
+    : packageFile(request, folder);
   if (found) return fs.realpathSync(found);
   const error = new Error(`Cannot find module '${request}'\nRequire stack:\n- ${folder}`);
   error.code = 'MODULE_NOT_FOUND';

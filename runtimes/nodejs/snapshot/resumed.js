@@ -36,7 +36,10 @@ function resume(handler) {
     try {
       const environment = prepare(config, logging);
       await runAfterRestore();
-      invocations.serve(serve(handler, environment, () => {}), config.concurrency > 1);
+      invocations.serve(
+        serve(handler, environment, () => {}),
+        config.concurrency > 1,
+      );
     } catch (error) {
       error.name = 'Runtime.AfterRestoreError';
       return invocations.fatal('Uncaught Exception', error, 1);
