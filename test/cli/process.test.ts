@@ -81,7 +81,7 @@ Resources:
   await program.until('err', /deployed app \(\d+ ms\)\n/);
 
   await writeFile(join(app, 'answer.ts'), 'export const handler = async (): Promise<number> => 42;\n');
-  await program.until('err', /new code for Answer \(\d+ ms\)\n/);
+  await program.until('err', /swapped Answer in \d+ ms\n/);
   await using call = new Program(['invoke', 'Answer', '--stack-name', 'app', '--endpoint-url', endpoint!]);
   assert.deepEqual([await call.exit(), call.out], [0, '42\n'], call.err);
 
