@@ -10,9 +10,13 @@ export type {
   InvocationResult,
   Metering,
   PoolState,
+  ProvisionedState,
+  Provisioning,
+  ResponseStream,
   Runtime,
   RuntimeErrorCode,
   Slot,
+  ThrottleCause,
 } from './runtime.ts';
 export { ProcessSandbox } from './sandbox/process/process-sandbox.ts';
 export type {

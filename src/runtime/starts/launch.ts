@@ -4,10 +4,16 @@ export interface Launch {
   readonly key: string;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables of a process that is started for a call that waits: it leaves out what a blank one does ahead. */
+  readonly urgentEnvironment?: Readonly<Record<string, string>>;
   /** What of the machine the command needs beside the system's files; see `SandboxRequest.readable`. */
   readonly readable: readonly string[];
   /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */
   readonly version: string;
+  /** A process that is ready can be told to fork others of its kind: see `template.ts`. */
+  readonly forks?: boolean;
+  /** Said in the function's log when an environment starts: what about it is not as its owner asked for. */
+  readonly notice?: string;
 }
 
 /** A family of managed runtimes: `nodejs.ts` and its siblings, a row each in `launches.ts`. */

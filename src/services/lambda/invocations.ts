@@ -7,6 +7,7 @@ import type { Functions } from './functions.ts';
 import type { Alias, FunctionRecord, FunctionVersion } from './model.ts';
 import { functionArn, parseReference } from './names.ts';
 import type { Packages } from './packages.ts';
+import { throttleReason } from './throttles.ts';
 
 /** A function version ready to be run. */
 export interface Runnable {
@@ -246,13 +247,8 @@ class PollerReservation implements Reservation {
 }
 
 function throttled(error: DomainError): LambdaError {
-  const reserved = error.fields?.why === 'reserved-concurrency';
-  const Reason = reserved ? 'ReservedFunctionConcurrentInvocationLimitExceeded' : 'ConcurrentInvocationLimitExceeded';
-  return new LambdaError('throttled', 'Rate Exceeded.', {
-    cause: error,
-    remedy: 'retry',
-    fields: { Reason, Type: 'User' },
-  });
+  const fields = { Reason: throttleReason(error.fields?.why), Type: 'User' };
+  return new LambdaError('throttled', 'Rate Exceeded.', { cause: error, remedy: 'retry', fields });
 }
 
 function contentInvalid(payload: Uint8Array): LambdaError {
