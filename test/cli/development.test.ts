@@ -77,7 +77,7 @@ class App implements AsyncDisposable {
       client,
       clock: systemClock,
       ignored: [],
-      terminal: { out: assert.fail, err: (text) => this.#show(text), colours: false, errColours: false },
+      terminal: { out: () => assert.fail(), err: (text) => this.#show(text), colours: false, errColours: false },
     });
     this.#development.start();
     await this.until(/deployed \S+ \(\d+ ms\)\n/);
