@@ -203,6 +203,18 @@ test('a syntax error is shown with its place, the old code goes on, and mending 
   assert.equal(await invoke('frail'), 'whole 1');
 });
 
+test('a stack trace names the file on this machine, whatever stands in its folder', { timeout: 30_000 }, async () => {
+  const app = await App.make('traces', {
+    'template.yaml': template({ Throws: 'FunctionName: throws, Handler: deep/throws.handler' }),
+    'src/deep/throws.ts': `import { fail } from '../../lib/fail.ts';\nexport const handler = async () => fail();\n`,
+    'lib/fail.ts': `\nexport function fail(): never {\n  throw new Error('here');\n}\n`,
+  });
+  await app.develop();
+  const { trace } = (await invoke('throws')) as { readonly trace: readonly string[] };
+  assert.match(trace[1]!, new RegExp(`\\(${join(app.directory, 'lib/fail.ts')}:3:9\\)$`));
+  assert.match(trace[2]!, new RegExp(`\\(${join(app.directory, 'src/deep/throws.ts')}:2:36\\)$`));
+});
+
 test('a template that changes goes through the stack, one that cannot be read changes nothing', {
   timeout: 30_000,
 }, async () => {

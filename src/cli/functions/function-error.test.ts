@@ -7,7 +7,13 @@ test("Node's error is worded with its frames, a message of several lines, and wh
   const error = {
     errorType: 'TypeError',
     errorMessage: 'first\nsecond',
-    stack: ['TypeError: first', 'second', '    at a (/app/a.ts:1:2)', '    at async c (/app/c.ts:3:4)'],
+    stack: [
+      'TypeError: first',
+      'second',
+      '    at a (/app/a.ts:1:2)',
+      '    at async c (/app/c.ts:3:4)',
+      '    at run (/x/runtimes/nodejs/a.js:1:1)',
+    ],
     cause,
   };
   const line = `Invoke Error \t${JSON.stringify(error)}`;

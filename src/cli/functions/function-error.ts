@@ -45,11 +45,17 @@ export function wordFunctionError(error: FunctionError): string {
   return lines.join('\n');
 }
 
-/** The stack without its head, which repeats type and message. */
+/** Frames of the runtime, below the handler's: a reader learns nothing from them. */
+const RUNTIME_FRAME = /[/(]runtimes\/nodejs\/|\(?node:internal\//;
+
+/** The stack without its head, which repeats type and message, and without its foot, which is the runtime's. */
 function framesOf({ trace, stack, stackTrace }: FunctionError): readonly string[] {
   const lines = [trace, stack, stackTrace].find(Array.isArray)?.map(String) ?? [];
   const first = lines.findIndex((line) => /^\s+at /.test(line));
-  if (first >= 0) return lines.slice(first).map((line) => `    ${line.trim()}`);
+  if (first >= 0) {
+    const last = lines.findLastIndex((line) => !RUNTIME_FRAME.test(line));
+    return lines.slice(first, Math.max(last, first) + 1).map((line) => `    ${line.trim()}`);
+  }
   // Python's: `File "/var/task/app.py", line 3, in handler` and the line itself, one entry a frame.
   return stackTrace ? lines.flatMap((line) => line.trimEnd().split('\n')) : [];
 }
