@@ -11,6 +11,7 @@
  */
 const channel = require('./channel.js');
 const { installCodeCache } = require('./code-cache.js');
+const { openDoors } = require('./doors.js');
 const {
   EventInvalid,
   NodeJsExit,
@@ -159,7 +160,9 @@ function done() {
   setImmediate(next);
 }
 
-preload().then(() => {
-  channel.signal(channel.KIND.ready);
-  setImmediate(next);
-});
+preload()
+  .then(openDoors)
+  .then(() => {
+    channel.signal(channel.KIND.ready);
+    setImmediate(next);
+  });

@@ -1,7 +1,7 @@
 /** runtime: execution environments: sandbox, life cycle, pool, scaling, metering. */
 export type { FunctionCredentials } from './environments/function-variables.ts';
 export { RUNTIME_LIMITS } from './limits.ts';
-export type { ManagedRuntime, RuntimeOptions } from './managed-runtime.ts';
+export type { ManagedRuntime, NodeDoor, RuntimeOptions } from './managed-runtime.ts';
 export { openRuntime } from './open.ts';
 export type {
   FunctionLogSink,
@@ -14,13 +14,15 @@ export type {
   RuntimeErrorCode,
   Slot,
 } from './runtime.ts';
-export { ProcessSandbox } from './sandbox/process/process-sandbox.ts';
+export { type OpenedSandbox, openSandbox, type SandboxOptions } from './sandbox/open.ts';
 export type {
   Door,
   Egress,
   Exit,
   Placement,
   Sandbox,
+  SandboxEngine,
+  SandboxErrorCode,
   SandboxProcess,
   SandboxRequest,
   Tenant,

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { abortable, type Clock, DomainError, onAbort, type Random, type Timer } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { Environment } from './environments/environment.ts';
@@ -5,7 +6,7 @@ import { type FunctionCredentials, functionVariables, startVariables } from './e
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import type { FunctionLogSink, FunctionSpec, PoolState, Runtime, RuntimeErrorCode, Slot } from './runtime.ts';
-import type { Sandbox } from './sandbox/sandbox.ts';
+import type { Sandbox, SandboxEngine } from './sandbox/sandbox.ts';
 import { Place, type PlaceHost } from './scaling/place.ts';
 import { Pool, type Share } from './scaling/pool.ts';
 import { decide, expired, fairest, refill, type Verdict } from './scaling/scaling.ts';
@@ -29,8 +30,10 @@ export interface RuntimeOptions {
    * for which there are none fails its invocation with the reason. The default ones are those that `dev` accepts.
    */
   readonly credentials?: (spec: FunctionSpec) => FunctionCredentials | Promise<FunctionCredentials>;
-  /** The strongest engine that the node has; `process` unless said. */
-  readonly sandbox?: Sandbox;
+  /** Which walls functions run in; `auto`, the strongest that the machine runs, unless said. */
+  readonly engine?: SandboxEngine | 'auto';
+  /** Where sandboxes find the APIs of the node; without it those with a network of their own do not reach them. */
+  readonly nodeDoor?: NodeDoor;
   /** Blank environments kept ready: 0 to 100; 2 unless said. */
   readonly blanks?: number;
   /** Quiet time after the start before the first blank one is started; 500 ms unless said. */
@@ -42,6 +45,14 @@ export interface RuntimeOptions {
   readonly drainMs?: number;
 }
 
+/** The door through which functions reach the APIs of the node. */
+export interface NodeDoor {
+  /** Port of the door, and where the node listens itself; until it does, no blank environment is started ahead. */
+  address(): { readonly port: number; readonly hostAddress: string } | undefined;
+  /** Takes a connection that comes from a sandbox, and is to be served as one. */
+  accept(socket: Socket): void;
+}
+
 const DEV_CREDENTIALS: FunctionCredentials = {
   accessKeyId: 'ASIAMILLRACEFUNCTION',
   secretAccessKey: 'millrace',
@@ -50,6 +61,7 @@ const DEV_CREDENTIALS: FunctionCredentials = {
 
 /** What starts environments. */
 export interface Starts {
+  readonly sandbox: Sandbox;
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
@@ -120,6 +132,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     return Array.from(this.#pools.values(), (pool) => pool.state());
   }
 
+  /** The walls that functions run in. */
+  get engine(): SandboxEngine {
+    return this.#starts.sandbox.engine;
+  }
+
   /** Blank environments that wait for code. */
   get blanksReady(): number {
     return this.#starts.blanks.ready;
@@ -140,6 +157,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#keepAliveTimer?.cancel();
     await Promise.all([this.#starts.blanks.close(), ...environments.map((environment) => environment.ended())]);
     await this.#starts.codeCaches.flush();
+    await this.#starts.sandbox[Symbol.asyncDispose]();
   }
 
   /** A runtime may be installed first; the node may close meanwhile. */
@@ -280,21 +298,23 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   /** @param repeated  the log of the environment whose init is repeated: to the function's owner the two are one */
   #start(pool: Pool, repeated?: EnvironmentLog): Environment {
     const { spec, launch } = pool;
-    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
     const blanks = this.#starts.blanks.of(launch);
     if (this.#environments >= this.#environmentsMax) this.#evictIdle();
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     const fresh = startVariables(spec);
+    const connection = fresh ? blanks.startFresh(fresh) : blanks.take();
+    const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     const environment = new Environment({
       spec,
       clock,
       launch,
-      connection: fresh ? blanks.startFresh(fresh) : blanks.take(),
+      connection,
       log,
       repeatsInit: repeated !== undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted, placement) => functionVariables(spec, log.stream, endpoint(), granted, placement),
+      variables: (granted, placement) => functionVariables(spec, log.stream, reached(), granted, placement),
       onShutdown: (ended) => {
         this.#environments--;
         pool.remove(ended);

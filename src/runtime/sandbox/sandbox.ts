@@ -24,6 +24,8 @@ export interface Door {
   readonly name: string;
   /** Port on the sandbox's loopback. An engine without a network of its own takes another: {@link SandboxProcess.addressOf}. */
   readonly port: number;
+  /** `host:port` where the node itself serves it already: an engine without a network of its own sends processes there. */
+  readonly hostAddress?: string;
 }
 
 /** What a function may reach beside the doors. */
@@ -72,7 +74,7 @@ export interface SandboxProcess {
   readonly outputs: readonly Readable[];
   /** Resolves once, when the process has ended and all that it wrote has been read. Never rejects. */
   readonly exited: Promise<Exit>;
-  /** Where the process finds a door: `127.0.0.1:9001`. */
+  /** Where the process finds a door: `127.0.0.1:9001`. Known once the process has said that it is ready. */
   addressOf(door: string): string;
   /** Takes the connections to a door; those that came before wait. Once a door. */
   accept(door: string, take: (socket: Socket) => void): void;
@@ -93,9 +95,17 @@ export interface SandboxProcess {
   readonly outOfMemory: boolean;
 }
 
+/** - `placement-failed`: the function cannot have its place: its code, its limits or its egress.
+ *  - `sandbox-unavailable`: the engine that was demanded does not run on this machine. */
+export type SandboxErrorCode = 'placement-failed' | 'sandbox-unavailable';
+
+export type SandboxEngine = 'process' | 'namespace';
+
 /** The sandbox port: one engine a kind of wall (DESIGN §5). An engine that this machine cannot run refuses at `open`. */
-export interface Sandbox {
-  readonly engine: 'process' | 'namespace';
+export interface Sandbox extends AsyncDisposable {
+  readonly engine: SandboxEngine;
+  /** Walls that this machine does not give the engine, each with the reason and what to do; empty when all of them stand. */
+  readonly gaps: readonly string[];
   /** Starts a process. Never throws: a process that cannot be started ends at once. */
   start(request: SandboxRequest): SandboxProcess;
 }

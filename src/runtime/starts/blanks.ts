@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, type Random, type Timer, uuid } from '../../base/index.ts';
 import { Connection } from '../environments/connection.ts';
@@ -14,8 +15,10 @@ export interface BlankPoolOptions {
   /** How many are kept ready, 0 or more. */
   readonly size: number;
   readonly launch: Launch;
-  /** Services of the node that every environment reaches. */
-  readonly doors: () => readonly Door[];
+  /** Services of the node that every environment reaches; `undefined` until they are there, and no blank one is started then. */
+  readonly doors: () => readonly Door[] | undefined;
+  /** Who takes the connections to those doors that are the same for every function. */
+  readonly accept: Readonly<Record<string, (socket: Socket) => void>>;
   /** Their private folders stand here. */
   readonly directory: string;
 }
@@ -74,18 +77,20 @@ export class BlankPool {
 
   #startOne(): void {
     if (this.#closed || this.#blanks.length >= this.#options.size) return;
+    if (!this.#options.doors()) return this.fill();
     this.#blanks.push(this.#start());
   }
 
   #start(more: Readonly<Record<string, string>> = {}): Connection {
-    const { sandbox, random, launch, doors, directory } = this.#options;
+    const { sandbox, random, launch, doors, accept, directory } = this.#options;
     const process = sandbox.start({
       command: launch.command,
       environment: { ...launch.environment, ...more },
       directory: join(directory, uuid(random)),
       readable: launch.readable,
-      doors: doors(),
+      doors: doors() ?? [],
     });
+    for (const [door, take] of Object.entries(accept)) process.accept(door, take);
     const connection: Connection = new Connection(process, () => this.#onChange(connection));
     return connection;
   }

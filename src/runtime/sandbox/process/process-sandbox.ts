@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
-import { type Clock, InternalError } from '../../../base/index.ts';
+import type { Clock } from '../../../base/index.ts';
+import { Doors } from '../doors.ts';
+import { coverInherited } from '../inherited.ts';
+import { memoryOf, privateBytes } from '../process-memory.ts';
 import type { Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
 
@@ -12,20 +15,23 @@ import { ProcessGroups } from './process-groups.ts';
 const FILE_BYTES_MAX = 10 * 1024 ** 3;
 /** As on Lambda. */
 const OPEN_FILES_MAX = 1024;
-const PAGE_BYTES = 4096;
+/** Descriptors that a process is given: input, outputs and the channel. */
+const DESCRIPTORS = 4;
 
 /**
  * The engine `process`: a process group of its own, no inherited descriptors, no inherited variables, resource limits, and
  * death with the node. It does not hide files, other processes or the network: code that is not trusted needs `namespace`.
  *
- * `setpriv` and `prlimit` (util-linux) and `/proc` are used where they are; {@link ProcessSandbox.missing} names those that are not.
+ * `setpriv` and `prlimit` (util-linux) and `/proc` are used where they are; {@link ProcessSandbox.gaps} names those that are not.
  */
 export class ProcessSandbox implements Sandbox {
   readonly engine = 'process';
-  readonly missing: readonly string[];
+  readonly gaps: readonly string[];
   readonly #wrapper: readonly string[];
   readonly #diesWithNode: boolean;
   readonly #groups: ProcessGroups;
+  /** Descriptors that a child would inherit beside those that it is given: they get nothing instead. */
+  readonly #covered: readonly (number | 'ignore')[];
 
   private constructor(diesWithNode: boolean, limits: boolean, clock: Clock) {
     this.#groups = new ProcessGroups(clock);
@@ -36,7 +42,13 @@ export class ProcessSandbox implements Sandbox {
     ];
     // Without /proc nobody can tell how much memory a process has: limits of memory are not held.
     const memory = existsSync('/proc/self/statm');
-    this.missing = [...(diesWithNode ? [] : ['setpriv']), ...(limits ? [] : ['prlimit']), ...(memory ? [] : ['/proc'])];
+    const packages = 'install the package util-linux';
+    this.gaps = [
+      ...(diesWithNode ? [] : [`processes may outlive the node: no setpriv (${packages})`]),
+      ...(limits ? [] : [`no limit on open files and core dumps: no prlimit (${packages})`]),
+      ...(memory ? [] : ['memory is not limited: no /proc']),
+    ];
+    this.#covered = coverInherited(DESCRIPTORS);
   }
 
   /** Finds out what this machine has. Takes two short processes. */
@@ -49,7 +61,7 @@ export class ProcessSandbox implements Sandbox {
     );
   }
 
-  start({ command, environment, directory }: SandboxRequest): SandboxProcess {
+  start({ command, environment, directory, doors }: SandboxRequest): SandboxProcess {
     const temporaryDirectory = join(directory, 'tmp');
     mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
     const [program, ...rest] = [...this.#wrapper, ...command];
@@ -57,10 +69,12 @@ export class ProcessSandbox implements Sandbox {
       cwd: temporaryDirectory,
       env: { ...environment, TMPDIR: temporaryDirectory },
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...this.#covered],
     });
-    return new GroupOfProcesses(child, directory, this.#diesWithNode, this.#groups);
+    return new GroupOfProcesses(child, directory, new Doors(doors), this.#diesWithNode, this.#groups);
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /** One child and what it starts: a process group, led by the child. */
@@ -71,13 +85,16 @@ class GroupOfProcesses implements SandboxProcess {
   readonly exited: Promise<Exit>;
   /** The watch over memory is the node's: no kernel limit is set. */
   readonly outOfMemory = false;
+  readonly #doors: Doors;
   readonly #mayFreeze: boolean;
   readonly #groups: ProcessGroups;
   #statm: number | undefined;
   #alive = true;
 
-  constructor(child: ChildProcess, directory: string, mayFreeze: boolean, groups: ProcessGroups) {
+  constructor(child: ChildProcess, directory: string, doors: Doors, mayFreeze: boolean, groups: ProcessGroups) {
     this.#groups = groups;
+    this.#doors = doors;
+    doors.openOnHost();
     this.pid = child.pid;
     // Out of descriptors there are no pipes; the `error` event follows.
     this.channel = (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough();
@@ -88,11 +105,11 @@ class GroupOfProcesses implements SandboxProcess {
   }
 
   addressOf(door: string): string {
-    throw new InternalError(`no door ${door}`);
+    return this.#doors.addressOf(door);
   }
 
-  accept(door: string, _take: (socket: Socket) => void): void {
-    throw new InternalError(`no door ${door}`);
+  accept(door: string, take: (socket: Socket) => void): void {
+    this.#doors.accept(door, take);
   }
 
   /** Nothing is hidden, so nothing has to be put in place. */
@@ -115,7 +132,7 @@ class GroupOfProcesses implements SandboxProcess {
   memoryBytes(): number {
     if (!this.#alive || this.pid === undefined) return 0;
     let bytes = this.#leaderBytes();
-    for (const member of this.#groups.membersOf(this.pid)) bytes += memberBytes(member);
+    for (const member of this.#groups.membersOf(this.pid)) bytes += memoryOf(member);
     return bytes;
   }
 
@@ -147,25 +164,12 @@ class GroupOfProcesses implements SandboxProcess {
       child.once('close', (code, signal) => resolve({ code, signal }));
     });
     this.#alive = false;
+    this.#doors.close();
     if (this.#statm !== undefined) closeSync(this.#statm);
     this.#statm = undefined;
     await rm(directory, { recursive: true, force: true }).catch(() => {});
     return exit;
   }
-}
-
-function memberBytes(pid: string): number {
-  try {
-    return privateBytes(readFileSync(`/proc/${pid}/statm`, 'latin1'));
-  } catch {
-    return 0;
-  }
-}
-
-/** @see proc(5), statm: size, resident, shared, ... in pages */
-function privateBytes(statm: string): number {
-  const [, resident, shared] = statm.split(' ', 3);
-  return (Number(resident) - Number(shared)) * PAGE_BYTES;
 }
 
 /** One buffer serves all reads: they are synchronous. */
