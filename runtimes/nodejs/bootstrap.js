@@ -12,11 +12,13 @@
  */
 const channel = require('./channel.js');
 const { exit, setImmediate: soon } = require('./primordials.js');
+const { openDoors } = require('./doors.js');
 const { Invocations } = require('./invocations.js');
 const { loadFunction } = require('./function.js');
 const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
+const { buildSnapshot } = require('./snapshot/build.js');
 
 const { KIND } = channel;
 let attending = false;
@@ -38,10 +40,14 @@ function next() {
 }
 
 function take(frame) {
-  if (frame.kind === KIND.invoke) return void soon(run, channel.parseInvoke(frame));
+  if (frame.kind === KIND.invoke) {
+    const invocation = channel.parseInvoke(frame);
+    return void soon(() => invocations.run(invocation));
+  }
   if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
   if (frame.kind === KIND.attend) return attend();
   if (frame.kind === KIND.exec) return void require('./exec.js').become(channel.parseConfig(frame));
+  if (frame.kind === KIND.snapshot) return void buildSnapshot(channel.parseConfig(frame));
   throw new Error(`frame of unknown kind ${frame.kind}`);
 }
 
@@ -51,8 +57,6 @@ function attend() {
   attending = true;
   channel.listen(take, () => exit(0));
 }
-
-const run = (invocation) => invocations.run(invocation);
 
 async function load(config) {
   const loaded = await loadFunction(config, logging, (error) => invocations.fatal('Uncaught Exception', error, 1));
@@ -66,7 +70,7 @@ async function load(config) {
 // A process that is started for a call that waits has no time for it.
 const ahead = process.env.MILLRACE_PRELOAD === 'none' ? Promise.resolve() : preload();
 delete process.env.MILLRACE_PRELOAD;
-ahead.then(() => {
+ahead.then(openDoors).then(() => {
   channel.signal(KIND.ready);
   soon(next);
 });

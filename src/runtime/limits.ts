@@ -28,6 +28,12 @@ export const RUNTIME_LIMITS = {
   /** Largest code cache of one module, and of one package. */
   codeCacheBytesMax: 16 * 1024 * 1024,
   codeCacheTotalBytesMax: 64 * 1024 * 1024,
+  /** Time for the init of a function that is to start from a snapshot, or its timeout where that is longer. AWS: 130 s. */
+  snapshotInitMsMax: 130_000,
+  /** Largest snapshot of a Node function; one that has made nothing has 7 MB. */
+  snapshotBytesMax: 512 * 1024 * 1024,
+  /** Snapshots of Node functions kept on disk; the ones that were made first go first. */
+  snapshotsMax: 500,
   /** Code caches kept; the least recently written go first. */
   codeCachesMax: 500,
   /** What `LogType=Tail` returns. */

@@ -1,9 +1,11 @@
-import { abortable, type Clock, DomainError, type Random } from '../base/index.ts';
+import type { Socket } from 'node:net';
+import { abortable, type Clock, DomainError, hasCode, messageOf, type Random } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { ApiConnection } from './api/api-connection.ts';
 import type { ApiServer } from './api/api-server.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
+import type { Failure } from './environments/life-cycle.ts';
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import { LinuxMachine } from './machine/linux.ts';
@@ -16,8 +18,9 @@ import type {
   Runtime,
   RuntimeErrorCode,
   Slot,
+  SnapshotOutcome,
 } from './runtime.ts';
-import type { Sandbox } from './sandbox/sandbox.ts';
+import type { Sandbox, SandboxEngine } from './sandbox/sandbox.ts';
 import { Admission } from './scaling/admission.ts';
 import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
@@ -49,8 +52,10 @@ export interface RuntimeOptions {
    * for which there are none fails its invocation with the reason. The default ones are those that `dev` accepts.
    */
   readonly credentials?: (spec: FunctionSpec) => FunctionCredentials | Promise<FunctionCredentials>;
-  /** The strongest engine that the node has; `process` unless said. */
-  readonly sandbox?: Sandbox;
+  /** Which walls functions run in; `auto`, the strongest that the machine runs, unless said. */
+  readonly engine?: SandboxEngine | 'auto';
+  /** Where sandboxes find the APIs of the node; without it those with a network of their own do not reach them. */
+  readonly nodeDoor?: NodeDoor;
   /** Blank environments kept ready: 0 to 100; 2 unless said. */
   readonly blanks?: number;
   /** Quiet time after the start before the first blank one is started; 500 ms unless said. */
@@ -65,6 +70,14 @@ export interface RuntimeOptions {
   readonly drainMs?: number;
 }
 
+/** The door through which functions reach the APIs of the node. */
+export interface NodeDoor {
+  /** Port of the door, and where the node listens itself; until it does, no blank environment is started ahead. */
+  address(): { readonly port: number; readonly hostAddress: string } | undefined;
+  /** Takes a connection that comes from a sandbox, and is to be served as one. */
+  accept(socket: Socket): void;
+}
+
 const DEV_CREDENTIALS: FunctionCredentials = {
   accessKeyId: 'ASIAMILLRACEFUNCTION',
   secretAccessKey: 'millrace',
@@ -73,6 +86,7 @@ const DEV_CREDENTIALS: FunctionCredentials = {
 
 /** What starts environments. */
 export interface Starts {
+  readonly sandbox: Sandbox;
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
@@ -107,15 +121,16 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool, startsOne) => {
-        if (startsOne && this.#population.waiting >= SCALING_LIMITS.startsWaitingMax) return true;
-        return processors.areContended(pool);
-      },
+      overloaded: (pool) => this.#population.isBehind(pool) || processors.areContended(pool),
       onWaiting: () => this.#population.watchSoon(),
     });
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
+      snapshotOf: ({ spec, launch }) =>
+        spec.snapStart && !launch.supervised
+          ? starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch)
+          : undefined,
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -171,6 +186,34 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     return pool && this.#provisioner.stateOf(pool);
   }
 
+  async snapshot(spec: FunctionSpec): Promise<SnapshotOutcome> {
+    if (this.#closed) throw closed();
+    const launch = await this.#starts.launches.of(spec.runtime, spec.layers);
+    const maker = this.#starts.launches.snapshotsOf(spec.runtime);
+    if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
+    if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
+    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
+    try {
+      await maker.make({
+        spec,
+        launch,
+        log,
+        credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
+        variables: (granted, placement) =>
+          functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+      });
+      return { kind: 'on' };
+    } catch (error) {
+      if (this.#closed) throw closed();
+      if (!hasCode(error, 'snapshot-unsupported')) throw error;
+      const reason = messageOf(error);
+      log.write(`SNAPSHOT_NOTICE There is no snapshot of this version, it starts without: ${reason}`);
+      this.#options.logger.warn('function starts without a snapshot', { function: spec.arn, reason });
+      return { kind: 'off', reason };
+    }
+  }
+
   retire(functionArn: string): void {
     const pool = this.#pools.get(functionArn);
     if (!pool) return;
@@ -184,6 +227,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   pools(): readonly PoolState[] {
     return Array.from(this.#pools.values(), (pool) => pool.state());
+  }
+
+  /** The walls that functions run in. */
+  get engine(): SandboxEngine {
+    return this.#starts.sandbox.engine;
   }
 
   /** Blank environments that wait for code. */
@@ -202,8 +250,13 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#population.close(closed);
     const environments = [...this.#pools.values()].flatMap((pool) => [...pool.environments]);
     for (const environment of environments) environment.kill();
-    await Promise.all([this.#starts.blanks.close(), ...environments.map((environment) => environment.ended())]);
+    await Promise.all([
+      this.#starts.launches.close(),
+      this.#starts.blanks.close(),
+      ...environments.map((environment) => environment.ended()),
+    ]);
     await this.#starts.codeCaches.flush();
+    await this.#starts.sandbox[Symbol.asyncDispose]();
   }
 
   acquire(pool: Pool): Environment | Promise<Environment> {
@@ -276,11 +329,12 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(pool: Pool, { connection, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
+  #make(pool: Pool, { connection, restores, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
-    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
     const repeatsInit = repeated !== undefined;
     const { apis } = this.#starts;
@@ -292,12 +346,19 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       log,
       ahead,
       repeatsInit,
+      onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted, placement) => functionVariables(spec, log.stream, endpoint(), granted, placement, kind),
+      variables: (granted, placement) => functionVariables(spec, log.stream, reached(), granted, placement, kind),
       onProgress,
       onShutdown,
     });
+  }
+
+  /** No process starts from this file: another binary, other flags, a damaged disk. */
+  #onRestoreFailed(spec: FunctionSpec, launch: Launch, failure: Failure): void {
+    this.#options.logger.warn('snapshot dropped: no environment starts from it', { function: spec.arn, failure });
+    this.#starts.launches.snapshotsOf(spec.runtime)?.drop(spec, launch);
   }
 
   #onChange(pool: Pool, environment: Environment): void {

@@ -19,7 +19,7 @@ while true; do
     *exit*) exit 9 ;;
     *hang*) sleep 60 ;;
     *headers*) curl -sS -X POST --data-binary @"$headers" "$api/invocation/$id/response" ;;
-    *where*) curl -sS -X POST -d "\\"$PWD $_HANDLER $AWS_LAMBDA_FUNCTION_NAME $MINE $(ls -l /proc/self/fd | grep -c socket)\\"" "$api/invocation/$id/response" ;;
+    *where*) curl -sS -X POST -d "\\"$PWD $_HANDLER $AWS_LAMBDA_FUNCTION_NAME $MINE $(ls -l /proc/self/fd | grep socket | grep -vc ' [012] ->')\\"" "$api/invocation/$id/response" ;;
     *) curl -sS -X POST -d "$event" "$api/invocation/$id/response" ;;
   esac >/dev/null
 done

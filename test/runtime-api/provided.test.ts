@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { RuntimeHouse } from '../lambda/runtime-house.ts';
-import { collector, compileBootstrap, has, invokeWith, provided } from './support.ts';
+import { ALWAYS, collector, compileBootstrap, has, invokeWith, onEngines, provided } from './support.ts';
 
 const CC = has('cc');
 let program: Buffer | undefined;
 const bootstrap = () => (program ??= compileBootstrap());
 
-test('a runtime in C serves many invocations in one process, and its output is the log', CC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines('a runtime in C serves many invocations in one process, and its output is the log', CC, async (engine) => {
+  await using house = await engine.open();
   const spec = provided(house, bootstrap());
   for (let i = 1; i <= 200; i++) {
     const { text, metering, kind } = await invokeWith(house, spec, i % 2 ? { count: i } : { echo: `ä ${i}` });
@@ -24,8 +22,8 @@ test('a runtime in C serves many invocations in one process, and its output is t
   assert.equal(house.runtime.pools()[0]!.coldStarts, 1);
 });
 
-test('an error that the runtime reports is the answer, and the environment goes on', CC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines('an error that the runtime reports is the answer, and the environment goes on', CC, async (engine) => {
+  await using house = await engine.open();
   const spec = provided(house, bootstrap());
   const failed = await invokeWith(house, spec, { fail: true });
   assert.ok(failed.kind === 'error' && failed.handled);
@@ -38,8 +36,8 @@ test('an error that the runtime reports is the answer, and the environment goes 
   assert.equal((await invokeWith(house, spec, { count: 1 })).text, '2');
 });
 
-test('a streamed response goes out as it comes; trailers say that it broke', CC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines('a streamed response goes out as it comes; trailers say that it broke', CC, async (engine) => {
+  await using house = await engine.open();
   const spec = provided(house, bootstrap());
   const stream = collector();
   const result = await invokeWith(house, spec, { stream: true }, { stream });
@@ -54,8 +52,8 @@ test('a streamed response goes out as it comes; trailers say that it broke', CC,
   assert.equal(buffered.text, 'first second', 'whoever does not stream gets it whole');
 });
 
-test('a response above 6 MB is refused with 413, and the caller is told', CC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines('a response above 6 MB is refused with 413, and the caller is told', CC, async (engine) => {
+  await using house = await engine.open();
   const spec = provided(house, bootstrap(), { memoryMb: 512 });
   const result = await invokeWith(house, spec, { large: true });
   assert.ok(result.kind === 'error' && result.errorType === 'Function.ResponseSizeTooLarge');
@@ -67,20 +65,20 @@ test('a response above 6 MB is refused with 413, and the caller is told', CC, as
   assert.ok(house.lines.includes('large answered 413'));
 });
 
-test('a payload of 6 MB goes in and comes out', CC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines('a payload of 6 MB goes in and comes out', CC, async (engine) => {
+  await using house = await engine.open();
   const spec = provided(house, bootstrap(), { memoryMb: 512 });
   const text = 'x'.repeat(6 * 1024 * 1024 - 20);
   assert.equal((await invokeWith(house, spec, { text })).text, JSON.stringify({ text }));
 });
 
-test('an answer to an invocation that is not its own is refused', CC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines('an answer to an invocation that is not its own is refused', CC, async (engine) => {
+  await using house = await engine.open();
   assert.equal((await invokeWith(house, provided(house, bootstrap()), { forge: true })).text, '400');
 });
 
-test('an exit within an invocation is Runtime.ExitError, and the next one starts anew', CC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines('an exit within an invocation is Runtime.ExitError, and the next one starts anew', CC, async (engine) => {
+  await using house = await engine.open();
   const spec = provided(house, bootstrap());
   const { kind, text, requestId } = await invokeWith(house, spec, { exit: true });
   assert.equal(kind, 'error');
@@ -91,34 +89,38 @@ test('an exit within an invocation is Runtime.ExitError, and the next one starts
   assert.equal((await invokeWith(house, spec, { count: 1 })).metering.start, 'cold');
 });
 
-test('a runtime that does not answer in time is killed', CC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines('a runtime that does not answer in time is killed', CC, async (engine) => {
+  await using house = await engine.open();
   const spec = provided(house, bootstrap(), { timeoutMs: 300 });
   const result = await invokeWith(house, spec, { hang: true });
   assert.ok(result.kind === 'error' && result.errorType === 'Sandbox.Timedout');
   assert.equal((await invokeWith(house, spec, { count: 1 })).text, '1');
 });
 
-test('a bootstrap that is missing, or cannot be run, is Runtime.InvalidEntrypoint in the words of Lambda', async () => {
-  await using house = await RuntimeHouse.open();
-  const spec = house.spec('', { runtime: 'provided.al2' }, 'other');
-  const missing = await invokeWith(house, spec, {});
-  assert.deepEqual(JSON.parse(missing.text), {
-    errorType: 'Runtime.InvalidEntrypoint',
-    errorMessage: `RequestId: ${missing.requestId} Error: Couldn't find valid bootstrap(s): [${spec.codeDirectory}/bootstrap /opt/bootstrap]`,
-  });
-  const plain = provided(house, '#!/bin/sh\n');
-  chmodSync(join(plain.codeDirectory, 'bootstrap'), 0o644);
-  assert.match((await invokeWith(house, plain, {})).text, /fork\/exec .*\/bootstrap: permission denied/);
-  assert.match((await invokeWith(house, provided(house, 'echo'), {})).text, /\/bootstrap: exec format error/);
-  assert.match(
-    (await invokeWith(house, provided(house, '#!/none'), {})).text,
-    /\/bootstrap: no such file or directory/,
-  );
-});
+onEngines(
+  'a bootstrap that is missing, or cannot be run, is Runtime.InvalidEntrypoint in the words of Lambda',
+  ALWAYS,
+  async (engine) => {
+    await using house = await engine.open();
+    const spec = house.spec('', { runtime: 'provided.al2' }, 'other');
+    const missing = await invokeWith(house, spec, {});
+    assert.deepEqual(JSON.parse(missing.text), {
+      errorType: 'Runtime.InvalidEntrypoint',
+      errorMessage: `RequestId: ${missing.requestId} Error: Couldn't find valid bootstrap(s): [${engine.rootOf(spec)}/bootstrap /opt/bootstrap]`,
+    });
+    const plain = provided(house, '#!/bin/sh\n');
+    chmodSync(join(plain.codeDirectory, 'bootstrap'), 0o644);
+    assert.match((await invokeWith(house, plain, {})).text, /fork\/exec .*\/bootstrap: permission denied/);
+    assert.match((await invokeWith(house, provided(house, 'echo'), {})).text, /\/bootstrap: exec format error/);
+    assert.match(
+      (await invokeWith(house, provided(house, '#!/none'), {})).text,
+      /\/bootstrap: no such file or directory/,
+    );
+  },
+);
 
-test('a bootstrap that ends before it asks for work has failed its init', async () => {
-  await using house = await RuntimeHouse.open();
+onEngines('a bootstrap that ends before it asks for work has failed its init', ALWAYS, async (engine) => {
+  await using house = await engine.open();
   const spec = provided(house, '#!/bin/sh\necho here >&2\nexit 3\n');
   const { text, requestId } = await invokeWith(house, spec, {});
   assert.deepEqual(JSON.parse(text), {

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { chmodSync, cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { RuntimeHouse } from '../lambda/runtime-house.ts';
-import { collector, invokeWith } from './support.ts';
+import type { RuntimeHouse } from '../lambda/runtime-house.ts';
+import { collector, invokeWith, onEngines } from './support.ts';
 
 /** Where `scripts/setup.mjs --clients` has built it. */
 const CLIENT = join(import.meta.dirname, '../../node_modules/.millrace-clients/aws-lambda-ric-4.0.2/node_modules');
-const RIC = {
+const RIC: { readonly skip: string | false } = {
   skip: existsSync(join(CLIENT, 'aws-lambda-ric/rapid-client.node'))
     ? false
     : 'needs aws-lambda-ric, which `node scripts/setup.mjs --clients` builds where cmake and g++ are',
@@ -51,8 +50,8 @@ function withClient(house: RuntimeHouse, code: string, handler = 'index.handler'
   return spec;
 }
 
-test("AWS's own client serves many invocations, errors and the context as on Lambda", RIC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines("AWS's own client serves many invocations, errors and the context as on Lambda", RIC, async (engine) => {
+  await using house = await engine.open();
   const spec = withClient(house, HANDLER);
   for (let i = 1; i <= 50; i++) {
     assert.deepEqual(JSON.parse((await invokeWith(house, spec, { i })).text), { count: i, event: { i } });
@@ -81,8 +80,8 @@ test("AWS's own client serves many invocations, errors and the context as on Lam
   assert.equal(house.runtime.pools()[0]!.coldStarts, 1);
 });
 
-test("AWS's own client streams, and says in trailers that a stream broke", RIC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines("AWS's own client streams, and says in trailers that a stream broke", RIC, async (engine) => {
+  await using house = await engine.open();
   const spec = withClient(house, HANDLER, 'index.stream');
   const stream = collector();
   const { kind } = await invokeWith(house, spec, {}, { stream });
@@ -94,8 +93,8 @@ test("AWS's own client streams, and says in trailers that a stream broke", RIC, 
   assert.equal((await invokeWith(house, spec, {})).text, 'first second');
 });
 
-test("what goes wrong under AWS's own client is named as on Lambda", RIC, async () => {
-  await using house = await RuntimeHouse.open();
+onEngines("what goes wrong under AWS's own client is named as on Lambda", RIC, async (engine) => {
+  await using house = await engine.open();
   const spec = withClient(house, HANDLER, 'index.handler', 1_000);
   const exited = await invokeWith(house, spec, { exit: true });
   assert.ok(exited.kind === 'error' && exited.errorType === 'Runtime.ExitError');

@@ -2,15 +2,44 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { test } from 'node:test';
 import { systemRandom, uuid } from '../../src/base/index.ts';
 import type { FunctionSpec, Invocation, InvocationResult } from '../../src/runtime/index.ts';
 import { newTrace } from '../../src/telemetry/index.ts';
-import type { RuntimeHouse } from '../lambda/runtime-house.ts';
+import { ENGINES } from '../lambda/engines.ts';
+import { RuntimeHouse } from '../lambda/runtime-house.ts';
+
+/** A test that needs nothing but the engine. */
+export const ALWAYS = { skip: false } as const;
 
 /** Whether a program is there: proofs in its language are skipped by name where it is not. */
-export const has = (program: string) => ({
+export const has = (program: string): { readonly skip: string | false } => ({
   skip: spawnSync('sh', ['-c', `command -v ${program}`]).status === 0 ? false : `needs ${program}`,
 });
+
+/** Where functions see their code and layers: as on Lambda, where the engine can show it to them. */
+export interface Engine {
+  readonly name: 'process' | 'namespace';
+  open(): Promise<RuntimeHouse>;
+  rootOf(spec: FunctionSpec): string;
+}
+
+/** Runs a test on every engine that this machine has; on the others it is skipped by name, as where it needs what is not there. */
+export function onEngines(
+  name: string,
+  { skip: lacking }: { readonly skip: string | false },
+  run: (engine: Engine) => Promise<void>,
+): void {
+  for (const { engine, skip } of ENGINES) {
+    test(`${engine}: ${name}`, { skip: lacking || skip }, () =>
+      run({
+        name: engine,
+        open: () => RuntimeHouse.open({ engine }),
+        rootOf: ({ codeDirectory }) => (engine === 'namespace' ? '/var/task' : codeDirectory),
+      }),
+    );
+  }
+}
 
 /** The runtime in C, compiled: bytes of the program. */
 export function compileBootstrap(): Buffer {

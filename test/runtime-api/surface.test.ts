@@ -329,5 +329,14 @@ function lastError(house: ApiHouse): { errorType: string; payload?: string } {
 }
 
 function configOf(variables: Record<string, string>) {
-  return { runtime: 'provided.al2023', handler: 'a.b', root: '/none', layersRoot: '/none', concurrency: 1, variables };
+  return {
+    runtime: 'provided.al2023',
+    handler: 'a.b',
+    root: '/none',
+    layersRoot: '/none',
+    concurrency: 1,
+    cacheDirectory: '/none',
+    context: {},
+    variables,
+  };
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { RuntimeHouse } from '../lambda/runtime-house.ts';
+import type { RuntimeHouse } from '../lambda/runtime-house.ts';
 import { EXTENSION } from './fixtures.ts';
-import { invokeWith, layer } from './support.ts';
+import { ALWAYS, type Engine, invokeWith, layer, onEngines } from './support.ts';
 
 const FUNCTION = `console.log('init line');
   exports.handler = async (event) => { console.log('hello ' + event.a); if (event.fail) throw new Error('no'); return event; };`;
@@ -19,8 +18,11 @@ function heard(house: RuntimeHouse): any[] {
     .filter(({ type }) => type !== 'extension');
 }
 
-async function run(script: object): Promise<{ house: RuntimeHouse; events: any[]; requestIds: string[] }> {
-  const house = await RuntimeHouse.open();
+async function run(
+  engine: Engine,
+  script: object,
+): Promise<{ house: RuntimeHouse; events: any[]; requestIds: string[] }> {
+  const house = await engine.open();
   const environment = { EXTENSION: JSON.stringify(script) };
   const spec = house.spec(FUNCTION, { layers: [layer(house, 'l', { 'extensions/listener': EXTENSION })], environment });
   const first = await invokeWith(house, spec, { a: 1 });
@@ -29,9 +31,9 @@ async function run(script: object): Promise<{ house: RuntimeHouse; events: any[]
   return { house, events: heard(house), requestIds: [first.requestId, second.requestId] };
 }
 
-test('an extension hears what the platform, the function and extensions say, in order', async () => {
+onEngines('an extension hears what the platform, the function and extensions say, in order', ALWAYS, async (engine) => {
   const telemetry = { schemaVersion: '2022-12-13', types: TYPES, buffering: BUFFERING, destination: DESTINATION };
-  const { house, events, requestIds } = await run({ telemetry });
+  const { house, events, requestIds } = await run(engine, { telemetry });
   assert.ok(house.lines.includes('listener: {"subscribed":"OK"}'));
   assert.ok(
     house.lines.includes('TELEMETRY\tName: listener\tState: Subscribed\tTypes: [Platform, Function, Extension]'),
@@ -91,9 +93,9 @@ test('an extension hears what the platform, the function and extensions say, in 
   assert.ok(house.lines.some((each) => each.startsWith('listener heard {') && each.includes('"type":"extension"')));
 });
 
-test('the older Logs API has its own events', async () => {
+onEngines('the older Logs API has its own events', ALWAYS, async (engine) => {
   const logs = { types: ['platform', 'function'], buffering: BUFFERING, destination: DESTINATION };
-  const { events, requestIds } = await run({ logs });
+  const { events, requestIds } = await run(engine, { logs });
   assert.deepEqual(
     events.map(({ type }) => type),
     [
@@ -116,18 +118,18 @@ test('the older Logs API has its own events', async () => {
   assert.deepEqual(Object.keys(events[6].record), ['requestId', 'metrics']);
 });
 
-test('events go to a TCP listener as lines', async () => {
+onEngines('events go to a TCP listener as lines', ALWAYS, async (engine) => {
   // The listener of the fixture speaks HTTP: it answers 400 to lines and closes, which is nobody's failure but its own.
   const destination = { protocol: 'TCP', port: 4243 };
   const telemetry = { schemaVersion: '2022-07-01', types: ['platform'], buffering: BUFFERING, destination };
-  const { house, events } = await run({ telemetry });
+  const { house, events } = await run(engine, { telemetry });
   assert.ok(house.lines.includes('listener: {"subscribed":"OK"}'));
   assert.deepEqual(events, []);
 });
 
-test('a subscription that asks for what is not allowed is refused', async () => {
+onEngines('a subscription that asks for what is not allowed is refused', ALWAYS, async (engine) => {
   const telemetry = { types: TYPES, destination: { protocol: 'HTTP', URI: 'http://169.254.169.254/latest' } };
-  const { house } = await run({ telemetry });
+  const { house } = await run(engine, { telemetry });
   const refused = house.lines.find((line) => line.startsWith('listener: {"subscribed"'))!;
   assert.match(refused, /ValidationError/);
   assert.match(refused, /sandbox\.localdomain/);

@@ -2,15 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Clock, Random } from '../../base/index.ts';
 import { formatXRay } from '../../telemetry/index.ts';
-import type {
-  Connection,
-  ConnectionListener,
-  EndReason,
-  LoadConfig,
-  RuntimeConnection,
-} from '../environments/connection.ts';
+import type { Connection, ConnectionListener, EndReason, RuntimeConnection } from '../environments/connection.ts';
 import { encodeAttend, encodeExec, encodeInvoke, encodeLoad, type Frame } from '../environments/frames.ts';
 import type { Failure } from '../environments/life-cycle.ts';
+import type { LoadConfig } from '../environments/load-config.ts';
 import { type Ending, type EnvironmentLog, runtimeVersionOf } from '../environments/report.ts';
 import type { FunctionSpec, Invocation, Metering } from '../runtime.ts';
 import type { Door, Exit, SandboxProcess } from '../sandbox/sandbox.ts';
@@ -196,7 +191,9 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   }
 
   overdue(sequence: number): boolean {
-    if (!this.#running.get(sequence)?.answer) {
+    const running = this.#running.get(sequence);
+    if (!running?.answer) {
+      if (running) this.#tellUnanswered(running, 'timeout');
       this.#running.delete(sequence);
       return false;
     }
@@ -292,7 +289,8 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   }
 
   #onFrame(frame: Frame): void {
-    if (this.#ended) return;
+    // What it says on its way out is heard, and is nothing but that.
+    if (this.#ended && frame.kind !== 'log') return;
     switch (frame.kind) {
       case 'ready':
         // The blank one has said it; this is the runtime that was started beside extensions.
@@ -486,12 +484,14 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
       this.#events?.initReport(this.#options.clock.monotonic() - this.#startedAt, status);
       this.#telemetry?.closeSubscriptions();
     }
-    for (const running of this.#events ? this.#running.values() : []) {
-      const { requestId, trace } = running.invocation;
-      const times = { ...running, answeredAt: this.#options.clock.monotonic(), producedBytes: 0 };
-      this.#events!.runtimeDone(requestId, trace, times, status);
-      if (status === 'failure') this.#events!.fault(`RequestId: ${requestId} Process exited before completing request`);
-    }
+    for (const running of this.#running.values()) this.#tellUnanswered(running, status);
+  }
+
+  #tellUnanswered(running: Running, status: Status): void {
+    const { requestId, trace } = running.invocation;
+    const times = { ...running, answeredAt: this.#options.clock.monotonic(), producedBytes: 0 };
+    this.#events?.runtimeDone(requestId, trace, times, status);
+    if (status === 'failure') this.#events?.fault(`RequestId: ${requestId} Process exited before completing request`);
   }
 
   #subscribe(api: TelemetryApi, request: IncomingMessage, response: ServerResponse): void {

@@ -6,6 +6,7 @@ import type { Invocation, Metering } from '../runtime.ts';
 import type { SandboxProcess } from '../sandbox/sandbox.ts';
 import { type Frame, FrameReader } from './frames.ts';
 import type { Failure } from './life-cycle.ts';
+import type { LoadConfig } from './load-config.ts';
 import type { Ending } from './report.ts';
 
 /** Who is told what a process says. */
@@ -19,19 +20,6 @@ export interface ConnectionListener {
 
 /** Why an environment is ended, as extensions are told. */
 export type EndReason = 'spindown' | 'timeout' | 'failure';
-
-/** What a process is told when it becomes a function's. */
-export interface LoadConfig {
-  readonly runtime: string;
-  readonly variables: Readonly<Record<string, string>>;
-  /** Folder of the code and, where there are layers, of these: as the function sees them. */
-  readonly root: string;
-  readonly layersRoot: string;
-  readonly handler: string;
-  /** Invocations at a time. */
-  readonly concurrency: number;
-  readonly [more: string]: unknown;
-}
 
 /** The way to what runs the code of one environment, whatever it speaks. */
 export interface RuntimeConnection {
@@ -88,7 +76,9 @@ export class Connection {
     // Reset when the process dies with bytes unread; its exit says the rest.
     process.channel.on('error', () => {});
     for (const output of process.outputs) readLines(output, (line) => this.#listener?.onOutput(line));
-    void process.exited.then(({ code, signal }) => this.#end({ kind: 'exit', code, signal }));
+    void process.exited.then(({ code, signal }) =>
+      this.#end(process.outOfMemory ? { kind: 'out-of-memory' } : { kind: 'exit', code, signal }),
+    );
   }
 
   /** From now on the process belongs to `listener`. Tells it at once of an end that has already come. */

@@ -1,7 +1,7 @@
 import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
-import type { Placement } from '../sandbox/sandbox.ts';
+import type { Placement, Tenant } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
 import type { EndReason, RuntimeConnection } from './connection.ts';
@@ -9,7 +9,16 @@ import { type FailureReport, reportFailure } from './failures.ts';
 import type { Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { type Ending, type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
+import { loadConfig } from './load-config.ts';
+import {
+  type Ending,
+  type EnvironmentLog,
+  initReportLine,
+  initStartLine,
+  reportLine,
+  restoreReportLine,
+  restoreStartLine,
+} from './report.ts';
 import { StreamedResponse } from './streaming.ts';
 
 /** Why an environment is started for which no invocation waits. */
@@ -28,6 +37,10 @@ export interface EnvironmentOptions {
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
   /** Init has failed once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
+  /**
+   * It starts from a snapshot; told when that fails around the function's hooks, so that it is not started from again.
+   */
+  readonly onRestoreFailed?: ((failure: Failure) => void) | undefined;
   /** Absent when an invocation waits for it. */
   readonly ahead?: Ahead | undefined;
   /** Told when the process has come up, and when the handler is loaded. */
@@ -130,6 +143,10 @@ export class Environment {
     return phase.kind === 'busy' && !phase.retiring ? this.#invoke.limit - phase.running : 0;
   }
 
+  get #restores(): boolean {
+    return this.#options.onRestoreFailed !== undefined;
+  }
+
   get log(): EnvironmentLog {
     return this.#options.log;
   }
@@ -182,7 +199,8 @@ export class Environment {
     }
     const usedKb = connection.process.memoryBytes() / 1024;
     this.#memoryKb = Math.max(this.#memoryKb, usedKb);
-    if (usedKb > this.spec.memoryMb * 1024) this.#apply({ kind: 'failed', failure: { kind: 'out-of-memory' } });
+    const exceeded = usedKb > this.spec.memoryMb * 1024 || connection.process.outOfMemory;
+    if (exceeded) this.#apply({ kind: 'failed', failure: { kind: 'out-of-memory' } });
     return true;
   }
 
@@ -234,7 +252,8 @@ export class Environment {
       case 'code-cache':
         return this.#options.codeCaches.take(this.spec, this.#options.launch.version, frame.name, frame.bytes);
       case 'clone-ended':
-        return this.#apply({ kind: 'failed', failure: { kind: 'broken', reason: 'clones of an environment' } });
+      case 'snapshot-part':
+        return this.#broken(`unexpected ${frame.kind}`);
     }
   }
 
@@ -331,6 +350,7 @@ export class Environment {
         this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
         // One that was started ahead has cost the invocation nothing.
         if (!this.#options.repeatsInit && !this.ahead) this.#initMs = this.coldStartMs;
+        if (this.#restores) this.#options.log.write(restoreReportLine(this.coldStartMs));
         return this.#init.resolve(undefined);
       case 'reject':
         return this.#reject(command.failure);
@@ -339,11 +359,11 @@ export class Environment {
 
   /** Gets what the code needs: credentials, and its place in the sandbox. */
   #load(): void {
-    const { credentials, connection, spec, codeCaches, launch } = this.#options;
+    const { credentials, spec, codeCaches, launch } = this.#options;
     const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
     const cacheDirectory = codeCaches.directoryOf(spec, launch.version);
     const limits = { memoryMb, ephemeralStorageMb, egress };
-    const placement = connection.process.assign({ codeDirectory, layers, cacheDirectory, ...limits });
+    const placement = this.#assign({ codeDirectory, layers, cacheDirectory, ...limits });
     // Most have both at once: a cold start does not wait for a turn of the event loop then.
     if (!(credentials instanceof Promise) && !(placement instanceof Promise)) {
       return this.#loadWith(credentials, placement);
@@ -360,27 +380,21 @@ export class Environment {
     );
   }
 
+  /** What it throws comes the way of what it rejects with. */
+  #assign(tenant: Tenant): Placement | Promise<Placement> {
+    try {
+      return this.#options.connection.process.assign(tenant);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   #loadWith(credentials: FunctionCredentials, placement: Placement): void {
     const { connection, launch, spec, variables, log } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
-    log.write(initStartLine(spec, launch));
+    log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
-    const config = {
-      runtime: spec.runtime,
-      variables: variables(credentials, placement),
-      root: placement.taskRoot,
-      layersRoot: placement.layersRoot,
-      handler: spec.handler,
-      cacheDirectory: placement.cacheDirectory,
-      concurrency: spec.environmentConcurrency,
-      context: {
-        functionName: spec.name,
-        functionVersion: spec.version,
-        memoryLimitInMB: String(spec.memoryMb),
-        logGroupName: spec.logGroup,
-        logStreamName: log.stream,
-      },
-    };
+    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
     connection.load(config);
   }
 
@@ -411,7 +425,9 @@ export class Environment {
     const took = clock.monotonic() - this.#initStartedAt;
     const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
     const { status, errorType } = report;
-    const phase = repeatsInit ? 'invoke' : 'init';
+    if (this.#restores && failure.kind !== 'not-placed' && failure.kind !== 'init-error')
+      this.#options.onRestoreFailed!(failure);
+    const phase = repeatsInit ? 'invoke' : this.#restores ? 'restore' : 'init';
     log.write(initReportLine(took, phase, status === 'timeout' ? { status } : { status, errorType }));
     if (failure.kind !== 'not-placed' && !repeatsInit) return INIT_FAILED;
     if (!repeatsInit) this.#writeStart(invocation);
@@ -439,11 +455,12 @@ export class Environment {
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
     const metering: Metering = {
-      ...(initMs === undefined ? {} : { initMs }),
+      ...(initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs }),
       durationMs,
-      billedMs: Math.max(1, Math.ceil(durationMs + (initMs ?? 0))),
+      // A restore is billed too, and told apart: see the report line.
+      billedMs: Math.max(1, Math.ceil(durationMs + (this.#restores ? 0 : (initMs ?? 0)))),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
-      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : 'cold',
+      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',
       ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),
     };
     log.write(`END RequestId: ${invocation.requestId}`);
@@ -455,6 +472,7 @@ export class Environment {
 
 /** As extensions are told why it ends. */
 function endReasonOf(event: Event): EndReason {
+  if (event.kind === 'overdue') return 'timeout';
   if (event.kind !== 'failed') return 'spindown';
   const { failure } = event;
   if (failure.kind === 'timeout') return 'timeout';

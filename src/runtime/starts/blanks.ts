@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, type Random, type Timer, uuid } from '../../base/index.ts';
 import { Connection } from '../environments/connection.ts';
@@ -20,8 +21,10 @@ export interface BlankPoolOptions {
   readonly launch: Launch;
   /** None is started meanwhile: others need the processors, or memory is short. */
   readonly isPaused: () => boolean;
-  /** Services of the node that every environment reaches. */
-  readonly doors: () => readonly Door[];
+  /** Services of the node that every environment reaches; `undefined` until they are there, and no blank one is started then. */
+  readonly doors: () => readonly Door[] | undefined;
+  /** Who takes the connections to those doors that are the same for every function. */
+  readonly accept: Readonly<Record<string, (socket: Socket) => void>>;
   /** Their private folders stand here. */
   readonly directory: string;
 }
@@ -72,9 +75,16 @@ export class BlankPool {
     return taken ?? this.#start(this.#options.launch.urgentEnvironment);
   }
 
-  /** A process started now and for the caller alone, with variables that only a new process can take. */
-  startFresh(environment: Readonly<Record<string, string>>): Connection {
-    return this.#start({ ...this.#options.launch.urgentEnvironment, ...environment });
+  /**
+   * A process started now and for the caller alone, with variables that only a new process can take.
+   *
+   * @param instead  of what the launch says: the process starts from a snapshot
+   */
+  startFresh(
+    environment: Readonly<Record<string, string>>,
+    instead?: Pick<Launch, 'command' | 'readable'>,
+  ): Connection {
+    return this.#start({ ...this.#options.launch.urgentEnvironment, ...environment }, instead);
   }
 
   /** Ends the blank ones and starts no more. */
@@ -105,18 +115,23 @@ export class BlankPool {
 
   #startOne(): void {
     if (this.#closed || this.#blanks.length >= this.#target) return;
+    if (!this.#options.doors()) return this.fill();
     this.#blanks.push(this.#start());
   }
 
-  #start(more: Readonly<Record<string, string>> = {}): Connection {
-    const { sandbox, random, launch, doors, directory } = this.#options;
+  #start(
+    more: Readonly<Record<string, string>> = {},
+    { command, readable }: Pick<Launch, 'command' | 'readable'> = this.#options.launch,
+  ): Connection {
+    const { sandbox, random, launch, doors, accept, directory } = this.#options;
     const process = sandbox.start({
-      command: launch.command,
+      command,
       environment: { ...launch.environment, ...more },
       directory: join(directory, uuid(random)),
-      readable: launch.readable,
-      doors: doors(),
+      readable,
+      doors: doors() ?? [],
     });
+    for (const [door, take] of Object.entries(accept)) process.accept(door, take);
     const connection: Connection = new Connection(process, () => this.#onChange(connection));
     return connection;
   }

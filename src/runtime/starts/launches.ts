@@ -1,6 +1,7 @@
 import { DomainError } from '../../base/index.ts';
 import type { RuntimeErrorCode } from '../runtime.ts';
 import type { Launch, RuntimeFamily } from './launch.ts';
+import type { SnapshotMaker } from './snapshots.ts';
 import { findExtensions, supervised } from './supervised.ts';
 
 /** Launches with extensions that are remembered: looking for them again costs a few reads of folders. */
@@ -48,6 +49,16 @@ export class Launches {
 
   #of(runtime: string): Launch | Promise<Launch> {
     return this.#ready.get(runtime) ?? this.#preparing.get(runtime) ?? this.#prepare(runtime);
+  }
+
+  /** What makes snapshots of functions of this runtime; `undefined` where nothing can. */
+  snapshotsOf(runtime: string): SnapshotMaker | undefined {
+    return this.#families.find((family) => family.serves(runtime))?.snapshots;
+  }
+
+  /** Ends what is being made. */
+  async close(): Promise<void> {
+    await Promise.all(this.#families.map((family) => family.snapshots?.close()));
   }
 
   #prepare(runtime: string): Launch | Promise<Launch> {
