@@ -270,6 +270,7 @@ export class Environment {
     const { connection, launch, spec, variables, log } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(initStartLine(spec, launch));
+    if (placement.notice !== undefined) log.write(placement.notice);
     const config = {
       runtime: spec.runtime,
       variables: variables(credentials, placement),
