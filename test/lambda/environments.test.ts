@@ -63,7 +63,7 @@ test('environments that are not used are shut down, and the function scales out 
   const spec = house.spec(PID);
   const { value: pid } = await house.invoke(spec);
   assert.equal(house.runtime.pools()[0]!.idle, 1);
-  await clock.advance(6 * 60_000);
+  await clock.advance(11 * 60_000);
   assert.equal(house.runtime.pools()[0]!.idle, 0);
   await until(() => isGone(pid));
   assert.equal((await house.invoke(spec)).metering.start, 'cold');

@@ -195,19 +195,20 @@ test('a function with one call is started before the many of another', async () 
   await Promise.all(calls);
 });
 
-test('a function that computes is refused more than the processors bear; one that sleeps is not, nor another one', async () => {
+test('a function that computes is refused more than the processors bear and a burst; one that sleeps is not, nor another one', async () => {
   const clock = new SimulatedClock();
   const machine = new FakeMachine();
   await using house = await RuntimeHouse.open({ clock, machine });
   const busy = house.spec(HELD);
   const quiet = house.spec(PID);
   const file = join(house.directory, 'go');
-  const calls = [1, 2, 3, 4, 5].map(() => house.invoke(busy, { until: file }));
-  await until(() => house.lines.filter((line) => line.startsWith('START')).length === 5);
+  const calls = Array.from({ length: 12 }, () => house.invoke(busy, { until: file }));
+  await until(() => house.lines.filter((line) => line.startsWith('START')).length === 12);
   await clock.advance(1_000);
   (await reserveNow(house, busy))[Symbol.dispose]();
   machine.computing = true;
   await clock.advance(1_000);
+  for (let burst = 0; burst < 8; burst++) (await reserveNow(house, busy))[Symbol.dispose]();
   await assert.rejects(reserveNow(house, busy), { code: 'concurrency-limit', fields: { why: 'machine' } });
   (await reserveNow(house, quiet))[Symbol.dispose]();
   await release(file);

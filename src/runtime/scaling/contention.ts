@@ -5,7 +5,7 @@ const WEIGHT = 0.2;
 
 /** What the invocations of one function ask of the processors. */
 export interface Work {
-  /** Invocations that run. */
+  /** Invocations that run, or begin at once. */
   readonly running: number;
   /** Part of their time in which they have a processor or wait for one, 0 to 1: 0 sleeps, 1 computes. Unknown at first: 0. */
   readonly demand: number;
@@ -17,14 +17,27 @@ export function learnDemand(demand: number, runnable: number, seen: number): num
 }
 
 /**
- * Would one more invocation have all of them take more than about twice their time? Each function may use its part of what the
+ * Would one more invocation have all of them wait for processors, rather than compute? Each function may use its part of what the
  * processors bear, and one invocation in any case: one that computes without end slows itself down, and not the others.
  *
  * @param load  what all invocations that run ask of the processors, in processors
  * @param functions  how many functions run any
  */
 export function isContended({ running, demand }: Work, load: number, functions: number, processors: number): boolean {
-  const bearable = processors * SCALING_LIMITS.loadPerProcessor;
+  const bearable = processors + Math.max(1, processors * SCALING_LIMITS.loadBeyond);
   if (running === 0 || load + demand <= bearable) return false;
   return (running + 1) * demand > bearable / Math.max(1, functions);
+}
+
+/** Invocations that are let in though processors are contended. */
+export interface Grace {
+  readonly left: number;
+  /** When they were last found contended. */
+  readonly at: number;
+}
+
+/** Processors are found contended at `now`: a whole burst is left after a while without. */
+export function graceAt({ left, at }: Grace, now: number): Grace {
+  const { burstBeyond, burstAfterMs } = SCALING_LIMITS;
+  return { left: now - at >= burstAfterMs ? burstBeyond : left, at: now };
 }

@@ -1,6 +1,7 @@
+import type { Clock } from '../../base/index.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { Machine } from '../machine/machine.ts';
-import { isContended, learnDemand } from './contention.ts';
+import { graceAt, isContended, learnDemand } from './contention.ts';
 import type { Pool } from './pool.ts';
 
 /** Environments of one function that are looked at each time: enough for an average, few enough to cost nothing. */
@@ -13,13 +14,15 @@ interface Sample {
 
 /** How much of the processors the functions ask for, learned by looking at their processes while they run. */
 export class Processors {
+  readonly #clock: Clock;
   readonly #machine: Machine;
   /** As of the last look: see {@link isContended}. */
   #load = 0;
   #functions = 0;
   readonly #running = new Map<Pool, number>();
 
-  constructor(machine: Machine) {
+  constructor(clock: Clock, machine: Machine) {
+    this.#clock = clock;
     this.#machine = machine;
   }
 
@@ -43,10 +46,22 @@ export class Processors {
     }
   }
 
-  /** One more invocation would slow all of them down by more than is good for anybody. */
-  areContended(pool: Pool): boolean {
-    if (pool.demand === 0) return false;
-    const { running, demand } = pool;
+  /** One more invocation of the pool would have all of them wait for processors, and its burst is used up. */
+  refuse(pool: Pool): boolean {
+    if (!this.#areContended(pool)) return false;
+    pool.grace = graceAt(pool.grace, this.#clock.monotonic());
+    return pool.grace.left < 1;
+  }
+
+  /** One more is let in. */
+  admit(pool: Pool): void {
+    if (this.#areContended(pool)) pool.grace = { ...pool.grace, left: pool.grace.left - 1 };
+  }
+
+  #areContended(pool: Pool): boolean {
+    const { demand } = pool;
+    if (demand === 0) return false;
+    const running = pool.running + pool.beginning;
     const load = this.#load + (running - (this.#running.get(pool) ?? 0)) * demand;
     return isContended({ running, demand }, load, this.#functions, this.#machine.processors);
   }
