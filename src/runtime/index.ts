@@ -13,9 +13,11 @@ export type {
   PoolState,
   ProvisionedState,
   Provisioning,
+  ResponseStream,
   Runtime,
   RuntimeErrorCode,
   Slot,
+  SnapshotOutcome,
   ThrottleCause,
 } from './runtime.ts';
 export { ProcessSandbox } from './sandbox/process/process-sandbox.ts';

@@ -62,8 +62,20 @@ export function initStartLine({ arn, runtime }: FunctionSpec, { version }: Launc
   return `INIT_START Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
 }
 
+export function restoreStartLine(spec: FunctionSpec, launch: Launch): string {
+  return initStartLine(spec, launch).replace('INIT_START', 'RESTORE_START');
+}
+
+export function restoreReportLine(restoreMs: number): string {
+  return `RESTORE_REPORT Restore Duration: ${restoreMs.toFixed(2)} ms`;
+}
+
 /** @param phase  `invoke` when init was repeated within the invocation */
-export function initReportLine(initMs: number, phase: 'init' | 'invoke', { status, errorType }: Ending): string {
+export function initReportLine(
+  initMs: number,
+  phase: 'init' | 'restore' | 'invoke',
+  { status, errorType }: Ending,
+): string {
   const type = errorType ? `\tError Type: ${errorType}` : '';
   return `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: ${phase}\tStatus: ${status}${type}`;
 }
@@ -71,7 +83,7 @@ export function initReportLine(initMs: number, phase: 'init' | 'invoke', { statu
 export function reportLine(
   requestId: string,
   memoryMb: number,
-  { durationMs, billedMs, memoryUsedMb, initMs }: Metering,
+  { durationMs, billedMs, memoryUsedMb, initMs, restoreMs }: Metering,
   trace: TraceContext,
   ending?: Ending,
 ): string {
@@ -79,6 +91,9 @@ export function reportLine(
     `REPORT RequestId: ${requestId}\tDuration: ${durationMs.toFixed(2)} ms\tBilled Duration: ${billedMs} ms\t` +
     `Memory Size: ${memoryMb} MB\tMax Memory Used: ${memoryUsedMb} MB\t`;
   if (initMs !== undefined) line += `Init Duration: ${initMs.toFixed(2)} ms\t`;
+  if (restoreMs !== undefined) {
+    line += `Restore Duration: ${restoreMs.toFixed(2)} ms\tBilled Restore Duration: ${Math.ceil(restoreMs)} ms\t`;
+  }
   if (trace.sampled) {
     const { traceId, spanId } = trace;
     line += `\nXRAY TraceId: 1-${traceId.slice(0, 8)}-${traceId.slice(8)}\tSegmentId: ${spanId}\tSampled: true\t`;
