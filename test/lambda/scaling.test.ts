@@ -276,3 +276,44 @@ test('beyond the number of environments the least useful idle one makes room', L
   await until(() => !isAlive(pids[0]!));
   assert.ok(isAlive(pids[1]!) && isAlive(pids[2]!));
 });
+
+const GROUP = { environmentConcurrency: 4 };
+
+test('an environment that runs several invocations is filled before another is started', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(HELD, GROUP);
+  const file = join(house.directory, 'go');
+  const calls = Array.from({ length: 6 }, () => house.invoke(spec, { until: file }));
+  await until(() => house.lines.filter((line) => line.startsWith('START')).length === 6);
+  assert.equal(poolOf(house, spec).coldStarts, 2);
+  await release(file);
+  const pids = (await Promise.all(calls)).map(({ value }) => value);
+  const counts = [...new Set(pids)].map((pid) => pids.filter((other) => other === pid).length);
+  assert.deepEqual(counts.sort(), [2, 4]);
+  assert.deepEqual([poolOf(house, spec).idle, poolOf(house, spec).busy], [2, 0]);
+});
+
+test('reserved concurrency counts invocations, not environments', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(PID, { ...GROUP, reservedConcurrency: 3 });
+  const held = await Promise.all([1, 2, 3].map(() => reserveNow(house, spec)));
+  await assert.rejects(reserveNow(house, spec), { fields: { why: 'reserved-concurrency' } });
+  for (const place of held) place[Symbol.dispose]();
+});
+
+test('invocations that waited for an init that failed wait for one repeated init', async () => {
+  await using house = await RuntimeHouse.open();
+  const spec = house.spec(
+    `const fs = require('node:fs');
+     fs.appendFileSync(process.env.STARTS, '.');
+     if (fs.readFileSync(process.env.STARTS).length === 1) throw new Error('the first one fails');
+     exports.handler = async () => process.pid;`,
+    { ...GROUP, environment: { STARTS: join(house.directory, 'starts') } },
+  );
+  const results = await Promise.all([1, 2, 3].map(() => house.invoke(spec)));
+  assert.deepEqual(
+    results.map(({ kind }) => kind),
+    ['success', 'success', 'success'],
+  );
+  assert.equal(poolOf(house, spec).coldStarts, 2);
+});

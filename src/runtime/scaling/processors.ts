@@ -8,6 +8,8 @@ import type { Pool } from './pool.ts';
 const SAMPLES = 4;
 
 interface Sample {
+  environments: number;
+  /** Invocations that run in them. */
   seen: number;
   runnable: number;
 }
@@ -69,12 +71,13 @@ export class Processors {
   #sample(environment: Environment, pool: Pool, samples: Map<Pool, Sample>): void {
     let sample = samples.get(pool);
     if (!sample) {
-      sample = { seen: 0, runnable: 0 };
+      sample = { environments: 0, seen: 0, runnable: 0 };
       samples.set(pool, sample);
     }
-    const { pid } = environment;
-    if (sample.seen >= SAMPLES || environment.phase.kind !== 'busy' || pid === undefined) return;
-    sample.seen++;
+    const { pid, phase } = environment;
+    if (sample.environments >= SAMPLES || phase.kind !== 'busy' || pid === undefined) return;
+    sample.environments++;
+    sample.seen += phase.running;
     if (this.#machine.isRunnable(pid)) sample.runnable++;
   }
 }
