@@ -26,13 +26,25 @@ test('a function that uses less than its part goes on beside one that uses all i
   assert.equal(isContended({ running: 0, demand: 1 }, 100, 50, 1), false, 'one runs in any case');
 });
 
-test('what a function asks for is learned within a second of looks, and forgotten as fast', () => {
+test('what a function asks for is learned within two seconds of looks, and forgotten as fast', () => {
+  const look = (runnable: number) => ({ environments: 2, invocations: 2, runnable });
   let demand = 0;
-  for (let look = 0; look < 15; look++) demand = learnDemand(demand, 4, 4);
+  for (let tick = 0; tick < 30; tick++) demand = learnDemand(demand, look(2));
   assert.ok(demand > 0.95);
-  assert.equal(learnDemand(demand, 0, 0), demand, 'nothing seen, nothing learned');
-  for (let look = 0; look < 15; look++) demand = learnDemand(demand, 0, 4);
+  assert.equal(
+    learnDemand(demand, { environments: 0, invocations: 0, runnable: 0 }),
+    demand,
+    'nothing seen, nothing learned',
+  );
+  for (let tick = 0; tick < 30; tick++) demand = learnDemand(demand, look(0));
   assert.ok(demand < 0.05);
+});
+
+test('invocations that share an environment share its demand', () => {
+  let demand = 0;
+  for (let tick = 0; tick < 100; tick++)
+    demand = learnDemand(demand, { environments: 1, invocations: 10, runnable: 1 });
+  assert.ok(Math.abs(demand - 0.1) < 0.01);
 });
 
 test('after a second without contention a burst is let in, and no second one while it lasts', () => {

@@ -1,7 +1,8 @@
 import { SCALING_LIMITS } from './limits.ts';
 
-/** How many looks at its environments an average is made of. */
-const WEIGHT = 0.2;
+/** Weight of one environment that was looked at in the average, and of one look at most. */
+const WEIGHT = 0.08;
+const WEIGHT_MAX = 0.3;
 
 /** What the invocations of one function ask of the processors. */
 export interface Work {
@@ -11,9 +12,19 @@ export interface Work {
   readonly demand: number;
 }
 
-/** The average after another look. @param runnable  how many of those `seen` had a processor or waited for one */
-export function learnDemand(demand: number, runnable: number, seen: number): number {
-  return seen === 0 ? demand : demand + (runnable / seen - demand) * WEIGHT;
+/** What a look at some of a function's environments has shown. */
+export interface Sample {
+  readonly environments: number;
+  /** Invocations that ran in them. */
+  readonly invocations: number;
+  /** Environments that had a processor, or waited for one. */
+  readonly runnable: number;
+}
+
+/** The average after another look. */
+export function learnDemand(demand: number, { environments, invocations, runnable }: Sample): number {
+  if (invocations === 0) return demand;
+  return demand + (runnable / invocations - demand) * Math.min(WEIGHT_MAX, WEIGHT * environments);
 }
 
 /**

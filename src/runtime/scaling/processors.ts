@@ -1,18 +1,13 @@
 import type { Clock } from '../../base/index.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { Machine } from '../machine/machine.ts';
-import { graceAt, isContended, learnDemand } from './contention.ts';
+import { graceAt, isContended, learnDemand, type Sample } from './contention.ts';
 import type { Pool } from './pool.ts';
 
-/** Environments of one function that are looked at each time: enough for an average, few enough to cost nothing. */
-const SAMPLES = 4;
+/** Environments that are looked at each time, all functions together: each takes some 20 to 80 µs, by what a sandbox consists of. */
+const SAMPLES = 8;
 
-interface Sample {
-  environments: number;
-  /** Invocations that run in them. */
-  seen: number;
-  runnable: number;
-}
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** How much of the processors the functions ask for, learned by looking at their processes while they run. */
 export class Processors {
@@ -22,6 +17,7 @@ export class Processors {
   #load = 0;
   #functions = 0;
   readonly #running = new Map<Pool, number>();
+  #turn = 0;
 
   constructor(clock: Clock, machine: Machine) {
     this.#clock = clock;
@@ -34,13 +30,15 @@ export class Processors {
 
   /** Looks at some of those that run. @param awake  environments that run or have just done so */
   look(awake: ReadonlyMap<Environment, Pool>): void {
-    const samples = new Map<Pool, Sample>();
-    for (const [environment, pool] of awake) this.#sample(environment, pool, samples);
+    const samples = new Map<Pool, Writable<Sample>>();
+    const stride = Math.ceil(awake.size / SAMPLES);
+    let index = this.#turn++;
+    for (const [environment, pool] of awake) this.#sample(environment, pool, samples, index++ % stride === 0);
     this.#load = 0;
     this.#functions = 0;
     this.#running.clear();
-    for (const [pool, { seen, runnable }] of samples) {
-      pool.demand = learnDemand(pool.demand, runnable, seen);
+    for (const [pool, sample] of samples) {
+      pool.demand = learnDemand(pool.demand, sample);
       if (pool.running === 0) continue;
       this.#load += pool.running * pool.demand;
       this.#functions++;
@@ -68,16 +66,16 @@ export class Processors {
     return isContended({ running, demand }, load, this.#functions, this.#machine.processors);
   }
 
-  #sample(environment: Environment, pool: Pool, samples: Map<Pool, Sample>): void {
+  #sample(environment: Environment, pool: Pool, samples: Map<Pool, Writable<Sample>>, look: boolean): void {
     let sample = samples.get(pool);
     if (!sample) {
-      sample = { environments: 0, seen: 0, runnable: 0 };
+      sample = { environments: 0, invocations: 0, runnable: 0 };
       samples.set(pool, sample);
     }
     const { pid, phase } = environment;
-    if (sample.environments >= SAMPLES || phase.kind !== 'busy' || pid === undefined) return;
+    if (!look || phase.kind !== 'busy' || pid === undefined) return;
     sample.environments++;
-    sample.seen += phase.running;
+    sample.invocations += phase.running;
     if (this.#machine.isRunnable(pid)) sample.runnable++;
   }
 }
