@@ -114,11 +114,12 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const { clock, metrics, machine = LinuxMachine.open() } = options;
     const { accountConcurrency = RUNTIME_LIMITS.accountConcurrency } = options;
     const environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
-    const processors = new Processors(machine);
+    const processors = new Processors(clock, machine);
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool) => this.#population.isBehind(pool) || processors.areContended(pool),
+      overloaded: (pool) => this.#population.isBehind(pool) || processors.refuse(pool),
+      onGrant: (pool) => processors.admit(pool),
       onWaiting: () => this.#population.watchSoon(),
     });
     this.#population = new Population({
@@ -160,7 +161,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
     if (waiting !== undefined) await waiting;
-    return new Place(this, pool);
+    return new Place(this, pool, !wait);
   }
 
   provision(spec: FunctionSpec): void {
