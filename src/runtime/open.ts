@@ -21,7 +21,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
   const sandbox = options.sandbox ?? openProcessSandbox(options);
   const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500 } = options;
-  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors: () => [] });
+  const pools = { clock, random, directory, doors: () => [] };
+  const blanks = new BlankPools({ ...pools, sandbox, size });
   const binaries = new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory });
   const snapshots = NodejsSnapshots.open({
     clock,
@@ -32,7 +33,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger)]);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
-  return new ManagedRuntime(options, { codeCaches, launches, blanks });
+  const inspected = options.inspect && new BlankPools({ ...pools, sandbox: openProcessSandbox(options), size: 0 });
+  return new ManagedRuntime(options, { codeCaches, launches, blanks, inspected });
 }
 
 function openProcessSandbox({ clock, logger }: RuntimeOptions): Sandbox {

@@ -40,14 +40,57 @@ function lazyModule(name) {
     real ??= process.getBuiltinModule(`node:${name}`);
     return real;
   };
+  const agents = agentsOf(name, load);
   for (const { key, value } of lazy[name]) {
-    const get = value === undefined ? () => load()[key] : () => value;
+    const early = key === 'Agent' ? agents : value;
+    const get = early === undefined ? () => load()[key] : () => (restored ? load()[key] : early);
     const set = (other) => {
       load()[key] = other;
     };
     Object.defineProperty(stand, key, { get, set, enumerable: true, configurable: true });
   }
   return stand;
+}
+
+/** Objects that are made when one of their members is first used, which may not be before the restore. */
+const deferred = new WeakMap();
+
+/** @param kind  name of the module that it is of */
+function defer(kind, make) {
+  let real;
+  const it = () => {
+    if (!restored) refuse('init uses an agent of node:http or node:https: connections do not outlive a snapshot');
+    real ??= make();
+    return real;
+  };
+  const proxy = new Proxy(
+    {},
+    {
+      get: (_, key) => Reflect.get(it(), key),
+      set: (_, key, value) => Reflect.set(it(), key, value),
+      has: (_, key) => Reflect.has(it(), key),
+      deleteProperty: (_, key) => Reflect.deleteProperty(it(), key),
+      getPrototypeOf: () => Reflect.getPrototypeOf(it()),
+    },
+  );
+  deferred.set(proxy, kind);
+  return proxy;
+}
+
+/** A class `Agent` whose agents are made after the restore: AWS's clients make theirs when they are made themselves. */
+function agentsOf(name, load) {
+  // A function, since what it returns takes the place of the new object.
+  function Agent(...parameters) {
+    return restored ? new (load().Agent)(...parameters) : defer(name, () => new (load().Agent)(...parameters));
+  }
+  Object.defineProperty(Agent, Symbol.hasInstance, {
+    // An agent of https is one of http as well.
+    value: (one) => {
+      const kind = deferred.get(one);
+      return kind ? kind === name || name === 'http' : restored && one instanceof load().Agent;
+    },
+  });
+  return Agent;
 }
 
 function builtin(name) {

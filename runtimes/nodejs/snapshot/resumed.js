@@ -13,6 +13,7 @@ const { KIND } = channel;
 /** @param handler  as init has left it */
 function resume(handler) {
   fresh();
+  delete process.env.MILLRACE_PRELOAD;
   const logging = installLogging(channel.log);
   const invocations = new Invocations(logging, next);
   process.on('uncaughtException', (error) => invocations.fatal('Uncaught Exception', error, 129));
