@@ -24,7 +24,7 @@ const { becomeWrapped, takeHanded } = require('./wrapper.js');
 const { KIND } = channel;
 
 const logging = installLogging(channel.log);
-const invocations = new Invocations(logging, next);
+const invocations = new Invocations(channel, logging, next);
 
 installGlobals();
 process.on('uncaughtException', (error) => invocations.fatal('Uncaught Exception', error, 129));
@@ -66,7 +66,7 @@ async function start() {
   // A process that is started for a call that waits has no time for it.
   const isUrgent = process.env.MILLRACE_PRELOAD === 'none';
   delete process.env.MILLRACE_PRELOAD;
-  if (!isUrgent) await preload();
+  if (!isUrgent) await preload(logging);
   channel.signal(KIND.ready);
   soon(next);
 }

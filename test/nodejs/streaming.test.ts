@@ -15,8 +15,11 @@ test('a streamed response reaches its taker piece by piece, while the handler st
   const spec = house.spec(
     streaming(`
       stream.setContentType('text/plain');
+      const taken = new Promise((go) => require('node:fs').watch(event.folder, { persistent: false }, go));
+      const alive = setInterval(() => {}, 1000);
       stream.write('one ');
-      await new Promise((go) => require('node:fs').watch(event.folder, go));
+      await taken;
+      clearInterval(alive);
       stream.end('two');
     `),
   );

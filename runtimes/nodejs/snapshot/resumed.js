@@ -15,7 +15,7 @@ function resume(handler) {
   fresh();
   delete process.env.MILLRACE_PRELOAD;
   const logging = installLogging(channel.log);
-  const invocations = new Invocations(logging, next);
+  const invocations = new Invocations(channel, logging, next);
   process.on('uncaughtException', (error) => invocations.fatal('Uncaught Exception', error, 129));
   process.on('unhandledRejection', (reason, promise) => invocations.rejected(reason, promise));
   process.on('beforeExit', () => invocations.onIdle());
