@@ -12,6 +12,7 @@
  */
 const channel = require('./channel.js');
 const { exit, setImmediate: soon } = require('./primordials.js');
+const { openDoors } = require('./doors.js');
 const { Invocations } = require('./invocations.js');
 const { loadFunction } = require('./function.js');
 const { installGlobals } = require('./globals.js');
@@ -67,6 +68,7 @@ async function start() {
   const isUrgent = process.env.MILLRACE_PRELOAD === 'none';
   delete process.env.MILLRACE_PRELOAD;
   if (!isUrgent) await preload(logging);
+  await openDoors();
   channel.signal(KIND.ready);
   soon(next);
 }

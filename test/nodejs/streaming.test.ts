@@ -11,7 +11,7 @@ const errorOf = (result: InvocationResult) => {
 };
 
 test('a streamed response reaches its taker piece by piece, while the handler still runs', async () => {
-  await using house = await RuntimeHouse.open();
+  await using house = await RuntimeHouse.open({ engine: 'process' });
   const spec = house.spec(
     streaming(`
       stream.setContentType('text/plain');

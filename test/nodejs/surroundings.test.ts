@@ -14,7 +14,7 @@ function put(folder: string, files: Readonly<Record<string, string>>): void {
 }
 
 test('the variables of a Node function are those of Lambda', async () => {
-  await using house = await RuntimeHouse.open();
+  await using house = await RuntimeHouse.open({ engine: 'process' });
   const spec = house.spec('exports.handler = async () => ({ env: process.env, cwd: process.cwd() });');
   const { env, cwd } = (await house.invoke(spec)).value;
   assert.equal(cwd, spec.codeDirectory);
@@ -31,7 +31,7 @@ test('the variables of a Node function are those of Lambda', async () => {
 });
 
 test('require finds packages on NODE_PATH and modules from the root of the code', async () => {
-  await using house = await RuntimeHouse.open();
+  await using house = await RuntimeHouse.open({ engine: 'process' });
   const layer = join(house.directory, 'layer');
   put(layer, { 'shared/index.js': 'module.exports = "of the layer";' });
   const spec = house.spec(`exports.handler = async () => [require('shared')];`, { environment: { NODE_PATH: layer } });
@@ -46,7 +46,7 @@ test('require finds packages on NODE_PATH and modules from the root of the code'
 });
 
 test('AWS_LAMBDA_EXEC_WRAPPER starts the runtime as it likes, and what it sets is there', async () => {
-  await using house = await RuntimeHouse.open({ blanks: 1, blanksAfterMs: 0 });
+  await using house = await RuntimeHouse.open({ engine: 'process', blanks: 1, blanksAfterMs: 0 });
   const script = `#!/bin/sh\nexport FROM_WRAPPER="$OWN $_HANDLER"\nnode="$1"; shift\nexec "$node" --stack-trace-limit=7 "$@"\n`;
   const spec = house.spec(
     `let count = 0; exports.handler = async (event) => { console.log('line', event.n); return [process.env.FROM_WRAPPER, process.execArgv, ++count, process.env.MILLRACE_LOAD ?? 'gone']; };`,
@@ -63,7 +63,7 @@ test('AWS_LAMBDA_EXEC_WRAPPER starts the runtime as it likes, and what it sets i
 });
 
 test('a wrapper that is not there, or exits, is told as such', async () => {
-  await using house = await RuntimeHouse.open();
+  await using house = await RuntimeHouse.open({ engine: 'process' });
   const spec = house.spec('exports.handler = async () => 1;', {
     environment: { AWS_LAMBDA_EXEC_WRAPPER: '/opt/none' },
   });
@@ -79,7 +79,7 @@ test('a wrapper that is not there, or exits, is told as such', async () => {
 });
 
 test('init that fails is repeated once within the invocation, and its second error is the answer', async () => {
-  await using house = await RuntimeHouse.open();
+  await using house = await RuntimeHouse.open({ engine: 'process' });
   const witness = join(house.directory, 'inits');
   const count = `require('node:fs').appendFileSync(${JSON.stringify(witness)}, 'x'); const inits = require('node:fs').statSync(${JSON.stringify(witness)}).size;`;
   const fails = house.spec(`${count} throw new TypeError('init ' + inits);`);
@@ -99,7 +99,7 @@ test('init that fails is repeated once within the invocation, and its second err
 });
 
 test('errors of loading have the types and words of Lambda', async () => {
-  await using house = await RuntimeHouse.open();
+  await using house = await RuntimeHouse.open({ engine: 'process' });
   const of = async (code: string, handler = 'index.handler', file = 'index.js') => {
     const { value } = await house.invoke(house.spec(code, { handler }, file));
     return [value.errorType, value.errorMessage.split('\n')[0]];
