@@ -146,6 +146,10 @@ const UNSUPPORTED: Readonly<Record<string, readonly [code: string, reason: RegEx
     /init uses node:http/,
   ],
   fetch: [`fetch('http://127.0.0.1:1').catch(() => {}); exports.handler = async () => "served";`, /init calls fetch/],
+  'a timer that never ends': [
+    `setInterval(() => {}, 100); exports.handler = async () => "served";`,
+    /leaves something open that does not end: Timeout/,
+  ],
   'what Node cannot write down': [
     `require('worker_threads'); new (require('inspector').Session)().connect(); exports.handler = async () => "served";`,
     /cannot write down|Snapshot/,

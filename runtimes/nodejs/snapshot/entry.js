@@ -12,6 +12,8 @@ const vm = require('node:vm');
 const { startupSnapshot } = require('node:v8');
 
 const RESULT = 3;
+/** What init has begun must end by itself so long after the hooks: Node writes the heap when nothing is left to do. */
+const REST_MS = 3_000;
 const RUNTIME = path.dirname(__dirname);
 const { config, builtins, lazy } = JSON.parse(fs.readFileSync(process.env.MILLRACE_SNAPSHOT, 'utf8'));
 delete process.env.MILLRACE_SNAPSHOT;
@@ -291,9 +293,15 @@ function say(result) {
 
 function fail(error) {
   const { toLogged, toPayload } = load(path.join(RUNTIME, 'errors.js')).exports;
+  if (error instanceof Unsupported) unsupported ??= error;
   if (!unsupported) fs.writeSync(2, `Uncaught Exception \t${toLogged(error)}\n`);
   say({ error: toPayload(unsupported ?? error) });
   process.exit(1);
+}
+
+function refuseRest() {
+  const open = [...new Set(process.getActiveResourcesInfo())].join(', ');
+  fail(new Unsupported(`init leaves something open that does not end: ${open}`));
 }
 
 async function build() {
@@ -315,7 +323,9 @@ async function build() {
     error.name = 'Runtime.BeforeCheckpointError';
     throw error;
   }
+  const limit = setTimeout(refuseRest, REST_MS).unref();
   startupSnapshot.addSerializeCallback(() => {
+    clearTimeout(limit);
     if (unsupported) fail(unsupported);
     process.removeAllListeners('uncaughtException');
     process.removeAllListeners('unhandledRejection');
