@@ -10,9 +10,12 @@ export type {
   InvocationResult,
   Metering,
   PoolState,
+  ProvisionedState,
+  Provisioning,
   Runtime,
   RuntimeErrorCode,
   Slot,
+  ThrottleCause,
 } from './runtime.ts';
 export { ProcessSandbox } from './sandbox/process/process-sandbox.ts';
 export type {

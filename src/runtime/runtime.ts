@@ -74,6 +74,8 @@ export interface Metering {
   /** - `cold`: the code was loaded for this invocation; `restored`: from a snapshot. - `pre-warmed`: the first invocation of an
    *  environment that was started ahead of demand. - `warm`: any later one. */
   readonly start: 'cold' | 'restored' | 'pre-warmed' | 'warm';
+  /** The environment is one of the function's provisioned concurrency; an invocation of such a function without it is a spillover. */
+  readonly provisioned?: true;
 }
 
 /** A response that was streamed has an empty payload; one that broke off is an error. */
@@ -101,6 +103,20 @@ export interface Slot extends Disposable {
  *  - `runtime-unknown`: no such managed runtime. - `runtime-unavailable`: not on this machine. - `runtime-closed`: the node is draining. */
 export type RuntimeErrorCode = 'concurrency-limit' | 'runtime-unknown' | 'runtime-unavailable' | 'runtime-closed';
 
+/**
+ * Why a place was refused: `fields.why` of `concurrency-limit`.
+ * - `reserved-concurrency`, `account-concurrency`: as many invocations run as may. - `scaling-rate`: 1,000 new environments in 10 s.
+ * - `reserved-request-rate`, `request-rate`: more than ten requests a second for each of the function's places.
+ * - `machine`: the processors, or the start of further processes, are behind by more than waiting would mend.
+ */
+export type ThrottleCause =
+  | 'reserved-concurrency'
+  | 'account-concurrency'
+  | 'scaling-rate'
+  | 'reserved-request-rate'
+  | 'request-rate'
+  | 'machine';
+
 /** Where lines that functions write go: `services/logs` implements it. Never blocks; drops are counted, not hidden. */
 export interface FunctionLogSink {
   /** @param timestamp epoch milliseconds; @param message without its line end; @param region of the group */
@@ -115,6 +131,34 @@ export interface PoolState {
   readonly coldStarts: number;
   readonly invocations: number;
   readonly errors: number;
+}
+
+/** What has come of provisioned concurrency, as `GetProvisionedConcurrencyConfig` tells it. */
+export interface ProvisionedState {
+  readonly requested: number;
+  /** Environments that exist for it: those under way as well. */
+  readonly allocated: number;
+  /** Those that are initialised, busy or idle. */
+  readonly available: number;
+  /** `failed`: init has failed several times on end; it is tried on, ever more rarely. */
+  readonly status: 'in-progress' | 'ready' | 'failed';
+  /** Why environments cannot be had; present when it failed. */
+  readonly reason?: string;
+}
+
+/** Provisioned concurrency: a part of {@link Runtime}. */
+export interface Provisioning {
+  /**
+   * Keeps `spec.provisionedConcurrency` environments of this version initialised, and replaces those that end; 0 ends it, and
+   * what is idle of them. Returns at once: {@link provisioned} tells how far it has come. Again with each node start, since
+   * nothing of it is kept on disk.
+   *
+   * The number counts against the function's reserved concurrency or, without one, against the account's, used or not. Whether
+   * there is room is the caller's to check before. Invocations beyond the number get environments on demand.
+   */
+  provision(spec: FunctionSpec): void;
+  /** @returns nothing for a version that has none */
+  provisioned(functionArn: string): ProvisionedState | undefined;
 }
 
 /** The execution environments of a node (DESIGN §5). */
