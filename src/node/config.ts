@@ -14,6 +14,8 @@ export interface NodeConfig {
   readonly logLevel?: LogLevel;
   /** Keys of the account's root user; `secured` cannot start without. */
   readonly rootCredentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Base address of an OpenTelemetry collector (OTLP over HTTP) that gets the spans of sampled traces; absent sends none. */
+  readonly tracesEndpoint?: string;
   /** Blank environments kept ready, 0 to 100; default 2. */
   readonly blankEnvironments?: number;
 }

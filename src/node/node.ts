@@ -5,7 +5,7 @@
 import { systemClock, systemRandom } from '../base/index.ts';
 import { openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
-import { createLogger, createMetrics } from '../telemetry/index.ts';
+import { createLogger, createMetrics, createSpans, OtlpExporter } from '../telemetry/index.ts';
 import { createWireServer, isLoopback } from '../wire/index.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeFlow } from './flow.ts';
@@ -22,6 +22,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     random: systemRandom,
     logger: createLogger({ clock: systemClock, level: config.logLevel ?? 'warn' }),
     metrics: createMetrics(),
+    spans: createSpans(),
   };
   const { dataDirectory: directory, host } = config;
   const listening: { -readonly [Name in keyof Pick<Node, 'endpoint' | 'mqtt'>]: Node[Name] } = {
@@ -29,6 +30,9 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     mqtt: { host, port: config.mqttPort },
   };
 
+  if (config.tracesEndpoint !== undefined) {
+    scope.use(new OtlpExporter({ ...ground, endpoint: config.tracesEndpoint }));
+  }
   const stores = scope.use(await openStores({ directory, ...ground }));
   const services = scope.use(await openServices(config, stores, ground, () => listening.endpoint));
 
@@ -51,7 +55,12 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         return { allowed: true };
       },
       mode: config.mode,
-      extraRoutes: [healthRoute, ...services.series.routes, ...(secured ? ownRoutes.map(localOnly) : ownRoutes)],
+      extraRoutes: [
+        healthRoute,
+        { prefix: services.lambda.packages.prefix, handle: (...call) => services.lambda.packages.handle(...call) },
+        ...services.series.routes,
+        ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
+      ],
       ...ground,
     }),
   );

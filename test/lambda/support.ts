@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { type Clock, systemClock, systemRandom, uuid } from '../../src/base/index.ts';
-import type { Delivery, DeliveryService, Target } from '../../src/delivery/index.ts';
+import type { Delivery, DeliveryService, GivenUp, Target } from '../../src/delivery/index.ts';
 import { type ManagedRuntime, openRuntime, type RuntimeOptions } from '../../src/runtime/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { type Lambda, openLambda } from '../../src/services/lambda/index.ts';
@@ -23,12 +24,17 @@ export const context = (more: Partial<OperationContext> = {}): OperationContext 
 /** An outbox that keeps what it is given, for the test to hand over. */
 export class HeldDeliveries implements DeliveryService {
   readonly held: Delivery[] = [];
+  #listener: (givenUp: GivenUp) => void = () => {};
   register(): void {}
   async send(deliveries: readonly Delivery[]): Promise<void> {
     this.held.push(...deliveries);
   }
   edges() {
     return [];
+  }
+  onGivenUp(listener: (givenUp: GivenUp) => void) {
+    this.#listener = listener;
+    return () => {};
   }
   async [Symbol.asyncDispose](): Promise<void> {}
 
@@ -40,7 +46,10 @@ export class HeldDeliveries implements DeliveryService {
         await target.deliver(delivery, attempt, new AbortController().signal);
         return attempt;
       } catch (error) {
-        if ((error as { remedy?: string }).remedy === 'never' || attempt >= delivery.policy.attemptsMax) return attempt;
+        const never = (error as { remedy?: string }).remedy === 'never';
+        if (!never && attempt < delivery.policy.attemptsMax) continue;
+        this.#listener({ delivery, errorCode: 'function-failed' });
+        return attempt;
       }
     }
   }
@@ -86,7 +95,7 @@ export class LambdaHouse implements AsyncDisposable {
     const clock = options.clock ?? systemClock;
     const records: Records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
     const metrics = createMetrics();
-    metrics.onDatum((datum) => data.push(datum));
+    metrics.onDatum((datum) => data.push({ ...datum }));
     const runtime = scope.use(
       await openRuntime({
         clock,
@@ -110,7 +119,7 @@ export class LambdaHouse implements AsyncDisposable {
         readObject: async (bucket, key) => {
           const found = objects.get(`${bucket}/${key}`);
           if (!found) throw new Error('no such object');
-          return found;
+          return Readable.from([found]);
         },
         clock,
         random: systemRandom,

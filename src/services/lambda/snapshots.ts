@@ -1,0 +1,67 @@
+import { messageOf } from '../../base/index.ts';
+import type { FunctionSpec } from '../../runtime/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import type { Functions } from './functions.ts';
+import type { FunctionVersion, VersionState } from './model.ts';
+
+/** A part of the runtime that makes snapshots of initialised environments. */
+export interface SnapshotMaker {
+  /** Resolves when environments of this version can start from a snapshot. @throws  init has failed: how, for the owner */
+  snapshot?(spec: FunctionSpec): Promise<void>;
+}
+
+export interface SnapshotsOptions {
+  readonly functions: Functions;
+  readonly maker: SnapshotMaker;
+  readonly logger: Logger;
+  /** @throws function-not-found */
+  readonly specOf: (version: FunctionVersion) => FunctionSpec;
+}
+
+/** Makes the snapshots of published versions with SnapStart: a version is `Pending` until its own is there. */
+export class Snapshots implements AsyncDisposable {
+  readonly #options: SnapshotsOptions;
+  readonly #making = new Map<string, Promise<void>>();
+  #closed = false;
+
+  constructor(options: SnapshotsOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on with those that the end of the node has interrupted. */
+  start(): void {
+    for (const version of this.#options.functions.pendingVersions()) this.make(version);
+  }
+
+  /** Begins in the background; a version that waits for nothing stays as it is. */
+  make(version: FunctionVersion): void {
+    const key = `${version.region}/${version.name}/${version.version}`;
+    if (version.state?.kind !== 'Pending' || this.#making.has(key) || this.#closed) return;
+    const making = this.#make(version).finally(() => this.#making.delete(key));
+    this.#making.set(key, making);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#making.values());
+  }
+
+  async #make(version: FunctionVersion): Promise<void> {
+    const { functions, maker, logger, specOf } = this.#options;
+    const of = { function: version.name, version: version.version };
+    let state: VersionState | undefined;
+    try {
+      await maker.snapshot?.(specOf(version));
+    } catch (error) {
+      // The node ends: the next start begins anew.
+      if (this.#closed) return;
+      logger.warn('snapshot-failed', { ...of, reason: messageOf(error) });
+      state = { kind: 'Failed', reason: messageOf(error), reasonCode: 'FunctionError' };
+    }
+    try {
+      await functions.setState(version, state);
+    } catch (error) {
+      logger.error('snapshot-state-not-stored', { ...of, error });
+    }
+  }
+}
