@@ -146,7 +146,7 @@ export interface ProvisionedState {
   readonly reason?: string;
 }
 
-/** Provisioned concurrency: a part of {@link Runtime}. */
+/** Provisioned concurrency. */
 export interface Provisioning {
   /**
    * Keeps `spec.provisionedConcurrency` environments of this version initialised, and replaces those that end; 0 ends it, and
@@ -162,14 +162,14 @@ export interface Provisioning {
 }
 
 /** The execution environments of a node (DESIGN §5). */
-export interface Runtime extends AsyncDisposable {
+export interface Runtime extends Provisioning, AsyncDisposable {
   /**
    * Takes a place for one invocation at a time.
    *
    * @param wait  `true` waits for a free place (pollers); `false` throws `concurrency-limit` at once (Invoke)
    */
   reserve(spec: FunctionSpec, options: { readonly wait: boolean; readonly signal?: AbortSignal }): Promise<Slot>;
-  /** Retires the environments of a function that was changed or deleted, once they are idle. */
+  /** Retires the environments of a function that was changed or deleted, once they are idle; its provisioned concurrency ends. */
   retire(functionArn: string): void;
   pools(): readonly PoolState[];
 }

@@ -12,6 +12,9 @@ import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
 
+/** Why an environment is started for which no invocation waits. */
+export type Ahead = 'provisioned' | 'pre-warmed';
+
 export interface EnvironmentOptions {
   readonly spec: FunctionSpec;
   readonly launch: Launch;
@@ -25,6 +28,10 @@ export interface EnvironmentOptions {
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
   /** Init has timed out once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
+  /** Absent when an invocation waits for it. */
+  readonly ahead?: Ahead | undefined;
+  /** Told when the process has come up, and when the handler is loaded. */
+  readonly onProgress: (environment: Environment) => void;
   /** Told once, when the environment will not serve again. */
   readonly onShutdown: (environment: Environment) => void;
 }
@@ -47,8 +54,15 @@ type Answer = Extract<Frame, { kind: 'response' | 'error' }>;
 export class Environment {
   readonly spec: FunctionSpec;
   phase: Phase = STARTING;
+  readonly ahead: Ahead | undefined;
   /** When it last became idle, by the monotonic clock. */
   idleSince = 0;
+  /** Places that hold it; counted by its pool. */
+  places = 0;
+  /** The handler has been loaded. */
+  initialised = false;
+  /** What its start took, once it is initialised. */
+  coldStartMs = 0;
   readonly #options: EnvironmentOptions;
   /** Settles with the failure, or with nothing when the handler is loaded. */
   readonly #init = Promise.withResolvers<Failure | undefined>();
@@ -67,6 +81,7 @@ export class Environment {
   constructor(options: EnvironmentOptions) {
     this.#options = options;
     this.spec = options.spec;
+    this.ahead = options.ahead;
     this.#initStartedAt = options.clock.monotonic();
     // Whoever waits is told when the code would be loaded, which may be later than this fails.
     if (options.credentials instanceof Promise) options.credentials.catch(() => {});
@@ -76,6 +91,20 @@ export class Environment {
   get stale(): boolean {
     if (this.#expiresAt === Number.POSITIVE_INFINITY) return false;
     return this.#options.clock.now() + this.spec.timeoutMs + RUNTIME_LIMITS.credentialsMarginMs >= this.#expiresAt;
+  }
+
+  /** It takes no further invocation but the one that it was started for. */
+  get retiring(): boolean {
+    return this.phase.kind === 'shutdown' || this.phase.retiring;
+  }
+
+  get pid(): number | undefined {
+    return this.#options.connection.process.pid;
+  }
+
+  /** What it held when it was last looked at. */
+  get memoryBytes(): number {
+    return this.#memoryKb * 1024;
   }
 
   get log(): EnvironmentLog {
@@ -191,6 +220,8 @@ export class Environment {
     if (phase.kind !== before.kind) this.#entered(phase);
     for (const command of commands) this.#obey(command);
     if (phase.kind === 'shutdown' && before.kind !== 'shutdown') this.#options.onShutdown(this);
+    else if (phase.kind === 'init' && before.kind === 'starting') this.#options.onProgress(this);
+    else if (phase.kind === 'idle' && before.kind === 'init') this.#options.onProgress(this);
   }
 
   #entered(phase: Phase): void {
@@ -226,7 +257,10 @@ export class Environment {
       case 'kill':
         return connection.process.kill();
       case 'resolve-init':
-        if (!this.#options.repeatsInit) this.#initMs = this.#options.clock.monotonic() - this.#initStartedAt;
+        this.initialised = true;
+        this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
+        // One that was started ahead has cost the invocation nothing.
+        if (!this.#options.repeatsInit && !this.ahead) this.#initMs = this.coldStartMs;
         return this.#init.resolve(undefined);
       case 'reject':
         return this.#reject(command.failure);
@@ -340,7 +374,8 @@ export class Environment {
       durationMs,
       billedMs: Math.max(1, Math.ceil(durationMs + (initMs ?? 0))),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
-      start: sequence === 0 ? 'cold' : 'warm',
+      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : 'cold',
+      ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),
     };
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));

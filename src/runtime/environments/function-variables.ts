@@ -31,6 +31,7 @@ export function functionVariables(
   endpoint: string,
   { accessKeyId, secretAccessKey, sessionToken }: FunctionCredentials,
   { taskRoot }: Placement,
+  initializationType: 'on-demand' | 'provisioned-concurrency' = 'on-demand',
 ): Readonly<Record<string, string>> {
   const region = spec.arn.split(':')[3]!;
   return {
@@ -51,7 +52,7 @@ export function functionVariables(
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(spec.memoryMb),
     AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
     AWS_LAMBDA_LOG_STREAM_NAME: logStream,
-    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    AWS_LAMBDA_INITIALIZATION_TYPE: initializationType,
     LAMBDA_TASK_ROOT: taskRoot,
   };
 }

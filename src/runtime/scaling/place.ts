@@ -5,10 +5,12 @@ import type { Pool } from './pool.ts';
 
 /** Who gives environments to places and takes them back. */
 export interface PlaceHost {
-  /** An environment for the next invocation: an idle one, else a new one. */
-  acquire(pool: Pool): Environment;
+  /** An environment for the next invocation: one that has room, else a new one, which may have to wait for its start. */
+  acquire(pool: Pool): Environment | Promise<Environment>;
   /** A new one for an invocation whose environment has not come through init in time. */
   repeatInit(pool: Pool, failed: Environment): Environment;
+  /** No invocation of the pool runs any more. */
+  rested(pool: Pool): void;
   /** The place is free again, and with it the environment that it used last. */
   release(pool: Pool, environment: Environment | undefined): void;
 }
@@ -29,15 +31,21 @@ export class Place implements Slot {
   async invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult> {
     signal?.throwIfAborted();
     assert(!this.#running && !this.#disposed, 'a slot runs one invocation at a time, until it is disposed');
-    const environment = this.#usable() ?? this.#host.acquire(this.#pool);
-    this.#environment = environment;
     this.#running = true;
-    const result = await this.#run(environment, invocation);
-    this.#running = false;
-    if (this.#disposed) this.#release();
-    this.#pool.invocations++;
-    if (result.kind === 'error') this.#pool.errors++;
-    return result;
+    this.#pool.began();
+    let isError = true;
+    try {
+      const environment = this.#usable() ?? this.#host.acquire(this.#pool);
+      this.#environment = environment instanceof Promise ? await environment : environment;
+      const result = await this.#run(this.#environment, invocation);
+      isError = result.kind === 'error';
+      return result;
+    } finally {
+      this.#running = false;
+      const rests = this.#pool.ended(isError);
+      if (this.#disposed) this.#release();
+      if (rests) this.#host.rested(this.#pool);
+    }
   }
 
   /** Init that takes longer than it may is repeated once, within the invocation and its timeout, as Lambda does. */
@@ -53,8 +61,10 @@ export class Place implements Slot {
   /** The environment of the last invocation, when it still serves the current revision with credentials that last. */
   #usable(): Environment | undefined {
     const environment = this.#environment;
-    if (!environment || environment.phase.kind === 'shutdown') return undefined;
-    if (environment.spec.revision === this.#pool.spec.revision && !environment.stale) return environment;
+    if (!environment) return undefined;
+    this.#environment = undefined;
+    if (environment.phase.kind !== 'shutdown' && this.#pool.isCurrent(environment)) return environment;
+    environment.places--;
     environment.retire();
     return undefined;
   }

@@ -3,18 +3,24 @@ import type { Launch } from './launch.ts';
 
 /** The pools of blank environments, one for each launch that functions have asked for. */
 export class BlankPools {
-  readonly #options: Omit<BlankPoolOptions, 'launch'>;
+  readonly #options: Omit<BlankPoolOptions, 'launch' | 'isPaused'>;
   readonly #pools = new Map<string, BlankPool>();
+  #isPaused = () => false;
 
-  constructor(options: Omit<BlankPoolOptions, 'launch'>) {
+  constructor(options: Omit<BlankPoolOptions, 'launch' | 'isPaused'>) {
     this.#options = options;
+  }
+
+  /** Starts no blank environment while `isPaused` says so. */
+  pauseWhile(isPaused: () => boolean): void {
+    this.#isPaused = isPaused;
   }
 
   /** The pool of a launch; a new one is empty and begins to fill when it is first taken from. */
   of(launch: Launch): BlankPool {
     let pool = this.#pools.get(launch.key);
     if (!pool) {
-      pool = new BlankPool({ ...this.#options, launch });
+      pool = new BlankPool({ ...this.#options, launch, isPaused: () => this.#isPaused() });
       this.#pools.set(launch.key, pool);
     }
     return pool;

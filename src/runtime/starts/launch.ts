@@ -4,6 +4,8 @@ export interface Launch {
   readonly key: string;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables of a process that is started for a call that waits: it leaves out what a blank one does ahead. */
+  readonly urgentEnvironment?: Readonly<Record<string, string>>;
   /** What of the machine the command needs beside the system's files; see `SandboxRequest.readable`. */
   readonly readable: readonly string[];
   /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */

@@ -13,6 +13,7 @@ export const nodejs: RuntimeFamily = {
     key: `nodejs ${process.version}`,
     command: [process.execPath, `${FOLDER}/bootstrap.js`],
     environment: PROCESS_VARIABLES,
+    urgentEnvironment: { MILLRACE_PRELOAD: 'none' },
     readable: [process.execPath, FOLDER],
     version: process.version.slice(1),
   }),

@@ -1,6 +1,6 @@
 import { DEFAULT_REGION, DomainError, hasCode, messageOf, type Random, uuid } from '../../base/index.ts';
 import type { FunctionInvoker, InvocationOutcome, Reservation } from '../../pollers/index.ts';
-import type { FunctionSpec, Invocation, InvocationResult, Runtime, Slot, ThrottleCause } from '../../runtime/index.ts';
+import type { FunctionSpec, Invocation, InvocationResult, Runtime, Slot } from '../../runtime/index.ts';
 import { newTrace, type TraceContext } from '../../telemetry/index.ts';
 import { LambdaError } from './errors.ts';
 import type { Functions } from './functions.ts';
@@ -10,6 +10,7 @@ import { functionArn, parseReference } from './names.ts';
 import type { Packages } from './packages.ts';
 import { StreamedResponse } from './response-stream.ts';
 import { checkArchitecture, revisionOf, specOf } from './specs.ts';
+import { throttleReason } from './throttles.ts';
 import type { InvocationTracing, TracedFunction } from './tracing.ts';
 
 /** A function version ready to be run. */
@@ -293,23 +294,9 @@ class PollerReservation implements Reservation {
   }
 }
 
-/** Why a place was refused, as AWS spells it. */
-const THROTTLE_REASONS: Readonly<Record<ThrottleCause, string>> = {
-  'reserved-concurrency': 'ReservedFunctionConcurrentInvocationLimitExceeded',
-  'account-concurrency': 'ConcurrentInvocationLimitExceeded',
-  'scaling-rate': 'ConcurrentInvocationLimitExceeded',
-  'reserved-request-rate': 'ReservedFunctionInvocationRateLimitExceeded',
-  'request-rate': 'FunctionInvocationRateLimitExceeded',
-  machine: 'ConcurrentInvocationLimitExceeded',
-};
-
 function throttled(error: DomainError): LambdaError {
-  const Reason = THROTTLE_REASONS[error.fields?.why as ThrottleCause] ?? THROTTLE_REASONS['account-concurrency'];
-  return new LambdaError('throttled', 'Rate Exceeded.', {
-    cause: error,
-    remedy: 'retry',
-    fields: { Reason, Type: 'User' },
-  });
+  const fields = { Reason: throttleReason(error.fields?.why), Type: 'User' };
+  return new LambdaError('throttled', 'Rate Exceeded.', { cause: error, remedy: 'retry', fields });
 }
 
 function contentInvalid(payload: Uint8Array): LambdaError {

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { FunctionInvoker } from '../../pollers/index.ts';
-import { type PoolState, type Provisioning, RUNTIME_LIMITS, type Runtime } from '../../runtime/index.ts';
+import { type PoolState, RUNTIME_LIMITS, type Runtime } from '../../runtime/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics, Spans } from '../../telemetry/index.ts';
 import type { Operation, Service, WireAnswer } from '../index.ts';
@@ -37,7 +37,7 @@ export interface MoreOperations {
 
 export interface LambdaOptions {
   readonly records: Records;
-  readonly runtime: Runtime & Partial<Provisioning> & SnapshotMaker;
+  readonly runtime: Runtime & SnapshotMaker;
   readonly delivery: DeliveryService;
   /** Unpacked packages stand here, a folder each. */
   readonly codeDirectory: string;

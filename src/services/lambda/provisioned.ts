@@ -9,8 +9,7 @@ import { lambdaTime } from './times.ts';
 export interface ProvisionedOptions {
   readonly records: Records;
   readonly functions: Functions;
-  /** A runtime that keeps no environments leaves every configuration in progress. */
-  readonly provisioning: Partial<Provisioning>;
+  readonly provisioning: Provisioning;
   readonly clock: Clock;
   /** Concurrency over all functions. */
   readonly accountConcurrency: number;
@@ -129,10 +128,10 @@ export class Provisioned {
     for (const [version, count] of wanted) {
       const spec = { ...specOf(region, name, version), provisionedConcurrency: count };
       told.set(version, spec);
-      provisioning.provision?.(spec);
+      provisioning.provision(spec);
     }
     for (const [version, spec] of before ?? []) {
-      if (!told.has(version)) provisioning.provision?.({ ...spec, provisionedConcurrency: 0 });
+      if (!told.has(version)) provisioning.provision({ ...spec, provisionedConcurrency: 0 });
     }
     if (told.size > 0) this.#told.set(key, told);
     else this.#told.delete(key);
@@ -166,7 +165,7 @@ export class Provisioned {
   #view(config: ProvisionedConfig): ProvisionedView {
     const { region, functionName, qualifier, requested } = config;
     const states = this.#versionsOf(region, functionName, qualifier).map(({ version }) =>
-      this.#options.provisioning.provisioned?.(this.#options.specOf(region, functionName, version).arn),
+      this.#options.provisioning.provisioned(this.#options.specOf(region, functionName, version).arn),
     );
     const sum = (count: (state: ProvisionedState) => number) =>
       Math.min(
