@@ -10,7 +10,7 @@ import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
+import { billedMs, type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
 
 /** Why an environment is started for which no invocation waits. */
 export type Ahead = 'provisioned' | 'pre-warmed';
@@ -372,7 +372,7 @@ export class Environment {
     const metering: Metering = {
       ...(initMs === undefined ? {} : { initMs }),
       durationMs,
-      billedMs: Math.max(1, Math.ceil(durationMs + (initMs ?? 0))),
+      billedMs: billedMs({ durationMs, ...(initMs === undefined ? {} : { initMs }) }),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
       start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : 'cold',
       ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),

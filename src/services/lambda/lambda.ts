@@ -156,8 +156,8 @@ export class Lambda implements AsyncDisposable {
     const service: Service = {
       name: 'lambda',
       operations: {
-        ...functionOperations(functions, { layers, packages, addresses, readObject, published }),
-        ...versionOperations(functions, published),
+        ...functionOperations(functions, { layers, packages, addresses, provisioned, readObject, published }),
+        ...versionOperations(functions, provisioned, published),
         ...layerOperations(layers, packages, addresses, readObject),
         ...invokeOperations(functions, invocations, asynchronous),
         ...concurrencyOperations(functions, layers, provisioned, accountConcurrency),

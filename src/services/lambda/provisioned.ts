@@ -4,6 +4,7 @@ import { type Records, Registry } from '../../store/index.ts';
 import { invalidParameter, LambdaError } from './errors.ts';
 import type { Functions } from './functions.ts';
 import { type Alias, LAMBDA_LIMITS, type ProvisionedConfig } from './model.ts';
+import { functionArn } from './names.ts';
 import { lambdaTime } from './times.ts';
 
 export interface ProvisionedOptions {
@@ -165,7 +166,7 @@ export class Provisioned {
   #view(config: ProvisionedConfig): ProvisionedView {
     const { region, functionName, qualifier, requested } = config;
     const states = this.#versionsOf(region, functionName, qualifier).map(({ version }) =>
-      this.#options.provisioning.provisioned(this.#options.specOf(region, functionName, version).arn),
+      this.#options.provisioning.provisioned(functionArn(region, functionName, version)),
     );
     const sum = (count: (state: ProvisionedState) => number) =>
       Math.min(

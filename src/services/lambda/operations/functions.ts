@@ -7,6 +7,7 @@ import type { CodePackage, FunctionVersion } from '../model.ts';
 import { functionArn } from '../names.ts';
 import type { PackageAddresses } from '../package-addresses.ts';
 import type { Packages } from '../packages.ts';
+import type { Provisioned } from '../provisioned.ts';
 import { changedSettings, checkUnzipped, newSettings, type SettingsInput, withSettings } from '../settings.ts';
 import { type CodeInput, type ReadObject, zipOf } from './code.ts';
 import { configurationShape, named, page } from './shapes.ts';
@@ -37,6 +38,7 @@ export interface FunctionOperationsOptions {
   readonly layers: Layers;
   readonly packages: Packages;
   readonly addresses: PackageAddresses;
+  readonly provisioned: Provisioned;
   readonly readObject: ReadObject;
   /** Told of each version that was published. */
   readonly published: (version: FunctionVersion) => void;
@@ -45,7 +47,7 @@ export interface FunctionOperationsOptions {
 /** CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration, GetFunction*, ListFunctions, DeleteFunction. */
 export function functionOperations(
   functions: Functions,
-  { layers, packages, addresses, readObject, published }: FunctionOperationsOptions,
+  { layers, packages, addresses, provisioned, readObject, published }: FunctionOperationsOptions,
 ): Record<string, Operation> {
   const publish = async (region: string, name: string) => {
     const version = await functions.publish(region, name, {});
@@ -143,6 +145,7 @@ export function functionOperations(
           `Deletion of aliases is not currently supported: ${functionArn(region, name, qualifier)}`,
         );
       }
+      await provisioned.forgetMissing(region, name);
       return { StatusCode: 204 };
     },
   };

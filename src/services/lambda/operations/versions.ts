@@ -1,11 +1,13 @@
 import type { Operation } from '../../index.ts';
 import type { Functions } from '../functions.ts';
 import type { FunctionVersion } from '../model.ts';
+import type { Provisioned } from '../provisioned.ts';
 import { aliasShape, configurationShape, named, page } from './shapes.ts';
 
 /** PublishVersion, ListVersionsByFunction and the alias operations. @param published  told of each version that was published */
 export function versionOperations(
   functions: Functions,
+  provisioned: Provisioned,
   published: (version: FunctionVersion) => void,
 ): Record<string, Operation> {
   return {
@@ -72,6 +74,7 @@ export function versionOperations(
     DeleteAlias: async (input, context) => {
       const { region, name } = named(input, context);
       await functions.deleteAlias(region, name, input.Name);
+      await provisioned.forgetMissing(region, name);
       return {};
     },
   };
