@@ -6,7 +6,7 @@ import { type Clock, systemClock, systemRandom, uuid } from '../../src/base/inde
 import type { Delivery, DeliveryService, GivenUp, Target } from '../../src/delivery/index.ts';
 import { type ManagedRuntime, openRuntime, type RuntimeOptions } from '../../src/runtime/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
-import { type Lambda, openLambda } from '../../src/services/lambda/index.ts';
+import { type Lambda, type LambdaOptions, openLambda } from '../../src/services/lambda/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, type Datum, newTrace, silentLogger } from '../../src/telemetry/index.ts';
 import { zipOf } from '../support/clients.ts';
@@ -83,7 +83,14 @@ export class LambdaHouse implements AsyncDisposable {
   }
 
   static async open(
-    options: { readonly directory?: string; readonly clock?: Clock; readonly runtime?: Partial<RuntimeOptions> } = {},
+    options: {
+      readonly directory?: string;
+      readonly clock?: Clock;
+      readonly runtime?: Partial<RuntimeOptions>;
+      readonly lambda?: Partial<LambdaOptions>;
+      /** Makes of the real runtime the one that the service sees. */
+      readonly seen?: (runtime: ManagedRuntime) => LambdaOptions['runtime'];
+    } = {},
   ): Promise<LambdaHouse> {
     await using scope = new AsyncDisposableStack();
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'millrace-lambda-')));
@@ -113,7 +120,7 @@ export class LambdaHouse implements AsyncDisposable {
     const lambda = scope.use(
       await openLambda({
         records,
-        runtime,
+        runtime: options.seen?.(runtime) ?? runtime,
         delivery,
         codeDirectory: join(directory, 'code'),
         readObject: async (bucket, key) => {
@@ -125,6 +132,7 @@ export class LambdaHouse implements AsyncDisposable {
         random: systemRandom,
         logger: silentLogger,
         metrics,
+        ...options.lambda,
       }),
     );
     return new LambdaHouse({ lines, data, delivery, objects, directory, runtime, lambda }, scope.move());

@@ -21,7 +21,9 @@ export interface SnapshotsOptions {
 /** Makes the snapshots of published versions with SnapStart: a version is `Pending` until its own is there. */
 export class Snapshots implements AsyncDisposable {
   readonly #options: SnapshotsOptions;
-  readonly #making = new Map<string, Promise<void>>();
+  readonly #making = new Set<string>();
+  /** States on their way to the disk. */
+  readonly #storing = new Set<Promise<void>>();
   #closed = false;
 
   constructor(options: SnapshotsOptions) {
@@ -37,31 +39,41 @@ export class Snapshots implements AsyncDisposable {
   make(version: FunctionVersion): void {
     const key = `${version.region}/${version.name}/${version.version}`;
     if (version.state?.kind !== 'Pending' || this.#making.has(key) || this.#closed) return;
-    const making = this.#make(version).finally(() => this.#making.delete(key));
-    this.#making.set(key, making);
+    this.#making.add(key);
+    void this.#make(version).finally(() => this.#making.delete(key));
   }
 
+  /** What is being made ends with the runtime, and begins anew at the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#making.values());
+    await Promise.all(this.#storing);
   }
 
+  /** Never rejects. */
   async #make(version: FunctionVersion): Promise<void> {
-    const { functions, maker, logger, specOf } = this.#options;
-    const of = { function: version.name, version: version.version };
+    const { maker, logger, specOf } = this.#options;
     let state: VersionState | undefined;
     try {
       await maker.snapshot?.(specOf(version));
     } catch (error) {
-      // The node ends: the next start begins anew.
-      if (this.#closed) return;
-      logger.warn('snapshot-failed', { ...of, reason: messageOf(error) });
       state = { kind: 'Failed', reason: messageOf(error), reasonCode: 'FunctionError' };
     }
+    if (this.#closed) return;
+    if (state) {
+      logger.warn('snapshot-failed', { function: version.name, version: version.version, reason: state.reason });
+    }
+    const storing = this.#store(version, state);
+    this.#storing.add(storing);
+    await storing;
+    this.#storing.delete(storing);
+  }
+
+  async #store(version: FunctionVersion, state: VersionState | undefined): Promise<void> {
+    const { functions, logger } = this.#options;
     try {
       await functions.setState(version, state);
     } catch (error) {
-      logger.error('snapshot-state-not-stored', { ...of, error });
+      logger.error('snapshot-state-not-stored', { function: version.name, version: version.version, error });
     }
   }
 }

@@ -36,9 +36,24 @@ export async function unzip(zip: Buffer, folder: string): Promise<number> {
   }
   if (archive.entryCount === 0) throw new LambdaError('zip-invalid', 'Uploaded file must be a non-empty zip');
   if (archive.entryCount > LAMBDA_LIMITS.filesMax) throw tooMany(archive.entryCount);
+  // All are looked at before the first is written: most of what is refused costs no disk.
+  const entries = await readEntries(archive);
   const unpacking = new Unpacking(archive, folder);
-  for await (const entry of entriesOf(archive)) await unpacking.take(entry);
+  for (const entry of entries) await unpacking.take(entry);
   return unpacking.finish();
+}
+
+/** The directory of a zip: as many as may be, of kinds that may be, whose announced sizes together may be. */
+async function readEntries(archive: ZipFile): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
+  let announced = 0;
+  for await (const entry of entriesOf(archive)) {
+    checkEntry(entry);
+    announced += entry.uncompressedSize;
+    if (announced > LAMBDA_LIMITS.unzippedBytesMax) throw tooLarge();
+    entries.push(entry);
+  }
+  return entries;
 }
 
 async function* entriesOf(archive: ZipFile): AsyncGenerator<Entry> {
@@ -74,9 +89,7 @@ class Unpacking {
   }
 
   async take(entry: Entry): Promise<void> {
-    const mode = entry.externalFileAttributes >>> 16;
-    checkEntry(entry, mode & KIND_MASK);
-    if (this.#bytes + entry.uncompressedSize > LAMBDA_LIMITS.unzippedBytesMax) throw tooLarge();
+    const mode = modeOf(entry);
     const path = join(this.#root, entry.fileName);
     try {
       if (entry.fileName.endsWith('/')) return await this.#makeFolders(path.slice(0, -1));
@@ -128,8 +141,13 @@ class Unpacking {
   }
 }
 
-function checkEntry(entry: Entry, kind: number): void {
+function modeOf({ externalFileAttributes }: Entry): number {
+  return externalFileAttributes >>> 16;
+}
+
+function checkEntry(entry: Entry): void {
   const { fileName } = entry;
+  const kind = modeOf(entry) & KIND_MASK;
   if (kind !== 0 && kind !== PLAIN_FILE && kind !== FOLDER) {
     throw new LambdaError('zip-invalid', `${fileName} is a link or a special file: packages hold files and folders`);
   }
