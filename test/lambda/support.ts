@@ -38,6 +38,11 @@ export class HeldDeliveries implements DeliveryService {
   }
   async [Symbol.asyncDispose](): Promise<void> {}
 
+  /** Tells of one that was given up. */
+  giveUp(delivery: Delivery): void {
+    this.#listener({ delivery, errorCode: 'function-failed' });
+  }
+
   /** Tries the oldest one until it is done or given up. @returns attempts made */
   async handOver(target: Target): Promise<number> {
     const delivery = this.held.shift()!;
@@ -48,7 +53,7 @@ export class HeldDeliveries implements DeliveryService {
       } catch (error) {
         const never = (error as { remedy?: string }).remedy === 'never';
         if (!never && attempt < delivery.policy.attemptsMax) continue;
-        this.#listener({ delivery, errorCode: 'function-failed' });
+        this.giveUp(delivery);
         return attempt;
       }
     }
