@@ -1,6 +1,7 @@
 /** runtime: execution environments: sandbox, life cycle, pool, scaling, metering. */
 export type { FunctionCredentials } from './environments/function-variables.ts';
 export { RUNTIME_LIMITS } from './limits.ts';
+export type { Machine, Memory } from './machine/machine.ts';
 export type { ManagedRuntime, RuntimeOptions } from './managed-runtime.ts';
 export { openRuntime } from './open.ts';
 export type {
@@ -16,6 +17,7 @@ export type {
   Runtime,
   RuntimeErrorCode,
   Slot,
+  SnapshotOutcome,
   ThrottleCause,
 } from './runtime.ts';
 export { ProcessSandbox } from './sandbox/process/process-sandbox.ts';

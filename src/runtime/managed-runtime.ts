@@ -1,7 +1,8 @@
-import { abortable, type Clock, DomainError, type Random } from '../base/index.ts';
+import { abortable, type Clock, DomainError, hasCode, messageOf, type Random } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
+import type { Failure } from './environments/life-cycle.ts';
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import { LinuxMachine } from './machine/linux.ts';
@@ -14,6 +15,7 @@ import type {
   Runtime,
   RuntimeErrorCode,
   Slot,
+  SnapshotOutcome,
 } from './runtime.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { Admission } from './scaling/admission.ts';
@@ -38,6 +40,8 @@ export interface RuntimeOptions {
   readonly logs: FunctionLogSink;
   /** Code caches and the private folders of environments; what stands in its `tmp` is removed. */
   readonly directory: string;
+  /** Where runtimes that are installed when they are needed are kept; a folder of the user's cache unless said. */
+  readonly runtimesDirectory?: string;
   /** `AWS_ENDPOINT_URL` of functions; asked when an environment starts, since the port may not be known before. */
   readonly endpoint: () => string;
   /**
@@ -102,15 +106,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool, startsOne) => {
-        if (startsOne && this.#population.waiting >= SCALING_LIMITS.startsWaitingMax) return true;
-        return processors.areContended(pool);
-      },
+      overloaded: (pool) => this.#population.isBehind(pool) || processors.areContended(pool),
       onWaiting: () => this.#population.watchSoon(),
     });
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
+      snapshotOf: ({ spec, launch }) =>
+        spec.snapStart ? starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined,
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -166,6 +169,33 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     return pool && this.#provisioner.stateOf(pool);
   }
 
+  async snapshot(spec: FunctionSpec): Promise<SnapshotOutcome> {
+    if (this.#closed) throw closed();
+    const launch = await this.#starts.launches.of(spec.runtime);
+    const maker = this.#starts.launches.snapshotsOf(spec.runtime);
+    if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
+    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
+    try {
+      await maker.make({
+        spec,
+        launch,
+        log,
+        credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
+        variables: (granted, placement) =>
+          functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+      });
+      return { kind: 'on' };
+    } catch (error) {
+      if (this.#closed) throw closed();
+      if (!hasCode(error, 'snapshot-unsupported')) throw error;
+      const reason = messageOf(error);
+      log.write(`SNAPSHOT_NOTICE There is no snapshot of this version, it starts without: ${reason}`);
+      this.#options.logger.warn('function starts without a snapshot', { function: spec.arn, reason });
+      return { kind: 'off', reason };
+    }
+  }
+
   retire(functionArn: string): void {
     const pool = this.#pools.get(functionArn);
     if (!pool) return;
@@ -197,7 +227,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#population.close(closed);
     const environments = [...this.#pools.values()].flatMap((pool) => [...pool.environments]);
     for (const environment of environments) environment.kill();
-    await Promise.all([this.#starts.blanks.close(), ...environments.map((environment) => environment.ended())]);
+    await Promise.all([
+      this.#starts.launches.close(),
+      this.#starts.blanks.close(),
+      ...environments.map((environment) => environment.ended()),
+    ]);
     await this.#starts.codeCaches.flush();
   }
 
@@ -271,11 +305,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(pool: Pool, { connection, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
+  #make(pool: Pool, { connection, restores, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     this.#coldStarts.add();
     return new Environment({
       spec,
@@ -285,12 +319,19 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       log,
       ahead,
       repeatsInit: repeated !== undefined,
+      onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
       variables: (granted, placement) => functionVariables(spec, log.stream, endpoint(), granted, placement, kind),
       onProgress,
       onShutdown,
     });
+  }
+
+  /** No process starts from this file: another binary, other flags, a damaged disk. */
+  #onRestoreFailed(spec: FunctionSpec, launch: Launch, failure: Failure): void {
+    this.#options.logger.warn('snapshot dropped: no environment starts from it', { function: spec.arn, failure });
+    this.#starts.launches.snapshotsOf(spec.runtime)?.drop(spec, launch);
   }
 
   #onChange(pool: Pool, environment: Environment): void {

@@ -161,6 +161,9 @@ export interface Provisioning {
   provisioned(functionArn: string): ProvisionedState | undefined;
 }
 
+/** - `on`: environments of the version start from a snapshot. - `off`: they start without, for the reason given. */
+export type SnapshotOutcome = { readonly kind: 'on' } | { readonly kind: 'off'; readonly reason: string };
+
 /** The execution environments of a node (DESIGN §5). */
 export interface Runtime extends Provisioning, AsyncDisposable {
   /**
@@ -169,6 +172,13 @@ export interface Runtime extends Provisioning, AsyncDisposable {
    * @param wait  `true` waits for a free place (pollers); `false` throws `concurrency-limit` at once (Invoke)
    */
   reserve(spec: FunctionSpec, options: { readonly wait: boolean; readonly signal?: AbortSignal }): Promise<Slot>;
+  /**
+   * Runs the init of a version that starts from snapshots (`spec.snapStart`) and keeps what it leaves. Once a version; later calls
+   * find what is there.
+   *
+   * @throws snapshot-init-failed  init has failed or taken too long: the version cannot be used
+   */
+  snapshot(spec: FunctionSpec): Promise<SnapshotOutcome>;
   /** Retires the environments of a function that was changed or deleted, once they are idle; its provisioned concurrency ends. */
   retire(functionArn: string): void;
   pools(): readonly PoolState[];

@@ -151,7 +151,7 @@ test('payloads of megabytes pass whole, both ways', async () => {
 
 test('a runtime that is not here is refused by name', async () => {
   await using house = await RuntimeHouse.open();
-  const spec = house.spec('', { runtime: 'python3.13' });
+  const spec = house.spec('', { runtime: 'ruby3.4' });
   await assert.rejects(house.runtime.reserve(spec, { wait: true }), { code: 'runtime-unknown', remedy: 'never' });
 });
 

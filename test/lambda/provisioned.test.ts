@@ -17,6 +17,7 @@ class Provisions {
       reserve: runtime.reserve.bind(runtime),
       retire: runtime.retire.bind(runtime),
       pools: runtime.pools.bind(runtime),
+      snapshot: runtime.snapshot.bind(runtime),
       provision: ({ version, provisionedConcurrency }: FunctionSpec) => {
         this.asked.push([version, provisionedConcurrency]);
       },

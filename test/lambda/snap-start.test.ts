@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { FunctionSpec, ManagedRuntime } from '../../src/runtime/index.ts';
+import type { FunctionSpec, ManagedRuntime, SnapshotOutcome } from '../../src/runtime/index.ts';
 import { LambdaHouse } from './support.ts';
 
 /** Snapshots that take as long as the test wants. */
 class HeldSnapshots {
   readonly asked: string[] = [];
-  #settle = Promise.withResolvers<void>();
+  #settle = Promise.withResolvers<SnapshotOutcome>();
 
   over(runtime: ManagedRuntime) {
     return {
@@ -21,14 +21,14 @@ class HeldSnapshots {
       snapshot: async (spec: FunctionSpec) => {
         assert.equal(spec.snapStart, true);
         this.asked.push(spec.version);
-        await this.#settle.promise;
+        return await this.#settle.promise;
       },
       [Symbol.asyncDispose]: () => runtime[Symbol.asyncDispose](),
     };
   }
 
-  done(): void {
-    this.#settle.resolve();
+  done(outcome: SnapshotOutcome = { kind: 'on' }): void {
+    this.#settle.resolve(outcome);
   }
 
   failed(error: Error): void {
@@ -74,6 +74,16 @@ test('a published version is Pending until its snapshot is there, and cannot be 
   assert.deepEqual(active.SnapStart, { ApplyOn: 'PublishedVersions', OptimizationStatus: 'On' });
   assert.equal((await house.invoke('f:1')).payload, 'up');
   assert.deepEqual(snapshots.asked, ['1']);
+});
+
+test('a version that cannot have a snapshot is Active without, and says why', async () => {
+  const snapshots = new HeldSnapshots();
+  await using house = await open(snapshots);
+  await house.create('f', CODE, { ...SNAP_START, Publish: true });
+  snapshots.done({ kind: 'off', reason: 'it keeps a socket open' });
+  const { SnapStart, StateReason } = await stateOf(house, 'f', 'Active');
+  assert.deepEqual([SnapStart.OptimizationStatus, StateReason], ['Off', 'it keeps a socket open']);
+  assert.equal((await house.invoke('f:1')).payload, 'up');
 });
 
 test('a version whose init fails is Failed with the reason, and says so when it is invoked', async () => {

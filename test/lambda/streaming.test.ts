@@ -28,6 +28,7 @@ let client: LambdaClient;
 const scripted = (runtime: ManagedRuntime) => ({
   retire: runtime.retire.bind(runtime),
   pools: runtime.pools.bind(runtime),
+  snapshot: runtime.snapshot.bind(runtime),
   provision: runtime.provision.bind(runtime),
   provisioned: runtime.provisioned.bind(runtime),
   reserve: async () => ({ invoke: (invocation: Invocation) => handler(invocation), [Symbol.dispose]() {} }),

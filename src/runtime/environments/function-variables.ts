@@ -11,13 +11,16 @@ export interface FunctionCredentials {
 }
 
 /** Variables that only a new process can take: a function that sets one of these is not served by a blank environment. */
-const START_ONLY = /^(NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_ICU_DATA|UV_|LD_)/;
+const START_ONLY = /^(NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_ICU_DATA|PYTHON|UV_|LD_)/;
 
 /** The part of the function's variables that must be there when its process starts. */
 export function startVariables(spec: FunctionSpec): Readonly<Record<string, string>> | undefined {
   const entries = Object.entries(spec.environment).filter(([name]) => START_ONLY.test(name));
   return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
+
+/** `AWS_LAMBDA_INITIALIZATION_TYPE`. */
+export type InitializationType = 'on-demand' | 'provisioned-concurrency' | 'snap-start';
 
 /**
  * Variables of an environment as Lambda defines them, and the function's own. Reserved names were refused when the function
@@ -31,7 +34,7 @@ export function functionVariables(
   endpoint: string,
   { accessKeyId, secretAccessKey, sessionToken }: FunctionCredentials,
   { taskRoot }: Placement,
-  initializationType: 'on-demand' | 'provisioned-concurrency' = 'on-demand',
+  initializationType: InitializationType = 'on-demand',
 ): Readonly<Record<string, string>> {
   const region = spec.arn.split(':')[3]!;
   return {

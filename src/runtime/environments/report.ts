@@ -62,8 +62,20 @@ export function initStartLine({ arn, runtime }: FunctionSpec, { version }: Launc
   return `INIT_START Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
 }
 
+export function restoreStartLine(spec: FunctionSpec, launch: Launch): string {
+  return initStartLine(spec, launch).replace('INIT_START', 'RESTORE_START');
+}
+
+export function restoreReportLine(restoreMs: number): string {
+  return `RESTORE_REPORT Restore Duration: ${restoreMs.toFixed(2)} ms`;
+}
+
 /** @param phase  `invoke` when init was repeated within the invocation */
-export function initReportLine(initMs: number, phase: 'init' | 'invoke', { status, errorType }: Ending): string {
+export function initReportLine(
+  initMs: number,
+  phase: 'init' | 'restore' | 'invoke',
+  { status, errorType }: Ending,
+): string {
   const type = errorType ? `\tError Type: ${errorType}` : '';
   return `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: ${phase}\tStatus: ${status}${type}`;
 }

@@ -5,6 +5,8 @@ import { startVariables } from '../environments/function-variables.ts';
 import type { EnvironmentLog } from '../environments/report.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { BlankPools } from '../starts/blank-pools.ts';
+import type { Snapshot } from '../starts/snapshots.ts';
+import { SCALING_LIMITS } from './limits.ts';
 import type { Pool } from './pool.ts';
 import type { Processors } from './processors.ts';
 import { isFairer } from './scaling.ts';
@@ -12,6 +14,8 @@ import { isFairer } from './scaling.ts';
 /** What an environment is started for. */
 export interface Birth {
   readonly connection: Connection;
+  /** The process starts from a snapshot. */
+  readonly restores: boolean;
   /** No invocation waits for it. */
   readonly ahead?: Ahead;
   /** The log of the environment whose init is repeated: to the function's owner the two are one. */
@@ -24,6 +28,8 @@ export interface Birth {
 export interface PopulationOptions {
   readonly clock: Clock;
   readonly blanks: BlankPools;
+  /** What a new environment starts from, where there is a snapshot of its function. */
+  readonly snapshotOf: (pool: Pool) => Snapshot | undefined;
   readonly processors: Processors;
   readonly environmentsMax: number;
   readonly make: (pool: Pool, birth: Birth) => Environment;
@@ -48,8 +54,8 @@ interface AheadRequest {
 }
 
 /**
- * The environments that there are. As many processes come up at once as there are processors: more would take as long, and slow down
- * what runs. Invocations that wait for theirs take one that becomes free meanwhile; the function with the fewest environments is
+ * The environments that there are. Few processes come up at once, by the number of processors: more would take as long together, and
+ * slow down what runs. Invocations that wait for theirs take one that becomes free meanwhile; the function with the fewest environments is
  * served first.
  */
 export class Population {
@@ -72,9 +78,9 @@ export class Population {
     return this.#size;
   }
 
-  /** Invocations that wait for a process. */
-  get waiting(): number {
-    return this.#waiting;
+  /** One more invocation would wait too long for the start of its environment. */
+  isBehind(pool: Pool): boolean {
+    return this.#waiting >= SCALING_LIMITS.startsWaitingMax && pool.running >= pool.room;
   }
 
   /** Processes come up for somebody who waits: the processors should do nothing else. */
@@ -86,6 +92,7 @@ export class Population {
   acquire(pool: Pool): Environment | Promise<Environment> {
     const there = pool.take();
     if (there) return this.#wake(pool, there);
+    pool.spendStart();
     if (this.#waiting === 0 && this.#mayStart(pool)) return this.#startSeated(pool);
     return this.#enqueue(pool);
   }
@@ -127,15 +134,18 @@ export class Population {
       if (!this.#mayStart(pool)) return;
       this.#next(pool).resolve(this.#startSeated(pool));
     }
-    while (this.#ahead.length > 0 && this.#comingUp.size < this.#options.processors.count) {
+    while (this.#ahead.length > 0 && this.#hasTurn()) {
       const { pool, ahead, isWanted } = this.#ahead.shift()!;
       if (isWanted()) pool.expect(this.#wake(pool, this.#start(pool, { ahead })));
     }
   };
 
   #mayStart({ launch }: Pool): boolean {
-    const { blanks, processors } = this.#options;
-    return this.#comingUp.size < processors.count || blanks.of(launch).ready > 0;
+    return this.#hasTurn() || this.#options.blanks.of(launch).ready > 0;
+  }
+
+  #hasTurn(): boolean {
+    return this.#comingUp.size < this.#options.processors.count * SCALING_LIMITS.startsPerProcessor;
   }
 
   /** Few functions wait at once, and a start costs a thousand times such a look. */
@@ -188,13 +198,16 @@ export class Population {
   }
 
   #start(pool: Pool, more: { readonly ahead?: Ahead; readonly repeated?: EnvironmentLog }): Environment {
-    const { blanks, environmentsMax, make, makeRoom } = this.#options;
+    const { blanks, environmentsMax, make, makeRoom, snapshotOf } = this.#options;
     if (this.#size >= environmentsMax) makeRoom();
     const fresh = startVariables(pool.spec);
     const pooled = blanks.of(pool.launch);
+    // Init that is repeated runs from its beginning, whatever was wrong with the snapshot.
+    const snapshot = more.repeated ? undefined : snapshotOf(pool);
     const environment = make(pool, {
       ...more,
-      connection: fresh ? pooled.startFresh(fresh) : pooled.take(),
+      restores: snapshot !== undefined,
+      connection: snapshot ? snapshot.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
       onProgress: (progressed) => this.#onProgress(pool, progressed),
       onShutdown: (ended) => this.#onShutdown(pool, ended),
     });

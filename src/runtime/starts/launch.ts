@@ -1,3 +1,5 @@
+import type { SnapshotMaker } from './snapshots.ts';
+
 /** How a process of one runtime is started, before it is told whose it is. */
 export interface Launch {
   /** Blank environments of equal keys are interchangeable. */
@@ -10,6 +12,10 @@ export interface Launch {
   readonly readable: readonly string[];
   /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */
   readonly version: string;
+  /** A process that is ready can be told to fork others of its kind: see `template.ts`. */
+  readonly forks?: boolean;
+  /** Said in the function's log when an environment starts: what about it is not as its owner asked for. */
+  readonly notice?: string;
 }
 
 /** A family of managed runtimes: `nodejs.ts` and its siblings, a row each in `launches.ts`. */
@@ -22,4 +28,6 @@ export interface RuntimeFamily {
    * @throws runtime-unavailable  the machine does not have it and it cannot be installed; the message says what to do
    */
   launch(runtime: string): Launch | Promise<Launch>;
+  /** Makes snapshots of initialised functions, where it can. */
+  readonly snapshots?: SnapshotMaker;
 }

@@ -1,6 +1,7 @@
 import { DomainError } from '../../base/index.ts';
 import type { RuntimeErrorCode } from '../runtime.ts';
 import type { Launch, RuntimeFamily } from './launch.ts';
+import type { SnapshotMaker } from './snapshots.ts';
 
 /** Which family serves which runtime; each runtime is made ready once, when it is first asked for. */
 export class Launches {
@@ -12,9 +13,23 @@ export class Launches {
     this.#families = families;
   }
 
+  serves(runtime: string): boolean {
+    return this.#families.some((family) => family.serves(runtime));
+  }
+
   /** @throws runtime-unknown, runtime-unavailable */
   of(runtime: string): Launch | Promise<Launch> {
     return this.#ready.get(runtime) ?? this.#preparing.get(runtime) ?? this.#prepare(runtime);
+  }
+
+  /** What makes snapshots of functions of this runtime; `undefined` where nothing can. */
+  snapshotsOf(runtime: string): SnapshotMaker | undefined {
+    return this.#families.find((family) => family.serves(runtime))?.snapshots;
+  }
+
+  /** Ends what is being made. */
+  async close(): Promise<void> {
+    await Promise.all(this.#families.map((family) => family.snapshots?.close()));
   }
 
   #prepare(runtime: string): Launch | Promise<Launch> {

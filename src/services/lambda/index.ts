@@ -11,5 +11,4 @@ export {
 export { CONCURRENCY_TAG, EGRESS_TAG } from './function-tags.ts';
 export { type FunctionState, type Lambda, type LambdaOptions, type MoreOperations, openLambda } from './lambda.ts';
 export { type FunctionReference, functionArn, parseReference } from './names.ts';
-export type { SnapshotMaker } from './snapshots.ts';
 export { USAGE_LIMITS, type UsageRow, type UsageSink } from './usage.ts';

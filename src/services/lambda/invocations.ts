@@ -256,7 +256,7 @@ function draw({ version, weights }: Alias, at: number): string {
 
 /** @throws snapshot-pending, snapshot-failed: SnapStart has not made the version ready, or could not */
 function checkState({ state }: FunctionVersion): void {
-  if (!state) return;
+  if (!state || state.kind === 'Active') return;
   if (state.kind === 'Failed') throw new LambdaError('snapshot-failed', state.reason, { remedy: 'never' });
   throw new LambdaError(
     'snapshot-pending',

@@ -25,7 +25,7 @@ import { versionOperations } from './operations/versions.ts';
 import { PackageAddresses } from './package-addresses.ts';
 import { Packages } from './packages.ts';
 import { Provisioned } from './provisioned.ts';
-import { type SnapshotMaker, Snapshots } from './snapshots.ts';
+import { Snapshots } from './snapshots.ts';
 import { InvocationTracing } from './tracing.ts';
 import { Usage, type UsageSink } from './usage.ts';
 
@@ -37,7 +37,7 @@ export interface MoreOperations {
 
 export interface LambdaOptions {
   readonly records: Records;
-  readonly runtime: Runtime & SnapshotMaker;
+  readonly runtime: Runtime;
   readonly delivery: DeliveryService;
   /** Unpacked packages stand here, a folder each. */
   readonly codeDirectory: string;
@@ -142,7 +142,7 @@ export class Lambda implements AsyncDisposable {
     const snapshots = scope.use(
       new Snapshots({
         functions,
-        maker: runtime,
+        runtime,
         logger,
         specOf: ({ region, name, version }) => invocations.specOf(region, name, version),
       }),

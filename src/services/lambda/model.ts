@@ -47,7 +47,8 @@ export interface LayerUse {
 }
 
 export interface VersionState {
-  readonly kind: 'Pending' | 'Failed';
+  /** `Active` only where there is something to say: its environments start without a snapshot, and why. */
+  readonly kind: 'Pending' | 'Failed' | 'Active';
   readonly reason: string;
   /** As AWS spells it: `Creating`, `FunctionError.InitTimedOut`, ... */
   readonly reasonCode: string;

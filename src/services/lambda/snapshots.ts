@@ -1,18 +1,12 @@
 import { messageOf } from '../../base/index.ts';
-import type { FunctionSpec } from '../../runtime/index.ts';
+import type { FunctionSpec, Runtime } from '../../runtime/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Functions } from './functions.ts';
 import type { FunctionVersion, VersionState } from './model.ts';
 
-/** A part of the runtime that makes snapshots of initialised environments. */
-export interface SnapshotMaker {
-  /** Resolves when environments of this version can start from a snapshot. @throws  init has failed: how, for the owner */
-  snapshot?(spec: FunctionSpec): Promise<void>;
-}
-
 export interface SnapshotsOptions {
   readonly functions: Functions;
-  readonly maker: SnapshotMaker;
+  readonly runtime: Pick<Runtime, 'snapshot'>;
   readonly logger: Logger;
   /** @throws function-not-found */
   readonly specOf: (version: FunctionVersion) => FunctionSpec;
@@ -51,16 +45,17 @@ export class Snapshots implements AsyncDisposable {
 
   /** Never rejects. */
   async #make(version: FunctionVersion): Promise<void> {
-    const { maker, logger, specOf } = this.#options;
+    const { runtime, logger, specOf } = this.#options;
     let state: VersionState | undefined;
     try {
-      await maker.snapshot?.(specOf(version));
+      const outcome = await runtime.snapshot(specOf(version));
+      if (outcome.kind === 'off') state = { kind: 'Active', reason: outcome.reason, reasonCode: 'SnapshotOff' };
     } catch (error) {
       state = { kind: 'Failed', reason: messageOf(error), reasonCode: 'FunctionError' };
     }
     if (this.#closed) return;
     if (state) {
-      logger.warn('snapshot-failed', { function: version.name, version: version.version, reason: state.reason });
+      logger.warn('snapshot-not-made', { function: version.name, version: version.version, reason: state.reason });
     }
     const storing = this.#store(version, state);
     this.#storing.add(storing);

@@ -4,8 +4,9 @@ import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
-import { type Clock, InternalError } from '../../../base/index.ts';
-import type { Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
+import type { Clock } from '../../../base/index.ts';
+import { Doors } from '../doors.ts';
+import type { Clone, Door, Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
 
 /** Largest file, bytes: the most ephemeral storage that a function can ask for. */
@@ -49,7 +50,7 @@ export class ProcessSandbox implements Sandbox {
     );
   }
 
-  start({ command, environment, directory }: SandboxRequest): SandboxProcess {
+  start({ command, environment, directory, doors }: SandboxRequest): SandboxProcess {
     const temporaryDirectory = join(directory, 'tmp');
     mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
     const [program, ...rest] = [...this.#wrapper, ...command];
@@ -59,11 +60,23 @@ export class ProcessSandbox implements Sandbox {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
-    return new GroupOfProcesses(child, directory, this.#diesWithNode, this.#groups);
+    const process = { pid: child.pid, ...pipesOf(child), exited: exitOf(child) };
+    return new GroupOfProcesses(process, { doors, directory, mayFreeze: this.#diesWithNode, groups: this.#groups });
   }
 }
 
-/** One child and what it starts: a process group, led by the child. */
+/** A process that has been started, by the node or by another one. */
+type Started = Omit<Clone, 'pid'> & { readonly pid: number | undefined };
+
+interface Surroundings {
+  readonly doors: readonly Door[];
+  /** Removed when the process has ended; a clone has none of its own. */
+  readonly directory: string | undefined;
+  readonly mayFreeze: boolean;
+  readonly groups: ProcessGroups;
+}
+
+/** One process and what it starts: a process group, led by it. */
 class GroupOfProcesses implements SandboxProcess {
   readonly pid: number | undefined;
   readonly channel: Duplex;
@@ -71,28 +84,31 @@ class GroupOfProcesses implements SandboxProcess {
   readonly exited: Promise<Exit>;
   /** The watch over memory is the node's: no kernel limit is set. */
   readonly outOfMemory = false;
-  readonly #mayFreeze: boolean;
-  readonly #groups: ProcessGroups;
+  readonly #surroundings: Surroundings;
+  readonly #doors: Doors;
   #statm: number | undefined;
   #alive = true;
 
-  constructor(child: ChildProcess, directory: string, mayFreeze: boolean, groups: ProcessGroups) {
-    this.#groups = groups;
-    this.pid = child.pid;
-    // Out of descriptors there are no pipes; the `error` event follows.
-    this.channel = (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough();
-    this.outputs = [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined);
-    // A stopped process does not notice that the channel has closed: without a death signal it would stay for ever.
-    this.#mayFreeze = mayFreeze;
-    this.exited = this.#end(child, directory);
+  constructor({ pid, channel, outputs, exited }: Started, surroundings: Surroundings) {
+    this.pid = pid;
+    this.channel = channel;
+    this.outputs = outputs;
+    this.#surroundings = surroundings;
+    this.#doors = new Doors(surroundings.doors);
+    this.#doors.openOnHost();
+    this.exited = this.#end(exited);
   }
 
   addressOf(door: string): string {
-    throw new InternalError(`no door ${door}`);
+    return this.#doors.addressOf(door);
   }
 
-  accept(door: string, _take: (socket: Socket) => void): void {
-    throw new InternalError(`no door ${door}`);
+  accept(door: string, take: (socket: Socket) => void): void {
+    this.#doors.accept(door, take);
+  }
+
+  adopt(clone: Clone): SandboxProcess {
+    return new GroupOfProcesses(clone, { ...this.#surroundings, doors: [], directory: undefined });
   }
 
   /** Nothing is hidden, so nothing has to be put in place. */
@@ -101,11 +117,12 @@ class GroupOfProcesses implements SandboxProcess {
   }
 
   freeze(): void {
-    if (this.#mayFreeze) this.#signal('SIGSTOP');
+    // A stopped process does not notice that the channel has closed: without a death signal it would stay for ever.
+    if (this.#surroundings.mayFreeze) this.#signal('SIGSTOP');
   }
 
   thaw(): void {
-    if (this.#mayFreeze) this.#signal('SIGCONT');
+    if (this.#surroundings.mayFreeze) this.#signal('SIGCONT');
   }
 
   kill(): void {
@@ -115,7 +132,7 @@ class GroupOfProcesses implements SandboxProcess {
   memoryBytes(): number {
     if (!this.#alive || this.pid === undefined) return 0;
     let bytes = this.#leaderBytes();
-    for (const member of this.#groups.membersOf(this.pid)) bytes += memberBytes(member);
+    for (const member of this.#surroundings.groups.membersOf(this.pid)) bytes += memberBytes(member);
     return bytes;
   }
 
@@ -139,18 +156,42 @@ class GroupOfProcesses implements SandboxProcess {
     }
   }
 
-  async #end(child: ChildProcess, directory: string): Promise<Exit> {
-    const exit = await new Promise<Exit>((resolve) => {
-      child.once('error', () => resolve({ code: null, signal: null }));
-      // The group may outlive its leader and hold the pipes open: it goes with it.
-      child.once('exit', () => this.kill());
-      child.once('close', (code, signal) => resolve({ code, signal }));
-    });
+  async #end(exited: Promise<Exit>): Promise<Exit> {
+    const exit = await exited;
     this.#alive = false;
+    this.#doors.close();
     if (this.#statm !== undefined) closeSync(this.#statm);
     this.#statm = undefined;
-    await rm(directory, { recursive: true, force: true }).catch(() => {});
+    const { directory } = this.#surroundings;
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true }).catch(() => {});
     return exit;
+  }
+}
+
+/** Out of descriptors there are no pipes; the `error` event follows. */
+function pipesOf(child: ChildProcess): { readonly channel: Duplex; readonly outputs: readonly Readable[] } {
+  return {
+    channel: (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough(),
+    outputs: [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined),
+  };
+}
+
+/** Resolves when the child has ended and what it wrote has been read. */
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve({ code: null, signal: null }));
+    // What it has started may outlive it and hold the pipes open: it goes with it.
+    child.once('exit', () => killGroup(child.pid));
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // It is empty.
   }
 }
 

@@ -58,7 +58,9 @@ export function configurationShape(version: FunctionVersion, qualifier?: string)
 
 function stateShape({ state }: FunctionVersion) {
   if (!state) return { State: 'Active' };
-  return { State: state.kind, StateReason: state.reason, StateReasonCode: state.reasonCode };
+  // AWS knows no code for a version that is active and has no snapshot.
+  const code = state.kind === 'Active' ? {} : { StateReasonCode: state.reasonCode };
+  return { State: state.kind, StateReason: state.reason, ...code };
 }
 
 function loggingShape({ logging }: FunctionVersion) {
