@@ -31,6 +31,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { build } from 'esbuild';
 import type { NodeDoor } from '../../src/runtime/index.ts';
+import type { Datum } from '../../src/telemetry/index.ts';
 import { zipOf } from '../support/clients.ts';
 import { clientEnvironment, clientOptions, KEY, run, startWire, type TestWire } from '../wire/support.ts';
 import { LambdaHouse } from './support.ts';
@@ -162,7 +163,7 @@ test('AWS SDK for JS: a layer is published, used from /opt, and provisioned vers
   assert.equal(layer.LayerVersionArn, 'arn:aws:lambda:eu-central-1:000000000000:layer:js:1');
   const found = await send(new GetLayerVersionByArnCommand({ Arn: layer.LayerVersionArn }));
   assert.equal(found.Content.CodeSha256, layer.Content.CodeSha256);
-  await create('layered', 'exports.handler = async () => require("shared").say();', {
+  await create('layered', 'exports.handler = async () => require("/opt/nodejs/node_modules/shared").say();', {
     Layers: [layer.LayerVersionArn],
     Publish: true,
   });
@@ -183,8 +184,9 @@ test('AWS SDK for JS: a layer is published, used from /opt, and provisioned vers
   assert.deepEqual([state.Status, state.AvailableProvisionedConcurrentExecutions], ['READY', 1]);
   const { Payload } = await send(new InvokeCommand({ ...key }));
   assert.equal(text(Payload), '"from the layer"');
-  const used = house.data.find(({ name }) => name === 'ProvisionedConcurrencyInvocations');
-  assert.equal(used?.dimensions.FunctionName ?? 'none', 'layered');
+  const isUsed = ({ name, dimensions }: Datum) =>
+    name === 'ProvisionedConcurrencyInvocations' && dimensions.Resource === 'layered:1';
+  assert.ok(house.data.some(isUsed));
   await send(new DeleteProvisionedConcurrencyConfigCommand(key));
   await assert.rejects(
     send(new GetProvisionedConcurrencyConfigCommand(key)),

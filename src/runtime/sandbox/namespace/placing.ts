@@ -131,11 +131,6 @@ export class Placing {
 }
 
 /**
- * Links small trees at once, the first of them on top.
- *
- * @returns false when there is too much of it; what was linked stays and need not be linked again
- */
-/**
  * Fills `target`, an empty folder, with the trees one over the other, by hard links: a later one hides what an earlier one has.
  *
  * @returns a promise where there are many files
@@ -145,6 +140,11 @@ export function linkTrees(sources: readonly string[], target: string): void | Pr
   if (!linkSmall(upperFirst, target)) return linkAll(upperFirst, target);
 }
 
+/**
+ * Links small trees at once, the first of them on top.
+ *
+ * @returns false when there is too much of it; what was linked stays and need not be linked again
+ */
 function linkSmall(sources: readonly string[], target: string): boolean {
   let left = SMALL_ENTRIES_MAX;
   const walk = (from: string, to: string): boolean => {

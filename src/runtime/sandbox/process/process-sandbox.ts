@@ -134,7 +134,7 @@ class GroupOfProcesses implements SandboxProcess {
     const joined = join(directory, 'opt');
     mkdirSync(joined, { recursive: true });
     const linking = linkTrees(layers, joined);
-    return linking ? linking.then(() => placed(joined)) : placed(joined);
+    return linking instanceof Promise ? linking.then(() => placed(joined)) : placed(joined);
   }
 
   freeze(): void {
