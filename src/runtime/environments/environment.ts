@@ -12,6 +12,7 @@ import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { type Inspect, loadConfig } from './load-config.ts';
 import {
+  billedMs,
   type Ending,
   type EnvironmentLog,
   initReportLine,
@@ -461,11 +462,11 @@ export class Environment {
     const { clock, log } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
+    const started = initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs };
     const metering: Metering = {
-      ...(initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs }),
+      ...started,
       durationMs,
-      // A restore is billed too, and told apart: see the report line.
-      billedMs: Math.max(1, Math.ceil(durationMs + (this.#restores ? 0 : (initMs ?? 0)))),
+      billedMs: billedMs({ durationMs, ...started }),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
       start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',
       ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),
