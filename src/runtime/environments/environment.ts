@@ -193,6 +193,8 @@ export class Environment {
     const { clock, connection } = this.#options;
     if (this.phase.kind === 'shutdown') return false;
     if (this.phase.kind === 'idle') {
+      // A debugger talks to it between invocations too.
+      if (this.#isInspected) return false;
       if (clock.monotonic() - this.idleSince >= RUNTIME_LIMITS.lingerMs) this.#apply({ kind: 'lingered' });
       return !this.phase.frozen;
     }
@@ -318,8 +320,17 @@ export class Environment {
     this.#timer = undefined;
     if (phase.kind === 'idle') this.idleSince = this.#options.clock.monotonic();
     if (phase.kind === 'init') {
-      this.#deadline(this.#options.repeatsInit ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax);
+      this.#deadline(this.#options.repeatsInit ? this.#leftMs(this.#initStartedAt) : this.#initMsMax);
     }
+  }
+
+  /** A breakpoint in init holds it as one in the handler does. */
+  get #initMsMax(): number {
+    return this.#isInspected ? this.spec.timeoutMs : RUNTIME_LIMITS.initMsMax;
+  }
+
+  get #isInspected(): boolean {
+    return this.spec.inspectorPort !== undefined;
   }
 
   /** What an invocation may still take: a repeated init has taken its part. */

@@ -58,7 +58,7 @@ export interface FunctionState {
 export class Lambda implements AsyncDisposable {
   readonly service: Service;
   /** For pollers. */
-  readonly invoker: FunctionInvoker;
+  readonly invoker: Invocations;
   /** For deliveries to function ARNs. */
   readonly target: Target;
   readonly #functions: Functions;
