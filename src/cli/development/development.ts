@@ -163,6 +163,7 @@ export class Development implements AsyncDisposable {
     const outcome = await deployApplication(application, packages, { ...this.#options, parameters: {}, tags: {} });
     const names = await new RemoteStack(stackName, client, terminal, clock).physicalIds('AWS::Lambda::Function');
     const hashes = new Map(Array.from(packages.values(), ({ logicalId, hash }) => [logicalId, hash]));
+    this.#broken = false;
     this.#deployed = { template: JSON.stringify(application.template), hashes, names };
     terminal.err(`${outcome.changed ? 'deployed' : 'nothing to change in'} ${stackName} (${this.#since(begun)} ms)\n`);
     // stdout has the ready line only.
