@@ -10,7 +10,7 @@ import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { type Inspect, loadConfig } from './load-config.ts';
+import { loadConfig } from './load-config.ts';
 import {
   billedMs,
   type Ending,
@@ -43,8 +43,6 @@ export interface EnvironmentOptions {
    * It starts from a snapshot; told when that fails around the function's hooks, so that it is not started from again.
    */
   readonly onRestoreFailed?: ((failure: Failure) => void) | undefined;
-  /** A debugger may attach: it is not frozen, and init may take as long as an invocation. */
-  readonly inspect?: Inspect | undefined;
   /** Absent when an invocation waits for it. */
   readonly ahead?: Ahead | undefined;
   /** Told when the process has come up, and when the handler is loaded. */
@@ -196,6 +194,8 @@ export class Environment {
     const { clock, connection } = this.#options;
     if (this.phase.kind === 'shutdown') return false;
     if (this.phase.kind === 'idle') {
+      // A debugger talks to it between invocations too.
+      if (this.#isInspected) return false;
       if (clock.monotonic() - this.idleSince >= RUNTIME_LIMITS.lingerMs) this.#apply({ kind: 'lingered' });
       return !this.phase.frozen;
     }
@@ -326,9 +326,14 @@ export class Environment {
     }
   }
 
+  /** A breakpoint in init holds it as one in the handler does. */
   #initLeftMs(): number {
-    const { repeatsInit, inspect } = this.#options;
-    return repeatsInit || inspect ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
+    const { repeatsInit } = this.#options;
+    return repeatsInit || this.#isInspected ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
+  }
+
+  get #isInspected(): boolean {
+    return this.spec.inspectorPort !== undefined;
   }
 
   /** What an invocation may still take: a repeated init has taken its part. */
@@ -349,7 +354,7 @@ export class Environment {
       case 'thaw':
         return connection.process.thaw();
       case 'freeze':
-        return this.#options.inspect ? undefined : connection.process.freeze();
+        return this.#isInspected ? undefined : connection.process.freeze();
       case 'kill':
         return connection.kill();
       case 'resolve-init':
@@ -402,7 +407,7 @@ export class Environment {
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
-    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream, this.#options.inspect);
+    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
     connection.send([encodeLoad(config)]);
   }
 
