@@ -273,6 +273,7 @@ function parseConfig({ bytes, start, end }) {
 }
 
 module.exports = {
+  DESCRIPTOR,
   KIND,
   codeCache,
   error,

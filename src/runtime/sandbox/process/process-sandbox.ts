@@ -1,25 +1,15 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
-import { type Clock, DomainError, messageOf } from '../../../base/index.ts';
+import type { Clock } from '../../../base/index.ts';
 import { Doors } from '../doors.ts';
 import { coverInherited } from '../inherited.ts';
-import { linkAll } from '../namespace/placing.ts';
+import { linkTrees } from '../namespace/placing.ts';
 import { memoryOf, privateBytes } from '../process-memory.ts';
-import type {
-  Clone,
-  Door,
-  Exit,
-  Placement,
-  Sandbox,
-  SandboxErrorCode,
-  SandboxProcess,
-  SandboxRequest,
-  Tenant,
-} from '../sandbox.ts';
+import type { Clone, Door, Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
 
 /** Largest file, bytes: the most ephemeral storage that a function can ask for. */
@@ -83,9 +73,7 @@ export class ProcessSandbox implements Sandbox {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...this.#covered],
     });
     const process = { pid: child.pid, ...pipesOf(child), exited: exitOf(child) };
-    const layersDirectory = join(directory, 'opt');
-    const mayFreeze = this.#diesWithNode;
-    return new GroupOfProcesses(process, { doors, directory, layersDirectory, mayFreeze, groups: this.#groups });
+    return new GroupOfProcesses(process, { doors, directory, mayFreeze: this.#diesWithNode, groups: this.#groups });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -98,8 +86,6 @@ interface Surroundings {
   readonly doors: readonly Door[];
   /** Removed when the process has ended; a clone has none of its own. */
   readonly directory: string | undefined;
-  /** Layers that lie over each other are put together here. */
-  readonly layersDirectory: string;
   readonly mayFreeze: boolean;
   readonly groups: ProcessGroups;
 }
@@ -143,28 +129,16 @@ class GroupOfProcesses implements SandboxProcess {
     return new GroupOfProcesses(clone, { ...this.#surroundings, doors: [], directory: undefined });
   }
 
-  /** Nothing is hidden, so nothing has to be put in place, but for layers that lie over each other. */
-  assign({ codeDirectory: taskRoot, layers, cacheDirectory }: Tenant): Placement | Promise<Placement> {
-    if (layers.length <= 1) return { taskRoot, layersRoot: layers[0] ?? '/opt', cacheDirectory };
-    const layersRoot = this.#layersRoot();
-    return mkdir(layersRoot, { recursive: true })
-      .then(() => linkAll(layers.toReversed(), layersRoot))
-      .then(
-        () => ({ taskRoot, layersRoot, cacheDirectory }),
-        (error: unknown) => {
-          throw new DomainError<SandboxErrorCode>(
-            'placement-failed',
-            `layers cannot be put in place: ${messageOf(error)}`,
-            {
-              remedy: 'retry',
-            },
-          );
-        },
-      );
-  }
-
-  #layersRoot(): string {
-    return join(this.#surroundings.layersDirectory, String(this.pid));
+  /** Nothing is hidden, so nothing has to be put in place but layers of which one is to hide a part of another. */
+  assign({ codeDirectory, layers, cacheDirectory }: Tenant): Placement | Promise<Placement> {
+    const placed = (layersRoot: string): Placement => ({ taskRoot: codeDirectory, layersRoot, cacheDirectory });
+    const [only = '/opt', ...others] = layers;
+    const { directory } = this.#surroundings;
+    if (others.length === 0 || directory === undefined) return placed(only);
+    const joined = join(directory, 'opt');
+    mkdirSync(joined, { recursive: true });
+    const linking = linkTrees(layers, joined);
+    return linking instanceof Promise ? linking.then(() => placed(joined)) : placed(joined);
   }
 
   freeze(): void {
@@ -214,9 +188,7 @@ class GroupOfProcesses implements SandboxProcess {
     if (this.#statm !== undefined) closeSync(this.#statm);
     this.#statm = undefined;
     const { directory } = this.#surroundings;
-    // A clone's layers stand in the folder of the one that it was forked from.
-    const own = directory ?? this.#layersRoot();
-    await rm(own, { recursive: true, force: true }).catch(() => {});
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true }).catch(() => {});
     return exit;
   }
 }
