@@ -35,13 +35,14 @@ exit 1
 
 /**
  * An external extension in Node. It does what the function's variable EXTENSION says, JSON: `events`; `telemetry`, the body of a
- * subscription; `logs`, of the older API; `afterMs`, how long it works on an invocation; `crash` and `giveUp` at `init`, `invoke`.
+ * subscription; `logs`, of the older API; `afterMs`, how long it works on an invocation; `crash` and `giveUp` at `init`, `invoke`;
+ * `deaf`, it does not end.
  * What it hears it writes out, one `name: JSON` a line.
  */
 export const EXTENSION = `#!${process.execPath}
 const http = require('node:http');
 const name = require('node:path').basename(__filename);
-const { events = ['INVOKE', 'SHUTDOWN'], telemetry, logs, afterMs = 0, crash, giveUp } = JSON.parse(process.env.EXTENSION ?? '{}');
+const { events = ['INVOKE', 'SHUTDOWN'], telemetry, logs, afterMs = 0, crash, giveUp, deaf } = JSON.parse(process.env.EXTENSION ?? '{}');
 const say = (what) => console.log(name + ': ' + JSON.stringify(what));
 const api = 'http://' + process.env.AWS_LAMBDA_RUNTIME_API;
 async function call(method, path, headers, body) {
@@ -49,13 +50,21 @@ async function call(method, path, headers, body) {
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: text && JSON.parse(text) };
 }
-function listen(port) {
+function listen(port, protocol) {
+  const hear = (event) => console.log(name + ' heard ' + JSON.stringify(event));
+  if (protocol === 'TCP') {
+    return new Promise((resolve) => {
+      require('node:net').createServer((socket) => {
+        require('node:readline').createInterface({ input: socket }).on('line', (line) => hear(JSON.parse(line)));
+      }).listen(port, '127.0.0.1', resolve);
+    });
+  }
   return new Promise((resolve) => {
     http.createServer((request, response) => {
       let text = '';
       request.on('data', (chunk) => (text += chunk));
       request.on('end', () => {
-        for (const event of JSON.parse(text)) console.log(name + ' heard ' + JSON.stringify(event));
+        JSON.parse(text).forEach(hear);
         response.end();
       });
     }).listen(port, '127.0.0.1', resolve);
@@ -69,7 +78,7 @@ async function main() {
   const gaveUp = (when) => call('POST', '/2020-01-01/extension/' + (when === 'init' ? 'init' : 'exit') + '/error',
     { ...id, 'Lambda-Extension-Function-Error-Type': 'Extension.NoKey' }, { errorMessage: 'no key', errorType: 'X', stackTrace: [] });
   if (telemetry || logs) {
-    await listen(4243);
+    await listen(4243, (telemetry ?? logs).destination.protocol);
     const path = telemetry ? '/2022-07-01/telemetry' : '/2020-08-15/logs';
     say({ subscribed: (await call('PUT', path, id, telemetry ?? logs)).body });
   }
@@ -78,6 +87,7 @@ async function main() {
   for (;;) {
     const { body, headers } = await call('GET', '/2020-01-01/extension/event/next', id);
     say({ ...body, identified: headers.get('lambda-extension-event-identifier')?.length });
+    if (body.eventType === 'SHUTDOWN' && deaf) await new Promise(() => setInterval(() => {}, 1000));
     if (body.eventType === 'SHUTDOWN') {
       await new Promise((resolve) => setTimeout(resolve, telemetry || logs ? 100 : 0));
       process.exit(0);

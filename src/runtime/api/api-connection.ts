@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import type { Clock, Random } from '../../base/index.ts';
 import { formatXRay } from '../../telemetry/index.ts';
 import type { Connection, ConnectionListener, EndReason, RuntimeConnection } from '../environments/connection.ts';
@@ -10,19 +9,18 @@ import { type Ending, type EnvironmentLog, runtimeVersionOf } from '../environme
 import type { FunctionSpec, Invocation, Metering } from '../runtime.ts';
 import type { Door, Exit, SandboxProcess } from '../sandbox/sandbox.ts';
 import type { Launch } from '../starts/launch.ts';
-import { LOGS_NOT_SUPPORTED, NOT_FOUND, refusal, send, TELEMETRY_NOT_SUPPORTED } from './answers.ts';
+import { NOT_FOUND, refusal, send } from './answers.ts';
 import type { ApiHandler, ApiServer } from './api-server.ts';
-import { readBody } from './bodies.ts';
-import { findBootstrap } from './entrypoint.ts';
 import { type Extension, Extensions } from './extensions.ts';
 import { type Answered, HttpRuntime, type Outstanding } from './http-runtime.ts';
 import { API_LIMITS } from './limits.ts';
 import { PlatformEvents, type Status } from './platform-events.ts';
-import { type Resources, route, SUPERVISOR_PATH } from './routes.ts';
+import { programOf, supervisionOf } from './programs.ts';
+import { type Resources, route } from './routes.ts';
 import { Shutdown } from './shutdown.ts';
+import { subscribe } from './subscriptions.ts';
 import { SupervisorLink } from './supervisor-link.ts';
 import { Telemetry } from './telemetry.ts';
-import { parseSubscription, type TelemetryApi } from './telemetry-subscription.ts';
 
 /** The door that the APIs are served at. */
 export const RUNTIME_API_DOOR: Door = { name: 'runtime-api', port: 9001 };
@@ -50,20 +48,6 @@ interface Running {
 }
 
 type AnswerFrame = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
-
-/** Variables of a function that its extensions do not see. @see Lambda developer guide, Extensions API, "Environment variables" */
-const NOT_FOR_EXTENSIONS = new Set([
-  'AWS_EXECUTION_ENV',
-  'AWS_LAMBDA_LOG_GROUP_NAME',
-  'AWS_LAMBDA_LOG_STREAM_NAME',
-  'AWS_XRAY_CONTEXT_MISSING',
-  'AWS_XRAY_DAEMON_ADDRESS',
-  'LAMBDA_RUNTIME_DIR',
-  'LAMBDA_TASK_ROOT',
-  '_AWS_XRAY_DAEMON_ADDRESS',
-  '_AWS_XRAY_DAEMON_PORT',
-  '_HANDLER',
-]);
 
 /**
  * The way to the code of one environment, with the HTTP APIs around it. To the environment that drives it, all of these look alike:
@@ -164,9 +148,10 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     if (variables.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') this.#http?.allowRestore();
     const { launch } = this.#options;
     if (!this.#http && !launch.supervised) return this.#connection.send([encodeLoad(config)]);
-    const program = this.#http ? this.#bootstrap(config) : this.#ownRuntime(config);
+    const program = programOf(config, this.#options.spec, launch);
     if ('kind' in program) return this.#fail(program);
-    this.#connection.send([encodeExec({ ...program, ...this.#supervision(config) })]);
+    const supervisor = launch.supervised && this.#supervision(config, launch.supervised.extensions);
+    this.#connection.send([encodeExec({ ...program, supervisor })]);
   }
 
   invoke(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void {
@@ -252,37 +237,16 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     register: (request, response) => this.#extensions.register(request, response),
     nextEvent: (request, response) => this.#extensions.next(request, response),
     extensionError: (call, request, response) => this.#extensions.fail(call, request, response),
-    subscribe: (api, request, response) => this.#subscribe(api, request, response),
+    subscribe: (api, request, response) => {
+      const extension = this.#extensions.identify(request, response);
+      if (extension) subscribe(api, this.#telemetry, extension.name, this.#options.log, request, response);
+    },
     supervise: (request, response) => this.#supervise(request, response),
   };
 
-  #bootstrap(config: LoadConfig): Program | Failure {
-    const { codeDirectory, layers } = this.#options.spec;
-    const placement = { taskRoot: config.root, layersRoot: config.layersRoot };
-    const program = findBootstrap({ codeDirectory, layers, placement });
-    if (typeof program !== 'string') return program;
-    return { program, arguments: [program], directory: config.root, variables: bootstrapVariables(config) };
-  }
-
-  /** A runtime of ours, started beside extensions: it gets the channel, and says once more that it is ready. */
-  #ownRuntime({ root }: LoadConfig): Program {
-    const { command, environment } = this.#options.launch.supervised!;
-    return { program: command[0]!, arguments: command, directory: root, variables: environment, channel: 3 };
-  }
-
-  #supervision({ variables, layersRoot }: LoadConfig) {
-    const { supervised } = this.#options.launch;
-    if (!supervised) return {};
+  #supervision(config: LoadConfig, extensions: readonly string[]) {
     this.#token = Buffer.from(this.#options.random.bytes(32)).toString('hex');
-    return {
-      supervisor: {
-        address: variables.AWS_LAMBDA_RUNTIME_API,
-        path: SUPERVISOR_PATH,
-        token: this.#token,
-        extensions: supervised.extensions.map((name) => ({ name, path: join(layersRoot, 'extensions', name) })),
-        variables: Object.fromEntries(Object.entries(variables).filter(([name]) => !NOT_FOR_EXTENSIONS.has(name))),
-      },
-    };
+    return supervisionOf(config, extensions, this.#token);
   }
 
   #supervise(request: IncomingMessage, response: ServerResponse): void {
@@ -505,33 +469,6 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     if (status === 'failure') this.#events?.fault(`RequestId: ${requestId} Process exited before completing request`);
   }
 
-  #subscribe(api: TelemetryApi, request: IncomingMessage, response: ServerResponse): void {
-    const extension = this.#extensions.identify(request, response);
-    if (!extension) return;
-    const telemetry = this.#telemetry;
-    readBody(request, API_LIMITS.requestBytesMax, (body) => {
-      const label = api === 'logs' ? 'Logs' : 'Telemetry';
-      if (!telemetry) return send(response, api === 'logs' ? LOGS_NOT_SUPPORTED : TELEMETRY_NOT_SUPPORTED);
-      if (telemetry.closed) {
-        return send(
-          response,
-          refusal(403, `${label}.SubscriptionClosed`, `${label} API subscription is closed already`),
-        );
-      }
-      if (telemetry.api !== undefined && telemetry.api !== api) {
-        const other = 'an environment uses the Telemetry API or the Logs API, not both';
-        return send(response, refusal(400, 'ValidationError', other));
-      }
-      const asked = parseSubscription(api, body.kind === 'whole' ? body.bytes.toString('utf8') : '');
-      if (typeof asked === 'string') return send(response, refusal(400, 'ValidationError', asked));
-      const types = asked.types.map((type) => type[0]!.toUpperCase() + type.slice(1)).join(', ');
-      const head = api === 'logs' ? 'LOGS' : 'TELEMETRY';
-      this.#options.log.write(`${head}\tName: ${extension.name}\tState: Subscribed\tTypes: [${types}]`);
-      send(response, { status: 200, body: '"OK"' });
-      telemetry.subscribe(extension.name, api, asked);
-    });
-  }
-
   /** What the processes hold: looked at now and then, since it takes longer than a fast invocation. */
   #sampleMemory(): number {
     const now = this.#options.clock.monotonic();
@@ -541,29 +478,6 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     }
     return this.#memoryKb;
   }
-}
-
-/** What a blank process becomes, or starts as its supervisor; see `runtimes/nodejs/exec.js`. */
-interface Program {
-  readonly program: string;
-  readonly arguments: readonly string[];
-  readonly directory: string;
-  readonly variables: Readonly<Record<string, string>>;
-  /** Descriptor that the program inherits: the channel, for a runtime of ours. */
-  readonly channel?: number;
-}
-
-/** As Lambda has them for a runtime of the function's own. */
-function bootstrapVariables({
-  variables,
-  root,
-  layersRoot,
-  concurrency,
-}: LoadConfig): Readonly<Record<string, string>> {
-  const folders = ['/lib64', '/usr/lib64', root, join(root, 'lib'), join(layersRoot, 'lib')];
-  const path = ['/usr/local/bin', '/usr/bin', '/bin', join(layersRoot, 'bin')];
-  const several: Record<string, string> = concurrency > 1 ? { AWS_LAMBDA_MAX_CONCURRENCY: String(concurrency) } : {};
-  return { PATH: path.join(':'), LD_LIBRARY_PATH: folders.join(':'), ...several, ...variables };
 }
 
 function fault(errorType: string, message: string): Failure {
