@@ -2,6 +2,10 @@
 export const RUNTIME_LIMITS = {
   /** Time for loading the code and running what stands outside the handler. AWS: 10 s. */
   initMsMax: 10_000,
+  /** Init before a snapshot may take that long, or the function's timeout where that is longer. AWS: 130 s. */
+  snapshotInitMsMin: 130_000,
+  /** Processes kept to fork environments of one function version with SnapStart; the one used longest ago goes. Each holds what init has made. */
+  snapshotTemplatesMax: 32,
   /** Time for a new process to say that it is ready; a machine out of processes hangs rather than fails. */
   startMsMax: 10_000,
   /** Invocations at once over all functions without a reservation of their own. AWS: 1,000. */

@@ -29,6 +29,7 @@ import type { BlankPools } from './starts/blank-pools.ts';
 import type { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
 import type { Launches } from './starts/launches.ts';
+import type { TemplateSnapshots } from './starts/template-snapshots.ts';
 
 export interface RuntimeOptions {
   readonly clock: Clock;
@@ -72,6 +73,7 @@ export interface Starts {
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
+  readonly snapshots: TemplateSnapshots;
 }
 
 /**
@@ -111,6 +113,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
+      snapshots: starts.snapshots,
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -148,6 +151,24 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     return new Place(this, pool);
   }
 
+  async snapshot(spec: FunctionSpec): Promise<void> {
+    if (this.#closed) throw closed();
+    const launch = await this.#starts.launches.of(spec.runtime);
+    if (!launch.forks) return;
+    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
+    await this.#starts.snapshots.make({
+      spec,
+      launch,
+      log,
+      credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
+      variables: (granted, placement) => ({
+        ...functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+        ...expiryVariable(granted),
+      }),
+    });
+  }
+
   provision(spec: FunctionSpec): void {
     if (this.#closed) return;
     const known = this.#pools.get(spec.arn);
@@ -167,6 +188,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   retire(functionArn: string): void {
+    this.#starts.snapshots.drop(functionArn);
     const pool = this.#pools.get(functionArn);
     if (!pool) return;
     pool.outdated = true;
@@ -197,7 +219,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#population.close(closed);
     const environments = [...this.#pools.values()].flatMap((pool) => [...pool.environments]);
     for (const environment of environments) environment.kill();
-    await Promise.all([this.#starts.blanks.close(), ...environments.map((environment) => environment.ended())]);
+    await Promise.all([
+      this.#starts.blanks.close(),
+      this.#starts.snapshots.close(),
+      ...environments.map((environment) => environment.ended()),
+    ]);
     await this.#starts.codeCaches.flush();
   }
 
@@ -271,25 +297,38 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(pool: Pool, { connection, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
+  #make(pool: Pool, { connection, restored, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = restored ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     this.#coldStarts.add();
+    if (spec.snapStart && this.#starts.snapshots.lacks(spec)) this.#snapshotLater(spec);
     return new Environment({
       spec,
       clock,
       launch,
       connection,
+      restored,
       log,
       ahead,
       repeatsInit: repeated !== undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted, placement) => functionVariables(spec, log.stream, endpoint(), granted, placement, kind),
+      variables: (granted, placement) => ({
+        ...functionVariables(spec, log.stream, endpoint(), granted, placement, kind),
+        ...(restored ? expiryVariable(granted) : {}),
+      }),
       onProgress,
       onShutdown,
+    });
+  }
+
+  /** The node has been started anew, or others have taken the place of the snapshot. */
+  #snapshotLater(spec: FunctionSpec): void {
+    this.snapshot(spec).catch((error: unknown) => {
+      if (!this.#closed)
+        this.#options.logger.warn('no snapshot: environments start without', { function: spec.arn, error });
     });
   }
 
@@ -308,6 +347,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await abortable(drained, limit.signal).catch(() => {});
     timer.cancel();
   }
+}
+
+/**
+ * Has botocore ask for its credentials again when they end: clients that init has made outlive those that it has made them with, and
+ * what they ask is the environment, which each clone is given its own.
+ */
+function expiryVariable({ expiresAt }: FunctionCredentials): Readonly<Record<string, string>> {
+  return expiresAt === undefined ? {} : { AWS_CREDENTIAL_EXPIRATION: new Date(expiresAt).toISOString() };
 }
 
 function newStreamName({ version }: FunctionSpec, clock: Clock, random: Random): string {

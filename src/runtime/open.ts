@@ -9,6 +9,7 @@ import type { Launch } from './starts/launch.ts';
 import { Launches } from './starts/launches.ts';
 import { nodejs } from './starts/nodejs.ts';
 import { python } from './starts/python.ts';
+import { TemplateSnapshots } from './starts/template-snapshots.ts';
 
 /** The runtime that a node makes blank environments of before any function has asked for one. */
 const COMMON_RUNTIME = 'nodejs24.x';
@@ -23,7 +24,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const launches = new Launches([nodejs, python(options.logger)]);
   const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors: () => [] });
   blanks.of(nodejs.launch(COMMON_RUNTIME) as Launch).fill(blanksAfterMs);
-  return new ManagedRuntime(options, { codeCaches, launches, blanks });
+  const snapshots = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors: () => [] });
+  return new ManagedRuntime(options, { codeCaches, launches, blanks, snapshots });
 }
 
 function openProcessSandbox({ clock, logger }: RuntimeOptions): Sandbox {

@@ -68,7 +68,7 @@ export interface Metering {
   /** Present on starts from a snapshot, milliseconds, hooks included. */
   readonly restoreMs?: number;
   readonly durationMs: number;
-  /** Whole, rounded up; init is billed too, as AWS does since August 2025. */
+  /** Whole, rounded up; init is billed too, as AWS does since August 2025. Restoring is billed apart. */
   readonly billedMs: number;
   readonly memoryUsedMb: number;
   /** - `cold`: the code was loaded for this invocation; `restored`: from a snapshot. - `pre-warmed`: the first invocation of an
@@ -100,8 +100,13 @@ export interface Slot extends Disposable {
 }
 
 /** - `concurrency-limit`: the function's or account's limit is reached (`TooManyRequestsException`). Retry later.
- *  - `runtime-unknown`: no such managed runtime. - `runtime-unavailable`: not on this machine. - `runtime-closed`: the node is draining. */
-export type RuntimeErrorCode = 'concurrency-limit' | 'runtime-unknown' | 'runtime-unavailable' | 'runtime-closed';
+ *  - `snapshot-failed`: init has failed, or leaves behind what a snapshot cannot hold. - `runtime-unknown`: no such managed runtime. - `runtime-unavailable`: not on this machine. - `runtime-closed`: the node is draining. */
+export type RuntimeErrorCode =
+  | 'concurrency-limit'
+  | 'snapshot-failed'
+  | 'runtime-unknown'
+  | 'runtime-unavailable'
+  | 'runtime-closed';
 
 /**
  * Why a place was refused: `fields.why` of `concurrency-limit`.
@@ -169,6 +174,14 @@ export interface Runtime extends Provisioning, AsyncDisposable {
    * @param wait  `true` waits for a free place (pollers); `false` throws `concurrency-limit` at once (Invoke)
    */
   reserve(spec: FunctionSpec, options: { readonly wait: boolean; readonly signal?: AbortSignal }): Promise<Slot>;
+  /**
+   * Initialises a version with SnapStart once, ahead; environments start from what that has made. Resolves at once where the runtime
+   * has no snapshots, and when there is one already. Nothing of it is kept on disk: a version that is called after a restart of
+   * the node without it gets its snapshot in the background, and environments of the ordinary kind until then.
+   *
+   * @throws snapshot-failed
+   */
+  snapshot(spec: FunctionSpec): Promise<void>;
   /** Retires the environments of a function that was changed or deleted, once they are idle; its provisioned concurrency ends. */
   retire(functionArn: string): void;
   pools(): readonly PoolState[];

@@ -10,6 +10,7 @@ import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
+import { loadConfig } from './load-config.ts';
 import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
 
 /** Why an environment is started for which no invocation waits. */
@@ -28,6 +29,8 @@ export interface EnvironmentOptions {
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
   /** Init has timed out once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
+  /** The process comes from a snapshot: its handler is loaded, and only what has changed since is to be told. */
+  readonly restored?: boolean;
   /** Absent when an invocation waits for it. */
   readonly ahead?: Ahead | undefined;
   /** Told when the process has come up, and when the handler is loaded. */
@@ -293,26 +296,11 @@ export class Environment {
   }
 
   #loadWith(credentials: FunctionCredentials, placement: Placement): void {
-    const { connection, launch, spec, variables, log } = this.#options;
+    const { connection, launch, spec, variables, log, restored } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
-    log.write(initStartLine(spec, launch));
+    log.write(initStartLine(spec, launch, restored ? 'RESTORE_START' : 'INIT_START'));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
-    const config = {
-      runtime: spec.runtime,
-      variables: variables(credentials, placement),
-      root: placement.taskRoot,
-      layersRoot: placement.layersRoot,
-      handler: spec.handler,
-      cacheDirectory: placement.cacheDirectory,
-      concurrency: spec.environmentConcurrency,
-      context: {
-        functionName: spec.name,
-        functionVersion: spec.version,
-        memoryLimitInMB: String(spec.memoryMb),
-        logGroupName: spec.logGroup,
-        logStreamName: log.stream,
-      },
-    };
+    const config = loadConfig(spec, log.stream, placement, variables(credentials, placement));
     connection.send([encodeLoad(config)]);
   }
 
@@ -370,15 +358,15 @@ export class Environment {
     ending?: { readonly status: 'timeout' | 'error'; readonly errorType?: string },
   ): void {
     this.#running = undefined;
-    const { clock, log } = this.#options;
+    const { clock, log, restored } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
     const metering: Metering = {
-      ...(initMs === undefined ? {} : { initMs }),
+      ...(initMs === undefined ? {} : restored ? { restoreMs: initMs } : { initMs }),
       durationMs,
-      billedMs: Math.max(1, Math.ceil(durationMs + (initMs ?? 0))),
+      billedMs: Math.max(1, Math.ceil(durationMs + (restored ? 0 : (initMs ?? 0)))),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
-      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : 'cold',
+      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : restored ? 'restored' : 'cold',
       ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),
     };
     log.write(`END RequestId: ${invocation.requestId}`);

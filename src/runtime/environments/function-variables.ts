@@ -31,7 +31,7 @@ export function functionVariables(
   endpoint: string,
   { accessKeyId, secretAccessKey, sessionToken }: FunctionCredentials,
   { taskRoot }: Placement,
-  initializationType: 'on-demand' | 'provisioned-concurrency' = 'on-demand',
+  initializationType: 'on-demand' | 'provisioned-concurrency' | 'snap-start' = 'on-demand',
 ): Readonly<Record<string, string>> {
   const region = spec.arn.split(':')[3]!;
   return {

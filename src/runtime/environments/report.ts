@@ -55,11 +55,15 @@ export function logStreamName(nowMs: number, version: string, suffix: string): s
   return `${day}/[${version}]${suffix}`;
 }
 
-export function initStartLine({ arn, runtime }: FunctionSpec, { version }: Launch): string {
+export function initStartLine(
+  { arn, runtime }: FunctionSpec,
+  { version }: Launch,
+  start: 'INIT_START' | 'RESTORE_START' = 'INIT_START',
+): string {
   const region = arn.split(':')[3];
   const family = /^[a-z]+/.exec(runtime)![0];
   const build = createHash('sha256').update(`${runtime}${version}`).digest('hex');
-  return `INIT_START Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
+  return `${start} Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
 }
 
 /** @param phase  `invoke` when init was repeated within the invocation */
@@ -71,7 +75,7 @@ export function initReportLine(initMs: number, phase: 'init' | 'invoke', { statu
 export function reportLine(
   requestId: string,
   memoryMb: number,
-  { durationMs, billedMs, memoryUsedMb, initMs }: Metering,
+  { durationMs, billedMs, memoryUsedMb, initMs, restoreMs }: Metering,
   trace: TraceContext,
   ending?: Ending,
 ): string {
@@ -79,6 +83,9 @@ export function reportLine(
     `REPORT RequestId: ${requestId}\tDuration: ${durationMs.toFixed(2)} ms\tBilled Duration: ${billedMs} ms\t` +
     `Memory Size: ${memoryMb} MB\tMax Memory Used: ${memoryUsedMb} MB\t`;
   if (initMs !== undefined) line += `Init Duration: ${initMs.toFixed(2)} ms\t`;
+  if (restoreMs !== undefined) {
+    line += `Restore Duration: ${restoreMs.toFixed(2)} ms\tBilled Restore Duration: ${Math.ceil(restoreMs)} ms\t`;
+  }
   if (trace.sampled) {
     const { traceId, spanId } = trace;
     line += `\nXRAY TraceId: 1-${traceId.slice(0, 8)}-${traceId.slice(8)}\tSegmentId: ${spanId}\tSampled: true\t`;

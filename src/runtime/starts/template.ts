@@ -31,6 +31,7 @@ export class Template {
   #orders: (() => void)[] | undefined = [];
   /** Connections that have not said yet whose they are. */
   #strangers = 0;
+  #retiring = false;
   /** Why it makes no more. */
   ended: Failure | undefined;
 
@@ -90,6 +91,12 @@ export class Template {
     if (this.#orders) this.#orders.push(order);
     else order();
     return clone;
+  }
+
+  /** Makes no more, and ends with the last clone. */
+  retire(): void {
+    this.#retiring = true;
+    if (this.#clones.size === 0) this.process.kill();
   }
 
   /** Ends it and every clone. */
@@ -156,6 +163,7 @@ export class Template {
   #endClone(token: string, code: number): void {
     this.#clones.get(token)?.end(code);
     this.#clones.delete(token);
+    if (this.#retiring && this.#clones.size === 0) this.process.kill();
   }
 
   #onEnd(failure: Failure): void {
