@@ -65,7 +65,7 @@ class Runtime:
     def run(self) -> None:
         """Does what the node says until it closes the channel."""
         channel = self._channel
-        self._be_ready()
+        self._be_ready(self._ahead)
         while True:
             frame = channel.read()
             if frame is None:
@@ -77,13 +77,15 @@ class Runtime:
             elif kind == frames.LOAD:
                 self._load(_loads(body))
             elif kind == frames.CLONE:
-                if self._template.clone(_loads(body)):
-                    self._be_ready()
+                order = _loads(body)
+                if self._template.clone(order):
+                    self._be_ready(order["ahead"])
             else:
                 raise ValueError("frame of unknown kind {}".format(kind))
 
-    def _be_ready(self) -> None:
-        if self._ahead and self._handler is None:
+    def _be_ready(self, ahead: bool) -> None:
+        """`ahead`: nobody waits yet."""
+        if ahead:
             rehearse()
         self._channel.signal(frames.READY)
 
@@ -121,6 +123,7 @@ class Runtime:
         if config.get("snapshot"):
             run_before_snapshot()
             refuse_to_clone()
+            self._template.prepare()
 
     def _fail_init(self) -> None:
         payload = describe(_exc_info())

@@ -3,7 +3,7 @@
 Blank, it is a fork server: whatever takes long to load is loaded once, and a clone has it within a millisecond, in memory that all
 of them share until they write to it. With a function initialised it is the function's snapshot.
 
-    node -> template   frame 4, JSON `{ address, token, directory? }`
+    node -> template   frame 4, JSON `{ address, token, ahead, directory? }`; `ahead`: nobody waits for it yet
     clone -> node      connects to `address` twice, once as its channel and once as its standard output and error, and says
                        who it is: role `c` or `o` | token, 32 bytes | u32le process id; then on the first: ready
     template -> node   frame 26 when a clone has ended: i32le exit code, or the signal, negative | token
@@ -43,8 +43,7 @@ class Template:
 
     def clone(self, order: Dict[str, Any]) -> bool:
         """Makes one more. Returns whether this is the clone."""
-        if self._state is None:
-            self._prepare()
+        self.prepare()
         pid = fork()
         if pid:
             self._clones[pid] = order["token"]
@@ -56,7 +55,10 @@ class Template:
             _leave(1)
         return True
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Makes the process fit to be cloned. Once: what it does later counts for nothing."""
+        if self._state is not None:
+            return
         self._state = SharedState()
         self._signal_before = signal.signal(signal.SIGCHLD, self._on_ended)
         # What stands now is never collected: a collection would touch, and so copy, every page in each clone.

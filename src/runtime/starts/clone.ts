@@ -29,7 +29,7 @@ export class CloneProcess implements SandboxProcess {
   readonly exited: Promise<Exit>;
   readonly #output = new PassThrough();
   readonly #template: SandboxProcess;
-  readonly #placement: Placement | Promise<Placement> | undefined;
+  readonly #placement: Placement | undefined;
   readonly #exit = Promise.withResolvers<Exit>();
   /** Resolve when all that it has sent has been read; those of connections that never came with its end. */
   readonly #read: Promise<void>[] = [];
@@ -37,12 +37,16 @@ export class CloneProcess implements SandboxProcess {
   #hasOutput = false;
   #killed = false;
 
-  /** @param placement  of the function that the template has been initialised for; a blank clone is assigned its own */
-  constructor(template: SandboxProcess, placement: Placement | Promise<Placement> | undefined) {
+  /**
+   * @param placement  of the function that the template has been initialised for; a blank clone is assigned its own
+   * @param tidy  called when it has ended, and awaited: removes what it had for itself
+   */
+  constructor(template: SandboxProcess, placement: Placement | undefined, tidy?: () => Promise<void>) {
     this.#template = template;
     this.#placement = placement;
     this.exited = this.#exit.promise.then(async (exit) => {
       await Promise.all(this.#read);
+      await tidy?.();
       return exit;
     });
   }

@@ -14,6 +14,8 @@ import type { CodeCaches } from './code-caches.ts';
 import type { Launch } from './launch.ts';
 import { Template } from './template.ts';
 
+/** Quiet time before the next environment is forked ahead: the one that was taken has the processor for itself. */
+const REFILL_DELAY_MS = 50;
 /** Failed versions that are remembered. */
 const REFUSED_MAX = 1_000;
 
@@ -40,6 +42,8 @@ export interface SnapshotRequest {
 interface Kept {
   readonly revision: string;
   readonly template: Template;
+  /** Forked ahead, for whoever comes next. */
+  next: Connection | undefined;
 }
 
 /**
@@ -85,7 +89,10 @@ export class TemplateSnapshots {
     if (kept?.revision !== revision || kept.template.ended) return undefined;
     this.#kept.delete(arn);
     this.#kept.set(arn, kept);
-    return new Connection(kept.template.clone(), () => {});
+    const { next } = kept;
+    kept.next = undefined;
+    this.#options.clock.timer(REFILL_DELAY_MS, () => this.#forkAhead(kept));
+    return next && !next.ended ? next : cloneOf(kept.template, false);
   }
 
   /** Whether it would be of use to make one for a version that is called without. */
@@ -97,7 +104,9 @@ export class TemplateSnapshots {
 
   /** Lets go of a version's snapshot; environments that were started from it stay as long as others do. */
   drop(arn: string): void {
-    this.#kept.get(arn)?.template.retire();
+    const kept = this.#kept.get(arn);
+    kept?.template.retire();
+    kept?.next?.process.kill();
     this.#kept.delete(arn);
     this.#refused.delete(arn);
   }
@@ -125,9 +134,16 @@ export class TemplateSnapshots {
       throw refused(failure);
     }
     this.drop(spec.arn);
-    this.#kept.set(spec.arn, { revision: spec.revision, template });
+    const kept: Kept = { revision: spec.revision, template, next: undefined };
+    this.#forkAhead(kept);
+    this.#kept.set(spec.arn, kept);
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > RUNTIME_LIMITS.snapshotTemplatesMax) this.drop(oldest!);
+  }
+
+  #forkAhead(kept: Kept): void {
+    if (kept.template.ended || kept.template.isRetiring || kept.next) return;
+    kept.next = cloneOf(kept.template, true);
   }
 
   #refuse({ arn, revision }: FunctionSpec): void {
@@ -175,6 +191,10 @@ export class TemplateSnapshots {
       timer.cancel();
     }
   }
+}
+
+function cloneOf(template: Template, ahead: boolean): Connection {
+  return new Connection(template.clone({ ahead }), () => {});
 }
 
 function endingOf(failure: Failure) {

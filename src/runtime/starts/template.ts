@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Random } from '../../base/index.ts';
 import type { Connection } from '../environments/connection.ts';
-import { encodeClone, encodeLoad, type Frame } from '../environments/frames.ts';
+import { type CloneOrder, encodeClone, encodeLoad, type Frame } from '../environments/frames.ts';
 import type { Failure } from '../environments/life-cycle.ts';
 import type { Placement, SandboxProcess } from '../sandbox/sandbox.ts';
 import { CLONES, CloneProcess } from './clone.ts';
@@ -55,6 +55,10 @@ export class Template {
     return this.#connection.process;
   }
 
+  get isRetiring(): boolean {
+    return this.#retiring;
+  }
+
   get isReady(): boolean {
     return this.#orders === undefined;
   }
@@ -71,22 +75,17 @@ export class Template {
     return this.#initialised.promise;
   }
 
-  /**
-   * Forks one more. It ends with the template at the latest.
-   *
-   * @param directory  its private folder, where it is not to use the template's
-   */
-  clone(directory?: string): SandboxProcess {
+  /** Forks one more. It ends with the template at the latest. @param tidy  see {@link CloneProcess} */
+  clone(how: Pick<CloneOrder, 'ahead' | 'directory'>, tidy?: () => Promise<void>): SandboxProcess {
     const token = this.#random.bytes(TOKEN_BYTES).toString('hex');
-    const clone = new CloneProcess(this.process, this.#placement);
+    const clone = new CloneProcess(this.process, this.#placement, tidy);
     if (this.ended) {
       clone.end(-9);
       return clone;
     }
     this.#clones.set(token, clone);
     const order = () => {
-      const address = this.process.addressOf(CLONES.name);
-      this.#connection.send([encodeClone({ address, token, ...(directory === undefined ? {} : { directory }) })]);
+      this.#connection.send([encodeClone({ address: this.process.addressOf(CLONES.name), token, ...how })]);
     };
     if (this.#orders) this.#orders.push(order);
     else order();
