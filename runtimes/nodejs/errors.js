@@ -1,6 +1,8 @@
 'use strict';
 /** Errors as Lambda's Node runtime names and writes them. */
 
+const EVENT_INVALID = 'Millrace.EventInvalid';
+
 /** Makes an error class whose name is an AWS error type. */
 const runtimeError = (type) =>
   class extends Error {
@@ -11,14 +13,16 @@ const runtimeError = (type) =>
     }
   };
 
-/** The payload is no JSON. The caller's fault: the node answers the caller, and the function's errors do not count it. */
 /** A handler that expects a callback, in a runtime that has none. */
 const CallbackHandlerDeprecated = runtimeError('Runtime.CallbackHandlerDeprecated');
-const EventInvalid = runtimeError('Millrace.EventInvalid');
+/** The payload is no JSON. The caller's fault: the node answers the caller, and the function's errors do not count it. */
+const EventInvalid = runtimeError(EVENT_INVALID);
 const HandlerNotFound = runtimeError('Runtime.HandlerNotFound');
 const ImportModuleError = runtimeError('Runtime.ImportModuleError');
+const InvalidStreamingOperation = runtimeError('Runtime.InvalidStreamingOperation');
 const JSONStringifyError = runtimeError('Runtime.JSONStringifyError');
 const MalformedHandlerName = runtimeError('Runtime.MalformedHandlerName');
+const MalformedStreamingHandler = runtimeError('Runtime.MalformedStreamingHandler');
 const NodeJsExit = runtimeError('Runtime.NodeJsExit');
 const ResponseTooLarge = runtimeError('Function.ResponseSizeTooLarge');
 const UserCodeSyntaxError = runtimeError('Runtime.UserCodeSyntaxError');
@@ -39,7 +43,7 @@ function toPayload(thrown) {
   try {
     if (!isError(thrown)) return { errorType: typeof thrown, errorMessage: String(thrown), trace: [] };
     return {
-      errorType: String(thrown.name),
+      errorType: typeOf(thrown),
       errorMessage: String(thrown.message),
       trace: String(thrown.stack ?? '').split('\n'),
     };
@@ -50,6 +54,12 @@ function toPayload(thrown) {
       trace: [],
     };
   }
+}
+
+/** A function's own error does not pass for the caller's fault, whatever it is called. */
+function typeOf(thrown) {
+  const name = String(thrown.name);
+  return name === EVENT_INVALID && !(thrown instanceof EventInvalid) ? 'Error' : name;
 }
 
 /** What the log shows: the error's own members too. */
@@ -77,8 +87,10 @@ module.exports = {
   EventInvalid,
   HandlerNotFound,
   ImportModuleError,
+  InvalidStreamingOperation,
   JSONStringifyError,
   MalformedHandlerName,
+  MalformedStreamingHandler,
   NodeJsExit,
   ResponseTooLarge,
   UnhandledPromiseRejection,

@@ -22,14 +22,15 @@ const METHODS = {
  */
 function installLogging(write) {
   let requestId;
+  let requestIdOf = () => requestId;
   let compose = composeText;
 
   function composeText(level, args) {
-    return `${new Date().toISOString()}\t${requestId}\t${level}\t${format(...args)}`;
+    return `${new Date().toISOString()}\t${requestIdOf()}\t${level}\t${format(...args)}`;
   }
 
   function composeJson(level, args) {
-    const line = { timestamp: new Date().toISOString(), level, requestId };
+    const line = { timestamp: new Date().toISOString(), level, requestId: requestIdOf() };
     const only = args.length === 1 ? args[0] : undefined;
     if (isError(only)) return JSON.stringify({ ...line, ...toPayload(only) });
     return JSON.stringify({ ...line, message: only !== null && typeof only === 'object' ? only : format(...args) });
@@ -59,6 +60,10 @@ function installLogging(write) {
     log: (level, ...args) => emit(level, args),
     setRequestId: (id) => {
       requestId = id;
+    },
+    /** Where several invocations run at once, `of()` tells whose line it is. */
+    setRequestIdOf: (of) => {
+      requestIdOf = of;
     },
     /** JSON lines and least level, as the function's LoggingConfig asks for. */
     configure: (json, least) => {

@@ -12,6 +12,7 @@ export type {
   PoolState,
   ProvisionedState,
   Provisioning,
+  ResponseStream,
   Runtime,
   RuntimeErrorCode,
   Slot,

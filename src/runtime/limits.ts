@@ -25,8 +25,10 @@ export const RUNTIME_LIMITS = {
   watchMs: 50,
   /** What credentials must last beyond the timeout of an invocation that begins with them. */
   credentialsMarginMs: 60_000,
-  /** Largest frame that an environment may send: the 6 MB response and its head. */
-  responseBytesMax: 6_291_556 + 1024,
+  /** Bytes of a response: 6 MB and some room for an envelope, as on AWS. */
+  responseBytesMax: 6_291_556,
+  /** Bytes of a streamed response. AWS: 200 MB, the first 6 MB as fast as they go and the rest at 2 MB/s; here nothing is slowed. */
+  streamBytesMax: 200 * 1024 * 1024,
   /** Largest code cache of one module, and of one package. */
   codeCacheBytesMax: 16 * 1024 * 1024,
   codeCacheTotalBytesMax: 64 * 1024 * 1024,

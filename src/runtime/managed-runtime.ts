@@ -39,6 +39,8 @@ export interface RuntimeOptions {
   readonly logs: FunctionLogSink;
   /** Code caches and the private folders of environments; what stands in its `tmp` is removed. */
   readonly directory: string;
+  /** Where runtimes that are installed when they are needed are kept; a folder of the user's cache unless said. */
+  readonly runtimesDirectory?: string;
   /** `AWS_ENDPOINT_URL` of functions; asked when an environment starts, since the port may not be known before. */
   readonly endpoint: () => string;
   /**

@@ -5,14 +5,14 @@ import { ProcessSandbox } from './sandbox/process/process-sandbox.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { BlankPools } from './starts/blank-pools.ts';
 import { CodeCaches } from './starts/code-caches.ts';
-import type { Launch } from './starts/launch.ts';
 import { Launches } from './starts/launches.ts';
-import { nodejs } from './starts/nodejs.ts';
+import { NodejsFamily } from './starts/nodejs.ts';
+import { NodeBinaries } from './starts/nodejs-binaries.ts';
 import { python } from './starts/python.ts';
 import { TemplateSnapshots } from './starts/template-snapshots.ts';
 
-/** The runtime that a node makes blank environments of before any function has asked for one. */
-const COMMON_RUNTIME = 'nodejs24.x';
+/** The runtime that a node makes blank environments of before any function has asked for one: that of its own Node. */
+const OWN_RUNTIME = `nodejs${process.versions.node.split('.', 1)[0]}.x`;
 
 /** Opens the execution environments of a node. Starts no process before `blanksAfterMs` or the first reservation. */
 export async function openRuntime(options: RuntimeOptions): Promise<ManagedRuntime> {
@@ -20,10 +20,14 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   rmSync(directory, { recursive: true, force: true });
   const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
   const sandbox = options.sandbox ?? openProcessSandbox(options);
-  const { clock, random, blanks: size = 2, blanksAfterMs = 500 } = options;
-  const launches = new Launches([nodejs, python(options.logger)]);
+  const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500 } = options;
+  const launches = new Launches([
+    new NodejsFamily(new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory }), logger),
+    python(logger),
+  ]);
   const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors: () => [] });
-  blanks.of(nodejs.launch(COMMON_RUNTIME) as Launch).fill(blanksAfterMs);
+  const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
+  if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
   const snapshots = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors: () => [] });
   return new ManagedRuntime(options, { codeCaches, launches, blanks, snapshots });
 }

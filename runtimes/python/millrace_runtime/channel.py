@@ -4,7 +4,7 @@
     to us    1 load    JSON: see bootstrap.py
              2 invoke  u32le sequence | f64le deadline (epoch ms) | u16le lengths of request id, trace header, function ARN,
                        client context | these four, UTF-8 | payload, JSON
-             4 clone   JSON: see template.py
+             5 clone   JSON: see template.py
     from us  16 ready | 17 initialised | 18 init error: JSON
              19 response  u32le sequence | u32le peak memory, KiB | payload, JSON
              20 error     as response, then u8 fatal | u8 length of the type | type | payload, JSON
@@ -27,7 +27,7 @@ DESCRIPTOR = 3
 
 LOAD = 1
 INVOKE = 2
-CLONE = 4
+CLONE = 5
 READY = 16
 INITIALISED = 17
 INIT_ERROR = 18

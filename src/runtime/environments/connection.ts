@@ -28,6 +28,8 @@ export class Connection {
   /** Why it ended, once it has. */
   ended: Failure | undefined;
   #listener: ConnectionListener | undefined;
+  /** Takers of streamed responses that are behind: nothing is read until there is none. */
+  #held = 0;
   readonly #onBlankChange: () => void;
 
   /** @param onBlankChange  called when the process becomes ready or ends while nobody listens yet */
@@ -66,6 +68,24 @@ export class Connection {
     channel.uncork();
   }
 
+  /** Reads nothing more from the process until `taken` has settled; frames that have been read already still come. */
+  hold(taken: Promise<void>): void {
+    this.#held++;
+    this.process.channel.pause();
+    const release = () => {
+      if (--this.#held === 0) this.process.channel.resume();
+    };
+    taken.then(release, release);
+  }
+
+  /** Ends the process. Its channel is read to its end, whoever is behind: a process is gone only when all has been read. */
+  kill(): void {
+    this.process.kill();
+    if (this.#held === 0) return;
+    this.#held = Number.POSITIVE_INFINITY;
+    this.process.channel.resume();
+  }
+
   #take(frame: Frame): void {
     if (this.ended) return;
     if (this.#listener) return this.#listener.onFrame(frame);
@@ -80,7 +100,7 @@ export class Connection {
   #end(failure: Failure): void {
     if (this.ended) return;
     this.ended = failure;
-    this.process.kill();
+    this.kill();
     if (this.#listener) this.#listener.onEnd(failure);
     else this.#onBlankChange();
   }

@@ -11,7 +11,8 @@ import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { loadConfig } from './load-config.ts';
-import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
+import { type Ending, type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
+import { StreamedResponse } from './streaming.ts';
 
 /** Why an environment is started for which no invocation waits. */
 export type Ahead = 'provisioned' | 'pre-warmed';
@@ -27,7 +28,7 @@ export interface EnvironmentOptions {
   readonly credentials: FunctionCredentials | Promise<FunctionCredentials>;
   /** Variables of the function and those that Lambda adds. */
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
-  /** Init has timed out once and is repeated within the invocation, bounded by the function's timeout as that is. */
+  /** Init has failed once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
   /** The process comes from a snapshot: its handler is loaded, and only what has changed since is to be told. */
   readonly restored?: boolean;
@@ -39,19 +40,28 @@ export interface EnvironmentOptions {
   readonly onShutdown: (environment: Environment) => void;
 }
 
-/** The invocation that runs. */
+/** An invocation that runs. */
 interface Running {
   readonly sequence: number;
   readonly invocation: Invocation;
   readonly startedAt: number;
   readonly initMs: number | undefined;
   readonly resolve: (result: InvocationResult) => void;
+  /** Of its timeout. */
+  timer: Timer | undefined;
+  /** Its response, once the first piece of one that comes in pieces is there. */
+  stream: StreamedResponse | undefined;
 }
 
-/** Nothing has run yet: init took longer than it may. It is to be repeated, in a new process, within the invocation. */
-export const INIT_TIMED_OUT = Symbol('init timed out');
+/** Nothing has run yet: init failed or took longer than it may. It is to be repeated, in a new process, within the invocation. */
+export const INIT_FAILED = Symbol('init failed');
 
-type Answer = Extract<Frame, { kind: 'response' | 'error' }>;
+/** What ends an invocation, as the process says it. */
+type Answer = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
+type Piece = Extract<Frame, { kind: 'stream-start' | 'stream-chunk' }>;
+type Outcome =
+  | { readonly kind: 'success'; readonly payload: Uint8Array }
+  | { readonly kind: 'error'; readonly payload: Uint8Array; readonly errorType: string; readonly handled: boolean };
 
 /** One execution environment: drives its process as `life-cycle.ts` decides. */
 export class Environment {
@@ -72,7 +82,11 @@ export class Environment {
   readonly #initStartedAt: number;
   /** Known from init to the first invocation, whose report it belongs to. */
   #initMs: number | undefined;
-  #running: Running | undefined;
+  /** The invocations that run, by sequence number. */
+  readonly #running = new Map<number, Running>();
+  /** Those that ran out of time while others went on: what the process still says of them is not heard. */
+  readonly #overdue = new Set<number>();
+  readonly #invoke: Extract<Event, { kind: 'invoke' }>;
   /** Why it was shut down, when it was not by an answer. */
   #failure: Failure | undefined;
   #sequence = 0;
@@ -85,6 +99,7 @@ export class Environment {
     this.#options = options;
     this.spec = options.spec;
     this.ahead = options.ahead;
+    this.#invoke = { kind: 'invoke', limit: options.spec.environmentConcurrency };
     this.#initStartedAt = options.clock.monotonic();
     // Whoever waits is told when the code would be loaded, which may be later than this fails.
     if (options.credentials instanceof Promise) options.credentials.catch(() => {});
@@ -110,6 +125,13 @@ export class Environment {
     return this.#memoryKb * 1024;
   }
 
+  /** Invocations that may begin now beside those that run; 0 unless it is initialised and has not been retired. */
+  get room(): number {
+    const { phase } = this;
+    if (phase.kind === 'idle') return phase.retiring ? 0 : this.#invoke.limit;
+    return phase.kind === 'busy' && !phase.retiring ? this.#invoke.limit - phase.running : 0;
+  }
+
   get log(): EnvironmentLog {
     return this.#options.log;
   }
@@ -126,9 +148,9 @@ export class Environment {
     if (connection.ready) this.#apply({ kind: 'ready' });
   }
 
-  /** Runs one invocation to its end, once init is over. Never rejects. Not before the last one has ended (E1). */
-  invoke(invocation: Invocation): Promise<InvocationResult | typeof INIT_TIMED_OUT> {
-    if (this.phase.kind === 'idle') return this.#run(invocation);
+  /** Runs one invocation to its end, once init is over. Never rejects. Not where there is no room for it (E1). */
+  invoke(invocation: Invocation): Promise<InvocationResult | typeof INIT_FAILED> {
+    if (this.phase.kind === 'idle' || this.phase.kind === 'busy') return this.#run(invocation);
     if (this.#options.repeatsInit) this.#writeStart(invocation);
     return this.#init.promise.then((failure) => {
       // It may have been killed between the end of init and now.
@@ -137,7 +159,7 @@ export class Environment {
     });
   }
 
-  /** Shuts it down: at once when it is idle, else after the invocation that it runs or was started for. */
+  /** Shuts it down: at once when it is idle, else after the invocations that it runs or was started for. */
   retire(): void {
     this.#apply({ kind: 'retire' });
   }
@@ -176,9 +198,23 @@ export class Environment {
     const within = sequence === 0 && this.#options.repeatsInit;
     if (!within) this.#writeStart(invocation);
     const startedAt = within ? this.#initStartedAt : this.#options.clock.monotonic();
-    this.#running = { sequence, invocation, startedAt, initMs: this.#initMs, resolve };
+    const { clock, connection } = this.#options;
+    const running: Running = {
+      sequence,
+      invocation,
+      startedAt,
+      initMs: this.#initMs,
+      resolve,
+      timer: undefined,
+      stream: undefined,
+    };
     this.#initMs = undefined;
-    this.#apply({ kind: 'invoke' });
+    this.#running.set(sequence, running);
+    this.#apply(this.#invoke);
+    const leftMs = this.#leftMs(startedAt);
+    running.timer = clock.timer(leftMs, () => this.#onOverdue(running));
+    const trace = formatXRay(invocation.trace);
+    connection.send(encodeInvoke(sequence, clock.now() + leftMs, trace, this.spec.arn, invocation));
     return promise;
   }
 
@@ -186,7 +222,11 @@ export class Environment {
     switch (frame.kind) {
       case 'response':
       case 'error':
+      case 'stream-end':
         return this.#onAnswer(frame);
+      case 'stream-start':
+      case 'stream-chunk':
+        return this.#onPiece(frame);
       case 'log':
         return this.#options.log.write(frame.line);
       case 'ready':
@@ -195,27 +235,56 @@ export class Environment {
       case 'init-error':
         return this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload: frame.payload } });
       case 'code-cache':
-        return this.#options.codeCaches.take(this.spec, frame.name, frame.bytes);
+        return this.#options.codeCaches.take(this.spec, this.#options.launch.version, frame.name, frame.bytes);
       case 'clone-ended':
         return this.#apply({ kind: 'failed', failure: { kind: 'broken', reason: 'clones of an environment' } });
     }
   }
 
   #onAnswer(answer: Answer): void {
-    const running = this.#running;
-    if (!running || running.sequence !== answer.sequence) {
-      return this.#apply({ kind: 'failed', failure: { kind: 'broken', reason: 'an answer to no invocation' } });
+    const running = this.#running.get(answer.sequence);
+    if (!running) {
+      if (!this.#overdue.delete(answer.sequence)) this.#broken('an answer to no invocation');
+      return;
+    }
+    if ((answer.kind === 'stream-end') !== (running.stream !== undefined) && answer.kind !== 'error') {
+      return this.#broken('an answer of two kinds');
     }
     this.#memoryKb = Math.max(this.#memoryKb, answer.memoryKb);
-    const { payload } = answer;
-    this.#apply({ kind: 'answered', last: answer.kind === 'error' && answer.fatal });
-    if (answer.kind === 'response') return this.#settle(running, { kind: 'success', payload });
-    const { errorType, fatal } = answer;
-    this.#settle(
-      running,
-      { kind: 'error', payload, errorType, handled: true },
-      fatal ? { status: 'error', errorType } : undefined,
-    );
+    this.#running.delete(answer.sequence);
+    const fatal = answer.kind === 'error' && answer.fatal;
+    this.#apply(fatal ? ANSWERED_LAST : ANSWERED);
+    const outcome = outcomeOf(answer, running.stream);
+    this.#settle(running, outcome, fatal ? { status: 'error', errorType: answer.errorType } : undefined);
+  }
+
+  #onPiece(piece: Piece): void {
+    const running = this.#running.get(piece.sequence);
+    if (!running) {
+      if (!this.#overdue.has(piece.sequence)) this.#broken('a part of the response to no invocation');
+      return;
+    }
+    if ((piece.kind === 'stream-start') === (running.stream !== undefined)) {
+      return this.#broken('a streamed response out of order');
+    }
+    if (piece.kind === 'stream-start') {
+      running.stream = new StreamedResponse(running.invocation.stream, piece.contentType);
+      return;
+    }
+    const behind = running.stream!.write(piece.bytes);
+    if (behind) this.#options.connection.hold(behind);
+  }
+
+  #broken(reason: string): void {
+    this.#apply({ kind: 'failed', failure: { kind: 'broken', reason } });
+  }
+
+  /** Hard: the process ends with it, but not before what others have begun (see life-cycle.ts). */
+  #onOverdue(running: Running): void {
+    this.#running.delete(running.sequence);
+    this.#overdue.add(running.sequence);
+    this.#apply({ kind: 'overdue' });
+    this.#fail(running, { kind: 'timeout' });
   }
 
   #apply(event: Event): void {
@@ -233,17 +302,17 @@ export class Environment {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (phase.kind === 'idle') this.idleSince = this.#options.clock.monotonic();
-    if (phase.kind === 'init') this.#deadline(this.#options.repeatsInit ? this.#leftMs() : RUNTIME_LIMITS.initMsMax);
-    if (phase.kind === 'busy') this.#deadline(this.#leftMs());
+    if (phase.kind === 'init') {
+      this.#deadline(this.#options.repeatsInit ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax);
+    }
   }
 
-  /** What the invocation may still take: a repeated init has taken its part. */
-  #leftMs(): number {
-    const { clock, repeatsInit } = this.#options;
-    const startedAt = this.#running?.startedAt ?? (repeatsInit ? this.#initStartedAt : clock.monotonic());
-    return Math.max(0, Math.ceil(this.spec.timeoutMs - (clock.monotonic() - startedAt)));
+  /** What an invocation may still take: a repeated init has taken its part. */
+  #leftMs(startedAt: number): number {
+    return Math.max(0, Math.ceil(this.spec.timeoutMs - (this.#options.clock.monotonic() - startedAt)));
   }
 
+  /** Of the start and of init. */
   #deadline(ms: number): void {
     this.#timer = this.#options.clock.timer(ms, () => this.#apply({ kind: 'failed', failure: { kind: 'timeout' } }));
   }
@@ -253,14 +322,12 @@ export class Environment {
     switch (command.kind) {
       case 'load':
         return this.#load();
-      case 'send':
-        return this.#send(this.#running!);
       case 'thaw':
         return connection.process.thaw();
       case 'freeze':
         return connection.process.freeze();
       case 'kill':
-        return connection.process.kill();
+        return connection.kill();
       case 'resolve-init':
         this.initialised = true;
         this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
@@ -274,9 +341,9 @@ export class Environment {
 
   /** Gets what the code needs: credentials, and its place in the sandbox. */
   #load(): void {
-    const { credentials, connection, spec, codeCaches } = this.#options;
+    const { credentials, connection, spec, codeCaches, launch } = this.#options;
     const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
-    const cacheDirectory = codeCaches.directoryOf(spec);
+    const cacheDirectory = codeCaches.directoryOf(spec, launch.version);
     const limits = { memoryMb, ephemeralStorageMb, egress };
     const placement = connection.process.assign({ codeDirectory, layers, cacheDirectory, ...limits });
     // Most have both at once: a cold start does not wait for a turn of the event loop then.
@@ -290,7 +357,7 @@ export class Environment {
       (error: unknown) => {
         const errorType = hasCode(error, 'placement-failed') ? 'Sandbox.Failure' : 'AccessDeniedException';
         const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
-        this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload } });
+        this.#apply({ kind: 'failed', failure: { kind: 'not-placed', payload } });
       },
     );
   }
@@ -304,21 +371,19 @@ export class Environment {
     connection.send([encodeLoad(config)]);
   }
 
-  #send({ sequence, invocation }: Running): void {
-    const { clock, connection } = this.#options;
-    const deadlineMs = clock.now() + this.#leftMs();
-    connection.send(encodeInvoke(sequence, deadlineMs, formatXRay(invocation.trace), this.spec.arn, invocation));
-  }
-
   #reject(failure: Failure): void {
     this.#failure = failure;
     this.#init.resolve(failure);
-    const running = this.#running;
-    if (!running) return;
+    if (failure.kind === 'out-of-memory') this.#memoryKb = this.spec.memoryMb * 1024;
+    const failed = [...this.#running.values()];
+    this.#running.clear();
+    for (const running of failed) this.#fail(running, failure);
+  }
+
+  #fail(running: Running, failure: Failure): void {
     const { clock, log } = this.#options;
     const report = reportFailure(failure, this.spec, running.invocation.requestId, clock.now());
     if (report.line) log.write(report.line);
-    if (failure.kind === 'out-of-memory') this.#memoryKb = this.spec.memoryMb * 1024;
     this.#settleFailure(running, report);
   }
 
@@ -328,14 +393,14 @@ export class Environment {
   }
 
   /** The code could not be loaded: the invocation that asked for it fails as AWS has it fail. */
-  #failedInit(invocation: Invocation, failure: Failure): InvocationResult | typeof INIT_TIMED_OUT {
+  #failedInit(invocation: Invocation, failure: Failure): InvocationResult | typeof INIT_FAILED {
     const { clock, log, repeatsInit } = this.#options;
     const took = clock.monotonic() - this.#initStartedAt;
     const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
     const { status, errorType } = report;
     const phase = repeatsInit ? 'invoke' : 'init';
     log.write(initReportLine(took, phase, status === 'timeout' ? { status } : { status, errorType }));
-    if (failure.kind === 'timeout' && !repeatsInit) return INIT_TIMED_OUT;
+    if (failure.kind !== 'not-placed' && !repeatsInit) return INIT_FAILED;
     if (!repeatsInit) this.#writeStart(invocation);
     if (report.line) log.write(report.line);
     let result: InvocationResult | undefined;
@@ -345,19 +410,18 @@ export class Environment {
     const times = repeatsInit
       ? { startedAt: this.#initStartedAt, initMs: undefined }
       : { startedAt: clock.monotonic(), initMs: took };
-    this.#settleFailure({ sequence: 0, invocation, ...times, resolve }, report);
+    const running = { sequence: 0, invocation, ...times, resolve, timer: undefined, stream: undefined };
+    this.#settleFailure(running, report);
     return result!;
   }
 
   /** Writes the last lines of an invocation and hands over its result. */
   #settle(
-    { sequence, invocation, startedAt, initMs, resolve }: Running,
-    outcome:
-      | { kind: 'success'; payload: Uint8Array }
-      | { kind: 'error'; payload: Uint8Array; errorType: string; handled: boolean },
-    ending?: { readonly status: 'timeout' | 'error'; readonly errorType?: string },
+    { sequence, invocation, startedAt, initMs, resolve, timer }: Running,
+    outcome: Outcome,
+    ending?: Ending,
   ): void {
-    this.#running = undefined;
+    timer?.cancel();
     const { clock, log, restored } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
@@ -372,5 +436,21 @@ export class Environment {
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));
     resolve({ ...outcome, metering, logTail: log.takeTail() });
+  }
+}
+
+const ANSWERED: Event = { kind: 'answered', last: false };
+const ANSWERED_LAST: Event = { kind: 'answered', last: true };
+
+function outcomeOf(answer: Answer, stream: StreamedResponse | undefined): Outcome {
+  switch (answer.kind) {
+    case 'response':
+      return { kind: 'success', payload: answer.payload };
+    case 'error':
+      return { kind: 'error', payload: answer.payload, errorType: answer.errorType, handled: true };
+    case 'stream-end': {
+      const streamed = stream!.end(answer.errorType, answer.payload);
+      return streamed.kind === 'success' ? streamed : { ...streamed, handled: true };
+    }
   }
 }

@@ -13,6 +13,7 @@ export interface FailureReport {
 /** Words a failure as AWS does. */
 export function reportFailure(failure: Failure, spec: FunctionSpec, requestId: string, nowMs: number): FailureReport {
   switch (failure.kind) {
+    case 'not-placed':
     case 'init-error':
       return { payload: failure.payload, errorType: errorTypeOf(failure.payload), status: 'error' };
     case 'timeout': {

@@ -7,7 +7,8 @@ import type { Invocation } from '../runtime.ts';
 export const KIND = {
   load: 1,
   invoke: 2,
-  clone: 4,
+  snapshot: 4,
+  clone: 5,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -15,6 +16,9 @@ export const KIND = {
   error: 20,
   log: 21,
   codeCache: 22,
+  streamStart: 23,
+  streamChunk: 24,
+  streamEnd: 25,
   cloneEnded: 26,
 } as const;
 
@@ -34,6 +38,16 @@ export type Frame =
     }
   | { readonly kind: 'log'; readonly line: string }
   | { readonly kind: 'code-cache'; readonly name: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'stream-start'; readonly sequence: number; readonly contentType: string }
+  | { readonly kind: 'stream-chunk'; readonly sequence: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'stream-end';
+      readonly sequence: number;
+      readonly memoryKb: number;
+      /** Of the error that broke the response off; empty when it ended well. */
+      readonly errorType: string;
+      readonly payload: Uint8Array;
+    }
   /** `code`: exit code, or the signal, negative. */
   | { readonly kind: 'clone-ended'; readonly code: number; readonly token: string };
 
@@ -51,6 +65,11 @@ const COPY_BYTES_MAX = 16 * 1024;
 /** `load` frame: the environment becomes that of one function. */
 export function encodeLoad(config: unknown): Buffer {
   return encodeJson(KIND.load, config);
+}
+
+/** `snapshot` frame: the environment makes a snapshot of the function, initialised, and ends. */
+export function encodeSnapshot(config: unknown): Buffer {
+  return encodeJson(KIND.snapshot, config);
 }
 
 /** What a template is told when it is to fork an environment. */
@@ -176,6 +195,14 @@ function decode(kind: number, body: Buffer): Frame {
       return { kind: 'log', line: body.toString('utf8') };
     case KIND.codeCache:
       return decodeCodeCache(body);
+    case KIND.streamStart:
+      atLeast(body, 4);
+      return { kind: 'stream-start', sequence: body.readUInt32LE(0), contentType: body.toString('utf8', 4) };
+    case KIND.streamChunk:
+      atLeast(body, 4);
+      return { kind: 'stream-chunk', sequence: body.readUInt32LE(0), bytes: body.subarray(4) };
+    case KIND.streamEnd:
+      return decodeStreamEnd(body);
     case KIND.cloneEnded:
       atLeast(body, 4);
       return { kind: 'clone-ended', code: body.readInt32LE(0), token: body.toString('latin1', 4) };
@@ -194,6 +221,19 @@ function decodeError(body: Buffer): Frame {
     memoryKb: body.readUInt32LE(4),
     fatal: body[8] === 1,
     errorType: body.toString('utf8', 10, payloadAt),
+    payload: body.subarray(payloadAt),
+  };
+}
+
+function decodeStreamEnd(body: Buffer): Frame {
+  atLeast(body, 9);
+  const payloadAt = 9 + body[8]!;
+  atLeast(body, payloadAt);
+  return {
+    kind: 'stream-end',
+    sequence: body.readUInt32LE(0),
+    memoryKb: body.readUInt32LE(4),
+    errorType: body.toString('utf8', 9, payloadAt),
     payload: body.subarray(payloadAt),
   };
 }

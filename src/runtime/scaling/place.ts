@@ -1,5 +1,5 @@
 import { assert } from '../../base/index.ts';
-import { type Environment, INIT_TIMED_OUT } from '../environments/environment.ts';
+import { type Environment, INIT_FAILED } from '../environments/environment.ts';
 import type { Invocation, InvocationResult, Slot } from '../runtime.ts';
 import type { Pool } from './pool.ts';
 
@@ -7,7 +7,7 @@ import type { Pool } from './pool.ts';
 export interface PlaceHost {
   /** An environment for the next invocation: one that has room, else a new one, which may have to wait for its start. */
   acquire(pool: Pool): Environment | Promise<Environment>;
-  /** A new one for an invocation whose environment has not come through init in time. */
+  /** A new one for an invocation whose environment has not come through init. */
   repeatInit(pool: Pool, failed: Environment): Environment;
   /** No invocation of the pool runs any more. */
   rested(pool: Pool): void;
@@ -48,13 +48,13 @@ export class Place implements Slot {
     }
   }
 
-  /** Init that takes longer than it may is repeated once, within the invocation and its timeout, as Lambda does. */
+  /** Init that fails, or takes longer than it may, is repeated once, within the invocation and its timeout, as Lambda does. */
   async #run(environment: Environment, invocation: Invocation): Promise<InvocationResult> {
     const first = await environment.invoke(invocation);
-    if (first !== INIT_TIMED_OUT) return first;
+    if (first !== INIT_FAILED) return first;
     this.#environment = this.#host.repeatInit(this.#pool, environment);
     const second = await this.#environment.invoke(invocation);
-    assert(second !== INIT_TIMED_OUT, 'a repeated init ends the invocation');
+    assert(second !== INIT_FAILED, 'a repeated init ends the invocation');
     return second;
   }
 

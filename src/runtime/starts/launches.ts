@@ -12,6 +12,10 @@ export class Launches {
     this.#families = families;
   }
 
+  serves(runtime: string): boolean {
+    return this.#families.some((family) => family.serves(runtime));
+  }
+
   /** @throws runtime-unknown, runtime-unavailable */
   of(runtime: string): Launch | Promise<Launch> {
     return this.#ready.get(runtime) ?? this.#preparing.get(runtime) ?? this.#prepare(runtime);

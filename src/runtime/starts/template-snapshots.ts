@@ -170,7 +170,7 @@ export class TemplateSnapshots {
 
   async #initialise(
     template: Template,
-    { spec, log, credentials, variables }: SnapshotRequest,
+    { spec, launch, log, credentials, variables }: SnapshotRequest,
   ): Promise<Failure | undefined> {
     const limit = new AbortController();
     const limitMs = Math.max(RUNTIME_LIMITS.snapshotInitMsMin, spec.timeoutMs);
@@ -179,7 +179,7 @@ export class TemplateSnapshots {
       const failure = await abortable(template.ready(), limit.signal);
       if (failure) return failure;
       const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
-      const cacheDirectory = this.#options.codeCaches.directoryOf(spec);
+      const cacheDirectory = this.#options.codeCaches.directoryOf(spec, launch.version);
       const tenant = { codeDirectory, layers, cacheDirectory, memoryMb, ephemeralStorageMb, egress };
       const [placement, granted] = await Promise.all([template.process.assign(tenant), credentials]);
       const config = loadConfig(spec, log.stream, placement, variables(granted, placement));
@@ -210,6 +210,7 @@ function refused(failure: Failure | undefined): DomainError<RuntimeErrorCode> {
 
 function reasonOf(failure: Failure): string {
   switch (failure.kind) {
+    case 'not-placed':
     case 'init-error': {
       const { errorType, errorMessage } = JSON.parse(Buffer.from(failure.payload).toString('utf8'));
       return `${errorType}: ${errorMessage}`;
