@@ -29,6 +29,7 @@ from millrace_runtime import channel as frames
 from millrace_runtime.channel import Channel, Invoke
 from millrace_runtime.context import LambdaContext
 from millrace_runtime.doors import open_doors
+from millrace_runtime.endpoints import honour_endpoint_url
 from millrace_runtime.errors import Fault, describe
 from millrace_runtime.extensions import start_extensions
 from millrace_runtime.handler import Handler, load_handler, use_packages
@@ -181,6 +182,7 @@ def main() -> None:
         logging.renew()
 
     os.register_at_fork(after_in_child=leave_to_parent)
+    honour_endpoint_url()
     # Somebody waits for this one already: it loads nothing that the function may not ask for.
     ahead = os.environ.pop("MILLRACE_PRELOAD", "") != "none"
     if ahead:

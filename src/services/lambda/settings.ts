@@ -2,7 +2,7 @@ import { invalidParameter } from './errors.ts';
 import { type FunctionVersion, LAMBDA_LIMITS, type LoggingConfig } from './model.ts';
 
 /** Runtimes that the node can run. Others are refused when the function is made, not when it is first called. */
-const RUNTIMES = /^nodejs(18|20|22|24)\.x$/;
+const RUNTIMES = /^(nodejs(18|20|22|24)\.x|python3\.(8|9|1[0-4])|provided\.al2(023)?)$/;
 
 /** Names that a function may not set. @see Lambda developer guide, "Defined runtime environment variables" */
 const RESERVED = new Set([
@@ -131,7 +131,7 @@ function changedLogging(before: LoggingConfig, input: SettingsInput['LoggingConf
 function checkRuntime(runtime: string): void {
   if (RUNTIMES.test(runtime)) return;
   throw invalidParameter(
-    `The runtime ${runtime} is not supported by this node; it runs nodejs18.x, nodejs20.x, nodejs22.x and nodejs24.x.`,
+    `The runtime ${runtime} is not supported by this node; it runs nodejs18.x, 20.x, 22.x and 24.x, python3.8 to python3.14, provided.al2 and provided.al2023.`,
   );
 }
 
