@@ -17,6 +17,7 @@ const { loadFunction } = require('./function.js');
 const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
+const { buildSnapshot } = require('./snapshot/build.js');
 
 const { KIND } = channel;
 
@@ -36,12 +37,14 @@ function next() {
 }
 
 function take(frame) {
-  if (frame.kind === KIND.invoke) return void soon(run, channel.parseInvoke(frame));
+  if (frame.kind === KIND.invoke) {
+    const invocation = channel.parseInvoke(frame);
+    return void soon(() => invocations.run(invocation));
+  }
   if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
+  if (frame.kind === KIND.snapshot) return void buildSnapshot(channel.parseConfig(frame));
   throw new Error(`frame of unknown kind ${frame.kind}`);
 }
-
-const run = (invocation) => invocations.run(invocation);
 
 async function load(config) {
   const loaded = await loadFunction(config, logging, (error) => invocations.fatal('Uncaught Exception', error, 1));

@@ -6,7 +6,7 @@
  *   to us    1 load    JSON: see bootstrap.js
  *            2 invoke  u32le sequence | f64le deadline (epoch ms) | u16le lengths of request id, trace header, function
  *                      ARN, client context | these four, UTF-8 | payload, JSON
- *            4 snapshot  JSON, as load: see snapshot.js
+ *            4 snapshot  JSON, as load: see snapshot/build.js
  *   from us  16 ready | 17 initialised | 18 init error: JSON
  *            19 response  u32le sequence | u32le peak memory, KiB | payload, JSON
  *            20 error     as response, then u8 fatal | u8 length of the type | type | payload, JSON
@@ -16,6 +16,7 @@
  *            24 stream chunk  u32le sequence | bytes
  *            25 stream end    u32le sequence | u32le peak memory, KiB | u8 length of the type | type | payload, JSON;
  *                             without a type the stream ended well
+ *            27 snapshot part  u8 last | bytes
  *
  * Reading blocks the thread, and that is the point: between two invocations an environment must not run, and it has nothing
  * else to wait for. It also saves the event loop's poll from every round trip. An environment that runs several invocations at
@@ -26,9 +27,9 @@
 const { readU16, readU32, writeU32 } = require('./bytes.js');
 const channelEvents = require('./channel-events.js');
 const {
-  Buffer: NodeBuffer,
   allocUnsafe,
   allocUnsafeSlow,
+  bufferFrom,
   byteLength,
   copy,
   lengthOf,
@@ -57,6 +58,7 @@ const KIND = {
   streamStart: 23,
   streamChunk: 24,
   streamEnd: 25,
+  snapshotPart: 27,
 };
 /** Longest line sent as one log event, bytes: the limit of CloudWatch Logs. */
 const LOG_LINE_BYTES_MAX = 256 * 1024;
@@ -162,8 +164,8 @@ function response(sequence, memoryKb, json) {
 
 /** Name of an error's type in a frame: one byte counts its own. */
 const shortName = (type) => {
-  const name = NodeBuffer.from(type);
-  return lengthOf(name) <= 255 ? name : NodeBuffer.from('Error');
+  const name = bufferFrom(type);
+  return lengthOf(name) <= 255 ? name : bufferFrom('Error');
 };
 
 function error(sequence, memoryKb, fatal, type, json) {
@@ -179,11 +181,11 @@ function error(sequence, memoryKb, fatal, type, json) {
 
 function log(line) {
   const whole = line.length * 3 <= LOG_LINE_BYTES_MAX || byteLength(line) <= LOG_LINE_BYTES_MAX;
-  sendText(KIND.log, 0, whole ? line : utf8Slice(NodeBuffer.from(line), 0, LOG_LINE_BYTES_MAX));
+  sendText(KIND.log, 0, whole ? line : utf8Slice(bufferFrom(line), 0, LOG_LINE_BYTES_MAX));
 }
 
 function codeCache(name, bytes) {
-  const text = NodeBuffer.from(name);
+  const text = bufferFrom(name);
   const nameBytes = lengthOf(text);
   const length = HEAD_BYTES + 2 + nameBytes;
   const head = allocUnsafe(length);
@@ -233,6 +235,16 @@ function streamEnd(sequence, memoryKb, type, json) {
   });
 }
 
+function snapshotPart(bytes, last) {
+  const total = lengthOf(bytes);
+  const head = allocUnsafe(HEAD_BYTES + 1);
+  writeU32(head, 0, 2 + total);
+  head[4] = KIND.snapshotPart;
+  head[5] = last ? 1 : 0;
+  send(head, HEAD_BYTES + 1);
+  send(bytes, total);
+}
+
 /** Takes an invoke frame apart. The payload is decoded here, once, so that the frame's buffer is free again. */
 function parseInvoke({ bytes, start, end }) {
   let at = start + INVOKE_HEAD_BYTES;
@@ -268,6 +280,7 @@ module.exports = {
   read,
   response,
   signal,
+  snapshotPart,
   streamChunk,
   streamEnd,
   streamStart,

@@ -1,5 +1,6 @@
 'use strict';
 /** Errors as Lambda's Node runtime names and writes them. */
+const { stringify } = require('./primordials.js');
 
 const EVENT_INVALID = 'Millrace.EventInvalid';
 
@@ -45,7 +46,7 @@ function toPayload(thrown) {
     return {
       errorType: typeOf(thrown),
       errorMessage: String(thrown.message),
-      trace: String(thrown.stack ?? '').split('\n'),
+      trace: traceOf(thrown),
     };
   } catch {
     return {
@@ -53,6 +54,15 @@ function toPayload(thrown) {
       errorMessage: 'callback called with Error argument, but there was a problem',
       trace: [],
     };
+  }
+}
+
+/** The lines of its stack; none where reading them fails, as a `prepareStackTrace` of the function may. */
+function traceOf(thrown) {
+  try {
+    return String(thrown.stack ?? '').split('\n');
+  } catch {
+    return [];
   }
 }
 
@@ -65,20 +75,20 @@ function typeOf(thrown) {
 /** What the log shows: the error's own members too. */
 function toLogged(thrown) {
   try {
-    if (!isError(thrown)) return JSON.stringify(toPayload(thrown));
-    const { name, message, stack, code } = thrown;
+    if (!isError(thrown)) return stringify(toPayload(thrown));
+    const { name, message, code } = thrown;
     const own = { ...thrown };
     delete own.name;
     delete own.promise;
-    return JSON.stringify({
+    return stringify({
       errorType: String(name),
       errorMessage: String(message),
       ...(code === undefined ? {} : { code }),
       ...own,
-      stack: String(stack ?? '').split('\n'),
+      stack: traceOf(thrown),
     });
   } catch {
-    return JSON.stringify(toPayload(thrown));
+    return stringify(toPayload(thrown));
   }
 }
 

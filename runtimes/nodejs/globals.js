@@ -2,6 +2,7 @@
 /** `globalThis.awslambda`, as Lambda's Node runtime gives it to functions. */
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { HttpResponseStream, streamifyResponse } = require('./response-stream.js');
+const { registerAfterRestore, registerBeforeSnapshot } = require('./snap-start.js');
 
 /** What belongs to the invocation that asks, where an environment runs several at once: `{ requestId, store }`. */
 const running = new AsyncLocalStorage();
@@ -32,7 +33,11 @@ const invokeStore = {
 };
 
 function installGlobals() {
-  globalThis.awslambda = { HttpResponseStream, streamifyResponse };
+  globalThis.awslambda = {
+    HttpResponseStream,
+    streamifyResponse,
+    snapStart: { registerAfterRestore, registerBeforeSnapshot },
+  };
 }
 
 /** @param config  as the load frame brings it */

@@ -1,6 +1,7 @@
 'use strict';
 /** One invocation: its context object, and every way in which a handler may answer. */
 const { JSONStringifyError } = require('./errors.js');
+const { bufferFrom, dateNow, lengthOf, parse, stringify, utf8Slice } = require('./primordials.js');
 
 /**
  * Runs the handler and reports once: a second answer, by whatever way, is ignored, as on Lambda. From `nodejs24.x` on what the
@@ -110,16 +111,21 @@ function contextOf({ requestId, deadlineMs, invokedFunctionArn, clientContext },
     awsRequestId: requestId,
     identity: undefined,
     clientContext: undefined,
-    getRemainingTimeInMillis: () => Math.max(0, Math.trunc(deadlineMs - Date.now())),
+    getRemainingTimeInMillis: () => Math.max(0, Math.trunc(deadlineMs - dateNow())),
   };
-  if (clientContext) context.clientContext = JSON.parse(Buffer.from(clientContext, 'base64').toString('utf8'));
+  if (clientContext) context.clientContext = parseBase64(clientContext);
   return context;
+}
+
+function parseBase64(text) {
+  const bytes = bufferFrom(text, 'base64');
+  return parse(utf8Slice(bytes, 0, lengthOf(bytes)));
 }
 
 /** The handler's value as JSON; what JSON cannot say at top level becomes `null`. @throws Runtime.JSONStringifyError */
 function marshal(value) {
   try {
-    return JSON.stringify(value === undefined ? null : value) ?? 'null';
+    return stringify(value === undefined ? null : value) ?? 'null';
   } catch (error) {
     throw new JSONStringifyError('Unable to stringify response body', error);
   }

@@ -16,11 +16,15 @@ const getterOf = (object, name) => Object.getOwnPropertyDescriptor(object, name)
 const uncurry = Function.prototype.bind.bind(Function.prototype.call);
 
 module.exports = {
-  Buffer,
+  Date,
   allocUnsafe: Buffer.allocUnsafe,
   allocUnsafeSlow: Buffer.allocUnsafeSlow,
+  apply: Reflect.apply,
+  bufferFrom: Buffer.from,
   byteLength: Buffer.byteLength,
   copy: uncurry(buffer.copy),
+  dateNow: Date.now,
+  errorToString: uncurry(Error.prototype.toString),
   exit: process.exit,
   lengthOf: uncurry(getterOf(typedArray, 'length')),
   min: Math.min,
@@ -31,6 +35,7 @@ module.exports = {
   setBytes: uncurry(typedArray.set),
   setImmediate,
   stringify: JSON.stringify,
+  toISOString: uncurry(Date.prototype.toISOString),
   utf8Slice: uncurry(buffer.utf8Slice),
   utf8Write: uncurry(buffer.utf8Write),
   writeSync,

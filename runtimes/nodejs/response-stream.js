@@ -105,7 +105,7 @@ function isStreaming(handler) {
 }
 
 function highWaterMarkOf(handler) {
-  const mark = Number(handler[HIGH_WATER_MARK]);
+  const mark = handler[HIGH_WATER_MARK];
   return mark > 0 ? mark : undefined;
 }
 

@@ -16,6 +16,7 @@ export type {
   Runtime,
   RuntimeErrorCode,
   Slot,
+  SnapshotOutcome,
   ThrottleCause,
 } from './runtime.ts';
 export { ProcessSandbox } from './sandbox/process/process-sandbox.ts';

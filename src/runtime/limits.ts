@@ -2,10 +2,6 @@
 export const RUNTIME_LIMITS = {
   /** Time for loading the code and running what stands outside the handler. AWS: 10 s. */
   initMsMax: 10_000,
-  /** Init before a snapshot may take that long, or the function's timeout where that is longer. AWS: 130 s. */
-  snapshotInitMsMin: 130_000,
-  /** Processes kept to fork environments of one function version with SnapStart; the one used longest ago goes. Each holds what init has made. */
-  snapshotTemplatesMax: 32,
   /** Time for a new process to say that it is ready; a machine out of processes hangs rather than fails. */
   startMsMax: 10_000,
   /** Invocations at once over all functions without a reservation of their own. AWS: 1,000. */
@@ -32,6 +28,14 @@ export const RUNTIME_LIMITS = {
   /** Largest code cache of one module, and of one package. */
   codeCacheBytesMax: 16 * 1024 * 1024,
   codeCacheTotalBytesMax: 64 * 1024 * 1024,
+  /** Time for the init of a function that is to start from a snapshot, or its timeout where that is longer. AWS: 130 s. */
+  snapshotInitMsMax: 130_000,
+  /** Processes kept to fork environments of one function version with SnapStart; the one used longest ago goes. Each holds what init has made. */
+  snapshotTemplatesMax: 32,
+  /** Largest snapshot of a Node function; one that has made nothing has 7 MB. */
+  snapshotBytesMax: 512 * 1024 * 1024,
+  /** Snapshots of Node functions kept on disk; the ones that were made first go first. */
+  snapshotsMax: 500,
   /** Code caches kept; the least recently written go first. */
   codeCachesMax: 500,
   /** What `LogType=Tail` returns. */

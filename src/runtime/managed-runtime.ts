@@ -1,7 +1,8 @@
-import { abortable, type Clock, DomainError, type Random } from '../base/index.ts';
+import { abortable, type Clock, DomainError, hasCode, messageOf, type Random } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
+import type { Failure } from './environments/life-cycle.ts';
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import { LinuxMachine } from './machine/linux.ts';
@@ -14,6 +15,7 @@ import type {
   Runtime,
   RuntimeErrorCode,
   Slot,
+  SnapshotOutcome,
 } from './runtime.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { Admission } from './scaling/admission.ts';
@@ -29,7 +31,6 @@ import type { BlankPools } from './starts/blank-pools.ts';
 import type { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
 import type { Launches } from './starts/launches.ts';
-import type { TemplateSnapshots } from './starts/template-snapshots.ts';
 
 export interface RuntimeOptions {
   readonly clock: Clock;
@@ -75,7 +76,6 @@ export interface Starts {
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
-  readonly snapshots: TemplateSnapshots;
 }
 
 /**
@@ -115,7 +115,8 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
-      snapshots: starts.snapshots,
+      snapshotOf: ({ spec, launch }) =>
+        spec.snapStart ? starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined,
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -153,24 +154,6 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     return new Place(this, pool);
   }
 
-  async snapshot(spec: FunctionSpec): Promise<void> {
-    if (this.#closed) throw closed();
-    const launch = await this.#starts.launches.of(spec.runtime);
-    if (!launch.forks) return;
-    const { clock, random, logs, endpoint, credentials } = this.#options;
-    const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    await this.#starts.snapshots.make({
-      spec,
-      launch,
-      log,
-      credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted, placement) => ({
-        ...functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
-        ...expiryVariable(granted),
-      }),
-    });
-  }
-
   provision(spec: FunctionSpec): void {
     if (this.#closed) return;
     const known = this.#pools.get(spec.arn);
@@ -189,8 +172,37 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     return pool && this.#provisioner.stateOf(pool);
   }
 
+  async snapshot(spec: FunctionSpec): Promise<SnapshotOutcome> {
+    if (this.#closed) throw closed();
+    const launch = await this.#starts.launches.of(spec.runtime);
+    const maker = this.#starts.launches.snapshotsOf(spec.runtime);
+    if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
+    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
+    try {
+      await maker.make({
+        spec,
+        launch,
+        log,
+        credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
+        variables: (granted, placement) => ({
+          ...functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+          ...expiryVariable(granted),
+        }),
+      });
+      return { kind: 'on' };
+    } catch (error) {
+      if (this.#closed) throw closed();
+      if (!hasCode(error, 'snapshot-unsupported')) throw error;
+      const reason = messageOf(error);
+      log.write(`SNAPSHOT_NOTICE There is no snapshot of this version, it starts without: ${reason}`);
+      this.#options.logger.warn('function starts without a snapshot', { function: spec.arn, reason });
+      return { kind: 'off', reason };
+    }
+  }
+
   retire(functionArn: string): void {
-    this.#starts.snapshots.drop(functionArn);
+    this.#starts.launches.retireSnapshots(functionArn);
     const pool = this.#pools.get(functionArn);
     if (!pool) return;
     pool.outdated = true;
@@ -222,8 +234,8 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const environments = [...this.#pools.values()].flatMap((pool) => [...pool.environments]);
     for (const environment of environments) environment.kill();
     await Promise.all([
+      this.#starts.launches.close(),
       this.#starts.blanks.close(),
-      this.#starts.snapshots.close(),
       ...environments.map((environment) => environment.ended()),
     ]);
     await this.#starts.codeCaches.flush();
@@ -299,27 +311,27 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(pool: Pool, { connection, restored, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
+  #make(pool: Pool, { connection, restores, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = restored ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     this.#coldStarts.add();
-    if (spec.snapStart && this.#starts.snapshots.lacks(spec)) this.#snapshotLater(spec);
+    if (spec.snapStart && !restores && !repeated) this.#snapshotLater(spec);
     return new Environment({
       spec,
       clock,
       launch,
       connection,
-      restored,
       log,
       ahead,
       repeatsInit: repeated !== undefined,
+      onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
       variables: (granted, placement) => ({
         ...functionVariables(spec, log.stream, endpoint(), granted, placement, kind),
-        ...(restored ? expiryVariable(granted) : {}),
+        ...(restores ? expiryVariable(granted) : {}),
       }),
       onProgress,
       onShutdown,
@@ -328,10 +340,16 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   /** The node has been started anew, or others have taken the place of the snapshot. */
   #snapshotLater(spec: FunctionSpec): void {
+    if (!this.#starts.launches.snapshotsOf(spec.runtime)?.lacks?.(spec)) return;
     this.snapshot(spec).catch((error: unknown) => {
-      if (!this.#closed)
-        this.#options.logger.warn('no snapshot: environments start without', { function: spec.arn, error });
+      if (!this.#closed) this.#options.logger.warn('snapshot cannot be made again', { function: spec.arn, error });
     });
+  }
+
+  /** No process starts from this file: another binary, other flags, a damaged disk. */
+  #onRestoreFailed(spec: FunctionSpec, launch: Launch, failure: Failure): void {
+    this.#options.logger.warn('snapshot dropped: no environment starts from it', { function: spec.arn, failure });
+    this.#starts.launches.snapshotsOf(spec.runtime)?.drop(spec, launch);
   }
 
   #onChange(pool: Pool, environment: Environment): void {
@@ -352,8 +370,8 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 }
 
 /**
- * Has botocore ask for its credentials again when they end: clients that init has made outlive those that it has made them with, and
- * what they ask is the environment, which each clone is given its own.
+ * Has an SDK ask for its credentials again when they end: clients that init has made outlive those that it has made them with, and
+ * what they ask is the environment, which each start from the snapshot is given its own.
  */
 function expiryVariable({ expiresAt }: FunctionCredentials): Readonly<Record<string, string>> {
   return expiresAt === undefined ? {} : { AWS_CREDENTIAL_EXPIRATION: new Date(expiresAt).toISOString() };

@@ -8,6 +8,7 @@ import { CodeCaches } from './starts/code-caches.ts';
 import { Launches } from './starts/launches.ts';
 import { NodejsFamily } from './starts/nodejs.ts';
 import { NodeBinaries } from './starts/nodejs-binaries.ts';
+import { NodejsSnapshots } from './starts/nodejs-snapshots.ts';
 import { python } from './starts/python.ts';
 import { TemplateSnapshots } from './starts/template-snapshots.ts';
 
@@ -21,15 +22,19 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
   const sandbox = options.sandbox ?? openProcessSandbox(options);
   const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500 } = options;
-  const launches = new Launches([
-    new NodejsFamily(new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory }), logger),
-    python(logger),
-  ]);
   const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors: () => [] });
+  const binaries = new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory });
+  const snapshots = NodejsSnapshots.open({
+    clock,
+    blanks,
+    engine: sandbox.engine,
+    directory: join(options.directory, 'snapshots'),
+  });
+  const templates = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors: () => [] });
+  const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger, templates)]);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
-  const snapshots = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors: () => [] });
-  return new ManagedRuntime(options, { codeCaches, launches, blanks, snapshots });
+  return new ManagedRuntime(options, { codeCaches, launches, blanks });
 }
 
 function openProcessSandbox({ clock, logger }: RuntimeOptions): Sandbox {

@@ -68,7 +68,7 @@ export interface Metering {
   /** Present on starts from a snapshot, milliseconds, hooks included. */
   readonly restoreMs?: number;
   readonly durationMs: number;
-  /** Whole, rounded up; init is billed too, as AWS does since August 2025. Restoring is billed apart. */
+  /** Whole, rounded up; init is billed too, as AWS does since August 2025. */
   readonly billedMs: number;
   readonly memoryUsedMb: number;
   /** - `cold`: the code was loaded for this invocation; `restored`: from a snapshot. - `pre-warmed`: the first invocation of an
@@ -100,13 +100,8 @@ export interface Slot extends Disposable {
 }
 
 /** - `concurrency-limit`: the function's or account's limit is reached (`TooManyRequestsException`). Retry later.
- *  - `snapshot-failed`: init has failed, or leaves behind what a snapshot cannot hold. - `runtime-unknown`: no such managed runtime. - `runtime-unavailable`: not on this machine. - `runtime-closed`: the node is draining. */
-export type RuntimeErrorCode =
-  | 'concurrency-limit'
-  | 'snapshot-failed'
-  | 'runtime-unknown'
-  | 'runtime-unavailable'
-  | 'runtime-closed';
+ *  - `runtime-unknown`: no such managed runtime. - `runtime-unavailable`: not on this machine. - `runtime-closed`: the node is draining. */
+export type RuntimeErrorCode = 'concurrency-limit' | 'runtime-unknown' | 'runtime-unavailable' | 'runtime-closed';
 
 /**
  * Why a place was refused: `fields.why` of `concurrency-limit`.
@@ -166,6 +161,9 @@ export interface Provisioning {
   provisioned(functionArn: string): ProvisionedState | undefined;
 }
 
+/** - `on`: environments of the version start from a snapshot. - `off`: they start without, for the reason given. */
+export type SnapshotOutcome = { readonly kind: 'on' } | { readonly kind: 'off'; readonly reason: string };
+
 /** The execution environments of a node (DESIGN §5). */
 export interface Runtime extends Provisioning, AsyncDisposable {
   /**
@@ -175,13 +173,12 @@ export interface Runtime extends Provisioning, AsyncDisposable {
    */
   reserve(spec: FunctionSpec, options: { readonly wait: boolean; readonly signal?: AbortSignal }): Promise<Slot>;
   /**
-   * Initialises a version with SnapStart once, ahead; environments start from what that has made. Resolves at once where the runtime
-   * has no snapshots, and when there is one already. Nothing of it is kept on disk: a version that is called after a restart of
-   * the node without it gets its snapshot in the background, and environments of the ordinary kind until then.
+   * Runs the init of a version that starts from snapshots (`spec.snapStart`) and keeps what it leaves. Once a version; later calls
+   * find what is there.
    *
-   * @throws snapshot-failed
+   * @throws snapshot-init-failed  init has failed or taken too long: the version cannot be used
    */
-  snapshot(spec: FunctionSpec): Promise<void>;
+  snapshot(spec: FunctionSpec): Promise<SnapshotOutcome>;
   /** Retires the environments of a function that was changed or deleted, once they are idle; its provisioned concurrency ends. */
   retire(functionArn: string): void;
   pools(): readonly PoolState[];

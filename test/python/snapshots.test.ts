@@ -110,7 +110,7 @@ def handler(event, context): return [order, os.getpid()]
   }
 });
 
-test('a hook that fails: no snapshot before, no environment after', PYTHON, async () => {
+test('a hook that fails: no snapshot before; after, init is repeated without it', PYTHON, async () => {
   await using house = await RuntimeHouse.open({ blanks: 0 });
   const hook = (when: string) =>
     versionOf(
@@ -123,33 +123,47 @@ def handler(event, context): return 1
 `,
     );
   await assert.rejects(house.runtime.snapshot(hook('before_snapshot')), {
-    code: 'snapshot-failed',
+    code: 'snapshot-init-failed',
     message: 'init has failed: ValueError: not ready',
   });
   const spec = hook('after_restore');
   await house.runtime.snapshot(spec);
-  const [result] = await inEnvironments(house, spec, 1);
-  assert.equal(result!.value.errorType, 'ValueError');
-  assert.match(result!.value.stackTrace.join(''), /in hook/);
+  assert.equal((await house.invoke(spec)).value, 1);
+  assert.ok(house.lines.some((line) => /^\[ERROR\] ValueError: not ready\n.*in hook/s.test(line)));
+  assert.ok(
+    house.lines.some((line) => /^INIT_REPORT .*Phase: restore\tStatus: error\tError Type: ValueError$/.test(line)),
+  );
+});
+
+test('init that fails makes no snapshot, and says why', PYTHON, async () => {
+  await using house = await RuntimeHouse.open({ blanks: 0 });
+  const failures: readonly [code: string, message: RegExp][] = [
+    ['import nope', /Runtime\.ImportModuleError: Unable to import module 'index'/],
+    ['import sys; sys.exit(3)', /the process has ended \(3\)/],
+  ];
+  for (const [code, message] of failures) {
+    const spec = versionOf(house, `${code}\ndef handler(event, context): return 1`);
+    await assert.rejects(house.runtime.snapshot(spec), { code: 'snapshot-init-failed', message });
+  }
 });
 
 test(
-  'init that fails, or that leaves threads or processes behind, makes no snapshot and says why',
+  'a function whose init leaves threads or processes behind starts as others do, and is told why',
   PYTHON,
   async () => {
     await using house = await RuntimeHouse.open({ blanks: 0 });
-    const failures: readonly [code: string, message: RegExp][] = [
-      ['import nope', /Runtime\.ImportModuleError: Unable to import module 'index'/],
+    const left: readonly [code: string, reason: string][] = [
       [
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), name='pump', daemon=True).start()",
-        /init has left threads behind: pump/,
+        'init has left threads behind: pump',
       ],
-      ["import subprocess\nsubprocess.Popen(['sleep', '60'])", /init has left processes behind/],
-      ['import sys; sys.exit(3)', /the process has ended \(3\)/],
+      ["import subprocess\nsubprocess.Popen(['sleep', '60'])", 'init has left processes behind'],
     ];
-    for (const [code, message] of failures) {
+    for (const [code, reason] of left) {
       const spec = versionOf(house, `${code}\ndef handler(event, context): return 1`);
-      await assert.rejects(house.runtime.snapshot(spec), { code: 'snapshot-failed', message });
+      assert.deepEqual(await house.runtime.snapshot(spec), { kind: 'off', reason });
+      assert.equal((await house.invoke(spec)).metering.start, 'cold');
+      assert.ok(house.lines.some((line) => line.startsWith('SNAPSHOT_NOTICE') && line.endsWith(reason)));
     }
   },
 );

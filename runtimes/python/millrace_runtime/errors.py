@@ -27,7 +27,7 @@ class Fault(Exception):
     MARSHAL = "Runtime.MarshalError"
     RESPONSE_TOO_LARGE = "Function.ResponseSizeTooLarge"
     #: Init has left something that a clone of the process would not have.
-    SNAPSHOT_IMPOSSIBLE = "Millrace.SnapshotImpossible"
+    SNAPSHOT_UNSUPPORTED = "Snapshot.Unsupported"
     USER_CODE_SYNTAX = "Runtime.UserCodeSyntaxError"
 
     def __init__(self, error_type: str, message: str, trace: Optional[List[str]] = None) -> None:

@@ -111,9 +111,9 @@ def refuse_to_clone() -> None:
     threading = sys.modules["threading"]
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
-        raise Fault(Fault.SNAPSHOT_IMPOSSIBLE, "init has left threads behind: {}".format(", ".join(sorted(others))))
+        raise Fault(Fault.SNAPSHOT_UNSUPPORTED, "init has left threads behind: {}".format(", ".join(sorted(others))))
     if _has_children():
-        raise Fault(Fault.SNAPSHOT_IMPOSSIBLE, "init has left processes behind")
+        raise Fault(Fault.SNAPSHOT_UNSUPPORTED, "init has left processes behind")
 
 
 def _has_children() -> bool:

@@ -11,7 +11,15 @@ import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { loadConfig } from './load-config.ts';
-import { type Ending, type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
+import {
+  type Ending,
+  type EnvironmentLog,
+  initReportLine,
+  initStartLine,
+  reportLine,
+  restoreReportLine,
+  restoreStartLine,
+} from './report.ts';
 import { StreamedResponse } from './streaming.ts';
 
 /** Why an environment is started for which no invocation waits. */
@@ -30,8 +38,10 @@ export interface EnvironmentOptions {
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
   /** Init has failed once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
-  /** The process comes from a snapshot: its handler is loaded, and only what has changed since is to be told. */
-  readonly restored?: boolean;
+  /**
+   * It starts from a snapshot; told when that fails around the function's hooks, so that it is not started from again.
+   */
+  readonly onRestoreFailed?: ((failure: Failure) => void) | undefined;
   /** Absent when an invocation waits for it. */
   readonly ahead?: Ahead | undefined;
   /** Told when the process has come up, and when the handler is loaded. */
@@ -130,6 +140,10 @@ export class Environment {
     const { phase } = this;
     if (phase.kind === 'idle') return phase.retiring ? 0 : this.#invoke.limit;
     return phase.kind === 'busy' && !phase.retiring ? this.#invoke.limit - phase.running : 0;
+  }
+
+  get #restores(): boolean {
+    return this.#options.onRestoreFailed !== undefined;
   }
 
   get log(): EnvironmentLog {
@@ -237,7 +251,8 @@ export class Environment {
       case 'code-cache':
         return this.#options.codeCaches.take(this.spec, this.#options.launch.version, frame.name, frame.bytes);
       case 'clone-ended':
-        return this.#apply({ kind: 'failed', failure: { kind: 'broken', reason: 'clones of an environment' } });
+      case 'snapshot-part':
+        return this.#broken(`unexpected ${frame.kind}`);
     }
   }
 
@@ -333,6 +348,7 @@ export class Environment {
         this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
         // One that was started ahead has cost the invocation nothing.
         if (!this.#options.repeatsInit && !this.ahead) this.#initMs = this.coldStartMs;
+        if (this.#restores) this.#options.log.write(restoreReportLine(this.coldStartMs));
         return this.#init.resolve(undefined);
       case 'reject':
         return this.#reject(command.failure);
@@ -363,11 +379,11 @@ export class Environment {
   }
 
   #loadWith(credentials: FunctionCredentials, placement: Placement): void {
-    const { connection, launch, spec, variables, log, restored } = this.#options;
+    const { connection, launch, spec, variables, log } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
-    log.write(initStartLine(spec, launch, restored ? 'RESTORE_START' : 'INIT_START'));
+    log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
-    const config = loadConfig(spec, log.stream, placement, variables(credentials, placement));
+    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
     connection.send([encodeLoad(config)]);
   }
 
@@ -398,7 +414,9 @@ export class Environment {
     const took = clock.monotonic() - this.#initStartedAt;
     const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
     const { status, errorType } = report;
-    const phase = repeatsInit ? 'invoke' : 'init';
+    if (this.#restores && failure.kind !== 'not-placed' && failure.kind !== 'init-error')
+      this.#options.onRestoreFailed!(failure);
+    const phase = repeatsInit ? 'invoke' : this.#restores ? 'restore' : 'init';
     log.write(initReportLine(took, phase, status === 'timeout' ? { status } : { status, errorType }));
     if (failure.kind !== 'not-placed' && !repeatsInit) return INIT_FAILED;
     if (!repeatsInit) this.#writeStart(invocation);
@@ -422,15 +440,16 @@ export class Environment {
     ending?: Ending,
   ): void {
     timer?.cancel();
-    const { clock, log, restored } = this.#options;
+    const { clock, log } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
     const metering: Metering = {
-      ...(initMs === undefined ? {} : restored ? { restoreMs: initMs } : { initMs }),
+      ...(initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs }),
       durationMs,
-      billedMs: Math.max(1, Math.ceil(durationMs + (restored ? 0 : (initMs ?? 0)))),
+      // A restore is billed too, and told apart: see the report line.
+      billedMs: Math.max(1, Math.ceil(durationMs + (this.#restores ? 0 : (initMs ?? 0)))),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
-      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : restored ? 'restored' : 'cold',
+      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',
       ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),
     };
     log.write(`END RequestId: ${invocation.requestId}`);

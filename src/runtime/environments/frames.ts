@@ -20,6 +20,7 @@ export const KIND = {
   streamChunk: 24,
   streamEnd: 25,
   cloneEnded: 26,
+  snapshotPart: 27,
 } as const;
 
 /** What an environment says. Bodies are views of the received bytes. */
@@ -49,7 +50,9 @@ export type Frame =
       readonly payload: Uint8Array;
     }
   /** `code`: exit code, or the signal, negative. */
-  | { readonly kind: 'clone-ended'; readonly code: number; readonly token: string };
+  | { readonly kind: 'clone-ended'; readonly code: number; readonly token: string }
+  /** Bytes of a snapshot, in order; `last` when there are no more. */
+  | { readonly kind: 'snapshot-part'; readonly last: boolean; readonly bytes: Uint8Array };
 
 /** The bytes are no frame: the channel cannot be trusted any more. */
 export class FrameInvalid extends Error {
@@ -203,6 +206,9 @@ function decode(kind: number, body: Buffer): Frame {
       return { kind: 'stream-chunk', sequence: body.readUInt32LE(0), bytes: body.subarray(4) };
     case KIND.streamEnd:
       return decodeStreamEnd(body);
+    case KIND.snapshotPart:
+      atLeast(body, 1);
+      return { kind: 'snapshot-part', last: body[0] === 1, bytes: body.subarray(1) };
     case KIND.cloneEnded:
       atLeast(body, 4);
       return { kind: 'clone-ended', code: body.readInt32LE(0), token: body.toString('latin1', 4) };

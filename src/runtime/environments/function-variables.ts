@@ -19,6 +19,9 @@ export function startVariables(spec: FunctionSpec): Readonly<Record<string, stri
   return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
+/** `AWS_LAMBDA_INITIALIZATION_TYPE`. */
+export type InitializationType = 'on-demand' | 'provisioned-concurrency' | 'snap-start';
+
 /**
  * Variables of an environment as Lambda defines them, and the function's own. Reserved names were refused when the function
  * was made, so that the order here decides nothing but TZ, LANG and the like, which a function may set.
@@ -31,7 +34,7 @@ export function functionVariables(
   endpoint: string,
   { accessKeyId, secretAccessKey, sessionToken }: FunctionCredentials,
   { taskRoot }: Placement,
-  initializationType: 'on-demand' | 'provisioned-concurrency' | 'snap-start' = 'on-demand',
+  initializationType: InitializationType = 'on-demand',
 ): Readonly<Record<string, string>> {
   const region = spec.arn.split(':')[3]!;
   return {

@@ -1,13 +1,27 @@
 import type { FunctionSpec } from '../runtime.ts';
 import type { Placement } from '../sandbox/sandbox.ts';
 
-/** What a process is told when it becomes the environment of a function: the body of the `load` frame. */
+/** What a process is told to become the environment of a function: the `load` frame. */
+export interface LoadConfig {
+  readonly runtime: string;
+  readonly variables: Readonly<Record<string, string>>;
+  /** Folder of the code, as the function sees it. */
+  readonly root: string;
+  readonly layersRoot: string;
+  readonly handler: string;
+  readonly cacheDirectory: string;
+  /** Invocations that run at once. */
+  readonly concurrency: number;
+  /** Members of the context object that are the same in all invocations. */
+  readonly context: Readonly<Record<string, string>>;
+}
+
 export function loadConfig(
   spec: FunctionSpec,
-  logStream: string,
   { taskRoot, layersRoot, cacheDirectory }: Placement,
   variables: Readonly<Record<string, string>>,
-) {
+  logStream: string,
+): LoadConfig {
   return {
     runtime: spec.runtime,
     variables,

@@ -55,19 +55,27 @@ export function logStreamName(nowMs: number, version: string, suffix: string): s
   return `${day}/[${version}]${suffix}`;
 }
 
-export function initStartLine(
-  { arn, runtime }: FunctionSpec,
-  { version }: Launch,
-  start: 'INIT_START' | 'RESTORE_START' = 'INIT_START',
-): string {
+export function initStartLine({ arn, runtime }: FunctionSpec, { version }: Launch): string {
   const region = arn.split(':')[3];
   const family = /^[a-z]+/.exec(runtime)![0];
   const build = createHash('sha256').update(`${runtime}${version}`).digest('hex');
-  return `${start} Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
+  return `INIT_START Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
+}
+
+export function restoreStartLine(spec: FunctionSpec, launch: Launch): string {
+  return initStartLine(spec, launch).replace('INIT_START', 'RESTORE_START');
+}
+
+export function restoreReportLine(restoreMs: number): string {
+  return `RESTORE_REPORT Restore Duration: ${restoreMs.toFixed(2)} ms`;
 }
 
 /** @param phase  `invoke` when init was repeated within the invocation */
-export function initReportLine(initMs: number, phase: 'init' | 'invoke', { status, errorType }: Ending): string {
+export function initReportLine(
+  initMs: number,
+  phase: 'init' | 'restore' | 'invoke',
+  { status, errorType }: Ending,
+): string {
   const type = errorType ? `\tError Type: ${errorType}` : '';
   return `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: ${phase}\tStatus: ${status}${type}`;
 }

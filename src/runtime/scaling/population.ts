@@ -5,7 +5,7 @@ import { startVariables } from '../environments/function-variables.ts';
 import type { EnvironmentLog } from '../environments/report.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { BlankPools } from '../starts/blank-pools.ts';
-import type { TemplateSnapshots } from '../starts/template-snapshots.ts';
+import type { Snapshot } from '../starts/snapshots.ts';
 import type { Pool } from './pool.ts';
 import type { Processors } from './processors.ts';
 import { isFairer } from './scaling.ts';
@@ -13,8 +13,8 @@ import { isFairer } from './scaling.ts';
 /** What an environment is started for. */
 export interface Birth {
   readonly connection: Connection;
-  /** It comes from a snapshot. */
-  readonly restored: boolean;
+  /** The process starts from a snapshot. */
+  readonly restores: boolean;
   /** No invocation waits for it. */
   readonly ahead?: Ahead;
   /** The log of the environment whose init is repeated: to the function's owner the two are one. */
@@ -27,7 +27,8 @@ export interface Birth {
 export interface PopulationOptions {
   readonly clock: Clock;
   readonly blanks: BlankPools;
-  readonly snapshots: TemplateSnapshots;
+  /** What a new environment starts from, where there is a snapshot of its function. */
+  readonly snapshotOf: (pool: Pool) => Snapshot | undefined;
   readonly processors: Processors;
   readonly environmentsMax: number;
   readonly make: (pool: Pool, birth: Birth) => Environment;
@@ -192,15 +193,16 @@ export class Population {
   }
 
   #start(pool: Pool, more: { readonly ahead?: Ahead; readonly repeated?: EnvironmentLog }): Environment {
-    const { blanks, snapshots, environmentsMax, make, makeRoom } = this.#options;
+    const { blanks, environmentsMax, make, makeRoom, snapshotOf } = this.#options;
     if (this.#size >= environmentsMax) makeRoom();
-    const clone = pool.spec.snapStart ? snapshots.start(pool.spec) : undefined;
     const fresh = startVariables(pool.spec);
     const pooled = blanks.of(pool.launch);
+    // Init that is repeated runs from its beginning, whatever was wrong with the snapshot.
+    const snapshot = more.repeated ? undefined : snapshotOf(pool);
     const environment = make(pool, {
       ...more,
-      connection: clone ?? (fresh ? pooled.startFresh(fresh) : pooled.take()),
-      restored: clone !== undefined,
+      restores: snapshot !== undefined,
+      connection: snapshot ? snapshot.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
       onProgress: (progressed) => this.#onProgress(pool, progressed),
       onShutdown: (ended) => this.#onShutdown(pool, ended),
     });

@@ -72,9 +72,16 @@ export class BlankPool {
     return taken ?? this.#start(this.#options.launch.urgentEnvironment);
   }
 
-  /** A process started now and for the caller alone, with variables that only a new process can take. */
-  startFresh(environment: Readonly<Record<string, string>>): Connection {
-    return this.#start({ ...this.#options.launch.urgentEnvironment, ...environment });
+  /**
+   * A process started now and for the caller alone, with variables that only a new process can take.
+   *
+   * @param instead  of what the launch says: the process starts from a snapshot
+   */
+  startFresh(
+    environment: Readonly<Record<string, string>>,
+    instead?: Pick<Launch, 'command' | 'readable'>,
+  ): Connection {
+    return this.#start({ ...this.#options.launch.urgentEnvironment, ...environment }, instead);
   }
 
   /** Ends the blank ones and starts no more. */
@@ -108,13 +115,16 @@ export class BlankPool {
     this.#blanks.push(this.#start());
   }
 
-  #start(more: Readonly<Record<string, string>> = {}): Connection {
+  #start(
+    more: Readonly<Record<string, string>> = {},
+    { command, readable }: Pick<Launch, 'command' | 'readable'> = this.#options.launch,
+  ): Connection {
     const { sandbox, random, launch, doors, directory } = this.#options;
     const process = sandbox.start({
-      command: launch.command,
+      command,
       environment: { ...launch.environment, ...more },
       directory: join(directory, uuid(random)),
-      readable: launch.readable,
+      readable,
       doors: doors(),
     });
     const connection: Connection = new Connection(process, () => this.#onChange(connection));

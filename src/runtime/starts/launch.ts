@@ -1,3 +1,5 @@
+import type { SnapshotMaker } from './snapshots.ts';
+
 /** How a process of one runtime is started, before it is told whose it is. */
 export interface Launch {
   /** Blank environments of equal keys are interchangeable. */
@@ -26,4 +28,6 @@ export interface RuntimeFamily {
    * @throws runtime-unavailable  the machine does not have it and it cannot be installed; the message says what to do
    */
   launch(runtime: string): Launch | Promise<Launch>;
+  /** Makes snapshots of initialised functions, where it can. */
+  readonly snapshots?: SnapshotMaker;
 }

@@ -1,6 +1,7 @@
 import { DomainError } from '../../base/index.ts';
 import type { RuntimeErrorCode } from '../runtime.ts';
 import type { Launch, RuntimeFamily } from './launch.ts';
+import type { SnapshotMaker } from './snapshots.ts';
 
 /** Which family serves which runtime; each runtime is made ready once, when it is first asked for. */
 export class Launches {
@@ -19,6 +20,21 @@ export class Launches {
   /** @throws runtime-unknown, runtime-unavailable */
   of(runtime: string): Launch | Promise<Launch> {
     return this.#ready.get(runtime) ?? this.#preparing.get(runtime) ?? this.#prepare(runtime);
+  }
+
+  /** What makes snapshots of functions of this runtime; `undefined` where nothing can. */
+  snapshotsOf(runtime: string): SnapshotMaker | undefined {
+    return this.#families.find((family) => family.serves(runtime))?.snapshots;
+  }
+
+  /** A version was changed or deleted. */
+  retireSnapshots(functionArn: string): void {
+    for (const { snapshots } of this.#families) snapshots?.retire?.(functionArn);
+  }
+
+  /** Ends what is being made. */
+  async close(): Promise<void> {
+    await Promise.all(this.#families.map((family) => family.snapshots?.close()));
   }
 
   #prepare(runtime: string): Launch | Promise<Launch> {

@@ -3,6 +3,7 @@ import type { Logger } from '../../telemetry/index.ts';
 import type { Launch, RuntimeFamily } from './launch.ts';
 import type { NodeBinaries, NodeBinary } from './nodejs-binaries.ts';
 import { PROCESS_VARIABLES } from './process-variables.ts';
+import type { SnapshotMaker } from './snapshots.ts';
 
 const NAME = /^nodejs(18|20|22|24)\.x$/;
 /** Node 18 is past its end of life, and AWS has closed `nodejs18.x` to new functions: what is left of them runs on the next one. */
@@ -16,9 +17,11 @@ const LIBRARIES = '/var/task:/var/task/lib:/opt/lib';
 export class NodejsFamily implements RuntimeFamily {
   readonly #binaries: NodeBinaries;
   readonly #logger: Logger;
+  readonly snapshots: SnapshotMaker;
 
-  constructor(binaries: NodeBinaries, logger: Logger) {
+  constructor(binaries: NodeBinaries, snapshots: SnapshotMaker, logger: Logger) {
     this.#binaries = binaries;
+    this.snapshots = snapshots;
     this.#logger = logger;
   }
 

@@ -1,21 +1,29 @@
 import { join } from 'node:path';
-import { abortable, type Clock, DomainError, messageOf, type Random, uuid } from '../../base/index.ts';
+import { abortable, type Clock, type DomainError, messageOf, type Random, uuid } from '../../base/index.ts';
 import { Connection } from '../environments/connection.ts';
 import { errorTypeOf } from '../environments/failures.ts';
-import type { FunctionCredentials } from '../environments/function-variables.ts';
+import { startVariables } from '../environments/function-variables.ts';
 import type { Failure } from '../environments/life-cycle.ts';
 import { loadConfig } from '../environments/load-config.ts';
-import { type EnvironmentLog, initReportLine, initStartLine } from '../environments/report.ts';
+import { initReportLine, initStartLine } from '../environments/report.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
-import type { FunctionSpec, RuntimeErrorCode } from '../runtime.ts';
-import type { Door, Placement, Sandbox } from '../sandbox/sandbox.ts';
+import type { FunctionSpec } from '../runtime.ts';
+import type { Door, Sandbox } from '../sandbox/sandbox.ts';
 import { CLONES } from './clone.ts';
 import type { CodeCaches } from './code-caches.ts';
-import type { Launch } from './launch.ts';
+import {
+  type Snapshot,
+  type SnapshotErrorCode,
+  type SnapshotMaker,
+  type SnapshotRequest,
+  snapshotRefusal,
+} from './snapshots.ts';
 import { Template } from './template.ts';
 
 /** Quiet time before the next environment is forked ahead: the one that was taken has the processor for itself. */
 const REFILL_DELAY_MS = 50;
+/** What the runtime reports when init has left behind what a fork does not have. */
+const UNSUPPORTED = 'Snapshot.Unsupported';
 /** Failed versions that are remembered. */
 const REFUSED_MAX = 1_000;
 
@@ -27,15 +35,6 @@ export interface TemplateSnapshotsOptions {
   readonly doors: () => readonly Door[];
   /** Their private folders stand here. */
   readonly directory: string;
-}
-
-/** What init of one version runs with. */
-export interface SnapshotRequest {
-  readonly spec: FunctionSpec;
-  readonly launch: Launch;
-  readonly log: EnvironmentLog;
-  readonly credentials: FunctionCredentials | Promise<FunctionCredentials>;
-  readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
 }
 
 /** A version's own: kept until the version changes or others need its place. */
@@ -51,11 +50,11 @@ interface Kept {
  * snapshot, and forks an environment whenever one is needed. It shares its memory with them, and its sandbox: they are walled off
  * from the rest, and from each other as processes of one user are.
  */
-export class TemplateSnapshots {
+export class TemplateSnapshots implements SnapshotMaker {
   readonly #options: TemplateSnapshotsOptions;
   /** By ARN; the one used last stands last. */
   readonly #kept = new Map<string, Kept>();
-  readonly #making = new Map<string, Promise<void>>();
+  readonly #making = new Map<string, Promise<Snapshot>>();
   /** All that run, those that are let go of and still have environments among them. */
   readonly #running = new Set<Template>();
   /** Revision by ARN of versions whose init has failed: nobody tries it in the background again. */
@@ -66,44 +65,32 @@ export class TemplateSnapshots {
     this.#options = options;
   }
 
-  /**
-   * Runs init, unless there is a snapshot already.
-   *
-   * @throws snapshot-failed  init has, or it leaves behind what cannot be cloned; the message says what
-   */
-  make(request: SnapshotRequest): Promise<void> {
-    const { arn, revision } = request.spec;
-    const key = `${arn} ${revision}`;
+  find({ arn, revision }: FunctionSpec): Snapshot | undefined {
     const kept = this.#kept.get(arn);
-    if (kept?.revision === revision && !kept.template.ended) return Promise.resolve();
-    const underWay = this.#making.get(key);
-    if (underWay !== undefined) return underWay;
-    const making = this.#make(request).finally(() => this.#making.delete(key));
+    if (kept?.revision !== revision || kept.template.ended) return undefined;
+    // Variables that only a new process can take were given to the template.
+    return { start: () => this.#start(arn, kept) };
+  }
+
+  make(request: SnapshotRequest): Promise<Snapshot> {
+    const { arn, revision } = request.spec;
+    const found = this.find(request.spec);
+    if (found !== undefined) return Promise.resolve(found);
+    const key = `${arn} ${revision}`;
+    const making = this.#making.get(key) ?? this.#make(request).finally(() => this.#making.delete(key));
     this.#making.set(key, making);
     return making;
   }
 
-  /** An environment whose handler is loaded already; none where there is no snapshot. */
-  start({ arn, revision }: FunctionSpec): Connection | undefined {
-    const kept = this.#kept.get(arn);
-    if (kept?.revision !== revision || kept.template.ended) return undefined;
-    this.#kept.delete(arn);
-    this.#kept.set(arn, kept);
-    const { next } = kept;
-    kept.next = undefined;
-    this.#options.clock.timer(REFILL_DELAY_MS, () => this.#forkAhead(kept));
-    return next && !next.ended ? next : cloneOf(kept.template, false);
+  lacks(spec: FunctionSpec): boolean {
+    return !this.#closed && this.#refused.get(spec.arn) !== spec.revision && !this.find(spec);
   }
 
-  /** Whether it would be of use to make one for a version that is called without. */
-  lacks({ arn, revision }: FunctionSpec): boolean {
-    const kept = this.#kept.get(arn);
-    if (this.#closed || this.#refused.get(arn) === revision) return false;
-    return kept?.revision !== revision || kept.template.ended !== undefined;
+  drop({ arn }: FunctionSpec): void {
+    this.retire(arn);
   }
 
-  /** Lets go of a version's snapshot; environments that were started from it stay as long as others do. */
-  drop(arn: string): void {
+  retire(arn: string): void {
     const kept = this.#kept.get(arn);
     kept?.template.retire();
     kept?.next?.process.kill();
@@ -118,27 +105,39 @@ export class TemplateSnapshots {
     await Promise.allSettled(this.#making.values());
   }
 
-  async #make(request: SnapshotRequest): Promise<void> {
+  #start(arn: string, kept: Kept): Connection {
+    this.#kept.delete(arn);
+    this.#kept.set(arn, kept);
+    const { next } = kept;
+    kept.next = undefined;
+    this.#options.clock.timer(REFILL_DELAY_MS, () => this.#forkAhead(kept));
+    return next && !next.ended ? next : cloneOf(kept.template, false);
+  }
+
+  async #make(request: SnapshotRequest): Promise<Snapshot> {
     const { spec, launch, log } = request;
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
     log.write(initStartLine(spec, launch));
     const template = this.#open(request);
     const failure = await this.#initialise(template, request);
-    if (failure || this.#closed) {
+    if (failure) {
       await template.close();
-      if (failure) {
-        log.write(initReportLine(clock.monotonic() - startedAt, 'init', endingOf(failure)));
-        this.#refuse(spec);
-      }
-      throw refused(failure);
+      log.write(initReportLine(clock.monotonic() - startedAt, 'init', endingOf(failure)));
+      this.#refuse(spec);
+      throw refusalOf(failure);
     }
-    this.drop(spec.arn);
+    this.retire(spec.arn);
+    return this.#keep(spec, template);
+  }
+
+  #keep(spec: FunctionSpec, template: Template): Snapshot {
     const kept: Kept = { revision: spec.revision, template, next: undefined };
-    this.#forkAhead(kept);
     this.#kept.set(spec.arn, kept);
+    this.#forkAhead(kept);
     const [oldest] = this.#kept.keys();
-    if (this.#kept.size > RUNTIME_LIMITS.snapshotTemplatesMax) this.drop(oldest!);
+    if (this.#kept.size > RUNTIME_LIMITS.snapshotTemplatesMax) this.retire(oldest!);
+    return { start: () => this.#start(spec.arn, kept) };
   }
 
   #forkAhead(kept: Kept): void {
@@ -152,12 +151,12 @@ export class TemplateSnapshots {
     if (this.#refused.size > REFUSED_MAX) this.#refused.delete(oldest!);
   }
 
-  #open({ launch, log }: SnapshotRequest): Template {
+  #open({ spec, launch, log }: SnapshotRequest): Template {
     const { sandbox, random, doors, directory } = this.#options;
     const { command, environment, readable } = launch;
     const process = sandbox.start({
       command,
-      environment,
+      environment: { ...environment, ...startVariables(spec) },
       readable,
       directory: join(directory, uuid(random)),
       doors: [...doors(), CLONES],
@@ -173,7 +172,7 @@ export class TemplateSnapshots {
     { spec, launch, log, credentials, variables }: SnapshotRequest,
   ): Promise<Failure | undefined> {
     const limit = new AbortController();
-    const limitMs = Math.max(RUNTIME_LIMITS.snapshotInitMsMin, spec.timeoutMs);
+    const limitMs = Math.max(RUNTIME_LIMITS.snapshotInitMsMax, spec.timeoutMs);
     const timer = this.#options.clock.timer(limitMs, () => limit.abort());
     try {
       const failure = await abortable(template.ready(), limit.signal);
@@ -182,7 +181,7 @@ export class TemplateSnapshots {
       const cacheDirectory = this.#options.codeCaches.directoryOf(spec, launch.version);
       const tenant = { codeDirectory, layers, cacheDirectory, memoryMb, ephemeralStorageMb, egress };
       const [placement, granted] = await Promise.all([template.process.assign(tenant), credentials]);
-      const config = loadConfig(spec, log.stream, placement, variables(granted, placement));
+      const config = loadConfig(spec, placement, variables(granted, placement), log.stream);
       return await abortable(template.load(config, placement), limit.signal);
     } catch (error) {
       if (limit.signal.aborted) return { kind: 'timeout' };
@@ -203,9 +202,12 @@ function endingOf(failure: Failure) {
   return { status: 'error', errorType } as const;
 }
 
-function refused(failure: Failure | undefined): DomainError<RuntimeErrorCode> {
-  if (!failure) return new DomainError('runtime-closed', 'the node is draining', { remedy: 'retry' });
-  return new DomainError('snapshot-failed', `init has failed: ${reasonOf(failure)}`, { remedy: 'never' });
+function refusalOf(failure: Failure): DomainError<SnapshotErrorCode> {
+  const isUnsupported = failure.kind === 'init-error' && errorTypeOf(failure.payload) === UNSUPPORTED;
+  const reason = reasonOf(failure);
+  return isUnsupported
+    ? snapshotRefusal('snapshot-unsupported', reason)
+    : snapshotRefusal('snapshot-init-failed', `init has failed: ${reason}`);
 }
 
 function reasonOf(failure: Failure): string {
@@ -213,7 +215,7 @@ function reasonOf(failure: Failure): string {
     case 'not-placed':
     case 'init-error': {
       const { errorType, errorMessage } = JSON.parse(Buffer.from(failure.payload).toString('utf8'));
-      return `${errorType}: ${errorMessage}`;
+      return errorType === UNSUPPORTED ? errorMessage : `${errorType}: ${errorMessage}`;
     }
     case 'timeout':
       return 'it takes longer than it may';

@@ -3,6 +3,7 @@ import type { Random } from '../../base/index.ts';
 import type { Connection } from '../environments/connection.ts';
 import { type CloneOrder, encodeClone, encodeLoad, type Frame } from '../environments/frames.ts';
 import type { Failure } from '../environments/life-cycle.ts';
+import type { LoadConfig } from '../environments/load-config.ts';
 import type { Placement, SandboxProcess } from '../sandbox/sandbox.ts';
 import { CLONES, CloneProcess } from './clone.ts';
 
@@ -69,7 +70,7 @@ export class Template {
   }
 
   /** Initialises it for one function. Once; its clones are of that function from then on. */
-  load(config: Readonly<Record<string, unknown>>, placement: Placement): Promise<Failure | undefined> {
+  load(config: LoadConfig, placement: Placement): Promise<Failure | undefined> {
     this.#placement = placement;
     this.#connection.send([encodeLoad({ ...config, snapshot: true })]);
     return this.#initialised.promise;
