@@ -85,11 +85,23 @@ function toLogged(thrown) {
       errorMessage: String(message),
       ...(code === undefined ? {} : { code }),
       ...own,
+      ...causeOf(thrown, 0),
       stack: traceOf(thrown),
     });
   } catch {
     return stringify(toPayload(thrown));
   }
+}
+
+/** Causes followed at most: an error may be its own. */
+const CAUSES_MAX = 5;
+
+/** What caused an error, and what caused that: not enumerable, so that it is no member like the others. */
+function causeOf({ cause }, depth) {
+  if (cause === undefined || depth === CAUSES_MAX) return {};
+  if (!isError(cause)) return { cause };
+  const { errorType, errorMessage, trace } = toPayload(cause);
+  return { cause: { errorType, errorMessage, stack: trace, ...causeOf(cause, depth + 1) } };
 }
 
 module.exports = {

@@ -73,7 +73,9 @@ function readMap(file) {
     const where = inline ? file : path.resolve(path.dirname(file), decodeURIComponent(link));
     const text = inline ? decodeInline(link) : readFileSync(where, 'utf8');
     if (text.length > MAP_LENGTH_MAX) return undefined;
-    return { map: new SourceMap(JSON.parse(text)), base: pathToFileURL(where) };
+    const parsed = JSON.parse(text);
+    // Node's SourceMap leaves `sourceRoot` to its callers.
+    return { map: new SourceMap(parsed), base: new URL(parsed.sourceRoot ?? '', pathToFileURL(where)) };
   } catch {
     return undefined;
   }

@@ -22,6 +22,12 @@ export interface Answer {
   readonly body: Buffer;
 }
 
+/** What is sent beside method and path. */
+export interface RequestParts {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
 /** A call takes at most so long; a synchronous invocation may take 15 minutes. */
 const CALL_TIMEOUT_MS = 16 * 60_000;
 
@@ -60,32 +66,42 @@ export class Client {
   }
 
   /** Sends a signed request. @param path starts with a slash, encoded */
-  async send(
-    service: string,
-    method: string,
-    path: string,
-    options: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array } = {},
-  ): Promise<Answer> {
-    const url = new URL(path, this.endpoint);
-    const { headers = {}, body = Buffer.alloc(0) } = options;
-    const signed = sign(
-      { method, url, headers, body, service, region: this.region },
-      this.#credentials,
-      systemClock.now(),
-    );
-    const { host: _host, ...sent } = signed;
-    const withBody = method !== 'GET' && method !== 'HEAD';
+  async send(service: string, method: string, path: string, request: RequestParts = {}): Promise<Answer> {
     try {
-      const response = await fetch(url, {
-        method,
-        headers: sent,
-        ...(withBody && { body: body as Uint8Array<ArrayBuffer> }),
-        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
-      });
+      const response = await this.#fetch(service, method, path, request);
       return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) };
     } catch (error) {
       throw unreachable(this.endpoint, error);
     }
+  }
+
+  /** Sends a signed request whose answer is read as it comes. @throws ApiError  it is an error, of a JSON protocol */
+  async stream(
+    service: string,
+    method: string,
+    path: string,
+    request: RequestParts,
+  ): Promise<{ readonly headers: Headers; readonly body: AsyncIterable<Uint8Array> }> {
+    const response = await this.#fetch(service, method, path, request).catch((error: unknown) => {
+      throw unreachable(this.endpoint, error);
+    });
+    const { status, headers, body } = response;
+    if (status >= 300) readJsonAnswer({ status, headers, body: Buffer.from(await response.arrayBuffer()) });
+    return { headers, body: body ?? ReadableStream.from([]) };
+  }
+
+  #fetch(service: string, method: string, path: string, { headers = {}, body }: RequestParts): Promise<Response> {
+    const url = new URL(path, this.endpoint);
+    const sent = body ?? Buffer.alloc(0);
+    const request = { method, url, headers, body: sent, service, region: this.region };
+    const { host: _host, ...signed } = sign(request, this.#credentials, systemClock.now());
+    const withBody = method !== 'GET' && method !== 'HEAD';
+    return fetch(url, {
+      method,
+      headers: signed,
+      ...(withBody && { body: sent as Uint8Array<ArrayBuffer> }),
+      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+    });
   }
 
   /** An operation of the query protocol. @returns the result's members; lists are arrays */
@@ -173,7 +189,8 @@ function xmlError(parsed: any, status: number): ApiError {
   return new ApiError(error.Code ?? `HTTP ${status}`, error.Message ?? 'the node gave no message', status);
 }
 
-function readJsonAnswer({ status, headers, body }: Answer): any {
+/** The members of an answer of the JSON protocols. @throws ApiError */
+export function readJsonAnswer({ status, headers, body }: Answer): any {
   const parsed = parseJson(body.toString());
   if (status < 300) return parsed;
   const type = headers.get('x-amzn-errortype') ?? parsed.__type ?? `HTTP ${status}`;

@@ -4,9 +4,9 @@ import type { Node } from '../node/index.ts';
 import { defaultStackName, findTemplate } from './application/template.ts';
 import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
+import { Development } from './development/development.ts';
 import { startNode, stopSignal } from './node.ts';
 import type { Terminal } from './terminal.ts';
-import { Development } from './watch.ts';
 
 const LOOPBACK = '127.0.0.1';
 
@@ -42,43 +42,39 @@ export const dev = defineCommand({
   ],
   async run({ values, positionals: [folder = '.'], terminal, cwd }) {
     const directory = resolve(cwd, folder);
+    const dataDirectory = resolve(cwd, values['data-dir']);
     using stop = stopSignal(terminal);
     await using node = await startNode({
-      dataDirectory: resolve(cwd, values['data-dir']),
+      dataDirectory,
       host: LOOPBACK,
       httpPort: values['http-port'],
       mqttPort: values['mqtt-port'],
       mode: 'dev',
     });
     terminal.out(`ready ${node.endpoint}\n`);
-    using development = await develop(directory, values['stack-name'], node, terminal);
+    terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
+    await using _development = (await findTemplate(directory))
+      ? await develop(directory, values['stack-name'] ?? defaultStackName(directory), dataDirectory, node, terminal)
+      : undefined;
     await fired(stop.signal);
     terminal.err('millrace: draining; press Ctrl-C again to stop at once\n');
-    development?.[Symbol.dispose]();
-    await development?.idle();
     return EXIT.ok;
   },
 });
 
-/** Deploys and watches the application of a folder that has one. */
+/** Deploys and watches the application of a folder. */
 async function develop(
   directory: string,
-  stackName: string | undefined,
+  stackName: string,
+  dataDirectory: string,
   node: Node,
   terminal: Terminal,
-): Promise<Development | undefined> {
-  terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
-  if (!(await findTemplate(directory))) return undefined;
+): Promise<Development> {
   // Its own node takes any credentials: none of the environment's are sent.
   const client = await openClient({ 'endpoint-url': node.endpoint, region: undefined }, {});
-  const development = new Development({
-    directory,
-    stackName: stackName ?? defaultStackName(directory),
-    client,
-    terminal,
-    clock: systemClock,
-  });
-  void development.start();
+  const ignored = [dataDirectory];
+  const development = new Development({ directory, stackName, client, terminal, clock: systemClock, ignored });
+  development.start();
   return development;
 }
 

@@ -1,6 +1,7 @@
 /** runtime: execution environments: sandbox, life cycle, pool, scaling, metering. */
 export type { FunctionCredentials } from './environments/function-variables.ts';
 export { RUNTIME_LIMITS } from './limits.ts';
+export type { Machine, Memory } from './machine/machine.ts';
 export type { ManagedRuntime, RuntimeOptions } from './managed-runtime.ts';
 export { openRuntime } from './open.ts';
 export type {

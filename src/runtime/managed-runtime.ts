@@ -106,10 +106,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool, startsOne) => {
-        if (startsOne && this.#population.waiting >= SCALING_LIMITS.startsWaitingMax) return true;
-        return processors.areContended(pool);
-      },
+      overloaded: (pool) => this.#population.isBehind(pool) || processors.areContended(pool),
       onWaiting: () => this.#population.watchSoon(),
     });
     this.#population = new Population({

@@ -8,8 +8,8 @@ import { decide, isFairer, refill, type Verdict } from './scaling.ts';
 export interface AdmissionOptions {
   readonly clock: Clock;
   readonly accountConcurrency: number;
-  /** The machine cannot run one more invocation of this pool in good time. @param starts  nor start an environment for it */
-  readonly overloaded: (pool: Pool, starts: boolean) => boolean;
+  /** The machine cannot run one more invocation of this pool in good time. */
+  readonly overloaded: (pool: Pool) => boolean;
   /** A caller waits: `serve` is called from time to time until none does. */
   readonly onWaiting: () => void;
 }
@@ -88,7 +88,7 @@ export class Admission {
    */
   enter(pool: Pool, wait: boolean, signal: AbortSignal | undefined): Promise<void> | undefined {
     const verdict = this.#decide(pool, wait);
-    if (verdict.kind === 'grant') return this.#grant(pool, verdict.starts, wait);
+    if (verdict.kind === 'grant') return this.#grant(pool, wait);
     this.#expect(pool.share);
     if (!wait) throw refused(verdict.why);
     if (this.#waiting >= RUNTIME_LIMITS.waitingMax) throw refused(verdict.why);
@@ -147,7 +147,7 @@ export class Admission {
       held,
       requests: wait ? undefined : this.#requestsOf(share, reserved ?? limit),
       burst: pool.burst.tokens,
-      overloaded: overloaded(pool, granted >= room),
+      overloaded: overloaded(pool),
     });
   }
 
@@ -158,8 +158,7 @@ export class Admission {
     return share.requests.tokens;
   }
 
-  #grant(pool: Pool, starts: boolean, wait: boolean): undefined {
-    if (starts) pool.burst = { tokens: pool.burst.tokens - 1, at: this.#options.clock.monotonic() };
+  #grant(pool: Pool, wait: boolean): undefined {
     const { share } = pool;
     if (!wait) share.requests = { ...share.requests, tokens: share.requests.tokens - 1 };
     this.#granted++;
@@ -203,7 +202,7 @@ export class Admission {
       const waiter = {
         grant: () => {
           leave();
-          this.#grant(pool, pool.granted >= pool.room, true);
+          this.#grant(pool, true);
           resolve();
         },
         fail: (error: unknown) => {

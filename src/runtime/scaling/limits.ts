@@ -4,6 +4,8 @@ export const SCALING_LIMITS = {
   requestsPerPlace: 10,
   /** Callers who wait for a process to be started, all functions together. One more is refused: it would wait for ten seconds. */
   startsWaitingMax: 500,
+  /** Processes that come up at once, for each processor: one computes, one waits for the system. */
+  startsPerProcessor: 2,
   /** Load that invocations may put on a processor: at 2 each takes twice its time. */
   loadPerProcessor: 2,
   /** A function that was called within this time, and holds no place, has one held back for it when places are short. */

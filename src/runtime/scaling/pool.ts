@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/index.ts';
 import type { Environment } from '../environments/environment.ts';
+import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, PoolState } from '../runtime.ts';
 import type { Launch } from '../starts/launch.ts';
 import type { IdleTimes } from './idle-times.ts';
@@ -43,6 +44,7 @@ export class Pool {
   granted = 0;
   /** Provisioned concurrency: places that are held back for it, used or not. */
   provisioned = 0;
+  /** Environments that may be started in this window: spent by starts, not by places, of which many may hold none. */
   burst: Burst;
   /** Order in which the first of the waiting callers came. */
   since = 0;
@@ -92,6 +94,13 @@ export class Pool {
   /** Invocations that its environments take at once, those that wait to be started included. */
   get room(): number {
     return (this.environments.size + this.queued) * this.spec.environmentConcurrency;
+  }
+
+  /** An environment is started for an invocation. */
+  spendStart(): void {
+    const { tokens, at } = this.burst;
+    // A full bucket has not been refilled since it was filled: its time is out of date.
+    this.burst = { tokens: tokens - 1, at: tokens < RUNTIME_LIMITS.scalingBurst ? at : this.#clock.monotonic() };
   }
 
   /** An invocation begins. */

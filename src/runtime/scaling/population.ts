@@ -6,6 +6,7 @@ import type { EnvironmentLog } from '../environments/report.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { BlankPools } from '../starts/blank-pools.ts';
 import type { Snapshot } from '../starts/snapshots.ts';
+import { SCALING_LIMITS } from './limits.ts';
 import type { Pool } from './pool.ts';
 import type { Processors } from './processors.ts';
 import { isFairer } from './scaling.ts';
@@ -53,8 +54,8 @@ interface AheadRequest {
 }
 
 /**
- * The environments that there are. As many processes come up at once as there are processors: more would take as long, and slow down
- * what runs. Invocations that wait for theirs take one that becomes free meanwhile; the function with the fewest environments is
+ * The environments that there are. Few processes come up at once, by the number of processors: more would take as long together, and
+ * slow down what runs. Invocations that wait for theirs take one that becomes free meanwhile; the function with the fewest environments is
  * served first.
  */
 export class Population {
@@ -77,9 +78,9 @@ export class Population {
     return this.#size;
   }
 
-  /** Invocations that wait for a process. */
-  get waiting(): number {
-    return this.#waiting;
+  /** One more invocation would wait too long for the start of its environment. */
+  isBehind(pool: Pool): boolean {
+    return this.#waiting >= SCALING_LIMITS.startsWaitingMax && pool.running >= pool.room;
   }
 
   /** Processes come up for somebody who waits: the processors should do nothing else. */
@@ -91,6 +92,7 @@ export class Population {
   acquire(pool: Pool): Environment | Promise<Environment> {
     const there = pool.take();
     if (there) return this.#wake(pool, there);
+    pool.spendStart();
     if (this.#waiting === 0 && this.#mayStart(pool)) return this.#startSeated(pool);
     return this.#enqueue(pool);
   }
@@ -132,15 +134,18 @@ export class Population {
       if (!this.#mayStart(pool)) return;
       this.#next(pool).resolve(this.#startSeated(pool));
     }
-    while (this.#ahead.length > 0 && this.#comingUp.size < this.#options.processors.count) {
+    while (this.#ahead.length > 0 && this.#hasTurn()) {
       const { pool, ahead, isWanted } = this.#ahead.shift()!;
       if (isWanted()) pool.expect(this.#wake(pool, this.#start(pool, { ahead })));
     }
   };
 
   #mayStart({ launch }: Pool): boolean {
-    const { blanks, processors } = this.#options;
-    return this.#comingUp.size < processors.count || blanks.of(launch).ready > 0;
+    return this.#hasTurn() || this.#options.blanks.of(launch).ready > 0;
+  }
+
+  #hasTurn(): boolean {
+    return this.#comingUp.size < this.#options.processors.count * SCALING_LIMITS.startsPerProcessor;
   }
 
   /** Few functions wait at once, and a start costs a thousand times such a look. */

@@ -21,9 +21,9 @@ const refused = (more: Partial<Demand>) => {
   return verdict.kind === 'refuse' ? verdict.why : undefined;
 };
 
-test('a place is granted as long as every limit has room, and says whether an environment must start', () => {
-  assert.deepEqual(decide(demand()), { kind: 'grant', starts: true });
-  assert.deepEqual(decide(demand({ granted: 1, room: 2 })), { kind: 'grant', starts: false });
+test('a place is granted as long as every limit has room', () => {
+  assert.deepEqual(decide(demand()), { kind: 'grant' });
+  assert.deepEqual(decide(demand({ granted: 1, room: 2 })), { kind: 'grant' });
 });
 
 test('reserved concurrency limits the function, and sets it free from the account', () => {
@@ -43,7 +43,7 @@ test('provisioned places are held already, and are there when nothing else is', 
 
 test('environments start at the scaling rate only; those that are there serve on', () => {
   assert.equal(refused({ burst: 0.5 }), 'scaling-rate');
-  assert.deepEqual(decide(demand({ burst: 0, room: 1 })), { kind: 'grant', starts: false });
+  assert.equal(refused({ burst: 0, room: 1 }), undefined);
 });
 
 test('requests beyond ten a second for each place are refused by the limit that they belong to', () => {

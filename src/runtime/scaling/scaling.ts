@@ -33,13 +33,9 @@ export interface Demand {
   readonly overloaded: boolean;
 }
 
-/** `grant` with `starts` when the function then needs one environment more than it has. */
-export type Verdict =
-  | { readonly kind: 'grant'; readonly starts: boolean }
-  | { readonly kind: 'refuse'; readonly why: ThrottleCause };
+export type Verdict = { readonly kind: 'grant' } | { readonly kind: 'refuse'; readonly why: ThrottleCause };
 
-const GRANT: Verdict = { kind: 'grant', starts: false };
-const GRANT_AND_START: Verdict = { kind: 'grant', starts: true };
+const GRANT: Verdict = { kind: 'grant' };
 
 /** May one more invocation of this function run now? */
 export function decide(demand: Demand): Verdict {
@@ -50,8 +46,7 @@ export function decide(demand: Demand): Verdict {
   }
   if (requests !== undefined && requests < 1) return refuse(reserved ? 'reserved-request-rate' : 'request-rate');
   if (overloaded) return refuse('machine');
-  if (granted < room) return GRANT;
-  return burst < 1 ? refuse('scaling-rate') : GRANT_AND_START;
+  return granted >= room && burst < 1 ? refuse('scaling-rate') : GRANT;
 }
 
 /**
