@@ -25,7 +25,9 @@ LOADED_ON_LAMBDA = frozenset(sys.modules)
 
 import resource
 
+from millrace_runtime import bytecode
 from millrace_runtime import channel as frames
+from millrace_runtime.bytecode import ByteCode
 from millrace_runtime.channel import Channel, Invoke
 from millrace_runtime.context import LambdaContext
 from millrace_runtime.doors import open_doors
@@ -62,6 +64,7 @@ class Runtime:
         self._context: Dict[str, str] = {}
         self._marshaller = Marshaller("python3.14")
         self._handler: Optional[Handler] = None
+        self._bytecode: Optional[ByteCode] = None
 
     def run(self) -> None:
         """Does what the node says until it closes the channel."""
@@ -119,7 +122,9 @@ class Runtime:
         self._logging.configure(variables.get("AWS_LAMBDA_LOG_FORMAT"), variables.get("AWS_LAMBDA_LOG_LEVEL"))
         os.chdir(config["root"])
         start_extensions(config.get("extensions", ()))
-        use_packages(config["root"], config.get("layersRoot", "/opt"), self._preloaded)
+        folders = use_packages(config["root"], config["layersRoot"], self._preloaded)
+        self._bytecode = ByteCode(folders, config["cacheDirectory"])
+        self._bytecode.install()
         self._handler = load_handler(config["handler"])
         if config.get("snapshot"):
             run_before_snapshot()
@@ -144,6 +149,19 @@ class Runtime:
             return self._fail(invoke)
         self._answered()
         self._channel.response(invoke.sequence, _usage(_SELF).ru_maxrss, response)
+        if self._bytecode is not None:
+            self._keep_bytecode(self._bytecode)
+
+    def _keep_bytecode(self, code: ByteCode) -> None:
+        """After the first invocation, and after its answer: the caller does not wait for it."""
+        self._bytecode = None
+        try:
+            news = code.news()
+        except Exception:
+            # Something that cannot be kept is compiled the next time too.
+            return
+        if news is not None:
+            self._channel.code_cache(bytecode.NAME, news)
 
     def _fail(self, invoke: Invoke) -> None:
         payload = describe(_exc_info(), invoke.request_id)

@@ -4,11 +4,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import { SimulatedClock } from '../../src/base/index.ts';
 import type { FunctionSpec, InvocationResult, Slot } from '../../src/runtime/index.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
-import { BOTO3, PYTHON, pythonSpec } from './support.ts';
+import { BOTO3, PYTHON, pythonSpec, until } from './support.ts';
 
 type Result = InvocationResult & { readonly value: any };
 
@@ -29,14 +28,6 @@ async function inEnvironments(house: RuntimeHouse, spec: FunctionSpec, count: nu
   }
   for (const slot of slots) slot[Symbol.dispose]();
   return results;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = performance.now() + 5_000;
-  while (!condition()) {
-    assert.ok(performance.now() < end, 'waited for 5 s');
-    await turn();
-  }
 }
 
 function isGone(pid: number): boolean {

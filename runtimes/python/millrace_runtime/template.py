@@ -38,6 +38,8 @@ class Template:
         self._channel = channel
         #: Tokens of those that live, by process id.
         self._clones: Dict[int, str] = {}
+        #: Ends of clones that have not been looked into.
+        self._deaths = 0
         self._state: Optional[SharedState] = None
         self._libc = ctypes.CDLL(None)
 
@@ -47,6 +49,8 @@ class Template:
         pid = fork()
         if pid:
             self._clones[pid] = order["token"]
+            # It may have ended before it was known.
+            self._on_ended(0, None)
             return False
         try:
             self._become(order)
@@ -66,24 +70,34 @@ class Template:
         gc.freeze()
 
     def _on_ended(self, _signal: int, _frame: Any) -> None:
-        for pid in list(self._clones):
-            ended = waitid(P_PID, pid, WEXITED | WNOHANG | WNOWAIT)
-            if ended is None:
-                continue
-            try:
-                # As long as it has not been waited for, its group can be no other's.
-                killpg(pid, signal.SIGKILL)
-            except OSError:
-                pass
-            waitpid(pid, 0)
-            code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
-            self._channel.clone_ended(code, self._clones.pop(pid))
+        """One at a time: a child may end while others are being buried, and this is called again in the midst of itself."""
+        self._deaths += 1
+        if self._deaths > 1:
+            return
+        while self._deaths > 0:
+            seen = self._deaths
+            for pid in list(self._clones):
+                self._bury(pid)
+            self._deaths -= seen
+
+    def _bury(self, pid: int) -> None:
+        ended = waitid(P_PID, pid, WEXITED | WNOHANG | WNOWAIT)
+        if ended is None:
+            return
+        try:
+            # As long as it has not been waited for, its group can be no other's.
+            killpg(pid, signal.SIGKILL)
+        except OSError:
+            pass
+        waitpid(pid, 0)
+        code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        self._channel.clone_ended(code, self._clones.pop(pid))
 
     def _become(self, order: Dict[str, Any]) -> None:
         setsid()
         self._libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         signal.signal(signal.SIGCHLD, self._signal_before)
-        # Tokens of the others are none of its function's business.
+        # Those of the others are none of its function's business.
         self._clones.clear()
         host, _, port = order["address"].rpartition(":")
         outputs = _connect(host, int(port), b"o", order["token"])
