@@ -12,6 +12,7 @@
  */
 const channel = require('./channel.js');
 const { exit, setImmediate: soon } = require('./primordials.js');
+const { openDoors } = require('./doors.js');
 const { Invocations } = require('./invocations.js');
 const { loadFunction } = require('./function.js');
 const { installGlobals } = require('./globals.js');
@@ -58,7 +59,7 @@ async function load(config) {
 // A process that is started for a call that waits has no time for it.
 const ahead = process.env.MILLRACE_PRELOAD === 'none' ? Promise.resolve() : preload();
 delete process.env.MILLRACE_PRELOAD;
-ahead.then(() => {
+ahead.then(openDoors).then(() => {
   channel.signal(KIND.ready);
   soon(next);
 });

@@ -14,6 +14,7 @@ test('an empty file gives the defaults, with the root keys of the environment', 
     httpPort: 4566,
     mqttPort: 1883,
     mode: 'secured',
+    sandboxEngine: 'auto',
     logLevel: 'info',
     rootCredentials: { accessKeyId: 'AKIA000000000000', secretAccessKey: 's'.repeat(32) },
   });

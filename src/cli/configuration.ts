@@ -48,6 +48,12 @@ export const SETTINGS = {
     env: 'MILLRACE_ROOT_SECRET_ACCESS_KEY',
     help: 'Its secret; required with `auth: on`. The environment variable keeps it out of the file.',
   },
+  'sandbox.engine': {
+    type: 'text',
+    default: 'auto',
+    choices: ['auto', 'namespace', 'process'],
+    help: 'Walls that functions run in; `auto` is the strongest that the machine runs.',
+  },
   'log.level': {
     type: 'text',
     default: 'info',
@@ -81,6 +87,7 @@ export function readConfiguration(
     httpPort: Number(value('listen.httpPort')),
     mqttPort: Number(value('listen.mqttPort')),
     mode: secured ? 'secured' : 'dev',
+    sandboxEngine: value('sandbox.engine') as NonNullable<NodeConfig['sandboxEngine']>,
     logLevel: value('log.level') as NonNullable<NodeConfig['logLevel']>,
     ...(secured && { rootCredentials: rootCredentials(value) }),
   };

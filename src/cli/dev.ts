@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { onAbort, systemClock } from '../base/index.ts';
-import type { Node } from '../node/index.ts';
+import type { Node, NodeConfig } from '../node/index.ts';
 import { defaultStackName, findTemplate } from './application/template.ts';
 import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
@@ -33,6 +33,13 @@ export const dev = defineCommand({
       help: 'MQTT; 0 is any free port',
     },
     'data-dir': { type: 'text', value: 'PATH', default: '.millrace', help: 'where everything durable lives' },
+    sandbox: {
+      type: 'text',
+      value: 'ENGINE',
+      default: 'auto',
+      choices: ['auto', 'namespace', 'process'],
+      help: 'walls that functions run in; auto is the strongest that the machine runs',
+    },
     'stack-name': { type: 'text', value: 'NAME', help: "name of the application's stack; else the folder's name" },
   },
   examples: [
@@ -50,6 +57,7 @@ export const dev = defineCommand({
       httpPort: values['http-port'],
       mqttPort: values['mqtt-port'],
       mode: 'dev',
+      sandboxEngine: values.sandbox as NonNullable<NodeConfig['sandboxEngine']>,
     });
     terminal.out(`ready ${node.endpoint}\n`);
     terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);

@@ -1,3 +1,4 @@
+import type { SandboxEngine } from '../runtime/index.ts';
 import type { LogLevel } from '../telemetry/index.ts';
 
 /** What a node needs to know before it starts; checked by who makes it (the command line, a configuration file). */
@@ -14,6 +15,8 @@ export interface NodeConfig {
   readonly logLevel?: LogLevel;
   /** Keys of the account's root user; `secured` cannot start without. */
   readonly rootCredentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** The walls that functions run in; `auto`, the strongest that the machine runs, unless said. */
+  readonly sandboxEngine?: SandboxEngine | 'auto';
   /** Blank environments kept ready, 0 to 100; default 2. */
   readonly blankEnvironments?: number;
 }

@@ -5,8 +5,9 @@
 import { systemClock, systemRandom } from '../base/index.ts';
 import { openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
+import type { NodeDoor } from '../runtime/index.ts';
 import { createLogger, createMetrics } from '../telemetry/index.ts';
-import { createWireServer, isLoopback } from '../wire/index.ts';
+import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type WireServer } from '../wire/index.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
@@ -30,7 +31,13 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   };
 
   const stores = scope.use(await openStores({ directory, ...ground }));
-  const services = scope.use(await openServices(config, stores, ground, () => listening.endpoint));
+  let wire: WireServer | undefined;
+  let address: WireAddress | undefined;
+  const door: NodeDoor = {
+    address: () => address && { port: address.port, hostAddress: reachable(address) },
+    accept: (socket) => wire?.accept(socket),
+  };
+  const services = scope.use(await openServices(config, stores, ground, () => listening.endpoint, door));
 
   let gateway: MqttGateway | undefined;
   const source = new NodeFlow({
@@ -42,7 +49,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';
   const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), ...pages.routes];
-  const wire = scope.use(
+  wire = scope.use(
     createWireServer({
       services: services.all,
       credentials: services.credentials,
@@ -51,11 +58,16 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         return { allowed: true };
       },
       mode: config.mode,
-      extraRoutes: [healthRoute, ...services.series.routes, ...(secured ? ownRoutes.map(localOnly) : ownRoutes)],
+      extraRoutes: [
+        healthRoute,
+        ...services.series.routes.map(forFunctions),
+        ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
+      ],
       ...ground,
     }),
   );
-  listening.endpoint = (await wire.listen(host, config.httpPort)).url;
+  address = await wire.listen(host, config.httpPort);
+  listening.endpoint = address.url;
   services.resume();
   // Devices come in last: what their messages cause may call functions, and those call the port above. They prove nothing
   // yet: until they do, a listener that others reach would be open to all.
@@ -66,4 +78,14 @@ export async function startNode(config: NodeConfig): Promise<Node> {
 
   const owned = scope.move();
   return { ...listening, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function forFunctions(route: ExtraRoute): ExtraRoute {
+  return { ...route, forFunctions: true };
+}
+
+/** Where processes of this machine connect to a listener; one that is bound to every address is on loopback too. */
+function reachable({ host, port }: WireAddress): string {
+  if (host === '0.0.0.0' || host === '::') return `127.0.0.1:${port}`;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { abortable, type Clock, parseArn, type Random } from '../base/index.ts';
 import { type DeliveryService, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
-import { openRuntime } from '../runtime/index.ts';
+import { type NodeDoor, openRuntime } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { openIam } from '../services/iam/index.ts';
@@ -61,12 +61,14 @@ export interface Services extends AsyncDisposable {
  * then who is invoked, and the outbox last.
  *
  * @param endpoint  where the node's HTTP port is; asked only once it listens
+ * @param nodeDoor  the same, for functions
  */
 export async function openServices(
   config: NodeConfig,
   stores: Stores,
   ground: Ground,
   endpoint: () => string,
+  nodeDoor: NodeDoor,
 ): Promise<Services> {
   await using scope = new AsyncDisposableStack();
   const stop = new AbortController();
@@ -108,6 +110,8 @@ export async function openServices(
       logs: logs.sink,
       directory: join(config.dataDirectory, 'runtime'),
       endpoint,
+      nodeDoor,
+      engine: config.sandboxEngine ?? 'auto',
       credentials: (spec) => (secured ? sessions : calls).credentials(spec),
       ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
     }),

@@ -2,7 +2,7 @@
 export type { FunctionCredentials } from './environments/function-variables.ts';
 export { RUNTIME_LIMITS } from './limits.ts';
 export type { Machine, Memory } from './machine/machine.ts';
-export type { ManagedRuntime, RuntimeOptions } from './managed-runtime.ts';
+export type { ManagedRuntime, NodeDoor, RuntimeOptions } from './managed-runtime.ts';
 export { openRuntime } from './open.ts';
 export type {
   FunctionLogSink,
@@ -20,13 +20,15 @@ export type {
   SnapshotOutcome,
   ThrottleCause,
 } from './runtime.ts';
-export { ProcessSandbox } from './sandbox/process/process-sandbox.ts';
+export { type OpenedSandbox, openSandbox, type SandboxOptions } from './sandbox/open.ts';
 export type {
   Door,
   Egress,
   Exit,
   Placement,
   Sandbox,
+  SandboxEngine,
+  SandboxErrorCode,
   SandboxProcess,
   SandboxRequest,
   Tenant,

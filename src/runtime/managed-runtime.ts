@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { abortable, type Clock, DomainError, hasCode, messageOf, type Random } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { Environment } from './environments/environment.ts';
@@ -17,7 +18,7 @@ import type {
   Slot,
   SnapshotOutcome,
 } from './runtime.ts';
-import type { Sandbox } from './sandbox/sandbox.ts';
+import type { Sandbox, SandboxEngine } from './sandbox/sandbox.ts';
 import { Admission } from './scaling/admission.ts';
 import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
@@ -49,8 +50,10 @@ export interface RuntimeOptions {
    * for which there are none fails its invocation with the reason. The default ones are those that `dev` accepts.
    */
   readonly credentials?: (spec: FunctionSpec) => FunctionCredentials | Promise<FunctionCredentials>;
-  /** The strongest engine that the node has; `process` unless said. */
-  readonly sandbox?: Sandbox;
+  /** Which walls functions run in; `auto`, the strongest that the machine runs, unless said. */
+  readonly engine?: SandboxEngine | 'auto';
+  /** Where sandboxes find the APIs of the node; without it those with a network of their own do not reach them. */
+  readonly nodeDoor?: NodeDoor;
   /** Blank environments kept ready: 0 to 100; 2 unless said. */
   readonly blanks?: number;
   /** Quiet time after the start before the first blank one is started; 500 ms unless said. */
@@ -65,6 +68,14 @@ export interface RuntimeOptions {
   readonly drainMs?: number;
 }
 
+/** The door through which functions reach the APIs of the node. */
+export interface NodeDoor {
+  /** Port of the door, and where the node listens itself; until it does, no blank environment is started ahead. */
+  address(): { readonly port: number; readonly hostAddress: string } | undefined;
+  /** Takes a connection that comes from a sandbox, and is to be served as one. */
+  accept(socket: Socket): void;
+}
+
 const DEV_CREDENTIALS: FunctionCredentials = {
   accessKeyId: 'ASIAMILLRACEFUNCTION',
   secretAccessKey: 'millrace',
@@ -73,6 +84,7 @@ const DEV_CREDENTIALS: FunctionCredentials = {
 
 /** What starts environments. */
 export interface Starts {
+  readonly sandbox: Sandbox;
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
@@ -174,7 +186,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const launch = await this.#starts.launches.of(spec.runtime);
     const maker = this.#starts.launches.snapshotsOf(spec.runtime);
     if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
-    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const { clock, random, logs, credentials } = this.#options;
     const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     try {
       await maker.make({
@@ -183,7 +195,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
         log,
         credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
         variables: (granted, placement) => ({
-          ...functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+          ...functionVariables(spec, log.stream, this.#doorEndpoint(), granted, placement, 'snap-start'),
           ...expiryVariable(granted),
         }),
       });
@@ -214,6 +226,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     return Array.from(this.#pools.values(), (pool) => pool.state());
   }
 
+  /** The walls that functions run in. */
+  get engine(): SandboxEngine {
+    return this.#starts.sandbox.engine;
+  }
+
   /** Blank environments that wait for code. */
   get blanksReady(): number {
     return this.#starts.blanks.ready;
@@ -236,6 +253,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       ...environments.map((environment) => environment.ended()),
     ]);
     await this.#starts.codeCaches.flush();
+    await this.#starts.sandbox[Symbol.asyncDispose]();
   }
 
   acquire(pool: Pool): Environment | Promise<Environment> {
@@ -310,9 +328,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   #make(pool: Pool, { connection, restores, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
-    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
     if (spec.snapStart && !restores && !repeated) this.#snapshotLater(spec);
     return new Environment({
@@ -327,12 +346,19 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
       variables: (granted, placement) => ({
-        ...functionVariables(spec, log.stream, endpoint(), granted, placement, kind),
+        ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
         ...(restores ? expiryVariable(granted) : {}),
       }),
       onProgress,
       onShutdown,
     });
+  }
+
+  /** Where init before a snapshot finds the node, as environments will. */
+  #doorEndpoint(): string {
+    const door = this.#options.nodeDoor?.address();
+    if (!door) return this.#options.endpoint();
+    return this.engine === 'namespace' ? `http://127.0.0.1:${door.port}` : `http://${door.hostAddress}`;
   }
 
   /** The node has been started anew, or others have taken the place of the snapshot. */

@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ManagedRuntime, type RuntimeOptions } from './managed-runtime.ts';
-import { ProcessSandbox } from './sandbox/process/process-sandbox.ts';
-import type { Sandbox } from './sandbox/sandbox.ts';
+import { ManagedRuntime, type NodeDoor, type RuntimeOptions } from './managed-runtime.ts';
+import { openSandbox } from './sandbox/open.ts';
+import type { Door, Sandbox } from './sandbox/sandbox.ts';
 import { BlankPools } from './starts/blank-pools.ts';
+import type { BlankPoolOptions } from './starts/blanks.ts';
 import { CodeCaches } from './starts/code-caches.ts';
 import { Launches } from './starts/launches.ts';
 import { NodejsFamily } from './starts/nodejs.ts';
@@ -20,9 +21,11 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const directory = join(options.directory, 'sandboxes');
   rmSync(directory, { recursive: true, force: true });
   const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
-  const sandbox = options.sandbox ?? openProcessSandbox(options);
-  const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500 } = options;
-  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors: () => [] });
+  const sandbox = await openEngine(options, directory);
+  const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500, nodeDoor } = options;
+  const doors = () => doorsOf(nodeDoor);
+  const accept: BlankPoolOptions['accept'] = nodeDoor ? { node: (socket) => nodeDoor.accept(socket) } : {};
+  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors, accept });
   const binaries = new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory });
   const snapshots = NodejsSnapshots.open({
     clock,
@@ -30,15 +33,29 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
     engine: sandbox.engine,
     directory: join(options.directory, 'snapshots'),
   });
-  const templates = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors: () => [] });
+  const templates = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors, accept });
   const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger, templates)]);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
-  return new ManagedRuntime(options, { codeCaches, launches, blanks });
+  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks });
 }
 
-function openProcessSandbox({ clock, logger }: RuntimeOptions): Sandbox {
-  const sandbox = ProcessSandbox.open(clock);
-  if (sandbox.missing.length > 0) logger.warn('sandbox is weaker: the machine lacks', { missing: sandbox.missing });
+/** The Lambda Runtime API, where functions expect it. */
+const RUNTIME_API: Door = { name: 'runtime-api', port: 9001 };
+
+/** @returns nothing yet while the node does not listen */
+function doorsOf(nodeDoor: NodeDoor | undefined): readonly Door[] | undefined {
+  if (!nodeDoor) return [RUNTIME_API];
+  const address = nodeDoor.address();
+  return address && [RUNTIME_API, { name: 'node', ...address }];
+}
+
+async function openEngine(options: RuntimeOptions, directory: string): Promise<Sandbox> {
+  const { engine = 'auto', clock, random, logger } = options;
+  const { sandbox, weakerBecause } = await openSandbox({ engine, directory, clock, random });
+  if (weakerBecause !== undefined) {
+    logger.warn('sandbox engine process: functions are not isolated; see millrace doctor', { why: weakerBecause });
+  }
+  if (sandbox.gaps.length > 0) logger.warn('sandbox is weaker; see millrace doctor', { gaps: sandbox.gaps });
   return sandbox;
 }

@@ -12,6 +12,8 @@ export interface ExtraRoute {
   readonly prefix: string;
   /** Takes only requests to such a host (without port); absent takes any. */
   readonly host?: RegExp;
+  /** Whether functions reach it through the door of their sandbox; others are refused there (403). No unless said. */
+  readonly forFunctions?: boolean;
   /** Answers; what it throws becomes a 500. Bodies are not read yet, and no credentials were checked. */
   handle(request: HttpRequest, response: HttpResponse): void | Promise<void>;
 }

@@ -46,6 +46,11 @@ export type ListenErrorCode = 'address-in-use' | 'address-not-available' | 'inse
 export interface WireServer extends AsyncDisposable {
   /** Port 0 means any free one. @throws ListenErrorCode */
   listen(host: string, port: number): Promise<WireAddress>;
+  /**
+   * Serves a connection that comes out of a function's sandbox: AWS APIs, and of the extra routes those that are for functions.
+   * What its addresses say of it is the sandbox's, not this machine's.
+   */
+  accept(socket: Socket): void;
   /** Drains and closes; resolves when the last connection is gone. Calling it again is safe. */
   close(deadlineMs?: number): Promise<void>;
   /** Requests that are being answered. */
@@ -63,6 +68,9 @@ class Wire implements WireServer {
   readonly #dispatcher: Dispatcher;
   readonly #http: Server;
   readonly #http2: Http2Server;
+  /** Likewise, for connections out of sandboxes: those of HTTP/2 hide their socket. */
+  readonly #sandboxHttp2: Http2Server;
+  readonly #fromSandboxes = new WeakSet<Socket>();
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #inFlight = 0;
@@ -86,12 +94,12 @@ class Wire implements WireServer {
       maxHeaderSize: WIRE_LIMITS.headerBytesMax,
       noDelay: true,
     });
-    this.#http2 = createHttp2Server({
-      settings: {
-        maxConcurrentStreams: WIRE_LIMITS.streamsPerConnectionMax,
-        maxHeaderListSize: WIRE_LIMITS.headerBytesMax,
-      },
-    });
+    const settings = {
+      maxConcurrentStreams: WIRE_LIMITS.streamsPerConnectionMax,
+      maxHeaderListSize: WIRE_LIMITS.headerBytesMax,
+    };
+    this.#http2 = createHttp2Server({ settings });
+    this.#sandboxHttp2 = createHttp2Server({ settings });
     this.#connect();
   }
 
@@ -126,6 +134,13 @@ class Wire implements WireServer {
     return this.close();
   }
 
+  accept(socket: Socket): void {
+    if (this.#closing !== undefined || this.#sockets.size >= WIRE_LIMITS.connectionsMax) return void socket.destroy();
+    this.#fromSandboxes.add(socket);
+    socket.setNoDelay(true);
+    this.#http.emit('connection', socket);
+  }
+
   /** Node's own connection handler takes HTTP/1.1 connections once they are known to be that. */
   #connect(): void {
     const [takeHttp1] = this.#http.listeners('connection') as ((socket: Socket) => void)[];
@@ -134,30 +149,38 @@ class Wire implements WireServer {
     this.#http.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
+      const http2 = this.#fromSandboxes.has(socket) ? this.#sandboxHttp2 : this.#http2;
       sniff(socket, this.#options.clock, {
         http1: () => takeHttp1!.call(this.#http, socket),
-        http2: () => this.#http2.emit('connection', socket),
+        http2: () => http2.emit('connection', socket),
       });
     });
-    this.#http.on('request', (request, response) => void this.#take(request, response));
-    this.#http2.on('request', (request, response) => {
-      void this.#take(request as unknown as HttpRequest, response as unknown as HttpResponse);
+    this.#http.on('request', (request, response) => {
+      void this.#take(request, response, this.#fromSandboxes.has(request.socket));
     });
-    this.#http2.on('session', (session) => {
+    this.#connectHttp2(this.#http2, false);
+    this.#connectHttp2(this.#sandboxHttp2, true);
+  }
+
+  #connectHttp2(server: Http2Server, fromSandbox: boolean): void {
+    server.on('request', (request, response) => {
+      void this.#take(request as unknown as HttpRequest, response as unknown as HttpResponse, fromSandbox);
+    });
+    server.on('session', (session) => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
       if (this.#closing !== undefined) session.close();
     });
-    this.#http2.on('sessionError', (error) => this.#options.logger.debug('wire-session-error', { error }));
+    server.on('sessionError', (error) => this.#options.logger.debug('wire-session-error', { error }));
   }
 
-  async #take(request: HttpRequest, response: HttpResponse): Promise<void> {
+  async #take(request: HttpRequest, response: HttpResponse, fromSandbox: boolean): Promise<void> {
     this.#inFlight++;
     request.on('error', () => {});
     response.on('error', () => {});
     if (this.#closing !== undefined && request.httpVersionMajor === 1) response.setHeader('connection', 'close');
     try {
-      await this.#answer(request, response);
+      await this.#answer(request, response, fromSandbox);
     } catch (error) {
       this.#options.logger.error('wire-request-failed', { path: request.url?.split('?')[0], error });
       response.destroy();
@@ -166,13 +189,14 @@ class Wire implements WireServer {
     }
   }
 
-  async #answer(request: HttpRequest, response: HttpResponse): Promise<void> {
+  async #answer(request: HttpRequest, response: HttpResponse, fromSandbox: boolean): Promise<void> {
     const { mode, extraRoutes = [] } = this.#options;
     const foreign = mode === 'dev' ? foreignTo(request) : undefined;
     if (foreign !== undefined) return refuse(response, foreign);
     const path = (request.url ?? '/').split('?', 1)[0]!;
     const route = extraRoutes.length > 0 ? claimRoute(extraRoutes, path, hostName(authorityOf(request))) : undefined;
     if (!route) return this.#dispatcher.handle(request, response);
+    if (fromSandbox && !route.forFunctions) return refuse(response, `${route.prefix} is not open to functions.`);
     try {
       await route.handle(request, response);
     } catch (error) {

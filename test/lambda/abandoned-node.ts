@@ -1,17 +1,20 @@
 /** A process with a frozen and a busy environment, for the test that kills it: prints their pids and stays. */
-import { readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { SandboxEngine } from '../../src/runtime/index.ts';
+import { isFrozen, pidOf } from './engines.ts';
 import { RuntimeHouse } from './runtime-house.ts';
 
-const house = await RuntimeHouse.open();
-const { value: frozen } = await house.invoke(house.spec('exports.handler = async () => process.pid;'));
+const house = await RuntimeHouse.open({ engine: process.argv[2] as SandboxEngine });
+const names = { frozen: `frozen-${process.pid}`, busy: `busy-${process.pid}` };
+await house.invoke(house.spec(`process.title = "${names.frozen}"; exports.handler = async () => {};`));
 void house.invoke(
-  house.spec('exports.handler = async () => { console.log("pid", process.pid); for (;;); };', { timeoutMs: 60_000 }),
+  house.spec(`exports.handler = async () => { process.title = "${names.busy}"; for (;;); };`, { timeoutMs: 60_000 }),
 );
-while (readFileSync(`/proc/${frozen}/stat`, 'utf8').split(') ')[1]![0] !== 'T') await turn();
-let busy: string | undefined;
+const frozen = pidOf(names.frozen)!;
+while (!isFrozen(frozen)) await turn();
+let busy: number | undefined;
 while (!busy) {
   await turn();
-  busy = /pid (\d+)/.exec(house.lines.join('\n'))?.[1];
+  busy = pidOf(names.busy);
 }
-process.stdout.write(`${JSON.stringify({ frozen, busy: Number(busy), directory: house.directory })}\n`);
+process.stdout.write(`${JSON.stringify({ frozen, busy, directory: house.directory })}\n`);

@@ -19,6 +19,7 @@ import {
   waitUntilFunctionActiveV2,
 } from '@aws-sdk/client-lambda';
 import { build } from 'esbuild';
+import type { NodeDoor } from '../../src/runtime/index.ts';
 import { zipOf } from '../support/clients.ts';
 import { clientEnvironment, clientOptions, KEY, run, startWire, type TestWire } from '../wire/support.ts';
 import { LambdaHouse } from './support.ts';
@@ -32,7 +33,11 @@ let directory: string;
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-clients-'));
   const credentials = () => ({ accessKeyId: KEY.accessKeyId, secretAccessKey: KEY.secretAccessKey, sessionToken: '' });
-  house = await LambdaHouse.open({ runtime: { endpoint: () => wire.url, credentials } });
+  const nodeDoor: NodeDoor = {
+    address: () => wire && { port: wire.port, hostAddress: `127.0.0.1:${wire.port}` },
+    accept: (socket) => wire.server.accept(socket),
+  };
+  house = await LambdaHouse.open({ runtime: { nodeDoor, credentials } });
   wire = await startWire([house.lambda.service]);
   client = new LambdaClient(clientOptions(wire));
 });

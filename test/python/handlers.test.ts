@@ -146,7 +146,8 @@ def handler(event, context):
   assert.equal(kind, 'error');
   assert.deepEqual(Object.keys(value), ['errorMessage', 'errorType', 'requestId', 'stackTrace']);
   assert.deepEqual([value.errorType, value.errorMessage], ['Refused', 'not today']);
-  const file = join(made.codeDirectory, 'index.py');
+  const file = /File "(.*)", line 7/.exec(value.stackTrace[0])![1]!;
+  assert.ok(['/var/task/index.py', join(made.codeDirectory, 'index.py')].includes(file));
   assert.deepEqual(value.stackTrace, [
     `  File "${file}", line 7, in handler\n    inner()\n`,
     `  File "${file}", line 5, in inner\n    raise Refused('not today' + '')\n`,
@@ -402,17 +403,18 @@ def handler(event, context):
 `);
     const lib = join(made.codeDirectory, 'lib.py');
     writeFileSync(lib, "MADE = 'by source'\ndef fail(): raise ValueError('here')\n");
-    assert.deepEqual((await house.invoke(made)).value, [lib, 'Loader', 'by source']);
+    const first = (await house.invoke(made)).value;
+    assert.deepEqual(first.slice(1), ['Loader', 'by source']);
     const folder = join(house.directory, 'code-cache');
     const caches = () =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('/bytecode'));
-    await until(() => caches().some((file) => readFileSync(join(folder, file)).includes(lib)));
+    await until(() => caches().some((file) => readFileSync(join(folder, file)).includes(first[0])));
     // The next environment has the code whatever stands in the file: the hash of the package is the key.
     writeFileSync(lib, "MADE = 'by another source'\ndef fail(): raise ValueError('here')\n");
     await house.runtime[Symbol.asyncDispose]();
     await using again = await RuntimeHouse.open({ directory: house.directory });
     const { value } = await again.invoke({ ...made, revision: '2' });
-    assert.deepEqual(value, [lib, 'Loader', 'by source']);
+    assert.deepEqual(value, first);
     const failed = await again.invoke({ ...made, revision: '2' }, 'fail');
     assert.match(
       failed.value.stackTrace.at(-1),

@@ -163,7 +163,7 @@ test('connections of init are closed in every environment, and event loops are i
   const server = createServer((request, response) => response.end(`${request.socket.remotePort}`));
   server.listen(0, '127.0.0.1');
   await event(server, 'listening');
-  await using house = await RuntimeHouse.open({ blanks: 0 });
+  await using house = await RuntimeHouse.open({ engine: 'process', blanks: 0 });
   const spec = versionOf(
     house,
     `
@@ -216,7 +216,7 @@ test('clients of boto3 that init has made sign with the credentials of their env
     // Those of init are about to end; the environment's own are not.
     expiresAt: clock.now() + (asked === 1 ? 60_000 : 3_600_000),
   });
-  await using house = await RuntimeHouse.open({ blanks: 0, clock, credentials });
+  await using house = await RuntimeHouse.open({ engine: 'process', blanks: 0, clock, credentials });
   const spec = versionOf(
     house,
     `
@@ -281,7 +281,7 @@ def handler(event, context):
 });
 
 test('an environment of a snapshot is frozen when it is idle, and goes when the version does', PYTHON, async () => {
-  await using house = await RuntimeHouse.open({ blanks: 0 });
+  await using house = await RuntimeHouse.open({ engine: 'process', blanks: 0 });
   const spec = versionOf(house, 'import os\ndef handler(e, c): return [os.getpid(), os.getppid()]');
   await house.runtime.snapshot(spec);
   const { value: pids } = await house.invoke(spec);
@@ -306,7 +306,7 @@ test('a version without its snapshot starts as others do, and gets it meanwhile'
 });
 
 test('nothing of a snapshot outlives the node', PYTHON, async () => {
-  const house = await RuntimeHouse.open({ blanks: 0 });
+  const house = await RuntimeHouse.open({ engine: 'process', blanks: 0 });
   const spec = versionOf(house, 'import os\ndef handler(e, c): return [os.getpid(), os.getppid()]');
   await house.runtime.snapshot(spec);
   const { value: pids } = await house.invoke(spec);
@@ -318,7 +318,7 @@ test(
   'blank environments are forked from one template, each with a private folder and an end of its own',
   PYTHON,
   async () => {
-    await using house = await RuntimeHouse.open({ blanks: 2 });
+    await using house = await RuntimeHouse.open({ engine: 'process', blanks: 2 });
     const code = `
 import os, subprocess, sys, tempfile
 def handler(event, context):

@@ -49,7 +49,9 @@ export class Connection {
     // Reset when the process dies with bytes unread; its exit says the rest.
     process.channel.on('error', () => {});
     for (const output of process.outputs) readLines(output, (line) => this.#listener?.onOutput(line));
-    void process.exited.then(({ code, signal }) => this.#end({ kind: 'exit', code, signal }));
+    void process.exited.then(({ code, signal }) =>
+      this.#end(process.outOfMemory ? { kind: 'out-of-memory' } : { kind: 'exit', code, signal }),
+    );
   }
 
   /** From now on the process belongs to `listener`. Tells it at once of an end that has already come. */

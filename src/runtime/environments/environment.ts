@@ -2,7 +2,7 @@ import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts'
 import { formatXRay } from '../../telemetry/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
-import type { Placement } from '../sandbox/sandbox.ts';
+import type { Placement, Tenant } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
 import type { Connection } from './connection.ts';
@@ -198,7 +198,8 @@ export class Environment {
     }
     const usedKb = connection.process.memoryBytes() / 1024;
     this.#memoryKb = Math.max(this.#memoryKb, usedKb);
-    if (usedKb > this.spec.memoryMb * 1024) this.#apply({ kind: 'failed', failure: { kind: 'out-of-memory' } });
+    const exceeded = usedKb > this.spec.memoryMb * 1024 || connection.process.outOfMemory;
+    if (exceeded) this.#apply({ kind: 'failed', failure: { kind: 'out-of-memory' } });
     return true;
   }
 
@@ -357,11 +358,11 @@ export class Environment {
 
   /** Gets what the code needs: credentials, and its place in the sandbox. */
   #load(): void {
-    const { credentials, connection, spec, codeCaches, launch } = this.#options;
+    const { credentials, spec, codeCaches, launch } = this.#options;
     const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
     const cacheDirectory = codeCaches.directoryOf(spec, launch.version);
     const limits = { memoryMb, ephemeralStorageMb, egress };
-    const placement = connection.process.assign({ codeDirectory, layers, cacheDirectory, ...limits });
+    const placement = this.#assign({ codeDirectory, layers, cacheDirectory, ...limits });
     // Most have both at once: a cold start does not wait for a turn of the event loop then.
     if (!(credentials instanceof Promise) && !(placement instanceof Promise)) {
       return this.#loadWith(credentials, placement);
@@ -376,6 +377,15 @@ export class Environment {
         this.#apply({ kind: 'failed', failure: { kind: 'not-placed', payload } });
       },
     );
+  }
+
+  /** What it throws comes the way of what it rejects with. */
+  #assign(tenant: Tenant): Placement | Promise<Placement> {
+    try {
+      return this.#options.connection.process.assign(tenant);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #loadWith(credentials: FunctionCredentials, placement: Placement): void {

@@ -71,6 +71,8 @@ export interface Clone {
   readonly pid: number;
   readonly channel: Duplex;
   readonly outputs: readonly Readable[];
+  /** Those that it is to have for itself, where doors are not part of the walls. */
+  readonly doors: readonly Door[];
   /** Its parent tells of its end. */
   readonly exited: Promise<Exit>;
 }
@@ -110,9 +112,17 @@ export interface SandboxProcess {
   readonly outOfMemory: boolean;
 }
 
+/** - `placement-failed`: the function cannot have its place: its code, its limits or its egress.
+ *  - `sandbox-unavailable`: the engine that was demanded does not run on this machine. */
+export type SandboxErrorCode = 'placement-failed' | 'sandbox-unavailable';
+
+export type SandboxEngine = 'process' | 'namespace';
+
 /** The sandbox port: one engine a kind of wall (DESIGN §5). An engine that this machine cannot run refuses at `open`. */
-export interface Sandbox {
-  readonly engine: 'process' | 'namespace';
+export interface Sandbox extends AsyncDisposable {
+  readonly engine: SandboxEngine;
+  /** Walls that this machine does not give the engine, each with the reason and what to do; empty when all of them stand. */
+  readonly gaps: readonly string[];
   /** Starts a process. Never throws: a process that cannot be started ends at once. */
   start(request: SandboxRequest): SandboxProcess;
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, type Random, type Timer, uuid } from '../../base/index.ts';
 import { Connection } from '../environments/connection.ts';
@@ -20,8 +21,10 @@ export interface BlankPoolOptions {
   readonly launch: Launch;
   /** None is started meanwhile: others need the processors, or memory is short. */
   readonly isPaused: () => boolean;
-  /** Services of the node that every environment reaches. */
-  readonly doors: () => readonly Door[];
+  /** Services of the node that every environment reaches; `undefined` until they are there, and no blank one is started then. */
+  readonly doors: () => readonly Door[] | undefined;
+  /** Who takes the connections to those doors that are the same for every function. */
+  readonly accept: Readonly<Record<string, (socket: Socket) => void>>;
   /** Their private folders stand here. */
   readonly directory: string;
 }
@@ -112,6 +115,7 @@ export class BlankPool {
 
   #startOne(): void {
     if (this.#closed || this.#blanks.length >= this.#target) return;
+    if (!this.#options.doors()) return this.fill();
     this.#blanks.push(this.#start());
   }
 
@@ -119,14 +123,15 @@ export class BlankPool {
     more: Readonly<Record<string, string>> = {},
     { command, readable }: Pick<Launch, 'command' | 'readable'> = this.#options.launch,
   ): Connection {
-    const { sandbox, random, launch, doors, directory } = this.#options;
+    const { sandbox, random, launch, doors, accept, directory } = this.#options;
     const process = sandbox.start({
       command,
       environment: { ...launch.environment, ...more },
       directory: join(directory, uuid(random)),
       readable,
-      doors: doors(),
+      doors: doors() ?? [],
     });
+    for (const [door, take] of Object.entries(accept)) process.accept(door, take);
     const connection: Connection = new Connection(process, () => this.#onChange(connection));
     return connection;
   }

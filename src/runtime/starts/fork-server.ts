@@ -40,7 +40,7 @@ export class ForkServer implements Pick<Sandbox, 'start'> {
     this.#template = template;
     // Who waits does not wait for what others load.
     const ahead = more.length === 0;
-    return ahead || template.isReady ? this.#fork(template, request.directory, ahead) : sandbox.start(request);
+    return ahead || template.isReady ? this.#fork(template, request, ahead) : sandbox.start(request);
   }
 
   /** Ends the template, and with it what it has forked. */
@@ -58,11 +58,10 @@ export class ForkServer implements Pick<Sandbox, 'start'> {
     return new Template(new Connection(child, () => {}), random, () => {});
   }
 
-  #fork(template: Template, directory: string, ahead: boolean): SandboxProcess {
+  #fork(template: Template, { directory, doors }: SandboxRequest, ahead: boolean): SandboxProcess {
     const temporaryDirectory = join(directory, 'tmp');
     mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
-    return template.clone({ ahead, directory: temporaryDirectory }, () =>
-      rm(directory, { recursive: true, force: true }).catch(() => {}),
-    );
+    const tidy = () => rm(directory, { recursive: true, force: true }).catch(() => {});
+    return template.clone({ ahead, directory: temporaryDirectory }, { doors, tidy });
   }
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { abortable, type Clock, type DomainError, messageOf, type Random, uuid } from '../../base/index.ts';
 import { Connection } from '../environments/connection.ts';
@@ -32,7 +33,9 @@ export interface TemplateSnapshotsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly codeCaches: CodeCaches;
-  readonly doors: () => readonly Door[];
+  /** Services of the node that every environment reaches, and who takes the connections to them. */
+  readonly doors: () => readonly Door[] | undefined;
+  readonly accept: Readonly<Record<string, (socket: Socket) => void>>;
   /** Their private folders stand here. */
   readonly directory: string;
 }
@@ -111,7 +114,7 @@ export class TemplateSnapshots implements SnapshotMaker {
     const { next } = kept;
     kept.next = undefined;
     this.#options.clock.timer(REFILL_DELAY_MS, () => this.#forkAhead(kept));
-    return next && !next.ended ? next : cloneOf(kept.template, false);
+    return next && !next.ended ? next : this.#clone(kept.template, false);
   }
 
   async #make(request: SnapshotRequest): Promise<Snapshot> {
@@ -142,7 +145,14 @@ export class TemplateSnapshots implements SnapshotMaker {
 
   #forkAhead(kept: Kept): void {
     if (kept.template.ended || kept.template.isRetiring || kept.next) return;
-    kept.next = cloneOf(kept.template, true);
+    kept.next = this.#clone(kept.template, true);
+  }
+
+  #clone(template: Template, ahead: boolean): Connection {
+    const { doors, accept } = this.#options;
+    const process = template.clone({ ahead }, { doors: doors() ?? [] });
+    for (const [door, take] of Object.entries(accept)) process.accept(door, take);
+    return new Connection(process, () => {});
   }
 
   #refuse({ arn, revision }: FunctionSpec): void {
@@ -152,15 +162,16 @@ export class TemplateSnapshots implements SnapshotMaker {
   }
 
   #open({ spec, launch, log }: SnapshotRequest): Template {
-    const { sandbox, random, doors, directory } = this.#options;
+    const { sandbox, random, doors, accept, directory } = this.#options;
     const { command, environment, readable } = launch;
     const process = sandbox.start({
       command,
       environment: { ...environment, ...startVariables(spec) },
       readable,
       directory: join(directory, uuid(random)),
-      doors: [...doors(), CLONES],
+      doors: [...(doors() ?? []), CLONES],
     });
+    for (const [door, take] of Object.entries(accept)) process.accept(door, take);
     const template = new Template(new Connection(process, () => {}), random, (line) => log.write(line));
     this.#running.add(template);
     void process.exited.then(() => this.#running.delete(template));
@@ -190,10 +201,6 @@ export class TemplateSnapshots implements SnapshotMaker {
       timer.cancel();
     }
   }
-}
-
-function cloneOf(template: Template, ahead: boolean): Connection {
-  return new Connection(template.clone({ ahead }), () => {});
 }
 
 function endingOf(failure: Failure) {

@@ -5,7 +5,7 @@ import { type CloneOrder, encodeClone, encodeLoad, type Frame } from '../environ
 import type { Failure } from '../environments/life-cycle.ts';
 import type { LoadConfig } from '../environments/load-config.ts';
 import type { Placement, SandboxProcess } from '../sandbox/sandbox.ts';
-import { CLONES, CloneProcess } from './clone.ts';
+import { CLONES, type CloneOptions, CloneProcess } from './clone.ts';
 
 /** Role, token and process id: what a clone says first. `runtimes/python/millrace_runtime/template.py` has the layout. */
 const HELLO_BYTES = 37;
@@ -76,10 +76,13 @@ export class Template {
     return this.#initialised.promise;
   }
 
-  /** Forks one more. It ends with the template at the latest. @param tidy  see {@link CloneProcess} */
-  clone(how: Pick<CloneOrder, 'ahead' | 'directory'>, tidy?: () => Promise<void>): SandboxProcess {
+  /** Forks one more. It ends with the template at the latest. */
+  clone(
+    how: Pick<CloneOrder, 'ahead' | 'directory'>,
+    { doors, tidy }: Pick<CloneOptions, 'doors' | 'tidy'>,
+  ): SandboxProcess {
     const token = this.#random.bytes(TOKEN_BYTES).toString('hex');
-    const clone = new CloneProcess(this.process, this.#placement, tidy);
+    const clone = new CloneProcess({ template: this.process, placement: this.#placement, doors, tidy });
     if (this.ended) {
       clone.end(-9);
       return clone;
@@ -152,11 +155,10 @@ export class Template {
 
   #welcome(socket: Socket, hello: Buffer): void {
     const clone = this.#clones.get(hello.toString('latin1', 1, 33));
+    const pid = hello.readUInt32LE(33);
     const rest = hello.subarray(HELLO_BYTES);
     const taken =
-      hello[0] === OUTPUT_ROLE
-        ? clone?.takeOutput(socket, rest)
-        : clone?.takeChannel(socket, rest, hello.readUInt32LE(33));
+      hello[0] === OUTPUT_ROLE ? clone?.takeOutput(socket, rest, pid) : clone?.takeChannel(socket, rest, pid);
     if (!taken) socket.destroy();
   }
 

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import type { Clock } from '../../../base/index.ts';
 import { Doors } from '../doors.ts';
+import { coverInherited } from '../inherited.ts';
+import { memoryOf, privateBytes } from '../process-memory.ts';
 import type { Clone, Door, Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
 
@@ -13,20 +15,23 @@ import { ProcessGroups } from './process-groups.ts';
 const FILE_BYTES_MAX = 10 * 1024 ** 3;
 /** As on Lambda. */
 const OPEN_FILES_MAX = 1024;
-const PAGE_BYTES = 4096;
+/** Descriptors that a process is given: input, outputs and the channel. */
+const DESCRIPTORS = 4;
 
 /**
  * The engine `process`: a process group of its own, no inherited descriptors, no inherited variables, resource limits, and
  * death with the node. It does not hide files, other processes or the network: code that is not trusted needs `namespace`.
  *
- * `setpriv` and `prlimit` (util-linux) and `/proc` are used where they are; {@link ProcessSandbox.missing} names those that are not.
+ * `setpriv` and `prlimit` (util-linux) and `/proc` are used where they are; {@link ProcessSandbox.gaps} names those that are not.
  */
 export class ProcessSandbox implements Sandbox {
   readonly engine = 'process';
-  readonly missing: readonly string[];
+  readonly gaps: readonly string[];
   readonly #wrapper: readonly string[];
   readonly #diesWithNode: boolean;
   readonly #groups: ProcessGroups;
+  /** Descriptors that a child would inherit beside those that it is given: they get nothing instead. */
+  readonly #covered: readonly (number | 'ignore')[];
 
   private constructor(diesWithNode: boolean, limits: boolean, clock: Clock) {
     this.#groups = new ProcessGroups(clock);
@@ -37,7 +42,13 @@ export class ProcessSandbox implements Sandbox {
     ];
     // Without /proc nobody can tell how much memory a process has: limits of memory are not held.
     const memory = existsSync('/proc/self/statm');
-    this.missing = [...(diesWithNode ? [] : ['setpriv']), ...(limits ? [] : ['prlimit']), ...(memory ? [] : ['/proc'])];
+    const packages = 'install the package util-linux';
+    this.gaps = [
+      ...(diesWithNode ? [] : [`processes may outlive the node: no setpriv (${packages})`]),
+      ...(limits ? [] : [`no limit on open files and core dumps: no prlimit (${packages})`]),
+      ...(memory ? [] : ['memory is not limited: no /proc']),
+    ];
+    this.#covered = coverInherited(DESCRIPTORS);
   }
 
   /** Finds out what this machine has. Takes two short processes. */
@@ -58,15 +69,17 @@ export class ProcessSandbox implements Sandbox {
       cwd: temporaryDirectory,
       env: { ...environment, TMPDIR: temporaryDirectory },
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...this.#covered],
     });
     const process = { pid: child.pid, ...pipesOf(child), exited: exitOf(child) };
     return new GroupOfProcesses(process, { doors, directory, mayFreeze: this.#diesWithNode, groups: this.#groups });
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /** A process that has been started, by the node or by another one. */
-type Started = Omit<Clone, 'pid'> & { readonly pid: number | undefined };
+type Started = Omit<Clone, 'pid' | 'doors'> & { readonly pid: number | undefined };
 
 interface Surroundings {
   readonly doors: readonly Door[];
@@ -108,7 +121,7 @@ class GroupOfProcesses implements SandboxProcess {
   }
 
   adopt(clone: Clone): SandboxProcess {
-    return new GroupOfProcesses(clone, { ...this.#surroundings, doors: [], directory: undefined });
+    return new GroupOfProcesses(clone, { ...this.#surroundings, doors: clone.doors, directory: undefined });
   }
 
   /** Nothing is hidden, so nothing has to be put in place. */
@@ -132,7 +145,7 @@ class GroupOfProcesses implements SandboxProcess {
   memoryBytes(): number {
     if (!this.#alive || this.pid === undefined) return 0;
     let bytes = this.#leaderBytes();
-    for (const member of this.#surroundings.groups.membersOf(this.pid)) bytes += memberBytes(member);
+    for (const member of this.#surroundings.groups.membersOf(this.pid)) bytes += memoryOf(member);
     return bytes;
   }
 
@@ -193,20 +206,6 @@ function killGroup(leader: number | undefined): void {
   } catch {
     // It is empty.
   }
-}
-
-function memberBytes(pid: string): number {
-  try {
-    return privateBytes(readFileSync(`/proc/${pid}/statm`, 'latin1'));
-  } catch {
-    return 0;
-  }
-}
-
-/** @see proc(5), statm: size, resident, shared, ... in pages */
-function privateBytes(statm: string): number {
-  const [, resident, shared] = statm.split(' ', 3);
-  return (Number(resident) - Number(shared)) * PAGE_BYTES;
 }
 
 /** One buffer serves all reads: they are synchronous. */

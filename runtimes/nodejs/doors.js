@@ -1,0 +1,32 @@
+'use strict';
+/**
+ * Doors: services of the node on the loopback of this sandbox. In a network of its own the sandbox can reach nothing of the
+ * machine, and the node nothing of it; so this process makes the listeners, while it is still blank, and hands them to the
+ * node over Node's own channel at descriptor 4:
+ *
+ *   MILLRACE_DOORS   name:port, comma separated: runtime-api:9001,node:4566
+ *   message          { door: name } with the listening server; the node disconnects when it has all of them
+ */
+const { once } = require('node:events');
+const { createServer } = require('node:net');
+
+/** Resolves when the node has every door, and the channel is closed. */
+async function openDoors() {
+  const { MILLRACE_DOORS: list } = process.env;
+  delete process.env.MILLRACE_DOORS;
+  if (!list || !process.channel) return;
+  const closed = once(process, 'disconnect');
+  await Promise.all(list.split(',').map((door) => handOver(...door.split(':'))));
+  await closed;
+}
+
+async function handOver(name, port) {
+  const server = createServer();
+  server.listen(Number(port), '127.0.0.1', 1024);
+  await once(server, 'listening');
+  await new Promise((sent) => process.send({ door: name }, server, sent));
+  // The node has its copy; with this one the function could answer in the node's place.
+  server.close();
+}
+
+module.exports = { openDoors };

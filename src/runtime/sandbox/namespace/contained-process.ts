@@ -1,0 +1,273 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { Server, type Socket } from 'node:net';
+import { basename } from 'node:path';
+import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
+import { DomainError, messageOf } from '../../../base/index.ts';
+import type { Cgroup } from '../cgroups.ts';
+import { Doors } from '../doors.ts';
+import { memoryOf } from '../process-memory.ts';
+import type { Clone, Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
+import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER, TEMPORARY_MB } from './bubblewrap.ts';
+import { ContainedClone } from './contained-clone.ts';
+import { descendantsOf } from './descendants.ts';
+import type { Placing } from './placing.ts';
+
+const MB = 1024 ** 2;
+/** What bubblewrap says of itself is some 200 bytes. */
+const INFO_LENGTH_MAX = 4096;
+/** Bubblewrap ends with 128 and the number of the signal that ended the command. */
+const SIGNALS: Readonly<Record<number, string>> = {
+  132: 'SIGILL',
+  133: 'SIGTRAP',
+  134: 'SIGABRT',
+  135: 'SIGBUS',
+  136: 'SIGFPE',
+  137: 'SIGKILL',
+  139: 'SIGSEGV',
+  141: 'SIGPIPE',
+  143: 'SIGTERM',
+  159: 'SIGSYS',
+};
+
+export interface ContainedOptions {
+  readonly request: SandboxRequest;
+  readonly child: ChildProcess;
+  /** User on the machine, where the node is root. */
+  readonly user: number | undefined;
+  readonly cgroup: Cgroup | undefined;
+  /** Of a clone; absent where there are none to be had. */
+  readonly newCgroup?: ((name: string) => Cgroup) | undefined;
+  readonly placing: Placing;
+}
+
+/**
+ * One sandbox: bubblewrap, and in its namespaces a first process that buries orphans, and the command.
+ *
+ * Life: bubblewrap makes the namespaces and tells its child's process id -> the node says who is who in them, puts the child in its
+ * control groups and lets it go on -> it builds the file system and starts the command, blank -> the command hands its
+ * doors over and is ready -> `assign` -> the end: whichever of the three dies, the namespaces die.
+ */
+export class ContainedProcess implements SandboxProcess {
+  readonly pid: number | undefined;
+  readonly channel: Duplex;
+  readonly outputs: readonly Readable[];
+  readonly exited: Promise<Exit>;
+  readonly #options: ContainedOptions;
+  readonly #doors: Doors;
+  /** First process of the sandbox, once it is known. */
+  #first: number | undefined;
+  #tenant: Tenant | undefined;
+  #clones = 0;
+  #alive = true;
+
+  constructor(options: ContainedOptions) {
+    this.#options = options;
+    const { child, request } = options;
+    this.pid = child.pid;
+    // Out of descriptors there are no pipes; the `error` event follows.
+    this.channel = (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough();
+    this.outputs = [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined);
+    this.#doors = new Doors(request.doors);
+    this.exited = this.#end();
+    child.stdin?.on('error', () => {});
+    child.on('message', (message, handle) => this.#onDoor(message, handle));
+    const descriptors: readonly unknown[] = child.stdio ?? [];
+    this.#readInfo(descriptors[DESCRIPTORS.info] as Readable | undefined);
+  }
+
+  addressOf(door: string): string {
+    return this.#doors.addressOf(door);
+  }
+
+  accept(door: string, take: (socket: Socket) => void): void {
+    this.#doors.accept(door, take);
+  }
+
+  adopt(clone: Clone): SandboxProcess {
+    const options = { clone, first: this.#first!, addressOf: (door: string) => this.addressOf(door) };
+    try {
+      return new ContainedClone({ ...options, cgroup: this.#cloneCgroup() });
+    } catch {
+      // Out of groups: without its limits it must not run.
+      const contained = new ContainedClone({ ...options, cgroup: undefined });
+      contained.kill();
+      return contained;
+    }
+  }
+
+  assign(tenant: Tenant): Placement | Promise<Placement> {
+    const { child } = this.#options;
+    this.#tenant = tenant;
+    // Whatever the command has done with its end: from here on it is the function's.
+    if (child.connected) child.disconnect();
+    const placement = { taskRoot: INSIDE.task, layersRoot: INSIDE.layers, cacheDirectory: INSIDE.cache };
+    try {
+      const work = this.#assignAll(tenant).filter((each) => each instanceof Promise);
+      if (work.length === 0) return placement;
+      return Promise.all(work).then(() => placement, refused);
+    } catch (error) {
+      refused(error);
+    }
+  }
+
+  freeze(): void {
+    if (!this.#alive || this.#options.cgroup?.freeze(true)) return;
+    this.#signalAll('SIGSTOP');
+  }
+
+  thaw(): void {
+    if (!this.#alive || this.#options.cgroup?.freeze(false)) return;
+    this.#signalAll('SIGCONT');
+  }
+
+  kill(): void {
+    if (!this.#alive) return;
+    this.#options.cgroup?.kill();
+    this.#options.child.kill('SIGKILL');
+  }
+
+  memoryBytes(): number {
+    if (!this.#alive || this.#first === undefined) return 0;
+    const counted = this.#options.cgroup?.memoryBytes();
+    if (counted !== undefined) return counted;
+    return descendantsOf(this.#first).reduce((sum, pid) => sum + memoryOf(pid), 0);
+  }
+
+  get outOfMemory(): boolean {
+    return this.#options.cgroup?.outOfMemory ?? false;
+  }
+
+  #cloneCgroup(): Cgroup | undefined {
+    const { newCgroup, request } = this.#options;
+    const cgroup = newCgroup?.(`${basename(request.directory)}-${this.#clones++}`);
+    const { memoryMb, ephemeralStorageMb } = this.#tenant!;
+    cgroup?.limit((memoryMb + ephemeralStorageMb) * MB, memoryMb);
+    return cgroup;
+  }
+
+  #assignAll({
+    codeDirectory,
+    layers,
+    cacheDirectory,
+    memoryMb,
+    ephemeralStorageMb,
+  }: Tenant): (void | Promise<void>)[] {
+    const { placing, cgroup, request } = this.#options;
+    const folders = folderOf(request.directory);
+    cgroup?.limit((memoryMb + ephemeralStorageMb) * MB, memoryMb);
+    return [
+      placing.place([codeDirectory], folders.task),
+      placing.place(layers, folders.layers),
+      existsSync(cacheDirectory) ? placing.link(cacheDirectory, folders.cache) : undefined,
+      ephemeralStorageMb > TEMPORARY_MB ? this.#growTemporary(ephemeralStorageMb) : undefined,
+    ];
+  }
+
+  /** Only from outside: nobody in the sandbox may mount. */
+  async #growTemporary(sizeMb: number): Promise<void> {
+    const size = `remount,nosuid,nodev,size=${sizeMb}m`;
+    await this.#enter(['--mount'], ['mount', '-o', size, INSIDE.temporary]);
+  }
+
+  /** Runs a program of the machine in namespaces of the sandbox, as who made them. */
+  async #enter(namespaces: readonly string[], command: readonly string[]): Promise<void> {
+    const user = this.#options.user === undefined ? ['--user', '--preserve-credentials'] : [];
+    const argv = ['--target', String(this.#first), ...user, ...namespaces, '--', ...command];
+    const child = spawn('nsenter', argv, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk;
+    });
+    const status = await new Promise((resolve) => child.once('error', resolve).once('close', resolve));
+    if (status !== 0) throw new Error(`${command[0]} failed: ${said.trim() || String(status)}`);
+  }
+
+  #readInfo(info: Readable | undefined): void {
+    let text = '';
+    info?.on('error', () => {});
+    info?.on('data', (chunk: Buffer) => {
+      if (this.#first !== undefined || text.length > INFO_LENGTH_MAX) return;
+      text += chunk.toString('latin1');
+      if (!text.includes('}')) return;
+      this.#first = Number(/"child-pid":\s*(\d+)/.exec(text)?.[1]);
+      this.#admit(this.#first).catch(() => this.kill());
+    });
+  }
+
+  /** The child has its namespaces and waits. */
+  async #admit(first: number): Promise<void> {
+    const { child, user, cgroup } = this.#options;
+    writeMaps(first, user);
+    await cgroup?.join(first);
+    (child.stdin as Writable).end('.');
+  }
+
+  #onDoor(message: unknown, handle: unknown): void {
+    const name = (message as { door?: unknown } | null)?.door;
+    if (!(handle instanceof Server)) return;
+    if (this.#tenant !== undefined || !this.#doors.hand(name, handle)) handle.close();
+    // The command waits for that before it says that it is ready.
+    if (this.#doors.complete && this.#options.child.connected) this.#options.child.disconnect();
+  }
+
+  #signalAll(signal: NodeJS.Signals): void {
+    if (this.#first === undefined) return;
+    for (const pid of descendantsOf(this.#first)) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+  }
+
+  async #end(): Promise<Exit> {
+    const { child, cgroup, placing, request } = this.#options;
+    const ended = new Promise<Exit>((resolve) => {
+      child.on('error', () => {
+        // Also when a message cannot be sent; without a process there is nothing else to wait for.
+        if (child.pid === undefined) resolve({ code: null, signal: null });
+      });
+      child.once('exit', (code, signal) => {
+        this.kill();
+        resolve(exitOf(code, signal));
+      });
+    });
+    // Not `close` of the child: it does not come when this side has closed the channel for the doors.
+    const closed = [this.channel, ...this.outputs].map((stream) => new Promise((done) => stream.once('close', done)));
+    const exit = await ended;
+    if (child.pid !== undefined) await Promise.all(closed);
+    // The kernel's count of those that it killed goes with the group.
+    void cgroup?.outOfMemory;
+    this.#alive = false;
+    this.#doors.close();
+    void cgroup?.remove();
+    if (this.#tenant) placing.giveBack([this.#tenant.codeDirectory], folderOf(request.directory).task);
+    await rm(request.directory, { recursive: true, force: true }).catch(() => {});
+    return exit;
+  }
+}
+
+function exitOf(code: number | null, signal: string | null): Exit {
+  const killedBy = code === null ? undefined : SIGNALS[code];
+  return killedBy === undefined ? { code, signal } : { code: null, signal: killedBy };
+}
+
+/**
+ * Says who the users of a new user namespace are on the machine. Root's sandbox is built by root, so that it can bind what only
+ * root may read, and then becomes a user that nothing on the machine belongs to.
+ */
+function writeMaps(pid: number, user: number | undefined): void {
+  const { uid, gid } = INSIDE_USER;
+  if (user === undefined) writeFileSync(`/proc/${pid}/setgroups`, 'deny');
+  const map = (inside: number, own: number) =>
+    user === undefined ? `${inside} ${own} 1` : `0 0 1\n${inside} ${user} 1`;
+  writeFileSync(`/proc/${pid}/uid_map`, map(uid, process.getuid!()));
+  writeFileSync(`/proc/${pid}/gid_map`, map(gid, process.getgid!()));
+}
+
+function refused(error: unknown): never {
+  throw new DomainError<SandboxErrorCode>('placement-failed', messageOf(error), { cause: error, remedy: 'retry' });
+}

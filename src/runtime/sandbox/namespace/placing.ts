@@ -1,0 +1,208 @@
+import {
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { copyFile, link, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Packages with more entries than this are linked ahead of the next start, and off the event loop when that comes too early. */
+const SMALL_ENTRIES_MAX = 64;
+/** Spare trees kept, one a package; the least recently used goes first. */
+const SPARES_MAX = 32;
+
+/** A spare tree, or how it comes to be. */
+interface Spare {
+  readonly directory: string;
+  readonly made: Promise<void>;
+  ready: boolean;
+}
+
+/**
+ * Puts code where a running sandbox sees it: into a folder that the sandbox has bound read-only. The files are hard links to the
+ * unpacked package, so they take no room and no time to copy, and no mount is made while a function waits.
+ *
+ * A package of many files is linked ahead: after its first start a *spare tree* stands ready, and putting it in place means
+ * renaming its top entries. A sandbox that ends gives its tree back as the next spare, since nobody could have changed it.
+ */
+export class Placing {
+  readonly #directory: string;
+  readonly #spares = new Map<string, Spare>();
+  /** Packages that are known to be large, by their sources. */
+  readonly #large = new Set<string>();
+  #serial = 0;
+
+  /** @param directory  for spare trees, on the file system of the sandboxes; emptied */
+  constructor(directory: string) {
+    this.#directory = directory;
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true });
+  }
+
+  /**
+   * Fills `target`, which is empty, with the trees one over the other: a later one hides what an earlier one has.
+   *
+   * @returns a promise where the package is large and no spare tree of it is ready
+   */
+  place(sources: readonly string[], target: string): void | Promise<void> {
+    if (sources.length === 0) return;
+    const key = sources.join('\0');
+    const spare = this.#spares.get(key);
+    if (spare?.ready && readdirSync(target).length === 0) {
+      this.#spares.delete(key);
+      for (const name of readdirSync(spare.directory)) renameSync(join(spare.directory, name), join(target, name));
+      void rm(spare.directory, { recursive: true, force: true });
+      this.#prepare(key, sources);
+      return;
+    }
+    if (!this.#large.has(key)) {
+      if (linkSmall([...sources].reverse(), target)) return;
+      this.#large.add(key);
+    }
+    return this.#placeLarge(key, sources, target);
+  }
+
+  /** Fills `target` with one tree that changes from start to start, and so has no spare. */
+  link(source: string, target: string): void | Promise<void> {
+    if (!linkSmall([source], target)) return linkAll([source], target);
+  }
+
+  /** Takes the tree of a sandbox that has ended, when one like it is worth keeping. */
+  giveBack(sources: readonly string[], tree: string): void {
+    const key = sources.join('\0');
+    if (!this.#large.has(key) || this.#spares.has(key)) return;
+    const directory = this.#newDirectory();
+    const spare: Spare = { directory, made: Promise.resolve(), ready: true };
+    try {
+      renameSync(tree, directory);
+    } catch {
+      return;
+    }
+    this.#keep(key, spare);
+  }
+
+  /** Waits for what is under way and removes the spare trees. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#spares.values(), ({ made }) => made));
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #placeLarge(key: string, sources: readonly string[], target: string): Promise<void> {
+    await linkAll([...sources].reverse(), target);
+    this.#prepare(key, sources);
+  }
+
+  #prepare(key: string, sources: readonly string[]): void {
+    if (this.#spares.has(key)) return;
+    const directory = this.#newDirectory();
+    const made = mkdir(directory, { mode: 0o755 })
+      .then(() => linkAll([...sources].reverse(), directory))
+      .then(
+        () => {
+          spare.ready = true;
+        },
+        // The package was removed meanwhile: no spare then.
+        () => void this.#spares.delete(key),
+      );
+    const spare: Spare = { directory, made, ready: false };
+    this.#keep(key, spare);
+  }
+
+  #keep(key: string, spare: Spare): void {
+    this.#spares.set(key, spare);
+    if (this.#spares.size <= SPARES_MAX) return;
+    for (const [oldest, { directory, made }] of this.#spares) {
+      this.#spares.delete(oldest);
+      this.#large.delete(oldest);
+      void made.then(() => rm(directory, { recursive: true, force: true })).catch(() => {});
+      return;
+    }
+  }
+
+  #newDirectory(): string {
+    return join(this.#directory, String(this.#serial++));
+  }
+}
+
+/**
+ * Links small trees at once, the first of them on top.
+ *
+ * @returns false when there is too much of it; what was linked stays and need not be linked again
+ */
+function linkSmall(sources: readonly string[], target: string): boolean {
+  let left = SMALL_ENTRIES_MAX;
+  const walk = (from: string, to: string): boolean => {
+    for (const entry of readdirSync(from, { withFileTypes: true })) {
+      if (left-- === 0) return false;
+      const [source, destination] = [join(from, entry.name), join(to, entry.name)];
+      if (!entry.isDirectory()) linkOne(source, destination, entry.isSymbolicLink());
+      else if (makeDirectory(destination) && !walk(source, destination)) return false;
+    }
+    return true;
+  };
+  return sources.every((source) => walk(source, target));
+}
+
+/** A folder hidden by a file of an upper layer stays hidden. @returns whether the folder is there */
+function makeDirectory(path: string): boolean {
+  try {
+    mkdirSync(path, 0o755);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return lstatSync(path).isDirectory();
+  }
+}
+
+function linkOne(source: string, destination: string, isLink: boolean): void {
+  try {
+    if (isLink) symlinkSync(readlinkSync(source), destination);
+    else linkSync(source, destination);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    if (!mustCopy(error)) throw error;
+    copyFileSync(source, destination);
+  }
+}
+
+/** The same off the event loop, without an end to what it links. */
+async function linkAll(sources: readonly string[], target: string): Promise<void> {
+  const walk = async (from: string, to: string): Promise<void> => {
+    const entries = await readdir(from, { withFileTypes: true });
+    await Promise.all(
+      entries.map(async (entry) => {
+        const [source, destination] = [join(from, entry.name), join(to, entry.name)];
+        if (!entry.isDirectory()) return linkOneLater(source, destination, entry.isSymbolicLink());
+        await mkdir(destination, 0o755).catch(ignoreExisting);
+        if (lstatSync(destination).isDirectory()) await walk(source, destination);
+      }),
+    );
+  };
+  for (const source of sources) await walk(source, target);
+}
+
+async function linkOneLater(source: string, destination: string, isLink: boolean): Promise<void> {
+  try {
+    await (isLink ? symlink(await readlink(source), destination) : link(source, destination));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    if (!mustCopy(error)) throw error;
+    await copyFile(source, destination);
+  }
+}
+
+function ignoreExisting(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+}
+
+/** The package is on another file system, has all the links that a file may have, or belongs to somebody else. */
+function mustCopy(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EXDEV' || code === 'EMLINK' || code === 'EPERM';
+}
