@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
 import type { FunctionSpec, InvocationResult, Slot } from '../../src/runtime/index.ts';
+import { ENGINES } from '../lambda/engines.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
 import { BOTO3, PYTHON, pythonSpec, until } from './support.ts';
 
@@ -340,3 +341,37 @@ def handler(event, context):
     assert.deepEqual(readdirSync(`${house.directory}/sandboxes`), []);
   },
 );
+
+const NAMESPACES = { skip: PYTHON.skip || ENGINES.find(({ engine }) => engine === 'namespace')!.skip };
+
+test('in namespaces an environment of a snapshot takes all that it has started with it', NAMESPACES, async () => {
+  await using house = await RuntimeHouse.open({ blanks: 0, engine: 'namespace' });
+  const spec = versionOf(
+    house,
+    `
+import glob, os, subprocess, time
+def running(): return sum(open(p, 'rb').read() == b'sleep\\0004711\\0' for p in glob.glob('/proc/[0-9]*/cmdline'))
+def handler(event, context):
+    if event == 'look': return running()
+    subprocess.run(['sh', '-c', 'setsid sleep 4711 &'])
+    while running() == 0: time.sleep(0.01)
+    if event == 'loop':
+        while True: pass
+    return running()
+`,
+    { timeoutMs: 1_000 },
+  );
+  await house.runtime.snapshot(spec);
+  using survivor = await house.runtime.reserve(spec, { wait: true });
+  const trace = { traceId: '1'.repeat(32), spanId: '2'.repeat(16), sampled: false } as never;
+  const look = async () => {
+    const result = await survivor.invoke({ requestId: 'r', payload: Buffer.from('"look"'), trace });
+    return Number(Buffer.from(result.payload).toString());
+  };
+  assert.equal(await look(), 0);
+  const { value } = await house.invoke(spec, 'loop');
+  assert.equal(value.errorType, 'Sandbox.Timedout');
+  let left = await look();
+  for (let tries = 0; left > 0 && tries < 100; tries++) left = await look();
+  assert.equal(left, 0);
+});

@@ -11,14 +11,11 @@ of them share until they write to it. With a function initialised it is the func
 The template runs in no thread but its main one, and that blocks in `Channel.read`: nothing changes between two clones.
 """
 
-import ctypes
 import gc
 import os
 import signal
-import socket
 import struct
 import sys
-import tempfile
 from os import WEXITED, WNOHANG, WNOWAIT, P_PID, fork, killpg, setsid, waitid, waitpid
 from typing import Any, Dict, Optional
 
@@ -41,7 +38,6 @@ class Template:
         #: Ends of clones that have not been looked into.
         self._deaths = 0
         self._state: Optional[SharedState] = None
-        self._libc = ctypes.CDLL(None)
 
     def clone(self, order: Dict[str, Any]) -> bool:
         """Makes one more. Returns whether this is the clone."""
@@ -94,8 +90,12 @@ class Template:
         self._channel.clone_ended(code, self._clones.pop(pid))
 
     def _become(self, order: Dict[str, Any]) -> None:
+        # A template has loaded both long before; a process that is in a hurry does not load them for nothing.
+        import ctypes
+        import tempfile
+
         setsid()
-        self._libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         signal.signal(signal.SIGCHLD, self._signal_before)
         # Those of the others are none of its function's business.
         self._clones.clear()
@@ -113,6 +113,8 @@ class Template:
 
 
 def _connect(host: str, port: int, role: bytes, token: str) -> int:
+    import socket
+
     connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.connect((host, port))
