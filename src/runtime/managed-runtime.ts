@@ -190,7 +190,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const maker = this.#starts.launches.snapshotsOf(spec.runtime);
     if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
     if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
-    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const { clock, random, logs, credentials } = this.#options;
     const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     try {
       await maker.make({
@@ -198,8 +198,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
         launch,
         log,
         credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-        variables: (granted, placement) =>
-          functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+        variables: (granted, placement) => ({
+          ...functionVariables(spec, log.stream, this.#doorEndpoint(), granted, placement, 'snap-start'),
+          ...expiryVariable(granted),
+        }),
       });
       return { kind: 'on' };
     } catch (error) {
@@ -213,6 +215,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   retire(functionArn: string): void {
+    this.#starts.launches.retireSnapshots(functionArn);
     const pool = this.#pools.get(functionArn);
     if (!pool) return;
     pool.outdated = true;
@@ -334,6 +337,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
+    if (spec.snapStart && !restores && !repeated) this.#snapshotLater(spec);
     const repeatsInit = repeated !== undefined;
     const { apis } = this.#starts;
     return new Environment({
@@ -347,7 +351,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted, placement) => functionVariables(spec, log.stream, reached(), granted, placement, kind),
+      variables: (granted, placement) => ({
+        ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
+        ...(restores ? expiryVariable(granted) : {}),
+      }),
       onProgress,
       onShutdown,
     });
@@ -359,6 +366,21 @@ export class ManagedRuntime implements Runtime, PlaceHost {
         ? this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch)
         : undefined;
     return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
+  }
+
+  /** Where init before a snapshot finds the node, as environments will. */
+  #doorEndpoint(): string {
+    const door = this.#options.nodeDoor?.address();
+    if (!door) return this.#options.endpoint();
+    return this.engine === 'namespace' ? `http://127.0.0.1:${door.port}` : `http://${door.hostAddress}`;
+  }
+
+  /** The node has been started anew, or others have taken the place of the snapshot. */
+  #snapshotLater(spec: FunctionSpec): void {
+    if (!this.#starts.launches.snapshotsOf(spec.runtime)?.lacks?.(spec)) return;
+    this.snapshot(spec).catch((error: unknown) => {
+      if (!this.#closed) this.#options.logger.warn('snapshot cannot be made again', { function: spec.arn, error });
+    });
   }
 
   /** No process starts from this file: another binary, other flags, a damaged disk. */
@@ -382,6 +404,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await abortable(drained, limit.signal).catch(() => {});
     timer.cancel();
   }
+}
+
+/**
+ * Has an SDK ask for its credentials again when they end: clients that init has made outlive those that it has made them with, and
+ * what they ask is the environment, which each start from the snapshot is given its own.
+ */
+function expiryVariable({ expiresAt }: FunctionCredentials): Readonly<Record<string, string>> {
+  return expiresAt === undefined ? {} : { AWS_CREDENTIAL_EXPIRATION: new Date(expiresAt).toISOString() };
 }
 
 function newStreamName({ version }: FunctionSpec, clock: Clock, random: Random): string {

@@ -73,6 +73,8 @@ export interface Clone {
   readonly pid: number;
   readonly channel: Duplex;
   readonly outputs: readonly Readable[];
+  /** Those that it is to have for itself, where doors are not part of the walls. */
+  readonly doors: readonly Door[];
   /** Its parent tells of its end. */
   readonly exited: Promise<Exit>;
 }
