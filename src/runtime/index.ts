@@ -14,7 +14,13 @@ export type {
   RuntimeErrorCode,
   Slot,
 } from './runtime.ts';
-export { type OpenedSandbox, openSandbox, type SandboxOptions } from './sandbox/open.ts';
+export {
+  type OpenedSandbox,
+  openSandbox,
+  type SandboxOptions,
+  type SandboxSurvey,
+  surveySandbox,
+} from './sandbox/open.ts';
 export type {
   Door,
   Egress,
@@ -27,3 +33,4 @@ export type {
   SandboxRequest,
   Tenant,
 } from './sandbox/sandbox.ts';
+export type { Wall } from './sandbox/survey.ts';

@@ -6,9 +6,10 @@ import { type Duplex, PassThrough, type Readable, type Writable } from 'node:str
 import { DomainError, messageOf } from '../../../base/index.ts';
 import type { Cgroup } from '../cgroups.ts';
 import { Doors } from '../doors.ts';
+import { SANDBOX_LIMITS } from '../limits.ts';
 import { memoryOf } from '../process-memory.ts';
 import type { Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
-import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER, TEMPORARY_MB } from './bubblewrap.ts';
+import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER } from './bubblewrap.ts';
 import { descendantsOf } from './descendants.ts';
 import { enter } from './enter.ts';
 import type { Network } from './network.ts';
@@ -145,7 +146,7 @@ export class ContainedProcess implements SandboxProcess {
       placing.place([codeDirectory], folders.task),
       placing.place(layers, folders.layers),
       existsSync(cacheDirectory) ? placing.link(cacheDirectory, folders.cache) : undefined,
-      ephemeralStorageMb > TEMPORARY_MB ? this.#growTemporary(ephemeralStorageMb) : undefined,
+      ephemeralStorageMb > SANDBOX_LIMITS.temporaryMb ? this.#growTemporary(ephemeralStorageMb) : undefined,
     ];
   }
 
@@ -196,7 +197,7 @@ export class ContainedProcess implements SandboxProcess {
   }
 
   async #end(): Promise<Exit> {
-    const { child, cgroup, network, placing, request } = this.#options;
+    const { child, cgroup, network, request } = this.#options;
     const ended = new Promise<Exit>((resolve) => {
       child.on('error', () => {
         // Also when a message cannot be sent; without a process there is nothing else to wait for.
@@ -217,7 +218,6 @@ export class ContainedProcess implements SandboxProcess {
     this.#doors.close();
     network?.close();
     void cgroup?.remove();
-    if (this.#tenant) placing.giveBack([this.#tenant.codeDirectory], folderOf(request.directory).task);
     await rm(request.directory, { recursive: true, force: true }).catch(() => {});
     return exit;
   }

@@ -5,15 +5,12 @@ import { networkInterfaces } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { Clock, Timer } from '../../../base/index.ts';
 import type { Cgroup } from '../cgroups.ts';
+import { SANDBOX_LIMITS } from '../limits.ts';
 import type { Egress } from '../sandbox.ts';
-import { DESTINATION_LIMITS, type Destination, parseDestinations } from './destinations.ts';
+import { type Destination, parseDestinations } from './destinations.ts';
 import { enter } from './enter.ts';
 import { allowingRules, closingRules, firstRules, interfaceUp } from './rules.ts';
 
-/** How long the addresses of a name hold; name servers answer with others as machines come and go. */
-const NAMES_MS = 60_000;
-/** The same while a name has none: a machine that has just been started may not reach its name server yet. */
-const UNKNOWN_NAMES_MS = 5_000;
 const INTERFACE = 'tap0';
 /** `/etc/hosts` of every sandbox. */
 export const HOSTS = '127.0.0.1 localhost sandbox\n::1 localhost\n';
@@ -132,7 +129,7 @@ export class Network {
         // A name that has no address now may have one later; the function is told by its own attempt.
         const found = await lookup(destination.value, { all: true, family: 4 }).catch(() => []);
         const fresh = found.map(({ address }) => address).filter((address) => !known.has(address));
-        const taken = fresh.slice(0, DESTINATION_LIMITS.addressesMax - known.size);
+        const taken = fresh.slice(0, SANDBOX_LIMITS.addressesMax - known.size);
         for (const address of taken) known.add(address);
         return allowingRules(
           destination,
@@ -156,7 +153,7 @@ export class Network {
   #refreshLater(named: readonly Destination[]): void {
     if (named.length === 0 || this.#closed) return;
     const unknown = this.#addresses.values().some(({ size }) => size === 0);
-    this.#timer = this.#clock.timer(unknown ? UNKNOWN_NAMES_MS : NAMES_MS, () => {
+    this.#timer = this.#clock.timer(unknown ? SANDBOX_LIMITS.unknownNamesMs : SANDBOX_LIMITS.namesMs, () => {
       void this.#resolve(named)
         .then((rules) => (rules.length > 0 && !this.#closed ? this.#change(rules) : undefined))
         // The sandbox may have ended meanwhile; else the next time.

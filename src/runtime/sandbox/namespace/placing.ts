@@ -11,11 +11,7 @@ import {
 } from 'node:fs';
 import { copyFile, link, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** Packages with more entries than this are linked ahead of the next start, and off the event loop when that comes too early. */
-const SMALL_ENTRIES_MAX = 64;
-/** Spare trees kept, one a package; the least recently used goes first. */
-const SPARES_MAX = 32;
+import { SANDBOX_LIMITS } from '../limits.ts';
 
 /** A spare tree, or how it comes to be. */
 interface Spare {
@@ -29,7 +25,7 @@ interface Spare {
  * unpacked package, so they take no room and no time to copy, and no mount is made while a function waits.
  *
  * A package of many files is linked ahead: after its first start a *spare tree* stands ready, and putting it in place means
- * renaming its top entries. A sandbox that ends gives its tree back as the next spare, since nobody could have changed it.
+ * renaming its top entries.
  */
 export class Placing {
   readonly #directory: string;
@@ -73,20 +69,6 @@ export class Placing {
     if (!linkSmall([source], target)) return linkAll([source], target);
   }
 
-  /** Takes the tree of a sandbox that has ended, when one like it is worth keeping. */
-  giveBack(sources: readonly string[], tree: string): void {
-    const key = sources.join('\0');
-    if (!this.#large.has(key) || this.#spares.has(key)) return;
-    const directory = this.#newDirectory();
-    const spare: Spare = { directory, made: Promise.resolve(), ready: true };
-    try {
-      renameSync(tree, directory);
-    } catch {
-      return;
-    }
-    this.#keep(key, spare);
-  }
-
   /** Waits for what is under way and removes the spare trees. */
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#spares.values(), ({ made }) => made));
@@ -116,7 +98,7 @@ export class Placing {
 
   #keep(key: string, spare: Spare): void {
     this.#spares.set(key, spare);
-    if (this.#spares.size <= SPARES_MAX) return;
+    if (this.#spares.size <= SANDBOX_LIMITS.sparesMax) return;
     for (const [oldest, { directory, made }] of this.#spares) {
       this.#spares.delete(oldest);
       this.#large.delete(oldest);
@@ -136,7 +118,7 @@ export class Placing {
  * @returns false when there is too much of it; what was linked stays and need not be linked again
  */
 function linkSmall(sources: readonly string[], target: string): boolean {
-  let left = SMALL_ENTRIES_MAX;
+  let left = SANDBOX_LIMITS.smallEntriesMax;
   const walk = (from: string, to: string): boolean => {
     for (const entry of readdirSync(from, { withFileTypes: true })) {
       if (left-- === 0) return false;
