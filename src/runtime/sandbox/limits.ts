@@ -20,8 +20,10 @@ export const SANDBOX_LIMITS = {
   waitingMax: 64,
   /** Connections through one door at once. */
   connectionsMax: 1024,
-  /** Files and folders of a package that are linked while the function waits; larger packages are linked ahead. */
+  /** Files and folders of a package up to which a spare tree of it would save nothing. */
+  fewEntriesMax: 4,
+  /** Files and folders of a package that are linked while the function waits; larger ones are linked off the event loop. */
   smallEntriesMax: 64,
-  /** Trees of large packages that stand ready, one a package; the least recently used goes first. */
+  /** Trees of packages that stand ready, one a package; the least recently used goes first. */
   sparesMax: 32,
 } as const;

@@ -175,6 +175,8 @@ async function writeFile(archive: ZipFile, entry: Entry, path: string, mode: num
   const file = await open(path, 'wx', mode);
   let written = 0;
   try {
+    // Whatever mask the node was started with: functions are other users of the machine.
+    await file.chmod(mode);
     // Read from at once: an error of the stream before somebody listens would end the node.
     for await (const bytes of await readEntry(archive, entry)) {
       written += bytes.length;

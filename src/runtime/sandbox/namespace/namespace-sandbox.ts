@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Clock, Random } from '../../../base/index.ts';
 import type { Cgroup, Cgroups, Controller } from '../cgroups.ts';
 import { coverInherited } from '../inherited.ts';
@@ -19,6 +19,7 @@ import { ContainedProcess } from './contained-process.ts';
 import { HOSTS, Network } from './network.ts';
 import { Placing } from './placing.ts';
 import { seccompFilter } from './seccomp.ts';
+import { endStranded } from './stranded.ts';
 import { runTrial } from './trial.ts';
 
 /** Users on the machine that the functions of a node that is root run as: nobody else's by any convention (systemd.io/UIDS-GIDS). */
@@ -92,6 +93,7 @@ export class NamespaceSandbox implements Sandbox {
   static async open(options: NamespaceOptions): Promise<NamespaceSandbox> {
     const filter = seccompFilter(process.arch);
     if (!filter) throw new Error(`there is no filter for the system calls of ${process.arch}`);
+    endStranded(dirname(options.directory));
     const sandbox = new NamespaceSandbox(options);
     writeFileSync(sandbox.#filter, filter);
     for (const [controller, why] of Object.entries(options.cgroups.missing)) {

@@ -24,7 +24,7 @@ interface Spare {
  * Puts code where a running sandbox sees it: into a folder that the sandbox has bound read-only. The files are hard links to the
  * unpacked package, so they take no room and no time to copy, and no mount is made while a function waits.
  *
- * A package of many files is linked ahead: after its first start a *spare tree* stands ready, and putting it in place means
+ * A package of more than a few files is linked ahead: after its first start a *spare tree* stands ready, and putting it in place means
  * renaming its top entries.
  */
 export class Placing {
@@ -58,7 +58,9 @@ export class Placing {
       return;
     }
     if (!this.#large.has(key)) {
-      if (linkSmall([...sources].reverse(), target)) return;
+      const linked = linkSmall([...sources].reverse(), target);
+      if (linked > SANDBOX_LIMITS.fewEntriesMax) this.#prepare(key, sources);
+      if (linked >= 0) return;
       this.#large.add(key);
     }
     return this.#placeLarge(key, sources, target);
@@ -66,7 +68,7 @@ export class Placing {
 
   /** Fills `target` with one tree that changes from start to start, and so has no spare. */
   link(source: string, target: string): void | Promise<void> {
-    if (!linkSmall([source], target)) return linkAll([source], target);
+    if (linkSmall([source], target) < 0) return linkAll([source], target);
   }
 
   /** Waits for what is under way and removes the spare trees. */
@@ -115,9 +117,9 @@ export class Placing {
 /**
  * Links small trees at once, the first of them on top.
  *
- * @returns false when there is too much of it; what was linked stays and need not be linked again
+ * @returns how many entries; -1 when there is too much of it: what was linked stays and need not be linked again
  */
-function linkSmall(sources: readonly string[], target: string): boolean {
+function linkSmall(sources: readonly string[], target: string): number {
   let left = SANDBOX_LIMITS.smallEntriesMax;
   const walk = (from: string, to: string): boolean => {
     for (const entry of readdirSync(from, { withFileTypes: true })) {
@@ -128,7 +130,7 @@ function linkSmall(sources: readonly string[], target: string): boolean {
     }
     return true;
   };
-  return sources.every((source) => walk(source, target));
+  return sources.every((source) => walk(source, target)) ? SANDBOX_LIMITS.smallEntriesMax - left : -1;
 }
 
 /** A folder hidden by a file of an upper layer stays hidden. @returns whether the folder is there */
