@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { systemClock, systemRandom } from '../../../src/base/index.ts';
+import { openSandbox } from '../../../src/runtime/index.ts';
 import { ENGINES } from '../../lambda/engines.ts';
 import { openScene, type Scene } from './house.ts';
 
@@ -86,4 +90,34 @@ describe('what a function finds in engine namespace', { skip: namespace }, () =>
     );
     assert.equal(answer, '/opt/lib');
   });
+
+  test('nothing stays of sandboxes that are killed as they start', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-killed-'));
+    const { sandbox } = await openSandbox({ engine: 'namespace', directory, clock: systemClock, random: systemRandom });
+    const started = Array.from({ length: 8 }, (_, n) => {
+      const request = { command: ['sleep', '60'], environment: {}, readable: [], doors: [] };
+      return sandbox.start({ ...request, directory: join(directory, String(n)) });
+    });
+    // Each at another point of its start.
+    for (const each of started) {
+      each.channel.resume().on('error', () => {});
+      for (const output of each.outputs) output.resume();
+      each.kill();
+      await turn();
+    }
+    await Promise.all(started.map(({ exited }) => exited));
+    await sandbox[Symbol.asyncDispose]();
+    const left = readdirSync('/proc').filter((pid) => commandOf(pid).includes(directory));
+    assert.deepEqual(left, []);
+    rmSync(directory, { recursive: true, force: true });
+  });
 });
+
+/** Empty for those that have ended. */
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}

@@ -11,7 +11,7 @@ import { memoryOf } from '../process-memory.ts';
 import type { Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
 import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER } from './bubblewrap.ts';
 import { descendantsOf } from './descendants.ts';
-import { enter } from './enter.ts';
+import { Namespaces } from './namespaces.ts';
 import type { Network } from './network.ts';
 import type { Placing } from './placing.ts';
 
@@ -61,8 +61,10 @@ export class ContainedProcess implements SandboxProcess {
   readonly #doors: Doors;
   /** First process of the sandbox, once it is known. */
   #first: number | undefined;
+  #namespaces: Namespaces | undefined;
   #tenant: Tenant | undefined;
   #alive = true;
+  #killed = false;
 
   constructor(options: ContainedOptions) {
     this.#options = options;
@@ -119,6 +121,9 @@ export class ContainedProcess implements SandboxProcess {
 
   kill(): void {
     if (!this.#alive) return;
+    this.#killed = true;
+    // Between being made and being admitted the child waits for bubblewrap, whoever dies meanwhile: it is killed once it is known.
+    if (this.#first === undefined) return;
     this.#options.cgroup?.kill();
     this.#options.network?.close();
     this.#options.child.kill('SIGKILL');
@@ -153,7 +158,7 @@ export class ContainedProcess implements SandboxProcess {
   /** Only from outside: nobody in the sandbox may mount. */
   async #growTemporary(sizeMb: number): Promise<void> {
     const size = `remount,nosuid,nodev,size=${sizeMb}m`;
-    await enter(this.#first!, ['--mount'], ['mount', '-o', size, INSIDE.temporary]);
+    await this.#namespaces!.enter('mount', ['mount', '-o', size, INSIDE.temporary]);
   }
 
   #readInfo(info: Readable | undefined): void {
@@ -171,9 +176,18 @@ export class ContainedProcess implements SandboxProcess {
   /** The child has its namespaces and waits. */
   async #admit(first: number): Promise<void> {
     const { child, user, cgroup, network } = this.#options;
-    writeMaps(first, user);
-    network?.attach(first, cgroup);
-    await cgroup?.join(first);
+    try {
+      this.#namespaces = Namespaces.open(first, child.pid!);
+      if (this.#killed) throw new Error('killed before it began');
+      writeMaps(first, user);
+      network?.attach(this.#namespaces, cgroup);
+      await cgroup?.join(first);
+      // Killed meanwhile, it must not go on: its group was empty then.
+      if (this.#killed) throw new Error('killed before it began');
+    } catch (error) {
+      if (this.#namespaces) process.kill(first, 'SIGKILL');
+      throw error;
+    }
     (child.stdin as Writable).end('.');
   }
 
@@ -204,6 +218,7 @@ export class ContainedProcess implements SandboxProcess {
         if (child.pid === undefined) resolve({ code: null, signal: null });
       });
       child.once('exit', (code, signal) => {
+        this.#first ??= 0;
         this.kill();
         resolve(exitOf(code, signal));
       });
@@ -217,6 +232,7 @@ export class ContainedProcess implements SandboxProcess {
     this.#alive = false;
     this.#doors.close();
     network?.close();
+    this.#namespaces?.[Symbol.dispose]();
     void cgroup?.remove();
     await rm(request.directory, { recursive: true, force: true }).catch(() => {});
     return exit;
