@@ -20,7 +20,7 @@ const { installLogging } = require('./logging.js');
 const { inspect } = require('./inspect.js');
 const { preload } = require('./preload.js');
 const { buildSnapshot } = require('./snapshot/build.js');
-const { becomeWrapped, takeHanded } = require('./wrapper.js');
+const { handOver, takeHanded } = require('./successor.js');
 
 const { KIND } = channel;
 
@@ -50,7 +50,7 @@ function take(frame) {
 }
 
 async function load(config) {
-  if (becomeWrapped(config)) return;
+  if (handOver(config)) return;
   inspect(config.inspect);
   const loaded = await loadFunction(config, logging, (error) => invocations.fatal('Uncaught Exception', error, 1));
   // A debugger is answered between invocations too.

@@ -344,11 +344,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(pool: Pool, { connection, restores, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
+  #make(pool: Pool, { connection, snapshotDirectory, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = snapshotDirectory ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
     return new Environment({
@@ -360,7 +360,12 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       ahead,
       repeatsInit: repeated !== undefined,
       inspect: this.#isInspected(spec) ? this.#options.inspect : undefined,
-      onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
+      snapshot: snapshotDirectory
+        ? {
+            directory: snapshotDirectory,
+            onFailed: (failure) => this.#onRestoreFailed(spec, launch, failure),
+          }
+        : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
       variables: (granted, placement) => functionVariables(spec, log.stream, reached(), granted, placement, kind),
@@ -372,10 +377,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   #otherStart({ spec, launch }: Pool): OtherStart | undefined {
     const { inspected, launches } = this.#starts;
     if (inspected && this.#isInspected(spec)) {
-      return { restores: false, start: (variables) => inspected.of(launch).startFresh(variables) };
+      return { start: (variables) => inspected.of(launch).startFresh(variables) };
     }
     const snapshot = spec.snapStart ? launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined;
-    return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
+    return snapshot;
   }
 
   #isInspected({ name }: FunctionSpec): boolean {

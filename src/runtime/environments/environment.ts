@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
 import { formatXRay } from '../../telemetry/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
@@ -5,6 +6,7 @@ import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../ru
 import type { Placement, Tenant } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
+import { SNAPSHOT_FILE } from '../starts/snapshots.ts';
 import type { Connection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
@@ -22,6 +24,14 @@ import {
 } from './report.ts';
 import { StreamedResponse } from './streaming.ts';
 
+/** A start from a snapshot. */
+export interface SnapshotStart {
+  /** Holds the snapshot. */
+  readonly directory: string;
+  /** Told when a process does not come up from it, so that none is started from it again. */
+  readonly onFailed: (failure: Failure) => void;
+}
+
 /** Why an environment is started for which no invocation waits. */
 export type Ahead = 'provisioned' | 'pre-warmed';
 
@@ -38,10 +48,8 @@ export interface EnvironmentOptions {
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
   /** Init has failed once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
-  /**
-   * It starts from a snapshot; told when that fails around the function's hooks, so that it is not started from again.
-   */
-  readonly onRestoreFailed?: ((failure: Failure) => void) | undefined;
+  /** What it starts from. */
+  readonly snapshot?: SnapshotStart | undefined;
   /** A debugger may attach: it is not frozen, and init may take as long as an invocation. */
   readonly inspect?: Inspect | undefined;
   /** Absent when an invocation waits for it. */
@@ -145,7 +153,7 @@ export class Environment {
   }
 
   get #restores(): boolean {
-    return this.#options.onRestoreFailed !== undefined;
+    return this.#options.snapshot !== undefined;
   }
 
   get log(): EnvironmentLog {
@@ -367,7 +375,7 @@ export class Environment {
   #load(): void {
     const { credentials, spec, codeCaches, launch } = this.#options;
     const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
-    const cacheDirectory = codeCaches.directoryOf(spec, launch.version);
+    const cacheDirectory = this.#options.snapshot?.directory ?? codeCaches.directoryOf(spec, launch.version);
     const limits = { memoryMb, ephemeralStorageMb, egress };
     const placement = this.#assign({ codeDirectory, layers, cacheDirectory, ...limits });
     // Most have both at once: a cold start does not wait for a turn of the event loop then.
@@ -401,7 +409,10 @@ export class Environment {
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
-    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream, this.#options.inspect);
+    const { inspect, snapshot } = this.#options;
+    const file = snapshot && join(placement.cacheDirectory, SNAPSHOT_FILE);
+    const given = variables(credentials, placement);
+    const config = loadConfig(spec, placement, given, log.stream, { inspect, snapshot: file });
     connection.send([encodeLoad(config)]);
   }
 
@@ -433,7 +444,7 @@ export class Environment {
     const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
     const { status, errorType } = report;
     if (this.#restores && failure.kind !== 'not-placed' && failure.kind !== 'init-error')
-      this.#options.onRestoreFailed!(failure);
+      this.#options.snapshot!.onFailed(failure);
     const phase = repeatsInit ? 'invoke' : this.#restores ? 'restore' : 'init';
     log.write(initReportLine(took, phase, status === 'timeout' ? { status } : { status, errorType }));
     if (failure.kind !== 'not-placed' && !repeatsInit) return INIT_FAILED;

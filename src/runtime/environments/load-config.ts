@@ -12,6 +12,8 @@ export interface LoadConfig {
   readonly cacheDirectory: string;
   /** Invocations that run at once. */
   readonly concurrency: number;
+  /** File that the process starts from anew, unless it has already. */
+  readonly snapshot?: string | undefined;
   /** A debugger may attach. */
   readonly inspect?: Inspect | undefined;
   /** Members of the context object that are the same in all invocations. */
@@ -30,7 +32,7 @@ export function loadConfig(
   { taskRoot, layersRoot, cacheDirectory }: Placement,
   variables: Readonly<Record<string, string>>,
   logStream: string,
-  inspect?: Inspect,
+  { inspect, snapshot }: Pick<LoadConfig, 'inspect' | 'snapshot'> = {},
 ): LoadConfig {
   return {
     runtime: spec.runtime,
@@ -41,6 +43,7 @@ export function loadConfig(
     cacheDirectory,
     concurrency: spec.environmentConcurrency,
     inspect,
+    snapshot,
     context: {
       functionName: spec.name,
       functionVersion: spec.version,

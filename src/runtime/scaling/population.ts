@@ -14,8 +14,8 @@ import { isFairer } from './scaling.ts';
 /** What an environment is started for. */
 export interface Birth {
   readonly connection: Connection;
-  /** The process starts from a snapshot. */
-  readonly restores: boolean;
+  /** Where the snapshot is that the process starts from. */
+  readonly snapshotDirectory: string | undefined;
   /** No invocation waits for it. */
   readonly ahead?: Ahead;
   /** The log of the environment whose init is repeated: to the function's owner the two are one. */
@@ -27,7 +27,8 @@ export interface Birth {
 
 /** A start from a snapshot of the function, or in a sandbox that a debugger reaches. */
 export interface OtherStart {
-  readonly restores: boolean;
+  /** Of the snapshot. */
+  readonly directory?: string;
   readonly start: Snapshot['start'];
 }
 
@@ -210,10 +211,10 @@ export class Population {
     const pooled = blanks.of(pool.launch);
     const other = otherStart(pool);
     // Init that is repeated runs from its beginning, whatever was wrong with the snapshot.
-    const starting = other?.restores && more.repeated ? undefined : other;
+    const starting = other?.directory && more.repeated ? undefined : other;
     const environment = make(pool, {
       ...more,
-      restores: starting?.restores ?? false,
+      snapshotDirectory: starting?.directory,
       connection: starting ? starting.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
       onProgress: (progressed) => this.#onProgress(pool, progressed),
       onShutdown: (ended) => this.#onShutdown(pool, ended),
