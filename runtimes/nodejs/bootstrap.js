@@ -7,8 +7,8 @@
  *
  * While it blocks in `channel.read` no JavaScript runs: timers and sockets of the function stand still between invocations,
  * as in a frozen environment. Before an invocation the event loop turns once, so that what happened meanwhile (a server has
- * closed a kept-alive socket) is noticed before the handler uses it. An environment that runs several invocations at once
- * reads the channel by events instead, and its loop turns on.
+ * closed a kept-alive socket) is noticed before the handler uses it. An environment that runs several invocations at once, or
+ * that a debugger may attach to, reads the channel by events instead, and its loop turns on.
  */
 const channel = require('./channel.js');
 const { exit, setImmediate: soon } = require('./primordials.js');
@@ -17,7 +17,6 @@ const { Invocations } = require('./invocations.js');
 const { loadFunction } = require('./function.js');
 const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
-const { inspect } = require('./inspect.js');
 const { preload } = require('./preload.js');
 const { buildSnapshot } = require('./snapshot/build.js');
 const { handOver, takeHanded } = require('./successor.js');
@@ -51,14 +50,16 @@ function take(frame) {
 
 async function load(config) {
   if (handOver(config)) return;
-  inspect(config.inspect);
-  const loaded = await loadFunction(config, logging, (error) => invocations.fatal('Uncaught Exception', error, 1));
-  // A debugger is answered between invocations too.
-  const several = config.concurrency > 1 || config.inspect !== undefined;
-  invocations.serve(loaded, several);
-  if (several) channel.listen(take, () => exit(0));
+  const failed = (error) => invocations.fatal('Uncaught Exception', error, 1);
+  const inspected = config.inspectorPort !== undefined;
+  if (inspected) await require('./inspector.js').openInspector(config.inspectorPort).catch(failed);
+  const loaded = await loadFunction(config, logging, failed);
+  // A debugger sets breakpoints between invocations: a thread that blocks would not answer it.
+  const byEvents = config.concurrency > 1 || inspected;
+  invocations.serve(loaded, byEvents);
+  if (byEvents) channel.listen(take, () => exit(0));
   channel.signal(KIND.initialised);
-  if (!several) soon(next);
+  if (!byEvents) soon(next);
 }
 
 async function start() {

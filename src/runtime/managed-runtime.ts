@@ -4,7 +4,6 @@ import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
 import type { Failure } from './environments/life-cycle.ts';
-import type { Inspect } from './environments/load-config.ts';
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import { LinuxMachine } from './machine/linux.ts';
@@ -55,11 +54,6 @@ export interface RuntimeOptions {
   readonly engine?: SandboxEngine | 'auto';
   /** Where sandboxes find the APIs of the node; without it those with a network of their own do not reach them. */
   readonly nodeDoor?: NodeDoor;
-  /**
-   * A debugger may attach to this function's environment, at this port of loopback. It has one environment at a time, in a sandbox of
-   * the engine `process`, and as much time as it likes.
-   */
-  readonly inspect?: Inspect & { readonly functionName: string };
   /** Blank environments kept ready: 0 to 100; 2 unless said. */
   readonly blanks?: number;
   /** Quiet time after the start before the first blank one is started; 500 ms unless said. */
@@ -88,22 +82,12 @@ const DEV_CREDENTIALS: FunctionCredentials = {
   sessionToken: 'millrace',
 };
 
-/** Of a function that somebody looks into: a breakpoint is no timeout, and the debugger's port is there once. */
-const INSPECTED = {
-  timeoutMs: 86_400_000,
-  reservedConcurrency: 1,
-  environmentConcurrency: 1,
-  snapStart: false,
-} as const;
-
 /** What starts environments. */
 export interface Starts {
   readonly sandbox: Sandbox;
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
-  /** Of the function that a debugger attaches to: its port is the machine's, and so it has no network of its own. */
-  readonly inspected?: BlankPools | undefined;
 }
 
 /**
@@ -130,11 +114,12 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const { clock, metrics, machine = LinuxMachine.open() } = options;
     const { accountConcurrency = RUNTIME_LIMITS.accountConcurrency } = options;
     const environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
-    const processors = new Processors(machine);
+    const processors = new Processors(clock, machine);
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool) => this.#population.isBehind(pool) || processors.areContended(pool),
+      overloaded: (pool) => this.#population.isBehind(pool) || processors.refuse(pool),
+      onGrant: (pool) => processors.admit(pool),
       onWaiting: () => this.#population.watchSoon(),
     });
     this.#population = new Population({
@@ -165,22 +150,17 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   async reserve(
-    wanted: FunctionSpec,
+    spec: FunctionSpec,
     { wait, signal }: { readonly wait: boolean; readonly signal?: AbortSignal },
   ): Promise<Slot> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
-    if (this.#isInspected(wanted)) return this.#reserve({ ...wanted, ...INSPECTED }, wait, signal);
-    return this.#reserve(wanted, wait, signal);
-  }
-
-  async #reserve(spec: FunctionSpec, wait: boolean, signal: AbortSignal | undefined): Promise<Slot> {
     const launching = this.#starts.launches.of(spec.runtime);
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
     if (waiting !== undefined) await waiting;
-    return new Place(this, pool);
+    return new Place(this, pool, !wait);
   }
 
   provision(spec: FunctionSpec): void {
@@ -267,7 +247,6 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await Promise.all([
       this.#starts.launches.close(),
       this.#starts.blanks.close(),
-      this.#starts.inspected?.close(),
       ...environments.map((environment) => environment.ended()),
     ]);
     await this.#starts.codeCaches.flush();
@@ -359,7 +338,6 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       log,
       ahead,
       repeatsInit: repeated !== undefined,
-      inspect: this.#isInspected(spec) ? this.#options.inspect : undefined,
       snapshot: snapshotDirectory
         ? {
             directory: snapshotDirectory,
@@ -375,16 +353,9 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   #otherStart({ spec, launch }: Pool): OtherStart | undefined {
-    const { inspected, launches } = this.#starts;
-    if (inspected && this.#isInspected(spec)) {
-      return { start: (variables) => inspected.of(launch).startFresh(variables) };
-    }
-    const snapshot = spec.snapStart ? launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined;
-    return snapshot;
-  }
-
-  #isInspected({ name }: FunctionSpec): boolean {
-    return this.#options.inspect?.functionName === name;
+    // Breakpoints are set before init runs.
+    if (!spec.snapStart || spec.inspectorPort !== undefined) return undefined;
+    return this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch);
   }
 
   /** No process starts from this file: another binary, other flags, a damaged disk. */

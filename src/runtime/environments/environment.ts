@@ -12,8 +12,9 @@ import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { type Inspect, loadConfig } from './load-config.ts';
+import { loadConfig } from './load-config.ts';
 import {
+  billedMs,
   type Ending,
   type EnvironmentLog,
   initReportLine,
@@ -50,8 +51,6 @@ export interface EnvironmentOptions {
   readonly repeatsInit: boolean;
   /** What it starts from. */
   readonly snapshot?: SnapshotStart | undefined;
-  /** A debugger may attach: it is not frozen, and init may take as long as an invocation. */
-  readonly inspect?: Inspect | undefined;
   /** Absent when an invocation waits for it. */
   readonly ahead?: Ahead | undefined;
   /** Told when the process has come up, and when the handler is loaded. */
@@ -203,6 +202,8 @@ export class Environment {
     const { clock, connection } = this.#options;
     if (this.phase.kind === 'shutdown') return false;
     if (this.phase.kind === 'idle') {
+      // A debugger talks to it between invocations too.
+      if (this.#isInspected) return false;
       if (clock.monotonic() - this.idleSince >= RUNTIME_LIMITS.lingerMs) this.#apply({ kind: 'lingered' });
       return !this.phase.frozen;
     }
@@ -333,9 +334,14 @@ export class Environment {
     }
   }
 
+  /** A breakpoint in init holds it as one in the handler does. */
   #initLeftMs(): number {
-    const { repeatsInit, inspect } = this.#options;
-    return repeatsInit || inspect ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
+    const { repeatsInit } = this.#options;
+    return repeatsInit || this.#isInspected ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
+  }
+
+  get #isInspected(): boolean {
+    return this.spec.inspectorPort !== undefined;
   }
 
   /** What an invocation may still take: a repeated init has taken its part. */
@@ -356,7 +362,7 @@ export class Environment {
       case 'thaw':
         return connection.process.thaw();
       case 'freeze':
-        return this.#options.inspect ? undefined : connection.process.freeze();
+        return this.#isInspected ? undefined : connection.process.freeze();
       case 'kill':
         return connection.kill();
       case 'resolve-init':
@@ -409,10 +415,9 @@ export class Environment {
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
-    const { inspect, snapshot } = this.#options;
+    const { snapshot } = this.#options;
     const file = snapshot && join(placement.cacheDirectory, SNAPSHOT_FILE);
-    const given = variables(credentials, placement);
-    const config = loadConfig(spec, placement, given, log.stream, { inspect, snapshot: file });
+    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream, file);
     connection.send([encodeLoad(config)]);
   }
 
@@ -472,11 +477,11 @@ export class Environment {
     const { clock, log } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
+    const started = initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs };
     const metering: Metering = {
-      ...(initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs }),
+      ...started,
       durationMs,
-      // A restore is billed too, and told apart: see the report line.
-      billedMs: Math.max(1, Math.ceil(durationMs + (this.#restores ? 0 : (initMs ?? 0)))),
+      billedMs: billedMs({ durationMs, ...started }),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
       start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',
       ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),

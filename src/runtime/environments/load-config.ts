@@ -14,17 +14,10 @@ export interface LoadConfig {
   readonly concurrency: number;
   /** File that the process starts from anew, unless it has already. */
   readonly snapshot?: string | undefined;
-  /** A debugger may attach. */
-  readonly inspect?: Inspect | undefined;
+  /** Where it listens for a debugger; absent where it does not. */
+  readonly inspectorPort?: number;
   /** Members of the context object that are the same in all invocations. */
   readonly context: Readonly<Record<string, string>>;
-}
-
-/** Where a debugger attaches to an environment: on loopback. */
-export interface Inspect {
-  readonly port: number;
-  /** The code is not loaded before it has. */
-  readonly waits: boolean;
 }
 
 export function loadConfig(
@@ -32,7 +25,7 @@ export function loadConfig(
   { taskRoot, layersRoot, cacheDirectory }: Placement,
   variables: Readonly<Record<string, string>>,
   logStream: string,
-  { inspect, snapshot }: Pick<LoadConfig, 'inspect' | 'snapshot'> = {},
+  snapshot?: string,
 ): LoadConfig {
   return {
     runtime: spec.runtime,
@@ -42,8 +35,8 @@ export function loadConfig(
     handler: spec.handler,
     cacheDirectory,
     concurrency: spec.environmentConcurrency,
-    inspect,
     snapshot,
+    ...(spec.inspectorPort !== undefined && { inspectorPort: spec.inspectorPort }),
     context: {
       functionName: spec.name,
       functionVersion: spec.version,

@@ -71,6 +71,8 @@ export class Population {
   readonly #awake = new Map<Environment, Pool>();
   readonly #requests = new Map<Pool, Request[]>();
   readonly #ahead: AheadRequest[] = [];
+  /** What has been started in place of an environment whose init failed. */
+  readonly #repeated = new WeakMap<Environment, Environment>();
   /** Those whose process is coming up. */
   readonly #comingUp = new Set<Environment>();
   #waiting = 0;
@@ -104,9 +106,17 @@ export class Population {
     return this.#enqueue(pool);
   }
 
+  /** Invocations that waited for the same init wait for the same repeated one. */
   repeatInit(pool: Pool, failed: Environment): Environment {
     failed.places--;
-    return this.#startSeated(pool, failed.log);
+    const again = this.#repeated.get(failed);
+    if (!again) {
+      const environment = this.#startSeated(pool, failed.log);
+      this.#repeated.set(failed, environment);
+      return environment;
+    }
+    pool.seat(again);
+    return this.#wake(pool, again);
   }
 
   /** An environment is free: it goes to whoever waits for one, else it is kept. */
