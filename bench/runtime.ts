@@ -11,6 +11,7 @@ import {
   type ManagedRuntime,
   openRuntime,
   type RuntimeOptions,
+  type Slot,
 } from '../src/runtime/index.ts';
 import { createMetrics, newTrace, silentLogger } from '../src/telemetry/index.ts';
 
@@ -96,6 +97,10 @@ export class BenchRuntime implements AsyncDisposable {
   /** @throws concurrency-limit unless `wait` */
   async invoke(spec: FunctionSpec, event: unknown = { n: 1 }, wait = true): Promise<InvocationResult> {
     using slot = await this.runtime.reserve(spec, { wait });
+    return await this.invokeIn(slot, event);
+  }
+
+  async invokeIn(slot: Slot, event: unknown = { n: 1 }): Promise<InvocationResult> {
     const payload = Buffer.from(JSON.stringify(event));
     const result = await slot.invoke({ requestId: uuid(systemRandom), payload, trace: newTrace(systemRandom, false) });
     if (result.kind === 'error') throw new Error(Buffer.from(result.payload).toString());
