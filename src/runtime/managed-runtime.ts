@@ -24,7 +24,7 @@ import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
 import { Place, type PlaceHost } from './scaling/place.ts';
 import { Pool } from './scaling/pool.ts';
-import { type Birth, Population } from './scaling/population.ts';
+import { type Birth, type OtherStart, Population } from './scaling/population.ts';
 import { Processors } from './scaling/processors.ts';
 import { Provisioner } from './scaling/provisioner.ts';
 import { Tending } from './scaling/tending.ts';
@@ -125,8 +125,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
-      snapshotOf: ({ spec, launch }) =>
-        spec.snapStart ? starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined,
+      otherStart: (pool) => this.#otherStart(pool),
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -346,6 +345,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       onProgress,
       onShutdown,
     });
+  }
+
+  #otherStart({ spec, launch }: Pool): OtherStart | undefined {
+    const snapshot = spec.snapStart ? this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined;
+    return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
   }
 
   /** No process starts from this file: another binary, other flags, a damaged disk. */

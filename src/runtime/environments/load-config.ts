@@ -12,6 +12,8 @@ export interface LoadConfig {
   readonly cacheDirectory: string;
   /** Invocations that run at once. */
   readonly concurrency: number;
+  /** Where it listens for a debugger; absent where it does not. */
+  readonly inspectorPort?: number;
   /** Members of the context object that are the same in all invocations. */
   readonly context: Readonly<Record<string, string>>;
 }
@@ -30,6 +32,7 @@ export function loadConfig(
     handler: spec.handler,
     cacheDirectory,
     concurrency: spec.environmentConcurrency,
+    ...(spec.inspectorPort !== undefined && { inspectorPort: spec.inspectorPort }),
     context: {
       functionName: spec.name,
       functionVersion: spec.version,
