@@ -102,7 +102,7 @@ test('the payload comes as an argument, an option, a file or standard input; the
   assert.deepEqual([code, out], [0, '{"n":1}\n']);
   assert.match(
     err,
-    /^Echo succeeded: \d+(\.\d+)? ms, billed \d+ ms, \d+ of 128 MB, cold start \(init \d+\.\d+ ms\)\n$/,
+    /^Echo succeeded: \d+(\.\d+)? ms, billed \d+ ms, \d+ of 128 MB, cold start \(init [\d.]+ ms\)\n$/,
   );
   assert.match((await run('invoke', 'Echo', '--payload', '{}')).err, /, warm\n$/);
   const file = join(root, 'event.json');
