@@ -19,11 +19,12 @@ const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
 const { buildSnapshot } = require('./snapshot/build.js');
+const { becomeWrapped, takeHanded } = require('./wrapper.js');
 
 const { KIND } = channel;
 
 const logging = installLogging(channel.log);
-const invocations = new Invocations(logging, next);
+const invocations = new Invocations(channel, logging, next);
 
 installGlobals();
 process.on('uncaughtException', (error) => invocations.fatal('Uncaught Exception', error, 129));
@@ -48,6 +49,7 @@ function take(frame) {
 }
 
 async function load(config) {
+  if (becomeWrapped(config)) return;
   const failed = (error) => invocations.fatal('Uncaught Exception', error, 1);
   const inspected = config.inspectorPort !== undefined;
   if (inspected) await require('./inspector.js').openInspector(config.inspectorPort).catch(failed);
@@ -60,10 +62,16 @@ async function load(config) {
   if (!byEvents) soon(next);
 }
 
-// A process that is started for a call that waits has no time for it.
-const ahead = process.env.MILLRACE_PRELOAD === 'none' ? Promise.resolve() : preload();
-delete process.env.MILLRACE_PRELOAD;
-ahead.then(openDoors).then(() => {
+async function start() {
+  const handed = takeHanded();
+  if (handed) return load(handed);
+  // A process that is started for a call that waits has no time for it.
+  const isUrgent = process.env.MILLRACE_PRELOAD === 'none';
+  delete process.env.MILLRACE_PRELOAD;
+  if (!isUrgent) await preload(logging);
+  await openDoors();
   channel.signal(KIND.ready);
   soon(next);
-});
+}
+
+void start();

@@ -15,6 +15,8 @@ export interface NodeConfig {
   readonly logLevel?: LogLevel;
   /** Keys of the account's root user; `secured` cannot start without. */
   readonly rootCredentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Base address of an OpenTelemetry collector (OTLP over HTTP) that gets the spans of sampled traces; absent sends none. */
+  readonly tracesEndpoint?: string;
   /** The walls that functions run in; `auto`, the strongest that the machine runs, unless said. */
   readonly sandboxEngine?: SandboxEngine | 'auto';
   /** Blank environments kept ready, 0 to 100; default 2. */

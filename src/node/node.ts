@@ -6,7 +6,7 @@ import { assert, systemClock, systemRandom } from '../base/index.ts';
 import { openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
-import { createLogger, createMetrics } from '../telemetry/index.ts';
+import { createLogger, createMetrics, createSpans, OtlpExporter } from '../telemetry/index.ts';
 import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type WireServer } from '../wire/index.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeFlow } from './flow.ts';
@@ -23,6 +23,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     random: systemRandom,
     logger: createLogger({ clock: systemClock, level: config.logLevel ?? 'warn' }),
     metrics: createMetrics(),
+    spans: createSpans(),
   };
   const { dataDirectory: directory, host } = config;
   const listening: { -readonly [Name in keyof Pick<Node, 'endpoint' | 'mqtt'>]: Node[Name] } = {
@@ -30,6 +31,9 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     mqtt: { host, port: config.mqttPort },
   };
 
+  if (config.tracesEndpoint !== undefined) {
+    scope.use(new OtlpExporter({ ...ground, endpoint: config.tracesEndpoint }));
+  }
   const stores = scope.use(await openStores({ directory, ...ground }));
   let wire: WireServer | undefined;
   let address: WireAddress | undefined;
@@ -60,6 +64,10 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       mode: config.mode,
       extraRoutes: [
         healthRoute,
+        forFunctions({
+          prefix: services.lambda.packages.prefix,
+          handle: (...call) => services.lambda.packages.handle(...call),
+        }),
         ...services.series.routes.map(forFunctions),
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
       ],

@@ -21,12 +21,13 @@ import { openSeriesService, type SeriesService } from '../services/series/index.
 import { openSns, type Sns } from '../services/sns/index.ts';
 import { openSqs, type Sqs } from '../services/sqs/index.ts';
 import { openSts } from '../services/sts/index.ts';
-import type { Logger, Metrics } from '../telemetry/index.ts';
+import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
 import { FunctionCalls } from './function-calls.ts';
 import { FunctionSessions } from './function-sessions.ts';
 import { SeriesKeys } from './series-keys.ts';
 import type { Stores } from './stores.ts';
+import { SeriesUsage } from './usage.ts';
 
 /** What every part of a node is given. */
 export interface Ground {
@@ -34,6 +35,7 @@ export interface Ground {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly spans: Spans;
 }
 
 /** Everything between the stores and the gateways. */
@@ -138,7 +140,8 @@ export async function openServices(
       runtime,
       delivery,
       codeDirectory: join(config.dataDirectory, 'code'),
-      readObject: async (bucket, key) => whole((await objects.get(bucket, key)).body),
+      readObject: async (bucket, key) => (await objects.get(bucket, key)).body,
+      usage: new SeriesUsage(seriesStore, series),
       ...ground,
       eventSourceMappings: async (invoker) => {
         const reserve: FunctionInvoker['reserve'] = async (functionArn, signal) => {
@@ -193,12 +196,9 @@ export async function openServices(
       delivery.register('iot', iot.target);
       delivery.register('lambda', lambda.target);
       resumed.resolve();
+      lambda.resume();
       cloudformation.resume();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-async function whole(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  return Buffer.concat(await Array.fromAsync(body));
 }

@@ -24,7 +24,7 @@ import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
 import { Place, type PlaceHost } from './scaling/place.ts';
 import { Pool } from './scaling/pool.ts';
-import { type Birth, Population } from './scaling/population.ts';
+import { type Birth, type OtherStart, Population } from './scaling/population.ts';
 import { Processors } from './scaling/processors.ts';
 import { Provisioner } from './scaling/provisioner.ts';
 import { Tending } from './scaling/tending.ts';
@@ -114,18 +114,18 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const { clock, metrics, machine = LinuxMachine.open() } = options;
     const { accountConcurrency = RUNTIME_LIMITS.accountConcurrency } = options;
     const environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
-    const processors = new Processors(machine);
+    const processors = new Processors(clock, machine);
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool) => this.#population.isBehind(pool) || processors.areContended(pool),
+      overloaded: (pool) => this.#population.isBehind(pool) || processors.refuse(pool),
+      onGrant: (pool) => processors.admit(pool),
       onWaiting: () => this.#population.watchSoon(),
     });
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
-      snapshotOf: ({ spec, launch }) =>
-        spec.snapStart ? starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined,
+      otherStart: (pool) => this.#otherStart(pool),
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -160,7 +160,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
     if (waiting !== undefined) await waiting;
-    return new Place(this, pool);
+    return new Place(this, pool, !wait);
   }
 
   provision(spec: FunctionSpec): void {
@@ -345,6 +345,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       onProgress,
       onShutdown,
     });
+  }
+
+  #otherStart({ spec, launch }: Pool): OtherStart | undefined {
+    const snapshot = spec.snapStart ? this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined;
+    return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
   }
 
   /** No process starts from this file: another binary, other flags, a damaged disk. */

@@ -12,6 +12,7 @@ import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { loadConfig } from './load-config.ts';
 import {
+  billedMs,
   type Ending,
   type EnvironmentLog,
   initReportLine,
@@ -321,13 +322,14 @@ export class Environment {
     this.#timer = undefined;
     if (phase.kind === 'idle') this.idleSince = this.#options.clock.monotonic();
     if (phase.kind === 'init') {
-      this.#deadline(this.#options.repeatsInit ? this.#leftMs(this.#initStartedAt) : this.#initMsMax);
+      this.#deadline(this.#initLeftMs());
     }
   }
 
   /** A breakpoint in init holds it as one in the handler does. */
-  get #initMsMax(): number {
-    return this.#isInspected ? this.spec.timeoutMs : RUNTIME_LIMITS.initMsMax;
+  #initLeftMs(): number {
+    const { repeatsInit } = this.#options;
+    return repeatsInit || this.#isInspected ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
   }
 
   get #isInspected(): boolean {
@@ -352,7 +354,7 @@ export class Environment {
       case 'thaw':
         return connection.process.thaw();
       case 'freeze':
-        return connection.process.freeze();
+        return this.#isInspected ? undefined : connection.process.freeze();
       case 'kill':
         return connection.kill();
       case 'resolve-init':
@@ -404,6 +406,7 @@ export class Environment {
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
+    if (placement.notice !== undefined) log.write(placement.notice);
     const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
     connection.send([encodeLoad(config)]);
   }
@@ -464,11 +467,11 @@ export class Environment {
     const { clock, log } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
+    const started = initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs };
     const metering: Metering = {
-      ...(initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs }),
+      ...started,
       durationMs,
-      // A restore is billed too, and told apart: see the report line.
-      billedMs: Math.max(1, Math.ceil(durationMs + (this.#restores ? 0 : (initMs ?? 0)))),
+      billedMs: billedMs({ durationMs, ...started }),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
       start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',
       ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),

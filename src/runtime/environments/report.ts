@@ -80,6 +80,15 @@ export function initReportLine(
   return `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: ${phase}\tStatus: ${status}${type}`;
 }
 
+/** What is billed: init as a part of the time, a restore in whole milliseconds beside it, as AWS's own lines add up. */
+export function billedMs({
+  durationMs,
+  initMs = 0,
+  restoreMs = 0,
+}: Omit<Metering, 'billedMs' | 'memoryUsedMb' | 'start'>) {
+  return Math.max(1, Math.ceil(durationMs + initMs)) + Math.ceil(restoreMs);
+}
+
 export function reportLine(
   requestId: string,
   memoryMb: number,

@@ -131,6 +131,16 @@ export class Placing {
 }
 
 /**
+ * Fills `target`, an empty folder, with the trees one over the other, by hard links: a later one hides what an earlier one has.
+ *
+ * @returns a promise where there are many files
+ */
+export function linkTrees(sources: readonly string[], target: string): void | Promise<void> {
+  const upperFirst = [...sources].reverse();
+  if (!linkSmall(upperFirst, target)) return linkAll(upperFirst, target);
+}
+
+/**
  * Links small trees at once, the first of them on top.
  *
  * @returns false when there is too much of it; what was linked stays and need not be linked again

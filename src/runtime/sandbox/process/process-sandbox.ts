@@ -7,6 +7,7 @@ import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import type { Clock } from '../../../base/index.ts';
 import { Doors } from '../doors.ts';
 import { coverInherited } from '../inherited.ts';
+import { linkTrees } from '../namespace/placing.ts';
 import { memoryOf, privateBytes } from '../process-memory.ts';
 import type { Clone, Door, Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
@@ -124,9 +125,16 @@ class GroupOfProcesses implements SandboxProcess {
     return new GroupOfProcesses(clone, { ...this.#surroundings, doors: [], directory: undefined });
   }
 
-  /** Nothing is hidden, so nothing has to be put in place. */
-  assign({ codeDirectory, cacheDirectory }: Tenant): Placement {
-    return { taskRoot: codeDirectory, layersRoot: '/opt', cacheDirectory };
+  /** Nothing is hidden, so nothing has to be put in place but layers of which one is to hide a part of another. */
+  assign({ codeDirectory, layers, cacheDirectory }: Tenant): Placement | Promise<Placement> {
+    const placed = (layersRoot: string): Placement => ({ taskRoot: codeDirectory, layersRoot, cacheDirectory });
+    const [only = '/opt', ...others] = layers;
+    const { directory } = this.#surroundings;
+    if (others.length === 0 || directory === undefined) return placed(only);
+    const joined = join(directory, 'opt');
+    mkdirSync(joined, { recursive: true });
+    const linking = linkTrees(layers, joined);
+    return linking instanceof Promise ? linking.then(() => placed(joined)) : placed(joined);
   }
 
   freeze(): void {
