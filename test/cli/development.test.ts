@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -253,6 +254,24 @@ test('a folder that is packaged as it is follows every file in it, and concerns 
   assert.equal(await invoke('plain'), 'b');
   await app.write('other/deep/er/more.js', '');
   assert.doesNotMatch(await app.until(/swapped Other in/), /Plain/);
+});
+
+test('a Python function is swapped as its folder changes', {
+  timeout: 30_000,
+  skip: spawnSync('python3', ['--version']).status === 0 ? false : 'needs python3',
+}, async () => {
+  const app = await App.make('snakes', {
+    'template.yaml': template({
+      Snake: 'FunctionName: snake, Runtime: python3.12, CodeUri: snake, Handler: app.handler',
+    }),
+    'snake/app.py': 'from lib.mark import MARK\n\ndef handler(event, context):\n    return MARK\n',
+    'snake/lib/mark.py': 'MARK = "a"\n',
+  });
+  await app.develop();
+  assert.equal(await invoke('snake'), 'a');
+  await app.replace('snake/lib/mark.py', 'MARK = "b"\n');
+  await app.until(/swapped Snake in/);
+  assert.equal(await invoke('snake'), 'b');
 });
 
 test('code that is elsewhere is watched too', { timeout: 30_000 }, async () => {
