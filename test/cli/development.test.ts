@@ -291,6 +291,26 @@ test('code that is elsewhere is watched too', { timeout: 30_000 }, async () => {
   assert.deepEqual([await invoke('far'), await invoke('near')], ['b 0', 'b']);
 });
 
+test('a layer that changes is deployed through the stack, and its functions get the new version', {
+  timeout: 30_000,
+}, async () => {
+  const app = await App.make('layered', {
+    'template.yaml': template(
+      { Uses: 'FunctionName: uses, CodeUri: uses, Handler: uses.handler, Layers: [!Ref Lib]' },
+      '  Lib: { Type: AWS::Serverless::LayerVersion, Properties: { ContentUri: layer } }\n',
+    ),
+    'uses/uses.js': `exports.handler = async () => require('mark');\n`,
+    'layer/nodejs/node_modules/mark/index.js': `module.exports = 'a';\n`,
+  });
+  await app.develop();
+  assert.equal(await invoke('uses'), 'a');
+  await app.write('layer/nodejs/node_modules/mark/index.js', `module.exports = 'b';\n`);
+  // node_modules is not watched: what stands beside it tells.
+  await app.write('layer/VERSION', '2');
+  assert.doesNotMatch(await app.until(/deployed layered \(\d+ ms\)\n/), /swapped/);
+  assert.equal(await invoke('uses'), 'b');
+});
+
 test('a function whose versions are published is deployed through its stack, so that its alias follows', {
   timeout: 30_000,
 }, async () => {
