@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import { abortable, type Clock, DomainError, hasCode, messageOf, type Random } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
+import { ApiConnection } from './api/api-connection.ts';
+import type { ApiServer } from './api/api-server.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
 import type { Failure } from './environments/life-cycle.ts';
@@ -88,6 +90,7 @@ export interface Starts {
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
+  readonly apis: ApiServer;
 }
 
 /**
@@ -155,7 +158,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   ): Promise<Slot> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
-    const launching = this.#starts.launches.of(spec.runtime);
+    const launching = this.#starts.launches.of(spec.runtime, spec.layers);
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
@@ -167,7 +170,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     if (this.#closed) return;
     const known = this.#pools.get(spec.arn);
     if (spec.provisionedConcurrency === 0 && !known?.provisioned) return;
-    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime);
+    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers);
     if (!(launching instanceof Promise)) return this.#provision(spec, launching);
     launching.then(
       (launch) => this.#provision(spec, launch),
@@ -183,10 +186,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   async snapshot(spec: FunctionSpec): Promise<SnapshotOutcome> {
     if (this.#closed) throw closed();
-    const launch = await this.#starts.launches.of(spec.runtime);
+    const launch = await this.#starts.launches.of(spec.runtime, spec.layers);
     const maker = this.#starts.launches.snapshotsOf(spec.runtime);
+    if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
     if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
-    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const { clock, random, logs, credentials } = this.#options;
     const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     try {
       await maker.make({
@@ -194,8 +198,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
         launch,
         log,
         credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-        variables: (granted, placement) =>
-          functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+        variables: (granted, placement) => ({
+          ...functionVariables(spec, log.stream, this.#doorEndpoint(), granted, placement, 'snap-start'),
+          ...expiryVariable(granted),
+        }),
       });
       return { kind: 'on' };
     } catch (error) {
@@ -209,6 +215,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   retire(functionArn: string): void {
+    this.#starts.launches.retireSnapshots(functionArn);
     const pool = this.#pools.get(functionArn);
     if (!pool) return;
     pool.outdated = true;
@@ -330,26 +337,50 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
+    if (spec.snapStart && !restores && !repeated) this.#snapshotLater(spec);
+    const repeatsInit = repeated !== undefined;
+    const { apis } = this.#starts;
     return new Environment({
       spec,
       clock,
       launch,
-      connection,
+      connection: new ApiConnection(connection, { spec, launch, log, clock, random, repeatsInit, server: apis }),
       log,
       ahead,
-      repeatsInit: repeated !== undefined,
+      repeatsInit,
       onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted, placement) => functionVariables(spec, log.stream, reached(), granted, placement, kind),
+      variables: (granted, placement) => ({
+        ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
+        ...(restores ? expiryVariable(granted) : {}),
+      }),
       onProgress,
       onShutdown,
     });
   }
 
   #otherStart({ spec, launch }: Pool): OtherStart | undefined {
-    const snapshot = spec.snapStart ? this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined;
+    const snapshot =
+      spec.snapStart && !launch.supervised
+        ? this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch)
+        : undefined;
     return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
+  }
+
+  /** Where init before a snapshot finds the node, as environments will. */
+  #doorEndpoint(): string {
+    const door = this.#options.nodeDoor?.address();
+    if (!door) return this.#options.endpoint();
+    return this.engine === 'namespace' ? `http://127.0.0.1:${door.port}` : `http://${door.hostAddress}`;
+  }
+
+  /** The node has been started anew, or others have taken the place of the snapshot. */
+  #snapshotLater(spec: FunctionSpec): void {
+    if (!this.#starts.launches.snapshotsOf(spec.runtime)?.lacks?.(spec)) return;
+    this.snapshot(spec).catch((error: unknown) => {
+      if (!this.#closed) this.#options.logger.warn('snapshot cannot be made again', { function: spec.arn, error });
+    });
   }
 
   /** No process starts from this file: another binary, other flags, a damaged disk. */
@@ -373,6 +404,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await abortable(drained, limit.signal).catch(() => {});
     timer.cancel();
   }
+}
+
+/**
+ * Has an SDK ask for its credentials again when they end: clients that init has made outlive those that it has made them with, and
+ * what they ask is the environment, which each start from the snapshot is given its own.
+ */
+function expiryVariable({ expiresAt }: FunctionCredentials): Readonly<Record<string, string>> {
+  return expiresAt === undefined ? {} : { AWS_CREDENTIAL_EXPIRATION: new Date(expiresAt).toISOString() };
 }
 
 function newStreamName({ version }: FunctionSpec, clock: Clock, random: Random): string {

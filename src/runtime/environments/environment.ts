@@ -1,13 +1,12 @@
 import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
-import { formatXRay } from '../../telemetry/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
 import type { Placement, Tenant } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
-import type { Connection } from './connection.ts';
+import type { EndReason, RuntimeConnection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
-import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
+import type { Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { loadConfig } from './load-config.ts';
@@ -29,7 +28,7 @@ export type Ahead = 'provisioned' | 'pre-warmed';
 export interface EnvironmentOptions {
   readonly spec: FunctionSpec;
   readonly launch: Launch;
-  readonly connection: Connection;
+  readonly connection: RuntimeConnection;
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly codeCaches: CodeCaches;
@@ -66,6 +65,8 @@ interface Running {
 
 /** Nothing has run yet: init failed or took longer than it may. It is to be repeated, in a new process, within the invocation. */
 export const INIT_FAILED = Symbol('init failed');
+
+const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
 
 /** What ends an invocation, as the process says it. */
 type Answer = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
@@ -181,7 +182,7 @@ export class Environment {
 
   /** Kills it whatever it does; what waits for it gets the failure. */
   kill(): void {
-    this.#apply({ kind: 'failed', failure: { kind: 'exit', code: null, signal: 'SIGKILL' } });
+    this.#apply({ kind: 'failed', failure: KILLED });
   }
 
   /** Resolves when the process is gone. */
@@ -231,8 +232,7 @@ export class Environment {
     this.#apply(this.#invoke);
     const leftMs = this.#leftMs(startedAt);
     running.timer = clock.timer(leftMs, () => this.#onOverdue(running));
-    const trace = formatXRay(invocation.trace);
-    connection.send(encodeInvoke(sequence, clock.now() + leftMs, trace, this.spec.arn, invocation));
+    connection.invoke(sequence, clock.now() + leftMs, this.spec.arn, invocation);
     return promise;
   }
 
@@ -300,6 +300,7 @@ export class Environment {
 
   /** Hard: the process ends with it, but not before what others have begun (see life-cycle.ts). */
   #onOverdue(running: Running): void {
+    if (this.#options.connection.overdue(running.sequence)) return;
     this.#running.delete(running.sequence);
     this.#overdue.add(running.sequence);
     this.#apply({ kind: 'overdue' });
@@ -311,7 +312,7 @@ export class Environment {
     const before = this.phase;
     this.phase = phase;
     if (phase.kind !== before.kind) this.#entered(phase);
-    for (const command of commands) this.#obey(command);
+    for (const command of commands) this.#obey(command, event);
     if (phase.kind === 'shutdown' && before.kind !== 'shutdown') this.#options.onShutdown(this);
     else if (phase.kind === 'init' && before.kind === 'starting') this.#options.onProgress(this);
     else if (phase.kind === 'idle' && before.kind === 'init') this.#options.onProgress(this);
@@ -346,7 +347,7 @@ export class Environment {
     this.#timer = this.#options.clock.timer(ms, () => this.#apply({ kind: 'failed', failure: { kind: 'timeout' } }));
   }
 
-  #obey(command: Command): void {
+  #obey(command: Command, event: Event): void {
     const { connection } = this.#options;
     switch (command.kind) {
       case 'load':
@@ -356,7 +357,7 @@ export class Environment {
       case 'freeze':
         return this.#isInspected ? undefined : connection.process.freeze();
       case 'kill':
-        return connection.kill();
+        return connection.end(endReasonOf(event));
       case 'resolve-init':
         this.initialised = true;
         this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
@@ -408,7 +409,7 @@ export class Environment {
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
     const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
-    connection.send([encodeLoad(config)]);
+    connection.load(config);
   }
 
   #reject(failure: Failure): void {
@@ -464,7 +465,7 @@ export class Environment {
     ending?: Ending,
   ): void {
     timer?.cancel();
-    const { clock, log } = this.#options;
+    const { clock, log, connection } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
     const started = initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs };
@@ -478,8 +479,18 @@ export class Environment {
     };
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));
+    connection.report(invocation, metering, outcome.kind === 'success', ending);
     resolve({ ...outcome, metering, logTail: log.takeTail() });
   }
+}
+
+/** As extensions are told why it ends. */
+function endReasonOf(event: Event): EndReason {
+  if (event.kind === 'overdue') return 'timeout';
+  if (event.kind !== 'failed') return 'spindown';
+  const { failure } = event;
+  if (failure.kind === 'timeout') return 'timeout';
+  return failure === KILLED ? 'spindown' : 'failure';
 }
 
 const ANSWERED: Event = { kind: 'answered', last: false };

@@ -38,6 +38,10 @@ export interface SnapshotMaker {
   make(request: SnapshotRequest): Promise<Snapshot>;
   /** Forgets a snapshot that no process starts from. */
   drop(spec: FunctionSpec, launch: Launch): void;
+  /** Whether a version that is called without a snapshot is to be given one: where they do not outlive the node. */
+  lacks?(spec: FunctionSpec): boolean;
+  /** The version was changed or deleted: lets go of what it holds for it; what has been started goes on. */
+  retire?(functionArn: string): void;
   close(): Promise<void>;
 }
 
