@@ -17,13 +17,15 @@ const { Invocations } = require('./invocations.js');
 const { loadFunction } = require('./function.js');
 const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
+const { inspect } = require('./inspect.js');
 const { preload } = require('./preload.js');
 const { buildSnapshot } = require('./snapshot/build.js');
+const { becomeWrapped, takeHanded } = require('./wrapper.js');
 
 const { KIND } = channel;
 
 const logging = installLogging(channel.log);
-const invocations = new Invocations(logging, next);
+const invocations = new Invocations(channel, logging, next);
 
 installGlobals();
 process.on('uncaughtException', (error) => invocations.fatal('Uncaught Exception', error, 129));
@@ -48,18 +50,27 @@ function take(frame) {
 }
 
 async function load(config) {
+  if (becomeWrapped(config)) return;
+  inspect(config.inspect);
   const loaded = await loadFunction(config, logging, (error) => invocations.fatal('Uncaught Exception', error, 1));
-  const several = config.concurrency > 1;
+  // A debugger is answered between invocations too.
+  const several = config.concurrency > 1 || config.inspect !== undefined;
   invocations.serve(loaded, several);
   if (several) channel.listen(take, () => exit(0));
   channel.signal(KIND.initialised);
   if (!several) soon(next);
 }
 
-// A process that is started for a call that waits has no time for it.
-const ahead = process.env.MILLRACE_PRELOAD === 'none' ? Promise.resolve() : preload();
-delete process.env.MILLRACE_PRELOAD;
-ahead.then(openDoors).then(() => {
+async function start() {
+  const handed = takeHanded();
+  if (handed) return load(handed);
+  // A process that is started for a call that waits has no time for it.
+  const isUrgent = process.env.MILLRACE_PRELOAD === 'none';
+  delete process.env.MILLRACE_PRELOAD;
+  if (!isUrgent) await preload(logging);
+  await openDoors();
   channel.signal(KIND.ready);
   soon(next);
-});
+}
+
+void start();

@@ -269,6 +269,7 @@ function parseConfig({ bytes, start, end }) {
 }
 
 module.exports = {
+  DESCRIPTOR,
   KIND,
   codeCache,
   error,

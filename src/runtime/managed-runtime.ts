@@ -4,6 +4,7 @@ import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
 import type { Failure } from './environments/life-cycle.ts';
+import type { Inspect } from './environments/load-config.ts';
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import { LinuxMachine } from './machine/linux.ts';
@@ -24,7 +25,7 @@ import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
 import { Place, type PlaceHost } from './scaling/place.ts';
 import { Pool } from './scaling/pool.ts';
-import { type Birth, Population } from './scaling/population.ts';
+import { type Birth, type OtherStart, Population } from './scaling/population.ts';
 import { Processors } from './scaling/processors.ts';
 import { Provisioner } from './scaling/provisioner.ts';
 import { Tending } from './scaling/tending.ts';
@@ -54,6 +55,11 @@ export interface RuntimeOptions {
   readonly engine?: SandboxEngine | 'auto';
   /** Where sandboxes find the APIs of the node; without it those with a network of their own do not reach them. */
   readonly nodeDoor?: NodeDoor;
+  /**
+   * A debugger may attach to this function's environment, at this port of loopback. It has one environment at a time, in a sandbox of
+   * the engine `process`, and as much time as it likes.
+   */
+  readonly inspect?: Inspect & { readonly functionName: string };
   /** Blank environments kept ready: 0 to 100; 2 unless said. */
   readonly blanks?: number;
   /** Quiet time after the start before the first blank one is started; 500 ms unless said. */
@@ -82,12 +88,22 @@ const DEV_CREDENTIALS: FunctionCredentials = {
   sessionToken: 'millrace',
 };
 
+/** Of a function that somebody looks into: a breakpoint is no timeout, and the debugger's port is there once. */
+const INSPECTED = {
+  timeoutMs: 86_400_000,
+  reservedConcurrency: 1,
+  environmentConcurrency: 1,
+  snapStart: false,
+} as const;
+
 /** What starts environments. */
 export interface Starts {
   readonly sandbox: Sandbox;
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
+  /** Of the function that a debugger attaches to: its port is the machine's, and so it has no network of its own. */
+  readonly inspected?: BlankPools | undefined;
 }
 
 /**
@@ -114,18 +130,18 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const { clock, metrics, machine = LinuxMachine.open() } = options;
     const { accountConcurrency = RUNTIME_LIMITS.accountConcurrency } = options;
     const environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
-    const processors = new Processors(machine);
+    const processors = new Processors(clock, machine);
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool) => this.#population.isBehind(pool) || processors.areContended(pool),
+      overloaded: (pool) => this.#population.isBehind(pool) || processors.refuse(pool),
+      onGrant: (pool) => processors.admit(pool),
       onWaiting: () => this.#population.watchSoon(),
     });
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
-      snapshotOf: ({ spec, launch }) =>
-        spec.snapStart ? starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined,
+      otherStart: (pool) => this.#otherStart(pool),
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -150,17 +166,22 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   async reserve(
-    spec: FunctionSpec,
+    wanted: FunctionSpec,
     { wait, signal }: { readonly wait: boolean; readonly signal?: AbortSignal },
   ): Promise<Slot> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
+    if (this.#isInspected(wanted)) return this.#reserve({ ...wanted, ...INSPECTED }, wait, signal);
+    return this.#reserve(wanted, wait, signal);
+  }
+
+  async #reserve(spec: FunctionSpec, wait: boolean, signal: AbortSignal | undefined): Promise<Slot> {
     const launching = this.#starts.launches.of(spec.runtime);
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
     if (waiting !== undefined) await waiting;
-    return new Place(this, pool);
+    return new Place(this, pool, !wait);
   }
 
   provision(spec: FunctionSpec): void {
@@ -247,6 +268,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await Promise.all([
       this.#starts.launches.close(),
       this.#starts.blanks.close(),
+      this.#starts.inspected?.close(),
       ...environments.map((environment) => environment.ended()),
     ]);
     await this.#starts.codeCaches.flush();
@@ -338,6 +360,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       log,
       ahead,
       repeatsInit: repeated !== undefined,
+      inspect: this.#isInspected(spec) ? this.#options.inspect : undefined,
       onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
@@ -345,6 +368,19 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       onProgress,
       onShutdown,
     });
+  }
+
+  #otherStart({ spec, launch }: Pool): OtherStart | undefined {
+    const { inspected, launches } = this.#starts;
+    if (inspected && this.#isInspected(spec)) {
+      return { restores: false, start: (variables) => inspected.of(launch).startFresh(variables) };
+    }
+    const snapshot = spec.snapStart ? launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined;
+    return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
+  }
+
+  #isInspected({ name }: FunctionSpec): boolean {
+    return this.#options.inspect?.functionName === name;
   }
 
   /** No process starts from this file: another binary, other flags, a damaged disk. */

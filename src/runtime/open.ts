@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ManagedRuntime, type NodeDoor, type RuntimeOptions } from './managed-runtime.ts';
 import { openSandbox } from './sandbox/open.ts';
 import type { Door, Sandbox } from './sandbox/sandbox.ts';
-import { BlankPools } from './starts/blank-pools.ts';
+import { BlankPools, type BlankPoolsOptions } from './starts/blank-pools.ts';
 import type { BlankPoolOptions } from './starts/blanks.ts';
 import { CodeCaches } from './starts/code-caches.ts';
 import { Launches } from './starts/launches.ts';
@@ -24,7 +24,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500, nodeDoor } = options;
   const doors = () => doorsOf(nodeDoor);
   const accept: BlankPoolOptions['accept'] = nodeDoor ? { node: (socket) => nodeDoor.accept(socket) } : {};
-  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors, accept });
+  const pools = { clock, random, directory, doors, accept };
+  const blanks = new BlankPools({ ...pools, sandbox, size });
   const binaries = new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory });
   const snapshots = NodejsSnapshots.open({
     clock,
@@ -35,7 +36,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger)]);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
-  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks });
+  const inspected = options.inspect && (await openInspected(options, pools));
+  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks, inspected });
 }
 
 /** The Lambda Runtime API, where functions expect it. */
@@ -56,4 +58,13 @@ async function openEngine(options: RuntimeOptions, directory: string): Promise<S
   }
   if (sandbox.gaps.length > 0) logger.warn('sandbox is weaker; see millrace doctor', { gaps: sandbox.gaps });
   return sandbox;
+}
+
+/** A debugger's port is the machine's: a sandbox with a network of its own would keep it for itself. */
+async function openInspected(
+  { clock, random, directory }: RuntimeOptions,
+  pools: Omit<BlankPoolsOptions, 'sandbox' | 'size'>,
+): Promise<BlankPools> {
+  const { sandbox } = await openSandbox({ engine: 'process', directory: join(directory, 'sandboxes'), clock, random });
+  return new BlankPools({ ...pools, sandbox, size: 0 });
 }

@@ -10,7 +10,7 @@ import { type FailureReport, reportFailure } from './failures.ts';
 import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { loadConfig } from './load-config.ts';
+import { type Inspect, loadConfig } from './load-config.ts';
 import {
   billedMs,
   type Ending,
@@ -43,6 +43,8 @@ export interface EnvironmentOptions {
    * It starts from a snapshot; told when that fails around the function's hooks, so that it is not started from again.
    */
   readonly onRestoreFailed?: ((failure: Failure) => void) | undefined;
+  /** A debugger may attach: it is not frozen, and init may take as long as an invocation. */
+  readonly inspect?: Inspect | undefined;
   /** Absent when an invocation waits for it. */
   readonly ahead?: Ahead | undefined;
   /** Told when the process has come up, and when the handler is loaded. */
@@ -320,8 +322,13 @@ export class Environment {
     this.#timer = undefined;
     if (phase.kind === 'idle') this.idleSince = this.#options.clock.monotonic();
     if (phase.kind === 'init') {
-      this.#deadline(this.#options.repeatsInit ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax);
+      this.#deadline(this.#initLeftMs());
     }
+  }
+
+  #initLeftMs(): number {
+    const { repeatsInit, inspect } = this.#options;
+    return repeatsInit || inspect ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
   }
 
   /** What an invocation may still take: a repeated init has taken its part. */
@@ -342,7 +349,7 @@ export class Environment {
       case 'thaw':
         return connection.process.thaw();
       case 'freeze':
-        return connection.process.freeze();
+        return this.#options.inspect ? undefined : connection.process.freeze();
       case 'kill':
         return connection.kill();
       case 'resolve-init':
@@ -394,7 +401,8 @@ export class Environment {
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
-    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
+    if (placement.notice !== undefined) log.write(placement.notice);
+    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream, this.#options.inspect);
     connection.send([encodeLoad(config)]);
   }
 

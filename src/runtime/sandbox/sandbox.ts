@@ -57,6 +57,8 @@ export interface Placement {
   /** `/opt` on Lambda: the layers, one over the other. */
   readonly layersRoot: string;
   readonly cacheDirectory: string;
+  /** What the function's owner must know: a right that it was given and does not have here. Goes to the log of the environment. */
+  readonly notice?: string;
 }
 
 /** How a process ended; both are `null` when it could not be started at all. */

@@ -25,11 +25,17 @@ export interface Birth {
   readonly onShutdown: (environment: Environment) => void;
 }
 
+/** A start from a snapshot of the function, or in a sandbox that a debugger reaches. */
+export interface OtherStart {
+  readonly restores: boolean;
+  readonly start: Snapshot['start'];
+}
+
 export interface PopulationOptions {
   readonly clock: Clock;
   readonly blanks: BlankPools;
-  /** What a new environment starts from, where there is a snapshot of its function. */
-  readonly snapshotOf: (pool: Pool) => Snapshot | undefined;
+  /** How a new environment starts, where it is not from a blank one. */
+  readonly otherStart: (pool: Pool) => OtherStart | undefined;
   readonly processors: Processors;
   readonly environmentsMax: number;
   readonly make: (pool: Pool, birth: Birth) => Environment;
@@ -64,6 +70,8 @@ export class Population {
   readonly #awake = new Map<Environment, Pool>();
   readonly #requests = new Map<Pool, Request[]>();
   readonly #ahead: AheadRequest[] = [];
+  /** What has been started in place of an environment whose init failed. */
+  readonly #repeated = new WeakMap<Environment, Environment>();
   /** Those whose process is coming up. */
   readonly #comingUp = new Set<Environment>();
   #waiting = 0;
@@ -97,9 +105,17 @@ export class Population {
     return this.#enqueue(pool);
   }
 
+  /** Invocations that waited for the same init wait for the same repeated one. */
   repeatInit(pool: Pool, failed: Environment): Environment {
     failed.places--;
-    return this.#startSeated(pool, failed.log);
+    const again = this.#repeated.get(failed);
+    if (!again) {
+      const environment = this.#startSeated(pool, failed.log);
+      this.#repeated.set(failed, environment);
+      return environment;
+    }
+    pool.seat(again);
+    return this.#wake(pool, again);
   }
 
   /** An environment is free: it goes to whoever waits for one, else it is kept. */
@@ -198,16 +214,17 @@ export class Population {
   }
 
   #start(pool: Pool, more: { readonly ahead?: Ahead; readonly repeated?: EnvironmentLog }): Environment {
-    const { blanks, environmentsMax, make, makeRoom, snapshotOf } = this.#options;
+    const { blanks, environmentsMax, make, makeRoom, otherStart } = this.#options;
     if (this.#size >= environmentsMax) makeRoom();
     const fresh = startVariables(pool.spec);
     const pooled = blanks.of(pool.launch);
+    const other = otherStart(pool);
     // Init that is repeated runs from its beginning, whatever was wrong with the snapshot.
-    const snapshot = more.repeated ? undefined : snapshotOf(pool);
+    const starting = other?.restores && more.repeated ? undefined : other;
     const environment = make(pool, {
       ...more,
-      restores: snapshot !== undefined,
-      connection: snapshot ? snapshot.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
+      restores: starting?.restores ?? false,
+      connection: starting ? starting.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
       onProgress: (progressed) => this.#onProgress(pool, progressed),
       onShutdown: (ended) => this.#onShutdown(pool, ended),
     });

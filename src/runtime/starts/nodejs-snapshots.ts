@@ -105,7 +105,8 @@ export class NodejsSnapshots implements SnapshotMaker {
   async #make(name: string, request: SnapshotRequest): Promise<Snapshot> {
     const { directory, blanks, clock } = this.#options;
     const temporary = join(directory, `${name}.${clock.now()}.tmp`);
-    const file = openSync(temporary, 'wx', 0o600);
+    // A sandbox may be of another user; the folder is closed to all the same.
+    const file = openSync(temporary, 'wx', 0o644);
     const connection = blanks.of(request.launch).take();
     this.#makers.add(connection);
     try {
