@@ -4,6 +4,7 @@ import type { Node, NodeConfig } from '../node/index.ts';
 import { defaultStackName, findTemplate } from './application/template.ts';
 import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
+import { tracesEndpoint } from './configuration.ts';
 import { Development } from './development/development.ts';
 import { startNode, stopSignal } from './node.ts';
 import type { Terminal } from './terminal.ts';
@@ -47,7 +48,7 @@ export const dev = defineCommand({
     ['millrace dev examples/machine-health', 'the application in another folder'],
     ['millrace dev --http-port 0 --mqtt-port 0', 'on any free ports, for tests'],
   ],
-  async run({ values, positionals: [folder = '.'], terminal, cwd }) {
+  async run({ values, positionals: [folder = '.'], terminal, cwd, env }) {
     const directory = resolve(cwd, folder);
     const dataDirectory = resolve(cwd, values['data-dir']);
     using stop = stopSignal(terminal);
@@ -58,6 +59,7 @@ export const dev = defineCommand({
       mqttPort: values['mqtt-port'],
       mode: 'dev',
       sandboxEngine: values.sandbox as NonNullable<NodeConfig['sandboxEngine']>,
+      ...tracesEndpoint(env.OTEL_EXPORTER_OTLP_ENDPOINT),
     });
     terminal.out(`ready ${node.endpoint}\n`);
     terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);

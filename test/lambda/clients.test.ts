@@ -180,7 +180,7 @@ test('AWS SDK for JS: a layer is published, used from /opt, and provisioned vers
   assert.equal(layer.LayerVersionArn, 'arn:aws:lambda:eu-central-1:000000000000:layer:js:1');
   const found = await send(new GetLayerVersionByArnCommand({ Arn: layer.LayerVersionArn }));
   assert.equal(found.Content.CodeSha256, layer.Content.CodeSha256);
-  await create('layered', 'exports.handler = async () => require("/opt/nodejs/node_modules/shared").say();', {
+  await create('layered', 'exports.handler = async () => require("shared").say();', {
     Layers: [layer.LayerVersionArn],
     Publish: true,
   });
@@ -241,7 +241,9 @@ test('AWS SDK for JS: a version with SnapStart becomes active and runs', async (
   await waitUntilPublishedVersionActive({ client, maxWaitTime: 30, minDelay: 1 }, key);
   const { SnapStart } = await send(new GetFunctionConfigurationCommand(key));
   assert.equal(SnapStart.ApplyOn, 'PublishedVersions');
-  assert.equal(text((await send(new InvokeCommand(key))).Payload), '"snap-start"');
+  // A machine that cannot make snapshots says so, and starts it as any other.
+  const type = SnapStart.OptimizationStatus === 'On' ? 'snap-start' : 'on-demand';
+  assert.equal(text((await send(new InvokeCommand(key))).Payload), JSON.stringify(type));
 });
 
 const BOTO3 = `
