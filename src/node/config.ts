@@ -28,4 +28,12 @@ export interface Node extends AsyncDisposable {
   /** `http://127.0.0.1:4566` */
   readonly endpoint: string;
   readonly mqtt: { readonly host: string; readonly port: number };
+  /**
+   * Starts an environment of a function (`$LATEST`, in the default region) for a debugger to attach to: see
+   * `runtime/inspection/`. Again after each change of the function. In `dev` only.
+   *
+   * @param port  TCP port of loopback
+   * @throws function-not-found
+   */
+  inspect(functionName: string, port: number): Promise<void>;
 }

@@ -2,7 +2,7 @@
  * A node from the ground up: stores -> services -> gateways. Closing goes the other way round: the gateways stop taking
  * work and finish what they hold, pollers and environments drain, the outbox and the stores close last, the lock goes.
  */
-import { systemClock, systemRandom } from '../base/index.ts';
+import { assert, systemClock, systemRandom } from '../base/index.ts';
 import { openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
@@ -85,7 +85,11 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   listening.mqtt = gateway.address;
 
   const owned = scope.move();
-  return { ...listening, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const inspect: Node['inspect'] = async (functionName, port) => {
+    assert(!secured, 'functions of a production node are not inspected');
+    await services.inspect(functionName, port);
+  };
+  return { ...listening, inspect, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function forFunctions(route: ExtraRoute): ExtraRoute {

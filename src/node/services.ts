@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { abortable, type Clock, parseArn, type Random } from '../base/index.ts';
+import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
 import { type DeliveryService, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
-import { type NodeDoor, openRuntime } from '../runtime/index.ts';
+import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { openIam } from '../services/iam/index.ts';
@@ -54,6 +54,8 @@ export interface Services extends AsyncDisposable {
   readonly credentials: Credentials;
   /** Who of the functions calls what. */
   readonly calls: FunctionCalls;
+  /** Lets a debugger attach to `$LATEST` of a function. @throws function-not-found */
+  inspect(functionName: string, port: number): Promise<void>;
   /** Lets everything run that calls the node's own HTTP port: pollers, deliveries, stacks in the middle of a deployment. */
   resume(): void;
 }
@@ -106,17 +108,27 @@ export async function openServices(
   const logs = scope.use(await openLogs({ records, log, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
+  const runtimeOptions: RuntimeOptions = {
+    ...ground,
+    logs: logs.sink,
+    directory: join(config.dataDirectory, 'runtime'),
+    endpoint,
+    nodeDoor,
+    engine: config.sandboxEngine ?? 'auto',
+    credentials: (spec) => (secured ? sessions : calls).credentials(spec),
+    ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
+  };
   const runtime = scope.use(
-    await openRuntime({
-      ...ground,
-      logs: logs.sink,
-      directory: join(config.dataDirectory, 'runtime'),
-      endpoint,
-      nodeDoor,
-      engine: config.sandboxEngine ?? 'auto',
-      credentials: (spec) => (secured ? sessions : calls).credentials(spec),
-      ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
-    }),
+    new InspectableRuntime(await openRuntime(runtimeOptions), () =>
+      openRuntime({
+        ...runtimeOptions,
+        directory: join(config.dataDirectory, 'runtime', 'inspected'),
+        engine: 'process',
+        blanks: 0,
+        // What a breakpoint holds does not end by itself.
+        drainMs: 500,
+      }),
+    ),
   );
   const sourceFor = (arn: string): StreamSource | QueueSource =>
     parseArn(arn)?.service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
@@ -174,6 +186,9 @@ export async function openServices(
     series,
     calls,
     credentials,
+    inspect: async (functionName, port) => {
+      await runtime.inspect(lambda.invoker.runnable(DEFAULT_REGION, functionName, undefined).spec, port);
+    },
     resume: () => {
       delivery.register('sqs', sqs.target);
       delivery.register('sns', sns.target);

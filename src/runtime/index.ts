@@ -1,5 +1,6 @@
 /** runtime: execution environments: sandbox, life cycle, pool, scaling, metering. */
 export type { FunctionCredentials } from './environments/function-variables.ts';
+export { InspectableRuntime } from './inspection/inspectable-runtime.ts';
 export { RUNTIME_LIMITS } from './limits.ts';
 export type { Machine, Memory } from './machine/machine.ts';
 export type { ManagedRuntime, NodeDoor, RuntimeOptions } from './managed-runtime.ts';

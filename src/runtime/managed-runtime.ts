@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import { abortable, type Clock, DomainError, hasCode, messageOf, type Random } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
+import { ApiConnection } from './api/api-connection.ts';
+import type { ApiServer } from './api/api-server.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
 import type { Failure } from './environments/life-cycle.ts';
-import type { Inspect } from './environments/load-config.ts';
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
 import { LinuxMachine } from './machine/linux.ts';
@@ -55,11 +56,6 @@ export interface RuntimeOptions {
   readonly engine?: SandboxEngine | 'auto';
   /** Where sandboxes find the APIs of the node; without it those with a network of their own do not reach them. */
   readonly nodeDoor?: NodeDoor;
-  /**
-   * A debugger may attach to this function's environment, at this port of loopback. It has one environment at a time, in a sandbox of
-   * the engine `process`, and as much time as it likes.
-   */
-  readonly inspect?: Inspect & { readonly functionName: string };
   /** Blank environments kept ready: 0 to 100; 2 unless said. */
   readonly blanks?: number;
   /** Quiet time after the start before the first blank one is started; 500 ms unless said. */
@@ -88,22 +84,13 @@ const DEV_CREDENTIALS: FunctionCredentials = {
   sessionToken: 'millrace',
 };
 
-/** Of a function that somebody looks into: a breakpoint is no timeout, and the debugger's port is there once. */
-const INSPECTED = {
-  timeoutMs: 86_400_000,
-  reservedConcurrency: 1,
-  environmentConcurrency: 1,
-  snapStart: false,
-} as const;
-
 /** What starts environments. */
 export interface Starts {
   readonly sandbox: Sandbox;
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
-  /** Of the function that a debugger attaches to: its port is the machine's, and so it has no network of its own. */
-  readonly inspected?: BlankPools | undefined;
+  readonly apis: ApiServer;
 }
 
 /**
@@ -166,17 +153,12 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   async reserve(
-    wanted: FunctionSpec,
+    spec: FunctionSpec,
     { wait, signal }: { readonly wait: boolean; readonly signal?: AbortSignal },
   ): Promise<Slot> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
-    if (this.#isInspected(wanted)) return this.#reserve({ ...wanted, ...INSPECTED }, wait, signal);
-    return this.#reserve(wanted, wait, signal);
-  }
-
-  async #reserve(spec: FunctionSpec, wait: boolean, signal: AbortSignal | undefined): Promise<Slot> {
-    const launching = this.#starts.launches.of(spec.runtime);
+    const launching = this.#starts.launches.of(spec.runtime, spec.layers);
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
@@ -188,7 +170,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     if (this.#closed) return;
     const known = this.#pools.get(spec.arn);
     if (spec.provisionedConcurrency === 0 && !known?.provisioned) return;
-    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime);
+    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers);
     if (!(launching instanceof Promise)) return this.#provision(spec, launching);
     launching.then(
       (launch) => this.#provision(spec, launch),
@@ -204,8 +186,9 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   async snapshot(spec: FunctionSpec): Promise<SnapshotOutcome> {
     if (this.#closed) throw closed();
-    const launch = await this.#starts.launches.of(spec.runtime);
+    const launch = await this.#starts.launches.of(spec.runtime, spec.layers);
     const maker = this.#starts.launches.snapshotsOf(spec.runtime);
+    if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
     if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
     const { clock, random, logs, endpoint, credentials } = this.#options;
     const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
@@ -268,7 +251,6 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await Promise.all([
       this.#starts.launches.close(),
       this.#starts.blanks.close(),
-      this.#starts.inspected?.close(),
       ...environments.map((environment) => environment.ended()),
     ]);
     await this.#starts.codeCaches.flush();
@@ -352,15 +334,16 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
+    const repeatsInit = repeated !== undefined;
+    const { apis } = this.#starts;
     return new Environment({
       spec,
       clock,
       launch,
-      connection,
+      connection: new ApiConnection(connection, { spec, launch, log, clock, random, repeatsInit, server: apis }),
       log,
       ahead,
-      repeatsInit: repeated !== undefined,
-      inspect: this.#isInspected(spec) ? this.#options.inspect : undefined,
+      repeatsInit,
       onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
@@ -371,16 +354,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   #otherStart({ spec, launch }: Pool): OtherStart | undefined {
-    const { inspected, launches } = this.#starts;
-    if (inspected && this.#isInspected(spec)) {
-      return { restores: false, start: (variables) => inspected.of(launch).startFresh(variables) };
-    }
-    const snapshot = spec.snapStart ? launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined;
+    const snapshot =
+      spec.snapStart && !launch.supervised
+        ? this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch)
+        : undefined;
     return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
-  }
-
-  #isInspected({ name }: FunctionSpec): boolean {
-    return this.#options.inspect?.functionName === name;
   }
 
   /** No process starts from this file: another binary, other flags, a damaged disk. */

@@ -1,15 +1,18 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUNTIME_API_DOOR } from './api/api-connection.ts';
+import { ApiServer } from './api/api-server.ts';
 import { ManagedRuntime, type NodeDoor, type RuntimeOptions } from './managed-runtime.ts';
 import { openSandbox } from './sandbox/open.ts';
 import type { Door, Sandbox } from './sandbox/sandbox.ts';
-import { BlankPools, type BlankPoolsOptions } from './starts/blank-pools.ts';
+import { BlankPools } from './starts/blank-pools.ts';
 import type { BlankPoolOptions } from './starts/blanks.ts';
 import { CodeCaches } from './starts/code-caches.ts';
 import { Launches } from './starts/launches.ts';
 import { NodejsFamily } from './starts/nodejs.ts';
 import { NodeBinaries } from './starts/nodejs-binaries.ts';
 import { NodejsSnapshots } from './starts/nodejs-snapshots.ts';
+import { provided } from './starts/provided.ts';
 import { python } from './starts/python.ts';
 
 /** The runtime that a node makes blank environments of before any function has asked for one: that of its own Node. */
@@ -24,8 +27,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500, nodeDoor } = options;
   const doors = () => doorsOf(nodeDoor);
   const accept: BlankPoolOptions['accept'] = nodeDoor ? { node: (socket) => nodeDoor.accept(socket) } : {};
-  const pools = { clock, random, directory, doors, accept };
-  const blanks = new BlankPools({ ...pools, sandbox, size });
+  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors, accept });
   const binaries = new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory });
   const snapshots = NodejsSnapshots.open({
     clock,
@@ -33,21 +35,17 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
     engine: sandbox.engine,
     directory: join(options.directory, 'snapshots'),
   });
-  const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger)]);
+  const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger), provided]);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
-  const inspected = options.inspect && (await openInspected(options, pools));
-  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks, inspected });
+  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks, apis: new ApiServer() });
 }
-
-/** The Lambda Runtime API, where functions expect it. */
-const RUNTIME_API: Door = { name: 'runtime-api', port: 9001 };
 
 /** @returns nothing yet while the node does not listen */
 function doorsOf(nodeDoor: NodeDoor | undefined): readonly Door[] | undefined {
-  if (!nodeDoor) return [RUNTIME_API];
+  if (!nodeDoor) return [RUNTIME_API_DOOR];
   const address = nodeDoor.address();
-  return address && [RUNTIME_API, { name: 'node', ...address }];
+  return address && [RUNTIME_API_DOOR, { name: 'node', ...address }];
 }
 
 async function openEngine(options: RuntimeOptions, directory: string): Promise<Sandbox> {
@@ -58,13 +56,4 @@ async function openEngine(options: RuntimeOptions, directory: string): Promise<S
   }
   if (sandbox.gaps.length > 0) logger.warn('sandbox is weaker; see millrace doctor', { gaps: sandbox.gaps });
   return sandbox;
-}
-
-/** A debugger's port is the machine's: a sandbox with a network of its own would keep it for itself. */
-async function openInspected(
-  { clock, random, directory }: RuntimeOptions,
-  pools: Omit<BlankPoolsOptions, 'sandbox' | 'size'>,
-): Promise<BlankPools> {
-  const { sandbox } = await openSandbox({ engine: 'process', directory: join(directory, 'sandboxes'), clock, random });
-  return new BlankPools({ ...pools, sandbox, size: 0 });
 }

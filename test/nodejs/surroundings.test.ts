@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
@@ -130,49 +128,3 @@ test('errors of loading have the types and words of Lambda', async () => {
     ['Error', 'Streaming does not support non-async handlers.'],
   );
 });
-
-test('a debugger attaches to one function, also between invocations and before the code is loaded', async () => {
-  const taken = createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  const { port } = taken.address() as { port: number };
-  await new Promise((go) => taken.close(go));
-  const inspect = { functionName: 'f0', port, waits: true };
-  await using house = await RuntimeHouse.open({ inspect });
-  const spec = house.spec('exports.handler = async (event) => event.n * 2;', { timeoutMs: 100 });
-  assert.equal(spec.name, 'f0');
-  const answer = house.invoke(spec, { n: 21 });
-  const target = await attach(port);
-  await target.call('Runtime.runIfWaitingForDebugger');
-  assert.equal((await answer).value, 42);
-  const { result } = await target.call('Runtime.evaluate', { expression: 'process.env.AWS_LAMBDA_FUNCTION_NAME' });
-  assert.equal(result.value, 'f0');
-  target.close();
-  assert.equal((await house.invoke(spec, { n: 4 })).metering.start, 'warm');
-});
-
-/** A debugger's end of the inspector's protocol. */
-async function attach(port: number) {
-  let list: { webSocketDebuggerUrl: string }[] | undefined;
-  const end = performance.now() + 10_000;
-  while (!list) {
-    assert.ok(performance.now() < end, 'no inspector after 10 s');
-    list = await fetch(`http://127.0.0.1:${port}/json/list`).then(
-      (response) => response.json() as never,
-      () => undefined,
-    );
-  }
-  const socket = new WebSocket(list[0]!.webSocketDebuggerUrl);
-  await once(socket, 'open');
-  let id = 0;
-  const call = (method: string, params = {}): Promise<any> => {
-    const mine = ++id;
-    socket.send(JSON.stringify({ id: mine, method, params }));
-    return new Promise((resolve) => {
-      socket.addEventListener('message', ({ data }) => {
-        const message = JSON.parse(String(data));
-        if (message.id === mine) resolve(message.result);
-      });
-    });
-  };
-  return { call, close: () => socket.close() };
-}

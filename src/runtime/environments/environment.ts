@@ -1,16 +1,15 @@
 import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
-import { formatXRay } from '../../telemetry/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
 import type { Placement, Tenant } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
-import type { Connection } from './connection.ts';
+import type { EndReason, RuntimeConnection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
-import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
+import type { Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { type Inspect, loadConfig } from './load-config.ts';
+import { loadConfig } from './load-config.ts';
 import {
   billedMs,
   type Ending,
@@ -29,7 +28,7 @@ export type Ahead = 'provisioned' | 'pre-warmed';
 export interface EnvironmentOptions {
   readonly spec: FunctionSpec;
   readonly launch: Launch;
-  readonly connection: Connection;
+  readonly connection: RuntimeConnection;
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly codeCaches: CodeCaches;
@@ -43,8 +42,6 @@ export interface EnvironmentOptions {
    * It starts from a snapshot; told when that fails around the function's hooks, so that it is not started from again.
    */
   readonly onRestoreFailed?: ((failure: Failure) => void) | undefined;
-  /** A debugger may attach: it is not frozen, and init may take as long as an invocation. */
-  readonly inspect?: Inspect | undefined;
   /** Absent when an invocation waits for it. */
   readonly ahead?: Ahead | undefined;
   /** Told when the process has come up, and when the handler is loaded. */
@@ -68,6 +65,8 @@ interface Running {
 
 /** Nothing has run yet: init failed or took longer than it may. It is to be repeated, in a new process, within the invocation. */
 export const INIT_FAILED = Symbol('init failed');
+
+const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
 
 /** What ends an invocation, as the process says it. */
 type Answer = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
@@ -183,7 +182,7 @@ export class Environment {
 
   /** Kills it whatever it does; what waits for it gets the failure. */
   kill(): void {
-    this.#apply({ kind: 'failed', failure: { kind: 'exit', code: null, signal: 'SIGKILL' } });
+    this.#apply({ kind: 'failed', failure: KILLED });
   }
 
   /** Resolves when the process is gone. */
@@ -196,6 +195,8 @@ export class Environment {
     const { clock, connection } = this.#options;
     if (this.phase.kind === 'shutdown') return false;
     if (this.phase.kind === 'idle') {
+      // A debugger talks to it between invocations too.
+      if (this.#isInspected) return false;
       if (clock.monotonic() - this.idleSince >= RUNTIME_LIMITS.lingerMs) this.#apply({ kind: 'lingered' });
       return !this.phase.frozen;
     }
@@ -231,8 +232,7 @@ export class Environment {
     this.#apply(this.#invoke);
     const leftMs = this.#leftMs(startedAt);
     running.timer = clock.timer(leftMs, () => this.#onOverdue(running));
-    const trace = formatXRay(invocation.trace);
-    connection.send(encodeInvoke(sequence, clock.now() + leftMs, trace, this.spec.arn, invocation));
+    connection.invoke(sequence, clock.now() + leftMs, this.spec.arn, invocation);
     return promise;
   }
 
@@ -300,6 +300,7 @@ export class Environment {
 
   /** Hard: the process ends with it, but not before what others have begun (see life-cycle.ts). */
   #onOverdue(running: Running): void {
+    if (this.#options.connection.overdue(running.sequence)) return;
     this.#running.delete(running.sequence);
     this.#overdue.add(running.sequence);
     this.#apply({ kind: 'overdue' });
@@ -311,7 +312,7 @@ export class Environment {
     const before = this.phase;
     this.phase = phase;
     if (phase.kind !== before.kind) this.#entered(phase);
-    for (const command of commands) this.#obey(command);
+    for (const command of commands) this.#obey(command, event);
     if (phase.kind === 'shutdown' && before.kind !== 'shutdown') this.#options.onShutdown(this);
     else if (phase.kind === 'init' && before.kind === 'starting') this.#options.onProgress(this);
     else if (phase.kind === 'idle' && before.kind === 'init') this.#options.onProgress(this);
@@ -326,9 +327,14 @@ export class Environment {
     }
   }
 
+  /** A breakpoint in init holds it as one in the handler does. */
   #initLeftMs(): number {
-    const { repeatsInit, inspect } = this.#options;
-    return repeatsInit || inspect ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
+    const { repeatsInit } = this.#options;
+    return repeatsInit || this.#isInspected ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
+  }
+
+  get #isInspected(): boolean {
+    return this.spec.inspectorPort !== undefined;
   }
 
   /** What an invocation may still take: a repeated init has taken its part. */
@@ -341,7 +347,7 @@ export class Environment {
     this.#timer = this.#options.clock.timer(ms, () => this.#apply({ kind: 'failed', failure: { kind: 'timeout' } }));
   }
 
-  #obey(command: Command): void {
+  #obey(command: Command, event: Event): void {
     const { connection } = this.#options;
     switch (command.kind) {
       case 'load':
@@ -349,9 +355,9 @@ export class Environment {
       case 'thaw':
         return connection.process.thaw();
       case 'freeze':
-        return this.#options.inspect ? undefined : connection.process.freeze();
+        return this.#isInspected ? undefined : connection.process.freeze();
       case 'kill':
-        return connection.kill();
+        return connection.end(endReasonOf(event));
       case 'resolve-init':
         this.initialised = true;
         this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
@@ -402,8 +408,8 @@ export class Environment {
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
-    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream, this.#options.inspect);
-    connection.send([encodeLoad(config)]);
+    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
+    connection.load(config);
   }
 
   #reject(failure: Failure): void {
@@ -459,7 +465,7 @@ export class Environment {
     ending?: Ending,
   ): void {
     timer?.cancel();
-    const { clock, log } = this.#options;
+    const { clock, log, connection } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
     const started = initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs };
@@ -473,8 +479,18 @@ export class Environment {
     };
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));
+    connection.report(invocation, metering, outcome.kind === 'success', ending);
     resolve({ ...outcome, metering, logTail: log.takeTail() });
   }
+}
+
+/** As extensions are told why it ends. */
+function endReasonOf(event: Event): EndReason {
+  if (event.kind === 'overdue') return 'timeout';
+  if (event.kind !== 'failed') return 'spindown';
+  const { failure } = event;
+  if (failure.kind === 'timeout') return 'timeout';
+  return failure === KILLED ? 'spindown' : 'failure';
 }
 
 const ANSWERED: Event = { kind: 'answered', last: false };

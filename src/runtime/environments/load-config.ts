@@ -12,17 +12,10 @@ export interface LoadConfig {
   readonly cacheDirectory: string;
   /** Invocations that run at once. */
   readonly concurrency: number;
-  /** A debugger may attach. */
-  readonly inspect?: Inspect | undefined;
+  /** Where it listens for a debugger; absent where it does not. */
+  readonly inspectorPort?: number;
   /** Members of the context object that are the same in all invocations. */
   readonly context: Readonly<Record<string, string>>;
-}
-
-/** Where a debugger attaches to an environment: on loopback. */
-export interface Inspect {
-  readonly port: number;
-  /** The code is not loaded before it has. */
-  readonly waits: boolean;
 }
 
 export function loadConfig(
@@ -30,7 +23,6 @@ export function loadConfig(
   { taskRoot, layersRoot, cacheDirectory }: Placement,
   variables: Readonly<Record<string, string>>,
   logStream: string,
-  inspect?: Inspect,
 ): LoadConfig {
   return {
     runtime: spec.runtime,
@@ -40,7 +32,7 @@ export function loadConfig(
     handler: spec.handler,
     cacheDirectory,
     concurrency: spec.environmentConcurrency,
-    inspect,
+    ...(spec.inspectorPort !== undefined && { inspectorPort: spec.inspectorPort }),
     context: {
       functionName: spec.name,
       functionVersion: spec.version,

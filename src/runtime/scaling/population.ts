@@ -216,7 +216,8 @@ export class Population {
   #start(pool: Pool, more: { readonly ahead?: Ahead; readonly repeated?: EnvironmentLog }): Environment {
     const { blanks, environmentsMax, make, makeRoom, otherStart } = this.#options;
     if (this.#size >= environmentsMax) makeRoom();
-    const fresh = startVariables(pool.spec);
+    // A supervisor is a process of ours: what the function sets for its own start goes to its own.
+    const fresh = pool.launch.speaks || pool.launch.supervised ? undefined : startVariables(pool.spec);
     const pooled = blanks.of(pool.launch);
     const other = otherStart(pool);
     // Init that is repeated runs from its beginning, whatever was wrong with the snapshot.

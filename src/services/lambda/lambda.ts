@@ -84,7 +84,7 @@ interface Parts {
 export class Lambda implements AsyncDisposable {
   readonly service: Service;
   /** For pollers. */
-  readonly invoker: FunctionInvoker;
+  readonly invoker: Invocations;
   /** For deliveries to function ARNs. */
   readonly target: Target;
   /** Answers requests for packages, by the addresses that GetFunction and GetLayerVersion give. */

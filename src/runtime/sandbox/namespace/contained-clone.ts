@@ -31,6 +31,10 @@ export class ContainedClone implements SandboxProcess {
     });
   }
 
+  hasDoor(): boolean {
+    return false;
+  }
+
   addressOf(door: string): string {
     throw new InternalError(`a clone has no door ${door}`);
   }

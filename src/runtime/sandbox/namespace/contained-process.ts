@@ -79,6 +79,10 @@ export class ContainedProcess implements SandboxProcess {
     this.#readInfo(descriptors[DESCRIPTORS.info] as Readable | undefined);
   }
 
+  hasDoor(door: string): boolean {
+    return this.#doors.has(door);
+  }
+
   addressOf(door: string): string {
     return this.#doors.addressOf(door);
   }

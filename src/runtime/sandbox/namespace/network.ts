@@ -16,7 +16,7 @@ const NAMES_MS = 60_000;
 const UNKNOWN_NAMES_MS = 5_000;
 const INTERFACE = 'tap0';
 /** `/etc/hosts` of every sandbox. */
-export const HOSTS = '127.0.0.1 localhost sandbox\n::1 localhost\n';
+export const HOSTS = '127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost\n';
 /** Descriptors of slirp4netns: it says on one that it is ready, and ends when the other closes. */
 const READY = 3;
 

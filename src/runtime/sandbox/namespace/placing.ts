@@ -181,8 +181,8 @@ function linkOne(source: string, destination: string, isLink: boolean): void {
   }
 }
 
-/** The same off the event loop, without an end to what it links. */
-async function linkAll(sources: readonly string[], target: string): Promise<void> {
+/** Links trees one over the other, the first of them on top, off the event loop and without an end to what it links. */
+export async function linkAll(sources: readonly string[], target: string): Promise<void> {
   const walk = async (from: string, to: string): Promise<void> => {
     const entries = await readdir(from, { withFileTypes: true });
     await Promise.all(
