@@ -5,7 +5,7 @@ import { defaultStackName, findTemplate, readApplication } from './application/t
 import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
 import { tracesEndpoint } from './configuration.ts';
-import { Development, Development, type DevelopmentOptions } from './development/development.ts';
+import { Development, type DevelopmentOptions } from './development/development.ts';
 import { chooseInspected, INSPECTOR_PORT } from './development/inspected.ts';
 import { startNode, stopSignal } from './node.ts';
 import type { Terminal } from './terminal.ts';
