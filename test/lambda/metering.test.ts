@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -161,7 +161,7 @@ test('rows that the series do not take wait for the next minute', async () => {
   assert.deepEqual(written, [1, 1]);
 });
 
-test('usage can be asked for in SQL, and has a retention', async () => {
+test('usage can be asked for in SQL as docs/metering.md does, and has a retention', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-usage-'));
   try {
     const metrics = createMetrics();
@@ -179,6 +179,8 @@ test('usage can be asked for in SQL, and has a retention', async () => {
     const [name, n, ms, gb] = rows[0] as [string, number, number, number];
     assert.deepEqual([name, Number(n)], ['f', 3]);
     assert.ok(Math.abs(Number(ms) / 1000 - gb) < 1e-9);
+    const page = readFileSync(new URL('../../docs/metering.md', import.meta.url), 'utf8');
+    for (const [, query] of page.matchAll(/```sql\n([\s\S]*?)```/g)) await store.query('millrace', query!);
     const [system] = await store.databases();
     assert.equal(system!.policy.keepMs, 400 * 86_400_000);
   } finally {
