@@ -393,6 +393,7 @@ export class Environment {
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
+    if (placement.notice !== undefined) log.write(placement.notice);
     const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
     connection.send([encodeLoad(config)]);
   }

@@ -42,10 +42,17 @@ export async function openSandbox(options: SandboxOptions): Promise<OpenedSandbo
   }
 }
 
-async function openNamespace({ directory, random }: SandboxOptions): Promise<Sandbox> {
+async function openNamespace({ directory, clock, random }: SandboxOptions): Promise<Sandbox> {
   const cgroups = await Cgroups.open(`millrace-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`);
   const gaps = Object.entries(cgroups.missing).map(([controller, why]) => `no ${controller} control group: ${why}`);
-  const sandbox = NamespaceSandbox.open({ directory: join(directory, 'shared'), random, cgroups, gaps });
+  const sandbox = NamespaceSandbox.open({
+    directory: join(directory, 'shared'),
+    clock,
+    random,
+    cgroups,
+    hasNetwork: true,
+    gaps,
+  });
   try {
     await prove(sandbox, join(directory, uuid(random)));
     return sandbox;

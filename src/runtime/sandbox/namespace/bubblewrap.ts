@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, lstatSync, mkdirSync, readlinkSync, writeFile
 import { dirname, join } from 'node:path';
 import { PROCESSES_MAX } from '../cgroups.ts';
 import type { SandboxRequest } from '../sandbox.ts';
+import { RESOLVER } from './rules.ts';
 
 /** Where the function finds its own, as on Lambda; the code caches stand beside. */
 export const INSIDE = { task: '/var/task', layers: '/opt', cache: '/var/cache/millrace', temporary: '/tmp' } as const;
@@ -47,7 +48,7 @@ export function makeEtc(etc: string): void {
     passwd: `root:x:0:0:root:/root:/usr/sbin/nologin\n${name}:x:${uid}:${gid}::/tmp:/usr/sbin/nologin\nnobody:x:65534:65534::/:/usr/sbin/nologin\n`,
     group: `root:x:0:\n${name}:x:${gid}:\nnogroup:x:65534:\n`,
     'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n',
-    'resolv.conf': 'nameserver 10.0.2.3\noptions timeout:2 attempts:2\n',
+    'resolv.conf': `nameserver ${RESOLVER}\noptions timeout:2 attempts:2\n`,
     hosts: '',
   };
   for (const [file, text] of Object.entries(files)) writeFileSync(join(etc, file), text);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Server, type Socket } from 'node:net';
@@ -12,9 +12,13 @@ import type { Clone, Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxR
 import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER, TEMPORARY_MB } from './bubblewrap.ts';
 import { ContainedClone } from './contained-clone.ts';
 import { descendantsOf } from './descendants.ts';
+import { enter } from './enter.ts';
+import type { Network } from './network.ts';
 import type { Placing } from './placing.ts';
 
 const MB = 1024 ** 2;
+const NO_NETWORK =
+  'This machine cannot give functions a network: they reach the APIs of the node and nothing else (see millrace doctor).';
 /** What bubblewrap says of itself is some 200 bytes. */
 const INFO_LENGTH_MAX = 4096;
 /** Bubblewrap ends with 128 and the number of the signal that ended the command. */
@@ -40,6 +44,8 @@ export interface ContainedOptions {
   /** Of a clone; absent where there are none to be had. */
   readonly newCgroup?: ((name: string) => Cgroup) | undefined;
   readonly placing: Placing;
+  /** Absent on a machine that cannot give a sandbox a network. */
+  readonly network: Network | undefined;
 }
 
 /**
@@ -85,15 +91,15 @@ export class ContainedProcess implements SandboxProcess {
     this.#doors.accept(door, take);
   }
 
-  adopt(clone: Clone): SandboxProcess {
+  adopt(clone: Clone): Promise<SandboxProcess> {
     const options = { clone, first: this.#first!, addressOf: (door: string) => this.addressOf(door) };
     try {
-      return new ContainedClone({ ...options, cgroup: this.#cloneCgroup() });
+      return new ContainedClone({ ...options, cgroup: this.#cloneCgroup() }).held();
     } catch {
       // Out of groups: without its limits it must not run.
       const contained = new ContainedClone({ ...options, cgroup: undefined });
       contained.kill();
-      return contained;
+      return contained.held();
     }
   }
 
@@ -102,7 +108,12 @@ export class ContainedProcess implements SandboxProcess {
     this.#tenant = tenant;
     // Whatever the command has done with its end: from here on it is the function's.
     if (child.connected) child.disconnect();
-    const placement = { taskRoot: INSIDE.task, layersRoot: INSIDE.layers, cacheDirectory: INSIDE.cache };
+    const placement: Placement = {
+      taskRoot: INSIDE.task,
+      layersRoot: INSIDE.layers,
+      cacheDirectory: INSIDE.cache,
+      ...(tenant.egress.kind === 'all' && !this.#options.network ? { notice: NO_NETWORK } : {}),
+    };
     try {
       const work = this.#assignAll(tenant).filter((each) => each instanceof Promise);
       if (work.length === 0) return placement;
@@ -125,7 +136,9 @@ export class ContainedProcess implements SandboxProcess {
   kill(): void {
     if (!this.#alive) return;
     this.#options.cgroup?.kill();
+    this.#options.network?.close();
     this.#options.child.kill('SIGKILL');
+    this.#killFirst();
   }
 
   memoryBytes(): number {
@@ -147,17 +160,14 @@ export class ContainedProcess implements SandboxProcess {
     return cgroup;
   }
 
-  #assignAll({
-    codeDirectory,
-    layers,
-    cacheDirectory,
-    memoryMb,
-    ephemeralStorageMb,
-  }: Tenant): (void | Promise<void>)[] {
-    const { placing, cgroup, request } = this.#options;
+  #assignAll(tenant: Tenant): (void | Promise<void>)[] {
+    const { codeDirectory, layers, cacheDirectory, memoryMb, ephemeralStorageMb, egress } = tenant;
+    const { placing, cgroup, network, request } = this.#options;
     const folders = folderOf(request.directory);
     cgroup?.limit((memoryMb + ephemeralStorageMb) * MB, memoryMb);
+    if (!network && egress.kind === 'allowlist') throw new Error(NO_NETWORK);
     return [
+      network?.restrict(egress),
       placing.place([codeDirectory], folders.task),
       placing.place(layers, folders.layers),
       existsSync(cacheDirectory) ? placing.link(cacheDirectory, folders.cache) : undefined,
@@ -168,20 +178,7 @@ export class ContainedProcess implements SandboxProcess {
   /** Only from outside: nobody in the sandbox may mount. */
   async #growTemporary(sizeMb: number): Promise<void> {
     const size = `remount,nosuid,nodev,size=${sizeMb}m`;
-    await this.#enter(['--mount'], ['mount', '-o', size, INSIDE.temporary]);
-  }
-
-  /** Runs a program of the machine in namespaces of the sandbox, as who made them. */
-  async #enter(namespaces: readonly string[], command: readonly string[]): Promise<void> {
-    const user = this.#options.user === undefined ? ['--user', '--preserve-credentials'] : [];
-    const argv = ['--target', String(this.#first), ...user, ...namespaces, '--', ...command];
-    const child = spawn('nsenter', argv, { stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      said += chunk;
-    });
-    const status = await new Promise((resolve) => child.once('error', resolve).once('close', resolve));
-    if (status !== 0) throw new Error(`${command[0]} failed: ${said.trim() || String(status)}`);
+    await enter(this.#first!, ['--mount'], ['mount', '-o', size, INSIDE.temporary]);
   }
 
   #readInfo(info: Readable | undefined): void {
@@ -192,14 +189,29 @@ export class ContainedProcess implements SandboxProcess {
       text += chunk.toString('latin1');
       if (!text.includes('}')) return;
       this.#first = Number(/"child-pid":\s*(\d+)/.exec(text)?.[1]);
-      this.#admit(this.#first).catch(() => this.kill());
+      if (this.#options.child.killed) this.#killFirst();
+      else this.#admit(this.#first).catch(() => this.kill());
     });
+  }
+
+  /**
+   * With it go the namespaces. It dies with bubblewrap, but not before it has been let go on: one that is killed while it is being
+   * built would wait for ever, and hold the pipes open.
+   */
+  #killFirst(): void {
+    if (this.#first === undefined) return void this.#options.child.stdin?.destroy();
+    try {
+      process.kill(this.#first, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
   }
 
   /** The child has its namespaces and waits. */
   async #admit(first: number): Promise<void> {
-    const { child, user, cgroup } = this.#options;
+    const { child, user, cgroup, network } = this.#options;
     writeMaps(first, user);
+    network?.attach(first, cgroup);
     await cgroup?.join(first);
     (child.stdin as Writable).end('.');
   }
@@ -224,7 +236,7 @@ export class ContainedProcess implements SandboxProcess {
   }
 
   async #end(): Promise<Exit> {
-    const { child, cgroup, placing, request } = this.#options;
+    const { child, cgroup, network, placing, request } = this.#options;
     const ended = new Promise<Exit>((resolve) => {
       child.on('error', () => {
         // Also when a message cannot be sent; without a process there is nothing else to wait for.
@@ -243,6 +255,7 @@ export class ContainedProcess implements SandboxProcess {
     void cgroup?.outOfMemory;
     this.#alive = false;
     this.#doors.close();
+    network?.close();
     void cgroup?.remove();
     if (this.#tenant) placing.giveBack([this.#tenant.codeDirectory], folderOf(request.directory).task);
     await rm(request.directory, { recursive: true, force: true }).catch(() => {});

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Random } from '../../../base/index.ts';
+import type { Clock, Random } from '../../../base/index.ts';
 import type { Cgroup, Cgroups } from '../cgroups.ts';
 import { coverInherited } from '../inherited.ts';
 import type { Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
@@ -15,6 +15,7 @@ import {
   pointsBelowLayers,
 } from './bubblewrap.ts';
 import { ContainedProcess } from './contained-process.ts';
+import { HOSTS, Network } from './network.ts';
 import { Placing } from './placing.ts';
 import { seccompFilter } from './seccomp.ts';
 
@@ -23,12 +24,16 @@ const USERS = { first: 1_900_000_000, count: 1 << 20 } as const;
 
 /** What cannot be started: stands for a process that was not. */
 const NO_PROGRAM = '/dev/null';
+const NOBODY = { user: undefined, cgroup: undefined, network: undefined };
 
 export interface NamespaceOptions {
   /** For what all sandboxes share, on the file system of theirs and of the code; emptied. */
   readonly directory: string;
   readonly random: Random;
+  readonly clock: Clock;
   readonly cgroups: Cgroups;
+  /** Whether functions can be given a network. */
+  readonly hasNetwork: boolean;
   readonly gaps: readonly string[];
 }
 
@@ -78,23 +83,19 @@ export class NamespaceSandbox implements Sandbox {
 
   start(request: SandboxRequest): SandboxProcess {
     this.#makeFolders(request);
-    let cgroup: Cgroup | undefined;
+    const { cgroups, clock, hasNetwork } = this.#options;
+    const placing = this.#placing;
+    let cgroup: Cgroup;
     try {
-      cgroup = this.#options.cgroups.create(basename(request.directory));
+      cgroup = cgroups.create(basename(request.directory));
     } catch {
       // Out of groups: without its limits it must not run.
-      return new ContainedProcess({
-        request,
-        child: spawn(NO_PROGRAM),
-        user: undefined,
-        cgroup,
-        placing: this.#placing,
-      });
+      return new ContainedProcess({ ...NOBODY, request, child: spawn(NO_PROGRAM), placing });
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;
-    const newCgroup = (name: string) => this.#options.cgroups.create(name);
-    const placing = this.#placing;
-    return new ContainedProcess({ request, child: this.#spawn(request), user, cgroup, newCgroup, placing });
+    const network = hasNetwork ? new Network(clock, folderOf(request.directory).hosts) : undefined;
+    const newCgroup = (name: string) => cgroups.create(name);
+    return new ContainedProcess({ request, child: this.#spawn(request), user, cgroup, newCgroup, network, placing });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,7 +113,7 @@ export class NamespaceSandbox implements Sandbox {
       chmodSync(folder, 0o755);
     }
     for (const point of pointsBelowLayers(readable)) mkdirSync(join(layers, point), { recursive: true });
-    writeFileSync(hosts, '127.0.0.1 localhost sandbox\n::1 localhost\n');
+    writeFileSync(hosts, HOSTS);
     chmodSync(hosts, 0o644);
   }
 
