@@ -22,6 +22,7 @@ const { buildSnapshot } = require('./snapshot/build.js');
 const { handOver, takeHanded } = require('./successor.js');
 
 const { KIND } = channel;
+let attending = false;
 
 const logging = installLogging(channel.log);
 const invocations = new Invocations(channel, logging, next);
@@ -33,6 +34,7 @@ process.on('beforeExit', () => invocations.onIdle());
 
 /** Waits for the node's next word. Runs in a turn of its own, after what the last handler left behind. */
 function next() {
+  if (attending) return;
   const frame = channel.read();
   if (!frame) exit(0);
   take(frame);
@@ -44,8 +46,17 @@ function take(frame) {
     return void soon(() => invocations.run(invocation));
   }
   if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
+  if (frame.kind === KIND.attend) return attend();
+  if (frame.kind === KIND.exec) return void require('./exec.js').become(channel.parseConfig(frame));
   if (frame.kind === KIND.snapshot) return void buildSnapshot(channel.parseConfig(frame));
   throw new Error(`frame of unknown kind ${frame.kind}`);
+}
+
+/** Reads the channel by events from now on: others in this process, or signals, need the event loop between invocations. */
+function attend() {
+  if (attending) return;
+  attending = true;
+  channel.listen(take, () => exit(0));
 }
 
 async function load(config) {
@@ -54,12 +65,12 @@ async function load(config) {
   const inspected = config.inspectorPort !== undefined;
   if (inspected) await require('./inspector.js').openInspector(config.inspectorPort).catch(failed);
   const loaded = await loadFunction(config, logging, failed);
+  const several = config.concurrency > 1;
   // A debugger sets breakpoints between invocations: a thread that blocks would not answer it.
-  const byEvents = config.concurrency > 1 || inspected;
-  invocations.serve(loaded, byEvents);
-  if (byEvents) channel.listen(take, () => exit(0));
+  invocations.serve(loaded, several || inspected);
+  if (several || inspected || config.attends) attend();
   channel.signal(KIND.initialised);
-  if (!byEvents) soon(next);
+  soon(next);
 }
 
 async function start() {

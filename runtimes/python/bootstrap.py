@@ -25,10 +25,13 @@ LOADED_ON_LAMBDA = frozenset(sys.modules)
 
 import resource
 
+from millrace_runtime import bytecode
 from millrace_runtime import channel as frames
+from millrace_runtime.bytecode import ByteCode
 from millrace_runtime.channel import Channel, Invoke
 from millrace_runtime.context import LambdaContext
 from millrace_runtime.doors import open_doors
+from millrace_runtime.endpoints import honour_endpoint_url
 from millrace_runtime.errors import Fault, describe
 from millrace_runtime.extensions import start_extensions
 from millrace_runtime.handler import Handler, load_handler, use_packages
@@ -61,11 +64,12 @@ class Runtime:
         self._context: Dict[str, str] = {}
         self._marshaller = Marshaller("python3.14")
         self._handler: Optional[Handler] = None
+        self._bytecode: Optional[ByteCode] = None
 
     def run(self) -> None:
         """Does what the node says until it closes the channel."""
         channel = self._channel
-        self._be_ready()
+        self._be_ready(self._ahead)
         while True:
             frame = channel.read()
             if frame is None:
@@ -77,13 +81,15 @@ class Runtime:
             elif kind == frames.LOAD:
                 self._load(_loads(body))
             elif kind == frames.CLONE:
-                if self._template.clone(_loads(body)):
-                    self._be_ready()
+                order = _loads(body)
+                if self._template.clone(order):
+                    self._be_ready(order["ahead"])
             else:
                 raise ValueError("frame of unknown kind {}".format(kind))
 
-    def _be_ready(self) -> None:
-        if self._ahead and self._handler is None:
+    def _be_ready(self, ahead: bool) -> None:
+        """`ahead`: nobody waits yet."""
+        if ahead:
             rehearse()
         self._channel.signal(frames.READY)
 
@@ -116,11 +122,14 @@ class Runtime:
         self._logging.configure(variables.get("AWS_LAMBDA_LOG_FORMAT"), variables.get("AWS_LAMBDA_LOG_LEVEL"))
         os.chdir(config["root"])
         start_extensions(config.get("extensions", ()))
-        use_packages(config["root"], config.get("layersRoot", "/opt"), self._preloaded)
+        folders = use_packages(config["root"], config["layersRoot"], self._preloaded)
+        self._bytecode = ByteCode(folders, config["cacheDirectory"])
+        self._bytecode.install()
         self._handler = load_handler(config["handler"])
         if config.get("snapshot"):
             run_before_snapshot()
             refuse_to_clone()
+            self._template.prepare()
 
     def _fail_init(self) -> None:
         payload = describe(_exc_info())
@@ -140,6 +149,19 @@ class Runtime:
             return self._fail(invoke)
         self._answered()
         self._channel.response(invoke.sequence, _usage(_SELF).ru_maxrss, response)
+        if self._bytecode is not None:
+            self._keep_bytecode(self._bytecode)
+
+    def _keep_bytecode(self, code: ByteCode) -> None:
+        """After the first invocation, and after its answer: the caller does not wait for it."""
+        self._bytecode = None
+        try:
+            news = code.news()
+        except Exception:
+            # Something that cannot be kept is compiled the next time too.
+            return
+        if news is not None:
+            self._channel.code_cache(bytecode.NAME, news)
 
     def _fail(self, invoke: Invoke) -> None:
         payload = describe(_exc_info(), invoke.request_id)
@@ -178,6 +200,7 @@ def main() -> None:
         logging.renew()
 
     os.register_at_fork(after_in_child=leave_to_parent)
+    honour_endpoint_url()
     # Somebody waits for this one already: it loads nothing that the function may not ask for.
     ahead = os.environ.pop("MILLRACE_PRELOAD", "") != "none"
     if ahead:

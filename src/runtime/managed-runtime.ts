@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import { abortable, type Clock, DomainError, hasCode, messageOf, type Random } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
+import { ApiConnection } from './api/api-connection.ts';
+import type { ApiServer } from './api/api-server.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
 import type { Failure } from './environments/life-cycle.ts';
@@ -24,7 +26,7 @@ import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
 import { Place, type PlaceHost } from './scaling/place.ts';
 import { Pool } from './scaling/pool.ts';
-import { type Birth, type OtherStart, Population } from './scaling/population.ts';
+import { type Birth, Population } from './scaling/population.ts';
 import { Processors } from './scaling/processors.ts';
 import { Provisioner } from './scaling/provisioner.ts';
 import { Tending } from './scaling/tending.ts';
@@ -32,6 +34,7 @@ import type { BlankPools } from './starts/blank-pools.ts';
 import type { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
 import type { Launches } from './starts/launches.ts';
+import type { Snapshot } from './starts/snapshots.ts';
 
 export interface RuntimeOptions {
   readonly clock: Clock;
@@ -88,6 +91,7 @@ export interface Starts {
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
+  readonly apis: ApiServer;
 }
 
 /**
@@ -125,7 +129,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
-      otherStart: (pool) => this.#otherStart(pool),
+      snapshotOf: (pool) => this.#snapshotOf(pool),
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -155,7 +159,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   ): Promise<Slot> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
-    const launching = this.#starts.launches.of(spec.runtime);
+    const launching = this.#starts.launches.of(spec.runtime, spec.layers);
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
@@ -167,7 +171,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     if (this.#closed) return;
     const known = this.#pools.get(spec.arn);
     if (spec.provisionedConcurrency === 0 && !known?.provisioned) return;
-    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime);
+    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers);
     if (!(launching instanceof Promise)) return this.#provision(spec, launching);
     launching.then(
       (launch) => this.#provision(spec, launch),
@@ -183,10 +187,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   async snapshot(spec: FunctionSpec): Promise<SnapshotOutcome> {
     if (this.#closed) throw closed();
-    const launch = await this.#starts.launches.of(spec.runtime);
+    const launch = await this.#starts.launches.of(spec.runtime, spec.layers);
     const maker = this.#starts.launches.snapshotsOf(spec.runtime);
+    if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
     if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
-    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const { clock, random, logs, credentials } = this.#options;
     const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     try {
       await maker.make({
@@ -194,8 +199,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
         launch,
         log,
         credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-        variables: (granted, placement) =>
-          functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+        variables: (granted, placement) => ({
+          ...functionVariables(spec, log.stream, this.#doorEndpoint(), granted, placement, 'snap-start'),
+          ...expiryVariable(granted),
+        }),
       });
       return { kind: 'on' };
     } catch (error) {
@@ -209,6 +216,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   retire(functionArn: string): void {
+    this.#starts.launches.retireSnapshots(functionArn);
     const pool = this.#pools.get(functionArn);
     if (!pool) return;
     pool.outdated = true;
@@ -323,39 +331,60 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(pool: Pool, { connection, snapshotDirectory, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
+  #make(
+    pool: Pool,
+    { connection, restores, snapshotDirectory, ahead, repeated, onProgress, onShutdown }: Birth,
+  ): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = snapshotDirectory ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
+    if (spec.snapStart && !restores && !repeated) this.#snapshotLater(spec);
+    const repeatsInit = repeated !== undefined;
+    const { apis } = this.#starts;
     return new Environment({
       spec,
       clock,
       launch,
-      connection,
+      connection: new ApiConnection(connection, { spec, launch, log, clock, random, repeatsInit, server: apis }),
       log,
       ahead,
-      repeatsInit: repeated !== undefined,
-      snapshot: snapshotDirectory
-        ? {
-            directory: snapshotDirectory,
-            onFailed: (failure) => this.#onRestoreFailed(spec, launch, failure),
-          }
+      repeatsInit,
+      snapshot: restores
+        ? { directory: snapshotDirectory, onFailed: (failure) => this.#onRestoreFailed(spec, launch, failure) }
         : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted, placement) => functionVariables(spec, log.stream, reached(), granted, placement, kind),
+      variables: (granted, placement) => ({
+        ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
+        ...(restores ? expiryVariable(granted) : {}),
+      }),
       onProgress,
       onShutdown,
     });
   }
 
-  #otherStart({ spec, launch }: Pool): OtherStart | undefined {
+  #snapshotOf({ spec, launch }: Pool): Snapshot | undefined {
     // Breakpoints are set before init runs.
-    if (!spec.snapStart || spec.inspectorPort !== undefined) return undefined;
+    if (!spec.snapStart || launch.supervised || spec.inspectorPort !== undefined) return undefined;
     return this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch);
+  }
+
+  /** Where init before a snapshot finds the node, as environments will. */
+  #doorEndpoint(): string {
+    const door = this.#options.nodeDoor?.address();
+    if (!door) return this.#options.endpoint();
+    return this.engine === 'namespace' ? `http://127.0.0.1:${door.port}` : `http://${door.hostAddress}`;
+  }
+
+  /** The node has been started anew, or others have taken the place of the snapshot. */
+  #snapshotLater(spec: FunctionSpec): void {
+    if (!this.#starts.launches.snapshotsOf(spec.runtime)?.lacks?.(spec)) return;
+    this.snapshot(spec).catch((error: unknown) => {
+      if (!this.#closed) this.#options.logger.warn('snapshot cannot be made again', { function: spec.arn, error });
+    });
   }
 
   /** No process starts from this file: another binary, other flags, a damaged disk. */
@@ -379,6 +408,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await abortable(drained, limit.signal).catch(() => {});
     timer.cancel();
   }
+}
+
+/**
+ * Has an SDK ask for its credentials again when they end: clients that init has made outlive those that it has made them with, and
+ * what they ask is the environment, which each start from the snapshot is given its own.
+ */
+function expiryVariable({ expiresAt }: FunctionCredentials): Readonly<Record<string, string>> {
+  return expiresAt === undefined ? {} : { AWS_CREDENTIAL_EXPIRATION: new Date(expiresAt).toISOString() };
 }
 
 function newStreamName({ version }: FunctionSpec, clock: Clock, random: Random): string {

@@ -1,15 +1,14 @@
 import { join } from 'node:path';
 import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
-import { formatXRay } from '../../telemetry/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
 import type { Placement, Tenant } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
 import { SNAPSHOT_FILE } from '../starts/snapshots.ts';
-import type { Connection } from './connection.ts';
+import type { EndReason, RuntimeConnection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
-import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
+import type { Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { loadConfig } from './load-config.ts';
@@ -27,8 +26,8 @@ import { StreamedResponse } from './streaming.ts';
 
 /** A start from a snapshot. */
 export interface SnapshotStart {
-  /** Holds the snapshot. */
-  readonly directory: string;
+  /** Holds the snapshot, where that is a file. */
+  readonly directory?: string | undefined;
   /** Told when a process does not come up from it, so that none is started from it again. */
   readonly onFailed: (failure: Failure) => void;
 }
@@ -39,7 +38,7 @@ export type Ahead = 'provisioned' | 'pre-warmed';
 export interface EnvironmentOptions {
   readonly spec: FunctionSpec;
   readonly launch: Launch;
-  readonly connection: Connection;
+  readonly connection: RuntimeConnection;
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly codeCaches: CodeCaches;
@@ -74,6 +73,8 @@ interface Running {
 
 /** Nothing has run yet: init failed or took longer than it may. It is to be repeated, in a new process, within the invocation. */
 export const INIT_FAILED = Symbol('init failed');
+
+const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
 
 /** What ends an invocation, as the process says it. */
 type Answer = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
@@ -189,7 +190,7 @@ export class Environment {
 
   /** Kills it whatever it does; what waits for it gets the failure. */
   kill(): void {
-    this.#apply({ kind: 'failed', failure: { kind: 'exit', code: null, signal: 'SIGKILL' } });
+    this.#apply({ kind: 'failed', failure: KILLED });
   }
 
   /** Resolves when the process is gone. */
@@ -239,8 +240,7 @@ export class Environment {
     this.#apply(this.#invoke);
     const leftMs = this.#leftMs(startedAt);
     running.timer = clock.timer(leftMs, () => this.#onOverdue(running));
-    const trace = formatXRay(invocation.trace);
-    connection.send(encodeInvoke(sequence, clock.now() + leftMs, trace, this.spec.arn, invocation));
+    connection.invoke(sequence, clock.now() + leftMs, this.spec.arn, invocation);
     return promise;
   }
 
@@ -308,6 +308,7 @@ export class Environment {
 
   /** Hard: the process ends with it, but not before what others have begun (see life-cycle.ts). */
   #onOverdue(running: Running): void {
+    if (this.#options.connection.overdue(running.sequence)) return;
     this.#running.delete(running.sequence);
     this.#overdue.add(running.sequence);
     this.#apply({ kind: 'overdue' });
@@ -319,7 +320,7 @@ export class Environment {
     const before = this.phase;
     this.phase = phase;
     if (phase.kind !== before.kind) this.#entered(phase);
-    for (const command of commands) this.#obey(command);
+    for (const command of commands) this.#obey(command, event);
     if (phase.kind === 'shutdown' && before.kind !== 'shutdown') this.#options.onShutdown(this);
     else if (phase.kind === 'init' && before.kind === 'starting') this.#options.onProgress(this);
     else if (phase.kind === 'idle' && before.kind === 'init') this.#options.onProgress(this);
@@ -354,7 +355,7 @@ export class Environment {
     this.#timer = this.#options.clock.timer(ms, () => this.#apply({ kind: 'failed', failure: { kind: 'timeout' } }));
   }
 
-  #obey(command: Command): void {
+  #obey(command: Command, event: Event): void {
     const { connection } = this.#options;
     switch (command.kind) {
       case 'load':
@@ -364,7 +365,7 @@ export class Environment {
       case 'freeze':
         return this.#isInspected ? undefined : connection.process.freeze();
       case 'kill':
-        return connection.kill();
+        return connection.end(endReasonOf(event));
       case 'resolve-init':
         this.initialised = true;
         this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
@@ -415,10 +416,9 @@ export class Environment {
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
-    const { snapshot } = this.#options;
-    const file = snapshot && join(placement.cacheDirectory, SNAPSHOT_FILE);
-    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream, file);
-    connection.send([encodeLoad(config)]);
+    const directory = this.#options.snapshot?.directory;
+    const file = directory === undefined ? undefined : join(placement.cacheDirectory, SNAPSHOT_FILE);
+    connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file));
   }
 
   #reject(failure: Failure): void {
@@ -474,7 +474,7 @@ export class Environment {
     ending?: Ending,
   ): void {
     timer?.cancel();
-    const { clock, log } = this.#options;
+    const { clock, log, connection } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
     const started = initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs };
@@ -488,8 +488,18 @@ export class Environment {
     };
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));
+    connection.report(invocation, metering, outcome.kind === 'success', ending);
     resolve({ ...outcome, metering, logTail: log.takeTail() });
   }
+}
+
+/** As extensions are told why it ends. */
+function endReasonOf(event: Event): EndReason {
+  if (event.kind === 'overdue') return 'timeout';
+  if (event.kind !== 'failed') return 'spindown';
+  const { failure } = event;
+  if (failure.kind === 'timeout') return 'timeout';
+  return failure === KILLED ? 'spindown' : 'failure';
 }
 
 const ANSWERED: Event = { kind: 'answered', last: false };

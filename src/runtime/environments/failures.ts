@@ -23,6 +23,8 @@ export function reportFailure(failure: Failure, spec: FunctionSpec, requestId: s
     }
     case 'out-of-memory':
       return exited('Runtime.OutOfMemory', requestId, 'Runtime exited with error: signal: killed');
+    case 'fault':
+      return exited(failure.errorType, requestId, failure.message);
     case 'exit':
       return exited('Runtime.ExitError', requestId, exitMessage(failure));
     case 'broken':
@@ -59,7 +61,7 @@ function worded(errorType: string, requestId: string, message: string) {
   return { payload: Buffer.from(payload), errorType };
 }
 
-function errorTypeOf(payload: Uint8Array): string {
+export function errorTypeOf(payload: Uint8Array): string {
   try {
     const { errorType } = JSON.parse(Buffer.from(payload).toString('utf8')) as { errorType?: unknown };
     return typeof errorType === 'string' ? errorType : 'Error';

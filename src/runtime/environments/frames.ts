@@ -7,8 +7,10 @@ import type { Invocation } from '../runtime.ts';
 export const KIND = {
   load: 1,
   invoke: 2,
+  exec: 3,
   snapshot: 4,
   clone: 5,
+  attend: 6,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -70,17 +72,34 @@ export function encodeLoad(config: unknown): Buffer {
   return encodeJson(KIND.load, config);
 }
 
+/** `exec` frame: the blank environment becomes another program. */
+export function encodeExec(order: unknown): Buffer {
+  return encodeJson(KIND.exec, order);
+}
+
+/** `attend` frame: the environment reads the channel by events, so that its event loop turns between invocations. */
+export function encodeAttend(): Buffer {
+  return encodeJson(KIND.attend, {});
+}
+
 /** `snapshot` frame: the environment makes a snapshot of the function, initialised, and ends. */
 export function encodeSnapshot(config: unknown): Buffer {
   return encodeJson(KIND.snapshot, config);
 }
 
-/** `clone` frame: the template is to fork an environment, which connects to `address` and says `token`. */
-export function encodeClone(order: {
+/** What a template is told when it is to fork an environment. */
+export interface CloneOrder {
+  /** Where the clone connects, and what it says then. */
   readonly address: string;
   readonly token: string;
+  /** Nobody waits for it: it may take its time to make itself ready. */
+  readonly ahead: boolean;
+  /** Its private folder, where it is not to use the template's. */
   readonly directory?: string;
-}): Buffer {
+}
+
+/** `clone` frame: the template is to fork an environment. */
+export function encodeClone(order: CloneOrder): Buffer {
   return encodeJson(KIND.clone, order);
 }
 

@@ -55,11 +55,20 @@ export function logStreamName(nowMs: number, version: string, suffix: string): s
   return `${day}/[${version}]${suffix}`;
 }
 
-export function initStartLine({ arn, runtime }: FunctionSpec, { version }: Launch): string {
+export function initStartLine(spec: FunctionSpec, launch: Launch): string {
+  const { version, arn } = runtimeVersionOf(spec, launch);
+  return `INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}`;
+}
+
+/** Which build of which runtime it is, as Lambda names them. */
+export function runtimeVersionOf(
+  { arn, runtime }: FunctionSpec,
+  { version }: Launch,
+): { version: string; arn: string } {
   const region = arn.split(':')[3];
   const family = /^[a-z]+/.exec(runtime)![0];
   const build = createHash('sha256').update(`${runtime}${version}`).digest('hex');
-  return `INIT_START Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
+  return { version: `${family}:${version}`, arn: `arn:aws:lambda:${region}::runtime:${build}` };
 }
 
 export function restoreStartLine(spec: FunctionSpec, launch: Launch): string {

@@ -73,6 +73,8 @@ export interface Clone {
   readonly pid: number;
   readonly channel: Duplex;
   readonly outputs: readonly Readable[];
+  /** Those that it is to have for itself, where doors are not part of the walls. */
+  readonly doors: readonly Door[];
   /** Its parent tells of its end. */
   readonly exited: Promise<Exit>;
 }
@@ -88,6 +90,8 @@ export interface SandboxProcess {
   readonly exited: Promise<Exit>;
   /** Where the process finds a door: `127.0.0.1:9001`. Known once the process has said that it is ready. */
   addressOf(door: string): string;
+  /** Whether it has a door of this name: what is forked within another's sandbox has none. */
+  hasDoor(door: string): boolean;
   /** Takes the connections to a door; those that came before wait. Once a door. */
   accept(door: string, take: (socket: Socket) => void): void;
   /**

@@ -14,8 +14,10 @@ import { isFairer } from './scaling.ts';
 /** What an environment is started for. */
 export interface Birth {
   readonly connection: Connection;
-  /** Where the snapshot is that the process starts from. */
-  readonly snapshotDirectory: string | undefined;
+  /** The process starts from a snapshot. */
+  readonly restores: boolean;
+  /** Where that is. */
+  readonly snapshotDirectory?: string | undefined;
   /** No invocation waits for it. */
   readonly ahead?: Ahead;
   /** The log of the environment whose init is repeated: to the function's owner the two are one. */
@@ -25,18 +27,11 @@ export interface Birth {
   readonly onShutdown: (environment: Environment) => void;
 }
 
-/** A start from a snapshot of the function, or in a sandbox that a debugger reaches. */
-export interface OtherStart {
-  /** Of the snapshot. */
-  readonly directory?: string;
-  readonly start: Snapshot['start'];
-}
-
 export interface PopulationOptions {
   readonly clock: Clock;
   readonly blanks: BlankPools;
-  /** How a new environment starts, where it is not from a blank one. */
-  readonly otherStart: (pool: Pool) => OtherStart | undefined;
+  /** What a new environment starts from, where there is a snapshot of its function. */
+  readonly snapshotOf: (pool: Pool) => Snapshot | undefined;
   readonly processors: Processors;
   readonly environmentsMax: number;
   readonly make: (pool: Pool, birth: Birth) => Environment;
@@ -215,17 +210,18 @@ export class Population {
   }
 
   #start(pool: Pool, more: { readonly ahead?: Ahead; readonly repeated?: EnvironmentLog }): Environment {
-    const { blanks, environmentsMax, make, makeRoom, otherStart } = this.#options;
+    const { blanks, environmentsMax, make, makeRoom, snapshotOf } = this.#options;
     if (this.#size >= environmentsMax) makeRoom();
-    const fresh = startVariables(pool.spec);
+    // A supervisor is a process of ours: what the function sets for its own start goes to its own.
+    const fresh = pool.launch.speaks || pool.launch.supervised ? undefined : startVariables(pool.spec);
     const pooled = blanks.of(pool.launch);
-    const other = otherStart(pool);
     // Init that is repeated runs from its beginning, whatever was wrong with the snapshot.
-    const starting = other?.directory && more.repeated ? undefined : other;
+    const snapshot = more.repeated ? undefined : snapshotOf(pool);
     const environment = make(pool, {
       ...more,
-      snapshotDirectory: starting?.directory,
-      connection: starting ? starting.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
+      restores: snapshot !== undefined,
+      snapshotDirectory: snapshot?.directory,
+      connection: snapshot ? snapshot.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
       onProgress: (progressed) => this.#onProgress(pool, progressed),
       onShutdown: (ended) => this.#onShutdown(pool, ended),
     });
