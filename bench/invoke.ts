@@ -102,9 +102,17 @@ async function openHouse() {
       ...ground,
       records,
       runtime,
-      delivery: { register() {}, send: async () => {}, edges: () => [], [Symbol.asyncDispose]: async () => {} },
+      delivery: {
+        register() {},
+        send: async () => {},
+        edges: () => [],
+        onGivenUp: () => () => {},
+        [Symbol.asyncDispose]: async () => {},
+      },
       codeDirectory: join(directory, 'code'),
-      readObject: async () => Buffer.alloc(0),
+      readObject: async () => {
+        throw new Error('no such object');
+      },
     }),
   );
   const wire = createWireServer({

@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** Debian packages of the sandbox, likewise; functions are isolated with them, and run without. */
 const SANDBOX = {
@@ -30,9 +30,18 @@ const CLIENTS = {
   chromium: '/usr/bin/chromium',
 };
 
+/**
+ * AWS's own runtime client for Node, unmodified: it builds a native part when it is installed, so that only the tests have it. Not in
+ * package.json, which everybody installs.
+ */
+const RUNTIME_CLIENT = { name: 'aws-lambda-ric', version: '4.0.2', needs: ['cmake', 'make', 'g++', 'xz'] };
+
 installPackages();
 installSandbox();
-if (process.argv.includes('--clients')) installClients();
+if (process.argv.includes('--clients')) {
+  installClients();
+  installRuntimeClient();
+}
 
 function installPackages() {
   const wanted = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex');
@@ -95,6 +104,22 @@ function installClients() {
   say(`installing the clients that the tests drive: ${missing.join(', ')} ...`);
   run(apt[0], [...apt.slice(1), 'update', '-qq']);
   run(apt[0], [...apt.slice(1), 'install', '-y', '-qq', '--no-install-recommends', ...missing]);
+}
+
+function installRuntimeClient() {
+  const { name, version, needs } = RUNTIME_CLIENT;
+  const folder = `node_modules/.millrace-clients/${name}-${version}`;
+  if (existsSync(`${folder}/node_modules/${name}/rapid-client.node`)) return;
+  const missing = needs.filter((tool) => spawnSync('which', [tool]).status !== 0);
+  if (missing.length > 0) {
+    say(`tests that drive ${name} are skipped by name: building it needs ${missing.join(', ')}`);
+    return;
+  }
+  say(`building ${name} ${version} for the tests (once, a minute) ...`);
+  mkdirSync(folder, { recursive: true });
+  const packages = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  const { status, stderr } = spawnSync('npm', [...packages, `${name}@${version}`], { encoding: 'utf8' });
+  if (status !== 0) say(`tests that drive ${name} are skipped by name: it could not be built\n${stderr}`);
 }
 
 function run(command, args) {

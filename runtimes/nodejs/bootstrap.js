@@ -7,162 +7,82 @@
  *
  * While it blocks in `channel.read` no JavaScript runs: timers and sockets of the function stand still between invocations,
  * as in a frozen environment. Before an invocation the event loop turns once, so that what happened meanwhile (a server has
- * closed a kept-alive socket) is noticed before the handler uses it.
+ * closed a kept-alive socket) is noticed before the handler uses it. An environment that runs several invocations at once, or
+ * that a debugger may attach to, reads the channel by events instead, and its loop turns on.
  */
 const channel = require('./channel.js');
-const { installCodeCache } = require('./code-cache.js');
+const { exit, setImmediate: soon } = require('./primordials.js');
 const { openDoors } = require('./doors.js');
-const {
-  EventInvalid,
-  NodeJsExit,
-  ResponseTooLarge,
-  UnhandledPromiseRejection,
-  toLogged,
-  toPayload,
-} = require('./errors.js');
-const { hasCallbacks, loadHandler, refuseCallback } = require('./handler.js');
-const { sizeHeap } = require('./heap.js');
-const { marshal, runHandler } = require('./invocation.js');
+const { Invocations } = require('./invocations.js');
+const { loadFunction } = require('./function.js');
+const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
-const { installSourceMaps } = require('./source-maps.js');
+const { buildSnapshot } = require('./snapshot/build.js');
+const { becomeWrapped, takeHanded } = require('./wrapper.js');
 
-const { parse, stringify } = JSON;
-const { exit, resourceUsage } = process;
-
-/** Bytes of a response at most, as Lambda counts them: 6 MB and some room for its own envelope. */
-const RESPONSE_BYTES_MAX = 6_291_556;
+const { KIND } = channel;
+let attending = false;
 
 const logging = installLogging(channel.log);
-let environment;
-let handler;
-/** The invocation that runs: `{ sequence, onIdle }`. */
-let current;
-let collectCaches = () => [];
-let invocations = 0;
+const invocations = new Invocations(channel, logging, next);
 
-process.on('uncaughtException', (error) => fatal('Uncaught Exception', error, 129));
-process.on('unhandledRejection', (reason, promise) =>
-  fatal('Unhandled Promise Rejection', new UnhandledPromiseRejection(reason, promise), 128),
-);
-process.on('beforeExit', () => current?.onIdle());
-
-function fatal(title, error, code) {
-  logging.log('ERROR', `${title} \t${toLogged(error)}`);
-  reportError(error, true);
-  exit(code);
-}
-
-function reportError(error, isFatal) {
-  const payload = toPayload(error);
-  const json = stringify(payload);
-  if (!handler) return channel.initError(json);
-  if (!current) return;
-  const { sequence } = current;
-  current = undefined;
-  channel.error(sequence, resourceUsage().maxRSS, isFatal, payload.errorType, json);
-}
+installGlobals();
+process.on('uncaughtException', (error) => invocations.fatal('Uncaught Exception', error, 129));
+process.on('unhandledRejection', (reason, promise) => invocations.rejected(reason, promise));
+process.on('beforeExit', () => invocations.onIdle());
 
 /** Waits for the node's next word. Runs in a turn of its own, after what the last handler left behind. */
 function next() {
+  if (attending) return;
   const frame = channel.read();
-  if (!frame) return exit(0);
-  if (frame.kind === channel.KIND.invoke) return setImmediate(invoke, channel.parseInvoke(frame.body));
-  if (frame.kind === channel.KIND.load) return void load(parse(frame.body.toString('utf8')));
+  if (!frame) exit(0);
+  take(frame);
+}
+
+function take(frame) {
+  if (frame.kind === KIND.invoke) {
+    const invocation = channel.parseInvoke(frame);
+    return void soon(() => invocations.run(invocation));
+  }
+  if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
+  if (frame.kind === KIND.attend) return attend();
+  if (frame.kind === KIND.exec) return void require('./exec.js').become(channel.parseConfig(frame));
+  if (frame.kind === KIND.snapshot) return void buildSnapshot(channel.parseConfig(frame));
   throw new Error(`frame of unknown kind ${frame.kind}`);
 }
 
-/**
- * Becomes the environment of one function.
- *
- * @param config  `{ runtime, variables, root, handler, cacheDirectory, context }`
- */
+/** Reads the channel by events from now on: others in this process, or signals, need the event loop between invocations. */
+function attend() {
+  if (attending) return;
+  attending = true;
+  channel.listen(take, () => exit(0));
+}
+
 async function load(config) {
-  environment = { ...config.context, callbacks: hasCallbacks(config.runtime) };
-  sizeHeap(Number(environment.memoryLimitInMB));
-  for (const [name, value] of Object.entries(config.variables)) {
-    // Setting TZ has V8 read the time zone anew, even if it stays what it was.
-    if (process.env[name] !== value) process.env[name] = value;
-  }
-  logging.configure(config.variables.AWS_LAMBDA_LOG_FORMAT === 'JSON', config.variables.AWS_LAMBDA_LOG_LEVEL);
-  process.chdir(config.root);
-  collectCaches = installCodeCache(config.root, config.cacheDirectory);
-  installSourceMaps(config.root);
-  try {
-    const loaded = await loadHandler(config.root, config.handler);
-    if (!environment.callbacks) refuseCallback(loaded);
-    handler = loaded;
-  } catch (error) {
-    return fatal('Uncaught Exception', error, 1);
-  }
-  channel.signal(channel.KIND.initialised);
-  setImmediate(next);
+  if (becomeWrapped(config)) return;
+  const failed = (error) => invocations.fatal('Uncaught Exception', error, 1);
+  const inspected = config.inspectorPort !== undefined;
+  if (inspected) await require('./inspector.js').openInspector(config.inspectorPort).catch(failed);
+  const loaded = await loadFunction(config, logging, failed);
+  const several = config.concurrency > 1;
+  // A debugger sets breakpoints between invocations: a thread that blocks would not answer it.
+  invocations.serve(loaded, several || inspected);
+  if (several || inspected || config.attends) attend();
+  channel.signal(KIND.initialised);
+  soon(next);
 }
 
-function invoke(invocation) {
-  const { sequence, requestId, traceHeader } = invocation;
-  logging.setRequestId(requestId);
-  process.env._X_AMZN_TRACE_ID = traceHeader;
-  current = { sequence, onIdle: () => {} };
-  const mine = current;
-  const answer = {
-    succeed: (value) => current === mine && respond(sequence, value),
-    fail: (error) => current === mine && failed(error),
-    exhausted: (isFailure) => current === mine && (isFailure ? failed(neverSettled()) : respond(sequence, null)),
-  };
-  let event;
-  try {
-    event = parse(invocation.payload);
-  } catch (error) {
-    reportError(new EventInvalid(error.message, error), false);
-    return done();
-  }
-  mine.onIdle = runHandler(handler, event, invocation, environment, answer).onIdle;
+async function start() {
+  const handed = takeHanded();
+  if (handed) return load(handed);
+  // A process that is started for a call that waits has no time for it.
+  const isUrgent = process.env.MILLRACE_PRELOAD === 'none';
+  delete process.env.MILLRACE_PRELOAD;
+  if (!isUrgent) await preload(logging);
+  await openDoors();
+  channel.signal(KIND.ready);
+  soon(next);
 }
 
-function respond(sequence, value) {
-  let json;
-  try {
-    json = marshal(value);
-    refuseTooLarge(json);
-  } catch (error) {
-    return failed(error);
-  }
-  current = undefined;
-  channel.response(sequence, resourceUsage().maxRSS, json);
-  done();
-}
-
-function refuseTooLarge(json) {
-  if (json.length * 3 <= RESPONSE_BYTES_MAX) return;
-  const size = Buffer.byteLength(json);
-  if (size <= RESPONSE_BYTES_MAX) return;
-  throw new ResponseTooLarge(
-    `Response payload size (${size} bytes) exceeded maximum allowed payload size (${RESPONSE_BYTES_MAX} bytes).`,
-  );
-}
-
-function failed(error) {
-  logging.log('ERROR', `Invoke Error \t${toLogged(error)}`);
-  reportError(error, false);
-  done();
-}
-
-function neverSettled() {
-  return new NodeJsExit(
-    'The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise that was never settled.',
-  );
-}
-
-function done() {
-  // After the first invocation, and after its answer: the caller does not wait for the code cache.
-  if (invocations++ === 0) for (const [name, bytes] of collectCaches()) channel.codeCache(name, bytes);
-  setImmediate(next);
-}
-
-preload()
-  .then(openDoors)
-  .then(() => {
-    channel.signal(channel.KIND.ready);
-    setImmediate(next);
-  });
+void start();

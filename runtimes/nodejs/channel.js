@@ -1,26 +1,57 @@
 'use strict';
 /**
- * The environment's end of the channel to the node: frames over the socket at descriptor 3, read and written synchronously.
+ * The environment's end of the channel to the node: frames over the socket at descriptor 3.
  *
  *   frame    u32le length of the rest | u8 kind | body
  *   to us    1 load    JSON: see bootstrap.js
  *            2 invoke  u32le sequence | f64le deadline (epoch ms) | u16le lengths of request id, trace header, function
  *                      ARN, client context | these four, UTF-8 | payload, JSON
+ *            3 exec    JSON: see exec.js
+ *            4 snapshot  JSON, as load: see snapshot/build.js
+ *            6 attend  read by events from now on
  *   from us  16 ready | 17 initialised | 18 init error: JSON
  *            19 response  u32le sequence | u32le peak memory, KiB | payload, JSON
  *            20 error     as response, then u8 fatal | u8 length of the type | type | payload, JSON
  *            21 log       one line, UTF-8
  *            22 code cache  u16le length of the name | name | bytes
+ *            23 stream start  u32le sequence | content type, UTF-8
+ *            24 stream chunk  u32le sequence | bytes
+ *            25 stream end    u32le sequence | u32le peak memory, KiB | u8 length of the type | type | payload, JSON;
+ *                             without a type the stream ended well
+ *            27 snapshot part  u8 last | bytes
  *
  * Reading blocks the thread, and that is the point: between two invocations an environment must not run, and it has nothing
- * else to wait for. It also saves the event loop's poll from every round trip. `src/runtime/frames.ts` is the other end.
+ * else to wait for. It also saves the event loop's poll from every round trip. An environment that runs several invocations at
+ * once does wait for other things: it reads by events (`listen`). `src/runtime/environments/frames.ts` is the other end.
+ *
+ * The function's code shares this process, so nothing here looks up a method that it may have replaced: see primordials.js.
  */
-const { readSync, writeSync } = require('node:fs');
+const { readU16, readU32, writeU32 } = require('./bytes.js');
+const channelEvents = require('./channel-events.js');
+const {
+  allocUnsafe,
+  allocUnsafeSlow,
+  bufferFrom,
+  byteLength,
+  copy,
+  lengthOf,
+  min,
+  readDoubleLE,
+  readSync,
+  setBytes,
+  utf8Slice,
+  utf8Write,
+  writeSync,
+} = require('./primordials.js');
 
 const DESCRIPTOR = 3;
 const KIND = {
+  __proto__: null,
   load: 1,
   invoke: 2,
+  exec: 3,
+  snapshot: 4,
+  attend: 6,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -28,13 +59,24 @@ const KIND = {
   error: 20,
   log: 21,
   codeCache: 22,
+  streamStart: 23,
+  streamChunk: 24,
+  streamEnd: 25,
+  snapshotPart: 27,
 };
 /** Longest line sent as one log event, bytes: the limit of CloudWatch Logs. */
 const LOG_LINE_BYTES_MAX = 256 * 1024;
+/** Bytes of a streamed response in one frame: the node hands them on while the next ones come. */
+const CHUNK_BYTES_MAX = 64 * 1024;
 
+const HEAD_BYTES = 5;
+const SCRATCH_BYTES = 64 * 1024;
 /** Holds any small frame, so that it takes one system call to read it. */
-const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+const scratch = allocUnsafeSlow(SCRATCH_BYTES);
 const INVOKE_HEAD_BYTES = 20;
+
+/** Set while the channel is read by events: frames go through its socket then. */
+let events;
 
 /** Reads some bytes into `target`; 0 at the end of the stream. A signal may interrupt the wait. */
 function readSome(target, offset, length) {
@@ -49,108 +91,202 @@ function readSome(target, offset, length) {
 }
 
 /**
- * Waits for the next frame. Its body is a view that the next call overwrites.
+ * Waits for the next frame.
  *
- * @returns `undefined` when the node has closed the channel
+ * @returns `{ kind, bytes, start, end }`: the body stands in `bytes` from `start` to `end`, until the next call. `undefined` when
+ *   the node has closed the channel
  */
 function read() {
   let have = 0;
-  while (have < 5) {
-    const count = readSome(scratch, have, scratch.length - have);
+  while (have < HEAD_BYTES) {
+    const count = readSome(scratch, have, SCRATCH_BYTES - have);
     if (count === 0) return undefined;
     have += count;
   }
-  const end = 4 + scratch.readUInt32LE(0);
-  const kind = scratch[4];
-  const frame = end <= scratch.length ? scratch : Buffer.allocUnsafeSlow(end);
-  if (frame !== scratch) scratch.copy(frame, 0, 0, have);
+  const end = 4 + readU32(scratch, 0);
+  const bytes = end <= SCRATCH_BYTES ? scratch : allocUnsafeSlow(end);
+  if (bytes !== scratch) copy(scratch, bytes, 0, 0, have);
   while (have < end) {
-    const count = readSome(frame, have, end - have);
+    const count = readSome(bytes, have, end - have);
     if (count === 0) return undefined;
     have += count;
   }
-  return { kind, body: frame.subarray(5, end) };
+  return { kind: bytes[4], bytes, start: HEAD_BYTES, end };
 }
 
-function writeAll(bytes) {
+/**
+ * Reads by events from now on.
+ *
+ * @param onFrame  called with each frame, as {@link read} returns it
+ * @param onEnd  called when the node has closed the channel
+ */
+function listen(onFrame, onEnd) {
+  events = channelEvents.open(DESCRIPTOR, onFrame, onEnd);
+}
+
+/** @returns whether the node takes more at once; when it does not, `whenTaken` tells */
+function send(bytes, length) {
+  if (events) return events.write(bytes);
   let offset = 0;
-  while (offset < bytes.length) {
+  while (offset < length) {
     try {
-      offset += writeSync(DESCRIPTOR, bytes, offset, bytes.length - offset);
+      offset += writeSync(DESCRIPTOR, bytes, offset, length - offset);
     } catch (error) {
-      if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return;
+      if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return true;
       if (error.code !== 'EINTR' && error.code !== 'EAGAIN') throw error;
     }
   }
+  return true;
 }
 
-/** A frame's buffer with `headBytes` for the fixed part and room for `text`; returns it written but for the head. */
-function frameOf(kind, headBytes, text) {
-  const frame = Buffer.allocUnsafe(5 + headBytes + Buffer.byteLength(text));
-  frame.writeUInt32LE(frame.length - 4, 0);
+/** Sends a frame of a fixed part and a text; `fill(frame)` writes the fixed part. */
+function sendText(kind, headBytes, text, fill) {
+  const textBytes = byteLength(text);
+  const length = HEAD_BYTES + headBytes + textBytes;
+  const frame = allocUnsafe(length);
+  writeU32(frame, 0, length - 4);
   frame[4] = kind;
-  frame.utf8Write(text, 5 + headBytes);
-  return frame;
+  if (fill) fill(frame);
+  utf8Write(frame, text, HEAD_BYTES + headBytes, textBytes);
+  return send(frame, length);
 }
 
 function signal(kind) {
-  writeAll(frameOf(kind, 0, ''));
+  sendText(kind, 0, '');
 }
 
 function initError(json) {
-  writeAll(frameOf(KIND.initError, 0, json));
+  sendText(KIND.initError, 0, json);
 }
 
 function response(sequence, memoryKb, json) {
-  const frame = frameOf(KIND.response, 8, json);
-  frame.writeUInt32LE(sequence, 5);
-  frame.writeUInt32LE(memoryKb, 9);
-  writeAll(frame);
+  sendText(KIND.response, 8, json, (frame) => {
+    writeU32(frame, 5, sequence);
+    writeU32(frame, 9, memoryKb);
+  });
 }
 
+/** Name of an error's type in a frame: one byte counts its own. */
+const shortName = (type) => {
+  const name = bufferFrom(type);
+  return lengthOf(name) <= 255 ? name : bufferFrom('Error');
+};
+
 function error(sequence, memoryKb, fatal, type, json) {
-  const name = Buffer.from(type).subarray(0, 255);
-  const frame = frameOf(KIND.error, 10 + name.length, json);
-  frame.writeUInt32LE(sequence, 5);
-  frame.writeUInt32LE(memoryKb, 9);
-  frame[13] = fatal ? 1 : 0;
-  frame[14] = name.length;
-  name.copy(frame, 15);
-  writeAll(frame);
+  const name = shortName(type);
+  sendText(KIND.error, 10 + lengthOf(name), json, (frame) => {
+    writeU32(frame, 5, sequence);
+    writeU32(frame, 9, memoryKb);
+    frame[13] = fatal ? 1 : 0;
+    frame[14] = lengthOf(name);
+    setBytes(frame, name, 15);
+  });
 }
 
 function log(line) {
-  const whole = line.length * 3 <= LOG_LINE_BYTES_MAX || Buffer.byteLength(line) <= LOG_LINE_BYTES_MAX;
-  writeAll(frameOf(KIND.log, 0, whole ? line : Buffer.from(line).subarray(0, LOG_LINE_BYTES_MAX).toString()));
+  const whole = line.length * 3 <= LOG_LINE_BYTES_MAX || byteLength(line) <= LOG_LINE_BYTES_MAX;
+  sendText(KIND.log, 0, whole ? line : utf8Slice(bufferFrom(line), 0, LOG_LINE_BYTES_MAX));
 }
 
 function codeCache(name, bytes) {
-  const text = Buffer.from(name);
-  const head = Buffer.allocUnsafe(7 + text.length);
-  head.writeUInt32LE(3 + text.length + bytes.length, 0);
+  const text = bufferFrom(name);
+  const nameBytes = lengthOf(text);
+  const length = HEAD_BYTES + 2 + nameBytes;
+  const head = allocUnsafe(length);
+  writeU32(head, 0, length - 4 + lengthOf(bytes));
   head[4] = KIND.codeCache;
-  head.writeUInt16LE(text.length, 5);
-  text.copy(head, 7);
-  writeAll(head);
-  writeAll(bytes);
+  head[5] = nameBytes;
+  head[6] = nameBytes >>> 8;
+  setBytes(head, text, 7);
+  send(head, length);
+  send(bytes, lengthOf(bytes));
+}
+
+function streamStart(sequence, contentType) {
+  sendText(KIND.streamStart, 4, contentType, (frame) => writeU32(frame, 5, sequence));
+}
+
+/**
+ * Sends bytes of a streamed response. Blocks while the node is behind; where the channel is read by events, `done` waits instead.
+ *
+ * @param done  called when more may be sent
+ */
+function streamChunk(sequence, bytes, done) {
+  const total = lengthOf(bytes);
+  let free = true;
+  for (let at = 0; at < total; at += CHUNK_BYTES_MAX) {
+    const count = min(total - at, CHUNK_BYTES_MAX);
+    const length = HEAD_BYTES + 4 + count;
+    const frame = allocUnsafe(length);
+    writeU32(frame, 0, length - 4);
+    frame[4] = KIND.streamChunk;
+    writeU32(frame, 5, sequence);
+    copy(bytes, frame, HEAD_BYTES + 4, at, at + count);
+    free = send(frame, length);
+  }
+  if (free) done();
+  else events.whenTaken(done);
+}
+
+/** @param type  of the error that broke the stream off; empty when it ended well */
+function streamEnd(sequence, memoryKb, type, json) {
+  const name = shortName(type);
+  sendText(KIND.streamEnd, 9 + lengthOf(name), json, (frame) => {
+    writeU32(frame, 5, sequence);
+    writeU32(frame, 9, memoryKb);
+    frame[13] = lengthOf(name);
+    setBytes(frame, name, 14);
+  });
+}
+
+function snapshotPart(bytes, last) {
+  const total = lengthOf(bytes);
+  const head = allocUnsafe(HEAD_BYTES + 1);
+  writeU32(head, 0, 2 + total);
+  head[4] = KIND.snapshotPart;
+  head[5] = last ? 1 : 0;
+  send(head, HEAD_BYTES + 1);
+  send(bytes, total);
 }
 
 /** Takes an invoke frame apart. The payload is decoded here, once, so that the frame's buffer is free again. */
-function parseInvoke(body) {
-  let at = INVOKE_HEAD_BYTES;
+function parseInvoke({ bytes, start, end }) {
+  let at = start + INVOKE_HEAD_BYTES;
   const text = (length) => {
     at += length;
-    return body.utf8Slice(at - length, at);
+    return utf8Slice(bytes, at - length, at);
   };
   return {
-    sequence: body.readUInt32LE(0),
-    deadlineMs: body.readDoubleLE(4),
-    requestId: text(body.readUInt16LE(12)),
-    traceHeader: text(body.readUInt16LE(14)),
-    invokedFunctionArn: text(body.readUInt16LE(16)),
-    clientContext: text(body.readUInt16LE(18)),
-    payload: body.utf8Slice(at, body.length),
+    sequence: readU32(bytes, start),
+    deadlineMs: readDoubleLE(bytes, start + 4),
+    requestId: text(readU16(bytes, start + 12)),
+    traceHeader: text(readU16(bytes, start + 14)),
+    invokedFunctionArn: text(readU16(bytes, start + 16)),
+    clientContext: text(readU16(bytes, start + 18)),
+    payload: utf8Slice(bytes, at, end),
   };
 }
 
-module.exports = { KIND, codeCache, error, initError, log, parseInvoke, read, response, signal };
+/** The JSON of a load or snapshot frame. */
+function parseConfig({ bytes, start, end }) {
+  return JSON.parse(utf8Slice(bytes, start, end));
+}
+
+module.exports = {
+  DESCRIPTOR,
+  KIND,
+  codeCache,
+  error,
+  initError,
+  listen,
+  log,
+  parseConfig,
+  parseInvoke,
+  read,
+  response,
+  signal,
+  snapshotPart,
+  streamChunk,
+  streamEnd,
+  streamStart,
+};

@@ -22,10 +22,11 @@ const SCRIPTS_MAX = 256;
 /**
  * Compiles the modules below `root` with the caches in `directory`.
  *
- * @returns a function that gives the caches that are missing or were refused, as `[name, bytes]`
+ * @returns a function that hands the caches that are missing or were refused to `take(name, bytes)`
  */
 function installCodeCache(root, directory) {
-  const fresh = new Map();
+  let fresh = { __proto__: null };
+  let count = 0;
   const compile = Module.prototype._compile;
   const below = root.endsWith(path.sep) ? root : root + path.sep;
   const any = existsSync(directory);
@@ -44,15 +45,14 @@ function installCodeCache(root, directory) {
       cachedData,
       importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
-    if ((!cachedData || script.cachedDataRejected) && fresh.size < SCRIPTS_MAX) fresh.set(name, script);
+    if ((!cachedData || script.cachedDataRejected) && count++ < SCRIPTS_MAX) fresh[name] = script;
     const run = script.runInThisContext();
     return run.call(this.exports, this.exports, requireFor(this), this, filename, path.dirname(filename));
   };
 
-  return () => {
-    const caches = [...fresh].map(([name, script]) => [name, script.createCachedData()]);
-    fresh.clear();
-    return caches;
+  return (take) => {
+    for (const name in fresh) take(name, fresh[name].createCachedData());
+    fresh = { __proto__: null };
   };
 }
 

@@ -1,5 +1,8 @@
 'use strict';
 /** Errors as Lambda's Node runtime names and writes them. */
+const { stringify } = require('./primordials.js');
+
+const EVENT_INVALID = 'Millrace.EventInvalid';
 
 /** Makes an error class whose name is an AWS error type. */
 const runtimeError = (type) =>
@@ -11,14 +14,16 @@ const runtimeError = (type) =>
     }
   };
 
-/** The payload is no JSON. The caller's fault: the node answers the caller, and the function's errors do not count it. */
 /** A handler that expects a callback, in a runtime that has none. */
 const CallbackHandlerDeprecated = runtimeError('Runtime.CallbackHandlerDeprecated');
-const EventInvalid = runtimeError('Millrace.EventInvalid');
+/** The payload is no JSON. The caller's fault: the node answers the caller, and the function's errors do not count it. */
+const EventInvalid = runtimeError(EVENT_INVALID);
 const HandlerNotFound = runtimeError('Runtime.HandlerNotFound');
 const ImportModuleError = runtimeError('Runtime.ImportModuleError');
+const InvalidStreamingOperation = runtimeError('Runtime.InvalidStreamingOperation');
 const JSONStringifyError = runtimeError('Runtime.JSONStringifyError');
 const MalformedHandlerName = runtimeError('Runtime.MalformedHandlerName');
+const MalformedStreamingHandler = runtimeError('Runtime.MalformedStreamingHandler');
 const NodeJsExit = runtimeError('Runtime.NodeJsExit');
 const ResponseTooLarge = runtimeError('Function.ResponseSizeTooLarge');
 const UserCodeSyntaxError = runtimeError('Runtime.UserCodeSyntaxError');
@@ -39,9 +44,9 @@ function toPayload(thrown) {
   try {
     if (!isError(thrown)) return { errorType: typeof thrown, errorMessage: String(thrown), trace: [] };
     return {
-      errorType: String(thrown.name),
+      errorType: typeOf(thrown),
       errorMessage: String(thrown.message),
-      trace: String(thrown.stack ?? '').split('\n'),
+      trace: traceOf(thrown),
     };
   } catch {
     return {
@@ -52,24 +57,51 @@ function toPayload(thrown) {
   }
 }
 
+/** The lines of its stack; none where reading them fails, as a `prepareStackTrace` of the function may. */
+function traceOf(thrown) {
+  try {
+    return String(thrown.stack ?? '').split('\n');
+  } catch {
+    return [];
+  }
+}
+
+/** A function's own error does not pass for the caller's fault, whatever it is called. */
+function typeOf(thrown) {
+  const name = String(thrown.name);
+  return name === EVENT_INVALID && !(thrown instanceof EventInvalid) ? 'Error' : name;
+}
+
 /** What the log shows: the error's own members too. */
 function toLogged(thrown) {
   try {
-    if (!isError(thrown)) return JSON.stringify(toPayload(thrown));
-    const { name, message, stack, code } = thrown;
+    if (!isError(thrown)) return stringify(toPayload(thrown));
+    const { name, message, code } = thrown;
     const own = { ...thrown };
     delete own.name;
     delete own.promise;
-    return JSON.stringify({
+    return stringify({
       errorType: String(name),
       errorMessage: String(message),
       ...(code === undefined ? {} : { code }),
       ...own,
-      stack: String(stack ?? '').split('\n'),
+      ...causeOf(thrown, 0),
+      stack: traceOf(thrown),
     });
   } catch {
-    return JSON.stringify(toPayload(thrown));
+    return stringify(toPayload(thrown));
   }
+}
+
+/** Causes followed at most: an error may be its own. */
+const CAUSES_MAX = 5;
+
+/** What caused an error, and what caused that: not enumerable, so that it is no member like the others. */
+function causeOf({ cause }, depth) {
+  if (cause === undefined || depth === CAUSES_MAX) return {};
+  if (!isError(cause)) return { cause };
+  const { errorType, errorMessage, trace } = toPayload(cause);
+  return { cause: { errorType, errorMessage, stack: trace, ...causeOf(cause, depth + 1) } };
 }
 
 module.exports = {
@@ -77,8 +109,10 @@ module.exports = {
   EventInvalid,
   HandlerNotFound,
   ImportModuleError,
+  InvalidStreamingOperation,
   JSONStringifyError,
   MalformedHandlerName,
+  MalformedStreamingHandler,
   NodeJsExit,
   ResponseTooLarge,
   UnhandledPromiseRejection,

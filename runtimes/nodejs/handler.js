@@ -14,9 +14,10 @@ const {
 /**
  * @param root  folder of the function's code
  * @param handler  `file.export`, `folder/file.export`, `file.object.method`
+ * @param loaders  `{ require(file), import(file) }`
  * @throws Runtime.MalformedHandlerName, ImportModuleError, UserCodeSyntaxError, HandlerNotFound, or what the module throws
  */
-async function loadHandler(root, handler) {
+async function loadHandler(root, handler, loaders = NODE) {
   if (handler.includes('..')) {
     throw new MalformedHandlerName(
       `'${handler}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
@@ -24,14 +25,18 @@ async function loadHandler(root, handler) {
   }
   const [, file, names] = /^([^.]*)\.(.*)$/.exec(path.basename(handler)) ?? [];
   if (!file || !names) throw new MalformedHandlerName('Bad handler');
-  const exported = await loadModule(path.resolve(root, path.dirname(handler), file), root);
-  return pick(exported, names, handler);
+  const members = names.split('.');
+  const exported = await loadModule(path.resolve(root, path.dirname(handler), file), root, loaders);
+  return pick(exported, members, handler);
 }
 
-async function loadModule(base, root) {
+async function loadModule(base, root, loaders) {
   try {
-    for (const [ending, load] of LOADERS) if (existsSync(base + ending)) return await load(base + ending, root);
-    return require(base);
+    if (existsSync(`${base}.js`)) {
+      return isModule(`${base}.js`, root) ? await loaders.import(`${base}.js`) : loaders.require(`${base}.js`);
+    }
+    if (existsSync(`${base}.mjs`)) return await loaders.import(`${base}.mjs`);
+    return loaders.require(existsSync(`${base}.cjs`) ? `${base}.cjs` : base);
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserCodeSyntaxError(String(error), error);
     if (error?.code === 'MODULE_NOT_FOUND' || error?.code === 'ERR_MODULE_NOT_FOUND') {
@@ -41,16 +46,11 @@ async function loadModule(base, root) {
   }
 }
 
-/** Endings in the order in which Lambda tries them. */
-const LOADERS = [
-  ['.js', (file, root) => (isModule(file, root) ? importFile(file) : require(file))],
-  ['.mjs', importFile],
-  ['.cjs', (file) => require(file)],
-];
-
-function importFile(file) {
-  return import(pathToFileURL(file).href);
-}
+/** Node's own loaders. */
+const NODE = {
+  require: (file) => require(file),
+  import: (file) => import(pathToFileURL(file).href),
+};
 
 /** Whether the nearest package.json says `"type": "module"`: one of the package, not one that happens to stand above it. */
 function isModule(file, root) {
@@ -89,12 +89,17 @@ function refuseCallback(handler) {
   );
 }
 
-function pick(exported, names, handler) {
-  let found = exported;
-  for (const name of names.split('.')) found = found?.[name];
-  found ??= exported?.default && names.split('.').reduce((value, name) => value?.[name], exported.default);
-  if (found === undefined || found === null) throw new HandlerNotFound(`${handler} is undefined or not exported`);
+function pick(exported, members, handler) {
+  const found = memberOf(exported, members) ?? (exported?.default && memberOf(exported.default, members));
+  if (!found) throw new HandlerNotFound(`${handler} is undefined or not exported`);
   if (typeof found !== 'function') throw new HandlerNotFound(`${handler} is not a function`);
+  return found;
+}
+
+function memberOf(object, members) {
+  let found = object;
+  // The module has been loaded: an iterator of arrays may be its own by now.
+  for (let index = 0; index < members.length; index++) found = found?.[members[index]];
   return found;
 }
 

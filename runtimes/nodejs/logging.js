@@ -2,6 +2,7 @@
 /** `console` and the standard streams, as Lambda logs them. */
 const { format } = require('node:util');
 const { isError, toPayload } = require('./errors.js');
+const { Date: RealDate, apply, dateNow, stringify, toISOString } = require('./primordials.js');
 
 /** Levels in the order of AWS_LAMBDA_LOG_LEVEL, with the `console` methods that log at each. */
 const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
@@ -22,17 +23,32 @@ const METHODS = {
  */
 function installLogging(write) {
   let requestId;
+  let requestIdOf = () => requestId;
   let compose = composeText;
 
+  const now = () => toISOString(new RealDate(dateNow()));
+
   function composeText(level, args) {
-    return `${new Date().toISOString()}\t${requestId}\t${level}\t${format(...args)}`;
+    return `${now()}\t${requestIdOf()}\t${level}\t${apply(format, undefined, args)}`;
   }
 
   function composeJson(level, args) {
-    const line = { timestamp: new Date().toISOString(), level, requestId };
+    const line = { timestamp: now(), level, requestId: requestIdOf() };
     const only = args.length === 1 ? args[0] : undefined;
-    if (isError(only)) return JSON.stringify({ ...line, ...toPayload(only) });
-    return JSON.stringify({ ...line, message: only !== null && typeof only === 'object' ? only : format(...args) });
+    if (isError(only)) return stringify({ ...line, ...toPayload(only) });
+    return stringify({
+      ...line,
+      message: only !== null && typeof only === 'object' ? only : apply(format, undefined, args),
+    });
+  }
+
+  /** For what cannot be written as it should be: a circular object, a getter that throws. */
+  function composePlain(level, args) {
+    try {
+      return composeText(level, args);
+    } catch {
+      return `${now()}\t${requestIdOf()}\t${level}\t(a message that cannot be formatted)`;
+    }
   }
 
   const emit = (level, args) => {
@@ -40,7 +56,7 @@ function installLogging(write) {
     try {
       line = compose(level, args);
     } catch {
-      line = composeText(level, args);
+      line = composePlain(level, args);
     }
     write(line);
   };
@@ -53,6 +69,7 @@ function installLogging(write) {
   };
 
   setLevel('TRACE');
+  dropOwnWarning();
   splitLines(process.stdout, write);
   splitLines(process.stderr, write);
   return {
@@ -60,12 +77,26 @@ function installLogging(write) {
     setRequestId: (id) => {
       requestId = id;
     },
+    /** Where several invocations run at once, `of()` tells whose line it is. */
+    setRequestIdOf: (of) => {
+      requestIdOf = of;
+    },
     /** JSON lines and least level, as the function's LoggingConfig asks for. */
     configure: (json, least) => {
       compose = json ? composeJson : composeText;
       if (LEVELS.includes(least)) setLevel(least);
     },
   };
+}
+
+/** `import()` in a module that was compiled with a code cache is no choice of the function: nobody shall warn it of that. */
+function dropOwnWarning() {
+  for (const print of process.listeners('warning')) {
+    process.off('warning', print);
+    process.on('warning', (warning) => {
+      if (!String(warning.message).startsWith('vm.USE_MAIN_CONTEXT_DEFAULT_LOADER')) print(warning);
+    });
+  }
 }
 
 /** Longest piece of a line kept while its end has not come. */

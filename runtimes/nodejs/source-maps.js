@@ -9,6 +9,7 @@ const { readFileSync } = require('node:fs');
 const { SourceMap } = require('node:module');
 const path = require('node:path');
 const { fileURLToPath, pathToFileURL } = require('node:url');
+const { errorToString } = require('./primordials.js');
 
 /** The last of them counts: bundles carry the comments of what was bundled. */
 const LINK = '//# sourceMappingURL=';
@@ -29,8 +30,9 @@ function installSourceMaps(root) {
 
   // As Node words it, but for the places.
   Error.prepareStackTrace = (error, frames) => {
-    const head = Error.prototype.toString.call(error);
-    return [head, ...frames.map((frame) => describe(frame, mapOf))].join('\n    at ');
+    let text = errorToString(error);
+    for (let index = 0; index < frames.length; index++) text += `\n    at ${describe(frames[index], mapOf)}`;
+    return text;
   };
 }
 
@@ -71,7 +73,9 @@ function readMap(file) {
     const where = inline ? file : path.resolve(path.dirname(file), decodeURIComponent(link));
     const text = inline ? decodeInline(link) : readFileSync(where, 'utf8');
     if (text.length > MAP_LENGTH_MAX) return undefined;
-    return { map: new SourceMap(JSON.parse(text)), base: pathToFileURL(where) };
+    const parsed = JSON.parse(text);
+    // Node's SourceMap leaves `sourceRoot` to its callers.
+    return { map: new SourceMap(parsed), base: new URL(parsed.sourceRoot ?? '', pathToFileURL(where)) };
   } catch {
     return undefined;
   }

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { XMLParser } from 'fast-xml-parser';
 import { DEFAULT_REGION, messageOf, systemClock } from '../base/index.ts';
 import { encodeStrictly, type SigningKeys, sign } from '../codec/aws/index.ts';
@@ -20,6 +22,12 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Buffer;
+}
+
+/** What is sent beside method and path. */
+export interface RequestParts {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
 }
 
 /** A call takes at most so long; a synchronous invocation may take 15 minutes. */
@@ -60,32 +68,38 @@ export class Client {
   }
 
   /** Sends a signed request. @param path starts with a slash, encoded */
-  async send(
-    service: string,
-    method: string,
-    path: string,
-    options: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Uint8Array } = {},
-  ): Promise<Answer> {
-    const url = new URL(path, this.endpoint);
-    const { headers = {}, body = Buffer.alloc(0) } = options;
-    const signed = sign(
-      { method, url, headers, body, service, region: this.region },
-      this.#credentials,
-      systemClock.now(),
-    );
-    const { host: _host, ...sent } = signed;
-    const withBody = method !== 'GET' && method !== 'HEAD';
+  async send(service: string, method: string, path: string, request: RequestParts = {}): Promise<Answer> {
     try {
-      const response = await fetch(url, {
-        method,
-        headers: sent,
-        ...(withBody && { body: body as Uint8Array<ArrayBuffer> }),
-        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
-      });
-      return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) };
+      const { status, headers, body } = await this.#request(service, method, path, request);
+      return { status, headers, body: await buffer(body) };
     } catch (error) {
       throw unreachable(this.endpoint, error);
     }
+  }
+
+  /** Sends a signed request whose answer is read as it comes. @throws ApiError  it is an error, of a JSON protocol */
+  async stream(
+    service: string,
+    method: string,
+    path: string,
+    request: RequestParts,
+  ): Promise<{ readonly headers: Headers; readonly body: AsyncIterable<Uint8Array> }> {
+    const { status, headers, body } = await this.#request(service, method, path, request).catch((error: unknown) => {
+      throw unreachable(this.endpoint, error);
+    });
+    if (status >= 300) readJsonAnswer({ status, headers, body: await buffer(body) });
+    return { headers, body };
+  }
+
+  #request(service: string, method: string, path: string, { headers = {}, body }: RequestParts): Promise<Incoming> {
+    const url = new URL(path, this.endpoint);
+    const sent = body ?? Buffer.alloc(0);
+    const signed = sign(
+      { method, url, headers, body: sent, service, region: this.region },
+      this.#credentials,
+      systemClock.now(),
+    );
+    return request(url, method, signed, sent);
   }
 
   /** An operation of the query protocol. @returns the result's members; lists are arrays */
@@ -137,6 +151,35 @@ export class Client {
   }
 }
 
+/** An answer whose body is still to come. */
+interface Incoming {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: IncomingMessage;
+}
+
+/** Not by `fetch`: it gives up when no answer has begun after five minutes, and a function may take fifteen. */
+async function request(
+  url: URL,
+  method: string,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+): Promise<Incoming> {
+  const { request: open } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+  const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
+  return new Promise((resolve, reject) => {
+    const outgoing = open(url, { method, headers, signal }, (incoming) => {
+      const { statusCode = 0, headersDistinct } = incoming;
+      const pairs = Object.entries(headersDistinct).flatMap(([name, values]) =>
+        values!.map((value): [string, string] => [name, value]),
+      );
+      resolve({ status: statusCode, headers: new Headers(pairs), body: incoming });
+    });
+    outgoing.once('error', reject);
+    outgoing.end(body);
+  });
+}
+
 export function objectPath(bucket: string, key: string): string {
   return `/${bucket}/${key.split('/').map(encodeStrictly).join('/')}`;
 }
@@ -173,7 +216,8 @@ function xmlError(parsed: any, status: number): ApiError {
   return new ApiError(error.Code ?? `HTTP ${status}`, error.Message ?? 'the node gave no message', status);
 }
 
-function readJsonAnswer({ status, headers, body }: Answer): any {
+/** The members of an answer of the JSON protocols. @throws ApiError */
+export function readJsonAnswer({ status, headers, body }: Answer): any {
   const parsed = parseJson(body.toString());
   if (status < 300) return parsed;
   const type = headers.get('x-amzn-errortype') ?? parsed.__type ?? `HTTP ${status}`;

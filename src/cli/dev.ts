@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import { onAbort, systemClock } from '../base/index.ts';
 import type { Node, NodeConfig } from '../node/index.ts';
-import { defaultStackName, findTemplate } from './application/template.ts';
+import { defaultStackName, findTemplate, readApplication } from './application/template.ts';
 import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
+import { Development, type DevelopmentOptions } from './development/development.ts';
+import { chooseInspected, INSPECTOR_PORT } from './development/inspected.ts';
 import { startNode, stopSignal } from './node.ts';
 import type { Terminal } from './terminal.ts';
-import { Development } from './watch.ts';
 
 const LOOPBACK = '127.0.0.1';
 
@@ -33,6 +34,11 @@ export const dev = defineCommand({
       help: 'MQTT; 0 is any free port',
     },
     'data-dir': { type: 'text', value: 'PATH', default: '.millrace', help: 'where everything durable lives' },
+    inspect: {
+      type: 'list',
+      value: 'FUNCTION[:PORT]',
+      help: `let a debugger attach to a Node function of the application; may be given again (port ${INSPECTOR_PORT} and on)`,
+    },
     sandbox: {
       type: 'text',
       value: 'ENGINE',
@@ -45,13 +51,19 @@ export const dev = defineCommand({
   examples: [
     ['millrace dev', 'start a node and the application in this folder'],
     ['millrace dev examples/machine-health', 'the application in another folder'],
+    ['millrace dev --inspect detector', 'with a debugger: attach to 127.0.0.1:9229, set breakpoints in the sources'],
     ['millrace dev --http-port 0 --mqtt-port 0', 'on any free ports, for tests'],
   ],
   async run({ values, positionals: [folder = '.'], terminal, cwd }) {
     const directory = resolve(cwd, folder);
+    const dataDirectory = resolve(cwd, values['data-dir']);
+    const isApplication = (await findTemplate(directory)) !== undefined;
+    // A template that cannot be read yet is no reason not to start; a function that cannot be inspected is.
+    const application = isApplication && values.inspect.length > 0 ? await readApplication(directory) : undefined;
+    const inspected = chooseInspected(values.inspect, application);
     using stop = stopSignal(terminal);
     await using node = await startNode({
-      dataDirectory: resolve(cwd, values['data-dir']),
+      dataDirectory,
       host: LOOPBACK,
       httpPort: values['http-port'],
       mqttPort: values['mqtt-port'],
@@ -59,35 +71,50 @@ export const dev = defineCommand({
       sandboxEngine: values.sandbox as NonNullable<NodeConfig['sandboxEngine']>,
     });
     terminal.out(`ready ${node.endpoint}\n`);
-    using development = await develop(directory, values['stack-name'], node, terminal);
+    terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
+    await using _development = isApplication
+      ? await develop({
+          directory,
+          stackName: values['stack-name'] ?? defaultStackName(directory),
+          ignored: [dataDirectory],
+          onFunction: inspector(inspected, node, terminal),
+          endpoint: node.endpoint,
+          terminal,
+        })
+      : undefined;
     await fired(stop.signal);
     terminal.err('millrace: draining; press Ctrl-C again to stop at once\n');
-    development?.[Symbol.dispose]();
-    await development?.idle();
     return EXIT.ok;
   },
 });
 
-/** Deploys and watches the application of a folder that has one. */
+/** Deploys and watches the application of a folder. */
 async function develop(
-  directory: string,
-  stackName: string | undefined,
+  options: Omit<DevelopmentOptions, 'client' | 'clock'> & { readonly endpoint: string },
+): Promise<Development> {
+  // Its own node takes any credentials: none of the environment's are sent.
+  const client = await openClient({ 'endpoint-url': options.endpoint, region: undefined }, {});
+  const development = new Development({ ...options, client, clock: systemClock });
+  development.start();
+  return development;
+}
+
+/** Has the node start the environments that debuggers attach to, and tells where, once. */
+function inspector(
+  ports: ReadonlyMap<string, number>,
   node: Node,
   terminal: Terminal,
-): Promise<Development | undefined> {
-  terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
-  if (!(await findTemplate(directory))) return undefined;
-  // Its own node takes any credentials: none of the environment's are sent.
-  const client = await openClient({ 'endpoint-url': node.endpoint, region: undefined }, {});
-  const development = new Development({
-    directory,
-    stackName: stackName ?? defaultStackName(directory),
-    client,
-    terminal,
-    clock: systemClock,
-  });
-  void development.start();
-  return development;
+): NonNullable<DevelopmentOptions['onFunction']> {
+  const told = new Set<string>();
+  return async (logicalId, name) => {
+    const port = ports.get(logicalId);
+    if (port === undefined) return;
+    await node.inspect(name, port);
+    if (told.has(logicalId)) return;
+    told.add(logicalId);
+    const how = 'in sandbox engine process, one call at a time, without timeout';
+    terminal.err(`debugger: attach to ${LOOPBACK}:${port} for ${logicalId} (${how})\n`);
+  };
 }
 
 function fired(signal: AbortSignal): Promise<void> {

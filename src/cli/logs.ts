@@ -1,25 +1,23 @@
 import { resolve } from 'node:path';
-import { hasCode, isAbort, systemClock } from '../base/index.ts';
-import { RemoteStack } from './application/stack.ts';
+import { isAbort, systemClock } from '../base/index.ts';
 import { defaultStackName } from './application/template.ts';
 import { type Client, ENDPOINT_OPTIONS, openClient } from './client.ts';
 import { CommandError, defineCommand, EXIT, UsageError } from './command.ts';
+import { loggedError, wordFunctionError } from './functions/function-error.ts';
+import { FunctionNames } from './functions/function-names.ts';
+import { type LogLine, parseLogLine, RequestTracker } from './functions/log-line.ts';
+import { type LogEvent, LogTail } from './functions/log-tail.ts';
+import { describeReport, readReport } from './functions/report.ts';
 import { stopSignal } from './node.ts';
 import { type Colour, paint, type Terminal } from './terminal.ts';
 
 /** How often new lines are asked for. */
 const POLL_MS = 300;
 
-/** Events that arrive late are looked for again so far back. */
-const OVERLAP_MS = 2_000;
+/** How much of a request's id tells it from the others. */
+const SHORT_ID = 8;
 
 const COLOURS: readonly Colour[] = ['cyan', 'magenta', 'yellow', 'blue', 'green'];
-
-interface LogLine {
-  readonly eventId: string;
-  readonly timestamp: number;
-  readonly message: string;
-}
 
 export const logs = defineCommand({
   name: 'logs',
@@ -29,27 +27,34 @@ export const logs = defineCommand({
     follow: { type: 'flag', short: 'f', help: 'go on as lines come, until Ctrl-C' },
     since: { type: 'text', value: 'AGE', default: '10m', help: 'how far back: 30s, 10m, 2h, 1d' },
     filter: { type: 'text', value: 'PATTERN', help: 'a CloudWatch Logs filter pattern' },
+    request: { type: 'text', value: 'ID', help: 'lines of one request: its id, or how that begins' },
+    json: { type: 'flag', help: 'one JSON object a line, with the message as it was written' },
     'stack-name': { type: 'text', value: 'NAME', help: "the stack; else the folder's name" },
     ...ENDPOINT_OPTIONS,
   },
   examples: [
-    ['millrace logs alerts -f', 'follow one function'],
+    ['millrace logs detector alerts -f', 'follow two functions'],
     ['millrace logs --since 2h --filter ERROR', 'errors of all functions of this stack'],
+    ['millrace logs --request 5f0c2a9e', 'all that one request has written, in whichever function'],
+    ['millrace logs alerts --json | jq .message', 'for another program'],
   ],
   async run({ values, positionals, terminal, env, cwd }) {
+    const { filter, request } = values;
+    if (filter !== undefined && request !== undefined) {
+      // What a request has written is known by the START line before; a filter would take that away.
+      throw new UsageError('--filter and --request exclude each other: choose one, and grep for the other');
+    }
     const since = systemClock.now() - readAge(values.since);
     const client = await openClient(values, env);
-    const stackName = values['stack-name'] ?? defaultStackName(resolve(cwd));
-    const functions = await functionNames(positionals, client, stackName, terminal);
+    const names = new FunctionNames(client, values['stack-name'] ?? defaultStackName(resolve(cwd)), terminal);
+    const functions = await chooseFunctions(positionals, names);
     using stop = stopSignal(terminal);
-    const tails = functions.map(
-      (name, index) => new Tail(name, COLOURS[index % COLOURS.length]!, since, values.filter),
-    );
-    const width = Math.max(...functions.map((name) => name.length));
+    const tails = functions.map((name) => new LogTail(name, since, filter));
+    const print = values.json ? jsonPrinter(terminal) : linePrinter(functions, terminal);
+    const tracker = new RequestTracker();
     for (;;) {
-      const found = (await Promise.all(tails.map((tail) => tail.read(client)))).flat();
-      for (const { tail, line } of found.sort((a, b) => a.line.timestamp - b.line.timestamp)) {
-        show(tail, line, functions.length > 1 ? width : 0, terminal);
+      for (const shown of await readAll(tails, client, tracker)) {
+        if (request === undefined || shown.requestId?.startsWith(request)) print(shown);
       }
       if (!values.follow || stop.signal.aborted) return EXIT.ok;
       await systemClock.sleep(POLL_MS, stop.signal).catch(ignoreAbort);
@@ -57,76 +62,35 @@ export const logs = defineCommand({
   },
 });
 
-/** One function's log, read forward. */
-class Tail {
-  readonly name: string;
-  readonly colour: Colour;
-  readonly #filter: string | undefined;
-  #from: number;
-  #seen = new Map<string, number>();
-
-  constructor(name: string, colour: Colour, from: number, filter: string | undefined) {
-    this.name = name;
-    this.colour = colour;
-    this.#from = from;
-    this.#filter = filter;
-  }
-
-  async read(client: Client): Promise<{ readonly tail: Tail; readonly line: LogLine }[]> {
-    const lines: LogLine[] = [];
-    let nextToken: string | undefined;
-    do {
-      const page = await this.#page(client, nextToken);
-      lines.push(...page.events);
-      nextToken = page.nextToken;
-    } while (nextToken);
-    return this.#fresh(lines).map((line) => ({ tail: this, line }));
-  }
-
-  async #page(
-    client: Client,
-    nextToken: string | undefined,
-  ): Promise<{ events: readonly LogLine[]; nextToken?: string }> {
-    try {
-      return await client.json('logs', 'Logs_20140328.FilterLogEvents', {
-        logGroupName: `/aws/lambda/${this.name}`,
-        startTime: this.#from,
-        ...(this.#filter && { filterPattern: this.#filter }),
-        ...(nextToken && { nextToken }),
-      });
-    } catch (error) {
-      // A function that has never run has no group.
-      if (hasCode(error, 'ResourceNotFoundException')) return { events: [] };
-      throw error;
-    }
-  }
-
-  #fresh(lines: readonly LogLine[]): readonly LogLine[] {
-    const fresh = lines.filter(({ eventId }) => !this.#seen.has(eventId));
-    for (const { eventId, timestamp } of fresh) this.#seen.set(eventId, timestamp);
-    const newest = Math.max(this.#from + OVERLAP_MS, ...fresh.map(({ timestamp }) => timestamp));
-    this.#from = Math.max(this.#from, newest - OVERLAP_MS);
-    this.#seen = new Map([...this.#seen].filter(([, timestamp]) => timestamp >= this.#from));
-    return fresh;
-  }
+/** A line as it is shown. */
+interface Shown {
+  readonly functionName: string;
+  readonly event: LogEvent;
+  readonly line: LogLine;
+  readonly requestId: string | undefined;
 }
 
-async function functionNames(
-  given: readonly string[],
-  client: Client,
-  stackName: string,
-  terminal: Terminal,
-): Promise<readonly string[]> {
-  const ids = await new RemoteStack(stackName, client, terminal, systemClock)
-    .physicalIds('AWS::Lambda::Function')
-    .catch((error: unknown) => {
-      if (hasCode(error, 'ValidationError')) return new Map<string, string>();
-      throw error;
-    });
+/** What the functions have written since the last look, merged by time. */
+async function readAll(tails: readonly LogTail[], client: Client, tracker: RequestTracker): Promise<readonly Shown[]> {
+  const shown = await Promise.all(
+    tails.map(async (tail) => {
+      const events = await tail.read(client);
+      return events.map((event): Shown => {
+        const line = parseLogLine(event.message);
+        const requestId = tracker.requestOf(event.logStreamName, line);
+        return { functionName: tail.functionName, event, line, requestId };
+      });
+    }),
+  );
+  return shown.flat().sort((a, b) => a.event.timestamp - b.event.timestamp);
+}
+
+/** Names of functions for what was asked: logical ids of the stack become the names that they stand for. */
+async function chooseFunctions(given: readonly string[], names: FunctionNames): Promise<readonly string[]> {
+  const ids = await names.inStack();
   if (given.length > 0) return given.map((name) => ids.get(name) ?? name);
-  if (ids.size === 0)
-    throw new CommandError(`stack ${stackName} has no function: name one, or a stack with --stack-name`);
-  return [...ids.values()];
+  if (ids.size > 0) return [...ids.values()];
+  throw new CommandError(`stack ${names.stackName} has no function: name one, or a stack with --stack-name`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -138,12 +102,40 @@ export function readAge(text: string): number {
   return Number(match[1]) * UNITS[match[2]!]!;
 }
 
-function show(tail: Tail, line: LogLine, width: number, terminal: Terminal): void {
-  const time = paint(terminal.colours, 'grey', new Date(line.timestamp).toISOString());
-  const name = width > 0 ? ` ${paint(terminal.colours, tail.colour, tail.name.padEnd(width))}` : '';
-  const message = line.message.trimEnd();
-  const shown = /\bERROR\b|Task timed out/.test(message) ? paint(terminal.colours, 'red', message) : message;
-  terminal.out(`${time}${name} ${shown}\n`);
+/** Raw: nothing is left out and nothing is worded anew. */
+function jsonPrinter(terminal: Terminal): (shown: Shown) => void {
+  return ({ functionName, event, requestId }) => {
+    const { timestamp, logStreamName, message } = event;
+    const time = new Date(timestamp).toISOString();
+    terminal.out(`${JSON.stringify({ time, function: functionName, requestId, logStream: logStreamName, message })}\n`);
+  };
+}
+
+/** For people: time, function, the beginning of the request's id, level, text. */
+function linePrinter(functions: readonly string[], terminal: Terminal): (shown: Shown) => void {
+  const width = Math.max(...functions.map((name) => name.length));
+  const colourOf = new Map(functions.map((name, index) => [name, COLOURS[index % COLOURS.length]!]));
+  const { colours } = terminal;
+  return ({ functionName, event, line, requestId }) => {
+    const columns = [paint(colours, 'grey', new Date(event.timestamp).toISOString())];
+    if (functions.length > 1) columns.push(paint(colours, colourOf.get(functionName)!, functionName.padEnd(width)));
+    columns.push(paint(colours, 'grey', (requestId ?? '').slice(0, SHORT_ID).padEnd(SHORT_ID)), words(line, colours));
+    terminal.out(`${columns.join(' ')}\n`);
+  };
+}
+
+function words({ level, text }: LogLine, colours: boolean): string {
+  if (level === 'PLATFORM') return paint(colours, 'grey', platformWords(text));
+  const logged = loggedError(text);
+  const shown = `${level ? `${level.padEnd(5)} ` : ''}${logged ? `${logged.title}: ${wordFunctionError(logged.error)}` : text}`;
+  if (level === 'ERROR' || level === 'FATAL' || level === 'CRITICAL') return paint(colours, 'red', shown);
+  return /^WARN/.test(level ?? '') ? paint(colours, 'yellow', shown) : shown;
+}
+
+/** The id stands in a column of its own; the figures are worded as `millrace invoke` words them. */
+function platformWords(text: string): string {
+  const report = readReport(text);
+  return report ? `REPORT ${describeReport(report)}` : text.replace(/ RequestId: \S+/, '');
 }
 
 function ignoreAbort(error: unknown): void {

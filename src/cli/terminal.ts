@@ -1,6 +1,6 @@
 /** Where a command writes. Results go to `out`, progress and errors to `err`, so that output can be piped. */
 export interface Terminal {
-  out(text: string): void;
+  out(text: string | Uint8Array): void;
   err(text: string): void;
   /** Whether `out` is a person's terminal that shows colours. */
   readonly colours: boolean;

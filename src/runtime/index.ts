@@ -1,6 +1,8 @@
 /** runtime: execution environments: sandbox, life cycle, pool, scaling, metering. */
 export type { FunctionCredentials } from './environments/function-variables.ts';
+export { InspectableRuntime } from './inspection/inspectable-runtime.ts';
 export { RUNTIME_LIMITS } from './limits.ts';
+export type { Machine, Memory } from './machine/machine.ts';
 export type { ManagedRuntime, NodeDoor, RuntimeOptions } from './managed-runtime.ts';
 export { openRuntime } from './open.ts';
 export type {
@@ -10,9 +12,14 @@ export type {
   InvocationResult,
   Metering,
   PoolState,
+  ProvisionedState,
+  Provisioning,
+  ResponseStream,
   Runtime,
   RuntimeErrorCode,
   Slot,
+  SnapshotOutcome,
+  ThrottleCause,
 } from './runtime.ts';
 export {
   type OpenedSandbox,

@@ -13,19 +13,27 @@ export const RUNTIME_LIMITS = {
   environmentsMax: 1_000,
   /** Callers that wait for a place, all functions together. */
   waitingMax: 10_000,
-  /** Idle time after which an environment is shut down; 5 minutes is the least that is seen on AWS. */
-  keepAliveMs: 300_000,
+  /** Idle time after which an environment is shut down whose function's own idle times say nothing. AWS: 5 to 10 minutes and more. */
+  keepAliveMs: 600_000,
   /** Idle time after which it is stopped (SIGSTOP). A function under load is never stopped between two invocations. */
   lingerMs: 100,
   /** How often memory of busy environments is looked at, and idle ones are frozen. */
   watchMs: 50,
   /** What credentials must last beyond the timeout of an invocation that begins with them. */
   credentialsMarginMs: 60_000,
-  /** Largest frame that an environment may send: the 6 MB response and its head. */
-  responseBytesMax: 6_291_556 + 1024,
+  /** Bytes of a response: 6 MB and some room for an envelope, as on AWS. */
+  responseBytesMax: 6_291_556,
+  /** Bytes of a streamed response. AWS: 200 MB, the first 6 MB as fast as they go and the rest at 2 MB/s; here nothing is slowed. */
+  streamBytesMax: 200 * 1024 * 1024,
   /** Largest code cache of one module, and of one package. */
   codeCacheBytesMax: 16 * 1024 * 1024,
   codeCacheTotalBytesMax: 64 * 1024 * 1024,
+  /** Time for the init of a function that is to start from a snapshot, or its timeout where that is longer. AWS: 130 s. */
+  snapshotInitMsMax: 130_000,
+  /** Largest snapshot of a Node function; one that has made nothing has 7 MB. */
+  snapshotBytesMax: 512 * 1024 * 1024,
+  /** Snapshots of Node functions kept on disk; the ones that were made first go first. */
+  snapshotsMax: 500,
   /** Code caches kept; the least recently written go first. */
   codeCachesMax: 500,
   /** What `LogType=Tail` returns. */

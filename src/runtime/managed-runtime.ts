@@ -1,15 +1,35 @@
 import type { Socket } from 'node:net';
-import { abortable, type Clock, DomainError, onAbort, type Random, type Timer } from '../base/index.ts';
+import { abortable, type Clock, DomainError, hasCode, messageOf, type Random } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
+import { ApiConnection } from './api/api-connection.ts';
+import type { ApiServer } from './api/api-server.ts';
 import { Environment } from './environments/environment.ts';
-import { type FunctionCredentials, functionVariables, startVariables } from './environments/function-variables.ts';
+import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
+import type { Failure } from './environments/life-cycle.ts';
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
-import type { FunctionLogSink, FunctionSpec, PoolState, Runtime, RuntimeErrorCode, Slot } from './runtime.ts';
+import { LinuxMachine } from './machine/linux.ts';
+import type { Machine } from './machine/machine.ts';
+import type {
+  FunctionLogSink,
+  FunctionSpec,
+  PoolState,
+  ProvisionedState,
+  Runtime,
+  RuntimeErrorCode,
+  Slot,
+  SnapshotOutcome,
+} from './runtime.ts';
 import type { Sandbox, SandboxEngine } from './sandbox/sandbox.ts';
+import { Admission } from './scaling/admission.ts';
+import { IdleTimes } from './scaling/idle-times.ts';
+import { SCALING_LIMITS } from './scaling/limits.ts';
 import { Place, type PlaceHost } from './scaling/place.ts';
-import { Pool, type Share } from './scaling/pool.ts';
-import { decide, expired, fairest, refill, type Verdict } from './scaling/scaling.ts';
+import { Pool } from './scaling/pool.ts';
+import { type Birth, type OtherStart, Population } from './scaling/population.ts';
+import { Processors } from './scaling/processors.ts';
+import { Provisioner } from './scaling/provisioner.ts';
+import { Tending } from './scaling/tending.ts';
 import type { BlankPools } from './starts/blank-pools.ts';
 import type { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
@@ -23,6 +43,8 @@ export interface RuntimeOptions {
   readonly logs: FunctionLogSink;
   /** Code caches and the private folders of environments; what stands in its `tmp` is removed. */
   readonly directory: string;
+  /** Where runtimes that are installed when they are needed are kept; a folder of the user's cache unless said. */
+  readonly runtimesDirectory?: string;
   /** `AWS_ENDPOINT_URL` of functions; asked when an environment starts, since the port may not be known before. */
   readonly endpoint: () => string;
   /**
@@ -40,7 +62,10 @@ export interface RuntimeOptions {
   readonly blanksAfterMs?: number;
   readonly accountConcurrency?: number;
   readonly environmentsMax?: number;
+  /** Every function's environments are kept for that long; unless said, for as long as its own idle times suggest. */
   readonly keepAliveMs?: number;
+  /** What memory and processors there are; those of Linux unless said. */
+  readonly machine?: Machine;
   /** How long `dispose` waits for invocations that run before it kills them; 10 s unless said. */
   readonly drainMs?: number;
 }
@@ -65,67 +90,137 @@ export interface Starts {
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
+  readonly apis: ApiServer;
 }
 
-/** The execution environments of a node: pools, scaling and the fair queue. */
+/**
+ * The execution environments of a node. This is the door; `scaling/` has the parts: `admission` says who may run, `population` starts
+ * and hands out environments, `tending` decides how long idle ones stay, `provisioner` keeps provisioned concurrency.
+ */
 export class ManagedRuntime implements Runtime, PlaceHost {
   readonly #options: RuntimeOptions;
   readonly #starts: Starts;
   readonly #pools = new Map<string, Pool>();
-  /** Environments that run or have not been frozen yet: those that are watched. */
-  readonly #awake = new Set<Environment>();
-  /** Pools whose callers wait. */
-  readonly #contended = new Set<Pool>();
-  readonly #accountConcurrency: number;
-  readonly #keepAliveMs: number;
-  readonly #environmentsMax: number;
+  /** Of versions whose pool may be gone: a deployment shall not make a function forget when it is called. */
+  readonly #idleTimes = new Map<string, IdleTimes>();
+  readonly #admission: Admission;
+  readonly #population: Population;
+  readonly #tending: Tending;
+  readonly #provisioner: Provisioner;
   readonly #coldStarts: Counter;
-  /** Places by function, all versions together. */
-  readonly #shares = new Map<string, Share>();
-  #environments = 0;
-  #waitingCount = 0;
-  #arrivals = 0;
-  /** Places held by functions without a reservation. */
-  #sharedGranted = 0;
-  /** Concurrency that functions with a reservation hold back from the rest. */
-  #reserved = 0;
-  #watchTimer: Timer | undefined;
-  #keepAliveTimer: Timer | undefined;
   #closed = false;
   #onDrained: (() => void) | undefined;
 
   constructor(options: RuntimeOptions, starts: Starts) {
     this.#options = options;
     this.#starts = starts;
-    this.#accountConcurrency = options.accountConcurrency ?? RUNTIME_LIMITS.accountConcurrency;
-    this.#keepAliveMs = options.keepAliveMs ?? RUNTIME_LIMITS.keepAliveMs;
-    this.#environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
-    this.#coldStarts = options.metrics.counter('millrace_cold_starts_total', 'Execution environments started');
+    const { clock, metrics, machine = LinuxMachine.open() } = options;
+    const { accountConcurrency = RUNTIME_LIMITS.accountConcurrency } = options;
+    const environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
+    const processors = new Processors(clock, machine);
+    this.#admission = new Admission({
+      clock,
+      accountConcurrency,
+      overloaded: (pool) => this.#population.isBehind(pool) || processors.refuse(pool),
+      onGrant: (pool) => processors.admit(pool),
+      onWaiting: () => this.#population.watchSoon(),
+    });
+    this.#population = new Population({
+      clock,
+      blanks: starts.blanks,
+      otherStart: (pool) => this.#otherStart(pool),
+      processors,
+      environmentsMax,
+      make: (pool, birth) => this.#make(pool, birth),
+      makeRoom: () => this.#tending.makeRoom(),
+      onChange: (pool, environment) => this.#onChange(pool, environment),
+      onWatch: () => {
+        this.#admission.serve();
+        return this.#admission.hasWaiting;
+      },
+    });
+    this.#tending = new Tending({
+      clock,
+      machine,
+      population: this.#population,
+      pools: () => this.#pools.values(),
+      keepAliveMs: options.keepAliveMs ?? RUNTIME_LIMITS.keepAliveMs,
+      isFixed: options.keepAliveMs !== undefined,
+    });
+    this.#provisioner = new Provisioner(clock, this.#population);
+    this.#coldStarts = metrics.counter('millrace_cold_starts_total', 'Execution environments started');
+    starts.blanks.pauseWhile(() => this.#population.isBusy || this.#tending.isShort);
   }
 
   async reserve(
     spec: FunctionSpec,
     { wait, signal }: { readonly wait: boolean; readonly signal?: AbortSignal },
   ): Promise<Slot> {
-    if (this.#closed) throw refusal('runtime-closed', 'the node is draining', 'retry');
+    if (this.#closed) throw closed();
     signal?.throwIfAborted();
-    const launching = this.#starts.launches.of(spec.runtime);
+    const launching = this.#starts.launches.of(spec.runtime, spec.layers);
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
-    const verdict = this.#decide(pool);
-    if (verdict.kind === 'grant') return this.#grant(pool, verdict.starts);
-    if (!wait) throw refusal('concurrency-limit', 'Rate Exceeded.', 'retry', { why: verdict.why });
-    return this.#enqueue(pool, signal);
+    const waiting = this.#admission.enter(pool, wait, signal);
+    if (waiting !== undefined) await waiting;
+    return new Place(this, pool, !wait);
+  }
+
+  provision(spec: FunctionSpec): void {
+    if (this.#closed) return;
+    const known = this.#pools.get(spec.arn);
+    if (spec.provisionedConcurrency === 0 && !known?.provisioned) return;
+    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers);
+    if (!(launching instanceof Promise)) return this.#provision(spec, launching);
+    launching.then(
+      (launch) => this.#provision(spec, launch),
+      (error: unknown) =>
+        this.#options.logger.error('provisioned concurrency cannot be had', { function: spec.arn, error }),
+    );
+  }
+
+  provisioned(functionArn: string): ProvisionedState | undefined {
+    const pool = this.#pools.get(functionArn);
+    return pool && this.#provisioner.stateOf(pool);
+  }
+
+  async snapshot(spec: FunctionSpec): Promise<SnapshotOutcome> {
+    if (this.#closed) throw closed();
+    const launch = await this.#starts.launches.of(spec.runtime, spec.layers);
+    const maker = this.#starts.launches.snapshotsOf(spec.runtime);
+    if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
+    if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
+    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
+    try {
+      await maker.make({
+        spec,
+        launch,
+        log,
+        credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
+        variables: (granted, placement) =>
+          functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+      });
+      return { kind: 'on' };
+    } catch (error) {
+      if (this.#closed) throw closed();
+      if (!hasCode(error, 'snapshot-unsupported')) throw error;
+      const reason = messageOf(error);
+      log.write(`SNAPSHOT_NOTICE There is no snapshot of this version, it starts without: ${reason}`);
+      this.#options.logger.warn('function starts without a snapshot', { function: spec.arn, reason });
+      return { kind: 'off', reason };
+    }
   }
 
   retire(functionArn: string): void {
     const pool = this.#pools.get(functionArn);
-    pool?.retireAll();
-    if (!pool || pool.granted > 0 || pool.waiting.length > 0) return;
+    if (!pool) return;
+    pool.outdated = true;
+    this.#setProvisioned(pool, 0);
+    pool.retireAll();
+    if (pool.granted > 0 || pool.waiting.length > 0) return;
     this.#pools.delete(functionArn);
-    if ([...this.#pools.values()].some(({ share }) => share === pool.share)) return;
-    this.#reserveShare(pool.share, undefined);
-    this.#shares.delete(shareName(functionArn));
+    if (--pool.share.pools === 0) this.#admission.forget(pool.share);
   }
 
   pools(): readonly PoolState[] {
@@ -146,231 +241,139 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const pool of this.#contended) {
-      for (const { fail } of pool.waiting.splice(0)) fail(refusal('runtime-closed', 'the node is draining', 'retry'));
-    }
-    this.#contended.clear();
+    this.#admission.close(closed);
+    this.#tending.close();
+    this.#provisioner.close();
     await this.#drain(this.#options.drainMs ?? 10_000);
+    this.#population.close(closed);
     const environments = [...this.#pools.values()].flatMap((pool) => [...pool.environments]);
     for (const environment of environments) environment.kill();
-    this.#watchTimer?.cancel();
-    this.#keepAliveTimer?.cancel();
-    await Promise.all([this.#starts.blanks.close(), ...environments.map((environment) => environment.ended())]);
+    await Promise.all([
+      this.#starts.launches.close(),
+      this.#starts.blanks.close(),
+      ...environments.map((environment) => environment.ended()),
+    ]);
     await this.#starts.codeCaches.flush();
     await this.#starts.sandbox[Symbol.asyncDispose]();
+  }
+
+  acquire(pool: Pool): Environment | Promise<Environment> {
+    return this.#population.acquire(pool);
+  }
+
+  repeatInit(pool: Pool, failed: Environment): Environment {
+    return this.#population.repeatInit(pool, failed);
+  }
+
+  rested(pool: Pool): void {
+    this.#tending.rested(pool);
+  }
+
+  release(pool: Pool, environment: Environment | undefined): void {
+    if (environment) this.#population.giveBack(pool, environment);
+    this.#admission.leave(pool);
+    if (this.#admission.granted === 0) this.#onDrained?.();
   }
 
   /** A runtime may be installed first; the node may close meanwhile. */
   async #prepared(launching: Promise<Launch>, signal: AbortSignal | undefined): Promise<Launch> {
     const launch = await (signal ? abortable(launching, signal) : launching);
-    if (this.#closed) throw refusal('runtime-closed', 'the node is draining', 'retry');
+    if (this.#closed) throw closed();
     return launch;
   }
 
   #poolOf(spec: FunctionSpec, launch: Launch): Pool {
-    let pool = this.#pools.get(spec.arn);
-    if (!pool) {
-      pool = new Pool(spec, launch, this.#shareOf(spec), {
-        tokens: RUNTIME_LIMITS.scalingBurst,
-        at: this.#options.clock.monotonic(),
-      });
-      this.#pools.set(spec.arn, pool);
-    }
+    const pool = this.#pools.get(spec.arn) ?? this.#newPool(spec, launch);
     if (pool.spec.revision !== spec.revision) {
       // The new specification first: environments that come back from now on are compared with it.
       pool.spec = spec;
       pool.launch = launch;
       pool.retireAll();
     }
-    if (pool.share.reserved !== spec.reservedConcurrency) this.#reserveShare(pool.share, spec.reservedConcurrency);
+    pool.outdated = false;
+    this.#admission.reserveShare(pool.share, spec.reservedConcurrency);
     return pool;
   }
 
-  #shareOf({ arn }: FunctionSpec): Share {
-    const name = shareName(arn);
-    let share = this.#shares.get(name);
-    if (!share) {
-      share = { granted: 0, reserved: undefined };
-      this.#shares.set(name, share);
+  #newPool(spec: FunctionSpec, launch: Launch): Pool {
+    const { clock } = this.#options;
+    const share = this.#admission.shareOf(spec.arn);
+    share.pools++;
+    const burst = { tokens: RUNTIME_LIMITS.scalingBurst, at: clock.monotonic() };
+    const pool = new Pool({ spec, launch, share, burst, idleTimes: this.#idleTimesOf(spec.arn), clock });
+    this.#pools.set(spec.arn, pool);
+    return pool;
+  }
+
+  #idleTimesOf(arn: string): IdleTimes {
+    let times = this.#idleTimes.get(arn);
+    if (!times) {
+      times = new IdleTimes();
+      this.#idleTimes.set(arn, times);
+      if (this.#idleTimes.size > SCALING_LIMITS.historiesMax) {
+        this.#idleTimes.delete(this.#idleTimes.keys().next().value!);
+      }
     }
-    return share;
+    return times;
   }
 
-  /** A function whose reservation comes or goes moves its places from one account to the other. */
-  #reserveShare(share: Share, reserved: number | undefined): void {
-    this.#reserved += (reserved ?? 0) - (share.reserved ?? 0);
-    if (share.reserved === undefined && reserved !== undefined) this.#sharedGranted -= share.granted;
-    if (share.reserved !== undefined && reserved === undefined) this.#sharedGranted += share.granted;
-    share.reserved = reserved;
+  #provision(spec: FunctionSpec, launch: Launch): void {
+    if (!this.#closed) this.#setProvisioned(this.#poolOf(spec, launch), spec.provisionedConcurrency);
   }
 
-  #decide(pool: Pool): Verdict {
-    const { granted, share, environments } = pool;
-    const { scalingBurst, scalingWindowMs } = RUNTIME_LIMITS;
-    if (pool.burst.tokens < scalingBurst) {
-      pool.burst = refill(pool.burst, this.#options.clock.monotonic(), scalingBurst, scalingWindowMs);
-    }
-    return decide({
-      granted,
-      environments: environments.size,
-      reserved: share.reserved === undefined ? undefined : { granted: share.granted, limit: share.reserved },
-      burst: pool.burst.tokens,
-      shared: { granted: this.#sharedGranted, limit: this.#accountConcurrency - this.#reserved },
-    });
+  #setProvisioned(pool: Pool, provisioned: number): void {
+    if (pool.provisioned === provisioned) return;
+    this.#admission.provision(pool, provisioned);
+    this.#provisioner.changed(pool);
   }
 
-  #grant(pool: Pool, starts: boolean): Slot {
-    if (starts) pool.burst = { tokens: pool.burst.tokens - 1, at: this.#options.clock.monotonic() };
-    pool.granted++;
-    pool.share.granted++;
-    if (pool.share.reserved === undefined) this.#sharedGranted++;
-    return new Place(this, pool);
-  }
-
-  #enqueue(pool: Pool, signal: AbortSignal | undefined): Promise<Slot> {
-    if (this.#waitingCount >= RUNTIME_LIMITS.waitingMax) throw refusal('concurrency-limit', 'Rate Exceeded.', 'retry');
-    return new Promise<Slot>((resolve, reject) => {
-      const leave = () => {
-        forget();
-        this.#waitingCount--;
-      };
-      const waiter = {
-        grant: () => {
-          leave();
-          resolve(this.#grant(pool, pool.granted >= pool.environments.size));
-        },
-        fail: (error: unknown) => {
-          leave();
-          reject(error);
-        },
-      };
-      if (pool.waiting.length === 0) pool.since = this.#arrivals++;
-      pool.waiting.push(waiter);
-      this.#contended.add(pool);
-      this.#waitingCount++;
-      const forget = signal
-        ? onAbort(signal, (reason) => {
-            pool.waiting.splice(pool.waiting.indexOf(waiter), 1);
-            waiter.fail(reason);
-          })
-        : () => {};
-      this.#watchSoon();
-    });
-  }
-
-  /** Gives free places to those who wait, the fairest first. */
-  #serve(): void {
-    while (this.#contended.size > 0) {
-      const able = [...this.#contended].filter(
-        (pool) => pool.waiting.length > 0 && this.#decide(pool).kind === 'grant',
-      );
-      const next = fairest(able);
-      if (!next) break;
-      next.waiting.shift()!.grant();
-      if (next.waiting.length > 0) next.since = this.#arrivals++;
-    }
-    for (const pool of this.#contended) if (pool.waiting.length === 0) this.#contended.delete(pool);
-  }
-
-  acquire(pool: Pool): Environment {
-    return this.#wake(pool.takeIdle() ?? this.#start(pool));
-  }
-
-  repeatInit(pool: Pool, { log }: Environment): Environment {
-    return this.#wake(this.#start(pool, log));
-  }
-
-  #wake(environment: Environment): Environment {
-    this.#awake.add(environment);
-    this.#watchSoon();
-    return environment;
-  }
-
-  release(pool: Pool, environment: Environment | undefined): void {
-    pool.granted--;
-    pool.share.granted--;
-    if (pool.share.reserved === undefined) this.#sharedGranted--;
-    if (environment) pool.giveBack(environment);
-    if (this.#contended.size > 0) this.#serve();
-    if (this.#onDrained && this.#granted() === 0) this.#onDrained();
-  }
-
-  /** @param repeated  the log of the environment whose init is repeated: to the function's owner the two are one */
-  #start(pool: Pool, repeated?: EnvironmentLog): Environment {
+  #make(pool: Pool, { connection, restores, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
-    const blanks = this.#starts.blanks.of(launch);
-    if (this.#environments >= this.#environmentsMax) this.#evictIdle();
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const fresh = startVariables(spec);
-    const connection = fresh ? blanks.startFresh(fresh) : blanks.take();
+    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
-    const environment = new Environment({
+    this.#coldStarts.add();
+    const repeatsInit = repeated !== undefined;
+    const { apis } = this.#starts;
+    return new Environment({
       spec,
       clock,
       launch,
-      connection,
+      connection: new ApiConnection(connection, { spec, launch, log, clock, random, repeatsInit, server: apis }),
       log,
-      repeatsInit: repeated !== undefined,
+      ahead,
+      repeatsInit,
+      onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted, placement) => functionVariables(spec, log.stream, reached(), granted, placement),
-      onShutdown: (ended) => {
-        this.#environments--;
-        pool.remove(ended);
-      },
-    });
-    this.#environments++;
-    pool.environments.add(environment);
-    pool.coldStarts++;
-    this.#coldStarts.add();
-    environment.start();
-    this.#expireLater();
-    return environment;
-  }
-
-  /** Makes room for another process: the environment that has been idle for longest goes. */
-  #evictIdle(): void {
-    let oldest: Environment | undefined;
-    for (const { idle } of this.#pools.values()) {
-      if (idle[0] && (!oldest || idle[0].idleSince < oldest.idleSince)) oldest = idle[0];
-    }
-    oldest?.retire();
-  }
-
-  #watchSoon(): void {
-    if (this.#closed && this.#granted() === 0) return;
-    this.#watchTimer ??= this.#options.clock.timer(RUNTIME_LIMITS.watchMs, () => this.#watch());
-  }
-
-  #watch(): void {
-    this.#watchTimer = undefined;
-    for (const environment of this.#awake) if (!environment.watch()) this.#awake.delete(environment);
-    this.#serve();
-    if (this.#awake.size > 0 || this.#contended.size > 0) this.#watchSoon();
-  }
-
-  /** Looks for idle ones to shut down, as long as there are environments at all. */
-  #expireLater(): void {
-    const every = Math.min(30_000, Math.max(1_000, this.#keepAliveMs / 10));
-    this.#keepAliveTimer ??= this.#options.clock.timer(every, () => {
-      this.#keepAliveTimer = undefined;
-      const now = this.#options.clock.monotonic();
-      for (const pool of this.#pools.values()) {
-        for (const environment of expired(pool.idle, now, this.#keepAliveMs)) environment.retire();
-      }
-      if (this.#environments > 0 && !this.#closed) this.#expireLater();
+      variables: (granted, placement) => functionVariables(spec, log.stream, reached(), granted, placement, kind),
+      onProgress,
+      onShutdown,
     });
   }
 
-  #granted(): number {
-    let sum = 0;
-    for (const { granted } of this.#pools.values()) sum += granted;
-    return sum;
+  #otherStart({ spec, launch }: Pool): OtherStart | undefined {
+    const snapshot =
+      spec.snapStart && !launch.supervised
+        ? this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch)
+        : undefined;
+    return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
+  }
+
+  /** No process starts from this file: another binary, other flags, a damaged disk. */
+  #onRestoreFailed(spec: FunctionSpec, launch: Launch, failure: Failure): void {
+    this.#options.logger.warn('snapshot dropped: no environment starts from it', { function: spec.arn, failure });
+    this.#starts.launches.snapshotsOf(spec.runtime)?.drop(spec, launch);
+  }
+
+  #onChange(pool: Pool, environment: Environment): void {
+    if (this.#closed) return;
+    if (pool.provisioned > 0) this.#provisioner.onChange(pool, environment);
   }
 
   async #drain(limitMs: number): Promise<void> {
-    if (this.#granted() === 0) return;
+    if (this.#admission.granted === 0) return;
     const drained = new Promise<void>((resolve) => {
       this.#onDrained = resolve;
     });
@@ -385,16 +388,6 @@ function newStreamName({ version }: FunctionSpec, clock: Clock, random: Random):
   return logStreamName(clock.now(), version, random.bytes(16).toString('hex'));
 }
 
-/** ARN of the function without its version. */
-function shareName(arn: string): string {
-  return arn.split(':', 7).join(':');
-}
-
-function refusal(
-  code: RuntimeErrorCode,
-  message: string,
-  remedy: 'retry' | 'never',
-  fields?: Readonly<Record<string, unknown>>,
-): DomainError<RuntimeErrorCode> {
-  return new DomainError(code, message, { remedy, ...(fields ? { fields } : {}) });
+function closed(): DomainError<RuntimeErrorCode> {
+  return new DomainError('runtime-closed', 'the node is draining', { remedy: 'retry' });
 }

@@ -1,17 +1,22 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUNTIME_API_DOOR } from './api/api-connection.ts';
+import { ApiServer } from './api/api-server.ts';
 import { ManagedRuntime, type NodeDoor, type RuntimeOptions } from './managed-runtime.ts';
 import { openSandbox } from './sandbox/open.ts';
 import type { Door, Sandbox } from './sandbox/sandbox.ts';
 import { BlankPools } from './starts/blank-pools.ts';
 import type { BlankPoolOptions } from './starts/blanks.ts';
 import { CodeCaches } from './starts/code-caches.ts';
-import type { Launch } from './starts/launch.ts';
 import { Launches } from './starts/launches.ts';
-import { nodejs } from './starts/nodejs.ts';
+import { NodejsFamily } from './starts/nodejs.ts';
+import { NodeBinaries } from './starts/nodejs-binaries.ts';
+import { NodejsSnapshots } from './starts/nodejs-snapshots.ts';
+import { provided } from './starts/provided.ts';
+import { python } from './starts/python.ts';
 
-/** The runtime that a node makes blank environments of before any function has asked for one. */
-const COMMON_RUNTIME = 'nodejs24.x';
+/** The runtime that a node makes blank environments of before any function has asked for one: that of its own Node. */
+const OWN_RUNTIME = `nodejs${process.versions.node.split('.', 1)[0]}.x`;
 
 /** Opens the execution environments of a node. Starts no process before `blanksAfterMs` or the first reservation. */
 export async function openRuntime(options: RuntimeOptions): Promise<ManagedRuntime> {
@@ -19,23 +24,28 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   rmSync(directory, { recursive: true, force: true });
   const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
   const sandbox = await openEngine(options, directory);
-  const { clock, random, blanks: size = 2, blanksAfterMs = 500, nodeDoor } = options;
-  const launches = new Launches([nodejs]);
+  const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500, nodeDoor } = options;
   const doors = () => doorsOf(nodeDoor);
   const accept: BlankPoolOptions['accept'] = nodeDoor ? { node: (socket) => nodeDoor.accept(socket) } : {};
   const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors, accept });
-  blanks.of(nodejs.launch(COMMON_RUNTIME) as Launch).fill(blanksAfterMs);
-  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks });
+  const binaries = new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory });
+  const snapshots = NodejsSnapshots.open({
+    clock,
+    blanks,
+    engine: sandbox.engine,
+    directory: join(options.directory, 'snapshots'),
+  });
+  const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger), provided]);
+  const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
+  if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
+  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks, apis: new ApiServer() });
 }
-
-/** The Lambda Runtime API, where functions expect it. */
-const RUNTIME_API: Door = { name: 'runtime-api', port: 9001 };
 
 /** @returns nothing yet while the node does not listen */
 function doorsOf(nodeDoor: NodeDoor | undefined): readonly Door[] | undefined {
-  if (!nodeDoor) return [RUNTIME_API];
+  if (!nodeDoor) return [RUNTIME_API_DOOR];
   const address = nodeDoor.address();
-  return address && [RUNTIME_API, { name: 'node', ...address }];
+  return address && [RUNTIME_API_DOOR, { name: 'node', ...address }];
 }
 
 async function openEngine(options: RuntimeOptions, directory: string): Promise<Sandbox> {

@@ -36,6 +36,8 @@ export interface FunctionSpec {
   /** New environments start from a snapshot that was taken after init (`SnapStart: PublishedVersions`). */
   readonly snapStart: boolean;
   readonly egress: Egress;
+  /** A debugger may attach to its environment at this TCP port of loopback; see `inspection/`. Node's runtimes only. */
+  readonly inspectorPort?: number;
   /** Changes whenever anything above does: environments of an older revision are retired. */
   readonly revision: string;
 }
@@ -74,6 +76,8 @@ export interface Metering {
   /** - `cold`: the code was loaded for this invocation; `restored`: from a snapshot. - `pre-warmed`: the first invocation of an
    *  environment that was started ahead of demand. - `warm`: any later one. */
   readonly start: 'cold' | 'restored' | 'pre-warmed' | 'warm';
+  /** The environment is one of the function's provisioned concurrency; an invocation of such a function without it is a spillover. */
+  readonly provisioned?: true;
 }
 
 /** A response that was streamed has an empty payload; one that broke off is an error. */
@@ -101,6 +105,20 @@ export interface Slot extends Disposable {
  *  - `runtime-unknown`: no such managed runtime. - `runtime-unavailable`: not on this machine. - `runtime-closed`: the node is draining. */
 export type RuntimeErrorCode = 'concurrency-limit' | 'runtime-unknown' | 'runtime-unavailable' | 'runtime-closed';
 
+/**
+ * Why a place was refused: `fields.why` of `concurrency-limit`.
+ * - `reserved-concurrency`, `account-concurrency`: as many invocations run as may. - `scaling-rate`: 1,000 new environments in 10 s.
+ * - `reserved-request-rate`, `request-rate`: more than ten requests a second for each of the function's places.
+ * - `machine`: the processors, or the start of further processes, are behind by more than waiting would mend.
+ */
+export type ThrottleCause =
+  | 'reserved-concurrency'
+  | 'account-concurrency'
+  | 'scaling-rate'
+  | 'reserved-request-rate'
+  | 'request-rate'
+  | 'machine';
+
 /** Where lines that functions write go: `services/logs` implements it. Never blocks; drops are counted, not hidden. */
 export interface FunctionLogSink {
   /** @param timestamp epoch milliseconds; @param message without its line end; @param region of the group */
@@ -117,15 +135,53 @@ export interface PoolState {
   readonly errors: number;
 }
 
+/** What has come of provisioned concurrency, as `GetProvisionedConcurrencyConfig` tells it. */
+export interface ProvisionedState {
+  readonly requested: number;
+  /** Environments that exist for it: those under way as well. */
+  readonly allocated: number;
+  /** Those that are initialised, busy or idle. */
+  readonly available: number;
+  /** `failed`: init has failed several times on end; it is tried on, ever more rarely. */
+  readonly status: 'in-progress' | 'ready' | 'failed';
+  /** Why environments cannot be had; present when it failed. */
+  readonly reason?: string;
+}
+
+/** Provisioned concurrency. */
+export interface Provisioning {
+  /**
+   * Keeps `spec.provisionedConcurrency` environments of this version initialised, and replaces those that end; 0 ends it, and
+   * what is idle of them. Returns at once: {@link provisioned} tells how far it has come. Again with each node start, since
+   * nothing of it is kept on disk.
+   *
+   * The number counts against the function's reserved concurrency or, without one, against the account's, used or not. Whether
+   * there is room is the caller's to check before. Invocations beyond the number get environments on demand.
+   */
+  provision(spec: FunctionSpec): void;
+  /** @returns nothing for a version that has none */
+  provisioned(functionArn: string): ProvisionedState | undefined;
+}
+
+/** - `on`: environments of the version start from a snapshot. - `off`: they start without, for the reason given. */
+export type SnapshotOutcome = { readonly kind: 'on' } | { readonly kind: 'off'; readonly reason: string };
+
 /** The execution environments of a node (DESIGN §5). */
-export interface Runtime extends AsyncDisposable {
+export interface Runtime extends Provisioning, AsyncDisposable {
   /**
    * Takes a place for one invocation at a time.
    *
    * @param wait  `true` waits for a free place (pollers); `false` throws `concurrency-limit` at once (Invoke)
    */
   reserve(spec: FunctionSpec, options: { readonly wait: boolean; readonly signal?: AbortSignal }): Promise<Slot>;
-  /** Retires the environments of a function that was changed or deleted, once they are idle. */
+  /**
+   * Runs the init of a version that starts from snapshots (`spec.snapStart`) and keeps what it leaves. Once a version; later calls
+   * find what is there.
+   *
+   * @throws snapshot-init-failed  init has failed or taken too long: the version cannot be used
+   */
+  snapshot(spec: FunctionSpec): Promise<SnapshotOutcome>;
+  /** Retires the environments of a function that was changed or deleted, once they are idle; its provisioned concurrency ends. */
   retire(functionArn: string): void;
   pools(): readonly PoolState[];
 }

@@ -91,11 +91,8 @@ test('an application is deployed, run, changed, followed and removed from the co
   assert.match(first.err, /CREATE_COMPLETE +Greeter \(AWS::Lambda::Function\)\n/);
   assert.match(first.err, /CREATE_COMPLETE +stack greetings\ndeployed greetings\n$/);
 
-  assert.deepEqual(await invoke({ name: 'you' }), { code: 0, out: '"hello you!"\n', err: '' });
-  const failed = await invoke({}, '--logs');
-  assert.equal(failed.code, 1);
-  assert.equal(JSON.parse(failed.out).errorMessage, 'nobody to greet');
-  assert.match(failed.err, /REPORT RequestId: [\s\S]*the function failed \(Unhandled\)\n$/);
+  const greeted = await invoke({ name: 'you' });
+  assert.deepEqual([greeted.code, greeted.out], [0, '"hello you!"\n']);
 
   const again = await run('deploy', app);
   assert.deepEqual([again.code, again.err.endsWith('nothing to change in greetings\n')], [0, true], again.err);

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-
-const PROGRAM = join(import.meta.dirname, '../../bin/millrace.js');
+import { Program } from './program.ts';
 
 let root: string;
 
@@ -14,50 +11,6 @@ before(async () => {
   root = await mkdtemp(join(tmpdir(), 'millrace-process-'));
 });
 after(() => rm(root, { recursive: true }));
-
-/** A `millrace` process whose output is watched. */
-class Program implements AsyncDisposable {
-  readonly #process: ChildProcess;
-  readonly #exited: Promise<unknown[]>;
-  out = '';
-  err = '';
-
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.#process = spawn(process.execPath, [PROGRAM, ...args], { cwd: root, env: { ...process.env, ...env } });
-    this.#exited = once(this.#process, 'exit');
-    this.#process.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      this.out += text;
-    });
-    this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.err += text;
-    });
-  }
-
-  /** Waits until `pattern` is in the output; fails when the program ends before. */
-  async until(stream: 'out' | 'err', pattern: RegExp): Promise<RegExpExecArray> {
-    const source = stream === 'out' ? this.#process.stdout! : this.#process.stderr!;
-    for (;;) {
-      const match = pattern.exec(this[stream]);
-      if (match) return match;
-      const more = await Promise.race([once(source, 'data'), this.#exited.then(() => undefined)]);
-      if (!more && !pattern.test(this[stream])) assert.fail(`ended without ${pattern}:\n${this.out}${this.err}`);
-    }
-  }
-
-  signal(name: NodeJS.Signals): void {
-    this.#process.kill(name);
-  }
-
-  /** @returns the exit code */
-  async exit(): Promise<unknown> {
-    return (await this.#exited)[0];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null) this.#process.kill('SIGKILL');
-    await this.#exited;
-  }
-}
 
 const READY = /^ready (http:\/\/127\.0\.0\.1:\d+)\n/;
 
@@ -75,14 +28,14 @@ Resources:
   await mkdir(app);
   await writeFile(join(app, 'template.yaml'), template(3));
   await writeFile(join(app, 'answer.ts'), 'export const handler = async (): Promise<number> => 1;\n');
-  await using program = new Program(['dev', 'app', '--http-port', '0', '--mqtt-port', '0']);
+  await using program = new Program(root, ['dev', 'app', '--http-port', '0', '--mqtt-port', '0']);
   const [, endpoint] = await program.until('out', READY);
   assert.equal((await fetch(`${endpoint}/_millrace/health`)).status, 200);
   await program.until('err', /deployed app \(\d+ ms\)\n/);
 
   await writeFile(join(app, 'answer.ts'), 'export const handler = async (): Promise<number> => 42;\n');
-  await program.until('err', /new code for Answer \(\d+ ms\)\n/);
-  await using call = new Program(['invoke', 'Answer', '--stack-name', 'app', '--endpoint-url', endpoint!]);
+  await program.until('err', /swapped Answer in \d+ ms\n/);
+  await using call = new Program(root, ['invoke', 'Answer', '--stack-name', 'app', '--endpoint-url', endpoint!]);
   assert.deepEqual([await call.exit(), call.out], [0, '42\n'], call.err);
 
   await writeFile(join(app, 'template.yaml'), template(4));
@@ -96,7 +49,7 @@ Resources:
 
 test('start needs root keys, and says how to give them', { timeout: 30_000 }, async () => {
   await writeFile(join(root, 'millrace.yaml'), 'listen: { httpPort: 0, mqttPort: 0 }\n');
-  await using program = new Program(['start'], { MILLRACE_ROOT_ACCESS_KEY_ID: '' });
+  await using program = new Program(root, ['start'], { MILLRACE_ROOT_ACCESS_KEY_ID: '' });
   assert.equal(await program.exit(), 2);
   assert.match(program.err, /root\.accessKeyId is missing: set it in the file or as MILLRACE_ROOT_ACCESS_KEY_ID/);
 });
@@ -105,17 +58,17 @@ test('a node started for production refuses whom it does not know, and drains on
   timeout: 30_000,
 }, async () => {
   await writeFile(join(root, 'millrace.yaml'), 'listen: { httpPort: 0, mqttPort: 0 }\n');
-  await using program = new Program(['start'], {
+  await using program = new Program(root, ['start'], {
     MILLRACE_ROOT_ACCESS_KEY_ID: 'AKIA000000000000',
     MILLRACE_ROOT_SECRET_ACCESS_KEY: 's'.repeat(40),
   });
   const [, endpoint] = await program.until('out', READY);
-  const stranger = new Program(['remove', '--endpoint-url', endpoint!, '--stack-name', 'x'], {
+  const stranger = new Program(root, ['remove', '--endpoint-url', endpoint!, '--stack-name', 'x'], {
     AWS_ACCESS_KEY_ID: 'AKIAnobody',
     AWS_SECRET_ACCESS_KEY: 'nothing',
   });
   assert.equal(await stranger.exit(), 1, stranger.err);
-  const owner = new Program(['remove', '--endpoint-url', endpoint!, '--stack-name', 'x'], {
+  const owner = new Program(root, ['remove', '--endpoint-url', endpoint!, '--stack-name', 'x'], {
     AWS_ACCESS_KEY_ID: 'AKIA000000000000',
     AWS_SECRET_ACCESS_KEY: 's'.repeat(40),
   });

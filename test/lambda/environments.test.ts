@@ -74,7 +74,7 @@ for (const { engine, skip } of ENGINES) {
       const spec = house.spec(NAME);
       const pid = pidOf((await house.invoke(spec)).value)!;
       assert.equal(house.runtime.pools()[0]!.idle, 1);
-      await clock.advance(6 * 60_000);
+      await clock.advance(11 * 60_000);
       assert.equal(house.runtime.pools()[0]!.idle, 0);
       await until(() => isGone(pid));
       assert.equal((await house.invoke(spec)).metering.start, 'cold');
@@ -167,7 +167,7 @@ for (const { engine, skip } of ENGINES) {
 
     test('a runtime that is not here is refused by name', async () => {
       await using house = await open();
-      const spec = house.spec('', { runtime: 'python3.13' });
+      const spec = house.spec('', { runtime: 'ruby3.4' });
       await assert.rejects(house.runtime.reserve(spec, { wait: true }), { code: 'runtime-unknown', remedy: 'never' });
     });
 

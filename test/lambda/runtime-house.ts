@@ -7,9 +7,18 @@ import {
   type InvocationResult,
   type ManagedRuntime,
   openRuntime,
+  type ResponseStream,
   type RuntimeOptions,
 } from '../../src/runtime/index.ts';
 import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
+
+/** What came of a streamed response. */
+export interface Streamed {
+  readonly result: InvocationResult;
+  readonly contentType: string | undefined;
+  readonly chunks: readonly Buffer[];
+  readonly body: Buffer;
+}
 
 /** The runtime alone, over a fresh directory, with functions made of source text. */
 export class RuntimeHouse implements AsyncDisposable {
@@ -77,6 +86,30 @@ export class RuntimeHouse implements AsyncDisposable {
     const payload = Buffer.from(JSON.stringify(event));
     const result = await slot.invoke({ requestId: uuid(systemRandom), payload, trace: newTrace(systemRandom, false) });
     return { ...result, value: JSON.parse(Buffer.from(result.payload).toString()) };
+  }
+
+  /** Invokes with a taker of the response; `takes(chunk)` may return a promise, as one that is behind does. */
+  async stream(
+    spec: FunctionSpec,
+    event: unknown = {},
+    takes: (chunk: Buffer) => Promise<void> | void = () => {},
+  ): Promise<Streamed> {
+    using slot = await this.runtime.reserve(spec, { wait: true });
+    let contentType: string | undefined;
+    const chunks: Buffer[] = [];
+    const stream: ResponseStream = {
+      start: (type) => {
+        contentType = type;
+      },
+      write: (chunk) => {
+        chunks.push(Buffer.from(chunk));
+        return takes(chunks.at(-1)!);
+      },
+    };
+    const payload = Buffer.from(JSON.stringify(event));
+    const trace = newTrace(systemRandom, false);
+    const result = await slot.invoke({ requestId: uuid(systemRandom), payload, trace, stream });
+    return { result, contentType, chunks, body: Buffer.concat(chunks) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

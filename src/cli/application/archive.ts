@@ -18,13 +18,14 @@ const ENTRY_TIME = new Date(Date.UTC(1980, 0, 1));
 const LEFT_OUT = new Set(['.git', '.millrace', '.aws-sam', '.DS_Store']);
 
 /** A zip of the entries, the same bytes for the same entries in any order. */
-export function zip(entries: readonly ArchiveEntry[]): Promise<Buffer> {
+export function zip(entries: readonly ArchiveEntry[], compress = true): Promise<Buffer> {
   const file = new ZipFile();
   for (const { path, content, executable } of [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))) {
     file.addBuffer(Buffer.from(content), path, {
       mtime: ENTRY_TIME,
       mode: executable ? 0o100755 : 0o100644,
       forceDosTimestamp: true,
+      compress,
     });
   }
   file.end();

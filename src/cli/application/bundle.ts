@@ -1,6 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
-import { dirname, extname, join, relative } from 'node:path';
-import type { BuildOptions } from 'esbuild';
+import { dirname, extname, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { BuildContext, BuildOptions, BuildResult, Message } from 'esbuild';
 import { messageOf } from '../../base/index.ts';
 import { CommandError } from '../command.ts';
 import type { ArchiveEntry } from './archive.ts';
@@ -45,47 +46,91 @@ export async function isBundled(fn: LocalFunction, entry: string): Promise<boole
   return exists(join(fn.codePath, 'package.json'));
 }
 
+/** A function's bundle, and the files that it was made of. */
+export interface Bundle {
+  readonly entries: readonly ArchiveEntry[];
+  /** Absolute paths. */
+  readonly inputs: ReadonlySet<string>;
+}
+
+/** Bundles one function: {@link bundleOnce}, or a {@link Bundler} that is kept. */
+export type BundleFunction = (fn: LocalFunction, entry: string) => Promise<Bundle>;
+
 /**
  * Bundles a function with esbuild: source maps on, minifying off, a module or CommonJS as its nearest `package.json` says, unless
- * its `Metadata` asks otherwise.
+ * its `Metadata` asks otherwise. Nothing of this machine is in the result: the same files give the same bytes anywhere.
  *
  * @throws CommandError  with esbuild's own messages, each with file, line and column
  */
-export async function bundle(fn: LocalFunction, entry: string): Promise<readonly ArchiveEntry[]> {
+export const bundleOnce: BundleFunction = async (fn, entry) => {
   // Loaded here: it costs 20 ms that commands without a bundle do not owe.
   const { build } = await import('esbuild');
-  const properties = (fn.metadata.BuildProperties ?? {}) as BuildProperties;
-  const format = properties.Format ?? ((await isModule(entry)) ? 'esm' : 'cjs');
-  try {
-    const { outputFiles } = await build(buildOptions(fn, entry, properties, format));
-    return outputFiles!.map(({ path, contents }) => ({
-      path: relative(outputRoot(fn), path).replaceAll('\\', '/'),
-      content: contents,
-    }));
-  } catch (error) {
-    throw new CommandError(`${fn.logicalId} cannot be bundled:\n${await readable(error)}`, { cause: error });
+  const options = await buildOptions(fn, entry);
+  return bundleOf(fn, () => build(options));
+};
+
+/**
+ * Bundles one function again and again: esbuild keeps what it has parsed, so that a bundle after a change takes milliseconds.
+ * Source maps name the sources by their place on this machine, for debuggers and stack traces that an editor can follow.
+ */
+export class Bundler implements AsyncDisposable {
+  #context: { readonly key: string; readonly esbuild: BuildContext } | undefined;
+
+  /** @throws CommandError  as {@link bundleOnce} */
+  readonly bundle: BundleFunction = async (fn, entry) => {
+    const esbuild = await this.#contextFor({ ...(await buildOptions(fn, entry)), ...localSources(fn, entry) });
+    return bundleOf(fn, () => esbuild.rebuild());
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const context = this.#context;
+    this.#context = undefined;
+    await context?.esbuild.dispose();
+  }
+
+  /** Other options, as a changed template or manifest brings them, need another context. */
+  async #contextFor(options: BuildOptions): Promise<BuildContext> {
+    const key = JSON.stringify(options);
+    if (this.#context?.key === key) return this.#context.esbuild;
+    await this[Symbol.asyncDispose]();
+    const { context } = await import('esbuild');
+    const esbuild = await context(options);
+    this.#context = { key, esbuild };
+    return esbuild;
   }
 }
 
-/** Nothing is written there; it only gives output files their paths. */
-const outputRoot = (fn: LocalFunction) => join(fn.codePath, '.millrace-out');
+async function bundleOf(fn: LocalFunction, build: () => Promise<BuildResult>): Promise<Bundle> {
+  try {
+    const { outputFiles, metafile } = await build();
+    const entries = outputFiles!.map(({ path, contents }) => ({
+      path: relative(fn.codePath, path).replaceAll('\\', '/'),
+      content: contents,
+    }));
+    return { entries, inputs: new Set(Object.keys(metafile!.inputs).map((path) => resolve(fn.codePath, path))) };
+  } catch (error) {
+    throw new CommandError(`${fn.logicalId} cannot be bundled:\n${await readable(error, fn.codePath)}`, {
+      cause: error,
+    });
+  }
+}
 
-function buildOptions(
-  fn: LocalFunction,
-  entry: string,
-  properties: BuildProperties,
-  format: 'cjs' | 'esm',
-): BuildOptions {
+async function buildOptions(fn: LocalFunction, entry: string): Promise<BuildOptions> {
+  const properties = propertiesOf(fn);
+  const format = properties.Format ?? ((await isModule(entry)) ? 'esm' : 'cjs');
   const { MainFields: mainFields, External: external } = properties;
   const banner = bannerOf(properties);
   return {
     absWorkingDir: fn.codePath,
-    entryPoints: (properties.EntryPoints ?? [relative(fn.codePath, entry)]).map((path) => join(fn.codePath, path)),
-    outdir: outputRoot(fn),
+    entryPoints: entryPoints(fn, entry),
+    // Nothing is written: outputs stand where their sources do, so that source maps are relative to the package's root.
+    outdir: fn.codePath,
     outbase: fn.codePath,
+    allowOverwrite: true,
+    write: false,
+    metafile: true,
     outExtension: pairs(properties.OutExtension, format === 'esm' ? { '.js': '.mjs' } : {}),
     bundle: true,
-    write: false,
     platform: 'node',
     format,
     target: properties.Target ?? nodeTarget(fn.runtime),
@@ -98,6 +143,22 @@ function buildOptions(
     banner: format === 'esm' ? { ...banner, js: [REQUIRE_BANNER, banner.js ?? ''].join('\n').trim() } : banner,
     logLevel: 'silent',
   };
+}
+
+const propertiesOf = (fn: LocalFunction) => (fn.metadata.BuildProperties ?? {}) as BuildProperties;
+
+function entryPoints(fn: LocalFunction, entry: string): string[] {
+  const paths = propertiesOf(fn).EntryPoints ?? [relative(fn.codePath, entry)];
+  return paths.map((path) => join(fn.codePath, path));
+}
+
+/** One root serves all outputs only where they stand in one folder; else the sources stay relative to the package. */
+function localSources(fn: LocalFunction, entry: string): BuildOptions {
+  const [folder, ...others] = new Set(entryPoints(fn, entry).map(dirname));
+  if (others.length > 0) return {};
+  // Whoever reads the map finds the sources themselves: without copies of them it is less than half the size.
+  const sourcesContent = propertiesOf(fn).SourcesContent ?? false;
+  return { sourceRoot: `${pathToFileURL(folder!)}/`, sourcesContent };
 }
 
 function bannerOf({ Banner }: BuildProperties): Record<string, string> {
@@ -128,11 +189,16 @@ export async function isModule(file: string): Promise<boolean> {
   }
 }
 
-async function readable(error: unknown): Promise<string> {
-  const { errors } = error as { errors?: readonly unknown[] };
+/** esbuild's messages, with files as the terminal's folder has them: what stands there can be opened from there. */
+async function readable(error: unknown, codePath: string): Promise<string> {
+  const { errors } = error as { errors?: readonly Message[] };
   if (!Array.isArray(errors)) return messageOf(error);
   const { formatMessages } = await import('esbuild');
-  return (await formatMessages(errors, { kind: 'error', color: false })).join('').trimEnd();
+  const placed = errors.map(({ location, ...rest }: Message) => ({
+    ...rest,
+    location: location && { ...location, file: relative(process.cwd(), resolve(codePath, location.file)) },
+  }));
+  return (await formatMessages(placed, { kind: 'error', color: false })).join('').trimEnd();
 }
 
 function exists(file: string): Promise<boolean> {

@@ -44,6 +44,7 @@ class Folder implements AsyncDisposable {
       handler: 'app.handler',
       runtime: 'nodejs24.x',
       metadata: {},
+      published: false,
       ...more,
     };
   }

@@ -17,14 +17,24 @@ export interface LocalFunction {
   readonly runtime: string;
   /** `Metadata` of the resource: how SAM builds it. */
   readonly metadata: Json;
+  /** Each change of its code is published as a version (`AutoPublishAlias`): the stack does that. */
+  readonly published: boolean;
 }
 
-/** An application in a folder: its template, and the functions to be packaged. */
+/** A layer whose content lies on disk. */
+export interface LocalLayer {
+  readonly logicalId: string;
+  /** Its folder, which is packaged as it is, or a package that is ready. */
+  readonly codePath: string;
+}
+
+/** An application in a folder: its template, and what is to be packaged. */
 export interface Application {
   readonly directory: string;
   readonly templateFile: string;
   readonly template: Json;
   readonly functions: readonly LocalFunction[];
+  readonly layers: readonly LocalLayer[];
 }
 
 /** The template of a folder; `undefined` when there is none. */
@@ -53,7 +63,8 @@ export async function readApplication(directory: string): Promise<Application> {
   const template = await parse(templateFile);
   const resources = Object.entries((template.Resources ?? {}) as Json);
   const functions = resources.flatMap(([id, resource]) => localFunction(id, resource, template, directory) ?? []);
-  return { directory, templateFile, template, functions };
+  const layers = resources.flatMap(([id, resource]) => localLayer(id, resource, template, directory) ?? []);
+  return { directory, templateFile, template, functions, layers };
 }
 
 async function parse(file: string): Promise<Json> {
@@ -82,32 +93,44 @@ function localFunction(
     handler: String(properties.Handler ?? ''),
     runtime: String(properties.Runtime ?? ''),
     metadata: (resource.Metadata ?? {}) as Json,
+    published: properties.AutoPublishAlias !== undefined,
   };
 }
 
-/** Where a function's package stands in the object store. */
+function localLayer(logicalId: string, resource: Json, template: Json, directory: string): LocalLayer | undefined {
+  const globals = (template.Globals?.LayerVersion ?? {}) as Json;
+  const { Type: type, Properties: properties } = resource;
+  const content =
+    type === 'AWS::Serverless::LayerVersion'
+      ? { ...globals, ...properties }.ContentUri
+      : type === 'AWS::Lambda::LayerVersion' && properties?.Content;
+  if (typeof content !== 'string' || content.startsWith('s3://')) return undefined;
+  return { logicalId, codePath: resolve(directory, content) };
+}
+
+/** Where a package stands in the object store. */
 export interface PackagePlace {
   readonly bucket: string;
   readonly key: string;
 }
 
-/** The template with the local code of its functions replaced by where their packages stand. */
+/** The template with the local code of its functions and layers replaced by where their packages stand. */
 export function packagedTemplate({ template }: Application, places: ReadonlyMap<string, PackagePlace>): Json {
   const resources = Object.entries((template.Resources ?? {}) as Json).map(([id, resource]) => {
     const place = places.get(id);
-    return [
-      id,
-      place ? { ...resource, Properties: { ...resource.Properties, ...codeProperty(resource.Type, place) } } : resource,
-    ];
+    const code = place && CODE_PROPERTIES[resource.Type]?.(place);
+    return [id, code ? { ...resource, Properties: { ...resource.Properties, ...code } } : resource];
   });
   return { ...template, Resources: Object.fromEntries(resources) };
 }
 
-function codeProperty(type: string, { bucket, key }: PackagePlace): Json {
-  return type === 'AWS::Serverless::Function'
-    ? { CodeUri: { Bucket: bucket, Key: key } }
-    : { Code: { S3Bucket: bucket, S3Key: key } };
-}
+/** How each type of resource says where its code stands. */
+const CODE_PROPERTIES: Readonly<Record<string, (place: PackagePlace) => Json>> = {
+  'AWS::Serverless::Function': ({ bucket, key }) => ({ CodeUri: { Bucket: bucket, Key: key } }),
+  'AWS::Serverless::LayerVersion': ({ bucket, key }) => ({ ContentUri: { Bucket: bucket, Key: key } }),
+  'AWS::Lambda::Function': ({ bucket, key }) => ({ Code: { S3Bucket: bucket, S3Key: key } }),
+  'AWS::Lambda::LayerVersion': ({ bucket, key }) => ({ Content: { S3Bucket: bucket, S3Key: key } }),
+};
 
 /** A stack name made of the folder's: letters, digits and hyphens, a letter first. */
 export function defaultStackName(directory: string): string {

@@ -1,21 +1,34 @@
 import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
-import { formatXRay } from '../../telemetry/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
 import type { Placement, Tenant } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
-import type { Connection } from './connection.ts';
+import type { EndReason, RuntimeConnection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
-import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
+import type { Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { type EnvironmentLog, initReportLine, initStartLine, reportLine } from './report.ts';
+import { loadConfig } from './load-config.ts';
+import {
+  billedMs,
+  type Ending,
+  type EnvironmentLog,
+  initReportLine,
+  initStartLine,
+  reportLine,
+  restoreReportLine,
+  restoreStartLine,
+} from './report.ts';
+import { StreamedResponse } from './streaming.ts';
+
+/** Why an environment is started for which no invocation waits. */
+export type Ahead = 'provisioned' | 'pre-warmed';
 
 export interface EnvironmentOptions {
   readonly spec: FunctionSpec;
   readonly launch: Launch;
-  readonly connection: Connection;
+  readonly connection: RuntimeConnection;
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly codeCaches: CodeCaches;
@@ -23,39 +36,69 @@ export interface EnvironmentOptions {
   readonly credentials: FunctionCredentials | Promise<FunctionCredentials>;
   /** Variables of the function and those that Lambda adds. */
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
-  /** Init has timed out once and is repeated within the invocation, bounded by the function's timeout as that is. */
+  /** Init has failed once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
+  /**
+   * It starts from a snapshot; told when that fails around the function's hooks, so that it is not started from again.
+   */
+  readonly onRestoreFailed?: ((failure: Failure) => void) | undefined;
+  /** Absent when an invocation waits for it. */
+  readonly ahead?: Ahead | undefined;
+  /** Told when the process has come up, and when the handler is loaded. */
+  readonly onProgress: (environment: Environment) => void;
   /** Told once, when the environment will not serve again. */
   readonly onShutdown: (environment: Environment) => void;
 }
 
-/** The invocation that runs. */
+/** An invocation that runs. */
 interface Running {
   readonly sequence: number;
   readonly invocation: Invocation;
   readonly startedAt: number;
   readonly initMs: number | undefined;
   readonly resolve: (result: InvocationResult) => void;
+  /** Of its timeout. */
+  timer: Timer | undefined;
+  /** Its response, once the first piece of one that comes in pieces is there. */
+  stream: StreamedResponse | undefined;
 }
 
-/** Nothing has run yet: init took longer than it may. It is to be repeated, in a new process, within the invocation. */
-export const INIT_TIMED_OUT = Symbol('init timed out');
+/** Nothing has run yet: init failed or took longer than it may. It is to be repeated, in a new process, within the invocation. */
+export const INIT_FAILED = Symbol('init failed');
 
-type Answer = Extract<Frame, { kind: 'response' | 'error' }>;
+const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
+
+/** What ends an invocation, as the process says it. */
+type Answer = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
+type Piece = Extract<Frame, { kind: 'stream-start' | 'stream-chunk' }>;
+type Outcome =
+  | { readonly kind: 'success'; readonly payload: Uint8Array }
+  | { readonly kind: 'error'; readonly payload: Uint8Array; readonly errorType: string; readonly handled: boolean };
 
 /** One execution environment: drives its process as `life-cycle.ts` decides. */
 export class Environment {
   readonly spec: FunctionSpec;
   phase: Phase = STARTING;
+  readonly ahead: Ahead | undefined;
   /** When it last became idle, by the monotonic clock. */
   idleSince = 0;
+  /** Places that hold it; counted by its pool. */
+  places = 0;
+  /** The handler has been loaded. */
+  initialised = false;
+  /** What its start took, once it is initialised. */
+  coldStartMs = 0;
   readonly #options: EnvironmentOptions;
   /** Settles with the failure, or with nothing when the handler is loaded. */
   readonly #init = Promise.withResolvers<Failure | undefined>();
   readonly #initStartedAt: number;
   /** Known from init to the first invocation, whose report it belongs to. */
   #initMs: number | undefined;
-  #running: Running | undefined;
+  /** The invocations that run, by sequence number. */
+  readonly #running = new Map<number, Running>();
+  /** Those that ran out of time while others went on: what the process still says of them is not heard. */
+  readonly #overdue = new Set<number>();
+  readonly #invoke: Extract<Event, { kind: 'invoke' }>;
   /** Why it was shut down, when it was not by an answer. */
   #failure: Failure | undefined;
   #sequence = 0;
@@ -67,6 +110,8 @@ export class Environment {
   constructor(options: EnvironmentOptions) {
     this.#options = options;
     this.spec = options.spec;
+    this.ahead = options.ahead;
+    this.#invoke = { kind: 'invoke', limit: options.spec.environmentConcurrency };
     this.#initStartedAt = options.clock.monotonic();
     // Whoever waits is told when the code would be loaded, which may be later than this fails.
     if (options.credentials instanceof Promise) options.credentials.catch(() => {});
@@ -76,6 +121,31 @@ export class Environment {
   get stale(): boolean {
     if (this.#expiresAt === Number.POSITIVE_INFINITY) return false;
     return this.#options.clock.now() + this.spec.timeoutMs + RUNTIME_LIMITS.credentialsMarginMs >= this.#expiresAt;
+  }
+
+  /** It takes no further invocation but the one that it was started for. */
+  get retiring(): boolean {
+    return this.phase.kind === 'shutdown' || this.phase.retiring;
+  }
+
+  get pid(): number | undefined {
+    return this.#options.connection.process.pid;
+  }
+
+  /** What it held when it was last looked at. */
+  get memoryBytes(): number {
+    return this.#memoryKb * 1024;
+  }
+
+  /** Invocations that may begin now beside those that run; 0 unless it is initialised and has not been retired. */
+  get room(): number {
+    const { phase } = this;
+    if (phase.kind === 'idle') return phase.retiring ? 0 : this.#invoke.limit;
+    return phase.kind === 'busy' && !phase.retiring ? this.#invoke.limit - phase.running : 0;
+  }
+
+  get #restores(): boolean {
+    return this.#options.onRestoreFailed !== undefined;
   }
 
   get log(): EnvironmentLog {
@@ -94,9 +164,9 @@ export class Environment {
     if (connection.ready) this.#apply({ kind: 'ready' });
   }
 
-  /** Runs one invocation to its end, once init is over. Never rejects. Not before the last one has ended (E1). */
-  invoke(invocation: Invocation): Promise<InvocationResult | typeof INIT_TIMED_OUT> {
-    if (this.phase.kind === 'idle') return this.#run(invocation);
+  /** Runs one invocation to its end, once init is over. Never rejects. Not where there is no room for it (E1). */
+  invoke(invocation: Invocation): Promise<InvocationResult | typeof INIT_FAILED> {
+    if (this.phase.kind === 'idle' || this.phase.kind === 'busy') return this.#run(invocation);
     if (this.#options.repeatsInit) this.#writeStart(invocation);
     return this.#init.promise.then((failure) => {
       // It may have been killed between the end of init and now.
@@ -105,14 +175,14 @@ export class Environment {
     });
   }
 
-  /** Shuts it down: at once when it is idle, else after the invocation that it runs or was started for. */
+  /** Shuts it down: at once when it is idle, else after the invocations that it runs or was started for. */
   retire(): void {
     this.#apply({ kind: 'retire' });
   }
 
   /** Kills it whatever it does; what waits for it gets the failure. */
   kill(): void {
-    this.#apply({ kind: 'failed', failure: { kind: 'exit', code: null, signal: 'SIGKILL' } });
+    this.#apply({ kind: 'failed', failure: KILLED });
   }
 
   /** Resolves when the process is gone. */
@@ -125,6 +195,8 @@ export class Environment {
     const { clock, connection } = this.#options;
     if (this.phase.kind === 'shutdown') return false;
     if (this.phase.kind === 'idle') {
+      // A debugger talks to it between invocations too.
+      if (this.#isInspected) return false;
       if (clock.monotonic() - this.idleSince >= RUNTIME_LIMITS.lingerMs) this.#apply({ kind: 'lingered' });
       return !this.phase.frozen;
     }
@@ -145,9 +217,22 @@ export class Environment {
     const within = sequence === 0 && this.#options.repeatsInit;
     if (!within) this.#writeStart(invocation);
     const startedAt = within ? this.#initStartedAt : this.#options.clock.monotonic();
-    this.#running = { sequence, invocation, startedAt, initMs: this.#initMs, resolve };
+    const { clock, connection } = this.#options;
+    const running: Running = {
+      sequence,
+      invocation,
+      startedAt,
+      initMs: this.#initMs,
+      resolve,
+      timer: undefined,
+      stream: undefined,
+    };
     this.#initMs = undefined;
-    this.#apply({ kind: 'invoke' });
+    this.#running.set(sequence, running);
+    this.#apply(this.#invoke);
+    const leftMs = this.#leftMs(startedAt);
+    running.timer = clock.timer(leftMs, () => this.#onOverdue(running));
+    connection.invoke(sequence, clock.now() + leftMs, this.spec.arn, invocation);
     return promise;
   }
 
@@ -155,7 +240,11 @@ export class Environment {
     switch (frame.kind) {
       case 'response':
       case 'error':
+      case 'stream-end':
         return this.#onAnswer(frame);
+      case 'stream-start':
+      case 'stream-chunk':
+        return this.#onPiece(frame);
       case 'log':
         return this.#options.log.write(frame.line);
       case 'ready':
@@ -164,25 +253,58 @@ export class Environment {
       case 'init-error':
         return this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload: frame.payload } });
       case 'code-cache':
-        return this.#options.codeCaches.take(this.spec, frame.name, frame.bytes);
+        return this.#options.codeCaches.take(this.spec, this.#options.launch.version, frame.name, frame.bytes);
+      case 'clone-ended':
+      case 'snapshot-part':
+        return this.#broken(`unexpected ${frame.kind}`);
     }
   }
 
   #onAnswer(answer: Answer): void {
-    const running = this.#running;
-    if (!running || running.sequence !== answer.sequence) {
-      return this.#apply({ kind: 'failed', failure: { kind: 'broken', reason: 'an answer to no invocation' } });
+    const running = this.#running.get(answer.sequence);
+    if (!running) {
+      if (!this.#overdue.delete(answer.sequence)) this.#broken('an answer to no invocation');
+      return;
+    }
+    if ((answer.kind === 'stream-end') !== (running.stream !== undefined) && answer.kind !== 'error') {
+      return this.#broken('an answer of two kinds');
     }
     this.#memoryKb = Math.max(this.#memoryKb, answer.memoryKb);
-    const { payload } = answer;
-    this.#apply({ kind: 'answered', last: answer.kind === 'error' && answer.fatal });
-    if (answer.kind === 'response') return this.#settle(running, { kind: 'success', payload });
-    const { errorType, fatal } = answer;
-    this.#settle(
-      running,
-      { kind: 'error', payload, errorType, handled: true },
-      fatal ? { status: 'error', errorType } : undefined,
-    );
+    this.#running.delete(answer.sequence);
+    const fatal = answer.kind === 'error' && answer.fatal;
+    this.#apply(fatal ? ANSWERED_LAST : ANSWERED);
+    const outcome = outcomeOf(answer, running.stream);
+    this.#settle(running, outcome, fatal ? { status: 'error', errorType: answer.errorType } : undefined);
+  }
+
+  #onPiece(piece: Piece): void {
+    const running = this.#running.get(piece.sequence);
+    if (!running) {
+      if (!this.#overdue.has(piece.sequence)) this.#broken('a part of the response to no invocation');
+      return;
+    }
+    if ((piece.kind === 'stream-start') === (running.stream !== undefined)) {
+      return this.#broken('a streamed response out of order');
+    }
+    if (piece.kind === 'stream-start') {
+      running.stream = new StreamedResponse(running.invocation.stream, piece.contentType);
+      return;
+    }
+    const behind = running.stream!.write(piece.bytes);
+    if (behind) this.#options.connection.hold(behind);
+  }
+
+  #broken(reason: string): void {
+    this.#apply({ kind: 'failed', failure: { kind: 'broken', reason } });
+  }
+
+  /** Hard: the process ends with it, but not before what others have begun (see life-cycle.ts). */
+  #onOverdue(running: Running): void {
+    if (this.#options.connection.overdue(running.sequence)) return;
+    this.#running.delete(running.sequence);
+    this.#overdue.add(running.sequence);
+    this.#apply({ kind: 'overdue' });
+    this.#fail(running, { kind: 'timeout' });
   }
 
   #apply(event: Event): void {
@@ -190,44 +312,58 @@ export class Environment {
     const before = this.phase;
     this.phase = phase;
     if (phase.kind !== before.kind) this.#entered(phase);
-    for (const command of commands) this.#obey(command);
+    for (const command of commands) this.#obey(command, event);
     if (phase.kind === 'shutdown' && before.kind !== 'shutdown') this.#options.onShutdown(this);
+    else if (phase.kind === 'init' && before.kind === 'starting') this.#options.onProgress(this);
+    else if (phase.kind === 'idle' && before.kind === 'init') this.#options.onProgress(this);
   }
 
   #entered(phase: Phase): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (phase.kind === 'idle') this.idleSince = this.#options.clock.monotonic();
-    if (phase.kind === 'init') this.#deadline(this.#options.repeatsInit ? this.#leftMs() : RUNTIME_LIMITS.initMsMax);
-    if (phase.kind === 'busy') this.#deadline(this.#leftMs());
+    if (phase.kind === 'init') {
+      this.#deadline(this.#initLeftMs());
+    }
   }
 
-  /** What the invocation may still take: a repeated init has taken its part. */
-  #leftMs(): number {
-    const { clock, repeatsInit } = this.#options;
-    const startedAt = this.#running?.startedAt ?? (repeatsInit ? this.#initStartedAt : clock.monotonic());
-    return Math.max(0, Math.ceil(this.spec.timeoutMs - (clock.monotonic() - startedAt)));
+  /** A breakpoint in init holds it as one in the handler does. */
+  #initLeftMs(): number {
+    const { repeatsInit } = this.#options;
+    return repeatsInit || this.#isInspected ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
   }
 
+  get #isInspected(): boolean {
+    return this.spec.inspectorPort !== undefined;
+  }
+
+  /** What an invocation may still take: a repeated init has taken its part. */
+  #leftMs(startedAt: number): number {
+    return Math.max(0, Math.ceil(this.spec.timeoutMs - (this.#options.clock.monotonic() - startedAt)));
+  }
+
+  /** Of the start and of init. */
   #deadline(ms: number): void {
     this.#timer = this.#options.clock.timer(ms, () => this.#apply({ kind: 'failed', failure: { kind: 'timeout' } }));
   }
 
-  #obey(command: Command): void {
+  #obey(command: Command, event: Event): void {
     const { connection } = this.#options;
     switch (command.kind) {
       case 'load':
         return this.#load();
-      case 'send':
-        return this.#send(this.#running!);
       case 'thaw':
         return connection.process.thaw();
       case 'freeze':
-        return connection.process.freeze();
+        return this.#isInspected ? undefined : connection.process.freeze();
       case 'kill':
-        return connection.process.kill();
+        return connection.end(endReasonOf(event));
       case 'resolve-init':
-        if (!this.#options.repeatsInit) this.#initMs = this.#options.clock.monotonic() - this.#initStartedAt;
+        this.initialised = true;
+        this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
+        // One that was started ahead has cost the invocation nothing.
+        if (!this.#options.repeatsInit && !this.ahead) this.#initMs = this.coldStartMs;
+        if (this.#restores) this.#options.log.write(restoreReportLine(this.coldStartMs));
         return this.#init.resolve(undefined);
       case 'reject':
         return this.#reject(command.failure);
@@ -236,9 +372,9 @@ export class Environment {
 
   /** Gets what the code needs: credentials, and its place in the sandbox. */
   #load(): void {
-    const { credentials, spec, codeCaches } = this.#options;
+    const { credentials, spec, codeCaches, launch } = this.#options;
     const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
-    const cacheDirectory = codeCaches.directoryOf(spec);
+    const cacheDirectory = codeCaches.directoryOf(spec, launch.version);
     const limits = { memoryMb, ephemeralStorageMb, egress };
     const placement = this.#assign({ codeDirectory, layers, cacheDirectory, ...limits });
     // Most have both at once: a cold start does not wait for a turn of the event loop then.
@@ -252,7 +388,7 @@ export class Environment {
       (error: unknown) => {
         const errorType = hasCode(error, 'placement-failed') ? 'Sandbox.Failure' : 'AccessDeniedException';
         const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
-        this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload } });
+        this.#apply({ kind: 'failed', failure: { kind: 'not-placed', payload } });
       },
     );
   }
@@ -269,41 +405,26 @@ export class Environment {
   #loadWith(credentials: FunctionCredentials, placement: Placement): void {
     const { connection, launch, spec, variables, log } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
-    log.write(initStartLine(spec, launch));
+    log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
+    if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
-    const config = {
-      runtime: spec.runtime,
-      variables: variables(credentials, placement),
-      root: placement.taskRoot,
-      handler: spec.handler,
-      cacheDirectory: placement.cacheDirectory,
-      concurrency: spec.environmentConcurrency,
-      context: {
-        functionName: spec.name,
-        functionVersion: spec.version,
-        memoryLimitInMB: String(spec.memoryMb),
-        logGroupName: spec.logGroup,
-        logStreamName: log.stream,
-      },
-    };
-    connection.send([encodeLoad(config)]);
-  }
-
-  #send({ sequence, invocation }: Running): void {
-    const { clock, connection } = this.#options;
-    const deadlineMs = clock.now() + this.#leftMs();
-    connection.send(encodeInvoke(sequence, deadlineMs, formatXRay(invocation.trace), this.spec.arn, invocation));
+    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
+    connection.load(config);
   }
 
   #reject(failure: Failure): void {
     this.#failure = failure;
     this.#init.resolve(failure);
-    const running = this.#running;
-    if (!running) return;
+    if (failure.kind === 'out-of-memory') this.#memoryKb = this.spec.memoryMb * 1024;
+    const failed = [...this.#running.values()];
+    this.#running.clear();
+    for (const running of failed) this.#fail(running, failure);
+  }
+
+  #fail(running: Running, failure: Failure): void {
     const { clock, log } = this.#options;
     const report = reportFailure(failure, this.spec, running.invocation.requestId, clock.now());
     if (report.line) log.write(report.line);
-    if (failure.kind === 'out-of-memory') this.#memoryKb = this.spec.memoryMb * 1024;
     this.#settleFailure(running, report);
   }
 
@@ -313,14 +434,16 @@ export class Environment {
   }
 
   /** The code could not be loaded: the invocation that asked for it fails as AWS has it fail. */
-  #failedInit(invocation: Invocation, failure: Failure): InvocationResult | typeof INIT_TIMED_OUT {
+  #failedInit(invocation: Invocation, failure: Failure): InvocationResult | typeof INIT_FAILED {
     const { clock, log, repeatsInit } = this.#options;
     const took = clock.monotonic() - this.#initStartedAt;
     const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
     const { status, errorType } = report;
-    const phase = repeatsInit ? 'invoke' : 'init';
+    if (this.#restores && failure.kind !== 'not-placed' && failure.kind !== 'init-error')
+      this.#options.onRestoreFailed!(failure);
+    const phase = repeatsInit ? 'invoke' : this.#restores ? 'restore' : 'init';
     log.write(initReportLine(took, phase, status === 'timeout' ? { status } : { status, errorType }));
-    if (failure.kind === 'timeout' && !repeatsInit) return INIT_TIMED_OUT;
+    if (failure.kind !== 'not-placed' && !repeatsInit) return INIT_FAILED;
     if (!repeatsInit) this.#writeStart(invocation);
     if (report.line) log.write(report.line);
     let result: InvocationResult | undefined;
@@ -330,31 +453,58 @@ export class Environment {
     const times = repeatsInit
       ? { startedAt: this.#initStartedAt, initMs: undefined }
       : { startedAt: clock.monotonic(), initMs: took };
-    this.#settleFailure({ sequence: 0, invocation, ...times, resolve }, report);
+    const running = { sequence: 0, invocation, ...times, resolve, timer: undefined, stream: undefined };
+    this.#settleFailure(running, report);
     return result!;
   }
 
   /** Writes the last lines of an invocation and hands over its result. */
   #settle(
-    { sequence, invocation, startedAt, initMs, resolve }: Running,
-    outcome:
-      | { kind: 'success'; payload: Uint8Array }
-      | { kind: 'error'; payload: Uint8Array; errorType: string; handled: boolean },
-    ending?: { readonly status: 'timeout' | 'error'; readonly errorType?: string },
+    { sequence, invocation, startedAt, initMs, resolve, timer }: Running,
+    outcome: Outcome,
+    ending?: Ending,
   ): void {
-    this.#running = undefined;
-    const { clock, log } = this.#options;
+    timer?.cancel();
+    const { clock, log, connection } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
+    const started = initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs };
     const metering: Metering = {
-      ...(initMs === undefined ? {} : { initMs }),
+      ...started,
       durationMs,
-      billedMs: Math.max(1, Math.ceil(durationMs + (initMs ?? 0))),
+      billedMs: billedMs({ durationMs, ...started }),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
-      start: sequence === 0 ? 'cold' : 'warm',
+      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',
+      ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),
     };
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));
+    connection.report(invocation, metering, outcome.kind === 'success', ending);
     resolve({ ...outcome, metering, logTail: log.takeTail() });
+  }
+}
+
+/** As extensions are told why it ends. */
+function endReasonOf(event: Event): EndReason {
+  if (event.kind === 'overdue') return 'timeout';
+  if (event.kind !== 'failed') return 'spindown';
+  const { failure } = event;
+  if (failure.kind === 'timeout') return 'timeout';
+  return failure === KILLED ? 'spindown' : 'failure';
+}
+
+const ANSWERED: Event = { kind: 'answered', last: false };
+const ANSWERED_LAST: Event = { kind: 'answered', last: true };
+
+function outcomeOf(answer: Answer, stream: StreamedResponse | undefined): Outcome {
+  switch (answer.kind) {
+    case 'response':
+      return { kind: 'success', payload: answer.payload };
+    case 'error':
+      return { kind: 'error', payload: answer.payload, errorType: answer.errorType, handled: true };
+    case 'stream-end': {
+      const streamed = stream!.end(answer.errorType, answer.payload);
+      return streamed.kind === 'success' ? streamed : { ...streamed, handled: true };
+    }
   }
 }

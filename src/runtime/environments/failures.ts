@@ -13,6 +13,7 @@ export interface FailureReport {
 /** Words a failure as AWS does. */
 export function reportFailure(failure: Failure, spec: FunctionSpec, requestId: string, nowMs: number): FailureReport {
   switch (failure.kind) {
+    case 'not-placed':
     case 'init-error':
       return { payload: failure.payload, errorType: errorTypeOf(failure.payload), status: 'error' };
     case 'timeout': {
@@ -22,6 +23,8 @@ export function reportFailure(failure: Failure, spec: FunctionSpec, requestId: s
     }
     case 'out-of-memory':
       return exited('Runtime.OutOfMemory', requestId, 'Runtime exited with error: signal: killed');
+    case 'fault':
+      return exited(failure.errorType, requestId, failure.message);
     case 'exit':
       return exited('Runtime.ExitError', requestId, exitMessage(failure));
     case 'broken':

@@ -34,6 +34,9 @@ const STREAM = Buffer.concat([
   response(3, 4096, '{"a":1}'),
   errorFrame('TypeError', '{"b":2}'),
   frame(KIND.codeCache, Buffer.concat([Buffer.from([1, 0]), Buffer.from('nBYTES')])),
+  frame(KIND.streamStart, Buffer.from('\x05\0\0\0text/html')),
+  frame(KIND.streamChunk, Buffer.from('\x05\0\0\0<p>')),
+  frame(KIND.streamEnd, Buffer.from('\x05\0\0\0\x09\0\0\0\x03Err{"c":3}')),
 ]);
 
 /** Reads `chunks` and writes down what comes out. */
@@ -63,6 +66,9 @@ test('frames are read as they were written', () => {
     { kind: 'response', sequence: 3, memoryKb: 4096, payload: '{"a":1}' },
     { kind: 'error', sequence: 7, memoryKb: 8, fatal: true, errorType: 'TypeError', payload: '{"b":2}' },
     { kind: 'code-cache', name: 'n', bytes: 'BYTES' },
+    { kind: 'stream-start', sequence: 5, contentType: 'text/html' },
+    { kind: 'stream-chunk', sequence: 5, bytes: '<p>' },
+    { kind: 'stream-end', sequence: 5, memoryKb: 9, errorType: 'Err', payload: '{"c":3}' },
   ]);
 });
 
@@ -98,6 +104,23 @@ test('any bytes are frames or refused: the function writes what it likes', () =>
       if (kind !== KIND.codeCache) assert.throws(() => read([cut]), FrameInvalid);
     }
   }
+});
+
+test('any frame of any kind is decoded or refused', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.values(KIND)), fc.uint8Array({ maxLength: 40 }), (kind, body) => {
+      try {
+        assert.equal(read([frame(kind, body)]).length, 1);
+      } catch (error) {
+        assert.ok(error instanceof FrameInvalid);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+  for (const kind of [KIND.streamStart, KIND.streamChunk]) {
+    assert.throws(() => read([frame(kind, Buffer.alloc(3))]), FrameInvalid);
+  }
+  assert.throws(() => read([frame(KIND.streamEnd, Buffer.from('\x05\0\0\0\x09\0\0\0\x03Er'))]), FrameInvalid);
 });
 
 test('a small payload travels in one buffer, a large one uncopied', () => {

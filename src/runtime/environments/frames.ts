@@ -7,6 +7,10 @@ import type { Invocation } from '../runtime.ts';
 export const KIND = {
   load: 1,
   invoke: 2,
+  exec: 3,
+  snapshot: 4,
+  clone: 5,
+  attend: 6,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -14,6 +18,11 @@ export const KIND = {
   error: 20,
   log: 21,
   codeCache: 22,
+  streamStart: 23,
+  streamChunk: 24,
+  streamEnd: 25,
+  cloneEnded: 26,
+  snapshotPart: 27,
 } as const;
 
 /** What an environment says. Bodies are views of the received bytes. */
@@ -31,7 +40,21 @@ export type Frame =
       readonly payload: Uint8Array;
     }
   | { readonly kind: 'log'; readonly line: string }
-  | { readonly kind: 'code-cache'; readonly name: string; readonly bytes: Uint8Array };
+  | { readonly kind: 'code-cache'; readonly name: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'stream-start'; readonly sequence: number; readonly contentType: string }
+  | { readonly kind: 'stream-chunk'; readonly sequence: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'stream-end';
+      readonly sequence: number;
+      readonly memoryKb: number;
+      /** Of the error that broke the response off; empty when it ended well. */
+      readonly errorType: string;
+      readonly payload: Uint8Array;
+    }
+  /** `code`: exit code, or the signal, negative. */
+  | { readonly kind: 'clone-ended'; readonly code: number; readonly token: string }
+  /** Bytes of a snapshot, in order; `last` when there are no more. */
+  | { readonly kind: 'snapshot-part'; readonly last: boolean; readonly bytes: Uint8Array };
 
 /** The bytes are no frame: the channel cannot be trusted any more. */
 export class FrameInvalid extends Error {
@@ -46,10 +69,38 @@ const COPY_BYTES_MAX = 16 * 1024;
 
 /** `load` frame: the environment becomes that of one function. */
 export function encodeLoad(config: unknown): Buffer {
-  const body = Buffer.from(JSON.stringify(config));
+  return encodeJson(KIND.load, config);
+}
+
+/** `exec` frame: the blank environment becomes another program. */
+export function encodeExec(order: unknown): Buffer {
+  return encodeJson(KIND.exec, order);
+}
+
+/** `attend` frame: the environment reads the channel by events, so that its event loop turns between invocations. */
+export function encodeAttend(): Buffer {
+  return encodeJson(KIND.attend, {});
+}
+
+/** `snapshot` frame: the environment makes a snapshot of the function, initialised, and ends. */
+export function encodeSnapshot(config: unknown): Buffer {
+  return encodeJson(KIND.snapshot, config);
+}
+
+/** `clone` frame: the template is to fork an environment, which connects to `address` and says `token`. */
+export function encodeClone(order: {
+  readonly address: string;
+  readonly token: string;
+  readonly directory?: string;
+}): Buffer {
+  return encodeJson(KIND.clone, order);
+}
+
+function encodeJson(kind: number, value: unknown): Buffer {
+  const body = Buffer.from(JSON.stringify(value));
   const head = Buffer.allocUnsafe(HEAD_BYTES);
   head.writeUInt32LE(1 + body.length, 0);
-  head[4] = KIND.load;
+  head[4] = kind;
   return Buffer.concat([head, body]);
 }
 
@@ -152,6 +203,20 @@ function decode(kind: number, body: Buffer): Frame {
       return { kind: 'log', line: body.toString('utf8') };
     case KIND.codeCache:
       return decodeCodeCache(body);
+    case KIND.streamStart:
+      atLeast(body, 4);
+      return { kind: 'stream-start', sequence: body.readUInt32LE(0), contentType: body.toString('utf8', 4) };
+    case KIND.streamChunk:
+      atLeast(body, 4);
+      return { kind: 'stream-chunk', sequence: body.readUInt32LE(0), bytes: body.subarray(4) };
+    case KIND.streamEnd:
+      return decodeStreamEnd(body);
+    case KIND.snapshotPart:
+      atLeast(body, 1);
+      return { kind: 'snapshot-part', last: body[0] === 1, bytes: body.subarray(1) };
+    case KIND.cloneEnded:
+      atLeast(body, 4);
+      return { kind: 'clone-ended', code: body.readInt32LE(0), token: body.toString('latin1', 4) };
     default:
       throw new FrameInvalid(`a frame of kind ${kind}`);
   }
@@ -167,6 +232,19 @@ function decodeError(body: Buffer): Frame {
     memoryKb: body.readUInt32LE(4),
     fatal: body[8] === 1,
     errorType: body.toString('utf8', 10, payloadAt),
+    payload: body.subarray(payloadAt),
+  };
+}
+
+function decodeStreamEnd(body: Buffer): Frame {
+  atLeast(body, 9);
+  const payloadAt = 9 + body[8]!;
+  atLeast(body, payloadAt);
+  return {
+    kind: 'stream-end',
+    sequence: body.readUInt32LE(0),
+    memoryKb: body.readUInt32LE(4),
+    errorType: body.toString('utf8', 9, payloadAt),
     payload: body.subarray(payloadAt),
   };
 }

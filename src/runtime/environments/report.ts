@@ -55,23 +55,53 @@ export function logStreamName(nowMs: number, version: string, suffix: string): s
   return `${day}/[${version}]${suffix}`;
 }
 
-export function initStartLine({ arn, runtime }: FunctionSpec, { version }: Launch): string {
+export function initStartLine(spec: FunctionSpec, launch: Launch): string {
+  const { version, arn } = runtimeVersionOf(spec, launch);
+  return `INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}`;
+}
+
+/** Which build of which runtime it is, as Lambda names them. */
+export function runtimeVersionOf(
+  { arn, runtime }: FunctionSpec,
+  { version }: Launch,
+): { version: string; arn: string } {
   const region = arn.split(':')[3];
   const family = /^[a-z]+/.exec(runtime)![0];
   const build = createHash('sha256').update(`${runtime}${version}`).digest('hex');
-  return `INIT_START Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
+  return { version: `${family}:${version}`, arn: `arn:aws:lambda:${region}::runtime:${build}` };
+}
+
+export function restoreStartLine(spec: FunctionSpec, launch: Launch): string {
+  return initStartLine(spec, launch).replace('INIT_START', 'RESTORE_START');
+}
+
+export function restoreReportLine(restoreMs: number): string {
+  return `RESTORE_REPORT Restore Duration: ${restoreMs.toFixed(2)} ms`;
 }
 
 /** @param phase  `invoke` when init was repeated within the invocation */
-export function initReportLine(initMs: number, phase: 'init' | 'invoke', { status, errorType }: Ending): string {
+export function initReportLine(
+  initMs: number,
+  phase: 'init' | 'restore' | 'invoke',
+  { status, errorType }: Ending,
+): string {
   const type = errorType ? `\tError Type: ${errorType}` : '';
   return `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: ${phase}\tStatus: ${status}${type}`;
+}
+
+/** What is billed: init as a part of the time, a restore in whole milliseconds beside it, as AWS's own lines add up. */
+export function billedMs({
+  durationMs,
+  initMs = 0,
+  restoreMs = 0,
+}: Omit<Metering, 'billedMs' | 'memoryUsedMb' | 'start'>) {
+  return Math.max(1, Math.ceil(durationMs + initMs)) + Math.ceil(restoreMs);
 }
 
 export function reportLine(
   requestId: string,
   memoryMb: number,
-  { durationMs, billedMs, memoryUsedMb, initMs }: Metering,
+  { durationMs, billedMs, memoryUsedMb, initMs, restoreMs }: Metering,
   trace: TraceContext,
   ending?: Ending,
 ): string {
@@ -79,6 +109,9 @@ export function reportLine(
     `REPORT RequestId: ${requestId}\tDuration: ${durationMs.toFixed(2)} ms\tBilled Duration: ${billedMs} ms\t` +
     `Memory Size: ${memoryMb} MB\tMax Memory Used: ${memoryUsedMb} MB\t`;
   if (initMs !== undefined) line += `Init Duration: ${initMs.toFixed(2)} ms\t`;
+  if (restoreMs !== undefined) {
+    line += `Restore Duration: ${restoreMs.toFixed(2)} ms\tBilled Restore Duration: ${Math.ceil(restoreMs)} ms\t`;
+  }
   if (trace.sampled) {
     const { traceId, spanId } = trace;
     line += `\nXRAY TraceId: 1-${traceId.slice(0, 8)}-${traceId.slice(8)}\tSegmentId: ${spanId}\tSampled: true\t`;

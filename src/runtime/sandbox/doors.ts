@@ -16,6 +16,10 @@ export class Doors {
     return this.#entrances.values().every(({ open }) => open);
   }
 
+  has(name: string): boolean {
+    return this.#entrances.has(name);
+  }
+
   /** @returns host and port, as the processes of the sandbox reach it */
   addressOf(name: string): string {
     return this.#of(name).address;

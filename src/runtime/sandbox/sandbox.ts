@@ -67,6 +67,16 @@ export interface Exit {
   readonly signal: string | null;
 }
 
+/** A process that was forked inside a sandbox, and leads a process group of its own. */
+export interface Clone {
+  /** As the processes of the sandbox number themselves. */
+  readonly pid: number;
+  readonly channel: Duplex;
+  readonly outputs: readonly Readable[];
+  /** Its parent tells of its end. */
+  readonly exited: Promise<Exit>;
+}
+
 /** A running process with all that it has started. */
 export interface SandboxProcess {
   readonly pid: number | undefined;
@@ -78,6 +88,8 @@ export interface SandboxProcess {
   readonly exited: Promise<Exit>;
   /** Where the process finds a door: `127.0.0.1:9001`. Known once the process has said that it is ready. */
   addressOf(door: string): string;
+  /** Whether it has a door of this name: what is forked within another's sandbox has none. */
+  hasDoor(door: string): boolean;
   /** Takes the connections to a door; those that came before wait. Once a door. */
   accept(door: string, take: (socket: Socket) => void): void;
   /**
@@ -86,6 +98,11 @@ export interface SandboxProcess {
    * @throws placement-failed  (or rejects) the code, the limits or the egress cannot be had; the environment never serves
    */
   assign(tenant: Tenant): Placement | Promise<Placement>;
+  /**
+   * Takes a process that this one has forked for what it is from now on: a sandbox process of its own, frozen, killed and measured
+   * alone. It stands within the walls of this one, which outlives it.
+   */
+  adopt(clone: Clone): SandboxProcess;
   /** Stops every process of the sandbox where it stands; does nothing where a stopped orphan could outlive the node. */
   freeze(): void;
   thaw(): void;

@@ -1,14 +1,16 @@
 import { assert } from '../../base/index.ts';
-import { type Environment, INIT_TIMED_OUT } from '../environments/environment.ts';
+import { type Environment, INIT_FAILED } from '../environments/environment.ts';
 import type { Invocation, InvocationResult, Slot } from '../runtime.ts';
 import type { Pool } from './pool.ts';
 
 /** Who gives environments to places and takes them back. */
 export interface PlaceHost {
-  /** An environment for the next invocation: an idle one, else a new one. */
-  acquire(pool: Pool): Environment;
-  /** A new one for an invocation whose environment has not come through init in time. */
+  /** An environment for the next invocation: one that has room, else a new one, which may have to wait for its start. */
+  acquire(pool: Pool): Environment | Promise<Environment>;
+  /** A new one for an invocation whose environment has not come through init. */
   repeatInit(pool: Pool, failed: Environment): Environment;
+  /** No invocation of the pool runs any more. */
+  rested(pool: Pool): void;
   /** The place is free again, and with it the environment that it used last. */
   release(pool: Pool, environment: Environment | undefined): void;
 }
@@ -18,43 +20,57 @@ export class Place implements Slot {
   readonly #host: PlaceHost;
   readonly #pool: Pool;
   #environment: Environment | undefined;
+  /** The first invocation is due at once, and has not begun. */
+  #isDue: boolean;
   #running = false;
   #disposed = false;
 
-  constructor(host: PlaceHost, pool: Pool) {
+  /** @param isDue  its holder invokes at once, as one does who does not wait for places */
+  constructor(host: PlaceHost, pool: Pool, isDue: boolean) {
     this.#host = host;
     this.#pool = pool;
+    this.#isDue = isDue;
+    if (isDue) pool.beginning++;
   }
 
   async invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult> {
     signal?.throwIfAborted();
     assert(!this.#running && !this.#disposed, 'a slot runs one invocation at a time, until it is disposed');
-    const environment = this.#usable() ?? this.#host.acquire(this.#pool);
-    this.#environment = environment;
     this.#running = true;
-    const result = await this.#run(environment, invocation);
-    this.#running = false;
-    if (this.#disposed) this.#release();
-    this.#pool.invocations++;
-    if (result.kind === 'error') this.#pool.errors++;
-    return result;
+    this.#isNoLongerDue();
+    this.#pool.began();
+    let isError = true;
+    try {
+      const environment = this.#usable() ?? this.#host.acquire(this.#pool);
+      this.#environment = environment instanceof Promise ? await environment : environment;
+      const result = await this.#run(this.#environment, invocation);
+      isError = result.kind === 'error';
+      return result;
+    } finally {
+      this.#running = false;
+      const rests = this.#pool.ended(isError);
+      if (this.#disposed) this.#release();
+      if (rests) this.#host.rested(this.#pool);
+    }
   }
 
-  /** Init that takes longer than it may is repeated once, within the invocation and its timeout, as Lambda does. */
+  /** Init that fails, or takes longer than it may, is repeated once, within the invocation and its timeout, as Lambda does. */
   async #run(environment: Environment, invocation: Invocation): Promise<InvocationResult> {
     const first = await environment.invoke(invocation);
-    if (first !== INIT_TIMED_OUT) return first;
+    if (first !== INIT_FAILED) return first;
     this.#environment = this.#host.repeatInit(this.#pool, environment);
     const second = await this.#environment.invoke(invocation);
-    assert(second !== INIT_TIMED_OUT, 'a repeated init ends the invocation');
+    assert(second !== INIT_FAILED, 'a repeated init ends the invocation');
     return second;
   }
 
   /** The environment of the last invocation, when it still serves the current revision with credentials that last. */
   #usable(): Environment | undefined {
     const environment = this.#environment;
-    if (!environment || environment.phase.kind === 'shutdown') return undefined;
-    if (environment.spec.revision === this.#pool.spec.revision && !environment.stale) return environment;
+    if (!environment) return undefined;
+    this.#environment = undefined;
+    if (environment.phase.kind !== 'shutdown' && this.#pool.isCurrent(environment)) return environment;
+    environment.places--;
     environment.retire();
     return undefined;
   }
@@ -62,8 +78,14 @@ export class Place implements Slot {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#isNoLongerDue();
     // An invocation that has begun keeps its place to its end, whatever becomes of the caller.
     if (!this.#running) this.#release();
+  }
+
+  #isNoLongerDue(): void {
+    if (this.#isDue) this.#pool.beginning--;
+    this.#isDue = false;
   }
 
   #release(): void {

@@ -1,36 +1,71 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Burst, type Demand, decide, expired, fairest, refill } from './scaling.ts';
+import { type Burst, type Demand, decide, isFairer, refill } from './scaling.ts';
 
 const demand = (more: Partial<Demand> = {}): Demand => ({
   granted: 0,
-  environments: 0,
+  room: 0,
+  provisioned: 0,
   reserved: undefined,
+  shared: { held: 0, limit: 1000 },
+  expected: 0,
+  held: 0,
+  requests: undefined,
   burst: 1000,
-  shared: { granted: 0, limit: 1000 },
+  overloaded: false,
   ...more,
 });
+const refused = (more: Partial<Demand>) => {
+  const verdict = decide(demand(more));
+  return verdict.kind === 'refuse' ? verdict.why : undefined;
+};
 
-test('a place is granted as long as every limit has room, and says whether an environment must start', () => {
-  assert.deepEqual(decide(demand()), { kind: 'grant', starts: true });
-  assert.deepEqual(decide(demand({ granted: 1, environments: 2 })), { kind: 'grant', starts: false });
+test('a place is granted as long as every limit has room', () => {
+  assert.deepEqual(decide(demand()), { kind: 'grant' });
+  assert.deepEqual(decide(demand({ granted: 1, room: 2 })), { kind: 'grant' });
 });
 
 test('reserved concurrency limits the function, and sets it free from the account', () => {
-  const shared = { granted: 1000, limit: 1000 };
-  assert.deepEqual(decide(demand({ reserved: { granted: 0, limit: 1 }, shared })).kind, 'grant');
-  assert.deepEqual(decide(demand({ reserved: { granted: 1, limit: 1 } })), {
-    kind: 'refuse',
-    why: 'reserved-concurrency',
-  });
-  assert.deepEqual(decide(demand({ shared })), { kind: 'refuse', why: 'account-concurrency' });
-  assert.deepEqual(decide(demand({ reserved: { granted: 0, limit: 0 } })).kind, 'refuse');
+  const shared = { held: 1000, limit: 1000 };
+  assert.equal(refused({ reserved: { held: 0, limit: 1 }, shared }), undefined);
+  assert.equal(refused({ reserved: { held: 1, limit: 1 } }), 'reserved-concurrency');
+  assert.equal(refused({ shared }), 'account-concurrency');
+  assert.equal(refused({ reserved: { held: 0, limit: 0 } }), 'reserved-concurrency');
+});
+
+test('provisioned places are held already, and are there when nothing else is', () => {
+  const full = { shared: { held: 1000, limit: 1000 }, held: 5, provisioned: 5, room: 5 };
+  assert.equal(refused({ ...full, granted: 4 }), undefined);
+  assert.equal(refused({ ...full, granted: 5 }), 'account-concurrency');
+  assert.equal(refused({ ...full, granted: 4, reserved: { held: 5, limit: 5 } }), undefined);
 });
 
 test('environments start at the scaling rate only; those that are there serve on', () => {
-  assert.deepEqual(decide(demand({ burst: 0.5 })), { kind: 'refuse', why: 'scaling-rate' });
-  assert.deepEqual(decide(demand({ burst: 0, environments: 1 })), { kind: 'grant', starts: false });
+  assert.equal(refused({ burst: 0.5 }), 'scaling-rate');
+  assert.equal(refused({ burst: 0, room: 1 }), undefined);
+});
+
+test('requests beyond ten a second for each place are refused by the limit that they belong to', () => {
+  assert.equal(refused({ requests: 0.9 }), 'request-rate');
+  assert.equal(refused({ requests: 0.9, reserved: { held: 0, limit: 1 } }), 'reserved-request-rate');
+  assert.equal(refused({ requests: 1 }), undefined);
+});
+
+test('a function that takes all it gets leaves a place for each that was called a moment ago, up to a tenth', () => {
+  const noisy = { held: 90, granted: 90, room: 100, shared: { held: 95, limit: 100 } };
+  assert.equal(refused({ ...noisy, expected: 4 }), undefined);
+  assert.equal(refused({ ...noisy, expected: 5 }), 'account-concurrency');
+  assert.equal(
+    refused({ ...noisy, shared: { held: 89, limit: 100 }, expected: 500 }),
+    undefined,
+    'never more than a tenth',
+  );
+  assert.equal(refused({ shared: { held: 99, limit: 100 }, expected: 5 }), undefined, 'who holds none may take it');
+});
+
+test('an overloaded machine refuses, whatever the limits say', () => {
+  assert.equal(refused({ overloaded: true, room: 5 }), 'machine');
 });
 
 test('1,000 environments in 10 s: never more in any window, all of them in a burst', () => {
@@ -62,12 +97,6 @@ test('the function with the fewest places is next, then the one that waits longe
   const noisy = { granted: 50, since: 1 };
   const quiet = { granted: 0, since: 9 };
   const older = { granted: 0, since: 8 };
-  assert.equal(fairest([noisy, quiet]), quiet);
-  assert.equal(fairest([noisy, quiet, older]), older);
-  assert.equal(fairest([]), undefined);
-});
-
-test('only what has been idle for the keep-alive time goes', () => {
-  const idle = [{ idleSince: 0 }, { idleSince: 500 }, { idleSince: 1000 }];
-  assert.deepEqual(expired(idle, 1000, 500), [{ idleSince: 0 }, { idleSince: 500 }]);
+  assert.deepEqual([isFairer(quiet, noisy), isFairer(noisy, quiet)], [true, false]);
+  assert.deepEqual([isFairer(older, quiet), isFairer(quiet, older)], [true, false]);
 });

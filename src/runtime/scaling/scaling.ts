@@ -1,34 +1,68 @@
-/** Scaling, as decisions only: numbers in, a verdict out. `pool.ts` obeys. */
+import type { ThrottleCause } from '../runtime.ts';
+import { SCALING_LIMITS } from './limits.ts';
 
-/** What is known of one function when a place is asked for. */
+/** Scaling, as decisions only: numbers in, a verdict out. `admission.ts` obeys. */
+
+/** Places held and how many may be. */
+export interface Share {
+  readonly held: number;
+  readonly limit: number;
+}
+
+/** What is known of one function version when a place is asked for. */
 export interface Demand {
   /** Places held now, of this version. */
   readonly granted: number;
-  /** Environments of this version that are alive, busy or not. */
-  readonly environments: number;
+  /** Invocations that its environments take at once: those that are alive, busy or not, and those that wait to be started. */
+  readonly room: number;
+  /** Its provisioned concurrency: places up to here are held already. */
+  readonly provisioned: number;
   /** The function's own limit and the places it holds, all versions together; absent shares the account's. */
-  readonly reserved: { readonly granted: number; readonly limit: number } | undefined;
+  readonly reserved: Share | undefined;
+  /** Places held by all functions that share the account's limit, and that limit less what others have reserved. */
+  readonly shared: Share;
+  /** Functions that hold no place of those shared, and are expected to want one. */
+  readonly expected: number;
+  /** Places that the function holds of those shared, all versions together. */
+  readonly held: number;
+  /** Requests that may come now by the rate of requests; absent for callers who wait. */
+  readonly requests: number | undefined;
   /** Environments that the function may still start in this window. */
   readonly burst: number;
-  /** Places held by all functions that share the account's limit, and that limit less what others have reserved. */
-  readonly shared: { readonly granted: number; readonly limit: number };
+  /** The processors, or the start of processes, are behind. */
+  readonly overloaded: boolean;
 }
 
-/** `grant` with `starts` when the function then holds more places than it has environments. */
-export type Verdict =
-  | { readonly kind: 'grant'; readonly starts: boolean }
-  | { readonly kind: 'refuse'; readonly why: 'reserved-concurrency' | 'account-concurrency' | 'scaling-rate' };
+export type Verdict = { readonly kind: 'grant' } | { readonly kind: 'refuse'; readonly why: ThrottleCause };
+
+const GRANT: Verdict = { kind: 'grant' };
 
 /** May one more invocation of this function run now? */
-export function decide({ granted, environments, reserved, burst, shared }: Demand): Verdict {
-  if (reserved && reserved.granted >= reserved.limit) return { kind: 'refuse', why: 'reserved-concurrency' };
-  if (!reserved && shared.granted >= shared.limit) return { kind: 'refuse', why: 'account-concurrency' };
-  const starts = granted >= environments;
-  if (starts && burst < 1) return { kind: 'refuse', why: 'scaling-rate' };
-  return { kind: 'grant', starts };
+export function decide(demand: Demand): Verdict {
+  const { granted, room, provisioned, reserved, requests, burst, overloaded } = demand;
+  if (granted >= provisioned) {
+    if (reserved && reserved.held >= reserved.limit) return refuse('reserved-concurrency');
+    if (!reserved && isAccountFull(demand)) return refuse('account-concurrency');
+  }
+  if (requests !== undefined && requests < 1) return refuse(reserved ? 'reserved-request-rate' : 'request-rate');
+  if (overloaded) return refuse('machine');
+  return granted >= room && burst < 1 ? refuse('scaling-rate') : GRANT;
 }
 
-/** A bucket that refills evenly: what may be started in a burst. */
+/**
+ * A function that holds places leaves one for each function that was called a moment ago and holds none: so one that takes all it can
+ * get cannot starve another.
+ */
+function isAccountFull({ shared, held, expected }: Demand): boolean {
+  const back = held === 0 ? 0 : Math.min(expected, Math.floor(shared.limit * SCALING_LIMITS.expectedShareMax));
+  return shared.held >= shared.limit - back;
+}
+
+function refuse(why: ThrottleCause): Verdict {
+  return { kind: 'refuse', why };
+}
+
+/** A bucket that refills evenly: what may come in a burst. */
 export interface Burst {
   readonly tokens: number;
   readonly at: number;
@@ -47,22 +81,9 @@ export interface Waiting {
 }
 
 /**
- * Who is next when a place is free: the function that holds the fewest, then the one that has waited longest. So a function
+ * Whether `a` is served before `b`: the function that holds the fewest places, then the one that has waited longest. So a function
  * with thousands of waiting callers cannot starve one with a single caller.
  */
-export function fairest<T extends Waiting>(waiting: Iterable<T>): T | undefined {
-  let best: T | undefined;
-  for (const one of waiting) {
-    if (!best || one.granted < best.granted || (one.granted === best.granted && one.since < best.since)) best = one;
-  }
-  return best;
-}
-
-/** Idle environments, oldest use first: those to shut down at `now`. */
-export function expired<T extends { readonly idleSince: number }>(
-  idle: readonly T[],
-  now: number,
-  keepAliveMs: number,
-): T[] {
-  return idle.filter(({ idleSince }) => now - idleSince >= keepAliveMs);
+export function isFairer(a: Waiting, b: Waiting): boolean {
+  return a.granted < b.granted || (a.granted === b.granted && a.since < b.since);
 }

@@ -14,9 +14,9 @@ test('two environments that send the same module at once leave one whole cache a
   const warnings: string[] = [];
   const logger: Logger = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
   const caches = await CodeCaches.open(root, logger);
-  for (const fill of [1, 2, 3, 4]) caches.take(SPEC, 'handler.js', Buffer.alloc(1_000_000, fill));
+  for (const fill of [1, 2, 3, 4]) caches.take(SPEC, '24.0.0', 'handler.js', Buffer.alloc(1_000_000, fill));
   await caches.flush();
-  const folder = caches.directoryOf(SPEC);
+  const folder = caches.directoryOf(SPEC, '24.0.0');
   assert.deepEqual(warnings, []);
   assert.deepEqual(readdirSync(folder), ['handler.js']);
   const kept = readFileSync(join(folder, 'handler.js'));

@@ -34,16 +34,20 @@ export class CodeCaches {
     return caches;
   }
 
-  /** Folder that an environment of `spec` reads; it need not exist. */
-  directoryOf({ arn, name, codeHash }: FunctionSpec): string {
+  /**
+   * Folder that an environment of `spec` reads; it need not exist.
+   *
+   * @param version  of what runs the code: {@link Launch.version}
+   */
+  directoryOf({ arn, name, codeHash, runtime }: FunctionSpec, version: string): string {
     const region = arn.split(':')[3];
-    const key = [region, name, codeHash, process.version, process.arch].join('\n');
+    const key = [region, name, codeHash, runtime, version, process.arch].join('\n');
     return join(this.#directory, createHash('sha256').update(key).digest('hex').slice(0, 40));
   }
 
   /** Keeps what an environment made. Never throws: without a cache the next start is slower, nothing else. */
-  take(spec: FunctionSpec, name: string, bytes: Uint8Array): void {
-    const directory = this.directoryOf(spec);
+  take(spec: FunctionSpec, version: string, name: string, bytes: Uint8Array): void {
+    const directory = this.directoryOf(spec, version);
     const total = (this.#taken.get(directory) ?? 0) + bytes.length;
     if (!NAME.test(name) || bytes.length > RUNTIME_LIMITS.codeCacheBytesMax) return;
     if (total > RUNTIME_LIMITS.codeCacheTotalBytesMax) return;

@@ -19,6 +19,9 @@ export const LAMBDA_ANSWERS = {
   'invocation-failed': { type: 'ServiceException', status: 500 },
   'runtime-unknown': { type: 'InvalidRuntimeException', status: 502 },
   'runtime-unavailable': { type: 'InvalidRuntimeException', status: 502 },
+  'snapshot-pending': { type: 'SnapStartNotReadyException', status: 409 },
+  'snapshot-failed': { type: 'SnapStartException', status: 400 },
+  'provisioned-not-found': { type: 'ProvisionedConcurrencyConfigNotFoundException', status: 404 },
   'runtime-closed': { type: 'ServiceException', status: 500 },
 } as const satisfies Record<string, WireAnswer>;
 
@@ -30,7 +33,7 @@ export const functionNotFound = (arn: string) => new LambdaError('function-not-f
 
 export const invalidParameter = (message: string) => new LambdaError('invalid-parameter', message);
 
-export const revisionMismatch = (what: 'GetFunction' | 'GetAlias' | 'GetPolicy') =>
+export const revisionMismatch = (what: 'GetFunction' | 'GetAlias' | 'GetPolicy' | 'GetLayerVersionPolicy') =>
   new LambdaError(
     'revision-mismatch',
     `The Revision Id provided does not match the latest Revision Id. Call the ${what} API to retrieve the latest Revision Id`,

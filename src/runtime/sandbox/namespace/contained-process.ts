@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Server, type Socket } from 'node:net';
 import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
@@ -8,8 +8,9 @@ import type { Cgroup } from '../cgroups.ts';
 import { Doors } from '../doors.ts';
 import { SANDBOX_LIMITS } from '../limits.ts';
 import { memoryOf } from '../process-memory.ts';
-import type { Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
+import type { Clone, Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
 import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER } from './bubblewrap.ts';
+import { ContainedClone } from './contained-clone.ts';
 import { descendantsOf } from './descendants.ts';
 import { Namespaces } from './namespaces.ts';
 import type { Network } from './network.ts';
@@ -81,12 +82,20 @@ export class ContainedProcess implements SandboxProcess {
     this.#readInfo(descriptors[DESCRIPTORS.info] as Readable | undefined);
   }
 
+  hasDoor(door: string): boolean {
+    return this.#doors.has(door);
+  }
+
   addressOf(door: string): string {
     return this.#doors.addressOf(door);
   }
 
   accept(door: string, take: (socket: Socket) => void): void {
     this.#doors.accept(door, take);
+  }
+
+  adopt(clone: Clone): SandboxProcess {
+    return new ContainedClone(clone, this.#first!);
   }
 
   assign(tenant: Tenant): Placement | Promise<Placement> {
@@ -123,10 +132,14 @@ export class ContainedProcess implements SandboxProcess {
     if (!this.#alive) return;
     this.#killed = true;
     // Between being made and being admitted the child waits for bubblewrap, whoever dies meanwhile: it is killed once it is known.
-    if (this.#first === undefined) return;
+    if (this.#first !== undefined) this.#killAll();
+  }
+
+  #killAll(): void {
     this.#options.cgroup?.kill();
     this.#options.network?.close();
     this.#options.child.kill('SIGKILL');
+    this.#killFirst();
   }
 
   memoryBytes(): number {
@@ -173,21 +186,28 @@ export class ContainedProcess implements SandboxProcess {
     });
   }
 
+  /**
+   * With it go the namespaces. It dies with bubblewrap, but not before it has been let go on. Its number may be somebody else's
+   * once bubblewrap has ended.
+   */
+  #killFirst(): void {
+    try {
+      if (readFileSync(`/proc/${this.#first}/comm`, 'latin1') === 'bwrap\n') process.kill(this.#first!, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  }
+
   /** The child has its namespaces and waits. */
   async #admit(first: number): Promise<void> {
     const { child, user, cgroup, network } = this.#options;
-    try {
-      this.#namespaces = Namespaces.open(first, child.pid!);
-      if (this.#killed) throw new Error('killed before it began');
-      writeMaps(first, user);
-      network?.attach(this.#namespaces, cgroup);
-      await cgroup?.join(first);
-      // Killed meanwhile, it must not go on: its group was empty then.
-      if (this.#killed) throw new Error('killed before it began');
-    } catch (error) {
-      if (this.#namespaces) process.kill(first, 'SIGKILL');
-      throw error;
-    }
+    if (this.#killed) return this.#killAll();
+    this.#namespaces = Namespaces.open(first, child.pid!);
+    writeMaps(first, user);
+    network?.attach(this.#namespaces, cgroup);
+    await cgroup?.join(first);
+    // Killed meanwhile it must not go on: its group was empty then.
+    if (this.#killed) return this.#killAll();
     (child.stdin as Writable).end('.');
   }
 
@@ -218,8 +238,8 @@ export class ContainedProcess implements SandboxProcess {
         if (child.pid === undefined) resolve({ code: null, signal: null });
       });
       child.once('exit', (code, signal) => {
-        this.#first ??= 0;
-        this.kill();
+        this.#killed = true;
+        this.#killAll();
         resolve(exitOf(code, signal));
       });
     });

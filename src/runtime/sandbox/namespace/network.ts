@@ -13,7 +13,7 @@ import { allowingRules, closingRules, firstRules, interfaceUp } from './rules.ts
 
 const INTERFACE = 'tap0';
 /** `/etc/hosts` of every sandbox. */
-export const HOSTS = '127.0.0.1 localhost sandbox\n::1 localhost\n';
+export const HOSTS = '127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost\n';
 /** Descriptors of slirp4netns: it says on one that it is ready, and ends when the other closes. */
 const READY = 3;
 

@@ -115,6 +115,16 @@ export class Placing {
 }
 
 /**
+ * Fills `target`, an empty folder, with the trees one over the other, by hard links: a later one hides what an earlier one has.
+ *
+ * @returns a promise where there are many files
+ */
+export function linkTrees(sources: readonly string[], target: string): void | Promise<void> {
+  const upperFirst = [...sources].reverse();
+  if (linkSmall(upperFirst, target) < 0) return linkAll(upperFirst, target);
+}
+
+/**
  * Links small trees at once, the first of them on top.
  *
  * @returns how many entries; -1 when there is too much of it: what was linked stays and need not be linked again
@@ -155,8 +165,8 @@ function linkOne(source: string, destination: string, isLink: boolean): void {
   }
 }
 
-/** The same off the event loop, without an end to what it links. */
-async function linkAll(sources: readonly string[], target: string): Promise<void> {
+/** Links trees one over the other, the first of them on top, off the event loop and without an end to what it links. */
+export async function linkAll(sources: readonly string[], target: string): Promise<void> {
   const walk = async (from: string, to: string): Promise<void> => {
     const entries = await readdir(from, { withFileTypes: true });
     await Promise.all(

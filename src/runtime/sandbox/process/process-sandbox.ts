@@ -4,12 +4,23 @@ import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
-import type { Clock } from '../../../base/index.ts';
+import { type Clock, DomainError, messageOf } from '../../../base/index.ts';
 import { Doors } from '../doors.ts';
 import { coverInherited } from '../inherited.ts';
 import { SANDBOX_LIMITS } from '../limits.ts';
+import { linkTrees } from '../namespace/placing.ts';
 import { memoryOf, privateBytes } from '../process-memory.ts';
-import type { Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
+import type {
+  Clone,
+  Door,
+  Exit,
+  Placement,
+  Sandbox,
+  SandboxErrorCode,
+  SandboxProcess,
+  SandboxRequest,
+  Tenant,
+} from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
 
 /** Descriptors that a process is given: input, outputs and the channel. */
@@ -70,13 +81,29 @@ export class ProcessSandbox implements Sandbox {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...this.#covered],
     });
-    return new GroupOfProcesses(child, directory, new Doors(doors), this.#diesWithNode, this.#groups);
+    const process = { pid: child.pid, ...pipesOf(child), exited: exitOf(child) };
+    const layersDirectory = join(directory, 'opt');
+    const mayFreeze = this.#diesWithNode;
+    return new GroupOfProcesses(process, { doors, directory, layersDirectory, mayFreeze, groups: this.#groups });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-/** One child and what it starts: a process group, led by the child. */
+/** A process that has been started, by the node or by another one. */
+type Started = Omit<Clone, 'pid'> & { readonly pid: number | undefined };
+
+interface Surroundings {
+  readonly doors: readonly Door[];
+  /** Removed when the process has ended; a clone has none of its own. */
+  readonly directory: string | undefined;
+  /** Layers that lie over each other are put together here. */
+  readonly layersDirectory: string;
+  readonly mayFreeze: boolean;
+  readonly groups: ProcessGroups;
+}
+
+/** One process and what it starts: a process group, led by it. */
 class GroupOfProcesses implements SandboxProcess {
   readonly pid: number | undefined;
   readonly channel: Duplex;
@@ -84,23 +111,23 @@ class GroupOfProcesses implements SandboxProcess {
   readonly exited: Promise<Exit>;
   /** The watch over memory is the node's: no kernel limit is set. */
   readonly outOfMemory = false;
+  readonly #surroundings: Surroundings;
   readonly #doors: Doors;
-  readonly #mayFreeze: boolean;
-  readonly #groups: ProcessGroups;
   #statm: number | undefined;
   #alive = true;
 
-  constructor(child: ChildProcess, directory: string, doors: Doors, mayFreeze: boolean, groups: ProcessGroups) {
-    this.#groups = groups;
-    this.#doors = doors;
-    doors.openOnHost();
-    this.pid = child.pid;
-    // Out of descriptors there are no pipes; the `error` event follows.
-    this.channel = (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough();
-    this.outputs = [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined);
-    // A stopped process does not notice that the channel has closed: without a death signal it would stay for ever.
-    this.#mayFreeze = mayFreeze;
-    this.exited = this.#end(child, directory);
+  constructor({ pid, channel, outputs, exited }: Started, surroundings: Surroundings) {
+    this.pid = pid;
+    this.channel = channel;
+    this.outputs = outputs;
+    this.#surroundings = surroundings;
+    this.#doors = new Doors(surroundings.doors);
+    this.#doors.openOnHost();
+    this.exited = this.#end(exited);
+  }
+
+  hasDoor(door: string): boolean {
+    return this.#doors.has(door);
   }
 
   addressOf(door: string): string {
@@ -111,17 +138,36 @@ class GroupOfProcesses implements SandboxProcess {
     this.#doors.accept(door, take);
   }
 
-  /** Nothing is hidden, so nothing has to be put in place. */
-  assign({ codeDirectory, cacheDirectory }: Tenant): Placement {
-    return { taskRoot: codeDirectory, layersRoot: '/opt', cacheDirectory };
+  adopt(clone: Clone): SandboxProcess {
+    return new GroupOfProcesses(clone, { ...this.#surroundings, doors: [], directory: undefined });
+  }
+
+  /** Nothing is hidden, so nothing has to be put in place but layers of which one is to hide a part of another. */
+  assign({ codeDirectory, layers, cacheDirectory }: Tenant): Placement | Promise<Placement> {
+    const placed = (layersRoot: string): Placement => ({ taskRoot: codeDirectory, layersRoot, cacheDirectory });
+    const [only = '/opt', ...others] = layers;
+    if (others.length === 0) return placed(only);
+    const joined = this.#layersRoot();
+    try {
+      mkdirSync(joined, { recursive: true });
+      const linking = linkTrees(layers, joined);
+      return linking instanceof Promise ? linking.then(() => placed(joined), refused) : placed(joined);
+    } catch (error) {
+      refused(error);
+    }
+  }
+
+  #layersRoot(): string {
+    return join(this.#surroundings.layersDirectory, String(this.pid));
   }
 
   freeze(): void {
-    if (this.#mayFreeze) this.#signal('SIGSTOP');
+    // A stopped process does not notice that the channel has closed: without a death signal it would stay for ever.
+    if (this.#surroundings.mayFreeze) this.#signal('SIGSTOP');
   }
 
   thaw(): void {
-    if (this.#mayFreeze) this.#signal('SIGCONT');
+    if (this.#surroundings.mayFreeze) this.#signal('SIGCONT');
   }
 
   kill(): void {
@@ -131,7 +177,7 @@ class GroupOfProcesses implements SandboxProcess {
   memoryBytes(): number {
     if (!this.#alive || this.pid === undefined) return 0;
     let bytes = this.#leaderBytes();
-    for (const member of this.#groups.membersOf(this.pid)) bytes += memoryOf(member);
+    for (const member of this.#surroundings.groups.membersOf(this.pid)) bytes += memoryOf(member);
     return bytes;
   }
 
@@ -155,21 +201,51 @@ class GroupOfProcesses implements SandboxProcess {
     }
   }
 
-  async #end(child: ChildProcess, directory: string): Promise<Exit> {
-    const exit = await new Promise<Exit>((resolve) => {
-      child.once('error', () => resolve({ code: null, signal: null }));
-      // The group may outlive its leader and hold the pipes open: it goes with it.
-      child.once('exit', () => this.kill());
-      child.once('close', (code, signal) => resolve({ code, signal }));
-    });
+  async #end(exited: Promise<Exit>): Promise<Exit> {
+    const exit = await exited;
     this.#alive = false;
     this.#doors.close();
     if (this.#statm !== undefined) closeSync(this.#statm);
     this.#statm = undefined;
-    await rm(directory, { recursive: true, force: true }).catch(() => {});
+    const { directory } = this.#surroundings;
+    // A clone's layers stand in the folder of the one that it was forked from.
+    const own = directory ?? this.#layersRoot();
+    await rm(own, { recursive: true, force: true }).catch(() => {});
     return exit;
+  }
+}
+
+/** Out of descriptors there are no pipes; the `error` event follows. */
+function pipesOf(child: ChildProcess): { readonly channel: Duplex; readonly outputs: readonly Readable[] } {
+  return {
+    channel: (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough(),
+    outputs: [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined),
+  };
+}
+
+/** Resolves when the child has ended and what it wrote has been read. */
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve({ code: null, signal: null }));
+    // What it has started may outlive it and hold the pipes open: it goes with it.
+    child.once('exit', () => killGroup(child.pid));
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // It is empty.
   }
 }
 
 /** One buffer serves all reads: they are synchronous. */
 const STATM = Buffer.alloc(128);
+
+function refused(error: unknown): never {
+  const message = `layers cannot be put in place: ${messageOf(error)}`;
+  throw new DomainError<SandboxErrorCode>('placement-failed', message, { cause: error, remedy: 'retry' });
+}

@@ -1,0 +1,52 @@
+"""Listens, inside the sandbox, for the services of the node, and hands the listening sockets over to it.
+
+`MILLRACE_DOORS` names the doors: `runtime-api:9001,node:4566`. The sockets go over the IPC channel that Node gives its
+children (`NODE_CHANNEL_FD`), in its own framing: a line of JSON with the descriptor beside it. So the node accepts what connects
+to a loopback that it cannot reach itself. `runtimes/nodejs/doors.js` is the same in JavaScript.
+"""
+
+import array
+import json
+import socket
+from typing import MutableMapping
+
+#: Connections that may wait until the node takes them.
+_BACKLOG = 128
+
+
+def open_doors(environment: MutableMapping[str, str]) -> None:
+    """Hands over every door that the environment names and takes the two variables out of it."""
+    doors = environment.pop("MILLRACE_DOORS", "")
+    descriptor = environment.pop("NODE_CHANNEL_FD", "")
+    environment.pop("NODE_CHANNEL_SERIALIZATION_MODE", None)
+    if not descriptor:
+        return
+    with socket.socket(fileno=int(descriptor)) as node:
+        node.setblocking(True)
+        for door in filter(None, doors.split(",")):
+            name, _, port = door.rpartition(":")
+            _hand_over(node, name, int(port))
+
+
+def _hand_over(node: socket.socket, name: str, port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(_BACKLOG)
+        # Node expects a socket that does not block.
+        listener.setblocking(False)
+        message = {"cmd": "NODE_HANDLE", "type": "net.Server", "msg": {"door": name}}
+        line = json.dumps(message).encode() + b"\n"
+        rights = array.array("i", [listener.fileno()])
+        node.sendmsg([line], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+        _await_acknowledgement(node)
+
+
+def _await_acknowledgement(node: socket.socket) -> None:
+    """Node answers each handle; one that it could not take is a door that stays shut, which must not go unnoticed."""
+    answer = b""
+    while b"NODE_HANDLE_ACK" not in answer:
+        some = node.recv(4096)
+        answer += some
+        if not some or b"NODE_HANDLE_NACK" in answer:
+            raise OSError("the node did not take a door over")
