@@ -19,7 +19,7 @@ const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
 const { buildSnapshot } = require('./snapshot/build.js');
-const { becomeWrapped, takeHanded } = require('./wrapper.js');
+const { handOver, takeHanded } = require('./successor.js');
 
 const { KIND } = channel;
 let attending = false;
@@ -60,7 +60,7 @@ function attend() {
 }
 
 async function load(config) {
-  if (becomeWrapped(config)) return;
+  if (handOver(config)) return;
   const failed = (error) => invocations.fatal('Uncaught Exception', error, 1);
   const inspected = config.inspectorPort !== undefined;
   if (inspected) await require('./inspector.js').openInspector(config.inspectorPort).catch(failed);
