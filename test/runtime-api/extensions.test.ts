@@ -265,3 +265,25 @@ test('an extension that does not end is killed after two seconds', CC, async () 
   assert.ok(took > 1_800 && took < 10_000, `${took} ms`);
   assert.equal(said(house, 'deaf').at(-1).shutdownReason, 'spindown');
 });
+
+onEngines('an internal extension in a Python function', has('python3'), async (engine) => {
+  await using house = await engine.open();
+  const code = `
+import json, os, threading, urllib.request
+api = 'http://' + os.environ['AWS_LAMBDA_RUNTIME_API'] + '/2020-01-01/extension'
+request = urllib.request.Request(api + '/register', b'{"events":["INVOKE"]}', {'Lambda-Extension-Name': 'inner'})
+headers = {'Lambda-Extension-Identifier': urllib.request.urlopen(request).headers['lambda-extension-identifier']}
+def follow():
+    while True:
+        event = json.load(urllib.request.urlopen(urllib.request.Request(api + '/event/next', headers=headers)))
+        print('inner was told of ' + event['requestId'], flush=True)
+threading.Thread(target=follow, daemon=True).start()
+def handler(event, context):
+    return event
+`;
+  const spec = house.spec(code, { runtime: 'python3.12' }, 'index.py');
+  const told: string[] = [];
+  for (let i = 0; i < 3; i++) told.push((await invokeWith(house, spec, { i })).requestId);
+  await house[Symbol.asyncDispose]();
+  for (const requestId of told) assert.ok(house.lines.some((line) => line.includes(`inner was told of ${requestId}`)));
+});

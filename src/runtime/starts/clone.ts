@@ -101,9 +101,9 @@ export class CloneProcess implements SandboxProcess {
     this.#exit.resolve(code < 0 ? { code: null, signal: SIGNALS[-code] ?? `SIG${-code}` } : { code, signal: null });
   }
 
-  /** The template's are not its own. */
-  hasDoor(): boolean {
-    return false;
+  /** Known when it has been adopted, and until then what was asked for. */
+  hasDoor(door: string): boolean {
+    return this.#adopted ? this.#adopted.hasDoor(door) : this.#options.doors.some(({ name }) => name === door);
   }
 
   addressOf(door: string): string {

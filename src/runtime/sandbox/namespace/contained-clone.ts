@@ -48,6 +48,7 @@ export class ContainedClone implements SandboxProcess {
     return this;
   }
 
+  /** The sandbox's are its first command's. */
   hasDoor(): boolean {
     return false;
   }
