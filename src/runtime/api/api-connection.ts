@@ -213,6 +213,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
       extensions: this.#extensions,
       supervisor: this.#supervisor,
       process: this.process,
+      kill: () => this.#connection.kill(),
       telemetry: this.#telemetry!,
       runtimeEnded: this.#runtimeEnded || !this.#runtimeStarted,
       ended: this.#extensionsEnded,
@@ -409,10 +410,10 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     if (name === null) {
       this.#runtimeEnded = true;
       this.#shutdown?.onRuntimeExit();
-      const program = this.#http ? this.#config!.root : this.#options.launch.supervised!.command[0];
-      return this.#fail(
-        error ? fault('Runtime.InvalidEntrypoint', `fork/exec ${program}: ${error}`) : { kind: 'exit', ...exit },
-      );
+      if (!error) return this.#fail({ kind: 'exit', ...exit });
+      const { supervised } = this.#options.launch;
+      const program = this.#http ? `${this.#config!.root}/bootstrap` : supervised!.command[0];
+      return this.#fault('Runtime.InvalidEntrypoint', `fork/exec ${program}: ${worded(error)}`);
     }
     if (!this.#extensions.named(name)) return;
     this.#extensionsEnded.add(name);

@@ -11,6 +11,8 @@ export interface ShutdownOptions {
   readonly extensions: Extensions;
   readonly supervisor: SupervisorLink;
   readonly process: SandboxProcess;
+  /** Ends what is left. */
+  readonly kill: () => void;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   /** The runtime has ended already. */
@@ -78,6 +80,6 @@ export class Shutdown {
     this.#timer.cancel();
     this.#runtimeTimer?.cancel();
     this.#options.telemetry.stop();
-    this.#options.process.kill();
+    this.#options.kill();
   }
 }
