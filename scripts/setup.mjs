@@ -9,7 +9,17 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
+/** Debian packages of the sandbox, likewise; functions are isolated with them, and run without. */
+const SANDBOX = {
+  bubblewrap: '/usr/bin/bwrap',
+  slirp4netns: '/usr/bin/slirp4netns',
+  iproute2: '/usr/bin/ip',
+};
+
 const STAMP = 'node_modules/.millrace-setup';
+const SANDBOX_STAMP = 'node_modules/.millrace-setup-sandbox';
+/** A mirror that does not answer must not hold up the start for longer. */
+const INSTALL_MS_MAX = 120_000;
 
 /** Debian packages of the clients, by a file that shows they are there. */
 const CLIENTS = {
@@ -27,6 +37,7 @@ const CLIENTS = {
 const RUNTIME_CLIENT = { name: 'aws-lambda-ric', version: '4.0.2', needs: ['cmake', 'make', 'g++', 'xz'] };
 
 installPackages();
+installSandbox();
 if (process.argv.includes('--clients')) {
   installClients();
   installRuntimeClient();
@@ -42,17 +53,54 @@ function installPackages() {
   say('packages are in place');
 }
 
-function installClients() {
-  const missing = Object.entries(CLIENTS)
+/** Only where it takes no password, and never in the way of a start. */
+function installSandbox() {
+  const missing = missingOf(SANDBOX);
+  if (process.platform !== 'linux' || missing.length === 0) return;
+  const apt = aptGet();
+  const allowed = apt && spawnSync(apt[0], [...apt.slice(1), '--version'], { stdio: 'ignore' }).status === 0;
+  if (!allowed || existsSync(SANDBOX_STAMP)) {
+    say(`functions run without isolation: install ${missing.join(', ')} (millrace doctor says more)`);
+    return;
+  }
+  say(`installing what isolates functions: ${missing.join(', ')} ...`);
+  // Tried once: a machine without a mirror must not wait for it at every start.
+  writeFileSync(SANDBOX_STAMP, '');
+  for (const step of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', ...missing],
+  ]) {
+    const { status, stderr } = spawnSync(apt[0], [...apt.slice(1), ...step], {
+      encoding: 'utf8',
+      timeout: INSTALL_MS_MAX,
+    });
+    if (status === 0) continue;
+    say(`not installed, so functions run without isolation: ${stderr?.trim().split('\n')[0] ?? 'apt-get failed'}`);
+    return;
+  }
+}
+
+/** `apt-get` as whoever may install; nothing where there is none. */
+function aptGet() {
+  if (!existsSync('/usr/bin/apt-get')) return undefined;
+  const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
+  return [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get'];
+}
+
+function missingOf(packages) {
+  return Object.entries(packages)
     .filter(([, file]) => !existsSync(file))
     .map(([name]) => name);
+}
+
+function installClients() {
+  const missing = missingOf(CLIENTS);
   if (missing.length === 0) return;
-  if (!existsSync('/usr/bin/apt-get')) {
+  const apt = aptGet();
+  if (!apt) {
     say(`tests that drive ${missing.join(', ')} are skipped by name: install them with your package manager`);
     return;
   }
-  const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
-  const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get'];
   say(`installing the clients that the tests drive: ${missing.join(', ')} ...`);
   run(apt[0], [...apt.slice(1), 'update', '-qq']);
   run(apt[0], [...apt.slice(1), 'install', '-y', '-qq', '--no-install-recommends', ...missing]);

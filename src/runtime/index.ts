@@ -21,7 +21,13 @@ export type {
   SnapshotOutcome,
   ThrottleCause,
 } from './runtime.ts';
-export { type OpenedSandbox, openSandbox, type SandboxOptions } from './sandbox/open.ts';
+export {
+  type OpenedSandbox,
+  openSandbox,
+  type SandboxOptions,
+  type SandboxSurvey,
+  surveySandbox,
+} from './sandbox/open.ts';
 export type {
   Door,
   Egress,
@@ -34,3 +40,4 @@ export type {
   SandboxRequest,
   Tenant,
 } from './sandbox/sandbox.ts';
+export type { Wall } from './sandbox/survey.ts';

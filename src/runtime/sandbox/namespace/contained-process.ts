@@ -1,17 +1,19 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Server, type Socket } from 'node:net';
+import { basename } from 'node:path';
 import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
 import { DomainError, messageOf } from '../../../base/index.ts';
 import type { Cgroup } from '../cgroups.ts';
 import { Doors } from '../doors.ts';
+import { SANDBOX_LIMITS } from '../limits.ts';
 import { memoryOf } from '../process-memory.ts';
 import type { Clone, Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
-import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER, TEMPORARY_MB } from './bubblewrap.ts';
+import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER } from './bubblewrap.ts';
 import { ContainedClone } from './contained-clone.ts';
 import { descendantsOf } from './descendants.ts';
-import { enter } from './enter.ts';
+import { Namespaces } from './namespaces.ts';
 import type { Network } from './network.ts';
 import type { Placing } from './placing.ts';
 
@@ -40,6 +42,8 @@ export interface ContainedOptions {
   /** User on the machine, where the node is root. */
   readonly user: number | undefined;
   readonly cgroup: Cgroup | undefined;
+  /** Of a clone; absent where there are none to be had. */
+  readonly newCgroup?: ((name: string) => Cgroup) | undefined;
   readonly placing: Placing;
   /** Absent on a machine that cannot give a sandbox a network. */
   readonly network: Network | undefined;
@@ -61,8 +65,11 @@ export class ContainedProcess implements SandboxProcess {
   readonly #doors: Doors;
   /** First process of the sandbox, once it is known. */
   #first: number | undefined;
+  #namespaces: Namespaces | undefined;
   #tenant: Tenant | undefined;
+  #clones = 0;
   #alive = true;
+  #killed = false;
 
   constructor(options: ContainedOptions) {
     this.#options = options;
@@ -91,8 +98,16 @@ export class ContainedProcess implements SandboxProcess {
     this.#doors.accept(door, take);
   }
 
-  adopt(clone: Clone): SandboxProcess {
-    return new ContainedClone(clone, this.#first!);
+  adopt(clone: Clone): Promise<SandboxProcess> {
+    const options = { clone, first: this.#first!, addressOf: (door: string) => this.addressOf(door) };
+    try {
+      return new ContainedClone({ ...options, cgroup: this.#cloneCgroup() }).held();
+    } catch {
+      // Out of groups: without its limits it must not run.
+      const contained = new ContainedClone({ ...options, cgroup: undefined });
+      contained.kill();
+      return contained.held();
+    }
   }
 
   assign(tenant: Tenant): Placement | Promise<Placement> {
@@ -127,6 +142,12 @@ export class ContainedProcess implements SandboxProcess {
 
   kill(): void {
     if (!this.#alive) return;
+    this.#killed = true;
+    // Between being made and being admitted the child waits for bubblewrap, whoever dies meanwhile: it is killed once it is known.
+    if (this.#first !== undefined) this.#killAll();
+  }
+
+  #killAll(): void {
     this.#options.cgroup?.kill();
     this.#options.network?.close();
     this.#options.child.kill('SIGKILL');
@@ -144,6 +165,14 @@ export class ContainedProcess implements SandboxProcess {
     return this.#options.cgroup?.outOfMemory ?? false;
   }
 
+  #cloneCgroup(): Cgroup | undefined {
+    const { newCgroup, request } = this.#options;
+    const cgroup = newCgroup?.(`${basename(request.directory)}-${this.#clones++}`);
+    const { memoryMb, ephemeralStorageMb } = this.#tenant!;
+    cgroup?.limit((memoryMb + ephemeralStorageMb) * MB, memoryMb);
+    return cgroup;
+  }
+
   #assignAll(tenant: Tenant): (void | Promise<void>)[] {
     const { codeDirectory, layers, cacheDirectory, memoryMb, ephemeralStorageMb, egress } = tenant;
     const { placing, cgroup, network, request } = this.#options;
@@ -155,14 +184,14 @@ export class ContainedProcess implements SandboxProcess {
       placing.place([codeDirectory], folders.task),
       placing.place(layers, folders.layers),
       existsSync(cacheDirectory) ? placing.link(cacheDirectory, folders.cache) : undefined,
-      ephemeralStorageMb > TEMPORARY_MB ? this.#growTemporary(ephemeralStorageMb) : undefined,
+      ephemeralStorageMb > SANDBOX_LIMITS.temporaryMb ? this.#growTemporary(ephemeralStorageMb) : undefined,
     ];
   }
 
   /** Only from outside: nobody in the sandbox may mount. */
   async #growTemporary(sizeMb: number): Promise<void> {
     const size = `remount,nosuid,nodev,size=${sizeMb}m`;
-    await enter(this.#first!, ['--mount'], ['mount', '-o', size, INSIDE.temporary]);
+    await this.#namespaces!.enter('mount', ['mount', '-o', size, INSIDE.temporary]);
   }
 
   #readInfo(info: Readable | undefined): void {
@@ -173,19 +202,17 @@ export class ContainedProcess implements SandboxProcess {
       text += chunk.toString('latin1');
       if (!text.includes('}')) return;
       this.#first = Number(/"child-pid":\s*(\d+)/.exec(text)?.[1]);
-      if (this.#options.child.killed) this.#killFirst();
-      else this.#admit(this.#first).catch(() => this.kill());
+      this.#admit(this.#first).catch(() => this.kill());
     });
   }
 
   /**
-   * With it go the namespaces. It dies with bubblewrap, but not before it has been let go on: one that is killed while it is being
-   * built would wait for ever, and hold the pipes open.
+   * With it go the namespaces. It dies with bubblewrap, but not before it has been let go on. Its number may be somebody else's
+   * once bubblewrap has ended.
    */
   #killFirst(): void {
-    if (this.#first === undefined) return void this.#options.child.stdin?.destroy();
     try {
-      process.kill(this.#first, 'SIGKILL');
+      if (readFileSync(`/proc/${this.#first}/comm`, 'latin1') === 'bwrap\n') process.kill(this.#first!, 'SIGKILL');
     } catch {
       // It has ended.
     }
@@ -194,9 +221,13 @@ export class ContainedProcess implements SandboxProcess {
   /** The child has its namespaces and waits. */
   async #admit(first: number): Promise<void> {
     const { child, user, cgroup, network } = this.#options;
+    if (this.#killed) return this.#killAll();
+    this.#namespaces = Namespaces.open(first, child.pid!);
     writeMaps(first, user);
-    network?.attach(first, cgroup);
+    network?.attach(this.#namespaces, cgroup);
     await cgroup?.join(first);
+    // Killed meanwhile it must not go on: its group was empty then.
+    if (this.#killed) return this.#killAll();
     (child.stdin as Writable).end('.');
   }
 
@@ -220,14 +251,15 @@ export class ContainedProcess implements SandboxProcess {
   }
 
   async #end(): Promise<Exit> {
-    const { child, cgroup, network, placing, request } = this.#options;
+    const { child, cgroup, network, request } = this.#options;
     const ended = new Promise<Exit>((resolve) => {
       child.on('error', () => {
         // Also when a message cannot be sent; without a process there is nothing else to wait for.
         if (child.pid === undefined) resolve({ code: null, signal: null });
       });
       child.once('exit', (code, signal) => {
-        this.kill();
+        this.#killed = true;
+        this.#killAll();
         resolve(exitOf(code, signal));
       });
     });
@@ -240,8 +272,8 @@ export class ContainedProcess implements SandboxProcess {
     this.#alive = false;
     this.#doors.close();
     network?.close();
+    this.#namespaces?.[Symbol.dispose]();
     void cgroup?.remove();
-    if (this.#tenant) placing.giveBack([this.#tenant.codeDirectory], folderOf(request.directory).task);
     await rm(request.directory, { recursive: true, force: true }).catch(() => {});
     return exit;
   }

@@ -7,6 +7,7 @@ import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import { type Clock, DomainError, messageOf } from '../../../base/index.ts';
 import { Doors } from '../doors.ts';
 import { coverInherited } from '../inherited.ts';
+import { SANDBOX_LIMITS } from '../limits.ts';
 import { linkTrees } from '../namespace/placing.ts';
 import { memoryOf, privateBytes } from '../process-memory.ts';
 import type {
@@ -22,10 +23,6 @@ import type {
 } from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
 
-/** Largest file, bytes: the most ephemeral storage that a function can ask for. */
-const FILE_BYTES_MAX = 10 * 1024 ** 3;
-/** As on Lambda. */
-const OPEN_FILES_MAX = 1024;
 /** Descriptors that a process is given: input, outputs and the channel. */
 const DESCRIPTORS = 4;
 
@@ -49,7 +46,9 @@ export class ProcessSandbox implements Sandbox {
     this.#diesWithNode = diesWithNode;
     this.#wrapper = [
       ...(diesWithNode ? ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'] : []),
-      ...(limits ? ['prlimit', '--core=0', `--nofile=${OPEN_FILES_MAX}`, `--fsize=${FILE_BYTES_MAX}`] : []),
+      ...(limits
+        ? ['prlimit', '--core=0', `--nofile=${SANDBOX_LIMITS.openFilesMax}`, `--fsize=${SANDBOX_LIMITS.fileBytesMax}`]
+        : []),
     ];
     // Without /proc nobody can tell how much memory a process has: limits of memory are not held.
     const memory = existsSync('/proc/self/statm');
@@ -92,7 +91,7 @@ export class ProcessSandbox implements Sandbox {
 }
 
 /** A process that has been started, by the node or by another one. */
-type Started = Omit<Clone, 'pid'> & { readonly pid: number | undefined };
+type Started = Omit<Clone, 'pid' | 'doors'> & { readonly pid: number | undefined };
 
 interface Surroundings {
   readonly doors: readonly Door[];
@@ -140,7 +139,7 @@ class GroupOfProcesses implements SandboxProcess {
   }
 
   adopt(clone: Clone): SandboxProcess {
-    return new GroupOfProcesses(clone, { ...this.#surroundings, doors: [], directory: undefined });
+    return new GroupOfProcesses(clone, { ...this.#surroundings, doors: clone.doors, directory: undefined });
   }
 
   /** Nothing is hidden, so nothing has to be put in place but layers of which one is to hide a part of another. */
