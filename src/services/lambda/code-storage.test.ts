@@ -17,7 +17,7 @@ test('a package counts once, whoever uses it, and one that would be too much is 
   assert.equal(storage.usedBytes, 111);
   await storage.add(Buffer.alloc(5));
   layers = [of('d', LAMBDA_LIMITS.codeBytesTotalMax - 114)];
-  assert.throws(() => storage.add(Buffer.alloc(5)), {
+  await assert.rejects(storage.add(Buffer.alloc(5)), {
     code: 'code-too-large',
     message: 'Code storage limit exceeded.',
   });
