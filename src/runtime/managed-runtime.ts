@@ -331,17 +331,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(
-    pool: Pool,
-    { connection, restores, snapshotDirectory, ahead, repeated, onProgress, onShutdown }: Birth,
-  ): Environment {
+  #make(pool: Pool, { connection, snapshot, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = snapshot ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
-    if (spec.snapStart && !restores && !repeated) this.#snapshotLater(spec);
+    if (spec.snapStart && !snapshot && !repeated) this.#snapshotLater(spec);
     const repeatsInit = repeated !== undefined;
     const { apis } = this.#starts;
     return new Environment({
@@ -352,14 +349,15 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       log,
       ahead,
       repeatsInit,
-      snapshot: restores
-        ? { directory: snapshotDirectory, onFailed: (failure) => this.#onRestoreFailed(spec, launch, failure) }
-        : undefined,
+      snapshot: snapshot && {
+        directory: snapshot.directory,
+        onFailed: (failure) => this.#onRestoreFailed(spec, launch, failure),
+      },
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
       variables: (granted, placement) => ({
         ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
-        ...(restores ? expiryVariable(granted) : {}),
+        ...(snapshot ? expiryVariable(granted) : {}),
       }),
       onProgress,
       onShutdown,
@@ -367,7 +365,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   #snapshotOf({ spec, launch }: Pool): Snapshot | undefined {
-    // Breakpoints are set before init runs.
+    // Breakpoints are set before init runs, and extensions start with it.
     if (!spec.snapStart || launch.supervised || spec.inspectorPort !== undefined) return undefined;
     return this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch);
   }

@@ -26,8 +26,8 @@ import { StreamedResponse } from './streaming.ts';
 
 /** A start from a snapshot. */
 export interface SnapshotStart {
-  /** Holds the snapshot, where that is a file. */
-  readonly directory?: string | undefined;
+  /** Holds its file; absent where it is a process that forks. */
+  readonly directory: string | undefined;
   /** Told when a process does not come up from it, so that none is started from it again. */
   readonly onFailed: (failure: Failure) => void;
 }
@@ -481,6 +481,7 @@ export class Environment {
     const metering: Metering = {
       ...started,
       durationMs,
+      ...(connection.extensionsMs === undefined ? {} : { extensionsMs: connection.extensionsMs }),
       billedMs: billedMs({ durationMs, ...started }),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
       start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',

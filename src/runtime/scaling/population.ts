@@ -14,10 +14,8 @@ import { isFairer } from './scaling.ts';
 /** What an environment is started for. */
 export interface Birth {
   readonly connection: Connection;
-  /** The process starts from a snapshot. */
-  readonly restores: boolean;
-  /** Where that is. */
-  readonly snapshotDirectory?: string | undefined;
+  /** What the process starts from, where it is not from the beginning. */
+  readonly snapshot: Snapshot | undefined;
   /** No invocation waits for it. */
   readonly ahead?: Ahead;
   /** The log of the environment whose init is repeated: to the function's owner the two are one. */
@@ -219,8 +217,7 @@ export class Population {
     const snapshot = more.repeated ? undefined : snapshotOf(pool);
     const environment = make(pool, {
       ...more,
-      restores: snapshot !== undefined,
-      snapshotDirectory: snapshot?.directory,
+      snapshot,
       connection: snapshot ? snapshot.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
       onProgress: (progressed) => this.#onProgress(pool, progressed),
       onShutdown: (ended) => this.#onShutdown(pool, ended),

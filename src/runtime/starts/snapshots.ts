@@ -11,8 +11,8 @@ export const SNAPSHOT_FILE = 'heap.snapshot';
 /** A function version as it stood when init was over. */
 export interface Snapshot {
   /**
-   * Where it is a file: the folder that holds {@link SNAPSHOT_FILE}, shown to the sandbox where code caches are, since a blank
-   * process may start from it too.
+   * Holds {@link SNAPSHOT_FILE}; shown to the sandbox where code caches are, as a blank process starts from it too. Absent where the
+   * snapshot is a process that forks.
    */
   readonly directory?: string;
   /**
