@@ -16,7 +16,7 @@ import logging as _logging  # noqa: F401
 import os
 import sys
 import time
-import traceback  # noqa: F401
+import traceback
 from typing import Any, Dict, FrozenSet, Optional
 
 #: What Lambda's runtime has loaded as well when it turns to the function: a function cannot have a module of its own by these
@@ -49,6 +49,7 @@ _usage = resource.getrusage
 _SELF = resource.RUSAGE_SELF
 _leave = os._exit
 _exc_info = sys.exc_info
+_print_exception = traceback.print_exc
 _loads = json.loads
 
 
@@ -65,6 +66,8 @@ class Runtime:
         self._marshaller = Marshaller("python3.14")
         self._handler: Optional[Handler] = None
         self._bytecode: Optional[ByteCode] = None
+        #: Present where the environment runs several invocations at once.
+        self._threads: Any = None
 
     def run(self) -> None:
         """Does what the node says until it closes the channel."""
@@ -77,7 +80,7 @@ class Runtime:
                 _leave(0)
             kind, body = frame
             if kind == frames.INVOKE:
-                self._invoke(Invoke(body))
+                self._start(Invoke(body))
             elif kind == frames.LOAD:
                 self._load(_loads(body))
             elif kind == frames.CLONE:
@@ -95,7 +98,7 @@ class Runtime:
 
     def _load(self, config: Dict[str, Any]) -> None:
         """
-        Becomes the environment of one function: `{ runtime, variables, root, layersRoot, handler, extensions, context }`, and
+        Becomes the environment of one function: `LoadConfig` of `src/runtime/environments/load-config.ts`, and
         `snapshot: true` where it is to be its template. A clone of that has the handler already, and is told what is new.
         """
         try:
@@ -126,6 +129,11 @@ class Runtime:
         self._bytecode = ByteCode(folders, config["cacheDirectory"])
         self._bytecode.install()
         self._handler = load_handler(config["handler"])
+        if config["concurrency"] > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            # It starts no thread before the first invocation: a snapshot can hold it.
+            self._threads = ThreadPoolExecutor(config["concurrency"], "invocation")
         if config.get("snapshot"):
             run_before_snapshot()
             refuse_to_clone()
@@ -138,9 +146,26 @@ class Runtime:
         self._channel.init_error(self._marshaller.marshal(payload))
         sys.exit(1)
 
+    def _start(self, invoke: Invoke) -> None:
+        if self._threads is None:
+            self._invoke(invoke)
+        else:
+            self._threads.submit(self._invoke_in_thread, invoke)
+
+    def _invoke_in_thread(self, invoke: Invoke) -> None:
+        """What would end the process in its main thread ends it here too."""
+        try:
+            self._invoke(invoke)
+        except SystemExit as end:
+            _leave(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
+        except BaseException:
+            _print_exception()
+            _leave(1)
+
     def _invoke(self, invoke: Invoke) -> None:
-        self._logging.request_id = invoke.request_id
-        os.environ["_X_AMZN_TRACE_ID"] = invoke.trace_header
+        self._logging.begin(invoke.request_id, self._threads is not None)
+        if self._threads is None:
+            os.environ["_X_AMZN_TRACE_ID"] = invoke.trace_header
         try:
             context = LambdaContext(invoke, self._context)
             response = self._marshaller.marshal(self._handler(unmarshal(invoke.payload), context))

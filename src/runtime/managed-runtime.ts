@@ -26,7 +26,7 @@ import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
 import { Place, type PlaceHost } from './scaling/place.ts';
 import { Pool } from './scaling/pool.ts';
-import { type Birth, type OtherStart, Population } from './scaling/population.ts';
+import { type Birth, Population } from './scaling/population.ts';
 import { Processors } from './scaling/processors.ts';
 import { Provisioner } from './scaling/provisioner.ts';
 import { Tending } from './scaling/tending.ts';
@@ -34,6 +34,7 @@ import type { BlankPools } from './starts/blank-pools.ts';
 import type { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
 import type { Launches } from './starts/launches.ts';
+import type { Snapshot } from './starts/snapshots.ts';
 
 export interface RuntimeOptions {
   readonly clock: Clock;
@@ -128,7 +129,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
-      otherStart: (pool) => this.#otherStart(pool),
+      snapshotOf: (pool) => this.#snapshotOf(pool),
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -330,14 +331,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(pool: Pool, { connection, restores, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
+  #make(pool: Pool, { connection, snapshot, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = snapshot ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
-    if (spec.snapStart && !restores && !repeated) this.#snapshotLater(spec);
+    if (spec.snapStart && !snapshot && !repeated) this.#snapshotLater(spec);
     const repeatsInit = repeated !== undefined;
     const { apis } = this.#starts;
     return new Environment({
@@ -348,24 +349,25 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       log,
       ahead,
       repeatsInit,
-      onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
+      snapshot: snapshot && {
+        directory: snapshot.directory,
+        onFailed: (failure) => this.#onRestoreFailed(spec, launch, failure),
+      },
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
       variables: (granted, placement) => ({
         ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
-        ...(restores ? expiryVariable(granted) : {}),
+        ...(snapshot ? expiryVariable(granted) : {}),
       }),
       onProgress,
       onShutdown,
     });
   }
 
-  #otherStart({ spec, launch }: Pool): OtherStart | undefined {
-    const snapshot =
-      spec.snapStart && !launch.supervised
-        ? this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch)
-        : undefined;
-    return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
+  #snapshotOf({ spec, launch }: Pool): Snapshot | undefined {
+    // Breakpoints are set before init runs, and extensions start with it.
+    if (!spec.snapStart || launch.supervised || spec.inspectorPort !== undefined) return undefined;
+    return this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch);
   }
 
   /** Where init before a snapshot finds the node, as environments will. */

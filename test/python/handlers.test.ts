@@ -422,3 +422,28 @@ def handler(event, context):
     );
   },
 );
+
+test('an environment that may run several invocations at once runs each in a thread', PYTHON, async () => {
+  const made = spec(
+    `
+import logging, threading
+both = threading.Barrier(2, timeout=10)
+def handler(event, context):
+    logging.warning('before'); both.wait(); logging.warning('after')
+    if event == 'fail': raise ValueError(context.aws_request_id)
+    return context.aws_request_id
+`,
+    { environmentConcurrency: 2 },
+  );
+  const [one, two] = await Promise.all([house.invoke(made, 'serve'), house.invoke(made, 'fail')]);
+  assert.equal(one.kind, 'success');
+  assert.equal(two.value.errorMessage, two.value.requestId);
+  for (const id of [one.value, two.value.requestId]) {
+    const lines = house.lines.filter((line) => line.startsWith('[WARNING]') && line.includes(id));
+    assert.equal(lines.length, 2, 'each logs under its own request id');
+  }
+  assert.equal(
+    (await house.invoke(spec('import sys\ndef handler(e, c): sys.exit(6)', { environmentConcurrency: 2 }))).kind,
+    'error',
+  );
+});

@@ -46,6 +46,9 @@ export class CloneProcess implements SandboxProcess {
   readonly #takers: [door: string, take: (socket: Socket) => void][] = [];
   #hasOutput = false;
   #hasChannel = false;
+  #adopting = false;
+  /** Lets the node and it speak to each other. */
+  #attach: (() => void) | undefined;
   #killed = false;
 
   constructor(options: CloneOptions) {
@@ -86,7 +89,10 @@ export class CloneProcess implements SandboxProcess {
     this.#hasChannel = true;
     this.#adopt(pid);
     this.#read.push(endOf(socket));
-    this.channel.attach(socket, rest);
+    // What it says meanwhile waits.
+    socket.pause();
+    this.#attach = () => this.channel.attach(socket, rest);
+    if (this.#adopted) this.#attach();
     return true;
   }
 
@@ -134,14 +140,23 @@ export class CloneProcess implements SandboxProcess {
     return this.#adopted?.memoryBytes() ?? 0;
   }
 
-  /** From now on it can be stopped and killed. By whichever of its connections comes first: its doors open meanwhile. */
+  /** By whichever of its connections comes first: its doors open meanwhile. */
   #adopt(pid: number): void {
-    if (this.#adopted) return;
+    if (this.#adopting) return;
+    this.#adopting = true;
     const { channel, outputs, exited } = this;
     const { template, doors } = this.#options;
-    this.#adopted = template.adopt({ pid, channel, outputs, doors, exited });
-    for (const [door, take] of this.#takers) this.#adopted.accept(door, take);
-    if (this.#killed) this.#adopted.kill();
+    const adopted = template.adopt({ pid, channel, outputs, doors, exited });
+    if (adopted instanceof Promise) void adopted.then((process) => this.#own(process));
+    else this.#own(adopted);
+  }
+
+  /** From now on it can be stopped and killed, and may be told what to run. */
+  #own(process: SandboxProcess): void {
+    this.#adopted = process;
+    for (const [door, take] of this.#takers) process.accept(door, take);
+    if (this.#killed) process.kill();
+    this.#attach?.();
   }
 
   /** Nobody asks before it has said that it is ready. */
@@ -171,6 +186,7 @@ class LateChannel extends Duplex {
       if (!this.push(chunk)) socket.pause();
     });
     socket.on('end', () => this.push(null));
+    socket.resume();
     this.#waiting?.();
     this.#waiting = undefined;
   }

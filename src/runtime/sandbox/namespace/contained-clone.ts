@@ -27,6 +27,7 @@ export class ContainedClone implements SandboxProcess {
   readonly outputs: readonly Readable[];
   readonly exited: Promise<Exit>;
   readonly #options: ContainedCloneOptions;
+  readonly #joined: Promise<void> | undefined;
   #alive = true;
 
   constructor(options: ContainedCloneOptions) {
@@ -37,8 +38,14 @@ export class ContainedClone implements SandboxProcess {
     this.channel = clone.channel;
     this.outputs = clone.outputs;
     this.exited = this.#end(clone.exited);
-    // It runs meanwhile: joining takes several times as long as a start from a snapshot may.
-    if (this.pid !== undefined) cgroup?.join(this.pid).catch(() => this.kill());
+    // Before it starts any other: those would stay where it was.
+    this.#joined = this.pid === undefined ? undefined : cgroup?.join(this.pid).catch(() => this.kill());
+  }
+
+  /** Resolves when its limits hold, or it is dead. */
+  async held(): Promise<this> {
+    await this.#joined;
+    return this;
   }
 
   hasDoor(): boolean {

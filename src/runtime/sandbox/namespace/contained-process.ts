@@ -98,15 +98,15 @@ export class ContainedProcess implements SandboxProcess {
     this.#doors.accept(door, take);
   }
 
-  adopt(clone: Clone): SandboxProcess {
+  adopt(clone: Clone): Promise<SandboxProcess> {
     const options = { clone, first: this.#first!, addressOf: (door: string) => this.addressOf(door) };
     try {
-      return new ContainedClone({ ...options, cgroup: this.#cloneCgroup() });
+      return new ContainedClone({ ...options, cgroup: this.#cloneCgroup() }).held();
     } catch {
       // Out of groups: without its limits it must not run.
       const contained = new ContainedClone({ ...options, cgroup: undefined });
       contained.kill();
-      return contained;
+      return contained.held();
     }
   }
 
