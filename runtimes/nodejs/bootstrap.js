@@ -19,7 +19,7 @@ const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
 const { buildSnapshot } = require('./snapshot/build.js');
-const { becomeWrapped, takeHanded } = require('./wrapper.js');
+const { handOver, takeHanded } = require('./successor.js');
 
 const { KIND } = channel;
 let attending = false;
@@ -60,15 +60,15 @@ function attend() {
 }
 
 async function load(config) {
-  if (becomeWrapped(config)) return;
+  if (handOver(config)) return;
   const failed = (error) => invocations.fatal('Uncaught Exception', error, 1);
   const inspected = config.inspectorPort !== undefined;
   if (inspected) await require('./inspector.js').openInspector(config.inspectorPort).catch(failed);
   const loaded = await loadFunction(config, logging, failed);
-  const several = config.concurrency > 1;
   // A debugger sets breakpoints between invocations: a thread that blocks would not answer it.
-  invocations.serve(loaded, several || inspected);
-  if (several || inspected || config.attends) attend();
+  const byEvents = config.concurrency > 1 || config.attends || inspected;
+  invocations.serve(loaded, byEvents);
+  if (byEvents) attend();
   channel.signal(KIND.initialised);
   soon(next);
 }

@@ -16,7 +16,7 @@ import logging as _logging  # noqa: F401
 import os
 import sys
 import time
-import traceback  # noqa: F401
+import traceback
 from typing import Any, Dict, FrozenSet, Optional
 
 #: What Lambda's runtime has loaded as well when it turns to the function: a function cannot have a module of its own by these
@@ -25,10 +25,13 @@ LOADED_ON_LAMBDA = frozenset(sys.modules)
 
 import resource
 
+from millrace_runtime import bytecode
 from millrace_runtime import channel as frames
+from millrace_runtime.bytecode import ByteCode
 from millrace_runtime.channel import Channel, Invoke
 from millrace_runtime.context import LambdaContext
 from millrace_runtime.doors import open_doors
+from millrace_runtime.endpoints import honour_endpoint_url
 from millrace_runtime.errors import Fault, describe
 from millrace_runtime.extensions import start_extensions
 from millrace_runtime.handler import Handler, load_handler, use_packages
@@ -46,6 +49,7 @@ _usage = resource.getrusage
 _SELF = resource.RUSAGE_SELF
 _leave = os._exit
 _exc_info = sys.exc_info
+_print_exception = traceback.print_exc
 _loads = json.loads
 
 
@@ -61,11 +65,14 @@ class Runtime:
         self._context: Dict[str, str] = {}
         self._marshaller = Marshaller("python3.14")
         self._handler: Optional[Handler] = None
+        self._bytecode: Optional[ByteCode] = None
+        #: Present where the environment runs several invocations at once.
+        self._threads: Any = None
 
     def run(self) -> None:
         """Does what the node says until it closes the channel."""
         channel = self._channel
-        self._be_ready()
+        self._be_ready(self._ahead)
         while True:
             frame = channel.read()
             if frame is None:
@@ -73,23 +80,25 @@ class Runtime:
                 _leave(0)
             kind, body = frame
             if kind == frames.INVOKE:
-                self._invoke(Invoke(body))
+                self._start(Invoke(body))
             elif kind == frames.LOAD:
                 self._load(_loads(body))
             elif kind == frames.CLONE:
-                if self._template.clone(_loads(body)):
-                    self._be_ready()
+                order = _loads(body)
+                if self._template.clone(order):
+                    self._be_ready(order["ahead"])
             else:
                 raise ValueError("frame of unknown kind {}".format(kind))
 
-    def _be_ready(self) -> None:
-        if self._ahead and self._handler is None:
+    def _be_ready(self, ahead: bool) -> None:
+        """`ahead`: nobody waits yet."""
+        if ahead:
             rehearse()
         self._channel.signal(frames.READY)
 
     def _load(self, config: Dict[str, Any]) -> None:
         """
-        Becomes the environment of one function: `{ runtime, variables, root, layersRoot, handler, extensions, context }`, and
+        Becomes the environment of one function: `LoadConfig` of `src/runtime/environments/load-config.ts`, and
         `snapshot: true` where it is to be its template. A clone of that has the handler already, and is told what is new.
         """
         try:
@@ -116,11 +125,19 @@ class Runtime:
         self._logging.configure(variables.get("AWS_LAMBDA_LOG_FORMAT"), variables.get("AWS_LAMBDA_LOG_LEVEL"))
         os.chdir(config["root"])
         start_extensions(config.get("extensions", ()))
-        use_packages(config["root"], config.get("layersRoot", "/opt"), self._preloaded)
+        folders = use_packages(config["root"], config["layersRoot"], self._preloaded)
+        self._bytecode = ByteCode(folders, config["cacheDirectory"])
+        self._bytecode.install()
         self._handler = load_handler(config["handler"])
+        if config["concurrency"] > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            # It starts no thread before the first invocation: a snapshot can hold it.
+            self._threads = ThreadPoolExecutor(config["concurrency"], "invocation")
         if config.get("snapshot"):
             run_before_snapshot()
             refuse_to_clone()
+            self._template.prepare()
 
     def _fail_init(self) -> None:
         payload = describe(_exc_info())
@@ -129,9 +146,26 @@ class Runtime:
         self._channel.init_error(self._marshaller.marshal(payload))
         sys.exit(1)
 
+    def _start(self, invoke: Invoke) -> None:
+        if self._threads is None:
+            self._invoke(invoke)
+        else:
+            self._threads.submit(self._invoke_in_thread, invoke)
+
+    def _invoke_in_thread(self, invoke: Invoke) -> None:
+        """What would end the process in its main thread ends it here too."""
+        try:
+            self._invoke(invoke)
+        except SystemExit as end:
+            _leave(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
+        except BaseException:
+            _print_exception()
+            _leave(1)
+
     def _invoke(self, invoke: Invoke) -> None:
-        self._logging.request_id = invoke.request_id
-        os.environ["_X_AMZN_TRACE_ID"] = invoke.trace_header
+        self._logging.begin(invoke.request_id, self._threads is not None)
+        if self._threads is None:
+            os.environ["_X_AMZN_TRACE_ID"] = invoke.trace_header
         try:
             context = LambdaContext(invoke, self._context)
             response = self._marshaller.marshal(self._handler(unmarshal(invoke.payload), context))
@@ -140,6 +174,19 @@ class Runtime:
             return self._fail(invoke)
         self._answered()
         self._channel.response(invoke.sequence, _usage(_SELF).ru_maxrss, response)
+        if self._bytecode is not None:
+            self._keep_bytecode(self._bytecode)
+
+    def _keep_bytecode(self, code: ByteCode) -> None:
+        """After the first invocation, and after its answer: the caller does not wait for it."""
+        self._bytecode = None
+        try:
+            news = code.news()
+        except Exception:
+            # Something that cannot be kept is compiled the next time too.
+            return
+        if news is not None:
+            self._channel.code_cache(bytecode.NAME, news)
 
     def _fail(self, invoke: Invoke) -> None:
         payload = describe(_exc_info(), invoke.request_id)
@@ -178,6 +225,7 @@ def main() -> None:
         logging.renew()
 
     os.register_at_fork(after_in_child=leave_to_parent)
+    honour_endpoint_url()
     # Somebody waits for this one already: it loads nothing that the function may not ask for.
     ahead = os.environ.pop("MILLRACE_PRELOAD", "") != "none"
     if ahead:

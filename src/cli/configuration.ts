@@ -99,8 +99,9 @@ export function readConfiguration(
   };
 }
 
-function tracesEndpoint(value: unknown): Pick<NodeConfig, 'tracesEndpoint'> {
-  if (value === undefined) return {};
+/** Checks the address of a collector; none where there is none. @throws UsageError */
+export function tracesEndpoint(value: unknown): Pick<NodeConfig, 'tracesEndpoint'> {
+  if (value === undefined || value === '') return {};
   const url = URL.parse(String(value));
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return { tracesEndpoint: url.href };
   throw new UsageError(`traces.endpoint must be an http or https address, not ${JSON.stringify(value)}`);

@@ -4,6 +4,7 @@ import type { Node, NodeConfig } from '../node/index.ts';
 import { defaultStackName, findTemplate, readApplication } from './application/template.ts';
 import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
+import { tracesEndpoint } from './configuration.ts';
 import { Development, type DevelopmentOptions } from './development/development.ts';
 import { chooseInspected, INSPECTOR_PORT } from './development/inspected.ts';
 import { startNode, stopSignal } from './node.ts';
@@ -54,7 +55,7 @@ export const dev = defineCommand({
     ['millrace dev --inspect detector', 'with a debugger: attach to 127.0.0.1:9229, set breakpoints in the sources'],
     ['millrace dev --http-port 0 --mqtt-port 0', 'on any free ports, for tests'],
   ],
-  async run({ values, positionals: [folder = '.'], terminal, cwd }) {
+  async run({ values, positionals: [folder = '.'], terminal, cwd, env }) {
     const directory = resolve(cwd, folder);
     const dataDirectory = resolve(cwd, values['data-dir']);
     const isApplication = (await findTemplate(directory)) !== undefined;
@@ -69,6 +70,7 @@ export const dev = defineCommand({
       mqttPort: values['mqtt-port'],
       mode: 'dev',
       sandboxEngine: values.sandbox as NonNullable<NodeConfig['sandboxEngine']>,
+      ...tracesEndpoint(env.OTEL_EXPORTER_OTLP_ENDPOINT),
     });
     terminal.out(`ready ${node.endpoint}\n`);
     terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);

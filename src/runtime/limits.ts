@@ -30,6 +30,8 @@ export const RUNTIME_LIMITS = {
   codeCacheTotalBytesMax: 64 * 1024 * 1024,
   /** Time for the init of a function that is to start from a snapshot, or its timeout where that is longer. AWS: 130 s. */
   snapshotInitMsMax: 130_000,
+  /** Processes kept to fork environments of one function version with SnapStart; the one used longest ago goes. Each holds what init has made. */
+  snapshotTemplatesMax: 32,
   /** Largest snapshot of a Node function; one that has made nothing has 7 MB. */
   snapshotBytesMax: 512 * 1024 * 1024,
   /** Snapshots of Node functions kept on disk; the ones that were made first go first. */

@@ -26,7 +26,7 @@ import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
 import { Place, type PlaceHost } from './scaling/place.ts';
 import { Pool } from './scaling/pool.ts';
-import { type Birth, type OtherStart, Population } from './scaling/population.ts';
+import { type Birth, Population } from './scaling/population.ts';
 import { Processors } from './scaling/processors.ts';
 import { Provisioner } from './scaling/provisioner.ts';
 import { Tending } from './scaling/tending.ts';
@@ -34,6 +34,7 @@ import type { BlankPools } from './starts/blank-pools.ts';
 import type { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
 import type { Launches } from './starts/launches.ts';
+import type { Snapshot } from './starts/snapshots.ts';
 
 export interface RuntimeOptions {
   readonly clock: Clock;
@@ -128,7 +129,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
-      otherStart: (pool) => this.#otherStart(pool),
+      snapshotOf: (pool) => this.#snapshotOf(pool),
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -190,7 +191,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const maker = this.#starts.launches.snapshotsOf(spec.runtime);
     if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
     if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
-    const { clock, random, logs, endpoint, credentials } = this.#options;
+    const { clock, random, logs, credentials } = this.#options;
     const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     try {
       await maker.make({
@@ -198,8 +199,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
         launch,
         log,
         credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-        variables: (granted, placement) =>
-          functionVariables(spec, log.stream, endpoint(), granted, placement, 'snap-start'),
+        variables: (granted, placement) => ({
+          ...functionVariables(spec, log.stream, this.#doorEndpoint(), granted, placement, 'snap-start'),
+          ...expiryVariable(granted),
+        }),
       });
       return { kind: 'on' };
     } catch (error) {
@@ -213,6 +216,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   }
 
   retire(functionArn: string): void {
+    this.#starts.launches.retireSnapshots(functionArn);
     const pool = this.#pools.get(functionArn);
     if (!pool) return;
     pool.outdated = true;
@@ -327,13 +331,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(pool: Pool, { connection, restores, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
+  #make(pool: Pool, { connection, snapshot, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = snapshot ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
+    if (spec.snapStart && !snapshot && !repeated) this.#snapshotLater(spec);
     const repeatsInit = repeated !== undefined;
     const { apis } = this.#starts;
     return new Environment({
@@ -344,21 +349,40 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       log,
       ahead,
       repeatsInit,
-      onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
+      snapshot: snapshot && {
+        directory: snapshot.directory,
+        onFailed: (failure) => this.#onRestoreFailed(spec, launch, failure),
+      },
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
-      variables: (granted, placement) => functionVariables(spec, log.stream, reached(), granted, placement, kind),
+      variables: (granted, placement) => ({
+        ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
+        ...(snapshot ? expiryVariable(granted) : {}),
+      }),
       onProgress,
       onShutdown,
     });
   }
 
-  #otherStart({ spec, launch }: Pool): OtherStart | undefined {
-    const snapshot =
-      spec.snapStart && !launch.supervised
-        ? this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch)
-        : undefined;
-    return snapshot && { restores: true, start: (variables) => snapshot.start(variables) };
+  #snapshotOf({ spec, launch }: Pool): Snapshot | undefined {
+    // Breakpoints are set before init runs, and extensions start with it.
+    if (!spec.snapStart || launch.supervised || spec.inspectorPort !== undefined) return undefined;
+    return this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch);
+  }
+
+  /** Where init before a snapshot finds the node, as environments will. */
+  #doorEndpoint(): string {
+    const door = this.#options.nodeDoor?.address();
+    if (!door) return this.#options.endpoint();
+    return this.engine === 'namespace' ? `http://127.0.0.1:${door.port}` : `http://${door.hostAddress}`;
+  }
+
+  /** The node has been started anew, or others have taken the place of the snapshot. */
+  #snapshotLater(spec: FunctionSpec): void {
+    if (!this.#starts.launches.snapshotsOf(spec.runtime)?.lacks?.(spec)) return;
+    this.snapshot(spec).catch((error: unknown) => {
+      if (!this.#closed) this.#options.logger.warn('snapshot cannot be made again', { function: spec.arn, error });
+    });
   }
 
   /** No process starts from this file: another binary, other flags, a damaged disk. */
@@ -382,6 +406,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await abortable(drained, limit.signal).catch(() => {});
     timer.cancel();
   }
+}
+
+/**
+ * Has an SDK ask for its credentials again when they end: clients that init has made outlive those that it has made them with, and
+ * what they ask is the environment, which each start from the snapshot is given its own.
+ */
+function expiryVariable({ expiresAt }: FunctionCredentials): Readonly<Record<string, string>> {
+  return expiresAt === undefined ? {} : { AWS_CREDENTIAL_EXPIRATION: new Date(expiresAt).toISOString() };
 }
 
 function newStreamName({ version }: FunctionSpec, clock: Clock, random: Random): string {

@@ -14,6 +14,7 @@ import { NodeBinaries } from './starts/nodejs-binaries.ts';
 import { NodejsSnapshots } from './starts/nodejs-snapshots.ts';
 import { provided } from './starts/provided.ts';
 import { python } from './starts/python.ts';
+import { TemplateSnapshots } from './starts/template-snapshots.ts';
 
 /** The runtime that a node makes blank environments of before any function has asked for one: that of its own Node. */
 const OWN_RUNTIME = `nodejs${process.versions.node.split('.', 1)[0]}.x`;
@@ -35,7 +36,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
     engine: sandbox.engine,
     directory: join(options.directory, 'snapshots'),
   });
-  const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger), provided]);
+  const templates = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors, accept });
+  const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger, templates), provided]);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
   return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks, apis: new ApiServer() });

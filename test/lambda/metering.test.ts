@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -112,6 +112,21 @@ test('events are counted as they come, with their age, and when they are given u
   });
 });
 
+test('an event that a topic hands over is counted when it comes', async () => {
+  await using house = await LambdaHouse.open();
+  await house.create('f', OK);
+  const policy = { attemptsMax: 1, ageMsMax: 1000, backoffMsBase: 1, backoffMsMax: 1 };
+  const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false };
+  const arn = 'arn:aws:lambda:us-east-1:000000000000:function:f';
+  const source = 'arn:aws:sns:us-east-1:000000000000:topic';
+  const delivery = { arn, payload: Buffer.from('{}'), policy, source, trace };
+  await house.lambda.target.deliver(delivery, 1, new AbortController().signal);
+  assert.deepEqual(sums(house.data, 'AsyncEventsReceived', 'AsyncEventAge'), {
+    'AsyncEventsReceived{}': 1,
+    'AsyncEventsReceived{f}': 1,
+  });
+});
+
 test('usage is one row a version and kind of start, whatever names it was called by', async () => {
   const rows: UsageRow[] = [];
   const usage = { write: async (some: readonly UsageRow[]) => void rows.push(...some) };
@@ -161,7 +176,7 @@ test('rows that the series do not take wait for the next minute', async () => {
   assert.deepEqual(written, [1, 1]);
 });
 
-test('usage can be asked for in SQL, and has a retention', async () => {
+test('usage can be asked for in SQL as docs/metering.md does, and has a retention', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-usage-'));
   try {
     const metrics = createMetrics();
@@ -179,6 +194,8 @@ test('usage can be asked for in SQL, and has a retention', async () => {
     const [name, n, ms, gb] = rows[0] as [string, number, number, number];
     assert.deepEqual([name, Number(n)], ['f', 3]);
     assert.ok(Math.abs(Number(ms) / 1000 - gb) < 1e-9);
+    const page = readFileSync(new URL('../../docs/metering.md', import.meta.url), 'utf8');
+    for (const [, query] of page.matchAll(/```sql\n([\s\S]*?)```/g)) await store.query('millrace', query!);
     const [system] = await store.databases();
     assert.equal(system!.policy.keepMs, 400 * 86_400_000);
   } finally {

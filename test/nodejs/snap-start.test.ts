@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { FunctionSpec } from '../../src/runtime/index.ts';
 import { ENGINES } from '../lambda/engines.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
@@ -9,6 +10,15 @@ import { RuntimeHouse } from '../lambda/runtime-house.ts';
 /** A published version that starts from a snapshot. */
 const SNAP: Partial<FunctionSpec> = { snapStart: true, version: '1', timeoutMs: 20_000 };
 const filesOf = (house: RuntimeHouse) => readdirSync(join(house.directory, 'snapshots'));
+
+/** Waits for what a process of another sort does: no event of ours tells of it. */
+async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!condition()) {
+    assert.ok(performance.now() < end, 'waited for 10 s');
+    await turn();
+  }
+}
 
 /** Invokes in environments that are all new. */
 async function inNew(house: RuntimeHouse, spec: FunctionSpec, count: number) {
@@ -111,6 +121,55 @@ test('modules that no snapshot can hold are there afterwards: http, tls, import(
   assert.ok(!house.lines.some((line) => line.includes('Warning')), house.lines.join('\n'));
 });
 
+for (const { engine, skip } of ENGINES) {
+  test(`${engine}: ES modules of the function are in its snapshot, with their places and what they import`, {
+    skip,
+  }, async () => {
+    await using house = await RuntimeHouse.open({ engine });
+    const spec = house.spec(
+      `import https, { Agent } from 'node:https';
+       import { readFileSync } from 'node:fs';
+       import plain from 'plain';
+       import { x, count } from './lib/x.mjs';
+       import * as own from './own.js';
+       const agent = new Agent({ keepAlive: true });
+       console.log('init');
+       export const handler = async () => {
+         const os = await import('node:os');
+         return [x, count(), count(), own.default, own.named, plain, import.meta.url === 'file://' + process.cwd() + '/index.js', import.meta.dirname === process.cwd(), typeof https.request, agent instanceof Agent, typeof readFileSync, os.EOL];
+       };`,
+      SNAP,
+    );
+    const put = (file: string, text: string) => {
+      mkdirSync(join(spec.codeDirectory, file, '..'), { recursive: true });
+      writeFileSync(join(spec.codeDirectory, file), text);
+    };
+    put('package.json', '{"type":"module"}');
+    put('lib/x.mjs', 'export const x = "x"; let n = 0; export const count = () => ++n; count();');
+    put('own.js', 'export default "default"; export const named = "named";');
+    put('node_modules/plain/package.json', '{"main":"main.js"}');
+    put('node_modules/plain/main.js', 'module.exports = "plain";');
+    assert.deepEqual(await house.runtime.snapshot(spec), { kind: 'on' });
+    const [result] = await inNew(house, spec, 1);
+    assert.deepEqual(result!.value, [
+      'x',
+      2,
+      3,
+      'default',
+      'named',
+      'plain',
+      true,
+      true,
+      'function',
+      true,
+      'function',
+      '\n',
+    ]);
+    assert.equal(result!.metering.start, 'restored');
+    assert.equal(house.lines.filter((line) => line.endsWith('init')).length, 1);
+  });
+}
+
 test('packages are found as Node finds them', async () => {
   await using house = await RuntimeHouse.open({ engine: 'process' });
   const spec = house.spec(
@@ -136,7 +195,11 @@ test('packages are found as Node finds them', async () => {
 });
 
 const UNSUPPORTED: Readonly<Record<string, readonly [code: string, reason: RegExp, file?: string]>> = {
-  'an ES module': ['export const handler = async () => "served";', /is an ES module/, 'index.mjs'],
+  'an ES module that awaits': [
+    'await null; export const handler = async () => "served";',
+    /is an ES module/,
+    'index.mjs',
+  ],
   'a connection': [
     `const s = require('net').connect(1, '127.0.0.1'); s.on('error', () => {}); exports.handler = async () => "served";`,
     /opens a connection/,
@@ -201,9 +264,32 @@ test('a snapshot that no process starts from is dropped, and the invocation is s
   await using house = await RuntimeHouse.open({ engine: 'process' });
   const spec = house.spec(`exports.handler = async () => 'served';`, SNAP);
   await house.runtime.snapshot(spec);
-  writeFileSync(join(house.directory, 'snapshots', filesOf(house)[0]!), 'damaged');
+  writeFileSync(join(house.directory, 'snapshots', filesOf(house)[0]!, 'heap.snapshot'), 'damaged');
   assert.equal((await house.invoke(spec)).value, 'served');
   assert.deepEqual(filesOf(house), []);
+});
+
+const NAMESPACE = ENGINES.find(({ engine }) => engine === 'namespace')!;
+test('a namespace that stands already takes the snapshot, and serves as one that was made for it', {
+  skip: NAMESPACE.skip,
+}, async () => {
+  await using house = await RuntimeHouse.open({ engine: 'namespace', blanks: 1, blanksAfterMs: 0 });
+  const spec = house.spec(
+    `const made = Math.random();
+     exports.handler = async (event) => { console.log('line', event.i); return [made, process.env.OWN, process.env.MILLRACE_LOAD ?? 'gone', process.pid]; };`,
+    { ...SNAP, environment: { OWN: 'own' } },
+  );
+  await house.runtime.snapshot(spec);
+  const made = new Set();
+  for (const i of [1, 2]) {
+    await until(() => house.runtime.blanksReady > 0);
+    const [{ value, metering }] = (await inNew(house, spec, 1)) as [Awaited<ReturnType<RuntimeHouse['invoke']>>];
+    assert.deepEqual([value.slice(1, 3), metering.start], [['own', 'gone'], 'restored'], `start ${i}`);
+    made.add(value[0]);
+    assert.equal((await house.invoke(spec, { i: 'again' })).value[3], value[3]);
+  }
+  assert.equal(made.size, 1);
+  assert.ok(house.lines.some((line) => line.endsWith('line again')));
 });
 
 test('a restored environment streams, and serves several invocations as any other', async () => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { FunctionSpec } from '../../src/runtime/index.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
-import { once, PYTHON, pythonSpec, RUNTIME } from './support.ts';
+import { once, PYTHON, pythonSpec, RUNTIME, until } from './support.ts';
 
 const RUNTIME_FOLDER = join(import.meta.dirname, '../../runtimes/python');
 
@@ -137,7 +137,7 @@ test('errors have the type, message, request id and trace that Lambda gives them
 class Refused(Exception):
     pass
 def inner():
-    raise Refused('not today')
+    raise Refused('not today' + '')
 def handler(event, context):
     inner()
 `;
@@ -146,14 +146,15 @@ def handler(event, context):
   assert.equal(kind, 'error');
   assert.deepEqual(Object.keys(value), ['errorMessage', 'errorType', 'requestId', 'stackTrace']);
   assert.deepEqual([value.errorType, value.errorMessage], ['Refused', 'not today']);
-  const file = join(made.codeDirectory, 'index.py');
+  const file = /File "(.*)", line 7/.exec(value.stackTrace[0])![1]!;
+  assert.ok(['/var/task/index.py', join(made.codeDirectory, 'index.py')].includes(file));
   assert.deepEqual(value.stackTrace, [
     `  File "${file}", line 7, in handler\n    inner()\n`,
-    `  File "${file}", line 5, in inner\n    raise Refused('not today')\n`,
+    `  File "${file}", line 5, in inner\n    raise Refused('not today' + '')\n`,
   ]);
   assert.ok(
     house.lines.includes(
-      `[ERROR] Refused: not today\nTraceback (most recent call last):\n\u00a0\u00a0File "${file}", line 7, in handler\n\u00a0\u00a0\u00a0\u00a0inner()\n\u00a0\u00a0File "${file}", line 5, in inner\n\u00a0\u00a0\u00a0\u00a0raise Refused('not today')`,
+      `[ERROR] Refused: not today\nTraceback (most recent call last):\n\u00a0\u00a0File "${file}", line 7, in handler\n\u00a0\u00a0\u00a0\u00a0inner()\n\u00a0\u00a0File "${file}", line 5, in inner\n\u00a0\u00a0\u00a0\u00a0raise Refused('not today' + '')`,
     ),
   );
 });
@@ -387,4 +388,62 @@ test('variables that Python reads when it starts are there when it does', PYTHON
     environment: { PYTHONOPTIMIZE: '1' },
   });
   assert.equal(value, 1);
+});
+
+test(
+  'the byte code of modules is kept for the next environment, and traces still name the source',
+  PYTHON,
+  async () => {
+    const made = spec(`
+import lib
+def handler(event, context):
+    code = lib.fail.__code__
+    if event == 'fail': lib.fail()
+    return [code.co_filename, type(lib.__loader__).__name__, lib.MADE]
+`);
+    const lib = join(made.codeDirectory, 'lib.py');
+    writeFileSync(lib, "MADE = 'by source'\ndef fail(): raise ValueError('here')\n");
+    const first = (await house.invoke(made)).value;
+    assert.deepEqual(first.slice(1), ['Loader', 'by source']);
+    const folder = join(house.directory, 'code-cache');
+    const caches = () =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('/bytecode'));
+    await until(() => caches().some((file) => readFileSync(join(folder, file)).includes(first[0])));
+    // The next environment has the code whatever stands in the file: the hash of the package is the key.
+    writeFileSync(lib, "MADE = 'by another source'\ndef fail(): raise ValueError('here')\n");
+    await house.runtime[Symbol.asyncDispose]();
+    await using again = await RuntimeHouse.open({ directory: house.directory });
+    const { value } = await again.invoke({ ...made, revision: '2' });
+    assert.deepEqual(value, first);
+    const failed = await again.invoke({ ...made, revision: '2' }, 'fail');
+    assert.match(
+      failed.value.stackTrace.at(-1),
+      /lib\.py", line 2, in fail\n {4}def fail\(\): raise ValueError\('here'\)\n$/,
+    );
+  },
+);
+
+test('an environment that may run several invocations at once runs each in a thread', PYTHON, async () => {
+  const made = spec(
+    `
+import logging, threading
+both = threading.Barrier(2, timeout=10)
+def handler(event, context):
+    logging.warning('before'); both.wait(); logging.warning('after')
+    if event == 'fail': raise ValueError(context.aws_request_id)
+    return context.aws_request_id
+`,
+    { environmentConcurrency: 2 },
+  );
+  const [one, two] = await Promise.all([house.invoke(made, 'serve'), house.invoke(made, 'fail')]);
+  assert.equal(one.kind, 'success');
+  assert.equal(two.value.errorMessage, two.value.requestId);
+  for (const id of [one.value, two.value.requestId]) {
+    const lines = house.lines.filter((line) => line.startsWith('[WARNING]') && line.includes(id));
+    assert.equal(lines.length, 2, 'each logs under its own request id');
+  }
+  assert.equal(
+    (await house.invoke(spec('import sys\ndef handler(e, c): sys.exit(6)', { environmentConcurrency: 2 }))).kind,
+    'error',
+  );
 });

@@ -7,6 +7,7 @@ const { Invocations } = require('../invocations.js');
 const { installLogging } = require('../logging.js');
 const { exit, setImmediate: soon } = require('../primordials.js');
 const { runAfterRestore } = require('../snap-start.js');
+const { takeHanded } = require('../successor.js');
 const { fresh } = require('./uniqueness.js');
 
 const { KIND } = channel;
@@ -51,6 +52,8 @@ function resume(handler) {
     if (config.concurrency <= 1) soon(next);
   }
 
+  const handed = takeHanded();
+  if (handed) return void load(handed);
   openDoors().then(() => {
     channel.signal(KIND.ready);
     soon(next);

@@ -115,7 +115,7 @@ class Channel:
                 return read(self._descriptor, length)
             except BlockingIOError:
                 select([self._descriptor], [], [])
-            except OSError:
+            except ConnectionError:
                 return b""
 
     def signal(self, kind: int) -> None:

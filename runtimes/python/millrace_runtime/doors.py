@@ -5,10 +5,8 @@ children (`NODE_CHANNEL_FD`), in its own framing: a line of JSON with the descri
 to a loopback that it cannot reach itself. `runtimes/nodejs/doors.js` is the same in JavaScript.
 """
 
-import array
 import json
-import socket
-from typing import MutableMapping
+from typing import Any, MutableMapping
 
 #: Connections that may wait until the node takes them.
 _BACKLOG = 128
@@ -21,6 +19,8 @@ def open_doors(environment: MutableMapping[str, str]) -> None:
     environment.pop("NODE_CHANNEL_SERIALIZATION_MODE", None)
     if not descriptor:
         return
+    import socket
+
     with socket.socket(fileno=int(descriptor)) as node:
         node.setblocking(True)
         for door in filter(None, doors.split(",")):
@@ -28,7 +28,10 @@ def open_doors(environment: MutableMapping[str, str]) -> None:
             _hand_over(node, name, int(port))
 
 
-def _hand_over(node: socket.socket, name: str, port: int) -> None:
+def _hand_over(node: Any, name: str, port: int) -> None:
+    import array
+    import socket
+
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
@@ -42,7 +45,7 @@ def _hand_over(node: socket.socket, name: str, port: int) -> None:
         _await_acknowledgement(node)
 
 
-def _await_acknowledgement(node: socket.socket) -> None:
+def _await_acknowledgement(node: Any) -> None:
     """Node answers each handle; one that it could not take is a door that stays shut, which must not go unnoticed."""
     answer = b""
     while b"NODE_HANDLE_ACK" not in answer:

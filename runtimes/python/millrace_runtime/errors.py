@@ -27,7 +27,7 @@ class Fault(Exception):
     MARSHAL = "Runtime.MarshalError"
     RESPONSE_TOO_LARGE = "Function.ResponseSizeTooLarge"
     #: Init has left something that a clone of the process would not have.
-    SNAPSHOT_IMPOSSIBLE = "Millrace.SnapshotImpossible"
+    SNAPSHOT_UNSUPPORTED = "Snapshot.Unsupported"
     USER_CODE_SYNTAX = "Runtime.UserCodeSyntaxError"
 
     def __init__(self, error_type: str, message: str, trace: Optional[List[str]] = None) -> None:
@@ -57,9 +57,10 @@ def _payload(message: str, error_type: str, request_id: str, trace: List[str]) -
     return {"errorMessage": message, "errorType": error_type, "requestId": request_id, "stackTrace": trace}
 
 
-def _without_own(frames: "traceback.StackSummary") -> List[traceback.FrameSummary]:
+def _without_own(frames: traceback.StackSummary) -> List[Tuple[str, Optional[int], str, Optional[str]]]:
+    """Plain rows, as Lambda has them: a newer Python would mark parts of the lines otherwise."""
     at = 0
     while at < len(frames) and frames[at].filename.startswith(_OWN):
         at += 1
     # All of it ours: better the whole trace than none.
-    return list(frames[at:]) or list(frames)
+    return [(each.filename, each.lineno, each.name, each.line) for each in list(frames[at:]) or frames]

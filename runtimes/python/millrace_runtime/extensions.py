@@ -1,10 +1,12 @@
 """Starts the external extensions of a function, before its own code is loaded."""
 
-import subprocess
 from typing import Iterable
 
 
 def start_extensions(paths: Iterable[str]) -> None:
     """Runs each of the executables of `/opt/extensions` with the variables that the function has, but its handler's name."""
     for path in paths:
+        # Few functions have any.
+        import subprocess
+
         subprocess.Popen([path], stdin=subprocess.DEVNULL)

@@ -10,10 +10,10 @@ from .errors import Fault
 Handler = Callable[[Any, Any], Any]
 
 
-def use_packages(root: str, layers_root: str, preloaded: Iterable[str]) -> None:
+def use_packages(root: str, layers_root: str, preloaded: Iterable[str]) -> List[str]:
     """Puts the function's folders first on the path, and has its own modules win over those that were loaded ahead.
 
-    `preloaded`: modules of this process that Lambda would not have loaded yet.
+    `preloaded`: modules of this process that Lambda would not have loaded yet. Returns the folders.
     """
     version = "python{}.{}".format(*sys.version_info[:2])
     layers = os.path.join(layers_root, "python")
@@ -22,6 +22,7 @@ def use_packages(root: str, layers_root: str, preloaded: Iterable[str]) -> None:
     sys.path[:] = folders + sys.path
     importlib.invalidate_caches()
     _forget_shadowed(_names_in(folders), set(preloaded))
+    return folders
 
 
 def _names_in(folders: Iterable[str]) -> Set[str]:

@@ -89,9 +89,22 @@ class Logging:
         self._sink = Sink(channel)
         self._streams = [_Stream(channel, 1), _Stream(channel, 2)]
         self._json = False
-        self.request_id = ""
+        self._request_id = ""
+        #: Of the invocation that a thread runs, where there are several at once.
+        self._of_thread = threading.local()
         sys.stdout = _text(self._streams[0], "strict")
         sys.stderr = _text(self._streams[1], "backslashreplace")
+
+    @property
+    def request_id(self) -> str:
+        return getattr(self._of_thread, "request_id", self._request_id)
+
+    def begin(self, request_id: str, several: bool) -> None:
+        """`several`: other invocations run in other threads. Else the threads of the function log for this one too."""
+        if several:
+            self._of_thread.request_id = request_id
+        else:
+            self._request_id = request_id
 
     def configure(self, log_format: Optional[str], level: Optional[str]) -> None:
         """Installs the handler of the root logger. `level` TRACE is DEBUG here, as on Lambda."""

@@ -10,7 +10,6 @@
 
 import gc
 import os
-import socket
 import stat
 import sys
 from typing import Any, List
@@ -46,6 +45,8 @@ def _close_connections() -> None:
 
 def _shut(descriptor: int) -> None:
     """Leaves the descriptor in place, so that no other file takes its number under the feet of its owner."""
+    import socket
+
     with socket.socket(fileno=os.dup(descriptor)) as connection:
         if connection.family in (socket.AF_INET, socket.AF_INET6):
             connection.shutdown(socket.SHUT_RDWR)

@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
 import type { Placement, Tenant } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
+import { SNAPSHOT_FILE } from '../starts/snapshots.ts';
 import type { EndReason, RuntimeConnection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
 import type { Frame } from './frames.ts';
@@ -22,6 +24,14 @@ import {
 } from './report.ts';
 import { StreamedResponse } from './streaming.ts';
 
+/** A start from a snapshot. */
+export interface SnapshotStart {
+  /** Holds its file; absent where it is a process that forks. */
+  readonly directory: string | undefined;
+  /** Told when a process does not come up from it, so that none is started from it again. */
+  readonly onFailed: (failure: Failure) => void;
+}
+
 /** Why an environment is started for which no invocation waits. */
 export type Ahead = 'provisioned' | 'pre-warmed';
 
@@ -38,10 +48,8 @@ export interface EnvironmentOptions {
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
   /** Init has failed once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
-  /**
-   * It starts from a snapshot; told when that fails around the function's hooks, so that it is not started from again.
-   */
-  readonly onRestoreFailed?: ((failure: Failure) => void) | undefined;
+  /** What it starts from. */
+  readonly snapshot?: SnapshotStart | undefined;
   /** Absent when an invocation waits for it. */
   readonly ahead?: Ahead | undefined;
   /** Told when the process has come up, and when the handler is loaded. */
@@ -145,7 +153,7 @@ export class Environment {
   }
 
   get #restores(): boolean {
-    return this.#options.onRestoreFailed !== undefined;
+    return this.#options.snapshot !== undefined;
   }
 
   get log(): EnvironmentLog {
@@ -374,7 +382,7 @@ export class Environment {
   #load(): void {
     const { credentials, spec, codeCaches, launch } = this.#options;
     const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
-    const cacheDirectory = codeCaches.directoryOf(spec, launch.version);
+    const cacheDirectory = this.#options.snapshot?.directory ?? codeCaches.directoryOf(spec, launch.version);
     const limits = { memoryMb, ephemeralStorageMb, egress };
     const placement = this.#assign({ codeDirectory, layers, cacheDirectory, ...limits });
     // Most have both at once: a cold start does not wait for a turn of the event loop then.
@@ -408,8 +416,9 @@ export class Environment {
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
-    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
-    connection.load(config);
+    const directory = this.#options.snapshot?.directory;
+    const file = directory === undefined ? undefined : join(placement.cacheDirectory, SNAPSHOT_FILE);
+    connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file));
   }
 
   #reject(failure: Failure): void {
@@ -440,7 +449,7 @@ export class Environment {
     const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
     const { status, errorType } = report;
     if (this.#restores && failure.kind !== 'not-placed' && failure.kind !== 'init-error')
-      this.#options.onRestoreFailed!(failure);
+      this.#options.snapshot!.onFailed(failure);
     const phase = repeatsInit ? 'invoke' : this.#restores ? 'restore' : 'init';
     log.write(initReportLine(took, phase, status === 'timeout' ? { status } : { status, errorType }));
     if (failure.kind !== 'not-placed' && !repeatsInit) return INIT_FAILED;
@@ -472,6 +481,7 @@ export class Environment {
     const metering: Metering = {
       ...started,
       durationMs,
+      ...(connection.extensionsMs === undefined ? {} : { extensionsMs: connection.extensionsMs }),
       billedMs: billedMs({ durationMs, ...started }),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
       start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',

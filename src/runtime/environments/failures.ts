@@ -61,7 +61,7 @@ function worded(errorType: string, requestId: string, message: string) {
   return { payload: Buffer.from(payload), errorType };
 }
 
-function errorTypeOf(payload: Uint8Array): string {
+export function errorTypeOf(payload: Uint8Array): string {
   try {
     const { errorType } = JSON.parse(Buffer.from(payload).toString('utf8')) as { errorType?: unknown };
     return typeof errorType === 'string' ? errorType : 'Error';

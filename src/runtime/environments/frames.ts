@@ -87,12 +87,19 @@ export function encodeSnapshot(config: unknown): Buffer {
   return encodeJson(KIND.snapshot, config);
 }
 
-/** `clone` frame: the template is to fork an environment, which connects to `address` and says `token`. */
-export function encodeClone(order: {
+/** What a template is told when it is to fork an environment. */
+export interface CloneOrder {
+  /** Where the clone connects, and what it says then. */
   readonly address: string;
   readonly token: string;
+  /** Nobody waits for it: it may take its time to make itself ready. */
+  readonly ahead: boolean;
+  /** Its private folder, where it is not to use the template's. */
   readonly directory?: string;
-}): Buffer {
+}
+
+/** `clone` frame: the template is to fork an environment. */
+export function encodeClone(order: CloneOrder): Buffer {
   return encodeJson(KIND.clone, order);
 }
 

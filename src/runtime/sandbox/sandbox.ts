@@ -73,6 +73,8 @@ export interface Clone {
   readonly pid: number;
   readonly channel: Duplex;
   readonly outputs: readonly Readable[];
+  /** Those that it is to have for itself, where doors are not part of the walls. */
+  readonly doors: readonly Door[];
   /** Its parent tells of its end. */
   readonly exited: Promise<Exit>;
 }
@@ -100,9 +102,10 @@ export interface SandboxProcess {
   assign(tenant: Tenant): Placement | Promise<Placement>;
   /**
    * Takes a process that this one has forked for what it is from now on: a sandbox process of its own, frozen, killed and measured
-   * alone. It stands within the walls of this one, which outlives it.
+   * alone. It stands within the walls of this one, which outlives it. Resolves when it is held as any other is: it must not run
+   * code of the function before. Never rejects: one that cannot be held is killed.
    */
-  adopt(clone: Clone): SandboxProcess;
+  adopt(clone: Clone): SandboxProcess | Promise<SandboxProcess>;
   /** Stops every process of the sandbox where it stands; does nothing where a stopped orphan could outlive the node. */
   freeze(): void;
   thaw(): void;

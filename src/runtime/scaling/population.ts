@@ -14,8 +14,8 @@ import { isFairer } from './scaling.ts';
 /** What an environment is started for. */
 export interface Birth {
   readonly connection: Connection;
-  /** The process starts from a snapshot. */
-  readonly restores: boolean;
+  /** What the process starts from, where it is not from the beginning. */
+  readonly snapshot: Snapshot | undefined;
   /** No invocation waits for it. */
   readonly ahead?: Ahead;
   /** The log of the environment whose init is repeated: to the function's owner the two are one. */
@@ -25,17 +25,11 @@ export interface Birth {
   readonly onShutdown: (environment: Environment) => void;
 }
 
-/** A start from a snapshot of the function, or in a sandbox that a debugger reaches. */
-export interface OtherStart {
-  readonly restores: boolean;
-  readonly start: Snapshot['start'];
-}
-
 export interface PopulationOptions {
   readonly clock: Clock;
   readonly blanks: BlankPools;
-  /** How a new environment starts, where it is not from a blank one. */
-  readonly otherStart: (pool: Pool) => OtherStart | undefined;
+  /** What a new environment starts from, where there is a snapshot of its function. */
+  readonly snapshotOf: (pool: Pool) => Snapshot | undefined;
   readonly processors: Processors;
   readonly environmentsMax: number;
   readonly make: (pool: Pool, birth: Birth) => Environment;
@@ -214,18 +208,17 @@ export class Population {
   }
 
   #start(pool: Pool, more: { readonly ahead?: Ahead; readonly repeated?: EnvironmentLog }): Environment {
-    const { blanks, environmentsMax, make, makeRoom, otherStart } = this.#options;
+    const { blanks, environmentsMax, make, makeRoom, snapshotOf } = this.#options;
     if (this.#size >= environmentsMax) makeRoom();
     // A supervisor is a process of ours: what the function sets for its own start goes to its own.
     const fresh = pool.launch.speaks || pool.launch.supervised ? undefined : startVariables(pool.spec);
     const pooled = blanks.of(pool.launch);
-    const other = otherStart(pool);
     // Init that is repeated runs from its beginning, whatever was wrong with the snapshot.
-    const starting = other?.restores && more.repeated ? undefined : other;
+    const snapshot = more.repeated ? undefined : snapshotOf(pool);
     const environment = make(pool, {
       ...more,
-      restores: starting?.restores ?? false,
-      connection: starting ? starting.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
+      snapshot,
+      connection: snapshot ? snapshot.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
       onProgress: (progressed) => this.#onProgress(pool, progressed),
       onShutdown: (ended) => this.#onShutdown(pool, ended),
     });

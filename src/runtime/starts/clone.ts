@@ -20,6 +20,16 @@ const SIGNALS: Readonly<Record<number, string>> = {
   31: 'SIGSYS',
 };
 
+export interface CloneOptions {
+  readonly template: SandboxProcess;
+  /** See `Clone.doors`. */
+  readonly doors: readonly Door[];
+  /** Of the function that the template has been initialised for; a blank clone is assigned its own. */
+  readonly placement: Placement | undefined;
+  /** Called when it has ended, and awaited: removes what it had for itself. */
+  readonly tidy?: (() => Promise<void>) | undefined;
+}
+
 /**
  * An environment that a template has been told to fork. It comes by two connections of its own, and is until then what nobody can
  * measure or stop; who has it need not wait.
@@ -28,21 +38,24 @@ export class CloneProcess implements SandboxProcess {
   readonly channel = new LateChannel();
   readonly exited: Promise<Exit>;
   readonly #output = new PassThrough();
-  readonly #template: SandboxProcess;
-  readonly #placement: Placement | Promise<Placement> | undefined;
+  readonly #options: CloneOptions;
   readonly #exit = Promise.withResolvers<Exit>();
   /** Resolve when all that it has sent has been read; those of connections that never came with its end. */
   readonly #read: Promise<void>[] = [];
   #adopted: SandboxProcess | undefined;
+  readonly #takers: [door: string, take: (socket: Socket) => void][] = [];
   #hasOutput = false;
+  #hasChannel = false;
+  #adopting = false;
+  /** Lets the node and it speak to each other. */
+  #attach: (() => void) | undefined;
   #killed = false;
 
-  /** @param placement  of the function that the template has been initialised for; a blank clone is assigned its own */
-  constructor(template: SandboxProcess, placement: Placement | Promise<Placement> | undefined) {
-    this.#template = template;
-    this.#placement = placement;
+  constructor(options: CloneOptions) {
+    this.#options = options;
     this.exited = this.#exit.promise.then(async (exit) => {
       await Promise.all(this.#read);
+      await options.tidy?.();
       return exit;
     });
   }
@@ -60,23 +73,26 @@ export class CloneProcess implements SandboxProcess {
   }
 
   /** Its standard output and error. @returns whether it had none yet */
-  takeOutput(socket: Socket, rest: Buffer): boolean {
+  takeOutput(socket: Socket, rest: Buffer, pid: number): boolean {
     if (this.#hasOutput) return false;
     this.#hasOutput = true;
+    this.#adopt(pid);
     this.#read.push(endOf(socket));
     if (rest.length > 0) this.#output.write(rest);
     socket.pipe(this.#output);
     return true;
   }
 
-  /** Its channel: from now on it can be stopped and killed. @returns whether it had none yet */
+  /** @returns whether it had none yet */
   takeChannel(socket: Socket, rest: Buffer, pid: number): boolean {
-    if (this.#adopted) return false;
+    if (this.#hasChannel) return false;
+    this.#hasChannel = true;
+    this.#adopt(pid);
     this.#read.push(endOf(socket));
-    const { channel, outputs, exited } = this;
-    this.#adopted = this.#template.adopt({ pid, channel, outputs, exited });
-    if (this.#killed) this.#adopted.kill();
-    channel.attach(socket, rest);
+    // What it says meanwhile waits.
+    socket.pause();
+    this.#attach = () => this.channel.attach(socket, rest);
+    if (this.#adopted) this.#attach();
     return true;
   }
 
@@ -95,7 +111,8 @@ export class CloneProcess implements SandboxProcess {
   }
 
   accept(door: string, take: (socket: Socket) => void): void {
-    this.#of().accept(door, take);
+    if (this.#adopted) this.#adopted.accept(door, take);
+    else this.#takers.push([door, take]);
   }
 
   adopt(): SandboxProcess {
@@ -103,7 +120,7 @@ export class CloneProcess implements SandboxProcess {
   }
 
   assign(tenant: Tenant): Placement | Promise<Placement> {
-    return this.#placement ?? this.#of().assign(tenant);
+    return this.#options.placement ?? this.#of().assign(tenant);
   }
 
   freeze(): void {
@@ -123,9 +140,28 @@ export class CloneProcess implements SandboxProcess {
     return this.#adopted?.memoryBytes() ?? 0;
   }
 
+  /** By whichever of its connections comes first: its doors open meanwhile. */
+  #adopt(pid: number): void {
+    if (this.#adopting) return;
+    this.#adopting = true;
+    const { channel, outputs, exited } = this;
+    const { template, doors } = this.#options;
+    const adopted = template.adopt({ pid, channel, outputs, doors, exited });
+    if (adopted instanceof Promise) void adopted.then((process) => this.#own(process));
+    else this.#own(adopted);
+  }
+
+  /** From now on it can be stopped and killed, and may be told what to run. */
+  #own(process: SandboxProcess): void {
+    this.#adopted = process;
+    for (const [door, take] of this.#takers) process.accept(door, take);
+    if (this.#killed) process.kill();
+    this.#attach?.();
+  }
+
   /** Nobody asks before it has said that it is ready. */
   #of(): SandboxProcess {
-    return this.#adopted ?? this.#template;
+    return this.#adopted ?? this.#options.template;
   }
 }
 
@@ -150,6 +186,7 @@ class LateChannel extends Duplex {
       if (!this.push(chunk)) socket.pause();
     });
     socket.on('end', () => this.push(null));
+    socket.resume();
     this.#waiting?.();
     this.#waiting = undefined;
   }

@@ -39,7 +39,8 @@ export class ForkServer implements Pick<Sandbox, 'start'> {
     const template = this.#template && !this.#template.ended ? this.#template : this.#open(request);
     this.#template = template;
     // Who waits does not wait for what others load.
-    return more.length > 0 && !template.isReady ? sandbox.start(request) : this.#fork(template, request.directory);
+    const ahead = more.length === 0;
+    return ahead || template.isReady ? this.#fork(template, request, ahead) : sandbox.start(request);
   }
 
   /** Ends the template, and with it what it has forked. */
@@ -57,11 +58,10 @@ export class ForkServer implements Pick<Sandbox, 'start'> {
     return new Template(new Connection(child, () => {}), random, () => {});
   }
 
-  #fork(template: Template, directory: string): SandboxProcess {
+  #fork(template: Template, { directory, doors }: SandboxRequest, ahead: boolean): SandboxProcess {
     const temporaryDirectory = join(directory, 'tmp');
     mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
-    const clone = template.clone(temporaryDirectory);
-    void clone.exited.then(() => rm(directory, { recursive: true, force: true }).catch(() => {}));
-    return clone;
+    const tidy = () => rm(directory, { recursive: true, force: true }).catch(() => {});
+    return template.clone({ ahead, directory: temporaryDirectory }, { doors, tidy });
   }
 }

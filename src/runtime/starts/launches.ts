@@ -56,6 +56,11 @@ export class Launches {
     return this.#families.find((family) => family.serves(runtime))?.snapshots;
   }
 
+  /** A version was changed or deleted. */
+  retireSnapshots(functionArn: string): void {
+    for (const { snapshots } of this.#families) snapshots?.retire?.(functionArn);
+  }
+
   /** Ends what is being made. */
   async close(): Promise<void> {
     await Promise.all(this.#families.map((family) => family.snapshots?.close()));

@@ -11,13 +11,22 @@ import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec } from '../runtime.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { BlankPools } from './blank-pools.ts';
+import { writeAsCommonJs } from './es-modules.ts';
 import type { Launch } from './launch.ts';
-import { type Snapshot, type SnapshotMaker, type SnapshotRequest, snapshotRefusal } from './snapshots.ts';
+import {
+  SNAPSHOT_FILE,
+  type Snapshot,
+  type SnapshotMaker,
+  type SnapshotRequest,
+  snapshotRefusal,
+} from './snapshots.ts';
 
 /** What the bootstrap writes into a snapshot and expects of one: another number makes all of them anew. */
 const FORMAT = 1;
-const ENDING = '.snapshot';
+const UNFINISHED = '.tmp';
 const UNSUPPORTED = 'Snapshot.Unsupported';
+/** Where a namespace shows the code. */
+const TASK_ROOT = '/var/task';
 /** A second Node loads the function beside the one that waits for it. */
 const EXTRA_MEMORY_MB = 256;
 
@@ -26,17 +35,17 @@ export interface NodejsSnapshotsOptions {
   readonly blanks: BlankPools;
   /** Of the sandboxes: where the code stands is part of a snapshot. */
   readonly engine: Sandbox['engine'];
-  /** They are kept here, a file each. */
+  /** They are kept here, a folder each. */
   readonly directory: string;
 }
 
 /**
  * V8 startup snapshots: the heap of a function as init has left it, one file a function version, never shared between two. A file
- * is tied to the exact binary that wrote it, by its name.
+ * is tied to the exact binary that wrote it, by the name of its folder.
  */
 export class NodejsSnapshots implements SnapshotMaker {
   readonly #options: NodejsSnapshotsOptions;
-  /** Names of files, the oldest first. */
+  /** Names of folders, the oldest first. */
   readonly #known: Set<string>;
   readonly #making = new Map<string, Promise<Snapshot>>();
   /** Processes in which snapshots are being made. */
@@ -52,9 +61,10 @@ export class NodejsSnapshots implements SnapshotMaker {
     const { directory } = options;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const names = readdirSync(directory);
-    for (const name of names) if (!name.endsWith(ENDING)) rmSync(join(directory, name), { force: true });
+    const isWhole = (name: string) => !name.endsWith(UNFINISHED);
+    for (const name of names) if (!isWhole(name)) rmSync(join(directory, name), { recursive: true, force: true });
     const madeAt = (name: string) => statSync(join(directory, name)).mtimeMs;
-    const kept = names.filter((name) => name.endsWith(ENDING)).map((name) => ({ name, at: madeAt(name) }));
+    const kept = names.filter(isWhole).map((name) => ({ name, at: madeAt(name) }));
     kept.sort((a, b) => a.at - b.at);
     return new NodejsSnapshots(
       options,
@@ -78,7 +88,7 @@ export class NodejsSnapshots implements SnapshotMaker {
   drop(spec: FunctionSpec, launch: Launch): void {
     const name = this.#nameOf(spec, launch);
     this.#known.delete(name);
-    rmSync(join(this.#options.directory, name), { force: true });
+    this.#remove(name);
   }
 
   /** Ends what is being made. */
@@ -88,33 +98,44 @@ export class NodejsSnapshots implements SnapshotMaker {
   }
 
   #snapshot(name: string, launch: Launch): Snapshot {
-    const { blanks, directory } = this.#options;
-    const file = join(directory, name);
+    const { blanks, engine } = this.#options;
+    const directory = join(this.#options.directory, name);
+    const file = join(directory, SNAPSHOT_FILE);
     const instead = {
       command: [launch.command[0]!, '--snapshot-blob', file],
       readable: [...launch.readable, file],
     };
-    return { start: (variables) => blanks.of(launch).startFresh(variables, instead) };
+    return {
+      directory,
+      start: (variables) => {
+        const pool = blanks.of(launch);
+        // Building a namespace takes longer than the restore: one that stands already is worth the process that waits in it.
+        return engine === 'namespace' && pool.ready > 0 ? pool.take() : pool.startFresh(variables, instead);
+      },
+    };
   }
 
   #nameOf({ arn, codeHash, revision }: FunctionSpec, { version }: Launch): string {
     const key = [FORMAT, arn, codeHash, revision, version, process.arch, this.#options.engine].join('\n');
-    return createHash('sha256').update(key).digest('hex').slice(0, 40) + ENDING;
+    return createHash('sha256').update(key).digest('hex').slice(0, 40);
   }
 
   async #make(name: string, request: SnapshotRequest): Promise<Snapshot> {
     const { directory, blanks, clock } = this.#options;
-    const temporary = join(directory, `${name}.${clock.now()}.tmp`);
+    const temporary = join(directory, `${name}.${clock.now()}${UNFINISHED}`);
+    const modules = join(temporary, 'modules');
+    mkdirSync(modules, { recursive: true });
     // A sandbox may be of another user; the folder is closed to all the same.
-    const file = openSync(temporary, 'wx', 0o644);
+    const file = openSync(join(temporary, SNAPSHOT_FILE), 'wx', 0o644);
     const connection = blanks.of(request.launch).take();
     this.#makers.add(connection);
     try {
-      await this.#receive(connection, request, (bytes) => writeSync(file, bytes));
+      await this.#receive(connection, request, modules, (bytes) => writeSync(file, bytes));
+      rmSync(modules, { recursive: true });
       renameSync(temporary, join(directory, name));
     } finally {
       closeSync(file);
-      rmSync(temporary, { force: true });
+      rmSync(temporary, { recursive: true, force: true });
       connection.process.kill();
       await connection.process.exited;
       this.#makers.delete(connection);
@@ -125,7 +146,12 @@ export class NodejsSnapshots implements SnapshotMaker {
   }
 
   /** Drives one process from blank to the last byte of the snapshot. */
-  #receive(connection: Connection, request: SnapshotRequest, take: (bytes: Uint8Array) => void): Promise<void> {
+  #receive(
+    connection: Connection,
+    request: SnapshotRequest,
+    modules: string,
+    take: (bytes: Uint8Array) => void,
+  ): Promise<void> {
     const { spec, log } = request;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const limitMs = Math.max(RUNTIME_LIMITS.snapshotInitMsMax, spec.timeoutMs);
@@ -143,7 +169,7 @@ export class NodejsSnapshots implements SnapshotMaker {
     };
     connection.listen({
       onFrame: (frame) => {
-        if (frame.kind === 'ready') this.#ask(connection, request).catch(reject);
+        if (frame.kind === 'ready') this.#ask(connection, request, modules).catch(reject);
         else if (frame.kind === 'log') log.write(frame.line);
         else if (frame.kind === 'init-error') fail({ kind: 'init-error', payload: frame.payload });
         else if (frame.kind === 'snapshot-part') onPart(frame);
@@ -152,17 +178,26 @@ export class NodejsSnapshots implements SnapshotMaker {
       onOutput: (line) => log.write(line),
       onEnd: fail,
     });
-    if (connection.ready) this.#ask(connection, request).catch(reject);
+    if (connection.ready) this.#ask(connection, request, modules).catch(reject);
     return promise.finally(() => timer.cancel());
   }
 
-  async #ask(connection: Connection, { spec, log, credentials, variables }: SnapshotRequest): Promise<void> {
+  /** @param modules  folder for ES modules that are written as CommonJS; shown to the sandbox where code caches are */
+  async #ask(
+    connection: Connection,
+    { spec, log, credentials, variables }: SnapshotRequest,
+    modules: string,
+  ): Promise<void> {
     const { codeDirectory, layers, ephemeralStorageMb, egress } = spec;
     const memoryMb = spec.memoryMb + EXTRA_MEMORY_MB;
-    const cacheDirectory = join(this.#options.directory, 'none');
-    const tenant = { codeDirectory, layers, cacheDirectory, memoryMb, ephemeralStorageMb, egress };
+    await writeAsCommonJs(codeDirectory, this.#options.engine === 'process' ? codeDirectory : TASK_ROOT, modules);
+    const tenant = { codeDirectory, layers, cacheDirectory: modules, memoryMb, ephemeralStorageMb, egress };
     const [granted, placement] = await Promise.all([credentials, connection.process.assign(tenant)]);
     connection.send([encodeSnapshot(loadConfig(spec, placement, variables(granted, placement), log.stream))]);
+  }
+
+  #remove(name: string): void {
+    rmSync(join(this.#options.directory, name), { recursive: true, force: true });
   }
 
   /** The oldest goes when there are too many; its function starts without. */
@@ -170,7 +205,7 @@ export class NodejsSnapshots implements SnapshotMaker {
     while (this.#known.size > RUNTIME_LIMITS.snapshotsMax) {
       const oldest = this.#known.values().next().value!;
       this.#known.delete(oldest);
-      rmSync(join(this.#options.directory, oldest), { force: true });
+      this.#remove(oldest);
     }
   }
 }

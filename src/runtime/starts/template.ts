@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Random } from '../../base/index.ts';
 import type { Connection } from '../environments/connection.ts';
-import { encodeClone, encodeLoad, type Frame } from '../environments/frames.ts';
+import { type CloneOrder, encodeClone, encodeLoad, type Frame } from '../environments/frames.ts';
 import type { Failure } from '../environments/life-cycle.ts';
+import type { LoadConfig } from '../environments/load-config.ts';
 import type { Placement, SandboxProcess } from '../sandbox/sandbox.ts';
-import { CLONES, CloneProcess } from './clone.ts';
+import { CLONES, type CloneOptions, CloneProcess } from './clone.ts';
 
 /** Role, token and process id: what a clone says first. `runtimes/python/millrace_runtime/template.py` has the layout. */
 const HELLO_BYTES = 37;
@@ -31,6 +32,7 @@ export class Template {
   #orders: (() => void)[] | undefined = [];
   /** Connections that have not said yet whose they are. */
   #strangers = 0;
+  #retiring = false;
   /** Why it makes no more. */
   ended: Failure | undefined;
 
@@ -54,6 +56,10 @@ export class Template {
     return this.#connection.process;
   }
 
+  get isRetiring(): boolean {
+    return this.#retiring;
+  }
+
   get isReady(): boolean {
     return this.#orders === undefined;
   }
@@ -64,32 +70,36 @@ export class Template {
   }
 
   /** Initialises it for one function. Once; its clones are of that function from then on. */
-  load(config: Readonly<Record<string, unknown>>, placement: Placement): Promise<Failure | undefined> {
+  load(config: LoadConfig, placement: Placement): Promise<Failure | undefined> {
     this.#placement = placement;
     this.#connection.send([encodeLoad({ ...config, snapshot: true })]);
     return this.#initialised.promise;
   }
 
-  /**
-   * Forks one more. It ends with the template at the latest.
-   *
-   * @param directory  its private folder, where it is not to use the template's
-   */
-  clone(directory?: string): SandboxProcess {
+  /** Forks one more. It ends with the template at the latest. */
+  clone(
+    how: Pick<CloneOrder, 'ahead' | 'directory'>,
+    { doors, tidy }: Pick<CloneOptions, 'doors' | 'tidy'>,
+  ): SandboxProcess {
     const token = this.#random.bytes(TOKEN_BYTES).toString('hex');
-    const clone = new CloneProcess(this.process, this.#placement);
+    const clone = new CloneProcess({ template: this.process, placement: this.#placement, doors, tidy });
     if (this.ended) {
       clone.end(-9);
       return clone;
     }
     this.#clones.set(token, clone);
     const order = () => {
-      const address = this.process.addressOf(CLONES.name);
-      this.#connection.send([encodeClone({ address, token, ...(directory === undefined ? {} : { directory }) })]);
+      this.#connection.send([encodeClone({ address: this.process.addressOf(CLONES.name), token, ...how })]);
     };
     if (this.#orders) this.#orders.push(order);
     else order();
     return clone;
+  }
+
+  /** Makes no more, and ends with the last clone. */
+  retire(): void {
+    this.#retiring = true;
+    if (this.#clones.size === 0) this.process.kill();
   }
 
   /** Ends it and every clone. */
@@ -145,17 +155,17 @@ export class Template {
 
   #welcome(socket: Socket, hello: Buffer): void {
     const clone = this.#clones.get(hello.toString('latin1', 1, 33));
+    const pid = hello.readUInt32LE(33);
     const rest = hello.subarray(HELLO_BYTES);
     const taken =
-      hello[0] === OUTPUT_ROLE
-        ? clone?.takeOutput(socket, rest)
-        : clone?.takeChannel(socket, rest, hello.readUInt32LE(33));
+      hello[0] === OUTPUT_ROLE ? clone?.takeOutput(socket, rest, pid) : clone?.takeChannel(socket, rest, pid);
     if (!taken) socket.destroy();
   }
 
   #endClone(token: string, code: number): void {
     this.#clones.get(token)?.end(code);
     this.#clones.delete(token);
+    if (this.#retiring && this.#clones.size === 0) this.process.kill();
   }
 
   #onEnd(failure: Failure): void {

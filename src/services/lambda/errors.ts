@@ -11,7 +11,8 @@ export const LAMBDA_ANSWERS = {
   'revision-mismatch': { type: 'PreconditionFailedException', status: 412 },
   'policy-too-long': { type: 'PolicyLengthExceededException', status: 400 },
   'code-too-large': { type: 'CodeStorageExceededException', status: 400 },
-  'request-too-large': { type: 'RequestTooLargeException', status: 413 },
+  // The model has RequestTooLargeException; what AWS answers with is this.
+  'request-too-large': { type: 'RequestEntityTooLargeException', status: 413 },
   'request-content-invalid': { type: 'InvalidRequestContentException', status: 400 },
   'zip-invalid': { type: 'InvalidParameterValueException', status: 400 },
   'storage-failed': { type: 'ServiceException', status: 500 },

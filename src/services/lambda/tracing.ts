@@ -5,6 +5,9 @@ import { newSpanId, type Spans, type TraceContext } from '../../telemetry/index.
 /** Share of invocations that are traced beyond the first one of each second: X-Ray's default rule. */
 const SHARE = 0.05;
 
+/** The end of an invocation that is not traced: the same for all, since most are not. */
+const untraced = () => {};
+
 /** What is traced of invocations. */
 export interface TracedFunction {
   readonly arn: string;
@@ -36,7 +39,7 @@ export class InvocationTracing {
   /** Goes into the invocation that `caller` has caused. */
   begin(traced: TracedFunction, caller: TraceContext): InvocationTrace {
     const sampled = caller.sampled || (caller.undecided === true && traced.tracing === 'Active' && this.#sample());
-    if (!sampled) return { trace: caller, ended: () => {} };
+    if (!sampled) return { trace: caller, ended: untraced };
     const trace = { traceId: caller.traceId, spanId: newSpanId(this.#random), sampled };
     const startedAt = this.#clock.now();
     const monotonic = this.#clock.monotonic();

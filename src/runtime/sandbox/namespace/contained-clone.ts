@@ -1,10 +1,20 @@
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { InternalError } from '../../../base/index.ts';
+import type { Cgroup } from '../cgroups.ts';
 import { memoryOf } from '../process-memory.ts';
 import type { Clone, Exit, Placement, SandboxProcess } from '../sandbox.ts';
 import { descendantsOf } from './descendants.ts';
+
+export interface ContainedCloneOptions {
+  readonly clone: Clone;
+  /** First process of the sandbox, on the machine. */
+  readonly first: number;
+  /** Its own; none where there are no groups to be had. */
+  readonly cgroup: Cgroup | undefined;
+  /** Of what it was forked from: they share a network. */
+  readonly addressOf: (door: string) => string;
+}
 
 /**
  * A process that another one has forked within its sandbox: it shares the walls, and is stopped, killed and measured alone, with what
@@ -16,19 +26,26 @@ export class ContainedClone implements SandboxProcess {
   readonly channel: Duplex;
   readonly outputs: readonly Readable[];
   readonly exited: Promise<Exit>;
-  readonly outOfMemory = false;
+  readonly #options: ContainedCloneOptions;
+  readonly #joined: Promise<void> | undefined;
   #alive = true;
 
-  /** @param first  first process of the sandbox, on the machine */
-  constructor({ pid, channel, outputs, exited }: Clone, first: number) {
-    this.pid = descendantsOf(first).find((each) => pidInside(each) === pid);
-    this.channel = channel;
-    this.outputs = outputs;
-    this.exited = exited.then((exit) => {
-      this.kill();
-      this.#alive = false;
-      return exit;
-    });
+  constructor(options: ContainedCloneOptions) {
+    this.#options = options;
+    const { clone, first, cgroup } = options;
+    // The youngest is the likeliest.
+    this.pid = descendantsOf(first).findLast((each) => pidInside(each) === clone.pid);
+    this.channel = clone.channel;
+    this.outputs = clone.outputs;
+    this.exited = this.#end(clone.exited);
+    // Before it starts any other: those would stay where it was.
+    this.#joined = this.pid === undefined ? undefined : cgroup?.join(this.pid).catch(() => this.kill());
+  }
+
+  /** Resolves when its limits hold, or it is dead. */
+  async held(): Promise<this> {
+    await this.#joined;
+    return this;
   }
 
   hasDoor(): boolean {
@@ -36,12 +53,11 @@ export class ContainedClone implements SandboxProcess {
   }
 
   addressOf(door: string): string {
-    throw new InternalError(`a clone has no door ${door}`);
+    return this.#options.addressOf(door);
   }
 
-  accept(door: string, _take: (socket: Socket) => void): void {
-    throw new InternalError(`a clone has no door ${door}`);
-  }
+  /** Connections from this sandbox are taken where its first command has handed the door over. */
+  accept(): void {}
 
   adopt(): SandboxProcess {
     throw new InternalError('a clone is not cloned');
@@ -52,23 +68,32 @@ export class ContainedClone implements SandboxProcess {
   }
 
   freeze(): void {
-    this.#signal('SIGSTOP');
+    if (this.#alive && !this.#options.cgroup?.freeze(true)) this.#signal('SIGSTOP');
   }
 
   thaw(): void {
-    this.#signal('SIGCONT');
+    if (this.#alive && !this.#options.cgroup?.freeze(false)) this.#signal('SIGCONT');
   }
 
   kill(): void {
+    if (!this.#alive) return;
+    this.#options.cgroup?.kill();
+    // Also when it has not joined its group yet.
     this.#signal('SIGKILL');
   }
 
   memoryBytes(): number {
-    return this.#members().reduce((sum, pid) => sum + memoryOf(pid), 0);
+    if (!this.#alive) return 0;
+    const counted = this.#options.cgroup?.memoryBytes();
+    return counted ?? this.#members().reduce((sum, pid) => sum + memoryOf(pid), 0);
+  }
+
+  get outOfMemory(): boolean {
+    return this.#options.cgroup?.outOfMemory ?? false;
   }
 
   #members(): readonly number[] {
-    return this.#alive && this.pid !== undefined ? [this.pid, ...descendantsOf(this.pid)] : [];
+    return this.pid === undefined ? [] : [this.pid, ...descendantsOf(this.pid)];
   }
 
   #signal(signal: NodeJS.Signals): void {
@@ -79,6 +104,17 @@ export class ContainedClone implements SandboxProcess {
         // It has ended meanwhile.
       }
     }
+  }
+
+  async #end(exited: Promise<Exit>): Promise<Exit> {
+    const exit = await exited;
+    const { cgroup } = this.#options;
+    // What it has started and left to others.
+    cgroup?.kill();
+    void cgroup?.outOfMemory;
+    this.#alive = false;
+    void cgroup?.remove();
+    return exit;
   }
 }
 

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Server, type Socket } from 'node:net';
+import { basename } from 'node:path';
 import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
 import { DomainError, messageOf } from '../../../base/index.ts';
 import type { Cgroup } from '../cgroups.ts';
@@ -41,6 +42,8 @@ export interface ContainedOptions {
   /** User on the machine, where the node is root. */
   readonly user: number | undefined;
   readonly cgroup: Cgroup | undefined;
+  /** Of a clone; absent where there are none to be had. */
+  readonly newCgroup?: ((name: string) => Cgroup) | undefined;
   readonly placing: Placing;
   /** Absent on a machine that cannot give a sandbox a network. */
   readonly network: Network | undefined;
@@ -64,6 +67,7 @@ export class ContainedProcess implements SandboxProcess {
   #first: number | undefined;
   #namespaces: Namespaces | undefined;
   #tenant: Tenant | undefined;
+  #clones = 0;
   #alive = true;
   #killed = false;
 
@@ -94,8 +98,16 @@ export class ContainedProcess implements SandboxProcess {
     this.#doors.accept(door, take);
   }
 
-  adopt(clone: Clone): SandboxProcess {
-    return new ContainedClone(clone, this.#first!);
+  adopt(clone: Clone): Promise<SandboxProcess> {
+    const options = { clone, first: this.#first!, addressOf: (door: string) => this.addressOf(door) };
+    try {
+      return new ContainedClone({ ...options, cgroup: this.#cloneCgroup() }).held();
+    } catch {
+      // Out of groups: without its limits it must not run.
+      const contained = new ContainedClone({ ...options, cgroup: undefined });
+      contained.kill();
+      return contained.held();
+    }
   }
 
   assign(tenant: Tenant): Placement | Promise<Placement> {
@@ -151,6 +163,14 @@ export class ContainedProcess implements SandboxProcess {
 
   get outOfMemory(): boolean {
     return this.#options.cgroup?.outOfMemory ?? false;
+  }
+
+  #cloneCgroup(): Cgroup | undefined {
+    const { newCgroup, request } = this.#options;
+    const cgroup = newCgroup?.(`${basename(request.directory)}-${this.#clones++}`);
+    const { memoryMb, ephemeralStorageMb } = this.#tenant!;
+    cgroup?.limit((memoryMb + ephemeralStorageMb) * MB, memoryMb);
+    return cgroup;
   }
 
   #assignAll(tenant: Tenant): (void | Promise<void>)[] {

@@ -139,7 +139,8 @@ export class NamespaceSandbox implements Sandbox {
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;
     const network = this.#hasNetwork ? new Network(clock, folderOf(request.directory).hosts) : undefined;
-    return new ContainedProcess({ request, child: this.#spawn(request), user, cgroup, network, placing });
+    const newCgroup = (name: string) => cgroups.create(name);
+    return new ContainedProcess({ request, child: this.#spawn(request), user, cgroup, newCgroup, network, placing });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -91,7 +91,7 @@ export class ProcessSandbox implements Sandbox {
 }
 
 /** A process that has been started, by the node or by another one. */
-type Started = Omit<Clone, 'pid'> & { readonly pid: number | undefined };
+type Started = Omit<Clone, 'pid' | 'doors'> & { readonly pid: number | undefined };
 
 interface Surroundings {
   readonly doors: readonly Door[];
@@ -139,7 +139,7 @@ class GroupOfProcesses implements SandboxProcess {
   }
 
   adopt(clone: Clone): SandboxProcess {
-    return new GroupOfProcesses(clone, { ...this.#surroundings, doors: [], directory: undefined });
+    return new GroupOfProcesses(clone, { ...this.#surroundings, doors: clone.doors, directory: undefined });
   }
 
   /** Nothing is hidden, so nothing has to be put in place but layers of which one is to hide a part of another. */

@@ -95,10 +95,11 @@ export function invokeOperations(
 
 function checkSize(payload: Uint8Array, limit: number): void {
   if (payload.length <= limit) return;
-  throw new LambdaError(
-    'request-too-large',
-    `${payload.length} byte payload is too large for the ${limit === LAMBDA_LIMITS.eventBytesMax ? 'Event' : 'RequestResponse'} invocation type (limit ${limit} bytes)`,
-  );
+  const message =
+    limit === LAMBDA_LIMITS.eventBytesMax
+      ? `${payload.length} byte payload is too large for the Event invocation type (limit ${limit} bytes)`
+      : `Request must be smaller than ${limit} bytes for the InvokeFunction operation`;
+  throw new LambdaError('request-too-large', message);
 }
 
 /** An event is parsed before it is taken over: afterwards nobody is left to be told. */
