@@ -190,6 +190,8 @@ export class ContainedProcess implements SandboxProcess {
 
   /** Only from outside: nobody in the sandbox may mount. */
   async #growTemporary(sizeMb: number): Promise<void> {
+    if (this.#options.user === undefined)
+      throw new Error(`/tmp above ${SANDBOX_LIMITS.temporaryMb} MB needs a node that is root`);
     const size = `remount,nosuid,nodev,size=${sizeMb}m`;
     await this.#namespaces!.enter('mount', ['mount', '-o', size, INSIDE.temporary]);
   }
