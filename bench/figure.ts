@@ -14,6 +14,13 @@ export interface Figure {
   readonly ratio?: number;
   /** What the design asks for; `met` is decided by the file that measures. */
   readonly target?: { readonly value?: number; readonly ratio?: number; readonly met: boolean };
+  /** Why it could not be measured: its value says nothing. */
+  readonly skipped?: string;
+}
+
+/** A figure that this machine, or this version, does not have. */
+export function skipped(name: string, why: string): Figure {
+  return { name, value: 0, unit: '', skipped: why };
 }
 
 /** Median of the values; of an even count the lower of the two in the middle. */
@@ -22,7 +29,8 @@ export function median(values: readonly number[]): number {
 }
 
 /** One line for people: name, value, floor, ratio, target. */
-export function formatFigure({ name, value, unit, floor, ratio, target }: Figure): string {
+export function formatFigure({ name, value, unit, floor, ratio, target, skipped: why }: Figure): string {
+  if (why !== undefined) return `${name}: skipped, ${why}`;
   const parts = [`${name}: ${compact(value)} ${unit}`];
   if (floor) parts.push(`${floor.name} ${compact(floor.value)} ${unit}`);
   if (ratio !== undefined) parts.push(`ratio ${ratio.toFixed(2)}`);

@@ -3,17 +3,15 @@
  * environments. Measured on what the published package carries (`npm run build` first), beside a bare `node` that only starts.
  * Not measured: the first start on a machine, before the compile cache is there.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import { seededRandom } from '../src/base/index.ts';
 import { EmbeddedLog } from '../src/store/index.ts';
 import { type Figure, formatFigure, median } from './figure.ts';
+import { memoryOf, publishedPackage, startNode, stopNode } from './package.ts';
 
-const ROOT = resolve(import.meta.dirname, '..');
 const STARTS = 9;
 const GIGABYTE = 1024 ** 3;
 const READY_MS_MAX = 700;
@@ -59,17 +57,6 @@ function startFigure(name: string, times: readonly number[], bare: number): Figu
   };
 }
 
-/** The files of the package as npm would lay them out, with this checkout's dependencies. */
-async function publishedPackage(directory: string): Promise<string> {
-  const built = spawnSync('npm', ['run', 'build'], { cwd: ROOT, encoding: 'utf8' });
-  if (built.status !== 0) throw new Error(built.stderr);
-  for (const part of ['bin', 'dist', 'runtimes', 'package.json']) {
-    await cp(join(ROOT, part), join(directory, part), { recursive: true });
-  }
-  await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
-  return join(directory, 'bin/millrace.js');
-}
-
 async function starts(bin: string, dataDirectory: string): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < STARTS; i++) times.push(await ready(bin, dataDirectory));
@@ -78,24 +65,9 @@ async function starts(bin: string, dataDirectory: string): Promise<number[]> {
 
 /** Milliseconds until the ready line; the node is stopped again. */
 async function ready(bin: string, dataDirectory: string): Promise<number> {
-  const start = performance.now();
-  const child = launch(bin, dataDirectory);
-  await readyLine(child);
-  const elapsed = performance.now() - start;
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-  return elapsed;
-}
-
-function launch(bin: string, dataDirectory: string) {
-  const argv = [bin, 'dev', '--http-port', '0', '--mqtt-port', '0', '--data-dir', dataDirectory];
-  // In a folder without a template nothing is deployed.
-  return spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'ignore'], cwd: tmpdir() });
-}
-
-async function readyLine(child: ReturnType<typeof launch>): Promise<void> {
-  for await (const line of createInterface({ input: child.stdout! })) if (line.startsWith('ready ')) return;
-  throw new Error('the node ended before it was ready');
+  const node = await startNode(bin, dataDirectory);
+  await stopNode(node);
+  return node.readyMs;
 }
 
 function bareNodeMs(): number {
@@ -114,14 +86,11 @@ async function fill(directory: string): Promise<void> {
 }
 
 async function memoryAtRest(bin: string, dataDirectory: string): Promise<{ rss: number; pss: number }> {
-  const child = launch(bin, dataDirectory);
-  await readyLine(child);
+  const node = await startNode(bin, dataDirectory);
   await new Promise((done) => setTimeout(done, REST_MS));
-  const rollup = await readFile(`/proc/${child.pid}/smaps_rollup`, 'utf8');
-  const megabytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1]) / 1024;
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-  return { rss: megabytes('Rss'), pss: megabytes('Pss') };
+  const memory = await memoryOf(node);
+  await stopNode(node);
+  return memory;
 }
 
 if (import.meta.main) for (const figure of await run()) process.stdout.write(`${formatFigure(figure)}\n`);

@@ -13,7 +13,7 @@ import { openServices } from '../src/node/services.ts';
 import { openStores } from '../src/node/stores.ts';
 import { serviceCatalog } from '../src/schemas/index.ts';
 import type { Service } from '../src/services/index.ts';
-import { createMetrics, silentLogger } from '../src/telemetry/index.ts';
+import { createMetrics, createSpans, silentLogger } from '../src/telemetry/index.ts';
 
 const FILE = resolve(import.meta.dirname, '../docs/compatibility.md');
 
@@ -31,7 +31,13 @@ export async function renderCompatibility(): Promise<string> {
   await using scope = new AsyncDisposableStack();
   const dataDirectory = await mkdtemp(join(tmpdir(), 'compatibility-'));
   scope.defer(() => rm(dataDirectory, { recursive: true }));
-  const ground = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() };
+  const ground = {
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    metrics: createMetrics(),
+    spans: createSpans(),
+  };
   const stores = scope.use(await openStores({ directory: dataDirectory, ...ground }));
   const config = {
     dataDirectory,

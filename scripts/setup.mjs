@@ -7,9 +7,19 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+/** Debian packages of the sandbox, likewise; functions are isolated with them, and run without. */
+const SANDBOX = {
+  bubblewrap: '/usr/bin/bwrap',
+  slirp4netns: '/usr/bin/slirp4netns',
+  iproute2: '/usr/bin/ip',
+};
 
 const STAMP = 'node_modules/.millrace-setup';
+const SANDBOX_STAMP = 'node_modules/.millrace-setup-sandbox';
+/** A mirror that does not answer must not hold up the start for longer. */
+const INSTALL_MS_MAX = 120_000;
 
 /** Debian packages of the clients, by a file that shows they are there. */
 const CLIENTS = {
@@ -20,8 +30,18 @@ const CLIENTS = {
   chromium: '/usr/bin/chromium',
 };
 
+/**
+ * AWS's own runtime client for Node, unmodified: it builds a native part when it is installed, so that only the tests have it. Not in
+ * package.json, which everybody installs.
+ */
+const RUNTIME_CLIENT = { name: 'aws-lambda-ric', version: '4.0.2', needs: ['cmake', 'make', 'g++', 'xz'] };
+
 installPackages();
-if (process.argv.includes('--clients')) installClients();
+installSandbox();
+if (process.argv.includes('--clients')) {
+  installClients();
+  installRuntimeClient();
+}
 
 function installPackages() {
   const wanted = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex');
@@ -33,20 +53,73 @@ function installPackages() {
   say('packages are in place');
 }
 
-function installClients() {
-  const missing = Object.entries(CLIENTS)
+/** Only where it takes no password, and never in the way of a start. */
+function installSandbox() {
+  const missing = missingOf(SANDBOX);
+  if (process.platform !== 'linux' || missing.length === 0) return;
+  const apt = aptGet();
+  const allowed = apt && spawnSync(apt[0], [...apt.slice(1), '--version'], { stdio: 'ignore' }).status === 0;
+  if (!allowed || existsSync(SANDBOX_STAMP)) {
+    say(`functions run without isolation: install ${missing.join(', ')} (millrace doctor says more)`);
+    return;
+  }
+  say(`installing what isolates functions: ${missing.join(', ')} ...`);
+  // Tried once: a machine without a mirror must not wait for it at every start.
+  writeFileSync(SANDBOX_STAMP, '');
+  for (const step of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', ...missing],
+  ]) {
+    const { status, stderr } = spawnSync(apt[0], [...apt.slice(1), ...step], {
+      encoding: 'utf8',
+      timeout: INSTALL_MS_MAX,
+    });
+    if (status === 0) continue;
+    say(`not installed, so functions run without isolation: ${stderr?.trim().split('\n')[0] ?? 'apt-get failed'}`);
+    return;
+  }
+}
+
+/** `apt-get` as whoever may install; nothing where there is none. */
+function aptGet() {
+  if (!existsSync('/usr/bin/apt-get')) return undefined;
+  const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
+  return [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get'];
+}
+
+function missingOf(packages) {
+  return Object.entries(packages)
     .filter(([, file]) => !existsSync(file))
     .map(([name]) => name);
+}
+
+function installClients() {
+  const missing = missingOf(CLIENTS);
   if (missing.length === 0) return;
-  if (!existsSync('/usr/bin/apt-get')) {
+  const apt = aptGet();
+  if (!apt) {
     say(`tests that drive ${missing.join(', ')} are skipped by name: install them with your package manager`);
     return;
   }
-  const sudo = process.getuid() === 0 ? [] : ['sudo', '-n'];
-  const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get'];
   say(`installing the clients that the tests drive: ${missing.join(', ')} ...`);
   run(apt[0], [...apt.slice(1), 'update', '-qq']);
   run(apt[0], [...apt.slice(1), 'install', '-y', '-qq', '--no-install-recommends', ...missing]);
+}
+
+function installRuntimeClient() {
+  const { name, version, needs } = RUNTIME_CLIENT;
+  const folder = `node_modules/.millrace-clients/${name}-${version}`;
+  if (existsSync(`${folder}/node_modules/${name}/rapid-client.node`)) return;
+  const missing = needs.filter((tool) => spawnSync('which', [tool]).status !== 0);
+  if (missing.length > 0) {
+    say(`tests that drive ${name} are skipped by name: building it needs ${missing.join(', ')}`);
+    return;
+  }
+  say(`building ${name} ${version} for the tests (once, a minute) ...`);
+  mkdirSync(folder, { recursive: true });
+  const packages = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  const { status, stderr } = spawnSync('npm', [...packages, `${name}@${version}`], { encoding: 'utf8' });
+  if (status !== 0) say(`tests that drive ${name} are skipped by name: it could not be built\n${stderr}`);
 }
 
 function run(command, args) {

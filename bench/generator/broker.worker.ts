@@ -37,6 +37,7 @@ const delivery = {
   register: () => {},
   send: async () => {},
   edges: () => [],
+  onGivenUp: () => () => {},
   [Symbol.asyncDispose]: async () => {},
 };
 const iot = scope.use(await openIot({ records, delivery, kinesis, ...shared }));

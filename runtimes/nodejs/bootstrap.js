@@ -7,8 +7,8 @@
  *
  * While it blocks in `channel.read` no JavaScript runs: timers and sockets of the function stand still between invocations,
  * as in a frozen environment. Before an invocation the event loop turns once, so that what happened meanwhile (a server has
- * closed a kept-alive socket) is noticed before the handler uses it. An environment that runs several invocations at once
- * reads the channel by events instead, and its loop turns on.
+ * closed a kept-alive socket) is noticed before the handler uses it. An environment that runs several invocations at once, or
+ * that a debugger may attach to, reads the channel by events instead, and its loop turns on.
  */
 const channel = require('./channel.js');
 const { exit, setImmediate: soon } = require('./primordials.js');
@@ -19,11 +19,13 @@ const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
 const { preload } = require('./preload.js');
 const { buildSnapshot } = require('./snapshot/build.js');
+const { handOver, takeHanded } = require('./successor.js');
 
 const { KIND } = channel;
+let attending = false;
 
 const logging = installLogging(channel.log);
-const invocations = new Invocations(logging, next);
+const invocations = new Invocations(channel, logging, next);
 
 installGlobals();
 process.on('uncaughtException', (error) => invocations.fatal('Uncaught Exception', error, 129));
@@ -32,6 +34,7 @@ process.on('beforeExit', () => invocations.onIdle());
 
 /** Waits for the node's next word. Runs in a turn of its own, after what the last handler left behind. */
 function next() {
+  if (attending) return;
   const frame = channel.read();
   if (!frame) exit(0);
   take(frame);
@@ -43,23 +46,43 @@ function take(frame) {
     return void soon(() => invocations.run(invocation));
   }
   if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
+  if (frame.kind === KIND.attend) return attend();
+  if (frame.kind === KIND.exec) return void require('./exec.js').become(channel.parseConfig(frame));
   if (frame.kind === KIND.snapshot) return void buildSnapshot(channel.parseConfig(frame));
   throw new Error(`frame of unknown kind ${frame.kind}`);
 }
 
-async function load(config) {
-  const loaded = await loadFunction(config, logging, (error) => invocations.fatal('Uncaught Exception', error, 1));
-  const several = config.concurrency > 1;
-  invocations.serve(loaded, several);
-  if (several) channel.listen(take, () => exit(0));
-  channel.signal(KIND.initialised);
-  if (!several) soon(next);
+/** Reads the channel by events from now on: others in this process, or signals, need the event loop between invocations. */
+function attend() {
+  if (attending) return;
+  attending = true;
+  channel.listen(take, () => exit(0));
 }
 
-// A process that is started for a call that waits has no time for it.
-const ahead = process.env.MILLRACE_PRELOAD === 'none' ? Promise.resolve() : preload();
-delete process.env.MILLRACE_PRELOAD;
-ahead.then(openDoors).then(() => {
+async function load(config) {
+  if (handOver(config)) return;
+  const failed = (error) => invocations.fatal('Uncaught Exception', error, 1);
+  const inspected = config.inspectorPort !== undefined;
+  if (inspected) await require('./inspector.js').openInspector(config.inspectorPort).catch(failed);
+  const loaded = await loadFunction(config, logging, failed);
+  const several = config.concurrency > 1;
+  // A debugger sets breakpoints between invocations: a thread that blocks would not answer it.
+  invocations.serve(loaded, several || inspected);
+  if (several || inspected || config.attends) attend();
+  channel.signal(KIND.initialised);
+  soon(next);
+}
+
+async function start() {
+  const handed = takeHanded();
+  if (handed) return load(handed);
+  // A process that is started for a call that waits has no time for it.
+  const isUrgent = process.env.MILLRACE_PRELOAD === 'none';
+  delete process.env.MILLRACE_PRELOAD;
+  if (!isUrgent) await preload(logging);
+  await openDoors();
   channel.signal(KIND.ready);
   soon(next);
-});
+}
+
+void start();

@@ -6,7 +6,9 @@
  *   to us    1 load    JSON: see bootstrap.js
  *            2 invoke  u32le sequence | f64le deadline (epoch ms) | u16le lengths of request id, trace header, function
  *                      ARN, client context | these four, UTF-8 | payload, JSON
+ *            3 exec    JSON: see exec.js
  *            4 snapshot  JSON, as load: see snapshot/build.js
+ *            6 attend  read by events from now on
  *   from us  16 ready | 17 initialised | 18 init error: JSON
  *            19 response  u32le sequence | u32le peak memory, KiB | payload, JSON
  *            20 error     as response, then u8 fatal | u8 length of the type | type | payload, JSON
@@ -47,7 +49,9 @@ const KIND = {
   __proto__: null,
   load: 1,
   invoke: 2,
+  exec: 3,
   snapshot: 4,
+  attend: 6,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -269,6 +273,7 @@ function parseConfig({ bytes, start, end }) {
 }
 
 module.exports = {
+  DESCRIPTOR,
   KIND,
   codeCache,
   error,

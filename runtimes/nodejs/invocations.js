@@ -1,6 +1,5 @@
 'use strict';
 /** The invocations of an environment: from the frame that asks to the frames that answer. */
-const channel = require('./channel.js');
 const {
   EventInvalid,
   NodeJsExit,
@@ -18,6 +17,7 @@ const { ResponseStream } = require('./response-stream.js');
 const RESPONSE_BYTES_MAX = 6_291_556;
 
 class Invocations {
+  #channel;
   #logging;
   #next;
   /** `{ handler, environment, streaming, highWaterMark, collectCaches }` once the function is loaded. */
@@ -28,7 +28,8 @@ class Invocations {
   #answered = 0;
 
   /** @param next  waits for the next invocation */
-  constructor(logging, next) {
+  constructor(channel, logging, next) {
+    this.#channel = channel;
     this.#logging = logging;
     this.#next = next;
   }
@@ -62,14 +63,14 @@ class Invocations {
     this.#logging.log('ERROR', `${title} \t${toLogged(error)}`);
     const payload = toPayload(error);
     const json = stringify(payload);
-    if (!this.#function) channel.initError(json);
+    if (!this.#function) this.#channel.initError(json);
     let last;
     for (const sequence in this.#running) {
-      if (last !== undefined) channel.error(last, resourceUsage().maxRSS, false, payload.errorType, json);
+      if (last !== undefined) this.#channel.error(last, resourceUsage().maxRSS, false, payload.errorType, json);
       last = this.#running[sequence].sequence;
     }
     // The node ends the environment with the one that says it is fatal.
-    if (last !== undefined) channel.error(last, resourceUsage().maxRSS, true, payload.errorType, json);
+    if (last !== undefined) this.#channel.error(last, resourceUsage().maxRSS, true, payload.errorType, json);
     exit(code);
   }
 
@@ -97,7 +98,7 @@ class Invocations {
   #succeed(mine, value) {
     const { sequence, stream } = mine;
     if (stream) {
-      channel.streamEnd(sequence, resourceUsage().maxRSS, '', '');
+      this.#channel.streamEnd(sequence, resourceUsage().maxRSS, '', '');
       return this.#done(mine);
     }
     let json;
@@ -107,7 +108,7 @@ class Invocations {
     } catch (error) {
       return this.#fail(mine, error);
     }
-    channel.response(sequence, resourceUsage().maxRSS, json);
+    this.#channel.response(sequence, resourceUsage().maxRSS, json);
     this.#done(mine);
   }
 
@@ -121,8 +122,8 @@ class Invocations {
     const payload = toPayload(error);
     const json = stringify(payload);
     // A response that has begun is broken off; the node knows what of it has gone out.
-    if (stream?.started) channel.streamEnd(sequence, resourceUsage().maxRSS, payload.errorType, json);
-    else channel.error(sequence, resourceUsage().maxRSS, false, payload.errorType, json);
+    if (stream?.started) this.#channel.streamEnd(sequence, resourceUsage().maxRSS, payload.errorType, json);
+    else this.#channel.error(sequence, resourceUsage().maxRSS, false, payload.errorType, json);
     this.#done(mine);
   }
 
@@ -130,7 +131,7 @@ class Invocations {
     delete this.#running[sequence];
     stream?.cut();
     // After the first invocation, and after its answer: the caller does not wait for the code cache.
-    if (this.#answered++ === 0) this.#function.collectCaches(channel.codeCache);
+    if (this.#answered++ === 0) this.#function.collectCaches(this.#channel.codeCache);
     if (!this.#several) soon(this.#next);
   }
 }

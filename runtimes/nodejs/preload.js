@@ -3,11 +3,13 @@
  * What a blank environment does ahead, off the path of any invocation: loads the builtin modules that AWS's clients and most
  * handlers ask for, and rehearses a load and an invocation, so that V8 has compiled what the first real one needs.
  */
+const Module = require('node:module');
 const path = require('node:path');
 const { format } = require('node:util');
 const { toLogged, toPayload } = require('./errors.js');
 const { loadHandler } = require('./handler.js');
-const { marshal, runHandler } = require('./invocation.js');
+const { prepare, serve } = require('./function.js');
+const { Invocations } = require('./invocations.js');
 
 const BUILTINS = [
   'assert',
@@ -40,23 +42,54 @@ const BUILTINS = [
 ];
 
 const FOLDER = path.join(__dirname, 'preload');
+const CONFIG = {
+  runtime: 'nodejs24.x',
+  variables: { PRELOAD: '1', NODE_PATH: FOLDER },
+  root: FOLDER,
+  // So much that nothing about the heap is decided yet.
+  context: { memoryLimitInMB: '10240' },
+  concurrency: 1,
+};
 const INVOCATION = {
+  sequence: 0,
   requestId: '',
+  traceHeader: '',
   deadlineMs: 0,
   invokedFunctionArn: '',
   clientContext: Buffer.from('{}').toString('base64'),
+  payload: '{}',
 };
+/** Takes what a rehearsal answers. */
+const MUTE = { codeCache: () => {}, error: () => {}, response: () => {}, streamEnd: () => {} };
 
-async function preload() {
+async function preload(logging) {
   for (const name of BUILTINS) require(`node:${name}`);
   useBuiltins();
-  for (const name of ['common.handler', 'module.handler']) await rehearse(await loadHandler(FOLDER, name));
+  const { env, cwd } = process;
+  const before = { ...env };
+  const folder = cwd();
+  for (const name of ['common.handler', 'module.handler']) await rehearse(name, logging);
+  process.chdir(folder);
+  logging.setRequestId(undefined);
+  for (const name of Object.keys(env)) if (!(name in before)) delete env[name];
+  Module._initPaths();
   format('%s %j', 'text', { a: [1] }, { b: 'text' }, new Map());
   toLogged(new Error('rehearsal'));
   toPayload(new Error('rehearsal'));
-  process.chdir(process.cwd());
-  process.env.PRELOAD = '1';
-  delete process.env.PRELOAD;
+}
+
+/** A load and an invocation as the real ones are. */
+async function rehearse(name, logging) {
+  const environment = prepare(CONFIG, logging);
+  const handler = await loadHandler(FOLDER, name);
+  await new Promise((resolve) => {
+    const invocations = new Invocations(MUTE, logging, resolve);
+    invocations.serve(
+      serve(handler, environment, () => {}),
+      false,
+    );
+    invocations.run(INVOCATION);
+  });
 }
 
 /** What a client library does with the builtins while it is loaded: some of their parts are made on first use only. */
@@ -72,13 +105,6 @@ function useBuiltins() {
   new TextDecoder().decode(new TextEncoder().encode('x'));
   new AbortController();
   for (const name of ['Blob', 'ReadableStream', 'crypto']) void globalThis[name];
-}
-
-function rehearse(handler) {
-  return new Promise((resolve) => {
-    const succeed = (value) => resolve(marshal(value));
-    runHandler(handler, JSON.parse('{}'), INVOCATION, {}, { succeed, fail: resolve, exhausted: resolve });
-  });
 }
 
 module.exports = { preload };

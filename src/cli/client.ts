@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { XMLParser } from 'fast-xml-parser';
 import { DEFAULT_REGION, messageOf, systemClock } from '../base/index.ts';
 import { encodeStrictly, type SigningKeys, sign } from '../codec/aws/index.ts';
@@ -68,8 +70,8 @@ export class Client {
   /** Sends a signed request. @param path starts with a slash, encoded */
   async send(service: string, method: string, path: string, request: RequestParts = {}): Promise<Answer> {
     try {
-      const response = await this.#fetch(service, method, path, request);
-      return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) };
+      const { status, headers, body } = await this.#request(service, method, path, request);
+      return { status, headers, body: await buffer(body) };
     } catch (error) {
       throw unreachable(this.endpoint, error);
     }
@@ -82,26 +84,22 @@ export class Client {
     path: string,
     request: RequestParts,
   ): Promise<{ readonly headers: Headers; readonly body: AsyncIterable<Uint8Array> }> {
-    const response = await this.#fetch(service, method, path, request).catch((error: unknown) => {
+    const { status, headers, body } = await this.#request(service, method, path, request).catch((error: unknown) => {
       throw unreachable(this.endpoint, error);
     });
-    const { status, headers, body } = response;
-    if (status >= 300) readJsonAnswer({ status, headers, body: Buffer.from(await response.arrayBuffer()) });
-    return { headers, body: body ?? ReadableStream.from([]) };
+    if (status >= 300) readJsonAnswer({ status, headers, body: await buffer(body) });
+    return { headers, body };
   }
 
-  #fetch(service: string, method: string, path: string, { headers = {}, body }: RequestParts): Promise<Response> {
+  #request(service: string, method: string, path: string, { headers = {}, body }: RequestParts): Promise<Incoming> {
     const url = new URL(path, this.endpoint);
     const sent = body ?? Buffer.alloc(0);
-    const request = { method, url, headers, body: sent, service, region: this.region };
-    const { host: _host, ...signed } = sign(request, this.#credentials, systemClock.now());
-    const withBody = method !== 'GET' && method !== 'HEAD';
-    return fetch(url, {
-      method,
-      headers: signed,
-      ...(withBody && { body: sent as Uint8Array<ArrayBuffer> }),
-      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
-    });
+    const signed = sign(
+      { method, url, headers, body: sent, service, region: this.region },
+      this.#credentials,
+      systemClock.now(),
+    );
+    return request(url, method, signed, sent);
   }
 
   /** An operation of the query protocol. @returns the result's members; lists are arrays */
@@ -151,6 +149,35 @@ export class Client {
     const answer = await this.send('s3', 'PUT', `/${bucket}`);
     if (answer.status >= 300) throw xmlError(readXml(answer.body.toString()), answer.status);
   }
+}
+
+/** An answer whose body is still to come. */
+interface Incoming {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: IncomingMessage;
+}
+
+/** Not by `fetch`: it gives up when no answer has begun after five minutes, and a function may take fifteen. */
+async function request(
+  url: URL,
+  method: string,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+): Promise<Incoming> {
+  const { request: open } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+  const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
+  return new Promise((resolve, reject) => {
+    const outgoing = open(url, { method, headers, signal }, (incoming) => {
+      const { statusCode = 0, headersDistinct } = incoming;
+      const pairs = Object.entries(headersDistinct).flatMap(([name, values]) =>
+        values!.map((value): [string, string] => [name, value]),
+      );
+      resolve({ status: statusCode, headers: new Headers(pairs), body: incoming });
+    });
+    outgoing.once('error', reject);
+    outgoing.end(body);
+  });
 }
 
 export function objectPath(bucket: string, key: string): string {

@@ -33,6 +33,7 @@ for (const [name, text, env, message] of [
   ['missing root keys', '', {}, /root.accessKeyId is missing: set it in the file or as MILLRACE_ROOT_ACCESS_KEY_ID/],
   ['a short secret', 'root: { secretAccessKey: short }', KEYS, /at least 32 characters/],
   ['no auth beyond loopback', 'auth: off\nlisten: { host: 0.0.0.0 }', {}, /a node beyond loopback needs auth: on/],
+  ['a collector without scheme', 'traces: { endpoint: "localhost:4318" }', KEYS, /must be an http or https address/],
   ['a list', '- a', KEYS, /mapping of settings/],
   ['broken YAML', '{', KEYS, /not YAML/],
 ] as const) {
@@ -41,6 +42,12 @@ for (const [name, text, env, message] of [
 
 test('auth may be off on loopback', () => {
   assert.equal(read('auth: off', {}).mode, 'dev');
+});
+
+test('a collector comes from the file or the variable that OpenTelemetry has for it', () => {
+  assert.equal(read('traces: { endpoint: "http://c:4318" }').tracesEndpoint, 'http://c:4318/');
+  const env = { ...KEYS, OTEL_EXPORTER_OTLP_ENDPOINT: 'https://d' };
+  assert.equal(read('', env).tracesEndpoint, 'https://d/');
 });
 
 test('loopback is told from the rest', () => {

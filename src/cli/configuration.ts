@@ -60,6 +60,11 @@ export const SETTINGS = {
     choices: ['debug', 'info', 'warn', 'error'],
     help: 'Least level that is logged.',
   },
+  'traces.endpoint': {
+    type: 'text',
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    help: 'OpenTelemetry collector (OTLP over HTTP, `http://127.0.0.1:4318`) that gets the spans of sampled traces.',
+  },
 } satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof SETTINGS;
@@ -90,7 +95,16 @@ export function readConfiguration(
     sandboxEngine: value('sandbox.engine') as NonNullable<NodeConfig['sandboxEngine']>,
     logLevel: value('log.level') as NonNullable<NodeConfig['logLevel']>,
     ...(secured && { rootCredentials: rootCredentials(value) }),
+    ...tracesEndpoint(value('traces.endpoint')),
   };
+}
+
+/** Checks the address of a collector; none where there is none. @throws UsageError */
+export function tracesEndpoint(value: unknown): Pick<NodeConfig, 'tracesEndpoint'> {
+  if (value === undefined || value === '') return {};
+  const url = URL.parse(String(value));
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return { tracesEndpoint: url.href };
+  throw new UsageError(`traces.endpoint must be an http or https address, not ${JSON.stringify(value)}`);
 }
 
 function rootCredentials(value: (name: SettingName) => unknown): NonNullable<NodeConfig['rootCredentials']> {

@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import { onAbort, systemClock } from '../base/index.ts';
 import type { Node, NodeConfig } from '../node/index.ts';
-import { defaultStackName, findTemplate } from './application/template.ts';
+import { defaultStackName, findTemplate, readApplication } from './application/template.ts';
 import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
-import { Development } from './development/development.ts';
+import { tracesEndpoint } from './configuration.ts';
+import { Development, type DevelopmentOptions } from './development/development.ts';
+import { chooseInspected, INSPECTOR_PORT } from './development/inspected.ts';
 import { startNode, stopSignal } from './node.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -33,6 +35,11 @@ export const dev = defineCommand({
       help: 'MQTT; 0 is any free port',
     },
     'data-dir': { type: 'text', value: 'PATH', default: '.millrace', help: 'where everything durable lives' },
+    inspect: {
+      type: 'list',
+      value: 'FUNCTION[:PORT]',
+      help: `let a debugger attach to a Node function of the application; may be given again (port ${INSPECTOR_PORT} and on)`,
+    },
     sandbox: {
       type: 'text',
       value: 'ENGINE',
@@ -45,11 +52,16 @@ export const dev = defineCommand({
   examples: [
     ['millrace dev', 'start a node and the application in this folder'],
     ['millrace dev examples/machine-health', 'the application in another folder'],
+    ['millrace dev --inspect detector', 'with a debugger: attach to 127.0.0.1:9229, set breakpoints in the sources'],
     ['millrace dev --http-port 0 --mqtt-port 0', 'on any free ports, for tests'],
   ],
-  async run({ values, positionals: [folder = '.'], terminal, cwd }) {
+  async run({ values, positionals: [folder = '.'], terminal, cwd, env }) {
     const directory = resolve(cwd, folder);
     const dataDirectory = resolve(cwd, values['data-dir']);
+    const isApplication = (await findTemplate(directory)) !== undefined;
+    // A template that cannot be read yet is no reason not to start; a function that cannot be inspected is.
+    const application = isApplication && values.inspect.length > 0 ? await readApplication(directory) : undefined;
+    const inspected = chooseInspected(values.inspect, application);
     using stop = stopSignal(terminal);
     await using node = await startNode({
       dataDirectory,
@@ -58,11 +70,19 @@ export const dev = defineCommand({
       mqttPort: values['mqtt-port'],
       mode: 'dev',
       sandboxEngine: values.sandbox as NonNullable<NodeConfig['sandboxEngine']>,
+      ...tracesEndpoint(env.OTEL_EXPORTER_OTLP_ENDPOINT),
     });
     terminal.out(`ready ${node.endpoint}\n`);
     terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
-    await using _development = (await findTemplate(directory))
-      ? await develop(directory, values['stack-name'] ?? defaultStackName(directory), dataDirectory, node, terminal)
+    await using _development = isApplication
+      ? await develop({
+          directory,
+          stackName: values['stack-name'] ?? defaultStackName(directory),
+          ignored: [dataDirectory],
+          onFunction: inspector(inspected, node, terminal),
+          endpoint: node.endpoint,
+          terminal,
+        })
       : undefined;
     await fired(stop.signal);
     terminal.err('millrace: draining; press Ctrl-C again to stop at once\n');
@@ -72,18 +92,31 @@ export const dev = defineCommand({
 
 /** Deploys and watches the application of a folder. */
 async function develop(
-  directory: string,
-  stackName: string,
-  dataDirectory: string,
-  node: Node,
-  terminal: Terminal,
+  options: Omit<DevelopmentOptions, 'client' | 'clock'> & { readonly endpoint: string },
 ): Promise<Development> {
   // Its own node takes any credentials: none of the environment's are sent.
-  const client = await openClient({ 'endpoint-url': node.endpoint, region: undefined }, {});
-  const ignored = [dataDirectory];
-  const development = new Development({ directory, stackName, client, terminal, clock: systemClock, ignored });
+  const client = await openClient({ 'endpoint-url': options.endpoint, region: undefined }, {});
+  const development = new Development({ ...options, client, clock: systemClock });
   development.start();
   return development;
+}
+
+/** Has the node start the environments that debuggers attach to, and tells where, once. */
+function inspector(
+  ports: ReadonlyMap<string, number>,
+  node: Node,
+  terminal: Terminal,
+): NonNullable<DevelopmentOptions['onFunction']> {
+  const told = new Set<string>();
+  return async (logicalId, name) => {
+    const port = ports.get(logicalId);
+    if (port === undefined) return;
+    await node.inspect(name, port);
+    if (told.has(logicalId)) return;
+    told.add(logicalId);
+    const how = 'in sandbox engine process, one call at a time, without timeout';
+    terminal.err(`debugger: attach to ${LOOPBACK}:${port} for ${logicalId} (${how})\n`);
+  };
 }
 
 function fired(signal: AbortSignal): Promise<void> {

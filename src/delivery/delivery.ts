@@ -49,6 +49,12 @@ export interface Target {
   deliver(delivery: Delivery, attempt: number, signal: AbortSignal): Promise<void>;
 }
 
+/** A delivery that was given up, and why. */
+export interface GivenUp {
+  readonly delivery: Delivery;
+  readonly errorCode: string;
+}
+
 /** - `delivery-full`: too many deliveries wait (S5); - `target-unknown`: no target is registered for the ARN's service.
  *  - `delivery-too-large`: payload or attributes exceed their limits. */
 export type DeliveryErrorCode = 'delivery-full' | 'target-unknown' | 'delivery-too-large';
@@ -100,4 +106,6 @@ export interface DeliveryService extends AsyncDisposable {
    */
   send(deliveries: readonly Delivery[]): Promise<void>;
   edges(): readonly EdgeState[];
+  /** Receives every delivery that is given up from now on, dead letters included; returns the way to stop. */
+  onGivenUp(listener: (givenUp: GivenUp) => void): () => void;
 }

@@ -2,7 +2,7 @@ import { type Clock, onAbort, type Random, type Timer } from '../base/index.ts';
 import { encodeKey, keyRange } from '../codec/index.ts';
 import type { Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { DELIVERY_LIMITS, type Delivery, type EdgeState, type Target } from './delivery.ts';
+import { DELIVERY_LIMITS, type Delivery, type EdgeState, type GivenUp, type Target } from './delivery.ts';
 import { judgeFailure } from './policy.ts';
 import type { DueEntry, Row } from './rows.ts';
 import * as rows from './rows.ts';
@@ -21,6 +21,7 @@ export interface EdgeContext {
   readonly target: (arn: string) => { readonly target: Target; readonly concurrencyMax: number } | undefined;
   /** Sends a dead letter, in the transaction that removes the delivery by `writes`. */
   readonly bury: (row: Row, writes: readonly Write[], errorCode: string, errorMessage: string) => Promise<void>;
+  readonly givenUp: (givenUp: GivenUp) => void;
   readonly count: (what: 'delivered' | 'retried' | 'deadLettered' | 'dropped') => void;
 }
 
@@ -282,13 +283,14 @@ export class Edge {
   }
 
   async #giveUp(row: Row, removal: readonly Write[], errorCode: string, errorMessage: string): Promise<'done'> {
-    const { logger, bury, count, settler } = this.#context;
+    const { logger, bury, count, settler, givenUp } = this.#context;
     const { source, deadLetterArn } = row.delivery;
     const fields = { arn: this.arn, source, deadLetterArn, attempts: row.attempts + 1, errorCode, errorMessage };
     logger.warn('delivery-given-up', fields);
     if (deadLetterArn === undefined) await settler.write(removal);
     else await bury(row, removal, errorCode, errorMessage);
     count(deadLetterArn === undefined ? 'dropped' : 'deadLettered');
+    givenUp({ delivery: row.delivery, errorCode });
     this.#deadLettered++;
     this.#pending--;
     return 'done';

@@ -6,6 +6,7 @@ export type {
   DeliveryErrorCode,
   DeliveryService,
   EdgeState,
+  GivenUp,
   RetryPolicy,
   Target,
 } from './delivery.ts';

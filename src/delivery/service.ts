@@ -3,7 +3,14 @@ import { encodeKey } from '../codec/index.ts';
 import { type Condition, type Records, Sequence, type Write } from '../store/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { deadLetterOf } from './dead-letter.ts';
-import { DELIVERY_LIMITS, type Delivery, type DeliveryService, type EdgeState, type Target } from './delivery.ts';
+import {
+  DELIVERY_LIMITS,
+  type Delivery,
+  type DeliveryService,
+  type EdgeState,
+  type GivenUp,
+  type Target,
+} from './delivery.ts';
 import { Edge, type EdgeContext } from './edge.ts';
 import { HttpTarget } from './http.ts';
 import type { DueEntry, Row } from './rows.ts';
@@ -40,6 +47,7 @@ class Outbox implements DeliveryService {
   readonly #settler: Settler;
   readonly #edges = new Map<string, Edge>();
   readonly #targets = new Map<string, { readonly target: Target; readonly concurrencyMax: number }>();
+  readonly #listeners = new Set<(givenUp: GivenUp) => void>();
   readonly #http: HttpTarget;
   readonly #closing = new AbortController();
   readonly #stopping = new AbortController();
@@ -66,6 +74,9 @@ class Outbox implements DeliveryService {
       ...{ records, settler: this.#settler, clock, random, logger, signal: this.#closing.signal },
       target: (arn) => this.#targets.get(kindOf(arn) ?? ''),
       bury: (row, writes, errorCode, errorMessage) => this.#bury(row, writes, errorCode, errorMessage),
+      givenUp: (givenUp) => {
+        for (const listener of this.#listeners) listener(givenUp);
+      },
       count: (what) => this.#counters[what].add(),
     };
     this.register('http', this.#http);
@@ -104,6 +115,11 @@ class Outbox implements DeliveryService {
 
   edges(): readonly EdgeState[] {
     return [...this.#edges.values()].map((edge) => edge.state);
+  }
+
+  onGivenUp(listener: (givenUp: GivenUp) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -15,6 +15,8 @@ export interface NodeConfig {
   readonly logLevel?: LogLevel;
   /** Keys of the account's root user; `secured` cannot start without. */
   readonly rootCredentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Base address of an OpenTelemetry collector (OTLP over HTTP) that gets the spans of sampled traces; absent sends none. */
+  readonly tracesEndpoint?: string;
   /** The walls that functions run in; `auto`, the strongest that the machine runs, unless said. */
   readonly sandboxEngine?: SandboxEngine | 'auto';
   /** Blank environments kept ready, 0 to 100; default 2. */
@@ -26,4 +28,12 @@ export interface Node extends AsyncDisposable {
   /** `http://127.0.0.1:4566` */
   readonly endpoint: string;
   readonly mqtt: { readonly host: string; readonly port: number };
+  /**
+   * Starts an environment of a function (`$LATEST`, in the default region) for a debugger to attach to: see
+   * `runtime/inspection/`. Again after each change of the function. In `dev` only.
+   *
+   * @param port  TCP port of loopback
+   * @throws function-not-found
+   */
+  inspect(functionName: string, port: number): Promise<void>;
 }

@@ -180,7 +180,8 @@ export class NodeFlow implements FlowSource {
   #take({ namespace, name, dimensions, value }: Datum): void {
     if (namespace !== 'AWS/Lambda' || name !== 'Duration') return;
     const functionName = dimensions.FunctionName;
-    if (functionName === undefined) return;
+    // The same value comes by function, by resource and over all.
+    if (functionName === undefined || dimensions.Resource !== undefined) return;
     const recent = this.#durations.get(functionName) ?? new RecentValues(DURATIONS);
     recent.add(value);
     this.#durations.set(functionName, recent);

@@ -2,11 +2,11 @@
  * A node from the ground up: stores -> services -> gateways. Closing goes the other way round: the gateways stop taking
  * work and finish what they hold, pollers and environments drain, the outbox and the stores close last, the lock goes.
  */
-import { systemClock, systemRandom } from '../base/index.ts';
+import { assert, systemClock, systemRandom } from '../base/index.ts';
 import { openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
-import { createLogger, createMetrics } from '../telemetry/index.ts';
+import { createLogger, createMetrics, createSpans, OtlpExporter } from '../telemetry/index.ts';
 import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type WireServer } from '../wire/index.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeFlow } from './flow.ts';
@@ -23,6 +23,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     random: systemRandom,
     logger: createLogger({ clock: systemClock, level: config.logLevel ?? 'warn' }),
     metrics: createMetrics(),
+    spans: createSpans(),
   };
   const { dataDirectory: directory, host } = config;
   const listening: { -readonly [Name in keyof Pick<Node, 'endpoint' | 'mqtt'>]: Node[Name] } = {
@@ -30,6 +31,9 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     mqtt: { host, port: config.mqttPort },
   };
 
+  if (config.tracesEndpoint !== undefined) {
+    scope.use(new OtlpExporter({ ...ground, endpoint: config.tracesEndpoint }));
+  }
   const stores = scope.use(await openStores({ directory, ...ground }));
   let wire: WireServer | undefined;
   let address: WireAddress | undefined;
@@ -60,6 +64,10 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       mode: config.mode,
       extraRoutes: [
         healthRoute,
+        forFunctions({
+          prefix: services.lambda.packages.prefix,
+          handle: (...call) => services.lambda.packages.handle(...call),
+        }),
         ...services.series.routes.map(forFunctions),
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
       ],
@@ -77,7 +85,11 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   listening.mqtt = gateway.address;
 
   const owned = scope.move();
-  return { ...listening, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const inspect: Node['inspect'] = async (functionName, port) => {
+    assert(!secured, 'functions of a production node are not inspected');
+    await services.inspect(functionName, port);
+  };
+  return { ...listening, inspect, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function forFunctions(route: ExtraRoute): ExtraRoute {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { abortable, type Clock, parseArn, type Random } from '../base/index.ts';
+import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
 import { type DeliveryService, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
-import { type NodeDoor, openRuntime } from '../runtime/index.ts';
+import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { openIam } from '../services/iam/index.ts';
@@ -21,12 +21,13 @@ import { openSeriesService, type SeriesService } from '../services/series/index.
 import { openSns, type Sns } from '../services/sns/index.ts';
 import { openSqs, type Sqs } from '../services/sqs/index.ts';
 import { openSts } from '../services/sts/index.ts';
-import type { Logger, Metrics } from '../telemetry/index.ts';
+import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
 import { FunctionCalls } from './function-calls.ts';
 import { FunctionSessions } from './function-sessions.ts';
 import { SeriesKeys } from './series-keys.ts';
 import type { Stores } from './stores.ts';
+import { SeriesUsage } from './usage.ts';
 
 /** What every part of a node is given. */
 export interface Ground {
@@ -34,6 +35,7 @@ export interface Ground {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly spans: Spans;
 }
 
 /** Everything between the stores and the gateways. */
@@ -52,6 +54,8 @@ export interface Services extends AsyncDisposable {
   readonly credentials: Credentials;
   /** Who of the functions calls what. */
   readonly calls: FunctionCalls;
+  /** Lets a debugger attach to `$LATEST` of a function. @throws function-not-found */
+  inspect(functionName: string, port: number): Promise<void>;
   /** Lets everything run that calls the node's own HTTP port: pollers, deliveries, stacks in the middle of a deployment. */
   resume(): void;
 }
@@ -104,17 +108,27 @@ export async function openServices(
   const logs = scope.use(await openLogs({ records, log, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
+  const runtimeOptions: RuntimeOptions = {
+    ...ground,
+    logs: logs.sink,
+    directory: join(config.dataDirectory, 'runtime'),
+    endpoint,
+    nodeDoor,
+    engine: config.sandboxEngine ?? 'auto',
+    credentials: (spec) => (secured ? sessions : calls).credentials(spec),
+    ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
+  };
   const runtime = scope.use(
-    await openRuntime({
-      ...ground,
-      logs: logs.sink,
-      directory: join(config.dataDirectory, 'runtime'),
-      endpoint,
-      nodeDoor,
-      engine: config.sandboxEngine ?? 'auto',
-      credentials: (spec) => (secured ? sessions : calls).credentials(spec),
-      ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
-    }),
+    new InspectableRuntime(await openRuntime(runtimeOptions), () =>
+      openRuntime({
+        ...runtimeOptions,
+        directory: join(config.dataDirectory, 'runtime', 'inspected'),
+        engine: 'process',
+        blanks: 0,
+        // What a breakpoint holds does not end by itself.
+        drainMs: 500,
+      }),
+    ),
   );
   const sourceFor = (arn: string): StreamSource | QueueSource =>
     parseArn(arn)?.service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
@@ -126,7 +140,8 @@ export async function openServices(
       runtime,
       delivery,
       codeDirectory: join(config.dataDirectory, 'code'),
-      readObject: async (bucket, key) => whole((await objects.get(bucket, key)).body),
+      readObject: async (bucket, key) => (await objects.get(bucket, key)).body,
+      usage: new SeriesUsage(seriesStore, series),
       ...ground,
       eventSourceMappings: async (invoker) => {
         const reserve: FunctionInvoker['reserve'] = async (functionArn, signal) => {
@@ -171,6 +186,9 @@ export async function openServices(
     series,
     calls,
     credentials,
+    inspect: async (functionName, port) => {
+      await runtime.inspect(lambda.invoker.runnable(DEFAULT_REGION, functionName, undefined).spec, port);
+    },
     resume: () => {
       delivery.register('sqs', sqs.target);
       delivery.register('sns', sns.target);
@@ -178,12 +196,9 @@ export async function openServices(
       delivery.register('iot', iot.target);
       delivery.register('lambda', lambda.target);
       resumed.resolve();
+      lambda.resume();
       cloudformation.resume();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-async function whole(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  return Buffer.concat(await Array.fromAsync(body));
 }

@@ -1,3 +1,6 @@
+import type { TraceContext } from '../telemetry/index.ts';
+import type { SourceRecord } from './source.ts';
+
 /**
  * Joins records' JSON into an event. @param members  further members of the event: JSON text that begins with a comma
  *
@@ -30,4 +33,10 @@ const SLACK = 4;
 function isWritten(payload: Buffer, text: string, at: number): boolean {
   const written = payload.write(text, at, 'utf8');
   return written === text.length;
+}
+
+/** The trace that an invocation goes on with: a batch has many causes, and the first that is sampled is taken. */
+export function traceOf(records: readonly SourceRecord[]): TraceContext | undefined {
+  for (const { trace } of records) if (trace) return trace;
+  return undefined;
 }

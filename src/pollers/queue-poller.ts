@@ -2,7 +2,7 @@ import { type Clock, isAbort, type Random } from '../base/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { backoffMs, reportedFailures } from './attempt.ts';
 import type { Instruments } from './instruments.ts';
-import { encodeEvent } from './payload.ts';
+import { encodeEvent, traceOf } from './payload.ts';
 import type { Poller, PollerState } from './poller.ts';
 import { POLLER_LIMITS, type QueueSettings } from './settings.ts';
 import type { FunctionInvoker, InvocationOutcome, QueueSource, Reservation, SourceRecord } from './source.ts';
@@ -177,7 +177,7 @@ export class QueuePoller implements Poller {
     const { fitting, rest } = splitBySize(batch);
     if (rest.length > 0) await source.release(rest.map(({ id }) => id));
     const payload = encodeEvent(fitting.map((record) => record.toEvent()));
-    const outcome = await reservation.invoke(payload, this.#abandon.signal);
+    const outcome = await reservation.invoke(payload, this.#abandon.signal, traceOf(fitting));
     const failed = this.#failedOf(fitting, outcome);
     instruments.batches.add();
     instruments.records.add(fitting.length - failed.length);

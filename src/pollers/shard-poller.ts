@@ -7,7 +7,7 @@ import { type BatchRules, decide, nextLane, type ShardView } from './decide.ts';
 import { discardDocument } from './discard.ts';
 import type { Instruments } from './instruments.ts';
 import { Intake, type Taking } from './intake.ts';
-import { encodeEvent } from './payload.ts';
+import { encodeEvent, traceOf } from './payload.ts';
 import { POLLER_LIMITS, type StreamSettings } from './settings.ts';
 import type { FunctionInvoker, InvocationOutcome, Reservation, SourceRecord, StreamSource } from './source.ts';
 import { planWindow, stateAfter, stateIsTooLarge, type TumblingWindow, windowMembers, windowOf } from './tumbling.ts';
@@ -300,7 +300,7 @@ export class ShardPoller {
     abandon: AbortSignal,
   ): Promise<InvocationOutcome> {
     const { clock, instruments } = this.#context;
-    const outcome = await reservation.invoke(payload, abandon);
+    const outcome = await reservation.invoke(payload, abandon, traceOf(work.records));
     if (outcome.kind === 'success' && this.#window) this.#window = stateAfter(this.#window, outcome.payload);
     instruments.batches.add();
     instruments.iterated(Math.max(0, clock.now() - work.records.at(-1)!.arrivedAt));

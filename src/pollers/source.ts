@@ -1,3 +1,5 @@
+import type { TraceContext } from '../telemetry/index.ts';
+
 /** One item of a batch, as a source gives it. */
 export interface SourceRecord {
   /** What `batchItemFailures[].itemIdentifier` names: sequence number, message id. */
@@ -9,6 +11,8 @@ export interface SourceRecord {
   readonly sizeBytes: number;
   /** Its payload as filter criteria see it (`data`, `body`): bytes, parsed by the poller only if a filter asks. */
   readonly body: Uint8Array;
+  /** Of a record whose sender traces it, and samples the trace. */
+  readonly trace?: TraceContext | undefined;
   /** Writes the record as JSON into the event's `Records`, exactly as AWS spells it for this source. */
   toEvent(): string;
 }
@@ -82,7 +86,8 @@ export type InvocationOutcome =
 
 /** A slot in an execution environment, reserved before reading: waiting for it is the backpressure (DESIGN §3). */
 export interface Reservation extends Disposable {
-  invoke(payload: Uint8Array, signal: AbortSignal): Promise<InvocationOutcome>;
+  /** @param trace  what has caused it; absent begins a trace of its own */
+  invoke(payload: Uint8Array, signal: AbortSignal, trace?: TraceContext): Promise<InvocationOutcome>;
 }
 
 /** How pollers reach functions; `services/lambda` implements it, `node/` joins the two. */

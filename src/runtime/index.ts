@@ -1,5 +1,6 @@
 /** runtime: execution environments: sandbox, life cycle, pool, scaling, metering. */
 export type { FunctionCredentials } from './environments/function-variables.ts';
+export { InspectableRuntime } from './inspection/inspectable-runtime.ts';
 export { RUNTIME_LIMITS } from './limits.ts';
 export type { Machine, Memory } from './machine/machine.ts';
 export type { ManagedRuntime, NodeDoor, RuntimeOptions } from './managed-runtime.ts';
@@ -20,7 +21,13 @@ export type {
   SnapshotOutcome,
   ThrottleCause,
 } from './runtime.ts';
-export { type OpenedSandbox, openSandbox, type SandboxOptions } from './sandbox/open.ts';
+export {
+  type OpenedSandbox,
+  openSandbox,
+  type SandboxOptions,
+  type SandboxSurvey,
+  surveySandbox,
+} from './sandbox/open.ts';
 export type {
   Door,
   Egress,
@@ -33,3 +40,4 @@ export type {
   SandboxRequest,
   Tenant,
 } from './sandbox/sandbox.ts';
+export type { Wall } from './sandbox/survey.ts';

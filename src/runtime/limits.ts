@@ -13,8 +13,8 @@ export const RUNTIME_LIMITS = {
   environmentsMax: 1_000,
   /** Callers that wait for a place, all functions together. */
   waitingMax: 10_000,
-  /** Idle time after which an environment is shut down; 5 minutes is the least that is seen on AWS. */
-  keepAliveMs: 300_000,
+  /** Idle time after which an environment is shut down whose function's own idle times say nothing. AWS: 5 to 10 minutes and more. */
+  keepAliveMs: 600_000,
   /** Idle time after which it is stopped (SIGSTOP). A function under load is never stopped between two invocations. */
   lingerMs: 100,
   /** How often memory of busy environments is looked at, and idle ones are frozen. */

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import { abortable, type Clock, DomainError, hasCode, messageOf, type Random } from '../base/index.ts';
 import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
+import { ApiConnection } from './api/api-connection.ts';
+import type { ApiServer } from './api/api-server.ts';
 import { Environment } from './environments/environment.ts';
 import { type FunctionCredentials, functionVariables } from './environments/function-variables.ts';
 import type { Failure } from './environments/life-cycle.ts';
@@ -32,6 +34,7 @@ import type { BlankPools } from './starts/blank-pools.ts';
 import type { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
 import type { Launches } from './starts/launches.ts';
+import type { Snapshot } from './starts/snapshots.ts';
 
 export interface RuntimeOptions {
   readonly clock: Clock;
@@ -88,6 +91,7 @@ export interface Starts {
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
+  readonly apis: ApiServer;
 }
 
 /**
@@ -114,18 +118,18 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const { clock, metrics, machine = LinuxMachine.open() } = options;
     const { accountConcurrency = RUNTIME_LIMITS.accountConcurrency } = options;
     const environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
-    const processors = new Processors(machine);
+    const processors = new Processors(clock, machine);
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool) => this.#population.isBehind(pool) || processors.areContended(pool),
+      overloaded: (pool) => this.#population.isBehind(pool) || processors.refuse(pool),
+      onGrant: (pool) => processors.admit(pool),
       onWaiting: () => this.#population.watchSoon(),
     });
     this.#population = new Population({
       clock,
       blanks: starts.blanks,
-      snapshotOf: ({ spec, launch }) =>
-        spec.snapStart ? starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch) : undefined,
+      snapshotOf: (pool) => this.#snapshotOf(pool),
       processors,
       environmentsMax,
       make: (pool, birth) => this.#make(pool, birth),
@@ -155,19 +159,19 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   ): Promise<Slot> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
-    const launching = this.#starts.launches.of(spec.runtime);
+    const launching = this.#starts.launches.of(spec.runtime, spec.layers);
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
     if (waiting !== undefined) await waiting;
-    return new Place(this, pool);
+    return new Place(this, pool, !wait);
   }
 
   provision(spec: FunctionSpec): void {
     if (this.#closed) return;
     const known = this.#pools.get(spec.arn);
     if (spec.provisionedConcurrency === 0 && !known?.provisioned) return;
-    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime);
+    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers);
     if (!(launching instanceof Promise)) return this.#provision(spec, launching);
     launching.then(
       (launch) => this.#provision(spec, launch),
@@ -183,8 +187,9 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   async snapshot(spec: FunctionSpec): Promise<SnapshotOutcome> {
     if (this.#closed) throw closed();
-    const launch = await this.#starts.launches.of(spec.runtime);
+    const launch = await this.#starts.launches.of(spec.runtime, spec.layers);
     const maker = this.#starts.launches.snapshotsOf(spec.runtime);
+    if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
     if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
     const { clock, random, logs, credentials } = this.#options;
     const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
@@ -326,32 +331,43 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#provisioner.changed(pool);
   }
 
-  #make(pool: Pool, { connection, restores, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
+  #make(pool: Pool, { connection, snapshot, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
     const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
-    const kind = restores ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
+    const kind = snapshot ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
     this.#coldStarts.add();
-    if (spec.snapStart && !restores && !repeated) this.#snapshotLater(spec);
+    if (spec.snapStart && !snapshot && !repeated) this.#snapshotLater(spec);
+    const repeatsInit = repeated !== undefined;
+    const { apis } = this.#starts;
     return new Environment({
       spec,
       clock,
       launch,
-      connection,
+      connection: new ApiConnection(connection, { spec, launch, log, clock, random, repeatsInit, server: apis }),
       log,
       ahead,
-      repeatsInit: repeated !== undefined,
-      onRestoreFailed: restores ? (failure) => this.#onRestoreFailed(spec, launch, failure) : undefined,
+      repeatsInit,
+      snapshot: snapshot && {
+        directory: snapshot.directory,
+        onFailed: (failure) => this.#onRestoreFailed(spec, launch, failure),
+      },
       codeCaches: this.#starts.codeCaches,
       credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
       variables: (granted, placement) => ({
         ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
-        ...(restores ? expiryVariable(granted) : {}),
+        ...(snapshot ? expiryVariable(granted) : {}),
       }),
       onProgress,
       onShutdown,
     });
+  }
+
+  #snapshotOf({ spec, launch }: Pool): Snapshot | undefined {
+    // Breakpoints are set before init runs, and extensions start with it.
+    if (!spec.snapStart || launch.supervised || spec.inspectorPort !== undefined) return undefined;
+    return this.#starts.launches.snapshotsOf(spec.runtime)?.find(spec, launch);
   }
 
   /** Where init before a snapshot finds the node, as environments will. */

@@ -1,5 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUNTIME_API_DOOR } from './api/api-connection.ts';
+import { ApiServer } from './api/api-server.ts';
 import { ManagedRuntime, type NodeDoor, type RuntimeOptions } from './managed-runtime.ts';
 import { openSandbox } from './sandbox/open.ts';
 import type { Door, Sandbox } from './sandbox/sandbox.ts';
@@ -10,6 +12,7 @@ import { Launches } from './starts/launches.ts';
 import { NodejsFamily } from './starts/nodejs.ts';
 import { NodeBinaries } from './starts/nodejs-binaries.ts';
 import { NodejsSnapshots } from './starts/nodejs-snapshots.ts';
+import { provided } from './starts/provided.ts';
 import { python } from './starts/python.ts';
 import { TemplateSnapshots } from './starts/template-snapshots.ts';
 
@@ -34,20 +37,17 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
     directory: join(options.directory, 'snapshots'),
   });
   const templates = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors, accept });
-  const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger, templates)]);
+  const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger, templates), provided]);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
-  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks });
+  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks, apis: new ApiServer() });
 }
-
-/** The Lambda Runtime API, where functions expect it. */
-const RUNTIME_API: Door = { name: 'runtime-api', port: 9001 };
 
 /** @returns nothing yet while the node does not listen */
 function doorsOf(nodeDoor: NodeDoor | undefined): readonly Door[] | undefined {
-  if (!nodeDoor) return [RUNTIME_API];
+  if (!nodeDoor) return [RUNTIME_API_DOOR];
   const address = nodeDoor.address();
-  return address && [RUNTIME_API, { name: 'node', ...address }];
+  return address && [RUNTIME_API_DOOR, { name: 'node', ...address }];
 }
 
 async function openEngine(options: RuntimeOptions, directory: string): Promise<Sandbox> {

@@ -9,8 +9,16 @@ export interface Datum {
   readonly namespace: string;
   readonly name: string;
   readonly dimensions: Labels;
+  /** Of a datum that comes from a {@link Meter}, only until the listener returns. */
   readonly value: number;
   readonly unit: Unit;
+  /** It comes from a meter: the same object again and again, by which a listener may remember what belongs to it. */
+  readonly metered?: true;
+}
+
+/** One line of an AWS metric that gets many values. */
+export interface Meter {
+  put(value: number): void;
 }
 
 /** The value of one line of a metric. */
@@ -46,6 +54,8 @@ export interface Metrics {
 
   /** Emits a value of an AWS metric; `services/cloudwatch` aggregates them by minute. */
   put(datum: Datum): void;
+  /** The same for the hot path: got once and kept, it spares the making and finding of the line. */
+  meter(line: Pick<Datum, 'namespace' | 'name' | 'dimensions' | 'unit'>): Meter;
   /** Receives every datum from now on; returns the way to stop. */
   onDatum(listener: (datum: Datum) => void): () => void;
 

@@ -1,4 +1,4 @@
-import type { Counter, Datum, Gauge, Histogram, Labels, Metrics } from './metrics.ts';
+import type { Counter, Datum, Gauge, Histogram, Labels, Meter, Metrics } from './metrics.ts';
 
 type Kind = 'counter' | 'gauge' | 'histogram';
 
@@ -83,6 +83,22 @@ class HistogramLine implements Histogram, Line {
   }
 }
 
+/** Tells the listeners of one line, each time by the same object. */
+class DatumMeter implements Meter {
+  readonly #datum: { -readonly [Member in keyof Datum]: Datum[Member] };
+  readonly #listeners: ReadonlySet<(datum: Datum) => void>;
+
+  constructor(line: Omit<Datum, 'value' | 'metered'>, listeners: ReadonlySet<(datum: Datum) => void>) {
+    this.#datum = { ...line, value: 0, metered: true };
+    this.#listeners = listeners;
+  }
+
+  put(value: number): void {
+    this.#datum.value = value;
+    for (const listener of this.#listeners) listener(this.#datum);
+  }
+}
+
 /** Binary search: first bound not below `value`. */
 function bucketOf(value: number): number {
   let low = 0;
@@ -117,6 +133,7 @@ export function createMetrics(): Metrics {
     put: (datum) => {
       for (const listener of listeners) listener(datum);
     },
+    meter: (line) => new DatumMeter(line, listeners),
     onDatum: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -7,11 +7,18 @@ export interface TraceContext {
   /** Span that caused this work: 16 lower-case hex digits, not all zero. */
   readonly spanId: string;
   readonly sampled: boolean;
+  /** It begins here and nobody has decided yet whether it is sampled: a function that traces on its own may. */
+  readonly undecided?: true;
 }
 
-/** Begins a new trace. */
-export function newTrace(random: Random, sampled = true): TraceContext {
-  return { traceId: random.bytes(16).toString('hex'), spanId: random.bytes(8).toString('hex'), sampled };
+/** Begins a new trace. @param sampled  absent leaves that to whoever traces */
+export function newTrace(random: Random, sampled?: boolean): TraceContext {
+  const ids = { traceId: random.bytes(16).toString('hex'), spanId: newSpanId(random) };
+  return sampled === undefined ? { ...ids, sampled: false, undecided: true } : { ...ids, sampled };
+}
+
+export function newSpanId(random: Random): string {
+  return random.bytes(8).toString('hex');
 }
 
 /** Reads `traceparent`; `undefined` when it is malformed: then a new trace begins, as the specification asks. */

@@ -25,11 +25,14 @@ export class CallContext implements OperationContext {
     readonly request: HttpRequest;
     readonly response: HttpResponse;
     readonly draining: AbortSignal;
+    /** Where the call stands in its caller's trace, when it was found out before. */
+    readonly trace?: TraceContext | undefined;
   }) {
     this.requestId = options.requestId;
     this.region = options.region;
     this.caller = options.caller;
     this.#authority = options.authority;
+    this.#trace = options.trace;
     this.#random = options.random;
     this.#request = options.request;
     this.#response = options.response;
@@ -64,9 +67,10 @@ export class CallContext implements OperationContext {
   }
 }
 
-function traceOf({ headers }: HttpRequest): TraceContext | undefined {
-  const w3c = headers.traceparent;
-  if (typeof w3c === 'string') return parseTraceparent(w3c);
-  const xray = headers['x-amzn-trace-id'];
-  return typeof xray === 'string' ? parseXRay(xray) : undefined;
+/** The trace that a request belongs to, from `traceparent` or `X-Amzn-Trace-Id`. */
+export function traceOf({ headers }: HttpRequest): TraceContext | undefined {
+  const { traceparent: w3c, 'x-amzn-trace-id': xray } = headers;
+  // AWS's own SDKs send X-Ray's header; where both are there, W3C's is the one that proxies keep current.
+  const trace = typeof w3c === 'string' ? parseTraceparent(w3c) : undefined;
+  return trace ?? (typeof xray === 'string' ? parseXRay(xray) : undefined);
 }

@@ -19,10 +19,11 @@ import {
 } from '../codec/aws/index.ts';
 import { serviceTable } from '../schemas/index.ts';
 import type { Caller, Operation, Service } from '../services/index.ts';
-import type { Logger, Metrics } from '../telemetry/index.ts';
+import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
 import { isChunked, streamBody, withoutChunked } from './body-stream.ts';
+import { beginCallSpan } from './call-span.ts';
 import { CallContext } from './context.ts';
 import * as failures from './failures.ts';
 import { authorityOf, type HttpRequest, type HttpResponse } from './http.ts';
@@ -52,6 +53,7 @@ export interface DispatcherOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly spans: Spans | undefined;
   /** Fires when the node drains. */
   readonly draining: AbortSignal;
 }
@@ -215,6 +217,7 @@ export class Dispatcher {
   ): Promise<void> {
     const { requestId, request, response, head } = call;
     const { random, draining } = this.#options;
+    const span = beginCallSpan(request, { service: endpoint.name, operation: name, requestId }, this.#options);
     const context = new CallContext({
       requestId,
       region,
@@ -224,9 +227,17 @@ export class Dispatcher {
       request,
       response,
       draining,
+      trace: span?.trace,
     });
-    const result = operation(input, context);
-    const output: unknown = isPromise(result) ? await result : result;
+    let output: unknown;
+    try {
+      const result = operation(input, context);
+      output = isPromise(result) ? await result : result;
+    } catch (error) {
+      span?.ended(error);
+      throw error;
+    }
+    span?.ended();
     const answer = protocol.write(name, output, requestId, (error) => this.#failureOf(call, endpoint, error));
     await this.#send(call, answer);
   }

@@ -9,7 +9,7 @@ import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Se
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, DomainError, type Random } from '../base/index.ts';
 import type { Credentials, Service } from '../services/index.ts';
-import type { Logger, Metrics } from '../telemetry/index.ts';
+import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { Authenticator } from './authenticate.ts';
 import { type Authorize, Dispatcher } from './dispatch.ts';
 import { authorityOf, claimRoute, type ExtraRoute, type HttpRequest, type HttpResponse, hostName } from './http.ts';
@@ -26,6 +26,8 @@ export interface WireOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where calls are traced whose caller traces; absent traces none. */
+  readonly spans?: Spans;
   /** Asked for every call in the order of decoding; absent allows whoever was authenticated. */
   readonly authorize?: Authorize;
   /** The first that claims a path has it, before any AWS API. */
@@ -84,6 +86,7 @@ class Wire implements WireServer {
     this.#dispatcher = new Dispatcher({
       ...options,
       authorize: options.authorize,
+      spans: options.spans,
       authenticator,
       draining: this.#draining.signal,
     });

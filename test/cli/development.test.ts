@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -255,6 +256,24 @@ test('a folder that is packaged as it is follows every file in it, and concerns 
   assert.doesNotMatch(await app.until(/swapped Other in/), /Plain/);
 });
 
+test('a Python function is swapped as its folder changes', {
+  timeout: 30_000,
+  skip: spawnSync('python3', ['--version']).status === 0 ? false : 'needs python3',
+}, async () => {
+  const app = await App.make('snakes', {
+    'template.yaml': template({
+      Snake: 'FunctionName: snake, Runtime: python3.12, CodeUri: snake, Handler: app.handler',
+    }),
+    'snake/app.py': 'from lib.mark import MARK\n\ndef handler(event, context):\n    return MARK\n',
+    'snake/lib/mark.py': 'MARK = "a"\n',
+  });
+  await app.develop();
+  assert.equal(await invoke('snake'), 'a');
+  await app.replace('snake/lib/mark.py', 'MARK = "b"\n');
+  await app.until(/swapped Snake in/);
+  assert.equal(await invoke('snake'), 'b');
+});
+
 test('code that is elsewhere is watched too', { timeout: 30_000 }, async () => {
   await App.make('shared', { 'code/far.ts': answers('a'), 'lib/mark.ts': `export const mark = 'a';\n` });
   const app = await App.make('elsewhere', {
@@ -270,6 +289,26 @@ test('code that is elsewhere is watched too', { timeout: 30_000 }, async () => {
   await writeFile(join(root, 'shared/lib/mark.ts'), `export const mark = 'b';\n`);
   await app.until(/swapped Near in/);
   assert.deepEqual([await invoke('far'), await invoke('near')], ['b 0', 'b']);
+});
+
+test('a layer that changes is deployed through the stack, and its functions get the new version', {
+  timeout: 30_000,
+}, async () => {
+  const app = await App.make('layered', {
+    'template.yaml': template(
+      { Uses: 'FunctionName: uses, CodeUri: uses, Handler: uses.handler, Layers: [!Ref Lib]' },
+      '  Lib: { Type: AWS::Serverless::LayerVersion, Properties: { ContentUri: layer } }\n',
+    ),
+    'uses/uses.js': `exports.handler = async () => require('mark');\n`,
+    'layer/nodejs/node_modules/mark/index.js': `module.exports = 'a';\n`,
+  });
+  await app.develop();
+  assert.equal(await invoke('uses'), 'a');
+  await app.write('layer/nodejs/node_modules/mark/index.js', `module.exports = 'b';\n`);
+  // node_modules is not watched: what stands beside it tells.
+  await app.write('layer/VERSION', '2');
+  assert.doesNotMatch(await app.until(/deployed layered \(\d+ ms\)\n/), /swapped/);
+  assert.equal(await invoke('uses'), 'b');
 });
 
 test('a function whose versions are published is deployed through its stack, so that its alias follows', {

@@ -74,7 +74,7 @@ for (const { engine, skip } of ENGINES) {
       const spec = house.spec(NAME);
       const pid = pidOf((await house.invoke(spec)).value)!;
       assert.equal(house.runtime.pools()[0]!.idle, 1);
-      await clock.advance(6 * 60_000);
+      await clock.advance(11 * 60_000);
       assert.equal(house.runtime.pools()[0]!.idle, 0);
       await until(() => isGone(pid));
       assert.equal((await house.invoke(spec)).metering.start, 'cold');

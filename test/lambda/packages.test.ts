@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { ZipFile } from 'yazl';
 import { zipOf } from '../support/clients.ts';
@@ -116,6 +118,109 @@ test('a hundred thousand files are refused before the first is written', async (
   many.writeUInt16LE(50_000, end + 8);
   many.writeUInt16LE(50_000, end + 10);
   await refuses(many, /50000 files/);
+});
+
+test('a short zip that names very many or very deep folders is refused', async () => {
+  const deep = (levels: number) => `${'d/'.repeat(levels)}f`;
+  await create(await zipOf({ [deep(64)]: 'x' }));
+  await refuses(await zipOf({ [deep(65)]: 'x' }), /more than 64 folders deep/);
+  await refuses(await zipOf({ [`${'n'.repeat(200)}/`.repeat(6).concat('f')]: 'x' }), /longer than 1024 bytes/);
+  // 400 names of 60 folders each: 24,000 folders.
+  const many = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`${i}/${deep(59)}`, 'x']));
+  await refuses(await zipOf(many), /files and folders; the limit is 20000/);
+});
+
+test('names with NUL, backslashes, empty and dot segments end in the folder or are refused', async () => {
+  const good = await zipOf({ 'aa/b.js': 'x' });
+  await refuses(patched(good, 'aa/b.js', 'aa\0b.js'));
+  await refuses(patched(good, 'aa/b.js', '..\\b.js'));
+  for (const [name, lands] of [
+    ['aa\\b.js', 'aa/b.js'],
+    ['a//b.js', 'a/b.js'],
+    ['./ab.js', 'ab.js'],
+  ] as const) {
+    const { CodeSha256 } = await create(patched(good, 'aa/b.js', name.padEnd(7, 's')));
+    const folder = join(directory, 'code', Buffer.from(CodeSha256, 'base64').toString('hex'));
+    assert.ok(existsSync(join(folder, lands.padEnd(lands.length + 7 - name.length, 's'))), name);
+  }
+});
+
+test('the same file under two spellings is refused', async () => {
+  const twice = await zipOf({ 'a/bb': '1', 'c/ddd': '2' });
+  await refuses(patched(twice, 'c/ddd', 'a//bb'));
+});
+
+test('encrypted files, unknown ways of compression and damaged bytes are refused', async () => {
+  const good = await zipOf({ 'index.js': 'exports.handler = 1;'.repeat(50) });
+  const directoryAt = good.indexOf('PK\x01\x02', 0, 'latin1');
+  const changed = (change: (bytes: Buffer) => void) => {
+    const copy = Buffer.from(good);
+    change(copy);
+    return copy;
+  };
+  await refuses(
+    changed((bytes) => {
+      bytes[6]! |= 1;
+      bytes[directoryAt + 8]! |= 1;
+    }),
+    /is encrypted/,
+  );
+  await refuses(
+    changed((bytes) => {
+      bytes.writeUInt16LE(14, 8);
+      bytes.writeUInt16LE(14, directoryAt + 10);
+    }),
+  );
+  // A checksum that is not the file's: sizes alone would not tell.
+  await refuses(changed((bytes) => bytes.writeUInt32LE(1, directoryAt + 16)));
+});
+
+test('zip64 and sizes that stand behind the data are read', async () => {
+  const bytes = await archive((file) => {
+    file.addReadStream(Readable.from(['exports.handler = async () => 1;']), 'index.js', { forceZip64Format: true });
+    file.addReadStream(Readable.from(['more']), 'more.txt');
+  });
+  const { CodeSha256 } = await create(bytes);
+  const folder = join(directory, 'code', Buffer.from(CodeSha256, 'base64').toString('hex'));
+  assert.equal(readFileSync(join(folder, 'more.txt'), 'utf8'), 'more');
+});
+
+test('a bomb is refused by what it announces, before anything is written', async () => {
+  // 300 MB of zeros in 300 KB, behind a claim of 1 MB each.
+  const file = Buffer.alloc(1024 * 1024);
+  const bytes = await archive((zip) => {
+    for (let i = 0; i < 300; i++) zip.addBuffer(file, `${i}.bin`);
+  });
+  assert.ok(bytes.length < 1024 * 1024);
+  await refuses(bytes, /Unzipped size must be smaller than 262144000 bytes/);
+});
+
+test('a large package leaves the event loop free and is not held in memory', async () => {
+  const bytes = await archive((zip) => zip.addBuffer(Buffer.alloc(48 * 1024 * 1024), 'zeros.bin'));
+  const held = monitorEventLoopDelay({ resolution: 5 });
+  held.enable();
+  const before = process.memoryUsage().rss;
+  await create(bytes);
+  held.disable();
+  assert.ok(held.percentile(99) / 1e6 < 100, `held for ${held.percentile(99) / 1e6} ms`);
+  assert.ok(process.memoryUsage().rss - before < 40 * 1024 * 1024);
+});
+
+test('whatever the umask, others can read what is unpacked, and nobody is to write it', async () => {
+  const umask = process.umask(0o077);
+  try {
+    const { CodeSha256 } = await create(await zipOf({ 'lib/index.js': 'umask' }));
+    const folder = join(directory, 'code', Buffer.from(CodeSha256, 'base64').toString('hex'));
+    for (const [path, mode] of [
+      ['', 0o755],
+      ['lib', 0o755],
+      ['lib/index.js', 0o444],
+    ] as const) {
+      assert.equal(statSync(join(folder, path)).mode & 0o777, mode, path);
+    }
+  } finally {
+    process.umask(umask);
+  }
 });
 
 test('a zip cut at any byte is refused', async () => {

@@ -34,6 +34,10 @@ class FakeMachine implements Machine {
   isRunnable = () => this.computing;
 }
 
+/** What is tested here is the same in every engine; in this one functions see files and process ids as the test does. */
+const openHouse = (options: Parameters<typeof RuntimeHouse.open>[0] = {}) =>
+  RuntimeHouse.open({ engine: 'process', ...options });
+
 const isAlive = (pid: number) => {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]![0] !== 'Z';
@@ -48,7 +52,7 @@ const reserveNow = (house: RuntimeHouse, spec: FunctionSpec) => house.runtime.re
 const release = (path: string) => import('node:fs').then(({ writeFileSync }) => writeFileSync(path, ''));
 
 test('provisioned environments are initialised before the first call, and say what they are', async () => {
-  await using house = await RuntimeHouse.open();
+  await using house = await openHouse();
   const spec = house.spec('const at = process.env.AWS_LAMBDA_INITIALIZATION_TYPE; exports.handler = async () => at;', {
     version: '1',
     provisionedConcurrency: 2,
@@ -68,7 +72,7 @@ test('provisioned environments are initialised before the first call, and say wh
 });
 
 test('calls beyond provisioned concurrency start environments on demand', async () => {
-  await using house = await RuntimeHouse.open();
+  await using house = await openHouse();
   const spec = house.spec(HELD, { version: '1', provisionedConcurrency: 1 });
   house.runtime.provision(spec);
   await until(() => house.runtime.provisioned(spec.arn)!.status === 'ready');
@@ -85,7 +89,7 @@ test(
   'a provisioned environment that dies is replaced, and none is left when it is no longer wanted',
   LINUX,
   async () => {
-    await using house = await RuntimeHouse.open();
+    await using house = await openHouse();
     const spec = house.spec('exports.handler = async (e) => { if (e.die) process.exit(1); return process.pid; };', {
       version: '1',
       provisionedConcurrency: 1,
@@ -106,7 +110,7 @@ test(
 
 test('provisioned concurrency whose init fails is reported as failed, and tried on', async () => {
   const clock = new SimulatedClock();
-  await using house = await RuntimeHouse.open({ clock });
+  await using house = await openHouse({ clock });
   const spec = house.spec('throw new Error("broken");', { version: '1', provisionedConcurrency: 1 });
   house.runtime.provision(spec);
   const starts = () => house.lines.filter((line) => line.startsWith('INIT_START')).length;
@@ -121,7 +125,7 @@ test('provisioned concurrency whose init fails is reported as failed, and tried 
 });
 
 test('provisioned concurrency counts against the account, used or not', async () => {
-  await using house = await RuntimeHouse.open({ accountConcurrency: 3 });
+  await using house = await openHouse({ accountConcurrency: 3 });
   const provisioned = house.spec(PID, { version: '1', provisionedConcurrency: 2 });
   const other = house.spec(PID);
   house.runtime.provision(provisioned);
@@ -134,7 +138,7 @@ test('provisioned concurrency counts against the account, used or not', async ()
 
 test('more than ten requests a second for each place are refused; callers who wait are not', async () => {
   const clock = new SimulatedClock();
-  await using house = await RuntimeHouse.open({ clock });
+  await using house = await openHouse({ clock });
   const spec = house.spec(PID, { reservedConcurrency: 2 });
   const call = async () => (await reserveNow(house, spec))[Symbol.dispose]();
   for (let i = 0; i < 20; i++) await call();
@@ -146,7 +150,7 @@ test('more than ten requests a second for each place are refused; callers who wa
 });
 
 test('a function that takes every place leaves one for another that was called a moment ago', async () => {
-  await using house = await RuntimeHouse.open({ accountConcurrency: 10 });
+  await using house = await openHouse({ accountConcurrency: 10 });
   const noisy = house.spec(PID);
   const quiet = house.spec(PID);
   const held = await Promise.all(Array.from({ length: 10 }, () => reserveNow(house, noisy)));
@@ -159,7 +163,7 @@ test('a function that takes every place leaves one for another that was called a
 
 test('reservations that wait for records do not use up the scaling rate', async () => {
   const clock = new SimulatedClock();
-  await using house = await RuntimeHouse.open({ clock });
+  await using house = await openHouse({ clock });
   const spec = house.spec(PID);
   using _idle = await house.runtime.reserve(spec, { wait: true });
   for (let i = 0; i < 1_100; i++) (await house.runtime.reserve(spec, { wait: true }))[Symbol.dispose]();
@@ -169,7 +173,7 @@ test('reservations that wait for records do not use up the scaling rate', async 
 test('an invocation that waits for a start takes an environment that becomes free', async () => {
   const machine = new FakeMachine();
   machine.processors = 1;
-  await using house = await RuntimeHouse.open({ machine });
+  await using house = await openHouse({ machine });
   const spec = house.spec(PID);
   const results = await Promise.all(Array.from({ length: 30 }, () => house.invoke(spec)));
   const started = new Set(results.map(({ value }) => value)).size;
@@ -180,7 +184,7 @@ test('an invocation that waits for a start takes an environment that becomes fre
 test('a function with one call is started before the many of another', async () => {
   const machine = new FakeMachine();
   machine.processors = 1;
-  await using house = await RuntimeHouse.open({ machine });
+  await using house = await openHouse({ machine });
   const noisy = house.spec(HELD);
   const quiet = house.spec(HELD);
   const file = join(house.directory, 'go');
@@ -195,19 +199,20 @@ test('a function with one call is started before the many of another', async () 
   await Promise.all(calls);
 });
 
-test('a function that computes is refused more than the processors bear; one that sleeps is not, nor another one', async () => {
+test('a function that computes is refused more than the processors bear and a burst; one that sleeps is not, nor another one', async () => {
   const clock = new SimulatedClock();
   const machine = new FakeMachine();
-  await using house = await RuntimeHouse.open({ clock, machine });
+  await using house = await openHouse({ clock, machine });
   const busy = house.spec(HELD);
   const quiet = house.spec(PID);
   const file = join(house.directory, 'go');
-  const calls = [1, 2, 3, 4, 5].map(() => house.invoke(busy, { until: file }));
-  await until(() => house.lines.filter((line) => line.startsWith('START')).length === 5);
+  const calls = Array.from({ length: 12 }, () => house.invoke(busy, { until: file }));
+  await until(() => house.lines.filter((line) => line.startsWith('START')).length === 12);
   await clock.advance(1_000);
   (await reserveNow(house, busy))[Symbol.dispose]();
   machine.computing = true;
   await clock.advance(1_000);
+  for (let burst = 0; burst < 8; burst++) (await reserveNow(house, busy))[Symbol.dispose]();
   await assert.rejects(reserveNow(house, busy), { code: 'concurrency-limit', fields: { why: 'machine' } });
   (await reserveNow(house, quiet))[Symbol.dispose]();
   await release(file);
@@ -217,7 +222,7 @@ test('a function that computes is refused more than the processors bear; one tha
 
 test('a function that is called every hour is unloaded in between, and there before the next call', LINUX, async () => {
   const clock = new SimulatedClock();
-  await using house = await RuntimeHouse.open({ clock, machine: new FakeMachine() });
+  await using house = await openHouse({ clock, machine: new FakeMachine() });
   const spec = house.spec(PID);
   const starts: string[] = [];
   for (let hour = 0; hour < 7; hour++) {
@@ -244,7 +249,7 @@ test(
   async () => {
     const clock = new SimulatedClock();
     const machine = new FakeMachine();
-    await using house = await RuntimeHouse.open({ clock, machine });
+    await using house = await openHouse({ clock, machine });
     const provisioned = house.spec(PID, { version: '1', provisionedConcurrency: 1 });
     house.runtime.provision(provisioned);
     const [old, recent] = [house.spec(PID), house.spec(PID)];
@@ -268,10 +273,55 @@ test(
 );
 
 test('beyond the number of environments the least useful idle one makes room', LINUX, async () => {
-  await using house = await RuntimeHouse.open({ environmentsMax: 2 });
+  const clock = new SimulatedClock();
+  await using house = await openHouse({ clock, machine: new FakeMachine(), environmentsMax: 2 });
   const specs = [house.spec(PID), house.spec(PID), house.spec(PID)];
   const pids: number[] = [];
-  for (const spec of specs) pids.push((await house.invoke(spec)).value);
+  for (const spec of specs) {
+    pids.push((await house.invoke(spec)).value);
+    await clock.advance(30_000);
+  }
   await until(() => !isAlive(pids[0]!));
   assert.ok(isAlive(pids[1]!) && isAlive(pids[2]!));
+});
+
+const GROUP = { environmentConcurrency: 4 };
+
+test('an environment that runs several invocations is filled before another is started', async () => {
+  await using house = await openHouse();
+  const spec = house.spec(HELD, GROUP);
+  const file = join(house.directory, 'go');
+  const calls = Array.from({ length: 6 }, () => house.invoke(spec, { until: file }));
+  await until(() => house.lines.filter((line) => line.startsWith('START')).length === 6);
+  assert.equal(poolOf(house, spec).coldStarts, 2);
+  await release(file);
+  const pids = (await Promise.all(calls)).map(({ value }) => value);
+  const counts = [...new Set(pids)].map((pid) => pids.filter((other) => other === pid).length);
+  assert.deepEqual(counts.sort(), [2, 4]);
+  assert.deepEqual([poolOf(house, spec).idle, poolOf(house, spec).busy], [2, 0]);
+});
+
+test('reserved concurrency counts invocations, not environments', async () => {
+  await using house = await openHouse();
+  const spec = house.spec(PID, { ...GROUP, reservedConcurrency: 3 });
+  const held = await Promise.all([1, 2, 3].map(() => reserveNow(house, spec)));
+  await assert.rejects(reserveNow(house, spec), { fields: { why: 'reserved-concurrency' } });
+  for (const place of held) place[Symbol.dispose]();
+});
+
+test('invocations that waited for an init that failed wait for one repeated init', async () => {
+  await using house = await openHouse();
+  const spec = house.spec(
+    `const fs = require('node:fs');
+     fs.appendFileSync(process.env.STARTS, '.');
+     if (fs.readFileSync(process.env.STARTS).length === 1) throw new Error('the first one fails');
+     exports.handler = async () => process.pid;`,
+    { ...GROUP, environment: { STARTS: join(house.directory, 'starts') } },
+  );
+  const results = await Promise.all([1, 2, 3].map(() => house.invoke(spec)));
+  assert.deepEqual(
+    results.map(({ kind }) => kind),
+    ['success', 'success', 'success'],
+  );
+  assert.equal(poolOf(house, spec).coldStarts, 2);
 });

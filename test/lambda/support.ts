@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { type Clock, systemClock, systemRandom, uuid } from '../../src/base/index.ts';
-import type { Delivery, DeliveryService, Target } from '../../src/delivery/index.ts';
+import type { Delivery, DeliveryService, GivenUp, Target } from '../../src/delivery/index.ts';
 import { type ManagedRuntime, openRuntime, type RuntimeOptions } from '../../src/runtime/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
-import { type Lambda, openLambda } from '../../src/services/lambda/index.ts';
+import { type Lambda, type LambdaOptions, openLambda } from '../../src/services/lambda/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, type Datum, newTrace, silentLogger } from '../../src/telemetry/index.ts';
 import { zipOf } from '../support/clients.ts';
@@ -23,6 +24,7 @@ export const context = (more: Partial<OperationContext> = {}): OperationContext 
 /** An outbox that keeps what it is given, for the test to hand over. */
 export class HeldDeliveries implements DeliveryService {
   readonly held: Delivery[] = [];
+  #listener: (givenUp: GivenUp) => void = () => {};
   register(): void {}
   async send(deliveries: readonly Delivery[]): Promise<void> {
     this.held.push(...deliveries);
@@ -30,7 +32,16 @@ export class HeldDeliveries implements DeliveryService {
   edges() {
     return [];
   }
+  onGivenUp(listener: (givenUp: GivenUp) => void) {
+    this.#listener = listener;
+    return () => {};
+  }
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Tells of one that was given up. */
+  giveUp(delivery: Delivery): void {
+    this.#listener({ delivery, errorCode: 'function-failed' });
+  }
 
   /** Tries the oldest one until it is done or given up. @returns attempts made */
   async handOver(target: Target): Promise<number> {
@@ -40,7 +51,10 @@ export class HeldDeliveries implements DeliveryService {
         await target.deliver(delivery, attempt, new AbortController().signal);
         return attempt;
       } catch (error) {
-        if ((error as { remedy?: string }).remedy === 'never' || attempt >= delivery.policy.attemptsMax) return attempt;
+        const never = (error as { remedy?: string }).remedy === 'never';
+        if (!never && attempt < delivery.policy.attemptsMax) continue;
+        this.giveUp(delivery);
+        return attempt;
       }
     }
   }
@@ -74,7 +88,14 @@ export class LambdaHouse implements AsyncDisposable {
   }
 
   static async open(
-    options: { readonly directory?: string; readonly clock?: Clock; readonly runtime?: Partial<RuntimeOptions> } = {},
+    options: {
+      readonly directory?: string;
+      readonly clock?: Clock;
+      readonly runtime?: Partial<RuntimeOptions>;
+      readonly lambda?: Partial<LambdaOptions>;
+      /** Makes of the real runtime the one that the service sees. */
+      readonly seen?: (runtime: ManagedRuntime) => LambdaOptions['runtime'];
+    } = {},
   ): Promise<LambdaHouse> {
     await using scope = new AsyncDisposableStack();
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'millrace-lambda-')));
@@ -86,7 +107,7 @@ export class LambdaHouse implements AsyncDisposable {
     const clock = options.clock ?? systemClock;
     const records: Records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
     const metrics = createMetrics();
-    metrics.onDatum((datum) => data.push(datum));
+    metrics.onDatum((datum) => data.push({ ...datum }));
     const runtime = scope.use(
       await openRuntime({
         clock,
@@ -104,18 +125,19 @@ export class LambdaHouse implements AsyncDisposable {
     const lambda = scope.use(
       await openLambda({
         records,
-        runtime,
+        runtime: options.seen?.(runtime) ?? runtime,
         delivery,
         codeDirectory: join(directory, 'code'),
         readObject: async (bucket, key) => {
           const found = objects.get(`${bucket}/${key}`);
           if (!found) throw new Error('no such object');
-          return found;
+          return Readable.from([found]);
         },
         clock,
         random: systemRandom,
         logger: silentLogger,
         metrics,
+        ...options.lambda,
       }),
     );
     return new LambdaHouse({ lines, data, delivery, objects, directory, runtime, lambda }, scope.move());

@@ -58,6 +58,9 @@ export class KeptDeliveries implements DeliveryService {
   edges() {
     return [];
   }
+  onGivenUp() {
+    return () => {};
+  }
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 

@@ -11,12 +11,15 @@ const errorOf = (result: InvocationResult) => {
 };
 
 test('a streamed response reaches its taker piece by piece, while the handler still runs', async () => {
-  await using house = await RuntimeHouse.open();
+  await using house = await RuntimeHouse.open({ engine: 'process' });
   const spec = house.spec(
     streaming(`
       stream.setContentType('text/plain');
+      const taken = new Promise((go) => require('node:fs').watch(event.folder, { persistent: false }, go));
+      const alive = setInterval(() => {}, 1000);
       stream.write('one ');
-      await new Promise((go) => require('node:fs').watch(event.folder, go));
+      await taken;
+      clearInterval(alive);
       stream.end('two');
     `),
   );

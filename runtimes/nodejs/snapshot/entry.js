@@ -12,6 +12,8 @@ const vm = require('node:vm');
 const { startupSnapshot } = require('node:v8');
 
 const RESULT = 3;
+/** What init has begun must end by itself so long after the hooks: Node writes the heap when nothing is left to do. */
+const REST_MS = 3_000;
 const RUNTIME = path.dirname(__dirname);
 const { config, builtins, lazy } = JSON.parse(fs.readFileSync(process.env.MILLRACE_SNAPSHOT, 'utf8'));
 delete process.env.MILLRACE_SNAPSHOT;
@@ -40,14 +42,57 @@ function lazyModule(name) {
     real ??= process.getBuiltinModule(`node:${name}`);
     return real;
   };
+  const agents = agentsOf(name, load);
   for (const { key, value } of lazy[name]) {
-    const get = value === undefined ? () => load()[key] : () => value;
+    const early = key === 'Agent' ? agents : value;
+    const get = early === undefined ? () => load()[key] : () => (restored ? load()[key] : early);
     const set = (other) => {
       load()[key] = other;
     };
     Object.defineProperty(stand, key, { get, set, enumerable: true, configurable: true });
   }
   return stand;
+}
+
+/** Objects that are made when one of their members is first used, which may not be before the restore. */
+const deferred = new WeakMap();
+
+/** @param kind  name of the module that it is of */
+function defer(kind, make) {
+  let real;
+  const it = () => {
+    if (!restored) refuse('init uses an agent of node:http or node:https: connections do not outlive a snapshot');
+    real ??= make();
+    return real;
+  };
+  const proxy = new Proxy(
+    {},
+    {
+      get: (_, key) => Reflect.get(it(), key),
+      set: (_, key, value) => Reflect.set(it(), key, value),
+      has: (_, key) => Reflect.has(it(), key),
+      deleteProperty: (_, key) => Reflect.deleteProperty(it(), key),
+      getPrototypeOf: () => Reflect.getPrototypeOf(it()),
+    },
+  );
+  deferred.set(proxy, kind);
+  return proxy;
+}
+
+/** A class `Agent` whose agents are made after the restore: AWS's clients make theirs when they are made themselves. */
+function agentsOf(name, load) {
+  // A function, since what it returns takes the place of the new object.
+  function Agent(...parameters) {
+    return restored ? new (load().Agent)(...parameters) : defer(name, () => new (load().Agent)(...parameters));
+  }
+  Object.defineProperty(Agent, Symbol.hasInstance, {
+    // An agent of https is one of http as well.
+    value: (one) => {
+      const kind = deferred.get(one);
+      return kind ? kind === name || name === 'http' : restored && one instanceof load().Agent;
+    },
+  });
+  return Agent;
 }
 
 function builtin(name) {
@@ -248,9 +293,15 @@ function say(result) {
 
 function fail(error) {
   const { toLogged, toPayload } = load(path.join(RUNTIME, 'errors.js')).exports;
+  if (error instanceof Unsupported) unsupported ??= error;
   if (!unsupported) fs.writeSync(2, `Uncaught Exception \t${toLogged(error)}\n`);
   say({ error: toPayload(unsupported ?? error) });
   process.exit(1);
+}
+
+function refuseRest() {
+  const open = [...new Set(process.getActiveResourcesInfo())].join(', ');
+  fail(new Unsupported(`init leaves something open that does not end: ${open}`));
 }
 
 async function build() {
@@ -272,7 +323,9 @@ async function build() {
     error.name = 'Runtime.BeforeCheckpointError';
     throw error;
   }
+  const limit = setTimeout(refuseRest, REST_MS).unref();
   startupSnapshot.addSerializeCallback(() => {
+    clearTimeout(limit);
     if (unsupported) fail(unsupported);
     process.removeAllListeners('uncaughtException');
     process.removeAllListeners('unhandledRejection');

@@ -1,11 +1,13 @@
 'use strict';
 /** Where a process that starts from a snapshot goes on: as a blank environment does, but that its function is loaded already. */
 const channel = require('../channel.js');
+const { openDoors } = require('../doors.js');
 const { prepare, serve } = require('../function.js');
 const { Invocations } = require('../invocations.js');
 const { installLogging } = require('../logging.js');
 const { exit, setImmediate: soon } = require('../primordials.js');
 const { runAfterRestore } = require('../snap-start.js');
+const { takeHanded } = require('../successor.js');
 const { fresh } = require('./uniqueness.js');
 
 const { KIND } = channel;
@@ -13,8 +15,9 @@ const { KIND } = channel;
 /** @param handler  as init has left it */
 function resume(handler) {
   fresh();
+  delete process.env.MILLRACE_PRELOAD;
   const logging = installLogging(channel.log);
-  const invocations = new Invocations(logging, next);
+  const invocations = new Invocations(channel, logging, next);
   process.on('uncaughtException', (error) => invocations.fatal('Uncaught Exception', error, 129));
   process.on('unhandledRejection', (reason, promise) => invocations.rejected(reason, promise));
   process.on('beforeExit', () => invocations.onIdle());
@@ -49,8 +52,12 @@ function resume(handler) {
     if (config.concurrency <= 1) soon(next);
   }
 
-  channel.signal(KIND.ready);
-  soon(next);
+  const handed = takeHanded();
+  if (handed) return void load(handed);
+  openDoors().then(() => {
+    channel.signal(KIND.ready);
+    soon(next);
+  });
 }
 
 module.exports = { resume };

@@ -1,7 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { dirname, extname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { BuildContext, BuildOptions, BuildResult } from 'esbuild';
+import type { BuildContext, BuildOptions, BuildResult, Message } from 'esbuild';
 import { messageOf } from '../../base/index.ts';
 import { CommandError } from '../command.ts';
 import type { ArchiveEntry } from './archive.ts';
@@ -109,7 +109,9 @@ async function bundleOf(fn: LocalFunction, build: () => Promise<BuildResult>): P
     }));
     return { entries, inputs: new Set(Object.keys(metafile!.inputs).map((path) => resolve(fn.codePath, path))) };
   } catch (error) {
-    throw new CommandError(`${fn.logicalId} cannot be bundled:\n${await readable(error)}`, { cause: error });
+    throw new CommandError(`${fn.logicalId} cannot be bundled:\n${await readable(error, fn.codePath)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -153,7 +155,10 @@ function entryPoints(fn: LocalFunction, entry: string): string[] {
 /** One root serves all outputs only where they stand in one folder; else the sources stay relative to the package. */
 function localSources(fn: LocalFunction, entry: string): BuildOptions {
   const [folder, ...others] = new Set(entryPoints(fn, entry).map(dirname));
-  return others.length > 0 ? {} : { sourceRoot: `${pathToFileURL(folder!)}/` };
+  if (others.length > 0) return {};
+  // Whoever reads the map finds the sources themselves: without copies of them it is less than half the size.
+  const sourcesContent = propertiesOf(fn).SourcesContent ?? false;
+  return { sourceRoot: `${pathToFileURL(folder!)}/`, sourcesContent };
 }
 
 function bannerOf({ Banner }: BuildProperties): Record<string, string> {
@@ -184,11 +189,16 @@ export async function isModule(file: string): Promise<boolean> {
   }
 }
 
-async function readable(error: unknown): Promise<string> {
-  const { errors } = error as { errors?: readonly unknown[] };
+/** esbuild's messages, with files as the terminal's folder has them: what stands there can be opened from there. */
+async function readable(error: unknown, codePath: string): Promise<string> {
+  const { errors } = error as { errors?: readonly Message[] };
   if (!Array.isArray(errors)) return messageOf(error);
   const { formatMessages } = await import('esbuild');
-  return (await formatMessages(errors, { kind: 'error', color: false })).join('').trimEnd();
+  const placed = errors.map(({ location, ...rest }: Message) => ({
+    ...rest,
+    location: location && { ...location, file: relative(process.cwd(), resolve(codePath, location.file)) },
+  }));
+  return (await formatMessages(placed, { kind: 'error', color: false })).join('').trimEnd();
 }
 
 function exists(file: string): Promise<boolean> {

@@ -23,8 +23,8 @@ export interface DevelopmentOptions {
   readonly clock: Clock;
   /** Folders whose changes are nobody's edits: the node's data. */
   readonly ignored: readonly string[];
-  /** Told after each deployment of the stack, with the functions' names by logical id. */
-  readonly onDeployed?: (functions: ReadonlyMap<string, string>) => void;
+  /** Told of each function that may have changed: all of them after a deployment of the stack, those that were swapped. */
+  readonly onFunction?: (logicalId: string, name: string) => Promise<void>;
 }
 
 /** What the node has. */
@@ -154,7 +154,7 @@ export class Development implements AsyncDisposable {
   }
 
   async #deploy(failures: readonly BuildFailure[], begun: number): Promise<void> {
-    const { terminal, stackName, client, clock, onDeployed } = this.#options;
+    const { terminal, stackName, client, clock, onFunction } = this.#options;
     const application = this.#application!;
     const { packages } = this.#builds;
     // A function that was never packaged leaves nothing to deploy in its place.
@@ -163,16 +163,17 @@ export class Development implements AsyncDisposable {
     const outcome = await deployApplication(application, packages, { ...this.#options, parameters: {}, tags: {} });
     const names = await new RemoteStack(stackName, client, terminal, clock).physicalIds('AWS::Lambda::Function');
     const hashes = new Map(Array.from(packages.values(), ({ logicalId, hash }) => [logicalId, hash]));
+    this.#broken = false;
     this.#deployed = { template: JSON.stringify(application.template), hashes, names };
     terminal.err(`${outcome.changed ? 'deployed' : 'nothing to change in'} ${stackName} (${this.#since(begun)} ms)\n`);
     // stdout has the ready line only.
     showOutputs(outcome.outputs, false, { ...terminal, out: terminal.err });
-    onDeployed?.(names);
+    for (const [logicalId, name] of names) await onFunction?.(logicalId, name);
   }
 
   /** New code for functions, past the stack: what has not changed is not touched. */
   async #swap(begun: number): Promise<void> {
-    const { client, stackName, terminal } = this.#options;
+    const { client, stackName, terminal, onFunction } = this.#options;
     const { names, hashes } = this.#deployed!;
     await Promise.all(
       this.#changed().map(async (code) => {
@@ -182,6 +183,7 @@ export class Development implements AsyncDisposable {
         if (!name) return;
         await updateCode(client, stackName, name, code);
         hashes.set(logicalId, hash);
+        await onFunction?.(logicalId, name);
         this.#broken = false;
         terminal.err(`${paint(terminal.errColours, 'green', 'swapped')} ${logicalId} in ${this.#since(begun)} ms\n`);
       }),

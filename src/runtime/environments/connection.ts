@@ -2,9 +2,12 @@ import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { messageOf } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
+import type { Invocation, Metering } from '../runtime.ts';
 import type { SandboxProcess } from '../sandbox/sandbox.ts';
 import { type Frame, FrameReader } from './frames.ts';
 import type { Failure } from './life-cycle.ts';
+import type { LoadConfig } from './load-config.ts';
+import type { Ending } from './report.ts';
 
 /** Who is told what a process says. */
 export interface ConnectionListener {
@@ -13,6 +16,30 @@ export interface ConnectionListener {
   onOutput(line: string): void;
   /** It ended, or broke the rules of the channel. Called once; nothing follows. */
   onEnd(failure: Failure): void;
+}
+
+/** Why an environment is ended, as extensions are told. */
+export type EndReason = 'spindown' | 'timeout' | 'failure';
+
+/** The way to what runs the code of one environment, whatever it speaks. */
+export interface RuntimeConnection {
+  readonly process: SandboxProcess;
+  readonly ready: boolean;
+  listen(listener: ConnectionListener): void;
+  load(config: LoadConfig): void;
+  /** @param deadlineMs  epoch milliseconds */
+  invoke(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void;
+  /** Reads no more of a streamed response until `taken` has settled. */
+  hold(taken: Promise<void>): void;
+  /**
+   * An invocation's time is up. @returns true when its answer was there and something else is late: the answer has been handed
+   *   over, and the failure has been told
+   */
+  overdue(sequence: number): boolean;
+  /** Ends the process, at once or after those have been told who asked for it. Nothing that it says counts any more. */
+  end(reason: EndReason): void;
+  /** What the platform says of an invocation that is over. */
+  report(invocation: Invocation, metering: Metering, succeeded: boolean, ending?: Ending): void;
 }
 
 const FRAME_BYTES_MAX = Math.max(RUNTIME_LIMITS.responseBytesMax, RUNTIME_LIMITS.codeCacheBytesMax) + 1024;

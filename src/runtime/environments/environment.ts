@@ -1,17 +1,19 @@
+import { join } from 'node:path';
 import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
-import { formatXRay } from '../../telemetry/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
 import type { Placement, Tenant } from '../sandbox/sandbox.ts';
 import type { CodeCaches } from '../starts/code-caches.ts';
 import type { Launch } from '../starts/launch.ts';
-import type { Connection } from './connection.ts';
+import { SNAPSHOT_FILE } from '../starts/snapshots.ts';
+import type { EndReason, RuntimeConnection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
-import { encodeInvoke, encodeLoad, type Frame } from './frames.ts';
+import type { Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { loadConfig } from './load-config.ts';
 import {
+  billedMs,
   type Ending,
   type EnvironmentLog,
   initReportLine,
@@ -22,13 +24,21 @@ import {
 } from './report.ts';
 import { StreamedResponse } from './streaming.ts';
 
+/** A start from a snapshot. */
+export interface SnapshotStart {
+  /** Holds its file; absent where it is a process that forks. */
+  readonly directory: string | undefined;
+  /** Told when a process does not come up from it, so that none is started from it again. */
+  readonly onFailed: (failure: Failure) => void;
+}
+
 /** Why an environment is started for which no invocation waits. */
 export type Ahead = 'provisioned' | 'pre-warmed';
 
 export interface EnvironmentOptions {
   readonly spec: FunctionSpec;
   readonly launch: Launch;
-  readonly connection: Connection;
+  readonly connection: RuntimeConnection;
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly codeCaches: CodeCaches;
@@ -38,10 +48,8 @@ export interface EnvironmentOptions {
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
   /** Init has failed once and is repeated within the invocation, bounded by the function's timeout as that is. */
   readonly repeatsInit: boolean;
-  /**
-   * It starts from a snapshot; told when that fails around the function's hooks, so that it is not started from again.
-   */
-  readonly onRestoreFailed?: ((failure: Failure) => void) | undefined;
+  /** What it starts from. */
+  readonly snapshot?: SnapshotStart | undefined;
   /** Absent when an invocation waits for it. */
   readonly ahead?: Ahead | undefined;
   /** Told when the process has come up, and when the handler is loaded. */
@@ -65,6 +73,8 @@ interface Running {
 
 /** Nothing has run yet: init failed or took longer than it may. It is to be repeated, in a new process, within the invocation. */
 export const INIT_FAILED = Symbol('init failed');
+
+const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
 
 /** What ends an invocation, as the process says it. */
 type Answer = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
@@ -143,7 +153,7 @@ export class Environment {
   }
 
   get #restores(): boolean {
-    return this.#options.onRestoreFailed !== undefined;
+    return this.#options.snapshot !== undefined;
   }
 
   get log(): EnvironmentLog {
@@ -180,7 +190,7 @@ export class Environment {
 
   /** Kills it whatever it does; what waits for it gets the failure. */
   kill(): void {
-    this.#apply({ kind: 'failed', failure: { kind: 'exit', code: null, signal: 'SIGKILL' } });
+    this.#apply({ kind: 'failed', failure: KILLED });
   }
 
   /** Resolves when the process is gone. */
@@ -193,6 +203,8 @@ export class Environment {
     const { clock, connection } = this.#options;
     if (this.phase.kind === 'shutdown') return false;
     if (this.phase.kind === 'idle') {
+      // A debugger talks to it between invocations too.
+      if (this.#isInspected) return false;
       if (clock.monotonic() - this.idleSince >= RUNTIME_LIMITS.lingerMs) this.#apply({ kind: 'lingered' });
       return !this.phase.frozen;
     }
@@ -228,8 +240,7 @@ export class Environment {
     this.#apply(this.#invoke);
     const leftMs = this.#leftMs(startedAt);
     running.timer = clock.timer(leftMs, () => this.#onOverdue(running));
-    const trace = formatXRay(invocation.trace);
-    connection.send(encodeInvoke(sequence, clock.now() + leftMs, trace, this.spec.arn, invocation));
+    connection.invoke(sequence, clock.now() + leftMs, this.spec.arn, invocation);
     return promise;
   }
 
@@ -297,6 +308,7 @@ export class Environment {
 
   /** Hard: the process ends with it, but not before what others have begun (see life-cycle.ts). */
   #onOverdue(running: Running): void {
+    if (this.#options.connection.overdue(running.sequence)) return;
     this.#running.delete(running.sequence);
     this.#overdue.add(running.sequence);
     this.#apply({ kind: 'overdue' });
@@ -308,7 +320,7 @@ export class Environment {
     const before = this.phase;
     this.phase = phase;
     if (phase.kind !== before.kind) this.#entered(phase);
-    for (const command of commands) this.#obey(command);
+    for (const command of commands) this.#obey(command, event);
     if (phase.kind === 'shutdown' && before.kind !== 'shutdown') this.#options.onShutdown(this);
     else if (phase.kind === 'init' && before.kind === 'starting') this.#options.onProgress(this);
     else if (phase.kind === 'idle' && before.kind === 'init') this.#options.onProgress(this);
@@ -319,8 +331,18 @@ export class Environment {
     this.#timer = undefined;
     if (phase.kind === 'idle') this.idleSince = this.#options.clock.monotonic();
     if (phase.kind === 'init') {
-      this.#deadline(this.#options.repeatsInit ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax);
+      this.#deadline(this.#initLeftMs());
     }
+  }
+
+  /** A breakpoint in init holds it as one in the handler does. */
+  #initLeftMs(): number {
+    const { repeatsInit } = this.#options;
+    return repeatsInit || this.#isInspected ? this.#leftMs(this.#initStartedAt) : RUNTIME_LIMITS.initMsMax;
+  }
+
+  get #isInspected(): boolean {
+    return this.spec.inspectorPort !== undefined;
   }
 
   /** What an invocation may still take: a repeated init has taken its part. */
@@ -333,7 +355,7 @@ export class Environment {
     this.#timer = this.#options.clock.timer(ms, () => this.#apply({ kind: 'failed', failure: { kind: 'timeout' } }));
   }
 
-  #obey(command: Command): void {
+  #obey(command: Command, event: Event): void {
     const { connection } = this.#options;
     switch (command.kind) {
       case 'load':
@@ -341,9 +363,9 @@ export class Environment {
       case 'thaw':
         return connection.process.thaw();
       case 'freeze':
-        return connection.process.freeze();
+        return this.#isInspected ? undefined : connection.process.freeze();
       case 'kill':
-        return connection.kill();
+        return connection.end(endReasonOf(event));
       case 'resolve-init':
         this.initialised = true;
         this.coldStartMs = this.#options.clock.monotonic() - this.#initStartedAt;
@@ -360,7 +382,7 @@ export class Environment {
   #load(): void {
     const { credentials, spec, codeCaches, launch } = this.#options;
     const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
-    const cacheDirectory = codeCaches.directoryOf(spec, launch.version);
+    const cacheDirectory = this.#options.snapshot?.directory ?? codeCaches.directoryOf(spec, launch.version);
     const limits = { memoryMb, ephemeralStorageMb, egress };
     const placement = this.#assign({ codeDirectory, layers, cacheDirectory, ...limits });
     // Most have both at once: a cold start does not wait for a turn of the event loop then.
@@ -394,8 +416,9 @@ export class Environment {
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
-    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream);
-    connection.send([encodeLoad(config)]);
+    const directory = this.#options.snapshot?.directory;
+    const file = directory === undefined ? undefined : join(placement.cacheDirectory, SNAPSHOT_FILE);
+    connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file));
   }
 
   #reject(failure: Failure): void {
@@ -426,7 +449,7 @@ export class Environment {
     const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
     const { status, errorType } = report;
     if (this.#restores && failure.kind !== 'not-placed' && failure.kind !== 'init-error')
-      this.#options.onRestoreFailed!(failure);
+      this.#options.snapshot!.onFailed(failure);
     const phase = repeatsInit ? 'invoke' : this.#restores ? 'restore' : 'init';
     log.write(initReportLine(took, phase, status === 'timeout' ? { status } : { status, errorType }));
     if (failure.kind !== 'not-placed' && !repeatsInit) return INIT_FAILED;
@@ -451,22 +474,32 @@ export class Environment {
     ending?: Ending,
   ): void {
     timer?.cancel();
-    const { clock, log } = this.#options;
+    const { clock, log, connection } = this.#options;
     const { memoryMb } = this.spec;
     const durationMs = clock.monotonic() - startedAt;
+    const started = initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs };
     const metering: Metering = {
-      ...(initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs }),
+      ...started,
       durationMs,
-      // A restore is billed too, and told apart: see the report line.
-      billedMs: Math.max(1, Math.ceil(durationMs + (this.#restores ? 0 : (initMs ?? 0)))),
+      billedMs: billedMs({ durationMs, ...started }),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
       start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',
       ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),
     };
     log.write(`END RequestId: ${invocation.requestId}`);
     log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));
+    connection.report(invocation, metering, outcome.kind === 'success', ending);
     resolve({ ...outcome, metering, logTail: log.takeTail() });
   }
+}
+
+/** As extensions are told why it ends. */
+function endReasonOf(event: Event): EndReason {
+  if (event.kind === 'overdue') return 'timeout';
+  if (event.kind !== 'failed') return 'spindown';
+  const { failure } = event;
+  if (failure.kind === 'timeout') return 'timeout';
+  return failure === KILLED ? 'spindown' : 'failure';
 }
 
 const ANSWERED: Event = { kind: 'answered', last: false };

@@ -23,6 +23,8 @@ export function reportFailure(failure: Failure, spec: FunctionSpec, requestId: s
     }
     case 'out-of-memory':
       return exited('Runtime.OutOfMemory', requestId, 'Runtime exited with error: signal: killed');
+    case 'fault':
+      return exited(failure.errorType, requestId, failure.message);
     case 'exit':
       return exited('Runtime.ExitError', requestId, exitMessage(failure));
     case 'broken':

@@ -7,8 +7,10 @@ import type { Invocation } from '../runtime.ts';
 export const KIND = {
   load: 1,
   invoke: 2,
+  exec: 3,
   snapshot: 4,
   clone: 5,
+  attend: 6,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -68,6 +70,16 @@ const COPY_BYTES_MAX = 16 * 1024;
 /** `load` frame: the environment becomes that of one function. */
 export function encodeLoad(config: unknown): Buffer {
   return encodeJson(KIND.load, config);
+}
+
+/** `exec` frame: the blank environment becomes another program. */
+export function encodeExec(order: unknown): Buffer {
+  return encodeJson(KIND.exec, order);
+}
+
+/** `attend` frame: the environment reads the channel by events, so that its event loop turns between invocations. */
+export function encodeAttend(): Buffer {
+  return encodeJson(KIND.attend, {});
 }
 
 /** `snapshot` frame: the environment makes a snapshot of the function, initialised, and ends. */

@@ -1,5 +1,6 @@
 import type { FunctionSpec } from '../runtime.ts';
 import type { Placement } from '../sandbox/sandbox.ts';
+import { PROCESS_VARIABLES } from '../starts/process-variables.ts';
 
 /** Credentials that a function's SDKs sign with. */
 export interface FunctionCredentials {
@@ -33,13 +34,16 @@ export function functionVariables(
   logStream: string,
   endpoint: string,
   { accessKeyId, secretAccessKey, sessionToken }: FunctionCredentials,
-  { taskRoot }: Placement,
+  { taskRoot, layersRoot }: Placement,
   initializationType: InitializationType = 'on-demand',
 ): Readonly<Record<string, string>> {
   const region = spec.arn.split(':')[3]!;
   return {
     LANG: 'en_US.UTF-8',
     TZ: 'UTC',
+    PATH: `${PROCESS_VARIABLES.PATH}:${layersRoot}/bin`,
+    LD_LIBRARY_PATH: `${taskRoot}:${taskRoot}/lib:${layersRoot}/lib`,
+    ...nodePath(spec, taskRoot, layersRoot),
     AWS_EXECUTION_ENV: `AWS_Lambda_${spec.runtime}`,
     AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
     AWS_ENDPOINT_URL: endpoint,
@@ -56,6 +60,16 @@ export function functionVariables(
     AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
     AWS_LAMBDA_LOG_STREAM_NAME: logStream,
     AWS_LAMBDA_INITIALIZATION_TYPE: initializationType,
+    ...(spec.environmentConcurrency > 1 ? { AWS_LAMBDA_MAX_CONCURRENCY: String(spec.environmentConcurrency) } : {}),
     LAMBDA_TASK_ROOT: taskRoot,
+    LAMBDA_RUNTIME_DIR: '/var/runtime',
   };
+}
+
+/** Where `require` looks beside the function's own packages: the layers, and the code itself, as on Lambda. */
+function nodePath({ runtime }: FunctionSpec, taskRoot: string, layersRoot: string): Record<string, string> {
+  const major = /^nodejs(\d+)/.exec(runtime)?.[1];
+  if (!major) return {};
+  const folders = [`${layersRoot}/nodejs/node${major}/node_modules`, `${layersRoot}/nodejs/node_modules`, taskRoot];
+  return { NODE_PATH: folders.join(':') };
 }

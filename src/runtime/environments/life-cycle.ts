@@ -30,6 +30,8 @@ export type Failure =
   | { readonly kind: 'init-error'; readonly payload: Uint8Array }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'out-of-memory' }
+  /** Something beside the runtime failed, or kept it from starting: `Extension.Crash`, `Runtime.InvalidEntrypoint`. */
+  | { readonly kind: 'fault'; readonly errorType: string; readonly message: string }
   | { readonly kind: 'exit'; readonly code: number | null; readonly signal: string | null }
   | { readonly kind: 'broken'; readonly reason: string };
 

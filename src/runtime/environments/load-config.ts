@@ -12,6 +12,10 @@ export interface LoadConfig {
   readonly cacheDirectory: string;
   /** Invocations that run at once. */
   readonly concurrency: number;
+  /** File that the process starts from anew, unless it has already. */
+  readonly snapshot?: string | undefined;
+  /** Where it listens for a debugger; absent where it does not. */
+  readonly inspectorPort?: number;
   /** Members of the context object that are the same in all invocations. */
   readonly context: Readonly<Record<string, string>>;
 }
@@ -21,6 +25,7 @@ export function loadConfig(
   { taskRoot, layersRoot, cacheDirectory }: Placement,
   variables: Readonly<Record<string, string>>,
   logStream: string,
+  snapshot?: string,
 ): LoadConfig {
   return {
     runtime: spec.runtime,
@@ -30,6 +35,8 @@ export function loadConfig(
     handler: spec.handler,
     cacheDirectory,
     concurrency: spec.environmentConcurrency,
+    snapshot,
+    ...(spec.inspectorPort !== undefined && { inspectorPort: spec.inspectorPort }),
     context: {
       functionName: spec.name,
       functionVersion: spec.version,

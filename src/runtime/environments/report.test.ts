@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../base/index.ts';
 import type { FunctionSpec } from '../runtime.ts';
-import { EnvironmentLog, initReportLine, logStreamName, reportLine } from './report.ts';
+import { billedMs, EnvironmentLog, initReportLine, logStreamName, reportLine } from './report.ts';
 
 const TRACE = { traceId: '0123456789abcdef0123456789abcdef', spanId: '0123456789abcdef', sampled: false };
 const METERING = { durationMs: 1.234, billedMs: 2, memoryUsedMb: 64, start: 'warm' } as const;
@@ -26,9 +26,20 @@ test('REPORT is the line that AWS prints', () => {
       'Status: timeout',
   );
   assert.equal(
+    reportLine('id', 128, { ...METERING, restoreMs: 41.2, billedMs: 44, start: 'restored' }, TRACE),
+    'REPORT RequestId: id\tDuration: 1.23 ms\tBilled Duration: 44 ms\tMemory Size: 128 MB\tMax Memory Used: 64 MB\t' +
+      'Restore Duration: 41.20 ms\tBilled Restore Duration: 42 ms\t',
+  );
+  assert.equal(
     initReportLine(9.5, 'init', { status: 'error', errorType: 'Runtime.ImportModuleError' }),
     'INIT_REPORT Init Duration: 9.50 ms\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError',
   );
+});
+
+test('init is billed with the duration, a restore beside it', () => {
+  assert.equal(billedMs({ durationMs: 0.2 }), 1);
+  assert.equal(billedMs({ durationMs: 250.06, initMs: 99.6 }), 350);
+  assert.equal(billedMs({ durationMs: 26.3, restoreMs: 116.2 }), 144);
 });
 
 test('the stream is named after day and version', () => {

@@ -55,11 +55,20 @@ export function logStreamName(nowMs: number, version: string, suffix: string): s
   return `${day}/[${version}]${suffix}`;
 }
 
-export function initStartLine({ arn, runtime }: FunctionSpec, { version }: Launch): string {
+export function initStartLine(spec: FunctionSpec, launch: Launch): string {
+  const { version, arn } = runtimeVersionOf(spec, launch);
+  return `INIT_START Runtime Version: ${version}\tRuntime Version ARN: ${arn}`;
+}
+
+/** Which build of which runtime it is, as Lambda names them. */
+export function runtimeVersionOf(
+  { arn, runtime }: FunctionSpec,
+  { version }: Launch,
+): { version: string; arn: string } {
   const region = arn.split(':')[3];
   const family = /^[a-z]+/.exec(runtime)![0];
   const build = createHash('sha256').update(`${runtime}${version}`).digest('hex');
-  return `INIT_START Runtime Version: ${family}:${version}\tRuntime Version ARN: arn:aws:lambda:${region}::runtime:${build}`;
+  return { version: `${family}:${version}`, arn: `arn:aws:lambda:${region}::runtime:${build}` };
 }
 
 export function restoreStartLine(spec: FunctionSpec, launch: Launch): string {
@@ -78,6 +87,15 @@ export function initReportLine(
 ): string {
   const type = errorType ? `\tError Type: ${errorType}` : '';
   return `INIT_REPORT Init Duration: ${initMs.toFixed(2)} ms\tPhase: ${phase}\tStatus: ${status}${type}`;
+}
+
+/** What is billed: init as a part of the time, a restore in whole milliseconds beside it, as AWS's own lines add up. */
+export function billedMs({
+  durationMs,
+  initMs = 0,
+  restoreMs = 0,
+}: Omit<Metering, 'billedMs' | 'memoryUsedMb' | 'start'>) {
+  return Math.max(1, Math.ceil(durationMs + initMs)) + Math.ceil(restoreMs);
 }
 
 export function reportLine(

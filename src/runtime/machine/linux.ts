@@ -35,10 +35,28 @@ export class LinuxMachine implements Machine {
   }
 
   isRunnable(pid: number): boolean {
-    const stat = read(`/proc/${pid}/stat`);
-    // The command, which may hold anything, stands in parentheses; the state follows.
-    return stat !== undefined && stat[stat.lastIndexOf(')') + 2] === 'R';
+    // A sandbox is a process or three, of which the last one is the function's; what that starts may be many.
+    const pids = [pid];
+    for (let index = 0; index < Math.min(pids.length, PROCESSES_MAX); index++) {
+      if (stateOf(pids[index]!) === 'R') return true;
+      pids.push(...childrenOf(pids[index]!));
+    }
+    return false;
   }
+}
+
+/** Processes of one sandbox that are looked at. */
+const PROCESSES_MAX = 6;
+
+/** @see proc(5), stat: the command, which may hold anything, stands in parentheses; the state follows */
+function stateOf(pid: number): string | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat?.[stat.lastIndexOf(')') + 2];
+}
+
+function childrenOf(pid: number): readonly number[] {
+  const children = read(`/proc/${pid}/task/${pid}/children`)?.trim();
+  return children ? children.split(' ').map(Number) : [];
 }
 
 /** Limit and usage of one control group, version 1 or 2. */

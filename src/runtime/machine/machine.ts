@@ -12,6 +12,6 @@ export interface Machine {
   readonly processors: number;
   /** @returns nothing where it cannot be told */
   memory(): Memory | undefined;
-  /** Whether a process has a processor or waits for one; false when it sleeps, is gone, or cannot be told. */
+  /** Whether a process, or one that it has started, has a processor or waits for one; false when it cannot be told. */
   isRunnable(pid: number): boolean;
 }

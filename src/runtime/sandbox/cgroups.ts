@@ -1,17 +1,22 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmdirSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { SANDBOX_LIMITS } from './limits.ts';
 
 /** What a control group can hold a sandbox to; `freezer` stops and kills all its processes at once. */
 export type Controller = 'memory' | 'cpu' | 'pids' | 'freezer';
 
-/** Processes and threads of one sandbox. AWS: 1,024. A much smaller one makes Node hang rather than fail. */
-export const PROCESSES_MAX = 1024;
 /** Shares of a process outside any group, and what a function of 1,024 MB gets. */
 const SHARES_USUAL = 1024;
 const WEIGHT_USUAL = 100;
 const WEIGHT_MAX = 10_000;
+/**
+ * What all functions together weigh against the node and the rest of the machine, in processes a processor. A group counts as one
+ * process whatever is in it, so one would starve functions; much more would starve the node, which must answer while they are busy.
+ */
+const PROCESSES_A_PROCESSOR = 2;
 /** Attempts to remove a group whose last process is still being buried, one a turn of the event loop. */
 const REMOVALS_MAX = 2_000;
 
@@ -29,7 +34,8 @@ export interface CgroupSurvey {
   readonly missing: Readonly<Partial<Record<Controller, string>>>;
 }
 
-const CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'pids', 'freezer'];
+/** All of them, in the order in which they are told of. */
+export const CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'pids', 'freezer'];
 
 /**
  * Looks for control groups that the node may make groups in: of version 2 where its controllers are, else of version 1.
@@ -110,6 +116,7 @@ export class Cgroups {
         if (version === 2 && controller !== 'freezer')
           writeFileSync(join(parent, 'cgroup.subtree_control'), `+${controller}`);
         parents[controller] = { directory: parent, version };
+        if (controller === 'cpu') weigh(parents[controller], PROCESSES_A_PROCESSOR * availableParallelism());
       } catch (error) {
         missing[controller] =
           `${(error as Error).message}; the node needs a delegated control group (systemd: Delegate=yes)`;
@@ -129,7 +136,7 @@ export class Cgroups {
       mkdirSync(folder, { recursive: true });
       places[controller] = { directory: folder, version };
     }
-    if (places.pids) writeFileSync(join(places.pids.directory, 'pids.max'), String(PROCESSES_MAX));
+    if (places.pids) writeFileSync(join(places.pids.directory, 'pids.max'), String(SANDBOX_LIMITS.processesMax));
     if (places.memory?.version === 2) writeFileSync(join(places.memory.directory, 'memory.oom.group'), '1');
     return new Cgroup(places);
   }
@@ -171,12 +178,7 @@ export class Cgroup {
         String(memoryBytes),
       );
     }
-    if (cpu?.version === 1) {
-      writeFileSync(join(cpu.directory, 'cpu.shares'), String(Math.round((memoryMb / 1024) * SHARES_USUAL)));
-    } else if (cpu) {
-      const weight = Math.min(WEIGHT_MAX, Math.max(1, Math.round((memoryMb / 1024) * WEIGHT_USUAL)));
-      writeFileSync(join(cpu.directory, 'cpu.weight'), String(weight));
-    }
+    if (cpu) weigh(cpu, memoryMb / 1024);
   }
 
   /** @returns whether all processes are stopped (or soon will be) by the kernel */
@@ -237,6 +239,13 @@ export class Cgroup {
       return false;
     }
   }
+}
+
+/** @param processes  how many processes outside any group it counts as */
+function weigh({ directory, version }: ControllerPlace, processes: number): void {
+  if (version === 1) return writeFileSync(join(directory, 'cpu.shares'), String(Math.round(processes * SHARES_USUAL)));
+  const weight = Math.min(WEIGHT_MAX, Math.max(1, Math.round(processes * WEIGHT_USUAL)));
+  writeFileSync(join(directory, 'cpu.weight'), String(weight));
 }
 
 /**

@@ -1,9 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { InternalError } from '../../base/index.ts';
+import { SANDBOX_LIMITS } from './limits.ts';
 import type { Door } from './sandbox.ts';
-
-/** Connections to one door that wait for somebody to take them; more are refused. */
-const WAITING_MAX = 64;
 
 /** The node's side of a sandbox's doors, however their listeners came about. */
 export class Doors {
@@ -16,6 +14,10 @@ export class Doors {
   /** Whether every door that the node must serve has its listener. */
   get complete(): boolean {
     return this.#entrances.values().every(({ open }) => open);
+  }
+
+  has(name: string): boolean {
+    return this.#entrances.has(name);
   }
 
   /** @returns host and port, as the processes of the sandbox reach it */
@@ -55,6 +57,7 @@ export class Doors {
 class Entrance {
   readonly #door: Door;
   readonly #waiting: Socket[] = [];
+  #connections = 0;
   #server: Server | undefined;
   #address: string | undefined;
   #take: ((socket: Socket) => void) | undefined;
@@ -108,10 +111,13 @@ class Entrance {
   }
 
   #arrive(socket: Socket): void {
+    this.#connections++;
+    socket.once('close', () => this.#connections--);
     // Until its taker listens: a sandbox that dies resets its connections.
     socket.on('error', () => {});
-    if (this.#take) return this.#take(socket);
-    if (this.#waiting.length >= WAITING_MAX) socket.destroy();
-    else this.#waiting.push(socket);
+    if (this.#connections > SANDBOX_LIMITS.connectionsMax) socket.destroy();
+    else if (this.#take) this.#take(socket);
+    else if (this.#waiting.length < SANDBOX_LIMITS.waitingMax) this.#waiting.push(socket);
+    else socket.destroy();
   }
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type Clock, DomainError, messageOf, type Random, uuid } from '../../base/index.ts';
-import { Cgroups } from './cgroups.ts';
-import { NamespaceSandbox } from './namespace/namespace-sandbox.ts';
+import { type Clock, DomainError, messageOf, type Random } from '../../base/index.ts';
+import { Cgroups, CONTROLLERS, type Controller } from './cgroups.ts';
+import { NamespaceSandbox, NO_NETWORK } from './namespace/namespace-sandbox.ts';
 import { ProcessSandbox } from './process/process-sandbox.ts';
 import type { Sandbox, SandboxEngine, SandboxErrorCode } from './sandbox.ts';
+import { missingForNetwork, surveyNamespaces, surveySeccomp, type Wall } from './survey.ts';
 
 export interface SandboxOptions {
   /** `auto` is the strongest that this machine runs. */
@@ -42,39 +43,51 @@ export async function openSandbox(options: SandboxOptions): Promise<OpenedSandbo
   }
 }
 
-async function openNamespace({ directory, clock, random }: SandboxOptions): Promise<Sandbox> {
+async function openNamespace({ directory, clock, random }: SandboxOptions): Promise<NamespaceSandbox> {
   const cgroups = await Cgroups.open(`millrace-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`);
-  const gaps = Object.entries(cgroups.missing).map(([controller, why]) => `no ${controller} control group: ${why}`);
-  const sandbox = NamespaceSandbox.open({
-    directory: join(directory, 'shared'),
-    clock,
-    random,
-    cgroups,
-    hasNetwork: true,
-    gaps,
-  });
-  try {
-    await prove(sandbox, join(directory, uuid(random)));
-    return sandbox;
-  } catch (error) {
-    await sandbox[Symbol.asyncDispose]();
-    throw error;
-  }
+  return NamespaceSandbox.open({ directory: join(directory, 'shared'), clock, random, cgroups });
 }
 
-/** @throws Error  in words of what is in the way */
-async function prove(sandbox: Sandbox, directory: string): Promise<void> {
-  const trial = sandbox.start({ command: ['true'], environment: {}, directory, readable: [], doors: [] });
-  let said = '';
-  trial.channel.on('error', () => {}).resume();
-  for (const output of trial.outputs) {
-    output.on('data', (chunk: Buffer) => {
-      said += chunk;
-    });
-  }
-  const { code, signal } = await trial.exited;
-  if (code === 0) return;
-  throw new Error(
-    code === null && signal === null ? 'bubblewrap is not installed' : said.trim() || `it ended with ${code ?? signal}`,
-  );
+/** What this machine can run. */
+export interface SandboxSurvey {
+  readonly engine: SandboxEngine;
+  readonly weakerBecause?: string;
+  readonly walls: readonly Wall[];
+}
+
+/** Finds out which engine this machine runs and which walls it has, by trying. @param options  `directory` is used and removed */
+export async function surveySandbox(options: Omit<SandboxOptions, 'engine'>): Promise<SandboxSurvey> {
+  const { sandbox, weakerBecause } = await openSandbox({ ...options, engine: 'auto' });
+  const { missing } = await Cgroups.open(`millrace-survey-${process.pid}`).then((groups) => {
+    groups.close();
+    return groups;
+  });
+  await sandbox[Symbol.asyncDispose]();
+  const noNetwork = sandbox.gaps.find((gap) => gap.startsWith(NO_NETWORK));
+  const network = missingForNetwork();
+  const egress: Wall = { name: 'egress: a network of the function’s own', stands: !noNetwork && !network, ...network };
+  return {
+    engine: sandbox.engine,
+    ...(weakerBecause === undefined ? {} : { weakerBecause }),
+    walls: [
+      ...surveyNamespaces(),
+      surveySeccomp(),
+      ownUser(),
+      ...CONTROLLERS.map((controller) => groupWall(controller, missing[controller])),
+      noNetwork && !network ? { ...egress, why: noNetwork } : egress,
+    ],
+  };
+}
+
+function ownUser(): Wall {
+  const name = 'user of its own on the machine';
+  if (process.getuid!() === 0) return { name, stands: true };
+  const why = 'the node is not root: functions run as its user, within their namespaces';
+  return { name, stands: false, why, remedy: 'run the node as root' };
+}
+
+function groupWall(controller: Controller, why: string | undefined): Wall {
+  const name = `cgroup ${controller}`;
+  if (why === undefined) return { name, stands: true };
+  return { name, stands: false, why, remedy: 'systemd: Delegate=yes; a container: a writable /sys/fs/cgroup' };
 }

@@ -90,6 +90,8 @@ export interface SandboxProcess {
   readonly exited: Promise<Exit>;
   /** Where the process finds a door: `127.0.0.1:9001`. Known once the process has said that it is ready. */
   addressOf(door: string): string;
+  /** Whether it has a door of this name: what is forked within another's sandbox has none. */
+  hasDoor(door: string): boolean;
   /** Takes the connections to a door; those that came before wait. Once a door. */
   accept(door: string, take: (socket: Socket) => void): void;
   /**

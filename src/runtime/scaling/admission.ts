@@ -10,6 +10,8 @@ export interface AdmissionOptions {
   readonly accountConcurrency: number;
   /** The machine cannot run one more invocation of this pool in good time. */
   readonly overloaded: (pool: Pool) => boolean;
+  /** A place is given to the pool. */
+  readonly onGrant: (pool: Pool) => void;
   /** A caller waits: `serve` is called from time to time until none does. */
   readonly onWaiting: () => void;
 }
@@ -159,6 +161,7 @@ export class Admission {
   }
 
   #grant(pool: Pool, wait: boolean): undefined {
+    this.#options.onGrant(pool);
     const { share } = pool;
     if (!wait) share.requests = { ...share.requests, tokens: share.requests.tokens - 1 };
     this.#granted++;

@@ -1,30 +1,54 @@
 import { SCALING_LIMITS } from './limits.ts';
 
-/** How many looks at its environments an average is made of. */
-const WEIGHT = 0.2;
+/** Weight of one environment that was looked at in the average, and of one look at most. */
+const WEIGHT = 0.08;
+const WEIGHT_MAX = 0.3;
 
 /** What the invocations of one function ask of the processors. */
 export interface Work {
-  /** Invocations that run. */
+  /** Invocations that run, or begin at once. */
   readonly running: number;
   /** Part of their time in which they have a processor or wait for one, 0 to 1: 0 sleeps, 1 computes. Unknown at first: 0. */
   readonly demand: number;
 }
 
-/** The average after another look. @param runnable  how many of those `seen` had a processor or waited for one */
-export function learnDemand(demand: number, runnable: number, seen: number): number {
-  return seen === 0 ? demand : demand + (runnable / seen - demand) * WEIGHT;
+/** What a look at some of a function's environments has shown. */
+export interface Sample {
+  readonly environments: number;
+  /** Invocations that ran in them. */
+  readonly invocations: number;
+  /** Environments that had a processor, or waited for one. */
+  readonly runnable: number;
+}
+
+/** The average after another look. */
+export function learnDemand(demand: number, { environments, invocations, runnable }: Sample): number {
+  if (invocations === 0) return demand;
+  return demand + (runnable / invocations - demand) * Math.min(WEIGHT_MAX, WEIGHT * environments);
 }
 
 /**
- * Would one more invocation have all of them take more than about twice their time? Each function may use its part of what the
+ * Would one more invocation have all of them wait for processors, rather than compute? Each function may use its part of what the
  * processors bear, and one invocation in any case: one that computes without end slows itself down, and not the others.
  *
  * @param load  what all invocations that run ask of the processors, in processors
  * @param functions  how many functions run any
  */
 export function isContended({ running, demand }: Work, load: number, functions: number, processors: number): boolean {
-  const bearable = processors * SCALING_LIMITS.loadPerProcessor;
+  const bearable = processors + Math.max(1, processors * SCALING_LIMITS.loadBeyond);
   if (running === 0 || load + demand <= bearable) return false;
   return (running + 1) * demand > bearable / Math.max(1, functions);
+}
+
+/** Invocations that are let in though processors are contended. */
+export interface Grace {
+  readonly left: number;
+  /** When they were last found contended. */
+  readonly at: number;
+}
+
+/** Processors are found contended at `now`: a whole burst is left after a while without. */
+export function graceAt({ left, at }: Grace, now: number): Grace {
+  const { burstBeyond, burstAfterMs } = SCALING_LIMITS;
+  return { left: now - at >= burstAfterMs ? burstBeyond : left, at: now };
 }

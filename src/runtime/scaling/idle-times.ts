@@ -37,12 +37,15 @@ export class IdleTimes {
     return this.#outside === 0 ? 0 : this.#outside / (this.#inside + this.#outside);
   }
 
-  /** Deviation of the bins' counts from their mean, over the mean: 0 when all are equal, 14 when all times are in one bin. */
+  /**
+   * Deviation of the bins' counts from their mean, over the mean: 0 when all are equal, 14 when all times are in one bin. Reckoned from
+   * pairs of times, so that few of them do not look as if they had a pattern.
+   */
   get variation(): number {
-    if (this.#inside === 0) return 0;
-    const mean = this.#inside / BINS;
-    const squares = this.#counts.reduce((sum, count) => sum + count * count, 0);
-    return Math.sqrt(squares / BINS - mean * mean) / mean;
+    const size = this.#inside;
+    if (size < 2) return 0;
+    const pairs = this.#counts.reduce((sum, count) => sum + count * (count - 1), 0);
+    return Math.sqrt(Math.max(0, (BINS * pairs) / (size * (size - 1)) - 1));
   }
 
   /** Bounds of the bin in which the given part of the times has been passed. */

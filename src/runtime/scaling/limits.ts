@@ -6,8 +6,12 @@ export const SCALING_LIMITS = {
   startsWaitingMax: 500,
   /** Processes that come up at once, for each processor: one computes, one waits for the system. */
   startsPerProcessor: 2,
-  /** Load that invocations may put on a processor: at 2 each takes twice its time. */
-  loadPerProcessor: 2,
+  /** What invocations may ask of the processors beyond what there are, as part of these, and one in any case: a short queue keeps them busy. */
+  loadBeyond: 0.25,
+  /** Invocations of one function that are let in all the same, in a burst: a page that makes some calls at once is not overload. */
+  burstBeyond: 8,
+  /** Time without contention after which there may be another such burst. */
+  burstAfterMs: 1_000,
   /** A function that was called within this time, and holds no place, has one held back for it when places are short. */
   expectedMs: 10_000,
   /** What may be held back so, of all places that functions share. */

@@ -20,18 +20,24 @@ export class Place implements Slot {
   readonly #host: PlaceHost;
   readonly #pool: Pool;
   #environment: Environment | undefined;
+  /** The first invocation is due at once, and has not begun. */
+  #isDue: boolean;
   #running = false;
   #disposed = false;
 
-  constructor(host: PlaceHost, pool: Pool) {
+  /** @param isDue  its holder invokes at once, as one does who does not wait for places */
+  constructor(host: PlaceHost, pool: Pool, isDue: boolean) {
     this.#host = host;
     this.#pool = pool;
+    this.#isDue = isDue;
+    if (isDue) pool.beginning++;
   }
 
   async invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult> {
     signal?.throwIfAborted();
     assert(!this.#running && !this.#disposed, 'a slot runs one invocation at a time, until it is disposed');
     this.#running = true;
+    this.#isNoLongerDue();
     this.#pool.began();
     let isError = true;
     try {
@@ -72,8 +78,14 @@ export class Place implements Slot {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#isNoLongerDue();
     // An invocation that has begun keeps its place to its end, whatever becomes of the caller.
     if (!this.#running) this.#release();
+  }
+
+  #isNoLongerDue(): void {
+    if (this.#isDue) this.#pool.beginning--;
+    this.#isDue = false;
   }
 
   #release(): void {

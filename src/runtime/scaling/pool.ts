@@ -3,6 +3,7 @@ import type { Environment } from '../environments/environment.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, PoolState } from '../runtime.ts';
 import type { Launch } from '../starts/launch.ts';
+import type { Grace } from './contention.ts';
 import type { IdleTimes } from './idle-times.ts';
 import type { Burst } from './scaling.ts';
 
@@ -60,12 +61,15 @@ export class Pool {
   queued = 0;
   /** Invocations that run. */
   running = 0;
+  /** Places whose holder begins an invocation at once, and has not yet. */
+  beginning = 0;
   /** As many as have run at once since the function was idle. */
   peak = 0;
   /** When the last invocation ended, by the monotonic clock. */
   idleSince: number;
   /** What its invocations ask of a processor: see `contention.ts`. */
   demand = 0;
+  grace: Grace = { left: 0, at: Number.NEGATIVE_INFINITY };
   /** The specification may be out of date: nothing is started by it ahead. */
   outdated = false;
   /** When it is looked after next: see `tending.ts`. */

@@ -14,8 +14,8 @@ import { isFairer } from './scaling.ts';
 /** What an environment is started for. */
 export interface Birth {
   readonly connection: Connection;
-  /** The process starts from a snapshot. */
-  readonly restores: boolean;
+  /** What the process starts from, where it is not from the beginning. */
+  readonly snapshot: Snapshot | undefined;
   /** No invocation waits for it. */
   readonly ahead?: Ahead;
   /** The log of the environment whose init is repeated: to the function's owner the two are one. */
@@ -64,6 +64,8 @@ export class Population {
   readonly #awake = new Map<Environment, Pool>();
   readonly #requests = new Map<Pool, Request[]>();
   readonly #ahead: AheadRequest[] = [];
+  /** What has been started in place of an environment whose init failed. */
+  readonly #repeated = new WeakMap<Environment, Environment>();
   /** Those whose process is coming up. */
   readonly #comingUp = new Set<Environment>();
   #waiting = 0;
@@ -97,9 +99,17 @@ export class Population {
     return this.#enqueue(pool);
   }
 
+  /** Invocations that waited for the same init wait for the same repeated one. */
   repeatInit(pool: Pool, failed: Environment): Environment {
     failed.places--;
-    return this.#startSeated(pool, failed.log);
+    const again = this.#repeated.get(failed);
+    if (!again) {
+      const environment = this.#startSeated(pool, failed.log);
+      this.#repeated.set(failed, environment);
+      return environment;
+    }
+    pool.seat(again);
+    return this.#wake(pool, again);
   }
 
   /** An environment is free: it goes to whoever waits for one, else it is kept. */
@@ -200,13 +210,14 @@ export class Population {
   #start(pool: Pool, more: { readonly ahead?: Ahead; readonly repeated?: EnvironmentLog }): Environment {
     const { blanks, environmentsMax, make, makeRoom, snapshotOf } = this.#options;
     if (this.#size >= environmentsMax) makeRoom();
-    const fresh = startVariables(pool.spec);
+    // A supervisor is a process of ours: what the function sets for its own start goes to its own.
+    const fresh = pool.launch.speaks || pool.launch.supervised ? undefined : startVariables(pool.spec);
     const pooled = blanks.of(pool.launch);
     // Init that is repeated runs from its beginning, whatever was wrong with the snapshot.
     const snapshot = more.repeated ? undefined : snapshotOf(pool);
     const environment = make(pool, {
       ...more,
-      restores: snapshot !== undefined,
+      snapshot,
       connection: snapshot ? snapshot.start(fresh ?? {}) : fresh ? pooled.startFresh(fresh) : pooled.take(),
       onProgress: (progressed) => this.#onProgress(pool, progressed),
       onShutdown: (ended) => this.#onShutdown(pool, ended),

@@ -1,25 +1,26 @@
+import type { Clock } from '../../base/index.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { Machine } from '../machine/machine.ts';
-import { isContended, learnDemand } from './contention.ts';
+import { graceAt, isContended, learnDemand, type Sample } from './contention.ts';
 import type { Pool } from './pool.ts';
 
-/** Environments of one function that are looked at each time: enough for an average, few enough to cost nothing. */
-const SAMPLES = 4;
+/** Environments that are looked at each time, all functions together: each takes some 20 to 80 µs, by what a sandbox consists of. */
+const SAMPLES = 8;
 
-interface Sample {
-  seen: number;
-  runnable: number;
-}
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** How much of the processors the functions ask for, learned by looking at their processes while they run. */
 export class Processors {
+  readonly #clock: Clock;
   readonly #machine: Machine;
   /** As of the last look: see {@link isContended}. */
   #load = 0;
   #functions = 0;
   readonly #running = new Map<Pool, number>();
+  #turn = 0;
 
-  constructor(machine: Machine) {
+  constructor(clock: Clock, machine: Machine) {
+    this.#clock = clock;
     this.#machine = machine;
   }
 
@@ -29,13 +30,15 @@ export class Processors {
 
   /** Looks at some of those that run. @param awake  environments that run or have just done so */
   look(awake: ReadonlyMap<Environment, Pool>): void {
-    const samples = new Map<Pool, Sample>();
-    for (const [environment, pool] of awake) this.#sample(environment, pool, samples);
+    const samples = new Map<Pool, Writable<Sample>>();
+    const stride = Math.ceil(awake.size / SAMPLES);
+    let index = this.#turn++;
+    for (const [environment, pool] of awake) this.#sample(environment, pool, samples, index++ % stride === 0);
     this.#load = 0;
     this.#functions = 0;
     this.#running.clear();
-    for (const [pool, { seen, runnable }] of samples) {
-      pool.demand = learnDemand(pool.demand, runnable, seen);
+    for (const [pool, sample] of samples) {
+      pool.demand = learnDemand(pool.demand, sample);
       if (pool.running === 0) continue;
       this.#load += pool.running * pool.demand;
       this.#functions++;
@@ -43,23 +46,36 @@ export class Processors {
     }
   }
 
-  /** One more invocation would slow all of them down by more than is good for anybody. */
-  areContended(pool: Pool): boolean {
-    if (pool.demand === 0) return false;
-    const { running, demand } = pool;
+  /** One more invocation of the pool would have all of them wait for processors, and its burst is used up. */
+  refuse(pool: Pool): boolean {
+    if (!this.#areContended(pool)) return false;
+    pool.grace = graceAt(pool.grace, this.#clock.monotonic());
+    return pool.grace.left < 1;
+  }
+
+  /** One more is let in. */
+  admit(pool: Pool): void {
+    if (this.#areContended(pool)) pool.grace = { ...pool.grace, left: pool.grace.left - 1 };
+  }
+
+  #areContended(pool: Pool): boolean {
+    const { demand } = pool;
+    if (demand === 0) return false;
+    const running = pool.running + pool.beginning;
     const load = this.#load + (running - (this.#running.get(pool) ?? 0)) * demand;
     return isContended({ running, demand }, load, this.#functions, this.#machine.processors);
   }
 
-  #sample(environment: Environment, pool: Pool, samples: Map<Pool, Sample>): void {
+  #sample(environment: Environment, pool: Pool, samples: Map<Pool, Writable<Sample>>, look: boolean): void {
     let sample = samples.get(pool);
     if (!sample) {
-      sample = { seen: 0, runnable: 0 };
+      sample = { environments: 0, invocations: 0, runnable: 0 };
       samples.set(pool, sample);
     }
-    const { pid } = environment;
-    if (sample.seen >= SAMPLES || environment.phase.kind !== 'busy' || pid === undefined) return;
-    sample.seen++;
+    const { pid, phase } = environment;
+    if (!look || phase.kind !== 'busy' || pid === undefined) return;
+    sample.environments++;
+    sample.invocations += phase.running;
     if (this.#machine.isRunnable(pid)) sample.runnable++;
   }
 }

@@ -101,6 +101,11 @@ export class CloneProcess implements SandboxProcess {
     this.#exit.resolve(code < 0 ? { code: null, signal: SIGNALS[-code] ?? `SIG${-code}` } : { code, signal: null });
   }
 
+  /** The template's are not its own. */
+  hasDoor(): boolean {
+    return false;
+  }
+
   addressOf(door: string): string {
     return this.#of().addressOf(door);
   }

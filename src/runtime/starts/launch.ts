@@ -12,10 +12,25 @@ export interface Launch {
   readonly readable: readonly string[];
   /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */
   readonly version: string;
+  /** It knows the frame `attend`: while it waits for an invocation, its event loop stands still unless it is told otherwise. */
+  readonly attends?: boolean;
+  /** What it becomes speaks the Runtime API over HTTP; absent for the frames of our own runtimes. */
+  readonly speaks?: 'http';
+  /** Set where extensions run beside the runtime: the process becomes their supervisor, and starts this. */
+  readonly supervised?: Supervised;
   /** A process that is ready can be told to fork others of its kind: see `template.ts`. */
   readonly forks?: boolean;
   /** Said in the function's log when an environment starts: what about it is not as its owner asked for. */
   readonly notice?: string;
+}
+
+/** A runtime that is started beside external extensions. */
+export interface Supervised {
+  /** What our own runtime is started with; one that speaks HTTP is the function's `bootstrap`. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Names of the executables in `/opt/extensions`. */
+  readonly extensions: readonly string[];
 }
 
 /** A family of managed runtimes: `nodejs.ts` and its siblings, a row each in `launches.ts`. */

@@ -2,11 +2,16 @@ import { DomainError } from '../../base/index.ts';
 import type { RuntimeErrorCode } from '../runtime.ts';
 import type { Launch, RuntimeFamily } from './launch.ts';
 import type { SnapshotMaker } from './snapshots.ts';
+import { findExtensions, supervised } from './supervised.ts';
+
+/** Launches with extensions that are remembered: looking for them again costs a few reads of folders. */
+const SUPERVISED_MAX = 1_000;
 
 /** Which family serves which runtime; each runtime is made ready once, when it is first asked for. */
 export class Launches {
   readonly #families: readonly RuntimeFamily[];
   readonly #ready = new Map<string, Launch>();
+  readonly #supervised = new Map<string, Launch>();
   readonly #preparing = new Map<string, Promise<Launch>>();
 
   constructor(families: readonly RuntimeFamily[]) {
@@ -17,8 +22,32 @@ export class Launches {
     return this.#families.some((family) => family.serves(runtime));
   }
 
-  /** @throws runtime-unknown, runtime-unavailable */
-  of(runtime: string): Launch | Promise<Launch> {
+  /**
+   * @param layers  folders of the function's layers, which may hold extensions
+   * @throws runtime-unknown, runtime-unavailable
+   */
+  of(runtime: string, layers: readonly string[] = []): Launch | Promise<Launch> {
+    const launch = this.#of(runtime);
+    if (layers.length === 0) return launch;
+    return launch instanceof Promise
+      ? launch.then((ready) => this.#beside(ready, layers))
+      : this.#beside(launch, layers);
+  }
+
+  /** The launch with the extensions of these layers, found once. */
+  #beside(launch: Launch, layers: readonly string[]): Launch {
+    const key = [launch.key, launch.version, ...layers].join('\n');
+    let found = this.#supervised.get(key);
+    if (!found) {
+      const extensions = findExtensions(layers);
+      found = extensions.length > 0 ? supervised(launch, extensions) : launch;
+      if (this.#supervised.size >= SUPERVISED_MAX) this.#supervised.clear();
+      this.#supervised.set(key, found);
+    }
+    return found;
+  }
+
+  #of(runtime: string): Launch | Promise<Launch> {
     return this.#ready.get(runtime) ?? this.#preparing.get(runtime) ?? this.#prepare(runtime);
   }
 

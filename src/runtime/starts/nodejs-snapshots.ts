@@ -12,11 +12,17 @@ import type { FunctionSpec } from '../runtime.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { BlankPools } from './blank-pools.ts';
 import type { Launch } from './launch.ts';
-import { type Snapshot, type SnapshotMaker, type SnapshotRequest, snapshotRefusal } from './snapshots.ts';
+import {
+  SNAPSHOT_FILE,
+  type Snapshot,
+  type SnapshotMaker,
+  type SnapshotRequest,
+  snapshotRefusal,
+} from './snapshots.ts';
 
 /** What the bootstrap writes into a snapshot and expects of one: another number makes all of them anew. */
 const FORMAT = 1;
-const ENDING = '.snapshot';
+const UNFINISHED = '.tmp';
 const UNSUPPORTED = 'Snapshot.Unsupported';
 /** A second Node loads the function beside the one that waits for it. */
 const EXTRA_MEMORY_MB = 256;
@@ -26,17 +32,17 @@ export interface NodejsSnapshotsOptions {
   readonly blanks: BlankPools;
   /** Of the sandboxes: where the code stands is part of a snapshot. */
   readonly engine: Sandbox['engine'];
-  /** They are kept here, a file each. */
+  /** They are kept here, a folder each. */
   readonly directory: string;
 }
 
 /**
  * V8 startup snapshots: the heap of a function as init has left it, one file a function version, never shared between two. A file
- * is tied to the exact binary that wrote it, by its name.
+ * is tied to the exact binary that wrote it, by the name of its folder.
  */
 export class NodejsSnapshots implements SnapshotMaker {
   readonly #options: NodejsSnapshotsOptions;
-  /** Names of files, the oldest first. */
+  /** Names of folders, the oldest first. */
   readonly #known: Set<string>;
   readonly #making = new Map<string, Promise<Snapshot>>();
   /** Processes in which snapshots are being made. */
@@ -52,9 +58,10 @@ export class NodejsSnapshots implements SnapshotMaker {
     const { directory } = options;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const names = readdirSync(directory);
-    for (const name of names) if (!name.endsWith(ENDING)) rmSync(join(directory, name), { force: true });
+    const isWhole = (name: string) => !name.endsWith(UNFINISHED);
+    for (const name of names) if (!isWhole(name)) rmSync(join(directory, name), { recursive: true, force: true });
     const madeAt = (name: string) => statSync(join(directory, name)).mtimeMs;
-    const kept = names.filter((name) => name.endsWith(ENDING)).map((name) => ({ name, at: madeAt(name) }));
+    const kept = names.filter(isWhole).map((name) => ({ name, at: madeAt(name) }));
     kept.sort((a, b) => a.at - b.at);
     return new NodejsSnapshots(
       options,
@@ -78,7 +85,7 @@ export class NodejsSnapshots implements SnapshotMaker {
   drop(spec: FunctionSpec, launch: Launch): void {
     const name = this.#nameOf(spec, launch);
     this.#known.delete(name);
-    rmSync(join(this.#options.directory, name), { force: true });
+    this.#remove(name);
   }
 
   /** Ends what is being made. */
@@ -88,24 +95,34 @@ export class NodejsSnapshots implements SnapshotMaker {
   }
 
   #snapshot(name: string, launch: Launch): Snapshot {
-    const { blanks, directory } = this.#options;
-    const file = join(directory, name);
+    const { blanks, engine } = this.#options;
+    const directory = join(this.#options.directory, name);
+    const file = join(directory, SNAPSHOT_FILE);
     const instead = {
       command: [launch.command[0]!, '--snapshot-blob', file],
       readable: [...launch.readable, file],
     };
-    return { start: (variables) => blanks.of(launch).startFresh(variables, instead) };
+    return {
+      directory,
+      start: (variables) => {
+        const pool = blanks.of(launch);
+        // Building a namespace takes longer than the restore: one that stands already is worth the process that waits in it.
+        return engine === 'namespace' && pool.ready > 0 ? pool.take() : pool.startFresh(variables, instead);
+      },
+    };
   }
 
   #nameOf({ arn, codeHash, revision }: FunctionSpec, { version }: Launch): string {
     const key = [FORMAT, arn, codeHash, revision, version, process.arch, this.#options.engine].join('\n');
-    return createHash('sha256').update(key).digest('hex').slice(0, 40) + ENDING;
+    return createHash('sha256').update(key).digest('hex').slice(0, 40);
   }
 
   async #make(name: string, request: SnapshotRequest): Promise<Snapshot> {
     const { directory, blanks, clock } = this.#options;
-    const temporary = join(directory, `${name}.${clock.now()}.tmp`);
-    const file = openSync(temporary, 'wx', 0o600);
+    const temporary = join(directory, `${name}.${clock.now()}${UNFINISHED}`);
+    mkdirSync(temporary);
+    // A sandbox may be of another user; the folder is closed to all the same.
+    const file = openSync(join(temporary, SNAPSHOT_FILE), 'wx', 0o644);
     const connection = blanks.of(request.launch).take();
     this.#makers.add(connection);
     try {
@@ -113,7 +130,7 @@ export class NodejsSnapshots implements SnapshotMaker {
       renameSync(temporary, join(directory, name));
     } finally {
       closeSync(file);
-      rmSync(temporary, { force: true });
+      rmSync(temporary, { recursive: true, force: true });
       connection.process.kill();
       await connection.process.exited;
       this.#makers.delete(connection);
@@ -164,12 +181,16 @@ export class NodejsSnapshots implements SnapshotMaker {
     connection.send([encodeSnapshot(loadConfig(spec, placement, variables(granted, placement), log.stream))]);
   }
 
+  #remove(name: string): void {
+    rmSync(join(this.#options.directory, name), { recursive: true, force: true });
+  }
+
   /** The oldest goes when there are too many; its function starts without. */
   #evict(): void {
     while (this.#known.size > RUNTIME_LIMITS.snapshotsMax) {
       const oldest = this.#known.values().next().value!;
       this.#known.delete(oldest);
-      rmSync(join(this.#options.directory, oldest), { force: true });
+      this.#remove(oldest);
     }
   }
 }

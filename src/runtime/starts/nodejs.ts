@@ -37,7 +37,8 @@ export class NodejsFamily implements RuntimeFamily {
   }
 }
 
-function launchOf({ path, version }: NodeBinary): Launch {
+/** What starts a blank process of this Node. */
+export function launchOf({ path, version }: NodeBinary): Launch {
   return {
     key: `nodejs ${version}`,
     command: [path, `${FOLDER}/bootstrap.js`],
@@ -45,5 +46,6 @@ function launchOf({ path, version }: NodeBinary): Launch {
     urgentEnvironment: { MILLRACE_PRELOAD: 'none' },
     readable: [path, FOLDER],
     version,
+    attends: true,
   };
 }

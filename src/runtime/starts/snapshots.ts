@@ -6,8 +6,15 @@ import type { FunctionSpec } from '../runtime.ts';
 import type { Placement } from '../sandbox/sandbox.ts';
 import type { Launch } from './launch.ts';
 
+export const SNAPSHOT_FILE = 'heap.snapshot';
+
 /** A function version as it stood when init was over. */
 export interface Snapshot {
+  /**
+   * Holds {@link SNAPSHOT_FILE}; shown to the sandbox where code caches are, as a blank process starts from it too. Absent where the
+   * snapshot is a process that forks.
+   */
+  readonly directory?: string;
   /**
    * Starts an environment of it: a process that says it is ready, takes a load frame, and answers when the hooks have run.
    *

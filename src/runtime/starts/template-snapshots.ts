@@ -230,6 +230,8 @@ function reasonOf(failure: Failure): string {
       return 'it takes more memory than the function has';
     case 'exit':
       return `the process has ended (${failure.signal ?? failure.code})`;
+    case 'fault':
+      return `${failure.errorType}: ${failure.message}`;
     case 'broken':
       return failure.reason;
   }

@@ -57,6 +57,8 @@ export class MetricStore implements AsyncDisposable {
   readonly #open = new Map<string, OpenMinute>();
   /** Keys of dimension sets that services keep and pass again and again. */
   readonly #keys = new WeakMap<Labels, Map<string, string>>();
+  /** The minute that is open for a meter's line. */
+  readonly #metered = new WeakMap<Datum, OpenMinute>();
   /** Metrics on their way into the registry. */
   readonly #unlisted = new Map<string, Promise<void>>();
   #parts = 0;
@@ -83,10 +85,14 @@ export class MetricStore implements AsyncDisposable {
 
   /** Takes a datum of the platform: cheap, and durable within `flushMs`. */
   take(datum: Datum): void {
-    const open = this.#minute(this.#keyOf(datum), datum, this.#clock.now(), datum.unit);
+    const now = this.#clock.now();
+    const known = datum.metered ? this.#metered.get(datum) : undefined;
+    const current = known && known.minute === Math.floor(now / MINUTE_MS);
+    const open = current ? known : this.#minute(this.#keyOf(datum), datum, now, datum.unit);
     if (!open) return;
     open.aggregate.add(datum.value);
     open.dirty = true;
+    if (datum.metered && !current) this.#metered.set(datum, open);
   }
 
   /** Adds data of a caller; durable when it resolves. @throws metrics-full: nothing was added */

@@ -2,14 +2,16 @@ import type { TraceContext } from '../../telemetry/index.ts';
 
 /**
  * A stream's record as it lies in the log: format u8 (0, or 1 with a trace), key length u16 LE, partition key in UTF-8,
- * trace (id 16, span 8, sampled u8), data. The arrival time is the log's timestamp.
+ * trace (id 16, span 8, sampled u8), data. The arrival time is the log's timestamp. A trace that nobody has decided on is not kept:
+ * who traces on its own begins one anyway.
  */
 const HEAD_BYTES = 3;
 const TRACE_BYTES = 25;
 const FORMAT = { plain: 0, traced: 1 } as const;
 
 /** Copies key and data into an envelope, so that the caller's buffer is free at once. Keys have at most 256 characters. */
-export function sealEnvelope(partitionKey: string, data: Uint8Array, trace?: TraceContext): Buffer {
+export function sealEnvelope(partitionKey: string, data: Uint8Array, given?: TraceContext): Buffer {
+  const trace = given?.undecided ? undefined : given;
   const traceBytes = trace ? TRACE_BYTES : 0;
   const keyBytes = Buffer.byteLength(partitionKey);
   const bytes = Buffer.allocUnsafe(HEAD_BYTES + keyBytes + traceBytes + data.length);
@@ -44,6 +46,12 @@ export function traceOf(envelope: Buffer): TraceContext | undefined {
     spanId: envelope.toString('hex', at + 16, at + 24),
     sampled: envelope[at + 24] === 1,
   };
+}
+
+/** The trace of a record, if it is sampled: told by a byte, without decoding the others. */
+export function sampledTraceOf(envelope: Buffer): TraceContext | undefined {
+  if (envelope[0] !== FORMAT.traced || envelope[keyEnd(envelope) + TRACE_BYTES - 1] !== 1) return undefined;
+  return traceOf(envelope);
 }
 
 function writeTrace(bytes: Buffer, at: number, trace: TraceContext): number {

@@ -1,6 +1,7 @@
 import type { SourceBatch, SourceRecord, SourceShard, StreamSource } from '../../pollers/index.ts';
 import type { LogRecord } from '../../store/index.ts';
-import { dataStart, partitionKeyOf } from './envelope.ts';
+import type { TraceContext } from '../../telemetry/index.ts';
+import { dataStart, partitionKeyOf, sampledTraceOf } from './envelope.ts';
 import { KinesisError } from './errors.ts';
 import type { Shard } from './shard.ts';
 import { shardId, shardIndex } from './state.ts';
@@ -122,6 +123,10 @@ class KinesisSourceRecord implements SourceRecord {
 
   get body(): Uint8Array {
     return this.#record.payload.subarray(dataStart(this.#record.payload));
+  }
+
+  get trace(): TraceContext | undefined {
+    return sampledTraceOf(this.#record.payload as Buffer);
   }
 
   toEvent(): string {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type Clock, DEFAULT_REGION, DomainError, messageOf } from '../../base/index.ts';
-import type { Delivery, DeliveryService, Target } from '../../delivery/index.ts';
+import type { Delivery, DeliveryService, GivenUp, Target } from '../../delivery/index.ts';
 import type { InvocationResult } from '../../runtime/index.ts';
 import type { Logger, TraceContext } from '../../telemetry/index.ts';
 import type { Functions } from './functions.ts';
 import type { Invocations, Invoked } from './invocations.ts';
+import type { Meters } from './metering.ts';
 import type { EventInvokeConfig } from './model.ts';
 import { functionArn, parseReference } from './names.ts';
 
@@ -21,10 +22,16 @@ export const ASYNC_POLICY = {
 interface EventAttributes {
   readonly requestId: string;
   readonly clientContext?: string;
+  /** When the event was taken over, epoch milliseconds. */
+  readonly receivedAt?: number;
 }
+
+/** What marks a record that goes to a destination, among what the outbox gives up. */
+const DESTINATION_SOURCE = 'lambda';
 
 export interface AsynchronousOptions {
   readonly functions: Functions;
+  readonly meters: Meters;
   readonly invocations: Invocations;
   readonly delivery: DeliveryService;
   readonly clock: Clock;
@@ -46,7 +53,7 @@ export class Asynchronous implements Target {
     qualifier: string | undefined,
     event: { readonly payload: Uint8Array; readonly trace: TraceContext } & EventAttributes,
   ): Promise<void> {
-    const { functions, delivery } = this.#options;
+    const { functions, delivery, clock, meters } = this.#options;
     const { version } = functions.resolve(region, name, qualifier);
     const config = this.#config(region, name, qualifier);
     const { deadLetterArn } = version;
@@ -56,7 +63,11 @@ export class Asynchronous implements Target {
       {
         arn,
         payload,
-        attributes: { requestId, ...(clientContext === undefined ? {} : { clientContext }) },
+        attributes: {
+          requestId,
+          receivedAt: clock.now(),
+          ...(clientContext === undefined ? {} : { clientContext }),
+        },
         policy: {
           attemptsMax: 1 + (config?.retriesMax ?? ASYNC_POLICY.retriesMax),
           ageMsMax: (config?.ageSecondsMax ?? ASYNC_POLICY.ageSecondsMax) * 1000,
@@ -68,12 +79,27 @@ export class Asynchronous implements Target {
         trace,
       },
     ]);
+    meters.put(region, name, 'AsyncEventsReceived', 1);
+  }
+
+  /** Counts what the outbox has given up of ours: events, their dead letters, records for destinations. */
+  givenUp({ delivery }: GivenUp): void {
+    const { meters } = this.#options;
+    const to = functionOf(delivery.arn);
+    if (to) return meters.put(to.region, to.name, 'AsyncEventsDropped', 1);
+    const from = functionOf(delivery.source);
+    if (!from) return;
+    const isRecord = delivery.attributes?.source === DESTINATION_SOURCE;
+    meters.put(from.region, from.name, isRecord ? 'DestinationDeliveryFailures' : 'DeadLetterErrors', 1);
   }
 
   async deliver(delivery: Delivery, attempt: number, signal: AbortSignal): Promise<void> {
-    const { invocations } = this.#options;
-    const { requestId, clientContext } = attributesOf(delivery);
+    const { invocations, meters, clock } = this.#options;
+    const { requestId, clientContext, receivedAt } = attributesOf(delivery);
     const { region = DEFAULT_REGION, name, qualifier } = parseReference(delivery.arn);
+    if (attempt === 1 && receivedAt !== undefined) {
+      meters.put(region, name, 'AsyncEventAge', clock.now() - receivedAt);
+    }
     const runnable = invocations.runnable(region, name, qualifier);
     const { payload, trace } = delivery;
     const context = clientContext === undefined ? {} : { clientContext };
@@ -92,7 +118,7 @@ export class Asynchronous implements Target {
 
   /** Sends the invocation record to a destination. @see Lambda developer guide, "Capturing records of Lambda asynchronous invocations" */
   async #report(destination: string, delivery: Delivery, { result, executedVersion }: Invoked, attempt: number) {
-    const { delivery: outbox, clock, logger } = this.#options;
+    const { delivery: outbox, clock, logger, meters } = this.#options;
     const failed = result.kind === 'error';
     const record = {
       version: '1.0',
@@ -108,7 +134,7 @@ export class Asynchronous implements Target {
       responsePayload: parsed(result.payload),
     };
     const event = {
-      source: 'lambda',
+      source: DESTINATION_SOURCE,
       'detail-type': `Lambda Function Invocation Result - ${failed ? 'Failure' : 'Success'}`,
     };
     const { attemptsMax, ageMsMax } = { attemptsMax: 10, ageMsMax: ASYNC_POLICY.ageSecondsMax * 1000 };
@@ -125,6 +151,8 @@ export class Asynchronous implements Target {
       ]);
     } catch (error) {
       // The invocation has ended, whatever becomes of its report: running it again would not help.
+      const from = functionOf(delivery.arn);
+      if (from) meters.put(from.region, from.name, 'DestinationDeliveryFailures', 1);
       logger.error('destination not reached', { function: delivery.arn, destination, error });
     }
   }
@@ -136,14 +164,22 @@ export class Asynchronous implements Target {
 
 /** Deliveries of other services (topics, rules) carry attributes of their own: their request id is made of what they have. */
 function attributesOf({ attributes, trace, arn, idempotencyKey }: Delivery): EventAttributes {
-  const { requestId, clientContext } = (attributes ?? {}) as Partial<EventAttributes>;
+  const { requestId, clientContext, receivedAt } = (attributes ?? {}) as Partial<EventAttributes>;
   return {
     requestId:
       typeof requestId === 'string'
         ? requestId
         : requestIdOf(`${arn} ${idempotencyKey ?? `${trace.traceId}${trace.spanId}`}`),
     ...(typeof clientContext === 'string' ? { clientContext } : {}),
+    ...(typeof receivedAt === 'number' ? { receivedAt } : {}),
   };
+}
+
+/** The function that an ARN names; `undefined` for one of another service. */
+function functionOf(arn: string): { readonly region: string; readonly name: string } | undefined {
+  const parts = arn.split(':');
+  if (parts[2] !== 'lambda' || parts[5] !== 'function') return undefined;
+  return { region: parts[3]!, name: parts[6]! };
 }
 
 /** A request id that stays the same over the attempts of one delivery: functions use it to recognise a repetition. */

@@ -11,7 +11,8 @@ export const LAMBDA_ANSWERS = {
   'revision-mismatch': { type: 'PreconditionFailedException', status: 412 },
   'policy-too-long': { type: 'PolicyLengthExceededException', status: 400 },
   'code-too-large': { type: 'CodeStorageExceededException', status: 400 },
-  'request-too-large': { type: 'RequestTooLargeException', status: 413 },
+  // The model has RequestTooLargeException; what AWS answers with is this.
+  'request-too-large': { type: 'RequestEntityTooLargeException', status: 413 },
   'request-content-invalid': { type: 'InvalidRequestContentException', status: 400 },
   'zip-invalid': { type: 'InvalidParameterValueException', status: 400 },
   'storage-failed': { type: 'ServiceException', status: 500 },
@@ -19,6 +20,9 @@ export const LAMBDA_ANSWERS = {
   'invocation-failed': { type: 'ServiceException', status: 500 },
   'runtime-unknown': { type: 'InvalidRuntimeException', status: 502 },
   'runtime-unavailable': { type: 'InvalidRuntimeException', status: 502 },
+  'snapshot-pending': { type: 'SnapStartNotReadyException', status: 409 },
+  'snapshot-failed': { type: 'SnapStartException', status: 400 },
+  'provisioned-not-found': { type: 'ProvisionedConcurrencyConfigNotFoundException', status: 404 },
   'runtime-closed': { type: 'ServiceException', status: 500 },
 } as const satisfies Record<string, WireAnswer>;
 
@@ -30,7 +34,7 @@ export const functionNotFound = (arn: string) => new LambdaError('function-not-f
 
 export const invalidParameter = (message: string) => new LambdaError('invalid-parameter', message);
 
-export const revisionMismatch = (what: 'GetFunction' | 'GetAlias' | 'GetPolicy') =>
+export const revisionMismatch = (what: 'GetFunction' | 'GetAlias' | 'GetPolicy' | 'GetLayerVersionPolicy') =>
   new LambdaError(
     'revision-mismatch',
     `The Revision Id provided does not match the latest Revision Id. Call the ${what} API to retrieve the latest Revision Id`,

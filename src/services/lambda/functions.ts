@@ -1,17 +1,11 @@
 import { type Clock, type Random, uuid } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { functionNotFound, invalidParameter, LambdaError, revisionMismatch } from './errors.ts';
-import {
-  type Alias,
-  type CodePackage,
-  type EventInvokeConfig,
-  type FunctionRecord,
-  type FunctionVersion,
-  LAMBDA_LIMITS,
-} from './model.ts';
+import type { Alias, CodePackage, EventInvokeConfig, FunctionRecord, FunctionVersion, VersionState } from './model.ts';
 import { functionArn } from './names.ts';
 import { Serial } from './serial.ts';
 import type { Settings } from './settings.ts';
+import { lambdaTime } from './times.ts';
 
 export interface FunctionsOptions {
   readonly records: Records;
@@ -30,6 +24,13 @@ export interface Resolved {
 
 /** Digits of a version number in keys, so that versions sort by number. */
 const VERSION_DIGITS = 10;
+
+/** Of a version with SnapStart, until its snapshot is there. */
+const SNAPSHOT_PENDING: VersionState = {
+  kind: 'Pending',
+  reason: 'The function is being created.',
+  reasonCode: 'Creating',
+};
 
 /** The functions of a node: `$LATEST`, published versions, aliases. Every change is durable when it resolves. */
 export class Functions {
@@ -103,6 +104,21 @@ export class Functions {
     return found;
   }
 
+  findVersion(region: string, name: string, version: string): FunctionVersion | undefined {
+    return this.#version(region, name, version);
+  }
+
+  findAlias(region: string, functionName: string, name: string): Alias | undefined {
+    return this.#aliases.get(`${region}/${functionName}/${name}`);
+  }
+
+  /** Concurrency that the functions of a region hold back for themselves, but one. */
+  reservedConcurrency(region: string, except?: string): number {
+    return this.list(region)
+      .filter(({ latest }) => latest.name !== except)
+      .reduce((sum, { reservedConcurrency = 0 }) => sum + reservedConcurrency, 0);
+  }
+
   /** Published versions, oldest first. */
   versions(region: string, name: string): readonly FunctionVersion[] {
     return this.#versions.list(`${region}/${name}/`);
@@ -112,10 +128,10 @@ export class Functions {
     return this.#aliases.list(`${region}/${name}/`);
   }
 
-  /** Every package that a function or version refers to. */
+  /** Every package that a function or version refers to, those of its layers included. */
   *packages(): Generator<CodePackage> {
-    for (const { latest } of this.#functions.list()) yield latest.code;
-    for (const { code } of this.#versions.list()) yield code;
+    for (const { latest } of this.#functions.list()) yield* packagesOf(latest);
+    for (const version of this.#versions.list()) yield* packagesOf(version);
   }
 
   /** @throws resource-conflict: there is one of this name */
@@ -136,17 +152,16 @@ export class Functions {
     });
   }
 
-  /** Changes `$LATEST`. @throws function-not-found, revision-mismatch */
+  /** Changes `$LATEST` into what `change` makes of it. @throws function-not-found, revision-mismatch */
   updateLatest(
     region: string,
     name: string,
     revisionId: string | undefined,
-    change: (before: FunctionVersion) => Partial<FunctionVersion>,
+    change: (before: FunctionVersion) => FunctionVersion,
   ): Promise<FunctionVersion> {
     return this.update(region, name, (record) => {
       if (revisionId !== undefined && revisionId !== record.latest.revisionId) throw revisionMismatch('GetFunction');
-      const { deadLetterArn: _, ...before } = record.latest;
-      return { ...record, latest: { ...before, ...change(record.latest), ...this.#stamp() } };
+      return { ...record, latest: { ...change(record.latest), ...this.#stamp() } };
     }).then(({ latest }) => latest);
   }
 
@@ -178,9 +193,28 @@ export class Functions {
       const version = String(nextVersion);
       const description = expected.description ?? latest.description;
       const key = `${region}/${name}/${version.padStart(VERSION_DIGITS, '0')}`;
-      await this.#versions.put(key, { ...latest, version, description, revisionId: uuid(this.#random) });
+      const revisionId = uuid(this.#random);
+      const state = latest.snapStart ? { state: SNAPSHOT_PENDING } : {};
+      await this.#versions.put(key, { ...latest, version, description, revisionId, ...state });
       await this.#functions.put(`${region}/${name}`, { ...record, nextVersion: nextVersion + 1 });
       return this.#versions.get(key)!;
+    });
+  }
+
+  /** Published versions that wait for their snapshot: those that the end of the node has interrupted. */
+  pendingVersions(): readonly FunctionVersion[] {
+    return this.#versions.list().filter(({ state }) => state?.kind === 'Pending');
+  }
+
+  /** Sets the state of a published version; nothing where it is gone. */
+  setState({ region, name, version }: FunctionVersion, state: VersionState | undefined): Promise<void> {
+    return this.#serial.run(`${region}/${name}`, async () => {
+      const found = this.#version(region, name, version);
+      if (!found) return;
+      const { state: _, ...rest } = found;
+      const key = `${region}/${name}/${version.padStart(VERSION_DIGITS, '0')}`;
+      await this.#versions.put(key, { ...rest, ...(state ? { state } : {}) });
+      this.#onChange(region, name);
     });
   }
 
@@ -283,14 +317,25 @@ export class Functions {
   }
 
   #stamp(): { readonly lastModified: string; readonly revisionId: string } {
-    const lastModified = new Date(this.#clock.now()).toISOString().replace('Z', '+0000');
-    return { lastModified, revisionId: uuid(this.#random) };
+    return { lastModified: lambdaTime(this.#clock), revisionId: uuid(this.#random) };
   }
+}
+
+function* packagesOf({ code, layers = [] }: FunctionVersion): Generator<CodePackage> {
+  yield code;
+  for (const layer of layers) yield layer.code;
 }
 
 /** What decides whether a published version would differ. */
 function sameToRun(a: FunctionVersion, b: FunctionVersion): boolean {
-  const toRun = ({ version: _v, revisionId: _r, lastModified: _l, description: _d, ...rest }: FunctionVersion) =>
+  const toRun = ({
+    version: _v,
+    revisionId: _r,
+    lastModified: _l,
+    description: _d,
+    state: _s,
+    ...rest
+  }: FunctionVersion) =>
     JSON.stringify(rest, (_key, value) =>
       value && typeof value === 'object' && !Array.isArray(value)
         ? Object.fromEntries(Object.entries(value).sort(([x], [y]) => (x < y ? -1 : 1)))
@@ -315,10 +360,4 @@ function alreadyExists(name: string): LambdaError {
 
 function aliasNotFound(region: string, functionName: string, name: string): LambdaError {
   return new LambdaError('resource-not-found', `Cannot find alias arn: ${functionArn(region, functionName, name)}`);
-}
-
-/** @throws invalid-parameter: the tags are too many */
-export function checkTags(tags: Readonly<Record<string, string>>): void {
-  if (Object.keys(tags).length <= LAMBDA_LIMITS.tagsMax) return;
-  throw invalidParameter(`Number of tags exceeds resource tag limit of ${LAMBDA_LIMITS.tagsMax}`);
 }

@@ -1,20 +1,24 @@
 import { DEFAULT_REGION, DomainError, hasCode, messageOf, type Random, uuid } from '../../base/index.ts';
 import type { FunctionInvoker, InvocationOutcome, Reservation } from '../../pollers/index.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Runtime, Slot } from '../../runtime/index.ts';
-import { type Metrics, newTrace, type TraceContext } from '../../telemetry/index.ts';
+import { newTrace, type TraceContext } from '../../telemetry/index.ts';
 import { LambdaError } from './errors.ts';
 import type { Functions } from './functions.ts';
-import type { Alias, FunctionRecord, FunctionVersion } from './model.ts';
+import type { FunctionMeter, Meters } from './metering.ts';
+import type { Alias, FunctionVersion } from './model.ts';
 import { functionArn, parseReference } from './names.ts';
 import type { Packages } from './packages.ts';
+import { StreamedResponse } from './response-stream.ts';
+import { checkArchitecture, revisionOf, specOf } from './specs.ts';
 import { throttleReason } from './throttles.ts';
+import type { InvocationTracing, TracedFunction } from './tracing.ts';
 
 /** A function version ready to be run. */
-export interface Runnable {
+export interface Runnable extends TracedFunction {
   readonly spec: FunctionSpec;
   /** As the caller named it: with its alias or version. */
   readonly invokedArn: string;
-  readonly dimensions: { readonly FunctionName: string };
+  readonly meter: FunctionMeter;
 }
 
 /** What came of an invocation, with the version that ran. */
@@ -22,6 +26,9 @@ export interface Invoked {
   readonly result: InvocationResult;
   readonly executedVersion: string;
 }
+
+/** What an invocation is made of, as a caller brings it. */
+export type Request = Omit<Invocation, 'invokedArn'>;
 
 /** The error type by which the runtime says that the payload is no JSON. */
 const EVENT_INVALID = 'Millrace.EventInvalid';
@@ -31,7 +38,10 @@ export interface InvocationsOptions {
   readonly packages: Packages;
   readonly runtime: Runtime;
   readonly random: Random;
-  readonly metrics: Metrics;
+  readonly meters: Meters;
+  readonly tracing: InvocationTracing;
+  /** Environments that a version is to have initialised. */
+  readonly provisionedOf: (region: string, name: string, version: string) => number;
 }
 
 /** Runs functions by name: for Invoke, for asynchronous events and for pollers. */
@@ -39,8 +49,6 @@ export class Invocations implements FunctionInvoker {
   readonly #options: InvocationsOptions;
   /** By `region/name/qualifier`. Everything that may change an entry clears its function's ones. */
   readonly #runnables = new Map<string, Runnable>();
-  /** Invocations under way, by function. */
-  readonly #running = new Map<string, number>();
 
   constructor(options: InvocationsOptions) {
     this.#options = options;
@@ -48,27 +56,34 @@ export class Invocations implements FunctionInvoker {
 
   /** Forgets what was looked up of a function, and retires the environments that are out of date. */
   changed(region: string, name: string): void {
-    const { functions, runtime } = this.#options;
-    const latest = functions.find(region, name)?.latest;
+    const { functions, runtime, meters } = this.#options;
+    const record = functions.find(region, name);
+    if (!record) meters.forget(region, name);
     const prefix = `${region}/${name}/`;
     for (const [key, { spec }] of this.#runnables) {
       if (!key.startsWith(prefix)) continue;
       this.#runnables.delete(key);
-      const current = latest && (spec.version !== '$LATEST' || spec.revision === latest.revisionId);
-      if (!current) runtime.retire(spec.arn);
+      const version = record && functions.findVersion(region, name, spec.version);
+      if (!version || revisionOf(record, version) !== spec.revision) runtime.retire(spec.arn);
     }
   }
 
-  /** Looks a function up. @throws function-not-found */
+  /** What the runtime needs to know of a version. @throws function-not-found */
+  specOf(region: string, name: string, version: string): FunctionSpec {
+    const { functions, packages, provisionedOf } = this.#options;
+    const found = functions.version(region, name, version);
+    return specOf(functions.get(region, name), found, packages, provisionedOf(region, name, version));
+  }
+
+  /** Looks a function up. @throws function-not-found, runtime-unavailable, snapshot-pending, snapshot-failed */
   runnable(region: string, name: string, qualifier: string | undefined): Runnable {
     const key = `${region}/${name}/${qualifier ?? ''}`;
     const known = this.#runnables.get(key);
     if (known) return known;
-    const { record, version, alias } = this.#options.functions.resolve(region, name, qualifier);
-    const runs = alias ? this.#routed(alias, version) : version;
-    const runnable = this.#describe(record, runs, functionArn(region, name, qualifier));
-    // An alias that splits its traffic is drawn anew each time.
-    if (!alias || Object.keys(alias.weights).length === 0) this.#runnables.set(key, runnable);
+    const { version, alias } = this.#options.functions.resolve(region, name, qualifier);
+    if (alias && splits(alias)) return this.#routed(alias);
+    const runnable = this.#describe(version, qualifier);
+    this.#runnables.set(key, runnable);
     return runnable;
   }
 
@@ -86,19 +101,26 @@ export class Invocations implements FunctionInvoker {
    */
   async invoke(
     runnable: Runnable,
-    invocation: {
-      readonly requestId: string;
-      readonly payload: Uint8Array;
-      readonly trace: TraceContext;
-      readonly clientContext?: string;
-    },
+    request: Request,
     options: { readonly wait: boolean; readonly signal?: AbortSignal },
   ): Promise<Invoked> {
-    const { spec, invokedArn } = runnable;
-    using slot = await this.#reserve(runnable, options);
-    const result = await this.#run(slot, runnable, { ...invocation, invokedArn });
+    using slot = await this.reserveSlot(runnable, options);
+    const result = await this.run(slot, runnable, request);
     if (result.kind === 'error' && result.errorType === EVENT_INVALID) throw contentInvalid(result.payload);
-    return { result, executedVersion: spec.version };
+    return { result, executedVersion: runnable.spec.version };
+  }
+
+  /**
+   * Begins an invocation whose response is taken as it comes; it runs on when nobody takes it any more.
+   *
+   * @returns once there is a place for it
+   * @throws throttled
+   */
+  async invokeStreaming(runnable: Runnable, request: Request, logTail: boolean): Promise<StreamedResponse> {
+    const slot = await this.reserveSlot(runnable, { wait: false });
+    const response = new StreamedResponse();
+    void this.#stream(slot, runnable, { ...request, stream: response }, response, logTail);
+    return response;
   }
 
   exists(arn: string): boolean {
@@ -123,98 +145,124 @@ export class Invocations implements FunctionInvoker {
   }
 
   /** @internal  For {@link PollerReservation}. */
-  async invokeIn(slot: Slot, runnable: Runnable, payload: Uint8Array): Promise<InvocationOutcome> {
-    const { random } = this.#options;
-    const { invokedArn, spec } = runnable;
-    const identity = { requestId: uuid(random), executedVersion: spec.version };
-    const { requestId } = identity;
-    const result = await slot.invoke({ requestId, payload, trace: newTrace(random), invokedArn });
-    this.#measure(runnable, result);
+  async invokeIn(
+    slot: Slot,
+    runnable: Runnable,
+    payload: Uint8Array,
+    trace: TraceContext = newTrace(this.#options.random),
+  ): Promise<InvocationOutcome> {
+    const requestId = uuid(this.#options.random);
+    const identity = { requestId, executedVersion: runnable.spec.version };
+    const result = await this.run(slot, runnable, { requestId, payload, trace });
     if (result.kind === 'success') return { kind: 'success', payload: result.payload, ...identity };
     return { kind: 'function-error', payload: result.payload, errorType: result.errorType, ...identity };
   }
 
-  async #reserve(
-    { spec, dimensions }: Runnable,
+  /** A place for one invocation. @throws throttled */
+  async reserveSlot(
+    { spec, meter }: Runnable,
     options: { readonly wait: boolean; readonly signal?: AbortSignal },
   ): Promise<Slot> {
     try {
       return await this.#options.runtime.reserve(spec, options);
     } catch (error) {
       if (!hasCode(error, 'concurrency-limit')) throw error;
-      const count = { namespace: 'AWS/Lambda', dimensions, value: 1, unit: 'Count' } as const;
-      this.#options.metrics.put({ ...count, name: 'Throttles' });
+      meter.throttled();
       throw throttled(error as DomainError);
     }
   }
 
-  async #run(slot: Slot, runnable: Runnable, invocation: Invocation): Promise<InvocationResult> {
-    const { dimensions, spec } = runnable;
-    const running = (this.#running.get(spec.arn) ?? 0) + 1;
-    this.#running.set(spec.arn, running);
-    const concurrency = { namespace: 'AWS/Lambda', name: 'ConcurrentExecutions', unit: 'Count' } as const;
-    this.#options.metrics.put({ ...concurrency, dimensions, value: running });
+  /** Runs one invocation in its place, and counts and traces it. */
+  async run(slot: Slot, runnable: Runnable, request: Request): Promise<InvocationResult> {
+    const { meter, invokedArn } = runnable;
+    const traced = this.#options.tracing.begin(runnable, request.trace);
+    meter.started();
     try {
-      const result = await slot.invoke(invocation);
-      this.#measure(runnable, result);
+      const result = await slot.invoke({ ...request, trace: traced.trace, invokedArn });
+      meter.measured(result);
+      traced.ended(result, request.requestId);
       return result;
     } finally {
-      const left = this.#running.get(spec.arn)! - 1;
-      if (left === 0) this.#running.delete(spec.arn);
-      else this.#running.set(spec.arn, left);
+      meter.ended();
     }
   }
 
-  #measure({ dimensions }: Runnable, { kind, metering }: InvocationResult): void {
-    const { metrics } = this.#options;
-    const put = (name: string, value: number, unit: 'Count' | 'Milliseconds') =>
-      metrics.put({ namespace: 'AWS/Lambda', name, dimensions, value, unit });
-    put('Invocations', 1, 'Count');
-    put('Errors', kind === 'error' ? 1 : 0, 'Count');
-    put('Duration', metering.durationMs, 'Milliseconds');
-    if (metering.initMs !== undefined) put('InitDuration', metering.initMs, 'Milliseconds');
-  }
-
-  #routed(alias: Alias, version: FunctionVersion): FunctionVersion {
-    let draw = this.#options.random.next();
-    for (const [other, weight] of Object.entries(alias.weights)) {
-      if (draw < weight) return this.#options.functions.version(alias.region, alias.functionName, other);
-      draw -= weight;
+  /** Never rejects: what fails is told in the stream. */
+  async #stream(
+    slot: Slot,
+    runnable: Runnable,
+    request: Request,
+    response: StreamedResponse,
+    logTail: boolean,
+  ): Promise<void> {
+    try {
+      using _held = slot;
+      const result = await this.run(slot, runnable, request);
+      const log = logTail ? { LogResult: Buffer.from(result.logTail).toString('base64') } : {};
+      if (result.kind === 'success') return response.complete(result.payload, log);
+      const details = Buffer.from(result.payload).toString('utf8');
+      response.complete(undefined, { ErrorCode: 'Unhandled', ErrorDetails: details, ...log });
+    } catch (error) {
+      response.fail(error);
     }
-    return version;
   }
 
-  #describe(record: FunctionRecord, version: FunctionVersion, invokedArn: string): Runnable {
-    const { region, name, logging } = version;
-    const { reservedConcurrency } = record;
-    const levels: Record<string, string> =
-      logging.format === 'JSON'
-        ? { AWS_LAMBDA_LOG_FORMAT: 'JSON', AWS_LAMBDA_LOG_LEVEL: logging.applicationLevel ?? 'INFO' }
-        : {};
-    const spec: FunctionSpec = {
-      arn: functionArn(region, name, version.version === '$LATEST' ? undefined : version.version),
+  /** An alias that splits its traffic is drawn anew each time. */
+  #routed(alias: Alias): Runnable {
+    const { region, functionName, name } = alias;
+    const drawn = draw(alias, this.#options.random.next());
+    const key = `${region}/${functionName}/${name}/${drawn}`;
+    const known = this.#runnables.get(key);
+    if (known) return known;
+    const version = this.#options.functions.version(region, functionName, drawn);
+    const runnable = this.#describe(version, name, drawn);
+    this.#runnables.set(key, runnable);
+    return runnable;
+  }
+
+  /** @param executedVersion  of an alias that splits its traffic */
+  #describe(version: FunctionVersion, qualifier: string | undefined, executedVersion?: string): Runnable {
+    checkState(version);
+    checkArchitecture(version);
+    const { region, name, tracing } = version;
+    const spec = this.specOf(region, name, version.version);
+    const named = { region, name, ...(qualifier === undefined ? {} : { qualifier }) };
+    const executed = executedVersion === undefined ? {} : { executedVersion };
+    return {
+      spec,
+      arn: spec.arn,
       name,
       version: version.version,
-      runtime: version.runtime,
-      handler: version.handler,
-      codeDirectory: this.#options.packages.pathOf(version.code),
-      codeHash: version.code.sha256,
-      environment: { ...version.environment, ...levels },
-      memoryMb: version.memoryMb,
-      timeoutMs: version.timeoutSeconds * 1000,
-      ephemeralStorageMb: version.ephemeralStorageMb,
-      logGroup: logging.group,
-      roleArn: version.role,
-      layers: [],
-      provisionedConcurrency: 0,
-      environmentConcurrency: 1,
-      snapStart: false,
-      egress: { kind: 'all' },
-      revision: version.revisionId,
-      ...(reservedConcurrency === undefined ? {} : { reservedConcurrency }),
+      tracing,
+      invokedArn: functionArn(region, name, qualifier),
+      meter: this.#options.meters.of(spec, { ...named, ...executed }),
     };
-    return { spec, invokedArn, dimensions: { FunctionName: name } };
   }
+}
+
+function splits({ weights }: Alias): boolean {
+  return Object.keys(weights).length > 0;
+}
+
+/** The version that gets this invocation. @param at  in [0, 1) */
+function draw({ version, weights }: Alias, at: number): string {
+  let rest = at;
+  for (const [other, weight] of Object.entries(weights)) {
+    if (rest < weight) return other;
+    rest -= weight;
+  }
+  return version;
+}
+
+/** @throws snapshot-pending, snapshot-failed: SnapStart has not made the version ready, or could not */
+function checkState({ state }: FunctionVersion): void {
+  if (!state || state.kind === 'Active') return;
+  if (state.kind === 'Failed') throw new LambdaError('snapshot-failed', state.reason, { remedy: 'never' });
+  throw new LambdaError(
+    'snapshot-pending',
+    'Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE.',
+    { remedy: 'retry' },
+  );
 }
 
 /** A place held for a poller; `runnable` is the reason when there is none. */
@@ -229,12 +277,12 @@ class PollerReservation implements Reservation {
     this.#slot = slot;
   }
 
-  async invoke(payload: Uint8Array, signal: AbortSignal): Promise<InvocationOutcome> {
+  async invoke(payload: Uint8Array, signal: AbortSignal, trace?: TraceContext): Promise<InvocationOutcome> {
     signal.throwIfAborted();
     const runnable = this.#runnable;
     if (typeof runnable === 'string') return { kind: 'not-invoked', reason: runnable };
     try {
-      return await this.#invocations.invokeIn(this.#slot!, runnable, payload);
+      return await this.#invocations.invokeIn(this.#slot!, runnable, payload, trace);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       return { kind: 'not-invoked', reason: messageOf(error) };

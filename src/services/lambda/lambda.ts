@@ -3,21 +3,31 @@ import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { FunctionInvoker } from '../../pollers/index.ts';
 import { type PoolState, RUNTIME_LIMITS, type Runtime } from '../../runtime/index.ts';
 import type { Records } from '../../store/index.ts';
-import type { Logger, Metrics } from '../../telemetry/index.ts';
+import type { Logger, Metrics, Spans } from '../../telemetry/index.ts';
 import type { Operation, Service, WireAnswer } from '../index.ts';
 import { Asynchronous } from './asynchronous.ts';
 import { LAMBDA_ANSWERS } from './errors.ts';
 import { Functions } from './functions.ts';
 import { Invocations } from './invocations.ts';
+import { Layers } from './layers.ts';
+import { Meters } from './metering.ts';
 import { functionArn } from './names.ts';
+import type { ReadObject } from './operations/code.ts';
 import { concurrencyOperations } from './operations/concurrency.ts';
 import { eventInvokeOperations } from './operations/event-invoke.ts';
-import { functionOperations, type ReadObject } from './operations/functions.ts';
+import { functionOperations } from './operations/functions.ts';
 import { invokeOperations } from './operations/invoke.ts';
+import { layerOperations } from './operations/layers.ts';
 import { permissionOperations } from './operations/permissions.ts';
+import { provisionedOperations } from './operations/provisioned.ts';
 import { tagOperations } from './operations/tags.ts';
 import { versionOperations } from './operations/versions.ts';
+import { PackageAddresses } from './package-addresses.ts';
 import { Packages } from './packages.ts';
+import { Provisioned } from './provisioned.ts';
+import { Snapshots } from './snapshots.ts';
+import { InvocationTracing } from './tracing.ts';
+import { Usage, type UsageSink } from './usage.ts';
 
 /** The operations that another room adds to the API: those of event source mappings. */
 export interface MoreOperations {
@@ -37,6 +47,10 @@ export interface LambdaOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where sampled invocations are traced; absent traces nothing. */
+  readonly spans?: Spans;
+  /** Where usage is kept; absent keeps none. */
+  readonly usage?: UsageSink;
   /** Concurrency over all functions, as the runtime has it. */
   readonly accountConcurrency?: number;
   /** Made with the invoker, since mappings invoke. */
@@ -54,29 +68,37 @@ export interface FunctionState {
   readonly pool?: PoolState;
 }
 
+/** What the parts of the service are, once they are open. */
+interface Parts {
+  readonly service: Service;
+  readonly invocations: Invocations;
+  readonly asynchronous: Asynchronous;
+  readonly functions: Functions;
+  readonly provisioned: Provisioned;
+  readonly snapshots: Snapshots;
+  readonly addresses: PackageAddresses;
+  readonly usage: Usage;
+}
+
 /** The Lambda service of a node. */
 export class Lambda implements AsyncDisposable {
   readonly service: Service;
   /** For pollers. */
-  readonly invoker: FunctionInvoker;
+  readonly invoker: Invocations;
   /** For deliveries to function ARNs. */
   readonly target: Target;
-  readonly #functions: Functions;
+  /** Answers requests for packages, by the addresses that GetFunction and GetLayerVersion give. */
+  readonly packages: Pick<PackageAddresses, 'prefix' | 'handle'>;
+  readonly #parts: Parts;
   readonly #runtime: Runtime;
   readonly #scope: AsyncDisposableStack;
 
-  private constructor(
-    service: Service,
-    invocations: Invocations,
-    asynchronous: Asynchronous,
-    functions: Functions,
-    runtime: Runtime,
-    scope: AsyncDisposableStack,
-  ) {
-    this.service = service;
-    this.invoker = invocations;
-    this.target = asynchronous;
-    this.#functions = functions;
+  private constructor(parts: Parts, runtime: Runtime, scope: AsyncDisposableStack) {
+    this.service = parts.service;
+    this.invoker = parts.invocations;
+    this.target = parts.asynchronous;
+    this.packages = parts.addresses;
+    this.#parts = parts;
     this.#runtime = runtime;
     this.#scope = scope;
   }
@@ -84,25 +106,62 @@ export class Lambda implements AsyncDisposable {
   static async open(options: LambdaOptions): Promise<Lambda> {
     await using scope = new AsyncDisposableStack();
     const { records, runtime, delivery, clock, random, logger, metrics, readObject } = options;
+    const accountConcurrency = options.accountConcurrency ?? RUNTIME_LIMITS.accountConcurrency;
     const packages = await Packages.open(options.codeDirectory, random);
+    const addresses = new PackageAddresses(packages, clock, random);
+    const usage = scope.use(new Usage({ sink: options.usage, clock, logger }));
+    const meters = new Meters(metrics, usage);
+    const layers = await Layers.open({ records, clock, random });
     const functions = await Functions.open({
       records,
       clock,
       random,
+      onChange: (region, name) => {
+        invocations.changed(region, name);
+        provisioned.changed(region, name);
+      },
+    });
+    const invocations = new Invocations({
+      functions,
+      packages,
+      runtime,
+      random,
+      meters,
+      tracing: new InvocationTracing({ spans: options.spans, clock, random }),
+      provisionedOf: (region, name, version) => provisioned.ofVersion(region, name, version),
+    });
+    const provisioned = await Provisioned.open({
+      records,
+      functions,
+      provisioning: runtime,
+      clock,
+      accountConcurrency,
+      specOf: (region, name, version) => invocations.specOf(region, name, version),
       onChange: (region, name) => invocations.changed(region, name),
     });
-    const invocations = new Invocations({ functions, packages, runtime, random, metrics });
-    const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, logger });
-    await packages.sweep(functions.packages());
+    const snapshots = scope.use(
+      new Snapshots({
+        functions,
+        runtime,
+        logger,
+        specOf: ({ region, name, version }) => invocations.specOf(region, name, version),
+      }),
+    );
+    const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, logger, meters });
+    scope.defer(delivery.onGivenUp((givenUp) => asynchronous.givenUp(givenUp)));
+    await packages.sweep([...functions.packages(), ...layers.packages()]);
     const mappings = await options.eventSourceMappings?.(invocations);
     if (mappings) scope.use(mappings);
+    const published = snapshots.make.bind(snapshots);
     const service: Service = {
       name: 'lambda',
       operations: {
-        ...functionOperations(functions, packages, readObject),
-        ...versionOperations(functions),
+        ...functionOperations(functions, { layers, packages, addresses, provisioned, readObject, published }),
+        ...versionOperations(functions, provisioned, published),
+        ...layerOperations(layers, packages, addresses, readObject),
         ...invokeOperations(functions, invocations, asynchronous),
-        ...concurrencyOperations(functions, options.accountConcurrency ?? RUNTIME_LIMITS.accountConcurrency),
+        ...concurrencyOperations(functions, layers, provisioned, accountConcurrency),
+        ...provisionedOperations(functions, provisioned),
         ...permissionOperations(functions, random),
         ...tagOperations(functions),
         ...eventInvokeOperations(functions, clock),
@@ -110,13 +169,25 @@ export class Lambda implements AsyncDisposable {
       },
       errors: { ...LAMBDA_ANSWERS, ...mappings?.errors },
     };
-    return new Lambda(service, invocations, asynchronous, functions, runtime, scope.move());
+    const parts = { service, invocations, asynchronous, functions, provisioned, snapshots, addresses, usage };
+    return new Lambda(parts, runtime, scope.move());
+  }
+
+  /** Begins what starts environments of itself: provisioned concurrency and snapshots, whose init may call the node. */
+  resume(): void {
+    this.#parts.provisioned.start();
+    this.#parts.snapshots.start();
+  }
+
+  /** Writes the usage that has been counted so far, rather than at the end of the minute. */
+  flushUsage(): Promise<void> {
+    return this.#parts.usage.flush();
   }
 
   /** All functions of a region with the numbers of their `$LATEST` environments. */
   describe(region: string): readonly FunctionState[] {
     const pools = new Map(this.#runtime.pools().map((pool) => [pool.functionArn, pool]));
-    return this.#functions.list(region).map(({ latest }) => {
+    return this.#parts.functions.list(region).map(({ latest }) => {
       const arn = functionArn(region, latest.name);
       const pool = pools.get(arn);
       return {

@@ -18,6 +18,12 @@ export interface FunctionVersion {
   readonly architectures: readonly string[];
   readonly tracing: 'Active' | 'PassThrough';
   readonly logging: LoggingConfig;
+  /** In the order of their application; absent where there are none. */
+  readonly layers?: readonly LayerUse[];
+  /** Published versions start from a snapshot that is taken after init. */
+  readonly snapStart?: 'PublishedVersions';
+  /** Of a published version whose snapshot is being made or could not be; absent means `Active`. */
+  readonly state?: VersionState;
   /** Queue or topic that takes events of asynchronous invocations that were given up. */
   readonly deadLetterArn?: string;
   /** As AWS writes it: `2026-11-21T08:00:00.000+0000`. */
@@ -30,6 +36,53 @@ export interface CodePackage {
   readonly sha256: string;
   /** Size of the zip, bytes. */
   readonly sizeBytes: number;
+  /** Size of its files; absent in what was stored before it was counted. */
+  readonly unzippedBytes?: number;
+}
+
+/** A layer version as a function uses it. The package stays with the function when the layer version is deleted. */
+export interface LayerUse {
+  readonly arn: string;
+  readonly code: CodePackage;
+}
+
+export interface VersionState {
+  /** `Active` only where there is something to say: its environments start without a snapshot, and why. */
+  readonly kind: 'Pending' | 'Failed' | 'Active';
+  readonly reason: string;
+  /** As AWS spells it: `Creating`, `FunctionError.InitTimedOut`, ... */
+  readonly reasonCode: string;
+}
+
+/** A layer: what belongs to all its versions. */
+export interface LayerRecord {
+  readonly region: string;
+  readonly name: string;
+  /** Number that the next version gets: numbers of deleted ones do not come back. */
+  readonly nextVersion: number;
+}
+
+export interface LayerVersion {
+  readonly region: string;
+  readonly name: string;
+  readonly version: number;
+  readonly description: string;
+  readonly code: CodePackage;
+  readonly runtimes: readonly string[];
+  readonly architectures: readonly string[];
+  readonly licenseInfo: string;
+  /** As AWS writes it: `2026-11-21T08:00:00.000+0000`. */
+  readonly created: string;
+  readonly policy?: ResourcePolicy;
+}
+
+/** Environments that are kept initialised for a version or an alias. */
+export interface ProvisionedConfig {
+  readonly region: string;
+  readonly functionName: string;
+  readonly qualifier: string;
+  readonly requested: number;
+  readonly lastModified: string;
 }
 
 export interface LoggingConfig {
@@ -95,13 +148,29 @@ export const LAMBDA_LIMITS = {
   requestBytesMax: 6 * 1024 * 1024,
   eventBytesMax: 1024 * 1024,
   environmentBytesMax: 4096,
+  /** Of a streamed response. */
+  streamBytesMax: 200 * 1024 * 1024,
+  /** Of a streamed response that its client has not read yet: the function waits beyond it. */
+  streamBufferBytes: 256 * 1024,
   zipBytesMax: 50 * 1024 * 1024,
   zipFromStoreBytesMax: 250 * 1024 * 1024,
   unzippedBytesMax: 262_144_000,
+  /** Files and folders of one package. */
   filesMax: 20_000,
+  /** Folders that one file stands in, one inside the other. */
+  foldersDeepMax: 64,
+  /** Path of a file within its package, UTF-8 bytes. */
+  pathBytesMax: 1024,
+  layersMax: 5,
   policyBytesMax: 20 * 1024,
   codeBytesTotalMax: 75 * 1024 ** 3,
   /** Concurrency that must stay unreserved. */
   unreservedConcurrencyMin: 100,
   tagsMax: 50,
+  /** `millrace:environment-concurrency`. */
+  environmentConcurrencyMax: 1_000,
+  /** Destinations of `millrace:egress`. */
+  egressDestinationsMax: 50,
+  /** How long the address of a package that GetFunction gives can be used. */
+  packageAddressMs: 600_000,
 } as const;

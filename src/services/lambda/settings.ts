@@ -1,8 +1,23 @@
 import { invalidParameter } from './errors.ts';
-import { type FunctionVersion, LAMBDA_LIMITS, type LoggingConfig } from './model.ts';
+import { type CodePackage, type FunctionVersion, LAMBDA_LIMITS, type LayerUse, type LoggingConfig } from './model.ts';
 
 /** Runtimes that the node can run. Others are refused when the function is made, not when it is first called. */
 const RUNTIMES = /^(nodejs(18|20|22|24)\.x|python3\.(8|9|1[0-4])|provided\.al2(023)?)$/;
+
+/** Those that can start from a snapshot. */
+const SNAPSHOT_RUNTIMES = /^(nodejs|python)/;
+
+/**
+ * What AWS has and this node has not, by member: a function that asks for it would not be what its owner believes. (`VpcConfig` and
+ * `KMSKeyArn` are taken and have no effect: templates carry them everywhere.)
+ */
+const REFUSED: Readonly<Record<string, string>> = {
+  CapacityProviderConfig:
+    'there are no capacity providers here. For more than one invocation at once in an environment set the tag millrace:environment-concurrency',
+  CodeSigningConfigArn: 'signatures of code are not checked here',
+  DurableConfig: 'durable functions are not built',
+  TenancyConfig: 'tenant isolation is not built',
+};
 
 /** Names that a function may not set. @see Lambda developer guide, "Defined runtime environment variables" */
 const RESERVED = new Set([
@@ -45,7 +60,13 @@ export interface SettingsInput {
     readonly SystemLogLevel?: string;
   };
   readonly Layers?: readonly string[];
+  readonly SnapStart?: { readonly ApplyOn?: 'PublishedVersions' | 'None' };
+  readonly FileSystemConfigs?: readonly unknown[];
+  readonly [member: string]: unknown;
 }
+
+/** Finds the layers that a request names. @throws invalid-parameter */
+export type ResolveLayers = (arns: readonly string[]) => readonly LayerUse[];
 
 export type Settings = Pick<
   FunctionVersion,
@@ -60,10 +81,12 @@ export type Settings = Pick<
   | 'tracing'
   | 'logging'
   | 'deadLetterArn'
+  | 'layers'
+  | 'snapStart'
 >;
 
 /** Settings of a new function called `name`, with AWS's defaults. @throws invalid-parameter */
-export function newSettings(name: string, input: SettingsInput): Settings {
+export function newSettings(name: string, input: SettingsInput, resolveLayers: ResolveLayers): Settings {
   if (!input.Runtime || !input.Handler) {
     throw invalidParameter(
       'Runtime and Handler are mandatory parameters for functions created with deployment packages.',
@@ -83,18 +106,23 @@ export function newSettings(name: string, input: SettingsInput): Settings {
       logging: { format: 'Text', group: `/aws/lambda/${name}` },
     },
     input,
+    resolveLayers,
   );
 }
 
 /** `before` with what `input` gives changed; what it leaves out stays. @throws invalid-parameter */
-export function changedSettings(before: Settings, input: SettingsInput): Settings {
-  if (input.Layers && input.Layers.length > 0) throw invalidParameter('Layers are not supported by this node yet.');
+export function changedSettings(before: Settings, input: SettingsInput, resolveLayers: ResolveLayers): Settings {
+  checkBuilt(input);
   const runtime = input.Runtime ?? before.runtime;
   checkRuntime(runtime);
   const environment = input.Environment ? (input.Environment.Variables ?? {}) : before.environment;
   checkEnvironment(environment);
   const deadLetterArn = input.DeadLetterConfig ? input.DeadLetterConfig.TargetArn : before.deadLetterArn;
   checkDeadLetter(deadLetterArn);
+  const layers = input.Layers ? resolveLayers(input.Layers) : before.layers;
+  const snapStart = (input.SnapStart?.ApplyOn ?? before.snapStart) === 'PublishedVersions';
+  const ephemeralStorageMb = input.EphemeralStorage?.Size ?? before.ephemeralStorageMb;
+  if (snapStart) checkSnapStart(runtime, ephemeralStorageMb);
   return {
     description: input.Description ?? before.description,
     runtime,
@@ -102,12 +130,50 @@ export function changedSettings(before: Settings, input: SettingsInput): Setting
     role: input.Role ?? before.role,
     memoryMb: input.MemorySize ?? before.memoryMb,
     timeoutSeconds: input.Timeout ?? before.timeoutSeconds,
-    ephemeralStorageMb: input.EphemeralStorage?.Size ?? before.ephemeralStorageMb,
+    ephemeralStorageMb,
     environment,
     tracing: input.TracingConfig?.Mode ?? before.tracing,
     logging: changedLogging(before.logging, input.LoggingConfig),
     ...(deadLetterArn ? { deadLetterArn } : {}),
+    ...(layers && layers.length > 0 ? { layers } : {}),
+    ...(snapStart ? { snapStart: 'PublishedVersions' } : {}),
   };
+}
+
+/** A version with other settings. */
+export function withSettings(version: FunctionVersion, settings: Settings): FunctionVersion {
+  // What a function has or has not: `settings` says which of them it has now.
+  const { deadLetterArn: _d, layers: _l, snapStart: _s, ...rest } = version;
+  return { ...rest, ...settings };
+}
+
+/** A package and its layers are unpacked together. @throws invalid-parameter */
+export function checkUnzipped(code: CodePackage, layers: readonly LayerUse[] = []): void {
+  const size = [code, ...layers.map((layer) => layer.code)].reduce((sum, one) => sum + (one.unzippedBytes ?? 0), 0);
+  if (size <= LAMBDA_LIMITS.unzippedBytesMax) return;
+  throw invalidParameter(
+    `Function code combined with layers exceeds the maximum allowed size of ${LAMBDA_LIMITS.unzippedBytesMax} bytes. The actual size is ${size} bytes.`,
+  );
+}
+
+function checkBuilt(input: SettingsInput): void {
+  for (const [member, why] of Object.entries(REFUSED)) {
+    if (input[member] !== undefined && input[member] !== '')
+      throw invalidParameter(`${member} is not supported: ${why}.`);
+  }
+  if (input.FileSystemConfigs && input.FileSystemConfigs.length > 0) {
+    throw invalidParameter('FileSystemConfigs is not supported: file systems are not mounted here.');
+  }
+}
+
+/** @see Lambda developer guide, "Improving startup performance with Lambda SnapStart" */
+function checkSnapStart(runtime: string, ephemeralStorageMb: number): void {
+  if (!SNAPSHOT_RUNTIMES.test(runtime)) {
+    throw invalidParameter(`${runtime} is not supported for SnapStart enabled functions.`);
+  }
+  if (ephemeralStorageMb > 512) {
+    throw invalidParameter('SnapStart does not support ephemeral storage greater than 512 MB.');
+  }
 }
 
 function changedLogging(before: LoggingConfig, input: SettingsInput['LoggingConfig']): LoggingConfig {

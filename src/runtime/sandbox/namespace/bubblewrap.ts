@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, lstatSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PROCESSES_MAX } from '../cgroups.ts';
+import { SANDBOX_LIMITS } from '../limits.ts';
 import type { SandboxRequest } from '../sandbox.ts';
 import { RESOLVER } from './rules.ts';
 
@@ -12,12 +12,6 @@ export const INSIDE_USER = { uid: 993, gid: 990, name: 'sbx_user1051' } as const
 export const DESCRIPTORS = { block: 0, info: 5, seccomp: 6 } as const;
 
 const MB = 1024 ** 2;
-/** Size of `/tmp` until the function asks for more. */
-export const TEMPORARY_MB = 512;
-/** Largest file, bytes: the most ephemeral storage that a function can ask for. */
-const FILE_BYTES_MAX = 10_240 * MB;
-/** As on Lambda. */
-const OPEN_FILES_MAX = 1024;
 
 /** Folders of `/` that are links into `/usr` on most systems and folders on some. */
 const SYSTEM_FOLDERS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
@@ -84,7 +78,7 @@ export function commonArguments({ privileged, etc }: BubblewrapOptions): readonl
     ...['--hostname', 'sandbox', '--die-with-parent', '--new-session'],
     ...(privileged ? drop : ['--uid', String(INSIDE_USER.uid), '--gid', String(INSIDE_USER.gid)]),
     ...['--userns-block-fd', String(DESCRIPTORS.block), '--info-fd', String(DESCRIPTORS.info)],
-    ...['--perms', '1777', '--size', String(TEMPORARY_MB * MB), '--tmpfs', INSIDE.temporary],
+    ...['--perms', '1777', '--size', String(SANDBOX_LIMITS.temporaryMb * MB), '--tmpfs', INSIDE.temporary],
     ...['--ro-bind', '/usr', '/usr'],
     ...SYSTEM_FOLDERS.flatMap(showSystemFolder),
     ...['--ro-bind', etc, '/etc'],
@@ -137,8 +131,8 @@ function dropRights({ privileged, limitsProcesses }: BubblewrapOptions): readonl
   const user = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
   return [
     ...(privileged ? ['setpriv', ...user, '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'] : []),
-    ...['prlimit', '--core=0', `--nofile=${OPEN_FILES_MAX}`, `--fsize=${FILE_BYTES_MAX}`],
-    ...(limitsProcesses ? [`--nproc=${PROCESSES_MAX}`] : []),
+    ...['prlimit', '--core=0', `--nofile=${SANDBOX_LIMITS.openFilesMax}`, `--fsize=${SANDBOX_LIMITS.fileBytesMax}`],
+    ...(limitsProcesses ? [`--nproc=${SANDBOX_LIMITS.processesMax}`] : []),
   ];
 }
 

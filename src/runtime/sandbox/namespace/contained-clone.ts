@@ -48,6 +48,10 @@ export class ContainedClone implements SandboxProcess {
     return this;
   }
 
+  hasDoor(): boolean {
+    return false;
+  }
+
   addressOf(door: string): string {
     return this.#options.addressOf(door);
   }

@@ -7,12 +7,13 @@ import { type Duplex, PassThrough, type Readable, type Writable } from 'node:str
 import { DomainError, messageOf } from '../../../base/index.ts';
 import type { Cgroup } from '../cgroups.ts';
 import { Doors } from '../doors.ts';
+import { SANDBOX_LIMITS } from '../limits.ts';
 import { memoryOf } from '../process-memory.ts';
 import type { Clone, Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
-import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER, TEMPORARY_MB } from './bubblewrap.ts';
+import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER } from './bubblewrap.ts';
 import { ContainedClone } from './contained-clone.ts';
 import { descendantsOf } from './descendants.ts';
-import { enter } from './enter.ts';
+import { Namespaces } from './namespaces.ts';
 import type { Network } from './network.ts';
 import type { Placing } from './placing.ts';
 
@@ -64,9 +65,11 @@ export class ContainedProcess implements SandboxProcess {
   readonly #doors: Doors;
   /** First process of the sandbox, once it is known. */
   #first: number | undefined;
+  #namespaces: Namespaces | undefined;
   #tenant: Tenant | undefined;
   #clones = 0;
   #alive = true;
+  #killed = false;
 
   constructor(options: ContainedOptions) {
     this.#options = options;
@@ -81,6 +84,10 @@ export class ContainedProcess implements SandboxProcess {
     child.on('message', (message, handle) => this.#onDoor(message, handle));
     const descriptors: readonly unknown[] = child.stdio ?? [];
     this.#readInfo(descriptors[DESCRIPTORS.info] as Readable | undefined);
+  }
+
+  hasDoor(door: string): boolean {
+    return this.#doors.has(door);
   }
 
   addressOf(door: string): string {
@@ -135,6 +142,9 @@ export class ContainedProcess implements SandboxProcess {
 
   kill(): void {
     if (!this.#alive) return;
+    this.#killed = true;
+    // Between being made and being admitted the child waits for bubblewrap, whoever dies meanwhile: it is killed once it is known.
+    if (this.#first === undefined) return;
     this.#options.cgroup?.kill();
     this.#options.network?.close();
     this.#options.child.kill('SIGKILL');
@@ -171,14 +181,14 @@ export class ContainedProcess implements SandboxProcess {
       placing.place([codeDirectory], folders.task),
       placing.place(layers, folders.layers),
       existsSync(cacheDirectory) ? placing.link(cacheDirectory, folders.cache) : undefined,
-      ephemeralStorageMb > TEMPORARY_MB ? this.#growTemporary(ephemeralStorageMb) : undefined,
+      ephemeralStorageMb > SANDBOX_LIMITS.temporaryMb ? this.#growTemporary(ephemeralStorageMb) : undefined,
     ];
   }
 
   /** Only from outside: nobody in the sandbox may mount. */
   async #growTemporary(sizeMb: number): Promise<void> {
     const size = `remount,nosuid,nodev,size=${sizeMb}m`;
-    await enter(this.#first!, ['--mount'], ['mount', '-o', size, INSIDE.temporary]);
+    await this.#namespaces!.enter('mount', ['mount', '-o', size, INSIDE.temporary]);
   }
 
   #readInfo(info: Readable | undefined): void {
@@ -210,9 +220,18 @@ export class ContainedProcess implements SandboxProcess {
   /** The child has its namespaces and waits. */
   async #admit(first: number): Promise<void> {
     const { child, user, cgroup, network } = this.#options;
-    writeMaps(first, user);
-    network?.attach(first, cgroup);
-    await cgroup?.join(first);
+    try {
+      this.#namespaces = Namespaces.open(first, child.pid!);
+      if (this.#killed) throw new Error('killed before it began');
+      writeMaps(first, user);
+      network?.attach(this.#namespaces, cgroup);
+      await cgroup?.join(first);
+      // Killed meanwhile, it must not go on: its group was empty then.
+      if (this.#killed) throw new Error('killed before it began');
+    } catch (error) {
+      if (this.#namespaces) process.kill(first, 'SIGKILL');
+      throw error;
+    }
     (child.stdin as Writable).end('.');
   }
 
@@ -236,13 +255,14 @@ export class ContainedProcess implements SandboxProcess {
   }
 
   async #end(): Promise<Exit> {
-    const { child, cgroup, network, placing, request } = this.#options;
+    const { child, cgroup, network, request } = this.#options;
     const ended = new Promise<Exit>((resolve) => {
       child.on('error', () => {
         // Also when a message cannot be sent; without a process there is nothing else to wait for.
         if (child.pid === undefined) resolve({ code: null, signal: null });
       });
       child.once('exit', (code, signal) => {
+        this.#first ??= 0;
         this.kill();
         resolve(exitOf(code, signal));
       });
@@ -256,8 +276,8 @@ export class ContainedProcess implements SandboxProcess {
     this.#alive = false;
     this.#doors.close();
     network?.close();
+    this.#namespaces?.[Symbol.dispose]();
     void cgroup?.remove();
-    if (this.#tenant) placing.giveBack([this.#tenant.codeDirectory], folderOf(request.directory).task);
     await rm(request.directory, { recursive: true, force: true }).catch(() => {});
     return exit;
   }

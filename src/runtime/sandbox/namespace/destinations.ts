@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { SANDBOX_LIMITS } from '../limits.ts';
 
 /** One entry of an allowlist, taken apart. */
 export interface Destination {
@@ -9,15 +10,12 @@ export interface Destination {
   readonly port?: number;
 }
 
-/** Entries of one allowlist, and addresses of one name that are kept: enough for services that answer with new ones each time. */
-export const DESTINATION_LIMITS = { entriesMax: 64, addressesMax: 64 } as const;
-
 const HOST = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
 
 /** @throws Error  in words for who wrote the list */
 export function parseDestinations(list: readonly string[]): readonly Destination[] {
-  if (list.length > DESTINATION_LIMITS.entriesMax) {
-    throw new Error(`an egress allowlist has ${DESTINATION_LIMITS.entriesMax} entries at most, not ${list.length}`);
+  if (list.length > SANDBOX_LIMITS.destinationsMax) {
+    throw new Error(`an egress allowlist has ${SANDBOX_LIMITS.destinationsMax} entries at most, not ${list.length}`);
   }
   return list.map(parseDestination);
 }

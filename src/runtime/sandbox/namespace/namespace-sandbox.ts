@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Clock, Random } from '../../../base/index.ts';
-import type { Cgroup, Cgroups } from '../cgroups.ts';
+import type { Cgroup, Cgroups, Controller } from '../cgroups.ts';
 import { coverInherited } from '../inherited.ts';
 import type { Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
+import { explainFailure, missingForNetwork } from '../survey.ts';
 import {
   type BubblewrapOptions,
   commonArguments,
@@ -18,6 +19,8 @@ import { ContainedProcess } from './contained-process.ts';
 import { HOSTS, Network } from './network.ts';
 import { Placing } from './placing.ts';
 import { seccompFilter } from './seccomp.ts';
+import { endStranded } from './stranded.ts';
+import { runTrial } from './trial.ts';
 
 /** Users on the machine that the functions of a node that is root run as: nobody else's by any convention (systemd.io/UIDS-GIDS). */
 const USERS = { first: 1_900_000_000, count: 1 << 20 } as const;
@@ -26,15 +29,23 @@ const USERS = { first: 1_900_000_000, count: 1 << 20 } as const;
 const NO_PROGRAM = '/dev/null';
 const NOBODY = { user: undefined, cgroup: undefined, network: undefined };
 
+/** How the gap begins that is left by a network which cannot be had. */
+export const NO_NETWORK = 'functions reach the node and no other network';
+
+/** What it means for functions that a controller is missing. */
+const CONSEQUENCES: Readonly<Record<Controller, string>> = {
+  memory: 'memory is watched by the node, and not held by the kernel',
+  cpu: 'processors are shared evenly, and not by memory size',
+  pids: 'processes are counted by user, and not by sandbox',
+  freezer: 'idle functions are stopped by signals',
+};
+
 export interface NamespaceOptions {
   /** For what all sandboxes share, on the file system of theirs and of the code; emptied. */
   readonly directory: string;
   readonly random: Random;
   readonly clock: Clock;
   readonly cgroups: Cgroups;
-  /** Whether functions can be given a network. */
-  readonly hasNetwork: boolean;
-  readonly gaps: readonly string[];
 }
 
 /**
@@ -43,7 +54,7 @@ export interface NamespaceOptions {
  */
 export class NamespaceSandbox implements Sandbox {
   readonly engine = 'namespace';
-  readonly gaps: readonly string[];
+  readonly gaps: string[] = [];
   readonly #options: NamespaceOptions;
   readonly #bubblewrap: BubblewrapOptions;
   readonly #common: readonly string[];
@@ -52,10 +63,11 @@ export class NamespaceSandbox implements Sandbox {
   /** Descriptors that a child would inherit beside those that it is given: they get nothing instead. */
   readonly #covered: readonly (number | 'ignore')[];
   #nextUser: number;
+  /** Whether functions can be given a network. */
+  #hasNetwork = true;
 
   private constructor(options: NamespaceOptions) {
     this.#options = options;
-    this.gaps = options.gaps;
     const { directory, random, cgroups } = options;
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
@@ -72,18 +84,51 @@ export class NamespaceSandbox implements Sandbox {
     this.#nextUser = random.bytes(4).readUInt32LE() % USERS.count;
   }
 
-  /** @throws Error  this machine's processor is not one that the filter for system calls can be made for */
-  static open(options: NamespaceOptions): NamespaceSandbox {
+  /**
+   * Opens the engine and runs a process in it, in a network of its own: what a machine can do is found out by doing it. Without a
+   * network, or some of the control groups, it runs all the same, and {@link gaps} says so.
+   *
+   * @throws Error  it does not run here; the message says why and what to do
+   */
+  static async open(options: NamespaceOptions): Promise<NamespaceSandbox> {
     const filter = seccompFilter(process.arch);
-    if (!filter) throw new Error(`no filter for system calls of ${process.arch}`);
+    if (!filter) throw new Error(`there is no filter for the system calls of ${process.arch}`);
+    endStranded(dirname(options.directory));
     const sandbox = new NamespaceSandbox(options);
     writeFileSync(sandbox.#filter, filter);
-    return sandbox;
+    for (const [controller, why] of Object.entries(options.cgroups.missing)) {
+      sandbox.gaps.push(`${CONSEQUENCES[controller as Controller]}: ${why}`);
+    }
+    try {
+      await sandbox.#prove();
+      return sandbox;
+    } catch (error) {
+      await sandbox[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #prove(): Promise<void> {
+    const { directory, clock } = this.#options;
+    const missing = missingForNetwork();
+    if (missing) this.#dropNetwork(`${missing.why}. ${missing.remedy}`);
+    const trial = await runTrial(this, join(directory, 'trial'), clock);
+    if (trial.started) {
+      if (trial.refused !== undefined) this.#dropNetwork(trial.refused);
+      return;
+    }
+    const { why, remedy } = explainFailure(trial.said);
+    throw new Error(`${why}. ${remedy}`);
+  }
+
+  #dropNetwork(why: string): void {
+    this.#hasNetwork = false;
+    this.gaps.push(`${NO_NETWORK}: ${why}`);
   }
 
   start(request: SandboxRequest): SandboxProcess {
     this.#makeFolders(request);
-    const { cgroups, clock, hasNetwork } = this.#options;
+    const { cgroups, clock } = this.#options;
     const placing = this.#placing;
     let cgroup: Cgroup;
     try {
@@ -93,7 +138,7 @@ export class NamespaceSandbox implements Sandbox {
       return new ContainedProcess({ ...NOBODY, request, child: spawn(NO_PROGRAM), placing });
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;
-    const network = hasNetwork ? new Network(clock, folderOf(request.directory).hosts) : undefined;
+    const network = this.#hasNetwork ? new Network(clock, folderOf(request.directory).hosts) : undefined;
     const newCgroup = (name: string) => cgroups.create(name);
     return new ContainedProcess({ request, child: this.#spawn(request), user, cgroup, newCgroup, network, placing });
   }

@@ -5,18 +5,15 @@ import { networkInterfaces } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { Clock, Timer } from '../../../base/index.ts';
 import type { Cgroup } from '../cgroups.ts';
+import { SANDBOX_LIMITS } from '../limits.ts';
 import type { Egress } from '../sandbox.ts';
-import { DESTINATION_LIMITS, type Destination, parseDestinations } from './destinations.ts';
-import { enter } from './enter.ts';
+import { type Destination, parseDestinations } from './destinations.ts';
+import type { Namespaces } from './namespaces.ts';
 import { allowingRules, closingRules, firstRules, interfaceUp } from './rules.ts';
 
-/** How long the addresses of a name hold; name servers answer with others as machines come and go. */
-const NAMES_MS = 60_000;
-/** The same while a name has none: a machine that has just been started may not reach its name server yet. */
-const UNKNOWN_NAMES_MS = 5_000;
 const INTERFACE = 'tap0';
 /** `/etc/hosts` of every sandbox. */
-export const HOSTS = '127.0.0.1 localhost sandbox\n::1 localhost\n';
+export const HOSTS = '127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost\n';
 /** Descriptors of slirp4netns: it says on one that it is ready, and ends when the other closes. */
 const READY = 3;
 
@@ -37,7 +34,7 @@ const SLIRP = [
 export class Network {
   readonly #clock: Clock;
   readonly #hostsFile: string;
-  #target = 0;
+  #namespaces: Namespaces | undefined;
   #slirp: ChildProcess | undefined;
   #slirpGone = Promise.resolve();
   #attached: Promise<void> | undefined;
@@ -52,9 +49,9 @@ export class Network {
     this.#hostsFile = hostsFile;
   }
 
-  /** Attaches the network to the namespace of `target`, a process that has no code of anybody's yet. */
-  attach(target: number, cgroup: Cgroup | undefined): void {
-    this.#target = target;
+  /** Attaches the network to a sandbox that has no code of anybody's yet. */
+  attach(namespaces: Namespaces, cgroup: Cgroup | undefined): void {
+    this.#namespaces = namespaces;
     this.#attached = this.#attach(cgroup);
     // Whoever is assigned the sandbox is told.
     this.#attached.catch(() => {});
@@ -76,21 +73,22 @@ export class Network {
 
   /** Not by slirp4netns itself, which would set up loopback under the hands of bubblewrap. */
   async #attach(cgroup: Cgroup | undefined): Promise<void> {
-    await this.#startSlirp(cgroup);
+    await this.#startSlirp(this.#namespaces!.forNetwork, cgroup);
     await this.#change([...firstRules(ownAddresses()), ...interfaceUp(INTERFACE, MTU)]);
     this.#isAttached = true;
   }
 
-  #change(rules: readonly string[]): Promise<void> {
-    return enter(this.#target, ['--net'], ['ip', '-batch', '-'], `${rules.join('\n')}\n`);
+  async #change(rules: readonly string[]): Promise<void> {
+    if (this.#closed) throw new Error('the sandbox has ended');
+    await this.#namespaces!.enter('net', ['ip', '-batch', '-'], `${rules.join('\n')}\n`);
   }
 
-  async #startSlirp(cgroup: Cgroup | undefined): Promise<void> {
-    const users = process.getuid!() === 0 ? [] : [`--userns-path=/proc/${this.#target}/ns/user`];
-    const path = `/proc/${this.#target}/ns/net`;
-    const child = spawn('slirp4netns', [...SLIRP, ...users, '--netns-type=path', path, INTERFACE], {
+  async #startSlirp(namespaces: readonly number[], cgroup: Cgroup | undefined): Promise<void> {
+    const [network, user] = namespaces.map((_, index) => `/proc/self/fd/${ALIVE + 1 + index}`);
+    const users = user === undefined ? [] : [`--userns-path=${user}`];
+    const child = spawn('slirp4netns', [...SLIRP, ...users, '--netns-type=path', network!, INTERFACE], {
       env: { PATH: process.env.PATH },
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', ...namespaces],
     });
     this.#slirp = child;
     const gone = new Promise<Error | undefined>((resolve) => {
@@ -132,7 +130,7 @@ export class Network {
         // A name that has no address now may have one later; the function is told by its own attempt.
         const found = await lookup(destination.value, { all: true, family: 4 }).catch(() => []);
         const fresh = found.map(({ address }) => address).filter((address) => !known.has(address));
-        const taken = fresh.slice(0, DESTINATION_LIMITS.addressesMax - known.size);
+        const taken = fresh.slice(0, SANDBOX_LIMITS.addressesMax - known.size);
         for (const address of taken) known.add(address);
         return allowingRules(
           destination,
@@ -156,9 +154,9 @@ export class Network {
   #refreshLater(named: readonly Destination[]): void {
     if (named.length === 0 || this.#closed) return;
     const unknown = this.#addresses.values().some(({ size }) => size === 0);
-    this.#timer = this.#clock.timer(unknown ? UNKNOWN_NAMES_MS : NAMES_MS, () => {
+    this.#timer = this.#clock.timer(unknown ? SANDBOX_LIMITS.unknownNamesMs : SANDBOX_LIMITS.namesMs, () => {
       void this.#resolve(named)
-        .then((rules) => (rules.length > 0 && !this.#closed ? this.#change(rules) : undefined))
+        .then((rules) => (rules.length > 0 ? this.#change(rules) : undefined))
         // The sandbox may have ended meanwhile; else the next time.
         .catch(() => {})
         .then(() => this.#refreshLater(named));

@@ -11,11 +11,7 @@ import {
 } from 'node:fs';
 import { copyFile, link, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** Packages with more entries than this are linked ahead of the next start, and off the event loop when that comes too early. */
-const SMALL_ENTRIES_MAX = 64;
-/** Spare trees kept, one a package; the least recently used goes first. */
-const SPARES_MAX = 32;
+import { SANDBOX_LIMITS } from '../limits.ts';
 
 /** A spare tree, or how it comes to be. */
 interface Spare {
@@ -28,8 +24,8 @@ interface Spare {
  * Puts code where a running sandbox sees it: into a folder that the sandbox has bound read-only. The files are hard links to the
  * unpacked package, so they take no room and no time to copy, and no mount is made while a function waits.
  *
- * A package of many files is linked ahead: after its first start a *spare tree* stands ready, and putting it in place means
- * renaming its top entries. A sandbox that ends gives its tree back as the next spare, since nobody could have changed it.
+ * A package of more than a few files is linked ahead: after its first start a *spare tree* stands ready, and putting it in place means
+ * renaming its top entries.
  */
 export class Placing {
   readonly #directory: string;
@@ -62,7 +58,9 @@ export class Placing {
       return;
     }
     if (!this.#large.has(key)) {
-      if (linkSmall([...sources].reverse(), target)) return;
+      const linked = linkSmall([...sources].reverse(), target);
+      if (linked > SANDBOX_LIMITS.fewEntriesMax) this.#prepare(key, sources);
+      if (linked >= 0) return;
       this.#large.add(key);
     }
     return this.#placeLarge(key, sources, target);
@@ -70,21 +68,7 @@ export class Placing {
 
   /** Fills `target` with one tree that changes from start to start, and so has no spare. */
   link(source: string, target: string): void | Promise<void> {
-    if (!linkSmall([source], target)) return linkAll([source], target);
-  }
-
-  /** Takes the tree of a sandbox that has ended, when one like it is worth keeping. */
-  giveBack(sources: readonly string[], tree: string): void {
-    const key = sources.join('\0');
-    if (!this.#large.has(key) || this.#spares.has(key)) return;
-    const directory = this.#newDirectory();
-    const spare: Spare = { directory, made: Promise.resolve(), ready: true };
-    try {
-      renameSync(tree, directory);
-    } catch {
-      return;
-    }
-    this.#keep(key, spare);
+    if (linkSmall([source], target) < 0) return linkAll([source], target);
   }
 
   /** Waits for what is under way and removes the spare trees. */
@@ -116,7 +100,7 @@ export class Placing {
 
   #keep(key: string, spare: Spare): void {
     this.#spares.set(key, spare);
-    if (this.#spares.size <= SPARES_MAX) return;
+    if (this.#spares.size <= SANDBOX_LIMITS.sparesMax) return;
     for (const [oldest, { directory, made }] of this.#spares) {
       this.#spares.delete(oldest);
       this.#large.delete(oldest);
@@ -131,12 +115,22 @@ export class Placing {
 }
 
 /**
+ * Fills `target`, an empty folder, with the trees one over the other, by hard links: a later one hides what an earlier one has.
+ *
+ * @returns a promise where there are many files
+ */
+export function linkTrees(sources: readonly string[], target: string): void | Promise<void> {
+  const upperFirst = [...sources].reverse();
+  if (!linkSmall(upperFirst, target)) return linkAll(upperFirst, target);
+}
+
+/**
  * Links small trees at once, the first of them on top.
  *
- * @returns false when there is too much of it; what was linked stays and need not be linked again
+ * @returns how many entries; -1 when there is too much of it: what was linked stays and need not be linked again
  */
-function linkSmall(sources: readonly string[], target: string): boolean {
-  let left = SMALL_ENTRIES_MAX;
+function linkSmall(sources: readonly string[], target: string): number {
+  let left = SANDBOX_LIMITS.smallEntriesMax;
   const walk = (from: string, to: string): boolean => {
     for (const entry of readdirSync(from, { withFileTypes: true })) {
       if (left-- === 0) return false;
@@ -146,7 +140,7 @@ function linkSmall(sources: readonly string[], target: string): boolean {
     }
     return true;
   };
-  return sources.every((source) => walk(source, target));
+  return sources.every((source) => walk(source, target)) ? SANDBOX_LIMITS.smallEntriesMax - left : -1;
 }
 
 /** A folder hidden by a file of an upper layer stays hidden. @returns whether the folder is there */
@@ -171,8 +165,8 @@ function linkOne(source: string, destination: string, isLink: boolean): void {
   }
 }
 
-/** The same off the event loop, without an end to what it links. */
-async function linkAll(sources: readonly string[], target: string): Promise<void> {
+/** Links trees one over the other, the first of them on top, off the event loop and without an end to what it links. */
+export async function linkAll(sources: readonly string[], target: string): Promise<void> {
   const walk = async (from: string, to: string): Promise<void> => {
     const entries = await readdir(from, { withFileTypes: true });
     await Promise.all(

@@ -4,17 +4,25 @@ import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
-import type { Clock } from '../../../base/index.ts';
+import { type Clock, DomainError, messageOf } from '../../../base/index.ts';
 import { Doors } from '../doors.ts';
 import { coverInherited } from '../inherited.ts';
+import { SANDBOX_LIMITS } from '../limits.ts';
+import { linkTrees } from '../namespace/placing.ts';
 import { memoryOf, privateBytes } from '../process-memory.ts';
-import type { Clone, Door, Exit, Placement, Sandbox, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
+import type {
+  Clone,
+  Door,
+  Exit,
+  Placement,
+  Sandbox,
+  SandboxErrorCode,
+  SandboxProcess,
+  SandboxRequest,
+  Tenant,
+} from '../sandbox.ts';
 import { ProcessGroups } from './process-groups.ts';
 
-/** Largest file, bytes: the most ephemeral storage that a function can ask for. */
-const FILE_BYTES_MAX = 10 * 1024 ** 3;
-/** As on Lambda. */
-const OPEN_FILES_MAX = 1024;
 /** Descriptors that a process is given: input, outputs and the channel. */
 const DESCRIPTORS = 4;
 
@@ -38,7 +46,9 @@ export class ProcessSandbox implements Sandbox {
     this.#diesWithNode = diesWithNode;
     this.#wrapper = [
       ...(diesWithNode ? ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'] : []),
-      ...(limits ? ['prlimit', '--core=0', `--nofile=${OPEN_FILES_MAX}`, `--fsize=${FILE_BYTES_MAX}`] : []),
+      ...(limits
+        ? ['prlimit', '--core=0', `--nofile=${SANDBOX_LIMITS.openFilesMax}`, `--fsize=${SANDBOX_LIMITS.fileBytesMax}`]
+        : []),
     ];
     // Without /proc nobody can tell how much memory a process has: limits of memory are not held.
     const memory = existsSync('/proc/self/statm');
@@ -72,7 +82,9 @@ export class ProcessSandbox implements Sandbox {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...this.#covered],
     });
     const process = { pid: child.pid, ...pipesOf(child), exited: exitOf(child) };
-    return new GroupOfProcesses(process, { doors, directory, mayFreeze: this.#diesWithNode, groups: this.#groups });
+    const layersDirectory = join(directory, 'opt');
+    const mayFreeze = this.#diesWithNode;
+    return new GroupOfProcesses(process, { doors, directory, layersDirectory, mayFreeze, groups: this.#groups });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -85,6 +97,8 @@ interface Surroundings {
   readonly doors: readonly Door[];
   /** Removed when the process has ended; a clone has none of its own. */
   readonly directory: string | undefined;
+  /** Layers that lie over each other are put together here. */
+  readonly layersDirectory: string;
   readonly mayFreeze: boolean;
   readonly groups: ProcessGroups;
 }
@@ -112,6 +126,10 @@ class GroupOfProcesses implements SandboxProcess {
     this.exited = this.#end(exited);
   }
 
+  hasDoor(door: string): boolean {
+    return this.#doors.has(door);
+  }
+
   addressOf(door: string): string {
     return this.#doors.addressOf(door);
   }
@@ -124,9 +142,23 @@ class GroupOfProcesses implements SandboxProcess {
     return new GroupOfProcesses(clone, { ...this.#surroundings, doors: clone.doors, directory: undefined });
   }
 
-  /** Nothing is hidden, so nothing has to be put in place. */
-  assign({ codeDirectory, cacheDirectory }: Tenant): Placement {
-    return { taskRoot: codeDirectory, layersRoot: '/opt', cacheDirectory };
+  /** Nothing is hidden, so nothing has to be put in place but layers of which one is to hide a part of another. */
+  assign({ codeDirectory, layers, cacheDirectory }: Tenant): Placement | Promise<Placement> {
+    const placed = (layersRoot: string): Placement => ({ taskRoot: codeDirectory, layersRoot, cacheDirectory });
+    const [only = '/opt', ...others] = layers;
+    if (others.length === 0) return placed(only);
+    const joined = this.#layersRoot();
+    try {
+      mkdirSync(joined, { recursive: true });
+      const linking = linkTrees(layers, joined);
+      return linking instanceof Promise ? linking.then(() => placed(joined), refused) : placed(joined);
+    } catch (error) {
+      refused(error);
+    }
+  }
+
+  #layersRoot(): string {
+    return join(this.#surroundings.layersDirectory, String(this.pid));
   }
 
   freeze(): void {
@@ -176,7 +208,9 @@ class GroupOfProcesses implements SandboxProcess {
     if (this.#statm !== undefined) closeSync(this.#statm);
     this.#statm = undefined;
     const { directory } = this.#surroundings;
-    if (directory !== undefined) await rm(directory, { recursive: true, force: true }).catch(() => {});
+    // A clone's layers stand in the folder of the one that it was forked from.
+    const own = directory ?? this.#layersRoot();
+    await rm(own, { recursive: true, force: true }).catch(() => {});
     return exit;
   }
 }
@@ -210,3 +244,8 @@ function killGroup(leader: number | undefined): void {
 
 /** One buffer serves all reads: they are synchronous. */
 const STATM = Buffer.alloc(128);
+
+function refused(error: unknown): never {
+  const message = `layers cannot be put in place: ${messageOf(error)}`;
+  throw new DomainError<SandboxErrorCode>('placement-failed', message, { cause: error, remedy: 'retry' });
+}

@@ -132,12 +132,12 @@ async function codeOf(properties: JsonObject): Promise<object> {
 }
 
 /** A function takes no change before the last one is through. */
-async function settled(FunctionName: string, work: Work): Promise<void> {
+async function settled(FunctionName: string, work: Work, Qualifier?: string): Promise<void> {
   await work.until(`function ${FunctionName} to be ready`, async () => {
     const { State, LastUpdateStatus, StateReason, LastUpdateStatusReason } = await work.call(
       'lambda',
       'GetFunctionConfiguration',
-      { FunctionName },
+      { FunctionName, ...(Qualifier !== undefined && { Qualifier }) },
     );
     if (State === 'Failed' || LastUpdateStatus === 'Failed') {
       throw new Error(`function ${FunctionName} failed: ${StateReason ?? LastUpdateStatusReason}`);
@@ -219,6 +219,7 @@ const version: ResourceType = {
     );
     await work.made(published.FunctionArn);
     const { name } = functionParts(String(properties.FunctionName));
+    await settled(name, work, published.Version);
     await provision(name, published.Version, undefined, properties.ProvisionedConcurrencyConfig, work);
     return {
       physicalId: published.FunctionArn,
@@ -260,8 +261,14 @@ async function provision(
 ): Promise<void> {
   if (sameJson(before, after)) return;
   const key = { FunctionName, Qualifier };
-  if (after === undefined) await work.call('lambda', 'DeleteProvisionedConcurrencyConfig', key);
-  else await work.call('lambda', 'PutProvisionedConcurrencyConfig', { ...key, ...(after as JsonObject) });
+  if (after === undefined) return work.call('lambda', 'DeleteProvisionedConcurrencyConfig', key);
+  await work.call('lambda', 'PutProvisionedConcurrencyConfig', { ...key, ...(after as JsonObject) });
+  await work.until(`provisioned concurrency of ${FunctionName}:${Qualifier}`, async () => {
+    const { Status, StatusReason } = await work.call('lambda', 'GetProvisionedConcurrencyConfig', key);
+    if (Status === 'FAILED')
+      throw new Error(`provisioned concurrency of ${FunctionName}:${Qualifier}: ${StatusReason}`);
+    return Status === 'READY';
+  });
 }
 
 const alias: ResourceType = {
@@ -303,6 +310,61 @@ const alias: ResourceType = {
     await ignoreMissing(() => work.call('lambda', 'DeleteAlias', { FunctionName, Name }));
   },
 };
+
+const layerVersion: ResourceType = {
+  properties: {
+    LayerName: replaces('text'),
+    Content: required(replaces({ object: { S3Bucket: 'text', S3Key: 'text', S3ObjectVersion: 'text' } })),
+    Description: replaces('text'),
+    CompatibleRuntimes: replaces({ list: 'text' }),
+    CompatibleArchitectures: replaces({ list: 'text' }),
+    LicenseInfo: replaces('text'),
+  },
+  attributes: ['LayerVersionArn'],
+
+  async create(properties, work) {
+    const LayerName = properties.LayerName ?? `${work.identity.name}-${work.logicalId}`;
+    const { LayerVersionArn } = await work.call('lambda', 'PublishLayerVersion', { ...properties, LayerName });
+    await work.made(LayerVersionArn);
+    return { physicalId: LayerVersionArn, attributes: { LayerVersionArn } };
+  },
+
+  async delete({ physicalId }, work) {
+    await work.call('lambda', 'DeleteLayerVersion', layerKey(physicalId));
+  },
+};
+
+const layerVersionPermission: ResourceType = {
+  properties: {
+    LayerVersionArn: required(replaces('text')),
+    Action: required(replaces('text')),
+    Principal: required(replaces('text')),
+    OrganizationId: replaces('text'),
+  },
+  attributes: ['Id'],
+  naming: { property: 'StatementId', lengthMax: 100 },
+
+  async create(properties, work) {
+    const { LayerVersionArn, ...statement } = properties;
+    const key = layerKey(String(LayerVersionArn));
+    await createOrAdopt(work, () =>
+      work.call('lambda', 'AddLayerVersionPermission', { ...key, StatementId: work.name, ...statement }),
+    );
+    await work.made(work.name);
+    return { physicalId: work.name, attributes: { Id: work.name } };
+  },
+
+  async delete({ physicalId, properties }, work) {
+    const key = layerKey(String(properties.LayerVersionArn));
+    await ignoreMissing(() => work.call('lambda', 'RemoveLayerVersionPermission', { ...key, StatementId: physicalId }));
+  },
+};
+
+/** Name and number of `arn:...:layer:name:number`. */
+function layerKey(arn: string): object {
+  const [, , , , , , LayerName, version] = arn.split(':');
+  return { LayerName, VersionNumber: Number(version) };
+}
 
 interface AliasWeight {
   readonly FunctionVersion: string;
@@ -388,4 +450,6 @@ export const LAMBDA_TYPES: Readonly<Record<string, ResourceType>> = {
   'AWS::Lambda::Alias': alias,
   'AWS::Lambda::Permission': permission,
   'AWS::Lambda::EventInvokeConfig': eventInvokeConfig,
+  'AWS::Lambda::LayerVersion': layerVersion,
+  'AWS::Lambda::LayerVersionPermission': layerVersionPermission,
 };

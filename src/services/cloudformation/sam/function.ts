@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { invalid } from '../errors.ts';
-import { asIntrinsic, isObject, type Json, type JsonObject } from '../template/value.ts';
+import { isObject, type Json, type JsonObject } from '../template/value.ts';
 import { expandEvent } from './events.ts';
+import { pythonJson, resolveRefs, s3Location } from './parts.ts';
 import { allow, ExecutionRole, type InlinePolicy } from './role.ts';
 
 /** What a `AWS::Serverless::Function` becomes. */
@@ -158,25 +159,8 @@ class FunctionExpansion {
   #code(): JsonObject {
     const { InlineCode: inline, CodeUri: uri } = this.#properties;
     if (inline !== undefined) return { ZipFile: inline };
-    if (isObject(uri) && !asIntrinsic(uri)) return this.#codeParts(uri);
-    const match = typeof uri === 'string' && /^s3:\/\/([^/]+)\/([^?]+)(?:\?versionId=(.+))?$/.exec(uri);
-    if (match) {
-      const [, S3Bucket, S3Key, version] = match;
-      return { S3Bucket: S3Bucket!, S3Key: S3Key!, ...(version && { S3ObjectVersion: version }) };
-    }
     if (uri === undefined) throw this.#fail("Either 'InlineCode' or 'CodeUri' must be set.");
-    throw this.#fail(
-      "'CodeUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.",
-    );
-  }
-
-  #codeParts(uri: JsonObject): JsonObject {
-    const { Bucket, Key, Version } = uri;
-    if (Bucket === undefined || Key === undefined) {
-      throw this.#fail("'CodeUri' requires Bucket and Key properties to be specified.");
-    }
-    const code = { S3Bucket: Bucket, S3Key: Key, ...(Version !== undefined && { S3ObjectVersion: Version }) };
-    return resolveRefs(code, this.#parameters) as JsonObject;
+    return s3Location('CodeUri', uri, this.#parameters, (message) => this.#fail(message));
   }
 
   /** A version and the alias that points to it, when the function asks for an alias. */
@@ -370,28 +354,4 @@ function pick(source: JsonObject, names: readonly string[]): JsonObject {
 function aliasCharacter(character: string): string {
   if (character === '-') return 'D';
   return character === '_' ? 'U' : '';
-}
-
-/** Puts parameter values where `Ref` names them; other intrinsics stay. */
-function resolveRefs(value: Json, parameters: Readonly<Record<string, Json>>): Json {
-  if (Array.isArray(value)) return value.map((item) => resolveRefs(item as Json, parameters));
-  if (!isObject(value)) return value;
-  const intrinsic = asIntrinsic(value);
-  if (intrinsic?.name === 'Ref' && typeof intrinsic.argument === 'string') {
-    return parameters[intrinsic.argument] ?? value;
-  }
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, resolveRefs(member, parameters)]));
-}
-
-/** Text as Python's `json.dumps(value, sort_keys=True, separators=(",", ":"))` writes it, which the hash is taken of. */
-function pythonJson(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map((item) => pythonJson(item as Json)).join(',')}]`;
-  if (isObject(value)) {
-    const members = Object.keys(value).sort();
-    return `{${members.map((key) => `${pythonJson(key)}:${pythonJson(value[key]!)}`).join(',')}}`;
-  }
-  return JSON.stringify(value).replace(
-    /[\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -67,3 +67,60 @@ for (const [name, template, message] of [
 ] as const) {
   test(`refused: ${name}`, () => assert.throws(() => transformSam(template as JsonObject, {}), message));
 }
+
+/** Ids as AWS's translator makes them of these layers (its own test data have the same two). */
+const LAYERS = {
+  Parameters: { Keep: { Type: 'String' } },
+  Resources: {
+    MyLayer: {
+      Type: 'AWS::Serverless::LayerVersion',
+      Properties: { ContentUri: 's3://bucket/key', RetentionPolicy: { Ref: 'Keep' } },
+    },
+    MyLayerWithAName: {
+      Type: 'AWS::Serverless::LayerVersion',
+      Metadata: { BuildMethod: 'nodejs24.x' },
+      Properties: { ContentUri: 's3://bucket/key', LayerName: 'DifferentLayerName' },
+    },
+    Fn: {
+      Type: 'AWS::Serverless::Function',
+      DependsOn: ['MyLayer'],
+      Properties: { ...FUNCTION, Layers: [{ Ref: 'MyLayerWithAName' }, { Ref: 'MyLayer' }] },
+    },
+  },
+  Outputs: { Arn: { Value: { 'Fn::Sub': 'is ${MyLayer}' } } },
+};
+
+test('a layer becomes a version under an id with a hash, and what refers to it follows', () => {
+  const { Resources, Outputs } = transformSam(LAYERS as unknown as JsonObject, { Keep: 'Delete' }) as any;
+  assert.deepEqual(Resources.MyLayerd04062b365, {
+    Type: 'AWS::Lambda::LayerVersion',
+    DeletionPolicy: 'Delete',
+    Properties: { LayerName: 'MyLayer', Content: { S3Bucket: 'bucket', S3Key: 'key' } },
+  });
+  assert.deepEqual(Resources.MyLayerWithANamefda8c9ec8c, {
+    Type: 'AWS::Lambda::LayerVersion',
+    Metadata: { BuildMethod: 'nodejs24.x' },
+    DeletionPolicy: 'Retain',
+    Properties: { LayerName: 'DifferentLayerName', Content: { S3Bucket: 'bucket', S3Key: 'key' } },
+  });
+  assert.deepEqual(Resources.Fn.Properties.Layers, [
+    { Ref: 'MyLayerWithANamefda8c9ec8c' },
+    { Ref: 'MyLayerd04062b365' },
+  ]);
+  assert.deepEqual(Resources.Fn.DependsOn, ['MyLayerd04062b365']);
+  assert.deepEqual(Outputs.Arn.Value, { 'Fn::Sub': 'is ${MyLayerd04062b365}' });
+});
+
+for (const [name, properties, message] of [
+  ['without content', { LayerName: 'x' }, /\[Fn\] is invalid\. Missing required property 'ContentUri'/],
+  ['on disk', { ContentUri: './layer' }, /'ContentUri' is not a valid S3 Uri/],
+  ['with a misspelt property', { ContentUri: 's3://b/k', LayrName: 'x' }, /property LayrName not defined/],
+  ['kept for a while', { ContentUri: 's3://b/k', RetentionPolicy: 'Snapshot' }, /'RetentionPolicy' must be one of/],
+] as const) {
+  test(`a layer ${name} is refused`, () => {
+    assert.throws(
+      () => transformSam(one(properties as unknown as JsonObject, 'AWS::Serverless::LayerVersion'), {}),
+      message,
+    );
+  });
+}

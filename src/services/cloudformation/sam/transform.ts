@@ -2,6 +2,7 @@ import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
 import { expandFunction } from './function.ts';
 import { functionGlobals, mergeGlobal } from './globals.ts';
+import { expandLayer } from './layer.ts';
 
 export const SAM_TRANSFORM = 'AWS::Serverless-2016-10-31';
 
@@ -26,6 +27,17 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
       plain[id] = declaration;
       continue;
     }
+    if (type === 'AWS::Serverless::LayerVersion') {
+      const { logicalId, resource } = expandLayer(
+        id,
+        declaration,
+        (declaration.Properties ?? {}) as JsonObject,
+        parameters,
+      );
+      plain[logicalId] = resource;
+      references[id] = logicalId;
+      continue;
+    }
     if (type !== 'AWS::Serverless::Function') throw notBuilt(id, type);
     const merged = mergeGlobal(globals, declaration.Properties ?? {}) as JsonObject;
     const expanded = expandFunction(id, declaration, merged, parameters);
@@ -37,26 +49,32 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
 
 function notBuilt(id: string, type: string): Error {
   return invalid(
-    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function is.`,
+    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function and AWS::Serverless::LayerVersion are.`,
   );
 }
 
-/** Leads `!Ref Function.Alias` (also inside `Fn::Sub`, `Fn::GetAtt` and `DependsOn`) to the resource it stands for. */
+/** Leads `!Ref Function.Alias` and `!Ref Layer` (also inside `Fn::Sub`, `Fn::GetAtt` and `DependsOn`) to the resource it stands for. */
 function redirect(value: Json, references: Readonly<Record<string, string>>): Json {
   if (Array.isArray(value)) return value.map((item) => redirect(item as Json, references));
   if (!isObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => {
       if (key === 'Ref' && typeof member === 'string') return [key, references[member] ?? member];
+      if (key === 'DependsOn') return [key, redirectNames(member, references)];
       if (key === 'Fn::Sub') return [key, redirectSub(member, references)];
       return [key, redirect(member, references)];
     }),
   );
 }
 
+function redirectNames(names: Json, references: Readonly<Record<string, string>>): Json {
+  if (typeof names === 'string') return references[names] ?? names;
+  return Array.isArray(names) ? names.map((name) => redirectNames(name as Json, references)) : names;
+}
+
 function redirectSub(argument: Json, references: Readonly<Record<string, string>>): Json {
   const inText = (text: string) =>
-    text.replace(/\$\{([A-Za-z0-9]+\.[A-Za-z]+)\}/g, (whole, name: string) =>
+    text.replace(/\$\{([A-Za-z0-9]+(?:\.[A-Za-z]+)?)\}/g, (whole, name: string) =>
       references[name] === undefined ? whole : `\${${references[name]}}`,
     );
   if (typeof argument === 'string') return inText(argument);

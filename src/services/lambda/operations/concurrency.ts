@@ -1,28 +1,30 @@
 import type { Operation } from '../../index.ts';
-import { LambdaError } from '../errors.ts';
+import { invalidParameter } from '../errors.ts';
 import type { Functions } from '../functions.ts';
+import type { Layers } from '../layers.ts';
 import { LAMBDA_LIMITS } from '../model.ts';
+import { checkUnreserved, type Provisioned } from '../provisioned.ts';
 import { named } from './shapes.ts';
 
 /** Reserved concurrency and GetAccountSettings. @param accountConcurrency  the node's limit over all functions */
-export function concurrencyOperations(functions: Functions, accountConcurrency: number): Record<string, Operation> {
-  const reservedIn = (region: string, except?: string) =>
-    functions
-      .list(region)
-      .filter(({ latest }) => latest.name !== except)
-      .reduce((sum, { reservedConcurrency = 0 }) => sum + reservedConcurrency, 0);
-
+export function concurrencyOperations(
+  functions: Functions,
+  layers: Layers,
+  provisioned: Provisioned,
+  accountConcurrency: number,
+): Record<string, Operation> {
   return {
     PutFunctionConcurrency: async (input, context) => {
       const { region, name } = named(input, context);
       const reserved: number = input.ReservedConcurrentExecutions;
       functions.get(region, name);
-      if (accountConcurrency - reservedIn(region, name) - reserved < LAMBDA_LIMITS.unreservedConcurrencyMin) {
-        throw new LambdaError(
-          'invalid-parameter',
-          `Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [${LAMBDA_LIMITS.unreservedConcurrencyMin}].`,
+      if (reserved < provisioned.requested(region, name)) {
+        throw invalidParameter(
+          'Requested ReservedConcurrentExecutions for function should not be less than its provisioned concurrency',
         );
       }
+      const others = functions.reservedConcurrency(region, name) + provisioned.requestedOfAccount(region, name);
+      checkUnreserved(accountConcurrency - others - reserved, 'ReservedConcurrentExecutions');
       await functions.update(region, name, (record) => ({ ...record, reservedConcurrency: reserved }));
       return { ReservedConcurrentExecutions: reserved };
     },
@@ -41,16 +43,18 @@ export function concurrencyOperations(functions: Functions, accountConcurrency: 
 
     GetAccountSettings: (_input, { region }) => {
       const all = functions.list(region);
+      const held = functions.reservedConcurrency(region) + provisioned.requestedOfAccount(region);
+      const packages = [...functions.packages(), ...layers.packages()];
       return {
         AccountLimit: {
           TotalCodeSize: LAMBDA_LIMITS.codeBytesTotalMax,
           CodeSizeUnzipped: LAMBDA_LIMITS.unzippedBytesMax,
           CodeSizeZipped: LAMBDA_LIMITS.zipBytesMax,
           ConcurrentExecutions: accountConcurrency,
-          UnreservedConcurrentExecutions: accountConcurrency - reservedIn(region),
+          UnreservedConcurrentExecutions: accountConcurrency - held,
         },
         AccountUsage: {
-          TotalCodeSize: all.reduce((sum, { latest }) => sum + latest.code.sizeBytes, 0),
+          TotalCodeSize: packages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
           FunctionCount: all.length,
         },
       };

@@ -1,20 +1,16 @@
 import type { Operation } from '../../index.ts';
 import { invalidParameter, LambdaError, revisionMismatch } from '../errors.ts';
-import { checkTags, type Functions } from '../functions.ts';
-import { type CodePackage, LAMBDA_LIMITS } from '../model.ts';
+import { checkTags } from '../function-tags.ts';
+import type { Functions } from '../functions.ts';
+import type { Layers } from '../layers.ts';
+import type { CodePackage, FunctionVersion } from '../model.ts';
 import { functionArn } from '../names.ts';
+import type { PackageAddresses } from '../package-addresses.ts';
 import type { Packages } from '../packages.ts';
-import { changedSettings, newSettings, type SettingsInput } from '../settings.ts';
+import type { Provisioned } from '../provisioned.ts';
+import { changedSettings, checkUnzipped, newSettings, type SettingsInput, withSettings } from '../settings.ts';
+import { type CodeInput, type ReadObject, zipOf } from './code.ts';
 import { configurationShape, named, page } from './shapes.ts';
-
-/** Where code comes from, in a request. */
-interface CodeInput {
-  readonly ZipFile?: Uint8Array;
-  readonly S3Bucket?: string;
-  readonly S3Key?: string;
-  readonly S3ObjectVersion?: string;
-  readonly ImageUri?: string;
-}
 
 interface CreateInput extends SettingsInput {
   readonly FunctionName: string;
@@ -38,15 +34,26 @@ interface UpdateConfigurationInput extends SettingsInput {
   readonly RevisionId?: string;
 }
 
-/** Reads an object of the node's own store. @throws DomainError when it is not there */
-export type ReadObject = (bucket: string, key: string) => Promise<Uint8Array>;
+export interface FunctionOperationsOptions {
+  readonly layers: Layers;
+  readonly packages: Packages;
+  readonly addresses: PackageAddresses;
+  readonly provisioned: Provisioned;
+  readonly readObject: ReadObject;
+  /** Told of each version that was published. */
+  readonly published: (version: FunctionVersion) => void;
+}
 
 /** CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration, GetFunction*, ListFunctions, DeleteFunction. */
 export function functionOperations(
   functions: Functions,
-  packages: Packages,
-  readObject: ReadObject,
+  { layers, packages, addresses, provisioned, readObject, published }: FunctionOperationsOptions,
 ): Record<string, Operation> {
+  const publish = async (region: string, name: string) => {
+    const version = await functions.publish(region, name, {});
+    published(version);
+    return configurationShape(version);
+  };
   const store = async (input: CodeInput): Promise<CodePackage> => packages.add(await zipOf(input, readObject));
 
   return {
@@ -55,13 +62,14 @@ export function functionOperations(
       if (input.PackageType === 'Image')
         throw invalidParameter('Container images are not supported: PackageType must be Zip.');
       if (functions.find(region, name)) throw new LambdaError('resource-conflict', `Function already exist: ${name}`);
-      const settings = newSettings(name, input);
+      const settings = newSettings(name, input, (arns) => layers.resolve(region, arns));
       checkTags(input.Tags ?? {});
       const code = await store(input.Code ?? {});
+      checkUnzipped(code, settings.layers);
       const architectures = input.Architectures ?? ['x86_64'];
       const created = await functions.create(region, name, settings, code, architectures, input.Tags ?? {});
       if (!input.Publish) return configurationShape(created);
-      return configurationShape(await functions.publish(region, name, {}));
+      return publish(region, name);
     },
 
     UpdateFunctionCode: async (input: UpdateCodeInput, context) => {
@@ -70,22 +78,26 @@ export function functionOperations(
       if (input.RevisionId !== undefined && input.RevisionId !== latest.revisionId)
         throw revisionMismatch('GetFunction');
       const code = await store(input);
+      checkUnzipped(code, latest.layers);
       const architectures = input.Architectures ?? latest.architectures;
       if (input.DryRun) return configurationShape({ ...latest, code, architectures });
-      const updated = await functions.updateLatest(region, name, input.RevisionId, ({ deadLetterArn }) => ({
+      const updated = await functions.updateLatest(region, name, input.RevisionId, (before) => ({
+        ...before,
         code,
         architectures,
-        ...(deadLetterArn === undefined ? {} : { deadLetterArn }),
       }));
       if (!input.Publish) return configurationShape(updated);
-      return configurationShape(await functions.publish(region, name, {}));
+      return publish(region, name);
     },
 
     UpdateFunctionConfiguration: async (input: UpdateConfigurationInput, context) => {
       const { region, name } = named(input, context);
-      return configurationShape(
-        await functions.updateLatest(region, name, input.RevisionId, (before) => changedSettings(before, input)),
-      );
+      const updated = await functions.updateLatest(region, name, input.RevisionId, (before) => {
+        const settings = changedSettings(before, input, (arns) => layers.resolve(region, arns));
+        checkUnzipped(before.code, settings.layers);
+        return withSettings(before, settings);
+      });
+      return configurationShape(updated);
     },
 
     GetFunction: (input, context) => {
@@ -94,7 +106,7 @@ export function functionOperations(
       const { reservedConcurrency, tags } = record;
       return {
         Configuration: configurationShape(version, qualifier),
-        Code: { RepositoryType: 'S3' },
+        Code: { RepositoryType: 'S3', ...addresses.location(version.code, context.endpoint) },
         ...(Object.keys(tags).length > 0 ? { Tags: tags } : {}),
         ...(reservedConcurrency === undefined
           ? {}
@@ -133,29 +145,8 @@ export function functionOperations(
           `Deletion of aliases is not currently supported: ${functionArn(region, name, qualifier)}`,
         );
       }
+      await provisioned.forgetMissing(region, name);
       return { StatusCode: 204 };
     },
   };
-}
-
-async function zipOf(input: CodeInput, readObject: ReadObject): Promise<Uint8Array> {
-  const { ZipFile, S3Bucket, S3Key } = input;
-  if (ZipFile && (S3Bucket || S3Key)) {
-    throw invalidParameter('Please do not provide other FunctionCode parameters when providing a ZipFile.');
-  }
-  if (ZipFile) {
-    if (ZipFile.length > LAMBDA_LIMITS.zipBytesMax) {
-      throw new LambdaError('request-too-large', `Request must be smaller than ${LAMBDA_LIMITS.zipBytesMax} bytes`);
-    }
-    return ZipFile;
-  }
-  if (!S3Bucket || !S3Key) throw invalidParameter('Please provide a source for function code.');
-  const zip = await readObject(S3Bucket, S3Key).catch((cause: unknown) => {
-    const message = `Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.`;
-    throw new LambdaError('invalid-parameter', message, { cause });
-  });
-  if (zip.length > LAMBDA_LIMITS.zipFromStoreBytesMax) {
-    throw invalidParameter(`The package is larger than ${LAMBDA_LIMITS.zipFromStoreBytesMax} bytes`);
-  }
-  return zip;
 }

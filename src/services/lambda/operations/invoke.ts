@@ -1,4 +1,4 @@
-import { isAbort, messageOf } from '../../../base/index.ts';
+import { isAbort, messageOf, onAbort } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
 import type { Asynchronous } from '../asynchronous.ts';
 import { invalidParameter, LambdaError } from '../errors.ts';
@@ -19,9 +19,11 @@ interface InvokeInput {
   readonly LogType?: 'None' | 'Tail';
   readonly ClientContext?: string;
   readonly Payload?: Uint8Array;
+  readonly DurableExecutionName?: string;
+  readonly TenantId?: string;
 }
 
-/** Invoke and the older InvokeAsync. */
+/** Invoke, InvokeWithResponseStream and the older InvokeAsync. */
 export function invokeOperations(
   functions: Functions,
   invocations: Invocations,
@@ -31,7 +33,7 @@ export function invokeOperations(
     const { region, name, qualifier } = named(input, context);
     const payload = input.Payload?.length ? input.Payload : EMPTY_EVENT;
     const { ClientContext: clientContext, InvocationType = 'RequestResponse' } = input;
-    checkClientContext(clientContext);
+    checkInvocation(input);
     const invocation = { requestId: context.requestId, payload, trace: context.trace };
     const more = clientContext === undefined ? {} : { clientContext };
     if (InvocationType === 'DryRun') {
@@ -58,8 +60,31 @@ export function invokeOperations(
     };
   };
 
+  const invokeStreaming: Operation<InvokeInput> = async (input, context) => {
+    const { region, name, qualifier } = named(input, context);
+    const payload = input.Payload?.length ? input.Payload : EMPTY_EVENT;
+    const { ClientContext: clientContext, InvocationType = 'RequestResponse' } = input;
+    checkInvocation(input);
+    if (InvocationType === 'DryRun') {
+      functions.resolve(region, name, qualifier);
+      return { StatusCode: 204, EventStream: [] };
+    }
+    if (InvocationType === 'Event')
+      throw invalidParameter('InvokeWithResponseStream does not support Event invocations.');
+    checkSize(payload, LAMBDA_LIMITS.requestBytesMax);
+    checkJson(payload);
+    const { requestId, trace, signal } = context;
+    const invocation = { requestId, payload, trace, ...(clientContext === undefined ? {} : { clientContext }) };
+    const runnable = invocations.runnable(region, name, qualifier);
+    const EventStream = await invocations.invokeStreaming(runnable, invocation, input.LogType === 'Tail');
+    // A client that goes before it has read anything never asks for the first event.
+    onAbort(signal, () => EventStream.close());
+    return { StatusCode: 200, ExecutedVersion: runnable.spec.version, EventStream };
+  };
+
   return {
     Invoke: invoke,
+    InvokeWithResponseStream: invokeStreaming,
     InvokeAsync: async (input, context) => {
       const Payload = await collect(input.InvokeArgs);
       await invoke({ FunctionName: input.FunctionName, InvocationType: 'Event', Payload }, context);
@@ -70,10 +95,11 @@ export function invokeOperations(
 
 function checkSize(payload: Uint8Array, limit: number): void {
   if (payload.length <= limit) return;
-  throw new LambdaError(
-    'request-too-large',
-    `${payload.length} byte payload is too large for the ${limit === LAMBDA_LIMITS.eventBytesMax ? 'Event' : 'RequestResponse'} invocation type (limit ${limit} bytes)`,
-  );
+  const message =
+    limit === LAMBDA_LIMITS.eventBytesMax
+      ? `${payload.length} byte payload is too large for the Event invocation type (limit ${limit} bytes)`
+      : `Request must be smaller than ${limit} bytes for the InvokeFunction operation`;
+  throw new LambdaError('request-too-large', message);
 }
 
 /** An event is parsed before it is taken over: afterwards nobody is left to be told. */
@@ -86,6 +112,15 @@ function checkJson(payload: Uint8Array): void {
       `Could not parse request body into json: Could not parse payload into json: ${messageOf(error)}`,
     );
   }
+}
+
+/** @throws invalid-parameter, request-content-invalid: what the node has not, by name */
+function checkInvocation({ ClientContext, DurableExecutionName, TenantId }: InvokeInput): void {
+  if (DurableExecutionName !== undefined) {
+    throw invalidParameter('DurableExecutionName is not supported: durable functions are not built.');
+  }
+  if (TenantId !== undefined) throw invalidParameter('TenantId is not supported: tenant isolation is not built.');
+  checkClientContext(ClientContext);
 }
 
 function checkClientContext(context: string | undefined): void {

@@ -112,7 +112,8 @@ function statementOf(input: AddPermissionInput, resource: string): PolicyStateme
   };
 }
 
-function principalOf(principal: string): unknown {
+/** Who is allowed, as IAM writes it. */
+export function principalOf(principal: string): unknown {
   if (principal === '*') return '*';
   if (/^[0-9]{12}$/.test(principal)) return { AWS: `arn:aws:iam::${principal}:root` };
   return principal.startsWith('arn:') ? { AWS: principal } : { Service: principal };

@@ -39,15 +39,28 @@ export function configurationShape(version: FunctionVersion, qualifier?: string)
     ...(version.deadLetterArn ? { DeadLetterConfig: { TargetArn: version.deadLetterArn } } : {}),
     TracingConfig: { Mode: version.tracing },
     RevisionId: version.revisionId,
-    State: 'Active',
+    ...stateShape(version),
     LastUpdateStatus: 'Successful',
     PackageType: 'Zip',
     Architectures: version.architectures,
     EphemeralStorage: { Size: version.ephemeralStorageMb },
-    SnapStart: { ApplyOn: 'None', OptimizationStatus: 'Off' },
+    ...(version.layers
+      ? { Layers: version.layers.map(({ arn, code }) => ({ Arn: arn, CodeSize: code.sizeBytes })) }
+      : {}),
+    SnapStart: {
+      ApplyOn: version.snapStart ?? 'None',
+      OptimizationStatus: version.snapStart && version.version !== '$LATEST' && !version.state ? 'On' : 'Off',
+    },
     RuntimeVersionConfig: { RuntimeVersionArn: `arn:aws:lambda:${region}::runtime:${process.versions.node}` },
     LoggingConfig: loggingShape(version),
   };
+}
+
+function stateShape({ state }: FunctionVersion) {
+  if (!state) return { State: 'Active' };
+  // AWS knows no code for a version that is active and has no snapshot.
+  const code = state.kind === 'Active' ? {} : { StateReasonCode: state.reasonCode };
+  return { State: state.kind, StateReason: state.reason, ...code };
 }
 
 function loggingShape({ logging }: FunctionVersion) {

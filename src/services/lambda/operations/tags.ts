@@ -1,6 +1,7 @@
 import type { Operation, OperationContext } from '../../index.ts';
 import { invalidParameter } from '../errors.ts';
-import { checkTags, type Functions } from '../functions.ts';
+import { checkTags } from '../function-tags.ts';
+import type { Functions } from '../functions.ts';
 import { named } from './shapes.ts';
 
 /** TagResource, UntagResource, ListTags: of functions. */

@@ -1,20 +1,26 @@
 import type { Operation } from '../../index.ts';
 import type { Functions } from '../functions.ts';
+import type { FunctionVersion } from '../model.ts';
+import type { Provisioned } from '../provisioned.ts';
 import { aliasShape, configurationShape, named, page } from './shapes.ts';
 
-/** PublishVersion, ListVersionsByFunction and the alias operations. */
-export function versionOperations(functions: Functions): Record<string, Operation> {
+/** PublishVersion, ListVersionsByFunction and the alias operations. @param published  told of each version that was published */
+export function versionOperations(
+  functions: Functions,
+  provisioned: Provisioned,
+  published: (version: FunctionVersion) => void,
+): Record<string, Operation> {
   return {
     PublishVersion: async (input, context) => {
       const { region, name } = named(input, context);
       const { RevisionId, CodeSha256, Description } = input;
-      return configurationShape(
-        await functions.publish(region, name, {
-          ...(RevisionId ? { revisionId: RevisionId } : {}),
-          ...(CodeSha256 ? { codeSha256: CodeSha256 } : {}),
-          ...(Description ? { description: Description } : {}),
-        }),
-      );
+      const version = await functions.publish(region, name, {
+        ...(RevisionId ? { revisionId: RevisionId } : {}),
+        ...(CodeSha256 ? { codeSha256: CodeSha256 } : {}),
+        ...(Description ? { description: Description } : {}),
+      });
+      published(version);
+      return configurationShape(version);
     },
 
     ListVersionsByFunction: (input, context) => {
@@ -68,6 +74,7 @@ export function versionOperations(functions: Functions): Record<string, Operatio
     DeleteAlias: async (input, context) => {
       const { region, name } = named(input, context);
       await functions.deleteAlias(region, name, input.Name);
+      await provisioned.forgetMissing(region, name);
       return {};
     },
   };

@@ -45,6 +45,8 @@ const TAG = 'tag';
 export class SeriesDatabase {
   readonly #instance: DuckDBInstance;
   readonly #writer: DuckDBConnection;
+  /** The table with the database's own numbers. */
+  #state = '';
   readonly #tables = new Map<string, Table>();
   readonly #buffers = new Map<string, MeasurementBuffer>();
   readonly #floors = new Map<string, bigint>();
@@ -124,7 +126,7 @@ export class SeriesDatabase {
       for (const rollup of rollups) {
         if (!this.#tables.has(rollup.from)) continue;
         await this.#ensureTable(rollup.into, new Map(Object.entries(rollupSchema(rollup.schema))));
-        await this.#transaction(() => rollUp(this.#writer, rollup, now));
+        await this.#transaction(() => rollUp(this.#writer, this.#state, rollup, now));
       }
       await this.#dropOld(now, policy, rollups);
     });
@@ -137,12 +139,16 @@ export class SeriesDatabase {
   }
 
   async #prepare(): Promise<void> {
+    // A database is called as its file: one that is called as a schema (`millrace`, `main`) makes names of two parts ambiguous.
+    const [[name]] = (await this.#rows('SELECT current_database()')) as [[string]];
+    const database = quote(name);
+    this.#state = `${database}.millrace.state`;
     await this.#writer.run(`
       SET TimeZone = 'UTC';
-      CREATE SCHEMA IF NOT EXISTS millrace;
-      CREATE TABLE IF NOT EXISTS millrace.state (name VARCHAR NOT NULL, value BIGINT NOT NULL);
-      CREATE OR REPLACE MACRO main.now() AS make_timestamp_ns(epoch_ns(current_timestamp));
-      CREATE OR REPLACE MACRO main.date_bin(stride, moment) AS time_bucket(stride, moment, TIMESTAMP '1970-01-01');
+      CREATE SCHEMA IF NOT EXISTS ${database}.millrace;
+      CREATE TABLE IF NOT EXISTS ${this.#state} (name VARCHAR NOT NULL, value BIGINT NOT NULL);
+      CREATE OR REPLACE MACRO ${database}.main.now() AS make_timestamp_ns(epoch_ns(current_timestamp));
+      CREATE OR REPLACE MACRO ${database}.main.date_bin(stride, moment) AS time_bucket(stride, moment, TIMESTAMP '1970-01-01');
       SET lock_configuration = true;
     `);
     await this.#checkFormat();
@@ -150,10 +156,10 @@ export class SeriesDatabase {
   }
 
   async #checkFormat(): Promise<void> {
-    const state = await this.#rows('SELECT name, value FROM millrace.state');
+    const state = await this.#rows(`SELECT name, value FROM ${this.#state}`);
     const values = new Map(state.map(([name, value]) => [name as string, Number(value)]));
     if (values.size === 0) {
-      await this.#writer.run(`INSERT INTO millrace.state VALUES ('format', ${FORMAT}), ('applied', 0)`);
+      await this.#writer.run(`INSERT INTO ${this.#state} VALUES ('format', ${FORMAT}), ('applied', 0)`);
     }
     const format = values.get('format') ?? FORMAT;
     if (format > FORMAT) {
@@ -199,7 +205,7 @@ export class SeriesDatabase {
     for (const { measurement, types } of batches) await this.#ensureTable(measurement, types);
     await this.#transaction(async () => {
       for (const batch of batches) await this.#write(batch);
-      await this.#writer.run(`UPDATE millrace.state SET value = ${applied} WHERE name = 'applied'`);
+      await this.#writer.run(`UPDATE ${this.#state} SET value = ${applied} WHERE name = 'applied'`);
     });
     this.#unwritten = [];
     this.#flushed = applied;

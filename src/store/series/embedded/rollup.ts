@@ -8,31 +8,34 @@ const NS_PER_MS = 1_000_000n;
 
 /**
  * Brings a rollup up to the last whole period before `now`, from some periods before where it ended last time, so that late points
- * count. Within the caller's transaction.
+ * count. Within the caller's transaction. @param state  the table that says where rollups have ended
  */
-export async function rollUp(connection: DuckDBConnection, rollup: WorkerRollup, now: number): Promise<void> {
+export async function rollUp(
+  connection: DuckDBConnection,
+  state: string,
+  rollup: WorkerRollup,
+  now: number,
+): Promise<void> {
   const everyNs = BigInt(rollup.everyMs) * NS_PER_MS;
   const end = (BigInt(now) * NS_PER_MS) / everyNs;
-  const start = await startOf(connection, rollup, everyNs);
+  const start = await startOf(connection, state, rollup, everyNs);
   if (start === undefined || start >= end) return;
   const period = `time >= make_timestamp_ns(${start * everyNs}) AND time < make_timestamp_ns(${end * everyNs})`;
   await connection.run(`DELETE FROM ${quote(rollup.into)} WHERE ${period}`);
   await connection.run(insertion(rollup, everyNs, period));
   const name = literal(`rollup:${rollup.into}`);
-  await connection.run(`DELETE FROM millrace.state WHERE name = ${name}`);
-  await connection.run(`INSERT INTO millrace.state VALUES (${name}, ${end * everyNs})`);
+  await connection.run(`DELETE FROM ${state} WHERE name = ${name}`);
+  await connection.run(`INSERT INTO ${state} VALUES (${name}, ${end * everyNs})`);
 }
 
 /** Number of the period to begin with; `undefined` when there are no points. */
 async function startOf(
   connection: DuckDBConnection,
+  state: string,
   { into, from, everyMs }: WorkerRollup,
   everyNs: bigint,
 ): Promise<bigint | undefined> {
-  const [ended] = await numbers(
-    connection,
-    `SELECT value FROM millrace.state WHERE name = ${literal(`rollup:${into}`)}`,
-  );
+  const [ended] = await numbers(connection, `SELECT value FROM ${state} WHERE name = ${literal(`rollup:${into}`)}`);
   if (ended !== undefined) {
     return (ended - BigInt(Math.max(LATENESS_MS, 2 * everyMs)) * NS_PER_MS) / everyNs;
   }

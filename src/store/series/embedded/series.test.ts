@@ -46,6 +46,16 @@ test('writing does not load the engine: a query does, and finds all', () =>
     assert.ok((await readdir(join(directory, 'series'))).includes('%db.duckdb'));
   }));
 
+for (const name of ['millrace', 'main', 'state', 'memory']) {
+  test(`a database may be called ${name}, as a schema of the engine's is`, () =>
+    withDirectory(async (directory) => {
+      await using series = await openStore(directory);
+      await series.createDatabase(name);
+      await series.write(name, [{ measurement: 'm', tags: {}, fields: { v: 1 }, time: 0n }]);
+      assert.deepEqual((await series.query(name, 'SELECT v FROM m WHERE time < now()')).rows, [[1]]);
+    }));
+}
+
 test('when its thread dies, a query starts another, which takes from the log what the tables lack', () =>
   withDirectory(async (directory) => {
     await using series = await openStore(directory);

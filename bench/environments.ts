@@ -1,0 +1,212 @@
+/**
+ * Execution environments of each kind of start, inside the node and in the strongest sandbox that the machine runs: from the request
+ * for a place to the answer. Beside plain `node` and `python3` for the same file, from their start to the handler's answer. Then how soon
+ * a hundred of them run that all wait, from none; and what an idle one holds once it is frozen (PSS of all its processes).
+ * Cold starts find a blank environment ready, as they do unless they come faster than the pool is refilled; the code cache was made by a
+ * first start, which is not counted. A kind of start that this machine or this version does not have is skipped by name.
+ * Not measured: HTTP (see `invoke.ts`), several functions at once (see `overload.ts`), the making of snapshots.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../src/base/index.ts';
+import type { FunctionSpec } from '../src/runtime/index.ts';
+import { type Figure, formatFigure, median, skipped } from './figure.ts';
+import { BenchRuntime, bundleWithClient, SMALL } from './runtime.ts';
+
+const COLD_STARTS = 15;
+const PLAIN_STARTS = 5;
+const MANY = 100;
+const MANY_MS_MAX = 20_000;
+const IDLE = 4;
+/** What the init of a function with SnapStart takes. */
+const INIT_MS = 500;
+
+const SLOW_NODE = `const end = Date.now() + ${INIT_MS}; while (Date.now() < end); exports.handler = async (e) => ({ ok: e.n });`;
+const SLOW_PYTHON = `import time\ntime.sleep(${INIT_MS / 1000})\ndef handler(event, context):\n    return {'ok': event['n']}\n`;
+const TINY_PYTHON = `def handler(event, context):\n    return {'ok': event['n']}\n`;
+const BOTO_PYTHON = `import boto3\nclient = boto3.client('kinesis', region_name='us-east-1')\n${TINY_PYTHON}`;
+
+/** About 40 s. */
+export async function run(): Promise<Figure[]> {
+  const bundle = await bundleWithClient();
+  const size = `${Math.round(bundle.length / 1024)} KB`;
+  return [
+    ...(await starts(bundle, size)),
+    await manyAtOnce(),
+    await idleMemory('1 KB handler', SMALL, 15),
+    await idleMemory(`${size} bundle`, bundle, 26),
+  ];
+}
+
+async function starts(bundle: Buffer, size: string): Promise<Figure[]> {
+  await using house = await BenchRuntime.open();
+  const where = `in sandbox ${house.runtime.engine}`;
+  const node = (code: string | Buffer) => plain(process.execPath, 'plain.cjs', code, CALL_NODE);
+  const python = (code: string) => plain('python3', 'plain.py', code, CALL_PYTHON);
+  const inPython = (code: string, more: Partial<FunctionSpec> = {}) =>
+    house.spec(code, { ...PYTHON, ...more }, 'index.py');
+  const boto3 = await python(BOTO_PYTHON);
+  return [
+    await cold(house, `Node, 1 KB handler, ${where}`, 2, await node(SMALL), () => house.spec(SMALL)),
+    await cold(house, `Node, ${size} bundle with an AWS client, ${where}`, 12, await node(bundle), () =>
+      house.spec(bundle),
+    ),
+    await restored(house, `Node, init of ${INIT_MS} ms`, 60, await node(SLOW_NODE), house.spec(SLOW_NODE, PUBLISHED)),
+    await cold(house, `Python, tiny handler, ${where}`, 3, await python(TINY_PYTHON), () => inPython(TINY_PYTHON)),
+    await restored(
+      house,
+      `Python, init of ${INIT_MS} ms`,
+      6,
+      await python(SLOW_PYTHON),
+      inPython(SLOW_PYTHON, PUBLISHED),
+    ),
+    boto3 === undefined
+      ? skipped('start from a snapshot, Python with boto3, p50', 'boto3 is not installed')
+      : await restored(house, 'Python with boto3', 6, boto3, inPython(BOTO_PYTHON, PUBLISHED)),
+  ];
+}
+
+const PUBLISHED: Partial<FunctionSpec> = { version: '1', snapStart: true };
+const PYTHON: Partial<FunctionSpec> = { runtime: 'python3.13' };
+const CALL_NODE = '\nmodule.exports.handler({ n: 1 }).then(() => process.stdout.write("."));\n';
+const CALL_PYTHON = `\nimport sys\nhandler({'n': 1}, None)\nsys.stdout.write('.')\nsys.stdout.flush()\n`;
+
+async function cold(
+  house: BenchRuntime,
+  what: string,
+  targetMs: number,
+  floorMs: number | undefined,
+  spec: () => FunctionSpec,
+): Promise<Figure> {
+  const name = `cold start, ${what}, p50`;
+  try {
+    // The pool of a runtime begins to fill when it is first asked for.
+    await house.invoke(spec());
+    return atMost(name, median(await house.coldStarts(spec(), COLD_STARTS)), 'ms', targetMs, plainStart(floorMs));
+  } catch (error) {
+    return skipped(name, messageOf(error));
+  }
+}
+
+async function restored(
+  house: BenchRuntime,
+  what: string,
+  targetMs: number,
+  floorMs: number | undefined,
+  spec: FunctionSpec,
+): Promise<Figure> {
+  const name = `start from a snapshot, ${what}, p50`;
+  try {
+    const outcome = await house.runtime.snapshot(spec);
+    if (outcome.kind === 'off') return skipped(name, outcome.reason);
+    const times: number[] = [];
+    for (let i = 0; i <= COLD_STARTS; i++) {
+      await sleep(100);
+      const start = performance.now();
+      const { metering } = await house.invoke(spec);
+      if (metering.start !== 'restored') return skipped(name, `the start was ${metering.start}`);
+      if (i > 0) times.push(performance.now() - start);
+      await sleep(50);
+      house.runtime.retire(spec.arn);
+    }
+    return atMost(name, median(times), 'ms', targetMs, plainStart(floorMs));
+  } catch (error) {
+    return skipped(name, messageOf(error));
+  }
+}
+
+const plainStart = (value: number | undefined) => (value === undefined ? undefined : { name: 'plain start', value });
+
+/** From no environment to a hundred that run at once: none of their invocations ends before all have begun. */
+async function manyAtOnce(): Promise<Figure> {
+  let begun = 0;
+  const logs = {
+    write: (_group: string, _stream: string, _at: number, line: string) => void (line.startsWith('START') && begun++),
+  };
+  await using house = await BenchRuntime.open({ logs, drainMs: 0 });
+  const spec = house.spec(`exports.handler = () => new Promise((done) => setTimeout(done, ${MANY_MS_MAX}));`);
+  while (house.runtime.blanksReady < 2) await sleep(10);
+  await sleep(500);
+  const start = performance.now();
+  for (let i = 0; i < MANY; i++) void house.invoke(spec, {}, false).catch(() => {});
+  while (begun < MANY && performance.now() - start < MANY_MS_MAX) await sleep(2);
+  return atMost(`0 to ${MANY} environments`, performance.now() - start, 'ms', 1_500);
+}
+
+/** PSS of what an environment consists of, once it is frozen. */
+async function idleMemory(what: string, code: string | Buffer, targetMb: number): Promise<Figure> {
+  await using house = await BenchRuntime.open({ blanks: 0 });
+  const spec = house.spec(code);
+  // The first one makes the code cache, which is part of what the others hold.
+  await house.invoke(spec);
+  await sleep(200);
+  house.runtime.retire(spec.arn);
+  await sleep(200);
+  const others = new Set(descendants());
+  const slots = await Promise.all(Array.from({ length: IDLE }, () => house.runtime.reserve(spec, { wait: true })));
+  for (const slot of slots) await house.invokeIn(slot);
+  for (const slot of slots) slot[Symbol.dispose]();
+  await sleep(1_000);
+  const bytes = descendants().reduce((sum, pid) => sum + (others.has(pid) ? 0 : pssOf(pid)), 0) / IDLE;
+  return atMost(`memory of an idle frozen Node environment (PSS), ${what}`, bytes / 1024 ** 2, 'MB', targetMb);
+}
+
+/** All processes that this one has started, and so on. */
+function descendants(): readonly number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^[0-9]+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const isOurs = (pid: number | undefined): boolean =>
+    pid !== undefined && (pid === process.pid || isOurs(parents.get(pid)));
+  return [...parents.keys()].filter((pid) => pid !== process.pid && isOurs(pid));
+}
+
+function pssOf(pid: number): number {
+  try {
+    return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+/** From the start of a plain process to the handler's answer, p50; nothing where the program is not there. */
+async function plain(program: string, file: string, code: string | Buffer, call: string): Promise<number | undefined> {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-plain-'));
+  const path = join(directory, file);
+  writeFileSync(path, Buffer.concat([Buffer.from(code), Buffer.from(call)]));
+  try {
+    const times: number[] = [];
+    for (let i = 0; i < PLAIN_STARTS; i++) {
+      const start = performance.now();
+      const child = spawn(program, [path], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const exit = once(child, 'exit');
+      const [answer] = await Promise.race([once(child.stdout, 'data'), exit]);
+      if (!(answer instanceof Buffer)) return undefined;
+      times.push(performance.now() - start);
+      await exit;
+    }
+    return median(times);
+  } catch {
+    return undefined;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function atMost(name: string, value: number, unit: string, target: number, floor?: Figure['floor']): Figure {
+  const held = floor ? { floor, ratio: value / floor.value } : {};
+  return { name, value, unit, ...held, target: { value: target, met: value <= target } };
+}
+
+if (import.meta.main) for (const figure of await run()) process.stdout.write(`${formatFigure(figure)}\n`);

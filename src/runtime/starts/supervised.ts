@@ -1,0 +1,30 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Launch } from './launch.ts';
+import { SUPERVISOR } from './provided.ts';
+
+/** A launch whose process supervises extensions and the runtime: a blank Node process that is told later what to start. */
+export function supervised(launch: Launch, extensions: readonly string[]): Launch {
+  const { command, environment, readable, version, speaks } = launch;
+  const both = [...new Set([...SUPERVISOR.readable, ...readable])];
+  const alike = both.length === SUPERVISOR.readable.length;
+  return {
+    ...SUPERVISOR,
+    key: alike ? SUPERVISOR.key : `${SUPERVISOR.key} beside ${launch.key}`,
+    readable: both,
+    version,
+    ...(speaks ? { speaks } : {}),
+    supervised: { command, environment, extensions },
+  };
+}
+
+/** Names of the external extensions: the executables in `extensions/` of the layers, which lie over each other. */
+export function findExtensions(layers: readonly string[]): readonly string[] {
+  const names = new Set<string>();
+  for (const layer of layers) {
+    const folder = join(layer, 'extensions');
+    if (!existsSync(folder)) continue;
+    for (const entry of readdirSync(folder, { withFileTypes: true })) if (!entry.isDirectory()) names.add(entry.name);
+  }
+  return [...names].sort();
+}

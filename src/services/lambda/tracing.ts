@@ -1,0 +1,113 @@
+import type { Clock, Random } from '../../base/index.ts';
+import type { InvocationResult } from '../../runtime/index.ts';
+import { newSpanId, type Spans, type TraceContext } from '../../telemetry/index.ts';
+
+/** Share of invocations that are traced beyond the first one of each second: X-Ray's default rule. */
+const SHARE = 0.05;
+
+/** The end of an invocation that is not traced: the same for all, since most are not. */
+const untraced = () => {};
+
+/** What is traced of invocations. */
+export interface TracedFunction {
+  readonly arn: string;
+  readonly name: string;
+  readonly version: string;
+  /** `Active` begins traces; `PassThrough` follows those that the caller has begun. */
+  readonly tracing: 'Active' | 'PassThrough';
+}
+
+/** An invocation under way: its own place in the trace, which the function's calls have as their parent. */
+export interface InvocationTrace {
+  readonly trace: TraceContext;
+  ended(result: InvocationResult, requestId: string): void;
+}
+
+/** Decides which invocations are traced, and records a span each, with its init and its handler below. */
+export class InvocationTracing {
+  readonly #spans: Spans | undefined;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #second = 0;
+
+  constructor(options: { readonly spans: Spans | undefined; readonly clock: Clock; readonly random: Random }) {
+    this.#spans = options.spans;
+    this.#clock = options.clock;
+    this.#random = options.random;
+  }
+
+  /** Goes into the invocation that `caller` has caused. */
+  begin(traced: TracedFunction, caller: TraceContext): InvocationTrace {
+    const sampled = caller.sampled || (caller.undecided === true && traced.tracing === 'Active' && this.#sample());
+    if (!sampled) return { trace: caller, ended: untraced };
+    const trace = { traceId: caller.traceId, spanId: newSpanId(this.#random), sampled };
+    const startedAt = this.#clock.now();
+    const monotonic = this.#clock.monotonic();
+    return {
+      trace,
+      ended: (result, requestId) => {
+        const tookMs = this.#clock.monotonic() - monotonic;
+        // A trace that began here has no span above.
+        this.#record(traced, trace, caller.undecided ? undefined : caller.spanId, startedAt, tookMs, result, requestId);
+      },
+    };
+  }
+
+  #record(
+    { arn, name, version }: TracedFunction,
+    { traceId, spanId }: TraceContext,
+    parentSpanId: string | undefined,
+    startedAt: number,
+    tookMs: number,
+    { kind, metering, ...result }: InvocationResult,
+    requestId: string,
+  ): void {
+    if (!this.#spans) return;
+    const { initMs, restoreMs, durationMs, start } = metering;
+    const failure = kind === 'error' ? { error: 'errorType' in result ? result.errorType : 'Error' } : {};
+    this.#spans.record({
+      traceId,
+      spanId,
+      ...(parentSpanId === undefined ? {} : { parentSpanId }),
+      name,
+      kind: 'server',
+      startMs: startedAt,
+      durationMs: tookMs,
+      attributes: {
+        'faas.name': name,
+        'faas.version': version,
+        'faas.invocation_id': requestId,
+        'faas.coldstart': start === 'cold',
+        'cloud.resource_id': arn,
+        'millrace.start': start,
+        'millrace.billed_ms': metering.billedMs,
+        'millrace.memory_used_mb': metering.memoryUsedMb,
+      },
+      ...failure,
+    });
+    const child = (childName: string, startMs: number, childMs: number) =>
+      this.#spans!.record({
+        traceId,
+        spanId: newSpanId(this.#random),
+        parentSpanId: spanId,
+        name: childName,
+        kind: 'internal',
+        startMs,
+        durationMs: childMs,
+        attributes: {},
+        ...failure,
+      });
+    // What the runtime measures ends with the invocation: the handler last, init before it.
+    const handlerAt = startedAt + Math.max(0, tookMs - durationMs);
+    if (initMs !== undefined) child('Initialization', handlerAt - initMs, initMs);
+    if (restoreMs !== undefined) child('Restore', handlerAt - restoreMs, restoreMs);
+    child('Invocation', handlerAt, durationMs);
+  }
+
+  #sample(): boolean {
+    const second = Math.floor(this.#clock.monotonic() / 1000) + 1;
+    if (second === this.#second) return this.#random.next() < SHARE;
+    this.#second = second;
+    return true;
+  }
+}

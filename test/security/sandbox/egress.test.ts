@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { systemClock, systemRandom } from '../../../src/base/index.ts';
+import { type Egress, openSandbox } from '../../../src/runtime/index.ts';
+import { ENGINES } from '../../lambda/engines.ts';
+import { openScene, type Scene } from './house.ts';
+
+/** Another machine on a wire of its own: a network namespace with two addresses. */
+const FAR = `millrace-far-${process.pid}`;
+const LINK = `far${process.pid % 100_000}`;
+const run = (...argv: string[]) => spawnSync(argv[0]!, argv.slice(1), { encoding: 'utf8' });
+const ip = (line: string) => {
+  const { status, stderr } = run('ip', ...line.split(' '));
+  assert.equal(status, 0, `ip ${line}: ${stderr}`);
+};
+const namespace = ENGINES.find(({ engine }) => engine === 'namespace')!.skip;
+const tools = run('slirp4netns', '--version').status === 0 && run('ip', '-V').status === 0;
+const skip =
+  namespace ||
+  (process.getuid!() !== 0 && 'needs root, to make another machine') ||
+  (!tools && 'needs slirp4netns and ip');
+
+describe('egress in engine namespace', { skip }, () => {
+  let scene: Scene & AsyncDisposable;
+  let server: ChildProcess;
+  before(async () => {
+    for (const line of [
+      `netns add ${FAR}`,
+      `link add ${LINK} type veth peer name far netns ${FAR}`,
+      `address add 198.51.100.1/24 dev ${LINK}`,
+      `link set ${LINK} up`,
+      `-n ${FAR} address add 198.51.100.2/24 dev far`,
+      `-n ${FAR} address add 198.51.100.3/24 dev far`,
+      `-n ${FAR} link set far up`,
+    ]) {
+      ip(line);
+    }
+    const listen =
+      'for (const port of [80, 81]) require("net").createServer((s) => s.end("far")).listen(port, "0.0.0.0", () => console.log(port));';
+    server = spawn('ip', ['netns', 'exec', FAR, process.execPath, '-e', listen], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(server.stdout!, 'data');
+    scene = await openScene('namespace');
+  });
+  after(async () => {
+    await scene[Symbol.asyncDispose]();
+    server.kill();
+    run('ip', 'netns', 'delete', FAR);
+  });
+
+  /** What each target answers. */
+  async function dial(egress: Egress, targets: readonly (readonly [host: string, port: number])[]): Promise<string[]> {
+    return scene.run('return Promise.all(e.map(([host, port]) => dial({ host, port })));', targets, { egress });
+  }
+  const FAR_TARGETS = [
+    ['198.51.100.2', 80],
+    ['198.51.100.2', 81],
+    ['198.51.100.3', 80],
+  ] as const;
+
+  test('all reaches other machines, and of this one nothing', async () => {
+    assert.deepEqual(await dial({ kind: 'all' }, FAR_TARGETS), ['far', 'far', 'far']);
+    const own = ['198.51.100.1', scene.ownAddress, '10.0.2.2', '10.0.2.3', '127.0.0.1', '169.254.169.254'];
+    const answers = await dial(
+      { kind: 'all' },
+      own.map((host) => [host, scene.mqttPort]),
+    );
+    assert.ok(
+      answers.every((answer) => /^E(NETUNREACH|HOSTUNREACH|CONNREFUSED)$/.test(answer)),
+      answers.join(' '),
+    );
+  });
+
+  test('none reaches nothing but the doors', async () => {
+    assert.deepEqual(await dial({ kind: 'none' }, FAR_TARGETS), ['ENETUNREACH', 'ENETUNREACH', 'ENETUNREACH']);
+    const door = await scene.run(
+      "const { port } = new URL(process.env.AWS_ENDPOINT_URL); return dial({ host: '127.0.0.1', port, say: 'GET / HTTP/1.0\\r\\n\\r\\n' });",
+      {},
+      { egress: { kind: 'none' } },
+    );
+    assert.match(door, /^HTTP\/1\.1 \d+/);
+  });
+
+  test('an allowlist reaches its addresses, ports and networks, and no name server', async () => {
+    const list = (...destinations: string[]): Egress => ({ kind: 'allowlist', destinations });
+    const closed = 'ENETUNREACH';
+    assert.deepEqual(await dial(list('198.51.100.2:80', '198.51.100.3'), FAR_TARGETS), ['far', closed, 'far']);
+    assert.deepEqual(await dial(list('198.51.100.0/24:81'), FAR_TARGETS), [closed, 'far', closed]);
+    assert.deepEqual(await dial(list(`${scene.ownAddress}`), [[scene.ownAddress, scene.mqttPort]]), [closed]);
+    assert.deepEqual(
+      await dial(list('198.51.100.2'), [
+        ['10.0.2.3', 53],
+        ['198.51.100.3', 80],
+      ]),
+      [closed, closed],
+    );
+  });
+
+  test('a name of an allowlist is looked up by the node, and is in the hosts of the sandbox', async () => {
+    const hosts = await scene.run(
+      "return fs.readFileSync('/etc/hosts', 'utf8');",
+      {},
+      {
+        egress: { kind: 'allowlist', destinations: ['localhost:80', 'nowhere.invalid'] },
+      },
+    );
+    assert.match(hosts, /^127\.0\.0\.1 localhost$/m);
+    assert.doesNotMatch(hosts, /nowhere/);
+  });
+
+  test('a list with an entry that is none fails the function, in words', async () => {
+    const answer = await scene.run(
+      'return 1;',
+      {},
+      { egress: { kind: 'allowlist', destinations: ['http://example.com'] } },
+    );
+    assert.deepEqual(
+      [answer.errorType, /no host name, IPv4 address/.test(answer.errorMessage)],
+      ['Sandbox.Failure', true],
+    );
+  });
+
+  test('nobody inside changes the routes', async () => {
+    const said = await scene.run(
+      `return ['ip rule flush', 'ip route add default dev lo', 'ip link set lo down', 'ip rule del pref 100'].map((line) => cp.spawnSync('sh', ['-c', line]).status);`,
+      {},
+      { egress: { kind: 'none' } },
+    );
+    assert.ok(said.every((status: number) => status !== 0));
+  });
+});
+
+test('an engine that is demanded and cannot be had is refused with the reason and what to do', async () => {
+  const path = process.env.PATH;
+  process.env.PATH = '/nonexistent';
+  try {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-refused-'));
+    const options = { directory, clock: systemClock, random: systemRandom } as const;
+    await assert.rejects(openSandbox({ ...options, engine: 'namespace' }), (error: any) => {
+      assert.equal(error.code, 'sandbox-unavailable');
+      assert.match(error.message, /not installed.*apt-get install bubblewrap/);
+      return true;
+    });
+    const { sandbox, weakerBecause } = await openSandbox({ ...options, engine: 'auto' });
+    assert.equal(sandbox.engine, 'process');
+    assert.match(weakerBecause!, /bubblewrap/);
+    rmSync(directory, { recursive: true, force: true });
+  } finally {
+    process.env.PATH = path;
+  }
+});
