@@ -65,10 +65,10 @@ async function load(config) {
   const inspected = config.inspectorPort !== undefined;
   if (inspected) await require('./inspector.js').openInspector(config.inspectorPort).catch(failed);
   const loaded = await loadFunction(config, logging, failed);
-  const several = config.concurrency > 1;
   // A debugger sets breakpoints between invocations: a thread that blocks would not answer it.
-  invocations.serve(loaded, several || inspected);
-  if (several || inspected || config.attends) attend();
+  const byEvents = config.concurrency > 1 || config.attends || inspected;
+  invocations.serve(loaded, byEvents);
+  if (byEvents) attend();
   channel.signal(KIND.initialised);
   soon(next);
 }

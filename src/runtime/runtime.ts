@@ -69,7 +69,10 @@ export interface Metering {
   readonly initMs?: number;
   /** Present on starts from a snapshot, milliseconds, hooks included. */
   readonly restoreMs?: number;
+  /** Until the runtime has answered and every extension that is told of invocations is done. */
   readonly durationMs: number;
+  /** The part of it after the runtime's answer, where extensions are told of invocations. */
+  readonly extensionsMs?: number;
   /** Whole, rounded up; init is billed too, as AWS does since August 2025. */
   readonly billedMs: number;
   readonly memoryUsedMb: number;

@@ -112,6 +112,21 @@ test('events are counted as they come, with their age, and when they are given u
   });
 });
 
+test('an event that a topic hands over is counted when it comes', async () => {
+  await using house = await LambdaHouse.open();
+  await house.create('f', OK);
+  const policy = { attemptsMax: 1, ageMsMax: 1000, backoffMsBase: 1, backoffMsMax: 1 };
+  const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false };
+  const arn = 'arn:aws:lambda:us-east-1:000000000000:function:f';
+  const source = 'arn:aws:sns:us-east-1:000000000000:topic';
+  const delivery = { arn, payload: Buffer.from('{}'), policy, source, trace };
+  await house.lambda.target.deliver(delivery, 1, new AbortController().signal);
+  assert.deepEqual(sums(house.data, 'AsyncEventsReceived', 'AsyncEventAge'), {
+    'AsyncEventsReceived{}': 1,
+    'AsyncEventsReceived{f}': 1,
+  });
+});
+
 test('usage is one row a version and kind of start, whatever names it was called by', async () => {
   const rows: UsageRow[] = [];
   const usage = { write: async (some: readonly UsageRow[]) => void rows.push(...some) };

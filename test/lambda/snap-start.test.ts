@@ -99,6 +99,28 @@ test('a version whose init fails is Failed with the reason, and says so when it 
   await assert.rejects(house.invoke('f:1'), (error: any) => error.code === 'snapshot-failed');
 });
 
+test('after a restart the first use of a version makes its snapshot again, once, and does not wait for it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-snap-'));
+  try {
+    const first = new HeldSnapshots();
+    first.done();
+    await using house = await open(first, directory);
+    await house.create('f', CODE, { ...SNAP_START, Publish: true });
+    await stateOf(house, 'f', 'Active');
+    for (let i = 0; i < 2; i++) await house.invoke('f:1');
+    assert.deepEqual(first.asked, ['1']);
+    await house[Symbol.asyncDispose]();
+    const second = new HeldSnapshots();
+    await using again = await open(second, directory);
+    again.lambda.resume();
+    assert.deepEqual(second.asked, []);
+    for (let i = 0; i < 2; i++) assert.equal((await again.invoke('f:1')).payload, 'up');
+    assert.deepEqual(second.asked, ['1']);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
 test('a snapshot that the end of the node has cut off is made at the next start', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-snap-'));
   try {

@@ -121,6 +121,55 @@ test('modules that no snapshot can hold are there afterwards: http, tls, import(
   assert.ok(!house.lines.some((line) => line.includes('Warning')), house.lines.join('\n'));
 });
 
+for (const { engine, skip } of ENGINES) {
+  test(`${engine}: ES modules of the function are in its snapshot, with their places and what they import`, {
+    skip,
+  }, async () => {
+    await using house = await RuntimeHouse.open({ engine });
+    const spec = house.spec(
+      `import https, { Agent } from 'node:https';
+       import { readFileSync } from 'node:fs';
+       import plain from 'plain';
+       import { x, count } from './lib/x.mjs';
+       import * as own from './own.js';
+       const agent = new Agent({ keepAlive: true });
+       console.log('init');
+       export const handler = async () => {
+         const os = await import('node:os');
+         return [x, count(), count(), own.default, own.named, plain, import.meta.url === 'file://' + process.cwd() + '/index.js', import.meta.dirname === process.cwd(), typeof https.request, agent instanceof Agent, typeof readFileSync, os.EOL];
+       };`,
+      SNAP,
+    );
+    const put = (file: string, text: string) => {
+      mkdirSync(join(spec.codeDirectory, file, '..'), { recursive: true });
+      writeFileSync(join(spec.codeDirectory, file), text);
+    };
+    put('package.json', '{"type":"module"}');
+    put('lib/x.mjs', 'export const x = "x"; let n = 0; export const count = () => ++n; count();');
+    put('own.js', 'export default "default"; export const named = "named";');
+    put('node_modules/plain/package.json', '{"main":"main.js"}');
+    put('node_modules/plain/main.js', 'module.exports = "plain";');
+    assert.deepEqual(await house.runtime.snapshot(spec), { kind: 'on' });
+    const [result] = await inNew(house, spec, 1);
+    assert.deepEqual(result!.value, [
+      'x',
+      2,
+      3,
+      'default',
+      'named',
+      'plain',
+      true,
+      true,
+      'function',
+      true,
+      'function',
+      '\n',
+    ]);
+    assert.equal(result!.metering.start, 'restored');
+    assert.equal(house.lines.filter((line) => line.endsWith('init')).length, 1);
+  });
+}
+
 test('packages are found as Node finds them', async () => {
   await using house = await RuntimeHouse.open({ engine: 'process' });
   const spec = house.spec(
@@ -146,7 +195,11 @@ test('packages are found as Node finds them', async () => {
 });
 
 const UNSUPPORTED: Readonly<Record<string, readonly [code: string, reason: RegExp, file?: string]>> = {
-  'an ES module': ['export const handler = async () => "served";', /is an ES module/, 'index.mjs'],
+  'an ES module that awaits': [
+    'await null; export const handler = async () => "served";',
+    /is an ES module/,
+    'index.mjs',
+  ],
   'a connection': [
     `const s = require('net').connect(1, '127.0.0.1'); s.on('error', () => {}); exports.handler = async () => "served";`,
     /opens a connection/,

@@ -74,6 +74,7 @@ onEngines('an invocation lasts until every extension has asked for the next even
   const { metering, text } = await invokeWith(house, spec, { a: 1 });
   assert.equal(text, '{"a":1}');
   assert.ok(metering.durationMs >= 110, `${metering.durationMs} ms`);
+  assert.ok(metering.extensionsMs! > 50 && metering.extensionsMs! < metering.durationMs, `${metering.extensionsMs} ms`);
   assert.ok(metering.billedMs >= metering.initMs! + metering.durationMs);
   // Lines and requests come by ways of their own: all lines are there at the end.
   await house[Symbol.asyncDispose]();

@@ -106,3 +106,28 @@ onEngines("what goes wrong under AWS's own client is named as on Lambda", RIC, a
   const thrown = await invokeWith(house, withClient(house, "throw new EvalError('at init');"), {});
   assert.ok(thrown.kind === 'error' && thrown.errorType === 'EvalError', thrown.text);
 });
+
+onEngines("AWS's own client serves several invocations at once in one environment", RIC, async (engine) => {
+  await using house = await engine.open();
+  const code = `
+    const { threadId } = require('node:worker_threads');
+    exports.handler = async (event) => {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return { ...event, threadId, pid: process.pid };
+    };`;
+  const spec = {
+    ...withClient(house, code),
+    environmentConcurrency: 4,
+    environment: { AWS_LAMBDA_NODEJS_WORKER_COUNT: '4' },
+  };
+  const first = JSON.parse((await invokeWith(house, spec, { i: -1 })).text);
+  const started = performance.now();
+  const all = await Promise.all([0, 1, 2, 3].map((i) => invokeWith(house, spec, { i })));
+  const answers = all.map(({ text }) => JSON.parse(text));
+  assert.deepEqual(
+    answers.map(({ i }) => i),
+    [0, 1, 2, 3],
+  );
+  assert.deepEqual([...new Set(answers.map(({ pid }) => pid))], [first.pid], 'one process served them all');
+  assert.ok(performance.now() - started < 700, 'at once');
+});

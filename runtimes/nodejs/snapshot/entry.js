@@ -108,7 +108,8 @@ function requireFrom(module) {
     if (isBuiltin.has(name)) return modules[name] ?? builtin(name);
     const file = resolve(request, module.path);
     // What a snapshot cannot hold is Node's own business afterwards.
-    if (restored && (file.endsWith('.node') || isModule(file))) return nodeRequire(module.filename)(request);
+    if (restored && !modules[file] && (file.endsWith('.node') || isModule(file)))
+      return nodeRequire(module.filename)(request);
     return load(file, module).exports;
   };
   from.resolve = (request) => (isBuiltin.has(request) ? request : resolve(request, module.path));
@@ -124,7 +125,8 @@ function load(file, parent) {
   const known = modules[file];
   if (known) return known;
   if (file.endsWith('.node')) refuse(`${file} is a native addon`);
-  if (isModule(file)) refuse(`${file} is an ES module: bundle the function as CommonJS`);
+  const turned = isModule(file) ? turnedOf(file) : undefined;
+  if (isModule(file) && turned === undefined) refuse(`${file} is an ES module ${WHY_NOT}`);
   const module = {
     id: file,
     filename: file,
@@ -138,7 +140,7 @@ function load(file, parent) {
   parent?.children.push(module);
   try {
     if (file.endsWith('.json')) module.exports = JSON.parse(fs.readFileSync(file, 'utf8'));
-    else run(module);
+    else run(module, turned ?? fs.readFileSync(file, 'utf8'));
   } catch (error) {
     delete modules[file];
     throw error;
@@ -147,10 +149,18 @@ function load(file, parent) {
   return module;
 }
 
+const WHY_NOT = 'that awaits at its top, or of a package: bundle the function as CommonJS';
+
+/** An ES module of the function as CommonJS; the node has written those that can be turned. */
+function turnedOf(file) {
+  const name = encodeURIComponent(path.relative(config.root, file));
+  const turned = path.join(config.cacheDirectory, name);
+  return isFile(turned) ? fs.readFileSync(turned, 'utf8') : undefined;
+}
+
 const WRAPPER = '(function (exports, require, module, __filename, __dirname) { ';
 
-function run(module) {
-  const source = fs.readFileSync(module.filename, 'utf8');
+function run(module, source) {
   const code = `${WRAPPER}${source.startsWith('#!') ? `//${source}` : source}\n})`;
   const script = new vm.Script(code, {
     filename: module.filename,
@@ -315,7 +325,7 @@ async function build() {
   refuseConnections();
   const handler = await loadHandler(config.root, config.handler, {
     require: (file) => load(resolve(file, config.root)).exports,
-    import: (file) => refuse(`${file} is an ES module: bundle the function as CommonJS`),
+    import: (file) => load(fs.realpathSync(file)).exports,
   });
   try {
     await runBeforeSnapshot();

@@ -46,6 +46,7 @@ interface Running {
   firstByteAt: number | undefined;
   /** The runtime has answered; extensions may still be at work. */
   answer: AnswerFrame | undefined;
+  answeredAt: number;
 }
 
 type AnswerFrame = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
@@ -75,6 +76,7 @@ const NOT_FOR_EXTENSIONS = new Set([
  * next event. **A2** whoever registered for SHUTDOWN gets it, and 2 seconds. **A3** after `end` nothing counts that comes in.
  */
 export class ApiConnection implements RuntimeConnection, ApiHandler {
+  extensionsMs: number | undefined;
   readonly #connection: Connection;
   readonly #options: ApiConnectionOptions;
   readonly #extensions: Extensions;
@@ -170,8 +172,16 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   invoke(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void {
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
+    this.extensionsMs = undefined;
     const startedOn = clock.now();
-    this.#running.set(sequence, { invocation, startedAt, startedOn, firstByteAt: undefined, answer: undefined });
+    this.#running.set(sequence, {
+      invocation,
+      startedAt,
+      startedOn,
+      firstByteAt: undefined,
+      answer: undefined,
+      answeredAt: 0,
+    });
     this.#events?.start(invocation.requestId, invocation.trace);
     if (this.#extensions.any) this.#tellInvoke(deadlineMs, functionArn, invocation);
     if (!this.#http) {
@@ -404,14 +414,19 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
       );
     }
     running.answer = frame;
+    if (this.#extensions.any) running.answeredAt = this.#options.clock.monotonic();
     this.#checkOver();
   }
 
   #checkOver(): void {
-    if (!this.#extensions.idle) return;
-    for (const [sequence, { answer }] of this.#running) {
+    if (this.#extensions.idle) this.#handOver();
+  }
+
+  #handOver(): void {
+    for (const [sequence, { answer, answeredAt }] of this.#running) {
       if (!answer) continue;
       this.#running.delete(sequence);
+      if (this.#extensions.any) this.extensionsMs = this.#options.clock.monotonic() - answeredAt;
       this.#listener!.onFrame(answer);
     }
   }
@@ -450,11 +465,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   /** Tells the environment; an answer that is there already reaches its caller all the same. */
   #fail(failure: Failure): void {
     if (this.#ended) return;
-    for (const [sequence, { answer }] of this.#running) {
-      if (!answer) continue;
-      this.#running.delete(sequence);
-      this.#listener!.onFrame(answer);
-    }
+    this.#handOver();
     this.#listener!.onEnd(failure);
   }
 

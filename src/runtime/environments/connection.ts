@@ -25,6 +25,8 @@ export type EndReason = 'spindown' | 'timeout' | 'failure';
 export interface RuntimeConnection {
   readonly process: SandboxProcess;
   readonly ready: boolean;
+  /** How long extensions went on after the answer that was handed over last, where they are told of invocations. */
+  readonly extensionsMs: number | undefined;
   listen(listener: ConnectionListener): void;
   load(config: LoadConfig): void;
   /** @param deadlineMs  epoch milliseconds */

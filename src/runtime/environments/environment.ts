@@ -481,6 +481,7 @@ export class Environment {
     const metering: Metering = {
       ...started,
       durationMs,
+      ...(connection.extensionsMs === undefined ? {} : { extensionsMs: connection.extensionsMs }),
       billedMs: billedMs({ durationMs, ...started }),
       memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
       start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',

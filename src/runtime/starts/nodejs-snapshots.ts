@@ -11,6 +11,7 @@ import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec } from '../runtime.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { BlankPools } from './blank-pools.ts';
+import { writeAsCommonJs } from './es-modules.ts';
 import type { Launch } from './launch.ts';
 import {
   SNAPSHOT_FILE,
@@ -24,6 +25,8 @@ import {
 const FORMAT = 1;
 const UNFINISHED = '.tmp';
 const UNSUPPORTED = 'Snapshot.Unsupported';
+/** Where a namespace shows the code. */
+const TASK_ROOT = '/var/task';
 /** A second Node loads the function beside the one that waits for it. */
 const EXTRA_MEMORY_MB = 256;
 
@@ -120,13 +123,15 @@ export class NodejsSnapshots implements SnapshotMaker {
   async #make(name: string, request: SnapshotRequest): Promise<Snapshot> {
     const { directory, blanks, clock } = this.#options;
     const temporary = join(directory, `${name}.${clock.now()}${UNFINISHED}`);
-    mkdirSync(temporary);
+    const modules = join(temporary, 'modules');
+    mkdirSync(modules, { recursive: true });
     // A sandbox may be of another user; the folder is closed to all the same.
     const file = openSync(join(temporary, SNAPSHOT_FILE), 'wx', 0o644);
     const connection = blanks.of(request.launch).take();
     this.#makers.add(connection);
     try {
-      await this.#receive(connection, request, (bytes) => writeSync(file, bytes));
+      await this.#receive(connection, request, modules, (bytes) => writeSync(file, bytes));
+      rmSync(modules, { recursive: true });
       renameSync(temporary, join(directory, name));
     } finally {
       closeSync(file);
@@ -141,7 +146,12 @@ export class NodejsSnapshots implements SnapshotMaker {
   }
 
   /** Drives one process from blank to the last byte of the snapshot. */
-  #receive(connection: Connection, request: SnapshotRequest, take: (bytes: Uint8Array) => void): Promise<void> {
+  #receive(
+    connection: Connection,
+    request: SnapshotRequest,
+    modules: string,
+    take: (bytes: Uint8Array) => void,
+  ): Promise<void> {
     const { spec, log } = request;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const limitMs = Math.max(RUNTIME_LIMITS.snapshotInitMsMax, spec.timeoutMs);
@@ -159,7 +169,7 @@ export class NodejsSnapshots implements SnapshotMaker {
     };
     connection.listen({
       onFrame: (frame) => {
-        if (frame.kind === 'ready') this.#ask(connection, request).catch(reject);
+        if (frame.kind === 'ready') this.#ask(connection, request, modules).catch(reject);
         else if (frame.kind === 'log') log.write(frame.line);
         else if (frame.kind === 'init-error') fail({ kind: 'init-error', payload: frame.payload });
         else if (frame.kind === 'snapshot-part') onPart(frame);
@@ -168,15 +178,20 @@ export class NodejsSnapshots implements SnapshotMaker {
       onOutput: (line) => log.write(line),
       onEnd: fail,
     });
-    if (connection.ready) this.#ask(connection, request).catch(reject);
+    if (connection.ready) this.#ask(connection, request, modules).catch(reject);
     return promise.finally(() => timer.cancel());
   }
 
-  async #ask(connection: Connection, { spec, log, credentials, variables }: SnapshotRequest): Promise<void> {
+  /** @param modules  folder for ES modules that are written as CommonJS; shown to the sandbox where code caches are */
+  async #ask(
+    connection: Connection,
+    { spec, log, credentials, variables }: SnapshotRequest,
+    modules: string,
+  ): Promise<void> {
     const { codeDirectory, layers, ephemeralStorageMb, egress } = spec;
     const memoryMb = spec.memoryMb + EXTRA_MEMORY_MB;
-    const cacheDirectory = join(this.#options.directory, 'none');
-    const tenant = { codeDirectory, layers, cacheDirectory, memoryMb, ephemeralStorageMb, egress };
+    await writeAsCommonJs(codeDirectory, this.#options.engine === 'process' ? codeDirectory : TASK_ROOT, modules);
+    const tenant = { codeDirectory, layers, cacheDirectory: modules, memoryMb, ephemeralStorageMb, egress };
     const [granted, placement] = await Promise.all([credentials, connection.process.assign(tenant)]);
     connection.send([encodeSnapshot(loadConfig(spec, placement, variables(granted, placement), log.stream))]);
   }

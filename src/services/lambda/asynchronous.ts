@@ -97,8 +97,10 @@ export class Asynchronous implements Target {
     const { invocations, meters, clock } = this.#options;
     const { requestId, clientContext, receivedAt } = attributesOf(delivery);
     const { region = DEFAULT_REGION, name, qualifier } = parseReference(delivery.arn);
-    if (attempt === 1 && receivedAt !== undefined) {
-      meters.put(region, name, 'AsyncEventAge', clock.now() - receivedAt);
+    if (attempt === 1) {
+      // Topics and rules hand their events to the outbox themselves: they are counted when they come.
+      if (receivedAt === undefined) meters.put(region, name, 'AsyncEventsReceived', 1);
+      else meters.put(region, name, 'AsyncEventAge', clock.now() - receivedAt);
     }
     const runnable = invocations.runnable(region, name, qualifier);
     const { payload, trace } = delivery;

@@ -42,6 +42,8 @@ export interface InvocationsOptions {
   readonly tracing: InvocationTracing;
   /** Environments that a version is to have initialised. */
   readonly provisionedOf: (region: string, name: string, version: string) => number;
+  /** Told of each version before it is first invoked. */
+  readonly onFirstUse: (version: FunctionVersion) => void;
 }
 
 /** Runs functions by name: for Invoke, for asynchronous events and for pollers. */
@@ -224,6 +226,7 @@ export class Invocations implements FunctionInvoker {
   #describe(version: FunctionVersion, qualifier: string | undefined, executedVersion?: string): Runnable {
     checkState(version);
     checkArchitecture(version);
+    this.#options.onFirstUse(version);
     const { region, name, tracing } = version;
     const spec = this.specOf(region, name, version.version);
     const named = { region, name, ...(qualifier === undefined ? {} : { qualifier }) };

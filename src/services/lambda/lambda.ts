@@ -129,6 +129,7 @@ export class Lambda implements AsyncDisposable {
       meters,
       tracing: new InvocationTracing({ spans: options.spans, clock, random }),
       provisionedOf: (region, name, version) => provisioned.ofVersion(region, name, version),
+      onFirstUse: (version) => snapshots.renew(version),
     });
     const provisioned = await Provisioned.open({
       records,

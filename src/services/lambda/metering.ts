@@ -8,6 +8,7 @@ const UNITS = {
   Errors: 'Count',
   Throttles: 'Count',
   Duration: 'Milliseconds',
+  PostRuntimeExtensionsDuration: 'Milliseconds',
   InitDuration: 'Milliseconds',
   RestoreDuration: 'Milliseconds',
   ConcurrentExecutions: 'Count',
@@ -159,6 +160,8 @@ export class FunctionMeter {
     this.#each('Invocations', 1);
     this.#each('Errors', kind === 'error' ? 1 : 0);
     this.#each('Duration', metering.durationMs);
+    const { extensionsMs } = metering;
+    if (extensionsMs !== undefined) this.#each('PostRuntimeExtensionsDuration', extensionsMs);
     if (metering.initMs !== undefined) this.#each('InitDuration', metering.initMs);
     if (metering.restoreMs !== undefined) this.#each('RestoreDuration', metering.restoreMs);
     if (this.#provisioned > 0) this.#measureProvisioned(metering.provisioned === true);

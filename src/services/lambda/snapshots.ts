@@ -16,6 +16,8 @@ export interface SnapshotsOptions {
 export class Snapshots implements AsyncDisposable {
   readonly #options: SnapshotsOptions;
   readonly #making = new Set<string>();
+  /** Versions whose snapshot was made or looked for since the node started. */
+  readonly #seen = new Set<string>();
   /** States on their way to the disk. */
   readonly #storing = new Set<Promise<void>>();
   #closed = false;
@@ -31,10 +33,26 @@ export class Snapshots implements AsyncDisposable {
 
   /** Begins in the background; a version that waits for nothing stays as it is. */
   make(version: FunctionVersion): void {
-    const key = `${version.region}/${version.name}/${version.version}`;
+    const key = keyOf(version);
     if (version.state?.kind !== 'Pending' || this.#making.has(key) || this.#closed) return;
     this.#making.add(key);
+    this.#seen.add(key);
     void this.#make(version).finally(() => this.#making.delete(key));
+  }
+
+  /**
+   * A version is about to be invoked: a snapshot that the end of the node has taken with it (a template process, one of another
+   * release of the runtime) is made again in the background. Until it is there, environments start without.
+   */
+  renew(version: FunctionVersion): void {
+    const key = keyOf(version);
+    if (version.state || !version.snapStart || version.version === '$LATEST' || this.#seen.has(key)) return;
+    this.#seen.add(key);
+    const { runtime, logger, specOf } = this.#options;
+    runtime.snapshot(specOf(version)).catch((error: unknown) => {
+      if (this.#closed) return;
+      logger.warn('snapshot-not-made', { function: version.name, version: version.version, reason: messageOf(error) });
+    });
   }
 
   /** What is being made ends with the runtime, and begins anew at the next start. */
@@ -71,4 +89,8 @@ export class Snapshots implements AsyncDisposable {
       logger.error('snapshot-state-not-stored', { function: version.name, version: version.version, error });
     }
   }
+}
+
+function keyOf({ region, name, version }: FunctionVersion): string {
+  return `${region}/${name}/${version}`;
 }
