@@ -234,9 +234,13 @@ function parseJson(text: string): any {
 }
 
 function unreachable(endpoint: URL, error: unknown): CommandError {
-  const cause = (error as { cause?: unknown }).cause ?? error;
+  const options = { exitCode: EXIT.unreachable, cause: error };
+  // Nothing else aborts a call.
+  if ((error as Error).name === 'AbortError') {
+    return new CommandError(`${endpoint.origin} has not answered in ${CALL_TIMEOUT_MS / 60_000} minutes`, options);
+  }
   return new CommandError(
-    `no node answers at ${endpoint.origin} (${messageOf(cause) || 'connection refused'}): start one with "millrace dev", or name yours with --endpoint-url`,
-    { exitCode: EXIT.unreachable, cause: error },
+    `no node answers at ${endpoint.origin} (${messageOf(error) || 'connection refused'}): start one with "millrace dev", or name yours with --endpoint-url`,
+    options,
   );
 }

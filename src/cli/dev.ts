@@ -6,11 +6,9 @@ import { openClient } from './client.ts';
 import { defineCommand, EXIT } from './command.ts';
 import { tracesEndpoint } from './configuration.ts';
 import { Development, type DevelopmentOptions } from './development/development.ts';
-import { chooseInspected, INSPECTOR_PORT } from './development/inspected.ts';
+import { checkPortsFree, chooseInspected, INSPECTOR_PORT, LOOPBACK } from './development/inspected.ts';
 import { startNode, stopSignal } from './node.ts';
 import type { Terminal } from './terminal.ts';
-
-const LOOPBACK = '127.0.0.1';
 
 export const dev = defineCommand({
   name: 'dev',
@@ -62,6 +60,7 @@ export const dev = defineCommand({
     // A template that cannot be read yet is no reason not to start; a function that cannot be inspected is.
     const application = isApplication && values.inspect.length > 0 ? await readApplication(directory) : undefined;
     const inspected = chooseInspected(values.inspect, application);
+    await checkPortsFree(inspected.values());
     using stop = stopSignal(terminal);
     await using node = await startNode({
       dataDirectory,

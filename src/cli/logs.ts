@@ -14,6 +14,9 @@ import { type Colour, paint, type Terminal } from './terminal.ts';
 /** How often new lines are asked for. */
 const POLL_MS = 300;
 
+/** How often a stack that is followed is asked for functions that it did not have before. */
+const RELIST_MS = 2_000;
+
 /** How much of a request's id tells it from the others. */
 const SHORT_ID = 8;
 
@@ -47,13 +50,21 @@ export const logs = defineCommand({
     const since = systemClock.now() - readAge(values.since);
     const client = await openClient(values, env);
     const names = new FunctionNames(client, values['stack-name'] ?? defaultStackName(resolve(cwd)), terminal);
-    const functions = await chooseFunctions(positionals, names);
     using stop = stopSignal(terminal);
-    const tails = functions.map((name) => new LogTail(name, since, filter));
-    const print = values.json ? jsonPrinter(terminal) : linePrinter(functions, terminal);
+    const tails = new Map<string, LogTail>();
+    const print = values.json ? jsonPrinter(terminal) : linePrinter(tails, terminal);
     const tracker = new RequestTracker();
+    let listAt = 0;
     for (;;) {
-      for (const shown of await readAll(tails, client, tracker)) {
+      if (systemClock.monotonic() >= listAt) {
+        // A stack that is made anew while it is followed has none for a moment.
+        const listed = tails.size > 0 ? (await names.inStack()).values() : await chooseFunctions(positionals, names);
+        for (const name of listed) {
+          if (!tails.has(name)) tails.set(name, new LogTail(name, since, filter));
+        }
+        listAt = positionals.length > 0 ? Number.POSITIVE_INFINITY : systemClock.monotonic() + RELIST_MS;
+      }
+      for (const shown of await readAll([...tails.values()], client, tracker)) {
         if (request === undefined || shown.requestId?.startsWith(request)) print(shown);
       }
       if (!values.follow || stop.signal.aborted) return EXIT.ok;
@@ -111,14 +122,17 @@ function jsonPrinter(terminal: Terminal): (shown: Shown) => void {
   };
 }
 
-/** For people: time, function, the beginning of the request's id, level, text. */
-function linePrinter(functions: readonly string[], terminal: Terminal): (shown: Shown) => void {
-  const width = Math.max(...functions.map((name) => name.length));
-  const colourOf = new Map(functions.map((name, index) => [name, COLOURS[index % COLOURS.length]!]));
+/** For people: time, function (where there are several), the beginning of the request's id, level, text. */
+function linePrinter(tails: ReadonlyMap<string, LogTail>, terminal: Terminal): (shown: Shown) => void {
   const { colours } = terminal;
   return ({ functionName, event, line, requestId }) => {
+    const names = [...tails.keys()];
     const columns = [paint(colours, 'grey', new Date(event.timestamp).toISOString())];
-    if (functions.length > 1) columns.push(paint(colours, colourOf.get(functionName)!, functionName.padEnd(width)));
+    if (names.length > 1) {
+      const width = Math.max(...names.map((name) => name.length));
+      const colour = COLOURS[names.indexOf(functionName) % COLOURS.length]!;
+      columns.push(paint(colours, colour, functionName.padEnd(width)));
+    }
     columns.push(paint(colours, 'grey', (requestId ?? '').slice(0, SHORT_ID).padEnd(SHORT_ID)), words(line, colours));
     terminal.out(`${columns.join(' ')}\n`);
   };

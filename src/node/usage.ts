@@ -4,7 +4,7 @@ import type { SeriesService } from '../services/series/index.ts';
 import type { Series } from '../store/index.ts';
 
 /** The database that the node keeps about itself. */
-export const SYSTEM_DATABASE = 'millrace';
+const SYSTEM_DATABASE = 'millrace';
 
 /** Usage is kept for 13 months: a month can be held against that of the year before. */
 const KEEP_MS = 400 * 86_400_000;

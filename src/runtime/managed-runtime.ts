@@ -122,7 +122,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool) => this.#population.isBehind(pool) || processors.refuse(pool),
+      overloaded: (pool) => this.#population.isBehind(pool, this.#admission.granted) || processors.refuse(pool),
       onGrant: (pool) => processors.admit(pool),
       onWaiting: () => this.#population.watchSoon(),
     });
@@ -147,6 +147,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       pools: () => this.#pools.values(),
       keepAliveMs: options.keepAliveMs ?? RUNTIME_LIMITS.keepAliveMs,
       isFixed: options.keepAliveMs !== undefined,
+      prewarmed: metrics.counter(
+        'millrace_environments_prewarmed_total',
+        'Environments started ahead of the next call',
+      ),
+      reclaimed: metrics.counter('millrace_environments_reclaimed_total', 'Idle environments ended for want of memory'),
     });
     this.#provisioner = new Provisioner(clock, this.#population);
     this.#coldStarts = metrics.counter('millrace_cold_starts_total', 'Execution environments started');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
@@ -289,6 +289,33 @@ test('code that is elsewhere is watched too', { timeout: 30_000 }, async () => {
   await writeFile(join(root, 'shared/lib/mark.ts'), `export const mark = 'b';\n`);
   await app.until(/swapped Near in/);
   assert.deepEqual([await invoke('far'), await invoke('near')], ['b 0', 'b']);
+});
+
+/** The whole of a runtime: asks, answers. */
+const bootstrap = (mark: string) => `#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+while curl -sS -D /tmp/headers -o /dev/null "$api/next"; do
+  id=$(grep -i '^lambda-runtime-aws-request-id:' /tmp/headers | tr -d '\\r' | cut -d' ' -f2)
+  curl -sS -o /dev/null -X POST -d '"${mark}"' "$api/$id/response"
+done
+`;
+
+test('a program that is its own runtime is swapped, and stays a program', {
+  timeout: 30_000,
+  skip: spawnSync('curl', ['--version']).status === 0 ? false : 'needs curl',
+}, async () => {
+  const app = await App.make('programs', {
+    'template.yaml': template({
+      Shell: 'FunctionName: shell, Runtime: provided.al2023, CodeUri: shell, Handler: none',
+    }),
+    'shell/bootstrap': bootstrap('a'),
+  });
+  await chmod(join(app.directory, 'shell/bootstrap'), 0o755);
+  await app.develop();
+  assert.equal(await invoke('shell'), 'a');
+  await app.write('shell/bootstrap', bootstrap('b'));
+  await app.until(/swapped Shell in/);
+  assert.equal(await invoke('shell'), 'b');
 });
 
 test('a layer that changes is deployed through the stack, and its functions get the new version', {

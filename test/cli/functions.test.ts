@@ -192,6 +192,19 @@ test('following shows what was and what comes, each line once, several functions
   );
 });
 
+test('following a stack shows functions that come to it', { timeout: 30_000 }, async () => {
+  const argv = ['logs', '-f', '--stack-name', 'app', '--endpoint-url', node.endpoint];
+  await using program = new Program(root, argv);
+  await program.until('out', /REPORT/);
+  const more = `${TEMPLATE}  New: { Type: AWS::Serverless::Function, Properties: { Handler: echo.handler } }\n`;
+  await writeFile(join(app, 'template.yaml'), more);
+  assert.equal((await run('deploy', app)).code, 0);
+  await run('invoke', 'New', '{"n":901}');
+  await program.until('out', /app-New-\S+ +[0-9a-f]{8} INFO {2}logged 901\n/);
+  program.signal('SIGINT');
+  assert.equal(await program.exit(), 0, program.err);
+});
+
 test('a streamed response is written as its bytes come; one that breaks off exits 1', async () => {
   const ends = [
     {},

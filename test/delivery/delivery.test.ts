@@ -113,9 +113,16 @@ test('an error that says never is not tried again', async () => {
   target.behaviour = () => {
     throw new DomainError('gone', 'no such thing');
   };
+  const givenUp: string[] = [];
+  const stop = service.onGivenUp((one) => givenUp.push(`${one.delivery.arn} ${one.errorCode}`));
   await service.send([delivery(arn, 'a')]);
   await eventually(() => edgeOf(service, arn)?.deadLettered === 1);
   assert.deepEqual(target.attempts, [1]);
+  // Who asks is told, until it stops asking.
+  stop();
+  await service.send([delivery(arn, 'b')]);
+  await eventually(() => edgeOf(service, arn)?.deadLettered === 2);
+  assert.deepEqual(givenUp, [`${arn} gone`]);
 });
 
 test('a target that hangs holds up no other', async () => {

@@ -285,6 +285,18 @@ test('beyond the number of environments the least useful idle one makes room', L
   assert.ok(isAlive(pids[1]!) && isAlive(pids[2]!));
 });
 
+test('when all environments that there may be are busy, one more call is refused', async () => {
+  await using house = await openHouse({ environmentsMax: 2 });
+  const [one, other] = [house.spec(HELD), house.spec(PID)];
+  const file = join(house.directory, 'go');
+  const calls = [1, 2].map(() => house.invoke(one, { until: file }));
+  await until(() => house.lines.filter((line) => line.startsWith('START')).length === 2);
+  await assert.rejects(reserveNow(house, other), { code: 'concurrency-limit', fields: { why: 'machine' } });
+  await release(file);
+  await Promise.all(calls);
+  assert.equal((await house.invoke(other)).kind, 'success');
+});
+
 const GROUP = { environmentConcurrency: 4 };
 
 test('an environment that runs several invocations is filled before another is started', async () => {

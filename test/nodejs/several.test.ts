@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { RuntimeHouse } from '../lambda/runtime-house.ts';
 import { Bootstrap } from './bootstrap.ts';
 
 test('invocations run side by side and end in any order, each with its own request id in the log', async () => {
@@ -65,4 +69,27 @@ test('streamed responses of several invocations do not mix', async () => {
     );
     assert.equal(Buffer.concat(chunks).toString(), String(n).repeat(1_000_000));
   }
+});
+
+test('an invocation that runs out of time fails alone: those beside it end well, and the next one gets another process', async () => {
+  await using house = await RuntimeHouse.open({ engine: 'process' });
+  const go = join(house.directory, 'go');
+  const spec = house.spec(
+    `const { existsSync } = require('node:fs');
+     exports.handler = async (event) => {
+       if (event.hang) await new Promise(() => {});
+       while (event.wait && !existsSync(event.wait)) await new Promise((resolve) => setTimeout(resolve, 5));
+       return process.pid;
+     };`,
+    { environmentConcurrency: 10, timeoutMs: 2_000 },
+  );
+  const { value: pid } = await house.invoke(spec);
+  const hanging = house.invoke(spec, { hang: true });
+  const since = performance.now();
+  while (performance.now() - since < 1_000) await turn();
+  const beside = house.invoke(spec, { wait: go });
+  assert.match((await hanging).value.errorMessage, /Task timed out after 2.00 seconds/);
+  writeFileSync(go, '');
+  assert.deepEqual([(await beside).value, (await beside).kind], [pid, 'success']);
+  assert.notEqual((await house.invoke(spec)).value, pid);
 });

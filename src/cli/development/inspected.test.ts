@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import type { Application } from '../application/template.ts';
-import { chooseInspected } from './inspected.ts';
+import { checkPortsFree, chooseInspected } from './inspected.ts';
 
 const fn = (logicalId: string, runtime = 'nodejs24.x') => ({
   logicalId,
@@ -45,4 +47,14 @@ for (const [given, message] of [
 
 test('without an application there is nothing to inspect', () => {
   assert.throws(() => chooseInspected(['Alerts'], undefined), /there is no template in the folder/);
+});
+
+test('a port that somebody else has is refused, one that is free is not', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await assert.rejects(checkPortsFree([port]), new RegExp(`127\\.0\\.0\\.1:${port} is in use; name another port`));
+  server.close();
+  await once(server, 'close');
+  await checkPortsFree([port]);
 });

@@ -1,6 +1,10 @@
+import { createServer } from 'node:net';
 import type { Application, LocalFunction } from '../application/template.ts';
-import { UsageError } from '../command.ts';
+import { CommandError, UsageError } from '../command.ts';
 import { closest } from '../suggest.ts';
+
+/** Where inspectors listen: for debuggers on this machine. */
+export const LOOPBACK = '127.0.0.1';
 
 /** Where debuggers look for Node. */
 export const INSPECTOR_PORT = 9229;
@@ -26,6 +30,22 @@ export function chooseInspected(
     ports.set(logicalId, port);
   }
   return ports;
+}
+
+/** @throws CommandError  another program listens at one of the ports: a debugger would find that one */
+export async function checkPortsFree(ports: Iterable<number>): Promise<void> {
+  for (const port of ports) {
+    const server = createServer();
+    const failed = await new Promise<unknown>((resolve) => {
+      server.once('error', resolve);
+      server.listen(port, LOOPBACK, () => server.close(() => resolve(undefined)));
+    });
+    if (failed) {
+      throw new CommandError(
+        `--inspect: ${LOOPBACK}:${port} is in use; name another port with --inspect FUNCTION:PORT`,
+      );
+    }
+  }
 }
 
 function firstFree(taken: ReadonlySet<number>): number {

@@ -65,6 +65,8 @@ export function explainFailure(said: string): { readonly why: string; readonly r
 
 /** Why this machine cannot give functions a network; `undefined` when nothing is known against it. */
 export function missingForNetwork(): { readonly why: string; readonly remedy: string } | undefined {
+  // What `ip` needs, another user has only in a namespace, and loses it when a program starts there.
+  if (process.getuid!() !== 0) return { why: 'the node is not root', remedy: 'run the node as root' };
   const program = [
     ['slirp4netns', '--version'],
     ['ip', '-V'],

@@ -80,9 +80,15 @@ export class Population {
     return this.#size;
   }
 
-  /** One more invocation would wait too long for the start of its environment. */
-  isBehind(pool: Pool): boolean {
-    return this.#waiting >= SCALING_LIMITS.startsWaitingMax && pool.running >= pool.room;
+  /**
+   * One more invocation would wait too long for its environment, or there is no room for another and all are busy.
+   *
+   * @param granted  places held, over all functions
+   */
+  isBehind(pool: Pool, granted: number): boolean {
+    if (pool.granted < pool.room) return false;
+    const { environmentsMax } = this.#options;
+    return this.#waiting >= SCALING_LIMITS.startsWaitingMax || Math.min(this.#size, granted) >= environmentsMax;
   }
 
   /** Processes come up for somebody who waits: the processors should do nothing else. */

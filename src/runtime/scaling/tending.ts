@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../base/index.ts';
+import type { Counter } from '../../telemetry/index.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { Machine } from '../machine/machine.ts';
 import { Agenda } from './agenda.ts';
@@ -21,6 +22,8 @@ export interface TendingOptions {
   readonly keepAliveMs: number;
   /** Every function is kept for that long, whatever its idle times. */
   readonly isFixed: boolean;
+  readonly prewarmed: Counter;
+  readonly reclaimed: Counter;
 }
 
 interface IdleEnvironment extends Holding {
@@ -90,8 +93,12 @@ export class Tending {
   #prewarm(pool: Pool): void {
     if (pool.outdated || this.#isShort) return;
     const wanted = Math.min(SCALING_LIMITS.prewarmedMax, Math.ceil(pool.peak / pool.spec.environmentConcurrency));
-    const { population } = this.#options;
-    const isWanted = () => !this.#closed && pool.running === 0 && !pool.outdated && pool.environments.size < wanted;
+    const { population, prewarmed } = this.#options;
+    const isWanted = () => {
+      const is = !this.#closed && pool.running === 0 && !pool.outdated && pool.environments.size < wanted;
+      if (is) prewarmed.add();
+      return is;
+    };
     for (let there = pool.environments.size; there < wanted; there++) {
       population.startAhead(pool, 'pre-warmed', isWanted);
     }
@@ -111,7 +118,10 @@ export class Tending {
     const shortage = memory ? shortageOf(memory) : 0;
     this.#isShort = shortage > 0;
     if (!this.#isShort) return;
-    for (const { environment } of leastUseful(this.#idle(), shortage)) environment.retire();
+    for (const { environment } of leastUseful(this.#idle(), shortage)) {
+      environment.retire();
+      this.#options.reclaimed.add();
+    }
   }
 
   /** Idle environments that may go. */

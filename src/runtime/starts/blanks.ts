@@ -7,6 +7,8 @@ import type { Launch } from './launch.ts';
 
 /** Quiet time before the next blank one is started: the cold start that took the last one has the processor for itself. */
 const REFILL_DELAY_MS = 50;
+/** Time until a pool that may not be filled is thought of again. */
+const PAUSE_MS = 250;
 /** A pool grows to this many times its size at most: each blank environment holds about 20 MB. */
 const GROWTH_MAX = 4;
 /** Time without a shortage after which one is kept less, down to the pool's own size. */
@@ -59,7 +61,7 @@ export class BlankPool {
     if (this.#closed || this.#timer || this.#blanks.length >= this.#target) return;
     this.#timer = this.#options.clock.timer(delayMs, () => {
       this.#timer = undefined;
-      if (this.#options.isPaused()) this.fill();
+      if (this.#options.isPaused()) this.fill(PAUSE_MS);
       else this.#startOne();
     });
   }

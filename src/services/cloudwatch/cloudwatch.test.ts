@@ -88,6 +88,21 @@ test('data of the platform are aggregated by the minute', () =>
     assert.equal(second.Timestamp.getTime() - first.Timestamp.getTime(), 60_000);
   }));
 
+test('values of a meter come into the minutes in which they were put', () =>
+  withService(async ({ metrics, clock, call }) => {
+    const { value: _, ...line } = duration(0);
+    const meter = metrics.meter(line);
+    for (let minute = 1; minute <= 4; minute++) {
+      for (const value of [minute, 10 * minute]) meter.put(value);
+      await clock.advance(60_000);
+    }
+    const { Datapoints } = await call('GetMetricStatistics', statistics(clock));
+    assert.deepEqual(
+      Datapoints.map(({ Sum, SampleCount }: any) => [Sum, SampleCount]),
+      [1, 2, 3, 4].map((minute) => [11 * minute, 2]),
+    );
+  }));
+
 test('minutes join into longer periods, newest first unless asked otherwise', () =>
   withService(async ({ metrics, clock, call }) => {
     for (let minute = 0; minute < 10; minute++) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { dataStart, partitionKeyOf, sealEnvelope, traceOf } from './envelope.ts';
+import { dataStart, partitionKeyOf, sampledTraceOf, sealEnvelope, traceOf } from './envelope.ts';
 import { decodeIterator } from './iterator.ts';
 import { initialShards, openShards, scaleShards } from './reshard.ts';
 import { RouteCache } from './route-cache.ts';
@@ -22,8 +22,14 @@ describe('kinesis: envelopes', () => {
         assert.equal(partitionKeyOf(envelope), partitionKey);
         assert.deepEqual(envelope.subarray(dataStart(envelope)), Buffer.from(data));
         assert.deepEqual(traceOf(envelope), context);
+        assert.deepEqual(sampledTraceOf(envelope), context?.sampled ? context : undefined);
       }),
     );
+  });
+
+  test('a trace that nobody has decided on takes no room', () => {
+    const undecided = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false, undecided: true } as const;
+    assert.deepEqual(sealEnvelope('k', Buffer.from('d'), undecided), sealEnvelope('k', Buffer.from('d')));
   });
 });
 

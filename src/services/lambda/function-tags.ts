@@ -11,8 +11,8 @@ import type { Egress } from '../../runtime/index.ts';
 import { invalidParameter } from './errors.ts';
 import { LAMBDA_LIMITS } from './model.ts';
 
-export const EGRESS_TAG = 'millrace:egress';
-export const CONCURRENCY_TAG = 'millrace:environment-concurrency';
+const EGRESS_TAG = 'millrace:egress';
+const CONCURRENCY_TAG = 'millrace:environment-concurrency';
 
 export type FunctionTags = Readonly<Record<string, string>>;
 

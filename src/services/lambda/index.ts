@@ -8,7 +8,6 @@ export {
   openEventSourceMappings,
   WINDOW_TAG,
 } from './event-source-mappings/index.ts';
-export { CONCURRENCY_TAG, EGRESS_TAG } from './function-tags.ts';
 export { type FunctionState, type Lambda, type LambdaOptions, type MoreOperations, openLambda } from './lambda.ts';
 export { type FunctionReference, functionArn, parseReference } from './names.ts';
-export { USAGE_LIMITS, type UsageRow, type UsageSink } from './usage.ts';
+export type { UsageRow, UsageSink } from './usage.ts';

@@ -6,6 +6,7 @@ import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics, Spans } from '../../telemetry/index.ts';
 import type { Operation, Service, WireAnswer } from '../index.ts';
 import { Asynchronous } from './asynchronous.ts';
+import { CodeStorage } from './code-storage.ts';
 import { LAMBDA_ANSWERS } from './errors.ts';
 import { Functions } from './functions.ts';
 import { Invocations } from './invocations.ts';
@@ -150,18 +151,19 @@ export class Lambda implements AsyncDisposable {
     );
     const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, logger, meters });
     scope.defer(delivery.onGivenUp((givenUp) => asynchronous.givenUp(givenUp)));
-    await packages.sweep([...functions.packages(), ...layers.packages()]);
+    const storage = new CodeStorage(packages, functions, layers);
+    await storage.sweep();
     const mappings = await options.eventSourceMappings?.(invocations);
     if (mappings) scope.use(mappings);
     const published = snapshots.make.bind(snapshots);
     const service: Service = {
       name: 'lambda',
       operations: {
-        ...functionOperations(functions, { layers, packages, addresses, provisioned, readObject, published }),
+        ...functionOperations(functions, { layers, storage, addresses, provisioned, readObject, published }),
         ...versionOperations(functions, provisioned, published),
-        ...layerOperations(layers, packages, addresses, readObject),
+        ...layerOperations(layers, storage, addresses, readObject),
         ...invokeOperations(functions, invocations, asynchronous),
-        ...concurrencyOperations(functions, layers, provisioned, accountConcurrency),
+        ...concurrencyOperations(functions, storage, provisioned, accountConcurrency),
         ...provisionedOperations(functions, provisioned),
         ...permissionOperations(functions, random),
         ...tagOperations(functions),

@@ -24,7 +24,7 @@ const UNITS = {
   DestinationDeliveryFailures: 'Count',
 } as const satisfies Record<string, Unit>;
 
-export type MetricName = keyof typeof UNITS;
+type MetricName = keyof typeof UNITS;
 
 /** One set of dimensions with its metrics, each made when first used and kept. */
 class Scope {

@@ -10,8 +10,7 @@ import { type Egress, openSandbox } from '../../../src/runtime/index.ts';
 import { ENGINES } from '../../lambda/engines.ts';
 import { openScene, type Scene } from './house.ts';
 
-/** Another machine on a wire of its own: a network namespace with two addresses. */
-const FAR = `millrace-far-${process.pid}`;
+/** To another machine: a process in a network namespace of its own, with two addresses. */
 const LINK = `far${process.pid % 100_000}`;
 const run = (...argv: string[]) => spawnSync(argv[0]!, argv.slice(1), { encoding: 'utf8' });
 const ip = (line: string) => {
@@ -29,29 +28,26 @@ describe('egress in engine namespace', { skip }, () => {
   let scene: Scene & AsyncDisposable;
   let server: ChildProcess;
   before(async () => {
-    for (const line of [
-      `netns add ${FAR}`,
-      `link add ${LINK} type veth peer name far netns ${FAR}`,
-      `address add 198.51.100.1/24 dev ${LINK}`,
-      `link set ${LINK} up`,
-      `-n ${FAR} address add 198.51.100.2/24 dev far`,
-      `-n ${FAR} address add 198.51.100.3/24 dev far`,
-      `-n ${FAR} link set far up`,
-    ]) {
-      ip(line);
-    }
     const listen =
       'for (const port of [80, 81]) require("net").createServer((s) => s.end("far")).listen(port, "0.0.0.0", () => console.log(port));';
-    server = spawn('ip', ['netns', 'exec', FAR, process.execPath, '-e', listen], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    server = spawn('unshare', ['--net', process.execPath, '-e', listen], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(server.stdout!, 'data');
+    ip(`link add ${LINK} type veth peer name far netns ${server.pid}`);
+    ip(`address add 198.51.100.1/24 dev ${LINK}`);
+    ip(`link set ${LINK} up`);
+    for (const line of [
+      'address add 198.51.100.2/24 dev far',
+      'address add 198.51.100.3/24 dev far',
+      'link set far up',
+    ]) {
+      run('nsenter', '--target', String(server.pid), '--net', 'ip', ...line.split(' '));
+    }
     scene = await openScene('namespace');
   });
   after(async () => {
     await scene[Symbol.asyncDispose]();
+    // The wire goes with the namespace.
     server.kill();
-    run('ip', 'netns', 'delete', FAR);
   });
 
   /** What each target answers. */

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Server, type Socket } from 'node:net';
 import { basename } from 'node:path';
@@ -144,7 +144,10 @@ export class ContainedProcess implements SandboxProcess {
     if (!this.#alive) return;
     this.#killed = true;
     // Between being made and being admitted the child waits for bubblewrap, whoever dies meanwhile: it is killed once it is known.
-    if (this.#first === undefined) return;
+    if (this.#first !== undefined) this.#killAll();
+  }
+
+  #killAll(): void {
     this.#options.cgroup?.kill();
     this.#options.network?.close();
     this.#options.child.kill('SIGKILL');
@@ -187,6 +190,8 @@ export class ContainedProcess implements SandboxProcess {
 
   /** Only from outside: nobody in the sandbox may mount. */
   async #growTemporary(sizeMb: number): Promise<void> {
+    if (this.#options.user === undefined)
+      throw new Error(`/tmp above ${SANDBOX_LIMITS.temporaryMb} MB needs a node that is root`);
     const size = `remount,nosuid,nodev,size=${sizeMb}m`;
     await this.#namespaces!.enter('mount', ['mount', '-o', size, INSIDE.temporary]);
   }
@@ -199,19 +204,17 @@ export class ContainedProcess implements SandboxProcess {
       text += chunk.toString('latin1');
       if (!text.includes('}')) return;
       this.#first = Number(/"child-pid":\s*(\d+)/.exec(text)?.[1]);
-      if (this.#options.child.killed) this.#killFirst();
-      else this.#admit(this.#first).catch(() => this.kill());
+      this.#admit(this.#first).catch(() => this.kill());
     });
   }
 
   /**
-   * With it go the namespaces. It dies with bubblewrap, but not before it has been let go on: one that is killed while it is being
-   * built would wait for ever, and hold the pipes open.
+   * With it go the namespaces. It dies with bubblewrap, but not before it has been let go on. Its number may be somebody else's
+   * once bubblewrap has ended.
    */
   #killFirst(): void {
-    if (this.#first === undefined) return void this.#options.child.stdin?.destroy();
     try {
-      process.kill(this.#first, 'SIGKILL');
+      if (readFileSync(`/proc/${this.#first}/comm`, 'latin1') === 'bwrap\n') process.kill(this.#first!, 'SIGKILL');
     } catch {
       // It has ended.
     }
@@ -220,18 +223,13 @@ export class ContainedProcess implements SandboxProcess {
   /** The child has its namespaces and waits. */
   async #admit(first: number): Promise<void> {
     const { child, user, cgroup, network } = this.#options;
-    try {
-      this.#namespaces = Namespaces.open(first, child.pid!);
-      if (this.#killed) throw new Error('killed before it began');
-      writeMaps(first, user);
-      network?.attach(this.#namespaces, cgroup);
-      await cgroup?.join(first);
-      // Killed meanwhile, it must not go on: its group was empty then.
-      if (this.#killed) throw new Error('killed before it began');
-    } catch (error) {
-      if (this.#namespaces) process.kill(first, 'SIGKILL');
-      throw error;
-    }
+    if (this.#killed) return this.#killAll();
+    this.#namespaces = Namespaces.open(first, child.pid!);
+    writeMaps(first, user);
+    network?.attach(this.#namespaces, cgroup);
+    await cgroup?.join(first);
+    // Killed meanwhile it must not go on: its group was empty then.
+    if (this.#killed) return this.#killAll();
     (child.stdin as Writable).end('.');
   }
 
@@ -262,8 +260,8 @@ export class ContainedProcess implements SandboxProcess {
         if (child.pid === undefined) resolve({ code: null, signal: null });
       });
       child.once('exit', (code, signal) => {
-        this.#first ??= 0;
-        this.kill();
+        this.#killed = true;
+        this.#killAll();
         resolve(exitOf(code, signal));
       });
     });

@@ -3,8 +3,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 
 /** Longest complaint of a program that is passed on. */
 const COMPLAINT_LENGTH_MAX = 500;
-/** Where a program finds what it is given beside its inputs and outputs. */
-const FIRST_DESCRIPTOR = 3;
+/** Where a program finds the namespace that it is given. */
+const DESCRIPTOR = 3;
 
 /**
  * The namespaces of one sandbox, held open: a process number may have been given to somebody else's process by the time that it is
@@ -13,49 +13,41 @@ const FIRST_DESCRIPTOR = 3;
 export class Namespaces implements Disposable {
   readonly #network: number;
   readonly #mount: number;
-  /** Root has all rights over namespaces that it made; another user has them only inside. */
-  readonly #user: number | undefined;
 
-  private constructor(network: number, mount: number, user: number | undefined) {
+  private constructor(network: number, mount: number) {
     this.#network = network;
     this.#mount = mount;
-    this.#user = user;
   }
 
   /** @param pid  a process of the sandbox; @param parent  who must have started it @throws Error  it is not that process any more */
   static open(pid: number, parent: number): Namespaces {
     const opened: number[] = [];
     try {
-      for (const name of process.getuid!() === 0 ? ['net', 'mnt'] : ['net', 'mnt', 'user']) {
-        opened.push(openSync(`/proc/${pid}/ns/${name}`, 'r'));
-      }
+      for (const name of ['net', 'mnt']) opened.push(openSync(`/proc/${pid}/ns/${name}`, 'r'));
       // After they are open: what they belong to is known now, whatever becomes of the number.
       if (parentOf(pid) !== parent) throw new Error('the sandbox has ended');
-      return new Namespaces(opened[0]!, opened[1]!, opened[2]);
+      return new Namespaces(opened[0]!, opened[1]!);
     } catch (error) {
       for (const descriptor of opened) closeSync(descriptor);
       throw error;
     }
   }
 
-  /** Descriptors of the network namespace and, where rights over it are held only there, of the user namespace. */
-  get forNetwork(): readonly number[] {
-    return [this.#network, ...(this.#user === undefined ? [] : [this.#user])];
+  /** Descriptor of the network namespace. */
+  get network(): number {
+    return this.#network;
   }
 
   /**
-   * Runs a program of the machine in a namespace of the sandbox, with the rights of who made it: nobody inside has those.
+   * Runs a program of the machine in a namespace of the sandbox, with the rights of root: nobody inside has those, and neither has
+   * another user, who loses what he has over namespaces of his own with the program's start.
    *
    * @throws Error  it could not be run or failed, in its own words
    */
   async enter(which: 'net' | 'mount', command: readonly string[], input = ''): Promise<void> {
-    const argv = [
-      `--${which}=/proc/self/fd/${FIRST_DESCRIPTOR}`,
-      ...(this.#user === undefined ? [] : [`--user=/proc/self/fd/${FIRST_DESCRIPTOR + 1}`, '--preserve-credentials']),
-    ];
-    const target = which === 'net' ? this.#network : this.#mount;
-    const child = spawn('nsenter', [...argv, '--', ...command], {
-      stdio: ['pipe', 'ignore', 'pipe', target, ...(this.#user === undefined ? [] : [this.#user])],
+    const descriptor = which === 'net' ? this.#network : this.#mount;
+    const child = spawn('nsenter', [`--${which}=/proc/self/fd/${DESCRIPTOR}`, '--', ...command], {
+      stdio: ['pipe', 'ignore', 'pipe', descriptor],
     });
     child.stdin!.on('error', () => {}).end(input);
     let said = '';
@@ -69,7 +61,8 @@ export class Namespaces implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const descriptor of [...this.forNetwork, this.#mount]) closeSync(descriptor);
+    closeSync(this.#network);
+    closeSync(this.#mount);
   }
 }
 

@@ -12,12 +12,15 @@ import type { Namespaces } from './namespaces.ts';
 import { allowingRules, closingRules, firstRules, interfaceUp } from './rules.ts';
 
 const INTERFACE = 'tap0';
+/** Longest complaint of slirp4netns that is passed on. */
+const COMPLAINT_LENGTH_MAX = 500;
 /** `/etc/hosts` of every sandbox. */
 export const HOSTS = '127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost\n';
 /** Descriptors of slirp4netns: it says on one that it is ready, and ends when the other closes. */
 const READY = 3;
 
 const ALIVE = 4;
+const NAMESPACE = 5;
 
 /** The most that slirp4netns takes: fewer turns through it for a megabyte. */
 const MTU = 65_520;
@@ -73,7 +76,7 @@ export class Network {
 
   /** Not by slirp4netns itself, which would set up loopback under the hands of bubblewrap. */
   async #attach(cgroup: Cgroup | undefined): Promise<void> {
-    await this.#startSlirp(this.#namespaces!.forNetwork, cgroup);
+    await this.#startSlirp(this.#namespaces!.network, cgroup);
     await this.#change([...firstRules(ownAddresses()), ...interfaceUp(INTERFACE, MTU)]);
     this.#isAttached = true;
   }
@@ -83,12 +86,14 @@ export class Network {
     await this.#namespaces!.enter('net', ['ip', '-batch', '-'], `${rules.join('\n')}\n`);
   }
 
-  async #startSlirp(namespaces: readonly number[], cgroup: Cgroup | undefined): Promise<void> {
-    const [network, user] = namespaces.map((_, index) => `/proc/self/fd/${ALIVE + 1 + index}`);
-    const users = user === undefined ? [] : [`--userns-path=${user}`];
-    const child = spawn('slirp4netns', [...SLIRP, ...users, '--netns-type=path', network!, INTERFACE], {
+  async #startSlirp(namespace: number, cgroup: Cgroup | undefined): Promise<void> {
+    const child = spawn('slirp4netns', [...SLIRP, '--netns-type=path', `/proc/self/fd/${NAMESPACE}`, INTERFACE], {
       env: { PATH: process.env.PATH },
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', ...namespaces],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', namespace],
+    });
+    let said = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(0, COMPLAINT_LENGTH_MAX);
     });
     this.#slirp = child;
     const gone = new Promise<Error | undefined>((resolve) => {
@@ -97,7 +102,10 @@ export class Network {
     this.#slirpGone = gone.then(() => {});
     for (const stream of child.stdio ?? []) stream?.on('error', () => {});
     const ready = new Promise((resolve) => (child.stdio[READY] as Readable).once('data', resolve));
-    const end = await Promise.race([ready, gone.then((error) => error ?? new Error('slirp4netns ended'))]);
+    const end = await Promise.race([
+      ready,
+      gone.then((error) => error ?? new Error(`slirp4netns ended: ${said.trim()}`)),
+    ]);
     if (end instanceof Error) throw end;
     // What a function makes it hold counts as the function's.
     if (child.pid !== undefined) await cgroup?.join(child.pid);

@@ -121,7 +121,7 @@ export class Placing {
  */
 export function linkTrees(sources: readonly string[], target: string): void | Promise<void> {
   const upperFirst = [...sources].reverse();
-  if (!linkSmall(upperFirst, target)) return linkAll(upperFirst, target);
+  if (linkSmall(upperFirst, target) < 0) return linkAll(upperFirst, target);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Operation } from '../../index.ts';
+import type { CodeStorage } from '../code-storage.ts';
 import { invalidParameter } from '../errors.ts';
 import type { Functions } from '../functions.ts';
-import type { Layers } from '../layers.ts';
 import { LAMBDA_LIMITS } from '../model.ts';
 import { checkUnreserved, type Provisioned } from '../provisioned.ts';
 import { named } from './shapes.ts';
@@ -9,7 +9,7 @@ import { named } from './shapes.ts';
 /** Reserved concurrency and GetAccountSettings. @param accountConcurrency  the node's limit over all functions */
 export function concurrencyOperations(
   functions: Functions,
-  layers: Layers,
+  storage: CodeStorage,
   provisioned: Provisioned,
   accountConcurrency: number,
 ): Record<string, Operation> {
@@ -44,7 +44,6 @@ export function concurrencyOperations(
     GetAccountSettings: (_input, { region }) => {
       const all = functions.list(region);
       const held = functions.reservedConcurrency(region) + provisioned.requestedOfAccount(region);
-      const packages = [...functions.packages(), ...layers.packages()];
       return {
         AccountLimit: {
           TotalCodeSize: LAMBDA_LIMITS.codeBytesTotalMax,
@@ -54,7 +53,7 @@ export function concurrencyOperations(
           UnreservedConcurrentExecutions: accountConcurrency - held,
         },
         AccountUsage: {
-          TotalCodeSize: packages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+          TotalCodeSize: storage.usedBytes,
           FunctionCount: all.length,
         },
       };

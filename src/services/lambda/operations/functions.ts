@@ -1,4 +1,5 @@
 import type { Operation } from '../../index.ts';
+import type { CodeStorage } from '../code-storage.ts';
 import { invalidParameter, LambdaError, revisionMismatch } from '../errors.ts';
 import { checkTags } from '../function-tags.ts';
 import type { Functions } from '../functions.ts';
@@ -6,7 +7,6 @@ import type { Layers } from '../layers.ts';
 import type { CodePackage, FunctionVersion } from '../model.ts';
 import { functionArn } from '../names.ts';
 import type { PackageAddresses } from '../package-addresses.ts';
-import type { Packages } from '../packages.ts';
 import type { Provisioned } from '../provisioned.ts';
 import { changedSettings, checkUnzipped, newSettings, type SettingsInput, withSettings } from '../settings.ts';
 import { type CodeInput, type ReadObject, zipOf } from './code.ts';
@@ -36,7 +36,7 @@ interface UpdateConfigurationInput extends SettingsInput {
 
 export interface FunctionOperationsOptions {
   readonly layers: Layers;
-  readonly packages: Packages;
+  readonly storage: CodeStorage;
   readonly addresses: PackageAddresses;
   readonly provisioned: Provisioned;
   readonly readObject: ReadObject;
@@ -47,14 +47,14 @@ export interface FunctionOperationsOptions {
 /** CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration, GetFunction*, ListFunctions, DeleteFunction. */
 export function functionOperations(
   functions: Functions,
-  { layers, packages, addresses, provisioned, readObject, published }: FunctionOperationsOptions,
+  { layers, storage, addresses, provisioned, readObject, published }: FunctionOperationsOptions,
 ): Record<string, Operation> {
   const publish = async (region: string, name: string) => {
     const version = await functions.publish(region, name, {});
     published(version);
     return configurationShape(version);
   };
-  const store = async (input: CodeInput): Promise<CodePackage> => packages.add(await zipOf(input, readObject));
+  const store = async (input: CodeInput): Promise<CodePackage> => storage.add(await zipOf(input, readObject));
 
   return {
     CreateFunction: async (input: CreateInput, context) => {

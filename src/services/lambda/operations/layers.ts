@@ -1,9 +1,9 @@
 import type { Operation, OperationContext } from '../../index.ts';
+import type { CodeStorage } from '../code-storage.ts';
 import { LambdaError } from '../errors.ts';
 import { type Layers, layerArn, layerName } from '../layers.ts';
 import { LAMBDA_LIMITS, type LayerVersion, type PolicyStatement } from '../model.ts';
 import type { PackageAddresses } from '../package-addresses.ts';
-import type { Packages } from '../packages.ts';
 import { type CodeInput, type ReadObject, zipOf } from './code.ts';
 import { principalOf } from './permissions.ts';
 import { page } from './shapes.ts';
@@ -35,7 +35,7 @@ interface Filter {
 /** Publish, Get, List and Delete of layer versions, and their policies. */
 export function layerOperations(
   layers: Layers,
-  packages: Packages,
+  storage: CodeStorage,
   addresses: PackageAddresses,
   readObject: ReadObject,
 ): Record<string, Operation> {
@@ -54,7 +54,7 @@ export function layerOperations(
   return {
     PublishLayerVersion: async (input: PublishInput, context) => {
       const name = layerName(input.LayerName);
-      const code = await packages.add(await zipOf(input.Content, readObject));
+      const code = await storage.add(await zipOf(input.Content, readObject));
       const version = await layers.publish(context.region, name, {
         code,
         description: input.Description ?? '',
