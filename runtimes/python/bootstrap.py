@@ -33,7 +33,6 @@ from millrace_runtime.context import LambdaContext
 from millrace_runtime.doors import open_doors
 from millrace_runtime.endpoints import honour_endpoint_url
 from millrace_runtime.errors import Fault, describe
-from millrace_runtime.extensions import start_extensions
 from millrace_runtime.handler import Handler, load_handler, use_packages
 from millrace_runtime.hooks import run_after_restore, run_before_snapshot
 from millrace_runtime.log import Logging
@@ -124,7 +123,6 @@ class Runtime:
         self._marshaller = Marshaller(config["runtime"])
         self._logging.configure(variables.get("AWS_LAMBDA_LOG_FORMAT"), variables.get("AWS_LAMBDA_LOG_LEVEL"))
         os.chdir(config["root"])
-        start_extensions(config.get("extensions", ()))
         folders = use_packages(config["root"], config["layersRoot"], self._preloaded)
         self._bytecode = ByteCode(folders, config["cacheDirectory"])
         self._bytecode.install()

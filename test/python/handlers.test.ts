@@ -394,25 +394,29 @@ test(
   'the byte code of modules is kept for the next environment, and traces still name the source',
   PYTHON,
   async () => {
-    const made = spec(`
+    await using kept = await RuntimeHouse.open();
+    const made = pythonSpec(
+      kept,
+      `
 import lib
 def handler(event, context):
     code = lib.fail.__code__
     if event == 'fail': lib.fail()
     return [code.co_filename, type(lib.__loader__).__name__, lib.MADE]
-`);
+`,
+    );
     const lib = join(made.codeDirectory, 'lib.py');
     writeFileSync(lib, "MADE = 'by source'\ndef fail(): raise ValueError('here')\n");
-    const first = (await house.invoke(made)).value;
+    const first = (await kept.invoke(made)).value;
     assert.deepEqual(first.slice(1), ['Loader', 'by source']);
-    const folder = join(house.directory, 'code-cache');
+    const folder = join(kept.directory, 'code-cache');
     const caches = () =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('/bytecode'));
     await until(() => caches().some((file) => readFileSync(join(folder, file)).includes(first[0])));
     // The next environment has the code whatever stands in the file: the hash of the package is the key.
     writeFileSync(lib, "MADE = 'by another source'\ndef fail(): raise ValueError('here')\n");
-    await house.runtime[Symbol.asyncDispose]();
-    await using again = await RuntimeHouse.open({ directory: house.directory });
+    await kept.runtime[Symbol.asyncDispose]();
+    await using again = await RuntimeHouse.open({ directory: kept.directory });
     const { value } = await again.invoke({ ...made, revision: '2' });
     assert.deepEqual(value, first);
     const failed = await again.invoke({ ...made, revision: '2' }, 'fail');

@@ -120,6 +120,7 @@ export class TemplateSnapshots implements SnapshotMaker {
   async #make(request: SnapshotRequest): Promise<Snapshot> {
     const { spec, launch, log } = request;
     const { clock } = this.#options;
+    if (this.#closed) throw snapshotRefusal('snapshot-init-failed', 'the node is draining');
     const startedAt = clock.monotonic();
     log.write(initStartLine(spec, launch));
     const template = this.#open(request);

@@ -139,8 +139,10 @@ export class Template {
     let hello = Buffer.alloc(0);
     const over = () => {
       this.#strangers--;
-      socket.off('data', listen).off('close', over);
+      socket.off('data', listen).off('end', leave).off('close', over);
     };
+    // A clone that has died before it said who it is: doors leave it to their taker to answer an end.
+    const leave = () => void socket.destroy();
     const listen = (chunk: Buffer) => {
       hello = Buffer.concat([hello, chunk]);
       if (hello.length < HELLO_BYTES) return;
@@ -150,6 +152,7 @@ export class Template {
     socket
       .on('error', () => {})
       .on('data', listen)
+      .on('end', leave)
       .on('close', over);
   }
 
