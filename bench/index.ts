@@ -9,7 +9,18 @@ import { arch, cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Figure, formatFigure } from './figure.ts';
 
-const FILES = ['log', 'mqtt', 'flow', 'invoke', 'start', 'swap'] as const;
+const FILES = [
+  'log',
+  'mqtt',
+  'flow',
+  'environments',
+  'overload',
+  'prewarm',
+  'invoke',
+  'swap',
+  'functions',
+  'start',
+] as const;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
 const unknown = positionals.filter((name) => !FILES.includes(name as (typeof FILES)[number]));
