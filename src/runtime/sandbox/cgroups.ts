@@ -82,6 +82,8 @@ export class Cgroups {
   /** Why the others are not. */
   readonly missing: Readonly<Partial<Record<Controller, string>>>;
   readonly #parents: CgroupPlaces;
+  /** Those that have not been removed yet. */
+  readonly #groups = new Set<Cgroup>();
 
   private constructor(parents: CgroupPlaces, missing: Readonly<Partial<Record<Controller, string>>>) {
     this.#parents = parents;
@@ -138,11 +140,14 @@ export class Cgroups {
     }
     if (places.pids) writeFileSync(join(places.pids.directory, 'pids.max'), String(SANDBOX_LIMITS.processesMax));
     if (places.memory?.version === 2) writeFileSync(join(places.memory.directory, 'memory.oom.group'), '1');
-    return new Cgroup(places);
+    const group = new Cgroup(places, () => this.#groups.delete(group));
+    this.#groups.add(group);
+    return group;
   }
 
-  /** Removes the parents; groups that still have processes stay. */
-  close(): void {
+  /** Removes the groups and their parents, as soon as the last process is gone. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#groups, (group) => group.remove()));
     for (const { directory } of Object.values(this.#parents)) removeGroup(directory);
   }
 }
@@ -151,11 +156,15 @@ export class Cgroups {
 export class Cgroup {
   readonly #places: CgroupPlaces;
   readonly #directories: readonly string[];
+  readonly #onRemoved: () => void;
+  #removal: Promise<void> | undefined;
   #memory: number | undefined;
   #outOfMemory = false;
 
-  constructor(places: CgroupPlaces) {
+  /** @param onRemoved  called once, when it is gone */
+  constructor(places: CgroupPlaces, onRemoved: () => void) {
     this.#places = places;
+    this.#onRemoved = onRemoved;
     this.#directories = [...new Set(Object.values(places).map(({ directory }) => directory))];
   }
 
@@ -216,17 +225,22 @@ export class Cgroup {
     return this.#outOfMemory;
   }
 
-  /** Removes the group once its last process is gone. Never rejects. */
-  async remove(): Promise<void> {
+  /** Removes the group once its last process is gone; nothing more is asked of it then. Never rejects. */
+  remove(): Promise<void> {
+    this.#removal ??= this.#remove();
+    return this.#removal;
+  }
+
+  async #remove(): Promise<void> {
     void this.outOfMemory;
     if (this.#memory !== undefined) closeSync(this.#memory);
     this.#memory = undefined;
     let left = this.#directories;
-    for (let attempt = 0; attempt < REMOVALS_MAX; attempt++) {
+    for (let attempt = 0; left.length > 0 && attempt < REMOVALS_MAX; attempt++) {
+      if (attempt > 0) await turn();
       left = left.filter((directory) => !removeGroup(directory));
-      if (left.length === 0) return;
-      await turn();
     }
+    this.#onRemoved();
   }
 
   #order(file: string, order: string): boolean {

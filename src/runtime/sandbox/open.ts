@@ -58,10 +58,9 @@ export interface SandboxSurvey {
 /** Finds out which engine this machine runs and which walls it has, by trying. @param options  `directory` is used and removed */
 export async function surveySandbox(options: Omit<SandboxOptions, 'engine'>): Promise<SandboxSurvey> {
   const { sandbox, weakerBecause } = await openSandbox({ ...options, engine: 'auto' });
-  const { missing } = await Cgroups.open(`millrace-survey-${process.pid}`).then((groups) => {
-    groups.close();
-    return groups;
-  });
+  const groups = await Cgroups.open(`millrace-survey-${process.pid}`);
+  await groups.close();
+  const { missing } = groups;
   await sandbox[Symbol.asyncDispose]();
   const noNetwork = sandbox.gaps.find((gap) => gap.startsWith(NO_NETWORK));
   const network = missingForNetwork();

@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { systemClock, systemRandom } from '../../../src/base/index.ts';
 import { openSandbox } from '../../../src/runtime/index.ts';
+import { surveyCgroups } from '../../../src/runtime/sandbox/cgroups.ts';
 import { ENGINES } from '../../lambda/engines.ts';
 import { openScene, type Scene } from './house.ts';
 
@@ -109,9 +120,17 @@ describe('what a function finds in engine namespace', { skip: namespace }, () =>
     await sandbox[Symbol.asyncDispose]();
     const left = readdirSync('/proc').filter((pid) => commandOf(pid).includes(directory));
     assert.deepEqual(left, []);
+    assert.deepEqual(groupsOf(directory), []);
     rmSync(directory, { recursive: true, force: true });
   });
 });
+
+/** Control groups of the engine in `directory` that are still there. */
+function groupsOf(directory: string): readonly string[] {
+  const name = `millrace-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`;
+  const places = Object.values(surveyCgroups().places);
+  return places.map(({ directory: home }) => join(home, name)).filter((group) => existsSync(group));
+}
 
 /** Empty for those that have ended. */
 function commandOf(pid: string): string {

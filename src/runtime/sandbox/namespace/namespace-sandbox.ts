@@ -145,7 +145,7 @@ export class NamespaceSandbox implements Sandbox {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#placing.close();
-    this.#options.cgroups.close();
+    await this.#options.cgroups.close();
     rmSync(this.#options.directory, { recursive: true, force: true });
   }
 
