@@ -60,7 +60,11 @@ export class ForkServer implements Pick<Sandbox, 'start'> {
 
   #fork(template: Template, { directory, doors }: SandboxRequest, ahead: boolean): SandboxProcess {
     const temporaryDirectory = join(directory, 'tmp');
-    mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
+    try {
+      mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
+    } catch {
+      // The disk is full: a clone without its folder fails where it needs it.
+    }
     const tidy = () => rm(directory, { recursive: true, force: true }).catch(() => {});
     return template.clone({ ahead, directory: temporaryDirectory }, { doors, tidy });
   }

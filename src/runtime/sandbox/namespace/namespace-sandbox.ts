@@ -127,14 +127,14 @@ export class NamespaceSandbox implements Sandbox {
   }
 
   start(request: SandboxRequest): SandboxProcess {
-    this.#makeFolders(request);
     const { cgroups, clock } = this.#options;
     const placing = this.#placing;
     let cgroup: Cgroup;
     try {
+      this.#makeFolders(request);
       cgroup = cgroups.create(basename(request.directory));
     } catch {
-      // Out of groups: without its limits it must not run.
+      // The disk is full, or there are no more groups: without its limits it must not run.
       return new ContainedProcess({ ...NOBODY, request, child: spawn(NO_PROGRAM), placing });
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;

@@ -73,7 +73,11 @@ export class ProcessSandbox implements Sandbox {
 
   start({ command, environment, directory, doors }: SandboxRequest): SandboxProcess {
     const temporaryDirectory = join(directory, 'tmp');
-    mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
+    try {
+      mkdirSync(temporaryDirectory, { recursive: true, mode: 0o700 });
+    } catch {
+      // The disk is full: a process without its folder ends at once.
+    }
     const [program, ...rest] = [...this.#wrapper, ...command];
     const child = spawn(program!, rest, {
       cwd: temporaryDirectory,
