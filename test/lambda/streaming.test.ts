@@ -166,6 +166,13 @@ test('a client that goes away lets the function run to its end', async () => {
   assert.equal(await ended.promise, 1);
 });
 
+test('all that was written while the client was behind is waited for, not the last of it alone', async () => {
+  const response = new StreamedResponse();
+  const rooms = Array.from({ length: 3 }, () => response.write(Buffer.alloc(256 * 1024)));
+  for (let i = 0; i < 3; i++) await response.next();
+  await Promise.all(rooms.map((room) => room ?? assert.fail('there was room')));
+});
+
 test('a response of more than 200 MB ends with an error', async () => {
   const response = new StreamedResponse();
   const chunk = Buffer.alloc(1024 * 1024);
