@@ -74,6 +74,10 @@ interface Running {
 /** Nothing has run yet: init failed or took longer than it may. It is to be repeated, in a new process, within the invocation. */
 export const INIT_FAILED = Symbol('init failed');
 
+/** Why an environment was not placed, as its caller is told. */
+const PLACING_FAILED = 'Sandbox.Failure';
+const ROLE_REFUSED = 'AccessDeniedException';
+
 const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
 
 /** What ends an invocation, as the process says it. */
@@ -393,12 +397,13 @@ export class Environment {
       ([granted, placed]) => {
         if (this.phase.kind === 'init') this.#loadWith(granted, placed);
       },
-      (error: unknown) => {
-        const errorType = hasCode(error, 'placement-failed') ? 'Sandbox.Failure' : 'AccessDeniedException';
-        const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
-        this.#apply({ kind: 'failed', failure: { kind: 'not-placed', payload } });
-      },
+      (error: unknown) => this.#notPlaced(error, hasCode(error, 'placement-failed') ? PLACING_FAILED : ROLE_REFUSED),
     );
+  }
+
+  #notPlaced(error: unknown, errorType: string): void {
+    const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
+    this.#apply({ kind: 'failed', failure: { kind: 'not-placed', payload } });
   }
 
   /** What it throws comes the way of what it rejects with. */
@@ -418,7 +423,12 @@ export class Environment {
     if (placement.notice !== undefined) log.write(placement.notice);
     const directory = this.#options.snapshot?.directory;
     const file = directory === undefined ? undefined : join(placement.cacheDirectory, SNAPSHOT_FILE);
-    connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file));
+    try {
+      connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file));
+    } catch (error) {
+      // Out of descriptors a door has no listener, and a bootstrap cannot be looked at: nobody above could tell the caller.
+      this.#notPlaced(error, PLACING_FAILED);
+    }
   }
 
   #reject(failure: Failure): void {
