@@ -129,18 +129,21 @@ export class NamespaceSandbox implements Sandbox {
   start(request: SandboxRequest): SandboxProcess {
     const { cgroups, clock } = this.#options;
     const placing = this.#placing;
-    let cgroup: Cgroup;
+    let cgroup: Cgroup | undefined;
+    let child: ChildProcess;
     try {
       this.#makeFolders(request);
       cgroup = cgroups.create(basename(request.directory));
+      child = this.#spawn(request);
     } catch {
-      // The disk is full, or there are no more groups: without its limits it must not run.
+      void cgroup?.remove();
+      // The disk is full, or there are no more groups or descriptors: without its limits it must not run.
       return new ContainedProcess({ ...NOBODY, request, child: spawn(NO_PROGRAM), placing });
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;
     const network = this.#hasNetwork ? new Network(clock, folderOf(request.directory).hosts) : undefined;
     const newCgroup = (name: string) => cgroups.create(name);
-    return new ContainedProcess({ request, child: this.#spawn(request), user, cgroup, newCgroup, network, placing });
+    return new ContainedProcess({ request, child, user, cgroup, newCgroup, network, placing });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
