@@ -102,6 +102,20 @@ test('a handler that does not stream answers with one chunk', async () => {
   assert.deepEqual(await invoke(), { chunks: ['{"a":1}'], complete: {} });
 });
 
+test('the client has its answer while extensions are still at work, streamed or not', async () => {
+  const extensions = Promise.withResolvers<void>();
+  handler = async ({ onAnswer }) => {
+    const { metering: _, ...answer } = success('{"a":1}');
+    onAnswer!(answer);
+    await extensions.promise;
+    return success('nobody hears this');
+  };
+  assert.deepEqual(await invoke(), { chunks: ['{"a":1}'], complete: {} });
+  const buffered = await house.invoke('f', {});
+  assert.deepEqual(buffered.payload, { a: 1 });
+  extensions.resolve();
+});
+
 test('an error after the first chunk comes with the last event', async () => {
   const payload = Buffer.from('{"errorType":"RangeError","errorMessage":"out"}');
   handler = async ({ stream }) => {

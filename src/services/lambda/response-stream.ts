@@ -47,7 +47,7 @@ export class StreamedResponse implements ResponseStream, AsyncIterableIterator<S
     return this.#room.promise;
   }
 
-  /** The function has ended. @param payload  of one that does not stream */
+  /** The function has ended: the first time counts. @param payload  of one that does not stream */
   complete(
     payload: Uint8Array | undefined,
     complete: Extract<StreamEvent, { InvokeComplete: unknown }>['InvokeComplete'],
