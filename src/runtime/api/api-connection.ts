@@ -369,6 +369,8 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   #onAnswerFrame(frame: AnswerFrame, producedBytes = frame.payload.length): void {
     const running = this.#running.get(frame.sequence);
     if (!running) return this.#listener!.onFrame(frame);
+    // Its caller has the first one.
+    if (running.answer) return this.#fail({ kind: 'broken', reason: 'a second answer' });
     if (this.#events) {
       const answeredAt = this.#options.clock.monotonic();
       const { invocation, firstByteAt = answeredAt } = running;
