@@ -168,7 +168,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
-    if (waiting !== undefined) await waiting;
+    if (waiting !== undefined) await waiting.catch((error: unknown) => this.#gaveUp(pool, error));
     return new Place(this, pool, !wait);
   }
 
@@ -315,9 +315,15 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   /** A pool of a version that was changed or deleted goes with its last place: what it reserves is others' then. */
   #forgetUnused(pool: Pool): void {
-    if (pool.granted > 0 || pool.waiting.length > 0) return;
+    if (pool.granted > 0 || pool.waiting.length > 0 || this.#pools.get(pool.spec.arn) !== pool) return;
     this.#pools.delete(pool.spec.arn);
     if (--pool.share.pools === 0) this.#admission.forget(pool.share);
+  }
+
+  /** Whoever waited for a place waits no more. */
+  #gaveUp(pool: Pool, error: unknown): never {
+    if (pool.outdated) this.#forgetUnused(pool);
+    throw error;
   }
 
   #idleTimesOf(arn: string): IdleTimes {

@@ -349,4 +349,12 @@ test('a function that is deleted while it runs leaves nothing behind, its reserv
   const other = house.spec(PID);
   using _one = await reserveNow(house, other);
   using _two = await reserveNow(house, other);
+  const waits = new AbortController();
+  const late = house.spec(PID);
+  const waiting = house.runtime.reserve(late, { wait: true, signal: waits.signal });
+  house.runtime.retire(late.arn);
+  assert.ok(poolOf(house, late), 'somebody waits for it');
+  waits.abort();
+  await assert.rejects(waiting, { name: 'AbortError' });
+  assert.equal(poolOf(house, late), undefined);
 });
