@@ -6,6 +6,7 @@ import type { Cgroup, Cgroups, Controller } from '../cgroups.ts';
 import { coverInherited } from '../inherited.ts';
 import type { Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
 import { explainFailure, missingForNetwork } from '../survey.ts';
+import { unstarted } from '../unstarted.ts';
 import {
   type BubblewrapOptions,
   commonArguments,
@@ -25,8 +26,6 @@ import { runTrial } from './trial.ts';
 /** Users on the machine that the functions of a node that is root run as: nobody else's by any convention (systemd.io/UIDS-GIDS). */
 const USERS = { first: 1_900_000_000, count: 1 << 20 } as const;
 
-/** What cannot be started: stands for a process that was not. */
-const NO_PROGRAM = '/dev/null';
 const NOBODY = { user: undefined, cgroup: undefined, network: undefined };
 
 /** How the gap begins that is left by a network which cannot be had. */
@@ -135,10 +134,10 @@ export class NamespaceSandbox implements Sandbox {
       this.#makeFolders(request);
       cgroup = cgroups.create(basename(request.directory));
       child = this.#spawn(request);
-    } catch {
+    } catch (error) {
       void cgroup?.remove();
-      // The disk is full, or there are no more groups or descriptors: without its limits it must not run.
-      return new ContainedProcess({ ...NOBODY, request, child: spawn(NO_PROGRAM), placing });
+      // No disk, group, descriptor or memory is left: without its limits it must not run.
+      return new ContainedProcess({ ...NOBODY, request, child: unstarted(error), placing });
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;
     const network = this.#hasNetwork ? new Network(clock, folderOf(request.directory).hosts) : undefined;
