@@ -21,7 +21,8 @@ const COLD_STARTS = 15;
 const PLAIN_STARTS = 5;
 const MANY = 100;
 const MANY_MS_MAX = 20_000;
-const IDLE = 4;
+/** Idle environments that share the pages of the program among them: of a few, each is charged with several MB more. */
+const IDLE = 16;
 /** What the init of a function with SnapStart takes. */
 const INIT_MS = 500;
 

@@ -28,6 +28,12 @@ const CLIENTS = {
   awscli: '/usr/bin/aws',
   'python3-boto3': '/usr/lib/python3/dist-packages/boto3/__init__.py',
   chromium: '/usr/bin/chromium',
+  curl: '/usr/bin/curl',
+  // What builds AWS's runtime client, and the runtime in C of the tests.
+  cmake: '/usr/bin/cmake',
+  'g++': '/usr/bin/g++',
+  make: '/usr/bin/make',
+  'xz-utils': '/usr/bin/xz',
 };
 
 /**

@@ -80,6 +80,24 @@ export async function openServices(
   const calls = new FunctionCalls();
 
   const delivery = scope.use(await openDelivery({ records, ...ground }));
+  const logs = scope.use(await openLogs({ records, log, ...ground }));
+  const runtimeOptions: RuntimeOptions = {
+    ...ground,
+    logs: logs.sink,
+    directory: join(config.dataDirectory, 'runtime'),
+    endpoint,
+    nodeDoor,
+    engine: config.sandboxEngine ?? 'auto',
+    credentials: (spec) => (secured ? sessions : calls).credentials(spec),
+    ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
+  };
+  // The sandbox is tried with processes of its own: they run while the other services are opened.
+  const opening = openRuntime(runtimeOptions);
+  const opened = opening.then(
+    (runtime) => runtime,
+    () => undefined,
+  );
+  scope.defer(async () => (await opened)?.[Symbol.asyncDispose]());
   const iam = scope.use(await openIam({ records, ...ground }));
   const sts = scope.use(await openSts({ records, iam, ...ground }));
   const credentials = combineCredentials(
@@ -105,21 +123,10 @@ export async function openServices(
   const sqs = scope.use(await openSqs({ records, ...ground }));
   const sns = scope.use(await openSns({ records, delivery, endpoint, confirmLoopback: secured, ...ground }));
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
-  const logs = scope.use(await openLogs({ records, log, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
-  const runtimeOptions: RuntimeOptions = {
-    ...ground,
-    logs: logs.sink,
-    directory: join(config.dataDirectory, 'runtime'),
-    endpoint,
-    nodeDoor,
-    engine: config.sandboxEngine ?? 'auto',
-    credentials: (spec) => (secured ? sessions : calls).credentials(spec),
-    ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
-  };
   const runtime = scope.use(
-    new InspectableRuntime(await openRuntime(runtimeOptions), () =>
+    new InspectableRuntime(await opening, () =>
       openRuntime({
         ...runtimeOptions,
         directory: join(config.dataDirectory, 'runtime', 'inspected'),
