@@ -97,6 +97,8 @@ test('a version whose init fails is Failed with the reason, and says so when it 
     ['FunctionError', 'Runtime.ImportModuleError: no such module'],
   );
   await assert.rejects(house.invoke('f:1'), (error: any) => error.code === 'snapshot-failed');
+  const again = await house.call('PublishVersion', { FunctionName: 'f' });
+  assert.deepEqual([again.Version, again.State], ['2', 'Pending']);
 });
 
 test('after a restart the first use of a version makes its snapshot again, once, and does not wait for it', async () => {

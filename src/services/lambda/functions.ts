@@ -175,7 +175,8 @@ export class Functions {
   }
 
   /**
-   * Publishes `$LATEST` as the next number; when nothing has changed since the last one, that one is the answer.
+   * Publishes `$LATEST` as the next number; when nothing has changed since the last one, that one is the answer, unless it has failed:
+   * what its snapshot lacked may be there now.
    *
    * @throws function-not-found, revision-mismatch, invalid-parameter: the code is not the one expected
    */
@@ -189,7 +190,8 @@ export class Functions {
       const { latest, nextVersion } = record;
       checkExpected(latest, expected);
       const last = this.versions(region, name).at(-1);
-      if (last && sameToRun(last, latest) && Number(last.version) === nextVersion - 1) return last;
+      const isUsable = last && last.state?.kind !== 'Failed' && Number(last.version) === nextVersion - 1;
+      if (isUsable && sameToRun(last, latest)) return last;
       const version = String(nextVersion);
       const description = expected.description ?? latest.description;
       const key = `${region}/${name}/${version.padStart(VERSION_DIGITS, '0')}`;
