@@ -96,6 +96,21 @@ for (const { engine, skip } of ENGINES) {
       assert.equal((await house.invoke(spec)).value, 'key2');
     });
 
+    test('a line of more than 256 KB is cut, over the channel and past it', async () => {
+      await using house = await open();
+      const code = `
+        const { spawnSync } = require('node:child_process');
+        exports.handler = async () => {
+          console.log('x'.repeat(600_000));
+          spawnSync('sh', ['-c', 'head -c 600000 /dev/zero | tr "\\\\0" x; echo'], { stdio: ['ignore', 'inherit', 'inherit'] });
+        };`;
+      await house.invoke(house.spec(code));
+      await house[Symbol.asyncDispose]();
+      const long = house.lines.filter((line) => line.includes('xxx'));
+      assert.ok(long.length >= 3, `${long.length} lines`);
+      for (const line of long) assert.ok(Buffer.byteLength(line) <= 256 * 1024, `${Buffer.byteLength(line)} bytes`);
+    });
+
     test('an environment that cannot be told what to load fails its invocation, and nothing else', async () => {
       const endpoint = () => {
         throw new Error('no endpoint');

@@ -46,6 +46,7 @@ export interface RuntimeConnection {
   report(invocation: Invocation, metering: Metering, succeeded: boolean, ending?: Ending): void;
 }
 
+const LINE_LENGTH_MAX = RUNTIME_LIMITS.logLineBytesMax;
 const FRAME_BYTES_MAX = Math.max(RUNTIME_LIMITS.responseBytesMax, RUNTIME_LIMITS.codeCacheBytesMax) + 1024;
 
 /**
@@ -139,17 +140,20 @@ export class Connection {
   }
 }
 
-/** Calls `take` for each line, cutting those that are too long, and for what stands after the last line end. */
+/** Calls `take` for each line, in pieces where it is too long, and for what stands after the last line end. */
 function readLines(stream: Readable, take: (line: string) => void): void {
   const decoder = new StringDecoder('utf8');
   let partial = '';
+  const cut = (line: string): string => {
+    let rest = line;
+    for (; rest.length > LINE_LENGTH_MAX; rest = rest.slice(LINE_LENGTH_MAX)) take(rest.slice(0, LINE_LENGTH_MAX));
+    return rest;
+  };
   stream.on('data', (chunk: Buffer) => {
     const lines = (partial + decoder.write(chunk)).split('\n');
-    partial = lines.pop()!;
-    for (const line of lines) take(line);
-    if (partial.length < RUNTIME_LIMITS.logLineBytesMax) return;
-    take(partial);
-    partial = '';
+    const last = lines.pop()!;
+    for (const line of lines) take(cut(line));
+    partial = cut(last);
   });
   stream.on('end', () => partial && take(partial));
   stream.on('error', () => {});
