@@ -196,14 +196,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const maker = this.#starts.launches.snapshotsOf(spec.runtime);
     if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
     if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
-    const { clock, random, logs, credentials } = this.#options;
+    const { clock, random, logs } = this.#options;
     const log = new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     try {
       await maker.make({
         spec,
         launch,
         log,
-        credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
+        credentials: this.#credentialsOf(spec),
         variables: (granted, placement) => ({
           ...functionVariables(spec, log.stream, this.#doorEndpoint(), granted, placement, 'snap-start'),
           ...expiryVariable(granted),
@@ -350,7 +350,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   #make(pool: Pool, { connection, snapshot, ahead, repeated, onProgress, onShutdown }: Birth): Environment {
     const { spec, launch } = pool;
-    const { clock, random, logs, endpoint, nodeDoor, credentials } = this.#options;
+    const { clock, random, logs, endpoint, nodeDoor } = this.#options;
     const log = repeated ?? new EnvironmentLog(logs, clock, spec, newStreamName(spec, clock, random));
     const kind = snapshot ? 'snap-start' : ahead === 'provisioned' ? 'provisioned-concurrency' : 'on-demand';
     const reached = () => (nodeDoor ? `http://${connection.process.addressOf('node')}` : endpoint());
@@ -371,7 +371,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
         onFailed: (failure) => this.#onRestoreFailed(spec, launch, failure),
       },
       codeCaches: this.#starts.codeCaches,
-      credentials: credentials?.(spec) ?? DEV_CREDENTIALS,
+      credentials: this.#credentialsOf(spec),
       variables: (granted, placement) => ({
         ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
         ...(snapshot ? expiryVariable(granted) : {}),
@@ -379,6 +379,20 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       onProgress,
       onShutdown,
     });
+  }
+
+  /** Whoever loads the code is told that there are none, also when they are refused before anybody waits for them. */
+  #credentialsOf(spec: FunctionSpec): FunctionCredentials | Promise<FunctionCredentials> {
+    const { credentials } = this.#options;
+    try {
+      const granted = credentials?.(spec) ?? DEV_CREDENTIALS;
+      if (granted instanceof Promise) granted.catch(() => {});
+      return granted;
+    } catch (error) {
+      const refused = Promise.reject(error);
+      refused.catch(() => {});
+      return refused;
+    }
   }
 
   #snapshotOf({ spec, launch }: Pool): Snapshot | undefined {

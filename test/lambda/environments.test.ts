@@ -137,6 +137,23 @@ for (const { engine, skip } of ENGINES) {
       assert.equal((await house.invoke(spec)).value, 'key');
     });
 
+    test('credentials that cannot be had fail a snapshot and an invocation, however that is told, and nothing else', async () => {
+      const refuse = () => {
+        throw new Error('no such role');
+      };
+      for (const credentials of [refuse, async () => refuse()]) {
+        await using house = await open({ credentials });
+        for (const [runtime, handler, file] of [
+          ['nodejs24.x', 'exports.handler = async () => 1;', 'index.js'],
+          ['python3.12', 'def handler(event, context): return 1', 'index.py'],
+        ] as const) {
+          const spec = house.spec(handler, { runtime, version: '1', snapStart: true }, file);
+          await assert.rejects(house.runtime.snapshot(spec), /no such role/);
+          assert.equal((await house.invoke(spec)).value.errorType, 'AccessDeniedException');
+        }
+      }
+    });
+
     test('as many environments as invocations at once; one alone is used again', async () => {
       await using house = await open();
       const spec = house.spec(

@@ -42,7 +42,7 @@ export interface EnvironmentOptions {
   readonly clock: Clock;
   readonly log: EnvironmentLog;
   readonly codeCaches: CodeCaches;
-  /** Awaited before the code is loaded. */
+  /** Awaited before the code is loaded: a rejection is nobody's till then, and is handled by whoever gives the promise. */
   readonly credentials: FunctionCredentials | Promise<FunctionCredentials>;
   /** Variables of the function and those that Lambda adds. */
   readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
@@ -123,8 +123,6 @@ export class Environment {
     this.ahead = options.ahead;
     this.#invoke = { kind: 'invoke', limit: options.spec.environmentConcurrency };
     this.#initStartedAt = options.clock.monotonic();
-    // Whoever waits is told when the code would be loaded, which may be later than this fails.
-    if (options.credentials instanceof Promise) options.credentials.catch(() => {});
   }
 
   /** Its credentials could expire under an invocation that began now. */
