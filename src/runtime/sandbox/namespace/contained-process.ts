@@ -122,7 +122,14 @@ export class ContainedProcess implements SandboxProcess {
       ...(tenant.egress.kind === 'all' && !this.#options.network ? { notice: NO_NETWORK } : {}),
     };
     try {
-      const work = this.#assignAll(tenant).filter((each) => each instanceof Promise);
+      const work: Promise<void>[] = [];
+      for (const begin of this.#stepsOf(tenant)) {
+        const begun = begin();
+        if (!(begun instanceof Promise)) continue;
+        // Where a later step throws, nobody waits for this one.
+        begun.catch(() => {});
+        work.push(begun);
+      }
       if (work.length === 0) return placement;
       return Promise.all(work).then(() => placement, refused);
     } catch (error) {
@@ -173,18 +180,18 @@ export class ContainedProcess implements SandboxProcess {
     return cgroup;
   }
 
-  #assignAll(tenant: Tenant): (void | Promise<void>)[] {
+  #stepsOf(tenant: Tenant): (() => void | Promise<void>)[] {
     const { codeDirectory, layers, cacheDirectory, memoryMb, ephemeralStorageMb, egress } = tenant;
     const { placing, cgroup, network, request } = this.#options;
     const folders = folderOf(request.directory);
     cgroup?.limit((memoryMb + ephemeralStorageMb) * MB, memoryMb);
     if (!network && egress.kind === 'allowlist') throw new Error(NO_NETWORK);
     return [
-      network?.restrict(egress),
-      placing.place([codeDirectory], folders.task),
-      placing.place(layers, folders.layers),
-      existsSync(cacheDirectory) ? placing.link(cacheDirectory, folders.cache) : undefined,
-      ephemeralStorageMb > SANDBOX_LIMITS.temporaryMb ? this.#growTemporary(ephemeralStorageMb) : undefined,
+      () => network?.restrict(egress),
+      () => placing.place([codeDirectory], folders.task),
+      () => placing.place(layers, folders.layers),
+      () => (existsSync(cacheDirectory) ? placing.link(cacheDirectory, folders.cache) : undefined),
+      () => (ephemeralStorageMb > SANDBOX_LIMITS.temporaryMb ? this.#growTemporary(ephemeralStorageMb) : undefined),
     ];
   }
 
