@@ -9,6 +9,7 @@ export type {
   FunctionLogSink,
   FunctionSpec,
   Invocation,
+  InvocationAnswer,
   InvocationResult,
   Metering,
   PoolState,

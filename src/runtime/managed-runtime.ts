@@ -168,7 +168,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
-    if (waiting !== undefined) await waiting;
+    if (waiting !== undefined) await waiting.catch((error: unknown) => this.#gaveUp(pool, error));
     return new Place(this, pool, !wait);
   }
 
@@ -227,9 +227,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     pool.outdated = true;
     this.#setProvisioned(pool, 0);
     pool.retireAll();
-    if (pool.granted > 0 || pool.waiting.length > 0) return;
-    this.#pools.delete(functionArn);
-    if (--pool.share.pools === 0) this.#admission.forget(pool.share);
+    this.#forgetUnused(pool);
   }
 
   pools(): readonly PoolState[] {
@@ -281,6 +279,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   release(pool: Pool, environment: Environment | undefined): void {
     if (environment) this.#population.giveBack(pool, environment);
     this.#admission.leave(pool);
+    if (pool.outdated) this.#forgetUnused(pool);
     if (this.#admission.granted === 0) this.#onDrained?.();
   }
 
@@ -312,6 +311,19 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const pool = new Pool({ spec, launch, share, burst, idleTimes: this.#idleTimesOf(spec.arn), clock });
     this.#pools.set(spec.arn, pool);
     return pool;
+  }
+
+  /** A pool of a version that was changed or deleted goes with its last place: what it reserves is others' then. */
+  #forgetUnused(pool: Pool): void {
+    if (pool.granted > 0 || pool.waiting.length > 0 || this.#pools.get(pool.spec.arn) !== pool) return;
+    this.#pools.delete(pool.spec.arn);
+    if (--pool.share.pools === 0) this.#admission.forget(pool.share);
+  }
+
+  /** Whoever waited for a place waits no more. */
+  #gaveUp(pool: Pool, error: unknown): never {
+    if (pool.outdated) this.#forgetUnused(pool);
+    throw error;
   }
 
   #idleTimesOf(arn: string): IdleTimes {

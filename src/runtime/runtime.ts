@@ -53,6 +53,11 @@ export interface Invocation {
   readonly clientContext?: string;
   /** Takes the response as it comes, for a handler that streams it; others answer with a payload all the same. */
   readonly stream?: ResponseStream;
+  /**
+   * Told the answer, once at most, when the runtime is done and extensions are not: the caller need not wait for them. The place is
+   * taken until they are, and the result comes then all the same, its log tail without what was told here.
+   */
+  readonly onAnswer?: (answer: InvocationAnswer) => void;
 }
 
 /** Who takes a streamed response. */
@@ -83,9 +88,9 @@ export interface Metering {
   readonly provisioned?: true;
 }
 
-/** A response that was streamed has an empty payload; one that broke off is an error. */
-export type InvocationResult =
-  | { readonly kind: 'success'; readonly payload: Uint8Array; readonly metering: Metering; readonly logTail: string }
+/** What the caller gets. A response that was streamed has an empty payload; one that broke off is an error. */
+export type InvocationAnswer =
+  | { readonly kind: 'success'; readonly payload: Uint8Array; readonly logTail: string }
   | {
       readonly kind: 'error';
       /** `{"errorType":...,"errorMessage":...,"trace":[...]}` as AWS returns it. */
@@ -94,9 +99,11 @@ export type InvocationResult =
       readonly errorType: string;
       /** True when the handler itself reported it; false when the environment failed around it. */
       readonly handled: boolean;
-      readonly metering: Metering;
       readonly logTail: string;
     };
+
+/** An invocation that is over, with what it has cost. */
+export type InvocationResult = InvocationAnswer & { readonly metering: Metering };
 
 /** A place in an environment, held by the caller until disposed. */
 export interface Slot extends Disposable {

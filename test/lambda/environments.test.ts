@@ -96,6 +96,18 @@ for (const { engine, skip } of ENGINES) {
       assert.equal((await house.invoke(spec)).value, 'key2');
     });
 
+    test('an environment that cannot be told what to load fails its invocation, and nothing else', async () => {
+      const endpoint = () => {
+        throw new Error('no endpoint');
+      };
+      const credentials = { accessKeyId: 'a', secretAccessKey: 'b', sessionToken: 'c' };
+      for (const given of [credentials, Promise.resolve(credentials)]) {
+        await using house = await open({ endpoint, credentials: () => given });
+        const { value } = await house.invoke(house.spec(NAME));
+        assert.deepEqual(value, { errorType: 'Sandbox.Failure', errorMessage: 'no endpoint' });
+      }
+    });
+
     test('an invocation fails with the reason when there are no credentials, and the next one asks again', async () => {
       let there = false;
       const credentials = async () => {

@@ -337,3 +337,24 @@ test('invocations that waited for an init that failed wait for one repeated init
   );
   assert.equal(poolOf(house, spec).coldStarts, 2);
 });
+
+test('a function that is deleted while it runs leaves nothing behind, its reserved concurrency least of all', async () => {
+  await using house = await openHouse({ accountConcurrency: 2 });
+  const gone = house.spec(PID, { reservedConcurrency: 1 });
+  const held = await reserveNow(house, gone);
+  house.runtime.retire(gone.arn);
+  assert.equal(poolOf(house, gone).busy, 1);
+  held[Symbol.dispose]();
+  assert.equal(poolOf(house, gone), undefined);
+  const other = house.spec(PID);
+  using _one = await reserveNow(house, other);
+  using _two = await reserveNow(house, other);
+  const waits = new AbortController();
+  const late = house.spec(PID);
+  const waiting = house.runtime.reserve(late, { wait: true, signal: waits.signal });
+  house.runtime.retire(late.arn);
+  assert.ok(poolOf(house, late), 'somebody waits for it');
+  waits.abort();
+  await assert.rejects(waiting, { name: 'AbortError' });
+  assert.equal(poolOf(house, late), undefined);
+});

@@ -102,6 +102,20 @@ test('a handler that does not stream answers with one chunk', async () => {
   assert.deepEqual(await invoke(), { chunks: ['{"a":1}'], complete: {} });
 });
 
+test('the client has its answer while extensions are still at work, streamed or not', async () => {
+  const extensions = Promise.withResolvers<void>();
+  handler = async ({ onAnswer }) => {
+    const { metering: _, ...answer } = success('{"a":1}');
+    onAnswer!(answer);
+    await extensions.promise;
+    return success('nobody hears this');
+  };
+  assert.deepEqual(await invoke(), { chunks: ['{"a":1}'], complete: {} });
+  const buffered = await house.invoke('f', {});
+  assert.deepEqual(buffered.payload, { a: 1 });
+  extensions.resolve();
+});
+
 test('an error after the first chunk comes with the last event', async () => {
   const payload = Buffer.from('{"errorType":"RangeError","errorMessage":"out"}');
   handler = async ({ stream }) => {
@@ -164,6 +178,13 @@ test('a client that goes away lets the function run to its end', async () => {
   response.destroy();
   gone.resolve();
   assert.equal(await ended.promise, 1);
+});
+
+test('all that was written while the client was behind is waited for, not the last of it alone', async () => {
+  const response = new StreamedResponse();
+  const rooms = Array.from({ length: 3 }, () => response.write(Buffer.alloc(256 * 1024)));
+  for (let i = 0; i < 3; i++) await response.next();
+  await Promise.all(rooms.map((room) => room ?? assert.fail('there was room')));
 });
 
 test('a response of more than 200 MB ends with an error', async () => {

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { systemClock, systemRandom, uuid } from '../../src/base/index.ts';
 import { ApiConnection } from '../../src/runtime/api/api-connection.ts';
 import { ApiServer } from '../../src/runtime/api/api-server.ts';
-import type { Connection } from '../../src/runtime/environments/connection.ts';
+import type { Connection, ConnectionListener } from '../../src/runtime/environments/connection.ts';
 import type { Frame } from '../../src/runtime/environments/frames.ts';
 import type { Failure } from '../../src/runtime/environments/life-cycle.ts';
 import type { EnvironmentLog } from '../../src/runtime/environments/report.ts';
@@ -24,6 +24,8 @@ export class ApiHouse implements AsyncDisposable {
   readonly failures: Failure[] = [];
   readonly lines: string[] = [];
   onFrame: (frame: Frame) => void = () => {};
+  /** Says a frame as a runtime of ours does, over its channel. */
+  say: (frame: Frame) => void = () => {};
   readonly api: ApiConnection;
   readonly port: number;
   readonly #server: ReturnType<typeof createServer>;
@@ -51,7 +53,10 @@ export class ApiHouse implements AsyncDisposable {
       memoryBytes: () => 0,
       kill: () => {},
     };
-    const connection = { process, ready: true, listen: () => {}, send: () => {} } as unknown as Connection;
+    const heard = ({ onFrame }: ConnectionListener) => {
+      this.say = onFrame;
+    };
+    const connection = { process, ready: true, listen: heard, send: () => {} } as unknown as Connection;
     this.api = new ApiConnection(connection, {
       spec: {
         arn: 'arn:aws:lambda:us-east-1:000000000000:function:f',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { InvocationAnswer } from '../../src/runtime/index.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
 import { EXTENSION, NODE_RUNTIME } from './fixtures.ts';
 import { ALWAYS, compileBootstrap, has, invokeWith, layer, onEngines, provided } from './support.ts';
@@ -87,6 +88,24 @@ onEngines('an invocation lasts until every extension has asked for the next even
     said(house, 'two').map(({ eventType }) => eventType),
     [undefined, 'INVOKE', 'SHUTDOWN'],
   );
+});
+
+onEngines('the caller has the answer when the runtime has it, and the place is free later', CC, async (engine) => {
+  await using house = await engine.open();
+  const spec = provided(house, bootstrap(), withExtensions(house, ['slow'], { afterMs: 300 }));
+  const order: string[] = [];
+  let tail = '';
+  const onAnswer = (answer: InvocationAnswer) => {
+    order.push(Buffer.from(answer.payload).toString());
+    tail = answer.logTail;
+  };
+  const { metering, logTail } = await invokeWith(house, spec, { a: 1 }, { onAnswer });
+  order.push('over');
+  assert.deepEqual(order, ['{"a":1}', 'over']);
+  assert.match(tail, /^START/m);
+  assert.doesNotMatch(tail, /^REPORT/m);
+  assert.match(logTail, /^REPORT/m);
+  assert.ok(metering.extensionsMs! > 250, `${metering.extensionsMs} ms after the answer`);
 });
 
 onEngines('one that registered for SHUTDOWN alone is not waited for', CC, async (engine) => {

@@ -212,6 +212,25 @@ test('extensions: who they are, what they may register for, and how many there m
   assert.deepEqual(house.failures, [{ kind: 'fault', errorType: 'Extension.Odd', message: 'extension a gave up' }]);
 });
 
+test('a runtime that answers twice while extensions are at work ends its environment; the first answer stands', async () => {
+  await using house = await ApiHouse.open({});
+  const registered = await house.call('POST', `${EXTENSION}/register`, '{"events":["INVOKE"]}', {
+    'Lambda-Extension-Name': 'slow',
+  });
+  const headers = { 'Lambda-Extension-Identifier': registered.headers.get('lambda-extension-identifier')! };
+  const told = house.call('GET', `${EXTENSION}/event/next`, undefined, headers);
+  house.say({ kind: 'initialised' });
+  await house.until(() => house.frames.length === 1);
+  house.invoke();
+  await told;
+  for (const payload of ['1', '2']) {
+    house.say({ kind: 'response', sequence: 0, memoryKb: 1, payload: Buffer.from(payload) });
+  }
+  assert.deepEqual(house.failures, [{ kind: 'broken', reason: 'a second answer' }]);
+  const [, answer] = house.frames;
+  assert.ok(answer?.kind === 'response' && Buffer.from(answer.payload).toString() === '1');
+});
+
 test('registration closes with init', async () => {
   await using house = await ApiHouse.open();
   house.next().catch(() => {});

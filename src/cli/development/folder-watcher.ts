@@ -95,7 +95,12 @@ function foldersIn(folder: string): readonly string[] {
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // Gone again, a link in a circle, or not ours to look at.
+    return false;
+  }
 }
 
 function unwatchable(folder: string, cause: unknown): CommandError {

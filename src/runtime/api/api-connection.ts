@@ -2,7 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Random } from '../../base/index.ts';
 import { formatXRay } from '../../telemetry/index.ts';
 import type { Connection, ConnectionListener, EndReason, RuntimeConnection } from '../environments/connection.ts';
-import { encodeAttend, encodeExec, encodeInvoke, encodeLoad, type Frame } from '../environments/frames.ts';
+import {
+  type AnswerFrame,
+  encodeAttend,
+  encodeExec,
+  encodeInvoke,
+  encodeLoad,
+  type Frame,
+} from '../environments/frames.ts';
 import type { Failure } from '../environments/life-cycle.ts';
 import type { LoadConfig } from '../environments/load-config.ts';
 import { type Ending, type EnvironmentLog, runtimeVersionOf } from '../environments/report.ts';
@@ -46,8 +53,6 @@ interface Running {
   answer: AnswerFrame | undefined;
   answeredAt: number;
 }
-
-type AnswerFrame = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
 
 /**
  * The way to the code of one environment, with the HTTP APIs around it. To the environment that drives it, all of these look alike:
@@ -312,7 +317,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   #onExtensionReady(): void {
     if (this.#ended) return;
     if (!this.#initialised) return this.#checkInitialised();
-    this.#checkOver();
+    if (this.#extensions.idle) this.#handOver();
   }
 
   #onRuntimeReady(): void {
@@ -360,10 +365,12 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     this.#onAnswerFrame({ kind: 'error', sequence, memoryKb, fatal: false, errorType, payload }, producedBytes);
   }
 
-  /** Holds an answer back while extensions are at work on the invocation (A1). */
+  /** Holds an answer back while extensions are at work on the invocation (A1); its caller is told at once. */
   #onAnswerFrame(frame: AnswerFrame, producedBytes = frame.payload.length): void {
     const running = this.#running.get(frame.sequence);
     if (!running) return this.#listener!.onFrame(frame);
+    // Its caller has the first one.
+    if (running.answer) return this.#fail({ kind: 'broken', reason: 'a second answer' });
     if (this.#events) {
       const answeredAt = this.#options.clock.monotonic();
       const { invocation, firstByteAt = answeredAt } = running;
@@ -380,11 +387,8 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     }
     running.answer = frame;
     if (this.#extensions.any) running.answeredAt = this.#options.clock.monotonic();
-    this.#checkOver();
-  }
-
-  #checkOver(): void {
     if (this.#extensions.idle) this.#handOver();
+    else this.#listener!.onAnswer?.(frame);
   }
 
   #handOver(): void {

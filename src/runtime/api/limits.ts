@@ -28,6 +28,7 @@ export const API_LIMITS = {
   batchMsMax: 30_000,
   /** Batches of one subscription that wait for a listener that is slower than the function; beyond it events are dropped and counted. */
   batchesWaiting: 4,
-  /** Events of init that are kept for subscriptions still to come. */
+  /** Events of init that are kept for subscriptions still to come, and characters of the lines among them. */
   earlyEventsMax: 1_000,
+  earlyLengthMax: 1_048_576,
 } as const;

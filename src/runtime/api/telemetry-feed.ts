@@ -23,6 +23,7 @@ export class TelemetryFeed {
   #droppedBytes = 0;
   #reason = '';
   #onDrained: (() => void) | undefined;
+  #stopped = false;
 
   constructor(request: SubscriptionRequest, clock: Clock, post: Post) {
     this.#request = request;
@@ -32,6 +33,7 @@ export class TelemetryFeed {
 
   /** @param event  one event, as JSON */
   push(event: string): void {
+    if (this.#stopped) return;
     const { maxItems, maxBytes, timeoutMs } = this.#request;
     const bytes = Buffer.byteLength(event) + 1;
     if (this.#events.length > 0 && this.#bytes + bytes > maxBytes) this.#close();
@@ -53,7 +55,9 @@ export class TelemetryFeed {
     });
   }
 
+  /** Nothing goes out any more: what a process writes last comes after it. */
   stop(): void {
+    this.#stopped = true;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#events = [];

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SimulatedClock } from '../../base/index.ts';
 import { API_LIMITS } from './limits.ts';
+import { Telemetry } from './telemetry.ts';
 import { TelemetryFeed } from './telemetry-feed.ts';
 import { parseSubscription, type SubscriptionRequest } from './telemetry-subscription.ts';
 
@@ -124,6 +125,30 @@ test('a batch that the listener did not take is told as dropped', async () => {
   const [event, dropped] = posted[1] as [number, { record: Record<string, unknown> }];
   assert.equal(event, 2);
   assert.equal(dropped.record.droppedRecords, 1);
+});
+
+test('what is written after the end sets no timer', async () => {
+  const { clock, feed, posted } = feedOf();
+  feed.stop();
+  feed.push('1');
+  await clock.advance(60_000);
+  assert.deepEqual([posted.length, clock.pending], [0, 0]);
+});
+
+test('of what was written before anybody subscribed so much is kept, however long its lines', async () => {
+  const posted: string[] = [];
+  const telemetry = new Telemetry(new SimulatedClock(), async (_, body) => {
+    posted.push(body);
+    return true;
+  });
+  for (let i = 0; i < 100; i++) telemetry.line('function', `${i} ${'x'.repeat(100_000)}`);
+  const buffering = { maxBytes: API_LIMITS.batchBytesMax };
+  const request = parse({ types: ['function'], destination: DESTINATION, buffering }) as SubscriptionRequest;
+  telemetry.subscribe('watcher', 'telemetry', request);
+  await telemetry.flush();
+  const lines = posted.flatMap((body) => JSON.parse(body) as { record: string }[]);
+  assert.equal(lines.length, 10);
+  assert.ok(lines[0]!.record.startsWith('0 '));
 });
 
 test('a flush sends what is there and resolves when it is taken', async () => {

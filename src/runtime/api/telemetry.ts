@@ -32,6 +32,7 @@ export class Telemetry {
   #early:
     | { readonly category: TelemetryType; readonly time: string; readonly event: PlatformEvent | string }[]
     | undefined = [];
+  #earlyLength = 0;
 
   constructor(clock: Clock, post: Post) {
     this.#clock = clock;
@@ -85,8 +86,16 @@ export class Telemetry {
   #emit(category: TelemetryType, event: PlatformEvent | string): void {
     if (this.#subscriptions.size === 0 && !this.#early) return;
     const time = new Date(this.#clock.now()).toISOString();
-    if (this.#early && this.#early.length < API_LIMITS.earlyEventsMax) this.#early.push({ category, time, event });
+    this.#remember(category, time, event);
     for (const subscription of this.#subscriptions.values()) deliver(subscription, category, time, event);
+  }
+
+  #remember(category: TelemetryType, time: string, event: PlatformEvent | string): void {
+    const length = typeof event === 'string' ? event.length : 0;
+    if (!this.#early || this.#early.length >= API_LIMITS.earlyEventsMax) return;
+    if (this.#earlyLength + length > API_LIMITS.earlyLengthMax) return;
+    this.#earlyLength += length;
+    this.#early.push({ category, time, event });
   }
 }
 

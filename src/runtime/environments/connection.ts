@@ -4,7 +4,7 @@ import { messageOf } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { Invocation, Metering } from '../runtime.ts';
 import type { SandboxProcess } from '../sandbox/sandbox.ts';
-import { type Frame, FrameReader } from './frames.ts';
+import { type AnswerFrame, type Frame, FrameReader } from './frames.ts';
 import type { Failure } from './life-cycle.ts';
 import type { LoadConfig } from './load-config.ts';
 import type { Ending } from './report.ts';
@@ -12,6 +12,8 @@ import type { Ending } from './report.ts';
 /** Who is told what a process says. */
 export interface ConnectionListener {
   onFrame(frame: Frame): void;
+  /** An answer whose frame is held back while extensions are at work on the invocation: what follows does not change it. */
+  onAnswer?(frame: AnswerFrame): void;
   /** A line that the process, or one that it started, wrote past the channel. */
   onOutput(line: string): void;
   /** It ended, or broke the rules of the channel. Called once; nothing follows. */

@@ -8,7 +8,7 @@ import type { Launch } from '../starts/launch.ts';
 import { SNAPSHOT_FILE } from '../starts/snapshots.ts';
 import type { EndReason, RuntimeConnection } from './connection.ts';
 import { type FailureReport, reportFailure } from './failures.ts';
-import type { Frame } from './frames.ts';
+import type { AnswerFrame, Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
 import { loadConfig } from './load-config.ts';
@@ -74,10 +74,12 @@ interface Running {
 /** Nothing has run yet: init failed or took longer than it may. It is to be repeated, in a new process, within the invocation. */
 export const INIT_FAILED = Symbol('init failed');
 
+/** Why an environment was not placed, as its caller is told. */
+const PLACING_FAILED = 'Sandbox.Failure';
+const ROLE_REFUSED = 'AccessDeniedException';
+
 const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
 
-/** What ends an invocation, as the process says it. */
-type Answer = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
 type Piece = Extract<Frame, { kind: 'stream-start' | 'stream-chunk' }>;
 type Outcome =
   | { readonly kind: 'success'; readonly payload: Uint8Array }
@@ -166,6 +168,7 @@ export class Environment {
     this.#deadline(this.#options.repeatsInit ? this.spec.timeoutMs : RUNTIME_LIMITS.startMsMax);
     connection.listen({
       onFrame: (frame) => this.#onFrame(frame),
+      onAnswer: (answer) => this.#onEarlyAnswer(answer),
       onOutput: (line) => this.#options.log.write(line),
       onEnd: (failure) => this.#apply({ kind: 'failed', failure }),
     });
@@ -268,15 +271,21 @@ export class Environment {
     }
   }
 
-  #onAnswer(answer: Answer): void {
+  /** The caller goes on; the environment is busy until the extensions are done. */
+  #onEarlyAnswer(answer: AnswerFrame): void {
+    const running = this.#running.get(answer.sequence);
+    // What breaks the rules is told when the environment ends for it.
+    if (!running?.invocation.onAnswer || isOfTwoKinds(answer, running.stream)) return;
+    running.invocation.onAnswer({ ...outcomeOf(answer, running.stream), logTail: this.#options.log.takeTail() });
+  }
+
+  #onAnswer(answer: AnswerFrame): void {
     const running = this.#running.get(answer.sequence);
     if (!running) {
       if (!this.#overdue.delete(answer.sequence)) this.#broken('an answer to no invocation');
       return;
     }
-    if ((answer.kind === 'stream-end') !== (running.stream !== undefined) && answer.kind !== 'error') {
-      return this.#broken('an answer of two kinds');
-    }
+    if (isOfTwoKinds(answer, running.stream)) return this.#broken('an answer of two kinds');
     this.#memoryKb = Math.max(this.#memoryKb, answer.memoryKb);
     this.#running.delete(answer.sequence);
     const fatal = answer.kind === 'error' && answer.fatal;
@@ -393,12 +402,13 @@ export class Environment {
       ([granted, placed]) => {
         if (this.phase.kind === 'init') this.#loadWith(granted, placed);
       },
-      (error: unknown) => {
-        const errorType = hasCode(error, 'placement-failed') ? 'Sandbox.Failure' : 'AccessDeniedException';
-        const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
-        this.#apply({ kind: 'failed', failure: { kind: 'not-placed', payload } });
-      },
+      (error: unknown) => this.#notPlaced(error, hasCode(error, 'placement-failed') ? PLACING_FAILED : ROLE_REFUSED),
     );
+  }
+
+  #notPlaced(error: unknown, errorType: string): void {
+    const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
+    this.#apply({ kind: 'failed', failure: { kind: 'not-placed', payload } });
   }
 
   /** What it throws comes the way of what it rejects with. */
@@ -418,7 +428,12 @@ export class Environment {
     if (placement.notice !== undefined) log.write(placement.notice);
     const directory = this.#options.snapshot?.directory;
     const file = directory === undefined ? undefined : join(placement.cacheDirectory, SNAPSHOT_FILE);
-    connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file));
+    try {
+      connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file));
+    } catch (error) {
+      // Out of descriptors a door has no listener, and a bootstrap cannot be looked at: nobody above could tell the caller.
+      this.#notPlaced(error, PLACING_FAILED);
+    }
   }
 
   #reject(failure: Failure): void {
@@ -506,7 +521,12 @@ function endReasonOf(event: Event): EndReason {
 const ANSWERED: Event = { kind: 'answered', last: false };
 const ANSWERED_LAST: Event = { kind: 'answered', last: true };
 
-function outcomeOf(answer: Answer, stream: StreamedResponse | undefined): Outcome {
+/** One that came in pieces ends as such, and no other; an error may come in place of both. */
+function isOfTwoKinds({ kind }: AnswerFrame, stream: StreamedResponse | undefined): boolean {
+  return (kind === 'stream-end') !== (stream !== undefined) && kind !== 'error';
+}
+
+function outcomeOf(answer: AnswerFrame, stream: StreamedResponse | undefined): Outcome {
   switch (answer.kind) {
     case 'response':
       return { kind: 'success', payload: answer.payload };

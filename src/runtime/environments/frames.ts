@@ -56,6 +56,9 @@ export type Frame =
   /** Bytes of a snapshot, in order; `last` when there are no more. */
   | { readonly kind: 'snapshot-part'; readonly last: boolean; readonly bytes: Uint8Array };
 
+/** What ends an invocation. */
+export type AnswerFrame = Extract<Frame, { kind: 'response' | 'error' | 'stream-end' }>;
+
 /** The bytes are no frame: the channel cannot be trusted any more. */
 export class FrameInvalid extends Error {
   override readonly name = 'FrameInvalid';

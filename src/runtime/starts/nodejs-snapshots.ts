@@ -157,6 +157,8 @@ export class NodejsSnapshots implements SnapshotMaker {
     const limitMs = Math.max(RUNTIME_LIMITS.snapshotInitMsMax, spec.timeoutMs);
     const timer = this.#options.clock.timer(limitMs, () => fail({ kind: 'timeout' }));
     const fail = (failure: Failure) => reject(refusalOf(failure, spec, this.#options.clock.now()));
+    // What the process says beyond its last word, or ours, is not for the file: its descriptor may be another's by then.
+    let over = false;
     let bytes = 0;
     const onPart = ({ bytes: part, last }: Extract<Frame, { kind: 'snapshot-part' }>) => {
       bytes += part.length;
@@ -169,6 +171,7 @@ export class NodejsSnapshots implements SnapshotMaker {
     };
     connection.listen({
       onFrame: (frame) => {
+        if (over) return;
         if (frame.kind === 'ready') this.#ask(connection, request, modules).catch(reject);
         else if (frame.kind === 'log') log.write(frame.line);
         else if (frame.kind === 'init-error') fail({ kind: 'init-error', payload: frame.payload });
@@ -179,7 +182,10 @@ export class NodejsSnapshots implements SnapshotMaker {
       onEnd: fail,
     });
     if (connection.ready) this.#ask(connection, request, modules).catch(reject);
-    return promise.finally(() => timer.cancel());
+    return promise.finally(() => {
+      over = true;
+      timer.cancel();
+    });
   }
 
   /** @param modules  folder for ES modules that are written as CommonJS; shown to the sandbox where code caches are */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Clock, DEFAULT_REGION, DomainError, messageOf } from '../../base/index.ts';
 import type { Delivery, DeliveryService, GivenUp, Target } from '../../delivery/index.ts';
-import type { InvocationResult } from '../../runtime/index.ts';
+import type { InvocationAnswer } from '../../runtime/index.ts';
 import type { Logger, TraceContext } from '../../telemetry/index.ts';
 import type { Functions } from './functions.ts';
 import type { Invocations, Invoked } from './invocations.ts';
@@ -190,7 +190,7 @@ function requestIdOf(key: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
-function failure(result: InvocationResult, last: boolean): DomainError {
+function failure(result: InvocationAnswer, last: boolean): DomainError {
   const type = result.kind === 'error' ? result.errorType : 'Error';
   return new DomainError('function-failed', type, { remedy: last ? 'never' : 'retry' });
 }

@@ -4,9 +4,9 @@
  *     millrace:egress                   none | all | allow:DESTINATION,...   what its code reaches beside the node
  *     millrace:environment-concurrency  1 to 1,000                           invocations that one environment runs at once
  *
- * A destination is a host name, an address or a network (10.0.0.0/8), each with :PORT where only one is meant.
+ * A destination is a host name, an IPv4 address or network (10.0.0.0/8), each with :PORT where only one is meant.
  */
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv4 } from 'node:net';
 import type { Egress } from '../../runtime/index.ts';
 import { invalidParameter } from './errors.ts';
 import { LAMBDA_LIMITS } from './model.ts';
@@ -54,21 +54,17 @@ function egressOf(text: string): Egress {
   const wrong = destinations.find((one) => !isDestination(one));
   if (wrong === undefined) return { kind: 'allowlist', destinations };
   throw invalidParameter(
-    `The tag ${EGRESS_TAG} has ${JSON.stringify(wrong)}: a destination is a host name, an address or a network such as 10.0.0.0/8, with :PORT where only one is meant`,
+    `The tag ${EGRESS_TAG} has ${JSON.stringify(wrong)}: a destination is a host name, an IPv4 address or a network such as 10.0.0.0/8, with :PORT where only one is meant`,
   );
 }
 
-/** `host`, `1.2.3.4`, `10.0.0.0/8`, `[fd00::1]`, `[fd00::/8]`, each with or without `:port`. */
+/** `host`, `1.2.3.4`, `10.0.0.0/8`, each with or without `:port`. Sandboxes have no IPv6. */
 function isDestination(text: string): boolean {
-  const parts =
-    /^(?:\[(?<six>[0-9a-fA-F:.]+)(?:\/(?<sixBits>\d{1,3}))?\]|(?<four>[^:/[\]]+)(?:\/(?<bits>\d{1,2}))?)(?::(?<port>\d{1,5}))?$/.exec(
-      text,
-    )?.groups;
+  const parts = /^(?<host>[^:/]+)(?:\/(?<bits>\d{1,2}))?(?::(?<port>\d{1,5}))?$/.exec(text)?.groups;
   if (!parts) return false;
-  if (parts.port !== undefined && (Number(parts.port) < 1 || Number(parts.port) > 65_535)) return false;
-  if (parts.six !== undefined) return isIPv6(parts.six) && Number(parts.sixBits ?? 0) <= 128;
-  const host = parts.four!;
-  if (parts.bits !== undefined) return isIPv4(host) && Number(parts.bits) <= 32;
+  const { host = '', bits, port } = parts;
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return false;
+  if (bits !== undefined) return isIPv4(host) && Number(bits) <= 32;
   return isIPv4(host) || isHostName(host);
 }
 

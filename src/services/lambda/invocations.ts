@@ -1,6 +1,13 @@
 import { DEFAULT_REGION, DomainError, hasCode, messageOf, type Random, uuid } from '../../base/index.ts';
 import type { FunctionInvoker, InvocationOutcome, Reservation } from '../../pollers/index.ts';
-import type { FunctionSpec, Invocation, InvocationResult, Runtime, Slot } from '../../runtime/index.ts';
+import type {
+  FunctionSpec,
+  Invocation,
+  InvocationAnswer,
+  InvocationResult,
+  Runtime,
+  Slot,
+} from '../../runtime/index.ts';
 import { newTrace, type TraceContext } from '../../telemetry/index.ts';
 import { LambdaError } from './errors.ts';
 import type { Functions } from './functions.ts';
@@ -23,7 +30,7 @@ export interface Runnable extends TracedFunction {
 
 /** What came of an invocation, with the version that ran. */
 export interface Invoked {
-  readonly result: InvocationResult;
+  readonly result: InvocationAnswer;
   readonly executedVersion: string;
 }
 
@@ -96,7 +103,7 @@ export class Invocations implements FunctionInvoker {
   }
 
   /**
-   * Runs once and waits for the result.
+   * Runs once and waits for the answer. Extensions may be at work on the invocation beyond it, and keep its place so long.
    *
    * @param wait  whether to wait for a free place; else @throws throttled
    * @throws request-content-invalid: the payload is no JSON
@@ -106,8 +113,10 @@ export class Invocations implements FunctionInvoker {
     request: Request,
     options: { readonly wait: boolean; readonly signal?: AbortSignal },
   ): Promise<Invoked> {
-    using slot = await this.reserveSlot(runnable, options);
-    const result = await this.run(slot, runnable, request);
+    const slot = await this.reserveSlot(runnable, options);
+    const result = await new Promise<InvocationAnswer>((resolve, reject) => {
+      this.#runHeld(slot, runnable, { ...request, onAnswer: resolve }).then(resolve, reject);
+    });
     if (result.kind === 'error' && result.errorType === EVENT_INVALID) throw contentInvalid(result.payload);
     return { result, executedVersion: runnable.spec.version };
   }
@@ -189,6 +198,11 @@ export class Invocations implements FunctionInvoker {
     }
   }
 
+  async #runHeld(slot: Slot, runnable: Runnable, request: Request): Promise<InvocationResult> {
+    using _held = slot;
+    return await this.run(slot, runnable, request);
+  }
+
   /** Never rejects: what fails is told in the stream. */
   async #stream(
     slot: Slot,
@@ -197,13 +211,14 @@ export class Invocations implements FunctionInvoker {
     response: StreamedResponse,
     logTail: boolean,
   ): Promise<void> {
-    try {
-      using _held = slot;
-      const result = await this.run(slot, runnable, request);
+    const complete = (result: InvocationAnswer) => {
       const log = logTail ? { LogResult: Buffer.from(result.logTail).toString('base64') } : {};
       if (result.kind === 'success') return response.complete(result.payload, log);
       const details = Buffer.from(result.payload).toString('utf8');
       response.complete(undefined, { ErrorCode: 'Unhandled', ErrorDetails: details, ...log });
+    };
+    try {
+      complete(await this.#runHeld(slot, runnable, { ...request, onAnswer: complete }));
     } catch (error) {
       response.fail(error);
     }

@@ -29,7 +29,8 @@ export class StreamedResponse implements ResponseStream, AsyncIterableIterator<S
   readonly #chunks: Uint8Array[] = [];
   #waitingBytes = 0;
   #totalBytes = 0;
-  #onRoom: (() => void) | undefined;
+  /** What a writer waits for while the client is behind: one for all that is written meanwhile. */
+  #room: PromiseWithResolvers<void> | undefined;
   #onEvent: (() => void) | undefined;
 
   start(): void {}
@@ -42,12 +43,11 @@ export class StreamedResponse implements ResponseStream, AsyncIterableIterator<S
     this.#waitingBytes += chunk.length;
     this.#onEvent?.();
     if (this.#waitingBytes < LAMBDA_LIMITS.streamBufferBytes) return;
-    return new Promise((resolve) => {
-      this.#onRoom = resolve;
-    });
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
   }
 
-  /** The function has ended. @param payload  of one that does not stream */
+  /** The function has ended: the first time counts. @param payload  of one that does not stream */
   complete(
     payload: Uint8Array | undefined,
     complete: Extract<StreamEvent, { InvokeComplete: unknown }>['InvokeComplete'],
@@ -66,7 +66,7 @@ export class StreamedResponse implements ResponseStream, AsyncIterableIterator<S
     this.#state = { kind: 'closed' };
     this.#chunks.length = 0;
     this.#waitingBytes = 0;
-    this.#onRoom?.();
+    this.#makeRoom();
     this.#onEvent?.();
   }
 
@@ -79,7 +79,7 @@ export class StreamedResponse implements ResponseStream, AsyncIterableIterator<S
     const chunk = this.#chunks.shift();
     if (chunk) {
       this.#waitingBytes -= chunk.length;
-      if (this.#waitingBytes < LAMBDA_LIMITS.streamBufferBytes) this.#onRoom?.();
+      if (this.#waitingBytes < LAMBDA_LIMITS.streamBufferBytes) this.#makeRoom();
       return { done: false, value: { PayloadChunk: { Payload: chunk } } };
     }
     const state = this.#state;
@@ -95,6 +95,11 @@ export class StreamedResponse implements ResponseStream, AsyncIterableIterator<S
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #makeRoom(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 
   #end(last: StreamEvent): void {

@@ -1,5 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import { isFrozen, pidOf } from '../../lambda/engines.ts';
+import { NODE_RUNTIME } from '../../runtime-api/fixtures.ts';
 import type { Scene } from './house.ts';
 
 /** One way out, or over the limits. */
@@ -257,6 +261,32 @@ print(','.join(got))`;
       const forged = `for (let n = 0; n < 4; n++) { const b = Buffer.alloc(15); b.writeUInt32LE(11, 0); b[4] = 19; b.writeUInt32LE(n + 1, 5); b.write('42', 13); fs.writeSync(3, b); }`;
       const answer = await run(`${forged} return 'real';`);
       return answer === 42 || (await house.invoke(victim, 'mine')).value !== 'mine';
+    },
+  },
+  {
+    name: "taking another function's invocations over its Runtime API",
+    openIn: ['process'],
+    attempt: async ({ run, house }) => {
+      const [mark, secret] = [randomUUID(), randomUUID()];
+      const own = { runtime: 'provided.al2023', handler: 'a.b', timeoutMs: 3_000, environment: { MARK: mark } };
+      const spec = house.spec(NODE_RUNTIME, own, 'bootstrap');
+      chmodSync(join(spec.codeDirectory, 'bootstrap'), 0o755);
+      await house.invoke(spec, 'first');
+      const intruding = run(
+        `const environ = others().map((pid) => attempt(() => fs.readFileSync('/proc/' + pid + '/environ', 'latin1'))).find((text) => text.includes(e)) ?? '';
+         const address = /AWS_LAMBDA_RUNTIME_API=([\\d.:]+)/.exec(environ)?.[1] ?? process.env.AWS_LAMBDA_RUNTIME_API;
+         // Its own runtime is stopped by then, and asks no more.
+         await new Promise((resolve) => setTimeout(resolve, 300));
+         const stolen = fetch('http://' + address + '/2018-06-01/runtime/invocation/next', { signal: AbortSignal.timeout(5_000) });
+         await new Promise((resolve) => setTimeout(resolve, 100));
+         console.log('the intruder waits');
+         return stolen.then((answer) => answer.text(), String);`,
+        mark,
+        { timeoutMs: 10_000 },
+      );
+      await until(() => house.lines.some((line) => line.endsWith('the intruder waits')), 'the intruder never waited');
+      const [stolen] = await Promise.all([intruding, house.invoke(spec, secret)]);
+      return stolen === JSON.stringify(secret);
     },
   },
   {

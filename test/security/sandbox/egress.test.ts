@@ -88,7 +88,9 @@ describe('egress in engine namespace', { skip }, () => {
     const closed = 'ENETUNREACH';
     assert.deepEqual(await dial(list('198.51.100.2:80', '198.51.100.3'), FAR_TARGETS), ['far', closed, 'far']);
     assert.deepEqual(await dial(list('198.51.100.0/24:81'), FAR_TARGETS), [closed, 'far', closed]);
+    assert.deepEqual(await dial(list('198.51.100.2', '198.51.100.2', '0.0.0.0/0'), FAR_TARGETS), ['far', 'far', 'far']);
     assert.deepEqual(await dial(list(`${scene.ownAddress}`), [[scene.ownAddress, scene.mqttPort]]), [closed]);
+    assert.deepEqual(await dial(list('169.254.169.254', '0.0.0.0/0'), [['169.254.169.254', 80]]), [closed]);
     assert.deepEqual(
       await dial(list('198.51.100.2'), [
         ['10.0.2.3', 53],

@@ -6,6 +6,7 @@ import type { Cgroup, Cgroups, Controller } from '../cgroups.ts';
 import { coverInherited } from '../inherited.ts';
 import type { Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
 import { explainFailure, missingForNetwork } from '../survey.ts';
+import { unstarted } from '../unstarted.ts';
 import {
   type BubblewrapOptions,
   commonArguments,
@@ -25,8 +26,6 @@ import { runTrial } from './trial.ts';
 /** Users on the machine that the functions of a node that is root run as: nobody else's by any convention (systemd.io/UIDS-GIDS). */
 const USERS = { first: 1_900_000_000, count: 1 << 20 } as const;
 
-/** What cannot be started: stands for a process that was not. */
-const NO_PROGRAM = '/dev/null';
 const NOBODY = { user: undefined, cgroup: undefined, network: undefined };
 
 /** How the gap begins that is left by a network which cannot be had. */
@@ -129,18 +128,21 @@ export class NamespaceSandbox implements Sandbox {
   start(request: SandboxRequest): SandboxProcess {
     const { cgroups, clock } = this.#options;
     const placing = this.#placing;
-    let cgroup: Cgroup;
+    let cgroup: Cgroup | undefined;
+    let child: ChildProcess;
     try {
       this.#makeFolders(request);
       cgroup = cgroups.create(basename(request.directory));
-    } catch {
-      // The disk is full, or there are no more groups: without its limits it must not run.
-      return new ContainedProcess({ ...NOBODY, request, child: spawn(NO_PROGRAM), placing });
+      child = this.#spawn(request);
+    } catch (error) {
+      void cgroup?.remove();
+      // No disk, group, descriptor or memory is left: without its limits it must not run.
+      return new ContainedProcess({ ...NOBODY, request, child: unstarted(error), placing });
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;
     const network = this.#hasNetwork ? new Network(clock, folderOf(request.directory).hosts) : undefined;
     const newCgroup = (name: string) => cgroups.create(name);
-    return new ContainedProcess({ request, child: this.#spawn(request), user, cgroup, newCgroup, network, placing });
+    return new ContainedProcess({ request, child, user, cgroup, newCgroup, network, placing });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

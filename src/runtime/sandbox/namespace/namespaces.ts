@@ -13,6 +13,7 @@ const DESCRIPTOR = 3;
 export class Namespaces implements Disposable {
   readonly #network: number;
   readonly #mount: number;
+  #closed = false;
 
   private constructor(network: number, mount: number) {
     this.#network = network;
@@ -42,9 +43,11 @@ export class Namespaces implements Disposable {
    * Runs a program of the machine in a namespace of the sandbox, with the rights of root: nobody inside has those, and neither has
    * another user, who loses what he has over namespaces of his own with the program's start.
    *
-   * @throws Error  it could not be run or failed, in its own words
+   * @throws Error  the sandbox has ended; the program could not be run or failed, in its own words
    */
   async enter(which: 'net' | 'mount', command: readonly string[], input = ''): Promise<void> {
+    // Their numbers may be others' by now: another sandbox's.
+    if (this.#closed) throw new Error('the sandbox has ended');
     const descriptor = which === 'net' ? this.#network : this.#mount;
     const child = spawn('nsenter', [`--${which}=/proc/self/fd/${DESCRIPTOR}`, '--', ...command], {
       stdio: ['pipe', 'ignore', 'pipe', descriptor],
@@ -61,6 +64,8 @@ export class Namespaces implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
     closeSync(this.#network);
     closeSync(this.#mount);
   }

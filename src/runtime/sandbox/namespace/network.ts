@@ -45,6 +45,8 @@ export class Network {
   #timer: Timer | undefined;
   #closed = false;
   readonly #addresses = new Map<string, Set<string>>();
+  /** Rules that let it out. Two names may have one address, and the kernel takes no rule twice. */
+  readonly #allowed = new Set<string>();
 
   /** @param hostsFile  what the sandbox sees as `/etc/hosts` */
   constructor(clock: Clock, hostsFile: string) {
@@ -123,9 +125,14 @@ export class Network {
     await this.#attached;
     const [known] = await Promise.all([this.#resolve(named), this.#change(closingRules())]);
     const networks = destinations.flatMap((each) => (each.kind === 'network' ? allowingRules(each, [each.value]) : []));
-    const rules = [...networks, ...known];
-    if (rules.length > 0) await this.#change(rules);
+    await this.#allow([...networks, ...known]);
     this.#refreshLater(named);
+  }
+
+  async #allow(rules: readonly string[]): Promise<void> {
+    const fresh = [...new Set(rules)].filter((rule) => !this.#allowed.has(rule));
+    for (const rule of fresh) this.#allowed.add(rule);
+    if (fresh.length > 0) await this.#change(fresh);
   }
 
   /** Looks names up. @returns rules for the addresses that are new */
@@ -164,7 +171,7 @@ export class Network {
     const unknown = this.#addresses.values().some(({ size }) => size === 0);
     this.#timer = this.#clock.timer(unknown ? SANDBOX_LIMITS.unknownNamesMs : SANDBOX_LIMITS.namesMs, () => {
       void this.#resolve(named)
-        .then((rules) => (rules.length > 0 ? this.#change(rules) : undefined))
+        .then((rules) => this.#allow(rules))
         // The sandbox may have ended meanwhile; else the next time.
         .catch(() => {})
         .then(() => this.#refreshLater(named));

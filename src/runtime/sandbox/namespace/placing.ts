@@ -53,7 +53,8 @@ export class Placing {
     if (spare?.ready && readdirSync(target).length === 0) {
       this.#spares.delete(key);
       for (const name of readdirSync(spare.directory)) renameSync(join(spare.directory, name), join(target, name));
-      void rm(spare.directory, { recursive: true, force: true });
+      // Empty by now; one that stays goes with the others at the next start.
+      void rm(spare.directory, { recursive: true, force: true }).catch(() => {});
       this.#prepare(key, sources);
       return;
     }

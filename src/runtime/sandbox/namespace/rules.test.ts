@@ -32,7 +32,7 @@ test('what is no destination is refused by what it says', () => {
   assert.throws(() => parseDestinations(Array.from({ length: 65 }, () => 'a')), /64 entries at most/);
 });
 
-test("the machine's own addresses come before what a list allows, and the rest after it", () => {
+test("the machine's own addresses and link-local ones come before what a list allows, and the rest after it", () => {
   const preferences = (rules: readonly string[]) => rules.map((rule) => Number(/pref (\d+)/.exec(rule)![1]));
   const first = firstRules(['192.0.2.1']);
   const [destination] = parseDestinations(['192.0.2.0/24:443']);
@@ -42,7 +42,12 @@ test("the machine's own addresses come before what a list allows, and the rest a
     'rule add pref 130 to 192.0.2.0/24 ipproto tcp dport 443 lookup main',
     'rule add pref 130 to 192.0.2.0/24 ipproto udp dport 443 lookup main',
   ]);
+  const [everywhere] = parseDestinations(['0.0.0.0/0']);
+  assert.deepEqual(allowingRules(everywhere!, ['0.0.0.0/0']), [
+    'rule add pref 130 to 0.0.0.0/1 lookup main',
+    'rule add pref 130 to 128.0.0.0/1 lookup main',
+  ]);
   assert.ok(closingRules().includes('rule add pref 140 unreachable'));
-  assert.deepEqual(preferences(first), [100, 110, 110, 120, 200]);
+  assert.deepEqual(preferences(first), [100, 110, 110, 120, 125]);
   assert.deepEqual(preferences(closingRules()), [110, 110, 140]);
 });

@@ -8,9 +8,10 @@ import type { Destination } from './destinations.ts';
  *   100  the machine's own addresses: unreachable, whatever a list says
  *   110  the resolver: port 53 only
  *   120  the rest of slirp4netns' own network, which leads to the machine's loopback where that is not disabled
+ *   125  link-local addresses: the metadata services of clouds, which hand out the machine's credentials. Unreachable, whatever a
+ *        list says: the name of anybody's host may lead there
  *   130  destinations of an allowlist
  *   140  with an allowlist: everything else is unreachable
- *   200  link-local addresses: the metadata services of clouds, which hand out the machine's credentials
  * 32766  everything else, through slirp4netns
  */
 
@@ -38,7 +39,7 @@ export function firstRules(own: readonly string[]): readonly string[] {
     ...own.map((address) => `rule add pref 100 to ${address}/32 unreachable`),
     ...resolverRules('add'),
     `rule add pref 120 to ${NETWORK} unreachable`,
-    `rule add pref 200 to ${LINK_LOCAL} unreachable`,
+    `rule add pref 125 to ${LINK_LOCAL} unreachable`,
   ];
 }
 
@@ -53,9 +54,14 @@ export function closingRules(): readonly string[] {
 /** Lines that let it reach addresses of one destination. */
 export function allowingRules({ port }: Destination, networks: readonly string[]): readonly string[] {
   const selectors = port === undefined ? [''] : PROTOCOLS.map((protocol) => `ipproto ${protocol} dport ${port} `);
-  return networks.flatMap((network) =>
-    selectors.map((selector) => `rule add pref 130 to ${network} ${selector}lookup main`),
-  );
+  return networks
+    .flatMap(halved)
+    .flatMap((network) => selectors.map((selector) => `rule add pref 130 to ${network} ${selector}lookup main`));
+}
+
+/** The kernel takes a rule to everywhere for any rule of its preference that is there already, and refuses it. */
+function halved(network: string): readonly string[] {
+  return network.endsWith('/0') ? ['0.0.0.0/1', '128.0.0.0/1'] : [network];
 }
 
 function resolverRules(verb: 'add' | 'del'): readonly string[] {

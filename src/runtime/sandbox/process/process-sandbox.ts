@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
@@ -21,6 +21,7 @@ import type {
   SandboxRequest,
   Tenant,
 } from '../sandbox.ts';
+import { unstarted } from '../unstarted.ts';
 import { ProcessGroups } from './process-groups.ts';
 
 /** Descriptors that a process is given: input, outputs and the channel. */
@@ -79,7 +80,7 @@ export class ProcessSandbox implements Sandbox {
       // The disk is full: a process without its folder ends at once.
     }
     const [program, ...rest] = [...this.#wrapper, ...command];
-    const child = spawn(program!, rest, {
+    const child = spawnOrNot(program!, rest, {
       cwd: temporaryDirectory,
       env: { ...environment, TMPDIR: temporaryDirectory },
       detached: true,
@@ -92,6 +93,14 @@ export class ProcessSandbox implements Sandbox {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function spawnOrNot(program: string, parameters: readonly string[], options: SpawnOptions): ChildProcess {
+  try {
+    return spawn(program, parameters, options);
+  } catch (error) {
+    return unstarted(error);
+  }
 }
 
 /** A process that has been started, by the node or by another one. */
