@@ -11,7 +11,7 @@
  * that a debugger may attach to, reads the channel by events instead, and its loop turns on.
  */
 const channel = require('./channel.js');
-const { exit, setImmediate: soon } = require('./primordials.js');
+const { dateNow, exit, setImmediate: soon } = require('./primordials.js');
 const { openDoors } = require('./doors.js');
 const { Invocations } = require('./invocations.js');
 const { loadFunction } = require('./function.js');
@@ -69,8 +69,17 @@ async function load(config) {
   const byEvents = config.concurrency > 1 || config.attends || inspected;
   invocations.serve(loaded, byEvents);
   if (byEvents) attend();
-  channel.signal(KIND.initialised);
-  soon(next);
+  // What had to wait may have registered an extension, which the node asks before anything is invoked.
+  const first = byEvents || loaded.waited ? undefined : config.first;
+  channel.initialised(first !== undefined);
+  if (first) begin(first);
+  else soon(next);
+}
+
+/** The invocation that came with the load frame; its time counts from here. */
+function begin({ timeoutMs, ...first }) {
+  const invocation = { ...first, sequence: 0, deadlineMs: dateNow() + timeoutMs };
+  soon(() => invocations.run(invocation));
 }
 
 async function start() {

@@ -15,9 +15,11 @@ const HANDED = 'MILLRACE_LOAD';
 function handOver(config) {
   const command = successor(config);
   if (!command || config.handed) return false;
+  // The node sends the invocation anew when the other one is initialised.
+  const handed = JSON.stringify({ ...config, first: undefined, handed: true });
   const child = spawn(command[0], command.slice(1), {
     cwd: config.root,
-    env: { ...process.env, ...config.variables, [HANDED]: JSON.stringify({ ...config, handed: true }) },
+    env: { ...process.env, ...config.variables, [HANDED]: handed },
     stdio: ['ignore', 'inherit', 'inherit', channel.DESCRIPTOR],
   });
   child.on('error', ({ message }) => {

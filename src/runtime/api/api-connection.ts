@@ -4,7 +4,7 @@ import { formatXRay } from '../../telemetry/index.ts';
 import type { Connection, ConnectionListener, EndReason, RuntimeConnection } from '../environments/connection.ts';
 import { encodeAttend, encodeExec, encodeInvoke, encodeLoad, type Frame } from '../environments/frames.ts';
 import type { Failure } from '../environments/life-cycle.ts';
-import type { LoadConfig } from '../environments/load-config.ts';
+import type { FirstInvocation, LoadConfig } from '../environments/load-config.ts';
 import { type Ending, type EnvironmentLog, runtimeVersionOf } from '../environments/report.ts';
 import type { FunctionSpec, Invocation, Metering } from '../runtime.ts';
 import type { Door, Exit, SandboxProcess } from '../sandbox/sandbox.ts';
@@ -139,7 +139,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     route(this.#resources, request, response);
   }
 
-  load(given: LoadConfig): void {
+  load(given: LoadConfig, first?: FirstInvocation): void {
     const variables: Record<string, string> = { ...given.variables };
     if (this.process.hasDoor(DOOR)) variables.AWS_LAMBDA_RUNTIME_API = this.process.addressOf(DOOR);
     const config = { ...given, variables };
@@ -147,7 +147,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     this.#tellInitStart(config);
     if (variables.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') this.#http?.allowRestore();
     const { launch } = this.#options;
-    if (!this.#http && !launch.supervised) return this.#connection.send([encodeLoad(config)]);
+    if (!this.#http && !launch.supervised) return this.#connection.send([encodeLoad({ ...config, first })]);
     const program = programOf(config, this.#options.spec, launch);
     if ('kind' in program) return this.#fail(program);
     const supervisor = launch.supervised && this.#supervision(config, launch.supervised.extensions);
@@ -155,6 +155,19 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   }
 
   invoke(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void {
+    this.begun(sequence, deadlineMs, functionArn, invocation);
+    if (!this.#http) {
+      const trace = formatXRay(invocation.trace);
+      return this.#connection.send(encodeInvoke(sequence, deadlineMs, trace, functionArn, invocation));
+    }
+    if (this.#http.suspended) {
+      this.#restoreStartedAt = this.#running.get(sequence)!.startedAt;
+      this.#events?.restoreStart();
+    }
+    this.#http.invoke({ sequence, invocation, functionArn, deadlineMs });
+  }
+
+  begun(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void {
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
     this.extensionsMs = undefined;
@@ -169,15 +182,6 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     });
     this.#events?.start(invocation.requestId, invocation.trace);
     if (this.#extensions.any) this.#tellInvoke(deadlineMs, functionArn, invocation);
-    if (!this.#http) {
-      const trace = formatXRay(invocation.trace);
-      return this.#connection.send(encodeInvoke(sequence, deadlineMs, trace, functionArn, invocation));
-    }
-    if (this.#http.suspended) {
-      this.#restoreStartedAt = startedAt;
-      this.#events?.restoreStart();
-    }
-    this.#http.invoke({ sequence, invocation, functionArn, deadlineMs });
   }
 
   hold(taken: Promise<void>): void {
@@ -273,7 +277,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
         // Its event loop turns between invocations, so that it notices a SIGTERM.
         return this.#connection.send([encodeLoad({ ...this.#config, attends: true })]);
       case 'initialised':
-        return this.#onRuntimeReady();
+        return this.#onRuntimeReady(frame.begun);
       case 'response':
       case 'error':
       case 'stream-end':
@@ -315,16 +319,17 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     this.#checkOver();
   }
 
-  #onRuntimeReady(): void {
-    if (this.#runtimeReady) return this.#listener!.onFrame({ kind: 'initialised' });
+  /** @param begun  the first invocation runs: what has been registered meanwhile, if anything, is too late to be waited for */
+  #onRuntimeReady(begun = false): void {
+    if (this.#runtimeReady) return this.#listener!.onFrame({ kind: 'initialised', begun });
     this.#runtimeReady = true;
     this.#events?.initRuntimeDone('success');
-    this.#checkInitialised();
+    this.#checkInitialised(begun);
   }
 
-  #checkInitialised(): void {
+  #checkInitialised(begun = false): void {
     const extensions = this.#extensions;
-    if (!this.#runtimeReady || !extensions.ready) return;
+    if (!this.#runtimeReady || !(extensions.ready || begun)) return;
     this.#initialised = true;
     extensions.closeRegistration();
     for (const { name, events } of extensions.all) {
@@ -333,7 +338,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     }
     this.#events?.initReport(this.#options.clock.monotonic() - this.#startedAt, 'success');
     this.#telemetry?.closeSubscriptions();
-    this.#listener!.onFrame({ kind: 'initialised' });
+    this.#listener!.onFrame({ kind: 'initialised', begun });
   }
 
   #onFirstByte({ sequence }: Outstanding, contentType: string | undefined): void {
