@@ -17,8 +17,6 @@ const { Invocations } = require('./invocations.js');
 const { loadFunction } = require('./function.js');
 const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
-const { preload } = require('./preload.js');
-const { buildSnapshot } = require('./snapshot/build.js');
 const { handOver, takeHanded } = require('./successor.js');
 
 const { KIND } = channel;
@@ -48,7 +46,8 @@ function take(frame) {
   if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
   if (frame.kind === KIND.attend) return attend();
   if (frame.kind === KIND.exec) return void require('./exec.js').become(channel.parseConfig(frame));
-  if (frame.kind === KIND.snapshot) return void buildSnapshot(channel.parseConfig(frame));
+  if (frame.kind === KIND.snapshot)
+    return void require('./snapshot/build.js').buildSnapshot(channel.parseConfig(frame));
   throw new Error(`frame of unknown kind ${frame.kind}`);
 }
 
@@ -88,7 +87,7 @@ async function start() {
   // A process that is started for a call that waits has no time for it.
   const isUrgent = process.env.MILLRACE_PRELOAD === 'none';
   delete process.env.MILLRACE_PRELOAD;
-  if (!isUrgent) await preload(logging);
+  if (!isUrgent) await require('./preload.js').preload(logging);
   await openDoors();
   channel.signal(KIND.ready);
   soon(next);
