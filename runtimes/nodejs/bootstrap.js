@@ -11,14 +11,12 @@
  * that a debugger may attach to, reads the channel by events instead, and its loop turns on.
  */
 const channel = require('./channel.js');
-const { exit, setImmediate: soon } = require('./primordials.js');
+const { dateNow, exit, setImmediate: soon } = require('./primordials.js');
 const { openDoors } = require('./doors.js');
 const { Invocations } = require('./invocations.js');
 const { loadFunction } = require('./function.js');
 const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
-const { preload } = require('./preload.js');
-const { buildSnapshot } = require('./snapshot/build.js');
 const { handOver, takeHanded } = require('./successor.js');
 
 const { KIND } = channel;
@@ -48,7 +46,8 @@ function take(frame) {
   if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
   if (frame.kind === KIND.attend) return attend();
   if (frame.kind === KIND.exec) return void require('./exec.js').become(channel.parseConfig(frame));
-  if (frame.kind === KIND.snapshot) return void buildSnapshot(channel.parseConfig(frame));
+  if (frame.kind === KIND.snapshot)
+    return void require('./snapshot/build.js').buildSnapshot(channel.parseConfig(frame));
   throw new Error(`frame of unknown kind ${frame.kind}`);
 }
 
@@ -69,8 +68,17 @@ async function load(config) {
   const byEvents = config.concurrency > 1 || config.attends || inspected;
   invocations.serve(loaded, byEvents);
   if (byEvents) attend();
-  channel.signal(KIND.initialised);
-  soon(next);
+  // What had to wait may have registered an extension, which the node asks before anything is invoked.
+  const first = byEvents || loaded.waited ? undefined : config.first;
+  channel.initialised(first !== undefined);
+  if (first) begin(first);
+  else soon(next);
+}
+
+/** The invocation that came with the load frame; its time counts from here. */
+function begin({ timeoutMs, ...first }) {
+  const invocation = { ...first, sequence: 0, deadlineMs: dateNow() + timeoutMs };
+  soon(() => invocations.run(invocation));
 }
 
 async function start() {
@@ -79,7 +87,7 @@ async function start() {
   // A process that is started for a call that waits has no time for it.
   const isUrgent = process.env.MILLRACE_PRELOAD === 'none';
   delete process.env.MILLRACE_PRELOAD;
-  if (!isUrgent) await preload(logging);
+  if (!isUrgent) await require('./preload.js').preload(logging);
   await openDoors();
   channel.signal(KIND.ready);
   soon(next);

@@ -9,7 +9,7 @@
  *            3 exec    JSON: see exec.js
  *            4 snapshot  JSON, as load: see snapshot/build.js
  *            6 attend  read by events from now on
- *   from us  16 ready | 17 initialised | 18 init error: JSON
+ *   from us  16 ready | 17 initialised: u8 1 when the invocation of the load frame begins with it | 18 init error: JSON
  *            19 response  u32le sequence | u32le peak memory, KiB | payload, JSON
  *            20 error     as response, then u8 fatal | u8 length of the type | type | payload, JSON
  *            21 log       one line, UTF-8
@@ -155,6 +155,13 @@ function signal(kind) {
   sendText(kind, 0, '');
 }
 
+/** @param begun  the invocation that came with the load frame begins now */
+function initialised(begun) {
+  sendText(KIND.initialised, 1, '', (frame) => {
+    frame[HEAD_BYTES] = begun ? 1 : 0;
+  });
+}
+
 function initError(json) {
   sendText(KIND.initError, 0, json);
 }
@@ -278,6 +285,7 @@ module.exports = {
   codeCache,
   error,
   initError,
+  initialised,
   listen,
   log,
   parseConfig,

@@ -9,15 +9,17 @@ const { highWaterMarkOf, isStreaming } = require('./response-stream.js');
 const { installSourceMaps } = require('./source-maps.js');
 
 /**
- * @param config  `{ runtime, variables, root, handler, cacheDirectory, concurrency, context }`
+ * @param config  `{ runtime, variables, root, handler, cacheDirectory, concurrency, context, first }`
  * @param onFailure  is told why the code cannot be loaded, and ends the process
- * @returns as {@link serve} does
+ * @returns as {@link serve} does; `waited`: events of any kind may have come meanwhile
  */
 async function loadFunction(config, logging, onFailure) {
   const environment = prepare(config, logging);
   const collectCaches = installCodeCache(config.root, config.cacheDirectory);
   try {
-    return serve(await loadHandler(config.root, config.handler), environment, collectCaches);
+    const found = loadHandler(config.root, config.handler);
+    const waited = typeof found !== 'function';
+    return { ...serve(waited ? await found : found, environment, collectCaches), waited };
   } catch (error) {
     return onFailure(error);
   }

@@ -15,9 +15,10 @@ const {
  * @param root  folder of the function's code
  * @param handler  `file.export`, `folder/file.export`, `file.object.method`
  * @param loaders  `{ require(file), import(file) }`
+ * @returns the handler; a promise of it where the module is one of ES, or exports a promise
  * @throws Runtime.MalformedHandlerName, ImportModuleError, UserCodeSyntaxError, HandlerNotFound, or what the module throws
  */
-async function loadHandler(root, handler, loaders = NODE) {
+function loadHandler(root, handler, loaders = NODE) {
   if (handler.includes('..')) {
     throw new MalformedHandlerName(
       `'${handler}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
@@ -26,24 +27,40 @@ async function loadHandler(root, handler, loaders = NODE) {
   const [, file, names] = /^([^.]*)\.(.*)$/.exec(path.basename(handler)) ?? [];
   if (!file || !names) throw new MalformedHandlerName('Bad handler');
   const members = names.split('.');
-  const exported = await loadModule(path.resolve(root, path.dirname(handler), file), root, loaders);
+  let exported;
+  try {
+    exported = loadModule(path.resolve(root, path.dirname(handler), file), root, loaders);
+  } catch (error) {
+    throw worded(error);
+  }
+  return typeof exported?.then === 'function'
+    ? pickLater(exported, members, handler)
+    : pick(exported, members, handler);
+}
+
+function loadModule(base, root, loaders) {
+  if (existsSync(`${base}.js`)) {
+    return isModule(`${base}.js`, root) ? loaders.import(`${base}.js`) : loaders.require(`${base}.js`);
+  }
+  if (existsSync(`${base}.mjs`)) return loaders.import(`${base}.mjs`);
+  return loaders.require(existsSync(`${base}.cjs`) ? `${base}.cjs` : base);
+}
+
+async function pickLater(loading, members, handler) {
+  let exported;
+  try {
+    exported = await loading;
+  } catch (error) {
+    throw worded(error);
+  }
   return pick(exported, members, handler);
 }
 
-async function loadModule(base, root, loaders) {
-  try {
-    if (existsSync(`${base}.js`)) {
-      return isModule(`${base}.js`, root) ? await loaders.import(`${base}.js`) : loaders.require(`${base}.js`);
-    }
-    if (existsSync(`${base}.mjs`)) return await loaders.import(`${base}.mjs`);
-    return loaders.require(existsSync(`${base}.cjs`) ? `${base}.cjs` : base);
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new UserCodeSyntaxError(String(error), error);
-    if (error?.code === 'MODULE_NOT_FOUND' || error?.code === 'ERR_MODULE_NOT_FOUND') {
-      throw new ImportModuleError(String(error), error);
-    }
-    throw error;
-  }
+/** Why a module cannot be loaded, as Lambda says it. */
+function worded(error) {
+  if (error instanceof SyntaxError) return new UserCodeSyntaxError(String(error), error);
+  const isMissing = error?.code === 'MODULE_NOT_FOUND' || error?.code === 'ERR_MODULE_NOT_FOUND';
+  return isMissing ? new ImportModuleError(String(error), error) : error;
 }
 
 /** Node's own loaders. */

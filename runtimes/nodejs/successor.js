@@ -4,7 +4,6 @@
  * which gets the channel and the load frame, and waits for its end. `AWS_LAMBDA_EXEC_WRAPPER` is a script of the function or a layer:
  * it is called with the command that starts the runtime, and starts it as it likes.
  */
-const { spawn } = require('node:child_process');
 const path = require('node:path');
 const channel = require('./channel.js');
 
@@ -15,9 +14,11 @@ const HANDED = 'MILLRACE_LOAD';
 function handOver(config) {
   const command = successor(config);
   if (!command || config.handed) return false;
-  const child = spawn(command[0], command.slice(1), {
+  // The node sends the invocation anew when the other one is initialised.
+  const handed = JSON.stringify({ ...config, first: undefined, handed: true });
+  const child = require('node:child_process').spawn(command[0], command.slice(1), {
     cwd: config.root,
-    env: { ...process.env, ...config.variables, [HANDED]: JSON.stringify({ ...config, handed: true }) },
+    env: { ...process.env, ...config.variables, [HANDED]: handed },
     stdio: ['ignore', 'inherit', 'inherit', channel.DESCRIPTOR],
   });
   child.on('error', ({ message }) => {

@@ -23,6 +23,8 @@ export const RUNTIME_LIMITS = {
   credentialsMarginMs: 60_000,
   /** Bytes of a response: 6 MB and some room for an envelope, as on AWS. */
   responseBytesMax: 6_291_556,
+  /** Bytes of a payload that goes along with the code that it waits for; what a larger one takes hides the frame of its own. */
+  firstPayloadBytesMax: 16 * 1024,
   /** Bytes of a streamed response. AWS: 200 MB, the first 6 MB as fast as they go and the rest at 2 MB/s; here nothing is slowed. */
   streamBytesMax: 200 * 1024 * 1024,
   /** Largest code cache of one module, and of one package. */

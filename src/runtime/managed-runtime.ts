@@ -13,6 +13,7 @@ import type { Machine } from './machine/machine.ts';
 import type {
   FunctionLogSink,
   FunctionSpec,
+  Invocation,
   PoolState,
   ProvisionedState,
   Runtime,
@@ -264,8 +265,8 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await this.#starts.sandbox[Symbol.asyncDispose]();
   }
 
-  acquire(pool: Pool): Environment | Promise<Environment> {
-    return this.#population.acquire(pool);
+  acquire(pool: Pool, first: Invocation): Environment | Promise<Environment> {
+    return this.#population.acquire(pool, first);
   }
 
   repeatInit(pool: Pool, failed: Environment): Environment {

@@ -229,6 +229,16 @@ for (const { engine, skip } of ENGINES) {
       }
     });
 
+    test('an environment that begins what it was not given is ended', async () => {
+      await using house = await open();
+      // An `initialised` of its own that says so; where several may run nothing goes along with the code.
+      const forged = 'require("fs").writeSync(3, Buffer.from([2, 0, 0, 0, 17, 1]));';
+      const spec = house.spec(`${forged} exports.handler = async () => "real";`, { environmentConcurrency: 2 });
+      const { kind, value } = await house.invoke(spec);
+      assert.equal(kind, 'error');
+      assert.equal(value.errorType, 'Runtime.ExitError');
+    });
+
     test('a function that is changed while it starts still answers the call that it was started for', async () => {
       await using house = await open();
       const spec = house.spec(

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { encodeInvoke, encodeLoad, type Frame, FrameReader } from '../../src/runtime/environments/frames.ts';
+import type { FirstInvocation } from '../../src/runtime/environments/load-config.ts';
 
 type Kind = Frame['kind'];
 type Of<K extends Kind> = Extract<Frame, { readonly kind: K }>;
@@ -18,6 +19,7 @@ export class Bootstrap implements AsyncDisposable {
   readonly #channel: Duplex;
   readonly #folder: string;
   #news = Promise.withResolvers<void>();
+  #begun = false;
 
   private constructor(child: ChildProcess, folder: string) {
     this.#child = child;
@@ -36,9 +38,9 @@ export class Bootstrap implements AsyncDisposable {
   /** Starts it and loads a function of this source. */
   static async load(
     code: string,
-    more: { file?: string; concurrency?: number; node?: string } = {},
+    more: { file?: string; concurrency?: number; node?: string; first?: FirstInvocation } = {},
   ): Promise<Bootstrap> {
-    const { file = 'index.js', concurrency = 1, node = process.execPath } = more;
+    const { file = 'index.js', concurrency = 1, node = process.execPath, first } = more;
     const folder = mkdtempSync(join(tmpdir(), 'millrace-bootstrap-'));
     writeFileSync(join(folder, file), code);
     const child = spawn(node, [BOOTSTRAP], { env: {}, cwd: folder, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
@@ -63,10 +65,16 @@ export class Bootstrap implements AsyncDisposable {
           logGroupName: 'g',
           logStreamName: 's',
         },
+        first,
       }),
     );
-    await bootstrap.next('initialised');
+    bootstrap.#begun = (await bootstrap.next('initialised')).begun;
     return bootstrap;
+  }
+
+  /** The invocation that went along with the code has begun. */
+  get begun(): boolean {
+    return this.#begun;
   }
 
   invoke(sequence: number, event: unknown): void {

@@ -11,7 +11,7 @@ import {
   type Frame,
 } from '../environments/frames.ts';
 import type { Failure } from '../environments/life-cycle.ts';
-import type { LoadConfig } from '../environments/load-config.ts';
+import type { FirstInvocation, LoadConfig } from '../environments/load-config.ts';
 import { type Ending, type EnvironmentLog, runtimeVersionOf } from '../environments/report.ts';
 import type { FunctionSpec, Invocation, Metering } from '../runtime.ts';
 import type { Door, Exit, SandboxProcess } from '../sandbox/sandbox.ts';
@@ -144,7 +144,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     route(this.#resources, request, response);
   }
 
-  load(given: LoadConfig): void {
+  load(given: LoadConfig, first?: FirstInvocation): void {
     const variables: Record<string, string> = { ...given.variables };
     if (this.process.hasDoor(DOOR)) variables.AWS_LAMBDA_RUNTIME_API = this.process.addressOf(DOOR);
     const config = { ...given, variables };
@@ -152,7 +152,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     this.#tellInitStart(config);
     if (variables.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') this.#http?.allowRestore();
     const { launch } = this.#options;
-    if (!this.#http && !launch.supervised) return this.#connection.send([encodeLoad(config)]);
+    if (!this.#http && !launch.supervised) return this.#connection.send([encodeLoad({ ...config, first })]);
     const program = programOf(config, this.#options.spec, launch);
     if ('kind' in program) return this.#fail(program);
     const supervisor = launch.supervised && this.#supervision(config, launch.supervised.extensions);
@@ -160,6 +160,19 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   }
 
   invoke(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void {
+    this.begun(sequence, deadlineMs, functionArn, invocation);
+    if (!this.#http) {
+      const trace = formatXRay(invocation.trace);
+      return this.#connection.send(encodeInvoke(sequence, deadlineMs, trace, functionArn, invocation));
+    }
+    if (this.#http.suspended) {
+      this.#restoreStartedAt = this.#running.get(sequence)!.startedAt;
+      this.#events?.restoreStart();
+    }
+    this.#http.invoke({ sequence, invocation, functionArn, deadlineMs });
+  }
+
+  begun(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void {
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
     this.extensionsMs = undefined;
@@ -174,15 +187,6 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     });
     this.#events?.start(invocation.requestId, invocation.trace);
     if (this.#extensions.any) this.#tellInvoke(deadlineMs, functionArn, invocation);
-    if (!this.#http) {
-      const trace = formatXRay(invocation.trace);
-      return this.#connection.send(encodeInvoke(sequence, deadlineMs, trace, functionArn, invocation));
-    }
-    if (this.#http.suspended) {
-      this.#restoreStartedAt = startedAt;
-      this.#events?.restoreStart();
-    }
-    this.#http.invoke({ sequence, invocation, functionArn, deadlineMs });
   }
 
   hold(taken: Promise<void>): void {
@@ -278,7 +282,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
         // Its event loop turns between invocations, so that it notices a SIGTERM.
         return this.#connection.send([encodeLoad({ ...this.#config, attends: true })]);
       case 'initialised':
-        return this.#onRuntimeReady();
+        return this.#onRuntimeReady(frame.begun);
       case 'response':
       case 'error':
       case 'stream-end':
@@ -320,16 +324,17 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     if (this.#extensions.idle) this.#handOver();
   }
 
-  #onRuntimeReady(): void {
-    if (this.#runtimeReady) return this.#listener!.onFrame({ kind: 'initialised' });
+  /** @param begun  the first invocation runs: what has been registered meanwhile, if anything, is too late to be waited for */
+  #onRuntimeReady(begun = false): void {
+    if (this.#runtimeReady) return this.#listener!.onFrame({ kind: 'initialised', begun });
     this.#runtimeReady = true;
     this.#events?.initRuntimeDone('success');
-    this.#checkInitialised();
+    this.#checkInitialised(begun);
   }
 
-  #checkInitialised(): void {
+  #checkInitialised(begun = false): void {
     const extensions = this.#extensions;
-    if (!this.#runtimeReady || !extensions.ready) return;
+    if (!this.#runtimeReady || !(extensions.ready || begun)) return;
     this.#initialised = true;
     extensions.closeRegistration();
     for (const { name, events } of extensions.all) {
@@ -338,7 +343,7 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     }
     this.#events?.initReport(this.#options.clock.monotonic() - this.#startedAt, 'success');
     this.#telemetry?.closeSubscriptions();
-    this.#listener!.onFrame({ kind: 'initialised' });
+    this.#listener!.onFrame({ kind: 'initialised', begun });
   }
 
   #onFirstByte({ sequence }: Outstanding, contentType: string | undefined): void {

@@ -6,7 +6,7 @@ import type { Invocation, Metering } from '../runtime.ts';
 import type { SandboxProcess } from '../sandbox/sandbox.ts';
 import { type AnswerFrame, type Frame, FrameReader } from './frames.ts';
 import type { Failure } from './life-cycle.ts';
-import type { LoadConfig } from './load-config.ts';
+import type { FirstInvocation, LoadConfig } from './load-config.ts';
 import type { Ending } from './report.ts';
 
 /** Who is told what a process says. */
@@ -30,9 +30,12 @@ export interface RuntimeConnection {
   /** How long extensions went on after the answer that was handed over last, where they are told of invocations. */
   readonly extensionsMs: number | undefined;
   listen(listener: ConnectionListener): void;
-  load(config: LoadConfig): void;
+  /** @param first  may begin with the end of init, see {@link begun} */
+  load(config: LoadConfig, first?: FirstInvocation): void;
   /** @param deadlineMs  epoch milliseconds */
   invoke(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void;
+  /** As {@link invoke}, of the first invocation, which the process has begun. */
+  begun(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void;
   /** Reads no more of a streamed response until `taken` has settled. */
   hold(taken: Promise<void>): void;
   /**

@@ -11,7 +11,7 @@ import { type FailureReport, reportFailure } from './failures.ts';
 import type { AnswerFrame, Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { loadConfig } from './load-config.ts';
+import { firstInvocation, loadConfig } from './load-config.ts';
 import {
   billedMs,
   type Ending,
@@ -104,6 +104,10 @@ export class Environment {
   readonly #initStartedAt: number;
   /** Known from init to the first invocation, whose report it belongs to. */
   #initMs: number | undefined;
+  /** Sent along with the load frame; kept to the end of init. */
+  #first: Invocation | undefined;
+  /** What becomes of it, once the process has begun it. */
+  #begun: Promise<InvocationResult> | undefined;
   /** The invocations that run, by sequence number. */
   readonly #running = new Map<number, Running>();
   /** Those that ran out of time while others went on: what the process still says of them is not heard. */
@@ -160,10 +164,16 @@ export class Environment {
     return this.#options.log;
   }
 
-  /** Takes the process over and begins init. */
-  start(): void {
-    const { connection } = this.#options;
-    this.#deadline(this.#options.repeatsInit ? this.spec.timeoutMs : RUNTIME_LIMITS.startMsMax);
+  /**
+   * Takes the process over and begins init.
+   *
+   * @param first  the invocation that waits for it; {@link invoke} follows in this turn of the event loop
+   */
+  start(first?: Invocation): void {
+    const { connection, repeatsInit, snapshot } = this.#options;
+    // A repeated init takes its part of the time; several begin when all of them may.
+    if (!repeatsInit && !snapshot && this.spec.environmentConcurrency === 1) this.#first = first;
+    this.#deadline(repeatsInit ? this.spec.timeoutMs : RUNTIME_LIMITS.startMsMax);
     connection.listen({
       onFrame: (frame) => this.#onFrame(frame),
       onAnswer: (answer) => this.#onEarlyAnswer(answer),
@@ -178,6 +188,7 @@ export class Environment {
     if (this.phase.kind === 'idle' || this.phase.kind === 'busy') return this.#run(invocation);
     if (this.#options.repeatsInit) this.#writeStart(invocation);
     return this.#init.promise.then((failure) => {
+      if (this.#begun !== undefined) return this.#begun;
       // It may have been killed between the end of init and now.
       const cause = failure ?? this.#failure;
       return cause ? this.#failedInit(invocation, cause) : this.#run(invocation);
@@ -220,7 +231,8 @@ export class Environment {
     this.#options.log.write(`START RequestId: ${requestId} Version: ${this.spec.version}`);
   }
 
-  #run(invocation: Invocation): Promise<InvocationResult> {
+  /** @param begun  the process has begun it already */
+  #run(invocation: Invocation, begun = false): Promise<InvocationResult> {
     const { promise, resolve } = Promise.withResolvers<InvocationResult>();
     const sequence = this.#sequence++;
     const within = sequence === 0 && this.#options.repeatsInit;
@@ -241,8 +253,20 @@ export class Environment {
     this.#apply(this.#invoke);
     const leftMs = this.#leftMs(startedAt);
     running.timer = clock.timer(leftMs, () => this.#onOverdue(running));
-    connection.invoke(sequence, clock.now() + leftMs, this.spec.arn, invocation);
+    const deadlineMs = clock.now() + leftMs;
+    if (begun) connection.begun(sequence, deadlineMs, this.spec.arn, invocation);
+    else connection.invoke(sequence, deadlineMs, this.spec.arn, invocation);
     return promise;
+  }
+
+  /** Not later than in this turn: its answer may have come with the same bytes. */
+  #onInitialised(frame: Extract<Frame, { kind: 'initialised' }>): void {
+    const first = this.#first;
+    this.#first = undefined;
+    this.#apply(frame);
+    if (!frame.begun || this.phase.kind === 'shutdown') return;
+    if (!first) return this.#broken('an invocation begun that it was not given');
+    this.#begun = this.#run(first, true);
   }
 
   #onFrame(frame: Frame): void {
@@ -257,8 +281,9 @@ export class Environment {
       case 'log':
         return this.#options.log.write(frame.line);
       case 'ready':
-      case 'initialised':
         return this.#apply(frame);
+      case 'initialised':
+        return this.#onInitialised(frame);
       case 'init-error':
         return this.#apply({ kind: 'failed', failure: { kind: 'init-error', payload: frame.payload } });
       case 'code-cache':
@@ -426,8 +451,9 @@ export class Environment {
     if (placement.notice !== undefined) log.write(placement.notice);
     const directory = this.#options.snapshot?.directory;
     const file = directory === undefined ? undefined : join(placement.cacheDirectory, SNAPSHOT_FILE);
+    const first = this.#first && firstInvocation(spec, this.#first);
     try {
-      connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file));
+      connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file), first);
     } catch (error) {
       // Out of descriptors a door has no listener, and a bootstrap cannot be looked at: nobody above could tell the caller.
       this.#notPlaced(error, PLACING_FAILED);

@@ -28,7 +28,8 @@ export const KIND = {
 /** What an environment says. Bodies are views of the received bytes. */
 export type Frame =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'initialised' }
+  /** `begun`: the invocation that came with the load frame has begun. */
+  | { readonly kind: 'initialised'; readonly begun: boolean }
   | { readonly kind: 'init-error'; readonly payload: Uint8Array }
   | { readonly kind: 'response'; readonly sequence: number; readonly memoryKb: number; readonly payload: Uint8Array }
   | {
@@ -196,7 +197,7 @@ function decode(kind: number, body: Buffer): Frame {
     case KIND.ready:
       return { kind: 'ready' };
     case KIND.initialised:
-      return { kind: 'initialised' };
+      return { kind: 'initialised', begun: body[0] === 1 };
     case KIND.initError:
       return { kind: 'init-error', payload: body };
     case KIND.response:

@@ -1,4 +1,6 @@
-import type { FunctionSpec } from '../runtime.ts';
+import { formatXRay } from '../../telemetry/index.ts';
+import { RUNTIME_LIMITS } from '../limits.ts';
+import type { FunctionSpec, Invocation } from '../runtime.ts';
 import type { Placement } from '../sandbox/sandbox.ts';
 
 /** What a process is told to become the environment of a function: the `load` frame. */
@@ -18,6 +20,29 @@ export interface LoadConfig {
   readonly inspectorPort?: number;
   /** Members of the context object that are the same in all invocations. */
   readonly context: Readonly<Record<string, string>>;
+  /** The invocation that waits for it: begun at once by a process that has loaded the handler without waiting for anything. */
+  readonly first?: FirstInvocation | undefined;
+}
+
+/** As the `invoke` frame would say it, but for its time, which begins when init is over. */
+export interface FirstInvocation {
+  readonly requestId: string;
+  readonly traceHeader: string;
+  readonly invokedFunctionArn: string;
+  readonly clientContext: string;
+  readonly payload: string;
+  readonly timeoutMs: number;
+}
+
+/** Nothing where the payload is so large that a frame of its own is no loss. */
+export function firstInvocation(
+  { arn, timeoutMs }: FunctionSpec,
+  { requestId, trace, invokedArn = arn, clientContext = '', payload }: Invocation,
+): FirstInvocation | undefined {
+  if (payload.length > RUNTIME_LIMITS.firstPayloadBytesMax) return undefined;
+  const text = Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('utf8');
+  const traceHeader = formatXRay(trace);
+  return { requestId, traceHeader, invokedFunctionArn: invokedArn, clientContext, payload: text, timeoutMs };
 }
 
 export function loadConfig(

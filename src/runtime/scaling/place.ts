@@ -5,8 +5,8 @@ import type { Pool } from './pool.ts';
 
 /** Who gives environments to places and takes them back. */
 export interface PlaceHost {
-  /** An environment for the next invocation: one that has room, else a new one, which may have to wait for its start. */
-  acquire(pool: Pool): Environment | Promise<Environment>;
+  /** An environment for the invocation: one that has room, else a new one, which may have to wait for its start. */
+  acquire(pool: Pool, first: Invocation): Environment | Promise<Environment>;
   /** A new one for an invocation whose environment has not come through init. */
   repeatInit(pool: Pool, failed: Environment): Environment;
   /** No invocation of the pool runs any more. */
@@ -41,7 +41,7 @@ export class Place implements Slot {
     this.#pool.began();
     let isError = true;
     try {
-      const environment = this.#usable() ?? this.#host.acquire(this.#pool);
+      const environment = this.#usable() ?? this.#host.acquire(this.#pool, invocation);
       this.#environment = environment instanceof Promise ? await environment : environment;
       const result = await this.#run(this.#environment, invocation);
       isError = result.kind === 'error';

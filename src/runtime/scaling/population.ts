@@ -4,6 +4,7 @@ import type { Ahead, Environment } from '../environments/environment.ts';
 import { startVariables } from '../environments/function-variables.ts';
 import type { EnvironmentLog } from '../environments/report.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
+import type { Invocation } from '../runtime.ts';
 import type { BlankPools } from '../starts/blank-pools.ts';
 import type { Snapshot } from '../starts/snapshots.ts';
 import { SCALING_LIMITS } from './limits.ts';
@@ -41,8 +42,14 @@ export interface PopulationOptions {
   readonly onWatch: () => boolean;
 }
 
+/** What one is started for: somebody who waits, or nobody. */
+interface Start extends Pick<Birth, 'ahead' | 'repeated'> {
+  readonly first?: Invocation;
+}
+
 /** An invocation that waits for an environment to be started. */
 interface Request {
+  readonly first: Invocation;
   readonly resolve: (environment: Environment) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -96,13 +103,13 @@ export class Population {
     return this.#comingUp.size > 0 || this.#waiting > 0;
   }
 
-  /** One with room, else a new one, which may have to wait for its turn. */
-  acquire(pool: Pool): Environment | Promise<Environment> {
+  /** One with room for the invocation, else a new one, which may have to wait for its turn. */
+  acquire(pool: Pool, first: Invocation): Environment | Promise<Environment> {
     const there = pool.take();
     if (there) return this.#wake(pool, there);
     pool.spendStart();
-    if (this.#waiting === 0 && this.#mayStart(pool)) return this.#startSeated(pool);
-    return this.#enqueue(pool);
+    if (this.#waiting === 0 && this.#mayStart(pool)) return this.#startSeated(pool, { first });
+    return this.#enqueue(pool, first);
   }
 
   /** Invocations that waited for the same init wait for the same repeated one. */
@@ -110,7 +117,7 @@ export class Population {
     failed.places--;
     const again = this.#repeated.get(failed);
     if (!again) {
-      const environment = this.#startSeated(pool, failed.log);
+      const environment = this.#startSeated(pool, { repeated: failed.log });
       this.#repeated.set(failed, environment);
       return environment;
     }
@@ -148,7 +155,8 @@ export class Population {
     while (this.#waiting > 0) {
       const pool = this.#neediest()!;
       if (!this.#mayStart(pool)) return;
-      this.#next(pool).resolve(this.#startSeated(pool));
+      const { first, resolve } = this.#next(pool);
+      resolve(this.#startSeated(pool, { first }));
     }
     while (this.#ahead.length > 0 && this.#hasTurn()) {
       const { pool, ahead, isWanted } = this.#ahead.shift()!;
@@ -175,11 +183,11 @@ export class Population {
     return best?.pool;
   }
 
-  #enqueue(pool: Pool): Promise<Environment> {
+  #enqueue(pool: Pool, first: Invocation): Promise<Environment> {
     return new Promise((resolve, reject) => {
       const requests = this.#requests.get(pool);
-      if (requests) requests.push({ resolve, reject });
-      else this.#requests.set(pool, [{ resolve, reject }]);
+      if (requests) requests.push({ first, resolve, reject });
+      else this.#requests.set(pool, [{ first, resolve, reject }]);
       pool.queued++;
       this.#waiting++;
       this.#pump();
@@ -205,15 +213,15 @@ export class Population {
     }
   }
 
-  #startSeated(pool: Pool, repeated?: EnvironmentLog): Environment {
-    const environment = this.#start(pool, repeated ? { repeated } : {});
+  #startSeated(pool: Pool, more: Pick<Start, 'first' | 'repeated'>): Environment {
+    const environment = this.#start(pool, more);
     pool.seat(environment);
     this.#wake(pool, environment);
     this.#hand(pool);
     return environment;
   }
 
-  #start(pool: Pool, more: { readonly ahead?: Ahead; readonly repeated?: EnvironmentLog }): Environment {
+  #start(pool: Pool, { first, ...more }: Start): Environment {
     const { blanks, environmentsMax, make, makeRoom, snapshotOf } = this.#options;
     if (this.#size >= environmentsMax) makeRoom();
     // A supervisor is a process of ours: what the function sets for its own start goes to its own.
@@ -231,7 +239,7 @@ export class Population {
     this.#size++;
     pool.environments.add(environment);
     pool.coldStarts++;
-    environment.start();
+    environment.start(first);
     if (environment.phase.kind === 'starting') this.#comingUp.add(environment);
     return environment;
   }

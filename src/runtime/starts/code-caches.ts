@@ -19,6 +19,8 @@ export class CodeCaches {
   /** Bytes taken per folder since the start. */
   readonly #taken = new Map<string, number>();
   readonly #writes = new Set<Promise<void>>();
+  /** Folders by specification and version of what runs the code: each start asks. */
+  readonly #directories = new WeakMap<FunctionSpec, { readonly version: string; readonly directory: string }>();
   #serial = 0;
 
   constructor(directory: string, logger: Logger) {
@@ -39,10 +41,12 @@ export class CodeCaches {
    *
    * @param version  of what runs the code: {@link Launch.version}
    */
-  directoryOf({ arn, name, codeHash, runtime }: FunctionSpec, version: string): string {
-    const region = arn.split(':')[3];
-    const key = [region, name, codeHash, runtime, version, process.arch].join('\n');
-    return join(this.#directory, createHash('sha256').update(key).digest('hex').slice(0, 40));
+  directoryOf(spec: FunctionSpec, version: string): string {
+    const known = this.#directories.get(spec);
+    if (known?.version === version) return known.directory;
+    const directory = this.#newDirectoryOf(spec, version);
+    this.#directories.set(spec, { version, directory });
+    return directory;
   }
 
   /** Keeps what an environment made. Never throws: without a cache the next start is slower, nothing else. */
@@ -62,6 +66,12 @@ export class CodeCaches {
   /** Resolves when all that was taken is on disk. */
   async flush(): Promise<void> {
     await Promise.all(this.#writes);
+  }
+
+  #newDirectoryOf({ arn, name, codeHash, runtime }: FunctionSpec, version: string): string {
+    const region = arn.split(':')[3];
+    const key = [region, name, codeHash, runtime, version, process.arch].join('\n');
+    return join(this.#directory, createHash('sha256').update(key).digest('hex').slice(0, 40));
   }
 
   async #write(directory: string, name: string, bytes: Uint8Array): Promise<void> {
