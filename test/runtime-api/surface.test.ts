@@ -219,7 +219,7 @@ test('a runtime that answers twice while extensions are at work ends its environ
   });
   const headers = { 'Lambda-Extension-Identifier': registered.headers.get('lambda-extension-identifier')! };
   const told = house.call('GET', `${EXTENSION}/event/next`, undefined, headers);
-  house.say({ kind: 'initialised' });
+  house.say({ kind: 'initialised', begun: false });
   await house.until(() => house.frames.length === 1);
   house.invoke();
   await told;
