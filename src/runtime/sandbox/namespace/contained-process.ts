@@ -66,6 +66,8 @@ export class ContainedProcess implements SandboxProcess {
   /** First process of the sandbox, once it is known. */
   #first: number | undefined;
   #namespaces: Namespaces | undefined;
+  /** Nobody is at work in the namespaces any more. */
+  #attached: Promise<void> | undefined;
   #tenant: Tenant | undefined;
   #clones = 0;
   #alive = true;
@@ -222,11 +224,11 @@ export class ContainedProcess implements SandboxProcess {
 
   /** The child has its namespaces and waits. */
   async #admit(first: number): Promise<void> {
-    const { child, user, cgroup, network } = this.#options;
+    const { child, user, cgroup, network, request } = this.#options;
     if (this.#killed) return this.#killAll();
     this.#namespaces = Namespaces.open(first, child.pid!);
     writeMaps(first, user);
-    network?.attach(this.#namespaces, cgroup);
+    this.#attached = network?.attach(basename(request.directory), this.#namespaces);
     await cgroup?.join(first);
     // Killed meanwhile it must not go on: its group was empty then.
     if (this.#killed) return this.#killAll();
@@ -274,6 +276,7 @@ export class ContainedProcess implements SandboxProcess {
     this.#alive = false;
     this.#doors.close();
     network?.close();
+    await this.#attached;
     this.#namespaces?.[Symbol.dispose]();
     void cgroup?.remove();
     await rm(request.directory, { recursive: true, force: true }).catch(() => {});

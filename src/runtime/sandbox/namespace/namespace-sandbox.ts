@@ -6,6 +6,7 @@ import type { Cgroup, Cgroups, Controller } from '../cgroups.ts';
 import { coverInherited } from '../inherited.ts';
 import type { Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
 import { explainFailure, missingForNetwork } from '../survey.ts';
+import { Attaching } from './attaching.ts';
 import {
   type BubblewrapOptions,
   commonArguments,
@@ -60,6 +61,7 @@ export class NamespaceSandbox implements Sandbox {
   readonly #common: readonly string[];
   readonly #filter: string;
   readonly #placing: Placing;
+  readonly #attaching: Attaching;
   /** Descriptors that a child would inherit beside those that it is given: they get nothing instead. */
   readonly #covered: readonly (number | 'ignore')[];
   #nextUser: number;
@@ -80,6 +82,7 @@ export class NamespaceSandbox implements Sandbox {
     this.#common = commonArguments(this.#bubblewrap);
     this.#filter = join(directory, 'seccomp.bpf');
     this.#placing = new Placing(join(directory, 'spares'));
+    this.#attaching = new Attaching(join(directory, 'rules'), cgroups.parents);
     this.#covered = coverInherited(DESCRIPTORS.seccomp + 1);
     this.#nextUser = random.bytes(4).readUInt32LE() % USERS.count;
   }
@@ -138,13 +141,16 @@ export class NamespaceSandbox implements Sandbox {
       return new ContainedProcess({ ...NOBODY, request, child: spawn(NO_PROGRAM), placing });
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;
-    const network = this.#hasNetwork ? new Network(clock, folderOf(request.directory).hosts) : undefined;
+    const network = this.#hasNetwork
+      ? new Network(clock, this.#attaching, folderOf(request.directory).hosts)
+      : undefined;
     const newCgroup = (name: string) => cgroups.create(name);
     return new ContainedProcess({ request, child: this.#spawn(request), user, cgroup, newCgroup, network, placing });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#placing.close();
+    await this.#attaching.close();
     await this.#options.cgroups.close();
     rmSync(this.#options.directory, { recursive: true, force: true });
   }
