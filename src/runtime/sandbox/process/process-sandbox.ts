@@ -7,7 +7,7 @@ import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import { type Clock, DomainError, messageOf } from '../../../base/index.ts';
 import { Doors } from '../doors.ts';
 import { coverInherited } from '../inherited.ts';
-import { SANDBOX_LIMITS } from '../limits.ts';
+import { limited } from '../limited.ts';
 import { linkTrees } from '../namespace/placing.ts';
 import { memoryOf, privateBytes } from '../process-memory.ts';
 import type {
@@ -30,7 +30,7 @@ const DESCRIPTORS = 4;
  * The engine `process`: a process group of its own, no inherited descriptors, no inherited variables, resource limits, and
  * death with the node. It does not hide files, other processes or the network: code that is not trusted needs `namespace`.
  *
- * `setpriv` and `prlimit` (util-linux) and `/proc` are used where they are; {@link ProcessSandbox.gaps} names those that are not.
+ * `setpriv` (util-linux) and `/proc` are used where they are; {@link ProcessSandbox.gaps} names those that are not.
  */
 export class ProcessSandbox implements Sandbox {
   readonly engine = 'process';
@@ -41,34 +41,23 @@ export class ProcessSandbox implements Sandbox {
   /** Descriptors that a child would inherit beside those that it is given: they get nothing instead. */
   readonly #covered: readonly (number | 'ignore')[];
 
-  private constructor(diesWithNode: boolean, limits: boolean, clock: Clock) {
+  private constructor(diesWithNode: boolean, clock: Clock) {
     this.#groups = new ProcessGroups(clock);
     this.#diesWithNode = diesWithNode;
-    this.#wrapper = [
-      ...(diesWithNode ? ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'] : []),
-      ...(limits
-        ? ['prlimit', '--core=0', `--nofile=${SANDBOX_LIMITS.openFilesMax}`, `--fsize=${SANDBOX_LIMITS.fileBytesMax}`]
-        : []),
-    ];
+    this.#wrapper = diesWithNode ? ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'] : [];
     // Without /proc nobody can tell how much memory a process has: limits of memory are not held.
     const memory = existsSync('/proc/self/statm');
-    const packages = 'install the package util-linux';
     this.gaps = [
-      ...(diesWithNode ? [] : [`processes may outlive the node: no setpriv (${packages})`]),
-      ...(limits ? [] : [`no limit on open files and core dumps: no prlimit (${packages})`]),
+      ...(diesWithNode ? [] : ['processes may outlive the node: no setpriv (install the package util-linux)']),
       ...(memory ? [] : ['memory is not limited: no /proc']),
     ];
     this.#covered = coverInherited(DESCRIPTORS);
   }
 
-  /** Finds out what this machine has. Takes two short processes. */
+  /** Finds out what this machine has. Takes a short process. */
   static open(clock: Clock): ProcessSandbox {
-    const runs = (program: string, ...rest: string[]) => spawnSync(program, [...rest, 'true']).status === 0;
-    return new ProcessSandbox(
-      runs('setpriv', '--pdeathsig', 'KILL', '--no-new-privs'),
-      runs('prlimit', '--core=0'),
-      clock,
-    );
+    const { status } = spawnSync('setpriv', ['--pdeathsig', 'KILL', '--no-new-privs', 'true']);
+    return new ProcessSandbox(status === 0, clock);
   }
 
   start({ command, environment, directory, doors }: SandboxRequest): SandboxProcess {
@@ -78,7 +67,7 @@ export class ProcessSandbox implements Sandbox {
     } catch {
       // The disk is full: a process without its folder ends at once.
     }
-    const [program, ...rest] = [...this.#wrapper, ...command];
+    const [program, ...rest] = [...this.#wrapper, ...limited(command)];
     const child = spawn(program!, rest, {
       cwd: temporaryDirectory,
       env: { ...environment, TMPDIR: temporaryDirectory },
