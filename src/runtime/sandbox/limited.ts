@@ -15,7 +15,8 @@ export function limited(command: readonly string[], variables: readonly string[]
     // The shell's own, of which the command is to know nothing.
     'unset PWD OLDPWD SHLVL',
     ...variables.map(() => 'export "$1"; shift'),
-    'exec "$@"',
+    // The input was the channel, so that it blocks: see `launcher/launcher.worker.ts`.
+    'exec "$@" </dev/null',
   ];
   return ['sh', '-c', script.join('\n'), 'sh', ...variables, ...command];
 }

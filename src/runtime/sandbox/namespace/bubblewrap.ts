@@ -9,8 +9,8 @@ import { RESOLVER } from './rules.ts';
 export const INSIDE = { task: '/var/task', layers: '/opt', cache: '/var/cache/millrace', temporary: '/tmp' } as const;
 /** User and group of the function, as it sees them: Lambda's own. */
 export const INSIDE_USER = { uid: 993, gid: 990, name: 'sbx_user1051' } as const;
-/** Descriptors of bubblewrap; 3 is the channel and 4 is for the doors. */
-export const DESCRIPTORS = { block: 0, info: 5, seccomp: 6 } as const;
+/** Descriptors of bubblewrap, after those of every process. */
+export const DESCRIPTORS = { info: 5, seccomp: 6, block: 7 } as const;
 
 const MB = 1024 ** 2;
 
