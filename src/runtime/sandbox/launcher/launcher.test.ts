@@ -90,7 +90,7 @@ test('a launcher that was killed takes its processes with it, and is replaced', 
   await using house = await launching();
   const process_ = house.sh('echo runs; sleep 1000');
   await once(process_.outputs[0]!, 'data');
-  const [{ pid }] = launchers() as [{ pid: number }];
+  const { pid } = launchers()[0]!;
   process.kill(pid, 'SIGKILL');
   for (const stream of [...process_.outputs, process_.channel]) stream.resume();
   assert.deepEqual(await process_.exited, { code: null, signal: 'SIGKILL' });
@@ -121,7 +121,7 @@ test('a sandbox that is being built when the node ends is ended', { skip: contai
 
 test('a connection without the token is closed, and gets into no process', async () => {
   await using house = await launching();
-  const [{ path }] = launchers() as [{ path: string }];
+  const { path } = launchers()[0]!;
   const intruder = connect(path).on('error', () => {});
   intruder.write(Buffer.alloc(64));
   const closed = once(intruder.resume(), 'close');
