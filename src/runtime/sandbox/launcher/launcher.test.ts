@@ -90,6 +90,8 @@ test('a launcher that was killed takes its processes with it, and is replaced', 
   await using house = await launching();
   const process_ = house.sh('echo runs; sleep 1000');
   await once(process_.outputs[0]!, 'data');
+  // One whose number the node does not know yet dies by its death signal alone, which this one does not have.
+  while (process_.pid === undefined) await turn();
   const { pid } = launchers()[0]!;
   process.kill(pid, 'SIGKILL');
   for (const stream of [...process_.outputs, process_.channel]) stream.resume();
