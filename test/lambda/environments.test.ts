@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SimulatedClock } from '../../src/base/index.ts';
 import type { NodeDoor, RuntimeOptions } from '../../src/runtime/index.ts';
+import { descendantsOf } from '../../src/runtime/sandbox/namespace/descendants.ts';
 import { ENGINES, isFrozen, isGone, pidOf } from './engines.ts';
 import { RuntimeHouse } from './runtime-house.ts';
 
@@ -373,9 +374,12 @@ for (const { engine, skip } of ENGINES) {
         directory: string;
       };
       assert.ok(isFrozen(frozen));
+      const others = descendantsOf(node.pid!);
       node.kill('SIGKILL');
       await once(node, 'exit');
       await until(() => isGone(frozen) && isGone(busy));
+      // What runs beside it for the node: launcher, network.
+      await until(() => others.every(isGone));
       spawnSync('rm', ['-rf', directory]);
     });
 

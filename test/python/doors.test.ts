@@ -34,7 +34,11 @@ test('Python listens for the doors and hands the listeners to the node before it
   });
   const channel = child.stdio[3] as Duplex;
   const servers = new Map<string, Server>();
-  child.on('message', (message: { door: string }, server: unknown) => servers.set(message.door, server as Server));
+  child.on('message', (message: { door: string }, server: unknown) => {
+    servers.set(message.door, server as Server);
+    // As the node does when it has all of them: Python waits for that.
+    if (servers.size === Object.keys(ports).length) child.disconnect();
+  });
   const left = event(child, 'disconnect');
   try {
     const [frame] = (await event(channel, 'data')) as [Buffer];

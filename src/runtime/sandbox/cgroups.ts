@@ -127,6 +127,11 @@ export class Cgroups {
     return new Cgroups(parents, missing);
   }
 
+  /** Folders that have a folder of its name for each sandbox, where it takes processes in. */
+  get parents(): readonly string[] {
+    return [...new Set(Object.values(this.#parents).map(({ directory }) => directory))];
+  }
+
   /** A group for one sandbox, with the limits that hold for all. @throws  the system refuses */
   create(name: string): Cgroup {
     const places: Partial<Record<Controller, ControllerPlace>> = {};

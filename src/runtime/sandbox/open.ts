@@ -29,12 +29,13 @@ export interface OpenedSandbox {
  * @throws sandbox-unavailable  `namespace` was demanded; the message says why it cannot be had and what to do
  */
 export async function openSandbox(options: SandboxOptions): Promise<OpenedSandbox> {
-  const { engine, clock } = options;
-  if (engine === 'process') return { sandbox: ProcessSandbox.open(clock) };
+  const { engine, clock, random } = options;
+  if (engine === 'process') return { sandbox: await ProcessSandbox.open(clock, random) };
   try {
     return { sandbox: await openNamespace(options) };
   } catch (error) {
-    if (engine === 'auto') return { sandbox: ProcessSandbox.open(clock), weakerBecause: messageOf(error) };
+    if (engine === 'auto')
+      return { sandbox: await ProcessSandbox.open(clock, random), weakerBecause: messageOf(error) };
     throw new DomainError<SandboxErrorCode>(
       'sandbox-unavailable',
       `sandbox engine namespace does not run on this machine: ${messageOf(error)}`,
@@ -58,10 +59,11 @@ export interface SandboxSurvey {
 /** Finds out which engine this machine runs and which walls it has, by trying. @param options  `directory` is used and removed */
 export async function surveySandbox(options: Omit<SandboxOptions, 'engine'>): Promise<SandboxSurvey> {
   const { sandbox, weakerBecause } = await openSandbox({ ...options, engine: 'auto' });
+  await sandbox[Symbol.asyncDispose]();
+  // After its processes are gone: a group that has others beside the node in it cannot be shared out.
   const groups = await Cgroups.open(`millrace-survey-${process.pid}`);
   await groups.close();
   const { missing } = groups;
-  await sandbox[Symbol.asyncDispose]();
   const noNetwork = sandbox.gaps.find((gap) => gap.startsWith(NO_NETWORK));
   const network = missingForNetwork();
   const egress: Wall = { name: 'egress: a network of the function’s own', stands: !noNetwork && !network, ...network };

@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, lstatSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { limited } from '../limited.ts';
 import { SANDBOX_LIMITS } from '../limits.ts';
 import type { SandboxRequest } from '../sandbox.ts';
 import { RESOLVER } from './rules.ts';
@@ -8,8 +9,8 @@ import { RESOLVER } from './rules.ts';
 export const INSIDE = { task: '/var/task', layers: '/opt', cache: '/var/cache/millrace', temporary: '/tmp' } as const;
 /** User and group of the function, as it sees them: Lambda's own. */
 export const INSIDE_USER = { uid: 993, gid: 990, name: 'sbx_user1051' } as const;
-/** Descriptors of bubblewrap; 3 is the channel and 4 is for the doors. */
-export const DESCRIPTORS = { block: 0, info: 5, seccomp: 6 } as const;
+/** Descriptors of bubblewrap, after those of every process. */
+export const DESCRIPTORS = { info: 5, seccomp: 6, block: 7 } as const;
 
 const MB = 1024 ** 2;
 
@@ -114,8 +115,10 @@ export function ownArguments(request: SandboxRequest, options: BubblewrapOptions
     '--',
     ...dropRights(options),
     // A loader's variable must not reach the programs before it, which still have rights.
-    ...withLoaders(variables.filter(([name]) => isLoaders(name))),
-    ...command,
+    ...limited(
+      command,
+      variables.filter(([name]) => isLoaders(name)).map(([name, value]) => `${name}=${value}`),
+    ),
   ];
 }
 
@@ -131,16 +134,11 @@ function dropRights({ privileged, limitsProcesses }: BubblewrapOptions): readonl
   const user = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
   return [
     ...(privileged ? ['setpriv', ...user, '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'] : []),
-    ...['prlimit', '--core=0', `--nofile=${SANDBOX_LIMITS.openFilesMax}`, `--fsize=${SANDBOX_LIMITS.fileBytesMax}`],
-    ...(limitsProcesses ? [`--nproc=${SANDBOX_LIMITS.processesMax}`] : []),
+    ...(limitsProcesses ? ['prlimit', `--nproc=${SANDBOX_LIMITS.processesMax}`] : []),
   ];
 }
 
 const isLoaders = (name: string) => name.startsWith('LD_');
-
-function withLoaders(variables: readonly (readonly [string, string])[]): readonly string[] {
-  return variables.length === 0 ? [] : ['env', ...variables.map(([name, value]) => `${name}=${value}`)];
-}
 
 /** From the top down, without the path itself. */
 function foldersAbove(path: string): readonly string[] {

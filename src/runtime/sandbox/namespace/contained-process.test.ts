@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { unstarted } from '../unstarted.ts';
+import { Launched } from '../launcher/launcher.ts';
 import { ContainedProcess } from './contained-process.ts';
 import type { Network } from './network.ts';
 import type { Placing } from './placing.ts';
@@ -13,7 +14,15 @@ test('a sandbox that has ended is not given to a function, and what fails of it 
     throw new Error('no such file or directory');
   };
   const contained = new ContainedProcess({
-    child: unstarted(new Error('never began')),
+    launch: (listener) => {
+      const launched = new Launched(
+        [1, 2, 3].map(() => new PassThrough()),
+        listener,
+        () => {},
+      );
+      launched.onEnded({ code: null, signal: null });
+      return launched;
+    },
     request: { command: [], environment: {}, directory: join(tmpdir(), 'none'), readable: [], doors: [] },
     user: undefined,
     cgroup: undefined,

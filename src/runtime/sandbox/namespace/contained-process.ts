@@ -1,16 +1,16 @@
-import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { basename } from 'node:path';
-import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { DomainError, messageOf } from '../../../base/index.ts';
 import type { Cgroup } from '../cgroups.ts';
 import { Doors } from '../doors.ts';
+import type { Launched, LaunchListener } from '../launcher/launcher.ts';
 import { SANDBOX_LIMITS } from '../limits.ts';
 import { memoryOf } from '../process-memory.ts';
 import type { Clone, Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
-import { DESCRIPTORS, folderOf, INSIDE, INSIDE_USER } from './bubblewrap.ts';
+import { folderOf, INSIDE, INSIDE_USER } from './bubblewrap.ts';
 import { ContainedClone } from './contained-clone.ts';
 import { descendantsOf } from './descendants.ts';
 import { Namespaces } from './namespaces.ts';
@@ -20,8 +20,6 @@ import type { Placing } from './placing.ts';
 const MB = 1024 ** 2;
 const NO_NETWORK =
   'This machine cannot give functions a network: they reach the APIs of the node and nothing else (see millrace doctor).';
-/** What bubblewrap says of itself is some 200 bytes. */
-const INFO_LENGTH_MAX = 4096;
 /** Bubblewrap ends with 128 and the number of the signal that ended the command. */
 const SIGNALS: Readonly<Record<number, string>> = {
   132: 'SIGILL',
@@ -38,7 +36,8 @@ const SIGNALS: Readonly<Record<number, string>> = {
 
 export interface ContainedOptions {
   readonly request: SandboxRequest;
-  readonly child: ChildProcess;
+  /** Starts it. */
+  readonly launch: (listener: LaunchListener) => Launched;
   /** User on the machine, where the node is root. */
   readonly user: number | undefined;
   readonly cgroup: Cgroup | undefined;
@@ -57,15 +56,17 @@ export interface ContainedOptions {
  * doors over and is ready -> `assign` -> the end: whichever of the three dies, the namespaces die.
  */
 export class ContainedProcess implements SandboxProcess {
-  readonly pid: number | undefined;
   readonly channel: Duplex;
   readonly outputs: readonly Readable[];
   readonly exited: Promise<Exit>;
   readonly #options: ContainedOptions;
+  readonly #launched: Launched;
   readonly #doors: Doors;
   /** First process of the sandbox, once it is known. */
   #first: number | undefined;
   #namespaces: Namespaces | undefined;
+  /** Nobody is at work in the namespaces any more. */
+  #attached: Promise<void> | undefined;
   #tenant: Tenant | undefined;
   #clones = 0;
   #alive = true;
@@ -73,17 +74,22 @@ export class ContainedProcess implements SandboxProcess {
 
   constructor(options: ContainedOptions) {
     this.#options = options;
-    const { child, request } = options;
-    this.pid = child.pid;
-    // Out of descriptors there are no pipes; the `error` event follows.
-    this.channel = (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough();
-    this.outputs = [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined);
-    this.#doors = new Doors(request.doors);
+    this.#doors = new Doors(options.request.doors);
+    this.#launched = options.launch({
+      onContained: (first) => {
+        this.#first = first;
+        this.#admit(first).catch(() => this.kill());
+      },
+      onDoor: (name, listener) => this.#onDoor(name, listener),
+    });
+    this.channel = this.#launched.channel;
+    this.outputs = this.#launched.outputs;
     this.exited = this.#end();
-    child.stdin?.on('error', () => {});
-    child.on('message', (message, handle) => this.#onDoor(message, handle));
-    const descriptors: readonly unknown[] = child.stdio ?? [];
-    this.#readInfo(descriptors[DESCRIPTORS.info] as Readable | undefined);
+  }
+
+  /** Of bubblewrap, once it runs. */
+  get pid(): number | undefined {
+    return this.#launched.pid;
   }
 
   hasDoor(door: string): boolean {
@@ -111,10 +117,9 @@ export class ContainedProcess implements SandboxProcess {
   }
 
   assign(tenant: Tenant): Placement | Promise<Placement> {
-    const { child } = this.#options;
     this.#tenant = tenant;
     // Whatever the command has done with its end: from here on it is the function's.
-    if (child.connected) child.disconnect();
+    this.#launched.shutDoors();
     const placement: Placement = {
       taskRoot: INSIDE.task,
       layersRoot: INSIDE.layers,
@@ -157,7 +162,7 @@ export class ContainedProcess implements SandboxProcess {
   #killAll(): void {
     this.#options.cgroup?.kill();
     this.#options.network?.close();
-    this.#options.child.kill('SIGKILL');
+    this.#launched.kill();
     this.#killFirst();
   }
 
@@ -203,18 +208,6 @@ export class ContainedProcess implements SandboxProcess {
     await this.#namespaces!.enter('mount', ['mount', '-o', size, INSIDE.temporary]);
   }
 
-  #readInfo(info: Readable | undefined): void {
-    let text = '';
-    info?.on('error', () => {});
-    info?.on('data', (chunk: Buffer) => {
-      if (this.#first !== undefined || text.length > INFO_LENGTH_MAX) return;
-      text += chunk.toString('latin1');
-      if (!text.includes('}')) return;
-      this.#first = Number(/"child-pid":\s*(\d+)/.exec(text)?.[1]);
-      this.#admit(this.#first).catch(() => this.kill());
-    });
-  }
-
   /**
    * With it go the namespaces. It dies with bubblewrap, but not before it has been let go on. Its number may be somebody else's
    * once bubblewrap has ended.
@@ -229,23 +222,21 @@ export class ContainedProcess implements SandboxProcess {
 
   /** The child has its namespaces and waits. */
   async #admit(first: number): Promise<void> {
-    const { child, user, cgroup, network } = this.#options;
+    const { user, cgroup, network, request } = this.#options;
     if (this.#killed) return this.#killAll();
-    this.#namespaces = Namespaces.open(first, child.pid!);
+    this.#namespaces = Namespaces.open(first, this.pid!);
     writeMaps(first, user);
-    network?.attach(this.#namespaces, cgroup);
+    this.#attached = network?.attach(basename(request.directory), this.#namespaces);
     await cgroup?.join(first);
     // Killed meanwhile it must not go on: its group was empty then.
     if (this.#killed) return this.#killAll();
-    (child.stdin as Writable).end('.');
+    this.#launched.admit();
   }
 
-  #onDoor(message: unknown, handle: unknown): void {
-    const name = (message as { door?: unknown } | null)?.door;
-    if (!(handle instanceof Server)) return;
-    if (this.#tenant !== undefined || !this.#doors.hand(name, handle)) handle.close();
+  #onDoor(name: unknown, listener: Server): void {
+    if (this.#tenant !== undefined || !this.#doors.hand(name, listener)) listener.close();
     // The command waits for that before it says that it is ready.
-    if (this.#doors.complete && this.#options.child.connected) this.#options.child.disconnect();
+    if (this.#doors.complete) this.#launched.shutDoors();
   }
 
   #signalAll(signal: NodeJS.Signals): void {
@@ -260,31 +251,21 @@ export class ContainedProcess implements SandboxProcess {
   }
 
   async #end(): Promise<Exit> {
-    const { child, cgroup, network, request } = this.#options;
-    const ended = new Promise<Exit>((resolve) => {
-      child.on('error', () => {
-        // Also when a message cannot be sent; without a process there is nothing else to wait for.
-        if (child.pid === undefined) resolve({ code: null, signal: null });
-      });
-      child.once('exit', (code, signal) => {
-        this.#killed = true;
-        this.#killAll();
-        resolve(exitOf(code, signal));
-      });
-    });
-    // Not `close` of the child: it does not come when this side has closed the channel for the doors.
-    const closed = [this.channel, ...this.outputs].map((stream) => new Promise((done) => stream.once('close', done)));
-    const exit = await ended;
-    if (child.pid !== undefined) await Promise.all(closed);
+    const { cgroup, network, request } = this.#options;
+    const { code, signal } = await this.#launched.ended;
+    this.#killed = true;
+    this.#killAll();
+    await this.#launched.exited;
     // The kernel's count of those that it killed goes with the group.
     void cgroup?.outOfMemory;
     this.#alive = false;
     this.#doors.close();
     network?.close();
+    await this.#attached;
     this.#namespaces?.[Symbol.dispose]();
     void cgroup?.remove();
     await rm(request.directory, { recursive: true, force: true }).catch(() => {});
-    return exit;
+    return exitOf(code, signal);
   }
 }
 

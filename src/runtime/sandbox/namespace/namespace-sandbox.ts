@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Clock, Random } from '../../../base/index.ts';
 import type { Cgroup, Cgroups, Controller } from '../cgroups.ts';
-import { coverInherited } from '../inherited.ts';
+import { type Launched, Launcher, type LaunchListener } from '../launcher/launcher.ts';
 import type { Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
 import { explainFailure, missingForNetwork } from '../survey.ts';
-import { unstarted } from '../unstarted.ts';
+import { Attaching } from './attaching.ts';
 import {
   type BubblewrapOptions,
   commonArguments,
@@ -26,6 +25,8 @@ import { runTrial } from './trial.ts';
 /** Users on the machine that the functions of a node that is root run as: nobody else's by any convention (systemd.io/UIDS-GIDS). */
 const USERS = { first: 1_900_000_000, count: 1 << 20 } as const;
 
+/** What cannot be started: stands for a process that was not. */
+const NO_PROGRAM = { command: ['/dev/null'], environment: {}, directory: '/', hasDoors: false };
 const NOBODY = { user: undefined, cgroup: undefined, network: undefined };
 
 /** How the gap begins that is left by a network which cannot be had. */
@@ -59,14 +60,15 @@ export class NamespaceSandbox implements Sandbox {
   readonly #common: readonly string[];
   readonly #filter: string;
   readonly #placing: Placing;
-  /** Descriptors that a child would inherit beside those that it is given: they get nothing instead. */
-  readonly #covered: readonly (number | 'ignore')[];
+  readonly #attaching: Attaching;
+  readonly #launcher: Launcher;
   #nextUser: number;
   /** Whether functions can be given a network. */
   #hasNetwork = true;
 
-  private constructor(options: NamespaceOptions) {
+  private constructor(options: NamespaceOptions, launcher: Launcher) {
     this.#options = options;
+    this.#launcher = launcher;
     const { directory, random, cgroups } = options;
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
@@ -79,7 +81,7 @@ export class NamespaceSandbox implements Sandbox {
     this.#common = commonArguments(this.#bubblewrap);
     this.#filter = join(directory, 'seccomp.bpf');
     this.#placing = new Placing(join(directory, 'spares'));
-    this.#covered = coverInherited(DESCRIPTORS.seccomp + 1);
+    this.#attaching = new Attaching(join(directory, 'rules'), cgroups.parents);
     this.#nextUser = random.bytes(4).readUInt32LE() % USERS.count;
   }
 
@@ -93,7 +95,7 @@ export class NamespaceSandbox implements Sandbox {
     const filter = seccompFilter(process.arch);
     if (!filter) throw new Error(`there is no filter for the system calls of ${process.arch}`);
     endStranded(dirname(options.directory));
-    const sandbox = new NamespaceSandbox(options);
+    const sandbox = new NamespaceSandbox(options, await Launcher.open(options.random));
     writeFileSync(sandbox.#filter, filter);
     for (const [controller, why] of Object.entries(options.cgroups.missing)) {
       sandbox.gaps.push(`${CONSEQUENCES[controller as Controller]}: ${why}`);
@@ -128,25 +130,28 @@ export class NamespaceSandbox implements Sandbox {
   start(request: SandboxRequest): SandboxProcess {
     const { cgroups, clock } = this.#options;
     const placing = this.#placing;
-    let cgroup: Cgroup | undefined;
-    let child: ChildProcess;
+    let cgroup: Cgroup;
     try {
       this.#makeFolders(request);
       cgroup = cgroups.create(basename(request.directory));
-      child = this.#spawn(request);
-    } catch (error) {
-      void cgroup?.remove();
-      // No disk, group, descriptor or memory is left: without its limits it must not run.
-      return new ContainedProcess({ ...NOBODY, request, child: unstarted(error), placing });
+    } catch {
+      // The disk is full, or there are no more groups: without its limits it must not run.
+      const launch = (listener: LaunchListener) => this.#launcher.launch(NO_PROGRAM, listener);
+      return new ContainedProcess({ ...NOBODY, request, launch, placing });
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;
-    const network = this.#hasNetwork ? new Network(clock, folderOf(request.directory).hosts) : undefined;
+    const network = this.#hasNetwork
+      ? new Network(clock, this.#attaching, folderOf(request.directory).hosts)
+      : undefined;
     const newCgroup = (name: string) => cgroups.create(name);
-    return new ContainedProcess({ request, child, user, cgroup, newCgroup, network, placing });
+    const launch = (listener: LaunchListener) => this.#launch(request, listener);
+    return new ContainedProcess({ request, launch, user, cgroup, newCgroup, network, placing });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#placing.close();
+    await this.#attaching.close();
+    await this.#launcher.close();
     await this.#options.cgroups.close();
     rmSync(this.#options.directory, { recursive: true, force: true });
   }
@@ -164,26 +169,15 @@ export class NamespaceSandbox implements Sandbox {
     chmodSync(hosts, 0o644);
   }
 
-  #spawn(request: SandboxRequest): ChildProcess {
-    const filter = openSync(this.#filter, 'r');
-    try {
-      return spawn('bwrap', [...this.#common, ...ownArguments(request, this.#bubblewrap)], {
-        // Nothing of the function's: bubblewrap runs with the node's rights.
-        env: { PATH: process.env.PATH },
-        detached: true,
-        stdio: [
-          'pipe',
-          'pipe',
-          'pipe',
-          'pipe',
-          request.doors.length > 0 ? 'ipc' : 'ignore',
-          'pipe',
-          filter,
-          ...this.#covered,
-        ],
-      });
-    } finally {
-      closeSync(filter);
-    }
+  #launch(request: SandboxRequest, listener: LaunchListener): Launched {
+    const order = {
+      command: ['bwrap', ...this.#common, ...ownArguments(request, this.#bubblewrap)],
+      // Nothing of the function's: bubblewrap runs with the node's rights.
+      environment: { PATH: process.env.PATH ?? '' },
+      directory: process.cwd(),
+      hasDoors: request.doors.length > 0,
+      bubblewrap: { ...DESCRIPTORS, filterFile: this.#filter },
+    };
+    return this.#launcher.launch(order, listener);
   }
 }

@@ -1,34 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock, Timer } from '../../../base/index.ts';
-import type { Cgroup } from '../cgroups.ts';
 import { SANDBOX_LIMITS } from '../limits.ts';
 import type { Egress } from '../sandbox.ts';
+import { type Attaching, INTERFACE, MTU } from './attaching.ts';
 import { type Destination, parseDestinations } from './destinations.ts';
 import type { Namespaces } from './namespaces.ts';
 import { allowingRules, closingRules, firstRules, interfaceUp } from './rules.ts';
 
-const INTERFACE = 'tap0';
-/** Longest complaint of slirp4netns that is passed on. */
-const COMPLAINT_LENGTH_MAX = 500;
 /** `/etc/hosts` of every sandbox. */
 export const HOSTS = '127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost\n';
-/** Descriptors of slirp4netns: it says on one that it is ready, and ends when the other closes. */
-const READY = 3;
-
-const ALIVE = 4;
-const NAMESPACE = 5;
-
-/** The most that slirp4netns takes: fewer turns through it for a megabyte. */
-const MTU = 65_520;
-
-const SLIRP = [
-  ...[`--mtu=${MTU}`, '--disable-host-loopback', '--enable-sandbox', '--enable-seccomp'],
-  ...[`--ready-fd=${READY}`, `--exit-fd=${ALIVE}`],
-];
 
 /**
  * What one sandbox reaches beside its doors. A user-mode network, slirp4netns, is attached to the blank one; what of it the
@@ -36,10 +19,11 @@ const SLIRP = [
  */
 export class Network {
   readonly #clock: Clock;
+  readonly #attaching: Attaching;
   readonly #hostsFile: string;
   #namespaces: Namespaces | undefined;
-  #slirp: ChildProcess | undefined;
-  #slirpGone = Promise.resolve();
+  /** Process id of its slirp4netns, once it is known. */
+  #slirp: number | undefined;
   #attached: Promise<void> | undefined;
   #isAttached = false;
   #timer: Timer | undefined;
@@ -49,17 +33,22 @@ export class Network {
   readonly #allowed = new Set<string>();
 
   /** @param hostsFile  what the sandbox sees as `/etc/hosts` */
-  constructor(clock: Clock, hostsFile: string) {
+  constructor(clock: Clock, attaching: Attaching, hostsFile: string) {
     this.#clock = clock;
+    this.#attaching = attaching;
     this.#hostsFile = hostsFile;
   }
 
-  /** Attaches the network to a sandbox that has no code of anybody's yet. */
-  attach(namespaces: Namespaces, cgroup: Cgroup | undefined): void {
+  /**
+   * Attaches the network to a sandbox that has no code of anybody's yet.
+   *
+   * @param name  of the sandbox
+   * @returns when nobody needs the namespaces for that any more; whoever is assigned the sandbox is told how it went
+   */
+  attach(name: string, namespaces: Namespaces): Promise<void> {
     this.#namespaces = namespaces;
-    this.#attached = this.#attach(cgroup);
-    // Whoever is assigned the sandbox is told.
-    this.#attached.catch(() => {});
+    this.#attached = this.#attach(name);
+    return this.#attached.catch(() => {});
   }
 
   /** Cuts it down to what the function may reach. @throws Error  (or rejects) the network cannot be had */
@@ -73,13 +62,16 @@ export class Network {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
-    this.#slirp?.kill('SIGKILL');
+    this.#killSlirp();
   }
 
   /** Not by slirp4netns itself, which would set up loopback under the hands of bubblewrap. */
-  async #attach(cgroup: Cgroup | undefined): Promise<void> {
-    await this.#startSlirp(this.#namespaces!.network, cgroup);
-    await this.#change([...firstRules(ownAddresses()), ...interfaceUp(INTERFACE, MTU)]);
+  async #attach(name: string): Promise<void> {
+    const rules = [...firstRules(ownAddresses()), ...interfaceUp(INTERFACE, MTU)];
+    await this.#attaching.attach(name, this.#namespaces!.network, rules, (pid) => {
+      this.#slirp = pid;
+      if (this.#closed) this.#killSlirp();
+    });
     this.#isAttached = true;
   }
 
@@ -88,36 +80,15 @@ export class Network {
     await this.#namespaces!.enter('net', ['ip', '-batch', '-'], `${rules.join('\n')}\n`);
   }
 
-  async #startSlirp(namespace: number, cgroup: Cgroup | undefined): Promise<void> {
-    const child = spawn('slirp4netns', [...SLIRP, '--netns-type=path', `/proc/self/fd/${NAMESPACE}`, INTERFACE], {
-      env: { PATH: process.env.PATH },
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', namespace],
-    });
-    let said = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(0, COMPLAINT_LENGTH_MAX);
-    });
-    this.#slirp = child;
-    const gone = new Promise<Error | undefined>((resolve) => {
-      child.once('error', resolve).once('exit', () => resolve(undefined));
-    });
-    this.#slirpGone = gone.then(() => {});
-    for (const stream of child.stdio ?? []) stream?.on('error', () => {});
-    const ready = new Promise((resolve) => (child.stdio[READY] as Readable).once('data', resolve));
-    const end = await Promise.race([
-      ready,
-      gone.then((error) => error ?? new Error(`slirp4netns ended: ${said.trim()}`)),
-    ]);
-    if (end instanceof Error) throw end;
-    // What a function makes it hold counts as the function's.
-    if (child.pid !== undefined) await cgroup?.join(child.pid);
+  #killSlirp(): void {
+    if (this.#slirp !== undefined) this.#attaching.detach(this.#slirp);
   }
 
   /** Resolves when the interface is gone. */
   async #detach(): Promise<void> {
     await this.#attached?.catch(() => {});
-    this.#slirp?.kill('SIGKILL');
-    await this.#slirpGone;
+    this.#killSlirp();
+    while (this.#slirp !== undefined && this.#attaching.holds(this.#slirp)) await turn();
   }
 
   async #allowOnly(destinations: readonly Destination[]): Promise<void> {

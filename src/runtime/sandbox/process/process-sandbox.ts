@@ -1,13 +1,13 @@
-import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { type Duplex, PassThrough, type Readable } from 'node:stream';
-import { type Clock, DomainError, messageOf } from '../../../base/index.ts';
+import type { Duplex, Readable } from 'node:stream';
+import { type Clock, DomainError, messageOf, type Random } from '../../../base/index.ts';
 import { Doors } from '../doors.ts';
-import { coverInherited } from '../inherited.ts';
-import { SANDBOX_LIMITS } from '../limits.ts';
+import { type Launched, Launcher } from '../launcher/launcher.ts';
+import { limited } from '../limited.ts';
 import { linkTrees } from '../namespace/placing.ts';
 import { memoryOf, privateBytes } from '../process-memory.ts';
 import type {
@@ -21,17 +21,13 @@ import type {
   SandboxRequest,
   Tenant,
 } from '../sandbox.ts';
-import { unstarted } from '../unstarted.ts';
 import { ProcessGroups } from './process-groups.ts';
-
-/** Descriptors that a process is given: input, outputs and the channel. */
-const DESCRIPTORS = 4;
 
 /**
  * The engine `process`: a process group of its own, no inherited descriptors, no inherited variables, resource limits, and
  * death with the node. It does not hide files, other processes or the network: code that is not trusted needs `namespace`.
  *
- * `setpriv` and `prlimit` (util-linux) and `/proc` are used where they are; {@link ProcessSandbox.gaps} names those that are not.
+ * `setpriv` (util-linux) and `/proc` are used where they are; {@link ProcessSandbox.gaps} names those that are not.
  */
 export class ProcessSandbox implements Sandbox {
   readonly engine = 'process';
@@ -39,37 +35,25 @@ export class ProcessSandbox implements Sandbox {
   readonly #wrapper: readonly string[];
   readonly #diesWithNode: boolean;
   readonly #groups: ProcessGroups;
-  /** Descriptors that a child would inherit beside those that it is given: they get nothing instead. */
-  readonly #covered: readonly (number | 'ignore')[];
+  readonly #launcher: Launcher;
 
-  private constructor(diesWithNode: boolean, limits: boolean, clock: Clock) {
+  private constructor(diesWithNode: boolean, launcher: Launcher, clock: Clock) {
+    this.#launcher = launcher;
     this.#groups = new ProcessGroups(clock);
     this.#diesWithNode = diesWithNode;
-    this.#wrapper = [
-      ...(diesWithNode ? ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'] : []),
-      ...(limits
-        ? ['prlimit', '--core=0', `--nofile=${SANDBOX_LIMITS.openFilesMax}`, `--fsize=${SANDBOX_LIMITS.fileBytesMax}`]
-        : []),
-    ];
+    this.#wrapper = diesWithNode ? ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'] : [];
     // Without /proc nobody can tell how much memory a process has: limits of memory are not held.
     const memory = existsSync('/proc/self/statm');
-    const packages = 'install the package util-linux';
     this.gaps = [
-      ...(diesWithNode ? [] : [`processes may outlive the node: no setpriv (${packages})`]),
-      ...(limits ? [] : [`no limit on open files and core dumps: no prlimit (${packages})`]),
+      ...(diesWithNode ? [] : ['processes may outlive the node: no setpriv (install the package util-linux)']),
       ...(memory ? [] : ['memory is not limited: no /proc']),
     ];
-    this.#covered = coverInherited(DESCRIPTORS);
   }
 
-  /** Finds out what this machine has. Takes two short processes. */
-  static open(clock: Clock): ProcessSandbox {
-    const runs = (program: string, ...rest: string[]) => spawnSync(program, [...rest, 'true']).status === 0;
-    return new ProcessSandbox(
-      runs('setpriv', '--pdeathsig', 'KILL', '--no-new-privs'),
-      runs('prlimit', '--core=0'),
-      clock,
-    );
+  /** Finds out what this machine has, and starts the launcher. */
+  static async open(clock: Clock, random: Random): Promise<ProcessSandbox> {
+    const { status } = spawnSync('setpriv', ['--pdeathsig', 'KILL', '--no-new-privs', 'true']);
+    return new ProcessSandbox(status === 0, await Launcher.open(random), clock);
   }
 
   start({ command, environment, directory, doors }: SandboxRequest): SandboxProcess {
@@ -79,32 +63,30 @@ export class ProcessSandbox implements Sandbox {
     } catch {
       // The disk is full: a process without its folder ends at once.
     }
-    const [program, ...rest] = [...this.#wrapper, ...command];
-    const child = spawnOrNot(program!, rest, {
-      cwd: temporaryDirectory,
-      env: { ...environment, TMPDIR: temporaryDirectory },
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...this.#covered],
+    const launched = this.#launcher.launch({
+      command: [...this.#wrapper, ...limited(command)],
+      environment: { ...environment, TMPDIR: temporaryDirectory },
+      directory: temporaryDirectory,
+      hasDoors: false,
     });
-    const process = { pid: child.pid, ...pipesOf(child), exited: exitOf(child) };
+    const process = startedBy(launched);
     const layersDirectory = join(directory, 'opt');
     const mayFreeze = this.#diesWithNode;
     return new GroupOfProcesses(process, { doors, directory, layersDirectory, mayFreeze, groups: this.#groups });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
-
-function spawnOrNot(program: string, parameters: readonly string[], options: SpawnOptions): ChildProcess {
-  try {
-    return spawn(program, parameters, options);
-  } catch (error) {
-    return unstarted(error);
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#launcher.close();
   }
 }
 
 /** A process that has been started, by the node or by another one. */
-type Started = Omit<Clone, 'pid' | 'doors'> & { readonly pid: number | undefined };
+type Started = Omit<Clone, 'pid' | 'doors'> & {
+  /** May come later. */
+  readonly pid: number | undefined;
+  /** Also where the process id is not there yet. */
+  kill?(): void;
+};
 
 interface Surroundings {
   readonly doors: readonly Door[];
@@ -118,25 +100,29 @@ interface Surroundings {
 
 /** One process and what it starts: a process group, led by it. */
 class GroupOfProcesses implements SandboxProcess {
-  readonly pid: number | undefined;
   readonly channel: Duplex;
   readonly outputs: readonly Readable[];
   readonly exited: Promise<Exit>;
   /** The watch over memory is the node's: no kernel limit is set. */
   readonly outOfMemory = false;
+  readonly #started: Started;
   readonly #surroundings: Surroundings;
   readonly #doors: Doors;
   #statm: number | undefined;
   #alive = true;
 
-  constructor({ pid, channel, outputs, exited }: Started, surroundings: Surroundings) {
-    this.pid = pid;
-    this.channel = channel;
-    this.outputs = outputs;
+  constructor(started: Started, surroundings: Surroundings) {
+    this.#started = started;
+    this.channel = started.channel;
+    this.outputs = started.outputs;
     this.#surroundings = surroundings;
     this.#doors = new Doors(surroundings.doors);
     this.#doors.openOnHost();
-    this.exited = this.#end(exited);
+    this.exited = this.#end(started.exited);
+  }
+
+  get pid(): number | undefined {
+    return this.#started.pid;
   }
 
   hasDoor(door: string): boolean {
@@ -184,6 +170,7 @@ class GroupOfProcesses implements SandboxProcess {
   }
 
   kill(): void {
+    if (this.#alive) this.#started.kill?.();
     this.#signal('SIGKILL');
   }
 
@@ -228,31 +215,17 @@ class GroupOfProcesses implements SandboxProcess {
   }
 }
 
-/** Out of descriptors there are no pipes; the `error` event follows. */
-function pipesOf(child: ChildProcess): { readonly channel: Duplex; readonly outputs: readonly Readable[] } {
+function startedBy(launched: Launched): Started {
+  const { channel, outputs, exited } = launched;
   return {
-    channel: (child.stdio?.[3] as Duplex | undefined) ?? new PassThrough(),
-    outputs: [child.stdout, child.stderr].filter((output) => output !== null && output !== undefined),
+    get pid() {
+      return launched.pid;
+    },
+    channel,
+    outputs,
+    exited,
+    kill: () => launched.kill(),
   };
-}
-
-/** Resolves when the child has ended and what it wrote has been read. */
-function exitOf(child: ChildProcess): Promise<Exit> {
-  return new Promise((resolve) => {
-    child.once('error', () => resolve({ code: null, signal: null }));
-    // What it has started may outlive it and hold the pipes open: it goes with it.
-    child.once('exit', () => killGroup(child.pid));
-    child.once('close', (code, signal) => resolve({ code, signal }));
-  });
-}
-
-function killGroup(leader: number | undefined): void {
-  if (leader === undefined) return;
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch {
-    // It is empty.
-  }
 }
 
 /** One buffer serves all reads: they are synchronous. */

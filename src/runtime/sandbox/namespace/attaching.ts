@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+
+/** Longest complaint of a program that is passed on. */
+const COMPLAINT_LENGTH_MAX = 500;
+
+/** What the sandbox sees of its network. */
+export const INTERFACE = 'tap0';
+/** The most that slirp4netns takes: fewer turns through it for a megabyte. */
+export const MTU = 65_520;
+
+const SLIRP = `slirp4netns --mtu=${MTU} --disable-host-loopback --enable-sandbox --enable-seccomp --ready-fd=3 --netns-type=path`;
+
+/**
+ * A line a sandbox comes in: its name and the node's descriptor of its network namespace. slirp4netns becomes this shell's own child,
+ * in the sandbox's control groups (what a function makes it hold counts as the function's), and dies with it, frozen or not. It writes
+ * `1` and closes the pipe when its interface is there. `jobs` buries those that have ended.
+ */
+const SCRIPT = `
+node=$1 rules=$2
+shift 2
+exec 4>&1
+while read -r name descriptor; do
+  jobs >&2
+  {
+    exec 3>&1 >/dev/null </dev/null
+    for parent; do echo 0 >"$parent/$name/cgroup.procs" || exit; done
+    read -r pid rest </proc/self/stat
+    echo "$name started $pid" >&4
+    exec setpriv --pdeathsig KILL ${SLIRP} "/proc/$node/fd/$descriptor" ${INTERFACE} 4>&-
+  } | {
+    read -r ready
+    if [ "$ready" = 1 ] && nsenter "--net=/proc/$node/fd/$descriptor" -- ip -batch "$rules"
+    then echo "$name attached" >&4
+    else echo "$name failed" >&4
+    fi
+  } &
+done
+`;
+
+/** One sandbox's network, on its way or there. */
+interface Attachment {
+  readonly onStarted: (pid: number) => void;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+/**
+ * Attaches sandboxes to their networks, through one shell that starts all that it takes: a process that the node starts itself costs
+ * its event loop the more the more memory the node has, 1 ms to 17 ms, and each sandbox needs three programs. Started with the first
+ * sandbox, ends with the node; should it be killed, the networks that it has made end with it and the next sandbox gets another.
+ */
+export class Attaching {
+  readonly #rulesFile: string;
+  readonly #parents: readonly string[];
+  readonly #waiting = new Map<string, Attachment>();
+  #shell: ChildProcess | undefined;
+  #rules = '';
+  #said = '';
+
+  /** @param rulesFile  is written; @param parents  folders in which each sandbox has a control group of its name */
+  constructor(rulesFile: string, parents: readonly string[]) {
+    this.#rulesFile = rulesFile;
+    this.#parents = parents;
+  }
+
+  /**
+   * @param name  of the sandbox and of its control groups
+   * @param namespace  descriptor of its network namespace; stays open until this is settled
+   * @param rules  lines for `ip -batch`, once the interface is there
+   * @param onStarted  is told the process id of its slirp4netns
+   * @throws Error  (rejects) the network cannot be had
+   */
+  attach(name: string, namespace: number, rules: readonly string[], onStarted: (pid: number) => void): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    try {
+      this.#writeRules(`${rules.join('\n')}\n`);
+      this.#shell ??= this.#start();
+      this.#waiting.set(name, { onStarted, done });
+      this.#shell.stdin!.write(`${name} ${namespace}\n`);
+    } catch (error) {
+      done.reject(error);
+    }
+    return done.promise;
+  }
+
+  /** Ends the slirp4netns of one sandbox. @param pid  as `onStarted` was told */
+  detach(pid: number): void {
+    if (this.holds(pid)) process.kill(pid, 'SIGKILL');
+  }
+
+  /** Whether this slirp4netns is still there. A number that was given to somebody else's process has another parent. */
+  holds(pid: number): boolean {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 2);
+      return state !== 'Z' && Number(parent) === this.#shell?.pid;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Ends the networks that are left. */
+  async close(): Promise<void> {
+    const shell = this.#shell;
+    if (shell?.pid === undefined) return;
+    const ended = new Promise((resolve) => shell.once('close', resolve));
+    shell.ref();
+    shell.kill('SIGKILL');
+    await ended;
+  }
+
+  /** The same for all but where the machine's addresses have changed. A program that reads the old ones goes on reading them. */
+  #writeRules(rules: string): void {
+    if (rules === this.#rules) return;
+    writeFileSync(`${this.#rulesFile}.new`, rules);
+    renameSync(`${this.#rulesFile}.new`, this.#rulesFile);
+    this.#rules = rules;
+  }
+
+  #start(): ChildProcess {
+    const shell = spawn('sh', ['-c', SCRIPT, 'sh', String(process.pid), this.#rulesFile, ...this.#parents], {
+      env: { PATH: process.env.PATH },
+      // A signal from the terminal is for the node, which ends the sandboxes in its own order.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const ended = () => this.#onEnd(shell);
+    shell.once('error', ended).once('exit', ended);
+    for (const stream of shell.stdio ?? []) (stream as Socket | null)?.on('error', () => {}).unref();
+    if (shell.stdout) createInterface({ input: shell.stdout }).on('line', (line) => this.#onLine(line));
+    shell.stderr?.on('data', (chunk: Buffer) => {
+      this.#said = (this.#said + chunk.toString()).slice(-COMPLAINT_LENGTH_MAX);
+    });
+    shell.unref();
+    return shell;
+  }
+
+  #onLine(line: string): void {
+    const [name = '', event, pid] = line.split(' ');
+    const attachment = this.#waiting.get(name);
+    if (!attachment) return;
+    if (event === 'started') return attachment.onStarted(Number(pid));
+    this.#waiting.delete(name);
+    if (event === 'attached') attachment.done.resolve();
+    // Of several that fail at a time nobody knows who said what: mostly it is the same.
+    else attachment.done.reject(new Error(`slirp4netns or ip: ${this.#said.trim() || 'failed'}`));
+  }
+
+  #onEnd(shell: ChildProcess): void {
+    if (this.#shell !== shell) return;
+    this.#shell = undefined;
+    for (const { done } of this.#waiting.values()) done.reject(new Error('the shell that attaches networks has ended'));
+    this.#waiting.clear();
+  }
+}
