@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
 import type { Exit } from '../sandbox/sandbox.ts';
+import { parseObject } from './json-object.ts';
 import { API_LIMITS } from './limits.ts';
 
 /** Where a batch of telemetry goes, inside the sandbox. */
@@ -72,7 +73,7 @@ export class SupervisorLink {
   }
 
   #take(line: string): void {
-    const message = parse(line);
+    const message = parseObject(line);
     if (!message) return;
     const { said, name, code, signal, error, id, text } = message;
     const whose = typeof name === 'string' ? name : null;
@@ -90,14 +91,5 @@ export class SupervisorLink {
   #close(): void {
     for (const resolve of this.#posts.values()) resolve(false);
     this.#posts.clear();
-  }
-}
-
-function parse(line: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -1,3 +1,4 @@
+import { parseObject } from './json-object.ts';
 import { API_LIMITS } from './limits.ts';
 import type { Destination } from './supervisor-link.ts';
 
@@ -30,7 +31,7 @@ const HOSTS: readonly string[] = ['sandbox', 'sandbox.localdomain'];
  * @returns the request; a text says what is wrong with it
  */
 export function parseSubscription(api: TelemetryApi, body: string): SubscriptionRequest | string {
-  const value = parse(body);
+  const value = parseObject(body);
   if (!value) return 'the body is no JSON object';
   const { schemaVersion = SCHEMAS[api][0], types, destination, buffering = {} } = value;
   if (typeof schemaVersion !== 'string' || !SCHEMAS[api].includes(schemaVersion)) {
@@ -89,13 +90,4 @@ function parseBuffering(value: unknown): Buffering | string {
     found[name] = number as number;
   }
   return found as unknown as Buffering;
-}
-
-function parse(body: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
