@@ -178,7 +178,7 @@ function nodeTarget(runtime: string): string {
 }
 
 /** Whether a source file is a module: by its ending, else by the nearest manifest above it. */
-export async function isModule(file: string): Promise<boolean> {
+async function isModule(file: string): Promise<boolean> {
   const ending = extname(file);
   if (ending === '.mts' || ending === '.mjs') return true;
   if (ending === '.cts' || ending === '.cjs') return false;

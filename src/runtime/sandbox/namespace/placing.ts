@@ -167,7 +167,7 @@ function linkOne(source: string, destination: string, isLink: boolean): void {
 }
 
 /** Links trees one over the other, the first of them on top, off the event loop and without an end to what it links. */
-export async function linkAll(sources: readonly string[], target: string): Promise<void> {
+async function linkAll(sources: readonly string[], target: string): Promise<void> {
   const walk = async (from: string, to: string): Promise<void> => {
     const entries = await readdir(from, { withFileTypes: true });
     await Promise.all(

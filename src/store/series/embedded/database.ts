@@ -313,7 +313,7 @@ export class SeriesDatabase {
 }
 
 /** What DuckDB says, as this port names it. */
-export function engineError(error: unknown): DomainError<SeriesErrorCode> {
+function engineError(error: unknown): DomainError<SeriesErrorCode> {
   if (error instanceof DomainError) return error as DomainError<SeriesErrorCode>;
   const message = messageOf(error);
   const full = /no space left|disk full|File too large|could not write|max_temp_directory/i.test(message);
