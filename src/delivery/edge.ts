@@ -2,7 +2,14 @@ import { type Clock, onAbort, type Random, type Timer } from '../base/index.ts';
 import { encodeKey, keyRange } from '../codec/index.ts';
 import type { Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { DELIVERY_LIMITS, type Delivery, type EdgeState, type GivenUp, type Target } from './delivery.ts';
+import {
+  DELIVERY_LIMITS,
+  type Delivered,
+  type Delivery,
+  type EdgeState,
+  type GivenUp,
+  type Target,
+} from './delivery.ts';
 import { judgeFailure } from './policy.ts';
 import type { DueEntry, Row } from './rows.ts';
 import * as rows from './rows.ts';
@@ -22,6 +29,7 @@ export interface EdgeContext {
   /** Sends a dead letter, in the transaction that removes the delivery by `writes`. */
   readonly bury: (row: Row, writes: readonly Write[], errorCode: string, errorMessage: string) => Promise<void>;
   readonly givenUp: (givenUp: GivenUp) => void;
+  readonly delivered: (delivered: Delivered) => void;
   readonly count: (what: 'delivered' | 'retried' | 'deadLettered' | 'dropped') => void;
 }
 
@@ -277,6 +285,7 @@ export class Edge {
     }
     await settler.write(removal);
     count('delivered');
+    this.#context.delivered({ delivery: row.delivery, attempts: attempt });
     this.#delivered++;
     this.#pending--;
     return 'done';

@@ -1,6 +1,7 @@
 /** delivery: the push edges: anything asynchronous to an ARN. */
 
 export type {
+  Delivered,
   Delivery,
   DeliveryError,
   DeliveryErrorCode,
@@ -8,6 +9,7 @@ export type {
   EdgeState,
   GivenUp,
   RetryPolicy,
+  RetrySchedule,
   Target,
 } from './delivery.ts';
 export { DELIVERY_LIMITS } from './delivery.ts';

@@ -5,6 +5,7 @@ import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import {
   DELIVERY_LIMITS,
+  type Delivered,
   type Delivery,
   type DeliveryService,
   type EdgeState,
@@ -48,6 +49,7 @@ class Outbox implements DeliveryService {
   readonly #edges = new Map<string, Edge>();
   readonly #targets = new Map<string, { readonly target: Target; readonly concurrencyMax: number }>();
   readonly #listeners = new Set<(givenUp: GivenUp) => void>();
+  readonly #deliveredListeners = new Set<(delivered: Delivered) => void>();
   readonly #http: HttpTarget;
   readonly #closing = new AbortController();
   readonly #stopping = new AbortController();
@@ -76,6 +78,9 @@ class Outbox implements DeliveryService {
       bury: (row, writes, errorCode, errorMessage) => this.#bury(row, writes, errorCode, errorMessage),
       givenUp: (givenUp) => {
         for (const listener of this.#listeners) listener(givenUp);
+      },
+      delivered: (delivered) => {
+        for (const listener of this.#deliveredListeners) listener(delivered);
       },
       count: (what) => this.#counters[what].add(),
     };
@@ -120,6 +125,11 @@ class Outbox implements DeliveryService {
   onGivenUp(listener: (givenUp: GivenUp) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  onDelivered(listener: (delivered: Delivered) => void): () => void {
+    this.#deliveredListeners.add(listener);
+    return () => this.#deliveredListeners.delete(listener);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
