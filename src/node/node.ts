@@ -11,7 +11,7 @@ import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type W
 import type { Node, NodeConfig } from './config.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
-import { healthRoute, nodeRoutes } from './routes.ts';
+import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
 
@@ -52,7 +52,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   });
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';
-  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), ...pages.routes];
+  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
   wire = scope.use(
     createWireServer({
       services: services.all,
@@ -69,6 +69,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
           handle: (...call) => services.lambda.packages.handle(...call),
         }),
         ...services.series.routes.map(forFunctions),
+        forFunctions(certificateRoute(services.sns)),
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
       ],
       ...ground,

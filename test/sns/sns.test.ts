@@ -119,7 +119,8 @@ test('a queue gets the notification in its envelope, or raw with its attributes'
   assert.equal(envelope.Message, 'hello');
   assert.match(envelope.Timestamp, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   assert.deepEqual(envelope.MessageAttributes, { colour: { Type: 'String', Value: 'red' } });
-  assert.equal('Signature' in envelope, false);
+  assert.equal(envelope.SignatureVersion, '1');
+  assert.match(envelope.UnsubscribeURL, /Action=Unsubscribe&SubscriptionArn=arn:/);
   const [two] = await receive(node, raw.QueueUrl);
   assert.equal(two.Body, 'hello');
   assert.deepEqual(two.MessageAttributes, MessageAttributes);
