@@ -1,4 +1,4 @@
-import type { DomainError } from '../base/index.ts';
+import { DomainError } from '../base/index.ts';
 import type { TraceContext } from '../telemetry/index.ts';
 
 /** When to try again, and when to give up. Whichever limit comes first ends the delivery. */
@@ -38,15 +38,45 @@ export interface Delivery {
   readonly trace: TraceContext;
 }
 
+/** What went before a try, beside the tries that count. */
+export interface Tried {
+  /** When the delivery was sent, epoch milliseconds. */
+  readonly sentAt: number;
+  /** Tries that did not count, since the last one that did. */
+  readonly uncounted: number;
+}
+
 /** A kind of target, by the service in its ARN. */
 export interface Target {
   /**
    * Hands over one delivery; resolving means the target has it (durably, where the target is durable).
    *
-   * @param attempt  1 for the first try
+   * @param attempt  1 for the first try; those that did not count are left out
+   * @param tried  absent for one that the outbox has not kept
+   * @returns deliveries that follow from it, if any: they are sent in the transaction that removes this one
    * @throws DomainError with `remedy: 'retry'` to try again by the policy, `'never'` to give up at once
+   * @throws DeliveryFailure to decide itself what follows
    */
-  deliver(delivery: Delivery, attempt: number, signal: AbortSignal): Promise<void>;
+  deliver(delivery: Delivery, attempt: number, signal: AbortSignal, tried?: Tried): Promise<void | readonly Delivery[]>;
+}
+
+/**
+ * What follows from a failed try, where the target knows it better than the delivery's policy does.
+ * - `again`: it is tried again after that time. A try that does not count uses up no attempt of the policy.
+ * - `given-up`: what is sent in its stead, in the transaction that removes it; it takes the place of the delivery's own dead letter.
+ */
+export type Aftermath =
+  | { readonly kind: 'again'; readonly afterMs: number; readonly counts: boolean }
+  | { readonly kind: 'given-up'; readonly instead: readonly Delivery[] };
+
+/** A failed try whose target decides itself what follows: neither attempts nor age of the policy are looked at. */
+export class DeliveryFailure extends DomainError {
+  readonly aftermath: Aftermath;
+
+  constructor(code: string, message: string, aftermath: Aftermath) {
+    super(code, message, { remedy: aftermath.kind === 'again' ? 'retry' : 'never' });
+    this.aftermath = aftermath;
+  }
 }
 
 /** A delivery that was given up, and why. */

@@ -3,7 +3,7 @@ import { encodeKey, keyRange } from '../codec/index.ts';
 import type { Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { DELIVERY_LIMITS, type Delivery, type EdgeState, type GivenUp, type Target } from './delivery.ts';
-import { judgeFailure } from './policy.ts';
+import { judgeFailure, type Verdict } from './policy.ts';
 import type { DueEntry, Row } from './rows.ts';
 import * as rows from './rows.ts';
 import type { Settler } from './settler.ts';
@@ -21,9 +21,13 @@ export interface EdgeContext {
   readonly target: (arn: string) => { readonly target: Target; readonly concurrencyMax: number } | undefined;
   /** Sends a dead letter, in the transaction that removes the delivery by `writes`. */
   readonly bury: (row: Row, writes: readonly Write[], errorCode: string, errorMessage: string) => Promise<void>;
+  /** Sends what follows from a delivery, in the transaction that removes it by `writes`. */
+  readonly follow: (deliveries: readonly Delivery[], writes: readonly Write[]) => Promise<void>;
   readonly givenUp: (givenUp: GivenUp) => void;
   readonly count: (what: 'delivered' | 'retried' | 'deadLettered' | 'dropped') => void;
 }
+
+type GivingUp = Extract<Verdict, { readonly kind: 'give-up' }>;
 
 const PAGE_MIN = 16;
 
@@ -263,33 +267,39 @@ export class Edge {
    * @returns `done`, `stopped` (closing: nothing is known), or the row as it is to be tried again
    */
   async #deliver(row: Row, target: Target, removal: readonly Write[]): Promise<'done' | 'stopped' | { retry: Row }> {
-    const { signal, settler, count, clock, random } = this.#context;
+    const { signal, follow, count, clock, random } = this.#context;
     const attempt = row.attempts + 1;
+    let followers: readonly Delivery[];
     try {
-      await deliverOrStop(target, row.delivery, attempt, signal);
+      followers = await deliverOrStop(target, row, signal);
     } catch (error) {
       if (signal.aborted) return 'stopped';
       const verdict = judgeFailure(error, row.delivery.policy, attempt, row.sentAt, clock.now(), random.next());
-      if (verdict.kind === 'give-up') return this.#giveUp(row, removal, verdict.errorCode, verdict.errorMessage);
+      if (verdict.kind === 'give-up') return this.#giveUp(row, removal, verdict);
       count('retried');
       this.#retried++;
-      return { retry: { ...row, attempts: attempt, dueAt: verdict.dueAt } };
+      const { dueAt, counts } = verdict;
+      const tries = counts ? { attempts: attempt, uncounted: 0 } : { uncounted: row.uncounted + 1 };
+      return { retry: { ...row, ...tries, dueAt } };
     }
-    await settler.write(removal);
+    await follow(followers, removal);
     count('delivered');
     this.#delivered++;
     this.#pending--;
     return 'done';
   }
 
-  async #giveUp(row: Row, removal: readonly Write[], errorCode: string, errorMessage: string): Promise<'done'> {
-    const { logger, bury, count, settler, givenUp } = this.#context;
+  async #giveUp(row: Row, removal: readonly Write[], verdict: GivingUp): Promise<'done'> {
+    const { logger, bury, follow, count, settler, givenUp } = this.#context;
+    const { errorCode, errorMessage, instead } = verdict;
     const { source, deadLetterArn } = row.delivery;
     const fields = { arn: this.arn, source, deadLetterArn, attempts: row.attempts + 1, errorCode, errorMessage };
     logger.warn('delivery-given-up', fields);
-    if (deadLetterArn === undefined) await settler.write(removal);
+    if (instead) await follow(instead, removal);
+    else if (deadLetterArn === undefined) await settler.write(removal);
     else await bury(row, removal, errorCode, errorMessage);
-    count(deadLetterArn === undefined ? 'dropped' : 'deadLettered');
+    const isKept = instead ? instead.length > 0 : deadLetterArn !== undefined;
+    count(isKept ? 'deadLettered' : 'dropped');
     givenUp({ delivery: row.delivery, errorCode });
     this.#deadLettered++;
     this.#pending--;
@@ -358,13 +368,18 @@ function sizeOf(entry: DueEntry): number {
 }
 
 /** A target that does not listen to the signal must not hold up closing. */
-async function deliverOrStop(target: Target, delivery: Delivery, attempt: number, signal: AbortSignal): Promise<void> {
+async function deliverOrStop(
+  target: Target,
+  { delivery, attempts, sentAt, uncounted }: Row,
+  signal: AbortSignal,
+): Promise<readonly Delivery[]> {
   let forget = () => {};
   const stopped = new Promise<never>((_, reject) => {
     forget = onAbort(signal, reject);
   });
   try {
-    await Promise.race([target.deliver(delivery, attempt, signal), stopped]);
+    const delivering = target.deliver(delivery, attempts + 1, signal, { sentAt, uncounted });
+    return (await Promise.race([delivering, stopped])) ?? [];
   } finally {
     forget();
   }

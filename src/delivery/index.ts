@@ -1,6 +1,7 @@
 /** delivery: the push edges: anything asynchronous to an ARN. */
 
 export type {
+  Aftermath,
   Delivery,
   DeliveryError,
   DeliveryErrorCode,
@@ -9,6 +10,7 @@ export type {
   GivenUp,
   RetryPolicy,
   Target,
+  Tried,
 } from './delivery.ts';
-export { DELIVERY_LIMITS } from './delivery.ts';
+export { DELIVERY_LIMITS, DeliveryFailure } from './delivery.ts';
 export { type DeliveryDependencies, openDelivery } from './service.ts';

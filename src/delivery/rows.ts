@@ -30,8 +30,10 @@ export interface Row {
   readonly sequence: number;
   readonly dueAt: number;
   readonly sentAt: number;
-  /** Tries made. */
+  /** Tries made that count. */
   readonly attempts: number;
+  /** Tries that did not count, since the last one that did. */
+  readonly uncounted: number;
   readonly delivery: Delivery;
 }
 
@@ -49,6 +51,8 @@ export type DueEntry =
 type Header = Omit<Delivery, 'payload'> & {
   readonly sentAt: number;
   readonly attempts: number;
+  /** Absent for none. */
+  readonly uncounted?: number;
   readonly dueAt: number;
 };
 
@@ -134,13 +138,15 @@ function dueKey(arn: string, { dueAt, sequence }: { readonly dueAt: number; read
   return encodeKey([arn, dueAt, sequence]);
 }
 
-function encodeRow({ delivery, sentAt, attempts, dueAt }: Row): Buffer {
+function encodeRow({ delivery, sentAt, attempts, uncounted, dueAt }: Row): Buffer {
   const { payload, ...rest } = delivery;
-  return encode({ ...rest, sentAt, attempts, dueAt } satisfies Header, payload);
+  const header: Header = { ...rest, sentAt, attempts, dueAt, ...(uncounted > 0 && { uncounted }) };
+  return encode(header, payload);
 }
 
-function rowOf({ sentAt, attempts, dueAt, ...delivery }: Header, payload: Uint8Array, sequence: number): Row {
-  return { sequence, dueAt, sentAt, attempts, delivery: { ...delivery, payload } };
+function rowOf(header: Header, payload: Uint8Array, sequence: number): Row {
+  const { sentAt, attempts, uncounted = 0, dueAt, ...delivery } = header;
+  return { sequence, dueAt, sentAt, attempts, uncounted, delivery: { ...delivery, payload } };
 }
 
 function encode(header: object, payload: Uint8Array = new Uint8Array(0)): Buffer {

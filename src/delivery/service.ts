@@ -73,7 +73,9 @@ class Outbox implements DeliveryService {
     this.#context = {
       ...{ records, settler: this.#settler, clock, random, logger, signal: this.#closing.signal },
       target: (arn) => this.#targets.get(kindOf(arn) ?? ''),
-      bury: (row, writes, errorCode, errorMessage) => this.#bury(row, writes, errorCode, errorMessage),
+      bury: (row, writes, errorCode, errorMessage) =>
+        this.#follow([deadLetterOf(row, errorCode, errorMessage)], writes),
+      follow: (deliveries, writes) => this.#follow(deliveries, writes),
       givenUp: (givenUp) => {
         for (const listener of this.#listeners) listener(givenUp);
       },
@@ -159,7 +161,7 @@ class Outbox implements DeliveryService {
 
   #newRow(delivery: Delivery): Row {
     const now = this.#dependencies.clock.now();
-    return { sequence: this.#sequence.take(), dueAt: now, sentAt: now, attempts: 0, delivery };
+    return { sequence: this.#sequence.take(), dueAt: now, sentAt: now, attempts: 0, uncounted: 0, delivery };
   }
 
   /** Makes rows durable, without those whose idempotency key is known. @returns the rows taken */
@@ -224,10 +226,11 @@ class Outbox implements DeliveryService {
     for (const [arn, edge] of this.#edges) if (edge.idle) this.#edges.delete(arn);
   }
 
-  async #bury(row: Row, writes: readonly Write[], errorCode: string, errorMessage: string): Promise<void> {
-    const letter = this.#newRow(deadLetterOf(row, errorCode, errorMessage));
-    await this.#settler.write([...writes, ...insert(letter)]);
-    this.#offer([letter]);
+  /** No keys are looked up: the row that is removed in the same transaction is what makes it happen once. */
+  async #follow(deliveries: readonly Delivery[], writes: readonly Write[]): Promise<void> {
+    const followers = deliveries.map((delivery) => this.#newRow(delivery));
+    await this.#settler.write([...writes, ...followers.flatMap(insert)]);
+    if (followers.length > 0) this.#offer(followers);
   }
 
   #sweepLater(): void {
