@@ -16,7 +16,12 @@ export interface Message {
   readonly traceHeader?: string;
   /** Queue that it was moved from by the redrive policy. */
   readonly deadLetterSource?: string;
+  /** Of a delivery that was given up: where it was to go and why it did not get there, as `delivery/` wrote it. */
+  readonly origin?: Origin;
 }
+
+/** JSON, never part of what the SQS API shows. */
+export type Origin = Readonly<Record<string, unknown>>;
 
 /** Where a message stands on disk: by when it may be seen first (0: at once), then in order of arrival. */
 export interface Place {

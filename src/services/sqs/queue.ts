@@ -1,9 +1,9 @@
-import { type Clock, isAbort, type Timer } from '../../base/index.ts';
+import { type Clock, hasCode, isAbort, type Timer } from '../../base/index.ts';
 import type { Records, Sequence, Write } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { QueueSettings } from './attributes.ts';
 import { Deduplicator } from './deduplicator.ts';
-import { SqsError } from './errors.ts';
+import { messageNotFound, SqsError } from './errors.ts';
 import { Flights } from './flights.ts';
 import { SQS_LIMITS } from './limits.ts';
 import { type Entry, type Message, newEntry, type Place } from './message.ts';
@@ -40,12 +40,21 @@ export interface Received {
   readonly firstReceivedAt: number;
 }
 
+/** A message as it stands in its queue. */
+export interface Found {
+  readonly place: Place;
+  readonly message: Message;
+  readonly state: 'visible' | 'in-flight' | 'delayed';
+  readonly receiveCount: number;
+}
+
 /** Messages beyond this place are delayed: those that may be seen at once have 0. */
 const DELAYED: Place = { delayUntil: 1, sequence: 0 };
 
 /** Messages looked at for their age at once; the oldest come first. */
 const SWEEP_PAGE = 100;
-const FIRST: Place = { delayUntil: 0, sequence: 0 };
+export const FIRST: Place = { delayUntil: 0, sequence: 0 };
+const LAST: Place = { delayUntil: Number.MAX_SAFE_INTEGER, sequence: 0 };
 
 /**
  * One queue: what stands on disk, and what of it is in memory.
@@ -126,6 +135,13 @@ export class Queue implements AsyncDisposable {
     return { visible: Math.max(0, this.#messages - inFlight - this.#delayed), inFlight, delayed: this.#delayed };
   }
 
+  /** Milliseconds since the oldest message that is known was sent; 0 when there is none. */
+  get oldestAgeMs(): number {
+    // In order of arrival, but for those that were delayed or moved here.
+    const oldest = this.#known.values().next().value;
+    return oldest ? Math.max(0, this.#dependencies.clock.now() - oldest.sentAt) : 0;
+  }
+
   /** Sends messages, all or none; durable when it resolves. One that repeats a deduplication id answers as the first did. */
   async send(outgoing: readonly Outgoing[]): Promise<readonly Sent[]> {
     const { records } = this.#dependencies;
@@ -147,12 +163,12 @@ export class Queue implements AsyncDisposable {
     return group.sent;
   }
 
-  /** Takes over a message from another queue, in the transaction that removes it there. */
-  async adopt(message: Message, removal: readonly Write[]): Promise<void> {
+  /** Takes over a message that stands in another queue, in the transaction that removes it there. */
+  async adopt(message: Message, from: Queue, at: Place): Promise<void> {
     const place: Place = { delayUntil: 0, sequence: this.#dependencies.sequence.take() };
-    const sequenceNumber = this.settings.fifo ? { sequenceNumber: sequenceNumberOf(place) } : {};
-    const adopted = { ...message, ...sequenceNumber };
-    await this.#dependencies.records.commit({ writes: [...removal, this.#rows.put(place, adopted)] });
+    const { sequenceNumber: _, ...rest } = message;
+    const adopted = this.settings.fifo ? { ...rest, sequenceNumber: sequenceNumberOf(place) } : rest;
+    await from.#removeWith(at, [this.#rows.put(place, adopted)]);
     this.#accept(place, adopted);
   }
 
@@ -194,6 +210,40 @@ export class Queue implements AsyncDisposable {
     );
     await this.#dependencies.records.commit({ writes });
     for (const { sequence } of gone) this.#forget(sequence);
+  }
+
+  /** Messages by place, without receiving them: those that may be seen at once come first, then delayed ones. */
+  async browse(from: Place, limit: number): Promise<readonly Found[]> {
+    const page = await this.#rows.page(from, LAST, limit);
+    return page.map((entry) => this.#found(entry, entry.message!));
+  }
+
+  /** The message at a place; `undefined` when there is none. */
+  async read(place: Place): Promise<Found | undefined> {
+    const [message, lease] = await Promise.all([this.#rows.read(place), this.#rows.readLease(place)]);
+    return message && this.#found(newEntry(place, message, 0, lease), message);
+  }
+
+  /** Deletes a message whoever holds it; durable when it resolves. @throws message-not-found */
+  remove(place: Place): Promise<void> {
+    return this.#removeWith(place, []);
+  }
+
+  async #removeWith(place: Place, more: readonly Write[]): Promise<void> {
+    const entry = this.#known.get(place.sequence);
+    if (entry) this.#dirtyLeases.delete(entry);
+    try {
+      await this.#dependencies.records.commit({
+        // Whoever comes second finds it gone: a message is moved once.
+        conditions: [this.#rows.isPresent(place)],
+        writes: [...this.#rows.delete({ ...place, leased: true }), ...more],
+      });
+    } catch (error) {
+      if (!hasCode(error, 'condition-failed')) throw error;
+      this.#forget(place.sequence);
+      throw messageNotFound();
+    }
+    this.#forget(place.sequence);
   }
 
   /** Checks that a receipt of a FIFO queue has not expired. @throws parameter-invalid */
@@ -285,6 +335,15 @@ export class Queue implements AsyncDisposable {
     this.#waiters.notify();
   }
 
+  /** What is known in memory is newer than what stands on disk. */
+  #found(stored: Entry, message: Message): Found {
+    const { state, visibleAt, receiveCount } = this.#known.get(stored.sequence) ?? stored;
+    const now = this.#dependencies.clock.now();
+    const { delayUntil, sequence } = stored;
+    const shown = state === 'in-flight' || visibleAt > now ? 'in-flight' : delayUntil > now ? 'delayed' : 'visible';
+    return { place: { delayUntil, sequence }, message, state: shown, receiveCount };
+  }
+
   #hasRoom(): boolean {
     return this.#ready.size < SQS_LIMITS.windowMax && this.#readyBytes < SQS_LIMITS.windowBytesMax;
   }
@@ -359,8 +418,7 @@ export class Queue implements AsyncDisposable {
     this.#background(async () => {
       const message = entry.message ?? (await this.#rows.read(entry));
       if (!message || !target) return;
-      await target.adopt({ ...message, deadLetterSource: this.arn }, this.#rows.delete(entry));
-      this.#forget(entry.sequence);
+      await target.adopt({ ...message, deadLetterSource: this.arn }, this, entry);
     });
   }
 
@@ -492,7 +550,7 @@ export class Queue implements AsyncDisposable {
       ? { delayUntil: last.delayUntil, sequence: last.sequence + 1 }
       : { delayUntil: now + 1, sequence: 0 };
     if (page.length === SQS_LIMITS.pageMax) return;
-    const [next] = await rows.page(this.#delayedFrom, { delayUntil: Number.MAX_SAFE_INTEGER, sequence: 0 }, 1);
+    const [next] = await rows.page(this.#delayedFrom, LAST, 1);
     this.#delayedDue = Math.min(next?.delayUntil ?? Number.POSITIVE_INFINITY, this.#delayedSince);
     if (next) this.#wakeAt(next.delayUntil);
   }

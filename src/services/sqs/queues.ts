@@ -1,6 +1,6 @@
 import { ACCOUNT_ID, type Clock, formatArn, parseArn, type Random, type Timer, uuid } from '../../base/index.ts';
 import { type Records, Registry, Sequence } from '../../store/index.ts';
-import type { Logger } from '../../telemetry/index.ts';
+import type { Logger, Metrics } from '../../telemetry/index.ts';
 import { changedAttributes, differing, initialAttributes, type QueueAttributes, settingsOf } from './attributes.ts';
 import { parameterInvalid, queueNotFound, SqsError } from './errors.ts';
 import { SQS_LIMITS } from './limits.ts';
@@ -11,6 +11,7 @@ export interface QueuesDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: Metrics;
 }
 
 /** What is stored of a queue; registry key `region/name`. */

@@ -1,5 +1,5 @@
 import { decodeKey, encodeKey, keyRange } from '../../codec/index.ts';
-import type { RecordEntry, Records, Write } from '../../store/index.ts';
+import type { Condition, RecordEntry, Records, Write } from '../../store/index.ts';
 import type { Attributes, AttributeValue } from './digest.ts';
 import { type Entry, type Lease, type Message, newEntry, type Place } from './message.ts';
 
@@ -29,6 +29,10 @@ export class Rows {
   delete(entry: Place & { readonly leased: boolean }): Write[] {
     const message = this.#delete(encodeKey(['m', entry.delayUntil, entry.sequence]));
     return entry.leased ? [message, this.#delete(leaseKey(entry))] : [message];
+  }
+
+  isPresent({ delayUntil, sequence }: Place): Condition {
+    return { space: this.space, key: encodeKey(['m', delayUntil, sequence]), is: 'present' };
   }
 
   lease(entry: Entry): Write {
@@ -74,6 +78,11 @@ export class Rows {
   async read({ delayUntil, sequence }: Place): Promise<Message | undefined> {
     const found = await this.#records.get(this.space, encodeKey(['m', delayUntil, sequence]));
     return found && decodeMessage(found.value);
+  }
+
+  async readLease(place: Place): Promise<Lease | undefined> {
+    const found = await this.#records.get(this.space, leaseKey(place));
+    return found && (parse(found.value) as Lease);
   }
 
   /** Messages from `from` to before `to`, in order, with their leases. */
