@@ -5,6 +5,7 @@ import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/inde
 import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
+import { ecr } from '../services/ecr/index.ts';
 import { openIam } from '../services/iam/index.ts';
 import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
 import { type Iot, openIot } from '../services/iot/index.ts';
@@ -108,7 +109,7 @@ export async function openServices(
   const secured = config.mode === 'secured';
   const sessions = new FunctionSessions({ sts, calls, clock: ground.clock });
   const seriesKeys = new SeriesKeys({ credentials, calls, clock: ground.clock });
-  const s3 = scope.use(await openS3({ objects }));
+  const s3 = scope.use(await openS3({ objects, records }));
   const series = scope.use(
     await openSeriesService({
       series: seriesStore,
@@ -168,7 +169,7 @@ export async function openServices(
   );
 
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
-  all.push(...iot.services);
+  all.push(ecr, ...iot.services);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
