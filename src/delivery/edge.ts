@@ -2,7 +2,15 @@ import { type Clock, onAbort, type Random, type Timer } from '../base/index.ts';
 import { encodeKey, keyRange } from '../codec/index.ts';
 import type { Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { DELIVERY_LIMITS, type Delivery, type EdgeState, type GivenUp, type Target } from './delivery.ts';
+import type { Failure } from './dead-letter.ts';
+import {
+  DELIVERY_LIMITS,
+  type Delivery,
+  type EdgeCounts,
+  type EdgeState,
+  type GivenUp,
+  type Target,
+} from './delivery.ts';
 import { judgeFailure } from './policy.ts';
 import type { DueEntry, Row } from './rows.ts';
 import * as rows from './rows.ts';
@@ -19,10 +27,10 @@ export interface EdgeContext {
   readonly signal: AbortSignal;
   /** The target and its concurrency; `undefined` while none is registered. */
   readonly target: (arn: string) => { readonly target: Target; readonly concurrencyMax: number } | undefined;
-  /** Sends a dead letter, in the transaction that removes the delivery by `writes`. */
-  readonly bury: (row: Row, writes: readonly Write[], errorCode: string, errorMessage: string) => Promise<void>;
+  /** Sends a dead letter, or keeps a lost one, in the transaction that removes the delivery by `writes`. */
+  readonly bury: (row: Row, writes: readonly Write[], failure: Failure) => Promise<void>;
   readonly givenUp: (givenUp: GivenUp) => void;
-  readonly count: (what: 'delivered' | 'retried' | 'deadLettered' | 'dropped') => void;
+  readonly count: (what: keyof EdgeCounts) => void;
 }
 
 const PAGE_MIN = 16;
@@ -64,9 +72,7 @@ export class Edge {
   #timerAt = Number.POSITIVE_INFINITY;
   #rowBytes = 1024;
   #pending = 0;
-  #delivered = 0;
-  #retried = 0;
-  #deadLettered = 0;
+  readonly #counts = { delivered: 0, retried: 0, deadLettered: 0, lost: 0 };
 
   /** @param backlog  rows of an earlier run stand on disk */
   constructor(context: EdgeContext, arn: string, backlog: boolean) {
@@ -92,10 +98,11 @@ export class Edge {
       arn: this.arn,
       pending: this.#pending,
       oldestAgeMs: now - oldest,
-      delivered: this.#delivered,
-      retried: this.#retried,
-      deadLettered: this.#deadLettered,
+      ...this.#counts,
+      inFlight: this.#tasks.size,
       isIdle: this.idle,
+      isBroken: false,
+      sources: [],
     };
   }
 
@@ -266,33 +273,36 @@ export class Edge {
     const { signal, settler, count, clock, random } = this.#context;
     const attempt = row.attempts + 1;
     try {
-      await deliverOrStop(target, row.delivery, attempt, signal);
+      await deliverOrStop(target, { ...row.delivery, id: String(row.sequence) }, attempt, signal);
     } catch (error) {
       if (signal.aborted) return 'stopped';
       const verdict = judgeFailure(error, row.delivery.policy, attempt, row.sentAt, clock.now(), random.next());
-      if (verdict.kind === 'give-up') return this.#giveUp(row, removal, verdict.errorCode, verdict.errorMessage);
+      if (verdict.kind === 'give-up') {
+        const { reason, errorCode, errorMessage } = verdict;
+        return this.#giveUp(row, removal, { reason, errorCode, errorMessage, attempts: attempt, at: clock.now() });
+      }
       count('retried');
-      this.#retried++;
+      this.#counts.retried++;
       return { retry: { ...row, attempts: attempt, dueAt: verdict.dueAt } };
     }
     await settler.write(removal);
     count('delivered');
-    this.#delivered++;
+    this.#counts.delivered++;
     this.#pending--;
     return 'done';
   }
 
-  async #giveUp(row: Row, removal: readonly Write[], errorCode: string, errorMessage: string): Promise<'done'> {
-    const { logger, bury, count, settler, givenUp } = this.#context;
+  async #giveUp(row: Row, removal: readonly Write[], failure: Failure): Promise<'done'> {
+    const { logger, bury, count, givenUp } = this.#context;
     const { source, deadLetterArn } = row.delivery;
-    const fields = { arn: this.arn, source, deadLetterArn, attempts: row.attempts + 1, errorCode, errorMessage };
-    logger.warn('delivery-given-up', fields);
-    if (deadLetterArn === undefined) await settler.write(removal);
-    else await bury(row, removal, errorCode, errorMessage);
-    count(deadLetterArn === undefined ? 'dropped' : 'deadLettered');
-    givenUp({ delivery: row.delivery, errorCode });
-    this.#deadLettered++;
+    const { reason, errorCode, errorMessage, attempts } = failure;
+    logger.warn('delivery-given-up', { arn: this.arn, source, deadLetterArn, attempts, errorCode, errorMessage });
+    await bury(row, removal, failure);
+    const what = deadLetterArn === undefined ? 'lost' : 'deadLettered';
+    count(what);
+    this.#counts[what]++;
     this.#pending--;
+    givenUp({ delivery: row.delivery, reason, errorCode, errorMessage, attempts });
     return 'done';
   }
 

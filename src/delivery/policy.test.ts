@@ -25,6 +25,7 @@ test('a permanent error is given up at once, with its code', () => {
   const error = new DomainError('queue-not-found', 'no such queue');
   assert.deepEqual(judgeFailure(error, POLICY, 1, 0, 0, 0.5), {
     kind: 'give-up',
+    reason: 'permanent',
     errorCode: 'queue-not-found',
     errorMessage: 'no such queue',
   });

@@ -1,10 +1,15 @@
 import { type DomainError, messageOf } from '../base/index.ts';
-import type { RetryPolicy } from './delivery.ts';
+import type { GivenUpReason, RetryPolicy } from './delivery.ts';
 
 /** What follows from a failed try. */
 export type Verdict =
   | { readonly kind: 'retry'; readonly dueAt: number }
-  | { readonly kind: 'give-up'; readonly errorCode: string; readonly errorMessage: string };
+  | {
+      readonly kind: 'give-up';
+      readonly reason: GivenUpReason;
+      readonly errorCode: string;
+      readonly errorMessage: string;
+    };
 
 /**
  * Decides about a failed try: again after a wait with full jitter, or never.
@@ -24,12 +29,12 @@ export function judgeFailure(
   const errorMessage = messageOf(error).slice(0, 1024);
   const errorCode = codeOf(error);
   if ((error as Partial<DomainError> | undefined)?.remedy === 'never')
-    return { kind: 'give-up', errorCode, errorMessage };
+    return { kind: 'give-up', reason: 'permanent', errorCode, errorMessage };
   // At least a millisecond later: a row put again must not have the key of the one it replaces.
   const dueAt =
     now + 1 + Math.floor(jitter * Math.min(policy.backoffMsMax, policy.backoffMsBase * 2 ** Math.min(attempt, 50)));
-  if (attempt >= policy.attemptsMax || dueAt - sentAt > policy.ageMsMax)
-    return { kind: 'give-up', errorCode, errorMessage };
+  if (attempt >= policy.attemptsMax) return { kind: 'give-up', reason: 'attempts', errorCode, errorMessage };
+  if (dueAt - sentAt > policy.ageMsMax) return { kind: 'give-up', reason: 'age', errorCode, errorMessage };
   return { kind: 'retry', dueAt };
 }
 
