@@ -26,6 +26,7 @@ test('a permanent error is given up at once, with its code', () => {
   const error = new DomainError('queue-not-found', 'no such queue');
   assert.deepEqual(judgeFailure(error, POLICY, 1, 0, 0, 0.5), {
     kind: 'give-up',
+    reason: 'permanent',
     errorCode: 'queue-not-found',
     errorMessage: 'no such queue',
   });
@@ -42,6 +43,7 @@ test('a target that says what follows is obeyed, whatever attempts and age the p
   const over = new DeliveryFailure('function-failed', 'no', { kind: 'given-up', instead: [] });
   assert.deepEqual(judgeFailure(over, POLICY, 1, 0, 0, 0.5), {
     kind: 'give-up',
+    reason: 'permanent',
     errorCode: 'function-failed',
     errorMessage: 'no',
     instead: [],

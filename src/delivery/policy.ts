@@ -1,11 +1,12 @@
 import { type DomainError, messageOf } from '../base/index.ts';
-import type { Delivery, DeliveryFailure, RetryPolicy } from './delivery.ts';
+import type { Delivery, DeliveryFailure, GivenUpReason, RetryPolicy } from './delivery.ts';
 
 /** What follows from a failed try. */
 export type Verdict =
   | { readonly kind: 'retry'; readonly dueAt: number; readonly counts: boolean }
   | {
       readonly kind: 'give-up';
+      readonly reason: GivenUpReason;
       readonly errorCode: string;
       readonly errorMessage: string;
       /** What the target has sent in its stead; absent leaves that to the delivery's dead-letter ARN. */
@@ -33,14 +34,14 @@ export function judgeFailure(
   const aftermath = (error as Partial<DeliveryFailure> | undefined)?.aftermath;
   if (aftermath?.kind === 'again')
     return { kind: 'retry', dueAt: now + Math.max(1, Math.ceil(aftermath.afterMs)), counts: aftermath.counts };
-  if (aftermath) return { kind: 'give-up', errorCode, errorMessage, instead: aftermath.instead };
+  if (aftermath) return { kind: 'give-up', reason: 'permanent', errorCode, errorMessage, instead: aftermath.instead };
   if ((error as Partial<DomainError> | undefined)?.remedy === 'never')
-    return { kind: 'give-up', errorCode, errorMessage };
+    return { kind: 'give-up', reason: 'permanent', errorCode, errorMessage };
   // At least a millisecond later: a row put again must not have the key of the one it replaces.
   const dueAt =
     now + 1 + Math.floor(jitter * Math.min(policy.backoffMsMax, policy.backoffMsBase * 2 ** Math.min(attempt, 50)));
-  if (attempt >= policy.attemptsMax || dueAt - sentAt > policy.ageMsMax)
-    return { kind: 'give-up', errorCode, errorMessage };
+  if (attempt >= policy.attemptsMax) return { kind: 'give-up', reason: 'attempts', errorCode, errorMessage };
+  if (dueAt - sentAt > policy.ageMsMax) return { kind: 'give-up', reason: 'age', errorCode, errorMessage };
   return { kind: 'retry', dueAt, counts: true };
 }
 
