@@ -10,6 +10,24 @@ export interface RetryPolicy {
   /** Backoff with full jitter: a wait is drawn from 0 to `min(backoffMsMax, backoffMsBase * 2 ** attempt)`. */
   readonly backoffMsBase: number;
   readonly backoffMsMax: number;
+  /** Waits by phases instead of the backoff. */
+  readonly schedule?: RetrySchedule;
+}
+
+/**
+ * The four phases of an SNS delivery policy, each a number of retries: at once, after `minDelayMs` each, after waits that grow
+ * from `minDelayMs` to `maxDelayMs`, after `maxDelayMs` each. A wait is up to a tenth longer, by chance.
+ *
+ * @see Amazon SNS developer guide, "Delivery policy stages"
+ */
+export interface RetrySchedule {
+  readonly noDelay: number;
+  readonly minDelay: number;
+  readonly backoff: number;
+  readonly maxDelay: number;
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly backoffFunction: 'linear' | 'arithmetic' | 'exponential' | 'geometric';
 }
 
 /** Something to be handed to an ARN, asynchronously and at least once. */
@@ -128,6 +146,13 @@ export interface GivenUp {
   readonly attempts: number;
 }
 
+/** A delivery that its target has. */
+export interface Delivered {
+  readonly delivery: Delivery;
+  /** Tries it took. */
+  readonly attempts: number;
+}
+
 /** - `delivery-full`: too many deliveries wait (S5); - `target-unknown`: no target is registered for the ARN's service.
  *  - `delivery-too-large`: payload or attributes exceed their limits.
  *  - `letter-not-found`: no lost letter has the id (any more). */
@@ -214,6 +239,8 @@ export interface DeliveryService extends AsyncDisposable {
   edges(): readonly EdgeState[];
   /** Receives every delivery that is given up from now on, dead letters included; returns the way to stop. */
   onGivenUp(listener: (givenUp: GivenUp) => void): () => void;
+  /** Receives every delivery that its target takes from now on; returns the way to stop. */
+  onDelivered(listener: (delivered: Delivered) => void): () => void;
 }
 
 export interface TargetOptions {

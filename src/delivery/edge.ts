@@ -5,6 +5,7 @@ import type { Logger } from '../telemetry/index.ts';
 import type { Failure } from './dead-letter.ts';
 import {
   DELIVERY_LIMITS,
+  type Delivered,
   type Delivery,
   type EdgeCounts,
   type EdgeState,
@@ -40,6 +41,7 @@ export interface EdgeContext {
   /** Sends what follows from a delivery, in the transaction that removes it by `writes`. */
   readonly follow: (deliveries: readonly Delivery[], writes: readonly Write[]) => Promise<void>;
   readonly givenUp: (givenUp: GivenUp) => void;
+  readonly delivered: (delivered: Delivered) => void;
   readonly count: (what: keyof EdgeCounts) => void;
 }
 
@@ -301,6 +303,7 @@ export class Edge {
     }
     await follow(followers, removal);
     count('delivered');
+    this.#context.delivered({ delivery: row.delivery, attempts: attempt });
     this.#counts.delivered++;
     this.#pending--;
     return 'done';

@@ -4,6 +4,7 @@ export type { Authorization, Connection, Connections, EgressGuard, SmtpOptions }
 export type {
   Aftermath,
   DeadLetterOrigin,
+  Delivered,
   Delivery,
   DeliveryError,
   DeliveryErrorCode,
@@ -18,6 +19,7 @@ export type {
   LostLetters,
   Outbox,
   RetryPolicy,
+  RetrySchedule,
   Target,
   TargetOptions,
   Tried,

@@ -6,6 +6,7 @@ import type { Connections, EgressGuard, SmtpOptions } from './connection.ts';
 import { deadLetterOf, type Failure } from './dead-letter.ts';
 import {
   DELIVERY_LIMITS,
+  type Delivered,
   type Delivery,
   type EdgeCounts,
   type EdgeState,
@@ -78,6 +79,7 @@ class RecordsOutbox implements Outbox {
   readonly #edges = new Map<string, Edge>();
   readonly #targets = new Map<string, { readonly target: Target; readonly concurrencyMax: number }>();
   readonly #listeners = new Set<(givenUp: GivenUp) => void>();
+  readonly #deliveredListeners = new Set<(delivered: Delivered) => void>();
   readonly #http: HttpTarget;
   readonly #closing = new AbortController();
   readonly #stopping: AbortController;
@@ -109,6 +111,9 @@ class RecordsOutbox implements Outbox {
       follow: (deliveries, writes) => this.#follow(deliveries, writes),
       givenUp: (givenUp) => {
         for (const listener of this.#listeners) listener(givenUp);
+      },
+      delivered: (delivered) => {
+        for (const listener of this.#deliveredListeners) listener(delivered);
       },
       count: (what) => this.#counters[what].add(),
     };
@@ -153,6 +158,11 @@ class RecordsOutbox implements Outbox {
   onGivenUp(listener: (givenUp: GivenUp) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  onDelivered(listener: (delivered: Delivered) => void): () => void {
+    this.#deliveredListeners.add(listener);
+    return () => this.#deliveredListeners.delete(listener);
   }
 
   letters(query: LetterFilter & { readonly after?: string; readonly limit: number }): Promise<{

@@ -32,6 +32,10 @@ export class HeldDeliveries implements DeliveryService {
   edges() {
     return [];
   }
+  onDelivered() {
+    return () => {};
+  }
+
   onGivenUp(listener: (givenUp: GivenUp) => void) {
     this.#listener = listener;
     return () => {};
