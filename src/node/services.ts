@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
 import { egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
@@ -186,9 +187,16 @@ export async function openServices(
         };
         mappings = await openEventSourceMappings({
           records,
-          invoker: { exists: (functionArn) => invoker.exists(functionArn), reserve },
+          invoker: {
+            exists: (functionArn) => invoker.exists(functionArn),
+            timeoutMs: (functionArn) => invoker.timeoutMs(functionArn),
+            reserve,
+          },
           sourceFor,
           delivery,
+          putObject: async (bucket, key, body) => {
+            await objects.put(bucket, key, Readable.from([body]));
+          },
           ...ground,
         });
         return mappings;
