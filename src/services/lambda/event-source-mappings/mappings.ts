@@ -138,7 +138,7 @@ export class Mappings implements AsyncDisposable {
   }
 
   /** Holds a mapping back under a name, across restarts; what runs is finished. Twice is once. @throws resource-not-found */
-  pause(id: string, reason: string): Promise<MappingView> {
+  async pause(id: string, reason: string): Promise<MappingView> {
     return this.update(this.find(id).region, id, (mapping) => ({
       ...mapping,
       paused: [...new Set([...(mapping.paused ?? []), reason])],
@@ -146,7 +146,7 @@ export class Mappings implements AsyncDisposable {
   }
 
   /** Takes a name back; the mapping runs again when no other holds it, and it is enabled. @throws resource-not-found */
-  resume(id: string, reason: string): Promise<MappingView> {
+  async resume(id: string, reason: string): Promise<MappingView> {
     return this.update(this.find(id).region, id, (mapping) => ({
       ...mapping,
       paused: (mapping.paused ?? []).filter((name) => name !== reason),
