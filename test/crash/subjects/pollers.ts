@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Random, seededRandom, systemRandom } from '../../../src/base/index.ts';
 import type { FunctionInvoker, InvocationOutcome, Reservation } from '../../../src/pollers/index.ts';
@@ -96,7 +96,11 @@ export const pollersSubject: CrashSubject<Store, Step> = {
   async verify(store, history) {
     const { mappings, functions } = store;
     functions.failing = 0;
-    const paused = history.filter(({ step }) => step.kind === 'pause' || step.kind === 'resume');
+    // The last verification has resumed it.
+    const since = functions.verified;
+    functions.verified = Math.max(-1, ...history.map(({ id }) => id));
+    const changes = history.filter(({ id }) => id > since);
+    const paused = changes.filter(({ step }) => step.kind === 'pause' || step.kind === 'resume');
     const settled = paused.every(({ outcome }) => outcome === 'acknowledged');
     const isPaused = viewOf(mappings, 'stream').poller.paused.length > 0;
     // Of steps side by side the last to begin need not be the last to end: only one alone tells.
@@ -167,11 +171,13 @@ class Functions implements FunctionInvoker {
   readonly ledger: Ledger;
   failing = 0.1;
   readonly #windows: string;
+  readonly #verified: string;
   readonly #random: Random = seededRandom(11);
 
   constructor(directory: string) {
     this.ledger = new Ledger(directory);
     this.#windows = join(directory, 'windows');
+    this.#verified = join(directory, 'verified');
   }
 
   exists(): boolean {
@@ -192,6 +198,15 @@ class Functions implements FunctionInvoker {
       },
       [Symbol.dispose]: () => {},
     };
+  }
+
+  /** The last step that was verified; on disk, since each generation has functions of its own. */
+  get verified(): number {
+    return existsSync(this.#verified) ? Number(readFileSync(this.#verified, 'utf8')) : -1;
+  }
+
+  set verified(id: number) {
+    writeFileSync(this.#verified, String(id));
   }
 
   windows(): readonly Final[] {
