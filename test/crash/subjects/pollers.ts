@@ -15,6 +15,7 @@ import { clockOf, Ledger } from './ledger.ts';
 type Step =
   | { readonly kind: 'put'; readonly key: string }
   | { readonly kind: 'send'; readonly group: string }
+  | { readonly kind: 'reshard'; readonly shards: number }
   | { readonly kind: 'pause' | 'resume' | 'replay' };
 
 interface Store extends AsyncDisposable {
@@ -71,6 +72,7 @@ export const pollersSubject: CrashSubject<Store, Step> = {
   plan(random) {
     const drawn = random.next();
     if (drawn < 0.03) return { kind: (['pause', 'resume', 'replay'] as const)[Math.floor(random.next() * 3)]! };
+    if (drawn < 0.04) return { kind: 'reshard', shards: 2 + Math.floor(random.next() * 3) };
     if (drawn < 0.6) return { kind: 'put', key: KEYS[Math.floor(random.next() * KEYS.length)]! };
     return { kind: 'send', group: GROUPS[Math.floor(random.next() * GROUPS.length)]! };
   },
@@ -84,6 +86,10 @@ export const pollersSubject: CrashSubject<Store, Step> = {
       const fifo = { MessageGroupId: step.group, MessageDeduplicationId: String(id) };
       const to = step.group === '' ? { QueueUrl: PLAIN } : { QueueUrl: FIFO, ...fifo };
       return call(sqs.service, 'SendMessage', { ...to, MessageBody: String(id) });
+    }
+    if (step.kind === 'reshard') {
+      const input = { StreamName: STREAM, TargetShardCount: step.shards, ScalingType: 'UNIFORM_SCALING' };
+      return call(kinesis.service, 'UpdateShardCount', input);
     }
     const uuid = uuidOf(mappings, 'stream');
     // Acknowledged only when it is durable; the pollers are stopped and started meanwhile.
@@ -121,7 +127,7 @@ export const pollersSubject: CrashSubject<Store, Step> = {
     }
     const inWindows = checkWindows(functions.windows());
     for (const { id, step, outcome } of history) {
-      if (step.kind === 'pause' || step.kind === 'resume' || step.kind === 'replay') done.add(id);
+      if (step.kind !== 'put' && step.kind !== 'send') done.add(id);
       else if (outcome === 'acknowledged') assert.ok(done.has(id), `${id} was acknowledged and was never seen`);
       else if (outcome === 'refused') assert.ok(!done.has(id), `${id} was refused and is there`);
       if (step.kind === 'put') assert.equal(inWindows.has(id), done.has(id), `${id} in windows`);
