@@ -11,6 +11,7 @@ import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type W
 import type { Node, NodeConfig } from './config.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
+import { mappingRoutes } from './mapping-routes.ts';
 import { healthRoute, nodeRoutes } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
@@ -61,7 +62,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   });
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';
-  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), ...pages.routes];
+  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), mappingRoutes(services.mappings), ...pages.routes];
   wire = scope.use(
     createWireServer({
       services: services.all,
