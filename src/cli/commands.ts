@@ -43,6 +43,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./logs.ts')).logs,
   },
   {
+    name: 'pollers',
+    summary: 'Show event source mappings, pause and resume them, and replay streams',
+    load: async () => (await import('./pollers.ts')).pollers,
+  },
+  {
     name: 'doctor',
     summary: 'Say which sandbox functions get on this machine, and what is in the way of a stronger one',
     load: async () => (await import('./doctor.ts')).doctor,

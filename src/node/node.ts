@@ -11,6 +11,7 @@ import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type W
 import type { Node, NodeConfig } from './config.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
+import { mappingRoutes } from './mapping-routes.ts';
 import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
@@ -41,7 +42,16 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     address: () => address && { port: address.port, hostAddress: reachable(address) },
     accept: (socket) => wire?.accept(socket),
   };
-  const services = scope.use(await openServices(config, stores, ground, () => listening.endpoint, door));
+  const services = scope.use(
+    await openServices(
+      config,
+      stores,
+      ground,
+      () => listening.endpoint,
+      door,
+      () => [address?.port ?? 0, listening.mqtt.port],
+    ),
+  );
 
   let gateway: MqttGateway | undefined;
   const source = new NodeFlow({
@@ -52,7 +62,12 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   });
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';
-  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
+  const ownRoutes = [
+    ...nodeRoutes(() => listening, ground.metrics),
+    mappingRoutes(services.mappings),
+    phoneRoute(services.sns),
+    ...pages.routes,
+  ];
   wire = scope.use(
     createWireServer({
       services: services.all,

@@ -62,12 +62,12 @@ const FUNCTIONS = new Set(['linear', 'arithmetic', 'exponential', 'geometric']);
 
 /** Queues and functions: AWS tries for 23 days, soon every 20 seconds. */
 export const MANAGED_RETRY: RetryPolicy = {
-  attemptsMax: 100_015,
+  attemptsMax: 100_000,
   ageMsMax: 23 * DAY_MS,
   backoffMsBase: 0,
   backoffMsMax: 0,
   schedule: {
-    ...{ noDelay: 3, minDelay: 2, backoff: 10, maxDelay: 100_000, minDelayMs: 1000, maxDelayMs: 20_000 },
+    ...{ noDelay: 3, minDelay: 2, backoff: 10, maxDelay: 99_985, minDelayMs: 1000, maxDelayMs: 20_000 },
     backoffFunction: 'exponential',
   },
 };
