@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, seededRandom, systemClock, systemRandom } from '../../src/base/index.ts';
-import { type Delivery, openDelivery } from '../../src/delivery/index.ts';
+import { type Delivery, type EgressGuard, openDelivery } from '../../src/delivery/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { openSns, type SnsDependencies } from '../../src/services/sns/index.ts';
 import { openSqs } from '../../src/services/sqs/index.ts';
@@ -20,7 +20,11 @@ export const CONTEXT: OperationContext = {
   trace: newTrace(seededRandom(1)),
 };
 
-export type Options = Partial<Pick<SnsDependencies, 'confirmLoopback' | 'webhooks'>> & { readonly clock?: Clock };
+export interface Options extends Partial<Pick<SnsDependencies, 'confirmLoopback' | 'webhooks'>> {
+  readonly clock?: Clock;
+  readonly egress?: EgressGuard;
+}
+
 export type Node = Awaited<ReturnType<typeof openNode>>;
 
 /** A folder for stores; removed when it is disposed of. */
@@ -36,14 +40,14 @@ export async function temporaryFolder(): Promise<{ readonly path: string } & Asy
  */
 export async function openNode(options: Options & { readonly directory?: string } = {}) {
   await using scope = new AsyncDisposableStack();
-  const { clock = systemClock, directory, ...rest } = options;
+  const { clock = systemClock, directory, egress, ...rest } = options;
   const folder = directory ?? scope.use(await temporaryFolder()).path;
   const records = scope.use(await openEmbeddedRecords({ directory: folder }));
   const metrics = createMetrics();
   const data: Datum[] = [];
   metrics.onDatum((datum) => data.push({ ...datum }));
   const ground = { clock, random: systemRandom, logger: silentLogger, metrics };
-  const delivery = scope.use(await openDelivery({ records, ...ground }));
+  const delivery = scope.use(await openDelivery({ records, ...(egress && { egress }), ...ground }));
   const sqs = scope.use(await openSqs({ records, ...ground }));
   const sns = scope.use(await openSns({ records, delivery, endpoint: () => CONTEXT.endpoint, ...rest, ...ground }));
   const invoked: Delivery[] = [];
