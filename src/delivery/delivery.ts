@@ -120,6 +120,8 @@ export const DELIVERY_LIMITS = {
   /** Deliveries of one edge in memory; the others wait on disk. */
   windowMax: 1000,
   windowBytesMax: 4 * 1024 * 1024,
+  /** Bytes of all edges in memory; beyond it each has one delivery there. */
+  windowsBytesMax: 64 * 1024 * 1024,
   concurrencyMax: 32,
   /** Longest wait between two attempts, whatever the policy or the target asks for. */
   waitMsMax: 3_600_000,
@@ -127,12 +129,11 @@ export const DELIVERY_LIMITS = {
   attemptMsMax: 60_000,
   /** How long an idempotency key is remembered. */
   idempotencyMs: 300_000,
-  /** An HTTP target has this long to answer. */
-  httpTimeoutMs: 15_000,
   /** How long closing waits for deliveries under way; what is not done is delivered again later. */
-  drainMsMax: 5_000,
-  /** Lost letters kept: beyond it the oldest go. */
+  drainMsMax: 2_000,
+  /** Lost letters kept, and their bytes in all: beyond it the oldest go. */
   lettersMax: 100_000,
+  lettersBytesMax: 2 * 1024 * 1024 * 1024,
   /** How long a lost letter is kept: 14 days. */
   letterMsMax: 14 * 86_400_000,
   /** Letters of one page. */
@@ -196,6 +197,8 @@ export interface TargetOptions {
   readonly concurrencyMax?: number;
   /** Time for one attempt; default {@link DELIVERY_LIMITS}.attemptMsMax. */
   readonly attemptMsMax?: number;
+  /** One edge for all ARNs of the kind: name it so that it begins as they do (`mailto:`). Each has its own unless given. */
+  readonly edge?: string;
 }
 
 /** A delivery that was given up and had no dead-letter ARN, as a list shows it. */
@@ -248,4 +251,10 @@ export interface LostLetters {
 }
 
 /** The outbox as its owner has it. */
-export type Outbox = DeliveryService & LostLetters;
+export interface Outbox extends DeliveryService, LostLetters {
+  /**
+   * Begins nothing any more and lets what is under way end, for at most {@link DELIVERY_LIMITS}.drainMsMax: to be called
+   * before the targets close. Deliveries are still taken, for the next run.
+   */
+  stop(): Promise<void>;
+}

@@ -39,6 +39,9 @@ export interface Ground {
   readonly spans: Spans;
 }
 
+/** A function runs for up to 15 minutes, and may have waited for its environment before. */
+const FUNCTION_ATTEMPT_MS = 20 * 60_000;
+
 /** Everything between the stores and the gateways. */
 export interface Services extends AsyncDisposable {
   /** What the wire serves. */
@@ -229,11 +232,15 @@ export async function openServices(
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
-      delivery.register('lambda', lambda.target);
+      delivery.register('lambda', lambda.target, { attemptMsMax: FUNCTION_ATTEMPT_MS });
       resumed.resolve();
       lambda.resume();
       cloudformation.resume();
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: async () => {
+      // Targets that close would fail what they are given.
+      await delivery.stop();
+      await owned.disposeAsync();
+    },
   };
 }
