@@ -10,6 +10,7 @@ import { type Credentials, combineCredentials, rootCredentials, type Service } f
 import { type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
 import {
+  ASYNC_LIMITS,
   type EventSourceMappings,
   type Lambda,
   openEventSourceMappings,
@@ -125,6 +126,9 @@ export async function openServices(
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
+  // Invocations that end while the environments drain are counted after Lambda itself has closed.
+  let flushUsage = async (): Promise<void> => {};
+  scope.defer(() => flushUsage());
   const runtime = scope.use(
     new InspectableRuntime(await opening, () =>
       openRuntime({
@@ -167,6 +171,8 @@ export async function openServices(
     }),
   );
 
+  flushUsage = () => lambda.flushUsage();
+
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   all.push(...iot.services);
   const call = callServices({
@@ -201,7 +207,8 @@ export async function openServices(
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
-      delivery.register('lambda', lambda.target);
+      delivery.register('s3', s3.target);
+      delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
       resumed.resolve();
       lambda.resume();
       cloudformation.resume();

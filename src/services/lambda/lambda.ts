@@ -149,7 +149,7 @@ export class Lambda implements AsyncDisposable {
         specOf: ({ region, name, version }) => invocations.specOf(region, name, version),
       }),
     );
-    const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, logger, meters });
+    const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, random, meters });
     scope.defer(delivery.onGivenUp((givenUp) => asynchronous.givenUp(givenUp)));
     const storage = new CodeStorage(packages, functions, layers);
     await storage.sweep();

@@ -1,4 +1,5 @@
 /** services/s3: Amazon S3 over the objects store. */
+import type { Target } from '../../delivery/index.ts';
 import type { Objects } from '../../store/index.ts';
 import type { Operation, Service } from '../index.ts';
 import { S3_ANSWERS, translate } from './errors.ts';
@@ -6,6 +7,7 @@ import { bucketOperations } from './operations/buckets.ts';
 import { listingOperations } from './operations/listings.ts';
 import { objectOperations } from './operations/objects.ts';
 import { uploadOperations } from './operations/uploads.ts';
+import { BucketTarget } from './target.ts';
 
 export type { S3ErrorCode } from './errors.ts';
 
@@ -16,6 +18,8 @@ export interface S3Dependencies {
 
 export interface S3 extends AsyncDisposable {
   readonly service: Service;
+  /** For deliveries to buckets. */
+  readonly target: Target;
 }
 
 /** Opens S3. It holds nothing of its own: all is in the store. */
@@ -29,6 +33,7 @@ export async function openS3({ objects }: S3Dependencies): Promise<S3> {
   const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
   return {
     service: { name: 's3', operations: Object.fromEntries(guarded), errors: S3_ANSWERS },
+    target: new BucketTarget(objects),
     [Symbol.asyncDispose]: async () => {},
   };
 }
