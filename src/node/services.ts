@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
+import type { EmbeddedMetric } from '../codec/emf/index.ts';
 import { type DeliveryService, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
 import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
@@ -81,7 +82,8 @@ export async function openServices(
   const calls = new FunctionCalls();
 
   const delivery = scope.use(await openDelivery({ records, ...ground }));
-  const logs = scope.use(await openLogs({ records, log, ...ground }));
+  let takeMetrics: (metrics: readonly EmbeddedMetric[]) => void = () => {};
+  const logs = scope.use(await openLogs({ records, log, takeMetrics: (metrics) => takeMetrics(metrics), ...ground }));
   const runtimeOptions: RuntimeOptions = {
     ...ground,
     logs: logs.sink,
@@ -125,6 +127,7 @@ export async function openServices(
   const sns = scope.use(await openSns({ records, delivery, endpoint, confirmLoopback: secured, ...ground }));
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
+  takeMetrics = (metrics) => cloudwatch.take(metrics);
   const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
   // Invocations that end while the environments drain are counted after Lambda itself has closed.
   let flushUsage = async (): Promise<void> => {};
