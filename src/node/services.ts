@@ -84,6 +84,7 @@ export async function openServices(
   const delivery = scope.use(await openDelivery({ records, ...ground }));
   let takeMetrics: (metrics: readonly EmbeddedMetric[]) => void = () => {};
   const logs = scope.use(await openLogs({ records, log, takeMetrics: (metrics) => takeMetrics(metrics), ...ground }));
+  let takeSegment: NonNullable<RuntimeOptions['takeSegment']> = () => {};
   const runtimeOptions: RuntimeOptions = {
     ...ground,
     logs: logs.sink,
@@ -91,6 +92,7 @@ export async function openServices(
     endpoint,
     nodeDoor,
     engine: config.sandboxEngine ?? 'auto',
+    takeSegment: (datagram) => takeSegment(datagram),
     credentials: (spec) => (secured ? sessions : calls).credentials(spec),
     ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
   };
@@ -175,6 +177,7 @@ export async function openServices(
   );
 
   flushUsage = () => lambda.flushUsage();
+  takeSegment = (datagram) => lambda.takeSegment(datagram);
 
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   all.push(...iot.services);
