@@ -1,15 +1,16 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { onAbort, systemClock } from '../base/index.ts';
 import type { Node, NodeConfig } from '../node/index.ts';
 import { isService, refuseDataInPackages } from './application/osls.ts';
 import { defaultStackName, findTemplate, readApplication } from './application/template.ts';
 import { findConnection, openClient } from './client.ts';
 import { defineCommand, EXIT, UsageError } from './command.ts';
-import { tracesEndpoint } from './configuration.ts';
+import { readConfigurationFile, readOutgoingOnly, tracesEndpoint } from './configuration.ts';
 import { Development, type DevelopmentOptions } from './development/development.ts';
 import { checkPortsFree, chooseInspected, INSPECTOR_PORT, LOOPBACK } from './development/inspected.ts';
 import { ServiceDevelopment } from './development/service.ts';
 import { startNode, stopSignal } from './node.ts';
+import type { ConfigurationSource, Outgoing } from './outgoing.ts';
 import type { Terminal } from './terminal.ts';
 
 export const dev = defineCommand({
@@ -47,6 +48,11 @@ export const dev = defineCommand({
       choices: ['auto', 'namespace', 'process'],
       help: 'walls that functions run in; auto is the strongest that the machine runs',
     },
+    config: {
+      type: 'text',
+      value: 'FILE',
+      help: 'millrace.yaml whose smtp, webhooks, connections and notifications are used',
+    },
     'stack-name': { type: 'text', value: 'NAME', help: "name of the application's stack; else the folder's name" },
   },
   examples: [
@@ -68,6 +74,7 @@ export const dev = defineCommand({
     const application = isApplication && values.inspect.length > 0 ? await readApplication(directory) : undefined;
     const inspected = chooseInspected(values.inspect, application);
     await checkPortsFree(inspected.values());
+    const outgoing = await outgoingOf(values.config, { env, directory: cwd });
     using stop = stopSignal(terminal);
     await using node = await startNode({
       dataDirectory,
@@ -77,6 +84,7 @@ export const dev = defineCommand({
       mode: 'dev',
       sandboxEngine: values.sandbox as NonNullable<NodeConfig['sandboxEngine']>,
       ...tracesEndpoint(env.OTEL_EXPORTER_OTLP_ENDPOINT),
+      ...outgoing,
     });
     terminal.out(`ready ${node.endpoint}\n`);
     terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
@@ -97,6 +105,13 @@ export const dev = defineCommand({
     return EXIT.ok;
   },
 });
+
+/** What the file that was named says about what is sent; nothing where none was. */
+async function outgoingOf(name: string | undefined, from: ConfigurationSource): Promise<Outgoing> {
+  if (name === undefined) return {};
+  const file = resolve(from.directory, name);
+  return readOutgoingOnly(await readConfigurationFile(file), { ...from, directory: dirname(file) });
+}
 
 /** Deploys and watches the application of a folder. */
 async function develop(

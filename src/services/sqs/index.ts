@@ -4,6 +4,7 @@ import type { Target } from '../../delivery/index.ts';
 import type { QueueSource } from '../../pollers/index.ts';
 import type { Service } from '../index.ts';
 import { queueNotFound, SQS_ANSWERS } from './errors.ts';
+import { Letters } from './letters.ts';
 import { batchOperations } from './operations/batches.ts';
 import { messageOperations } from './operations/messages.ts';
 import { queueOperations } from './operations/queues.ts';
@@ -12,6 +13,7 @@ import { SqsSource } from './source.ts';
 import { SqsTarget } from './target.ts';
 
 export { SqsError, type SqsErrorCode } from './errors.ts';
+export type { QueuedMessage, QueuedMessages, Redriven } from './letters.ts';
 export { SQS_LIMITS } from './limits.ts';
 
 export type SqsDependencies = QueuesDependencies;
@@ -23,6 +25,8 @@ export interface QueueView {
   readonly visible: number;
   readonly inFlight: number;
   readonly delayed: number;
+  /** Milliseconds since the oldest message was sent; 0 when there is none. */
+  readonly oldestAgeMs: number;
 }
 
 /** The queues of a node. */
@@ -33,6 +37,8 @@ export interface Sqs extends AsyncDisposable {
   /** A queue as pollers read it. @throws queue-not-found */
   source(queueArn: string): QueueSource;
   describe(region: string): readonly QueueView[];
+  /** The messages of a queue one by one, without receiving them: dead letters are looked at, edited, redriven and removed here. */
+  readonly letters: Letters;
 }
 
 /** Opens the service over its store; disposing it ends long polls and writes what is not yet written. */
@@ -54,13 +60,15 @@ export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
     target: new SqsTarget(queues, clock, random),
     source: (arn) => {
       find(arn);
-      return new SqsSource(() => find(arn));
+      return new SqsSource(() => find(arn), clock);
     },
     describe: (region) =>
       queues.list(region).map((state) => {
         const arn = queueArn(state);
-        return { arn, name: parseArn(arn)!.resource, ...queues.get(region, state.name).queue.counts };
+        const { counts, oldestAgeMs } = queues.get(region, state.name).queue;
+        return { arn, name: parseArn(arn)!.resource, ...counts, oldestAgeMs };
       }),
+    letters: new Letters(queues, clock, random),
     [Symbol.asyncDispose]: () => queues[Symbol.asyncDispose](),
   };
 }
