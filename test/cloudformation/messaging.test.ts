@@ -544,3 +544,216 @@ test('a queue that is replaced takes its messages with it, unless it is to be ke
   assert.equal(await remove('replaced'), 'DELETE_COMPLETE');
   assert.equal((await queueAttributes(first)).VisibilityTimeout, '30');
 });
+
+/** Something that no service takes, behind everything else: the stack fails at its end. */
+const failing = (DependsOn: readonly string[]) => ({
+  Last: { Type: 'AWS::SQS::Queue', DependsOn, Properties: { VisibilityTimeout: 999_999 } },
+});
+
+const everything = (mark: string): Resources => ({
+  Fn: {
+    ...FUNCTION,
+    Properties: { ...FUNCTION.Properties, Description: mark, DeadLetterConfig: { TargetArn: att('Dead') } },
+  },
+  Dead: { Type: 'AWS::SQS::Queue' },
+  Jobs: {
+    Type: 'AWS::SQS::Queue',
+    Properties: {
+      VisibilityTimeout: 40 + mark.length,
+      RedrivePolicy: { deadLetterTargetArn: att('Dead'), maxReceiveCount: 3 },
+    },
+  },
+  JobsPolicy: {
+    Type: 'AWS::SQS::QueuePolicy',
+    Properties: { Queues: [ref('Jobs')], PolicyDocument: ALLOW_ALL(att('Jobs')) },
+  },
+  Topic: { Type: 'AWS::SNS::Topic', Properties: { DisplayName: mark } },
+  TopicPolicy: {
+    Type: 'AWS::SNS::TopicPolicy',
+    Properties: { Topics: [ref('Topic')], PolicyDocument: ALLOW_ALL(ref('Topic')) },
+  },
+  ToJobs: {
+    Type: 'AWS::SNS::Subscription',
+    Properties: { TopicArn: ref('Topic'), Protocol: 'sqs', Endpoint: att('Jobs'), FilterPolicy: { mark: [mark] } },
+  },
+  ToFn: {
+    Type: 'AWS::SNS::Subscription',
+    Properties: { TopicArn: ref('Topic'), Protocol: 'lambda', Endpoint: att('Fn') },
+  },
+  MayCall: {
+    Type: 'AWS::Lambda::Permission',
+    Properties: {
+      FunctionName: ref('Fn'),
+      Action: 'lambda:InvokeFunction',
+      Principal: 'sns.amazonaws.com',
+      SourceArn: ref('Topic'),
+    },
+  },
+  Stream: { Type: 'AWS::Kinesis::Stream', Properties: { ShardCount: 1 } },
+  Reader: { Type: 'AWS::Kinesis::StreamConsumer', Properties: { ConsumerName: 'reader', StreamARN: att('Stream') } },
+  FromJobs: {
+    Type: 'AWS::Lambda::EventSourceMapping',
+    Properties: { FunctionName: ref('Fn'), EventSourceArn: att('Jobs'), BatchSize: mark.length },
+  },
+  FromStream: {
+    Type: 'AWS::Lambda::EventSourceMapping',
+    Properties: {
+      FunctionName: ref('Fn'),
+      EventSourceArn: att('Stream'),
+      StartingPosition: 'LATEST',
+      BatchSize: mark.length,
+    },
+  },
+  Async: {
+    Type: 'AWS::Lambda::EventInvokeConfig',
+    Properties: { FunctionName: ref('Fn'), Qualifier: '$LATEST', MaximumRetryAttempts: mark.length % 3 },
+  },
+});
+
+test('a stack that fails at its end leaves nothing behind', async () => {
+  const before = await standing();
+  const resources = everything('a');
+  const stack = { ...resources, ...failing(Object.keys(resources)) };
+  assert.equal(await create('doomed', stack), 'ROLLBACK_COMPLETE');
+  assert.match(await reasons('doomed'), /VisibilityTimeout/);
+  assert.deepEqual(await standing(), before);
+  assert.equal(await remove('doomed'), 'DELETE_COMPLETE');
+});
+
+test('an update that fails at its end leaves everything as it was', async () => {
+  assert.equal(await create('kept', everything('a')), 'CREATE_COMPLETE');
+  const ids = await physical('kept');
+  const seen = async () => ({
+    queue: await queueAttributes(ids.Jobs!),
+    topic: await topicAttributes(ids.Topic!),
+    subscription: await subscriptionAttributes(ids.ToJobs!),
+    function: (await lambda.send(new GetFunctionConfigurationCommand({ FunctionName: ids.Fn! }))).Description,
+    batches: [
+      (await lambda.send(new GetEventSourceMappingCommand({ UUID: ids.FromJobs! }))).BatchSize,
+      (await lambda.send(new GetEventSourceMappingCommand({ UUID: ids.FromStream! }))).BatchSize,
+    ],
+    retries: (await lambda.send(new GetFunctionEventInvokeConfigCommand({ FunctionName: ids.Fn! })))
+      .MaximumRetryAttempts,
+  });
+  const [stood, found] = [await standing(), await seen()];
+  const changed = everything('bb');
+  assert.equal(await update('kept', { ...changed, ...failing(Object.keys(changed)) }), 'UPDATE_ROLLBACK_COMPLETE');
+  assert.deepEqual(await physical('kept'), ids);
+  assert.deepEqual(await standing(), stood);
+  assert.deepEqual(await seen(), found);
+  assert.equal(await remove('kept'), 'DELETE_COMPLETE');
+});
+
+test('dead-letter queues that lead in a circle are refused, by reference and by name', async () => {
+  const before = await standing();
+  const queue = (RedrivePolicy: object, QueueName?: string) => ({
+    Type: 'AWS::SQS::Queue',
+    Properties: { RedrivePolicy, ...(QueueName && { QueueName }) },
+  });
+  const to = (deadLetterTargetArn: unknown) => ({ deadLetterTargetArn, maxReceiveCount: 1 });
+  await assert.rejects(create('circle', { A: queue(to(att('B'))), B: queue(to(att('A'))) }), {
+    message: /Circular dependency between resources: \[A, B\]/,
+  });
+  const arn = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
+  const named = { A: queue(to(arn('ring-b')), 'ring-a'), B: queue(to(arn('ring-a')), 'ring-b') };
+  assert.equal(await create('ring', named), 'ROLLBACK_COMPLETE', 'the first to be made leads nowhere');
+  assert.deepEqual(await standing(), before);
+  await remove('ring');
+});
+
+for (const [what, resource, message] of [
+  [
+    'text for a number',
+    { Type: 'AWS::SQS::Queue', Properties: { DelaySeconds: [1] } },
+    /DelaySeconds must be of type Number/,
+  ],
+  [
+    'text for a list',
+    { Type: 'AWS::SQS::QueuePolicy', Properties: { Queues: 'q', PolicyDocument: {} } },
+    /Queues must be of type List/,
+  ],
+  [
+    'no topic',
+    { Type: 'AWS::SNS::Subscription', Properties: { Protocol: 'sqs' } },
+    /Property TopicArn cannot be empty/,
+  ],
+  [
+    'a flag that is none',
+    { Type: 'AWS::SNS::Topic', Properties: { FifoTopic: 'maybe' } },
+    /FifoTopic must be of type Boolean/,
+  ],
+  [
+    'a member that is none',
+    {
+      Type: 'AWS::Lambda::EventSourceMapping',
+      Properties: { FunctionName: 'f', ScalingConfig: { MinimumConcurrency: 1 } },
+    },
+    /unsupported property ScalingConfig\/MinimumConcurrency/,
+  ],
+  [
+    'a property that is not built',
+    { Type: 'AWS::Kinesis::Stream', Properties: { StreamEncryption: { EncryptionType: 'KMS', KeyId: 'k' } } },
+    /resource Thing with message: Property StreamEncryption is not built in Millrace/,
+  ],
+  [
+    'a source that Millrace has not',
+    { Type: 'AWS::Lambda::EventSourceMapping', Properties: { FunctionName: 'f', Topics: ['t'] } },
+    /Property Topics is not built in Millrace/,
+  ],
+  [
+    'a reference to nothing',
+    { Type: 'AWS::SNS::Topic', Properties: { DisplayName: ref('Nobody') } },
+    /Unresolved resource dependencies \[Nobody\]/,
+  ],
+  [
+    'an attribute of nothing',
+    { Type: 'AWS::SNS::Topic', Properties: { DisplayName: att('Nobody') } },
+    /Unresolved resource dependencies \[Nobody\]/,
+  ],
+  [
+    'a snapshot of a queue',
+    { Type: 'AWS::SQS::Queue', DeletionPolicy: 'Snapshot' },
+    /DeletionPolicy Snapshot is not supported/,
+  ],
+] as const) {
+  test(`refused before anything is made: ${what}`, async () => {
+    const before = await standing();
+    const Fine = { Type: 'AWS::SQS::Queue' };
+    await assert.rejects(create('refused', { Fine, Thing: resource }), { name: 'ValidationError', message });
+    await assert.rejects(describe('refused'), /does not exist/);
+    assert.deepEqual(await standing(), before);
+  });
+}
+
+for (const [what, resource] of [
+  ['a filter policy that is none', { Type: 'AWS::SNS::Subscription', Properties: { FilterPolicy: { a: 'b' } } }],
+  ['a protocol that is none', { Type: 'AWS::SNS::Subscription', Properties: { Protocol: 'pigeon' } }],
+  [
+    'a queue whose dead letters go nowhere',
+    {
+      Type: 'AWS::SQS::Queue',
+      Properties: {
+        RedrivePolicy: { deadLetterTargetArn: 'arn:aws:sqs:us-east-1:000000000000:nowhere', maxReceiveCount: 1 },
+      },
+    },
+  ],
+  [
+    'a mapping to a function that is not there',
+    { Type: 'AWS::Lambda::EventSourceMapping', Properties: { FunctionName: 'nobody', EventSourceArn: att('Queue') } },
+  ],
+  ['a fifo name without fifo', { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'plain.fifo' } }],
+] as const) {
+  test(`refused by the service and rolled back: ${what}`, async () => {
+    const before = await standing();
+    const base = resource.Type === 'AWS::SNS::Subscription' && {
+      TopicArn: ref('Topic'),
+      Protocol: 'sqs',
+      Endpoint: att('Queue'),
+    };
+    const Thing = { ...resource, DependsOn: ['Queue', 'Topic'], Properties: { ...base, ...resource.Properties } };
+    const things = { Queue: { Type: 'AWS::SQS::Queue' }, Topic: { Type: 'AWS::SNS::Topic' }, Thing };
+    assert.equal(await create('wrong', things), 'ROLLBACK_COMPLETE');
+    assert.deepEqual(await standing(), before);
+    await remove('wrong');
+  });
+}
