@@ -41,8 +41,8 @@ export type Redriven =
   | { readonly kind: 'moved'; readonly to: string }
   | { readonly kind: 'origin'; readonly message: QueuedMessage };
 
-/** Messages looked at at once. */
-const BROWSE_MAX = 100;
+/** Messages looked at at once: few enough that the largest ones fit into memory. */
+const BROWSE_MAX = 50;
 
 /** The messages of queues one by one, for who looks after dead letters. Errors: `queue-not-found`, `message-not-found`. */
 export class Letters {
@@ -56,7 +56,7 @@ export class Letters {
     this.#random = random;
   }
 
-  /** @param limit  1 to 100 */
+  /** @param limit  1 to 50; more is as good as 50 */
   async browse(
     queueArn: string,
     { after, limit }: { readonly after?: string; readonly limit: number },

@@ -41,6 +41,8 @@ export interface Entry extends Place {
   leaving: boolean;
   /** Of messages in flight: when they are seen again, epoch milliseconds of the steady clock. */
   visibleAt: number;
+  /** When that began; of what was found in flight, when it was found. */
+  receivedAt: number;
   receiveCount: number;
   firstReceivedAt: number | undefined;
   /** Its place in the line of a standard queue. */
@@ -72,6 +74,7 @@ export function newEntry(place: Place, message: Message, lease?: Lease): Entry {
     state: 'ready',
     leaving: false,
     visibleAt: lease?.visibleAt ?? 0,
+    receivedAt: 0,
     receiveCount: lease?.receiveCount ?? 0,
     firstReceivedAt: lease?.firstReceivedAt,
     slot: -1,

@@ -6,7 +6,7 @@ import type { QueueSettings } from './attributes.ts';
 import { Backlog } from './backlog.ts';
 import { Deduplicator } from './deduplicator.ts';
 import { Delayed, LAST } from './delayed.ts';
-import { messageNotFound, SqsError } from './errors.ts';
+import { messageNotFound, parameterInvalid, SqsError } from './errors.ts';
 import { Flights } from './flights.ts';
 import type { QueueInstruments } from './instruments.ts';
 import { Leases } from './leases.ts';
@@ -307,6 +307,11 @@ export class Queue implements AsyncDisposable {
   changeVisibility({ sequence, receive }: Receipt, visibilityMs: number): void {
     const entry = this.#known.get(sequence);
     if (entry?.state !== 'in-flight' || entry.leaving || entry.receiveCount !== receive) throw notInFlight();
+    const limitSeconds = SQS_LIMITS.visibilitySecondsMax;
+    if (this.#now() + visibilityMs - entry.receivedAt > limitSeconds * 1000) {
+      const reason = `Total VisibilityTimeout for the message is beyond the limit [${limitSeconds} seconds]`;
+      throw parameterInvalid(visibilityMs / 1000, 'VisibilityTimeout', reason);
+    }
     this.#moveFlight(entry, visibilityMs);
     this.#onDue();
   }
@@ -430,6 +435,7 @@ export class Queue implements AsyncDisposable {
 
   #fly(entry: Entry, visibleAt: number): void {
     entry.state = 'in-flight';
+    entry.receivedAt = this.#now();
     entry.visibleAt = visibleAt;
     this.#flights.add(entry);
     this.#wakeAt(visibleAt);
