@@ -45,7 +45,16 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     address: () => address && { port: address.port, hostAddress: reachable(address) },
     accept: (socket) => wire?.accept(socket),
   };
-  const services = scope.use(await openServices(config, stores, ground, () => listening.endpoint, door));
+  const services = scope.use(
+    await openServices(
+      config,
+      stores,
+      ground,
+      () => listening.endpoint,
+      door,
+      () => [address?.port ?? 0, listening.mqtt.port],
+    ),
+  );
 
   let gateway: MqttGateway | undefined;
   const letters = new NodeDeadLetters(

@@ -1,6 +1,8 @@
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
-import { type DeliveryService, openDelivery } from '../delivery/index.ts';
+import { egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
 import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
@@ -43,7 +45,7 @@ export interface Ground {
 export interface Services extends AsyncDisposable {
   /** What the wire serves. */
   readonly all: readonly Service[];
-  readonly delivery: DeliveryService;
+  readonly delivery: Outbox;
   readonly kinesis: Kinesis;
   readonly iot: Iot;
   readonly lambda: Lambda;
@@ -69,6 +71,7 @@ export interface Services extends AsyncDisposable {
  *
  * @param endpoint  where the node's HTTP port is; asked only once it listens
  * @param nodeDoor  the same, for functions
+ * @param ownPorts  TCP ports that the node listens on, now
  */
 export async function openServices(
   config: NodeConfig,
@@ -76,13 +79,31 @@ export async function openServices(
   ground: Ground,
   endpoint: () => string,
   nodeDoor: NodeDoor,
+  ownPorts: () => readonly number[],
 ): Promise<Services> {
   await using scope = new AsyncDisposableStack();
   const stop = new AbortController();
   const { records, log, objects, series: seriesStore } = stores;
   const calls = new FunctionCalls();
 
-  const delivery = scope.use(await openDelivery({ records, ...ground }));
+  const secured = config.mode === 'secured';
+  const connections = new Map(config.connections?.map((connection) => [connection.name, connection]));
+  const egress = egressGuard({
+    mode: config.mode,
+    allow: config.webhooks?.allow ?? [],
+    ownPorts,
+    ownAddresses: () => Object.values(networkInterfaces()).flatMap((one) => one?.map(({ address }) => address) ?? []),
+  });
+  const delivery = scope.use(
+    await openDelivery({
+      records,
+      egress,
+      connections: (name) => connections.get(name),
+      ...(config.smtp && { smtp: config.smtp }),
+      ...(config.webhooks?.ca !== undefined && { ca: config.webhooks.ca }),
+      ...ground,
+    }),
+  );
   const logs = scope.use(await openLogs({ records, log, ...ground }));
   const runtimeOptions: RuntimeOptions = {
     ...ground,
@@ -108,7 +129,6 @@ export async function openServices(
     iam,
     sts,
   );
-  const secured = config.mode === 'secured';
   const sessions = new FunctionSessions({ sts, calls, clock: ground.clock });
   const seriesKeys = new SeriesKeys({ credentials, calls, clock: ground.clock });
   const s3 = scope.use(await openS3({ objects, records }));
@@ -124,7 +144,16 @@ export async function openServices(
     }),
   );
   const sqs = scope.use(await openSqs({ records, ...ground }));
-  const sns = scope.use(await openSns({ records, delivery, endpoint, confirmLoopback: secured, ...ground }));
+  const sns = scope.use(
+    await openSns({
+      records,
+      delivery,
+      endpoint,
+      confirmLoopback: secured,
+      ...(config.notifications && { webhooks: config.notifications }),
+      ...ground,
+    }),
+  );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
@@ -160,9 +189,16 @@ export async function openServices(
         };
         mappings = await openEventSourceMappings({
           records,
-          invoker: { exists: (functionArn) => invoker.exists(functionArn), reserve },
+          invoker: {
+            exists: (functionArn) => invoker.exists(functionArn),
+            timeoutMs: (functionArn) => invoker.timeoutMs(functionArn),
+            reserve,
+          },
           sourceFor,
           delivery,
+          putObject: async (bucket, key, body) => {
+            await objects.put(bucket, key, Readable.from([body]));
+          },
           ...ground,
         });
         return mappings;

@@ -32,6 +32,10 @@ export class HeldDeliveries implements DeliveryService {
   edges() {
     return [];
   }
+  onDelivered() {
+    return () => {};
+  }
+
   onGivenUp(listener: (givenUp: GivenUp) => void) {
     this.#listener = listener;
     return () => {};
@@ -40,7 +44,7 @@ export class HeldDeliveries implements DeliveryService {
 
   /** Tells of one that was given up. */
   giveUp(delivery: Delivery): void {
-    this.#listener({ delivery, errorCode: 'function-failed' });
+    this.#listener({ delivery, reason: 'attempts', errorCode: 'function-failed', errorMessage: 'Error', attempts: 3 });
   }
 
   /** Tries the oldest one until it is done or given up. @returns attempts made */

@@ -67,6 +67,7 @@ async function open(fn: FakeFunction): Promise<EventSourceMappings> {
       return kinesis.source(arn);
     },
     delivery: { send: async (deliveries) => void sent.push(...deliveries) },
+    putObject: async () => {},
     clock: systemClock,
     random: systemRandom,
     logger: silentLogger,

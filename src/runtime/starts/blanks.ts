@@ -42,6 +42,9 @@ export class BlankPool {
   #target: number;
   #timer: Timer | undefined;
   #shrinkTimer: Timer | undefined;
+  /** What helps every start is there. */
+  #prepared = false;
+  #prepareTimer: Timer | undefined;
   #closed = false;
 
   constructor(options: BlankPoolOptions) {
@@ -94,6 +97,7 @@ export class BlankPool {
     this.#closed = true;
     this.#timer?.cancel();
     this.#shrinkTimer?.cancel();
+    this.#prepareTimer?.cancel();
     const blanks = this.#blanks.splice(0);
     for (const { process } of blanks) process.kill();
     await Promise.all(blanks.map(({ process }) => process.exited));
@@ -118,7 +122,19 @@ export class BlankPool {
   #startOne(): void {
     if (this.#closed || this.#blanks.length >= this.#target) return;
     if (!this.#options.doors()) return this.fill();
-    this.#blanks.push(this.#start());
+    if (this.#prepared) this.#blanks.push(this.#start());
+    else void this.#prepare().then(() => this.fill(0));
+  }
+
+  /** Before the first blank process, or some time after one that was wanted at once. */
+  async #prepare(): Promise<void> {
+    await this.#options.launch.prepare?.();
+    this.#prepared = true;
+  }
+
+  #prepareLater(): void {
+    if (this.#prepared || this.#prepareTimer) return;
+    this.#prepareTimer = this.#options.clock.timer(PAUSE_MS, () => void this.#prepare());
   }
 
   #start(
@@ -134,6 +150,7 @@ export class BlankPool {
       doors: doors() ?? [],
     });
     for (const [door, take] of Object.entries(accept)) process.accept(door, take);
+    this.#prepareLater();
     const connection: Connection = new Connection(process, () => this.#onChange(connection));
     return connection;
   }

@@ -10,12 +10,15 @@ const SUPERVISED_MAX = 1_000;
 /** Which family serves which runtime; each runtime is made ready once, when it is first asked for. */
 export class Launches {
   readonly #families: readonly RuntimeFamily[];
+  readonly #supervisor: Launch;
   readonly #ready = new Map<string, Launch>();
   readonly #supervised = new Map<string, Launch>();
   readonly #preparing = new Map<string, Promise<Launch>>();
 
-  constructor(families: readonly RuntimeFamily[]) {
+  /** @param supervisor  what starts the process that stands beside extensions */
+  constructor(families: readonly RuntimeFamily[], supervisor: Launch) {
     this.#families = families;
+    this.#supervisor = supervisor;
   }
 
   serves(runtime: string): boolean {
@@ -40,7 +43,7 @@ export class Launches {
     let found = this.#supervised.get(key);
     if (!found) {
       const extensions = findExtensions(layers);
-      found = extensions.length > 0 ? supervised(launch, extensions) : launch;
+      found = extensions.length > 0 ? supervised(launch, extensions, this.#supervisor) : launch;
       if (this.#supervised.size >= SUPERVISED_MAX) this.#supervised.clear();
       this.#supervised.set(key, found);
     }
@@ -63,7 +66,7 @@ export class Launches {
 
   /** Ends what is being made. */
   async close(): Promise<void> {
-    await Promise.all(this.#families.map((family) => family.snapshots?.close()));
+    await Promise.all(this.#families.flatMap((family) => [family.snapshots?.close(), family.close?.()]));
   }
 
   #prepare(runtime: string): Launch | Promise<Launch> {

@@ -165,13 +165,13 @@ export class Asynchronous implements Target {
 }
 
 /** Deliveries of other services (topics, rules) carry attributes of their own: their request id is made of what they have. */
-function attributesOf({ attributes, trace, arn, idempotencyKey }: Delivery): EventAttributes {
+function attributesOf({ id, attributes, trace, arn, idempotencyKey }: Delivery): EventAttributes {
   const { requestId, clientContext, receivedAt } = (attributes ?? {}) as Partial<EventAttributes>;
   return {
     requestId:
       typeof requestId === 'string'
         ? requestId
-        : requestIdOf(`${arn} ${idempotencyKey ?? `${trace.traceId}${trace.spanId}`}`),
+        : requestIdOf(`${arn} ${idempotencyKey ?? id ?? `${trace.traceId}${trace.spanId}`}`),
     ...(typeof clientContext === 'string' ? { clientContext } : {}),
     ...(typeof receivedAt === 'number' ? { receivedAt } : {}),
   };

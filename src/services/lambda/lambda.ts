@@ -22,7 +22,7 @@ import { invokeOperations } from './operations/invoke.ts';
 import { layerOperations } from './operations/layers.ts';
 import { permissionOperations } from './operations/permissions.ts';
 import { provisionedOperations } from './operations/provisioned.ts';
-import { tagOperations } from './operations/tags.ts';
+import { type TaggedResources, tagOperations } from './operations/tags.ts';
 import { versionOperations } from './operations/versions.ts';
 import { PackageAddresses } from './package-addresses.ts';
 import { Packages } from './packages.ts';
@@ -35,6 +35,7 @@ import { Usage, type UsageSink } from './usage.ts';
 export interface MoreOperations {
   readonly operations: Readonly<Record<string, Operation>>;
   readonly errors: Readonly<Record<string, WireAnswer>>;
+  readonly tagged: TaggedResources;
 }
 
 export interface LambdaOptions {
@@ -169,7 +170,7 @@ export class Lambda implements AsyncDisposable {
         ...concurrencyOperations(functions, storage, provisioned, accountConcurrency),
         ...provisionedOperations(functions, provisioned),
         ...permissionOperations(functions, random),
-        ...tagOperations(functions),
+        ...tagOperations(functions, mappings ? [mappings.tagged] : []),
         ...eventInvokeOperations(functions, clock),
         ...mappings?.operations,
       },

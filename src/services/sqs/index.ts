@@ -62,7 +62,7 @@ export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
     target: new SqsTarget(queues, clock, random),
     source: (arn) => {
       find(arn);
-      return new SqsSource(() => find(arn));
+      return new SqsSource(() => find(arn), clock);
     },
     describe: (region) =>
       queues.list(region).map((state) => {

@@ -1,9 +1,10 @@
 import { type Clock, parseArn, type Random, uuid } from '../../base/index.ts';
+import { FIRST } from './backlog.ts';
 import type { Attributes } from './digest.ts';
 import { bodyMd5 } from './digest.ts';
 import { messageNotFound, queueNotFound, SqsError } from './errors.ts';
 import type { Origin, Place } from './message.ts';
-import { FIRST, type Found, type Queue } from './queue.ts';
+import type { Found, Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
 
 /** A message as it stands in a queue, seen without receiving it. */

@@ -1,4 +1,4 @@
-import type { Attributes } from './digest.ts';
+import { type Attributes, attributesSize } from './digest.ts';
 
 /** A message as it is stored: nothing in it changes after it was sent. */
 export interface Message {
@@ -37,10 +37,14 @@ export interface Entry extends Place {
   /** Held while it waits to be received; read from disk again when it is needed and not here. */
   message: Message | undefined;
   state: 'ready' | 'in-flight' | 'gone';
-  /** Of messages in flight: when they are seen again, epoch milliseconds. */
+  /** It is being deleted or moved: nobody gets it while that goes on. */
+  leaving: boolean;
+  /** Of messages in flight: when they are seen again, epoch milliseconds of the steady clock. */
   visibleAt: number;
   receiveCount: number;
   firstReceivedAt: number | undefined;
+  /** Its place in the line of a standard queue. */
+  slot: number;
   /** Its lease stands on disk and must be deleted with it. */
   leased: boolean;
 }
@@ -52,18 +56,25 @@ export interface Lease {
   readonly firstReceivedAt: number;
 }
 
-export function newEntry(place: Place, message: Message, sizeBytes: number, lease?: Lease): Entry {
+/** What a message takes in memory while its body is held, roughly. */
+function sizeInMemory({ body, attributes }: Message): number {
+  return 2 * body.length + 512 + attributesSize(attributes);
+}
+
+export function newEntry(place: Place, message: Message, lease?: Lease): Entry {
   return {
     delayUntil: place.delayUntil,
     sequence: place.sequence,
     sentAt: message.sentAt,
-    sizeBytes,
+    sizeBytes: sizeInMemory(message),
     group: message.group,
     message,
     state: 'ready',
+    leaving: false,
     visibleAt: lease?.visibleAt ?? 0,
     receiveCount: lease?.receiveCount ?? 0,
     firstReceivedAt: lease?.firstReceivedAt,
+    slot: -1,
     leased: lease !== undefined,
   };
 }

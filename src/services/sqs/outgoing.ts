@@ -37,7 +37,8 @@ export function outgoingFrom(
   if (body === undefined || body === '') throw parameterMissing('MessageBody');
   checkBody(body);
   checkAttributes(attributes);
-  if (sizeOf(input) > settings.messageBytesMax) {
+  const sizeBytes = sizeOf(input);
+  if (sizeBytes > settings.messageBytesMax) {
     const reason = `Message must be shorter than ${settings.messageBytesMax} bytes.`;
     throw new SqsError('parameter-invalid', `One or more parameters are invalid. Reason: ${reason}`);
   }
@@ -54,6 +55,7 @@ export function outgoingFrom(
       ...(traceHeader !== undefined && { traceHeader }),
     },
     delayMs: delayOf(input, settings),
+    sizeBytes,
   };
 }
 

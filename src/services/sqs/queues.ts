@@ -3,8 +3,10 @@ import { type Records, Registry, Sequence } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import { changedAttributes, differing, initialAttributes, type QueueAttributes, settingsOf } from './attributes.ts';
 import { parameterInvalid, queueNotFound, SqsError } from './errors.ts';
+import { QueueInstruments } from './instruments.ts';
 import { SQS_LIMITS } from './limits.ts';
 import { Queue, spaceOf } from './queue.ts';
+import { SteadyClock } from './steady.ts';
 
 export interface QueuesDependencies {
   readonly records: Records;
@@ -35,6 +37,7 @@ export class Queues implements AsyncDisposable {
   readonly #dependencies: QueuesDependencies;
   readonly #registry: Registry<QueueState>;
   readonly #sequence: Sequence;
+  readonly #steady: SteadyClock;
   readonly #open = new Map<string, Queue>();
   #sweepTimer: Timer | undefined;
   #sweeping: Promise<void> = Promise.resolve();
@@ -44,6 +47,7 @@ export class Queues implements AsyncDisposable {
     this.#dependencies = dependencies;
     this.#registry = registry;
     this.#sequence = sequence;
+    this.#steady = new SteadyClock(dependencies.clock);
   }
 
   static async open(dependencies: QueuesDependencies): Promise<Queues> {
@@ -113,7 +117,7 @@ export class Queues implements AsyncDisposable {
     const { state, queue } = this.get(region, name);
     const attributes = changedAttributes(state.attributes, changes, queue.settings.fifo);
     await this.#put({ ...state, attributes, modifiedAt: this.#dependencies.clock.now() });
-    queue.settings = settingsOf(attributes);
+    queue.configure(settingsOf(attributes));
   }
 
   async setTags(region: string, name: string, change: (tags: QueueState['tags']) => QueueState['tags']): Promise<void> {
@@ -153,7 +157,8 @@ export class Queues implements AsyncDisposable {
   async #openQueue(state: QueueState): Promise<void> {
     const { records, clock, logger } = this.#dependencies;
     const dependencies = {
-      ...{ records, clock, logger, sequence: this.#sequence },
+      ...{ records, clock, logger, sequence: this.#sequence, steady: this.#steady },
+      instruments: new QueueInstruments(this.#dependencies.metrics, state.name),
       queueAt: (arn: string) => this.byArn(arn),
     };
     const identity = { arn: queueArn(state), id: state.id, life: state.life };

@@ -4,6 +4,31 @@ import { sameJson } from '../template/value.ts';
 import { changes, replaces, required, TAGS } from './properties.ts';
 import { createOrAdopt, ignoreMissing, isGone, label, type ResourceType, type Work } from './resource-type.ts';
 
+const NOT_BUILT = [
+  'AbacStatus',
+  'AccelerateConfiguration',
+  'AccessControl',
+  'AnalyticsConfigurations',
+  'BucketNamePrefix',
+  'BucketNamespace',
+  'CorsConfiguration',
+  'IntelligentTieringConfigurations',
+  'InventoryConfigurations',
+  'LifecycleConfiguration',
+  'LoggingConfiguration',
+  'MetadataConfiguration',
+  'MetadataTableConfiguration',
+  'MetricsConfigurations',
+  'NotificationConfiguration',
+  'ObjectLockConfiguration',
+  'ObjectLockEnabled',
+  'OwnershipControls',
+  'PublicAccessBlockConfiguration',
+  'ReplicationConfiguration',
+  'VersioningConfiguration',
+  'WebsiteConfiguration',
+];
+
 const bucket: ResourceType = {
   properties: {
     BucketName: replaces('text'),
@@ -19,9 +44,9 @@ const bucket: ResourceType = {
         },
       },
     }),
-    VersioningConfiguration: changes({ object: { Status: 'text' } }),
     Tags: TAGS,
   },
+  notBuilt: NOT_BUILT,
   attributes: ['Arn', 'DomainName', 'RegionalDomainName'],
   naming: { property: 'BucketName', lengthMax: 63, style: 'lower' },
 
@@ -59,10 +84,6 @@ const bucket: ResourceType = {
 
 async function configure(Bucket: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
   if (!sameJson(before.BucketEncryption, after.BucketEncryption)) await encrypt(Bucket, after, work);
-  if (!sameJson(before.VersioningConfiguration, after.VersioningConfiguration)) {
-    const VersioningConfiguration = after.VersioningConfiguration ?? { Status: 'Suspended' };
-    await work.call('s3', 'PutBucketVersioning', { Bucket, VersioningConfiguration });
-  }
   if (sameJson(before.Tags, after.Tags)) return;
   await label(() =>
     after.Tags === undefined
