@@ -57,6 +57,8 @@ export interface Services extends AsyncDisposable {
   readonly series: SeriesService;
   /** Whose keys the wire takes. */
   readonly credentials: Credentials;
+  /** Whose keys and tokens the time series take. */
+  readonly seriesKeys: SeriesKeys;
   /** Who of the functions calls what. */
   readonly calls: FunctionCalls;
   /** Lets a debugger attach to `$LATEST` of a function. @throws function-not-found */
@@ -242,6 +244,7 @@ export async function openServices(
     series,
     calls,
     credentials,
+    seriesKeys,
     inspect: async (functionName, port) => {
       await runtime.inspect(lambda.invoker.runnable(DEFAULT_REGION, functionName, undefined).spec, port);
     },

@@ -12,6 +12,7 @@ import { Functions } from './functions.ts';
 import { Invocations } from './invocations.ts';
 import { Layers } from './layers.ts';
 import { Meters } from './metering.ts';
+import type { FunctionVersion } from './model.ts';
 import { functionArn } from './names.ts';
 import type { ReadObject } from './operations/code.ts';
 import { concurrencyOperations } from './operations/concurrency.ts';
@@ -68,6 +69,8 @@ export interface FunctionState {
   readonly memoryMb: number;
   readonly timeoutMs: number;
   readonly logGroup: string;
+  /** Where its asynchronous events go that it has given up: dead-letter queues and topics, destinations for failures. */
+  readonly failureArns: readonly string[];
   readonly pool?: PoolState;
 }
 
@@ -209,9 +212,18 @@ export class Lambda implements AsyncDisposable {
         memoryMb: latest.memoryMb,
         timeoutMs: latest.timeoutSeconds * 1000,
         logGroup: latest.logging.group,
+        failureArns: this.#failureArns(region, latest),
         ...(pool ? { pool } : {}),
       };
     });
+  }
+
+  #failureArns(region: string, latest: FunctionVersion): readonly string[] {
+    const { functions } = this.#parts;
+    const versions = [latest, ...functions.versions(region, latest.name)];
+    const configs = functions.eventInvokeConfigs.list(`${region}/${latest.name}/`);
+    const arns = [...versions.map(({ deadLetterArn }) => deadLetterArn), ...configs.map(({ onFailure }) => onFailure)];
+    return [...new Set(arns.filter((arn) => arn !== undefined))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
