@@ -2,6 +2,7 @@ import { type Clock, DomainError, messageOf, type Random } from '../base/index.t
 import { newSpanId, type Spans } from '../telemetry/index.ts';
 import type { Delivery, Target } from './delivery.ts';
 import type { Row } from './rows.ts';
+import type { Timeline } from './timeline.ts';
 
 /** A kind of target, as it was registered. */
 export interface Registered {
@@ -20,13 +21,20 @@ export interface Registered {
  */
 export class Attempts {
   readonly #clock: Clock;
+  readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #spans: Spans | undefined;
   readonly #enders = new Set<(reason: unknown) => void>();
   #stopped: { readonly reason: unknown } | undefined;
 
-  constructor(parts: { readonly clock: Clock; readonly random: Random; readonly spans: Spans | undefined }) {
+  constructor(parts: {
+    readonly clock: Clock;
+    readonly timeline: Timeline;
+    readonly random: Random;
+    readonly spans: Spans | undefined;
+  }) {
     this.#clock = parts.clock;
+    this.#timeline = parts.timeline;
     this.#random = parts.random;
     this.#spans = parts.spans;
   }
@@ -35,12 +43,11 @@ export class Attempts {
     return this.#stopped !== undefined;
   }
 
-  /** @throws what the target throws, `target-timeout`, or the reason of `stop` */
-  run(registered: Registered, row: Row): Promise<void> {
+  /** @returns what follows from it; @throws what the target throws, `target-timeout`, or the reason of `stop` */
+  run(registered: Registered, row: Row): Promise<readonly Delivery[]> {
     const delivery = { ...row.delivery, id: String(row.sequence) };
-    const attempt = row.attempts + 1;
-    if (!this.#spans || !delivery.trace.sampled) return this.#bounded(registered, delivery, attempt);
-    return this.#traced(registered, delivery, attempt, this.#spans);
+    if (!this.#spans || !delivery.trace.sampled) return this.#bounded(registered, delivery, row);
+    return this.#traced(registered, delivery, row, this.#spans);
   }
 
   /** Ends all, now and from now on. */
@@ -49,10 +56,10 @@ export class Attempts {
     for (const end of this.#enders) end(reason);
   }
 
-  #bounded({ target, attemptMsMax }: Registered, delivery: Delivery, attempt: number): Promise<void> {
+  #bounded({ target, attemptMsMax }: Registered, delivery: Delivery, row: Row): Promise<readonly Delivery[]> {
     if (this.#stopped) return Promise.reject(this.#stopped.reason);
     const controller = new AbortController();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Delivery[]>();
     const end = (reason: unknown) => {
       forget();
       controller.abort(reason);
@@ -64,10 +71,11 @@ export class Attempts {
       this.#enders.delete(end);
     };
     this.#enders.add(end);
-    deliver(target, delivery, attempt, controller.signal).then(
-      () => {
+    const tried = { sentAt: this.#timeline.wallOf(row.sentAt), uncounted: row.uncounted };
+    deliver(target, delivery, row.attempts + 1, controller.signal, tried).then(
+      (followers) => {
         forget();
-        resolve();
+        resolve(followers);
       },
       (error: unknown) => {
         forget();
@@ -77,14 +85,14 @@ export class Attempts {
     return promise;
   }
 
-  async #traced(registered: Registered, delivery: Delivery, attempt: number, spans: Spans): Promise<void> {
+  async #traced(registered: Registered, delivery: Delivery, row: Row, spans: Spans): Promise<readonly Delivery[]> {
     const { trace, arn, source } = delivery;
     const spanId = newSpanId(this.#random);
     const startMs = this.#clock.now();
     const start = this.#clock.monotonic();
     let error: string | undefined;
     try {
-      await this.#bounded(registered, { ...delivery, trace: { ...trace, spanId } }, attempt);
+      return await this.#bounded(registered, { ...delivery, trace: { ...trace, spanId } }, row);
     } catch (caught) {
       error = messageOf(caught);
       throw caught;
@@ -97,7 +105,7 @@ export class Attempts {
         kind: 'client',
         startMs,
         durationMs: this.#clock.monotonic() - start,
-        attributes: { 'millrace.target': arn, 'millrace.source': source, 'millrace.attempt': attempt },
+        attributes: { 'millrace.target': arn, 'millrace.source': source, 'millrace.attempt': row.attempts + 1 },
         ...(error !== undefined && { error }),
       });
     }
@@ -105,8 +113,8 @@ export class Attempts {
 }
 
 /** A target may throw before it returns a promise. */
-async function deliver(target: Target, delivery: Delivery, attempt: number, signal: AbortSignal): Promise<void> {
-  await target.deliver(delivery, attempt, signal);
+async function deliver(target: Target, ...call: Parameters<Target['deliver']>): Promise<readonly Delivery[]> {
+  return (await target.deliver(...call)) ?? [];
 }
 
 function late(ms: number): DomainError {

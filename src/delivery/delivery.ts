@@ -1,4 +1,4 @@
-import type { DomainError } from '../base/index.ts';
+import { DomainError } from '../base/index.ts';
 import type { TraceContext } from '../telemetry/index.ts';
 
 /** When to try again, and when to give up. Whichever limit comes first ends the delivery. */
@@ -10,6 +10,24 @@ export interface RetryPolicy {
   /** Backoff with full jitter: a wait is drawn from 0 to `min(backoffMsMax, backoffMsBase * 2 ** attempt)`. */
   readonly backoffMsBase: number;
   readonly backoffMsMax: number;
+  /** Waits by phases instead of the backoff. */
+  readonly schedule?: RetrySchedule;
+}
+
+/**
+ * The four phases of an SNS delivery policy, each a number of retries: at once, after `minDelayMs` each, after waits that grow
+ * from `minDelayMs` to `maxDelayMs`, after `maxDelayMs` each. A wait is up to a tenth longer, by chance.
+ *
+ * @see Amazon SNS developer guide, "Delivery policy stages"
+ */
+export interface RetrySchedule {
+  readonly noDelay: number;
+  readonly minDelay: number;
+  readonly backoff: number;
+  readonly maxDelay: number;
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly backoffFunction: 'linear' | 'arithmetic' | 'exponential' | 'geometric';
 }
 
 /** Something to be handed to an ARN, asynchronously and at least once. */
@@ -46,6 +64,14 @@ export interface Delivery {
   readonly trace: TraceContext;
 }
 
+/** What went before a try, beside the tries that count. */
+export interface Tried {
+  /** When the delivery was sent, epoch milliseconds. */
+  readonly sentAt: number;
+  /** Tries that did not count, since the last one that did. */
+  readonly uncounted: number;
+}
+
 /** Where a dead letter comes from: what is needed to show it, and to send it there again. */
 export interface DeadLetterOrigin {
   /** Who should have had it. */
@@ -71,22 +97,44 @@ export interface Target {
    * one `send` at the same time, and a row of the outbox is written only for one that fails.
    */
   readonly durable?: true;
+  /** Time for one attempt, after which it has failed whatever the target does; default {@link DELIVERY_LIMITS}.attemptMsMax. */
+  readonly attemptMsMax?: number;
+  /** It is given deliveries that are too old for their policy too, and says itself what becomes of them. */
+  readonly judgesAge?: true;
   /**
    * Hands over one delivery; resolving means the target has it (durably, where the target is durable).
    *
    * @param delivery  with its `id`; the trace is that of the attempt
-   * @param attempt  1 for the first try
+   * @param attempt  1 for the first try; those that did not count are left out
+   * @param tried  absent for one that the outbox has not kept
+   * @returns deliveries that follow from it, if any: they are sent in the transaction that removes this one
    * @throws DomainError with `remedy: 'retry'` to try again by the policy, `'never'` to give up at once. Its `fields` may have
    *   - `retryAfterMs`: not to be tried before, at most {@link DELIVERY_LIMITS}.waitMsMax; the whole edge waits so long
-   *   - `uncounted: true`: the target has not looked at it (throttled): only its age ends it, not its attempts
+   *   - `uncounted: true`: the target has not looked at it: only its age ends it, not its attempts
    *   - `unavailable: true`: it is the target that fails, whatever it is given: after some of these the edge only probes
+   * @throws DeliveryFailure to decide itself what follows
    */
-  deliver(delivery: Delivery, attempt: number, signal: AbortSignal): Promise<void>;
-  /**
-   * What is to be sent when one of its deliveries is given up, besides the dead letter: taken over in the same transaction.
-   * At most 10; synchronous, and must not throw.
-   */
-  onGivenUp?(givenUp: GivenUp): readonly Delivery[];
+  deliver(delivery: Delivery, attempt: number, signal: AbortSignal, tried?: Tried): Promise<void | readonly Delivery[]>;
+}
+
+/**
+ * What follows from a failed try, where the target knows it better than the delivery's policy does.
+ * - `again`: it is tried again after that time. A try that does not count uses up no attempt of the policy.
+ * - `given-up`: what is sent in its stead, in the transaction that removes it; it takes the place of the delivery's own dead
+ *   letter. Where that is nothing, it is kept as a lost letter.
+ */
+export type Aftermath =
+  | { readonly kind: 'again'; readonly afterMs: number; readonly counts: boolean }
+  | { readonly kind: 'given-up'; readonly instead: readonly Delivery[] };
+
+/** A failed try whose target decides itself what follows: neither attempts nor age of the policy are looked at. */
+export class DeliveryFailure extends DomainError {
+  readonly aftermath: Aftermath;
+
+  constructor(code: string, message: string, aftermath: Aftermath) {
+    super(code, message, { remedy: aftermath.kind === 'again' ? 'retry' : 'never' });
+    this.aftermath = aftermath;
+  }
 }
 
 /** - `permanent`: an error that said `never`; - `attempts`, `age`: a limit of the policy was reached. */
@@ -103,6 +151,13 @@ export interface GivenUp {
   readonly attempts: number;
 }
 
+/** A delivery that its target has. */
+export interface Delivered {
+  readonly delivery: Delivery;
+  /** Tries it took. */
+  readonly attempts: number;
+}
+
 /** - `delivery-full`: too many deliveries wait (S5); - `target-unknown`: no target is registered for the ARN's service.
  *  - `delivery-too-large`: payload or attributes exceed their limits.
  *  - `letter-not-found`: no lost letter has the id (any more). */
@@ -113,7 +168,8 @@ export type DeliveryError = DomainError<DeliveryErrorCode>;
 export const DELIVERY_LIMITS = {
   /** Deliveries of one call of `send`. */
   sendMax: 1000,
-  payloadBytesMax: 2 * 1024 * 1024,
+  /** An invocation record holds an event of 1 MB and a response of 6 MB. */
+  payloadBytesMax: 8 * 1024 * 1024,
   attributesBytesMax: 512 * 1024,
   /** Deliveries that wait, all edges together; they cost disk. */
   pendingMax: 10_000_000,
@@ -190,13 +246,13 @@ export interface DeliveryService extends AsyncDisposable {
   edges(): readonly EdgeState[];
   /** Receives every delivery that is given up from now on, dead letters included; returns the way to stop. */
   onGivenUp(listener: (givenUp: GivenUp) => void): () => void;
+  /** Receives every delivery that its target takes from now on; returns the way to stop. */
+  onDelivered(listener: (delivered: Delivered) => void): () => void;
 }
 
 export interface TargetOptions {
   /** Deliveries under way at once to one ARN; default {@link DELIVERY_LIMITS}.concurrencyMax. */
   readonly concurrencyMax?: number;
-  /** Time for one attempt; default {@link DELIVERY_LIMITS}.attemptMsMax. */
-  readonly attemptMsMax?: number;
   /** One edge for all ARNs of the kind: name it so that it begins as they do (`mailto:`). Each has its own unless given. */
   readonly edge?: string;
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../telemetry/index.ts';
 import type { Attempts, Registered } from './attempts.ts';
 import { type Circuit, CLOSED, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
 import type { Failure } from './dead-letter.ts';
-import { DELIVERY_LIMITS, type EdgeState, type GivenUpReason } from './delivery.ts';
+import { DELIVERY_LIMITS, type Delivery, type EdgeState, type GivenUpReason } from './delivery.ts';
 import { type Advance, Groups } from './groups.ts';
 import { type Failed, isExpired, judgeFailure, readFailure } from './policy.ts';
 import type { DueEntry, Row } from './rows.ts';
@@ -27,8 +27,18 @@ export interface EdgeContext {
   readonly isStopping: () => boolean;
   /** The target of an edge; `undefined` while none is registered. */
   readonly target: (edge: string) => Registered | undefined;
-  /** Sends a dead letter, or keeps a lost one, in the transaction that removes the delivery by `writes`. @returns which */
-  readonly bury: (row: Row, writes: readonly Write[], failure: Failure) => Promise<'deadLettered' | 'lost'>;
+  /**
+   * Sends a dead letter (or what the target sends `instead`), or keeps a lost one, in the transaction that removes the delivery
+   * by `writes`. @returns what became of it
+   */
+  readonly bury: (
+    row: Row,
+    writes: readonly Write[],
+    failure: Failure,
+    instead: readonly Delivery[] | undefined,
+  ) => Promise<'deadLettered' | 'lost'>;
+  /** Takes note that a target has it, and sends what follows, in the transaction that removes the delivery by `writes`. */
+  readonly follow: (row: Row, followers: readonly Delivery[], writes: readonly Write[]) => Promise<void>;
   /** Takes note of an outcome, for the numbers of the outbox as a whole. */
   readonly count: (edge: string, outcome: Outcome) => void;
   /** So many more, or fewer, wait. */
@@ -37,7 +47,7 @@ export interface EdgeContext {
 
 /** Rows read at once: few of large ones. */
 const PAGE_MIN = 8;
-const PAGE_MAX = 128;
+const PAGE_MAX = 64;
 
 /** How long an edge waits before it reads again what could not be read. */
 const READ_AGAIN_MS = 1000;
@@ -154,13 +164,8 @@ export class Edge {
   async handOver(row: Row, registered: Registered): Promise<Row | undefined> {
     this.#direct++;
     try {
-      const failed = await this.#try(row, registered);
-      if (failed === 'stopped') return row;
-      if (!failed) {
-        this.#count('delivered', row);
-        return undefined;
-      }
-      const next = await this.#afterFailure(row, failed, []);
+      const next = await this.#tryAndSettle(row, registered, []);
+      if (next === 'stopped') return row;
       return next === 'done' ? undefined : next;
     } finally {
       this.#direct--;
@@ -176,11 +181,12 @@ export class Edge {
     this.#settleNumbers();
   }
 
-  #mayStart({ concurrencyMax }: Registered): boolean {
+  #mayStart(registered: Registered): boolean {
+    const { concurrencyMax } = registered;
     if (this.#working >= concurrencyMax) return false;
     const { first } = this.#window;
     const now = this.#context.timeline.now();
-    if (first?.kind === 'delivery' && isExpired(triedOf(first.row), now)) return true;
+    if (first?.kind === 'delivery' && this.#isExpired(first.row, registered)) return true;
     return this.#working < triesAllowed(this.#circuit, now, concurrencyMax);
   }
 
@@ -312,32 +318,31 @@ export class Edge {
 
   /** Tries a row once. When it is over with it, for good or ill, `removal` is written; a retry is left to the caller. */
   async #advance(row: Row, registered: Registered, removal: readonly Write[]): Promise<Advance> {
-    const { timeline, settler } = this.#context;
-    if (isExpired(triedOf(row), timeline.now())) {
-      await this.#giveUp(row, removal, this.#expiry(row));
-      this.#gone(row);
-      return 'done';
-    }
-    const failed = await this.#try(row, registered);
-    if (failed === 'stopped') return 'stopped';
-    const next = failed ? await this.#afterFailure(row, failed, removal) : 'done';
-    if (!failed) {
-      await settler.write(removal);
-      this.#count('delivered', row);
-    }
+    const next = this.#isExpired(row, registered)
+      ? await this.#giveUp(row, removal, this.#expiry(row))
+      : await this.#tryAndSettle(row, registered, removal);
     if (next === 'done') this.#gone(row);
     return next;
   }
 
-  /** @returns why it failed; `undefined` when the target has it */
-  async #try(row: Row, registered: Registered): Promise<Failed | 'stopped' | undefined> {
+  async #tryAndSettle(row: Row, registered: Registered, removal: readonly Write[]): Promise<Advance> {
+    const outcome = await this.#try(row, registered);
+    if (outcome === 'stopped') return 'stopped';
+    if ('errorCode' in outcome) return this.#afterFailure(row, outcome, removal);
+    await this.#context.follow(row, outcome, removal);
+    this.#count('delivered', row);
+    return 'done';
+  }
+
+  /** @returns what follows, or why it failed */
+  async #try(row: Row, registered: Registered): Promise<readonly Delivery[] | Failed | 'stopped'> {
     const { attempts, timeline, random } = this.#context;
     const { concurrencyMax } = registered;
     this.#circuit = onTry(this.#circuit);
     try {
-      await attempts.run(registered, row);
+      const followers = await attempts.run(registered, row);
       this.#circuit = onAnswer(this.#circuit, concurrencyMax);
-      return undefined;
+      return followers;
     } catch (error) {
       if (attempts.isStopped) return 'stopped';
       const failed = readFailure(error);
@@ -361,23 +366,31 @@ export class Edge {
   async #afterFailure(row: Row, failed: Failed, removal: readonly Write[]): Promise<'done' | Row> {
     const { timeline, random } = this.#context;
     const now = timeline.now();
-    const verdict = judgeFailure(failed, triedOf(row), now, random.next());
+    const verdict = judgeFailure(failed, triesOf(row), now, random.next());
     if (verdict.kind === 'retry') {
       this.#count('retried', row);
-      return { ...row, attempts: verdict.attempts, dueAt: verdict.dueAt };
+      const tries = verdict.counts
+        ? { attempts: row.attempts + 1, uncounted: 0 }
+        : { attempts: row.attempts, uncounted: row.uncounted + 1 };
+      return { ...row, ...tries, dueAt: verdict.dueAt };
     }
-    const { errorCode, errorMessage, isCounted } = failed;
-    const attempts = row.attempts + (isCounted ? 1 : 0);
-    await this.#giveUp(row, removal, { reason: verdict.reason, errorCode, errorMessage, attempts, at: now });
-    return 'done';
+    const { errorCode, errorMessage, counts } = failed;
+    const attempts = row.attempts + (counts ? 1 : 0);
+    const failure = { reason: verdict.reason, errorCode, errorMessage, attempts, at: now };
+    return this.#giveUp(row, removal, failure, verdict.instead);
   }
 
-  async #giveUp(row: Row, removal: readonly Write[], failure: Failure): Promise<void> {
+  async #giveUp(row: Row, removal: readonly Write[], failure: Failure, instead?: readonly Delivery[]): Promise<'done'> {
     const { logger, bury } = this.#context;
     const { arn, source, deadLetterArn } = row.delivery;
     const { reason, errorCode, errorMessage, attempts } = failure;
     logger.warn('delivery-given-up', { arn, source, deadLetterArn, reason, attempts, errorCode, errorMessage });
-    this.#count(await bury(row, removal, failure), row);
+    this.#count(await bury(row, removal, failure, instead), row);
+    return 'done';
+  }
+
+  #isExpired(row: Row, { target }: Registered): boolean {
+    return !target.judgesAge && isExpired(triesOf(row), this.#context.timeline.now());
   }
 
   #expiry(row: Row): Failure {
@@ -408,6 +421,6 @@ export class Edge {
   }
 }
 
-function triedOf({ delivery: { policy }, sentAt, attempts }: Row) {
+function triesOf({ delivery: { policy }, sentAt, attempts }: Row) {
   return { policy, sentAt, attempts };
 }

@@ -1,7 +1,7 @@
 import { type Clock, DomainError } from '../base/index.ts';
 import { formatTraceparent } from '../telemetry/index.ts';
 import type { Connection, Connections } from './connection.ts';
-import type { Delivery, Target, TargetOptions } from './delivery.ts';
+import type { Delivery, Target } from './delivery.ts';
 import { HTTP_LIMITS, type HttpAnswer, HttpClient, type HttpClientOptions } from './http-client.ts';
 import { type Bucket, newBucket, takeToken } from './rate.ts';
 import { Tokens } from './tokens.ts';
@@ -33,7 +33,7 @@ const OWN_HEADERS = new Set([
  */
 export class HttpTarget implements Target, Disposable {
   /** A token may have to be fetched, a turn waited for, and the call made twice. */
-  static readonly options: TargetOptions = { attemptMsMax: 4 * HTTP_LIMITS.answerMsMax + HTTP_LIMITS.rateWaitMsMax };
+  readonly attemptMsMax = 4 * HTTP_LIMITS.answerMsMax + HTTP_LIMITS.rateWaitMsMax;
   readonly #clock: Clock;
   readonly #client: HttpClient;
   readonly #connections: Connections;

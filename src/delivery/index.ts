@@ -2,7 +2,9 @@
 
 export type { Authorization, Connection, Connections, EgressGuard, SmtpOptions } from './connection.ts';
 export type {
+  Aftermath,
   DeadLetterOrigin,
+  Delivered,
   Delivery,
   DeliveryError,
   DeliveryErrorCode,
@@ -17,9 +19,11 @@ export type {
   LostLetters,
   Outbox,
   RetryPolicy,
+  RetrySchedule,
   Target,
   TargetOptions,
+  Tried,
 } from './delivery.ts';
-export { DELIVERY_LIMITS } from './delivery.ts';
+export { DELIVERY_LIMITS, DeliveryFailure } from './delivery.ts';
 export { type EgressRules, egressGuard, isAllowEntry } from './egress.ts';
 export { type DeliveryDependencies, openDelivery } from './service.ts';

@@ -42,6 +42,8 @@ export interface Row {
   readonly sentAt: number;
   /** Tries made that count. */
   readonly attempts: number;
+  /** Tries that did not count, since the last one that did. */
+  readonly uncounted: number;
   readonly delivery: Delivery;
 }
 
@@ -59,6 +61,7 @@ export type DueEntry =
 type Header = Omit<Delivery, 'payload' | 'id'> & {
   readonly sentAt: number;
   readonly attempts: number;
+  readonly uncounted?: number;
   readonly dueAt: number;
 };
 
@@ -150,8 +153,9 @@ export function decodeOrdered(entry: RecordEntry): Row {
 
 export function encodeRow(row: Row, attributesBytesMax: number = Number.POSITIVE_INFINITY): Buffer {
   const { payload, attributes, id: _, ...rest } = row.delivery;
-  const { sentAt, attempts, dueAt } = row;
-  const header = JSON.stringify({ ...rest, sentAt, attempts, dueAt } satisfies Header);
+  const { sentAt, attempts, uncounted, dueAt } = row;
+  const own: Header = { ...rest, sentAt, attempts, dueAt, ...(uncounted > 0 && { uncounted }) };
+  const header = JSON.stringify(own);
   if (attributes === undefined) return encode(header, payload);
   const text = JSON.stringify(attributes);
   if (text.length > attributesBytesMax || Buffer.byteLength(text) > attributesBytesMax) {
@@ -176,13 +180,9 @@ function dueKey(edge: string, { dueAt, sequence }: { readonly dueAt: number; rea
   return encodeKey([edge, dueAt, sequence]);
 }
 
-function rowOf(
-  { sentAt, attempts, dueAt, ...delivery }: Header,
-  payload: Uint8Array,
-  edge: string,
-  sequence: number,
-): Row {
-  return { edge, sequence, dueAt, sentAt, attempts, delivery: { ...delivery, payload } };
+function rowOf(header: Header, payload: Uint8Array, edge: string, sequence: number): Row {
+  const { sentAt, attempts, uncounted = 0, dueAt, ...delivery } = header;
+  return { edge, sequence, dueAt, sentAt, attempts, uncounted, delivery: { ...delivery, payload } };
 }
 
 function encode(header: string, payload: Uint8Array = new Uint8Array(0)): Buffer {

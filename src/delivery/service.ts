@@ -7,6 +7,7 @@ import type { Connections, EgressGuard, SmtpOptions } from './connection.ts';
 import { deadLetterOf, type Failure } from './dead-letter.ts';
 import {
   DELIVERY_LIMITS,
+  type Delivered,
   type Delivery,
   type EdgeState,
   type GivenUp,
@@ -78,6 +79,7 @@ class RecordsOutbox implements Outbox {
   #edgesMax = EDGES_MAX;
   readonly #targets = new Map<string, Registered>();
   readonly #listeners = new Set<(givenUp: GivenUp) => void>();
+  readonly #deliveredListeners = new Set<(delivered: Delivered) => void>();
   readonly #http: HttpTarget;
   readonly #smtp: SmtpTarget;
   #pending = 0;
@@ -97,7 +99,7 @@ class RecordsOutbox implements Outbox {
     this.#sequence = sequence;
     this.#timeline = new Timeline(clock, notes.mark);
     this.#settler = new Settler(records, clock, random, logger, this.#stopping.signal);
-    this.#attempts = new Attempts({ clock, random, spans });
+    this.#attempts = new Attempts({ clock, timeline: this.#timeline, random, spans });
     this.#keys = new IdempotencyKeys(records, this.#timeline);
     const [timeline, settler] = [this.#timeline, this.#settler];
     this.#letters = new Letters({ records, settler, timeline, logger, putCount: putLetterCount }, notes.letters);
@@ -107,7 +109,8 @@ class RecordsOutbox implements Outbox {
       ...{ records, settler, timeline, random, logger, attempts: this.#attempts, budget: new WindowBudget() },
       isStopping: () => this.#closing.signal.aborted,
       target: (edge) => this.#targets.get(kindOf(edge) ?? ''),
-      bury: (row, writes, failure) => this.#bury(row, writes, failure),
+      bury: (row, writes, failure, instead) => this.#bury(row, writes, failure, instead),
+      follow: (row, followers, writes) => this.#follow(row, followers, writes),
       count: (edge, outcome) => this.#numbers.count(edge, outcome),
       pendingChanged: (by) => {
         this.#pending += by;
@@ -115,8 +118,8 @@ class RecordsOutbox implements Outbox {
     };
     this.#http = new HttpTarget({ ...dependencies, clock });
     this.#smtp = new SmtpTarget(dependencies.smtp);
-    this.register('http', this.#http, HttpTarget.options);
-    this.register('https', this.#http, HttpTarget.options);
+    this.register('http', this.#http);
+    this.register('https', this.#http);
     this.register('mailto', this.#smtp, SmtpTarget.options);
   }
 
@@ -138,8 +141,8 @@ class RecordsOutbox implements Outbox {
   }
 
   register(service: string, target: Target, options: TargetOptions = {}): void {
-    const { concurrencyMax = DELIVERY_LIMITS.concurrencyMax, attemptMsMax = DELIVERY_LIMITS.attemptMsMax } = options;
-    const { edge } = options;
+    const { concurrencyMax = DELIVERY_LIMITS.concurrencyMax, edge } = options;
+    const { attemptMsMax = DELIVERY_LIMITS.attemptMsMax } = target;
     this.#targets.set(service, {
       ...{ target, concurrencyMax, attemptMsMax, kind: service },
       ...(edge !== undefined && { edge }),
@@ -173,6 +176,11 @@ class RecordsOutbox implements Outbox {
   onGivenUp(listener: (givenUp: GivenUp) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  onDelivered(listener: (delivered: Delivered) => void): () => void {
+    this.#deliveredListeners.add(listener);
+    return () => this.#deliveredListeners.delete(listener);
   }
 
   letters(query: LetterFilter & { readonly after?: string; readonly limit: number }): Promise<{
@@ -263,7 +271,7 @@ class RecordsOutbox implements Outbox {
 
   #newRow(delivery: Delivery, { edge = delivery.arn }: Registered): Row {
     const now = this.#timeline.now();
-    return { edge, sequence: this.#sequence.take(), dueAt: now, sentAt: now, attempts: 0, delivery };
+    return { edge, sequence: this.#sequence.take(), dueAt: now, sentAt: now, attempts: 0, uncounted: 0, delivery };
   }
 
   /** Whether it needs no row as long as all goes well. */
@@ -302,28 +310,44 @@ class RecordsOutbox implements Outbox {
     this.#edgesMax = Math.max(EDGES_MAX, this.#edges.size * 2);
   }
 
-  async #bury(row: Row, writes: readonly Write[], failure: Failure): Promise<'deadLettered' | 'lost'> {
+  async #follow(row: Row, followers: readonly Delivery[], writes: readonly Write[]): Promise<void> {
+    if (writes.length > 0 || followers.length > 0) await this.#replace(writes, this.#rowsFor(followers));
+    const delivered: Delivered = { delivery: row.delivery, attempts: row.attempts + 1 };
+    for (const listener of this.#deliveredListeners) listener(delivered);
+  }
+
+  async #bury(
+    row: Row,
+    writes: readonly Write[],
+    failure: Failure,
+    instead: readonly Delivery[] | undefined,
+  ): Promise<'deadLettered' | 'lost'> {
     const { delivery } = row;
     const { reason, errorCode, errorMessage, attempts } = failure;
-    const givenUp: GivenUp = { delivery, reason, errorCode, errorMessage, attempts };
-    const reports = this.#targets.get(kindOf(delivery.arn) ?? '')?.target.onGivenUp?.(givenUp) ?? [];
-    const letter = delivery.deadLetterArn === undefined ? [] : [deadLetterOf(row, failure, this.#timeline)];
-    const sent = [...letter, ...reports].flatMap((one) => this.#rowFor(one));
-    const lost = sent.length > 0 ? [] : this.#letters.add(row, failure);
-    await this.#settler.write([...writes, ...sent.flatMap((one) => rows.insert(one)), ...lost]);
-    this.#offer(sent);
+    const ownLetter = delivery.deadLetterArn === undefined ? [] : [deadLetterOf(row, failure, this.#timeline)];
+    const sent = this.#rowsFor(instead ?? ownLetter);
+    const isLost = sent.length === 0;
+    await this.#replace(isLost ? [...writes, ...this.#letters.add(row, failure)] : writes, sent);
     if (this.#letters.isFull) this.#trimLetters();
+    const givenUp: GivenUp = { delivery, reason, errorCode, errorMessage, attempts };
     for (const listener of this.#listeners) listener(givenUp);
-    return sent.length > 0 ? 'deadLettered' : 'lost';
+    return isLost ? 'lost' : 'deadLettered';
+  }
+
+  /** No keys are looked up: the row that is removed in the same transaction is what makes it happen once. */
+  async #replace(writes: readonly Write[], sent: readonly Row[]): Promise<void> {
+    await this.#settler.write(sent.length === 0 ? writes : [...writes, ...sent.flatMap((one) => rows.insert(one))]);
+    if (sent.length > 0) this.#offer(sent);
   }
 
   /** A dead letter to nobody that is known must not hold up what it is about. */
-  #rowFor(delivery: Delivery): readonly Row[] {
-    const registered = this.#targets.get(kindOf(delivery.arn) ?? '');
-    if (registered) return [this.#newRow(delivery, registered)];
-    const { logger } = this.#dependencies;
-    logger.error('dead-letter-not-sent', { arn: delivery.arn, source: delivery.source, error: 'no such target' });
-    return [];
+  #rowsFor(deliveries: readonly Delivery[]): readonly Row[] {
+    return deliveries.flatMap((delivery) => {
+      const registered = this.#targets.get(kindOf(delivery.arn) ?? '');
+      if (registered) return [this.#newRow(delivery, registered)];
+      this.#dependencies.logger.error('dead-letter-not-sent', { arn: delivery.arn, source: delivery.source });
+      return [];
+    });
   }
 
   async #redriveIfThere(id: string): Promise<boolean> {

@@ -27,9 +27,9 @@ export class SmtpTarget implements Target, Disposable {
   /** All addresses share the server, and so the edge. */
   static readonly options: TargetOptions = {
     concurrencyMax: 2 * SMTP_LIMITS.connectionsMax,
-    attemptMsMax: 2 * SMTP_LIMITS.silenceMsMax,
     edge: 'mailto:',
   };
+  readonly attemptMsMax = 2 * SMTP_LIMITS.silenceMsMax;
   readonly #options: SmtpOptions | undefined;
   #transporter: Promise<Transporter> | undefined;
 
