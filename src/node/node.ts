@@ -16,7 +16,7 @@ import { failureRelations } from './dead-letters/relations.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingRoutes } from './mapping-routes.ts';
-import { healthRoute, nodeRoutes } from './routes.ts';
+import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
 
@@ -71,7 +71,12 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';
   const guard = { mode: config.mode, ...services, ...ground };
-  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), mappingRoutes(services.mappings), ...pages.routes];
+  const ownRoutes = [
+    ...nodeRoutes(() => listening, ground.metrics),
+    mappingRoutes(services.mappings),
+    phoneRoute(services.sns),
+    ...pages.routes,
+  ];
   wire = scope.use(
     createWireServer({
       services: services.all,
@@ -88,6 +93,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
           handle: (...call) => services.lambda.packages.handle(...call),
         }),
         ...services.series.routes.map(forFunctions),
+        forFunctions(certificateRoute(services.sns)),
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
       ],
