@@ -2,8 +2,17 @@ import { type Clock, onAbort, type Random, type Timer } from '../base/index.ts';
 import { encodeKey, keyRange } from '../codec/index.ts';
 import type { Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { DELIVERY_LIMITS, type Delivery, type EdgeState, type GivenUp, type Target } from './delivery.ts';
-import { judgeFailure, type Verdict } from './policy.ts';
+import type { Failure } from './dead-letter.ts';
+import {
+  DELIVERY_LIMITS,
+  type Delivered,
+  type Delivery,
+  type EdgeCounts,
+  type EdgeState,
+  type GivenUp,
+  type Target,
+} from './delivery.ts';
+import { judgeFailure } from './policy.ts';
 import type { DueEntry, Row } from './rows.ts';
 import * as rows from './rows.ts';
 import type { Settler } from './settler.ts';
@@ -19,15 +28,22 @@ export interface EdgeContext {
   readonly signal: AbortSignal;
   /** The target and its concurrency; `undefined` while none is registered. */
   readonly target: (arn: string) => { readonly target: Target; readonly concurrencyMax: number } | undefined;
-  /** Sends a dead letter, in the transaction that removes the delivery by `writes`. */
-  readonly bury: (row: Row, writes: readonly Write[], errorCode: string, errorMessage: string) => Promise<void>;
+  /**
+   * Sends a dead letter (or what the target sends `instead`), or keeps a lost one, in the transaction that removes the delivery
+   * by `writes`. @returns what became of it
+   */
+  readonly bury: (
+    row: Row,
+    writes: readonly Write[],
+    failure: Failure,
+    instead: readonly Delivery[] | undefined,
+  ) => Promise<'deadLettered' | 'lost'>;
   /** Sends what follows from a delivery, in the transaction that removes it by `writes`. */
   readonly follow: (deliveries: readonly Delivery[], writes: readonly Write[]) => Promise<void>;
   readonly givenUp: (givenUp: GivenUp) => void;
-  readonly count: (what: 'delivered' | 'retried' | 'deadLettered' | 'dropped') => void;
+  readonly delivered: (delivered: Delivered) => void;
+  readonly count: (what: keyof EdgeCounts) => void;
 }
-
-type GivingUp = Extract<Verdict, { readonly kind: 'give-up' }>;
 
 const PAGE_MIN = 16;
 
@@ -68,9 +84,7 @@ export class Edge {
   #timerAt = Number.POSITIVE_INFINITY;
   #rowBytes = 1024;
   #pending = 0;
-  #delivered = 0;
-  #retried = 0;
-  #deadLettered = 0;
+  readonly #counts = { delivered: 0, retried: 0, deadLettered: 0, lost: 0 };
 
   /** @param backlog  rows of an earlier run stand on disk */
   constructor(context: EdgeContext, arn: string, backlog: boolean) {
@@ -96,10 +110,11 @@ export class Edge {
       arn: this.arn,
       pending: this.#pending,
       oldestAgeMs: now - oldest,
-      delivered: this.#delivered,
-      retried: this.#retried,
-      deadLettered: this.#deadLettered,
+      ...this.#counts,
+      inFlight: this.#tasks.size,
       isIdle: this.idle,
+      isBroken: false,
+      sources: [],
     };
   }
 
@@ -275,34 +290,40 @@ export class Edge {
     } catch (error) {
       if (signal.aborted) return 'stopped';
       const verdict = judgeFailure(error, row.delivery.policy, attempt, row.sentAt, clock.now(), random.next());
-      if (verdict.kind === 'give-up') return this.#giveUp(row, removal, verdict);
+      if (verdict.kind === 'give-up') {
+        const { reason, errorCode, errorMessage, instead } = verdict;
+        const failure = { reason, errorCode, errorMessage, attempts: attempt, at: clock.now() };
+        return this.#giveUp(row, removal, failure, instead);
+      }
       count('retried');
-      this.#retried++;
+      this.#counts.retried++;
       const { dueAt, counts } = verdict;
       const tries = counts ? { attempts: attempt, uncounted: 0 } : { uncounted: row.uncounted + 1 };
       return { retry: { ...row, ...tries, dueAt } };
     }
     await follow(followers, removal);
     count('delivered');
-    this.#delivered++;
+    this.#context.delivered({ delivery: row.delivery, attempts: attempt });
+    this.#counts.delivered++;
     this.#pending--;
     return 'done';
   }
 
-  async #giveUp(row: Row, removal: readonly Write[], verdict: GivingUp): Promise<'done'> {
-    const { logger, bury, follow, count, settler, givenUp } = this.#context;
-    const { errorCode, errorMessage, instead } = verdict;
+  async #giveUp(
+    row: Row,
+    removal: readonly Write[],
+    failure: Failure,
+    instead: readonly Delivery[] | undefined,
+  ): Promise<'done'> {
+    const { logger, bury, count, givenUp } = this.#context;
     const { source, deadLetterArn } = row.delivery;
-    const fields = { arn: this.arn, source, deadLetterArn, attempts: row.attempts + 1, errorCode, errorMessage };
-    logger.warn('delivery-given-up', fields);
-    if (instead) await follow(instead, removal);
-    else if (deadLetterArn === undefined) await settler.write(removal);
-    else await bury(row, removal, errorCode, errorMessage);
-    const isKept = instead ? instead.length > 0 : deadLetterArn !== undefined;
-    count(isKept ? 'deadLettered' : 'dropped');
-    givenUp({ delivery: row.delivery, errorCode });
-    this.#deadLettered++;
+    const { reason, errorCode, errorMessage, attempts } = failure;
+    logger.warn('delivery-given-up', { arn: this.arn, source, deadLetterArn, attempts, errorCode, errorMessage });
+    const what = await bury(row, removal, failure, instead);
+    count(what);
+    this.#counts[what]++;
     this.#pending--;
+    givenUp({ delivery: row.delivery, reason, errorCode, errorMessage, attempts });
     return 'done';
   }
 
@@ -370,7 +391,7 @@ function sizeOf(entry: DueEntry): number {
 /** A target that does not listen to the signal must not hold up closing. */
 async function deliverOrStop(
   target: Target,
-  { delivery, attempts, sentAt, uncounted }: Row,
+  { delivery, sequence, attempts, sentAt, uncounted }: Row,
   signal: AbortSignal,
 ): Promise<readonly Delivery[]> {
   let forget = () => {};
@@ -378,7 +399,8 @@ async function deliverOrStop(
     forget = onAbort(signal, reject);
   });
   try {
-    const delivering = target.deliver(delivery, attempts + 1, signal, { sentAt, uncounted });
+    const own = { ...delivery, id: String(sequence) };
+    const delivering = target.deliver(own, attempts + 1, signal, { sentAt, uncounted });
     return (await Promise.race([delivering, stopped])) ?? [];
   } finally {
     forget();

@@ -1,6 +1,6 @@
 import { decodeKey, encodeKey, keyRange } from '../codec/index.ts';
-import type { KeyRange, RecordEntry, Write } from '../store/index.ts';
-import type { Delivery } from './delivery.ts';
+import type { KeyRange, RecordEntry, Records, Write } from '../store/index.ts';
+import type { Delivery, LetterFilter, LetterSummary } from './delivery.ts';
 
 /**
  * The outbox on disk. Spaces of the records store, keys as tuples:
@@ -12,6 +12,9 @@ import type { Delivery } from './delivery.ts';
  * | `delivery-keys`      | arn, idempotency key   | when it expires, ms                                         |
  * | `delivery-keys-due`  | expires ms, arn, key   | nothing: for forgetting                                     |
  * | `delivery-sequence`  |                        | see Sequence                                                |
+ * | `delivery-letters`   | given up ms, sequence  | a lost letter without its payload and attributes: JSON      |
+ * | `delivery-letter-bodies` | the same           | the delivery that it was                                    |
+ * | `delivery-counts`    | `letters`              | how many letters there are                                  |
  *
  * A value is its version (1 B), the header's length (4 B, big-endian), the header (JSON), and the payload.
  */
@@ -21,6 +24,9 @@ export const SPACES = {
   keys: 'delivery-keys',
   keysDue: 'delivery-keys-due',
   sequence: 'delivery-sequence',
+  letters: 'delivery-letters',
+  letterBodies: 'delivery-letter-bodies',
+  counts: 'delivery-counts',
 } as const;
 
 const VERSION = 1;
@@ -131,6 +137,69 @@ export function decodeKeyDue(key: Uint8Array): [expiresAt: number, arn: string, 
 export function decodeOrdered(entry: RecordEntry): Row {
   const [, , sequence] = decodeKey(entry.key) as [string, string, number];
   const { header, payload } = decode(entry.value);
+  return rowOf(header as unknown as Header, payload, sequence);
+}
+
+// --- lost letters
+
+const LETTER_COUNT = encodeKey(['letters']);
+
+export async function readLetterCount(records: Records): Promise<number> {
+  const found = await records.get(SPACES.counts, LETTER_COUNT);
+  return found ? Number(Buffer.from(found.value).toString()) : 0;
+}
+
+export function putLetterCount(count: number): Write {
+  return { kind: 'put', space: SPACES.counts, key: LETTER_COUNT, value: Buffer.from(String(count)) };
+}
+
+export function putLetter(givenUpAt: number, header: Omit<LetterSummary, 'id'>, row: Row): Write[] {
+  const key = encodeKey([givenUpAt, row.sequence]);
+  const value = Buffer.from(JSON.stringify(header));
+  return [
+    { kind: 'put', space: SPACES.letters, key, value },
+    { kind: 'put', space: SPACES.letterBodies, key, value: encodeRow(row) },
+  ];
+}
+
+export function deleteLetter(key: Uint8Array): Write[] {
+  return [
+    { kind: 'delete', space: SPACES.letters, key },
+    { kind: 'delete', space: SPACES.letterBodies, key },
+  ];
+}
+
+/** Letters after one, and of a time. */
+export function letterRange({ after, from, to }: LetterFilter & { readonly after?: string }, limit: number): KeyRange {
+  const start = after === undefined ? undefined : Buffer.concat([letterKey(after), Buffer.of(0)]);
+  const first = encodeKey([from ?? 0]);
+  return {
+    from: start && Buffer.compare(start, first) > 0 ? start : first,
+    ...(to !== undefined && { to: encodeKey([to]) }),
+    limit,
+  };
+}
+
+export function letterKey(id: string): Uint8Array {
+  return Buffer.from(id, 'base64url');
+}
+
+/** Before every letter given up at `at` or later. */
+export function letterKeyAt(at: number): Uint8Array {
+  return encodeKey([at]);
+}
+
+export function letterId(key: Uint8Array): string {
+  return Buffer.from(key).toString('base64url');
+}
+
+export function decodeLetter({ key, value }: RecordEntry): LetterSummary {
+  return { id: letterId(key), ...JSON.parse(Buffer.from(value).toString()) };
+}
+
+export function decodeLetterBody({ key, value }: RecordEntry): Row {
+  const [, sequence] = decodeKey(key) as [number, number];
+  const { header, payload } = decode(value);
   return rowOf(header as unknown as Header, payload, sequence);
 }
 

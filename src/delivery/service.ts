@@ -1,18 +1,26 @@
 import { assert, type Clock, DomainError, hasCode, parseArn, type Random, type Timer } from '../base/index.ts';
 import { encodeKey } from '../codec/index.ts';
 import { type Condition, type Records, Sequence, type Write } from '../store/index.ts';
-import type { Counter, Logger, Metrics } from '../telemetry/index.ts';
-import { deadLetterOf } from './dead-letter.ts';
+import type { Counter, Logger, Metrics, Spans } from '../telemetry/index.ts';
+import type { Connections, EgressGuard, SmtpOptions } from './connection.ts';
+import { deadLetterOf, type Failure } from './dead-letter.ts';
 import {
   DELIVERY_LIMITS,
+  type Delivered,
   type Delivery,
-  type DeliveryService,
+  type EdgeCounts,
   type EdgeState,
   type GivenUp,
+  type Letter,
+  type LetterFilter,
+  type LetterSummary,
+  type Outbox,
   type Target,
+  type TargetOptions,
 } from './delivery.ts';
 import { Edge, type EdgeContext } from './edge.ts';
 import { HttpTarget } from './http.ts';
+import { Letters } from './letters.ts';
 import type { DueEntry, Row } from './rows.ts';
 import * as rows from './rows.ts';
 import { Settler } from './settler.ts';
@@ -23,6 +31,16 @@ export interface DeliveryDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Gets a span for every attempt of a sampled trace; none unless given. */
+  readonly spans?: Spans;
+  /** Which addresses HTTP targets may be at; any unless given. */
+  readonly egress?: EgressGuard;
+  /** Authorities in PEM that are trusted for HTTPS targets besides the well-known ones. */
+  readonly ca?: string;
+  /** How HTTP targets are called that deliveries name a connection for; there are none unless given. */
+  readonly connections?: Connections;
+  /** Where mail goes; without it deliveries to `mailto:` fail with `smtp-not-configured` and are tried again. */
+  readonly smtp?: SmtpOptions;
 }
 
 /** Edges without work that are remembered for their numbers. */
@@ -30,37 +48,53 @@ const IDLE_EDGES_MAX = 10_000;
 const SWEEP_MS = 60_000;
 const SWEEP_PAGE = 5000;
 
-type Counted = Parameters<EdgeContext['count']>[0];
+type Counted = keyof EdgeCounts;
 
 /** Opens the outbox and goes on with what an earlier run has left in it, as soon as the targets are registered. */
-export async function openDelivery(dependencies: DeliveryDependencies): Promise<DeliveryService> {
-  const sequence = await Sequence.open(dependencies.records, rows.SPACES.sequence);
-  const outbox = new Outbox(dependencies, sequence);
+export async function openDelivery(dependencies: DeliveryDependencies): Promise<Outbox> {
+  const { records, clock, random, logger } = dependencies;
+  const sequence = await Sequence.open(records, rows.SPACES.sequence);
+  const stopping = new AbortController();
+  const settler = new Settler(records, clock, random, logger, stopping.signal);
+  const letters = await Letters.open({ records, settler, clock, logger });
+  const outbox = new RecordsOutbox(dependencies, { sequence, settler, letters, stopping });
   await outbox.resume();
   return outbox;
 }
 
-class Outbox implements DeliveryService {
+interface Parts {
+  readonly sequence: Sequence;
+  readonly settler: Settler;
+  readonly letters: Letters;
+  /** Fires when closing has waited long enough. */
+  readonly stopping: AbortController;
+}
+
+class RecordsOutbox implements Outbox {
   readonly #dependencies: DeliveryDependencies;
   readonly #sequence: Sequence;
   readonly #context: EdgeContext;
   readonly #settler: Settler;
+  readonly #letters: Letters;
   readonly #edges = new Map<string, Edge>();
   readonly #targets = new Map<string, { readonly target: Target; readonly concurrencyMax: number }>();
   readonly #listeners = new Set<(givenUp: GivenUp) => void>();
+  readonly #deliveredListeners = new Set<(delivered: Delivered) => void>();
   readonly #http: HttpTarget;
   readonly #closing = new AbortController();
-  readonly #stopping = new AbortController();
+  readonly #stopping: AbortController;
   readonly #counters: Readonly<Record<Counted, Counter>>;
   #sweeping: Promise<void> = Promise.resolve();
   #sweepTimer: Timer | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(dependencies: DeliveryDependencies, sequence: Sequence) {
+  constructor(dependencies: DeliveryDependencies, { sequence, settler, letters, stopping }: Parts) {
     const { records, clock, random, logger, metrics } = dependencies;
     this.#dependencies = dependencies;
     this.#sequence = sequence;
-    this.#settler = new Settler(records, clock, random, logger, this.#stopping.signal);
+    this.#settler = settler;
+    this.#letters = letters;
+    this.#stopping = stopping;
     this.#http = new HttpTarget(clock);
     const counter = (outcome: string) =>
       metrics.counter('millrace_deliveries_total', 'Deliveries by outcome', { outcome });
@@ -68,16 +102,18 @@ class Outbox implements DeliveryService {
       delivered: counter('delivered'),
       retried: counter('retried'),
       deadLettered: counter('dead-lettered'),
-      dropped: counter('dropped'),
+      lost: counter('lost'),
     };
     this.#context = {
       ...{ records, settler: this.#settler, clock, random, logger, signal: this.#closing.signal },
       target: (arn) => this.#targets.get(kindOf(arn) ?? ''),
-      bury: (row, writes, errorCode, errorMessage) =>
-        this.#follow([deadLetterOf(row, errorCode, errorMessage)], writes),
+      bury: (row, writes, failure, instead) => this.#bury(row, writes, failure, instead),
       follow: (deliveries, writes) => this.#follow(deliveries, writes),
       givenUp: (givenUp) => {
         for (const listener of this.#listeners) listener(givenUp);
+      },
+      delivered: (delivered) => {
+        for (const listener of this.#deliveredListeners) listener(delivered);
       },
       count: (what) => this.#counters[what].add(),
     };
@@ -102,7 +138,7 @@ class Outbox implements DeliveryService {
     this.#sweepLater();
   }
 
-  register(service: string, target: Target, options: { readonly concurrencyMax?: number } = {}): void {
+  register(service: string, target: Target, options: TargetOptions = {}): void {
     const { concurrencyMax = DELIVERY_LIMITS.concurrencyMax } = options;
     this.#targets.set(service, { target, concurrencyMax });
     for (const edge of this.#edges.values()) if (kindOf(edge.arn) === service) edge.pump();
@@ -122,6 +158,61 @@ class Outbox implements DeliveryService {
   onGivenUp(listener: (givenUp: GivenUp) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  onDelivered(listener: (delivered: Delivered) => void): () => void {
+    this.#deliveredListeners.add(listener);
+    return () => this.#deliveredListeners.delete(listener);
+  }
+
+  letters(query: LetterFilter & { readonly after?: string; readonly limit: number }): Promise<{
+    readonly letters: readonly LetterSummary[];
+    readonly next?: string;
+  }> {
+    return this.#letters.list(query);
+  }
+
+  async letter(id: string): Promise<Letter | undefined> {
+    return (await this.#letters.get(id))?.letter;
+  }
+
+  async redrive(id: string, { payload }: { readonly payload?: Uint8Array } = {}): Promise<void> {
+    let sent: Row | undefined;
+    await this.#letters.remove(id, ({ idempotencyKey: _, ...delivery }) => {
+      const again = payload ? { ...delivery, payload } : delivery;
+      this.#check([again]);
+      sent = this.#newRow(again);
+      return insert(sent);
+    });
+    this.#offer([sent!]);
+  }
+
+  async redriveAll(filter: LetterFilter): Promise<number> {
+    let count = 0;
+    // What is given up again meanwhile stays a letter.
+    const to = Math.min(filter.to ?? Number.POSITIVE_INFINITY, this.#dependencies.clock.now());
+    for (let after: string | undefined; ; ) {
+      const page = await this.letters({
+        ...filter,
+        to,
+        limit: DELIVERY_LIMITS.letterPageMax,
+        ...(after !== undefined && { after }),
+      });
+      for (const { id } of page.letters) {
+        const gone = await this.redrive(id).catch((error: unknown) => {
+          // Someone else was faster.
+          if (!hasCode(error, 'letter-not-found')) throw error;
+          return 'gone';
+        });
+        if (gone === undefined) count++;
+      }
+      if (page.next === undefined) return count;
+      after = page.next;
+    }
+  }
+
+  discard(id: string): Promise<void> {
+    return this.#letters.remove(id);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -233,10 +324,23 @@ class Outbox implements DeliveryService {
     if (followers.length > 0) this.#offer(followers);
   }
 
+  async #bury(
+    row: Row,
+    writes: readonly Write[],
+    failure: Failure,
+    instead?: readonly Delivery[],
+  ): Promise<'deadLettered' | 'lost'> {
+    const sent = instead ?? (row.delivery.deadLetterArn === undefined ? [] : [deadLetterOf(row, failure)]);
+    const lost = sent.length === 0;
+    await this.#follow(sent, lost ? [...writes, ...this.#letters.add(row, failure)] : writes);
+    return lost ? 'lost' : 'deadLettered';
+  }
+
   #sweepLater(): void {
     this.#sweepTimer = this.#dependencies.clock.timer(SWEEP_MS, () => {
-      this.#sweeping = this.#sweep()
-        .catch((error: unknown) => this.#dependencies.logger.warn('keys-not-swept', { error }))
+      this.#sweeping = Promise.all([this.#sweep(), this.#letters.sweep(this.#closing.signal)])
+        .then(() => {})
+        .catch((error: unknown) => this.#dependencies.logger.warn('outbox-not-swept', { error }))
         .finally(() => {
           if (!this.#closing.signal.aborted) this.#sweepLater();
         });

@@ -1,11 +1,14 @@
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
 import type { EmbeddedMetric } from '../codec/emf/index.ts';
-import { type DeliveryService, openDelivery } from '../delivery/index.ts';
+import { egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
 import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
+import { ecr } from '../services/ecr/index.ts';
 import { openIam } from '../services/iam/index.ts';
 import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
 import { type Iot, openIot } from '../services/iot/index.ts';
@@ -44,7 +47,7 @@ export interface Ground {
 export interface Services extends AsyncDisposable {
   /** What the wire serves. */
   readonly all: readonly Service[];
-  readonly delivery: DeliveryService;
+  readonly delivery: Outbox;
   readonly kinesis: Kinesis;
   readonly iot: Iot;
   readonly lambda: Lambda;
@@ -54,6 +57,8 @@ export interface Services extends AsyncDisposable {
   readonly series: SeriesService;
   /** Whose keys the wire takes. */
   readonly credentials: Credentials;
+  /** Whose keys and tokens the time series take. */
+  readonly seriesKeys: SeriesKeys;
   /** Who of the functions calls what. */
   readonly calls: FunctionCalls;
   /** Lets a debugger attach to `$LATEST` of a function. @throws function-not-found */
@@ -68,6 +73,7 @@ export interface Services extends AsyncDisposable {
  *
  * @param endpoint  where the node's HTTP port is; asked only once it listens
  * @param nodeDoor  the same, for functions
+ * @param ownPorts  TCP ports that the node listens on, now
  */
 export async function openServices(
   config: NodeConfig,
@@ -75,13 +81,31 @@ export async function openServices(
   ground: Ground,
   endpoint: () => string,
   nodeDoor: NodeDoor,
+  ownPorts: () => readonly number[],
 ): Promise<Services> {
   await using scope = new AsyncDisposableStack();
   const stop = new AbortController();
   const { records, log, objects, series: seriesStore } = stores;
   const calls = new FunctionCalls();
 
-  const delivery = scope.use(await openDelivery({ records, ...ground }));
+  const secured = config.mode === 'secured';
+  const connections = new Map(config.connections?.map((connection) => [connection.name, connection]));
+  const egress = egressGuard({
+    mode: config.mode,
+    allow: config.webhooks?.allow ?? [],
+    ownPorts,
+    ownAddresses: () => Object.values(networkInterfaces()).flatMap((one) => one?.map(({ address }) => address) ?? []),
+  });
+  const delivery = scope.use(
+    await openDelivery({
+      records,
+      egress,
+      connections: (name) => connections.get(name),
+      ...(config.smtp && { smtp: config.smtp }),
+      ...(config.webhooks?.ca !== undefined && { ca: config.webhooks.ca }),
+      ...ground,
+    }),
+  );
   let takeMetrics: (metrics: readonly EmbeddedMetric[]) => void = () => {};
   const logs = scope.use(await openLogs({ records, log, takeMetrics: (metrics) => takeMetrics(metrics), ...ground }));
   let takeSegment: NonNullable<RuntimeOptions['takeSegment']> = () => {};
@@ -110,10 +134,9 @@ export async function openServices(
     iam,
     sts,
   );
-  const secured = config.mode === 'secured';
   const sessions = new FunctionSessions({ sts, calls, clock: ground.clock });
   const seriesKeys = new SeriesKeys({ credentials, calls, clock: ground.clock });
-  const s3 = scope.use(await openS3({ objects }));
+  const s3 = scope.use(await openS3({ objects, records }));
   const series = scope.use(
     await openSeriesService({
       series: seriesStore,
@@ -126,7 +149,16 @@ export async function openServices(
     }),
   );
   const sqs = scope.use(await openSqs({ records, ...ground }));
-  const sns = scope.use(await openSns({ records, delivery, endpoint, confirmLoopback: secured, ...ground }));
+  const sns = scope.use(
+    await openSns({
+      records,
+      delivery,
+      endpoint,
+      confirmLoopback: secured,
+      ...(config.notifications && { webhooks: config.notifications }),
+      ...ground,
+    }),
+  );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
@@ -166,9 +198,16 @@ export async function openServices(
         };
         mappings = await openEventSourceMappings({
           records,
-          invoker: { exists: (functionArn) => invoker.exists(functionArn), reserve },
+          invoker: {
+            exists: (functionArn) => invoker.exists(functionArn),
+            timeoutMs: (functionArn) => invoker.timeoutMs(functionArn),
+            reserve,
+          },
           sourceFor,
           delivery,
+          putObject: async (bucket, key, body) => {
+            await objects.put(bucket, key, Readable.from([body]));
+          },
           ...ground,
         });
         return mappings;
@@ -180,7 +219,7 @@ export async function openServices(
   takeSegment = (datagram) => lambda.takeSegment(datagram);
 
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
-  all.push(...iot.services);
+  all.push(ecr, ...iot.services);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
@@ -205,6 +244,7 @@ export async function openServices(
     series,
     calls,
     credentials,
+    seriesKeys,
     inspect: async (functionName, port) => {
       await runtime.inspect(lambda.invoker.runnable(DEFAULT_REGION, functionName, undefined).spec, port);
     },

@@ -11,8 +11,9 @@ import { CodeCaches } from './starts/code-caches.ts';
 import { Launches } from './starts/launches.ts';
 import { NodejsFamily } from './starts/nodejs.ts';
 import { NodeBinaries } from './starts/nodejs-binaries.ts';
+import { NodeImage } from './starts/nodejs-image.ts';
 import { NodejsSnapshots } from './starts/nodejs-snapshots.ts';
-import { provided } from './starts/provided.ts';
+import { provided, supervisorOf } from './starts/provided.ts';
 import { python } from './starts/python.ts';
 import { SegmentDoor } from './starts/segment-door.ts';
 import { TemplateSnapshots } from './starts/template-snapshots.ts';
@@ -39,10 +40,10 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
     directory: join(options.directory, 'snapshots'),
   });
   const templates = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors, accept });
-  const launches = new Launches(
-    [new NodejsFamily(binaries, snapshots, logger), python(logger, templates), provided],
-    segments,
-  );
+  const image = NodeImage.open(join(options.directory, 'runtimes', 'nodejs'), clock, logger);
+  const supervisor = supervisorOf(image);
+  const nodejs = new NodejsFamily(binaries, image, snapshots, logger);
+  const launches = new Launches([nodejs, python(logger, templates), provided(supervisor)], supervisor, segments);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
   return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks, segments, apis: new ApiServer() });

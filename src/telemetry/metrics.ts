@@ -2,7 +2,15 @@
 export type Labels = Readonly<Record<string, string>>;
 
 /** Units as CloudWatch spells them. */
-export type Unit = 'Count' | 'Milliseconds' | 'Bytes' | 'Percent' | 'None' | 'Count/Second' | 'Bytes/Second';
+export type Unit =
+  | 'Count'
+  | 'Seconds'
+  | 'Milliseconds'
+  | 'Bytes'
+  | 'Percent'
+  | 'None'
+  | 'Count/Second'
+  | 'Bytes/Second';
 
 /** One value of an AWS metric, as services emit them (`AWS/Lambda` `Duration` by `FunctionName`). */
 export interface Datum {

@@ -40,6 +40,10 @@ export class HeldDeliveries implements DeliveryService {
   edges() {
     return [];
   }
+  onDelivered() {
+    return () => {};
+  }
+
   onGivenUp(listener: (givenUp: GivenUp) => void) {
     this.#listener = listener;
     return () => {};
@@ -48,7 +52,7 @@ export class HeldDeliveries implements DeliveryService {
 
   /** Tells of one that was given up. */
   giveUp(delivery: Delivery): void {
-    this.#listener({ delivery, errorCode: 'function-failed' });
+    this.#listener({ delivery, reason: 'attempts', errorCode: 'function-failed', errorMessage: 'Error', attempts: 3 });
   }
 
   /** Tries the oldest one until it is done or given up, without the waits between; what follows is held. @returns attempts made */

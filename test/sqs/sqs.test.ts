@@ -1,70 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
-import type { OperationContext } from '../../src/services/index.ts';
-import { openSqs, type Sqs } from '../../src/services/sqs/index.ts';
-import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
-import { newTrace, silentLogger } from '../../src/telemetry/index.ts';
+import { test } from 'node:test';
+import { SimulatedClock } from '../../src/base/index.ts';
 import { advanceUntil, eventually } from '../pollers/fakes.ts';
-
-let directory: string;
-let records: Records;
-
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-sqs-'));
-  records = await openEmbeddedRecords({ directory });
-});
-
-after(async () => {
-  await records[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true });
-});
-
-const context: OperationContext = {
-  requestId: 'r',
-  region: 'us-east-1',
-  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
-  endpoint: 'http://127.0.0.1:4566',
-  signal: new AbortController().signal,
-  trace: newTrace(seededRandom(1)),
-};
-
-type Call = (operation: string, input: object, more?: Partial<OperationContext>) => Promise<any>;
-
-async function open(clock = new SimulatedClock(), seed = Math.floor(performance.now() * 1000)) {
-  const sqs = await openSqs({ records, clock, random: seededRandom(seed), logger: silentLogger });
-  const call: Call = (operation, input, more = {}) =>
-    Promise.resolve().then(() => sqs.service.operations[operation]!(input, { ...context, ...more }));
-  return { clock, sqs, call, [Symbol.asyncDispose]: () => sqs[Symbol.asyncDispose]() } satisfies AsyncDisposable & {
-    sqs: Sqs;
-    [key: string]: unknown;
-  };
-}
-
-let names = 0;
-async function newQueue(call: Call, Attributes: Record<string, string> = {}): Promise<string> {
-  const QueueName = `queue-${++names}${Attributes.FifoQueue ? '.fifo' : ''}`;
-  return (await call('CreateQueue', { QueueName, Attributes })).QueueUrl;
-}
-
-const arnOf = (url: string) => `arn:aws:sqs:us-east-1:000000000000:${url.split('/').at(-1)}`;
-const receive = async (call: Call, QueueUrl: string, more: object = {}): Promise<any[]> =>
-  (await call('ReceiveMessage', { QueueUrl, MaxNumberOfMessages: 10, ...more })).Messages ?? [];
-const bodies = (messages: readonly { Body: string }[]) => messages.map(({ Body }) => Body).join('');
-const counts = async (call: Call, QueueUrl: string) => {
-  const { Attributes } = await call('GetQueueAttributes', { QueueUrl, AttributeNames: ['All'] });
-  return [
-    Attributes.ApproximateNumberOfMessages,
-    Attributes.ApproximateNumberOfMessagesNotVisible,
-    Attributes.ApproximateNumberOfMessagesDelayed,
-  ].map(Number);
-};
+import { arnOf, bodies, counts, newQueue, openSqsNode, receive } from './support.ts';
 
 test('a message is sent, received with its attributes and digests, and deleted', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call } = node;
   const QueueUrl = await newQueue(call);
   assert.match(QueueUrl, /^http:\/\/127\.0\.0\.1:4566\/000000000000\/queue-/);
@@ -89,7 +30,7 @@ test('a message is sent, received with its attributes and digests, and deleted',
 });
 
 test('a message that is not deleted is seen again after its visibility timeout, and the old receipt is outdated', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call, clock } = node;
   const QueueUrl = await newQueue(call, { VisibilityTimeout: '10' });
   await call('SendMessage', { QueueUrl, MessageBody: 'a' });
@@ -109,7 +50,7 @@ test('a message that is not deleted is seen again after its visibility timeout, 
 });
 
 test('visibility is changed, to now as well, and only of messages in flight', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call, clock } = node;
   const QueueUrl = await newQueue(call, { VisibilityTimeout: '10' });
   await call('SendMessage', { QueueUrl, MessageBody: 'a' });
@@ -124,7 +65,7 @@ test('visibility is changed, to now as well, and only of messages in flight', as
 });
 
 test('a long poll waits for a message, and ends empty when its time is over or its caller gone', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call, clock } = node;
   const QueueUrl = await newQueue(call);
   const waiting = receive(call, QueueUrl, { WaitTimeSeconds: 20 });
@@ -144,7 +85,7 @@ test('delayed messages are seen when their delay is over, after a restart too', 
   const clock = new SimulatedClock();
   let QueueUrl: string;
   {
-    await using node = await open(clock);
+    await using node = await openSqsNode(clock);
     QueueUrl = await newQueue(node.call, { DelaySeconds: '5' });
     await node.call('SendMessage', { QueueUrl, MessageBody: 'a' });
     await node.call('SendMessage', { QueueUrl, MessageBody: 'b', DelaySeconds: 60 });
@@ -155,7 +96,7 @@ test('delayed messages are seen when their delay is over, after a restart too', 
     await clock.advance(5_000);
     assert.equal(bodies(await waiting), 'a');
   }
-  await using node = await open(clock);
+  await using node = await openSqsNode(clock);
   assert.deepEqual(await counts(node.call, QueueUrl), [0, 2, 1]);
   let got = '';
   const polling = (async () => {
@@ -174,14 +115,14 @@ test('messages, receive counts and what is in flight survive a restart; old rece
   let QueueUrl: string;
   let handle: string;
   {
-    await using node = await open(clock);
+    await using node = await openSqsNode(clock);
     QueueUrl = await newQueue(node.call);
     for (const MessageBody of 'abc') await node.call('SendMessage', { QueueUrl, MessageBody });
     const [message] = await receive(node.call, QueueUrl, { MaxNumberOfMessages: 1 });
     handle = message.ReceiptHandle;
     assert.equal(message.Body, 'a');
   }
-  await using node = await open(clock);
+  await using node = await openSqsNode(clock);
   assert.equal(bodies(await receive(node.call, QueueUrl)), 'bc');
   await node.call('DeleteMessage', { QueueUrl, ReceiptHandle: handle });
   await clock.advance(30_000);
@@ -191,7 +132,7 @@ test('messages, receive counts and what is in flight survive a restart; old rece
 });
 
 test('a poison message goes to the dead-letter queue after its receives', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call, clock } = node;
   const dead = await newQueue(call);
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: arnOf(dead), maxReceiveCount: '2' });
@@ -212,7 +153,7 @@ test('a poison message goes to the dead-letter queue after its receives', async 
 });
 
 test('a FIFO queue keeps the order of a group, and holds the group back while one of it is in flight', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call, clock } = node;
   const QueueUrl = await newQueue(call, {
     FifoQueue: 'true',
@@ -242,7 +183,7 @@ test('a FIFO queue takes a deduplication id once in five minutes, over a restart
   let QueueUrl: string;
   let first: { MessageId: string; SequenceNumber: string };
   {
-    await using node = await open(clock);
+    await using node = await openSqsNode(clock);
     QueueUrl = await newQueue(node.call, { FifoQueue: 'true' });
     const both = [0, 1].map(() => node.call('SendMessage', { QueueUrl, ...input }));
     const [one, two] = await Promise.all(both);
@@ -250,7 +191,7 @@ test('a FIFO queue takes a deduplication id once in five minutes, over a restart
     assert.equal(two.MessageId, one.MessageId);
     assert.equal(two.SequenceNumber, one.SequenceNumber);
   }
-  await using node = await open(clock);
+  await using node = await openSqsNode(clock);
   const again = await node.call('SendMessage', { QueueUrl, ...input });
   assert.equal(again.MessageId, first.MessageId);
   assert.equal(bodies(await receive(node.call, QueueUrl)), 'a');
@@ -264,7 +205,7 @@ test('a FIFO queue takes a deduplication id once in five minutes, over a restart
 });
 
 test('a backlog beyond the window waits on disk and comes whole and in order', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call } = node;
   const QueueUrl = await newQueue(call);
   const body = 'x'.repeat(2000);
@@ -288,7 +229,7 @@ test('a backlog beyond the window waits on disk and comes whole and in order', a
 });
 
 test('messages past their retention are gone', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call, clock } = node;
   const QueueUrl = await newQueue(call, { MessageRetentionPeriod: '60' });
   await call('SendMessage', { QueueUrl, MessageBody: 'a' });
@@ -297,7 +238,7 @@ test('messages past their retention are gone', async () => {
 });
 
 test('a purge removes all, once a minute', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call } = node;
   const QueueUrl = await newQueue(call);
   for (const MessageBody of 'abc') await call('SendMessage', { QueueUrl, MessageBody });
@@ -309,7 +250,7 @@ test('a purge removes all, once a minute', async () => {
 });
 
 test('making a queue again is the same queue, unless its attributes differ; deleting it ends it', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call } = node;
   const input = { QueueName: 'again', Attributes: { VisibilityTimeout: '5' }, tags: { a: '1' } };
   const { QueueUrl } = await call('CreateQueue', input);
@@ -327,7 +268,7 @@ test('making a queue again is the same queue, unless its attributes differ; dele
 });
 
 test('batches fail entry by entry, and as a whole where AWS refuses them', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call } = node;
   const QueueUrl = await newQueue(call);
   const answer = await call('SendMessageBatch', {
@@ -362,7 +303,7 @@ test('batches fail entry by entry, and as a whole where AWS refuses them', async
 });
 
 test('what is no message, receipt or attribute is refused by code', async () => {
-  await using node = await open();
+  await using node = await openSqsNode();
   const { call } = node;
   const QueueUrl = await newQueue(call);
   const cases: readonly [string, object, string][] = [

@@ -45,6 +45,9 @@ export class BlankPool {
   #target: number;
   #timer: Timer | undefined;
   #shrinkTimer: Timer | undefined;
+  /** What helps every start is there. */
+  #prepared = false;
+  #prepareTimer: Timer | undefined;
   #closed = false;
 
   constructor(options: BlankPoolOptions) {
@@ -97,6 +100,7 @@ export class BlankPool {
     this.#closed = true;
     this.#timer?.cancel();
     this.#shrinkTimer?.cancel();
+    this.#prepareTimer?.cancel();
     const blanks = this.#blanks.splice(0);
     for (const { process } of blanks) process.kill();
     await Promise.all(blanks.map(({ process }) => process.exited));
@@ -121,7 +125,19 @@ export class BlankPool {
   #startOne(): void {
     if (this.#closed || this.#blanks.length >= this.#target) return;
     if (!this.#options.doors()) return this.fill();
-    this.#blanks.push(this.#start());
+    if (this.#prepared) this.#blanks.push(this.#start());
+    else void this.#prepare().then(() => this.fill(0));
+  }
+
+  /** Before the first blank process, or some time after one that was wanted at once. */
+  async #prepare(): Promise<void> {
+    await this.#options.launch.prepare?.();
+    this.#prepared = true;
+  }
+
+  #prepareLater(): void {
+    if (this.#prepared || this.#prepareTimer) return;
+    this.#prepareTimer = this.#options.clock.timer(PAUSE_MS, () => void this.#prepare());
   }
 
   #start(
@@ -138,6 +154,7 @@ export class BlankPool {
     });
     for (const [door, take] of Object.entries(accept)) process.accept(door, take);
     if (segments && process.hasDoor(SEGMENT_DOOR)) process.receive(SEGMENT_DOOR, segments.taker());
+    this.#prepareLater();
     const connection: Connection = new Connection(process, () => this.#onChange(connection));
     return connection;
   }

@@ -13,6 +13,8 @@ export interface Launch {
   readonly readable: readonly string[];
   /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */
   readonly version: string;
+  /** Makes ready what helps every start, before the first blank one; never rejects. A start that comes earlier does without. */
+  readonly prepare?: () => Promise<void>;
   /** It knows the frame `attend`: while it waits for an invocation, its event loop stands still unless it is told otherwise. */
   readonly attends?: boolean;
   /** What it becomes speaks the Runtime API over HTTP; absent for the frames of our own runtimes. */
@@ -48,4 +50,6 @@ export interface RuntimeFamily {
   launch(runtime: string): Launch | Promise<Launch>;
   /** Makes snapshots of initialised functions, where it can. */
   readonly snapshots?: SnapshotMaker;
+  /** Ends what is under way. */
+  close?(): Promise<void>;
 }

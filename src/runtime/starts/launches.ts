@@ -11,14 +11,19 @@ const SUPERVISED_MAX = 1_000;
 /** Which family serves which runtime; each runtime is made ready once, when it is first asked for. */
 export class Launches {
   readonly #families: readonly RuntimeFamily[];
+  readonly #supervisor: Launch;
   readonly #ready = new Map<string, Launch>();
   readonly #supervised = new Map<string, Launch>();
   readonly #preparing = new Map<string, Promise<Launch>>();
   readonly #segments: SegmentDoor | undefined;
 
-  /** @param segments  door of functions that are traced; absent where nobody takes segments */
-  constructor(families: readonly RuntimeFamily[], segments?: SegmentDoor) {
+  /**
+   * @param supervisor  what starts the process that stands beside extensions
+   * @param segments  door of functions that are traced; absent where nobody takes segments
+   */
+  constructor(families: readonly RuntimeFamily[], supervisor: Launch, segments?: SegmentDoor) {
     this.#families = families;
+    this.#supervisor = supervisor;
     this.#segments = segments;
   }
 
@@ -50,7 +55,7 @@ export class Launches {
     let found = this.#supervised.get(key);
     if (!found) {
       const extensions = findExtensions(layers);
-      found = extensions.length > 0 ? supervised(launch, extensions) : launch;
+      found = extensions.length > 0 ? supervised(launch, extensions, this.#supervisor) : launch;
       if (this.#supervised.size >= SUPERVISED_MAX) this.#supervised.clear();
       this.#supervised.set(key, found);
     }
@@ -73,7 +78,7 @@ export class Launches {
 
   /** Ends what is being made. */
   async close(): Promise<void> {
-    await Promise.all(this.#families.map((family) => family.snapshots?.close()));
+    await Promise.all(this.#families.flatMap((family) => [family.snapshots?.close(), family.close?.()]));
   }
 
   #prepare(runtime: string): Launch | Promise<Launch> {

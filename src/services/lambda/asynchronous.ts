@@ -294,8 +294,8 @@ function functionOf(arn: string): { readonly region: string; readonly name: stri
 }
 
 /** Deliveries of other services get a request id that stays the same over their tries: functions know a repetition by it. */
-function requestIdOf({ arn, idempotencyKey, trace }: Delivery): string {
-  const key = `${arn} ${idempotencyKey ?? `${trace.traceId}${trace.spanId}`}`;
+function requestIdOf({ id, arn, idempotencyKey, trace }: Delivery): string {
+  const key = `${arn} ${idempotencyKey ?? id ?? `${trace.traceId}${trace.spanId}`}`;
   const hex = createHash('sha256').update(key).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }

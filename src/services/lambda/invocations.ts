@@ -145,6 +145,15 @@ export class Invocations implements FunctionInvoker {
     }
   }
 
+  timeoutMs(arn: string): number | undefined {
+    try {
+      return this.runnableOf(arn).spec.timeoutMs;
+    } catch (error) {
+      if (error instanceof DomainError) return undefined;
+      throw error;
+    }
+  }
+
   async reserve(arn: string, signal: AbortSignal): Promise<Reservation> {
     try {
       const runnable = this.runnableOf(arn);

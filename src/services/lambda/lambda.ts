@@ -12,6 +12,7 @@ import { Functions } from './functions.ts';
 import { Invocations } from './invocations.ts';
 import { Layers } from './layers.ts';
 import { Meters } from './metering.ts';
+import type { FunctionVersion } from './model.ts';
 import { functionArn } from './names.ts';
 import type { ReadObject } from './operations/code.ts';
 import { concurrencyOperations } from './operations/concurrency.ts';
@@ -21,7 +22,7 @@ import { invokeOperations } from './operations/invoke.ts';
 import { layerOperations } from './operations/layers.ts';
 import { permissionOperations } from './operations/permissions.ts';
 import { provisionedOperations } from './operations/provisioned.ts';
-import { tagOperations } from './operations/tags.ts';
+import { type TaggedResources, tagOperations } from './operations/tags.ts';
 import { versionOperations } from './operations/versions.ts';
 import { PackageAddresses } from './package-addresses.ts';
 import { Packages } from './packages.ts';
@@ -35,6 +36,7 @@ import { Usage, type UsageSink } from './usage.ts';
 export interface MoreOperations {
   readonly operations: Readonly<Record<string, Operation>>;
   readonly errors: Readonly<Record<string, WireAnswer>>;
+  readonly tagged: TaggedResources;
 }
 
 export interface LambdaOptions {
@@ -67,6 +69,8 @@ export interface FunctionState {
   readonly memoryMb: number;
   readonly timeoutMs: number;
   readonly logGroup: string;
+  /** Where its asynchronous events go that it has given up: dead-letter queues and topics, destinations for failures. */
+  readonly failureArns: readonly string[];
   readonly pool?: PoolState;
 }
 
@@ -169,7 +173,7 @@ export class Lambda implements AsyncDisposable {
         ...concurrencyOperations(functions, storage, provisioned, accountConcurrency),
         ...provisionedOperations(functions, provisioned),
         ...permissionOperations(functions, random),
-        ...tagOperations(functions),
+        ...tagOperations(functions, mappings ? [mappings.tagged] : []),
         ...eventInvokeOperations(functions, clock),
         ...mappings?.operations,
       },
@@ -208,9 +212,18 @@ export class Lambda implements AsyncDisposable {
         memoryMb: latest.memoryMb,
         timeoutMs: latest.timeoutSeconds * 1000,
         logGroup: latest.logging.group,
+        failureArns: this.#failureArns(region, latest),
         ...(pool ? { pool } : {}),
       };
     });
+  }
+
+  #failureArns(region: string, latest: FunctionVersion): readonly string[] {
+    const { functions } = this.#parts;
+    const versions = [latest, ...functions.versions(region, latest.name)];
+    const configs = functions.eventInvokeConfigs.list(`${region}/${latest.name}/`);
+    const arns = [...versions.map(({ deadLetterArn }) => deadLetterArn), ...configs.map(({ onFailure }) => onFailure)];
+    return [...new Set(arns.filter((arn) => arn !== undefined))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -27,6 +27,8 @@ export interface SnsDependencies {
   readonly endpoint: () => string;
   /** Webhooks on loopback must confirm like all others (default true); `dev` may spare them. */
   readonly confirmLoopback?: boolean;
+  /** URLs that take text messages and mobile push as JSON; a protocol without one cannot be subscribed to. */
+  readonly webhooks?: { readonly sms?: string; readonly push?: string };
 }
 
 /** The topics of a node. */

@@ -42,7 +42,10 @@ function inputOf(delivery: Delivery, fifo: boolean): PublishInput {
     ...(fifo && {
       MessageGroupId: (attributes.messageGroupId as string | undefined) ?? orderingGroup ?? source,
       MessageDeduplicationId:
-        (attributes.messageDeduplicationId as string | undefined) ?? idempotencyKey ?? delivery.trace.spanId,
+        (attributes.messageDeduplicationId as string | undefined) ??
+        idempotencyKey ??
+        delivery.id ??
+        delivery.trace.spanId,
     }),
   };
 }

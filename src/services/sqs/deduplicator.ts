@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../base/index.ts';
 import type { QueueSettings } from './attributes.ts';
 import { SQS_LIMITS } from './limits.ts';
 import type { Message, Place } from './message.ts';
 import type { Outgoing, Sent } from './queue.ts';
 import type { Deduplication } from './rows.ts';
+import type { SteadyClock } from './steady.ts';
 
 interface Known {
   readonly value: Deduplication;
@@ -32,17 +32,22 @@ export interface SendGroup {
  * Memory is bounded by the rate: about 150 B for each message of the last five minutes.
  */
 export class Deduplicator {
-  readonly #clock: Clock;
+  readonly #clock: SteadyClock;
   /** In order of expiry, since all live equally long. */
   readonly #known = new Map<string, Known>();
 
-  constructor(clock: Clock) {
+  constructor(clock: SteadyClock) {
     this.#clock = clock;
   }
 
   load(found: ReadonlyMap<string, Deduplication>): void {
-    const sorted = [...found].sort(([, a], [, b]) => a.expiresAt - b.expiresAt);
-    for (const [key, value] of sorted) this.#known.set(key, { value });
+    // What a clock that was ahead has written is not remembered for longer than the interval.
+    const latest = this.#clock.now() + SQS_LIMITS.deduplicationMs;
+    const clamped = [...found].map(
+      ([key, value]) => [key, { ...value, expiresAt: Math.min(value.expiresAt, latest) }] as const,
+    );
+    clamped.sort(([, a], [, b]) => a.expiresAt - b.expiresAt);
+    for (const [key, value] of clamped) this.#known.set(key, { value });
   }
 
   /** Parts the messages; what is fresh is known from now on, so that a repetition at the same time waits for it. */

@@ -10,6 +10,9 @@ export const SQS_ANSWERS = {
   'parameter-invalid': { type: 'InvalidParameterValue', status: 400 },
   'parameter-missing': { type: 'MissingParameter', status: 400 },
   'contents-invalid': { type: 'InvalidMessageContents', status: 400 },
+  /** Only by the doors that are not AWS's: browsing, reading and redriving single messages. */
+  'message-not-found': { type: 'InvalidParameterValue', status: 404 },
+  'message-without-source': { type: 'InvalidParameterValue', status: 409 },
   'receipt-invalid': { type: 'ReceiptHandleIsInvalid', status: 400 },
   'not-in-flight': { type: 'MessageNotInflight', status: 400 },
   'over-limit': { type: 'OverLimit', status: 403 },
@@ -19,6 +22,7 @@ export const SQS_ANSWERS = {
   'batch-too-long': { type: 'BatchRequestTooLong', status: 400 },
   'batch-ids-not-distinct': { type: 'BatchEntryIdsNotDistinct', status: 400 },
   'batch-id-invalid': { type: 'InvalidBatchEntryId', status: 400 },
+  'resource-not-found': { type: 'ResourceNotFoundException', status: 404 },
   unsupported: { type: 'UnsupportedOperation', status: 400 },
 } as const satisfies Record<string, WireAnswer>;
 
@@ -27,6 +31,8 @@ export type SqsErrorCode = keyof typeof SQS_ANSWERS;
 export class SqsError extends DomainError<SqsErrorCode> {}
 
 export const queueNotFound = () => new SqsError('queue-not-found', 'The specified queue does not exist.');
+
+export const messageNotFound = () => new SqsError('message-not-found', 'The message is not in the queue any more.');
 
 export const parameterInvalid = (value: unknown, name: string, reason: string) =>
   new SqsError('parameter-invalid', `Value ${String(value)} for parameter ${name} is invalid. Reason: ${reason}`);

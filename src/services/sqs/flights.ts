@@ -20,7 +20,7 @@ export class Flights {
     this.#push({ entry, visibleAt: entry.visibleAt });
   }
 
-  /** The visibility of a message in flight was changed. */
+  /** The visibility of a message in flight was changed, or it stays after all. */
   moved(entry: Entry): void {
     this.#push({ entry, visibleAt: entry.visibleAt });
   }
@@ -47,7 +47,7 @@ export class Flights {
   #dropStale(): void {
     while (this.#heap.length > 0) {
       const { entry, visibleAt } = this.#heap[0]!;
-      if (entry.state === 'in-flight' && entry.visibleAt === visibleAt) return;
+      if (entry.state === 'in-flight' && !entry.leaving && entry.visibleAt === visibleAt) return;
       this.#pop();
     }
   }

@@ -1,17 +1,20 @@
 /** sqs: standard and FIFO queues. */
-import { parseArn } from '../../base/index.ts';
 import type { Target } from '../../delivery/index.ts';
 import type { QueueSource } from '../../pollers/index.ts';
 import type { Service } from '../index.ts';
 import { queueNotFound, SQS_ANSWERS } from './errors.ts';
+import { Letters } from './letters.ts';
+import { MoveTasks } from './move-tasks.ts';
 import { batchOperations } from './operations/batches.ts';
 import { messageOperations } from './operations/messages.ts';
+import { moveTaskOperations } from './operations/move-tasks.ts';
 import { queueOperations } from './operations/queues.ts';
 import { Queues, type QueuesDependencies, queueArn } from './queues.ts';
 import { SqsSource } from './source.ts';
 import { SqsTarget } from './target.ts';
 
 export { SqsError, type SqsErrorCode } from './errors.ts';
+export type { QueuedMessage, QueuedMessages, Redriven } from './letters.ts';
 export { SQS_LIMITS } from './limits.ts';
 
 export type SqsDependencies = QueuesDependencies;
@@ -23,6 +26,10 @@ export interface QueueView {
   readonly visible: number;
   readonly inFlight: number;
   readonly delayed: number;
+  /** Milliseconds since the oldest message was sent; 0 when there is none. */
+  readonly oldestAgeMs: number;
+  /** Where messages go that were received too often. */
+  readonly redrive?: { readonly arn: string; readonly receivesMax: number };
 }
 
 /** The queues of a node. */
@@ -32,35 +39,49 @@ export interface Sqs extends AsyncDisposable {
   readonly target: Target;
   /** A queue as pollers read it. @throws queue-not-found */
   source(queueArn: string): QueueSource;
-  describe(region: string): readonly QueueView[];
+  /** The queues of a region, or all. */
+  describe(region?: string): readonly QueueView[];
+  /** The messages of a queue one by one, without receiving them: dead letters are looked at, edited, redriven and removed here. */
+  readonly letters: Letters;
 }
 
 /** Opens the service over its store; disposing it ends long polls and writes what is not yet written. */
 export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
   const { clock, random } = dependencies;
-  const queues = await Queues.open(dependencies);
+  await using scope = new AsyncDisposableStack();
+  const queues = scope.use(await Queues.open(dependencies));
+  const tasks = scope.use(await MoveTasks.open(queues, dependencies));
   const find = (arn: string) => {
     const queue = queues.byArn(arn);
     if (!queue) throw queueNotFound();
     return queue;
   };
   const messages = { queues, clock, random };
+  const owned = scope.move();
   return {
     service: {
       name: 'sqs',
-      operations: { ...queueOperations(queues), ...messageOperations(messages), ...batchOperations(messages) },
+      operations: {
+        ...queueOperations(queues),
+        ...messageOperations(messages),
+        ...batchOperations(messages),
+        ...moveTaskOperations(tasks),
+      },
       errors: SQS_ANSWERS,
     },
     target: new SqsTarget(queues, clock, random),
     source: (arn) => {
       find(arn);
-      return new SqsSource(() => find(arn));
+      return new SqsSource(() => find(arn), clock);
     },
     describe: (region) =>
       queues.list(region).map((state) => {
         const arn = queueArn(state);
-        return { arn, name: parseArn(arn)!.resource, ...queues.get(region, state.name).queue.counts };
+        const { counts, oldestAgeMs, settings } = queues.get(state.region, state.name).queue;
+        const { redrive } = settings;
+        return { arn, name: state.name, ...counts, oldestAgeMs, ...(redrive && { redrive }) };
       }),
-    [Symbol.asyncDispose]: () => queues[Symbol.asyncDispose](),
+    letters: new Letters(queues, clock, random),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,4 +1,4 @@
-import type { Attributes } from './digest.ts';
+import { type Attributes, attributesSize } from './digest.ts';
 
 /** A message as it is stored: nothing in it changes after it was sent. */
 export interface Message {
@@ -16,7 +16,14 @@ export interface Message {
   readonly traceHeader?: string;
   /** Queue that it was moved from by the redrive policy. */
   readonly deadLetterSource?: string;
+  /** When that was, epoch milliseconds: its age in this queue counts from then, its retention from `sentAt`. */
+  readonly movedAt?: number;
+  /** Of a delivery that was given up: where it was to go and why it did not get there, as `delivery/` wrote it. */
+  readonly origin?: Origin;
 }
+
+/** JSON, never part of what the SQS API shows. */
+export type Origin = Readonly<Record<string, unknown>>;
 
 /** Where a message stands on disk: by when it may be seen first (0: at once), then in order of arrival. */
 export interface Place {
@@ -27,15 +34,23 @@ export interface Place {
 /** A message that its queue knows of in memory. */
 export interface Entry extends Place {
   readonly sentAt: number;
+  /** When it came to this queue. */
+  readonly arrivedAt: number;
   readonly sizeBytes: number;
   readonly group: string | undefined;
   /** Held while it waits to be received; read from disk again when it is needed and not here. */
   message: Message | undefined;
   state: 'ready' | 'in-flight' | 'gone';
-  /** Of messages in flight: when they are seen again, epoch milliseconds. */
+  /** It is being deleted or moved: nobody gets it while that goes on. */
+  leaving: boolean;
+  /** Of messages in flight: when they are seen again, epoch milliseconds of the steady clock. */
   visibleAt: number;
+  /** When that began; of what was found in flight, when it was found. */
+  receivedAt: number;
   receiveCount: number;
   firstReceivedAt: number | undefined;
+  /** Its place in the line of a standard queue. */
+  slot: number;
   /** Its lease stands on disk and must be deleted with it. */
   leased: boolean;
 }
@@ -47,18 +62,27 @@ export interface Lease {
   readonly firstReceivedAt: number;
 }
 
-export function newEntry(place: Place, message: Message, sizeBytes: number, lease?: Lease): Entry {
+/** What a message takes in memory while its body is held, roughly. */
+function sizeInMemory({ body, attributes }: Message): number {
+  return 2 * body.length + 512 + attributesSize(attributes);
+}
+
+export function newEntry(place: Place, message: Message, lease?: Lease): Entry {
   return {
     delayUntil: place.delayUntil,
     sequence: place.sequence,
     sentAt: message.sentAt,
-    sizeBytes,
+    arrivedAt: message.movedAt ?? message.sentAt,
+    sizeBytes: sizeInMemory(message),
     group: message.group,
     message,
     state: 'ready',
+    leaving: false,
     visibleAt: lease?.visibleAt ?? 0,
+    receivedAt: 0,
     receiveCount: lease?.receiveCount ?? 0,
     firstReceivedAt: lease?.firstReceivedAt,
+    slot: -1,
     leased: lease !== undefined,
   };
 }

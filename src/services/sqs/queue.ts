@@ -1,22 +1,30 @@
-import { type Clock, isAbort, type Timer } from '../../base/index.ts';
+import { type Clock, hasCode, isAbort, type Timer } from '../../base/index.ts';
 import type { Records, Sequence, Write } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
+import { Attempts } from './attempts.ts';
 import type { QueueSettings } from './attributes.ts';
+import { Backlog } from './backlog.ts';
 import { Deduplicator } from './deduplicator.ts';
-import { SqsError } from './errors.ts';
+import { Delayed, LAST } from './delayed.ts';
+import { messageNotFound, parameterInvalid, SqsError } from './errors.ts';
 import { Flights } from './flights.ts';
+import type { QueueInstruments } from './instruments.ts';
+import { Leases } from './leases.ts';
 import { SQS_LIMITS } from './limits.ts';
 import { type Entry, type Message, newEntry, type Place } from './message.ts';
-import { FifoReady, type Ready, StandardReady } from './ready.ts';
+import { FifoReady, type GroupNumbers, type Ready, StandardReady } from './ready.ts';
 import { formatReceipt, type Receipt } from './receipt.ts';
-import { Rows } from './rows.ts';
+import { Rows, type Tally } from './rows.ts';
+import type { SteadyClock } from './steady.ts';
 import { Waiters } from './waiters.ts';
 
 export interface QueueDependencies {
   readonly records: Records;
   readonly sequence: Sequence;
   readonly clock: Clock;
+  readonly steady: SteadyClock;
   readonly logger: Logger;
+  readonly instruments: QueueInstruments;
   /** The queue that a redrive policy names; `undefined` while there is none. */
   readonly queueAt: (arn: string) => Queue | undefined;
 }
@@ -25,6 +33,8 @@ export interface QueueDependencies {
 export interface Outgoing {
   readonly message: Omit<Message, 'sequenceNumber'>;
   readonly delayMs: number;
+  /** Of body and attributes, bytes. */
+  readonly sizeBytes: number;
 }
 
 export interface Sent {
@@ -40,12 +50,17 @@ export interface Received {
   readonly firstReceivedAt: number;
 }
 
-/** Messages beyond this place are delayed: those that may be seen at once have 0. */
-const DELAYED: Place = { delayUntil: 1, sequence: 0 };
+/** A message as it stands in its queue. */
+export interface Found {
+  readonly place: Place;
+  readonly message: Message;
+  readonly state: 'visible' | 'in-flight' | 'delayed';
+  readonly receiveCount: number;
+}
 
-/** Messages looked at for their age at once; the oldest come first. */
-const SWEEP_PAGE = 100;
-const FIRST: Place = { delayUntil: 0, sequence: 0 };
+/** The oldest messages looked at for their age at once. */
+const SWEEP_PAGE = 20;
+const WATCH_MS = 3_600_000;
 
 /**
  * One queue: what stands on disk, and what of it is in memory.
@@ -54,55 +69,60 @@ const FIRST: Place = { delayUntil: 0, sequence: 0 };
  *                                     ^------------- visible again -------------'     '-> dead-letter queue
  *
  * U1. A message is answered for when it is durable, and shown to receivers only then.
- * U2. Every message on disk before `#cursor` (delayed ones: before `#delayedFrom`) is known in memory; what stands behind is
- *     read when the window runs low. So a receive costs the same whatever the backlog.
+ * U2. Every message on disk before the backlog's cursor (delayed ones: before what was read of them) is known in memory; what
+ *     stands behind is read when the window runs low. So a receive costs the same whatever the backlog.
  * U3. Receive counts and visibility are written soon after, not before the answer: a crash repeats messages, never loses any.
  * U4. While a page is read, what is deleted is remembered, so that an older snapshot does not bring it back.
+ * U5. What is being deleted or moved is `leaving`: it is not shown again meanwhile, and stays when the write fails.
  */
 export class Queue implements AsyncDisposable {
   readonly arn: string;
   readonly id: string;
-  settings: QueueSettings;
   readonly #dependencies: QueueDependencies;
   readonly #deduplicator: Deduplicator;
   readonly #waiters: Waiters;
+  readonly #attempts = new Attempts();
+  readonly #leases: Leases;
+  #settings: QueueSettings;
   #rows: Rows;
   #ready: Ready;
   #flights = new Flights();
+  /** By sequence, in the order in which they became known. */
   #known = new Map<number, Entry>();
-  #cursor = FIRST;
-  #behind = true;
-  #stale = false;
-  #delayedFrom = DELAYED;
-  #delayedDue = 0;
-  /** Earliest of the delayed messages that came while those on disk were looked at. */
-  #delayedSince = Number.POSITIVE_INFINITY;
-  #delayed = 0;
+  #backlog = new Backlog();
+  #delayed: Delayed;
+  /** What stands on disk once all writes under way are done. */
+  #tally: Tally;
+  /** Messages that are there, writes under way not included. */
+  #messages: number;
+  /** Bodies of ready messages held in memory. */
   #readyBytes = 0;
-  #messages = 0;
   #filling: Promise<void> | undefined;
   readonly #released = new Set<number>();
-  #dirtyLeases = new Set<Entry>();
-  #leaseTimer: Timer | undefined;
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #closed = false;
-  #flushing: Promise<void> = Promise.resolve();
 
   private constructor(
     dependencies: QueueDependencies,
     identity: { readonly arn: string; readonly id: string },
     settings: QueueSettings,
     rows: Rows,
+    tally: Tally,
   ) {
     this.arn = identity.arn;
     this.id = identity.id;
-    this.settings = settings;
+    this.#settings = settings;
     this.#dependencies = dependencies;
     this.#rows = rows;
+    this.#tally = tally;
+    this.#messages = tally.messages;
+    this.#delayed = new Delayed(tally.delayed);
     this.#ready = newReady(settings);
-    this.#deduplicator = new Deduplicator(dependencies.clock);
+    this.#deduplicator = new Deduplicator(dependencies.steady);
     this.#waiters = new Waiters(dependencies.clock);
+    const { records, clock } = dependencies;
+    this.#leases = new Leases({ records, clock, onFailure: (error) => this.#warn(error) });
   }
 
   /** @param identity.life  names the space on disk: another one after each purge */
@@ -112,63 +132,121 @@ export class Queue implements AsyncDisposable {
     settings: QueueSettings,
   ): Promise<Queue> {
     const rows = new Rows(dependencies.records, spaceOf(identity.life));
-    const queue = new Queue(dependencies, identity, settings, rows);
-    queue.#messages = await rows.readCount();
-    queue.#delayed = await rows.countDelayed();
+    const queue = new Queue(dependencies, identity, settings, rows, await rows.readCount());
     if (settings.fifo) queue.#deduplicator.load(await rows.readDeduplications());
+    await queue.#delayed.open(rows, dependencies.steady.now());
     await queue.#fill();
+    // An earlier release may have left a count that is not exact; where all is known there is no need to believe it.
+    if (!queue.#backlog.behind) queue.#tally.messages = queue.#known.size + queue.#delayed.waiting;
+    queue.#messages = queue.#tally.messages;
     return queue;
+  }
+
+  get settings(): QueueSettings {
+    return this.#settings;
   }
 
   /** Approximate numbers, as the API calls them. */
   get counts(): { readonly visible: number; readonly inFlight: number; readonly delayed: number } {
     const { count: inFlight } = this.#flights;
-    return { visible: Math.max(0, this.#messages - inFlight - this.#delayed), inFlight, delayed: this.#delayed };
+    const delayed = this.#settings.fifo ? this.#heldBack() : this.#delayed.waiting;
+    return { visible: Math.max(0, this.#messages - inFlight - delayed), inFlight, delayed };
+  }
+
+  /** Milliseconds since the oldest message that is known was sent; 0 when there is none. */
+  get oldestAgeMs(): number {
+    // In order of arrival, but for those that were delayed or moved here.
+    const oldest = this.#known.values().next().value;
+    return oldest ? Math.max(0, this.#dependencies.clock.now() - oldest.arrivedAt) : 0;
+  }
+
+  get groups(): GroupNumbers {
+    return this.#ready.groups;
+  }
+
+  /** Changes what the queue goes by: of messages that are there too, as AWS has it (all but the delay of standard queues). */
+  configure(settings: QueueSettings): void {
+    const delayChanged = settings.delayMs !== this.#settings.delayMs;
+    this.#settings = settings;
+    if (settings.fifo && delayChanged) this.#lookAgain();
   }
 
   /** Sends messages, all or none; durable when it resolves. One that repeats a deduplication id answers as the first did. */
   async send(outgoing: readonly Outgoing[]): Promise<readonly Sent[]> {
-    const { records } = this.#dependencies;
-    const group = this.#deduplicator.begin(outgoing, this.settings, (message) => this.#place(message));
-    const writes = group.fresh.flatMap(({ place, message, deduplication }) => [
-      this.#rows.put(place, message),
-      ...(deduplication ? [this.#rows.deduplication(deduplication.key, deduplication.value)] : []),
-    ]);
+    const { records, instruments } = this.#dependencies;
+    const group = this.#deduplicator.begin(outgoing, this.#settings, (message) => this.#place(message));
     const rows = this.#rows;
-    try {
-      if (writes.length > 0) await records.commit({ writes });
-    } catch (error) {
-      group.fail(error);
-      throw error;
+    if (group.fresh.length > 0) {
+      const writes: Write[] = [];
+      for (const { place, message, deduplication } of group.fresh) {
+        writes.push(rows.put(place, message));
+        if (deduplication) writes.push(rows.deduplication(deduplication.key, deduplication.value));
+      }
+      const places = group.fresh.map(({ place }) => place);
+      this.#count(places, 1);
+      writes.push(rows.count(this.#tally));
+      try {
+        await records.commit({ writes });
+      } catch (error) {
+        if (rows === this.#rows) this.#count(places, -1);
+        group.fail(error);
+        throw error;
+      }
     }
     group.succeed();
     // A purge in between has begun a new life: what was sent before it is gone with the old one.
     if (rows === this.#rows) for (const { place, message } of group.fresh) this.#accept(place, message);
+    instruments.sent(outgoing, outgoing.length - group.fresh.length);
     return group.sent;
   }
 
-  /** Takes over a message from another queue, in the transaction that removes it there. */
-  async adopt(message: Message, removal: readonly Write[]): Promise<void> {
+  /** Takes over a message that stands in another queue, in the transaction that removes it there. @throws message-not-found */
+  async adopt(message: Message, from: Queue, at: Place): Promise<void> {
     const place: Place = { delayUntil: 0, sequence: this.#dependencies.sequence.take() };
-    const sequenceNumber = this.settings.fifo ? { sequenceNumber: sequenceNumberOf(place) } : {};
-    const adopted = { ...message, ...sequenceNumber };
-    await this.#dependencies.records.commit({ writes: [...removal, this.#rows.put(place, adopted)] });
-    this.#accept(place, adopted);
+    const { sequenceNumber: _, ...rest } = message;
+    const adopted = this.#settings.fifo ? { ...rest, sequenceNumber: sequenceNumberOf(place) } : rest;
+    const rows = this.#rows;
+    this.#count([place], 1);
+    try {
+      await from.#remove(at, [rows.put(place, adopted), rows.count(this.#tally)]);
+    } catch (error) {
+      if (rows === this.#rows) this.#count([place], -1);
+      throw error;
+    }
+    if (rows === this.#rows) this.#accept(place, adopted);
   }
 
   /**
    * Receives up to `max` messages, waiting up to `waitMs` for the first.
-   * @throws over-limit: as many are in flight as may be
+   *
+   * @param attemptId  FIFO queues: the same again within five minutes gets the same messages
+   * @throws over-limit: as many are in flight as may be, and the caller does not wait
    */
-  async receive(max: number, visibilityMs: number, waitMs: number, signal: AbortSignal): Promise<readonly Received[]> {
-    const { clock } = this.#dependencies;
-    for (const end = clock.now() + waitMs; ; ) {
-      if (!this.#ready.available && this.#mayFill()) await this.#fill();
-      const received = await this.#take(max, visibilityMs);
+  async receive(
+    max: number,
+    visibilityMs: number,
+    waitMs: number,
+    signal: AbortSignal,
+    attemptId?: string,
+  ): Promise<readonly Received[]> {
+    const { clock, instruments } = this.#dependencies;
+    const repeated = attemptId === undefined ? undefined : this.#repeat(attemptId, visibilityMs);
+    if (repeated) return repeated;
+    for (const end = clock.monotonic() + waitMs; ; ) {
+      // A visibility timeout of nothing is over at once, whenever its timer comes.
+      if ((this.#flights.next ?? Number.POSITIVE_INFINITY) <= this.#now()) this.#onDue();
+      // Before the last few are handed out alone.
+      if ((this.#ready.size < max || !this.#ready.available) && this.#mayFill()) await this.#fill();
+      const received = await this.#take(max, visibilityMs, waitMs, attemptId);
+      if (received.length > 0) instruments.received(received.length);
       if (received.length > 0 || this.#closed) return received;
-      if (this.#ready.available || this.#mayFill()) continue;
-      const restMs = end - clock.now();
-      if (restMs <= 0 || signal.aborted || !(await this.#waiters.wait('receiver', restMs, signal))) return [];
+      const full = this.#flights.count >= SQS_LIMITS.inFlightMax;
+      if (!full && (this.#ready.available || this.#mayFill())) continue;
+      const restMs = end - clock.monotonic();
+      if (restMs <= 0 || signal.aborted || !(await this.#waiters.wait('receiver', restMs, signal))) {
+        instruments.receivedNothing();
+        return [];
+      }
     }
   }
 
@@ -178,27 +256,47 @@ export class Queue implements AsyncDisposable {
       signal.throwIfAborted();
       if (this.#mayFill()) await this.#fill();
       if (this.#ready.available) return;
-      await this.#waiters.wait('watcher', 3_600_000, signal);
+      await this.#waiters.wait('watcher', WATCH_MS, signal);
       if (this.#closed) throw new DOMException('the queue is closed', 'AbortError');
     }
   }
 
   /** Deletes by receipt; durable when it resolves. An outdated receipt deletes nothing, and that is no error. */
   async delete(receipts: readonly Receipt[]): Promise<void> {
-    const gone = receipts.filter((receipt) => this.#deletable(receipt));
-    if (gone.length === 0) return;
-    // A lease written after the delete would be left over.
-    for (const { sequence } of gone) this.#dirtyLeases.delete(this.#known.get(sequence)!);
-    const writes = gone.flatMap((receipt) =>
-      this.#rows.delete({ ...receipt, leased: this.#known.get(receipt.sequence)?.leased ?? true }),
-    );
-    await this.#dependencies.records.commit({ writes });
-    for (const { sequence } of gone) this.#forget(sequence);
+    const entries = new Set<Entry>();
+    const unknown: Receipt[] = [];
+    for (const receipt of receipts) {
+      const entry = this.#known.get(receipt.sequence);
+      if (!entry) unknown.push(receipt);
+      else if (entry.receiveCount === receipt.receive) entries.add(entry);
+    }
+    this.#dependencies.instruments.deleted(entries.size + unknown.length);
+    await Promise.all([
+      entries.size > 0 && this.#deleteKnown([...entries]),
+      ...unknown.map((receipt) => this.remove(receipt).catch(ignoreNotFound)),
+    ]);
+  }
+
+  /** Messages by place, without receiving them: those that may be seen at once come first, then delayed ones. */
+  async browse(from: Place, limit: number): Promise<readonly Found[]> {
+    const page = await this.#rows.page(from, LAST, limit);
+    return page.map((entry) => this.#found(entry, entry.message!));
+  }
+
+  /** The message at a place; `undefined` when there is none. */
+  async read(place: Place): Promise<Found | undefined> {
+    const [message, lease] = await Promise.all([this.#rows.read(place), this.#rows.readLease(place)]);
+    return message && this.#found(newEntry(place, message, lease), message);
+  }
+
+  /** Deletes a message whoever holds it; durable when it resolves. @throws message-not-found */
+  remove(place: Place): Promise<void> {
+    return this.#remove(place, []);
   }
 
   /** Checks that a receipt of a FIFO queue has not expired. @throws parameter-invalid */
   checkReceipt(handle: string, { sequence, receive }: Receipt): void {
-    if (!this.settings.fifo) return;
+    if (!this.#settings.fifo) return;
     const entry = this.#known.get(sequence);
     if (!entry || (entry.state === 'in-flight' && entry.receiveCount === receive)) return;
     const reason = 'The receipt handle has expired.';
@@ -211,12 +309,13 @@ export class Queue implements AsyncDisposable {
   /** Sets when a message in flight is seen again; 0 is now. @throws not-in-flight */
   changeVisibility({ sequence, receive }: Receipt, visibilityMs: number): void {
     const entry = this.#known.get(sequence);
-    if (entry?.state !== 'in-flight' || entry.receiveCount !== receive) {
-      throw new SqsError('not-in-flight', 'Message does not exist or is not available for visibility timeout change.');
+    if (entry?.state !== 'in-flight' || entry.leaving || entry.receiveCount !== receive) throw notInFlight();
+    const limitSeconds = SQS_LIMITS.visibilitySecondsMax;
+    if (this.#now() + visibilityMs - entry.receivedAt > limitSeconds * 1000) {
+      const reason = `Total VisibilityTimeout for the message is beyond the limit [${limitSeconds} seconds]`;
+      throw parameterInvalid(visibilityMs / 1000, 'VisibilityTimeout', reason);
     }
-    entry.visibleAt = this.#dependencies.clock.now() + visibilityMs;
-    this.#flights.moved(entry);
-    this.#noteLease(entry);
+    this.#moveFlight(entry, visibilityMs);
     this.#onDue();
   }
 
@@ -224,32 +323,25 @@ export class Queue implements AsyncDisposable {
   purge(life: string): void {
     for (const entry of this.#known.values()) entry.state = 'gone';
     this.#rows = new Rows(this.#dependencies.records, spaceOf(life));
-    this.#ready = newReady(this.settings);
+    this.#ready = newReady(this.#settings);
     this.#flights = new Flights();
     this.#known = new Map();
-    this.#dirtyLeases = new Set();
+    this.#leases.clear();
+    this.#tally = { messages: 0, delayed: 0 };
     this.#messages = 0;
-    this.#delayed = 0;
     this.#readyBytes = 0;
-    this.#cursor = FIRST;
-    this.#delayedFrom = DELAYED;
-    this.#delayedDue = Number.POSITIVE_INFINITY;
-    this.#behind = true;
-    this.#stale = true;
+    this.#backlog = new Backlog();
+    this.#delayed = new Delayed(0);
   }
 
-  /** Deletes messages past their retention. */
+  /** Deletes messages past their retention, and forgets deduplication ids past theirs. */
   async sweep(): Promise<void> {
-    const { clock, records } = this.#dependencies;
-    while (!this.#closed) {
-      const page = await this.#rows.page(FIRST, DELAYED, SWEEP_PAGE);
-      const before = clock.now() - this.settings.retentionMs;
-      const expired = page.filter(
-        ({ sentAt, sequence }) => sentAt < before && this.#known.get(sequence)?.state !== 'in-flight',
-      );
+    await this.#sweepDeduplications();
+    while (!this.#closed && this.#mayBeExpired()) {
+      const page = await this.#rows.page({ delayUntil: 0, sequence: 0 }, { delayUntil: 1, sequence: 0 }, SWEEP_PAGE);
+      const expired = page.filter((entry) => this.#isExpired(entry) && !this.#isWorkedOn(entry));
       if (expired.length === 0) return;
-      await records.commit({ writes: expired.flatMap((entry) => this.#rows.delete({ ...entry, leased: true })) });
-      for (const { sequence } of expired) this.#forget(sequence);
+      await Promise.all(expired.map((entry) => this.remove(entry).catch(ignoreNotFound)));
     }
   }
 
@@ -257,83 +349,111 @@ export class Queue implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
-    this.#leaseTimer?.cancel();
+    this.#leases.stop();
     this.#waiters.end();
     await this.#filling?.catch(() => {});
     await this.#flushLeases();
   }
 
+  // --- arriving
+
   #place({ delayMs }: Outgoing): { readonly place: Place; readonly sequenceNumber?: string } {
-    const { clock, sequence } = this.#dependencies;
-    // A delayed message must not get a place that was read past already, even if the clock went back.
-    const delayUntil = delayMs > 0 ? Math.max(clock.now() + delayMs, this.#delayedFrom.delayUntil + 1) : 0;
-    const place = { delayUntil, sequence: sequence.take() };
-    return this.settings.fifo ? { place, sequenceNumber: sequenceNumberOf(place) } : { place };
+    const { steady, sequence } = this.#dependencies;
+    if (this.#settings.fifo) {
+      const place = { delayUntil: 0, sequence: sequence.take() };
+      return { place, sequenceNumber: sequenceNumberOf(place) };
+    }
+    const delayUntil = delayMs > 0 ? this.#delayed.placeFor(steady.now() + delayMs) : 0;
+    return { place: { delayUntil, sequence: sequence.take() } };
+  }
+
+  #count(places: readonly Place[], by: 1 | -1): void {
+    for (const { delayUntil } of places) {
+      this.#tally.messages = Math.max(0, this.#tally.messages + by);
+      if (delayUntil > 0) this.#tally.delayed = Math.max(0, this.#tally.delayed + by);
+    }
   }
 
   #accept(place: Place, message: Message): void {
     this.#messages++;
+    if (this.#known.has(place.sequence)) return;
     if (place.delayUntil > 0) {
-      this.#delayed++;
-      this.#delayedDue = Math.min(this.#delayedDue, place.delayUntil);
-      this.#delayedSince = Math.min(this.#delayedSince, place.delayUntil);
+      this.#delayed.add(place.delayUntil);
       this.#wakeAt(place.delayUntil);
       return;
     }
-    if (this.#behind || !this.#hasRoom()) this.#leaveOnDisk(place);
-    else this.#hold(newEntry(place, message, message.body.length + 512));
-    this.#waiters.notify();
+    const entry = newEntry(place, message);
+    const dueAt = this.#dueAt(entry);
+    if (dueAt > this.#now() && !this.#backlog.behind) this.#backlog.leave(place, dueAt);
+    else if (this.#hasRoom() && (!this.#backlog.behind || this.#mayOvertake(message.group))) this.#hold(entry);
+    else this.#backlog.leave(place);
+    this.#wakeAt(Math.max(dueAt, this.#backlog.heldUntil));
+    if (dueAt <= this.#now()) this.#waiters.notify();
   }
 
   #hasRoom(): boolean {
     return this.#ready.size < SQS_LIMITS.windowMax && this.#readyBytes < SQS_LIMITS.windowBytesMax;
   }
 
-  #leaveOnDisk(place: Place): void {
-    if (!this.#behind || place.sequence < this.#cursor.sequence)
-      this.#cursor = { delayUntil: 0, sequence: place.sequence };
-    this.#behind = true;
-    this.#stale = true;
+  /** A message of a quiet group need not wait behind a backlog of others: it is known ahead of the cursor. */
+  #mayOvertake(group: string | undefined): boolean {
+    return group !== undefined && this.#ready instanceof StandardReady && this.#ready.isQuiet(group);
   }
 
   #hold(entry: Entry): void {
     this.#known.set(entry.sequence, entry);
+    // A group that is held back may fill the memory: bodies beyond the window are read again when they are needed.
+    if (this.#readyBytes >= SQS_LIMITS.windowBytesMax) entry.message = undefined;
     if (entry.message) this.#readyBytes += entry.sizeBytes;
     this.#ready.add(entry);
   }
 
   // --- receiving
 
-  async #take(max: number, visibilityMs: number): Promise<readonly Received[]> {
-    const { clock } = this.#dependencies;
-    const now = clock.now();
+  async #take(
+    max: number,
+    visibilityMs: number,
+    waitMs: number,
+    attemptId: string | undefined,
+  ): Promise<readonly Received[]> {
     const room = SQS_LIMITS.inFlightMax - this.#flights.count;
     if (room <= 0) {
-      if (this.settings.fifo) return [];
+      if (this.#settings.fifo || waitMs > 0) return [];
       throw new SqsError('over-limit', `There are ${SQS_LIMITS.inFlightMax} messages in flight.`);
     }
-    const entries = this.#ready.take(Math.min(max, room));
-    const received: Promise<Received | undefined>[] = [];
-    for (const entry of entries) {
+    const now = this.#now();
+    const taken: Entry[] = [];
+    for (const entry of this.#ready.take(Math.min(max, room))) {
       if (entry.message) this.#readyBytes -= entry.sizeBytes;
       this.#fly(entry, now + visibilityMs);
-      if (now - entry.sentAt > this.settings.retentionMs) this.#drop(entry);
+      if (this.#isExpired(entry)) this.#background(() => this.remove(entry));
       else if (this.#isExhausted(entry)) this.#redrive(entry);
-      else received.push(this.#receive(entry, now));
+      else taken.push(entry);
     }
-    return (await Promise.all(received)).filter((one) => one !== undefined);
+    const received = await Promise.all(taken.map((entry) => this.#receive(entry)));
+    const given = received.filter((one) => one !== undefined);
+    if (attemptId !== undefined && given.length > 0) this.#attempts.note(attemptId, now, given, taken);
+    return given;
   }
 
   #fly(entry: Entry, visibleAt: number): void {
     entry.state = 'in-flight';
+    entry.receivedAt = this.#now();
     entry.visibleAt = visibleAt;
     this.#flights.add(entry);
     this.#wakeAt(visibleAt);
   }
 
-  async #receive(entry: Entry, now: number): Promise<Received | undefined> {
+  #moveFlight(entry: Entry, visibilityMs: number): void {
+    entry.visibleAt = this.#now() + visibilityMs;
+    this.#flights.moved(entry);
+    this.#wakeAt(entry.visibleAt);
+    this.#noteLease(entry);
+  }
+
+  async #receive(entry: Entry): Promise<Received | undefined> {
     entry.receiveCount++;
-    entry.firstReceivedAt ??= now;
+    entry.firstReceivedAt ??= this.#dependencies.clock.now();
     this.#noteLease(entry);
     const { receiveCount, firstReceivedAt } = entry;
     const message = entry.message ?? (await this.#rows.read(entry));
@@ -347,41 +467,109 @@ export class Queue implements AsyncDisposable {
     return { message, receiptHandle, receiveCount, firstReceivedAt };
   }
 
+  /** The same messages and receipts as an earlier attempt got, their visibility begun anew. */
+  #repeat(attemptId: string, visibilityMs: number): readonly Received[] | undefined {
+    const now = this.#now();
+    const attempt = this.#attempts.find(attemptId, now);
+    if (!attempt) return undefined;
+    for (const entry of attempt.entries) this.#moveFlight(entry, visibilityMs);
+    this.#attempts.note(attemptId, now, attempt.received, attempt.entries);
+    return attempt.received;
+  }
+
   #isExhausted({ receiveCount }: Entry): boolean {
-    const { redrive } = this.settings;
+    const { redrive } = this.#settings;
     if (!redrive || receiveCount < redrive.receivesMax) return false;
     return this.#dependencies.queueAt(redrive.arn) !== undefined;
   }
 
   /** Moves a message to the dead-letter queue; where that fails, it is seen again later. */
   #redrive(entry: Entry): void {
-    const target = this.#dependencies.queueAt(this.settings.redrive!.arn);
+    const target = this.#dependencies.queueAt(this.#settings.redrive!.arn);
     this.#background(async () => {
       const message = entry.message ?? (await this.#rows.read(entry));
       if (!message || !target) return;
-      await target.adopt({ ...message, deadLetterSource: this.arn }, this.#rows.delete(entry));
-      this.#forget(entry.sequence);
+      await target.adopt(this.#deadLetter(message), this, entry);
     });
   }
 
-  #drop(entry: Entry): void {
-    this.#background(async () => {
-      await this.#dependencies.records.commit({ writes: this.#rows.delete(entry) });
-      this.#forget(entry.sequence);
-    });
+  /** @see Amazon SQS developer guide, "Setting-up dead-letter queue retention", "... dead-letter queue redrive" */
+  #deadLetter(message: Message): Message {
+    const movedAt = this.#dependencies.clock.now();
+    const moved = { ...message, movedAt, deadLetterSource: this.arn };
+    // A FIFO queue counts the retention anew, and two messages that share a deduplication id stay two.
+    return this.#settings.fifo ? { ...moved, sentAt: movedAt, deduplicationId: message.id } : moved;
   }
 
   #background(work: () => Promise<void>): void {
-    work().catch((error: unknown) => {
-      if (!isAbort(error)) this.#dependencies.logger.warn('message-not-moved', { queue: this.arn, error });
-    });
+    work()
+      .catch(ignoreNotFound)
+      .catch((error: unknown) => {
+        if (!isAbort(error)) this.#warn(error);
+      });
+  }
+
+  #warn(error: unknown): void {
+    this.#dependencies.logger.warn('message-not-moved', { queue: this.arn, error });
   }
 
   // --- leaving
 
-  #deletable({ sequence, receive }: Receipt): boolean {
-    const entry = this.#known.get(sequence);
-    return !entry || entry.receiveCount === receive;
+  async #deleteKnown(entries: readonly Entry[]): Promise<void> {
+    const rows = this.#rows;
+    const counted = entries.filter(({ leaving }) => !leaving);
+    this.#count(counted, -1);
+    const writes = entries.flatMap((entry) => rows.delete(entry));
+    for (const entry of entries) this.#depart(entry);
+    writes.push(rows.count(this.#tally));
+    try {
+      await this.#dependencies.records.commit({ writes });
+    } catch (error) {
+      if (rows === this.#rows) this.#count(counted, 1);
+      for (const entry of entries) this.#stay(entry);
+      throw error;
+    }
+    this.#forgetAll(rows, entries, counted.length);
+  }
+
+  async #remove(place: Place, more: readonly Write[]): Promise<void> {
+    const rows = this.#rows;
+    const entry = this.#known.get(place.sequence);
+    const counted = entry?.leaving ? [] : [place];
+    this.#count(counted, -1);
+    if (entry) this.#depart(entry);
+    const writes = [...rows.delete({ ...place, leased: true }), rows.count(this.#tally), ...more];
+    try {
+      // Whoever comes second finds it gone: a message is moved once.
+      await this.#dependencies.records.commit({ conditions: [rows.isPresent(place)], writes });
+    } catch (error) {
+      if (rows === this.#rows) this.#count(counted, 1);
+      if (hasCode(error, 'condition-failed')) {
+        this.#forget(place.sequence);
+        throw messageNotFound();
+      }
+      if (entry) this.#stay(entry);
+      throw error;
+    }
+    this.#forgetAll(rows, [place], counted.length);
+  }
+
+  #forgetAll(rows: Rows, places: readonly Place[], counted: number): void {
+    if (rows === this.#rows) this.#messages = Math.max(0, this.#messages - counted);
+    for (const { sequence } of places) this.#forget(sequence);
+  }
+
+  #depart(entry: Entry): void {
+    entry.leaving = true;
+    this.#leases.forget(entry);
+  }
+
+  #stay(entry: Entry): void {
+    entry.leaving = false;
+    if (entry.state !== 'in-flight') return;
+    this.#flights.moved(entry);
+    this.#noteLease(entry);
+    this.#onDue();
   }
 
   /** The message is gone from disk. */
@@ -390,26 +578,59 @@ export class Queue implements AsyncDisposable {
     const entry = this.#known.get(sequence);
     if (!entry) return;
     this.#known.delete(sequence);
-    this.#dirtyLeases.delete(entry);
-    this.#messages = Math.max(0, this.#messages - 1);
-    if (entry.state === 'in-flight') {
+    this.#leases.forget(entry);
+    const { state } = entry;
+    entry.state = 'gone';
+    if (state === 'in-flight') {
       this.#flights.remove();
-      entry.state = 'gone';
       this.#ready.settled(entry);
       if (this.#ready.available) this.#waiters.notify();
     }
-    if (entry.state === 'ready' && entry.message) this.#readyBytes -= entry.sizeBytes;
-    entry.state = 'gone';
+    if (state === 'ready' && entry.message) this.#readyBytes -= entry.sizeBytes;
+  }
+
+  #mayBeExpired(): boolean {
+    const oldest = this.#known.values().next().value;
+    return oldest ? this.#isExpired(oldest) : this.#backlog.behind;
+  }
+
+  #isExpired({ sentAt }: Entry): boolean {
+    return this.#now() - sentAt > this.#settings.retentionMs;
+  }
+
+  #isWorkedOn({ sequence }: Entry): boolean {
+    const entry = this.#known.get(sequence);
+    return entry !== undefined && (entry.state === 'in-flight' || entry.leaving);
+  }
+
+  async #sweepDeduplications(): Promise<void> {
+    const writes = this.#forgottenDeduplications();
+    if (writes.length > 0) await this.#dependencies.records.commit({ writes: writes.slice(0, 5000) });
+  }
+
+  #forgottenDeduplications(): Write[] {
+    return this.#deduplicator.expired().map((key) => this.#rows.forgetDeduplication(key));
   }
 
   // --- time
 
+  #now(): number {
+    return this.#dependencies.steady.now();
+  }
+
+  /** FIFO queues: when a message that was never received may be seen, by the delay as it is now. Standard ones: at once. */
+  #dueAt({ sentAt, receiveCount }: Entry): number {
+    const { fifo, delayMs } = this.#settings;
+    if (!fifo || delayMs === 0 || receiveCount > 0) return 0;
+    // A clock that has gone back must not hold it for longer than a delay.
+    return Math.min(sentAt, this.#now()) + delayMs;
+  }
+
   #wakeAt(at: number): void {
-    if (at >= this.#timerAt || this.#closed) return;
-    const { clock } = this.#dependencies;
+    if (at >= this.#timerAt || at === 0 || this.#closed) return;
     this.#timer?.cancel();
     this.#timerAt = at;
-    this.#timer = clock.timer(Math.max(0, at - clock.now()), () => {
+    this.#timer = this.#dependencies.clock.timer(Math.max(0, at - this.#now()), () => {
       this.#timerAt = Number.POSITIVE_INFINITY;
       this.#onDue();
     });
@@ -417,40 +638,26 @@ export class Queue implements AsyncDisposable {
 
   /** Shows again what is due: messages in flight whose time is over, and delayed ones. */
   #onDue(): void {
-    const now = this.#dependencies.clock.now();
-    for (let entry = this.#flights.due(now); entry; entry = this.#flights.due(now)) this.#showAgain(entry);
-    if (this.#ready.available || this.#delayedDue <= now) this.#waiters.notify(Number.POSITIVE_INFINITY);
+    const now = this.#now();
+    for (let entry = this.#flights.due(now); entry; entry = this.#flights.due(now)) {
+      entry.state = 'ready';
+      this.#ready.settled(entry);
+      this.#ready.add(entry);
+    }
+    if (this.#ready.available || this.#mayFill()) this.#waiters.notify(Number.POSITIVE_INFINITY);
     const next = Math.min(
       this.#flights.next ?? Number.POSITIVE_INFINITY,
-      this.#delayedDue > now ? this.#delayedDue : Infinity,
+      this.#delayed.due > now ? this.#delayed.due : Number.POSITIVE_INFINITY,
+      this.#backlog.heldUntil > now ? this.#backlog.heldUntil : Number.POSITIVE_INFINITY,
     );
     if (next !== Number.POSITIVE_INFINITY) this.#wakeAt(next);
-  }
-
-  #showAgain(entry: Entry): void {
-    entry.state = 'ready';
-    this.#ready.settled(entry);
-    const crowded = this.#known.size > SQS_LIMITS.knownMax && !this.settings.fifo && entry.delayUntil === 0;
-    if (crowded) this.#background(() => this.#shelve(entry));
-    else this.#ready.add(entry);
-  }
-
-  /** Leaves a message that is visible again to the disk, its receive count with it. */
-  async #shelve(entry: Entry): Promise<void> {
-    entry.state = 'gone';
-    this.#known.delete(entry.sequence);
-    this.#dirtyLeases.delete(entry);
-    await this.#dependencies.records.commit({ writes: [this.#rows.lease(entry)] });
-    this.#leaveOnDisk(entry);
-    this.#waiters.notify();
   }
 
   // --- reading from disk
 
   #mayFill(): boolean {
-    return (
-      (this.#behind && this.#known.size < SQS_LIMITS.knownMax) || this.#delayedDue <= this.#dependencies.clock.now()
-    );
+    const now = this.#now();
+    return (this.#backlog.mayRead(now) && this.#known.size < SQS_LIMITS.knownMax) || this.#delayed.due <= now;
   }
 
   #fill(): Promise<void> {
@@ -463,82 +670,83 @@ export class Queue implements AsyncDisposable {
 
   async #readAhead(): Promise<void> {
     const rows = this.#rows;
-    if (this.#delayedDue <= this.#dependencies.clock.now()) await this.#readDelayed();
-    // A group that is held back may fill a page: then it takes more of them to find one that is not.
-    while (this.#behind && !this.#ready.available && this.#known.size < SQS_LIMITS.knownMax && rows === this.#rows) {
-      this.#stale = false;
-      const page = await rows.page(this.#cursor, DELAYED, SQS_LIMITS.pageMax);
+    const [backlog, delayed] = [this.#backlog, this.#delayed];
+    if (delayed.due <= this.#now()) {
+      const page = await delayed.next(rows, this.#now());
       if (rows !== this.#rows) return;
       for (const entry of page) this.#admit(entry);
-      const last = page.at(-1);
-      if (last) this.#cursor = { delayUntil: 0, sequence: last.sequence + 1 };
-      this.#behind = page.length === SQS_LIMITS.pageMax || this.#stale;
-      if (!this.#behind) this.#countAnew();
+      this.#wakeAt(delayed.due);
+    }
+    // A group that is held back may fill a page: then it takes more of them to find one that is not.
+    while (backlog.mayRead(this.#now()) && this.#known.size < SQS_LIMITS.knownMax) {
+      const page = await backlog.next(rows);
+      if (rows !== this.#rows) return;
+      this.#admitUntilHeld(page);
+      if (this.#ready.available) return;
     }
   }
 
-  async #readDelayed(): Promise<void> {
-    const rows = this.#rows;
-    const now = this.#dependencies.clock.now();
-    this.#delayedSince = Number.POSITIVE_INFINITY;
-    const page = await rows.page(this.#delayedFrom, { delayUntil: now + 1, sequence: 0 }, SQS_LIMITS.pageMax);
-    if (rows !== this.#rows) return;
+  /** FIFO queues keep the order: behind one that is delayed, all wait. */
+  #admitUntilHeld(page: readonly Entry[]): void {
     for (const entry of page) {
-      this.#delayed = Math.max(0, this.#delayed - 1);
+      const dueAt = this.#known.has(entry.sequence) ? 0 : this.#dueAt(entry);
+      if (dueAt > this.#now()) {
+        this.#backlog.leave(entry, dueAt);
+        this.#wakeAt(dueAt);
+        return;
+      }
       this.#admit(entry);
     }
-    const last = page.at(-1);
-    this.#delayedFrom = last
-      ? { delayUntil: last.delayUntil, sequence: last.sequence + 1 }
-      : { delayUntil: now + 1, sequence: 0 };
-    if (page.length === SQS_LIMITS.pageMax) return;
-    const [next] = await rows.page(this.#delayedFrom, { delayUntil: Number.MAX_SAFE_INTEGER, sequence: 0 }, 1);
-    this.#delayedDue = Math.min(next?.delayUntil ?? Number.POSITIVE_INFINITY, this.#delayedSince);
-    if (next) this.#wakeAt(next.delayUntil);
   }
 
   #admit(entry: Entry): void {
     if (this.#known.has(entry.sequence) || this.#released.has(entry.sequence)) return;
-    if (entry.visibleAt <= this.#dependencies.clock.now()) return this.#hold(entry);
+    const now = this.#now();
+    if (entry.visibleAt <= now) return this.#hold(entry);
     entry.message = undefined;
     this.#known.set(entry.sequence, entry);
-    if (this.#ready instanceof FifoReady) this.#ready.lock(entry);
-    this.#fly(entry, entry.visibleAt);
+    this.#ready.lock(entry);
+    // What a clock that was ahead has written hides nothing for longer than a message may be hidden.
+    this.#fly(entry, Math.min(entry.visibleAt, now + SQS_LIMITS.visibilitySecondsMax * 1000));
   }
 
-  /** All there is is known: the count, which a crash may have left wrong, is exact again. */
-  #countAnew(): void {
-    this.#messages = this.#known.size + this.#delayed;
+  /** FIFO queues: forgets what was not received yet, and reads it again under the delay as it is now. */
+  #lookAgain(): void {
+    for (const [sequence, entry] of this.#known) {
+      if (entry.state !== 'ready' || entry.receiveCount > 0 || entry.leaving) continue;
+      this.#known.delete(sequence);
+      entry.state = 'gone';
+      if (entry.message) this.#readyBytes -= entry.sizeBytes;
+    }
+    this.#backlog.rewind();
+    this.#waiters.notify(Number.POSITIVE_INFINITY);
+  }
+
+  /** FIFO queues: what waits behind a message that is delayed. */
+  #heldBack(): number {
+    return this.#backlog.behind && this.#backlog.heldUntil > this.#now()
+      ? Math.max(0, this.#messages - this.#known.size)
+      : this.#delayed.waiting;
+  }
+
+  #found(stored: Entry, message: Message): Found {
+    // What is known in memory is newer than what stands on disk.
+    const { state, visibleAt, receiveCount } = this.#known.get(stored.sequence) ?? stored;
+    const now = this.#now();
+    const { delayUntil, sequence } = stored;
+    const delayed = delayUntil > now || this.#dueAt({ ...stored, receiveCount }) > now;
+    const shown = state === 'in-flight' || visibleAt > now ? 'in-flight' : delayed ? 'delayed' : 'visible';
+    return { place: { delayUntil, sequence }, message, state: shown, receiveCount };
   }
 
   // --- leases
 
   #noteLease(entry: Entry): void {
-    this.#dirtyLeases.add(entry);
-    this.#leaseTimer ??= this.#dependencies.clock.timer(SQS_LIMITS.leaseIntervalMs, () => {
-      this.#leaseTimer = undefined;
-      this.#background(() => this.#flushLeases());
-    });
+    this.#leases.note(entry, () => this.#flushLeases());
   }
 
   #flushLeases(): Promise<void> {
-    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#writeLeases());
-    return this.#flushing;
-  }
-
-  async #writeLeases(): Promise<void> {
-    const leases = [...this.#dirtyLeases].filter(({ state }) => state !== 'gone');
-    this.#dirtyLeases.clear();
-    const expired = this.#deduplicator.expired().map((key) => this.#rows.forgetDeduplication(key));
-    const writes: Write[] = [...expired, this.#rows.count({ messages: this.#messages })];
-    for (const entry of leases) {
-      // From here on a delete has to remove it, whichever is written first.
-      entry.leased = true;
-      writes.push(this.#rows.lease(entry));
-    }
-    for (let at = 0; at < writes.length; at += 5000) {
-      await this.#dependencies.records.commit({ writes: writes.slice(at, at + 5000) });
-    }
+    return this.#leases.flush(this.#rows, () => this.#forgottenDeduplications());
   }
 }
 
@@ -553,4 +761,12 @@ export function spaceOf(life: string): string {
 /** 20 digits that grow, as those of AWS do. */
 function sequenceNumberOf({ sequence }: Place): string {
   return (18_849_000_000_000_000_000n + BigInt(sequence) * 256n).toString();
+}
+
+function notInFlight(): SqsError {
+  return new SqsError('not-in-flight', 'Message does not exist or is not available for visibility timeout change.');
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!hasCode(error, 'message-not-found')) throw error;
 }

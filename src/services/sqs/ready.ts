@@ -1,3 +1,4 @@
+import { SQS_LIMITS } from './limits.ts';
 import type { Entry } from './message.ts';
 
 /** Messages that may be received, in memory. Entries whose state is no longer `ready` are passed over. */
@@ -7,46 +8,173 @@ export interface Ready {
   take(max: number): readonly Entry[];
   /** A message that was taken is deleted or comes again: its group may go on. */
   settled(entry: Entry): void;
+  /** A message that was found in flight counts as taken. */
+  lock(entry: Entry): void;
   /** Something could be taken. */
   readonly available: boolean;
   /** Waiting entries, those that a group holds back too. */
   readonly size: number;
+  readonly groups: GroupNumbers;
 }
 
-/** First in, first out: what becomes visible again queues up anew. */
+/** Numbers of message groups, for metrics. */
+export interface GroupNumbers {
+  readonly inFlight: number;
+  /** Standard queues: groups that take more than their share, and what is ready and in flight of all the others. */
+  readonly noisy: number;
+  readonly quietReady: number;
+  readonly quietInFlight: number;
+}
+
+/** A message group of a standard queue. */
+interface Tenant {
+  readonly name: string;
+  /** Ready ones in order; what was taken out of order is passed over. */
+  readonly entries: Entry[];
+  inFlight: number;
+}
+
+/** Groups looked at for one that is quiet. */
+const TENANTS_SEEN_MAX = 256;
+
+/**
+ * First in, first out: what becomes visible again queues up anew. A message group that has a large share of what is in
+ * flight is noisy: messages of quiet groups go before its own (fair queues, as AWS calls them).
+ */
 export class StandardReady implements Ready {
   #entries: Entry[] = [];
   #head = 0;
+  /** Slot of the first of `#entries`. */
+  #base = 0;
+  #size = 0;
+  #inFlight = 0;
+  readonly #tenants = new Map<string, Tenant>();
 
   get size(): number {
-    return this.#entries.length - this.#head;
+    return this.#size;
   }
 
   get available(): boolean {
     this.#skipGone();
-    return this.size > 0;
+    return this.#head < this.#entries.length;
+  }
+
+  get groups(): GroupNumbers {
+    const tenants = [...this.#tenants.values()];
+    const quiet = tenants.filter((tenant) => !this.#isNoisy(tenant));
+    return {
+      inFlight: tenants.filter(({ inFlight }) => inFlight > 0).length,
+      noisy: tenants.length - quiet.length,
+      quietReady: quiet.reduce((sum, { entries }) => sum + entries.length, 0),
+      quietInFlight: quiet.reduce((sum, { inFlight }) => sum + inFlight, 0),
+    };
+  }
+
+  /** A message of this group may be held ahead of a backlog: few of its own are. */
+  isQuiet(group: string): boolean {
+    const tenant = this.#tenants.get(group);
+    return !tenant || (tenant.entries.length < SQS_LIMITS.quietAheadMax && !this.#isNoisy(tenant));
   }
 
   add(entry: Entry): void {
+    entry.slot = this.#base + this.#entries.length;
     this.#entries.push(entry);
+    this.#size++;
+    if (entry.group !== undefined) this.#tenantOf(entry.group).entries.push(entry);
   }
 
   take(max: number): readonly Entry[] {
     const taken: Entry[] = [];
-    while (taken.length < max && this.available) taken.push(this.#entries[this.#head++]!);
-    if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#head);
-      this.#head = 0;
+    while (taken.length < max && this.available) {
+      const first = this.#entries[this.#head]!;
+      const entry = this.#quieterThan(first) ?? first;
+      this.#leave(entry);
+      taken.push(entry);
     }
+    this.#compact();
     return taken;
   }
 
-  settled(): void {}
+  lock({ group }: Entry): void {
+    this.#inFlight++;
+    if (group !== undefined) this.#tenantOf(group).inFlight++;
+  }
+
+  settled({ group }: Entry): void {
+    this.#inFlight--;
+    const tenant = group === undefined ? undefined : this.#tenants.get(group);
+    if (!tenant) return;
+    tenant.inFlight--;
+    this.#dropIdle(tenant);
+  }
+
+  #leave(entry: Entry): void {
+    entry.slot = TAKEN;
+    this.#size--;
+    this.lock(entry);
+    const tenant = entry.group === undefined ? undefined : this.#tenants.get(entry.group);
+    if (tenant) this.#skipTaken(tenant);
+  }
+
+  /** The oldest message of a quiet group, where the group of this one is noisy. */
+  #quieterThan({ group }: Entry): Entry | undefined {
+    const tenant = group === undefined ? undefined : this.#tenants.get(group);
+    if (!tenant || !this.#isNoisy(tenant)) return undefined;
+    let oldest: Entry | undefined;
+    let seen = 0;
+    for (const other of this.#tenants.values()) {
+      if (seen++ === TENANTS_SEEN_MAX) break;
+      if (this.#isNoisy(other)) continue;
+      this.#skipTaken(other);
+      const first = other.entries[0];
+      if (first && (!oldest || first.slot < oldest.slot)) oldest = first;
+    }
+    return oldest;
+  }
+
+  #isNoisy({ inFlight }: Tenant): boolean {
+    return inFlight >= SQS_LIMITS.noisyInFlightMin && inFlight >= this.#inFlight * SQS_LIMITS.noisyShare;
+  }
+
+  #tenantOf(name: string): Tenant {
+    const found = this.#tenants.get(name) ?? { name, entries: [], inFlight: 0 };
+    this.#tenants.set(name, found);
+    return found;
+  }
+
+  #skipTaken(tenant: Tenant): void {
+    const { entries } = tenant;
+    while (entries.length > 0 && (entries[0]!.state !== 'ready' || entries[0]!.slot === TAKEN)) entries.shift();
+  }
+
+  #dropIdle(tenant: Tenant): void {
+    this.#skipTaken(tenant);
+    if (tenant.inFlight === 0 && tenant.entries.length === 0) this.#tenants.delete(tenant.name);
+  }
 
   #skipGone(): void {
-    while (this.#head < this.#entries.length && this.#entries[this.#head]!.state !== 'ready') this.#head++;
+    for (; this.#head < this.#entries.length; this.#head++) {
+      const entry = this.#entries[this.#head]!;
+      // What was taken out of order, or stands further behind by now, is counted there.
+      if (entry.slot !== this.#base + this.#head) continue;
+      if (entry.state === 'ready') return;
+      this.#size--;
+      entry.slot = TAKEN;
+      const tenant = entry.group === undefined ? undefined : this.#tenants.get(entry.group);
+      if (tenant) this.#dropIdle(tenant);
+    }
+  }
+
+  #compact(): void {
+    if (this.#head <= 1024 || this.#head * 2 <= this.#entries.length) return;
+    this.#entries = this.#entries.slice(this.#head);
+    this.#base += this.#head;
+    this.#head = 0;
   }
 }
+
+/** The slot of an entry that stands in no line. */
+const TAKEN = -1;
 
 interface Group {
   readonly name: string;
@@ -67,6 +195,11 @@ export class FifoReady implements Ready {
 
   get size(): number {
     return this.#size;
+  }
+
+  get groups(): GroupNumbers {
+    const inFlight = [...this.#groups.values()].filter((group) => group.inFlight > 0).length;
+    return { inFlight, noisy: 0, quietReady: 0, quietInFlight: 0 };
   }
 
   get available(): boolean {

@@ -1,5 +1,6 @@
+import { DomainError } from '../../base/index.ts';
 import { decodeKey, encodeKey, keyRange } from '../../codec/index.ts';
-import type { RecordEntry, Records, Write } from '../../store/index.ts';
+import type { Condition, RecordEntry, Records, Write } from '../../store/index.ts';
 import type { Attributes, AttributeValue } from './digest.ts';
 import { type Entry, type Lease, type Message, newEntry, type Place } from './message.ts';
 
@@ -11,7 +12,7 @@ import { type Entry, type Lease, type Message, newEntry, type Place } from './me
  * | `m`, delayed until (ms or 0), sequence | a message: version (1 B), header length (4 B), header, body     |
  * | `l`, delayed until, sequence          | its lease (JSON), once it was received                          |
  * | `x`, deduplication key                | what was sent under it (JSON)                                   |
- * | `c`                                   | how many messages there are (JSON), not exact after a crash     |
+ * | `c`                                   | how many messages there are (JSON), written with each change    |
  */
 export class Rows {
   readonly space: string;
@@ -31,6 +32,10 @@ export class Rows {
     return entry.leased ? [message, this.#delete(leaseKey(entry))] : [message];
   }
 
+  isPresent({ delayUntil, sequence }: Place): Condition {
+    return { space: this.space, key: encodeKey(['m', delayUntil, sequence]), is: 'present' };
+  }
+
   lease(entry: Entry): Write {
     const { visibleAt, receiveCount, firstReceivedAt } = entry;
     return this.#put(leaseKey(entry), json({ visibleAt, receiveCount, firstReceivedAt }));
@@ -44,17 +49,28 @@ export class Rows {
     return this.#delete(encodeKey(['x', key]));
   }
 
-  count(value: { readonly messages: number }): Write {
-    return this.#put(encodeKey(['c']), json(value));
+  count(value: Tally): Write {
+    return this.#put(COUNT_KEY, json({ messages: value.messages, delayed: value.delayed }));
   }
 
-  async readCount(): Promise<number> {
-    const found = await this.#records.get(this.space, encodeKey(['c']));
-    return found ? (parse(found.value) as { messages: number }).messages : 0;
+  async readCount(): Promise<Tally> {
+    const found = await this.#records.get(this.space, COUNT_KEY);
+    const { messages = 0, delayed } = found ? (parse(found.value) as Partial<Tally>) : { delayed: 0 };
+    // An earlier release did not count them.
+    return { messages, delayed: delayed ?? (await this.#countDelayed()) };
+  }
+
+  /** When the last of the delayed messages may be seen; 0 when there is none. */
+  async lastDelayedUntil(): Promise<number> {
+    const { to } = keyRange(['m']);
+    const [last] = await this.#records.range(this.space, {
+      ...{ from: encodeKey(['m', 1]), to, limit: 1, reverse: true },
+    });
+    return last ? placeOf(last).delayUntil : 0;
   }
 
   /** Delayed messages, as far as one look shows them. */
-  async countDelayed(): Promise<number> {
+  async #countDelayed(): Promise<number> {
     const { to } = keyRange(['m']);
     return (await this.#records.range(this.space, { from: encodeKey(['m', 1]), to, limit: 1000 })).length;
   }
@@ -76,6 +92,11 @@ export class Rows {
     return found && decodeMessage(found.value);
   }
 
+  async readLease(place: Place): Promise<Lease | undefined> {
+    const found = await this.#records.get(this.space, leaseKey(place));
+    return found && (parse(found.value) as Lease);
+  }
+
   /** Messages from `from` to before `to`, in order, with their leases. */
   async page(from: Place, to: Place, limit: number): Promise<readonly Entry[]> {
     const range = (kind: string, last: Place) => ({
@@ -90,7 +111,7 @@ export class Rows {
     const leaseOf = new Map(leases.map((lease) => [placeOf(lease).sequence, parse(lease.value) as Lease]));
     return messages.map((entry) => {
       const place = placeOf(entry);
-      return newEntry(place, decodeMessage(entry.value), entry.value.length, leaseOf.get(place.sequence));
+      return newEntry(place, decodeMessage(entry.value), leaseOf.get(place.sequence));
     });
   }
 
@@ -102,6 +123,14 @@ export class Rows {
     return { kind: 'delete', space: this.space, key };
   }
 }
+
+/** How many messages stand on disk, and how many of those at a delayed place. */
+export interface Tally {
+  messages: number;
+  delayed: number;
+}
+
+const COUNT_KEY = encodeKey(['c']);
 
 /** What was sent under a deduplication key. */
 export interface Deduplication {
@@ -130,7 +159,12 @@ export function encodeMessage({ body, attributes, ...rest }: Message): Buffer {
   return value;
 }
 
+/** @throws DomainError `format-too-new`: a later release wrote it (S4) */
 export function decodeMessage(value: Uint8Array): Message {
+  if (value[0] !== VERSION) {
+    const message = `a message has format ${value[0]}; this release reads format ${VERSION}: use a newer one`;
+    throw new DomainError('format-too-new', message);
+  }
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   const end = 5 + bytes.readUInt32BE(1);
   const { attributes, ...rest } = JSON.parse(bytes.toString('utf8', 5, end)) as Header;

@@ -3,14 +3,18 @@ import type { Delivery, Target } from '../../delivery/index.ts';
 import type { QueueSettings } from './attributes.ts';
 import type { Attributes, AttributeValue } from './digest.ts';
 import { queueNotFound } from './errors.ts';
+import type { Origin } from './message.ts';
 import { type MessageInput, outgoingFrom } from './outgoing.ts';
 import type { Queues } from './queues.ts';
 
 /**
  * Queues as a target of deliveries: the payload is the body. Attributes, all optional: `messageAttributes` (as SendMessage
- * spells them, binary values in base64), `messageGroupId`, `messageDeduplicationId`, `traceHeader`.
+ * spells them, binary values in base64), `messageGroupId`, `messageDeduplicationId`, `traceHeader`, `deadLetter` (kept as the
+ * message's origin).
  */
 export class SqsTarget implements Target {
+  /** A message is durable when `deliver` resolves: there is no need to store the delivery first. */
+  readonly durable = true;
   readonly #queues: Queues;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -25,7 +29,9 @@ export class SqsTarget implements Target {
     const queue = this.#queues.byArn(delivery.arn);
     if (!queue) throw queueNotFound();
     const dependencies = { clock: this.#clock, random: this.#random };
-    await queue.send([outgoingFrom(inputOf(delivery, queue.settings), queue.settings, ACCOUNT_ID, dependencies)]);
+    const outgoing = outgoingFrom(inputOf(delivery, queue.settings), queue.settings, ACCOUNT_ID, dependencies);
+    const origin = delivery.attributes?.deadLetter as Origin | undefined;
+    await queue.send([origin ? { ...outgoing, message: { ...outgoing.message, origin } } : outgoing]);
   }
 }
 
@@ -47,7 +53,10 @@ function inputOf(delivery: Delivery, { fifo }: QueueSettings): MessageInput {
     ...(fifo && {
       MessageGroupId: asId((attributes.messageGroupId as string | undefined) ?? orderingGroup ?? source),
       MessageDeduplicationId: asId(
-        (attributes.messageDeduplicationId as string | undefined) ?? idempotencyKey ?? delivery.trace.spanId,
+        (attributes.messageDeduplicationId as string | undefined) ??
+          idempotencyKey ??
+          delivery.id ??
+          delivery.trace.spanId,
       ),
     }),
   };

@@ -3,7 +3,7 @@ import { seededRandom, systemRandom } from '../../../src/base/index.ts';
 import type { OperationContext } from '../../../src/services/index.ts';
 import { openSqs, type Sqs } from '../../../src/services/sqs/index.ts';
 import { openEmbeddedRecords } from '../../../src/store/index.ts';
-import { newTrace, silentLogger } from '../../../src/telemetry/index.ts';
+import { createMetrics, newTrace, silentLogger } from '../../../src/telemetry/index.ts';
 import type { CrashSubject } from '../subject.ts';
 import { clockOf, Ledger } from './ledger.ts';
 
@@ -28,7 +28,7 @@ export const sqsSubject: CrashSubject<Store, Step> = {
   async open({ directory }) {
     await using scope = new AsyncDisposableStack();
     const records = scope.use(await openEmbeddedRecords({ directory }));
-    const ground = { clock: clockOf(directory), random: systemRandom, logger: silentLogger };
+    const ground = { clock: clockOf(directory), random: systemRandom, logger: silentLogger, metrics: createMetrics() };
     const sqs = scope.use(await openSqs({ records, ...ground }));
     await call(sqs, 'CreateQueue', { QueueName: 'plain' });
     await call(sqs, 'CreateQueue', { QueueName: 'ordered.fifo', Attributes: { FifoQueue: 'true' } });
