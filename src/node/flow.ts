@@ -9,6 +9,7 @@ import type {
 import { type RuleAction, ruleArn } from '../services/iot/index.ts';
 import type { Stream } from '../services/kinesis/index.ts';
 import type { Datum, Metrics } from '../telemetry/index.ts';
+import type { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import type { FunctionCalls } from './function-calls.ts';
 import type { Services } from './services.ts';
 
@@ -20,6 +21,7 @@ const DURATIONS = 512;
 /** The flow of a node, as the console shows it: read off the doors of its rooms and its metrics. */
 export class NodeFlow implements FlowSource {
   readonly #services: Services;
+  readonly #letters: Pick<NodeDeadLetters, 'count'>;
   readonly #metrics: Metrics;
   readonly #calls: FunctionCalls;
   readonly #connections: () => number;
@@ -29,10 +31,12 @@ export class NodeFlow implements FlowSource {
 
   constructor(parts: {
     readonly services: Services;
+    readonly letters: Pick<NodeDeadLetters, 'count'>;
     readonly metrics: Metrics;
     readonly calls: FunctionCalls;
     readonly connections: () => number;
   }) {
+    this.#letters = parts.letters;
     this.#services = parts.services;
     this.#metrics = parts.metrics;
     this.#calls = parts.calls;
@@ -56,7 +60,7 @@ export class NodeFlow implements FlowSource {
     edges.push(...this.#pulls(), ...this.#writes(), ...this.#deliveries());
     // What is only known as an end of an edge (a queue, a topic, a database) is drawn by its ARN.
     for (const { to } of edges) if (!nodes.has(to)) add(this.#plain(to));
-    return { nodes: [...nodes.values()], edges };
+    return { nodes: [...nodes.values()], edges, deadLetters: this.#letters.count };
   }
 
   #devices(): FlowNodeReading {

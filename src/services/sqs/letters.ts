@@ -82,7 +82,7 @@ export class Letters {
     const to = message.deadLetterSource === undefined ? undefined : this.#queues.byArn(message.deadLetterSource);
     if (!to)
       throw new SqsError('message-without-source', 'No queue is there that the message came from: send it anew.');
-    const { deadLetterSource: _, ...fresh } = changed;
+    const { deadLetterSource: _, movedAt: __, ...fresh } = changed;
     const renewed = { ...fresh, id: uuid(this.#random), sentAt: this.#clock.now() };
     await to.adopt(renewed, this.#queue(queueArn), place);
     return { kind: 'moved', to: to.arn };
@@ -107,7 +107,7 @@ export class Letters {
 }
 
 function shown({ place, message, state, receiveCount }: Found): QueuedMessage {
-  const { id: messageId, sequenceNumber: _, bodyMd5: __, senderId: ___, ...rest } = message;
+  const { id: messageId, sequenceNumber: _, bodyMd5: __, senderId: ___, movedAt: ____, ...rest } = message;
   return { id: idOf(place), messageId, state, receiveCount, ...rest };
 }
 

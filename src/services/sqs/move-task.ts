@@ -1,4 +1,4 @@
-/** A message move task as it is stored; registry key `source ARN/started at`. */
+/** A message move task as it is stored; registry key `source ARN/sequenceMax-id`, so that they are listed as they were started. */
 export interface MoveTask {
   readonly id: string;
   readonly sourceArn: string;

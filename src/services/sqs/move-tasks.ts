@@ -74,7 +74,7 @@ export class MoveTasks implements AsyncDisposable {
       ...(destinationArn !== undefined && { destinationArn }),
       ...(rateMax !== undefined && { rateMax }),
     };
-    const name = `${sourceArn}/${String(task.startedAt).padStart(15, '0')}-${task.id}`;
+    const name = `${sourceArn}/${String(task.sequenceMax).padStart(16, '0')}-${task.id}`;
     await this.#registry.create(name, task);
     this.#run(name);
     await this.#trim(sourceArn);
@@ -219,7 +219,7 @@ async function moveOne(
   to: Queue,
   { clock, random }: MoveTasksDependencies,
 ): Promise<boolean> {
-  const { deadLetterSource: _, ...rest } = message;
+  const { deadLetterSource: _, movedAt: __, ...rest } = message;
   try {
     await to.adopt({ ...rest, id: uuid(random), sentAt: clock.now() }, source, place);
     return true;
