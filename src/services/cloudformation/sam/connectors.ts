@@ -49,7 +49,7 @@ const TOPIC = 'AWS::SNS::Topic';
 const BUCKET = 'AWS::S3::Bucket';
 
 /** @see https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/reference-sam-connector.html */
-const PROFILES: Readonly<Record<string, Profile>> = {
+export const CONNECTOR_PROFILES: Readonly<Record<string, Profile>> = {
   [`${FUNCTION} ${FUNCTION}`]: {
     grants: 'role',
     actions: { Write: ['lambda:InvokeAsync', 'lambda:InvokeFunction'] },
@@ -195,7 +195,7 @@ function roleOf({ Properties: properties }: JsonObject): Json | undefined {
 function grant(connection: Connection, plain: Resources): string[] {
   const { id, source, destination, permissions } = connection;
   const pair = `from ${source.type} to ${destination.type}`;
-  const profile = PROFILES[`${source.type} ${destination.type}`];
+  const profile = CONNECTOR_PROFILES[`${source.type} ${destination.type}`];
   if (!profile) throw fail(id, `Unable to create connector ${pair}; it is not built in Millrace.`);
   const known = Object.keys(profile.actions) as Permission[];
   if (!permissions.every((one) => known.includes(one))) {
