@@ -6,11 +6,12 @@ import { assert, systemClock, systemRandom } from '../base/index.ts';
 import { deadLetterApi, openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
-import { createLogger, createMetrics, createSpans, OtlpExporter } from '../telemetry/index.ts';
+import { createLogger, createMetrics, createSpans, newTrace, OtlpExporter } from '../telemetry/index.ts';
 import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type WireServer } from '../wire/index.ts';
 import { adminRoute } from './admin-routes.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
+import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
 import { failureRelations } from './dead-letters/relations.ts';
 import { NodeFlow } from './flow.ts';
@@ -59,6 +60,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   let gateway: MqttGateway | undefined;
   const letters = new NodeDeadLetters(
     new QueuePlace({ ...services, ...ground, relations: () => failureRelations(services) }),
+    new OutboxPlace(services.delivery, () => newTrace(ground.random, false)),
   );
   const source = new NodeFlow({
     services,
