@@ -50,11 +50,16 @@ function python(code: string): string {
   return execFileSync('python3', ['-c', code], { encoding: 'utf8' }).trim();
 }
 
-/** Reads the newest API version's model of `service`. */
-export function readModel(folder: string, service: string): BotocoreModel {
+/** Reads the newest API version's model of `service`, without the enumerations of `open`. */
+export function readModel(folder: string, service: string, open: readonly string[] = []): BotocoreModel {
   const parent = join(folder, 'data', service);
   const version = readdirSync(parent).sort().at(-1)!;
   const plain = join(parent, version, 'service-2.json');
   const bytes = existsSync(plain) ? readFileSync(plain) : gunzipSync(readFileSync(`${plain}.gz`));
-  return JSON.parse(bytes.toString('utf8')) as BotocoreModel;
+  const model = JSON.parse(bytes.toString('utf8')) as BotocoreModel;
+  const shapes = Object.entries(model.shapes).map(([name, { enum: values, ...shape }]) => [
+    name,
+    values && !open.includes(name) ? { ...shape, enum: values } : shape,
+  ]);
+  return { ...model, shapes: Object.fromEntries(shapes) };
 }

@@ -24,3 +24,11 @@ export const SOURCES: readonly (readonly [table: string, client: string, botocor
   ['states', 'client-sfn', 'stepfunctions'],
   ['sts', 'client-sts', 'sts'],
 ];
+
+/**
+ * Enumerations of the models that the services do not hold callers to: SQS takes names of message attributes in ReceiveMessage's
+ * `AttributeNames`, whose shape lists those of queues, and answers an unknown name with an error of its own.
+ */
+export const OPEN_ENUMS: Readonly<Record<string, readonly string[]>> = {
+  sqs: ['QueueAttributeName', 'MessageSystemAttributeName', 'MessageSystemAttributeNameForSends'],
+};

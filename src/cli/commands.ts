@@ -43,6 +43,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./logs.ts')).logs,
   },
   {
+    name: 'pollers',
+    summary: 'Show event source mappings, pause and resume them, and replay streams',
+    load: async () => (await import('./pollers.ts')).pollers,
+  },
+  {
     name: 'dead-letters',
     summary: 'List, show, redrive and discard what was given up',
     load: async () => (await import('./dead-letters.ts')).deadLetters,

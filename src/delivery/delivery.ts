@@ -163,7 +163,8 @@ export type DeliveryError = DomainError<DeliveryErrorCode>;
 export const DELIVERY_LIMITS = {
   /** Deliveries of one call of `send`. */
   sendMax: 1000,
-  payloadBytesMax: 2 * 1024 * 1024,
+  /** An invocation record holds an event of 1 MB and a response of 6 MB. */
+  payloadBytesMax: 8 * 1024 * 1024,
   attributesBytesMax: 512 * 1024,
   /** Deliveries that wait, all edges together; they cost disk. */
   pendingMax: 10_000_000,

@@ -16,6 +16,7 @@ import { QueuePlace } from './dead-letters/queue-place.ts';
 import { failureRelations } from './dead-letters/relations.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
+import { mappingRoutes } from './mapping-routes.ts';
 import { healthRoute, nodeRoutes } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
@@ -72,7 +73,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';
   const guard = { mode: config.mode, ...services, ...ground };
-  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), ...pages.routes];
+  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), mappingRoutes(services.mappings), ...pages.routes];
   wire = scope.use(
     createWireServer({
       services: services.all,

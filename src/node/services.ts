@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
+import type { EmbeddedMetric } from '../codec/emf/index.ts';
 import { egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
 import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
@@ -13,6 +14,7 @@ import { type Credentials, combineCredentials, rootCredentials, type Service } f
 import { type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
 import {
+  ASYNC_LIMITS,
   type EventSourceMappings,
   type Lambda,
   openEventSourceMappings,
@@ -104,7 +106,9 @@ export async function openServices(
       ...ground,
     }),
   );
-  const logs = scope.use(await openLogs({ records, log, ...ground }));
+  let takeMetrics: (metrics: readonly EmbeddedMetric[]) => void = () => {};
+  const logs = scope.use(await openLogs({ records, log, takeMetrics: (metrics) => takeMetrics(metrics), ...ground }));
+  let takeSegment: NonNullable<RuntimeOptions['takeSegment']> = () => {};
   const runtimeOptions: RuntimeOptions = {
     ...ground,
     logs: logs.sink,
@@ -112,6 +116,7 @@ export async function openServices(
     endpoint,
     nodeDoor,
     engine: config.sandboxEngine ?? 'auto',
+    takeSegment: (datagram) => takeSegment(datagram),
     credentials: (spec) => (secured ? sessions : calls).credentials(spec),
     ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
   };
@@ -156,7 +161,11 @@ export async function openServices(
   );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
+  takeMetrics = (metrics) => cloudwatch.take(metrics);
   const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
+  // Invocations that end while the environments drain are counted after Lambda itself has closed.
+  let flushUsage = async (): Promise<void> => {};
+  scope.defer(() => flushUsage());
   const runtime = scope.use(
     new InspectableRuntime(await opening, () =>
       openRuntime({
@@ -206,6 +215,9 @@ export async function openServices(
     }),
   );
 
+  flushUsage = () => lambda.flushUsage();
+  takeSegment = (datagram) => lambda.takeSegment(datagram);
+
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   all.push(ecr, ...iot.services);
   const call = callServices({
@@ -241,7 +253,8 @@ export async function openServices(
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
-      delivery.register('lambda', lambda.target);
+      delivery.register('s3', s3.target);
+      delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
       resumed.resolve();
       lambda.resume();
       cloudformation.resume();

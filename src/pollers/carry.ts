@@ -116,7 +116,7 @@ async function invoke(
   abandon: AbortSignal,
 ): Promise<InvocationOutcome> {
   const { records } = work;
-  carriage.tally.invoking(records.length, work.failures > 0);
+  carriage.tally.invoking(records.length, work.invocations > 0);
   const outcome = await abortable(reservation.invoke(payload, abandon, traceOf(records)), abandon);
   reportOutcome(outcome, carriage);
   return outcome;

@@ -80,7 +80,7 @@ export class QueuePoller implements Poller {
       await this.#loop;
       await Promise.allSettled(this.#running);
     });
-    this.#options.tally.running(0);
+    this.#options.tally.ended();
   }
 
   async #run(): Promise<void> {

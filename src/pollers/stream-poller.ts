@@ -95,6 +95,7 @@ export class StreamPoller implements Poller {
       this.#generation.abort(this.#lifetime.stop.reason);
       await this.#supervision;
     });
+    this.#options.tally.ended();
     await this.#options.checkpoints.flush();
   }
 

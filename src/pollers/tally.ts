@@ -48,7 +48,7 @@ export class Tally {
     this.#events?.FilteredOutEventCount.put(count - kept);
   }
 
-  /** An invocation begins. @param again  its first record has failed before */
+  /** An invocation begins. @param again  its records were in one that failed before */
   invoking(count: number, again: boolean): void {
     this.#counters.batches.add();
     this.#events?.InvokedEventCount.put(count);
@@ -103,6 +103,11 @@ export class Tally {
 
   running(batches: number): void {
     this.#gauges.running.set(batches);
+  }
+
+  /** The poller ends: nobody measures any more. */
+  ended(): void {
+    for (const gauge of Object.values(this.#gauges)) gauge.set(0);
   }
 }
 

@@ -156,9 +156,9 @@ try:
     raise AssertionError('found')
 except sqs.exceptions.QueueDoesNotExist as error:
     assert error.response['Error']['Code'] == 'AWS.SimpleQueueService.NonExistentQueue', error.response
-answer = sqs.send_message_batch(QueueUrl=url, Entries=[{'Id': 'x', 'MessageBody': 'c', 'MessageGroupId': 'g'}, {'Id': 'y', 'MessageBody': 'd'}])
+answer = sqs.send_message_batch(QueueUrl=url, Entries=[{'Id': 'x', 'MessageBody': 'c', 'MessageGroupId': 'g'}, {'Id': 'y', 'MessageBody': 'd', 'MessageGroupId': ' '}])
 assert [one['Id'] for one in answer['Successful']] == ['x'], answer
-assert answer['Failed'][0]['Code'] == 'MissingParameter', answer
+assert answer['Failed'][0]['Code'] == 'InvalidParameterValue', answer
 sqs.set_queue_attributes(QueueUrl=url, Attributes={'VisibilityTimeout': '7'})
 assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['VisibilityTimeout'])['Attributes'] == {'VisibilityTimeout': '7'}
 sqs.tag_queue(QueueUrl=url, Tags={'team': 'a'})

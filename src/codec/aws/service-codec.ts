@@ -98,9 +98,24 @@ const SERIALIZATION_TYPES: Readonly<Record<string, string>> = {
 export function failureOfReading(failure: ReadFailure, service: string, protocol: AwsProtocol): WireFailure {
   const { message } = failure;
   if (failure.kind === 'constraint') {
+    if (service === 'sqs') return sqsFailure(message);
     const generic = protocol === 'awsQuery' ? 'ValidationError' : 'ValidationException';
     return { type: CONSTRAINT_TYPES[service] ?? generic, status: 400, message };
   }
   const generic = protocol === 'awsQuery' ? 'MalformedInput' : 'SerializationException';
   return { type: SERIALIZATION_TYPES[service] ?? generic, status: 400, message };
+}
+
+/** SQS is older than the models' constraints and has errors of its own for what they say. */
+function sqsFailure(message: string): WireFailure {
+  const missing = /Value null at '(?:[^']*\.)?([A-Za-z]+)' failed to satisfy constraint: Member must not be null/.exec(
+    message,
+  );
+  if (!missing) return { type: 'InvalidParameterValue', status: 400, message };
+  const name = missing[1]!.charAt(0).toUpperCase() + missing[1]!.slice(1);
+  // The query protocol has no way to write an empty list.
+  if (name === 'Entries') {
+    return { type: 'EmptyBatchRequest', status: 400, message: 'There should be at least one entry in the request.' };
+  }
+  return { type: 'MissingParameter', status: 400, message: `The request must contain the parameter ${name}.` };
 }

@@ -106,14 +106,16 @@ export class Invocations implements FunctionInvoker {
    * Runs once and waits for the answer. Extensions may be at work on the invocation beyond it, and keep its place so long.
    *
    * @param wait  whether to wait for a free place; else @throws throttled
+   * @param signal  stops the waiting, and nothing that has begun; @param onPlace  told when the waiting is over
    * @throws request-content-invalid: the payload is no JSON
    */
   async invoke(
     runnable: Runnable,
     request: Request,
-    options: { readonly wait: boolean; readonly signal?: AbortSignal },
+    options: { readonly wait: boolean; readonly signal?: AbortSignal; readonly onPlace?: () => void },
   ): Promise<Invoked> {
     const slot = await this.reserveSlot(runnable, options);
+    options.onPlace?.();
     const result = await new Promise<InvocationAnswer>((resolve, reject) => {
       this.#runHeld(slot, runnable, { ...request, onAnswer: resolve }).then(resolve, reject);
     });

@@ -27,6 +27,7 @@ import { versionOperations } from './operations/versions.ts';
 import { PackageAddresses } from './package-addresses.ts';
 import { Packages } from './packages.ts';
 import { Provisioned } from './provisioned.ts';
+import { Segments } from './segments.ts';
 import { Snapshots } from './snapshots.ts';
 import { InvocationTracing } from './tracing.ts';
 import { Usage, type UsageSink } from './usage.ts';
@@ -83,6 +84,7 @@ interface Parts {
   readonly snapshots: Snapshots;
   readonly addresses: PackageAddresses;
   readonly usage: Usage;
+  readonly segments: Segments;
 }
 
 /** The Lambda service of a node. */
@@ -116,6 +118,7 @@ export class Lambda implements AsyncDisposable {
     const addresses = new PackageAddresses(packages, clock, random);
     const usage = scope.use(new Usage({ sink: options.usage, clock, logger }));
     const meters = new Meters(metrics, usage);
+    const segments = new Segments({ spans: options.spans, clock, logger, metrics });
     const layers = await Layers.open({ records, clock, random });
     const functions = await Functions.open({
       records,
@@ -132,7 +135,7 @@ export class Lambda implements AsyncDisposable {
       runtime,
       random,
       meters,
-      tracing: new InvocationTracing({ spans: options.spans, clock, random }),
+      tracing: new InvocationTracing({ spans: options.spans, clock, random, segments }),
       provisionedOf: (region, name, version) => provisioned.ofVersion(region, name, version),
       onFirstUse: (version) => snapshots.renew(version),
     });
@@ -153,7 +156,7 @@ export class Lambda implements AsyncDisposable {
         specOf: ({ region, name, version }) => invocations.specOf(region, name, version),
       }),
     );
-    const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, logger, meters });
+    const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, random, meters });
     scope.defer(delivery.onGivenUp((givenUp) => asynchronous.givenUp(givenUp)));
     const storage = new CodeStorage(packages, functions, layers);
     await storage.sweep();
@@ -176,7 +179,7 @@ export class Lambda implements AsyncDisposable {
       },
       errors: { ...LAMBDA_ANSWERS, ...mappings?.errors },
     };
-    const parts = { service, invocations, asynchronous, functions, provisioned, snapshots, addresses, usage };
+    const parts = { service, invocations, asynchronous, functions, provisioned, snapshots, addresses, usage, segments };
     return new Lambda(parts, runtime, scope.move());
   }
 
@@ -184,6 +187,11 @@ export class Lambda implements AsyncDisposable {
   resume(): void {
     this.#parts.provisioned.start();
     this.#parts.snapshots.start();
+  }
+
+  /** Takes what a traced function has sent to X-Ray's daemon. Never throws. */
+  takeSegment(datagram: Uint8Array): void {
+    this.#parts.segments.take(datagram);
   }
 
   /** Writes the usage that has been counted so far, rather than at the end of the minute. */

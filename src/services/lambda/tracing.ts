@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { InvocationResult } from '../../runtime/index.ts';
 import { newSpanId, type Spans, type TraceContext } from '../../telemetry/index.ts';
+import type { Segments } from './segments.ts';
 
 /** Share of invocations that are traced beyond the first one of each second: X-Ray's default rule. */
 const SHARE = 0.05;
@@ -28,12 +29,19 @@ export class InvocationTracing {
   readonly #spans: Spans | undefined;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #segments: Pick<Segments, 'expect'>;
   #second = 0;
 
-  constructor(options: { readonly spans: Spans | undefined; readonly clock: Clock; readonly random: Random }) {
+  constructor(options: {
+    readonly spans: Spans | undefined;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly segments: Pick<Segments, 'expect'>;
+  }) {
     this.#spans = options.spans;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#segments = options.segments;
   }
 
   /** Goes into the invocation that `caller` has caused. */
@@ -41,6 +49,7 @@ export class InvocationTracing {
     const sampled = caller.sampled || (caller.undecided === true && traced.tracing === 'Active' && this.#sample());
     if (!sampled) return { trace: caller, ended: untraced };
     const trace = { traceId: caller.traceId, spanId: newSpanId(this.#random), sampled };
+    if (traced.tracing === 'Active') this.#segments.expect(trace.traceId);
     const startedAt = this.#clock.now();
     const monotonic = this.#clock.monotonic();
     return {

@@ -1,17 +1,20 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 /** A message attribute as the API spells it; binary values are bytes. */
 export interface AttributeValue {
   readonly DataType: string;
   readonly StringValue?: string;
   readonly BinaryValue?: Uint8Array;
+  /** Reserved by AWS: refused, as there. */
+  readonly StringListValues?: readonly string[];
+  readonly BinaryListValues?: readonly Uint8Array[];
 }
 
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** MD5 of a message body's UTF-8, hex. */
 export function bodyMd5(body: string): string {
-  return createHash('md5').update(body, 'utf8').digest('hex');
+  return hash('md5', body, 'hex');
 }
 
 /**
@@ -24,21 +27,21 @@ export function bodyMd5(body: string): string {
 export function attributesMd5(attributes: Attributes): string | undefined {
   const names = Object.keys(attributes).sort();
   if (names.length === 0) return undefined;
-  const hash = createHash('md5');
+  const md5 = createHash('md5');
   const sized = (bytes: Uint8Array) => {
     const length = Buffer.alloc(4);
     length.writeUInt32BE(bytes.length);
-    hash.update(length).update(bytes);
+    md5.update(length).update(bytes);
   };
   for (const name of names) {
     const { DataType, StringValue, BinaryValue } = attributes[name]!;
     sized(Buffer.from(name));
     sized(Buffer.from(DataType));
     const binary = DataType.startsWith('Binary');
-    hash.update(Buffer.of(binary ? 2 : 1));
+    md5.update(Buffer.of(binary ? 2 : 1));
     sized(binary ? (BinaryValue ?? new Uint8Array(0)) : Buffer.from(StringValue ?? ''));
   }
-  return hash.digest('hex');
+  return md5.digest('hex');
 }
 
 /** What attributes count towards the size of a message: names, types and values. */

@@ -22,6 +22,7 @@ export const SQS_ANSWERS = {
   'batch-too-long': { type: 'BatchRequestTooLong', status: 400 },
   'batch-ids-not-distinct': { type: 'BatchEntryIdsNotDistinct', status: 400 },
   'batch-id-invalid': { type: 'InvalidBatchEntryId', status: 400 },
+  'resource-not-found': { type: 'ResourceNotFoundException', status: 404 },
   unsupported: { type: 'UnsupportedOperation', status: 400 },
 } as const satisfies Record<string, WireAnswer>;
 

@@ -4,8 +4,10 @@ import type { QueueSource } from '../../pollers/index.ts';
 import type { Service } from '../index.ts';
 import { queueNotFound, SQS_ANSWERS } from './errors.ts';
 import { Letters } from './letters.ts';
+import { MoveTasks } from './move-tasks.ts';
 import { batchOperations } from './operations/batches.ts';
 import { messageOperations } from './operations/messages.ts';
+import { moveTaskOperations } from './operations/move-tasks.ts';
 import { queueOperations } from './operations/queues.ts';
 import { Queues, type QueuesDependencies, queueArn } from './queues.ts';
 import { SqsSource } from './source.ts';
@@ -46,17 +48,25 @@ export interface Sqs extends AsyncDisposable {
 /** Opens the service over its store; disposing it ends long polls and writes what is not yet written. */
 export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
   const { clock, random } = dependencies;
-  const queues = await Queues.open(dependencies);
+  await using scope = new AsyncDisposableStack();
+  const queues = scope.use(await Queues.open(dependencies));
+  const tasks = scope.use(await MoveTasks.open(queues, dependencies));
   const find = (arn: string) => {
     const queue = queues.byArn(arn);
     if (!queue) throw queueNotFound();
     return queue;
   };
   const messages = { queues, clock, random };
+  const owned = scope.move();
   return {
     service: {
       name: 'sqs',
-      operations: { ...queueOperations(queues), ...messageOperations(messages), ...batchOperations(messages) },
+      operations: {
+        ...queueOperations(queues),
+        ...messageOperations(messages),
+        ...batchOperations(messages),
+        ...moveTaskOperations(tasks),
+      },
       errors: SQS_ANSWERS,
     },
     target: new SqsTarget(queues, clock, random),
@@ -72,6 +82,6 @@ export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
         return { arn, name: state.name, ...counts, oldestAgeMs, ...(redrive && { redrive }) };
       }),
     letters: new Letters(queues, clock, random),
-    [Symbol.asyncDispose]: () => queues[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -41,8 +41,8 @@ export type Redriven =
   | { readonly kind: 'moved'; readonly to: string }
   | { readonly kind: 'origin'; readonly message: QueuedMessage };
 
-/** Messages looked at at once. */
-const BROWSE_MAX = 100;
+/** Messages looked at at once: few enough that the largest ones fit into memory. */
+const BROWSE_MAX = 50;
 
 /** The messages of queues one by one, for who looks after dead letters. Errors: `queue-not-found`, `message-not-found`. */
 export class Letters {
@@ -56,7 +56,7 @@ export class Letters {
     this.#random = random;
   }
 
-  /** @param limit  1 to 100 */
+  /** @param limit  1 to 50; more is as good as 50 */
   async browse(
     queueArn: string,
     { after, limit }: { readonly after?: string; readonly limit: number },
@@ -82,7 +82,7 @@ export class Letters {
     const to = message.deadLetterSource === undefined ? undefined : this.#queues.byArn(message.deadLetterSource);
     if (!to)
       throw new SqsError('message-without-source', 'No queue is there that the message came from: send it anew.');
-    const { deadLetterSource: _, ...fresh } = changed;
+    const { deadLetterSource: _, movedAt: __, ...fresh } = changed;
     const renewed = { ...fresh, id: uuid(this.#random), sentAt: this.#clock.now() };
     await to.adopt(renewed, this.#queue(queueArn), place);
     return { kind: 'moved', to: to.arn };
@@ -107,7 +107,7 @@ export class Letters {
 }
 
 function shown({ place, message, state, receiveCount }: Found): QueuedMessage {
-  const { id: messageId, sequenceNumber: _, bodyMd5: __, senderId: ___, ...rest } = message;
+  const { id: messageId, sequenceNumber: _, bodyMd5: __, senderId: ___, movedAt: ____, ...rest } = message;
   return { id: idOf(place), messageId, state, receiveCount, ...rest };
 }
 

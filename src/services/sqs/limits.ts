@@ -13,6 +13,20 @@ export const SQS_LIMITS = {
   deduplicationMs: 300_000,
   purgeIntervalMs: 60_000,
   tagsMax: 50,
+  tagKeyMax: 128,
+  tagValueMax: 256,
+  /** Source queues that a redrive allow policy names. */
+  redriveSourcesMax: 10,
+  /** Statements of a queue's policy, actions of one that AddPermission writes, and its characters. */
+  policyStatementsMax: 20,
+  policyActionsMax: 7,
+  policyBytesMax: 65_536,
+  /** Messages a second of a message move task. */
+  moveRateMax: 500,
+  /** Message move tasks that run at once, all queues together. */
+  moveTasksMax: 100,
+  /** Message move tasks of one queue that are remembered. */
+  moveTasksKept: 10,
 
   /** Messages that a queue holds in memory ahead of being received; the others wait on disk. */
   windowMax: 10_000,
@@ -37,4 +51,6 @@ export const SQS_LIMITS = {
   leaseIntervalMs: 250,
   /** How often messages past their retention are looked for. */
   sweepMs: 30_000,
+  /** How often CloudWatch gets what holds of each queue. */
+  lookMs: 60_000,
 } as const;

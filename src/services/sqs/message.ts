@@ -16,6 +16,8 @@ export interface Message {
   readonly traceHeader?: string;
   /** Queue that it was moved from by the redrive policy. */
   readonly deadLetterSource?: string;
+  /** When that was, epoch milliseconds: its age in this queue counts from then, its retention from `sentAt`. */
+  readonly movedAt?: number;
   /** Of a delivery that was given up: where it was to go and why it did not get there, as `delivery/` wrote it. */
   readonly origin?: Origin;
 }
@@ -32,6 +34,8 @@ export interface Place {
 /** A message that its queue knows of in memory. */
 export interface Entry extends Place {
   readonly sentAt: number;
+  /** When it came to this queue. */
+  readonly arrivedAt: number;
   readonly sizeBytes: number;
   readonly group: string | undefined;
   /** Held while it waits to be received; read from disk again when it is needed and not here. */
@@ -41,6 +45,8 @@ export interface Entry extends Place {
   leaving: boolean;
   /** Of messages in flight: when they are seen again, epoch milliseconds of the steady clock. */
   visibleAt: number;
+  /** When that began; of what was found in flight, when it was found. */
+  receivedAt: number;
   receiveCount: number;
   firstReceivedAt: number | undefined;
   /** Its place in the line of a standard queue. */
@@ -66,12 +72,14 @@ export function newEntry(place: Place, message: Message, lease?: Lease): Entry {
     delayUntil: place.delayUntil,
     sequence: place.sequence,
     sentAt: message.sentAt,
+    arrivedAt: message.movedAt ?? message.sentAt,
     sizeBytes: sizeInMemory(message),
     group: message.group,
     message,
     state: 'ready',
     leaving: false,
     visibleAt: lease?.visibleAt ?? 0,
+    receivedAt: 0,
     receiveCount: lease?.receiveCount ?? 0,
     firstReceivedAt: lease?.firstReceivedAt,
     slot: -1,

@@ -1,7 +1,7 @@
 import { type Clock, type Random, uuid } from '../../base/index.ts';
 import type { QueueSettings } from './attributes.ts';
 import { contentId } from './deduplicator.ts';
-import { type Attributes, attributesSize, bodyMd5 } from './digest.ts';
+import { type Attributes, type AttributeValue, attributesSize, bodyMd5 } from './digest.ts';
 import { parameterInvalid, parameterMissing, SqsError } from './errors.ts';
 import { SQS_LIMITS } from './limits.ts';
 import type { Outgoing } from './queue.ts';
@@ -20,6 +20,11 @@ export interface MessageInput {
 const FORBIDDEN = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
 const FIFO_ID = /^[\x21-\x7e]{1,128}$/;
 const ATTRIBUTE_NAME = /^(?!\.)(?!.*\.\.)(?!.*\.$)[A-Za-z0-9_.-]{1,256}$/;
+/** What a number attribute may be: 38 digits, and this far from zero. */
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$/;
+const NUMBER_MAX = 1e126;
+const DIGITS_MAX = 38;
+const TRACE_HEADER = /^(?:[A-Za-z]+=[^;]*;?)+$/;
 const ATTRIBUTE_TYPE = /^(String|Number|Binary)(\..{1,248})?$/;
 
 /**
@@ -35,14 +40,14 @@ export function outgoingFrom(
 ): Outgoing {
   const { MessageBody: body, MessageAttributes: attributes = {}, MessageSystemAttributes: system } = input;
   if (body === undefined || body === '') throw parameterMissing('MessageBody');
-  checkBody(body);
+  checkCharacters(body);
   checkAttributes(attributes);
   const sizeBytes = sizeOf(input);
   if (sizeBytes > settings.messageBytesMax) {
     const reason = `Message must be shorter than ${settings.messageBytesMax} bytes.`;
     throw new SqsError('parameter-invalid', `One or more parameters are invalid. Reason: ${reason}`);
   }
-  const traceHeader = system?.AWSTraceHeader?.StringValue;
+  const traceHeader = traceHeaderOf(system);
   return {
     message: {
       id: uuid(random),
@@ -64,8 +69,8 @@ export function sizeOf({ MessageBody = '', MessageAttributes = {} }: MessageInpu
   return Buffer.byteLength(MessageBody) + attributesSize(MessageAttributes);
 }
 
-function checkBody(body: string): void {
-  if (!FORBIDDEN.test(body)) return;
+function checkCharacters(text: string): void {
+  if (!FORBIDDEN.test(text)) return;
   const allowed = '#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF';
   throw new SqsError('contents-invalid', `Invalid characters found. Valid unicode characters are ${allowed}`);
 }
@@ -79,28 +84,59 @@ function checkAttributes(attributes: Attributes): void {
       `Number of message attributes exceeds the allowed maximum of ${SQS_LIMITS.attributesMax}.`,
     );
   }
-  for (const name of names) {
-    const { DataType, StringValue, BinaryValue } = attributes[name]!;
-    if (!ATTRIBUTE_NAME.test(name) || /^(aws|amazon)\./i.test(name)) {
-      throw parameterInvalid(name, 'MessageAttributeName', 'The message attribute name is not valid.');
+  for (const name of names) checkAttribute(name, attributes[name]!);
+}
+
+function checkAttribute(name: string, attribute: AttributeValue): void {
+  const { DataType, StringValue, BinaryValue, StringListValues, BinaryListValues } = attribute;
+  if (StringListValues?.length || BinaryListValues?.length) {
+    throw new SqsError('unsupported', 'Message attribute list values in SendMessage operation are not supported.');
+  }
+  if (!ATTRIBUTE_NAME.test(name) || /^(aws|amazon)\./i.test(name)) {
+    throw parameterInvalid(name, 'MessageAttributeName', 'The message attribute name is not valid.');
+  }
+  if (!DataType || !ATTRIBUTE_TYPE.test(DataType)) {
+    const types = 'the set of supported type prefixes is Binary, Number, and String.';
+    throw attributeWrong(`The message attribute '${name}' has an invalid message attribute type, ${types}`);
+  }
+  const [type] = DataType.split('.') as [string];
+  const value = type === 'Binary' ? BinaryValue : StringValue;
+  if (value === undefined || value.length === 0) {
+    const must = `must contain a non-empty message attribute value for message attribute type '${type}'.`;
+    throw attributeWrong(`The message attribute '${name}' ${must}`);
+  }
+  if (type === 'Number') checkNumber(name, StringValue!);
+  else if (type === 'String') checkCharacters(StringValue!);
+}
+
+function checkNumber(name: string, text: string): void {
+  if (!NUMBER.test(text)) throw attributeWrong(`Could not cast message attribute '${name}' value to number.`);
+  const digits = text
+    .replace(/[eE].*$/, '')
+    .replace(/\D/g, '')
+    .replace(/^0+/, '');
+  if (digits.length > DIGITS_MAX || Math.abs(Number(text)) > NUMBER_MAX) {
+    throw attributeWrong(`Number attribute value ${text} should be in range (-10**128..10**126)`);
+  }
+}
+
+/** The one system attribute that can be sent; it counts towards no limit. */
+function traceHeaderOf(system: Attributes | undefined): string | undefined {
+  for (const [name, { DataType, StringValue }] of Object.entries(system ?? {})) {
+    if (name !== 'AWSTraceHeader') {
+      throw parameterInvalid(name, 'MessageSystemAttributeName', 'The only one that can be sent is AWSTraceHeader.');
     }
-    if (!DataType || !ATTRIBUTE_TYPE.test(DataType)) {
-      throw new SqsError(
-        'parameter-invalid',
-        `The message attribute '${name}' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.`,
+    if (DataType !== 'String' || !StringValue || StringValue.length > 1024 || !TRACE_HEADER.test(StringValue)) {
+      throw attributeWrong(
+        "The message system attribute 'AWSTraceHeader' must be a String with an X-Ray trace header.",
       );
-    }
-    const value = DataType.startsWith('Binary') ? BinaryValue : StringValue;
-    if (value === undefined || value.length === 0) {
-      throw new SqsError(
-        'parameter-invalid',
-        `The message attribute '${name}' must contain a non-empty message attribute value for message attribute type '${DataType.split('.')[0]}'.`,
-      );
-    }
-    if (DataType.startsWith('Number') && Number.isNaN(Number(StringValue))) {
-      throw new SqsError('parameter-invalid', `Could not cast message attribute '${name}' value to number.`);
     }
   }
+  return system?.AWSTraceHeader?.StringValue;
+}
+
+function attributeWrong(message: string): SqsError {
+  return new SqsError('parameter-invalid', message);
 }
 
 function delayOf({ DelaySeconds }: MessageInput, { fifo, delayMs }: QueueSettings): number {
@@ -138,13 +174,15 @@ function groupOf(
     return group === undefined ? {} : { group };
   }
   if (group === undefined) throw parameterMissing('MessageGroupId');
-  if (id === undefined && !contentDeduplication) {
-    throw new SqsError(
-      'parameter-invalid',
-      'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
-    );
-  }
+  if (id === undefined && !contentDeduplication) throw deduplicationMissing();
   return { group, deduplicationId: id ?? contentId(body) };
+}
+
+export function deduplicationMissing(): SqsError {
+  return new SqsError(
+    'parameter-invalid',
+    'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
+  );
 }
 
 function fifoIdInvalid(value: string, name: string): SqsError {

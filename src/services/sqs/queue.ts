@@ -6,7 +6,7 @@ import type { QueueSettings } from './attributes.ts';
 import { Backlog } from './backlog.ts';
 import { Deduplicator } from './deduplicator.ts';
 import { Delayed, LAST } from './delayed.ts';
-import { messageNotFound, SqsError } from './errors.ts';
+import { messageNotFound, parameterInvalid, SqsError } from './errors.ts';
 import { Flights } from './flights.ts';
 import type { QueueInstruments } from './instruments.ts';
 import { Leases } from './leases.ts';
@@ -157,7 +157,7 @@ export class Queue implements AsyncDisposable {
   get oldestAgeMs(): number {
     // In order of arrival, but for those that were delayed or moved here.
     const oldest = this.#known.values().next().value;
-    return oldest ? Math.max(0, this.#dependencies.clock.now() - oldest.sentAt) : 0;
+    return oldest ? Math.max(0, this.#dependencies.clock.now() - oldest.arrivedAt) : 0;
   }
 
   get groups(): GroupNumbers {
@@ -233,7 +233,10 @@ export class Queue implements AsyncDisposable {
     const repeated = attemptId === undefined ? undefined : this.#repeat(attemptId, visibilityMs);
     if (repeated) return repeated;
     for (const end = clock.monotonic() + waitMs; ; ) {
-      if (!this.#ready.available && this.#mayFill()) await this.#fill();
+      // A visibility timeout of nothing is over at once, whenever its timer comes.
+      if ((this.#flights.next ?? Number.POSITIVE_INFINITY) <= this.#now()) this.#onDue();
+      // Before the last few are handed out alone.
+      if ((this.#ready.size < max || !this.#ready.available) && this.#mayFill()) await this.#fill();
       const received = await this.#take(max, visibilityMs, waitMs, attemptId);
       if (received.length > 0) instruments.received(received.length);
       if (received.length > 0 || this.#closed) return received;
@@ -307,6 +310,11 @@ export class Queue implements AsyncDisposable {
   changeVisibility({ sequence, receive }: Receipt, visibilityMs: number): void {
     const entry = this.#known.get(sequence);
     if (entry?.state !== 'in-flight' || entry.leaving || entry.receiveCount !== receive) throw notInFlight();
+    const limitSeconds = SQS_LIMITS.visibilitySecondsMax;
+    if (this.#now() + visibilityMs - entry.receivedAt > limitSeconds * 1000) {
+      const reason = `Total VisibilityTimeout for the message is beyond the limit [${limitSeconds} seconds]`;
+      throw parameterInvalid(visibilityMs / 1000, 'VisibilityTimeout', reason);
+    }
     this.#moveFlight(entry, visibilityMs);
     this.#onDue();
   }
@@ -430,6 +438,7 @@ export class Queue implements AsyncDisposable {
 
   #fly(entry: Entry, visibleAt: number): void {
     entry.state = 'in-flight';
+    entry.receivedAt = this.#now();
     entry.visibleAt = visibleAt;
     this.#flights.add(entry);
     this.#wakeAt(visibleAt);
@@ -480,10 +489,16 @@ export class Queue implements AsyncDisposable {
     this.#background(async () => {
       const message = entry.message ?? (await this.#rows.read(entry));
       if (!message || !target) return;
-      // A FIFO queue counts the age of a dead letter anew, a standard one goes on counting.
-      const sentAt = this.#settings.fifo ? this.#dependencies.clock.now() : message.sentAt;
-      await target.adopt({ ...message, sentAt, deadLetterSource: this.arn }, this, entry);
+      await target.adopt(this.#deadLetter(message), this, entry);
     });
+  }
+
+  /** @see Amazon SQS developer guide, "Setting-up dead-letter queue retention", "... dead-letter queue redrive" */
+  #deadLetter(message: Message): Message {
+    const movedAt = this.#dependencies.clock.now();
+    const moved = { ...message, movedAt, deadLetterSource: this.arn };
+    // A FIFO queue counts the retention anew, and two messages that share a deduplication id stay two.
+    return this.#settings.fifo ? { ...moved, sentAt: movedAt, deduplicationId: message.id } : moved;
   }
 
   #background(work: () => Promise<void>): void {
@@ -663,10 +678,11 @@ export class Queue implements AsyncDisposable {
       this.#wakeAt(delayed.due);
     }
     // A group that is held back may fill a page: then it takes more of them to find one that is not.
-    while (backlog.mayRead(this.#now()) && !this.#ready.available && this.#known.size < SQS_LIMITS.knownMax) {
+    while (backlog.mayRead(this.#now()) && this.#known.size < SQS_LIMITS.knownMax) {
       const page = await backlog.next(rows);
       if (rows !== this.#rows) return;
       this.#admitUntilHeld(page);
+      if (this.#ready.available) return;
     }
   }
 

@@ -1,7 +1,15 @@
 import { ACCOUNT_ID, type Clock, formatArn, parseArn, type Random, type Timer, uuid } from '../../base/index.ts';
 import { type Records, Registry, Sequence } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
-import { changedAttributes, differing, initialAttributes, type QueueAttributes, settingsOf } from './attributes.ts';
+import {
+  changedAttributes,
+  differing,
+  initialAttributes,
+  type QueueAttributes,
+  redriveAllowOf,
+  redriveOf,
+  settingsOf,
+} from './attributes.ts';
 import { parameterInvalid, queueNotFound, SqsError } from './errors.ts';
 import { QueueInstruments } from './instruments.ts';
 import { SQS_LIMITS } from './limits.ts';
@@ -39,7 +47,11 @@ export class Queues implements AsyncDisposable {
   readonly #sequence: Sequence;
   readonly #steady: SteadyClock;
   readonly #open = new Map<string, Queue>();
+  readonly #instruments = new Map<string, QueueInstruments>();
+  /** Changes of queues are made one after the other: each begins with what the last has left. */
+  #lane: Promise<unknown> = Promise.resolve();
   #sweepTimer: Timer | undefined;
+  #lookTimer: Timer | undefined;
   #sweeping: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -55,6 +67,7 @@ export class Queues implements AsyncDisposable {
     const queues = new Queues(dependencies, registry, await Sequence.open(dependencies.records, 'sqs/sequence'));
     for (const state of registry.list()) await queues.#openQueue(state);
     queues.#sweepLater();
+    queues.#lookLater();
     return queues;
   }
 
@@ -76,69 +89,126 @@ export class Queues implements AsyncDisposable {
     return this.#registry.list(region === undefined ? '' : `${region}/${prefix}`);
   }
 
+  /** Queues whose dead letters go to this one. */
+  sourcesOf(arn: string): readonly QueueState[] {
+    const region = parseArn(arn)?.region ?? '';
+    return this.list(region).filter(({ attributes }) => redriveOf(attributes)?.arn === arn);
+  }
+
+  /** A number that all messages sent from now on are above. */
+  takeSequence(): number {
+    return this.#sequence.take();
+  }
+
   /** Makes a queue; the same again is the same queue. @throws queue-exists: with other attributes */
-  async create(
+  create(
     region: string,
     name: string,
     given: QueueAttributes,
     tags: Readonly<Record<string, string>>,
   ): Promise<QueueState> {
-    const fifo = name.endsWith('.fifo');
-    if (!/^[A-Za-z0-9_-]{1,80}$/.test(fifo ? name.slice(0, -5) : name) || name.length > 80) {
-      const allowed = 'Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length';
-      throw new SqsError('parameter-invalid', allowed);
-    }
-    if (!fifo && given.FifoQueue !== undefined) throw new SqsError('attribute-unknown', 'Unknown Attribute FifoQueue.');
-    if (fifo && given.FifoQueue !== 'true') {
-      throw parameterInvalid(name, 'QueueName', 'Can only include alphanumeric characters, hyphens, or underscores.');
-    }
+    return this.#inTurn(() => this.#create(region, name, given, tags));
+  }
+
+  setAttributes(region: string, name: string, changes: QueueAttributes): Promise<void> {
+    return this.#inTurn(() => this.#setAttributes(region, name, changes));
+  }
+
+  /** Puts a queue's policy, or takes it away. @param change  from the policy as it is */
+  setPolicy(
+    region: string,
+    name: string,
+    change: (policy: string | undefined, arn: string) => string | undefined,
+  ): Promise<void> {
+    return this.#inTurn(() => {
+      const { state } = this.get(region, name);
+      return this.#setAttributes(region, name, { Policy: change(state.attributes.Policy, queueArn(state)) ?? '' });
+    });
+  }
+
+  setTags(region: string, name: string, change: (tags: QueueState['tags']) => QueueState['tags']): Promise<void> {
+    return this.#inTurn(() => {
+      const { state } = this.get(region, name);
+      return this.#put({ ...state, tags: change(state.tags) });
+    });
+  }
+
+  delete(region: string, name: string): Promise<void> {
+    return this.#inTurn(() => this.#delete(region, name));
+  }
+
+  /** Removes all messages. @throws purge-in-progress: less than a minute after the last */
+  purge(region: string, name: string): Promise<void> {
+    return this.#inTurn(() => this.#purge(region, name));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#sweepTimer?.cancel();
+    this.#lookTimer?.cancel();
+    await this.#lane;
+    await this.#sweeping;
+    await Promise.all([...this.#open.values()].map((queue) => queue[Symbol.asyncDispose]()));
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#lane.then(change);
+    this.#lane = done.catch(() => {});
+    return done;
+  }
+
+  async #create(
+    region: string,
+    name: string,
+    given: QueueAttributes,
+    tags: Readonly<Record<string, string>>,
+  ): Promise<QueueState> {
+    const fifo = given.FifoQueue === 'true';
+    checkName(name, fifo);
     const attributes = initialAttributes(given, fifo);
     const existing = this.#registry.get(`${region}/${name}`);
     if (existing) return sameOrThrow(existing, given);
+    this.#checkRedrive(region, name, attributes, given);
     const now = this.#dependencies.clock.now();
     const { random } = this.#dependencies;
     const state: QueueState = {
       ...{ region, name, id: uuid(random), life: uuid(random), createdAt: now, modifiedAt: now },
       ...{ attributes, tags },
     };
-    try {
-      await this.#registry.create(keyOf(state), state);
-    } catch (error) {
-      // Another call has been quicker: then it is that queue, or another.
-      const other = this.#registry.get(`${region}/${name}`);
-      if (other) return sameOrThrow(other, given);
-      throw error;
-    }
+    await this.#registry.create(keyOf(state), state);
     await this.#openQueue(state);
     return state;
   }
 
-  async setAttributes(region: string, name: string, changes: QueueAttributes): Promise<void> {
+  async #setAttributes(region: string, name: string, changes: QueueAttributes): Promise<void> {
     const { state, queue } = this.get(region, name);
-    const attributes = changedAttributes(state.attributes, changes, queue.settings.fifo);
+    const { fifo } = queue.settings;
+    if (fifo && changes.FifoQueue !== undefined && changes.FifoQueue !== 'true') {
+      const reason = 'Reason: Modifying queue type is not supported.';
+      throw new SqsError('attribute-invalid', `Invalid value for the parameter FifoQueue. ${reason}`);
+    }
+    const attributes = changedAttributes(state.attributes, changes, fifo);
+    this.#checkRedrive(region, name, attributes, changes);
     await this.#put({ ...state, attributes, modifiedAt: this.#dependencies.clock.now() });
     queue.configure(settingsOf(attributes));
   }
 
-  async setTags(region: string, name: string, change: (tags: QueueState['tags']) => QueueState['tags']): Promise<void> {
-    const { state } = this.get(region, name);
-    await this.#put({ ...state, tags: change(state.tags) });
-  }
-
-  async delete(region: string, name: string): Promise<void> {
+  async #delete(region: string, name: string): Promise<void> {
     const { state, queue } = this.get(region, name);
     this.#open.delete(keyOf(state));
+    this.#instruments.delete(keyOf(state));
     await this.#registry.delete(keyOf(state));
     await queue[Symbol.asyncDispose]();
     await this.#dependencies.records.dropSpace(spaceOf(state.life));
   }
 
-  /** Removes all messages. @throws purge-in-progress: less than a minute after the last */
-  async purge(region: string, name: string): Promise<void> {
+  async #purge(region: string, name: string): Promise<void> {
     const { clock, random, records } = this.#dependencies;
     const { state, queue } = this.get(region, name);
     const now = clock.now();
-    if (state.purgedAt !== undefined && now - state.purgedAt < SQS_LIMITS.purgeIntervalMs) {
+    // A clock that has gone back must not forbid it for long.
+    const sinceMs = Math.abs(now - (state.purgedAt ?? 0));
+    if (state.purgedAt !== undefined && sinceMs < SQS_LIMITS.purgeIntervalMs) {
       throw new SqsError('purge-in-progress', `Only one PurgeQueue operation on ${name} is allowed every 60 seconds.`);
     }
     const life = uuid(random);
@@ -147,26 +217,45 @@ export class Queues implements AsyncDisposable {
     await records.dropSpace(spaceOf(state.life));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    this.#sweepTimer?.cancel();
-    await this.#sweeping;
-    await Promise.all([...this.#open.values()].map((queue) => queue[Symbol.asyncDispose]()));
-  }
-
   async #openQueue(state: QueueState): Promise<void> {
     const { records, clock, logger } = this.#dependencies;
+    const instruments = new QueueInstruments(this.#dependencies.metrics, state.name);
     const dependencies = {
-      ...{ records, clock, logger, sequence: this.#sequence, steady: this.#steady },
-      instruments: new QueueInstruments(this.#dependencies.metrics, state.name),
+      ...{ records, clock, logger, sequence: this.#sequence, steady: this.#steady, instruments },
       queueAt: (arn: string) => this.byArn(arn),
     };
     const identity = { arn: queueArn(state), id: state.id, life: state.life };
     this.#open.set(keyOf(state), await Queue.open(dependencies, identity, settingsOf(state.attributes)));
+    this.#instruments.set(keyOf(state), instruments);
+  }
+
+  /** A dead-letter queue is there, of the same kind, and lets this queue name it. @throws parameter-invalid */
+  #checkRedrive(region: string, name: string, attributes: QueueAttributes, given: QueueAttributes): void {
+    const redrive = given.RedrivePolicy ? redriveOf(attributes) : undefined;
+    if (!redrive) return;
+    const refuse = (reason: string) => parameterInvalid(given.RedrivePolicy, 'RedrivePolicy', reason);
+    const { region: targetRegion, resource } = parseArn(redrive.arn)!;
+    const target = this.#registry.get(`${targetRegion}/${resource}`);
+    if (targetRegion !== region || !target) throw refuse('Dead letter target does not exist.');
+    if ((target.attributes.FifoQueue === 'true') !== (attributes.FifoQueue === 'true')) {
+      throw refuse('Dead-letter queue must be same type of queue as the source.');
+    }
+    const allow = redriveAllowOf(target.attributes);
+    const allowed =
+      allow.permission === 'allowAll' ||
+      (allow.permission === 'byQueue' && allow.sources.includes(queueArn({ region, name })));
+    if (!allowed) throw refuse('The redrive allow policy of the dead-letter queue does not allow this queue.');
   }
 
   #put(state: QueueState): Promise<void> {
     return this.#registry.put(keyOf(state), state);
+  }
+
+  #lookLater(): void {
+    this.#lookTimer = this.#dependencies.clock.timer(SQS_LIMITS.lookMs, () => {
+      for (const [key, instruments] of this.#instruments) instruments.look(this.#open.get(key)!);
+      this.#lookLater();
+    });
   }
 
   #sweepLater(): void {
@@ -199,6 +288,18 @@ export function nameOfUrl(url: string): string {
   const name = /\/\d{12}\/([^/?#]+)\/?$/.exec(url)?.[1] ?? /^([A-Za-z0-9_-]+(?:\.fifo)?)$/.exec(url)?.[1];
   if (name === undefined) throw queueNotFound();
   return name;
+}
+
+/** @throws parameter-invalid, attribute-unknown */
+function checkName(name: string, fifo: boolean): void {
+  if (fifo) {
+    if (/^[A-Za-z0-9_-]{1,75}\.fifo$/.test(name)) return;
+    const rule = 'can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix';
+    throw new SqsError('parameter-invalid', `The name of a FIFO queue ${rule} and be 1 to 80 in length.`);
+  }
+  if (/^[A-Za-z0-9_-]{1,80}$/.test(name)) return;
+  const allowed = 'Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length';
+  throw new SqsError('parameter-invalid', allowed);
 }
 
 function keyOf({ region, name }: Pick<QueueState, 'region' | 'name'>): string {

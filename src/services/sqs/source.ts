@@ -54,7 +54,8 @@ export class SqsSource implements QueueSource {
   }
 
   backlog(): Backlog {
-    return { records: this.#queue().counts.visible, ageMs: 0 };
+    const { counts, oldestAgeMs } = this.#queue();
+    return { records: counts.visible, ageMs: oldestAgeMs };
   }
 }
 

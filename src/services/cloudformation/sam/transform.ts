@@ -21,6 +21,7 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
   if (!isObject(resources)) throw invalid('Template format error: At least one Resources member must be defined.');
   const plain: Record<string, Json> = {};
   const references: Record<string, string> = {};
+  const conditions: Record<string, Json> = {};
   for (const [id, declaration] of Object.entries(resources)) {
     const type = isObject(declaration) ? declaration.Type : undefined;
     if (!isObject(declaration) || typeof type !== 'string' || !type.startsWith('AWS::Serverless::')) {
@@ -43,8 +44,12 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
     const expanded = expandFunction(id, declaration, merged, parameters);
     Object.assign(plain, expanded.resources);
     Object.assign(references, expanded.references);
+    Object.assign(conditions, expanded.conditions);
   }
-  return redirect({ ...rest, Resources: plain }, references) as JsonObject;
+  const added = Object.keys(conditions).length > 0 && {
+    Conditions: { ...(isObject(rest.Conditions) ? rest.Conditions : {}), ...conditions },
+  };
+  return redirect({ ...rest, ...added, Resources: plain }, references) as JsonObject;
 }
 
 function notBuilt(id: string, type: string): Error {
@@ -62,6 +67,7 @@ function redirect(value: Json, references: Readonly<Record<string, string>>): Js
       if (key === 'Ref' && typeof member === 'string') return [key, references[member] ?? member];
       if (key === 'DependsOn') return [key, redirectNames(member, references)];
       if (key === 'Fn::Sub') return [key, redirectSub(member, references)];
+      if (key === 'Fn::GetAtt') return [key, redirectAttribute(member, references)];
       return [key, redirect(member, references)];
     }),
   );
@@ -72,10 +78,29 @@ function redirectNames(names: Json, references: Readonly<Record<string, string>>
   return Array.isArray(names) ? names.map((name) => redirectNames(name as Json, references)) : names;
 }
 
+/** `[Function, 'DestinationQueue.Arn']`: the attribute of what `Function.DestinationQueue` stands for. */
+function redirectAttribute(argument: Json, references: Readonly<Record<string, string>>): Json {
+  const path = typeof argument === 'string' ? [argument] : argument;
+  if (!Array.isArray(path) || !path.every((part) => typeof part === 'string')) return redirect(argument, references);
+  const [id, ...attribute] = redirectPath(path.join('.'), references).split('.');
+  return attribute.length > 0 ? [id!, attribute.join('.')] : argument;
+}
+
+/** `Function.Alias`, `Layer`, and either with an attribute behind it. */
+function redirectPath(path: string, references: Readonly<Record<string, string>>): string {
+  const parts = path.split('.');
+  for (const count of [2, 1]) {
+    const target = references[parts.slice(0, count).join('.')];
+    if (target !== undefined) return [target, ...parts.slice(count)].join('.');
+  }
+  return path;
+}
+
 function redirectSub(argument: Json, references: Readonly<Record<string, string>>): Json {
   const inText = (text: string) =>
-    text.replace(/\$\{([A-Za-z0-9]+(?:\.[A-Za-z]+)?)\}/g, (whole, name: string) =>
-      references[name] === undefined ? whole : `\${${references[name]}}`,
+    text.replace(
+      /\$\{([A-Za-z0-9]+(?:\.[A-Za-z0-9.]+)?)\}/g,
+      (_whole, path: string) => `\${${redirectPath(path, references)}}`,
     );
   if (typeof argument === 'string') return inText(argument);
   if (!Array.isArray(argument) || typeof argument[0] !== 'string') return redirect(argument, references);

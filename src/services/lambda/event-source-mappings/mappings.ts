@@ -64,6 +64,8 @@ export class Mappings implements AsyncDisposable {
   readonly #checkpoints: Checkpoints;
   readonly #serial = new Serial();
   readonly #pollers = new Map<string, Poller>();
+  /** How pollers were doing when they ended. */
+  readonly #last = new Map<string, PollerState>();
   readonly #transitions = new Map<string, MappingStatus>();
   readonly #problems = new Map<string, string>();
   readonly #retries = new Map<string, Timer>();
@@ -138,7 +140,7 @@ export class Mappings implements AsyncDisposable {
   }
 
   /** Holds a mapping back under a name, across restarts; what runs is finished. Twice is once. @throws resource-not-found */
-  pause(id: string, reason: string): Promise<MappingView> {
+  async pause(id: string, reason: string): Promise<MappingView> {
     return this.update(this.find(id).region, id, (mapping) => ({
       ...mapping,
       paused: [...new Set([...(mapping.paused ?? []), reason])],
@@ -146,7 +148,7 @@ export class Mappings implements AsyncDisposable {
   }
 
   /** Takes a name back; the mapping runs again when no other holds it, and it is enabled. @throws resource-not-found */
-  resume(id: string, reason: string): Promise<MappingView> {
+  async resume(id: string, reason: string): Promise<MappingView> {
     return this.update(this.find(id).region, id, (mapping) => ({
       ...mapping,
       paused: (mapping.paused ?? []).filter((name) => name !== reason),
@@ -188,7 +190,7 @@ export class Mappings implements AsyncDisposable {
   }
 
   #view(mapping: Mapping): MappingView {
-    const { lastResult, ...state } = this.#pollers.get(mapping.uuid)?.state ?? NOT_RUNNING;
+    const { lastResult, ...state } = this.#pollers.get(mapping.uuid)?.state ?? this.#stateOfIdle(mapping);
     return {
       mapping,
       status: this.#transitions.get(mapping.uuid) ?? (isActive(mapping) ? 'Enabled' : 'Disabled'),
@@ -198,6 +200,19 @@ export class Mappings implements AsyncDisposable {
         paused: mapping.paused ?? [],
       },
     };
+  }
+
+  /** Without a poller: how the last one left it, and what waits in a queue now. */
+  #stateOfIdle({ uuid: id, sourceArn }: Mapping): PollerState {
+    const { depth: _depth, ageMs: _age, concurrency: _concurrency, ...last } = this.#last.get(id) ?? NOT_RUNNING;
+    try {
+      const source = this.#dependencies.sourceFor(sourceArn);
+      if (source.kind !== 'queue') return last;
+      const { records: depth, ageMs } = source.backlog();
+      return { ...last, depth, ageMs };
+    } catch {
+      return last;
+    }
   }
 
   #refuseDouble({ region, functionArn, functionName, sourceArn }: Omit<Mapping, 'uuid' | 'lastModified'>): void {
@@ -249,6 +264,7 @@ export class Mappings implements AsyncDisposable {
     this.#pollers.delete(id);
     try {
       await poller?.[Symbol.asyncDispose]();
+      if (poller) this.#last.set(id, poller.state);
       await between?.();
     } finally {
       if (mapping.deleting) await this.#forget(mapping);
@@ -258,6 +274,7 @@ export class Mappings implements AsyncDisposable {
 
   async #forget(mapping: Mapping): Promise<void> {
     await this.#checkpoints.forget(mapping.uuid);
+    this.#last.delete(mapping.uuid);
     await this.#registry.delete(keyOf(mapping));
     this.#transitions.delete(mapping.uuid);
   }

@@ -1,8 +1,9 @@
 import { DomainError } from '../../../base/index.ts';
 import type { Operation, OperationContext } from '../../index.ts';
+import type { QueueSettings } from '../attributes.ts';
 import { SQS_ANSWERS, SqsError, type SqsErrorCode } from '../errors.ts';
 import { SQS_LIMITS } from '../limits.ts';
-import { type MessageInput, outgoingFrom, sizeOf } from '../outgoing.ts';
+import { deduplicationMissing, type MessageInput, outgoingFrom, sizeOf } from '../outgoing.ts';
 import { nameOfUrl } from '../queues.ts';
 import { parseReceipt } from '../receipt.ts';
 import { type MessageDependencies, sentShape, visibility } from './messages.ts';
@@ -27,6 +28,7 @@ export function batchOperations(dependencies: MessageDependencies): Record<strin
       const queue = queueOf(input, context);
       const entries = checked<Entry & MessageInput>(input.Entries, 'SendMessageBatchRequestEntry');
       checkSize(entries);
+      if (queue.settings.fifo) checkFifo(entries, queue.settings);
       const { good, refused } = each(entries, (entry) => ({
         entry,
         outgoing: outgoingFrom(entry, queue.settings, context.caller.accountId, dependencies),
@@ -92,6 +94,16 @@ function checkSize(entries: readonly MessageInput[]): void {
   if (bytes <= SQS_LIMITS.messageBytesMax) return;
   const limit = `Batch requests cannot be longer than ${SQS_LIMITS.messageBytesMax} bytes.`;
   throw new SqsError('batch-too-long', `${limit} You have sent ${bytes} bytes.`);
+}
+
+/** What lacks a group or a deduplication id is refused with all of its batch. */
+function checkFifo(entries: readonly MessageInput[], { contentDeduplication }: QueueSettings): void {
+  for (const { MessageGroupId, MessageDeduplicationId } of entries) {
+    if (MessageGroupId === undefined) {
+      throw new SqsError('parameter-invalid', 'The request must contain the parameter MessageGroupId.');
+    }
+    if (MessageDeduplicationId === undefined && !contentDeduplication) throw deduplicationMissing();
+  }
 }
 
 function each<T extends Entry, R>(entries: readonly T[], run: (entry: T) => R): { good: R[]; refused: Refused[] } {

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../../base/index.ts';
 import type { Operation, OperationContext } from '../../index.ts';
 import { type Attributes, attributesMd5 } from '../digest.ts';
-import { parameterInvalid } from '../errors.ts';
+import { parameterInvalid, SqsError } from '../errors.ts';
 import { SQS_LIMITS } from '../limits.ts';
 import { type MessageInput, outgoingFrom } from '../outgoing.ts';
 import type { Received, Sent } from '../queue.ts';
@@ -33,8 +33,10 @@ export function messageOperations(dependencies: MessageDependencies): Record<str
       const max = inRange(input.MaxNumberOfMessages ?? 1, 'MaxNumberOfMessages', 1, SQS_LIMITS.receiveMax);
       const waitMs = seconds(input.WaitTimeSeconds, 'WaitTimeSeconds', SQS_LIMITS.waitSecondsMax) ?? settings.waitMs;
       const visibilityMs = visibility(input.VisibilityTimeout) ?? settings.visibilityMs;
-      const received = await queue.receive(max, visibilityMs, waitMs, context.signal);
-      const system = [...(input.MessageSystemAttributeNames ?? []), ...(input.AttributeNames ?? [])];
+      const system: readonly string[] = [...(input.MessageSystemAttributeNames ?? []), ...(input.AttributeNames ?? [])];
+      checkNames(system);
+      const attemptId = attemptOf(input.ReceiveRequestAttemptId, settings.fifo);
+      const received = await queue.receive(max, visibilityMs, waitMs, context.signal, attemptId);
       const names: readonly string[] = input.MessageAttributeNames ?? [];
       return received.length === 0 ? {} : { Messages: received.map((one) => receivedShape(one, system, names)) };
     },
@@ -102,6 +104,29 @@ export function systemAttributesOf({ message, receiveCount, firstReceivedAt }: R
     ...(traceHeader !== undefined && { AWSTraceHeader: traceHeader }),
     ...(deadLetterSource !== undefined && { DeadLetterQueueSourceArn: deadLetterSource }),
   };
+}
+
+/** Names that ReceiveMessage knows. */
+const SYSTEM_NAMES = new Set([
+  ...['All', 'SenderId', 'SentTimestamp', 'ApproximateReceiveCount', 'ApproximateFirstReceiveTimestamp'],
+  ...['SequenceNumber', 'MessageDeduplicationId', 'MessageGroupId', 'AWSTraceHeader', 'DeadLetterQueueSourceArn'],
+]);
+
+function checkNames(names: readonly string[]): void {
+  const unknown = names.find((name) => !SYSTEM_NAMES.has(name));
+  if (unknown !== undefined) throw new SqsError('attribute-unknown', `Unknown Attribute ${unknown}.`);
+}
+
+/** FIFO queues only; 1 to 128 characters, as a deduplication id. */
+function attemptOf(id: string | undefined, fifo: boolean): string | undefined {
+  if (id === undefined) return undefined;
+  if (!fifo) {
+    const reason = 'The request includes a parameter that is not valid for this queue type.';
+    throw parameterInvalid(id, 'ReceiveRequestAttemptId', reason);
+  }
+  if (/^[\x21-\x7e]{1,128}$/.test(id)) return id;
+  const allowed = 'can only include alphanumeric and punctuation characters. 1 to 128 in length.';
+  throw parameterInvalid(id, 'ReceiveRequestAttemptId', `ReceiveRequestAttemptId ${allowed}`);
 }
 
 function selectedSystem(all: Record<string, string>, names: readonly string[]): Record<string, string> {

@@ -1,6 +1,8 @@
+import { ACCOUNT_ID } from '../../../base/index.ts';
 import type { Operation, OperationContext } from '../../index.ts';
-import { parameterInvalid, SqsError } from '../errors.ts';
+import { parameterInvalid, queueNotFound, SqsError } from '../errors.ts';
 import { SQS_LIMITS } from '../limits.ts';
+import { withoutPermission, withPermission } from '../permissions.ts';
 import { nameOfUrl, type QueueState, type Queues, queueArn, queueUrl } from '../queues.ts';
 
 const PAGE_MAX = 1000;
@@ -23,9 +25,10 @@ export function queueOperations(queues: Queues): Record<string, Operation> {
       return {};
     },
 
-    GetQueueUrl: ({ QueueName }, { region, endpoint }) => ({
-      QueueUrl: queueUrl(endpoint, queues.get(region, QueueName).state),
-    }),
+    GetQueueUrl: ({ QueueName, QueueOwnerAWSAccountId = ACCOUNT_ID }, { region, endpoint }) => {
+      if (QueueOwnerAWSAccountId !== ACCOUNT_ID) throw queueNotFound();
+      return { QueueUrl: queueUrl(endpoint, queues.get(region, QueueName).state) };
+    },
 
     ListQueues: ({ QueueNamePrefix, MaxResults, NextToken }, { region, endpoint }) => {
       const { items, next } = paged(queues.list(region, QueueNamePrefix), MaxResults, NextToken);
@@ -36,8 +39,7 @@ export function queueOperations(queues: Queues): Record<string, Operation> {
     ListDeadLetterSourceQueues: (input, context) => {
       const { region, name } = named(input, context);
       const arn = queueArn(queues.get(region, name).state);
-      const sources = queues.list(region).filter((state) => redriveArnOf(state) === arn);
-      const { items, next } = paged(sources, input.MaxResults, input.NextToken);
+      const { items, next } = paged(queues.sourcesOf(arn), input.MaxResults, input.NextToken);
       return { queueUrls: items.map((state) => queueUrl(context.endpoint, state)), ...next };
     },
 
@@ -55,6 +57,19 @@ export function queueOperations(queues: Queues): Record<string, Operation> {
     SetQueueAttributes: async (input, context) => {
       const { region, name } = named(input, context);
       await queues.setAttributes(region, name, input.Attributes ?? {});
+      return {};
+    },
+
+    AddPermission: async (input, context) => {
+      const { region, name } = named(input, context);
+      const permission = { label: input.Label, accountIds: input.AWSAccountIds, actions: input.Actions };
+      await queues.setPolicy(region, name, (policy, arn) => withPermission(policy, arn, permission));
+      return {};
+    },
+
+    RemovePermission: async (input, context) => {
+      const { region, name } = named(input, context);
+      await queues.setPolicy(region, name, (policy) => withoutPermission(policy, input.Label));
       return {};
     },
 
@@ -118,17 +133,15 @@ function allAttributes(queues: Queues, region: string, name: string): Record<str
   };
 }
 
-function redriveArnOf({ attributes: { RedrivePolicy } }: QueueState): string | undefined {
-  if (RedrivePolicy === undefined) return undefined;
-  return (JSON.parse(RedrivePolicy) as { deadLetterTargetArn?: string }).deadLetterTargetArn;
-}
-
 /** One page by name; without `MaxResults` all up to 1,000. */
 function paged(states: readonly QueueState[], max: number | undefined, token: string | undefined) {
   if (max !== undefined && (max < 1 || max > PAGE_MAX)) {
     throw parameterInvalid(max, 'MaxResults', `Must be between 1 and ${PAGE_MAX}.`);
   }
   const after = token === undefined ? '' : Buffer.from(token, 'base64url').toString();
+  if (token !== undefined && !/^[A-Za-z0-9_.-]{1,80}$/.test(after)) {
+    throw new SqsError('parameter-invalid', 'Invalid or expired next token.');
+  }
   const rest = states.filter(({ name }) => name > after);
   const items = rest.slice(0, max ?? PAGE_MAX);
   const more = max !== undefined && rest.length > items.length;
@@ -136,10 +149,25 @@ function paged(states: readonly QueueState[], max: number | undefined, token: st
 }
 
 function checkTags(tags: Readonly<Record<string, string>>): void {
-  if (Object.keys(tags).length <= SQS_LIMITS.tagsMax) return;
-  throw parameterInvalid(
-    Object.keys(tags).length,
-    'Tags',
-    `Too many tags added for queue. Maximum is ${SQS_LIMITS.tagsMax}.`,
-  );
+  const entries = Object.entries(tags);
+  if (entries.length > SQS_LIMITS.tagsMax) {
+    throw parameterInvalid(entries.length, 'Tags', `Too many tags added for queue. Maximum is ${SQS_LIMITS.tagsMax}.`);
+  }
+  for (const [key, value] of entries) {
+    if (key.length < 1 || key.length > SQS_LIMITS.tagKeyMax) {
+      throw parameterInvalid(
+        key,
+        'Tags',
+        `Tag keys must be between 1 and ${SQS_LIMITS.tagKeyMax} characters in length.`,
+      );
+    }
+    if (key.startsWith('aws:')) throw parameterInvalid(key, 'Tags', 'Tag keys must not start with aws:.');
+    if (value.length > SQS_LIMITS.tagValueMax) {
+      throw parameterInvalid(
+        value,
+        'Tags',
+        `Tag values must be at most ${SQS_LIMITS.tagValueMax} characters in length.`,
+      );
+    }
+  }
 }
