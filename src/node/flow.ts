@@ -182,7 +182,7 @@ export class NodeFlow implements FlowSource {
 
   /** Event source mappings: from the source to the function. */
   #pulls(): FlowEdgeReading[] {
-    return this.#services.mappings.mappings().map(({ mapping, poller, status }) => {
+    return this.#services.mappings.mappings().map(({ mapping, poller }) => {
       const { uuid, region, functionName, functionArn, sourceArn, settings } = mapping;
       const counted = (name: string) =>
         sum(
@@ -210,7 +210,7 @@ export class NodeFlow implements FlowSource {
         ...(first !== undefined && { note: settings.filters.length === 1 ? first : `${first} or others` }),
         poller: {
           ...{ id: uuid, region, canReplay: settings.stream !== undefined },
-          paused: status === 'Disabled' ? [...poller.paused, 'Enabled: false'] : poller.paused,
+          paused: mapping.enabled ? poller.paused : [...poller.paused, 'Enabled: false'],
         },
       };
     });

@@ -16,7 +16,7 @@ import { QueuePlace } from './dead-letters/queue-place.ts';
 import { failureRelations } from './dead-letters/relations.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
-import { mappingRoutes } from './mapping-routes.ts';
+import { mappingApi } from './mapping-routes.ts';
 import { healthRoute, nodeRoutes } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
@@ -73,7 +73,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';
   const guard = { mode: config.mode, ...services, ...ground };
-  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), mappingRoutes(services.mappings), ...pages.routes];
+  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), ...pages.routes];
   wire = scope.use(
     createWireServer({
       services: services.all,
@@ -92,6 +92,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         ...services.series.routes.map(forFunctions),
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
+        adminRoute(mappingApi(services.mappings), guard),
       ],
       ...ground,
     }),
