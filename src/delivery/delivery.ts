@@ -284,6 +284,8 @@ export interface LetterFilter {
 
 /** What was given up without a dead-letter ARN. Kept for 14 days, at most {@link DELIVERY_LIMITS}.lettersMax. */
 export interface LostLetters {
+  /** How many there are. */
+  readonly letterCount: number;
   /**
    * Letters, the oldest first. A page may be empty and yet have a `next`: so many have been looked through.
    *
