@@ -48,6 +48,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./pollers.ts')).pollers,
   },
   {
+    name: 'dead-letters',
+    summary: 'List, show, redrive and discard what was given up',
+    load: async () => (await import('./dead-letters.ts')).deadLetters,
+  },
+  {
     name: 'doctor',
     summary: 'Say which sandbox functions get on this machine, and what is in the way of a stronger one',
     load: async () => (await import('./doctor.ts')).doctor,

@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
+import type { EmbeddedMetric } from '../codec/emf/index.ts';
 import { egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
 import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
@@ -13,6 +14,7 @@ import { type Credentials, combineCredentials, rootCredentials, type Service } f
 import { type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
 import {
+  ASYNC_LIMITS,
   type EventSourceMappings,
   type Lambda,
   openEventSourceMappings,
@@ -55,6 +57,8 @@ export interface Services extends AsyncDisposable {
   readonly series: SeriesService;
   /** Whose keys the wire takes. */
   readonly credentials: Credentials;
+  /** Whose keys and tokens the time series take. */
+  readonly seriesKeys: SeriesKeys;
   /** Who of the functions calls what. */
   readonly calls: FunctionCalls;
   /** Lets a debugger attach to `$LATEST` of a function. @throws function-not-found */
@@ -102,7 +106,9 @@ export async function openServices(
       ...ground,
     }),
   );
-  const logs = scope.use(await openLogs({ records, log, ...ground }));
+  let takeMetrics: (metrics: readonly EmbeddedMetric[]) => void = () => {};
+  const logs = scope.use(await openLogs({ records, log, takeMetrics: (metrics) => takeMetrics(metrics), ...ground }));
+  let takeSegment: NonNullable<RuntimeOptions['takeSegment']> = () => {};
   const runtimeOptions: RuntimeOptions = {
     ...ground,
     logs: logs.sink,
@@ -110,6 +116,7 @@ export async function openServices(
     endpoint,
     nodeDoor,
     engine: config.sandboxEngine ?? 'auto',
+    takeSegment: (datagram) => takeSegment(datagram),
     credentials: (spec) => (secured ? sessions : calls).credentials(spec),
     ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
   };
@@ -154,7 +161,11 @@ export async function openServices(
   );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
+  takeMetrics = (metrics) => cloudwatch.take(metrics);
   const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
+  // Invocations that end while the environments drain are counted after Lambda itself has closed.
+  let flushUsage = async (): Promise<void> => {};
+  scope.defer(() => flushUsage());
   const runtime = scope.use(
     new InspectableRuntime(await opening, () =>
       openRuntime({
@@ -204,6 +215,9 @@ export async function openServices(
     }),
   );
 
+  flushUsage = () => lambda.flushUsage();
+  takeSegment = (datagram) => lambda.takeSegment(datagram);
+
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   all.push(ecr, ...iot.services);
   const call = callServices({
@@ -230,6 +244,7 @@ export async function openServices(
     series,
     calls,
     credentials,
+    seriesKeys,
     inspect: async (functionName, port) => {
       await runtime.inspect(lambda.invoker.runnable(DEFAULT_REGION, functionName, undefined).spec, port);
     },
@@ -238,11 +253,16 @@ export async function openServices(
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
-      delivery.register('lambda', lambda.target);
+      delivery.register('s3', s3.target);
+      delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
       resumed.resolve();
       lambda.resume();
       cloudformation.resume();
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: async () => {
+      // Targets that close would fail what they are given.
+      await delivery.stop();
+      await owned.disposeAsync();
+    },
   };
 }

@@ -4,6 +4,7 @@ import { type Clock, type Random, type Timer, uuid } from '../../base/index.ts';
 import { Connection } from '../environments/connection.ts';
 import type { Door, Sandbox } from '../sandbox/sandbox.ts';
 import type { Launch } from './launch.ts';
+import { SEGMENT_DOOR, type SegmentDoor } from './segment-door.ts';
 
 /** Quiet time before the next blank one is started: the cold start that took the last one has the processor for itself. */
 const REFILL_DELAY_MS = 50;
@@ -27,6 +28,8 @@ export interface BlankPoolOptions {
   readonly doors: () => readonly Door[] | undefined;
   /** Who takes the connections to those doors that are the same for every function. */
   readonly accept: Readonly<Record<string, (socket: Socket) => void>>;
+  /** Takes the segments of those that have the door for them. */
+  readonly segments?: Pick<SegmentDoor, 'taker'> | undefined;
   /** Their private folders stand here. */
   readonly directory: string;
 }
@@ -141,15 +144,16 @@ export class BlankPool {
     more: Readonly<Record<string, string>> = {},
     { command, readable }: Pick<Launch, 'command' | 'readable'> = this.#options.launch,
   ): Connection {
-    const { sandbox, random, launch, doors, accept, directory } = this.#options;
+    const { sandbox, random, launch, doors, accept, segments, directory } = this.#options;
     const process = sandbox.start({
       command,
       environment: { ...launch.environment, ...more },
       directory: join(directory, uuid(random)),
       readable,
-      doors: doors() ?? [],
+      doors: [...(doors() ?? []), ...(launch.doors ?? [])],
     });
     for (const [door, take] of Object.entries(accept)) process.accept(door, take);
+    if (segments && process.hasDoor(SEGMENT_DOOR)) process.receive(SEGMENT_DOOR, segments.taker());
     this.#prepareLater();
     const connection: Connection = new Connection(process, () => this.#onChange(connection));
     return connection;

@@ -1,3 +1,4 @@
+import type { Door } from '../sandbox/sandbox.ts';
 import type { SnapshotMaker } from './snapshots.ts';
 
 /** How a process of one runtime is started, before it is told whose it is. */
@@ -20,6 +21,8 @@ export interface Launch {
   readonly speaks?: 'http';
   /** Set where extensions run beside the runtime: the process becomes their supervisor, and starts this. */
   readonly supervised?: Supervised;
+  /** Beyond those that every environment has. */
+  readonly doors?: readonly Door[];
   /** A process that is ready can be told to fork others of its kind: see `template.ts`. */
   readonly forks?: boolean;
   /** Said in the function's log when an environment starts: what about it is not as its owner asked for. */

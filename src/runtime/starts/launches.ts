@@ -1,6 +1,7 @@
 import { DomainError } from '../../base/index.ts';
 import type { RuntimeErrorCode } from '../runtime.ts';
 import type { Launch, RuntimeFamily } from './launch.ts';
+import type { SegmentDoor } from './segment-door.ts';
 import type { SnapshotMaker } from './snapshots.ts';
 import { findExtensions, supervised } from './supervised.ts';
 
@@ -14,11 +15,16 @@ export class Launches {
   readonly #ready = new Map<string, Launch>();
   readonly #supervised = new Map<string, Launch>();
   readonly #preparing = new Map<string, Promise<Launch>>();
+  readonly #segments: SegmentDoor | undefined;
 
-  /** @param supervisor  what starts the process that stands beside extensions */
-  constructor(families: readonly RuntimeFamily[], supervisor: Launch) {
+  /**
+   * @param supervisor  what starts the process that stands beside extensions
+   * @param segments  door of functions that are traced; absent where nobody takes segments
+   */
+  constructor(families: readonly RuntimeFamily[], supervisor: Launch, segments?: SegmentDoor) {
     this.#families = families;
     this.#supervisor = supervisor;
+    this.#segments = segments;
   }
 
   serves(runtime: string): boolean {
@@ -27,14 +33,20 @@ export class Launches {
 
   /**
    * @param layers  folders of the function's layers, which may hold extensions
+   * @param traced  whether it sends segments
    * @throws runtime-unknown, runtime-unavailable
    */
-  of(runtime: string, layers: readonly string[] = []): Launch | Promise<Launch> {
+  of(runtime: string, layers: readonly string[] = [], traced = false): Launch | Promise<Launch> {
     const launch = this.#of(runtime);
-    if (layers.length === 0) return launch;
+    if (layers.length === 0 && !traced) return launch;
     return launch instanceof Promise
-      ? launch.then((ready) => this.#beside(ready, layers))
-      : this.#beside(launch, layers);
+      ? launch.then((ready) => this.#fitted(ready, layers, traced))
+      : this.#fitted(launch, layers, traced);
+  }
+
+  #fitted(launch: Launch, layers: readonly string[], traced: boolean): Launch {
+    const beside = layers.length > 0 ? this.#beside(launch, layers) : launch;
+    return traced && this.#segments ? this.#segments.fit(beside) : beside;
   }
 
   /** The launch with the extensions of these layers, found once. */

@@ -1,4 +1,5 @@
 /** services/s3: Amazon S3 over the objects store. */
+import type { Target } from '../../delivery/index.ts';
 import type { Objects, Records } from '../../store/index.ts';
 import type { Operation, Service } from '../index.ts';
 import { S3_ANSWERS, translate } from './errors.ts';
@@ -8,6 +9,7 @@ import { objectOperations } from './operations/objects.ts';
 import { settingOperations } from './operations/settings.ts';
 import { uploadOperations } from './operations/uploads.ts';
 import { Settings } from './settings.ts';
+import { BucketTarget } from './target.ts';
 
 export type { S3ErrorCode } from './errors.ts';
 
@@ -20,6 +22,8 @@ export interface S3Dependencies {
 
 export interface S3 extends AsyncDisposable {
   readonly service: Service;
+  /** For deliveries to buckets. */
+  readonly target: Target;
 }
 
 /** Opens S3: objects are in their store, what is set for a bucket is in records. */
@@ -35,6 +39,7 @@ export async function openS3({ objects, records }: S3Dependencies): Promise<S3> 
   const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
   return {
     service: { name: 's3', operations: Object.fromEntries(guarded), errors: S3_ANSWERS },
+    target: new BucketTarget(objects),
     [Symbol.asyncDispose]: async () => {},
   };
 }

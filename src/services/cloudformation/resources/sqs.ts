@@ -69,13 +69,10 @@ const queue: ResourceType = {
     const QueueUrl = existing.physicalId;
     const changed = Object.keys(ATTRIBUTES).filter((name) => !sameJson(existing.properties[name], properties[name]));
     if (changed.length) {
-      const Attributes = Object.fromEntries(
-        changed.map((name) => [name, attributeText(properties[name] ?? ATTRIBUTES[name]!)]),
-      );
-      // A queue has one kind of encryption: keys of KMS take the place of SQS's own.
-      if (properties.SqsManagedSseEnabled === undefined && properties.KmsMasterKeyId !== undefined) {
-        delete Attributes.SqsManagedSseEnabled;
-      }
+      const Attributes = {
+        ...Object.fromEntries(changed.map((name) => [name, attributeText(properties[name] ?? ATTRIBUTES[name]!)])),
+        ...encryptionChange(changed, properties),
+      };
       await work.call('sqs', 'SetQueueAttributes', { QueueUrl, Attributes });
     }
     await setTags(existing, properties, work);
@@ -86,6 +83,12 @@ const queue: ResourceType = {
     await ignoreMissing(() => work.call('sqs', 'DeleteQueue', { QueueUrl }));
   },
 };
+
+/** A queue has one kind of encryption: with a key of KMS SQS's own goes, and without it comes again. */
+function encryptionChange(changed: readonly string[], properties: JsonObject): Record<string, string> {
+  if (!changed.includes('KmsMasterKeyId') || properties.SqsManagedSseEnabled !== undefined) return {};
+  return { SqsManagedSseEnabled: String(properties.KmsMasterKeyId === undefined) };
+}
 
 async function describe(QueueUrl: string, work: Work): Promise<Made> {
   const { Attributes } = await work.call('sqs', 'GetQueueAttributes', { QueueUrl, AttributeNames: ['QueueArn'] });
