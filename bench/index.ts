@@ -19,6 +19,7 @@ const FILES = [
   'invoke',
   'swap',
   'functions',
+  'delivery',
   'start',
 ] as const;
 
