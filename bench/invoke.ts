@@ -105,6 +105,7 @@ async function openHouse() {
         send: async () => {},
         edges: () => [],
         onGivenUp: () => () => {},
+        onDelivered: () => () => {},
         [Symbol.asyncDispose]: async () => {},
       },
       codeDirectory: join(directory, 'code'),

@@ -47,7 +47,16 @@ export async function renderCompatibility(): Promise<string> {
     mode: 'dev',
     blankEnvironments: 0,
   } as const;
-  const services = scope.use(await openServices(config, stores, ground, () => 'http://127.0.0.1', NO_DOOR));
+  const services = scope.use(
+    await openServices(
+      config,
+      stores,
+      ground,
+      () => 'http://127.0.0.1',
+      NO_DOOR,
+      () => [],
+    ),
+  );
   return render(services.all);
 }
 

@@ -38,6 +38,7 @@ const delivery = {
   send: async () => {},
   edges: () => [],
   onGivenUp: () => () => {},
+  onDelivered: () => () => {},
   [Symbol.asyncDispose]: async () => {},
 };
 const iot = scope.use(await openIot({ records, delivery, kinesis, ...shared }));

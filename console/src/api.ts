@@ -1,7 +1,7 @@
 /** The node's public HTTP APIs, and nothing else. Every failure carries the request id that the node's log has too. */
 import type { FlowSnapshot } from '../../src/gateway/console/flow.ts';
 
-export type { FlowEdge, FlowNode, FlowSnapshot } from '../../src/gateway/console/flow.ts';
+export type { FlowEdge, FlowNode, FlowSnapshot, FlowStatus } from '../../src/gateway/console/flow.ts';
 
 export class ApiError extends Error {
   readonly status: number;
@@ -20,10 +20,22 @@ function post(path: string, headers: Record<string, string>, body: unknown, sign
   return ask(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
 }
 
-async function ask(path: string, request: RequestInit & { readonly signal: AbortSignal }): Promise<unknown> {
+/** `ACCESS_KEY_ID:SECRET` for a node that asks who calls; kept by this page alone, and only while it is open. */
+let key: string | undefined;
+
+export function signIn(accessKeyId: string, secret: string): void {
+  key = `${accessKeyId}:${secret}`;
+}
+
+/** Asks the node; @throws ApiError */
+export async function ask(
+  path: string,
+  request: RequestInit & { readonly signal: AbortSignal; readonly headers?: Record<string, string> },
+): Promise<unknown> {
   let response: Response;
   try {
-    response = await fetch(path, request);
+    const headers = { ...request.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
+    response = await fetch(path, { ...request, headers });
   } catch (error) {
     if (request.signal.aborted) throw error;
     throw new ApiError('The node does not answer.', 0, 'unreachable');
@@ -31,11 +43,11 @@ async function ask(path: string, request: RequestInit & { readonly signal: Abort
   const text = await response.text();
   const value = parse(text);
   if (response.ok) return value;
-  const { message, Message, error, __type } = (value ?? {}) as Record<string, string | undefined>;
+  const { message, Message, error, __type, code } = (value ?? {}) as Record<string, string | undefined>;
   throw new ApiError(
     message ?? Message ?? error ?? (text.slice(0, 300) || response.statusText),
     response.status,
-    __type ?? String(response.status),
+    __type ?? code ?? String(response.status),
     response.headers.get('x-amzn-requestid') ?? response.headers.get('x-request-id') ?? undefined,
   );
 }
@@ -75,7 +87,7 @@ export const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 /** SQL name. */
 export const named = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
-/** An unsigned call of CloudWatch Logs: a node on loopback takes it. */
+/** An unsigned call of CloudWatch Logs: a node in `dev` mode takes it. */
 async function callLogs(operation: string, input: unknown, signal: AbortSignal): Promise<unknown> {
   const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `Logs_20140328.${operation}` };
   return post('/', headers, input, signal);
@@ -130,4 +142,14 @@ export function followFlow(
   });
   source.addEventListener('error', () => onState('lost'));
   return () => source.close();
+}
+
+/** Holds an event source mapping back, lets it go on, or sets a stream's back to a time. */
+export async function commandPoller(
+  id: string,
+  verb: 'pause' | 'resume' | 'replay',
+  input: object,
+  signal: AbortSignal,
+): Promise<void> {
+  await post(`/_millrace/mappings/${id}/${verb}`, { 'content-type': 'application/json' }, input, signal);
 }

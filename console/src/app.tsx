@@ -1,8 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
-import { type FeedState, type FlowSnapshot, followFlow } from './api.ts';
+import { type FeedState, type FlowSnapshot, type FlowStatus, followFlow } from './api.ts';
 import { DevicesPanel } from './devices/devices-panel.tsx';
 import { FlowPanel, type History } from './flow/flow-panel.tsx';
 import { compact, duration, rate } from './format.ts';
+import { useHash } from './hooks.ts';
+import { LettersPage } from './letters/letters-page.tsx';
 import { LogsPanel } from './logs/logs-panel.tsx';
 import { type Theme, useTheme } from './theme.ts';
 
@@ -14,6 +16,13 @@ export function App() {
   const { theme, toggle } = useTheme();
   const { snapshot, history, feed } = useFlow();
   const [askedLogs, setAskedLogs] = useState<string>();
+  const hash = useHash();
+  const isLetters = /^dead-letters(?:[/?]|$)/.test(hash);
+  useEffect(() => {
+    // The parts of the first page are not there while another is shown: the browser cannot go to them by itself.
+    if (!isLetters && hash !== '') document.getElementById(hash)?.scrollIntoView({ block: 'start' });
+    else scrollTo({ top: 0 });
+  }, [isLetters]);
   const showLogs = (logGroup: string) => {
     setAskedLogs(logGroup);
     const panel = document.getElementById('logs');
@@ -23,10 +32,10 @@ export function App() {
   const known = snapshot.nodes.flatMap(({ logGroup }) => (logGroup ? [logGroup] : []));
   return (
     <>
-      <a class="skip" href="#flow">
-        Skip to the flow
+      <a class="skip" href={isLetters ? '#dead-letters' : '#flow'}>
+        {isLetters ? 'Skip to the dead letters' : 'Skip to the flow'}
       </a>
-      <Header snapshot={snapshot} feed={feed} theme={theme} onToggle={toggle} />
+      <Header snapshot={snapshot} feed={feed} theme={theme} isLetters={isLetters} onToggle={toggle} />
       <main>
         {feed === 'lost' && (
           <div class="failure" role="alert">
@@ -34,11 +43,17 @@ export function App() {
             console tries again every second.
           </div>
         )}
-        <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
-        <div class="columns">
-          <DevicesPanel theme={theme} />
-          <LogsPanel known={known} asked={askedLogs} />
-        </div>
+        {isLetters ? (
+          <LettersPage rest={hash.slice('dead-letters'.length)} />
+        ) : (
+          <>
+            <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
+            <div class="columns">
+              <DevicesPanel theme={theme} />
+              <LogsPanel known={known} asked={askedLogs} />
+            </div>
+          </>
+        )}
       </main>
     </>
   );
@@ -72,9 +87,11 @@ function Header(props: {
   readonly snapshot: FlowSnapshot;
   readonly feed: FeedState;
   readonly theme: Theme;
+  readonly isLetters: boolean;
   readonly onToggle: () => void;
 }) {
-  const { snapshot, feed, theme } = props;
+  const { snapshot, feed, theme, isLetters } = props;
+  const letters = snapshot.deadLetters ?? 0;
   const next = theme === 'dark' ? 'light' : 'dark';
   return (
     <header class="top">
@@ -90,6 +107,9 @@ function Header(props: {
         <a href="#flow">Flow</a>
         <a href="#devices">Devices</a>
         <a href="#logs">Logs</a>
+        <a href="#dead-letters" aria-current={isLetters ? 'page' : undefined}>
+          Dead letters{letters > 0 && <span class="count">{compact(letters)}</span>}
+        </a>
         <button
           type="button"
           class="icon"
@@ -112,14 +132,22 @@ function Header(props: {
   );
 }
 
+const isIll = ({ status }: { readonly status: FlowStatus }) => status === 'error' || status === 'waiting';
+
 /** The node in one line. */
 function Totals(props: { readonly snapshot: FlowSnapshot }) {
-  const { nodes, uptimeMs } = props.snapshot;
+  const { nodes, edges, uptimeMs } = props.snapshot;
   if (nodes.length === 0) return <div class="totals" />;
   const devices = nodes.filter(({ kind }) => kind === 'devices');
   const sum = (value: (node: (typeof nodes)[number]) => number | undefined, of = nodes) =>
     of.reduce((total, node) => total + (value(node) ?? 0), 0);
-  const failing = nodes.filter(({ status }) => status === 'error' || status === 'waiting');
+  const labels = new Map(nodes.map(({ id, label }) => [id, label]));
+  const failing = [
+    ...new Set([
+      ...nodes.filter(isIll).map(({ label }) => label),
+      ...edges.filter(isIll).map(({ to }) => labels.get(to) ?? to),
+    ]),
+  ];
   return (
     <dl class="totals">
       <div>
@@ -132,7 +160,7 @@ function Totals(props: { readonly snapshot: FlowSnapshot }) {
       </div>
       <div class={failing.length ? 'bad' : ''}>
         <dt>{failing.length ? 'look at' : 'all parts'}</dt>
-        <dd>{failing.length ? failing.map(({ label }) => label).join(', ') : 'well'}</dd>
+        <dd title={failing.join(', ')}>{failing.length ? failing.join(', ') : 'well'}</dd>
       </div>
       <div>
         <dt>up</dt>

@@ -28,6 +28,41 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / 86_400_000)} d ${Math.floor((ms / 3600_000) % 24)} h`;
 }
 
+/** An age as people say it, in one unit: `40 s`, `3 min`, `2 d`. */
+export function age(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${Math.floor(ms / 1000)} s`;
+  if (ms < 3600_000) return `${Math.floor(ms / 60_000)} min`;
+  if (ms < 86_400_000) return `${Math.floor(ms / 3600_000)} h`;
+  return `${Math.floor(ms / 86_400_000)} d`;
+}
+
+export function bytes(count: number): string {
+  if (count < 1024) return `${count} B`;
+  return count < 1024 * 1024 ? `${significant(count / 1024)} KiB` : `${significant(count / 1024 / 1024)} MiB`;
+}
+
+/** The short name in an ARN, a URL or an address. */
+export function nameOf(id: string): string {
+  if (id.startsWith('mailto:')) return id.slice('mailto:'.length);
+  if (/^https?:/.test(id)) return URL.parse(id)?.host ?? id;
+  return id.startsWith('arn:')
+    ? id
+        .split(':')
+        .slice(5)
+        .join(':')
+        .split(/[:/]/)
+        .filter((part) => part !== '$LATEST')
+        .at(-1)!
+    : id;
+}
+
+/** Local date and time, `2026-11-28 14:03:07`. */
+export function dateTime(epochMs: number): string {
+  const at = new Date(epochMs);
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${timeOfDay(epochMs)}`;
+}
+
 const two = (value: number) => String(value).padStart(2, '0');
 
 /** Local time of an axis whose marks stand `stepSeconds` apart: seconds only where they differ. */

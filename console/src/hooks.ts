@@ -47,3 +47,51 @@ export function usePolling(
     };
   }, [everyMs, ...dependencies]);
 }
+
+/** Runs one action at a time that a person has asked for, and keeps how it failed. What runs is given up when the part goes. */
+export function useAction(): {
+  readonly run: (action: (signal: AbortSignal) => Promise<void>) => Promise<void>;
+  readonly stop: () => void;
+  readonly isBusy: boolean;
+  readonly error: unknown;
+} {
+  const [isBusy, setIsBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const current = useRef<AbortController | undefined>(undefined);
+  useEffect(() => () => current.current?.abort(), []);
+  const run = async (action: (signal: AbortSignal) => Promise<void>) => {
+    current.current?.abort();
+    const own = new AbortController();
+    current.current = own;
+    setIsBusy(true);
+    setError(undefined);
+    try {
+      await action(own.signal);
+    } catch (failure) {
+      if (!own.signal.aborted) setError(failure);
+    }
+    if (current.current === own) setIsBusy(false);
+  };
+  return { run, stop: () => current.current?.abort(), isBusy, error };
+}
+
+/** What stands behind the `#` of the address, followed as it changes. */
+export function useHash(): string {
+  const [hash, setHash] = useState(location.hash.slice(1));
+  useEffect(() => {
+    const update = () => setHash(location.hash.slice(1));
+    addEventListener('hashchange', update);
+    return () => removeEventListener('hashchange', update);
+  }, []);
+  return hash;
+}
+
+/** A value once it has not changed for a while. */
+export function useSettled<T>(value: T, afterMs: number): T {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), afterMs);
+    return () => clearTimeout(timer);
+  }, [value, afterMs]);
+  return settled;
+}

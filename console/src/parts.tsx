@@ -1,5 +1,6 @@
 /** Small parts that panels share. */
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { ApiError } from './api.ts';
 
 export function Panel(props: {
@@ -69,5 +70,39 @@ export function Failure(props: { readonly what: string; readonly error: unknown 
         </span>
       )}
     </div>
+  );
+}
+
+/** Asks before something is done that cannot be taken back. Escape cancels; focus stays within while it is open. */
+export function Dialog(props: {
+  readonly title: string;
+  readonly confirm: string;
+  readonly isDangerous?: boolean;
+  readonly isReady?: boolean;
+  readonly onConfirm: () => void;
+  readonly onCancel: () => void;
+  readonly children: ComponentChildren;
+}) {
+  const ref = useRef<HTMLDialogElement>(null);
+  useEffect(() => ref.current?.showModal(), []);
+  const { isDangerous = false, isReady = true } = props;
+  return (
+    <dialog ref={ref} aria-label={props.title} onCancel={props.onCancel}>
+      <h2>{props.title}</h2>
+      {props.children}
+      <div class="dialog-buttons">
+        <button type="button" class="plain" onClick={props.onCancel}>
+          Cancel
+        </button>
+        <button
+          type="button"
+          class={isDangerous ? 'plain danger' : 'plain main'}
+          disabled={!isReady}
+          onClick={props.onConfirm}
+        >
+          {props.confirm}
+        </button>
+      </div>
+    </dialog>
   );
 }

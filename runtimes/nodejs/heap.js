@@ -1,6 +1,4 @@
 'use strict';
-const v8 = require('node:v8');
-
 /** With this much memory V8's own choice of heap sizes, made for the machine as a whole, does no harm. */
 const GENEROUS_MB = 512;
 
@@ -11,6 +9,7 @@ const GENEROUS_MB = 512;
  */
 function sizeHeap(memoryMb) {
   if (memoryMb >= GENEROUS_MB) return;
+  const v8 = require('node:v8');
   v8.setFlagsFromString('--semi-space-growth-factor=1');
   v8.setFlagsFromString('--heap-growing-percent=30');
 }

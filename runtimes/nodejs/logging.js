@@ -1,5 +1,6 @@
 'use strict';
 /** `console` and the standard streams, as Lambda logs them. */
+const { StringDecoder } = require('node:string_decoder');
 const { format } = require('node:util');
 const { isError, toPayload } = require('./errors.js');
 const { Date: RealDate, apply, dateNow, stringify, toISOString } = require('./primordials.js');
@@ -70,8 +71,8 @@ function installLogging(write) {
 
   setLevel('TRACE');
   dropOwnWarning();
-  splitLines(process.stdout, write);
-  splitLines(process.stderr, write);
+  splitLines('stdout', write);
+  splitLines('stderr', write);
   return {
     log: (level, ...args) => emit(level, args),
     setRequestId: (id) => {
@@ -102,11 +103,30 @@ function dropOwnWarning() {
 /** Longest piece of a line kept while its end has not come. */
 const PARTIAL_MAX = 256 * 1024;
 
-function splitLines(stream, write) {
+/** Has what is written to a standard stream logged line by line. The stream is made when somebody asks for it: that takes 1 ms. */
+function splitLines(name, write) {
+  const { get } = Object.getOwnPropertyDescriptor(process, name);
+  let stream;
+  Object.defineProperty(process, name, {
+    configurable: true,
+    enumerable: true,
+    get: () => {
+      if (!stream) {
+        stream = get.call(process);
+        stream.write = lineWriter(write);
+      }
+      return stream;
+    },
+  });
+}
+
+/** A `write` for a stream: characters may come in pieces, as lines do. */
+function lineWriter(write) {
+  const decoder = new StringDecoder('utf8');
   let partial = '';
-  stream.write = (chunk, encoding, callback) => {
+  return (chunk, encoding, callback) => {
     const done = typeof encoding === 'function' ? encoding : callback;
-    partial += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
+    partial += typeof chunk === 'string' ? chunk : decoder.write(chunk);
     const lines = partial.split('\n');
     partial = lines.pop();
     for (const line of lines) write(line);

@@ -105,6 +105,7 @@ function useBuiltins() {
   new TextDecoder().decode(new TextEncoder().encode('x'));
   new AbortController();
   for (const name of ['Blob', 'ReadableStream', 'crypto']) void globalThis[name];
+  for (const name of ['stdout', 'stderr']) void process[name];
 }
 
 module.exports = { preload };

@@ -7,6 +7,7 @@ export const SOURCES: readonly (readonly [table: string, client: string, botocor
   ['cloudwatch', 'client-cloudwatch', 'cloudwatch'],
   ['dynamodb', 'client-dynamodb', 'dynamodb'],
   ['dynamodbstreams', 'client-dynamodb-streams', 'dynamodbstreams'],
+  ['ecr', 'client-ecr', 'ecr'],
   ['events', 'client-eventbridge', 'events'],
   ['iam', 'client-iam', 'iam'],
   ['iot', 'client-iot', 'iot'],

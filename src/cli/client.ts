@@ -41,18 +41,31 @@ export const ENDPOINT_OPTIONS = {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Makes a client of what the command line and the environment say. */
-export async function openClient(
+/** Where a node is, and as whom it is called. */
+export interface Connection {
+  readonly endpoint: URL;
+  readonly region: string;
+  readonly credentials: SigningKeys;
+}
+
+/** What the command line and the environment say about the node. */
+export async function findConnection(
   values: { readonly 'endpoint-url': string | undefined; readonly region: string | undefined },
   env: Env,
-): Promise<Client> {
+): Promise<Connection> {
   const text = values['endpoint-url'] ?? env.AWS_ENDPOINT_URL ?? 'http://127.0.0.1:4566';
   const endpoint = URL.parse(text);
   if (!endpoint?.protocol.startsWith('http')) {
     throw new CommandError(`--endpoint-url must be http://HOST:PORT, not "${text}"`, { exitCode: EXIT.usage });
   }
   const region = values.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? DEFAULT_REGION;
-  return new Client(endpoint, region, await findCredentials(env, endpoint));
+  return { endpoint, region, credentials: await findCredentials(env, endpoint) };
+}
+
+/** A client of that node. */
+export async function openClient(...where: Parameters<typeof findConnection>): Promise<Client> {
+  const { endpoint, region, credentials } = await findConnection(...where);
+  return new Client(endpoint, region, credentials);
 }
 
 /** Calls the public APIs of a node: small, signed, no SDK. */

@@ -43,6 +43,16 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./logs.ts')).logs,
   },
   {
+    name: 'pollers',
+    summary: 'Show event source mappings, pause and resume them, and replay streams',
+    load: async () => (await import('./pollers.ts')).pollers,
+  },
+  {
+    name: 'dead-letters',
+    summary: 'List, show, redrive and discard what was given up',
+    load: async () => (await import('./dead-letters.ts')).deadLetters,
+  },
+  {
     name: 'doctor',
     summary: 'Say which sandbox functions get on this machine, and what is in the way of a stronger one',
     load: async () => (await import('./doctor.ts')).doctor,

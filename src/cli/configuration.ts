@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { messageOf } from '../base/index.ts';
 import type { NodeConfig } from '../node/index.ts';
 import { UsageError } from './command.ts';
+import { type ConfigurationSource, type Outgoing, readOutgoing } from './outgoing.ts';
 import { closest } from './suggest.ts';
 
 type Setting = { readonly help: string; readonly env?: string } & (
@@ -14,6 +16,9 @@ type Setting = { readonly help: string; readonly env?: string } & (
       readonly minLength?: number;
     }
   | { readonly type: 'port'; readonly default: number }
+  | { readonly type: 'list' }
+  /** Read by who owns it. */
+  | { readonly type: 'mapping' }
 );
 
 /** Every setting of `millrace.yaml` by its path; docs/configuration.md lists the same, and a test compares them. */
@@ -65,6 +70,33 @@ export const SETTINGS = {
     env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     help: 'OpenTelemetry collector (OTLP over HTTP, `http://127.0.0.1:4318`) that gets the spans of sampled traces.',
   },
+  'webhooks.allow': {
+    type: 'list',
+    help: 'Addresses, networks (`10.0.0.0/8`) and host names that are called although they are on this machine or its link.',
+  },
+  'webhooks.caFile': {
+    type: 'text',
+    help: 'PEM file with authorities that are trusted for HTTPS targets besides the well-known ones.',
+  },
+  'smtp.host': { type: 'text', help: 'Mail server for e-mail subscriptions; without it their messages wait.' },
+  'smtp.port': { type: 'port', default: 587, help: 'Its port.' },
+  'smtp.security': {
+    type: 'text',
+    default: 'starttls',
+    choices: ['starttls', 'tls', 'none'],
+    help: '`starttls` refuses a server that does not offer it; `tls` is encrypted from the first byte; `none` is in plain.',
+  },
+  'smtp.user': { type: 'text', help: 'Who logs in there; nobody unless given.' },
+  'smtp.password': { type: 'text', env: 'MILLRACE_SMTP_PASSWORD', help: 'The password of `smtp.user`.' },
+  'smtp.passwordFile': { type: 'text', help: 'A file that has it.' },
+  'smtp.from': { type: 'text', help: 'Address that mail comes from; required with `smtp.host`.' },
+  'smtp.caFile': { type: 'text', help: 'PEM file with authorities that are trusted for the mail server.' },
+  'notifications.smsWebhook': { type: 'text', help: 'URL that gets text messages (SNS protocol `sms`) as JSON.' },
+  'notifications.pushWebhook': {
+    type: 'text',
+    help: 'URL that gets mobile push messages (SNS `application`) as JSON.',
+  },
+  connections: { type: 'mapping', help: 'How HTTP targets are called, by name: see below.' },
 } satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof SETTINGS;
@@ -74,13 +106,8 @@ type SettingName = keyof typeof SETTINGS;
  *
  * @throws UsageError  an unknown key, a value out of its range, missing root credentials, or `auth: off` beyond loopback
  */
-export function readConfiguration(
-  text: string,
-  from: { readonly env: Readonly<Record<string, string | undefined>>; readonly directory: string },
-): NodeConfig {
-  const given = flatten(parseYaml(text));
-  for (const name of Object.keys(given)) refuseUnknown(name);
-  const value = (name: SettingName) => settle(name, given[name], from.env);
+export function readConfiguration(text: string, from: ConfigurationSource): NodeConfig {
+  const { given, value } = readSettings(text, from.env);
   const host = String(value('listen.host'));
   const secured = value('auth') === 'on';
   if (!secured && !isLoopback(host)) {
@@ -96,7 +123,43 @@ export function readConfiguration(
     logLevel: value('log.level') as NonNullable<NodeConfig['logLevel']>,
     ...(secured && { rootCredentials: rootCredentials(value) }),
     ...tracesEndpoint(value('traces.endpoint')),
+    ...readOutgoing(value, given.connections, from),
   };
+}
+
+/**
+ * Reads of a configuration what a node sends and how; the other settings are checked and left.
+ * @throws UsageError
+ */
+export function readOutgoingOnly(text: string, from: ConfigurationSource): Outgoing {
+  const { given, value } = readSettings(text, from.env);
+  return readOutgoing(value, given.connections, from);
+}
+
+function readSettings(text: string, env: ConfigurationSource['env']) {
+  const { connections, ...settings } = topLevel(parseYaml(text));
+  const given = { ...flatten(settings), ...(connections !== undefined && { connections }) };
+  for (const name of Object.keys(given)) refuseUnknown(name);
+  return { given, value: (name: SettingName) => settle(name, given[name as keyof typeof given], env) };
+}
+
+function topLevel(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new UsageError('the configuration must be a mapping of settings');
+}
+
+/** What the file that `--config` names says about what is sent; nothing where it names none. @throws UsageError */
+export async function readOutgoingFile(name: string | undefined, from: ConfigurationSource): Promise<Outgoing> {
+  if (name === undefined) return {};
+  const file = resolve(from.directory, name);
+  return readOutgoingOnly(await readConfigurationFile(file), { ...from, directory: dirname(file) });
+}
+
+/** @throws UsageError  it cannot be read */
+export async function readConfigurationFile(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`cannot read the configuration: ${messageOf(error)}; name it with --config FILE`);
+  });
 }
 
 /** Checks the address of a collector; none where there is none. @throws UsageError */
@@ -130,7 +193,6 @@ function parseYaml(text: string): unknown {
 /** `{ listen: { host: 'x' } }` becomes `{ 'listen.host': 'x' }`. */
 function flatten(value: unknown, path = ''): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    if (path === '') throw new UsageError('the configuration must be a mapping of settings');
     return { [path]: value };
   }
   return Object.assign(
@@ -147,15 +209,13 @@ function refuseUnknown(name: string): void {
   );
 }
 
-function settle(
-  name: SettingName,
-  given: unknown,
-  env: Readonly<Record<string, string | undefined>>,
-): string | number | undefined {
+function settle(name: SettingName, given: unknown, env: Readonly<Record<string, string | undefined>>): unknown {
   const setting: Setting = SETTINGS[name];
-  const value = given ?? fromEnvironment(setting, env) ?? setting.default;
+  const value = given ?? fromEnvironment(setting, env) ?? ('default' in setting ? setting.default : undefined);
   if (value === undefined) return undefined;
-  return setting.type === 'port' ? checkPort(name, value) : checkText(name, setting, value);
+  if (setting.type === 'port') return checkPort(name, value);
+  if (setting.type === 'list') return checkList(name, value);
+  return setting.type === 'text' ? checkText(name, setting, value) : value;
 }
 
 /** An empty variable is as good as none. */
@@ -166,6 +226,11 @@ function fromEnvironment(setting: Setting, env: Readonly<Record<string, string |
 function checkPort(name: string, value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
   throw new UsageError(`${name} must be a whole number from 0 to 65535, not ${JSON.stringify(value)}`);
+}
+
+function checkList(name: string, value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+  throw new UsageError(`${name} must be a list of texts, not ${JSON.stringify(value)}`);
 }
 
 function checkText(name: string, setting: Setting & { type: 'text' }, value: unknown): string {

@@ -1,21 +1,30 @@
 import { resolve } from 'node:path';
 import { systemClock } from '../base/index.ts';
 import { deployApplication, packageApplication } from './application/deployment.ts';
+import { isService, refuseTemplateOptions, runOsls } from './application/osls.ts';
 import type { StackOutput } from './application/stack.ts';
 import { defaultStackName, readApplication } from './application/template.ts';
-import { ENDPOINT_OPTIONS, openClient } from './client.ts';
+import { ENDPOINT_OPTIONS, findConnection, openClient } from './client.ts';
 import { columns, defineCommand, EXIT, UsageError } from './command.ts';
 import { paint, type Terminal } from './terminal.ts';
 
+export const STAGE_OPTION = {
+  type: 'text',
+  value: 'NAME',
+  help: 'of a serverless.yml: its stage; else what the file says, else dev',
+} as const;
+
 export const deploy = defineCommand({
   name: 'deploy',
-  summary: 'Bundle the functions of the application in DIR, upload them, and create or update its stack.',
+  summary:
+    'Bundle the functions of the application in DIR, upload them, and create or update its stack. A serverless.yml is deployed by osls.',
   positionals: { usage: '[DIR]', min: 0, max: 1 },
   options: {
     'stack-name': { type: 'text', value: 'NAME', help: "else the folder's name" },
     parameter: { type: 'list', value: 'NAME=VALUE', help: 'a parameter of the template; may be given again' },
     tag: { type: 'list', value: 'KEY=VALUE', help: 'a tag of the stack and its resources; may be given again' },
     json: { type: 'flag', help: 'print the outputs as JSON' },
+    stage: STAGE_OPTION,
     ...ENDPOINT_OPTIONS,
   },
   examples: [
@@ -28,6 +37,14 @@ export const deploy = defineCommand({
   ],
   async run({ values, positionals: [folder = '.'], terminal, env, cwd }) {
     const directory = resolve(cwd, folder);
+    if (await isService(directory)) {
+      refuseTemplateOptions(values);
+      const params = values.parameter.flatMap((pair) => ['--param', pair]);
+      const connection = await findConnection(values, env);
+      await runOsls(directory, ['deploy', ...stageOf(values), ...params], { connection, terminal, env });
+      return EXIT.ok;
+    }
+    refuseStage(values);
     const application = await readApplication(directory);
     const packages = await packageApplication(application);
     const client = await openClient(values, env);
@@ -50,6 +67,16 @@ export const deploy = defineCommand({
     return EXIT.ok;
   },
 });
+
+/** The stage of a service, as osls takes it. */
+export function stageOf({ stage }: { readonly stage: string | undefined }): readonly string[] {
+  return stage === undefined ? [] : ['--stage', stage];
+}
+
+/** @throws UsageError  a template has no stages */
+export function refuseStage({ stage }: { readonly stage: string | undefined }): void {
+  if (stage !== undefined) throw new UsageError('--stage is for a serverless.yml; a template takes --stack-name');
+}
 
 /** `['a=1']` as an object. */
 export function readPairs(option: string, pairs: readonly string[]): Record<string, string> {

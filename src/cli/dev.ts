@@ -1,19 +1,21 @@
 import { resolve } from 'node:path';
 import { onAbort, systemClock } from '../base/index.ts';
 import type { Node, NodeConfig } from '../node/index.ts';
+import { isService, refuseDataInPackages } from './application/osls.ts';
 import { defaultStackName, findTemplate, readApplication } from './application/template.ts';
-import { openClient } from './client.ts';
-import { defineCommand, EXIT } from './command.ts';
-import { tracesEndpoint } from './configuration.ts';
+import { findConnection, openClient } from './client.ts';
+import { defineCommand, EXIT, UsageError } from './command.ts';
+import { readOutgoingFile, tracesEndpoint } from './configuration.ts';
 import { Development, type DevelopmentOptions } from './development/development.ts';
 import { checkPortsFree, chooseInspected, INSPECTOR_PORT, LOOPBACK } from './development/inspected.ts';
+import { ServiceDevelopment } from './development/service.ts';
 import { startNode, stopSignal } from './node.ts';
 import type { Terminal } from './terminal.ts';
 
 export const dev = defineCommand({
   name: 'dev',
   summary:
-    'Start a node on loopback with embedded stores, deploy the application in DIR if it has a template, and redeploy it as it changes. Any credentials are accepted.',
+    'Start a node on loopback with embedded stores, deploy the application in DIR if it has a template or a serverless.yml, and redeploy it as it changes. Any credentials are accepted.',
   positionals: { usage: '[DIR]', min: 0, max: 1 },
   options: {
     'http-port': {
@@ -45,6 +47,11 @@ export const dev = defineCommand({
       choices: ['auto', 'namespace', 'process'],
       help: 'walls that functions run in; auto is the strongest that the machine runs',
     },
+    config: {
+      type: 'text',
+      value: 'FILE',
+      help: 'millrace.yaml whose smtp, webhooks, connections and notifications are used',
+    },
     'stack-name': { type: 'text', value: 'NAME', help: "name of the application's stack; else the folder's name" },
   },
   examples: [
@@ -56,11 +63,17 @@ export const dev = defineCommand({
   async run({ values, positionals: [folder = '.'], terminal, cwd, env }) {
     const directory = resolve(cwd, folder);
     const dataDirectory = resolve(cwd, values['data-dir']);
+    await refuseDataInPackages(directory, dataDirectory);
     const isApplication = (await findTemplate(directory)) !== undefined;
+    const isOsls = await isService(directory);
+    if (isOsls && (values.inspect.length > 0 || values['stack-name'] !== undefined)) {
+      throw new UsageError('--inspect and --stack-name are for a template; a serverless.yml is deployed by osls');
+    }
     // A template that cannot be read yet is no reason not to start; a function that cannot be inspected is.
     const application = isApplication && values.inspect.length > 0 ? await readApplication(directory) : undefined;
     const inspected = chooseInspected(values.inspect, application);
     await checkPortsFree(inspected.values());
+    const outgoing = await readOutgoingFile(values.config, { env, directory: cwd });
     using stop = stopSignal(terminal);
     await using node = await startNode({
       dataDirectory,
@@ -70,6 +83,7 @@ export const dev = defineCommand({
       mode: 'dev',
       sandboxEngine: values.sandbox as NonNullable<NodeConfig['sandboxEngine']>,
       ...tracesEndpoint(env.OTEL_EXPORTER_OTLP_ENDPOINT),
+      ...outgoing,
     });
     terminal.out(`ready ${node.endpoint}\n`);
     terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
@@ -82,7 +96,9 @@ export const dev = defineCommand({
           endpoint: node.endpoint,
           terminal,
         })
-      : undefined;
+      : isOsls
+        ? await developService(directory, dataDirectory, node, terminal, env)
+        : undefined;
     await fired(stop.signal);
     terminal.err('millrace: draining; press Ctrl-C again to stop at once\n');
     return EXIT.ok;
@@ -96,6 +112,21 @@ async function develop(
   // Its own node takes any credentials: none of the environment's are sent.
   const client = await openClient({ 'endpoint-url': options.endpoint, region: undefined }, {});
   const development = new Development({ ...options, client, clock: systemClock });
+  development.start();
+  return development;
+}
+
+/** The same for a service of osls. */
+async function developService(
+  directory: string,
+  dataDirectory: string,
+  { endpoint }: Node,
+  terminal: Terminal,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<ServiceDevelopment> {
+  const connection = await findConnection({ 'endpoint-url': endpoint, region: undefined }, {});
+  const ignored = [dataDirectory];
+  const development = new ServiceDevelopment({ directory, ignored, connection, terminal, env, clock: systemClock });
   development.start();
   return development;
 }

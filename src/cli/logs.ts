@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { isAbort, systemClock } from '../base/index.ts';
+import { readAge } from './age.ts';
 import { defaultStackName } from './application/template.ts';
 import { type Client, ENDPOINT_OPTIONS, openClient } from './client.ts';
 import { CommandError, defineCommand, EXIT, UsageError } from './command.ts';
@@ -47,7 +48,7 @@ export const logs = defineCommand({
       // What a request has written is known by the START line before; a filter would take that away.
       throw new UsageError('--filter and --request exclude each other: choose one, and grep for the other');
     }
-    const since = systemClock.now() - readAge(values.since);
+    const since = systemClock.now() - readAge('--since', values.since);
     const client = await openClient(values, env);
     const names = new FunctionNames(client, values['stack-name'] ?? defaultStackName(resolve(cwd)), terminal);
     using stop = stopSignal(terminal);
@@ -102,15 +103,6 @@ async function chooseFunctions(given: readonly string[], names: FunctionNames): 
   if (given.length > 0) return given.map((name) => ids.get(name) ?? name);
   if (ids.size > 0) return [...ids.values()];
   throw new CommandError(`stack ${names.stackName} has no function: name one, or a stack with --stack-name`);
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** `10m` in milliseconds. */
-function readAge(text: string): number {
-  const match = /^(\d{1,6})([smhd])$/.exec(text);
-  if (!match) throw new UsageError(`--since must be a number and s, m, h or d (30s, 10m, 2h), not "${text}"`);
-  return Number(match[1]) * UNITS[match[2]!]!;
 }
 
 /** Raw: nothing is left out and nothing is worded anew. */

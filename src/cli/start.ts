@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { abortable, messageOf } from '../base/index.ts';
+import { abortable } from '../base/index.ts';
 import type { Node } from '../node/index.ts';
-import { defineCommand, EXIT, UsageError } from './command.ts';
-import { readConfiguration } from './configuration.ts';
+import { defineCommand, EXIT } from './command.ts';
+import { readConfiguration, readConfigurationFile } from './configuration.ts';
 import { startNode, stopSignal } from './node.ts';
 
 export const start = defineCommand({
@@ -17,7 +16,7 @@ export const start = defineCommand({
   ],
   async run({ values, terminal, env, cwd }) {
     const file = resolve(cwd, values.config);
-    const config = readConfiguration(await readText(file), { env, directory: dirname(file) });
+    const config = readConfiguration(await readConfigurationFile(file), { env, directory: dirname(file) });
     using stop = stopSignal(terminal);
     await using node = await startNode(config);
     if (config.mode === 'secured') terminal.err(`${mqttLine(node.mqtt)}\n`);
@@ -30,10 +29,4 @@ export const start = defineCommand({
 
 function mqttLine({ host, port }: Node['mqtt']): string {
   return `millrace: MQTT on ${host}:${port}, loopback only: devices are not authenticated yet (docs/security.md)`;
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
-    throw new UsageError(`cannot read the configuration: ${messageOf(error)}; name it with --config FILE`);
-  });
 }

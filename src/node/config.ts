@@ -1,3 +1,4 @@
+import type { Connection, SmtpOptions } from '../delivery/index.ts';
 import type { SandboxEngine } from '../runtime/index.ts';
 import type { LogLevel } from '../telemetry/index.ts';
 
@@ -21,6 +22,14 @@ export interface NodeConfig {
   readonly sandboxEngine?: SandboxEngine | 'auto';
   /** Blank environments kept ready, 0 to 100; default 2. */
   readonly blankEnvironments?: number;
+  /** HTTP targets: what may be called of this machine and its link, and authorities (PEM) that are trusted besides. */
+  readonly webhooks?: { readonly allow: readonly string[]; readonly ca?: string };
+  /** Mail server; without it mail waits in the outbox. */
+  readonly smtp?: SmtpOptions;
+  /** How HTTP targets are called that name a connection. */
+  readonly connections?: readonly Connection[];
+  /** URLs that take what goes to phones: text messages, mobile push. */
+  readonly notifications?: { readonly sms?: string; readonly push?: string };
 }
 
 /** A running node. Disposing drains it: gateways first, stores last. */

@@ -61,6 +61,11 @@ export class FunctionCalls {
     return this.#keyByToken.get(digestOf(sessionToken));
   }
 
+  /** Whether this access key was given to a function. */
+  isFunction(accessKeyId: string | undefined): boolean {
+    return accessKeyId !== undefined && this.#holders.has(accessKeyId);
+  }
+
   /** Counts a call over the AWS APIs. */
   count({ accessKeyId }: Caller, service: string, input: unknown): void {
     const target = accessKeyId !== undefined && this.#holders.has(accessKeyId) && targetOf(service, input);

@@ -20,12 +20,14 @@ export function localOnly(route: ExtraRoute): ExtraRoute {
 
 /** Why a request is not one of this machine's own; `undefined` when it is. */
 function refusalOf(request: HttpRequest): string | undefined {
-  const { headers, socket } = request;
+  if (isFromHere(request)) return foreignTo(request);
+  return 'This path is served to loopback clients only: it has no login yet. Connect from the machine of the node.';
+}
+
+/** The peer is on this machine, and says of no other that it passes the request on for it. */
+export function isFromHere({ headers, socket }: HttpRequest): boolean {
   const passedOn = headers.forwarded ?? headers['x-forwarded-for'] ?? headers['x-real-ip'];
-  if (!isLoopbackPeer(socket.remoteAddress) || passedOn !== undefined) {
-    return 'This path is served to loopback clients only: it has no login yet. Connect from the machine of the node.';
-  }
-  return foreignTo(request);
+  return isLoopbackPeer(socket.remoteAddress) && passedOn === undefined;
 }
 
 /** @param address  a socket's remote address; `undefined` once it is closed */

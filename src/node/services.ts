@@ -1,15 +1,20 @@
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
-import { type DeliveryService, openDelivery } from '../delivery/index.ts';
+import type { EmbeddedMetric } from '../codec/emf/index.ts';
+import { egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
 import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
+import { ecr } from '../services/ecr/index.ts';
 import { openIam } from '../services/iam/index.ts';
 import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
 import { type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
 import {
+  ASYNC_LIMITS,
   type EventSourceMappings,
   type Lambda,
   openEventSourceMappings,
@@ -42,7 +47,7 @@ export interface Ground {
 export interface Services extends AsyncDisposable {
   /** What the wire serves. */
   readonly all: readonly Service[];
-  readonly delivery: DeliveryService;
+  readonly delivery: Outbox;
   readonly kinesis: Kinesis;
   readonly iot: Iot;
   readonly lambda: Lambda;
@@ -52,6 +57,8 @@ export interface Services extends AsyncDisposable {
   readonly series: SeriesService;
   /** Whose keys the wire takes. */
   readonly credentials: Credentials;
+  /** Whose keys and tokens the time series take. */
+  readonly seriesKeys: SeriesKeys;
   /** Who of the functions calls what. */
   readonly calls: FunctionCalls;
   /** Lets a debugger attach to `$LATEST` of a function. @throws function-not-found */
@@ -66,6 +73,7 @@ export interface Services extends AsyncDisposable {
  *
  * @param endpoint  where the node's HTTP port is; asked only once it listens
  * @param nodeDoor  the same, for functions
+ * @param ownPorts  TCP ports that the node listens on, now
  */
 export async function openServices(
   config: NodeConfig,
@@ -73,14 +81,34 @@ export async function openServices(
   ground: Ground,
   endpoint: () => string,
   nodeDoor: NodeDoor,
+  ownPorts: () => readonly number[],
 ): Promise<Services> {
   await using scope = new AsyncDisposableStack();
   const stop = new AbortController();
   const { records, log, objects, series: seriesStore } = stores;
   const calls = new FunctionCalls();
 
-  const delivery = scope.use(await openDelivery({ records, ...ground }));
-  const logs = scope.use(await openLogs({ records, log, ...ground }));
+  const secured = config.mode === 'secured';
+  const connections = new Map(config.connections?.map((connection) => [connection.name, connection]));
+  const egress = egressGuard({
+    mode: config.mode,
+    allow: config.webhooks?.allow ?? [],
+    ownPorts,
+    ownAddresses: () => Object.values(networkInterfaces()).flatMap((one) => one?.map(({ address }) => address) ?? []),
+  });
+  const delivery = scope.use(
+    await openDelivery({
+      records,
+      egress,
+      connections: (name) => connections.get(name),
+      ...(config.smtp && { smtp: config.smtp }),
+      ...(config.webhooks?.ca !== undefined && { ca: config.webhooks.ca }),
+      ...ground,
+    }),
+  );
+  let takeMetrics: (metrics: readonly EmbeddedMetric[]) => void = () => {};
+  const logs = scope.use(await openLogs({ records, log, takeMetrics: (metrics) => takeMetrics(metrics), ...ground }));
+  let takeSegment: NonNullable<RuntimeOptions['takeSegment']> = () => {};
   const runtimeOptions: RuntimeOptions = {
     ...ground,
     logs: logs.sink,
@@ -88,6 +116,7 @@ export async function openServices(
     endpoint,
     nodeDoor,
     engine: config.sandboxEngine ?? 'auto',
+    takeSegment: (datagram) => takeSegment(datagram),
     credentials: (spec) => (secured ? sessions : calls).credentials(spec),
     ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
   };
@@ -105,10 +134,9 @@ export async function openServices(
     iam,
     sts,
   );
-  const secured = config.mode === 'secured';
   const sessions = new FunctionSessions({ sts, calls, clock: ground.clock });
   const seriesKeys = new SeriesKeys({ credentials, calls, clock: ground.clock });
-  const s3 = scope.use(await openS3({ objects }));
+  const s3 = scope.use(await openS3({ objects, records }));
   const series = scope.use(
     await openSeriesService({
       series: seriesStore,
@@ -121,10 +149,23 @@ export async function openServices(
     }),
   );
   const sqs = scope.use(await openSqs({ records, ...ground }));
-  const sns = scope.use(await openSns({ records, delivery, endpoint, confirmLoopback: secured, ...ground }));
+  const sns = scope.use(
+    await openSns({
+      records,
+      delivery,
+      endpoint,
+      confirmLoopback: secured,
+      ...(config.notifications && { webhooks: config.notifications }),
+      ...ground,
+    }),
+  );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
+  takeMetrics = (metrics) => cloudwatch.take(metrics);
   const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
+  // Invocations that end while the environments drain are counted after Lambda itself has closed.
+  let flushUsage = async (): Promise<void> => {};
+  scope.defer(() => flushUsage());
   const runtime = scope.use(
     new InspectableRuntime(await opening, () =>
       openRuntime({
@@ -157,9 +198,16 @@ export async function openServices(
         };
         mappings = await openEventSourceMappings({
           records,
-          invoker: { exists: (functionArn) => invoker.exists(functionArn), reserve },
+          invoker: {
+            exists: (functionArn) => invoker.exists(functionArn),
+            timeoutMs: (functionArn) => invoker.timeoutMs(functionArn),
+            reserve,
+          },
           sourceFor,
           delivery,
+          putObject: async (bucket, key, body) => {
+            await objects.put(bucket, key, Readable.from([body]));
+          },
           ...ground,
         });
         return mappings;
@@ -167,8 +215,11 @@ export async function openServices(
     }),
   );
 
+  flushUsage = () => lambda.flushUsage();
+  takeSegment = (datagram) => lambda.takeSegment(datagram);
+
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
-  all.push(...iot.services);
+  all.push(ecr, ...iot.services);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
@@ -193,6 +244,7 @@ export async function openServices(
     series,
     calls,
     credentials,
+    seriesKeys,
     inspect: async (functionName, port) => {
       await runtime.inspect(lambda.invoker.runnable(DEFAULT_REGION, functionName, undefined).spec, port);
     },
@@ -201,11 +253,16 @@ export async function openServices(
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
-      delivery.register('lambda', lambda.target);
+      delivery.register('s3', s3.target);
+      delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
       resumed.resolve();
       lambda.resume();
       cloudformation.resume();
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: async () => {
+      // Targets that close would fail what they are given.
+      await delivery.stop();
+      await owned.disposeAsync();
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { POLLER_LIMITS, type StreamSettings } from './settings.ts';
-import type { InvocationOutcome, SourceRecord } from './source.ts';
+import type { InvocationOutcome, LeasedRecord, SourceRecord } from './source.ts';
 
 /** A run of records on its way through the function. */
 export interface Work {
@@ -12,21 +12,25 @@ export interface Work {
   readonly throttles: number;
 }
 
-/** Why records were given up, as on-failure records spell it. */
+/** Why records of a stream were given up, as on-failure records spell it. */
 export type DiscardCondition = 'RetryAttemptsExhausted' | 'RecordAgeExceeded';
 
-/** What follows from an outcome. `done + discarded + next` cover the work's records, in this order. */
+/** Why the poller tries records no more; `ReturnedToQueue` leaves messages to their visibility timeout and redrive policy. */
+export type GiveUpReason = DiscardCondition | 'ReturnedToQueue';
+
+/** What follows from an outcome. `done`, `givenUp` and `next` are the work's records, each in one of them, in their order. */
 export interface Step {
-  /** How many of the first records are through. */
-  readonly done: number;
-  readonly discarded?: { readonly work: Work; readonly condition: DiscardCondition };
+  readonly done: readonly SourceRecord[];
+  readonly givenUp?: { readonly work: Work; readonly reason: GiveUpReason };
   /** What is to be tried next, in order. */
   readonly next: readonly Work[];
   /** Wait before `next`. */
   readonly waitMs: number;
 }
 
-type Rules = Pick<StreamSettings, 'bisectOnError' | 'retriesMax' | 'partialResponses'>;
+type StreamRules = Pick<StreamSettings, 'bisectOnError' | 'retriesMax' | 'partialResponses'>;
+
+const NOTHING: readonly SourceRecord[] = [];
 
 export function newWork(records: readonly SourceRecord[]): Work {
   return { records, failures: 0, invocations: 0, throttles: 0 };
@@ -42,13 +46,10 @@ export function newWork(records: readonly SourceRecord[]): Work {
  * @param jitter  in [0, 1), draws the backoff
  * @see AWS Lambda developer guide, "Configuring partial batch response with Kinesis Data Streams and Lambda"
  */
-export function judge(work: Work, outcome: InvocationOutcome, rules: Rules, jitter: number): Step {
-  if (outcome.kind === 'not-invoked') {
-    const throttles = work.throttles + 1;
-    return { done: 0, next: [{ ...work, throttles }], waitMs: backoffMs(throttles, jitter) };
-  }
+export function judge(work: Work, outcome: InvocationOutcome, rules: StreamRules, jitter: number): Step {
+  if (outcome.kind === 'not-invoked') return notInvoked(work, jitter);
   const failedAt = firstFailure(work, outcome, rules);
-  if (failedAt === undefined) return { done: work.records.length, next: [], waitMs: 0 };
+  if (failedAt === undefined) return { done: work.records, next: [], waitMs: 0 };
   // The count belongs to the record at the head: where that is a new one, it begins again.
   const rest = {
     records: work.records.slice(failedAt),
@@ -56,10 +57,45 @@ export function judge(work: Work, outcome: InvocationOutcome, rules: Rules, jitt
     invocations: work.invocations + 1,
     throttles: 0,
   };
-  return { done: failedAt, ...afterFailure(rest, failedAt > 0, rules, jitter) };
+  return { done: work.records.slice(0, failedAt), ...afterFailure(rest, failedAt > 0, rules, jitter) };
 }
 
-function afterFailure(rest: Work, progressed: boolean, rules: Rules, jitter: number): Omit<Step, 'done'> {
+/**
+ * Decides what comes after one invocation of a batch of messages.
+ *
+ * - What the function was not run for is tried again while it is ours: the queue counts a receive for each lease.
+ * - What failed is left to its visibility timeout, as AWS leaves it; a queue has its own retries.
+ * - A response deletes every message that it does not report, of FIFO queues too: a function that stops at the first failure
+ *   reports those after it.
+ *
+ * @see AWS Lambda developer guide, "Handling errors for an SQS event source in Lambda"
+ */
+export function judgeLeased(work: Work, outcome: InvocationOutcome, partialResponses: boolean, jitter: number): Step {
+  if (outcome.kind === 'not-invoked') return notInvoked(work, jitter);
+  const invoked = { ...work, invocations: work.invocations + 1 };
+  if (outcome.kind === 'function-error') return { done: NOTHING, ...returned(invoked) };
+  const failed = partialResponses ? reportedFailures(outcome.payload) : NONE;
+  if (failed === 'all' || !known(failed, work)) return { done: NOTHING, ...returned(invoked) };
+  if (failed.size === 0) return { done: work.records, next: [], waitMs: 0 };
+  const { done = [], left = [] } = Object.groupBy(work.records, ({ id }) => (failed.has(id) ? 'left' : 'done'));
+  return { done, ...returned({ ...invoked, records: left }) };
+}
+
+function returned(work: Work): Omit<Step, 'done'> {
+  return { givenUp: { work, reason: 'ReturnedToQueue' }, next: [], waitMs: 0 };
+}
+
+function known(ids: ReadonlySet<string>, { records }: Work): boolean {
+  const there = new Set(records.map(({ id }) => id));
+  return [...ids].every((id) => there.has(id));
+}
+
+function notInvoked(work: Work, jitter: number): Step {
+  const throttles = work.throttles + 1;
+  return { done: NOTHING, next: [{ ...work, throttles }], waitMs: backoffMs(throttles, jitter) };
+}
+
+function afterFailure(rest: Work, progressed: boolean, rules: StreamRules, jitter: number): Omit<Step, 'done'> {
   const waitMs = backoffMs(rest.failures, jitter);
   // A response that names the failed record splits the batch there; halving begins when that record fails as the head.
   if (rules.bisectOnError && progressed) return { next: [{ ...rest, failures: 0 }], waitMs };
@@ -67,7 +103,7 @@ function afterFailure(rest: Work, progressed: boolean, rules: Rules, jitter: num
     return { next: halves({ ...rest, failures: rest.failures - 1 }), waitMs };
   }
   if (rest.failures > rules.retriesMax) {
-    return { discarded: { work: rest, condition: 'RetryAttemptsExhausted' }, next: [], waitMs: 0 };
+    return { givenUp: { work: rest, reason: 'RetryAttemptsExhausted' }, next: [], waitMs: 0 };
   }
   return { next: [rest], waitMs };
 }
@@ -81,14 +117,29 @@ export function halves(work: Work): Work[] {
   ];
 }
 
+/** Work parted in what must not be handed over any more and what may be. */
+export interface Parted {
+  readonly expired: Work;
+  readonly rest: Work;
+}
+
 /** Splits off the records that are too old; within a shard they come first. */
-export function expire(work: Work, now: number, ageMsMax: number): { readonly expired: Work; readonly rest: Work } {
+export function expire(work: Work, now: number, ageMsMax: number): Parted {
   let count = 0;
   while (count < work.records.length && now - work.records[count]!.arrivedAt > ageMsMax) count++;
   return {
     expired: { ...work, records: work.records.slice(0, count) },
     rest: count === 0 ? work : { ...newWork(work.records.slice(count)), invocations: work.invocations },
   };
+}
+
+/** Splits off the messages whose lease has ended: somebody else may have them by now. */
+export function expireLeases(work: Work, now: number): Parted {
+  const records = work.records as readonly LeasedRecord[];
+  if (records.every(({ leasedUntil }) => leasedUntil > now))
+    return { expired: { ...work, records: NOTHING }, rest: work };
+  const { gone = [], ours = [] } = Object.groupBy(records, ({ leasedUntil }) => (leasedUntil > now ? 'ours' : 'gone'));
+  return { expired: { ...work, records: gone }, rest: { ...work, records: ours } };
 }
 
 /** Full jitter: from 0 to base * 2^(attempt - 1), bounded. */
@@ -98,7 +149,7 @@ export function backoffMs(attempt: number, jitter: number): number {
 }
 
 /** Index of the first record that failed; `undefined` when all are through. */
-function firstFailure(work: Work, outcome: InvocationOutcome, rules: Rules): number | undefined {
+function firstFailure(work: Work, outcome: InvocationOutcome, rules: StreamRules): number | undefined {
   if (outcome.kind !== 'success') return 0;
   if (!rules.partialResponses) return undefined;
   const failed = reportedFailures(outcome.payload);

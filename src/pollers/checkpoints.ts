@@ -13,7 +13,17 @@ export interface Checkpoint {
   readonly window?: TumblingWindow;
 }
 
+/** Where a mapping stands in all shards. */
+export interface MappingCheckpoints {
+  /** Of the stream that they are about; empty where it was not kept yet. */
+  readonly identity: string;
+  readonly shards: ReadonlyMap<string, Checkpoint>;
+}
+
 const SPACE = 'poller-checkpoints';
+
+/** The row that says that the starting position was applied to all shards there were; its position is the stream's identity. */
+const BEGUN = '';
 const PAGE = 1000;
 
 /**
@@ -36,9 +46,53 @@ export class Checkpoints implements AsyncDisposable {
     this.#logger = logger;
   }
 
-  /** All checkpoints of a mapping, by shard. */
-  async load(mapping: string): Promise<Map<string, Checkpoint>> {
+  /** What stands of a mapping; `undefined` when its starting position was not applied yet. */
+  async load(mapping: string): Promise<MappingCheckpoints | undefined> {
     await this.flush();
+    const shards = await this.#read(mapping);
+    const begun = shards.get(BEGUN);
+    shards.delete(BEGUN);
+    return begun && { identity: begun.position, shards };
+  }
+
+  /** Notes a checkpoint; it is written with the next group. */
+  set(mapping: string, shard: string, checkpoint: Checkpoint): void {
+    this.#dirty.set(`${mapping} ${shard}`, put(mapping, shard, checkpoint));
+    this.#timer ??= this.#clock.timer(POLLER_LIMITS.checkpointIntervalMs, () => this.#onTimer());
+  }
+
+  /** Writes all checkpoints of a mapping anew, whatever stood there; durable when it resolves, all or none. */
+  async replace(mapping: string, { identity, shards }: MappingCheckpoints): Promise<void> {
+    await this.flush();
+    const gone = [...(await this.#read(mapping)).keys()].filter((shard) => shard !== BEGUN && !shards.has(shard));
+    const writes = [...shards].map(([shard, checkpoint]) => put(mapping, shard, checkpoint));
+    const begun = put(mapping, BEGUN, { position: identity });
+    await this.#records.commit({ writes: [...gone.map((shard) => remove(mapping, shard)), ...writes, begun] });
+  }
+
+  /** Forgets shards of a mapping, all that stands of it without `shards`. */
+  async forget(mapping: string, shards?: readonly string[]): Promise<void> {
+    await this.flush();
+    const gone = shards ?? [...(await this.#read(mapping)).keys()];
+    if (gone.length > 0) await this.#records.commit({ writes: gone.map((shard) => remove(mapping, shard)) });
+  }
+
+  /** Writes what is noted. @throws RecordsErrorCode; it stays noted then. */
+  flush(): Promise<void> {
+    this.#writing = this.#writing.catch(() => {}).then(() => this.#write());
+    return this.#writing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.flush();
+    } finally {
+      this.#timer?.cancel();
+      this.#timer = undefined;
+    }
+  }
+
+  async #read(mapping: string): Promise<Map<string, Checkpoint>> {
     const found = new Map<string, Checkpoint>();
     const range = keyRange([mapping]);
     for (let from = range.from; ; ) {
@@ -50,43 +104,11 @@ export class Checkpoints implements AsyncDisposable {
     }
   }
 
-  /** Notes a checkpoint; it is written with the next group. */
-  set(mapping: string, shard: string, checkpoint: Checkpoint): void {
-    this.#dirty.set(`${mapping} ${shard}`, put(mapping, shard, checkpoint));
-    this.#timer ??= this.#clock.timer(POLLER_LIMITS.checkpointIntervalMs, () => this.#onTimer());
-  }
-
-  /** Writes checkpoints now; durable when it resolves. */
-  async commit(mapping: string, checkpoints: ReadonlyMap<string, Checkpoint>): Promise<void> {
-    const writes = [...checkpoints].map(([shard, checkpoint]) => put(mapping, shard, checkpoint));
-    if (writes.length > 0) await this.#records.commit({ writes });
-  }
-
-  /** Forgets shards of a mapping, all of them without `shards`. */
-  async forget(mapping: string, shards?: readonly string[]): Promise<void> {
-    await this.flush();
-    const gone = shards ?? [...(await this.load(mapping)).keys()];
-    const writes = gone.map((shard): Write => ({ kind: 'delete', space: SPACE, key: encodeKey([mapping, shard]) }));
-    if (writes.length > 0) await this.#records.commit({ writes });
-  }
-
-  /** Writes what is noted. @throws RecordsErrorCode; it stays noted then. */
-  flush(): Promise<void> {
-    this.#writing = this.#writing.catch(() => {}).then(() => this.#write());
-    return this.#writing;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.flush();
-    this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
   #onTimer(): void {
     this.#timer = undefined;
     this.flush().catch((error: unknown) => {
       this.#logger.warn('checkpoints-not-written', { error, waiting: this.#dirty.size });
-      this.#timer ??= this.#clock.timer(POLLER_LIMITS.backoffMsBase * 10, () => this.#onTimer());
+      this.#timer ??= this.#clock.timer(POLLER_LIMITS.checkpointRetryMs, () => this.#onTimer());
     });
   }
 
@@ -110,4 +132,8 @@ function put(mapping: string, shard: string, checkpoint: Checkpoint): Write {
     key: encodeKey([mapping, shard]),
     value: Buffer.from(JSON.stringify(checkpoint)),
   };
+}
+
+function remove(mapping: string, shard: string): Write {
+  return { kind: 'delete', space: SPACE, key: encodeKey([mapping, shard]) };
 }

@@ -1,28 +1,28 @@
 import type { DiscardCondition, Work } from './attempt.ts';
 import type { StreamSettings } from './settings.ts';
-import type { InvocationOutcome } from './source.ts';
+import type { InvocationOutcome, StreamSource } from './source.ts';
 
 /**
- * The document that an on-failure destination gets for a discarded batch: it names the records, it does not carry them.
+ * The document that an on-failure destination gets for a discarded batch: it names the records; only buckets get them too.
  *
  * @param last  how the last invocation ended; `undefined` when there was none
  * @see AWS Lambda developer guide, "Retain discarded batch records for a Kinesis Data Streams event source"
  */
 export function discardDocument(
-  work: Work,
-  condition: DiscardCondition,
+  discarded: { readonly work: Work; readonly condition: DiscardCondition; readonly shardId: string },
   last: InvocationOutcome | undefined,
   context: {
-    readonly settings: StreamSettings;
-    readonly eventSource: string;
-    readonly shardId: string;
+    readonly settings: Pick<StreamSettings, 'functionArn'>;
+    readonly source: Pick<StreamSource, 'streamArn' | 'batchInfo'>;
     readonly now: number;
+    /** JSON of the event, for a bucket. */
+    readonly payload?: string;
   },
 ): string {
-  const { settings, eventSource, shardId, now } = context;
+  const { work, condition, shardId } = discarded;
+  const { settings, source, now, payload } = context;
   const first = work.records[0]!;
   const final = work.records.at(-1)!;
-  const kind = BATCH_INFO[eventSource] ?? BATCH_INFO['aws:kinesis']!;
   return JSON.stringify({
     requestContext: {
       requestId: (last?.kind !== 'not-invoked' && last?.requestId) || null,
@@ -33,23 +33,18 @@ export function discardDocument(
     ...(last && last.kind !== 'not-invoked' && { responseContext: responseContext(last) }),
     version: '1.0',
     timestamp: iso(now),
-    [kind.member]: {
+    [source.batchInfo]: {
       shardId,
       startSequenceNumber: first.id,
       endSequenceNumber: final.id,
       approximateArrivalOfFirstRecord: iso(first.arrivedAt),
       approximateArrivalOfLastRecord: iso(final.arrivedAt),
       batchSize: work.records.length,
-      streamArn: settings.sourceArn,
+      streamArn: source.streamArn,
     },
+    ...(payload !== undefined && { payload }),
   });
 }
-
-/** How each source names the part about the batch. */
-const BATCH_INFO: Readonly<Record<string, { readonly member: string }>> = {
-  'aws:kinesis': { member: 'KinesisBatchInfo' },
-  'aws:dynamodb': { member: 'DDBStreamBatchInfo' },
-};
 
 function responseContext(
   outcome: Exclude<InvocationOutcome, { kind: 'not-invoked' }>,

@@ -1,25 +1,29 @@
 /** pollers: the pull edges: event source mappings. */
 export { Checkpoints } from './checkpoints.ts';
+export type { PutObject } from './destination.ts';
 export { compileFilter, type RecordFilter } from './filter.ts';
-export { createInstruments, type Instruments } from './instruments.ts';
 export type { Poller, PollerState, ShardState } from './poller.ts';
 export { QueuePoller, type QueuePollerOptions } from './queue-poller.ts';
 export {
   POLLER_LIMITS,
   type PollerSettings,
   type QueueSettings,
-  type StartingPosition,
+  type ScalingRules,
   type StreamSettings,
 } from './settings.ts';
 export type {
+  Backlog,
   FunctionInvoker,
   InvocationIdentity,
   InvocationOutcome,
+  LeasedRecord,
   QueueSource,
   Reservation,
   SourceBatch,
   SourceRecord,
   SourceShard,
+  StartingPosition,
   StreamSource,
 } from './source.ts';
-export { StreamPoller, type StreamPollerOptions } from './stream-poller.ts';
+export { beginAt, StreamPoller, type StreamPollerOptions } from './stream-poller.ts';
+export { Tally } from './tally.ts';

@@ -1,11 +1,14 @@
 import { type Clock, isAbort, type Random } from '../base/index.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { backoffMs, reportedFailures } from './attempt.ts';
-import type { Instruments } from './instruments.ts';
-import { encodeEvent, traceOf } from './payload.ts';
+import { backoffMs, expireLeases, judgeLeased } from './attempt.ts';
+import { type Carriage, carry, type Settlement } from './carry.ts';
+import { Lifetime } from './lifetime.ts';
+import { encodeEvent } from './payload.ts';
 import type { Poller, PollerState } from './poller.ts';
+import { dueInMs, onBacklog, onEnough, onFailure, onIdle, onSuccess, type Scale, startScale } from './scaling.ts';
 import { POLLER_LIMITS, type QueueSettings } from './settings.ts';
-import type { FunctionInvoker, InvocationOutcome, QueueSource, Reservation, SourceRecord } from './source.ts';
+import type { FunctionInvoker, LeasedRecord, QueueSource, Reservation, SourceRecord } from './source.ts';
+import type { Tally } from './tally.ts';
 import { Wakeup } from './wakeup.ts';
 
 export interface QueuePollerOptions {
@@ -15,30 +18,40 @@ export interface QueuePollerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly instruments: Instruments;
+  readonly tally: Tally;
 }
 
 /**
  * Hands the messages of a queue to a function.
  *
- * One loop waits for messages, reserves an environment, receives a batch and lets it run on its own: so the number of
- * batches under way grows with the backlog up to the limit, and vanishes with it. Messages of a batch that went well are
- * deleted; the others come again as the queue's visibility timeout and redrive policy say.
+ *     wait -> let a batch come together -> reserve an environment -> receive -> carry it, while the loop goes on
+ *
+ * L1. Messages are leased only once there is an environment for them: a batch that comes together is counted, not held.
+ * L2. Batches under way grow with the backlog up to their limit, and vanish with it; failures bring the limit down (`scaling.ts`).
+ * L3. A message is deleted when the function is through with it, or no filter keeps it; all others come again as the queue's
+ *     visibility timeout and redrive policy say. Their visibility is not touched, but for those that no function was given.
+ * L4. Order in message groups is the queue's: it holds a group back while messages of it are in flight.
  */
 export class QueuePoller implements Poller {
   readonly #options: QueuePollerOptions;
+  readonly #lifetime: Lifetime;
+  readonly #carriage: Carriage;
+  readonly #settlement: Settlement;
   readonly #wakeup = new Wakeup();
-  readonly #closing = new AbortController();
-  readonly #abandon = new AbortController();
-  readonly #pauses = new Set<string>();
   readonly #running = new Set<Promise<void>>();
-  /** Fires when it is paused or closed. */
-  #stop = new AbortController();
+  #scale: Scale;
+  #restsUntil = 0;
+  /** The loop waits for messages. */
+  #waiting = false;
   #lastResult = 'No records processed';
   #loop: Promise<void> = Promise.resolve();
 
   private constructor(options: QueuePollerOptions) {
     this.#options = options;
+    this.#lifetime = new Lifetime(options.clock);
+    this.#scale = startScale(options.settings.scaling);
+    this.#carriage = { ...options, report: (result) => this.#report(result) };
+    this.#settlement = this.#settle();
   }
 
   /** Starts polling in the background; what goes wrong shows in `state` and is tried again. */
@@ -49,61 +62,67 @@ export class QueuePoller implements Poller {
   }
 
   get state(): PollerState {
-    return { lastResult: this.#lastResult, paused: [...this.#pauses], shards: [] };
-  }
-
-  pause(reason: string): void {
-    this.#pauses.add(reason);
-    this.#stop.abort(new DOMException('paused', 'AbortError'));
-  }
-
-  resume(reason: string): void {
-    this.#pauses.delete(reason);
-    const stopped = this.#stop.signal.aborted && !this.#closing.signal.aborted;
-    if (this.#pauses.size === 0 && stopped) this.#stop = new AbortController();
-    this.#wakeup.ring();
+    const { records, retries, discarded } = this.#options.tally;
+    const concurrency = { running: this.#running.size, limit: Math.floor(this.#scale.limit) };
+    const state = { lastResult: this.#lastResult, paused: [], shards: [], records, retries, discarded, concurrency };
+    try {
+      const { records: depth, ageMs } = this.#options.source.backlog();
+      return { ...state, depth, ageMs };
+    } catch {
+      // The queue is gone: `lastResult` says so, and what waits in it is not known.
+      return state;
+    }
   }
 
   /** Receives no more and waits for the invocations that run, up to a limit; messages not done come again. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort(new DOMException('the poller closes', 'AbortError'));
-    this.#stop.abort(this.#closing.signal.reason);
-    const deadline = this.#options.clock.timer(POLLER_LIMITS.drainMsMax, () =>
-      this.#abandon.abort(new DOMException('draining took too long', 'AbortError')),
-    );
-    await this.#loop;
-    await Promise.allSettled(this.#running);
-    deadline.cancel();
+    await this.#lifetime.end(async () => {
+      await this.#loop;
+      await Promise.allSettled(this.#running);
+    });
+    this.#options.tally.ended();
   }
 
   async #run(): Promise<void> {
     const { clock, random, logger, settings } = this.#options;
-    const closing = this.#closing.signal;
-    for (let failures = 0; !closing.aborted; ) {
-      const stop = this.#stop.signal;
+    const { stop } = this.#lifetime;
+    for (let failures = 0; !stop.aborted; ) {
       try {
-        if (stop.aborted || this.#running.size >= settings.concurrencyMax) await this.#wakeup.wait(clock, closing);
+        if (this.#running.size >= Math.floor(this.#scale.limit)) await this.#waitForPlace(stop);
         else await this.#pollOnce(stop);
         failures = 0;
       } catch (error) {
-        if (stop.aborted) continue;
+        if (stop.aborted) return;
         if (!isAbort(error)) logger.warn('queue-poller-failed', { source: settings.sourceArn, error });
         this.#lastResult = 'PROBLEM: The event source or the function could not be reached';
-        await clock.sleep(backoffMs(++failures, random.next()), closing).catch(() => {});
+        await clock.sleep(backoffMs(++failures, random.next()), stop).catch(() => {});
       }
     }
   }
 
+  /** Until a batch is over, or the backlog has lasted long enough for one more. */
+  async #waitForPlace(stop: AbortSignal): Promise<void> {
+    const { clock, settings, source } = this.#options;
+    const backlog = source.backlog();
+    this.#options.tally.backlog(backlog);
+    const grows = backlog.records > 0 && this.#scale.limit < settings.scaling.max;
+    if (grows) this.#scale = onBacklog(this.#scale, clock.monotonic(), settings.scaling);
+    if (this.#running.size < Math.floor(this.#scale.limit)) return;
+    await this.#wakeup.wait(clock, stop, grows ? 1000 / settings.scaling.growthPerSecond : undefined);
+  }
+
   async #pollOnce(stop: AbortSignal): Promise<void> {
     const { source, invoker, settings } = this.#options;
-    await source.wait(stop);
-    const gathered = settings.windowMs > 0 ? await this.#gather(stop) : [];
-    if (settings.windowMs > 0 && gathered.length === 0) return;
-    const reservation = await this.#reserve(invoker, gathered, stop);
+    this.#noteBacklog();
+    this.#waiting = true;
+    await source.wait(stop).finally(() => {
+      this.#waiting = false;
+    });
+    await this.#comeTogether(stop);
+    const reservation = await invoker.reserve(settings.functionArn, stop);
     let handedOver = false;
     try {
-      const batch =
-        settings.windowMs > 0 ? gathered : await this.#filter(await this.#receive(settings.batchSize, 0, stop));
+      const batch = await this.#take();
       if (batch.length === 0) return;
       handedOver = true;
       this.#launch(batch, reservation);
@@ -112,106 +131,105 @@ export class QueuePoller implements Poller {
     }
   }
 
-  /** Messages that wait for an environment go back to the queue when none is to be had. */
-  async #reserve(invoker: FunctionInvoker, gathered: readonly SourceRecord[], stop: AbortSignal): Promise<Reservation> {
-    try {
-      return await invoker.reserve(this.#options.settings.functionArn, stop);
-    } catch (error) {
-      if (gathered.length > 0) await this.#options.source.release(gathered.map(({ id }) => id));
-      throw error;
+  #noteBacklog(): void {
+    const { source, tally, settings } = this.#options;
+    const backlog = source.backlog();
+    tally.backlog(backlog);
+    if (backlog.records > 0) return;
+    this.#scale = this.#running.size === 0 ? onIdle(this.#scale, settings.scaling) : onEnough(this.#scale);
+  }
+
+  /** Leaves messages in the queue until a batch of them is together or has waited long enough. */
+  async #comeTogether(stop: AbortSignal): Promise<void> {
+    const { clock, source, settings } = this.#options;
+    const { batchSize, windowMs } = settings;
+    const since = clock.monotonic();
+    for (;;) {
+      const { records: waiting } = source.backlog();
+      const view = { now: clock.monotonic(), since, waiting, restsUntil: this.#restsUntil };
+      const dueMs = dueInMs(view, batchSize, windowMs);
+      if (dueMs <= 0) return;
+      await clock.sleep(Math.min(dueMs, POLLER_LIMITS.windowLookMs), stop);
     }
   }
 
-  /** Fills a batch until it is full or its window is over. */
-  async #gather(stop: AbortSignal): Promise<readonly SourceRecord[]> {
-    const { clock, settings } = this.#options;
-    const batch: SourceRecord[] = [];
+  /** Receives until the batch is full or the queue has no more; messages that no filter keeps are deleted, as AWS does. */
+  async #take(): Promise<readonly LeasedRecord[]> {
+    const { source, settings, clock } = this.#options;
+    const batch: LeasedRecord[] = [];
     let bytes = 0;
-    for (
-      let end = Number.POSITIVE_INFINITY;
-      batch.length < settings.batchSize && bytes < POLLER_LIMITS.readBytesMax;
-    ) {
-      const waitMs = Math.min(end - clock.now(), 20_000);
-      if (batch.length > 0 && waitMs <= 0) break;
-      const received = await this.#receive(settings.batchSize - batch.length, batch.length > 0 ? waitMs : 0, stop);
-      if (received.length === 0 && batch.length === 0) break;
-      for (const record of received) bytes += record.sizeBytes;
+    for (let room: number = POLLER_LIMITS.receiveFirst; ; ) {
+      room = Math.min(room, settings.batchSize - batch.length);
+      const received = await source.receive(room);
+      for (const { sizeBytes } of received) bytes += sizeBytes;
       batch.push(...(await this.#filter(received)));
-      if (batch.length > 0 && end === Number.POSITIVE_INFINITY) end = clock.now() + settings.windowMs;
+      if (received.length < room || batch.length >= settings.batchSize || bytes >= POLLER_LIMITS.readBytesMax) break;
+      room = roomFor(batch.length, bytes);
     }
+    const full = batch.length >= settings.batchSize;
+    this.#restsUntil = full ? 0 : clock.monotonic() + settings.lingerMs;
     return batch;
   }
 
-  #receive(recordsMax: number, waitMs: number, stop: AbortSignal): Promise<readonly SourceRecord[]> {
-    return this.#options.source.receive(recordsMax, waitMs, 0, stop);
-  }
-
-  /** Messages that no filter keeps are deleted: that is what AWS does with them. */
-  async #filter(received: readonly SourceRecord[]): Promise<readonly SourceRecord[]> {
-    const { settings, source, instruments } = this.#options;
+  async #filter(received: readonly LeasedRecord[]): Promise<readonly LeasedRecord[]> {
+    const { settings, source, tally } = this.#options;
     const { filter } = settings;
-    if (!filter) return received;
-    const { kept = [], dropped = [] } = Object.groupBy(received, (record) =>
-      filter.keeps(record) ? 'kept' : 'dropped',
-    );
-    if (dropped.length > 0) await source.delete(dropped.map(({ id }) => id));
-    instruments.filtered.add(dropped.length);
+    const { kept = [], dropped = [] } = filter
+      ? Object.groupBy(received, (record) => (filter.keeps(record) ? 'kept' : 'dropped'))
+      : { kept: received };
+    if (received.length > 0) tally.polled(received.length, kept.length);
+    if (dropped.length > 0) await source.delete(dropped);
     return kept;
   }
 
-  #launch(batch: readonly SourceRecord[], reservation: Reservation): void {
-    const task = this.#carry(batch, reservation)
+  #launch(records: readonly LeasedRecord[], reservation: Reservation): void {
+    const { tally, logger, settings } = this.#options;
+    const { stop, abandon } = this.#lifetime;
+    const batch = { records, payload: this.#settlement.encode(records) };
+    const task = carry(batch, reservation, this.#settlement, this.#carriage, stop, abandon)
       .catch((error: unknown) => {
-        if (!isAbort(error)) this.#options.logger.warn('batch-not-settled', { error });
+        if (!isAbort(error)) logger.warn('batch-not-settled', { error });
       })
       .finally(() => {
-        reservation[Symbol.dispose]();
         this.#running.delete(task);
+        tally.running(this.#running.size);
+        // The loop waits for messages, if the queue is empty: else it takes the next batch at once, and grows on.
+        if (this.#running.size === 0 && this.#waiting) this.#scale = onIdle(this.#scale, settings.scaling);
         this.#wakeup.ring();
       });
     this.#running.add(task);
+    tally.running(this.#running.size);
   }
 
-  async #carry(batch: readonly SourceRecord[], reservation: Reservation): Promise<void> {
-    const { source, instruments } = this.#options;
-    const { fitting, rest } = splitBySize(batch);
-    if (rest.length > 0) await source.release(rest.map(({ id }) => id));
-    const payload = encodeEvent(fitting.map((record) => record.toEvent()));
-    const outcome = await reservation.invoke(payload, this.#abandon.signal, traceOf(fitting));
-    const failed = this.#failedOf(fitting, outcome);
-    instruments.batches.add();
-    instruments.records.add(fitting.length - failed.length);
-    if (failed.length > 0) instruments.failures.add();
-    this.#lastResult = outcome.kind === 'success' ? 'OK' : 'PROBLEM: Function call failed';
-    const failedIds = new Set(failed);
-    const done = fitting.map(({ id }) => id).filter((id) => !failedIds.has(id));
-    if (done.length > 0) await source.delete(done);
-    if (failed.length > 0) await source.release(failed);
+  #report(result: string): void {
+    const { scaling } = this.#options.settings;
+    this.#lastResult = result;
+    this.#scale = result === 'OK' ? onSuccess(this.#scale, scaling) : onFailure(this.#scale, scaling);
   }
 
-  #failedOf(batch: readonly SourceRecord[], outcome: InvocationOutcome): readonly string[] {
-    const ids = batch.map(({ id }) => id);
-    if (outcome.kind !== 'success') return ids;
-    if (!this.#options.settings.partialResponses) return [];
-    const reported = reportedFailures(outcome.payload);
-    if (reported === 'all') return ids;
-    const known = new Set(ids);
-    // An identifier that was not in the batch makes the whole response void.
-    return [...reported].every((id) => known.has(id)) ? [...reported] : ids;
+  #settle(): Settlement {
+    const { source, tally, settings } = this.#options;
+    const leased = (records: readonly SourceRecord[]) => records as readonly LeasedRecord[];
+    return {
+      expiry: 'ReturnedToQueue',
+      expire: expireLeases,
+      encode: (records) => encodeEvent(records.map((record) => record.toEvent())),
+      judge: (work, outcome, jitter) => judgeLeased(work, outcome, settings.partialResponses, jitter),
+      done: async (records) => {
+        await source.delete(leased(records));
+        tally.done(records.length);
+        tally.deleted(records.length);
+      },
+      // They come again by themselves.
+      giveUp: () => {},
+      retrying: () => {},
+      leave: (records) => source.release(leased(records)),
+    };
   }
 }
 
-/** Messages that fit into one invocation, and those that have to come again. */
-function splitBySize(batch: readonly SourceRecord[]): {
-  fitting: readonly SourceRecord[];
-  rest: readonly SourceRecord[];
-} {
-  let bytes = 0;
-  let count = 0;
-  for (const record of batch) {
-    bytes += record.sizeBytes;
-    if (count > 0 && bytes > POLLER_LIMITS.readBytesMax) break;
-    count++;
-  }
-  return { fitting: batch.slice(0, count), rest: batch.slice(count) };
+/** How many messages to ask for, going by the size of those that came. */
+function roomFor(count: number, bytes: number): number {
+  const fit = Math.floor((POLLER_LIMITS.readBytesMax - bytes) / Math.max(1, bytes / Math.max(1, count)));
+  return Math.min(POLLER_LIMITS.receiveMax, Math.max(1, fit));
 }

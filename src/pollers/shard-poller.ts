@@ -1,42 +1,24 @@
-import { type Clock, hasCode, isAbort, type Random } from '../base/index.ts';
-import type { DeliveryService } from '../delivery/index.ts';
-import { type Logger, newTrace } from '../telemetry/index.ts';
-import { backoffMs, type DiscardCondition, expire, halves, judge, newWork, type Work } from './attempt.ts';
+import { abortable, hasCode, isAbort } from '../base/index.ts';
+import { backoffMs, type DiscardCondition, expire, judge, type Step, type Work } from './attempt.ts';
+import { type Batch, type Carriage, carry, reportOutcome, type Settlement } from './carry.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { type BatchRules, decide, nextLane, type ShardView } from './decide.ts';
-import { discardDocument } from './discard.ts';
-import type { Instruments } from './instruments.ts';
+import type { Destination } from './destination.ts';
 import { Intake, type Taking } from './intake.ts';
-import { encodeEvent, traceOf } from './payload.ts';
+import { encodeEvent } from './payload.ts';
 import { POLLER_LIMITS, type StreamSettings } from './settings.ts';
-import type { FunctionInvoker, InvocationOutcome, Reservation, SourceRecord, StreamSource } from './source.ts';
+import type { InvocationOutcome, StreamSource } from './source.ts';
 import { planWindow, stateAfter, stateIsTooLarge, type TumblingWindow, windowMembers, windowOf } from './tumbling.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** What a poller of one shard works with. */
-export interface ShardContext {
+export interface ShardContext extends Carriage {
   readonly settings: StreamSettings;
   readonly source: StreamSource;
-  readonly invoker: FunctionInvoker;
-  readonly delivery: Pick<DeliveryService, 'send'>;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly instruments: Instruments;
+  readonly destination: Destination;
   /** Takes a checkpoint over; it becomes durable soon. */
   readonly checkpoint: (shard: string, checkpoint: Checkpoint) => void;
-  /** Hears how each invocation ended. */
-  readonly report: (result: string) => void;
 }
-
-/** Records of one lane, ready to be sent. */
-interface Batch {
-  readonly records: readonly SourceRecord[];
-  readonly payload: Buffer;
-}
-
-/** Tries of a discarded batch's document before it is a matter for the log. */
-const DESTINATION_POLICY = { attemptsMax: 100, ageMsMax: 6 * 3_600_000, backoffMsBase: 1000, backoffMsMax: 300_000 };
 
 /**
  * Reads one shard and invokes the function with its records.
@@ -140,7 +122,7 @@ export class ShardPoller {
     const { clock } = this.#context;
     if (source) this.#watch(stop);
     // Nothing is left to read or to do: whoever looks at the gauge must not see the age of the last batch for ever.
-    if (source && this.#intake.buffered === 0 && this.#running.size === 0) this.#context.instruments.iteratorAge.set(0);
+    if (source && this.#intake.buffered === 0 && this.#running.size === 0) this.#context.tally.atTip();
     await this.#wakeup.wait(clock, stop, until === undefined ? undefined : until - clock.monotonic());
   }
 
@@ -178,7 +160,8 @@ export class ShardPoller {
     const batch = this.#begin(lane);
     const { batchSize, lingerMs } = this.#context.settings;
     if (batch.records.length < batchSize) this.#intake.rest(lane, this.#context.clock.monotonic() + lingerMs);
-    this.#launch(lane, this.#carry(lane, batch, reservation, stop, abandon), stop);
+    const settlement = this.#settlement(lane, stop);
+    this.#launch(lane, carry(batch, reservation, settlement, this.#context, stop, abandon), stop);
   }
 
   #begin(lane: number): Batch {
@@ -201,7 +184,7 @@ export class ShardPoller {
   }
 
   async #read(room: number): Promise<void> {
-    const { source, settings, clock, instruments } = this.#context;
+    const { source, settings, clock, tally } = this.#context;
     const recordsMax = Math.min(room, 10_000);
     const batch = await this.#readFrom(source, recordsMax);
     if (batch === undefined) {
@@ -212,7 +195,7 @@ export class ShardPoller {
     // A short read has reached the tip; the source says when there is more.
     this.#readable = batch.records.length >= recordsMax || sizeOf(batch.records) >= POLLER_LIMITS.readBytesMax;
     const { kept, position } = this.#intake.admit(batch, clock.monotonic(), settings.filter);
-    instruments.filtered.add(batch.records.length - kept);
+    if (batch.records.length > 0) tally.polled(batch.records.length, kept);
     if (position !== undefined) this.#save(position);
   }
 
@@ -243,84 +226,47 @@ export class ShardPoller {
     return { ...limits, bytesMax, until: (record) => record.arrivedAt >= end, withinRead: true };
   }
 
-  /** Carries a batch to its end: all its records done or discarded. */
-  async #carry(lane: number, batch: Batch, first: Reservation, stop: AbortSignal, abandon: AbortSignal): Promise<void> {
-    const { settings, clock, random, invoker } = this.#context;
-    const queue: Work[] = [newWork(batch.records)];
-    let reservation: Reservation | undefined = first;
-    let ready: Buffer | undefined = batch.payload;
-    let last: InvocationOutcome | undefined;
-    try {
-      while (queue.length > 0) {
-        const { expired, rest } = expire(queue.shift()!, clock.now(), settings.recordAgeMsMax);
-        if (expired.records.length > 0) {
-          await this.#discard(lane, expired, 'RecordAgeExceeded', last);
-          ready = undefined;
-        }
-        if (rest.records.length === 0) continue;
-        const payload = ready ?? this.#encode(rest.records.map((record) => record.toEvent()));
-        ready = undefined;
-        if (payload.length > POLLER_LIMITS.payloadBytesMax) {
-          queue.unshift(...(await this.#onTooLarge(lane, rest)));
-          continue;
-        }
-        reservation ??= await invoker.reserve(settings.functionArn, stop);
-        last = await this.#invoke(reservation, payload, rest, abandon);
-        reservation[Symbol.dispose]();
-        reservation = undefined;
-        const step = judge(rest, last, settings, random.next());
-        this.#settle(lane, step.done);
-        if (step.discarded) await this.#discard(lane, step.discarded.work, step.discarded.condition, last);
-        queue.unshift(...step.next);
-        if (queue.length > 0) this.#intake.fail(lane);
-        if (queue.length > 0 && step.waitMs > 0) await clock.sleep(step.waitMs, stop);
-      }
-    } finally {
-      reservation?.[Symbol.dispose]();
-    }
-  }
-
   #encode(events: readonly string[]): Buffer {
     const window = this.#window;
-    const arn = this.#context.settings.sourceArn;
+    const arn = this.#context.source.streamArn;
     return encodeEvent(events, window ? windowMembers(window, this.#shard, arn, false, false) : '');
   }
 
-  /** Records whose JSON is not ASCII are larger than they seemed: fewer at a time. One alone that is too large is given up. */
-  async #onTooLarge(lane: number, work: Work): Promise<readonly Work[]> {
-    if (work.records.length > 1) return halves(work);
-    await this.#discard(lane, work, 'RetryAttemptsExhausted', undefined);
-    return [];
+  /** How the batches of a lane are settled. */
+  #settlement(lane: number, stop: AbortSignal): Settlement {
+    const { settings } = this.#context;
+    return {
+      expiry: 'RecordAgeExceeded',
+      expire: (work, now) => expire(work, now, settings.recordAgeMsMax),
+      encode: (records) => this.#encode(records.map((record) => record.toEvent())),
+      judge: (work, outcome, jitter) => this.#judge(work, outcome, jitter),
+      done: (records) => this.#done(lane, records.length),
+      giveUp: (work, reason, last) => this.#discard(lane, work, reason as DiscardCondition, last, stop),
+      retrying: () => this.#intake.fail(lane),
+      // They are read again: no checkpoint has passed them.
+      leave: () => {},
+    };
   }
 
-  async #invoke(
-    reservation: Reservation,
-    payload: Buffer,
-    work: Work,
-    abandon: AbortSignal,
-  ): Promise<InvocationOutcome> {
-    const { clock, instruments } = this.#context;
-    const outcome = await reservation.invoke(payload, abandon, traceOf(work.records));
-    if (outcome.kind === 'success' && this.#window) this.#window = stateAfter(this.#window, outcome.payload);
-    instruments.batches.add();
-    instruments.iterated(Math.max(0, clock.now() - work.records.at(-1)!.arrivedAt));
-    this.#report(outcome);
-    return outcome;
+  #judge(work: Work, outcome: InvocationOutcome, jitter: number): Step {
+    const { settings, clock, tally } = this.#context;
+    tally.iterated(Math.max(0, clock.now() - work.records.at(-1)!.arrivedAt));
+    if (!this.#window || outcome.kind !== 'success') return judge(work, outcome, settings, jitter);
+    const window = stateAfter(this.#window, outcome.payload);
+    // AWS takes a response without a state for a failure: the window would lose what this batch adds to it.
+    if (!window)
+      return judge(work, { ...outcome, kind: 'function-error', errorType: 'StateMissing' }, settings, jitter);
+    this.#window = window;
+    return judge(work, outcome, settings, jitter);
   }
 
-  #report(outcome: InvocationOutcome): void {
-    const { instruments, report, logger, settings } = this.#context;
-    if (outcome.kind === 'success') return report('OK');
-    instruments.failures.add();
-    const reason = outcome.kind === 'function-error' ? outcome.errorType : outcome.reason;
-    report(outcome.kind === 'function-error' ? 'PROBLEM: Function call failed' : `PROBLEM: ${reason}`);
-    logger.debug('batch-failed', { shard: this.#shard, function: settings.functionName, kind: outcome.kind, reason });
+  #done(lane: number, count: number): void {
+    this.#context.tally.done(count);
+    this.#settle(lane, count);
   }
 
   #settle(lane: number, count: number): void {
-    if (count === 0) return;
     const position = this.#intake.settle(lane, count);
-    this.#context.instruments.records.add(count);
     if (position !== undefined) this.#save(position);
   }
 
@@ -334,25 +280,15 @@ export class ShardPoller {
     work: Work,
     condition: DiscardCondition,
     last: InvocationOutcome | undefined,
+    stop: AbortSignal,
   ): Promise<void> {
-    const { settings, source, clock, random, delivery, instruments, logger } = this.#context;
-    const context = { settings, eventSource: source.eventSource, shardId: this.#shard, now: clock.now() };
-    if (settings.onFailureArn) {
-      await delivery.send([
-        {
-          arn: settings.onFailureArn,
-          payload: Buffer.from(discardDocument(work, condition, last, context)),
-          policy: DESTINATION_POLICY,
-          source: settings.mappingArn,
-          trace: newTrace(random),
-        },
-      ]);
-    }
+    const { settings, destination, tally, logger } = this.#context;
+    const event = () => this.#encode(work.records.map((record) => record.toEvent())).toString();
+    const delivered = await destination.tell({ work, condition, shardId: this.#shard }, last, event, stop);
     const ids = { first: work.records[0]!.id, last: work.records.at(-1)!.id, count: work.records.length };
     logger.warn('records-discarded', { shard: this.#shard, function: settings.functionName, condition, ...ids });
-    instruments.discarded.add(work.records.length);
-    const position = this.#intake.settle(lane, work.records.length);
-    if (position !== undefined) this.#save(position);
+    tally.dropped(work.records.length, delivered);
+    this.#settle(lane, work.records.length);
   }
 
   /** Ends the shard's own life in the checkpoints, so that its children may begin. */
@@ -395,22 +331,23 @@ export class ShardPoller {
     if (this.#intake.settled) this.#save(this.#position);
   }
 
-  /** Tells the function that its window is over, with the retries that batches get. @returns false when it was stopped */
+  /** Tells the function that its window is over until it has taken that, as AWS does. @returns false when it was stopped */
   async #endWindow(window: TumblingWindow, early: boolean, stop: AbortSignal, abandon: AbortSignal): Promise<boolean> {
-    const { settings, clock, random, invoker, logger } = this.#context;
-    const members = windowMembers(window, this.#shard, settings.sourceArn, true, early);
-    for (let failures = 0, attempt = 1; !stop.aborted; attempt++) {
-      using reservation = await invoker.reserve(settings.functionArn, stop);
-      const outcome = await reservation.invoke(encodeEvent([], members), abandon);
-      this.#report(outcome);
+    const { source, clock, random } = this.#context;
+    const members = windowMembers(window, this.#shard, source.streamArn, true, early);
+    for (let attempt = 1; !stop.aborted; attempt++) {
+      const outcome = await this.#invokeFinal(encodeEvent([], members), stop, abandon);
+      reportOutcome(outcome, this.#context);
       if (outcome.kind === 'success') return true;
-      if (outcome.kind === 'function-error' && ++failures > settings.retriesMax) {
-        logger.warn('window-discarded', { shard: this.#shard, start: window.start, end: window.end });
-        return true;
-      }
       await clock.sleep(backoffMs(attempt, random.next()), stop);
     }
     return false;
+  }
+
+  async #invokeFinal(payload: Buffer, stop: AbortSignal, abandon: AbortSignal): Promise<InvocationOutcome> {
+    const { settings, invoker } = this.#context;
+    using reservation = await invoker.reserve(settings.functionArn, stop);
+    return await abortable(reservation.invoke(payload, abandon), abandon);
   }
 }
 

@@ -1,10 +1,17 @@
 import type { TraceContext } from '../telemetry/index.ts';
 
-/** One item of a batch, as a source gives it. */
+/*
+ * The two ports of the pull edges. A new source implements one of them and gets everything else from the pollers:
+ *
+ *     StreamSource   ordered parts (shards, partitions) read from a position, which the poller keeps as a checkpoint
+ *     QueueSource    messages that are leased, and deleted when they are done
+ */
+
+/** One item of a batch, as a source gives it. It stays readable for as long as the poller holds it: a retried batch is written again. */
 export interface SourceRecord {
   /** What `batchItemFailures[].itemIdentifier` names: sequence number, message id. */
   readonly id: string;
-  /** Order holds among records with the same key; a queue has none. */
+  /** Order holds among records with the same key; empty where there is none. */
   readonly orderingKey: string;
   /** When it arrived, epoch milliseconds; decides about age limits and `IteratorAge`. */
   readonly arrivedAt: number;
@@ -16,8 +23,6 @@ export interface SourceRecord {
   /** Writes the record as JSON into the event's `Records`, exactly as AWS spells it for this source. */
   toEvent(): string;
 }
-
-/** A record stays readable (`body`, `toEvent`) for as long as the poller holds it: a retried batch is written again. */
 
 export interface SourceBatch {
   readonly records: readonly SourceRecord[];
@@ -32,19 +37,34 @@ export interface SourceShard {
   readonly parents: readonly string[];
 }
 
-/** What a poller reads from a stream-like source: kinesis now, DynamoDB streams, Kafka and brokers later. */
+/** Where a stream poller begins in shards that it has never read. */
+export type StartingPosition =
+  | { readonly kind: 'TRIM_HORIZON' }
+  | { readonly kind: 'LATEST' }
+  /** `at` is epoch milliseconds. */
+  | { readonly kind: 'AT_TIMESTAMP'; readonly at: number };
+
+/** What waits in a source, or in a part of it. */
+export interface Backlog {
+  readonly records: number;
+  /** Milliseconds since the oldest of them arrived; 0 when there is none. */
+  readonly ageMs: number;
+}
+
+/** What a poller reads from a stream-like source. */
 export interface StreamSource {
+  readonly kind: 'stream';
   /** `aws:kinesis`, ... */
   readonly eventSource: string;
+  /** ARN of the stream itself, for documents about its records, whichever way it is read. */
+  readonly streamArn: string;
+  /** The member that describes a discarded batch in the document for the on-failure destination: `KinesisBatchInfo`. */
+  readonly batchInfo: string;
+  /** Tells the stream from an earlier one of the same name: checkpoints of that one mean nothing here. @throws when it is gone */
+  identity(): string;
   shards(): Promise<readonly SourceShard[]>;
-  /** Position for a shard that has no checkpoint yet. `at` is epoch milliseconds. */
-  start(
-    shard: string,
-    position:
-      | { readonly kind: 'TRIM_HORIZON' }
-      | { readonly kind: 'LATEST' }
-      | { readonly kind: 'AT_TIMESTAMP'; readonly at: number },
-  ): Promise<string>;
+  /** Position for a shard that has no checkpoint yet. */
+  start(shard: string, position: StartingPosition): Promise<string>;
   /**
    * Records from `position`, oldest first; `undefined` when the shard is closed and read to its end.
    * @throws DomainError `records-trimmed`: the position is older than retention
@@ -52,21 +72,31 @@ export interface StreamSource {
   read(shard: string, position: string, recordsMax: number, bytesMax: number): Promise<SourceBatch | undefined>;
   /** Resolves when `read` at `position` would return something, or the shard has closed. */
   wait(shard: string, position: string, signal: AbortSignal): Promise<void>;
-  /** Milliseconds between the newest record and the one at `position`. */
-  lagMs(shard: string, position: string): Promise<number>;
+  /** What waits in a shard from `position` on. */
+  backlog(shard: string, position: string): Promise<Backlog>;
 }
 
-/** What a poller reads from a queue-like source. */
+/** A message that is ours until its lease ends; then others see it again. */
+export interface LeasedRecord extends SourceRecord {
+  /** Epoch milliseconds. */
+  readonly leasedUntil: number;
+}
+
+/** What a poller reads from a queue-like source. Records are given back as they came: the lease is in them. */
 export interface QueueSource {
+  readonly kind: 'queue';
   readonly eventSource: string;
   /** Resolves when `receive` would return something: the poller waits here without holding an environment. */
   wait(signal: AbortSignal): Promise<void>;
-  /** Waits up to `waitMs` for messages and leases them for `leaseMs`; 0 is the queue's own visibility timeout. */
-  receive(recordsMax: number, waitMs: number, leaseMs: number, signal: AbortSignal): Promise<readonly SourceRecord[]>;
-  /** Done: these will not come again. */
-  delete(ids: readonly string[]): Promise<void>;
-  /** Failed: these come again when their lease ends, or as the queue's redrive policy says. */
-  release(ids: readonly string[]): Promise<void>;
+  /** How long a message is ours, milliseconds: the queue's visibility timeout. */
+  leaseMs(): number;
+  /** Leases what there is, without waiting. */
+  receive(recordsMax: number): Promise<readonly LeasedRecord[]>;
+  /** Done: these will not come again. A lease that has ended deletes nothing, and that is no error. */
+  delete(records: readonly LeasedRecord[]): Promise<void>;
+  /** Not handed to any function: these may come again at once. */
+  release(records: readonly LeasedRecord[]): Promise<void>;
+  backlog(): Backlog;
 }
 
 /** Which invocation it was, for records sent to on-failure destinations. */
@@ -86,14 +116,16 @@ export type InvocationOutcome =
 
 /** A slot in an execution environment, reserved before reading: waiting for it is the backpressure (DESIGN §3). */
 export interface Reservation extends Disposable {
-  /** @param trace  what has caused it; absent begins a trace of its own */
-  invoke(payload: Uint8Array, signal: AbortSignal, trace?: TraceContext): Promise<InvocationOutcome>;
+  /** @param traces  what has caused it: it goes on with the first and is linked to the others; none begins a trace of its own */
+  invoke(payload: Uint8Array, signal: AbortSignal, traces?: readonly TraceContext[]): Promise<InvocationOutcome>;
 }
 
 /** How pollers reach functions; `services/lambda` implements it, `node/` joins the two. */
 export interface FunctionInvoker {
   /** Whether there is such a function (and version or alias). */
   exists(functionArn: string): boolean;
+  /** How long it may run, milliseconds; `undefined` when there is no such function. */
+  timeoutMs(functionArn: string): number | undefined;
   /** Waits until an environment may be used. Dispose the reservation, used or not. */
   reserve(functionArn: string, signal: AbortSignal): Promise<Reservation>;
 }

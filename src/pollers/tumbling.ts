@@ -46,11 +46,11 @@ export function windowMembers(
   return `,"window":${JSON.stringify(bounds)},"state":${window.state},${JSON.stringify(rest).slice(1, -1)}`;
 }
 
-/** The state that a response returns; without one the window keeps its own. */
-export function stateAfter(window: TumblingWindow, payload: Uint8Array): TumblingWindow {
+/** The window with the state that a response returns; `undefined` when it returns none. */
+export function stateAfter(window: TumblingWindow, payload: Uint8Array): TumblingWindow | undefined {
   const response = parseJson(payload) as { state?: unknown } | null;
   const state = typeof response === 'object' && response !== null ? response.state : undefined;
-  return state === undefined ? window : { ...window, state: JSON.stringify(state ?? {}) };
+  return state === undefined ? undefined : { ...window, state: JSON.stringify(state ?? {}) };
 }
 
 /** A state over the limit ends its window early. */

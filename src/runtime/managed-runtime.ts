@@ -21,7 +21,7 @@ import type {
   Slot,
   SnapshotOutcome,
 } from './runtime.ts';
-import type { Sandbox, SandboxEngine } from './sandbox/sandbox.ts';
+import type { Sandbox, SandboxEngine, SandboxProcess } from './sandbox/sandbox.ts';
 import { Admission } from './scaling/admission.ts';
 import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
@@ -35,6 +35,7 @@ import type { BlankPools } from './starts/blank-pools.ts';
 import type { CodeCaches } from './starts/code-caches.ts';
 import type { Launch } from './starts/launch.ts';
 import type { Launches } from './starts/launches.ts';
+import { SEGMENT_DOOR, type SegmentDoor } from './starts/segment-door.ts';
 import type { Snapshot } from './starts/snapshots.ts';
 
 export interface RuntimeOptions {
@@ -58,6 +59,8 @@ export interface RuntimeOptions {
   readonly engine?: SandboxEngine | 'auto';
   /** Where sandboxes find the APIs of the node; without it those with a network of their own do not reach them. */
   readonly nodeDoor?: NodeDoor;
+  /** Takes the datagrams that traced functions send to X-Ray's daemon; absent takes none. Never throws. */
+  readonly takeSegment?: (datagram: Buffer) => void;
   /** Blank environments kept ready: 0 to 100; 2 unless said. */
   readonly blanks?: number;
   /** Quiet time after the start before the first blank one is started; 500 ms unless said. */
@@ -92,6 +95,7 @@ export interface Starts {
   readonly codeCaches: CodeCaches;
   readonly launches: Launches;
   readonly blanks: BlankPools;
+  readonly segments: SegmentDoor | undefined;
   readonly apis: ApiServer;
 }
 
@@ -165,7 +169,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   ): Promise<Slot> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
-    const launching = this.#starts.launches.of(spec.runtime, spec.layers);
+    const launching = this.#starts.launches.of(spec.runtime, spec.layers, spec.traced);
     const launch = launching instanceof Promise ? await this.#prepared(launching, signal) : launching;
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
@@ -177,7 +181,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     if (this.#closed) return;
     const known = this.#pools.get(spec.arn);
     if (spec.provisionedConcurrency === 0 && !known?.provisioned) return;
-    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers);
+    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers, spec.traced);
     if (!(launching instanceof Promise)) return this.#provision(spec, launching);
     launching.then(
       (launch) => this.#provision(spec, launch),
@@ -193,7 +197,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   async snapshot(spec: FunctionSpec): Promise<SnapshotOutcome> {
     if (this.#closed) throw closed();
-    const launch = await this.#starts.launches.of(spec.runtime, spec.layers);
+    const launch = await this.#starts.launches.of(spec.runtime, spec.layers, spec.traced);
     const maker = this.#starts.launches.snapshotsOf(spec.runtime);
     if (launch.supervised) return { kind: 'off', reason: 'a snapshot cannot hold external extensions' };
     if (!maker) return { kind: 'off', reason: `there are no snapshots of ${spec.runtime}` };
@@ -261,6 +265,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       this.#starts.blanks.close(),
       ...environments.map((environment) => environment.ended()),
     ]);
+    this.#starts.segments?.[Symbol.dispose]();
     await this.#starts.codeCaches.flush();
     await this.#starts.sandbox[Symbol.asyncDispose]();
   }
@@ -375,6 +380,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       credentials: this.#credentialsOf(spec),
       variables: (granted, placement) => ({
         ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
+        ...daemonVariables(connection.process),
         ...(snapshot ? expiryVariable(granted) : {}),
       }),
       onProgress,
@@ -438,6 +444,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     await abortable(drained, limit.signal).catch(() => {});
     timer.cancel();
   }
+}
+
+/** Where it sends its segments. @see Lambda developer guide, "Defined runtime environment variables" */
+function daemonVariables(process: SandboxProcess): Readonly<Record<string, string>> {
+  if (!process.hasDoor(SEGMENT_DOOR)) return {};
+  const address = process.addressOf(SEGMENT_DOOR);
+  const [host = '', port = ''] = address.split(':');
+  return { AWS_XRAY_DAEMON_ADDRESS: address, _AWS_XRAY_DAEMON_ADDRESS: host, _AWS_XRAY_DAEMON_PORT: port };
 }
 
 /**

@@ -11,9 +11,11 @@ import { CodeCaches } from './starts/code-caches.ts';
 import { Launches } from './starts/launches.ts';
 import { NodejsFamily } from './starts/nodejs.ts';
 import { NodeBinaries } from './starts/nodejs-binaries.ts';
+import { NodeImage } from './starts/nodejs-image.ts';
 import { NodejsSnapshots } from './starts/nodejs-snapshots.ts';
-import { provided } from './starts/provided.ts';
+import { provided, supervisorOf } from './starts/provided.ts';
 import { python } from './starts/python.ts';
+import { SegmentDoor } from './starts/segment-door.ts';
 import { TemplateSnapshots } from './starts/template-snapshots.ts';
 
 /** The runtime that a node makes blank environments of before any function has asked for one: that of its own Node. */
@@ -28,7 +30,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
   const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500, nodeDoor } = options;
   const doors = () => doorsOf(nodeDoor);
   const accept: BlankPoolOptions['accept'] = nodeDoor ? { node: (socket) => nodeDoor.accept(socket) } : {};
-  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors, accept });
+  const segments = await openSegmentDoor(options, sandbox);
+  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors, accept, segments });
   const binaries = new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory });
   const snapshots = NodejsSnapshots.open({
     clock,
@@ -37,10 +40,24 @@ export async function openRuntime(options: RuntimeOptions): Promise<ManagedRunti
     directory: join(options.directory, 'snapshots'),
   });
   const templates = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors, accept });
-  const launches = new Launches([new NodejsFamily(binaries, snapshots, logger), python(logger, templates), provided]);
+  const image = NodeImage.open(join(options.directory, 'runtimes', 'nodejs'), clock, logger);
+  const supervisor = supervisorOf(image);
+  const nodejs = new NodejsFamily(binaries, image, snapshots, logger);
+  const launches = new Launches([nodejs, python(logger, templates), provided(supervisor)], supervisor, segments);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);
-  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks, apis: new ApiServer() });
+  return new ManagedRuntime(options, { sandbox, codeCaches, launches, blanks, segments, apis: new ApiServer() });
+}
+
+async function openSegmentDoor(
+  { takeSegment: take, clock, metrics }: RuntimeOptions,
+  { engine }: Sandbox,
+): Promise<SegmentDoor | undefined> {
+  if (!take) return undefined;
+  const dropped = metrics.counter('millrace_segments_dropped_total', 'X-Ray segments that were not taken', {
+    reason: 'flood',
+  });
+  return SegmentDoor.open({ engine, take, clock, dropped });
 }
 
 /** @returns nothing yet while the node does not listen */

@@ -36,6 +36,8 @@ export interface FunctionSpec {
   /** New environments start from a snapshot that was taken after init (`SnapStart: PublishedVersions`). */
   readonly snapStart: boolean;
   readonly egress: Egress;
+  /** Its environments have a door for X-Ray's segments: `TracingConfig` is `Active`. */
+  readonly traced?: boolean;
   /** A debugger may attach to its environment at this TCP port of loopback; see `inspection/`. Node's runtimes only. */
   readonly inspectorPort?: number;
   /** Changes whenever anything above does: environments of an older revision are retired. */

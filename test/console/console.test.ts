@@ -1,63 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { after, before, beforeEach, test } from 'node:test';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { type Fixture, startFixture } from './fixture.ts';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { openBrowser, skip } from './browser.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
 const LOAD_BYTES_MAX = 250 * 1024;
 
-let fixture: Fixture;
-let browser: Browser;
-
-const skip = existsSync(CHROMIUM) ? false : 'chromium is not installed';
-
-if (!skip) {
-  before(async () => {
-    fixture = await startFixture();
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-    });
-  });
-  beforeEach(() => {
-    fixture.failure = undefined;
-    fixture.hasData = true;
-  });
-  after(async () => {
-    await browser.close();
-    await fixture[Symbol.asyncDispose]();
-  });
-}
-
-/** Opens the console; whatever the page complains about fails the test. */
-async function onPage(
-  options: BrowserContextOptions,
-  body: (page: Page) => Promise<void>,
-  watch: (page: Page) => void = () => {},
-): Promise<void> {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(8000);
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => {
-    // The browser reports every failed request by itself; the page's own handling of them is what is tested.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
-      complaints.push(message.text());
-  });
-  watch(page);
-  try {
-    await page.goto(fixture.url);
-    await body(page);
-    assert.deepEqual(complaints, []);
-  } finally {
-    await context.close();
-  }
-}
+const opened = openBrowser();
+const { onPage } = opened;
 
 test('nothing is asked of anybody else, and the page loads under 250 KB', { skip }, async (t) => {
-  const origin = new URL(fixture.url).origin;
+  const origin = new URL(opened.fixture.url).origin;
   const foreign: string[] = [];
   const loaded: Promise<{ raw: number; sent: number }>[] = [];
   const watch = (page: Page) => {
@@ -65,7 +17,7 @@ test('nothing is asked of anybody else, and the page loads under 250 KB', { skip
       if (new URL(request.url()).origin !== origin && !request.url().startsWith('data:')) foreign.push(request.url());
     });
     page.on('response', (response) => {
-      if (!response.url().startsWith(fixture.url)) return;
+      if (!response.url().startsWith(opened.fixture.url)) return;
       const sent = Number(response.headers()['content-length']);
       loaded.push(response.body().then(({ byteLength }) => ({ raw: byteLength, sent })));
     });
@@ -73,7 +25,7 @@ test('nothing is asked of anybody else, and the page loads under 250 KB', { skip
   await onPage(
     {},
     async (page) => {
-      await page.getByRole('button', { name: /machine-health-detector/ }).waitFor();
+      await page.getByRole('button', { name: /Function machine-health-detector/ }).waitFor();
       await page.getByRole('combobox', { name: 'Device' }).waitFor();
       await page.locator('.lines li').first().waitFor();
       const files = await Promise.all(loaded);
@@ -144,7 +96,7 @@ test('everything is reached by keyboard: a part and its logs, a device, the tabl
     await page.getByRole('radio', { name: 'Picture' }).focus();
     await page.keyboard.press('ArrowRight');
     await page.getByRole('region', { name: 'Flow as a table' }).waitFor();
-    assert.equal(await page.locator('#flow tbody tr').count(), 8);
+    assert.equal(await page.locator('#flow table').first().locator('tbody tr').count(), 8);
   });
 });
 
@@ -170,7 +122,7 @@ test('logs are filtered by the node, and followed', { skip }, async () => {
 });
 
 test('an error is shown with the id that the node logs it under', { skip }, async () => {
-  fixture.failure = { status: 500, message: 'the engine has stopped' };
+  opened.fixture.failure = { status: 500, message: 'the engine has stopped' };
   await onPage({}, async (page) => {
     const failure = page.getByRole('alert').first();
     await failure.waitFor();
@@ -182,19 +134,14 @@ test('an error is shown with the id that the node logs it under', { skip }, asyn
 });
 
 test('with nothing there yet it says what to do next', { skip }, async () => {
-  fixture.hasData = false;
-  const { reading } = fixture;
-  fixture.reading = () => ({ nodes: [], edges: [] });
-  try {
-    await onPage({}, async (page) => {
-      await page.getByText('Nothing flows yet.').waitFor();
-      assert.match((await page.locator('#flow').textContent())!, /millrace simulate/);
-      await page.getByText('No readings yet.').waitFor();
-      await page.getByText('No function has written a line yet.').waitFor();
-    });
-  } finally {
-    fixture.reading = reading;
-  }
+  opened.fixture.hasData = false;
+  opened.fixture.reading = () => ({ nodes: [], edges: [] });
+  await onPage({}, async (page) => {
+    await page.getByText('Nothing flows yet.').waitFor();
+    assert.match((await page.locator('#flow').textContent())!, /millrace simulate/);
+    await page.getByText('No readings yet.').waitFor();
+    await page.getByText('No function has written a line yet.').waitFor();
+  });
 });
 
 test('on a phone nothing is wider than the screen, in dark too; reduced motion stands still', { skip }, async () => {

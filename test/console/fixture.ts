@@ -2,8 +2,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { systemClock } from '../../src/base/index.ts';
-import { type FlowReading, openConsole } from '../../src/gateway/console/index.ts';
-import { silentLogger } from '../../src/telemetry/index.ts';
+import { deadLetterApi, type FlowReading, openConsole } from '../../src/gateway/console/index.ts';
+import { createSpans, silentLogger } from '../../src/telemetry/index.ts';
+import { MemoryLetters } from './memory-letters.ts';
 
 export interface Fixture extends AsyncDisposable {
   readonly url: string;
@@ -15,6 +16,13 @@ export interface Fixture extends AsyncDisposable {
   failure: { readonly status: number; readonly message: string } | undefined;
   /** Whether anything has been written yet. */
   hasData: boolean;
+  letters: MemoryLetters;
+  /** What `authorization` the dead letters ask for; absent asks for none. */
+  authorization: string | undefined;
+  /** Commands that event source mappings were given. */
+  commands: { readonly path: string; readonly input: any }[];
+  /** Everything as it was at first. */
+  reset(): void;
 }
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:machine-health-detector';
@@ -97,6 +105,104 @@ export function machineHealth(t: number): FlowReading {
   };
 }
 
+const ORDERS = 'arn:aws:sqs:us-east-1:000000000000:orders';
+const ORDERS_DEAD = 'arn:aws:sqs:us-east-1:000000000000:orders-dead-letters';
+const BILLING = 'arn:aws:lambda:us-east-1:000000000000:function:billing';
+const CRM = 'https://crm.example/hooks/orders';
+const MAIL = 'mailto:plant@example.org';
+
+/** A fan-out on a bad day: one target fails, a queue grows, a mapping is paused, dead letters lie about. */
+export function badDay(t: number): FlowReading {
+  const events = Math.round(40 * t);
+  const behind = Math.round(1200 + 31 * t);
+  const policy = 'filter: {"severity":["high"]}';
+  return {
+    nodes: [
+      { id: TOPIC, kind: 'topic', label: 'orders', counters: { events } },
+      {
+        id: ORDERS,
+        kind: 'queue',
+        label: 'orders',
+        gauges: { pending: behind, inFlight: 40, delayed: 3, oldestAgeMs: 95_000 },
+        counters: { events },
+      },
+      {
+        id: ORDERS_DEAD,
+        kind: 'queue',
+        label: 'orders-dead-letters',
+        gauges: { pending: 214, inFlight: 0, delayed: 0, oldestAgeMs: 5_400_000 },
+        counters: { events: 214 },
+        isDeadLetterQueue: true,
+      },
+      {
+        id: BILLING,
+        kind: 'function',
+        label: 'billing',
+        gauges: { p50Ms: 12, p99Ms: 80, busy: 4, idle: 0 },
+        counters: { events: Math.round(9 * t), calls: Math.round(2 * t), errors: 3, coldStarts: 4 },
+        logGroup: '/aws/lambda/billing',
+      },
+      { id: STREAM, kind: 'stream', label: 'telemetry', gauges: { shards: 2, lagMs: 40 }, counters: { events } },
+      { id: FUNCTION, kind: 'function', label: 'detector', counters: { events: 0, calls: 0, errors: 0 } },
+      { id: CRM, kind: 'webhook', label: 'crm.example', counters: { events: 12 } },
+      { id: MAIL, kind: 'email', label: 'plant@example.org', counters: { events: Math.floor(t / 2) } },
+    ],
+    edges: [
+      { from: TOPIC, to: ORDERS, events, via: 'push', pending: 0, oldestAgeMs: 0, inFlight: 0, retries: 0 },
+      {
+        ...{ from: TOPIC, to: CRM, events: 12, via: 'push', pending: 340, oldestAgeMs: 62_000, inFlight: 1 },
+        ...{
+          retries: Math.floor(t),
+          errors: Math.floor(t),
+          lost: 2,
+          lastError: 'ECONNREFUSED: connect 203.0.113.7:443',
+        },
+      },
+      { from: TOPIC, to: MAIL, events: Math.floor(t / 2), via: 'push', pending: 0, retries: 0, note: policy },
+      {
+        ...{ from: ORDERS, to: BILLING, events: Math.round(9 * t), via: 'pull', pending: behind, oldestAgeMs: 95_000 },
+        ...{ inFlight: 40, poller: { id: 'c0ffee00-aaaa', region: 'us-east-1', paused: [], canReplay: false } },
+      },
+      {
+        ...{ from: STREAM, to: FUNCTION, events: 0, via: 'pull', pending: 880, oldestAgeMs: 240_000 },
+        poller: { id: 'c0ffee00-bbbb', region: 'us-east-1', paused: ['admin'], canReplay: true },
+      },
+      { from: ORDERS, to: ORDERS_DEAD, events: 214, via: 'dead-letter' },
+    ],
+    deadLetters: 216,
+  };
+}
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+
+/** Dead letters of three kinds: moved by a redrive policy, given up by a function, lost by a webhook. */
+export function someLetters(): MemoryLetters {
+  const now = systemClock.now();
+  return new MemoryLetters()
+    .add(ORDERS_DEAD, 214, (index) => ({
+      target: index % 3 ? ORDERS : BILLING,
+      source: index % 3 ? ORDERS : TOPIC,
+      errorCode: index % 3 ? 'MaxReceivesExceeded' : 'TypeError',
+      errorMessage:
+        index % 3 ? 'received 5 times and never deleted' : "Cannot read properties of undefined (reading 'price')",
+      attempts: index % 3 ? 5 : 3,
+      sentAt: now - 5_400_000 + index * 1000,
+      givenUpAt: now - 5_100_000 + index * 1000,
+      body: `{"order":${9_007_199_254_740_993n + BigInt(index)},"customer":"c-${index}","lines":[{"sku":"A-${index}","quantity":2}]}`,
+      attributes: { messageAttributes: { kind: { DataType: 'String', StringValue: 'order' } } },
+      ...(index === 0 && { traceId: TRACE }),
+    }))
+    .add('outbox', 2, (index) => ({
+      target: CRM,
+      source: TOPIC,
+      errorCode: 'ECONNREFUSED',
+      errorMessage: 'connect ECONNREFUSED 203.0.113.7:443',
+      attempts: 4,
+      sentAt: now - 400_000 + index,
+      givenUpAt: now - 120_000 + index,
+    }));
+}
+
 export async function startFixture(): Promise<Fixture> {
   const startedAt = systemClock.monotonic();
   const elapsed = () => (systemClock.monotonic() - startedAt) / 1000;
@@ -109,11 +215,41 @@ export async function startFixture(): Promise<Fixture> {
     fixture.requests.push(request.url!);
     void answer(request, response);
   });
+  const spans = createSpans();
+  const begun = systemClock.now() - 5_400_000;
+  const span = (spanId: string, parentSpanId: string | undefined, name: string, at: number, durationMs: number) =>
+    spans.record({
+      ...{ traceId: TRACE, spanId, name, kind: 'internal', startMs: begun + at, durationMs, attributes: {} },
+      ...(parentSpanId !== undefined && { parentSpanId }),
+      ...(name === 'billing' && { error: 'TypeError' }),
+    });
+  span('a1', undefined, 'sns.Publish', 0, 9);
+  span('a2', 'a1', 'deliver orders', 3, 4);
+  span('a3', 'a2', 'billing', 12, 31);
+  span('a4', 'a3', 'Invocation', 13, 28);
+  /** The real API over letters in memory; the node's guard before it is tested with the node. */
+  async function answerLetters(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
+    const api = deadLetterApi({ store: fixture.letters, spans, logger: silentLogger });
+    const { pathname, searchParams } = new URL(request.url!, 'http://fixture');
+    const isLetIn = fixture.authorization === undefined || request.headers.authorization === fixture.authorization;
+    const { status, body: value } = isLetIn
+      ? await api.handle({
+          ...{ method: request.method!, path: pathname, query: searchParams, body: Buffer.from(body) },
+          caller: 'fixture',
+        })
+      : { status: 401, body: { code: 'unauthenticated', message: 'Sign the request.' } };
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+  }
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const route = console.routes.find(({ prefix }) => request.url!.startsWith(prefix));
     if (route) return route.handle(request, response);
     let text = '';
     for await (const chunk of request) text += chunk;
+    if (request.url!.startsWith('/_millrace/dead-letters')) return answerLetters(request, response, text);
+    if (request.url!.startsWith('/_millrace/mappings')) {
+      fixture.commands.push({ path: request.url!, input: JSON.parse(text) });
+      return void response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    }
     const headers = { 'content-type': 'application/json', 'x-amzn-requestid': '8f3c1f2e-6a5d-4f0b-9c1d-2b7a4e5d6c7f' };
     if (fixture.failure) {
       response.writeHead(fixture.failure.status, headers);
@@ -137,6 +273,13 @@ export async function startFixture(): Promise<Fixture> {
     reading: machineHealth,
     failure: undefined,
     hasData: true,
+    letters: someLetters(),
+    authorization: undefined,
+    commands: [],
+    reset: () => {
+      Object.assign(fixture, { reading: machineHealth, failure: undefined, hasData: true, authorization: undefined });
+      Object.assign(fixture, { letters: someLetters(), commands: [] });
+    },
     [Symbol.asyncDispose]: async () => {
       await console[Symbol.asyncDispose]();
       server.close();

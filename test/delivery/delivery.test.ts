@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { DomainError, SimulatedClock, seededRandom, systemClock, systemRandom } from '../../src/base/index.ts';
-import { type Delivery, type DeliveryService, openDelivery, type Target } from '../../src/delivery/index.ts';
+import {
+  DELIVERY_LIMITS,
+  type DeadLetterOrigin,
+  type Delivery,
+  type DeliveryService,
+  openDelivery,
+  type Target,
+} from '../../src/delivery/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
 import { advanceUntil, eventually, gate } from '../pollers/fakes.ts';
@@ -93,13 +100,18 @@ test('a failed delivery is tried again, and given up to the dead-letter ARN with
   assert.deepEqual(target.attempts.slice(0, 3), [1, 2, 3]);
   const [letter] = target.received;
   assert.equal(letter?.arn, dead);
-  assert.deepEqual(letter?.attributes, {
-    subject: 's',
-    messageAttributes: {
-      RequestID: { DataType: 'String', StringValue: letter!.trace.traceId },
-      ErrorCode: { DataType: 'String', StringValue: 'busy' },
-      ErrorMessage: { DataType: 'String', StringValue: 'come back later' },
-    },
+  const { deadLetter, ...attributes } = letter!.attributes as { deadLetter: DeadLetterOrigin };
+  assert.deepEqual(attributes, { subject: 's' });
+  const { sentAt, givenUpAt, ...origin } = deadLetter;
+  assert.ok(sentAt < givenUpAt && givenUpAt <= clock.now());
+  assert.deepEqual(origin, {
+    arn,
+    source: 'arn:aws:sns:us-east-1:000000000000:t',
+    attempts: 3,
+    errorCode: 'busy',
+    errorMessage: 'come back later',
+    traceId: letter!.trace.traceId,
+    attributes: { subject: 's' },
   });
   await eventually(() => edgeOf(service, dead)?.pending === 0);
   assert.equal(edgeOf(service, arn)?.deadLettered, 1);
@@ -116,12 +128,12 @@ test('an error that says never is not tried again', async () => {
   const givenUp: string[] = [];
   const stop = service.onGivenUp((one) => givenUp.push(`${one.delivery.arn} ${one.errorCode}`));
   await service.send([delivery(arn, 'a')]);
-  await eventually(() => edgeOf(service, arn)?.deadLettered === 1);
+  await eventually(() => edgeOf(service, arn)?.lost === 1);
   assert.deepEqual(target.attempts, [1]);
   // Who asks is told, until it stops asking.
   stop();
   await service.send([delivery(arn, 'b')]);
-  await eventually(() => edgeOf(service, arn)?.deadLettered === 2);
+  await eventually(() => edgeOf(service, arn)?.lost === 2);
   assert.deepEqual(givenUp, [`${arn} gone`]);
 });
 
@@ -260,11 +272,14 @@ test('an ARN that nobody delivers to is refused, and nothing of the call is take
 
 test('closing waits for what is under way, but not for a target that hangs', async () => {
   const target = new FakeTarget();
-  const service = await open(target);
+  const clock = new SimulatedClock();
+  const service = await open(target, clock);
   target.behaviour = () => new Promise(() => {});
   await service.send([delivery(newArn(), 'a')]);
   await eventually(() => target.attempts.length === 1);
-  await service[Symbol.asyncDispose]();
+  const closed = service[Symbol.asyncDispose]();
+  await clock.advance(DELIVERY_LIMITS.drainMsMax);
+  await closed;
   await service[Symbol.asyncDispose]();
 });
 

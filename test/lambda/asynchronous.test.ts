@@ -65,15 +65,17 @@ test('retries and age can be set; a success goes to the on-success destination',
   });
 });
 
-test('a dead-letter queue of the function travels with the event', async () => {
-  await house.create('lettered', 'exports.handler = async () => 1;', { DeadLetterConfig: { TargetArn: QUEUE } });
-  await house.invoke('lettered', {}, { InvocationType: 'Event' });
-  assert.equal(house.delivery.held.shift()!.deadLetterArn, QUEUE);
-});
-
-test('an event for a function that is gone is given up at once', async () => {
-  await house.create('short', 'exports.handler = async () => 1;');
-  await house.invoke('short', {}, { InvocationType: 'Event' });
-  await house.call('DeleteFunction', { FunctionName: 'short' });
-  assert.equal(await house.delivery.handOver(house.lambda.target), 1);
+test('an event that is given up goes to the dead-letter queue of the function as it is then', async () => {
+  await house.create('lettered', 'exports.handler = async () => { throw new Error("bad"); };');
+  await house.invoke('lettered', { a: 1 }, { InvocationType: 'Event' });
+  await house.call('UpdateFunctionConfiguration', { FunctionName: 'lettered', DeadLetterConfig: { TargetArn: QUEUE } });
+  assert.equal(await house.delivery.handOver(house.lambda.target), 3);
+  const { arn, payload, attributes } = house.delivery.held.shift()!;
+  assert.deepEqual([arn, Buffer.from(payload).toString()], [QUEUE, '{"a":1}']);
+  const { RequestID, ...others } = attributes!.messageAttributes as Record<string, { StringValue: string }>;
+  assert.match(RequestID!.StringValue, /^[0-9a-f-]{36}$/);
+  assert.deepEqual(others, {
+    ErrorCode: { DataType: 'Number', StringValue: '200' },
+    ErrorMessage: { DataType: 'String', StringValue: 'bad' },
+  });
 });

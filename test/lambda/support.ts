@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Clock, systemClock, systemRandom, uuid } from '../../src/base/index.ts';
-import type { Delivery, DeliveryService, GivenUp, Target } from '../../src/delivery/index.ts';
+import type { Delivery, DeliveryFailure, DeliveryService, GivenUp, Target } from '../../src/delivery/index.ts';
 import { type ManagedRuntime, openRuntime, type RuntimeOptions } from '../../src/runtime/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { type Lambda, type LambdaOptions, openLambda } from '../../src/services/lambda/index.ts';
@@ -24,14 +24,26 @@ export const context = (more: Partial<OperationContext> = {}): OperationContext 
 /** An outbox that keeps what it is given, for the test to hand over. */
 export class HeldDeliveries implements DeliveryService {
   readonly held: Delivery[] = [];
+  readonly #clock: Clock;
+  readonly #sentAt = new Map<Delivery, number>();
   #listener: (givenUp: GivenUp) => void = () => {};
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
   register(): void {}
   async send(deliveries: readonly Delivery[]): Promise<void> {
+    for (const delivery of deliveries) this.#sentAt.set(delivery, this.#clock.now());
     this.held.push(...deliveries);
   }
   edges() {
     return [];
   }
+  onDelivered() {
+    return () => {};
+  }
+
   onGivenUp(listener: (givenUp: GivenUp) => void) {
     this.#listener = listener;
     return () => {};
@@ -40,19 +52,22 @@ export class HeldDeliveries implements DeliveryService {
 
   /** Tells of one that was given up. */
   giveUp(delivery: Delivery): void {
-    this.#listener({ delivery, errorCode: 'function-failed' });
+    this.#listener({ delivery, reason: 'attempts', errorCode: 'function-failed', errorMessage: 'Error', attempts: 3 });
   }
 
-  /** Tries the oldest one until it is done or given up. @returns attempts made */
+  /** Tries the oldest one until it is done or given up, without the waits between; what follows is held. @returns attempts made */
   async handOver(target: Target): Promise<number> {
     const delivery = this.held.shift()!;
+    const tried = { sentAt: this.#sentAt.get(delivery) ?? this.#clock.now(), uncounted: 0 };
     for (let attempt = 1; ; attempt++) {
       try {
-        await target.deliver(delivery, attempt, new AbortController().signal);
+        const followers = await target.deliver(delivery, attempt, new AbortController().signal, tried);
+        await this.send(followers ?? []);
         return attempt;
       } catch (error) {
-        const never = (error as { remedy?: string }).remedy === 'never';
-        if (!never && attempt < delivery.policy.attemptsMax) continue;
+        const { aftermath } = error as Partial<DeliveryFailure>;
+        if (aftermath?.kind === 'again') continue;
+        await this.send(aftermath?.instead ?? []);
         this.giveUp(delivery);
         return attempt;
       }
@@ -102,9 +117,9 @@ export class LambdaHouse implements AsyncDisposable {
     if (!options.directory) scope.defer(() => rm(directory, { recursive: true, force: true }));
     const lines: string[] = [];
     const data: Datum[] = [];
-    const delivery = new HeldDeliveries();
     const objects = new Map<string, Uint8Array>();
     const clock = options.clock ?? systemClock;
+    const delivery = new HeldDeliveries(options.lambda?.clock ?? clock);
     const records: Records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
     const metrics = createMetrics();
     metrics.onDatum((datum) => data.push({ ...datum }));

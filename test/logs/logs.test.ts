@@ -31,7 +31,15 @@ async function open(): Promise<typeof house> {
   const log = scope.use(await EmbeddedLog.open({ directory: join(directory, 'log') }));
   const random = seededRandom(1);
   const logs = scope.use(
-    await openLogs({ records, log, clock, random, logger: silentLogger, metrics: createMetrics() }),
+    await openLogs({
+      records,
+      log,
+      clock,
+      random,
+      logger: silentLogger,
+      metrics: createMetrics(),
+      takeMetrics: () => {},
+    }),
   );
   const rest = scope.move();
   return { logs, close: () => rest.disposeAsync() };

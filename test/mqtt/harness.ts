@@ -58,6 +58,10 @@ export class KeptDeliveries implements DeliveryService {
   edges() {
     return [];
   }
+  onDelivered() {
+    return () => {};
+  }
+
   onGivenUp() {
     return () => {};
   }

@@ -38,12 +38,12 @@ export class Bootstrap implements AsyncDisposable {
   /** Starts it and loads a function of this source. */
   static async load(
     code: string,
-    more: { file?: string; concurrency?: number; node?: string; first?: FirstInvocation } = {},
+    more: { file?: string; concurrency?: number; node?: string; entry?: string; first?: FirstInvocation } = {},
   ): Promise<Bootstrap> {
-    const { file = 'index.js', concurrency = 1, node = process.execPath, first } = more;
+    const { file = 'index.js', concurrency = 1, node = process.execPath, entry = BOOTSTRAP, first } = more;
     const folder = mkdtempSync(join(tmpdir(), 'millrace-bootstrap-'));
     writeFileSync(join(folder, file), code);
-    const child = spawn(node, [BOOTSTRAP], { env: {}, cwd: folder, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
+    const child = spawn(node, [entry], { env: {}, cwd: folder, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
     const bootstrap = new Bootstrap(child, folder);
     await bootstrap.next('ready');
     const variables = {

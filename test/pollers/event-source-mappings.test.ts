@@ -67,6 +67,7 @@ async function open(fn: FakeFunction): Promise<EventSourceMappings> {
       return kinesis.source(arn);
     },
     delivery: { send: async (deliveries) => void sent.push(...deliveries) },
+    putObject: async () => {},
     clock: systemClock,
     random: systemRandom,
     logger: silentLogger,
@@ -205,8 +206,151 @@ test('what AWS refuses is refused', async () => {
     [{ ...queueInput, EventSourceArn: FIFO, MaximumBatchingWindowInSeconds: 1 }, /FIFO/],
     [{ ...queueInput, EventSourceArn: FIFO, BatchSize: 11 }, /FIFO/],
     [{ ...queueInput, ScalingConfig: { MaximumConcurrency: 1 } }, /maximumConcurrency/],
+    [{ ...queueInput, ScalingConfig: { MaximumConcurrency: 1001 } }, /maximumConcurrency/],
+    [{ ...queueInput, ProvisionedPollerConfig: { MinimumPollers: 1 } }, /minimumPollers/],
+    [{ ...queueInput, ProvisionedPollerConfig: { MinimumPollers: 9, MaximumPollers: 3 } }, /MinimumPollers/],
+    [
+      { ...queueInput, ProvisionedPollerConfig: { MinimumPollers: 2 }, ScalingConfig: { MaximumConcurrency: 2 } },
+      /ScalingConfig/,
+    ],
+    [{ ...queueInput, ProvisionedPollerConfig: { PollerGroupName: 'g' } }, /PollerGroupName/],
+    [{ ...queueInput, DestinationConfig: { OnFailure: { Destination: QUEUE } } }, /DestinationConfig/],
+    [{ ...queueInput, MetricsConfig: { Metrics: ['KafkaMetrics'] } }, /KafkaMetrics/],
+    [{ ...queueInput, Topics: ['t'] }, /Topics/],
+    [{ ...kinesisInput, DestinationConfig: { OnFailure: { Destination: FIFO } } }, /destination/],
+    [{ ...kinesisInput, DestinationConfig: { OnSuccess: { Destination: QUEUE } } }, /OnSuccess/],
+    [
+      { ...kinesisInput, StartingPosition: 'AT_TIMESTAMP', StartingPositionTimestamp: new Date('2999-01-01') },
+      /future/,
+    ],
   ];
   for (const [input, message] of cases) {
     await assert.rejects(call(mappings, 'CreateEventSourceMapping', input), { code: 'invalid-parameter', message });
   }
 });
+
+test('a paused mapping stays paused over restarts and deployments, and goes on where it was', async () => {
+  const stream = await newStream();
+  const fn = new FakeFunction();
+  let UUID: string;
+  {
+    await using mappings = await open(fn);
+    const input = { FunctionName: 'p', EventSourceArn: stream.arn, StartingPosition: 'TRIM_HORIZON' };
+    ({ UUID } = await call(mappings, 'CreateEventSourceMapping', input));
+    await put(stream.name, 'a');
+    await eventually(() => dataOf(fn) === 'a');
+    await mappings.pause(UUID, 'operator');
+    await mappings.pause(UUID, 'audit');
+    await eventually(() => viewOf(mappings, UUID).status === 'Disabled');
+  }
+  await using mappings = await open(fn);
+  await put(stream.name, 'b');
+  await call(mappings, 'UpdateEventSourceMapping', { UUID, Enabled: true });
+  await mappings.resume(UUID, 'audit');
+  await eventually(() => viewOf(mappings, UUID).status === 'Disabled');
+  assert.deepEqual(viewOf(mappings, UUID).poller.paused, ['operator']);
+  const got = await call(mappings, 'GetEventSourceMapping', { UUID });
+  assert.equal(got.StateTransitionReason, 'Paused by operator');
+  assert.equal(dataOf(fn), 'a');
+  await mappings.resume(UUID, 'operator');
+  await eventually(() => dataOf(fn) === 'ab');
+  await assert.rejects(mappings.pause('none', 'operator'), { code: 'resource-not-found' });
+});
+
+test('a stream is replayed from a time while it is read, and the replay survives a restart', async () => {
+  const stream = await newStream();
+  const fn = new FakeFunction();
+  let UUID: string;
+  {
+    await using mappings = await open(fn);
+    const input = { FunctionName: 'r', EventSourceArn: stream.arn, StartingPosition: 'TRIM_HORIZON', BatchSize: 1 };
+    ({ UUID } = await call(mappings, 'CreateEventSourceMapping', input));
+    await put(stream.name, 'a', 'b');
+    await eventually(() => dataOf(fn) === 'ab');
+    const before = systemClock.now() + 1;
+    while (systemClock.now() <= before) await new Promise((resolve) => setImmediate(resolve));
+    const from = systemClock.now();
+    await put(stream.name, 'c', 'd');
+    await eventually(() => dataOf(fn) === 'abcd');
+    await mappings.replay(UUID, from);
+    await eventually(() => dataOf(fn) === 'abcdcd');
+    await mappings.pause(UUID, 'operator');
+    await mappings.replay(UUID, 0);
+  }
+  await using mappings = await open(fn);
+  assert.equal(dataOf(fn), 'abcdcd');
+  await mappings.resume(UUID, 'operator');
+  await eventually(() => dataOf(fn) === 'abcdcdabcd');
+  await assert.rejects(mappings.replay(UUID, systemClock.now() + 60_000), { code: 'invalid-parameter' });
+});
+
+test('a replay begins a tumbling window anew', async () => {
+  const stream = await newStream();
+  const fn = new FakeFunction(({ Records, state }) => ok({ state: { n: (stateOf(state).n ?? 0) + Records.length } }));
+  await using mappings = await open(fn);
+  const { UUID } = await call(mappings, 'CreateEventSourceMapping', {
+    FunctionName: 'w',
+    EventSourceArn: stream.arn,
+    StartingPosition: 'TRIM_HORIZON',
+    TumblingWindowInSeconds: 900,
+  });
+  await put(stream.name, 'a');
+  await eventually(() => fn.events.length === 1);
+  await put(stream.name, 'b');
+  await eventually(() => fn.events.length === 2);
+  assert.equal(stateOf(fn.events[1]?.state).n, 1);
+  await mappings.replay(UUID, 0);
+  await eventually(() => fn.events.length === 3);
+  assert.deepEqual(fn.events[2]?.state, {});
+  assert.equal(dataOf(fn), 'abab');
+});
+
+test('a queue cannot be replayed, and says why', async () => {
+  await using mappings = await open(new FakeFunction());
+  const { UUID } = await call(mappings, 'CreateEventSourceMapping', { FunctionName: 'q', EventSourceArn: QUEUE });
+  await assert.rejects(mappings.replay(UUID, 0), { code: 'invalid-parameter', message: /keeps no messages/ });
+});
+
+test('a function may not run longer than its queue hides messages, as AWS words it', async () => {
+  const fn = new FakeFunction();
+  await using mappings = await open(fn);
+  const input = { FunctionName: 'slow', EventSourceArn: QUEUE };
+  const { UUID } = await call(mappings, 'CreateEventSourceMapping', input);
+  fn.timeout = 60_000;
+  const refusal = {
+    code: 'invalid-parameter',
+    message: 'Queue visibility timeout: 30 seconds is less than Function timeout: 60 seconds',
+  };
+  await assert.rejects(call(mappings, 'CreateEventSourceMapping', { ...input, FunctionName: 'slower' }), refusal);
+  await assert.rejects(call(mappings, 'UpdateEventSourceMapping', { UUID, BatchSize: 5 }), refusal);
+  await call(mappings, 'UpdateEventSourceMapping', { UUID, Enabled: false });
+});
+
+test('settings of a queue are shown, changed and taken back', async () => {
+  await using mappings = await open(new FakeFunction());
+  const provisioned = { MinimumPollers: 3 };
+  const created = await call(mappings, 'CreateEventSourceMapping', {
+    FunctionName: 'settings',
+    EventSourceArn: QUEUE,
+    ProvisionedPollerConfig: provisioned,
+    MetricsConfig: { Metrics: ['EventCount'] },
+    KMSKeyArn: 'arn:aws:kms:us-east-1:000000000000:key/k',
+  });
+  assert.deepEqual(created.ProvisionedPollerConfig, { MinimumPollers: 3, MaximumPollers: 200 });
+  assert.equal(created.KMSKeyArn, 'arn:aws:kms:us-east-1:000000000000:key/k');
+  assert.equal(created.StateTransitionReason, 'USER_INITIATED');
+  const { UUID } = created;
+  const changed = await call(mappings, 'UpdateEventSourceMapping', {
+    UUID,
+    ProvisionedPollerConfig: {},
+    ScalingConfig: { MaximumConcurrency: 7 },
+  });
+  assert.equal(changed.ProvisionedPollerConfig, undefined);
+  assert.deepEqual(changed.ScalingConfig, { MaximumConcurrency: 7 });
+  assert.deepEqual(changed.MetricsConfig, { Metrics: ['EventCount'] });
+});
+
+const viewOf = (mappings: EventSourceMappings, UUID: string) =>
+  mappings.mappings().find(({ mapping }) => mapping.uuid === UUID)!;
+
+const stateOf = (state: unknown) => state as { readonly n?: number };

@@ -1,7 +1,9 @@
 import { type Clock, DomainError, onAbort, type SimulatedClock } from '../../src/base/index.ts';
 import type {
+  Backlog,
   FunctionInvoker,
   InvocationOutcome,
+  LeasedRecord,
   QueueSource,
   SourceBatch,
   SourceRecord,
@@ -45,7 +47,12 @@ interface Shard {
 
 /** A stream in memory, at the far edge: positions are indices. */
 export class FakeStream implements StreamSource {
+  readonly kind = 'stream';
   readonly eventSource = 'aws:kinesis';
+  readonly batchInfo = 'KinesisBatchInfo';
+  readonly streamArn = 'arn:aws:kinesis:us-east-1:000000000000:stream/s';
+  id = 'one';
+  gone = false;
   readonly reads: number[] = [];
   failNextRead: Error | undefined;
   readonly #shards = new Map<string, Shard>();
@@ -68,6 +75,18 @@ export class FakeStream implements StreamSource {
     this.#shards.get(shard)!.trimmed = before;
   }
 
+  /** Another stream under the same name. */
+  recreate(id: string): void {
+    this.id = id;
+    for (const shard of this.#shards.keys()) this.#wake(shard);
+    this.#shards.clear();
+  }
+
+  identity(): string {
+    if (this.gone) throw new DomainError('stream-not-found', 'gone');
+    return this.id;
+  }
+
   async shards(): Promise<readonly SourceShard[]> {
     return [...this.#shards].map(([id, { parents }]) => ({ id, parents }));
   }
@@ -84,6 +103,7 @@ export class FakeStream implements StreamSource {
     const failure = this.failNextRead;
     this.failNextRead = undefined;
     if (failure) throw failure;
+    if (this.gone || !this.#shards.has(shard)) throw new DomainError('stream-not-found', 'gone');
     const { records, closed, trimmed } = this.#shards.get(shard)!;
     const from = Number(position);
     if (from < trimmed) throw new DomainError('records-trimmed', 'gone');
@@ -107,8 +127,9 @@ export class FakeStream implements StreamSource {
     });
   }
 
-  async lagMs(): Promise<number> {
-    return 0;
+  async backlog(shard: string, position: string): Promise<Backlog> {
+    const records = this.#shards.get(shard)!.records.length - Number(position);
+    return { records, ageMs: records > 0 ? 1 : 0 };
   }
 
   #wake(shard: string): void {
@@ -116,11 +137,15 @@ export class FakeStream implements StreamSource {
   }
 }
 
-/** A queue in memory: what is received is leased until deleted or released. */
+/** A queue in memory: what is received is leased until it is deleted or released, or until the test lets leases end. */
 export class FakeQueue implements QueueSource {
+  readonly kind = 'queue';
   readonly eventSource = 'aws:sqs';
   readonly deleted: string[] = [];
   readonly released: string[] = [];
+  readonly receives: number[] = [];
+  gone = false;
+  lease = 30_000;
   readonly #clock: Clock;
   readonly #messages: SourceRecord[] = [];
   readonly #waiters = new Set<() => void>();
@@ -135,6 +160,7 @@ export class FakeQueue implements QueueSource {
   }
 
   async wait(signal: AbortSignal): Promise<void> {
+    this.#check();
     if (this.#messages.length > 0) return;
     await new Promise<void>((resolve, reject) => {
       const wake = () => {
@@ -147,22 +173,32 @@ export class FakeQueue implements QueueSource {
     });
   }
 
-  async receive(recordsMax: number, waitMs: number, _leaseMs: number, signal: AbortSignal) {
-    if (this.#messages.length === 0 && waitMs > 0) {
-      const over = new AbortController();
-      const timer = this.#clock.timer(waitMs, () => over.abort());
-      await this.wait(AbortSignal.any([over.signal, signal])).catch(() => {});
-      timer.cancel();
-    }
-    return this.#messages.splice(0, recordsMax);
+  leaseMs(): number {
+    return this.lease;
   }
 
-  async delete(ids: readonly string[]): Promise<void> {
-    this.deleted.push(...ids);
+  async receive(recordsMax: number): Promise<readonly LeasedRecord[]> {
+    this.#check();
+    this.receives.push(recordsMax);
+    const leasedUntil = this.#clock.now() + this.lease;
+    return this.#messages.splice(0, recordsMax).map((record) => ({ ...record, leasedUntil }));
   }
 
-  async release(ids: readonly string[]): Promise<void> {
-    this.released.push(...ids);
+  async delete(records: readonly LeasedRecord[]): Promise<void> {
+    this.deleted.push(...records.map(({ id }) => id));
+  }
+
+  async release(records: readonly LeasedRecord[]): Promise<void> {
+    this.released.push(...records.map(({ id }) => id));
+  }
+
+  backlog(): Backlog {
+    this.#check();
+    return { records: this.#messages.length, ageMs: this.#messages.length > 0 ? 1 : 0 };
+  }
+
+  #check(): void {
+    if (this.gone) throw new DomainError('queue-not-found', 'gone');
   }
 }
 
@@ -194,6 +230,7 @@ export class FakeFunction implements FunctionInvoker {
   reservedMax = 0;
   /** Environments there are; reservations beyond it wait. */
   limit = Number.POSITIVE_INFINITY;
+  timeout = 3000;
   readonly #waiters: (() => void)[] = [];
 
   constructor(behaviour: Behaviour = () => ok()) {
@@ -207,6 +244,10 @@ export class FakeFunction implements FunctionInvoker {
 
   exists(): boolean {
     return true;
+  }
+
+  timeoutMs(): number {
+    return this.timeout;
   }
 
   async reserve(_arn: string, signal: AbortSignal) {

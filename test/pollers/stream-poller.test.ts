@@ -3,15 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
+import { type Clock, DomainError, SimulatedClock, seededRandom } from '../../src/base/index.ts';
 import type { Delivery } from '../../src/delivery/index.ts';
 import {
   Checkpoints,
   compileFilter,
-  createInstruments,
+  POLLER_LIMITS,
   StreamPoller,
   type StreamPollerOptions,
   type StreamSettings,
+  Tally,
 } from '../../src/pollers/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, type Datum, silentLogger } from '../../src/telemetry/index.ts';
@@ -40,8 +41,9 @@ function bench(overrides: Partial<StreamSettings> = {}) {
   const fn = new FakeFunction();
   const metrics = createMetrics();
   const data: Datum[] = [];
-  metrics.onDatum((datum) => data.push(datum));
+  metrics.onDatum(({ metered: _, ...datum }) => data.push(datum));
   const sent: Delivery[] = [];
+  const objects: { bucket: string; key: string; body: Uint8Array }[] = [];
   const settings: StreamSettings = {
     id: `mapping-${++mappings}`,
     mappingArn: 'arn:aws:lambda:us-east-1:000000000000:event-source-mapping:m',
@@ -51,6 +53,7 @@ function bench(overrides: Partial<StreamSettings> = {}) {
     batchSize: 100,
     windowMs: 0,
     partialResponses: false,
+    eventCounts: false,
     start: { kind: 'TRIM_HORIZON' },
     lanes: 1,
     lingerMs: 0,
@@ -70,11 +73,35 @@ function bench(overrides: Partial<StreamSettings> = {}) {
     clock,
     random: seededRandom(7),
     logger: silentLogger,
-    instruments: createInstruments(metrics, settings),
+    tally: new Tally(metrics, settings),
+    putObject: async (bucket, key, body) => void objects.push({ bucket, key, body }),
     checkpoints,
   };
-  return { clock, source, fn, sent, data, metrics, settings, checkpoints, start: () => StreamPoller.start(options) };
+  return {
+    clock,
+    source,
+    fn,
+    sent,
+    objects,
+    data,
+    metrics,
+    settings,
+    checkpoints,
+    options,
+    start: () => StreamPoller.start(options),
+  };
 }
+
+const positionOf = async (checkpoints: Checkpoints, { id }: StreamSettings) =>
+  (await checkpoints.load(id))?.shards.get('shard-0')?.position;
+
+/** The methods of a simulated clock, to be changed one by one. */
+const clockOf = (clock: SimulatedClock): Clock => ({
+  now: () => clock.now(),
+  monotonic: () => clock.monotonic(),
+  sleep: (ms, signal) => clock.sleep(ms, signal),
+  timer: (ms, callback) => clock.timer(ms, callback),
+});
 
 const letters = (text: string, key = 'k') => [...text].map((id, index) => fakeRecord(id, key, START + index));
 
@@ -88,8 +115,7 @@ test('records reach the function in order and the checkpoint is durable after cl
     await eventually(() => fn.ids === 'abc de');
     assert.equal(poller.state.lastResult, 'OK');
   }
-  const saved = await checkpoints.load(settings.id);
-  assert.equal(saved.get('shard-0')?.position, '5');
+  assert.equal(await positionOf(checkpoints, settings), '5');
   source.put('shard-0', ...letters('f'));
   await using _second = start();
   await eventually(() => fn.ids === 'abc de f');
@@ -260,7 +286,7 @@ test('filter criteria drop records before the function and the checkpoint passes
   }
   assert.equal(fn.ids, 'b');
   assert.match(metrics.render(), /millrace_poller_filtered_total\{[^}]*\} 3/);
-  assert.equal((await checkpoints.load(settings.id)).get('shard-0')?.position, '4');
+  assert.equal(await positionOf(checkpoints, settings), '4');
 });
 
 test('lanes run side by side, and records with one key never do', async () => {
@@ -323,22 +349,6 @@ test('AT_TIMESTAMP starts at the first record of that time', async () => {
   await eventually(() => fn.ids === 'cd');
 });
 
-test('a paused poller finishes its batch, reads nothing, and goes on when all reasons are gone', async () => {
-  const { clock, source, fn, start } = bench();
-  await using poller = start();
-  source.put('shard-0', ...letters('a'));
-  await eventually(() => fn.ids === 'a');
-  poller.pause('one');
-  poller.pause('two');
-  source.put('shard-0', ...letters('b'));
-  await clock.advance(20_000);
-  poller.resume('one');
-  await clock.advance(20_000);
-  assert.equal(fn.ids, 'a');
-  poller.resume('two');
-  await eventually(() => fn.ids === 'a b');
-});
-
 test('a source that fails is read again from the checkpoint, nothing twice', async () => {
   const { clock, source, fn, start } = bench();
   await using _poller = start();
@@ -375,7 +385,7 @@ test('close waits for the batch that runs and checkpoints it', async () => {
   const closed = poller[Symbol.asyncDispose]();
   held.open();
   await closed;
-  assert.equal((await checkpoints.load(settings.id)).get('shard-0')?.position, '1');
+  assert.equal(await positionOf(checkpoints, settings), '1');
 });
 
 test('close gives up on a batch that never ends, and its records come again', async () => {
@@ -397,7 +407,7 @@ test('close gives up on a batch that never ends, and its records come again', as
   const closed = poller[Symbol.asyncDispose]();
   await clock.advance(20_000);
   await closed;
-  assert.equal((await checkpoints.load(settings.id)).get('shard-0')?.position, '0');
+  assert.equal(await positionOf(checkpoints, settings), '0');
 });
 
 test('tumbling windows carry state and end with a final invocation, by a later record or by time', async () => {
@@ -471,5 +481,180 @@ test('the age of the last record is reported as IteratorAge', async () => {
     dimensions: { FunctionName: 'f' },
     value: 5000,
     unit: 'Milliseconds',
+  });
+});
+
+test('a response without a state fails the batch under a tumbling window', async () => {
+  const { clock, source, fn, start } = bench({ tumblingWindowMs: 60_000 });
+  fn.behaviour = ({ Records }) => (fn.events.length === 1 ? ok({}) : ok({ state: { n: Records.length } }));
+  await using poller = start();
+  source.put('shard-0', fakeRecord('a', 'k', START + 1));
+  await eventually(() => fn.events.length === 1);
+  assert.equal(poller.state.lastResult, 'OK');
+  await advanceUntil(clock, 100, () => fn.events.length === 2);
+  assert.equal(fn.ids, 'a a');
+  assert.equal(poller.state.retries, 1);
+});
+
+test('a window ends only when the function has taken its end, whatever the retries of batches', async () => {
+  const { clock, source, fn, start } = bench({ tumblingWindowMs: 60_000, retriesMax: 0 });
+  let refusals = 4;
+  fn.behaviour = ({ isFinalInvokeForWindow }) =>
+    isFinalInvokeForWindow && refusals-- > 0 ? failed : ok({ state: {} });
+  await using _poller = start();
+  source.put('shard-0', fakeRecord('a', 'k', START + 1), fakeRecord('b', 'k', START + 60_000));
+  await advanceUntil(clock, 100, () => fn.ids.endsWith('b'));
+  assert.equal(fn.events.filter(({ isFinalInvokeForWindow }) => isFinalInvokeForWindow).length, 5);
+});
+
+test('a bucket gets the document of a discarded batch with the whole event, where AWS puts it', async () => {
+  const { source, fn, objects, sent, settings, start } = bench({
+    retriesMax: 0,
+    onFailureArn: 'arn:aws:s3:::dead-batches',
+  });
+  fn.behaviour = () => failed;
+  await using _poller = start();
+  source.put('shard-0', ...letters('ab'));
+  await eventually(() => objects.length === 1);
+  assert.deepEqual(sent, []);
+  const [{ bucket, key, body }] = objects as [(typeof objects)[number]];
+  assert.equal(bucket, 'dead-batches');
+  const random = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+  const path = `^aws/lambda/${settings.id}/shard-0/2026/01/01/2026-01-01T00\\.00\\.00-${random}$`;
+  assert.match(key, new RegExp(path));
+  const document = JSON.parse(Buffer.from(body).toString());
+  assert.equal(document.KinesisBatchInfo.batchSize, 2);
+  assert.equal(document.requestContext.condition, 'RetryAttemptsExhausted');
+  assert.deepEqual(JSON.parse(document.payload), fn.events[0]);
+});
+
+test('a bucket that takes nothing holds a shard back for a while only', async () => {
+  const { clock, source, fn, options } = bench({ retriesMax: 0, onFailureArn: 'arn:aws:s3:::gone' });
+  fn.behaviour = ({ Records }) => (Records[0]?.id === 'a' ? failed : ok());
+  let tries = 0;
+  const putObject = async () => {
+    tries++;
+    throw new Error('no such bucket');
+  };
+  await using poller = StreamPoller.start({ ...options, putObject });
+  source.put('shard-0', ...letters('a'));
+  await advanceUntil(clock, 10_000, () => poller.state.discarded === 1);
+  source.put('shard-0', ...letters('b'));
+  await advanceUntil(clock, 10_000, () => fn.ids === 'a b');
+  assert.equal(tries, POLLER_LIMITS.archiveAttemptsMax);
+});
+
+test('a stream that goes away is waited for; the same one goes on, another of its name is read from its beginning', async () => {
+  const { clock, source, fn, start } = bench({ start: { kind: 'LATEST' } });
+  await using poller = start();
+  await eventually(() => poller.state.shards.length === 1);
+  source.put('shard-0', ...letters('abc'));
+  await eventually(() => fn.ids === 'abc');
+  source.gone = true;
+  await advanceUntil(clock, 1000, () => poller.state.lastResult.startsWith('PROBLEM'));
+  source.gone = false;
+  source.put('shard-0', ...letters('d'));
+  await advanceUntil(clock, 1000, () => fn.ids === 'abc d');
+  source.recreate('another');
+  source.addShard('shard-0');
+  source.put('shard-0', ...letters('x'));
+  await advanceUntil(clock, 1000, () => fn.ids === 'abc d x');
+});
+
+test('checkpoints of a release that did not keep which stream they were about are taken as they are', async () => {
+  const { source, fn, settings, checkpoints, start } = bench();
+  await checkpoints.replace(settings.id, { identity: '', shards: new Map([['shard-0', { position: '2' }]]) });
+  source.put('shard-0', ...letters('abc'));
+  await using _poller = start();
+  await eventually(() => fn.ids === 'c');
+});
+
+test('a throttled function holds records back and costs no retries', async () => {
+  const onFailureArn = 'arn:aws:sqs:us-east-1:000000000000:dead';
+  const { clock, source, fn, sent, start } = bench({ retriesMax: 0, onFailureArn });
+  let throttles = 5;
+  fn.behaviour = () => (throttles-- > 0 ? { kind: 'not-invoked', reason: 'Rate Exceeded.' } : ok());
+  await using poller = start();
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => poller.state.lastResult === 'PROBLEM: Rate Exceeded.');
+  await advanceUntil(clock, 1000, () => poller.state.records === 1);
+  assert.deepEqual(sent, []);
+});
+
+test('a disk that is full for checkpoints stops no records, and the checkpoint is written when there is room', async () => {
+  const { clock, source, fn, options, settings } = bench();
+  let full = false;
+  const commit: Records['commit'] = (transaction) =>
+    full ? Promise.reject(new DomainError('records-full', 'no space left')) : records.commit(transaction);
+  const narrow = new Checkpoints({ range: records.range.bind(records), commit } as Records, clock, silentLogger);
+  await using poller = StreamPoller.start({ ...options, checkpoints: narrow });
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => poller.state.records === 1);
+  full = true;
+  source.put('shard-0', ...letters('bc'));
+  await eventually(() => fn.ids === 'a bc');
+  await clock.advance(5000);
+  full = false;
+  let written: string | undefined;
+  await advanceUntil(clock, POLLER_LIMITS.checkpointRetryMs, () => {
+    // As another process would find it.
+    void positionOf(new Checkpoints(records, clock, silentLogger), settings).then((position) => {
+      written = position;
+    });
+    return written === '3';
+  });
+});
+
+test('a wall clock that jumps neither holds a batch back nor repeats it', async () => {
+  const { clock, source, fn, options } = bench({ windowMs: 1000, recordAgeMsMax: 60_000 });
+  let jump = 0;
+  const jumpy = { ...clockOf(clock), now: () => clock.now() + jump };
+  await using _poller = StreamPoller.start({ ...options, clock: jumpy });
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => source.reads.length === 1);
+  jump = -3_600_000;
+  await clock.advance(1000);
+  await eventually(() => fn.ids === 'a');
+  source.put('shard-0', ...letters('b'));
+  await eventually(() => source.reads.length === 2);
+  jump = 30_000;
+  await clock.advance(1000);
+  await eventually(() => fn.ids === 'a b');
+});
+
+test('what waits is known by shard and in all', async () => {
+  const { clock, source, fn, metrics, start } = bench({ batchSize: 1 });
+  const held = gate();
+  fn.behaviour = async () => {
+    await held.opened;
+    return ok();
+  };
+  source.put('shard-0', ...letters('abc'));
+  await using poller = start();
+  await eventually(() => poller.state.depth === 3);
+  assert.equal(poller.state.shards[0]?.depth, 3);
+  assert.match(metrics.render(), /millrace_poller_depth\{[^}]*\} 3/);
+  held.open();
+  await eventually(() => poller.state.records === 3);
+  await clock.advance(POLLER_LIMITS.shardRefreshMs);
+  await eventually(() => poller.state.depth === 0);
+});
+
+test('the EventCount metrics count each record by what became of it', async () => {
+  const onFailureArn = 'arn:aws:sqs:us-east-1:000000000000:dead';
+  const filter = compileFilter(['{"data":{"id":[{"anything-but":"x"}]}}'], 'data');
+  const { source, fn, data, start } = bench({ retriesMax: 0, eventCounts: true, filter, onFailureArn });
+  fn.behaviour = () => failed;
+  await using _poller = start();
+  source.put('shard-0', ...letters('abx'));
+  await eventually(() => data.some(({ name }) => name === 'OnFailureDestinationDeliveredEventCount'));
+  const counts = data.filter(({ dimensions }) => dimensions.EventSourceMappingUUID !== undefined);
+  assert.deepEqual(Object.fromEntries(counts.map(({ name, value }) => [name, value])), {
+    PolledEventCount: 3,
+    FilteredOutEventCount: 1,
+    InvokedEventCount: 2,
+    FailedInvokeEventCount: 2,
+    DroppedEventCount: 2,
+    OnFailureDestinationDeliveredEventCount: 2,
   });
 });

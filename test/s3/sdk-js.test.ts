@@ -8,9 +8,13 @@ import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteBucketCommand,
+  DeleteBucketPolicyCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
+  GetBucketEncryptionCommand,
   GetBucketLocationCommand,
+  GetBucketPolicyCommand,
+  GetBucketTaggingCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
   HeadBucketCommand,
@@ -20,6 +24,9 @@ import {
   ListObjectsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
+  PutBucketEncryptionCommand,
+  PutBucketPolicyCommand,
+  PutBucketTaggingCommand,
   PutObjectCommand,
   paginateListObjectsV2,
   S3Client,
@@ -299,4 +306,53 @@ test('a presigned link reads and writes without a client', () =>
     const link = await getSignedUrl(s3, new GetObjectCommand({ ...names, ResponseContentType: 'text/html' }));
     const download = await fetch(link);
     assert.deepEqual([await download.text(), download.headers.get('content-type')], ['by link', 'text/html']);
+  }));
+
+test('policy, tags and default encryption of a bucket are kept, and go with it', () =>
+  withBucket(async (s3) => {
+    await assert.rejects(s3.send(new GetBucketPolicyCommand(BUCKET)), { name: 'NoSuchBucketPolicy' });
+    await assert.rejects(s3.send(new GetBucketTaggingCommand(BUCKET)), { name: 'NoSuchTagSet' });
+    const statement = { Effect: 'Deny', Principal: '*', Action: 's3:*', Resource: 'arn:aws:s3:::test-bucket/*' };
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+    await s3.send(new PutBucketPolicyCommand({ ...BUCKET, Policy }));
+    assert.equal((await s3.send(new GetBucketPolicyCommand(BUCKET))).Policy, Policy);
+    const TagSet = [{ Key: 'team', Value: 'plant' }];
+    await s3.send(new PutBucketTaggingCommand({ ...BUCKET, Tagging: { TagSet } }));
+    assert.deepEqual((await s3.send(new GetBucketTaggingCommand(BUCKET))).TagSet, TagSet);
+    const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' as const }, BucketKeyEnabled: false };
+    const encryption = async () =>
+      (await s3.send(new GetBucketEncryptionCommand(BUCKET))).ServerSideEncryptionConfiguration?.Rules;
+    assert.deepEqual(await encryption(), [rule]);
+    const Rules = [{ ...rule, BucketKeyEnabled: true }];
+    await s3.send(new PutBucketEncryptionCommand({ ...BUCKET, ServerSideEncryptionConfiguration: { Rules } }));
+    assert.deepEqual(await encryption(), Rules);
+
+    await s3.send(new DeleteBucketCommand(BUCKET));
+    await assert.rejects(s3.send(new GetBucketPolicyCommand(BUCKET)), { name: 'NoSuchBucket' });
+    await s3.send(new CreateBucketCommand(BUCKET));
+    await assert.rejects(s3.send(new GetBucketPolicyCommand(BUCKET)), { name: 'NoSuchBucketPolicy' });
+    await assert.rejects(s3.send(new GetBucketTaggingCommand(BUCKET)), { name: 'NoSuchTagSet' });
+    assert.deepEqual(await encryption(), [rule]);
+    await s3.send(new DeleteBucketPolicyCommand(BUCKET));
+  }));
+
+test('settings of a bucket that S3 would not take are refused', () =>
+  withBucket(async (s3) => {
+    const policy = (Policy: string) => s3.send(new PutBucketPolicyCommand({ ...BUCKET, Policy }));
+    const malformed = (Policy: string, message: RegExp) =>
+      assert.rejects(policy(Policy), { name: 'MalformedPolicy', message });
+    await malformed('no', /must be valid JSON/);
+    await malformed('{}', /required field Statement/);
+    await malformed('{"Statement":[{"Effect":"Allow","Action":"s3:*"}]}', /required field Principal/);
+    await malformed('{"Statement":{"Effect":"Maybe","Principal":"*"}}', /Invalid effect/);
+    await malformed(JSON.stringify({ Statement: { Effect: 'Allow', Principal: 'x'.repeat(20_480) } }), /20480 bytes/);
+    const tag = { Key: 'k', Value: 'v' };
+    await assert.rejects(s3.send(new PutBucketTaggingCommand({ ...BUCKET, Tagging: { TagSet: [tag, tag] } })), {
+      name: 'InvalidTag',
+    });
+    const Rules = [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms' as const } }];
+    await assert.rejects(
+      s3.send(new PutBucketEncryptionCommand({ ...BUCKET, ServerSideEncryptionConfiguration: { Rules } })),
+      { name: 'NotImplemented', message: /aws:kms is not built/ },
+    );
   }));

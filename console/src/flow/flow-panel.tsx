@@ -3,9 +3,11 @@ import type { FlowEdge, FlowNode, FlowSnapshot } from '../api.ts';
 import { rate } from '../format.ts';
 import { useMedia, useWidth } from '../hooks.ts';
 import { Choice, Empty, Panel } from '../parts.tsx';
-import { detailsOf, type Fact, factsOf, KINDS } from './facts.ts';
-import { KindIcon } from './icons.tsx';
-import { type Box, type Layout, layOut } from './layout.ts';
+import { EdgeDetails, NodeDetails } from './details.tsx';
+import { edgeKey, edgeWords, type Fact, factsOf, KINDS, STATUSES } from './facts.ts';
+import { FlowTables } from './flow-tables.tsx';
+import { KindIcon, StatusMark } from './icons.tsx';
+import { type Box, type Layout, labelsOf, layOut } from './layout.ts';
 import { useParticles } from './particles.ts';
 
 export type History = ReadonlyMap<string, readonly number[]>;
@@ -18,9 +20,12 @@ interface FlowProps {
 
 export function FlowPanel(props: FlowProps) {
   const [view, setView] = useState<'picture' | 'table'>('picture');
+  /** Id of a node, or key of an edge. */
   const [selected, setSelected] = useState<string>();
   const { snapshot } = props;
   const node = snapshot.nodes.find(({ id }) => id === selected);
+  const edge = snapshot.edges.find((one) => edgeKey(one) === selected);
+  const labels = new Map(snapshot.nodes.map(({ id, label }) => [id, label]));
   const tools = (
     <Choice
       label="Show the flow as"
@@ -33,14 +38,24 @@ export function FlowPanel(props: FlowProps) {
       onChange={setView}
     />
   );
+  const isPicture = snapshot.nodes.length > 0 && view === 'picture';
   return (
     <Panel id="flow" title="Flow" tools={tools}>
       {snapshot.nodes.length === 0 && <NothingYet />}
-      {snapshot.nodes.length > 0 && view === 'picture' && (
+      {isPicture && (
         <Picture {...props} selected={selected} onSelect={(id) => setSelected(id === selected ? undefined : id)} />
       )}
-      {snapshot.nodes.length > 0 && view === 'table' && <Table snapshot={snapshot} />}
-      {node && view === 'picture' && <Details node={node} onShowLogs={props.onShowLogs} />}
+      {snapshot.nodes.length > 0 && view === 'table' && <FlowTables snapshot={snapshot} />}
+      {isPicture && node && (
+        <NodeDetails
+          node={node}
+          edges={snapshot.edges}
+          labels={labels}
+          onShowLogs={props.onShowLogs}
+          onSelect={setSelected}
+        />
+      )}
+      {isPicture && edge && <EdgeDetails key={selected} edge={edge} labels={labels} onSelect={setSelected} />}
     </Panel>
   );
 }
@@ -78,20 +93,21 @@ function Picture(
     snapshot.edges.map((edge, index) => ({
       path: layout.paths[index] ?? '',
       perSecond: edge.eventsPerSecond,
-      failing: edge.errorsPerSecond > 0,
+      failing: edge.status === 'error',
     })),
     isStill,
   );
   const nodes = new Map(snapshot.nodes.map((node) => [node.id, node]));
+  const labels = labelsOf(snapshot.edges, layout);
   return (
     <div class="picture" ref={ref}>
       <div class="canvas" style={{ height: `${layout.height}px` }}>
         <svg width={layout.width} height={layout.height} aria-hidden="true">
           {snapshot.edges.map((edge, index) => (
             <path
-              key={`${edge.from}>${edge.to}`}
+              key={edgeKey(edge)}
               d={layout.paths[index]}
-              class={edgeClass(edge)}
+              class={`${edgeClass(edge)}${edgeKey(edge) === selected ? ' selected' : ''}`}
               stroke-width={thickness(edge)}
             />
           ))}
@@ -111,36 +127,80 @@ function Picture(
               />
             ))}
         </ul>
-        {!layout.vertical &&
-          snapshot.edges.map((edge) => <EdgeRate key={`${edge.from}>${edge.to}`} edge={edge} layout={layout} />)}
+        <ul aria-label="What joins them">
+          {width > 0 &&
+            snapshot.edges.map((edge, index) => (
+              <EdgeLabel
+                key={edgeKey(edge)}
+                edge={edge}
+                place={labels[index]}
+                nodes={nodes}
+                isSelected={edgeKey(edge) === selected}
+                onSelect={() => props.onSelect(edgeKey(edge))}
+              />
+            ))}
+        </ul>
       </div>
     </div>
   );
 }
 
-const edgeClass = ({ eventsPerSecond, errorsPerSecond }: FlowEdge) =>
-  `edge${errorsPerSecond > 0 ? ' failing' : ''}${eventsPerSecond === 0 ? ' quiet' : ''}`;
+const edgeClass = ({ via, status, eventsPerSecond }: FlowEdge) =>
+  ['edge', via, status, eventsPerSecond === 0 ? 'quiet' : ''].join(' ');
 
 /** One pixel and a half for a trickle, four for a flood. */
 const thickness = ({ eventsPerSecond }: FlowEdge) => 1.5 + Math.min(2.5, Math.log10(1 + eventsPerSecond) * 0.6);
 
-/** Rates stand on edges only where they differ from what the card they come from says. */
-function EdgeRate(props: { readonly edge: FlowEdge; readonly layout: Layout }) {
-  const { edge, layout } = props;
-  const siblings = layout.boxes.find(({ id }) => id === edge.to);
-  const from = layout.boxes.find(({ id }) => id === edge.from);
-  if (!siblings || !from || edge.eventsPerSecond === 0) return null;
-  const gap = siblings.x - (from.x + layout.card.width);
-  if (gap < 58) return null;
+/** Words stand on an edge where there is room for them; else a mark, and only when there is something to see. */
+const LABEL_ROOM = 64;
+
+function EdgeLabel(props: {
+  readonly edge: FlowEdge;
+  readonly place: { readonly x: number; readonly y: number; readonly gap: number } | undefined;
+  readonly nodes: ReadonlyMap<string, FlowNode>;
+  readonly isSelected: boolean;
+  readonly onSelect: () => void;
+}) {
+  const { edge, place, nodes, isSelected } = props;
+  if (!place) return null;
+  const isWell = edge.status === 'ok' || edge.status === 'idle';
+  const hasRoom = place.gap >= LABEL_ROOM;
+  const words = edgeWords(edge);
+  // A card's own rate says as much, where an edge has no room for words.
+  const isShown = isSelected || !isWell || (hasRoom && words !== '');
   const style = {
-    left: `${siblings.x - gap / 2}px`,
-    top: `${(from.y + siblings.y) / 2 + layout.card.height / 2}px`,
+    left: `${place.x}px`,
+    top: `${place.y}px`,
+    ...(hasRoom && { maxWidth: `${place.gap + 8}px` }),
   };
   return (
-    <span class="edge-rate" style={style} aria-hidden="true">
-      {rate(edge.eventsPerSecond)}
-    </span>
+    <li>
+      <button
+        type="button"
+        class={`edge-label ${edge.status}${isShown ? '' : ' unseen'}`}
+        style={style}
+        title={edge.problem ?? words}
+        aria-pressed={isSelected}
+        aria-label={spokenEdge(edge, nodes)}
+        onClick={props.onSelect}
+      >
+        {!isWell && <StatusMark status={edge.status} />}
+        {hasRoom && <span>{words || 'quiet'}</span>}
+        {!hasRoom && isWell && <span class="point" />}
+      </button>
+    </li>
   );
+}
+
+function spokenEdge(edge: FlowEdge, nodes: ReadonlyMap<string, FlowNode>): string {
+  const name = (id: string) => nodes.get(id)?.label ?? id;
+  const parts = [
+    `${name(edge.from)} to ${name(edge.to)}`,
+    STATUSES[edge.status],
+    edge.problem,
+    rate(edge.eventsPerSecond),
+  ];
+  return parts.filter((part) => part !== undefined).join(', ');
 }
 
 function Card(props: {
@@ -165,20 +225,23 @@ function Card(props: {
         <span class="card-head">
           <KindIcon kind={node.kind} />
           <span class="card-label">{node.label}</span>
-          <span class={`status ${node.status}`} />
+          <StatusMark status={node.status} />
         </span>
         <span class="card-rate">
           {rate(node.eventsPerSecond).replace('/s', '')}
           <small>/s</small>
         </span>
         <Sparkline values={props.history} />
-        <span class="card-facts">
-          {factsOf(node)
-            .slice(0, 4)
-            .map((fact) => (
-              <Figure key={fact.name} fact={fact} />
-            ))}
-        </span>
+        {node.problem !== undefined && <span class="card-problem">{node.problem}</span>}
+        {node.problem === undefined && (
+          <span class="card-facts">
+            {factsOf(node)
+              .slice(0, 4)
+              .map((fact) => (
+                <Figure key={fact.name} fact={fact} />
+              ))}
+          </span>
+        )}
       </button>
     </li>
   );
@@ -195,7 +258,9 @@ function Figure(props: { readonly fact: Fact }) {
 
 function spoken(node: FlowNode): string {
   const facts = factsOf(node).map(({ name, value }) => `${name} ${value}`);
-  return [`${KINDS[node.kind]} ${node.label}`, node.status, `${rate(node.eventsPerSecond)}`, ...facts].join(', ');
+  const { kind, label, status, problem, eventsPerSecond } = node;
+  const parts = [`${KINDS[kind]} ${label}`, STATUSES[status], problem, rate(eventsPerSecond), ...facts];
+  return parts.filter((part) => part !== undefined).join(', ');
 }
 
 const SPARK = { width: 64, height: 22, values: 60 };
@@ -216,77 +281,5 @@ function Sparkline(props: { readonly values: readonly number[] }) {
       <path class="spark-area" d={`M${x(0).toFixed(1)} ${SPARK.height}L${line}L${SPARK.width} ${SPARK.height}Z`} />
       <path class="spark-line" d={`M${line}`} />
     </svg>
-  );
-}
-
-function Details(props: { readonly node: FlowNode; readonly onShowLogs: (logGroup: string) => void }) {
-  const { node } = props;
-  return (
-    <section class="details" aria-label={`Details of ${node.label}`}>
-      <div class="details-head">
-        <span>{KINDS[node.kind]}</span>
-        <code>{node.id}</code>
-        {node.logGroup && (
-          <button type="button" onClick={() => props.onShowLogs(node.logGroup!)}>
-            Show its logs
-          </button>
-        )}
-      </div>
-      <dl>
-        {detailsOf(node).map(({ name, value, isBad }) => (
-          <div key={name} class={isBad ? 'bad' : ''}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-    </section>
-  );
-}
-
-function Table(props: { readonly snapshot: FlowSnapshot }) {
-  const { nodes, edges } = props.snapshot;
-  const labels = new Map(nodes.map(({ id, label }) => [id, label]));
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section class="scroll" tabIndex={0} aria-label="Flow as a table">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Part</th>
-            <th scope="col">Kind</th>
-            <th scope="col">Status</th>
-            <th scope="col" class="number">
-              Rate
-            </th>
-            <th scope="col">Figures</th>
-            <th scope="col">Goes to</th>
-          </tr>
-        </thead>
-        <tbody>
-          {nodes.map((node) => (
-            <tr key={node.id}>
-              <th scope="row">{node.label}</th>
-              <td>{KINDS[node.kind]}</td>
-              <td>
-                <span class={`status ${node.status}`} /> {node.status}
-              </td>
-              <td class="number">{rate(node.eventsPerSecond)}</td>
-              <td>
-                {factsOf(node)
-                  .map(({ name, value }) => `${name} ${value}`)
-                  .join(', ')}
-              </td>
-              <td>
-                {edges
-                  .filter(({ from }) => from === node.id)
-                  .map(({ to, eventsPerSecond }) => `${labels.get(to)} (${rate(eventsPerSecond)})`)
-                  .join(', ')}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
   );
 }

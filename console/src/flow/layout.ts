@@ -30,7 +30,41 @@ const CARD_WIDTH_MIN = 150;
 const CARD_WIDTH_MAX = 220;
 const ROW_GAP = 14;
 const COLUMN_GAP_MIN = 34;
-const COLUMN_GAP_MAX = 110;
+const COLUMN_GAP_MAX = 150;
+
+/** Labels closer to each other than this, across and down, would cover one another. */
+const LABEL_WIDTH = 70;
+const LABEL_HEIGHT = 24;
+
+/**
+ * Where the label of each edge stands, in the order of the edges: in the middle of the gap before its target (above it, in a
+ * vertical layout), those that would cover one another moved apart. `undefined` for an edge to nowhere.
+ */
+export function labelsOf(
+  edges: readonly LayoutEdge[],
+  { boxes, card, vertical }: Layout,
+): readonly ({ readonly x: number; readonly y: number; readonly gap: number } | undefined)[] {
+  const places = edges.map(({ from, to }) => {
+    const a = boxes.find(({ id }) => id === from);
+    const b = boxes.find(({ id }) => id === to);
+    if (!a || !b) return undefined;
+    if (vertical) return { x: b.x + card.width / 2, y: b.y - 8, gap: 0 };
+    // Beyond the nearest gap other cards may be in the way.
+    const gap = Math.min(Math.abs(b.x - a.x - card.width), COLUMN_GAP_MAX);
+    return { x: b.x - gap / 2, y: (a.y + b.y + card.height) / 2, gap };
+  });
+  const placed: { x: number; y: number }[] = [];
+  for (const place of places.filter((one) => one !== undefined).sort((a, b) => a.y - b.y || a.x - b.x)) {
+    const covers = (one: { x: number; y: number }) =>
+      Math.abs(one.x - place.x) < (vertical ? LABEL_HEIGHT : LABEL_WIDTH) && Math.abs(one.y - place.y) < LABEL_HEIGHT;
+    for (let other = placed.find(covers); other; other = placed.find(covers)) {
+      if (vertical) place.x = other.x + LABEL_HEIGHT;
+      else place.y = other.y + LABEL_HEIGHT;
+    }
+    placed.push(place);
+  }
+  return places;
+}
 
 /** Lays out for a container of `width` pixels; vertical when the layers do not fit beside each other. */
 export function layOut(nodes: readonly LayoutNode[], edges: readonly LayoutEdge[], width: number): Layout {

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { filterLogEvents, type LogLine, logGroups } from '../api.ts';
 import { preciseTime } from '../format.ts';
-import { usePolling } from '../hooks.ts';
+import { usePolling, useSettled } from '../hooks.ts';
 import { Empty, Failure, Panel } from '../parts.tsx';
 
 /** Lines kept on the page. */
@@ -85,15 +85,6 @@ export function LogsPanel(props: { readonly known: readonly string[]; readonly a
       {shown !== undefined && <Lines key={`${shown}\n${settled}`} group={shown} pattern={settled} follows={follows} />}
     </Panel>
   );
-}
-
-function useSettled<T>(value: T, afterMs: number): T {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), afterMs);
-    return () => clearTimeout(timer);
-  }, [value, afterMs]);
-  return settled;
 }
 
 function Lines(props: { readonly group: string; readonly pattern: string; readonly follows: boolean }) {

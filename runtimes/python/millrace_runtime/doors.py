@@ -1,12 +1,12 @@
 """Listens, inside the sandbox, for the services of the node, and hands the listening sockets over to it.
 
-`MILLRACE_DOORS` names the doors: `runtime-api:9001,node:4566`. The sockets go over the IPC channel that Node gives its
+`MILLRACE_DOORS` names the doors: `runtime-api:9001,node:4566,xray:2000/udp`. The sockets go over the IPC channel that Node gives its
 children (`NODE_CHANNEL_FD`), in its own framing: a line of JSON with the descriptor beside it. So the node accepts what connects
 to a loopback that it cannot reach itself. `runtimes/nodejs/doors.js` is the same in JavaScript.
 """
 
 import json
-from typing import Any, MutableMapping
+from typing import Any, Mapping, MutableMapping
 
 #: Connections that may wait until the node takes them.
 _BACKLOG = 128
@@ -25,14 +25,17 @@ def open_doors(environment: MutableMapping[str, str]) -> None:
         node.setblocking(True)
         for door in filter(None, doors.split(",")):
             name, _, port = door.rpartition(":")
-            _hand_over(node, name, int(port))
+            port, _, protocol = port.partition("/")
+            if protocol == "udp":
+                _hand_over_datagrams(node, name, int(port))
+            else:
+                _hand_over(node, name, int(port))
         # Who acknowledges a door passes it on to the node, which closes the channel when it has all of them.
         while doors and node.recv(4096):
             pass
 
 
 def _hand_over(node: Any, name: str, port: int) -> None:
-    import array
     import socket
 
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
@@ -41,11 +44,26 @@ def _hand_over(node: Any, name: str, port: int) -> None:
         listener.listen(_BACKLOG)
         # Node expects a socket that does not block.
         listener.setblocking(False)
-        message = {"cmd": "NODE_HANDLE", "type": "net.Server", "msg": {"door": name}}
-        line = json.dumps(message).encode() + b"\n"
-        rights = array.array("i", [listener.fileno()])
-        node.sendmsg([line], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-        _await_acknowledgement(node)
+        _send(node, {"type": "net.Server", "msg": {"door": name}}, listener)
+
+
+def _hand_over_datagrams(node: Any, name: str, port: int) -> None:
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", port))
+        receiver.setblocking(False)
+        _send(node, {"type": "dgram.Socket", "dgramType": "udp4", "msg": {"door": name}}, receiver)
+
+
+def _send(node: Any, message: Mapping[str, object], handle: Any) -> None:
+    import array
+    import socket
+
+    line = json.dumps({"cmd": "NODE_HANDLE", **message}).encode() + b"\n"
+    rights = array.array("i", [handle.fileno()])
+    node.sendmsg([line], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+    _await_acknowledgement(node)
 
 
 def _await_acknowledgement(node: Any) -> None:

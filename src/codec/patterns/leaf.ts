@@ -81,6 +81,9 @@ function scalars(operand: unknown, path: string): readonly unknown[] {
   return list;
 }
 
+/** Names that mean a condition: an object with one of them is never a branch of `$or`. */
+export const RESERVED: ReadonlySet<string> = new Set([...Object.keys(OPERATORS), 'exists']);
+
 const COMPARE: Readonly<Record<string, (value: number, bound: number) => boolean>> = {
   __proto__: null as never,
   '=': (value, bound) => value === bound,
@@ -90,34 +93,48 @@ const COMPARE: Readonly<Record<string, (value: number, bound: number) => boolean
   '>=': (value, bound) => value >= bound,
 };
 
-/** `["=", 5]`, or one or two bounds: `[">", 0, "<=", 5]`. */
+/** `["=", 5]`, or one or two bounds: `[">", 0, "<=", 5]`. Checked and worded in the order of AWS's own parser. */
 function compileNumeric(operand: unknown, path: string): ScalarTest {
-  if (!Array.isArray(operand) || (operand.length !== 2 && operand.length !== 4)) {
-    throw new PatternInvalid('Value of numeric must be an array of one or two conditions', path);
+  if (!Array.isArray(operand)) throw new PatternInvalid('Value of numeric must be an array.', path);
+  const [operator, bound, secondOperator, secondBound] = operand;
+  if (typeof operator !== 'string') {
+    throw new PatternInvalid(`Invalid member in numeric match: ${operand.length === 0 ? ']' : operator}`, path);
   }
-  const bounds: ((value: number) => boolean)[] = [];
-  for (let i = 0; i < operand.length; i += 2) bounds.push(compileBound(operand[i], operand[i + 1], path));
-  if (bounds.length === 2 && !(/^>/.test(operand[0]) && /^</.test(operand[2]) && operand[1] < operand[3])) {
-    throw new PatternInvalid('Bottom must be less than top', path);
+  const first = compileBound(operator, bound, path);
+  if (operand.length <= 2) return (value) => typeof value === 'number' && first(value);
+  if (!operator.startsWith('>')) throw new PatternInvalid('Too many elements in numeric expression', path);
+  if (typeof secondOperator !== 'string') {
+    throw new PatternInvalid(`Bad value in numeric range: ${secondOperator}`, path);
   }
-  return (value) => typeof value === 'number' && bounds.every((holds) => holds(value));
+  if (!/^<=?$/.test(secondOperator)) throw new PatternInvalid(`Bad numeric range operator: ${secondOperator}`, path);
+  const second = compileBound(secondOperator, secondBound, path);
+  if (bound >= secondBound) throw new PatternInvalid('Bottom must be less than top', path);
+  if (operand.length > 4) throw new PatternInvalid('Too many terms in numeric range expression', path);
+  return (value) => typeof value === 'number' && first(value) && second(value);
 }
 
-function compileBound(operator: unknown, bound: unknown, path: string): (value: number) => boolean {
-  const compare = typeof operator === 'string' ? COMPARE[operator] : undefined;
-  if (!compare) throw new PatternInvalid(`Unrecognized numeric range operator: ${String(operator)}`, path);
-  if (typeof bound !== 'number' || Math.abs(bound) > NUMERIC_MAX) {
-    throw new PatternInvalid(`Value of ${String(operator)} must be numeric, between -5.0e9 and +5.0e9`, path);
+function compileBound(operator: string, bound: unknown, path: string): (value: number) => boolean {
+  const compare = COMPARE[operator];
+  if (!compare) throw new PatternInvalid(`Unrecognized numeric range operator: ${operator}`, path);
+  const name = operator === '=' ? 'equals' : operator;
+  if (typeof bound !== 'number') throw new PatternInvalid(`Value of ${name} must be numeric`, path);
+  if (Math.abs(bound) > NUMERIC_MAX) {
+    throw new PatternInvalid(`Value of ${name} must be between -5.0e9 and +5.0e9, inclusive`, path);
   }
   return (value) => compare(value, bound);
 }
 
 /** `10.0.0.0/24` or an IPv6 block. */
 function compileCidr(operand: unknown, path: string): ScalarTest {
-  const [address = '', bits = ''] = text(operand, 'cidr', path).split('/');
+  // AWS speaks of a prefix here.
+  const parts = text(operand, 'prefix', path).split('/');
+  const [address, bits] = parts as [string, string];
+  if (parts.length !== 2) throw new PatternInvalid("Malformed CIDR, one '/' required", path);
+  if (!/^-?\d{1,9}$/.test(bits)) throw new PatternInvalid('Malformed CIDR, mask bits must be an integer', path);
   const family = isIP(address);
-  if (family === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128)) {
-    throw new PatternInvalid('Malformed CIDR, one / required', path);
+  if (family === 0) throw new PatternInvalid(`Nonstandard IP address: ${address}`, path);
+  if (Number(bits) < 0 || Number(bits) > (family === 4 ? 32 : 128)) {
+    throw new PatternInvalid('Malformed CIDR, mask bits must not be more than the address has', path);
   }
   const block = new BlockList();
   block.addSubnet(address, Number(bits), family === 4 ? 'ipv4' : 'ipv6');

@@ -1,12 +1,12 @@
 import { PatternInvalid } from './invalid.ts';
-import { compileScalar, type ScalarTest } from './leaf.ts';
+import { compileScalar, RESERVED, type ScalarTest } from './leaf.ts';
 
 /**
  * Event patterns: the one language of Lambda filter criteria, SNS filter policies and EventBridge rules.
  *
  * A pattern is an object with the shape of the event; each leaf is an array of conditions of which one must hold:
  * a scalar (exact), or `{prefix}`, `{suffix}`, `{equals-ignore-case}`, `{wildcard}`, `{anything-but}`, `{numeric}`,
- * `{exists}`, `{cidr}`. All keys of an object must match; `$or` holds when one of its objects does. Where the event has an
+ * `{exists}`, `{cidr}`. All keys of an object must match; `$or` (see {@link isOr}) holds when one of its objects does. Where the event has an
  * array, one element that matches is enough; an array of objects must match within one element.
  *
  * @see Amazon EventBridge user guide, "Comparison operators for use in event patterns"
@@ -47,8 +47,8 @@ export function compilePattern(pattern: unknown): Pattern {
 
 function* topKeys(pattern: Json): Iterable<string> {
   for (const [key, value] of Object.entries(pattern)) {
-    if (key !== '$or') yield key;
-    else for (const branch of value as readonly Json[]) yield* topKeys(branch);
+    if (!isOr(key, value)) yield key;
+    else for (const branch of value) yield* topKeys(branch);
   }
 }
 
@@ -57,7 +57,7 @@ function compileObject(pattern: Json, path: string, depth: number): Test {
   if (entries.length === 0) throw new PatternInvalid('Empty objects are not allowed', path);
   if (depth > PATTERN_LIMITS.depthMax) throw new PatternInvalid('Pattern is nested too deep', path);
   const tests = entries.map(([key, value]) =>
-    key === '$or' ? compileOr(value, path, depth) : compileKey(key, value, path ? `${path}.${key}` : key, depth),
+    isOr(key, value) ? compileOr(value, path, depth) : compileKey(key, value, path ? `${path}.${key}` : key, depth),
   );
   const all = (value: Json) => tests.every((test) => test(value));
   return (value) => {
@@ -75,10 +75,7 @@ function compileKey(key: string, value: unknown, path: string, depth: number): (
   return (event) => test(Object.hasOwn(event, key) ? event[key] : undefined);
 }
 
-function compileOr(branches: unknown, path: string, depth: number): (event: Json) => boolean {
-  if (!Array.isArray(branches) || branches.length < 2 || !branches.every(isObject)) {
-    throw new PatternInvalid('$or must be an array of at least two objects', path);
-  }
+function compileOr(branches: readonly Json[], path: string, depth: number): (event: Json) => boolean {
   const tests = branches.map((branch) => compileObject(branch, path, depth + 1));
   return (event) => tests.some((test) => test(event));
 }
@@ -107,7 +104,8 @@ function existsOf(condition: unknown, path: string): boolean | undefined {
     throw new PatternInvalid('Match value must be String, number, true, false, or null', path);
   if (!isObject(condition) || !Object.hasOwn(condition, 'exists')) return undefined;
   if (Object.keys(condition).length > 1) throw new PatternInvalid('Only one key allowed in match expression', path);
-  if (typeof condition.exists !== 'boolean') throw new PatternInvalid('exists must be either true or false', path);
+  if (typeof condition.exists !== 'boolean')
+    throw new PatternInvalid('exists match pattern must be either true or false.', path);
   return condition.exists;
 }
 
@@ -115,6 +113,12 @@ function existsOf(condition: unknown, path: string): boolean | undefined {
 function leavesOf(value: unknown): readonly unknown[] {
   if (value === undefined || isObject(value)) return [];
   return Array.isArray(value) ? value.flat(Number.POSITIVE_INFINITY).filter((element) => !isObject(element)) : [value];
+}
+
+/** `$or` is one only over at least two objects without reserved names; else it is a key like any other. */
+export function isOr(key: string, value: unknown): value is readonly Json[] {
+  if (key !== '$or' || !Array.isArray(value) || value.length < 2) return false;
+  return value.every((branch) => isObject(branch) && !Object.keys(branch).some((name) => RESERVED.has(name)));
 }
 
 function isObject(value: unknown): value is Json {

@@ -15,6 +15,8 @@ export type FlowNodeKind =
   | 'topic'
   | 'queue'
   | 'webhook'
+  | 'email'
+  | 'logs'
   | 'table'
   | 'bucket'
   | 'other';
@@ -27,6 +29,10 @@ export interface FlowGauges {
   readonly lagMs?: number;
   /** Messages that wait: queue depth, pending deliveries. */
   readonly pending?: number;
+  /** Messages that were received and not yet deleted. */
+  readonly inFlight?: number;
+  /** Messages that nobody may receive yet. */
+  readonly delayed?: number;
   /** Milliseconds since the oldest waiting message was sent. */
   readonly oldestAgeMs?: number;
   /** Median and 99th percentile of the last minute or so, milliseconds: handler duration, write, delivery. */
@@ -62,22 +68,67 @@ export interface FlowNodeReading {
   readonly counters?: FlowCounters;
   /** Log group of a function, so that the console can open its lines. */
   readonly logGroup?: string;
+  /** Something names it as its dead-letter queue: what waits here needs somebody. */
+  readonly isDeadLetterQueue?: true;
 }
 
-export interface FlowEdgeReading {
+/**
+ * `pull`: a poller reads; `push`: a delivery is made; `write`: the code of a function calls; `dead-letter`: where that goes which
+ * was given up.
+ */
+export type FlowVia = 'push' | 'pull' | 'write' | 'dead-letter';
+
+/** An event source mapping, so that the console can pause and replay it. */
+export interface FlowPoller {
+  /** UUID of the mapping. */
+  readonly id: string;
+  readonly region: string;
+  /** Names of those who hold it back; empty while it runs. */
+  readonly paused: readonly string[];
+  /** It reads a stream, which can be read again from an earlier time. */
+  readonly canReplay: boolean;
+}
+
+/** Of an edge, as it is at the moment of the reading. Absent means that it is not known or does not apply. */
+export interface FlowEdgeState {
+  /** Messages or records that wait to go along it. */
+  readonly pending?: number;
+  /** Milliseconds since the oldest of them came. */
+  readonly oldestAgeMs?: number;
+  readonly inFlight?: number;
+  /** Why the last try failed that did. */
+  readonly lastError?: string;
+  /** What goes along it, where not everything does: `filter: {"severity":["high"]}`. */
+  readonly note?: string;
+  readonly poller?: FlowPoller;
+}
+
+/** Of an edge, since the node started; they never go down. */
+export interface FlowEdgeCounters {
+  /** What has arrived. */
+  readonly events: number;
+  /** Tries that failed. */
+  readonly errors?: number;
+  /** Tries that were not the first. */
+  readonly retries?: number;
+  /** Given up and sent to a dead-letter queue, or to a destination for failures. */
+  readonly deadLettered?: number;
+  /** Given up without one: kept as lost letters, or discarded. */
+  readonly lost?: number;
+}
+
+export interface FlowEdgeReading extends FlowEdgeState, FlowEdgeCounters {
   readonly from: string;
   readonly to: string;
-  /** Events that went along this edge since the node started. */
-  readonly events: number;
-  readonly errors?: number;
-  /** `pull`: a poller reads; `push`: a delivery is made; `write`: the code of a function calls. */
-  readonly via: 'push' | 'pull' | 'write';
+  readonly via: FlowVia;
 }
 
 export interface FlowReading {
   readonly nodes: readonly FlowNodeReading[];
-  /** Edges whose ends are not among `nodes` are left out of the snapshot. */
+  /** Edges whose ends are not among `nodes` are left out of the snapshot. One for each `from`, `to` and `via`. */
   readonly edges: readonly FlowEdgeReading[];
+  /** Dead letters of all kinds that wait for somebody. */
+  readonly deadLetters?: number;
 }
 
 /** What the composition root fills from the doors of the node. Called once a second; keep it under a millisecond. */
@@ -85,14 +136,16 @@ export interface FlowSource {
   read(): FlowReading | Promise<FlowReading>;
 }
 
-/** How a node of the flow fares: `error` when something failed within the last ten seconds, `waiting` when it falls behind. */
-export type FlowStatus = 'idle' | 'ok' | 'waiting' | 'error';
+/** How a part of the flow fares: `error` when something failed within the last ten seconds, `waiting` when it falls behind. */
+export type FlowStatus = 'idle' | 'ok' | 'waiting' | 'error' | 'paused';
 
 export interface FlowNode extends FlowGauges {
   readonly id: string;
   readonly kind: FlowNodeKind;
   readonly label: string;
   readonly status: FlowStatus;
+  /** What is wrong, in words; absent when nothing is. */
+  readonly problem?: string;
   /** Rates over the last five seconds, per second. */
   readonly eventsPerSecond: number;
   readonly bytesPerSecond: number;
@@ -103,14 +156,20 @@ export interface FlowNode extends FlowGauges {
   /** Counts since the node started. */
   readonly totals: FlowCounters;
   readonly logGroup?: string;
+  readonly isDeadLetterQueue?: true;
 }
 
-export interface FlowEdge {
+export interface FlowEdge extends FlowEdgeState {
   readonly from: string;
   readonly to: string;
-  readonly via: 'push' | 'pull' | 'write';
+  readonly via: FlowVia;
+  readonly status: FlowStatus;
+  readonly problem?: string;
   readonly eventsPerSecond: number;
   readonly errorsPerSecond: number;
+  readonly retriesPerSecond: number;
+  /** Counts since the node started. */
+  readonly totals: FlowEdgeCounters;
 }
 
 /** Body of `GET /_millrace/api/flow`, and `data` of each event of `GET /_millrace/api/flow/events`. */
@@ -123,4 +182,5 @@ export interface FlowSnapshot {
   readonly uptimeMs: number;
   readonly nodes: readonly FlowNode[];
   readonly edges: readonly FlowEdge[];
+  readonly deadLetters?: number;
 }

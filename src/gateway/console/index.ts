@@ -1,16 +1,29 @@
 /** gateway/console: serves the console's page and its live feed of the flow. */
 export { bundleConsole, CONSOLE_FILES, type ConsoleFiles } from './bundle.ts';
 export { CONSOLE_LIMITS, type Console, type ConsoleRoute, openConsole } from './console.ts';
+export { type AdminAnswer, type AdminApi, type AdminRequest, deadLetterApi } from './dead-letters/api.ts';
+export type {
+  DeadLetter,
+  DeadLetterPage,
+  DeadLetterPlace,
+  DeadLetters,
+  Redrive,
+} from './dead-letters/letter.ts';
+export { DEAD_LETTER_LIMITS } from './dead-letters/limits.ts';
 export type {
   FlowCounters,
   FlowEdge,
+  FlowEdgeCounters,
   FlowEdgeReading,
+  FlowEdgeState,
   FlowGauges,
   FlowNode,
   FlowNodeKind,
   FlowNodeReading,
+  FlowPoller,
   FlowReading,
   FlowSnapshot,
   FlowSource,
   FlowStatus,
+  FlowVia,
 } from './flow.ts';

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SimulatedClock } from '../../base/index.ts';
 import { silentLogger } from '../../telemetry/index.ts';
 import type { FlowCounters, FlowReading } from './flow.ts';
+import { HEALTH_LIMITS } from './health.ts';
 import { FLOW_LIMITS, FlowSampler } from './sampler.ts';
 
 const stream = (counters: FlowCounters, lagMs = 0): FlowReading => ({
@@ -70,7 +71,7 @@ test('an error colours its node for ten readings, then no longer', async () => {
 });
 
 test('a stream that lags is shown as waiting', async () => {
-  const { sampler } = await sampled([stream({ events: 1 }, FLOW_LIMITS.lagMsMax + 1)]);
+  const { sampler } = await sampled([stream({ events: 1 }, HEALTH_LIMITS.lagMsMax + 1)]);
   assert.equal(sampler.snapshot().nodes[1]!.status, 'waiting');
 });
 

@@ -9,8 +9,8 @@ import type {
   FlowReading,
   FlowSnapshot,
   FlowSource,
-  FlowStatus,
 } from './flow.ts';
+import { HEALTH_LIMITS, healthOfEdge, healthOfNode } from './health.ts';
 
 /** Numbers of the sampler (S5). */
 export const FLOW_LIMITS = {
@@ -18,10 +18,6 @@ export const FLOW_LIMITS = {
   everyMs: 1000,
   /** Readings that a rate is taken over: long enough to be steady, short enough to follow a burst. */
   rateReadings: 5,
-  /** Readings for which an error colours its node. */
-  errorReadings: 10,
-  /** Lag above which a stream or function counts as falling behind. */
-  lagMsMax: 5000,
 } as const;
 
 interface TimedReading {
@@ -29,6 +25,7 @@ interface TimedReading {
   readonly at: number;
   readonly nodes: ReadonlyMap<string, FlowNodeReading>;
   readonly edges: ReadonlyMap<string, FlowEdgeReading>;
+  readonly deadLetters?: number;
 }
 
 /**
@@ -41,7 +38,7 @@ export class FlowSampler implements Disposable {
   readonly #logger: Logger;
   readonly #startedAt: number;
   readonly #watchers = new Set<(snapshot: FlowSnapshot) => void>();
-  /** Oldest first, at most `errorReadings + 1`. */
+  /** Oldest first, as many as health looks back on and the present one. */
   #readings: TimedReading[] = [];
   #timer: Timer | undefined;
   #failing = false;
@@ -96,7 +93,7 @@ export class FlowSampler implements Disposable {
     try {
       const reading = await this.#source.read();
       if (this.#closed) return;
-      this.#readings = [...this.#readings, this.#timed(reading)].slice(-1 - FLOW_LIMITS.errorReadings);
+      this.#readings = [...this.#readings, this.#timed(reading)].slice(-1 - HEALTH_LIMITS.readings);
       this.#failing = false;
     } catch (error) {
       if (!this.#failing) this.#logger.warn('flow-reading-failed', { reason: messageOf(error), error });
@@ -108,8 +105,9 @@ export class FlowSampler implements Disposable {
     for (const watcher of this.#watchers) watcher(snapshot);
   }
 
-  #timed({ nodes, edges }: FlowReading): TimedReading {
+  #timed({ nodes, edges, deadLetters }: FlowReading): TimedReading {
     return {
+      ...(deadLetters !== undefined && { deadLetters }),
       time: this.#clock.now(),
       at: this.#clock.monotonic(),
       nodes: new Map(nodes.map((node) => [node.id, node])),
@@ -118,24 +116,35 @@ export class FlowSampler implements Disposable {
   }
 }
 
-const edgeKey = ({ from, to }: FlowEdgeReading) => `${from}\n${to}`;
+const edgeKey = ({ from, to, via }: FlowEdgeReading) => `${from}\n${to}\n${via}`;
 
-function rates(base: TimedReading, last: TimedReading, oldest: TimedReading): Pick<FlowSnapshot, 'nodes' | 'edges'> {
+function rates(
+  base: TimedReading,
+  last: TimedReading,
+  oldest: TimedReading,
+): Pick<FlowSnapshot, 'nodes' | 'edges' | 'deadLetters'> {
   const seconds = Math.max((last.at - base.at) / 1000, 0.001);
+  // What was not there in an earlier reading has come since, and all that it counts with it.
+  const none = oldest === last ? undefined : {};
+  const edges = [...last.edges].flatMap(([key, edge]) =>
+    last.nodes.has(edge.from) && last.nodes.has(edge.to)
+      ? [flowEdge(edge, base.edges.get(key), oldest.edges.get(key) ?? none, seconds)]
+      : [],
+  );
+  const nodes = [...last.nodes.values()].map((node) =>
+    flowNode(node, base.nodes.get(node.id)?.counters, oldest.nodes.get(node.id) ?? none, seconds),
+  );
   return {
-    nodes: [...last.nodes.values()].map((node) =>
-      flowNode(node, base.nodes.get(node.id)?.counters, oldest.nodes.get(node.id)?.counters, seconds),
-    ),
-    edges: [...last.edges].flatMap(([key, edge]) =>
-      last.nodes.has(edge.from) && last.nodes.has(edge.to) ? [flowEdge(edge, base.edges.get(key), seconds)] : [],
-    ),
+    nodes: nodes.map((node) => asReached(node, edges)),
+    edges,
+    ...(last.deadLetters !== undefined && { deadLetters: last.deadLetters }),
   };
 }
 
 function flowNode(
   node: FlowNodeReading,
   before: FlowCounters | undefined,
-  oldest: FlowCounters | undefined,
+  oldest: Partial<FlowNodeReading> | undefined,
   seconds: number,
 ): FlowNode {
   const totals = node.counters ?? {};
@@ -143,13 +152,12 @@ function flowNode(
   const grown = (name: keyof FlowCounters) => (before ? Math.max(0, (totals[name] ?? 0) - (before[name] ?? 0)) : 0);
   const rate = (name: keyof FlowCounters) => round(grown(name) / seconds);
   const calls = grown('calls');
-  const failed = (totals.errors ?? 0) > (oldest?.errors ?? totals.errors ?? 0);
   return {
     id: node.id,
     kind: node.kind,
     label: node.label,
     ...node.gauges,
-    status: statusOf(node, failed, rate('events') + rate('calls')),
+    ...healthOfNode(node, oldest, rate('events') + rate('calls')),
     eventsPerSecond: rate('events'),
     bytesPerSecond: rate('bytes'),
     callsPerSecond: rate('calls'),
@@ -157,23 +165,42 @@ function flowNode(
     ...(calls > 0 ? { batchSize: round(grown('events') / calls) } : {}),
     totals,
     ...(node.logGroup === undefined ? {} : { logGroup: node.logGroup }),
+    ...(node.isDeadLetterQueue && { isDeadLetterQueue: true }),
   };
 }
 
-function statusOf(node: FlowNodeReading, failed: boolean, activity: number): FlowStatus {
-  if (failed) return 'error';
-  if ((node.gauges?.lagMs ?? 0) > FLOW_LIMITS.lagMsMax) return 'waiting';
-  return activity > 0 ? 'ok' : 'idle';
+/** Targets outside of the node say nothing of themselves: they fare as the deliveries to them do. */
+const OUTSIDE: ReadonlySet<FlowNode['kind']> = new Set(['webhook', 'email', 'other']);
+
+function asReached(node: FlowNode, edges: readonly FlowEdge[]): FlowNode {
+  if (!OUTSIDE.has(node.kind) || node.problem !== undefined) return node;
+  const failing = edges.find(({ to, status }) => to === node.id && status === 'error');
+  return failing ? { ...node, status: 'error', problem: failing.problem! } : node;
 }
 
-function flowEdge(edge: FlowEdgeReading, before: FlowEdgeReading | undefined, seconds: number): FlowEdge {
+function flowEdge(
+  edge: FlowEdgeReading,
+  before: FlowEdgeReading | undefined,
+  oldest: Partial<FlowEdgeReading> | undefined,
+  seconds: number,
+): FlowEdge {
+  const { from, to, via, events, errors, retries, deadLettered, lost, ...state } = edge;
   const rate = (now = 0, then = now) => round(Math.max(0, now - then) / seconds);
+  const eventsPerSecond = before ? rate(events, before.events) : 0;
   return {
-    from: edge.from,
-    to: edge.to,
-    via: edge.via,
-    eventsPerSecond: before ? rate(edge.events, before.events) : 0,
-    errorsPerSecond: before ? rate(edge.errors, before.errors ?? 0) : 0,
+    ...{ from, to, via },
+    ...state,
+    ...healthOfEdge(edge, oldest, eventsPerSecond),
+    eventsPerSecond,
+    errorsPerSecond: before ? rate(errors, before.errors ?? 0) : 0,
+    retriesPerSecond: before ? rate(retries, before.retries ?? 0) : 0,
+    totals: {
+      events,
+      ...(errors !== undefined && { errors }),
+      ...(retries !== undefined && { retries }),
+      ...(deadLettered !== undefined && { deadLettered }),
+      ...(lost !== undefined && { lost }),
+    },
   };
 }
 

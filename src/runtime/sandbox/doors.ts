@@ -1,14 +1,19 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket as DatagramSocket } from 'node:dgram';
+import { createServer, Server, type Socket } from 'node:net';
 import { InternalError } from '../../base/index.ts';
 import { SANDBOX_LIMITS } from './limits.ts';
 import type { Door } from './sandbox.ts';
 
+/** What a sandbox hands over for a door. */
+export type DoorHandle = Server | DatagramSocket;
+
 /** The node's side of a sandbox's doors, however their listeners came about. */
 export class Doors {
-  readonly #entrances = new Map<string, Entrance>();
+  readonly #entrances = new Map<string, Entrance | Letterbox>();
 
   constructor(doors: readonly Door[]) {
-    for (const door of doors) this.#entrances.set(door.name, new Entrance(door));
+    for (const door of doors)
+      this.#entrances.set(door.name, door.protocol === 'udp' ? new Letterbox(door) : new Entrance(door));
   }
 
   /** Whether every door that the node must serve has its listener. */
@@ -26,14 +31,23 @@ export class Doors {
   }
 
   accept(name: string, take: (socket: Socket) => void): void {
-    this.#of(name).accept(take);
+    const entrance = this.#of(name);
+    if (entrance instanceof Letterbox) throw new InternalError(`door ${name} takes datagrams`);
+    entrance.accept(take);
   }
 
-  /** Takes a listener over that the sandbox has made. @returns false for a door that nobody asked for, or that is open already */
-  hand(name: unknown, server: Server): boolean {
+  receive(name: string, take: (datagram: Buffer) => boolean): void {
+    const letterbox = this.#of(name);
+    if (letterbox instanceof Entrance) throw new InternalError(`door ${name} takes connections`);
+    letterbox.receive(take);
+  }
+
+  /** Takes over what the sandbox has made. @returns false for a door that nobody asked for, or that is open already */
+  hand(name: unknown, handle: DoorHandle): boolean {
     const entrance = typeof name === 'string' ? this.#entrances.get(name) : undefined;
     if (!entrance || entrance.open) return false;
-    entrance.serve(server);
+    if (entrance instanceof Entrance !== handle instanceof Server) return false;
+    entrance.serve(handle as Server & DatagramSocket);
     return true;
   }
 
@@ -47,7 +61,7 @@ export class Doors {
     for (const entrance of this.#entrances.values()) entrance.close();
   }
 
-  #of(name: string): Entrance {
+  #of(name: string): Entrance | Letterbox {
     const entrance = this.#entrances.get(name);
     if (!entrance) throw new InternalError(`no door ${name}`);
     return entrance;
@@ -119,5 +133,49 @@ class Entrance {
     else if (this.#take) this.#take(socket);
     else if (this.#waiting.length < SANDBOX_LIMITS.waitingMax) this.#waiting.push(socket);
     else socket.destroy();
+  }
+}
+
+/** A door for datagrams. */
+class Letterbox {
+  readonly #door: Door;
+  #socket: DatagramSocket | undefined;
+  #address: string | undefined;
+  #take: ((datagram: Buffer) => boolean) | undefined;
+
+  constructor(door: Door) {
+    this.#door = door;
+  }
+
+  get open(): boolean {
+    return this.#address !== undefined;
+  }
+
+  get address(): string {
+    if (this.#address === undefined) throw new InternalError(`door ${this.#door.name} is not open yet`);
+    return this.#address;
+  }
+
+  receive(take: (datagram: Buffer) => boolean): void {
+    this.#take = take;
+  }
+
+  serve(socket: DatagramSocket): void {
+    this.#socket = socket;
+    this.#address = `127.0.0.1:${this.#door.port}`;
+    socket.unref().on('error', () => {});
+    socket.on('message', (datagram: Buffer) => {
+      if (this.#take?.(datagram) === false) this.close();
+    });
+  }
+
+  /** The node receives for all sandboxes in one place. */
+  openOnHost(): void {
+    this.#address = this.#door.hostAddress;
+  }
+
+  close(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
   }
 }

@@ -24,6 +24,8 @@ export interface Door {
   readonly name: string;
   /** Port on the sandbox's loopback. An engine without a network of its own takes another: {@link SandboxProcess.addressOf}. */
   readonly port: number;
+  /** It takes datagrams, not connections. An engine without a network of its own has it only where `hostAddress` is given. */
+  readonly protocol?: 'udp';
   /** `host:port` where the node itself serves it already: an engine without a network of its own sends processes there. */
   readonly hostAddress?: string;
 }
@@ -94,6 +96,8 @@ export interface SandboxProcess {
   hasDoor(door: string): boolean;
   /** Takes the connections to a door; those that came before wait. Once a door. */
   accept(door: string, take: (socket: Socket) => void): void;
+  /** Takes the datagrams that come to a door of that protocol; `false` shuts it for good. Once a door. */
+  receive(door: string, take: (datagram: Buffer) => boolean): void;
   /**
    * Makes it the sandbox of one function: its code in place, its limits set. Once, before the code is loaded.
    *

@@ -4,6 +4,7 @@ import { type Clock, type Random, type Timer, uuid } from '../../base/index.ts';
 import { Connection } from '../environments/connection.ts';
 import type { Door, Sandbox } from '../sandbox/sandbox.ts';
 import type { Launch } from './launch.ts';
+import { SEGMENT_DOOR, type SegmentDoor } from './segment-door.ts';
 
 /** Quiet time before the next blank one is started: the cold start that took the last one has the processor for itself. */
 const REFILL_DELAY_MS = 50;
@@ -27,6 +28,8 @@ export interface BlankPoolOptions {
   readonly doors: () => readonly Door[] | undefined;
   /** Who takes the connections to those doors that are the same for every function. */
   readonly accept: Readonly<Record<string, (socket: Socket) => void>>;
+  /** Takes the segments of those that have the door for them. */
+  readonly segments?: Pick<SegmentDoor, 'taker'> | undefined;
   /** Their private folders stand here. */
   readonly directory: string;
 }
@@ -42,6 +45,9 @@ export class BlankPool {
   #target: number;
   #timer: Timer | undefined;
   #shrinkTimer: Timer | undefined;
+  /** What helps every start is there. */
+  #prepared = false;
+  #prepareTimer: Timer | undefined;
   #closed = false;
 
   constructor(options: BlankPoolOptions) {
@@ -94,6 +100,7 @@ export class BlankPool {
     this.#closed = true;
     this.#timer?.cancel();
     this.#shrinkTimer?.cancel();
+    this.#prepareTimer?.cancel();
     const blanks = this.#blanks.splice(0);
     for (const { process } of blanks) process.kill();
     await Promise.all(blanks.map(({ process }) => process.exited));
@@ -118,22 +125,36 @@ export class BlankPool {
   #startOne(): void {
     if (this.#closed || this.#blanks.length >= this.#target) return;
     if (!this.#options.doors()) return this.fill();
-    this.#blanks.push(this.#start());
+    if (this.#prepared) this.#blanks.push(this.#start());
+    else void this.#prepare().then(() => this.fill(0));
+  }
+
+  /** Before the first blank process, or some time after one that was wanted at once. */
+  async #prepare(): Promise<void> {
+    await this.#options.launch.prepare?.();
+    this.#prepared = true;
+  }
+
+  #prepareLater(): void {
+    if (this.#prepared || this.#prepareTimer) return;
+    this.#prepareTimer = this.#options.clock.timer(PAUSE_MS, () => void this.#prepare());
   }
 
   #start(
     more: Readonly<Record<string, string>> = {},
     { command, readable }: Pick<Launch, 'command' | 'readable'> = this.#options.launch,
   ): Connection {
-    const { sandbox, random, launch, doors, accept, directory } = this.#options;
+    const { sandbox, random, launch, doors, accept, segments, directory } = this.#options;
     const process = sandbox.start({
       command,
       environment: { ...launch.environment, ...more },
       directory: join(directory, uuid(random)),
       readable,
-      doors: doors() ?? [],
+      doors: [...(doors() ?? []), ...(launch.doors ?? [])],
     });
     for (const [door, take] of Object.entries(accept)) process.accept(door, take);
+    if (segments && process.hasDoor(SEGMENT_DOOR)) process.receive(SEGMENT_DOOR, segments.taker());
+    this.#prepareLater();
     const connection: Connection = new Connection(process, () => this.#onChange(connection));
     return connection;
   }

@@ -115,6 +115,9 @@ export class CloneProcess implements SandboxProcess {
     else this.#takers.push([door, take]);
   }
 
+  /** Its template's sandbox has such doors. */
+  receive(): void {}
+
   adopt(): SandboxProcess {
     throw new TypeError('a clone has no clones');
   }

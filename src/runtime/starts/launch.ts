@@ -1,3 +1,4 @@
+import type { Door } from '../sandbox/sandbox.ts';
 import type { SnapshotMaker } from './snapshots.ts';
 
 /** How a process of one runtime is started, before it is told whose it is. */
@@ -12,12 +13,16 @@ export interface Launch {
   readonly readable: readonly string[];
   /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */
   readonly version: string;
+  /** Makes ready what helps every start, before the first blank one; never rejects. A start that comes earlier does without. */
+  readonly prepare?: () => Promise<void>;
   /** It knows the frame `attend`: while it waits for an invocation, its event loop stands still unless it is told otherwise. */
   readonly attends?: boolean;
   /** What it becomes speaks the Runtime API over HTTP; absent for the frames of our own runtimes. */
   readonly speaks?: 'http';
   /** Set where extensions run beside the runtime: the process becomes their supervisor, and starts this. */
   readonly supervised?: Supervised;
+  /** Beyond those that every environment has. */
+  readonly doors?: readonly Door[];
   /** A process that is ready can be told to fork others of its kind: see `template.ts`. */
   readonly forks?: boolean;
   /** Said in the function's log when an environment starts: what about it is not as its owner asked for. */
@@ -45,4 +50,6 @@ export interface RuntimeFamily {
   launch(runtime: string): Launch | Promise<Launch>;
   /** Makes snapshots of initialised functions, where it can. */
   readonly snapshots?: SnapshotMaker;
+  /** Ends what is under way. */
+  close?(): Promise<void>;
 }

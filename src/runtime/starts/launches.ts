@@ -1,6 +1,7 @@
 import { DomainError } from '../../base/index.ts';
 import type { RuntimeErrorCode } from '../runtime.ts';
 import type { Launch, RuntimeFamily } from './launch.ts';
+import type { SegmentDoor } from './segment-door.ts';
 import type { SnapshotMaker } from './snapshots.ts';
 import { findExtensions, supervised } from './supervised.ts';
 
@@ -10,12 +11,20 @@ const SUPERVISED_MAX = 1_000;
 /** Which family serves which runtime; each runtime is made ready once, when it is first asked for. */
 export class Launches {
   readonly #families: readonly RuntimeFamily[];
+  readonly #supervisor: Launch;
   readonly #ready = new Map<string, Launch>();
   readonly #supervised = new Map<string, Launch>();
   readonly #preparing = new Map<string, Promise<Launch>>();
+  readonly #segments: SegmentDoor | undefined;
 
-  constructor(families: readonly RuntimeFamily[]) {
+  /**
+   * @param supervisor  what starts the process that stands beside extensions
+   * @param segments  door of functions that are traced; absent where nobody takes segments
+   */
+  constructor(families: readonly RuntimeFamily[], supervisor: Launch, segments?: SegmentDoor) {
     this.#families = families;
+    this.#supervisor = supervisor;
+    this.#segments = segments;
   }
 
   serves(runtime: string): boolean {
@@ -24,14 +33,20 @@ export class Launches {
 
   /**
    * @param layers  folders of the function's layers, which may hold extensions
+   * @param traced  whether it sends segments
    * @throws runtime-unknown, runtime-unavailable
    */
-  of(runtime: string, layers: readonly string[] = []): Launch | Promise<Launch> {
+  of(runtime: string, layers: readonly string[] = [], traced = false): Launch | Promise<Launch> {
     const launch = this.#of(runtime);
-    if (layers.length === 0) return launch;
+    if (layers.length === 0 && !traced) return launch;
     return launch instanceof Promise
-      ? launch.then((ready) => this.#beside(ready, layers))
-      : this.#beside(launch, layers);
+      ? launch.then((ready) => this.#fitted(ready, layers, traced))
+      : this.#fitted(launch, layers, traced);
+  }
+
+  #fitted(launch: Launch, layers: readonly string[], traced: boolean): Launch {
+    const beside = layers.length > 0 ? this.#beside(launch, layers) : launch;
+    return traced && this.#segments ? this.#segments.fit(beside) : beside;
   }
 
   /** The launch with the extensions of these layers, found once. */
@@ -40,7 +55,7 @@ export class Launches {
     let found = this.#supervised.get(key);
     if (!found) {
       const extensions = findExtensions(layers);
-      found = extensions.length > 0 ? supervised(launch, extensions) : launch;
+      found = extensions.length > 0 ? supervised(launch, extensions, this.#supervisor) : launch;
       if (this.#supervised.size >= SUPERVISED_MAX) this.#supervised.clear();
       this.#supervised.set(key, found);
     }
@@ -63,7 +78,7 @@ export class Launches {
 
   /** Ends what is being made. */
   async close(): Promise<void> {
-    await Promise.all(this.#families.map((family) => family.snapshots?.close()));
+    await Promise.all(this.#families.flatMap((family) => [family.snapshots?.close(), family.close?.()]));
   }
 
   #prepare(runtime: string): Launch | Promise<Launch> {

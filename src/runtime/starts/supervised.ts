@@ -1,16 +1,19 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Launch } from './launch.ts';
-import { SUPERVISOR } from './provided.ts';
 
-/** A launch whose process supervises extensions and the runtime: a blank Node process that is told later what to start. */
-export function supervised(launch: Launch, extensions: readonly string[]): Launch {
+/**
+ * A launch whose process supervises extensions and the runtime: a blank Node process that is told later what to start.
+ *
+ * @param supervisor  what starts such a process
+ */
+export function supervised(launch: Launch, extensions: readonly string[], supervisor: Launch): Launch {
   const { command, environment, readable, version, speaks } = launch;
-  const both = [...new Set([...SUPERVISOR.readable, ...readable])];
-  const alike = both.length === SUPERVISOR.readable.length;
+  const both = [...new Set([...supervisor.readable, ...readable])];
+  const alike = both.length === supervisor.readable.length;
   return {
-    ...SUPERVISOR,
-    key: alike ? SUPERVISOR.key : `${SUPERVISOR.key} beside ${launch.key}`,
+    ...supervisor,
+    key: alike ? supervisor.key : `${supervisor.key} beside ${launch.key}`,
     readable: both,
     version,
     ...(speaks ? { speaks } : {}),

@@ -65,6 +65,7 @@ const NOT_FOUND = [
   'NoSuchEntity',
   'NoSuchEntityException',
   'NoSuchBucket',
+  'NoSuchBucketPolicy',
   'QueueDoesNotExist',
   'AWS.SimpleQueueService.NonExistentQueue',
   'ResourceNotFound',

@@ -1,4 +1,5 @@
 /** services/cloudwatch: metrics of the platform and of callers, aggregated by the minute. */
+import type { EmbeddedMetric } from '../../codec/emf/index.ts';
 import type { Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { CLOUDWATCH_ANSWERS } from './errors.ts';
@@ -12,6 +13,8 @@ export { CLOUDWATCH_LIMITS } from './limits.ts';
 
 export interface CloudWatch extends AsyncDisposable {
   readonly service: Service;
+  /** Takes metrics that were found in logs; durable within 15 seconds. New ones beyond the limit are dropped. */
+  take(metrics: readonly EmbeddedMetric[]): void;
   /** Makes the platform's own data durable now rather than within 15 seconds. */
   flush(): Promise<void>;
   /** Flushes, and deletes minutes beyond retention once an hour. A timer of its own calls it every 15 seconds. */
@@ -35,6 +38,9 @@ export async function openCloudWatch(
         ListMetrics: listMetrics(store, clock),
       },
       errors: CLOUDWATCH_ANSWERS,
+    },
+    take: (metrics) => {
+      for (const metric of metrics) store.takeValues(metric);
     },
     flush: () => store.flush(),
     maintain: () => store.maintain(),

@@ -47,6 +47,14 @@ export interface Addition {
   apply(aggregate: Aggregate): void;
 }
 
+/** Values that came together. */
+export interface TimedValues extends Metric {
+  /** Epoch milliseconds. */
+  readonly time: number;
+  readonly unit: string;
+  readonly values: readonly number[];
+}
+
 export class MetricStore implements AsyncDisposable {
   readonly #records: Records;
   readonly #registry: Registry<ListedMetric>;
@@ -93,6 +101,14 @@ export class MetricStore implements AsyncDisposable {
     open.aggregate.add(datum.value);
     open.dirty = true;
     if (datum.metered && !current) this.#metered.set(datum, open);
+  }
+
+  /** Takes values of one metric at a time of its own: durable within `flushMs`. */
+  takeValues({ time, unit, values, ...metric }: TimedValues): void {
+    const open = this.#minute(metricKey(metric), metric, time, unit);
+    if (!open) return;
+    for (const value of values) open.aggregate.add(value);
+    open.dirty = true;
   }
 
   /** Adds data of a caller; durable when it resolves. @throws metrics-full: nothing was added */

@@ -1,6 +1,6 @@
 import { parseArn } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
-import type { Delivery, Target } from '../../delivery/index.ts';
+import type { DeadLetterOrigin, Delivery, Target } from '../../delivery/index.ts';
 import type { Broker } from './broker/broker.ts';
 import type { CommitGroup } from './broker/commit-group.ts';
 import { IotError } from './errors.ts';
@@ -50,14 +50,13 @@ function republish(broker: Broker, delivery: Delivery): CommitGroup | undefined 
 /** Attributes of a dead letter, as the outbox makes them. */
 interface DeadLetterAttributes {
   readonly rule?: FailureOrigin;
-  readonly messageAttributes?: { readonly ErrorMessage?: { readonly StringValue?: string } };
+  readonly deadLetter?: DeadLetterOrigin;
 }
 
 function giveUp(rules: RuleEngine, name: string, delivery: Delivery): CommitGroup | undefined {
-  const { rule, messageAttributes } = (delivery.attributes ?? {}) as DeadLetterAttributes;
+  const { rule, deadLetter } = (delivery.attributes ?? {}) as DeadLetterAttributes;
   if (!rule) throw new IotError('request-invalid', `${delivery.arn} takes dead letters of its rule only`);
-  const errorMessage = messageAttributes?.ErrorMessage?.StringValue ?? 'given up';
-  return rules.givenUp(name, rule, bufferOf(delivery.payload), errorMessage);
+  return rules.givenUp(name, rule, bufferOf(delivery.payload), deadLetter?.errorMessage ?? 'given up');
 }
 
 const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array) => Buffer.from(buffer, byteOffset, byteLength);

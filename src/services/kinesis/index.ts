@@ -17,9 +17,9 @@ import type { StreamSource } from '../../pollers/index.ts';
 import { type Log, type Records, Registry } from '../../store/index.ts';
 import type { Logger, Metrics, TraceContext } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
-import { KINESIS_ANSWERS, streamNotFound } from './errors.ts';
+import { KINESIS_ANSWERS, KinesisError, streamNotFound } from './errors.ts';
 import type { Throttles } from './limits.ts';
-import { consumerOperations } from './operations/consumers.ts';
+import { consumerOf, consumerOperations } from './operations/consumers.ts';
 import { recordOperations } from './operations/records.ts';
 import { settingOperations } from './operations/settings.ts';
 import { shardOperations } from './operations/shards.ts';
@@ -76,7 +76,7 @@ export interface Kinesis extends AsyncDisposable {
   /** All streams, for those who show them. */
   streams(): Iterable<Stream>;
 
-  /** A stream as pollers read it. @throws stream-not-found */
+  /** A stream as pollers read it, by its ARN or that of a consumer. @throws stream-not-found, consumer-not-found */
   source(streamArn: string, options?: { readonly invokeIdentityArn?: string }): StreamSource;
 }
 
@@ -116,9 +116,15 @@ export async function openKinesis(dependencies: KinesisDependencies): Promise<Ki
     committed: () => log.committed(),
     streams: () => streams.all(),
     source: (streamArn, { invokeIdentityArn = DEFAULT_IDENTITY } = {}) => {
-      const stream = streams.byArn(streamArn);
-      if (!stream) throw streamNotFound(streamArn);
-      return new KinesisSource(stream, () => clock.now(), invokeIdentityArn);
+      const find = () => {
+        const stream = streams.byArn(streamArn);
+        if (!stream) throw streamNotFound(streamArn);
+        return stream;
+      };
+      if (streamArn.includes('/consumer/') && !consumerOf(find(), streamArn)) {
+        throw new KinesisError('consumer-not-found', `Consumer ${streamArn} not found.`);
+      }
+      return new KinesisSource(find, () => clock.now(), invokeIdentityArn);
     },
     async [Symbol.asyncDispose]() {
       subscriptions.endAll();

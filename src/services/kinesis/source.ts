@@ -1,4 +1,4 @@
-import type { SourceBatch, SourceRecord, SourceShard, StreamSource } from '../../pollers/index.ts';
+import type { Backlog, SourceBatch, SourceRecord, SourceShard, StreamSource } from '../../pollers/index.ts';
 import type { LogRecord } from '../../store/index.ts';
 import type { TraceContext } from '../../telemetry/index.ts';
 import { dataStart, partitionKeyOf, sampledTraceOf } from './envelope.ts';
@@ -9,21 +9,41 @@ import type { Stream } from './stream.ts';
 
 /** A stream as pollers read it. Positions are offsets in decimal. */
 export class KinesisSource implements StreamSource {
+  readonly kind = 'stream';
   readonly eventSource = 'aws:kinesis';
-  readonly #stream: Stream;
+  readonly batchInfo = 'KinesisBatchInfo';
+  readonly streamArn: string;
+  readonly #find: () => Stream;
   readonly #now: () => number;
-
   readonly #identityArn: string;
+  /** The stream that `identity` told of: positions of another one mean nothing. */
+  #id: string | undefined;
 
-  /** @param identityArn  goes into the events as `invokeIdentityArn`: the role of the function that reads */
-  constructor(stream: Stream, now: () => number, identityArn: string) {
-    this.#stream = stream;
+  /**
+   * @param stream  finds the stream anew at each call; throws when it is gone
+   * @param identityArn  goes into the events as `invokeIdentityArn`: the role of the function that reads
+   */
+  constructor(stream: () => Stream, now: () => number, identityArn: string) {
+    this.streamArn = stream().arn;
+    this.#find = stream;
     this.#now = now;
     this.#identityArn = identityArn;
   }
 
+  identity(): string {
+    this.#id = this.#find().state.id;
+    return this.#id;
+  }
+
+  /** @throws stream-not-found: it is gone, or another one has its name */
+  #stream(): Stream {
+    const stream = this.#find();
+    if (this.#id === undefined || stream.state.id === this.#id) return stream;
+    throw new KinesisError('stream-not-found', `Stream ${stream.name} has been deleted and made anew.`);
+  }
+
   async shards(): Promise<readonly SourceShard[]> {
-    const { shards } = this.#stream;
+    const { shards } = this.#stream();
     return [...shards.values()].map(({ id, state }) => ({
       id,
       // A parent that has expired was read to its end or lost to retention: nothing to wait for.
@@ -34,7 +54,7 @@ export class KinesisSource implements StreamSource {
   }
 
   async start(shard: string, position: Parameters<StreamSource['start']>[1]): Promise<string> {
-    const found = this.#stream.shard(shard);
+    const found = this.#stream().shard(shard);
     switch (position.kind) {
       case 'TRIM_HORIZON':
         return String(found.first);
@@ -46,14 +66,15 @@ export class KinesisSource implements StreamSource {
   }
 
   async read(shard: string, position: string, recordsMax: number, bytesMax: number): Promise<SourceBatch | undefined> {
-    const found = this.#find(shard);
+    const stream = this.#stream();
+    const found = shardOf(stream, shard);
     if (!found) return undefined;
     const from = Number(position);
     if (found.isFinishedAt(from)) return undefined;
     const read = found.read(from, recordsMax, bytesMax);
     const records = Array.isArray(read) ? (read as readonly LogRecord[]) : await read;
     if (records.length > 0) found.counts.noteRead(records, this.#now() - records.at(-1)!.timestamp);
-    const writer = new EventWriter(this.#stream, found, this.#identityArn);
+    const writer = new EventWriter(stream, found, this.#identityArn);
     return {
       records: records.map((record) => new KinesisSourceRecord(record, writer)),
       next: String(records.length > 0 ? records.at(-1)!.offset + 1 : Math.max(from, found.first)),
@@ -61,23 +82,21 @@ export class KinesisSource implements StreamSource {
   }
 
   async wait(shard: string, position: string, signal: AbortSignal): Promise<void> {
-    await this.#find(shard)?.wait(Number(position), signal);
+    await shardOf(this.#stream(), shard)?.wait(Number(position), signal);
   }
 
-  async lagMs(shard: string, position: string): Promise<number> {
-    const found = this.#find(shard);
-    if (!found || Number(position) >= found.next) return 0;
-    const [record] = await found.read(Number(position), 1, 1);
-    return record ? Math.max(0, (found.newestAt || this.#now()) - record.timestamp) : 0;
+  async backlog(shard: string, position: string): Promise<Backlog> {
+    const found = shardOf(this.#stream(), shard);
+    const from = Math.max(Number(position), found?.first ?? 0);
+    if (!found || from >= found.next) return { records: 0, ageMs: 0 };
+    const [oldest] = await found.read(from, 1, 1);
+    return { records: found.next - from, ageMs: oldest ? Math.max(0, this.#now() - oldest.timestamp) : 0 };
   }
+}
 
-  /** A shard whose records have all expired is gone; reading it ends. @throws stream-not-found when the stream is */
-  #find(shard: string): Shard | undefined {
-    if (this.#stream.isDeleted) {
-      throw new KinesisError('stream-not-found', `Stream ${this.#stream.name} has been deleted.`);
-    }
-    return this.#stream.shards.get(shardIndex(shard) ?? -1);
-  }
+/** A shard whose records have all expired is gone; reading it ends. */
+function shardOf(stream: Stream, shard: string): Shard | undefined {
+  return stream.shards.get(shardIndex(shard) ?? -1);
 }
 
 /** The parts of an event that are the same for all records of a shard. */

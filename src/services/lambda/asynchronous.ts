@@ -1,33 +1,54 @@
 import { createHash } from 'node:crypto';
-import { type Clock, DEFAULT_REGION, DomainError, messageOf } from '../../base/index.ts';
-import type { Delivery, DeliveryService, GivenUp, Target } from '../../delivery/index.ts';
+import { type Clock, DEFAULT_REGION, DomainError, hasCode, messageOf, type Random } from '../../base/index.ts';
+import {
+  type Delivery,
+  DeliveryFailure,
+  type DeliveryService,
+  type GivenUp,
+  type Target,
+  type Tried,
+} from '../../delivery/index.ts';
 import type { InvocationAnswer } from '../../runtime/index.ts';
-import type { Logger, TraceContext } from '../../telemetry/index.ts';
-import type { Functions } from './functions.ts';
-import type { Invocations, Invoked } from './invocations.ts';
+import type { TraceContext } from '../../telemetry/index.ts';
+import { LAMBDA_ANSWERS, LambdaError, type LambdaErrorCode } from './errors.ts';
+import { ASYNC_LIMITS, type Ending, type EventSettings, fateOf, settingsOf } from './event-fate.ts';
+import type { Functions, Resolved } from './functions.ts';
+import { DESTINATION_SOURCE, type EndedEvent, type EventResponse, followersOf } from './invocation-records.ts';
+import type { Invocations, Runnable } from './invocations.ts';
 import type { Meters } from './metering.ts';
 import type { EventInvokeConfig } from './model.ts';
 import { functionArn, parseReference } from './names.ts';
-
-/** Lambda's own policy: two retries, after one and after two minutes, within six hours. */
-export const ASYNC_POLICY = {
-  retriesMax: 2,
-  ageSecondsMax: 21_600,
-  /** Doubles with each attempt: one minute is the longest wait before the second attempt, two before the third. */
-  backoffMsBase: 30_000,
-  backoffMsMax: 300_000,
-} as const;
 
 /** What the outbox keeps beside the payload. */
 interface EventAttributes {
   readonly requestId: string;
   readonly clientContext?: string;
-  /** When the event was taken over, epoch milliseconds. */
-  readonly receivedAt?: number;
+  /** Of the function when it took the event: they hold when it is gone. Absent where it has none. */
+  readonly settings?: KeptSettings;
 }
 
-/** What marks a record that goes to a destination, among what the outbox gives up. */
-const DESTINATION_SOURCE = 'lambda';
+type KeptSettings = Partial<Pick<EventInvokeConfig, 'retriesMax' | 'ageSecondsMax' | 'onFailure'>> & {
+  readonly deadLetterArn?: string;
+};
+
+/** An event that is being tried. */
+interface Event extends Required<Pick<EventAttributes, 'requestId'>> {
+  readonly delivery: Delivery;
+  readonly clientContext?: string;
+  readonly region: string;
+  readonly name: string;
+  readonly qualifier?: string;
+  readonly receivedAt: number;
+  /** The API took it, not a topic or a rule. */
+  readonly isOurs: boolean;
+  readonly settings: EventSettings;
+}
+
+/** One try: how it ended, and what was answered. */
+interface Try {
+  readonly ending: Ending;
+  readonly response: EventResponse;
+}
 
 export interface AsynchronousOptions {
   readonly functions: Functions;
@@ -35,11 +56,22 @@ export interface AsynchronousOptions {
   readonly invocations: Invocations;
   readonly delivery: DeliveryService;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly random: Random;
 }
 
-/** Asynchronous invocations: queued durably, run with retries, reported to destinations. */
+/**
+ * Asynchronous invocations: queued durably, run with retries, reported to destinations and dead-letter queues.
+ *
+ *     send -> row in the outbox (202) -> deliver -> again after a minute, or two | held up: again after 1 s to 5 min
+ *                                                | over: records and dead letters, in the transaction that removes the row
+ *
+ * What topics and rules send to functions comes the same way, and is treated as the function's own configuration says.
+ */
 export class Asynchronous implements Target {
+  /** Events that grow too old have destinations and dead-letter queues of their own. */
+  readonly judgesAge = true;
+  /** A function runs for up to 15 minutes, and may have waited for its place before. */
+  readonly attemptMsMax = 20 * 60_000;
   readonly #options: AsynchronousOptions;
 
   constructor(options: AsynchronousOptions) {
@@ -51,30 +83,29 @@ export class Asynchronous implements Target {
     region: string,
     name: string,
     qualifier: string | undefined,
-    event: { readonly payload: Uint8Array; readonly trace: TraceContext } & EventAttributes,
+    event: { readonly payload: Uint8Array; readonly trace: TraceContext } & Omit<EventAttributes, 'settings'>,
   ): Promise<void> {
-    const { functions, delivery, clock, meters } = this.#options;
-    const { version } = functions.resolve(region, name, qualifier);
-    const config = this.#config(region, name, qualifier);
-    const { deadLetterArn } = version;
+    const { functions, delivery, meters } = this.#options;
+    const resolved = functions.resolve(region, name, qualifier);
+    const kept = keptSettings(this.#config(region, name, qualifier), resolved);
     const { payload, trace, requestId, clientContext } = event;
     const arn = functionArn(region, name, qualifier);
+    const { retriesMax = ASYNC_LIMITS.retriesMax, ageSecondsMax = ASYNC_LIMITS.ageMsMax / 1000 } = kept ?? {};
     await delivery.send([
       {
         arn,
         payload,
         attributes: {
           requestId,
-          receivedAt: clock.now(),
           ...(clientContext === undefined ? {} : { clientContext }),
-        },
+          ...(kept ? { settings: kept } : {}),
+        } satisfies EventAttributes,
         policy: {
-          attemptsMax: 1 + (config?.retriesMax ?? ASYNC_POLICY.retriesMax),
-          ageMsMax: (config?.ageSecondsMax ?? ASYNC_POLICY.ageSecondsMax) * 1000,
-          backoffMsBase: ASYNC_POLICY.backoffMsBase,
-          backoffMsMax: ASYNC_POLICY.backoffMsMax,
+          attemptsMax: 1 + retriesMax,
+          ageMsMax: ageSecondsMax * 1000,
+          backoffMsBase: ASYNC_LIMITS.backoffMsMin,
+          backoffMsMax: ASYNC_LIMITS.backoffMsMax,
         },
-        ...(deadLetterArn === undefined ? {} : { deadLetterArn }),
         source: arn,
         trace,
       },
@@ -83,79 +114,123 @@ export class Asynchronous implements Target {
   }
 
   /** Counts what the outbox has given up of ours: events, their dead letters, records for destinations. */
-  givenUp({ delivery }: GivenUp): void {
+  givenUp({ delivery, errorCode }: GivenUp): void {
     const { meters } = this.#options;
     const to = functionOf(delivery.arn);
-    if (to) return meters.put(to.region, to.name, 'AsyncEventsDropped', 1);
+    if (to && errorCode !== 'function-not-found') return meters.put(to.region, to.name, 'AsyncEventsDropped', 1);
     const from = functionOf(delivery.source);
     if (!from) return;
     const isRecord = delivery.attributes?.source === DESTINATION_SOURCE;
     meters.put(from.region, from.name, isRecord ? 'DestinationDeliveryFailures' : 'DeadLetterErrors', 1);
   }
 
-  async deliver(delivery: Delivery, attempt: number, signal: AbortSignal): Promise<void> {
-    const { invocations, meters, clock } = this.#options;
-    const { requestId, clientContext, receivedAt } = attributesOf(delivery);
-    const { region = DEFAULT_REGION, name, qualifier } = parseReference(delivery.arn);
-    if (attempt === 1) {
-      // Topics and rules hand their events to the outbox themselves: they are counted when they come.
-      if (receivedAt === undefined) meters.put(region, name, 'AsyncEventsReceived', 1);
-      else meters.put(region, name, 'AsyncEventAge', clock.now() - receivedAt);
+  async deliver(
+    delivery: Delivery,
+    attempt: number,
+    signal: AbortSignal,
+    { sentAt, uncounted }: Tried = { sentAt: this.#options.clock.now(), uncounted: 0 },
+  ): Promise<readonly Delivery[]> {
+    const { meters, clock } = this.#options;
+    const event = this.#event(delivery, sentAt);
+    const { region, name, settings } = event;
+    if (this.#isSwitchedOff(event)) {
+      throw this.#over({ ...event, condition: 'ZeroReservedConcurrency', attempts: attempt - 1 }, settings);
     }
-    const runnable = invocations.runnable(region, name, qualifier);
-    const { payload, trace } = delivery;
-    const context = clientContext === undefined ? {} : { clientContext };
-    const invoked = await invocations.invoke(
-      runnable,
-      { requestId, payload, trace, ...context },
-      { wait: true, signal },
-    );
-    const config = this.#config(region, name, qualifier);
-    const failed = invoked.result.kind === 'error';
-    const last = attempt >= delivery.policy.attemptsMax;
-    const destination = failed ? last && config?.onFailure : config?.onSuccess;
-    if (destination) await this.#report(destination, delivery, invoked, attempt);
-    if (failed) throw failure(invoked.result, last);
+    const ageMs = clock.now() - sentAt;
+    if (ageMs >= settings.ageMsMax) {
+      throw this.#over({ ...event, condition: 'EventAgeExceeded', attempts: attempt - 1 }, settings);
+    }
+    // Topics and rules hand their events to the outbox themselves: they are counted when they come.
+    if (!event.isOurs && attempt === 1 && uncounted === 0) meters.put(region, name, 'AsyncEventsReceived', 1);
+    meters.put(region, name, 'AsyncEventAge', ageMs);
+    const { ending, response } = await this.#try(event, settings.ageMsMax - ageMs, signal);
+    const fate = fateOf(ending, { attempt, uncounted, ageMs: clock.now() - sentAt }, settings);
+    if (fate.kind === 'again') throw new DeliveryFailure(codeOf(response), response.message, fate);
+    const attempts = ending === 'held-up' ? attempt - 1 : attempt;
+    const ended: EndedEvent = { ...event, condition: fate.condition, attempts, response };
+    if (fate.condition !== 'Success') throw this.#over(ended, settings);
+    return followersOf(ended, settings, this.#options);
   }
 
-  /** Sends the invocation record to a destination. @see Lambda developer guide, "Capturing records of Lambda asynchronous invocations" */
-  async #report(destination: string, delivery: Delivery, { result, executedVersion }: Invoked, attempt: number) {
-    const { delivery: outbox, clock, logger, meters } = this.#options;
-    const failed = result.kind === 'error';
-    const record = {
-      version: '1.0',
-      timestamp: new Date(clock.now()).toISOString(),
-      requestContext: {
-        requestId: attributesOf(delivery).requestId,
-        functionArn: qualified(delivery.arn),
-        condition: failed ? 'RetriesExhausted' : 'Success',
-        approximateInvokeCount: attempt,
-      },
-      requestPayload: parsed(delivery.payload),
-      responseContext: { statusCode: 200, executedVersion, ...(failed ? { functionError: 'Unhandled' } : {}) },
-      responsePayload: parsed(result.payload),
+  #over(ended: EndedEvent, settings: EventSettings): DeliveryFailure {
+    const { condition, response } = ended;
+    const instead = followersOf(ended, settings, this.#options);
+    return new DeliveryFailure(codeOf(response), response?.message ?? condition, { kind: 'given-up', instead });
+  }
+
+  #event(delivery: Delivery, receivedAt: number): Event {
+    const { region = DEFAULT_REGION, name, qualifier } = parseReference(delivery.arn);
+    const { requestId, clientContext, settings } = (delivery.attributes ?? {}) as Partial<EventAttributes>;
+    const isOurs = typeof requestId === 'string';
+    return {
+      delivery,
+      region,
+      name,
+      ...(qualifier === undefined ? {} : { qualifier }),
+      requestId: isOurs ? requestId : requestIdOf(delivery),
+      ...(typeof clientContext === 'string' ? { clientContext } : {}),
+      receivedAt,
+      isOurs,
+      settings: this.#settings(region, name, qualifier, isOurs ? (settings ?? {}) : undefined),
     };
-    const event = {
-      source: DESTINATION_SOURCE,
-      'detail-type': `Lambda Function Invocation Result - ${failed ? 'Failure' : 'Success'}`,
-    };
-    const { attemptsMax, ageMsMax } = { attemptsMax: 10, ageMsMax: ASYNC_POLICY.ageSecondsMax * 1000 };
+  }
+
+  /**
+   * Those of the function as it is now; where it is gone, those it had when it took the event.
+   *
+   * @param kept  absent for an event that the sender may have back
+   * @throws function-not-found: nothing was kept
+   */
+  #settings(
+    region: string,
+    name: string,
+    qualifier: string | undefined,
+    kept: KeptSettings | undefined,
+  ): EventSettings {
     try {
-      await outbox.send([
-        {
-          arn: destination,
-          payload: Buffer.from(JSON.stringify(record)),
-          attributes: event,
-          policy: { attemptsMax, ageMsMax, backoffMsBase: 1_000, backoffMsMax: 60_000 },
-          source: delivery.arn,
-          trace: delivery.trace,
-        },
-      ]);
+      const { version } = this.#options.functions.resolve(region, name, qualifier);
+      return settingsOf(this.#config(region, name, qualifier), version.deadLetterArn);
     } catch (error) {
-      // The invocation has ended, whatever becomes of its report: running it again would not help.
-      const from = functionOf(delivery.arn);
-      if (from) meters.put(from.region, from.name, 'DestinationDeliveryFailures', 1);
-      logger.error('destination not reached', { function: delivery.arn, destination, error });
+      if (!kept || !hasCode(error, 'function-not-found')) throw error;
+      return settingsOf(kept, kept.deadLetterArn);
+    }
+  }
+
+  /** No event is run while the function's reserved concurrency is zero: AWS gives them up without a try. */
+  #isSwitchedOff({ region, name }: Event): boolean {
+    return this.#options.functions.find(region, name)?.reservedConcurrency === 0;
+  }
+
+  /** @param leftMs  until the event is too old */
+  async #try(event: Event, leftMs: number, signal: AbortSignal): Promise<Try> {
+    const { invocations } = this.#options;
+    const { region, name, qualifier } = event;
+    try {
+      const runnable = invocations.runnable(region, name, qualifier);
+      const { result, executedVersion } = await this.#invoke(runnable, event, leftMs, signal);
+      return answered(result, executedVersion);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof DomainError)) throw error;
+      return refused(error);
+    }
+  }
+
+  /** Waits for a place for a while, rather than to try again and again. @throws throttled */
+  async #invoke(runnable: Runnable, event: Event, leftMs: number, signal: AbortSignal) {
+    const { invocations, clock } = this.#options;
+    const { requestId, clientContext, delivery } = event;
+    const { payload, trace } = delivery;
+    const patience = new AbortController();
+    const timer = clock.timer(Math.min(ASYNC_LIMITS.placeWaitMsMax, leftMs), () => {
+      runnable.meter.throttled();
+      patience.abort(new LambdaError('throttled', 'Rate Exceeded.', { remedy: 'retry' }));
+    });
+    const hold = { wait: true, signal: AbortSignal.any([signal, patience.signal]), onPlace: () => timer.cancel() };
+    const context = clientContext === undefined ? {} : { clientContext };
+    try {
+      return await invocations.invoke(runnable, { requestId, payload, trace, ...context }, hold);
+    } finally {
+      timer.cancel();
     }
   }
 
@@ -164,17 +239,55 @@ export class Asynchronous implements Target {
   }
 }
 
-/** Deliveries of other services (topics, rules) carry attributes of their own: their request id is made of what they have. */
-function attributesOf({ attributes, trace, arn, idempotencyKey }: Delivery): EventAttributes {
-  const { requestId, clientContext, receivedAt } = (attributes ?? {}) as Partial<EventAttributes>;
+/** Nothing for most functions: it is written with each event. */
+function keptSettings(config: EventInvokeConfig | undefined, { version }: Resolved): KeptSettings | undefined {
+  const { deadLetterArn } = version;
+  if (!config && deadLetterArn === undefined) return undefined;
+  const { retriesMax, ageSecondsMax, onFailure } = config ?? {};
   return {
-    requestId:
-      typeof requestId === 'string'
-        ? requestId
-        : requestIdOf(`${arn} ${idempotencyKey ?? `${trace.traceId}${trace.spanId}`}`),
-    ...(typeof clientContext === 'string' ? { clientContext } : {}),
-    ...(typeof receivedAt === 'number' ? { receivedAt } : {}),
+    ...(retriesMax === undefined ? {} : { retriesMax }),
+    ...(ageSecondsMax === undefined ? {} : { ageSecondsMax }),
+    ...(onFailure === undefined ? {} : { onFailure }),
+    ...(deadLetterArn === undefined ? {} : { deadLetterArn }),
   };
+}
+
+function answered(result: InvocationAnswer, executedVersion: string): Try {
+  const { payload } = result;
+  if (result.kind === 'success') {
+    return { ending: 'success', response: { statusCode: 200, executedVersion, payload, message: '' } };
+  }
+  const message = errorMessageOf(payload) ?? result.errorType;
+  const response = { statusCode: 200, executedVersion, functionError: 'Unhandled', payload, message } as const;
+  return { ending: 'failed', response };
+}
+
+/** How a try ends that did not come to the function. */
+const ENDINGS: Partial<Record<LambdaErrorCode, Ending>> = {
+  'function-not-found': 'failed',
+  'request-content-invalid': 'impossible',
+};
+
+function refused(error: DomainError): Try {
+  const code = error.code as LambdaErrorCode;
+  const statusCode = LAMBDA_ANSWERS[code]?.status ?? 500;
+  return { ending: ENDINGS[code] ?? 'held-up', response: { statusCode, message: messageOf(error) } };
+}
+
+/** Names the failure in logs and figures of the outbox. */
+function codeOf(response: EventResponse | undefined): string {
+  if (!response) return 'event-not-tried';
+  if (response.functionError) return 'function-failed';
+  return response.statusCode === 429 ? 'throttled' : 'function-not-run';
+}
+
+function errorMessageOf({ buffer, byteOffset, byteLength }: Uint8Array): string | undefined {
+  try {
+    const { errorMessage } = JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString('utf8'));
+    return typeof errorMessage === 'string' ? errorMessage : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The function that an ARN names; `undefined` for one of another service. */
@@ -184,26 +297,9 @@ function functionOf(arn: string): { readonly region: string; readonly name: stri
   return { region: parts[3]!, name: parts[6]! };
 }
 
-/** A request id that stays the same over the attempts of one delivery: functions use it to recognise a repetition. */
-function requestIdOf(key: string): string {
+/** Deliveries of other services get a request id that stays the same over their tries: functions know a repetition by it. */
+function requestIdOf({ id, arn, idempotencyKey, trace }: Delivery): string {
+  const key = `${arn} ${idempotencyKey ?? id ?? `${trace.traceId}${trace.spanId}`}`;
   const hex = createHash('sha256').update(key).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
-}
-
-function failure(result: InvocationAnswer, last: boolean): DomainError {
-  const type = result.kind === 'error' ? result.errorType : 'Error';
-  return new DomainError('function-failed', type, { remedy: last ? 'never' : 'retry' });
-}
-
-function qualified(arn: string): string {
-  return arn.split(':').length > 7 ? arn : `${arn}:$LATEST`;
-}
-
-function parsed(bytes: Uint8Array): unknown {
-  const text = Buffer.from(bytes).toString('utf8');
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    return `${text.slice(0, 1024)} (${messageOf(error)})`;
-  }
 }

@@ -229,6 +229,7 @@ export class Functions {
         throw new LambdaError('resource-conflict', `Version ${version} is referenced by alias ${user.name}.`);
       }
       await this.#versions.delete(`${region}/${name}/${version.padStart(VERSION_DIGITS, '0')}`);
+      await this.eventInvokeConfigs.delete(`${region}/${name}/${version}`);
       this.#onChange(region, name);
     });
   }
@@ -287,6 +288,7 @@ export class Functions {
   deleteAlias(region: string, functionName: string, name: string): Promise<void> {
     return this.#serial.run(`${region}/${functionName}`, async () => {
       await this.#aliases.delete(`${region}/${functionName}/${name}`);
+      await this.eventInvokeConfigs.delete(`${region}/${functionName}/${name}`);
       this.#onChange(region, functionName);
     });
   }

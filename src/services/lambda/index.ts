@@ -1,5 +1,5 @@
 /** lambda: functions: code, versions, aliases, invocation. */
-export { ASYNC_POLICY } from './asynchronous.ts';
+export { ASYNC_LIMITS } from './event-fate.ts';
 export {
   type EventSourceMappings,
   type MappingDependencies,

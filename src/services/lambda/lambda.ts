@@ -12,6 +12,7 @@ import { Functions } from './functions.ts';
 import { Invocations } from './invocations.ts';
 import { Layers } from './layers.ts';
 import { Meters } from './metering.ts';
+import type { FunctionVersion } from './model.ts';
 import { functionArn } from './names.ts';
 import type { ReadObject } from './operations/code.ts';
 import { concurrencyOperations } from './operations/concurrency.ts';
@@ -21,11 +22,12 @@ import { invokeOperations } from './operations/invoke.ts';
 import { layerOperations } from './operations/layers.ts';
 import { permissionOperations } from './operations/permissions.ts';
 import { provisionedOperations } from './operations/provisioned.ts';
-import { tagOperations } from './operations/tags.ts';
+import { type TaggedResources, tagOperations } from './operations/tags.ts';
 import { versionOperations } from './operations/versions.ts';
 import { PackageAddresses } from './package-addresses.ts';
 import { Packages } from './packages.ts';
 import { Provisioned } from './provisioned.ts';
+import { Segments } from './segments.ts';
 import { Snapshots } from './snapshots.ts';
 import { InvocationTracing } from './tracing.ts';
 import { Usage, type UsageSink } from './usage.ts';
@@ -34,6 +36,7 @@ import { Usage, type UsageSink } from './usage.ts';
 export interface MoreOperations {
   readonly operations: Readonly<Record<string, Operation>>;
   readonly errors: Readonly<Record<string, WireAnswer>>;
+  readonly tagged: TaggedResources;
 }
 
 export interface LambdaOptions {
@@ -66,6 +69,8 @@ export interface FunctionState {
   readonly memoryMb: number;
   readonly timeoutMs: number;
   readonly logGroup: string;
+  /** Where its asynchronous events go that it has given up: dead-letter queues and topics, destinations for failures. */
+  readonly failureArns: readonly string[];
   readonly pool?: PoolState;
 }
 
@@ -79,6 +84,7 @@ interface Parts {
   readonly snapshots: Snapshots;
   readonly addresses: PackageAddresses;
   readonly usage: Usage;
+  readonly segments: Segments;
 }
 
 /** The Lambda service of a node. */
@@ -112,6 +118,7 @@ export class Lambda implements AsyncDisposable {
     const addresses = new PackageAddresses(packages, clock, random);
     const usage = scope.use(new Usage({ sink: options.usage, clock, logger }));
     const meters = new Meters(metrics, usage);
+    const segments = new Segments({ spans: options.spans, clock, logger, metrics });
     const layers = await Layers.open({ records, clock, random });
     const functions = await Functions.open({
       records,
@@ -128,7 +135,7 @@ export class Lambda implements AsyncDisposable {
       runtime,
       random,
       meters,
-      tracing: new InvocationTracing({ spans: options.spans, clock, random }),
+      tracing: new InvocationTracing({ spans: options.spans, clock, random, segments }),
       provisionedOf: (region, name, version) => provisioned.ofVersion(region, name, version),
       onFirstUse: (version) => snapshots.renew(version),
     });
@@ -149,7 +156,7 @@ export class Lambda implements AsyncDisposable {
         specOf: ({ region, name, version }) => invocations.specOf(region, name, version),
       }),
     );
-    const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, logger, meters });
+    const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, random, meters });
     scope.defer(delivery.onGivenUp((givenUp) => asynchronous.givenUp(givenUp)));
     const storage = new CodeStorage(packages, functions, layers);
     await storage.sweep();
@@ -166,13 +173,13 @@ export class Lambda implements AsyncDisposable {
         ...concurrencyOperations(functions, storage, provisioned, accountConcurrency),
         ...provisionedOperations(functions, provisioned),
         ...permissionOperations(functions, random),
-        ...tagOperations(functions),
+        ...tagOperations(functions, mappings ? [mappings.tagged] : []),
         ...eventInvokeOperations(functions, clock),
         ...mappings?.operations,
       },
       errors: { ...LAMBDA_ANSWERS, ...mappings?.errors },
     };
-    const parts = { service, invocations, asynchronous, functions, provisioned, snapshots, addresses, usage };
+    const parts = { service, invocations, asynchronous, functions, provisioned, snapshots, addresses, usage, segments };
     return new Lambda(parts, runtime, scope.move());
   }
 
@@ -180,6 +187,11 @@ export class Lambda implements AsyncDisposable {
   resume(): void {
     this.#parts.provisioned.start();
     this.#parts.snapshots.start();
+  }
+
+  /** Takes what a traced function has sent to X-Ray's daemon. Never throws. */
+  takeSegment(datagram: Uint8Array): void {
+    this.#parts.segments.take(datagram);
   }
 
   /** Writes the usage that has been counted so far, rather than at the end of the minute. */
@@ -200,9 +212,18 @@ export class Lambda implements AsyncDisposable {
         memoryMb: latest.memoryMb,
         timeoutMs: latest.timeoutSeconds * 1000,
         logGroup: latest.logging.group,
+        failureArns: this.#failureArns(region, latest),
         ...(pool ? { pool } : {}),
       };
     });
+  }
+
+  #failureArns(region: string, latest: FunctionVersion): readonly string[] {
+    const { functions } = this.#parts;
+    const versions = [latest, ...functions.versions(region, latest.name)];
+    const configs = functions.eventInvokeConfigs.list(`${region}/${latest.name}/`);
+    const arns = [...versions.map(({ deadLetterArn }) => deadLetterArn), ...configs.map(({ onFailure }) => onFailure)];
+    return [...new Set(arns.filter((arn) => arn !== undefined))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -40,6 +40,7 @@ export function specOf(
     provisionedConcurrency,
     snapStart: version.snapStart !== undefined && version.version !== '$LATEST',
     ...tagSettings(tags),
+    traced: version.tracing === 'Active',
     revision: revisionOf(record, version),
     ...(reservedConcurrency === undefined ? {} : { reservedConcurrency }),
   };

@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { InvocationResult } from '../../runtime/index.ts';
 import { newSpanId, type Spans, type TraceContext } from '../../telemetry/index.ts';
+import type { Segments } from './segments.ts';
 
 /** Share of invocations that are traced beyond the first one of each second: X-Ray's default rule. */
 const SHARE = 0.05;
@@ -28,19 +29,27 @@ export class InvocationTracing {
   readonly #spans: Spans | undefined;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #segments: Pick<Segments, 'expect'>;
   #second = 0;
 
-  constructor(options: { readonly spans: Spans | undefined; readonly clock: Clock; readonly random: Random }) {
+  constructor(options: {
+    readonly spans: Spans | undefined;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly segments: Pick<Segments, 'expect'>;
+  }) {
     this.#spans = options.spans;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#segments = options.segments;
   }
 
-  /** Goes into the invocation that `caller` has caused. */
-  begin(traced: TracedFunction, caller: TraceContext): InvocationTrace {
+  /** Goes into the invocation that `caller` has caused, and `links` besides. */
+  begin(traced: TracedFunction, caller: TraceContext, links: readonly TraceContext[] = []): InvocationTrace {
     const sampled = caller.sampled || (caller.undecided === true && traced.tracing === 'Active' && this.#sample());
     if (!sampled) return { trace: caller, ended: untraced };
     const trace = { traceId: caller.traceId, spanId: newSpanId(this.#random), sampled };
+    if (traced.tracing === 'Active') this.#segments.expect(trace.traceId);
     const startedAt = this.#clock.now();
     const monotonic = this.#clock.monotonic();
     return {
@@ -48,7 +57,8 @@ export class InvocationTracing {
       ended: (result, requestId) => {
         const tookMs = this.#clock.monotonic() - monotonic;
         // A trace that began here has no span above.
-        this.#record(traced, trace, caller.undecided ? undefined : caller.spanId, startedAt, tookMs, result, requestId);
+        const above = { parentSpanId: caller.undecided ? undefined : caller.spanId, links };
+        this.#record(traced, trace, above, startedAt, tookMs, result, requestId);
       },
     };
   }
@@ -56,7 +66,7 @@ export class InvocationTracing {
   #record(
     { arn, name, version }: TracedFunction,
     { traceId, spanId }: TraceContext,
-    parentSpanId: string | undefined,
+    { parentSpanId, links }: { readonly parentSpanId: string | undefined; readonly links: readonly TraceContext[] },
     startedAt: number,
     tookMs: number,
     { kind, metering, ...result }: InvocationResult,
@@ -69,6 +79,7 @@ export class InvocationTracing {
       traceId,
       spanId,
       ...(parentSpanId === undefined ? {} : { parentSpanId }),
+      ...(links.length === 0 ? {} : { links }),
       name,
       kind: 'server',
       startMs: startedAt,

@@ -2,6 +2,7 @@ import { type Clock, DEFAULT_REGION, type Random, type Timer } from '../../base/
 import type { Log, Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import { EmbeddedMetrics, type TakeMetrics } from './embedded-metrics.ts';
 import { LOGS_ANSWERS } from './errors.ts';
 import { Groups } from './groups.ts';
 import { LOGS_LIMITS } from './model.ts';
@@ -17,6 +18,8 @@ export interface LogsOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Takes the metrics that are found in log events. */
+  readonly takeMetrics: TakeMetrics;
 }
 
 /** How often events beyond retention are let go of. */
@@ -35,13 +38,18 @@ export class Logs implements AsyncDisposable {
   #closed = false;
 
   private constructor(options: LogsOptions, groups: Groups) {
-    const { clock, logger, metrics } = options;
+    const { clock, logger, metrics, takeMetrics } = options;
+    const embedded = new EmbeddedMetrics({ take: takeMetrics, clock, logger, metrics });
     this.#options = options;
     this.#groups = groups;
-    this.sink = new LogSink({ groups, clock, logger, metrics, defaultRegion: DEFAULT_REGION });
+    this.sink = new LogSink({ groups, embedded, clock, logger, metrics, defaultRegion: DEFAULT_REGION });
     this.service = {
       name: 'logs',
-      operations: { ...groupOperations(groups), ...streamOperations(groups), ...eventOperations(groups, clock) },
+      operations: {
+        ...groupOperations(groups),
+        ...streamOperations(groups),
+        ...eventOperations(groups, clock, embedded),
+      },
       errors: LOGS_ANSWERS,
     };
   }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../base/index.ts';
 import type { FunctionLogSink } from '../../runtime/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
+import type { EmbeddedMetrics } from './embedded-metrics.ts';
 import type { StreamEvents } from './group.ts';
 import type { Groups } from './groups.ts';
 import { LOGS_LIMITS, type LogEvent } from './model.ts';
@@ -16,6 +17,8 @@ interface PendingGroup {
 
 export interface SinkOptions {
   readonly groups: Groups;
+  /** Looks at every line, those that are dropped as well. */
+  readonly embedded: EmbeddedMetrics;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -40,6 +43,7 @@ export class LogSink implements FunctionLogSink {
   }
 
   write(logGroup: string, logStream: string, timestamp: number, message: string, region?: string): void {
+    this.#options.embedded.read(logGroup, message);
     const group = this.#groupOf(region ?? this.#options.defaultRegion, logGroup);
     const size = message.length + LOGS_LIMITS.eventOverheadBytes;
     this.#timer ??= this.#options.clock.timer(LOGS_LIMITS.sinkDelayMs, () => this.#begin());

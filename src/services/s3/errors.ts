@@ -7,19 +7,26 @@ export type S3ErrorCode =
   | 'bucket-name-invalid'
   | 'argument-invalid'
   | 'bad-digest'
+  | 'bad-request'
   | 'body-incomplete'
   | 'copy-onto-itself'
   | 'digest-invalid'
+  | 'encryption-not-built'
   | 'key-too-long'
   | 'malformed'
+  | 'malformed-policy'
+  | 'no-bucket-policy'
+  | 'no-tag-set'
   | 'not-modified'
   | 'part-order'
-  | 'part-too-small';
+  | 'part-too-small'
+  | 'tag-invalid';
 
 /** How S3 answers. @see Amazon S3 API reference, Error responses */
 export const S3_ANSWERS = {
   'argument-invalid': { type: 'InvalidArgument', status: 400 },
   'bad-digest': { type: 'BadDigest', status: 400 },
+  'bad-request': { type: 'BadRequest', status: 400 },
   'body-incomplete': { type: 'IncompleteBody', status: 400 },
   'bucket-exists': { type: 'BucketAlreadyOwnedByYou', status: 409 },
   'bucket-name-invalid': { type: 'InvalidBucketName', status: 400 },
@@ -28,10 +35,14 @@ export const S3_ANSWERS = {
   'content-mismatch': { type: 'BadDigest', status: 400 },
   'copy-onto-itself': { type: 'InvalidRequest', status: 400 },
   'digest-invalid': { type: 'InvalidDigest', status: 400 },
+  'encryption-not-built': { type: 'NotImplemented', status: 501 },
   'format-too-new': { type: 'InternalError', status: 500 },
   'key-invalid': { type: 'InvalidURI', status: 400 },
   'key-too-long': { type: 'KeyTooLongError', status: 400 },
   malformed: { type: 'MalformedXML', status: 400 },
+  'malformed-policy': { type: 'MalformedPolicy', status: 400 },
+  'no-bucket-policy': { type: 'NoSuchBucketPolicy', status: 404 },
+  'no-tag-set': { type: 'NoSuchTagSet', status: 404 },
   'not-modified': { type: 'NotModified', status: 304 },
   'object-not-found': { type: 'NoSuchKey', status: 404 },
   'objects-failed': { type: 'InternalError', status: 500 },
@@ -42,6 +53,7 @@ export const S3_ANSWERS = {
   'part-too-small': { type: 'EntityTooSmall', status: 400 },
   'precondition-failed': { type: 'PreconditionFailed', status: 412 },
   'range-invalid': { type: 'InvalidRange', status: 416 },
+  'tag-invalid': { type: 'InvalidTag', status: 400 },
   'upload-not-found': { type: 'NoSuchUpload', status: 404 },
 } satisfies Record<S3ErrorCode, WireAnswer>;
 
@@ -57,6 +69,8 @@ const MESSAGES: Partial<Record<S3ErrorCode, string>> = {
   'key-invalid': "Couldn't parse the specified URI.",
   'key-too-long': 'Your key is too long',
   malformed: 'The XML you provided was not well-formed or did not validate against our published schema',
+  'no-bucket-policy': 'The bucket policy does not exist',
+  'no-tag-set': 'The TagSet does not exist',
   'not-modified': 'Not Modified',
   'object-not-found': 'The specified key does not exist.',
   'objects-full': 'The disk is full.',

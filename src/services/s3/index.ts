@@ -1,34 +1,45 @@
 /** services/s3: Amazon S3 over the objects store. */
-import type { Objects } from '../../store/index.ts';
+import type { Target } from '../../delivery/index.ts';
+import type { Objects, Records } from '../../store/index.ts';
 import type { Operation, Service } from '../index.ts';
 import { S3_ANSWERS, translate } from './errors.ts';
 import { bucketOperations } from './operations/buckets.ts';
 import { listingOperations } from './operations/listings.ts';
 import { objectOperations } from './operations/objects.ts';
+import { settingOperations } from './operations/settings.ts';
 import { uploadOperations } from './operations/uploads.ts';
+import { Settings } from './settings.ts';
+import { BucketTarget } from './target.ts';
 
 export type { S3ErrorCode } from './errors.ts';
 
 export interface S3Dependencies {
   /** Stays open until the service is closed, and is the caller's to close. */
   readonly objects: Objects;
+  /** Where settings of buckets are kept. */
+  readonly records: Records;
 }
 
 export interface S3 extends AsyncDisposable {
   readonly service: Service;
+  /** For deliveries to buckets. */
+  readonly target: Target;
 }
 
-/** Opens S3. It holds nothing of its own: all is in the store. */
-export async function openS3({ objects }: S3Dependencies): Promise<S3> {
+/** Opens S3: objects are in their store, what is set for a bucket is in records. */
+export async function openS3({ objects, records }: S3Dependencies): Promise<S3> {
+  const settings = await Settings.open(objects, records);
   const operations = {
-    ...bucketOperations(objects),
+    ...bucketOperations(objects, settings),
     ...objectOperations(objects),
     ...listingOperations(objects),
     ...uploadOperations(objects),
+    ...settingOperations(settings),
   };
   const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
   return {
     service: { name: 's3', operations: Object.fromEntries(guarded), errors: S3_ANSWERS },
+    target: new BucketTarget(objects),
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -1,5 +1,4 @@
 /** sqs: standard and FIFO queues. */
-import { parseArn } from '../../base/index.ts';
 import type { Target } from '../../delivery/index.ts';
 import type { QueueSource } from '../../pollers/index.ts';
 import type { Service } from '../index.ts';
@@ -29,6 +28,8 @@ export interface QueueView {
   readonly delayed: number;
   /** Milliseconds since the oldest message was sent; 0 when there is none. */
   readonly oldestAgeMs: number;
+  /** Where messages go that were received too often. */
+  readonly redrive?: { readonly arn: string; readonly receivesMax: number };
 }
 
 /** The queues of a node. */
@@ -38,7 +39,8 @@ export interface Sqs extends AsyncDisposable {
   readonly target: Target;
   /** A queue as pollers read it. @throws queue-not-found */
   source(queueArn: string): QueueSource;
-  describe(region: string): readonly QueueView[];
+  /** The queues of a region, or all. */
+  describe(region?: string): readonly QueueView[];
   /** The messages of a queue one by one, without receiving them: dead letters are looked at, edited, redriven and removed here. */
   readonly letters: Letters;
 }
@@ -70,13 +72,14 @@ export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
     target: new SqsTarget(queues, clock, random),
     source: (arn) => {
       find(arn);
-      return new SqsSource(() => find(arn));
+      return new SqsSource(() => find(arn), clock);
     },
     describe: (region) =>
       queues.list(region).map((state) => {
         const arn = queueArn(state);
-        const { counts, oldestAgeMs } = queues.get(region, state.name).queue;
-        return { arn, name: parseArn(arn)!.resource, ...counts, oldestAgeMs };
+        const { counts, oldestAgeMs, settings } = queues.get(state.region, state.name).queue;
+        const { redrive } = settings;
+        return { arn, name: state.name, ...counts, oldestAgeMs, ...(redrive && { redrive }) };
       }),
     letters: new Letters(queues, clock, random),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

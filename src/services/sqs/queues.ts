@@ -84,8 +84,9 @@ export class Queues implements AsyncDisposable {
     return this.#open.get(`${region}/${resource}`);
   }
 
-  list(region: string, prefix = ''): readonly QueueState[] {
-    return this.#registry.list(`${region}/${prefix}`);
+  /** The queues of a region whose names begin with `prefix`; without a region all there are. */
+  list(region?: string, prefix = ''): readonly QueueState[] {
+    return this.#registry.list(region === undefined ? '' : `${region}/${prefix}`);
   }
 
   /** Queues whose dead letters go to this one. */

@@ -1,5 +1,6 @@
-import { parseArn } from '../../base/index.ts';
-import type { QueueSource, SourceRecord } from '../../pollers/index.ts';
+import { type Clock, hasCode, parseArn } from '../../base/index.ts';
+import type { Backlog, LeasedRecord, QueueSource, SourceRecord } from '../../pollers/index.ts';
+import { parseXRay, type TraceContext } from '../../telemetry/index.ts';
 import { type Attributes, attributesMd5 } from './digest.ts';
 import { systemAttributesOf } from './operations/messages.ts';
 import type { Queue, Received } from './queue.ts';
@@ -7,55 +8,107 @@ import { parseReceipt, type Receipt } from './receipt.ts';
 
 /** A queue as pollers read it. */
 export class SqsSource implements QueueSource {
+  readonly kind = 'queue';
   readonly eventSource = 'aws:sqs';
   readonly #queue: () => Queue;
-  /** Receipts of messages that were handed out and not given back, by message id. */
-  readonly #receipts = new Map<string, Receipt>();
+  readonly #clock: Clock;
 
   /** @param queue  finds the queue anew at each call; throws when it is gone */
-  constructor(queue: () => Queue) {
+  constructor(queue: () => Queue, clock: Clock) {
     this.#queue = queue;
+    this.#clock = clock;
   }
 
   wait(signal: AbortSignal): Promise<void> {
     return this.#queue().wait(signal);
   }
 
-  async receive(recordsMax: number, waitMs: number, leaseMs: number, signal: AbortSignal) {
+  leaseMs(): number {
+    return this.#queue().settings.visibilityMs;
+  }
+
+  async receive(recordsMax: number): Promise<readonly LeasedRecord[]> {
     const queue = this.#queue();
-    const received = await queue.receive(recordsMax, leaseMs || queue.settings.visibilityMs, waitMs, signal);
-    return received.map((one) => this.#hand(queue, one));
+    const { visibilityMs } = queue.settings;
+    // Before the call: a lease must not seem to last longer than it does.
+    const leasedUntil = this.#clock.now() + visibilityMs;
+    const received = await queue.receive(recordsMax, visibilityMs, 0, NEVER);
+    return received.map((one) => new LeasedMessage(one, queue, leasedUntil));
   }
 
-  async delete(ids: readonly string[]): Promise<void> {
-    await this.#queue().delete(this.#giveBack(ids));
+  async delete(records: readonly SourceRecord[]): Promise<void> {
+    const queue = this.#queue();
+    await queue.delete(receiptsOf(records, queue));
   }
 
-  /** They come again when their visibility timeout is over, as AWS has it. */
-  async release(ids: readonly string[]): Promise<void> {
-    this.#giveBack(ids);
+  async release(records: readonly SourceRecord[]): Promise<void> {
+    const queue = this.#queue();
+    for (const receipt of receiptsOf(records, queue)) {
+      try {
+        queue.changeVisibility(receipt, 0);
+      } catch (error) {
+        // It has become visible by itself, or is gone: that is what was wanted.
+        if (!hasCode(error, 'not-in-flight')) throw error;
+      }
+    }
   }
 
-  #hand(queue: Queue, received: Received): SourceRecord {
-    const { message, receiptHandle } = received;
-    this.#receipts.set(message.id, parseReceipt(receiptHandle, queue.id));
-    return {
-      id: message.id,
-      orderingKey: message.group ?? '',
-      arrivedAt: message.sentAt,
-      sizeBytes: Buffer.byteLength(message.body),
-      body: Buffer.from(message.body),
-      toEvent: () => eventOf(received, queue.arn),
-    };
+  backlog(): Backlog {
+    const { counts, oldestAgeMs } = this.#queue();
+    return { records: counts.visible, ageMs: oldestAgeMs };
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+/** A message in our hands; the receipt of this very receive is its own, so that one that comes twice is deleted by the right one. */
+class LeasedMessage implements LeasedRecord {
+  readonly leasedUntil: number;
+  readonly receipt: Receipt;
+  readonly #received: Received;
+  readonly #queueArn: string;
+
+  constructor(received: Received, queue: Queue, leasedUntil: number) {
+    this.leasedUntil = leasedUntil;
+    this.receipt = parseReceipt(received.receiptHandle, queue.id);
+    this.#received = received;
+    this.#queueArn = queue.arn;
   }
 
-  #giveBack(ids: readonly string[]): Receipt[] {
-    return ids.flatMap((id) => {
-      const receipt = this.#receipts.get(id);
-      this.#receipts.delete(id);
-      return receipt ? [receipt] : [];
-    });
+  get id(): string {
+    return this.#received.message.id;
   }
+
+  get orderingKey(): string {
+    return this.#received.message.group ?? '';
+  }
+
+  get arrivedAt(): number {
+    return this.#received.message.sentAt;
+  }
+
+  get sizeBytes(): number {
+    return Buffer.byteLength(this.#received.message.body);
+  }
+
+  get body(): Uint8Array {
+    return Buffer.from(this.#received.message.body);
+  }
+
+  get trace(): TraceContext | undefined {
+    const { traceHeader } = this.#received.message;
+    const trace = traceHeader === undefined ? undefined : parseXRay(traceHeader);
+    return trace?.sampled ? trace : undefined;
+  }
+
+  toEvent(): string {
+    return eventOf(this.#received, this.#queueArn);
+  }
+}
+
+/** Receipts of a queue that was deleted and made anew mean nothing to it. */
+function receiptsOf(records: readonly SourceRecord[], { id }: Queue): Receipt[] {
+  return records.map((record) => (record as LeasedMessage).receipt).filter(({ queueId }) => queueId === id);
 }
 
 /** A message as the event of a function shows it. */

@@ -53,7 +53,10 @@ function inputOf(delivery: Delivery, { fifo }: QueueSettings): MessageInput {
     ...(fifo && {
       MessageGroupId: asId((attributes.messageGroupId as string | undefined) ?? orderingGroup ?? source),
       MessageDeduplicationId: asId(
-        (attributes.messageDeduplicationId as string | undefined) ?? idempotencyKey ?? delivery.trace.spanId,
+        (attributes.messageDeduplicationId as string | undefined) ??
+          idempotencyKey ??
+          delivery.id ??
+          delivery.trace.spanId,
       ),
     }),
   };

@@ -2,6 +2,7 @@ import type { CrashSubject } from '../subject.ts';
 import { deliverySubject } from './delivery.ts';
 import { logSubject } from './log.ts';
 import { objectsSubject } from './objects.ts';
+import { pollersSubject } from './pollers.ts';
 import { recordsSubject } from './records.ts';
 import { seriesSubject } from './series.ts';
 import { sqsSubject } from './sqs.ts';
@@ -14,4 +15,5 @@ export const SUBJECTS: readonly CrashSubject[] = [
   seriesSubject,
   deliverySubject,
   sqsSubject,
+  pollersSubject,
 ];

@@ -1,4 +1,5 @@
 import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
+import { Socket as DatagramSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import { join } from 'node:path';
 import { type Duplex, PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Random, siblingModule } from '../../../base/index.ts';
+import type { DoorHandle } from '../doors.ts';
 import { coverInherited } from '../inherited.ts';
 import type { Exit } from '../sandbox.ts';
 import { CHANNEL, type Event, HEADER_BYTES, type Order, STREAMS, type StartOrder, TOKEN_BYTES } from './orders.ts';
@@ -17,7 +19,7 @@ const GIVEN = ['ignore', 'ignore', 'ignore', 'ipc'] as const;
 export interface LaunchListener {
   /** Bubblewrap has made the namespaces; their first process waits to be admitted. */
   onContained?(first: number): void;
-  onDoor?(name: unknown, listener: Server): void;
+  onDoor?(name: unknown, handle: DoorHandle): void;
 }
 
 /**
@@ -119,7 +121,7 @@ export class Launcher {
   #onEvent(event: Exclude<Event, { kind: 'listening' }>, handle: SendHandle | undefined): void {
     const launched = this.#launched.get(event.id);
     if (event.kind === 'door') {
-      if (!(handle instanceof Server)) return;
+      if (!(handle instanceof Server || handle instanceof DatagramSocket)) return;
       if (launched?.listener.onDoor) launched.listener.onDoor(event.name, handle);
       else handle.close();
     } else if (event.kind === 'started') launched?.onStarted(event.pid);

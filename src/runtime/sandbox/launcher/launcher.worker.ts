@@ -4,7 +4,8 @@
  *
  * Arguments: path of the socket to listen on, token as hexadecimal digits. Ends with the node, and its processes with it.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
+import { Socket as DatagramSocket } from 'node:dgram';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { createServer, Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -36,7 +37,7 @@ const orders = new Map<number, StartOrder>();
 const connections = new Map<number, Map<number, Socket>>();
 const started = new Map<number, Started>();
 
-const tell = (event: Event, listener?: Server, sent?: () => void) => process.send!(event, listener, {}, sent);
+const tell = (event: Event, handle?: SendHandle, sent?: () => void) => process.send!(event, handle, {}, sent);
 
 function onConnection(socket: Socket): void {
   socket.on('error', () => {});
@@ -99,7 +100,8 @@ function follow(id: number, process: Started, infoDescriptor: number | undefined
   if (child.pid === undefined) return;
   tell({ kind: 'started', id, pid: child.pid });
   child.on('message', (message: { door?: unknown } | null, handle) => {
-    if (handle instanceof Server) tell({ kind: 'door', id, name: message?.door }, handle, () => handle.close());
+    if (handle instanceof Server || handle instanceof DatagramSocket)
+      tell({ kind: 'door', id, name: message?.door }, handle, () => handle.close());
   });
   if (block === undefined || infoDescriptor === undefined) return;
   const descriptors: readonly unknown[] = child.stdio;

@@ -102,7 +102,7 @@ export function ownArguments(request: SandboxRequest, options: BubblewrapOptions
   const { task, layers, cache, hosts } = folderOf(directory);
   const shown = readable.filter((path) => !path.startsWith('/usr/'));
   const above = new Set(shown.flatMap((path) => foldersAbove(path)));
-  const list = doors.map(({ name, port }) => `${name}:${port}`).join(',');
+  const list = doors.map(({ name, port, protocol }) => `${name}:${port}${protocol ? `/${protocol}` : ''}`).join(',');
   const variables = Object.entries({ ...environment, ...(list === '' ? {} : { MILLRACE_DOORS: list }) });
   return [
     ...['--ro-bind', task, INSIDE.task, '--ro-bind', layers, INSIDE.layers, '--ro-bind', cache, INSIDE.cache],

@@ -60,6 +60,8 @@ export class ContainedClone implements SandboxProcess {
   /** Connections from this sandbox are taken where its first command has handed the door over. */
   accept(): void {}
 
+  receive(): void {}
+
   adopt(): SandboxProcess {
     throw new InternalError('a clone is not cloned');
   }

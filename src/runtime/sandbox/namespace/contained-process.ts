@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { basename } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { DomainError, messageOf } from '../../../base/index.ts';
 import type { Cgroup } from '../cgroups.ts';
-import { Doors } from '../doors.ts';
+import { type DoorHandle, Doors } from '../doors.ts';
 import type { Launched, LaunchListener } from '../launcher/launcher.ts';
 import { SANDBOX_LIMITS } from '../limits.ts';
 import { memoryOf } from '../process-memory.ts';
@@ -80,7 +80,7 @@ export class ContainedProcess implements SandboxProcess {
         this.#first = first;
         this.#admit(first).catch(() => this.kill());
       },
-      onDoor: (name, listener) => this.#onDoor(name, listener),
+      onDoor: (name, handle) => this.#onDoor(name, handle),
     });
     this.channel = this.#launched.channel;
     this.outputs = this.#launched.outputs;
@@ -102,6 +102,10 @@ export class ContainedProcess implements SandboxProcess {
 
   accept(door: string, take: (socket: Socket) => void): void {
     this.#doors.accept(door, take);
+  }
+
+  receive(door: string, take: (datagram: Buffer) => boolean): void {
+    this.#doors.receive(door, take);
   }
 
   adopt(clone: Clone): Promise<SandboxProcess> {
@@ -233,8 +237,8 @@ export class ContainedProcess implements SandboxProcess {
     this.#launched.admit();
   }
 
-  #onDoor(name: unknown, listener: Server): void {
-    if (this.#tenant !== undefined || !this.#doors.hand(name, listener)) listener.close();
+  #onDoor(name: unknown, handle: DoorHandle): void {
+    if (this.#tenant !== undefined || !this.#doors.hand(name, handle)) handle.close();
     // The command waits for that before it says that it is ready.
     if (this.#doors.complete) this.#launched.shutDoors();
   }

@@ -137,6 +137,10 @@ class GroupOfProcesses implements SandboxProcess {
     this.#doors.accept(door, take);
   }
 
+  receive(door: string, take: (datagram: Buffer) => boolean): void {
+    this.#doors.receive(door, take);
+  }
+
   adopt(clone: Clone): SandboxProcess {
     return new GroupOfProcesses(clone, { ...this.#surroundings, doors: clone.doors, directory: undefined });
   }

@@ -12,7 +12,8 @@ for (const [name, type] of Object.entries(RESOURCE_TYPES)) {
     const properties = Object.entries(type.properties).map(([property, { replaces }]) =>
       replaces || !type.update ? `*${property}*` : property,
     );
-    const row = `| \`${name}\` | ${properties.join(', ')} | ${type.attributes.join(', ') || 'none'} |`;
+    const columns = [properties, type.attributes, type.notBuilt ?? []].map((names) => names.join(', ') || 'none');
+    const row = `| \`${name}\` | ${columns.join(' | ')} |`;
     assert.ok(docs.includes(row), row);
   });
 }

@@ -1,7 +1,7 @@
 import { isConflict } from '../calls.ts';
 import type { Json, JsonObject } from '../template/value.ts';
-import { changes, type Properties, replaces, required, TAGS, tagMap } from './properties.ts';
-import { ignoreMissing, isGone, type Made, type ResourceType, type Work } from './resource-type.ts';
+import { changes, type Properties, pick, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
+import { type Existing, ignoreMissing, isGone, type Made, type ResourceType, type Work } from './resource-type.ts';
 
 const DESTINATION = { object: { OnFailure: { object: { Destination: 'text' } } } } as const;
 
@@ -23,7 +23,7 @@ const PROPERTIES: Properties = {
   DestinationConfig: changes(DESTINATION),
   ScalingConfig: changes({ object: { MaximumConcurrency: 'number' } }),
   KmsKeyArn: changes('text'),
-  MetricsConfig: changes('any'),
+  MetricsConfig: changes({ object: { Metrics: { list: 'text' } } }),
   ProvisionedPollerConfig: changes({ object: { MinimumPollers: 'number', MaximumPollers: 'number' } }),
   Tags: TAGS,
 };
@@ -41,13 +41,32 @@ const UNSET: Readonly<Record<string, Json>> = {
   FilterCriteria: { Filters: [] },
   DestinationConfig: { OnFailure: {} },
   ScalingConfig: {},
+  KmsKeyArn: '',
+  MetricsConfig: { Metrics: [] },
+  ProvisionedPollerConfig: {},
 };
+
+/** Of event sources that Millrace has not. */
+const NOT_BUILT = [
+  'AmazonManagedKafkaEventSourceConfig',
+  'DocumentDBEventSourceConfig',
+  'LoggingConfig',
+  'Queues',
+  'SelfManagedEventSource',
+  'SelfManagedKafkaEventSourceConfig',
+  'SourceAccessConfigurations',
+  'Topics',
+];
+
+const BATCH_SIZE_OF_QUEUES = 10;
+const BATCH_SIZE_OF_STREAMS = 100;
 
 /** States in which nothing more is going on. */
 const SETTLED = new Set(['Enabled', 'Disabled']);
 
 const eventSourceMapping: ResourceType = {
   properties: PROPERTIES,
+  notBuilt: NOT_BUILT,
   attributes: ['Id', 'EventSourceMappingArn'],
 
   async create(properties, work) {
@@ -57,15 +76,12 @@ const eventSourceMapping: ResourceType = {
   },
 
   async update(existing, properties, work) {
-    const removed = Object.keys(existing.properties).filter((name) => properties[name] === undefined);
-    const unset = removed.filter((name) => UNSET[name] !== undefined).map((name) => [name, UNSET[name]!]);
-    const { EventSourceArn: _arn, StartingPosition: _position, Tags: _tags, ...settings } = operationInput(properties);
-    await work.call('lambda', 'UpdateEventSourceMapping', {
-      UUID: existing.physicalId,
-      ...Object.fromEntries(unset),
-      ...settings,
-    });
-    return settled(existing.physicalId, work);
+    const UUID = existing.physicalId;
+    const { Tags: _tags, ...settings } = operationInput({ ...unsetSettings(existing, properties), ...properties });
+    for (const fixed of ON_CREATE_ONLY) delete settings[fixed];
+    await work.call('lambda', 'UpdateEventSourceMapping', { UUID, ...settings });
+    await setTags(existing, properties, work);
+    return settled(UUID, work);
   },
 
   async delete({ physicalId: UUID }, work) {
@@ -76,7 +92,26 @@ const eventSourceMapping: ResourceType = {
   },
 };
 
-/** Filter patterns may be written as objects; the operation takes their text. */
+const ON_CREATE_ONLY = ['EventSourceArn', 'StartingPosition', 'StartingPositionTimestamp'];
+
+/** What left the template, as it is without. */
+function unsetSettings({ properties: before }: Existing, after: JsonObject): JsonObject {
+  const unset: JsonObject = {
+    ...UNSET,
+    BatchSize: String(before.EventSourceArn).split(':')[2] === 'sqs' ? BATCH_SIZE_OF_QUEUES : BATCH_SIZE_OF_STREAMS,
+  };
+  const removed = Object.keys(before).filter((name) => after[name] === undefined && unset[name] !== undefined);
+  return pick(unset, removed);
+}
+
+async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
+  const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
+  const Resource = existing.attributes.EventSourceMappingArn;
+  if (Object.keys(set).length) await work.call('lambda', 'TagResource', { Resource, Tags: set });
+  if (remove.length) await work.call('lambda', 'UntagResource', { Resource, TagKeys: remove });
+}
+
+/** The members of CreateEventSourceMapping. */
 function operationInput(properties: JsonObject): Record<string, unknown> {
   const { Tags, KmsKeyArn, StartingPositionTimestamp: at, ...rest } = properties;
   const tags = tagMap(Tags);

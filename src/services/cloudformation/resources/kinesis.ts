@@ -1,5 +1,5 @@
-import type { JsonObject } from '../template/value.ts';
-import { changes, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
+import { type JsonObject, sameJson } from '../template/value.ts';
+import { changes, pick, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
 import {
   createOrAdopt,
   type Existing,
@@ -12,6 +12,7 @@ import {
 } from './resource-type.ts';
 
 const RETENTION_HOURS_DEFAULT = 24;
+const RECORD_KIB_DEFAULT = 1024;
 
 const stream: ResourceType = {
   properties: {
@@ -19,9 +20,12 @@ const stream: ResourceType = {
     RetentionPeriodHours: changes('number'),
     ShardCount: changes('number'),
     StreamModeDetails: changes({ object: { StreamMode: 'text' } }),
-    StreamEncryption: changes({ object: { EncryptionType: 'text', KeyId: 'text' } }),
+    DesiredShardLevelMetrics: changes({ list: 'text' }),
+    MaxRecordSizeInKiB: changes('number'),
+    WarmThroughputMiBps: changes('number'),
     Tags: TAGS,
   },
+  notBuilt: ['StreamEncryption'],
   attributes: ['Arn'],
   naming: { property: 'Name', lengthMax: 128 },
 
@@ -31,7 +35,7 @@ const stream: ResourceType = {
     await work.made(StreamName);
     await active(StreamName, work);
     await setRetention(StreamName, RETENTION_HOURS_DEFAULT, retentionOf(properties), work);
-    await encrypt(StreamName, properties, work);
+    await setMonitoring(StreamName, [], metricsOf(properties), work);
     return describe(StreamName, work);
   },
 
@@ -39,6 +43,9 @@ const stream: ResourceType = {
     const StreamName = existing.physicalId;
     await setMode(existing, properties, work);
     await setRetention(StreamName, retentionOf(existing.properties), retentionOf(properties), work);
+    await setRecordSize(existing, properties, work);
+    await setWarmThroughput(existing, properties, work);
+    await setMonitoring(StreamName, metricsOf(existing.properties), metricsOf(properties), work);
     await setTags(existing, properties, work);
     await active(StreamName, work);
     return describe(StreamName, work);
@@ -66,6 +73,7 @@ function createInput(StreamName: string, properties: JsonObject): object {
     ...(isOnDemand(properties)
       ? { StreamModeDetails: { StreamMode: 'ON_DEMAND' } }
       : { ShardCount: properties.ShardCount ?? 1, StreamModeDetails: { StreamMode: 'PROVISIONED' } }),
+    ...pick(properties, ['MaxRecordSizeInKiB', 'WarmThroughputMiBps']),
     ...(Object.keys(tags).length && { Tags: tags }),
   };
 }
@@ -88,11 +96,33 @@ async function setRetention(StreamName: string, before: number, after: number, w
   await work.call('kinesis', operation, { StreamName, RetentionPeriodHours: after });
 }
 
-async function encrypt(StreamName: string, properties: JsonObject, work: Work): Promise<void> {
-  const encryption = properties.StreamEncryption;
-  if (encryption === undefined) return;
-  await work.call('kinesis', 'StartStreamEncryption', { StreamName, ...(encryption as JsonObject) });
-  await active(StreamName, work);
+async function setRecordSize(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
+  const sizeOf = ({ MaxRecordSizeInKiB }: JsonObject) => MaxRecordSizeInKiB ?? RECORD_KIB_DEFAULT;
+  const MaxRecordSizeInKiB = sizeOf(properties);
+  if (MaxRecordSizeInKiB === sizeOf(existing.properties)) return;
+  await work.call('kinesis', 'UpdateMaxRecordSize', { StreamARN: existing.attributes.Arn, MaxRecordSizeInKiB });
+}
+
+/** A stream that was warmed up cools down by itself: there is nothing to take back. */
+async function setWarmThroughput(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
+  const { WarmThroughputMiBps } = properties;
+  if (WarmThroughputMiBps === undefined || WarmThroughputMiBps === existing.properties.WarmThroughputMiBps) return;
+  const StreamARN = existing.attributes.Arn;
+  await work.call('kinesis', 'UpdateStreamWarmThroughput', { StreamARN, WarmThroughputMiBps });
+  await active(existing.physicalId, work);
+}
+
+const metricsOf = (properties: JsonObject) => (properties.DesiredShardLevelMetrics ?? []) as readonly string[];
+
+async function setMonitoring(
+  StreamName: string,
+  before: readonly string[],
+  after: readonly string[],
+  work: Work,
+): Promise<void> {
+  if (sameJson(before, after)) return;
+  if (before.length) await work.call('kinesis', 'DisableEnhancedMonitoring', { StreamName, ShardLevelMetrics: before });
+  if (after.length) await work.call('kinesis', 'EnableEnhancedMonitoring', { StreamName, ShardLevelMetrics: after });
 }
 
 async function setMode(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
@@ -119,12 +149,18 @@ async function setTags(existing: Existing, properties: JsonObject, work: Work): 
 }
 
 const streamConsumer: ResourceType = {
-  properties: { ConsumerName: required(replaces('text')), StreamARN: required(replaces('text')) },
+  properties: {
+    ConsumerName: required(replaces('text')),
+    StreamARN: required(replaces('text')),
+    Tags: { ...TAGS, replaces: true },
+  },
   attributes: ['ConsumerARN', 'ConsumerName', 'ConsumerStatus', 'ConsumerCreationTimestamp', 'StreamARN'],
 
   async create(properties, work) {
     const key = { StreamARN: properties.StreamARN, ConsumerName: properties.ConsumerName };
-    await createOrAdopt(work, () => work.call('kinesis', 'RegisterStreamConsumer', key));
+    const Tags = tagMap(properties.Tags);
+    const input = { ...key, ...(Object.keys(Tags).length && { Tags }) };
+    await createOrAdopt(work, () => work.call('kinesis', 'RegisterStreamConsumer', input));
     const describe = async () =>
       (await work.call('kinesis', 'DescribeStreamConsumer', key)).ConsumerDescription as Record<string, any>;
     const { ConsumerARN } = await describe();
@@ -154,7 +190,33 @@ const streamConsumer: ResourceType = {
   },
 };
 
+const resourcePolicy: ResourceType = {
+  properties: { ResourceArn: required(replaces('text')), ResourcePolicy: required(changes('any')) },
+  attributes: [],
+
+  async create(properties, work) {
+    const physicalId = String(properties.ResourceArn);
+    await work.made(physicalId);
+    await setPolicy(physicalId, properties, work);
+    return { physicalId, attributes: {} };
+  },
+
+  async update(existing, properties, work) {
+    await setPolicy(existing.physicalId, properties, work);
+    return existing;
+  },
+
+  async delete({ physicalId: ResourceARN }, work) {
+    await ignoreMissing(() => work.call('kinesis', 'DeleteResourcePolicy', { ResourceARN }));
+  },
+};
+
+async function setPolicy(ResourceARN: string, { ResourcePolicy }: JsonObject, work: Work): Promise<void> {
+  await work.call('kinesis', 'PutResourcePolicy', { ResourceARN, Policy: JSON.stringify(ResourcePolicy) });
+}
+
 export const KINESIS_TYPES: Readonly<Record<string, ResourceType>> = {
+  'AWS::Kinesis::ResourcePolicy': resourcePolicy,
   'AWS::Kinesis::Stream': stream,
   'AWS::Kinesis::StreamConsumer': streamConsumer,
 };

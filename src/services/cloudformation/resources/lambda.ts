@@ -1,3 +1,4 @@
+import { DomainError } from '../../../base/index.ts';
 import type { Json, JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { zipInlineCode } from './inline-code.ts';
@@ -6,6 +7,7 @@ import {
   createOrAdopt,
   type Existing,
   ignoreMissing,
+  isGone,
   label,
   type Made,
   type ResourceType,
@@ -69,8 +71,10 @@ const lambdaFunction: ResourceType = {
     }),
     KmsKeyArn: changes('text'),
     Layers: changes({ list: 'text' }),
-    FileSystemConfigs: changes('any'),
-    ImageConfig: changes('any'),
+    FileSystemConfigs: changes({ list: { object: { Arn: 'text', LocalMountPath: 'text' } } }),
+    ImageConfig: changes({
+      object: { Command: { list: 'text' }, EntryPoint: { list: 'text' }, WorkingDirectory: 'text' },
+    }),
     EphemeralStorage: changes({ object: { Size: 'number' } }),
     SnapStart: changes({ object: { ApplyOn: 'text' } }),
     LoggingConfig: changes({
@@ -79,11 +83,18 @@ const lambdaFunction: ResourceType = {
     Architectures: changes({ list: 'text' }),
     CodeSigningConfigArn: changes('text'),
     ReservedConcurrentExecutions: changes('number'),
-    RuntimeManagementConfig: changes({ object: { UpdateRuntimeOn: 'text', RuntimeVersionArn: 'text' } }),
-    RecursiveLoop: changes('text'),
     Tags: TAGS,
   },
-  attributes: ['Arn'],
+  notBuilt: [
+    'CapacityProviderConfig',
+    'DurableConfig',
+    'FunctionScalingConfig',
+    'PublishToLatestPublished',
+    'RecursiveLoop',
+    'RuntimeManagementConfig',
+    'TenancyConfig',
+  ],
+  attributes: ['Arn', 'SnapStartResponse.ApplyOn', 'SnapStartResponse.OptimizationStatus'],
   naming: { property: 'FunctionName', lengthMax: 64 },
 
   async create(properties, work) {
@@ -99,7 +110,6 @@ const lambdaFunction: ResourceType = {
     await work.made(FunctionName);
     await settled(FunctionName, work);
     await setConcurrency(FunctionName, undefined, properties.ReservedConcurrentExecutions, work);
-    await setManagement(FunctionName, {}, properties, work);
     return describeFunction(FunctionName, work);
   },
 
@@ -113,7 +123,6 @@ const lambdaFunction: ResourceType = {
       properties.ReservedConcurrentExecutions,
       work,
     );
-    await setManagement(FunctionName, existing.properties, properties, work);
     await setTags(existing, properties, work);
     return describeFunction(FunctionName, work);
   },
@@ -147,8 +156,15 @@ async function settled(FunctionName: string, work: Work, Qualifier?: string): Pr
 }
 
 async function describeFunction(FunctionName: string, work: Work): Promise<Made> {
-  const { FunctionArn } = await work.call('lambda', 'GetFunctionConfiguration', { FunctionName });
-  return { physicalId: FunctionName, attributes: { Arn: FunctionArn } };
+  const { FunctionArn, SnapStart } = await work.call('lambda', 'GetFunctionConfiguration', { FunctionName });
+  return {
+    physicalId: FunctionName,
+    attributes: {
+      Arn: FunctionArn,
+      'SnapStartResponse.ApplyOn': SnapStart?.ApplyOn ?? 'None',
+      'SnapStartResponse.OptimizationStatus': SnapStart?.OptimizationStatus ?? 'Off',
+    },
+  };
 }
 
 async function updateConfiguration(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
@@ -184,16 +200,6 @@ async function setConcurrency(
   else await work.call('lambda', 'PutFunctionConcurrency', { FunctionName, ReservedConcurrentExecutions: after });
 }
 
-async function setManagement(FunctionName: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
-  const { RuntimeManagementConfig: management, RecursiveLoop } = after;
-  if (management !== undefined && !sameJson(management, before.RuntimeManagementConfig)) {
-    await work.call('lambda', 'PutRuntimeManagementConfig', { FunctionName, ...(management as JsonObject) });
-  }
-  if (RecursiveLoop !== undefined && RecursiveLoop !== before.RecursiveLoop) {
-    await work.call('lambda', 'PutFunctionRecursionConfig', { FunctionName, RecursiveLoop });
-  }
-}
-
 async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
   const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
   const Resource = existing.attributes.Arn;
@@ -208,6 +214,7 @@ const version: ResourceType = {
     CodeSha256: replaces('text'),
     ProvisionedConcurrencyConfig: changes({ object: { ProvisionedConcurrentExecutions: 'number' } }),
   },
+  notBuilt: ['FunctionScalingConfig', 'RuntimePolicy'],
   attributes: ['Version', 'FunctionArn'],
 
   async create(properties, work) {
@@ -427,9 +434,14 @@ const eventInvokeConfig: ResourceType = {
   attributes: [],
 
   async create(properties, work) {
-    await work.call('lambda', 'PutFunctionEventInvokeConfig', properties);
     const physicalId = `${String(properties.FunctionName)}|${String(properties.Qualifier)}`;
+    // One that someone else has set is not overwritten, nor taken away by a rollback.
+    const key = pick(properties, ['FunctionName', 'Qualifier']);
+    if (!work.resuming && !(await isGone(() => work.call('lambda', 'GetFunctionEventInvokeConfig', key)))) {
+      throw new DomainError('AlreadyExists', `An EventInvokeConfig of ${physicalId} exists already.`);
+    }
     await work.made(physicalId);
+    await work.call('lambda', 'PutFunctionEventInvokeConfig', properties);
     return { physicalId, attributes: {} };
   },
 

@@ -10,6 +10,13 @@ const logGroup: ResourceType = {
     KmsKeyId: changes('text'),
     Tags: TAGS,
   },
+  notBuilt: [
+    'BearerTokenAuthenticationEnabled',
+    'DataProtectionPolicy',
+    'DeletionProtectionEnabled',
+    'FieldIndexPolicies',
+    'ResourcePolicyDocument',
+  ],
   attributes: ['Arn'],
   naming: { property: 'LogGroupName', lengthMax: 512 },
 

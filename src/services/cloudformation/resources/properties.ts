@@ -31,11 +31,23 @@ export const required = (property: Property): Property => ({ ...property, requir
 /** A list of `{ Key, Value }`. */
 export const TAGS: Property = changes({ list: { object: { Key: 'text', Value: 'text' } } });
 
-/** What is wrong with the properties of a resource, as AWS words it; empty when nothing is. */
-export function problemsOf(schema: Properties, properties: Readonly<Record<string, Value>>): readonly string[] {
+/**
+ * What is wrong with the properties of a resource, as AWS words it; empty when nothing is.
+ *
+ * @param notBuilt  names that AWS knows and we do not
+ */
+export function problemsOf(
+  schema: Properties,
+  properties: Readonly<Record<string, Value>>,
+  notBuilt: readonly string[] = [],
+): readonly string[] {
   const unknown = Object.keys(properties)
     .filter((name) => !Object.hasOwn(schema, name))
-    .map((name) => `Encountered unsupported property ${name}`);
+    .map((name) =>
+      notBuilt.includes(name)
+        ? `Property ${name} is not built in Millrace`
+        : `Encountered unsupported property ${name}`,
+    );
   const missing = Object.entries(schema)
     .filter(([name, { required }]) => required && properties[name] === undefined)
     .map(([name]) => `Property ${name} cannot be empty.`);

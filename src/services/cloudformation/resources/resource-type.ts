@@ -25,7 +25,8 @@ export interface Work {
   readonly name: string;
   /** True when a crash cut the same step off: what it was to make may be there already. */
   readonly resuming: boolean;
-  call(service: string, operation: string, input: object): Promise<any>;
+  /** @param region  where, if not where the stack is */
+  call(service: string, operation: string, input: object, region?: string): Promise<any>;
   /** Tells that the resource now exists: from here on a rollback deletes it. */
   made(physicalId: string): Promise<void>;
   /** Asks again until `ready` gives true. @throws when it takes too long */
@@ -35,6 +36,8 @@ export interface Work {
 /** How one type of resource is made, changed and deleted: one row of the table of types. */
 export interface ResourceType {
   readonly properties: Properties;
+  /** Properties that AWS has and we refuse by name, before anything is made. */
+  readonly notBuilt?: readonly string[];
   /** Names that `Fn::GetAtt` knows. */
   readonly attributes: readonly string[];
   /** Where the physical name stands, and the names it may have; absent where the service gives ids. */

@@ -1,14 +1,52 @@
+import { DomainError } from '../../../base/index.ts';
 import type { JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
-import { changes, replaces, TAGS } from './properties.ts';
-import { createOrAdopt, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
+import { changes, replaces, required, TAGS } from './properties.ts';
+import { createOrAdopt, ignoreMissing, isGone, label, type ResourceType, type Work } from './resource-type.ts';
+
+const NOT_BUILT = [
+  'AbacStatus',
+  'AccelerateConfiguration',
+  'AccessControl',
+  'AnalyticsConfigurations',
+  'BucketNamePrefix',
+  'BucketNamespace',
+  'CorsConfiguration',
+  'IntelligentTieringConfigurations',
+  'InventoryConfigurations',
+  'LifecycleConfiguration',
+  'LoggingConfiguration',
+  'MetadataConfiguration',
+  'MetadataTableConfiguration',
+  'MetricsConfigurations',
+  'NotificationConfiguration',
+  'ObjectLockConfiguration',
+  'ObjectLockEnabled',
+  'OwnershipControls',
+  'PublicAccessBlockConfiguration',
+  'ReplicationConfiguration',
+  'VersioningConfiguration',
+  'WebsiteConfiguration',
+];
 
 const bucket: ResourceType = {
   properties: {
     BucketName: replaces('text'),
-    VersioningConfiguration: changes({ object: { Status: 'text' } }),
+    BucketEncryption: changes({
+      object: {
+        ServerSideEncryptionConfiguration: {
+          list: {
+            object: {
+              BucketKeyEnabled: 'flag',
+              ServerSideEncryptionByDefault: { object: { SSEAlgorithm: 'text', KMSMasterKeyID: 'text' } },
+            },
+          },
+        },
+      },
+    }),
     Tags: TAGS,
   },
+  notBuilt: NOT_BUILT,
   attributes: ['Arn', 'DomainName', 'RegionalDomainName'],
   naming: { property: 'BucketName', lengthMax: 63, style: 'lower' },
 
@@ -45,10 +83,7 @@ const bucket: ResourceType = {
 };
 
 async function configure(Bucket: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
-  if (!sameJson(before.VersioningConfiguration, after.VersioningConfiguration)) {
-    const VersioningConfiguration = after.VersioningConfiguration ?? { Status: 'Suspended' };
-    await work.call('s3', 'PutBucketVersioning', { Bucket, VersioningConfiguration });
-  }
+  if (!sameJson(before.BucketEncryption, after.BucketEncryption)) await encrypt(Bucket, after, work);
   if (sameJson(before.Tags, after.Tags)) return;
   await label(() =>
     after.Tags === undefined
@@ -57,4 +92,48 @@ async function configure(Bucket: string, before: JsonObject, after: JsonObject, 
   );
 }
 
-export const S3_TYPES: Readonly<Record<string, ResourceType>> = { 'AWS::S3::Bucket': bucket };
+async function encrypt(Bucket: string, { BucketEncryption: encryption }: JsonObject, work: Work): Promise<void> {
+  if (encryption === undefined) return work.call('s3', 'DeleteBucketEncryption', { Bucket });
+  const rules = (encryption as JsonObject).ServerSideEncryptionConfiguration as readonly JsonObject[];
+  const Rules = rules.map(({ ServerSideEncryptionByDefault, ...rest }) => ({
+    ...rest,
+    ...(ServerSideEncryptionByDefault !== undefined && {
+      ApplyServerSideEncryptionByDefault: ServerSideEncryptionByDefault,
+    }),
+  }));
+  await work.call('s3', 'PutBucketEncryption', { Bucket, ServerSideEncryptionConfiguration: { Rules } });
+}
+
+const bucketPolicy: ResourceType = {
+  properties: { Bucket: required(replaces('text')), PolicyDocument: required(changes('any')) },
+  attributes: [],
+
+  async create(properties, work) {
+    const physicalId = String(properties.Bucket);
+    // One that someone else has set is not overwritten, nor taken away by a rollback.
+    if (!work.resuming && !(await isGone(() => work.call('s3', 'GetBucketPolicy', { Bucket: physicalId })))) {
+      throw new DomainError('AlreadyExists', `The bucket policy already exists on bucket ${physicalId}.`);
+    }
+    await work.made(physicalId);
+    await setPolicy(physicalId, properties, work);
+    return { physicalId, attributes: {} };
+  },
+
+  async update(existing, properties, work) {
+    await setPolicy(existing.physicalId, properties, work);
+    return existing;
+  },
+
+  async delete({ physicalId: Bucket }, work) {
+    await ignoreMissing(() => work.call('s3', 'DeleteBucketPolicy', { Bucket }));
+  },
+};
+
+async function setPolicy(Bucket: string, { PolicyDocument }: JsonObject, work: Work): Promise<void> {
+  await work.call('s3', 'PutBucketPolicy', { Bucket, Policy: JSON.stringify(PolicyDocument) });
+}
+
+export const S3_TYPES: Readonly<Record<string, ResourceType>> = {
+  'AWS::S3::Bucket': bucket,
+  'AWS::S3::BucketPolicy': bucketPolicy,
+};

@@ -1,19 +1,30 @@
+import { DomainError } from '../../../base/index.ts';
 import type { Json, JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { changes, pick, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
 import { type Existing, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
 
-/** Attributes of a topic that have a property of the same name. */
-const TOPIC_ATTRIBUTES = [
-  'DisplayName',
-  'KmsMasterKeyId',
-  'ContentBasedDeduplication',
-  'SignatureVersion',
-  'TracingConfig',
-  'ArchivePolicy',
-  'DeliveryPolicy',
-  'FifoThroughputScope',
-];
+/** Attributes of a topic that have a property of the same name, with what a removed one goes back to. */
+const TOPIC_ATTRIBUTES: Readonly<Record<string, string>> = {
+  DisplayName: '',
+  KmsMasterKeyId: '',
+  ContentBasedDeduplication: 'false',
+  SignatureVersion: '1',
+  TracingConfig: 'PassThrough',
+  ArchivePolicy: '{}',
+  FifoThroughputScope: 'Topic',
+};
+
+/** How the attributes of a protocol's delivery status logging begin, by the protocol as templates have it. */
+const LOGGED_PROTOCOLS: Readonly<Record<string, string>> = {
+  'http/s': 'HTTP',
+  sqs: 'SQS',
+  lambda: 'Lambda',
+  firehose: 'Firehose',
+  application: 'Application',
+};
+
+const LOGGING_MEMBERS = ['SuccessFeedbackRoleArn', 'SuccessFeedbackSampleRate', 'FailureFeedbackRoleArn'];
 
 const SUBSCRIPTION_ATTRIBUTES = [
   'FilterPolicy',
@@ -47,10 +58,20 @@ const topic: ResourceType = {
     SignatureVersion: changes('text'),
     TracingConfig: changes('text'),
     ArchivePolicy: changes('any'),
-    DeliveryPolicy: changes('any'),
     FifoThroughputScope: changes('text'),
+    DeliveryStatusLogging: changes({
+      list: {
+        object: {
+          Protocol: 'text',
+          SuccessFeedbackRoleArn: 'text',
+          SuccessFeedbackSampleRate: 'text',
+          FailureFeedbackRoleArn: 'text',
+        },
+      },
+    }),
     Tags: TAGS,
   },
+  notBuilt: ['DataProtectionPolicy', 'MaximumMessageSize'],
   attributes: ['TopicArn', 'TopicName'],
   naming: {
     property: 'TopicName',
@@ -63,7 +84,8 @@ const topic: ResourceType = {
     const { TopicArn } = await work.call('sns', 'CreateTopic', {
       Name: work.name,
       Attributes: {
-        ...attributeTexts(properties, TOPIC_ATTRIBUTES),
+        ...attributeTexts(properties, Object.keys(TOPIC_ATTRIBUTES)),
+        ...loggingAttributes(properties),
         ...(properties.FifoTopic === true && { FifoTopic: 'true' }),
       },
       ...(tags.length && { Tags: tags }),
@@ -75,9 +97,8 @@ const topic: ResourceType = {
 
   async update(existing, properties, work) {
     const TopicArn = existing.physicalId;
-    for (const AttributeName of TOPIC_ATTRIBUTES) {
-      if (sameJson(existing.properties[AttributeName], properties[AttributeName])) continue;
-      const AttributeValue = attributeText(properties[AttributeName] ?? '');
+    const changed = { ...changedAttributes(existing.properties, properties), ...changedLogging(existing, properties) };
+    for (const [AttributeName, AttributeValue] of Object.entries(changed)) {
       await work.call('sns', 'SetTopicAttributes', { TopicArn, AttributeName, AttributeValue });
     }
     await subscribeAll(TopicArn, subscriptionsOf(existing.properties), subscriptionsOf(properties), work);
@@ -89,6 +110,38 @@ const topic: ResourceType = {
     await ignoreMissing(() => work.call('sns', 'DeleteTopic', { TopicArn }));
   },
 };
+
+function changedAttributes(before: JsonObject, after: JsonObject): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(TOPIC_ATTRIBUTES)
+      .filter(([name]) => !sameJson(before[name], after[name]))
+      .map(([name, unset]) => [name, attributeText(after[name] ?? unset)]),
+  );
+}
+
+/** `DeliveryStatusLogging` as attributes: `SQSSuccessFeedbackRoleArn` and its like. @throws Error  a protocol that has none */
+function loggingAttributes(properties: JsonObject): Record<string, string> {
+  const all = (properties.DeliveryStatusLogging ?? []) as unknown as readonly Readonly<Record<string, string>>[];
+  const pairs = all.flatMap((one) => {
+    const prefix = LOGGED_PROTOCOLS[one.Protocol ?? ''];
+    if (!prefix) {
+      throw new DomainError(
+        'InvalidParameter',
+        `DeliveryStatusLogging: Protocol must be one of ${Object.keys(LOGGED_PROTOCOLS).join(', ')}`,
+      );
+    }
+    const given = LOGGING_MEMBERS.filter((member) => one[member] !== undefined);
+    return given.map((member) => [`${prefix}${member}`, one[member]!]);
+  });
+  return Object.fromEntries(pairs);
+}
+
+function changedLogging(existing: Existing, properties: JsonObject): Record<string, string> {
+  const [before, after] = [loggingAttributes(existing.properties), loggingAttributes(properties)];
+  const gone = Object.keys(before).filter((name) => after[name] === undefined);
+  const changed = Object.entries(after).filter(([name, value]) => before[name] !== value);
+  return { ...Object.fromEntries(gone.map((name) => [name, ''])), ...Object.fromEntries(changed) };
+}
 
 interface Subscriber {
   readonly Endpoint: string;
@@ -142,11 +195,12 @@ const subscription: ResourceType = {
 
   async create(properties, work) {
     // Subscribing the same endpoint again gives the same subscription: a repeated step does no harm.
-    const { SubscriptionArn } = await work.call('sns', 'Subscribe', {
+    const input = {
       ...pick(properties, ['TopicArn', 'Protocol', 'Endpoint']),
       Attributes: attributeTexts(properties, SUBSCRIPTION_ATTRIBUTES),
       ReturnSubscriptionArn: true,
-    });
+    };
+    const { SubscriptionArn } = await work.call('sns', 'Subscribe', input, regionOf(properties));
     await work.made(SubscriptionArn);
     return { physicalId: SubscriptionArn, attributes: { Arn: SubscriptionArn } };
   },
@@ -157,15 +211,19 @@ const subscription: ResourceType = {
       const value = properties[AttributeName];
       if (sameJson(existing.properties[AttributeName], value)) continue;
       const AttributeValue = value === undefined ? unsetText(AttributeName) : attributeText(value);
-      await work.call('sns', 'SetSubscriptionAttributes', { SubscriptionArn, AttributeName, AttributeValue });
+      const input = { SubscriptionArn, AttributeName, AttributeValue };
+      await work.call('sns', 'SetSubscriptionAttributes', input, regionOf(properties));
     }
     return existing;
   },
 
-  async delete({ physicalId: SubscriptionArn }, work) {
-    await ignoreMissing(() => work.call('sns', 'Unsubscribe', { SubscriptionArn }));
+  async delete({ physicalId: SubscriptionArn, properties }, work) {
+    await ignoreMissing(() => work.call('sns', 'Unsubscribe', { SubscriptionArn }, regionOf(properties)));
   },
 };
+
+/** Where the topic is, when that is elsewhere than the stack. */
+const regionOf = ({ Region }: JsonObject) => (Region === undefined ? undefined : String(Region));
 
 function unsetText(attribute: string): string {
   if (attribute === 'RawMessageDelivery') return 'false';
@@ -179,29 +237,87 @@ const topicPolicy: ResourceType = {
   naming: { property: 'Id', lengthMax: 128 },
 
   async create(properties, work) {
-    await setPolicies(properties, work);
     await work.made(work.name);
+    await setPolicies(topicsOf(properties), properties, work);
     return { physicalId: work.name, attributes: { Id: work.name } };
   },
 
   async update(existing, properties, work) {
-    await setPolicies(properties, work);
+    const left = topicsOf(existing.properties).filter((arn) => !topicsOf(properties).includes(arn));
+    await resetPolicies(left, work);
+    await setPolicies(topicsOf(properties), properties, work);
     return existing;
   },
 
-  /** The policy goes with its topic; one of a topic that stays remains, as on AWS, until another replaces it. */
-  async delete() {},
+  async delete({ properties }, work) {
+    await resetPolicies(topicsOf(properties), work);
+  },
 };
 
-async function setPolicies(properties: JsonObject, work: Work): Promise<void> {
-  const AttributeValue = JSON.stringify(properties.PolicyDocument);
-  for (const TopicArn of properties.Topics as readonly string[]) {
-    await work.call('sns', 'SetTopicAttributes', { TopicArn, AttributeName: 'Policy', AttributeValue });
+const topicsOf = (properties: JsonObject) => properties.Topics as readonly string[];
+
+const topicInlinePolicy: ResourceType = {
+  properties: { PolicyDocument: required(changes('any')), TopicArn: required(replaces('text')) },
+  attributes: [],
+
+  async create(properties, work) {
+    const physicalId = String(properties.TopicArn);
+    await work.made(physicalId);
+    await setPolicies([physicalId], properties, work);
+    return { physicalId, attributes: {} };
+  },
+
+  async update(existing, properties, work) {
+    await setPolicies([existing.physicalId], properties, work);
+    return existing;
+  },
+
+  async delete({ physicalId }, work) {
+    await resetPolicies([physicalId], work);
+  },
+};
+
+async function setPolicies(topics: readonly string[], { PolicyDocument }: JsonObject, work: Work): Promise<void> {
+  for (const TopicArn of topics) await setPolicy(TopicArn, JSON.stringify(PolicyDocument), work);
+}
+
+/** A topic has always a policy: without one of its own it has the one that it was made with. */
+async function resetPolicies(topics: readonly string[], work: Work): Promise<void> {
+  for (const TopicArn of topics) {
+    await ignoreMissing(() => setPolicy(TopicArn, defaultPolicy(TopicArn, work.identity.accountId), work));
   }
+}
+
+async function setPolicy(TopicArn: string, AttributeValue: string, work: Work): Promise<void> {
+  await work.call('sns', 'SetTopicAttributes', { TopicArn, AttributeName: 'Policy', AttributeValue });
+}
+
+/** The policy of a new topic: everything to its owner. @see SNS API reference, GetTopicAttributes */
+function defaultPolicy(topicArn: string, accountId: string): string {
+  const actions = [
+    'GetTopicAttributes',
+    'SetTopicAttributes',
+    'AddPermission',
+    'RemovePermission',
+    'DeleteTopic',
+    'Subscribe',
+    'ListSubscriptionsByTopic',
+    'Publish',
+  ];
+  const statement = {
+    Sid: '__default_statement_ID',
+    Effect: 'Allow',
+    Principal: { AWS: '*' },
+    Action: actions.map((action) => `SNS:${action}`),
+    Resource: topicArn,
+    Condition: { StringEquals: { 'AWS:SourceOwner': accountId } },
+  };
+  return JSON.stringify({ Version: '2008-10-17', Id: '__default_policy_ID', Statement: [statement] });
 }
 
 export const SNS_TYPES: Readonly<Record<string, ResourceType>> = {
   'AWS::SNS::Topic': topic,
   'AWS::SNS::Subscription': subscription,
+  'AWS::SNS::TopicInlinePolicy': topicInlinePolicy,
   'AWS::SNS::TopicPolicy': topicPolicy,
 };

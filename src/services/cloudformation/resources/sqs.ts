@@ -6,7 +6,7 @@ import { type Existing, ignoreMissing, label, type Made, type ResourceType, type
 /** Attributes of a queue that have a property of the same name, with what a removed one goes back to. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {
   DelaySeconds: '0',
-  MaximumMessageSize: '262144',
+  MaximumMessageSize: '1048576',
   MessageRetentionPeriod: '345600',
   ReceiveMessageWaitTimeSeconds: '0',
   VisibilityTimeout: '30',
@@ -69,8 +69,11 @@ const queue: ResourceType = {
     const QueueUrl = existing.physicalId;
     const changed = Object.keys(ATTRIBUTES).filter((name) => !sameJson(existing.properties[name], properties[name]));
     if (changed.length) {
-      const texts = changed.map((name) => [name, attributeText(properties[name] ?? ATTRIBUTES[name]!)]);
-      await work.call('sqs', 'SetQueueAttributes', { QueueUrl, Attributes: Object.fromEntries(texts) });
+      const Attributes = {
+        ...Object.fromEntries(changed.map((name) => [name, attributeText(properties[name] ?? ATTRIBUTES[name]!)])),
+        ...encryptionChange(changed, properties),
+      };
+      await work.call('sqs', 'SetQueueAttributes', { QueueUrl, Attributes });
     }
     await setTags(existing, properties, work);
     return describe(QueueUrl, work);
@@ -80,6 +83,12 @@ const queue: ResourceType = {
     await ignoreMissing(() => work.call('sqs', 'DeleteQueue', { QueueUrl }));
   },
 };
+
+/** A queue has one kind of encryption: with a key of KMS SQS's own goes, and without it comes again. */
+function encryptionChange(changed: readonly string[], properties: JsonObject): Record<string, string> {
+  if (!changed.includes('KmsMasterKeyId') || properties.SqsManagedSseEnabled !== undefined) return {};
+  return { SqsManagedSseEnabled: String(properties.KmsMasterKeyId === undefined) };
+}
 
 async function describe(QueueUrl: string, work: Work): Promise<Made> {
   const { Attributes } = await work.call('sqs', 'GetQueueAttributes', { QueueUrl, AttributeNames: ['QueueArn'] });
@@ -120,6 +129,27 @@ const queuePolicy: ResourceType = {
   },
 };
 
+const queueInlinePolicy: ResourceType = {
+  properties: { PolicyDocument: required(changes('any')), Queue: required(replaces('text')) },
+  attributes: [],
+
+  async create(properties, work) {
+    const physicalId = String(properties.Queue);
+    await work.made(physicalId);
+    await setPolicies({ ...properties, Queues: [physicalId] }, work);
+    return { physicalId, attributes: {} };
+  },
+
+  async update(existing, properties, work) {
+    await setPolicies({ ...properties, Queues: [existing.physicalId] }, work);
+    return existing;
+  },
+
+  async delete({ physicalId }, work) {
+    await clearPolicies([physicalId], work);
+  },
+};
+
 const queuesOf = (properties: JsonObject) => properties.Queues as readonly string[];
 
 async function setPolicies(properties: JsonObject, work: Work): Promise<void> {
@@ -137,5 +167,6 @@ async function clearPolicies(urls: readonly string[], work: Work): Promise<void>
 
 export const SQS_TYPES: Readonly<Record<string, ResourceType>> = {
   'AWS::SQS::Queue': queue,
+  'AWS::SQS::QueueInlinePolicy': queueInlinePolicy,
   'AWS::SQS::QueuePolicy': queuePolicy,
 };

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { invalid } from '../errors.ts';
-import { isObject, type Json, type JsonObject } from '../template/value.ts';
+import { asIntrinsic, isObject, type Json, type JsonObject } from '../template/value.ts';
 import { expandEvent } from './events.ts';
 import { pythonJson, resolveRefs, s3Location } from './parts.ts';
 import { allow, ExecutionRole, type InlinePolicy } from './role.ts';
@@ -10,7 +10,18 @@ export interface ExpandedFunction {
   readonly resources: Readonly<Record<string, JsonObject>>;
   /** Logical ids that `!Ref Function.Alias` and its like stand for. */
   readonly references: Readonly<Record<string, string>>;
+  /** Conditions that it needs beside those of the template. */
+  readonly conditions: Readonly<Record<string, Json>>;
 }
+
+/** Types that take over a function's tags with `PropagateTags`. */
+const TAGGED_TYPES = new Set([
+  'AWS::IAM::Role',
+  'AWS::IoT::TopicRule',
+  'AWS::Lambda::Function',
+  'AWS::SNS::Topic',
+  'AWS::SQS::Queue',
+]);
 
 /** Properties that `AWS::Lambda::Function` has under the same name. */
 const SAME_NAME = [
@@ -37,7 +48,8 @@ const SAME_NAME = [
   'RecursiveLoop',
 ];
 
-const KNOWN = new Set([
+/** Every property of `AWS::Serverless::Function` that is taken. */
+export const FUNCTION_PROPERTIES: ReadonlySet<string> = new Set([
   ...SAME_NAME,
   'CodeUri',
   'InlineCode',
@@ -91,6 +103,7 @@ class FunctionExpansion {
   readonly #attributes: JsonObject;
   readonly #resources: Record<string, JsonObject> = {};
   readonly #references: Record<string, string> = {};
+  readonly #conditions: Record<string, Json> = {};
   readonly #role: ExecutionRole;
   readonly #tags: Json;
 
@@ -124,11 +137,22 @@ class FunctionExpansion {
     if (this.#properties.Role === undefined) {
       this.#resources[this.#role.logicalId] = this.#role.resource(this.#attributes, this.#properties, this.#tags);
     }
-    return { resources: this.#resources, references: this.#references };
+    if (this.#properties.PropagateTags === true) this.#propagateTags();
+    return { resources: this.#resources, references: this.#references, conditions: this.#conditions };
+  }
+
+  /** The function's own tags, in the place of those that SAM gives. */
+  #propagateTags(): void {
+    const own = ownTags(this.#properties.Tags);
+    if (own.length === 0) return;
+    for (const [id, resource] of Object.entries(this.#resources)) {
+      if (!TAGGED_TYPES.has(String(resource.Type))) continue;
+      this.#resources[id] = { ...resource, Properties: { ...(resource.Properties as JsonObject), Tags: own } };
+    }
   }
 
   #checkProperties(): void {
-    const unknown = Object.keys(this.#properties).find((property) => !KNOWN.has(property));
+    const unknown = Object.keys(this.#properties).find((property) => !FUNCTION_PROPERTIES.has(property));
     if (unknown === 'DeploymentPreference') throw this.#fail('DeploymentPreference is not built in Millrace');
     if (unknown) throw this.#fail(`property ${unknown} not defined for resource of type AWS::Serverless::Function`);
     if (this.#properties.PackageType === 'Image' || this.#properties.ImageUri !== undefined) {
@@ -235,9 +259,10 @@ class FunctionExpansion {
 
   #deadLetterArn(queue: JsonObject): Json {
     const { Type: type, TargetArn: arn } = queue;
-    if (arn === undefined || (type !== 'SQS' && type !== 'SNS')) {
+    if (type === undefined || arn === undefined) {
       throw this.#fail("'DeadLetterQueue' requires Type and TargetArn properties to be specified.");
     }
+    if (type !== 'SQS' && type !== 'SNS') throw this.#fail("'DeadLetterQueue' requires Type of ['SQS', 'SNS']");
     return arn;
   }
 
@@ -282,25 +307,59 @@ class FunctionExpansion {
     };
   }
 
-  /** Makes a queue or topic where the destination names none. */
+  /** Makes a queue or topic where the destination names none, or none under a condition. */
   #invokeDestination(outcome: string, config: JsonObject): { destination: Json; policy: InlinePolicy } {
     const id = `${this.#id}EventInvokeConfig${outcome}`;
-    const right = DESTINATION_RIGHTS[String(config.Type)];
+    const type = String(config.Type);
+    const right = DESTINATION_RIGHTS[type];
     if (!right) {
-      throw this.#fail(`'Type: ${String(config.Type)}' must be one of [${Object.keys(DESTINATION_RIGHTS).join(', ')}]`);
+      throw this.#fail(
+        `'Type: ${type}' must be one of [${Object.keys(DESTINATION_RIGHTS).join(', ')}]; others are not built in Millrace`,
+      );
     }
-    const destination = config.Destination ?? this.#makeDestination(id, String(config.Type));
+    const destination = this.#destinationOf(id, type, config.Destination);
     return { destination, policy: allow(`${id}${right.suffix}`, right.action, destination) };
   }
 
-  #makeDestination(id: string, type: string): Json {
+  #destinationOf(id: string, type: string, given: Json | undefined): Json {
+    if (given === undefined) return this.#makeDestination(id, type, undefined);
+    const absent = this.#absence(given);
+    if (!absent) return given;
+    const made = this.#makeDestination(id, type, absent.condition);
+    return { 'Fn::If': [absent.condition, made, absent.otherwise] };
+  }
+
+  /** Under which condition `{ Fn::If: [...] }` names no destination, as `AWS::NoValue` stands in one of its branches. */
+  #absence(given: Json): { readonly condition: string; readonly otherwise: Json } | undefined {
+    const intrinsic = asIntrinsic(given);
+    if (intrinsic?.name !== 'Fn::If' || !Array.isArray(intrinsic.argument)) return undefined;
+    const [condition, then, otherwise] = intrinsic.argument as readonly Json[];
+    if (typeof condition !== 'string' || then === undefined || otherwise === undefined) return undefined;
+    if (isNoValue(then) && !isNoValue(otherwise)) return { condition, otherwise };
+    if (!isNoValue(otherwise) || isNoValue(then)) return undefined;
+    const negated = `NOT${condition}${digits(`${this.#id}EventInvokeConfig`)}`;
+    this.#conditions[negated] = { 'Fn::Not': [{ Condition: condition }] };
+    return { condition: negated, otherwise: then };
+  }
+
+  /** Both the function's condition and another one. */
+  #both(condition: string): string {
+    const own = this.#attributes.Condition;
+    if (typeof own !== 'string') return condition;
+    const name = `${own}AND${condition}${digits(this.#id)}`;
+    this.#conditions[name] = { 'Fn::And': [{ Condition: own }, { Condition: condition }] };
+    return name;
+  }
+
+  #makeDestination(id: string, type: string, condition: string | undefined): Json {
+    if (type !== 'SQS' && type !== 'SNS') throw this.#fail("Destination is required if Type is not ['SQS', 'SNS']");
+    const attributes = { ...this.#attributes, ...(condition !== undefined && { Condition: this.#both(condition) }) };
     if (type === 'SQS') {
-      this.#resources[`${id}Queue`] = { Type: 'AWS::SQS::Queue', ...this.#attributes, Properties: {} };
+      this.#resources[`${id}Queue`] = { Type: 'AWS::SQS::Queue', ...attributes, Properties: {} };
       this.#references[`${this.#id}.DestinationQueue`] = `${id}Queue`;
       return { 'Fn::GetAtt': [`${id}Queue`, 'Arn'] };
     }
-    if (type !== 'SNS') throw this.#fail("Destination is required if Type is not ['SQS', 'SNS']");
-    this.#resources[`${id}Topic`] = { Type: 'AWS::SNS::Topic', ...this.#attributes, Properties: {} };
+    this.#resources[`${id}Topic`] = { Type: 'AWS::SNS::Topic', ...attributes, Properties: {} };
     this.#references[`${this.#id}.DestinationTopic`] = `${id}Topic`;
     return { Ref: `${id}Topic` };
   }
@@ -342,9 +401,16 @@ function basePolicies(properties: JsonObject): readonly string[] {
 }
 
 function tagList(tags: Json | undefined): Json {
-  const own = isObject(tags) ? Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) : [];
-  return [{ Key: 'lambda:createdBy', Value: 'SAM' }, ...own];
+  return [{ Key: 'lambda:createdBy', Value: 'SAM' }, ...ownTags(tags)];
 }
+
+const ownTags = (tags: Json | undefined): readonly JsonObject[] =>
+  isObject(tags) ? Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) : [];
+
+const isNoValue = (value: Json) => isObject(value) && value.Ref === 'AWS::NoValue';
+
+/** What AWS's translator appends to a name so that no other is the same. */
+const digits = (text: string) => createHash('sha1').update(text).digest('hex').slice(0, 10);
 
 function pick(source: JsonObject, names: readonly string[]): JsonObject {
   return Object.fromEntries(names.filter((name) => source[name] !== undefined).map((name) => [name, source[name]!]));

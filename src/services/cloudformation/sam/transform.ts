@@ -1,7 +1,8 @@
 import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
+import { CONNECTOR_TYPE, expandConnectors } from './connectors.ts';
 import { expandFunction } from './function.ts';
-import { functionGlobals, mergeGlobal } from './globals.ts';
+import { functionGlobals, globalsFor, mergeGlobal } from './globals.ts';
 import { expandLayer } from './layer.ts';
 
 export const SAM_TRANSFORM = 'AWS::Serverless-2016-10-31';
@@ -21,12 +22,14 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
   if (!isObject(resources)) throw invalid('Template format error: At least one Resources member must be defined.');
   const plain: Record<string, Json> = {};
   const references: Record<string, string> = {};
+  const conditions: Record<string, Json> = {};
   for (const [id, declaration] of Object.entries(resources)) {
     const type = isObject(declaration) ? declaration.Type : undefined;
     if (!isObject(declaration) || typeof type !== 'string' || !type.startsWith('AWS::Serverless::')) {
       plain[id] = declaration;
       continue;
     }
+    if (type === CONNECTOR_TYPE) continue;
     if (type === 'AWS::Serverless::LayerVersion') {
       const { logicalId, resource } = expandLayer(
         id,
@@ -39,17 +42,23 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
       continue;
     }
     if (type !== 'AWS::Serverless::Function') throw notBuilt(id, type);
-    const merged = mergeGlobal(globals, declaration.Properties ?? {}) as JsonObject;
+    const taken = globalsFor(id, globals, declaration.IgnoreGlobals);
+    const merged = mergeGlobal(taken, declaration.Properties ?? {}) as JsonObject;
     const expanded = expandFunction(id, declaration, merged, parameters);
     Object.assign(plain, expanded.resources);
     Object.assign(references, expanded.references);
+    Object.assign(conditions, expanded.conditions);
   }
-  return redirect({ ...rest, Resources: plain }, references) as JsonObject;
+  expandConnectors(resources, plain as Record<string, JsonObject>);
+  const added = Object.keys(conditions).length > 0 && {
+    Conditions: { ...(isObject(rest.Conditions) ? rest.Conditions : {}), ...conditions },
+  };
+  return redirect({ ...rest, ...added, Resources: plain }, references) as JsonObject;
 }
 
 function notBuilt(id: string, type: string): Error {
   return invalid(
-    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function and AWS::Serverless::LayerVersion are.`,
+    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function, LayerVersion and Connector are.`,
   );
 }
 
@@ -62,6 +71,7 @@ function redirect(value: Json, references: Readonly<Record<string, string>>): Js
       if (key === 'Ref' && typeof member === 'string') return [key, references[member] ?? member];
       if (key === 'DependsOn') return [key, redirectNames(member, references)];
       if (key === 'Fn::Sub') return [key, redirectSub(member, references)];
+      if (key === 'Fn::GetAtt') return [key, redirectAttribute(member, references)];
       return [key, redirect(member, references)];
     }),
   );
@@ -72,10 +82,29 @@ function redirectNames(names: Json, references: Readonly<Record<string, string>>
   return Array.isArray(names) ? names.map((name) => redirectNames(name as Json, references)) : names;
 }
 
+/** `[Function, 'DestinationQueue.Arn']`: the attribute of what `Function.DestinationQueue` stands for. */
+function redirectAttribute(argument: Json, references: Readonly<Record<string, string>>): Json {
+  const path = typeof argument === 'string' ? [argument] : argument;
+  if (!Array.isArray(path) || !path.every((part) => typeof part === 'string')) return redirect(argument, references);
+  const [id, ...attribute] = redirectPath(path.join('.'), references).split('.');
+  return attribute.length > 0 ? [id!, attribute.join('.')] : argument;
+}
+
+/** `Function.Alias`, `Layer`, and either with an attribute behind it. */
+function redirectPath(path: string, references: Readonly<Record<string, string>>): string {
+  const parts = path.split('.');
+  for (const count of [2, 1]) {
+    const target = references[parts.slice(0, count).join('.')];
+    if (target !== undefined) return [target, ...parts.slice(count)].join('.');
+  }
+  return path;
+}
+
 function redirectSub(argument: Json, references: Readonly<Record<string, string>>): Json {
   const inText = (text: string) =>
-    text.replace(/\$\{([A-Za-z0-9]+(?:\.[A-Za-z]+)?)\}/g, (whole, name: string) =>
-      references[name] === undefined ? whole : `\${${references[name]}}`,
+    text.replace(
+      /\$\{([A-Za-z0-9]+(?:\.[A-Za-z0-9.]+)?)\}/g,
+      (_whole, path: string) => `\${${redirectPath(path, references)}}`,
     );
   if (typeof argument === 'string') return inText(argument);
   if (!Array.isArray(argument) || typeof argument[0] !== 'string') return redirect(argument, references);

@@ -309,15 +309,15 @@ export class StackDriver implements AsyncDisposable {
       logicalId: node,
       name,
       resuming: run.resuming.has(node),
-      call: (service, operation, input) => this.#call(stack, service, operation, input),
+      call: (service, operation, input, region = stack.region) => this.#call(stack, region, service, operation, input),
       made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
       until: (what, ready) => this.#until(what, ready),
     };
   }
 
-  async #call(stack: Stack, service: string, operation: string, input: object): Promise<any> {
+  async #call(stack: Stack, region: string, service: string, operation: string, input: object): Promise<any> {
     const { call, clock } = this.#dependencies;
-    const context = { region: stack.region, caller: { accountId: stack.accountId, arn: stack.callerArn } };
+    const context = { region, caller: { accountId: stack.accountId, arn: stack.callerArn } };
     const { callAttemptsMax, callBackoffMs } = CLOUDFORMATION_LIMITS;
     for (let attempt = 1; ; attempt++) {
       try {

@@ -70,7 +70,7 @@ export function resourceProperties(
   stackTags: readonly Tag[],
 ): Readonly<Record<string, Value>> {
   const { Type, Properties } = scope.template.resources[id]!;
-  const schema = RESOURCE_TYPES[Type]!.properties;
+  const { properties: schema, notBuilt } = RESOURCE_TYPES[Type]!;
   const value = evaluate(Properties, scope, '/Resources') ?? {};
   if (!isObject(value)) throw invalid(`Template format error: [/Resources/${id}/Properties] must be an object.`);
   if (hasDynamicReference(value)) {
@@ -78,7 +78,7 @@ export function resourceProperties(
       `Template error: resource ${id} has a dynamic reference ({{resolve:...}}), which is not built in Millrace`,
     );
   }
-  const problems = problemsOf(schema, value);
+  const problems = problemsOf(schema, value, notBuilt);
   if (problems.length)
     throw invalid(`Properties validation failed for resource ${id} with message: ${problems.join('; ')}`);
   try {

@@ -144,6 +144,7 @@ Time: 12:30
 Flag: yes
 Text: "yes"
 Path: .
+N: [n, Y, e5]
 Numbers: [1.5, .5, 1., 1e3, -2, 0x10]
 `;
   assert.deepEqual(readTemplate(yaml), {
@@ -157,6 +158,7 @@ Numbers: [1.5, .5, 1., 1e3, -2, 0x10]
     Flag: true,
     Text: 'yes',
     Path: '.',
+    N: ['n', 'Y', 'e5'],
     Numbers: [1.5, 0.5, 1, 1000, -2, 16],
   });
 });

@@ -62,7 +62,7 @@ function readYaml(text: string): Json {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     version: '1.1',
-    customTags: (tags) => [...tags.filter(isWanted).map(withDigits), ...SHORT_FORM_TAGS],
+    customTags: (tags) => [...tags.filter(isWanted).map(asAwsReads), ...SHORT_FORM_TAGS],
     lineCounter: lines,
     logLevel: 'silent',
   });
@@ -83,11 +83,16 @@ function isWanted(tag: Tags[number]): boolean {
   return !('format' in tag && tag.format === 'TIME');
 }
 
-/** A lone "." is a path, not a number without digits: the library's pattern for floats would take it. */
-function withDigits(tag: Tags[number]): Tags[number] {
-  if (typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:float' || !('test' in tag) || !tag.test?.test('.'))
-    return tag;
-  return { ...tag, test: new RegExp(`(?=.*[0-9])${tag.test.source}`) };
+/**
+ * What the library takes for a value and AWS's reader for text: `Y` and `N` are letters (an event may be called so), "." is a path
+ * and "e5" an id, as neither has a digit before.
+ */
+function asAwsReads(tag: Tags[number]): Tags[number] {
+  if (typeof tag === 'string' || !('test' in tag) || !tag.test) return tag;
+  const { source } = tag.test;
+  if (tag.tag === 'tag:yaml.org,2002:bool') return { ...tag, test: new RegExp(`^(?![YyNn]$)${source}`) };
+  const isNumber = tag.tag === 'tag:yaml.org,2002:float' && !tag.test.test('.inf');
+  return isNumber ? { ...tag, test: new RegExp(`^(?=[-+]?[.]?[0-9])${source}`) } : tag;
 }
 
 const SHORT_FORM_TAGS: Tags = FUNCTIONS.flatMap((name) => {

@@ -87,9 +87,10 @@ export function consumerOperations({ streams, subscriptions, clock }: KinesisPar
       throw invalidArgument('Either ConsumerARN, or both StreamARN and ConsumerName, should be provided.');
     }
     const stream = streams.resolve(region, { StreamARN: ConsumerARN ?? StreamARN });
-    const consumer = stream.state.consumers.find((one) =>
-      ConsumerARN === undefined ? one.name === ConsumerName : consumerArn(stream, one) === ConsumerARN,
-    );
+    const consumer =
+      ConsumerARN === undefined
+        ? stream.state.consumers.find(({ name }) => name === ConsumerName)
+        : consumerOf(stream, ConsumerARN);
     if (consumer) return { stream, consumer };
     throw new KinesisError(
       'consumer-not-found',
@@ -123,4 +124,9 @@ function consumerExists(stream: Stream, name: string): KinesisError {
     'in-use',
     `Consumer ${name} under stream ${stream.name} already exists for account ${ACCOUNT_ID}.`,
   );
+}
+
+/** The consumer that an ARN names. */
+export function consumerOf(stream: Stream, arn: string): ConsumerState | undefined {
+  return stream.state.consumers.find((one) => consumerArn(stream, one) === arn);
 }

@@ -7,6 +7,8 @@ export interface Mapping {
   readonly functionName: string;
   readonly sourceArn: string;
   readonly enabled: boolean;
+  /** Names of those who hold it back, beside `enabled`: whoever deploys it anew does not resume what an operator paused. */
+  readonly paused?: readonly string[];
   /** Being deleted: a restart in between finishes it. */
   readonly deleting?: boolean;
   /** Epoch milliseconds. */
@@ -26,8 +28,10 @@ export interface MappingSettings {
   readonly tags: Readonly<Record<string, string>>;
   /** `EventCount` metrics are wanted. */
   readonly metrics: readonly string[];
+  /** Kept and shown, without effect. */
+  readonly kmsKeyArn?: string;
   readonly stream?: StreamMappingSettings;
-  readonly queue?: { readonly concurrencyMax?: number };
+  readonly queue?: QueueMappingSettings;
 }
 
 export interface StreamMappingSettings {
@@ -41,11 +45,22 @@ export interface StreamMappingSettings {
   readonly tumblingSeconds: number;
 }
 
+export interface QueueMappingSettings {
+  readonly concurrencyMax?: number;
+  /** Provisioned mode. */
+  readonly pollers?: { readonly min: number; readonly max: number };
+}
+
+/** Whether its poller is to run. */
+export function isActive({ enabled, paused = [], deleting = false }: Mapping): boolean {
+  return enabled && paused.length === 0 && !deleting;
+}
+
 /** Finer windows than whole seconds, for clients that cannot send a fraction: a tag on the mapping, whole milliseconds. */
 export const WINDOW_TAG = 'millrace:MaximumBatchingWindowInMilliseconds';
 
 /** The batching window: the tag, else the (possibly fractional) seconds. */
-export function windowMsOf({ windowSeconds, tags }: MappingSettings): number {
+export function windowMsOf({ windowSeconds, tags }: Pick<MappingSettings, 'windowSeconds' | 'tags'>): number {
   const tag = tags[WINDOW_TAG];
   return tag === undefined ? Math.round(windowSeconds * 1000) : Number(tag);
 }

@@ -1,18 +1,20 @@
 import { type Clock, messageOf, type Random, type Timer, uuid } from '../../../base/index.ts';
 import type { DeliveryService } from '../../../delivery/index.ts';
 import {
+  beginAt,
   Checkpoints,
   type FunctionInvoker,
   type Poller,
   type PollerState,
+  type PutObject,
   type QueueSource,
   type StreamSource,
 } from '../../../pollers/index.ts';
 import { type Records, Registry } from '../../../store/index.ts';
 import type { Logger, Metrics } from '../../../telemetry/index.ts';
-import { LambdaError } from '../errors.ts';
+import { invalidParameter, LambdaError } from '../errors.ts';
 import { Serial } from '../serial.ts';
-import type { Mapping } from './mapping.ts';
+import { isActive, type Mapping } from './mapping.ts';
 import { startPoller } from './start.ts';
 
 export interface MappingDependencies {
@@ -21,6 +23,8 @@ export interface MappingDependencies {
   /** The source behind an ARN. @throws DomainError when it does not exist (now) */
   readonly sourceFor: (arn: string) => StreamSource | QueueSource;
   readonly delivery: Pick<DeliveryService, 'send'>;
+  /** For on-failure buckets. */
+  readonly putObject: PutObject;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -39,7 +43,14 @@ export interface MappingView {
 /** How long after a source was not there it is looked for again. */
 const SOURCE_RETRY_MS = 10_000;
 
-const NOT_RUNNING: PollerState = { lastResult: 'No records processed', paused: [], shards: [] };
+const NOT_RUNNING: PollerState = {
+  lastResult: 'No records processed',
+  paused: [],
+  shards: [],
+  records: 0,
+  retries: 0,
+  discarded: 0,
+};
 
 /**
  * The event source mappings of a node and their pollers.
@@ -53,6 +64,8 @@ export class Mappings implements AsyncDisposable {
   readonly #checkpoints: Checkpoints;
   readonly #serial = new Serial();
   readonly #pollers = new Map<string, Poller>();
+  /** How pollers were doing when they ended. */
+  readonly #last = new Map<string, PollerState>();
   readonly #transitions = new Map<string, MappingStatus>();
   readonly #problems = new Map<string, string>();
   readonly #retries = new Map<string, Timer>();
@@ -70,7 +83,7 @@ export class Mappings implements AsyncDisposable {
     const { records, clock, logger } = dependencies;
     const registry = await Registry.open<Mapping>(records, 'lambda/event-source-mappings');
     const mappings = new Mappings(dependencies, registry, new Checkpoints(records, clock, logger));
-    for (const mapping of registry.list()) mappings.#follow(mapping, mapping.deleting ? 'Deleting' : undefined);
+    for (const mapping of registry.list()) void mappings.#follow(mapping, mapping.deleting ? 'Deleting' : undefined);
     return mappings;
   }
 
@@ -93,7 +106,7 @@ export class Mappings implements AsyncDisposable {
       this.#refuseDouble(fields);
       const mapping = { ...fields, uuid: uuid(random), lastModified: clock.now() };
       await this.#registry.create(keyOf(mapping), mapping);
-      this.#follow(mapping, 'Creating');
+      void this.#follow(mapping, 'Creating');
       return this.#view(mapping);
     });
   }
@@ -104,7 +117,7 @@ export class Mappings implements AsyncDisposable {
       const { mapping } = this.#changeable(region, id);
       const changed = { ...change(mapping), lastModified: this.#dependencies.clock.now() };
       await this.#registry.put(keyOf(changed), changed);
-      this.#follow(changed, statusOfChange(mapping, changed));
+      void this.#follow(changed, statusOfChange(mapping, changed));
       return this.#view(changed);
     });
   }
@@ -114,8 +127,55 @@ export class Mappings implements AsyncDisposable {
       const { mapping } = this.#changeable(region, id);
       const deleting = { ...mapping, deleting: true, lastModified: this.#dependencies.clock.now() };
       await this.#registry.put(keyOf(deleting), deleting);
-      this.#follow(deleting, 'Deleting');
+      void this.#follow(deleting, 'Deleting');
       return this.#view(deleting);
+    });
+  }
+
+  /** The mapping of an id, whichever its region. @throws resource-not-found */
+  find(id: string): Mapping {
+    const mapping = this.#registry.list().find(({ uuid: own }) => own === id);
+    if (!mapping) throw new LambdaError('resource-not-found', `There is no event source mapping ${id}.`);
+    return mapping;
+  }
+
+  /** Holds a mapping back under a name, across restarts; what runs is finished. Twice is once. @throws resource-not-found */
+  async pause(id: string, reason: string): Promise<MappingView> {
+    return this.update(this.find(id).region, id, (mapping) => ({
+      ...mapping,
+      paused: [...new Set([...(mapping.paused ?? []), reason])],
+    }));
+  }
+
+  /** Takes a name back; the mapping runs again when no other holds it, and it is enabled. @throws resource-not-found */
+  async resume(id: string, reason: string): Promise<MappingView> {
+    return this.update(this.find(id).region, id, (mapping) => ({
+      ...mapping,
+      paused: (mapping.paused ?? []).filter((name) => name !== reason),
+    }));
+  }
+
+  /**
+   * Reads a stream again from a time on, all shards of it: what runs is finished first, then all positions are set at once,
+   * ended shards and tumbling windows begin anew. Durable when it resolves; a paused mapping goes on from there when it is resumed.
+   *
+   * @param at  epoch milliseconds; one before retention begins with the oldest record
+   * @throws resource-not-found, invalid-parameter: its source is a queue, or `at` is in the future
+   */
+  replay(id: string, at: number): Promise<MappingView> {
+    return this.#serial.run(id, async () => {
+      const { mapping } = this.#changeable(this.find(id).region, id);
+      const source = this.#dependencies.sourceFor(mapping.sourceArn);
+      if (source.kind !== 'stream') {
+        throw invalidParameter(
+          `Event source mapping ${id} reads a queue, which keeps no messages that are done: only streams can be replayed.`,
+        );
+      }
+      if (at > this.#dependencies.clock.now()) throw invalidParameter('The time to replay from is in the future.');
+      await this.#follow(mapping, 'Updating', () =>
+        beginAt(this.#checkpoints, id, source, { kind: 'AT_TIMESTAMP', at }),
+      );
+      return this.#view(mapping);
     });
   }
 
@@ -130,13 +190,29 @@ export class Mappings implements AsyncDisposable {
   }
 
   #view(mapping: Mapping): MappingView {
-    const problem = this.#problems.get(mapping.uuid);
-    const poller = this.#pollers.get(mapping.uuid)?.state ?? NOT_RUNNING;
+    const { lastResult, ...state } = this.#pollers.get(mapping.uuid)?.state ?? this.#stateOfIdle(mapping);
     return {
       mapping,
-      status: this.#transitions.get(mapping.uuid) ?? (mapping.enabled ? 'Enabled' : 'Disabled'),
-      poller: problem === undefined ? poller : { ...poller, lastResult: problem },
+      status: this.#transitions.get(mapping.uuid) ?? (isActive(mapping) ? 'Enabled' : 'Disabled'),
+      poller: {
+        ...state,
+        lastResult: this.#problems.get(mapping.uuid) ?? lastResult,
+        paused: mapping.paused ?? [],
+      },
     };
+  }
+
+  /** Without a poller: how the last one left it, and what waits in a queue now. */
+  #stateOfIdle({ uuid: id, sourceArn }: Mapping): PollerState {
+    const { depth: _depth, ageMs: _age, concurrency: _concurrency, ...last } = this.#last.get(id) ?? NOT_RUNNING;
+    try {
+      const source = this.#dependencies.sourceFor(sourceArn);
+      if (source.kind !== 'queue') return last;
+      const { records: depth, ageMs } = source.backlog();
+      return { ...last, depth, ageMs };
+    } catch {
+      return last;
+    }
   }
 
   #refuseDouble({ region, functionArn, functionName, sourceArn }: Omit<Mapping, 'uuid' | 'lastModified'>): void {
@@ -159,11 +235,14 @@ export class Mappings implements AsyncDisposable {
     return view;
   }
 
-  /** Brings the poller to what the mapping says, after the changes before it. */
-  #follow(mapping: Mapping, status: MappingStatus | undefined): void {
+  /**
+   * Brings the poller to what the mapping says, after the changes before it.
+   * @param between  runs while there is no poller; what it throws is thrown, and the poller runs again all the same
+   */
+  #follow(mapping: Mapping, status: MappingStatus | undefined, between?: () => Promise<void>): Promise<void> {
     if (status) this.#transitions.set(mapping.uuid, status);
-    const work = this.#serial
-      .run(`poller ${mapping.uuid}`, () => this.#apply(mapping))
+    const applied = this.#serial.run(`poller ${mapping.uuid}`, () => this.#apply(mapping, between));
+    const work = applied
       .catch((error: unknown) =>
         this.#dependencies.logger.error('mapping-not-applied', { mapping: mapping.uuid, error }),
       )
@@ -173,20 +252,31 @@ export class Mappings implements AsyncDisposable {
           this.#transitions.delete(mapping.uuid);
       });
     this.#work.add(work);
+    return applied;
   }
 
-  async #apply(mapping: Mapping): Promise<void> {
+  async #apply(mapping: Mapping, between?: () => Promise<void>): Promise<void> {
     const { uuid: id } = mapping;
     this.#retries.get(id)?.cancel();
     this.#retries.delete(id);
     this.#problems.delete(id);
-    await this.#pollers.get(id)?.[Symbol.asyncDispose]();
+    const poller = this.#pollers.get(id);
     this.#pollers.delete(id);
-    if (mapping.deleting) {
-      await this.#checkpoints.forget(id);
-      await this.#registry.delete(keyOf(mapping));
-      this.#transitions.delete(id);
-    } else if (mapping.enabled && !this.#closed) this.#start(mapping);
+    try {
+      await poller?.[Symbol.asyncDispose]();
+      if (poller) this.#last.set(id, poller.state);
+      await between?.();
+    } finally {
+      if (mapping.deleting) await this.#forget(mapping);
+      else if (isActive(mapping) && !this.#closed) this.#start(mapping);
+    }
+  }
+
+  async #forget(mapping: Mapping): Promise<void> {
+    await this.#checkpoints.forget(mapping.uuid);
+    this.#last.delete(mapping.uuid);
+    await this.#registry.delete(keyOf(mapping));
+    this.#transitions.delete(mapping.uuid);
   }
 
   #start(mapping: Mapping): void {
@@ -198,7 +288,7 @@ export class Mappings implements AsyncDisposable {
       this.#problems.set(mapping.uuid, `PROBLEM: ${messageOf(error)}`);
       const again = () => {
         const current = this.#registry.get(keyOf(mapping));
-        if (current && !this.#closed) this.#follow(current, undefined);
+        if (current && !this.#closed) void this.#follow(current, undefined);
       };
       this.#retries.set(mapping.uuid, clock.timer(SOURCE_RETRY_MS, again));
     }
@@ -210,6 +300,6 @@ function keyOf({ region, uuid: id }: Pick<Mapping, 'region' | 'uuid'>): string {
 }
 
 function statusOfChange(before: Mapping, after: Mapping): MappingStatus {
-  if (before.enabled === after.enabled) return 'Updating';
-  return after.enabled ? 'Enabling' : 'Disabling';
+  if (isActive(before) === isActive(after)) return 'Updating';
+  return isActive(after) ? 'Enabling' : 'Disabling';
 }

@@ -1,11 +1,12 @@
-import { parseArn } from '../../../base/index.ts';
+import { DomainError, parseArn } from '../../../base/index.ts';
 import type { Operation, OperationContext } from '../../index.ts';
 import { functionNotFound, invalidParameter, LambdaError } from '../errors.ts';
 import { functionArn, parseReference } from '../names.ts';
 import { page } from '../operations/shapes.ts';
+import { sourceKindOf } from './kinds.ts';
 import type { MappingDependencies, Mappings } from './mappings.ts';
 import { mappingShape } from './shape.ts';
-import { settingsFrom, sourceKindOf } from './validate.ts';
+import { checkVisibility, settingsFrom } from './validate.ts';
 
 /** Mappings of one page, as AWS has it. */
 const PAGE_MAX = 100;
@@ -19,9 +20,9 @@ export function mappingOperations(mappings: Mappings, dependencies: MappingDepen
       if (!sourceArn)
         throw invalidParameter('EventSourceArn is required: self-managed event sources are not supported.');
       const kind = sourceKindOf(sourceArn);
-      const settings = settingsFrom(input, kind);
+      const settings = settingsFrom(input, kind, dependencies.clock.now());
       const fn = existing(input.FunctionName, context);
-      checkSource(sourceArn, dependencies);
+      checkSource(sourceArn, fn.functionArn, dependencies);
       const enabled = input.Enabled ?? true;
       return mappingShape(await mappings.create({ ...fn, region: context.region, sourceArn, enabled, settings }));
     },
@@ -30,12 +31,15 @@ export function mappingOperations(mappings: Mappings, dependencies: MappingDepen
 
     UpdateEventSourceMapping: async (input, context) =>
       mappingShape(
-        await mappings.update(context.region, input.UUID, (mapping) => ({
-          ...mapping,
-          ...(input.FunctionName !== undefined && existing(input.FunctionName, context)),
-          enabled: input.Enabled ?? mapping.enabled,
-          settings: settingsFrom(input, sourceKindOf(mapping.sourceArn), mapping.settings),
-        })),
+        await mappings.update(context.region, input.UUID, (mapping) => {
+          const { functionArn, functionName, sourceArn } = mapping;
+          const named = input.FunctionName !== undefined;
+          const fn = named ? existing(input.FunctionName, context) : { functionArn, functionName };
+          const { clock } = dependencies;
+          const settings = settingsFrom(input, sourceKindOf(sourceArn), clock.now(), mapping.settings);
+          if (input.Enabled !== false) checkLease(sourceArn, fn.functionArn, dependencies);
+          return { ...mapping, ...fn, enabled: input.Enabled ?? mapping.enabled, settings };
+        }),
       ),
 
     DeleteEventSourceMapping: async ({ UUID }, { region }) => mappingShape(await mappings.delete(region, UUID)),
@@ -65,15 +69,33 @@ function existingFunction(text: string, context: OperationContext, { invoker }: 
 }
 
 /** A source that is not there is refused when the mapping is made; one that goes later shows as a problem. */
-function checkSource(sourceArn: string, { sourceFor }: MappingDependencies): void {
+function checkSource(sourceArn: string, functionArn: string, dependencies: MappingDependencies): void {
   try {
-    sourceFor(sourceArn);
+    dependencies.sourceFor(sourceArn);
   } catch (error) {
-    const queue = parseArn(sourceArn)?.service === 'sqs';
-    const reason = queue
-      ? 'Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. ' +
-        'SQS Error Message: The specified queue does not exist.'
-      : `Stream not found: ${sourceArn}`;
-    throw new LambdaError('invalid-parameter', reason, { cause: error });
+    throw new LambdaError('invalid-parameter', missing(sourceArn), { cause: error });
   }
+  checkLease(sourceArn, functionArn, dependencies);
+}
+
+function missing(sourceArn: string): string {
+  if (parseArn(sourceArn)?.service !== 'sqs') return `Stream not found: ${sourceArn}`;
+  return (
+    'Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. ' +
+    'SQS Error Message: The specified queue does not exist.'
+  );
+}
+
+/** What is gone by now has nothing to be compared: the poller says so. */
+function checkLease(sourceArn: string, functionArn: string, { sourceFor, invoker }: MappingDependencies): void {
+  const timeoutMs = invoker.timeoutMs(functionArn);
+  if (timeoutMs === undefined) return;
+  let leaseMs: number | undefined;
+  try {
+    const source = sourceFor(sourceArn);
+    if (source.kind === 'queue') leaseMs = source.leaseMs();
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+  }
+  if (leaseMs !== undefined) checkVisibility(leaseMs, timeoutMs);
 }

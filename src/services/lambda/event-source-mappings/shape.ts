@@ -1,10 +1,12 @@
+import { sourceKindOf } from './kinds.ts';
 import type { MappingView } from './mappings.ts';
 import { mappingArn } from './start.ts';
 
 /** `EventSourceMappingConfiguration`. */
 export function mappingShape({ mapping, status, poller }: MappingView) {
-  const { settings } = mapping;
-  const { stream, queue, filters, onFailureArn } = settings;
+  const { settings, paused = [] } = mapping;
+  const { stream, queue, filters, onFailureArn, kmsKeyArn } = settings;
+  const { userAction } = sourceKindOf(mapping.sourceArn);
   return {
     UUID: mapping.uuid,
     EventSourceMappingArn: mappingArn(mapping),
@@ -13,14 +15,18 @@ export function mappingShape({ mapping, status, poller }: MappingView) {
     LastModified: new Date(mapping.lastModified),
     LastProcessingResult: poller.lastResult,
     State: status,
-    StateTransitionReason: 'User action',
+    StateTransitionReason: paused.length > 0 ? `Paused by ${paused.join(', ')}` : userAction,
     BatchSize: settings.batchSize,
     // The member is whole seconds; a finer window shows as the next one.
     MaximumBatchingWindowInSeconds: Math.ceil(settings.windowSeconds),
     FunctionResponseTypes: settings.responseTypes,
     ...(filters.length > 0 && { FilterCriteria: { Filters: filters.map((Pattern) => ({ Pattern })) } }),
     ...(settings.metrics.length > 0 && { MetricsConfig: { Metrics: settings.metrics } }),
+    ...(kmsKeyArn !== undefined && { KMSKeyArn: kmsKeyArn }),
     ...(queue?.concurrencyMax !== undefined && { ScalingConfig: { MaximumConcurrency: queue.concurrencyMax } }),
+    ...(queue?.pollers && {
+      ProvisionedPollerConfig: { MinimumPollers: queue.pollers.min, MaximumPollers: queue.pollers.max },
+    }),
     ...(stream && {
       StartingPosition: stream.startingPosition,
       ...(stream.startingAt !== undefined && { StartingPositionTimestamp: new Date(stream.startingAt) }),

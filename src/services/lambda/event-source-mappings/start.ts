@@ -2,37 +2,38 @@ import { ACCOUNT_ID, formatArn } from '../../../base/index.ts';
 import {
   type Checkpoints,
   compileFilter,
-  createInstruments,
   POLLER_LIMITS,
   type Poller,
   type PollerSettings,
   QueuePoller,
-  type QueueSettings,
-  type QueueSource,
+  type ScalingRules,
   type StartingPosition,
   StreamPoller,
   type StreamSettings,
-  type StreamSource,
+  Tally,
 } from '../../../pollers/index.ts';
-import { type Mapping, type MappingSettings, type StreamMappingSettings, windowMsOf } from './mapping.ts';
+import { sourceKindOf } from './kinds.ts';
+import {
+  type Mapping,
+  type MappingSettings,
+  type QueueMappingSettings,
+  type StreamMappingSettings,
+  windowMsOf,
+} from './mapping.ts';
 import type { MappingDependencies } from './mappings.ts';
-
-/** Batches of a queue under way at once where the mapping sets no maximum, as on AWS. */
-const QUEUE_CONCURRENCY_MAX = 1000;
 
 /** Starts the poller of a mapping. @throws what `sourceFor` throws: the source is not there */
 export function startPoller(mapping: Mapping, dependencies: MappingDependencies, checkpoints: Checkpoints): Poller {
-  const { sourceFor, invoker, delivery, clock, random, logger, metrics } = dependencies;
+  const { sourceFor, invoker, delivery, putObject, clock, random, logger, metrics } = dependencies;
   const source = sourceFor(mapping.sourceArn);
   const settings = pollerSettings(mapping);
-  const common = { invoker, clock, random, logger, instruments: createInstruments(metrics, settings) };
-  if (isStream(source)) {
+  const common = { invoker, clock, random, logger, tally: new Tally(metrics, settings) };
+  if (source.kind === 'stream') {
     const streamed = streamSettings(settings, mapping.settings);
-    return StreamPoller.start({ ...common, source, delivery, checkpoints, settings: streamed });
+    return StreamPoller.start({ ...common, source, delivery, putObject, checkpoints, settings: streamed });
   }
-  const concurrencyMax = mapping.settings.queue?.concurrencyMax ?? QUEUE_CONCURRENCY_MAX;
-  const queued: QueueSettings = { ...settings, concurrencyMax };
-  return QueuePoller.start({ ...common, source, settings: queued });
+  const scaling = scalingOf(mapping.settings.queue ?? {});
+  return QueuePoller.start({ ...common, source, settings: { ...settings, scaling } });
 }
 
 /** ARN of the mapping itself. */
@@ -40,13 +41,10 @@ export function mappingArn({ region, uuid }: Pick<Mapping, 'region' | 'uuid'>): 
   return formatArn('lambda', region, ACCOUNT_ID, `event-source-mapping:${uuid}`);
 }
 
-function isStream(source: StreamSource | QueueSource): source is StreamSource {
-  return 'shards' in source;
-}
-
 function pollerSettings(mapping: Mapping): PollerSettings {
   const { settings } = mapping;
-  const payloadKey = settings.stream ? 'data' : 'body';
+  const windowMs = windowMsOf(settings);
+  const { payloadKey } = sourceKindOf(mapping.sourceArn);
   return {
     id: mapping.uuid,
     mappingArn: mappingArn(mapping),
@@ -54,9 +52,11 @@ function pollerSettings(mapping: Mapping): PollerSettings {
     functionName: mapping.functionName,
     sourceArn: mapping.sourceArn,
     batchSize: settings.batchSize,
-    windowMs: windowMsOf(settings),
+    windowMs,
+    lingerMs: windowMs === 0 ? POLLER_LIMITS.lingerMs : 0,
     ...(settings.filters.length > 0 && { filter: compileFilter(settings.filters, payloadKey) }),
     partialResponses: settings.responseTypes.includes('ReportBatchItemFailures'),
+    eventCounts: settings.metrics.includes('EventCount'),
   };
 }
 
@@ -66,7 +66,6 @@ function streamSettings(common: PollerSettings, { stream, onFailureArn }: Mappin
     ...common,
     start: startOf(stream!),
     lanes: parallelizationFactor,
-    lingerMs: common.windowMs === 0 ? POLLER_LIMITS.lingerMs : 0,
     bisectOnError: bisect,
     retriesMax: retriesMax < 0 ? Number.POSITIVE_INFINITY : retriesMax,
     recordAgeMsMax: recordAgeSecondsMax < 0 ? Number.POSITIVE_INFINITY : recordAgeSecondsMax * 1000,
@@ -78,4 +77,20 @@ function streamSettings(common: PollerSettings, { stream, onFailureArn }: Mappin
 function startOf({ startingPosition, startingAt }: StreamMappingSettings): StartingPosition {
   if (startingPosition === 'AT_TIMESTAMP') return { kind: startingPosition, at: startingAt! };
   return { kind: startingPosition };
+}
+
+/** Batches under way at once, with AWS's numbers. */
+function scalingOf({ concurrencyMax, pollers }: QueueMappingSettings): ScalingRules {
+  const { queueBatchesStart, queueBatchesMin, queueBatchesMax, batchesOfPoller } = POLLER_LIMITS;
+  const { queueGrowthPerSecond, provisionedGrowthPerSecond } = POLLER_LIMITS;
+  if (!pollers) {
+    const max = concurrencyMax ?? queueBatchesMax;
+    return { start: queueBatchesStart, min: queueBatchesMin, max, growthPerSecond: queueGrowthPerSecond };
+  }
+  return {
+    start: pollers.min * batchesOfPoller,
+    min: pollers.min,
+    max: pollers.max * batchesOfPoller,
+    growthPerSecond: provisionedGrowthPerSecond,
+  };
 }

@@ -1,7 +1,15 @@
 import { hasCode, parseArn } from '../../../base/index.ts';
 import { compileFilter } from '../../../pollers/index.ts';
 import { invalidParameter } from '../errors.ts';
-import { type MappingSettings, type StreamMappingSettings, WINDOW_TAG } from './mapping.ts';
+import { LAMBDA_LIMITS } from '../model.ts';
+import type { SourceKind } from './kinds.ts';
+import {
+  type MappingSettings,
+  type QueueMappingSettings,
+  type StreamMappingSettings,
+  WINDOW_TAG,
+  windowMsOf,
+} from './mapping.ts';
 
 /** The members of CreateEventSourceMapping and UpdateEventSourceMapping that make settings. */
 export interface SettingsInput {
@@ -9,9 +17,18 @@ export interface SettingsInput {
   readonly MaximumBatchingWindowInSeconds?: number;
   readonly FilterCriteria?: { readonly Filters?: readonly { readonly Pattern?: string }[] };
   readonly FunctionResponseTypes?: readonly string[];
-  readonly DestinationConfig?: { readonly OnFailure?: { readonly Destination?: string } };
+  readonly DestinationConfig?: {
+    readonly OnFailure?: { readonly Destination?: string };
+    readonly OnSuccess?: { readonly Destination?: string };
+  };
   readonly ScalingConfig?: { readonly MaximumConcurrency?: number };
+  readonly ProvisionedPollerConfig?: {
+    readonly MinimumPollers?: number;
+    readonly MaximumPollers?: number;
+    readonly PollerGroupName?: string;
+  };
   readonly MetricsConfig?: { readonly Metrics?: readonly string[] };
+  readonly KMSKeyArn?: string;
   readonly ParallelizationFactor?: number;
   readonly StartingPosition?: string;
   readonly StartingPositionTimestamp?: Date;
@@ -22,56 +39,92 @@ export interface SettingsInput {
   readonly Tags?: Readonly<Record<string, string>>;
 }
 
-/** Filters of one mapping: five, or ten on request; we need not be asked. */
-const FILTERS_MAX = 10;
-
-const STREAM_ONLY = [
-  'ParallelizationFactor',
-  'StartingPosition',
-  'StartingPositionTimestamp',
-  'BisectBatchOnFunctionError',
-  'MaximumRetryAttempts',
-  'MaximumRecordAgeInSeconds',
-  'TumblingWindowInSeconds',
-  'DestinationConfig',
-] as const;
-
-export type SourceKind = 'stream' | 'queue' | 'fifo-queue';
-
-/** The kind of source by its ARN. @throws invalid-parameter */
-export function sourceKindOf(sourceArn: string): SourceKind {
-  const arn = parseArn(sourceArn);
-  if (arn?.service === 'kinesis') return 'stream';
-  if (arn?.service === 'sqs') return arn.resource.endsWith('.fifo') ? 'fifo-queue' : 'queue';
-  throw invalidParameter('Unrecognized event source.');
-}
+/** Numbers of event source mappings (S5). @see AWS Lambda API reference, CreateEventSourceMapping */
+export const MAPPING_LIMITS = {
+  /** AWS: five, or ten on request; we need not be asked. */
+  filtersMax: 10,
+  windowSecondsMax: 300,
+  parallelizationMax: 10,
+  retriesMax: 10_000,
+  recordAgeSecondsMin: 60,
+  recordAgeSecondsMax: 604_800,
+  tumblingSecondsMax: 900,
+  concurrencyMin: 2,
+  concurrencyMax: 1000,
+  /** Provisioned mode of queues. */
+  pollersMin: 2,
+  minimumPollersMax: 200,
+  maximumPollersMax: 2000,
+  /** Provisioned mode of queues, where nothing is said. */
+  minimumPollersDefault: 2,
+  maximumPollersDefault: 200,
+} as const;
 
 /**
  * Settings from a request, on top of those there are (update) or of AWS's defaults (create).
+ * @param now  epoch milliseconds
  * @throws invalid-parameter
  */
-export function settingsFrom(input: SettingsInput, kind: SourceKind, current?: MappingSettings): MappingSettings {
+export function settingsFrom(
+  input: SettingsInput,
+  kind: SourceKind,
+  now: number,
+  current?: MappingSettings,
+): MappingSettings {
+  refuseForeign(input, kind);
   const base = current ?? defaultsOf(kind);
   const onFailureArn = input.DestinationConfig ? onFailureOf(input) : base.onFailureArn;
+  const kmsKeyArn = input.KMSKeyArn ?? base.kmsKeyArn;
   const settings: MappingSettings = {
     batchSize: input.BatchSize ?? base.batchSize,
     windowSeconds: input.MaximumBatchingWindowInSeconds ?? base.windowSeconds,
     responseTypes: input.FunctionResponseTypes ?? base.responseTypes,
     filters: input.FilterCriteria ? filtersOf(input) : base.filters,
     ...(onFailureArn !== undefined && { onFailureArn }),
+    ...(kmsKeyArn !== undefined && kmsKeyArn !== '' && { kmsKeyArn }),
     tags: input.Tags ?? base.tags,
-    metrics: input.MetricsConfig?.Metrics ?? base.metrics,
-    ...(kind === 'stream'
+    metrics: input.MetricsConfig ? (input.MetricsConfig.Metrics ?? []) : base.metrics,
+    ...(kind.port === 'stream'
       ? { stream: streamSettings(input, base.stream) }
-      : { queue: queueSettings(input, base.queue) }),
+      : { queue: queueSettings(input, base.queue ?? {}) }),
   };
-  check(settings, input, kind);
+  check(settings, kind, now);
   return settings;
 }
 
-function defaultsOf(kind: SourceKind): MappingSettings {
-  const batchSize = kind === 'stream' ? 100 : 10;
-  return { batchSize, windowSeconds: 0, responseTypes: [], filters: [], tags: {}, metrics: [] };
+/** Tags of a mapping, which hold a setting of ours. @throws invalid-parameter */
+export function checkTags(tags: Readonly<Record<string, string>>): void {
+  if (Object.keys(tags).length > LAMBDA_LIMITS.tagsMax) {
+    throw invalidParameter(`Number of tags exceeds resource tag limit of ${LAMBDA_LIMITS.tagsMax}`);
+  }
+  const window = tags[WINDOW_TAG];
+  if (window === undefined || (/^\d{1,6}$/.test(window) && Number(window) <= 300_000)) return;
+  throw invalidParameter(`The tag ${WINDOW_TAG} must be whole milliseconds from 0 to 300000.`);
+}
+
+/** A message must not be seen again while the function may still be at it. @throws invalid-parameter, as AWS words it */
+export function checkVisibility(leaseMs: number, timeoutMs: number): void {
+  if (leaseMs >= timeoutMs) return;
+  throw invalidParameter(
+    `Queue visibility timeout: ${leaseMs / 1000} seconds is less than Function timeout: ${timeoutMs / 1000} seconds`,
+  );
+}
+
+function defaultsOf({ batchSizeDefault }: SourceKind): MappingSettings {
+  return { batchSize: batchSizeDefault, windowSeconds: 0, responseTypes: [], filters: [], tags: {}, metrics: [] };
+}
+
+/** What AWS has for other sources is refused by name; what is empty asks for nothing. */
+function refuseForeign(input: SettingsInput, { refused, name }: SourceKind): void {
+  const given = input as Readonly<Record<string, unknown>>;
+  const wrong = refused.find((member) => !isEmpty(given[member]));
+  if (wrong) throw invalidParameter(`Unsupported parameter for event source type ${name}: ${wrong}`);
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  if (value instanceof Date || typeof value !== 'object') return false;
+  return Object.values(value).every(isEmpty);
 }
 
 function streamSettings(input: SettingsInput, base?: StreamMappingSettings): StreamMappingSettings {
@@ -89,18 +142,36 @@ function streamSettings(input: SettingsInput, base?: StreamMappingSettings): Str
   };
 }
 
-function queueSettings(input: SettingsInput, base: MappingSettings['queue']): NonNullable<MappingSettings['queue']> {
-  if (!input.ScalingConfig) return base ?? {};
-  const { MaximumConcurrency: concurrencyMax } = input.ScalingConfig;
-  return concurrencyMax === undefined ? {} : { concurrencyMax };
+/** An empty `ScalingConfig` or `ProvisionedPollerConfig` takes the setting back. */
+function queueSettings(input: SettingsInput, base: QueueMappingSettings): QueueMappingSettings {
+  const { ScalingConfig: scaling, ProvisionedPollerConfig: provisioned } = input;
+  const concurrencyMax = scaling ? scaling.MaximumConcurrency : base.concurrencyMax;
+  const pollers = provisioned ? pollersOf(provisioned) : base.pollers;
+  return { ...(concurrencyMax !== undefined && { concurrencyMax }), ...(pollers && { pollers }) };
 }
 
-function onFailureOf(input: SettingsInput): string | undefined {
-  const destination = input.DestinationConfig?.OnFailure?.Destination;
+function pollersOf(config: NonNullable<SettingsInput['ProvisionedPollerConfig']>): QueueMappingSettings['pollers'] {
+  const { MinimumPollers: min, MaximumPollers: max, PollerGroupName } = config;
+  if (PollerGroupName !== undefined) {
+    throw invalidParameter('Unsupported parameter for event source type SQS: ProvisionedPollerConfig.PollerGroupName');
+  }
+  if (min === undefined && max === undefined) return undefined;
+  return {
+    min: min ?? Math.min(MAPPING_LIMITS.minimumPollersDefault, max!),
+    max: max ?? Math.max(MAPPING_LIMITS.maximumPollersDefault, min!),
+  };
+}
+
+function onFailureOf({ DestinationConfig: config }: SettingsInput): string | undefined {
+  if (!isEmpty(config?.OnSuccess?.Destination)) {
+    throw invalidParameter('Event source mappings have no on-success destination: DestinationConfig.OnSuccess');
+  }
+  const destination = config?.OnFailure?.Destination;
   if (destination === undefined || destination === '') return undefined;
-  if (['sqs', 'sns'].includes(parseArn(destination)?.service ?? '')) return destination;
+  const arn = parseArn(destination);
+  if (['sqs', 'sns', 's3'].includes(arn?.service ?? '') && !arn!.resource.endsWith('.fifo')) return destination;
   throw invalidParameter(
-    `The destination ARN ${destination} is invalid. Destinations can be SQS queues or SNS topics.`,
+    `The destination ARN ${destination} is invalid. Destinations can be standard SQS queues, standard SNS topics or S3 buckets.`,
   );
 }
 
@@ -108,33 +179,49 @@ function filtersOf(input: SettingsInput): readonly string[] {
   return (input.FilterCriteria?.Filters ?? []).map(({ Pattern }) => Pattern ?? '');
 }
 
-function check(settings: MappingSettings, input: SettingsInput, kind: SourceKind): void {
-  inRange('batchSize', settings.batchSize, 1, 10_000);
-  inRange('maximumBatchingWindowInSeconds', settings.windowSeconds, 0, 300);
+function check(settings: MappingSettings, kind: SourceKind, now: number): void {
+  checkBatch(settings, kind);
   checkFilters(settings.filters, kind);
   checkTags(settings.tags);
-  if (settings.stream) checkStream(settings.stream);
-  else checkQueue(settings, input, kind);
-  if (kind === 'stream' && input.ScalingConfig) throw invalidParameter(notSupported('ScalingConfig', 'Kinesis'));
+  checkMetrics(settings.metrics, kind);
+  if (settings.stream) checkStream(settings.stream, now);
+  if (settings.queue) checkQueue(settings.queue);
 }
 
-function checkFilters(filters: readonly string[], kind: SourceKind): void {
-  if (filters.length > FILTERS_MAX) throw invalidParameter(`Filters exceed the limit of ${FILTERS_MAX}.`);
+function checkBatch({ batchSize, windowSeconds, tags }: MappingSettings, kind: SourceKind): void {
+  inRange('batchSize', batchSize, 1, 10_000);
+  inRange('maximumBatchingWindowInSeconds', windowSeconds, 0, MAPPING_LIMITS.windowSecondsMax);
+  if (batchSize > kind.batchSizeMax) {
+    throw invalidParameter(`Batch size for FIFO queues can not be more than ${kind.batchSizeMax}.`);
+  }
+  const windowMs = windowMsOf({ windowSeconds, tags });
+  if (!kind.batchingWindow && windowMs > 0) {
+    throw invalidParameter('Batching window is not supported for FIFO queues.');
+  }
+  if (batchSize > kind.windowlessBatchMax && windowMs <= 0) {
+    throw invalidParameter(
+      `Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than ${kind.windowlessBatchMax}`,
+    );
+  }
+}
+
+function checkFilters(filters: readonly string[], { payloadKey }: SourceKind): void {
+  const { filtersMax } = MAPPING_LIMITS;
+  if (filters.length > filtersMax) throw invalidParameter(`Filters exceed the limit of ${filtersMax}.`);
   try {
-    if (filters.length > 0) compileFilter(filters, kind === 'stream' ? 'data' : 'body');
+    if (filters.length > 0) compileFilter(filters, payloadKey);
   } catch (error) {
     if (!hasCode(error, 'pattern-invalid')) throw error;
     throw invalidParameter(`Invalid filter pattern definition. ${(error as Error).message}`);
   }
 }
 
-function checkTags(tags: Readonly<Record<string, string>>): void {
-  const window = tags[WINDOW_TAG];
-  if (window === undefined || (/^\d{1,6}$/.test(window) && Number(window) <= 300_000)) return;
-  throw invalidParameter(`The tag ${WINDOW_TAG} must be whole milliseconds from 0 to 300000.`);
+function checkMetrics(metrics: readonly string[], { name }: SourceKind): void {
+  const wrong = metrics.find((metric) => metric !== 'EventCount');
+  if (wrong) throw invalidParameter(`Unsupported metric for event source type ${name}: ${wrong}`);
 }
 
-function checkStream(stream: StreamMappingSettings): void {
+function checkStream(stream: StreamMappingSettings, now: number): void {
   if (stream.startingPosition === undefined) {
     throw invalidParameter(
       "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null.",
@@ -145,34 +232,37 @@ function checkStream(stream: StreamMappingSettings): void {
       'StartingPositionTimestamp is required for, and only valid for, StartingPosition AT_TIMESTAMP.',
     );
   }
-  inRange('parallelizationFactor', stream.parallelizationFactor, 1, 10);
-  inRange('maximumRetryAttempts', stream.retriesMax, -1, 10_000);
-  if (stream.recordAgeSecondsMax !== -1) inRange('maximumRecordAgeInSeconds', stream.recordAgeSecondsMax, 60, 604_800);
-  inRange('tumblingWindowInSeconds', stream.tumblingSeconds, 0, 900);
+  if (stream.startingAt !== undefined && stream.startingAt > now) {
+    throw invalidParameter('StartingPositionTimestamp cannot be in the future.');
+  }
+  const { recordAgeSecondsMin, recordAgeSecondsMax, parallelizationMax, retriesMax, tumblingSecondsMax } =
+    MAPPING_LIMITS;
+  inRange('parallelizationFactor', stream.parallelizationFactor, 1, parallelizationMax);
+  inRange('maximumRetryAttempts', stream.retriesMax, -1, retriesMax);
+  if (stream.recordAgeSecondsMax !== -1) {
+    inRange('maximumRecordAgeInSeconds', stream.recordAgeSecondsMax, recordAgeSecondsMin, recordAgeSecondsMax);
+  }
+  inRange('tumblingWindowInSeconds', stream.tumblingSeconds, 0, tumblingSecondsMax);
   // The state of a window is one per shard: lanes side by side would each need their own.
   if (stream.tumblingSeconds > 0 && stream.parallelizationFactor > 1) {
     throw invalidParameter('TumblingWindowInSeconds is not supported with a ParallelizationFactor greater than 1.');
   }
 }
 
-function checkQueue(settings: MappingSettings, input: SettingsInput, kind: SourceKind): void {
-  const wrong = STREAM_ONLY.find((name) => input[name] !== undefined);
-  if (wrong) throw invalidParameter(notSupported(wrong, 'SQS'));
-  const { concurrencyMax } = settings.queue ?? {};
-  if (concurrencyMax !== undefined) inRange('scalingConfig.maximumConcurrency', concurrencyMax, 2, 1000);
-  if (kind === 'fifo-queue') {
-    if (settings.batchSize > 10) throw invalidParameter('Batch size for FIFO queues can not be more than 10.');
-    if (settings.windowSeconds > 0) throw invalidParameter('Batching window is not supported for FIFO queues.');
+function checkQueue({ concurrencyMax, pollers }: QueueMappingSettings): void {
+  const limits = MAPPING_LIMITS;
+  if (concurrencyMax !== undefined) {
+    inRange('scalingConfig.maximumConcurrency', concurrencyMax, limits.concurrencyMin, limits.concurrencyMax);
   }
-  if (settings.batchSize > 10 && settings.windowSeconds <= 0 && settings.tags[WINDOW_TAG] === undefined) {
-    throw invalidParameter(
-      'Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10',
-    );
+  if (!pollers) return;
+  if (concurrencyMax !== undefined) {
+    throw invalidParameter('ScalingConfig.MaximumConcurrency is not supported with ProvisionedPollerConfig.');
   }
-}
-
-function notSupported(member: string, source: string): string {
-  return `Unsupported parameter for event source type ${source}: ${member}`;
+  inRange('provisionedPollerConfig.minimumPollers', pollers.min, limits.pollersMin, limits.minimumPollersMax);
+  inRange('provisionedPollerConfig.maximumPollers', pollers.max, limits.pollersMin, limits.maximumPollersMax);
+  if (pollers.min > pollers.max) {
+    throw invalidParameter('MinimumPollers cannot be greater than MaximumPollers in ProvisionedPollerConfig.');
+  }
 }
 
 function inRange(member: string, value: number, min: number, max: number): void {

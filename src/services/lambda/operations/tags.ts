@@ -4,37 +4,58 @@ import { checkTags } from '../function-tags.ts';
 import type { Functions } from '../functions.ts';
 import { named } from './shapes.ts';
 
-/** TagResource, UntagResource, ListTags: of functions. */
-export function tagOperations(functions: Functions): Record<string, Operation> {
+export type Tags = Readonly<Record<string, string>>;
+
+/** A kind of resource that has tags, by its ARNs. */
+export interface TaggedResources {
+  has(arn: string): boolean;
+  /** @throws the kind's own not-found */
+  tags(arn: string): Tags;
+  /** @throws invalid-parameter, the kind's own not-found */
+  change(arn: string, change: (tags: Tags) => Tags): Promise<void>;
+}
+
+/** TagResource, UntagResource, ListTags: of functions, and of what else has tags. */
+export function tagOperations(functions: Functions, others: readonly TaggedResources[]): Record<string, Operation> {
+  const kindOf = (arn: string, context: OperationContext) =>
+    others.find((one) => one.has(arn)) ?? taggedFunctions(functions, context);
   return {
-    TagResource: async (input, context) => {
-      const { region, name } = resource(input.Resource, context);
+    TagResource: async ({ Resource, Tags }, context) => {
+      await kindOf(Resource, context).change(Resource, (tags) => ({ ...tags, ...Tags }));
+      return {};
+    },
+
+    UntagResource: async ({ Resource, TagKeys }, context) => {
+      const gone = new Set<string>(TagKeys);
+      await kindOf(Resource, context).change(Resource, (tags) =>
+        Object.fromEntries(Object.entries(tags).filter(([key]) => !gone.has(key))),
+      );
+      return {};
+    },
+
+    ListTags: ({ Resource }, context) => ({ Tags: kindOf(Resource, context).tags(Resource) }),
+  };
+}
+
+function taggedFunctions(functions: Functions, context: OperationContext): TaggedResources {
+  return {
+    has: () => true,
+    tags: (arn) => {
+      const { region, name } = functionOf(arn, context);
+      return functions.get(region, name).tags;
+    },
+    change: async (arn, change) => {
+      const { region, name } = functionOf(arn, context);
       await functions.update(region, name, (record) => {
-        const tags = { ...record.tags, ...input.Tags };
+        const tags = change(record.tags);
         checkTags(tags);
         return { ...record, tags };
       });
-      return {};
-    },
-
-    UntagResource: async (input, context) => {
-      const { region, name } = resource(input.Resource, context);
-      const gone = new Set<string>(input.TagKeys);
-      await functions.update(region, name, (record) => ({
-        ...record,
-        tags: Object.fromEntries(Object.entries(record.tags).filter(([key]) => !gone.has(key))),
-      }));
-      return {};
-    },
-
-    ListTags: (input, context) => {
-      const { region, name } = resource(input.Resource, context);
-      return { Tags: functions.get(region, name).tags };
     },
   };
 }
 
-function resource(arn: string, context: OperationContext) {
+function functionOf(arn: string, context: OperationContext) {
   const where = named({ FunctionName: arn }, context);
   if (where.qualifier !== undefined) {
     throw invalidParameter('Tags on function aliases and versions are not supported. Please specify a function ARN.');

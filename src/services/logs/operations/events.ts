@@ -1,5 +1,6 @@
 import type { Clock } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
+import type { EmbeddedMetrics } from '../embedded-metrics.ts';
 import { invalidParameter, streamNotFound } from '../errors.ts';
 import { compilePattern } from '../filter-pattern.ts';
 import type { ReadLimits } from '../group.ts';
@@ -19,7 +20,7 @@ import {
 } from './shapes.ts';
 
 /** PutLogEvents, GetLogEvents, FilterLogEvents. */
-export function eventOperations(groups: Groups, clock: Clock): Record<string, Operation> {
+export function eventOperations(groups: Groups, clock: Clock, embedded: EmbeddedMetrics): Record<string, Operation> {
   return {
     PutLogEvents: async ({ logGroupName, logStreamName, logEvents }, { region }) => {
       const name = checkGroupName(logGroupName);
@@ -29,6 +30,7 @@ export function eventOperations(groups: Groups, clock: Clock): Record<string, Op
       const { retentionDays } = groups.record(region, name);
       const { accepted, rejected } = sortOut(logEvents, clock.now(), retentionDays);
       if (accepted.length > 0) await group.append(batchesOf(logStreamName, accepted));
+      for (const { message } of accepted) embedded.read(name, message);
       const { lastOffset = 0 } = group.streams.get(logStreamName) ?? {};
       return {
         nextSequenceToken: tokenNumber({ offset: lastOffset, index: 0 }),

@@ -2,11 +2,12 @@ import { ACCOUNT_ID, DEFAULT_REGION, hasCode } from '../../../base/index.ts';
 import type { Objects } from '../../../store/index.ts';
 import type { Operation, OperationContext } from '../../index.ts';
 import { s3Error } from '../errors.ts';
+import type { Settings } from '../settings.ts';
 
 /** Owner of everything, in the form of a canonical user. */
 export const OWNER = { ID: ACCOUNT_ID.padStart(64, '0'), DisplayName: 'millrace' };
 
-export function bucketOperations(objects: Objects): Record<string, Operation> {
+export function bucketOperations(objects: Objects, settings: Settings): Record<string, Operation> {
   return {
     CreateBucket: async ({ Bucket }, context) => {
       checkName(Bucket);
@@ -19,6 +20,7 @@ export function bucketOperations(objects: Objects): Record<string, Operation> {
 
     DeleteBucket: async ({ Bucket }) => {
       await objects.deleteBucket(Bucket);
+      await settings.forget(Bucket);
       return {};
     },
 

@@ -1,0 +1,1 @@
+export { EMF_LIMITS, type EmbeddedMetric, type EmfReading, readEmf } from './emf.ts';

@@ -1,0 +1,1 @@
+export { readSegments, SEGMENT_LIMITS, type Segment, type SegmentReading } from './segments.ts';

@@ -1,0 +1,243 @@
+import { DomainError, hasCode } from '../../../base/index.ts';
+import type { Logger, Spans } from '../../../telemetry/index.ts';
+import { doWithAll } from './bulk.ts';
+import type {
+  DeadLetter,
+  DeadLetterDetail,
+  DeadLetterFilter,
+  DeadLetterList,
+  DeadLetterSummary,
+  DeadLetters,
+  Redrive,
+  TraceSpan,
+} from './letter.ts';
+import { DEAD_LETTER_LIMITS } from './limits.ts';
+import { decodeReference, encodeReference } from './reference.ts';
+import { scan } from './scan.ts';
+
+/** A request whose sender was let in and whose body was read. */
+export interface AdminRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly body: Uint8Array;
+  /** Who asks, for the log. */
+  readonly caller: string;
+}
+
+/** What is answered as JSON. */
+export interface AdminAnswer {
+  readonly status: number;
+  readonly body: unknown;
+  /** Methods that the path takes, for 405. */
+  readonly allow?: string;
+}
+
+/** Routes of the node itself that show or change what it holds: the composition root puts its guard before them. */
+export interface AdminApi {
+  readonly prefix: string;
+  readonly bodyBytesMax: number;
+  handle(request: AdminRequest): Promise<AdminAnswer>;
+}
+
+const PREFIX = '/_millrace/dead-letters';
+
+/** - `request-invalid`: a parameter or the body is not what it must be; - `cursor-invalid`: see {@link scan}. */
+const STATUS: Readonly<Record<string, number>> = {
+  'request-invalid': 400,
+  'cursor-invalid': 400,
+  'place-unknown': 404,
+  'letter-unknown': 404,
+  'target-needed': 409,
+};
+
+/** The dead letters over HTTP; docs/dead-letters.md has the contract. */
+export function deadLetterApi(options: {
+  readonly store: DeadLetters;
+  readonly spans: Pick<Spans, 'recent'>;
+  readonly logger: Logger;
+}): AdminApi {
+  const api = new DeadLetterApi(options.store, options.spans, options.logger.child({ room: 'dead-letters' }));
+  return { prefix: PREFIX, bodyBytesMax: DEAD_LETTER_LIMITS.bodyBytesMax, handle: (request) => api.handle(request) };
+}
+
+class DeadLetterApi {
+  readonly #store: DeadLetters;
+  readonly #spans: Pick<Spans, 'recent'>;
+  readonly #logger: Logger;
+
+  constructor(store: DeadLetters, spans: Pick<Spans, 'recent'>, logger: Logger) {
+    this.#store = store;
+    this.#spans = spans;
+    this.#logger = logger;
+  }
+
+  async handle(request: AdminRequest): Promise<AdminAnswer> {
+    try {
+      return await this.#route(request);
+    } catch (error) {
+      const answer = answerOf(error);
+      if (!answer) throw error;
+      return answer;
+    }
+  }
+
+  #route(request: AdminRequest): Promise<AdminAnswer> | AdminAnswer {
+    const { method, path, query, caller } = request;
+    const [id, verb, ...rest] = path.slice(PREFIX.length).split('/').filter(Boolean);
+    const isRead = method === 'GET' || method === 'HEAD';
+    if (id === undefined) return isRead ? this.#list(query) : notAllowed('GET, HEAD');
+    if (rest.length > 0) return notFound(path);
+    if (verb === undefined && (id === 'redrive' || id === 'discard')) {
+      return method === 'POST' ? this.#bulk(id, readJson(request.body), caller) : notAllowed('POST');
+    }
+    if (verb === undefined && isRead) return this.#show(id);
+    if (verb === undefined) return method === 'DELETE' ? this.#discard(id, caller) : notAllowed('GET, HEAD, DELETE');
+    if (verb !== 'redrive') return notFound(path);
+    return method === 'POST' ? this.#redrive(id, readRedrive(readJson(request.body)), caller) : notAllowed('POST');
+  }
+
+  async #list(query: URLSearchParams): Promise<AdminAnswer> {
+    const fields = Object.fromEntries(query);
+    const limit = readLimit(fields.limit, DEAD_LETTER_LIMITS.listDefault, DEAD_LETTER_LIMITS.listMax);
+    const found = await scan(this.#store, readFilter(fields), fields.after, limit);
+    const body: DeadLetterList = {
+      places: await this.#store.places(),
+      letters: found.letters.map(summaryOf),
+      scanned: found.scanned,
+      ...(found.next !== undefined && { next: found.next }),
+    };
+    return { status: 200, body };
+  }
+
+  async #show(id: string): Promise<AdminAnswer> {
+    const { place, key } = letterOf(id);
+    const { key: _, ...letter } = await this.#store.read(place, key);
+    const body: DeadLetterDetail = { id, ...letter, spans: this.#spansOf(letter.traceId) };
+    return { status: 200, body };
+  }
+
+  async #redrive(id: string, change: Redrive, caller: string): Promise<AdminAnswer> {
+    const { place, key } = letterOf(id);
+    const to = await this.#store.redrive(place, key, change);
+    this.#logger.info('dead-letter-redriven', { place, key, to, edited: change.body !== undefined, caller });
+    return { status: 200, body: { redriven: id, to } };
+  }
+
+  async #discard(id: string, caller: string): Promise<AdminAnswer> {
+    const { place, key } = letterOf(id);
+    await this.#store.discard(place, key);
+    this.#logger.info('dead-letter-discarded', { place, key, caller });
+    return { status: 200, body: { discarded: id } };
+  }
+
+  async #bulk(verb: 'redrive' | 'discard', fields: Fields, caller: string): Promise<AdminAnswer> {
+    const { after, limit, to } = fields;
+    const filter = readFilter(fields);
+    const count = readLimit(limit, DEAD_LETTER_LIMITS.bulkMax, DEAD_LETTER_LIMITS.bulkMax);
+    const found = await scan(this.#store, filter, after === undefined ? undefined : text('after', after), count);
+    const change = to === undefined ? {} : { to: text('to', to) };
+    const body = await doWithAll(found, ({ place, key }) =>
+      verb === 'redrive' ? this.#store.redrive(place, key, change) : this.#store.discard(place, key),
+    );
+    const { done, failed } = body;
+    this.#logger.info(`dead-letters-${verb === 'redrive' ? 'redriven' : 'discarded'}`, {
+      filter,
+      done,
+      failed,
+      caller,
+    });
+    return { status: 200, body };
+  }
+
+  #spansOf(traceId: string | undefined): readonly TraceSpan[] {
+    if (traceId === undefined) return [];
+    return this.#spans
+      .recent()
+      .filter((span) => span.traceId === traceId)
+      .sort((a, b) => a.startMs - b.startMs)
+      .slice(0, DEAD_LETTER_LIMITS.spansMax)
+      .map(({ spanId, parentSpanId, name, startMs, durationMs, error }) => ({
+        ...{ spanId, name, startMs, durationMs },
+        ...(parentSpanId !== undefined && { parentSpanId }),
+        ...(error !== undefined && { error }),
+      }));
+  }
+}
+
+function summaryOf({ key, body, attributes: _, ...letter }: DeadLetter): DeadLetterSummary {
+  const id = encodeReference({ place: letter.place, key });
+  return { id, ...letter, preview: body.slice(0, DEAD_LETTER_LIMITS.previewMax) };
+}
+
+function letterOf(id: string): { readonly place: string; readonly key: string } {
+  const { place, key } = decodeReference(id) ?? {};
+  if (place === undefined || key === undefined)
+    throw new DomainError('letter-unknown', `There is no dead letter ${id}.`);
+  return { place, key };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const TEXT_FIELDS = ['place', 'target', 'source', 'reason', 'text'] as const;
+
+function readFilter(fields: Fields): DeadLetterFilter {
+  const texts = TEXT_FIELDS.filter((name) => fields[name] !== undefined && fields[name] !== '');
+  const before = fields.before === undefined ? undefined : Number(fields.before);
+  if (before !== undefined && !Number.isFinite(before)) throw invalid('"before" must be a time in epoch milliseconds');
+  return {
+    ...Object.fromEntries(texts.map((name) => [name, text(name, fields[name])])),
+    ...(before !== undefined && { before }),
+  };
+}
+
+function readLimit(value: unknown, otherwise: number, max: number): number {
+  if (value === undefined) return otherwise;
+  const limit = Number(value);
+  if (!Number.isInteger(limit) || limit < 1 || limit > max)
+    throw invalid(`"limit" must be a whole number from 1 to ${max}`);
+  return limit;
+}
+
+function readRedrive({ body, to, ...rest }: Fields): Redrive {
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw invalid(`"${unknown}" is no member of a redrive: body and to are`);
+  return { ...(body !== undefined && { body: text('body', body) }), ...(to !== undefined && { to: text('to', to) }) };
+}
+
+function readJson(bytes: Uint8Array): Fields {
+  if (bytes.length === 0) return {};
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  } catch {
+    // Answered like any other body that is no object.
+  }
+  throw invalid('The body must be a JSON object.');
+}
+
+function text(name: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw invalid(`"${name}" must be a text`);
+}
+
+function invalid(message: string): DomainError {
+  return new DomainError('request-invalid', message);
+}
+
+/** What callers can do something about; other errors are ours. */
+function answerOf(error: unknown): AdminAnswer | undefined {
+  if (!(error instanceof Error) || !hasCode(error, (error as { code?: string }).code ?? '')) return undefined;
+  const { code, message, remedy } = error as DomainError;
+  if (remedy === undefined) return undefined;
+  const status = STATUS[code] ?? (remedy === 'retry' ? 503 : 409);
+  return { status, body: { code, message } };
+}
+
+function notAllowed(allow: string): AdminAnswer {
+  return { status: 405, allow, body: { code: 'method-not-allowed', message: `This path takes ${allow}.` } };
+}
+
+function notFound(path: string): AdminAnswer {
+  return { status: 404, body: { code: 'path-unknown', message: `There is nothing at ${path}.` } };
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, beforeEach } from 'node:test';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Fixture, startFixture } from './fixture.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+
+/** Why tests in a browser do not run here; `false` when they do. */
+export const skip = existsSync(CHROMIUM) ? false : 'chromium is not installed';
+
+/** A browser and a fixture for the tests of one file. */
+export function openBrowser(): {
+  readonly fixture: Fixture;
+  /** Opens the console at `hash`; whatever the page complains about fails the test. */
+  onPage(
+    options: BrowserContextOptions & { readonly hash?: string },
+    body: (page: Page) => Promise<void>,
+    watch?: (page: Page) => void,
+  ): Promise<void>;
+} {
+  let fixture: Fixture;
+  let browser: Browser;
+  if (!skip) {
+    before(async () => {
+      fixture = await startFixture();
+      browser = await chromium.launch({
+        executablePath: CHROMIUM,
+        args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+      });
+    });
+    beforeEach(() => fixture.reset());
+    after(async () => {
+      await browser.close();
+      await fixture[Symbol.asyncDispose]();
+    });
+  }
+  return {
+    get fixture() {
+      return fixture;
+    },
+    onPage: async ({ hash = '', ...options }, body, watch = () => {}) => {
+      const context = await browser.newContext(options);
+      context.setDefaultTimeout(8000);
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('console', (message) => {
+        // The browser reports every failed request by itself; the page's own handling of them is what is tested.
+        if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+          complaints.push(message.text());
+      });
+      watch(page);
+      try {
+        await page.goto(`${fixture.url}${hash}`);
+        await body(page);
+        assert.deepEqual(complaints, []);
+      } finally {
+        await context.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import {
+  KinesisClient,
+  ListStreamConsumersCommand,
+  ListStreamsCommand,
+  PutRecordCommand,
+} from '@aws-sdk/client-kinesis';
+import {
+  GetFunctionConfigurationCommand,
+  GetFunctionEventInvokeConfigCommand,
+  InvokeCommand,
+  LambdaClient,
+  ListEventSourceMappingsCommand,
+  ListFunctionsCommand,
+} from '@aws-sdk/client-lambda';
+import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  GetSubscriptionAttributesCommand,
+  GetTopicAttributesCommand,
+  ListSubscriptionsByTopicCommand,
+  ListTopicsCommand,
+  PublishCommand,
+  SNSClient,
+} from '@aws-sdk/client-sns';
+import {
+  DeleteMessageCommand,
+  ListQueuesCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import { type Node, startNode } from '../../src/node/index.ts';
+import { changeService, writeService } from './service.ts';
+
+/** osls as npm has it, unmodified. */
+const OSLS = createRequire(import.meta.url).resolve('osls/bin/serverless.js');
+
+let node: Node;
+let root: string;
+let service: string;
+let outputs: Record<string, string>;
+let lambda: LambdaClient;
+let sns: SNSClient;
+let sqs: SQSClient;
+let kinesis: KinesisClient;
+let s3: S3Client;
+let cloudFormation: CloudFormationClient;
+
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'millrace-osls-'));
+  service = join(root, 'service');
+  await writeService(service);
+  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'dev', logLevel: 'error' } as const;
+  node = await startNode({ dataDirectory: join(root, 'data'), ...listen, blankEnvironments: 1 });
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const options = { endpoint: node.endpoint, region: 'us-east-1', credentials };
+  lambda = new LambdaClient(options);
+  sns = new SNSClient(options);
+  sqs = new SQSClient(options);
+  kinesis = new KinesisClient(options);
+  s3 = new S3Client(options);
+  cloudFormation = new CloudFormationClient(options);
+});
+
+after(async () => {
+  for (const client of [lambda, sns, sqs, kinesis, s3, cloudFormation]) client?.destroy();
+  await node?.[Symbol.asyncDispose]();
+  await rm(root, { recursive: true });
+});
+
+/** Runs osls in the service's folder; @returns all that it has printed. */
+function osls(...args: string[]): Promise<string> {
+  const env = {
+    PATH: process.env.PATH,
+    HOME: root,
+    AWS_ENDPOINT_URL: node.endpoint,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    SLS_AWS_MONITORING_FREQUENCY: '200',
+  };
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [OSLS, ...args], { cwd: service, env, timeout: 60_000 }, (error, out, err) => {
+      if (error) reject(new Error(`osls ${args.join(' ')} failed:\n${out}${err}`));
+      else resolve(out + err);
+    });
+  });
+}
+
+async function deployed(): Promise<Record<string, string>> {
+  const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName: 'plant-dev' }));
+  return Object.fromEntries(Stacks![0]!.Outputs!.map(({ OutputKey, OutputValue }) => [OutputKey!, OutputValue!]));
+}
+
+/** The next thing that a function has told; long polling waits for it. */
+async function nextSeen(): Promise<{ readonly by: string; readonly seen: readonly any[] }> {
+  const QueueUrl = outputs.Seen!;
+  const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 15 }));
+  assert.ok(Messages?.[0], 'no function was called within 15 s');
+  await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: Messages[0].ReceiptHandle! }));
+  return JSON.parse(Messages[0].Body!);
+}
+
+const mappingOf = async (FunctionName: string) => {
+  const { EventSourceMappings } = await lambda.send(new ListEventSourceMappingsCommand({ FunctionName }));
+  return EventSourceMappings![0]!;
+};
+
+test('osls deploy makes the service', async () => {
+  const text = await osls('deploy', '--verbose');
+  assert.match(text, /Service deployed to stack plant-dev/);
+  outputs = await deployed();
+  assert.match(outputs.Jobs!, /^http:.*\/000000000000\/plant-dev-Jobs-/);
+});
+
+test('an sqs event is a mapping with all that it says', async () => {
+  const mapping = await mappingOf('plant-dev-jobs');
+  const { BatchSize, MaximumBatchingWindowInSeconds, FunctionResponseTypes, FilterCriteria, ScalingConfig, State } =
+    mapping;
+  assert.deepEqual(
+    { BatchSize, MaximumBatchingWindowInSeconds, FunctionResponseTypes, FilterCriteria, ScalingConfig, State },
+    {
+      BatchSize: 20,
+      MaximumBatchingWindowInSeconds: 1,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      FilterCriteria: { Filters: [{ Pattern: '{"body":{"kind":["job"]}}' }] },
+      ScalingConfig: { MaximumConcurrency: 5 },
+      State: 'Enabled',
+    },
+  );
+  const send = (kind: string) =>
+    sqs.send(new SendMessageCommand({ QueueUrl: outputs.Jobs!, MessageBody: JSON.stringify({ kind }) }));
+  await send('other');
+  await send('job');
+  assert.deepEqual(await nextSeen(), { by: 'plant-dev-jobs', seen: ['{"kind":"job"}'] });
+});
+
+test('sns events are topics and subscriptions with filter policies and dead letters', async () => {
+  const { Topics } = await sns.send(new ListTopicsCommand({}));
+  const topic = (name: string) => Topics!.find(({ TopicArn }) => TopicArn!.endsWith(`:${name}`))!.TopicArn!;
+  const { Attributes: alarms } = await sns.send(new GetTopicAttributesCommand({ TopicArn: topic('alarms') }));
+  assert.equal(alarms!.DisplayName, 'Alarms of the plant');
+  const subscription = async (TopicArn: string) => {
+    const { Subscriptions } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn }));
+    assert.equal(Subscriptions!.length, 1);
+    const { SubscriptionArn } = Subscriptions![0]!;
+    return (await sns.send(new GetSubscriptionAttributesCommand({ SubscriptionArn }))).Attributes!;
+  };
+  const critical = await subscription(topic('alarms'));
+  assert.deepEqual(JSON.parse(critical.FilterPolicy!), { severity: ['critical'] });
+  assert.equal(critical.FilterPolicyScope, 'MessageBody');
+  assert.match(JSON.parse(critical.RedrivePolicy!).deadLetterTargetArn, /:plant-dev-DeadLetters-/);
+  assert.deepEqual(JSON.parse((await subscription(outputs.Existing!)).FilterPolicy!), { line: [{ prefix: 'a-' }] });
+
+  const publish = (TopicArn: string, Message: string, line?: string) =>
+    sns.send(
+      new PublishCommand({
+        TopicArn,
+        Message,
+        ...(line && { MessageAttributes: { line: { DataType: 'String', StringValue: line } } }),
+      }),
+    );
+  await publish(topic('alarms'), '{"severity":"low"}');
+  await publish(topic('alarms'), '{"severity":"critical"}');
+  assert.deepEqual(await nextSeen(), { by: 'plant-dev-alarms', seen: ['{"severity":"critical"}'] });
+  await publish(topic('notes'), 'a note');
+  assert.deepEqual((await nextSeen()).seen, ['a note']);
+  await publish(outputs.Existing!, 'another line', 'b-1');
+  await publish(outputs.Existing!, 'this line', 'a-1');
+  assert.deepEqual((await nextSeen()).seen, ['this line']);
+});
+
+test('stream events are mappings, with a consumer of its own where one is asked for', async () => {
+  const { DestinationConfig, ...mapping } = await mappingOf('plant-dev-readings');
+  assert.match(DestinationConfig!.OnFailure!.Destination!, /:plant-dev-DeadLetters-/);
+  const expected = {
+    BatchSize: 100,
+    MaximumBatchingWindowInSeconds: 1,
+    StartingPosition: 'TRIM_HORIZON',
+    MaximumRetryAttempts: 1,
+    BisectBatchOnFunctionError: true,
+    MaximumRecordAgeInSeconds: 600,
+    ParallelizationFactor: 2,
+    FunctionResponseTypes: ['ReportBatchItemFailures'],
+    FilterCriteria: { Filters: [{ Pattern: '{"partitionKey":["press-1"]}' }] },
+  };
+  const shown = Object.fromEntries(Object.keys(expected).map((name) => [name, mapping[name as keyof typeof mapping]]));
+  assert.deepEqual(shown, expected);
+
+  const windows = await mappingOf('plant-dev-windows');
+  assert.match(windows.EventSourceArn!, /stream\/plant-dev-Readings-\w+\/consumer\//);
+  assert.deepEqual([windows.TumblingWindowInSeconds, windows.State], [30, 'Disabled']);
+  const StreamARN = `arn:aws:kinesis:us-east-1:000000000000:stream/${outputs.Readings}`;
+  const { Consumers } = await kinesis.send(new ListStreamConsumersCommand({ StreamARN }));
+  assert.deepEqual(
+    Consumers!.map(({ ConsumerStatus }) => ConsumerStatus),
+    ['ACTIVE'],
+  );
+
+  const put = (PartitionKey: string) =>
+    kinesis.send(
+      new PutRecordCommand({ StreamName: outputs.Readings!, PartitionKey, Data: Buffer.from(PartitionKey) }),
+    );
+  await put('press-2');
+  await put('press-1');
+  assert.deepEqual(await nextSeen(), { by: 'plant-dev-readings', seen: ['press-1'] });
+});
+
+test('destinations, onError and limits of asynchronous invocations are those of the service', async () => {
+  const FunctionName = 'plant-dev-greeter';
+  const config = await lambda.send(new GetFunctionEventInvokeConfigCommand({ FunctionName }));
+  assert.deepEqual([config.MaximumEventAgeInSeconds, config.MaximumRetryAttempts], [120, 0]);
+  assert.match(config.DestinationConfig!.OnSuccess!.Destination!, /:function:plant-dev-jobs$/);
+  const { DeadLetterConfig } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  assert.equal(DeadLetterConfig!.TargetArn, outputs.Existing);
+
+  const invoke = (event: object) =>
+    lambda.send(new InvokeCommand({ FunctionName, InvocationType: 'Event', Payload: JSON.stringify(event) }));
+  await invoke({ name: 'world' });
+  const { by, seen } = await nextSeen();
+  assert.equal(by, 'plant-dev-jobs');
+  assert.deepEqual([seen[0].requestContext.condition, seen[0].responsePayload], ['Success', 'hello world']);
+  await invoke({});
+  const letters = await sqs.send(new ReceiveMessageCommand({ QueueUrl: outputs.DeadLetters!, WaitTimeSeconds: 15 }));
+  const letter = JSON.parse(letters.Messages![0]!.Body!);
+  assert.deepEqual(
+    [
+      letter.requestContext.condition,
+      letter.requestContext.approximateInvokeCount,
+      letter.responsePayload.errorMessage,
+    ],
+    ['RetriesExhausted', 1, 'nobody to greet'],
+  );
+});
+
+test('osls invoke, info and deploy list tell what is there', async () => {
+  assert.match(await osls('invoke', '-f', 'greeter', '-d', '{"name":"osls"}'), /"hello osls"/);
+  await assert.rejects(osls('invoke', '-f', 'greeter', '-d', '{}'), /nobody to greet/);
+  assert.match(await osls('info'), /stack: plant-dev\nfunctions:\n {2}jobs: plant-dev-jobs/);
+  assert.match(await osls('deploy', 'list'), /compiled-cloudformation-template\.json/);
+});
+
+test('what has not changed is not deployed; what has changes in place', async () => {
+  assert.match(await osls('deploy'), /No changes to deploy/);
+  const before = await mappingOf('plant-dev-jobs');
+  await changeService(service, 'batchSize: 20', 'batchSize: 7');
+  assert.match(await osls('deploy'), /Service deployed/);
+  const after = await mappingOf('plant-dev-jobs');
+  assert.deepEqual([after.UUID, after.BatchSize], [before.UUID, 7]);
+});
+
+test('osls remove leaves nothing', async () => {
+  assert.match(await osls('remove'), /has been successfully removed/);
+  const left = await Promise.all([
+    lambda.send(new ListFunctionsCommand({})).then(({ Functions }) => Functions),
+    lambda.send(new ListEventSourceMappingsCommand({})).then(({ EventSourceMappings }) => EventSourceMappings),
+    sns.send(new ListTopicsCommand({})).then(({ Topics }) => Topics),
+    sqs.send(new ListQueuesCommand({})).then(({ QueueUrls = [] }) => QueueUrls),
+    kinesis.send(new ListStreamsCommand({})).then(({ StreamNames }) => StreamNames),
+    s3.send(new ListBucketsCommand({})).then(({ Buckets }) => Buckets),
+  ]);
+  assert.deepEqual(left, [[], [], [], [], [], []]);
+});
