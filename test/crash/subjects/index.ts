@@ -5,6 +5,7 @@ import { objectsSubject } from './objects.ts';
 import { pollersSubject } from './pollers.ts';
 import { recordsSubject } from './records.ts';
 import { seriesSubject } from './series.ts';
+import { snsSubject } from './sns.ts';
 import { sqsSubject } from './sqs.ts';
 
 /** Everything durable that the crash tests run. */
@@ -15,5 +16,6 @@ export const SUBJECTS: readonly CrashSubject[] = [
   seriesSubject,
   deliverySubject,
   sqsSubject,
+  snsSubject,
   pollersSubject,
 ];
