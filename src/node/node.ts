@@ -17,7 +17,7 @@ import { failureRelations } from './dead-letters/relations.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
-import { healthRoute, nodeRoutes } from './routes.ts';
+import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
 
@@ -73,7 +73,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';
   const guard = { mode: config.mode, ...services, ...ground };
-  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), ...pages.routes];
+  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
   wire = scope.use(
     createWireServer({
       services: services.all,
@@ -90,6 +90,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
           handle: (...call) => services.lambda.packages.handle(...call),
         }),
         ...services.series.routes.map(forFunctions),
+        forFunctions(certificateRoute(services.sns)),
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
