@@ -259,6 +259,10 @@ export async function openServices(
       lambda.resume();
       cloudformation.resume();
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: async () => {
+      // Targets that close would fail what they are given.
+      await delivery.stop();
+      await owned.disposeAsync();
+    },
   };
 }

@@ -124,7 +124,9 @@ test('the admin routes say what is wrong with a request', async () => {
   await newFunction('plain');
   const { UUID } = await lambda.send(new CreateEventSourceMappingCommand({ FunctionName: 'plain', EventSourceArn }));
   const ask = async (path: string, body?: string, method = 'POST') => {
-    const answer = await fetch(`${node.endpoints.http}/_millrace/mappings${path}`, { method, ...(body && { body }) });
+    const headers = { 'content-type': 'application/json' };
+    const url = `${node.endpoints.http}/_millrace/mappings${path}`;
+    const answer = await fetch(url, { method, headers, ...(body && { body }) });
     return `${answer.status} ${((await answer.json()) as { message: string }).message}`;
   };
   assert.match(await ask(`/${UUID}/replay`, '{"from":"2026-01-01T00:00:00Z"}'), /^400 .*only streams can be replayed/);

@@ -383,12 +383,13 @@ export class Queue implements AsyncDisposable {
       return;
     }
     const entry = newEntry(place, message);
-    const dueAt = this.#dueAt(entry);
-    if (dueAt > this.#now() && !this.#backlog.behind) this.#backlog.leave(place, dueAt);
+    const { fifo, delayMs } = this.#settings;
+    const dueAt = fifo && delayMs > 0 ? this.#now() + delayMs : 0;
+    if (dueAt > 0 && !this.#backlog.behind) this.#backlog.leave(place, dueAt);
     else if (this.#hasRoom() && (!this.#backlog.behind || this.#mayOvertake(message.group))) this.#hold(entry);
     else this.#backlog.leave(place);
     this.#wakeAt(Math.max(dueAt, this.#backlog.heldUntil));
-    if (dueAt <= this.#now()) this.#waiters.notify();
+    if (dueAt === 0) this.#waiters.notify();
   }
 
   #hasRoom(): boolean {
@@ -622,8 +623,8 @@ export class Queue implements AsyncDisposable {
   #dueAt({ sentAt, receiveCount }: Entry): number {
     const { fifo, delayMs } = this.#settings;
     if (!fifo || delayMs === 0 || receiveCount > 0) return 0;
-    // A clock that has gone back must not hold it for longer than a delay.
-    return Math.min(sentAt, this.#now()) + delayMs;
+    // What a clock that was ahead has stamped must not wait for that time.
+    return sentAt - this.#now() > SQS_LIMITS.delaySecondsMax * 1000 ? 0 : sentAt + delayMs;
   }
 
   #wakeAt(at: number): void {
