@@ -15,6 +15,8 @@ export const SMTP_LIMITS = {
   subjectMax: 200,
   /** Of an address: local part and domain. */
   addressMax: 320,
+  /** Of the sender's name. */
+  nameMax: 100,
 } as const;
 
 /**
@@ -82,11 +84,11 @@ async function connect({ host, port, security, user, password, ca }: SmtpOptions
 }
 
 function mailOf(delivery: Delivery, address: string, from: string) {
-  const { subject, contentType = 'text/plain', from: given } = (delivery.attributes ?? {}) as MailAttributes;
+  const { subject, contentType = 'text/plain', from: given, fromName } = (delivery.attributes ?? {}) as MailAttributes;
   const text = Buffer.from(delivery.payload).toString();
   const sender = given === undefined ? from : line(given, SMTP_LIMITS.addressMax);
   return {
-    from: sender,
+    from: fromName === undefined ? sender : { name: line(fromName, SMTP_LIMITS.nameMax), address: addressIn(sender) },
     to: { name: '', address },
     subject: line(subject ?? '', SMTP_LIMITS.subjectMax),
     // The same at every attempt, so that a mailbox can tell a repetition.
@@ -100,6 +102,13 @@ interface MailAttributes {
   readonly subject?: string;
   readonly contentType?: string;
   readonly from?: string;
+  /** Shown in the place of the sender's address; that stays. */
+  readonly fromName?: string;
+}
+
+/** The address of `Name <address>`, or of one alone. */
+function addressIn(sender: string): string {
+  return /<([^<>]+)>\s*$/.exec(sender)?.[1] ?? sender;
 }
 
 /** One line, whatever comes: a line break would begin another header. */
