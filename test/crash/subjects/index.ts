@@ -1,5 +1,6 @@
 import type { CrashSubject } from '../subject.ts';
 import { deliverySubject } from './delivery.ts';
+import { eventsSubject } from './events.ts';
 import { logSubject } from './log.ts';
 import { objectsSubject } from './objects.ts';
 import { pollersSubject } from './pollers.ts';
@@ -15,6 +16,7 @@ export const SUBJECTS: readonly CrashSubject[] = [
   objectsSubject,
   seriesSubject,
   deliverySubject,
+  eventsSubject,
   sqsSubject,
   snsSubject,
   pollersSubject,
