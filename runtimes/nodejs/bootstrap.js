@@ -75,7 +75,7 @@ async function load(config) {
   const loaded = await loadFunction(config, prepared?.environment ?? prepare(config, logging), failed);
   // A debugger sets breakpoints between invocations: a thread that blocks would not answer it.
   const byEvents = config.concurrency > 1 || config.attends || inspected;
-  invocations.serve(loaded, byEvents);
+  invocations.serve(loaded, config.concurrency > 1);
   if (byEvents) attend();
   // What had to wait may have registered an extension, which the node asks before anything is invoked.
   const first = byEvents || loaded.waited ? undefined : config.first;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { messageOf } from '../base/index.ts';
 import type { NodeConfig } from '../node/index.ts';
@@ -153,6 +153,13 @@ function readSettings(text: string, env: ConfigurationSource['env']) {
 function topLevel(value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new UsageError('the configuration must be a mapping of settings');
+}
+
+/** What the file that `--config` names says about what is sent; nothing where it names none. @throws UsageError */
+export async function readOutgoingFile(name: string | undefined, from: ConfigurationSource): Promise<Outgoing> {
+  if (name === undefined) return {};
+  const file = resolve(from.directory, name);
+  return readOutgoingOnly(await readConfigurationFile(file), { ...from, directory: dirname(file) });
 }
 
 /** @throws UsageError  it cannot be read */

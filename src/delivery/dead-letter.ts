@@ -1,6 +1,7 @@
 import { parseArn } from '../base/index.ts';
 import type { DeadLetterOrigin, Delivery, GivenUpReason, RetryPolicy } from './delivery.ts';
 import type { Row } from './rows.ts';
+import type { Timeline } from './timeline.ts';
 
 /** A dead letter is worth keeping at: its queue may be away for as long as messages are kept there (14 days). */
 const DEAD_LETTER_POLICY: RetryPolicy = {
@@ -17,12 +18,12 @@ export interface Failure {
   readonly errorMessage: string;
   /** Tries made. */
   readonly attempts: number;
-  /** Epoch milliseconds. */
+  /** By the timeline. */
   readonly at: number;
 }
 
 /** What is sent to the dead-letter ARN of a delivery that was given up. */
-export function deadLetterOf(row: Row, failure: Failure): Delivery {
+export function deadLetterOf(row: Row, failure: Failure, timeline: Timeline): Delivery {
   const { delivery, sequence } = row;
   const { deadLetterArn, orderingGroup, idempotencyKey: _, ...rest } = delivery;
   const messageAttributes = {
@@ -35,7 +36,7 @@ export function deadLetterOf(row: Row, failure: Failure): Delivery {
     attributes: {
       ...delivery.attributes,
       ...(Object.keys(messageAttributes).length > 0 && { messageAttributes }),
-      deadLetter: originOf(row, failure),
+      deadLetter: originOf(row, failure, timeline),
     },
     policy: DEAD_LETTER_POLICY,
     // A first-in first-out queue takes it in order, and once.
@@ -44,11 +45,12 @@ export function deadLetterOf(row: Row, failure: Failure): Delivery {
   };
 }
 
-export function originOf({ delivery, sentAt }: Row, failure: Failure): DeadLetterOrigin {
+export function originOf({ delivery, sentAt }: Row, failure: Failure, timeline: Timeline): DeadLetterOrigin {
   const { arn, source, trace, attributes } = delivery;
   const { attempts, errorCode, errorMessage, at } = failure;
   return {
-    ...{ arn, source, attempts, errorCode, errorMessage, sentAt, givenUpAt: at, traceId: trace.traceId },
+    ...{ arn, source, attempts, errorCode, errorMessage, traceId: trace.traceId },
+    ...{ sentAt: timeline.wallOf(sentAt), givenUpAt: timeline.wallOf(at) },
     ...(attributes && { attributes }),
   };
 }

@@ -44,8 +44,9 @@ export interface Delivery {
    * What the target needs beside the payload: JSON, at most 512 KiB. By kind of target, all optional:
    * sqs and sns `messageAttributes` (as SendMessage spells them, binary values in base64), `messageGroupId`,
    * `messageDeduplicationId`, `subject`, `messageSystemAttributes`; kinesis `partitionKey`; http(s) `headers` and
-   * `connection` (a name: see {@link Connection}); mailto `subject`, `contentType` (`text/plain` unless given), `from`; logs
-   * `logStreamName`. A dead letter has `deadLetter` besides: {@link DeadLetterOrigin}.
+   * `connection` (a name: see {@link Connection}) and `ratePerSecond` (of this source to this URL); mailto `subject`,
+   * `contentType` (`text/plain` unless given), `from`, `fromName`; logs `logStreamName`. A dead letter has `deadLetter`
+   * besides: {@link DeadLetterOrigin}.
    */
   readonly attributes?: Readonly<Record<string, unknown>>;
   readonly policy: RetryPolicy;
@@ -97,6 +98,10 @@ export interface Target {
    * one `send` at the same time, and a row of the outbox is written only for one that fails.
    */
   readonly durable?: true;
+  /** Time for one attempt, after which it has failed whatever the target does; default {@link DELIVERY_LIMITS}.attemptMsMax. */
+  readonly attemptMsMax?: number;
+  /** It is given deliveries that are too old for their policy too, and says itself what becomes of them. */
+  readonly judgesAge?: true;
   /**
    * Hands over one delivery; resolving means the target has it (durably, where the target is durable).
    *
@@ -106,6 +111,7 @@ export interface Target {
    * @returns deliveries that follow from it, if any: they are sent in the transaction that removes this one
    * @throws DomainError with `remedy: 'retry'` to try again by the policy, `'never'` to give up at once. Its `fields` may have
    *   - `retryAfterMs`: not to be tried before, at most {@link DELIVERY_LIMITS}.waitMsMax; the whole edge waits so long
+   *   - `uncounted: true`: the target has not looked at it: only its age ends it, not its attempts
    *   - `unavailable: true`: it is the target that fails, whatever it is given: after some of these the edge only probes
    * @throws DeliveryFailure to decide itself what follows
    */
@@ -171,6 +177,8 @@ export const DELIVERY_LIMITS = {
   /** Deliveries of one edge in memory; the others wait on disk. */
   windowMax: 1000,
   windowBytesMax: 4 * 1024 * 1024,
+  /** Bytes of all edges in memory; beyond it each has one delivery there. */
+  windowsBytesMax: 64 * 1024 * 1024,
   concurrencyMax: 32,
   /** Longest wait between two attempts, whatever the policy or the target asks for. */
   waitMsMax: 3_600_000,
@@ -178,12 +186,11 @@ export const DELIVERY_LIMITS = {
   attemptMsMax: 60_000,
   /** How long an idempotency key is remembered. */
   idempotencyMs: 300_000,
-  /** An HTTP target has this long to answer. */
-  httpTimeoutMs: 15_000,
   /** How long closing waits for deliveries under way; what is not done is delivered again later. */
-  drainMsMax: 5_000,
-  /** Lost letters kept: beyond it the oldest go. */
+  drainMsMax: 2_000,
+  /** Lost letters kept, and their bytes in all: beyond it the oldest go. */
   lettersMax: 100_000,
+  lettersBytesMax: 2 * 1024 * 1024 * 1024,
   /** How long a lost letter is kept: 14 days. */
   letterMsMax: 14 * 86_400_000,
   /** Letters of one page. */
@@ -247,8 +254,8 @@ export interface DeliveryService extends AsyncDisposable {
 export interface TargetOptions {
   /** Deliveries under way at once to one ARN; default {@link DELIVERY_LIMITS}.concurrencyMax. */
   readonly concurrencyMax?: number;
-  /** Time for one attempt; default {@link DELIVERY_LIMITS}.attemptMsMax. */
-  readonly attemptMsMax?: number;
+  /** One edge for all ARNs of the kind: name it so that it begins as they do (`mailto:`). Each has its own unless given. */
+  readonly edge?: string;
 }
 
 /** A delivery that was given up and had no dead-letter ARN, as a list shows it. */
@@ -278,6 +285,8 @@ export interface LetterFilter {
 
 /** What was given up without a dead-letter ARN. Kept for 14 days, at most {@link DELIVERY_LIMITS}.lettersMax. */
 export interface LostLetters {
+  /** How many there are. */
+  readonly letterCount: number;
   /**
    * Letters, the oldest first. A page may be empty and yet have a `next`: so many have been looked through.
    *
@@ -301,4 +310,10 @@ export interface LostLetters {
 }
 
 /** The outbox as its owner has it. */
-export type Outbox = DeliveryService & LostLetters;
+export interface Outbox extends DeliveryService, LostLetters {
+  /**
+   * Begins nothing any more and lets what is under way end, for at most {@link DELIVERY_LIMITS}.drainMsMax: to be called
+   * before the targets close. Deliveries are still taken, for the next run.
+   */
+  stop(): Promise<void>;
+}

@@ -1,33 +1,32 @@
-import { type Clock, onAbort, type Random, type Timer } from '../base/index.ts';
-import { encodeKey, keyRange } from '../codec/index.ts';
+import type { Random, Timer } from '../base/index.ts';
 import type { Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
+import type { Attempts, Registered } from './attempts.ts';
+import { type Circuit, CLOSED, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
 import type { Failure } from './dead-letter.ts';
-import {
-  DELIVERY_LIMITS,
-  type Delivered,
-  type Delivery,
-  type EdgeCounts,
-  type EdgeState,
-  type GivenUp,
-  type Target,
-} from './delivery.ts';
-import { judgeFailure } from './policy.ts';
+import { DELIVERY_LIMITS, type Delivery, type EdgeState, type GivenUpReason } from './delivery.ts';
+import { type Advance, Groups } from './groups.ts';
+import { type Failed, isExpired, judgeFailure, readFailure } from './policy.ts';
 import type { DueEntry, Row } from './rows.ts';
 import * as rows from './rows.ts';
 import type { Settler } from './settler.ts';
+import { type Outcome, Tally } from './tally.ts';
+import type { Timeline } from './timeline.ts';
+import { Window, type WindowBudget } from './window.ts';
 
 /** What all edges share. */
 export interface EdgeContext {
   readonly records: Records;
   readonly settler: Settler;
-  readonly clock: Clock;
+  readonly attempts: Attempts;
+  readonly timeline: Timeline;
   readonly random: Random;
   readonly logger: Logger;
-  /** Fires when the outbox closes. */
-  readonly signal: AbortSignal;
-  /** The target and its concurrency; `undefined` while none is registered. */
-  readonly target: (arn: string) => { readonly target: Target; readonly concurrencyMax: number } | undefined;
+  readonly budget: WindowBudget;
+  /** Nothing is to be begun any more. */
+  readonly isStopping: () => boolean;
+  /** The target of an edge; `undefined` while none is registered. */
+  readonly target: (edge: string) => Registered | undefined;
   /**
    * Sends a dead letter (or what the target sends `instead`), or keeps a lost one, in the transaction that removes the delivery
    * by `writes`. @returns what became of it
@@ -38,153 +37,179 @@ export interface EdgeContext {
     failure: Failure,
     instead: readonly Delivery[] | undefined,
   ) => Promise<'deadLettered' | 'lost'>;
-  /** Sends what follows from a delivery, in the transaction that removes it by `writes`. */
-  readonly follow: (deliveries: readonly Delivery[], writes: readonly Write[]) => Promise<void>;
-  readonly givenUp: (givenUp: GivenUp) => void;
-  readonly delivered: (delivered: Delivered) => void;
-  readonly count: (what: keyof EdgeCounts) => void;
+  /** Takes note that a target has it, and sends what follows, in the transaction that removes the delivery by `writes`. */
+  readonly follow: (row: Row, followers: readonly Delivery[], writes: readonly Write[]) => Promise<void>;
+  /** Takes note of an outcome, for the numbers of the outbox as a whole. */
+  readonly count: (edge: string, outcome: Outcome) => void;
+  /** So many more, or fewer, wait. */
+  readonly pendingChanged: (by: number) => void;
 }
 
-const PAGE_MIN = 16;
+/** Rows read at once: few of large ones. */
+const PAGE_MIN = 8;
+const PAGE_MAX = 64;
 
 /** How long an edge waits before it reads again what could not be read. */
 const READ_AGAIN_MS = 1000;
 
-/** Rows of a group that are read at once; they are delivered one after the other. */
-const GROUP_PAGE = 32;
-
 /**
- * All that is sent to one ARN: a window in memory, the rest on disk.
+ * All that is sent to one ARN (or to all of a kind of target): a window in memory, the rest on disk.
  *
  *     send -> row durable -> in the window if nothing waits on disk before it, else left there
- *     window -> target (so many at once) -> row deleted | put again with a later due time | put as a dead letter
+ *     window -> target (so many at once) -> row deleted | put again with a later due time | put as a dead or lost letter
  *
- * E1. A row is in memory at most once (`held`), and is deleted only when the target has it or its dead letter is durable.
+ * E1. A row is in memory at most once (`#window`), and is deleted only when the target has it or its letter is durable.
  * E2. What is due on disk is read when the window runs empty; what is due later has the timer.
- * E3. A group is worked on by one chain at a time, in order of sequence. Each row of a group has brought a turn; a turn that
- *     finds the chain at work makes it look again before it ends, so that no row is left without one.
+ * E3. A target that fails whatever it is given is only probed (`#circuit`); what grows too old meanwhile is given up.
  */
 export class Edge {
-  readonly arn: string;
+  readonly name: string;
+  readonly tally = new Tally();
   readonly #context: EdgeContext;
-  #ready: DueEntry[] = [];
-  #readyBytes = 0;
-  /** When it was sent, by name. */
-  readonly #held = new Map<string, number>();
-  /** Names let go of while the disk was read: what was read may still show them. */
-  readonly #released = new Set<string>();
-  readonly #chains = new Map<string, { again: boolean }>();
+  readonly #window: Window;
+  readonly #groups: Groups;
   readonly #tasks = new Set<Promise<void>>();
+  #circuit: Circuit = CLOSED;
+  #probeTimer: Timer | undefined;
+  /** Entries of the window that are worked on. */
+  #working = 0;
+  /** Deliveries that are handed over without a row. */
+  #direct = 0;
   /** Due rows may stand on disk that are not held. */
-  #backlog: boolean;
+  #backlog = false;
   #loading = false;
   /** Something came while the disk was read: what was seen there may not be all. */
   #stale = false;
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  #rowBytes = 1024;
-  #pending = 0;
-  readonly #counts = { delivered: 0, retried: 0, deadLettered: 0, lost: 0 };
+  #rowBytes = DELIVERY_LIMITS.windowBytesMax / PAGE_MIN;
+  /** How many wait is what an earlier run has noted, not what was counted. */
+  #estimated = false;
 
-  /** @param backlog  rows of an earlier run stand on disk */
-  constructor(context: EdgeContext, arn: string, backlog: boolean) {
+  constructor(context: EdgeContext, name: string) {
     this.#context = context;
-    this.arn = arn;
-    this.#backlog = backlog;
+    this.name = name;
+    this.#window = new Window(context.budget);
+    this.#groups = new Groups(name, { ...context, clock: context.timeline });
   }
 
   get pending(): number {
-    return this.#pending;
+    return this.tally.ages.total;
   }
 
   /** Nothing waits and nothing runs: the edge may be forgotten. */
   get idle(): boolean {
-    return this.#pending === 0 && this.#tasks.size === 0;
+    const rests = this.#tasks.size === 0 && this.#direct === 0 && this.#window.isEmpty;
+    return rests && !this.#backlog && this.#timerAt === Number.POSITIVE_INFINITY && this.pending === 0;
+  }
+
+  /** Nothing stands before a delivery that comes now, and the target is well: it may be handed over without a row. */
+  get isClear(): boolean {
+    const isWell = this.#circuit.kind === 'closed' && this.#circuit.limit === Number.POSITIVE_INFINITY;
+    return isWell && this.pending === 0 && this.#working === 0 && !this.#backlog && !this.#loading;
+  }
+
+  /** What changes from one moment to the next. */
+  get reading(): Pick<EdgeState, 'pending' | 'oldestAgeMs' | 'inFlight'> {
+    const now = this.#context.timeline.now();
+    const { total: pending, oldest = now } = this.tally.ages;
+    return { pending, oldestAgeMs: Math.max(0, now - oldest), inFlight: this.#working + this.#direct };
   }
 
   get state(): EdgeState {
-    const now = this.#context.clock.now();
-    let oldest = now;
-    for (const sentAt of this.#held.values()) oldest = Math.min(oldest, sentAt);
+    const { timeline } = this.#context;
+    const { counts, sources, lastError } = this.tally;
     return {
-      arn: this.arn,
-      pending: this.#pending,
-      oldestAgeMs: now - oldest,
-      ...this.#counts,
-      inFlight: this.#tasks.size,
+      arn: this.name,
+      ...this.reading,
+      ...counts,
       isIdle: this.idle,
-      isBroken: false,
-      sources: [],
+      isBroken: this.#circuit.kind !== 'closed',
+      ...(lastError && { lastError: { ...lastError, at: timeline.wallOf(lastError.at) } }),
+      sources,
     };
   }
 
   /** Resolves when nothing is under way any more. */
   async settled(): Promise<void> {
     this.#timer?.cancel();
+    this.#probeTimer?.cancel();
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks);
   }
 
-  /** Counts the rows of an earlier run, then begins with them. @param before  sequence of the first row that is not counted */
-  resume(before: number): void {
-    this.#loading = true;
-    this.#track(
-      this.#countRows(before)
-        .then((count) => {
-          this.#pending += count;
-        })
-        .finally(() => {
-          this.#loading = false;
-        }),
-    );
+  /** Rows of an earlier run stand on disk; how many and since when is what it has noted. */
+  resume(noted: { readonly pending: number; readonly oldest: number } | undefined): void {
+    this.#backlog = true;
+    this.#estimated = true;
+    if (noted) this.#changePending(() => this.tally.ages.add(noted.oldest, noted.pending));
   }
 
   /** Takes over rows that have just become durable. */
-  offer(entries: readonly DueEntry[], deliveries: number): void {
-    this.#pending += deliveries;
-    for (const entry of entries) {
-      const fits = this.#ready.length < DELIVERY_LIMITS.windowMax && this.#readyBytes < DELIVERY_LIMITS.windowBytesMax;
-      if (fits && !this.#backlog && !this.#loading) this.#hold(entry);
+  offer(taken: readonly Row[]): void {
+    this.#changePending(() => {
+      for (const { sentAt } of taken) this.tally.ages.add(sentAt);
+    });
+    for (const row of taken) {
+      if (row.dueAt > row.sentAt) this.#wakeAt(row.dueAt);
+      else if (this.#window.hasRoom && !this.#backlog && !this.#loading) this.#window.push(rows.entryOf(row));
       else this.#leaveOnDisk();
     }
     this.pump();
   }
 
+  /**
+   * Hands a delivery that has no row to a durable target.
+   * @returns the row that is to be written since the target has not taken it; `undefined` when it is delivered or given up
+   */
+  async handOver(row: Row, registered: Registered): Promise<Row | undefined> {
+    this.#direct++;
+    try {
+      const next = await this.#tryAndSettle(row, registered, []);
+      if (next === 'stopped') return row;
+      return next === 'done' ? undefined : next;
+    } finally {
+      this.#direct--;
+    }
+  }
+
   /** Starts what may start. */
   pump(): void {
-    const { signal, target } = this.#context;
-    const found = signal.aborted ? undefined : target(this.arn);
-    if (!found) return;
-    while (this.#ready.length > 0 && this.#tasks.size < found.concurrencyMax) {
-      const entry = this.#ready.shift()!;
-      this.#readyBytes -= sizeOf(entry);
-      this.#track(
-        entry.kind === 'group' ? this.#takeTurn(entry, found.target) : this.#attempt(entry.row, found.target),
-      );
-    }
-    if (this.#ready.length === 0 && this.#backlog && !this.#loading) this.#load();
+    const registered = this.#context.isStopping() ? undefined : this.#context.target(this.name);
+    if (!registered) return;
+    while (!this.#window.isEmpty && this.#mayStart(registered)) this.#start(this.#window.take(), registered);
+    if (this.#window.isEmpty && this.#backlog && !this.#loading) this.#load();
+    this.#settleNumbers();
+  }
+
+  #mayStart(registered: Registered): boolean {
+    const { concurrencyMax } = registered;
+    if (this.#working >= concurrencyMax) return false;
+    const { first } = this.#window;
+    const now = this.#context.timeline.now();
+    if (first?.kind === 'delivery' && this.#isExpired(first.row, registered)) return true;
+    return this.#working < triesAllowed(this.#circuit, now, concurrencyMax);
+  }
+
+  #start(entry: DueEntry, registered: Registered): void {
+    this.#working++;
+    const work = entry.kind === 'group' ? this.#takeTurn(entry, registered) : this.#attempt(entry.row, registered);
+    this.#track(
+      work.finally(() => {
+        this.#working--;
+      }),
+    );
   }
 
   #track(work: Promise<void>): void {
     const task = work
       .catch((error: unknown) => {
-        if (!this.#context.signal.aborted) this.#context.logger.error('edge-failed', { arn: this.arn, error });
+        if (!this.#context.isStopping()) this.#context.logger.error('edge-failed', { arn: this.name, error });
       })
       .finally(() => {
         this.#tasks.delete(task);
         this.pump();
       });
     this.#tasks.add(task);
-  }
-
-  #hold(entry: DueEntry): void {
-    this.#ready.push(entry);
-    this.#readyBytes += sizeOf(entry);
-    this.#held.set(nameOf(entry), entry.kind === 'delivery' ? entry.row.sentAt : entry.dueAt);
-  }
-
-  #release(entry: Named): void {
-    this.#held.delete(nameOf(entry));
-    if (this.#loading) this.#released.add(nameOf(entry));
   }
 
   #leaveOnDisk(): void {
@@ -197,212 +222,205 @@ export class Edge {
   #load(): void {
     this.#loading = true;
     this.#stale = false;
-    this.#released.clear();
+    this.#window.beginRead();
     this.#track(
       this.#readDue()
         .catch((error: unknown) => this.#tryLater(error))
         .finally(() => {
           this.#loading = false;
+          this.#window.endRead();
         }),
     );
   }
 
   /** The store did not answer: the disk is looked at again in a while. */
   #tryLater(error: unknown): void {
-    this.#context.logger.warn('outbox-not-read', { arn: this.arn, error });
+    this.#context.logger.warn('outbox-not-read', { arn: this.name, error });
     this.#backlog = false;
-    this.#wakeAt(this.#context.clock.now() + READ_AGAIN_MS);
+    this.#wakeAt(this.#context.timeline.now() + READ_AGAIN_MS);
   }
 
   async #readDue(): Promise<void> {
-    const { records, clock } = this.#context;
-    const now = clock.now();
-    const limit = Math.max(PAGE_MIN, Math.floor(DELIVERY_LIMITS.windowBytesMax / this.#rowBytes));
-    const pageMax = Math.min(limit, DELIVERY_LIMITS.windowMax) + this.#held.size;
-    const page = await records.range(rows.SPACES.due, rows.dueRange(this.arn, pageMax, now));
+    const { records, timeline } = this.#context;
+    const now = timeline.now();
+    const fitting = Math.floor(DELIVERY_LIMITS.windowBytesMax / this.#rowBytes);
+    // Those that are worked on still stand there, before all others.
+    const limit = Math.min(PAGE_MAX, Math.max(PAGE_MIN, fitting)) + this.#window.size;
+    const page = await records.range(rows.SPACES.due, rows.dueRange(this.name, limit, now));
     let bytes = 0;
+    let isFull = false;
     for (const record of page) {
-      const entry = rows.decodeDue(record);
       bytes += record.value.length;
-      if (!this.#held.has(nameOf(entry)) && !this.#released.has(nameOf(entry))) this.#hold(entry);
+      const entry = rows.decodeDue(record);
+      if (this.#window.knows(entry)) continue;
+      isFull = !this.#window.hasRoom;
+      if (isFull) break;
+      this.#window.push(entry);
     }
-    this.#rowBytes = Math.max(64, page.length > 0 ? bytes / page.length : this.#rowBytes);
-    this.#backlog = page.length >= pageMax || this.#stale;
+    if (page.length > 0) this.#rowBytes = Math.max(64, bytes / page.length);
+    this.#backlog = isFull || page.length >= limit || this.#stale;
     if (!this.#backlog) await this.#findNext(now);
   }
 
   async #findNext(now: number): Promise<void> {
-    const range = { from: encodeKey([this.arn, now + 1]), to: keyRange([this.arn]).to, limit: 1 };
-    const [next] = await this.#context.records.range(rows.SPACES.due, range);
-    if (next) this.#wakeAt(rows.decodeDue(next).dueAt);
+    const [next] = await this.#context.records.range(rows.SPACES.due, rows.nextDueRange(this.name, now));
+    if (next) this.#wakeAt(rows.dueAtOf(next));
+  }
+
+  /** When nothing is left, here or on disk, what an earlier run has noted was not exact. */
+  #settleNumbers(): void {
+    const rests = this.#window.size === 0 && !this.#loading && !this.#backlog;
+    if (!this.#estimated || !rests || this.#timerAt !== Number.POSITIVE_INFINITY) return;
+    this.#estimated = false;
+    this.#changePending(() => this.tally.ages.clear());
   }
 
   #wakeAt(at: number): void {
-    if (at >= this.#timerAt || this.#context.signal.aborted) return;
-    const { clock } = this.#context;
+    if (at >= this.#timerAt || this.#context.isStopping()) return;
+    const { timeline } = this.#context;
     this.#timer?.cancel();
     this.#timerAt = at;
-    this.#timer = clock.timer(Math.max(0, at - clock.now()), () => {
+    const waitMs = Math.min(Math.max(0, at - timeline.now()), DELIVERY_LIMITS.waitMsMax);
+    this.#timer = timeline.timer(waitMs, () => {
       this.#timerAt = Number.POSITIVE_INFINITY;
       this.#leaveOnDisk();
       this.pump();
     });
   }
 
-  async #countRows(before: number): Promise<number> {
-    const { records } = this.#context;
-    let count = 0;
-    for (const space of [rows.SPACES.due, rows.SPACES.ordered]) {
-      const { from, to } = keyRange([this.arn]);
-      for (let start = from; ; ) {
-        const page = await records.range(space, { from: start, to, limit: 500 });
-        for (const record of page) if (rows.isDelivery(record) && rows.sequenceOf(record) < before) count++;
-        if (page.length < 500) break;
-        start = Buffer.concat([page.at(-1)!.key, Buffer.of(0)]);
-      }
-    }
-    return count;
-  }
-
   // --- one delivery
 
-  async #attempt(row: Row, target: Target): Promise<void> {
-    const done = [rows.deleteDue(this.arn, row)];
-    const outcome = await this.#deliver(row, target, done);
-    if (outcome === 'stopped') return;
-    if (typeof outcome === 'object') {
-      await this.#context.settler.write([...done, rows.putDue(outcome.retry)]);
-      this.#wakeAt(outcome.retry.dueAt);
+  async #attempt(row: Row, registered: Registered): Promise<void> {
+    const done = [rows.deleteDue(this.name, row)];
+    const next = await this.#advance(row, registered, done);
+    if (next === 'stopped') return;
+    if (next !== 'done') {
+      await this.#context.settler.write([...done, rows.putDue(next)]);
+      this.#wakeAt(next.dueAt);
     }
-    this.#release(row);
+    this.#window.release(row);
   }
 
-  /**
-   * Tries once. When it is over, for good or ill, `removal` is written; a retry is left to the caller.
-   * @returns `done`, `stopped` (closing: nothing is known), or the row as it is to be tried again
-   */
-  async #deliver(row: Row, target: Target, removal: readonly Write[]): Promise<'done' | 'stopped' | { retry: Row }> {
-    const { signal, follow, count, clock, random } = this.#context;
-    const attempt = row.attempts + 1;
-    let followers: readonly Delivery[];
+  async #takeTurn(turn: Extract<DueEntry, { kind: 'group' }>, registered: Registered): Promise<void> {
     try {
-      followers = await deliverOrStop(target, row, signal);
-    } catch (error) {
-      if (signal.aborted) return 'stopped';
-      const verdict = judgeFailure(error, row.delivery.policy, attempt, row.sentAt, clock.now(), random.next());
-      if (verdict.kind === 'give-up') {
-        const { reason, errorCode, errorMessage, instead } = verdict;
-        const failure = { reason, errorCode, errorMessage, attempts: attempt, at: clock.now() };
-        return this.#giveUp(row, removal, failure, instead);
-      }
-      count('retried');
-      this.#counts.retried++;
-      const { dueAt, counts } = verdict;
-      const tries = counts ? { attempts: attempt, uncounted: 0 } : { uncounted: row.uncounted + 1 };
-      return { retry: { ...row, ...tries, dueAt } };
-    }
-    await follow(followers, removal);
-    count('delivered');
-    this.#context.delivered({ delivery: row.delivery, attempts: attempt });
-    this.#counts.delivered++;
-    this.#pending--;
-    return 'done';
-  }
-
-  async #giveUp(
-    row: Row,
-    removal: readonly Write[],
-    failure: Failure,
-    instead: readonly Delivery[] | undefined,
-  ): Promise<'done'> {
-    const { logger, bury, count, givenUp } = this.#context;
-    const { source, deadLetterArn } = row.delivery;
-    const { reason, errorCode, errorMessage, attempts } = failure;
-    logger.warn('delivery-given-up', { arn: this.arn, source, deadLetterArn, attempts, errorCode, errorMessage });
-    const what = await bury(row, removal, failure, instead);
-    count(what);
-    this.#counts[what]++;
-    this.#pending--;
-    givenUp({ delivery: row.delivery, reason, errorCode, errorMessage, attempts });
-    return 'done';
-  }
-
-  // --- ordering groups
-
-  async #takeTurn(turn: Extract<DueEntry, { kind: 'group' }>, target: Target): Promise<void> {
-    const chain = this.#chains.get(turn.group);
-    try {
-      if (chain) chain.again = true;
-      else await this.#runChain(turn.group, target);
-      await this.#context.settler.write([rows.deleteDue(this.arn, turn)]);
+      const end = await this.#groups.takeTurn(turn.group, (row) =>
+        this.#advance(row, registered, [rows.deleteOrdered(row, turn.group)]),
+      );
+      if (end.kind === 'stopped') return;
+      if (end.wakeAt !== undefined) this.#wakeAt(end.wakeAt);
+      await this.#context.settler.write([rows.deleteDue(this.name, turn)]);
     } catch (error) {
       // The turn stays on disk, so that the group is not forgotten.
-      if (!this.#context.signal.aborted) this.#tryLater(error);
+      if (!this.#context.isStopping()) this.#tryLater(error);
     }
-    this.#release(turn);
+    this.#window.release(turn);
   }
 
-  async #runChain(group: string, target: Target): Promise<void> {
-    const { records, settler, clock, signal } = this.#context;
-    const chain = { again: false };
-    this.#chains.set(group, chain);
+  /** Tries a row once. When it is over with it, for good or ill, `removal` is written; a retry is left to the caller. */
+  async #advance(row: Row, registered: Registered, removal: readonly Write[]): Promise<Advance> {
+    const next = this.#isExpired(row, registered)
+      ? await this.#giveUp(row, removal, this.#expiry(row))
+      : await this.#tryAndSettle(row, registered, removal);
+    if (next === 'done') this.#gone(row);
+    return next;
+  }
+
+  async #tryAndSettle(row: Row, registered: Registered, removal: readonly Write[]): Promise<Advance> {
+    const outcome = await this.#try(row, registered);
+    if (outcome === 'stopped') return 'stopped';
+    if ('errorCode' in outcome) return this.#afterFailure(row, outcome, removal);
+    await this.#context.follow(row, outcome, removal);
+    this.#count('delivered', row);
+    return 'done';
+  }
+
+  /** @returns what follows, or why it failed */
+  async #try(row: Row, registered: Registered): Promise<readonly Delivery[] | Failed | 'stopped'> {
+    const { attempts, timeline, random } = this.#context;
+    const { concurrencyMax } = registered;
+    this.#circuit = onTry(this.#circuit);
     try {
-      for (;;) {
-        chain.again = false;
-        const page = await records.range(rows.SPACES.ordered, rows.orderedRange(this.arn, group, GROUP_PAGE));
-        if (page.length === 0 && !chain.again) return;
-        for (const record of page) {
-          const row = rows.decodeOrdered(record);
-          const retry = row.dueAt > clock.now() ? row : await this.#attemptOrdered(row, target);
-          if (signal.aborted) throw signal.reason;
-          if (!retry) continue;
-          // The head waits, and the group behind it; the turn brings it back.
-          const changed = retry === row ? [] : [rows.putOrdered(retry)];
-          await settler.write([...changed, rows.putTurn(this.arn, group, retry)]);
-          this.#wakeAt(retry.dueAt);
-          return;
-        }
-      }
-    } finally {
-      this.#chains.delete(group);
+      const followers = await attempts.run(registered, row);
+      this.#circuit = onAnswer(this.#circuit, concurrencyMax);
+      return followers;
+    } catch (error) {
+      if (attempts.isStopped) return 'stopped';
+      const failed = readFailure(error);
+      const now = timeline.now();
+      this.tally.failed(failed, now);
+      const before = this.#circuit;
+      this.#circuit = onFailure(before, failed, now, random.next(), concurrencyMax);
+      if (this.#circuit.kind === 'open' && this.#circuit !== before) this.#probeAt(this.#circuit.probeAt, failed);
+      return failed;
     }
   }
 
-  async #attemptOrdered(row: Row, target: Target): Promise<Row | undefined> {
-    const outcome = await this.#deliver(row, target, [rows.deleteOrdered(row)]);
-    return typeof outcome === 'object' ? outcome.retry : undefined;
+  #probeAt(at: number, { errorCode, errorMessage }: Failed): void {
+    const { timeline, logger } = this.#context;
+    const waitMs = at - timeline.now();
+    logger.warn('edge-broken', { arn: this.name, pending: this.pending, errorCode, errorMessage, probeInMs: waitMs });
+    this.#probeTimer?.cancel();
+    this.#probeTimer = timeline.timer(waitMs, () => this.pump());
+  }
+
+  async #afterFailure(row: Row, failed: Failed, removal: readonly Write[]): Promise<'done' | Row> {
+    const { timeline, random } = this.#context;
+    const now = timeline.now();
+    const verdict = judgeFailure(failed, triesOf(row), now, random.next());
+    if (verdict.kind === 'retry') {
+      this.#count('retried', row);
+      const tries = verdict.counts
+        ? { attempts: row.attempts + 1, uncounted: 0 }
+        : { attempts: row.attempts, uncounted: row.uncounted + 1 };
+      return { ...row, ...tries, dueAt: verdict.dueAt };
+    }
+    const { errorCode, errorMessage, counts } = failed;
+    const attempts = row.attempts + (counts ? 1 : 0);
+    const failure = { reason: verdict.reason, errorCode, errorMessage, attempts, at: now };
+    return this.#giveUp(row, removal, failure, verdict.instead);
+  }
+
+  async #giveUp(row: Row, removal: readonly Write[], failure: Failure, instead?: readonly Delivery[]): Promise<'done'> {
+    const { logger, bury } = this.#context;
+    const { arn, source, deadLetterArn } = row.delivery;
+    const { reason, errorCode, errorMessage, attempts } = failure;
+    logger.warn('delivery-given-up', { arn, source, deadLetterArn, reason, attempts, errorCode, errorMessage });
+    this.#count(await bury(row, removal, failure, instead), row);
+    return 'done';
+  }
+
+  #isExpired(row: Row, { target }: Registered): boolean {
+    return !target.judgesAge && isExpired(triesOf(row), this.#context.timeline.now());
+  }
+
+  #expiry(row: Row): Failure {
+    const { lastError } = this.tally;
+    const reason: GivenUpReason = 'age';
+    const seconds = Math.round(row.delivery.policy.ageMsMax / 1000);
+    const errorMessage = `not delivered within ${seconds} s${lastError ? `; last: ${lastError.message}` : ''}`;
+    const { attempts } = row;
+    const at = this.#context.timeline.now();
+    return { reason, errorCode: 'delivery-expired', errorMessage: errorMessage.slice(0, 1024), attempts, at };
+  }
+
+  // --- numbers
+
+  #count(outcome: Outcome, { delivery }: Row): void {
+    this.tally.count(outcome, delivery.source);
+    this.#context.count(this.name, outcome);
+  }
+
+  #gone({ sentAt }: Row): void {
+    this.#changePending(() => this.tally.ages.remove(sentAt));
+  }
+
+  #changePending(change: () => void): void {
+    const before = this.pending;
+    change();
+    this.#context.pendingChanged(this.pending - before);
   }
 }
 
-interface Named {
-  readonly sequence: number;
-  readonly dueAt: number;
-}
-
-/** What tells entries apart: one put again after a failure has the same sequence and is due later. */
-function nameOf({ sequence, dueAt }: Named): string {
-  return `${dueAt} ${sequence}`;
-}
-
-function sizeOf(entry: DueEntry): number {
-  return entry.kind === 'delivery' ? entry.sizeBytes : 64;
-}
-
-/** A target that does not listen to the signal must not hold up closing. */
-async function deliverOrStop(
-  target: Target,
-  { delivery, sequence, attempts, sentAt, uncounted }: Row,
-  signal: AbortSignal,
-): Promise<readonly Delivery[]> {
-  let forget = () => {};
-  const stopped = new Promise<never>((_, reject) => {
-    forget = onAbort(signal, reject);
-  });
-  try {
-    const own = { ...delivery, id: String(sequence) };
-    const delivering = target.deliver(own, attempts + 1, signal, { sentAt, uncounted });
-    return (await Promise.race([delivering, stopped])) ?? [];
-  } finally {
-    forget();
-  }
+function triesOf({ delivery: { policy }, sentAt, attempts }: Row) {
+  return { policy, sentAt, attempts };
 }

@@ -2,50 +2,70 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DomainError } from '../base/index.ts';
 import { DeliveryFailure } from './delivery.ts';
-import { judgeFailure } from './policy.ts';
+import { isExpired, judgeFailure, readFailure } from './policy.ts';
 
 const POLICY = { attemptsMax: 3, ageMsMax: 10_000, backoffMsBase: 100, backoffMsMax: 1000 };
 
+function judge(error: unknown, attempts: number, more: { now?: number; jitter?: number; policy?: object } = {}) {
+  const { now = 0, jitter = 0.5, policy = {} } = more;
+  return judgeFailure(readFailure(error), { policy: { ...POLICY, ...policy }, sentAt: 0, attempts }, now, jitter);
+}
+
+const retryable = (fields: object) => new DomainError('busy', 'later', { remedy: 'retry', fields: { ...fields } });
+
 test('a failure is tried again after a wait with full jitter that grows up to its maximum', () => {
-  const due = (attempt: number, jitter: number) => {
-    const verdict = judgeFailure(new Error('no'), { ...POLICY, attemptsMax: 100 }, attempt, 0, 0, jitter);
+  const due = (attempts: number, jitter: number) => {
+    const verdict = judge(new Error('no'), attempts, { jitter, policy: { attemptsMax: 100 } });
     return verdict.kind === 'retry' ? verdict.dueAt : undefined;
   };
-  assert.equal(due(1, 0.5), 101);
-  assert.equal(due(2, 0.5), 201);
-  assert.equal(due(50, 0.5), 501);
-  assert.equal(due(1, 0), 1);
+  assert.equal(due(0, 0.5), 101);
+  assert.equal(due(1, 0.5), 201);
+  assert.equal(due(49, 0.5), 501);
+  assert.equal(due(0, 0), 1);
 });
 
 test('attempts and age end it, whichever is first', () => {
-  assert.equal(judgeFailure(new Error('no'), POLICY, 3, 0, 0, 0.5).kind, 'give-up');
-  assert.equal(judgeFailure(new Error('no'), POLICY, 1, 0, 9_999, 0.5).kind, 'give-up');
+  assert.deepEqual(judge(new Error('no'), 2), { kind: 'give-up', reason: 'attempts' });
+  assert.deepEqual(judge(new Error('no'), 0, { now: 9_999 }), { kind: 'give-up', reason: 'age' });
 });
 
 test('a permanent error is given up at once, with its code', () => {
   const error = new DomainError('queue-not-found', 'no such queue');
-  assert.deepEqual(judgeFailure(error, POLICY, 1, 0, 0, 0.5), {
-    kind: 'give-up',
-    reason: 'permanent',
-    errorCode: 'queue-not-found',
-    errorMessage: 'no such queue',
-  });
-  assert.equal(judgeFailure(new DomainError('busy', 'later', { remedy: 'retry' }), POLICY, 1, 0, 0, 0.5).kind, 'retry');
+  assert.deepEqual(judge(error, 0), { kind: 'give-up', reason: 'permanent' });
+  const { errorCode, errorMessage } = readFailure(error);
+  assert.deepEqual([errorCode, errorMessage], ['queue-not-found', 'no such queue']);
+  assert.equal(judge(retryable({}), 0).kind, 'retry');
+});
+
+test('a failure that does not count uses up no attempt, and waits about as long again as it has waited', () => {
+  const throttled = retryable({ uncounted: true });
+  assert.deepEqual(judge(throttled, 2, { now: 600 }), { kind: 'retry', dueAt: 901, counts: false });
+  assert.deepEqual(judge(throttled, 2, { now: 9_999 }), { kind: 'give-up', reason: 'age' });
+});
+
+test('a target is not tried before it has asked to be, but an hour is the most', () => {
+  assert.deepEqual(judge(retryable({ retryAfterMs: 3000 }), 0), { kind: 'retry', dueAt: 3001, counts: true });
+  const days = judge(retryable({ retryAfterMs: 1e9 }), 0, { policy: { ageMsMax: 1e9 } });
+  assert.deepEqual(days, { kind: 'retry', dueAt: 3_600_001, counts: true });
+});
+
+test('what has waited longer than it may is not tried any more', () => {
+  const tried = { policy: POLICY, sentAt: 1000, attempts: 0 };
+  assert.equal(isExpired(tried, 11_000), false);
+  assert.equal(isExpired(tried, 11_001), true);
 });
 
 test('a target that says what follows is obeyed, whatever attempts and age the policy has left', () => {
   const again = new DeliveryFailure('throttled', 'later', { kind: 'again', afterMs: 60_000, counts: false });
-  assert.deepEqual(judgeFailure(again, POLICY, 3, 0, 1_000_000, 0.5), {
+  assert.deepEqual(judge(again, 2, { now: 1_000_000 }), {
     kind: 'retry',
     dueAt: 1_060_000,
     counts: false,
   });
   const over = new DeliveryFailure('function-failed', 'no', { kind: 'given-up', instead: [] });
-  assert.deepEqual(judgeFailure(over, POLICY, 1, 0, 0, 0.5), {
+  assert.deepEqual(judge(over, 0), {
     kind: 'give-up',
     reason: 'permanent',
-    errorCode: 'function-failed',
-    errorMessage: 'no',
     instead: [],
   });
 });
@@ -57,7 +77,7 @@ test('a schedule waits by its phases, the sample policy of the developer guide',
   };
   const waits = Array.from({ length: 51 }, (_, i) => {
     const policy = { attemptsMax: 51, ageMsMax: 3_600_000, backoffMsBase: 0, backoffMsMax: 0, schedule };
-    const verdict = judgeFailure(new Error('no'), policy, i + 1, 0, 0, 0);
+    const verdict = judge(new Error('no'), i, { jitter: 0, policy });
     return verdict.kind === 'retry' ? verdict.dueAt - 1 : undefined;
   });
   assert.deepEqual(waits.slice(0, 5), [0, 0, 0, 1000, 1000]);
@@ -77,7 +97,7 @@ test('backoff functions begin and end at the same waits and differ in between', 
     };
     const policy = { attemptsMax: 11, ageMsMax: 1e9, backoffMsBase: 0, backoffMsMax: 0, schedule };
     const at = (attempt: number, jitter = 0) => {
-      const verdict = judgeFailure(new Error('no'), policy, attempt, 0, 0, jitter);
+      const verdict = judge(new Error('no'), attempt - 1, { jitter, policy });
       return verdict.kind === 'retry' ? verdict.dueAt - 1 : Number.NaN;
     };
     assert.deepEqual([at(1), at(10)], [5000, 260_000], backoffFunction);

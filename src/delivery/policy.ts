@@ -1,5 +1,14 @@
-import { type DomainError, messageOf } from '../base/index.ts';
-import type { Delivery, DeliveryFailure, GivenUpReason, RetryPolicy, RetrySchedule } from './delivery.ts';
+import { messageOf } from '../base/index.ts';
+import type { TargetFailure } from './circuit.ts';
+import {
+  type Aftermath,
+  DELIVERY_LIMITS,
+  type Delivery,
+  type DeliveryFailure,
+  type GivenUpReason,
+  type RetryPolicy,
+  type RetrySchedule,
+} from './delivery.ts';
 
 /** What follows from a failed try. */
 export type Verdict =
@@ -7,46 +16,87 @@ export type Verdict =
   | {
       readonly kind: 'give-up';
       readonly reason: GivenUpReason;
-      readonly errorCode: string;
-      readonly errorMessage: string;
       /** What the target has sent in its stead; absent leaves that to the delivery's dead-letter ARN. */
       readonly instead?: readonly Delivery[];
     };
 
+/** A failed try as the outbox sees it. */
+export interface Failed extends TargetFailure {
+  readonly errorCode: string;
+  /** At most 1,024 characters. */
+  readonly errorMessage: string;
+  readonly isPermanent: boolean;
+  readonly counts: boolean;
+  /** The target decides itself what follows. */
+  readonly aftermath?: Aftermath;
+}
+
+/** What is tried. */
+export interface Tries {
+  readonly policy: RetryPolicy;
+  readonly sentAt: number;
+  /** Those made before that count. */
+  readonly attempts: number;
+}
+
 /**
- * Decides about a failed try: again after a wait with full jitter, or never.
+ * Reads an error off. It is permanent only if it says so (`remedy: 'never'` on an error of ours): what was not foreseen is
+ * tried again.
+ */
+export function readFailure(error: unknown): Failed {
+  const { code, remedy, fields, aftermath } = (error ?? {}) as Partial<DeliveryFailure>;
+  const { retryAfterMs, uncounted, unavailable } = (fields ?? {}) as Readonly<Record<string, unknown>>;
+  return {
+    errorCode: typeof code === 'string' ? code : 'delivery-failed',
+    errorMessage: messageOf(error).slice(0, 1024),
+    isPermanent: remedy === 'never',
+    counts: aftermath?.kind === 'again' ? aftermath.counts : uncounted !== true,
+    unavailable: unavailable === true,
+    ...(typeof retryAfterMs === 'number' && {
+      retryAfterMs: Math.min(Math.max(0, retryAfterMs), DELIVERY_LIMITS.waitMsMax),
+    }),
+    ...(aftermath && { aftermath }),
+  };
+}
+
+/**
+ * Decides about a failed try: again after a wait with full jitter, or never. One that brings its own aftermath is obeyed.
  *
- * An error is permanent only if it says so (`remedy: 'never'` on an error of ours): what was not foreseen is tried again.
- * One that brings its own aftermath is obeyed.
- *
- * @param attempt  tries made, this one included; @param jitter  in [0, 1)
+ * @param jitter  in [0, 1)
  */
 export function judgeFailure(
-  error: unknown,
-  policy: RetryPolicy,
-  attempt: number,
-  sentAt: number,
+  failed: Failed,
+  { policy, sentAt, attempts }: Tries,
   now: number,
   jitter: number,
 ): Verdict {
-  const errorMessage = messageOf(error).slice(0, 1024);
-  const errorCode = codeOf(error);
-  const aftermath = (error as Partial<DeliveryFailure> | undefined)?.aftermath;
-  if (aftermath?.kind === 'again')
-    return { kind: 'retry', dueAt: now + Math.max(1, Math.ceil(aftermath.afterMs)), counts: aftermath.counts };
-  if (aftermath) return { kind: 'give-up', reason: 'permanent', errorCode, errorMessage, instead: aftermath.instead };
-  if ((error as Partial<DomainError> | undefined)?.remedy === 'never')
-    return { kind: 'give-up', reason: 'permanent', errorCode, errorMessage };
+  const { aftermath, counts } = failed;
   // At least a millisecond later: a row put again must not have the key of the one it replaces.
-  const dueAt = now + 1 + Math.floor(waitMs(policy, attempt, jitter));
-  if (attempt >= policy.attemptsMax) return { kind: 'give-up', reason: 'attempts', errorCode, errorMessage };
-  if (dueAt - sentAt > policy.ageMsMax) return { kind: 'give-up', reason: 'age', errorCode, errorMessage };
-  return { kind: 'retry', dueAt, counts: true };
+  if (aftermath?.kind === 'again') {
+    return { kind: 'retry', dueAt: now + Math.max(1, Math.ceil(aftermath.afterMs)), counts };
+  }
+  if (aftermath) return { kind: 'give-up', reason: 'permanent', instead: aftermath.instead };
+  if (failed.isPermanent) return { kind: 'give-up', reason: 'permanent' };
+  if (counts && attempts + 1 >= policy.attemptsMax) return { kind: 'give-up', reason: 'attempts' };
+  const waitMs = counts ? backoffMs(policy, attempts + 1, jitter) : heldUpMs(policy, now - sentAt, jitter);
+  const dueAt = now + 1 + Math.floor(Math.max(Math.min(waitMs, DELIVERY_LIMITS.waitMsMax), failed.retryAfterMs ?? 0));
+  if (dueAt - sentAt > policy.ageMsMax) return { kind: 'give-up', reason: 'age' };
+  return { kind: 'retry', dueAt, counts };
 }
 
-function waitMs({ schedule, backoffMsBase, backoffMsMax }: RetryPolicy, attempt: number, jitter: number): number {
+/** It has waited longer than it may: it is not tried any more. */
+export function isExpired({ policy, sentAt }: Tries, now: number): boolean {
+  return now - sentAt > policy.ageMsMax;
+}
+
+function backoffMs({ schedule, backoffMsBase, backoffMsMax }: RetryPolicy, attempt: number, jitter: number): number {
   if (schedule) return scheduledMs(schedule, attempt) * (1 + jitter / 10);
   return jitter * Math.min(backoffMsMax, backoffMsBase * 2 ** Math.min(attempt, 50));
+}
+
+/** What does not count has no number to grow with: it waits about as long again as it has waited. */
+function heldUpMs({ backoffMsBase, backoffMsMax }: RetryPolicy, ageMs: number, jitter: number): number {
+  return jitter * Math.min(backoffMsMax, Math.max(backoffMsBase, ageMs));
 }
 
 /** The wait before retry number `retry`, counted from 1. */
@@ -73,8 +123,3 @@ const GROWTH: Readonly<
   exponential: (step, steps, factor) => (factor === 1 ? 1 : (factor ** (step / steps) - 1) / (factor - 1)),
   geometric: (step, steps) => (2 ** step - 1) / (2 ** steps - 1),
 };
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code : 'delivery-failed';
-}

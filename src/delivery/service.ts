@@ -1,14 +1,14 @@
 import { assert, type Clock, DomainError, hasCode, parseArn, type Random, type Timer } from '../base/index.ts';
-import { encodeKey } from '../codec/index.ts';
-import { type Condition, type Records, Sequence, type Write } from '../store/index.ts';
-import type { Counter, Logger, Metrics, Spans } from '../telemetry/index.ts';
+import { type Records, Sequence, type Write } from '../store/index.ts';
+import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
+import { Attempts, type Registered } from './attempts.ts';
+import { Checkpoints, type EdgeNote, putLetterCount, readNotes } from './checkpoints.ts';
 import type { Connections, EgressGuard, SmtpOptions } from './connection.ts';
 import { deadLetterOf, type Failure } from './dead-letter.ts';
 import {
   DELIVERY_LIMITS,
   type Delivered,
   type Delivery,
-  type EdgeCounts,
   type EdgeState,
   type GivenUp,
   type Letter,
@@ -19,11 +19,16 @@ import {
   type TargetOptions,
 } from './delivery.ts';
 import { Edge, type EdgeContext } from './edge.ts';
+import { EdgeMetrics } from './edge-metrics.ts';
 import { HttpTarget } from './http.ts';
+import { type Candidate, IdempotencyKeys } from './idempotency.ts';
 import { Letters } from './letters.ts';
-import type { DueEntry, Row } from './rows.ts';
+import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
 import { Settler } from './settler.ts';
+import { SmtpTarget } from './smtp.ts';
+import { Timeline } from './timeline.ts';
+import { WindowBudget } from './window.ts';
 
 export interface DeliveryDependencies {
   readonly records: Records;
@@ -43,112 +48,125 @@ export interface DeliveryDependencies {
   readonly smtp?: SmtpOptions;
 }
 
-/** Edges without work that are remembered for their numbers. */
-const IDLE_EDGES_MAX = 10_000;
-const SWEEP_MS = 60_000;
-const SWEEP_PAGE = 5000;
-
-type Counted = keyof EdgeCounts;
+/** Edges in memory beyond which those without work are forgotten, with their numbers. */
+const EDGES_MAX = 10_000;
+/** How often numbers are noted and shown. */
+const TICK_MS = 5_000;
+/** Every so many ticks what has expired is thrown away. */
+const SWEEP_TICKS = 12;
 
 /** Opens the outbox and goes on with what an earlier run has left in it, as soon as the targets are registered. */
 export async function openDelivery(dependencies: DeliveryDependencies): Promise<Outbox> {
-  const { records, clock, random, logger } = dependencies;
-  const sequence = await Sequence.open(records, rows.SPACES.sequence);
-  const stopping = new AbortController();
-  const settler = new Settler(records, clock, random, logger, stopping.signal);
-  const letters = await Letters.open({ records, settler, clock, logger });
-  const outbox = new RecordsOutbox(dependencies, { sequence, settler, letters, stopping });
-  await outbox.resume();
+  const { records } = dependencies;
+  const [sequence, notes] = await Promise.all([Sequence.open(records, rows.SPACES.sequence), readNotes(records)]);
+  const outbox = new RecordsOutbox(dependencies, sequence, notes);
+  await outbox.resume(notes.edges);
   return outbox;
-}
-
-interface Parts {
-  readonly sequence: Sequence;
-  readonly settler: Settler;
-  readonly letters: Letters;
-  /** Fires when closing has waited long enough. */
-  readonly stopping: AbortController;
 }
 
 class RecordsOutbox implements Outbox {
   readonly #dependencies: DeliveryDependencies;
   readonly #sequence: Sequence;
-  readonly #context: EdgeContext;
+  readonly #timeline: Timeline;
   readonly #settler: Settler;
+  readonly #attempts: Attempts;
+  readonly #keys: IdempotencyKeys;
   readonly #letters: Letters;
+  readonly #checkpoints: Checkpoints;
+  readonly #numbers: EdgeMetrics;
+  readonly #context: EdgeContext;
   readonly #edges = new Map<string, Edge>();
-  readonly #targets = new Map<string, { readonly target: Target; readonly concurrencyMax: number }>();
+  #edgesMax = EDGES_MAX;
+  readonly #targets = new Map<string, Registered>();
   readonly #listeners = new Set<(givenUp: GivenUp) => void>();
   readonly #deliveredListeners = new Set<(delivered: Delivered) => void>();
   readonly #http: HttpTarget;
+  readonly #smtp: SmtpTarget;
+  #pending = 0;
+  /** Fires when nothing is to be begun any more. */
   readonly #closing = new AbortController();
-  readonly #stopping: AbortController;
-  readonly #counters: Readonly<Record<Counted, Counter>>;
-  #sweeping: Promise<void> = Promise.resolve();
-  #sweepTimer: Timer | undefined;
+  /** Fires when closing has waited long enough. */
+  readonly #stopping = new AbortController();
+  #ticks = 0;
+  #tickTimer: Timer | undefined;
+  #ticking: Promise<void> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(dependencies: DeliveryDependencies, { sequence, settler, letters, stopping }: Parts) {
-    const { records, clock, random, logger, metrics } = dependencies;
+  constructor(dependencies: DeliveryDependencies, sequence: Sequence, notes: Awaited<ReturnType<typeof readNotes>>) {
+    const { records, clock, random, logger, metrics, spans } = dependencies;
     this.#dependencies = dependencies;
     this.#sequence = sequence;
-    this.#settler = settler;
-    this.#letters = letters;
-    this.#stopping = stopping;
-    this.#http = new HttpTarget(clock);
-    const counter = (outcome: string) =>
-      metrics.counter('millrace_deliveries_total', 'Deliveries by outcome', { outcome });
-    this.#counters = {
-      delivered: counter('delivered'),
-      retried: counter('retried'),
-      deadLettered: counter('dead-lettered'),
-      lost: counter('lost'),
-    };
+    this.#timeline = new Timeline(clock, notes.mark);
+    this.#settler = new Settler(records, clock, random, logger, this.#stopping.signal);
+    this.#attempts = new Attempts({ clock, timeline: this.#timeline, random, spans });
+    this.#keys = new IdempotencyKeys(records, this.#timeline);
+    const [timeline, settler] = [this.#timeline, this.#settler];
+    this.#letters = new Letters({ records, settler, timeline, logger, putCount: putLetterCount }, notes.letters);
+    this.#checkpoints = new Checkpoints(records, notes.edges);
+    this.#numbers = new EdgeMetrics(metrics);
     this.#context = {
-      ...{ records, settler: this.#settler, clock, random, logger, signal: this.#closing.signal },
-      target: (arn) => this.#targets.get(kindOf(arn) ?? ''),
+      ...{ records, settler, timeline, random, logger, attempts: this.#attempts, budget: new WindowBudget() },
+      isStopping: () => this.#closing.signal.aborted,
+      target: (edge) => this.#targets.get(kindOf(edge) ?? ''),
       bury: (row, writes, failure, instead) => this.#bury(row, writes, failure, instead),
-      follow: (deliveries, writes) => this.#follow(deliveries, writes),
-      givenUp: (givenUp) => {
-        for (const listener of this.#listeners) listener(givenUp);
+      follow: (row, followers, writes) => this.#follow(row, followers, writes),
+      count: (edge, outcome) => this.#numbers.count(edge, outcome),
+      pendingChanged: (by) => {
+        this.#pending += by;
       },
-      delivered: (delivered) => {
-        for (const listener of this.#deliveredListeners) listener(delivered);
-      },
-      count: (what) => this.#counters[what].add(),
     };
+    this.#http = new HttpTarget({ ...dependencies, clock });
+    this.#smtp = new SmtpTarget(dependencies.smtp);
     this.register('http', this.#http);
     this.register('https', this.#http);
+    this.register('mailto', this.#smtp, SmtpTarget.options);
   }
 
-  /** Finds the ARNs that have rows, without reading the rows. */
-  async resume(): Promise<void> {
-    const before = this.#sequence.take();
+  /** Finds the edges that have rows, without reading the rows. */
+  async resume(notes: ReadonlyMap<string, EdgeNote>): Promise<void> {
     for (const space of [rows.SPACES.due, rows.SPACES.ordered]) {
-      for (let arn: string | undefined; ; ) {
-        const [entry] = await this.#dependencies.records.range(space, rows.nextArnRange(arn));
+      for (let name: string | undefined; ; ) {
+        const [entry] = await this.#dependencies.records.range(space, rows.nextEdgeRange(name));
         if (!entry) break;
-        arn = rows.arnOf(entry);
-        if (this.#edges.has(arn)) continue;
-        const edge = new Edge(this.#context, arn, true);
-        this.#edges.set(arn, edge);
-        edge.resume(before);
+        name = rows.edgeOf(entry);
+        if (this.#edges.has(name)) continue;
+        const edge = new Edge(this.#context, name);
+        this.#edges.set(name, edge);
+        edge.resume(notes.get(name));
+        edge.pump();
       }
     }
-    this.#sweepLater();
+    this.#tickLater();
   }
 
   register(service: string, target: Target, options: TargetOptions = {}): void {
-    const { concurrencyMax = DELIVERY_LIMITS.concurrencyMax } = options;
-    this.#targets.set(service, { target, concurrencyMax });
-    for (const edge of this.#edges.values()) if (kindOf(edge.arn) === service) edge.pump();
+    const { concurrencyMax = DELIVERY_LIMITS.concurrencyMax, edge } = options;
+    const { attemptMsMax = DELIVERY_LIMITS.attemptMsMax } = target;
+    this.#targets.set(service, {
+      ...{ target, concurrencyMax, attemptMsMax, kind: service },
+      ...(edge !== undefined && { edge }),
+    });
+    for (const one of this.#edges.values()) if (kindOf(one.name) === service) one.pump();
   }
 
   async send(deliveries: readonly Delivery[]): Promise<void> {
-    this.#check(deliveries);
-    const fresh = deliveries.map((delivery) => this.#newRow(delivery));
-    const taken = await this.#commit(fresh);
-    this.#offer(taken);
+    this.#admit(deliveries.length);
+    const direct: { readonly row: Row; readonly registered: Registered }[] = [];
+    const queued: Candidate[] = [];
+    for (const delivery of deliveries) {
+      const registered = this.#check(delivery);
+      const row = this.#newRow(delivery, registered);
+      if (this.#isDirect(row, registered)) direct.push({ row, registered });
+      else queued.push({ row, writes: rows.insert(row, DELIVERY_LIMITS.attributesBytesMax) });
+    }
+    if (direct.length === 0) return this.#take(queued);
+    // All begin in this turn of the loop, so that the store makes one group of them.
+    const ends = await Promise.allSettled([
+      ...(queued.length > 0 ? [this.#take(queued)] : []),
+      ...direct.map(({ row, registered }) => this.#handOver(row, registered)),
+    ]);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   edges(): readonly EdgeState[] {
@@ -163,6 +181,10 @@ class RecordsOutbox implements Outbox {
   onDelivered(listener: (delivered: Delivered) => void): () => void {
     this.#deliveredListeners.add(listener);
     return () => this.#deliveredListeners.delete(listener);
+  }
+
+  get letterCount(): number {
+    return this.#letters.count;
   }
 
   letters(query: LetterFilter & { readonly after?: string; readonly limit: number }): Promise<{
@@ -180,32 +202,22 @@ class RecordsOutbox implements Outbox {
     let sent: Row | undefined;
     await this.#letters.remove(id, ({ idempotencyKey: _, ...delivery }) => {
       const again = payload ? { ...delivery, payload } : delivery;
-      this.#check([again]);
-      sent = this.#newRow(again);
-      return insert(sent);
+      this.#admit(1);
+      sent = this.#newRow(again, this.#check(again));
+      return rows.insert(sent);
     });
     this.#offer([sent!]);
   }
 
   async redriveAll(filter: LetterFilter): Promise<number> {
-    let count = 0;
     // What is given up again meanwhile stays a letter.
-    const to = Math.min(filter.to ?? Number.POSITIVE_INFINITY, this.#dependencies.clock.now());
+    const to = Math.min(filter.to ?? Number.POSITIVE_INFINITY, this.#dependencies.clock.now() + 1);
+    const limit = DELIVERY_LIMITS.letterPageMax;
+    let count = 0;
     for (let after: string | undefined; ; ) {
-      const page = await this.letters({
-        ...filter,
-        to,
-        limit: DELIVERY_LIMITS.letterPageMax,
-        ...(after !== undefined && { after }),
-      });
-      for (const { id } of page.letters) {
-        const gone = await this.redrive(id).catch((error: unknown) => {
-          // Someone else was faster.
-          if (!hasCode(error, 'letter-not-found')) throw error;
-          return 'gone';
-        });
-        if (gone === undefined) count++;
-      }
+      const page = await this.letters({ ...filter, to, limit, ...(after !== undefined && { after }) });
+      const sent = await Promise.all(page.letters.map(({ id }) => this.#redriveIfThere(id)));
+      count += sent.filter(Boolean).length;
       if (page.next === undefined) return count;
       after = page.next;
     }
@@ -215,175 +227,177 @@ class RecordsOutbox implements Outbox {
     return this.#letters.remove(id);
   }
 
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
   /** Lets what is under way end, for a while; then what is not done is left for the next run. */
-  async #close(): Promise<void> {
-    const { clock } = this.#dependencies;
-    this.#sweepTimer?.cancel();
+  async #stop(): Promise<void> {
     this.#closing.abort(new DOMException('the outbox closes', 'AbortError'));
-    const deadline = clock.timer(DELIVERY_LIMITS.drainMsMax, () => this.#stopping.abort(this.#closing.signal.reason));
+    this.#tickTimer?.cancel();
+    const deadline = this.#dependencies.clock.timer(DELIVERY_LIMITS.drainMsMax, () => {
+      this.#attempts.stop(this.#closing.signal.reason);
+      this.#stopping.abort(this.#closing.signal.reason);
+    });
     await Promise.all([...this.#edges.values()].map((edge) => edge.settled()));
-    await this.#sweeping;
+    await this.#ticking;
     deadline.cancel();
+    this.#attempts.stop(this.#closing.signal.reason);
+  }
+
+  async #close(): Promise<void> {
+    await this.stop();
+    await this.#note().catch((error: unknown) => this.#dependencies.logger.warn('outbox-not-noted', { error }));
     this.#http[Symbol.dispose]();
+    this.#smtp[Symbol.dispose]();
   }
 
-  #check(deliveries: readonly Delivery[]): void {
-    assert(deliveries.length <= DELIVERY_LIMITS.sendMax, 'so many deliveries are sent in several calls');
-    let pending = deliveries.length;
-    for (const edge of this.#edges.values()) pending += edge.pending;
-    if (pending > DELIVERY_LIMITS.pendingMax) {
-      throw new DomainError('delivery-full', 'too many deliveries wait', { remedy: 'retry' });
+  #admit(count: number): void {
+    assert(count <= DELIVERY_LIMITS.sendMax, 'so many deliveries are sent in several calls');
+    if (this.#pending + count <= DELIVERY_LIMITS.pendingMax) return;
+    throw new DomainError('delivery-full', 'too many deliveries wait', { remedy: 'retry' });
+  }
+
+  #check({ arn, payload }: Delivery): Registered {
+    const registered = this.#targets.get(kindOf(arn) ?? '');
+    if (!registered) throw new DomainError('target-unknown', `no target for ${arn}`);
+    if (payload.length > DELIVERY_LIMITS.payloadBytesMax) {
+      throw new DomainError('delivery-too-large', `a payload has ${payload.length} bytes`);
     }
-    for (const { arn, payload, attributes } of deliveries) {
-      if (!this.#targets.has(kindOf(arn) ?? '')) throw new DomainError('target-unknown', `no target for ${arn}`);
-      if (payload.length > DELIVERY_LIMITS.payloadBytesMax) {
-        throw new DomainError('delivery-too-large', `a payload has ${payload.length} bytes`);
-      }
-      if (attributes && JSON.stringify(attributes).length > DELIVERY_LIMITS.attributesBytesMax) {
-        throw new DomainError('delivery-too-large', 'the attributes of a delivery are too large');
-      }
-    }
+    return registered;
   }
 
-  #newRow(delivery: Delivery): Row {
-    const now = this.#dependencies.clock.now();
-    return { sequence: this.#sequence.take(), dueAt: now, sentAt: now, attempts: 0, uncounted: 0, delivery };
+  #newRow(delivery: Delivery, { edge = delivery.arn }: Registered): Row {
+    const now = this.#timeline.now();
+    return { edge, sequence: this.#sequence.take(), dueAt: now, sentAt: now, attempts: 0, uncounted: 0, delivery };
   }
 
-  /** Makes rows durable, without those whose idempotency key is known. @returns the rows taken */
-  async #commit(candidates: readonly Row[]): Promise<readonly Row[]> {
-    for (let rest = candidates; ; ) {
-      if (rest.length === 0) return rest;
-      const keyed = rest.filter(({ delivery }) => delivery.idempotencyKey !== undefined);
-      const unique = new Map(keyed.toReversed().map((row) => [keyText(row), row]));
-      rest = rest.filter((row) => row.delivery.idempotencyKey === undefined || unique.get(keyText(row)) === row);
-      const conditions = await Promise.all([...unique.values()].map((row) => this.#keyCondition(row)));
-      // A key that is known and has not expired drops its row.
-      rest = rest.filter((row) => conditions.every((one) => one.row !== row || one.condition));
-      const holding = conditions.flatMap(({ condition }) => condition ?? []);
-      const kept = conditions.flatMap(({ row, condition }) => (condition ? [row] : []));
-      try {
-        if (rest.length === 0) return rest;
-        const writes = [...rest.flatMap(insert), ...kept.flatMap((row) => this.#keyWrites(row))];
-        await this.#dependencies.records.commit({ conditions: holding, writes });
-        return rest;
-      } catch (error) {
-        // Another send has just used one of the keys: look again.
-        if (!hasCode(error, 'condition-failed')) throw error;
-      }
-    }
+  /** Whether it needs no row as long as all goes well. */
+  #isDirect({ edge, delivery }: Row, { target }: Registered): boolean {
+    if (!target.durable || delivery.orderingGroup !== undefined || delivery.idempotencyKey !== undefined) return false;
+    return !this.#closing.signal.aborted && this.#edgeOf(edge).isClear;
   }
 
-  async #keyCondition(row: Row): Promise<{ readonly row: Row; readonly condition?: Condition }> {
-    const key = encodeKey([row.delivery.arn, row.delivery.idempotencyKey!]);
-    const found = await this.#dependencies.records.get(rows.SPACES.keys, key);
-    if (!found) return { row, condition: { space: rows.SPACES.keys, key, is: 'absent' } };
-    const expiresAt = Number(Buffer.from(found.value).toString());
-    if (expiresAt > this.#dependencies.clock.now()) return { row };
-    return { row, condition: { space: rows.SPACES.keys, key, is: found.version } };
+  /** Durable when it resolves: with the target, or as a row if that has failed. */
+  async #handOver(row: Row, registered: Registered): Promise<void> {
+    const rest = await this.#edgeOf(row.edge).handOver(row, registered);
+    if (rest) await this.#take([{ row: rest, writes: rows.insert(rest, DELIVERY_LIMITS.attributesBytesMax) }]);
   }
 
-  #keyWrites({ delivery: { arn, idempotencyKey } }: Row): Write[] {
-    const expiresAt = this.#dependencies.clock.now() + DELIVERY_LIMITS.idempotencyMs;
-    const value = Buffer.from(String(expiresAt));
-    const dueKey = encodeKey([expiresAt, arn, idempotencyKey!]);
-    return [
-      { kind: 'put', space: rows.SPACES.keys, key: encodeKey([arn, idempotencyKey!]), value },
-      { kind: 'put', space: rows.SPACES.keysDue, key: dueKey, value: Buffer.alloc(0) },
-    ];
+  async #take(candidates: readonly Candidate[]): Promise<void> {
+    this.#offer(await this.#keys.commit(candidates));
   }
 
   #offer(taken: readonly Row[]): void {
-    for (const [arn, ofArn] of Map.groupBy(taken, ({ delivery }) => delivery.arn)) {
-      this.#edgeOf(arn).offer(ofArn.map(entryOf), ofArn.length);
-    }
+    if (taken.length === 1) return this.#edgeOf(taken[0]!.edge).offer(taken);
+    for (const [edge, ofEdge] of Map.groupBy(taken, (row) => row.edge)) this.#edgeOf(edge).offer(ofEdge);
   }
 
-  #edgeOf(arn: string): Edge {
-    const found = this.#edges.get(arn);
+  #edgeOf(name: string): Edge {
+    const found = this.#edges.get(name);
     if (found) return found;
-    if (this.#edges.size >= IDLE_EDGES_MAX) this.#forgetIdle();
-    const edge = new Edge(this.#context, arn, false);
-    this.#edges.set(arn, edge);
+    if (this.#edges.size >= this.#edgesMax) this.#forgetIdle();
+    const edge = new Edge(this.#context, name);
+    this.#edges.set(name, edge);
     return edge;
   }
 
   #forgetIdle(): void {
-    for (const [arn, edge] of this.#edges) if (edge.idle) this.#edges.delete(arn);
+    for (const [name, edge] of this.#edges) if (edge.idle) this.#edges.delete(name);
+    // Where all of them work, they are looked at again only when there are many more.
+    this.#edgesMax = Math.max(EDGES_MAX, this.#edges.size * 2);
   }
 
-  /** No keys are looked up: the row that is removed in the same transaction is what makes it happen once. */
-  async #follow(deliveries: readonly Delivery[], writes: readonly Write[]): Promise<void> {
-    const followers = deliveries.map((delivery) => this.#newRow(delivery));
-    await this.#settler.write([...writes, ...followers.flatMap(insert)]);
-    if (followers.length > 0) this.#offer(followers);
+  async #follow(row: Row, followers: readonly Delivery[], writes: readonly Write[]): Promise<void> {
+    if (writes.length > 0 || followers.length > 0) await this.#replace(writes, this.#rowsFor(followers));
+    const delivered: Delivered = { delivery: row.delivery, attempts: row.attempts + 1 };
+    for (const listener of this.#deliveredListeners) listener(delivered);
   }
 
   async #bury(
     row: Row,
     writes: readonly Write[],
     failure: Failure,
-    instead?: readonly Delivery[],
+    instead: readonly Delivery[] | undefined,
   ): Promise<'deadLettered' | 'lost'> {
-    const sent = instead ?? (row.delivery.deadLetterArn === undefined ? [] : [deadLetterOf(row, failure)]);
-    const lost = sent.length === 0;
-    await this.#follow(sent, lost ? [...writes, ...this.#letters.add(row, failure)] : writes);
-    return lost ? 'lost' : 'deadLettered';
+    const { delivery } = row;
+    const { reason, errorCode, errorMessage, attempts } = failure;
+    const ownLetter = delivery.deadLetterArn === undefined ? [] : [deadLetterOf(row, failure, this.#timeline)];
+    const sent = this.#rowsFor(instead ?? ownLetter);
+    const isLost = sent.length === 0;
+    await this.#replace(isLost ? [...writes, ...this.#letters.add(row, failure)] : writes, sent);
+    if (this.#letters.isFull) this.#trimLetters();
+    const givenUp: GivenUp = { delivery, reason, errorCode, errorMessage, attempts };
+    for (const listener of this.#listeners) listener(givenUp);
+    return isLost ? 'lost' : 'deadLettered';
   }
 
-  #sweepLater(): void {
-    this.#sweepTimer = this.#dependencies.clock.timer(SWEEP_MS, () => {
-      this.#sweeping = Promise.all([this.#sweep(), this.#letters.sweep(this.#closing.signal)])
-        .then(() => {})
-        .catch((error: unknown) => this.#dependencies.logger.warn('outbox-not-swept', { error }))
+  /** No keys are looked up: the row that is removed in the same transaction is what makes it happen once. */
+  async #replace(writes: readonly Write[], sent: readonly Row[]): Promise<void> {
+    await this.#settler.write(sent.length === 0 ? writes : [...writes, ...sent.flatMap((one) => rows.insert(one))]);
+    if (sent.length > 0) this.#offer(sent);
+  }
+
+  /** A dead letter to nobody that is known must not hold up what it is about. */
+  #rowsFor(deliveries: readonly Delivery[]): readonly Row[] {
+    return deliveries.flatMap((delivery) => {
+      const registered = this.#targets.get(kindOf(delivery.arn) ?? '');
+      if (registered) return [this.#newRow(delivery, registered)];
+      this.#dependencies.logger.error('dead-letter-not-sent', { arn: delivery.arn, source: delivery.source });
+      return [];
+    });
+  }
+
+  async #redriveIfThere(id: string): Promise<boolean> {
+    try {
+      await this.redrive(id);
+      return true;
+    } catch (error) {
+      if (!hasCode(error, 'letter-not-found')) throw error;
+      return false;
+    }
+  }
+
+  // --- every few seconds
+
+  #tickLater(): void {
+    this.#tickTimer = this.#dependencies.clock.timer(TICK_MS, () => {
+      this.#ticking = this.#tick()
+        .catch((error: unknown) => this.#dependencies.logger.warn('outbox-not-noted', { error }))
         .finally(() => {
-          if (!this.#closing.signal.aborted) this.#sweepLater();
+          if (!this.#closing.signal.aborted) this.#tickLater();
         });
     });
   }
 
-  /** Forgets idempotency keys that have expired; one that was used again since has a newer entry. */
-  async #sweep(): Promise<void> {
-    const { records, clock } = this.#dependencies;
-    const to = encodeKey([clock.now()]);
-    while (!this.#closing.signal.aborted) {
-      const page = await records.range(rows.SPACES.keysDue, { to, limit: SWEEP_PAGE });
-      if (page.length === 0) return;
-      const writes: Write[] = [];
-      for (const { key } of page) writes.push(...(await this.#sweepOne(key)));
-      await records.commit({ writes });
+  async #tick(): Promise<void> {
+    this.#numbers.refresh(this.#edges.values(), this.#letters.count, this.#timeline.now());
+    await this.#note();
+    if (++this.#ticks % SWEEP_TICKS !== 0) return;
+    await this.#keys.sweep(this.#closing.signal);
+    await this.#letters.trim(this.#closing.signal);
+  }
+
+  async #note(): Promise<void> {
+    const waiting = new Map<string, EdgeNote>();
+    for (const { name, tally } of this.#edges.values()) {
+      const { total: pending, oldest } = tally.ages;
+      if (pending > 0) waiting.set(name, { pending, oldest: oldest! });
     }
+    await this.#checkpoints.write(waiting, this.#timeline.mark());
   }
 
-  async #sweepOne(dueKey: Uint8Array): Promise<Write[]> {
-    const [expiresAt, arn, idempotencyKey] = rows.decodeKeyDue(dueKey);
-    const key = encodeKey([arn, idempotencyKey]);
-    const found = await this.#dependencies.records.get(rows.SPACES.keys, key);
-    const current = found && Number(Buffer.from(found.value).toString()) === expiresAt;
-    const forget: Write = { kind: 'delete', space: rows.SPACES.keysDue, key: dueKey };
-    return current ? [forget, { kind: 'delete', space: rows.SPACES.keys, key }] : [forget];
+  #trimLetters(): void {
+    this.#letters.trim(this.#closing.signal).catch((error: unknown) => {
+      this.#dependencies.logger.warn('letters-not-trimmed', { error });
+    });
   }
-}
-
-function insert(row: Row): Write[] {
-  const { arn, orderingGroup } = row.delivery;
-  if (orderingGroup === undefined) return [rows.putDue(row)];
-  return [rows.putOrdered(row), rows.putTurn(arn, orderingGroup, row)];
-}
-
-function entryOf(row: Row): DueEntry {
-  const { orderingGroup: group } = row.delivery;
-  if (group === undefined) return rows.deliveryEntry(row);
-  return { kind: 'group', group, sequence: row.sequence, dueAt: row.dueAt };
-}
-
-function keyText({ delivery: { arn, idempotencyKey } }: Row): string {
-  return `${arn} ${idempotencyKey}`;
 }
 
 /** The service in an ARN, or the scheme of a URL. */

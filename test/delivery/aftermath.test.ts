@@ -51,6 +51,7 @@ test('tries that do not count use up no attempt, come when the target says, and 
   const clock = new SimulatedClock();
   const tries: (readonly [attempt: number, uncounted: number, after: number])[] = [];
   const target: Target = {
+    judgesAge: true,
     deliver: async (_delivery, attempt, _signal, { sentAt, uncounted } = { sentAt: 0, uncounted: 0 }) => {
       tries.push([attempt, uncounted, clock.now() - sentAt]);
       const counts = tries.length === 3;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { DomainError, SimulatedClock, seededRandom, systemClock, systemRandom } from '../../src/base/index.ts';
 import {
+  DELIVERY_LIMITS,
   type DeadLetterOrigin,
   type Delivery,
   type DeliveryService,
@@ -271,11 +272,14 @@ test('an ARN that nobody delivers to is refused, and nothing of the call is take
 
 test('closing waits for what is under way, but not for a target that hangs', async () => {
   const target = new FakeTarget();
-  const service = await open(target);
+  const clock = new SimulatedClock();
+  const service = await open(target, clock);
   target.behaviour = () => new Promise(() => {});
   await service.send([delivery(newArn(), 'a')]);
   await eventually(() => target.attempts.length === 1);
-  await service[Symbol.asyncDispose]();
+  const closed = service[Symbol.asyncDispose]();
+  await clock.advance(DELIVERY_LIMITS.drainMsMax);
+  await closed;
   await service[Symbol.asyncDispose]();
 });
 

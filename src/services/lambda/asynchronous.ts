@@ -68,6 +68,10 @@ export interface AsynchronousOptions {
  * What topics and rules send to functions comes the same way, and is treated as the function's own configuration says.
  */
 export class Asynchronous implements Target {
+  /** Events that grow too old have destinations and dead-letter queues of their own. */
+  readonly judgesAge = true;
+  /** A function runs for up to 15 minutes, and may have waited for its place before. */
+  readonly attemptMsMax = 20 * 60_000;
   readonly #options: AsynchronousOptions;
 
   constructor(options: AsynchronousOptions) {

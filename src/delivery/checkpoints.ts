@@ -1,0 +1,97 @@
+/**
+ * What is noted beside the rows, so that a start need not count them: soon after it has changed, and when the outbox closes.
+ * After a crash the numbers of edges are those of some seconds before; they are put right when an edge has run empty.
+ *
+ * | key of `delivery-counts` | value, JSON                                                        |
+ * |--------------------------|--------------------------------------------------------------------|
+ * | `edge`, name             | how many wait, and since when the oldest                            |
+ * | `letters`                | how many lost letters there are: exact, written with each           |
+ * | `time`                   | where the timeline stood, and the wall clock                        |
+ */
+import { decodeKey, encodeKey, keyRange } from '../codec/index.ts';
+import type { RecordEntry, Records, Write } from '../store/index.ts';
+import { SPACES } from './rows.ts';
+import type { TimelineMark } from './timeline.ts';
+
+export interface LetterCount {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export interface EdgeNote {
+  readonly pending: number;
+  /** By the timeline. */
+  readonly oldest: number;
+}
+
+const TIME = encodeKey(['time']);
+const LETTERS = encodeKey(['letters']);
+const PAGE = 5000;
+
+export function putLetterCount(count: LetterCount): Write {
+  return put(LETTERS, count);
+}
+
+export async function readNotes(records: Records): Promise<{
+  readonly mark: TimelineMark | undefined;
+  readonly letters: LetterCount;
+  readonly edges: ReadonlyMap<string, EdgeNote>;
+}> {
+  const [time, letters] = await Promise.all([records.get(SPACES.counts, TIME), records.get(SPACES.counts, LETTERS)]);
+  return {
+    mark: time && parsed<TimelineMark>(time),
+    letters: letters ? parsed<LetterCount>(letters) : { count: 0, bytes: 0 },
+    edges: await readEdges(records),
+  };
+}
+
+async function readEdges(records: Records): Promise<ReadonlyMap<string, EdgeNote>> {
+  const edges = new Map<string, EdgeNote>();
+  const { from: start, to } = keyRange(['edge']);
+  for (let from = start; ; ) {
+    const page = await records.range(SPACES.counts, { ...(from && { from }), ...(to && { to }), limit: PAGE });
+    for (const entry of page) edges.set(decodeKey(entry.key)[1] as string, parsed<EdgeNote>(entry));
+    if (page.length < PAGE) return edges;
+    from = Buffer.concat([page.at(-1)!.key, Buffer.of(0)]);
+  }
+}
+
+/** Notes what has changed since it was noted last. */
+export class Checkpoints {
+  readonly #records: Records;
+  readonly #noted: Map<string, EdgeNote>;
+
+  constructor(records: Records, noted: ReadonlyMap<string, EdgeNote>) {
+    this.#records = records;
+    this.#noted = new Map(noted);
+  }
+
+  /** @param edges  those where something waits */
+  async write(edges: ReadonlyMap<string, EdgeNote>, mark: TimelineMark): Promise<void> {
+    const writes: Write[] = [];
+    for (const [name, note] of edges) {
+      const before = this.#noted.get(name);
+      if (before?.pending !== note.pending || before.oldest !== note.oldest) writes.push(put(edgeKey(name), note));
+    }
+    for (const name of this.#noted.keys()) {
+      if (!edges.has(name)) writes.push({ kind: 'delete', space: SPACES.counts, key: edgeKey(name) });
+    }
+    // Where nothing waits the time need not be known.
+    if (writes.length === 0 && edges.size === 0) return;
+    await this.#records.commit({ writes: [...writes, put(TIME, mark)] });
+    this.#noted.clear();
+    for (const [name, note] of edges) this.#noted.set(name, note);
+  }
+}
+
+function edgeKey(name: string): Uint8Array {
+  return encodeKey(['edge', name]);
+}
+
+function put(key: Uint8Array, value: object): Write {
+  return { kind: 'put', space: SPACES.counts, key, value: Buffer.from(JSON.stringify(value)) };
+}
+
+function parsed<T>({ value }: RecordEntry): T {
+  return JSON.parse(Buffer.from(value).toString()) as T;
+}
