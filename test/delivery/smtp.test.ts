@@ -67,13 +67,8 @@ test('a delivery to a mail address is a mail: sender, subject, text, and an id t
   assert.equal(mail.headers.get('auto-submitted'), 'auto-generated');
   assert.match(mail.messageId!, /^<\d+\.[0-9a-f]{32}@millrace>$/);
   assert.deepEqual([...box.recipients].sort(), ['dev+alerts@example.com', 'ops@example.com']);
-  assert.equal(
-    box.mails
-      .find((one) => one.html)
-      ?.html.toString()
-      .trim(),
-    '<b>hot</b>',
-  );
+  const html = box.mails.find((one) => one.html)?.html;
+  assert.equal(String(html).trim(), '<b>hot</b>');
 });
 
 test('nothing that is sent can add a header, a recipient or a line of the protocol', async () => {
