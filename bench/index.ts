@@ -17,6 +17,7 @@ const FILES = [
   'overload',
   'prewarm',
   'invoke',
+  'async',
   'swap',
   'functions',
   'delivery',

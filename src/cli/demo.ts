@@ -6,12 +6,14 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasCode, onAbort, systemClock } from '../base/index.ts';
 import type { FlowSnapshot } from '../gateway/console/index.ts';
-import type { Node } from '../node/index.ts';
+import type { Node, NodeConfig } from '../node/index.ts';
 import { deployApplication, packageApplication } from './application/deployment.ts';
 import { readApplication } from './application/template.ts';
 import { openClient } from './client.ts';
 import { CommandError, defineCommand, EXIT } from './command.ts';
+import { readOutgoingFile } from './configuration.ts';
 import { startNode, stopSignal } from './node.ts';
+import type { Outgoing } from './outgoing.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 const LOOPBACK = '127.0.0.1';
@@ -42,13 +44,16 @@ export const demo = defineCommand({
       help: 'any free port if it is taken',
     },
     'data-dir': { type: 'text', value: 'PATH', default: '.millrace/demo', help: 'where everything durable lives' },
+    email: { type: 'text', value: 'ADDRESS', help: 'send critical alerts there, through the mail server in --config' },
+    config: { type: 'text', value: 'FILE', help: 'millrace.yaml whose smtp and webhooks are used' },
     duration: { type: 'number', value: 'SECONDS', min: 1, max: 86_400, help: 'end after so long; else with Ctrl-C' },
   },
   examples: [
     ['millrace demo', 'until Ctrl-C, with the console at http://127.0.0.1:4566/_millrace/console'],
     ['millrace demo --duration 60', 'for a minute'],
+    ['millrace demo --email me@example.com --config millrace.yaml', 'with critical alerts by e-mail'],
   ],
-  async run({ values, terminal, cwd }) {
+  async run({ values, terminal, env, cwd }) {
     if (!existsSync(EXAMPLE))
       throw new CommandError('the demo runs from a checkout: examples/machine-health is not here');
     using stop = stopSignal(terminal);
@@ -56,15 +61,24 @@ export const demo = defineCommand({
     await using scope = new AsyncDisposableStack();
     const step = stepper(terminal);
 
+    const outgoing = await readOutgoingFile(values.config, { env, directory: cwd });
+    const { email } = values;
+
     step('starting a node');
-    const node = scope.use(await start(resolve(cwd, values['data-dir']), values['http-port'], values['mqtt-port']));
+    const config = {
+      dataDirectory: resolve(cwd, values['data-dir']),
+      host: LOOPBACK,
+      mode: 'dev',
+      ...outgoing,
+    } as const;
+    const node = scope.use(await start(config, values['http-port'], values['mqtt-port']));
     step(`deploying examples/machine-health to ${node.endpoint}`);
     const webhook = scope.use(await Webhook.open(terminal));
-    await deploy(node, webhook.url, terminal);
+    await deploy(node, { WebhookUrl: webhook.url, AlertEmail: email ?? '' }, terminal);
     step(`connecting forty machines to mqtt://${node.mqtt.host}:${node.mqtt.port}`);
     const fleet = startFleet(node);
     scope.defer(() => void fleet.kill('SIGKILL'));
-    terminal.out(`\n${welcome(node, terminal)}\n\n`);
+    terminal.out(`\n${welcome(node, mailHint(email, outgoing), terminal)}\n\n`);
 
     await live(node, webhook, terminal, signal, values.duration);
     fleet.kill('SIGINT');
@@ -81,8 +95,11 @@ function stepper(terminal: Terminal): (text: string) => void {
 }
 
 /** On the usual ports, or on free ones when somebody else has them. */
-async function start(dataDirectory: string, httpPort: number, mqttPort: number): Promise<Node> {
-  const config = { dataDirectory, host: LOOPBACK, mode: 'dev' } as const;
+async function start(
+  config: Omit<NodeConfig, 'httpPort' | 'mqttPort'>,
+  httpPort: number,
+  mqttPort: number,
+): Promise<Node> {
   try {
     return await startNode({ ...config, httpPort, mqttPort });
   } catch (error) {
@@ -91,7 +108,7 @@ async function start(dataDirectory: string, httpPort: number, mqttPort: number):
   }
 }
 
-async function deploy(node: Node, webhookUrl: string, terminal: Terminal): Promise<void> {
+async function deploy(node: Node, parameters: Readonly<Record<string, string>>, terminal: Terminal): Promise<void> {
   const application = await readApplication(EXAMPLE);
   const packages = await packageApplication(application);
   const client = await openClient({ 'endpoint-url': node.endpoint, region: undefined }, {});
@@ -100,7 +117,7 @@ async function deploy(node: Node, webhookUrl: string, terminal: Terminal): Promi
     terminal,
     clock: systemClock,
     stackName: 'machine-health',
-    parameters: { WebhookUrl: webhookUrl },
+    parameters,
     tags: {},
   });
 }
@@ -154,13 +171,23 @@ class Webhook implements AsyncDisposable {
     const { Type, Message } = JSON.parse(body) as { readonly Type?: string; readonly Message?: string };
     if (Type !== 'Notification' || Message === undefined) return;
     this.alerts++;
-    const { message, recordedAt } = JSON.parse(Message) as { readonly message: string; readonly recordedAt: string };
-    const line = `${paint(terminal.colours, 'yellow', 'alert')}  ${message} (recorded ${recordedAt.slice(0, 16)})`;
+    const { message, recordedAt, severity } = JSON.parse(Message) as Readonly<Record<string, string>>;
+    const label = paint(terminal.colours, severity === 'critical' ? 'red' : 'yellow', severity!.padEnd(8));
+    const line = `${label}  ${message} (recorded ${recordedAt!.slice(0, 16)})`;
     terminal.out(`${terminal.colours ? '\r\u001b[2K' : ''}${line}\n`);
   }
 }
 
-function welcome(node: Node, { colours }: Terminal): string {
+/** What to do for alerts by e-mail, or what becomes of them. */
+function mailHint(email: string | undefined, { smtp }: Outgoing): string {
+  if (email === undefined)
+    return 'critical alerts by mail: npm start -- --email ADDRESS --config FILE, with smtp in that file';
+  if (!smtp)
+    return `no mail server: what is for ${email} waits until --config names a file with smtp (docs/configuration.md)`;
+  return `${email} gets critical alerts once it has confirmed: the mail that asks for it is on its way`;
+}
+
+function welcome(node: Node, mail: string, { colours }: Terminal): string {
   const lines = [
     ['console', `${node.endpoint}/_millrace/console`],
     [
@@ -171,6 +198,7 @@ function welcome(node: Node, { colours }: Terminal): string {
       'SQL',
       `curl -G ${node.endpoint}/api/v3/query_sql -d db=machines --data-urlencode 'q=SELECT * FROM machine LIMIT 5'`,
     ],
+    ['e-mail', mail],
   ];
   return lines.map(([name, text]) => `  ${paint(colours, 'bold', name!.padEnd(9))} ${text}`).join('\n');
 }

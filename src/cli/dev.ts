@@ -1,16 +1,15 @@
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { onAbort, systemClock } from '../base/index.ts';
 import type { Node, NodeConfig } from '../node/index.ts';
 import { isService, refuseDataInPackages } from './application/osls.ts';
 import { defaultStackName, findTemplate, readApplication } from './application/template.ts';
 import { findConnection, openClient } from './client.ts';
 import { defineCommand, EXIT, UsageError } from './command.ts';
-import { readConfigurationFile, readOutgoingOnly, tracesEndpoint } from './configuration.ts';
+import { readOutgoingFile, tracesEndpoint } from './configuration.ts';
 import { Development, type DevelopmentOptions } from './development/development.ts';
 import { checkPortsFree, chooseInspected, INSPECTOR_PORT, LOOPBACK } from './development/inspected.ts';
 import { ServiceDevelopment } from './development/service.ts';
 import { startNode, stopSignal } from './node.ts';
-import type { ConfigurationSource, Outgoing } from './outgoing.ts';
 import type { Terminal } from './terminal.ts';
 
 export const dev = defineCommand({
@@ -74,7 +73,7 @@ export const dev = defineCommand({
     const application = isApplication && values.inspect.length > 0 ? await readApplication(directory) : undefined;
     const inspected = chooseInspected(values.inspect, application);
     await checkPortsFree(inspected.values());
-    const outgoing = await outgoingOf(values.config, { env, directory: cwd });
+    const outgoing = await readOutgoingFile(values.config, { env, directory: cwd });
     using stop = stopSignal(terminal);
     await using node = await startNode({
       dataDirectory,
@@ -105,13 +104,6 @@ export const dev = defineCommand({
     return EXIT.ok;
   },
 });
-
-/** What the file that was named says about what is sent; nothing where none was. */
-async function outgoingOf(name: string | undefined, from: ConfigurationSource): Promise<Outgoing> {
-  if (name === undefined) return {};
-  const file = resolve(from.directory, name);
-  return readOutgoingOnly(await readConfigurationFile(file), { ...from, directory: dirname(file) });
-}
 
 /** Deploys and watches the application of a folder. */
 async function develop(

@@ -44,8 +44,9 @@ export interface Delivery {
    * What the target needs beside the payload: JSON, at most 512 KiB. By kind of target, all optional:
    * sqs and sns `messageAttributes` (as SendMessage spells them, binary values in base64), `messageGroupId`,
    * `messageDeduplicationId`, `subject`, `messageSystemAttributes`; kinesis `partitionKey`; http(s) `headers` and
-   * `connection` (a name: see {@link Connection}); mailto `subject`, `contentType` (`text/plain` unless given), `from`; logs
-   * `logStreamName`. A dead letter has `deadLetter` besides: {@link DeadLetterOrigin}.
+   * `connection` (a name: see {@link Connection}) and `ratePerSecond` (of this source to this URL); mailto `subject`,
+   * `contentType` (`text/plain` unless given), `from`, `fromName`; logs `logStreamName`. A dead letter has `deadLetter`
+   * besides: {@link DeadLetterOrigin}.
    */
   readonly attributes?: Readonly<Record<string, unknown>>;
   readonly policy: RetryPolicy;
@@ -284,6 +285,8 @@ export interface LetterFilter {
 
 /** What was given up without a dead-letter ARN. Kept for 14 days, at most {@link DELIVERY_LIMITS}.lettersMax. */
 export interface LostLetters {
+  /** How many there are. */
+  readonly letterCount: number;
   /**
    * Letters, the oldest first. A page may be empty and yet have a `next`: so many have been looked through.
    *

@@ -183,6 +183,10 @@ class RecordsOutbox implements Outbox {
     return () => this.#deliveredListeners.delete(listener);
   }
 
+  get letterCount(): number {
+    return this.#letters.count;
+  }
+
   letters(query: LetterFilter & { readonly after?: string; readonly limit: number }): Promise<{
     readonly letters: readonly LetterSummary[];
     readonly next?: string;

@@ -1,4 +1,5 @@
 import { DEFAULT_REGION, parseArn } from '../base/index.ts';
+import type { EdgeState } from '../delivery/index.ts';
 import type {
   FlowEdgeReading,
   FlowNodeKind,
@@ -8,8 +9,10 @@ import type {
 } from '../gateway/console/index.ts';
 import { type RuleAction, ruleArn } from '../services/iot/index.ts';
 import type { Stream } from '../services/kinesis/index.ts';
+import type { QueueView } from '../services/sqs/index.ts';
 import type { Datum, Metrics } from '../telemetry/index.ts';
 import type { NodeDeadLetters } from './dead-letters/dead-letters.ts';
+import { type FailureRelation, failureRelations } from './dead-letters/relations.ts';
 import type { FunctionCalls } from './function-calls.ts';
 import type { Services } from './services.ts';
 
@@ -17,6 +20,15 @@ const DEVICES = 'devices';
 
 /** Durations of a function that its quantiles are taken over: the last so many. */
 const DURATIONS = 512;
+
+/** CloudWatch metrics that say what comes in, and the dimension with the name. */
+const COUNTED: Readonly<Record<string, string>> = {
+  'AWS/SQS NumberOfMessagesSent': 'QueueName',
+  'AWS/SNS NumberOfMessagesPublished': 'TopicName',
+};
+
+/** Queues and topics that are counted; those beyond show only what the node itself brings. */
+const COUNTED_MAX = 10_000;
 
 /** The flow of a node, as the console shows it: read off the doors of its rooms and its metrics. */
 export class NodeFlow implements FlowSource {
@@ -26,6 +38,8 @@ export class NodeFlow implements FlowSource {
   readonly #calls: FunctionCalls;
   readonly #connections: () => number;
   readonly #durations = new Map<string, RecentValues>();
+  /** Messages that queues and topics have taken since the node started, by namespace and name. */
+  readonly #counted = new Map<string, number>();
   /** Records that streams held when the node started: counters begin there. */
   readonly #recordsAtStart: ReadonlyMap<string, number>;
 
@@ -48,19 +62,43 @@ export class NodeFlow implements FlowSource {
   }
 
   read(): FlowReading {
+    const look = this.#look();
     const nodes = new Map<string, FlowNodeReading>();
-    const edges: FlowEdgeReading[] = [];
+    const edges = new Map<string, FlowEdgeReading>();
     const add = (node: FlowNodeReading) => nodes.set(node.id, node);
+    const join = (edge: FlowEdgeReading) => {
+      const key = `${edge.from} ${edge.to} ${edge.via}`;
+      // What the outbox knows of an edge says more than that there is one.
+      if (!edges.has(key)) edges.set(key, edge);
+    };
     add(this.#devices());
-    for (const node of [...this.#streams(), ...this.#functions()]) add(node);
+    for (const node of [...this.#streams(), ...this.#functions(), ...this.#queues(look)]) add(node);
+    for (const edge of [...this.#deliveries(look), ...this.#pulls(), ...this.#writes()]) join(edge);
     for (const { node, out } of this.#rules()) {
       add(node);
-      edges.push({ from: DEVICES, to: node.id, events: node.counters?.events ?? 0, via: 'push' }, ...out);
+      join({ from: DEVICES, to: node.id, events: node.counters?.events ?? 0, via: 'push' });
+      for (const edge of out) join(edge);
     }
-    edges.push(...this.#pulls(), ...this.#writes(), ...this.#deliveries());
-    // What is only known as an end of an edge (a queue, a topic, a database) is drawn by its ARN.
-    for (const { to } of edges) if (!nodes.has(to)) add(this.#plain(to));
-    return { nodes: [...nodes.values()], edges, deadLetters: this.#letters.count };
+    for (const edge of deadLetterEdges(look.relations)) join(edge);
+    const drawn = [...edges.values()];
+    // What is only known as an end of an edge (a topic, a database, a webhook) is drawn by its ARN.
+    for (const end of drawn.flatMap(({ from, to }) => [from, to])) if (!nodes.has(end)) add(this.#plain(end, look));
+    const joined = new Set(drawn.flatMap(({ from, to }) => [from, to]));
+    return {
+      nodes: [...nodes.values()].filter((node) => node.kind !== 'queue' || joined.has(node.id) || !isQuiet(node)),
+      edges: drawn,
+      deadLetters: this.#letters.count,
+    };
+  }
+
+  /** What several parts of one reading are made of. */
+  #look(): Look {
+    const { delivery, sqs } = this.#services;
+    return {
+      outbox: new Map(delivery.edges().map((edge) => [edge.arn, edge])),
+      queues: sqs.describe(DEFAULT_REGION),
+      relations: failureRelations(this.#services),
+    };
   }
 
   #devices(): FlowNodeReading {
@@ -130,10 +168,22 @@ export class NodeFlow implements FlowSource {
     });
   }
 
+  #queues({ queues, relations, outbox }: Look): FlowNodeReading[] {
+    const dead = new Set(relations.map(({ to }) => to));
+    return queues.map(({ arn, name, visible, inFlight, delayed, oldestAgeMs }) => ({
+      id: arn,
+      kind: 'queue',
+      label: name,
+      gauges: { pending: visible, inFlight, delayed, ...(visible > 0 && { oldestAgeMs }) },
+      counters: { events: this.#arrived(arn, outbox) },
+      ...(dead.has(arn) && { isDeadLetterQueue: true }),
+    }));
+  }
+
   /** Event source mappings: from the source to the function. */
   #pulls(): FlowEdgeReading[] {
-    return this.#services.mappings.mappings().map(({ mapping }) => {
-      const { functionName, functionArn, sourceArn } = mapping;
+    return this.#services.mappings.mappings().map(({ mapping, poller }) => {
+      const { uuid, region, functionName, functionArn, sourceArn, settings } = mapping;
       const counted = (name: string) =>
         sum(
           this.#metrics
@@ -141,9 +191,28 @@ export class NodeFlow implements FlowSource {
             .filter(({ labels }) => labels.source === sourceArn && labels.function === functionName)
             .map(({ value }) => value),
         );
-      const to = functionArn.split(':').slice(0, 7).join(':');
-      const events = counted('millrace_poller_records_total');
-      return { from: sourceArn, to, events, errors: counted('millrace_poller_failures_total'), via: 'pull' };
+      const { depth, ageMs, concurrency, lastResult } = poller;
+      const discarded = counted('millrace_poller_discarded_total');
+      const failed = lastResult.startsWith('PROBLEM: ') ? lastResult.slice('PROBLEM: '.length) : undefined;
+      const [first] = settings.filters;
+      return {
+        from: sourceArn,
+        to: functionArn.split(':').slice(0, 7).join(':'),
+        via: 'pull',
+        events: counted('millrace_poller_records_total'),
+        errors: counted('millrace_poller_failures_total'),
+        retries: counted('millrace_poller_retries_total'),
+        ...(settings.onFailureArn === undefined ? { lost: discarded } : { deadLettered: discarded }),
+        ...(depth !== undefined && { pending: depth }),
+        ...(ageMs !== undefined && { oldestAgeMs: ageMs }),
+        ...(concurrency && { inFlight: concurrency.running }),
+        ...(failed !== undefined && { lastError: failed }),
+        ...(first !== undefined && { note: settings.filters.length === 1 ? first : `${first} or others` }),
+        poller: {
+          ...{ id: uuid, region, canReplay: settings.stream !== undefined },
+          paused: mapping.enabled ? poller.paused : [...poller.paused, 'Enabled: false'],
+        },
+      };
     });
   }
 
@@ -154,34 +223,47 @@ export class NodeFlow implements FlowSource {
     });
   }
 
-  /** The outbox: from topics and other sources to who gets it. */
-  #deliveries(): FlowEdgeReading[] {
-    return this.#services.sns.subscriptions(DEFAULT_REGION).map(({ topicArn, endpoint }) => {
-      const edge = this.#services.delivery.edges().find(({ arn }) => arn === endpoint);
-      const errors = edge?.deadLettered ?? 0;
-      return { from: topicArn, to: endpoint, events: edge?.delivered ?? 0, errors, via: 'push' };
+  /** The outbox: from whoever sends to whoever gets it; subscriptions stand there before anything was sent. */
+  #deliveries({ outbox }: Look): FlowEdgeReading[] {
+    const sent = [...outbox.values()].flatMap((edge) => edge.sources.map((source) => pushOf(edge, source)));
+    const notes = new Map<string, string>();
+    const subscribed = this.#services.sns.subscriptions(DEFAULT_REGION).map((subscription): FlowEdgeReading => {
+      const { topicArn, protocol, endpoint, token, attributes } = subscription;
+      const to = targetOfSubscription(protocol, endpoint);
+      const note = token === undefined ? attributes.FilterPolicy : 'nothing yet: it waits to be confirmed';
+      if (note) notes.set(`${topicArn} ${to}`, note);
+      return { from: topicArn, to, events: 0, via: 'push' };
+    });
+    return [...sent, ...subscribed].map((edge) => {
+      const note = notes.get(`${edge.from} ${edge.to}`);
+      return note === undefined ? edge : { ...edge, note };
     });
   }
 
-  #plain(id: string): FlowNodeReading {
-    const edge = this.#services.delivery.edges().find(({ arn }) => arn === id);
-    const queue = this.#services.sqs.describe(DEFAULT_REGION).find(({ arn }) => arn === id);
-    const waiting = queue
-      ? { pending: queue.visible }
-      : edge && { pending: edge.pending, oldestAgeMs: edge.oldestAgeMs };
-    const calls = [...this.#calls.all()].filter(({ target }) => target === id);
+  #plain(id: string, { outbox }: Look): FlowNodeReading {
+    const edge = outbox.get(id);
     // Points are what counts in a series, however many calls wrote them.
     const written = id.startsWith('series:') ? this.#sum('millrace_series_points_written_total') : undefined;
-    const events = written ?? sum(calls.map((call) => call.calls)) + (edge?.delivered ?? 0);
+    const events = written ?? this.#arrived(id, outbox);
     return {
       id,
       ...describe(id),
-      ...(waiting && { gauges: waiting }),
+      ...(edge && { gauges: { pending: edge.pending, oldestAgeMs: edge.oldestAgeMs } }),
       counters: { events, ...(edge && { deadLettered: edge.deadLettered }) },
     };
   }
 
+  /** What functions and the outbox have brought there; of queues and topics, what they say that they took. */
+  #arrived(id: string, outbox: Look['outbox']): number {
+    const calls = [...this.#calls.all()].filter(({ target }) => target === id);
+    const brought = sum(calls.map((call) => call.calls)) + (outbox.get(id)?.delivered ?? 0);
+    const { service, resource } = parseArn(id) ?? {};
+    return Math.max(brought, this.#counted.get(`AWS/${service?.toUpperCase()} ${resource}`) ?? 0);
+  }
+
   #take({ namespace, name, dimensions, value }: Datum): void {
+    const dimension = COUNTED[`${namespace} ${name}`];
+    if (dimension !== undefined) return this.#countDatum(`${namespace} ${dimensions[dimension]}`, value);
     if (namespace !== 'AWS/Lambda' || name !== 'Duration') return;
     const functionName = dimensions.FunctionName;
     // The same value comes by function, by resource and over all.
@@ -189,6 +271,11 @@ export class NodeFlow implements FlowSource {
     const recent = this.#durations.get(functionName) ?? new RecentValues(DURATIONS);
     recent.add(value);
     this.#durations.set(functionName, recent);
+  }
+
+  #countDatum(key: string, value: number): void {
+    const before = this.#counted.get(key);
+    if (before !== undefined || this.#counted.size < COUNTED_MAX) this.#counted.set(key, (before ?? 0) + value);
   }
 
   #sum(name: string): number {
@@ -201,6 +288,48 @@ export class NodeFlow implements FlowSource {
       .filter(({ labels }) => labels[label] === is)
       .map(({ value }) => value);
   }
+}
+
+/** What one reading looks up for all of its parts. */
+interface Look {
+  /** Edges of the outbox by target. */
+  readonly outbox: ReadonlyMap<string, EdgeState>;
+  readonly queues: readonly QueueView[];
+  readonly relations: readonly FailureRelation[];
+}
+
+/**
+ * One edge of the outbox as one source has it: counts are its own; what waits is the target's, whoever has sent it, since one
+ * target is one line.
+ */
+function pushOf(edge: EdgeState, counts: EdgeState['sources'][number]): FlowEdgeReading {
+  const { arn, pending, oldestAgeMs, inFlight, lastError } = edge;
+  const { source, delivered, retried, deadLettered, lost } = counts;
+  return {
+    ...{ from: plainArn(source), to: plainArn(arn), via: 'push', events: delivered },
+    ...{ errors: retried + deadLettered + lost, retries: retried, deadLettered, lost },
+    ...{ pending, oldestAgeMs, inFlight },
+    ...(lastError && { lastError: `${lastError.code}: ${lastError.message}` }),
+  };
+}
+
+/** Where dead letters go: each pair once. */
+function deadLetterEdges(relations: readonly FailureRelation[]): FlowEdgeReading[] {
+  return relations.map(({ from, to }) => ({ from, to, events: 0, via: 'dead-letter' }));
+}
+
+/** A function is one part, whatever version or alias of it is named. */
+function plainArn(arn: string): string {
+  return parseArn(arn)?.service === 'lambda' ? arn.split(':').slice(0, 7).join(':') : arn;
+}
+
+/** ARN or URL that deliveries of a subscription go to. */
+function targetOfSubscription(protocol: string, endpoint: string): string {
+  return protocol.startsWith('email') ? `mailto:${endpoint}` : plainArn(endpoint);
+}
+
+function isQuiet({ gauges = {}, counters }: FlowNodeReading): boolean {
+  return !gauges.pending && !gauges.inFlight && !gauges.delayed && !counters?.events;
 }
 
 /** The last values, as a ring. */
@@ -246,10 +375,12 @@ const KINDS: Readonly<Record<string, FlowNodeKind>> = {
   sns: 'topic',
   kinesis: 'stream',
   lambda: 'function',
+  logs: 'logs',
 };
 
 function describe(id: string): { kind: FlowNodeKind; label: string } {
   if (id.startsWith('series:')) return { kind: 'series', label: id.slice('series:'.length) };
+  if (id.startsWith('mailto:')) return { kind: 'email', label: id.slice('mailto:'.length) };
   if (/^https?:/.test(id)) return { kind: 'webhook', label: URL.parse(id)?.host ?? id };
   const arn = parseArn(id);
   return { kind: KINDS[arn?.service ?? ''] ?? 'other', label: arn?.resource.split(/[:/]/).at(-1) ?? id };

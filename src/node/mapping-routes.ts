@@ -1,6 +1,6 @@
 import { hasCode, messageOf } from '../base/index.ts';
+import type { AdminAnswer, AdminApi, AdminRequest } from '../gateway/console/index.ts';
 import type { EventSourceMappings, MappingView } from '../services/lambda/index.ts';
-import type { ExtraRoute, HttpRequest, HttpResponse } from '../wire/index.ts';
 
 const PREFIX = '/_millrace/mappings';
 
@@ -26,28 +26,28 @@ const VERBS: Readonly<Record<string, Verb>> = {
  *     POST /_millrace/mappings/UUID/resume
  *     POST /_millrace/mappings/UUID/replay   {"from": "2026-01-31T12:00:00Z"}: read a stream again from then on
  */
-export function mappingRoutes(mappings: EventSourceMappings): ExtraRoute {
-  return {
-    prefix: PREFIX,
-    handle: async (request, response) => {
-      const path = (request.url ?? '').split('?', 1)[0]!.slice(PREFIX.length);
-      const [, uuid = '', name = ''] = path.split('/');
-      if (path === '') return list(mappings, request, response);
-      const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
-      if (!verb || path.split('/').length !== 3) return answer(response, 404, { message: `There is no ${path}.` });
-      if (request.method !== 'POST') return answer(response, 405, { message: `${name} is a POST.` }, { allow: 'POST' });
-      try {
-        answer(response, 200, viewShape(await verb(mappings, decodeURIComponent(uuid), await bodyOf(request))));
-      } catch (error) {
-        answer(response, statusOf(error), { message: messageOf(error) });
-      }
-    },
-  };
+export function mappingApi(mappings: EventSourceMappings): AdminApi {
+  return { prefix: PREFIX, bodyBytesMax: BODY_BYTES_MAX, handle: (request) => handle(mappings, request) };
 }
 
-function list(mappings: EventSourceMappings, { method }: HttpRequest, response: HttpResponse): void {
-  if (method !== 'GET') return answer(response, 405, { message: 'The list is a GET.' }, { allow: 'GET' });
-  answer(response, 200, { mappings: mappings.mappings().map(viewShape) });
+async function handle(mappings: EventSourceMappings, { method, path, body }: AdminRequest): Promise<AdminAnswer> {
+  const parts = path.slice(PREFIX.length).split('/');
+  const [, uuid = '', name = ''] = parts;
+  if (parts.length === 1) {
+    if (method !== 'GET' && method !== 'HEAD') return failure(405, 'The list is a GET.', 'GET, HEAD');
+    return { status: 200, body: { mappings: mappings.mappings().map(viewShape) } };
+  }
+  const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+  if (!verb || parts.length !== 3) return failure(404, `There is no ${path}.`);
+  if (method !== 'POST') return failure(405, `${name} is a POST.`, 'POST');
+  try {
+    const view = await verb(mappings, decodeURIComponent(uuid), Buffer.from(body).toString());
+    return { status: 200, body: viewShape(view) };
+  } catch (error) {
+    const status = statusOf(error);
+    if (status === undefined) throw error;
+    return failure(status, messageOf(error));
+  }
 }
 
 /** A mapping with the state of its poller. */
@@ -71,22 +71,12 @@ function timeOf(body: string): number {
   return at;
 }
 
-async function bodyOf(request: HttpRequest): Promise<string> {
-  let body = Buffer.alloc(0);
-  for await (const chunk of request) {
-    body = Buffer.concat([body, chunk as Uint8Array]);
-    if (body.length > BODY_BYTES_MAX) throw new BadRequest(`The body is larger than ${BODY_BYTES_MAX} bytes.`);
-  }
-  return body.toString();
-}
-
-function statusOf(error: unknown): number {
+function statusOf(error: unknown): number | undefined {
   if (error instanceof BadRequest || hasCode(error, 'invalid-parameter')) return 400;
   if (hasCode(error, 'resource-not-found')) return 404;
-  return hasCode(error, 'resource-in-use') ? 409 : 500;
+  return hasCode(error, 'resource-in-use') ? 409 : undefined;
 }
 
-function answer(response: HttpResponse, status: number, body: object, headers: Record<string, string> = {}): void {
-  const type = { 'content-type': 'application/json', 'cache-control': 'no-store' };
-  response.writeHead(status, { ...type, ...headers }).end(JSON.stringify(body));
+function failure(status: number, message: string, allow?: string): AdminAnswer {
+  return { status, body: { message }, ...(allow !== undefined && { allow }) };
 }

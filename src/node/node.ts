@@ -6,17 +6,18 @@ import { assert, systemClock, systemRandom } from '../base/index.ts';
 import { deadLetterApi, openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
-import { createLogger, createMetrics, createSpans, OtlpExporter } from '../telemetry/index.ts';
+import { createLogger, createMetrics, createSpans, newTrace, OtlpExporter } from '../telemetry/index.ts';
 import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type WireServer } from '../wire/index.ts';
 import { adminRoute } from './admin-routes.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
+import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
 import { failureRelations } from './dead-letters/relations.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
-import { mappingRoutes } from './mapping-routes.ts';
-import { healthRoute, nodeRoutes } from './routes.ts';
+import { mappingApi } from './mapping-routes.ts';
+import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
 
@@ -60,6 +61,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   let gateway: MqttGateway | undefined;
   const letters = new NodeDeadLetters(
     new QueuePlace({ ...services, ...ground, relations: () => failureRelations(services) }),
+    new OutboxPlace(services.delivery, () => newTrace(ground.random, false)),
   );
   const source = new NodeFlow({
     services,
@@ -71,7 +73,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';
   const guard = { mode: config.mode, ...services, ...ground };
-  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), mappingRoutes(services.mappings), ...pages.routes];
+  const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
   wire = scope.use(
     createWireServer({
       services: services.all,
@@ -88,8 +90,10 @@ export async function startNode(config: NodeConfig): Promise<Node> {
           handle: (...call) => services.lambda.packages.handle(...call),
         }),
         ...services.series.routes.map(forFunctions),
+        forFunctions(certificateRoute(services.sns)),
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
+        adminRoute(mappingApi(services.mappings), guard),
       ],
       ...ground,
     }),

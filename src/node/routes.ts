@@ -1,5 +1,7 @@
+import { hasCode, messageOf } from '../base/index.ts';
+import type { Sns } from '../services/sns/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
-import type { ExtraRoute } from '../wire/index.ts';
+import type { ExtraRoute, HttpRequest } from '../wire/index.ts';
 import type { Node } from './config.ts';
 
 /** What anyone may ask: whether the node is there. */
@@ -14,6 +16,51 @@ export function nodeRoutes(node: () => Pick<Node, 'endpoint' | 'mqtt'>, metrics:
     }),
     answer('/metrics', 'text/plain; version=0.0.4; charset=utf-8', () => metrics.render()),
   ];
+}
+
+/** Certificates that notifications are signed with: for whoever checks a signature. */
+export function certificateRoute(sns: Pick<Sns, 'certificatePrefix' | 'certificateAt'>): ExtraRoute {
+  return {
+    prefix: sns.certificatePrefix,
+    handle: (request, response) => {
+      const path = (request.url ?? '').split('?', 1)[0]!;
+      const certificate = sns.certificateAt(path);
+      if (certificate === undefined) response.writeHead(404, { 'cache-control': 'no-store' }).end();
+      else response.writeHead(200, { 'content-type': 'application/x-pem-file' }).end(certificate);
+      request.resume();
+    },
+  };
+}
+
+/** Bytes of what a phone has answered. */
+const ANSWER_BYTES_MAX = 4096;
+
+/** Where the webhook for text messages tells what phones answer: `{"phoneNumber", "message"}`; a word like STOP is obeyed. */
+export function phoneRoute(sns: Pick<Sns, 'answered'>): ExtraRoute {
+  return {
+    prefix: '/_millrace/sms/answers',
+    handle: async (request, response) => {
+      const { status, body } = request.method === 'POST' ? await takeAnswer(request, sns) : METHOD_NOT_ALLOWED;
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    },
+  };
+}
+
+const METHOD_NOT_ALLOWED = { status: 405, body: { message: 'POST what a phone has answered' } };
+
+async function takeAnswer(request: HttpRequest, sns: Pick<Sns, 'answered'>) {
+  let text = '';
+  for await (const chunk of request.setEncoding('utf8')) {
+    text += chunk;
+    if (text.length > ANSWER_BYTES_MAX) return { status: 413, body: { message: 'The answer is too long' } };
+  }
+  try {
+    const { phoneNumber, message } = Object(JSON.parse(text)) as { phoneNumber?: unknown; message?: unknown };
+    return { status: 200, body: { optedOut: await sns.answered(String(phoneNumber), String(message)) } };
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !hasCode(error, 'parameter-invalid')) throw error;
+    return { status: 400, body: { message: messageOf(error) } };
+  }
 }
 
 function answer(prefix: string, type: string, body: () => string): ExtraRoute {

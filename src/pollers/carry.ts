@@ -1,7 +1,7 @@
 import { abortable, type Clock, type Random } from '../base/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { type GiveUpReason, halves, newWork, type Parted, type Step, type Work } from './attempt.ts';
-import { traceOf } from './payload.ts';
+import { tracesOf } from './payload.ts';
 import { POLLER_LIMITS, type PollerSettings } from './settings.ts';
 import type { FunctionInvoker, InvocationOutcome, Reservation, SourceRecord } from './source.ts';
 import type { Tally } from './tally.ts';
@@ -117,7 +117,7 @@ async function invoke(
 ): Promise<InvocationOutcome> {
   const { records } = work;
   carriage.tally.invoking(records.length, work.invocations > 0);
-  const outcome = await abortable(reservation.invoke(payload, abandon, traceOf(records)), abandon);
+  const outcome = await abortable(reservation.invoke(payload, abandon, tracesOf(records)), abandon);
   reportOutcome(outcome, carriage);
   return outcome;
 }

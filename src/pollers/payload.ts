@@ -1,4 +1,5 @@
 import type { TraceContext } from '../telemetry/index.ts';
+import { POLLER_LIMITS } from './settings.ts';
 import type { SourceRecord } from './source.ts';
 
 /**
@@ -35,8 +36,16 @@ function isWritten(payload: Buffer, text: string, at: number): boolean {
   return written === text.length;
 }
 
-/** The trace that an invocation goes on with: a batch has many causes, and the first that is sampled is taken. */
-export function traceOf(records: readonly SourceRecord[]): TraceContext | undefined {
-  for (const { trace } of records) if (trace) return trace;
-  return undefined;
+/** The traces that a batch comes from, one each, as many as are linked: the invocation goes on with the first. */
+export function tracesOf(records: readonly SourceRecord[]): readonly TraceContext[] {
+  let found: Map<string, TraceContext> | undefined;
+  for (const { trace } of records) {
+    if (!trace || found?.has(trace.traceId)) continue;
+    found ??= new Map();
+    found.set(trace.traceId, trace);
+    if (found.size >= POLLER_LIMITS.tracesMax) break;
+  }
+  return found ? [...found.values()] : NO_TRACES;
 }
+
+const NO_TRACES: readonly TraceContext[] = [];

@@ -87,6 +87,8 @@ export const POLLER_LIMITS = {
   provisionedGrowthPerSecond: 1000 / 60,
   /** Batches that one provisioned poller carries at once (AWS's number). */
   batchesOfPoller: 10,
+  /** Traces that the span of an invocation is linked to, of all that its batch comes from. */
+  tracesMax: 32,
   /** Checkpoints are written together at most this often; a crash repeats what was done since. */
   checkpointIntervalMs: 100,
   /** How often checkpoints that could not be written are tried again. */

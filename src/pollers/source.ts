@@ -116,8 +116,8 @@ export type InvocationOutcome =
 
 /** A slot in an execution environment, reserved before reading: waiting for it is the backpressure (DESIGN §3). */
 export interface Reservation extends Disposable {
-  /** @param trace  what has caused it; absent begins a trace of its own */
-  invoke(payload: Uint8Array, signal: AbortSignal, trace?: TraceContext): Promise<InvocationOutcome>;
+  /** @param traces  what has caused it: it goes on with the first and is linked to the others; none begins a trace of its own */
+  invoke(payload: Uint8Array, signal: AbortSignal, traces?: readonly TraceContext[]): Promise<InvocationOutcome>;
 }
 
 /** How pollers reach functions; `services/lambda` implements it, `node/` joins the two. */

@@ -7,6 +7,8 @@ export interface Caller {
   readonly arn: string;
   /** Absent where `dev` lets an unsigned request through. */
   readonly accessKeyId?: string;
+  /** Nobody has signed the request: `dev` let it through, or the operation is {@link Service.open}. */
+  readonly unsigned?: true;
 }
 
 /** What an operation knows beside its input. */
@@ -47,6 +49,8 @@ export interface Service {
   readonly name: string;
   /** Built operations by their AWS name; what is missing answers 501 `NotImplemented`. */
   readonly operations: Readonly<Record<string, Operation>>;
+  /** Operations that a link may call, by GET and without a signature: what they are given proves enough. */
+  readonly open?: ReadonlySet<string>;
   /** Total over the domain's error codes; an error without an entry is an internal failure (500). */
   readonly errors: Readonly<Record<string, WireAnswer>>;
 }

@@ -21,6 +21,8 @@ const span = (more: Partial<Span> = {}): Span => ({
   ...more,
 });
 
+const LINK = { traceId: '4'.repeat(32), spanId: '5'.repeat(16) };
+
 /** A collector that answers with `status`, and what it was sent. */
 async function collector(status: () => number) {
   const bodies: any[] = [];
@@ -46,11 +48,12 @@ async function collector(status: () => number) {
 const spansOf = (body: any): any[] => body.resourceSpans[0].scopeSpans[0].spans;
 
 test('a span is written as OTLP has it, times to the nanosecond', () => {
-  const document = otlpDocument([span({ parentSpanId: '3'.repeat(16), error: 'RangeError' })]);
+  const document = otlpDocument([span({ parentSpanId: '3'.repeat(16), error: 'RangeError', links: [LINK] })]);
   assert.deepEqual(spansOf(document)[0], {
     traceId: '1'.repeat(32),
     spanId: '2'.repeat(16),
     parentSpanId: '3'.repeat(16),
+    links: [LINK],
     name: 'f',
     kind: 2,
     startTimeUnixNano: '1795874400000250000',

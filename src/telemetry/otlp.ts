@@ -125,7 +125,7 @@ export function otlpDocument(spans: readonly Span[]): object {
 }
 
 function otlpSpan(span: Span): object {
-  const { traceId, spanId, parentSpanId, name, kind, startMs, durationMs, attributes, error } = span;
+  const { traceId, spanId, parentSpanId, name, kind, startMs, durationMs, attributes, links, error } = span;
   return {
     traceId,
     spanId,
@@ -135,6 +135,7 @@ function otlpSpan(span: Span): object {
     startTimeUnixNano: nanos(startMs),
     endTimeUnixNano: nanos(startMs + durationMs),
     attributes: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+    ...(links && { links: links.map((link) => ({ traceId: link.traceId, spanId: link.spanId })) }),
     status: error === undefined ? {} : { code: ERROR, message: error },
   };
 }

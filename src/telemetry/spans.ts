@@ -1,3 +1,5 @@
+import type { TraceContext } from './trace.ts';
+
 /** One piece of work within a trace. */
 export interface Span {
   /** 32 and 16 lower-case hex digits. */
@@ -5,6 +7,8 @@ export interface Span {
   readonly spanId: string;
   /** Absent where the trace begins. */
   readonly parentSpanId?: string;
+  /** Spans of other traces that have caused it too: those of a batch have many causes and one parent. */
+  readonly links?: readonly Pick<TraceContext, 'traceId' | 'spanId'>[];
   readonly name: string;
   readonly kind: 'server' | 'client' | 'internal';
   /** Epoch milliseconds, with fractions. */

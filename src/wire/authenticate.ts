@@ -37,6 +37,8 @@ export interface Authenticated {
 }
 
 const ROOT: Caller = { accountId: ACCOUNT_ID, arn: formatArn('iam', '', ACCOUNT_ID, 'root') };
+const UNSIGNED_ROOT: Caller = { ...ROOT, unsigned: true };
+const NOBODY: Caller = { accountId: 'anonymous', arn: 'anonymous', unsigned: true };
 const HEX_HASH = /^[0-9a-f]{64}$/;
 const EMPTY_HASH = hash('sha256', '', 'hex');
 
@@ -80,8 +82,13 @@ export class Authenticator {
   authenticate(claim: SignatureClaim | undefined, request: RequestParts, body: Uint8Array | undefined): Authenticated {
     if (this.#secured) return this.#proven(claim, request, body);
     const known = claim && this.#credentials.secretFor(claim.accessKeyId);
-    const anyone = claim ? { ...ROOT, accessKeyId: claim.accessKeyId } : ROOT;
+    const anyone = claim ? { ...ROOT, accessKeyId: claim.accessKeyId } : UNSIGNED_ROOT;
     return { caller: known?.caller ?? anyone, region: claim?.region || DEFAULT_REGION };
+  }
+
+  /** Who comes by a link to an open operation. */
+  unsigned(): Authenticated {
+    return { caller: this.#secured ? NOBODY : UNSIGNED_ROOT, region: DEFAULT_REGION };
   }
 
   #proven(claim: SignatureClaim | undefined, request: RequestParts, body: Uint8Array | undefined): Authenticated {

@@ -134,6 +134,8 @@ export class Dispatcher {
     this.#note(call, destination);
     const bare: RequestParts = { ...call.head, body: NOTHING };
     const claim = authenticator.claim(bare);
+    const link = claim ? undefined : this.#openLink(call, destination);
+    if (link) return this.#perform(call, link, authenticator.unsigned(), bare);
     authenticator.admit(claim, bare);
     if (destination.kind === 'service' && this.#streams(call, destination))
       return this.#answerStreamed(call, destination, claim);
@@ -146,6 +148,16 @@ export class Dispatcher {
     } finally {
       this.#bodies.release(body);
     }
+  }
+
+  /** Where a link goes that needs no signature; `undefined` for everything else. */
+  #openLink(call: Call, destination: Destination): Destination | undefined {
+    if (destination.kind !== 'form' || call.head.method !== 'GET') return undefined;
+    const link = findFormDestination(formOf(call.head, NOTHING), call.head);
+    if (link.kind !== 'service' || link.operation === undefined) return undefined;
+    if (!this.#services.get(link.service)?.open?.has(link.operation)) return undefined;
+    this.#note(call, link);
+    return link;
   }
 
   #note(call: Call, destination: Destination): void {

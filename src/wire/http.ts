@@ -8,7 +8,10 @@ export type HttpResponse = ServerResponse;
 
 /** A part of the port that speaks something else than AWS's protocols: health, metrics, console, time series. */
 export interface ExtraRoute {
-  /** Paths that begin with it, whole segments: `/metrics` takes `/metrics` and `/metrics/x`, not `/metricsx`. */
+  /**
+   * Paths that begin with it, whole segments: `/metrics` takes `/metrics` and `/metrics/x`, not `/metricsx`. One that ends with
+   * `/` or `-` takes whatever follows.
+   */
   readonly prefix: string;
   /** Takes only requests to such a host (without port); absent takes any. */
   readonly host?: RegExp;
@@ -23,7 +26,7 @@ export function claimRoute(routes: readonly ExtraRoute[], path: string, host: st
   for (const route of routes) {
     const { prefix } = route;
     if (!path.startsWith(prefix)) continue;
-    const atSegment = prefix.endsWith('/') || path.length === prefix.length || path[prefix.length] === '/';
+    const atSegment = /[/-]$/.test(prefix) || path.length === prefix.length || path[prefix.length] === '/';
     if (atSegment && (route.host === undefined || route.host.test(host))) return route;
   }
   return undefined;

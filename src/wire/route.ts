@@ -67,10 +67,16 @@ export function findDestination(head: RequestHead, claim: Pick<SignatureClaim, '
   );
 }
 
+/** Actions of links that AWS sends out without a version. */
+const LINKS: ReadonlyMap<string, string> = new Map([
+  ['ConfirmSubscription', 'sns'],
+  ['Unsubscribe', 'sns'],
+]);
+
 /** The service and operation of a form, for requests that only that tells. */
 export function findFormDestination(fields: ReadonlyMap<string, string>, head: RequestHead): Destination {
-  const service = index().byVersion.get(fields.get('Version') ?? '');
   const operation = fields.get('Action');
+  const service = index().byVersion.get(fields.get('Version') ?? '') ?? LINKS.get(operation ?? '');
   if (service)
     return { kind: 'service', service, protocol: 'awsQuery', path: head.path, ...(operation ? { operation } : {}) };
   return { kind: 'unknown', service: 'the service', protocol: 'awsQuery', ...(operation ? { operation } : {}) };

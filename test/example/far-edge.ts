@@ -82,7 +82,7 @@ const ANSWERS: Record<ReturnType<typeof kindOf>, (edge: FarEdge, body: string) =
   },
   sns(edge, body) {
     for (const [name, value] of new URLSearchParams(body))
-      if (name.endsWith('.Message')) edge.alerts.push(JSON.parse(value));
+      if (name.endsWith('.Message')) edge.alerts.push(JSON.parse(JSON.parse(value).default));
     const answer =
       '<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishBatchResult><Successful/><Failed/></PublishBatchResult></PublishBatchResponse>';
     return ['text/xml', answer];

@@ -241,17 +241,19 @@ test('PassThrough follows the caller; Active begins a trace where nobody has dec
   assert.deepEqual([root.name, root.parentSpanId, root.error], ['active', undefined, 'Error']);
 });
 
-test('a poller goes on with the trace that it brings', async () => {
+test('a poller goes on with the first trace that its batch brings, and is linked to the others', async () => {
   const spans = createSpans();
   await using house = await LambdaHouse.open({ lambda: { spans } });
   await house.create('f', OK);
   const { signal } = new AbortController();
   const trace = { traceId: 'e'.repeat(32), spanId: 'f'.repeat(16), sampled: true };
-  for (const given of [undefined, trace]) {
+  const other = { traceId: '9'.repeat(32), spanId: '8'.repeat(16), sampled: true };
+  for (const given of [[], [trace, other]]) {
     using place = await house.lambda.invoker.reserve('arn:aws:lambda:us-east-1:000000000000:function:f', signal);
     assert.equal((await place.invoke(Buffer.from('{}'), signal, given)).kind, 'success');
   }
   assert.deepEqual([...new Set(spans.recent().map(({ traceId }) => traceId))], [trace.traceId]);
+  assert.deepEqual(spans.recent()[0]?.links, [other]);
   // Pollers' invocations are counted as any other.
   assert.equal(sums(house.data, 'ConcurrentExecutions')['ConcurrentExecutions{f}'], 2);
 });

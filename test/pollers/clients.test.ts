@@ -56,8 +56,8 @@ exports.handler = async (event) => {
   }
 };`;
 
-async function newFunction(name: string): Promise<void> {
-  const ZipFile = await zipOf({ 'index.js': HANDLER });
+async function newFunction(name: string, code = HANDLER): Promise<void> {
+  const ZipFile = await zipOf({ 'index.js': code });
   await lambda.send(
     new CreateFunctionCommand({
       FunctionName: name,
@@ -70,7 +70,7 @@ async function newFunction(name: string): Promise<void> {
 }
 
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 400; attempt++) {
     const found = await look();
     if (found !== undefined) return found;
     await systemClock.sleep(50);
@@ -78,8 +78,11 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   throw new Error('it never came');
 }
 
-async function newQueue(QueueName: string): Promise<{ url: string; arn: string }> {
-  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName }));
+async function newQueue(
+  QueueName: string,
+  Attributes: Readonly<Record<string, string>> = {},
+): Promise<{ url: string; arn: string }> {
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
   return { url: QueueUrl!, arn: `arn:aws:sqs:us-east-1:000000000000:${QueueName}` };
 }
 
@@ -142,12 +145,54 @@ test('a queue feeds a function, and what it was done with is gone', async () => 
   await lambda.send(new CreateEventSourceMappingCommand({ FunctionName: 'worker', EventSourceArn: queue.arn }));
   const Entries = Array.from({ length: 10 }, (_, i) => ({ Id: `${i}`, MessageBody: '{"bad":false}' }));
   await sqs.send(new SendMessageBatchCommand({ QueueUrl: queue.url, Entries }));
-  await until(async () => {
-    const AttributeNames = ['All' as const];
-    const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl: queue.url, AttributeNames }));
-    const left = [Attributes?.ApproximateNumberOfMessages, Attributes?.ApproximateNumberOfMessagesNotVisible];
-    return left.join() === '0,0' ? true : undefined;
-  });
+  await until(() => isEmpty(queue.url));
+});
+
+async function isEmpty(QueueUrl: string): Promise<true | undefined> {
+  const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }));
+  const { ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible, ApproximateNumberOfMessagesDelayed } =
+    Attributes!;
+  const left = [ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible, ApproximateNumberOfMessagesDelayed];
+  return left.join() === '0,0,0' ? true : undefined;
+}
+
+/** Stops at the first message that says `bad`, and reports it and all after it, as AWS asks of functions of FIFO queues. */
+const STOPS = `
+exports.handler = async ({ Records }) => {
+  const at = Records.findIndex(({ body }) => JSON.parse(body).bad);
+  const failed = at < 0 ? [] : Records.slice(at);
+  return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+};`;
+
+test('a poison message holds its group back until the redrive policy takes it away, and nothing else is taken', async () => {
+  await newFunction('ordered', STOPS);
+  const fifo = { FifoQueue: 'true', VisibilityTimeout: '3' };
+  const dead = await newQueue('ordered-dead.fifo', { FifoQueue: 'true' });
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: dead.arn, maxReceiveCount: 2 });
+  const queue = await newQueue('ordered.fifo', { ...fifo, RedrivePolicy });
+  await lambda.send(
+    new CreateEventSourceMappingCommand({
+      FunctionName: 'ordered',
+      EventSourceArn: queue.arn,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      BatchSize: 2,
+    }),
+  );
+  const Entries = ['a', 'b', 'a', 'b', 'a', 'b'].map((group, index) => ({
+    Id: `${index}`,
+    MessageGroupId: group,
+    MessageDeduplicationId: `${index}`,
+    MessageBody: JSON.stringify({ index, bad: index === 2 }),
+  }));
+  await sqs.send(new SendMessageBatchCommand({ QueueUrl: queue.url, Entries }));
+  await until(() => isEmpty(queue.url));
+  const { Messages = [] } = await sqs.send(
+    new ReceiveMessageCommand({ QueueUrl: dead.url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
+  );
+  assert.deepEqual(
+    Messages.map(({ Body }) => JSON.parse(Body!).index),
+    [2],
+  );
 });
 
 const ENVIRONMENT = {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -36,6 +37,15 @@ export class PowertoolsHouse implements AsyncDisposable {
     this.#scope = scope;
     const options = { endpoint, region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } };
     this.lambda = scope.adopt(new LambdaClient(options), (client) => client.destroy());
+    // Else one invocation a second is sampled, and a twentieth of the others.
+    this.lambda.middlewareStack.add(
+      (next) => (call) => {
+        const { headers } = call.request as { headers: Record<string, string> };
+        headers.traceparent = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+        return next(call);
+      },
+      { step: 'build' },
+    );
     this.logs = scope.adopt(new CloudWatchLogsClient(options), (client) => client.destroy());
     this.cloudwatch = scope.adopt(new CloudWatchClient(options), (client) => client.destroy());
     this.sqs = scope.adopt(new SQSClient(options), (client) => client.destroy());

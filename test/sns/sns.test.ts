@@ -1,103 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { seededRandom, systemClock, systemRandom } from '../../src/base/index.ts';
-import { type Delivery, openDelivery } from '../../src/delivery/index.ts';
-import type { OperationContext } from '../../src/services/index.ts';
-import { openSns } from '../../src/services/sns/index.ts';
-import { openSqs } from '../../src/services/sqs/index.ts';
-import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
-import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
+import type { IncomingHttpHeaders } from 'node:http';
+import { test } from 'node:test';
 import { eventually } from '../pollers/fakes.ts';
-
-let directory: string;
-let records: Records;
-
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-sns-'));
-  records = await openEmbeddedRecords({ directory });
-});
-
-after(async () => {
-  await records[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true });
-});
-
-const context: OperationContext = {
-  requestId: 'r',
-  region: 'us-east-1',
-  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
-  endpoint: 'http://127.0.0.1:4566',
-  signal: new AbortController().signal,
-  trace: newTrace(seededRandom(1)),
-};
-
-/** Topics, queues and the outbox between them, all real; functions stand at the far edge. */
-async function open(options: { readonly confirmLoopback?: boolean } = {}) {
-  await using scope = new AsyncDisposableStack();
-  const ground = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() };
-  const delivery = scope.use(await openDelivery({ records, ...ground }));
-  const sqs = scope.use(await openSqs({ records, ...ground }));
-  const sns = scope.use(await openSns({ records, delivery, endpoint: () => context.endpoint, ...options, ...ground }));
-  const invoked: Delivery[] = [];
-  delivery.register('sqs', sqs.target);
-  delivery.register('sns', sns.target);
-  delivery.register('lambda', { deliver: async (one) => void invoked.push(one) });
-  const operations = { ...sqs.service.operations, ...sns.service.operations };
-  const call = (operation: string, input: object): Promise<any> =>
-    Promise.resolve().then(() => operations[operation]!(input, context));
-  const owned = scope.move();
-  return { call, delivery, invoked, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-type Node = Awaited<ReturnType<typeof open>>;
-let names = 0;
-
-async function newTopic({ call }: Node, Attributes: Record<string, string> = {}): Promise<string> {
-  const Name = `topic-${++names}${Attributes.FifoTopic ? '.fifo' : ''}`;
-  return (await call('CreateTopic', { Name, Attributes })).TopicArn;
-}
-
-async function newQueue({ call }: Node, Attributes: Record<string, string> = {}) {
-  const QueueName = `sub-${++names}${Attributes.FifoQueue ? '.fifo' : ''}`;
-  const { QueueUrl } = await call('CreateQueue', { QueueName, Attributes });
-  return { QueueUrl, arn: `arn:aws:sqs:us-east-1:000000000000:${QueueName}` };
-}
-
-async function receive({ call }: Node, QueueUrl: string): Promise<any[]> {
-  const input = {
-    QueueUrl,
-    MaxNumberOfMessages: 10,
-    WaitTimeSeconds: 1,
-    MessageAttributeNames: ['All'],
-    AttributeNames: ['All'],
-  };
-  return (await call('ReceiveMessage', input)).Messages ?? [];
-}
-
-async function webhook(answer: () => number = () => 200) {
-  const requests: { readonly body: any; readonly headers: IncomingHttpHeaders }[] = [];
-  const server = createServer((request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (chunk) => {
-      body += chunk;
-    });
-    request.on('end', () => {
-      requests.push({ body: body.startsWith('{') ? JSON.parse(body) : body, headers: request.headers });
-      response.writeHead(answer()).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
-  return { requests, url, [Symbol.dispose]: () => server.close() };
-}
+import { newQueue, newTopic, openNode, receive, webhook } from './support.ts';
 
 test('a queue gets the notification in its envelope, or raw with its attributes', async () => {
-  await using node = await open();
+  await using node = await openNode();
   const TopicArn = await newTopic(node);
   const [wrapped, raw] = [await newQueue(node), await newQueue(node)];
   await node.call('Subscribe', { TopicArn, Protocol: 'sqs', Endpoint: wrapped.arn });
@@ -119,14 +27,15 @@ test('a queue gets the notification in its envelope, or raw with its attributes'
   assert.equal(envelope.Message, 'hello');
   assert.match(envelope.Timestamp, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   assert.deepEqual(envelope.MessageAttributes, { colour: { Type: 'String', Value: 'red' } });
-  assert.equal('Signature' in envelope, false);
+  assert.equal(envelope.SignatureVersion, '1');
+  assert.match(envelope.UnsubscribeURL, /Action=Unsubscribe&SubscriptionArn=arn:/);
   const [two] = await receive(node, raw.QueueUrl);
   assert.equal(two.Body, 'hello');
   assert.deepEqual(two.MessageAttributes, MessageAttributes);
 });
 
 test('a function gets the event that AWS sends', async () => {
-  await using node = await open();
+  await using node = await openNode();
   const TopicArn = await newTopic(node);
   const Endpoint = 'arn:aws:lambda:us-east-1:000000000000:function:f';
   const { SubscriptionArn } = await node.call('Subscribe', { TopicArn, Protocol: 'lambda', Endpoint });
@@ -140,7 +49,7 @@ test('a function gets the event that AWS sends', async () => {
 });
 
 test('a webhook must confirm before it gets notifications, and is told apart by headers', async () => {
-  await using node = await open();
+  await using node = await openNode();
   using hook = await webhook();
   const TopicArn = await newTopic(node);
   const answer = await node.call('Subscribe', { TopicArn, Protocol: 'http', Endpoint: hook.url });
@@ -166,7 +75,7 @@ test('a webhook must confirm before it gets notifications, and is told apart by 
 });
 
 test('webhooks on loopback are spared the confirmation where that is wanted', async () => {
-  await using node = await open({ confirmLoopback: false });
+  await using node = await openNode({ confirmLoopback: false });
   using hook = await webhook();
   const TopicArn = await newTopic(node);
   const { SubscriptionArn } = await node.call('Subscribe', { TopicArn, Protocol: 'http', Endpoint: hook.url });
@@ -178,7 +87,7 @@ test('webhooks on loopback are spared the confirmation where that is wanted', as
 });
 
 test('a webhook that refuses for good sends the message to the dead-letter queue of its subscription', async () => {
-  await using node = await open({ confirmLoopback: false });
+  await using node = await openNode({ confirmLoopback: false });
   using hook = await webhook(() => 403);
   const TopicArn = await newTopic(node);
   const dead = await newQueue(node);
@@ -192,77 +101,8 @@ test('a webhook that refuses for good sends the message to the dead-letter queue
   assert.equal(hook.requests.length, 1);
 });
 
-/** Policy, then messages that pass and that do not: most are the examples of the developer guide. */
-const attribute = (StringValue: string, DataType = 'String') => ({ DataType, StringValue });
-const FILTERS: readonly { policy: object; scope?: string; yes: readonly object[]; no: readonly object[] }[] = [
-  {
-    policy: {
-      store: ['example_corp'],
-      event: [{ 'anything-but': 'order_cancelled' }],
-      customer_interests: ['rugby', 'football', 'baseball'],
-      price_usd: [{ numeric: ['>=', 100] }],
-    },
-    yes: [
-      {
-        store: attribute('example_corp'),
-        event: attribute('order_placed'),
-        customer_interests: attribute('["soccer","rugby","hockey"]', 'String.Array'),
-        price_usd: attribute('210.75', 'Number'),
-      },
-    ],
-    no: [
-      {
-        store: attribute('example_corp'),
-        event: attribute('order_cancelled'),
-        customer_interests: attribute('["basketball","baseball"]', 'String.Array'),
-        price_usd: attribute('210.75', 'Number'),
-      },
-      {},
-    ],
-  },
-  { policy: { a: [{ prefix: 'bas' }] }, yes: [{ a: attribute('baseball') }], no: [{ a: attribute('rugby') }] },
-  { policy: { a: [{ exists: false }] }, yes: [{}, { b: attribute('x') }], no: [{ a: attribute('x') }] },
-  { policy: { a: [100] }, yes: [{ a: attribute('100.0', 'Number') }], no: [{ a: attribute('100') }] },
-  {
-    policy: { $or: [{ a: ['x'] }, { b: [{ numeric: ['>', 0, '<=', 150] }] }] },
-    yes: [{ a: attribute('x') }, { b: attribute('150', 'Number') }],
-    no: [{ a: attribute('y'), b: attribute('151', 'Number') }],
-  },
-];
-
-test('filter policies on attributes let through what AWS lets through', async () => {
-  await using node = await open();
-  for (const { policy, yes, no } of FILTERS) {
-    const TopicArn = await newTopic(node);
-    const queue = await newQueue(node);
-    const Attributes = { RawMessageDelivery: 'true', FilterPolicy: JSON.stringify(policy) };
-    await node.call('Subscribe', { TopicArn, Protocol: 'sqs', Endpoint: queue.arn, Attributes });
-    for (const MessageAttributes of no) await node.call('Publish', { TopicArn, Message: 'no', MessageAttributes });
-    for (const MessageAttributes of yes) await node.call('Publish', { TopicArn, Message: 'yes', MessageAttributes });
-    const seen: string[] = [];
-    while (seen.length < yes.length) seen.push(...(await receive(node, queue.QueueUrl)).map(({ Body }) => Body));
-    assert.deepEqual(new Set(seen), new Set(['yes']), JSON.stringify(policy));
-  }
-});
-
-test('a filter policy on the body looks at its JSON', async () => {
-  await using node = await open();
-  const TopicArn = await newTopic(node);
-  const queue = await newQueue(node);
-  const FilterPolicy = JSON.stringify({ machine: { state: ['alarm'] } });
-  const Attributes = { RawMessageDelivery: 'true', FilterPolicyScope: 'MessageBody', FilterPolicy };
-  await node.call('Subscribe', { TopicArn, Protocol: 'sqs', Endpoint: queue.arn, Attributes });
-  for (const Message of ['no json', '{"machine":{"state":"ok"}}', '{"machine":{"state":"alarm"}}']) {
-    await node.call('Publish', { TopicArn, Message });
-  }
-  assert.deepEqual(
-    (await receive(node, queue.QueueUrl)).map(({ Body }) => Body),
-    ['{"machine":{"state":"alarm"}}'],
-  );
-});
-
 test('a message by protocol reaches each subscriber in its own words', async () => {
-  await using node = await open();
+  await using node = await openNode();
   const TopicArn = await newTopic(node);
   const queue = await newQueue(node);
   await node.call('Subscribe', {
@@ -279,7 +119,7 @@ test('a message by protocol reaches each subscriber in its own words', async () 
 });
 
 test('a FIFO topic keeps the order of groups and drops what repeats', async () => {
-  await using node = await open();
+  await using node = await openNode();
   const TopicArn = await newTopic(node, { FifoTopic: 'true', ContentBasedDeduplication: 'true' });
   const queue = await newQueue(node, { FifoQueue: 'true' });
   await node.call('Subscribe', {
@@ -303,7 +143,7 @@ test('a FIFO topic keeps the order of groups and drops what repeats', async () =
 });
 
 test('a batch fails entry by entry', async () => {
-  await using node = await open();
+  await using node = await openNode();
   const TopicArn = await newTopic(node);
   const answer = await node.call('PublishBatch', {
     TopicArn,
@@ -325,7 +165,7 @@ test('a batch fails entry by entry', async () => {
 });
 
 test('topics are made once, listed, tagged and deleted with their subscriptions', async () => {
-  await using node = await open();
+  await using node = await openNode();
   const input = { Name: 'alerts', Attributes: { DisplayName: 'Alerts' }, Tags: [{ Key: 'a', Value: '1' }] };
   const { TopicArn } = await node.call('CreateTopic', input);
   assert.equal(TopicArn, 'arn:aws:sns:us-east-1:000000000000:alerts');
@@ -356,7 +196,7 @@ test('topics are made once, listed, tagged and deleted with their subscriptions'
 });
 
 test('what AWS refuses is refused', async () => {
-  await using node = await open();
+  await using node = await openNode();
   const TopicArn = await newTopic(node);
   const endpoint = 'arn:aws:sqs:us-east-1:000000000000:q';
   const policy = (FilterPolicy: object) => ({

@@ -44,7 +44,7 @@ export async function openSqsNode(
   const call: Call = (operation, input, more = {}) =>
     Promise.resolve().then(() => sqs.service.operations[operation]!(input, { ...context, ...more }));
   return {
-    ...{ clock, sqs, call, metrics },
+    ...{ clock, sqs, call, metrics, records: over as { -readonly [K in keyof Records]: Records[K] } },
     /** Waits until a queue holds so many messages that can be received: redriving goes on in the background. */
     holds: (url: string, visible: number) =>
       eventually(() => sqs.describe('us-east-1').find(({ arn }) => arn === arnOf(url))!.visible === visible),

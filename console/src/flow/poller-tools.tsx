@@ -5,8 +5,6 @@ import { dateTime } from '../format.ts';
 import { useAction } from '../hooks.ts';
 import { Dialog, Failure } from '../parts.tsx';
 
-/** The reason under which the console holds a mapping back: what others hold it by stays. */
-const HELD_BY = 'console';
 /** How far back the console offers to replay at first. */
 const REPLAY_MS = 3600_000;
 
@@ -33,7 +31,7 @@ export function PollerTools(props: { readonly poller: FlowPoller; readonly name:
           type="button"
           class="plain"
           disabled={isBusy}
-          onClick={() => command('pause', { reason: HELD_BY }, 'It is paused; what comes meanwhile waits.')}
+          onClick={() => command('pause', {}, 'It is paused; what comes meanwhile waits.')}
         >
           Pause
         </button>
@@ -53,7 +51,7 @@ export function PollerTools(props: { readonly poller: FlowPoller; readonly name:
           onCancel={() => setAsksReplay(false)}
           onConfirm={(from) => {
             setAsksReplay(false);
-            void command('replay', { from }, `It reads again from ${dateTime(from)}.`);
+            void command('replay', { from: new Date(from).toISOString() }, `It reads again from ${dateTime(from)}.`);
           }}
         />
       )}

@@ -1,11 +1,18 @@
 import { PublishBatchCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { Reading } from './reading.ts';
 
-/** What subscribers get, as JSON. */
+/** Subscribers choose by it, in the filter policies of their subscriptions. */
+export type Severity = 'warning' | 'critical';
+
+/** Distance from the usual level, in spreads, from which an alert is critical; about half of them are. */
+const CRITICAL_SCORE = 3;
+
+/** What subscribers get, as JSON; by e-mail they get its message. */
 export interface Alert {
   /** The same when the same event is delivered twice: subscribers may drop the second. */
   readonly alertId: string;
   readonly device: string;
+  readonly severity: Severity;
   /** When it was measured. */
   readonly at: string;
   /** Place in the recording; the same as `at` for a real machine. */
@@ -21,6 +28,7 @@ export function alertOf({ device, ts, celsius, time }: Reading, baseline: number
   return {
     alertId: `${device}@${ts}`,
     device,
+    severity: Math.abs(score) >= CRITICAL_SCORE ? 'critical' : 'warning',
     at: new Date(ts).toISOString(),
     recordedAt: new Date(time).toISOString(),
     temperatureC: round(celsius),
@@ -51,15 +59,30 @@ export class AlertTopic {
       const { Failed = [] } = await this.#client.send(
         new PublishBatchCommand({
           TopicArn: this.#topicArn,
-          PublishBatchRequestEntries: alerts.slice(at, at + ENTRIES_MAX).map((alert, index) => ({
-            Id: String(index),
-            Subject: `Alert: ${alert.device}`.slice(0, 100),
-            Message: JSON.stringify(alert),
-            MessageAttributes: { device: { DataType: 'String', StringValue: alert.device } },
-          })),
+          PublishBatchRequestEntries: alerts.slice(at, at + ENTRIES_MAX).map(entryOf),
         }),
       );
       if (Failed.length > 0) throw new Error(`${Failed.length} alerts not published: ${Failed[0]!.Message}`);
     }
   }
+}
+
+function entryOf(alert: Alert, index: number) {
+  const { device, severity } = alert;
+  return {
+    Id: String(index),
+    Subject: `${severity === 'critical' ? 'Critical' : 'Alert'}: ${device}`.slice(0, 100),
+    MessageStructure: 'json',
+    Message: JSON.stringify({ default: JSON.stringify(alert), email: textOf(alert) }),
+    MessageAttributes: {
+      device: { DataType: 'String', StringValue: device },
+      severity: { DataType: 'String', StringValue: severity },
+    },
+  };
+}
+
+/** For people. */
+function textOf({ alertId, at, message, severity, score }: Alert): string {
+  const lines = [message, '', `severity: ${severity} (score ${score})`, `measured: ${at}`, `alert: ${alertId}`];
+  return lines.join('\n');
 }

@@ -1,21 +1,19 @@
 import type { DeadLetters } from '../../gateway/console/index.ts';
+import { OUTBOX } from './outbox-place.ts';
 import type { Place } from './place.ts';
-
-/** Name of the place of letters that have no queue. */
-export const OUTBOX = 'outbox';
 
 /** All dead letters of a node: those in queues, and those that the outbox keeps. */
 export class NodeDeadLetters implements DeadLetters {
   readonly #queues: Place;
-  readonly #outbox: Place | undefined;
+  readonly #outbox: Place;
 
-  constructor(queues: Place, outbox?: Place) {
+  constructor(queues: Place, outbox: Place) {
     this.#queues = queues;
     this.#outbox = outbox;
   }
 
   places() {
-    return [...(this.#outbox?.places() ?? []), ...this.#queues.places()];
+    return [...this.#outbox.places(), ...this.#queues.places()];
   }
 
   /** Dead letters that wait, all together. */
@@ -40,6 +38,6 @@ export class NodeDeadLetters implements DeadLetters {
   }
 
   #at(place: string): Place {
-    return place === OUTBOX && this.#outbox ? this.#outbox : this.#queues;
+    return place === OUTBOX ? this.#outbox : this.#queues;
   }
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type Clock, DomainError, hasCode, messageOf, type Random } from '../../base/index.ts';
-import type { Delivery, DeliveryService, RetryPolicy } from '../../delivery/index.ts';
+import type { DeadLetterOrigin, Delivery, DeliveryService, RetryPolicy } from '../../delivery/index.ts';
 import type { DeadLetter, DeadLetterPage, DeadLetterPlace, Redrive } from '../../gateway/console/index.ts';
 import type { QueuedMessage, Sqs } from '../../services/sqs/index.ts';
 import { newSpanId, newTrace, parseXRay, type TraceContext } from '../../telemetry/index.ts';
-import type { DeadLetterOrigin } from './origin.ts';
+import { ofOrigin } from './outbox-place.ts';
 import type { Place } from './place.ts';
 import { readRecord } from './record.ts';
 import type { FailureRelation } from './relations.ts';
@@ -159,12 +159,6 @@ export class QueuePlace implements Place {
 }
 
 type Told = Pick<DeadLetter, 'target' | 'source' | 'errorCode' | 'errorMessage' | 'attempts' | 'givenUpAt'>;
-
-function ofOrigin({ arn, source, errorCode, errorMessage, attempts, sentAt, givenUpAt }: DeadLetterOrigin): Told & {
-  readonly sentAt: number;
-} {
-  return { target: arn, source, errorCode, errorMessage, attempts, sentAt, givenUpAt };
-}
 
 /** An invocation record stands for the event that it is about; the record of a batch for nothing that could be sent. */
 function ofRecord(body: string): (Told & { readonly body: string }) | undefined {

@@ -14,6 +14,11 @@ export interface LoadConfig {
   readonly cacheDirectory: string;
   /** Invocations that run at once. */
   readonly concurrency: number;
+  /**
+   * Its event loop turns on after an answer, until it is frozen: X-Ray's SDK sends the last segment of an invocation only then.
+   * Absent lets it stand still.
+   */
+  readonly attends?: boolean;
   /** File that the process starts from anew, unless it has already. */
   readonly snapshot?: string | undefined;
   /** Where it listens for a debugger; absent where it does not. */
@@ -61,6 +66,7 @@ export function loadConfig(
     cacheDirectory,
     concurrency: spec.environmentConcurrency,
     snapshot,
+    ...(spec.traced === true && { attends: true }),
     ...(spec.inspectorPort !== undefined && { inspectorPort: spec.inspectorPort }),
     context: {
       functionName: spec.name,

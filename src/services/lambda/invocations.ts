@@ -171,11 +171,11 @@ export class Invocations implements FunctionInvoker {
     slot: Slot,
     runnable: Runnable,
     payload: Uint8Array,
-    trace: TraceContext = newTrace(this.#options.random),
+    [trace = newTrace(this.#options.random), ...links]: readonly TraceContext[],
   ): Promise<InvocationOutcome> {
     const requestId = uuid(this.#options.random);
     const identity = { requestId, executedVersion: runnable.spec.version };
-    const result = await this.run(slot, runnable, { requestId, payload, trace });
+    const result = await this.run(slot, runnable, { requestId, payload, trace }, links);
     if (result.kind === 'success') return { kind: 'success', payload: result.payload, ...identity };
     return { kind: 'function-error', payload: result.payload, errorType: result.errorType, ...identity };
   }
@@ -194,10 +194,15 @@ export class Invocations implements FunctionInvoker {
     }
   }
 
-  /** Runs one invocation in its place, and counts and traces it. */
-  async run(slot: Slot, runnable: Runnable, request: Request): Promise<InvocationResult> {
+  /** Runs one invocation in its place, and counts and traces it. @param links  other traces that have caused it */
+  async run(
+    slot: Slot,
+    runnable: Runnable,
+    request: Request,
+    links: readonly TraceContext[] = [],
+  ): Promise<InvocationResult> {
     const { meter, invokedArn } = runnable;
-    const traced = this.#options.tracing.begin(runnable, request.trace);
+    const traced = this.#options.tracing.begin(runnable, request.trace, links);
     meter.started();
     try {
       const result = await slot.invoke({ ...request, trace: traced.trace, invokedArn });
@@ -306,12 +311,12 @@ class PollerReservation implements Reservation {
     this.#slot = slot;
   }
 
-  async invoke(payload: Uint8Array, signal: AbortSignal, trace?: TraceContext): Promise<InvocationOutcome> {
+  async invoke(payload: Uint8Array, signal: AbortSignal, traces: readonly TraceContext[]): Promise<InvocationOutcome> {
     signal.throwIfAborted();
     const runnable = this.#runnable;
     if (typeof runnable === 'string') return { kind: 'not-invoked', reason: runnable };
     try {
-      return await this.#invocations.invokeIn(this.#slot!, runnable, payload, trace);
+      return await this.#invocations.invokeIn(this.#slot!, runnable, payload, traces);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       return { kind: 'not-invoked', reason: messageOf(error) };

@@ -44,8 +44,8 @@ export class InvocationTracing {
     this.#segments = options.segments;
   }
 
-  /** Goes into the invocation that `caller` has caused. */
-  begin(traced: TracedFunction, caller: TraceContext): InvocationTrace {
+  /** Goes into the invocation that `caller` has caused, and `links` besides. */
+  begin(traced: TracedFunction, caller: TraceContext, links: readonly TraceContext[] = []): InvocationTrace {
     const sampled = caller.sampled || (caller.undecided === true && traced.tracing === 'Active' && this.#sample());
     if (!sampled) return { trace: caller, ended: untraced };
     const trace = { traceId: caller.traceId, spanId: newSpanId(this.#random), sampled };
@@ -57,7 +57,8 @@ export class InvocationTracing {
       ended: (result, requestId) => {
         const tookMs = this.#clock.monotonic() - monotonic;
         // A trace that began here has no span above.
-        this.#record(traced, trace, caller.undecided ? undefined : caller.spanId, startedAt, tookMs, result, requestId);
+        const above = { parentSpanId: caller.undecided ? undefined : caller.spanId, links };
+        this.#record(traced, trace, above, startedAt, tookMs, result, requestId);
       },
     };
   }
@@ -65,7 +66,7 @@ export class InvocationTracing {
   #record(
     { arn, name, version }: TracedFunction,
     { traceId, spanId }: TraceContext,
-    parentSpanId: string | undefined,
+    { parentSpanId, links }: { readonly parentSpanId: string | undefined; readonly links: readonly TraceContext[] },
     startedAt: number,
     tookMs: number,
     { kind, metering, ...result }: InvocationResult,
@@ -78,6 +79,7 @@ export class InvocationTracing {
       traceId,
       spanId,
       ...(parentSpanId === undefined ? {} : { parentSpanId }),
+      ...(links.length === 0 ? {} : { links }),
       name,
       kind: 'server',
       startMs: startedAt,

@@ -1,102 +1,146 @@
 import { hasCode } from '../../base/index.ts';
-import { compilePattern, type Pattern } from '../../codec/patterns/index.ts';
-import { invalid } from './errors.ts';
+import { compilePattern, isOr, type Pattern, type PatternInvalid } from '../../codec/patterns/index.ts';
+import { type AttributeCall, invalidAttribute } from './errors.ts';
+import { isObject, jsonObject } from './json.ts';
 import type { MessageAttributes } from './message.ts';
 import { SNS_LIMITS, type Subscription } from './model.ts';
 
+/**
+ * What a filter policy says of a message: `taken`, or why it is filtered out, by the metric that counts it.
+ *
+ * @see Amazon SNS developer guide, "Available Amazon SNS metrics", NumberOfNotificationsFilteredOut
+ */
+export type Verdict =
+  | 'taken'
+  | 'MessageAttributes'
+  | 'NoMessageAttributes'
+  | 'InvalidAttributes'
+  | 'MessageBody'
+  | 'InvalidMessageBody';
+
 /** Decides whether a subscription gets a message. */
-export type Filter = (message: string, attributes: MessageAttributes) => boolean;
+export type Filter = (message: FilterInput) => Verdict;
 
-/** Compiled policies, by subscription value: the registry gives a new one after each change. */
-const compiled = new WeakMap<Subscription, Filter>();
+/** A message as policies see it; parsed once, however many policies look. */
+export class FilterInput {
+  readonly #text: string;
+  readonly #attributes: MessageAttributes;
+  #body: object | null | undefined;
+  #comparable: Readonly<Record<string, unknown>> | null | undefined;
 
-/** The filter of a subscription; without a policy all messages pass. */
-export function filterOf(subscription: Subscription): Filter {
-  const found = compiled.get(subscription) ?? compile(subscription.attributes);
-  compiled.set(subscription, found);
-  return found;
-}
+  constructor(text: string, attributes: MessageAttributes) {
+    this.#text = text;
+    this.#attributes = attributes;
+  }
 
-function compile({ FilterPolicy, FilterPolicyScope }: Subscription['attributes']): Filter {
-  if (FilterPolicy === undefined) return () => true;
-  const pattern = compilePattern(JSON.parse(FilterPolicy));
-  if (FilterPolicyScope === 'MessageBody') return (message) => matchesBody(pattern, message);
-  return (_, attributes) => pattern.matches(comparable(attributes));
-}
+  /** The body as a JSON object; `null` when it is none. */
+  get body(): object | null {
+    this.#body ??= jsonObject(this.#text) ?? null;
+    return this.#body;
+  }
 
-/** A body that is no JSON object matches no policy. */
-function matchesBody(pattern: Pattern, message: string): boolean {
-  try {
-    const body: unknown = JSON.parse(message);
-    return typeof body === 'object' && body !== null && pattern.matches(body);
-  } catch {
+  get hasAttributes(): boolean {
+    for (const _ in this.#attributes) return true;
     return false;
+  }
+
+  /** Attributes as policies compare them; `null` when one cannot be read. */
+  get comparable(): Readonly<Record<string, unknown>> | null {
+    if (this.#comparable === undefined) this.#comparable = comparable(this.#attributes);
+    return this.#comparable;
   }
 }
 
-/** Attributes as policies see them: numbers as numbers, `String.Array` as what it holds, binary ones not at all. */
-function comparable(attributes: MessageAttributes): Record<string, unknown> {
+/** Compiles the filter policy of a subscription; `undefined` where all messages pass. */
+export function compileFilter({ FilterPolicy, FilterPolicyScope }: Subscription['attributes']): Filter | undefined {
+  if (FilterPolicy === undefined) return undefined;
+  const pattern = compilePattern(JSON.parse(FilterPolicy));
+  return FilterPolicyScope === 'MessageBody' ? bodyFilter(pattern) : attributeFilter(pattern);
+}
+
+/** A body that is no JSON object matches no policy. */
+function bodyFilter(pattern: Pattern): Filter {
+  return ({ body }) => {
+    if (body === null) return 'InvalidMessageBody';
+    return pattern.matches(body) ? 'taken' : 'MessageBody';
+  };
+}
+
+function attributeFilter(pattern: Pattern): Filter {
+  return (message) => {
+    const { comparable } = message;
+    if (comparable === null) return 'InvalidAttributes';
+    if (pattern.matches(comparable)) return 'taken';
+    return message.hasAttributes ? 'MessageAttributes' : 'NoMessageAttributes';
+  };
+}
+
+/** Numbers as numbers, arrays as what they hold, binary ones not at all; `null` when an array is none. */
+function comparable(attributes: MessageAttributes): Readonly<Record<string, unknown>> | null {
   const seen: Record<string, unknown> = Object.create(null);
   for (const [name, { DataType, StringValue }] of Object.entries(attributes)) {
     if (StringValue === undefined) continue;
-    if (DataType === 'String.Array') seen[name] = parseArray(StringValue);
-    else if (DataType === 'Number' || DataType.startsWith('Number.')) seen[name] = Number(StringValue);
+    if (DataType.endsWith('.Array')) {
+      const values = parseArray(StringValue);
+      if (!values) return null;
+      seen[name] = values;
+    } else if (DataType === 'Number' || DataType.startsWith('Number.')) seen[name] = Number(StringValue);
     else seen[name] = StringValue;
   }
   return seen;
 }
 
-function parseArray(text: string): unknown {
+function parseArray(text: string): readonly unknown[] | undefined {
   try {
-    return JSON.parse(text);
+    const values: unknown = JSON.parse(text);
+    return Array.isArray(values) ? values : undefined;
   } catch {
-    return text;
+    return undefined;
   }
 }
 
-/** Checks a filter policy as SetSubscriptionAttributes does. @throws parameter-invalid */
-export function checkFilterPolicy(text: string, scope: string | undefined): void {
-  const policy = parsePolicy(text);
+/** Checks a filter policy as Subscribe and SetSubscriptionAttributes do. @throws parameter-invalid */
+export function checkFilterPolicy(text: string, scope: string | undefined, call: AttributeCall): void {
+  const refuse = (reason: string) => invalidAttribute(`FilterPolicy: ${reason}`, call);
+  if (Buffer.byteLength(text) > SNS_LIMITS.filterBytesMax) throw refuse('Filter policy is too long');
+  const policy = jsonObject(text);
+  if (!policy) throw refuse('failed to parse JSON.');
+  if (Object.keys(policy).length > SNS_LIMITS.filterKeysMax) {
+    throw refuse('Filter policy can not have more than 5 keys');
+  }
   try {
     compilePattern(policy);
   } catch (error) {
     if (!hasCode(error, 'pattern-invalid')) throw error;
-    throw invalid(`FilterPolicy: ${(error as Error).message}`);
+    throw refuse((error as PatternInvalid).reason);
   }
-  const { keys, combinations } = complexity(policy as Json);
-  if (keys > SNS_LIMITS.filterKeysMax) throw invalid('FilterPolicy: Filter policy can not have more than 5 keys');
-  if (combinations > SNS_LIMITS.filterCombinationsMax) throw invalid('FilterPolicy: Filter policy is too complex');
-  const nested = Object.values(policy as Json).some((value) => !Array.isArray(value));
-  if (scope !== 'MessageBody' && nested) {
-    throw invalid('FilterPolicy: Filter policy scope MessageAttributes does not support nested filter policy');
+  if (combinations(policy, 1, 1) > SNS_LIMITS.filterCombinationsMax) throw refuse('Filter policy is too complex');
+  if (scope !== 'MessageBody' && isNested(policy)) {
+    throw invalidAttribute('Filter policy scope MessageAttributes does not support nested filter policy', call);
   }
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
-function parsePolicy(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw invalid('FilterPolicy: failed to parse JSON.');
+/**
+ * The product of the numbers of values of all arrays, each times its depth; the branches of `$or` add up.
+ *
+ * @see Amazon SNS developer guide, "Filter policy constraints"
+ */
+function combinations(policy: Json, depth: number, before: number): number {
+  let product = before;
+  for (const [key, value] of Object.entries(policy)) {
+    if (isOr(key, value)) {
+      const branches = value.map((branch) => combinations(branch, depth, product));
+      product = branches.reduce((sum, one) => sum + one, 0);
+    } else if (Array.isArray(value)) product *= value.length * depth;
+    else product = combinations(value as Json, depth + 1, product);
+    // A hostile policy need not be counted to its end.
+    if (product > SNS_LIMITS.filterCombinationsMax) return product;
   }
+  return product;
 }
 
-/** Leaf keys, and the product of their numbers of values, each counted by its depth. */
-function complexity(policy: Json, depth = 1): { keys: number; combinations: number } {
-  let keys = 0;
-  let combinations = 1;
-  for (const [key, value] of Object.entries(policy)) {
-    if (Array.isArray(value) && key !== '$or') {
-      keys++;
-      combinations *= value.length * depth;
-      continue;
-    }
-    for (const inner of Array.isArray(value) ? value : [value]) {
-      const found = complexity(inner as Json, depth + (key === '$or' ? 0 : 1));
-      keys += found.keys;
-      combinations *= found.combinations;
-    }
-  }
-  return { keys, combinations };
+function isNested(policy: Json): boolean {
+  return Object.entries(policy).some(([key, value]) => (isOr(key, value) ? value.some(isNested) : isObject(value)));
 }

@@ -1,16 +1,25 @@
 /** sns: topics and their subscriptions. */
-import type { Clock, Random } from '../../base/index.ts';
+import type { Clock, Random, Timer } from '../../base/index.ts';
 import type { DeliveryService, Target } from '../../delivery/index.ts';
 import { type Records, Sequence } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import { Asker } from './asker.ts';
 import { SNS_ANSWERS } from './errors.ts';
-import type { Subscription } from './model.ts';
+import { SNS_LIMITS, type Subscription } from './model.ts';
+import { Once } from './once.ts';
+import { platformOperations } from './operations/platforms.ts';
 import { publishOperations } from './operations/publish.ts';
+import { smsOperations } from './operations/sms.ts';
 import { subscriptionOperations } from './operations/subscriptions.ts';
 import { topicOperations } from './operations/topics.ts';
+import { Platforms } from './platform.ts';
 import { Publisher } from './publisher.ts';
+import { Signer } from './signing.ts';
+import { TextMessages } from './sms.ts';
+import { Subscriptions } from './subscriptions.ts';
 import { SnsTarget } from './target.ts';
+import { TopicMetrics } from './topic-metrics.ts';
 import { Topics } from './topics.ts';
 
 export { SnsError, type SnsErrorCode } from './errors.ts';
@@ -18,7 +27,7 @@ export { SNS_LIMITS, type Subscription, type Topic } from './model.ts';
 
 export interface SnsDependencies {
   readonly records: Records;
-  readonly delivery: Pick<DeliveryService, 'send'>;
+  readonly delivery: Pick<DeliveryService, 'send' | 'onDelivered' | 'onGivenUp'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -27,7 +36,7 @@ export interface SnsDependencies {
   readonly endpoint: () => string;
   /** Webhooks on loopback must confirm like all others (default true); `dev` may spare them. */
   readonly confirmLoopback?: boolean;
-  /** URLs that take text messages and mobile push as JSON; a protocol without one cannot be subscribed to. */
+  /** Where text messages and push notifications go: URLs. Without one, what needs it is refused by name. */
   readonly webhooks?: { readonly sms?: string; readonly push?: string };
 }
 
@@ -36,28 +45,92 @@ export interface Sns extends AsyncDisposable {
   readonly service: Service;
   /** Takes deliveries to topic ARNs. */
   readonly target: Target;
+  /** Paths that begin with it are those of the certificates that messages are signed with. */
+  readonly certificatePrefix: string;
+  /** The certificate at a path, PEM; `undefined` when there is none. */
+  certificateAt(path: string): string | undefined;
+  /** Takes what a phone has answered: a word like STOP ends text messages to it. @returns whether it was one. @throws parameter-invalid */
+  answered(phoneNumber: string, text: string): Promise<boolean>;
   /** All subscriptions of a region, for the flow picture. */
   subscriptions(region: string): readonly Subscription[];
 }
 
 /** Opens the service over its store; what it sends is the outbox's. */
 export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
-  const { records, random, endpoint, confirmLoopback = true } = dependencies;
-  const topics = await Topics.open(records, random);
-  const sequence = await Sequence.open(records, 'sns/sequence');
-  const publisher = new Publisher({ ...dependencies, topics, sequence });
+  const { records, random, clock, logger, delivery, endpoint, confirmLoopback = true, webhooks = {} } = dependencies;
+  const topics = await Topics.open(records);
+  const subscriptions = await Subscriptions.open(records, dependencies);
+  const platforms = await Platforms.open(records, random);
+  const textMessages = await TextMessages.open(records, dependencies);
+  const signer = await Signer.open(records, clock, random);
+  const once = new Once(records, clock);
+  const topicMetrics = new TopicMetrics(dependencies.metrics);
+  const asker = new Asker({ delivery, signer, clock, random });
+  const publisher = new Publisher({
+    ...{ subscriptions, delivery, once, signer, topicMetrics, clock, random, logger, webhooks, textMessages },
+    sequence: await Sequence.open(records, 'sns/sequence'),
+    device: (arn) => platforms.target(arn),
+  });
+  const sweeper = new Sweeper(clock, logger, async () => {
+    await subscriptions.sweep();
+    await once.sweep();
+  });
+  const unwatch = topicMetrics.watch(delivery);
+  const phones = { platforms, textMessages, webhooks, delivery, random };
   return {
     service: {
       name: 'sns',
       operations: {
-        ...topicOperations(topics),
-        ...subscriptionOperations({ ...dependencies, topics, confirmLoopback }),
-        ...publishOperations(topics, publisher),
+        ...topicOperations(topics, subscriptions),
+        ...subscriptionOperations({ topics, subscriptions, platforms, asker, webhooks, confirmLoopback }),
+        ...publishOperations({ topics, publisher, ...phones }),
+        ...platformOperations(platforms),
+        ...smsOperations(phones),
       },
+      open: new Set(['ConfirmSubscription', 'Unsubscribe']),
       errors: SNS_ANSWERS,
     },
     target: new SnsTarget(topics, publisher, endpoint),
-    subscriptions: (region) => topics.allSubscriptions(region),
-    [Symbol.asyncDispose]: async () => {},
+    certificatePrefix: Signer.prefix,
+    certificateAt: (path) => signer.certificateAt(path),
+    answered: (phoneNumber, text) => textMessages.answered(phoneNumber, text),
+    subscriptions: (region) => subscriptions.inRegion(region),
+    [Symbol.asyncDispose]: async () => {
+      unwatch();
+      await sweeper[Symbol.asyncDispose]();
+    },
   };
+}
+
+/** Forgets now and then what has expired. */
+class Sweeper implements AsyncDisposable {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #work: () => Promise<void>;
+  #timer: Timer | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(clock: Clock, logger: Logger, work: () => Promise<void>) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#work = work;
+    this.#later();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#running;
+  }
+
+  #later(): void {
+    this.#timer = this.#clock.timer(SNS_LIMITS.sweepMs, () => {
+      this.#running = this.#work()
+        .catch((error: unknown) => this.#logger.warn('topics-not-swept', { error }))
+        .finally(() => {
+          if (!this.#closed) this.#later();
+        });
+    });
+  }
 }

@@ -40,14 +40,20 @@ function inputOf(delivery: Delivery, fifo: boolean): PublishInput {
     ...(structure !== undefined && { MessageStructure: structure }),
     MessageAttributes: Object.fromEntries(Object.entries(stored).map(([name, value]) => [name, loaded(value)])),
     ...(fifo && {
-      MessageGroupId: (attributes.messageGroupId as string | undefined) ?? orderingGroup ?? source,
-      MessageDeduplicationId:
+      MessageGroupId: asId((attributes.messageGroupId as string | undefined) ?? orderingGroup ?? source),
+      MessageDeduplicationId: asId(
         (attributes.messageDeduplicationId as string | undefined) ??
-        idempotencyKey ??
-        delivery.id ??
-        delivery.trace.spanId,
+          idempotencyKey ??
+          delivery.id ??
+          delivery.trace.spanId,
+      ),
     }),
   };
+}
+
+/** What is no allowed id (spaces, other scripts, too long) becomes one that is as unique. */
+function asId(text: string): string {
+  return /^[\x21-\x7e]{1,128}$/.test(text) ? text : Buffer.from(text).toString('base64url').slice(0, 128) || '-';
 }
 
 function loaded({ BinaryValue, ...rest }: StoredAttribute): MessageAttribute {

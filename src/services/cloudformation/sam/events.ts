@@ -47,7 +47,8 @@ const MAPPING_SETTINGS = [
   'DestinationConfig',
 ];
 
-const EVENT_TYPES: Readonly<Record<string, EventType>> = {
+/** The table of events: what a function may be called by. */
+export const EVENT_TYPES: Readonly<Record<string, EventType>> = {
   Kinesis: pull('Stream', ['StartingPosition'], 'AWSLambdaKinesisExecutionRole'),
   DynamoDB: pull('Stream', ['StartingPosition'], 'AWSLambdaDynamoDBExecutionRole'),
   SQS: pull('Queue', [], 'AWSLambdaSQSQueueExecutionRole'),

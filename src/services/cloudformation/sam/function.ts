@@ -48,7 +48,8 @@ const SAME_NAME = [
   'RecursiveLoop',
 ];
 
-const KNOWN = new Set([
+/** Every property of `AWS::Serverless::Function` that is taken. */
+export const FUNCTION_PROPERTIES: ReadonlySet<string> = new Set([
   ...SAME_NAME,
   'CodeUri',
   'InlineCode',
@@ -151,7 +152,7 @@ class FunctionExpansion {
   }
 
   #checkProperties(): void {
-    const unknown = Object.keys(this.#properties).find((property) => !KNOWN.has(property));
+    const unknown = Object.keys(this.#properties).find((property) => !FUNCTION_PROPERTIES.has(property));
     if (unknown === 'DeploymentPreference') throw this.#fail('DeploymentPreference is not built in Millrace');
     if (unknown) throw this.#fail(`property ${unknown} not defined for resource of type AWS::Serverless::Function`);
     if (this.#properties.PackageType === 'Image' || this.#properties.ImageUri !== undefined) {

@@ -66,6 +66,17 @@ export function functionGlobals(source: JsonObject): JsonObject {
   return properties;
 }
 
+/** The globals that a resource takes: those that its `IgnoreGlobals` names are left out. @throws validation */
+export function globalsFor(id: string, globals: JsonObject, ignored: Json | undefined): JsonObject {
+  if (ignored === undefined) return globals;
+  if (ignored === '*') return {};
+  const wrong = `Resource ${id} has invalid resource attribute 'IgnoreGlobals'`;
+  if (!Array.isArray(ignored)) throw invalid(`${wrong}.`);
+  const unknown = ignored.find((name) => typeof name !== 'string' || !Object.hasOwn(globals, name));
+  if (unknown !== undefined) throw invalid(`${wrong} on item '${String(unknown)}'.`);
+  return Object.fromEntries(Object.entries(globals).filter(([name]) => !ignored.includes(name)));
+}
+
 /** Lays a resource's own value over the global one: objects merge, lists join, anything else replaces. */
 export function mergeGlobal(global: Json | undefined, local: Json | undefined): Json | undefined {
   if (global === undefined) return local;

@@ -40,6 +40,14 @@ const one = (properties: JsonObject, type = 'AWS::Serverless::Function') => ({
   Resources: { Fn: { Type: type, Properties: properties } },
 });
 
+const connector = (properties: object) => ({
+  Resources: {
+    ...one(FUNCTION).Resources,
+    Queue: { Type: 'AWS::SQS::Queue' },
+    Wire: { Type: 'AWS::Serverless::Connector', Properties: { Source: { Id: 'Fn' }, ...properties } },
+  },
+});
+
 for (const [name, template, message] of [
   ['an API', one({}, 'AWS::Serverless::Api'), /Resource with id \[Fn\] .* the type AWS::Serverless::Api is not built/],
   ['a table', one({}, 'AWS::Serverless::SimpleTable'), /AWS::Serverless::SimpleTable is not built/],
@@ -63,6 +71,36 @@ for (const [name, template, message] of [
     'an unknown global property',
     { Globals: { Function: { Events: {} } }, ...one(FUNCTION) },
     /'Events' is not a supported/,
+  ],
+  [
+    'globals ignored that are none',
+    { Resources: { Fn: { ...one(FUNCTION).Resources.Fn, IgnoreGlobals: ['Timeout'] } } },
+    /Fn has invalid resource attribute 'IgnoreGlobals' on item 'Timeout'/,
+  ],
+  [
+    'a connector to nothing',
+    connector({ Destination: { Id: 'Nobody' }, Permissions: ['Write'] }),
+    /\[Wire\] is invalid\. Unable to find resource with logical ID 'Nobody'/,
+  ],
+  [
+    'a connector without permissions',
+    connector({ Destination: { Id: 'Queue' }, Permissions: [] }),
+    /'Permissions' cannot be empty/,
+  ],
+  [
+    'a connector with a permission that is none',
+    connector({ Destination: { Id: 'Queue' }, Permissions: ['Delete'] }),
+    /from AWS::Lambda::Function to AWS::SQS::Queue; valid values are: Read, Write/,
+  ],
+  [
+    'a connector of a pair that is not built',
+    connector({ Source: { Id: 'Queue' }, Destination: { Id: 'Queue' }, Permissions: ['Write'] }),
+    /from AWS::SQS::Queue to AWS::SQS::Queue; it is not built/,
+  ],
+  [
+    'half a poller',
+    connector({ Source: { Id: 'Queue' }, Destination: { Id: 'Fn' }, Permissions: ['Read'] }),
+    /valid combinations are: Read \+ Write/,
   ],
 ] as const) {
   test(`refused: ${name}`, () => assert.throws(() => transformSam(template as JsonObject, {}), message));

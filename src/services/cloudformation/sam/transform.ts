@@ -1,7 +1,8 @@
 import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
+import { CONNECTOR_TYPE, expandConnectors } from './connectors.ts';
 import { expandFunction } from './function.ts';
-import { functionGlobals, mergeGlobal } from './globals.ts';
+import { functionGlobals, globalsFor, mergeGlobal } from './globals.ts';
 import { expandLayer } from './layer.ts';
 
 export const SAM_TRANSFORM = 'AWS::Serverless-2016-10-31';
@@ -28,6 +29,7 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
       plain[id] = declaration;
       continue;
     }
+    if (type === CONNECTOR_TYPE) continue;
     if (type === 'AWS::Serverless::LayerVersion') {
       const { logicalId, resource } = expandLayer(
         id,
@@ -40,12 +42,14 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
       continue;
     }
     if (type !== 'AWS::Serverless::Function') throw notBuilt(id, type);
-    const merged = mergeGlobal(globals, declaration.Properties ?? {}) as JsonObject;
+    const taken = globalsFor(id, globals, declaration.IgnoreGlobals);
+    const merged = mergeGlobal(taken, declaration.Properties ?? {}) as JsonObject;
     const expanded = expandFunction(id, declaration, merged, parameters);
     Object.assign(plain, expanded.resources);
     Object.assign(references, expanded.references);
     Object.assign(conditions, expanded.conditions);
   }
+  expandConnectors(resources, plain as Record<string, JsonObject>);
   const added = Object.keys(conditions).length > 0 && {
     Conditions: { ...(isObject(rest.Conditions) ? rest.Conditions : {}), ...conditions },
   };
@@ -54,7 +58,7 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
 
 function notBuilt(id: string, type: string): Error {
   return invalid(
-    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function and AWS::Serverless::LayerVersion are.`,
+    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function, LayerVersion and Connector are.`,
   );
 }
 

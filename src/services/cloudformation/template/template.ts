@@ -73,9 +73,10 @@ const RESOURCE_ATTRIBUTES = new Set([
   'UpdatePolicy',
   'CreationPolicy',
   'Metadata',
-  'Connectors',
-  'IgnoreGlobals',
 ]);
+
+/** Attributes that mean something to the SAM transform, which takes them away. */
+const SERVERLESS_ATTRIBUTES = new Set(['Connectors', 'IgnoreGlobals']);
 
 /** Checks the sections of a template that was read. @throws validation in AWS's words */
 export function parseTemplate(source: JsonObject): Template {
@@ -89,14 +90,15 @@ export function parseTemplate(source: JsonObject): Template {
     if (source[name] !== undefined)
       throw invalid(`Template format error: the ${name} section is not built in Millrace`);
   }
-  const resources = section(source, 'Resources', resource);
+  const macros = transforms(source.Transform);
+  const resources = section(source, 'Resources', (name, value) => resource(name, value, macros.length > 0));
   if (Object.keys(resources).length === 0) {
     throw invalid('Template format error: At least one Resources member must be defined.');
   }
   const template: Template = {
     ...(typeof source.Description === 'string' && { description: source.Description }),
     ...(source.Metadata !== undefined && { metadata: source.Metadata }),
-    transforms: transforms(source.Transform),
+    transforms: macros,
     parameters: section(source, 'Parameters', parameter),
     mappings: section(source, 'Mappings', mapping),
     conditions: section(source, 'Conditions', (_name, value) => value),
@@ -138,9 +140,11 @@ function mapping(name: string, value: Json): Record<string, JsonObject> {
   return value as Record<string, JsonObject>;
 }
 
-function resource(name: string, value: Json): ResourceDeclaration {
+function resource(name: string, value: Json, hasMacros: boolean): ResourceDeclaration {
   if (!isObject(value)) throw invalid(`Template format error: [/Resources/${name}] resource definition is malformed`);
-  const unknown = Object.keys(value).find((attribute) => !RESOURCE_ATTRIBUTES.has(attribute));
+  const unknown = Object.keys(value).find(
+    (attribute) => !RESOURCE_ATTRIBUTES.has(attribute) && !(hasMacros && SERVERLESS_ATTRIBUTES.has(attribute)),
+  );
   if (unknown) throw invalid(`Template format error: Invalid attribute [${unknown}] in resource [${name}]`);
   if (typeof value.Type !== 'string') {
     throw invalid(`Template format error: [/Resources/${name}] Every Resources object must contain a Type member.`);

@@ -1,6 +1,11 @@
 import { ACCOUNT_ID } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
+import { regionOf } from '../arns.ts';
+import { shownTopicPolicy } from '../delivery-policy.ts';
+import { invalid } from '../errors.ts';
 import type { Topic } from '../model.ts';
+import { defaultPolicy } from '../permissions.ts';
+import type { Subscriptions } from '../subscriptions.ts';
 import type { Topics } from '../topics.ts';
 import { page } from './page.ts';
 
@@ -9,15 +14,18 @@ interface Tag {
   readonly Value: string;
 }
 
-/** The operations on topics, their attributes and tags. */
-export function topicOperations(topics: Topics): Record<string, Operation> {
+/** The operations on topics, their attributes, permissions and tags. */
+export function topicOperations(topics: Topics, subscriptions: Subscriptions): Record<string, Operation> {
   return {
-    CreateTopic: async ({ Name, Attributes = {}, Tags = [] }, { region }) => ({
-      TopicArn: (await topics.create(region, Name, Attributes, fromTags(Tags))).arn,
-    }),
+    CreateTopic: async ({ Name, Attributes = {}, Tags = [], DataProtectionPolicy }, { region }) => {
+      const attributes = DataProtectionPolicy === undefined ? Attributes : { ...Attributes, DataProtectionPolicy };
+      return { TopicArn: (await topics.create(region, Name, attributes, fromTags(Tags))).arn };
+    },
 
-    DeleteTopic: async ({ TopicArn }) => {
+    DeleteTopic: async ({ TopicArn }, { region }) => {
+      if (topics.find(TopicArn)) topics.get(TopicArn, region);
       await topics.delete(TopicArn);
+      await subscriptions.removeAll(TopicArn);
       return {};
     },
 
@@ -26,91 +34,73 @@ export function topicOperations(topics: Topics): Record<string, Operation> {
       return { Topics: items.map(({ arn: TopicArn }) => ({ TopicArn })), ...next };
     },
 
-    GetTopicAttributes: ({ TopicArn }) => ({ Attributes: attributesOf(topics, topics.get(TopicArn)) }),
+    GetTopicAttributes: ({ TopicArn }, { region }) => ({
+      Attributes: attributesOf(topics.get(TopicArn, region), subscriptions),
+    }),
 
-    SetTopicAttributes: async ({ TopicArn, AttributeName, AttributeValue }) => {
+    SetTopicAttributes: async ({ TopicArn, AttributeName, AttributeValue }, { region }) => {
+      topics.get(TopicArn, region);
       await topics.setAttribute(TopicArn, AttributeName, AttributeValue ?? '');
       return {};
     },
 
-    TagResource: async ({ ResourceArn, Tags }) => {
-      await topics.setTags(ResourceArn, (tags) => ({ ...tags, ...fromTags(Tags) }));
+    AddPermission: async ({ TopicArn, Label, AWSAccountId = [], ActionName = [] }, { region }) => {
+      topics.get(TopicArn, region);
+      await topics.addPermission(TopicArn, Label, AWSAccountId, ActionName);
       return {};
     },
 
-    UntagResource: async ({ ResourceArn, TagKeys }) => {
+    RemovePermission: async ({ TopicArn, Label }, { region }) => {
+      topics.get(TopicArn, region);
+      await topics.removePermission(TopicArn, Label);
+      return {};
+    },
+
+    TagResource: async ({ ResourceArn, Tags }, { region }) => {
+      checkRegion(ResourceArn, region);
+      const added = fromTags(Tags);
+      await topics.setTags(ResourceArn, (tags) => ({ ...tags, ...added }));
+      return {};
+    },
+
+    UntagResource: async ({ ResourceArn, TagKeys }, { region }) => {
+      checkRegion(ResourceArn, region);
       const gone = new Set<string>(TagKeys);
       const rest = (tags: Topic['tags']) => Object.entries(tags).filter(([key]) => !gone.has(key));
       await topics.setTags(ResourceArn, (tags) => Object.fromEntries(rest(tags)));
       return {};
     },
 
-    ListTagsForResource: ({ ResourceArn }) => ({
-      Tags: Object.entries(topics.get(ResourceArn).tags).map(([Key, Value]) => ({ Key, Value })),
-    }),
+    ListTagsForResource: ({ ResourceArn }, { region }) => {
+      checkRegion(ResourceArn, region);
+      return { Tags: Object.entries(topics.tags(ResourceArn)).map(([Key, Value]) => ({ Key, Value })) };
+    },
   };
 }
 
-function attributesOf(topics: Topics, { arn, attributes }: Topic): Record<string, string> {
-  const subscriptions = topics.subscriptions(arn);
-  const pending = subscriptions.filter(({ token }) => token !== undefined).length;
+function checkRegion(arn: string, region: string): void {
+  const named = regionOf(arn);
+  if (named !== '' && named !== region) throw invalid('ResourceArn');
+}
+
+function attributesOf({ arn, attributes }: Topic, subscriptions: Subscriptions): Record<string, string> {
+  const all = subscriptions.of(arn);
+  const pending = all.filter(({ token }) => token !== undefined).length;
   return {
     TopicArn: arn,
     Owner: ACCOUNT_ID,
     Policy: defaultPolicy(arn),
     DisplayName: '',
-    SubscriptionsConfirmed: String(subscriptions.length - pending),
+    SubscriptionsConfirmed: String(all.length - pending),
     SubscriptionsPending: String(pending),
     SubscriptionsDeleted: '0',
-    EffectiveDeliveryPolicy: attributes.DeliveryPolicy ?? DELIVERY_POLICY,
+    EffectiveDeliveryPolicy: shownTopicPolicy(attributes.DeliveryPolicy),
     ...attributes,
   };
 }
 
-/** What AWS shows of a topic without a policy of its own. */
-const DELIVERY_POLICY = JSON.stringify({
-  http: {
-    defaultHealthyRetryPolicy: {
-      minDelayTarget: 20,
-      maxDelayTarget: 20,
-      numRetries: 3,
-      numMaxDelayRetries: 0,
-      numNoDelayRetries: 0,
-      numMinDelayRetries: 0,
-      backoffFunction: 'linear',
-    },
-    disableSubscriptionOverrides: false,
-    defaultRequestPolicy: { headerContentType: 'text/plain; charset=UTF-8' },
-  },
-});
-
-function defaultPolicy(arn: string): string {
-  const actions = [
-    'GetTopicAttributes',
-    'SetTopicAttributes',
-    'AddPermission',
-    'RemovePermission',
-    'DeleteTopic',
-    'Subscribe',
-    'ListSubscriptionsByTopic',
-    'Publish',
-  ];
-  return JSON.stringify({
-    Version: '2008-10-17',
-    Id: '__default_policy_ID',
-    Statement: [
-      {
-        Sid: '__default_statement_ID',
-        Effect: 'Allow',
-        Principal: { AWS: '*' },
-        Action: actions.map((action) => `SNS:${action}`),
-        Resource: arn,
-        Condition: { StringEquals: { 'AWS:SourceOwner': ACCOUNT_ID } },
-      },
-    ],
-  });
-}
-
 function fromTags(tags: readonly Tag[]): Record<string, string> {
+  const keys = new Set(tags.map(({ Key }) => Key));
+  if (keys.size < tags.length) throw invalid('Duplicated keys are not allowed.');
   return Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]));
 }
