@@ -13,6 +13,7 @@ const FILES = [
   'log',
   'mqtt',
   'flow',
+  'pollers',
   'environments',
   'overload',
   'prewarm',
