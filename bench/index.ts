@@ -18,8 +18,10 @@ const FILES = [
   'overload',
   'prewarm',
   'invoke',
+  'async',
   'swap',
   'functions',
+  'delivery',
   'start',
 ] as const;
 
