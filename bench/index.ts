@@ -14,6 +14,7 @@ const FILES = [
   'mqtt',
   'sns',
   'flow',
+  'pollers',
   'environments',
   'overload',
   'prewarm',
