@@ -12,14 +12,13 @@ import type { Stream } from '../services/kinesis/index.ts';
 import type { QueueView } from '../services/sqs/index.ts';
 import type { Datum, Metrics } from '../telemetry/index.ts';
 import type { NodeDeadLetters } from './dead-letters/dead-letters.ts';
-import { type FailureRelation, failureRelations } from './dead-letters/relations.ts';
+import type { FailureRelation, Relations } from './dead-letters/relations.ts';
 import type { FunctionCalls } from './function-calls.ts';
+import { NODE_LIMITS } from './limits.ts';
+import { QueueGauges } from './queue-gauges.ts';
 import type { Services } from './services.ts';
 
 const DEVICES = 'devices';
-
-/** Durations of a function that its quantiles are taken over: the last so many. */
-const DURATIONS = 512;
 
 /** CloudWatch metrics that say what comes in, and the dimension with the name. */
 const COUNTED: Readonly<Record<string, string>> = {
@@ -27,13 +26,12 @@ const COUNTED: Readonly<Record<string, string>> = {
   'AWS/SNS NumberOfMessagesPublished': 'TopicName',
 };
 
-/** Queues and topics that are counted; those beyond show only what the node itself brings. */
-const COUNTED_MAX = 10_000;
-
 /** The flow of a node, as the console shows it: read off the doors of its rooms and its metrics. */
 export class NodeFlow implements FlowSource {
   readonly #services: Services;
-  readonly #letters: Pick<NodeDeadLetters, 'count'>;
+  readonly #letters: Pick<NodeDeadLetters, 'places'>;
+  readonly #relations: Relations;
+  readonly #gauges: QueueGauges;
   readonly #metrics: Metrics;
   readonly #calls: FunctionCalls;
   readonly #connections: () => number;
@@ -45,12 +43,15 @@ export class NodeFlow implements FlowSource {
 
   constructor(parts: {
     readonly services: Services;
-    readonly letters: Pick<NodeDeadLetters, 'count'>;
+    readonly letters: Pick<NodeDeadLetters, 'places'>;
+    readonly relations: Relations;
     readonly metrics: Metrics;
     readonly calls: FunctionCalls;
     readonly connections: () => number;
   }) {
     this.#letters = parts.letters;
+    this.#relations = parts.relations;
+    this.#gauges = new QueueGauges(parts.metrics);
     this.#services = parts.services;
     this.#metrics = parts.metrics;
     this.#calls = parts.calls;
@@ -63,6 +64,8 @@ export class NodeFlow implements FlowSource {
 
   read(): FlowReading {
     const look = this.#look();
+    const places = this.#letters.places();
+    this.#gauges.set(look.queues, places);
     const nodes = new Map<string, FlowNodeReading>();
     const edges = new Map<string, FlowEdgeReading>();
     const add = (node: FlowNodeReading) => nodes.set(node.id, node);
@@ -87,7 +90,7 @@ export class NodeFlow implements FlowSource {
     return {
       nodes: [...nodes.values()].filter((node) => node.kind !== 'queue' || joined.has(node.id) || !isQuiet(node)),
       edges: drawn,
-      deadLetters: this.#letters.count,
+      deadLetters: sum(places.map(({ waiting }) => waiting)),
     };
   }
 
@@ -97,7 +100,7 @@ export class NodeFlow implements FlowSource {
     return {
       outbox: new Map(delivery.edges().map((edge) => [edge.arn, edge])),
       queues: sqs.describe(DEFAULT_REGION),
-      relations: failureRelations(this.#services),
+      relations: this.#relations(),
     };
   }
 
@@ -268,14 +271,15 @@ export class NodeFlow implements FlowSource {
     const functionName = dimensions.FunctionName;
     // The same value comes by function, by resource and over all.
     if (functionName === undefined || dimensions.Resource !== undefined) return;
-    const recent = this.#durations.get(functionName) ?? new RecentValues(DURATIONS);
+    const recent = this.#durations.get(functionName) ?? new RecentValues(NODE_LIMITS.durationsMax);
     recent.add(value);
     this.#durations.set(functionName, recent);
   }
 
   #countDatum(key: string, value: number): void {
     const before = this.#counted.get(key);
-    if (before !== undefined || this.#counted.size < COUNTED_MAX) this.#counted.set(key, (before ?? 0) + value);
+    if (before !== undefined || this.#counted.size < NODE_LIMITS.countedMax)
+      this.#counted.set(key, (before ?? 0) + value);
   }
 
   #sum(name: string): number {

@@ -1,4 +1,4 @@
-import { DEFAULT_REGION, parseArn } from '../../base/index.ts';
+import { type Clock, DEFAULT_REGION, parseArn } from '../../base/index.ts';
 import type { Services } from '../services.ts';
 
 /** Where something sends what it gives up. */
@@ -14,7 +14,7 @@ export interface FailureRelation {
 }
 
 /** Everything that has a dead-letter queue, or a destination for failures, of its own. */
-export function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSources): readonly FailureRelation[] {
+function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSources): readonly FailureRelation[] {
   const queues = sqs.describe();
   const regions = new Set([DEFAULT_REGION, ...queues.map(({ arn }) => parseArn(arn)!.region)]);
   const inRegions = <T>(list: (region: string) => readonly T[]) => [...regions].flatMap(list);
@@ -45,6 +45,26 @@ export function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSou
       ];
     }),
   ];
+}
+
+/** How long what is known of relations is good for: the flow asks each second, a page of letters for each of them. */
+const GOOD_MS = 1000;
+
+/** The relations of a node. `anew` for who has not found what must be there. */
+export type Relations = (anew?: 'anew') => readonly FailureRelation[];
+
+/** Remembers relations for a moment. */
+export function rememberedRelations(sources: FailureSources, clock: Clock): Relations {
+  let known: readonly FailureRelation[] = [];
+  let knownUntil = Number.NEGATIVE_INFINITY;
+  return (anew) => {
+    const now = clock.monotonic();
+    if (anew || now >= knownUntil) {
+      known = failureRelations(sources);
+      knownUntil = now + GOOD_MS;
+    }
+    return known;
+  };
 }
 
 export type FailureSources = Pick<Services, 'sqs' | 'sns' | 'lambda' | 'mappings' | 'iot'>;
