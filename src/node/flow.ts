@@ -19,6 +19,8 @@ import { QueueGauges } from './queue-gauges.ts';
 import type { Services } from './services.ts';
 
 const DEVICES = 'devices';
+/** Where asynchronous invokes come from: whoever calls the API. */
+const INVOKES = 'invokes';
 
 /** CloudWatch metrics that say what comes in, and the dimension with the name. */
 const COUNTED: Readonly<Record<string, string>> = {
@@ -82,7 +84,12 @@ export class NodeFlow implements FlowSource {
       join({ from: DEVICES, to: node.id, events: node.counters?.events ?? 0, via: 'push' });
       for (const edge of out) join(edge);
     }
-    for (const edge of deadLetterEdges(look.relations)) join(edge);
+    for (const { from, to } of look.relations) {
+      // What the outbox brings to a dead-letter queue goes along the relation, not beside it.
+      const brought = edges.get(`${from} ${to} push`);
+      edges.delete(`${from} ${to} push`);
+      join({ ...(brought ?? { from, to, events: 0 }), via: 'dead-letter' });
+    }
     const drawn = [...edges.values()];
     // What is only known as an end of an edge (a topic, a database, a webhook) is drawn by its ARN.
     for (const end of drawn.flatMap(({ from, to }) => [from, to])) if (!nodes.has(end)) add(this.#plain(end, look));
@@ -309,17 +316,14 @@ interface Look {
 function pushOf(edge: EdgeState, counts: EdgeState['sources'][number]): FlowEdgeReading {
   const { arn, pending, oldestAgeMs, inFlight, lastError } = edge;
   const { source, delivered, retried, deadLettered, lost } = counts;
+  const [from, to] = [plainArn(source), plainArn(arn)];
   return {
-    ...{ from: plainArn(source), to: plainArn(arn), via: 'push', events: delivered },
+    // An asynchronous invoke has its function as its source: who called it is not known.
+    ...{ from: from === to ? INVOKES : from, to, via: 'push', events: delivered },
     ...{ errors: retried + deadLettered + lost, retries: retried, deadLettered, lost },
     ...{ pending, oldestAgeMs, inFlight },
     ...(lastError && { lastError: `${lastError.code}: ${lastError.message}` }),
   };
-}
-
-/** Where dead letters go: each pair once. */
-function deadLetterEdges(relations: readonly FailureRelation[]): FlowEdgeReading[] {
-  return relations.map(({ from, to }) => ({ from, to, events: 0, via: 'dead-letter' }));
 }
 
 /** A function is one part, whatever version or alias of it is named. */
@@ -383,6 +387,7 @@ const KINDS: Readonly<Record<string, FlowNodeKind>> = {
 };
 
 function describe(id: string): { kind: FlowNodeKind; label: string } {
+  if (id === INVOKES) return { kind: 'other', label: 'asynchronous invokes' };
   if (id.startsWith('series:')) return { kind: 'series', label: id.slice('series:'.length) };
   if (id.startsWith('mailto:')) return { kind: 'email', label: id.slice('mailto:'.length) };
   if (/^https?:/.test(id)) return { kind: 'webhook', label: URL.parse(id)?.host ?? id };

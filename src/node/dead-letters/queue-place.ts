@@ -90,12 +90,12 @@ export class QueuePlace implements Place {
     throw new DomainError('place-unknown', `Nothing names ${place} as its dead-letter queue.`);
   }
 
-  #receivesMax(source: string): number | undefined {
-    return this.#options.relations().find(({ from }) => from === source)?.receivesMax;
+  #policyOf(source: string): FailureRelation | undefined {
+    return this.#options.relations().find(({ from, receivesMax }) => from === source && receivesMax !== undefined);
   }
 
   #letterOf(place: string, message: QueuedMessage): DeadLetter {
-    const { id, body, sentAt, group, deadLetterSource } = message;
+    const { id, body, sentAt, movedAt, group, deadLetterSource } = message;
     const origin = message.origin as unknown as DeadLetterOrigin | undefined;
     const traceId = origin?.traceId ?? traceOf(message)?.traceId;
     const common = {
@@ -105,11 +105,12 @@ export class QueuePlace implements Place {
     };
     if (origin) return { ...common, ...ofOrigin(origin), body, bytes: Buffer.byteLength(body) };
     if (deadLetterSource !== undefined) {
-      const receives = this.#receivesMax(deadLetterSource);
+      const policy = this.#policyOf(deadLetterSource);
       return {
         ...{ ...common, target: deadLetterSource, body, bytes: Buffer.byteLength(body) },
-        ...{ errorCode: 'MaxReceiveCountExceeded', errorMessage: receivedTooOften(receives) },
-        ...(receives !== undefined && { attempts: receives }),
+        ...{ errorCode: 'MaxReceiveCountExceeded', errorMessage: receivedTooOften(policy) },
+        ...(movedAt !== undefined && { givenUpAt: movedAt }),
+        ...(policy?.receivesMax !== undefined && { attempts: policy.receivesMax }),
       };
     }
     const told = ofRecord(body) ?? { ...ofAttributes(message), body };
@@ -203,8 +204,10 @@ function traceOf({ traceHeader }: QueuedMessage): TraceContext | undefined {
   return traceHeader === undefined ? undefined : parseXRay(traceHeader);
 }
 
-function receivedTooOften(receives: number | undefined): string {
-  return `It was received ${receives === undefined ? 'too often' : `${receives} times`} and never deleted.`;
+function receivedTooOften({ receivesMax, readers = [] }: Partial<FailureRelation> = {}): string {
+  const times = receivesMax === undefined ? 'too often' : receivesMax === 1 ? 'once' : `${receivesMax} times`;
+  const by = readers.length > 0 ? ` by ${readers.join(' and ')}` : '';
+  return `It was received ${times}${by} and never deleted.`;
 }
 
 function targetNeeded(): DomainError {

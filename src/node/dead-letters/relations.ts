@@ -11,6 +11,8 @@ export interface FailureRelation {
   readonly words: string;
   /** Of a queue: receives after which a message goes. */
   readonly receivesMax?: number;
+  /** Of a queue: functions that read it. */
+  readonly readers?: readonly string[];
 }
 
 /** Everything that has a dead-letter queue, or a destination for failures, of its own. */
@@ -19,11 +21,12 @@ function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSources): 
   const regions = new Set([DEFAULT_REGION, ...queues.map(({ arn }) => parseArn(arn)!.region)]);
   const inRegions = <T>(list: (region: string) => readonly T[]) => [...regions].flatMap(list);
   return [
-    ...queues.flatMap(({ arn, name, redrive }) =>
-      redrive
-        ? [{ from: arn, to: redrive.arn, words: `redrive policy of ${name}`, receivesMax: redrive.receivesMax }]
-        : [],
-    ),
+    ...queues.flatMap(({ arn, name, redrive }) => {
+      if (!redrive) return [];
+      const readers = readersOf(mappings, arn);
+      const { arn: to, receivesMax } = redrive;
+      return [{ from: arn, to, words: `redrive policy of ${name}`, receivesMax, readers }];
+    }),
     ...inRegions((region) => sns.subscriptions(region)).flatMap(({ topicArn, attributes }) => {
       const to = redriveTarget(attributes.RedrivePolicy);
       return to === undefined ? [] : [{ from: topicArn, to, words: `subscription of topic ${nameOf(topicArn)}` }];
@@ -68,6 +71,11 @@ export function rememberedRelations(sources: FailureSources, clock: Clock): Rela
 }
 
 export type FailureSources = Pick<Services, 'sqs' | 'sns' | 'lambda' | 'mappings' | 'iot'>;
+
+function readersOf(mappings: FailureSources['mappings'], queueArn: string): readonly string[] {
+  const reading = mappings.mappings().filter(({ mapping }) => mapping.sourceArn === queueArn);
+  return reading.map(({ mapping }) => mapping.functionName);
+}
 
 function redriveTarget(policy: string | undefined): string | undefined {
   if (!policy) return undefined;
