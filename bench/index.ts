@@ -17,8 +17,10 @@ const FILES = [
   'overload',
   'prewarm',
   'invoke',
+  'async',
   'swap',
   'functions',
+  'delivery',
   'start',
 ] as const;
 

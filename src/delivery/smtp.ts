@@ -15,8 +15,6 @@ export const SMTP_LIMITS = {
   subjectMax: 200,
   /** Of an address: local part and domain. */
   addressMax: 320,
-  /** Of the sender's name. */
-  nameMax: 100,
 } as const;
 
 /**
@@ -88,7 +86,7 @@ function mailOf(delivery: Delivery, address: string, from: string) {
   const text = Buffer.from(delivery.payload).toString();
   const sender = given === undefined ? from : line(given, SMTP_LIMITS.addressMax);
   return {
-    from: fromName === undefined ? sender : { name: line(fromName, SMTP_LIMITS.nameMax), address: addressIn(sender) },
+    from: fromName === undefined ? sender : { name: line(fromName, SMTP_LIMITS.subjectMax), address: bare(sender) },
     to: { name: '', address },
     subject: line(subject ?? '', SMTP_LIMITS.subjectMax),
     // The same at every attempt, so that a mailbox can tell a repetition.
@@ -102,13 +100,13 @@ interface MailAttributes {
   readonly subject?: string;
   readonly contentType?: string;
   readonly from?: string;
-  /** Shown in the place of the sender's address; that stays. */
+  /** Name of the sender, where the address stays that of the node. */
   readonly fromName?: string;
 }
 
-/** The address of `Name <address>`, or of one alone. */
-function addressIn(sender: string): string {
-  return /<([^<>]+)>\s*$/.exec(sender)?.[1] ?? sender;
+/** The address in `Name <address>`. */
+function bare(sender: string): string {
+  return /<([^<>]*)>\s*$/.exec(sender)?.[1] ?? sender;
 }
 
 /** One line, whatever comes: a line break would begin another header. */

@@ -49,7 +49,7 @@ export interface Entry extends Place {
   receivedAt: number;
   receiveCount: number;
   firstReceivedAt: number | undefined;
-  /** Its place in the line of a standard queue. */
+  /** Its place in the line of those that may be received; -1 when it stands in none. */
   slot: number;
   /** Its lease stands on disk and must be deleted with it. */
   leased: boolean;
