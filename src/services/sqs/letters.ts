@@ -1,9 +1,10 @@
 import { type Clock, parseArn, type Random, uuid } from '../../base/index.ts';
+import type { DeadLetterOrigin } from '../../delivery/index.ts';
 import { FIRST } from './backlog.ts';
 import type { Attributes } from './digest.ts';
 import { bodyMd5 } from './digest.ts';
 import { messageNotFound, queueNotFound, SqsError } from './errors.ts';
-import type { Origin, Place } from './message.ts';
+import type { Place } from './message.ts';
 import type { Found, Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
 
@@ -23,8 +24,8 @@ export interface QueuedMessage {
   readonly traceHeader?: string;
   /** Queue that the redrive policy moved it from. */
   readonly deadLetterSource?: string;
-  /** Delivery that was given up: a `DeadLetterOrigin` of `delivery/`. */
-  readonly origin?: Origin;
+  /** Delivery that was given up. */
+  readonly origin?: DeadLetterOrigin;
 }
 
 export interface QueuedMessages {
