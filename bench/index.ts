@@ -17,9 +17,11 @@ const FILES = [
   'overload',
   'prewarm',
   'invoke',
+  'async',
   'swap',
   'sqs',
   'functions',
+  'delivery',
   'start',
 ] as const;
 

@@ -45,7 +45,7 @@ function runConnection(load: InvokeLoad, latencies: number[]): Promise<void> {
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1');
       if (!isWhole(received)) return;
-      if (!received.startsWith('HTTP/1.1 200')) return reject(new Error(received.slice(0, 500)));
+      if (!/^HTTP\/1\.1 20[02]/.test(received)) return reject(new Error(received.slice(0, 500)));
       if (!ahead) latencies.push(performance.now() - sentAt);
       ahead = undefined;
       received = '';

@@ -30,7 +30,7 @@ const PLAIN_STARTS = 7;
 const WARM_INVOCATIONS = 8_000;
 const HTTP_REQUESTS = 12_000;
 const HTTP_CONNECTIONS = 4;
-const KEY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+export const KEY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 
 /** About 15 s. */
 export async function run(): Promise<Figure[]> {
@@ -257,20 +257,20 @@ async function echoRoundTrips(directory: string): Promise<number> {
   return median(times.slice(1000));
 }
 
-/** An Invoke request, signed once: it stays good for minutes. @returns base64 */
-function signedInvoke(port: number, name: string): string {
-  const body = '{"n":1}';
+/** An Invoke request, signed once: it stays good for minutes. @param type  invocation type. @returns base64 */
+export function signedInvoke(port: number, name: string, body = '{"n":1}', type = 'RequestResponse'): string {
   const path = `/2015-03-31/functions/${name}/invocations`;
   const at = `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
   const host = `127.0.0.1:${port}`;
   const hash = (text: string) => createHash('sha256').update(text).digest('hex');
   const mac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
-  const canonical = `POST\n${path}\n\nhost:${host}\nx-amz-date:${at}\n\nhost;x-amz-date\n${hash(body)}`;
+  const signed = 'host;x-amz-date;x-amz-invocation-type';
+  const canonical = `POST\n${path}\n\nhost:${host}\nx-amz-date:${at}\nx-amz-invocation-type:${type}\n\n${signed}\n${hash(body)}`;
   const scope = `${at.slice(0, 8)}/us-east-1/lambda/aws4_request`;
   const key = scope.split('/').reduce<string | Buffer>((secret, part) => mac(secret, part), `AWS4${KEY.secret}`);
   const signature = mac(key, `AWS4-HMAC-SHA256\n${at}\n${scope}\n${hash(canonical)}`).toString('hex');
-  const authorization = `AWS4-HMAC-SHA256 Credential=${KEY.accessKeyId}/${scope}, SignedHeaders=host;x-amz-date, Signature=${signature}`;
-  const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\nx-amz-date: ${at}\r\nauthorization: ${authorization}\r\ncontent-length: ${body.length}\r\n\r\n`;
+  const authorization = `AWS4-HMAC-SHA256 Credential=${KEY.accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
+  const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\nx-amz-date: ${at}\r\nauthorization: ${authorization}\r\nx-amz-invocation-type: ${type}\r\ncontent-length: ${body.length}\r\n\r\n`;
   return Buffer.from(head + body).toString('base64');
 }
 

@@ -11,6 +11,7 @@ export class FakeServices {
   readonly queues = new Map<string, Record<string, string>>();
   readonly topics = new Map<string, Record<string, string>>();
   readonly groups = new Map<string, { retention?: number }>();
+  readonly published: string[] = [];
   readonly calls: string[] = [];
   readonly #failures = new Map<string, { times: number; error: Error }>();
   readonly #gates = new Map<string, Promise<void>>();
@@ -81,6 +82,11 @@ export class FakeServices {
       },
       'sns:SetTopicAttributes': ({ TopicArn, AttributeName, AttributeValue }) => {
         this.topics.get(nameOf(TopicArn))![AttributeName] = AttributeValue;
+        return none;
+      },
+      'sns:Publish': ({ TopicArn, Message }) => {
+        if (!this.topics.has(nameOf(TopicArn))) throw new DomainError('NotFoundException', 'Topic does not exist');
+        this.published.push(Message);
         return none;
       },
       'sns:DeleteTopic': ({ TopicArn }) => {

@@ -1,10 +1,12 @@
 import type { CrashSubject } from '../subject.ts';
 import { deliverySubject } from './delivery.ts';
+import { eventsSubject } from './events.ts';
 import { logSubject } from './log.ts';
 import { objectsSubject } from './objects.ts';
 import { pollersSubject } from './pollers.ts';
 import { recordsSubject } from './records.ts';
 import { seriesSubject } from './series.ts';
+import { snsSubject } from './sns.ts';
 import { sqsSubject } from './sqs.ts';
 
 /** Everything durable that the crash tests run. */
@@ -14,6 +16,8 @@ export const SUBJECTS: readonly CrashSubject[] = [
   objectsSubject,
   seriesSubject,
   deliverySubject,
+  eventsSubject,
   sqsSubject,
+  snsSubject,
   pollersSubject,
 ];
