@@ -33,7 +33,7 @@ test('what fails, falls behind or is held back says so in words, on its edge and
     assert.match((await failing.textContent())!, /fails, 340 wait/);
     await page.getByRole('button', { name: /^Webhook crm\.example, fails/ }).waitFor();
     await page.getByRole('button', { name: /^Queue orders, falls behind, (backlog grows|the oldest waits)/ }).waitFor();
-    await page.getByRole('button', { name: /^telemetry to detector, paused, paused by admin, 880 wait/ }).waitFor();
+    await page.getByRole('button', { name: /^telemetry to detector, paused, held back by admin, 880 wait/ }).waitFor();
     await page
       .getByRole('button', { name: /^Queue orders-dead-letters, falls behind, 214 dead letters wait/ })
       .waitFor();
