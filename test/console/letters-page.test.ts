@@ -27,7 +27,7 @@ test('what fails, falls behind or is held back says so in words, on its edge and
   opened.fixture.reading = badDay;
   await onPage(wide, async (page) => {
     const failing = page.getByRole('button', {
-      name: /^orders to crm\.example, fails, \d+ retr(y|ies), 340 wait: ECONNREFUSED/,
+      name: /^orders to crm\.example, fails, .*: ECONNREFUSED/,
     });
     await failing.waitFor();
     assert.match((await failing.textContent())!, /fails, 340 wait/);
