@@ -128,6 +128,7 @@ class SimulatedHouse {
       machine: { processors: 1, memory: () => undefined, isRunnable: () => false },
       population,
       pools: () => [this.#pool],
+      shedBlanks: () => 0,
       keepAliveMs: fixedMs ?? FALLBACK_MS,
       isFixed: fixedMs !== undefined,
       prewarmed: { add: () => {} },

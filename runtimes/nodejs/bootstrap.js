@@ -14,13 +14,15 @@ const channel = require('./channel.js');
 const { dateNow, exit, setImmediate: soon } = require('./primordials.js');
 const { openDoors } = require('./doors.js');
 const { Invocations } = require('./invocations.js');
-const { loadFunction } = require('./function.js');
+const { loadFunction, prepare } = require('./function.js');
 const { installGlobals } = require('./globals.js');
 const { installLogging } = require('./logging.js');
-const { handOver, takeHanded } = require('./successor.js');
+const { handOver, isHandedOver, takeHanded } = require('./successor.js');
 
 const { KIND } = channel;
 let attending = false;
+/** What it has been told, and made ready, while the function was not in its place yet: `{ config, environment }`. */
+let prepared;
 
 const logging = installLogging(channel.log);
 const invocations = new Invocations(channel, logging, next);
@@ -43,7 +45,8 @@ function take(frame) {
     const invocation = channel.parseInvoke(frame);
     return void soon(() => invocations.run(invocation));
   }
-  if (frame.kind === KIND.load) return void load(channel.parseConfig(frame));
+  if (frame.kind === KIND.prepare) return prepareFor(channel.parseConfig(frame));
+  if (frame.kind === KIND.load) return void load(prepared?.config ?? channel.parseConfig(frame));
   if (frame.kind === KIND.attend) return attend();
   if (frame.kind === KIND.exec) return void require('./exec.js').become(channel.parseConfig(frame));
   if (frame.kind === KIND.snapshot)
@@ -58,12 +61,18 @@ function attend() {
   channel.listen(take, () => exit(0));
 }
 
+/** All but the function's code, which may not run before its limits hold. */
+function prepareFor(config) {
+  prepared = { config, environment: isHandedOver(config) ? undefined : prepare(config, logging) };
+  next();
+}
+
 async function load(config) {
   if (handOver(config)) return;
   const failed = (error) => invocations.fatal('Uncaught Exception', error, 1);
   const inspected = config.inspectorPort !== undefined;
   if (inspected) await require('./inspector.js').openInspector(config.inspectorPort).catch(failed);
-  const loaded = await loadFunction(config, logging, failed);
+  const loaded = await loadFunction(config, prepared?.environment ?? prepare(config, logging), failed);
   // A debugger sets breakpoints between invocations: a thread that blocks would not answer it.
   const byEvents = config.concurrency > 1 || config.attends || inspected;
   invocations.serve(loaded, config.concurrency > 1);

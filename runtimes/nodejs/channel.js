@@ -9,6 +9,7 @@
  *            3 exec    JSON: see exec.js
  *            4 snapshot  JSON, as load: see snapshot/build.js
  *            6 attend  read by events from now on
+ *            7 prepare  JSON, as load: all but the code; a load of `{}` follows when the function has its place
  *   from us  16 ready | 17 initialised: u8 1 when the invocation of the load frame begins with it | 18 init error: JSON
  *            19 response  u32le sequence | u32le peak memory, KiB | payload, JSON
  *            20 error     as response, then u8 fatal | u8 length of the type | type | payload, JSON
@@ -52,6 +53,7 @@ const KIND = {
   exec: 3,
   snapshot: 4,
   attend: 6,
+  prepare: 7,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -78,6 +80,9 @@ const INVOKE_HEAD_BYTES = 20;
 /** Set while the channel is read by events: frames go through its socket then. */
 let events;
 
+/** What has been read of the next frames already stands there in `scratch`. */
+let ahead = { from: 0, to: 0 };
+
 /** Reads some bytes into `target`; 0 at the end of the stream. A signal may interrupt the wait. */
 function readSome(target, offset, length) {
   for (;;) {
@@ -97,7 +102,7 @@ function readSome(target, offset, length) {
  *   the node has closed the channel
  */
 function read() {
-  let have = 0;
+  let have = takeAhead();
   while (have < HEAD_BYTES) {
     const count = readSome(scratch, have, SCRATCH_BYTES - have);
     if (count === 0) return undefined;
@@ -111,7 +116,17 @@ function read() {
     if (count === 0) return undefined;
     have += count;
   }
+  if (have > end) ahead = { from: end, to: have };
   return { kind: bytes[4], bytes, start: HEAD_BYTES, end };
+}
+
+/** Moves what follows the last frame to where frames begin. @returns how many bytes that are */
+function takeAhead() {
+  const { from, to } = ahead;
+  if (from === to) return 0;
+  copy(scratch, scratch, 0, from, to);
+  ahead = { from: 0, to: 0 };
+  return to - from;
 }
 
 /**

@@ -10,11 +10,11 @@ const { installSourceMaps } = require('./source-maps.js');
 
 /**
  * @param config  `{ runtime, variables, root, handler, cacheDirectory, concurrency, context, first }`
+ * @param environment  as {@link prepare} returns it
  * @param onFailure  is told why the code cannot be loaded, and ends the process
  * @returns as {@link serve} does; `waited`: events of any kind may have come meanwhile
  */
-async function loadFunction(config, logging, onFailure) {
-  const environment = prepare(config, logging);
+async function loadFunction(config, environment, onFailure) {
   const collectCaches = installCodeCache(config.root, config.cacheDirectory);
   try {
     const found = loadHandler(config.root, config.handler);

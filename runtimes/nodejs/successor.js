@@ -33,6 +33,9 @@ function handOver(config) {
   return true;
 }
 
+/** Whether another process takes over: what is set here would be of no use to it. */
+const isHandedOver = (config) => Boolean(successor(config)) && !config.handed;
+
 function successor({ snapshot, variables }) {
   if (snapshot) return [process.execPath, '--snapshot-blob', snapshot];
   const wrapper = variables.AWS_LAMBDA_EXEC_WRAPPER;
@@ -46,4 +49,4 @@ function takeHanded() {
   return handed === undefined ? undefined : JSON.parse(handed);
 }
 
-module.exports = { handOver, takeHanded };
+module.exports = { handOver, isHandedOver, takeHanded };

@@ -16,6 +16,7 @@ type Setting = { readonly help: string; readonly env?: string } & (
       readonly minLength?: number;
     }
   | { readonly type: 'port'; readonly default: number }
+  | { readonly type: 'count'; readonly max: number }
   | { readonly type: 'list' }
   /** Read by who owns it. */
   | { readonly type: 'mapping' }
@@ -58,6 +59,11 @@ export const SETTINGS = {
     default: 'auto',
     choices: ['auto', 'namespace', 'process'],
     help: 'Walls that functions run in; `auto` is the strongest that the machine runs.',
+  },
+  'sandbox.blanks': {
+    type: 'count',
+    max: 100,
+    help: 'Blank environments kept ready of each runtime in use, 0 to 100; by memory and processors unless said (scaling.md).',
   },
   'log.level': {
     type: 'text',
@@ -120,6 +126,7 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
     mqttPort: Number(value('listen.mqttPort')),
     mode: secured ? 'secured' : 'dev',
     sandboxEngine: value('sandbox.engine') as NonNullable<NodeConfig['sandboxEngine']>,
+    ...(value('sandbox.blanks') === undefined ? {} : { blankEnvironments: Number(value('sandbox.blanks')) }),
     logLevel: value('log.level') as NonNullable<NodeConfig['logLevel']>,
     ...(secured && { rootCredentials: rootCredentials(value) }),
     ...tracesEndpoint(value('traces.endpoint')),
@@ -213,7 +220,8 @@ function settle(name: SettingName, given: unknown, env: Readonly<Record<string, 
   const setting: Setting = SETTINGS[name];
   const value = given ?? fromEnvironment(setting, env) ?? ('default' in setting ? setting.default : undefined);
   if (value === undefined) return undefined;
-  if (setting.type === 'port') return checkPort(name, value);
+  if (setting.type === 'port') return checkCount(name, value, 65_535);
+  if (setting.type === 'count') return checkCount(name, value, setting.max);
   if (setting.type === 'list') return checkList(name, value);
   return setting.type === 'text' ? checkText(name, setting, value) : value;
 }
@@ -223,9 +231,9 @@ function fromEnvironment(setting: Setting, env: Readonly<Record<string, string |
   return (setting.env && env[setting.env]) || undefined;
 }
 
-function checkPort(name: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
-  throw new UsageError(`${name} must be a whole number from 0 to 65535, not ${JSON.stringify(value)}`);
+function checkCount(name: string, value: unknown, max: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
+  throw new UsageError(`${name} must be a whole number from 0 to ${max}, not ${JSON.stringify(value)}`);
 }
 
 function checkList(name: string, value: unknown): readonly string[] {

@@ -44,8 +44,9 @@ export interface Delivery {
    * What the target needs beside the payload: JSON, at most 512 KiB. By kind of target, all optional:
    * sqs and sns `messageAttributes` (as SendMessage spells them, binary values in base64), `messageGroupId`,
    * `messageDeduplicationId`, `subject`, `messageSystemAttributes`; kinesis `partitionKey`; http(s) `headers` and
-   * `connection` (a name: see {@link Connection}); mailto `subject`, `contentType` (`text/plain` unless given), `from`; logs
-   * `logStreamName`. A dead letter has `deadLetter` besides: {@link DeadLetterOrigin}.
+   * `connection` (a name: see {@link Connection}) and `ratePerSecond` (of this source to this URL); mailto `subject`,
+   * `contentType` (`text/plain` unless given), `from`, `fromName`; logs `logStreamName`. A dead letter has `deadLetter`
+   * besides: {@link DeadLetterOrigin}.
    */
   readonly attributes?: Readonly<Record<string, unknown>>;
   readonly policy: RetryPolicy;

@@ -27,6 +27,8 @@ export const HTTP_LIMITS = {
   idleMsMax: 30_000,
   /** A call waits so long for its turn where a connection limits the rate; what would wait longer is tried again later. */
   rateWaitMsMax: 5_000,
+  /** Rates that are remembered; when there are more they all begin anew. */
+  bucketsMax: 10_000,
   /** An access token without `expires_in` is used so long. */
   tokenMsDefault: 300_000,
   /** A token is fetched anew so long before it ends, or after nine tenths of its life. */

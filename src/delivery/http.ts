@@ -25,6 +25,22 @@ const OWN_HEADERS = new Set([
   'upgrade',
 ]);
 
+/** So many calls a second at most, together with all others of the same name. */
+interface Rate {
+  readonly name: string;
+  readonly requestsPerSecond: number;
+}
+
+/** What slows a delivery down: its connection, and what whoever sent it has been asked by the receiver. */
+function ratesOf({ arn, source, attributes }: Delivery, connection: Connection | undefined): Rate[] {
+  const rates: Rate[] = [];
+  const own = attributes?.ratePerSecond;
+  if (typeof own === 'number' && own > 0) rates.push({ name: `${source} -> ${arn}`, requestsPerSecond: own });
+  const { name, requestsPerSecond } = connection ?? {};
+  if (requestsPerSecond !== undefined) rates.push({ name: `connection ${name}`, requestsPerSecond });
+  return rates;
+}
+
 /**
  * Posts deliveries to URLs: webhooks.
  *
@@ -50,7 +66,7 @@ export class HttpTarget implements Target, Disposable {
   async deliver(delivery: Delivery, _attempt: number, signal: AbortSignal): Promise<void> {
     const url = readUrl(delivery.arn);
     const connection = this.#connectionOf(delivery);
-    if (connection) await this.#waitForTurn(connection, signal);
+    for (const rate of ratesOf(delivery, connection)) await this.#waitForTurn(rate, signal);
     const answer = await this.#post(url, delivery, connection, signal);
     if (answer.status >= 200 && answer.status < 300) return;
     throw this.#failure(answer, connection);
@@ -69,17 +85,17 @@ export class HttpTarget implements Target, Disposable {
     throw new DomainError('connection-unknown', message, { remedy: 'retry', fields: { unavailable: true } });
   }
 
-  async #waitForTurn({ name, requestsPerSecond }: Connection, signal: AbortSignal): Promise<void> {
-    if (requestsPerSecond === undefined) return;
+  async #waitForTurn({ name, requestsPerSecond }: Rate, signal: AbortSignal): Promise<void> {
     const now = this.#clock.monotonic();
     const before = this.#buckets.get(name) ?? newBucket(requestsPerSecond, now);
     const { bucket, waitMs, taken } = takeToken(before, requestsPerSecond, now, HTTP_LIMITS.rateWaitMsMax);
     if (!taken) {
-      throw new DomainError('rate-limited', `connection ${name} calls ${requestsPerSecond} times a second`, {
+      throw new DomainError('rate-limited', `${name} calls ${requestsPerSecond} times a second`, {
         remedy: 'retry',
         fields: { uncounted: true, retryAfterMs: Math.ceil(waitMs - HTTP_LIMITS.rateWaitMsMax / 2) },
       });
     }
+    if (this.#buckets.size >= HTTP_LIMITS.bucketsMax) this.#buckets.clear();
     this.#buckets.set(name, bucket);
     if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
   }

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../base/index.ts';
+import { type Clock, hasCode, type Random } from '../base/index.ts';
 import { RECORDS_LIMITS, type Records, type Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 
@@ -57,20 +57,35 @@ export class Settler {
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
-    const writes = group.flatMap((one) => one.writes);
-    for (let failures = 0; ; failures++) {
+    for (let failures = 0, rest = group; rest.length > 0; failures++) {
       try {
-        await this.#records.commit({ writes });
-        for (const { resolve } of group) resolve();
+        await this.#records.commit({ writes: rest.flatMap((one) => one.writes) });
+        for (const { resolve } of rest) resolve();
         return;
       } catch (error) {
-        if (failures === 0) this.#logger.error('outbox-not-written', { error, writes: writes.length });
-        const waitMs = Math.min(10_000, 100 * 2 ** Math.min(failures, 10)) * this.#random.next();
-        const stopped = await this.#clock.sleep(waitMs, this.#signal).catch((reason: unknown) => ({ reason }));
-        if (!stopped) continue;
-        for (const { reject } of group) reject(stopped.reason);
-        return;
+        if (failures === 0) this.#logger.error('outbox-not-written', { error, waiting: rest.length });
+        // What only deletes makes room: it must not wait for what needs it.
+        if (hasCode(error, 'records-full')) rest = await this.#commitDeletes(rest);
       }
+      const waitMs = Math.min(10_000, 100 * 2 ** Math.min(failures, 10)) * this.#random.next();
+      const stopped = await this.#clock.sleep(waitMs, this.#signal).catch((reason: unknown) => ({ reason }));
+      if (!stopped) continue;
+      for (const { reject } of rest) reject(stopped.reason);
+      return;
     }
+  }
+
+  /** @returns those that are left */
+  async #commitDeletes(group: readonly Waiting[]): Promise<readonly Waiting[]> {
+    const deleting = group.filter(({ writes }) => writes.every(({ kind }) => kind === 'delete'));
+    if (deleting.length === 0) return group;
+    try {
+      await this.#records.commit({ writes: deleting.flatMap((one) => one.writes) });
+    } catch {
+      // They are tried again with the others.
+      return group;
+    }
+    for (const { resolve } of deleting) resolve();
+    return group.filter((one) => !deleting.includes(one));
   }
 }

@@ -82,11 +82,11 @@ async function connect({ host, port, security, user, password, ca }: SmtpOptions
 }
 
 function mailOf(delivery: Delivery, address: string, from: string) {
-  const { subject, contentType = 'text/plain', from: given } = (delivery.attributes ?? {}) as MailAttributes;
+  const { subject, contentType = 'text/plain', from: given, fromName } = (delivery.attributes ?? {}) as MailAttributes;
   const text = Buffer.from(delivery.payload).toString();
   const sender = given === undefined ? from : line(given, SMTP_LIMITS.addressMax);
   return {
-    from: sender,
+    from: fromName === undefined ? sender : { name: line(fromName, SMTP_LIMITS.subjectMax), address: bare(sender) },
     to: { name: '', address },
     subject: line(subject ?? '', SMTP_LIMITS.subjectMax),
     // The same at every attempt, so that a mailbox can tell a repetition.
@@ -100,6 +100,13 @@ interface MailAttributes {
   readonly subject?: string;
   readonly contentType?: string;
   readonly from?: string;
+  /** Name of the sender, where the address stays that of the node. */
+  readonly fromName?: string;
+}
+
+/** The address in `Name <address>`. */
+function bare(sender: string): string {
+  return /<([^<>]*)>\s*$/.exec(sender)?.[1] ?? sender;
 }
 
 /** One line, whatever comes: a line break would begin another header. */

@@ -20,7 +20,7 @@ export interface NodeConfig {
   readonly tracesEndpoint?: string;
   /** The walls that functions run in; `auto`, the strongest that the machine runs, unless said. */
   readonly sandboxEngine?: SandboxEngine | 'auto';
-  /** Blank environments kept ready, 0 to 100; default 2. */
+  /** Blank environments kept ready of each runtime in use, 0 to 100; 2 in `dev`, else by memory and processors unless said. */
   readonly blankEnvironments?: number;
   /** HTTP targets: what may be called of this machine and its link, and authorities (PEM) that are trusted besides. */
   readonly webhooks?: { readonly allow: readonly string[]; readonly ca?: string };

@@ -55,7 +55,7 @@ async function takeAnswer(request: HttpRequest, sns: Pick<Sns, 'answered'>) {
     if (text.length > ANSWER_BYTES_MAX) return { status: 413, body: { message: 'The answer is too long' } };
   }
   try {
-    const { phoneNumber, message } = JSON.parse(text) as { phoneNumber?: unknown; message?: unknown };
+    const { phoneNumber, message } = Object(JSON.parse(text)) as { phoneNumber?: unknown; message?: unknown };
     return { status: 200, body: { optedOut: await sns.answered(String(phoneNumber), String(message)) } };
   } catch (error) {
     if (!(error instanceof SyntaxError) && !hasCode(error, 'parameter-invalid')) throw error;

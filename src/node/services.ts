@@ -34,6 +34,9 @@ import { SeriesKeys } from './series-keys.ts';
 import type { Stores } from './stores.ts';
 import { SeriesUsage } from './usage.ts';
 
+/** Blank environments that a developer's machine keeps: it has other things to do with its memory. */
+const DEV_BLANKS = 2;
+
 /** What every part of a node is given. */
 export interface Ground {
   readonly clock: Clock;
@@ -118,7 +121,7 @@ export async function openServices(
     engine: config.sandboxEngine ?? 'auto',
     takeSegment: (datagram) => takeSegment(datagram),
     credentials: (spec) => (secured ? sessions : calls).credentials(spec),
-    ...(config.blankEnvironments === undefined ? {} : { blanks: config.blankEnvironments }),
+    blanks: config.blankEnvironments ?? (config.mode === 'dev' ? DEV_BLANKS : undefined),
   };
   // The sandbox is tried with processes of its own: they run while the other services are opened.
   const opening = openRuntime(runtimeOptions);
@@ -253,6 +256,7 @@ export async function openServices(
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
+      delivery.register('logs', logs.target);
       delivery.register('s3', s3.target);
       delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
       resumed.resolve();

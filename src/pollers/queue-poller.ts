@@ -157,18 +157,28 @@ export class QueuePoller implements Poller {
   async #take(): Promise<readonly LeasedRecord[]> {
     const { source, settings, clock } = this.#options;
     const batch: LeasedRecord[] = [];
+    try {
+      await this.#fill(batch);
+    } catch (error) {
+      await source.release(batch);
+      throw error;
+    }
+    const full = batch.length >= settings.batchSize;
+    this.#restsUntil = full ? 0 : clock.monotonic() + settings.lingerMs;
+    return batch;
+  }
+
+  async #fill(batch: LeasedRecord[]): Promise<void> {
+    const { source, settings } = this.#options;
     let bytes = 0;
     for (let room: number = POLLER_LIMITS.receiveFirst; ; ) {
       room = Math.min(room, settings.batchSize - batch.length);
       const received = await source.receive(room);
       for (const { sizeBytes } of received) bytes += sizeBytes;
       batch.push(...(await this.#filter(received)));
-      if (received.length < room || batch.length >= settings.batchSize || bytes >= POLLER_LIMITS.readBytesMax) break;
+      if (received.length < room || batch.length >= settings.batchSize || bytes >= POLLER_LIMITS.readBytesMax) return;
       room = roomFor(batch.length, bytes);
     }
-    const full = batch.length >= settings.batchSize;
-    this.#restsUntil = full ? 0 : clock.monotonic() + settings.lingerMs;
-    return batch;
   }
 
   async #filter(received: readonly LeasedRecord[]): Promise<readonly LeasedRecord[]> {

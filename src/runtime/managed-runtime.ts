@@ -8,7 +8,6 @@ import { type FunctionCredentials, functionVariables } from './environments/func
 import type { Failure } from './environments/life-cycle.ts';
 import { EnvironmentLog, logStreamName } from './environments/report.ts';
 import { RUNTIME_LIMITS } from './limits.ts';
-import { LinuxMachine } from './machine/linux.ts';
 import type { Machine } from './machine/machine.ts';
 import type {
   FunctionLogSink,
@@ -61,8 +60,8 @@ export interface RuntimeOptions {
   readonly nodeDoor?: NodeDoor;
   /** Takes the datagrams that traced functions send to X-Ray's daemon; absent takes none. Never throws. */
   readonly takeSegment?: (datagram: Buffer) => void;
-  /** Blank environments kept ready: 0 to 100; 2 unless said. */
-  readonly blanks?: number;
+  /** Blank environments kept ready of each runtime in use: 0 to 100; by memory and processors unless said, see `starts/reserve.ts`. */
+  readonly blanks?: number | undefined;
   /** Quiet time after the start before the first blank one is started; 500 ms unless said. */
   readonly blanksAfterMs?: number;
   readonly accountConcurrency?: number;
@@ -117,10 +116,10 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   #closed = false;
   #onDrained: (() => void) | undefined;
 
-  constructor(options: RuntimeOptions, starts: Starts) {
+  constructor(options: RuntimeOptions & { readonly machine: Machine }, starts: Starts) {
     this.#options = options;
     this.#starts = starts;
-    const { clock, metrics, machine = LinuxMachine.open() } = options;
+    const { clock, metrics, machine } = options;
     const { accountConcurrency = RUNTIME_LIMITS.accountConcurrency } = options;
     const environmentsMax = options.environmentsMax ?? RUNTIME_LIMITS.environmentsMax;
     const processors = new Processors(clock, machine);
@@ -150,6 +149,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       machine,
       population: this.#population,
       pools: () => this.#pools.values(),
+      shedBlanks: () => starts.blanks.shed(),
       keepAliveMs: options.keepAliveMs ?? RUNTIME_LIMITS.keepAliveMs,
       isFixed: options.keepAliveMs !== undefined,
       prewarmed: metrics.counter(
@@ -181,13 +181,16 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     if (this.#closed) return;
     const known = this.#pools.get(spec.arn);
     if (spec.provisionedConcurrency === 0 && !known?.provisioned) return;
-    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers, spec.traced);
-    if (!(launching instanceof Promise)) return this.#provision(spec, launching);
-    launching.then(
-      (launch) => this.#provision(spec, launch),
-      (error: unknown) =>
-        this.#options.logger.error('provisioned concurrency cannot be had', { function: spec.arn, error }),
-    );
+    const failed = (error: unknown) =>
+      this.#options.logger.error('provisioned concurrency cannot be had', { function: spec.arn, error });
+    try {
+      const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers, spec.traced);
+      if (launching instanceof Promise) launching.then((launch) => this.#provision(spec, launch)).catch(failed);
+      else this.#provision(spec, launching);
+    } catch (error) {
+      // A runtime that this machine does not have: the other functions of a node that starts are not to go without theirs.
+      failed(error);
+    }
   }
 
   provisioned(functionArn: string): ProvisionedState | undefined {
@@ -247,6 +250,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
   /** Blank environments that wait for code. */
   get blanksReady(): number {
     return this.#starts.blanks.ready;
+  }
+
+  /** All that is kept for starts to come is there. */
+  get blanksFull(): boolean {
+    return this.#starts.blanks.full;
   }
 
   /** Accepts nothing more, lets what runs end (for `drainMs` at most), then ends every process. */

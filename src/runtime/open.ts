@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RUNTIME_API_DOOR } from './api/api-connection.ts';
 import { ApiServer } from './api/api-server.ts';
+import { LinuxMachine } from './machine/linux.ts';
 import { ManagedRuntime, type NodeDoor, type RuntimeOptions } from './managed-runtime.ts';
 import { openSandbox } from './sandbox/open.ts';
 import type { Door, Sandbox } from './sandbox/sandbox.ts';
@@ -22,16 +23,23 @@ import { TemplateSnapshots } from './starts/template-snapshots.ts';
 const OWN_RUNTIME = `nodejs${process.versions.node.split('.', 1)[0]}.x`;
 
 /** Opens the execution environments of a node. Starts no process before `blanksAfterMs` or the first reservation. */
-export async function openRuntime(options: RuntimeOptions): Promise<ManagedRuntime> {
+export async function openRuntime(given: RuntimeOptions): Promise<ManagedRuntime> {
+  const machine = given.machine ?? LinuxMachine.open();
+  const options = { ...given, machine };
   const directory = join(options.directory, 'sandboxes');
   rmSync(directory, { recursive: true, force: true });
   const codeCaches = await CodeCaches.open(join(options.directory, 'code-cache'), options.logger);
   const sandbox = await openEngine(options, directory);
-  const { clock, random, logger, blanks: size = 2, blanksAfterMs = 500, nodeDoor } = options;
+  const { clock, random, logger, metrics, blanks: size, blanksAfterMs = 500, nodeDoor } = options;
   const doors = () => doorsOf(nodeDoor);
   const accept: BlankPoolOptions['accept'] = nodeDoor ? { node: (socket) => nodeDoor.accept(socket) } : {};
+  const gauges = {
+    blanks: metrics.gauge('millrace_environments_blank', 'Processes of runtimes that wait for the code of a function'),
+    hulls: metrics.gauge('millrace_sandboxes_standing', 'Sandboxes that stand without a process of a runtime'),
+  };
   const segments = await openSegmentDoor(options, sandbox);
-  const blanks = new BlankPools({ sandbox, clock, random, size, directory, doors, accept, segments });
+  const pools = { clock, random, size, machine, gauges, directory };
+  const blanks = new BlankPools({ ...pools, sandbox, doors, accept, segments });
   const binaries = new NodeBinaries({ clock, random, logger, directory: options.runtimesDirectory });
   const snapshots = NodejsSnapshots.open({
     clock,

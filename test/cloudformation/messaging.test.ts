@@ -753,3 +753,34 @@ for (const [what, resource] of [
     await remove('wrong');
   });
 }
+
+test('subscriptions that wait to be confirmed are made, changed and removed with their stack', async () => {
+  const before = await standing();
+  const subscription = (Protocol: string, Endpoint: string, team: string) => ({
+    Type: 'AWS::SNS::Subscription',
+    Properties: { TopicArn: ref('Topic'), Protocol, Endpoint, FilterPolicy: { team: [team] } },
+  });
+  const stack = (team: string, more: Resources = {}) => ({
+    Topic: { Type: 'AWS::SNS::Topic' },
+    Mail: subscription('email', 'someone@plant.example', team),
+    Letters: subscription('email-json', 'someone@plant.example', team),
+    Web: subscription('https', 'https://hooks.plant.example/alerts', team),
+    ...more,
+  });
+  assert.equal(await create('waiting', stack('a')), 'CREATE_COMPLETE', await reasons('waiting'));
+  const { Mail, Topic } = (await physical('waiting')) as { Mail: string; Topic: string };
+  assert.match(Mail, /^arn:aws:sns:us-east-1:000000000000:waiting-Topic-\w+:[0-9a-f-]{36}$/);
+  assert.equal((await subscriptionAttributes(Mail)).PendingConfirmation, 'true');
+  assert.equal(await update('waiting', stack('b')), 'UPDATE_COMPLETE', await reasons('waiting'));
+  assert.deepEqual(JSON.parse((await subscriptionAttributes(Mail)).FilterPolicy!), { team: ['b'] });
+  const { Mail: _gone, ...rest } = stack('b');
+  assert.equal(await update('waiting', rest), 'UPDATE_COMPLETE', await reasons('waiting'));
+  const { Subscriptions } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn: Topic }));
+  assert.deepEqual(Subscriptions!.map(({ Protocol }) => Protocol).sort(), ['email-json', 'https']);
+
+  const texts = { Texts: subscription('sms', '+15550100', 'a') };
+  assert.equal(await update('waiting', stack('b', texts)), 'UPDATE_ROLLBACK_COMPLETE');
+  assert.match(await reasons('waiting'), /notifications\.smsWebhook/, 'what is missing is named');
+  assert.equal(await remove('waiting'), 'DELETE_COMPLETE');
+  assert.deepEqual(await standing(), before);
+});

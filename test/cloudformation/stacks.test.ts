@@ -450,3 +450,45 @@ test('records of a newer format are refused by name', async () => {
   await harness.writeRecord('cloudformation/format', 'version', '1');
   await harness.open();
 });
+
+/** `LogicalId STATUS` of what was published, in its order. */
+const told = ({ services }: Harness) =>
+  services.published.map((message) => {
+    const members = Object.fromEntries(
+      [...message.matchAll(/^(\w+)='(.*)'$/gm)].map(([, name, value]) => [name!, value!]),
+    );
+    return `${members.LogicalResourceId} ${members.ResourceStatus}`;
+  });
+
+test('topics are told every event in its order, from when the stack has them, and after a stop too', async () => {
+  await using harness = await Harness.open();
+  harness.services.topics.set('deployments', {});
+  const NotificationARNs = ['arn:aws:sns:us-east-1:000000000000:deployments'];
+  await harness.create('app', { Resources: { Queue: QUEUE } }, { ClientRequestToken: 'mine', NotificationARNs });
+  await harness.reopen();
+  harness.cloudformation.resume();
+  await harness.reopen();
+  const story = await harness.story('app');
+  assert.deepEqual(told(harness), story);
+  assert.match(
+    harness.services.published.at(-1)!,
+    /^StackId='arn:aws:cloudformation:us-east-1:000000000000:stack\/app\/[^']+'\nTimestamp='[^']+Z'\n[\s\S]*ClientRequestToken='mine'\n$/,
+  );
+
+  await harness.create('late', { Resources: { Group: GROUP } });
+  const before = (await harness.story('late')).length;
+  await harness.update('late', { Resources: { Group: GROUP, Topic: TOPIC } }, { NotificationARNs });
+  await harness.reopen();
+  harness.cloudformation.resume();
+  await harness.reopen();
+  assert.deepEqual(told(harness).slice(story.length), (await harness.story('late')).slice(before));
+});
+
+test('a topic that is gone holds up no stack', async () => {
+  await using harness = await Harness.open();
+  const NotificationARNs = ['arn:aws:sns:us-east-1:000000000000:nobody'];
+  const stack = await harness.create('app', { Resources: { Queue: QUEUE } }, { NotificationARNs });
+  assert.equal(stack.StackStatus, 'CREATE_COMPLETE');
+  assert.equal((await harness.delete('app')).StackStatus, 'DELETE_COMPLETE');
+  assert.deepEqual(harness.services.published, []);
+});

@@ -1,5 +1,18 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
+import {
+  CreateFunctionCommand,
+  type CreateFunctionCommandInput,
+  InvokeCommand,
+  LambdaClient,
+  PutFunctionEventInvokeConfigCommand,
+  type PutFunctionEventInvokeConfigCommandInput,
+} from '@aws-sdk/client-lambda';
+import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
@@ -15,6 +28,7 @@ import type {
   DeadLetterList,
 } from '../../src/gateway/console/dead-letters/letter.ts';
 import { Program } from '../cli/program.ts';
+import { zipOf } from '../support/clients.ts';
 import { TestNode } from '../support/node.ts';
 
 const ACCOUNT = '000000000000';
@@ -22,15 +36,20 @@ const arnOf = (name: string) => `arn:aws:sqs:us-east-1:${ACCOUNT}:${name}`;
 
 let node: TestNode;
 let sqs: SQSClient;
+let lambda: LambdaClient;
+let sns: SNSClient;
 
 before(async () => {
   node = await TestNode.start();
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
-  sqs = new SQSClient({ endpoint: node.endpoints.http, region: 'us-east-1', credentials });
+  const options = { endpoint: node.endpoints.http, region: 'us-east-1', credentials };
+  sqs = new SQSClient(options);
+  lambda = new LambdaClient(options);
+  sns = new SNSClient(options);
 });
 
 after(async () => {
-  sqs.destroy();
+  for (const client of [sqs, lambda, sns]) client.destroy();
   await node[Symbol.asyncDispose]();
 });
 
@@ -52,7 +71,7 @@ async function pair(name: string, fifo = ''): Promise<{ readonly url: string; re
   const { QueueUrl } = await sqs.send(
     new CreateQueueCommand({
       QueueName: `${name}${fifo}`,
-      Attributes: { ...attributes, VisibilityTimeout: '0', RedrivePolicy: JSON.stringify(policy) },
+      Attributes: { ...attributes, VisibilityTimeout: '1', RedrivePolicy: JSON.stringify(policy) },
     }),
   );
   return { url: QueueUrl!, dead: dead.QueueUrl! };
@@ -90,6 +109,7 @@ test('a message that a redrive policy moved is listed with why, and goes back ed
   assert.equal(letter!.target, arnOf('orders'));
   assert.equal(letter!.errorCode, 'MaxReceiveCountExceeded');
   assert.deepEqual([letter!.attempts, letter!.preview], [1, '{"order":7}']);
+  assert.ok(letter!.givenUpAt! >= letter!.sentAt);
 
   const { body: detail } = await ask<DeadLetterDetail>('GET', `/${letter!.id}`);
   assert.deepEqual(detail.attributes.messageAttributes, { kind });
@@ -114,6 +134,97 @@ test('a message that somebody has put into a dead-letter queue goes where it is 
   assert.equal(redriven.body.to, arnOf('elsewhere'));
   assert.deepEqual(await bodies(`${node.endpoints.http}/${ACCOUNT}/elsewhere`), ['by hand']);
   assert.equal((await listed(`place=${arnOf('manual-dead')}`)).length, 0);
+});
+
+/** Looks again until a letter lies there. */
+async function letterIn(place: string) {
+  for (;;) {
+    const [letter] = await listed(`place=${place}`);
+    if (letter) return letter;
+  }
+}
+
+/** A function that throws unless its event is good; asynchronous events are tried once. */
+async function picky(
+  FunctionName: string,
+  settings: Partial<CreateFunctionCommandInput>,
+  config: Partial<PutFunctionEventInvokeConfigCommandInput>,
+): Promise<string> {
+  const code =
+    "exports.handler = async (event) => { if (!event.good) throw new TypeError('it is not good'); return 1; };";
+  const { FunctionArn } = await lambda.send(
+    new CreateFunctionCommand({
+      ...{ FunctionName, Runtime: 'nodejs24.x', Handler: 'index.handler', Timeout: 10 },
+      Role: 'arn:aws:iam::000000000000:role/picky',
+      Code: { ZipFile: await zipOf({ 'index.js': code }) },
+      ...settings,
+    }),
+  );
+  await lambda.send(new PutFunctionEventInvokeConfigCommand({ FunctionName, MaximumRetryAttempts: 0, ...config }));
+  const Payload = Buffer.from('{"good":false,"n":1}');
+  await lambda.send(new InvokeCommand({ FunctionName, InvocationType: 'Event', Payload }));
+  return FunctionArn!;
+}
+
+test('an event that a function has failed at says so, and goes back to the function edited', async () => {
+  await sqs.send(new CreateQueueCommand({ QueueName: 'picky-dead' }));
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'picky-done' }));
+  const destination = { DestinationConfig: { OnSuccess: { Destination: arnOf('picky-done') } } };
+  const arn = await picky('picky', { DeadLetterConfig: { TargetArn: arnOf('picky-dead') } }, destination);
+  const letter = await letterIn(arnOf('picky-dead'));
+  assert.deepEqual([letter.target, letter.attempts, letter.preview], [arn, 1, '{"good":false,"n":1}']);
+  assert.match(`${letter.errorCode} ${letter.errorMessage}`, /TypeError|not good|function-failed/);
+  assert.ok(letter.givenUpAt! >= letter.sentAt);
+  const { body } = await ask('POST', `/${letter.id}/redrive`, { body: '{"good":true,"n":2}' });
+  assert.equal(body.to, arn);
+  const [record] = await bodies(QueueUrl!);
+  assert.deepEqual(JSON.parse(record!).requestPayload, { good: true, n: 2 });
+  assert.equal((await listed(`place=${arnOf('picky-dead')}`)).length, 0);
+});
+
+test('a record at a destination for failures stands for the event in it', async () => {
+  await sqs.send(new CreateQueueCommand({ QueueName: 'failures' }));
+  const arn = await picky('recorded', {}, { DestinationConfig: { OnFailure: { Destination: arnOf('failures') } } });
+  const letter = await letterIn(arnOf('failures'));
+  assert.deepEqual([letter.target, letter.errorCode, letter.errorMessage], [arn, 'TypeError', 'it is not good']);
+  assert.deepEqual([letter.attempts, letter.preview], [1, '{"good":false,"n":1}']);
+  assert.equal((await ask('POST', `/${letter.id}/redrive`, { body: '{"good":true}' })).body.to, arn);
+  assert.equal((await listed(`place=${arnOf('failures')}`)).length, 0);
+});
+
+test('a delivery that was lost for want of a queue is kept, and goes back to its target', async () => {
+  let status = 503;
+  const got: string[] = [];
+  const server = createServer(async (request, response) => {
+    got.push(await text(request));
+    response.writeHead(status).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const Endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+    const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'lossy' }));
+    const DeliveryPolicy = JSON.stringify({
+      healthyRetryPolicy: { numRetries: 0, minDelayTarget: 1, maxDelayTarget: 1 },
+    });
+    const Attributes = { RawMessageDelivery: 'true', DeliveryPolicy };
+    await sns.send(new SubscribeCommand({ TopicArn, Protocol: 'http', Endpoint, Attributes }));
+    await sns.send(new PublishCommand({ TopicArn, Message: 'an alarm' }));
+    const letter = await letterIn('outbox');
+    assert.deepEqual([letter.target, letter.source, letter.preview], [Endpoint, TopicArn, 'an alarm']);
+    assert.match(`${letter.errorCode} ${letter.errorMessage}`, /503/);
+    const { places } = (await ask<DeadLetterList>('GET', '')).body;
+    assert.equal(places.find(({ id }) => id === 'outbox')!.waiting, 1);
+    status = 200;
+    got.length = 0;
+    assert.equal((await ask('POST', `/${letter.id}/redrive`, { body: 'an alarm, again' })).body.to, Endpoint);
+    while (got.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(got, ['an alarm, again']);
+    assert.equal((await listed('place=outbox')).length, 0);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test('queues that nothing names as their dead-letter queue are not shown', async () => {

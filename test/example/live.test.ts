@@ -1,4 +1,4 @@
-/** The example as a user runs it: a real node, deployed by the command, a simulated fleet, a webhook. */
+/** The example as a user runs it: a real node, deployed by the command, a simulated fleet, a webhook, a mail server. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { type ParsedMail, simpleParser } from 'mailparser';
+import { SMTPServer } from 'smtp-server';
 import { SeriesClient } from '../../examples/machine-health/src/series.ts';
 import { systemClock } from '../../src/base/index.ts';
 import { main } from '../../src/cli/main.ts';
@@ -15,9 +17,19 @@ import type { FlowSnapshot } from '../../src/gateway/console/index.ts';
 import { type Node, startNode } from '../../src/node/index.ts';
 
 const EXAMPLE = new URL('../../examples/machine-health', import.meta.url).pathname;
-const EVENTS = 8000;
+/** Of eight machines, each from a place of its own in the recording: five alerts are raised, three of them critical. */
+const EVENTS = 16_000;
 
-const alerts: { alertId: string; device: string }[] = [];
+const EMAIL = 'operator@plant.example';
+
+interface Received {
+  readonly alertId: string;
+  readonly device: string;
+  readonly severity: string;
+  readonly message: string;
+}
+
+const alerts: Received[] = [];
 const webhook = createServer(async (request, response) => {
   let body = '';
   for await (const chunk of request) body += chunk;
@@ -25,6 +37,20 @@ const webhook = createServer(async (request, response) => {
   if (message.Type === 'Notification') alerts.push(JSON.parse(message.Message));
   else await fetch(message.SubscribeURL!);
   response.end();
+});
+const mails: ParsedMail[] = [];
+const mailServer = new SMTPServer({
+  authOptional: true,
+  disabledCommands: ['STARTTLS'],
+  onData: (stream, _session, done) => {
+    simpleParser(stream).then(
+      (mail) => {
+        mails.push(mail);
+        done();
+      },
+      (error: Error) => done(error),
+    );
+  },
 });
 let directory: string;
 let node: Node;
@@ -34,8 +60,12 @@ let summary: Summary;
 before(async () => {
   webhook.listen(0, '127.0.0.1');
   await once(webhook, 'listening');
+  mailServer.listen(0, '127.0.0.1');
+  await once(mailServer.server, 'listening');
   directory = await mkdtemp(join(tmpdir(), 'machine-health-'));
-  node = await startNode({ dataDirectory: directory, host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'dev' });
+  const { port: smtpPort } = mailServer.server.address() as AddressInfo;
+  const smtp = { host: '127.0.0.1', port: smtpPort, security: 'none', from: 'plant@plant.example' } as const;
+  node = await startNode({ dataDirectory: directory, host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'dev', smtp });
   series = new SeriesClient(node.endpoint, 'machines');
   const { port } = webhook.address() as AddressInfo;
   const output: string[] = [];
@@ -45,12 +75,14 @@ before(async () => {
     colours: false,
     errColours: false,
   };
-  const parameter = `WebhookUrl=http://127.0.0.1:${port}/alerts`;
-  const code = await main(['deploy', EXAMPLE, '--endpoint-url', node.endpoint, '--parameter', parameter], terminal);
+  const given = [`WebhookUrl=http://127.0.0.1:${port}/alerts`, `AlertEmail=${EMAIL}`];
+  const parameters = given.flatMap((parameter) => ['--parameter', parameter]);
+  const code = await main(['deploy', EXAMPLE, '--endpoint-url', node.endpoint, ...parameters], terminal);
   assert.equal(code, 0, output.join(''));
+  await confirm();
   const fleet = await loadFleet(join(EXAMPLE, 'fleet.yaml'));
   summary = await simulate({
-    fleet: { ...fleet, ...node.mqtt, devices: 4, rate: 1000, malformed: 0.005 },
+    fleet: { ...fleet, ...node.mqtt, devices: 8, rate: 500, malformed: 0.005 },
     clock: systemClock,
     signal: new AbortController().signal,
     count: EVENTS,
@@ -61,8 +93,22 @@ after(async () => {
   await node?.[Symbol.asyncDispose]();
   webhook.closeAllConnections();
   webhook.close();
+  await new Promise<void>((done) => mailServer.close(done));
   await rm(directory, { recursive: true });
 });
+
+/** Does what the person does who gets the mail that asks to confirm: opens the link. */
+async function confirm(): Promise<void> {
+  await eventually(
+    async () => mails.length,
+    (n) => n > 0,
+  );
+  const [asking] = mails.splice(0);
+  assert.equal([asking?.to].flat()[0]?.text, EMAIL);
+  assert.match(asking!.subject!, /Subscription Confirmation/);
+  const [link] = /https?:\/\/\S*Action=ConfirmSubscription\S*/.exec(asking!.text!)!;
+  assert.equal((await fetch(link)).status, 200);
+}
 
 /** Asks until `holds`: the last batch closes after its window of a second. */
 async function eventually<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
@@ -110,6 +156,26 @@ test('every alert that was raised reaches the webhook', async () => {
     [...new Set(alerts.map(({ alertId }) => alertId))].map((id) => id.split('@')[0]).sort(),
     raised.map(({ device }) => String(device)).sort(),
   );
+});
+
+test('critical alerts, and no others, go out by e-mail too', async () => {
+  const critical = new Map(alerts.filter(({ severity }) => severity === 'critical').map((one) => [one.alertId, one]));
+  assert.ok(
+    critical.size > 0 && critical.size < new Set(alerts.map(({ alertId }) => alertId)).size,
+    'some of each kind',
+  );
+  await eventually(
+    async () => mails.length,
+    (n) => n >= critical.size,
+  );
+  const idOf = (mail: ParsedMail) => /^alert: (.+)$/m.exec(mail.text!)![1]!;
+  assert.deepEqual([...new Set(mails.map(idOf))].sort(), [...critical.keys()].sort());
+  for (const mail of mails) {
+    const alert = critical.get(idOf(mail))!;
+    assert.equal(mail.subject, `Critical: ${alert.device}`);
+    assert.ok(mail.text!.startsWith(alert.message), mail.text);
+    assert.equal(mail.from?.text, '"Machine health" <plant@plant.example>');
+  }
 });
 
 test('the flow shows the whole way', async () => {

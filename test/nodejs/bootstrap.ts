@@ -4,13 +4,22 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { encodeInvoke, encodeLoad, type Frame, FrameReader } from '../../src/runtime/environments/frames.ts';
+import {
+  encodeInvoke,
+  encodeLoad,
+  encodePrepare,
+  type Frame,
+  FrameReader,
+} from '../../src/runtime/environments/frames.ts';
 import type { FirstInvocation } from '../../src/runtime/environments/load-config.ts';
 
 type Kind = Frame['kind'];
 type Of<K extends Kind> = Extract<Frame, { readonly kind: K }>;
 
 const BOOTSTRAP = join(import.meta.dirname, '../../runtimes/nodejs/bootstrap.js');
+
+/** It is told what it will run before it may: in the same bytes, or once the promise has resolved. */
+type Prepared = 'at once' | ((pid: number, folder: string) => Promise<void>);
 
 /** The Node bootstrap as a bare process, spoken to in frames. */
 export class Bootstrap implements AsyncDisposable {
@@ -38,36 +47,58 @@ export class Bootstrap implements AsyncDisposable {
   /** Starts it and loads a function of this source. */
   static async load(
     code: string,
-    more: { file?: string; concurrency?: number; node?: string; entry?: string; first?: FirstInvocation } = {},
+    more: {
+      file?: string;
+      concurrency?: number;
+      node?: string;
+      entry?: string;
+      first?: FirstInvocation;
+      prepared?: Prepared;
+      variables?: Record<string, string>;
+    } = {},
   ): Promise<Bootstrap> {
-    const { file = 'index.js', concurrency = 1, node = process.execPath, entry = BOOTSTRAP, first } = more;
+    const {
+      file = 'index.js',
+      concurrency = 1,
+      node = process.execPath,
+      entry = BOOTSTRAP,
+      first,
+      prepared,
+      variables: own,
+    } = more;
     const folder = mkdtempSync(join(tmpdir(), 'millrace-bootstrap-'));
     writeFileSync(join(folder, file), code);
-    const child = spawn(node, [entry], { env: {}, cwd: folder, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
+    const child = spawn(node, [entry], { env: {}, cwd: tmpdir(), stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
     const bootstrap = new Bootstrap(child, folder);
     await bootstrap.next('ready');
     const variables = {
       AWS_LAMBDA_FUNCTION_NAME: 'f',
+      ...own,
       ...(concurrency > 1 ? { AWS_LAMBDA_MAX_CONCURRENCY: String(concurrency) } : {}),
     };
-    bootstrap.#channel.write(
-      encodeLoad({
-        runtime: 'nodejs24.x',
-        variables,
-        root: folder,
-        handler: 'index.handler',
-        cacheDirectory: join(folder, 'cache'),
-        concurrency,
-        context: {
-          functionName: 'f',
-          functionVersion: '1',
-          memoryLimitInMB: '256',
-          logGroupName: 'g',
-          logStreamName: 's',
-        },
-        first,
-      }),
-    );
+    const config = {
+      runtime: 'nodejs24.x',
+      variables,
+      root: folder,
+      handler: 'index.handler',
+      cacheDirectory: join(folder, 'cache'),
+      concurrency,
+      context: {
+        functionName: 'f',
+        functionVersion: '1',
+        memoryLimitInMB: '256',
+        logGroupName: 'g',
+        logStreamName: 's',
+      },
+      first,
+    };
+    if (prepared === undefined) bootstrap.#channel.write(encodeLoad(config));
+    else if (prepared === 'at once') bootstrap.#channel.write(Buffer.concat([encodePrepare(config), encodeLoad({})]));
+    else {
+      bootstrap.#channel.write(encodePrepare(config));
+      await prepared(child.pid!, folder);
+      bootstrap.#channel.write(encodeLoad({}));
+    }
     bootstrap.#begun = (await bootstrap.next('initialised')).begun;
     return bootstrap;
   }
@@ -110,6 +141,8 @@ export class Bootstrap implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // What has taken over from it ends with the channel.
+    this.#channel.destroy();
     this.#child.kill('SIGKILL');
     await this.exit();
     rmSync(this.#folder, { recursive: true, force: true });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { CloudWatchClient, GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
 import {
   CreateStreamCommand,
+  DeregisterStreamConsumerCommand,
   DescribeStreamSummaryCommand,
   KinesisClient,
   PutRecordsCommand,
@@ -26,6 +28,7 @@ import { run } from '../wire/support.ts';
 let node: TestNode;
 let lambda: LambdaClient;
 let kinesis: KinesisClient;
+let cloudwatch: CloudWatchClient;
 let s3: S3Client;
 let sqs: SQSClient;
 
@@ -35,12 +38,13 @@ before(async () => {
   const options = { endpoint: node.endpoints.http, region: 'us-east-1', credentials };
   lambda = new LambdaClient(options);
   kinesis = new KinesisClient(options);
+  cloudwatch = new CloudWatchClient(options);
   s3 = new S3Client({ ...options, forcePathStyle: true });
   sqs = new SQSClient(options);
 });
 
 after(async () => {
-  for (const client of [lambda, kinesis, s3, sqs]) client.destroy();
+  for (const client of [lambda, kinesis, cloudwatch, s3, sqs]) client.destroy();
   await node[Symbol.asyncDispose]();
 });
 
@@ -169,6 +173,39 @@ test('a mapping reads through a consumer of its own, and a bucket gets what was 
   const [record] = JSON.parse(document.payload).Records;
   assert.equal(record.eventSourceARN, arn);
   assert.equal(Buffer.from(record.kinesis.data, 'base64').toString(), '{"bad":true}');
+});
+
+test('a mapping whose consumer is deregistered says so, and the EventCount metrics are there', async () => {
+  await newFunction('counted');
+  const arn = await newStream('counted');
+  const { Consumer } = await kinesis.send(new RegisterStreamConsumerCommand({ StreamARN: arn, ConsumerName: 'short' }));
+  const { UUID } = await lambda.send(
+    new CreateEventSourceMappingCommand({
+      FunctionName: 'counted',
+      EventSourceArn: Consumer!.ConsumerARN,
+      StartingPosition: 'TRIM_HORIZON',
+      MetricsConfig: { Metrics: ['EventCount'] },
+    }),
+  );
+  await put('counted', { n: 1 }, { n: 2 });
+  const sum = await until(async () => {
+    const { Datapoints } = await cloudwatch.send(
+      new GetMetricStatisticsCommand({
+        Namespace: 'AWS/Lambda',
+        MetricName: 'PolledEventCount',
+        Dimensions: [{ Name: 'EventSourceMappingUUID', Value: UUID }],
+        StartTime: new Date(systemClock.now() - 600_000),
+        EndTime: new Date(systemClock.now() + 600_000),
+        Period: 3600,
+        Statistics: ['Sum'],
+      }),
+    );
+    return Datapoints?.[0]?.Sum;
+  });
+  assert.equal(sum, 2);
+  await kinesis.send(new DeregisterStreamConsumerCommand({ ConsumerARN: Consumer!.ConsumerARN }));
+  await put('counted', { n: 3 });
+  await until(async () => ((await shown(UUID!)).lastResult.startsWith('PROBLEM') ? true : undefined));
 });
 
 test('mappings have tags', async () => {

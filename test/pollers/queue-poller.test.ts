@@ -183,6 +183,20 @@ test('a large batch is asked for by the size of its messages, and sent in pieces
   assert.equal(fn.ids.replaceAll(' ', ''), 'abcdefghijkl');
 });
 
+test('messages in hand are given back when the queue fails in the middle of a batch', async () => {
+  const { clock, source, fn, start } = bench({ batchSize: 25, windowMs: 20 });
+  const receive = source.receive.bind(source);
+  source.receive = async (max) => {
+    if (source.receives.length === 1) source.gone = true;
+    return receive(max);
+  };
+  await using poller = start();
+  source.send(...letters('abcdefghijklmnopqrstuvwxy'));
+  await advanceUntil(clock, 20, () => source.released.length === 10);
+  assert.equal(fn.events.length, 0);
+  assert.match(poller.state.lastResult, /^PROBLEM/);
+});
+
 test('what could not be invoked is tried again while it is leased, and then left to the queue', async () => {
   const { clock, source, fn, start } = bench();
   fn.behaviour = () => ({ kind: 'not-invoked', reason: 'Function not found' });

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
-import type { GivenUp } from '../../src/delivery/index.ts';
+import { egressGuard, type GivenUp } from '../../src/delivery/index.ts';
 import { certificateRoute } from '../../src/node/routes.ts';
 import { advanceUntil, eventually } from '../pollers/fakes.ts';
 import { startWire } from '../wire/support.ts';
@@ -326,4 +326,31 @@ test('a redirect is not followed, to loopback least of all: it is a failure for 
   } finally {
     inside.close();
   }
+});
+
+test('a node calls neither itself nor, in production, its own machine: not to confirm and not to notify', async () => {
+  using hook = await webhook();
+  const port = Number(new URL(hook.url).port);
+  const rules = { allow: [], ownAddresses: () => ['127.0.0.1'] };
+  const guards = [
+    egressGuard({ ...rules, mode: 'dev', ownPorts: () => [port] }),
+    egressGuard({ ...rules, mode: 'secured', ownPorts: () => [] }),
+  ];
+  for (const egress of guards) {
+    await using node = await openNode({ egress, confirmLoopback: false });
+    await using strict = await openNode({ egress });
+    for (const host of ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]', '0x7f.1', '2130706433']) {
+      const url = `http://${host}:${port}/hook`;
+      const dead = await newQueue(node);
+      const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: dead.arn });
+      const { TopicArn, SubscriptionArn } = await subscribed(node, url, { RedrivePolicy });
+      if ((await attributesOf(node, SubscriptionArn)).PendingConfirmation === 'false') {
+        await node.call('Publish', { TopicArn, Message: host });
+        assert.equal(JSON.parse((await receive(node, dead.QueueUrl))[0].Body).Message, host);
+      }
+      await subscribed(strict, url);
+    }
+    await eventually(() => strict.delivery.edges().every(({ pending }) => pending === 0));
+  }
+  assert.equal(hook.requests.length, 0);
 });

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, seededRandom, systemClock, systemRandom } from '../../src/base/index.ts';
-import { type Delivery, type EgressGuard, openDelivery } from '../../src/delivery/index.ts';
+import { type Delivery, type EgressGuard, openDelivery, type SmtpOptions } from '../../src/delivery/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { openSns, type SnsDependencies } from '../../src/services/sns/index.ts';
 import { openSqs } from '../../src/services/sqs/index.ts';
@@ -23,6 +23,7 @@ export const CONTEXT: OperationContext = {
 export interface Options extends Partial<Pick<SnsDependencies, 'confirmLoopback' | 'webhooks'>> {
   readonly clock?: Clock;
   readonly egress?: EgressGuard;
+  readonly smtp?: SmtpOptions;
 }
 
 export type Node = Awaited<ReturnType<typeof openNode>>;
@@ -34,28 +35,28 @@ export async function temporaryFolder(): Promise<{ readonly path: string } & Asy
 }
 
 /**
- * Topics, queues and the outbox between them, all real; functions and mail servers stand at the far edge.
+ * Topics, queues and the outbox between them, all real; functions stand at the far edge.
  *
  * @param options.directory  where its stores are; none makes them anew
  */
 export async function openNode(options: Options & { readonly directory?: string } = {}) {
   await using scope = new AsyncDisposableStack();
-  const { clock = systemClock, directory, egress, ...rest } = options;
+  const { clock = systemClock, directory, egress, smtp, ...rest } = options;
   const folder = directory ?? scope.use(await temporaryFolder()).path;
   const records = scope.use(await openEmbeddedRecords({ directory: folder }));
   const metrics = createMetrics();
   const data: Datum[] = [];
   metrics.onDatum((datum) => data.push({ ...datum }));
   const ground = { clock, random: systemRandom, logger: silentLogger, metrics };
-  const delivery = scope.use(await openDelivery({ records, ...(egress && { egress }), ...ground }));
+  const delivery = scope.use(
+    await openDelivery({ records, ...(egress && { egress }), ...(smtp && { smtp }), ...ground }),
+  );
   const sqs = scope.use(await openSqs({ records, ...ground }));
   const sns = scope.use(await openSns({ records, delivery, endpoint: () => CONTEXT.endpoint, ...rest, ...ground }));
   const invoked: Delivery[] = [];
-  const mailed: Delivery[] = [];
   delivery.register('sqs', sqs.target);
   delivery.register('sns', sns.target);
   delivery.register('lambda', { deliver: async (one) => void invoked.push(one) });
-  delivery.register('mailto', { deliver: async (one) => void mailed.push(one) });
   const operations = { ...sqs.service.operations, ...sns.service.operations };
   /** Calls as a client of the account does; `context` says what differs. */
   const call = (operation: string, input: object, context: Partial<OperationContext> = {}): Promise<any> =>
@@ -63,7 +64,7 @@ export async function openNode(options: Options & { readonly directory?: string 
   const counted = (name: string) =>
     data.filter((datum) => datum.name === name).reduce((sum, { value }) => sum + value, 0);
   const owned = scope.move();
-  return { call, delivery, sns, invoked, mailed, counted, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { call, delivery, sns, invoked, counted, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 let names = 0;

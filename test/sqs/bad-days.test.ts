@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
 import { openEmbeddedRecords } from '../../src/store/index.ts';
-import { bodies, counts, newQueue, openSqsNode, receive } from './support.ts';
+import { arnOf, bodies, counts, newQueue, openSqsNode, receive } from './support.ts';
 
 /** A clock whose wall time is set while it runs. */
 class SetClock extends SimulatedClock {
@@ -186,4 +186,19 @@ test('hostile attributes and bodies are refused by code, and never stored', asyn
   await call('SendMessage', { QueueUrl: url, MessageBody: '\u{1F600}', MessageAttributes: fine });
   const [message] = await receive(call, url, { MessageAttributeNames: ['a.*', 'constructor', '123'] });
   assert.deepEqual(message.MessageAttributes, fine);
+});
+
+test('poison that is shown again at once goes to the dead-letter queue once, and holds up nobody', async () => {
+  await using node = await openSqsNode();
+  const { call } = node;
+  const dead = await newQueue(call);
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: arnOf(dead), maxReceiveCount: 1 });
+  const url = await newQueue(call, { RedrivePolicy });
+  const Entries = Array.from({ length: 10 }, (_, at) => ({ Id: `${at}`, MessageBody: `${at}` }));
+  await call('SendMessageBatch', { QueueUrl: url, Entries });
+  const poll = () => receive(call, url, { VisibilityTimeout: 0 });
+  await Promise.all([poll(), poll(), poll(), poll()]);
+  await node.holds(dead, 10);
+  assert.deepEqual(await receive(call, url), []);
+  assert.equal((await receive(call, dead)).length, 10);
 });

@@ -1,29 +1,29 @@
 """Listens, inside the sandbox, for the services of the node, and hands the listening sockets over to it.
 
 `MILLRACE_DOORS` names the doors: `runtime-api:9001,node:4566,xray:2000/udp`. The sockets go over the IPC channel that Node gives its
-children (`NODE_CHANNEL_FD`), in its own framing: a line of JSON with the descriptor beside it. So the node accepts what connects
+children (descriptor 4), in its own framing: a line of JSON with the descriptor beside it. So the node accepts what connects
 to a loopback that it cannot reach itself. `runtimes/nodejs/doors.js` is the same in JavaScript.
 """
 
 import json
 from typing import Any, Mapping, MutableMapping
 
+#: Of the channel to the node.
+_DESCRIPTOR = 4
 #: Connections that may wait until the node takes them.
 _BACKLOG = 128
 
 
 def open_doors(environment: MutableMapping[str, str]) -> None:
-    """Hands over every door that the environment names and takes the two variables out of it."""
+    """Hands over every door that the environment names and takes the variable out of it."""
     doors = environment.pop("MILLRACE_DOORS", "")
-    descriptor = environment.pop("NODE_CHANNEL_FD", "")
-    environment.pop("NODE_CHANNEL_SERIALIZATION_MODE", None)
-    if not descriptor:
+    if not doors:
         return
     import socket
 
-    with socket.socket(fileno=int(descriptor)) as node:
+    with socket.socket(fileno=_DESCRIPTOR) as node:
         node.setblocking(True)
-        for door in filter(None, doors.split(",")):
+        for door in doors.split(","):
             name, _, port = door.rpartition(":")
             port, _, protocol = port.partition("/")
             if protocol == "udp":
@@ -31,7 +31,7 @@ def open_doors(environment: MutableMapping[str, str]) -> None:
             else:
                 _hand_over(node, name, int(port))
         # Who acknowledges a door passes it on to the node, which closes the channel when it has all of them.
-        while doors and node.recv(4096):
+        while node.recv(4096):
             pass
 
 

@@ -8,6 +8,7 @@ import {
   encodeExec,
   encodeInvoke,
   encodeLoad,
+  encodePrepare,
   type Frame,
 } from '../environments/frames.ts';
 import type { Failure } from '../environments/life-cycle.ts';
@@ -74,6 +75,8 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
   #events: PlatformEvents | undefined;
   #listener: ConnectionListener | undefined;
   #config: LoadConfig | undefined;
+  /** The process has been told all but that it may begin. */
+  #prepared = false;
   readonly #startedAt: number;
   #token: string | undefined;
   #supervisor: SupervisorLink | undefined;
@@ -144,12 +147,19 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     route(this.#resources, request, response);
   }
 
+  prepare(given: LoadConfig, first?: FirstInvocation): void {
+    const config = this.#withAddress(given);
+    this.#config = config;
+    this.#prepared = true;
+    this.#connection.send([encodePrepare({ ...config, first })]);
+  }
+
   load(given: LoadConfig, first?: FirstInvocation): void {
-    const variables: Record<string, string> = { ...given.variables };
-    if (this.process.hasDoor(DOOR)) variables.AWS_LAMBDA_RUNTIME_API = this.process.addressOf(DOOR);
-    const config = { ...given, variables };
+    const config = this.#withAddress(given);
+    const { variables } = config;
     this.#config = config;
     this.#tellInitStart(config);
+    if (this.#prepared) return this.#connection.send([encodeLoad({})]);
     if (variables.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') this.#http?.allowRestore();
     const { launch } = this.#options;
     if (!this.#http && !launch.supervised) return this.#connection.send([encodeLoad({ ...config, first })]);
@@ -157,6 +167,11 @@ export class ApiConnection implements RuntimeConnection, ApiHandler {
     if ('kind' in program) return this.#fail(program);
     const supervisor = launch.supervised && this.#supervision(config, launch.supervised.extensions);
     this.#connection.send([encodeExec({ ...program, supervisor })]);
+  }
+
+  #withAddress(given: LoadConfig): LoadConfig {
+    if (!this.process.hasDoor(DOOR)) return given;
+    return { ...given, variables: { ...given.variables, AWS_LAMBDA_RUNTIME_API: this.process.addressOf(DOOR) } };
   }
 
   invoke(sequence: number, deadlineMs: number, functionArn: string, invocation: Invocation): void {

@@ -30,6 +30,8 @@ export interface RuntimeConnection {
   /** How long extensions went on after the answer that was handed over last, where they are told of invocations. */
   readonly extensionsMs: number | undefined;
   listen(listener: ConnectionListener): void;
+  /** As {@link load}, which follows with the same, but that the code is not run yet: the function does not have its place. */
+  prepare(config: LoadConfig, first?: FirstInvocation): void;
   /** @param first  may begin with the end of init, see {@link begun} */
   load(config: LoadConfig, first?: FirstInvocation): void;
   /** @param deadlineMs  epoch milliseconds */

@@ -11,7 +11,7 @@ import { type FailureReport, reportFailure } from './failures.ts';
 import type { AnswerFrame, Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { firstInvocation, loadConfig } from './load-config.ts';
+import { type FirstInvocation, firstInvocation, type LoadConfig, loadConfig } from './load-config.ts';
 import {
   billedMs,
   type Ending,
@@ -79,6 +79,9 @@ const PLACING_FAILED = 'Sandbox.Failure';
 const ROLE_REFUSED = 'AccessDeniedException';
 
 const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
+
+/** What a process is told to become the environment of a function. */
+type Order = readonly [config: LoadConfig, first: FirstInvocation | undefined];
 
 type Piece = Extract<Frame, { kind: 'stream-start' | 'stream-chunk' }>;
 type Outcome =
@@ -416,17 +419,38 @@ export class Environment {
     const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
     const cacheDirectory = this.#options.snapshot?.directory ?? codeCaches.directoryOf(spec, launch.version);
     const limits = { memoryMb, ephemeralStorageMb, egress };
+    const told = this.#prepare();
     const placement = this.#assign({ codeDirectory, layers, cacheDirectory, ...limits });
     // Most have both at once: a cold start does not wait for a turn of the event loop then.
     if (!(credentials instanceof Promise) && !(placement instanceof Promise)) {
-      return this.#loadWith(credentials, placement);
+      return this.#loadWith(credentials, placement, told);
     }
     Promise.all([credentials, placement]).then(
       ([granted, placed]) => {
-        if (this.phase.kind === 'init') this.#loadWith(granted, placed);
+        if (this.phase.kind === 'init') this.#loadWith(granted, placed, told);
       },
       (error: unknown) => this.#notPlaced(error, hasCode(error, 'placement-failed') ? PLACING_FAILED : ROLE_REFUSED),
     );
+  }
+
+  /**
+   * Tells the process all before the function has its place, where that is known: it wakes up and makes itself ready meanwhile.
+   *
+   * @returns what it was told
+   */
+  #prepare(): Order | undefined {
+    const { connection, launch, credentials, snapshot } = this.#options;
+    const { placement } = connection.process;
+    const isPlain = launch.prepares && !launch.speaks && !launch.supervised && !snapshot;
+    if (!isPlain || !placement || credentials instanceof Promise) return undefined;
+    try {
+      const order = this.#orderOf(credentials, placement);
+      connection.prepare(...order);
+      return order;
+    } catch {
+      // The same is said when it is loaded, to who can tell the caller.
+      return undefined;
+    }
   }
 
   #notPlaced(error: unknown, errorType: string): void {
@@ -443,21 +467,26 @@ export class Environment {
     }
   }
 
-  #loadWith(credentials: FunctionCredentials, placement: Placement): void {
-    const { connection, launch, spec, variables, log } = this.#options;
+  /** @param told  what the process has been told already */
+  #loadWith(credentials: FunctionCredentials, placement: Placement, told?: Order): void {
+    const { connection, launch, spec, log } = this.#options;
     this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
-    const directory = this.#options.snapshot?.directory;
-    const file = directory === undefined ? undefined : join(placement.cacheDirectory, SNAPSHOT_FILE);
-    const first = this.#first && firstInvocation(spec, this.#first);
     try {
-      connection.load(loadConfig(spec, placement, variables(credentials, placement), log.stream, file), first);
+      connection.load(...(told ?? this.#orderOf(credentials, placement)));
     } catch (error) {
       // Out of descriptors a door has no listener, and a bootstrap cannot be looked at: nobody above could tell the caller.
       this.#notPlaced(error, PLACING_FAILED);
     }
+  }
+
+  #orderOf(credentials: FunctionCredentials, placement: Placement): Order {
+    const { spec, variables, log, snapshot } = this.#options;
+    const file = snapshot?.directory === undefined ? undefined : join(placement.cacheDirectory, SNAPSHOT_FILE);
+    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream, file);
+    return [config, this.#first && firstInvocation(spec, this.#first)] as const;
   }
 
   #reject(failure: Failure): void {

@@ -11,6 +11,7 @@ export const KIND = {
   snapshot: 4,
   clone: 5,
   attend: 6,
+  prepare: 7,
   ready: 16,
   initialised: 17,
   initError: 18,
@@ -74,6 +75,11 @@ const COPY_BYTES_MAX = 16 * 1024;
 /** `load` frame: the environment becomes that of one function. */
 export function encodeLoad(config: unknown): Buffer {
   return encodeJson(KIND.load, config);
+}
+
+/** `prepare` frame: as `load`, which follows without anything in it when the function may run. */
+export function encodePrepare(config: unknown): Buffer {
+  return encodeJson(KIND.prepare, config);
 }
 
 /** `exec` frame: the blank environment becomes another program. */

@@ -98,6 +98,8 @@ export interface SandboxProcess {
   accept(door: string, take: (socket: Socket) => void): void;
   /** Takes the datagrams that come to a door of that protocol; `false` shuts it for good. Once a door. */
   receive(door: string, take: (datagram: Buffer) => boolean): void;
+  /** Where the function will find its own, where every one finds it there; `assign` says so anew, with what it has to say besides. */
+  readonly placement?: Placement;
   /**
    * Makes it the sandbox of one function: its code in place, its limits set. Once, before the code is loaded.
    *
@@ -121,6 +123,16 @@ export interface SandboxProcess {
   readonly outOfMemory: boolean;
 }
 
+/** A sandbox that stands, walls and all, without its command: what a start needs beside the start of the runtime has been done. */
+export interface Hull {
+  /** Ends when it is killed, as any other does, whether it has begun or not. */
+  readonly process: SandboxProcess;
+  /** Resolves when it stands, or has ended. */
+  readonly standing: Promise<void>;
+  /** Starts the command. Once. @param more  variables beside those of the request, without line ends */
+  begin(more: Readonly<Record<string, string>>): void;
+}
+
 /** - `placement-failed`: the function cannot have its place: its code, its limits or its egress.
  *  - `sandbox-unavailable`: the engine that was demanded does not run on this machine. */
 export type SandboxErrorCode = 'placement-failed' | 'sandbox-unavailable';
@@ -134,4 +146,6 @@ export interface Sandbox extends AsyncDisposable {
   readonly gaps: readonly string[];
   /** Starts a process. Never throws: a process that cannot be started ends at once. */
   start(request: SandboxRequest): SandboxProcess;
+  /** Builds a sandbox for a command that is started later; only engines that have something to build. Never throws, as {@link start}. */
+  hold?(request: SandboxRequest): Hull;
 }

@@ -18,6 +18,8 @@ export interface TendingOptions {
   readonly machine: Machine;
   readonly population: Population;
   readonly pools: () => Iterable<Pool>;
+  /** Ends blank environments that are kept for bursts. @returns bytes that come free, about */
+  readonly shedBlanks: () => number;
   /** For functions whose own idle times say nothing. */
   readonly keepAliveMs: number;
   /** Every function is kept for that long, whatever its idle times. */
@@ -118,7 +120,10 @@ export class Tending {
     const shortage = memory ? shortageOf(memory) : 0;
     this.#isShort = shortage > 0;
     if (!this.#isShort) return;
-    for (const { environment } of leastUseful(this.#idle(), shortage)) {
+    // They are nobody's: whatever a function has initialised is worth more.
+    const left = shortage - this.#options.shedBlanks();
+    if (left <= 0) return;
+    for (const { environment } of leastUseful(this.#idle(), left)) {
       environment.retire();
       this.#options.reclaimed.add();
     }

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../base/index.ts';
-import type { Exit, SandboxProcess, SandboxRequest } from '../sandbox/sandbox.ts';
+import type { Exit, Hull, SandboxProcess, SandboxRequest } from '../sandbox/sandbox.ts';
 import { BlankPool } from './blanks.ts';
 import type { Launch } from './launch.ts';
+import { RESERVE_LIMITS } from './reserve.ts';
 
 const LAUNCH: Launch = {
   key: 'k',
@@ -17,7 +18,7 @@ const LAUNCH: Launch = {
 const READY = Buffer.from([1, 0, 0, 0, 16]);
 
 /** A pool over processes that only say that they are ready. */
-function openPool(size: number) {
+function openPool(size: number, { holds = false, atFirst = size } = {}) {
   const clock = new SimulatedClock();
   const started: SandboxRequest[] = [];
   let alive = 0;
@@ -37,18 +38,24 @@ function openPool(size: number) {
     channel.write(READY);
     return { channel, outputs: [], exited: exit.promise, kill } as unknown as SandboxProcess;
   };
+  const begun: Readonly<Record<string, string>>[] = [];
+  const hold = (request: SandboxRequest): Hull => ({
+    process: start(request),
+    standing: Promise.resolve(),
+    begin: (more) => void begun.push(more),
+  });
   const pool = new BlankPool({
-    sandbox: { start },
+    sandbox: holds ? { start, hold } : { start },
     clock,
     random: seededRandom(1),
-    size,
+    reserve: () => ({ atFirst, inUse: size }),
     launch: LAUNCH,
     isPaused: () => state.isPaused,
     doors: () => [],
     accept: {},
     directory: '/nowhere',
   });
-  return { pool, clock, started, state, alive: () => alive };
+  return { pool, clock, started, begun, state, alive: () => alive };
 }
 
 test('a pool fills one after the other, and is refilled when one was taken', async () => {
@@ -104,4 +111,57 @@ test('none is started while others need the processors', async () => {
   state.isPaused = false;
   await clock.advance(1_000);
   assert.equal(pool.ready, 2);
+});
+
+test('the reserve for bursts comes when a function uses the runtime, without haste, and sandboxes alone after the blank ones', async () => {
+  const { pool, clock } = openPool(4, { holds: true, atFirst: 2 });
+  pool.fill();
+  await clock.advance(10_000);
+  assert.deepEqual([pool.ready, pool.hulls, pool.full], [2, 0, true]);
+  pool.take();
+  await clock.advance(60);
+  assert.equal(pool.ready, 2, 'without which others would wait');
+  await clock.advance(150);
+  assert.equal(pool.ready, 2);
+  await clock.advance(250);
+  assert.deepEqual([pool.ready, pool.hulls], [4, 0]);
+  await clock.advance(10_000);
+  assert.deepEqual([pool.ready, pool.hulls, pool.full], [4, 8, true]);
+  assert.equal(clock.pending, 0, 'nothing is left to do');
+});
+
+test('a burst takes the blank ones, then the sandboxes that stand, then starts its own; refilling makes haste after it', async () => {
+  const { pool, clock, started, begun } = openPool(2, { holds: true });
+  pool.fill();
+  await clock.advance(1_000);
+  pool.take();
+  await clock.advance(10_000);
+  assert.deepEqual([pool.ready, pool.hulls], [2, 4]);
+  const before = started.length;
+  for (let i = 0; i < 8; i++) pool.take();
+  assert.deepEqual([pool.ready, pool.hulls], [0, 0]);
+  assert.deepEqual(begun, new Array(4).fill({ URGENT: 'yes' }));
+  assert.equal(started.length - before, 2, 'of these the sandbox as well');
+  await clock.advance(1_500);
+  assert.ok(pool.ready >= 8 && pool.hulls >= 4, `${pool.ready} and ${pool.hulls}`);
+});
+
+test('what is kept for bursts goes when memory is short, but for two', async () => {
+  const { pool, clock, alive } = openPool(6, { holds: true });
+  const taken = 1;
+  pool.fill();
+  await clock.advance(2_000);
+  pool.take();
+  await clock.advance(10_000);
+  assert.equal(alive(), 6 + 12 + taken);
+  assert.equal(pool.shed(), 4 * RESERVE_LIMITS.blankBytes);
+  assert.deepEqual([pool.ready, pool.hulls, alive()], [2, 0, 2 + taken]);
+});
+
+test('a pool that is closed ends sandboxes that stand', async () => {
+  const { pool, clock, alive } = openPool(2, { holds: true });
+  pool.take().process.kill();
+  await clock.advance(10_000);
+  await pool.close();
+  assert.deepEqual([alive(), clock.pending], [0, 0]);
 });

@@ -2,25 +2,30 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, type Random, type Timer, uuid } from '../../base/index.ts';
 import { Connection } from '../environments/connection.ts';
-import type { Door, Sandbox } from '../sandbox/sandbox.ts';
+import type { Door, Hull, Sandbox, SandboxProcess, SandboxRequest } from '../sandbox/sandbox.ts';
 import type { Launch } from './launch.ts';
+import { RESERVE_LIMITS, type Reserve } from './reserve.ts';
 import { SEGMENT_DOOR, type SegmentDoor } from './segment-door.ts';
 
 /** Quiet time before the next blank one is started: the cold start that took the last one has the processor for itself. */
 const REFILL_DELAY_MS = 50;
+/** The same where some are ready: what stands for a burst may take its time, and leaves the processors to what runs. */
+const RESERVE_DELAY_MS = 200;
+/** A machine that kills blanks as they start must not be kept busy with starting them. */
+const FAILED_DELAY_MS = 1_000;
 /** Time until a pool that may not be filled is thought of again. */
 const PAUSE_MS = 250;
-/** A pool grows to this many times its size at most: each blank environment holds about 20 MB. */
+/** A pool grows to this many times its size at most: each blank environment holds about 15 MB. */
 const GROWTH_MAX = 4;
 /** Time without a shortage after which one is kept less, down to the pool's own size. */
 const SHRINK_AFTER_MS = 60_000;
 
 export interface BlankPoolOptions {
-  readonly sandbox: Pick<Sandbox, 'start'>;
+  readonly sandbox: Pick<Sandbox, 'start' | 'hold'>;
   readonly clock: Clock;
   readonly random: Random;
-  /** How many are kept ready, 0 or more; several times that after a burst that has found none. */
-  readonly size: number;
+  /** How many are kept ready now; several times that after a burst that has found none. */
+  readonly reserve: () => Reserve;
   readonly launch: Launch;
   /** None is started meanwhile: others need the processors, or memory is short. */
   readonly isPaused: () => boolean;
@@ -32,17 +37,27 @@ export interface BlankPoolOptions {
   readonly segments?: Pick<SegmentDoor, 'taker'> | undefined;
   /** Their private folders stand here. */
   readonly directory: string;
+  /** Told when a function uses the runtime for the first time. */
+  readonly onUsed?: () => void;
+  /** Told when there are more or fewer that are ready. */
+  readonly onChange?: () => void;
 }
 
 /**
- * Blank environments of one launch: processes of a managed runtime that were started ahead and wait for code. Refilled one at a time in the
- * background; a demand that finds none starts one on the spot.
+ * Blank environments of one launch: processes of a managed runtime that were started ahead and wait for code. Behind them stand *hulls*,
+ * sandboxes without such a process: a burst that has used up the blank ones pays for the start of the runtime and for nothing else.
+ * Refilled one at a time in the background; a demand that finds neither starts one on the spot.
  */
 export class BlankPool {
   readonly #options: BlankPoolOptions;
   readonly #blanks: Connection[] = [];
-  /** How many are kept now. */
-  #target: number;
+  readonly #hulls: Hull[] = [];
+  /** How many more are kept now, for what bursts have lacked. */
+  #grown = 0;
+  /** A function has used the runtime. */
+  #used = false;
+  /** A burst has found none: the next may come. */
+  #hurried = false;
   #timer: Timer | undefined;
   #shrinkTimer: Timer | undefined;
   /** What helps every start is there. */
@@ -52,7 +67,10 @@ export class BlankPool {
 
   constructor(options: BlankPoolOptions) {
     this.#options = options;
-    this.#target = options.size;
+  }
+
+  get used(): boolean {
+    return this.#used;
   }
 
   /** How many wait, ready for code. */
@@ -62,9 +80,19 @@ export class BlankPool {
     return count;
   }
 
+  /** Sandboxes that stand without a process of the runtime. */
+  get hulls(): number {
+    return this.#hulls.length;
+  }
+
+  /** All that is kept is there. */
+  get full(): boolean {
+    return this.ready >= this.#blanksKept && this.#hulls.length >= this.#hullsKept;
+  }
+
   /** Begins to fill the pool after `delayMs`; does nothing when that is under way. */
-  fill(delayMs = REFILL_DELAY_MS): void {
-    if (this.#closed || this.#timer || this.#blanks.length >= this.#target) return;
+  fill(delayMs = this.#delayMs): void {
+    if (this.#closed || this.#timer || this.#missing === undefined) return;
     this.#timer = this.#options.clock.timer(delayMs, () => {
       this.#timer = undefined;
       if (this.#options.isPaused()) this.fill(PAUSE_MS);
@@ -76,11 +104,16 @@ export class BlankPool {
   take(): Connection {
     const index = this.#blanks.findIndex(({ ready }) => ready);
     if (index < 0) this.#grow();
-    const taken = this.#blanks.splice(Math.max(index, 0), 1)[0];
+    if (!this.#used) {
+      this.#used = true;
+      this.#options.onUsed?.();
+    }
+    const taken = this.#blanks.splice(Math.max(index, 0), 1)[0] ?? this.#takeHull();
     this.#timer?.cancel();
     this.#timer = undefined;
     this.fill();
-    return taken ?? this.#start(this.#options.launch.urgentEnvironment);
+    this.#options.onChange?.();
+    return taken ?? this.#connect(this.#start(this.#options.launch.urgentEnvironment));
   }
 
   /**
@@ -92,41 +125,89 @@ export class BlankPool {
     environment: Readonly<Record<string, string>>,
     instead?: Pick<Launch, 'command' | 'readable'>,
   ): Connection {
-    return this.#start({ ...this.#options.launch.urgentEnvironment, ...environment }, instead);
+    return this.#connect(this.#start({ ...this.#options.launch.urgentEnvironment, ...environment }, instead));
+  }
+
+  /** Other runtimes are in use as well now, or memory is short: what is kept beyond the reserve goes, one after the other. */
+  shrink(): void {
+    if (!this.#shrinkTimer) this.#shrinkLater();
+  }
+
+  /** Ends what is kept beyond what any machine keeps. @returns bytes that come free, about */
+  shed(): number {
+    const { blanksMin, blankBytes } = RESERVE_LIMITS;
+    for (const { process } of this.#hulls.splice(0)) process.kill();
+    const blanks = this.#blanks.splice(blanksMin);
+    for (const { process } of blanks) process.kill();
+    this.#options.onChange?.();
+    return blanks.length * blankBytes;
   }
 
   /** Ends the blank ones and starts no more. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#timer?.cancel();
-    this.#shrinkTimer?.cancel();
-    this.#prepareTimer?.cancel();
-    const blanks = this.#blanks.splice(0);
-    for (const { process } of blanks) process.kill();
-    await Promise.all(blanks.map(({ process }) => process.exited));
+    for (const timer of [this.#timer, this.#shrinkTimer, this.#prepareTimer]) timer?.cancel();
+    const processes = [...this.#blanks.splice(0), ...this.#hulls.splice(0)].map(({ process }) => process);
+    for (const process of processes) process.kill();
+    await Promise.all(processes.map(({ exited }) => exited));
+  }
+
+  /** Without growth. */
+  get #size(): number {
+    const { atFirst, inUse } = this.#options.reserve();
+    return this.#used ? inUse : atFirst;
+  }
+
+  get #blanksKept(): number {
+    return this.#size + this.#grown;
+  }
+
+  get #hullsKept(): number {
+    return this.#used && this.#options.sandbox.hold ? this.#size * RESERVE_LIMITS.hullsPerBlank : 0;
+  }
+
+  /** What is to be started next. */
+  get #missing(): 'blank' | 'hull' | undefined {
+    if (this.#blanks.length < this.#blanksKept) return 'blank';
+    return this.#hulls.length < this.#hullsKept ? 'hull' : undefined;
+  }
+
+  get #delayMs(): number {
+    const isFew = this.#blanks.length < Math.min(this.#size, RESERVE_LIMITS.blanksMin);
+    return isFew || this.#hurried || this.#grown > 0 ? REFILL_DELAY_MS : RESERVE_DELAY_MS;
   }
 
   #grow(): void {
-    this.#target = Math.min(GROWTH_MAX * this.#options.size, this.#target + 1);
+    const size = this.#size;
+    const most = Math.min(GROWTH_MAX * size, Math.max(size, RESERVE_LIMITS.blanksAfterBursts));
+    this.#grown = Math.min(most - size, this.#grown + 1);
+    this.#hurried = true;
     this.#shrinkTimer?.cancel();
     this.#shrinkLater();
   }
 
   #shrinkLater(): void {
-    const { size, clock } = this.#options;
-    if (this.#target <= size) return;
-    this.#shrinkTimer = clock.timer(SHRINK_AFTER_MS, () => {
-      this.#target--;
-      if (this.#blanks.length > this.#target) this.#blanks.pop()!.process.kill();
+    this.#shrinkTimer = undefined;
+    if (this.#closed || (this.#grown === 0 && !this.#hasTooMany)) return;
+    this.#shrinkTimer = this.#options.clock.timer(SHRINK_AFTER_MS, () => {
+      if (this.#grown > 0) this.#grown--;
+      if (this.#blanks.length > this.#blanksKept) this.#blanks.pop()!.process.kill();
+      if (this.#hulls.length > this.#hullsKept) this.#hulls.pop()!.process.kill();
       this.#shrinkLater();
     });
   }
 
+  get #hasTooMany(): boolean {
+    return this.#blanks.length > this.#blanksKept || this.#hulls.length > this.#hullsKept;
+  }
+
   #startOne(): void {
-    if (this.#closed || this.#blanks.length >= this.#target) return;
+    const missing = this.#missing;
+    if (this.#closed || missing === undefined) return;
     if (!this.#options.doors()) return this.fill();
-    if (this.#prepared) this.#blanks.push(this.#start());
-    else void this.#prepare().then(() => this.fill(0));
+    if (!this.#prepared) void this.#prepare().then(() => this.fill(0));
+    else if (missing === 'blank') this.#blanks.push(this.#connect(this.#start()));
+    else this.#hold();
   }
 
   /** Before the first blank process, or some time after one that was wanted at once. */
@@ -140,21 +221,55 @@ export class BlankPool {
     this.#prepareTimer = this.#options.clock.timer(PAUSE_MS, () => void this.#prepare());
   }
 
-  #start(
+  #start(more: Readonly<Record<string, string>> = {}, instead?: Pick<Launch, 'command' | 'readable'>): SandboxProcess {
+    this.#prepareLater();
+    return this.#open(this.#options.sandbox.start(this.#request(more, instead)));
+  }
+
+  #hold(): void {
+    const hull = this.#options.sandbox.hold!(this.#request());
+    const { exited } = this.#open(hull.process);
+    this.#hulls.push(hull);
+    void hull.standing.then(() => this.fill());
+    void exited.then(() => {
+      const index = this.#hulls.indexOf(hull);
+      if (index < 0) return;
+      this.#hulls.splice(index, 1);
+      this.fill(FAILED_DELAY_MS);
+    });
+  }
+
+  /** Its process begins at once, and leaves out what a blank one does ahead. */
+  #takeHull(): Connection | undefined {
+    const hull = this.#hulls.shift();
+    if (!hull) return undefined;
+    const connection = this.#connect(hull.process);
+    hull.begin(this.#options.launch.urgentEnvironment ?? {});
+    return connection;
+  }
+
+  #request(
     more: Readonly<Record<string, string>> = {},
     { command, readable }: Pick<Launch, 'command' | 'readable'> = this.#options.launch,
-  ): Connection {
-    const { sandbox, random, launch, doors, accept, segments, directory } = this.#options;
-    const process = sandbox.start({
+  ): SandboxRequest {
+    const { random, launch, doors, directory } = this.#options;
+    return {
       command,
       environment: { ...launch.environment, ...more },
       directory: join(directory, uuid(random)),
       readable,
       doors: [...(doors() ?? []), ...(launch.doors ?? [])],
-    });
+    };
+  }
+
+  #open(process: SandboxProcess): SandboxProcess {
+    const { accept, segments } = this.#options;
     for (const [door, take] of Object.entries(accept)) process.accept(door, take);
     if (segments && process.hasDoor(SEGMENT_DOOR)) process.receive(SEGMENT_DOOR, segments.taker());
-    this.#prepareLater();
+    return process;
+  }
+
+  #connect(process: SandboxProcess): Connection {
     const connection: Connection = new Connection(process, () => this.#onChange(connection));
     return connection;
   }
@@ -162,8 +277,9 @@ export class BlankPool {
   /** One became ready or died: the next may start. */
   #onChange(connection: Connection): void {
     const index = this.#blanks.indexOf(connection);
-    // A machine that kills blanks as they start must not be kept busy with starting them: the delay grows to a second.
     if (connection.ended && index >= 0) this.#blanks.splice(index, 1);
-    this.fill(connection.ended ? 1_000 : REFILL_DELAY_MS);
+    if (this.#missing === undefined) this.#hurried = false;
+    this.#options.onChange?.();
+    this.fill(connection.ended ? FAILED_DELAY_MS : undefined);
   }
 }

@@ -15,6 +15,8 @@ export interface Launch {
   readonly version: string;
   /** Makes ready what helps every start, before the first blank one; never rejects. A start that comes earlier does without. */
   readonly prepare?: () => Promise<void>;
+  /** It knows the frame `prepare`. */
+  readonly prepares?: boolean;
   /** It knows the frame `attend`: while it waits for an invocation, its event loop stands still unless it is told otherwise. */
   readonly attends?: boolean;
   /** What it becomes speaks the Runtime API over HTTP; absent for the frames of our own runtimes. */

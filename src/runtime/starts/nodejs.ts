@@ -54,6 +54,7 @@ export function launchOf(binary: NodeBinary, image: NodeImage): Launch {
     readable: [path, image.directory],
     version,
     prepare: () => image.compile(binary),
+    prepares: true,
     attends: true,
   };
 }

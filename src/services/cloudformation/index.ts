@@ -13,6 +13,7 @@ import { stackOperations } from './operations/stacks.ts';
 import { templateOperations } from './operations/templates.ts';
 import { StackDriver } from './stacks/driver.ts';
 import { Exports } from './stacks/exports.ts';
+import { StackNotifications } from './stacks/notifications.ts';
 import { Stacks } from './stacks/stacks.ts';
 import { StackStore } from './stacks/store.ts';
 
@@ -52,6 +53,8 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
     promptMs = CLOUDFORMATION_LIMITS.promptMsMax,
   } = dependencies;
   const store = await StackStore.open(records);
+  const notifications = new StackNotifications({ store, call, logger });
+  store.onEvents = (uuid) => notifications.tell(uuid);
   const exports = new Exports(store);
   const driver = new StackDriver({ store, exports, call, clock, random, logger });
   const stacks = new Stacks({ store, exports, driver, clock, random, promptMs });
@@ -67,7 +70,13 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
       errors: CLOUDFORMATION_ANSWERS,
     },
     stacks,
-    resume: () => driver.resume(),
-    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
+    resume: () => {
+      driver.resume();
+      notifications.resume();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await driver[Symbol.asyncDispose]();
+      await notifications[Symbol.asyncDispose]();
+    },
   };
 }

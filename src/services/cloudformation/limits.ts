@@ -13,6 +13,10 @@ export const CLOUDFORMATION_LIMITS = {
   deletedStackAgeMsMax: 90 * 24 * 3_600_000,
   /** Events kept of one stack; the oldest go first. */
   eventsPerStackMax: 5_000,
+  /** Events that are read at once to be told to topics. */
+  eventsToldAtOnce: 50,
+  /** Characters of a resource's properties in a notification; longer ones are left out, as a message takes 256 KiB. */
+  toldPropertiesMax: 60_000,
   /** Resources of one stack that are worked on at the same time. */
   stepsInFlightMax: 8,
   /** How long a resource may take to become ready before its step fails. */

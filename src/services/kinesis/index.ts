@@ -116,14 +116,15 @@ export async function openKinesis(dependencies: KinesisDependencies): Promise<Ki
     committed: () => log.committed(),
     streams: () => streams.all(),
     source: (streamArn, { invokeIdentityArn = DEFAULT_IDENTITY } = {}) => {
+      const isConsumer = streamArn.includes('/consumer/');
       const find = () => {
         const stream = streams.byArn(streamArn);
         if (!stream) throw streamNotFound(streamArn);
+        if (isConsumer && !consumerOf(stream, streamArn)) {
+          throw new KinesisError('consumer-not-found', `Consumer ${streamArn} not found.`);
+        }
         return stream;
       };
-      if (streamArn.includes('/consumer/') && !consumerOf(find(), streamArn)) {
-        throw new KinesisError('consumer-not-found', `Consumer ${streamArn} not found.`);
-      }
       return new KinesisSource(find, () => clock.now(), invokeIdentityArn);
     },
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,5 @@
 import { type Clock, DEFAULT_REGION, type Random, type Timer } from '../../base/index.ts';
+import type { Target } from '../../delivery/index.ts';
 import type { Log, Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
@@ -10,6 +11,7 @@ import { eventOperations } from './operations/events.ts';
 import { groupOperations } from './operations/groups.ts';
 import { streamOperations } from './operations/streams.ts';
 import { LogSink } from './sink.ts';
+import { LogsTarget } from './target.ts';
 
 export interface LogsOptions {
   readonly records: Records;
@@ -30,6 +32,8 @@ export class Logs implements AsyncDisposable {
   readonly service: Service;
   /** Where functions log to. */
   readonly sink: LogSink;
+  /** Takes deliveries to log groups. */
+  readonly target: Target;
   readonly #groups: Groups;
   readonly #options: LogsOptions;
   #stateTimer: Timer | undefined;
@@ -43,6 +47,7 @@ export class Logs implements AsyncDisposable {
     this.#options = options;
     this.#groups = groups;
     this.sink = new LogSink({ groups, embedded, clock, logger, metrics, defaultRegion: DEFAULT_REGION });
+    this.target = new LogsTarget(groups, embedded, clock);
     this.service = {
       name: 'logs',
       operations: {

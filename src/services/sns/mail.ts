@@ -54,5 +54,5 @@ Please do not reply directly to this email.
 
 /** Where mail goes: a target of the outbox. */
 export function mailTarget({ endpoint }: Pick<Subscription, 'endpoint'>): string {
-  return `mailto:${endpoint}`;
+  return `mailto:${endpoint.replaceAll('%', '%25')}`;
 }

@@ -49,6 +49,8 @@ export const SQS_LIMITS = {
   waitersMax: 10_000,
   /** Receive counts and visibility of messages in flight are written at most this often; a crash forgets what came since. */
   leaseIntervalMs: 250,
+  /** How long a message that expires or goes to a dead-letter queue is hidden before that is tried again. */
+  leavingMs: 5_000,
   /** How often messages past their retention are looked for. */
   sweepMs: 30_000,
   /** How often CloudWatch gets what holds of each queue. */

@@ -164,7 +164,7 @@ export class MoveTasks implements AsyncDisposable {
     const moves: Promise<void>[] = [];
     for (const found of page) {
       // What others work on stays: it is deleted, or a dead letter again.
-      if (found.state !== 'visible') continue;
+      if (found.state !== 'visible' || source.isInFlight(found.place)) continue;
       const to = this.#queues.byArn(task.destinationArn ?? found.message.deadLetterSource ?? '');
       if (!to) {
         failure = task.destinationArn === undefined && !found.message.deadLetterSource ? NO_SOURCE : NO_QUEUE;

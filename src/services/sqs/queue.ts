@@ -99,6 +99,8 @@ export class Queue implements AsyncDisposable {
   #readyBytes = 0;
   #filling: Promise<void> | undefined;
   readonly #released = new Set<number>();
+  /** Messages not known that are being deleted or moved. */
+  readonly #departing = new Set<number>();
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #closed = false;
@@ -289,6 +291,11 @@ export class Queue implements AsyncDisposable {
     return message && this.#found(newEntry(place, message, lease), message);
   }
 
+  /** Somebody has received it, and it is hidden from others. */
+  isInFlight({ sequence }: Place): boolean {
+    return this.#known.get(sequence)?.state === 'in-flight';
+  }
+
   /** Deletes a message whoever holds it; durable when it resolves. @throws message-not-found */
   remove(place: Place): Promise<void> {
     return this.#remove(place, []);
@@ -426,9 +433,12 @@ export class Queue implements AsyncDisposable {
     const taken: Entry[] = [];
     for (const entry of this.#ready.take(Math.min(max, room))) {
       if (entry.message) this.#readyBytes -= entry.sizeBytes;
-      this.#fly(entry, now + visibilityMs);
-      if (this.#isExpired(entry)) this.#background(() => this.remove(entry));
-      else if (this.#isExhausted(entry)) this.#redrive(entry);
+      const isExpired = this.#isExpired(entry);
+      const goes = isExpired || this.#isExhausted(entry);
+      // What goes is hidden until it is gone, whatever the caller asked for.
+      this.#fly(entry, now + (goes ? Math.max(visibilityMs, SQS_LIMITS.leavingMs) : visibilityMs));
+      if (isExpired) this.#background(() => this.remove(entry));
+      else if (goes) this.#redrive(entry);
       else taken.push(entry);
     }
     const received = await Promise.all(taken.map((entry) => this.#receive(entry)));
@@ -539,6 +549,7 @@ export class Queue implements AsyncDisposable {
     const counted = entry?.leaving ? [] : [place];
     this.#count(counted, -1);
     if (entry) this.#depart(entry);
+    else this.#departing.add(place.sequence);
     const writes = [...rows.delete({ ...place, leased: true }), rows.count(this.#tally), ...more];
     try {
       // Whoever comes second finds it gone: a message is moved once.
@@ -550,7 +561,11 @@ export class Queue implements AsyncDisposable {
         throw messageNotFound();
       }
       if (entry) this.#stay(entry);
+      // It may have been passed over while it was leaving.
+      else if (rows === this.#rows && place.delayUntil === 0) this.#backlog.leave(place);
       throw error;
+    } finally {
+      this.#departing.delete(place.sequence);
     }
     this.#forgetAll(rows, [place], counted.length);
   }
@@ -567,6 +582,7 @@ export class Queue implements AsyncDisposable {
 
   #stay(entry: Entry): void {
     entry.leaving = false;
+    if (entry.state === 'ready') this.#ready.add(entry);
     if (entry.state !== 'in-flight') return;
     this.#flights.moved(entry);
     this.#noteLease(entry);
@@ -701,7 +717,8 @@ export class Queue implements AsyncDisposable {
   }
 
   #admit(entry: Entry): void {
-    if (this.#known.has(entry.sequence) || this.#released.has(entry.sequence)) return;
+    const { sequence } = entry;
+    if (this.#known.has(sequence) || this.#released.has(sequence) || this.#departing.has(sequence)) return;
     const now = this.#now();
     if (entry.visibleAt <= now) return this.#hold(entry);
     entry.message = undefined;

@@ -1,8 +1,9 @@
 import { SQS_LIMITS } from './limits.ts';
 import type { Entry } from './message.ts';
 
-/** Messages that may be received, in memory. Entries whose state is no longer `ready` are passed over. */
+/** Messages that may be received, in memory. Entries that are leaving, or no longer `ready`, are passed over. */
 export interface Ready {
+  /** Puts an entry in line; one that stands there already keeps its place. */
   add(entry: Entry): void;
   /** Takes up to `max`, oldest first as far as the kind of queue promises. */
   take(max: number): readonly Entry[];
@@ -77,6 +78,7 @@ export class StandardReady implements Ready {
   }
 
   add(entry: Entry): void {
+    if (entry.slot !== TAKEN) return;
     entry.slot = this.#base + this.#entries.length;
     this.#entries.push(entry);
     this.#size++;
@@ -144,7 +146,7 @@ export class StandardReady implements Ready {
 
   #skipTaken(tenant: Tenant): void {
     const { entries } = tenant;
-    while (entries.length > 0 && (entries[0]!.state !== 'ready' || entries[0]!.slot === TAKEN)) entries.shift();
+    while (entries.length > 0 && (!isOffered(entries[0]!) || entries[0]!.slot === TAKEN)) entries.shift();
   }
 
   #dropIdle(tenant: Tenant): void {
@@ -157,7 +159,7 @@ export class StandardReady implements Ready {
       const entry = this.#entries[this.#head]!;
       // What was taken out of order, or stands further behind by now, is counted there.
       if (entry.slot !== this.#base + this.#head) continue;
-      if (entry.state === 'ready') return;
+      if (isOffered(entry)) return;
       this.#size--;
       entry.slot = TAKEN;
       const tenant = entry.group === undefined ? undefined : this.#tenants.get(entry.group);
@@ -174,7 +176,11 @@ export class StandardReady implements Ready {
 }
 
 /** The slot of an entry that stands in no line. */
-const TAKEN = -1;
+export const TAKEN = -1;
+
+function isOffered({ state, leaving }: Entry): boolean {
+  return state === 'ready' && !leaving;
+}
 
 interface Group {
   readonly name: string;
@@ -213,6 +219,8 @@ export class FifoReady implements Ready {
   }
 
   add(entry: Entry): void {
+    if (entry.slot !== TAKEN) return;
+    entry.slot = 0;
     const group = this.#groupOf(entry);
     // Nearly always at one end: newly sent, or come again.
     let index = group.entries.length;
@@ -227,7 +235,9 @@ export class FifoReady implements Ready {
     while (taken.length < max && this.available) {
       const group: Group = this.#open.values().next().value!;
       for (this.#skipGone(group); taken.length < max && group.entries.length > 0; this.#skipGone(group)) {
-        taken.push(group.entries.shift()!);
+        const entry = group.entries.shift()!;
+        entry.slot = TAKEN;
+        taken.push(entry);
         this.#size--;
         group.inFlight++;
       }
@@ -258,8 +268,8 @@ export class FifoReady implements Ready {
   }
 
   #skipGone(group: Group): void {
-    while (group.entries.length > 0 && group.entries[0]!.state !== 'ready') {
-      group.entries.shift();
+    while (group.entries.length > 0 && !isOffered(group.entries[0]!)) {
+      group.entries.shift()!.slot = TAKEN;
       this.#size--;
     }
   }

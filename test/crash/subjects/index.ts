@@ -6,6 +6,7 @@ import { objectsSubject } from './objects.ts';
 import { pollersSubject } from './pollers.ts';
 import { recordsSubject } from './records.ts';
 import { seriesSubject } from './series.ts';
+import { snsSubject } from './sns.ts';
 import { sqsSubject } from './sqs.ts';
 
 /** Everything durable that the crash tests run. */
@@ -17,5 +18,6 @@ export const SUBJECTS: readonly CrashSubject[] = [
   deliverySubject,
   eventsSubject,
   sqsSubject,
+  snsSubject,
   pollersSubject,
 ];

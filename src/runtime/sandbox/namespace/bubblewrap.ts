@@ -96,8 +96,12 @@ function showSystemFolder(name: string): readonly string[] {
   return found.isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path];
 }
 
-/** The arguments of one sandbox, after the common ones: what it may read, its own folders, and the command. */
-export function ownArguments(request: SandboxRequest, options: BubblewrapOptions): readonly string[] {
+/**
+ * The arguments of one sandbox, after the common ones: what it may read, its own folders, and the command.
+ *
+ * @param isHeld  see {@link limited}
+ */
+export function ownArguments(request: SandboxRequest, options: BubblewrapOptions, isHeld: boolean): readonly string[] {
   const { command, environment, directory, readable, doors } = request;
   const { task, layers, cache, hosts } = folderOf(directory);
   const shown = readable.filter((path) => !path.startsWith('/usr/'));
@@ -118,6 +122,7 @@ export function ownArguments(request: SandboxRequest, options: BubblewrapOptions
     ...limited(
       command,
       variables.filter(([name]) => isLoaders(name)).map(([name, value]) => `${name}=${value}`),
+      isHeld,
     ),
   ];
 }

@@ -34,6 +34,12 @@ const SIGNALS: Readonly<Record<number, string>> = {
   159: 'SIGSYS',
 };
 
+const PLACEMENT: Placement = {
+  taskRoot: INSIDE.task,
+  layersRoot: INSIDE.layers,
+  cacheDirectory: INSIDE.cache,
+};
+
 export interface ContainedOptions {
   readonly request: SandboxRequest;
   /** Starts it. */
@@ -59,6 +65,7 @@ export class ContainedProcess implements SandboxProcess {
   readonly channel: Duplex;
   readonly outputs: readonly Readable[];
   readonly exited: Promise<Exit>;
+  readonly placement = PLACEMENT;
   readonly #options: ContainedOptions;
   readonly #launched: Launched;
   readonly #doors: Doors;
@@ -125,9 +132,7 @@ export class ContainedProcess implements SandboxProcess {
     // Whatever the command has done with its end: from here on it is the function's.
     this.#launched.shutDoors();
     const placement: Placement = {
-      taskRoot: INSIDE.task,
-      layersRoot: INSIDE.layers,
-      cacheDirectory: INSIDE.cache,
+      ...PLACEMENT,
       ...(tenant.egress.kind === 'all' && !this.#options.network ? { notice: NO_NETWORK } : {}),
     };
     try {

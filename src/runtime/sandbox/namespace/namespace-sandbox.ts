@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Clock, Random } from '../../../base/index.ts';
 import type { Cgroup, Cgroups, Controller } from '../cgroups.ts';
 import { type Launched, Launcher, type LaunchListener } from '../launcher/launcher.ts';
-import type { Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
+import type { Hull, Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
 import { explainFailure, missingForNetwork } from '../survey.ts';
 import { Attaching } from './attaching.ts';
 import {
@@ -128,6 +128,22 @@ export class NamespaceSandbox implements Sandbox {
   }
 
   start(request: SandboxRequest): SandboxProcess {
+    return this.#start(request, false);
+  }
+
+  hold(request: SandboxRequest): Hull {
+    const process = this.#start(request, true);
+    const { channel } = process;
+    // Its only word before the command is there.
+    const said = new Promise<void>((resolve) => channel.once('data', () => resolve()));
+    return {
+      process,
+      standing: Promise.race([said, process.exited.then(() => {})]),
+      begin: (more) => void channel.write(`${linesOf(more)}\n`),
+    };
+  }
+
+  #start(request: SandboxRequest, isHeld: boolean): SandboxProcess {
     const { cgroups, clock } = this.#options;
     const placing = this.#placing;
     let cgroup: Cgroup;
@@ -144,7 +160,7 @@ export class NamespaceSandbox implements Sandbox {
       ? new Network(clock, this.#attaching, folderOf(request.directory).hosts)
       : undefined;
     const newCgroup = (name: string) => cgroups.create(name);
-    const launch = (listener: LaunchListener) => this.#launch(request, listener);
+    const launch = (listener: LaunchListener) => this.#launch(request, isHeld, listener);
     return new ContainedProcess({ request, launch, user, cgroup, newCgroup, network, placing });
   }
 
@@ -169,9 +185,9 @@ export class NamespaceSandbox implements Sandbox {
     chmodSync(hosts, 0o644);
   }
 
-  #launch(request: SandboxRequest, listener: LaunchListener): Launched {
+  #launch(request: SandboxRequest, isHeld: boolean, listener: LaunchListener): Launched {
     const order = {
-      command: ['bwrap', ...this.#common, ...ownArguments(request, this.#bubblewrap)],
+      command: ['bwrap', ...this.#common, ...ownArguments(request, this.#bubblewrap, isHeld)],
       // Nothing of the function's: bubblewrap runs with the node's rights.
       environment: { PATH: process.env.PATH ?? '' },
       directory: process.cwd(),
@@ -181,3 +197,8 @@ export class NamespaceSandbox implements Sandbox {
     return this.#launcher.launch(order, listener);
   }
 }
+
+const linesOf = (variables: Readonly<Record<string, string>>) =>
+  Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');

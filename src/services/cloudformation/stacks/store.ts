@@ -10,6 +10,8 @@ const SPACES = {
   definitions: 'cloudformation/definitions',
   events: 'cloudformation/events',
   changeSets: 'cloudformation/change-sets',
+  /** Of stacks with topics: how many of their events these have been told. */
+  notified: 'cloudformation/notified',
 } as const;
 
 const PAGE = 1_000;
@@ -25,6 +27,9 @@ export class StackStore {
   readonly #stacks = new Map<string, Stack>();
   readonly #definitions = new Map<string, Definition>();
   readonly #changeSets = new Map<string, ChangeSet>();
+  readonly #notified = new Map<string, number>();
+  /** Called when a stack has new events. */
+  onEvents: (uuid: string) => void = () => {};
 
   private constructor(records: Records) {
     this.#records = records;
@@ -36,6 +41,7 @@ export class StackStore {
     await store.#load<Stack>(SPACES.stacks, (stack) => store.#stacks.set(stack.uuid, stack));
     await store.#load<ChangeSet>(SPACES.changeSets, (changeSet) => store.#changeSets.set(changeSet.id, changeSet));
     await store.#load<Definition>(SPACES.definitions, (definition, key) => store.#definitions.set(key, definition));
+    await store.#load<number>(SPACES.notified, (count, uuid) => store.#notified.set(uuid, count));
     return store;
   }
 
@@ -85,10 +91,25 @@ export class StackStore {
       writes.push(...eventWrites(stack, stack.eventsWritten + index, mask(event, secrets), at));
     }
     if (definition) writes.push(put(SPACES.definitions, definitionKey(stack, definition.revision), definition.value));
+    // Topics are told of what comes from now on.
+    const told = definition?.value.notificationArns.length && !this.#notified.has(stack.uuid);
+    if (told) writes.push(put(SPACES.notified, stack.uuid, stack.eventsWritten));
     await this.#records.commit({ writes });
     this.#stacks.set(saved.uuid, saved);
     if (definition) this.#definitions.set(definitionKey(stack, definition.revision), definition.value);
+    if (told) this.#notified.set(stack.uuid, stack.eventsWritten);
+    if (events.length > 0) this.onEvents(stack.uuid);
     return saved;
+  }
+
+  /** How many events the topics of a stack have been told; `undefined` when it never had one. */
+  notified(uuid: string): number | undefined {
+    return this.#notified.get(uuid);
+  }
+
+  async saveNotified(uuid: string, count: number): Promise<void> {
+    await this.#records.commit({ writes: [put(SPACES.notified, uuid, count)] });
+    this.#notified.set(uuid, count);
   }
 
   /** Values that no event may show, of every definition the stack still has. */
@@ -115,11 +136,13 @@ export class StackStore {
     const events = Array.from({ length: stack.eventsWritten - first }, (_, index) => first + index);
     const writes = [
       remove(SPACES.stacks, stack.uuid),
+      remove(SPACES.notified, stack.uuid),
       ...revisions.map((revision) => remove(SPACES.definitions, definitionKey(stack, revision))),
       ...events.map((sequence) => remove(SPACES.events, eventKey(stack, sequence))),
     ];
     await this.#records.commit({ writes });
     this.#stacks.delete(stack.uuid);
+    this.#notified.delete(stack.uuid);
     for (const revision of revisions) this.#definitions.delete(definitionKey(stack, revision));
   }
 
@@ -140,6 +163,16 @@ export class StackStore {
       from: Buffer.from(eventKey(stack, 0)),
       to: Buffer.from(eventKey(stack, before ?? stack.eventsWritten)),
       reverse: true,
+      limit,
+    });
+    return entries.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as StackEvent);
+  }
+
+  /** Events of a stack from `sequence` on, oldest first. */
+  async eventsFrom(stack: Stack, sequence: number, limit: number): Promise<readonly StackEvent[]> {
+    const entries = await this.#records.range(SPACES.events, {
+      from: Buffer.from(eventKey(stack, sequence)),
+      to: Buffer.from(eventKey(stack, stack.eventsWritten)),
       limit,
     });
     return entries.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as StackEvent);
