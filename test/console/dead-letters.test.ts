@@ -109,6 +109,7 @@ test('a message that a redrive policy moved is listed with why, and goes back ed
   assert.equal(letter!.target, arnOf('orders'));
   assert.equal(letter!.errorCode, 'MaxReceiveCountExceeded');
   assert.deepEqual([letter!.attempts, letter!.preview], [1, '{"order":7}']);
+  assert.ok(letter!.givenUpAt! >= letter!.sentAt);
 
   const { body: detail } = await ask<DeadLetterDetail>('GET', `/${letter!.id}`);
   assert.deepEqual(detail.attributes.messageAttributes, { kind });

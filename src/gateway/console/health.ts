@@ -58,8 +58,6 @@ export function healthOfEdge(
   if (poller && poller.paused.length > 0) {
     return { status: 'paused', problem: `paused by ${poller.paused.join(', ')}${waiting}` };
   }
-  // The letters that go along are not this edge's fault; the queue at its end says that they wait.
-  if (edge.via === 'dead-letter') return { status: eventsPerSecond > 0 ? 'ok' : 'idle' };
   const why = lastError === undefined ? '' : `: ${lastError}`;
   const gain = (name: 'lost' | 'deadLettered' | 'retries' | 'errors') => gained(edge[name], oldest, oldest?.[name]);
   const [lost, given, retries, failed] = [gain('lost'), gain('deadLettered'), gain('retries'), gain('errors')];

@@ -1,9 +1,10 @@
 import { type Clock, parseArn, type Random, uuid } from '../../base/index.ts';
+import type { DeadLetterOrigin } from '../../delivery/index.ts';
 import { FIRST } from './backlog.ts';
 import type { Attributes } from './digest.ts';
 import { bodyMd5 } from './digest.ts';
 import { messageNotFound, queueNotFound, SqsError } from './errors.ts';
-import type { Origin, Place } from './message.ts';
+import type { Place } from './message.ts';
 import type { Found, Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
 
@@ -23,8 +24,10 @@ export interface QueuedMessage {
   readonly traceHeader?: string;
   /** Queue that the redrive policy moved it from. */
   readonly deadLetterSource?: string;
-  /** Delivery that was given up: a `DeadLetterOrigin` of `delivery/`. */
-  readonly origin?: Origin;
+  /** When it was moved from there, epoch milliseconds. */
+  readonly movedAt?: number;
+  /** Delivery that was given up. */
+  readonly origin?: DeadLetterOrigin;
 }
 
 export interface QueuedMessages {
@@ -107,7 +110,7 @@ export class Letters {
 }
 
 function shown({ place, message, state, receiveCount }: Found): QueuedMessage {
-  const { id: messageId, sequenceNumber: _, bodyMd5: __, senderId: ___, movedAt: ____, ...rest } = message;
+  const { id: messageId, sequenceNumber: _, bodyMd5: __, senderId: ___, ...rest } = message;
   return { id: idOf(place), messageId, state, receiveCount, ...rest };
 }
 
