@@ -50,17 +50,18 @@ export async function run(): Promise<Figure[]> {
   });
   return [
     rate('asynchronous invocations accepted inside the node', inside, 5_000),
-    rate('asynchronous invocations accepted through HTTP with SigV4', http, 5_000),
+    rate('asynchronous invocations accepted through HTTP with SigV4', http.rate, 5_000),
+    rate('the same, one core of the node', http.perCore),
     rate('waiting events run and removed, by a function that answers at once', through),
     ...(rabbit === undefined
       ? []
       : [
           {
             name: 'asynchronous invocations accepted through HTTP, beside RabbitMQ',
-            value: http,
+            value: http.rate,
             unit: 'events/s',
             floor: { name: 'RabbitMQ, durable with confirms', value: rabbit },
-            ratio: http / rabbit,
+            ratio: http.rate / rabbit,
           },
         ]),
   ];
@@ -122,14 +123,16 @@ async function openHouse() {
       const Payload = Buffer.from(EVENT);
       return rateOf(events, () => call('Invoke', { FunctionName: 'f', InvocationType: 'Event', Payload }));
     },
-    async http(events: number): Promise<number> {
+    async http(events: number): Promise<{ readonly rate: number; readonly perCore: number }> {
       accepted += events;
       const request = signedInvoke(port, 'f', EVENT, 'Event');
+      const before = process.cpuUsage();
       client.send({ port, request, connections: OUTSTANDING, requests: events } satisfies InvokeLoad);
       const [{ latencies, elapsedMs }] = (await once(client, 'message')) as [
         { latencies: number[]; elapsedMs: number },
       ];
-      return (latencies.length * 1000) / elapsedMs;
+      const { user, system } = process.cpuUsage(before);
+      return { rate: (latencies.length * 1000) / elapsedMs, perCore: latencies.length / ((user + system) / 1e6) };
     },
     /** Lets all that waits be run. @returns events a second */
     async runAll(): Promise<number> {

@@ -14,6 +14,9 @@ const vm = require('node:vm');
 
 /** Smaller files compile faster than their cache is read. */
 const SOURCE_LENGTH_MIN = 4 * 1024;
+/** Node 20 forgets how to import for code that comes from a cache: modules that may do so are left to Node there. */
+const FORGETS_IMPORTS = Number.parseInt(process.versions.node, 10) < 22;
+const IMPORT = /\bimport\b/;
 /** Characters before the module's own first one. */
 const WRAPPER_LENGTH = Module.wrap('\n').indexOf('\n');
 /** Modules collected at most: a function with thousands of small files gains nothing more. */
@@ -32,7 +35,9 @@ function installCodeCache(root, directory) {
   const any = existsSync(directory);
 
   Module.prototype._compile = function (content, filename, ...rest) {
-    if (content.length < SOURCE_LENGTH_MIN || !filename.startsWith(below) || isModuleFormat(rest[0], filename)) {
+    const isLeft =
+      content.length < SOURCE_LENGTH_MIN || !filename.startsWith(below) || isModuleFormat(rest[0], filename);
+    if (isLeft || (FORGETS_IMPORTS && IMPORT.test(content))) {
       return compile.call(this, content, filename, ...rest);
     }
     const name = encodeURIComponent(filename.slice(below.length));

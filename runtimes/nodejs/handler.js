@@ -66,7 +66,7 @@ function worded(error) {
 /** Node's own loaders. */
 const NODE = {
   require: (file) => require(file),
-  import: (file) => import(pathToFileURL(file).href),
+  import: (file) => require('./modules/import.js')(pathToFileURL(file).href),
 };
 
 /** Whether the nearest package.json says `"type": "module"`: one of the package, not one that happens to stand above it. */

@@ -6,7 +6,7 @@
  * With MILLRACE_COMPILE, the path of a new file, it goes through all that a blank environment does and keeps what has been compiled.
  */
 const { readFileSync, writeFileSync } = require('node:fs');
-const { Script, constants } = require('node:vm');
+const { Script } = require('node:vm');
 
 const filename = `${__dirname}/image.js`;
 const { MILLRACE_COMPILE: compiled } = process.env;
@@ -15,7 +15,6 @@ delete process.env.MILLRACE_COMPILE;
 const script = new Script(readFileSync(filename, 'utf8'), {
   filename,
   cachedData: compiled ? undefined : readCache(),
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 if (compiled) process.on('exit', () => writeFileSync(compiled, script.createCachedData()));
 script.runInThisContext()(require, __dirname);

@@ -12,14 +12,15 @@ import type { Stream } from '../services/kinesis/index.ts';
 import type { QueueView } from '../services/sqs/index.ts';
 import type { Datum, Metrics } from '../telemetry/index.ts';
 import type { NodeDeadLetters } from './dead-letters/dead-letters.ts';
-import { type FailureRelation, failureRelations } from './dead-letters/relations.ts';
+import type { FailureRelation, Relations } from './dead-letters/relations.ts';
 import type { FunctionCalls } from './function-calls.ts';
+import { NODE_LIMITS } from './limits.ts';
+import { QueueGauges } from './queue-gauges.ts';
 import type { Services } from './services.ts';
 
 const DEVICES = 'devices';
-
-/** Durations of a function that its quantiles are taken over: the last so many. */
-const DURATIONS = 512;
+/** Where asynchronous invokes come from: whoever calls the API. */
+const INVOKES = 'invokes';
 
 /** CloudWatch metrics that say what comes in, and the dimension with the name. */
 const COUNTED: Readonly<Record<string, string>> = {
@@ -27,13 +28,12 @@ const COUNTED: Readonly<Record<string, string>> = {
   'AWS/SNS NumberOfMessagesPublished': 'TopicName',
 };
 
-/** Queues and topics that are counted; those beyond show only what the node itself brings. */
-const COUNTED_MAX = 10_000;
-
 /** The flow of a node, as the console shows it: read off the doors of its rooms and its metrics. */
 export class NodeFlow implements FlowSource {
   readonly #services: Services;
-  readonly #letters: Pick<NodeDeadLetters, 'count'>;
+  readonly #letters: Pick<NodeDeadLetters, 'places'>;
+  readonly #relations: Relations;
+  readonly #gauges: QueueGauges;
   readonly #metrics: Metrics;
   readonly #calls: FunctionCalls;
   readonly #connections: () => number;
@@ -45,12 +45,15 @@ export class NodeFlow implements FlowSource {
 
   constructor(parts: {
     readonly services: Services;
-    readonly letters: Pick<NodeDeadLetters, 'count'>;
+    readonly letters: Pick<NodeDeadLetters, 'places'>;
+    readonly relations: Relations;
     readonly metrics: Metrics;
     readonly calls: FunctionCalls;
     readonly connections: () => number;
   }) {
     this.#letters = parts.letters;
+    this.#relations = parts.relations;
+    this.#gauges = new QueueGauges(parts.metrics);
     this.#services = parts.services;
     this.#metrics = parts.metrics;
     this.#calls = parts.calls;
@@ -62,7 +65,9 @@ export class NodeFlow implements FlowSource {
   }
 
   read(): FlowReading {
+    const places = this.#letters.places();
     const look = this.#look();
+    this.#gauges.set(look.queues, places);
     const nodes = new Map<string, FlowNodeReading>();
     const edges = new Map<string, FlowEdgeReading>();
     const add = (node: FlowNodeReading) => nodes.set(node.id, node);
@@ -79,7 +84,12 @@ export class NodeFlow implements FlowSource {
       join({ from: DEVICES, to: node.id, events: node.counters?.events ?? 0, via: 'push' });
       for (const edge of out) join(edge);
     }
-    for (const edge of deadLetterEdges(look.relations)) join(edge);
+    for (const { from, to } of look.relations) {
+      // What the outbox brings to a dead-letter queue goes along the relation, not beside it.
+      const brought = edges.get(`${from} ${to} push`);
+      edges.delete(`${from} ${to} push`);
+      join({ ...(brought ?? { from, to, events: 0 }), via: 'dead-letter' });
+    }
     const drawn = [...edges.values()];
     // What is only known as an end of an edge (a topic, a database, a webhook) is drawn by its ARN.
     for (const end of drawn.flatMap(({ from, to }) => [from, to])) if (!nodes.has(end)) add(this.#plain(end, look));
@@ -87,7 +97,7 @@ export class NodeFlow implements FlowSource {
     return {
       nodes: [...nodes.values()].filter((node) => node.kind !== 'queue' || joined.has(node.id) || !isQuiet(node)),
       edges: drawn,
-      deadLetters: this.#letters.count,
+      deadLetters: sum(places.map(({ waiting }) => waiting)),
     };
   }
 
@@ -97,7 +107,7 @@ export class NodeFlow implements FlowSource {
     return {
       outbox: new Map(delivery.edges().map((edge) => [edge.arn, edge])),
       queues: sqs.describe(DEFAULT_REGION),
-      relations: failureRelations(this.#services),
+      relations: this.#relations(),
     };
   }
 
@@ -268,14 +278,15 @@ export class NodeFlow implements FlowSource {
     const functionName = dimensions.FunctionName;
     // The same value comes by function, by resource and over all.
     if (functionName === undefined || dimensions.Resource !== undefined) return;
-    const recent = this.#durations.get(functionName) ?? new RecentValues(DURATIONS);
+    const recent = this.#durations.get(functionName) ?? new RecentValues(NODE_LIMITS.durationsMax);
     recent.add(value);
     this.#durations.set(functionName, recent);
   }
 
   #countDatum(key: string, value: number): void {
     const before = this.#counted.get(key);
-    if (before !== undefined || this.#counted.size < COUNTED_MAX) this.#counted.set(key, (before ?? 0) + value);
+    if (before !== undefined || this.#counted.size < NODE_LIMITS.countedMax)
+      this.#counted.set(key, (before ?? 0) + value);
   }
 
   #sum(name: string): number {
@@ -305,17 +316,14 @@ interface Look {
 function pushOf(edge: EdgeState, counts: EdgeState['sources'][number]): FlowEdgeReading {
   const { arn, pending, oldestAgeMs, inFlight, lastError } = edge;
   const { source, delivered, retried, deadLettered, lost } = counts;
+  const [from, to] = [plainArn(source), plainArn(arn)];
   return {
-    ...{ from: plainArn(source), to: plainArn(arn), via: 'push', events: delivered },
+    // An asynchronous invoke has its function as its source: who called it is not known.
+    ...{ from: from === to ? INVOKES : from, to, via: 'push', events: delivered },
     ...{ errors: retried + deadLettered + lost, retries: retried, deadLettered, lost },
     ...{ pending, oldestAgeMs, inFlight },
     ...(lastError && { lastError: `${lastError.code}: ${lastError.message}` }),
   };
-}
-
-/** Where dead letters go: each pair once. */
-function deadLetterEdges(relations: readonly FailureRelation[]): FlowEdgeReading[] {
-  return relations.map(({ from, to }) => ({ from, to, events: 0, via: 'dead-letter' }));
 }
 
 /** A function is one part, whatever version or alias of it is named. */
@@ -379,6 +387,7 @@ const KINDS: Readonly<Record<string, FlowNodeKind>> = {
 };
 
 function describe(id: string): { kind: FlowNodeKind; label: string } {
+  if (id === INVOKES) return { kind: 'other', label: 'asynchronous invokes' };
   if (id.startsWith('series:')) return { kind: 'series', label: id.slice('series:'.length) };
   if (id.startsWith('mailto:')) return { kind: 'email', label: id.slice('mailto:'.length) };
   if (/^https?:/.test(id)) return { kind: 'webhook', label: URL.parse(id)?.host ?? id };

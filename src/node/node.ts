@@ -13,7 +13,7 @@ import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
-import { failureRelations } from './dead-letters/relations.ts';
+import { rememberedRelations } from './dead-letters/relations.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
@@ -59,13 +59,15 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   );
 
   let gateway: MqttGateway | undefined;
+  const relations = rememberedRelations(services, ground.clock);
   const letters = new NodeDeadLetters(
-    new QueuePlace({ ...services, ...ground, relations: () => failureRelations(services) }),
+    new QueuePlace({ ...services, ...ground, relations }),
     new OutboxPlace(services.delivery, () => newTrace(ground.random, false)),
   );
   const source = new NodeFlow({
     services,
     letters,
+    relations,
     metrics: ground.metrics,
     calls: services.calls,
     connections: () => gateway?.connections ?? 0,

@@ -253,9 +253,12 @@ export class ShardPoller {
     tally.iterated(Math.max(0, clock.now() - work.records.at(-1)!.arrivedAt));
     if (!this.#window || outcome.kind !== 'success') return judge(work, outcome, settings, jitter);
     const window = stateAfter(this.#window, outcome.payload);
-    // AWS takes a response without a state for a failure: the window would lose what this batch adds to it.
-    if (!window)
-      return judge(work, { ...outcome, kind: 'function-error', errorType: 'StateMissing' }, settings, jitter);
+    if (!window) {
+      // AWS takes a response without a state for a failure: the window would lose what this batch adds to it.
+      const failure = { ...outcome, kind: 'function-error', errorType: 'StateMissing' } as const;
+      reportOutcome(failure, this.#context);
+      return judge(work, failure, settings, jitter);
+    }
     this.#window = window;
     return judge(work, outcome, settings, jitter);
   }

@@ -181,13 +181,16 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     if (this.#closed) return;
     const known = this.#pools.get(spec.arn);
     if (spec.provisionedConcurrency === 0 && !known?.provisioned) return;
-    const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers, spec.traced);
-    if (!(launching instanceof Promise)) return this.#provision(spec, launching);
-    launching.then(
-      (launch) => this.#provision(spec, launch),
-      (error: unknown) =>
-        this.#options.logger.error('provisioned concurrency cannot be had', { function: spec.arn, error }),
-    );
+    const failed = (error: unknown) =>
+      this.#options.logger.error('provisioned concurrency cannot be had', { function: spec.arn, error });
+    try {
+      const launching = known?.launch ?? this.#starts.launches.of(spec.runtime, spec.layers, spec.traced);
+      if (launching instanceof Promise) launching.then((launch) => this.#provision(spec, launch)).catch(failed);
+      else this.#provision(spec, launching);
+    } catch (error) {
+      // A runtime that this machine does not have: the other functions of a node that starts are not to go without theirs.
+      failed(error);
+    }
   }
 
   provisioned(functionArn: string): ProvisionedState | undefined {

@@ -201,3 +201,12 @@ test('the AWS SDK for JS creates, updates, describes and deletes a stack', async
     message: `Stack with id ${StackName} does not exist`,
   });
 });
+
+test('the container registry says that there is nothing, as tools ask that clean up', {
+  skip: !existsSync(AWS) && 'awscli is not installed',
+}, async () => {
+  assert.deepEqual(JSON.parse(await must(aws('ecr', 'describe-repositories'))), { repositories: [] });
+  const { code, err } = await aws('ecr', 'describe-repositories', '--repository-names', 'app');
+  assert.notEqual(code, 0);
+  assert.match(err, /RepositoryNotFoundException.*The repository with name 'app' does not exist in the registry/);
+});

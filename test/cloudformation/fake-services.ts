@@ -4,13 +4,18 @@ import type { Call } from '../../src/services/cloudformation/index.ts';
 type Handler = (input: any) => object | Promise<object>;
 
 /**
- * The far edge of a stack: queues, topics and log groups that only remember that they are there. Calls can be made to fail or
+ * The far edge of a stack: queues, topics, subscriptions, mappings and log groups that only remember that they are there. Calls can be made to fail or
  * to wait, which real services do not do on demand.
  */
 export class FakeServices {
   readonly queues = new Map<string, Record<string, string>>();
   readonly topics = new Map<string, Record<string, string>>();
   readonly groups = new Map<string, { retention?: number }>();
+  /** By the last part of their ARN: the service gives it. */
+  readonly subscriptions = new Map<string, Record<string, string>>();
+  /** By their id, which the service gives. */
+  readonly mappings = new Map<string, { EventSourceArn: string; FunctionName: string; BatchSize?: number }>();
+  #ids = 0;
   readonly published: string[] = [];
   readonly calls: string[] = [];
   readonly #failures = new Map<string, { times: number; error: Error }>();
@@ -48,7 +53,8 @@ export class FakeServices {
 
   /** Everything that exists, sorted. */
   get standing(): readonly string[] {
-    return [...this.queues.keys(), ...this.topics.keys(), ...this.groups.keys()].sort();
+    const kinds = [this.queues, this.topics, this.groups, this.subscriptions, this.mappings];
+    return kinds.flatMap((kind) => [...kind.keys()]).sort();
   }
 
   #handlers(region: string): Readonly<Record<string, Handler>> {
@@ -58,6 +64,11 @@ export class FakeServices {
       const attributes = this.queues.get(nameOf(QueueUrl));
       if (!attributes) throw new DomainError('QueueDoesNotExist', 'The specified queue does not exist.');
       return attributes;
+    };
+    const mapping = (UUID: string) => {
+      const found = this.mappings.get(UUID);
+      if (!found) throw new DomainError('ResourceNotFoundException', 'The resource you requested does not exist.');
+      return found;
     };
     const none = {};
     return {
@@ -91,6 +102,52 @@ export class FakeServices {
       },
       'sns:DeleteTopic': ({ TopicArn }) => {
         this.topics.delete(nameOf(TopicArn));
+        for (const [id, { TopicArn: topic }] of this.subscriptions)
+          if (topic === TopicArn) this.subscriptions.delete(id);
+        return none;
+      },
+      'sns:Subscribe': ({ TopicArn, Protocol, Endpoint, Attributes }) => {
+        if (!this.topics.has(nameOf(TopicArn))) throw new DomainError('NotFoundException', 'Topic does not exist');
+        const same = [...this.subscriptions].find(([, one]) => one.TopicArn === TopicArn && one.Endpoint === Endpoint);
+        const [id] = same ?? [`subscription-${++this.#ids}`];
+        if (same && same[1].RawMessageDelivery !== Attributes.RawMessageDelivery) {
+          throw new DomainError('InvalidParameter', 'Subscription already exists with different attributes');
+        }
+        if (!same) this.subscriptions.set(id, { TopicArn, Protocol, Endpoint, ...Attributes });
+        return { SubscriptionArn: `${TopicArn}:${id}` };
+      },
+      'sns:SetSubscriptionAttributes': ({ SubscriptionArn, AttributeName, AttributeValue }) => {
+        const subscription = this.subscriptions.get(nameOf(SubscriptionArn));
+        if (!subscription) throw new DomainError('NotFoundException', 'Subscription does not exist');
+        subscription[AttributeName] = AttributeValue;
+        return none;
+      },
+      'sns:Unsubscribe': ({ SubscriptionArn }) => {
+        this.subscriptions.delete(nameOf(SubscriptionArn));
+        return none;
+      },
+      'lambda:CreateEventSourceMapping': (input) => {
+        const { EventSourceArn, FunctionName } = input;
+        const twin = [...this.mappings.values()].some((one) => one.EventSourceArn === EventSourceArn);
+        if (twin) throw new DomainError('ResourceConflictException', 'An event source mapping exists already');
+        const UUID = `mapping-${++this.#ids}`;
+        this.mappings.set(UUID, { EventSourceArn, FunctionName, BatchSize: input.BatchSize });
+        return { UUID };
+      },
+      'lambda:ListEventSourceMappings': ({ EventSourceArn }) => ({
+        EventSourceMappings: [...this.mappings]
+          .filter(([, mapping]) => mapping.EventSourceArn === EventSourceArn)
+          .map(([UUID]) => ({ UUID })),
+      }),
+      'lambda:GetEventSourceMapping': ({ UUID }) => ({
+        ...mapping(UUID),
+        State: 'Enabled',
+        EventSourceMappingArn: UUID,
+      }),
+      'lambda:UpdateEventSourceMapping': ({ UUID, BatchSize }) => Object.assign(mapping(UUID), { BatchSize }),
+      'lambda:DeleteEventSourceMapping': ({ UUID }) => {
+        mapping(UUID);
+        this.mappings.delete(UUID);
         return none;
       },
       'logs:CreateLogGroup': ({ logGroupName }) => {

@@ -147,6 +147,19 @@ test('throttled events are kept up to their age, without using up the two retrie
   assert.equal(sum(house, 'AsyncEventsDropped'), 0);
 });
 
+test('an event that runs for as long as a function may is run once', async () => {
+  await using house = await EventsHouse.open();
+  await house.create('f', { Timeout: 900 });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  house.runtime.behaviour = () => promise;
+  await house.send('f', {});
+  await eventually(() => house.runtime.ran.length === 1);
+  await house.clock.advance(15 * MINUTE - SECOND);
+  resolve('at last');
+  await eventually(() => idle(house));
+  assert.equal(house.runtime.ran.length, 1);
+});
+
 test('a place that comes free is taken at once by an event that waits for it', async () => {
   await using house = await EventsHouse.open();
   await house.create('f');

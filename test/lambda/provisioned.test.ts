@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { FunctionSpec, ManagedRuntime, ProvisionedState } from '../../src/runtime/index.ts';
+import { silentLogger } from '../../src/telemetry/index.ts';
+import { RuntimeHouse } from './runtime-house.ts';
 import { LambdaHouse } from './support.ts';
 
 /** Stands before the real runtime: writes down what is asked of it, and says what the test makes of it. */
@@ -172,4 +174,12 @@ test('account settings count what is reserved, and what is provisioned beside it
   const { AccountLimit, AccountUsage } = await house.call('GetAccountSettings');
   assert.equal(AccountLimit.UnreservedConcurrentExecutions, 950);
   assert.equal(AccountUsage.FunctionCount, 2);
+});
+
+test('a runtime that this machine does not have is told in the log, and keeps nobody from starting', async () => {
+  const errors: unknown[] = [];
+  const logger = { ...silentLogger, error: (_message: string, fields?: object) => void errors.push(fields) };
+  await using house = await RuntimeHouse.open({ engine: 'process', logger });
+  house.runtime.provision(house.spec('', { runtime: 'cobol85.x', provisionedConcurrency: 1 }));
+  assert.equal(errors.length, 1);
 });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
 import { type Logs, openLogs } from '../../src/services/logs/index.ts';
 import { EmbeddedLog, openEmbeddedRecords } from '../../src/store/index.ts';
-import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
+import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
 import { context } from '../lambda/support.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -250,4 +250,36 @@ test('groups are listed by prefix and tagged by ARN', async () => {
   const resourceArn = logGroups[0].logGroupArn;
   await call('TagResource', { resourceArn, tags: { k: 'v' } });
   assert.deepEqual(await call('ListTagsForResource', { resourceArn }), { tags: { k: 'v' } });
+});
+
+test('deliveries to a log group are events, in a stream that is named after them or their source', async () => {
+  await stream('a');
+  await put('a', 'a1');
+  const policy = { attemptsMax: 1, ageMsMax: 1000, backoffMsBase: 1, backoffMsMax: 1 };
+  const deliver = (group: string, payload: string, attributes?: Record<string, unknown>) =>
+    house.logs.target.deliver(
+      {
+        arn: `arn:aws:logs:us-east-1:000000000000:log-group:${group}`,
+        payload: Buffer.from(payload),
+        ...(attributes && { attributes }),
+        policy,
+        source: 'arn:aws:events:us-east-1:000000000000:rule/hot:1',
+        trace: newTrace(seededRandom(1)),
+      },
+      1,
+      new AbortController().signal,
+    );
+  await deliver('g', 'from a rule');
+  await deliver('g:*', 'named', { logStreamName: 'own' });
+  const { events } = await call('FilterLogEvents', { logGroupName: 'g' });
+  assert.deepEqual(
+    events.map(({ logStreamName, message }: any) => [logStreamName, message]),
+    [
+      ['a', 'a1'],
+      ['rule/hot-1', 'from a rule'],
+      ['own', 'named'],
+    ],
+  );
+  await assert.rejects(deliver('nowhere', 'x'), { code: 'resource-not-found', remedy: 'never' });
+  await assert.rejects(deliver('g', 'x'.repeat(1_048_577)), { code: 'invalid-parameter' });
 });

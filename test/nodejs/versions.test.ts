@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { systemClock, systemRandom } from '../../src/base/index.ts';
 import { NodeBinaries, userRuntimes } from '../../src/runtime/starts/nodejs-binaries.ts';
 import { silentLogger } from '../../src/telemetry/index.ts';
@@ -58,6 +59,25 @@ for (const major of [20, 22]) {
       assert.equal((await house.invoke(callback)).value, 'called');
     },
   );
+
+  test(`what V8 has compiled ahead imports as what it compiles does, on Node ${major}`, NEEDS(major), async () => {
+    await using house = await RuntimeHouse.open();
+    const padding = '// padding\n'.repeat(1000);
+    const importing = `exports.handler = async () => typeof (await import('node:os')).EOL;\n${padding}`;
+    const specs = [
+      house.spec(importing, { runtime: `nodejs${major}.x` }),
+      house.spec('export const handler = async () => "string";', { runtime: `nodejs${major}.x` }, 'index.mjs'),
+    ];
+    const answers = async () => {
+      for (const spec of specs) assert.equal((await house.invoke(spec)).value, 'string');
+      for (const { arn } of specs) house.runtime.retire(arn);
+    };
+    await answers();
+    const images = join(house.directory, 'runtimes/nodejs');
+    const isCompiled = () => readdirSync(join(images, readdirSync(images)[0]!)).some((name) => name.endsWith('.cache'));
+    while (!isCompiled()) await turn();
+    await answers();
+  });
 
   test(`the code cache of Node ${major} is its own`, NEEDS(major), async () => {
     await using house = await RuntimeHouse.open();

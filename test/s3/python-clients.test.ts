@@ -63,6 +63,23 @@ try:
     raise SystemExit('no error')
 except botocore.exceptions.ClientError as e:
     assert e.response['Error']['Code'] == '404', e.response
+policy = '{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::boto-bucket/*"}]}'
+s3.put_bucket_policy(Bucket='boto-bucket', Policy=policy)
+assert s3.get_bucket_policy(Bucket='boto-bucket')['Policy'] == policy
+s3.delete_bucket_policy(Bucket='boto-bucket')
+s3.put_bucket_tagging(Bucket='boto-bucket', Tagging={'TagSet': [{'Key': 'k', 'Value': 'v'}]})
+assert s3.get_bucket_tagging(Bucket='boto-bucket')['TagSet'] == [{'Key': 'k', 'Value': 'v'}]
+s3.delete_bucket_tagging(Bucket='boto-bucket')
+for call, code in ((s3.get_bucket_policy, 'NoSuchBucketPolicy'), (s3.get_bucket_tagging, 'NoSuchTagSet')):
+    try:
+        call(Bucket='boto-bucket')
+        raise SystemExit('no error')
+    except botocore.exceptions.ClientError as e:
+        assert e.response['Error']['Code'] == code, e.response
+rules = [{'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'AES256'}, 'BucketKeyEnabled': True}]
+s3.put_bucket_encryption(Bucket='boto-bucket', ServerSideEncryptionConfiguration={'Rules': rules})
+assert s3.get_bucket_encryption(Bucket='boto-bucket')['ServerSideEncryptionConfiguration']['Rules'] == rules
+s3.delete_bucket_encryption(Bucket='boto-bucket')
 boto3.resource('s3', endpoint_url=os.environ['ENDPOINT']).Bucket('boto-bucket').objects.all().delete()
 s3.delete_bucket(Bucket='boto-bucket')
 print('ok')

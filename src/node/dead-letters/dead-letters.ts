@@ -16,11 +16,6 @@ export class NodeDeadLetters implements DeadLetters {
     return [...this.#outbox.places(), ...this.#queues.places()];
   }
 
-  /** Dead letters that wait, all together. */
-  get count(): number {
-    return this.places().reduce((sum, { waiting }) => sum + waiting, 0);
-  }
-
   browse(place: string, options: { readonly after?: string; readonly limit: number }) {
     return this.#at(place).browse(place, options);
   }

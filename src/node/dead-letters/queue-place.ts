@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Clock, DomainError, hasCode, messageOf, type Random } from '../../base/index.ts';
+import { DomainError, hasCode, messageOf, type Random } from '../../base/index.ts';
 import type { DeadLetterOrigin, Delivery, DeliveryService, RetryPolicy } from '../../delivery/index.ts';
 import type { DeadLetter, DeadLetterPage, DeadLetterPlace, Redrive } from '../../gateway/console/index.ts';
 import type { QueuedMessage, Sqs } from '../../services/sqs/index.ts';
@@ -7,7 +7,7 @@ import { newSpanId, newTrace, parseXRay, type TraceContext } from '../../telemet
 import { ofOrigin } from './outbox-place.ts';
 import type { Place } from './place.ts';
 import { readRecord } from './record.ts';
-import type { FailureRelation } from './relations.ts';
+import type { FailureRelation, Relations } from './relations.ts';
 
 /** A letter that goes back is tried for a while, then it lies in the same queue again. */
 const REDRIVE_POLICY: RetryPolicy = {
@@ -22,25 +22,20 @@ export interface QueuePlaceOptions {
   readonly delivery: Pick<DeliveryService, 'send'>;
   readonly random: Random;
   /** Who sends dead letters where. */
-  readonly relations: () => readonly FailureRelation[];
-  readonly clock: Clock;
+  readonly relations: Relations;
 }
-
-/** How long what is known of relations is good for: a page of letters asks for each of them. */
-const RELATIONS_MS = 1000;
 
 /** Dead-letter queues: their messages, seen and moved without receiving them. */
 export class QueuePlace implements Place {
   readonly #options: QueuePlaceOptions;
-  #relations: readonly FailureRelation[] = [];
-  #relationsAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: QueuePlaceOptions) {
     this.#options = options;
   }
 
   places(): readonly DeadLetterPlace[] {
-    const users = Map.groupBy(this.#learn(), ({ to }) => to);
+    // Whoever looks at the list has perhaps just made the queue.
+    const users = Map.groupBy(this.#options.relations('anew'), ({ to }) => to);
     return this.#options.sqs
       .describe()
       .filter(({ arn }) => users.has(arn))
@@ -90,28 +85,18 @@ export class QueuePlace implements Place {
 
   /** Only queues that something names: the other ones are nobody's dead letters. */
   #check(place: string): void {
-    const isNamed = (relations: readonly FailureRelation[]) => relations.some(({ to }) => to === place);
-    if (isNamed(this.#known()) || isNamed(this.#learn())) return;
+    const { relations } = this.#options;
+    const isNamed = (known: readonly FailureRelation[]) => known.some(({ to }) => to === place);
+    if (isNamed(relations()) || isNamed(relations('anew'))) return;
     throw new DomainError('place-unknown', `Nothing names ${place} as its dead-letter queue.`);
   }
 
-  #known(): readonly FailureRelation[] {
-    const isFresh = this.#options.clock.monotonic() - this.#relationsAt < RELATIONS_MS;
-    return isFresh ? this.#relations : this.#learn();
-  }
-
-  #learn(): readonly FailureRelation[] {
-    this.#relations = this.#options.relations();
-    this.#relationsAt = this.#options.clock.monotonic();
-    return this.#relations;
-  }
-
-  #receivesMax(source: string): number | undefined {
-    return this.#known().find(({ from }) => from === source)?.receivesMax;
+  #policyOf(source: string): FailureRelation | undefined {
+    return this.#options.relations().find(({ from, receivesMax }) => from === source && receivesMax !== undefined);
   }
 
   #letterOf(place: string, message: QueuedMessage): DeadLetter {
-    const { id, body, sentAt, group, deadLetterSource } = message;
+    const { id, body, sentAt, movedAt, group, deadLetterSource } = message;
     const origin = message.origin as unknown as DeadLetterOrigin | undefined;
     const traceId = origin?.traceId ?? traceOf(message)?.traceId;
     const common = {
@@ -121,11 +106,12 @@ export class QueuePlace implements Place {
     };
     if (origin) return { ...common, ...ofOrigin(origin), body, bytes: Buffer.byteLength(body) };
     if (deadLetterSource !== undefined) {
-      const receives = this.#receivesMax(deadLetterSource);
+      const policy = this.#policyOf(deadLetterSource);
       return {
         ...{ ...common, target: deadLetterSource, body, bytes: Buffer.byteLength(body) },
-        ...{ errorCode: 'MaxReceiveCountExceeded', errorMessage: receivedTooOften(receives) },
-        ...(receives !== undefined && { attempts: receives }),
+        ...{ errorCode: 'MaxReceiveCountExceeded', errorMessage: receivedTooOften(policy) },
+        ...(movedAt !== undefined && { givenUpAt: movedAt }),
+        ...(policy?.receivesMax !== undefined && { attempts: policy.receivesMax }),
       };
     }
     const told = ofRecord(body) ?? { ...ofAttributes(message), body };
@@ -219,8 +205,10 @@ function traceOf({ traceHeader }: QueuedMessage): TraceContext | undefined {
   return traceHeader === undefined ? undefined : parseXRay(traceHeader);
 }
 
-function receivedTooOften(receives: number | undefined): string {
-  return `It was received ${receives === undefined ? 'too often' : `${receives} times`} and never deleted.`;
+function receivedTooOften({ receivesMax, readers = [] }: Partial<FailureRelation> = {}): string {
+  const times = receivesMax === undefined ? 'too often' : receivesMax === 1 ? 'once' : `${receivesMax} times`;
+  const by = readers.length > 0 ? ` by ${readers.join(' and ')}` : '';
+  return `It was received ${times}${by} and never deleted.`;
 }
 
 function targetNeeded(): DomainError {

@@ -1,4 +1,4 @@
-import { DEFAULT_REGION, parseArn } from '../../base/index.ts';
+import { type Clock, DEFAULT_REGION, parseArn } from '../../base/index.ts';
 import type { Services } from '../services.ts';
 
 /** Where something sends what it gives up. */
@@ -11,19 +11,22 @@ export interface FailureRelation {
   readonly words: string;
   /** Of a queue: receives after which a message goes. */
   readonly receivesMax?: number;
+  /** Of a queue: functions that read it. */
+  readonly readers?: readonly string[];
 }
 
 /** Everything that has a dead-letter queue, or a destination for failures, of its own. */
-export function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSources): readonly FailureRelation[] {
+function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSources): readonly FailureRelation[] {
   const queues = sqs.describe();
   const regions = new Set([DEFAULT_REGION, ...queues.map(({ arn }) => parseArn(arn)!.region)]);
   const inRegions = <T>(list: (region: string) => readonly T[]) => [...regions].flatMap(list);
   return [
-    ...queues.flatMap(({ arn, name, redrive }) =>
-      redrive
-        ? [{ from: arn, to: redrive.arn, words: `redrive policy of ${name}`, receivesMax: redrive.receivesMax }]
-        : [],
-    ),
+    ...queues.flatMap(({ arn, name, redrive }) => {
+      if (!redrive) return [];
+      const readers = readersOf(mappings, arn);
+      const { arn: to, receivesMax } = redrive;
+      return [{ from: arn, to, words: `redrive policy of ${name}`, receivesMax, readers }];
+    }),
     ...inRegions((region) => sns.subscriptions(region)).flatMap(({ topicArn, attributes }) => {
       const to = redriveTarget(attributes.RedrivePolicy);
       return to === undefined ? [] : [{ from: topicArn, to, words: `subscription of topic ${nameOf(topicArn)}` }];
@@ -47,7 +50,32 @@ export function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSou
   ];
 }
 
+/** How long what is known of relations is good for: the flow asks each second, a page of letters for each of them. */
+const GOOD_MS = 1000;
+
+/** The relations of a node; `anew` for who must not miss what has just been made. */
+export type Relations = (anew?: 'anew') => readonly FailureRelation[];
+
+/** Remembers relations for a moment. */
+export function rememberedRelations(sources: FailureSources, clock: Clock): Relations {
+  let known: readonly FailureRelation[] = [];
+  let knownUntil = Number.NEGATIVE_INFINITY;
+  return (anew) => {
+    const now = clock.monotonic();
+    if (anew || now >= knownUntil) {
+      known = failureRelations(sources);
+      knownUntil = now + GOOD_MS;
+    }
+    return known;
+  };
+}
+
 export type FailureSources = Pick<Services, 'sqs' | 'sns' | 'lambda' | 'mappings' | 'iot'>;
+
+function readersOf(mappings: FailureSources['mappings'], queueArn: string): readonly string[] {
+  const reading = mappings.mappings().filter(({ mapping }) => mapping.sourceArn === queueArn);
+  return reading.map(({ mapping }) => mapping.functionName);
+}
 
 function redriveTarget(policy: string | undefined): string | undefined {
   if (!policy) return undefined;

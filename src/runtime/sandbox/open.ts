@@ -46,7 +46,13 @@ export async function openSandbox(options: SandboxOptions): Promise<OpenedSandbo
 
 async function openNamespace({ directory, clock, random }: SandboxOptions): Promise<NamespaceSandbox> {
   const cgroups = await Cgroups.open(`millrace-${createHash('sha256').update(directory).digest('hex').slice(0, 16)}`);
-  return NamespaceSandbox.open({ directory: join(directory, 'shared'), clock, random, cgroups });
+  try {
+    return await NamespaceSandbox.open({ directory: join(directory, 'shared'), clock, random, cgroups });
+  } catch (error) {
+    // It closes them only once it stands.
+    await cgroups.close();
+    throw error;
+  }
 }
 
 /** What this machine can run. */

@@ -6,6 +6,8 @@ import type { Logger } from '../../telemetry/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec } from '../runtime.ts';
 
+/** The least recently written go when there are so many times more than are kept. */
+const EVICT_AT = 1.1;
 /** Names that the runtime makes of module paths: one path segment, percent-encoded. */
 const NAME = /^[\w%~!*'()-][\w%.~!*'()-]{0,250}$/;
 
@@ -22,6 +24,9 @@ export class CodeCaches {
   /** Folders by specification and version of what runs the code: each start asks. */
   readonly #directories = new WeakMap<FunctionSpec, { readonly version: string; readonly directory: string }>();
   #serial = 0;
+  /** Folders that are there, about. */
+  #count = 0;
+  #evicting = false;
 
   constructor(directory: string, logger: Logger) {
     this.#directory = directory;
@@ -75,7 +80,8 @@ export class CodeCaches {
   }
 
   async #write(directory: string, name: string, bytes: Uint8Array): Promise<void> {
-    mkdirSync(directory, { recursive: true });
+    // A folder that is there already is not made.
+    if (mkdirSync(directory, { recursive: true }) !== undefined) this.#onMade();
     // Two environments of one function may send the same module at once: each write has a temporary file of its own.
     const temporary = join(directory, `.${process.pid}-${this.#serial++}.tmp`);
     try {
@@ -87,14 +93,30 @@ export class CodeCaches {
     }
   }
 
+  /** Now and then, since looking costs the more the more there are. */
+  #onMade(): void {
+    this.#count++;
+    if (this.#evicting || this.#count <= RUNTIME_LIMITS.codeCachesMax * EVICT_AT) return;
+    this.#evicting = true;
+    const evicting = this.#evict()
+      .catch((error: unknown) => this.#logger.warn('code caches not evicted', { error }))
+      .then(() => {
+        this.#evicting = false;
+        this.#writes.delete(evicting);
+      });
+    this.#writes.add(evicting);
+  }
+
   async #evict(): Promise<void> {
     const names = await readdir(this.#directory);
+    this.#count = Math.min(names.length, RUNTIME_LIMITS.codeCachesMax);
     if (names.length <= RUNTIME_LIMITS.codeCachesMax) return;
     const folders = await Promise.all(
       names.map(async (name) => ({ name, at: (await stat(join(this.#directory, name))).mtimeMs })),
     );
     folders.sort((a, b) => b.at - a.at);
     for (const { name } of folders.slice(RUNTIME_LIMITS.codeCachesMax)) {
+      this.#taken.delete(join(this.#directory, name));
       await rm(join(this.#directory, name), { recursive: true, force: true });
     }
   }

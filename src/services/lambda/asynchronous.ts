@@ -71,7 +71,7 @@ export class Asynchronous implements Target {
   /** Events that grow too old have destinations and dead-letter queues of their own. */
   readonly judgesAge = true;
   /** A function runs for up to 15 minutes, and may have waited for its place before. */
-  readonly attemptMsMax = 20 * 60_000;
+  readonly attemptMsMax = ASYNC_LIMITS.tryMsMax;
   readonly #options: AsynchronousOptions;
 
   constructor(options: AsynchronousOptions) {

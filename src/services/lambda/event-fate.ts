@@ -14,6 +14,8 @@ export const ASYNC_LIMITS = {
   backoffMsMax: 300_000,
   /** How long an event waits for a free place before the try counts as throttled. */
   placeWaitMsMax: 60_000,
+  /** One try: waiting for a place, a start, init, and the longest timeout of a function. What takes longer is lost, and tried again. */
+  tryMsMax: 20 * 60_000,
   /** Events of one function, version or alias under way at once; the others wait in the outbox. */
   concurrencyMax: 128,
   /** Retries of an invocation record or a dead letter, up to the age of its event. */

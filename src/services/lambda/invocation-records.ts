@@ -1,6 +1,6 @@
 /** What Lambda tells destinations and dead-letter queues of an event that is over. */
 import { type Clock, parseArn, type Random, uuid } from '../../base/index.ts';
-import type { Delivery, RetryPolicy } from '../../delivery/index.ts';
+import type { DeadLetterOrigin, Delivery, RetryPolicy } from '../../delivery/index.ts';
 import { formatXRay } from '../../telemetry/index.ts';
 import { ASYNC_LIMITS, type Condition, type EventSettings } from './event-fate.ts';
 
@@ -126,7 +126,7 @@ function letterOf(event: EndedEvent, deadLetterArn: string, clock: Clock): Deliv
         givenUpAt: clock.now(),
         traceId: delivery.trace.traceId,
         ...(clientContext !== undefined && { attributes: { clientContext } }),
-      },
+      } satisfies DeadLetterOrigin,
     },
     policy: POLICY,
     source: delivery.arn,

@@ -24,6 +24,8 @@ export interface QueuedMessage {
   readonly traceHeader?: string;
   /** Queue that the redrive policy moved it from. */
   readonly deadLetterSource?: string;
+  /** When it was moved from there, epoch milliseconds. */
+  readonly movedAt?: number;
   /** Delivery that was given up. */
   readonly origin?: DeadLetterOrigin;
 }
@@ -108,7 +110,7 @@ export class Letters {
 }
 
 function shown({ place, message, state, receiveCount }: Found): QueuedMessage {
-  const { id: messageId, sequenceNumber: _, bodyMd5: __, senderId: ___, movedAt: ____, ...rest } = message;
+  const { id: messageId, sequenceNumber: _, bodyMd5: __, senderId: ___, ...rest } = message;
   return { id: idOf(place), messageId, state, receiveCount, ...rest };
 }
 

@@ -1,0 +1,9 @@
+/** Numbers of what a node shows of itself (S5). */
+export const NODE_LIMITS = {
+  /** Queues and topics whose messages are counted for the flow; those beyond show only what the node itself brings. */
+  countedMax: 10_000,
+  /** Durations of a function that its quantiles are taken over: the last so many. */
+  durationsMax: 512,
+  /** Queues, and places of dead letters, with Prometheus lines of their own; the others are counted together as `other`. */
+  gaugesMax: 200,
+} as const;
