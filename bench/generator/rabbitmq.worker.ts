@@ -32,7 +32,7 @@ async function cycle(
   const waiting: ((message: ConsumeMessage) => void)[] = [];
   const arrived: ConsumeMessage[] = [];
   await channel.prefetch(BATCH);
-  await channel.consume(QUEUE, (message) => {
+  const { consumerTag } = await channel.consume(QUEUE, (message) => {
     if (!message) throw new Error('the broker has ended the subscription');
     const next = waiting.shift();
     if (next) next(message);
@@ -48,4 +48,7 @@ async function cycle(
     // All up to it, with one frame.
     channel.ack(last!, true);
   }
+  // What was fetched ahead is for those who go on.
+  await channel.cancel(consumerTag);
+  channel.nackAll(true);
 }

@@ -24,8 +24,9 @@ export class Attempts {
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #spans: Spans | undefined;
+  /** Fires when all are stopped. */
+  readonly #all = new AbortController();
   readonly #enders = new Set<(reason: unknown) => void>();
-  #stopped: { readonly reason: unknown } | undefined;
 
   constructor(parts: {
     readonly clock: Clock;
@@ -40,7 +41,7 @@ export class Attempts {
   }
 
   get isStopped(): boolean {
-    return this.#stopped !== undefined;
+    return this.#all.signal.aborted;
   }
 
   /** @returns what follows from it; @throws what the target throws, `target-timeout`, or the reason of `stop` */
@@ -52,17 +53,18 @@ export class Attempts {
 
   /** Ends all, now and from now on. */
   stop(reason: unknown): void {
-    this.#stopped = { reason };
+    this.#all.abort(reason);
     for (const end of this.#enders) end(reason);
   }
 
   #bounded({ target, attemptMsMax }: Registered, delivery: Delivery, row: Row): Promise<readonly Delivery[]> {
-    if (this.#stopped) return Promise.reject(this.#stopped.reason);
-    const controller = new AbortController();
+    if (this.isStopped) return Promise.reject(this.#all.signal.reason);
+    // What durable targets are given is written within moments: they share the signal that ends all.
+    const controller = target.durable ? this.#all : new AbortController();
     const { promise, resolve, reject } = Promise.withResolvers<readonly Delivery[]>();
     const end = (reason: unknown) => {
       forget();
-      controller.abort(reason);
+      if (controller !== this.#all) controller.abort(reason);
       reject(reason);
     };
     const timer = this.#clock.timer(attemptMsMax, () => end(late(attemptMsMax)));

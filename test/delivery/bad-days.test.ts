@@ -103,7 +103,7 @@ test('what grows too old while its target is probed is given up in time, with th
   assert.equal(house.edge(SLOW)?.lost, 0);
   // A probe comes at least every half minute.
   await clock.advance(120_000 + 31_000);
-  await eventually(() => house.edge(SLOW)?.pending === 0);
+  await advanceUntil(clock, 1, () => house.edge(SLOW)?.pending === 0);
   assert.equal(house.edge(SLOW)?.lost, 300);
   const { letters } = await house.outbox.letters({ limit: 100 });
   const expired = letters.filter(({ origin }) => origin.errorCode === 'delivery-expired');
