@@ -36,6 +36,11 @@ export class Window {
     return this.#ready.length === 0;
   }
 
+  /** Entries that wait for their turn. */
+  get waiting(): number {
+    return this.#ready.length;
+  }
+
   /** Entries held, those being worked on included. */
   get size(): number {
     return this.#held.size;
