@@ -136,7 +136,7 @@ const plainStart = (value: number | undefined) => (value === undefined ? undefin
 async function manyAtOnce(): Promise<Figure[]> {
   const wanted = blanksFor(LinuxMachine.open());
   const kept = `${wanted} blanks and ${wanted * RESERVE_LIMITS.hullsPerBlank} sandboxes kept ready`;
-  const wallMs = await burst({}, MANY);
+  const wallMs = await burst({ blanks: undefined }, MANY);
   const bareMs = await burst({ blanks: 0 }, BARE);
   return [
     atMost(`0 to ${MANY} environments, ${kept}`, wallMs, 'ms', 1_500),

@@ -1,7 +1,7 @@
 /**
  * Prints every figure with what it is held against, one file after the other.
  *
- *   npm run bench                all of them, about six minutes
+ *   npm run bench                all of them, about ten minutes
  *   npm run bench -- flow start  some
  *   npm run bench -- --json      for machines
  */
@@ -21,6 +21,7 @@ const FILES = [
   'invoke',
   'async',
   'swap',
+  'sqs',
   'functions',
   'delivery',
   'start',

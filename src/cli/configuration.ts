@@ -102,6 +102,10 @@ export const SETTINGS = {
     type: 'text',
     help: 'URL that gets mobile push messages (SNS `application`) as JSON.',
   },
+  'notifications.url': {
+    type: 'text',
+    help: 'Base of links and certificates in notifications, as others reach the node; unless given, as the publisher does.',
+  },
   connections: { type: 'mapping', help: 'How HTTP targets are called, by name: see below.' },
 } satisfies Record<string, Setting>;
 

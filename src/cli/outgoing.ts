@@ -22,7 +22,7 @@ type OutgoingSetting =
   | 'webhooks.allow'
   | 'webhooks.caFile'
   | `smtp.${'host' | 'port' | 'security' | 'user' | 'password' | 'passwordFile' | 'from' | 'caFile'}`
-  | `notifications.${'smsWebhook' | 'pushWebhook'}`;
+  | `notifications.${'smsWebhook' | 'pushWebhook' | 'url'}`;
 
 /** @param connections  the member `connections` of the file, as YAML has it; @throws UsageError */
 export function readOutgoing(value: Values, connections: unknown, from: ConfigurationSource): Outgoing {
@@ -70,11 +70,13 @@ function smtp(value: Values, from: ConfigurationSource): Pick<NodeConfig, 'smtp'
 }
 
 function notifications(value: Values): Pick<NodeConfig, 'notifications'> {
-  const [sms, push] = (['smsWebhook', 'pushWebhook'] as const).map((name) =>
+  const [sms, push, base] = (['smsWebhook', 'pushWebhook', 'url'] as const).map((name) =>
     webAddress(`notifications.${name}`, value(`notifications.${name}`)),
   );
-  if (sms === undefined && push === undefined) return {};
-  return { notifications: { ...(sms !== undefined && { sms }), ...(push !== undefined && { push }) } };
+  // Links are made by adding a path to it.
+  const url = base?.replace(/\/+$/, '');
+  const given = Object.entries({ sms, push, url }).filter(([, address]) => address !== undefined);
+  return given.length === 0 ? {} : { notifications: Object.fromEntries(given) };
 }
 
 function webAddress(name: string, value: unknown): string | undefined {

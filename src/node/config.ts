@@ -28,8 +28,8 @@ export interface NodeConfig {
   readonly smtp?: SmtpOptions;
   /** How HTTP targets are called that name a connection. */
   readonly connections?: readonly Connection[];
-  /** URLs that take what goes to phones: text messages, mobile push. */
-  readonly notifications?: { readonly sms?: string; readonly push?: string };
+  /** URLs that take what goes to phones: text messages, mobile push; and the base of links in notifications, without a `/` at its end. */
+  readonly notifications?: { readonly sms?: string; readonly push?: string; readonly url?: string };
 }
 
 /** A running node. Disposing drains it: gateways first, stores last. */

@@ -65,8 +65,8 @@ export class NodeFlow implements FlowSource {
   }
 
   read(): FlowReading {
-    const look = this.#look();
     const places = this.#letters.places();
+    const look = this.#look();
     this.#gauges.set(look.queues, places);
     const nodes = new Map<string, FlowNodeReading>();
     const edges = new Map<string, FlowEdgeReading>();

@@ -159,6 +159,7 @@ export async function openServices(
       endpoint,
       confirmLoopback: secured,
       ...(config.notifications && { webhooks: config.notifications }),
+      ...(config.notifications?.url !== undefined && { linkBase: config.notifications.url }),
       ...ground,
     }),
   );

@@ -30,6 +30,8 @@ import {
   ListTagsCommand,
 } from '@aws-sdk/client-lambda';
 import {
+  CreateTopicCommand,
+  DeleteTopicCommand,
   GetSubscriptionAttributesCommand,
   GetTopicAttributesCommand,
   ListSubscriptionsByTopicCommand,
@@ -331,6 +333,58 @@ test('a topic and its subscriptions change in place, each on its own', async () 
   assert.notEqual((await physical('topic')).Subscription, Subscription, 'another endpoint is another subscription');
   assert.equal(await subscriptions(), 1);
   assert.equal(await remove('topic'), 'DELETE_COMPLETE');
+});
+
+test('a topic without its properties is a plain one again', async () => {
+  const topic = (Properties: object) => ({ Topic: { Type: 'AWS::SNS::Topic', Properties } });
+  const logging = {
+    Protocol: 'sqs',
+    SuccessFeedbackRoleArn: 'arn:aws:iam::000000000000:role/success',
+    SuccessFeedbackSampleRate: '45',
+    FailureFeedbackRoleArn: 'arn:aws:iam::000000000000:role/failure',
+  };
+  const full = {
+    DisplayName: 'Alerts',
+    KmsMasterKeyId: 'alias/aws/sns',
+    SignatureVersion: '2',
+    TracingConfig: 'Active',
+    DeliveryStatusLogging: [logging, { ...logging, Protocol: 'http/s' }],
+  };
+  assert.equal(await create('plain-topic', topic(full)), 'CREATE_COMPLETE', await reasons('plain-topic'));
+  const { Topic } = (await physical('plain-topic')) as { Topic: string };
+  const made = await topicAttributes(Topic);
+  assert.deepEqual(
+    [made.DisplayName, made.KmsMasterKeyId, made.SignatureVersion, made.TracingConfig],
+    ['Alerts', 'alias/aws/sns', '2', 'Active'],
+  );
+  assert.deepEqual(
+    [made.SQSSuccessFeedbackRoleArn, made.SQSSuccessFeedbackSampleRate, made.HTTPFailureFeedbackRoleArn],
+    [logging.SuccessFeedbackRoleArn, '45', logging.FailureFeedbackRoleArn],
+  );
+  const { DeliveryStatusLogging: _logging, ...rest } = full;
+  const less = { ...rest, DeliveryStatusLogging: [{ Protocol: 'sqs', SuccessFeedbackSampleRate: '50' }] };
+  assert.equal(await update('plain-topic', topic(less)), 'UPDATE_COMPLETE', await reasons('plain-topic'));
+  const changed = await topicAttributes(Topic);
+  assert.deepEqual(
+    [changed.SQSSuccessFeedbackRoleArn || undefined, changed.SQSSuccessFeedbackSampleRate],
+    [undefined, '50'],
+  );
+  assert.equal(await update('plain-topic', topic({})), 'UPDATE_COMPLETE', await reasons('plain-topic'));
+  const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: 'bare' }));
+  // What a topic goes by when it says nothing of it.
+  const effective = ({
+    TopicArn: _arn,
+    Policy: _policy,
+    EffectiveDeliveryPolicy: _e,
+    ...more
+  }: Record<string, string>) => ({
+    SignatureVersion: '1',
+    TracingConfig: 'PassThrough',
+    ...Object.fromEntries(Object.entries(more).filter(([name, value]) => value !== '' && !name.endsWith('SampleRate'))),
+  });
+  assert.deepEqual(effective(await topicAttributes(Topic)), effective(await topicAttributes(TopicArn!)));
+  await sns.send(new DeleteTopicCommand({ TopicArn: TopicArn! }));
+  assert.equal(await remove('plain-topic'), 'DELETE_COMPLETE');
 });
 
 test('a mapping has every setting of its source, and goes back to the defaults', async () => {

@@ -175,7 +175,11 @@ test('an event that a function has failed at says so, and goes back to the funct
   assert.deepEqual([letter.target, letter.attempts, letter.preview], [arn, 1, '{"good":false,"n":1}']);
   assert.match(`${letter.errorCode} ${letter.errorMessage}`, /TypeError|not good|function-failed/);
   assert.ok(letter.givenUpAt! >= letter.sentAt);
-  const { body } = await ask('POST', `/${letter.id}/redrive`, { body: '{"good":true,"n":2}' });
+  // As it is, it fails again, and lies there again: once.
+  assert.equal((await ask('POST', `/${letter.id}/redrive`, {})).status, 200);
+  const again = await letterIn(arnOf('picky-dead'));
+  assert.notEqual(again.id, letter.id);
+  const { body } = await ask('POST', `/${again.id}/redrive`, { body: '{"good":true,"n":2}' });
   assert.equal(body.to, arn);
   const [record] = await bodies(QueueUrl!);
   assert.deepEqual(JSON.parse(record!).requestPayload, { good: true, n: 2 });

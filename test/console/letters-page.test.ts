@@ -27,13 +27,13 @@ test('what fails, falls behind or is held back says so in words, on its edge and
   opened.fixture.reading = badDay;
   await onPage(wide, async (page) => {
     const failing = page.getByRole('button', {
-      name: /^orders to crm\.example, fails, \d+ retr(y|ies), 340 wait: ECONNREFUSED/,
+      name: /^orders to crm\.example, fails, .*: ECONNREFUSED/,
     });
     await failing.waitFor();
     assert.match((await failing.textContent())!, /fails, 340 wait/);
     await page.getByRole('button', { name: /^Webhook crm\.example, fails/ }).waitFor();
     await page.getByRole('button', { name: /^Queue orders, falls behind, (backlog grows|the oldest waits)/ }).waitFor();
-    await page.getByRole('button', { name: /^telemetry to detector, paused, paused by admin, 880 wait/ }).waitFor();
+    await page.getByRole('button', { name: /^telemetry to detector, paused, held back by admin, 880 wait/ }).waitFor();
     await page
       .getByRole('button', { name: /^Queue orders-dead-letters, falls behind, 214 dead letters wait/ })
       .waitFor();

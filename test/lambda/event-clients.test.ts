@@ -182,8 +182,9 @@ test('boto3 and the aws CLI set and send the same', { skip: missing }, async () 
   await create('others');
   const env = { ...process.env, ...clientEnvironment(node.endpoints.http) };
   const script = `
-import boto3, json
-client = boto3.client("lambda")
+import boto3, os
+# Older ones do not look for the endpoint in the environment.
+client = boto3.client("lambda", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
 client.put_function_event_invoke_config(FunctionName="others", MaximumRetryAttempts=1, MaximumEventAgeInSeconds=60)
 print(client.invoke(FunctionName="others", InvocationType="Event", Payload=b"{}")["StatusCode"])
 print(client.get_function_event_invoke_config(FunctionName="others", Qualifier="$LATEST")["MaximumRetryAttempts"])
@@ -199,7 +200,16 @@ except client.exceptions.ResourceNotFoundException as error:
     '1',
     `The function arn:aws:lambda:${ARN}:function:others:none doesn't have an EventInvokeConfig`,
   ]);
-  const args = ['lambda', 'list-function-event-invoke-configs', '--function-name', 'others', '--output', 'json'];
+  const args = [
+    '--endpoint-url',
+    node.endpoints.http,
+    'lambda',
+    'list-function-event-invoke-configs',
+    '--function-name',
+    'others',
+    '--output',
+    'json',
+  ];
   const cli = spawnSync('/usr/bin/aws', args, { env, encoding: 'utf8' });
   assert.equal(JSON.parse(cli.stdout).FunctionEventInvokeConfigs[0].MaximumEventAgeInSeconds, 60);
 });

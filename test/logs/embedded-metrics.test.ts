@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
-import { type CloudWatch, openCloudWatch } from '../../src/services/cloudwatch/index.ts';
+import { CLOUDWATCH_LIMITS, type CloudWatch, openCloudWatch } from '../../src/services/cloudwatch/index.ts';
 import { type Logs, openLogs } from '../../src/services/logs/index.ts';
 import { EmbeddedLog, openEmbeddedRecords } from '../../src/store/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
 import { context } from '../lambda/support.ts';
 
 const clock = new SimulatedClock();
+const metrics = createMetrics();
 let logs: Logs;
 let cloudwatch: CloudWatch;
 const scope = new AsyncDisposableStack();
@@ -18,7 +19,6 @@ const scope = new AsyncDisposableStack();
 before(async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-emf-'));
   scope.defer(() => rm(directory, { recursive: true, force: true }));
-  const metrics = createMetrics();
   const ground = { clock, random: seededRandom(1), logger: silentLogger, metrics };
   const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
   const log = scope.use(await EmbeddedLog.open({ directory: join(directory, 'log') }));
@@ -77,4 +77,21 @@ test('what breaks the format is ignored, and counted by log group', async () => 
   assert.deepEqual(await statistics('AWS/Logs', 'EMFParsingErrors', group), [[1, 1, 1]]);
   assert.deepEqual(await statistics('AWS/Logs', 'EMFValidationErrors', group), [[3, 3, 1]]);
   assert.deepEqual(await statistics('shop', 'orders'), [[100, 5, 90]]);
+});
+
+test('functions cannot fill the metrics so that the platform has none left', async () => {
+  const { embeddedMetricsMax } = CLOUDWATCH_LIMITS;
+  for (let batch = 0; batch < 160; batch++) {
+    const names = Array.from({ length: 100 }, (_, index) => `metric-${batch}-${index}`);
+    const CloudWatchMetrics = [{ Namespace: 'flood', Dimensions: [[]], Metrics: names.map((Name) => ({ Name })) }];
+    const values = Object.fromEntries(names.map((name) => [name, 1]));
+    const line = JSON.stringify({ _aws: { Timestamp: clock.now(), CloudWatchMetrics }, ...values });
+    logs.sink.write('/aws/lambda/flood', 's', clock.now(), line);
+  }
+  await cloudwatch.flush();
+  metrics.put({ namespace: 'AWS/Lambda', name: 'Invocations', dimensions: {}, value: 1, unit: 'Count' });
+  assert.deepEqual(await statistics('AWS/Lambda', 'Invocations'), [[1, 1, 1]]);
+  assert.deepEqual(await statistics('flood', 'metric-0-0'), [[1, 1, 1]]);
+  assert.deepEqual(await statistics('flood', 'metric-159-99'), []);
+  assert.ok(embeddedMetricsMax < 16_000);
 });

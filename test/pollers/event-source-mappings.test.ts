@@ -3,14 +3,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { seededRandom, systemClock, systemRandom } from '../../src/base/index.ts';
+import {
+  type Clock,
+  DomainError,
+  SimulatedClock,
+  seededRandom,
+  systemClock,
+  systemRandom,
+} from '../../src/base/index.ts';
 import type { Delivery } from '../../src/delivery/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { type Kinesis, openKinesis } from '../../src/services/kinesis/index.ts';
 import { type EventSourceMappings, openEventSourceMappings, WINDOW_TAG } from '../../src/services/lambda/index.ts';
 import { EmbeddedLog, type Log, openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
-import { eventually, FakeFunction, FakeQueue, failed, ok } from './fakes.ts';
+import { advanceUntil, eventually, FakeFunction, FakeQueue, failed, ok } from './fakes.ts';
 
 let directory: string;
 let records: Records;
@@ -58,9 +65,12 @@ async function put(name: string, ...payloads: readonly string[]): Promise<void> 
   await kinesis.committed();
 }
 
-async function open(fn: FakeFunction): Promise<EventSourceMappings> {
+async function open(
+  fn: FakeFunction,
+  { store = records, clock = systemClock }: { readonly store?: Records; readonly clock?: Clock } = {},
+): Promise<EventSourceMappings> {
   return openEventSourceMappings({
-    records,
+    records: store,
     invoker: fn,
     sourceFor: (arn) => {
       if (arn.includes(':sqs:')) return new FakeQueue(systemClock);
@@ -68,7 +78,7 @@ async function open(fn: FakeFunction): Promise<EventSourceMappings> {
     },
     delivery: { send: async (deliveries) => void sent.push(...deliveries) },
     putObject: async () => {},
-    clock: systemClock,
+    clock,
     random: systemRandom,
     logger: silentLogger,
     metrics: createMetrics(),
@@ -348,6 +358,29 @@ test('settings of a queue are shown, changed and taken back', async () => {
   assert.equal(changed.ProvisionedPollerConfig, undefined);
   assert.deepEqual(changed.ScalingConfig, { MaximumConcurrency: 7 });
   assert.deepEqual(changed.MetricsConfig, { Metrics: ['EventCount'] });
+});
+
+test('a mapping that was deleted goes, if the disk was full, when it has room again', async () => {
+  const clock = new SimulatedClock();
+  let full = false;
+  const store: Records = Object.create(records, {
+    commit: {
+      value: (transaction: Parameters<Records['commit']>[0]) => {
+        const removes = transaction.writes.some(({ kind }) => kind === 'delete');
+        if (full && removes) return Promise.reject(new DomainError('records-full', 'no space left'));
+        return records.commit(transaction);
+      },
+    },
+    range: { value: records.range.bind(records) },
+  });
+  await using mappings = await open(new FakeFunction(), { store, clock });
+  const { UUID } = await call(mappings, 'CreateEventSourceMapping', { FunctionName: 'gone', EventSourceArn: QUEUE });
+  full = true;
+  await call(mappings, 'DeleteEventSourceMapping', { UUID });
+  await clock.advance(1000);
+  await eventually(() => viewOf(mappings, UUID)?.status === 'Deleting');
+  full = false;
+  await advanceUntil(clock, 10_000, () => viewOf(mappings, UUID) === undefined);
 });
 
 const viewOf = (mappings: EventSourceMappings, UUID: string) =>

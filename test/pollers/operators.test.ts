@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { CloudWatchClient, GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
   CreateStreamCommand,
   DeregisterStreamConsumerCommand,
@@ -29,6 +30,7 @@ let node: TestNode;
 let lambda: LambdaClient;
 let kinesis: KinesisClient;
 let cloudwatch: CloudWatchClient;
+let logs: CloudWatchLogsClient;
 let s3: S3Client;
 let sqs: SQSClient;
 
@@ -39,12 +41,13 @@ before(async () => {
   lambda = new LambdaClient(options);
   kinesis = new KinesisClient(options);
   cloudwatch = new CloudWatchClient(options);
+  logs = new CloudWatchLogsClient(options);
   s3 = new S3Client({ ...options, forcePathStyle: true });
   sqs = new SQSClient(options);
 });
 
 after(async () => {
-  for (const client of [lambda, kinesis, cloudwatch, s3, sqs]) client.destroy();
+  for (const client of [lambda, kinesis, cloudwatch, logs, s3, sqs]) client.destroy();
   await node[Symbol.asyncDispose]();
 });
 
@@ -57,8 +60,8 @@ exports.handler = async (event) => {
   }
 };`;
 
-async function newFunction(name: string): Promise<void> {
-  const ZipFile = await zipOf({ 'index.js': HANDLER });
+async function newFunction(name: string, source = HANDLER): Promise<void> {
+  const ZipFile = await zipOf({ 'index.js': source });
   const Role = 'arn:aws:iam::000000000000:role/r';
   const code = { Runtime: 'nodejs24.x' as never, Handler: 'index.handler', Code: { ZipFile } };
   await lambda.send(new CreateFunctionCommand({ FunctionName: name, Role, ...code }));
@@ -206,6 +209,36 @@ test('a mapping whose consumer is deregistered says so, and the EventCount metri
   await kinesis.send(new DeregisterStreamConsumerCommand({ ConsumerARN: Consumer!.ConsumerARN }));
   await put('counted', { n: 3 });
   await until(async () => ((await shown(UUID!)).lastResult.startsWith('PROBLEM') ? true : undefined));
+});
+
+const SUMS = `
+exports.handler = async ({ Records, state, isFinalInvokeForWindow }) => {
+  const n = (state.n ?? 0) + Records.length;
+  if (isFinalInvokeForWindow) console.log('FINAL ' + n);
+  return { state: { n } };
+};`;
+
+test('a tumbling window goes on with what its function returns, and ends with it', async () => {
+  await newFunction('sums', SUMS);
+  const arn = await newStream('sums');
+  await lambda.send(
+    new CreateEventSourceMappingCommand({
+      FunctionName: 'sums',
+      EventSourceArn: arn,
+      StartingPosition: 'TRIM_HORIZON',
+      BatchSize: 1,
+      TumblingWindowInSeconds: 1,
+    }),
+  );
+  await put('sums', { n: 1 }, { n: 2 }, { n: 3 });
+  const finals = await until(async () => {
+    const { events = [] } = await logs
+      .send(new FilterLogEventsCommand({ logGroupName: '/aws/lambda/sums', filterPattern: 'FINAL' }))
+      .catch(() => ({ events: [] }));
+    const counts = events.map(({ message }) => Number(/FINAL (\d+)/.exec(message!)![1]));
+    return counts.reduce((sum, count) => sum + count, 0) === 3 ? counts : undefined;
+  });
+  assert.ok(finals.length <= 2, 'put at once, they fall into one window, or into two that meet');
 });
 
 test('mappings have tags', async () => {

@@ -27,6 +27,8 @@ export class PowertoolsHouse implements AsyncDisposable {
   readonly cloudwatch: CloudWatchClient;
   readonly sqs: SQSClient;
   readonly kinesis: KinesisClient;
+  /** Whether traces of invocations are. */
+  sampled = true;
   /** Spans that the collector was sent, as OTLP writes them. */
   readonly spans: any[];
   readonly #scope: AsyncDisposableStack;
@@ -41,7 +43,8 @@ export class PowertoolsHouse implements AsyncDisposable {
     this.lambda.middlewareStack.add(
       (next) => (call) => {
         const { headers } = call.request as { headers: Record<string, string> };
-        headers.traceparent = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+        const flags = this.sampled ? '01' : '00';
+        headers.traceparent = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-${flags}`;
         return next(call);
       },
       { step: 'build' },

@@ -99,6 +99,10 @@ for (const { engine, skip } of ENGINES) {
       await assert.rejects(house.invoke('tracer', { order: 8, fails: true }), { message: 'no such order' });
       const failed = await house.span('## index.handler', (span) => span.spanId !== own.spanId);
       assert.equal(failed.status.message, 'TypeError: no such order');
+
+      house.sampled = false;
+      assert.deepEqual((await house.invoke('tracer', { order: 9 })).sampled, false);
+      house.sampled = true;
     });
 
     test('only a traced function has the daemon, in every language', async () => {

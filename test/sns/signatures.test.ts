@@ -96,6 +96,22 @@ test('AWS validators accept notifications, confirmations and events, in both ver
   }
 });
 
+test('links and certificates begin as the configuration says, whatever the caller calls the node', async () => {
+  await using away = await openNode({ linkBase: 'https://sns.plant.example' });
+  using hook = await webhook();
+  const TopicArn = await newTopic(away);
+  const evil = { endpoint: 'http://evil.example' };
+  await away.call('Subscribe', { TopicArn, Protocol: 'http', Endpoint: hook.url }, evil);
+  await eventually(() => hook.requests.length === 1);
+  await away.call('ConfirmSubscription', { TopicArn, Token: hook.requests[0]!.body.Token });
+  await away.call('Publish', { TopicArn, Message: 'x' }, evil);
+  await eventually(() => hook.requests.length === 2);
+  const [asked, notified] = hook.requests.map(({ body }) => body);
+  for (const url of [asked.SubscribeURL, asked.SigningCertURL, notified.UnsubscribeURL, notified.SigningCertURL]) {
+    assert.equal(new URL(url).origin, 'https://sns.plant.example');
+  }
+});
+
 test('each protocol is signed for what it gets to read', async () => {
   const TopicArn = await newTopic(node);
   const queue = await newQueue(node);

@@ -247,6 +247,22 @@ test('delivery policies: what the subscription, else the topic, else AWS says', 
   });
 });
 
+test('a webhook gets no more a second than it has asked for, and all of it', async () => {
+  await using node = await openNode({ confirmLoopback: false });
+  const arrivals: number[] = [];
+  using hook = await webhook(() => {
+    arrivals.push(performance.now());
+    return 200;
+  });
+  const DeliveryPolicy = JSON.stringify({ throttlePolicy: { maxReceivesPerSecond: 4 } });
+  const { TopicArn } = await subscribed(node, hook.url, { DeliveryPolicy });
+  for (const Message of ['a', 'b', 'c', 'd', 'e']) await node.call('Publish', { TopicArn, Message });
+  await eventually(() => hook.requests.length === 5);
+  // One at once, the others a quarter of a second apart.
+  assert.ok(arrivals.at(-1)! - arrivals[0]! > 900);
+  assert.deepEqual(hook.requests.map(({ body }) => body.Message).toSorted(), ['a', 'b', 'c', 'd', 'e']);
+});
+
 test('delivery policies that say nothing are refused, member by member', async () => {
   await using node = await openNode();
   const TopicArn = await newTopic(node);

@@ -20,7 +20,7 @@ export const CONTEXT: OperationContext = {
   trace: newTrace(seededRandom(1)),
 };
 
-export interface Options extends Partial<Pick<SnsDependencies, 'confirmLoopback' | 'webhooks'>> {
+export interface Options extends Partial<Pick<SnsDependencies, 'confirmLoopback' | 'webhooks' | 'linkBase'>> {
   readonly clock?: Clock;
   readonly egress?: EgressGuard;
   readonly smtp?: SmtpOptions;

@@ -143,3 +143,33 @@ test('a task whose destination goes fails, and says why', async () => {
   assert.equal((await ended(node, dead)).FailureReason, 'CouldNotDetermineMessageSource');
   assert.equal((await list(call, dead)).length, 2);
 });
+
+test('a move task and a consumer never get the same message', async () => {
+  await using node = await openSqsNode();
+  const { call } = node;
+  const dead = await newQueue(call);
+  const other = await newQueue(call);
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: arnOf(dead), maxReceiveCount: 1 });
+  await newQueue(call, { RedrivePolicy });
+  for (let from = 0; from < 300; from += 10) {
+    const Entries = Array.from({ length: 10 }, (_, at) => ({ Id: `${at}`, MessageBody: `${from + at}` }));
+    await call('SendMessageBatch', { QueueUrl: dead, Entries });
+  }
+  const deleted: string[] = [];
+  const consumer = async () => {
+    for (let more = await receive(call, dead); more.length > 0; more = await receive(call, dead)) {
+      const Entries = more.map(({ ReceiptHandle }, at) => ({ Id: `${at}`, ReceiptHandle }));
+      await call('DeleteMessageBatch', { QueueUrl: dead, Entries });
+      deleted.push(...more.map(({ Body }) => Body));
+    }
+  };
+  await call('StartMessageMoveTask', { SourceArn: arnOf(dead), DestinationArn: arnOf(other) });
+  await Promise.all([consumer(), consumer()]);
+  await ended(node, dead);
+  const moved: string[] = [];
+  for (let more = await receive(call, other); more.length > 0; more = await receive(call, other)) {
+    moved.push(...more.map(({ Body }) => Body));
+  }
+  assert.equal(new Set([...deleted, ...moved]).size, 300);
+  assert.equal(deleted.length + moved.length, 300);
+});

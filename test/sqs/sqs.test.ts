@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
+import { encodeKey } from '../../src/codec/index.ts';
 import { advanceUntil, eventually } from '../pollers/fakes.ts';
 import { arnOf, bodies, counts, newQueue, openSqsNode, receive } from './support.ts';
 
@@ -338,4 +339,25 @@ test('what is no message, receipt or attribute is refused by code', async () => 
   await assert.rejects(call('SendMessage', { QueueUrl: `${QueueUrl}-no`, MessageBody: 'a' }), {
     code: 'queue-not-found',
   });
+});
+
+test('a queue of an earlier release, whose count is not exact and knows no delayed messages, is counted anew', async () => {
+  const clock = new SimulatedClock();
+  let QueueUrl: string;
+  {
+    await using node = await openSqsNode(clock);
+    QueueUrl = await newQueue(node.call);
+    for (const MessageBody of 'ab') await node.call('SendMessage', { QueueUrl, MessageBody });
+    await node.call('SendMessage', { QueueUrl, MessageBody: 'c', DelaySeconds: 60 });
+    const states = await node.records.range('sqs/queues', { limit: 1000 });
+    const state = states
+      .map(({ value }) => JSON.parse(Buffer.from(value).toString()))
+      .find(({ name }) => QueueUrl.endsWith(`/${name}`));
+    const key = encodeKey(['c']);
+    const value = Buffer.from('{"messages":7}');
+    await node.sqs[Symbol.asyncDispose]();
+    await node.records.commit({ writes: [{ kind: 'put', space: `sqs/messages/${state.life}`, key, value }] });
+  }
+  await using node = await openSqsNode(clock);
+  assert.deepEqual(await counts(node.call, QueueUrl), [2, 0, 1]);
 });

@@ -57,7 +57,7 @@ test('an edge whose oldest waits too long says for how long', () => {
 test('who holds a mapping back is named, and what waits behind it', () => {
   const poller = { id: 'u', region: 'r', paused: ['admin', 'disk-full'], canReplay: true };
   const { status, problem } = healthOfEdge(edge({ via: 'pull', poller, pending: 9, retries: 1 }), {}, 0);
-  assert.deepEqual([status, problem], ['paused', 'paused by admin, disk-full, 9 wait']);
+  assert.deepEqual([status, problem], ['paused', 'held back by admin, disk-full, 9 wait']);
 });
 
 test('a dead-letter queue is ill while anything lies in it, and most when something has just come', () => {

@@ -35,12 +35,14 @@ export function healthOfNode(
   const { pending = 0, oldestAgeMs = 0, lagMs = 0 } = gauges;
   if (node.isDeadLetterQueue && pending > 0) {
     const fresh = gained(pending, oldest, oldest?.gauges?.pending);
-    if (fresh > 0) return { status: 'error', problem: `${count(fresh, 'dead letter')} just came, ${pending} wait` };
+    if (fresh > 0)
+      return { status: 'error', problem: `${count(fresh, 'dead letter')} just came, ${number(pending)} wait` };
     return { status: 'waiting', problem: `${count(pending, 'dead letter')} ${pending === 1 ? 'waits' : 'wait'}` };
   }
   if (lagMs > HEALTH_LIMITS.lagMsMax) return { status: 'waiting', problem: `lags ${words(lagMs)} behind` };
   const growth = growthOf(pending, oldest, oldest?.gauges?.pending);
-  if (growth > 0) return { status: 'waiting', problem: `backlog grows: ${growth} more, ${pending} wait` };
+  if (growth > 0)
+    return { status: 'waiting', problem: `backlog grows: ${number(growth)} more, ${number(pending)} wait` };
   if (pending > 0 && oldestAgeMs > HEALTH_LIMITS.queueAgeMsMax) {
     return { status: 'waiting', problem: `the oldest waits ${words(oldestAgeMs)}` };
   }
@@ -54,23 +56,23 @@ export function healthOfEdge(
   eventsPerSecond: number,
 ): Health {
   const { pending = 0, oldestAgeMs = 0, poller, lastError } = edge;
-  const waiting = pending > 0 ? `, ${pending} wait` : '';
+  const waiting = pending > 0 ? `, ${number(pending)} wait` : '';
   if (poller && poller.paused.length > 0) {
-    return { status: 'paused', problem: `paused by ${poller.paused.join(', ')}${waiting}` };
+    return { status: 'paused', problem: `held back by ${poller.paused.join(', ')}${waiting}` };
   }
   const why = lastError === undefined ? '' : `: ${lastError}`;
   const gain = (name: 'lost' | 'deadLettered' | 'retries' | 'errors') => gained(edge[name], oldest, oldest?.[name]);
   const [lost, given, retries, failed] = [gain('lost'), gain('deadLettered'), gain('retries'), gain('errors')];
-  if (lost > 0) return { status: 'error', problem: `${lost} lost${why}` };
-  if (given > 0) return { status: 'error', problem: `${given} given up${why}` };
+  if (lost > 0) return { status: 'error', problem: `${number(lost)} lost${why}` };
+  if (given > 0) return { status: 'error', problem: `${number(given)} given up${why}` };
   if (retries > 0) return { status: 'error', problem: `${count(retries, 'retry', 'retries')}${waiting}${why}` };
-  if (failed > 0) return { status: 'error', problem: `${failed} failed${waiting}${why}` };
+  if (failed > 0) return { status: 'error', problem: `${number(failed)} failed${waiting}${why}` };
   // Nobody tries for a while: what has failed last has not been made good.
-  if (lastError !== undefined && pending > 0) return { status: 'error', problem: `${pending} wait${why}` };
+  if (lastError !== undefined && pending > 0) return { status: 'error', problem: `${number(pending)} wait${why}` };
   const growth = growthOf(pending, oldest, oldest?.pending);
-  if (growth > 0) return { status: 'waiting', problem: `backlog grows: ${growth} more${waiting}` };
+  if (growth > 0) return { status: 'waiting', problem: `backlog grows: ${number(growth)} more${waiting}` };
   if (pending > 0 && oldestAgeMs > HEALTH_LIMITS.lagMsMax) {
-    return { status: 'waiting', problem: `the oldest of ${pending} waits ${words(oldestAgeMs)}` };
+    return { status: 'waiting', problem: `the oldest of ${number(pending)} waits ${words(oldestAgeMs)}` };
   }
   return { status: eventsPerSecond > 0 ? 'ok' : 'idle' };
 }
@@ -85,8 +87,12 @@ function growthOf(now: number, earlier: object | undefined, before = 0): number 
   return growth >= HEALTH_LIMITS.growthMin && growth >= HEALTH_LIMITS.growthShare * before ? growth : 0;
 }
 
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
+function number(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function count(value: number, one: string, many = `${one}s`): string {
+  return `${number(value)} ${value === 1 ? one : many}`;
 }
 
 /** An age as people say it: one unit is enough. */

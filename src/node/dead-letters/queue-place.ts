@@ -34,7 +34,8 @@ export class QueuePlace implements Place {
   }
 
   places(): readonly DeadLetterPlace[] {
-    const users = Map.groupBy(this.#options.relations(), ({ to }) => to);
+    // Whoever looks at the list has perhaps just made the queue.
+    const users = Map.groupBy(this.#options.relations('anew'), ({ to }) => to);
     return this.#options.sqs
       .describe()
       .filter(({ arn }) => users.has(arn))

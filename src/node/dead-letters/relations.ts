@@ -53,7 +53,7 @@ function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSources): 
 /** How long what is known of relations is good for: the flow asks each second, a page of letters for each of them. */
 const GOOD_MS = 1000;
 
-/** The relations of a node. `anew` for who has not found what must be there. */
+/** The relations of a node; `anew` for who must not miss what has just been made. */
 export type Relations = (anew?: 'anew') => readonly FailureRelation[];
 
 /** Remembers relations for a moment. */

@@ -2,6 +2,8 @@
 export const CLOUDWATCH_LIMITS = {
   /** Different metrics (namespace, name and dimensions); a new one beyond it is refused. */
   metricsMax: 20_000,
+  /** Of these, what functions may fill by what they write into their logs: the platform's own always have room. */
+  embeddedMetricsMax: 15_000,
   /** Minutes kept: 15 days, as CloudWatch keeps its one-minute data. Older ones are deleted, not rolled up. */
   retentionMinutes: 15 * 24 * 60,
   /** How far a datum may lie from now, as CloudWatch documents it. */

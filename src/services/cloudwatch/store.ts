@@ -105,7 +105,7 @@ export class MetricStore implements AsyncDisposable {
 
   /** Takes values of one metric at a time of its own: durable within `flushMs`. */
   takeValues({ time, unit, values, ...metric }: TimedValues): void {
-    const open = this.#minute(metricKey(metric), metric, time, unit);
+    const open = this.#minute(metricKey(metric), metric, time, unit, CLOUDWATCH_LIMITS.embeddedMetricsMax);
     if (!open) return;
     for (const value of values) open.aggregate.add(value);
     open.dirty = true;
@@ -199,13 +199,19 @@ export class MetricStore implements AsyncDisposable {
   }
 
   /** The aggregate that is open for the minute of `time`; `undefined` when there are too many metrics. */
-  #minute(key: string, metric: Metric, time: number, unit: string): OpenMinute | undefined {
+  #minute(
+    key: string,
+    metric: Metric,
+    time: number,
+    unit: string,
+    metricsMax: number = CLOUDWATCH_LIMITS.metricsMax,
+  ): OpenMinute | undefined {
     const minute = Math.floor(time / MINUTE_MS);
     const name = `${key}\n${minute}`;
     const known = this.#open.get(name);
     if (known) return known;
     if (!this.#isKnown(key)) {
-      if (this.#registry.size + this.#unlisted.size >= CLOUDWATCH_LIMITS.metricsMax) return this.#refuse(metric);
+      if (this.#registry.size + this.#unlisted.size >= metricsMax) return this.#refuse(metric);
       this.#list(key, metric);
     }
     const part = `${this.#boot}-${this.#parts++}`;

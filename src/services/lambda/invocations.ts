@@ -311,7 +311,11 @@ class PollerReservation implements Reservation {
     this.#slot = slot;
   }
 
-  async invoke(payload: Uint8Array, signal: AbortSignal, traces: readonly TraceContext[]): Promise<InvocationOutcome> {
+  async invoke(
+    payload: Uint8Array,
+    signal: AbortSignal,
+    traces: readonly TraceContext[] = [],
+  ): Promise<InvocationOutcome> {
     signal.throwIfAborted();
     const runnable = this.#runnable;
     if (typeof runnable === 'string') return { kind: 'not-invoked', reason: runnable };

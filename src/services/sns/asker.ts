@@ -12,6 +12,8 @@ export interface AskerDependencies {
   readonly signer: Signer;
   readonly clock: Clock;
   readonly random: Random;
+  /** Base of all links; absent, they begin as the caller reached the node. */
+  readonly linkBase: string | undefined;
 }
 
 /** Asks endpoints whether they want to be subscribed, or have wanted to end. */
@@ -37,10 +39,10 @@ export class Asker {
     subscription: Subscription,
     token: string,
     topic: Topic,
-    endpoint: string,
+    reached: string,
     trace: TraceContext,
   ): Promise<void> {
-    const { random, clock, delivery } = this.#dependencies;
+    const { random, clock, delivery, linkBase: endpoint = reached } = this.#dependencies;
     const confirmation: Confirmation = {
       ...{ type, id: uuid(random), token, topicArn: topic.arn, subscriptionArn: subscription.arn },
       at: clock.now(),

@@ -5,7 +5,7 @@ import { SNS_LIMITS } from './model.ts';
 const DAY_MS = 86_400_000;
 
 /** How often a webhook is tried again, in AWS's words. Seconds. */
-export interface HealthyRetryPolicy {
+interface HealthyRetryPolicy {
   readonly minDelayTarget: number;
   readonly maxDelayTarget: number;
   readonly numRetries: number;
@@ -16,7 +16,7 @@ export interface HealthyRetryPolicy {
 }
 
 /** A delivery policy as it is written: of a subscription, or the `http` of a topic's under other names. */
-export interface WrittenPolicy {
+interface WrittenPolicy {
   readonly healthyRetryPolicy?: Partial<HealthyRetryPolicy> | null;
   readonly throttlePolicy?: { readonly maxReceivesPerSecond: number } | null;
   readonly requestPolicy?: { readonly headerContentType: string } | null;
@@ -33,7 +33,7 @@ interface TopicPolicy {
 }
 
 /** What holds for a webhook once topic, subscription and AWS's defaults are put together. */
-export interface EffectivePolicy {
+interface EffectivePolicy {
   readonly retry: HealthyRetryPolicy;
   readonly maxReceivesPerSecond: number | undefined;
   readonly contentType: string;

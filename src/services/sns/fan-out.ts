@@ -186,7 +186,7 @@ function escaped(url: string): string {
 }
 
 /** Attributes as rows can hold them: binary values in base64. */
-export function storable(attributes: MessageAttributes): Record<string, unknown> {
+function storable(attributes: MessageAttributes): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(attributes).map(([name, { BinaryValue, ...rest }]) => [
       name,

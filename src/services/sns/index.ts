@@ -34,6 +34,8 @@ export interface SnsDependencies {
   readonly metrics: Metrics;
   /** Base of the URLs in messages that no client's request has caused, `http://host:port`. */
   readonly endpoint: () => string;
+  /** Base of the URLs in all messages, as others reach the node; unless given, as whoever published or subscribed did. */
+  readonly linkBase?: string;
   /** Webhooks on loopback must confirm like all others (default true); `dev` may spare them. */
   readonly confirmLoopback?: boolean;
   /** Where text messages and push notifications go: URLs. Without one, what needs it is refused by name. */
@@ -58,6 +60,7 @@ export interface Sns extends AsyncDisposable {
 /** Opens the service over its store; what it sends is the outbox's. */
 export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
   const { records, random, clock, logger, delivery, endpoint, confirmLoopback = true, webhooks = {} } = dependencies;
+  const { linkBase } = dependencies;
   const topics = await Topics.open(records);
   const subscriptions = await Subscriptions.open(records, dependencies);
   const platforms = await Platforms.open(records, random);
@@ -65,9 +68,9 @@ export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
   const signer = await Signer.open(records, clock, random);
   const once = new Once(records, clock);
   const topicMetrics = new TopicMetrics(dependencies.metrics);
-  const asker = new Asker({ delivery, signer, clock, random });
+  const asker = new Asker({ delivery, signer, clock, random, linkBase });
   const publisher = new Publisher({
-    ...{ subscriptions, delivery, once, signer, topicMetrics, clock, random, logger, webhooks, textMessages },
+    ...{ subscriptions, delivery, once, signer, topicMetrics, clock, random, logger, webhooks, textMessages, linkBase },
     sequence: await Sequence.open(records, 'sns/sequence'),
     device: (arn) => platforms.target(arn),
   });

@@ -24,6 +24,8 @@ export interface PublisherDependencies extends Pick<FanOutContext, 'webhooks' | 
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Base of all links; absent, they begin as the publisher reached the node. */
+  readonly linkBase: string | undefined;
 }
 
 /** A message that was checked and named; in a FIFO topic its place is taken when it is handed over. */
@@ -114,8 +116,8 @@ export class Publisher {
     return String(10_000_000_000_000_000_000n + BigInt(this.#dependencies.sequence.take()) * 1000n);
   }
 
-  #context(topic: Topic, endpoint: string, trace: TraceContext): FanOutContext {
-    const { webhooks, device, textMessages } = this.#dependencies;
+  #context(topic: Topic, reached: string, trace: TraceContext): FanOutContext {
+    const { webhooks, device, textMessages, linkBase: endpoint = reached } = this.#dependencies;
     return { topic, endpoint, trace, webhooks, device, smsSettings: textMessages.settings };
   }
 

@@ -1,4 +1,4 @@
-import { ACCOUNT_ID, formatArn, parseArn } from '../../base/index.ts';
+import { ACCOUNT_ID, formatArn } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { checkTopicArn, regionOf } from './arns.ts';
 import { invalid, SnsError, topicNotFound } from './errors.ts';
@@ -133,10 +133,4 @@ function sameOrThrow(existing: Topic, attributes: Settings, tags: Settings): Top
   }
   if (differ(existing.tags, tags)) throw invalid('Tags Reason: Topic already exists with different tags');
   return existing;
-}
-
-/** Whether an ARN is one of a topic, as far as its form tells. */
-export function isTopicArn(arn: string): boolean {
-  const parsed = parseArn(arn);
-  return parsed?.service === 'sns' && /^[A-Za-z0-9_.-]+$/.test(parsed.resource);
 }

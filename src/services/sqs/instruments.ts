@@ -45,9 +45,9 @@ export class QueueInstruments {
   }
 
   /** Puts what holds now: once a minute. */
-  look(queue: Queue): void {
+  look(queue: Queue, now: number): void {
     const { visible, inFlight, delayed } = queue.counts;
-    const { inFlight: groups, noisy, quietReady, quietInFlight } = queue.groups;
+    const { inFlight: groups, noisy, quietReady, quietInFlight, quietSince } = queue.groups;
     this.#put('ApproximateNumberOfMessagesVisible', visible);
     this.#put('ApproximateNumberOfMessagesNotVisible', inFlight);
     this.#put('ApproximateNumberOfMessagesDelayed', delayed);
@@ -56,6 +56,8 @@ export class QueueInstruments {
     this.#put('ApproximateNumberOfNoisyGroups', noisy);
     this.#put('ApproximateNumberOfMessagesVisibleInQuietGroups', quietReady);
     this.#put('ApproximateNumberOfMessagesNotVisibleInQuietGroups', quietInFlight);
+    const quietAgeMs = quietSince === Number.POSITIVE_INFINITY ? 0 : Math.max(0, now - quietSince);
+    this.#put('ApproximateAgeOfOldestMessageInQuietGroups', Math.floor(quietAgeMs / 1000), 'Seconds');
   }
 
   #put(name: string, value: number, unit: Unit = 'Count'): void {

@@ -1,9 +1,10 @@
 import { type Clock, parseArn, type Random, uuid } from '../../base/index.ts';
+import type { DeadLetterOrigin } from '../../delivery/index.ts';
 import { FIRST } from './backlog.ts';
 import type { Attributes } from './digest.ts';
 import { bodyMd5 } from './digest.ts';
 import { messageNotFound, queueNotFound, SqsError } from './errors.ts';
-import type { Origin, Place } from './message.ts';
+import type { Place } from './message.ts';
 import type { Found, Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
 
@@ -25,8 +26,8 @@ export interface QueuedMessage {
   readonly deadLetterSource?: string;
   /** When it was moved from there, epoch milliseconds. */
   readonly movedAt?: number;
-  /** Delivery that was given up: a `DeadLetterOrigin` of `delivery/`. */
-  readonly origin?: Origin;
+  /** Delivery that was given up. */
+  readonly origin?: DeadLetterOrigin;
 }
 
 export interface QueuedMessages {

@@ -1,3 +1,4 @@
+import type { DeadLetterOrigin } from '../../delivery/index.ts';
 import { type Attributes, attributesSize } from './digest.ts';
 
 /** A message as it is stored: nothing in it changes after it was sent. */
@@ -18,12 +19,9 @@ export interface Message {
   readonly deadLetterSource?: string;
   /** When that was, epoch milliseconds: its age in this queue counts from then, its retention from `sentAt`. */
   readonly movedAt?: number;
-  /** Of a delivery that was given up: where it was to go and why it did not get there, as `delivery/` wrote it. */
-  readonly origin?: Origin;
+  /** Of a delivery that was given up: where it was to go, and why it did not get there. The SQS API does not show it. */
+  readonly origin?: DeadLetterOrigin;
 }
-
-/** JSON, never part of what the SQS API shows. */
-export type Origin = Readonly<Record<string, unknown>>;
 
 /** Where a message stands on disk: by when it may be seen first (0: at once), then in order of arrival. */
 export interface Place {

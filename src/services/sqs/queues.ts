@@ -253,7 +253,8 @@ export class Queues implements AsyncDisposable {
 
   #lookLater(): void {
     this.#lookTimer = this.#dependencies.clock.timer(SQS_LIMITS.lookMs, () => {
-      for (const [key, instruments] of this.#instruments) instruments.look(this.#open.get(key)!);
+      const now = this.#dependencies.clock.now();
+      for (const [key, instruments] of this.#instruments) instruments.look(this.#open.get(key)!, now);
       this.#lookLater();
     });
   }

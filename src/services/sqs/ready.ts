@@ -25,6 +25,8 @@ export interface GroupNumbers {
   readonly noisy: number;
   readonly quietReady: number;
   readonly quietInFlight: number;
+  /** When the oldest message that is ready of a quiet group came; infinite when there is none. */
+  readonly quietSince: number;
 }
 
 /** A message group of a standard queue. */
@@ -68,6 +70,10 @@ export class StandardReady implements Ready {
       noisy: tenants.length - quiet.length,
       quietReady: quiet.reduce((sum, { entries }) => sum + entries.length, 0),
       quietInFlight: quiet.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      quietSince: quiet.reduce(
+        (since, { entries }) => Math.min(since, entries[0]?.arrivedAt ?? since),
+        Number.POSITIVE_INFINITY,
+      ),
     };
   }
 
@@ -205,7 +211,7 @@ export class FifoReady implements Ready {
 
   get groups(): GroupNumbers {
     const inFlight = [...this.#groups.values()].filter((group) => group.inFlight > 0).length;
-    return { inFlight, noisy: 0, quietReady: 0, quietInFlight: 0 };
+    return { inFlight, noisy: 0, quietReady: 0, quietInFlight: 0, quietSince: Number.POSITIVE_INFINITY };
   }
 
   get available(): boolean {

@@ -1,16 +1,16 @@
 import { ACCOUNT_ID, type Clock, type Random } from '../../base/index.ts';
-import type { Delivery, Target } from '../../delivery/index.ts';
+import type { DeadLetterOrigin, Delivery, Target } from '../../delivery/index.ts';
+import { formatXRay } from '../../telemetry/index.ts';
 import type { QueueSettings } from './attributes.ts';
 import type { Attributes, AttributeValue } from './digest.ts';
 import { queueNotFound } from './errors.ts';
-import type { Origin } from './message.ts';
 import { type MessageInput, outgoingFrom } from './outgoing.ts';
 import type { Queues } from './queues.ts';
 
 /**
  * Queues as a target of deliveries: the payload is the body. Attributes, all optional: `messageAttributes` (as SendMessage
- * spells them, binary values in base64), `messageGroupId`, `messageDeduplicationId`, `traceHeader`, `deadLetter` (kept as the
- * message's origin).
+ * spells them, binary values in base64), `messageGroupId`, `messageDeduplicationId`, `traceHeader` (that of the
+ * delivery where it is traced), `deadLetter` (kept as the message's origin).
  */
 export class SqsTarget implements Target {
   /** A message is durable when `deliver` resolves: there is no need to store the delivery first. */
@@ -30,16 +30,16 @@ export class SqsTarget implements Target {
     if (!queue) throw queueNotFound();
     const dependencies = { clock: this.#clock, random: this.#random };
     const outgoing = outgoingFrom(inputOf(delivery, queue.settings), queue.settings, ACCOUNT_ID, dependencies);
-    const origin = delivery.attributes?.deadLetter as Origin | undefined;
+    const origin = delivery.attributes?.deadLetter as DeadLetterOrigin | undefined;
     await queue.send([origin ? { ...outgoing, message: { ...outgoing.message, origin } } : outgoing]);
   }
 }
 
 function inputOf(delivery: Delivery, { fifo }: QueueSettings): MessageInput {
-  const { payload, attributes = {}, orderingGroup, idempotencyKey, source } = delivery;
+  const { payload, attributes = {}, orderingGroup, idempotencyKey, source, trace } = delivery;
   const body = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString();
   const messageAttributes = attributes.messageAttributes as Readonly<Record<string, StoredAttribute>> | undefined;
-  const traceHeader = attributes.traceHeader as string | undefined;
+  const traceHeader = (attributes.traceHeader as string | undefined) ?? (trace.sampled ? formatXRay(trace) : undefined);
   // SQS takes ten; of what would be too many the first ones go, as there is nobody left to refuse.
   const kept = Object.entries(messageAttributes ?? {}).slice(0, 10);
   return {

@@ -282,7 +282,8 @@ async function drained({ kinesis, sqs, mappings, functions }: Store): Promise<vo
   for (const end = performance.now() + PATIENCE_MS; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
     const read = ['stream', 'window'].every((name) => isAtTip(kinesis, mappings, name));
     const queues = sqs.describe('us-east-1').map(({ visible, inFlight, delayed }) => visible + inFlight + delayed);
-    const windows = functions.windows().flatMap(({ ids }) => ids).length;
+    // Finals may repeat each other.
+    const windows = new Set(functions.windows().flatMap(({ ids }) => ids)).size;
     if (read && queues.every((count) => count === 0) && windows >= recordsOf(kinesis)) return;
     const state = JSON.stringify({ views: mappings.mappings(), queues, windows, records: recordsOf(kinesis) });
     assert.ok(performance.now() < end, `pollers do not get through: ${state}`);

@@ -140,7 +140,9 @@ function changedLogging(existing: Existing, properties: JsonObject): Record<stri
   const [before, after] = [loggingAttributes(existing.properties), loggingAttributes(properties)];
   const gone = Object.keys(before).filter((name) => after[name] === undefined);
   const changed = Object.entries(after).filter(([name, value]) => before[name] !== value);
-  return { ...Object.fromEntries(gone.map((name) => [name, ''])), ...Object.fromEntries(changed) };
+  // Nobody to log for, and none of what went well.
+  const unset = (name: string) => (name.endsWith('SampleRate') ? '0' : '');
+  return { ...Object.fromEntries(gone.map((name) => [name, unset(name)])), ...Object.fromEntries(changed) };
 }
 
 interface Subscriber {

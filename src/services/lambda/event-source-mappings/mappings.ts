@@ -40,8 +40,8 @@ export interface MappingView {
   readonly poller: PollerState;
 }
 
-/** How long after a source was not there it is looked for again. */
-const SOURCE_RETRY_MS = 10_000;
+/** How long after a source was not there, or a change could not be made, it is tried again. */
+const RETRY_MS = 10_000;
 
 const NOT_RUNNING: PollerState = {
   lastResult: 'No records processed',
@@ -193,7 +193,7 @@ export class Mappings implements AsyncDisposable {
     const { lastResult, ...state } = this.#pollers.get(mapping.uuid)?.state ?? this.#stateOfIdle(mapping);
     return {
       mapping,
-      status: this.#transitions.get(mapping.uuid) ?? (isActive(mapping) ? 'Enabled' : 'Disabled'),
+      status: this.#transitions.get(mapping.uuid) ?? restingStatus(mapping),
       poller: {
         ...state,
         lastResult: this.#problems.get(mapping.uuid) ?? lastResult,
@@ -243,9 +243,11 @@ export class Mappings implements AsyncDisposable {
     if (status) this.#transitions.set(mapping.uuid, status);
     const applied = this.#serial.run(`poller ${mapping.uuid}`, () => this.#apply(mapping, between));
     const work = applied
-      .catch((error: unknown) =>
-        this.#dependencies.logger.error('mapping-not-applied', { mapping: mapping.uuid, error }),
-      )
+      .catch((error: unknown) => {
+        this.#dependencies.logger.error('mapping-not-applied', { mapping: mapping.uuid, error });
+        // The call was answered: what is to go must go, as soon as the disk has room again.
+        if (mapping.deleting) this.#followAgain(mapping);
+      })
       .finally(() => {
         this.#work.delete(work);
         if (this.#registry.get(keyOf(mapping))?.lastModified === mapping.lastModified)
@@ -280,23 +282,33 @@ export class Mappings implements AsyncDisposable {
   }
 
   #start(mapping: Mapping): void {
-    const { clock, logger } = this.#dependencies;
+    const { logger } = this.#dependencies;
     try {
       this.#pollers.set(mapping.uuid, startPoller(mapping, this.#dependencies, this.#checkpoints));
     } catch (error) {
       logger.warn('event-source-not-found', { mapping: mapping.uuid, source: mapping.sourceArn, error });
       this.#problems.set(mapping.uuid, `PROBLEM: ${messageOf(error)}`);
-      const again = () => {
-        const current = this.#registry.get(keyOf(mapping));
-        if (current && !this.#closed) void this.#follow(current, undefined);
-      };
-      this.#retries.set(mapping.uuid, clock.timer(SOURCE_RETRY_MS, again));
+      this.#followAgain(mapping);
     }
+  }
+
+  #followAgain(mapping: Mapping): void {
+    const again = () => {
+      const current = this.#registry.get(keyOf(mapping));
+      if (current && !this.#closed) void this.#follow(current, undefined);
+    };
+    this.#retries.get(mapping.uuid)?.cancel();
+    this.#retries.set(mapping.uuid, this.#dependencies.clock.timer(RETRY_MS, again));
   }
 }
 
 function keyOf({ region, uuid: id }: Pick<Mapping, 'region' | 'uuid'>): string {
   return `${region}/${id}`;
+}
+
+function restingStatus(mapping: Mapping): MappingStatus {
+  if (mapping.deleting) return 'Deleting';
+  return isActive(mapping) ? 'Enabled' : 'Disabled';
 }
 
 function statusOfChange(before: Mapping, after: Mapping): MappingStatus {

@@ -38,7 +38,7 @@ export function batchOperations(dependencies: MessageDependencies): Record<strin
         Id: entry.Id,
         ...sentShape(entry, outgoing.message.bodyMd5, sent[index]!),
       }));
-      return { Successful, Failed: refused };
+      return answerOf(Successful, refused);
     },
 
     DeleteMessageBatch: async (input, context) => {
@@ -50,7 +50,10 @@ export function batchOperations(dependencies: MessageDependencies): Record<strin
         return { Id, receipt };
       });
       await queue.delete(good.map(({ receipt }) => receipt));
-      return { Successful: good.map(({ Id }) => ({ Id })), Failed: refused };
+      return answerOf(
+        good.map(({ Id }) => ({ Id })),
+        refused,
+      );
     },
 
     ChangeMessageVisibilityBatch: (input, context) => {
@@ -63,9 +66,14 @@ export function batchOperations(dependencies: MessageDependencies): Record<strin
         queue.changeVisibility(parseReceipt(ReceiptHandle, queue.id), visibility(VisibilityTimeout) ?? 0);
         return { Id };
       });
-      return { Successful: good, Failed: refused };
+      return answerOf(good, refused);
     },
   };
+}
+
+/** What is empty is left out, as AWS does it. */
+function answerOf(Successful: readonly object[], Failed: readonly Refused[]) {
+  return { ...(Successful.length > 0 && { Successful }), ...(Failed.length > 0 && { Failed }) };
 }
 
 /** Checks what must hold of every batch. @throws SqsError: the whole request is refused */
