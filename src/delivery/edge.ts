@@ -2,7 +2,7 @@ import type { Random, Timer } from '../base/index.ts';
 import type { Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Attempts, Registered } from './attempts.ts';
-import { type Circuit, CLOSED, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
+import { type Circuit, CLOSED, isBroken, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
 import type { Failure } from './dead-letter.ts';
 import { DELIVERY_LIMITS, type Delivery, type EdgeState, type GivenUpReason } from './delivery.ts';
 import { type Advance, Groups } from './groups.ts';
@@ -132,7 +132,7 @@ export class Edge {
       ...this.reading,
       ...counts,
       isIdle: this.idle,
-      isBroken: this.#circuit.kind !== 'closed',
+      isBroken: isBroken(this.#circuit),
       ...(lastError && { lastError: { ...lastError, at: timeline.wallOf(lastError.at) } }),
       sources,
     };
@@ -390,7 +390,9 @@ export class Edge {
   #probeAt(at: number, { errorCode, errorMessage }: Failed): void {
     const { timeline, logger } = this.#context;
     const waitMs = at - timeline.now();
-    logger.warn('edge-broken', { arn: this.name, pending: this.pending, errorCode, errorMessage, probeInMs: waitMs });
+    const fields = { arn: this.name, pending: this.pending, errorCode, errorMessage, probeInMs: waitMs };
+    if (isBroken(this.#circuit)) logger.warn('edge-broken', fields);
+    else logger.debug('edge-paused', fields);
     this.#probeTimer?.cancel();
     this.#probeTimer = timeline.timer(waitMs, () => this.pump());
   }

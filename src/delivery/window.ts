@@ -91,13 +91,6 @@ export class Window {
     return this.#held.has(name) || this.#released.has(name);
   }
 
-  /** Lets go of all that waits: it stands on disk. */
-  clear(): void {
-    for (const entry of this.#ready) this.#held.delete(nameOf(entry));
-    this.#count(-this.#bytes);
-    this.#ready = [];
-  }
-
   #count(bytes: number): void {
     this.#bytes += bytes;
     this.#budget.add(bytes);
