@@ -136,7 +136,7 @@ async function pendingFigures(): Promise<Figure[]> {
     const filled = await inChild('fill', directory);
     const restarted = await inChild('restart', directory);
     return [
-      low('memory that a million pending deliveries take beyond a hundred thousand', filled.megabytes!, 'MB', 64),
+      low('memory that a million pending deliveries take beyond a hundred thousand', filled.megabytes!, 'MB', 128),
       low('opening the outbox with them', restarted.openMs!, 'ms', 100),
     ];
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../base/index.ts';
-import { CIRCUIT_LIMITS, type Circuit, CLOSED, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
+import { CIRCUIT_LIMITS, type Circuit, CLOSED, isBroken, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
 
 const MAX = 32;
 const down = { unavailable: true };
@@ -65,6 +65,10 @@ test('what was begun before it opened does not prolong it', () => {
 test('a target that asks to be left alone is left alone', () => {
   const asked = onFailure(CLOSED, { unavailable: true, retryAfterMs: 5000 }, 100, 0, MAX);
   assert.deepEqual(asked, { kind: 'open', trips: 1, probeAt: 5100 });
+  assert.equal(isBroken(asked), true);
+  // A pause is no failure: a rate that is kept, for example.
+  const paused = onFailure(CLOSED, { unavailable: false, retryAfterMs: 5000 }, 100, 0, MAX);
+  assert.deepEqual([triesAllowed(paused, 5099, MAX), triesAllowed(paused, 5100, MAX), isBroken(paused)], [0, 1, false]);
   // The longer of two wishes counts.
   assert.deepEqual(onFailure(asked, { unavailable: true, retryAfterMs: 10 }, 200, 0, MAX), asked);
 });

@@ -16,7 +16,7 @@ export type Circuit =
     }
   | {
       readonly kind: 'open';
-      /** Times it was opened in a row. */
+      /** Times it was opened in a row by failures; 0 where it was only asked to wait. */
       readonly trips: number;
       readonly probeAt: number;
     }
@@ -39,6 +39,11 @@ export interface TargetFailure {
   readonly unavailable: boolean;
   /** It has asked to be left alone so long. */
   readonly retryAfterMs?: number;
+}
+
+/** The target fails; one that has only asked for a pause does not. */
+export function isBroken(circuit: Circuit): boolean {
+  return circuit.kind !== 'closed' && circuit.trips > 0;
 }
 
 /** How many tries may be under way at `now`. */
@@ -71,7 +76,7 @@ export function onFailure(
   const trips = circuit.kind === 'closed' ? 0 : circuit.trips;
   if (failure.retryAfterMs !== undefined) {
     const probeAt = Math.max(now + failure.retryAfterMs, circuit.kind === 'open' ? circuit.probeAt : 0);
-    return { kind: 'open', trips: Math.max(1, trips), probeAt };
+    return { kind: 'open', trips: Math.max(failure.unavailable ? 1 : 0, trips), probeAt };
   }
   if (!failure.unavailable) return onAnswer(circuit, concurrencyMax);
   if (circuit.kind === 'probing') return opened(trips + 1, now, jitter);

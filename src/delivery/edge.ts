@@ -2,7 +2,7 @@ import type { Random, Timer } from '../base/index.ts';
 import type { Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Attempts, Registered } from './attempts.ts';
-import { type Circuit, CLOSED, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
+import { type Circuit, CLOSED, isBroken, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
 import type { Failure } from './dead-letter.ts';
 import { DELIVERY_LIMITS, type Delivery, type EdgeState, type GivenUpReason } from './delivery.ts';
 import { type Advance, Groups } from './groups.ts';
@@ -49,6 +49,12 @@ export interface EdgeContext {
 const PAGE_MIN = 8;
 const PAGE_MAX = 64;
 
+/** The disk is read again when so few are left in the window. */
+const PREFETCH = 32;
+
+/** So many times as many as may be tried at once may wait for what came of them to be durable. */
+const SETTLING_FACTOR = 4;
+
 /** How long an edge waits before it reads again what could not be read. */
 const READ_AGAIN_MS = 1000;
 
@@ -71,8 +77,10 @@ export class Edge {
   readonly #tasks = new Set<Promise<void>>();
   #circuit: Circuit = CLOSED;
   #probeTimer: Timer | undefined;
-  /** Entries of the window that are worked on. */
+  /** Entries of the window that are worked on, until what came of them is durable. */
   #working = 0;
+  /** Those of them that their target has, or a group: as many as may be at once. */
+  #trying = 0;
   /** Deliveries that are handed over without a row. */
   #direct = 0;
   /** Due rows may stand on disk that are not held. */
@@ -124,7 +132,7 @@ export class Edge {
       ...this.reading,
       ...counts,
       isIdle: this.idle,
-      isBroken: this.#circuit.kind !== 'closed',
+      isBroken: isBroken(this.#circuit),
       ...(lastError && { lastError: { ...lastError, at: timeline.wallOf(lastError.at) } }),
       sources,
     };
@@ -164,7 +172,7 @@ export class Edge {
   async handOver(row: Row, registered: Registered): Promise<Row | undefined> {
     this.#direct++;
     try {
-      const next = await this.#tryAndSettle(row, registered, []);
+      const next = await this.#tryAndSettle(row, registered, [], () => {});
       if (next === 'stopped') return row;
       return next === 'done' ? undefined : next;
     } finally {
@@ -177,24 +185,34 @@ export class Edge {
     const registered = this.#context.isStopping() ? undefined : this.#context.target(this.name);
     if (!registered) return;
     while (!this.#window.isEmpty && this.#mayStart(registered)) this.#start(this.#window.take(), registered);
-    if (this.#window.isEmpty && this.#backlog && !this.#loading) this.#load();
+    const isLow = this.#window.waiting <= PREFETCH && this.#window.hasRoom;
+    if (isLow && this.#backlog && !this.#loading) this.#load();
     this.#settleNumbers();
   }
 
   #mayStart(registered: Registered): boolean {
     const { concurrencyMax } = registered;
-    if (this.#working >= concurrencyMax) return false;
+    if (this.#trying >= concurrencyMax || this.#working >= concurrencyMax * SETTLING_FACTOR) return false;
     const { first } = this.#window;
     const now = this.#context.timeline.now();
     if (first?.kind === 'delivery' && this.#isExpired(first.row, registered)) return true;
-    return this.#working < triesAllowed(this.#circuit, now, concurrencyMax);
+    return this.#trying < triesAllowed(this.#circuit, now, concurrencyMax);
   }
 
   #start(entry: DueEntry, registered: Registered): void {
     this.#working++;
-    const work = entry.kind === 'group' ? this.#takeTurn(entry, registered) : this.#attempt(entry.row, registered);
+    this.#trying++;
+    let isTried = false;
+    // What came of it need not be written before the next one is tried.
+    const tried = () => {
+      if (!isTried) this.#trying--;
+      isTried = true;
+    };
+    const work =
+      entry.kind === 'group' ? this.#takeTurn(entry, registered) : this.#attempt(entry.row, registered, tried);
     this.#track(
       work.finally(() => {
+        tried();
         this.#working--;
       }),
     );
@@ -290,9 +308,12 @@ export class Edge {
 
   // --- one delivery
 
-  async #attempt(row: Row, registered: Registered): Promise<void> {
+  async #attempt(row: Row, registered: Registered, tried: () => void): Promise<void> {
     const done = [rows.deleteDue(this.name, row)];
-    const next = await this.#advance(row, registered, done);
+    const next = await this.#advance(row, registered, done, () => {
+      tried();
+      this.pump();
+    });
     if (next === 'stopped') return;
     if (next !== 'done') {
       await this.#context.settler.write([...done, rows.putDue(next)]);
@@ -317,16 +338,27 @@ export class Edge {
   }
 
   /** Tries a row once. When it is over with it, for good or ill, `removal` is written; a retry is left to the caller. */
-  async #advance(row: Row, registered: Registered, removal: readonly Write[]): Promise<Advance> {
+  async #advance(
+    row: Row,
+    registered: Registered,
+    removal: readonly Write[],
+    tried: () => void = () => {},
+  ): Promise<Advance> {
     const next = this.#isExpired(row, registered)
       ? await this.#giveUp(row, removal, this.#expiry(row))
-      : await this.#tryAndSettle(row, registered, removal);
+      : await this.#tryAndSettle(row, registered, removal, tried);
     if (next === 'done') this.#gone(row);
     return next;
   }
 
-  async #tryAndSettle(row: Row, registered: Registered, removal: readonly Write[]): Promise<Advance> {
+  async #tryAndSettle(
+    row: Row,
+    registered: Registered,
+    removal: readonly Write[],
+    tried: () => void,
+  ): Promise<Advance> {
     const outcome = await this.#try(row, registered);
+    tried();
     if (outcome === 'stopped') return 'stopped';
     if ('errorCode' in outcome) return this.#afterFailure(row, outcome, removal);
     await this.#context.follow(row, outcome, removal);
@@ -358,7 +390,9 @@ export class Edge {
   #probeAt(at: number, { errorCode, errorMessage }: Failed): void {
     const { timeline, logger } = this.#context;
     const waitMs = at - timeline.now();
-    logger.warn('edge-broken', { arn: this.name, pending: this.pending, errorCode, errorMessage, probeInMs: waitMs });
+    const fields = { arn: this.name, pending: this.pending, errorCode, errorMessage, probeInMs: waitMs };
+    if (isBroken(this.#circuit)) logger.warn('edge-broken', fields);
+    else logger.debug('edge-paused', fields);
     this.#probeTimer?.cancel();
     this.#probeTimer = timeline.timer(waitMs, () => this.pump());
   }

@@ -91,7 +91,7 @@ function isLocal(address: string): boolean {
 }
 
 /** One spelling for an address: without zone, without leading zeros, the IPv4 address where one is wrapped in it. */
-export function canonicalAddress(text: string): string {
+function canonicalAddress(text: string): string {
   const address = text.replace(/%.*$/, '');
   if (isIP(address) !== 6) return address;
   const bytes = bytesOf(address);

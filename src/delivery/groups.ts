@@ -11,7 +11,7 @@ const GROUP_PAGE = 32;
 export type Advance = 'done' | 'stopped' | Row;
 
 /** How a turn ended: the group is empty or waits for its head, or the outbox stops in the middle. */
-export type TurnEnd = { readonly kind: 'ended'; readonly wakeAt?: number } | { readonly kind: 'stopped' };
+type TurnEnd = { readonly kind: 'ended'; readonly wakeAt?: number } | { readonly kind: 'stopped' };
 
 /**
  * The ordering groups of one edge. A group is worked on by one chain at a time, in order of sequence. Each row of a group

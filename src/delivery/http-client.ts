@@ -35,7 +35,7 @@ export const HTTP_LIMITS = {
   tokenEarlyMsMax: 60_000,
 } as const;
 
-export interface HttpCall {
+interface HttpCall {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;

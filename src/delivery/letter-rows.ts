@@ -8,7 +8,7 @@ import type { LetterSummary } from './delivery.ts';
 import { decodeRow, encodeRow, type Row, SPACES } from './rows.ts';
 
 /** What is written of a letter beside its body. */
-export interface LetterHeader extends Omit<LetterSummary, 'id'> {
+interface LetterHeader extends Omit<LetterSummary, 'id'> {
   /** Bytes that it takes on disk, about. */
   readonly sizeBytes: number;
 }

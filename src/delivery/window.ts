@@ -36,6 +36,11 @@ export class Window {
     return this.#ready.length === 0;
   }
 
+  /** Entries that wait for their turn. */
+  get waiting(): number {
+    return this.#ready.length;
+  }
+
   /** Entries held, those being worked on included. */
   get size(): number {
     return this.#held.size;
@@ -84,13 +89,6 @@ export class Window {
   knows(entry: Named): boolean {
     const name = nameOf(entry);
     return this.#held.has(name) || this.#released.has(name);
-  }
-
-  /** Lets go of all that waits: it stands on disk. */
-  clear(): void {
-    for (const entry of this.#ready) this.#held.delete(nameOf(entry));
-    this.#count(-this.#bytes);
-    this.#ready = [];
   }
 
   #count(bytes: number): void {
