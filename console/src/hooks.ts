@@ -52,6 +52,8 @@ export function usePolling(
 export function useAction(): {
   readonly run: (action: (signal: AbortSignal) => Promise<void>) => Promise<void>;
   readonly stop: () => void;
+  /** Takes the failure off the page. */
+  readonly forget: () => void;
   readonly isBusy: boolean;
   readonly error: unknown;
 } {
@@ -72,7 +74,7 @@ export function useAction(): {
     }
     if (current.current === own) setIsBusy(false);
   };
-  return { run, stop: () => current.current?.abort(), isBusy, error };
+  return { run, stop: () => current.current?.abort(), forget: () => setError(undefined), isBusy, error };
 }
 
 /** What stands behind the `#` of the address, followed as it changes. */

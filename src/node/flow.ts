@@ -104,7 +104,10 @@ export class NodeFlow implements FlowSource {
   /** What several parts of one reading are made of. */
   #look(): Look {
     const { delivery, sqs } = this.#services;
+    const calls = new Map<string, number>();
+    for (const { target, calls: made } of this.#calls.all()) calls.set(target, (calls.get(target) ?? 0) + made);
     return {
+      calls,
       outbox: new Map(delivery.edges().map((edge) => [edge.arn, edge])),
       queues: sqs.describe(DEFAULT_REGION),
       relations: this.#relations(),
@@ -178,14 +181,15 @@ export class NodeFlow implements FlowSource {
     });
   }
 
-  #queues({ queues, relations, outbox }: Look): FlowNodeReading[] {
+  #queues(look: Look): FlowNodeReading[] {
+    const { queues, relations } = look;
     const dead = new Set(relations.map(({ to }) => to));
     return queues.map(({ arn, name, visible, inFlight, delayed, oldestAgeMs }) => ({
       id: arn,
       kind: 'queue',
       label: name,
       gauges: { pending: visible, inFlight, delayed, ...(visible > 0 && { oldestAgeMs }) },
-      counters: { events: this.#arrived(arn, outbox) },
+      counters: { events: this.#arrived(arn, look) },
       ...(dead.has(arn) && { isDeadLetterQueue: true }),
     }));
   }
@@ -250,11 +254,11 @@ export class NodeFlow implements FlowSource {
     });
   }
 
-  #plain(id: string, { outbox }: Look): FlowNodeReading {
-    const edge = outbox.get(id);
+  #plain(id: string, look: Look): FlowNodeReading {
+    const edge = look.outbox.get(id);
     // Points are what counts in a series, however many calls wrote them.
     const written = id.startsWith('series:') ? this.#sum('millrace_series_points_written_total') : undefined;
-    const events = written ?? this.#arrived(id, outbox);
+    const events = written ?? this.#arrived(id, look);
     return {
       id,
       ...describe(id),
@@ -264,9 +268,8 @@ export class NodeFlow implements FlowSource {
   }
 
   /** What functions and the outbox have brought there; of queues and topics, what they say that they took. */
-  #arrived(id: string, outbox: Look['outbox']): number {
-    const calls = [...this.#calls.all()].filter(({ target }) => target === id);
-    const brought = sum(calls.map((call) => call.calls)) + (outbox.get(id)?.delivered ?? 0);
+  #arrived(id: string, { outbox, calls }: Look): number {
+    const brought = (calls.get(id) ?? 0) + (outbox.get(id)?.delivered ?? 0);
     const { service, resource } = parseArn(id) ?? {};
     return Math.max(brought, this.#counted.get(`AWS/${service?.toUpperCase()} ${resource}`) ?? 0);
   }
@@ -307,6 +310,8 @@ interface Look {
   readonly outbox: ReadonlyMap<string, EdgeState>;
   readonly queues: readonly QueueView[];
   readonly relations: readonly FailureRelation[];
+  /** Calls that the code of functions has made, by what they are about. */
+  readonly calls: ReadonlyMap<string, number>;
 }
 
 /**

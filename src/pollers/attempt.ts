@@ -133,12 +133,15 @@ export function expire(work: Work, now: number, ageMsMax: number): Parted {
   };
 }
 
-/** Splits off the messages whose lease has ended: somebody else may have them by now. */
-export function expireLeases(work: Work, now: number): Parted {
+/**
+ * Splits off the messages whose lease has ended, since somebody else may have them by now, and those of groups that are held.
+ * @param held  ordering keys of which an earlier message is still to come
+ */
+export function expireLeases(work: Work, now: number, held: ReadonlySet<string>): Parted {
   const records = work.records as readonly LeasedRecord[];
-  if (records.every(({ leasedUntil }) => leasedUntil > now))
-    return { expired: { ...work, records: NOTHING }, rest: work };
-  const { gone = [], ours = [] } = Object.groupBy(records, ({ leasedUntil }) => (leasedUntil > now ? 'ours' : 'gone'));
+  const isOurs = ({ leasedUntil, orderingKey }: LeasedRecord) => leasedUntil > now && !held.has(orderingKey);
+  if (records.every(isOurs)) return { expired: { ...work, records: NOTHING }, rest: work };
+  const { gone = [], ours = [] } = Object.groupBy(records, (one) => (isOurs(one) ? 'ours' : 'gone'));
   return { expired: { ...work, records: gone }, rest: { ...work, records: ours } };
 }
 

@@ -63,7 +63,7 @@ async function carried(port: 'stream' | 'queue', count: number, draws: readonly 
   const settlement: Settlement = {
     expiry: port === 'stream' ? 'RecordAgeExceeded' : 'ReturnedToQueue',
     expire: (work: Work, now) =>
-      port === 'stream' ? expire(work, now, Number.POSITIVE_INFINITY) : expireLeases(work, now),
+      port === 'stream' ? expire(work, now, Number.POSITIVE_INFINITY) : expireLeases(work, now, new Set()),
     encode: (records) => encodeEvent(records.map((one) => one.toEvent())),
     judge: (work, outcome, jitter) =>
       port === 'stream' ? judge(work, outcome, rules, jitter) : judgeLeased(work, outcome, true, jitter),

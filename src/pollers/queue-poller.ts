@@ -36,7 +36,6 @@ export class QueuePoller implements Poller {
   readonly #options: QueuePollerOptions;
   readonly #lifetime: Lifetime;
   readonly #carriage: Carriage;
-  readonly #settlement: Settlement;
   readonly #wakeup = new Wakeup();
   readonly #running = new Set<Promise<void>>();
   #scale: Scale;
@@ -51,7 +50,6 @@ export class QueuePoller implements Poller {
     this.#lifetime = new Lifetime(options.clock);
     this.#scale = startScale(options.settings.scaling);
     this.#carriage = { ...options, report: (result) => this.#report(result) };
-    this.#settlement = this.#settle();
   }
 
   /** Starts polling in the background; what goes wrong shows in `state` and is tried again. */
@@ -195,8 +193,9 @@ export class QueuePoller implements Poller {
   #launch(records: readonly LeasedRecord[], reservation: Reservation): void {
     const { tally, logger, settings } = this.#options;
     const { stop, abandon } = this.#lifetime;
-    const batch = { records, payload: this.#settlement.encode(records) };
-    const task = carry(batch, reservation, this.#settlement, this.#carriage, stop, abandon)
+    const settlement = this.#settlement();
+    const batch = { records, payload: settlement.encode(records) };
+    const task = carry(batch, reservation, settlement, this.#carriage, stop, abandon)
       .catch((error: unknown) => {
         if (!isAbort(error)) logger.warn('batch-not-settled', { error });
       })
@@ -217,12 +216,15 @@ export class QueuePoller implements Poller {
     this.#scale = result === 'OK' ? onSuccess(this.#scale, scaling) : onFailure(this.#scale, scaling);
   }
 
-  #settle(): Settlement {
+  /** How one batch is settled. */
+  #settlement(): Settlement {
     const { source, tally, settings } = this.#options;
     const leased = (records: readonly SourceRecord[]) => records as readonly LeasedRecord[];
+    // A batch too large for one event goes in pieces: what comes after a failure in its group must not overtake it.
+    const held = new Set<string>();
     return {
       expiry: 'ReturnedToQueue',
-      expire: expireLeases,
+      expire: (work, now) => expireLeases(work, now, held),
       encode: (records) => encodeEvent(records.map((record) => record.toEvent())),
       judge: (work, outcome, jitter) => judgeLeased(work, outcome, settings.partialResponses, jitter),
       done: async (records) => {
@@ -231,7 +233,9 @@ export class QueuePoller implements Poller {
         tally.deleted(records.length);
       },
       // They come again by themselves.
-      giveUp: () => {},
+      giveUp: ({ records }) => {
+        for (const { orderingKey } of records) if (orderingKey !== '') held.add(orderingKey);
+      },
       retrying: () => {},
       leave: (records) => source.release(leased(records)),
     };

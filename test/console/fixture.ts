@@ -17,7 +17,7 @@ export interface Fixture extends AsyncDisposable {
   /** Whether anything has been written yet. */
   hasData: boolean;
   letters: MemoryLetters;
-  /** What `authorization` the dead letters ask for; absent asks for none. */
+  /** What `authorization` dead letters and mappings ask for; absent asks for none. */
   authorization: string | undefined;
   /** Commands that event source mappings were given. */
   commands: { readonly path: string; readonly input: any }[];
@@ -247,6 +247,10 @@ export async function startFixture(): Promise<Fixture> {
     for await (const chunk of request) text += chunk;
     if (request.url!.startsWith('/_millrace/dead-letters')) return answerLetters(request, response, text);
     if (request.url!.startsWith('/_millrace/mappings')) {
+      if (fixture.authorization !== undefined && request.headers.authorization !== fixture.authorization) {
+        const refusal = { code: 'unauthenticated', message: 'Sign the request.' };
+        return void response.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(refusal));
+      }
       fixture.commands.push({ path: request.url!, input: JSON.parse(text) });
       return void response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DomainError, onAbort, SimulatedClock, systemRandom, uuid } from '../../src/base/index.ts';
-import { type Delivery, type DeliveryService, openDelivery } from '../../src/delivery/index.ts';
+import { type Delivery, type Outbox, openDelivery } from '../../src/delivery/index.ts';
 import type { FunctionSpec, Invocation, InvocationResult, Runtime, Slot } from '../../src/runtime/index.ts';
 import { ASYNC_LIMITS, type Lambda, openLambda } from '../../src/services/lambda/index.ts';
 import { openEmbeddedRecords, type Records, type Write } from '../../src/store/index.ts';
@@ -94,7 +94,7 @@ const BARRIER: Write = { kind: 'put', space: 'test.barrier', key: Buffer.from('x
 export class EventsHouse implements AsyncDisposable {
   readonly clock: SimulatedClock;
   readonly runtime: FakeRuntime;
-  readonly delivery: DeliveryService;
+  readonly delivery: Outbox;
   readonly lambda: Lambda;
   readonly data: Datum[];
   /** What queues, topics and buckets were given, oldest first. */

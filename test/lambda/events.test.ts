@@ -317,6 +317,24 @@ test('a record that its destination does not take and a letter that its queue do
   assert.equal(sum(house, 'AsyncEventsDropped'), 1);
 });
 
+test('an event that nobody is told of becomes a lost letter, which can be sent again', async () => {
+  await using house = await EventsHouse.open();
+  await house.create('f');
+  await house.call('PutFunctionEventInvokeConfig', { FunctionName: 'f', MaximumRetryAttempts: 0 });
+  house.runtime.behaviour = fails;
+  await house.send('f', { n: 1 });
+  await eventually(() => house.runtime.ran.length === 1 && idle(house));
+  const { letters } = await house.delivery.letters({ limit: 10 });
+  assert.deepEqual(
+    letters.map(({ origin }) => [origin.arn, origin.errorCode, origin.errorMessage]),
+    [['arn:aws:lambda:us-east-1:000000000000:function:f', 'function-failed', 'never']],
+  );
+  house.runtime.behaviour = () => 'now';
+  await house.delivery.redrive(letters[0]!.id);
+  await eventually(() => house.runtime.ran.length === 2 && idle(house));
+  assert.equal(Buffer.from(house.runtime.ran[1]!.payload).toString(), '{"n":1}');
+});
+
 test('a function can be the destination of another, and its own failures are its own', async () => {
   await using house = await EventsHouse.open();
   await house.create('first');

@@ -239,11 +239,12 @@ test('destinations, onError and limits of asynchronous invocations are those of 
   );
 });
 
-test('osls invoke, info and deploy list tell what is there', async () => {
+test('osls invoke, info, deploy list and logs tell what is there', async () => {
   assert.match(await osls('invoke', '-f', 'greeter', '-d', '{"name":"osls"}'), /"hello osls"/);
   await assert.rejects(osls('invoke', '-f', 'greeter', '-d', '{}'), /nobody to greet/);
   assert.match(await osls('info'), /stack: plant-dev\nfunctions:\n {2}jobs: plant-dev-jobs/);
   assert.match(await osls('deploy', 'list'), /compiled-cloudformation-template\.json/);
+  assert.match(await osls('logs', '-f', 'greeter'), /nobody to greet/);
 });
 
 test('what has not changed is not deployed; what has changes in place', async () => {

@@ -183,6 +183,18 @@ test('a large batch is asked for by the size of its messages, and sent in pieces
   assert.equal(fn.ids.replaceAll(' ', ''), 'abcdefghijkl');
 });
 
+test('of a batch that goes in pieces nothing overtakes a failure in its group', async () => {
+  const { source, fn, start } = bench();
+  const large = 'x'.repeat(1024 * 1024 - 30);
+  fn.behaviour = ({ Records }) => (Records.some(({ id }) => id === 'a') ? failed : ok());
+  await using poller = start();
+  const groups: Readonly<Record<string, string>> = { a: 'one', b: 'two', c: 'two', d: 'two', e: 'three' };
+  source.send(...[...'abcdefgh'].map((id) => fakeRecord(id, groups[id] ?? 'one', 0, { id, large })));
+  await eventually(() => source.deleted.length === 1 && poller.state.concurrency?.running === 0);
+  assert.equal(fn.ids, 'abcd e');
+  assert.deepEqual(source.deleted, ['e'], 'the rest of group one is still to come, after its first');
+});
+
 test('messages in hand are given back when the queue fails in the middle of a batch', async () => {
   const { clock, source, fn, start } = bench({ batchSize: 25, windowMs: 20 });
   const receive = source.receive.bind(source);

@@ -103,9 +103,10 @@ test("logger: Lambda's advanced logging controls set its level, and its lines st
 });
 
 test('batch: messages that fail come back to the queue, the others do not', async () => {
-  await house.deploy('batch');
+  // A queue hides messages for as long as the function may run.
+  await house.deploy('batch', { Timeout: 2 });
   const { QueueUrl }: any = await house.sqs.send(
-    new CreateQueueCommand({ QueueName: 'jobs', Attributes: { VisibilityTimeout: '1' } }) as any,
+    new CreateQueueCommand({ QueueName: 'jobs', Attributes: { VisibilityTimeout: '2' } }) as any,
   );
   await house.lambda.send(
     new CreateEventSourceMappingCommand({

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
+import { openEmbeddedRecords } from '../../src/store/index.ts';
 import { eventually } from '../pollers/fakes.ts';
-import { type Node, newQueue, newTopic, openNode, receive } from './support.ts';
+import { type Node, newQueue, newTopic, openNode, receive, temporaryFolder } from './support.ts';
 
 const FIFO = { FifoTopic: 'true' };
 const RAW = { RawMessageDelivery: 'true' };
@@ -128,6 +129,33 @@ test('an id is taken once in five minutes: by the topic, also for who subscribes
     await publish(byGroup, group, text);
   await settled(node);
   assert.deepEqual((await drain(node, queue.QueueUrl, 2)).map(({ body }) => body).toSorted(), ['1', '2']);
+});
+
+test('ids whose five minutes are over are forgotten on disk too', async () => {
+  const clock = new SimulatedClock();
+  await using folder = await temporaryFolder();
+  const rows = async () => {
+    await using records = await openEmbeddedRecords({ directory: folder.path });
+    const counts = ['sns/once', 'sns/once-due'].map(
+      async (space) => (await records.range(space, { limit: 100 })).length,
+    );
+    return Promise.all(counts);
+  };
+  {
+    await using node = await openNode({ clock, directory: folder.path });
+    const TopicArn = await newTopic(node, FIFO);
+    for (let i = 0; i < 20; i++) {
+      await node.call('Publish', { TopicArn, Message: 'x', MessageGroupId: 'g', MessageDeduplicationId: `${i}` });
+    }
+  }
+  assert.deepEqual(await rows(), [20, 20]);
+  {
+    await clock.advance(301_000);
+    await using _ = await openNode({ clock, directory: folder.path });
+    // The sweep begins; closing waits for it.
+    await clock.advance(60_001);
+  }
+  assert.deepEqual(await rows(), [0, 0]);
 });
 
 test('five of the same at the same time are one', async () => {

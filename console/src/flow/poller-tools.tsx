@@ -1,9 +1,10 @@
 import { useState } from 'preact/hooks';
 import type { FlowPoller } from '../../../src/gateway/console/flow.ts';
-import { commandPoller } from '../api.ts';
+import { ApiError, commandPoller } from '../api.ts';
 import { dateTime } from '../format.ts';
 import { useAction } from '../hooks.ts';
 import { Dialog, Failure } from '../parts.tsx';
+import { SignIn } from '../sign-in.tsx';
 
 /** How far back the console offers to replay at first. */
 const REPLAY_MS = 3600_000;
@@ -13,7 +14,7 @@ export function PollerTools(props: { readonly poller: FlowPoller; readonly name:
   const { id, paused, canReplay } = props.poller;
   const [asksReplay, setAsksReplay] = useState(false);
   const [said, setSaid] = useState('');
-  const { run, isBusy, error } = useAction();
+  const { run, forget, isBusy, error } = useAction();
   const command = (verb: 'pause' | 'resume' | 'replay', input: object, words: string) =>
     run(async (signal) => {
       await commandPoller(id, verb, input, signal);
@@ -44,7 +45,11 @@ export function PollerTools(props: { readonly poller: FlowPoller; readonly name:
       <span role="status" class="quiet-note">
         {said}
       </span>
-      {error !== undefined && <Failure what="The mapping did not take it." error={error} />}
+      {error instanceof ApiError && error.status === 401 ? (
+        <SignIn onDone={forget} />
+      ) : (
+        error !== undefined && <Failure what="The mapping did not take it." error={error} />
+      )}
       {asksReplay && (
         <ReplayDialog
           name={props.name}

@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, signIn } from '../api.ts';
+import { ApiError } from '../api.ts';
 import { age, bytes, compact, nameOf } from '../format.ts';
 import { useSettled } from '../hooks.ts';
 import { Empty, Failure, Panel } from '../parts.tsx';
+import { SignIn } from '../sign-in.tsx';
 import { BulkTools } from './bulk-tools.tsx';
 import { LetterPane } from './letter-pane.tsx';
 import { type DeadLetterFilter, type DeadLetterPlace, type DeadLetterSummary, listLetters } from './letters-api.ts';
@@ -241,42 +242,5 @@ function Nothing(props: { readonly isFiltered: boolean }) {
         What is given up after its last try comes here: from dead-letter queues, and from deliveries that have none.
       </p>
     </Empty>
-  );
-}
-
-/** A node in `secured` mode shows messages only to who has a key. */
-function SignIn(props: { readonly onDone: () => void }) {
-  const [id, setId] = useState('');
-  const [secret, setSecret] = useState('');
-  return (
-    <form
-      class="sign-in"
-      onSubmit={(event) => {
-        event.preventDefault();
-        signIn(id, secret);
-        props.onDone();
-      }}
-    >
-      <strong>This node asks who you are.</strong>
-      <p>
-        A key of the root user or of an IAM user. The page keeps it until it is closed, and gives it to this node only.
-      </p>
-      <label class="field">
-        <span>Access key ID</span>
-        <input value={id} autocomplete="username" onInput={(event) => setId(event.currentTarget.value)} />
-      </label>
-      <label class="field">
-        <span>Secret access key</span>
-        <input
-          type="password"
-          value={secret}
-          autocomplete="current-password"
-          onInput={(event) => setSecret(event.currentTarget.value)}
-        />
-      </label>
-      <button type="submit" class="plain main" disabled={id === '' || secret === ''}>
-        Sign in
-      </button>
-    </form>
   );
 }

@@ -18,12 +18,13 @@ export interface FailureRelation {
 /** Everything that has a dead-letter queue, or a destination for failures, of its own. */
 function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSources): readonly FailureRelation[] {
   const queues = sqs.describe();
+  const reading = Map.groupBy(mappings.mappings(), ({ mapping }) => mapping.sourceArn);
   const regions = new Set([DEFAULT_REGION, ...queues.map(({ arn }) => parseArn(arn)!.region)]);
   const inRegions = <T>(list: (region: string) => readonly T[]) => [...regions].flatMap(list);
   return [
     ...queues.flatMap(({ arn, name, redrive }) => {
       if (!redrive) return [];
-      const readers = readersOf(mappings, arn);
+      const readers = (reading.get(arn) ?? []).map(({ mapping }) => mapping.functionName);
       const { arn: to, receivesMax } = redrive;
       return [{ from: arn, to, words: `redrive policy of ${name}`, receivesMax, readers }];
     }),
@@ -71,11 +72,6 @@ export function rememberedRelations(sources: FailureSources, clock: Clock): Rela
 }
 
 export type FailureSources = Pick<Services, 'sqs' | 'sns' | 'lambda' | 'mappings' | 'iot'>;
-
-function readersOf(mappings: FailureSources['mappings'], queueArn: string): readonly string[] {
-  const reading = mappings.mappings().filter(({ mapping }) => mapping.sourceArn === queueArn);
-  return reading.map(({ mapping }) => mapping.functionName);
-}
 
 function redriveTarget(policy: string | undefined): string | undefined {
   if (!policy) return undefined;

@@ -17,6 +17,8 @@ export const LAMBDA_ANSWERS = {
   'zip-invalid': { type: 'InvalidParameterValueException', status: 400 },
   'storage-failed': { type: 'ServiceException', status: 500 },
   throttled: { type: 'TooManyRequestsException', status: 429 },
+  // Of the outbox: too many events wait.
+  'delivery-full': { type: 'TooManyRequestsException', status: 429 },
   'invocation-failed': { type: 'ServiceException', status: 500 },
   'runtime-unknown': { type: 'InvalidRuntimeException', status: 502 },
   'runtime-unavailable': { type: 'InvalidRuntimeException', status: 502 },

@@ -74,10 +74,10 @@ export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
     sequence: await Sequence.open(records, 'sns/sequence'),
     device: (arn) => platforms.target(arn),
   });
-  const sweeper = new Sweeper(clock, logger, async () => {
-    await subscriptions.sweep();
-    await once.sweep();
-  });
+  const sweepers = [
+    new Sweeper(clock, logger, SNS_LIMITS.sweepMs, () => subscriptions.sweep()),
+    new Sweeper(clock, logger, SNS_LIMITS.deduplicationSweepMs, () => once.sweep()),
+  ];
   const unwatch = topicMetrics.watch(delivery);
   const phones = { platforms, textMessages, webhooks, delivery, random };
   return {
@@ -100,7 +100,7 @@ export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
     subscriptions: (region) => subscriptions.inRegion(region),
     [Symbol.asyncDispose]: async () => {
       unwatch();
-      await sweeper[Symbol.asyncDispose]();
+      await Promise.all(sweepers.map((sweeper) => sweeper[Symbol.asyncDispose]()));
     },
   };
 }
@@ -109,14 +109,16 @@ export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
 class Sweeper implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #everyMs: number;
   readonly #work: () => Promise<void>;
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(clock: Clock, logger: Logger, work: () => Promise<void>) {
+  constructor(clock: Clock, logger: Logger, everyMs: number, work: () => Promise<void>) {
     this.#clock = clock;
     this.#logger = logger;
+    this.#everyMs = everyMs;
     this.#work = work;
     this.#later();
   }
@@ -128,7 +130,7 @@ class Sweeper implements AsyncDisposable {
   }
 
   #later(): void {
-    this.#timer = this.#clock.timer(SNS_LIMITS.sweepMs, () => {
+    this.#timer = this.#clock.timer(this.#everyMs, () => {
       this.#running = this.#work()
         .catch((error: unknown) => this.#logger.warn('topics-not-swept', { error }))
         .finally(() => {

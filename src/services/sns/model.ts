@@ -86,10 +86,12 @@ export const SNS_LIMITS = {
   confirmationIntervalMs: 60_000,
   /** Ended subscriptions that can be restored; the oldest make place. */
   endedMax: 10_000,
-  /** How often what has expired is forgotten. */
+  /** How often subscriptions whose token has expired are forgotten. */
   sweepMs: 3_600_000,
   /** A deduplication id is remembered this long. */
   deduplicationMs: 300_000,
+  /** How often those that are older are forgotten. */
+  deduplicationSweepMs: 60_000,
   /** All retries of a webhook together. */
   httpAgeMsMax: 3_600_000,
   smsLengthMax: 1600,

@@ -1,34 +1,30 @@
 import { SQS_LIMITS } from './limits.ts';
 import type { Entry } from './message.ts';
-import type { Received } from './queue.ts';
 
 interface Attempt {
   readonly at: number;
-  readonly received: readonly Received[];
   readonly entries: readonly { readonly entry: Entry; readonly receiveCount: number; readonly visibleAt: number }[];
 }
 
 /**
  * Receives of a FIFO queue by their `ReceiveRequestAttemptId`: a client whose answer was lost asks again with the same id
- * within five minutes and gets the same messages and receipts, as long as none of them has changed meanwhile.
+ * within five minutes and gets the same messages and receipts, as long as none of them has changed meanwhile. Bodies are not
+ * kept: they are read again.
  */
 export class Attempts {
   /** Oldest first. */
   readonly #attempts = new Map<string, Attempt>();
 
-  note(id: string, now: number, received: readonly Received[], entries: readonly Entry[]): void {
+  note(id: string, now: number, entries: readonly Entry[]): void {
     this.#expire(now);
     this.#attempts.delete(id);
     if (this.#attempts.size >= SQS_LIMITS.attemptsMax) this.#attempts.delete(this.#attempts.keys().next().value!);
     const seen = entries.map((entry) => ({ entry, receiveCount: entry.receiveCount, visibleAt: entry.visibleAt }));
-    this.#attempts.set(id, { at: now, received, entries: seen });
+    this.#attempts.set(id, { at: now, entries: seen });
   }
 
-  /** What the attempt was answered with; `undefined` when it is a new one or its messages have changed. */
-  find(
-    id: string,
-    now: number,
-  ): { readonly received: readonly Received[]; readonly entries: readonly Entry[] } | undefined {
+  /** The messages that the attempt was answered with; `undefined` when it is a new one or they have changed. */
+  find(id: string, now: number): readonly Entry[] | undefined {
     this.#expire(now);
     const attempt = this.#attempts.get(id);
     const isSame = attempt?.entries.every(
@@ -39,7 +35,7 @@ export class Attempts {
         entry.visibleAt === visibleAt,
     );
     if (!attempt || !isSame) return undefined;
-    return { received: attempt.received, entries: attempt.entries.map(({ entry }) => entry) };
+    return attempt.entries.map(({ entry }) => entry);
   }
 
   #expire(now: number): void {

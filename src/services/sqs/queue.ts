@@ -232,7 +232,7 @@ export class Queue implements AsyncDisposable {
     attemptId?: string,
   ): Promise<readonly Received[]> {
     const { clock, instruments } = this.#dependencies;
-    const repeated = attemptId === undefined ? undefined : this.#repeat(attemptId, visibilityMs);
+    const repeated = attemptId === undefined ? undefined : await this.#repeat(attemptId, visibilityMs);
     if (repeated) return repeated;
     for (const end = clock.monotonic() + waitMs; ; ) {
       // A visibility timeout of nothing is over at once, whenever its timer comes.
@@ -443,7 +443,7 @@ export class Queue implements AsyncDisposable {
     }
     const received = await Promise.all(taken.map((entry) => this.#receive(entry)));
     const given = received.filter((one) => one !== undefined);
-    if (attemptId !== undefined && given.length > 0) this.#attempts.note(attemptId, now, given, taken);
+    if (attemptId !== undefined && given.length > 0) this.#attempts.note(attemptId, now, taken);
     return given;
   }
 
@@ -466,26 +466,32 @@ export class Queue implements AsyncDisposable {
     entry.receiveCount++;
     entry.firstReceivedAt ??= this.#dependencies.clock.now();
     this.#noteLease(entry);
-    const { receiveCount, firstReceivedAt } = entry;
+    const given = { ...entry };
     const message = entry.message ?? (await this.#rows.read(entry));
     // In flight it is known by its place only: bodies are read again in the rare case that they are needed.
     entry.message = undefined;
-    if (!message) {
-      this.#forget(entry.sequence);
-      return undefined;
-    }
-    const receiptHandle = formatReceipt({ ...entry, queueId: this.id, receive: receiveCount });
-    return { message, receiptHandle, receiveCount, firstReceivedAt };
+    if (!message) this.#forget(entry.sequence);
+    return this.#receivedOf(given, message);
   }
 
   /** The same messages and receipts as an earlier attempt got, their visibility begun anew. */
-  #repeat(attemptId: string, visibilityMs: number): readonly Received[] | undefined {
+  async #repeat(attemptId: string, visibilityMs: number): Promise<readonly Received[] | undefined> {
     const now = this.#now();
-    const attempt = this.#attempts.find(attemptId, now);
-    if (!attempt) return undefined;
-    for (const entry of attempt.entries) this.#moveFlight(entry, visibilityMs);
-    this.#attempts.note(attemptId, now, attempt.received, attempt.entries);
-    return attempt.received;
+    const entries = this.#attempts.find(attemptId, now);
+    if (!entries) return undefined;
+    for (const entry of entries) this.#moveFlight(entry, visibilityMs);
+    this.#attempts.note(attemptId, now, entries);
+    const received = await Promise.all(
+      entries.map(async (entry) => this.#receivedOf(entry, await this.#rows.read(entry))),
+    );
+    return received.filter((one) => one !== undefined);
+  }
+
+  #receivedOf(entry: Entry, message: Message | undefined): Received | undefined {
+    const { receiveCount, firstReceivedAt } = entry;
+    if (!message) return undefined;
+    const receiptHandle = formatReceipt({ ...entry, queueId: this.id, receive: receiveCount });
+    return { message, receiptHandle, receiveCount, firstReceivedAt: firstReceivedAt! };
   }
 
   #isExhausted({ receiveCount }: Entry): boolean {

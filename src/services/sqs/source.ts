@@ -67,12 +67,14 @@ class LeasedMessage implements LeasedRecord {
   readonly receipt: Receipt;
   readonly #received: Received;
   readonly #queueArn: string;
+  readonly #isOrdered: boolean;
 
   constructor(received: Received, queue: Queue, leasedUntil: number) {
     this.leasedUntil = leasedUntil;
     this.receipt = parseReceipt(received.receiptHandle, queue.id);
     this.#received = received;
     this.#queueArn = queue.arn;
+    this.#isOrdered = queue.settings.fifo;
   }
 
   get id(): string {
@@ -80,7 +82,8 @@ class LeasedMessage implements LeasedRecord {
   }
 
   get orderingKey(): string {
-    return this.#received.message.group ?? '';
+    // Groups of standard queues share them fairly and have no order.
+    return (this.#isOrdered && this.#received.message.group) || '';
   }
 
   get arrivedAt(): number {

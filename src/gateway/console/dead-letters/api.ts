@@ -100,9 +100,11 @@ class DeadLetterApi {
   async #list(query: URLSearchParams): Promise<AdminAnswer> {
     const fields = Object.fromEntries(query);
     const limit = readLimit(fields.limit, DEAD_LETTER_LIMITS.listDefault, DEAD_LETTER_LIMITS.listMax);
-    const found = await scan(this.#store, readFilter(fields), fields.after, limit);
+    const places = await this.#store.places();
+    const store = { places: () => places, browse: this.#store.browse.bind(this.#store) };
+    const found = await scan(store, readFilter(fields), fields.after, limit);
     const body: DeadLetterList = {
-      places: await this.#store.places(),
+      places,
       letters: found.letters.map(summaryOf),
       scanned: found.scanned,
       ...(found.next !== undefined && { next: found.next }),
