@@ -35,7 +35,7 @@ export class FilterInput {
 
   /** The body as a JSON object; `null` when it is none. */
   get body(): object | null {
-    this.#body ??= jsonObject(this.#text) ?? null;
+    if (this.#body === undefined) this.#body = jsonObject(this.#text) ?? null;
     return this.#body;
   }
 
