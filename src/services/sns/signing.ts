@@ -83,7 +83,9 @@ export class Signer {
   }
 
   #isFresh({ endsAt }: Stored): boolean {
-    return endsAt - this.#clock.now() > SNS_LIMITS.certificateRenewalDays * DAY_MS;
+    const days = (endsAt - this.#clock.now()) / DAY_MS;
+    // One that a clock which was ahead has made is not valid yet.
+    return days > SNS_LIMITS.certificateRenewalDays && days <= SNS_LIMITS.certificateDays;
   }
 
   async #renew() {
