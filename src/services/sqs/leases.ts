@@ -4,7 +4,8 @@ import { SQS_LIMITS } from './limits.ts';
 import type { Entry } from './message.ts';
 import type { Rows } from './rows.ts';
 
-const WRITES_MAX = 5000;
+/** Writes of one transaction. */
+export const WRITES_MAX = 5000;
 
 export interface LeasesDependencies {
   readonly records: Records;
@@ -48,9 +49,9 @@ export class Leases {
     this.#dirty = new Set();
   }
 
-  /** @param more  writes to go along */
-  flush(rows: Rows, more: () => readonly Write[]): Promise<void> {
-    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#write(rows, more()));
+  /** @param rows  where they are written, as it is when their turn comes; @param more  writes to go along */
+  flush(rows: () => Rows, more: () => readonly Write[]): Promise<void> {
+    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#write(rows(), more()));
     return this.#flushing;
   }
 
@@ -68,8 +69,13 @@ export class Leases {
       entry.leased = true;
       writes.push(rows.lease(entry));
     }
-    for (let at = 0; at < writes.length; at += WRITES_MAX) {
-      await this.#dependencies.records.commit({ writes: writes.slice(at, at + WRITES_MAX) });
+    try {
+      for (let at = 0; at < writes.length; at += WRITES_MAX) {
+        await this.#dependencies.records.commit({ writes: writes.slice(at, at + WRITES_MAX) });
+      }
+    } catch (error) {
+      for (const entry of leases) this.#dirty.add(entry);
+      throw error;
     }
   }
 }

@@ -3,13 +3,13 @@ import type { Records, Sequence, Write } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { Attempts } from './attempts.ts';
 import type { QueueSettings } from './attributes.ts';
-import { Backlog } from './backlog.ts';
+import { Backlog, DELAYED, FIRST } from './backlog.ts';
 import { Deduplicator } from './deduplicator.ts';
 import { Delayed, LAST } from './delayed.ts';
-import { messageNotFound, parameterInvalid, SqsError } from './errors.ts';
+import { messageNotFound, parameterInvalid, queueNotFound, SqsError } from './errors.ts';
 import { Flights } from './flights.ts';
 import type { QueueInstruments } from './instruments.ts';
-import { Leases } from './leases.ts';
+import { Leases, WRITES_MAX } from './leases.ts';
 import { SQS_LIMITS } from './limits.ts';
 import { type Entry, type Message, newEntry, type Place } from './message.ts';
 import { FifoReady, type GroupNumbers, type Ready, StandardReady } from './ready.ts';
@@ -202,8 +202,12 @@ export class Queue implements AsyncDisposable {
     return group.sent;
   }
 
-  /** Takes over a message that stands in another queue, in the transaction that removes it there. @throws message-not-found */
+  /**
+   * Takes over a message that stands in another queue, in the transaction that removes it there.
+   * @throws message-not-found; queue-not-found: this queue was deleted meanwhile, and the message stays where it is
+   */
   async adopt(message: Message, from: Queue, at: Place): Promise<void> {
+    if (this.#closed) throw queueNotFound();
     const place: Place = { delayUntil: 0, sequence: this.#dependencies.sequence.take() };
     const { sequenceNumber: _, ...rest } = message;
     const adopted = this.#settings.fifo ? { ...rest, sequenceNumber: sequenceNumberOf(place) } : rest;
@@ -254,13 +258,18 @@ export class Queue implements AsyncDisposable {
 
   /** Resolves when a receive would find something; rejects with the signal's reason. */
   async wait(signal: AbortSignal): Promise<void> {
-    while (!this.#ready.available) {
+    while (!this.#isReceivable) {
       signal.throwIfAborted();
       if (this.#mayFill()) await this.#fill();
-      if (this.#ready.available) return;
+      if (this.#isReceivable) return;
       await this.#waiters.wait('watcher', WATCH_MS, signal);
       if (this.#closed) throw new DOMException('the queue is closed', 'AbortError');
     }
+  }
+
+  /** Where as many are in flight as may be, nothing can be received until one of them is settled. */
+  get #isReceivable(): boolean {
+    return this.#ready.available && this.#flights.count < SQS_LIMITS.inFlightMax;
   }
 
   /** Deletes by receipt; durable when it resolves. An outdated receipt deletes nothing, and that is no error. */
@@ -270,7 +279,8 @@ export class Queue implements AsyncDisposable {
     for (const receipt of receipts) {
       const entry = this.#known.get(receipt.sequence);
       if (!entry) unknown.push(receipt);
-      else if (entry.receiveCount === receipt.receive) entries.add(entry);
+      // A crash may have forgotten the last receives (U3): a receipt of theirs is newer than what is known.
+      else if (receipt.receive >= entry.receiveCount) entries.add(entry);
     }
     this.#dependencies.instruments.deleted(entries.size + unknown.length);
     await Promise.all([
@@ -344,8 +354,14 @@ export class Queue implements AsyncDisposable {
   /** Deletes messages past their retention, and forgets deduplication ids past theirs. */
   async sweep(): Promise<void> {
     await this.#sweepDeduplications();
-    while (!this.#closed && this.#mayBeExpired()) {
-      const page = await this.#rows.page({ delayUntil: 0, sequence: 0 }, { delayUntil: 1, sequence: 0 }, SWEEP_PAGE);
+    await this.#sweepExpired(FIRST, DELAYED, () => this.#mayBeExpired());
+    // Those that were sent with a delay stand apart, and stay there when they are due.
+    await this.#sweepExpired(DELAYED, LAST, () => this.#tally.delayed > 0);
+  }
+
+  async #sweepExpired(from: Place, to: Place, mayBe: () => boolean): Promise<void> {
+    while (!this.#closed && mayBe()) {
+      const page = await this.#rows.page(from, to, SWEEP_PAGE);
       const expired = page.filter((entry) => this.#isExpired(entry) && !this.#isWorkedOn(entry));
       if (expired.length === 0) return;
       await Promise.all(expired.map((entry) => this.remove(entry).catch(ignoreNotFound)));
@@ -383,12 +399,8 @@ export class Queue implements AsyncDisposable {
 
   #accept(place: Place, message: Message): void {
     this.#messages++;
+    if (place.delayUntil > 0) return this.#acceptDelayed(place, message);
     if (this.#known.has(place.sequence)) return;
-    if (place.delayUntil > 0) {
-      this.#delayed.add(place.delayUntil);
-      this.#wakeAt(place.delayUntil);
-      return;
-    }
     const entry = newEntry(place, message);
     const { fifo, delayMs } = this.#settings;
     const dueAt = fifo && delayMs > 0 ? this.#now() + delayMs : 0;
@@ -397,6 +409,18 @@ export class Queue implements AsyncDisposable {
     else this.#backlog.leave(place);
     this.#wakeAt(Math.max(dueAt, this.#backlog.heldUntil));
     if (dueAt === 0) this.#waiters.notify();
+  }
+
+  #acceptDelayed(place: Place, message: Message): void {
+    // Writing it took as long as its delay: it may be seen, and is not waited for.
+    if (this.#known.has(place.sequence)) this.#delayed.waiting++;
+    else if (this.#delayed.isPassed(place)) {
+      this.#hold(newEntry(place, message));
+      this.#waiters.notify();
+    } else {
+      this.#delayed.add(place.delayUntil);
+      this.#wakeAt(place.delayUntil);
+    }
   }
 
   #hasRoom(): boolean {
@@ -577,8 +601,12 @@ export class Queue implements AsyncDisposable {
   }
 
   #forgetAll(rows: Rows, places: readonly Place[], counted: number): void {
-    if (rows === this.#rows) this.#messages = Math.max(0, this.#messages - counted);
-    for (const { sequence } of places) this.#forget(sequence);
+    const isSameLife = rows === this.#rows;
+    if (isSameLife) this.#messages = Math.max(0, this.#messages - counted);
+    for (const place of places) {
+      if (isSameLife && place.delayUntil > 0 && !this.#known.has(place.sequence)) this.#delayed.removed(place);
+      this.#forget(place.sequence);
+    }
   }
 
   #depart(entry: Entry): void {
@@ -628,7 +656,9 @@ export class Queue implements AsyncDisposable {
 
   async #sweepDeduplications(): Promise<void> {
     const writes = this.#forgottenDeduplications();
-    if (writes.length > 0) await this.#dependencies.records.commit({ writes: writes.slice(0, 5000) });
+    for (let at = 0; at < writes.length; at += WRITES_MAX) {
+      await this.#dependencies.records.commit({ writes: writes.slice(at, at + WRITES_MAX) });
+    }
   }
 
   #forgottenDeduplications(): Write[] {
@@ -770,7 +800,10 @@ export class Queue implements AsyncDisposable {
   }
 
   #flushLeases(): Promise<void> {
-    return this.#leases.flush(this.#rows, () => this.#forgottenDeduplications());
+    return this.#leases.flush(
+      () => this.#rows,
+      () => this.#forgottenDeduplications(),
+    );
   }
 }
 
