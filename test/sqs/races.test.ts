@@ -159,3 +159,19 @@ test('a receipt of a receive that a crash has forgotten still deletes', async ()
   assert.deepEqual(await receive(next.call, url), []);
   assert.deepEqual(await counts(next.call, url), [0, 0, 0]);
 });
+
+test('closing does not wait until all that has expired is deleted', async () => {
+  let url: string;
+  const { clock } = await (async () => {
+    await using node = await openSqsNode();
+    url = await newQueue(node.call, { MessageRetentionPeriod: '60' });
+    for (let from = 0; from < 100; from += 10) {
+      const Entries = Array.from({ length: 10 }, (_, at) => ({ Id: `${at}`, MessageBody: `${from + at}` }));
+      await node.call('SendMessageBatch', { QueueUrl: url, Entries });
+    }
+    await node.clock.advance(100_000);
+    return node;
+  })();
+  await using node = await openSqsNode(clock);
+  assert.notDeepEqual(await counts(node.call, url!), [0, 0, 0]);
+});

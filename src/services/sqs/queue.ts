@@ -101,6 +101,8 @@ export class Queue implements AsyncDisposable {
   readonly #released = new Set<number>();
   /** Messages not known that are being deleted or moved. */
   readonly #departing = new Set<number>();
+  /** Messages on their way out in the background. */
+  readonly #working = new Set<Promise<void>>();
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #closed = false;
@@ -352,15 +354,15 @@ export class Queue implements AsyncDisposable {
   }
 
   /** Deletes messages past their retention, and forgets deduplication ids past theirs. */
-  async sweep(): Promise<void> {
+  async sweep(signal: AbortSignal): Promise<void> {
     await this.#sweepDeduplications();
-    await this.#sweepExpired(FIRST, DELAYED, () => this.#mayBeExpired());
+    await this.#sweepExpired(FIRST, DELAYED, () => !signal.aborted && this.#mayBeExpired());
     // Those that were sent with a delay stand apart, and stay there when they are due.
-    await this.#sweepExpired(DELAYED, LAST, () => this.#tally.delayed > 0);
+    await this.#sweepExpired(DELAYED, LAST, () => !signal.aborted && this.#tally.delayed > 0);
   }
 
-  async #sweepExpired(from: Place, to: Place, mayBe: () => boolean): Promise<void> {
-    while (!this.#closed && mayBe()) {
+  async #sweepExpired(from: Place, to: Place, goesOn: () => boolean): Promise<void> {
+    while (!this.#closed && goesOn()) {
       const page = await this.#rows.page(from, to, SWEEP_PAGE);
       const expired = page.filter((entry) => this.#isExpired(entry) && !this.#isWorkedOn(entry));
       if (expired.length === 0) return;
@@ -375,6 +377,7 @@ export class Queue implements AsyncDisposable {
     this.#leases.stop();
     this.#waiters.end();
     await this.#filling?.catch(() => {});
+    await Promise.all(this.#working);
     await this.#flushLeases();
   }
 
@@ -407,7 +410,8 @@ export class Queue implements AsyncDisposable {
     if (dueAt > 0 && !this.#backlog.behind) this.#backlog.leave(place, dueAt);
     else if (this.#hasRoom() && (!this.#backlog.behind || this.#mayOvertake(message.group))) this.#hold(entry);
     else this.#backlog.leave(place);
-    this.#wakeAt(Math.max(dueAt, this.#backlog.heldUntil));
+    const { heldUntil } = this.#backlog;
+    this.#wakeAt(heldUntil > this.#now() ? Math.max(dueAt, heldUntil) : dueAt);
     if (dueAt === 0) this.#waiters.notify();
   }
 
@@ -543,11 +547,14 @@ export class Queue implements AsyncDisposable {
   }
 
   #background(work: () => Promise<void>): void {
-    work()
+    const done = work()
       .catch(ignoreNotFound)
       .catch((error: unknown) => {
-        if (!isAbort(error)) this.#warn(error);
-      });
+        // Where the queue that it should go to is closed, it is seen again later.
+        if (!isAbort(error) && !hasCode(error, 'queue-not-found')) this.#warn(error);
+      })
+      .finally(() => this.#working.delete(done));
+    this.#working.add(done);
   }
 
   #warn(error: unknown): void {

@@ -55,7 +55,7 @@ export class Queues implements AsyncDisposable {
   #sweepTimer: Timer | undefined;
   #lookTimer: Timer | undefined;
   #sweeping: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #stop = new AbortController();
 
   private constructor(
     dependencies: QueuesDependencies,
@@ -160,7 +160,7 @@ export class Queues implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#stop.abort();
     this.#sweepTimer?.cancel();
     this.#lookTimer?.cancel();
     await this.#lane;
@@ -304,13 +304,15 @@ export class Queues implements AsyncDisposable {
       this.#sweeping = this.#sweep()
         .catch((error: unknown) => logger.warn('queues-not-swept', { error }))
         .finally(() => {
-          if (!this.#closed) this.#sweepLater();
+          if (!this.#stop.signal.aborted) this.#sweepLater();
         });
     });
   }
 
   async #sweep(): Promise<void> {
-    for (const queue of [...this.#open.values()]) await queue.sweep();
+    for (const queue of [...this.#open.values()]) {
+      if (!this.#stop.signal.aborted) await queue.sweep(this.#stop.signal);
+    }
   }
 }
 
