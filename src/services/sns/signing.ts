@@ -1,10 +1,9 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { Clock, Random } from '../../base/index.ts';
+import { type Clock, type Random, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { makeCertificate } from './certificate.ts';
 import { SNS_LIMITS } from './model.ts';
-import { Turns } from './turns.ts';
 
 /**
  * A certificate of the node's and its key; registry key: the id. It stands among the records, in the data directory that is the
