@@ -131,6 +131,29 @@ test('an id is taken once in five minutes: by the topic, also for who subscribes
   assert.deepEqual((await drain(node, queue.QueueUrl, 2)).map(({ body }) => body).toSorted(), ['1', '2']);
 });
 
+test('an id that a clock which was ahead has noted is not held for that time', async () => {
+  let aheadMs = 365 * 86_400_000;
+  class AheadClock extends SimulatedClock {
+    override now(): number {
+      return super.now() + aheadMs;
+    }
+  }
+  const clock = new AheadClock();
+  await using node = await openNode({ clock });
+  const TopicArn = await newTopic(node, { ...FIFO, ContentBasedDeduplication: 'true' });
+  const { QueueUrl } = await subscribedQueue(node, TopicArn, true);
+  const publish = () => node.call('Publish', { TopicArn, Message: 'pump on', MessageGroupId: 'g' });
+  await publish();
+  await settled(node);
+  const [first] = await receive(node, QueueUrl, 0);
+  await node.call('DeleteMessage', { QueueUrl, ReceiptHandle: first.ReceiptHandle });
+  aheadMs = 0;
+  await clock.advance(300_001);
+  await publish();
+  await settled(node);
+  assert.equal((await receive(node, QueueUrl, 0)).length, 1);
+});
+
 test('ids whose five minutes are over are forgotten on disk too', async () => {
   const clock = new SimulatedClock();
   await using folder = await temporaryFolder();

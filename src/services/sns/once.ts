@@ -43,7 +43,7 @@ export class Once {
   async #publishOnce(parts: readonly [string, string, string], publish: () => Promise<void>): Promise<void> {
     const key = encodeKey([...parts]);
     const found = await this.#records.get(SPACES.once, key);
-    if (found && endOf(found.value) > this.#clock.now()) return;
+    if (found && this.#lasts(endOf(found.value))) return;
     await publish();
     const endsAt = this.#clock.now() + SNS_LIMITS.deduplicationMs;
     await this.#records.commit({
@@ -56,9 +56,20 @@ export class Once {
 
   /** Forgets ids whose time is over; one that was used again since has a later end. */
   async sweep(): Promise<void> {
-    const to = encodeKey([this.#clock.now()]);
+    const now = this.#clock.now();
+    await this.#sweep({ to: encodeKey([now]) });
+    await this.#sweep({ from: encodeKey([now + SNS_LIMITS.deduplicationMs + SWEPT_AHEAD_MS]) });
+  }
+
+  /** An end further away than any that is set now was noted by a clock that was ahead: it must not hold the id until then. */
+  #lasts(endsAt: number): boolean {
+    const leftMs = endsAt - this.#clock.now();
+    return leftMs > 0 && leftMs <= SNS_LIMITS.deduplicationMs;
+  }
+
+  async #sweep(range: { readonly from?: Uint8Array; readonly to?: Uint8Array }): Promise<void> {
     for (;;) {
-      const page = await this.#records.range(SPACES.due, { to, limit: SWEEP_PAGE });
+      const page = await this.#records.range(SPACES.due, { ...range, limit: SWEEP_PAGE });
       if (page.length === 0) return;
       const writes: Write[] = [];
       for (const { key } of page) writes.push(...(await this.#forget(key)));
@@ -78,6 +89,8 @@ export class Once {
 
 const SPACES = { once: 'sns/once', due: 'sns/once-due' } as const;
 const SWEEP_PAGE = 1000;
+/** A clock that goes back a little while ids are noted leaves them to their end. */
+const SWEPT_AHEAD_MS = 60_000;
 const NOTHING = new Uint8Array(0);
 
 function endOf(value: Uint8Array): number {
