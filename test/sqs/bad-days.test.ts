@@ -52,6 +52,9 @@ test('a wall clock that goes back holds nothing for longer', async () => {
   await clock.advance(10_000);
   assert.equal(bodies(await receive(call, url)), 'a');
   await call('PurgeQueue', { QueueUrl: url });
+  // What is sent from now on is as new as it says, and not expired.
+  await call('SendMessage', { QueueUrl: url, MessageBody: 'c' });
+  assert.equal(bodies(await receive(call, url)), 'c');
 });
 
 test('what a clock that was ahead has written hides and holds nothing after a restart with the right time', async () => {

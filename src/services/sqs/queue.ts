@@ -652,8 +652,9 @@ export class Queue implements AsyncDisposable {
     return oldest ? this.#isExpired(oldest) : this.#backlog.behind;
   }
 
+  /** By the steady clock and by the wall clock, which has stamped it: where that was set back, new messages are not old ones. */
   #isExpired({ sentAt }: Entry): boolean {
-    return this.#now() - sentAt > this.#settings.retentionMs;
+    return Math.min(this.#now(), this.#dependencies.clock.now()) - sentAt > this.#settings.retentionMs;
   }
 
   #isWorkedOn({ sequence }: Entry): boolean {
