@@ -192,17 +192,16 @@ export class Edge {
 
   #mayStart(registered: Registered): boolean {
     const { concurrencyMax } = registered;
-    if (this.#trying >= concurrencyMax || this.#working >= concurrencyMax * SETTLING_FACTOR) return false;
-    const { first } = this.#window;
-    const now = this.#context.timeline.now();
-    if (first?.kind === 'delivery' && this.#isExpired(first.row, registered)) return true;
-    return this.#trying < triesAllowed(this.#circuit, now, concurrencyMax);
+    if (this.#working >= concurrencyMax * SETTLING_FACTOR) return false;
+    if (this.#isExpiredEntry(this.#window.first!, registered)) return true;
+    return this.#trying < triesAllowed(this.#circuit, this.#context.timeline.now(), concurrencyMax);
   }
 
   #start(entry: DueEntry, registered: Registered): void {
+    // What is too old is not tried: its letters need not wait for each other.
+    let isTried = this.#isExpiredEntry(entry, registered);
     this.#working++;
-    this.#trying++;
-    let isTried = false;
+    if (!isTried) this.#trying++;
     // What came of it need not be written before the next one is tried.
     const tried = () => {
       if (!isTried) this.#trying--;
@@ -394,7 +393,8 @@ export class Edge {
     if (isBroken(this.#circuit)) logger.warn('edge-broken', fields);
     else logger.debug('edge-paused', fields);
     this.#probeTimer?.cancel();
-    this.#probeTimer = timeline.timer(waitMs, () => this.pump());
+    // Timers of the system may fire a little early, and nobody else would look again.
+    this.#probeTimer = timeline.timer(waitMs + 1, () => this.pump());
   }
 
   async #afterFailure(row: Row, failed: Failed, removal: readonly Write[]): Promise<'done' | Row> {
@@ -421,6 +421,10 @@ export class Edge {
     logger.warn('delivery-given-up', { arn, source, deadLetterArn, reason, attempts, errorCode, errorMessage });
     this.#count(await bury(row, removal, failure, instead), row);
     return 'done';
+  }
+
+  #isExpiredEntry(entry: DueEntry, registered: Registered): boolean {
+    return entry.kind === 'delivery' && this.#isExpired(entry.row, registered);
   }
 
   #isExpired(row: Row, { target }: Registered): boolean {

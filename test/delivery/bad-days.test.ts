@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DomainError, SimulatedClock, seededRandom } from '../../src/base/index.ts';
+import { DomainError, SimulatedClock, seededRandom, type Timer } from '../../src/base/index.ts';
 import { DELIVERY_LIMITS, type Delivery, openDelivery, type Target } from '../../src/delivery/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
@@ -90,6 +90,31 @@ test('a target that is down for hours costs a few tries, and gets everything whe
   await advanceUntil(clock, 1000, () => received.length >= 3000 && house.edge(SLOW)?.pending === 0);
   assert.equal(new Set(received).size, 3000);
   assert.equal(house.edge(SLOW)?.isBroken, false);
+});
+
+/** Its timers fire up to a millisecond before their time, as those of the system do. */
+class EarlyClock extends SimulatedClock {
+  override timer(ms: number, callback: () => void): Timer {
+    return super.timer(Math.max(0, ms - 0.9), callback);
+  }
+}
+
+test('a broken target is probed on and on, though timers fire a little early', async () => {
+  const clock = new EarlyClock();
+  let tries = 0;
+  const fake: Target = {
+    deliver: () => {
+      tries++;
+      return Promise.reject(down());
+    },
+  };
+  await using house = await openHouse({ clock, targets: { fake } });
+  const policy = { ...POLICY, attemptsMax: 100, backoffMsBase: 20 * HOUR, backoffMsMax: 20 * HOUR };
+  await house.outbox.send(Array.from({ length: 100 }, (_, n) => delivery(SLOW, String(n), { policy })));
+  await eventually(() => house.edge(SLOW)?.isBroken === true && house.edge(SLOW)?.inFlight === 0);
+  const before = tries;
+  await advanceUntil(clock, 10_000, () => clock.monotonic() >= 600_000);
+  assert.ok(tries - before >= 15, `${tries - before} probes in ten minutes`);
 });
 
 test('what grows too old while its target is probed is given up in time, with the last error', async () => {
