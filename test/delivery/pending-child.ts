@@ -15,18 +15,24 @@ outbox.register('fake', { deliver: () => new Promise(() => {}) });
 const payload = 'x'.repeat(1000);
 let early = 0;
 for (let sent = 0; sent < count; sent += 4000) {
-  if (early === 0 && sent >= count / 5) early = kept();
+  if (early === 0 && sent >= count / 5) early = await kept();
   const part = () =>
     outbox.send(
       Array.from({ length: 1000 }, (_, n) => delivery(`arn:aws:fake:us-east-1:000000000000:q${n % 4}`, payload)),
     );
   await Promise.all([part(), part(), part(), part()]);
 }
-const answer = { kept: kept() - early, disk: await records.sizeBytes() };
+const answer = { kept: (await kept()) - early, disk: await records.sizeBytes() };
 process.stdout.write(JSON.stringify(answer));
 
-function kept(): number {
-  globalThis.gc!();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+/** The least of several readings: what the writer has sent away and what was collected is given back some turns later. */
+async function kept(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let reading = 0; reading < 10; reading++) {
+    globalThis.gc!();
+    const { heapUsed, external } = process.memoryUsage();
+    least = Math.min(least, heapUsed + external);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return least;
 }
