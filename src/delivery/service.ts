@@ -61,6 +61,7 @@ export async function openDelivery(dependencies: DeliveryDependencies): Promise<
   const [sequence, notes] = await Promise.all([Sequence.open(records, rows.SPACES.sequence), readNotes(records)]);
   const outbox = new RecordsOutbox(dependencies, sequence, notes);
   await outbox.resume(notes.edges);
+  await outbox.note();
   return outbox;
 }
 
@@ -103,7 +104,7 @@ class RecordsOutbox implements Outbox {
     this.#keys = new IdempotencyKeys(records, this.#timeline);
     const [timeline, settler] = [this.#timeline, this.#settler];
     this.#letters = new Letters({ records, settler, timeline, logger, putCount: putLetterCount }, notes.letters);
-    this.#checkpoints = new Checkpoints(records, notes.edges);
+    this.#checkpoints = new Checkpoints(records, notes.edges, notes.mark);
     this.#numbers = new EdgeMetrics(metrics);
     this.#context = {
       ...{ records, settler, timeline, random, logger, attempts: this.#attempts, budget: new WindowBudget() },
@@ -138,6 +139,11 @@ class RecordsOutbox implements Outbox {
       }
     }
     this.#tickLater();
+  }
+
+  /** Notes what a start need not count then; that it cannot be is no reason to stop. */
+  async note(): Promise<void> {
+    await this.#note().catch((error: unknown) => this.#dependencies.logger.warn('outbox-not-noted', { error }));
   }
 
   register(service: string, target: Target, options: TargetOptions = {}): void {
@@ -253,7 +259,7 @@ class RecordsOutbox implements Outbox {
 
   async #close(): Promise<void> {
     await this.stop();
-    await this.#note().catch((error: unknown) => this.#dependencies.logger.warn('outbox-not-noted', { error }));
+    await this.note();
     this.#http[Symbol.dispose]();
     this.#smtp[Symbol.dispose]();
   }

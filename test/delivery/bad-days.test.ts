@@ -195,6 +195,23 @@ test('a clock that is set forward by years makes nothing too old, one that is se
   await rm(directory, { recursive: true });
 });
 
+test('what is sent to an idle node whose clock was set survives a crash at once', async () => {
+  const clock = new SetClock(Date.UTC(1970, 0, 2));
+  const fake: Target = { deliver: () => Promise.reject(new Error('away')) };
+  await using house = await openHouse({ clock, targets: { fake } });
+  clock.offset = 56 * 365 * 24 * HOUR;
+  await advanceUntil(clock, 1000, () => clock.monotonic() > 10_000);
+  const policy = { attemptsMax: 100_000, ageMsMax: 24 * HOUR, backoffMsBase: 1000, backoffMsMax: 60_000 };
+  await house.outbox.send([delivery(SLOW, 'a', { policy })]);
+  // As a crash does, it notes nothing.
+  await house.outbox.stop();
+  const ground = { clock, random: seededRandom(3), logger: silentLogger, metrics: createMetrics() };
+  await using outbox = await openDelivery({ records: house.records, ...ground });
+  outbox.register('fake', fake);
+  await advanceUntil(clock, 1000, () => outbox.edges().some(({ retried, lost }) => retried + lost > 2 || lost > 0));
+  assert.equal(outbox.edges()[0]?.lost, 0);
+});
+
 test('a full disk refuses what is sent, loses nothing that was taken, and takes again when there is room', async () => {
   const clock = new SimulatedClock();
   const received: string[] = [];
