@@ -180,7 +180,7 @@ export class FakeQueue implements QueueSource {
   async receive(recordsMax: number): Promise<readonly LeasedRecord[]> {
     this.#check();
     this.receives.push(recordsMax);
-    const leasedUntil = this.#clock.now() + this.lease;
+    const leasedUntil = this.#clock.monotonic() + this.lease;
     return this.#messages.splice(0, recordsMax).map((record) => ({ ...record, leasedUntil }));
   }
 
