@@ -1,6 +1,7 @@
 import type { Counter, Gauge, Metrics } from '../telemetry/index.ts';
 import { DELIVERY_LIMITS, type EdgeCounts } from './delivery.ts';
 import type { Edge } from './edge.ts';
+import { shown } from './shown.ts';
 import type { Outcome } from './tally.ts';
 
 /** CloudWatch has one value a minute of what is a state. */
@@ -63,7 +64,13 @@ export class EdgeMetrics {
     const { counts } = tally;
     this.#told.set(name, { ...counts });
     const put = (metric: string, value: number, unit: 'Count' | 'Milliseconds') =>
-      this.#metrics.put({ namespace: 'Millrace/Delivery', name: metric, dimensions: { Target: name }, value, unit });
+      this.#metrics.put({
+        namespace: 'Millrace/Delivery',
+        name: metric,
+        dimensions: { Target: shown(name) },
+        value,
+        unit,
+      });
     put('PendingDeliveries', pending, 'Count');
     put('OldestDeliveryAge', oldestAgeMs, 'Milliseconds');
     // An edge that was forgotten and made again counts from zero.
@@ -84,11 +91,10 @@ export class EdgeMetrics {
   }
 
   #newLine(target: string): Line {
-    const gauge = (name: string, help: string) => this.#metrics.gauge(name, help, { target });
+    const labels = { target: shown(target) };
+    const gauge = (name: string, help: string) => this.#metrics.gauge(name, help, labels);
     return {
-      counters: countersOf(this.#metrics, 'millrace_edge_deliveries_total', 'Deliveries by target and outcome', {
-        target,
-      }),
+      counters: countersOf(this.#metrics, 'millrace_edge_deliveries_total', 'Deliveries by target and outcome', labels),
       pending: gauge('millrace_edge_pending', 'Deliveries that wait or are under way'),
       oldestAge: gauge('millrace_edge_oldest_age_seconds', 'Age of the oldest of them'),
       inFlight: gauge('millrace_edge_in_flight', 'Deliveries under way'),

@@ -4,6 +4,7 @@ import type { Connection, Connections } from './connection.ts';
 import type { Delivery, Target } from './delivery.ts';
 import { HTTP_LIMITS, type HttpAnswer, HttpClient, type HttpClientOptions } from './http-client.ts';
 import { type Bucket, newBucket, takeToken } from './rate.ts';
+import { shown } from './shown.ts';
 import { Tokens } from './tokens.ts';
 
 /** Statuses that say something about the target rather than about what it was given. */
@@ -35,7 +36,7 @@ interface Rate {
 function ratesOf({ arn, source, attributes }: Delivery, connection: Connection | undefined): Rate[] {
   const rates: Rate[] = [];
   const own = attributes?.ratePerSecond;
-  if (typeof own === 'number' && own > 0) rates.push({ name: `${source} -> ${arn}`, requestsPerSecond: own });
+  if (typeof own === 'number' && own > 0) rates.push({ name: `${source} -> ${shown(arn)}`, requestsPerSecond: own });
   const { name, requestsPerSecond } = connection ?? {};
   if (requestsPerSecond !== undefined) rates.push({ name: `connection ${name}`, requestsPerSecond });
   return rates;
@@ -149,7 +150,7 @@ export class HttpTarget implements Target, Disposable {
 function readUrl(text: string): URL {
   const url = URL.parse(text);
   if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-  throw new DomainError('url-invalid', `${text} is no http or https address`);
+  throw new DomainError('url-invalid', `${shown(text)} is no http or https address`);
 }
 
 function headersOf(
