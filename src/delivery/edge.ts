@@ -1,5 +1,5 @@
 import type { Random, Timer } from '../base/index.ts';
-import type { Records, Write } from '../store/index.ts';
+import type { RecordEntry, Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Attempts, Registered } from './attempts.ts';
 import { type Circuit, CLOSED, isBroken, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
@@ -50,6 +50,9 @@ export interface EdgeContext {
 const PAGE_MIN = 8;
 const PAGE_MAX = 64;
 
+/** So many reads go on where the last one ended; then one begins anew, where something has come that may stand before that. */
+const READS_ON_MAX = 16;
+
 /** The disk is read again when so few are left in the window. */
 const PREFETCH = 32;
 
@@ -87,8 +90,11 @@ export class Edge {
   /** Due rows may stand on disk that are not held. */
   #backlog = false;
   #loading = false;
-  /** Something came while the disk was read: what was seen there may not be all. */
+  /** Something came since a read began at the beginning: what was seen on disk may not be all. */
   #stale = false;
+  /** Where the last read ended, if there is more: what is held stands before that, and need not be read again. */
+  #readTo: rows.DuePlace | undefined;
+  #readsOn = 0;
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #rowBytes = DELIVERY_LIMITS.windowBytesMax / PAGE_MIN;
@@ -239,7 +245,7 @@ export class Edge {
 
   #load(): void {
     this.#loading = true;
-    this.#stale = false;
+    if (!this.#readTo) this.#stale = false;
     this.#window.beginRead();
     this.#track(
       this.#readDue()
@@ -255,6 +261,7 @@ export class Edge {
   #tryLater(error: unknown): void {
     this.#context.logger.warn('outbox-not-read', { arn: shown(this.name), error });
     this.#backlog = false;
+    this.#readTo = undefined;
     this.#wakeAt(this.#context.timeline.now() + READ_AGAIN_MS);
   }
 
@@ -262,22 +269,33 @@ export class Edge {
     const { records, timeline } = this.#context;
     const now = timeline.now();
     const fitting = Math.floor(DELIVERY_LIMITS.windowBytesMax / this.#rowBytes);
-    // Those that are worked on still stand there, before all others.
-    const limit = Math.min(PAGE_MAX, Math.max(PAGE_MIN, fitting)) + this.#window.size;
-    const page = await records.range(rows.SPACES.due, rows.dueRange(this.name, limit, now));
-    let bytes = 0;
-    let isFull = false;
-    for (const record of page) {
-      bytes += record.value.length;
-      const entry = rows.decodeDue(record);
-      if (this.#window.knows(entry)) continue;
-      isFull = !this.#window.hasRoom;
-      if (isFull) break;
-      this.#window.push(entry);
+    const rowsMax = Math.min(PAGE_MAX, Math.max(PAGE_MIN, fitting));
+    // At the beginning stand those that are worked on, before all others.
+    const limit = this.#readTo ? rowsMax : rowsMax + this.#window.size;
+    const page = await records.range(rows.SPACES.due, rows.dueRange(this.name, limit, now, this.#readTo));
+    const isAll = this.#admit(page) && page.length < limit;
+    if (isAll || (this.#stale && this.#readsOn++ >= READS_ON_MAX)) {
+      this.#readTo = undefined;
+      this.#readsOn = 0;
     }
-    if (page.length > 0) this.#rowBytes = Math.max(64, bytes / page.length);
-    this.#backlog = isFull || page.length >= limit || this.#stale;
+    this.#backlog = !isAll || this.#stale;
     if (!this.#backlog) await this.#findNext(now);
+  }
+
+  /** Takes what was read into the window. @returns false when there was no room for all of it */
+  #admit(page: readonly RecordEntry[]): boolean {
+    let bytes = 0;
+    for (const [index, record] of page.entries()) {
+      bytes += record.value.length;
+      this.#rowBytes = Math.max(64, bytes / (index + 1));
+      const entry = rows.decodeDue(record);
+      if (!this.#window.knows(entry)) {
+        if (!this.#window.hasRoom) return false;
+        this.#window.push(entry);
+      }
+      this.#readTo = { sequence: entry.sequence, dueAt: entry.dueAt };
+    }
+    return true;
   }
 
   async #findNext(now: number): Promise<void> {

@@ -290,3 +290,35 @@ test('a start reads a row for each edge, however many wait, and knows how many t
   for (const { pending, oldestAgeMs } of states) assert.deepEqual([pending, oldestAgeMs >= 5 * HOUR], [4000, true]);
   await rm(directory, { recursive: true });
 });
+
+test('a backlog is read about once, though much of it is under way', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-backlog-'));
+  {
+    await using records = await openEmbeddedRecords({ directory });
+    const counted = counting(records);
+    const ground = { clock: new SimulatedClock(), random: seededRandom(3), logger: silentLogger };
+    await using outbox = await openDelivery({ records: counted.records, ...ground, metrics: createMetrics() });
+    let delivered = 0;
+    const running: (() => void)[] = [];
+    const end = (count: number) => {
+      for (const done of running.splice(0, count)) done();
+    };
+    const deliver = async () => {
+      await new Promise<void>((resolve) => running.push(resolve));
+      delivered++;
+    };
+    // As functions do that are all busy.
+    outbox.register('fake', { deliver }, { concurrencyMax: 128 });
+    const large = Buffer.alloc(20_000);
+    for (let n = 0; n < 4; n++) {
+      await outbox.send(Array.from({ length: 500 }, () => delivery(SLOW, '', { payload: large })));
+    }
+    while (delivered < 2000) {
+      await eventually(() => running.length === Math.min(128, 2000 - delivered));
+      end(8);
+      await eventually(() => outbox.edges()[0]!.pending === 2000 - delivered);
+    }
+    assert.ok(counted.read < 2000 * 1.5, `${counted.read} rows were read of 2000`);
+  }
+  await rm(directory, { recursive: true });
+});
