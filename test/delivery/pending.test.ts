@@ -15,6 +15,7 @@ test(`${COUNT.toLocaleString('en-US')} deliveries that wait for a target that ha
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', child, directory, String(COUNT)]);
   const { kept, disk } = JSON.parse(stdout) as { kept: number; disk: number };
   assert.ok(disk > COUNT * 1000, `${disk} bytes on disk`);
-  assert.ok(kept < (COUNT * 1000) / 10, `${kept} bytes in memory`);
+  // In memory they would be all there, with what belongs to each.
+  assert.ok(kept < (COUNT * 1000) / 4, `${kept} bytes in memory`);
   await rm(directory, { recursive: true });
 });

@@ -127,6 +127,17 @@ test('a task goes on after a restart, and moves each message once', async () => 
   assert.equal(bodies(await receive(node.call, urls.source)), 'abcd');
 });
 
+test('a queue that is made anew has no tasks of the one before it', async () => {
+  await using node = await openSqsNode();
+  const { dead } = await withDeadLetters(node, 'a');
+  await node.call('StartMessageMoveTask', { SourceArn: arnOf(dead) });
+  await ended(node, dead);
+  await node.call('DeleteQueue', { QueueUrl: dead });
+  await node.clock.advance(1);
+  await node.call('CreateQueue', { QueueName: dead.split('/').at(-1)! });
+  assert.deepEqual(await list(node.call, dead), []);
+});
+
 test('a task whose destination goes fails, and says why', async () => {
   await using node = await openSqsNode();
   const { call } = node;

@@ -199,8 +199,10 @@ export class MoveTasks implements AsyncDisposable {
     );
   }
 
+  /** Those of a queue that was deleted are not those of the one that has its name now. */
   #of(sourceArn: string): readonly MoveTask[] {
-    return this.#registry.list(`${sourceArn}/`);
+    const since = this.#queues.stateOf(sourceArn)?.createdAt ?? Number.POSITIVE_INFINITY;
+    return this.#registry.list(`${sourceArn}/`).filter(({ startedAt }) => startedAt >= since);
   }
 
   async #trim(sourceArn: string): Promise<void> {

@@ -87,6 +87,12 @@ export class Queues implements AsyncDisposable {
     return { state, queue };
   }
 
+  /** What is stored of the queue; `undefined` when there is none. */
+  stateOf(arn: string): QueueState | undefined {
+    const { region, resource } = parseArn(arn) ?? {};
+    return this.#registry.get(`${region}/${resource}`);
+  }
+
   byArn(arn: string): Queue | undefined {
     const { region, resource } = parseArn(arn) ?? {};
     return this.#open.get(`${region}/${resource}`);
