@@ -1,4 +1,4 @@
-/** base: clock, random, ids, errors, abort, bounded queue. Imports nothing of ours. */
+/** base: clock, random, ids, errors, abort, bounded queue, turns. Imports nothing of ours. */
 export { abortable, isAbort, onAbort } from './abort.ts';
 export { type Clock, SimulatedClock, SteadyClock, systemClock, type Timer } from './clock.ts';
 export { assert, DomainError, hasCode, InternalError, messageOf, type Remedy } from './errors.ts';
@@ -6,3 +6,4 @@ export { ACCOUNT_ID, type Arn, DEFAULT_REGION, formatArn, parseArn, uuid } from 
 export { siblingModule } from './modules.ts';
 export { BoundedQueue, QueueFull } from './queue.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
+export { Turns } from './turns.ts';
