@@ -57,7 +57,10 @@ export class SmtpTarget implements Target, Disposable {
   }
 
   [Symbol.dispose](): void {
-    void this.#transporter?.then((transporter) => transporter.close());
+    void this.#transporter?.then(
+      (transporter) => transporter.close(),
+      () => {},
+    );
   }
 }
 
