@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import { DomainError, hasCode } from '../../base/index.ts';
 import type { DeadLetterOrigin, Delivery, Letter, Outbox, RetryPolicy } from '../../delivery/index.ts';
 import type { DeadLetter, DeadLetterPage, DeadLetterPlace, Redrive } from '../../gateway/console/index.ts';
@@ -70,14 +71,15 @@ export class OutboxPlace implements Place {
 
   #deliveryOf({ id, origin, payload }: Letter, to: string, body: string | undefined): Delivery {
     const messageAttributes = origin.attributes?.messageAttributes;
+    const sent = body === undefined ? payload : Buffer.from(body);
     return {
       arn: to,
-      payload: body === undefined ? payload : Buffer.from(body),
+      payload: sent,
       ...(messageAttributes !== undefined && { attributes: { messageAttributes } }),
       policy: ELSEWHERE_POLICY,
       source: origin.source,
       // Once, although somebody asks twice or the node ends before the letter is taken away.
-      idempotencyKey: `letter ${id}`.slice(0, 256),
+      idempotencyKey: createHash('sha256').update(`letter ${id} `).update(sent).digest('hex'),
       trace: this.#newTrace(),
     };
   }
