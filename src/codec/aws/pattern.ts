@@ -11,12 +11,13 @@ export function compilePattern(pattern: string): RegExp | undefined {
 
 /**
  * Patterns over which a backtracking matcher takes time exponential in the length of the value, with others that match the same:
- * here both loops of `(x+y+)*` could take the same characters.
+ * here two loops, one in the other, could take the same characters.
  */
 const LINEAR: Readonly<Record<string, string>> = {
   '^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$': '\\t*[\\x20-\\x7E][\\t\\x20-\\x7E]*',
   '^[ \\t]*[^\\x00-\\x1F:\\x7F]+([ \\t]+[^\\x00-\\x1F:\\x7F]+)*[ \\t]*$':
     '\\t*[^\\x00-\\x1F:\\x7F](?:\\t|[^\\x00-\\x1F:\\x7F])*',
+  '^[a-z0-9*](?:[._\\-/a-z0-9*]?[a-z0-9*]+)*$': '[a-z0-9*]+(?:[._\\-/][a-z0-9*]+)*',
 };
 
 function tryCompile(source: string, flags: string): RegExp | undefined {
