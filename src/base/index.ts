@@ -1,8 +1,9 @@
-/** base: clock, random, ids, errors, abort, bounded queue. Imports nothing of ours. */
+/** base: clock, random, ids, errors, abort, bounded queue, turns. Imports nothing of ours. */
 export { abortable, isAbort, onAbort } from './abort.ts';
-export { type Clock, SimulatedClock, systemClock, type Timer } from './clock.ts';
+export { type Clock, SimulatedClock, SteadyClock, systemClock, type Timer } from './clock.ts';
 export { assert, DomainError, hasCode, InternalError, messageOf, type Remedy } from './errors.ts';
 export { ACCOUNT_ID, type Arn, DEFAULT_REGION, formatArn, parseArn, uuid } from './ids.ts';
 export { siblingModule } from './modules.ts';
 export { BoundedQueue, QueueFull } from './queue.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
+export { Turns } from './turns.ts';

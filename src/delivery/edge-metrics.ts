@@ -1,7 +1,7 @@
 import type { Counter, Gauge, Metrics } from '../telemetry/index.ts';
 import { DELIVERY_LIMITS, type EdgeCounts } from './delivery.ts';
 import type { Edge } from './edge.ts';
-import { shownArn } from './shown.ts';
+import { shown } from './shown.ts';
 import type { Outcome } from './tally.ts';
 
 /** CloudWatch has one value a minute of what is a state. */
@@ -46,7 +46,7 @@ export class EdgeMetrics {
     const sums = new Map<Line, States>();
     for (const edge of edges) {
       const { pending, oldestAgeMs, inFlight } = edge.reading;
-      if (pending === 0 && !this.#lines.has(shownArn(edge.name))) continue;
+      if (pending === 0 && !this.#lines.has(shown(edge.name))) continue;
       const line = this.#lineOf(edge.name);
       const sum = sums.get(line) ?? NOTHING;
       sums.set(line, {
@@ -64,7 +64,7 @@ export class EdgeMetrics {
   #tell({ name, tally }: Edge, pending: number, oldestAgeMs: number): void {
     const before = this.#told.get(name) ?? { delivered: 0, retried: 0, deadLettered: 0, lost: 0 };
     const { counts } = tally;
-    const Target = shownArn(name);
+    const Target = shown(name);
     this.#told.set(name, { ...counts });
     const put = (metric: string, value: number, unit: 'Count' | 'Milliseconds') =>
       this.#metrics.put({ namespace: 'Millrace/Delivery', name: metric, dimensions: { Target }, value, unit });
@@ -79,7 +79,7 @@ export class EdgeMetrics {
   }
 
   #lineOf(edge: string): Line {
-    const target = this.#lines.has(edge) ? edge : shownArn(edge);
+    const target = this.#lines.has(edge) ? edge : shown(edge);
     const found = this.#lines.get(target);
     if (found) return found;
     if (this.#lines.size >= DELIVERY_LIMITS.edgeMetricsMax) {

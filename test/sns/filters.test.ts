@@ -401,6 +401,11 @@ test('the combinations of a policy are counted as the developer guide counts the
   const tooMuch = { key_a: { key_b: { key_c: values(7) } }, key_d: { key_e: values(4) } };
   const Attributes = { FilterPolicyScope: 'MessageBody', FilterPolicy: JSON.stringify(tooMuch) };
   await assert.rejects(node.call('Subscribe', { TopicArn, Protocol: 'sqs', Endpoint, Attributes }), /too complex/);
+  const FilterPolicy = JSON.stringify({ key_a: [{ 'anything-but': { prefix: values(151) } }] });
+  await assert.rejects(
+    node.call('Subscribe', { TopicArn, Protocol: 'sqs', Endpoint, Attributes: { ...Attributes, FilterPolicy } }),
+    /too complex/,
+  );
 });
 
 test('what is filtered out is counted, by its reason', async () => {
@@ -463,6 +468,8 @@ test('a hostile policy and a hostile message cost no more than their size', asyn
     [],
   );
   assert.deepEqual(await passed({ a: { b: ['x'] } }, 'MessageBody', [{ Message: deep }]), []);
+  const arrays = `{"a":${'['.repeat(60_000)}"x"${']'.repeat(60_000)}}`;
+  assert.equal((await passed({ a: ['x'] }, 'MessageBody', [{ Message: arrays }])).length, 1);
   assert.ok(performance.now() - started < 5000);
   const TopicArn = await newTopic(node);
   const { arn: Endpoint } = await newQueue(node);

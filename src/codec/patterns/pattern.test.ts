@@ -103,6 +103,14 @@ test('any JSON is compiled or refused by code, and what compiles matches without
   );
 });
 
+test('arrays are looked through however deep they are', () => {
+  const pattern = compilePattern({ a: ['x'] });
+  const nested = (inner: string) => JSON.parse(`{"a":${'['.repeat(50_000)}${inner}${']'.repeat(50_000)}}`);
+  assert.equal(pattern.matches(nested('{"b":1},[],"x"')), true);
+  assert.equal(pattern.matches(nested('"y"')), false);
+  assert.equal(compilePattern({ a: [{ exists: false }] }).matches(nested('')), true);
+});
+
 test('a hostile wildcard takes no more than linear time', () => {
   const pattern = compilePattern({ a: [{ wildcard: `${'*a'.repeat(500)}*b` }] });
   assert.equal(pattern.matches({ a: 'a'.repeat(100_000) }), false);

@@ -112,7 +112,23 @@ function existsOf(condition: unknown, path: string): boolean | undefined {
 /** Scalars at a leaf: an object is none ("exists match only works on leaf nodes"), an array gives those it holds. */
 function leavesOf(value: unknown): readonly unknown[] {
   if (value === undefined || isObject(value)) return [];
-  return Array.isArray(value) ? value.flat(Number.POSITIVE_INFINITY).filter((element) => !isObject(element)) : [value];
+  return Array.isArray(value) ? scalarsIn(value) : [value];
+}
+
+/** What arrays within arrays hold, in order; however deep they are, without recursion. */
+function scalarsIn(array: readonly unknown[]): readonly unknown[] {
+  if (!array.some(Array.isArray)) return array.filter((element) => !isObject(element));
+  const scalars: unknown[] = [];
+  const rest: { readonly elements: readonly unknown[]; next: number }[] = [{ elements: array, next: 0 }];
+  for (let level = rest.at(-1); level; level = rest.at(-1)) {
+    if (level.next === level.elements.length) rest.pop();
+    else {
+      const element = level.elements[level.next++];
+      if (Array.isArray(element)) rest.push({ elements: element, next: 0 });
+      else if (!isObject(element)) scalars.push(element);
+    }
+  }
+  return scalars;
 }
 
 /** `$or` is one only over at least two objects without reserved names; else it is a key like any other. */

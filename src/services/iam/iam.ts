@@ -1,10 +1,9 @@
-import { ACCOUNT_ID, type Clock, formatArn, hasCode, type Random } from '../../base/index.ts';
+import { ACCOUNT_ID, type Clock, formatArn, hasCode, type Random, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import type { AccessKey, Credentials } from '../index.ts';
 import { newSecret, type Role, type User, type UserKey, uniqueId } from './entities.ts';
 import { iamError } from './errors.ts';
 import { IAM_LIMITS } from './limits.ts';
-import { Turns } from './turns.ts';
 
 export interface IamDependencies {
   readonly records: Records;
@@ -99,7 +98,7 @@ export class Identities implements Credentials {
 
   /** Replaces parts of a role as `decide` says, which sees all changes before its own. @throws no-such-entity */
   changeRole(name: string, decide: (role: Role) => Partial<Pick<Role, ChangeableRoleMember>>): Promise<void> {
-    return this.#turns.take(`role/${name}`, async () => {
+    return this.#turns.run(`role/${name}`, async () => {
       const role = this.role(name);
       await this.#roles.put(name, { ...role, ...decide(role) });
     });
@@ -107,7 +106,7 @@ export class Identities implements Credentials {
 
   /** @throws no-such-entity, delete-conflict */
   deleteRole(name: string): Promise<void> {
-    return this.#turns.take(`role/${name}`, () => this.#deleteRole(name));
+    return this.#turns.run(`role/${name}`, () => this.#deleteRole(name));
   }
 
   async #deleteRole(name: string): Promise<void> {
@@ -143,7 +142,7 @@ export class Identities implements Credentials {
 
   /** @throws no-such-entity, delete-conflict */
   deleteUser(name: string): Promise<void> {
-    return this.#turns.take(`user/${name}`, () => this.#deleteUser(name));
+    return this.#turns.run(`user/${name}`, () => this.#deleteUser(name));
   }
 
   async #deleteUser(name: string): Promise<void> {
@@ -161,7 +160,7 @@ export class Identities implements Credentials {
 
   /** @throws no-such-entity, limit-exceeded */
   createKey(userName: string): Promise<UserKey> {
-    return this.#turns.take(`user/${userName}`, () => this.#createKey(userName));
+    return this.#turns.run(`user/${userName}`, () => this.#createKey(userName));
   }
 
   async #createKey(userName: string): Promise<UserKey> {

@@ -35,7 +35,7 @@ export class FilterInput {
 
   /** The body as a JSON object; `null` when it is none. */
   get body(): object | null {
-    this.#body ??= jsonObject(this.#text) ?? null;
+    if (this.#body === undefined) this.#body = jsonObject(this.#text) ?? null;
     return this.#body;
   }
 
@@ -123,7 +123,8 @@ export function checkFilterPolicy(text: string, scope: string | undefined, call:
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The product of the numbers of values of all arrays, each times its depth; the branches of `$or` add up.
+ * The product of the numbers of values of all arrays, each times its depth; the branches of `$or` add up. A list within
+ * `anything-but` counts as its values do.
  *
  * @see Amazon SNS developer guide, "Filter policy constraints"
  */
@@ -133,12 +134,19 @@ function combinations(policy: Json, depth: number, before: number): number {
     if (isOr(key, value)) {
       const branches = value.map((branch) => combinations(branch, depth, product));
       product = branches.reduce((sum, one) => sum + one, 0);
-    } else if (Array.isArray(value)) product *= value.length * depth;
+    } else if (Array.isArray(value)) product *= value.reduce((sum: number, one) => sum + testsOf(one), 0) * depth;
     else product = combinations(value as Json, depth + 1, product);
     // A hostile policy need not be counted to its end.
     if (product > SNS_LIMITS.filterCombinationsMax) return product;
   }
   return product;
+}
+
+/** A list of prefixes and the like is tried one by one, as the values of an array are; excluded values are looked up. */
+function testsOf(condition: unknown): number {
+  const excluded = isObject(condition) ? condition['anything-but'] : undefined;
+  const [list] = isObject(excluded) ? Object.values(excluded) : [];
+  return Array.isArray(list) ? list.length : 1;
 }
 
 function isNested(policy: Json): boolean {

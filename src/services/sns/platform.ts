@@ -1,9 +1,8 @@
-import { ACCOUNT_ID, formatArn, parseArn, type Random, uuid } from '../../base/index.ts';
+import { ACCOUNT_ID, formatArn, parseArn, type Random, Turns, uuid } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { invalid, SnsError } from './errors.ts';
 import { type PlatformApplication, type PlatformEndpoint, SNS_LIMITS } from './model.ts';
 import type { PushTarget } from './phones.ts';
-import { Turns } from './turns.ts';
 
 type Settings = Readonly<Record<string, string>>;
 

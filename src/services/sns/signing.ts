@@ -1,10 +1,9 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { Clock, Random } from '../../base/index.ts';
+import { type Clock, type Random, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { makeCertificate } from './certificate.ts';
 import { SNS_LIMITS } from './model.ts';
-import { Turns } from './turns.ts';
 
 /**
  * A certificate of the node's and its key; registry key: the id. It stands among the records, in the data directory that is the
@@ -83,7 +82,9 @@ export class Signer {
   }
 
   #isFresh({ endsAt }: Stored): boolean {
-    return endsAt - this.#clock.now() > SNS_LIMITS.certificateRenewalDays * DAY_MS;
+    const days = (endsAt - this.#clock.now()) / DAY_MS;
+    // One that a clock which was ahead has made is not valid yet.
+    return days > SNS_LIMITS.certificateRenewalDays && days <= SNS_LIMITS.certificateDays;
   }
 
   async #renew() {

@@ -1,9 +1,8 @@
-import type { Clock, Random } from '../../base/index.ts';
+import { type Clock, type Random, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { invalid, SnsError } from './errors.ts';
 import { SNS_LIMITS } from './model.ts';
 import { isPhoneNumber } from './subscription-attributes.ts';
-import { Turns } from './turns.ts';
 
 type Settings = Readonly<Record<string, string>>;
 

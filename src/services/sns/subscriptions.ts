@@ -1,12 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
-import { ACCOUNT_ID, type Clock, type Random, uuid } from '../../base/index.ts';
+import { ACCOUNT_ID, type Clock, type Random, Turns, uuid } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { topicOfSubscription } from './arns.ts';
 import { invalid, SnsError, subscriptionNotFound } from './errors.ts';
 import { type Ended, type Protocol, SNS_LIMITS, type Subscription, type Topic } from './model.ts';
 import { type Route, routeOf } from './routes.ts';
 import { changedAttributes, checkEndpoint } from './subscription-attributes.ts';
-import { Turns } from './turns.ts';
 
 type Settings = Readonly<Record<string, string>>;
 

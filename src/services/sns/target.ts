@@ -1,4 +1,5 @@
 import type { Delivery, Target } from '../../delivery/index.ts';
+import { fifoIdsOf } from '../index.ts';
 import type { MessageAttribute, PublishInput } from './message.ts';
 import type { Publisher } from './publisher.ts';
 import type { Topics } from './topics.ts';
@@ -29,7 +30,7 @@ export class SnsTarget implements Target {
 }
 
 function inputOf(delivery: Delivery, fifo: boolean): PublishInput {
-  const { payload, attributes = {}, orderingGroup, idempotencyKey, source } = delivery;
+  const { payload, attributes = {} } = delivery;
   const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString();
   const stored = (attributes.messageAttributes ?? {}) as Readonly<Record<string, StoredAttribute>>;
   const subject = attributes.subject as string | undefined;
@@ -39,21 +40,8 @@ function inputOf(delivery: Delivery, fifo: boolean): PublishInput {
     ...(subject !== undefined && { Subject: subject.slice(0, 100) }),
     ...(structure !== undefined && { MessageStructure: structure }),
     MessageAttributes: Object.fromEntries(Object.entries(stored).map(([name, value]) => [name, loaded(value)])),
-    ...(fifo && {
-      MessageGroupId: asId((attributes.messageGroupId as string | undefined) ?? orderingGroup ?? source),
-      MessageDeduplicationId: asId(
-        (attributes.messageDeduplicationId as string | undefined) ??
-          idempotencyKey ??
-          delivery.id ??
-          delivery.trace.spanId,
-      ),
-    }),
+    ...(fifo && fifoIdsOf(delivery)),
   };
-}
-
-/** What is no allowed id (spaces, other scripts, too long) becomes one that is as unique. */
-function asId(text: string): string {
-  return /^[\x21-\x7e]{1,128}$/.test(text) ? text : Buffer.from(text).toString('base64url').slice(0, 128) || '-';
 }
 
 function loaded({ BinaryValue, ...rest }: StoredAttribute): MessageAttribute {

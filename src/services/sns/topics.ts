@@ -1,11 +1,10 @@
-import { ACCOUNT_ID, formatArn } from '../../base/index.ts';
+import { ACCOUNT_ID, formatArn, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { checkTopicArn, regionOf } from './arns.ts';
 import { invalid, SnsError, topicNotFound } from './errors.ts';
 import { SNS_LIMITS, type Topic } from './model.ts';
 import { withoutPermission, withPermission } from './permissions.ts';
 import { checkTopicAttributes } from './topic-attributes.ts';
-import { Turns } from './turns.ts';
 
 type Settings = Readonly<Record<string, string>>;
 

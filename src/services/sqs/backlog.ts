@@ -4,7 +4,7 @@ import type { Rows } from './rows.ts';
 
 export const FIRST: Place = { delayUntil: 0, sequence: 0 };
 /** Messages beyond this place are delayed: those that may be seen at once have 0. */
-const DELAYED: Place = { delayUntil: 1, sequence: 0 };
+export const DELAYED: Place = { delayUntil: 1, sequence: 0 };
 
 /**
  * What stands on disk behind the messages that a queue knows in memory: read page by page when those run out.
@@ -54,9 +54,11 @@ export class Backlog {
   async next(rows: Rows): Promise<readonly Entry[]> {
     this.#stale = false;
     const limit = this.#rowsNext;
-    const page = await rows.page(this.#cursor, DELAYED, limit);
+    const from = this.#cursor;
+    const page = await rows.page(from, DELAYED, limit);
     const last = page.at(-1);
-    if (last) this.#cursor = { delayUntil: 0, sequence: last.sequence + 1 };
+    // What was left further ahead meanwhile is looked at again, and the page with it.
+    if (last && this.#cursor === from) this.#cursor = { delayUntil: 0, sequence: last.sequence + 1 };
     this.#behind = page.length === limit || this.#stale;
     this.#rowsNext = rowsFor(page);
     return page;

@@ -13,6 +13,10 @@ export class Delayed {
   /** Messages that are not due yet, or not read. */
   waiting: number;
   #from: Place = { delayUntil: 1, sequence: 0 };
+  /** Up to here a page is being read; 0 while none is. */
+  #readingUntil = 0;
+  /** Sequences of those that became durable in that part meanwhile. */
+  readonly #late = new Set<number>();
   #due = 0;
   /** Earliest of those that came while the ones on disk were looked at. */
   #since = Number.POSITIVE_INFINITY;
@@ -40,6 +44,19 @@ export class Delayed {
     return Math.max(until, this.#from.delayUntil + 1);
   }
 
+  /** The place of a message that has just become durable was read past, or may be at this moment: nobody looks there again. */
+  isPassed(place: Place): boolean {
+    if (!this.#isAhead(place)) return true;
+    if (place.delayUntil > this.#readingUntil) return false;
+    this.#late.add(place.sequence);
+    return true;
+  }
+
+  /** A message was deleted: where it was not read yet, it does not wait any more. */
+  removed(place: Place): void {
+    if (this.#isAhead(place)) this.waiting = Math.max(0, this.waiting - 1);
+  }
+
   add(until: number): void {
     this.waiting++;
     this.#due = Math.min(this.#due, until);
@@ -51,9 +68,8 @@ export class Delayed {
     this.#since = Number.POSITIVE_INFINITY;
     const limit = this.#rowsNext;
     const until = Math.max(now, this.#strayUntil);
-    const page = await rows.page(this.#from, { delayUntil: until + 1, sequence: 0 }, limit);
+    const page = await this.#read(rows, until, limit);
     this.#rowsNext = rowsFor(page);
-    this.waiting = Math.max(0, this.waiting - page.length);
     const last = page.at(-1);
     if (page.length === limit) {
       this.#from = { delayUntil: last!.delayUntil, sequence: last!.sequence + 1 };
@@ -64,5 +80,23 @@ export class Delayed {
     const [next] = await rows.page(this.#from, LAST, 1);
     this.#due = Math.min(next?.delayUntil ?? Number.POSITIVE_INFINITY, this.#since);
     return page;
+  }
+
+  async #read(rows: Rows, until: number, limit: number): Promise<readonly Entry[]> {
+    this.#readingUntil = until;
+    try {
+      const page = await rows.page(this.#from, { delayUntil: until + 1, sequence: 0 }, limit);
+      const waited = page.filter(({ sequence }) => !this.#late.has(sequence));
+      this.waiting = Math.max(0, this.waiting - waited.length);
+      return page;
+    } finally {
+      this.#readingUntil = 0;
+      this.#late.clear();
+    }
+  }
+
+  #isAhead({ delayUntil, sequence }: Place): boolean {
+    const { delayUntil: from, sequence: first } = this.#from;
+    return delayUntil > from || (delayUntil === from && sequence >= first);
   }
 }

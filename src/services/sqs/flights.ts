@@ -5,9 +5,15 @@ interface Flight {
   readonly visibleAt: number;
 }
 
-/** Messages in flight by when they are seen again: a heap; what was deleted or moved meanwhile is passed over. */
+/** Stale flights beyond those of messages in flight that are kept before the heap is tidied. */
+const SLACK = 1000;
+
+/**
+ * Messages in flight by when they are seen again: a heap; what was deleted or moved meanwhile is passed over. It holds no more
+ * than twice as much as is in flight: one message that is worked on for hours must not keep all that were deleted behind it.
+ */
 export class Flights {
-  readonly #heap: Flight[] = [];
+  #heap: Flight[] = [];
   #count = 0;
 
   /** Messages in flight. */
@@ -45,14 +51,17 @@ export class Flights {
   }
 
   #dropStale(): void {
-    while (this.#heap.length > 0) {
-      const { entry, visibleAt } = this.#heap[0]!;
-      if (entry.state === 'in-flight' && !entry.leaving && entry.visibleAt === visibleAt) return;
-      this.#pop();
-    }
+    while (this.#heap.length > 0 && !isCurrent(this.#heap[0]!)) this.#pop();
+  }
+
+  #tidy(): void {
+    const current = new Map(this.#heap.filter(isCurrent).map((flight) => [flight.entry, flight]));
+    // What is sorted is a heap.
+    this.#heap = [...current.values()].sort((a, b) => (isBefore(a, b) ? -1 : 1));
   }
 
   #push(flight: Flight): void {
+    if (this.#heap.length > 2 * this.#count + SLACK) this.#tidy();
     const heap = this.#heap;
     let index = heap.push(flight) - 1;
     while (index > 0) {
@@ -81,6 +90,10 @@ export class Flights {
     heap[index] = last;
     return top;
   }
+}
+
+function isCurrent({ entry, visibleAt }: Flight): boolean {
+  return entry.state === 'in-flight' && !entry.leaving && entry.visibleAt === visibleAt;
 }
 
 /** What is seen again at the same time comes in the order it was sent. */

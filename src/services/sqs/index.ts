@@ -75,11 +75,14 @@ export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
       return new SqsSource(() => find(arn), clock);
     },
     describe: (region) =>
-      queues.list(region).map((state) => {
+      queues.list(region).flatMap((state) => {
         const arn = queueArn(state);
-        const { counts, oldestAgeMs, settings } = queues.get(state.region, state.name).queue;
+        const queue = queues.byArn(arn);
+        // One that is being made or deleted has nothing to show.
+        if (!queue) return [];
+        const { counts, oldestAgeMs, settings } = queue;
         const { redrive } = settings;
-        return { arn, name: state.name, ...counts, oldestAgeMs, ...(redrive && { redrive }) };
+        return [{ arn, name: state.name, ...counts, oldestAgeMs, ...(redrive && { redrive }) }];
       }),
     letters: new Letters(queues, clock, random),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -4,7 +4,10 @@ import { SQS_LIMITS } from './limits.ts';
 import type { Entry } from './message.ts';
 import type { Rows } from './rows.ts';
 
-const WRITES_MAX = 5000;
+/** Writes of one transaction. */
+export const WRITES_MAX = 5000;
+/** Leases, and other writes, of one transaction. */
+const PART = WRITES_MAX / 2;
 
 export interface LeasesDependencies {
   readonly records: Records;
@@ -48,9 +51,9 @@ export class Leases {
     this.#dirty = new Set();
   }
 
-  /** @param more  writes to go along */
-  flush(rows: Rows, more: () => readonly Write[]): Promise<void> {
-    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#write(rows, more()));
+  /** @param rows  where they are written, as it is when their turn comes; @param more  writes to go along */
+  flush(rows: () => Rows, more: () => readonly Write[]): Promise<void> {
+    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#write(rows(), more()));
     return this.#flushing;
   }
 
@@ -59,17 +62,21 @@ export class Leases {
     this.#timer?.cancel();
   }
 
+  /** In parts; what is deleted while an earlier one is written is left out, or its lease would be left over. */
   async #write(rows: Rows, more: readonly Write[]): Promise<void> {
-    const leases = [...this.#dirty].filter(({ state, leaving }) => state !== 'gone' && !leaving);
+    const noted = [...this.#dirty];
     this.#dirty.clear();
-    const writes: Write[] = [...more];
-    for (const entry of leases) {
+    for (let at = 0; at < Math.max(noted.length, more.length); at += PART) {
+      const part = noted.slice(at, at + PART).filter(({ state, leaving }) => state !== 'gone' && !leaving);
       // From here on a delete has to remove it, whichever is written first.
-      entry.leased = true;
-      writes.push(rows.lease(entry));
-    }
-    for (let at = 0; at < writes.length; at += WRITES_MAX) {
-      await this.#dependencies.records.commit({ writes: writes.slice(at, at + WRITES_MAX) });
+      for (const entry of part) entry.leased = true;
+      const writes = [...more.slice(at, at + PART), ...part.map((entry) => rows.lease(entry))];
+      try {
+        if (writes.length > 0) await this.#dependencies.records.commit({ writes });
+      } catch (error) {
+        for (const entry of noted.slice(at)) this.#dirty.add(entry);
+        throw error;
+      }
     }
   }
 }

@@ -5,6 +5,7 @@ import type { Attributes } from './digest.ts';
 import { bodyMd5 } from './digest.ts';
 import { messageNotFound, queueNotFound, SqsError } from './errors.ts';
 import type { Place } from './message.ts';
+import { checkBody } from './outgoing.ts';
 import type { Found, Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
 
@@ -76,7 +77,7 @@ export class Letters {
 
   /**
    * Moves a message back to the queue that the redrive policy took it from; `body` replaces its own.
-   * @throws message-without-source: it was sent here, or the queue is gone
+   * @throws message-without-source: it was sent here, or the queue is gone; what SendMessage says of a body
    */
   async redrive(queueArn: string, id: string, { body }: { readonly body?: string } = {}): Promise<Redriven> {
     const { message, place, ...rest } = await this.#found(queueArn, id);
@@ -85,6 +86,7 @@ export class Letters {
     const to = message.deadLetterSource === undefined ? undefined : this.#queues.byArn(message.deadLetterSource);
     if (!to)
       throw new SqsError('message-without-source', 'No queue is there that the message came from: send it anew.');
+    if (body !== undefined) checkBody(body, changed.attributes, to.settings);
     const { deadLetterSource: _, movedAt: __, ...fresh } = changed;
     const renewed = { ...fresh, id: uuid(this.#random), sentAt: this.#clock.now() };
     await to.adopt(renewed, this.#queue(queueArn), place);

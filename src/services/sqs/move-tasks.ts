@@ -18,6 +18,8 @@ export interface MoveTasksDependencies {
 
 /** Messages moved side by side: few enough that the largest ones fit into memory. */
 const BATCH = 25;
+/** After a failure of the store a task goes on this much later. */
+const RETRY_MS = 5_000;
 /** How often progress is stored: what was moved since is counted again after a crash, and not moved again. */
 const STORE_MS = 1_000;
 
@@ -27,6 +29,8 @@ export class MoveTasks implements AsyncDisposable {
   readonly #dependencies: MoveTasksDependencies;
   readonly #registry: Registry<MoveTask>;
   readonly #running = new Map<string, Promise<void>>();
+  /** Queues of which a task is being stored: there is one active task a queue. */
+  readonly #starting = new Set<string>();
   /** Tasks that were told to end; what is stored says so a little later. */
   readonly #cancelled = new Set<string>();
   /** Tasks whose end is being stored. */
@@ -60,7 +64,7 @@ export class MoveTasks implements AsyncDisposable {
     if (this.#queues.sourcesOf(sourceArn).length === 0) {
       throw new SqsError('parameter-invalid', 'Source queue must be configured as a Dead Letter Queue.');
     }
-    if (this.#of(sourceArn).some(isActive)) {
+    if (this.#starting.has(sourceArn) || this.#of(sourceArn).some(isActive)) {
       const rule = 'Only one active task is allowed for a source queue arn at a given time.';
       throw new SqsError('parameter-invalid', `There is already a task running. ${rule}`);
     }
@@ -75,7 +79,12 @@ export class MoveTasks implements AsyncDisposable {
       ...(rateMax !== undefined && { rateMax }),
     };
     const name = `${sourceArn}/${String(task.sequenceMax).padStart(16, '0')}-${task.id}`;
-    await this.#registry.create(name, task);
+    this.#starting.add(sourceArn);
+    try {
+      await this.#registry.create(name, task);
+    } finally {
+      this.#starting.delete(sourceArn);
+    }
     this.#run(name);
     await this.#trim(sourceArn);
     return task;
@@ -110,16 +119,27 @@ export class MoveTasks implements AsyncDisposable {
   }
 
   #run(name: string): void {
-    const running = this.#move(name)
-      .catch((error: unknown) => {
-        if (!isAbort(error)) this.#dependencies.logger.warn('messages-not-moved', { task: name, error });
-      })
-      .finally(() => {
-        this.#running.delete(name);
-        this.#cancelled.delete(name);
-        this.#ending.delete(name);
-      });
+    const running = this.#moveToEnd(name).finally(() => {
+      this.#running.delete(name);
+      this.#cancelled.delete(name);
+      this.#ending.delete(name);
+    });
     this.#running.set(name, running);
+  }
+
+  /** Whatever fails, a task that has begun comes to its end: while it is active no other one may be started. */
+  async #moveToEnd(name: string): Promise<void> {
+    const { clock, logger } = this.#dependencies;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        return await this.#move(name);
+      } catch (error) {
+        this.#ending.delete(name);
+        if (!isAbort(error)) logger.warn('messages-not-moved', { task: name, error });
+        await clock.sleep(RETRY_MS, signal).catch(() => {});
+      }
+    }
   }
 
   async #move(name: string): Promise<void> {
@@ -233,7 +253,7 @@ async function moveOne(
 
 function paceOf({ rateMax }: MoveTask): { readonly batch: number; readonly pauseMs: number } {
   if (rateMax === undefined) return { batch: BATCH, pauseMs: 0 };
-  const batch = Math.max(1, Math.floor(rateMax / 10));
+  const batch = Math.min(BATCH, Math.max(1, Math.floor(rateMax / 10)));
   return { batch, pauseMs: (batch * 1000) / rateMax };
 }
 

@@ -24,7 +24,8 @@ const ATTRIBUTE_NAME = /^(?!\.)(?!.*\.\.)(?!.*\.$)[A-Za-z0-9_.-]{1,256}$/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$/;
 const NUMBER_MAX = 1e126;
 const DIGITS_MAX = 38;
-const TRACE_HEADER = /^(?:[A-Za-z]+=[^;]*;?)+$/;
+/** Fields part at semicolons only, so that there is one way to read it: a hostile one must not be tried in all ways. */
+const TRACE_HEADER = /^[A-Za-z]+=[^;]*(?:;[A-Za-z]+=[^;]*)*;?$/;
 const ATTRIBUTE_TYPE = /^(String|Number|Binary)(\..{1,248})?$/;
 
 /**
@@ -43,10 +44,7 @@ export function outgoingFrom(
   checkCharacters(body);
   checkAttributes(attributes);
   const sizeBytes = sizeOf(input);
-  if (sizeBytes > settings.messageBytesMax) {
-    const reason = `Message must be shorter than ${settings.messageBytesMax} bytes.`;
-    throw new SqsError('parameter-invalid', `One or more parameters are invalid. Reason: ${reason}`);
-  }
+  checkSize(sizeBytes, settings);
   const traceHeader = traceHeaderOf(system);
   return {
     message: {
@@ -62,6 +60,19 @@ export function outgoingFrom(
     delayMs: delayOf(input, settings),
     sizeBytes,
   };
+}
+
+/** Checks the body that replaces the one of a message which a queue is to take over. @throws SqsError as AWS words it */
+export function checkBody(body: string, attributes: Attributes, settings: QueueSettings): void {
+  if (body === '') throw parameterMissing('MessageBody');
+  checkCharacters(body);
+  checkSize(sizeOf({ MessageBody: body, MessageAttributes: attributes }), settings);
+}
+
+function checkSize(sizeBytes: number, { messageBytesMax }: QueueSettings): void {
+  if (sizeBytes <= messageBytesMax) return;
+  const reason = `Message must be shorter than ${messageBytesMax} bytes.`;
+  throw new SqsError('parameter-invalid', `One or more parameters are invalid. Reason: ${reason}`);
 }
 
 /** Body and attributes, bytes. */

@@ -1,21 +1,20 @@
-import { type Clock, hasCode, isAbort, type Timer } from '../../base/index.ts';
+import { type Clock, hasCode, isAbort, type SteadyClock, type Timer } from '../../base/index.ts';
 import type { Records, Sequence, Write } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { Attempts } from './attempts.ts';
 import type { QueueSettings } from './attributes.ts';
-import { Backlog } from './backlog.ts';
+import { Backlog, DELAYED, FIRST } from './backlog.ts';
 import { Deduplicator } from './deduplicator.ts';
 import { Delayed, LAST } from './delayed.ts';
-import { messageNotFound, parameterInvalid, SqsError } from './errors.ts';
+import { messageNotFound, parameterInvalid, queueNotFound, SqsError } from './errors.ts';
 import { Flights } from './flights.ts';
 import type { QueueInstruments } from './instruments.ts';
-import { Leases } from './leases.ts';
+import { Leases, WRITES_MAX } from './leases.ts';
 import { SQS_LIMITS } from './limits.ts';
 import { type Entry, type Message, newEntry, type Place } from './message.ts';
 import { FifoReady, type GroupNumbers, type Ready, StandardReady } from './ready.ts';
 import { formatReceipt, type Receipt } from './receipt.ts';
 import { Rows, type Tally } from './rows.ts';
-import type { SteadyClock } from './steady.ts';
 import { Waiters } from './waiters.ts';
 
 export interface QueueDependencies {
@@ -101,6 +100,8 @@ export class Queue implements AsyncDisposable {
   readonly #released = new Set<number>();
   /** Messages not known that are being deleted or moved. */
   readonly #departing = new Set<number>();
+  /** Messages on their way out in the background. */
+  readonly #working = new Set<Promise<void>>();
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #closed = false;
@@ -202,8 +203,12 @@ export class Queue implements AsyncDisposable {
     return group.sent;
   }
 
-  /** Takes over a message that stands in another queue, in the transaction that removes it there. @throws message-not-found */
+  /**
+   * Takes over a message that stands in another queue, in the transaction that removes it there.
+   * @throws message-not-found; queue-not-found: this queue was deleted meanwhile, and the message stays where it is
+   */
   async adopt(message: Message, from: Queue, at: Place): Promise<void> {
+    if (this.#closed) throw queueNotFound();
     const place: Place = { delayUntil: 0, sequence: this.#dependencies.sequence.take() };
     const { sequenceNumber: _, ...rest } = message;
     const adopted = this.#settings.fifo ? { ...rest, sequenceNumber: sequenceNumberOf(place) } : rest;
@@ -254,13 +259,18 @@ export class Queue implements AsyncDisposable {
 
   /** Resolves when a receive would find something; rejects with the signal's reason. */
   async wait(signal: AbortSignal): Promise<void> {
-    while (!this.#ready.available) {
+    while (!this.#isReceivable) {
       signal.throwIfAborted();
       if (this.#mayFill()) await this.#fill();
-      if (this.#ready.available) return;
+      if (this.#isReceivable) return;
       await this.#waiters.wait('watcher', WATCH_MS, signal);
       if (this.#closed) throw new DOMException('the queue is closed', 'AbortError');
     }
+  }
+
+  /** Where as many are in flight as may be, nothing can be received until one of them is settled. */
+  get #isReceivable(): boolean {
+    return this.#ready.available && this.#flights.count < SQS_LIMITS.inFlightMax;
   }
 
   /** Deletes by receipt; durable when it resolves. An outdated receipt deletes nothing, and that is no error. */
@@ -270,7 +280,8 @@ export class Queue implements AsyncDisposable {
     for (const receipt of receipts) {
       const entry = this.#known.get(receipt.sequence);
       if (!entry) unknown.push(receipt);
-      else if (entry.receiveCount === receipt.receive) entries.add(entry);
+      // A crash may have forgotten the last receives (U3): a receipt of theirs is newer than what is known.
+      else if (receipt.receive >= entry.receiveCount) entries.add(entry);
     }
     this.#dependencies.instruments.deleted(entries.size + unknown.length);
     await Promise.all([
@@ -342,10 +353,16 @@ export class Queue implements AsyncDisposable {
   }
 
   /** Deletes messages past their retention, and forgets deduplication ids past theirs. */
-  async sweep(): Promise<void> {
+  async sweep(signal: AbortSignal): Promise<void> {
     await this.#sweepDeduplications();
-    while (!this.#closed && this.#mayBeExpired()) {
-      const page = await this.#rows.page({ delayUntil: 0, sequence: 0 }, { delayUntil: 1, sequence: 0 }, SWEEP_PAGE);
+    await this.#sweepExpired(FIRST, DELAYED, () => !signal.aborted && this.#mayBeExpired());
+    // Those that were sent with a delay stand apart, and stay there when they are due.
+    await this.#sweepExpired(DELAYED, LAST, () => !signal.aborted && this.#tally.delayed > 0);
+  }
+
+  async #sweepExpired(from: Place, to: Place, goesOn: () => boolean): Promise<void> {
+    while (!this.#closed && goesOn()) {
+      const page = await this.#rows.page(from, to, SWEEP_PAGE);
       const expired = page.filter((entry) => this.#isExpired(entry) && !this.#isWorkedOn(entry));
       if (expired.length === 0) return;
       await Promise.all(expired.map((entry) => this.remove(entry).catch(ignoreNotFound)));
@@ -359,6 +376,7 @@ export class Queue implements AsyncDisposable {
     this.#leases.stop();
     this.#waiters.end();
     await this.#filling?.catch(() => {});
+    await Promise.all(this.#working);
     await this.#flushLeases();
   }
 
@@ -383,20 +401,29 @@ export class Queue implements AsyncDisposable {
 
   #accept(place: Place, message: Message): void {
     this.#messages++;
+    if (place.delayUntil > 0) return this.#acceptDelayed(place, message);
     if (this.#known.has(place.sequence)) return;
-    if (place.delayUntil > 0) {
-      this.#delayed.add(place.delayUntil);
-      this.#wakeAt(place.delayUntil);
-      return;
-    }
     const entry = newEntry(place, message);
     const { fifo, delayMs } = this.#settings;
     const dueAt = fifo && delayMs > 0 ? this.#now() + delayMs : 0;
     if (dueAt > 0 && !this.#backlog.behind) this.#backlog.leave(place, dueAt);
     else if (this.#hasRoom() && (!this.#backlog.behind || this.#mayOvertake(message.group))) this.#hold(entry);
     else this.#backlog.leave(place);
-    this.#wakeAt(Math.max(dueAt, this.#backlog.heldUntil));
+    const { heldUntil } = this.#backlog;
+    this.#wakeAt(heldUntil > this.#now() ? Math.max(dueAt, heldUntil) : dueAt);
     if (dueAt === 0) this.#waiters.notify();
+  }
+
+  #acceptDelayed(place: Place, message: Message): void {
+    // Writing it took as long as its delay: it may be seen, and is not waited for.
+    if (this.#known.has(place.sequence)) this.#delayed.waiting++;
+    else if (this.#delayed.isPassed(place)) {
+      this.#hold(newEntry(place, message));
+      this.#waiters.notify();
+    } else {
+      this.#delayed.add(place.delayUntil);
+      this.#wakeAt(place.delayUntil);
+    }
   }
 
   #hasRoom(): boolean {
@@ -519,11 +546,14 @@ export class Queue implements AsyncDisposable {
   }
 
   #background(work: () => Promise<void>): void {
-    work()
+    const done = work()
       .catch(ignoreNotFound)
       .catch((error: unknown) => {
-        if (!isAbort(error)) this.#warn(error);
-      });
+        // Where the queue that it should go to is closed, it is seen again later.
+        if (!isAbort(error) && !hasCode(error, 'queue-not-found')) this.#warn(error);
+      })
+      .finally(() => this.#working.delete(done));
+    this.#working.add(done);
   }
 
   #warn(error: unknown): void {
@@ -577,8 +607,12 @@ export class Queue implements AsyncDisposable {
   }
 
   #forgetAll(rows: Rows, places: readonly Place[], counted: number): void {
-    if (rows === this.#rows) this.#messages = Math.max(0, this.#messages - counted);
-    for (const { sequence } of places) this.#forget(sequence);
+    const isSameLife = rows === this.#rows;
+    if (isSameLife) this.#messages = Math.max(0, this.#messages - counted);
+    for (const place of places) {
+      if (isSameLife && place.delayUntil > 0 && !this.#known.has(place.sequence)) this.#delayed.removed(place);
+      this.#forget(place.sequence);
+    }
   }
 
   #depart(entry: Entry): void {
@@ -628,7 +662,9 @@ export class Queue implements AsyncDisposable {
 
   async #sweepDeduplications(): Promise<void> {
     const writes = this.#forgottenDeduplications();
-    if (writes.length > 0) await this.#dependencies.records.commit({ writes: writes.slice(0, 5000) });
+    for (let at = 0; at < writes.length; at += WRITES_MAX) {
+      await this.#dependencies.records.commit({ writes: writes.slice(at, at + WRITES_MAX) });
+    }
   }
 
   #forgottenDeduplications(): Write[] {
@@ -770,7 +806,10 @@ export class Queue implements AsyncDisposable {
   }
 
   #flushLeases(): Promise<void> {
-    return this.#leases.flush(this.#rows, () => this.#forgottenDeduplications());
+    return this.#leases.flush(
+      () => this.#rows,
+      () => this.#forgottenDeduplications(),
+    );
   }
 }
 

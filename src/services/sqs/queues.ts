@@ -1,4 +1,13 @@
-import { ACCOUNT_ID, type Clock, formatArn, parseArn, type Random, type Timer, uuid } from '../../base/index.ts';
+import {
+  ACCOUNT_ID,
+  type Clock,
+  formatArn,
+  parseArn,
+  type Random,
+  SteadyClock,
+  type Timer,
+  uuid,
+} from '../../base/index.ts';
 import { type Records, Registry, Sequence } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import {
@@ -14,7 +23,6 @@ import { parameterInvalid, queueNotFound, SqsError } from './errors.ts';
 import { QueueInstruments } from './instruments.ts';
 import { SQS_LIMITS } from './limits.ts';
 import { Queue, spaceOf } from './queue.ts';
-import { SteadyClock } from './steady.ts';
 
 export interface QueuesDependencies {
   readonly records: Records;
@@ -44,6 +52,8 @@ export interface QueueState {
 export class Queues implements AsyncDisposable {
   readonly #dependencies: QueuesDependencies;
   readonly #registry: Registry<QueueState>;
+  /** Lives whose messages are to be dropped, by name: a crash in between must not leave them on disk for good. */
+  readonly #dropped: Registry<{ readonly queue: string }>;
   readonly #sequence: Sequence;
   readonly #steady: SteadyClock;
   readonly #open = new Map<string, Queue>();
@@ -53,18 +63,27 @@ export class Queues implements AsyncDisposable {
   #sweepTimer: Timer | undefined;
   #lookTimer: Timer | undefined;
   #sweeping: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #stop = new AbortController();
 
-  private constructor(dependencies: QueuesDependencies, registry: Registry<QueueState>, sequence: Sequence) {
+  private constructor(
+    dependencies: QueuesDependencies,
+    registry: Registry<QueueState>,
+    dropped: Registry<{ readonly queue: string }>,
+    sequence: Sequence,
+  ) {
     this.#dependencies = dependencies;
     this.#registry = registry;
+    this.#dropped = dropped;
     this.#sequence = sequence;
     this.#steady = new SteadyClock(dependencies.clock);
   }
 
   static async open(dependencies: QueuesDependencies): Promise<Queues> {
-    const registry = await Registry.open<QueueState>(dependencies.records, 'sqs/queues');
-    const queues = new Queues(dependencies, registry, await Sequence.open(dependencies.records, 'sqs/sequence'));
+    const { records } = dependencies;
+    const registry = await Registry.open<QueueState>(records, 'sqs/queues');
+    const dropped = await Registry.open<{ readonly queue: string }>(records, 'sqs/dropped');
+    const queues = new Queues(dependencies, registry, dropped, await Sequence.open(records, 'sqs/sequence'));
+    await queues.#dropLeftOver();
     for (const state of registry.list()) await queues.#openQueue(state);
     queues.#sweepLater();
     queues.#lookLater();
@@ -149,7 +168,7 @@ export class Queues implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#stop.abort();
     this.#sweepTimer?.cancel();
     this.#lookTimer?.cancel();
     await this.#lane;
@@ -173,7 +192,12 @@ export class Queues implements AsyncDisposable {
     checkName(name, fifo);
     const attributes = initialAttributes(given, fifo);
     const existing = this.#registry.get(`${region}/${name}`);
-    if (existing) return sameOrThrow(existing, given);
+    if (existing) {
+      const same = sameOrThrow(existing, given);
+      // It was stored and could not be opened.
+      if (!this.#open.has(keyOf(same))) await this.#openQueue(same);
+      return same;
+    }
     this.#checkRedrive(region, name, attributes, given);
     const now = this.#dependencies.clock.now();
     const { random } = this.#dependencies;
@@ -201,15 +225,31 @@ export class Queues implements AsyncDisposable {
 
   async #delete(region: string, name: string): Promise<void> {
     const { state, queue } = this.get(region, name);
+    await this.#dropped.put(state.life, { queue: queueArn(state) });
+    await this.#registry.delete(keyOf(state));
     this.#open.delete(keyOf(state));
     this.#instruments.delete(keyOf(state));
-    await this.#registry.delete(keyOf(state));
-    await queue[Symbol.asyncDispose]();
-    await this.#dependencies.records.dropSpace(spaceOf(state.life));
+    // What it could not write any more goes with all the rest.
+    await queue[Symbol.asyncDispose]().catch(() => {});
+    await this.#drop(state.life);
+  }
+
+  async #drop(life: string): Promise<void> {
+    await this.#dependencies.records.dropSpace(spaceOf(life));
+    await this.#dropped.delete(life);
+  }
+
+  /** Ends what a crash has interrupted: between the decision to drop a life and its end. */
+  async #dropLeftOver(): Promise<void> {
+    const used = new Set(this.#registry.list().map(({ life }) => life));
+    for (const life of this.#dropped.names()) {
+      if (used.has(life)) await this.#dropped.delete(life);
+      else await this.#drop(life);
+    }
   }
 
   async #purge(region: string, name: string): Promise<void> {
-    const { clock, random, records } = this.#dependencies;
+    const { clock, random } = this.#dependencies;
     const { state, queue } = this.get(region, name);
     const now = clock.now();
     // A clock that has gone back must not forbid it for long.
@@ -218,9 +258,10 @@ export class Queues implements AsyncDisposable {
       throw new SqsError('purge-in-progress', `Only one PurgeQueue operation on ${name} is allowed every 60 seconds.`);
     }
     const life = uuid(random);
+    await this.#dropped.put(state.life, { queue: queueArn(state) });
     await this.#put({ ...state, life, purgedAt: now });
     queue.purge(life);
-    await records.dropSpace(spaceOf(state.life));
+    await this.#drop(state.life);
   }
 
   async #openQueue(state: QueueState): Promise<void> {
@@ -271,13 +312,15 @@ export class Queues implements AsyncDisposable {
       this.#sweeping = this.#sweep()
         .catch((error: unknown) => logger.warn('queues-not-swept', { error }))
         .finally(() => {
-          if (!this.#closed) this.#sweepLater();
+          if (!this.#stop.signal.aborted) this.#sweepLater();
         });
     });
   }
 
   async #sweep(): Promise<void> {
-    for (const queue of [...this.#open.values()]) await queue.sweep();
+    for (const queue of [...this.#open.values()]) {
+      if (!this.#stop.signal.aborted) await queue.sweep(this.#stop.signal);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { ACCOUNT_ID, type Clock, type Random } from '../../base/index.ts';
 import type { DeadLetterOrigin, Delivery, Target } from '../../delivery/index.ts';
 import { formatXRay } from '../../telemetry/index.ts';
+import { fifoIdsOf } from '../index.ts';
 import type { QueueSettings } from './attributes.ts';
 import type { Attributes, AttributeValue } from './digest.ts';
 import { queueNotFound } from './errors.ts';
@@ -36,7 +37,7 @@ export class SqsTarget implements Target {
 }
 
 function inputOf(delivery: Delivery, { fifo }: QueueSettings): MessageInput {
-  const { payload, attributes = {}, orderingGroup, idempotencyKey, source, trace } = delivery;
+  const { payload, attributes = {}, trace } = delivery;
   const body = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString();
   const messageAttributes = attributes.messageAttributes as Readonly<Record<string, StoredAttribute>> | undefined;
   const traceHeader = (attributes.traceHeader as string | undefined) ?? (trace.sampled ? formatXRay(trace) : undefined);
@@ -50,21 +51,8 @@ function inputOf(delivery: Delivery, { fifo }: QueueSettings): MessageInput {
         AWSTraceHeader: { DataType: 'String', StringValue: traceHeader },
       } satisfies Attributes,
     }),
-    ...(fifo && {
-      MessageGroupId: asId((attributes.messageGroupId as string | undefined) ?? orderingGroup ?? source),
-      MessageDeduplicationId: asId(
-        (attributes.messageDeduplicationId as string | undefined) ??
-          idempotencyKey ??
-          delivery.id ??
-          delivery.trace.spanId,
-      ),
-    }),
+    ...(fifo && fifoIdsOf(delivery)),
   };
-}
-
-/** What is no allowed id (spaces, other scripts, too long) becomes one that is as unique. */
-function asId(text: string): string {
-  return /^[\x21-\x7e]{1,128}$/.test(text) ? text : Buffer.from(text).toString('base64url').slice(0, 128) || '-';
 }
 
 type StoredAttribute = Omit<AttributeValue, 'BinaryValue'> & { readonly BinaryValue?: string };

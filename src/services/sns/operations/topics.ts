@@ -1,6 +1,6 @@
 import { ACCOUNT_ID } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
-import { regionOf } from '../arns.ts';
+import { checkTopicArn, regionOf } from '../arns.ts';
 import { shownTopicPolicy } from '../delivery-policy.ts';
 import { invalid } from '../errors.ts';
 import type { Topic } from '../model.ts';
@@ -23,7 +23,10 @@ export function topicOperations(topics: Topics, subscriptions: Subscriptions): R
     },
 
     DeleteTopic: async ({ TopicArn }, { region }) => {
+      checkTopicArn(TopicArn);
       if (topics.find(TopicArn)) topics.get(TopicArn, region);
+      // First, so that a crash leaves no subscriptions to a topic that somebody makes later; again for what came in between.
+      await subscriptions.removeAll(TopicArn);
       await topics.delete(TopicArn);
       await subscriptions.removeAll(TopicArn);
       return {};
