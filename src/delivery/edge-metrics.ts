@@ -1,7 +1,7 @@
 import type { Counter, Gauge, Metrics } from '../telemetry/index.ts';
 import { DELIVERY_LIMITS, type EdgeCounts } from './delivery.ts';
 import type { Edge } from './edge.ts';
-import { shown } from './shown.ts';
+import { shownArn } from './shown.ts';
 import type { Outcome } from './tally.ts';
 
 /** CloudWatch has one value a minute of what is a state. */
@@ -46,7 +46,7 @@ export class EdgeMetrics {
     const sums = new Map<Line, States>();
     for (const edge of edges) {
       const { pending, oldestAgeMs, inFlight } = edge.reading;
-      if (pending === 0 && !this.#lines.has(shown(edge.name))) continue;
+      if (pending === 0 && !this.#lines.has(shownArn(edge.name))) continue;
       const line = this.#lineOf(edge.name);
       const sum = sums.get(line) ?? NOTHING;
       sums.set(line, {
@@ -64,7 +64,7 @@ export class EdgeMetrics {
   #tell({ name, tally }: Edge, pending: number, oldestAgeMs: number): void {
     const before = this.#told.get(name) ?? { delivered: 0, retried: 0, deadLettered: 0, lost: 0 };
     const { counts } = tally;
-    const Target = shown(name);
+    const Target = shownArn(name);
     this.#told.set(name, { ...counts });
     const put = (metric: string, value: number, unit: 'Count' | 'Milliseconds') =>
       this.#metrics.put({ namespace: 'Millrace/Delivery', name: metric, dimensions: { Target }, value, unit });
@@ -79,7 +79,7 @@ export class EdgeMetrics {
   }
 
   #lineOf(edge: string): Line {
-    const target = this.#lines.has(edge) ? edge : shown(edge);
+    const target = this.#lines.has(edge) ? edge : shownArn(edge);
     const found = this.#lines.get(target);
     if (found) return found;
     if (this.#lines.size >= DELIVERY_LIMITS.edgeMetricsMax) {
@@ -92,11 +92,10 @@ export class EdgeMetrics {
   }
 
   #newLine(target: string): Line {
-    const gauge = (name: string, help: string) => this.#metrics.gauge(name, help, { target });
+    const labels = { target };
+    const gauge = (name: string, help: string) => this.#metrics.gauge(name, help, labels);
     return {
-      counters: countersOf(this.#metrics, 'millrace_edge_deliveries_total', 'Deliveries by target and outcome', {
-        target,
-      }),
+      counters: countersOf(this.#metrics, 'millrace_edge_deliveries_total', 'Deliveries by target and outcome', labels),
       pending: gauge('millrace_edge_pending', 'Deliveries that wait or are under way'),
       oldestAge: gauge('millrace_edge_oldest_age_seconds', 'Age of the oldest of them'),
       inFlight: gauge('millrace_edge_in_flight', 'Deliveries under way'),

@@ -10,7 +10,7 @@ import { type Failed, isExpired, judgeFailure, readFailure } from './policy.ts';
 import type { DueEntry, Row } from './rows.ts';
 import * as rows from './rows.ts';
 import type { Settler } from './settler.ts';
-import { shown } from './shown.ts';
+import { shownArn } from './shown.ts';
 import { type Outcome, Tally } from './tally.ts';
 import type { Timeline } from './timeline.ts';
 import { Window, type WindowBudget } from './window.ts';
@@ -227,7 +227,7 @@ export class Edge {
   #track(work: Promise<void>): void {
     const task = work
       .catch((error: unknown) => {
-        if (!this.#context.isStopping()) this.#context.logger.error('edge-failed', { arn: shown(this.name), error });
+        if (!this.#context.isStopping()) this.#context.logger.error('edge-failed', { arn: shownArn(this.name), error });
       })
       .finally(() => {
         this.#tasks.delete(task);
@@ -259,7 +259,7 @@ export class Edge {
 
   /** The store did not answer: the disk is looked at again in a while. */
   #tryLater(error: unknown): void {
-    this.#context.logger.warn('outbox-not-read', { arn: shown(this.name), error });
+    this.#context.logger.warn('outbox-not-read', { arn: shownArn(this.name), error });
     this.#backlog = false;
     this.#readTo = undefined;
     this.#wakeAt(this.#context.timeline.now() + READ_AGAIN_MS);
@@ -408,7 +408,7 @@ export class Edge {
   #probeAt(at: number, { errorCode, errorMessage }: Failed): void {
     const { timeline, logger } = this.#context;
     const waitMs = at - timeline.now();
-    const fields = { arn: shown(this.name), pending: this.pending, errorCode, errorMessage, probeInMs: waitMs };
+    const fields = { arn: shownArn(this.name), pending: this.pending, errorCode, errorMessage, probeInMs: waitMs };
     if (isBroken(this.#circuit)) logger.warn('edge-broken', fields);
     else logger.debug('edge-paused', fields);
     this.#probeTimer?.cancel();
@@ -435,10 +435,10 @@ export class Edge {
 
   async #giveUp(row: Row, removal: readonly Write[], failure: Failure, instead?: readonly Delivery[]): Promise<'done'> {
     const { logger, bury } = this.#context;
-    const { source, deadLetterArn } = row.delivery;
+    const { arn, source, deadLetterArn } = row.delivery;
     const { reason, errorCode, errorMessage, attempts } = failure;
-    const arn = shown(row.delivery.arn);
-    logger.warn('delivery-given-up', { arn, source, deadLetterArn, reason, attempts, errorCode, errorMessage });
+    const fields = { arn: shownArn(arn), source, deadLetterArn, reason, attempts, errorCode, errorMessage };
+    logger.warn('delivery-given-up', fields);
     this.#count(await bury(row, removal, failure, instead), row);
     return 'done';
   }

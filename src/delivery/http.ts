@@ -4,7 +4,7 @@ import type { Connection, Connections } from './connection.ts';
 import type { Delivery, Target } from './delivery.ts';
 import { HTTP_LIMITS, type HttpAnswer, HttpClient, type HttpClientOptions } from './http-client.ts';
 import { type Bucket, newBucket, takeToken } from './rate.ts';
-import { shown } from './shown.ts';
+import { shownArn } from './shown.ts';
 import { Tokens } from './tokens.ts';
 
 /** Statuses that say something about the target rather than about what it was given. */
@@ -26,11 +26,10 @@ const OWN_HEADERS = new Set([
   'upgrade',
 ]);
 
-/** So many calls a second at most, together with all others of the same name. */
+/** So many calls a second at most, together with all others of the same key. */
 interface Rate {
-  /** Tells it from others. */
   readonly key: string;
-  /** For people. */
+  /** As messages show it: a key may hold secrets of a URL. */
   readonly name: string;
   readonly requestsPerSecond: number;
 }
@@ -39,11 +38,14 @@ interface Rate {
 function ratesOf({ arn, source, attributes }: Delivery, connection: Connection | undefined): Rate[] {
   const rates: Rate[] = [];
   const own = attributes?.ratePerSecond;
-  if (typeof own === 'number' && own > 0)
-    rates.push({ key: `${source} -> ${arn}`, name: `${source} -> ${shown(arn)}`, requestsPerSecond: own });
-  const { name, requestsPerSecond } = connection ?? {};
-  if (requestsPerSecond !== undefined)
-    rates.push({ key: `connection ${name}`, name: `connection ${name}`, requestsPerSecond });
+  if (typeof own === 'number' && own > 0) {
+    const name = `${source} -> ${shownArn(arn)}`;
+    rates.push({ key: `${source} -> ${arn}`, name, requestsPerSecond: own });
+  }
+  if (connection?.requestsPerSecond !== undefined) {
+    const name = `connection ${connection.name}`;
+    rates.push({ key: name, name, requestsPerSecond: connection.requestsPerSecond });
+  }
   return rates;
 }
 
@@ -155,7 +157,7 @@ export class HttpTarget implements Target, Disposable {
 function readUrl(text: string): URL {
   const url = URL.parse(text);
   if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-  throw new DomainError('url-invalid', `${shown(text)} is no http or https address`);
+  throw new DomainError('url-invalid', `${shownArn(text)} is no http or https address`);
 }
 
 function headersOf(

@@ -26,7 +26,7 @@ import { Letters } from './letters.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
 import { Settler } from './settler.ts';
-import { shown } from './shown.ts';
+import { shownArn } from './shown.ts';
 import { SmtpTarget } from './smtp.ts';
 import { Timeline } from './timeline.ts';
 import { WindowBudget } from './window.ts';
@@ -356,7 +356,7 @@ class RecordsOutbox implements Outbox {
     return deliveries.flatMap((delivery) => {
       const registered = this.#targets.get(kindOf(delivery.arn) ?? '');
       if (registered) return [this.#newRow(delivery, registered)];
-      this.#dependencies.logger.error('dead-letter-not-sent', { arn: shown(delivery.arn), source: delivery.source });
+      this.#dependencies.logger.error('dead-letter-not-sent', { arn: shownArn(delivery.arn), source: delivery.source });
       return [];
     });
   }

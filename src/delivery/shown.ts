@@ -1,10 +1,13 @@
 /**
- * An ARN or URL as logs, figures and traces show it: the password and the query that a URL may have stay out of them, since tokens
- * of webhooks stand there.
- * @see Amazon SNS developer guide, "Subscribing an HTTPS endpoint to a topic": SNS shows `https://user:****@host` too
+ * An ARN or URL as logs, metrics and spans show it: webhooks carry secrets in their user part and query, and what is scraped and
+ * shipped has more readers than the node.
  */
-export function shown(arn: string): string {
+export function shownArn(arn: string): string {
   if (!/^https?:/i.test(arn)) return arn;
-  const open = arn.includes('@') ? arn.replace(/^(https?:\/\/[^/?#:]*):[^/?#]*@/i, '$1:****@') : arn;
-  return open.replace(/\?.*$/s, '?****');
+  const url = URL.parse(arn);
+  if (!url) return arn;
+  const { protocol, username, password, host, pathname, search } = url;
+  if (username === '' && password === '' && search === '') return arn;
+  const user = username === '' && password === '' ? '' : '***@';
+  return `${protocol}//${user}${host}${pathname}${search === '' ? '' : '?***'}`;
 }
