@@ -37,6 +37,28 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Wall time that goes on evenly: it begins at the wall clock, or where it is told to, and goes on with the monotonic one. What waits
+ * or expires goes by it, so that a clock that is set while the node runs (a gateway without a battery learns the time from the
+ * network) neither makes anything too old nor lets it wait for hours that have been already.
+ */
+export class SteadyClock {
+  readonly #clock: Clock;
+  /** What is to be added to the monotonic clock. */
+  readonly #origin: number;
+
+  /** @param start  what it says now, epoch milliseconds */
+  constructor(clock: Clock, start: number = clock.now()) {
+    this.#clock = clock;
+    this.#origin = start - clock.monotonic();
+  }
+
+  /** Milliseconds since the Unix epoch, whole. */
+  now(): number {
+    return Math.floor(this.#origin + this.#clock.monotonic());
+  }
+}
+
 interface Waiter {
   readonly at: number;
   readonly order: number;

@@ -1,6 +1,6 @@
 /** base: clock, random, ids, errors, abort, bounded queue, turns. Imports nothing of ours. */
 export { abortable, isAbort, onAbort } from './abort.ts';
-export { type Clock, SimulatedClock, systemClock, type Timer } from './clock.ts';
+export { type Clock, SimulatedClock, SteadyClock, systemClock, type Timer } from './clock.ts';
 export { assert, DomainError, hasCode, InternalError, messageOf, type Remedy } from './errors.ts';
 export { ACCOUNT_ID, type Arn, DEFAULT_REGION, formatArn, parseArn, uuid } from './ids.ts';
 export { siblingModule } from './modules.ts';

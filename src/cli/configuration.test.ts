@@ -32,6 +32,12 @@ for (const [name, text, env, message] of [
   ['a level that is none', 'log: { level: loud }', KEYS, /must be one of debug, info, warn, error/],
   ['missing root keys', '', {}, /root.accessKeyId is missing: set it in the file or as MILLRACE_ROOT_ACCESS_KEY_ID/],
   ['a short secret', 'root: { secretAccessKey: short }', KEYS, /at least 32 characters/],
+  [
+    'a password that YAML takes for a number',
+    'smtp: { host: h, from: a@b, user: u, password: 12345678 }',
+    KEYS,
+    /^(?!.*1234).*must be text/,
+  ],
   ['no auth beyond loopback', 'auth: off\nlisten: { host: 0.0.0.0 }', {}, /a node beyond loopback needs auth: on/],
   ['a collector without scheme', 'traces: { endpoint: "localhost:4318" }', KEYS, /must be an http or https address/],
   ['a list', '- a', KEYS, /mapping of settings/],

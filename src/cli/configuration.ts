@@ -246,8 +246,9 @@ function checkList(name: string, value: unknown): readonly string[] {
 }
 
 function checkText(name: string, setting: Setting & { type: 'text' }, value: unknown): string {
-  // YAML 1.1 readers of other tools turn on/off into booleans; ours does not, but the file may say true or false.
-  if (typeof value !== 'string') throw new UsageError(`${name} must be text, not ${JSON.stringify(value)}`);
+  // YAML 1.1 readers of other tools turn on/off into booleans; ours does not, but the file may say true or false. The value
+  // is not repeated: it may be a password of digits alone.
+  if (typeof value !== 'string') throw new UsageError(`${name} must be text (in quotes), not a ${typeof value}`);
   if (setting.choices && !setting.choices.includes(value)) {
     throw new UsageError(`${name} must be one of ${setting.choices.join(', ')}, not ${JSON.stringify(value)}`);
   }

@@ -212,12 +212,17 @@ function line(letter: Letter, { colours }: Terminal): string {
   const { id, errorCode = '-', source, target, attempts, givenUpAt, sentAt } = letter;
   const columns = [
     paint(colours, 'grey', new Date(givenUpAt ?? sentAt).toISOString()),
-    paint(colours, 'red', errorCode),
-    `${nameOf(source)} -> ${nameOf(target)}`,
+    paint(colours, 'red', printable(errorCode)),
+    printable(`${nameOf(source)} -> ${nameOf(target)}`),
     attempts === undefined ? '' : `${attempts}x`,
     paint(colours, 'grey', id),
   ];
   return `${columns.filter((column) => column !== '').join('  ')}\n`;
+}
+
+/** Whoever has sent a letter may have put escape sequences and line feeds into what is told of it: a terminal must not obey them. */
+function printable(text: string): string {
+  return text.replace(/[\t\r\n]+/g, ' ').replace(/\p{Cc}/gu, '\u{fffd}');
 }
 
 function story(letter: WholeLetter, { errColours }: Terminal): string {
@@ -239,7 +244,7 @@ function story(letter: WholeLetter, { errColours }: Terminal): string {
   ];
   return rows
     .filter(([, value]) => value !== undefined && value !== '')
-    .map(([name, value]) => `${paint(errColours, 'grey', name.padEnd(18))} ${value}\n`)
+    .map(([name, value]) => `${paint(errColours, 'grey', printable(name).padEnd(18))} ${printable(String(value))}\n`)
     .join('');
 }
 

@@ -157,7 +157,11 @@ class Webhook implements AsyncDisposable {
       let body = '';
       for await (const chunk of request.setEncoding('utf8')) body += chunk;
       response.end();
-      webhook.#take(body, terminal);
+      try {
+        webhook.#take(body, terminal);
+      } catch {
+        // Anybody may post here; what is no alert of ours is nothing to show.
+      }
     });
     return webhook;
   }

@@ -2,6 +2,7 @@ import { type Clock, DomainError, messageOf, type Random } from '../base/index.t
 import { newSpanId, type Spans } from '../telemetry/index.ts';
 import type { Delivery, Target } from './delivery.ts';
 import type { Row } from './rows.ts';
+import { shownArn } from './shown.ts';
 import type { Timeline } from './timeline.ts';
 
 /** A kind of target, as it was registered. */
@@ -107,7 +108,11 @@ export class Attempts {
         kind: 'client',
         startMs,
         durationMs: this.#clock.monotonic() - start,
-        attributes: { 'millrace.target': arn, 'millrace.source': source, 'millrace.attempt': row.attempts + 1 },
+        attributes: {
+          'millrace.target': shownArn(arn),
+          'millrace.source': source,
+          'millrace.attempt': row.attempts + 1,
+        },
         ...(error !== undefined && { error }),
       });
     }

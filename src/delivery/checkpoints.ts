@@ -1,5 +1,5 @@
 /**
- * What is noted beside the rows, so that a start need not count them: soon after it has changed, and when the outbox closes.
+ * What is noted beside the rows, so that a start need not count them: soon after it has changed, when the outbox opens and closes.
  * After a crash the numbers of edges are those of some seconds before; they are put right when an edge has run empty.
  *
  * | key of `delivery-counts` | value, JSON                                                        |
@@ -56,14 +56,19 @@ async function readEdges(records: Records): Promise<ReadonlyMap<string, EdgeNote
   }
 }
 
+/** The wall clock was set where it is so far from where the timeline has left it. */
+const SET_MS = 1000;
+
 /** Notes what has changed since it was noted last. */
 export class Checkpoints {
   readonly #records: Records;
   readonly #noted: Map<string, EdgeNote>;
+  #mark: TimelineMark | undefined;
 
-  constructor(records: Records, noted: ReadonlyMap<string, EdgeNote>) {
+  constructor(records: Records, noted: ReadonlyMap<string, EdgeNote>, mark: TimelineMark | undefined) {
     this.#records = records;
     this.#noted = new Map(noted);
+    this.#mark = mark;
   }
 
   /** @param edges  those where something waits */
@@ -76,12 +81,17 @@ export class Checkpoints {
     for (const name of this.#noted.keys()) {
       if (!edges.has(name)) writes.push({ kind: 'delete', space: SPACES.counts, key: edgeKey(name) });
     }
-    // Where nothing waits the time need not be known.
-    if (writes.length === 0 && edges.size === 0) return;
+    // Where nothing waits the time need not be known, but for what the wall clock says: what comes next may crash at once.
+    if (writes.length === 0 && edges.size === 0 && !wasSet(this.#mark, mark)) return;
     await this.#records.commit({ writes: [...writes, put(TIME, mark)] });
+    this.#mark = mark;
     this.#noted.clear();
     for (const [name, note] of edges) this.#noted.set(name, note);
   }
+}
+
+function wasSet(before: TimelineMark | undefined, now: TimelineMark): boolean {
+  return before === undefined || Math.abs(before.time - before.wall - (now.time - now.wall)) > SET_MS;
 }
 
 function edgeKey(name: string): Uint8Array {

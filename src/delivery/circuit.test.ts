@@ -72,3 +72,13 @@ test('a target that asks to be left alone is left alone', () => {
   // The longer of two wishes counts.
   assert.deepEqual(onFailure(asked, { unavailable: true, retryAfterMs: 10 }, 200, 0, MAX), asked);
 });
+
+test('one that asks for no pause at all is broken off as one that asks for nothing', () => {
+  let circuit: Circuit = CLOSED;
+  for (let i = 1; i < CIRCUIT_LIMITS.failuresMax; i++) {
+    circuit = onFailure(circuit, { unavailable: true, retryAfterMs: 0 }, 0, 0.5, MAX);
+    assert.equal(circuit.kind, 'closed');
+  }
+  circuit = onFailure(circuit, { unavailable: true, retryAfterMs: 0 }, 0, 0.5, MAX);
+  assert.ok(circuit.kind === 'open' && circuit.probeAt > 0);
+});

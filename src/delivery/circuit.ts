@@ -37,7 +37,7 @@ export const CLOSED: Circuit = { kind: 'closed', failures: 0, limit: Number.POSI
 export interface TargetFailure {
   /** The target fails whatever it is given. */
   readonly unavailable: boolean;
-  /** It has asked to be left alone so long. */
+  /** It has asked to be left alone so long; zero asks for nothing. */
   readonly retryAfterMs?: number;
 }
 
@@ -74,7 +74,7 @@ export function onFailure(
   concurrencyMax: number,
 ): Circuit {
   const trips = circuit.kind === 'closed' ? 0 : circuit.trips;
-  if (failure.retryAfterMs !== undefined) {
+  if (failure.retryAfterMs) {
     const probeAt = Math.max(now + failure.retryAfterMs, circuit.kind === 'open' ? circuit.probeAt : 0);
     return { kind: 'open', trips: Math.max(failure.unavailable ? 1 : 0, trips), probeAt };
   }

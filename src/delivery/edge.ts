@@ -1,5 +1,5 @@
 import type { Random, Timer } from '../base/index.ts';
-import type { Records, Write } from '../store/index.ts';
+import type { RecordEntry, Records, Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Attempts, Registered } from './attempts.ts';
 import { type Circuit, CLOSED, isBroken, onAnswer, onFailure, onTry, triesAllowed } from './circuit.ts';
@@ -10,6 +10,7 @@ import { type Failed, isExpired, judgeFailure, readFailure } from './policy.ts';
 import type { DueEntry, Row } from './rows.ts';
 import * as rows from './rows.ts';
 import type { Settler } from './settler.ts';
+import { shownArn } from './shown.ts';
 import { type Outcome, Tally } from './tally.ts';
 import type { Timeline } from './timeline.ts';
 import { Window, type WindowBudget } from './window.ts';
@@ -49,6 +50,9 @@ export interface EdgeContext {
 const PAGE_MIN = 8;
 const PAGE_MAX = 64;
 
+/** So many reads go on where the last one ended; then one begins anew, where something has come that may stand before that. */
+const READS_ON_MAX = 16;
+
 /** The disk is read again when so few are left in the window. */
 const PREFETCH = 32;
 
@@ -86,8 +90,11 @@ export class Edge {
   /** Due rows may stand on disk that are not held. */
   #backlog = false;
   #loading = false;
-  /** Something came while the disk was read: what was seen there may not be all. */
+  /** Something came since a read began at the beginning: what was seen on disk may not be all. */
   #stale = false;
+  /** Where the last read ended, if there is more: what is held stands before that, and need not be read again. */
+  #readTo: rows.DuePlace | undefined;
+  #readsOn = 0;
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #rowBytes = DELIVERY_LIMITS.windowBytesMax / PAGE_MIN;
@@ -192,17 +199,16 @@ export class Edge {
 
   #mayStart(registered: Registered): boolean {
     const { concurrencyMax } = registered;
-    if (this.#trying >= concurrencyMax || this.#working >= concurrencyMax * SETTLING_FACTOR) return false;
-    const { first } = this.#window;
-    const now = this.#context.timeline.now();
-    if (first?.kind === 'delivery' && this.#isExpired(first.row, registered)) return true;
-    return this.#trying < triesAllowed(this.#circuit, now, concurrencyMax);
+    if (this.#working >= concurrencyMax * SETTLING_FACTOR) return false;
+    if (this.#isExpiredEntry(this.#window.first!, registered)) return true;
+    return this.#trying < triesAllowed(this.#circuit, this.#context.timeline.now(), concurrencyMax);
   }
 
   #start(entry: DueEntry, registered: Registered): void {
+    // What is too old is not tried: its letters need not wait for each other.
+    let isTried = this.#isExpiredEntry(entry, registered);
     this.#working++;
-    this.#trying++;
-    let isTried = false;
+    if (!isTried) this.#trying++;
     // What came of it need not be written before the next one is tried.
     const tried = () => {
       if (!isTried) this.#trying--;
@@ -221,7 +227,7 @@ export class Edge {
   #track(work: Promise<void>): void {
     const task = work
       .catch((error: unknown) => {
-        if (!this.#context.isStopping()) this.#context.logger.error('edge-failed', { arn: this.name, error });
+        if (!this.#context.isStopping()) this.#context.logger.error('edge-failed', { arn: shownArn(this.name), error });
       })
       .finally(() => {
         this.#tasks.delete(task);
@@ -239,7 +245,7 @@ export class Edge {
 
   #load(): void {
     this.#loading = true;
-    this.#stale = false;
+    if (!this.#readTo) this.#stale = false;
     this.#window.beginRead();
     this.#track(
       this.#readDue()
@@ -253,8 +259,9 @@ export class Edge {
 
   /** The store did not answer: the disk is looked at again in a while. */
   #tryLater(error: unknown): void {
-    this.#context.logger.warn('outbox-not-read', { arn: this.name, error });
+    this.#context.logger.warn('outbox-not-read', { arn: shownArn(this.name), error });
     this.#backlog = false;
+    this.#readTo = undefined;
     this.#wakeAt(this.#context.timeline.now() + READ_AGAIN_MS);
   }
 
@@ -262,22 +269,33 @@ export class Edge {
     const { records, timeline } = this.#context;
     const now = timeline.now();
     const fitting = Math.floor(DELIVERY_LIMITS.windowBytesMax / this.#rowBytes);
-    // Those that are worked on still stand there, before all others.
-    const limit = Math.min(PAGE_MAX, Math.max(PAGE_MIN, fitting)) + this.#window.size;
-    const page = await records.range(rows.SPACES.due, rows.dueRange(this.name, limit, now));
-    let bytes = 0;
-    let isFull = false;
-    for (const record of page) {
-      bytes += record.value.length;
-      const entry = rows.decodeDue(record);
-      if (this.#window.knows(entry)) continue;
-      isFull = !this.#window.hasRoom;
-      if (isFull) break;
-      this.#window.push(entry);
+    const rowsMax = Math.min(PAGE_MAX, Math.max(PAGE_MIN, fitting));
+    // At the beginning stand those that are worked on, before all others.
+    const limit = this.#readTo ? rowsMax : rowsMax + this.#window.size;
+    const page = await records.range(rows.SPACES.due, rows.dueRange(this.name, limit, now, this.#readTo));
+    const isAll = this.#admit(page) && page.length < limit;
+    if (isAll || (this.#stale && this.#readsOn++ >= READS_ON_MAX)) {
+      this.#readTo = undefined;
+      this.#readsOn = 0;
     }
-    if (page.length > 0) this.#rowBytes = Math.max(64, bytes / page.length);
-    this.#backlog = isFull || page.length >= limit || this.#stale;
+    this.#backlog = !isAll || this.#stale;
     if (!this.#backlog) await this.#findNext(now);
+  }
+
+  /** Takes what was read into the window. @returns false when there was no room for all of it */
+  #admit(page: readonly RecordEntry[]): boolean {
+    let bytes = 0;
+    for (const [index, record] of page.entries()) {
+      bytes += record.value.length;
+      this.#rowBytes = Math.max(64, bytes / (index + 1));
+      const entry = rows.decodeDue(record);
+      if (!this.#window.knows(entry)) {
+        if (!this.#window.hasRoom) return false;
+        this.#window.push(entry);
+      }
+      this.#readTo = { sequence: entry.sequence, dueAt: entry.dueAt };
+    }
+    return true;
   }
 
   async #findNext(now: number): Promise<void> {
@@ -390,11 +408,12 @@ export class Edge {
   #probeAt(at: number, { errorCode, errorMessage }: Failed): void {
     const { timeline, logger } = this.#context;
     const waitMs = at - timeline.now();
-    const fields = { arn: this.name, pending: this.pending, errorCode, errorMessage, probeInMs: waitMs };
+    const fields = { arn: shownArn(this.name), pending: this.pending, errorCode, errorMessage, probeInMs: waitMs };
     if (isBroken(this.#circuit)) logger.warn('edge-broken', fields);
     else logger.debug('edge-paused', fields);
     this.#probeTimer?.cancel();
-    this.#probeTimer = timeline.timer(waitMs, () => this.pump());
+    // Timers of the system may fire a little early, and nobody else would look again.
+    this.#probeTimer = timeline.timer(waitMs + 1, () => this.pump());
   }
 
   async #afterFailure(row: Row, failed: Failed, removal: readonly Write[]): Promise<'done' | Row> {
@@ -418,9 +437,14 @@ export class Edge {
     const { logger, bury } = this.#context;
     const { arn, source, deadLetterArn } = row.delivery;
     const { reason, errorCode, errorMessage, attempts } = failure;
-    logger.warn('delivery-given-up', { arn, source, deadLetterArn, reason, attempts, errorCode, errorMessage });
+    const fields = { arn: shownArn(arn), source, deadLetterArn, reason, attempts, errorCode, errorMessage };
+    logger.warn('delivery-given-up', fields);
     this.#count(await bury(row, removal, failure, instead), row);
     return 'done';
+  }
+
+  #isExpiredEntry(entry: DueEntry, registered: Registered): boolean {
+    return entry.kind === 'delivery' && this.#isExpired(entry.row, registered);
   }
 
   #isExpired(row: Row, { target }: Registered): boolean {

@@ -1,11 +1,13 @@
 import type { Clock } from '../base/index.ts';
-import type { Records } from '../store/index.ts';
+import type { RecordEntry, Records } from '../store/index.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
 import type { Settler } from './settler.ts';
 
-/** Rows of a group that are read at once; they are delivered one after the other. */
-const GROUP_PAGE = 32;
+/** Rows of a group that are read at once, as many as have so many bytes; they are delivered one after the other. */
+const GROUP_PAGE_MIN = 4;
+const GROUP_PAGE_MAX = 32;
+const GROUP_PAGE_BYTES = 256 * 1024;
 
 /** What became of a row that was tried: it is gone, nothing is known since the outbox stops, or it is to be tried again. */
 export type Advance = 'done' | 'stopped' | Row;
@@ -41,18 +43,31 @@ export class Groups {
     }
     const chain = { again: false };
     this.#chains.set(group, chain);
+    const leave = () => {
+      if (this.#chains.get(group) === chain) this.#chains.delete(group);
+    };
     try {
-      return await this.#run(group, chain, advance);
+      return await this.#run(group, chain, advance, leave);
     } finally {
-      this.#chains.delete(group);
+      leave();
     }
   }
 
-  async #run(group: string, chain: { again: boolean }, advance: (row: Row) => Promise<Advance>): Promise<TurnEnd> {
-    for (;;) {
+  /** @param leave  called in the moment in which nothing is left to do: a turn that comes a moment later has a chain of its own */
+  async #run(
+    group: string,
+    chain: { again: boolean },
+    advance: (row: Row) => Promise<Advance>,
+    leave: () => void,
+  ): Promise<TurnEnd> {
+    for (let limit = GROUP_PAGE_MIN; ; ) {
       chain.again = false;
-      const page = await this.#records.range(rows.SPACES.ordered, rows.orderedRange(this.#edge, group, GROUP_PAGE));
-      if (page.length === 0 && !chain.again) return { kind: 'ended' };
+      const page = await this.#records.range(rows.SPACES.ordered, rows.orderedRange(this.#edge, group, limit));
+      if (page.length === 0 && !chain.again) {
+        leave();
+        return { kind: 'ended' };
+      }
+      limit = fitting(page, limit);
       for (const record of page) {
         const row = rows.decodeOrdered(record);
         const next = row.dueAt > this.#clock.now() ? row : await advance(row);
@@ -65,4 +80,12 @@ export class Groups {
       }
     }
   }
+}
+
+/** How many rows to read next, by the size of those that came. */
+function fitting(page: readonly RecordEntry[], limit: number): number {
+  if (page.length === 0) return limit;
+  const bytes = page.reduce((sum, { value }) => sum + value.length, 0);
+  const fit = Math.floor((GROUP_PAGE_BYTES * page.length) / Math.max(1, bytes));
+  return Math.min(GROUP_PAGE_MAX, Math.max(GROUP_PAGE_MIN, fit));
 }

@@ -23,6 +23,8 @@ export const HTTP_LIMITS = {
   connectionsPerHostMax: 64,
   idleConnectionsPerHostMax: 8,
   connectionsMax: 1024,
+  /** When there are more, none is kept that is not used: one that rests must not take the place of one that is needed. */
+  connectionsKeptMax: 512,
   /** A connection that is not used is closed after. */
   idleMsMax: 30_000,
   /** A call waits so long for its turn where a connection limits the rate; what would wait longer is tried again later. */
@@ -77,6 +79,7 @@ export class HttpClient implements Disposable {
     };
     this.#http = new HttpAgent(options);
     this.#https = new HttpsAgent(ca === undefined ? options : { ...options, ca: [...rootCertificates, ca] });
+    for (const agent of [this.#http, this.#https]) keepFew(agent);
   }
 
   /**
@@ -206,6 +209,15 @@ async function readAnswer(response: IncomingMessage, bytesMax: number): Promise<
     if (bytesMax > HTTP_LIMITS.answerKeptBytesMax) throw error;
   }
   return { status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(kept).toString() };
+}
+
+/** An agent that has all its connections lets a call to another host wait until one that rests has timed out. */
+function keepFew(agent: HttpAgent): void {
+  const keep = agent.keepSocketAlive;
+  agent.keepSocketAlive = (socket) => {
+    const { totalSocketCount } = agent as unknown as { readonly totalSocketCount: number };
+    return totalSocketCount <= HTTP_LIMITS.connectionsKeptMax && (keep.call(agent, socket) as unknown as boolean);
+  };
 }
 
 function portOf(protocol: string, port: string): number {

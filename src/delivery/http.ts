@@ -4,6 +4,7 @@ import type { Connection, Connections } from './connection.ts';
 import type { Delivery, Target } from './delivery.ts';
 import { HTTP_LIMITS, type HttpAnswer, HttpClient, type HttpClientOptions } from './http-client.ts';
 import { type Bucket, newBucket, takeToken } from './rate.ts';
+import { shownArn } from './shown.ts';
 import { Tokens } from './tokens.ts';
 
 /** Statuses that say something about the target rather than about what it was given. */
@@ -25,8 +26,10 @@ const OWN_HEADERS = new Set([
   'upgrade',
 ]);
 
-/** So many calls a second at most, together with all others of the same name. */
+/** So many calls a second at most, together with all others of the same key. */
 interface Rate {
+  readonly key: string;
+  /** As messages show it: a key may hold secrets of a URL. */
   readonly name: string;
   readonly requestsPerSecond: number;
 }
@@ -35,9 +38,14 @@ interface Rate {
 function ratesOf({ arn, source, attributes }: Delivery, connection: Connection | undefined): Rate[] {
   const rates: Rate[] = [];
   const own = attributes?.ratePerSecond;
-  if (typeof own === 'number' && own > 0) rates.push({ name: `${source} -> ${arn}`, requestsPerSecond: own });
-  const { name, requestsPerSecond } = connection ?? {};
-  if (requestsPerSecond !== undefined) rates.push({ name: `connection ${name}`, requestsPerSecond });
+  if (typeof own === 'number' && own > 0) {
+    const name = `${source} -> ${shownArn(arn)}`;
+    rates.push({ key: `${source} -> ${arn}`, name, requestsPerSecond: own });
+  }
+  if (connection?.requestsPerSecond !== undefined) {
+    const name = `connection ${connection.name}`;
+    rates.push({ key: name, name, requestsPerSecond: connection.requestsPerSecond });
+  }
   return rates;
 }
 
@@ -85,9 +93,9 @@ export class HttpTarget implements Target, Disposable {
     throw new DomainError('connection-unknown', message, { remedy: 'retry', fields: { unavailable: true } });
   }
 
-  async #waitForTurn({ name, requestsPerSecond }: Rate, signal: AbortSignal): Promise<void> {
+  async #waitForTurn({ key, name, requestsPerSecond }: Rate, signal: AbortSignal): Promise<void> {
     const now = this.#clock.monotonic();
-    const before = this.#buckets.get(name) ?? newBucket(requestsPerSecond, now);
+    const before = this.#buckets.get(key) ?? newBucket(requestsPerSecond, now);
     const { bucket, waitMs, taken } = takeToken(before, requestsPerSecond, now, HTTP_LIMITS.rateWaitMsMax);
     if (!taken) {
       throw new DomainError('rate-limited', `${name} calls ${requestsPerSecond} times a second`, {
@@ -96,7 +104,7 @@ export class HttpTarget implements Target, Disposable {
       });
     }
     if (this.#buckets.size >= HTTP_LIMITS.bucketsMax) this.#buckets.clear();
-    this.#buckets.set(name, bucket);
+    this.#buckets.set(key, bucket);
     if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
   }
 
@@ -149,7 +157,7 @@ export class HttpTarget implements Target, Disposable {
 function readUrl(text: string): URL {
   const url = URL.parse(text);
   if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-  throw new DomainError('url-invalid', `${text} is no http or https address`);
+  throw new DomainError('url-invalid', `${shownArn(text)} is no http or https address`);
 }
 
 function headersOf(

@@ -1,6 +1,6 @@
 import { type Clock, hasCode } from '../base/index.ts';
 import { decodeKey, encodeKey } from '../codec/index.ts';
-import type { Condition, Records, Write } from '../store/index.ts';
+import type { Condition, Records, Transaction, Write } from '../store/index.ts';
 import { DELIVERY_LIMITS } from './delivery.ts';
 import { type Row, SPACES } from './rows.ts';
 
@@ -54,8 +54,15 @@ export class IdempotencyKeys {
     while (!signal.aborted) {
       const page = await this.#records.range(SPACES.keysDue, { to, limit: SWEEP_PAGE });
       if (page.length === 0) return;
-      const writes = await Promise.all(page.map(({ key }) => this.#forget(key)));
-      await this.#records.commit({ writes: writes.flat() });
+      const transactions = await Promise.all(page.map(({ key }) => this.#forget(key)));
+      const conditions = transactions.flatMap((one) => one.conditions);
+      try {
+        await this.#records.commit({ conditions, writes: transactions.flatMap((one) => one.writes) });
+      } catch (error) {
+        // One was used again just now: the next sweep sees that.
+        if (hasCode(error, 'condition-failed')) return;
+        throw error;
+      }
     }
   }
 
@@ -82,13 +89,17 @@ export class IdempotencyKeys {
     ];
   }
 
-  async #forget(dueKey: Uint8Array): Promise<Write[]> {
+  async #forget(dueKey: Uint8Array): Promise<Required<Transaction>> {
     const [expiresAt, arn, idempotencyKey] = decodeKey(dueKey) as [number, string, string];
     const key = encodeKey([arn, idempotencyKey]);
     const found = await this.#records.get(SPACES.keys, key);
     const isCurrent = found !== undefined && expiryOf(found.value) === expiresAt;
     const forget: Write = { kind: 'delete', space: SPACES.keysDue, key: dueKey };
-    return isCurrent ? [forget, { kind: 'delete', space: SPACES.keys, key }] : [forget];
+    if (!isCurrent) return { conditions: [], writes: [forget] };
+    return {
+      conditions: [{ space: SPACES.keys, key, is: found.version }],
+      writes: [forget, { kind: 'delete', space: SPACES.keys, key }],
+    };
   }
 }
 

@@ -105,9 +105,16 @@ export function deleteDue(edge: string, entry: { readonly sequence: number; read
   return { kind: 'delete', space: SPACES.due, key: dueKey(edge, entry) };
 }
 
-/** What is due by `now`. */
-export function dueRange(edge: string, limit: number, now: number): KeyRange {
-  return { from: keyRange([edge]).from, to: encodeKey([edge, now + 1]), limit };
+/** Where an entry of `delivery-due` stands among those of its edge. */
+export interface DuePlace {
+  readonly sequence: number;
+  readonly dueAt: number;
+}
+
+/** What is due by `now`. @param after  only what stands after it */
+export function dueRange(edge: string, limit: number, now: number, after?: DuePlace): KeyRange {
+  const from = after ? Buffer.concat([dueKey(edge, after), Buffer.of(0)]) : keyRange([edge]).from;
+  return { from, to: encodeKey([edge, now + 1]), limit };
 }
 
 /** What is due next after `now`. */

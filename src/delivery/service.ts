@@ -26,6 +26,7 @@ import { Letters } from './letters.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
 import { Settler } from './settler.ts';
+import { shownArn } from './shown.ts';
 import { SmtpTarget } from './smtp.ts';
 import { Timeline } from './timeline.ts';
 import { WindowBudget } from './window.ts';
@@ -61,6 +62,7 @@ export async function openDelivery(dependencies: DeliveryDependencies): Promise<
   const [sequence, notes] = await Promise.all([Sequence.open(records, rows.SPACES.sequence), readNotes(records)]);
   const outbox = new RecordsOutbox(dependencies, sequence, notes);
   await outbox.resume(notes.edges);
+  await outbox.note();
   return outbox;
 }
 
@@ -103,7 +105,7 @@ class RecordsOutbox implements Outbox {
     this.#keys = new IdempotencyKeys(records, this.#timeline);
     const [timeline, settler] = [this.#timeline, this.#settler];
     this.#letters = new Letters({ records, settler, timeline, logger, putCount: putLetterCount }, notes.letters);
-    this.#checkpoints = new Checkpoints(records, notes.edges);
+    this.#checkpoints = new Checkpoints(records, notes.edges, notes.mark);
     this.#numbers = new EdgeMetrics(metrics);
     this.#context = {
       ...{ records, settler, timeline, random, logger, attempts: this.#attempts, budget: new WindowBudget() },
@@ -138,6 +140,11 @@ class RecordsOutbox implements Outbox {
       }
     }
     this.#tickLater();
+  }
+
+  /** Notes what a start need not count then; that it cannot be is no reason to stop. */
+  async note(): Promise<void> {
+    await this.#note().catch((error: unknown) => this.#dependencies.logger.warn('outbox-not-noted', { error }));
   }
 
   register(service: string, target: Target, options: TargetOptions = {}): void {
@@ -253,7 +260,7 @@ class RecordsOutbox implements Outbox {
 
   async #close(): Promise<void> {
     await this.stop();
-    await this.#note().catch((error: unknown) => this.#dependencies.logger.warn('outbox-not-noted', { error }));
+    await this.note();
     this.#http[Symbol.dispose]();
     this.#smtp[Symbol.dispose]();
   }
@@ -349,7 +356,7 @@ class RecordsOutbox implements Outbox {
     return deliveries.flatMap((delivery) => {
       const registered = this.#targets.get(kindOf(delivery.arn) ?? '');
       if (registered) return [this.#newRow(delivery, registered)];
-      this.#dependencies.logger.error('dead-letter-not-sent', { arn: delivery.arn, source: delivery.source });
+      this.#dependencies.logger.error('dead-letter-not-sent', { arn: shownArn(delivery.arn), source: delivery.source });
       return [];
     });
   }

@@ -2,8 +2,12 @@ import { type Clock, hasCode, type Random } from '../base/index.ts';
 import { RECORDS_LIMITS, type Records, type Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 
+/** Bytes of one transaction, unless a single call has more: far below what the store takes from all who write. */
+const GROUP_BYTES_MAX = 16 * 1024 * 1024;
+
 interface Waiting {
   readonly writes: readonly Write[];
+  readonly sizeBytes: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -12,7 +16,8 @@ interface Waiting {
  * Writes what came of deliveries: all that waits goes into one transaction, the next begins when it is done.
  *
  * A store that refuses (S3) is asked again and again: what is not noted as delivered is delivered again after a restart,
- * so that giving up would cost the receivers more than waiting.
+ * so that giving up would cost the receivers more than waiting. What it never takes, since it is too large, must hold up nobody
+ * else, and fails.
  */
 export class Settler {
   readonly #records: Records;
@@ -31,10 +36,13 @@ export class Settler {
     this.#signal = signal;
   }
 
-  /** Durable when it resolves, the writes of one call in one transaction. @throws the signal's reason when it fires first */
+  /**
+   * Durable when it resolves, the writes of one call in one transaction.
+   * @throws the signal's reason when it fires first, `record-too-large`
+   */
   write(writes: readonly Write[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ writes, resolve, reject });
+      this.#waiting.push({ writes, sizeBytes: sizeOf(writes), resolve, reject });
       if (!this.#busy) void this.#drain();
     });
   }
@@ -48,9 +56,11 @@ export class Settler {
   #group(): readonly Waiting[] {
     let count = 0;
     let size = 0;
-    for (const { writes } of this.#waiting) {
+    let bytes = 0;
+    for (const { writes, sizeBytes } of this.#waiting) {
       size += writes.length;
-      if (count > 0 && size > RECORDS_LIMITS.writesPerTransactionMax) break;
+      bytes += sizeBytes;
+      if (count > 0 && (size > RECORDS_LIMITS.writesPerTransactionMax || bytes > GROUP_BYTES_MAX)) break;
       count++;
     }
     return this.#waiting.splice(0, count);
@@ -63,6 +73,7 @@ export class Settler {
         for (const { resolve } of rest) resolve();
         return;
       } catch (error) {
+        if (hasCode(error, 'record-too-large')) return this.#commitApart(rest, error);
         if (failures === 0) this.#logger.error('outbox-not-written', { error, waiting: rest.length });
         // What only deletes makes room: it must not wait for what needs it.
         if (hasCode(error, 'records-full')) rest = await this.#commitDeletes(rest);
@@ -73,6 +84,12 @@ export class Settler {
       for (const { reject } of rest) reject(stopped.reason);
       return;
     }
+  }
+
+  /** One of them is too large, whichever. */
+  async #commitApart(group: readonly Waiting[], error: unknown): Promise<void> {
+    if (group.length === 1) return group[0]!.reject(error);
+    for (const one of group) await this.#commit([one]);
   }
 
   /** @returns those that are left */
@@ -88,4 +105,10 @@ export class Settler {
     for (const { resolve } of deleting) resolve();
     return group.filter((one) => !deleting.includes(one));
   }
+}
+
+function sizeOf(writes: readonly Write[]): number {
+  let bytes = 0;
+  for (const write of writes) if (write.kind === 'put') bytes += write.value.length;
+  return bytes;
 }

@@ -24,9 +24,12 @@ export const SMTP_LIMITS = {
  * not let us in are tried again: an operator can put the last right.
  */
 export class SmtpTarget implements Target, Disposable {
-  /** All addresses share the server, and so the edge. */
+  /**
+   * All addresses share the server, and so the edge. One mail for each connection: a mail that waits for one cannot be taken back,
+   * and would be sent after its attempt is over as well as by the next one.
+   */
   static readonly options: TargetOptions = {
-    concurrencyMax: 2 * SMTP_LIMITS.connectionsMax,
+    concurrencyMax: SMTP_LIMITS.connectionsMax,
     edge: 'mailto:',
   };
   readonly attemptMsMax = 2 * SMTP_LIMITS.silenceMsMax;
@@ -54,7 +57,10 @@ export class SmtpTarget implements Target, Disposable {
   }
 
   [Symbol.dispose](): void {
-    void this.#transporter?.then((transporter) => transporter.close());
+    void this.#transporter?.then(
+      (transporter) => transporter.close(),
+      () => {},
+    );
   }
 }
 

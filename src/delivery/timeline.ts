@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../base/index.ts';
+import { type Clock, SteadyClock, type Timer } from '../base/index.ts';
 
 /** Where a timeline stood, and what the wall clock said then; kept on disk. */
 export interface TimelineMark {
@@ -7,27 +7,22 @@ export interface TimelineMark {
 }
 
 /**
- * Time that never jumps: it begins at the wall clock and goes on with the monotonic one; across restarts it takes the time
- * between from the wall clock, but never goes back.
- *
- * The wall clock of a gateway without battery stands in 1970 until it is set, and may be set back at any time: rows would
- * grow too old at one blow, or wait for hours that have been already. What people read is told by {@link wallOf}.
+ * Time that never jumps, across restarts either: those take the time between from the wall clock, but never go back. What people
+ * read is told by {@link wallOf}.
  */
 export class Timeline implements Clock {
   readonly #clock: Clock;
-  /** What is to be added to the monotonic clock. */
-  readonly #origin: number;
+  readonly #steady: SteadyClock;
 
   /** @param mark  of the run before */
   constructor(clock: Clock, mark: TimelineMark | undefined) {
     this.#clock = clock;
     const wall = clock.now();
-    const begin = mark === undefined ? wall : mark.time + Math.max(0, wall - mark.wall);
-    this.#origin = begin - clock.monotonic();
+    this.#steady = new SteadyClock(clock, mark === undefined ? wall : mark.time + Math.max(0, wall - mark.wall));
   }
 
   now(): number {
-    return Math.floor(this.#origin + this.#clock.monotonic());
+    return this.#steady.now();
   }
 
   monotonic(): number {

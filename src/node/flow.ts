@@ -15,6 +15,7 @@ import type { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import type { FailureRelation, Relations } from './dead-letters/relations.ts';
 import type { FunctionCalls } from './function-calls.ts';
 import { NODE_LIMITS } from './limits.ts';
+import { MetricIndex } from './metric-index.ts';
 import { QueueGauges } from './queue-gauges.ts';
 import type { Services } from './services.ts';
 
@@ -77,9 +78,9 @@ export class NodeFlow implements FlowSource {
       if (!edges.has(key)) edges.set(key, edge);
     };
     add(this.#devices());
-    for (const node of [...this.#streams(), ...this.#functions(), ...this.#queues(look)]) add(node);
-    for (const edge of [...this.#deliveries(look), ...this.#pulls(), ...this.#writes()]) join(edge);
-    for (const { node, out } of this.#rules()) {
+    for (const node of [...this.#streams(look), ...this.#functions(look), ...this.#queues(look)]) add(node);
+    for (const edge of [...this.#deliveries(look), ...this.#pulls(look), ...this.#writes()]) join(edge);
+    for (const { node, out } of this.#rules(look)) {
       add(node);
       join({ from: DEVICES, to: node.id, events: node.counters?.events ?? 0, via: 'push' });
       for (const edge of out) join(edge);
@@ -111,6 +112,7 @@ export class NodeFlow implements FlowSource {
       outbox: new Map(delivery.edges().map((edge) => [edge.arn, edge])),
       queues: sqs.describe(DEFAULT_REGION),
       relations: this.#relations(),
+      lines: new MetricIndex(this.#metrics),
     };
   }
 
@@ -128,10 +130,10 @@ export class NodeFlow implements FlowSource {
     };
   }
 
-  #streams(): FlowNodeReading[] {
+  #streams({ lines }: Look): FlowNodeReading[] {
     return [...this.#services.kinesis.streams()].map((stream) => {
       const { arn, name } = stream;
-      const ages = this.#read('millrace_poller_iterator_age_seconds', 'source', arn);
+      const ages = lines.values('millrace_poller_iterator_age_seconds', { source: arn });
       return {
         id: arn,
         kind: 'stream',
@@ -145,7 +147,7 @@ export class NodeFlow implements FlowSource {
     });
   }
 
-  #functions(): FlowNodeReading[] {
+  #functions({ lines }: Look): FlowNodeReading[] {
     return this.#services.lambda.describe(DEFAULT_REGION).map(({ arn, name, logGroup, pool }) => {
       const recent = this.#durations.get(name);
       return {
@@ -159,7 +161,7 @@ export class NodeFlow implements FlowSource {
           ...(recent && { p50Ms: recent.quantile(0.5), p99Ms: recent.quantile(0.99) }),
         },
         counters: {
-          events: sum(this.#read('millrace_poller_records_total', 'function', name)),
+          events: sum(lines.values('millrace_poller_records_total', { function: name })),
           calls: pool?.invocations ?? 0,
           errors: pool?.errors ?? 0,
           coldStarts: pool?.coldStarts ?? 0,
@@ -168,10 +170,10 @@ export class NodeFlow implements FlowSource {
     });
   }
 
-  #rules(): { node: FlowNodeReading; out: FlowEdgeReading[] }[] {
+  #rules({ lines }: Look): { node: FlowNodeReading; out: FlowEdgeReading[] }[] {
     return this.#services.iot.rules().map((rule) => {
-      const events = sum(this.#read('millrace_iot_rule_matches_total', 'rule', rule.ruleName));
-      const errors = sum(this.#read('millrace_iot_rule_failures_total', 'rule', rule.ruleName));
+      const events = sum(lines.values('millrace_iot_rule_matches_total', { rule: rule.ruleName }));
+      const errors = sum(lines.values('millrace_iot_rule_failures_total', { rule: rule.ruleName }));
       const id = ruleArn(rule);
       const targets = rule.actions.flatMap((action) => targetOf(action, rule.region) ?? []);
       return {
@@ -195,16 +197,10 @@ export class NodeFlow implements FlowSource {
   }
 
   /** Event source mappings: from the source to the function. */
-  #pulls(): FlowEdgeReading[] {
+  #pulls({ lines }: Look): FlowEdgeReading[] {
     return this.#services.mappings.mappings().map(({ mapping, poller }) => {
       const { uuid, region, functionName, functionArn, sourceArn, settings } = mapping;
-      const counted = (name: string) =>
-        sum(
-          this.#metrics
-            .read(name)
-            .filter(({ labels }) => labels.source === sourceArn && labels.function === functionName)
-            .map(({ value }) => value),
-        );
+      const counted = (name: string) => sum(lines.values(name, { source: sourceArn, function: functionName }));
       const { depth, ageMs, concurrency, lastResult } = poller;
       const discarded = counted('millrace_poller_discarded_total');
       const failed = lastResult.startsWith('PROBLEM: ') ? lastResult.slice('PROBLEM: '.length) : undefined;
@@ -295,13 +291,6 @@ export class NodeFlow implements FlowSource {
   #sum(name: string): number {
     return sum(this.#metrics.read(name).map(({ value }) => value));
   }
-
-  #read(name: string, label: string, is: string): number[] {
-    return this.#metrics
-      .read(name)
-      .filter(({ labels }) => labels[label] === is)
-      .map(({ value }) => value);
-  }
 }
 
 /** What one reading looks up for all of its parts. */
@@ -310,6 +299,7 @@ interface Look {
   readonly outbox: ReadonlyMap<string, EdgeState>;
   readonly queues: readonly QueueView[];
   readonly relations: readonly FailureRelation[];
+  readonly lines: MetricIndex;
   /** Calls that the code of functions has made, by what they are about. */
   readonly calls: ReadonlyMap<string, number>;
 }

@@ -6,4 +6,6 @@ export const NODE_LIMITS = {
   durationsMax: 512,
   /** Queues, and places of dead letters, with Prometheus lines of their own; the others are counted together as `other`. */
   gaugesMax: 200,
+  /** Bytes of lost letters read at once; one alone may be larger. */
+  letterPageBytesMax: 16 * 1024 * 1024,
 } as const;

@@ -41,7 +41,7 @@ async function handle(mappings: EventSourceMappings, { method, path, body }: Adm
   if (!verb || parts.length !== 3) return failure(404, `There is no ${path}.`);
   if (method !== 'POST') return failure(405, `${name} is a POST.`, 'POST');
   try {
-    const view = await verb(mappings, decodeURIComponent(uuid), Buffer.from(body).toString());
+    const view = await verb(mappings, uuid, Buffer.from(body).toString());
     return { status: 200, body: viewShape(view) };
   } catch (error) {
     const status = statusOf(error);

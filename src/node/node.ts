@@ -1,6 +1,6 @@
 /**
- * A node from the ground up: stores -> services -> gateways. Closing goes the other way round: the gateways stop taking
- * work and finish what they hold, pollers and environments drain, the outbox and the stores close last, the lock goes.
+ * A node from the ground up: stores -> services -> gateways. Closing goes the other way round: devices are let go, pollers and the
+ * outbox finish what runs, the port closes, environments drain, the stores close last, the lock goes.
  */
 import { assert, systemClock, systemRandom } from '../base/index.ts';
 import { deadLetterApi, openConsole } from '../gateway/console/index.ts';
@@ -100,6 +100,8 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       ...ground,
     }),
   );
+  // Behind the gateway of devices and before the port: functions that run call it until they have ended.
+  scope.defer(() => services.rest());
   address = await wire.listen(host, config.httpPort);
   listening.endpoint = address.url;
   services.resume();

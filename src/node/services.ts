@@ -68,6 +68,11 @@ export interface Services extends AsyncDisposable {
   inspect(functionName: string, port: number): Promise<void>;
   /** Lets everything run that calls the node's own HTTP port: pollers, deliveries, stacks in the middle of a deployment. */
   resume(): void;
+  /**
+   * Begins no invocation of itself any more and waits for those that run, for a while: to be called while the node's HTTP port
+   * is still open, since what functions do there would fail, and count as a try of theirs.
+   */
+  rest(): Promise<void>;
 }
 
 /**
@@ -235,6 +240,9 @@ export async function openServices(
   all.push(cloudformation.service);
   scope.defer(() => stop.abort());
 
+  const rest = async (): Promise<void> => {
+    await Promise.all([delivery.stop(), mappings!.stop()]);
+  };
   const owned = scope.move();
   return {
     all,
@@ -264,9 +272,10 @@ export async function openServices(
       lambda.resume();
       cloudformation.resume();
     },
+    rest,
     [Symbol.asyncDispose]: async () => {
       // Targets that close would fail what they are given.
-      await delivery.stop();
+      await rest();
       await owned.disposeAsync();
     },
   };

@@ -135,6 +135,7 @@ export function expire(work: Work, now: number, ageMsMax: number): Parted {
 
 /**
  * Splits off the messages whose lease has ended, since somebody else may have them by now, and those of groups that are held.
+ * @param now  monotonic milliseconds
  * @param held  ordering keys of which an earlier message is still to come
  */
 export function expireLeases(work: Work, now: number, held: ReadonlySet<string>): Parted {

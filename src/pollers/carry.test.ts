@@ -23,6 +23,9 @@ const SETTINGS: PollerSettings = {
   eventCounts: false,
 };
 
+/** No invocation is abandoned: what it was about would end nowhere. */
+const NEVER = new AbortController().signal;
+
 const record = (id: number): LeasedRecord => {
   const body = Buffer.from(String(id));
   const toEvent = () => JSON.stringify(String(id));
@@ -84,7 +87,7 @@ async function carried(port: 'stream' | 'queue', count: number, draws: readonly 
   };
   const batch = { records, payload: settlement.encode(records) };
   let over = false;
-  const carrying = carry(batch, await reserve(), settlement, carriage, stop.signal, stop.signal)
+  const carrying = carry(batch, await reserve(), settlement, carriage, stop.signal, NEVER)
     .catch((error: unknown) => {
       if (!stop.signal.aborted) throw error;
     })
@@ -122,4 +125,56 @@ test('every record of a batch ends once, in order, and no environment is held wh
     }),
     { numRuns: 150 },
   );
+});
+
+test('messages whose lease ends while an environment is waited for are not handed over', async () => {
+  const clock = new SimulatedClock();
+  const invoked: string[] = [];
+  const givenUp: string[] = [];
+  let outcome: InvocationOutcome = { kind: 'not-invoked', reason: 'Rate Exceeded.' };
+  const reservation: Reservation = {
+    invoke: async (payload) => {
+      invoked.push(Buffer.from(payload).toString());
+      return outcome;
+    },
+    [Symbol.dispose]: () => {},
+  };
+  // All environments are busy for a minute.
+  const reserve = async () => {
+    outcome = { kind: 'success', payload: Buffer.from('') };
+    await clock.sleep(60_000);
+    return reservation;
+  };
+  const unused = () => assert.fail('nothing else happens');
+  const settlement: Settlement = {
+    expiry: 'ReturnedToQueue',
+    expire: (work) => expireLeases(work, clock.monotonic(), new Set()),
+    encode: (records) => encodeEvent(records.map((one) => one.toEvent())),
+    judge: (work, of, jitter) => judgeLeased(work, of, true, jitter),
+    done: unused,
+    giveUp: ({ records }) => void givenUp.push(...records.map(({ id }) => id)),
+    retrying: () => {},
+    leave: unused,
+  };
+  const carriage = {
+    settings: SETTINGS,
+    invoker: { exists: () => true, timeoutMs: () => 1, reserve },
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    tally: new Tally(createMetrics(), SETTINGS),
+    report: () => {},
+  };
+  const records = [{ ...record(1), leasedUntil: clock.monotonic() + 30_000 }];
+  const carrying = carry(
+    { records, payload: settlement.encode(records) },
+    reservation,
+    settlement,
+    carriage,
+    NEVER,
+    NEVER,
+  );
+  await clock.advance(120_000);
+  await carrying;
+  assert.deepEqual([invoked.length, givenUp], [1, ['1']]);
 });

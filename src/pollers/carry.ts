@@ -46,7 +46,7 @@ export interface Carriage {
 /**
  * Carries a batch through the function, to the end of each of its records:
  *
- *     expire -> encode -> (reserve) -> invoke -> judge -> settle -> wait -> the next piece ...
+ *     expire -> (reserve -> expire) -> encode -> invoke -> judge -> settle -> wait -> the next piece ...
  *
  * C1. Pieces go one after the other, in the order of their records.
  * C2. Every record ends in exactly one of `done`, `giveUp` and `leave`, unless an invocation was abandoned, or a settling threw:
@@ -81,6 +81,11 @@ export async function carry(
         queue.shift();
         continue;
       }
+      if (!reservation) {
+        // That may take long: what has become too old by then, or somebody else's, is not handed over.
+        reservation = await invoker.reserve(settings.functionArn, stop);
+        continue;
+      }
       const payload = ready ?? settlement.encode(rest.records);
       ready = undefined;
       if (payload.length > POLLER_LIMITS.payloadBytesMax) {
@@ -89,7 +94,6 @@ export async function carry(
         else await settlement.giveUp(queue.shift()!, 'RetryAttemptsExhausted', undefined);
         continue;
       }
-      reservation ??= await invoker.reserve(settings.functionArn, stop);
       queue.shift();
       last = await invoke(reservation, payload, rest, carriage, abandon);
       reservation[Symbol.dispose]();

@@ -218,13 +218,13 @@ export class QueuePoller implements Poller {
 
   /** How one batch is settled. */
   #settlement(): Settlement {
-    const { source, tally, settings } = this.#options;
+    const { source, tally, settings, clock } = this.#options;
     const leased = (records: readonly SourceRecord[]) => records as readonly LeasedRecord[];
     // A batch too large for one event goes in pieces: what comes after a failure in its group must not overtake it.
     const held = new Set<string>();
     return {
       expiry: 'ReturnedToQueue',
-      expire: (work, now) => expireLeases(work, now, held),
+      expire: (work) => expireLeases(work, clock.monotonic(), held),
       encode: (records) => encodeEvent(records.map((record) => record.toEvent())),
       judge: (work, outcome, jitter) => judgeLeased(work, outcome, settings.partialResponses, jitter),
       done: async (records) => {

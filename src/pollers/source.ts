@@ -78,7 +78,7 @@ export interface StreamSource {
 
 /** A message that is ours until its lease ends; then others see it again. */
 export interface LeasedRecord extends SourceRecord {
-  /** Epoch milliseconds. */
+  /** Monotonic milliseconds: a wall clock that is set must not make a lease seem longer than it is. */
   readonly leasedUntil: number;
 }
 

@@ -68,6 +68,14 @@ test('a span is written as OTLP has it, times to the nanosecond', () => {
   });
 });
 
+test('a number that no integer of 64 bits holds is no integer', () => {
+  const [written] = spansOf(otlpDocument([span({ attributes: { huge: 1e300, low: -(2 ** 70) } })]));
+  assert.deepEqual(written.attributes, [
+    { key: 'huge', value: { doubleValue: 1e300 } },
+    { key: 'low', value: { doubleValue: -(2 ** 70) } },
+  ]);
+});
+
 test('spans go to the collector in batches; the last ones when it closes', async () => {
   await using target = await collector(() => 200);
   const clock = new SimulatedClock();

@@ -143,7 +143,8 @@ function otlpSpan(span: Span): object {
 function attribute(key: string, value: string | number | boolean): object {
   if (typeof value === 'string') return { key, value: { stringValue: value } };
   if (typeof value === 'boolean') return { key, value: { boolValue: value } };
-  return { key, value: Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value } };
+  // A collector refuses all of a request in which one integer has more than 64 bits.
+  return { key, value: Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value } };
 }
 
 /** Milliseconds since the epoch have more digits with nanoseconds than a number holds. */

@@ -50,7 +50,7 @@ export interface WireServer extends AsyncDisposable {
   listen(host: string, port: number): Promise<WireAddress>;
   /**
    * Serves a connection that comes out of a function's sandbox: AWS APIs, and of the extra routes those that are for functions.
-   * What its addresses say of it is the sandbox's, not this machine's.
+   * What its addresses say of it is the sandbox's, not this machine's. Draining takes them as long as anything is in flight.
    */
   accept(socket: Socket): void;
   /** Drains and closes; resolves when the last connection is gone. Calling it again is safe. */
@@ -78,6 +78,8 @@ class Wire implements WireServer {
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
+  /** Nothing is answered any more: until then what is in flight may be an invocation, whose function calls the node. */
+  #drained = false;
 
   constructor(options: WireOptions) {
     this.#options = options;
@@ -138,7 +140,7 @@ class Wire implements WireServer {
   }
 
   accept(socket: Socket): void {
-    if (this.#closing !== undefined || this.#sockets.size >= WIRE_LIMITS.connectionsMax) return void socket.destroy();
+    if (this.#drained || this.#sockets.size >= WIRE_LIMITS.connectionsMax) return void socket.destroy();
     this.#fromSandboxes.add(socket);
     socket.setNoDelay(true);
     this.#http.emit('connection', socket);
@@ -172,7 +174,7 @@ class Wire implements WireServer {
     server.on('session', (session) => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
-      if (this.#closing !== undefined) session.close();
+      if (this.#closing !== undefined && !fromSandbox) session.close();
     });
     server.on('sessionError', (error) => this.#options.logger.debug('wire-session-error', { error }));
   }
@@ -217,6 +219,7 @@ class Wire implements WireServer {
     for (const session of this.#sessions) session.close();
     this.#http.closeIdleConnections();
     await this.#idle(deadlineMs);
+    this.#drained = true;
     this.#http.closeIdleConnections();
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) socket.destroy();

@@ -314,6 +314,15 @@ test('a topic and its subscriptions change in place, each on its own', async () 
     ['Alerts', '2'],
   );
 
+  // Nested keys are for bodies only: the scope and its policy change together, either way.
+  const flat = { FilterPolicy: { severity: ['low'] }, FilterPolicyScope: 'MessageAttributes' };
+  const nested = { FilterPolicy: { alert: { severity: ['low'] } }, FilterPolicyScope: 'MessageBody' };
+  for (const filter of [flat, nested, flat]) {
+    assert.equal(await update('topic', stack(named, { ...full, ...filter })), 'UPDATE_COMPLETE');
+    const { FilterPolicy, FilterPolicyScope } = await subscriptionAttributes(Subscription);
+    assert.deepEqual([JSON.parse(FilterPolicy!), FilterPolicyScope], Object.values(filter));
+  }
+
   const second = [{ Protocol: 'sqs', Endpoint: att('Other') }];
   assert.equal(
     await update('topic', stack({ DisplayName: 'Alarms' }, { RawMessageDelivery: false }, second)),
@@ -744,6 +753,11 @@ for (const [what, resource, message] of [
     'a property that is not built',
     { Type: 'AWS::Kinesis::Stream', Properties: { StreamEncryption: { EncryptionType: 'KMS', KeyId: 'k' } } },
     /resource Thing with message: Property StreamEncryption is not built in Millrace/,
+  ],
+  [
+    'an archive of a topic',
+    { Type: 'AWS::SNS::Topic', Properties: { FifoTopic: true, ArchivePolicy: { MessageRetentionPeriod: 7 } } },
+    /Property ArchivePolicy is not built in Millrace/,
   ],
   [
     'a source that Millrace has not',

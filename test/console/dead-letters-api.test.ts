@@ -169,6 +169,7 @@ test('what is asked wrongly is answered with what is wrong', async () => {
     ['POST', '/redrive', [], 400],
     ['POST', '/redrive', { place: 7 }, 400],
     ['POST', `/${Buffer.from('["a","0000000"]').toString('base64url')}/redrive`, { payload: 'x' }, 400],
+    ['GET', '?resaon=rare', undefined, 400],
     ['PUT', '', undefined, 405],
     ['GET', '/redrive', undefined, 405],
     ['POST', '/x/y/z', undefined, 404],
@@ -178,4 +179,19 @@ test('what is asked wrongly is answered with what is wrong', async () => {
     assert.equal(answer.status, status, `${method} ${path}`);
     assert.equal(typeof answer.body.message, 'string');
   }
+});
+
+test('a filter that is misspelled discards nothing, and redrives nothing', async () => {
+  const store = new MemoryLetters().add('a', 3);
+  const { ask } = opened(store);
+  for (const [verb, body] of [
+    ['discard', { plcae: 'b' }],
+    ['discard', { id: 'x' }],
+    ['discard', { to: 'b' }],
+    ['redrive', { body: 'x' }],
+  ] as const) {
+    const answer = await ask('POST', `/${verb}`, body);
+    assert.deepEqual([answer.status, answer.body.code], [400, 'request-invalid']);
+  }
+  assert.equal(store.places()[0]!.waiting, 3);
 });

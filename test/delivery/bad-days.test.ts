@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DomainError, SimulatedClock, seededRandom } from '../../src/base/index.ts';
+import { DomainError, SimulatedClock, seededRandom, type Timer } from '../../src/base/index.ts';
 import { DELIVERY_LIMITS, type Delivery, openDelivery, type Target } from '../../src/delivery/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
@@ -92,6 +92,31 @@ test('a target that is down for hours costs a few tries, and gets everything whe
   assert.equal(house.edge(SLOW)?.isBroken, false);
 });
 
+/** Its timers fire up to a millisecond before their time, as those of the system do. */
+class EarlyClock extends SimulatedClock {
+  override timer(ms: number, callback: () => void): Timer {
+    return super.timer(Math.max(0, ms - 0.9), callback);
+  }
+}
+
+test('a broken target is probed on and on, though timers fire a little early', async () => {
+  const clock = new EarlyClock();
+  let tries = 0;
+  const fake: Target = {
+    deliver: () => {
+      tries++;
+      return Promise.reject(down());
+    },
+  };
+  await using house = await openHouse({ clock, targets: { fake } });
+  const policy = { ...POLICY, attemptsMax: 100, backoffMsBase: 20 * HOUR, backoffMsMax: 20 * HOUR };
+  await house.outbox.send(Array.from({ length: 100 }, (_, n) => delivery(SLOW, String(n), { policy })));
+  await eventually(() => house.edge(SLOW)?.isBroken === true && house.edge(SLOW)?.inFlight === 0);
+  const before = tries;
+  await advanceUntil(clock, 10_000, () => clock.monotonic() >= 600_000);
+  assert.ok(tries - before >= 15, `${tries - before} probes in ten minutes`);
+});
+
 test('what grows too old while its target is probed is given up in time, with the last error', async () => {
   const clock = new SimulatedClock();
   const fake: Target = { deliver: () => Promise.reject(down()) };
@@ -170,6 +195,23 @@ test('a clock that is set forward by years makes nothing too old, one that is se
   await rm(directory, { recursive: true });
 });
 
+test('what is sent to an idle node whose clock was set survives a crash at once', async () => {
+  const clock = new SetClock(Date.UTC(1970, 0, 2));
+  const fake: Target = { deliver: () => Promise.reject(new Error('away')) };
+  await using house = await openHouse({ clock, targets: { fake } });
+  clock.offset = 56 * 365 * 24 * HOUR;
+  await advanceUntil(clock, 1000, () => clock.monotonic() > 10_000);
+  const policy = { attemptsMax: 100_000, ageMsMax: 24 * HOUR, backoffMsBase: 1000, backoffMsMax: 60_000 };
+  await house.outbox.send([delivery(SLOW, 'a', { policy })]);
+  // As a crash does, it notes nothing.
+  await house.outbox.stop();
+  const ground = { clock, random: seededRandom(3), logger: silentLogger, metrics: createMetrics() };
+  await using outbox = await openDelivery({ records: house.records, ...ground });
+  outbox.register('fake', fake);
+  await advanceUntil(clock, 1000, () => outbox.edges().some(({ retried, lost }) => retried + lost > 2 || lost > 0));
+  assert.equal(outbox.edges()[0]?.lost, 0);
+});
+
 test('a full disk refuses what is sent, loses nothing that was taken, and takes again when there is room', async () => {
   const clock = new SimulatedClock();
   const received: string[] = [];
@@ -246,5 +288,37 @@ test('a start reads a row for each edge, however many wait, and knows how many t
   const states = outbox.edges();
   assert.equal(states.length, 5);
   for (const { pending, oldestAgeMs } of states) assert.deepEqual([pending, oldestAgeMs >= 5 * HOUR], [4000, true]);
+  await rm(directory, { recursive: true });
+});
+
+test('a backlog is read about once, though much of it is under way', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-backlog-'));
+  {
+    await using records = await openEmbeddedRecords({ directory });
+    const counted = counting(records);
+    const ground = { clock: new SimulatedClock(), random: seededRandom(3), logger: silentLogger };
+    await using outbox = await openDelivery({ records: counted.records, ...ground, metrics: createMetrics() });
+    let delivered = 0;
+    const running: (() => void)[] = [];
+    const end = (count: number) => {
+      for (const done of running.splice(0, count)) done();
+    };
+    const deliver = async () => {
+      await new Promise<void>((resolve) => running.push(resolve));
+      delivered++;
+    };
+    // As functions do that are all busy.
+    outbox.register('fake', { deliver }, { concurrencyMax: 128 });
+    const large = Buffer.alloc(20_000);
+    for (let n = 0; n < 4; n++) {
+      await outbox.send(Array.from({ length: 500 }, () => delivery(SLOW, '', { payload: large })));
+    }
+    while (delivered < 2000) {
+      await eventually(() => running.length === Math.min(128, 2000 - delivered));
+      end(8);
+      await eventually(() => outbox.edges()[0]!.pending === 2000 - delivered);
+    }
+    assert.ok(counted.read < 2000 * 1.5, `${counted.read} rows were read of 2000`);
+  }
   await rm(directory, { recursive: true });
 });

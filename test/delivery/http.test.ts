@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { systemClock } from '../../src/base/index.ts';
+import { SimulatedClock, seededRandom, systemClock } from '../../src/base/index.ts';
 import { type Connection, egressGuard, type LetterSummary } from '../../src/delivery/index.ts';
-import { eventually } from '../pollers/fakes.ts';
+import { createMetrics, type Logger, newTrace, type Spans } from '../../src/telemetry/index.ts';
+import { advanceUntil, eventually } from '../pollers/fakes.ts';
 import { type Answer, delivery, type House, openHouse, POLICY, selfSigned, web } from './support.ts';
 
 const ok: Answer = (_call, response) => void response.end('ok');
@@ -267,4 +268,33 @@ test('the rate of a connection holds over all its targets', async () => {
   assert.equal(times.length, 40);
   // 40 calls at 50 a second, of which five may come at once.
   assert.ok(times.at(-1)! - times[0]! >= 650, `${times.at(-1)! - times[0]!} ms`);
+});
+
+test('the password of a URL is in no log, metric, trace or error', async () => {
+  const said: unknown[] = [];
+  const log = (event: string, fields?: object) => void said.push(event, fields);
+  const logger: Logger = { debug: log, info: log, warn: log, error: log, child: () => logger };
+  const metrics = createMetrics();
+  metrics.onDatum((datum) => said.push(datum));
+  const spans: Spans = { record: (span) => void said.push(span), recent: () => [], onSpan: () => () => {} };
+  const clock = new SimulatedClock();
+  await using house = await openHouse({ logger, metrics, spans, clock });
+  const trace = { ...newTrace(seededRandom(1)), sampled: true };
+  // Nobody listens at that port.
+  const url = 'http://user:pa@ss@127.0.0.1:1/hook';
+  await house.outbox.send(Array.from({ length: 30 }, (_, n) => delivery(url, String(n), { trace })));
+  await advanceUntil(clock, 1000, () => house.edge(url)?.pending === 0 && clock.monotonic() > 70_000);
+  said.push(metrics.render(), (await house.outbox.letters({ limit: 1 })).letters[0]?.origin.errorMessage);
+  const text = JSON.stringify(said);
+  for (const place of [
+    'delivery-given-up',
+    'edge-broken',
+    'millrace_edge_pending',
+    'PendingDeliveries',
+    'deliver http',
+  ]) {
+    assert.ok(text.includes(place), place);
+  }
+  assert.ok(text.includes('***@127.0.0.1'));
+  assert.ok(!/ss@127/.test(text), 'the password was shown');
 });

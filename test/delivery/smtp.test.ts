@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import type { SmtpOptions } from '../../src/delivery/index.ts';
-import { eventually } from '../pollers/fakes.ts';
+import { eventually, gate } from '../pollers/fakes.ts';
 import { delivery, openHouse, POLICY, selfSigned } from './support.ts';
 
 interface Mailbox extends AsyncDisposable {
@@ -159,6 +159,25 @@ test('many mails share a few connections', async () => {
   await house.outbox.send(mails);
   await eventually(() => box.mails.length === 60);
   assert.ok(box.connections() <= 4, `${box.connections()} connections`);
+});
+
+test('no mail waits for a connection within its attempt', async () => {
+  const held = gate();
+  let arrived = 0;
+  await using box = await mailbox({
+    onData: (stream, _session, callback) => {
+      arrived++;
+      stream.resume();
+      void held.opened.then(() => callback());
+    },
+  });
+  await using house = await openHouse({ smtp: box.options });
+  await house.outbox.send(Array.from({ length: 12 }, (_, n) => delivery(`mailto:m${n}@example.com`, 'a')));
+  await eventually(() => arrived === 4);
+  assert.equal(house.edge('mailto:')?.inFlight, 4);
+  held.open();
+  await eventually(() => house.edge('mailto:')?.pending === 0);
+  assert.equal(arrived, 12);
 });
 
 test('mail waits while no server is configured, and while it is away', async () => {

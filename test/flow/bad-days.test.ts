@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { KinesisClient, PutRecordCommand } from '@aws-sdk/client-kinesis';
 import { TestNode } from '../support/node.ts';
 import { assertOrdered, Flow, fleet, type Reading, temporaryDirectory } from './flow.ts';
 
@@ -53,6 +54,36 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     assert.equal(distinct.size, seen.length, 'a drained node leaves no batch half done');
   });
 }
+
+/** Tells that it has begun, works for a while, then calls the node. */
+const LATE_CALL = `
+exports.handler = async ({ Records }) => {
+  await fetch(process.env.AWS_ENDPOINT_URL, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.SendMessage' },
+    body: JSON.stringify({ QueueUrl: process.env.AWS_ENDPOINT_URL + '/000000000000/begun', MessageBody: 'true' }),
+  });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await witness(Records);
+};`;
+
+test('a batch that runs while the node drains reaches the node until it has ended', async () => {
+  await using directory = await temporaryDirectory();
+  const reading: Reading = [1, 0];
+  {
+    await using node = await TestNode.start({ dataDirectory: directory.path });
+    const flow = new Flow(node);
+    const begun = await flow.queue('begun');
+    // No second try: what fails because the node is going would be given up.
+    await flow.deploy({ handler: LATE_CALL, mapping: { MaximumRetryAttempts: 0 } });
+    const put = { StreamName: 'flow', PartitionKey: '1', Data: Buffer.from(JSON.stringify(reading)) };
+    await new KinesisClient(flow.clientOptions).send(new PutRecordCommand(put));
+    await flow.message(begun.url);
+    assert.equal(await node.stop('SIGTERM'), 0, node.log);
+  }
+  await using node = await TestNode.start({ dataDirectory: directory.path });
+  assert.deepEqual(await new Flow(node).witnessed([reading]), [reading]);
+});
 
 test('a second node on the same data directory is refused and names the first', async () => {
   await using node = await TestNode.start();

@@ -73,9 +73,12 @@ test('what breaks the format is ignored, and counted by log group', async () => 
   write(JSON.stringify(document('many')));
   write(JSON.stringify(document(1, clock.now() - 15 * 86_400_000)));
   write(JSON.stringify(document(1, clock.now() + 3 * 3600_000)));
+  // What the platform says of itself is not for functions to say.
+  write(JSON.stringify(document(1)).replace('"shop"', '"AWS/Lambda"'));
   const group = [{ Name: 'LogGroupName', Value: '/bad' }];
   assert.deepEqual(await statistics('AWS/Logs', 'EMFParsingErrors', group), [[1, 1, 1]]);
-  assert.deepEqual(await statistics('AWS/Logs', 'EMFValidationErrors', group), [[3, 3, 1]]);
+  assert.deepEqual(await statistics('AWS/Logs', 'EMFValidationErrors', group), [[4, 4, 1]]);
+  assert.deepEqual(await statistics('AWS/Lambda', 'orders'), []);
   assert.deepEqual(await statistics('shop', 'orders'), [[100, 5, 90]]);
 });
 

@@ -59,7 +59,29 @@ test('HTTP/2 and requests on a connection that was good before are judged likewi
   assert.equal(headers[':status'], 200);
 });
 
-test('a draining wire takes no more connections out of sandboxes', async () => {
+test('a function that is in flight while the wire drains reaches it', async () => {
+  const arrived = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const invoke: ExtraRoute = {
+    prefix: '/invoke',
+    handle: async (_request, response) => {
+      arrived.resolve();
+      await ended.promise;
+      response.end('done');
+    },
+  };
+  await using wire = await startWire([], { extraRoutes: [answer('/write', true), invoke] });
+  using door = await openDoor((socket) => wire.server.accept(socket));
+  const invoked = ask(wire.port, '/invoke');
+  await arrived.promise;
+  const closing = wire.server.close(5000);
+  assert.deepEqual(await ask(door.port, '/write'), [200, 'served']);
+  ended.resolve();
+  assert.deepEqual(await invoked, [200, 'done']);
+  await closing;
+});
+
+test('a drained wire takes no more connections out of sandboxes', async () => {
   await using wire = await startWire([]);
   using door = await openDoor((socket) => wire.server.accept(socket));
   await wire.server.close(100);

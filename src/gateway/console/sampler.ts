@@ -134,8 +134,9 @@ function rates(
   const nodes = [...last.nodes.values()].map((node) =>
     flowNode(node, base.nodes.get(node.id)?.counters, oldest.nodes.get(node.id) ?? none, seconds),
   );
+  const failing = new Map(edges.filter(({ status }) => status === 'error').map((edge) => [edge.to, edge]));
   return {
-    nodes: nodes.map((node) => asReached(node, edges)),
+    nodes: nodes.map((node) => asReached(node, failing)),
     edges,
     ...(last.deadLetters !== undefined && { deadLetters: last.deadLetters }),
   };
@@ -172,10 +173,10 @@ function flowNode(
 /** Targets outside of the node say nothing of themselves: they fare as the deliveries to them do. */
 const OUTSIDE: ReadonlySet<FlowNode['kind']> = new Set(['webhook', 'email', 'other']);
 
-function asReached(node: FlowNode, edges: readonly FlowEdge[]): FlowNode {
+function asReached(node: FlowNode, failing: ReadonlyMap<string, FlowEdge>): FlowNode {
   if (!OUTSIDE.has(node.kind) || node.problem !== undefined) return node;
-  const failing = edges.find(({ to, status }) => to === node.id && status === 'error');
-  return failing ? { ...node, status: 'error', problem: failing.problem! } : node;
+  const problem = failing.get(node.id)?.problem;
+  return problem === undefined ? node : { ...node, status: 'error', problem };
 }
 
 function flowEdge(

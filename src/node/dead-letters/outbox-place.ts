@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import { DomainError, hasCode } from '../../base/index.ts';
-import type { DeadLetterOrigin, Delivery, Letter, Outbox, RetryPolicy } from '../../delivery/index.ts';
+import type { DeadLetterOrigin, Delivery, Letter, LetterSummary, Outbox, RetryPolicy } from '../../delivery/index.ts';
 import type { DeadLetter, DeadLetterPage, DeadLetterPlace, Redrive } from '../../gateway/console/index.ts';
 import type { TraceContext } from '../../telemetry/index.ts';
+import { NODE_LIMITS } from '../limits.ts';
 import type { Place } from './place.ts';
 
 /** Name of the place of letters that have no queue. */
@@ -35,9 +37,11 @@ export class OutboxPlace implements Place {
 
   async browse(_: string, options: { readonly after?: string; readonly limit: number }): Promise<DeadLetterPage> {
     const { letters, next } = await this.#outbox.letters(options);
-    const whole = await Promise.all(letters.map(({ id }) => this.#outbox.letter(id)));
+    const page = within(letters, NODE_LIMITS.letterPageBytesMax);
+    const whole = await Promise.all(page.map(({ id }) => this.#outbox.letter(id)));
+    const more = next !== undefined || page.length < letters.length;
     // One that has gone meanwhile is left out.
-    return { letters: whole.filter((letter) => letter !== undefined).map(letterOf), more: next !== undefined };
+    return { letters: whole.filter((letter) => letter !== undefined).map(letterOf), more };
   }
 
   async read(_: string, key: string): Promise<DeadLetter> {
@@ -70,17 +74,28 @@ export class OutboxPlace implements Place {
 
   #deliveryOf({ id, origin, payload }: Letter, to: string, body: string | undefined): Delivery {
     const messageAttributes = origin.attributes?.messageAttributes;
+    const sent = body === undefined ? payload : Buffer.from(body);
     return {
       arn: to,
-      payload: body === undefined ? payload : Buffer.from(body),
+      payload: sent,
       ...(messageAttributes !== undefined && { attributes: { messageAttributes } }),
       policy: ELSEWHERE_POLICY,
       source: origin.source,
       // Once, although somebody asks twice or the node ends before the letter is taken away.
-      idempotencyKey: `letter ${id}`.slice(0, 256),
+      idempotencyKey: createHash('sha256').update(`letter ${id} `).update(sent).digest('hex'),
       trace: this.#newTrace(),
     };
   }
+}
+
+/** The first letters, so many as fit; one at least. */
+function within(letters: readonly LetterSummary[], bytesMax: number): readonly LetterSummary[] {
+  let bytes = 0;
+  const end = letters.findIndex(({ payloadBytes }, index) => {
+    bytes += payloadBytes;
+    return index > 0 && bytes > bytesMax;
+  });
+  return end < 0 ? letters : letters.slice(0, end);
 }
 
 function letterOf({ id, origin, payload, reason }: Letter): DeadLetter {

@@ -209,6 +209,11 @@ test('values that make no sense are refused', () =>
     const put = (datum: object) => async () =>
       call('PutMetricData', { Namespace: 'N', MetricData: [{ MetricName: 'M', ...datum }] });
     await assert.rejects(put({}), { code: 'parameter-missing' });
+    const reserved = { Namespace: 'AWS/Lambda', MetricData: [{ MetricName: 'Errors', Value: 1 }] };
+    await assert.rejects(async () => call('PutMetricData', reserved), {
+      code: 'parameter-invalid',
+      message: 'The value AWS/ for parameter Namespace is invalid.',
+    });
     await assert.rejects(put({ Value: 1, Values: [1] }), { code: 'parameter-combination' });
     await assert.rejects(put({ Value: Number.NaN }), { code: 'parameter-invalid' });
     await assert.rejects(put({ Value: 1, Timestamp: new Date(clock.now() + 3 * 3600_000) }), {

@@ -34,6 +34,9 @@ export class EmbeddedMetrics {
     if (reading.kind === 'none') return;
     if (reading.kind === 'unparsable') return this.#refuse(logGroup, 'EMFParsingErrors', reading.reason);
     if (reading.kind === 'invalid') return this.#refuse(logGroup, 'EMFValidationErrors', reading.reason);
+    // The platform's own: a function would tell of itself, and of others, what is not.
+    if (reading.metrics.some(({ namespace }) => namespace.startsWith('AWS/')))
+      return this.#refuse(logGroup, 'EMFValidationErrors', 'namespaces that begin with AWS/ are reserved');
     const now = this.#clock.now();
     const timely = reading.metrics.every(
       ({ time }) => time >= now - LOGS_LIMITS.pastMsMax && time <= now + LOGS_LIMITS.futureMsMax,

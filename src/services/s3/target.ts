@@ -2,8 +2,8 @@ import { DomainError, parseArn } from '../../base/index.ts';
 import type { Delivery, Target } from '../../delivery/index.ts';
 import type { Objects } from '../../store/index.ts';
 
-/** Failures of the store that another try may mend. */
-const PASSING = new Set(['objects-full', 'objects-failed']);
+/** Failures that no other try mends: all else may pass, a restart of the node included. */
+const PERMANENT = new Set(['bucket-not-found', 'key-invalid']);
 
 /** Buckets as a target of deliveries: the payload is the object. Attribute: `key`, the object's name. */
 export class BucketTarget implements Target {
@@ -20,8 +20,9 @@ export class BucketTarget implements Target {
     try {
       await this.#objects.put(bucket, key, bodyOf(payload), { metadata: { 'content-type': 'application/json' } });
     } catch (error) {
-      const { code, message } = error as DomainError;
-      throw new DomainError(code, message, { cause: error, remedy: PASSING.has(code) ? 'retry' : 'never' });
+      if (!(error instanceof DomainError)) throw error;
+      const { code, message } = error;
+      throw new DomainError(code, message, { cause: error, remedy: PERMANENT.has(code) ? 'never' : 'retry' });
     }
   }
 }

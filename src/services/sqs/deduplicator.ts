@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { SteadyClock } from '../../base/index.ts';
 import type { QueueSettings } from './attributes.ts';
 import { SQS_LIMITS } from './limits.ts';
 import type { Message, Place } from './message.ts';
 import type { Outgoing, Sent } from './queue.ts';
 import type { Deduplication } from './rows.ts';
-import type { SteadyClock } from './steady.ts';
 
 interface Known {
   readonly value: Deduplication;

@@ -1,4 +1,4 @@
-import { type Clock, hasCode, isAbort, type Timer } from '../../base/index.ts';
+import { type Clock, hasCode, isAbort, type SteadyClock, type Timer } from '../../base/index.ts';
 import type { Records, Sequence, Write } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { Attempts } from './attempts.ts';
@@ -15,7 +15,6 @@ import { type Entry, type Message, newEntry, type Place } from './message.ts';
 import { FifoReady, type GroupNumbers, type Ready, StandardReady } from './ready.ts';
 import { formatReceipt, type Receipt } from './receipt.ts';
 import { Rows, type Tally } from './rows.ts';
-import type { SteadyClock } from './steady.ts';
 import { Waiters } from './waiters.ts';
 
 export interface QueueDependencies {

@@ -1,4 +1,13 @@
-import { ACCOUNT_ID, type Clock, formatArn, parseArn, type Random, type Timer, uuid } from '../../base/index.ts';
+import {
+  ACCOUNT_ID,
+  type Clock,
+  formatArn,
+  parseArn,
+  type Random,
+  SteadyClock,
+  type Timer,
+  uuid,
+} from '../../base/index.ts';
 import { type Records, Registry, Sequence } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import {
@@ -14,7 +23,6 @@ import { parameterInvalid, queueNotFound, SqsError } from './errors.ts';
 import { QueueInstruments } from './instruments.ts';
 import { SQS_LIMITS } from './limits.ts';
 import { Queue, spaceOf } from './queue.ts';
-import { SteadyClock } from './steady.ts';
 
 export interface QueuesDependencies {
   readonly records: Records;

@@ -31,7 +31,7 @@ export class SqsSource implements QueueSource {
     const queue = this.#queue();
     const { visibilityMs } = queue.settings;
     // Before the call: a lease must not seem to last longer than it does.
-    const leasedUntil = this.#clock.now() + visibilityMs;
+    const leasedUntil = this.#clock.monotonic() + visibilityMs;
     const received = await queue.receive(recordsMax, visibilityMs, 0, NEVER);
     return received.map((one) => new LeasedMessage(one, queue, leasedUntil));
   }

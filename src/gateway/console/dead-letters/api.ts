@@ -99,6 +99,7 @@ class DeadLetterApi {
 
   async #list(query: URLSearchParams): Promise<AdminAnswer> {
     const fields = Object.fromEntries(query);
+    refuseOthers(fields, LIST_FIELDS, 'a list');
     const limit = readLimit(fields.limit, DEAD_LETTER_LIMITS.listDefault, DEAD_LETTER_LIMITS.listMax);
     const places = await this.#store.places();
     const store = { places: () => places, browse: this.#store.browse.bind(this.#store) };
@@ -134,6 +135,8 @@ class DeadLetterApi {
   }
 
   async #bulk(verb: 'redrive' | 'discard', fields: Fields, caller: string): Promise<AdminAnswer> {
+    // A filter that is misspelled would mean all letters.
+    refuseOthers(fields, verb === 'redrive' ? [...LIST_FIELDS, 'to'] : LIST_FIELDS, `a ${verb} of many`);
     const { after, limit, to } = fields;
     const filter = readFilter(fields);
     const count = readLimit(limit, DEAD_LETTER_LIMITS.bulkMax, DEAD_LETTER_LIMITS.bulkMax);
@@ -182,6 +185,12 @@ function letterOf(id: string): { readonly place: string; readonly key: string } 
 type Fields = Readonly<Record<string, unknown>>;
 
 const TEXT_FIELDS = ['place', 'target', 'source', 'reason', 'text'] as const;
+const LIST_FIELDS = [...TEXT_FIELDS, 'before', 'after', 'limit'] as const;
+
+function refuseOthers(fields: Fields, known: readonly string[], of: string): void {
+  const unknown = Object.keys(fields).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw invalid(`"${unknown}" is no member of ${of}: ${known.join(', ')} are`);
+}
 
 function readFilter(fields: Fields): DeadLetterFilter {
   const texts = TEXT_FIELDS.filter((name) => fields[name] !== undefined && fields[name] !== '');
@@ -201,9 +210,9 @@ function readLimit(value: unknown, otherwise: number, max: number): number {
   return limit;
 }
 
-function readRedrive({ body, to, ...rest }: Fields): Redrive {
-  const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw invalid(`"${unknown}" is no member of a redrive: body and to are`);
+function readRedrive(fields: Fields): Redrive {
+  refuseOthers(fields, ['body', 'to'], 'a redrive');
+  const { body, to } = fields;
   return { ...(body !== undefined && { body: text('body', body) }), ...(to !== undefined && { to: text('to', to) }) };
 }
 

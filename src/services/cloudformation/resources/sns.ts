@@ -11,7 +11,6 @@ const TOPIC_ATTRIBUTES: Readonly<Record<string, string>> = {
   ContentBasedDeduplication: 'false',
   SignatureVersion: '1',
   TracingConfig: 'PassThrough',
-  ArchivePolicy: '{}',
   FifoThroughputScope: 'Topic',
 };
 
@@ -33,7 +32,6 @@ const SUBSCRIPTION_ATTRIBUTES = [
   'RedrivePolicy',
   'DeliveryPolicy',
   'SubscriptionRoleArn',
-  'ReplayPolicy',
 ];
 
 /** Attributes travel as text: objects as JSON, flags as `true` and `false`. */
@@ -57,7 +55,6 @@ const topic: ResourceType = {
     ContentBasedDeduplication: changes('flag'),
     SignatureVersion: changes('text'),
     TracingConfig: changes('text'),
-    ArchivePolicy: changes('any'),
     FifoThroughputScope: changes('text'),
     DeliveryStatusLogging: changes({
       list: {
@@ -71,7 +68,7 @@ const topic: ResourceType = {
     }),
     Tags: TAGS,
   },
-  notBuilt: ['DataProtectionPolicy', 'MaximumMessageSize'],
+  notBuilt: ['ArchivePolicy', 'DataProtectionPolicy', 'MaximumMessageSize'],
   attributes: ['TopicArn', 'TopicName'],
   naming: {
     property: 'TopicName',
@@ -191,8 +188,8 @@ const subscription: ResourceType = {
     RedrivePolicy: changes('any'),
     DeliveryPolicy: changes('any'),
     SubscriptionRoleArn: changes('text'),
-    ReplayPolicy: changes('any'),
   },
+  notBuilt: ['ReplayPolicy'],
   attributes: ['Arn'],
 
   async create(properties, work) {
@@ -209,7 +206,7 @@ const subscription: ResourceType = {
 
   async update(existing, properties, work) {
     const SubscriptionArn = existing.physicalId;
-    for (const AttributeName of SUBSCRIPTION_ATTRIBUTES) {
+    for (const AttributeName of inOrder(properties)) {
       const value = properties[AttributeName];
       if (sameJson(existing.properties[AttributeName], value)) continue;
       const AttributeValue = value === undefined ? unsetText(AttributeName) : attributeText(value);
@@ -223,6 +220,12 @@ const subscription: ResourceType = {
     await ignoreMissing(() => work.call('sns', 'Unsubscribe', { SubscriptionArn }, regionOf(properties)));
   },
 };
+
+/** The wider scope is set before a policy that needs it, and the narrower one after it: attributes have no nested keys. */
+function inOrder({ FilterPolicyScope }: JsonObject): readonly string[] {
+  const [policy, scope, ...others] = SUBSCRIPTION_ATTRIBUTES;
+  return FilterPolicyScope === 'MessageBody' ? [scope!, policy!, ...others] : SUBSCRIPTION_ATTRIBUTES;
+}
 
 /** Where the topic is, when that is elsewhere than the stack. */
 const regionOf = ({ Region }: JsonObject) => (Region === undefined ? undefined : String(Region));

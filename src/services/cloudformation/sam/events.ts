@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders of Fn::Sub
 import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
-import { allow, type ExecutionRole } from './role.ts';
+import { allow, type ExecutionRole, type InlinePolicy } from './role.ts';
 
 /** What an event of a function is turned into resources with. */
 export interface EventContext {
@@ -121,12 +121,18 @@ function destination(id: string, config: Json, role: ExecutionRole): Json {
   const arn = rest.Destination ?? null;
   if (type === 'SQS') role.addInline(allow(`${id}SQSPolicy`, 'sqs:SendMessage', arn));
   else if (type === 'SNS') role.addInline(allow(`${id}SNSPolicy`, 'sns:publish', arn));
+  else if (type === 'S3') role.addInline(putIntoBucket(id, arn));
   else if (type !== undefined) {
-    throw invalid(
-      `Event with id [${id}] is invalid. DestinationConfig.OnFailure.Type must be SQS or SNS; others are not built in Millrace`,
-    );
+    throw invalid(`Event with id [${id}] is invalid. The only valid values for 'Type' are 'SQS', 'SNS', and 'S3'`);
   }
   return { ...config, OnFailure: rest };
+}
+
+function putIntoBucket(id: string, arn: Json): InlinePolicy {
+  const statement = (Action: string, Resource: Json) => ({ Action, Effect: 'Allow', Resource });
+  const objects = { 'Fn::Join': ['/', [arn, '*']] };
+  const Statement = [statement('s3:PutObject', objects), statement('s3:ListBucket', arn)];
+  return { PolicyName: `${id}S3Policy`, PolicyDocument: { Statement } };
 }
 
 /** Lets `principal` call the function for `sourceArn`. */

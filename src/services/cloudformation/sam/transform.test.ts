@@ -106,6 +106,22 @@ for (const [name, template, message] of [
   test(`refused: ${name}`, () => assert.throws(() => transformSam(template as JsonObject, {}), message));
 }
 
+test('a bucket may take what a stream gives up; the role may write to it', () => {
+  const Destination = { 'Fn::GetAtt': ['Bucket', 'Arn'] };
+  const Properties = {
+    ...{ Stream: 's', StartingPosition: 'LATEST' },
+    DestinationConfig: { OnFailure: { Type: 'S3', Destination } },
+  };
+  const { Resources } = transformSam(one({ ...FUNCTION, Events: { E: { Type: 'Kinesis', Properties } } }), {}) as any;
+  assert.deepEqual(Resources.FnE.Properties.DestinationConfig, { OnFailure: { Destination } });
+  const Statement = [
+    { Action: 's3:PutObject', Effect: 'Allow', Resource: { 'Fn::Join': ['/', [Destination, '*']] } },
+    { Action: 's3:ListBucket', Effect: 'Allow', Resource: Destination },
+  ];
+  const [policy] = Resources.FnRole.Properties.Policies;
+  assert.deepEqual(policy, { PolicyName: 'FnES3Policy', PolicyDocument: { Statement } });
+});
+
 /** Ids as AWS's translator makes them of these layers (its own test data have the same two). */
 const LAYERS = {
   Parameters: { Keep: { Type: 'String' } },

@@ -35,10 +35,23 @@ export class StackNotifications implements AsyncDisposable {
   tell(uuid: string): void {
     const { store, logger } = this.#dependencies;
     if (this.#closed || this.#working.has(uuid) || store.notified(uuid) === undefined) return;
-    const work = this.#run(uuid)
-      .catch((error: unknown) => logger.error('stack-notifications-stopped', { stack: uuid, error }))
-      .finally(() => this.#working.delete(uuid));
+    const work = this.#run(uuid).then(
+      () => {
+        this.#working.delete(uuid);
+        // What has come since it saw that there was no more.
+        if (this.#isBehind(uuid)) this.tell(uuid);
+      },
+      (error: unknown) => {
+        this.#working.delete(uuid);
+        logger.error('stack-notifications-stopped', { stack: uuid, error });
+      },
+    );
     this.#working.set(uuid, work);
+  }
+
+  #isBehind(uuid: string): boolean {
+    const { store } = this.#dependencies;
+    return (store.notified(uuid) ?? 0) < (store.stack(uuid)?.eventsWritten ?? 0);
   }
 
   /** Ends behind the event that is being told; the next start goes on. */

@@ -12,6 +12,9 @@ type WireDatum = NonNullable<PutMetricDataInput['MetricData']>[number];
 /** PutMetricData. High-resolution data (`StorageResolution` 1) are kept by the minute. Durable when it answers. */
 export function putMetricData(store: MetricStore, clock: Clock): Operation<PutMetricDataInput, Record<string, never>> {
   return async ({ Namespace, MetricData = [], EntityMetricData = [] }) => {
+    if (Namespace!.startsWith('AWS/')) {
+      throw new CloudWatchError('parameter-invalid', 'The value AWS/ for parameter Namespace is invalid.');
+    }
     const data = [...MetricData, ...EntityMetricData.flatMap((entity) => entity.MetricData ?? [])];
     if (data.length === 0) {
       throw new CloudWatchError('parameter-missing', 'The parameter MetricData is required.');

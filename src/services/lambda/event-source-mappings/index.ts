@@ -25,6 +25,8 @@ export interface EventSourceMappings extends AsyncDisposable {
    * @throws resource-not-found, invalid-parameter: its source is a queue, or the time is to come
    */
   replay(uuid: string, at: number): Promise<MappingView>;
+  /** Stops all pollers for good and waits for batches that run: while what their functions call is still open. */
+  stop(): Promise<void>;
 }
 
 /** Opens the mappings there are and starts their pollers; disposing drains them. The sources must be open. */
@@ -38,6 +40,7 @@ export async function openEventSourceMappings(dependencies: MappingDependencies)
     pause: (uuid, reason) => mappings.pause(uuid, reason),
     resume: (uuid, reason) => mappings.resume(uuid, reason),
     replay: (uuid, at) => mappings.replay(uuid, at),
+    stop: () => mappings.stop(),
     [Symbol.asyncDispose]: () => mappings[Symbol.asyncDispose](),
   };
 }

@@ -71,6 +71,7 @@ export class Mappings implements AsyncDisposable {
   readonly #retries = new Map<string, Timer>();
   readonly #work = new Set<Promise<void>>();
   #closed = false;
+  #stopped: Promise<void> | undefined;
 
   private constructor(dependencies: MappingDependencies, registry: Registry<Mapping>, checkpoints: Checkpoints) {
     this.#dependencies = dependencies;
@@ -179,13 +180,24 @@ export class Mappings implements AsyncDisposable {
     });
   }
 
-  /** Stops all pollers, waits for batches that run, and makes the checkpoints durable. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Stops all pollers and waits for batches that run: none is started any more. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#retries.values()) timer.cancel();
     await Promise.all(this.#work);
     await Promise.all([...this.#pollers.values()].map((poller) => poller[Symbol.asyncDispose]()));
     this.#pollers.clear();
+  }
+
+  /** Stops, and makes the checkpoints durable. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await Promise.all(this.#work);
     await this.#checkpoints[Symbol.asyncDispose]();
   }
 
