@@ -126,7 +126,7 @@ test('the reserve for bursts comes when a function uses the runtime, without has
   await clock.advance(250);
   assert.deepEqual([pool.ready, pool.hulls], [4, 0]);
   await clock.advance(10_000);
-  assert.deepEqual([pool.ready, pool.hulls, pool.full], [4, 8, true]);
+  assert.deepEqual([pool.ready, pool.hulls, pool.full], [4, 12, true]);
   assert.equal(clock.pending, 0, 'nothing is left to do');
 });
 
@@ -136,11 +136,11 @@ test('a burst takes the blank ones, then the sandboxes that stand, then starts i
   await clock.advance(1_000);
   pool.take();
   await clock.advance(10_000);
-  assert.deepEqual([pool.ready, pool.hulls], [2, 4]);
+  assert.deepEqual([pool.ready, pool.hulls], [2, 6]);
   const before = started.length;
-  for (let i = 0; i < 8; i++) pool.take();
+  for (let i = 0; i < 10; i++) pool.take();
   assert.deepEqual([pool.ready, pool.hulls], [0, 0]);
-  assert.deepEqual(begun, new Array(4).fill({ URGENT: 'yes' }));
+  assert.deepEqual(begun, new Array(6).fill({ URGENT: 'yes' }));
   assert.equal(started.length - before, 2, 'of these the sandbox as well');
   await clock.advance(1_500);
   assert.ok(pool.ready >= 8 && pool.hulls >= 4, `${pool.ready} and ${pool.hulls}`);
@@ -153,7 +153,7 @@ test('what is kept for bursts goes when memory is short, but for two', async () 
   await clock.advance(2_000);
   pool.take();
   await clock.advance(10_000);
-  assert.equal(alive(), 6 + 12 + taken);
+  assert.equal(alive(), 6 + 18 + taken);
   assert.equal(pool.shed(), 4 * RESERVE_LIMITS.blankBytes);
   assert.deepEqual([pool.ready, pool.hulls, alive()], [2, 0, 2 + taken]);
 });

@@ -13,7 +13,7 @@ export const RESERVE_LIMITS = {
   /** Blank environments of a runtime after bursts that have found none, where fewer are kept at rest. */
   blanksAfterBursts: 8,
   /** Sandboxes that stand without a process of the runtime, for each blank environment: they hold a tenth of what that does. */
-  hullsPerBlank: 2,
+  hullsPerBlank: 3,
 } as const;
 
 /** How many blank environments are kept: by memory and processors, over all runtimes in use. */
