@@ -17,7 +17,7 @@ import { zipOf } from '../test/support/clients.ts';
 import { TestNode } from '../test/support/node.ts';
 import { type Figure, formatFigure, median } from './figure.ts';
 import type { FleetLoad, FleetResult } from './generator/fleet.worker.ts';
-import { cpuMsOf, cpuMsOfChildren } from './generator/processes.ts';
+import { cpuMsBelow, cpuMsOf } from './generator/processes.ts';
 
 const DEVICES = 100;
 const WINDOW = 64;
@@ -110,7 +110,7 @@ interface Cpu {
 }
 
 function cpuOf({ pid }: TestNode): Cpu {
-  return { node: cpuMsOf(pid), functions: cpuMsOfChildren(pid) };
+  return { node: cpuMsOf(pid), functions: cpuMsBelow(pid) };
 }
 
 /** Processor time holds still when the machine is busy with other things, rates do not. */

@@ -5,8 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
+import { freePort, stopped } from './generator/processes.ts';
 
 export interface RabbitMq extends AsyncDisposable {
   /** `amqp://guest:guest@127.0.0.1:PORT` */
@@ -52,28 +53,13 @@ export async function startRabbitMq(): Promise<RabbitMq | undefined> {
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
     },
   });
+  // The script hands SIGTERM on to the broker, and ends after it.
   scope.defer(() => stopped(server));
   await listening(port, server);
   const owned = scope.move();
   const version = /rabbitmq_server-([\d.]+)/.exec(script)?.[1] ?? '?';
   const url = `amqp://guest:guest@127.0.0.1:${port}`;
   return { url, version, pid: server.pid, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-/** The script hands SIGTERM on to the broker, and ends after it. */
-async function stopped(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  await gone;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function listening(port: number, child: ChildProcess): Promise<void> {

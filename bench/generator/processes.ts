@@ -66,15 +66,19 @@ export function cpuMsOf(pid: number | undefined): number | undefined {
   }
 }
 
-/** The same of the processes that it has started. */
-export function cpuMsOfChildren(pid: number): number | undefined {
+/** The same of all processes below it: functions stand below the launcher of sandboxes, and bubblewrap. */
+export function cpuMsBelow(pid: number): number | undefined {
   try {
-    const threads = readdirSync(`/proc/${pid}/task`);
-    const children = threads.flatMap((id) => readFileSync(`/proc/${pid}/task/${id}/children`, 'utf8').split(' '));
-    return children.filter(Boolean).reduce((sum, child) => sum + (cpuMsOf(Number(child)) ?? 0), 0);
+    return childrenOf(pid).reduce((sum, child) => sum + (cpuMsOf(child) ?? 0) + (cpuMsBelow(child) ?? 0), 0);
   } catch {
     return undefined;
   }
+}
+
+function childrenOf(pid: number): readonly number[] {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const children = threads.flatMap((id) => readFileSync(`/proc/${pid}/task/${id}/children`, 'utf8').split(' '));
+  return children.filter(Boolean).map(Number);
 }
 
 const here = (name: string) => join(import.meta.dirname, name);
@@ -100,14 +104,15 @@ async function firstLine(child: ChildProcess): Promise<string> {
   throw new Error(`${child.spawnargs.join(' ')} ended without an answer`);
 }
 
-async function stopped(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
+/** Ends a process that was started here, and waits until it has ended. */
+export async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   await gone;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };

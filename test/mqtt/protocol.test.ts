@@ -313,17 +313,17 @@ test('no more messages are sent than the client allows to be unacknowledged', as
 test('a shared subscription gives each message to one of its group, and to those who have their own', async () => {
   await using rig = await openRig();
   await using alone = await RawClient.connected(rig.port, { clientId: 'alone' });
-  await alone.subscribe('work/#');
+  await alone.subscribe('jobs/#');
   const group = [];
   for (const name of ['a', 'b']) {
     const member = await RawClient.connected(rig.port, { clientId: name });
-    assert.equal(await member.subscribe('$share/g/work/+'), 1);
+    assert.equal(await member.subscribe('$share/g/jobs/+'), 1);
     group.push(member);
   }
   await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
   const send = async (from: number, to: number) => {
     for (let i = from; i <= to; i++) {
-      publisher.send(publish('work/x', `${i}`, { qos: 1, packetId: i }));
+      publisher.send(publish('jobs/x', `${i}`, { qos: 1, packetId: i }));
       assert.equal((await publisher.next())?.type, 'puback');
     }
   };
