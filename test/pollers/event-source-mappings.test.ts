@@ -3,35 +3,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import {
-  type Clock,
-  DomainError,
-  SimulatedClock,
-  seededRandom,
-  systemClock,
-  systemRandom,
-} from '../../src/base/index.ts';
+import { type Clock, DomainError, SimulatedClock, systemClock, systemRandom } from '../../src/base/index.ts';
 import type { Delivery } from '../../src/delivery/index.ts';
-import type { OperationContext } from '../../src/services/index.ts';
 import { type Kinesis, openKinesis } from '../../src/services/kinesis/index.ts';
 import { type EventSourceMappings, openEventSourceMappings, WINDOW_TAG } from '../../src/services/lambda/index.ts';
 import { EmbeddedLog, type Log, openEmbeddedRecords, type Records } from '../../src/store/index.ts';
-import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
+import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
+import { CONTEXT } from '../support/operations.ts';
 import { advanceUntil, eventually, FakeFunction, FakeQueue, failed, ok } from './fakes.ts';
 
 let directory: string;
 let records: Records;
 let log: Log;
 let kinesis: Kinesis;
-
-const context: OperationContext = {
-  requestId: 'r',
-  region: 'us-east-1',
-  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
-  endpoint: 'http://127.0.0.1:4566',
-  signal: new AbortController().signal,
-  trace: newTrace(seededRandom(1)),
-};
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-mappings-'));
@@ -55,7 +39,7 @@ let streams = 0;
 
 async function newStream(): Promise<{ name: string; arn: string }> {
   const name = `stream-${++streams}`;
-  await kinesis.service.operations.CreateStream!({ StreamName: name, ShardCount: 1 }, context);
+  await kinesis.service.operations.CreateStream!({ StreamName: name, ShardCount: 1 }, CONTEXT);
   await eventually(() => kinesis.stream(name) !== undefined);
   return { name, arn: `arn:aws:kinesis:us-east-1:000000000000:stream/${name}` };
 }
@@ -86,7 +70,7 @@ async function open(
 }
 
 const call = (mappings: EventSourceMappings, operation: string, input: object): Promise<any> =>
-  Promise.resolve().then(() => mappings.operations[operation]!(input, context));
+  Promise.resolve().then(() => mappings.operations[operation]!(input, CONTEXT));
 
 const dataOf = (fn: FakeFunction) =>
   fn.events

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
-import type { OperationContext } from '../../src/services/index.ts';
 import { openSqs, type Sqs } from '../../src/services/sqs/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
-import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
+import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
+import { CONTEXT } from '../support/operations.ts';
 
 let directory: string;
 let records: Records;
@@ -27,17 +27,8 @@ after(async () => {
   await rm(directory, { recursive: true });
 });
 
-const context: OperationContext = {
-  requestId: 'r',
-  region: 'us-east-1',
-  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
-  endpoint: 'http://127.0.0.1:4566',
-  signal: new AbortController().signal,
-  trace: newTrace(seededRandom(1)),
-};
-
 const call = async (operation: string, input: object): Promise<any> =>
-  sqs.service.operations[operation]!(input, context);
+  sqs.service.operations[operation]!(input, CONTEXT);
 
 const urlOf = (name: string) => `http://127.0.0.1:4566/000000000000/${name}`;
 const arnOf = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;

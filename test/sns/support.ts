@@ -3,22 +3,16 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, seededRandom, systemClock, systemRandom } from '../../src/base/index.ts';
+import { type Clock, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Delivery, type EgressGuard, openDelivery, type SmtpOptions } from '../../src/delivery/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { openSns, type SnsDependencies } from '../../src/services/sns/index.ts';
 import { openSqs } from '../../src/services/sqs/index.ts';
 import { openEmbeddedRecords } from '../../src/store/index.ts';
-import { createMetrics, type Datum, newTrace, silentLogger } from '../../src/telemetry/index.ts';
+import { createMetrics, type Datum, silentLogger } from '../../src/telemetry/index.ts';
+import { CONTEXT as BARE } from '../support/operations.ts';
 
-export const CONTEXT: OperationContext = {
-  requestId: 'r',
-  region: 'us-east-1',
-  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root', accessKeyId: 'test' },
-  endpoint: 'http://127.0.0.1:4566',
-  signal: new AbortController().signal,
-  trace: newTrace(seededRandom(1)),
-};
+export const CONTEXT: OperationContext = { ...BARE, caller: { ...BARE.caller, accessKeyId: 'test' } };
 
 export interface Options extends Partial<Pick<SnsDependencies, 'confirmLoopback' | 'webhooks' | 'linkBase'>> {
   readonly clock?: Clock;

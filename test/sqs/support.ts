@@ -6,8 +6,9 @@ import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { openSqs, type Sqs } from '../../src/services/sqs/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
-import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
+import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
 import { eventually } from '../pollers/fakes.ts';
+import { CONTEXT } from '../support/operations.ts';
 
 let directory: string;
 let records: Records;
@@ -22,15 +23,6 @@ after(async () => {
   await rm(directory, { recursive: true });
 });
 
-const context: OperationContext = {
-  requestId: 'r',
-  region: 'us-east-1',
-  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
-  endpoint: 'http://127.0.0.1:4566',
-  signal: new AbortController().signal,
-  trace: newTrace(seededRandom(1)),
-};
-
 export type Call = (operation: string, input: object, more?: Partial<OperationContext>) => Promise<any>;
 
 /** The service over this test file's store, on a clock that stands still until it is moved. */
@@ -42,7 +34,7 @@ export async function openSqsNode(
   const metrics = createMetrics();
   const sqs: Sqs = await openSqs({ records: over, clock, random: seededRandom(seed), logger: silentLogger, metrics });
   const call: Call = (operation, input, more = {}) =>
-    Promise.resolve().then(() => sqs.service.operations[operation]!(input, { ...context, ...more }));
+    Promise.resolve().then(() => sqs.service.operations[operation]!(input, { ...CONTEXT, ...more }));
   return {
     ...{ clock, sqs, call, metrics, records: over as { -readonly [K in keyof Records]: Records[K] } },
     /** Waits until a queue holds so many messages that can be received: redriving goes on in the background. */

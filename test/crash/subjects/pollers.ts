@@ -3,12 +3,13 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { type Random, seededRandom, systemRandom } from '../../../src/base/index.ts';
 import type { FunctionInvoker, InvocationOutcome, Reservation } from '../../../src/pollers/index.ts';
-import type { OperationContext, Service } from '../../../src/services/index.ts';
+import type { Service } from '../../../src/services/index.ts';
 import { type Kinesis, openKinesis } from '../../../src/services/kinesis/index.ts';
 import { type EventSourceMappings, openEventSourceMappings } from '../../../src/services/lambda/index.ts';
 import { openSqs, type Sqs } from '../../../src/services/sqs/index.ts';
 import { EmbeddedLog, openEmbeddedRecords } from '../../../src/store/index.ts';
-import { createMetrics, newTrace, silentLogger } from '../../../src/telemetry/index.ts';
+import { createMetrics, silentLogger } from '../../../src/telemetry/index.ts';
+import { CONTEXT } from '../../support/operations.ts';
 import type { CrashSubject } from '../subject.ts';
 import { clockOf, Ledger } from './ledger.ts';
 
@@ -273,7 +274,7 @@ async function createMappings(mappings: EventSourceMappings): Promise<void> {
   ];
   for (const input of wanted) {
     if (mappings.mappings().some(({ mapping }) => mapping.functionName === input.FunctionName)) continue;
-    await mappings.operations.CreateEventSourceMapping!(input, context);
+    await mappings.operations.CreateEventSourceMapping!(input, CONTEXT);
   }
 }
 
@@ -304,16 +305,7 @@ const viewOf = (mappings: EventSourceMappings, name: string) =>
 
 const uuidOf = (mappings: EventSourceMappings, name: string) => viewOf(mappings, name).mapping.uuid;
 
-const context: OperationContext = {
-  requestId: 'r',
-  region: 'us-east-1',
-  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
-  endpoint: 'http://h',
-  signal: new AbortController().signal,
-  trace: newTrace(seededRandom(1)),
-};
-
 function call(service: Service, operation: string, input: object): Promise<any> {
   // At once and not in the next turn: the order of sends is the order of their steps.
-  return Promise.resolve(service.operations[operation]!(input, context));
+  return Promise.resolve(service.operations[operation]!(input, CONTEXT));
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { seededRandom, systemRandom } from '../../../src/base/index.ts';
+import { systemRandom } from '../../../src/base/index.ts';
 import { type Outbox, openDelivery } from '../../../src/delivery/index.ts';
-import type { OperationContext } from '../../../src/services/index.ts';
 import { openSns } from '../../../src/services/sns/index.ts';
 import { openSqs } from '../../../src/services/sqs/index.ts';
 import { openEmbeddedRecords } from '../../../src/store/index.ts';
-import { createMetrics, newTrace, silentLogger } from '../../../src/telemetry/index.ts';
+import { createMetrics, silentLogger } from '../../../src/telemetry/index.ts';
+import { CONTEXT } from '../../support/operations.ts';
 import type { CrashSubject } from '../subject.ts';
 import { clockOf, Ledger } from './ledger.ts';
 
@@ -147,12 +147,3 @@ async function drained(delivery: Outbox): Promise<void> {
     quiet = delivery.edges().every((edge) => edge.pending === 0 && edge.isIdle) ? quiet + 1 : 0;
   }
 }
-
-const CONTEXT: OperationContext = {
-  requestId: 'r',
-  region: 'us-east-1',
-  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
-  endpoint: 'http://h',
-  signal: new AbortController().signal,
-  trace: newTrace(seededRandom(1)),
-};

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { seededRandom, systemRandom } from '../../../src/base/index.ts';
-import type { OperationContext } from '../../../src/services/index.ts';
+import { systemRandom } from '../../../src/base/index.ts';
 import { openSqs, type Sqs } from '../../../src/services/sqs/index.ts';
 import { openEmbeddedRecords } from '../../../src/store/index.ts';
-import { createMetrics, newTrace, silentLogger } from '../../../src/telemetry/index.ts';
+import { createMetrics, silentLogger } from '../../../src/telemetry/index.ts';
+import { CONTEXT } from '../../support/operations.ts';
 import type { CrashSubject } from '../subject.ts';
 import { clockOf, Ledger } from './ledger.ts';
 
@@ -180,16 +180,7 @@ async function bodiesOf(sqs: Sqs, name: Name): Promise<number[]> {
   }
 }
 
-const context: OperationContext = {
-  requestId: 'r',
-  region: 'us-east-1',
-  caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
-  endpoint: 'http://h',
-  signal: new AbortController().signal,
-  trace: newTrace(seededRandom(1)),
-};
-
 function call(sqs: Sqs, operation: string, input: object): Promise<any> {
   // At once and not in the next turn: the order of sends is the order of their steps.
-  return Promise.resolve(sqs.service.operations[operation]!(input, context));
+  return Promise.resolve(sqs.service.operations[operation]!(input, CONTEXT));
 }
