@@ -27,6 +27,7 @@ const CLIENTS = {
   'mosquitto-clients': '/usr/bin/mosquitto_pub',
   awscli: '/usr/bin/aws',
   'python3-boto3': '/usr/lib/python3/dist-packages/boto3/__init__.py',
+  'python3-paho-mqtt': '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   chromium: '/usr/bin/chromium',
   curl: '/usr/bin/curl',
   // What builds AWS's runtime client, and the runtime in C of the tests.

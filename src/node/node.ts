@@ -70,7 +70,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     relations,
     metrics: ground.metrics,
     calls: services.calls,
-    connections: () => gateway?.connections ?? 0,
+    connections: () => gateway?.clients.size ?? 0,
   });
   const pages = scope.use(await openConsole({ source, ...ground }));
   const secured = config.mode === 'secured';

@@ -57,7 +57,7 @@ test('half a packet and a broken connection leave nothing behind', async () => {
   client.write(mqtt.encodePacket(publish('a', 'x'.repeat(1000)), 5).subarray(0, 500));
   client.socket.end();
   assert.equal(await client.next(), undefined);
-  await until(() => rig.gateway.connections === 0);
+  await until(() => rig.gateway.clients.size === 0);
 });
 
 test('a subscriber that does not read loses QoS 0 messages and costs bounded memory', async () => {

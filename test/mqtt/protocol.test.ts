@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
-import type { MqttAuthorizer } from '../../src/gateway/mqtt/index.ts';
+import type { DeviceAccess } from '../../src/services/iot/index.ts';
 import { connect, openRig, publish, RawClient } from './harness.ts';
 
 const { Reason } = mqtt;
@@ -103,7 +103,7 @@ test('a client id belongs to one connection: the first is told that it is taken 
   assert.equal(await first.next(), undefined);
   assert.equal((await received(watcher)).payload.toString(), 'gone');
   await second.settle();
-  assert.equal(rig.gateway.connections, 2);
+  assert.equal(rig.gateway.clients.size, 2);
 });
 
 test('a will is published when the connection breaks, not after DISCONNECT, unless that asks for it', async () => {
@@ -168,7 +168,7 @@ test('no local, retain as published and subscription identifiers do what they sa
 });
 
 test('every filter of a SUBSCRIBE and UNSUBSCRIBE gets its own answer', async () => {
-  await using rig = await openRig({ authorizer: onlyOwn });
+  await using rig = await openRig({ access: onlyOwn });
   await using client = await RawClient.connected(rig.port, { clientId: 'c' });
   const filters = [
     'c/a',
@@ -201,7 +201,7 @@ test('every filter of a SUBSCRIBE and UNSUBSCRIBE gets its own answer', async ()
 });
 
 /** Clients may use topics below their own id only. */
-const onlyOwn: MqttAuthorizer = {
+const onlyOwn: DeviceAccess = {
   connect: async ({ clientId, password }) =>
     password?.toString() === 'wrong'
       ? { kind: 'refused', reasonCode: Reason.badUserNameOrPassword }
@@ -209,14 +209,19 @@ const onlyOwn: MqttAuthorizer = {
           kind: 'accepted',
           permissions: {
             principal: clientId,
+            thingName: undefined,
             mayPublish: (topic) => topic.startsWith(`${clientId}/`),
+            mayRetain: () => true,
+            mayReceive: () => true,
+            receivesAll: true,
+            watch: () => () => {},
             maySubscribe: (filter) => filter.startsWith(`${clientId}/`),
           },
         },
 };
 
-test('the authorizer refuses connects and publishes; packets after CONNECT wait for its decision', async () => {
-  await using rig = await openRig({ authorizer: onlyOwn });
+test('access control refuses connects and publishes; packets after CONNECT wait for its decision', async () => {
+  await using rig = await openRig({ access: onlyOwn });
   for (const [version, reasonCode] of [
     [5, 0x86],
     [4, 4],

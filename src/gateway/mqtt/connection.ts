@@ -12,10 +12,21 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
-import type { Broker, CommitGroup, CommitListener } from '../../services/iot/index.ts';
+import type {
+  Arrival,
+  Broker,
+  ClientPermissions,
+  ClientWatcher,
+  CommitGroup,
+  CommitListener,
+  ConnectDecision,
+  ConnectedClient,
+  DeviceAccess,
+  DisconnectReason,
+  PermissionsListener,
+} from '../../services/iot/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { AckQueue } from './ack-queue.ts';
-import type { ClientPermissions, ConnectDecision, MqttAuthorizer } from './authorizer.ts';
 import type { CommitBudget } from './budget.ts';
 import type { MqttGauges } from './gauges.ts';
 import { KeepAlive } from './keep-alive.ts';
@@ -34,7 +45,8 @@ const CONNECT_BYTE = 0x10;
 /** What all connections of a gateway share. */
 export interface ConnectionHost {
   readonly broker: Broker;
-  readonly authorizer: MqttAuthorizer;
+  readonly access: DeviceAccess;
+  readonly watcher: ClientWatcher | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: MqttLimits;
@@ -52,24 +64,31 @@ export interface ConnectionHost {
 
 type State =
   | { readonly kind: 'greeting' | 'deciding' | 'closing' | 'closed' }
-  | { readonly kind: 'connected'; readonly session: Session; readonly permissions: ClientPermissions };
+  | {
+      readonly kind: 'connected';
+      readonly client: ConnectedClient;
+      readonly session: Session;
+      readonly permissions: ClientPermissions;
+    };
 
-/** Who has stopped the reading: the authorizer decides, commits are behind, the peer does not read, the server goes. */
+/** Who has stopped the reading: access is being decided, commits are behind, the peer does not read, the server goes. */
 type Pause = 'deciding' | 'commits' | 'reader' | 'stopping';
 
 /** Why a connection ends, as far as the client is told. */
 interface Ending {
   readonly reasonCode: number;
+  /** The same for those who watch. */
+  readonly reason: DisconnectReason;
   readonly publishesWill: boolean;
 }
 
-export class Connection implements Carrier, Flushable, CommitListener {
+export class Connection implements Carrier, Flushable, CommitListener, PermissionsListener {
   readonly output: Output;
   isScheduled = false;
   readonly #host: ConnectionHost;
   readonly #socket: Duplex;
   readonly #decoder: mqtt.PacketDecoder;
-  readonly #remoteAddress: string | undefined;
+  readonly #arrival: Arrival;
   readonly #acks = new AckQueue();
   readonly #aliases: TopicAliases;
   /** QoS 2 messages received and not yet released: a copy of one is not published again. */
@@ -83,13 +102,17 @@ export class Connection implements Carrier, Flushable, CommitListener {
   /** Nothing has been received yet. */
   #isFresh = true;
   #timer: Timer | undefined;
+  /** Ends the watching of the permissions. */
+  #unwatch: (() => void) | undefined;
+  /** Why the connection ends, as soon as that is known. */
+  #endedBy: DisconnectReason = 'CONNECTION_LOST';
   /** Why the socket is not read; empty means it is. */
   readonly #pauses = new Set<Pause>();
 
-  constructor(host: ConnectionHost, socket: Duplex, remoteAddress: string | undefined) {
+  constructor(host: ConnectionHost, socket: Duplex, arrival: Arrival) {
     this.#host = host;
     this.#socket = socket;
-    this.#remoteAddress = remoteAddress;
+    this.#arrival = arrival;
     this.output = new Output(socket, host.gauges.bytesOut, () => this.#drained());
     this.#aliases = new TopicAliases(host.limits.topicAliasMaximum);
     this.#decoder = new mqtt.PacketDecoder({ packetBytesMax: host.limits.packetBytesMax, topics: host.topics });
@@ -101,6 +124,11 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   get clientId(): string {
     return this.#clientId;
+  }
+
+  /** The client, once it is connected. */
+  get client(): ConnectedClient | undefined {
+    return this.#state.kind === 'connected' ? this.#state.client : undefined;
   }
 
   /** Begins to read. */
@@ -115,7 +143,17 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   /** Another connection has the client id now. */
   takenOver(): void {
-    this.#end({ reasonCode: Reason.sessionTakenOver, publishesWill: true });
+    this.#end({ reasonCode: Reason.sessionTakenOver, reason: 'DUPLICATE_CLIENTID', publishesWill: true });
+  }
+
+  /** An operator has asked for the end. */
+  dismiss(): void {
+    this.#end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: true });
+  }
+
+  revoked(reason: string): void {
+    this.#host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
+    this.#end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', publishesWill: true });
   }
 
   /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
@@ -126,7 +164,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
   /** Says good-bye, with what is still to be written before it. */
   finish(): void {
     if (this.#state.kind !== 'connected') return this.#close();
-    this.#end({ reasonCode: Reason.serverShuttingDown, publishesWill: false });
+    this.#end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: false });
   }
 
   schedule(): void {
@@ -135,7 +173,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   overrun(): void {
     this.#host.logger.debug('mqtt client does not keep up', { clientId: this.#clientId });
-    this.#end({ reasonCode: Reason.quotaExceeded, publishesWill: true });
+    this.#end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', publishesWill: true });
   }
 
   groupSettled(): void {
@@ -148,7 +186,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
       // A store that will take more later (a full disk) is told apart from one that has failed: devices may come again.
       const isPassing = (this.#acks.failure as Partial<DomainError> | undefined)?.remedy === 'retry';
       const reasonCode = isPassing ? Reason.serverBusy : Reason.implementationSpecificError;
-      this.#end({ reasonCode, publishesWill: true });
+      this.#end({ reasonCode, reason: 'SERVER_ERROR', publishesWill: true });
       return;
     }
     this.output.flush();
@@ -230,9 +268,9 @@ export class Connection implements Carrier, Flushable, CommitListener {
       case 'pubrel':
         return this.#released(packet);
       case 'subscribe':
-        return this.#subscribe(packet, this.#client(session, permissions));
+        return this.#subscribe(packet, this.#subscribing(session, permissions));
       case 'unsubscribe':
-        return this.#unsubscribe(packet, this.#client(session, permissions));
+        return this.#unsubscribe(packet, this.#subscribing(session, permissions));
       case 'pingreq':
         return this.#send({ type: 'pingresp' });
       case 'disconnect':
@@ -242,7 +280,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
     }
   }
 
-  #client(session: Session, permissions: ClientPermissions): Client {
+  #subscribing(session: Session, permissions: ClientPermissions): Client {
     const { broker, limits } = this.#host;
     return { broker, session, permissions, limits };
   }
@@ -253,20 +291,20 @@ export class Connection implements Carrier, Flushable, CommitListener {
     if (packet.properties.authenticationMethod !== undefined) return this.#refuse(Reason.badAuthenticationMethod);
     // A client without an id must accept to lose its session [3.1.1: MQTT-3.1.3-8].
     if (clientId === '' && version === 4 && !packet.clean) return this.#refuse(Reason.clientIdentifierNotValid);
-    const request = { clientId, username, password, version, remoteAddress: this.#remoteAddress };
-    const decision = this.#host.authorizer.connect(request);
+    const request = { ...this.#arrival, clientId, username, password, version };
+    const decision = this.#host.access.connect(request);
     if (!(decision instanceof Promise)) return this.#decided(packet, decision);
     void this.#decideLater(packet, decision);
   }
 
-  /** Reads no further until the authorizer has decided. */
+  /** Reads no further until access is decided. */
   async #decideLater(packet: mqtt.ConnectPacket, decision: Promise<ConnectDecision>): Promise<void> {
     this.#pause('deciding');
     let outcome: ConnectDecision;
     try {
       outcome = await decision;
     } catch (error) {
-      this.#host.logger.warn('mqtt authorizer failed', { error });
+      this.#host.logger.warn('mqtt access could not be decided', { error });
       outcome = { kind: 'refused', reasonCode: Reason.serverUnavailable };
     }
     this.#decided(packet, outcome);
@@ -278,7 +316,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
     if (this.#state.kind !== 'deciding') return;
     if (decision.kind === 'refused') return this.#refuse(decision.reasonCode);
     const { will } = packet;
-    if (will && !decision.permissions.mayPublish(will.topic)) return this.#refuse(Reason.notAuthorized);
+    if (will && !maySend(decision.permissions, will)) return this.#refuse(Reason.notAuthorized);
     const { limits, gauges } = this.#host;
     this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
     this.#will = will;
@@ -286,20 +324,33 @@ export class Connection implements Carrier, Flushable, CommitListener {
     const { permissions } = decision;
     const session = new Session({
       clientId: this.#clientId,
-      principal: permissions.principal,
+      permissions,
       carrier: this,
       limits,
       gauges,
       receiveMaximum: packet.properties.receiveMaximum ?? 0xffff,
       packetBytesMax: packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
     });
-    this.#state = { kind: 'connected', session, permissions };
+    const client: ConnectedClient = {
+      clientId: this.#clientId,
+      principal: permissions.principal,
+      thingName: permissions.thingName,
+      version: packet.version,
+      arrival: this.#arrival,
+      connectedAt: this.#host.clock.now(),
+      keepAlive: packet.keepAlive,
+      cleanStart: packet.clean,
+    };
+    this.#state = { kind: 'connected', client, session, permissions };
+    this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
     const isReading = () => this.#pauses.size === 0;
-    const lost = () => this.#end({ reasonCode: Reason.keepAliveTimeout, publishesWill: true });
+    const lost = () =>
+      this.#end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', publishesWill: true });
     this.#keepAlive = new KeepAlive(this.#host.clock, packet.keepAlive, isReading, lost);
     this.#keepAlive.start();
     gauges.connects.add();
+    this.#host.watcher?.connected(client);
     this.#send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties: this.#offer(packet) });
     // Before any acknowledgement of what the client has sent behind its CONNECT.
     this.output.flush();
@@ -333,7 +384,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
     if (packet.qos === 2 && this.#unreleased.has(packet.packetId)) return this.#acknowledge(packet, undefined);
     const message = this.#aliases.resolve(packet);
     checkTopicLength(message.topic);
-    if (!permissions.mayPublish(message.topic)) return this.#denied(packet);
+    if (!maySend(permissions, message)) return this.#denied(packet);
     const group = broker.publish(message, session);
     if (packet.qos > 0) this.#acknowledge(packet, group);
   }
@@ -378,13 +429,19 @@ export class Connection implements Carrier, Flushable, CommitListener {
 
   /** MQTT 5 tells the client; 3.1.1 cannot, so that AWS closes the connection there, and so do we. */
   #denied(packet: mqtt.PublishPacket): void {
-    if (this.version === 4) this.#end({ reasonCode: Reason.notAuthorized, publishesWill: true });
+    if (this.version === 4) this.#end({ reasonCode: Reason.notAuthorized, reason: 'AUTH_ERROR', publishesWill: true });
     else if (packet.qos > 0) this.#acknowledge(packet, undefined, Reason.notAuthorized);
   }
 
   #subscribe(packet: mqtt.SubscribePacket, client: Client): void {
     const { packetId, properties } = packet;
     const { reasonCodes, retained } = subscribe(packet, client);
+    const granted = packet.subscriptions.filter((_, index) => reasonCodes[index]! < 0x80);
+    if (granted.length > 0)
+      this.#tellWatcher(
+        'subscribed',
+        granted.map(({ filter }) => filter),
+      );
     this.#send({ type: 'suback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
     const identifier = properties.subscriptionIdentifiers?.[0];
     for (const { filter, qos } of retained) {
@@ -395,10 +452,17 @@ export class Connection implements Carrier, Flushable, CommitListener {
   #unsubscribe(packet: mqtt.UnsubscribePacket, client: Client): void {
     const { packetId } = packet;
     const reasonCodes = unsubscribe(packet, client);
+    this.#tellWatcher('unsubscribed', packet.filters);
     this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
   }
 
+  #tellWatcher(what: 'subscribed' | 'unsubscribed', filters: readonly string[]): void {
+    const { client } = this;
+    if (client) this.#host.watcher?.[what](client, filters);
+  }
+
   #disconnected({ reasonCode }: mqtt.DisconnectPacket): void {
+    this.#endedBy = 'CLIENT_INITIATED_DISCONNECT';
     if (reasonCode !== Reason.disconnectWithWill) this.#will = undefined;
     this.#close();
   }
@@ -408,11 +472,13 @@ export class Connection implements Carrier, Flushable, CommitListener {
     this.#host.gauges.protocolErrors.add();
     this.#host.logger.debug('mqtt protocol error', {
       clientId: this.#clientId,
-      remoteAddress: this.#remoteAddress,
+      remoteAddress: this.#arrival.remoteAddress,
       code: error.code,
       reason: error.message,
     });
-    if (this.#state.kind === 'connected') return this.#end({ reasonCode: error.reasonCode, publishesWill: true });
+    if (this.#state.kind === 'connected') {
+      return this.#end({ reasonCode: error.reasonCode, reason: 'CLIENT_ERROR', publishesWill: true });
+    }
     // Only a CONNECT is answered; other bytes on a fresh connection are not MQTT at all.
     if (error.code === 'unsupported-protocol-version') return this.#refuse(error.reasonCode);
     this.#close();
@@ -421,12 +487,13 @@ export class Connection implements Carrier, Flushable, CommitListener {
   /** A bug of ours, met by this client's packet: it ends this connection and no other. */
   #broken(error: unknown): void {
     this.#host.logger.error('mqtt packet failed', { clientId: this.#clientId, error });
-    this.#end({ reasonCode: Reason.unspecifiedError, publishesWill: true });
+    this.#end({ reasonCode: Reason.unspecifiedError, reason: 'SERVER_ERROR', publishesWill: true });
     this.#close();
   }
 
-  #end({ reasonCode, publishesWill }: Ending): void {
+  #end({ reasonCode, reason, publishesWill }: Ending): void {
     if (this.#state.kind === 'closing' || this.#state.kind === 'closed') return;
+    this.#endedBy = reason;
     if (!publishesWill) this.#will = undefined;
     if (this.#state.kind === 'connected' && this.version === 5) {
       this.#send({ type: 'disconnect', reasonCode, properties: mqtt.NO_PROPERTIES });
@@ -439,7 +506,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
     const before = this.#state;
     if (before.kind === 'closing' || before.kind === 'closed') return;
     this.#state = { kind: 'closing' };
-    if (before.kind === 'connected') this.#leave(before.session);
+    if (before.kind === 'connected') this.#leave(before);
     this.#timer?.cancel();
     this.#keepAlive?.stop();
     this.#timer = this.#host.clock.timer(this.#host.limits.closeTimeoutMs, () => this.#socket.destroy());
@@ -449,10 +516,12 @@ export class Connection implements Carrier, Flushable, CommitListener {
   }
 
   /** The session ends: no more messages to it, and its will to the others. */
-  #leave(session: Session): void {
-    const { broker } = this.#host;
+  #leave({ client, session }: State & { kind: 'connected' }): void {
+    const { broker, watcher } = this.#host;
+    this.#unwatch?.();
     broker.detach(session);
     this.#host.release(this);
+    watcher?.disconnected(client, this.#endedBy);
     const will = this.#will;
     this.#will = undefined;
     if (!will || !mqtt.isTopicName(will.topic)) return;
@@ -468,7 +537,7 @@ export class Connection implements Carrier, Flushable, CommitListener {
     this.#state = { kind: 'closed' };
     this.#host.budget.give(this.#acks.drop());
     this.#host.budget.forget(this);
-    if (before.kind === 'connected') this.#leave(before.session);
+    if (before.kind === 'connected') this.#leave(before);
     else this.#host.release(this);
   }
 
@@ -491,6 +560,10 @@ export class Connection implements Carrier, Flushable, CommitListener {
   #resume(why: Pause): void {
     if (this.#pauses.delete(why) && this.#pauses.size === 0) this.#socket.resume();
   }
+}
+
+function maySend(permissions: ClientPermissions, { topic, retain }: { topic: string; retain: boolean }): boolean {
+  return permissions.mayPublish(topic) && (!retain || permissions.mayRetain(topic));
 }
 
 function checkTopicLength(topic: string): void {

@@ -1,9 +1,16 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, DomainError, type Random } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
-import type { Broker } from '../../services/iot/index.ts';
+import {
+  type Arrival,
+  type Broker,
+  type ClientDirectory,
+  type ClientWatcher,
+  type ConnectedClient,
+  type DeviceAccess,
+  OPEN_ACCESS,
+} from '../../services/iot/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
-import { type MqttAuthorizer, openAuthorizer } from './authorizer.ts';
 import { CommitBudget } from './budget.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
@@ -21,14 +28,15 @@ export interface MqttGatewayOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Default: everyone may do everything, for `dev` on loopback. */
-  readonly authorizer?: MqttAuthorizer;
+  readonly access?: DeviceAccess;
+  /** Told what clients do; nobody unless given. */
+  readonly watcher?: ClientWatcher;
   readonly limits?: Partial<MqttLimits>;
 }
 
 export interface MqttGateway extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number };
-  /** Clients connected. */
-  readonly connections: number;
+  readonly clients: ClientDirectory;
   /** Stops accepting and reading, acknowledges what is being committed, tells clients why, and closes. Twice is safe. */
   close(): Promise<void>;
 }
@@ -42,7 +50,8 @@ export async function openMqttGateway(options: MqttGatewayOptions): Promise<Mqtt
 
 class TcpGateway implements MqttGateway, ConnectionHost {
   readonly broker: Broker;
-  readonly authorizer: MqttAuthorizer;
+  readonly access: DeviceAccess;
+  readonly watcher: ClientWatcher | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: MqttLimits;
@@ -58,7 +67,8 @@ class TcpGateway implements MqttGateway, ConnectionHost {
 
   constructor(options: MqttGatewayOptions) {
     this.broker = options.broker;
-    this.authorizer = options.authorizer ?? openAuthorizer;
+    this.access = options.access ?? OPEN_ACCESS;
+    this.watcher = options.watcher;
     this.clock = options.clock;
     this.logger = options.logger.child({ gateway: 'mqtt' });
     this.limits = { ...MQTT_LIMITS, ...options.limits };
@@ -88,9 +98,7 @@ class TcpGateway implements MqttGateway, ConnectionHost {
     return { host: address, port };
   }
 
-  get connections(): number {
-    return this.#byClientId.size;
-  }
+  readonly clients: ClientDirectory = this.#directory();
 
   newClientId(): string {
     return `auto-${this.#random.bytes(12).toString('hex')}`;
@@ -123,10 +131,29 @@ class TcpGateway implements MqttGateway, ConnectionHost {
       socket.destroy();
       return;
     }
-    const connection = new Connection(this, socket, socket.remoteAddress);
+    const arrival: Arrival = { remoteAddress: socket.remoteAddress, isEncrypted: false };
+    const connection = new Connection(this, socket, arrival);
     this.#open.add(connection);
     socket.once('close', () => this.#open.delete(connection));
     connection.start();
+  }
+
+  #directory(): ClientDirectory {
+    const byClientId = this.#byClientId;
+    return {
+      get size() {
+        return byClientId.size;
+      },
+      get: (clientId) => byClientId.get(clientId)?.client,
+      *list(): Generator<ConnectedClient> {
+        for (const { client } of byClientId.values()) if (client) yield client;
+      },
+      disconnect: (clientId) => {
+        const connection = byClientId.get(clientId);
+        connection?.dismiss();
+        return connection !== undefined;
+      },
+    };
   }
 
   async #drainAndClose(): Promise<void> {

@@ -1,5 +1,11 @@
 import * as mqtt from '../../codec/mqtt/index.ts';
-import type { Receiver, RetainedMessage, RoutedMessage, Subscriber } from '../../services/iot/index.ts';
+import type {
+  ClientPermissions,
+  Receiver,
+  RetainedMessage,
+  RoutedMessage,
+  Subscriber,
+} from '../../services/iot/index.ts';
 import type { MqttGauges } from './gauges.ts';
 import type { MqttLimits } from './limits.ts';
 import type { Output } from './output.ts';
@@ -28,7 +34,7 @@ interface RetainedDelivery {
  */
 export class Session implements Subscriber {
   readonly clientId: string;
-  readonly principal: string | undefined;
+  readonly #permissions: ClientPermissions;
   readonly #carrier: Carrier;
   readonly #limits: MqttLimits;
   readonly #gauges: MqttGauges;
@@ -40,7 +46,7 @@ export class Session implements Subscriber {
 
   constructor(options: {
     readonly clientId: string;
-    readonly principal: string | undefined;
+    readonly permissions: ClientPermissions;
     readonly carrier: Carrier;
     readonly limits: MqttLimits;
     readonly gauges: MqttGauges;
@@ -48,12 +54,16 @@ export class Session implements Subscriber {
     readonly packetBytesMax: number;
   }) {
     this.clientId = options.clientId;
-    this.principal = options.principal;
+    this.#permissions = options.permissions;
     this.#carrier = options.carrier;
     this.#limits = options.limits;
     this.#gauges = options.gauges;
     this.#window = new OutboundWindow(options.limits, options.receiveMaximum);
     this.#packetBytesMax = options.packetBytesMax;
+  }
+
+  get principal(): string | undefined {
+    return this.#permissions.principal;
   }
 
   get isCongested(): boolean {
@@ -62,6 +72,7 @@ export class Session implements Subscriber {
 
   deliver(message: RoutedMessage, receiver: Receiver): void {
     const { packet } = message;
+    if (!this.#mayReceive(packet.topic)) return;
     const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;
     const retain = packet.retain && receiver.retainAsPublished;
     const { version } = this.#carrier;
@@ -74,7 +85,9 @@ export class Session implements Subscriber {
 
   /** Sends retained messages, oldest subscription first, as fast as the client takes them. */
   deliverRetained(messages: Iterable<RetainedMessage>, qos: mqtt.Qos, identifier: number | undefined): void {
-    const deliveries = Iterator.from(messages).map((message) => ({ message, qos, identifier }));
+    const deliveries = Iterator.from(messages)
+      .filter(({ topic }) => this.#mayReceive(topic))
+      .map((message) => ({ message, qos, identifier }));
     this.#backlog.push(deliveries);
     this.resume();
   }
@@ -104,6 +117,10 @@ export class Session implements Subscriber {
     while (this.#backlog.length > 0 && this.#hasRoom() && this.#window.queued === 0) {
       if (!this.#sendRetained(this.#backlog[0]!)) return;
     }
+  }
+
+  #mayReceive(topic: string): boolean {
+    return this.#permissions.receivesAll || this.#permissions.mayReceive(topic);
   }
 
   #hasRoom(): boolean {

@@ -1,6 +1,11 @@
 import * as mqtt from '../../codec/mqtt/index.ts';
-import { type Broker, IOT_LIMITS, isValidGroup, parseShared } from '../../services/iot/index.ts';
-import type { ClientPermissions } from './authorizer.ts';
+import {
+  type Broker,
+  type ClientPermissions,
+  IOT_LIMITS,
+  isValidGroup,
+  parseShared,
+} from '../../services/iot/index.ts';
 import type { MqttLimits } from './limits.ts';
 import type { Session } from './session.ts';
 

@@ -18,9 +18,22 @@ import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
 import { iotTarget } from './target.ts';
 
+export {
+  type Arrival,
+  type ClientPermissions,
+  type ConnectDecision,
+  type ConnectRequest,
+  type DeviceAccess,
+  OPEN_ACCESS,
+  type PeerCertificate,
+  type PermissionsListener,
+  type UpgradeRequest,
+} from './access/access.ts';
+export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
 export type { Broker } from './broker/broker.ts';
 export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
+export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
 export { isValidGroup, parseShared } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';

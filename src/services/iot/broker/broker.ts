@@ -4,12 +4,14 @@ import { IOT_LIMITS } from '../limits.ts';
 import type { CompiledRule, RuleEngine } from '../rules/engine.ts';
 import type { CommitGroup, GroupCommit } from './commit-group.ts';
 import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts';
+import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
 import type { RetainedMessage, RetainedMessages } from './retained.ts';
 import type { Receiver, Subscriber, Subscription, Subscriptions } from './subscriptions.ts';
 
 /** Where the messages of one topic go, as long as neither subscriptions nor rules change. */
 interface Route {
   readonly levels: readonly string[];
+  readonly handler: ReservedTopicHandler | undefined;
   receivers: readonly Receiver[];
   receiversVersion: number;
   rules: readonly CompiledRule[];
@@ -36,6 +38,9 @@ export interface Broker {
   detach(subscriber: Subscriber): void;
   subscriptionsOf(subscriber: Subscriber): number;
 
+  /** Has a service take what clients publish to topics that begin so: see {@link ReservedTopicHandler}. */
+  reserve(prefix: string, handler: ReservedTopicHandler): void;
+
   /** Retained messages that a new subscription gets. */
   retained(filter: string): Iterable<RetainedMessage>;
 
@@ -48,6 +53,7 @@ export class RoutingBroker implements Broker {
   readonly #retained: RetainedMessages;
   readonly #rules: RuleEngine;
   readonly #commit: GroupCommit;
+  readonly #reserved = new ReservedTopics();
   readonly #routes = new Map<string, Route>();
   readonly #published: Counter;
   readonly #retainedRefused: Counter;
@@ -75,6 +81,7 @@ export class RoutingBroker implements Broker {
     const { topic } = packet;
     if (topic.startsWith(BASIC_INGEST)) return this.#basicIngest(packet, publisher);
     const route = this.#route(topic);
+    if (route.handler && publisher.clientId !== undefined) return route.handler(packet, publisher);
     let group: CommitGroup | undefined;
     if (packet.retain) group = this.#keep(packet);
     if (route.receivers.length > 0) deliver(packet, publisher, route.receivers);
@@ -96,6 +103,11 @@ export class RoutingBroker implements Broker {
 
   subscriptionsOf(subscriber: Subscriber): number {
     return this.#subscriptions.countOf(subscriber);
+  }
+
+  reserve(prefix: string, handler: ReservedTopicHandler): void {
+    this.#reserved.reserve(prefix, handler);
+    this.#routes.clear();
   }
 
   retained(filter: string): Iterable<RetainedMessage> {
@@ -124,7 +136,8 @@ export class RoutingBroker implements Broker {
     let route = this.#routes.get(topic);
     if (route === undefined) {
       if (this.#routes.size >= IOT_LIMITS.routesMax) this.#routes.clear();
-      route = { levels: topic.split('/'), receivers: [], receiversVersion: -1, rules: [], rulesVersion: -1 };
+      const handler = this.#reserved.find(topic);
+      route = { levels: topic.split('/'), handler, receivers: [], receiversVersion: -1, rules: [], rulesVersion: -1 };
       this.#routes.set(topic, route);
     }
     if (route.receiversVersion !== this.#subscriptions.version) {

@@ -1,0 +1,94 @@
+import type { ProtocolVersion } from '../../../codec/mqtt/index.ts';
+import type { Caller } from '../../index.ts';
+
+/** How a client has come in, and what its transport has proved of it. */
+export interface Arrival {
+  /** Address of the peer; behind a proxy, the one that the PROXY header tells. */
+  readonly remoteAddress: string | undefined;
+  readonly isEncrypted: boolean;
+  /** The client certificate of mutual TLS; whether it is known, active and trusted is for {@link DeviceAccess} to say. */
+  readonly certificate?: PeerCertificate;
+  /** Server name that the client has asked for (SNI). */
+  readonly serverName?: string;
+  /** WebSocket: the request that was upgraded. */
+  readonly upgrade?: UpgradeRequest;
+  /** Who has signed the WebSocket request (Signature Version 4); its signature is verified. */
+  readonly caller?: Caller;
+}
+
+export interface PeerCertificate {
+  /** DER of the certificate, then of those the client has sent with it. */
+  readonly chain: readonly Buffer[];
+  /** SHA-256 of the certificate's DER, lower-case hex: AWS's certificate id. */
+  readonly certificateId: string;
+}
+
+export interface UpgradeRequest {
+  /** Lower-case names, as node:http has them. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** What stands behind `?`, as it was sent. */
+  readonly queryString: string;
+}
+
+/** A CONNECT to be decided on. */
+export interface ConnectRequest extends Arrival {
+  /** As the client has sent it; empty when it asks for one. */
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly password: Buffer | undefined;
+  readonly version: ProtocolVersion;
+}
+
+export type ConnectDecision =
+  | { readonly kind: 'accepted'; readonly permissions: ClientPermissions }
+  /** `reasonCode` as MQTT 5 has them; a 3.1.1 client gets the return code that says it best. `reason` is for the log and the reason string. */
+  | { readonly kind: 'refused'; readonly reasonCode: number; readonly reason?: string };
+
+/** Told when what a connected client may do has changed, within a second of the change. */
+export interface PermissionsListener {
+  /** The client is nobody any more (certificate revoked, token expired, authorizer says no): disconnect it. */
+  revoked(reason: string): void;
+}
+
+/**
+ * What a connected client may do. Asked for every packet, so it is compiled and cached; a change of policies changes the answers of
+ * the same object, without a new connection.
+ */
+export interface ClientPermissions {
+  /** Certificate id, user name ...: what `principal()` of rules gives. */
+  readonly principal: string | undefined;
+  /** The thing that the certificate is attached to and whose name is the client id. */
+  readonly thingName: string | undefined;
+  mayPublish(topic: string): boolean;
+  /** Beside {@link mayPublish}, for a message with the retain flag. */
+  mayRetain(topic: string): boolean;
+  /** @param filter  without `$share/GROUP/` */
+  maySubscribe(filter: string): boolean;
+  /** Asked before each message is sent, unless {@link receivesAll}. */
+  mayReceive(topic: string): boolean;
+  /** True as long as {@link mayReceive} is true for every topic: saves the question for each message. May change. */
+  readonly receivesAll: boolean;
+  /** Has the listener told of changes until the result is called. */
+  watch(listener: PermissionsListener): () => void;
+}
+
+/** Decides who may connect and what they may do then. */
+export interface DeviceAccess {
+  connect(request: ConnectRequest): ConnectDecision | Promise<ConnectDecision>;
+}
+
+/** Lets everyone do everything: for `dev` on loopback. */
+export const OPEN_ACCESS: DeviceAccess = {
+  connect: () => ({ kind: 'accepted', permissions: EVERYTHING }),
+};
+
+const EVERYTHING: ClientPermissions = {
+  principal: undefined,
+  thingName: undefined,
+  mayPublish: () => true,
+  mayRetain: () => true,
+  maySubscribe: () => true,
+  mayReceive: () => true,
+  receivesAll: true,
+  watch: () => () => {},
+};

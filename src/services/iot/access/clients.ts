@@ -1,0 +1,55 @@
+import type { ProtocolVersion } from '../../../codec/mqtt/index.ts';
+import type { Arrival } from './access.ts';
+
+/** A connected client, as others see it. */
+export interface ConnectedClient {
+  readonly clientId: string;
+  readonly principal: string | undefined;
+  readonly thingName: string | undefined;
+  readonly version: ProtocolVersion;
+  readonly arrival: Arrival;
+  /** Epoch milliseconds. */
+  readonly connectedAt: number;
+  /** Seconds; 0 is none. */
+  readonly keepAlive: number;
+  /** False where it goes on with the session that it had. */
+  readonly cleanStart: boolean;
+}
+
+/** Why a connection has ended, in the words of AWS's presence events. */
+export type DisconnectReason =
+  | 'AUTH_ERROR'
+  | 'CLIENT_INITIATED_DISCONNECT'
+  | 'CLIENT_ERROR'
+  | 'CONNECTION_LOST'
+  | 'DUPLICATE_CLIENTID'
+  | 'FORBIDDEN_ACCESS'
+  | 'MQTT_KEEP_ALIVE_TIMEOUT'
+  | 'SERVER_ERROR'
+  | 'SERVER_INITIATED_DISCONNECT'
+  | 'THROTTLED'
+  | 'WEBSOCKET_TTL_EXPIRATION'
+  | 'CUSTOMAUTH_TTL_EXPIRATION'
+  | 'UNKNOWN';
+
+/**
+ * Told what clients do: presence events, connection history, the fleet on show. Synchronous; must neither throw nor wait.
+ *
+ * @see AWS IoT developer guide, "Lifecycle events"
+ */
+export interface ClientWatcher {
+  connected(client: ConnectedClient): void;
+  disconnected(client: ConnectedClient, reason: DisconnectReason): void;
+  subscribed(client: ConnectedClient, filters: readonly string[]): void;
+  unsubscribed(client: ConnectedClient, filters: readonly string[]): void;
+}
+
+/** The clients that are connected now, of all listeners. */
+export interface ClientDirectory {
+  get(clientId: string): ConnectedClient | undefined;
+  /** In no order. */
+  list(): Iterable<ConnectedClient>;
+  readonly size: number;
+  /** Ends the connection, as an operator or an API asks; false when there is none. An MQTT 5 client is told `administrativeAction`. */
+  disconnect(clientId: string): boolean;
+}
