@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
-import type { DeviceAccess } from '../../src/services/iot/index.ts';
+import { type DeviceAccess, OPEN_ACCESS } from '../../src/services/iot/index.ts';
 import { connect, openRig, publish, RawClient } from './harness.ts';
 
 const { Reason } = mqtt;
@@ -202,6 +202,7 @@ test('every filter of a SUBSCRIBE and UNSUBSCRIBE gets its own answer', async ()
 
 /** Clients may use topics below their own id only. */
 const onlyOwn: DeviceAccess = {
+  publisher: OPEN_ACCESS.publisher,
   connect: async ({ clientId, password }) =>
     password?.toString() === 'wrong'
       ? { kind: 'refused', reasonCode: Reason.badUserNameOrPassword }

@@ -75,11 +75,14 @@ export interface ClientPermissions {
 /** Decides who may connect and what they may do then. */
 export interface DeviceAccess {
   connect(request: ConnectRequest): ConnectDecision | Promise<ConnectDecision>;
+  /** Who publishes by HTTPS: no client id, no connection; only what may be published is asked. */
+  publisher(arrival: Arrival): ConnectDecision | Promise<ConnectDecision>;
 }
 
 /** Lets everyone do everything: for `dev` on loopback. */
 export const OPEN_ACCESS: DeviceAccess = {
   connect: () => ({ kind: 'accepted', permissions: EVERYTHING }),
+  publisher: () => ({ kind: 'accepted', permissions: EVERYTHING }),
 };
 
 const EVERYTHING: ClientPermissions = {
