@@ -2,11 +2,15 @@
  * One client's connection.
  *
  *     greeting --(CONNECT)--> deciding --(accepted)--> connected --> closing --> closed
+ *                               |  ^
+ *                  (more to ask)v  |(AUTH)
+ *                           authenticating
  *
  * Invariants:
  * - G1 a PUBLISH of QoS 1 or 2 is acknowledged only when everything it has caused is durable, and in the order it came.
  * - G2 a socket is written once per turn of the event loop, by `flush`.
- * - G3 a socket is not read while too much of its client waits for a commit, or while its client does not read.
+ * - G3 a socket is not read while too much of its client waits for a commit, while its client does not read, or has
+ *   sent more than it may.
  * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down.
  */
 import type { Duplex } from 'node:stream';
@@ -14,17 +18,22 @@ import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
   Arrival,
+  AuthenticationStep,
   ClientPermissions,
-  ConnectDecision,
   ConnectedClient,
   DisconnectReason,
   PermissionsListener,
 } from '../../services/iot/index.ts';
+import type { Address } from './addresses.ts';
+import { Handshake } from './handshake.ts';
 import type { ConnectionHost, Ending } from './host.ts';
 import { Inbound, maySend, type Sender } from './inbound.ts';
 import { KeepAlive } from './keep-alive.ts';
+import { offer, serverKeepAlive } from './offer.ts';
 import { Output } from './output.ts';
 import { Pauses } from './pauses.ts';
+import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
+import { Throttle, type TokenBucket } from './rates.ts';
 import { type Carrier, Session } from './session.ts';
 import { type Client, subscribe, unsubscribe } from './subscribe.ts';
 import type { Flushable } from './turn.ts';
@@ -34,15 +43,25 @@ const { Reason } = mqtt;
 /** How every connection begins [MQTT-3.1.0-1]. */
 const CONNECT_BYTE = 0x10;
 
+/** So many bytes without a whole packet are a sign of life too: a large packet over a slow line. */
+const HEARD_BYTES = 1000;
+
+type Reply = Exclude<mqtt.Packet, mqtt.PublishPacket>;
+
+interface Connected {
+  readonly kind: 'connected';
+  readonly client: ConnectedClient;
+  readonly session: Session;
+  readonly permissions: ClientPermissions;
+  readonly inbound: Inbound;
+  /** Authenticates the client again, where it has named a method (4.12.1). */
+  readonly handshake: Handshake | undefined;
+}
+
 type State =
-  | { readonly kind: 'greeting' | 'deciding' | 'closing' | 'closed' }
-  | {
-      readonly kind: 'connected';
-      readonly client: ConnectedClient;
-      readonly session: Session;
-      readonly permissions: ClientPermissions;
-      readonly inbound: Inbound;
-    };
+  | { readonly kind: 'greeting' | 'closing' | 'closed' }
+  | { readonly kind: 'deciding' | 'authenticating'; readonly handshake: Handshake }
+  | Connected;
 
 export class Connection implements Carrier, Sender, Flushable, PermissionsListener {
   readonly output: Output;
@@ -52,13 +71,23 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   readonly #decoder: mqtt.PacketDecoder;
   readonly #arrival: Arrival;
   readonly #pauses: Pauses;
+  readonly #throttle: Throttle | undefined;
+  /** Where it comes from; set while it counts as a connection from there. */
+  #address: Address | undefined;
+  #peer: Peer = UNKNOWN_PEER;
+  /** How often its client id was taken over of late, by it and those before it. */
+  takeovers: TokenBucket | undefined;
   #state: State = { kind: 'greeting' };
   #clientId = '';
   #will: mqtt.Will | undefined;
   #keepAlive: KeepAlive | undefined;
   /** Nothing has been received yet. */
   #isFresh = true;
+  /** Bytes since it was heard from. */
+  #unheard = 0;
   #timer: Timer | undefined;
+  /** Ends the pause of a client that has sent more than it may. */
+  #slow: Timer | undefined;
   /** Ends the watching of the permissions. */
   #unwatch: (() => void) | undefined;
   /** Why the connection ends, as soon as that is known. */
@@ -70,6 +99,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#arrival = arrival;
     this.output = new Output(socket, host.gauges.bytesOut, () => this.#drained());
     this.#pauses = new Pauses(socket);
+    const { messagesPerSecondPerClient, bytesPerSecondPerClient } = host.limits;
+    this.#throttle = Throttle.of(host.clock, messagesPerSecondPerClient, bytesPerSecondPerClient);
     this.#decoder = new mqtt.PacketDecoder({ packetBytesMax: host.limits.packetBytesMax, topics: host.topics });
   }
 
@@ -88,7 +119,15 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   /** Begins to read. */
   start(): void {
-    const { clock, limits } = this.#host;
+    const { addresses, clock, gauges, limits } = this.#host;
+    this.#address = addresses.enter(this.#arrival.remoteAddress ?? '');
+    if (!this.#address) {
+      gauges.refused.add();
+      this.#state = { kind: 'closed' };
+      this.#socket.on('error', () => {});
+      this.#socket.destroy();
+      return;
+    }
     this.#timer = clock.timer(limits.connectTimeoutMs, () => this.#close());
     this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
     this.#socket.on('error', (error) => this.#host.logger.debug('mqtt socket error', { error: messageOf(error) }));
@@ -109,6 +148,12 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   revoked(reason: string): void {
     this.#host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
     this.end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', publishesWill: true });
+  }
+
+  /** Another server takes over: the client is told which. */
+  redirect(serverReference: string): void {
+    const reason = 'SERVER_INITIATED_DISCONNECT';
+    this.end({ reasonCode: Reason.useAnotherServer, reason, publishesWill: false, serverReference });
   }
 
   /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
@@ -155,22 +200,46 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   #received(chunk: Buffer): void {
     this.#host.gauges.bytesIn.add(chunk.length);
-    this.#keepAlive?.heard();
     if (this.#isFresh) {
       this.#isFresh = false;
       // Not MQTT, whatever length it seems to announce: no reason to wait for the rest.
       if (chunk[0] !== CONNECT_BYTE) return this.#close();
     }
     this.#decoder.push(chunk);
-    this.#process();
+    const packets = this.#process();
+    this.#listen(packets, chunk.length);
   }
 
-  /** Handles the packets that are there, until one makes us wait or the connection ends. */
-  #process(): void {
+  /** Counts what was received: as a sign of life [MQTT-3.1.2-22], and towards what may be sent. */
+  #listen(packets: number, bytes: number): void {
+    this.#unheard += bytes;
+    if (packets > 0 || this.#unheard >= HEARD_BYTES) {
+      this.#unheard = 0;
+      this.#keepAlive?.heard();
+    }
+    const own = this.#throttle?.spend(packets, bytes) ?? 0;
+    const shared = this.#address?.throttle?.spend(packets, bytes) ?? 0;
+    const waitMs = Math.max(own, shared);
+    if (waitMs > 0) this.#slowDown(waitMs);
+  }
+
+  /** The client has sent more than it may: the rest waits in its socket. */
+  #slowDown(ms: number): void {
+    if (this.#state.kind !== 'connected') return;
+    this.#host.gauges.throttled.add();
+    this.#pauses.pause('rate');
+    this.#slow?.cancel();
+    this.#slow = this.#host.clock.timer(ms, () => this.#pauses.resume('rate'));
+  }
+
+  /** Handles the packets that are there, until one makes us wait or the connection ends; how many they were. */
+  #process(): number {
+    let packets = 0;
     try {
-      while (this.#state.kind === 'greeting' || this.#state.kind === 'connected') {
+      while (this.#isListening()) {
         const packet = this.#decoder.next();
         if (!packet) break;
+        packets++;
         this.#handle(packet);
       }
     } catch (error) {
@@ -178,6 +247,14 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       else this.#broken(error);
     }
     this.#checkInFlight();
+    return packets;
+  }
+
+  /** Packets are handled now: none while access is being decided. */
+  #isListening(): boolean {
+    const { kind } = this.#state;
+    if (kind === 'connected') return !this.#pauses.has('deciding');
+    return kind === 'greeting' || kind === 'authenticating';
   }
 
   /** Stops reading when too much waits for its commit, of this client or of all together. */
@@ -200,11 +277,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   }
 
   #handle(packet: mqtt.Packet): void {
-    if (this.#state.kind !== 'connected') {
-      if (packet.type !== 'connect')
-        throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'CONNECT comes first');
-      return this.#connect(packet);
-    }
+    if (this.#state.kind !== 'connected') return this.#greet(packet);
     const { session, permissions, inbound } = this.#state;
     switch (packet.type) {
       case 'publish':
@@ -225,6 +298,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
         return this.#send({ type: 'pingresp' });
       case 'disconnect':
         return this.#disconnected(packet);
+      case 'auth':
+        return this.#reauthenticate(packet, this.#state);
       default:
         throw new mqtt.MqttError('protocol-error', Reason.protocolError, `${packet.type} is not for a server`);
     }
@@ -235,52 +310,121 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     return { broker, session, permissions, limits };
   }
 
-  #connect(packet: mqtt.ConnectPacket): void {
-    const { clientId, username, password, version } = packet;
-    this.#state = { kind: 'deciding' };
-    if (packet.properties.authenticationMethod !== undefined) return this.#refuse(Reason.badAuthenticationMethod);
-    // A client without an id must accept to lose its session [3.1.1: MQTT-3.1.3-8].
-    if (clientId === '' && version === 4 && !packet.clean) return this.#refuse(Reason.clientIdentifierNotValid);
-    const request = { ...this.#arrival, clientId, username, password, version };
-    const decision = this.#host.access.connect(request);
-    if (!(decision instanceof Promise)) return this.#decided(packet, decision);
-    void this.#decideLater(packet, decision);
+  /** A packet of a client that is not connected yet. */
+  #greet(packet: mqtt.Packet): void {
+    const state = this.#state;
+    if (state.kind === 'greeting' && packet.type === 'connect') return this.#connect(packet);
+    if (state.kind !== 'authenticating') {
+      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'CONNECT comes first'); // [MQTT-3.1.0-1]
+    }
+    if (packet.type === 'disconnect') return this.#close();
+    if (packet.type !== 'auth') {
+      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'AUTH is waited for'); // [MQTT-3.1.2-30]
+    }
+    const { handshake } = state;
+    this.#state = { kind: 'deciding', handshake };
+    this.#await(handshake.continue(packet), (step) => this.#stepped(handshake, step));
   }
 
-  /** Reads no further until access is decided. */
-  async #decideLater(packet: mqtt.ConnectPacket, decision: Promise<ConnectDecision>): Promise<void> {
+  #connect(packet: mqtt.ConnectPacket): void {
+    const { access, addresses, successor } = this.#host;
+    const handshake = new Handshake(access, this.#arrival, packet);
+    this.#peer = peerOf(packet);
+    this.#state = { kind: 'deciding', handshake };
+    if (successor !== undefined) {
+      return this.#refuse(Reason.useAnotherServer, 'this server is being drained', { serverReference: successor });
+    }
+    if (!addresses.mayConnect(this.#address!)) {
+      return this.#refuse(
+        Reason.connectionRateExceeded,
+        'too many connections from this address: wait before the next',
+      );
+    }
+    this.#await(handshake.begin(), (step) => this.#stepped(handshake, step));
+  }
+
+  /** Goes on with the next step of the authentication, at once if it is there; reads no further until it is. */
+  #await(step: AuthenticationStep | Promise<AuthenticationStep>, next: (step: AuthenticationStep) => void): void {
+    if (step instanceof Promise) void this.#awaitLater(step, next);
+    else next(step);
+  }
+
+  async #awaitLater(step: Promise<AuthenticationStep>, next: (step: AuthenticationStep) => void): Promise<void> {
     this.#pauses.pause('deciding');
-    let outcome: ConnectDecision;
+    let outcome: AuthenticationStep;
     try {
-      outcome = await decision;
+      outcome = await step;
     } catch (error) {
       this.#host.logger.warn('mqtt access could not be decided', { error });
       outcome = { kind: 'refused', reasonCode: Reason.serverUnavailable };
     }
-    this.#decided(packet, outcome);
+    try {
+      next(outcome);
+    } catch (error) {
+      this.#broken(error);
+    }
     this.#pauses.resume('deciding');
     this.#process();
   }
 
-  #decided(packet: mqtt.ConnectPacket, decision: ConnectDecision): void {
+  #stepped(handshake: Handshake, step: AuthenticationStep): void {
     if (this.#state.kind !== 'deciding') return;
-    if (decision.kind === 'refused') return this.#refuse(decision.reasonCode);
-    const { will } = packet;
-    if (will && !maySend(decision.permissions, will)) return this.#refuse(Reason.notAuthorized);
+    switch (step.kind) {
+      case 'continue':
+        this.#state = { kind: 'authenticating', handshake };
+        return this.#sendAuth(Reason.continueAuthentication, handshake, step.data); // [MQTT-4.12.0-2]
+      case 'refused':
+        return this.#refuse(step.reasonCode, step.reason);
+      case 'accepted':
+        return this.#accept(handshake, step.permissions, step.data);
+    }
+  }
+
+  /** AUTH of a connected client (4.12.1); what it has published before goes on as before. */
+  #reauthenticate(packet: mqtt.AuthPacket, { handshake, permissions }: Connected): void {
+    if (!handshake) {
+      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'AUTH, but CONNECT has named no method'); // [MQTT-4.12.0-7]
+    }
+    this.#await(handshake.renew(packet, permissions), (step) => this.#renewed(handshake, step, permissions));
+  }
+
+  #renewed(handshake: Handshake, step: AuthenticationStep, current: ClientPermissions): void {
+    if (this.#state.kind !== 'connected') return;
+    if (step.kind === 'continue') return this.#sendAuth(Reason.continueAuthentication, handshake, step.data);
+    handshake.settle();
+    if (step.kind === 'accepted' && step.permissions === current) {
+      return this.#sendAuth(Reason.success, handshake, step.data);
+    }
+    const reasonCode = step.kind === 'refused' ? step.reasonCode : Reason.notAuthorized;
+    this.end({ reasonCode, reason: 'AUTH_ERROR', publishesWill: true }); // [MQTT-4.12.1-2]
+  }
+
+  #sendAuth(reasonCode: number, { method }: Handshake, data: Buffer | undefined): void {
+    const properties = { authenticationMethod: method!, ...(data && { authenticationData: data }) };
+    this.#send({ type: 'auth', reasonCode, properties });
+  }
+
+  #accept(handshake: Handshake, permissions: ClientPermissions, data: Buffer | undefined): void {
+    const { packet } = handshake;
     const { limits, gauges } = this.#host;
+    if (packet.will && !maySend(this.#host, permissions, packet.will)) {
+      return this.#refuse(Reason.notAuthorized, 'the will may not be published');
+    }
     this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
-    this.#will = will;
-    this.#host.claim(this);
-    const { permissions } = decision;
+    if (!this.#host.claim(this)) {
+      return this.#refuse(Reason.connectionRateExceeded, 'this client id is taken over too often: two clients use it');
+    }
+    this.#will = packet.will && ownWill(packet.will);
     const session = new Session({
       clientId: this.#clientId,
       permissions,
       carrier: this,
       limits,
       gauges,
-      receiveMaximum: packet.properties.receiveMaximum ?? 0xffff,
-      packetBytesMax: packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+      receiveMaximum: this.#peer.receiveMaximum,
+      packetBytesMax: this.#peer.packetBytesMax,
     });
+    const keepAlive = serverKeepAlive(packet, limits) ?? packet.keepAlive;
     const client: ConnectedClient = {
       clientId: this.#clientId,
       principal: permissions.principal,
@@ -288,43 +432,45 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       version: packet.version,
       arrival: this.#arrival,
       connectedAt: this.#host.clock.now(),
-      keepAlive: packet.keepAlive,
+      keepAlive,
       cleanStart: packet.clean,
     };
     const inbound = new Inbound(this.#host, this, session, permissions);
-    this.#state = { kind: 'connected', client, session, permissions, inbound };
+    const renewing = handshake.method === undefined ? undefined : handshake;
+    handshake.settle();
+    this.#state = { kind: 'connected', client, session, permissions, inbound, handshake: renewing };
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
     const isReading = () => this.#pauses.isReading;
     const lost = () =>
       this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', publishesWill: true });
-    this.#keepAlive = new KeepAlive(this.#host.clock, packet.keepAlive, isReading, lost);
+    this.#keepAlive = new KeepAlive(this.#host.clock, keepAlive, isReading, lost);
     this.#keepAlive.start();
     gauges.connects.add();
     this.#host.watcher?.connected(client);
-    this.#send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties: this.#offer(packet) });
-    // Before any acknowledgement of what the client has sent behind its CONNECT.
+    const offered = offer(packet, this.#clientId, permissions, limits);
+    const properties: mqtt.Properties = {
+      ...offered,
+      // Sessions end with their connection.
+      ...(packet.properties.sessionExpiryInterval && { sessionExpiryInterval: 0 }),
+      ...(handshake.method !== undefined && { authenticationMethod: handshake.method }), // [MQTT-4.12.0-5]
+      ...(data && { authenticationData: data }),
+    };
+    this.#send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties });
+    // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
     this.output.flush();
   }
 
-  /** What this server can do, as far as it differs from what MQTT 5 takes for granted (3.2.2.3). */
-  #offer(packet: mqtt.ConnectPacket): mqtt.Properties {
-    const { limits } = this.#host;
-    return {
-      // Sessions end with their connection.
-      ...(packet.properties.sessionExpiryInterval && { sessionExpiryInterval: 0 }),
-      receiveMaximum: limits.inFlightInMax,
-      maximumPacketSize: limits.packetBytesMax,
-      topicAliasMaximum: limits.topicAliasMaximum,
-      ...(packet.clientId === '' && { assignedClientIdentifier: this.#clientId }),
-    };
-  }
-
   /** Answers CONNECT with a failure and closes. */
-  #refuse(reasonCode: number): void {
-    this.#host.gauges.refused.add();
+  #refuse(reasonCode: number, reason?: string, more: mqtt.Properties = {}): void {
+    const { addresses, gauges, logger } = this.#host;
+    gauges.refused.add();
+    const details = { clientId: this.#clientId, remoteAddress: this.#arrival.remoteAddress, reasonCode, reason };
+    logger.debug('mqtt connect refused', details);
+    if (addresses.refused(this.#address!)) logger.warn('mqtt address banned: too many refused connects', details);
     const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
-    this.#send({ type: 'connack', sessionPresent: false, reasonCode: code, properties: mqtt.NO_PROPERTIES });
+    const properties = { ...more, ...(reason !== undefined && { reasonString: reason }) };
+    this.#send({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
     this.#close();
   }
 
@@ -384,11 +530,15 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       code: error.code,
       reason: error.message,
     });
-    if (this.#state.kind === 'connected') {
-      return this.end({ reasonCode: error.reasonCode, reason: 'CLIENT_ERROR', publishesWill: true });
+    const { reasonCode, message } = error;
+    const { kind } = this.#state;
+    if (kind === 'connected') {
+      return this.end({ reasonCode, reason: 'CLIENT_ERROR', publishesWill: true, reasonString: message });
     }
     // Only a CONNECT is answered; other bytes on a fresh connection are not MQTT at all.
-    if (error.code === 'unsupported-protocol-version') return this.#refuse(error.reasonCode);
+    const isMqtt = kind === 'authenticating' || kind === 'deciding' || error.code === 'unsupported-protocol-version';
+    if (isMqtt) return this.#refuse(reasonCode, message);
+    this.#host.addresses.refused(this.#address!);
     this.#close();
   }
 
@@ -400,12 +550,16 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   }
 
   /** Ends the connection; an MQTT 5 client is told why. */
-  end({ reasonCode, reason, publishesWill }: Ending): void {
+  end({ reasonCode, reason, publishesWill, reasonString, serverReference }: Ending): void {
     if (this.#state.kind === 'closing' || this.#state.kind === 'closed') return;
     this.#endedBy = reason;
     if (!publishesWill) this.#will = undefined;
     if (this.#state.kind === 'connected' && this.version === 5) {
-      this.#send({ type: 'disconnect', reasonCode, properties: mqtt.NO_PROPERTIES });
+      const properties = {
+        ...(reasonString !== undefined && { reasonString }),
+        ...(serverReference !== undefined && { serverReference }),
+      };
+      this.#write({ type: 'disconnect', reasonCode, properties });
     }
     this.#close();
   }
@@ -417,6 +571,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#state = { kind: 'closing' };
     if (before.kind === 'connected') this.#leave(before);
     this.#timer?.cancel();
+    this.#slow?.cancel();
     this.#keepAlive?.stop();
     this.#timer = this.#host.clock.timer(this.#host.limits.closeTimeoutMs, () => this.#socket.destroy());
     this.output.end();
@@ -442,7 +597,10 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   #closed(): void {
     this.#timer?.cancel();
+    this.#slow?.cancel();
     this.#keepAlive?.stop();
+    if (this.#address) this.#host.addresses.leave(this.#address);
+    this.#address = undefined;
     const before = this.#state;
     this.#state = { kind: 'closed' };
     if (before.kind === 'connected') this.#leave(before);
@@ -455,8 +613,27 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.schedule();
   }
 
-  #send(packet: mqtt.Packet): void {
-    this.output.packet(mqtt.encodePacket(packet, this.version));
-    this.schedule();
+  #send(packet: Reply): void {
+    if (this.#write(packet)) return;
+    // The client takes no packet of this size, and cannot go on without it [MQTT-3.1.2-24].
+    this.end({ reasonCode: Reason.packetTooLarge, reason: 'CLIENT_ERROR', publishesWill: true });
   }
+
+  /** False when the packet is larger than the client takes. */
+  #write(packet: Reply): boolean {
+    const bytes = encodeFor(this.#peer, packet);
+    if (!bytes) return false;
+    this.output.packet(bytes);
+    this.schedule();
+    return true;
+  }
+}
+
+/** The will with memory of its own: it is kept for long, and must not hold the chunk that it came in. */
+function ownWill(will: mqtt.Will): mqtt.Will {
+  const { correlationData } = will.properties;
+  const properties = correlationData
+    ? { ...will.properties, correlationData: Buffer.from(correlationData) }
+    : will.properties;
+  return { ...will, payload: Buffer.from(will.payload), properties };
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/index.ts';
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Broker, ClientWatcher, DeviceAccess, DisconnectReason } from '../../services/iot/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
+import type { Addresses } from './addresses.ts';
 import type { CommitBudget } from './budget.ts';
 import type { Connection } from './connection.ts';
 import type { MqttGauges } from './gauges.ts';
@@ -22,8 +23,14 @@ export interface ConnectionHost {
   readonly topics: mqtt.TopicCache;
   /** A client id that no client has. */
   newClientId(): string;
-  /** Makes the connection the one of its client id; one that was is told that it is taken over. */
-  claim(connection: Connection): void;
+  readonly addresses: Addresses;
+  /** The server that clients are to go to instead, while this one drains. */
+  readonly successor: string | undefined;
+  /**
+   * Makes the connection the one of its client id; one that was is told that it is taken over. False when that happens too often: the
+   * one that is there stays.
+   */
+  claim(connection: Connection): boolean;
   /** The connection is over. */
   release(connection: Connection): void;
 }
@@ -34,4 +41,7 @@ export interface Ending {
   /** The same for those who watch. */
   readonly reason: DisconnectReason;
   readonly publishesWill: boolean;
+  /** For people, on the client's side. */
+  readonly reasonString?: string;
+  readonly serverReference?: string;
 }

@@ -9,6 +9,7 @@ import { isTooLong } from './subscribe.ts';
 import { TopicAliases } from './topic-aliases.ts';
 
 const { Reason } = mqtt;
+const DOLLAR = 0x24;
 
 /** The connection that messages come in by. */
 export interface Sender extends CommitListener, Waiting {
@@ -71,7 +72,7 @@ export class Inbound {
     if (packet.qos === 2 && this.#unreleased.has(packet.packetId)) return this.#queue(packet, bytes, undefined);
     const message = this.#aliases.resolve(packet);
     checkTopicLength(message.topic);
-    if (!maySend(this.#permissions, message)) return this.#denied(packet, bytes);
+    if (!maySend(this.#host, this.#permissions, message)) return this.#denied(packet, bytes);
     const group = broker.publish(message, this.#session);
     if (packet.qos > 0) this.#queue(packet, bytes, group);
   }
@@ -133,9 +134,12 @@ export class Inbound {
 
 /** Whether a client may publish to a topic, retained or not. */
 export function maySend(
+  { broker }: ConnectionHost,
   permissions: ClientPermissions,
   { topic, retain }: { readonly topic: string; readonly retain: boolean },
 ): boolean {
+  // A topic of the server itself (4.7.2).
+  if (topic.charCodeAt(0) === DOLLAR && !broker.takesFromClients(topic)) return false;
   return permissions.mayPublish(topic) && (!retain || permissions.mayRetain(topic));
 }
 

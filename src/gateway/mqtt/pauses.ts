@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 
-/** Who has stopped the reading: access is being decided, commits are behind, the peer does not read, the server goes. */
-export type Pause = 'deciding' | 'commits' | 'reader' | 'stopping';
+/** Who has stopped the reading: access is being decided, commits are behind, the peer does not read, or sends more than
+ * it may, the server goes. */
+export type Pause = 'deciding' | 'commits' | 'reader' | 'rate' | 'stopping';
 
 /** Holds a socket's reading back by named reasons, so that none resumes what another has paused. */
 export class Pauses {
