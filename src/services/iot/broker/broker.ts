@@ -38,6 +38,9 @@ export interface Broker {
   detach(subscriber: Subscriber): void;
   subscriptionsOf(subscriber: Subscriber): number;
 
+  /** Whether clients may publish to a topic that begins with `$`: not to those of the server itself, as AWS has it. */
+  takesFromClients(topic: string): boolean;
+
   /** Has a service take what clients publish to topics that begin so: see {@link ReservedTopicHandler}. */
   reserve(prefix: string, handler: ReservedTopicHandler): void;
 
@@ -103,6 +106,12 @@ export class RoutingBroker implements Broker {
 
   subscriptionsOf(subscriber: Subscriber): number {
     return this.#subscriptions.countOf(subscriber);
+  }
+
+  takesFromClients(topic: string): boolean {
+    if (topic.startsWith('$SYS/')) return false;
+    if (!topic.startsWith('$aws/') || topic.startsWith(BASIC_INGEST)) return true;
+    return this.#reserved.find(topic) !== undefined;
   }
 
   reserve(prefix: string, handler: ReservedTopicHandler): void {
