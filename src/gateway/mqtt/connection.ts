@@ -10,57 +10,29 @@
  * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down.
  */
 import type { Duplex } from 'node:stream';
-import { type Clock, type DomainError, messageOf, type Timer } from '../../base/index.ts';
+import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
   Arrival,
-  Broker,
   ClientPermissions,
-  ClientWatcher,
-  CommitGroup,
-  CommitListener,
   ConnectDecision,
   ConnectedClient,
-  DeviceAccess,
   DisconnectReason,
   PermissionsListener,
 } from '../../services/iot/index.ts';
-import type { Logger } from '../../telemetry/index.ts';
-import { AckQueue } from './ack-queue.ts';
-import type { CommitBudget } from './budget.ts';
-import type { MqttGauges } from './gauges.ts';
+import type { ConnectionHost, Ending } from './host.ts';
+import { Inbound, maySend, type Sender } from './inbound.ts';
 import { KeepAlive } from './keep-alive.ts';
-import type { MqttLimits } from './limits.ts';
-import { AS_PUBREC, Output } from './output.ts';
+import { Output } from './output.ts';
+import { Pauses } from './pauses.ts';
 import { type Carrier, Session } from './session.ts';
-import { type Client, isTooLong, subscribe, unsubscribe } from './subscribe.ts';
-import { TopicAliases } from './topic-aliases.ts';
-import type { Flushable, Turn } from './turn.ts';
+import { type Client, subscribe, unsubscribe } from './subscribe.ts';
+import type { Flushable } from './turn.ts';
 
 const { Reason } = mqtt;
 
 /** How every connection begins [MQTT-3.1.0-1]. */
 const CONNECT_BYTE = 0x10;
-
-/** What all connections of a gateway share. */
-export interface ConnectionHost {
-  readonly broker: Broker;
-  readonly access: DeviceAccess;
-  readonly watcher: ClientWatcher | undefined;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly limits: MqttLimits;
-  readonly gauges: MqttGauges;
-  readonly turn: Turn;
-  readonly budget: CommitBudget;
-  readonly topics: mqtt.TopicCache;
-  /** A client id that no client has. */
-  newClientId(): string;
-  /** Makes the connection the one of its client id; one that was is told that it is taken over. */
-  claim(connection: Connection): void;
-  /** The connection is over. */
-  release(connection: Connection): void;
-}
 
 type State =
   | { readonly kind: 'greeting' | 'deciding' | 'closing' | 'closed' }
@@ -69,35 +41,20 @@ type State =
       readonly client: ConnectedClient;
       readonly session: Session;
       readonly permissions: ClientPermissions;
+      readonly inbound: Inbound;
     };
 
-/** Who has stopped the reading: access is being decided, commits are behind, the peer does not read, the server goes. */
-type Pause = 'deciding' | 'commits' | 'reader' | 'stopping';
-
-/** Why a connection ends, as far as the client is told. */
-interface Ending {
-  readonly reasonCode: number;
-  /** The same for those who watch. */
-  readonly reason: DisconnectReason;
-  readonly publishesWill: boolean;
-}
-
-export class Connection implements Carrier, Flushable, CommitListener, PermissionsListener {
+export class Connection implements Carrier, Sender, Flushable, PermissionsListener {
   readonly output: Output;
   isScheduled = false;
   readonly #host: ConnectionHost;
   readonly #socket: Duplex;
   readonly #decoder: mqtt.PacketDecoder;
   readonly #arrival: Arrival;
-  readonly #acks = new AckQueue();
-  readonly #aliases: TopicAliases;
-  /** QoS 2 messages received and not yet released: a copy of one is not published again. */
-  readonly #unreleased = new Set<number>();
+  readonly #pauses: Pauses;
   #state: State = { kind: 'greeting' };
   #clientId = '';
   #will: mqtt.Will | undefined;
-  /** The group that told to notify us last: it notifies a connection once. */
-  #group: CommitGroup | undefined;
   #keepAlive: KeepAlive | undefined;
   /** Nothing has been received yet. */
   #isFresh = true;
@@ -106,15 +63,13 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
   #unwatch: (() => void) | undefined;
   /** Why the connection ends, as soon as that is known. */
   #endedBy: DisconnectReason = 'CONNECTION_LOST';
-  /** Why the socket is not read; empty means it is. */
-  readonly #pauses = new Set<Pause>();
 
   constructor(host: ConnectionHost, socket: Duplex, arrival: Arrival) {
     this.#host = host;
     this.#socket = socket;
     this.#arrival = arrival;
     this.output = new Output(socket, host.gauges.bytesOut, () => this.#drained());
-    this.#aliases = new TopicAliases(host.limits.topicAliasMaximum);
+    this.#pauses = new Pauses(socket);
     this.#decoder = new mqtt.PacketDecoder({ packetBytesMax: host.limits.packetBytesMax, topics: host.topics });
   }
 
@@ -143,28 +98,28 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   /** Another connection has the client id now. */
   takenOver(): void {
-    this.#end({ reasonCode: Reason.sessionTakenOver, reason: 'DUPLICATE_CLIENTID', publishesWill: true });
+    this.end({ reasonCode: Reason.sessionTakenOver, reason: 'DUPLICATE_CLIENTID', publishesWill: true });
   }
 
   /** An operator has asked for the end. */
   dismiss(): void {
-    this.#end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: true });
+    this.end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: true });
   }
 
   revoked(reason: string): void {
     this.#host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
-    this.#end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', publishesWill: true });
+    this.end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', publishesWill: true });
   }
 
   /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
   stopReading(): void {
-    this.#pause('stopping');
+    this.#pauses.pause('stopping');
   }
 
   /** Says good-bye, with what is still to be written before it. */
   finish(): void {
     if (this.#state.kind !== 'connected') return this.#close();
-    this.#end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: false });
+    this.end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: false });
   }
 
   schedule(): void {
@@ -173,7 +128,7 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   overrun(): void {
     this.#host.logger.debug('mqtt client does not keep up', { clientId: this.#clientId });
-    this.#end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', publishesWill: true });
+    this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', publishesWill: true });
   }
 
   groupSettled(): void {
@@ -182,17 +137,20 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   /** End of the turn: acknowledges what is committed and writes all that has gathered. */
   flush(): void {
-    if (!this.#release()) {
-      // A store that will take more later (a full disk) is told apart from one that has failed: devices may come again.
-      const isPassing = (this.#acks.failure as Partial<DomainError> | undefined)?.remedy === 'retry';
-      const reasonCode = isPassing ? Reason.serverBusy : Reason.implementationSpecificError;
-      this.#end({ reasonCode, reason: 'SERVER_ERROR', publishesWill: true });
-      return;
-    }
+    const state = this.#state;
+    const inbound = state.kind === 'connected' ? state.inbound : undefined;
+    if (inbound && !inbound.acknowledge()) return this.#commitFailed(inbound.failure);
     this.output.flush();
-    if (this.#pauses.has('commits')) this.#resumeIfCommitted();
-    if (this.output.queuedBytes > this.#host.limits.outboundBytesMax) this.#pause('reader');
-    if (this.#state.kind === 'connected' && !this.output.isBlocked) this.#state.session.resume();
+    if (inbound && this.#pauses.has('commits')) this.#resumeIfCommitted(inbound);
+    if (this.output.queuedBytes > this.#host.limits.outboundBytesMax) this.#pauses.pause('reader');
+    if (state.kind === 'connected' && !this.output.isBlocked) state.session.resume();
+  }
+
+  /** A store that will take more later (a full disk) is told apart from one that has failed: devices may come again. */
+  #commitFailed(failure: unknown): void {
+    const isPassing = (failure as Partial<DomainError> | undefined)?.remedy === 'retry';
+    const reasonCode = isPassing ? Reason.serverBusy : Reason.implementationSpecificError;
+    this.end({ reasonCode, reason: 'SERVER_ERROR', publishesWill: true });
   }
 
   #received(chunk: Buffer): void {
@@ -224,29 +182,21 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   /** Stops reading when too much waits for its commit, of this client or of all together. */
   #checkInFlight(): void {
-    const { limits, budget } = this.#host;
-    const { size, bytes } = this.#acks;
-    if (size >= limits.inFlightInMax || bytes >= limits.inFlightInBytesMax) this.#pause('commits');
-    else if (bytes > 0 && budget.isFull) {
-      this.#pause('commits');
+    if (this.#state.kind !== 'connected') return;
+    const { inbound } = this.#state;
+    const { budget } = this.#host;
+    if (inbound.isFull) this.#pauses.pause('commits');
+    else if (inbound.isWaiting && budget.isFull) {
+      this.#pauses.pause('commits');
       budget.wait(this);
     }
   }
 
-  #resumeIfCommitted(): void {
-    const { limits, budget } = this.#host;
-    const { size, bytes } = this.#acks;
-    if (size > limits.inFlightInMax / 2 || bytes > limits.inFlightInBytesMax / 2) return;
+  #resumeIfCommitted(inbound: Inbound): void {
+    const { budget } = this.#host;
+    if (!inbound.hasRoom) return;
     if (budget.isFull) budget.wait(this);
-    else this.#resume('commits');
-  }
-
-  /** Acknowledges what is committed; false when a commit has failed. */
-  #release(): boolean {
-    const before = this.#acks.bytes;
-    const isGood = this.#acks.release(this.output);
-    if (this.#acks.bytes < before) this.#host.budget.give(before - this.#acks.bytes);
-    return isGood;
+    else this.#pauses.resume('commits');
   }
 
   #handle(packet: mqtt.Packet): void {
@@ -255,10 +205,10 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
         throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'CONNECT comes first');
       return this.#connect(packet);
     }
-    const { session, permissions } = this.#state;
+    const { session, permissions, inbound } = this.#state;
     switch (packet.type) {
       case 'publish':
-        return this.#publish(packet, session, permissions);
+        return inbound.publish(packet, this.#decoder.lastPacketBytes);
       case 'puback':
       case 'pubcomp':
         session.acknowledged(packet.packetId, packet.type);
@@ -266,7 +216,7 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
       case 'pubrec':
         return this.#received2(packet, session);
       case 'pubrel':
-        return this.#released(packet);
+        return this.#answer('pubcomp', packet.packetId, inbound.released(packet.packetId));
       case 'subscribe':
         return this.#subscribe(packet, this.#subscribing(session, permissions));
       case 'unsubscribe':
@@ -299,7 +249,7 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   /** Reads no further until access is decided. */
   async #decideLater(packet: mqtt.ConnectPacket, decision: Promise<ConnectDecision>): Promise<void> {
-    this.#pause('deciding');
+    this.#pauses.pause('deciding');
     let outcome: ConnectDecision;
     try {
       outcome = await decision;
@@ -308,7 +258,7 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
       outcome = { kind: 'refused', reasonCode: Reason.serverUnavailable };
     }
     this.#decided(packet, outcome);
-    this.#resume('deciding');
+    this.#pauses.resume('deciding');
     this.#process();
   }
 
@@ -341,12 +291,13 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
       keepAlive: packet.keepAlive,
       cleanStart: packet.clean,
     };
-    this.#state = { kind: 'connected', client, session, permissions };
+    const inbound = new Inbound(this.#host, this, session, permissions);
+    this.#state = { kind: 'connected', client, session, permissions, inbound };
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
-    const isReading = () => this.#pauses.size === 0;
+    const isReading = () => this.#pauses.isReading;
     const lost = () =>
-      this.#end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', publishesWill: true });
+      this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', publishesWill: true });
     this.#keepAlive = new KeepAlive(this.#host.clock, packet.keepAlive, isReading, lost);
     this.#keepAlive.start();
     gauges.connects.add();
@@ -377,38 +328,6 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
     this.#close();
   }
 
-  #publish(packet: mqtt.PublishPacket, session: Session, permissions: ClientPermissions): void {
-    const { broker, gauges } = this.#host;
-    gauges.messagesIn.add();
-    // Sent again before it was released: it has been published already [MQTT-4.3.3-10].
-    if (packet.qos === 2 && this.#unreleased.has(packet.packetId)) return this.#acknowledge(packet, undefined);
-    const message = this.#aliases.resolve(packet);
-    checkTopicLength(message.topic);
-    if (!maySend(permissions, message)) return this.#denied(packet);
-    const group = broker.publish(message, session);
-    if (packet.qos > 0) this.#acknowledge(packet, group);
-  }
-
-  /** Queues the acknowledgement behind those before it, until `group` is committed. */
-  #acknowledge({ qos, packetId }: mqtt.PublishPacket, group: CommitGroup | undefined, reasonCode = 0): void {
-    const { inFlightInMax } = this.#host.limits;
-    const waiting = this.#acks.size + this.#unreleased.size;
-    // An MQTT 5 client knows the limit; a 3.1.1 client is only read no further, which would not end at QoS 2.
-    if (waiting >= inFlightInMax && (this.version === 5 || this.#unreleased.size >= inFlightInMax)) {
-      throw new mqtt.MqttError('protocol-error', Reason.receiveMaximumExceeded, 'the receive maximum is exceeded');
-    }
-    if (qos === 2 && reasonCode === 0) this.#unreleased.add(packetId);
-    const kind = qos === 2 ? AS_PUBREC : 0;
-    const bytes = this.#decoder.lastPacketBytes;
-    this.#acks.push(packetId | (reasonCode << 16) | kind, group, bytes);
-    this.#host.budget.take(bytes);
-    if (group?.state !== 'pending') this.schedule();
-    else if (group !== this.#group) {
-      this.#group = group;
-      group.listeners.push(this);
-    }
-  }
-
   /** PUBREC of a message that we have sent: the client has it, and is asked to forget its identifier. */
   #received2({ packetId, reasonCode }: mqtt.AckPacket, session: Session): void {
     const isRefused = reasonCode >= 0x80;
@@ -417,20 +336,9 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
     this.#answer('pubrel', packetId, isKnown);
   }
 
-  /** PUBREL: the client will not send this message again. */
-  #released({ packetId }: mqtt.AckPacket): void {
-    this.#answer('pubcomp', packetId, this.#unreleased.delete(packetId));
-  }
-
   #answer(type: 'pubrel' | 'pubcomp', packetId: number, isKnown: boolean): void {
     const reasonCode = isKnown ? Reason.success : Reason.packetIdentifierNotFound;
     this.#send({ type, packetId, reasonCode, properties: mqtt.NO_PROPERTIES });
-  }
-
-  /** MQTT 5 tells the client; 3.1.1 cannot, so that AWS closes the connection there, and so do we. */
-  #denied(packet: mqtt.PublishPacket): void {
-    if (this.version === 4) this.#end({ reasonCode: Reason.notAuthorized, reason: 'AUTH_ERROR', publishesWill: true });
-    else if (packet.qos > 0) this.#acknowledge(packet, undefined, Reason.notAuthorized);
   }
 
   #subscribe(packet: mqtt.SubscribePacket, client: Client): void {
@@ -477,7 +385,7 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
       reason: error.message,
     });
     if (this.#state.kind === 'connected') {
-      return this.#end({ reasonCode: error.reasonCode, reason: 'CLIENT_ERROR', publishesWill: true });
+      return this.end({ reasonCode: error.reasonCode, reason: 'CLIENT_ERROR', publishesWill: true });
     }
     // Only a CONNECT is answered; other bytes on a fresh connection are not MQTT at all.
     if (error.code === 'unsupported-protocol-version') return this.#refuse(error.reasonCode);
@@ -487,11 +395,12 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
   /** A bug of ours, met by this client's packet: it ends this connection and no other. */
   #broken(error: unknown): void {
     this.#host.logger.error('mqtt packet failed', { clientId: this.#clientId, error });
-    this.#end({ reasonCode: Reason.unspecifiedError, reason: 'SERVER_ERROR', publishesWill: true });
+    this.end({ reasonCode: Reason.unspecifiedError, reason: 'SERVER_ERROR', publishesWill: true });
     this.#close();
   }
 
-  #end({ reasonCode, reason, publishesWill }: Ending): void {
+  /** Ends the connection; an MQTT 5 client is told why. */
+  end({ reasonCode, reason, publishesWill }: Ending): void {
     if (this.#state.kind === 'closing' || this.#state.kind === 'closed') return;
     this.#endedBy = reason;
     if (!publishesWill) this.#will = undefined;
@@ -516,8 +425,9 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
   }
 
   /** The session ends: no more messages to it, and its will to the others. */
-  #leave({ client, session }: State & { kind: 'connected' }): void {
+  #leave({ client, session, inbound }: State & { kind: 'connected' }): void {
     const { broker, watcher } = this.#host;
+    inbound.drop();
     this.#unwatch?.();
     broker.detach(session);
     this.#host.release(this);
@@ -535,14 +445,12 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
     this.#keepAlive?.stop();
     const before = this.#state;
     this.#state = { kind: 'closed' };
-    this.#host.budget.give(this.#acks.drop());
-    this.#host.budget.forget(this);
     if (before.kind === 'connected') this.#leave(before);
     else this.#host.release(this);
   }
 
   #drained(): void {
-    this.#resume('reader');
+    this.#pauses.resume('reader');
     if (this.#state.kind === 'connected') this.#state.session.resume();
     this.schedule();
   }
@@ -551,21 +459,4 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
     this.output.packet(mqtt.encodePacket(packet, this.version));
     this.schedule();
   }
-
-  #pause(why: Pause): void {
-    this.#pauses.add(why);
-    this.#socket.pause();
-  }
-
-  #resume(why: Pause): void {
-    if (this.#pauses.delete(why) && this.#pauses.size === 0) this.#socket.resume();
-  }
-}
-
-function maySend(permissions: ClientPermissions, { topic, retain }: { topic: string; retain: boolean }): boolean {
-  return permissions.mayPublish(topic) && (!retain || permissions.mayRetain(topic));
-}
-
-function checkTopicLength(topic: string): void {
-  if (isTooLong(topic)) throw new mqtt.MqttError('topic-invalid', Reason.topicNameInvalid, 'the topic is too long');
 }

@@ -12,8 +12,9 @@ import {
 } from '../../services/iot/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import { CommitBudget } from './budget.ts';
-import { Connection, type ConnectionHost } from './connection.ts';
+import { Connection } from './connection.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
+import type { ConnectionHost } from './host.ts';
 import { MQTT_LIMITS, type MqttLimits } from './limits.ts';
 import { Turn } from './turn.ts';
 
