@@ -2,119 +2,105 @@
  * One client's connection.
  *
  *     greeting --(CONNECT)--> deciding --(accepted)--> connected --> closing --> closed
+ *                               |  ^
+ *                  (more to ask)v  |(AUTH)
+ *                           authenticating
  *
  * Invariants:
  * - G1 a PUBLISH of QoS 1 or 2 is acknowledged only when everything it has caused is durable, and in the order it came.
  * - G2 a socket is written once per turn of the event loop, by `flush`.
- * - G3 a socket is not read while too much of its client waits for a commit, or while its client does not read.
+ * - G3 a socket is not read while too much of its client waits for a commit, while its client does not read, or has
+ *   sent more than it may.
  * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down.
  */
 import type { Duplex } from 'node:stream';
-import { type Clock, type DomainError, messageOf, type Timer } from '../../base/index.ts';
+import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
   Arrival,
-  Broker,
+  AuthenticationStep,
   ClientPermissions,
-  ClientWatcher,
-  CommitGroup,
-  CommitListener,
-  ConnectDecision,
   ConnectedClient,
-  DeviceAccess,
   DisconnectReason,
   PermissionsListener,
 } from '../../services/iot/index.ts';
-import type { Logger } from '../../telemetry/index.ts';
-import { AckQueue } from './ack-queue.ts';
-import type { CommitBudget } from './budget.ts';
-import type { MqttGauges } from './gauges.ts';
+import type { Address } from './addresses.ts';
+import { Handshake } from './handshake.ts';
+import type { ConnectionHost, Ending } from './host.ts';
+import { Inbound, maySend, type Sender } from './inbound.ts';
 import { KeepAlive } from './keep-alive.ts';
-import type { MqttLimits } from './limits.ts';
-import { AS_PUBREC, Output } from './output.ts';
+import { offer, serverKeepAlive } from './offer.ts';
+import { Output } from './output.ts';
+import { Pauses } from './pauses.ts';
+import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
+import { Throttle, type TokenBucket } from './rates.ts';
 import { type Carrier, Session } from './session.ts';
-import { type Client, isTooLong, subscribe, unsubscribe } from './subscribe.ts';
-import { TopicAliases } from './topic-aliases.ts';
-import type { Flushable, Turn } from './turn.ts';
+import { type Client, subscribe, unsubscribe } from './subscribe.ts';
+import type { Flushable } from './turn.ts';
 
 const { Reason } = mqtt;
 
 /** How every connection begins [MQTT-3.1.0-1]. */
 const CONNECT_BYTE = 0x10;
 
-/** What all connections of a gateway share. */
-export interface ConnectionHost {
-  readonly broker: Broker;
-  readonly access: DeviceAccess;
-  readonly watcher: ClientWatcher | undefined;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly limits: MqttLimits;
-  readonly gauges: MqttGauges;
-  readonly turn: Turn;
-  readonly budget: CommitBudget;
-  readonly topics: mqtt.TopicCache;
-  /** A client id that no client has. */
-  newClientId(): string;
-  /** Makes the connection the one of its client id; one that was is told that it is taken over. */
-  claim(connection: Connection): void;
-  /** The connection is over. */
-  release(connection: Connection): void;
+/** So many bytes without a whole packet are a sign of life too: a large packet over a slow line. */
+const HEARD_BYTES = 1000;
+
+type Reply = Exclude<mqtt.Packet, mqtt.PublishPacket>;
+
+interface Connected {
+  readonly kind: 'connected';
+  readonly client: ConnectedClient;
+  readonly session: Session;
+  readonly permissions: ClientPermissions;
+  readonly inbound: Inbound;
+  /** Authenticates the client again, where it has named a method (4.12.1). */
+  readonly handshake: Handshake | undefined;
 }
 
 type State =
-  | { readonly kind: 'greeting' | 'deciding' | 'closing' | 'closed' }
-  | {
-      readonly kind: 'connected';
-      readonly client: ConnectedClient;
-      readonly session: Session;
-      readonly permissions: ClientPermissions;
-    };
+  | { readonly kind: 'greeting' | 'closing' | 'closed' }
+  | { readonly kind: 'deciding' | 'authenticating'; readonly handshake: Handshake }
+  | Connected;
 
-/** Who has stopped the reading: access is being decided, commits are behind, the peer does not read, the server goes. */
-type Pause = 'deciding' | 'commits' | 'reader' | 'stopping';
-
-/** Why a connection ends, as far as the client is told. */
-interface Ending {
-  readonly reasonCode: number;
-  /** The same for those who watch. */
-  readonly reason: DisconnectReason;
-  readonly publishesWill: boolean;
-}
-
-export class Connection implements Carrier, Flushable, CommitListener, PermissionsListener {
+export class Connection implements Carrier, Sender, Flushable, PermissionsListener {
   readonly output: Output;
   isScheduled = false;
   readonly #host: ConnectionHost;
   readonly #socket: Duplex;
   readonly #decoder: mqtt.PacketDecoder;
   readonly #arrival: Arrival;
-  readonly #acks = new AckQueue();
-  readonly #aliases: TopicAliases;
-  /** QoS 2 messages received and not yet released: a copy of one is not published again. */
-  readonly #unreleased = new Set<number>();
+  readonly #pauses: Pauses;
+  readonly #throttle: Throttle | undefined;
+  /** Where it comes from; set while it counts as a connection from there. */
+  #address: Address | undefined;
+  #peer: Peer = UNKNOWN_PEER;
+  /** How often its client id was taken over of late, by it and those before it. */
+  takeovers: TokenBucket | undefined;
   #state: State = { kind: 'greeting' };
   #clientId = '';
   #will: mqtt.Will | undefined;
-  /** The group that told to notify us last: it notifies a connection once. */
-  #group: CommitGroup | undefined;
   #keepAlive: KeepAlive | undefined;
   /** Nothing has been received yet. */
   #isFresh = true;
+  /** Bytes since it was heard from. */
+  #unheard = 0;
   #timer: Timer | undefined;
+  /** Ends the pause of a client that has sent more than it may. */
+  #slow: Timer | undefined;
   /** Ends the watching of the permissions. */
   #unwatch: (() => void) | undefined;
   /** Why the connection ends, as soon as that is known. */
   #endedBy: DisconnectReason = 'CONNECTION_LOST';
-  /** Why the socket is not read; empty means it is. */
-  readonly #pauses = new Set<Pause>();
 
   constructor(host: ConnectionHost, socket: Duplex, arrival: Arrival) {
     this.#host = host;
     this.#socket = socket;
     this.#arrival = arrival;
     this.output = new Output(socket, host.gauges.bytesOut, () => this.#drained());
-    this.#aliases = new TopicAliases(host.limits.topicAliasMaximum);
+    this.#pauses = new Pauses(socket);
+    const { messagesPerSecondPerClient, bytesPerSecondPerClient } = host.limits;
+    this.#throttle = Throttle.of(host.clock, messagesPerSecondPerClient, bytesPerSecondPerClient);
     this.#decoder = new mqtt.PacketDecoder({ packetBytesMax: host.limits.packetBytesMax, topics: host.topics });
   }
 
@@ -133,7 +119,15 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   /** Begins to read. */
   start(): void {
-    const { clock, limits } = this.#host;
+    const { addresses, clock, gauges, limits } = this.#host;
+    this.#address = addresses.enter(this.#arrival.remoteAddress ?? '');
+    if (!this.#address) {
+      gauges.refused.add();
+      this.#state = { kind: 'closed' };
+      this.#socket.on('error', () => {});
+      this.#socket.destroy();
+      return;
+    }
     this.#timer = clock.timer(limits.connectTimeoutMs, () => this.#close());
     this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
     this.#socket.on('error', (error) => this.#host.logger.debug('mqtt socket error', { error: messageOf(error) }));
@@ -143,28 +137,34 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   /** Another connection has the client id now. */
   takenOver(): void {
-    this.#end({ reasonCode: Reason.sessionTakenOver, reason: 'DUPLICATE_CLIENTID', publishesWill: true });
+    this.end({ reasonCode: Reason.sessionTakenOver, reason: 'DUPLICATE_CLIENTID', publishesWill: true });
   }
 
   /** An operator has asked for the end. */
   dismiss(): void {
-    this.#end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: true });
+    this.end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: true });
   }
 
   revoked(reason: string): void {
     this.#host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
-    this.#end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', publishesWill: true });
+    this.end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', publishesWill: true });
+  }
+
+  /** Another server takes over: the client is told which. */
+  redirect(serverReference: string): void {
+    const reason = 'SERVER_INITIATED_DISCONNECT';
+    this.end({ reasonCode: Reason.useAnotherServer, reason, publishesWill: false, serverReference });
   }
 
   /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
   stopReading(): void {
-    this.#pause('stopping');
+    this.#pauses.pause('stopping');
   }
 
   /** Says good-bye, with what is still to be written before it. */
   finish(): void {
     if (this.#state.kind !== 'connected') return this.#close();
-    this.#end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: false });
+    this.end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: false });
   }
 
   schedule(): void {
@@ -173,7 +173,7 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   overrun(): void {
     this.#host.logger.debug('mqtt client does not keep up', { clientId: this.#clientId });
-    this.#end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', publishesWill: true });
+    this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', publishesWill: true });
   }
 
   groupSettled(): void {
@@ -182,37 +182,64 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   /** End of the turn: acknowledges what is committed and writes all that has gathered. */
   flush(): void {
-    if (!this.#release()) {
-      // A store that will take more later (a full disk) is told apart from one that has failed: devices may come again.
-      const isPassing = (this.#acks.failure as Partial<DomainError> | undefined)?.remedy === 'retry';
-      const reasonCode = isPassing ? Reason.serverBusy : Reason.implementationSpecificError;
-      this.#end({ reasonCode, reason: 'SERVER_ERROR', publishesWill: true });
-      return;
-    }
+    const state = this.#state;
+    const inbound = state.kind === 'connected' ? state.inbound : undefined;
+    if (inbound && !inbound.acknowledge()) return this.#commitFailed(inbound.failure);
     this.output.flush();
-    if (this.#pauses.has('commits')) this.#resumeIfCommitted();
-    if (this.output.queuedBytes > this.#host.limits.outboundBytesMax) this.#pause('reader');
-    if (this.#state.kind === 'connected' && !this.output.isBlocked) this.#state.session.resume();
+    if (inbound && this.#pauses.has('commits')) this.#resumeIfCommitted(inbound);
+    if (this.output.queuedBytes > this.#host.limits.outboundBytesMax) this.#pauses.pause('reader');
+    if (state.kind === 'connected' && !this.output.isBlocked) state.session.resume();
+  }
+
+  /** A store that will take more later (a full disk) is told apart from one that has failed: devices may come again. */
+  #commitFailed(failure: unknown): void {
+    const isPassing = (failure as Partial<DomainError> | undefined)?.remedy === 'retry';
+    const reasonCode = isPassing ? Reason.serverBusy : Reason.implementationSpecificError;
+    this.end({ reasonCode, reason: 'SERVER_ERROR', publishesWill: true });
   }
 
   #received(chunk: Buffer): void {
     this.#host.gauges.bytesIn.add(chunk.length);
-    this.#keepAlive?.heard();
     if (this.#isFresh) {
       this.#isFresh = false;
       // Not MQTT, whatever length it seems to announce: no reason to wait for the rest.
       if (chunk[0] !== CONNECT_BYTE) return this.#close();
     }
     this.#decoder.push(chunk);
-    this.#process();
+    const packets = this.#process();
+    this.#listen(packets, chunk.length);
   }
 
-  /** Handles the packets that are there, until one makes us wait or the connection ends. */
-  #process(): void {
+  /** Counts what was received: as a sign of life [MQTT-3.1.2-22], and towards what may be sent. */
+  #listen(packets: number, bytes: number): void {
+    this.#unheard += bytes;
+    if (packets > 0 || this.#unheard >= HEARD_BYTES) {
+      this.#unheard = 0;
+      this.#keepAlive?.heard();
+    }
+    const own = this.#throttle?.spend(packets, bytes) ?? 0;
+    const shared = this.#address?.throttle?.spend(packets, bytes) ?? 0;
+    const waitMs = Math.max(own, shared);
+    if (waitMs > 0) this.#slowDown(waitMs);
+  }
+
+  /** The client has sent more than it may: the rest waits in its socket. */
+  #slowDown(ms: number): void {
+    if (this.#state.kind !== 'connected') return;
+    this.#host.gauges.throttled.add();
+    this.#pauses.pause('rate');
+    this.#slow?.cancel();
+    this.#slow = this.#host.clock.timer(ms, () => this.#pauses.resume('rate'));
+  }
+
+  /** Handles the packets that are there, until one makes us wait or the connection ends; how many they were. */
+  #process(): number {
+    let packets = 0;
     try {
-      while (this.#state.kind === 'greeting' || this.#state.kind === 'connected') {
+      while (this.#isListening()) {
         const packet = this.#decoder.next();
         if (!packet) break;
+        packets++;
         this.#handle(packet);
       }
     } catch (error) {
@@ -220,45 +247,41 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
       else this.#broken(error);
     }
     this.#checkInFlight();
+    return packets;
+  }
+
+  /** Packets are handled now: none while access is being decided. */
+  #isListening(): boolean {
+    const { kind } = this.#state;
+    if (kind === 'connected') return !this.#pauses.has('deciding');
+    return kind === 'greeting' || kind === 'authenticating';
   }
 
   /** Stops reading when too much waits for its commit, of this client or of all together. */
   #checkInFlight(): void {
-    const { limits, budget } = this.#host;
-    const { size, bytes } = this.#acks;
-    if (size >= limits.inFlightInMax || bytes >= limits.inFlightInBytesMax) this.#pause('commits');
-    else if (bytes > 0 && budget.isFull) {
-      this.#pause('commits');
+    if (this.#state.kind !== 'connected') return;
+    const { inbound } = this.#state;
+    const { budget } = this.#host;
+    if (inbound.isFull) this.#pauses.pause('commits');
+    else if (inbound.isWaiting && budget.isFull) {
+      this.#pauses.pause('commits');
       budget.wait(this);
     }
   }
 
-  #resumeIfCommitted(): void {
-    const { limits, budget } = this.#host;
-    const { size, bytes } = this.#acks;
-    if (size > limits.inFlightInMax / 2 || bytes > limits.inFlightInBytesMax / 2) return;
+  #resumeIfCommitted(inbound: Inbound): void {
+    const { budget } = this.#host;
+    if (!inbound.hasRoom) return;
     if (budget.isFull) budget.wait(this);
-    else this.#resume('commits');
-  }
-
-  /** Acknowledges what is committed; false when a commit has failed. */
-  #release(): boolean {
-    const before = this.#acks.bytes;
-    const isGood = this.#acks.release(this.output);
-    if (this.#acks.bytes < before) this.#host.budget.give(before - this.#acks.bytes);
-    return isGood;
+    else this.#pauses.resume('commits');
   }
 
   #handle(packet: mqtt.Packet): void {
-    if (this.#state.kind !== 'connected') {
-      if (packet.type !== 'connect')
-        throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'CONNECT comes first');
-      return this.#connect(packet);
-    }
-    const { session, permissions } = this.#state;
+    if (this.#state.kind !== 'connected') return this.#greet(packet);
+    const { session, permissions, inbound } = this.#state;
     switch (packet.type) {
       case 'publish':
-        return this.#publish(packet, session, permissions);
+        return inbound.publish(packet, this.#decoder.lastPacketBytes);
       case 'puback':
       case 'pubcomp':
         session.acknowledged(packet.packetId, packet.type);
@@ -266,7 +289,7 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
       case 'pubrec':
         return this.#received2(packet, session);
       case 'pubrel':
-        return this.#released(packet);
+        return this.#answer('pubcomp', packet.packetId, inbound.released(packet.packetId));
       case 'subscribe':
         return this.#subscribe(packet, this.#subscribing(session, permissions));
       case 'unsubscribe':
@@ -275,6 +298,8 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
         return this.#send({ type: 'pingresp' });
       case 'disconnect':
         return this.#disconnected(packet);
+      case 'auth':
+        return this.#reauthenticate(packet, this.#state);
       default:
         throw new mqtt.MqttError('protocol-error', Reason.protocolError, `${packet.type} is not for a server`);
     }
@@ -285,52 +310,121 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
     return { broker, session, permissions, limits };
   }
 
-  #connect(packet: mqtt.ConnectPacket): void {
-    const { clientId, username, password, version } = packet;
-    this.#state = { kind: 'deciding' };
-    if (packet.properties.authenticationMethod !== undefined) return this.#refuse(Reason.badAuthenticationMethod);
-    // A client without an id must accept to lose its session [3.1.1: MQTT-3.1.3-8].
-    if (clientId === '' && version === 4 && !packet.clean) return this.#refuse(Reason.clientIdentifierNotValid);
-    const request = { ...this.#arrival, clientId, username, password, version };
-    const decision = this.#host.access.connect(request);
-    if (!(decision instanceof Promise)) return this.#decided(packet, decision);
-    void this.#decideLater(packet, decision);
+  /** A packet of a client that is not connected yet. */
+  #greet(packet: mqtt.Packet): void {
+    const state = this.#state;
+    if (state.kind === 'greeting' && packet.type === 'connect') return this.#connect(packet);
+    if (state.kind !== 'authenticating') {
+      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'CONNECT comes first'); // [MQTT-3.1.0-1]
+    }
+    if (packet.type === 'disconnect') return this.#close();
+    if (packet.type !== 'auth') {
+      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'AUTH is waited for'); // [MQTT-3.1.2-30]
+    }
+    const { handshake } = state;
+    this.#state = { kind: 'deciding', handshake };
+    this.#await(handshake.continue(packet), (step) => this.#stepped(handshake, step));
   }
 
-  /** Reads no further until access is decided. */
-  async #decideLater(packet: mqtt.ConnectPacket, decision: Promise<ConnectDecision>): Promise<void> {
-    this.#pause('deciding');
-    let outcome: ConnectDecision;
+  #connect(packet: mqtt.ConnectPacket): void {
+    const { access, addresses, successor } = this.#host;
+    const handshake = new Handshake(access, this.#arrival, packet);
+    this.#peer = peerOf(packet);
+    this.#state = { kind: 'deciding', handshake };
+    if (successor !== undefined) {
+      return this.#refuse(Reason.useAnotherServer, 'this server is being drained', { serverReference: successor });
+    }
+    if (!addresses.mayConnect(this.#address!)) {
+      return this.#refuse(
+        Reason.connectionRateExceeded,
+        'too many connections from this address: wait before the next',
+      );
+    }
+    this.#await(handshake.begin(), (step) => this.#stepped(handshake, step));
+  }
+
+  /** Goes on with the next step of the authentication, at once if it is there; reads no further until it is. */
+  #await(step: AuthenticationStep | Promise<AuthenticationStep>, next: (step: AuthenticationStep) => void): void {
+    if (step instanceof Promise) void this.#awaitLater(step, next);
+    else next(step);
+  }
+
+  async #awaitLater(step: Promise<AuthenticationStep>, next: (step: AuthenticationStep) => void): Promise<void> {
+    this.#pauses.pause('deciding');
+    let outcome: AuthenticationStep;
     try {
-      outcome = await decision;
+      outcome = await step;
     } catch (error) {
       this.#host.logger.warn('mqtt access could not be decided', { error });
       outcome = { kind: 'refused', reasonCode: Reason.serverUnavailable };
     }
-    this.#decided(packet, outcome);
-    this.#resume('deciding');
+    try {
+      next(outcome);
+    } catch (error) {
+      this.#broken(error);
+    }
+    this.#pauses.resume('deciding');
     this.#process();
   }
 
-  #decided(packet: mqtt.ConnectPacket, decision: ConnectDecision): void {
+  #stepped(handshake: Handshake, step: AuthenticationStep): void {
     if (this.#state.kind !== 'deciding') return;
-    if (decision.kind === 'refused') return this.#refuse(decision.reasonCode);
-    const { will } = packet;
-    if (will && !maySend(decision.permissions, will)) return this.#refuse(Reason.notAuthorized);
+    switch (step.kind) {
+      case 'continue':
+        this.#state = { kind: 'authenticating', handshake };
+        return this.#sendAuth(Reason.continueAuthentication, handshake, step.data); // [MQTT-4.12.0-2]
+      case 'refused':
+        return this.#refuse(step.reasonCode, step.reason);
+      case 'accepted':
+        return this.#accept(handshake, step.permissions, step.data);
+    }
+  }
+
+  /** AUTH of a connected client (4.12.1); what it has published before goes on as before. */
+  #reauthenticate(packet: mqtt.AuthPacket, { handshake, permissions }: Connected): void {
+    if (!handshake) {
+      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'AUTH, but CONNECT has named no method'); // [MQTT-4.12.0-7]
+    }
+    this.#await(handshake.renew(packet, permissions), (step) => this.#renewed(handshake, step, permissions));
+  }
+
+  #renewed(handshake: Handshake, step: AuthenticationStep, current: ClientPermissions): void {
+    if (this.#state.kind !== 'connected') return;
+    if (step.kind === 'continue') return this.#sendAuth(Reason.continueAuthentication, handshake, step.data);
+    handshake.settle();
+    if (step.kind === 'accepted' && step.permissions === current) {
+      return this.#sendAuth(Reason.success, handshake, step.data);
+    }
+    const reasonCode = step.kind === 'refused' ? step.reasonCode : Reason.notAuthorized;
+    this.end({ reasonCode, reason: 'AUTH_ERROR', publishesWill: true }); // [MQTT-4.12.1-2]
+  }
+
+  #sendAuth(reasonCode: number, { method }: Handshake, data: Buffer | undefined): void {
+    const properties = { authenticationMethod: method!, ...(data && { authenticationData: data }) };
+    this.#send({ type: 'auth', reasonCode, properties });
+  }
+
+  #accept(handshake: Handshake, permissions: ClientPermissions, data: Buffer | undefined): void {
+    const { packet } = handshake;
     const { limits, gauges } = this.#host;
+    if (packet.will && !maySend(this.#host, permissions, packet.will)) {
+      return this.#refuse(Reason.notAuthorized, 'the will may not be published');
+    }
     this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
-    this.#will = will;
-    this.#host.claim(this);
-    const { permissions } = decision;
+    if (!this.#host.claim(this)) {
+      return this.#refuse(Reason.connectionRateExceeded, 'this client id is taken over too often: two clients use it');
+    }
+    this.#will = packet.will && ownWill(packet.will);
     const session = new Session({
       clientId: this.#clientId,
       permissions,
       carrier: this,
       limits,
       gauges,
-      receiveMaximum: packet.properties.receiveMaximum ?? 0xffff,
-      packetBytesMax: packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+      receiveMaximum: this.#peer.receiveMaximum,
+      packetBytesMax: this.#peer.packetBytesMax,
     });
+    const keepAlive = serverKeepAlive(packet, limits) ?? packet.keepAlive;
     const client: ConnectedClient = {
       clientId: this.#clientId,
       principal: permissions.principal,
@@ -338,75 +432,46 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
       version: packet.version,
       arrival: this.#arrival,
       connectedAt: this.#host.clock.now(),
-      keepAlive: packet.keepAlive,
+      keepAlive,
       cleanStart: packet.clean,
     };
-    this.#state = { kind: 'connected', client, session, permissions };
+    const inbound = new Inbound(this.#host, this, session, permissions);
+    const renewing = handshake.method === undefined ? undefined : handshake;
+    handshake.settle();
+    this.#state = { kind: 'connected', client, session, permissions, inbound, handshake: renewing };
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
-    const isReading = () => this.#pauses.size === 0;
+    const isReading = () => this.#pauses.isReading;
     const lost = () =>
-      this.#end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', publishesWill: true });
-    this.#keepAlive = new KeepAlive(this.#host.clock, packet.keepAlive, isReading, lost);
+      this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', publishesWill: true });
+    this.#keepAlive = new KeepAlive(this.#host.clock, keepAlive, isReading, lost);
     this.#keepAlive.start();
     gauges.connects.add();
     this.#host.watcher?.connected(client);
-    this.#send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties: this.#offer(packet) });
-    // Before any acknowledgement of what the client has sent behind its CONNECT.
+    const offered = offer(packet, this.#clientId, permissions, limits);
+    const properties: mqtt.Properties = {
+      ...offered,
+      // Sessions end with their connection.
+      ...(packet.properties.sessionExpiryInterval && { sessionExpiryInterval: 0 }),
+      ...(handshake.method !== undefined && { authenticationMethod: handshake.method }), // [MQTT-4.12.0-5]
+      ...(data && { authenticationData: data }),
+    };
+    this.#send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties });
+    // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
     this.output.flush();
   }
 
-  /** What this server can do, as far as it differs from what MQTT 5 takes for granted (3.2.2.3). */
-  #offer(packet: mqtt.ConnectPacket): mqtt.Properties {
-    const { limits } = this.#host;
-    return {
-      // Sessions end with their connection.
-      ...(packet.properties.sessionExpiryInterval && { sessionExpiryInterval: 0 }),
-      receiveMaximum: limits.inFlightInMax,
-      maximumPacketSize: limits.packetBytesMax,
-      topicAliasMaximum: limits.topicAliasMaximum,
-      ...(packet.clientId === '' && { assignedClientIdentifier: this.#clientId }),
-    };
-  }
-
   /** Answers CONNECT with a failure and closes. */
-  #refuse(reasonCode: number): void {
-    this.#host.gauges.refused.add();
+  #refuse(reasonCode: number, reason?: string, more: mqtt.Properties = {}): void {
+    const { addresses, gauges, logger } = this.#host;
+    gauges.refused.add();
+    const details = { clientId: this.#clientId, remoteAddress: this.#arrival.remoteAddress, reasonCode, reason };
+    logger.debug('mqtt connect refused', details);
+    if (addresses.refused(this.#address!)) logger.warn('mqtt address banned: too many refused connects', details);
     const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
-    this.#send({ type: 'connack', sessionPresent: false, reasonCode: code, properties: mqtt.NO_PROPERTIES });
+    const properties = { ...more, ...(reason !== undefined && { reasonString: reason }) };
+    this.#send({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
     this.#close();
-  }
-
-  #publish(packet: mqtt.PublishPacket, session: Session, permissions: ClientPermissions): void {
-    const { broker, gauges } = this.#host;
-    gauges.messagesIn.add();
-    // Sent again before it was released: it has been published already [MQTT-4.3.3-10].
-    if (packet.qos === 2 && this.#unreleased.has(packet.packetId)) return this.#acknowledge(packet, undefined);
-    const message = this.#aliases.resolve(packet);
-    checkTopicLength(message.topic);
-    if (!maySend(permissions, message)) return this.#denied(packet);
-    const group = broker.publish(message, session);
-    if (packet.qos > 0) this.#acknowledge(packet, group);
-  }
-
-  /** Queues the acknowledgement behind those before it, until `group` is committed. */
-  #acknowledge({ qos, packetId }: mqtt.PublishPacket, group: CommitGroup | undefined, reasonCode = 0): void {
-    const { inFlightInMax } = this.#host.limits;
-    const waiting = this.#acks.size + this.#unreleased.size;
-    // An MQTT 5 client knows the limit; a 3.1.1 client is only read no further, which would not end at QoS 2.
-    if (waiting >= inFlightInMax && (this.version === 5 || this.#unreleased.size >= inFlightInMax)) {
-      throw new mqtt.MqttError('protocol-error', Reason.receiveMaximumExceeded, 'the receive maximum is exceeded');
-    }
-    if (qos === 2 && reasonCode === 0) this.#unreleased.add(packetId);
-    const kind = qos === 2 ? AS_PUBREC : 0;
-    const bytes = this.#decoder.lastPacketBytes;
-    this.#acks.push(packetId | (reasonCode << 16) | kind, group, bytes);
-    this.#host.budget.take(bytes);
-    if (group?.state !== 'pending') this.schedule();
-    else if (group !== this.#group) {
-      this.#group = group;
-      group.listeners.push(this);
-    }
   }
 
   /** PUBREC of a message that we have sent: the client has it, and is asked to forget its identifier. */
@@ -417,20 +482,9 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
     this.#answer('pubrel', packetId, isKnown);
   }
 
-  /** PUBREL: the client will not send this message again. */
-  #released({ packetId }: mqtt.AckPacket): void {
-    this.#answer('pubcomp', packetId, this.#unreleased.delete(packetId));
-  }
-
   #answer(type: 'pubrel' | 'pubcomp', packetId: number, isKnown: boolean): void {
     const reasonCode = isKnown ? Reason.success : Reason.packetIdentifierNotFound;
     this.#send({ type, packetId, reasonCode, properties: mqtt.NO_PROPERTIES });
-  }
-
-  /** MQTT 5 tells the client; 3.1.1 cannot, so that AWS closes the connection there, and so do we. */
-  #denied(packet: mqtt.PublishPacket): void {
-    if (this.version === 4) this.#end({ reasonCode: Reason.notAuthorized, reason: 'AUTH_ERROR', publishesWill: true });
-    else if (packet.qos > 0) this.#acknowledge(packet, undefined, Reason.notAuthorized);
   }
 
   #subscribe(packet: mqtt.SubscribePacket, client: Client): void {
@@ -476,27 +530,36 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
       code: error.code,
       reason: error.message,
     });
-    if (this.#state.kind === 'connected') {
-      return this.#end({ reasonCode: error.reasonCode, reason: 'CLIENT_ERROR', publishesWill: true });
+    const { reasonCode, message } = error;
+    const { kind } = this.#state;
+    if (kind === 'connected') {
+      return this.end({ reasonCode, reason: 'CLIENT_ERROR', publishesWill: true, reasonString: message });
     }
     // Only a CONNECT is answered; other bytes on a fresh connection are not MQTT at all.
-    if (error.code === 'unsupported-protocol-version') return this.#refuse(error.reasonCode);
+    const isMqtt = kind === 'authenticating' || kind === 'deciding' || error.code === 'unsupported-protocol-version';
+    if (isMqtt) return this.#refuse(reasonCode, message);
+    this.#host.addresses.refused(this.#address!);
     this.#close();
   }
 
   /** A bug of ours, met by this client's packet: it ends this connection and no other. */
   #broken(error: unknown): void {
     this.#host.logger.error('mqtt packet failed', { clientId: this.#clientId, error });
-    this.#end({ reasonCode: Reason.unspecifiedError, reason: 'SERVER_ERROR', publishesWill: true });
+    this.end({ reasonCode: Reason.unspecifiedError, reason: 'SERVER_ERROR', publishesWill: true });
     this.#close();
   }
 
-  #end({ reasonCode, reason, publishesWill }: Ending): void {
+  /** Ends the connection; an MQTT 5 client is told why. */
+  end({ reasonCode, reason, publishesWill, reasonString, serverReference }: Ending): void {
     if (this.#state.kind === 'closing' || this.#state.kind === 'closed') return;
     this.#endedBy = reason;
     if (!publishesWill) this.#will = undefined;
     if (this.#state.kind === 'connected' && this.version === 5) {
-      this.#send({ type: 'disconnect', reasonCode, properties: mqtt.NO_PROPERTIES });
+      const properties = {
+        ...(reasonString !== undefined && { reasonString }),
+        ...(serverReference !== undefined && { serverReference }),
+      };
+      this.#write({ type: 'disconnect', reasonCode, properties });
     }
     this.#close();
   }
@@ -508,6 +571,7 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
     this.#state = { kind: 'closing' };
     if (before.kind === 'connected') this.#leave(before);
     this.#timer?.cancel();
+    this.#slow?.cancel();
     this.#keepAlive?.stop();
     this.#timer = this.#host.clock.timer(this.#host.limits.closeTimeoutMs, () => this.#socket.destroy());
     this.output.end();
@@ -516,8 +580,9 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
   }
 
   /** The session ends: no more messages to it, and its will to the others. */
-  #leave({ client, session }: State & { kind: 'connected' }): void {
+  #leave({ client, session, inbound }: State & { kind: 'connected' }): void {
     const { broker, watcher } = this.#host;
+    inbound.drop();
     this.#unwatch?.();
     broker.detach(session);
     this.#host.release(this);
@@ -532,40 +597,43 @@ export class Connection implements Carrier, Flushable, CommitListener, Permissio
 
   #closed(): void {
     this.#timer?.cancel();
+    this.#slow?.cancel();
     this.#keepAlive?.stop();
+    if (this.#address) this.#host.addresses.leave(this.#address);
+    this.#address = undefined;
     const before = this.#state;
     this.#state = { kind: 'closed' };
-    this.#host.budget.give(this.#acks.drop());
-    this.#host.budget.forget(this);
     if (before.kind === 'connected') this.#leave(before);
     else this.#host.release(this);
   }
 
   #drained(): void {
-    this.#resume('reader');
+    this.#pauses.resume('reader');
     if (this.#state.kind === 'connected') this.#state.session.resume();
     this.schedule();
   }
 
-  #send(packet: mqtt.Packet): void {
-    this.output.packet(mqtt.encodePacket(packet, this.version));
+  #send(packet: Reply): void {
+    if (this.#write(packet)) return;
+    // The client takes no packet of this size, and cannot go on without it [MQTT-3.1.2-24].
+    this.end({ reasonCode: Reason.packetTooLarge, reason: 'CLIENT_ERROR', publishesWill: true });
+  }
+
+  /** False when the packet is larger than the client takes. */
+  #write(packet: Reply): boolean {
+    const bytes = encodeFor(this.#peer, packet);
+    if (!bytes) return false;
+    this.output.packet(bytes);
     this.schedule();
-  }
-
-  #pause(why: Pause): void {
-    this.#pauses.add(why);
-    this.#socket.pause();
-  }
-
-  #resume(why: Pause): void {
-    if (this.#pauses.delete(why) && this.#pauses.size === 0) this.#socket.resume();
+    return true;
   }
 }
 
-function maySend(permissions: ClientPermissions, { topic, retain }: { topic: string; retain: boolean }): boolean {
-  return permissions.mayPublish(topic) && (!retain || permissions.mayRetain(topic));
-}
-
-function checkTopicLength(topic: string): void {
-  if (isTooLong(topic)) throw new mqtt.MqttError('topic-invalid', Reason.topicNameInvalid, 'the topic is too long');
+/** The will with memory of its own: it is kept for long, and must not hold the chunk that it came in. */
+function ownWill(will: mqtt.Will): mqtt.Will {
+  const { correlationData } = will.properties;
+  const properties = correlationData
+    ? { ...will.properties, correlationData: Buffer.from(correlationData) }
+    : will.properties;
+  return { ...will, payload: Buffer.from(will.payload), properties };
 }

@@ -9,6 +9,8 @@ export interface MqttGauges {
   readonly messagesOut: Counter;
   readonly bytesIn: Counter;
   readonly bytesOut: Counter;
+  /** Pauses of clients that have sent more than they may. */
+  readonly throttled: Counter;
   /** QoS 0 messages not sent because the client did not keep up. */
   readonly droppedSlow: Counter;
   /** Messages larger than the client takes. */
@@ -28,6 +30,7 @@ export function mqttGauges(metrics: Metrics): MqttGauges {
     messagesOut: metrics.counter('millrace_mqtt_messages_sent_total', 'Messages sent to clients'),
     bytesIn: metrics.counter('millrace_mqtt_received_bytes_total', 'Bytes read from clients'),
     bytesOut: metrics.counter('millrace_mqtt_sent_bytes_total', 'Bytes written to clients'),
+    throttled: metrics.counter('millrace_mqtt_throttled_total', 'Pauses of clients that have sent more than they may'),
     droppedSlow: dropped('slow-client'),
     droppedTooLarge: dropped('too-large'),
     protocolErrors: metrics.counter('millrace_mqtt_protocol_errors_total', 'Connections closed for a protocol error'),

@@ -24,8 +24,36 @@ export const MQTT_LIMITS = {
   queuedBytesMax: 4 * 1024 * 1024,
   /** Topic aliases a client may use towards us. */
   topicAliasMaximum: 32,
+  /** Topic aliases we use towards a client that allows them; each costs a reference to its topic. */
+  topicAliasOutMax: 32,
   /** Filters in one SUBSCRIBE; further ones are refused each. */
   filtersPerPacketMax: 64,
+  /** Longest keep-alive, seconds: an MQTT 5 client that asks for more, or for none, is told this one. 0 leaves it to the client; AWS has 1,200. */
+  keepAliveSecondsMax: 0,
+  /** Connections of one address; a further one is closed at once. A plant may come from one address. */
+  connectionsPerAddressMax: 100_000,
+  /** CONNECTs a second of one address, after its burst; further ones are refused with `connection rate exceeded`. 0 is no limit. */
+  connectsPerSecondPerAddress: 2_000,
+  /** CONNECTs of one address at once: a fleet behind one address comes back after a power cut. */
+  connectsBurstPerAddress: 50_000,
+  /** CONNECTs of one address refused in a minute (credentials, policies, malformed ones): beyond it the address is banned. 0 bans nobody. */
+  refusalsPerMinutePerAddress: 3_000,
+  /** How long connections of a banned address are closed at once. */
+  banMs: 60_000,
+  /** Addresses remembered. */
+  addressesMax: 65_536,
+  /** Takeovers of one client id in a minute: beyond it the newcomer is refused, as two devices fight for one id. 0 is no limit. */
+  takeoversPerMinuteMax: 60,
+  /** Messages a second that one client may publish: beyond it the client is read no further for as long as it takes. 0 is no limit; AWS has 100. */
+  messagesPerSecondPerClient: 0,
+  /** Bytes a second of one client, the same way. AWS has 512 KiB. */
+  bytesPerSecondPerClient: 0,
+  /** Messages a second of all clients of one address together. */
+  messagesPerSecondPerAddress: 0,
+  /** Bytes a second of them. */
+  bytesPerSecondPerAddress: 0,
+  /** Clients a second that are told to go to another server while this one drains. */
+  redirectsPerSecond: 500,
 } as const;
 
 export type MqttLimits = { readonly [Name in keyof typeof MQTT_LIMITS]: number };

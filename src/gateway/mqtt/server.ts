@@ -11,10 +11,13 @@ import {
   OPEN_ACCESS,
 } from '../../services/iot/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
+import { Addresses } from './addresses.ts';
 import { CommitBudget } from './budget.ts';
-import { Connection, type ConnectionHost } from './connection.ts';
+import { Connection } from './connection.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
+import type { ConnectionHost } from './host.ts';
 import { MQTT_LIMITS, type MqttLimits } from './limits.ts';
+import { TokenBucket } from './rates.ts';
 import { Turn } from './turn.ts';
 
 export interface MqttGatewayOptions {
@@ -59,6 +62,8 @@ class TcpGateway implements MqttGateway, ConnectionHost {
   readonly turn = new Turn();
   readonly budget: CommitBudget;
   readonly topics = new mqtt.TopicCache();
+  readonly addresses: Addresses;
+  successor: string | undefined;
   readonly #random: Random;
   readonly #server: Server;
   readonly #open = new Set<Connection>();
@@ -73,6 +78,7 @@ class TcpGateway implements MqttGateway, ConnectionHost {
     this.logger = options.logger.child({ gateway: 'mqtt' });
     this.limits = { ...MQTT_LIMITS, ...options.limits };
     this.budget = new CommitBudget(this.limits.commitBytesMax);
+    this.addresses = new Addresses(this.clock, this.limits);
     this.gauges = mqttGauges(options.metrics);
     this.#random = options.random;
     // Half-open connections: a client may close its side and still get our last packets.
@@ -104,10 +110,23 @@ class TcpGateway implements MqttGateway, ConnectionHost {
     return `auto-${this.#random.bytes(12).toString('hex')}`;
   }
 
-  claim(connection: Connection): void {
-    this.#byClientId.get(connection.clientId)?.takenOver();
+  claim(connection: Connection): boolean {
+    const before = this.#byClientId.get(connection.clientId);
+    if (before && !this.#mayTakeOver(before, connection)) return false;
+    before?.takenOver();
     this.#byClientId.set(connection.clientId, connection);
     this.gauges.connections.set(this.#byClientId.size);
+    return true;
+  }
+
+  /** Counts takeovers of a client id, from connection to connection: an id that nobody fights for costs nothing. */
+  #mayTakeOver(before: Connection, after: Connection): boolean {
+    const { takeoversPerMinuteMax: most } = this.limits;
+    if (most === 0) return true;
+    const now = this.clock.monotonic();
+    before.takeovers ??= new TokenBucket(most / 60, most, now);
+    after.takeovers = before.takeovers;
+    return before.takeovers.take(now);
   }
 
   release(connection: Connection): void {

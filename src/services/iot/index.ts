@@ -40,6 +40,7 @@ export {
   type PermissionsListener,
   type UpgradeRequest,
 } from './access/access.ts';
+export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
 export type { Broker } from './broker/broker.ts';
 export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
@@ -87,7 +88,7 @@ export async function openIot(dependencies: {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
   const retained = await RetainedMessages.open({ records, clock, logger });
-  const commit = new GroupCommit({ kinesis, delivery, retained, logger });
+  const commit = new GroupCommit({ kinesis, delivery, retained, records, logger });
   const engine = new RuleEngine({ commit, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
   const broker = new RoutingBroker({ subscriptions: new Subscriptions(), retained, rules: engine, commit, metrics });

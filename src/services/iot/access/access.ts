@@ -1,5 +1,6 @@
 import type { ProtocolVersion } from '../../../codec/mqtt/index.ts';
 import type { Caller } from '../../index.ts';
+import type { AuthenticationMethod } from './authentication.ts';
 
 /** How a client has come in, and what its transport has proved of it. */
 export interface Arrival {
@@ -77,6 +78,8 @@ export interface DeviceAccess {
   connect(request: ConnectRequest): ConnectDecision | Promise<ConnectDecision>;
   /** Who publishes by HTTPS: no client id, no connection; only what may be published is asked. */
   publisher(arrival: Arrival): ConnectDecision | Promise<ConnectDecision>;
+  /** The authentication method of this name (MQTT 5, 4.12); without it, or where it gives none, such a CONNECT is refused. */
+  authentication?(method: string): AuthenticationMethod | undefined;
 }
 
 /** Lets everyone do everything: for `dev` on loopback. */

@@ -1,0 +1,47 @@
+import type { Clock } from '../../base/index.ts';
+import type * as mqtt from '../../codec/mqtt/index.ts';
+import type { Broker, ClientWatcher, DeviceAccess, DisconnectReason } from '../../services/iot/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import type { Addresses } from './addresses.ts';
+import type { CommitBudget } from './budget.ts';
+import type { Connection } from './connection.ts';
+import type { MqttGauges } from './gauges.ts';
+import type { MqttLimits } from './limits.ts';
+import type { Turn } from './turn.ts';
+
+/** What all connections of a gateway share. */
+export interface ConnectionHost {
+  readonly broker: Broker;
+  readonly access: DeviceAccess;
+  readonly watcher: ClientWatcher | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: MqttLimits;
+  readonly gauges: MqttGauges;
+  readonly turn: Turn;
+  readonly budget: CommitBudget;
+  readonly topics: mqtt.TopicCache;
+  /** A client id that no client has. */
+  newClientId(): string;
+  readonly addresses: Addresses;
+  /** The server that clients are to go to instead, while this one drains. */
+  readonly successor: string | undefined;
+  /**
+   * Makes the connection the one of its client id; one that was is told that it is taken over. False when that happens too often: the
+   * one that is there stays.
+   */
+  claim(connection: Connection): boolean;
+  /** The connection is over. */
+  release(connection: Connection): void;
+}
+
+/** Why a connection ends, as far as the client is told. */
+export interface Ending {
+  readonly reasonCode: number;
+  /** The same for those who watch. */
+  readonly reason: DisconnectReason;
+  readonly publishesWill: boolean;
+  /** For people, on the client's side. */
+  readonly reasonString?: string;
+  readonly serverReference?: string;
+}

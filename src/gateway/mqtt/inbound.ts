@@ -1,0 +1,148 @@
+import * as mqtt from '../../codec/mqtt/index.ts';
+import type { ClientPermissions, CommitGroup, CommitListener } from '../../services/iot/index.ts';
+import { AckQueue } from './ack-queue.ts';
+import type { Waiting } from './budget.ts';
+import type { ConnectionHost, Ending } from './host.ts';
+import { AS_PUBREC, type Output } from './output.ts';
+import type { Session } from './session.ts';
+import { isTooLong } from './subscribe.ts';
+import { TopicAliases } from './topic-aliases.ts';
+
+const { Reason } = mqtt;
+const DOLLAR = 0x24;
+
+/** The connection that messages come in by. */
+export interface Sender extends CommitListener, Waiting {
+  readonly version: mqtt.ProtocolVersion;
+  readonly output: Output;
+  end(ending: Ending): void;
+}
+
+/**
+ * What one connected client publishes: routed at once, acknowledged when everything it has caused is durable, and in the order it
+ * came (G1). Knows how much waits, so that its connection can be read no further (G3).
+ */
+export class Inbound {
+  readonly #host: ConnectionHost;
+  readonly #sender: Sender;
+  readonly #session: Session;
+  readonly #permissions: ClientPermissions;
+  readonly #acks = new AckQueue();
+  readonly #aliases: TopicAliases;
+  /** QoS 2 messages received and not yet released: a copy of one is not published again. */
+  readonly #unreleased = new Set<number>();
+  /** The group that was told to notify the connection last: it notifies it once. */
+  #group: CommitGroup | undefined;
+
+  constructor(host: ConnectionHost, sender: Sender, session: Session, permissions: ClientPermissions) {
+    this.#host = host;
+    this.#sender = sender;
+    this.#session = session;
+    this.#permissions = permissions;
+    this.#aliases = new TopicAliases(host.limits.topicAliasMaximum);
+  }
+
+  /** Why a commit has failed, once {@link acknowledge} has said so. */
+  get failure(): unknown {
+    return this.#acks.failure;
+  }
+
+  /** So much waits for its commit that no more should be read. */
+  get isFull(): boolean {
+    const { limits } = this.#host;
+    return this.#acks.size >= limits.inFlightInMax || this.#acks.bytes >= limits.inFlightInBytesMax;
+  }
+
+  /** Half of what may wait is committed again. */
+  get hasRoom(): boolean {
+    const { limits } = this.#host;
+    return this.#acks.size <= limits.inFlightInMax / 2 && this.#acks.bytes <= limits.inFlightInBytesMax / 2;
+  }
+
+  /** Something waits for its commit. */
+  get isWaiting(): boolean {
+    return this.#acks.bytes > 0;
+  }
+
+  /** @param bytes  size of the packet on the wire @throws MqttError  close the connection */
+  publish(packet: mqtt.PublishPacket, bytes: number): void {
+    const { broker, gauges } = this.#host;
+    gauges.messagesIn.add();
+    // Sent again before it was released: it has been published already [MQTT-4.3.3-10].
+    if (packet.qos === 2 && this.#unreleased.has(packet.packetId)) return this.#queue(packet, bytes, undefined);
+    const message = this.#aliases.resolve(packet);
+    checkTopicLength(message.topic);
+    if (!maySend(this.#host, this.#permissions, message)) return this.#denied(packet, bytes);
+    const group = broker.publish(message, this.#session);
+    if (packet.qos > 0) this.#queue(packet, bytes, group);
+  }
+
+  /** PUBREL: the client will not send this message again; false when it was not waited for. */
+  released(packetId: number): boolean {
+    return this.#unreleased.delete(packetId);
+  }
+
+  /** Gives what is committed to the output; false when a commit has failed. */
+  acknowledge(): boolean {
+    const before = this.#acks.bytes;
+    const isGood = this.#acks.release(this.#sender.output);
+    if (this.#acks.bytes < before) this.#host.budget.give(before - this.#acks.bytes);
+    return isGood;
+  }
+
+  /** Nobody is left to be acknowledged to. */
+  drop(): void {
+    this.#host.budget.give(this.#acks.drop());
+    this.#host.budget.forget(this.#sender);
+  }
+
+  /** Queues the acknowledgement behind those before it, until `group` is committed. */
+  #queue(
+    { qos, packetId }: mqtt.PublishPacket,
+    bytes: number,
+    group: CommitGroup | undefined,
+    reasonCode: number = Reason.success,
+  ): void {
+    this.#checkReceiveMaximum();
+    if (qos === 2 && reasonCode === 0) this.#unreleased.add(packetId);
+    const kind = qos === 2 ? AS_PUBREC : 0;
+    this.#acks.push(packetId | (reasonCode << 16) | kind, group, bytes);
+    this.#host.budget.take(bytes);
+    if (group?.state !== 'pending') this.#sender.schedule();
+    else if (group !== this.#group) {
+      this.#group = group;
+      group.listeners.push(this.#sender);
+    }
+  }
+
+  /** An MQTT 5 client knows the limit; a 3.1.1 client is only read no further, which would not end at QoS 2. */
+  #checkReceiveMaximum(): void {
+    const { inFlightInMax } = this.#host.limits;
+    const waiting = this.#acks.size + this.#unreleased.size;
+    if (waiting < inFlightInMax) return;
+    if (this.#sender.version === 4 && this.#unreleased.size < inFlightInMax) return;
+    throw new mqtt.MqttError('protocol-error', Reason.receiveMaximumExceeded, 'the receive maximum is exceeded');
+  }
+
+  /** MQTT 5 tells the client; 3.1.1 cannot, so that AWS closes the connection there, and so do we. */
+  #denied(packet: mqtt.PublishPacket, bytes: number): void {
+    if (this.#sender.version === 4) {
+      this.#sender.end({ reasonCode: Reason.notAuthorized, reason: 'AUTH_ERROR', publishesWill: true });
+    } else if (packet.qos > 0) this.#queue(packet, bytes, undefined, Reason.notAuthorized);
+  }
+}
+
+/** Whether a client may publish to a topic, retained or not. */
+export function maySend(
+  { broker }: ConnectionHost,
+  permissions: ClientPermissions,
+  { topic, retain }: { readonly topic: string; readonly retain: boolean },
+): boolean {
+  // A topic of the server itself (4.7.2).
+  if (topic.charCodeAt(0) === DOLLAR && !broker.takesFromClients(topic)) return false;
+  return permissions.mayPublish(topic) && (!retain || permissions.mayRetain(topic));
+}
+
+function checkTopicLength(topic: string): void {
+  if (isTooLong(topic)) throw new mqtt.MqttError('topic-invalid', Reason.topicNameInvalid, 'the topic is too long');
+}
