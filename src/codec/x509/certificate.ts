@@ -1,7 +1,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
 import { bits, DerReader, explicit, implicit, integer, octets, oid, sequence, TAG, TRUE, time } from './der.ts';
-import { algorithmOf, signed } from './signature.ts';
+import { algorithmOf, readSigned, signed } from './signature.ts';
 
 /** What a certificate says. */
 export interface CertificateContent {
@@ -90,3 +90,20 @@ function publicBits(key: KeyObject): Buffer {
   whole.next(TAG.sequence);
   return whole.next(TAG.bitString).content.subarray(1);
 }
+
+/**
+ * The distinguished names of a certificate, DER, for those who compare them byte by byte or want their parts: {@link decodeName}.
+ *
+ * @throws DerError
+ */
+export function readNames(der: Uint8Array): { readonly issuer: Buffer; readonly subject: Buffer } {
+  const content = new DerReader(readSigned(der).content.content);
+  if (content.isNext(VERSION)) content.next();
+  content.next(TAG.integer);
+  content.next(TAG.sequence);
+  const issuer = content.next(TAG.sequence).whole;
+  content.next(TAG.sequence);
+  return { issuer, subject: content.next(TAG.sequence).whole };
+}
+
+const VERSION = 0xa0;

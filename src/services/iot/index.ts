@@ -10,7 +10,10 @@ import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
+import { CertificateAuthority } from './certificates/authority.ts';
+import { Certificates } from './certificates/certificates.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
+import { certificateOperations } from './operations/certificates.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { thingGroupOperations } from './operations/thing-groups.ts';
@@ -49,6 +52,8 @@ export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
 export { isValidGroup, parseShared } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
+export type { Identity } from './certificates/authority.ts';
+export type { Admission } from './certificates/certificates.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
@@ -69,6 +74,10 @@ export interface Iot extends AsyncDisposable {
   /** Which clients there have been, and when. */
   readonly history: ClientHistory;
   readonly things: Things;
+  /** Which client certificates may come in. */
+  readonly certificates: Pick<Certificates, 'admit' | 'isActive' | 'der'>;
+  /** The node's own certificate authority: its certificate, and the one that the node shows to devices. */
+  readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -93,6 +102,8 @@ export async function openIot(dependencies: {
   const rules = await TopicRules.open(records, engine, clock);
   const broker = new RoutingBroker({ subscriptions: new Subscriptions(), retained, rules: engine, commit, metrics });
   const changes = new PrincipalChanges();
+  const authority = await CertificateAuthority.open(records, clock, random);
+  const certificates = await Certificates.open({ records, authority, changes, clock });
   const types = await ThingTypes.open(records, clock, random);
   const groups = await ThingGroups.open(records, clock, random);
   const things = await Things.open({ records, types, groups, changes, clock, random });
@@ -106,6 +117,7 @@ export async function openIot(dependencies: {
     ...thingOperations(things),
     ...thingTypeOperations(things),
     ...thingGroupOperations(things),
+    ...certificateOperations(certificates),
   };
   return {
     services: [
@@ -116,6 +128,8 @@ export async function openIot(dependencies: {
     watcher: presence,
     history,
     things,
+    certificates,
+    authority,
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: async () => {
