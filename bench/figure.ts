@@ -35,7 +35,8 @@ export function formatFigure({ name, value, unit, floor, ratio, target, skipped:
   if (floor) parts.push(`${floor.name} ${compact(floor.value)} ${unit}`);
   if (ratio !== undefined) parts.push(`ratio ${ratio.toFixed(2)}`);
   if (target) {
-    const wanted = target.ratio !== undefined ? `ratio ${target.ratio}` : `${compact(target.value!)} ${unit}`;
+    const wanted =
+      target.ratio !== undefined ? `ratio ${Number(target.ratio.toFixed(2))}` : `${compact(target.value!)} ${unit}`;
     parts.push(`target ${wanted} ${target.met ? 'met' : 'MISSED'}`);
   }
   return parts.join(' · ');

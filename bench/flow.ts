@@ -16,8 +16,8 @@ import { CreateEventSourceMappingCommand, CreateFunctionCommand, LambdaClient } 
 import { zipOf } from '../test/support/clients.ts';
 import { TestNode } from '../test/support/node.ts';
 import { type Figure, formatFigure, median } from './figure.ts';
+import { cpuMsBelow, cpuMsOf } from './generator/cpu.ts';
 import type { FleetLoad, FleetResult } from './generator/fleet.worker.ts';
-import { cpuMsBelow, cpuMsOf } from './generator/processes.ts';
 
 const DEVICES = 100;
 const WINDOW = 64;

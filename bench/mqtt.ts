@@ -1,80 +1,210 @@
 /**
- * MQTT QoS 1 in: what the broker accepts a second, beside Debian's mosquitto under the same generator in the same run.
- * Ours makes every message durable in a stream before it acknowledges; mosquitto stores nothing.
- * The broker has one core, the generator the other. Not measured: TLS, fan-out, reading the stream.
+ * The broker beside Debian's mosquitto, under the same generator in the same run: messages of 100 bytes in pairs, from one to many
+ * and in, and what connections cost. QoS 1 in is made durable in a stream before it is acknowledged; mosquitto stores nothing.
+ * The broker has one core, the generator the other; the brokers take turns, the median counts. Rates are of wall time; the
+ * processor time a message, all threads and the kernel's work for the process, holds still when the machine is busy with other things.
+ * Not measured: TLS, reading the stream, MQTT 5.
  */
-import { type Figure, formatFigure, median } from './figure.ts';
-import type { Load, LoadResult } from './generator/generator.ts';
-import { type BrokerProcess, runLoad, startMillrace, startMosquitto } from './generator/processes.ts';
+import { execFileSync } from 'node:child_process';
+import { type Figure, formatFigure, median, skipped } from './figure.ts';
+import type { CrowdLoad, Load, LoadResult } from './generator/load.ts';
+import { type BrokerProcess, gather, runLoad, startMillrace, startMosquitto } from './generator/processes.ts';
+import { matchFigure } from './mqtt-match.ts';
 
-const CONNECTIONS = 100;
-const WINDOW = 16;
-const PAYLOAD_BYTES = 100;
 /** Runs of each broker, taken in turns; the median counts. */
 const RUNS = 3;
 const PACED_RATE = 10_000;
+const TIMES = { payloadBytes: 100, warmUpMs: 500, measureMs: 1000 } as const;
 
-const load = (port: number, more: Partial<Load> = {}): Load => ({
-  port,
-  connections: CONNECTIONS,
-  window: WINDOW,
-  payloadBytes: PAYLOAD_BYTES,
-  warmUpMs: 500,
-  measureMs: 1000,
-  ...more,
-});
-
-/** Rates and processor time of one broker, over its runs. */
-class Runs {
-  readonly rates: number[] = [];
-  readonly cpuMicros: number[] = [];
-
-  async add(broker: BrokerProcess): Promise<void> {
-    const before = broker.cpuMs();
-    const { rate, sent } = await runLoad(load(broker.port));
-    const after = broker.cpuMs();
-    this.rates.push(rate);
-    if (before !== undefined && after !== undefined) this.cpuMicros.push(((after - before) * 1000) / sent);
-  }
+interface Case {
+  readonly name: string;
+  readonly unit: string;
+  /** What mosquitto does for it. */
+  readonly peer: string;
+  /** How much faster than mosquitto we are to be. */
+  readonly target: number;
+  readonly load: (port: number, brokerPid: number) => Load;
 }
 
-/** About 12 s. */
+const pairs = (pairs: number, window: number, qos: 0 | 1, target: number): Case => ({
+  name: `MQTT ${pairs} pairs, window ${window}, QoS ${qos}`,
+  unit: 'messages/s',
+  peer: 'mosquitto',
+  target,
+  load: (port, brokerPid) => ({ kind: 'pairs', pairs, window, qos, port, brokerPid, ...TIMES }),
+});
+
+const CASES: readonly Case[] = [
+  pairs(100, 16, 0, 3),
+  pairs(100, 16, 1, 3),
+  pairs(500, 1, 1, 1),
+  {
+    name: 'MQTT fan-out 1 to 100, QoS 0',
+    unit: 'messages/s',
+    peer: 'mosquitto',
+    target: 3,
+    load: (port, brokerPid) => ({ kind: 'fan-out', receivers: 100, window: 16, port, brokerPid, ...TIMES }),
+  },
+  {
+    name: 'MQTT QoS 1 in, durable',
+    unit: 'messages/s',
+    peer: 'mosquitto, storing nothing',
+    target: 1,
+    load: (port, brokerPid) => ({ kind: 'in', connections: 100, window: 16, port, brokerPid, ...TIMES }),
+  },
+];
+
+/** About a minute and a half. */
 export async function run(): Promise<Figure[]> {
-  await using ours = await startMillrace();
-  await using theirs = await startMosquitto();
-  const [us, them] = [new Runs(), new Runs()];
-  for (let i = 0; i < RUNS; i++) {
-    await us.add(ours);
-    if (theirs) await them.add(theirs);
+  const figures: Figure[] = [];
+  {
+    await using ours = await startMillrace();
+    await using theirs = await startMosquitto();
+    for (const one of CASES) figures.push(...(await rates(one, ours, theirs)));
+    figures.push(...(await paced(ours)));
   }
-  const paced = await pacedRun(ours);
+  figures.push(...(await connections()), ...(await fleet()), matchFigure());
+  return figures;
+}
+
+async function rates(one: Case, ours: BrokerProcess, theirs: BrokerProcess | undefined): Promise<Figure[]> {
+  const us: LoadResult[] = [];
+  const them: LoadResult[] = [];
+  for (let i = 0; i < RUNS; i++) {
+    us.push(await runLoad(one.load(ours.port, ours.pid)));
+    if (theirs) them.push(await runLoad(one.load(theirs.port, theirs.pid)));
+  }
+  const value = medianOf(us, 'rate');
+  const figure: Figure = { name: one.name, value, unit: one.unit };
+  if (!theirs) return [figure];
+  const floor = { name: one.peer, value: medianOf(them, 'rate') };
+  const ratio = value / floor.value;
+  return [{ ...figure, floor, ratio, target: { ratio: one.target, met: ratio >= one.target } }, ...cpu(one, us, them)];
+}
+
+function cpu({ name, peer, target }: Case, us: readonly LoadResult[], them: readonly LoadResult[]): Figure[] {
+  const value = medianOf(us, 'cpuMicros');
+  const floor = { name: peer, value: medianOf(them, 'cpuMicros') };
+  if (value === 0 || floor.value === 0) return [];
+  const ratio = value / floor.value;
   return [
-    against(median(us.rates), them.rates),
-    ...cpuFigures(us, them),
-    { name: `MQTT QoS 1 to durable to PUBACK at ${PACED_RATE}/s, p50`, value: paced.p50Ms, unit: 'ms' },
-    { name: `MQTT QoS 1 to durable to PUBACK at ${PACED_RATE}/s, p99`, value: paced.p99Ms, unit: 'ms' },
+    {
+      name: `${name}: processor time a message`,
+      value,
+      unit: 'µs',
+      floor,
+      ratio,
+      target: { ratio: 1 / target, met: ratio <= 1 / target },
+    },
   ];
 }
 
-/** All threads of the broker, the kernel's work for it included: holds still when the machine is busy with other things. */
-function cpuFigures(us: Runs, them: Runs): Figure[] {
-  if (us.cpuMicros.length === 0) return [];
-  const figure = { name: 'MQTT QoS 1 in, durable: processor time a message', value: median(us.cpuMicros), unit: 'µs' };
-  if (them.cpuMicros.length === 0) return [figure];
-  const floor = { name: 'mosquitto, storing nothing', value: median(them.cpuMicros) };
-  return [{ ...figure, floor, ratio: figure.value / floor.value }];
+function medianOf(results: readonly LoadResult[], what: keyof LoadResult): number {
+  return median(results.map((result) => result[what]));
 }
 
-function against(value: number, theirs: readonly number[]): Figure {
-  const figure = { name: 'MQTT QoS 1 in, durable', value, unit: 'messages/s' };
-  if (theirs.length === 0) return figure;
-  const floor = { name: 'mosquitto, storing nothing', value: median(theirs) };
-  const ratio = value / floor.value;
-  return { ...figure, floor, ratio, target: { ratio: 1, met: ratio >= 1 } };
+/** What a device sees of the durability, below the limit. */
+async function paced({ port }: BrokerProcess): Promise<Figure[]> {
+  const { p50Ms, p99Ms } = await runLoad({
+    kind: 'in',
+    connections: 100,
+    window: 16,
+    rate: PACED_RATE,
+    port,
+    ...TIMES,
+  });
+  const name = (what: string) => `MQTT QoS 1 to durable to PUBACK at ${PACED_RATE}/s, ${what}`;
+  return [
+    { name: name('p50'), value: p50Ms, unit: 'ms' },
+    { name: name('p99'), value: p99Ms, unit: 'ms' },
+  ];
 }
 
-function pacedRun({ port }: BrokerProcess): Promise<LoadResult> {
-  return runLoad(load(port, { rate: PACED_RATE }));
+/** Clients that are there before memory is measured, so that what grows once is grown. */
+const FIRST_CLIENTS = 4_000;
+const MORE_CLIENTS = 8_000;
+const CONNECT_MICROS_MAX = 100;
+const IDLE_BYTES_MAX = 10 * 1024;
+
+const crowd = (broker: BrokerProcess, clients: number, more: Partial<CrowdLoad> = {}): CrowdLoad => ({
+  kind: 'crowd',
+  clients,
+  subscribes: true,
+  atOnce: 50,
+  keepAlive: 60,
+  rate: 0,
+  port: broker.port,
+  brokerPid: broker.pid,
+  ...more,
+});
+
+interface ConnectionCost {
+  readonly bytes: number;
+  readonly connectMicros: number;
+}
+
+async function costOfConnections(broker: BrokerProcess): Promise<ConnectionCost> {
+  await using _first = await gather(crowd(broker, FIRST_CLIENTS));
+  const before = broker.residentBytes() ?? Number.NaN;
+  await using _more = await gather(crowd(broker, MORE_CLIENTS));
+  const bytes = ((broker.residentBytes() ?? Number.NaN) - before) / MORE_CLIENTS;
+  await using third = await gather(crowd(broker, FIRST_CLIENTS, { subscribes: false }));
+  return { bytes, connectMicros: third.result.cpuMicros };
+}
+
+async function connections(): Promise<Figure[]> {
+  await using ours = await startMillrace();
+  await using theirs = await startMosquitto();
+  const us = await costOfConnections(ours);
+  const them = theirs && (await costOfConnections(theirs));
+  const against = (value: number | undefined) => value !== undefined && { floor: { name: 'mosquitto', value } };
+  return [
+    {
+      name: 'MQTT idle connection with a subscription',
+      value: us.bytes / 1024,
+      unit: 'KB',
+      ...against(them && them.bytes / 1024),
+      target: { value: IDLE_BYTES_MAX / 1024, met: us.bytes <= IDLE_BYTES_MAX },
+    },
+    {
+      name: 'MQTT connect, processor time',
+      value: us.connectMicros,
+      unit: 'µs',
+      ...against(them?.connectMicros),
+      target: { value: CONNECT_MICROS_MAX, met: us.connectMicros <= CONNECT_MICROS_MAX },
+    },
+  ];
+}
+
+const FLEET_CLIENTS = 20_000;
+const FLEET_BYTES_MAX = 400e6;
+/** How long the fleet publishes before its memory is measured. */
+const FLEET_MS = 10_000;
+
+/** The memory of a node with 20,000 devices that publish once in ten seconds. */
+async function fleet(): Promise<Figure[]> {
+  const name = `MQTT ${FLEET_CLIENTS} devices, a message in 10 s each: memory`;
+  // Files of the process that are no connections.
+  const clients = Math.min(FLEET_CLIENTS, openFilesMax() - 200);
+  if (clients < FLEET_CLIENTS / 2) return [skipped(name, `only ${openFilesMax()} files may be open`)];
+  await using ours = await startMillrace();
+  await using _devices = await gather(crowd(ours, clients, { rate: clients / 10, atOnce: 100 }));
+  await new Promise((resolve) => setTimeout(resolve, FLEET_MS));
+  const bytes = ours.residentBytes();
+  if (bytes === undefined) return [skipped(name, 'there is no /proc')];
+  const whole = clients === FLEET_CLIENTS ? name : `${name} (${clients} of them: more files may not be open)`;
+  return [
+    {
+      name: whole,
+      value: bytes / 1e6,
+      unit: 'MB',
+      target: { value: FLEET_BYTES_MAX / 1e6, met: bytes <= FLEET_BYTES_MAX },
+    },
+  ];
+}
+
+function openFilesMax(): number {
+  return Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' })) || Number.POSITIVE_INFINITY;
 }
 
 if (import.meta.main) for (const figure of await run()) process.stdout.write(`${formatFigure(figure)}\n`);

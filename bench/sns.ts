@@ -47,7 +47,7 @@ export async function run(): Promise<Figure[]> {
     return [
       figure(`raw, ${PUBLISHERS} publishers of one message`, of('raw'), 20_000),
       figure('raw, batches of 10', of('batches'), 20_000),
-      figure(`signed envelopes, ${PUBLISHERS} publishers of one message`, of('signed')),
+      figure(`signed envelopes, ${PUBLISHERS} publishers of one message`, of('signed'), 20_000),
       await besideRabbitMq(of('raw')),
     ];
   } finally {

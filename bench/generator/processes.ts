@@ -1,17 +1,23 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Load, LoadResult } from './generator.ts';
+import { residentBytesOf } from './cpu.ts';
+import type { CrowdLoad, Load, LoadResult } from './load.ts';
 
 /** A broker under load. */
 export interface BrokerProcess extends AsyncDisposable {
   readonly port: number;
-  /** Processor time used so far by all its threads, milliseconds; `undefined` where /proc does not tell. */
-  cpuMs(): number | undefined;
+  readonly pid: number;
+  /** Memory that it holds in RAM now, bytes; `undefined` where /proc does not tell. */
+  residentBytes(): number | undefined;
+}
+
+/** Clients that are connected until it is disposed of. */
+export interface Crowd extends AsyncDisposable {
+  readonly result: LoadResult;
 }
 
 /** Core of the broker and core of the generator; both are the only one where there is one. */
@@ -25,11 +31,23 @@ export async function runLoad(load: Load): Promise<LoadResult> {
   return JSON.parse(line) as LoadResult;
 }
 
-/** Our broker with everything made durable in a stream. */
+/** Has the clients come; resolves when all are there. */
+export async function gather(load: CrowdLoad): Promise<Crowd> {
+  const child = spawnOn(GENERATOR_CORE, process.execPath, [here('generator.worker.ts'), JSON.stringify(load)]);
+  const result = JSON.parse(await firstLine(child)) as LoadResult;
+  return { result, [Symbol.asyncDispose]: () => stopped(child) };
+}
+
+/** Our broker; what is published below `bench/` is made durable in a stream. */
 export async function startMillrace(nodeFlags: readonly string[] = []): Promise<BrokerProcess> {
   const child = spawnOn(BROKER_CORE, process.execPath, [...nodeFlags, here('broker.worker.ts')]);
   const line = await firstLine(child);
-  return { port: Number(line), cpuMs: () => cpuMsOf(child.pid), [Symbol.asyncDispose]: () => stopped(child) };
+  return brokerOf(child, Number(line), () => stopped(child));
+}
+
+function brokerOf(child: ChildProcess, port: number, dispose: () => Promise<void>): BrokerProcess {
+  const pid = child.pid!;
+  return { port, pid, residentBytes: () => residentBytesOf(pid), [Symbol.asyncDispose]: dispose };
 }
 
 /** Debian's mosquitto, without persistence; `undefined` where it is not installed. */
@@ -41,44 +59,10 @@ export async function startMosquitto(): Promise<BrokerProcess | undefined> {
   await writeFile(config, `listener ${port} 127.0.0.1\nallow_anonymous true\nlog_type error\n`);
   const child = spawnOn(BROKER_CORE, 'mosquitto', ['-c', config]);
   await listening(port);
-  return {
-    port,
-    cpuMs: () => cpuMsOf(child.pid),
-    [Symbol.asyncDispose]: async () => {
-      await stopped(child);
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-/** A tick of /proc is 10 ms on every Linux. */
-const TICK_MS = 10;
-
-/** Processor time that a process has used so far, all its threads and the kernel's work for it; `undefined` where /proc does not tell. */
-export function cpuMsOf(pid: number | undefined): number | undefined {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The same of all processes below it: functions stand below the launcher of sandboxes, and bubblewrap. */
-export function cpuMsBelow(pid: number): number | undefined {
-  try {
-    return childrenOf(pid).reduce((sum, child) => sum + (cpuMsOf(child) ?? 0) + (cpuMsBelow(child) ?? 0), 0);
-  } catch {
-    return undefined;
-  }
-}
-
-function childrenOf(pid: number): readonly number[] {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const children = threads.flatMap((id) => readFileSync(`/proc/${pid}/task/${id}/children`, 'utf8').split(' '));
-  return children.filter(Boolean).map(Number);
+  return brokerOf(child, port, async () => {
+    await stopped(child);
+    await rm(directory, { recursive: true, force: true });
+  });
 }
 
 const here = (name: string) => join(import.meta.dirname, name);

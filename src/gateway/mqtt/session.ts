@@ -70,7 +70,7 @@ export class Session implements Subscriber {
     return !this.#hasRoom() || this.#window.isFull;
   }
 
-  deliver(message: RoutedMessage, receiver: Receiver): void {
+  deliver(message: RoutedMessage, receiver: Receiver): undefined {
     const { packet } = message;
     if (!this.#mayReceive(packet.topic)) return;
     const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;

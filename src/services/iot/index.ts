@@ -71,7 +71,7 @@ export async function openIot(dependencies: {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
   const retained = await RetainedMessages.open({ records, clock, logger });
-  const commit = new GroupCommit({ kinesis, delivery, retained, logger });
+  const commit = new GroupCommit({ kinesis, delivery, retained, records, logger });
   const engine = new RuleEngine({ commit, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
   const subscriptions = new Subscriptions();

@@ -16,6 +16,8 @@ export const IOT_LIMITS = {
   retainedMessagesMax: 100_000,
   /** Bytes of their payloads together. */
   retainedBytesMax: 256 * 1024 * 1024,
+  /** Writes of sessions in one transaction: what one message causes for more durable sessions is not made durable as one. */
+  sessionWritesMax: 20_000,
   /** Topic rules. */
   rulesMax: 1_000,
   /** Actions of one rule. */

@@ -2,7 +2,7 @@ import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Counter, Metrics } from '../../../telemetry/index.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import type { CompiledRule, RuleEngine } from '../rules/engine.ts';
-import type { CommitGroup, GroupCommit } from './commit-group.ts';
+import { type CommitGroup, type GroupCommit, joined } from './commit-group.ts';
 import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts';
 import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
 import type { RetainedMessage, RetainedMessages } from './retained.ts';
@@ -97,8 +97,8 @@ export class RoutingBroker implements Broker {
     if (route.handler && publisher.clientId !== undefined) return route.handler(packet, publisher);
     let group: CommitGroup | undefined;
     if (packet.retain) group = this.#keep(packet);
-    if (route.receivers.length > 0) deliver(packet, publisher, route.receivers);
-    if (route.rules.length > 0) group = this.#rules.run(route.rules, packet, route.levels, publisher) ?? group;
+    if (route.receivers.length > 0) group = joined(group, deliver(packet, publisher, route.receivers));
+    if (route.rules.length > 0) group = joined(group, this.#rules.run(route.rules, packet, route.levels, publisher));
     return group;
   }
 
@@ -179,11 +179,17 @@ export class RoutingBroker implements Broker {
   }
 }
 
-function deliver(packet: mqtt.PublishPacket, publisher: Publisher, receivers: readonly Receiver[]): void {
+function deliver(
+  packet: mqtt.PublishPacket,
+  publisher: Publisher,
+  receivers: readonly Receiver[],
+): CommitGroup | undefined {
   const message = new RoutedMessage(packet);
+  let group: CommitGroup | undefined;
   for (const receiver of receivers) {
     const { own } = receiver;
-    if (own === undefined || receiver.subscriber !== publisher) receiver.subscriber.deliver(message, receiver);
-    else if (own !== 'none') own.subscriber.deliver(message, own);
+    const chosen = own === undefined || receiver.subscriber !== publisher ? receiver : own;
+    if (chosen !== 'none') group = joined(group, chosen.subscriber.deliver(message, chosen));
   }
+  return group;
 }

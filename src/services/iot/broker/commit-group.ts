@@ -1,7 +1,9 @@
 import { ACCOUNT_ID, hasCode } from '../../../base/index.ts';
 import { DELIVERY_LIMITS, type Delivery, type DeliveryService } from '../../../delivery/index.ts';
+import type { Records, Write } from '../../../store/index.ts';
 import type { Logger, TraceContext } from '../../../telemetry/index.ts';
 import { IotError } from '../errors.ts';
+import { IOT_LIMITS } from '../limits.ts';
 import type { KinesisPort, StreamPort } from '../ports.ts';
 import type { RetainedMessages } from './retained.ts';
 
@@ -27,6 +29,8 @@ export class CommitGroup {
   /** Commits of the log that carry its appends; mostly one. */
   readonly appends: Promise<void>[] = [];
   retained = false;
+  /** What sessions keep of it: written last, so that a message is in a queue only when its other effects are durable. */
+  readonly writes: Write[] = [];
   /** Why it failed. */
   error: unknown;
 
@@ -40,27 +44,38 @@ export class CommitGroup {
   }
 }
 
+/** Of the groups that one publish belongs to, the one that decides on its acknowledgement: a failed one before any other. */
+export function joined(one: CommitGroup | undefined, other: CommitGroup | undefined): CommitGroup | undefined {
+  return other === undefined || one?.state === 'failed' ? one : other;
+}
+
 /**
  * Gathers what publishes cause into groups: a group takes all of one turn of the event loop and is committed at its end.
- * Groups are committed side by side; each tells its listeners by itself.
+ * Groups are committed side by side; each tells its listeners by itself. Only what sessions keep is written in the order of the
+ * groups: a session's messages must not overtake each other over a crash.
  */
 export class GroupCommit {
   readonly #kinesis: KinesisPort;
   readonly #delivery: DeliveryService;
   readonly #retained: RetainedMessages;
+  readonly #records: Records;
   readonly #logger: Logger;
   #open: CommitGroup | undefined;
   readonly #pending = new Set<Promise<void>>();
+  /** Resolves when the sessions' writes of all groups before are in the hands of the store; rejects when one of those failed. */
+  #lane: Promise<void> = Promise.resolve();
 
   constructor(ports: {
     readonly kinesis: KinesisPort;
     readonly delivery: DeliveryService;
     readonly retained: RetainedMessages;
+    readonly records: Records;
     readonly logger: Logger;
   }) {
     this.#kinesis = ports.kinesis;
     this.#delivery = ports.delivery;
     this.#retained = ports.retained;
+    this.#records = ports.records;
     this.#logger = ports.logger;
   }
 
@@ -107,6 +122,13 @@ export class GroupCommit {
     return group;
   }
 
+  /** Takes writes of sessions for the next commit; those of one publish go in one transaction. */
+  write(...writes: readonly Write[]): CommitGroup {
+    const group = this.#group();
+    for (const write of writes) group.writes.push(write);
+    return group;
+  }
+
   /** Resolves when no group is open or under way. */
   async drain(): Promise<void> {
     while (this.#open || this.#pending.size > 0) {
@@ -134,11 +156,8 @@ export class GroupCommit {
 
   async #commit(group: CommitGroup): Promise<void> {
     try {
-      await Promise.all([
-        ...group.appends,
-        group.deliveries.length > 0 ? this.#sendAll(group.deliveries) : undefined,
-        group.retained ? this.#retained.committed() : undefined,
-      ]);
+      if (group.writes.length > 0) await this.#writeInOrder(group);
+      else await this.#effects(group);
       group.state = 'committed';
     } catch (error) {
       group.state = 'failed';
@@ -146,6 +165,45 @@ export class GroupCommit {
       this.#logger.error('group commit failed', { error });
     }
     for (const listener of group.listeners) listener.groupSettled(group);
+  }
+
+  async #effects(group: CommitGroup): Promise<void> {
+    await Promise.all([
+      ...group.appends,
+      group.deliveries.length > 0 ? this.#sendAll(group.deliveries) : undefined,
+      group.retained ? this.#retained.committed() : undefined,
+    ]);
+  }
+
+  /**
+   * The sessions' part comes last: it holds which messages of QoS 2 are done, and one that is must have had all its effects. A
+   * group whose predecessor fails fails too, since what a client sends again would then come behind what it has sent later.
+   */
+  async #writeInOrder(group: CommitGroup): Promise<void> {
+    const before = this.#lane;
+    const lane = Promise.withResolvers<void>();
+    lane.promise.catch(() => {});
+    this.#lane = lane.promise;
+    try {
+      await Promise.all([this.#effects(group), before]);
+      const written = this.#writeAll(group.writes);
+      lane.resolve();
+      await written;
+    } catch (error) {
+      lane.reject(error);
+      throw error;
+    } finally {
+      // Only those that were under way fail with it.
+      if (this.#lane === lane.promise) this.#lane = Promise.resolve();
+    }
+  }
+
+  async #writeAll(writes: readonly Write[]): Promise<void> {
+    const parts: Promise<unknown>[] = [];
+    for (let at = 0; at < writes.length; at += IOT_LIMITS.sessionWritesMax) {
+      parts.push(this.#records.commit({ writes: writes.slice(at, at + IOT_LIMITS.sessionWritesMax) }));
+    }
+    await Promise.all(parts);
   }
 
   async #sendAll(queued: readonly QueuedDelivery[]): Promise<void> {

@@ -1,3 +1,4 @@
+import type { CommitGroup } from './commit-group.ts';
 import type { RoutedMessage } from './message.ts';
 import type { Receiver, Subscriber, Subscription } from './subscriptions.ts';
 
@@ -56,9 +57,9 @@ export class SharedGroup implements Subscriber {
     this.#members = this.#members.filter((member) => member.subscription !== subscription);
   }
 
-  deliver(message: RoutedMessage): void {
+  deliver(message: RoutedMessage): CommitGroup | undefined {
     const receiver = this.#choose();
-    receiver?.subscriber.deliver(message, receiver);
+    return receiver?.subscriber.deliver(message, receiver);
   }
 
   #choose(): Receiver | undefined {

@@ -1,4 +1,5 @@
 import type * as mqtt from '../../../codec/mqtt/index.ts';
+import type { CommitGroup } from './commit-group.ts';
 import type { Publisher, RoutedMessage } from './message.ts';
 import { parseShared, SharedGroup } from './shared-group.ts';
 import { TopicTrie } from './trie.ts';
@@ -8,8 +9,10 @@ export interface Subscriber extends Publisher {
   /**
    * Takes a message over, at once: it must neither throw nor wait. A subscriber that cannot keep up drops or disconnects by
    * its own limits, so that it costs bounded memory.
+   *
+   * @returns the group that makes the message durable for the subscriber; `undefined` when nothing of it is kept
    */
-  deliver(message: RoutedMessage, receiver: Receiver): void;
+  deliver(message: RoutedMessage, receiver: Receiver): CommitGroup | undefined;
   /** It would drop or queue what came now: a shared subscription gives it to another. */
   readonly isCongested: boolean;
 }

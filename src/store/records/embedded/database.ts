@@ -3,7 +3,8 @@
  *
  *     meta      one row: the version of the last commit
  *     spaces    name -> id, and whether a change feed is kept
- *     space_ID  key, value, version; without rowid, so that the tree itself is in key order
+ *     space_ID  key, value, version, long; without rowid, so that the tree itself is in key order
+ *     long_ID   values that would not stand beside their keys, by the number in `long`; made with the first of them
  *     feed_ID   version, position in the commit, key, value (null for a delete)
  *
  * `user_version` is the schema's version (S4). WAL with synchronous=FULL: a commit returns after the sync of the log (S1).
@@ -13,7 +14,17 @@ import { DomainError, messageOf } from '../../../base/index.ts';
 import type { Change, Condition, KeyRange, RecordEntry, RecordsErrorCode, Transaction, Write } from '../records.ts';
 import type { Failure, WriteRequest } from './protocol.ts';
 
-export const SCHEMA_VERSION = 1;
+/** 1 had no long values apart. */
+export const SCHEMA_VERSION = 2;
+
+/**
+ * A key and its value that are longer get an overflow page of their own in a tree of keys, however little is in it: a page to write
+ * for each. Apart, in a tree of numbers that only grows, three or more share one.
+ *
+ * @see https://www.sqlite.org/fileformat2.html#b_tree_pages (a quarter of a page of 4 KiB, less the record's header)
+ */
+const BESIDE_KEY_BYTES_MAX = 980;
+const APART = new Uint8Array(0);
 
 /** Pages written to the log before they move to the file: 16 MiB, so that a busy store moves a page once for many writes. */
 const CHECKPOINT_PAGES = 4096;
@@ -26,6 +37,8 @@ export type Outcome = { readonly version: number } | { readonly failure: Failure
 interface Space {
   readonly id: number;
   feed: boolean;
+  /** It has a table of long values. */
+  hasLong: boolean;
 }
 
 /** SQLite's primary result codes that mean more than "failed". */
@@ -65,7 +78,7 @@ export class Database {
 
   get(name: string, key: Uint8Array): RecordEntry | undefined {
     const space = this.#spaces.get(name);
-    return space && this.#all<RecordEntry>(`SELECT key, value, version FROM space_${space.id} WHERE key = ?`, key)[0];
+    return space && this.#all<RecordEntry>(`${entriesOf(space)} WHERE key = ?`, key)[0];
   }
 
   range(name: string, { from, to, reverse = false, limit }: KeyRange): RecordEntry[] {
@@ -74,7 +87,7 @@ export class Database {
     const bounds = [...(from ? ['key >= ?'] : []), ...(to ? ['key < ?'] : [])];
     const where = bounds.length ? `WHERE ${bounds.join(' AND ')}` : '';
     const order = `ORDER BY key ${reverse ? 'DESC' : ''} LIMIT ?`;
-    const sql = `SELECT key, value, version FROM space_${space.id} ${where} ${order}`;
+    const sql = `${entriesOf(space)} ${where} ${order}`;
     return this.#all(sql, ...(from ? [from] : []), ...(to ? [to] : []), limit);
   }
 
@@ -136,6 +149,14 @@ export class Database {
       throw new DomainError('format-too-new', message);
     }
     if (version === 0) this.#createSchema();
+    else if (version === 1) this.#partLongValues();
+  }
+
+  /** From schema 1: what is long there stays beside its key until it is written again. */
+  #partLongValues(): void {
+    const spaces = this.#db.prepare('SELECT id FROM spaces').all();
+    const changes = spaces.map(({ id }) => `ALTER TABLE space_${id} ADD COLUMN long INTEGER;`);
+    this.#db.exec(`BEGIN IMMEDIATE; ${changes.join(' ')} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
   }
 
   #createSchema(): void {
@@ -151,8 +172,15 @@ export class Database {
 
   #load(): void {
     this.#version = this.#statement('SELECT version FROM meta').get()!.version as number;
-    const rows = this.#statement('SELECT id, name, feed FROM spaces').all();
-    this.#spaces = new Map(rows.map(({ id, name, feed }) => [name as string, { id: id as number, feed: feed === 1 }]));
+    const rows = this.#statement(
+      `SELECT id, name, feed, EXISTS (SELECT 1 FROM sqlite_schema s WHERE s.name = 'long_' || id) AS hasLong FROM spaces`,
+    ).all();
+    this.#spaces = new Map(
+      rows.map(({ id, name, feed, hasLong }) => [
+        name as string,
+        { id: id as number, feed: feed === 1, hasLong: hasLong === 1 },
+      ]),
+    );
   }
 
   #rollBack(): void {
@@ -200,29 +228,43 @@ export class Database {
   }
 
   #apply(write: Write, version: number, position: number): void {
-    const { id, feed } = this.#spaceToWrite(write.space);
+    const space = this.#spaceToWrite(write.space);
+    const { id, feed, hasLong } = space;
     const value = write.kind === 'put' ? write.value : null;
-    if (value) {
-      this.#run(
-        `INSERT INTO space_${id} VALUES (?, ?, ?)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version`,
-        write.key,
-        value,
-        version,
-      );
-    } else {
-      this.#run(`DELETE FROM space_${id} WHERE key = ?`, write.key);
-    }
+    if (hasLong) this.#run(`DELETE FROM long_${id} WHERE id = (SELECT long FROM space_${id} WHERE key = ?)`, write.key);
+    if (value) this.#put(space, write.key, value, version);
+    else this.#run(`DELETE FROM space_${id} WHERE key = ?`, write.key);
     if (feed) this.#run(`INSERT INTO feed_${id} VALUES (?, ?, ?, ?)`, version, position, write.key, value);
+  }
+
+  #put(space: Space, key: Uint8Array, value: Uint8Array, version: number): void {
+    const isLong = key.length + value.length > BESIDE_KEY_BYTES_MAX;
+    this.#run(
+      `INSERT INTO space_${space.id} VALUES (?, ?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version, long = excluded.long`,
+      key,
+      isLong ? APART : value,
+      version,
+      isLong ? this.#putLong(space, value) : null,
+    );
+  }
+
+  /** The number under which the value stands. */
+  #putLong(space: Space, value: Uint8Array): number | bigint {
+    if (!space.hasLong) {
+      this.#db.exec(`CREATE TABLE long_${space.id} (id INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT`);
+      space.hasLong = true;
+    }
+    return this.#run(`INSERT INTO long_${space.id} (value) VALUES (?)`, value).lastInsertRowid;
   }
 
   #spaceToWrite(name: string): Space {
     const found = this.#spaces.get(name);
     if (found) return found;
     const { lastInsertRowid } = this.#run('INSERT INTO spaces (name, feed) VALUES (?, 0)', name);
-    const space = { id: Number(lastInsertRowid), feed: false };
-    this.#db.exec(`CREATE TABLE space_${space.id} (key BLOB PRIMARY KEY, value BLOB NOT NULL, version INTEGER NOT NULL)
-                   STRICT, WITHOUT ROWID`);
+    const space = { id: Number(lastInsertRowid), feed: false, hasLong: false };
+    this.#db.exec(`CREATE TABLE space_${space.id} (key BLOB PRIMARY KEY, value BLOB NOT NULL, version INTEGER NOT NULL,
+                   long INTEGER) STRICT, WITHOUT ROWID`);
     this.#spaces.set(name, space);
     return space;
   }
@@ -246,7 +288,9 @@ export class Database {
     if (!space) return;
     // Ids are used again; and statements of tables that are gone would pile up.
     this.#statements.clear();
-    this.#db.exec(`DROP TABLE space_${space.id}; DROP TABLE IF EXISTS feed_${space.id}`);
+    this.#db.exec(
+      `DROP TABLE space_${space.id}; DROP TABLE IF EXISTS feed_${space.id}; DROP TABLE IF EXISTS long_${space.id}`,
+    );
     this.#run('DELETE FROM spaces WHERE id = ?', space.id);
     this.#spaces.delete(name);
   }
@@ -267,6 +311,13 @@ export class Database {
     }
     return statement;
   }
+}
+
+/** Entries of a space, wherever their values stand. */
+function entriesOf({ id, hasLong }: Space): string {
+  if (!hasLong) return `SELECT key, value, version FROM space_${id}`;
+  return `SELECT key, coalesce(apart.value, beside.value) AS value, version
+          FROM space_${id} AS beside LEFT JOIN long_${id} AS apart ON apart.id = beside.long`;
 }
 
 function codeOf(error: unknown): RecordsErrorCode {

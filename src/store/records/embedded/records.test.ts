@@ -76,3 +76,62 @@ test('when its thread dies, all that waits and comes later is told, and nothing 
     await using again = await openEmbeddedRecords({ directory });
     assert.equal((await again.range('things', { limit: 10 })).length, 1);
   }));
+
+/** Too long to stand beside its key. */
+const long = (byte: number) => Buffer.alloc(2_000, byte);
+const key = Buffer.from('a');
+
+test('values are read as they were written, short and long in turns, also after another opening', () =>
+  withDirectory(async (directory) => {
+    const written = [long(1), Buffer.from('short'), long(2), long(3), Buffer.from('')];
+    for (const value of written) {
+      await using records = await openEmbeddedRecords({ directory });
+      await records.commit({ writes: [put('a', value), put('b', long(9))] });
+      assert.deepEqual(Buffer.from((await records.get('things', key))!.value), value);
+      const range = await records.range('things', { limit: 10, reverse: true });
+      assert.deepEqual(
+        range.map((entry) => [Buffer.from(entry.key).toString(), Buffer.from(entry.value)]),
+        [
+          ['b', long(9)],
+          ['a', value],
+        ],
+      );
+    }
+  }));
+
+test('long values that are replaced, deleted or dropped with their space leave their room to others', () =>
+  withDirectory(async (directory) => {
+    // Room for some 180 of them.
+    await using records = await openEmbeddedRecords({ directory, pagesMax: 128 });
+    for (let round = 0; round < 500; round++) await records.commit({ writes: [put('a', long(round % 256))] });
+    for (let round = 0; round < 500; round++) {
+      await records.commit({ writes: [put(`b${round}`, long(1))] });
+      await records.commit({ writes: [{ kind: 'delete', space: 'things', key: Buffer.from(`b${round}`) }] });
+    }
+    for (let round = 0; round < 10; round++) {
+      const writes = Array.from({ length: 60 }, (_, i) => put(`c${i}`, long(2)));
+      await records.commit({ writes });
+      await records.dropSpace('things');
+    }
+    assert.deepEqual(await records.range('things', { limit: 1 }), []);
+  }));
+
+test('a file of the first schema, which had all values beside their keys, is taken over whole (S4)', () =>
+  withDirectory(async (directory) => {
+    const file = new DatabaseSync(join(directory, 'records.sqlite'));
+    file.exec(`
+      CREATE TABLE meta (version INTEGER NOT NULL) STRICT;
+      INSERT INTO meta VALUES (7);
+      CREATE TABLE spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, feed INTEGER NOT NULL) STRICT;
+      INSERT INTO spaces VALUES (1, 'things', 0);
+      CREATE TABLE space_1 (key BLOB PRIMARY KEY, value BLOB NOT NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+      PRAGMA user_version = 1;
+    `);
+    file.prepare('INSERT INTO space_1 VALUES (?, ?, 7)').run(key, long(5));
+    file.close();
+    await using records = await openEmbeddedRecords({ directory });
+    assert.deepEqual(Buffer.from((await records.get('things', key))!.value), long(5));
+    assert.equal(await records.commit({ writes: [put('a', long(6)), put('b', Buffer.from('1'))] }), 8);
+    const values = (await records.range('things', { limit: 10 })).map(({ value }) => Buffer.from(value));
+    assert.deepEqual(values, [long(6), Buffer.from('1')]);
+  }));
