@@ -4,8 +4,11 @@ import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import type { DeviceAccess } from './access/access.ts';
 import { PrincipalChanges } from './access/changes.ts';
 import type { ClientWatcher } from './access/clients.ts';
+import { PolicyAccess } from './access/device-access.ts';
+import { type CertificateAdmission, NO_CERTIFICATES } from './access/ports.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
@@ -15,10 +18,13 @@ import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { policyOperations } from './operations/policies.ts';
+import { policyAttachmentOperations } from './operations/policy-attachments.ts';
 import { thingGroupOperations } from './operations/thing-groups.ts';
 import { thingTypeOperations } from './operations/thing-types.ts';
 import { thingOperations } from './operations/things.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
+import { Policies } from './policies/policies.ts';
 import type { KinesisPort } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
@@ -34,6 +40,7 @@ import { ThingTypes } from './things/types.ts';
 export {
   type Arrival,
   type ClientPermissions,
+  type ConnectAttribute,
   type ConnectDecision,
   type ConnectRequest,
   type DeviceAccess,
@@ -44,6 +51,8 @@ export {
 } from './access/access.ts';
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
+export { openInTheClear } from './access/device-access.ts';
+export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
 export type { Broker } from './broker/broker.ts';
 export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
@@ -72,6 +81,8 @@ export interface Iot extends AsyncDisposable {
   /** Which clients there have been, and when. */
   readonly history: ClientHistory;
   readonly things: Things;
+  /** What gateways ask about their clients. */
+  readonly access: DeviceAccess;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -87,6 +98,8 @@ export async function openIot(dependencies: {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Without a registry no certificate is known. */
+  readonly certificates?: CertificateAdmission;
 }): Promise<Iot> {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
@@ -113,12 +126,17 @@ export async function openIot(dependencies: {
   const history = await ConnectionHistory.open({ records, clock, logger, isKept });
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
+  const { certificates = NO_CERTIFICATES } = dependencies;
+  const policies = await Policies.open({ records, changes, clock });
+  const access = new PolicyAccess({ policies, certificates, things, changes, clock });
   const control = {
     ...topicRuleOperations(rules),
     ...endpointOperations,
     ...thingOperations(things),
     ...thingTypeOperations(things),
     ...thingGroupOperations(things),
+    ...policyOperations(policies),
+    ...policyAttachmentOperations(policies, things),
   };
   return {
     services: [
@@ -126,6 +144,7 @@ export async function openIot(dependencies: {
       { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
     ],
     broker,
+    access,
     watcher: presence,
     history,
     things,
@@ -133,6 +152,7 @@ export async function openIot(dependencies: {
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: async () => {
       system.stop();
+      access[Symbol.dispose]();
       await broker.drain();
       await presence.close();
     },
