@@ -13,6 +13,8 @@ export type IotErrorCode =
   | 'version-conflict'
   | 'certificate-invalid'
   | 'certificate-state'
+  | 'malformed-policy'
+  | 'versions-limit-exceeded'
   | 'delete-conflict'
   | 'retained-not-found'
   | 'stream-not-found'
@@ -32,6 +34,8 @@ export const IOT_ANSWERS = {
   'version-conflict': { type: 'VersionConflictException', status: 409 },
   'certificate-invalid': { type: 'CertificateValidationException', status: 400 },
   'certificate-state': { type: 'CertificateStateException', status: 406 },
+  'malformed-policy': { type: 'MalformedPolicyException', status: 400 },
+  'versions-limit-exceeded': { type: 'VersionsLimitExceededException', status: 409 },
   'delete-conflict': { type: 'DeleteConflictException', status: 409 },
   conflict: { type: 'ConflictingResourceUpdateException', status: 409 },
   /** Told to error actions; no operation answers with it. */

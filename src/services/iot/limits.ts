@@ -10,6 +10,8 @@ export const IOT_LIMITS = {
   subscriptionsPerClientMax: 1_000,
   /** Routes (topic to receivers and rules) kept at hand; the store is emptied when it is full. */
   routesMax: 65_536,
+  /** How often those who are subscribed to `$SYS` topics get them. */
+  systemTopicsMs: 10_000,
   /** Retained messages of the node. */
   retainedMessagesMax: 100_000,
   /** Bytes of their payloads together. */
@@ -63,4 +65,11 @@ export const IOT_LIMITS = {
   historyRetryMs: 5_000,
   /** Rows of it that wait meanwhile; what comes after is not remembered. */
   historyPendingMax: 400_000,
+  /** Device policies of the node. */
+  policiesMax: 10_000,
+  /** Bytes of a policy document, white space not counted. */
+  policyBytesMax: 2048,
+  policyVersionsMax: 5,
+  /** Policies attached to one certificate, group or other target. */
+  policiesPerTargetMax: 10,
 } as const;

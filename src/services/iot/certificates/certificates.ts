@@ -5,16 +5,11 @@ import { encodePem } from '../../../codec/x509/index.ts';
 import { type Records, Registry } from '../../../store/index.ts';
 import type { PeerCertificate } from '../access/access.ts';
 import type { PrincipalChanges } from '../access/changes.ts';
+import type { Admission, CertificateAdmission } from '../access/ports.ts';
 import { IotError } from '../errors.ts';
 import type { CertificateAuthority } from './authority.ts';
 import { type Certificate, type CertificateStatus, certificateArn, certificateIdOf, refusalOf } from './certificate.ts';
 import { CERTIFICATE_LIMITS } from './limits.ts';
-
-/** What becomes of a client certificate at a connection. */
-export type Admission =
-  | { readonly kind: 'active'; readonly certificateArn: string }
-  /** `reasonCode` of MQTT 5; `reason` for the log and the reason string. */
-  | { readonly kind: 'refused'; readonly reason: string; readonly reasonCode: number };
 
 /** What hangs on a certificate, as its deletion asks. */
 export interface CertificateUses {
@@ -37,20 +32,20 @@ export interface Registration {
 const BYTES = 'iot.certificates.der';
 
 /** Certificates of devices: what may connect, and what no longer. */
-export class Certificates {
+export class Certificates implements CertificateAdmission {
   readonly #registry: Registry<Certificate>;
   readonly #records: Records;
   readonly #authority: CertificateAuthority;
+  readonly #uses: CertificateUses;
   readonly #changes: PrincipalChanges;
   readonly #clock: Clock;
   readonly #turns = new Turns();
-  /** Who hangs something on certificates; nobody before it is set. */
-  uses: CertificateUses = { thingsOf: () => [], policiesOf: () => [], detachPolicies: async () => {} };
 
   private constructor(parts: CertificateParts, registry: Registry<Certificate>) {
     this.#registry = registry;
     this.#records = parts.records;
     this.#authority = parts.authority;
+    this.#uses = parts.uses;
     this.#changes = parts.changes;
     this.#clock = parts.clock;
   }
@@ -156,11 +151,11 @@ export class Certificates {
           `Certificate must be deactivated (not ACTIVE) before deletion. (certificateId=${id})`,
         );
       }
-      if (this.uses.thingsOf(arn).length > 0) {
+      if (this.#uses.thingsOf(arn).length > 0) {
         throw new IotError('delete-conflict', `Things must be detached before deletion (arn: ${arn})`);
       }
-      if (force) await this.uses.detachPolicies(arn);
-      if (this.uses.policiesOf(arn).length > 0) {
+      if (force) await this.#uses.detachPolicies(arn);
+      if (this.#uses.policiesOf(arn).length > 0) {
         throw new IotError('delete-conflict', `Certificate policies must be detached before deletion (arn: ${arn})`);
       }
       await this.#registry.delete(id, [{ kind: 'delete', space: BYTES, key: Buffer.from(id) }]);
@@ -172,6 +167,7 @@ export class Certificates {
 export interface CertificateParts {
   readonly records: Records;
   readonly authority: CertificateAuthority;
+  readonly uses: CertificateUses;
   readonly changes: PrincipalChanges;
   readonly clock: Clock;
 }
