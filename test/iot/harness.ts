@@ -7,7 +7,7 @@ import { GetRecordsCommand, GetShardIteratorCommand, KinesisClient } from '@aws-
 import { DomainError, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Delivery, type DeliveryService, openDelivery } from '../../src/delivery/index.ts';
 import { type MqttGateway, openMqttGateway } from '../../src/gateway/mqtt/index.ts';
-import { type Iot, openIot } from '../../src/services/iot/index.ts';
+import { type CertificateAdmission, type Iot, openIot, type ThingDirectory } from '../../src/services/iot/index.ts';
 import { openKinesis } from '../../src/services/kinesis/index.ts';
 import { EmbeddedLog } from '../../src/store/log/embedded/index.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
@@ -47,7 +47,10 @@ export interface Cloud extends AsyncDisposable {
 }
 
 /** Everything real: wire, broker, streams, log, records and outbox; only queues, topics and functions are kept targets. */
-export async function openCloud(directory?: string): Promise<Cloud> {
+export async function openCloud(
+  directory?: string,
+  registries: { readonly certificates?: CertificateAdmission; readonly things?: ThingDirectory } = {},
+): Promise<Cloud> {
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'millrace-iot-')));
   const shared = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() };
   await using opening = new AsyncDisposableStack();
@@ -55,7 +58,7 @@ export async function openCloud(directory?: string): Promise<Cloud> {
   const log = opening.use(await EmbeddedLog.open({ directory: join(home, 'log') }));
   const streams = opening.use(await openKinesis({ log, records, ...shared }));
   const delivery = opening.use(await openDelivery({ records, ...shared }));
-  const iot = opening.use(await openIot({ records, delivery, kinesis: streams, ...shared }));
+  const iot = opening.use(await openIot({ records, delivery, kinesis: streams, ...registries, ...shared }));
   const gateway = opening.use(await openMqttGateway({ broker: iot.broker, port: 0, ...shared }));
   const targets = { sqs: new KeptTarget(), sns: new KeptTarget(), lambda: new KeptTarget() };
   for (const [service, target] of Object.entries(targets)) delivery.register(service, target);
@@ -73,7 +76,7 @@ export async function openCloud(directory?: string): Promise<Cloud> {
     ...{ wire, iot, gateway, delivery, targets, ...clients },
     restart: async () => {
       await scope.disposeAsync();
-      return openCloud(home);
+      return openCloud(home, registries);
     },
     [Symbol.asyncDispose]: async () => {
       await scope.disposeAsync();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
-import { type DeviceAccess, OPEN_ACCESS } from '../../src/services/iot/index.ts';
+import { type DeviceAccess, OPEN_ACCESS, parseShared } from '../../src/services/iot/index.ts';
 import { connect, openRig, publish, RawClient } from './harness.ts';
 
 const { Reason } = mqtt;
@@ -216,7 +216,7 @@ const onlyOwn: DeviceAccess = {
             mayReceive: () => true,
             receivesAll: true,
             watch: () => () => {},
-            maySubscribe: (filter) => filter.startsWith(`${clientId}/`),
+            maySubscribe: (filter) => (parseShared(filter)?.filter ?? filter).startsWith(`${clientId}/`),
           },
         },
 };

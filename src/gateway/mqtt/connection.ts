@@ -145,9 +145,9 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: true });
   }
 
-  revoked(reason: string): void {
+  revoked(reason: string, as: DisconnectReason = 'FORBIDDEN_ACCESS'): void {
     this.#host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
-    this.end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', publishesWill: true });
+    this.end({ reasonCode: Reason.notAuthorized, reason: as, publishesWill: true });
   }
 
   /** Another server takes over: the client is told which. */
@@ -328,7 +328,9 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   #connect(packet: mqtt.ConnectPacket): void {
     const { access, addresses, successor } = this.#host;
-    const handshake = new Handshake(access, this.#arrival, packet);
+    // Who asks for an id gets it now: policies decide about it.
+    this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
+    const handshake = new Handshake(access, this.#arrival, packet, this.#clientId);
     this.#peer = peerOf(packet);
     this.#state = { kind: 'deciding', handshake };
     if (successor !== undefined) {
@@ -410,7 +412,6 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     if (packet.will && !maySend(this.#host, permissions, packet.will)) {
       return this.#refuse(Reason.notAuthorized, 'the will may not be published');
     }
-    this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
     if (!this.#host.claim(this)) {
       return this.#refuse(Reason.connectionRateExceeded, 'this client id is taken over too often: two clients use it');
     }

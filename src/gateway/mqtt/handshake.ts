@@ -4,6 +4,7 @@ import type {
   AuthenticationExchange,
   AuthenticationStep,
   ClientPermissions,
+  ConnectAttribute,
   ConnectRequest,
   DeviceAccess,
 } from '../../services/iot/index.ts';
@@ -21,11 +22,13 @@ export class Handshake {
   #exchange: AuthenticationExchange | undefined;
   #current: ClientPermissions | undefined;
 
-  constructor(access: DeviceAccess, arrival: Arrival, packet: mqtt.ConnectPacket) {
+  /** @param clientId  the packet's, or the one that was assigned to a client that asks for it */
+  constructor(access: DeviceAccess, arrival: Arrival, packet: mqtt.ConnectPacket, clientId: string) {
     this.packet = packet;
     this.#access = access;
-    const { clientId, username, password, version } = packet;
-    this.#request = { ...arrival, clientId, username, password, version };
+    const { username, password, version } = packet;
+    const connectAttributes = connectAttributesOf(packet);
+    this.#request = { ...arrival, clientId, username, password, version, connectAttributes };
   }
 
   get method(): string | undefined {
@@ -79,6 +82,11 @@ export class Handshake {
     if (this.method !== undefined && properties.authenticationMethod === this.method) return;
     throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'AUTH names another method than CONNECT did');
   }
+}
+
+function connectAttributesOf({ version, clean, will, properties }: mqtt.ConnectPacket): readonly ConnectAttribute[] {
+  const isPersistent = version === 4 ? !clean : (properties.sessionExpiryInterval ?? 0) > 0;
+  return [...(isPersistent ? (['PersistentConnect'] as const) : []), ...(will ? (['LastWill'] as const) : [])];
 }
 
 function refusal(reasonCode: number, reason: string): AuthenticationStep {

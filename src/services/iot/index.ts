@@ -4,14 +4,23 @@ import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import type { DeviceAccess } from './access/access.ts';
+import { PrincipalChanges } from './access/changes.ts';
+import { PolicyAccess } from './access/device-access.ts';
+import { Inquiry } from './access/inquiry.ts';
+import { type CertificateAdmission, NO_CERTIFICATES, NO_THINGS, type ThingDirectory } from './access/ports.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
+import { authorizationOperations } from './operations/authorization.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { policyOperations } from './operations/policies.ts';
+import { policyAttachmentOperations } from './operations/policy-attachments.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
+import { Policies } from './policies/policies.ts';
 import type { KinesisPort } from './ports.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
@@ -21,6 +30,7 @@ import { iotTarget } from './target.ts';
 export {
   type Arrival,
   type ClientPermissions,
+  type ConnectAttribute,
   type ConnectDecision,
   type ConnectRequest,
   type DeviceAccess,
@@ -31,6 +41,8 @@ export {
 } from './access/access.ts';
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
+export { openInTheClear } from './access/device-access.ts';
+export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
 export type { Broker } from './broker/broker.ts';
 export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
@@ -49,6 +61,8 @@ export interface Iot extends AsyncDisposable {
   readonly services: readonly Service[];
   /** What gateways talk to. */
   readonly broker: Broker;
+  /** What gateways ask about their clients. */
+  readonly access: DeviceAccess;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -64,6 +78,10 @@ export async function openIot(dependencies: {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Without a registry no certificate is known. */
+  readonly certificates?: CertificateAdmission;
+  /** Without a registry no principal is attached to a thing. */
+  readonly things?: ThingDirectory;
 }): Promise<Iot> {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
@@ -72,14 +90,30 @@ export async function openIot(dependencies: {
   const engine = new RuleEngine({ commit, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
   const broker = new RoutingBroker({ subscriptions: new Subscriptions(), retained, rules: engine, commit, metrics });
+  const changes = new PrincipalChanges();
+  const { certificates = NO_CERTIFICATES, things = NO_THINGS } = dependencies;
+  const policies = await Policies.open({ records, changes, clock });
+  const access = new PolicyAccess({ policies, certificates, things, changes, clock });
+  const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
+  const control = {
+    ...topicRuleOperations(rules),
+    ...endpointOperations,
+    ...policyOperations(policies),
+    ...policyAttachmentOperations(policies, things),
+    ...authorizationOperations(policies, inquiry),
+  };
   return {
     services: [
-      { name: 'iot', operations: { ...topicRuleOperations(rules), ...endpointOperations }, errors: IOT_ANSWERS },
+      { name: 'iot', operations: control, errors: IOT_ANSWERS },
       { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
     ],
     broker,
+    access,
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
-    [Symbol.asyncDispose]: () => broker.drain(),
+    [Symbol.asyncDispose]: async () => {
+      access[Symbol.dispose]();
+      await broker.drain();
+    },
   };
 }

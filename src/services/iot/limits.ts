@@ -30,4 +30,11 @@ export const IOT_LIMITS = {
   actionAttemptsMax: 185,
   /** Age at which such a delivery is given up. */
   actionAgeMsMax: 24 * 3600 * 1000,
+  /** Device policies of the node. */
+  policiesMax: 10_000,
+  /** Bytes of a policy document, white space not counted. */
+  policyBytesMax: 2048,
+  policyVersionsMax: 5,
+  /** Policies attached to one certificate, group or other target. */
+  policiesPerTargetMax: 10,
 } as const;
