@@ -24,6 +24,7 @@ import type {
   DisconnectReason,
   PermissionsListener,
 } from '../../services/iot/index.ts';
+import { EXPLAINED_BYTES_MAX } from './ack-reasons.ts';
 import type { Address } from './addresses.ts';
 import { Handshake } from './handshake.ts';
 import type { ConnectionHost, Ending } from './host.ts';
@@ -36,6 +37,7 @@ import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
 import { Throttle, type TokenBucket } from './rates.ts';
 import { type Carrier, Session } from './session.ts';
 import { type Client, subscribe, unsubscribe } from './subscribe.ts';
+import { OutboundAliases } from './topic-aliases.ts';
 import type { Flushable } from './turn.ts';
 
 const { Reason } = mqtt;
@@ -328,7 +330,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   #connect(packet: mqtt.ConnectPacket): void {
     const { access, addresses, successor } = this.#host;
-    // Who asks for an id gets it now: policies decide about it.
+    // Policies name the id that the client gets, so it is given first [MQTT-3.1.3-7].
     this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
     const handshake = new Handshake(access, this.#arrival, packet, this.#clientId);
     this.#peer = peerOf(packet);
@@ -425,6 +427,9 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       receiveMaximum: this.#peer.receiveMaximum,
       packetBytesMax: this.#peer.packetBytesMax,
     });
+    this.output.isExplaining = this.#peer.wantsProblems && this.#peer.packetBytesMax >= EXPLAINED_BYTES_MAX;
+    const aliases = Math.min(this.#peer.topicAliasMaximum, limits.topicAliasOutMax);
+    if (aliases > 0) this.output.aliases = new OutboundAliases(aliases, this.#peer.packetBytesMax);
     const keepAlive = serverKeepAlive(packet, limits) ?? packet.keepAlive;
     const client: ConnectedClient = {
       clientId: this.#clientId,
@@ -490,14 +495,15 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   #subscribe(packet: mqtt.SubscribePacket, client: Client): void {
     const { packetId, properties } = packet;
-    const { reasonCodes, retained } = subscribe(packet, client);
+    const { reasonCodes, retained, refusal } = subscribe(packet, client);
     const granted = packet.subscriptions.filter((_, index) => reasonCodes[index]! < 0x80);
     if (granted.length > 0)
       this.#tellWatcher(
         'subscribed',
         granted.map(({ filter }) => filter),
       );
-    this.#send({ type: 'suback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
+    const why = refusal === undefined ? mqtt.NO_PROPERTIES : { reasonString: refusal };
+    this.#send({ type: 'suback', packetId, reasonCodes, properties: why });
     const identifier = properties.subscriptionIdentifiers?.[0];
     for (const { filter, qos } of retained) {
       client.session.deliverRetained(client.broker.retained(filter), qos, identifier);

@@ -22,7 +22,7 @@ export class Handshake {
   #exchange: AuthenticationExchange | undefined;
   #current: ClientPermissions | undefined;
 
-  /** @param clientId  the packet's, or the one that was assigned to a client that asks for it */
+  /** @param clientId  the client's own, or the one that it is given */
   constructor(access: DeviceAccess, arrival: Arrival, packet: mqtt.ConnectPacket, clientId: string) {
     this.packet = packet;
     this.#access = access;

@@ -10,6 +10,7 @@ export type IotErrorCode =
   | 'conflict'
   | 'resource-not-found'
   | 'resource-exists'
+  | 'version-conflict'
   | 'malformed-policy'
   | 'versions-limit-exceeded'
   | 'delete-conflict'
@@ -28,6 +29,7 @@ export const IOT_ANSWERS = {
   'limit-exceeded': { type: 'LimitExceededException', status: 410 },
   'resource-not-found': { type: 'ResourceNotFoundException', status: 404 },
   'resource-exists': { type: 'ResourceAlreadyExistsException', status: 409 },
+  'version-conflict': { type: 'VersionConflictException', status: 409 },
   'malformed-policy': { type: 'MalformedPolicyException', status: 400 },
   'versions-limit-exceeded': { type: 'VersionsLimitExceededException', status: 409 },
   'delete-conflict': { type: 'DeleteConflictException', status: 409 },

@@ -34,7 +34,7 @@ export interface UpgradeRequest {
 
 /** A CONNECT to be decided on. */
 export interface ConnectRequest extends Arrival {
-  /** As the client has sent it, or as it was assigned to one that asks for it: policies name it. */
+  /** As the client has sent it, or the one that it is given when it has sent none. */
   readonly clientId: string;
   readonly username: string | undefined;
   readonly password: Buffer | undefined;

@@ -39,5 +39,3 @@ export const NO_CERTIFICATES: CertificateAdmission = {
   isActive: () => false,
   der: () => undefined,
 };
-
-export const NO_THINGS: ThingDirectory = { ofPrincipal: () => [] };
