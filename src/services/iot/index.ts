@@ -18,6 +18,7 @@ import type { KinesisPort } from './ports.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
+import { Sessions } from './sessions/sessions.ts';
 import { iotTarget } from './target.ts';
 
 export {
@@ -34,7 +35,7 @@ export {
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
 export type { Broker } from './broker/broker.ts';
-export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
+export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
@@ -46,6 +47,10 @@ export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
+export { receiverFrame, retainedFrame } from './sessions/frames.ts';
+export type { ClientSession, SessionLink, Step } from './sessions/link.ts';
+export type { DurableSession } from './sessions/session.ts';
+export type { Leaving, Opening, SessionRequest, Sessions } from './sessions/sessions.ts';
 
 export interface Iot extends AsyncDisposable {
   /** `iot` (control plane) and `iotdata` (data plane). */
@@ -71,12 +76,13 @@ export async function openIot(dependencies: {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
   const retained = await RetainedMessages.open({ records, clock, logger });
-  const commit = new GroupCommit({ kinesis, delivery, retained, records, logger });
+  const commit = new GroupCommit({ kinesis, delivery, retained, records, clock, logger });
   const engine = new RuleEngine({ commit, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
   const subscriptions = new Subscriptions();
+  const sessions = await Sessions.open({ records, subscriptions, commit, clock, logger, metrics });
   const system = new SystemTopics(clock);
-  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, system, metrics });
+  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, sessions, system, metrics });
   const startedAt = clock.monotonic();
   broker.tell({
     version: () => 'millrace',
@@ -85,6 +91,7 @@ export async function openIot(dependencies: {
     'retained messages/count': () => retained.size,
   });
   system.start(broker, IOT_LIMITS.systemTopicsMs);
+  sessions.start((packet, publisher) => broker.publish(packet, publisher));
   return {
     services: [
       { name: 'iot', operations: { ...topicRuleOperations(rules), ...endpointOperations }, errors: IOT_ANSWERS },
@@ -93,9 +100,10 @@ export async function openIot(dependencies: {
     broker,
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
-    [Symbol.asyncDispose]: () => {
+    [Symbol.asyncDispose]: async () => {
       system.stop();
-      return broker.drain();
+      await sessions.close();
+      await broker.drain();
     },
   };
 }
