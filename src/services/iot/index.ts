@@ -34,6 +34,7 @@ import { Presence } from './presence/presence.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
+import { Sessions } from './sessions/sessions.ts';
 import { iotTarget } from './target.ts';
 import { ThingGroups } from './things/groups.ts';
 import { Things } from './things/things.ts';
@@ -56,7 +57,7 @@ export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason 
 export { openInTheClear } from './access/device-access.ts';
 export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
 export type { Broker } from './broker/broker.ts';
-export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
+export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
@@ -69,6 +70,10 @@ export type { KinesisPort, StreamPort } from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
+export { receiverFrame, retainedFrame } from './sessions/frames.ts';
+export type { ClientSession, SessionLink, Step } from './sessions/link.ts';
+export type { DurableSession } from './sessions/session.ts';
+export type { Leaving, Opening, SessionRequest, Sessions } from './sessions/sessions.ts';
 export { type ThingGroup, thingGroupArn } from './things/groups.ts';
 export { type Thing, type ThingPrincipal, type ThingView, thingArn } from './things/thing.ts';
 export type { Things } from './things/things.ts';
@@ -106,12 +111,13 @@ export async function openIot(dependencies: {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
   const retained = await RetainedMessages.open({ records, clock, logger });
-  const commit = new GroupCommit({ kinesis, delivery, retained, records, logger });
+  const commit = new GroupCommit({ kinesis, delivery, retained, records, clock, logger });
   const engine = new RuleEngine({ commit, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
   const subscriptions = new Subscriptions();
+  const sessions = await Sessions.open({ records, subscriptions, commit, clock, logger, metrics });
   const system = new SystemTopics(clock);
-  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, system, metrics });
+  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, sessions, system, metrics });
   const startedAt = clock.monotonic();
   broker.tell({
     version: () => 'millrace',
@@ -120,6 +126,7 @@ export async function openIot(dependencies: {
     'retained messages/count': () => retained.size,
   });
   system.start(broker, IOT_LIMITS.systemTopicsMs);
+  sessions.start((packet, publisher) => broker.publish(packet, publisher));
   const changes = new PrincipalChanges();
   const types = await ThingTypes.open(records, clock, random);
   const groups = await ThingGroups.open(records, clock, random);
@@ -157,6 +164,7 @@ export async function openIot(dependencies: {
     [Symbol.asyncDispose]: async () => {
       system.stop();
       access[Symbol.dispose]();
+      await sessions.close();
       await broker.drain();
       await presence.close();
     },
