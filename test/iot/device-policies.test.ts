@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
+import { createHash, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import {
+  AddThingToThingGroupCommand,
   AttachPolicyCommand,
   AttachPrincipalPolicyCommand,
+  AttachThingPrincipalCommand,
+  CreateKeysAndCertificateCommand,
   CreatePolicyCommand,
   CreatePolicyVersionCommand,
+  CreateThingCommand,
+  CreateThingGroupCommand,
   DeletePolicyCommand,
   DeletePolicyVersionCommand,
   DetachPolicyCommand,
@@ -20,55 +26,37 @@ import {
   ListTargetsForPolicyCommand,
   SetDefaultPolicyVersionCommand,
   TestAuthorizationCommand,
+  UpdateCertificateCommand,
 } from '@aws-sdk/client-iot';
-import type {
-  AttachedThing,
-  CertificateAdmission,
-  ClientPermissions,
-  ConnectRequest,
-  ThingDirectory,
-} from '../../src/services/iot/index.ts';
+import type { ClientPermissions, ConnectRequest, PeerCertificate } from '../../src/services/iot/index.ts';
 import { type Cloud, openCloud } from './harness.ts';
 
 const REGION = 'eu-central-1';
 const arn = (resource: string) => `arn:aws:iot:${REGION}:000000000000:${resource}`;
-const certId = (digit: string) => digit.repeat(64);
-const certArn = (digit: string) => arn(`cert/${certId(digit)}`);
 const GROUP = arn('thinggroup/pumps');
 
-/** Certificates and things as a test sets them. */
-class Registries implements CertificateAdmission, ThingDirectory {
-  readonly inactive = new Set<string>();
-  readonly things = new Map<string, AttachedThing[]>();
-
-  admit({ certificateId }: { readonly certificateId: string }) {
-    const certificateArn = arn(`cert/${certificateId}`);
-    if (this.isActive(certificateArn)) return { kind: 'active', certificateArn } as const;
-    return { kind: 'refused', reason: 'INACTIVE', reasonCode: 0x87 } as const;
-  }
-
-  isActive(certificateArn: string): boolean {
-    return !this.inactive.has(certificateArn);
-  }
-
-  der(): undefined {
-    return undefined;
-  }
-
-  ofPrincipal(principal: string): readonly AttachedThing[] {
-    return this.things.get(principal) ?? [];
-  }
-
-  attach(principal: string, name: string, groupArns: readonly string[] = []): void {
-    const thing = { name, typeName: undefined, attributes: {}, groupArns, isExclusive: false };
-    this.things.set(principal, [...this.ofPrincipal(principal), thing]);
-  }
+/** A certificate of the built-in CA, as a TLS listener hands it over. */
+interface Device {
+  readonly principal: string;
+  readonly peer: PeerCertificate;
 }
 
-async function openPair(): Promise<{ cloud: Cloud; registries: Registries } & AsyncDisposable> {
-  const registries = new Registries();
-  const cloud = await openCloud(undefined, { certificates: registries, things: registries });
-  return { cloud, registries, [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose]() };
+async function newDevice({ control }: Cloud): Promise<Device> {
+  const { certificateArn, certificatePem } = await control.send(
+    new CreateKeysAndCertificateCommand({ setAsActive: true }),
+  );
+  const { raw } = new X509Certificate(certificatePem!);
+  const certificateId = createHash('sha256').update(raw).digest('hex');
+  return { principal: certificateArn!, peer: { certificateId, chain: [raw] } };
+}
+
+/** Makes a thing of the device, in a group where one is named. */
+async function asThing({ control }: Cloud, { principal }: Device, thingName: string, group?: string): Promise<void> {
+  await control.send(new CreateThingCommand({ thingName }));
+  await control.send(new AttachThingPrincipalCommand({ thingName, principal }));
+  if (group === undefined) return;
+  await control.send(new CreateThingGroupCommand({ thingGroupName: group }));
+  await control.send(new AddThingToThingGroupCommand({ thingName, thingGroupName: group }));
 }
 
 const document = (...statements: readonly object[]) => JSON.stringify({ Version: '2012-10-17', Statement: statements });
@@ -79,14 +67,14 @@ async function policy({ control }: Cloud, policyName: string, ...statements: rea
   await control.send(new CreatePolicyCommand({ policyName, policyDocument: document(...statements) }));
 }
 
-const request = (digit: string, clientId: string): ConnectRequest => ({
+const request = (device: Device, clientId: string): ConnectRequest => ({
   ...{ remoteAddress: '192.0.2.1', isEncrypted: true, clientId, username: undefined, password: undefined, version: 5 },
   connectAttributes: [],
-  certificate: { certificateId: certId(digit), chain: [Buffer.alloc(0)] },
+  certificate: device.peer,
 });
 
-async function connected({ iot }: Cloud, digit: string, clientId: string): Promise<ClientPermissions> {
-  const decision = await iot.access.connect(request(digit, clientId));
+async function connected({ iot }: Cloud, device: Device, clientId: string): Promise<ClientPermissions> {
+  const decision = await iot.access.connect(request(device, clientId));
   assert(decision.kind === 'accepted', JSON.stringify(decision));
   return decision.permissions;
 }
@@ -142,9 +130,10 @@ test('policies have versions, of which one counts', async () => {
 test('both generations of attachments are one, and outlive a restart', async () => {
   const before = await openCloud();
   const { control } = before;
+  const { principal } = await newDevice(before);
   for (const name of ['p1', 'p2', 'p3']) await policy(before, name, allow('iot:*'));
-  await control.send(new AttachPolicyCommand({ policyName: 'p1', target: certArn('a') }));
-  await control.send(new AttachPrincipalPolicyCommand({ policyName: 'p2', principal: certArn('a') }));
+  await control.send(new AttachPolicyCommand({ policyName: 'p1', target: principal }));
+  await control.send(new AttachPrincipalPolicyCommand({ policyName: 'p2', principal: principal }));
   await control.send(new AttachPolicyCommand({ policyName: 'p2', target: GROUP }));
   await assert.rejects(
     control.send(new AttachPolicyCommand({ policyName: 'none', target: GROUP })),
@@ -157,30 +146,27 @@ test('both generations of attachments are one, and outlive a restart', async () 
   await using cloud = await before.restart();
   const c = cloud.control;
   const names = (list: { policyName?: string }[] | undefined) => list?.map(({ policyName }) => policyName);
-  const attached = await c.send(new ListAttachedPoliciesCommand({ target: certArn('a') }));
+  const attached = await c.send(new ListAttachedPoliciesCommand({ target: principal }));
   assert.deepEqual(names(attached.policies), ['p1', 'p2']);
-  const old = await c.send(new ListPrincipalPoliciesCommand({ principal: certArn('a'), ascendingOrder: true }));
+  const old = await c.send(new ListPrincipalPoliciesCommand({ principal: principal, ascendingOrder: true }));
   assert.deepEqual(names(old.policies), ['p1', 'p2']);
-  assert.deepEqual((await c.send(new ListTargetsForPolicyCommand({ policyName: 'p2' }))).targets, [
-    certArn('a'),
-    GROUP,
-  ]);
-  assert.deepEqual((await c.send(new ListPolicyPrincipalsCommand({ policyName: 'p2' }))).principals, [certArn('a')]);
+  assert.deepEqual((await c.send(new ListTargetsForPolicyCommand({ policyName: 'p2' }))).targets, [principal, GROUP]);
+  assert.deepEqual((await c.send(new ListPolicyPrincipalsCommand({ policyName: 'p2' }))).principals, [principal]);
   const page = await c.send(new ListPoliciesCommand({ pageSize: 2 }));
   assert.deepEqual(names(page.policies), ['p3', 'p2']);
   const rest = await c.send(new ListPoliciesCommand({ pageSize: 2, marker: page.nextMarker! }));
   assert.deepEqual([names(rest.policies), rest.nextMarker], [['p1'], undefined]);
   await assert.rejects(c.send(new DeletePolicyCommand({ policyName: 'p1' })), isNamed('DeleteConflictException'));
-  await c.send(new DetachPolicyCommand({ policyName: 'p1', target: certArn('a') }));
-  await c.send(new DetachPrincipalPolicyCommand({ policyName: 'p2', principal: certArn('a') }));
+  await c.send(new DetachPolicyCommand({ policyName: 'p1', target: principal }));
+  await c.send(new DetachPrincipalPolicyCommand({ policyName: 'p2', principal: principal }));
   await c.send(new DeletePolicyCommand({ policyName: 'p1' }));
-  assert.deepEqual((await c.send(new ListAttachedPoliciesCommand({ target: certArn('a') }))).policies, []);
+  assert.deepEqual((await c.send(new ListAttachedPoliciesCommand({ target: principal }))).policies, []);
 });
 
 test('a certificate connects as its policies say, and does no more than they say', async () => {
-  await using pair = await openPair();
-  const { cloud, registries } = pair;
-  registries.attach(certArn('a'), 'pump-1');
+  await using cloud = await openCloud();
+  const device = await newDevice(cloud);
+  await asThing(cloud, device, 'pump-1');
   await policy(
     cloud,
     'device',
@@ -188,30 +174,38 @@ test('a certificate connects as its policies say, and does no more than they say
     allow(['iot:Publish', 'iot:Receive'], arn('topic/${iot:Connection.Thing.ThingName}/*')),
     allow('iot:Subscribe', arn('topicfilter/${iot:Connection.Thing.ThingName}/*')),
   );
-  assert.equal((await cloud.iot.access.connect(request('a', 'pump-1'))).kind, 'refused', 'no policy is attached yet');
-  await cloud.control.send(new AttachPolicyCommand({ policyName: 'device', target: certArn('a') }));
-  const pump = await connected(cloud, 'a', 'pump-1');
-  assert.equal(pump.principal, certId('a'));
+  assert.equal(
+    (await cloud.iot.access.connect(request(device, 'pump-1'))).kind,
+    'refused',
+    'no policy is attached yet',
+  );
+  await cloud.control.send(new AttachPolicyCommand({ policyName: 'device', target: device.principal }));
+  const pump = await connected(cloud, device, 'pump-1');
+  assert.equal(pump.principal, device.peer.certificateId);
   assert.equal(pump.thingName, 'pump-1');
   assert(pump.mayPublish('pump-1/x') && pump.mayReceive('pump-1/x') && pump.maySubscribe('pump-1/#'));
   assert(!pump.mayPublish('pump-2/x') && !pump.mayReceive('pump-2/x') && !pump.maySubscribe('#'));
   assert(!pump.mayRetain('pump-1/x') && !pump.receivesAll);
-  const spoofed = await cloud.iot.access.connect(request('a', 'pump-2'));
+  const spoofed = await cloud.iot.access.connect(request(device, 'pump-2'));
   assert(spoofed.kind === 'refused');
   assert.match(spoofed.reason!, /iot:Connect as client\/pump-2/);
-  assert.equal((await cloud.iot.access.connect(request('b', 'pump-1'))).kind, 'refused', 'another certificate');
+  assert.equal(
+    (await cloud.iot.access.connect(request(await newDevice(cloud), 'pump-1'))).kind,
+    'refused',
+    'another certificate',
+  );
 });
 
 test('changes of policies change the answers of connected clients, and end those who may not stay', async () => {
-  await using pair = await openPair();
-  const { cloud, registries } = pair;
+  await using cloud = await openCloud();
+  const device = await newDevice(cloud);
   const { control } = cloud;
   await policy(cloud, 'connect', allow('iot:Connect'));
   await policy(cloud, 'talk', allow(['iot:Publish', 'iot:Receive']));
   for (const policyName of ['connect', 'talk']) {
-    await control.send(new AttachPolicyCommand({ policyName, target: certArn('a') }));
+    await control.send(new AttachPolicyCommand({ policyName, target: device.principal }));
   }
-  const client = await connected(cloud, 'a', 'c');
+  const client = await connected(cloud, device, 'c');
   const revoked: string[] = [];
   const unwatch = client.watch({ revoked: (reason) => void revoked.push(reason) });
   assert(client.mayPublish('a') && client.mayPublish('a') && client.receivesAll);
@@ -222,7 +216,7 @@ test('changes of policies change the answers of connected clients, and end those
   await control.send(new SetDefaultPolicyVersionCommand({ policyName: 'talk', policyVersionId: '2' }));
   assert(!client.mayPublish('a') && client.mayPublish('b') && !client.receivesAll);
 
-  registries.attach(certArn('a'), 'c', [GROUP]);
+  await asThing(cloud, device, 'c', 'pumps');
   await policy(cloud, 'group', deny('iot:Publish'));
   await control.send(new AttachPolicyCommand({ policyName: 'group', target: GROUP }));
   assert(!client.mayPublish('b'), 'policies of groups count');
@@ -230,14 +224,28 @@ test('changes of policies change the answers of connected clients, and end those
   assert(client.mayPublish('b'));
 
   assert.deepEqual(revoked, []);
-  await control.send(new DetachPolicyCommand({ policyName: 'connect', target: certArn('a') }));
+  await control.send(new DetachPolicyCommand({ policyName: 'connect', target: device.principal }));
   assert.deepEqual(revoked, ['its policies no longer allow iot:Connect']);
   unwatch();
 });
 
+test('a certificate that is not active any more ends its connections', async () => {
+  await using cloud = await openCloud();
+  const device = await newDevice(cloud);
+  await policy(cloud, 'all', allow('iot:*'));
+  await cloud.control.send(new AttachPolicyCommand({ policyName: 'all', target: device.principal }));
+  const client = await connected(cloud, device, 'c');
+  const revoked: string[] = [];
+  client.watch({ revoked: (reason) => void revoked.push(reason) });
+  const { certificateId } = device.peer;
+  await cloud.control.send(new UpdateCertificateCommand({ certificateId, newStatus: 'INACTIVE' }));
+  assert.deepEqual(revoked, ['its certificate is not active any more']);
+  assert.equal((await cloud.iot.access.connect(request(device, 'c'))).kind, 'refused');
+});
+
 test('TestAuthorization and GetEffectivePolicies tell what a principal may do', async () => {
-  await using pair = await openPair();
-  const { cloud, registries } = pair;
+  await using cloud = await openCloud();
+  const device = await newDevice(cloud);
   const { control } = cloud;
   await policy(
     cloud,
@@ -247,14 +255,14 @@ test('TestAuthorization and GetEffectivePolicies tell what a principal may do', 
   );
   await policy(cloud, 'group', deny('iot:Publish', arn('topic/c/secret')));
   await policy(cloud, 'more', allow('iot:Receive', arn('topic/a')));
-  registries.attach(certArn('a'), 'c', [GROUP]);
-  await control.send(new AttachPolicyCommand({ policyName: 'own', target: certArn('a') }));
+  await asThing(cloud, device, 'c', 'pumps');
+  await control.send(new AttachPolicyCommand({ policyName: 'own', target: device.principal }));
   await control.send(new AttachPolicyCommand({ policyName: 'group', target: GROUP }));
-  const { effectivePolicies } = await control.send(new GetEffectivePoliciesCommand({ principal: certArn('a') }));
+  const { effectivePolicies } = await control.send(new GetEffectivePoliciesCommand({ principal: device.principal }));
   assert.deepEqual(effectivePolicies!.map(({ policyName }) => policyName).sort(), ['group', 'own']);
   const { authResults } = await control.send(
     new TestAuthorizationCommand({
-      principal: certArn('a'),
+      principal: device.principal,
       clientId: 'c',
       policyNamesToAdd: ['more'],
       authInfos: [
@@ -281,7 +289,7 @@ test('TestAuthorization and GetEffectivePolicies tell what a principal may do', 
   );
   const unknown = await control.send(
     new TestAuthorizationCommand({
-      principal: certArn('a'),
+      principal: device.principal,
       policyNamesToSkip: ['group'],
       authInfos: [{ actionType: 'PUBLISH', resources: [arn('topic/c/secret')] }],
     }),

@@ -7,7 +7,7 @@ import { GetRecordsCommand, GetShardIteratorCommand, KinesisClient } from '@aws-
 import { type Clock, DomainError, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Delivery, type DeliveryService, openDelivery } from '../../src/delivery/index.ts';
 import { type MqttGateway, openMqttGateway } from '../../src/gateway/mqtt/index.ts';
-import { type CertificateAdmission, type Iot, openIot, type ThingDirectory } from '../../src/services/iot/index.ts';
+import { type Iot, openIot } from '../../src/services/iot/index.ts';
 import { openKinesis } from '../../src/services/kinesis/index.ts';
 import { EmbeddedLog } from '../../src/store/log/embedded/index.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
@@ -68,10 +68,7 @@ export interface Cloud extends AsyncDisposable {
 }
 
 /** Everything real: wire, broker, streams, log, records and outbox; only queues, topics and functions are kept targets. */
-export async function openCloud(
-  directory?: string,
-  registries: { readonly certificates?: CertificateAdmission; readonly things?: ThingDirectory } = {},
-): Promise<Cloud> {
+export async function openCloud(directory?: string): Promise<Cloud> {
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'millrace-iot-')));
   const shared = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() };
   await using opening = new AsyncDisposableStack();
@@ -98,7 +95,7 @@ export async function openCloud(
     ...{ wire, iot, gateway, clock, delivery, targets, ...clients },
     restart: async () => {
       await scope.disposeAsync();
-      return openCloud(home, registries);
+      return openCloud(home);
     },
     [Symbol.asyncDispose]: async () => {
       await scope.disposeAsync();

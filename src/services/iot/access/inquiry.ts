@@ -1,4 +1,5 @@
 import { DEFAULT_REGION, parseArn } from '../../../base/index.ts';
+import type { Values } from '../policies/conditions.ts';
 import type { DeviceAction } from '../policies/document.ts';
 import { type EffectivePolicy, RESOURCE_KINDS } from '../policies/evaluate.ts';
 import { type Explanation, explain } from '../policies/explain.ts';
@@ -40,13 +41,13 @@ export class Inquiry {
     return this.#policies.effective([principalArn, ...groups]);
   }
 
-  contextOf({ principalArn, clientId, sourceIp }: Subject): ClientContext {
+  async contextOf({ principalArn, clientId, sourceIp }: Subject): Promise<ClientContext> {
     const things = principalArn === undefined ? [] : this.#things.ofPrincipal(principalArn);
     const facts: ClientFacts = {
       region: parseArn(principalArn ?? '')?.region ?? DEFAULT_REGION,
       ...{ clientId, sourceIp, serverName: undefined, isEncrypted: true, connectAttributes: [] },
       thing: thingOfClient(things, clientId),
-      proof: this.#proofOf(principalArn),
+      proof: await this.#proofOf(principalArn),
     };
     return new ClientContext(facts, this.#now);
   }
@@ -63,8 +64,8 @@ export class Inquiry {
     return explain(isOfKind ? policies : [], context, action, resource, resource.slice(beginning.length));
   }
 
-  #proofOf(principalArn: string | undefined) {
-    const der = principalArn === undefined ? undefined : this.#certificates.der(principalArn);
+  async #proofOf(principalArn: string | undefined): Promise<Values> {
+    const der = principalArn === undefined ? undefined : await this.#certificates.der(principalArn);
     return der ? certificateValues(principalArn!.slice(principalArn!.lastIndexOf('/') + 1), der) : NO_VALUES;
   }
 }

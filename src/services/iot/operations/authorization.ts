@@ -41,7 +41,7 @@ export function authorizationOperations(policies: Policies, inquiry: Inquiry) {
       });
       return { effectivePolicies };
     },
-    TestAuthorization: (input: TestInput) => {
+    TestAuthorization: async (input: TestInput) => {
       refuseCognito(input);
       const { principal, clientId, authInfos, policyNamesToAdd = [], policyNamesToSkip = [] } = input;
       const own = principal === undefined ? [] : inquiry.policiesOf(principal);
@@ -49,7 +49,7 @@ export function authorizationOperations(policies: Policies, inquiry: Inquiry) {
         (name): EffectivePolicy => ({ name, via: 'policyNamesToAdd', document: policies.document(name) }),
       );
       const counting = [...own, ...added].filter(({ name }) => !policyNamesToSkip.includes(name));
-      const context = inquiry.contextOf({ principalArn: principal, ...(clientId !== undefined && { clientId }) });
+      const context = await inquiry.contextOf({ principalArn: principal, ...(clientId !== undefined && { clientId }) });
       const test = (authInfo: AuthInfo) => {
         const action = ACTIONS[authInfo.actionType ?? 'PUBLISH'];
         const answers = authInfo.resources.map((resource) => inquiry.explain(counting, context, action, resource));
