@@ -63,7 +63,7 @@ export interface ClientPermissions {
   mayPublish(topic: string): boolean;
   /** Beside {@link mayPublish}, for a message with the retain flag. */
   mayRetain(topic: string): boolean;
-  /** @param filter  without `$share/GROUP/` */
+  /** @param filter  the whole of it, with `$share/GROUP/` where it is shared: policies of AWS name it so */
   maySubscribe(filter: string): boolean;
   /** Asked before each message is sent, unless {@link receivesAll}. */
   mayReceive(topic: string): boolean;
