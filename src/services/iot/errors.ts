@@ -8,6 +8,9 @@ export type IotErrorCode =
   | 'rule-not-found'
   | 'limit-exceeded'
   | 'conflict'
+  | 'resource-not-found'
+  | 'resource-exists'
+  | 'version-conflict'
   | 'retained-not-found'
   | 'stream-not-found'
   | 'unavailable';
@@ -21,6 +24,9 @@ export const IOT_ANSWERS = {
   'rule-exists': { type: 'ResourceAlreadyExistsException', status: 409 },
   'rule-not-found': { type: 'UnauthorizedException', status: 401 },
   'limit-exceeded': { type: 'LimitExceededException', status: 410 },
+  'resource-not-found': { type: 'ResourceNotFoundException', status: 404 },
+  'resource-exists': { type: 'ResourceAlreadyExistsException', status: 409 },
+  'version-conflict': { type: 'VersionConflictException', status: 409 },
   conflict: { type: 'ConflictingResourceUpdateException', status: 409 },
   /** Told to error actions; no operation answers with it. */
   'stream-not-found': { type: 'InvalidRequestException', status: 400 },

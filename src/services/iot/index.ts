@@ -4,6 +4,8 @@ import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import { PrincipalChanges } from './access/changes.ts';
+import type { ClientWatcher } from './access/clients.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
@@ -13,13 +15,22 @@ import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { thingGroupOperations } from './operations/thing-groups.ts';
+import { thingTypeOperations } from './operations/thing-types.ts';
+import { thingOperations } from './operations/things.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
 import type { KinesisPort } from './ports.ts';
+import { LifecycleEvents } from './presence/events.ts';
+import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
+import { Presence } from './presence/presence.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { iotTarget } from './target.ts';
+import { ThingGroups } from './things/groups.ts';
+import { Things } from './things/things.ts';
+import { ThingTypes } from './things/types.ts';
 
 export {
   type Arrival,
@@ -45,18 +56,27 @@ export type { SystemValue } from './broker/system-topics.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
+export type { ClientConnection, ClientHistory } from './presence/history.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
 export { receiverFrame, retainedFrame } from './sessions/frames.ts';
 export type { ClientSession, SessionLink, Step } from './sessions/link.ts';
 export type { DurableSession } from './sessions/session.ts';
 export type { Leaving, Opening, SessionRequest, Sessions } from './sessions/sessions.ts';
+export { type ThingGroup, thingGroupArn } from './things/groups.ts';
+export { type Thing, type ThingPrincipal, type ThingView, thingArn } from './things/thing.ts';
+export type { Things } from './things/things.ts';
 
 export interface Iot extends AsyncDisposable {
   /** `iot` (control plane) and `iotdata` (data plane). */
   readonly services: readonly Service[];
   /** What gateways talk to. */
   readonly broker: Broker;
+  /** What gateways tell of their clients: lifecycle events and connection history. */
+  readonly watcher: ClientWatcher;
+  /** Which clients there have been, and when. */
+  readonly history: ClientHistory;
+  readonly things: Things;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -92,18 +112,37 @@ export async function openIot(dependencies: {
   });
   system.start(broker, IOT_LIMITS.systemTopicsMs);
   sessions.start((packet, publisher) => broker.publish(packet, publisher));
+  const changes = new PrincipalChanges();
+  const types = await ThingTypes.open(records, clock, random);
+  const groups = await ThingGroups.open(records, clock, random);
+  const things = await Things.open({ records, types, groups, changes, clock, random });
+  const isKept = (clientId: string) => things.find(clientId) !== undefined;
+  const history = await ConnectionHistory.open({ records, clock, logger, isKept });
+  const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
+  presence.start();
+  const control = {
+    ...topicRuleOperations(rules),
+    ...endpointOperations,
+    ...thingOperations(things),
+    ...thingTypeOperations(things),
+    ...thingGroupOperations(things),
+  };
   return {
     services: [
-      { name: 'iot', operations: { ...topicRuleOperations(rules), ...endpointOperations }, errors: IOT_ANSWERS },
+      { name: 'iot', operations: control, errors: IOT_ANSWERS },
       { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
     ],
     broker,
+    watcher: presence,
+    history,
+    things,
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: async () => {
       system.stop();
       await sessions.close();
       await broker.drain();
+      await presence.close();
     },
   };
 }

@@ -46,4 +46,37 @@ export const IOT_LIMITS = {
   actionAttemptsMax: 185,
   /** Age at which such a delivery is given up. */
   actionAgeMsMax: 24 * 3600 * 1000,
+  /** Things of the node; all are in memory, some 600 bytes each. */
+  thingsMax: 200_000,
+  thingTypesMax: 1_000,
+  thingGroupsMax: 5_000,
+  /** Attributes of a thing with a type, and of a group. */
+  attributesWithTypeMax: 50,
+  attributesWithoutTypeMax: 3,
+  /** Names and values of all attributes of a thing together. */
+  attributeBytesMax: 47 * 1024,
+  searchableAttributesMax: 3,
+  /** How long a thing type must have been deprecated before it can be deleted. */
+  typeDeprecationMsMin: 5 * 60 * 1000,
+  /** Groups that a thing is in itself. */
+  groupsPerThingMax: 10,
+  /** Groups from the root down, the root included. */
+  groupDepthMax: 7,
+  childGroupsMax: 100,
+  principalsPerThingMax: 10,
+  /** Clients that are remembered when they have gone; those gone longest, and no things, make room. */
+  clientsMax: 200_000,
+  /** Connections of each that are remembered. */
+  connectionsPerClientMax: 50,
+  /** Clients that are no things are forgotten when they have been gone for so long, as AWS forgets their version numbers. */
+  clientGoneMsMax: 7 * 24 * 3600 * 1000,
+  clientSweepMs: 3600 * 1000,
+  /** Longer client ids have no connection history. */
+  recordedClientIdBytesMax: 256,
+  /** How long connection history gathers before it is written: a crash loses so much of it. */
+  historyDelayMs: 1_000,
+  /** Wait after the store has refused it. */
+  historyRetryMs: 5_000,
+  /** Rows of it that wait meanwhile; what comes after is not remembered. */
+  historyPendingMax: 400_000,
 } as const;

@@ -23,6 +23,9 @@ interface Route {
 /** Topics that lead to one rule without passing the subscribers: `$aws/rules/RULE/rest`. */
 const BASIC_INGEST = '$aws/rules/';
 
+/** Topics of the node's own events: a few messages each and one or more for each client, so that keeping routes would not pay. */
+const EVENTS = '$aws/events/';
+
 /** The message broker: routes publishes to subscribers and rules. */
 export interface Broker {
   /** Sessions that outlive their connections. */
@@ -172,7 +175,7 @@ export class RoutingBroker implements Broker {
       if (this.#routes.size >= IOT_LIMITS.routesMax) this.#routes.clear();
       const handler = this.#reserved.find(topic);
       route = { levels: topic.split('/'), handler, receivers: [], receiversVersion: -1, rules: [], rulesVersion: -1 };
-      this.#routes.set(topic, route);
+      if (!topic.startsWith(EVENTS)) this.#routes.set(topic, route);
     }
     if (route.receiversVersion !== this.#subscriptions.version) {
       route.receivers = this.#subscriptions.receivers(route.levels);
