@@ -32,6 +32,7 @@ import type {
   PermissionsListener,
   Step,
 } from '../../services/iot/index.ts';
+import { EXPLAINED_BYTES_MAX } from './ack-reasons.ts';
 import type { Address } from './addresses.ts';
 import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
@@ -488,6 +489,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       opening.kind === 'durable' ? { session: opening.session, link: new ConnectionLink(carrying) } : undefined;
     if (!carried) this.#will = packet.will && ownWill(packet.will);
     const session = carried?.session ?? new Session({ clientId: this.#clientId, ...carrying });
+    this.output.isExplaining = this.#peer.wantsProblems && this.#peer.packetBytesMax >= EXPLAINED_BYTES_MAX;
     const aliases = Math.min(this.#peer.topicAliasMaximum, limits.topicAliasOutMax);
     if (aliases > 0) this.output.aliases = new OutboundAliases(aliases, this.#peer.packetBytesMax);
     const keepAlive = serverKeepAlive(packet, limits) ?? packet.keepAlive;
@@ -569,16 +571,17 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   #subscribe(packet: mqtt.SubscribePacket, client: Client): void {
     const { packetId, properties } = packet;
-    const { reasonCodes, retained, group } = subscribe(packet, client);
+    const { reasonCodes, retained, refusal, group } = subscribe(packet, client);
     const granted = packet.subscriptions.filter((_, index) => reasonCodes[index]! < 0x80);
     if (granted.length > 0)
       this.#tellWatcher(
         'subscribed',
         granted.map(({ filter }) => filter),
       );
+    const why = refusal === undefined ? mqtt.NO_PROPERTIES : { reasonString: refusal };
     const identifier = properties.subscriptionIdentifiers?.[0];
     this.#after(group, () => {
-      this.#send({ type: 'suback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
+      this.#send({ type: 'suback', packetId, reasonCodes, properties: why });
       for (const { filter, qos } of retained) {
         client.session.deliverRetained(client.broker.retained(filter), qos, identifier);
       }

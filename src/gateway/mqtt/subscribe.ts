@@ -25,6 +25,8 @@ export interface Client {
 export interface Subscribed {
   /** One for each filter: the granted QoS or why not. */
   readonly reasonCodes: readonly number[];
+  /** Why one was refused, for people. */
+  readonly refusal?: string;
   /** Filters whose retained messages the client gets, once it has its SUBACK. */
   readonly retained: readonly mqtt.SubscriptionRequest[];
   /** SUBACK goes out when it is committed. */
@@ -50,8 +52,16 @@ export function subscribe(packet: mqtt.SubscribePacket, client: Client): Subscri
     if (wantsRetained && !parseShared(filter)) retained.push(request);
     return qos;
   });
-  return { reasonCodes, retained, group };
+  const refused = reasonCodes.findIndex((code) => code >= 0x80);
+  if (refused < 0) return { reasonCodes, retained, group };
+  return { reasonCodes, retained, group, refusal: `filter ${refused + 1}: ${TEXTS[reasonCodes[refused]!]}` };
 }
+
+const TEXTS: Readonly<Record<number, string>> = {
+  [Reason.topicFilterInvalid]: 'it breaks the rules of wildcards or shared subscriptions, or is too long',
+  [Reason.notAuthorized]: 'no policy allows to subscribe to it',
+  [Reason.quotaExceeded]: 'there are as many in this packet, or of this client, as there may be',
+};
 
 /** Why a client may not subscribe to a filter; `undefined` when it may. */
 function refusalOf(filter: string, { broker, session, permissions }: Client): number | undefined {
