@@ -110,6 +110,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const mqttHost = isLoopback(host) ? host : '127.0.0.1';
   const { broker, watcher } = services.iot;
   gateway = scope.use(await openMqttGateway({ broker, watcher, host: mqttHost, port: config.mqttPort, ...ground }));
+  services.iot.showClients(gateway.clients);
   listening.mqtt = gateway.address;
 
   const owned = scope.move();

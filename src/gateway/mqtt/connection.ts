@@ -141,8 +141,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   }
 
   /** An operator has asked for the end. */
-  dismiss(): void {
-    this.end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: true });
+  dismiss(publishesWill: boolean): void {
+    this.end({ reasonCode: Reason.administrativeAction, reason: 'API_INITIATED_DISCONNECT', publishesWill });
   }
 
   revoked(reason: string): void {

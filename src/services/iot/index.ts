@@ -5,12 +5,13 @@ import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { PrincipalChanges } from './access/changes.ts';
-import type { ClientWatcher } from './access/clients.ts';
+import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/clients.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
+import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { thingGroupOperations } from './operations/thing-groups.ts';
@@ -21,6 +22,7 @@ import type { KinesisPort } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
 import { Presence } from './presence/presence.ts';
+import { MessageTaps } from './presence/tap.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
@@ -53,6 +55,7 @@ export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
+export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
 export { type ThingGroup, thingGroupArn } from './things/groups.ts';
@@ -69,6 +72,10 @@ export interface Iot extends AsyncDisposable {
   /** Which clients there have been, and when. */
   readonly history: ClientHistory;
   readonly things: Things;
+  /** What clients publish, for those who look. */
+  readonly taps: Pick<MessageTaps, 'read'>;
+  /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
+  showClients(directory: ClientDirectory): void;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -100,25 +107,37 @@ export async function openIot(dependencies: {
   const history = await ConnectionHistory.open({ records, clock, logger, isKept });
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
+  const taps = new MessageTaps(broker, clock);
+  let clients = NO_CLIENTS;
   const control = {
     ...topicRuleOperations(rules),
     ...endpointOperations,
     ...thingOperations(things),
     ...thingTypeOperations(things),
     ...thingGroupOperations(things),
+    ...connectivityOperations(history),
+  };
+  const data = {
+    ...dataOperations(broker, retained),
+    ...connectionOperations({ clients: () => clients, history, broker }),
   };
   return {
     services: [
       { name: 'iot', operations: control, errors: IOT_ANSWERS },
-      { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
+      { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS },
     ],
     broker,
     watcher: presence,
     history,
     things,
+    taps,
+    showClients: (directory) => {
+      clients = directory;
+    },
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: async () => {
+      taps.close();
       await broker.drain();
       await presence.close();
     },
