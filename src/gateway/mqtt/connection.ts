@@ -36,6 +36,7 @@ import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
 import { Throttle, type TokenBucket } from './rates.ts';
 import { type Carrier, Session } from './session.ts';
 import { type Client, subscribe, unsubscribe } from './subscribe.ts';
+import { OutboundAliases } from './topic-aliases.ts';
 import type { Flushable } from './turn.ts';
 
 const { Reason } = mqtt;
@@ -328,7 +329,9 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   #connect(packet: mqtt.ConnectPacket): void {
     const { access, addresses, successor } = this.#host;
-    const handshake = new Handshake(access, this.#arrival, packet);
+    // Policies name the id that the client gets, so it is given first [MQTT-3.1.3-7].
+    this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
+    const handshake = new Handshake(access, this.#arrival, packet, this.#clientId);
     this.#peer = peerOf(packet);
     this.#state = { kind: 'deciding', handshake };
     if (successor !== undefined) {
@@ -410,7 +413,6 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     if (packet.will && !maySend(this.#host, permissions, packet.will)) {
       return this.#refuse(Reason.notAuthorized, 'the will may not be published');
     }
-    this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
     if (!this.#host.claim(this)) {
       return this.#refuse(Reason.connectionRateExceeded, 'this client id is taken over too often: two clients use it');
     }
@@ -424,6 +426,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       receiveMaximum: this.#peer.receiveMaximum,
       packetBytesMax: this.#peer.packetBytesMax,
     });
+    const aliases = Math.min(this.#peer.topicAliasMaximum, limits.topicAliasOutMax);
+    if (aliases > 0) this.output.aliases = new OutboundAliases(aliases, this.#peer.packetBytesMax);
     const keepAlive = serverKeepAlive(packet, limits) ?? packet.keepAlive;
     const client: ConnectedClient = {
       clientId: this.#clientId,

@@ -21,10 +21,11 @@ export class Handshake {
   #exchange: AuthenticationExchange | undefined;
   #current: ClientPermissions | undefined;
 
-  constructor(access: DeviceAccess, arrival: Arrival, packet: mqtt.ConnectPacket) {
+  /** @param clientId  the client's own, or the one that it is given */
+  constructor(access: DeviceAccess, arrival: Arrival, packet: mqtt.ConnectPacket, clientId: string) {
     this.packet = packet;
     this.#access = access;
-    const { clientId, username, password, version } = packet;
+    const { username, password, version } = packet;
     this.#request = { ...arrival, clientId, username, password, version };
   }
 

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
+import type { OutboundAliases } from './topic-aliases.ts';
 
 /** Most turns write less than this to a socket: one buffer, used again and again as long as the kernel takes it whole. */
 const SCRATCH_BYTES = 64 * 1024;
@@ -26,6 +27,8 @@ export class Output {
   /** Packet identifier of the frame at the same index; 0 leaves it as it is. */
   readonly #ids: number[] = [];
   readonly #acks: number[] = [];
+  /** Topic aliases of this connection, where the client allows them. */
+  aliases: OutboundAliases | undefined;
   #bytes = 0;
   #isBlocked = false;
   readonly #written: () => void;
@@ -63,6 +66,11 @@ export class Output {
 
   packet(bytes: Buffer): void {
     this.frame({ bytes, packetIdAt: 0 }, 0);
+  }
+
+  /** A PUBLISH; `packetId` is filled in where it has one. */
+  publish(frame: mqtt.PublishFrame, packetId: number): void {
+    this.frame(this.aliases ? this.aliases.apply(frame) : frame, packetId);
   }
 
   frame(frame: mqtt.PublishFrame, packetId: number): void {

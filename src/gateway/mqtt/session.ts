@@ -151,7 +151,7 @@ export class Session implements Subscriber {
 
   #write(frame: mqtt.PublishFrame, packetId: number): void {
     this.#gauges.messagesOut.add();
-    this.#carrier.output.frame(frame, packetId);
+    this.#carrier.output.publish(frame, packetId);
     this.#carrier.schedule();
   }
 }

@@ -10,7 +10,9 @@ import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
+import { SystemTopics } from './broker/system-topics.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
+import { IOT_LIMITS } from './limits.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
@@ -51,6 +53,7 @@ export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
 export { isValidGroup, parseShared } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
+export type { SystemValue } from './broker/system-topics.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
@@ -98,7 +101,17 @@ export async function openIot(dependencies: {
   const commit = new GroupCommit({ kinesis, delivery, retained, records, logger });
   const engine = new RuleEngine({ commit, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
-  const broker = new RoutingBroker({ subscriptions: new Subscriptions(), retained, rules: engine, commit, metrics });
+  const subscriptions = new Subscriptions();
+  const system = new SystemTopics(clock);
+  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, system, metrics });
+  const startedAt = clock.monotonic();
+  broker.tell({
+    version: () => 'millrace',
+    uptime: () => `${Math.floor((clock.monotonic() - startedAt) / 1000)} seconds`,
+    'subscriptions/count': () => subscriptions.size,
+    'retained messages/count': () => retained.size,
+  });
+  system.start(broker, IOT_LIMITS.systemTopicsMs);
   const changes = new PrincipalChanges();
   const types = await ThingTypes.open(records, clock, random);
   const groups = await ThingGroups.open(records, clock, random);
@@ -138,6 +151,7 @@ export async function openIot(dependencies: {
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: async () => {
       taps.close();
+      system.stop();
       await broker.drain();
       await presence.close();
     },

@@ -33,7 +33,7 @@ export interface UpgradeRequest {
 
 /** A CONNECT to be decided on. */
 export interface ConnectRequest extends Arrival {
-  /** As the client has sent it; empty when it asks for one. */
+  /** As the client has sent it, or the one that it is given when it has sent none. */
   readonly clientId: string;
   readonly username: string | undefined;
   readonly password: Buffer | undefined;

@@ -7,6 +7,7 @@ import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts
 import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
 import type { RetainedMessage, RetainedMessages } from './retained.ts';
 import type { Receiver, Subscriber, Subscription, Subscriptions } from './subscriptions.ts';
+import type { SystemTopics, SystemValue } from './system-topics.ts';
 
 /** Where the messages of one topic go, as long as neither subscriptions nor rules change. */
 interface Route {
@@ -58,6 +59,12 @@ export interface Broker {
   /** Retained messages that a new subscription gets. */
   retained(filter: string): Iterable<RetainedMessage>;
 
+  /** Someone is subscribed to this topic. */
+  hasSubscribers(topic: string): boolean;
+
+  /** Adds values to the `$SYS/broker/` topics, by the names behind that. */
+  tell(values: Readonly<Record<string, SystemValue>>): void;
+
   /** Resolves when nothing waits for a commit. */
   drain(): Promise<void>;
 }
@@ -67,6 +74,7 @@ export class RoutingBroker implements Broker {
   readonly #retained: RetainedMessages;
   readonly #rules: RuleEngine;
   readonly #commit: GroupCommit;
+  readonly #system: SystemTopics;
   readonly #reserved = new ReservedTopics();
   readonly #routes = new Map<string, Route>();
   #listener: PublishListener | undefined;
@@ -78,12 +86,14 @@ export class RoutingBroker implements Broker {
     readonly retained: RetainedMessages;
     readonly rules: RuleEngine;
     readonly commit: GroupCommit;
+    readonly system: SystemTopics;
     readonly metrics: Metrics;
   }) {
     this.#subscriptions = parts.subscriptions;
     this.#retained = parts.retained;
     this.#rules = parts.rules;
     this.#commit = parts.commit;
+    this.#system = parts.system;
     this.#published = parts.metrics.counter('millrace_iot_messages_total', 'Messages published to the broker');
     this.#retainedRefused = parts.metrics.counter(
       'millrace_iot_retained_refused_total',
@@ -141,7 +151,15 @@ export class RoutingBroker implements Broker {
   }
 
   retained(filter: string): Iterable<RetainedMessage> {
-    return this.#retained.matching(filter);
+    return filter.startsWith('$SYS/') ? this.#system.matching(filter) : this.#retained.matching(filter);
+  }
+
+  hasSubscribers(topic: string): boolean {
+    return this.#route(topic).receivers.length > 0;
+  }
+
+  tell(values: Readonly<Record<string, SystemValue>>): void {
+    this.#system.add(values);
   }
 
   drain(): Promise<void> {
