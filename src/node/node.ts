@@ -3,7 +3,7 @@
  * outbox finish what runs, the port closes, environments drain, the stores close last, the lock goes.
  */
 import { assert, systemClock, systemRandom } from '../base/index.ts';
-import { deadLetterApi, openConsole } from '../gateway/console/index.ts';
+import { deadLetterApi, fleetApi, openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
 import { openInTheClear } from '../services/iot/index.ts';
@@ -15,6 +15,7 @@ import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
 import { rememberedRelations } from './dead-letters/relations.ts';
+import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
@@ -97,6 +98,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
+        adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
       ],
       ...ground,
     }),
@@ -114,6 +116,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   gateway = scope.use(
     await openMqttGateway({ broker, watcher, access, host: mqttHost, port: config.mqttPort, ...ground }),
   );
+  services.iot.showClients(gateway.clients);
   listening.mqtt = gateway.address;
 
   const owned = scope.move();

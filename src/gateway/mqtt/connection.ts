@@ -170,8 +170,9 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   }
 
   /** An operator has asked for the end. */
-  dismiss(): void {
-    this.end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', will: 'publish' });
+  dismiss(publishesWill: boolean): void {
+    const will = publishesWill ? 'publish' : 'delete';
+    this.end({ reasonCode: Reason.administrativeAction, reason: 'API_INITIATED_DISCONNECT', will });
   }
 
   revoked(reason: string, as: DisconnectReason = 'FORBIDDEN_ACCESS'): void {

@@ -6,7 +6,7 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import type { DeviceAccess } from './access/access.ts';
 import { PrincipalChanges } from './access/changes.ts';
-import type { ClientWatcher } from './access/clients.ts';
+import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/clients.ts';
 import { PolicyAccess } from './access/device-access.ts';
 import { Inquiry } from './access/inquiry.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
@@ -20,6 +20,7 @@ import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
 import { authorizationOperations } from './operations/authorization.ts';
 import { certificateOperations } from './operations/certificates.ts';
+import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { policyOperations } from './operations/policies.ts';
@@ -33,6 +34,7 @@ import type { KinesisPort } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
 import { Presence } from './presence/presence.ts';
+import { MessageTaps } from './presence/tap.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
@@ -71,6 +73,7 @@ export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
+export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
 export { receiverFrame, retainedFrame } from './sessions/frames.ts';
@@ -97,6 +100,10 @@ export interface Iot extends AsyncDisposable {
   readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** What gateways ask about their clients. */
   readonly access: DeviceAccess;
+  /** What clients publish, for those who look. */
+  readonly taps: Pick<MessageTaps, 'read'>;
+  /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
+  showClients(directory: ClientDirectory): void;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -150,6 +157,8 @@ export async function openIot(dependencies: {
   const certificates = await Certificates.open({ records, authority, uses, changes, clock });
   const access = new PolicyAccess({ policies, certificates, things, changes, clock });
   const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
+  const taps = new MessageTaps(broker, clock);
+  let clients = NO_CLIENTS;
   const control = {
     ...topicRuleOperations(rules),
     ...endpointOperations,
@@ -160,11 +169,16 @@ export async function openIot(dependencies: {
     ...policyOperations(policies),
     ...policyAttachmentOperations(policies, things),
     ...authorizationOperations(policies, inquiry),
+    ...connectivityOperations(history),
+  };
+  const data = {
+    ...dataOperations(broker, retained),
+    ...connectionOperations({ clients: () => clients, history, broker }),
   };
   return {
     services: [
       { name: 'iot', operations: control, errors: IOT_ANSWERS },
-      { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
+      { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS },
     ],
     broker,
     access,
@@ -173,9 +187,14 @@ export async function openIot(dependencies: {
     things,
     certificates,
     authority,
+    taps,
+    showClients: (directory) => {
+      clients = directory;
+    },
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: async () => {
+      taps.close();
       system.stop();
       access[Symbol.dispose]();
       await sessions.close();
