@@ -13,7 +13,6 @@
  *   sent more than it may.
  * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down.
  */
-import type { Duplex } from 'node:stream';
 import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
@@ -37,6 +36,7 @@ import { Throttle, type TokenBucket } from './rates.ts';
 import { type Carrier, Session } from './session.ts';
 import { type Client, subscribe, unsubscribe } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
+import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
 
 const { Reason } = mqtt;
@@ -68,7 +68,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   readonly output: Output;
   isScheduled = false;
   readonly #host: ConnectionHost;
-  readonly #socket: Duplex;
+  readonly #socket: Transport;
   readonly #decoder: mqtt.PacketDecoder;
   readonly #arrival: Arrival;
   readonly #pauses: Pauses;
@@ -94,7 +94,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   /** Why the connection ends, as soon as that is known. */
   #endedBy: DisconnectReason = 'CONNECTION_LOST';
 
-  constructor(host: ConnectionHost, socket: Duplex, arrival: Arrival) {
+  constructor(host: ConnectionHost, socket: Transport, arrival: Arrival) {
     this.#host = host;
     this.#socket = socket;
     this.#arrival = arrival;
