@@ -22,6 +22,7 @@ import { mappingApi } from './mapping-routes.ts';
 import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
+import { webSocketRoute } from './websocket-route.ts';
 
 /** Starts a node; resolves when everything listens. What a failed start had opened is closed again. */
 export async function startNode(config: NodeConfig): Promise<Node> {
@@ -61,6 +62,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   );
 
   let gateway: MqttGateway | undefined;
+  const upgrade = webSocketRoute(() => gateway, { ...config, ...services, ...ground });
   const relations = rememberedRelations(services, ground.clock);
   const letters = new NodeDeadLetters(
     new QueuePlace({ ...services, ...ground, relations }),
@@ -100,6 +102,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         adminRoute(mappingApi(services.mappings), guard),
         adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
       ],
+      upgrades: upgrade,
       ...ground,
     }),
   );

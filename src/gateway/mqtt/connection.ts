@@ -15,7 +15,6 @@
  *   for the restart [MQTT-3.1.2-12].
  * - G5 what a packet promises (CONNACK, SUBACK, UNSUBACK, PUBREL, PUBCOMP) is durable before it is sent.
  */
-import type { Duplex } from 'node:stream';
 import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
@@ -48,6 +47,7 @@ import { Throttle, type TokenBucket } from './rates.ts';
 import { type Carrier, Session } from './session.ts';
 import { type Client, subscribe, unsubscribe } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
+import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
 
 const { Reason } = mqtt;
@@ -87,7 +87,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   readonly output: Output;
   isScheduled = false;
   readonly #host: ConnectionHost;
-  readonly #socket: Duplex;
+  readonly #socket: Transport;
   readonly #decoder: mqtt.PacketDecoder;
   readonly #arrival: Arrival;
   readonly #pauses: Pauses;
@@ -122,7 +122,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   /** Why the connection ends, as soon as that is known. */
   #endedBy: DisconnectReason = 'CONNECTION_LOST';
 
-  constructor(host: ConnectionHost, socket: Duplex, arrival: Arrival) {
+  constructor(host: ConnectionHost, socket: Transport, arrival: Arrival) {
     this.#host = host;
     this.#socket = socket;
     this.#arrival = arrival;
