@@ -11,6 +11,9 @@
  * - G2 a socket is written once per turn of the event loop, by `flush`.
  * - G3 a socket is not read while too much of its client waits for a commit, while its client does not read, or has
  *   sent more than it may.
+ * - G5 received bytes are good only while they are handled, since all sockets are read into one buffer: the decoder copies what it
+ *   keeps and all of a packet but a PUBLISH's payload; whoever keeps that copies it (retained messages, rules that deliver, reserved
+ *   topics), and what goes to subscribers is encoded before the call returns.
  * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down.
  */
 import type { Duplex } from 'node:stream';
@@ -28,6 +31,7 @@ import type { Address } from './addresses.ts';
 import { Handshake } from './handshake.ts';
 import type { ConnectionHost, Ending } from './host.ts';
 import { Inbound, maySend, type Sender } from './inbound.ts';
+import { receive } from './input.ts';
 import { KeepAlive } from './keep-alive.ts';
 import { offer, serverKeepAlive } from './offer.ts';
 import { Output } from './output.ts';
@@ -129,7 +133,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       return;
     }
     this.#timer = clock.timer(limits.connectTimeoutMs, () => this.#close());
-    this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    receive(this.#socket, (chunk) => this.#received(chunk));
     this.#socket.on('error', (error) => this.#host.logger.debug('mqtt socket error', { error: messageOf(error) }));
     this.#socket.on('end', () => this.#socket.end());
     this.#socket.on('close', () => this.#closed());
@@ -158,7 +162,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
   stopReading(): void {
-    this.#pauses.pause('stopping');
+    // One that closes waits for the end of its peer, which has to be read.
+    if (this.#state.kind !== 'closing') this.#pauses.pause('stopping');
   }
 
   /** Says good-bye, with what is still to be written before it. */
@@ -207,6 +212,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     }
     this.#decoder.push(chunk);
     const packets = this.#process();
+    this.#decoder.release();
     this.#listen(packets, chunk.length);
   }
 

@@ -3,7 +3,7 @@ import type { Counter, Metrics } from '../../../telemetry/index.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import type { CompiledRule, RuleEngine } from '../rules/engine.ts';
 import { type CommitGroup, type GroupCommit, joined } from './commit-group.ts';
-import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts';
+import { forwardedProperties, ownPacket, type Publisher, RoutedMessage } from './message.ts';
 import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
 import type { RetainedMessage, RetainedMessages } from './retained.ts';
 import type { Receiver, Subscriber, Subscription, Subscriptions } from './subscriptions.ts';
@@ -24,7 +24,8 @@ const BASIC_INGEST = '$aws/rules/';
 /** The message broker: routes publishes to subscribers and rules. */
 export interface Broker {
   /**
-   * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise.
+   * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise; the payload
+   * may change when it has returned.
    *
    * @returns the group whose commit makes durable what the message has caused; `undefined` when nothing is to be waited for
    */
@@ -84,7 +85,7 @@ export class RoutingBroker implements Broker {
     const { topic } = packet;
     if (topic.startsWith(BASIC_INGEST)) return this.#basicIngest(packet, publisher);
     const route = this.#route(topic);
-    if (route.handler && publisher.clientId !== undefined) return route.handler(packet, publisher);
+    if (route.handler && publisher.clientId !== undefined) return route.handler(ownPacket(packet), publisher);
     let group: CommitGroup | undefined;
     if (packet.retain) group = this.#keep(packet);
     if (route.receivers.length > 0) group = joined(group, deliver(packet, publisher, route.receivers));
