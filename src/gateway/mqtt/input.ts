@@ -26,8 +26,8 @@ interface UserBufferHandle {
 
 /** False when this socket cannot. */
 function readIntoShared(socket: Duplex, received: (chunk: Buffer) => void): boolean {
-  // Not those that are derived from it, as TLS sockets are.
-  if (Object.getPrototypeOf(socket) !== Socket.prototype) return false;
+  // Not those that are derived from it, as TLS sockets are, nor one that holds bytes already (behind a PROXY header).
+  if (Object.getPrototypeOf(socket) !== Socket.prototype || socket.readableLength > 0) return false;
   const handle = (socket as unknown as { _handle?: Partial<UserBufferHandle> })._handle;
   const members = membersOf(socket);
   if (members === undefined || typeof handle?.useUserBuffer !== 'function') return false;
