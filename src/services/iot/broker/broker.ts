@@ -4,7 +4,7 @@ import { IOT_LIMITS } from '../limits.ts';
 import type { CompiledRule, RuleEngine } from '../rules/engine.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { type CommitGroup, type GroupCommit, joined } from './commit-group.ts';
-import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts';
+import { forwardedProperties, ownPacket, type Publisher, RoutedMessage } from './message.ts';
 import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
 import type { RetainedMessage, RetainedMessages } from './retained.ts';
 import type { Receiver, Subscriber, Subscription, Subscriptions } from './subscriptions.ts';
@@ -35,7 +35,8 @@ export interface Broker {
   readonly sessions: Sessions;
 
   /**
-   * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise.
+   * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise; the payload
+   * may change when it has returned.
    *
    * @returns the group whose commit makes durable what the message has caused; `undefined` when nothing is to be waited for
    */
@@ -114,7 +115,7 @@ export class RoutingBroker implements Broker {
     const { topic } = packet;
     if (topic.startsWith(BASIC_INGEST)) return this.#basicIngest(packet, publisher);
     const route = this.#route(topic);
-    if (route.handler && publisher.clientId !== undefined) return route.handler(packet, publisher);
+    if (route.handler && publisher.clientId !== undefined) return route.handler(ownPacket(packet), publisher);
     let group: CommitGroup | undefined;
     if (packet.retain) group = this.#keep(packet);
     if (route.receivers.length > 0) group = joined(group, deliver(packet, publisher, route.receivers));
