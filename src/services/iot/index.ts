@@ -4,6 +4,7 @@ import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import { type BridgeRoute, type ForeignBroker, type ForeignBrokers, openForeignBrokers } from './bridge/index.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
@@ -31,6 +32,7 @@ export {
 } from './access/access.ts';
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
+export { BRIDGE_LIMITS, type BridgeRoute, type ForeignBroker, type ForeignBrokers } from './bridge/index.ts';
 export type { Broker } from './broker/broker.ts';
 export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
@@ -53,6 +55,8 @@ export interface Iot extends AsyncDisposable {
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
   readonly target: Target;
+  /** Brokers of somebody else, to be started when everything else runs. */
+  readonly foreign: ForeignBrokers;
 }
 
 /** Opens the device cloud on its stored rules and retained messages. Disposing waits for what is not yet committed. */
@@ -64,6 +68,8 @@ export async function openIot(dependencies: {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Brokers of somebody else, and what is forwarded to and from them. */
+  readonly foreign?: { readonly brokers: readonly ForeignBroker[]; readonly routes: readonly BridgeRoute[] };
 }): Promise<Iot> {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
@@ -72,6 +78,9 @@ export async function openIot(dependencies: {
   const engine = new RuleEngine({ commit, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
   const broker = new RoutingBroker({ subscriptions: new Subscriptions(), retained, rules: engine, commit, metrics });
+  const { brokers, routes } = dependencies.foreign ?? { brokers: [], routes: [] };
+  const ground = { records, clock, random, logger, metrics };
+  const foreign = await openForeignBrokers({ brokers, routes, local: broker, commit, ...ground });
   return {
     services: [
       { name: 'iot', operations: { ...topicRuleOperations(rules), ...endpointOperations }, errors: IOT_ANSWERS },
@@ -80,6 +89,10 @@ export async function openIot(dependencies: {
     broker,
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
-    [Symbol.asyncDispose]: () => broker.drain(),
+    foreign,
+    [Symbol.asyncDispose]: async () => {
+      await foreign[Symbol.asyncDispose]();
+      await broker.drain();
+    },
   };
 }
