@@ -108,8 +108,8 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   // Devices come in last: what their messages cause may call functions, and those call the port above. They prove nothing
   // yet: until they do, a listener that others reach would be open to all.
   const mqttHost = isLoopback(host) ? host : '127.0.0.1';
-  const { broker } = services.iot;
-  gateway = scope.use(await openMqttGateway({ broker, host: mqttHost, port: config.mqttPort, ...ground }));
+  const { broker, watcher } = services.iot;
+  gateway = scope.use(await openMqttGateway({ broker, watcher, host: mqttHost, port: config.mqttPort, ...ground }));
   listening.mqtt = gateway.address;
 
   const owned = scope.move();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { IoTClient } from '@aws-sdk/client-iot';
 import { IoTDataPlaneClient } from '@aws-sdk/client-iot-data-plane';
 import { GetRecordsCommand, GetShardIteratorCommand, KinesisClient } from '@aws-sdk/client-kinesis';
-import { DomainError, systemClock, systemRandom } from '../../src/base/index.ts';
+import { type Clock, DomainError, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Delivery, type DeliveryService, openDelivery } from '../../src/delivery/index.ts';
 import { type MqttGateway, openMqttGateway } from '../../src/gateway/mqtt/index.ts';
 import { type Iot, openIot } from '../../src/services/iot/index.ts';
@@ -33,10 +33,31 @@ export class KeptTarget {
   }
 }
 
+/** The machine's clock, moved on by as much as a test says; timers wait for as long as they say. */
+class ShiftedClock implements Clock {
+  #ahead = 0;
+  readonly sleep = systemClock.sleep;
+  readonly timer = systemClock.timer;
+
+  now(): number {
+    return systemClock.now() + this.#ahead;
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic() + this.#ahead;
+  }
+
+  advance(ms: number): void {
+    this.#ahead += ms;
+  }
+}
+
 export interface Cloud extends AsyncDisposable {
   readonly wire: TestWire;
   readonly iot: Iot;
   readonly gateway: MqttGateway;
+  /** The device cloud's own clock. */
+  readonly clock: ShiftedClock;
   readonly delivery: DeliveryService;
   /** What was sent to sqs, sns and lambda ARNs. */
   readonly targets: { readonly sqs: KeptTarget; readonly sns: KeptTarget; readonly lambda: KeptTarget };
@@ -55,8 +76,9 @@ export async function openCloud(directory?: string): Promise<Cloud> {
   const log = opening.use(await EmbeddedLog.open({ directory: join(home, 'log') }));
   const streams = opening.use(await openKinesis({ log, records, ...shared }));
   const delivery = opening.use(await openDelivery({ records, ...shared }));
-  const iot = opening.use(await openIot({ records, delivery, kinesis: streams, ...shared }));
-  const gateway = opening.use(await openMqttGateway({ broker: iot.broker, port: 0, ...shared }));
+  const clock = new ShiftedClock();
+  const iot = opening.use(await openIot({ records, delivery, kinesis: streams, ...shared, clock }));
+  const gateway = opening.use(await openMqttGateway({ broker: iot.broker, watcher: iot.watcher, port: 0, ...shared }));
   const targets = { sqs: new KeptTarget(), sns: new KeptTarget(), lambda: new KeptTarget() };
   for (const [service, target] of Object.entries(targets)) delivery.register(service, target);
   delivery.register('iot', iot.target);
@@ -70,7 +92,7 @@ export async function openCloud(directory?: string): Promise<Cloud> {
   opening.defer(() => Object.values(clients).forEach((client) => void client.destroy()));
   const scope = opening.move();
   return {
-    ...{ wire, iot, gateway, delivery, targets, ...clients },
+    ...{ wire, iot, gateway, clock, delivery, targets, ...clients },
     restart: async () => {
       await scope.disposeAsync();
       return openCloud(home);

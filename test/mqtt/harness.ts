@@ -104,7 +104,7 @@ export async function openRig(options: RigOptions = {}, directory?: string): Pro
   const streams = new HeldStreams();
   const deliveries = new KeptDeliveries();
   const iot = await openIot({ records, delivery: deliveries, kinesis: streams, ...shared });
-  const gateway = await openMqttGateway({ broker: iot.broker, port: 0, ...shared, ...options });
+  const gateway = await openMqttGateway({ broker: iot.broker, watcher: iot.watcher, port: 0, ...shared, ...options });
   const close = async () => {
     streams.release();
     await gateway.close();

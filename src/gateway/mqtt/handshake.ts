@@ -4,6 +4,7 @@ import type {
   AuthenticationExchange,
   AuthenticationStep,
   ClientPermissions,
+  ConnectAttribute,
   ConnectRequest,
   DeviceAccess,
 } from '../../services/iot/index.ts';
@@ -21,11 +22,13 @@ export class Handshake {
   #exchange: AuthenticationExchange | undefined;
   #current: ClientPermissions | undefined;
 
-  constructor(access: DeviceAccess, arrival: Arrival, packet: mqtt.ConnectPacket) {
+  /** @param clientId  the client's own, or the one that it is given */
+  constructor(access: DeviceAccess, arrival: Arrival, packet: mqtt.ConnectPacket, clientId: string) {
     this.packet = packet;
     this.#access = access;
-    const { clientId, username, password, version } = packet;
-    this.#request = { ...arrival, clientId, username, password, version };
+    const { username, password, version } = packet;
+    const connectAttributes = connectAttributesOf(packet);
+    this.#request = { ...arrival, clientId, username, password, version, connectAttributes };
   }
 
   get method(): string | undefined {
@@ -83,4 +86,9 @@ export class Handshake {
 
 function refusal(reasonCode: number, reason: string): AuthenticationStep {
   return { kind: 'refused', reasonCode, reason };
+}
+
+function connectAttributesOf({ version, clean, will, properties }: mqtt.ConnectPacket): readonly ConnectAttribute[] {
+  const persists = version === 5 ? (properties.sessionExpiryInterval ?? 0) > 0 : !clean;
+  return [...(persists ? (['PersistentConnect'] as const) : []), ...(will ? (['LastWill'] as const) : [])];
 }

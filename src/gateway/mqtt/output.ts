@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
+import { ackTail } from './ack-reasons.ts';
+import type { OutboundAliases } from './topic-aliases.ts';
 
 /** Most turns write less than this to a socket: one buffer, used again and again as long as the kernel takes it whole. */
 const SCRATCH_BYTES = 64 * 1024;
@@ -11,7 +13,7 @@ const PUBACK = 0x40;
 const PUBREC = 0x50;
 /** Set in an acknowledgement that is a PUBREC: the first answer at QoS 2. */
 export const AS_PUBREC = 1 << 24;
-/** An acknowledgement says success in four bytes, a reason in a fifth. */
+/** An acknowledgement says success in four bytes; a reason comes behind them. */
 const ACK_BYTES = 4;
 
 /**
@@ -26,6 +28,10 @@ export class Output {
   /** Packet identifier of the frame at the same index; 0 leaves it as it is. */
   readonly #ids: number[] = [];
   readonly #acks: number[] = [];
+  /** Acknowledgements of refused messages say why in words too. Set before the first one. */
+  isExplaining = false;
+  /** Topic aliases of this connection, where the client allows them. */
+  aliases: OutboundAliases | undefined;
   #bytes = 0;
   #isBlocked = false;
   readonly #written: () => void;
@@ -58,11 +64,17 @@ export class Output {
    */
   acknowledge(ack: number): void {
     this.#acks.push(ack);
-    this.#bytes += (ack >>> 16) & 0xff ? ACK_BYTES + 1 : ACK_BYTES;
+    const reasonCode = (ack >>> 16) & 0xff;
+    this.#bytes += reasonCode === 0 ? ACK_BYTES : ACK_BYTES + ackTail(reasonCode, this.isExplaining).length;
   }
 
   packet(bytes: Buffer): void {
     this.frame({ bytes, packetIdAt: 0 }, 0);
+  }
+
+  /** A PUBLISH; `packetId` is filled in where it has one. */
+  publish(frame: mqtt.PublishFrame, packetId: number): void {
+    this.frame(this.aliases ? this.aliases.apply(frame) : frame, packetId);
   }
 
   frame(frame: mqtt.PublishFrame, packetId: number): void {
@@ -96,16 +108,23 @@ export class Output {
     if (isShared) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   }
 
+  /** Puts the reason behind an acknowledgement that ends at `at`; its length. */
+  #explain(buffer: Buffer, at: number, reasonCode: number): number {
+    const tail = ackTail(reasonCode, this.isExplaining);
+    buffer[at - ACK_BYTES + 1] = 2 + tail.length;
+    return tail.copy(buffer, at);
+  }
+
   #fill(buffer: Buffer): void {
     let at = 0;
     for (const ack of this.#acks) {
       const reasonCode = (ack >>> 16) & 0xff;
       buffer[at] = ack & AS_PUBREC ? PUBREC : PUBACK;
-      buffer[at + 1] = reasonCode === 0 ? 2 : 3;
+      buffer[at + 1] = 2;
       buffer[at + 2] = (ack >>> 8) & 0xff;
       buffer[at + 3] = ack & 0xff;
       at += ACK_BYTES;
-      if (reasonCode !== 0) buffer[at++] = reasonCode;
+      if (reasonCode !== 0) at += this.#explain(buffer, at, reasonCode);
     }
     for (let i = 0; i < this.#frames.length; i++) {
       const { bytes, packetIdAt } = this.#frames[i]!;

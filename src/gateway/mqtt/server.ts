@@ -18,6 +18,7 @@ import { type MqttGauges, mqttGauges } from './gauges.ts';
 import type { ConnectionHost } from './host.ts';
 import { MQTT_LIMITS, type MqttLimits } from './limits.ts';
 import { TokenBucket } from './rates.ts';
+import { systemValues } from './system-values.ts';
 import { Turn } from './turn.ts';
 
 export interface MqttGatewayOptions {
@@ -40,6 +41,13 @@ export interface MqttGatewayOptions {
 export interface MqttGateway extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number };
   readonly clients: ClientDirectory;
+  /**
+   * Drains: from now on clients are told to connect to another server instead (MQTT 5, 4.11), those that are connected some at a time.
+   * Resolves when all are gone. A 3.1.1 client cannot be told where to go; its connection is closed.
+   *
+   * @param serverReference  `host:port`, or several parted by spaces
+   */
+  redirect(serverReference: string): Promise<void>;
   /** Stops accepting and reading, acknowledges what is being committed, tells clients why, and closes. Twice is safe. */
   close(): Promise<void>;
 }
@@ -68,6 +76,8 @@ class TcpGateway implements MqttGateway, ConnectionHost {
   readonly #server: Server;
   readonly #open = new Set<Connection>();
   readonly #byClientId = new Map<string, Connection>();
+  /** Aborted when the gateway closes. */
+  readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(options: MqttGatewayOptions) {
@@ -81,6 +91,7 @@ class TcpGateway implements MqttGateway, ConnectionHost {
     this.addresses = new Addresses(this.clock, this.limits);
     this.gauges = mqttGauges(options.metrics);
     this.#random = options.random;
+    this.broker.tell(systemValues(options.metrics, () => this.#byClientId.size));
     // Half-open connections: a client may close its side and still get our last packets.
     this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, allowHalfOpen: true });
   }
@@ -135,7 +146,18 @@ class TcpGateway implements MqttGateway, ConnectionHost {
     this.gauges.connections.set(this.#byClientId.size);
   }
 
+  async redirect(serverReference: string): Promise<void> {
+    this.successor = serverReference;
+    const { signal } = this.#ending;
+    while (this.#byClientId.size > 0 && !signal.aborted) {
+      const some = Array.from(this.#byClientId.values().take(this.limits.redirectsPerSecond));
+      for (const connection of some) connection.redirect(serverReference);
+      if (this.#byClientId.size > 0) await this.clock.sleep(1000, signal).catch(() => {});
+    }
+  }
+
   close(): Promise<void> {
+    this.#ending.abort();
     this.#closing ??= this.#drainAndClose();
     return this.#closing;
   }

@@ -8,6 +8,12 @@ export type IotErrorCode =
   | 'rule-not-found'
   | 'limit-exceeded'
   | 'conflict'
+  | 'resource-not-found'
+  | 'resource-exists'
+  | 'version-conflict'
+  | 'malformed-policy'
+  | 'versions-limit-exceeded'
+  | 'delete-conflict'
   | 'retained-not-found'
   | 'stream-not-found'
   | 'unavailable';
@@ -21,6 +27,12 @@ export const IOT_ANSWERS = {
   'rule-exists': { type: 'ResourceAlreadyExistsException', status: 409 },
   'rule-not-found': { type: 'UnauthorizedException', status: 401 },
   'limit-exceeded': { type: 'LimitExceededException', status: 410 },
+  'resource-not-found': { type: 'ResourceNotFoundException', status: 404 },
+  'resource-exists': { type: 'ResourceAlreadyExistsException', status: 409 },
+  'version-conflict': { type: 'VersionConflictException', status: 409 },
+  'malformed-policy': { type: 'MalformedPolicyException', status: 400 },
+  'versions-limit-exceeded': { type: 'VersionsLimitExceededException', status: 409 },
+  'delete-conflict': { type: 'DeleteConflictException', status: 409 },
   conflict: { type: 'ConflictingResourceUpdateException', status: 409 },
   /** Told to error actions; no operation answers with it. */
   'stream-not-found': { type: 'InvalidRequestException', status: 400 },

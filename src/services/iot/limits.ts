@@ -10,10 +10,26 @@ export const IOT_LIMITS = {
   subscriptionsPerClientMax: 1_000,
   /** Routes (topic to receivers and rules) kept at hand; the store is emptied when it is full. */
   routesMax: 65_536,
+  /** How often those who are subscribed to `$SYS` topics get them. */
+  systemTopicsMs: 10_000,
   /** Retained messages of the node. */
   retainedMessagesMax: 100_000,
   /** Bytes of their payloads together. */
   retainedBytesMax: 256 * 1024 * 1024,
+  /** Durable sessions of the node, connected or not: a CONNECT that would begin another is refused. */
+  sessionsMax: 100_000,
+  /** Longest session expiry interval, seconds, 7 days as on AWS; MQTT 5 clients are told, and 3.1.1 sessions have it. */
+  sessionExpirySecondsMax: 7 * 24 * 3600,
+  /** QoS 1 and 2 messages in the queue of one durable session, sent and unsent: beyond it new ones are dropped and counted. */
+  sessionMessagesMax: 10_000,
+  /** Bytes of them on disk: likewise. */
+  sessionBytesMax: 16 * 1024 * 1024,
+  /** Bytes on disk of all queues together: likewise. */
+  sessionsBytesMax: 4 * 1024 * 1024 * 1024,
+  /** Messages of a connected session's queue that are held in memory, beside those in flight. */
+  sessionReadyMax: 256,
+  /** Bytes of them; the last one may exceed it. */
+  sessionReadyBytesMax: 1024 * 1024,
   /** Writes of sessions in one transaction: what one message causes for more durable sessions is not made durable as one. */
   sessionWritesMax: 20_000,
   /** Topic rules. */
@@ -30,4 +46,44 @@ export const IOT_LIMITS = {
   actionAttemptsMax: 185,
   /** Age at which such a delivery is given up. */
   actionAgeMsMax: 24 * 3600 * 1000,
+  /** Things of the node; all are in memory, some 600 bytes each. */
+  thingsMax: 200_000,
+  thingTypesMax: 1_000,
+  thingGroupsMax: 5_000,
+  /** Attributes of a thing with a type, and of a group. */
+  attributesWithTypeMax: 50,
+  attributesWithoutTypeMax: 3,
+  /** Names and values of all attributes of a thing together. */
+  attributeBytesMax: 47 * 1024,
+  searchableAttributesMax: 3,
+  /** How long a thing type must have been deprecated before it can be deleted. */
+  typeDeprecationMsMin: 5 * 60 * 1000,
+  /** Groups that a thing is in itself. */
+  groupsPerThingMax: 10,
+  /** Groups from the root down, the root included. */
+  groupDepthMax: 7,
+  childGroupsMax: 100,
+  principalsPerThingMax: 10,
+  /** Clients that are remembered when they have gone; those gone longest, and no things, make room. */
+  clientsMax: 200_000,
+  /** Connections of each that are remembered. */
+  connectionsPerClientMax: 50,
+  /** Clients that are no things are forgotten when they have been gone for so long, as AWS forgets their version numbers. */
+  clientGoneMsMax: 7 * 24 * 3600 * 1000,
+  clientSweepMs: 3600 * 1000,
+  /** Longer client ids have no connection history. */
+  recordedClientIdBytesMax: 256,
+  /** How long connection history gathers before it is written: a crash loses so much of it. */
+  historyDelayMs: 1_000,
+  /** Wait after the store has refused it. */
+  historyRetryMs: 5_000,
+  /** Rows of it that wait meanwhile; what comes after is not remembered. */
+  historyPendingMax: 400_000,
+  /** Device policies of the node. */
+  policiesMax: 10_000,
+  /** Bytes of a policy document, white space not counted. */
+  policyBytesMax: 2048,
+  policyVersionsMax: 5,
+  /** Policies attached to one certificate, group or other target. */
+  policiesPerTargetMax: 10,
 } as const;

@@ -1,5 +1,19 @@
-import { DomainError, hasCode } from '../../../base/index.ts';
+import { DomainError } from '../../../base/index.ts';
 import type { Logger, Spans } from '../../../telemetry/index.ts';
+import {
+  type AdminAnswer,
+  type AdminApi,
+  type AdminRequest,
+  type Fields,
+  failureAnswer,
+  invalid,
+  notAllowed,
+  notFound,
+  readJson,
+  readLimit,
+  refuseOthers,
+  text,
+} from '../admin.ts';
 import { doWithAll } from './bulk.ts';
 import type {
   DeadLetter,
@@ -14,31 +28,6 @@ import type {
 import { DEAD_LETTER_LIMITS } from './limits.ts';
 import { decodeReference, encodeReference } from './reference.ts';
 import { scan } from './scan.ts';
-
-/** A request whose sender was let in and whose body was read. */
-export interface AdminRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly body: Uint8Array;
-  /** Who asks, for the log. */
-  readonly caller: string;
-}
-
-/** What is answered as JSON. */
-export interface AdminAnswer {
-  readonly status: number;
-  readonly body: unknown;
-  /** Methods that the path takes, for 405. */
-  readonly allow?: string;
-}
-
-/** Routes of the node itself that show or change what it holds: the composition root puts its guard before them. */
-export interface AdminApi {
-  readonly prefix: string;
-  readonly bodyBytesMax: number;
-  handle(request: AdminRequest): Promise<AdminAnswer>;
-}
 
 const PREFIX = '/_millrace/dead-letters';
 
@@ -76,7 +65,7 @@ class DeadLetterApi {
     try {
       return await this.#route(request);
     } catch (error) {
-      const answer = answerOf(error);
+      const answer = failureAnswer(error, STATUS);
       if (!answer) throw error;
       return answer;
     }
@@ -182,15 +171,8 @@ function letterOf(id: string): { readonly place: string; readonly key: string } 
   return { place, key };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 const TEXT_FIELDS = ['place', 'target', 'source', 'reason', 'text'] as const;
 const LIST_FIELDS = [...TEXT_FIELDS, 'before', 'after', 'limit'] as const;
-
-function refuseOthers(fields: Fields, known: readonly string[], of: string): void {
-  const unknown = Object.keys(fields).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw invalid(`"${unknown}" is no member of ${of}: ${known.join(', ')} are`);
-}
 
 function readFilter(fields: Fields): DeadLetterFilter {
   const texts = TEXT_FIELDS.filter((name) => fields[name] !== undefined && fields[name] !== '');
@@ -202,53 +184,8 @@ function readFilter(fields: Fields): DeadLetterFilter {
   };
 }
 
-function readLimit(value: unknown, otherwise: number, max: number): number {
-  if (value === undefined) return otherwise;
-  const limit = Number(value);
-  if (!Number.isInteger(limit) || limit < 1 || limit > max)
-    throw invalid(`"limit" must be a whole number from 1 to ${max}`);
-  return limit;
-}
-
 function readRedrive(fields: Fields): Redrive {
   refuseOthers(fields, ['body', 'to'], 'a redrive');
   const { body, to } = fields;
   return { ...(body !== undefined && { body: text('body', body) }), ...(to !== undefined && { to: text('to', to) }) };
-}
-
-function readJson(bytes: Uint8Array): Fields {
-  if (bytes.length === 0) return {};
-  try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
-  } catch {
-    // Answered like any other body that is no object.
-  }
-  throw invalid('The body must be a JSON object.');
-}
-
-function text(name: string, value: unknown): string {
-  if (typeof value === 'string') return value;
-  throw invalid(`"${name}" must be a text`);
-}
-
-function invalid(message: string): DomainError {
-  return new DomainError('request-invalid', message);
-}
-
-/** What callers can do something about; other errors are ours. */
-function answerOf(error: unknown): AdminAnswer | undefined {
-  if (!(error instanceof Error) || !hasCode(error, (error as { code?: string }).code ?? '')) return undefined;
-  const { code, message, remedy } = error as DomainError;
-  if (remedy === undefined) return undefined;
-  const status = STATUS[code] ?? (remedy === 'retry' ? 503 : 409);
-  return { status, body: { code, message } };
-}
-
-function notAllowed(allow: string): AdminAnswer {
-  return { status: 405, allow, body: { code: 'method-not-allowed', message: `This path takes ${allow}.` } };
-}
-
-function notFound(path: string): AdminAnswer {
-  return { status: 404, body: { code: 'path-unknown', message: `There is nothing at ${path}.` } };
 }

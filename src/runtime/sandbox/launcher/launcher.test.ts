@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -120,6 +120,55 @@ test('a sandbox that is being built when the node ends is ended', { skip: contai
   await launcher.close();
   while (isAlive(first)) await turn();
 });
+
+/** Hands a listener over when it is told to by a connection, and says so there. */
+const DOOR = `
+  const { createServer, connect } = require('node:net');
+  const listener = createServer().listen(0, () => {
+    const socket = connect(Number(process.argv[1]), '127.0.0.1').once('close', () => process.exit());
+    socket.once('data', () => process.send({ door: 'late' }, listener, () => socket.write('sent')));
+  });`;
+
+test('a launcher ends with its node, whatever the node has not acknowledged', async () => {
+  await using server = createServer().listen(0, '127.0.0.1');
+  const connected = once(server, 'connection') as Promise<[Socket]>;
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const node = spawn(process.execPath, ['--input-type=module', '--eval', nodeWithDoor(port)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const launcherPid = Number(await once(node.stdout, 'data'));
+  const [door] = await connected;
+  process.kill(node.pid!, 'SIGSTOP');
+  door.write('now');
+  await once(door, 'data');
+  process.kill(node.pid!, 'SIGKILL');
+  while (isAlive(launcherPid)) await turn();
+  door.destroy();
+});
+
+/** A node that has a launcher and in it a process with a door to come; it prints the launcher's process id. */
+function nodeWithDoor(port: number): string {
+  return `
+    import { readdirSync, readFileSync } from 'node:fs';
+    import { systemRandom } from '${import.meta.resolve('../../../base/index.ts')}';
+    import { Launcher } from '${import.meta.resolve('./launcher.ts')}';
+    const launcher = await Launcher.open(systemRandom);
+    launcher.launch({
+      command: ['${process.execPath}', '-e', ${JSON.stringify(DOOR)}, '${port}'],
+      environment: { NODE_CHANNEL_FD: '4' },
+      directory: '/',
+      hasDoors: true,
+    });
+    const own = readdirSync('/proc').filter((name) => {
+      try {
+        return readFileSync('/proc/' + name + '/status', 'latin1').includes('PPid:\\t' + process.pid + '\\n');
+      } catch {
+        return false;
+      }
+    });
+    process.stdout.write(own[0]);`;
+}
 
 test('a connection without the token is closed, and gets into no process', async () => {
   await using house = await launching();

@@ -12,8 +12,8 @@ import { coverInherited } from '../inherited.ts';
 import type { Exit } from '../sandbox.ts';
 import { CHANNEL, type Event, HEADER_BYTES, type Order, STREAMS, type StartOrder, TOKEN_BYTES } from './orders.ts';
 
-/** Descriptors of the launcher: none of the node's outputs, and the channel at 3. */
-const GIVEN = ['ignore', 'ignore', 'ignore', 'ipc'] as const;
+/** Descriptors of the launcher: an input that ends with the node, none of the node's outputs, and the channel at 3. */
+const GIVEN = ['pipe', 'ignore', 'ignore', 'ipc'] as const;
 
 /** What is told of a process on its way. */
 export interface LaunchListener {
@@ -70,6 +70,7 @@ export class Launcher {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.ref();
     child.disconnect();
+    child.stdin?.destroy();
     await ended;
   }
 
@@ -84,6 +85,8 @@ export class Launcher {
       stdio: [...GIVEN, ...coverInherited(GIVEN.length)],
     });
     this.#child = child;
+    // Nothing is ever written to it.
+    (child.stdin as Socket | null)?.on('error', () => {}).unref();
     const ready = Promise.withResolvers<void>();
     child.on('message', (event: Event, handle) => {
       if (event.kind === 'listening') {

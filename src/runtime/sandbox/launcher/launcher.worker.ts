@@ -155,5 +155,7 @@ function onNodeGone(): void {
 // A service manager tells all processes of a service to end: the node ends its sandboxes in its own order.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('disconnect', onNodeGone);
+// Node keeps 'disconnect' back until the peer has acknowledged the last handle, for ever when it has died meanwhile: the input ends too.
+process.stdin.on('close', onNodeGone).resume();
 process.on('message', onOrder);
 createServer(onConnection).listen(path, () => tell({ kind: 'listening' }));

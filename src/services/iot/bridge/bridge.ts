@@ -154,7 +154,8 @@ export class Bridge implements Subscriber, AsyncDisposable {
     return commit.send({
       delivery: {
         arn,
-        payload,
+        // What was read is overwritten by what is read next.
+        payload: Buffer.from(payload),
         attributes: { ...attributes },
         policy: OUT_POLICY,
         source: arn,

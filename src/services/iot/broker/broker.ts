@@ -2,11 +2,13 @@ import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Counter, Metrics } from '../../../telemetry/index.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import type { CompiledRule, RuleEngine } from '../rules/engine.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import { type CommitGroup, type GroupCommit, joined } from './commit-group.ts';
 import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts';
 import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
 import type { RetainedMessage, RetainedMessages } from './retained.ts';
 import type { Receiver, Subscriber, Subscription, Subscriptions } from './subscriptions.ts';
+import type { SystemTopics, SystemValue } from './system-topics.ts';
 
 /** Where the messages of one topic go, as long as neither subscriptions nor rules change. */
 interface Route {
@@ -21,8 +23,14 @@ interface Route {
 /** Topics that lead to one rule without passing the subscribers: `$aws/rules/RULE/rest`. */
 const BASIC_INGEST = '$aws/rules/';
 
+/** Topics of the node's own events: a few messages each and one or more for each client, so that keeping routes would not pay. */
+const EVENTS = '$aws/events/';
+
 /** The message broker: routes publishes to subscribers and rules. */
 export interface Broker {
+  /** Sessions that outlive their connections. */
+  readonly sessions: Sessions;
+
   /**
    * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise.
    *
@@ -47,15 +55,23 @@ export interface Broker {
   /** Retained messages that a new subscription gets. */
   retained(filter: string): Iterable<RetainedMessage>;
 
+  /** Someone is subscribed to this topic. */
+  hasSubscribers(topic: string): boolean;
+
+  /** Adds values to the `$SYS/broker/` topics, by the names behind that. */
+  tell(values: Readonly<Record<string, SystemValue>>): void;
+
   /** Resolves when nothing waits for a commit. */
   drain(): Promise<void>;
 }
 
 export class RoutingBroker implements Broker {
+  readonly sessions: Sessions;
   readonly #subscriptions: Subscriptions;
   readonly #retained: RetainedMessages;
   readonly #rules: RuleEngine;
   readonly #commit: GroupCommit;
+  readonly #system: SystemTopics;
   readonly #reserved = new ReservedTopics();
   readonly #routes = new Map<string, Route>();
   readonly #published: Counter;
@@ -66,12 +82,16 @@ export class RoutingBroker implements Broker {
     readonly retained: RetainedMessages;
     readonly rules: RuleEngine;
     readonly commit: GroupCommit;
+    readonly system: SystemTopics;
+    readonly sessions: Sessions;
     readonly metrics: Metrics;
   }) {
+    this.sessions = parts.sessions;
     this.#subscriptions = parts.subscriptions;
     this.#retained = parts.retained;
     this.#rules = parts.rules;
     this.#commit = parts.commit;
+    this.#system = parts.system;
     this.#published = parts.metrics.counter('millrace_iot_messages_total', 'Messages published to the broker');
     this.#retainedRefused = parts.metrics.counter(
       'millrace_iot_retained_refused_total',
@@ -120,7 +140,15 @@ export class RoutingBroker implements Broker {
   }
 
   retained(filter: string): Iterable<RetainedMessage> {
-    return this.#retained.matching(filter);
+    return filter.startsWith('$SYS/') ? this.#system.matching(filter) : this.#retained.matching(filter);
+  }
+
+  hasSubscribers(topic: string): boolean {
+    return this.#route(topic).receivers.length > 0;
+  }
+
+  tell(values: Readonly<Record<string, SystemValue>>): void {
+    this.#system.add(values);
   }
 
   drain(): Promise<void> {
@@ -147,7 +175,7 @@ export class RoutingBroker implements Broker {
       if (this.#routes.size >= IOT_LIMITS.routesMax) this.#routes.clear();
       const handler = this.#reserved.find(topic);
       route = { levels: topic.split('/'), handler, receivers: [], receiversVersion: -1, rules: [], rulesVersion: -1 };
-      this.#routes.set(topic, route);
+      if (!topic.startsWith(EVENTS)) this.#routes.set(topic, route);
     }
     if (route.receiversVersion !== this.#subscriptions.version) {
       route.receivers = this.#subscriptions.receivers(route.levels);

@@ -43,10 +43,16 @@ export class Subscriptions {
   readonly #bySubscriber = new Map<Subscriber, Map<string, Subscription>>();
   /** By the whole filter, `$share/GROUP/FILTER`. */
   readonly #groups = new Map<string, SharedGroup>();
+  #size = 0;
 
   /** Changes with every change: a cached result of {@link receivers} of another version is stale. */
   get version(): number {
     return this.#trie.version;
+  }
+
+  /** All of them together. */
+  get size(): number {
+    return this.#size;
   }
 
   /** Adds the subscription or replaces the one with the same filter; tells whether there was one [MQTT-3.8.4-3]. */
@@ -57,6 +63,7 @@ export class Subscriptions {
     const previous = own.get(filter);
     if (previous) this.#leave(previous);
     own.set(filter, subscription);
+    if (!previous) this.#size++;
     this.#join(subscription);
     return previous !== undefined;
   }
@@ -67,6 +74,7 @@ export class Subscriptions {
     const subscription = own?.get(filter);
     if (!own || !subscription) return false;
     own.delete(filter);
+    this.#size--;
     if (own.size === 0) this.#bySubscriber.delete(subscriber);
     this.#leave(subscription);
     return true;
@@ -76,6 +84,7 @@ export class Subscriptions {
     const own = this.#bySubscriber.get(subscriber);
     if (!own) return;
     this.#bySubscriber.delete(subscriber);
+    this.#size -= own.size;
     for (const subscription of own.values()) this.#leave(subscription);
   }
 

@@ -1,0 +1,67 @@
+import type { Operation, OperationContext } from '../../index.ts';
+import { page } from '../pagination.ts';
+import type { Things } from '../things/things.ts';
+import { type ThingType, type ThingTypeProperties, thingTypeArn } from '../things/types.ts';
+
+interface Named {
+  readonly thingTypeName: string;
+}
+
+interface ListInput {
+  readonly thingTypeName?: string;
+  readonly nextToken?: string;
+  readonly maxResults?: number;
+}
+
+/** CreateThingType and its family. */
+export function thingTypeOperations(things: Things) {
+  const { types } = things;
+  return {
+    CreateThingType: async (
+      { thingTypeName, thingTypeProperties = {} }: Named & { thingTypeProperties?: ThingTypeProperties },
+      { region }: OperationContext,
+    ) => {
+      const type = await types.create(thingTypeName, thingTypeProperties, region);
+      return { thingTypeName, thingTypeArn: thingTypeArn(type), thingTypeId: type.id };
+    },
+    DescribeThingType: ({ thingTypeName }: Named) => {
+      const type = types.get(thingTypeName);
+      return { ...listItem(type), thingTypeId: type.id };
+    },
+    UpdateThingType: async ({
+      thingTypeName,
+      thingTypeProperties = {},
+    }: Named & { thingTypeProperties?: ThingTypeProperties }) => {
+      await types.update(thingTypeName, thingTypeProperties);
+      return {};
+    },
+    DeprecateThingType: async ({ thingTypeName, undoDeprecate = false }: Named & { undoDeprecate?: boolean }) => {
+      await types.deprecate(thingTypeName, !undoDeprecate);
+      return {};
+    },
+    DeleteThingType: async ({ thingTypeName }: Named) => {
+      await things.deleteType(thingTypeName);
+      return {};
+    },
+    /** With a name, that one type or none. */
+    ListThingTypes: ({ thingTypeName, nextToken, maxResults }: ListInput) => {
+      const wanted = types.list().filter(({ name }) => thingTypeName === undefined || name === thingTypeName);
+      const { items, next } = page(wanted, ({ name }) => name, nextToken, maxResults);
+      return { thingTypes: items.map(listItem), ...(next !== undefined && { nextToken: next }) };
+    },
+  } satisfies Record<string, Operation>;
+}
+
+function listItem(type: ThingType) {
+  const { name, properties, createdAt, deprecatedAt } = type;
+  return {
+    thingTypeName: name,
+    thingTypeArn: thingTypeArn(type),
+    thingTypeProperties: properties,
+    thingTypeMetadata: {
+      deprecated: deprecatedAt !== undefined,
+      ...(deprecatedAt !== undefined && { deprecationDate: new Date(deprecatedAt) }),
+      creationDate: new Date(createdAt),
+    },
+  };
+}

@@ -1,0 +1,237 @@
+/**
+ * Which clients there have been, and when: the last connection of each in memory, those before it on disk.
+ *
+ * Two spaces of the records store:
+ *
+ *     iot.clients             client id                          -> its last connection
+ *     iot.client-connections  client id, 0, number (8 bytes, BE) -> a connection before that
+ *
+ * Writes gather for a second and are committed together, so that a storm of reconnecting devices costs few transactions; a crash
+ * loses that second and nothing else. Nothing is acknowledged by what stands here.
+ */
+import { type Clock, messageOf, type Timer } from '../../../base/index.ts';
+import { RECORDS_LIMITS, type RecordEntry, type Records, type Write } from '../../../store/index.ts';
+import type { Logger } from '../../../telemetry/index.ts';
+import type { DisconnectReason } from '../access/clients.ts';
+import { IOT_LIMITS } from '../limits.ts';
+
+/** One connection of a client, as it is stored. */
+export interface ClientConnection {
+  /** 0 for the first; AWS's `versionNumber`. */
+  readonly number: number;
+  readonly sessionId: string;
+  /** Epoch milliseconds. */
+  readonly connectedAt: number;
+  readonly principal?: string;
+  readonly thingName?: string;
+  readonly ip?: string;
+  readonly isEncrypted: boolean;
+  /** 4 is MQTT 3.1.1. */
+  readonly version: 4 | 5;
+  /** Seconds; 0 is none. */
+  readonly keepAlive: number;
+  readonly cleanStart: boolean;
+  /** Absent while it is connected. */
+  readonly disconnectedAt?: number;
+  readonly reason?: DisconnectReason;
+}
+
+/** A connection without what the history itself knows. */
+export type NewConnection = Omit<ClientConnection, 'number' | 'disconnectedAt' | 'reason'>;
+
+/** Clients and their connections, for those who show them. */
+export interface ClientHistory {
+  readonly size: number;
+  /** The connection that a client has, or had last. */
+  last(clientId: string): ClientConnection | undefined;
+  /** All clients with their last connection, in no order. */
+  clients(): Iterable<readonly [clientId: string, last: ClientConnection]>;
+  /** Connections of a client, the latest first: at most the number that is kept of each. */
+  connections(clientId: string): Promise<readonly ClientConnection[]>;
+}
+
+const CLIENTS = 'iot.clients';
+const CONNECTIONS = 'iot.client-connections';
+
+export class ConnectionHistory implements ClientHistory {
+  readonly #records: Records;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #last = new Map<string, ClientConnection>();
+  /** Told whether a client is kept although it has been gone for long. */
+  readonly #isKept: (clientId: string) => boolean;
+  /** Writes to come, the latest of each key; keys are `space key`. */
+  #pending = new Map<string, Write>();
+  #timer: Timer | undefined;
+  #writing: Promise<void> | undefined;
+  #isClosed = false;
+
+  private constructor(parts: Parts) {
+    this.#records = parts.records;
+    this.#clock = parts.clock;
+    this.#logger = parts.logger;
+    this.#isKept = parts.isKept;
+  }
+
+  /** Reads the last connection of every client. */
+  static async open(parts: Parts): Promise<ConnectionHistory> {
+    const history = new ConnectionHistory(parts);
+    const limit = RECORDS_LIMITS.readRecordsMax;
+    let from: Uint8Array = new Uint8Array(0);
+    for (;;) {
+      const page: readonly RecordEntry[] = await parts.records.range(CLIENTS, { from, limit });
+      for (const { key, value } of page) history.#last.set(Buffer.from(key).toString(), read(value));
+      if (page.length < limit) return history;
+      from = Buffer.concat([page.at(-1)!.key, Buffer.of(0)]);
+    }
+  }
+
+  get size(): number {
+    return this.#last.size;
+  }
+
+  last(clientId: string): ClientConnection | undefined {
+    return this.#last.get(clientId);
+  }
+
+  clients(): Iterable<readonly [clientId: string, last: ClientConnection]> {
+    return this.#last;
+  }
+
+  /** A client has connected. */
+  begin(clientId: string, connection: NewConnection): ClientConnection {
+    const before = this.#last.get(clientId);
+    const begun: ClientConnection = { number: before ? before.number + 1 : 0, ...connection };
+    if (!before) this.#makeRoom();
+    this.#last.set(clientId, begun);
+    if (!isRecorded(clientId)) return begun;
+    this.#put(CLIENTS, Buffer.from(clientId), begun);
+    if (before) this.#put(CONNECTIONS, connectionKey(clientId, before.number), before);
+    const oldest = begun.number - IOT_LIMITS.connectionsPerClientMax;
+    if (oldest >= 0) this.#delete(CONNECTIONS, connectionKey(clientId, oldest));
+    return begun;
+  }
+
+  /** The connection has ended. */
+  end(clientId: string, connection: ClientConnection, disconnectedAt: number, reason: DisconnectReason): void {
+    const ended: ClientConnection = { ...connection, disconnectedAt, reason };
+    if (this.#last.get(clientId)?.number === connection.number) {
+      this.#last.set(clientId, ended);
+      if (isRecorded(clientId)) this.#put(CLIENTS, Buffer.from(clientId), ended);
+    } else if (isRecorded(clientId)) this.#put(CONNECTIONS, connectionKey(clientId, connection.number), ended);
+  }
+
+  async connections(clientId: string): Promise<readonly ClientConnection[]> {
+    const last = this.#last.get(clientId);
+    if (!last) return [];
+    await this.#flush();
+    const earlier = await this.#records.range(CONNECTIONS, {
+      from: connectionKey(clientId, 0),
+      to: connectionKey(clientId, last.number),
+      reverse: true,
+      limit: IOT_LIMITS.connectionsPerClientMax,
+    });
+    return [last, ...earlier.map(({ value }) => read(value))].slice(0, IOT_LIMITS.connectionsPerClientMax);
+  }
+
+  /** Forgets clients that have been gone for long, unless they are kept. */
+  sweep(): void {
+    const before = this.#clock.now() - IOT_LIMITS.clientGoneMsMax;
+    for (const [clientId, { disconnectedAt, number }] of this.#last) {
+      if (disconnectedAt !== undefined && disconnectedAt < before && !this.#isKept(clientId))
+        this.#forget(clientId, number);
+    }
+  }
+
+  /** Writes what is to be written; twice is safe. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#flush();
+  }
+
+  /** Full: those who have been gone longest make room, a hundredth at once. */
+  #makeRoom(): void {
+    if (this.#last.size < IOT_LIMITS.clientsMax) return;
+    const gone = [...this.#last].filter(
+      ([clientId, { disconnectedAt }]) => disconnectedAt !== undefined && !this.#isKept(clientId),
+    );
+    gone.sort(([, a], [, b]) => a.disconnectedAt! - b.disconnectedAt!);
+    for (const [clientId, { number }] of gone.slice(0, IOT_LIMITS.clientsMax / 100)) this.#forget(clientId, number);
+  }
+
+  #forget(clientId: string, number: number): void {
+    this.#last.delete(clientId);
+    if (!isRecorded(clientId)) return;
+    this.#delete(CLIENTS, Buffer.from(clientId));
+    const oldest = Math.max(0, number - IOT_LIMITS.connectionsPerClientMax);
+    for (let at = oldest; at < number; at++) this.#delete(CONNECTIONS, connectionKey(clientId, at));
+  }
+
+  #put(space: string, key: Buffer, connection: ClientConnection): void {
+    this.#write({ kind: 'put', space, key, value: Buffer.from(JSON.stringify(connection)) });
+  }
+
+  #delete(space: string, key: Buffer): void {
+    this.#write({ kind: 'delete', space, key });
+  }
+
+  #write(write: Write): void {
+    this.#pending.set(`${write.space} ${Buffer.from(write.key).toString('latin1')}`, write);
+    if (!this.#isClosed) this.#timer ??= this.#clock.timer(IOT_LIMITS.historyDelayMs, () => void this.#flush());
+  }
+
+  /** Resolves when all that was pending is written, or could not be: then it is tried again with what comes. */
+  async #flush(): Promise<void> {
+    await this.#writing;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#pending.size === 0) return;
+    this.#writing = this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    const pending = [...this.#pending];
+    this.#pending = new Map();
+    try {
+      for (let at = 0; at < pending.length; at += RECORDS_LIMITS.writesPerTransactionMax) {
+        const writes = pending.slice(at, at + RECORDS_LIMITS.writesPerTransactionMax).map(([, write]) => write);
+        await this.#records.commit({ writes });
+      }
+    } catch (error) {
+      this.#logger.warn('connection history could not be written', { reason: messageOf(error) });
+      // What was written twice is the same; beyond the limit the history has a gap rather than the node a leak.
+      const room = IOT_LIMITS.historyPendingMax - this.#pending.size;
+      this.#pending = new Map([...pending.slice(0, Math.max(0, room)), ...this.#pending]);
+      if (!this.#isClosed) this.#timer ??= this.#clock.timer(IOT_LIMITS.historyRetryMs, () => void this.#flush());
+    }
+  }
+}
+
+interface Parts {
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly isKept: (clientId: string) => boolean;
+}
+
+/** Longer client ids are known while they are connected, and leave no trace. */
+function isRecorded(clientId: string): boolean {
+  return Buffer.byteLength(clientId) <= IOT_LIMITS.recordedClientIdBytesMax;
+}
+
+/** A client id holds no U+0000 [MQTT-1.5.4-2], so that no key begins with another client's. */
+function connectionKey(clientId: string, number: number): Buffer {
+  const id = Buffer.from(clientId);
+  const key = Buffer.alloc(id.length + 9);
+  id.copy(key);
+  key.writeBigUInt64BE(BigInt(number), id.length + 1);
+  return key;
+}
+
+function read(value: Uint8Array): ClientConnection {
+  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as ClientConnection;
+}

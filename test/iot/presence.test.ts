@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Publisher } from '../../src/services/iot/index.ts';
+import { openRig, RawClient } from '../mqtt/harness.ts';
+
+interface Event {
+  readonly topic: string;
+  readonly body: Record<string, unknown>;
+}
+
+/** The next message that a client gets, read as an event. */
+async function nextEvent(client: RawClient): Promise<Event> {
+  const packet = await client.next();
+  assert(packet?.type === 'publish', `not a message: ${packet?.type}`);
+  if (packet.qos === 1) client.send({ type: 'puback', packetId: packet.packetId, reasonCode: 0, properties: {} });
+  return { topic: packet.topic, body: JSON.parse(packet.payload.toString()) };
+}
+
+describe('presence events', () => {
+  test('tell of a client that comes and goes, with the same session and version', async () => {
+    await using rig = await openRig();
+    await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+    await watcher.subscribe('$aws/events/presence/+/pump-1');
+    const pump = await RawClient.connected(rig.port, { clientId: 'pump-1' });
+    const connected = await nextEvent(watcher);
+    pump.send({ type: 'disconnect', reasonCode: 0, properties: {} });
+    const disconnected = await nextEvent(watcher);
+    assert.equal(connected.topic, '$aws/events/presence/connected/pump-1');
+    assert.equal(disconnected.topic, '$aws/events/presence/disconnected/pump-1');
+    const { timestamp, sessionIdentifier, ...rest } = connected.body;
+    assert.deepEqual(rest, {
+      clientId: 'pump-1',
+      eventType: 'connected',
+      ipAddress: '127.0.0.1',
+      versionNumber: 0,
+    });
+    assert.match(String(sessionIdentifier), /^[0-9a-f]{32}$/);
+    const { timestamp: later, ...more } = disconnected.body;
+    assert.deepEqual(more, {
+      clientId: 'pump-1',
+      eventType: 'disconnected',
+      sessionIdentifier,
+      clientInitiatedDisconnect: true,
+      disconnectReason: 'CLIENT_INITIATED_DISCONNECT',
+      versionNumber: 0,
+    });
+    assert.ok(Number(timestamp) > 1.7e12 && Number(later) >= Number(timestamp));
+    await using again = await RawClient.connected(rig.port, { clientId: 'pump-1' });
+    assert.equal((await nextEvent(watcher)).body.versionNumber, 1);
+    again.socket.destroy();
+    const lost = await nextEvent(watcher);
+    assert.equal(lost.body.disconnectReason, 'CONNECTION_LOST');
+    assert.equal(lost.body.clientInitiatedDisconnect, false);
+  });
+
+  test('of one client id taken over come in the order in which it happened', async () => {
+    await using rig = await openRig();
+    await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+    await watcher.subscribe('$aws/events/presence/#');
+    await using _first = await RawClient.connected(rig.port, { clientId: 'twin' });
+    await using _second = await RawClient.connected(rig.port, { clientId: 'twin' });
+    const events = [await nextEvent(watcher), await nextEvent(watcher), await nextEvent(watcher)];
+    assert.deepEqual(
+      events.map(({ body }) => [body.eventType, body.disconnectReason, body.versionNumber]),
+      [
+        ['connected', undefined, 0],
+        ['disconnected', 'DUPLICATE_CLIENTID', 0],
+        ['connected', undefined, 1],
+      ],
+    );
+  });
+
+  test('tell what is subscribed to and no more', async () => {
+    await using rig = await openRig();
+    await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+    await watcher.subscribe('$aws/events/subscriptions/+/pump-1');
+    await using pump = await RawClient.connected(rig.port, { clientId: 'pump-1' });
+    await pump.subscribe('cmd/pump-1/#');
+    pump.send({ type: 'unsubscribe', packetId: 2, filters: ['cmd/pump-1/#'], properties: {} });
+    const subscribed = await nextEvent(watcher);
+    const unsubscribed = await nextEvent(watcher);
+    assert.deepEqual(
+      [subscribed, unsubscribed].map(({ topic, body }) => [topic, body.eventType, body.topics]),
+      [
+        ['$aws/events/subscriptions/subscribed/pump-1', 'subscribed', ['cmd/pump-1/#']],
+        ['$aws/events/subscriptions/unsubscribed/pump-1', 'unsubscribed', ['cmd/pump-1/#']],
+      ],
+    );
+  });
+
+  test('reach rules, as messages of no client', async () => {
+    await using rig = await openRig();
+    const fn = 'arn:aws:lambda:eu-central-1:000000000000:function:f';
+    await rig.rule('seen', "SELECT clientId, eventType, topic(4) AS what FROM '$aws/events/presence/+/+'", [
+      { lambda: { functionArn: fn } },
+    ]);
+    await using _pump = await RawClient.connected(rig.port, { clientId: 'pump-1' });
+    await rig.iot.broker.drain();
+    assert.deepEqual(
+      rig.deliveries.sent.map(({ payload }) => JSON.parse(Buffer.from(payload).toString())),
+      [{ clientId: 'pump-1', eventType: 'connected', what: 'connected' }],
+    );
+  });
+
+  test('cannot be made up by a client id that is no topic level', async () => {
+    await using rig = await openRig();
+    const topics: string[] = [];
+    const { broker } = rig.iot;
+    const publish = broker.publish.bind(broker);
+    broker.publish = (packet, publisher: Publisher) => {
+      topics.push(packet.topic);
+      return publish(packet, publisher);
+    };
+    await using _client = await RawClient.connected(rig.port, { clientId: 'a+b' });
+    await using _other = await RawClient.connected(rig.port, { clientId: 'plain' });
+    assert.deepEqual(topics, ['$aws/events/presence/connected/plain']);
+  });
+});
+
+describe('connection history', () => {
+  test('has the connections of a client, the latest first, across restarts', async () => {
+    await using first = await openRig();
+    for (let at = 0; at < 3; at++) {
+      const client = await RawClient.connected(first.port, { clientId: 'pump-1', keepAlive: 30 + at });
+      client.send({ type: 'disconnect', reasonCode: 0, properties: {} });
+      assert.equal(await client.next(), undefined);
+    }
+    await using last = await RawClient.connected(first.port, { clientId: 'pump-1' });
+    await using rig = await first.restart();
+    assert.equal((await last.next())?.type, 'disconnect');
+    const connections = await rig.iot.history.connections('pump-1');
+    assert.deepEqual(
+      connections.map(({ number, keepAlive, reason, disconnectedAt }) => [
+        number,
+        keepAlive,
+        reason,
+        disconnectedAt !== undefined,
+      ]),
+      [
+        [3, 0, 'SERVER_INITIATED_DISCONNECT', true],
+        [2, 32, 'CLIENT_INITIATED_DISCONNECT', true],
+        [1, 31, 'CLIENT_INITIATED_DISCONNECT', true],
+        [0, 30, 'CLIENT_INITIATED_DISCONNECT', true],
+      ],
+    );
+    assert.deepEqual(await rig.iot.history.connections('nobody'), []);
+  });
+});
