@@ -9,6 +9,7 @@ import { PrincipalChanges } from './access/changes.ts';
 import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/clients.ts';
 import { PolicyAccess } from './access/device-access.ts';
 import { Inquiry } from './access/inquiry.ts';
+import { type BridgeRoute, type ForeignBroker, type ForeignBrokers, openForeignBrokers } from './bridge/index.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
@@ -60,6 +61,7 @@ export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep }
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
 export { openInTheClear } from './access/device-access.ts';
 export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
+export { BRIDGE_LIMITS, type BridgeRoute, type ForeignBroker, type ForeignBrokers } from './bridge/index.ts';
 export type { Broker } from './broker/broker.ts';
 export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
@@ -108,6 +110,8 @@ export interface Iot extends AsyncDisposable {
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
   readonly target: Target;
+  /** Brokers of somebody else, to be started when everything else runs. */
+  readonly foreign: ForeignBrokers;
 }
 
 /** Opens the device cloud on its stored rules and retained messages. Disposing waits for what is not yet committed. */
@@ -119,6 +123,8 @@ export async function openIot(dependencies: {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Brokers of somebody else, and what is forwarded to and from them. */
+  readonly foreign?: { readonly brokers: readonly ForeignBroker[]; readonly routes: readonly BridgeRoute[] };
 }): Promise<Iot> {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
@@ -139,6 +145,9 @@ export async function openIot(dependencies: {
   });
   system.start(broker, IOT_LIMITS.systemTopicsMs);
   sessions.start((packet, publisher) => broker.publish(packet, publisher));
+  const { brokers, routes } = dependencies.foreign ?? { brokers: [], routes: [] };
+  const ground = { records, clock, random, logger, metrics };
+  const foreign = await openForeignBrokers({ brokers, routes, local: broker, commit, ...ground });
   const changes = new PrincipalChanges();
   const types = await ThingTypes.open(records, clock, random);
   const groups = await ThingGroups.open(records, clock, random);
@@ -193,7 +202,9 @@ export async function openIot(dependencies: {
     },
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
+    foreign,
     [Symbol.asyncDispose]: async () => {
+      await foreign[Symbol.asyncDispose]();
       taps.close();
       system.stop();
       access[Symbol.dispose]();
