@@ -1,6 +1,6 @@
 import { ACCOUNT_ID } from '../../base/index.ts';
 import { ApiError, type Client, readJsonAnswer } from '../client.ts';
-import { CommandError, EXIT } from '../command.ts';
+import { CommandError } from '../command.ts';
 
 /** Name of the policy that devices get when none is named. */
 export const OWN_TOPICS = 'millrace-own-topics';
