@@ -172,12 +172,14 @@ export async function openServices(
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
+  const { foreign, tokenIssuers } = config;
   let invokeFunction: InvokeFunction = async () => ({ kind: 'failed', reason: 'functions are not open yet' });
   const iot = scope.use(
     await openIot({
       ...{ records, delivery, kinesis, ...ground },
+      ...(foreign && { foreign }),
+      ...(tokenIssuers && { tokenIssuers }),
       invokeFunction: (...call) => invokeFunction(...call),
-      ...(config.tokenIssuers && { tokenIssuers: config.tokenIssuers }),
     }),
   );
   // Invocations that end while the environments drain are counted after Lambda itself has closed.
@@ -195,8 +197,11 @@ export async function openServices(
       }),
     ),
   );
-  const sourceFor = (arn: string): StreamSource | QueueSource =>
-    parseArn(arn)?.service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
+  const sourceFor = (arn: string, reader: string): StreamSource | QueueSource => {
+    const service = parseArn(arn)?.service;
+    if (service === 'mqtt') return iot.foreign.source(arn, reader);
+    return service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
+  };
   const resumed = Promise.withResolvers<void>();
   let mappings: EventSourceMappings | undefined;
   const lambda = scope.use(
@@ -221,6 +226,9 @@ export async function openServices(
             reserve,
           },
           sourceFor,
+          forgetReader: async (arn, reader) => {
+            if (parseArn(arn)?.service === 'mqtt') await iot.foreign.forget(arn, reader);
+          },
           delivery,
           putObject: async (bucket, key, body) => {
             await objects.put(bucket, key, Readable.from([body]));
@@ -274,11 +282,13 @@ export async function openServices(
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
+      delivery.register('mqtt', iot.foreign.target);
       delivery.register('logs', logs.target);
       delivery.register('s3', s3.target);
       delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
       resumed.resolve();
       lambda.resume();
+      iot.foreign.start();
       cloudformation.resume();
     },
     rest,

@@ -19,6 +19,7 @@ export type IotErrorCode =
   | 'invalid-response'
   | 'retained-not-found'
   | 'stream-not-found'
+  | 'forbidden'
   | 'unavailable';
 
 export class IotError extends DomainError<IotErrorCode> {}
@@ -43,6 +44,7 @@ export const IOT_ANSWERS = {
   /** Told to error actions; no operation answers with it. */
   'stream-not-found': { type: 'InvalidRequestException', status: 400 },
   'retained-not-found': { type: 'ResourceNotFoundException', status: 404 },
+  forbidden: { type: 'ForbiddenException', status: 403 },
   unavailable: { type: 'ServiceUnavailableException', status: 503 },
 } satisfies Record<IotErrorCode, WireAnswer>;
 

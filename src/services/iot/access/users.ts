@@ -21,7 +21,7 @@ export interface DeviceUser {
   readonly changedAt: number;
 }
 
-/** 16 MB and some 50 ms a check; OWASP asks for no less than N = 2^14 with r = 8 and p = 5, so p is 5. */
+/** One of the settings that OWASP's password storage sheet gives as equally strong; of them, one with little memory: 16 MB, 180 ms. */
 const COST = [16_384, 8, 5] as const;
 const HASH_BYTES = 32;
 
