@@ -10,6 +10,7 @@ import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/c
 import { PolicyAccess } from './access/device-access.ts';
 import { Identifier } from './access/identifier.ts';
 import { Inquiry } from './access/inquiry.ts';
+import type { CertificateAdmission } from './access/ports.ts';
 import { TokenAuthentication, type TokenIssuer } from './access/tokens.ts';
 import { DeviceUsers } from './access/users.ts';
 import { Authorizers } from './authorizers/authorizers.ts';
@@ -20,13 +21,11 @@ import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { SystemTopics } from './broker/system-topics.ts';
-import { CertificateAuthority } from './certificates/authority.ts';
-import { Certificates, type CertificateUses } from './certificates/certificates.ts';
+import type { CertificateAuthority } from './certificates/authority.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
 import { authorizationOperations } from './operations/authorization.ts';
 import { authorizerOperations } from './operations/authorizers.ts';
-import { certificateOperations } from './operations/certificates.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
@@ -42,6 +41,7 @@ import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
 import { Presence } from './presence/presence.ts';
 import { MessageTaps } from './presence/tap.ts';
+import { openDeviceIdentities } from './provisioning/identities.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
@@ -104,7 +104,7 @@ export interface Iot extends AsyncDisposable {
   readonly history: ClientHistory;
   readonly things: Things;
   /** Which client certificates may come in. */
-  readonly certificates: Pick<Certificates, 'admit' | 'isActive' | 'der'>;
+  readonly certificates: CertificateAdmission;
   /** The node's own certificate authority: its certificate, and the one that the node shows to devices. */
   readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** What gateways ask about their clients. */
@@ -168,15 +168,20 @@ export async function openIot(dependencies: {
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
   const policies = await Policies.open({ records, changes, clock });
-  const authority = await CertificateAuthority.open(records, clock, random);
-  const uses: CertificateUses = {
-    thingsOf: (arn) => things.namesOfPrincipal(arn),
-    policiesOf: (arn) => policies.attachedTo(arn).map(({ name }) => name),
-    detachPolicies: (arn) => policies.detachAll(arn),
-  };
-  const certificates = await Certificates.open({ records, authority, uses, changes, clock });
   const authorizers = await Authorizers.open({ records, changes, clock });
   const { invokeFunction: invoke = noFunctions, tokenIssuers = [] } = dependencies;
+  const identities = await openDeviceIdentities({
+    records,
+    things,
+    policies,
+    changes,
+    broker,
+    invoke,
+    clock,
+    random,
+    logger,
+  });
+  const { admission: certificates, authority } = identities;
   const custom = new CustomAuthentication({ authorizers, invoke, clock, random, logger });
   const users = await DeviceUsers.open({ records, changes, clock, random });
   const tokens = new TokenAuthentication(tokenIssuers, clock, logger);
@@ -191,7 +196,7 @@ export async function openIot(dependencies: {
     ...thingOperations(things),
     ...thingTypeOperations(things),
     ...thingGroupOperations(things),
-    ...certificateOperations(certificates),
+    ...identities.operations,
     ...policyOperations(policies),
     ...policyAttachmentOperations(policies, things),
     ...authorizationOperations(policies, inquiry),
@@ -223,6 +228,7 @@ export async function openIot(dependencies: {
     foreign,
     [Symbol.asyncDispose]: async () => {
       await foreign[Symbol.asyncDispose]();
+      await identities[Symbol.asyncDispose]();
       taps.close();
       system.stop();
       access[Symbol.dispose]();

@@ -42,6 +42,14 @@ export interface Broker {
    */
   publish(packet: mqtt.PublishPacket, publisher: Publisher): CommitGroup | undefined;
 
+  /**
+   * Delivers a message to one client alone, by its own subscriptions: what a service answers to a request, which others that
+   * subscribe to the same topic must not see.
+   *
+   * @param to  who has published the request
+   */
+  answer(packet: mqtt.PublishPacket, to: Publisher): CommitGroup | undefined;
+
   /** Adds or replaces; tells whether the client had this filter before (for retain handling 1). */
   subscribe(subscription: Subscription): boolean;
   /** False when there was no such subscription. */
@@ -121,6 +129,11 @@ export class RoutingBroker implements Broker {
     if (route.receivers.length > 0) group = joined(group, deliver(packet, publisher, route.receivers));
     if (route.rules.length > 0) group = joined(group, this.#rules.run(route.rules, packet, route.levels, publisher));
     return group;
+  }
+
+  answer(packet: mqtt.PublishPacket, to: Publisher): CommitGroup | undefined {
+    const own = this.#route(packet.topic).receivers.filter(({ subscriber }) => subscriber === to);
+    return deliver(packet, NODE, own);
   }
 
   subscribe(subscription: Subscription): boolean {
@@ -207,6 +220,9 @@ export class RoutingBroker implements Broker {
     return route;
   }
 }
+
+/** Nobody of the clients. */
+const NODE: Publisher = { clientId: undefined, principal: undefined };
 
 function deliver(
   packet: mqtt.PublishPacket,
