@@ -4,6 +4,7 @@ import type {
   AuthenticationExchange,
   AuthenticationStep,
   ClientPermissions,
+  ConnectAttribute,
   ConnectRequest,
   DeviceAccess,
 } from '../../services/iot/index.ts';
@@ -26,7 +27,8 @@ export class Handshake {
     this.packet = packet;
     this.#access = access;
     const { username, password, version } = packet;
-    this.#request = { ...arrival, clientId, username, password, version };
+    const connectAttributes = connectAttributesOf(packet);
+    this.#request = { ...arrival, clientId, username, password, version, connectAttributes };
   }
 
   get method(): string | undefined {
@@ -84,4 +86,9 @@ export class Handshake {
 
 function refusal(reasonCode: number, reason: string): AuthenticationStep {
   return { kind: 'refused', reasonCode, reason };
+}
+
+function connectAttributesOf({ version, clean, will, properties }: mqtt.ConnectPacket): readonly ConnectAttribute[] {
+  const persists = version === 5 ? (properties.sessionExpiryInterval ?? 0) > 0 : !clean;
+  return [...(persists ? (['PersistentConnect'] as const) : []), ...(will ? (['LastWill'] as const) : [])];
 }

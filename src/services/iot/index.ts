@@ -4,8 +4,11 @@ import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import type { DeviceAccess } from './access/access.ts';
 import { PrincipalChanges } from './access/changes.ts';
 import type { ClientWatcher } from './access/clients.ts';
+import { PolicyAccess } from './access/device-access.ts';
+import { type CertificateAdmission, NO_CERTIFICATES } from './access/ports.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
@@ -15,10 +18,13 @@ import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { policyOperations } from './operations/policies.ts';
+import { policyAttachmentOperations } from './operations/policy-attachments.ts';
 import { thingGroupOperations } from './operations/thing-groups.ts';
 import { thingTypeOperations } from './operations/thing-types.ts';
 import { thingOperations } from './operations/things.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
+import { Policies } from './policies/policies.ts';
 import type { KinesisPort } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
@@ -26,6 +32,7 @@ import { Presence } from './presence/presence.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
+import { Sessions } from './sessions/sessions.ts';
 import { iotTarget } from './target.ts';
 import { ThingGroups } from './things/groups.ts';
 import { Things } from './things/things.ts';
@@ -34,6 +41,7 @@ import { ThingTypes } from './things/types.ts';
 export {
   type Arrival,
   type ClientPermissions,
+  type ConnectAttribute,
   type ConnectDecision,
   type ConnectRequest,
   type DeviceAccess,
@@ -44,8 +52,10 @@ export {
 } from './access/access.ts';
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
+export { openInTheClear } from './access/device-access.ts';
+export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
 export type { Broker } from './broker/broker.ts';
-export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
+export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
@@ -58,6 +68,10 @@ export type { KinesisPort, StreamPort } from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
+export { receiverFrame, retainedFrame } from './sessions/frames.ts';
+export type { ClientSession, SessionLink, Step } from './sessions/link.ts';
+export type { DurableSession } from './sessions/session.ts';
+export type { Leaving, Opening, SessionRequest, Sessions } from './sessions/sessions.ts';
 export { type ThingGroup, thingGroupArn } from './things/groups.ts';
 export { type Thing, type ThingPrincipal, type ThingView, thingArn } from './things/thing.ts';
 export type { Things } from './things/things.ts';
@@ -72,6 +86,8 @@ export interface Iot extends AsyncDisposable {
   /** Which clients there have been, and when. */
   readonly history: ClientHistory;
   readonly things: Things;
+  /** What gateways ask about their clients. */
+  readonly access: DeviceAccess;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -87,16 +103,19 @@ export async function openIot(dependencies: {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Without a registry no certificate is known. */
+  readonly certificates?: CertificateAdmission;
 }): Promise<Iot> {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
   const retained = await RetainedMessages.open({ records, clock, logger });
-  const commit = new GroupCommit({ kinesis, delivery, retained, records, logger });
+  const commit = new GroupCommit({ kinesis, delivery, retained, records, clock, logger });
   const engine = new RuleEngine({ commit, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
   const subscriptions = new Subscriptions();
+  const sessions = await Sessions.open({ records, subscriptions, commit, clock, logger, metrics });
   const system = new SystemTopics(clock);
-  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, system, metrics });
+  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, sessions, system, metrics });
   const startedAt = clock.monotonic();
   broker.tell({
     version: () => 'millrace',
@@ -105,6 +124,7 @@ export async function openIot(dependencies: {
     'retained messages/count': () => retained.size,
   });
   system.start(broker, IOT_LIMITS.systemTopicsMs);
+  sessions.start((packet, publisher) => broker.publish(packet, publisher));
   const changes = new PrincipalChanges();
   const types = await ThingTypes.open(records, clock, random);
   const groups = await ThingGroups.open(records, clock, random);
@@ -113,12 +133,17 @@ export async function openIot(dependencies: {
   const history = await ConnectionHistory.open({ records, clock, logger, isKept });
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
+  const { certificates = NO_CERTIFICATES } = dependencies;
+  const policies = await Policies.open({ records, changes, clock });
+  const access = new PolicyAccess({ policies, certificates, things, changes, clock });
   const control = {
     ...topicRuleOperations(rules),
     ...endpointOperations,
     ...thingOperations(things),
     ...thingTypeOperations(things),
     ...thingGroupOperations(things),
+    ...policyOperations(policies),
+    ...policyAttachmentOperations(policies, things),
   };
   return {
     services: [
@@ -126,6 +151,7 @@ export async function openIot(dependencies: {
       { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
     ],
     broker,
+    access,
     watcher: presence,
     history,
     things,
@@ -133,6 +159,8 @@ export async function openIot(dependencies: {
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: async () => {
       system.stop();
+      access[Symbol.dispose]();
+      await sessions.close();
       await broker.drain();
       await presence.close();
     },

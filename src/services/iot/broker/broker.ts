@@ -2,6 +2,7 @@ import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Counter, Metrics } from '../../../telemetry/index.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import type { CompiledRule, RuleEngine } from '../rules/engine.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import { type CommitGroup, type GroupCommit, joined } from './commit-group.ts';
 import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts';
 import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
@@ -27,6 +28,9 @@ const EVENTS = '$aws/events/';
 
 /** The message broker: routes publishes to subscribers and rules. */
 export interface Broker {
+  /** Sessions that outlive their connections. */
+  readonly sessions: Sessions;
+
   /**
    * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise.
    *
@@ -62,6 +66,7 @@ export interface Broker {
 }
 
 export class RoutingBroker implements Broker {
+  readonly sessions: Sessions;
   readonly #subscriptions: Subscriptions;
   readonly #retained: RetainedMessages;
   readonly #rules: RuleEngine;
@@ -78,8 +83,10 @@ export class RoutingBroker implements Broker {
     readonly rules: RuleEngine;
     readonly commit: GroupCommit;
     readonly system: SystemTopics;
+    readonly sessions: Sessions;
     readonly metrics: Metrics;
   }) {
+    this.sessions = parts.sessions;
     this.#subscriptions = parts.subscriptions;
     this.#retained = parts.retained;
     this.#rules = parts.rules;
