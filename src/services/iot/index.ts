@@ -8,14 +8,18 @@ import type { DeviceAccess } from './access/access.ts';
 import { PrincipalChanges } from './access/changes.ts';
 import type { ClientWatcher } from './access/clients.ts';
 import { PolicyAccess } from './access/device-access.ts';
-import { type CertificateAdmission, NO_CERTIFICATES } from './access/ports.ts';
+import { Inquiry } from './access/inquiry.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { SystemTopics } from './broker/system-topics.ts';
+import { CertificateAuthority } from './certificates/authority.ts';
+import { Certificates, type CertificateUses } from './certificates/certificates.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
+import { authorizationOperations } from './operations/authorization.ts';
+import { certificateOperations } from './operations/certificates.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { policyOperations } from './operations/policies.ts';
@@ -62,6 +66,7 @@ export type { RetainedMessage } from './broker/retained.ts';
 export { isValidGroup, parseShared } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export type { SystemValue } from './broker/system-topics.ts';
+export type { Identity } from './certificates/authority.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
@@ -86,6 +91,10 @@ export interface Iot extends AsyncDisposable {
   /** Which clients there have been, and when. */
   readonly history: ClientHistory;
   readonly things: Things;
+  /** Which client certificates may come in. */
+  readonly certificates: Pick<Certificates, 'admit' | 'isActive' | 'der'>;
+  /** The node's own certificate authority: its certificate, and the one that the node shows to devices. */
+  readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** What gateways ask about their clients. */
   readonly access: DeviceAccess;
   /** All rules, for those who show them. */
@@ -103,8 +112,6 @@ export async function openIot(dependencies: {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Without a registry no certificate is known. */
-  readonly certificates?: CertificateAdmission;
 }): Promise<Iot> {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
@@ -133,17 +140,26 @@ export async function openIot(dependencies: {
   const history = await ConnectionHistory.open({ records, clock, logger, isKept });
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
-  const { certificates = NO_CERTIFICATES } = dependencies;
   const policies = await Policies.open({ records, changes, clock });
+  const authority = await CertificateAuthority.open(records, clock, random);
+  const uses: CertificateUses = {
+    thingsOf: (arn) => things.namesOfPrincipal(arn),
+    policiesOf: (arn) => policies.attachedTo(arn).map(({ name }) => name),
+    detachPolicies: (arn) => policies.detachAll(arn),
+  };
+  const certificates = await Certificates.open({ records, authority, uses, changes, clock });
   const access = new PolicyAccess({ policies, certificates, things, changes, clock });
+  const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
   const control = {
     ...topicRuleOperations(rules),
     ...endpointOperations,
     ...thingOperations(things),
     ...thingTypeOperations(things),
     ...thingGroupOperations(things),
+    ...certificateOperations(certificates),
     ...policyOperations(policies),
     ...policyAttachmentOperations(policies, things),
+    ...authorizationOperations(policies, inquiry),
   };
   return {
     services: [
@@ -155,6 +171,8 @@ export async function openIot(dependencies: {
     watcher: presence,
     history,
     things,
+    certificates,
+    authority,
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: async () => {
