@@ -3,7 +3,7 @@
  * outbox finish what runs, the port closes, environments drain, the stores close last, the lock goes.
  */
 import { assert, systemClock, systemRandom } from '../base/index.ts';
-import { deadLetterApi, openConsole } from '../gateway/console/index.ts';
+import { deadLetterApi, fleetApi, openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
 import { openInTheClear } from '../services/iot/index.ts';
@@ -15,12 +15,14 @@ import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
 import { rememberedRelations } from './dead-letters/relations.ts';
+import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
 import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
+import { webSocketRoute } from './websocket-route.ts';
 
 /** Starts a node; resolves when everything listens. What a failed start had opened is closed again. */
 export async function startNode(config: NodeConfig): Promise<Node> {
@@ -60,6 +62,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   );
 
   let gateway: MqttGateway | undefined;
+  const upgrade = webSocketRoute(() => gateway, { ...config, ...services, ...ground });
   const relations = rememberedRelations(services, ground.clock);
   const letters = new NodeDeadLetters(
     new QueuePlace({ ...services, ...ground, relations }),
@@ -97,7 +100,9 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
+        adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
       ],
+      upgrades: upgrade,
       ...ground,
     }),
   );
@@ -114,6 +119,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   gateway = scope.use(
     await openMqttGateway({ broker, watcher, access, host: mqttHost, port: config.mqttPort, ...ground }),
   );
+  services.iot.showClients(gateway.clients);
   listening.mqtt = gateway.address;
 
   const owned = scope.move();

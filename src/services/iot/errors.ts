@@ -18,6 +18,7 @@ export type IotErrorCode =
   | 'delete-conflict'
   | 'retained-not-found'
   | 'stream-not-found'
+  | 'forbidden'
   | 'unavailable';
 
 export class IotError extends DomainError<IotErrorCode> {}
@@ -41,6 +42,7 @@ export const IOT_ANSWERS = {
   /** Told to error actions; no operation answers with it. */
   'stream-not-found': { type: 'InvalidRequestException', status: 400 },
   'retained-not-found': { type: 'ResourceNotFoundException', status: 404 },
+  forbidden: { type: 'ForbiddenException', status: 403 },
   unavailable: { type: 'ServiceUnavailableException', status: 503 },
 } satisfies Record<IotErrorCode, WireAnswer>;
 
