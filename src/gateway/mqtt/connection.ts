@@ -688,6 +688,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#deferred.drop();
     this.#unwatch?.();
     if (!carried) broker.detach(session);
+    if (session instanceof Session) session.handOver();
     this.#host.release(this);
     watcher?.disconnected(client, this.#endedBy);
     if (carried) this.#giveBack(carried);

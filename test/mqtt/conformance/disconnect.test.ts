@@ -41,7 +41,7 @@ test('a DISCONNECT of the client with flags, or cut short, is a violation', asyn
   }
 });
 
-// Shows [MQTT-4.1.0-1], [MQTT-3.1.2-6], [MQTT-3.1.2-4], [MQTT-3.2.2-2], [3.1.1: MQTT-3.1.2-6], [3.1.1: MQTT-3.2.2-1]
+// Shows [MQTT-4.1.0-1], [MQTT-3.1.2-6], [MQTT-3.1.2-4], [MQTT-3.1.4-4], [3.1.1: MQTT-3.1.4-3], [3.1.1: MQTT-3.2.2-3], [MQTT-3.2.2-2], [3.1.1: MQTT-3.1.2-6], [3.1.1: MQTT-3.2.2-1]
 // Shows [3.1.1: MQTT-4.1.0-2]
 test('a session lasts as long as its connection at least, and a clean one no longer', async () => {
   await using rig = await openRig();

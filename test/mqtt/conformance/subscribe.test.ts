@@ -234,7 +234,12 @@ test('PINGREQ is answered with PINGRESP', async () => {
 test('wildcards at the beginning do not match topics that begin with $', async () => {
   for (const version of VERSIONS) {
     await using one = await client(version, 'dollar');
-    one.send(subscribeTo(1, ['#', '+/x', '$own/#'].map((filter) => wish(filter, 0))));
+    one.send(
+      subscribeTo(
+        1,
+        ['#', '+/x', '$own/#'].map((filter) => wish(filter, 0)),
+      ),
+    );
     assert.equal((await one.next())?.type, 'suback');
     await all(one);
     one.send(publish('$other/x', 'hidden'), publish('$own/x', 'seen'), publish('plain/x', 'seen'));

@@ -33,6 +33,8 @@ export interface Receiver {
   readonly qos: mqtt.Qos;
   readonly retainAsPublished: boolean;
   readonly identifiers: readonly number[];
+  /** The group that has chosen it, which gives to another what it leaves undone. */
+  readonly group?: SharedGroup;
   /** What it receives of its own messages, where no-local makes a difference; `none` is nothing. */
   readonly own?: Receiver | 'none';
 }
