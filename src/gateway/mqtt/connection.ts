@@ -660,7 +660,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
         ...(reasonString !== undefined && { reasonString }),
         ...(serverReference !== undefined && { serverReference }),
       };
-      this.#write({ type: 'disconnect', reasonCode, properties });
+      this.#write({ type: 'disconnect', reasonCode: mqtt.disconnectReasonOf(reasonCode), properties });
     }
     this.#close();
   }
