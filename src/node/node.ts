@@ -6,6 +6,7 @@ import { assert, systemClock, systemRandom } from '../base/index.ts';
 import { deadLetterApi, openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
+import { openInTheClear } from '../services/iot/index.ts';
 import { createLogger, createMetrics, createSpans, newTrace, OtlpExporter } from '../telemetry/index.ts';
 import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type WireServer } from '../wire/index.ts';
 import { adminRoute } from './admin-routes.ts';
@@ -109,7 +110,10 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   // yet: until they do, a listener that others reach would be open to all.
   const mqttHost = isLoopback(host) ? host : '127.0.0.1';
   const { broker, watcher } = services.iot;
-  gateway = scope.use(await openMqttGateway({ broker, watcher, host: mqttHost, port: config.mqttPort, ...ground }));
+  const access = secured ? services.iot.access : openInTheClear(services.iot.access);
+  gateway = scope.use(
+    await openMqttGateway({ broker, watcher, access, host: mqttHost, port: config.mqttPort, ...ground }),
+  );
   listening.mqtt = gateway.address;
 
   const owned = scope.move();

@@ -174,9 +174,9 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', will: 'publish' });
   }
 
-  revoked(reason: string): void {
+  revoked(reason: string, as: DisconnectReason = 'FORBIDDEN_ACCESS'): void {
     this.#host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
-    this.end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', will: 'publish' });
+    this.end({ reasonCode: Reason.notAuthorized, reason: as, will: 'publish' });
   }
 
   /** Another server takes over: the client is told which. */

@@ -69,7 +69,7 @@ function refusalOf(filter: string, { broker, session, permissions }: Client): nu
   const wanted = shared?.filter ?? filter;
   if (!mqtt.isTopicFilter(wanted) || isTooLong(filter)) return Reason.topicFilterInvalid;
   if (shared && !isValidGroup(shared.group)) return Reason.topicFilterInvalid;
-  if (!permissions.maySubscribe(wanted)) return Reason.notAuthorized;
+  if (!permissions.maySubscribe(filter)) return Reason.notAuthorized;
   const isFull = broker.subscriptionsOf(session) >= IOT_LIMITS.subscriptionsPerClientMax;
   return isFull ? Reason.quotaExceeded : undefined;
 }

@@ -11,6 +11,11 @@ export type IotErrorCode =
   | 'resource-not-found'
   | 'resource-exists'
   | 'version-conflict'
+  | 'certificate-invalid'
+  | 'certificate-state'
+  | 'malformed-policy'
+  | 'versions-limit-exceeded'
+  | 'delete-conflict'
   | 'retained-not-found'
   | 'stream-not-found'
   | 'unavailable';
@@ -27,6 +32,11 @@ export const IOT_ANSWERS = {
   'resource-not-found': { type: 'ResourceNotFoundException', status: 404 },
   'resource-exists': { type: 'ResourceAlreadyExistsException', status: 409 },
   'version-conflict': { type: 'VersionConflictException', status: 409 },
+  'certificate-invalid': { type: 'CertificateValidationException', status: 400 },
+  'certificate-state': { type: 'CertificateStateException', status: 406 },
+  'malformed-policy': { type: 'MalformedPolicyException', status: 400 },
+  'versions-limit-exceeded': { type: 'VersionsLimitExceededException', status: 409 },
+  'delete-conflict': { type: 'DeleteConflictException', status: 409 },
   conflict: { type: 'ConflictingResourceUpdateException', status: 409 },
   /** Told to error actions; no operation answers with it. */
   'stream-not-found': { type: 'InvalidRequestException', status: 400 },

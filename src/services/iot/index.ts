@@ -4,21 +4,31 @@ import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import type { DeviceAccess } from './access/access.ts';
 import { PrincipalChanges } from './access/changes.ts';
 import type { ClientWatcher } from './access/clients.ts';
+import { PolicyAccess } from './access/device-access.ts';
+import { Inquiry } from './access/inquiry.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { SystemTopics } from './broker/system-topics.ts';
+import { CertificateAuthority } from './certificates/authority.ts';
+import { Certificates, type CertificateUses } from './certificates/certificates.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
+import { authorizationOperations } from './operations/authorization.ts';
+import { certificateOperations } from './operations/certificates.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { policyOperations } from './operations/policies.ts';
+import { policyAttachmentOperations } from './operations/policy-attachments.ts';
 import { thingGroupOperations } from './operations/thing-groups.ts';
 import { thingTypeOperations } from './operations/thing-types.ts';
 import { thingOperations } from './operations/things.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
+import { Policies } from './policies/policies.ts';
 import type { KinesisPort } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
@@ -35,6 +45,7 @@ import { ThingTypes } from './things/types.ts';
 export {
   type Arrival,
   type ClientPermissions,
+  type ConnectAttribute,
   type ConnectDecision,
   type ConnectRequest,
   type DeviceAccess,
@@ -45,6 +56,8 @@ export {
 } from './access/access.ts';
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
+export { openInTheClear } from './access/device-access.ts';
+export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
 export type { Broker } from './broker/broker.ts';
 export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
@@ -53,6 +66,7 @@ export type { RetainedMessage } from './broker/retained.ts';
 export { isValidGroup, parseShared } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export type { SystemValue } from './broker/system-topics.ts';
+export type { Identity } from './certificates/authority.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
@@ -77,6 +91,12 @@ export interface Iot extends AsyncDisposable {
   /** Which clients there have been, and when. */
   readonly history: ClientHistory;
   readonly things: Things;
+  /** Which client certificates may come in. */
+  readonly certificates: Pick<Certificates, 'admit' | 'isActive' | 'der'>;
+  /** The node's own certificate authority: its certificate, and the one that the node shows to devices. */
+  readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
+  /** What gateways ask about their clients. */
+  readonly access: DeviceAccess;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -120,12 +140,26 @@ export async function openIot(dependencies: {
   const history = await ConnectionHistory.open({ records, clock, logger, isKept });
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
+  const policies = await Policies.open({ records, changes, clock });
+  const authority = await CertificateAuthority.open(records, clock, random);
+  const uses: CertificateUses = {
+    thingsOf: (arn) => things.namesOfPrincipal(arn),
+    policiesOf: (arn) => policies.attachedTo(arn).map(({ name }) => name),
+    detachPolicies: (arn) => policies.detachAll(arn),
+  };
+  const certificates = await Certificates.open({ records, authority, uses, changes, clock });
+  const access = new PolicyAccess({ policies, certificates, things, changes, clock });
+  const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
   const control = {
     ...topicRuleOperations(rules),
     ...endpointOperations,
     ...thingOperations(things),
     ...thingTypeOperations(things),
     ...thingGroupOperations(things),
+    ...certificateOperations(certificates),
+    ...policyOperations(policies),
+    ...policyAttachmentOperations(policies, things),
+    ...authorizationOperations(policies, inquiry),
   };
   return {
     services: [
@@ -133,13 +167,17 @@ export async function openIot(dependencies: {
       { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
     ],
     broker,
+    access,
     watcher: presence,
     history,
     things,
+    certificates,
+    authority,
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
     [Symbol.asyncDispose]: async () => {
       system.stop();
+      access[Symbol.dispose]();
       await sessions.close();
       await broker.drain();
       await presence.close();

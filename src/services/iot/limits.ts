@@ -79,4 +79,11 @@ export const IOT_LIMITS = {
   historyRetryMs: 5_000,
   /** Rows of it that wait meanwhile; what comes after is not remembered. */
   historyPendingMax: 400_000,
+  /** Device policies of the node. */
+  policiesMax: 10_000,
+  /** Bytes of a policy document, white space not counted. */
+  policyBytesMax: 2048,
+  policyVersionsMax: 5,
+  /** Policies attached to one certificate, group or other target. */
+  policiesPerTargetMax: 10,
 } as const;
