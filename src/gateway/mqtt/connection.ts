@@ -18,7 +18,6 @@
  *   keeps and all of a packet but a PUBLISH's payload; whoever keeps that copies it (retained messages, rules that deliver, reserved
  *   topics), and what goes to subscribers is encoded before the call returns.
  */
-import type { Duplex } from 'node:stream';
 import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
@@ -52,6 +51,7 @@ import { Throttle, type TokenBucket } from './rates.ts';
 import { type Carrier, Session } from './session.ts';
 import { type Client, subscribe, unsubscribe } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
+import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
 
 const { Reason } = mqtt;
@@ -91,7 +91,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   readonly output: Output;
   isScheduled = false;
   readonly #host: ConnectionHost;
-  readonly #socket: Duplex;
+  readonly #socket: Transport;
   readonly #decoder: mqtt.PacketDecoder;
   readonly #arrival: Arrival;
   readonly #pauses: Pauses;
@@ -126,7 +126,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   /** Why the connection ends, as soon as that is known. */
   #endedBy: DisconnectReason = 'CONNECTION_LOST';
 
-  constructor(host: ConnectionHost, socket: Duplex, arrival: Arrival) {
+  constructor(host: ConnectionHost, socket: Transport, arrival: Arrival) {
     this.#host = host;
     this.#socket = socket;
     this.#arrival = arrival;
@@ -174,13 +174,14 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   }
 
   /** An operator has asked for the end. */
-  dismiss(): void {
-    this.end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', will: 'publish' });
+  dismiss(publishesWill: boolean): void {
+    const will = publishesWill ? 'publish' : 'delete';
+    this.end({ reasonCode: Reason.administrativeAction, reason: 'API_INITIATED_DISCONNECT', will });
   }
 
-  revoked(reason: string): void {
+  revoked(reason: string, as: DisconnectReason = 'FORBIDDEN_ACCESS'): void {
     this.#host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
-    this.end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', will: 'publish' });
+    this.end({ reasonCode: Reason.notAuthorized, reason: as, will: 'publish' });
   }
 
   /** Another server takes over: the client is told which. */

@@ -26,6 +26,9 @@ const BASIC_INGEST = '$aws/rules/';
 /** Topics of the node's own events: a few messages each and one or more for each client, so that keeping routes would not pay. */
 const EVENTS = '$aws/events/';
 
+/** Told of a message that a client has published; its payload is the listener's only until it returns. */
+export type PublishListener = (packet: mqtt.PublishPacket, clientId: string) => void;
+
 /** The message broker: routes publishes to subscribers and rules. */
 export interface Broker {
   /** Sessions that outlive their connections. */
@@ -46,6 +49,11 @@ export interface Broker {
   /** Takes a subscriber out whole. */
   detach(subscriber: Subscriber): void;
   subscriptionsOf(subscriber: Subscriber): number;
+  /** Subscriptions of a client, for those who show them: looks through all clients. */
+  subscriptionsOfClient(clientId: string): readonly Subscription[];
+
+  /** Has one listener told what clients publish, before anyone else gets it; `undefined` ends it. It must neither throw nor wait. */
+  watchPublishes(listener: PublishListener | undefined): void;
 
   /** Whether clients may publish to a topic that begins with `$`: not to those of the server itself, as AWS has it. */
   takesFromClients(topic: string): boolean;
@@ -75,6 +83,7 @@ export class RoutingBroker implements Broker {
   readonly #system: SystemTopics;
   readonly #reserved = new ReservedTopics();
   readonly #routes = new Map<string, Route>();
+  #listener: PublishListener | undefined;
   readonly #published: Counter;
   readonly #retainedRefused: Counter;
 
@@ -102,6 +111,7 @@ export class RoutingBroker implements Broker {
 
   publish(packet: mqtt.PublishPacket, publisher: Publisher): CommitGroup | undefined {
     this.#published.add();
+    if (this.#listener !== undefined && publisher.clientId !== undefined) this.#listener(packet, publisher.clientId);
     const { topic } = packet;
     if (topic.startsWith(BASIC_INGEST)) return this.#basicIngest(packet, publisher);
     const route = this.#route(topic);
@@ -127,6 +137,14 @@ export class RoutingBroker implements Broker {
 
   subscriptionsOf(subscriber: Subscriber): number {
     return this.#subscriptions.countOf(subscriber);
+  }
+
+  subscriptionsOfClient(clientId: string): readonly Subscription[] {
+    return this.#subscriptions.ofClient(clientId);
+  }
+
+  watchPublishes(listener: PublishListener | undefined): void {
+    this.#listener = listener;
   }
 
   takesFromClients(topic: string): boolean {

@@ -107,6 +107,12 @@ export class Subscriptions {
     return countOf(this.#bySubscriber.get(subscriber));
   }
 
+  /** Those of a client, by its id; looks through all subscribers. */
+  ofClient(clientId: string): readonly Subscription[] {
+    for (const [subscriber, own] of this.#bySubscriber) if (subscriber.clientId === clientId) return [...own.values()];
+    return [];
+  }
+
   /** Who receives what is published to the topic with these levels. */
   receivers(levels: readonly string[]): readonly Receiver[] {
     const entries = this.#trie.match(levels);
