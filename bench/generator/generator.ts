@@ -81,7 +81,12 @@ async function runIn(load: InLoad): Promise<LoadResult> {
   }
   const pacer = load.rate === undefined ? undefined : pace(publishers, load.rate);
   for (const publisher of publishers) publisher.pump();
-  const result = await measure({ ...load, count: () => count, broken: broken.promise });
+  const result = await measure({
+    ...load,
+    isPaced: load.rate !== undefined,
+    count: () => count,
+    broken: broken.promise,
+  });
   clearInterval(pacer);
   for (const client of clients) client.destroy();
   return { ...result, p50Ms: latencies.quantile(0.5), p99Ms: latencies.quantile(0.99), maxMs: latencies.max };

@@ -1,5 +1,6 @@
 import type { Connection, SmtpOptions } from '../delivery/index.ts';
 import type { SandboxEngine } from '../runtime/index.ts';
+import type { BridgeRoute, ForeignBroker } from '../services/iot/index.ts';
 import type { LogLevel } from '../telemetry/index.ts';
 
 /** What a node needs to know before it starts; checked by who makes it (the command line, a configuration file). */
@@ -11,6 +12,8 @@ export interface NodeConfig {
   /** 0 means any free TCP port; {@link Node.endpoint} tells which. */
   readonly httpPort: number;
   readonly mqttPort: number;
+  /** Where MQTT in the clear may come from: this machine, or wherever the listener is reached from; `loopback` unless said. */
+  readonly plainMqtt?: 'loopback' | 'any';
   /** `dev` accepts any credentials on loopback; `secured` proves every caller. */
   readonly mode: 'dev' | 'secured';
   readonly logLevel?: LogLevel;
@@ -28,6 +31,8 @@ export interface NodeConfig {
   readonly smtp?: SmtpOptions;
   /** How HTTP targets are called that name a connection. */
   readonly connections?: readonly Connection[];
+  /** MQTT brokers of somebody else, and what is forwarded to and from them. */
+  readonly foreign?: { readonly brokers: readonly ForeignBroker[]; readonly routes: readonly BridgeRoute[] };
   /** URLs that take what goes to phones: text messages, mobile push; and the base of links in notifications, without a `/` at its end. */
   readonly notifications?: { readonly sms?: string; readonly push?: string; readonly url?: string };
 }

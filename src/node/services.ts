@@ -171,7 +171,8 @@ export async function openServices(
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
-  const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
+  const { foreign } = config;
+  const iot = scope.use(await openIot({ records, delivery, kinesis, ...(foreign && { foreign }), ...ground }));
   // Invocations that end while the environments drain are counted after Lambda itself has closed.
   let flushUsage = async (): Promise<void> => {};
   scope.defer(() => flushUsage());
@@ -187,8 +188,11 @@ export async function openServices(
       }),
     ),
   );
-  const sourceFor = (arn: string): StreamSource | QueueSource =>
-    parseArn(arn)?.service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
+  const sourceFor = (arn: string, reader: string): StreamSource | QueueSource => {
+    const service = parseArn(arn)?.service;
+    if (service === 'mqtt') return iot.foreign.source(arn, reader);
+    return service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
+  };
   const resumed = Promise.withResolvers<void>();
   let mappings: EventSourceMappings | undefined;
   const lambda = scope.use(
@@ -213,6 +217,9 @@ export async function openServices(
             reserve,
           },
           sourceFor,
+          forgetReader: async (arn, reader) => {
+            if (parseArn(arn)?.service === 'mqtt') await iot.foreign.forget(arn, reader);
+          },
           delivery,
           putObject: async (bucket, key, body) => {
             await objects.put(bucket, key, Readable.from([body]));
@@ -265,11 +272,13 @@ export async function openServices(
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
+      delivery.register('mqtt', iot.foreign.target);
       delivery.register('logs', logs.target);
       delivery.register('s3', s3.target);
       delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
       resumed.resolve();
       lambda.resume();
+      iot.foreign.start();
       cloudformation.resume();
     },
     rest,

@@ -11,25 +11,39 @@
  * - G2 a socket is written once per turn of the event loop, by `flush`.
  * - G3 a socket is not read while too much of its client waits for a commit, while its client does not read, or has
  *   sent more than it may.
- * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down.
+ * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down; that of a durable session then waits
+ *   for the restart [MQTT-3.1.2-12].
+ * - G5 what a packet promises (CONNACK, SUBACK, UNSUBACK, PUBREL, PUBCOMP) is durable before it is sent.
+ * - G6 received bytes are good only while they are handled, since all sockets are read into one buffer: the decoder copies what it
+ *   keeps and all of a packet but a PUBLISH's payload; whoever keeps that copies it (retained messages, rules that deliver, reserved
+ *   topics), and what goes to subscribers is encoded before the call returns.
  */
-import type { Duplex } from 'node:stream';
 import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
   Arrival,
   AuthenticationStep,
   ClientPermissions,
+  ClientSession,
+  CommitGroup,
   ConnectedClient,
   DisconnectReason,
+  DurableSession,
+  Leaving,
+  Opening,
   PermissionsListener,
+  Step,
 } from '../../services/iot/index.ts';
+import { EXPLAINED_BYTES_MAX } from './ack-reasons.ts';
 import type { Address } from './addresses.ts';
+import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
 import type { ConnectionHost, Ending } from './host.ts';
 import { Inbound, maySend, type Sender } from './inbound.ts';
+import { receive } from './input.ts';
 import { KeepAlive } from './keep-alive.ts';
-import { offer, serverKeepAlive } from './offer.ts';
+import { ConnectionLink } from './link.ts';
+import { offer, serverKeepAlive, sessionExpiryOf, sessionOffer } from './offer.ts';
 import { Output } from './output.ts';
 import { Pauses } from './pauses.ts';
 import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
@@ -37,6 +51,7 @@ import { Throttle, type TokenBucket } from './rates.ts';
 import { type Carrier, Session } from './session.ts';
 import { type Client, subscribe, unsubscribe } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
+import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
 
 const { Reason } = mqtt;
@@ -49,10 +64,18 @@ const HEARD_BYTES = 1000;
 
 type Reply = Exclude<mqtt.Packet, mqtt.PublishPacket>;
 
+/** A durable session on this connection. */
+interface Carried {
+  readonly session: DurableSession;
+  readonly link: ConnectionLink;
+}
+
 interface Connected {
   readonly kind: 'connected';
   readonly client: ConnectedClient;
-  readonly session: Session;
+  readonly session: ClientSession;
+  /** Set when the session outlives this connection. */
+  readonly carried: Carried | undefined;
   readonly permissions: ClientPermissions;
   readonly inbound: Inbound;
   /** Authenticates the client again, where it has named a method (4.12.1). */
@@ -68,7 +91,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   readonly output: Output;
   isScheduled = false;
   readonly #host: ConnectionHost;
-  readonly #socket: Duplex;
+  readonly #socket: Transport;
   readonly #decoder: mqtt.PacketDecoder;
   readonly #arrival: Arrival;
   readonly #pauses: Pauses;
@@ -80,7 +103,16 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   takeovers: TokenBucket | undefined;
   #state: State = { kind: 'greeting' };
   #clientId = '';
+  /** The will of a session that ends with its connection; a durable session keeps its own. */
   #will: mqtt.Will | undefined;
+  /** What becomes of the will when the connection ends. */
+  #fate: Leaving['will'] = 'publish';
+  /** As DISCONNECT has changed it, seconds. */
+  #expirySeconds: number | undefined;
+  /** A durable session whose CONNACK waits for its commit. */
+  #opening: (Opening & { readonly kind: 'durable' }) | undefined;
+  /** Answers that wait for a commit. */
+  readonly #deferred = new Deferred();
   #keepAlive: KeepAlive | undefined;
   /** Nothing has been received yet. */
   #isFresh = true;
@@ -94,7 +126,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   /** Why the connection ends, as soon as that is known. */
   #endedBy: DisconnectReason = 'CONNECTION_LOST';
 
-  constructor(host: ConnectionHost, socket: Duplex, arrival: Arrival) {
+  constructor(host: ConnectionHost, socket: Transport, arrival: Arrival) {
     this.#host = host;
     this.#socket = socket;
     this.#arrival = arrival;
@@ -130,7 +162,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       return;
     }
     this.#timer = clock.timer(limits.connectTimeoutMs, () => this.#close());
-    this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    receive(this.#socket, (chunk) => this.#received(chunk));
     this.#socket.on('error', (error) => this.#host.logger.debug('mqtt socket error', { error: messageOf(error) }));
     this.#socket.on('end', () => this.#socket.end());
     this.#socket.on('close', () => this.#closed());
@@ -138,43 +170,49 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   /** Another connection has the client id now. */
   takenOver(): void {
-    this.end({ reasonCode: Reason.sessionTakenOver, reason: 'DUPLICATE_CLIENTID', publishesWill: true });
+    this.end({ reasonCode: Reason.sessionTakenOver, reason: 'DUPLICATE_CLIENTID', will: 'publish' });
   }
 
   /** An operator has asked for the end. */
   dismiss(publishesWill: boolean): void {
-    this.end({ reasonCode: Reason.administrativeAction, reason: 'API_INITIATED_DISCONNECT', publishesWill });
+    const will = publishesWill ? 'publish' : 'delete';
+    this.end({ reasonCode: Reason.administrativeAction, reason: 'API_INITIATED_DISCONNECT', will });
   }
 
-  revoked(reason: string): void {
+  revoked(reason: string, as: DisconnectReason = 'FORBIDDEN_ACCESS'): void {
     this.#host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
-    this.end({ reasonCode: Reason.notAuthorized, reason: 'FORBIDDEN_ACCESS', publishesWill: true });
+    this.end({ reasonCode: Reason.notAuthorized, reason: as, will: 'publish' });
   }
 
   /** Another server takes over: the client is told which. */
   redirect(serverReference: string): void {
     const reason = 'SERVER_INITIATED_DISCONNECT';
-    this.end({ reasonCode: Reason.useAnotherServer, reason, publishesWill: false, serverReference });
+    this.end({ reasonCode: Reason.useAnotherServer, reason, will: 'delete', serverReference });
   }
 
   /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
   stopReading(): void {
-    this.#pauses.pause('stopping');
+    // One that closes waits for the end of its peer, which has to be read.
+    if (this.#state.kind !== 'closing') this.#pauses.pause('stopping');
   }
 
   /** Says good-bye, with what is still to be written before it. */
   finish(): void {
     if (this.#state.kind !== 'connected') return this.#close();
-    this.end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', publishesWill: false });
+    this.end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' });
   }
 
   schedule(): void {
     this.#host.turn.schedule(this);
   }
 
+  release(packetId: number): void {
+    this.#answer('pubrel', packetId, Reason.success);
+  }
+
   overrun(): void {
     this.#host.logger.debug('mqtt client does not keep up', { clientId: this.#clientId });
-    this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', publishesWill: true });
+    this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', will: 'publish' });
   }
 
   groupSettled(): void {
@@ -185,6 +223,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   flush(): void {
     const state = this.#state;
     const inbound = state.kind === 'connected' ? state.inbound : undefined;
+    if (!this.#deferred.release()) return this.#commitFailed(this.#deferred.failure);
     if (inbound && !inbound.acknowledge()) return this.#commitFailed(inbound.failure);
     this.output.flush();
     if (inbound && this.#pauses.has('commits')) this.#resumeIfCommitted(inbound);
@@ -194,9 +233,14 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   /** A store that will take more later (a full disk) is told apart from one that has failed: devices may come again. */
   #commitFailed(failure: unknown): void {
+    if (this.#state.kind === 'deciding') {
+      if (this.#opening) this.#host.broker.sessions.abandon(this.#opening);
+      this.#opening = undefined;
+      return this.#refuse(Reason.serverUnavailable, 'the session cannot be stored now');
+    }
     const isPassing = (failure as Partial<DomainError> | undefined)?.remedy === 'retry';
     const reasonCode = isPassing ? Reason.serverBusy : Reason.implementationSpecificError;
-    this.end({ reasonCode, reason: 'SERVER_ERROR', publishesWill: true });
+    this.end({ reasonCode, reason: 'SERVER_ERROR', will: 'publish' });
   }
 
   #received(chunk: Buffer): void {
@@ -208,6 +252,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     }
     this.#decoder.push(chunk);
     const packets = this.#process();
+    this.#decoder.release();
     this.#listen(packets, chunk.length);
   }
 
@@ -263,7 +308,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     if (this.#state.kind !== 'connected') return;
     const { inbound } = this.#state;
     const { budget } = this.#host;
-    if (inbound.isFull) this.#pauses.pause('commits');
+    const isFull = inbound.isFull || this.#deferred.size >= this.#host.limits.inFlightInMax;
+    if (isFull) this.#pauses.pause('commits');
     else if (inbound.isWaiting && budget.isFull) {
       this.#pauses.pause('commits');
       budget.wait(this);
@@ -272,7 +318,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   #resumeIfCommitted(inbound: Inbound): void {
     const { budget } = this.#host;
-    if (!inbound.hasRoom) return;
+    if (!inbound.hasRoom || this.#deferred.size > this.#host.limits.inFlightInMax / 2) return;
     if (budget.isFull) budget.wait(this);
     else this.#pauses.resume('commits');
   }
@@ -290,7 +336,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       case 'pubrec':
         return this.#received2(packet, session);
       case 'pubrel':
-        return this.#answer('pubcomp', packet.packetId, inbound.released(packet.packetId));
+        return this.#proceed('pubcomp', packet.packetId, session.released(packet.packetId));
       case 'subscribe':
         return this.#subscribe(packet, this.#subscribing(session, permissions));
       case 'unsubscribe':
@@ -298,7 +344,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       case 'pingreq':
         return this.#send({ type: 'pingresp' });
       case 'disconnect':
-        return this.#disconnected(packet);
+        return this.#disconnected(packet, this.#state);
       case 'auth':
         return this.#reauthenticate(packet, this.#state);
       default:
@@ -306,7 +352,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     }
   }
 
-  #subscribing(session: Session, permissions: ClientPermissions): Client {
+  #subscribing(session: ClientSession, permissions: ClientPermissions): Client {
     const { broker, limits } = this.#host;
     return { broker, session, permissions, limits };
   }
@@ -399,7 +445,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       return this.#sendAuth(Reason.success, handshake, step.data);
     }
     const reasonCode = step.kind === 'refused' ? step.reasonCode : Reason.notAuthorized;
-    this.end({ reasonCode, reason: 'AUTH_ERROR', publishesWill: true }); // [MQTT-4.12.1-2]
+    this.end({ reasonCode, reason: 'AUTH_ERROR', will: 'publish' }); // [MQTT-4.12.1-2]
   }
 
   #sendAuth(reasonCode: number, { method }: Handshake, data: Buffer | undefined): void {
@@ -409,23 +455,48 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   #accept(handshake: Handshake, permissions: ClientPermissions, data: Buffer | undefined): void {
     const { packet } = handshake;
-    const { limits, gauges } = this.#host;
     if (packet.will && !maySend(this.#host, permissions, packet.will)) {
       return this.#refuse(Reason.notAuthorized, 'the will may not be published');
     }
     if (!this.#host.claim(this)) {
       return this.#refuse(Reason.connectionRateExceeded, 'this client id is taken over too often: two clients use it');
     }
-    this.#will = packet.will && ownWill(packet.will);
-    const session = new Session({
+    const opening = this.#host.broker.sessions.connect({
       clientId: this.#clientId,
-      permissions,
-      carrier: this,
-      limits,
-      gauges,
-      receiveMaximum: this.#peer.receiveMaximum,
-      packetBytesMax: this.#peer.packetBytesMax,
+      clean: packet.clean,
+      expirySeconds: sessionExpiryOf(packet),
+      will: packet.will,
+      principal: permissions.principal,
     });
+    if (opening.kind === 'refused') {
+      return this.#refuse(Reason.quotaExceeded, 'this server has as many sessions as it may');
+    }
+    const connected = () => this.#connected(handshake, permissions, data, opening);
+    if (opening.group === undefined) return connected();
+    if (opening.kind === 'durable') this.#opening = opening;
+    this.#pauses.pause('deciding');
+    this.#after(opening.group, () => {
+      this.#opening = undefined;
+      connected();
+      this.#pauses.resume('deciding');
+      this.#process();
+    });
+  }
+
+  #connected(
+    handshake: Handshake,
+    permissions: ClientPermissions,
+    data: Buffer | undefined,
+    opening: Opening & { readonly kind: 'durable' | 'transient' },
+  ): void {
+    const { packet } = handshake;
+    const { limits, gauges } = this.#host;
+    const carrying = { ...{ carrier: this, permissions, limits, gauges }, ...this.#peer };
+    const carried =
+      opening.kind === 'durable' ? { session: opening.session, link: new ConnectionLink(carrying) } : undefined;
+    if (!carried) this.#will = packet.will && ownWill(packet.will);
+    const session = carried?.session ?? new Session({ clientId: this.#clientId, ...carrying });
+    this.output.isExplaining = this.#peer.wantsProblems && this.#peer.packetBytesMax >= EXPLAINED_BYTES_MAX;
     const aliases = Math.min(this.#peer.topicAliasMaximum, limits.topicAliasOutMax);
     if (aliases > 0) this.output.aliases = new OutboundAliases(aliases, this.#peer.packetBytesMax);
     const keepAlive = serverKeepAlive(packet, limits) ?? packet.keepAlive;
@@ -442,12 +513,12 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const inbound = new Inbound(this.#host, this, session, permissions);
     const renewing = handshake.method === undefined ? undefined : handshake;
     handshake.settle();
-    this.#state = { kind: 'connected', client, session, permissions, inbound, handshake: renewing };
+    this.#state = { kind: 'connected', client, session, carried, permissions, inbound, handshake: renewing };
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
     const isReading = () => this.#pauses.isReading;
     const lost = () =>
-      this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', publishesWill: true });
+      this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', will: 'publish' });
     this.#keepAlive = new KeepAlive(this.#host.clock, keepAlive, isReading, lost);
     this.#keepAlive.start();
     gauges.connects.add();
@@ -455,14 +526,15 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const offered = offer(packet, this.#clientId, permissions, limits);
     const properties: mqtt.Properties = {
       ...offered,
-      // Sessions end with their connection.
-      ...(packet.properties.sessionExpiryInterval && { sessionExpiryInterval: 0 }),
+      ...sessionOffer(packet, carried?.session),
       ...(handshake.method !== undefined && { authenticationMethod: handshake.method }), // [MQTT-4.12.0-5]
       ...(data && { authenticationData: data }),
     };
-    this.#send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties });
+    const sessionPresent = opening.kind === 'durable' && opening.isPresent;
+    this.#send({ type: 'connack', sessionPresent, reasonCode: 0, properties });
     // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
     this.output.flush();
+    carried?.session.attach(carried.link);
   }
 
   /** Answers CONNECT with a failure and closes. */
@@ -479,39 +551,57 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   }
 
   /** PUBREC of a message that we have sent: the client has it, and is asked to forget its identifier. */
-  #received2({ packetId, reasonCode }: mqtt.AckPacket, session: Session): void {
+  #received2({ packetId, reasonCode }: mqtt.AckPacket, session: ClientSession): void {
     const isRefused = reasonCode >= 0x80;
-    const isKnown = session.received(packetId, isRefused);
-    if (isRefused && isKnown) return;
-    this.#answer('pubrel', packetId, isKnown);
+    const step = session.received(packetId, isRefused);
+    if (isRefused && step !== 'unknown') return;
+    this.#proceed('pubrel', packetId, step);
   }
 
-  #answer(type: 'pubrel' | 'pubcomp', packetId: number, isKnown: boolean): void {
-    const reasonCode = isKnown ? Reason.success : Reason.packetIdentifierNotFound;
+  /** Answers within QoS 2, once what the answer says is durable. */
+  #proceed(type: 'pubrel' | 'pubcomp', packetId: number, step: Step): void {
+    if (step === 'unknown') return this.#answer(type, packetId, Reason.packetIdentifierNotFound);
+    this.#after(step === 'done' ? undefined : step, () => this.#answer(type, packetId, Reason.success));
+  }
+
+  #answer(type: 'pubrel' | 'pubcomp', packetId: number, reasonCode: number): void {
     this.#send({ type, packetId, reasonCode, properties: mqtt.NO_PROPERTIES });
+  }
+
+  /** Does something when the group is committed: at once, when there is nothing to wait for. */
+  #after(group: CommitGroup | undefined, run: () => void): void {
+    if (group === undefined || group.state === 'committed') return run();
+    this.#deferred.push(group, run);
+    if (group.state === 'pending') group.listeners.push(this);
+    else this.schedule();
   }
 
   #subscribe(packet: mqtt.SubscribePacket, client: Client): void {
     const { packetId, properties } = packet;
-    const { reasonCodes, retained } = subscribe(packet, client);
+    const { reasonCodes, retained, refusal, group } = subscribe(packet, client);
     const granted = packet.subscriptions.filter((_, index) => reasonCodes[index]! < 0x80);
     if (granted.length > 0)
       this.#tellWatcher(
         'subscribed',
         granted.map(({ filter }) => filter),
       );
-    this.#send({ type: 'suback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
+    const why = refusal === undefined ? mqtt.NO_PROPERTIES : { reasonString: refusal };
     const identifier = properties.subscriptionIdentifiers?.[0];
-    for (const { filter, qos } of retained) {
-      client.session.deliverRetained(client.broker.retained(filter), qos, identifier);
-    }
+    this.#after(group, () => {
+      this.#send({ type: 'suback', packetId, reasonCodes, properties: why });
+      for (const { filter, qos } of retained) {
+        client.session.deliverRetained(client.broker.retained(filter), qos, identifier);
+      }
+    });
   }
 
   #unsubscribe(packet: mqtt.UnsubscribePacket, client: Client): void {
     const { packetId } = packet;
-    const reasonCodes = unsubscribe(packet, client);
+    const { reasonCodes, group } = unsubscribe(packet, client);
     this.#tellWatcher('unsubscribed', packet.filters);
-    this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
+    this.#after(group, () => {
+      this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
+    });
   }
 
   #tellWatcher(what: 'subscribed' | 'unsubscribed', filters: readonly string[]): void {
@@ -519,9 +609,15 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     if (client) this.#host.watcher?.[what](client, filters);
   }
 
-  #disconnected({ reasonCode }: mqtt.DisconnectPacket): void {
+  #disconnected({ reasonCode, properties }: mqtt.DisconnectPacket, { carried }: Connected): void {
+    const { sessionExpiryInterval: expirySeconds } = properties;
+    if (expirySeconds && (carried?.session.expirySeconds ?? 0) === 0) {
+      const reason = 'a session that ends with its connection cannot be kept at DISCONNECT'; // (3.14.2.2.2)
+      throw new mqtt.MqttError('protocol-error', Reason.protocolError, reason);
+    }
+    this.#expirySeconds = expirySeconds;
     this.#endedBy = 'CLIENT_INITIATED_DISCONNECT';
-    if (reasonCode !== Reason.disconnectWithWill) this.#will = undefined;
+    if (reasonCode !== Reason.disconnectWithWill) this.#fate = 'delete'; // [MQTT-3.14.4-3]
     this.#close();
   }
 
@@ -537,7 +633,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const { reasonCode, message } = error;
     const { kind } = this.#state;
     if (kind === 'connected') {
-      return this.end({ reasonCode, reason: 'CLIENT_ERROR', publishesWill: true, reasonString: message });
+      return this.end({ reasonCode, reason: 'CLIENT_ERROR', will: 'publish', reasonString: message });
     }
     // Only a CONNECT is answered; other bytes on a fresh connection are not MQTT at all.
     const isMqtt = kind === 'authenticating' || kind === 'deciding' || error.code === 'unsupported-protocol-version';
@@ -549,15 +645,15 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   /** A bug of ours, met by this client's packet: it ends this connection and no other. */
   #broken(error: unknown): void {
     this.#host.logger.error('mqtt packet failed', { clientId: this.#clientId, error });
-    this.end({ reasonCode: Reason.unspecifiedError, reason: 'SERVER_ERROR', publishesWill: true });
+    this.end({ reasonCode: Reason.unspecifiedError, reason: 'SERVER_ERROR', will: 'publish' });
     this.#close();
   }
 
   /** Ends the connection; an MQTT 5 client is told why. */
-  end({ reasonCode, reason, publishesWill, reasonString, serverReference }: Ending): void {
+  end({ reasonCode, reason, will, reasonString, serverReference }: Ending): void {
     if (this.#state.kind === 'closing' || this.#state.kind === 'closed') return;
     this.#endedBy = reason;
-    if (!publishesWill) this.#will = undefined;
+    this.#fate = will;
     if (this.#state.kind === 'connected' && this.version === 5) {
       const properties = {
         ...(reasonString !== undefined && { reasonString }),
@@ -574,6 +670,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     if (before.kind === 'closing' || before.kind === 'closed') return;
     this.#state = { kind: 'closing' };
     if (before.kind === 'connected') this.#leave(before);
+    else this.#giveUpOpening();
     this.#timer?.cancel();
     this.#slow?.cancel();
     this.#keepAlive?.stop();
@@ -583,20 +680,41 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#socket.resume();
   }
 
-  /** The session ends: no more messages to it, and its will to the others. */
-  #leave({ client, session, inbound }: State & { kind: 'connected' }): void {
+  /** The connection no longer carries its session: a durable one waits for the next, another one ends. */
+  #leave({ client, session, carried, inbound }: Connected): void {
     const { broker, watcher } = this.#host;
     inbound.drop();
+    this.#deferred.drop();
     this.#unwatch?.();
-    broker.detach(session);
+    if (!carried) broker.detach(session);
     this.#host.release(this);
     watcher?.disconnected(client, this.#endedBy);
+    if (carried) this.#giveBack(carried);
+    else this.#publishWill(session);
+  }
+
+  #giveBack({ session, link }: Carried): void {
+    const expirySeconds = this.#expirySeconds;
+    const leaving = { will: this.#fate, ...(expirySeconds !== undefined && { expirySeconds }) };
+    this.#host.broker.sessions.leave(session, link, leaving);
+  }
+
+  /** The client has gone before it was told that it is connected: it has no will yet. */
+  #giveUpOpening(): void {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    this.#deferred.drop();
+    if (opening) this.#host.broker.sessions.leave(opening.session, undefined, { will: 'delete' });
+  }
+
+  /** The session ends with the connection, so a will delay has no effect (3.1.3.2.2). */
+  #publishWill(session: ClientSession): void {
     const will = this.#will;
     this.#will = undefined;
-    if (!will || !mqtt.isTopicName(will.topic)) return;
+    if (!will || this.#fate !== 'publish' || !mqtt.isTopicName(will.topic)) return;
     const { willDelayInterval: _delay, ...properties } = will.properties;
-    // The session ends here, so a will delay has no effect (3.1.3.2.2).
-    broker.publish({ ...will, type: 'publish', dup: false, packetId: will.qos === 0 ? 0 : 1, properties }, session);
+    const packetId = will.qos === 0 ? 0 : 1;
+    this.#host.broker.publish({ ...will, type: 'publish', dup: false, packetId, properties }, session);
   }
 
   #closed(): void {
@@ -608,7 +726,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const before = this.#state;
     this.#state = { kind: 'closed' };
     if (before.kind === 'connected') this.#leave(before);
-    else this.#host.release(this);
+    else this.#giveUpOpening();
+    this.#host.release(this);
   }
 
   #drained(): void {
@@ -620,7 +739,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   #send(packet: Reply): void {
     if (this.#write(packet)) return;
     // The client takes no packet of this size, and cannot go on without it [MQTT-3.1.2-24].
-    this.end({ reasonCode: Reason.packetTooLarge, reason: 'CLIENT_ERROR', publishesWill: true });
+    this.end({ reasonCode: Reason.packetTooLarge, reason: 'CLIENT_ERROR', will: 'publish' });
   }
 
   /** False when the packet is larger than the client takes. */

@@ -4,6 +4,7 @@ import type {
   AuthenticationExchange,
   AuthenticationStep,
   ClientPermissions,
+  ConnectAttribute,
   ConnectRequest,
   DeviceAccess,
 } from '../../services/iot/index.ts';
@@ -26,7 +27,8 @@ export class Handshake {
     this.packet = packet;
     this.#access = access;
     const { username, password, version } = packet;
-    this.#request = { ...arrival, clientId, username, password, version };
+    const connectAttributes = connectAttributesOf(packet);
+    this.#request = { ...arrival, clientId, username, password, version, connectAttributes };
   }
 
   get method(): string | undefined {
@@ -80,6 +82,11 @@ export class Handshake {
     if (this.method !== undefined && properties.authenticationMethod === this.method) return;
     throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'AUTH names another method than CONNECT did');
   }
+}
+
+function connectAttributesOf({ version, clean, will, properties }: mqtt.ConnectPacket): readonly ConnectAttribute[] {
+  const isPersistent = version === 4 ? !clean : (properties.sessionExpiryInterval ?? 0) > 0;
+  return [...(isPersistent ? (['PersistentConnect'] as const) : []), ...(will ? (['LastWill'] as const) : [])];
 }
 
 function refusal(reasonCode: number, reason: string): AuthenticationStep {

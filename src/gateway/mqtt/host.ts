@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/index.ts';
 import type * as mqtt from '../../codec/mqtt/index.ts';
-import type { Broker, ClientWatcher, DeviceAccess, DisconnectReason } from '../../services/iot/index.ts';
+import type { Broker, ClientWatcher, DeviceAccess, DisconnectReason, Leaving } from '../../services/iot/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Addresses } from './addresses.ts';
 import type { CommitBudget } from './budget.ts';
@@ -40,7 +40,7 @@ export interface Ending {
   readonly reasonCode: number;
   /** The same for those who watch. */
   readonly reason: DisconnectReason;
-  readonly publishesWill: boolean;
+  readonly will: Leaving['will'];
   /** For people, on the client's side. */
   readonly reasonString?: string;
   readonly serverReference?: string;

@@ -1,10 +1,15 @@
 import * as mqtt from '../../codec/mqtt/index.ts';
-import type { ClientPermissions, CommitGroup, CommitListener } from '../../services/iot/index.ts';
+import {
+  type ClientPermissions,
+  type ClientSession,
+  type CommitGroup,
+  type CommitListener,
+  joined,
+} from '../../services/iot/index.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { Waiting } from './budget.ts';
 import type { ConnectionHost, Ending } from './host.ts';
 import { AS_PUBREC, type Output } from './output.ts';
-import type { Session } from './session.ts';
 import { isTooLong } from './subscribe.ts';
 import { TopicAliases } from './topic-aliases.ts';
 
@@ -25,16 +30,14 @@ export interface Sender extends CommitListener, Waiting {
 export class Inbound {
   readonly #host: ConnectionHost;
   readonly #sender: Sender;
-  readonly #session: Session;
+  readonly #session: ClientSession;
   readonly #permissions: ClientPermissions;
   readonly #acks = new AckQueue();
   readonly #aliases: TopicAliases;
-  /** QoS 2 messages received and not yet released: a copy of one is not published again. */
-  readonly #unreleased = new Set<number>();
   /** The group that was told to notify the connection last: it notifies it once. */
   #group: CommitGroup | undefined;
 
-  constructor(host: ConnectionHost, sender: Sender, session: Session, permissions: ClientPermissions) {
+  constructor(host: ConnectionHost, sender: Sender, session: ClientSession, permissions: ClientPermissions) {
     this.#host = host;
     this.#sender = sender;
     this.#session = session;
@@ -69,17 +72,19 @@ export class Inbound {
     const { broker, gauges } = this.#host;
     gauges.messagesIn.add();
     // Sent again before it was released: it has been published already [MQTT-4.3.3-10].
-    if (packet.qos === 2 && this.#unreleased.has(packet.packetId)) return this.#queue(packet, bytes, undefined);
+    if (packet.qos > 0) this.#checkReceiveMaximum();
+    if (packet.qos === 2 && this.#session.hasPublished(packet.packetId)) return this.#queue(packet, bytes, undefined);
     const message = this.#aliases.resolve(packet);
     checkTopicLength(message.topic);
     if (!maySend(this.#host, this.#permissions, message)) return this.#denied(packet, bytes);
     const group = broker.publish(message, this.#session);
-    if (packet.qos > 0) this.#queue(packet, bytes, group);
+    if (packet.qos === 1) this.#queue(packet, bytes, group);
+    else if (packet.qos === 2) this.#queue(packet, bytes, joined(group, this.#published(packet.packetId, group)));
   }
 
-  /** PUBREL: the client will not send this message again; false when it was not waited for. */
-  released(packetId: number): boolean {
-    return this.#unreleased.delete(packetId);
+  /** Remembers a message of QoS 2, in the commit of what it has caused; one that has failed will come again. */
+  #published(packetId: number, group: CommitGroup | undefined): CommitGroup | undefined {
+    return group?.state === 'failed' ? undefined : this.#session.published(packetId);
   }
 
   /** Gives what is committed to the output; false when a commit has failed. */
@@ -103,8 +108,6 @@ export class Inbound {
     group: CommitGroup | undefined,
     reasonCode: number = Reason.success,
   ): void {
-    this.#checkReceiveMaximum();
-    if (qos === 2 && reasonCode === 0) this.#unreleased.add(packetId);
     const kind = qos === 2 ? AS_PUBREC : 0;
     this.#acks.push(packetId | (reasonCode << 16) | kind, group, bytes);
     this.#host.budget.take(bytes);
@@ -118,16 +121,17 @@ export class Inbound {
   /** An MQTT 5 client knows the limit; a 3.1.1 client is only read no further, which would not end at QoS 2. */
   #checkReceiveMaximum(): void {
     const { inFlightInMax } = this.#host.limits;
-    const waiting = this.#acks.size + this.#unreleased.size;
+    // A message of QoS 2 that waits for its commit is counted among both.
+    const waiting = Math.max(this.#acks.size, this.#session.unreleased);
     if (waiting < inFlightInMax) return;
-    if (this.#sender.version === 4 && this.#unreleased.size < inFlightInMax) return;
+    if (this.#sender.version === 4 && this.#session.unreleased < inFlightInMax) return;
     throw new mqtt.MqttError('protocol-error', Reason.receiveMaximumExceeded, 'the receive maximum is exceeded');
   }
 
   /** MQTT 5 tells the client; 3.1.1 cannot, so that AWS closes the connection there, and so do we. */
   #denied(packet: mqtt.PublishPacket, bytes: number): void {
     if (this.#sender.version === 4) {
-      this.#sender.end({ reasonCode: Reason.notAuthorized, reason: 'AUTH_ERROR', publishesWill: true });
+      this.#sender.end({ reasonCode: Reason.notAuthorized, reason: 'AUTH_ERROR', will: 'publish' });
     } else if (packet.qos > 0) this.#queue(packet, bytes, undefined, Reason.notAuthorized);
   }
 }

@@ -1,5 +1,5 @@
 import type * as mqtt from '../../codec/mqtt/index.ts';
-import type { ClientPermissions } from '../../services/iot/index.ts';
+import { type ClientPermissions, type DurableSession, IOT_LIMITS } from '../../services/iot/index.ts';
 import type { MqttLimits } from './limits.ts';
 
 /**
@@ -24,6 +24,25 @@ export function offer(
     ...(keepAlive !== undefined && { serverKeepAlive: keepAlive }),
     ...(responses !== undefined && { responseInformation: responses }),
   };
+}
+
+/**
+ * Seconds that the session is to outlive its connection. A 3.1.1 session that is not clean has no interval of its own, so that it gets
+ * the longest one.
+ */
+export function sessionExpiryOf({ version, clean, properties }: mqtt.ConnectPacket): number {
+  if (version === 5) return properties.sessionExpiryInterval ?? 0;
+  return clean ? 0 : IOT_LIMITS.sessionExpirySecondsMax;
+}
+
+/** Tells the client when its session ends earlier than it has asked for (3.2.2.3.2). */
+export function sessionOffer(
+  { properties }: mqtt.ConnectPacket,
+  session: DurableSession | undefined,
+): Pick<mqtt.Properties, 'sessionExpiryInterval'> {
+  const asked = properties.sessionExpiryInterval;
+  if (asked === undefined || asked === session?.expirySeconds || !session) return {};
+  return { sessionExpiryInterval: session.expirySeconds };
 }
 
 /** The keep-alive that holds instead of the client's; `undefined` where the client's holds. Only MQTT 5 can be told. */

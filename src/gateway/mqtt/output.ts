@@ -1,7 +1,8 @@
-import type { Duplex } from 'node:stream';
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
+import { ackTail } from './ack-reasons.ts';
 import type { OutboundAliases } from './topic-aliases.ts';
+import type { Transport } from './transport.ts';
 
 /** Most turns write less than this to a socket: one buffer, used again and again as long as the kernel takes it whole. */
 const SCRATCH_BYTES = 64 * 1024;
@@ -12,7 +13,7 @@ const PUBACK = 0x40;
 const PUBREC = 0x50;
 /** Set in an acknowledgement that is a PUBREC: the first answer at QoS 2. */
 export const AS_PUBREC = 1 << 24;
-/** An acknowledgement says success in four bytes, a reason in a fifth. */
+/** An acknowledgement says success in four bytes; a reason comes behind them. */
 const ACK_BYTES = 4;
 
 /**
@@ -21,12 +22,14 @@ const ACK_BYTES = 4;
  * references, up to the limits of its session.
  */
 export class Output {
-  readonly #socket: Duplex;
+  readonly #socket: Transport;
   readonly #sent: Counter;
   readonly #frames: mqtt.PublishFrame[] = [];
   /** Packet identifier of the frame at the same index; 0 leaves it as it is. */
   readonly #ids: number[] = [];
   readonly #acks: number[] = [];
+  /** Acknowledgements of refused messages say why in words too. Set before the first one. */
+  isExplaining = false;
   /** Topic aliases of this connection, where the client allows them. */
   aliases: OutboundAliases | undefined;
   #bytes = 0;
@@ -34,7 +37,7 @@ export class Output {
   readonly #written: () => void;
 
   /** @param drained  called when the socket has sent all that it could not take at once */
-  constructor(socket: Duplex, sent: Counter, drained: () => void) {
+  constructor(socket: Transport, sent: Counter, drained: () => void) {
     this.#socket = socket;
     this.#sent = sent;
     this.#written = () => {
@@ -61,7 +64,8 @@ export class Output {
    */
   acknowledge(ack: number): void {
     this.#acks.push(ack);
-    this.#bytes += (ack >>> 16) & 0xff ? ACK_BYTES + 1 : ACK_BYTES;
+    const reasonCode = (ack >>> 16) & 0xff;
+    this.#bytes += reasonCode === 0 ? ACK_BYTES : ACK_BYTES + ackTail(reasonCode, this.isExplaining).length;
   }
 
   packet(bytes: Buffer): void {
@@ -104,16 +108,23 @@ export class Output {
     if (isShared) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   }
 
+  /** Puts the reason behind an acknowledgement that ends at `at`; its length. */
+  #explain(buffer: Buffer, at: number, reasonCode: number): number {
+    const tail = ackTail(reasonCode, this.isExplaining);
+    buffer[at - ACK_BYTES + 1] = 2 + tail.length;
+    return tail.copy(buffer, at);
+  }
+
   #fill(buffer: Buffer): void {
     let at = 0;
     for (const ack of this.#acks) {
       const reasonCode = (ack >>> 16) & 0xff;
       buffer[at] = ack & AS_PUBREC ? PUBREC : PUBACK;
-      buffer[at + 1] = reasonCode === 0 ? 2 : 3;
+      buffer[at + 1] = 2;
       buffer[at + 2] = (ack >>> 8) & 0xff;
       buffer[at + 3] = ack & 0xff;
       at += ACK_BYTES;
-      if (reasonCode !== 0) buffer[at++] = reasonCode;
+      if (reasonCode !== 0) at += this.#explain(buffer, at, reasonCode);
     }
     for (let i = 0; i < this.#frames.length; i++) {
       const { bytes, packetIdAt } = this.#frames[i]!;

@@ -1,10 +1,13 @@
-import * as mqtt from '../../codec/mqtt/index.ts';
-import type {
-  ClientPermissions,
-  Receiver,
-  RetainedMessage,
-  RoutedMessage,
-  Subscriber,
+import type * as mqtt from '../../codec/mqtt/index.ts';
+import {
+  type ClientPermissions,
+  type ClientSession,
+  type Receiver,
+  type RetainedMessage,
+  type RoutedMessage,
+  receiverFrame,
+  retainedFrame,
+  type Step,
 } from '../../services/iot/index.ts';
 import type { MqttGauges } from './gauges.ts';
 import type { MqttLimits } from './limits.ts';
@@ -19,6 +22,8 @@ export interface Carrier {
   schedule(): void;
   /** The client does not keep up: it is disconnected. */
   overrun(): void;
+  /** Sends PUBREL. */
+  release(packetId: number): void;
 }
 
 /** A retained message on its way, not yet encoded. */
@@ -28,11 +33,8 @@ interface RetainedDelivery {
   readonly identifier: number | undefined;
 }
 
-/**
- * The state of a client towards the broker: what it is to receive, and how far it has. It lives as long as its connection now,
- * and is made so that it can outlive it.
- */
-export class Session implements Subscriber {
+/** A session that ends with its connection: all of it is in memory, and a message is sent as it comes. */
+export class Session implements ClientSession {
   readonly clientId: string;
   readonly #permissions: ClientPermissions;
   readonly #carrier: Carrier;
@@ -43,6 +45,8 @@ export class Session implements Subscriber {
   readonly #packetBytesMax: number;
   /** Retained messages of new subscriptions: read as the client takes them, so that `#` costs no memory. */
   readonly #backlog: Iterator<RetainedDelivery>[] = [];
+  /** Identifiers of QoS 2 messages received and not yet released: a copy of one is not published again. */
+  readonly #inbound = new Set<number>();
 
   constructor(options: {
     readonly clientId: string;
@@ -74,16 +78,9 @@ export class Session implements Subscriber {
     const { packet } = message;
     if (!this.#mayReceive(packet.topic)) return;
     const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;
-    const retain = packet.retain && receiver.retainAsPublished;
-    const { version } = this.#carrier;
-    const frame =
-      version === 5 && receiver.identifiers.length > 0
-        ? identifiedFrame(message.outgoing(qos, retain), receiver.identifiers)
-        : message.frame(version, qos, retain);
-    this.#send(frame);
+    this.#send(receiverFrame(message, receiver, qos, this.#carrier.version));
   }
 
-  /** Sends retained messages, oldest subscription first, as fast as the client takes them. */
   deliverRetained(messages: Iterable<RetainedMessage>, qos: mqtt.Qos, identifier: number | undefined): void {
     const deliveries = Iterator.from(messages)
       .filter(({ topic }) => this.#mayReceive(topic))
@@ -92,21 +89,38 @@ export class Session implements Subscriber {
     this.resume();
   }
 
-  /** The client has taken a message whole; false when it was not sent such a one. */
   acknowledged(packetId: number, by: 'puback' | 'pubcomp'): boolean {
     if (!this.#window.acknowledge(packetId, by)) return false;
     this.resume();
     return true;
   }
 
-  /** The client has received a message of QoS 2, or refuses it; false when it was not sent such a one. */
-  received(packetId: number, isRefused: boolean): boolean {
+  received(packetId: number, isRefused: boolean): Step {
     const isKnown = this.#window.received(packetId, isRefused);
     if (isRefused) this.resume();
-    return isKnown;
+    return isKnown ? 'done' : 'unknown';
   }
 
-  /** Sends what may be sent now: after an acknowledgement, or when the output has been written. */
+  get unreleased(): number {
+    return this.#inbound.size;
+  }
+
+  hasPublished(packetId: number): boolean {
+    return this.#inbound.has(packetId);
+  }
+
+  published(packetId: number): undefined {
+    this.#inbound.add(packetId);
+  }
+
+  released(packetId: number): Step {
+    return this.#inbound.delete(packetId) ? 'done' : 'unknown';
+  }
+
+  subscribed(): undefined {}
+
+  unsubscribed(): undefined {}
+
   resume(): void {
     if (this.#window.queued === 0 && this.#backlog.length === 0) return;
     while (this.#hasRoom()) {
@@ -132,8 +146,12 @@ export class Session implements Subscriber {
     if (this.#window.inFlight >= this.#limits.inFlightOutMax) return false;
     const { value, done } = deliveries.next();
     if (done) this.#backlog.shift();
-    else this.#send(retainedFrame(value, this.#carrier.version));
+    else this.#send(this.#retainedFrame(value));
     return true;
+  }
+
+  #retainedFrame({ message, qos, identifier }: RetainedDelivery): mqtt.PublishFrame {
+    return retainedFrame(message, Math.min(message.qos, qos) as mqtt.Qos, identifier, this.#carrier.version);
   }
 
   #send(frame: mqtt.PublishFrame): void {
@@ -154,25 +172,4 @@ export class Session implements Subscriber {
     this.#carrier.output.publish(frame, packetId);
     this.#carrier.schedule();
   }
-}
-
-/** Encoded for one receiver: which of its subscriptions match is its own business (3.3.4). */
-function identifiedFrame(packet: mqtt.PublishPacket, identifiers: readonly number[]): mqtt.PublishFrame {
-  const properties = { ...packet.properties, subscriptionIdentifiers: identifiers };
-  return mqtt.encodePublishFrame({ ...packet, properties }, 5);
-}
-
-function retainedFrame(
-  { message, qos, identifier }: RetainedDelivery,
-  version: mqtt.ProtocolVersion,
-): mqtt.PublishFrame {
-  const { topic, payload } = message;
-  const sentQos = Math.min(message.qos, qos) as mqtt.Qos;
-  const properties =
-    identifier === undefined ? message.properties : { ...message.properties, subscriptionIdentifiers: [identifier] };
-  const packetId = sentQos === 0 ? 0 : 1;
-  return mqtt.encodePublishFrame(
-    { type: 'publish', topic, payload, qos: sentQos, retain: true, dup: false, packetId, properties },
-    version,
-  );
 }

@@ -2,19 +2,21 @@ import * as mqtt from '../../codec/mqtt/index.ts';
 import {
   type Broker,
   type ClientPermissions,
+  type ClientSession,
+  type CommitGroup,
   IOT_LIMITS,
   isValidGroup,
+  joined,
   parseShared,
 } from '../../services/iot/index.ts';
 import type { MqttLimits } from './limits.ts';
-import type { Session } from './session.ts';
 
 const { Reason } = mqtt;
 
 /** A connected client and what it may do. */
 export interface Client {
   readonly broker: Broker;
-  readonly session: Session;
+  readonly session: ClientSession;
   readonly permissions: ClientPermissions;
   readonly limits: MqttLimits;
 }
@@ -23,28 +25,43 @@ export interface Client {
 export interface Subscribed {
   /** One for each filter: the granted QoS or why not. */
   readonly reasonCodes: readonly number[];
+  /** Why one was refused, for people. */
+  readonly refusal?: string;
   /** Filters whose retained messages the client gets, once it has its SUBACK. */
   readonly retained: readonly mqtt.SubscriptionRequest[];
+  /** SUBACK goes out when it is committed. */
+  readonly group: CommitGroup | undefined;
 }
 
 /** Subscribes to each filter of the packet by itself. */
 export function subscribe(packet: mqtt.SubscribePacket, client: Client): Subscribed {
   const identifier = packet.properties.subscriptionIdentifiers?.[0];
   const retained: mqtt.SubscriptionRequest[] = [];
+  let group: CommitGroup | undefined;
   const reasonCodes = packet.subscriptions.map((request, index) => {
     const refusal =
       index < client.limits.filtersPerPacketMax ? refusalOf(request.filter, client) : Reason.quotaExceeded;
     if (refusal !== undefined) return refusal;
     const { filter, qos, noLocal, retainAsPublished, retainHandling } = request;
-    const subscription = { subscriber: client.session, filter, qos, noLocal, retainAsPublished };
-    const existed = client.broker.subscribe(identifier === undefined ? subscription : { ...subscription, identifier });
+    const plain = { subscriber: client.session, filter, qos, noLocal, retainAsPublished };
+    const subscription = identifier === undefined ? plain : { ...plain, identifier };
+    const existed = client.broker.subscribe(subscription);
+    group = joined(group, client.session.subscribed(subscription));
     // A shared subscription gets nothing retained (4.8.2).
     const wantsRetained = retainHandling === 0 || (retainHandling === 1 && !existed);
     if (wantsRetained && !parseShared(filter)) retained.push(request);
     return qos;
   });
-  return { reasonCodes, retained };
+  const refused = reasonCodes.findIndex((code) => code >= 0x80);
+  if (refused < 0) return { reasonCodes, retained, group };
+  return { reasonCodes, retained, group, refusal: `filter ${refused + 1}: ${TEXTS[reasonCodes[refused]!]}` };
 }
+
+const TEXTS: Readonly<Record<number, string>> = {
+  [Reason.topicFilterInvalid]: 'it breaks the rules of wildcards or shared subscriptions, or is too long',
+  [Reason.notAuthorized]: 'no policy allows to subscribe to it',
+  [Reason.quotaExceeded]: 'there are as many in this packet, or of this client, as there may be',
+};
 
 /** Why a client may not subscribe to a filter; `undefined` when it may. */
 function refusalOf(filter: string, { broker, session, permissions }: Client): number | undefined {
@@ -52,14 +69,23 @@ function refusalOf(filter: string, { broker, session, permissions }: Client): nu
   const wanted = shared?.filter ?? filter;
   if (!mqtt.isTopicFilter(wanted) || isTooLong(filter)) return Reason.topicFilterInvalid;
   if (shared && !isValidGroup(shared.group)) return Reason.topicFilterInvalid;
-  if (!permissions.maySubscribe(wanted)) return Reason.notAuthorized;
+  if (!permissions.maySubscribe(filter)) return Reason.notAuthorized;
   const isFull = broker.subscriptionsOf(session) >= IOT_LIMITS.subscriptionsPerClientMax;
   return isFull ? Reason.quotaExceeded : undefined;
 }
 
-/** Unsubscribes from each filter; one reason code for each. */
-export function unsubscribe({ filters }: mqtt.UnsubscribePacket, { broker, session }: Client): readonly number[] {
-  return filters.map((filter) => (broker.unsubscribe(session, filter) ? Reason.success : Reason.noSubscriptionExisted));
+/** Unsubscribes from each filter; one reason code for each. UNSUBACK goes out when the group is committed. */
+export function unsubscribe(
+  { filters }: mqtt.UnsubscribePacket,
+  { broker, session }: Client,
+): Omit<Subscribed, 'retained'> {
+  let group: CommitGroup | undefined;
+  const reasonCodes = filters.map((filter) => {
+    if (!broker.unsubscribe(session, filter)) return Reason.noSubscriptionExisted;
+    group = joined(group, session.unsubscribed(filter));
+    return Reason.success;
+  });
+  return { reasonCodes, group };
 }
 
 /** True for a topic or filter beyond the limits; only long ones are counted, short ones cannot have levels that matter. */

@@ -1,8 +1,7 @@
-import type { Clock, Timer } from '../../base/index.ts';
+import { Agenda, type Clock, type Timer } from '../../base/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { Machine } from '../machine/machine.ts';
-import { Agenda } from './agenda.ts';
 import { planFor, stageOf } from './keep-alive.ts';
 import { SCALING_LIMITS } from './limits.ts';
 import { shortageOf } from './memory.ts';

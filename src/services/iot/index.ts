@@ -4,22 +4,33 @@ import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import type { DeviceAccess } from './access/access.ts';
 import { PrincipalChanges } from './access/changes.ts';
 import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/clients.ts';
+import { PolicyAccess } from './access/device-access.ts';
+import { Inquiry } from './access/inquiry.ts';
+import { type BridgeRoute, type ForeignBroker, type ForeignBrokers, openForeignBrokers } from './bridge/index.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { SystemTopics } from './broker/system-topics.ts';
+import { CertificateAuthority } from './certificates/authority.ts';
+import { Certificates, type CertificateUses } from './certificates/certificates.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
+import { authorizationOperations } from './operations/authorization.ts';
+import { certificateOperations } from './operations/certificates.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { policyOperations } from './operations/policies.ts';
+import { policyAttachmentOperations } from './operations/policy-attachments.ts';
 import { thingGroupOperations } from './operations/thing-groups.ts';
 import { thingTypeOperations } from './operations/thing-types.ts';
 import { thingOperations } from './operations/things.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
+import { Policies } from './policies/policies.ts';
 import type { KinesisPort } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
@@ -28,6 +39,7 @@ import { MessageTaps } from './presence/tap.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
+import { Sessions } from './sessions/sessions.ts';
 import { iotTarget } from './target.ts';
 import { ThingGroups } from './things/groups.ts';
 import { Things } from './things/things.ts';
@@ -36,6 +48,7 @@ import { ThingTypes } from './things/types.ts';
 export {
   type Arrival,
   type ClientPermissions,
+  type ConnectAttribute,
   type ConnectDecision,
   type ConnectRequest,
   type DeviceAccess,
@@ -46,14 +59,18 @@ export {
 } from './access/access.ts';
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
+export { openInTheClear } from './access/device-access.ts';
+export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
+export { BRIDGE_LIMITS, type BridgeRoute, type ForeignBroker, type ForeignBrokers } from './bridge/index.ts';
 export type { Broker } from './broker/broker.ts';
-export type { CommitGroup, CommitListener } from './broker/commit-group.ts';
+export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
 export { isValidGroup, parseShared } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export type { SystemValue } from './broker/system-topics.ts';
+export type { Identity } from './certificates/authority.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
@@ -61,6 +78,10 @@ export type { ClientConnection, ClientHistory } from './presence/history.ts';
 export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
+export { receiverFrame, retainedFrame } from './sessions/frames.ts';
+export type { ClientSession, SessionLink, Step } from './sessions/link.ts';
+export type { DurableSession } from './sessions/session.ts';
+export type { Leaving, Opening, SessionRequest, Sessions } from './sessions/sessions.ts';
 export { type ThingGroup, thingGroupArn } from './things/groups.ts';
 export { type Thing, type ThingPrincipal, type ThingView, thingArn } from './things/thing.ts';
 export type { Things } from './things/things.ts';
@@ -75,6 +96,12 @@ export interface Iot extends AsyncDisposable {
   /** Which clients there have been, and when. */
   readonly history: ClientHistory;
   readonly things: Things;
+  /** Which client certificates may come in. */
+  readonly certificates: Pick<Certificates, 'admit' | 'isActive' | 'der'>;
+  /** The node's own certificate authority: its certificate, and the one that the node shows to devices. */
+  readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
+  /** What gateways ask about their clients. */
+  readonly access: DeviceAccess;
   /** What clients publish, for those who look. */
   readonly taps: Pick<MessageTaps, 'read'>;
   /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
@@ -83,6 +110,8 @@ export interface Iot extends AsyncDisposable {
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
   readonly target: Target;
+  /** Brokers of somebody else, to be started when everything else runs. */
+  readonly foreign: ForeignBrokers;
 }
 
 /** Opens the device cloud on its stored rules and retained messages. Disposing waits for what is not yet committed. */
@@ -94,16 +123,19 @@ export async function openIot(dependencies: {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Brokers of somebody else, and what is forwarded to and from them. */
+  readonly foreign?: { readonly brokers: readonly ForeignBroker[]; readonly routes: readonly BridgeRoute[] };
 }): Promise<Iot> {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
   const retained = await RetainedMessages.open({ records, clock, logger });
-  const commit = new GroupCommit({ kinesis, delivery, retained, records, logger });
+  const commit = new GroupCommit({ kinesis, delivery, retained, records, clock, logger });
   const engine = new RuleEngine({ commit, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
   const subscriptions = new Subscriptions();
+  const sessions = await Sessions.open({ records, subscriptions, commit, clock, logger, metrics });
   const system = new SystemTopics(clock);
-  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, system, metrics });
+  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, sessions, system, metrics });
   const startedAt = clock.monotonic();
   broker.tell({
     version: () => 'millrace',
@@ -112,6 +144,10 @@ export async function openIot(dependencies: {
     'retained messages/count': () => retained.size,
   });
   system.start(broker, IOT_LIMITS.systemTopicsMs);
+  sessions.start((packet, publisher) => broker.publish(packet, publisher));
+  const { brokers, routes } = dependencies.foreign ?? { brokers: [], routes: [] };
+  const ground = { records, clock, random, logger, metrics };
+  const foreign = await openForeignBrokers({ brokers, routes, local: broker, commit, ...ground });
   const changes = new PrincipalChanges();
   const types = await ThingTypes.open(records, clock, random);
   const groups = await ThingGroups.open(records, clock, random);
@@ -120,6 +156,16 @@ export async function openIot(dependencies: {
   const history = await ConnectionHistory.open({ records, clock, logger, isKept });
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
+  const policies = await Policies.open({ records, changes, clock });
+  const authority = await CertificateAuthority.open(records, clock, random);
+  const uses: CertificateUses = {
+    thingsOf: (arn) => things.namesOfPrincipal(arn),
+    policiesOf: (arn) => policies.attachedTo(arn).map(({ name }) => name),
+    detachPolicies: (arn) => policies.detachAll(arn),
+  };
+  const certificates = await Certificates.open({ records, authority, uses, changes, clock });
+  const access = new PolicyAccess({ policies, certificates, things, changes, clock });
+  const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
   const taps = new MessageTaps(broker, clock);
   let clients = NO_CLIENTS;
   const control = {
@@ -128,6 +174,10 @@ export async function openIot(dependencies: {
     ...thingOperations(things),
     ...thingTypeOperations(things),
     ...thingGroupOperations(things),
+    ...certificateOperations(certificates),
+    ...policyOperations(policies),
+    ...policyAttachmentOperations(policies, things),
+    ...authorizationOperations(policies, inquiry),
     ...connectivityOperations(history),
   };
   const data = {
@@ -140,18 +190,25 @@ export async function openIot(dependencies: {
       { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS },
     ],
     broker,
+    access,
     watcher: presence,
     history,
     things,
+    certificates,
+    authority,
     taps,
     showClients: (directory) => {
       clients = directory;
     },
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
+    foreign,
     [Symbol.asyncDispose]: async () => {
+      await foreign[Symbol.asyncDispose]();
       taps.close();
       system.stop();
+      access[Symbol.dispose]();
+      await sessions.close();
       await broker.drain();
       await presence.close();
     },

@@ -16,6 +16,20 @@ export const IOT_LIMITS = {
   retainedMessagesMax: 100_000,
   /** Bytes of their payloads together. */
   retainedBytesMax: 256 * 1024 * 1024,
+  /** Durable sessions of the node, connected or not: a CONNECT that would begin another is refused. */
+  sessionsMax: 100_000,
+  /** Longest session expiry interval, seconds, 7 days as on AWS; MQTT 5 clients are told, and 3.1.1 sessions have it. */
+  sessionExpirySecondsMax: 7 * 24 * 3600,
+  /** QoS 1 and 2 messages in the queue of one durable session, sent and unsent: beyond it new ones are dropped and counted. */
+  sessionMessagesMax: 10_000,
+  /** Bytes of them on disk: likewise. */
+  sessionBytesMax: 16 * 1024 * 1024,
+  /** Bytes on disk of all queues together: likewise. */
+  sessionsBytesMax: 4 * 1024 * 1024 * 1024,
+  /** Messages of a connected session's queue that are held in memory, beside those in flight. */
+  sessionReadyMax: 256,
+  /** Bytes of them; the last one may exceed it. */
+  sessionReadyBytesMax: 1024 * 1024,
   /** Writes of sessions in one transaction: what one message causes for more durable sessions is not made durable as one. */
   sessionWritesMax: 20_000,
   /** Topic rules. */
@@ -67,6 +81,13 @@ export const IOT_LIMITS = {
   historyRetryMs: 5_000,
   /** Rows of it that wait meanwhile; what comes after is not remembered. */
   historyPendingMax: 400_000,
+  /** Device policies of the node. */
+  policiesMax: 10_000,
+  /** Bytes of a policy document, white space not counted. */
+  policyBytesMax: 2048,
+  policyVersionsMax: 5,
+  /** Policies attached to one certificate, group or other target. */
+  policiesPerTargetMax: 10,
   /** Clients whose messages are being looked at. */
   tapsMax: 100,
   /** Messages of each that are kept for the next look. */

@@ -20,10 +20,32 @@ export function page<T>(
   return { items, next: rest.length > items.length ? tokenFor(nameOf(items.at(-1)!)) : undefined };
 }
 
+/**
+ * The same for the older operations, whose pages go either way.
+ *
+ * @param order.ascendingOrder  true unless said; false gives the last one first
+ * @throws IotError request-invalid  not a marker of ours
+ */
+export function markedPage<T>(
+  sorted: readonly T[],
+  nameOf: (item: T) => string,
+  order: { readonly marker?: string; readonly pageSize?: number; readonly ascendingOrder?: boolean },
+): { readonly items: readonly T[]; readonly nextMarker: string | undefined } {
+  const { marker, pageSize = PAGE_DEFAULT, ascendingOrder = true } = order;
+  const after = marker === undefined ? undefined : nameIn(marker, 'marker');
+  const ordered = ascendingOrder ? sorted : [...sorted].reverse();
+  const isBehind = (name: string) => after === undefined || (ascendingOrder ? name > after : name < after);
+  const rest = ordered.filter((item) => isBehind(nameOf(item)));
+  const items = rest.slice(0, pageSize);
+  // Markers are checked against the plain alphabet of base64.
+  const next = () => Buffer.from(`1:${nameOf(items.at(-1)!)}`).toString('base64');
+  return { items, nextMarker: rest.length > items.length ? next() : undefined };
+}
+
 const tokenFor = (name: string) => Buffer.from(`1:${name}`).toString('base64url');
 
-function nameIn(token: string): string {
+function nameIn(token: string, called = 'nextToken'): string {
   const text = Buffer.from(token, 'base64url').toString();
-  if (!text.startsWith('1:')) throw new IotError('request-invalid', 'The nextToken is not valid.');
+  if (!text.startsWith('1:')) throw new IotError('request-invalid', `The ${called} is not valid.`);
   return text.slice(2);
 }

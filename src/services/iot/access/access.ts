@@ -1,6 +1,7 @@
 import type { ProtocolVersion } from '../../../codec/mqtt/index.ts';
 import type { Caller } from '../../index.ts';
 import type { AuthenticationMethod } from './authentication.ts';
+import type { DisconnectReason } from './clients.ts';
 
 /** How a client has come in, and what its transport has proved of it. */
 export interface Arrival {
@@ -38,7 +39,12 @@ export interface ConnectRequest extends Arrival {
   readonly username: string | undefined;
   readonly password: Buffer | undefined;
   readonly version: ProtocolVersion;
+  /** What else the client asks for, in the words of the condition key `iot:ConnectAttributes`. */
+  readonly connectAttributes: readonly ConnectAttribute[];
 }
+
+/** `PersistentConnect`: a session that outlives the connection; `LastWill`: a will. */
+export type ConnectAttribute = 'PersistentConnect' | 'LastWill';
 
 export type ConnectDecision =
   | { readonly kind: 'accepted'; readonly permissions: ClientPermissions }
@@ -47,8 +53,12 @@ export type ConnectDecision =
 
 /** Told when what a connected client may do has changed, within a second of the change. */
 export interface PermissionsListener {
-  /** The client is nobody any more (certificate revoked, token expired, authorizer says no): disconnect it. */
-  revoked(reason: string): void;
+  /**
+   * The client is nobody any more (certificate revoked, token expired, authorizer says no): disconnect it.
+   *
+   * @param as  what presence events tell; `FORBIDDEN_ACCESS` unless given
+   */
+  revoked(reason: string, as?: DisconnectReason): void;
 }
 
 /**
@@ -63,7 +73,7 @@ export interface ClientPermissions {
   mayPublish(topic: string): boolean;
   /** Beside {@link mayPublish}, for a message with the retain flag. */
   mayRetain(topic: string): boolean;
-  /** @param filter  without `$share/GROUP/` */
+  /** @param filter  as it was sent: with `$share/GROUP/` where it has that */
   maySubscribe(filter: string): boolean;
   /** Asked before each message is sent, unless {@link receivesAll}. */
   mayReceive(topic: string): boolean;

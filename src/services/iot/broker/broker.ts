@@ -2,8 +2,9 @@ import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Counter, Metrics } from '../../../telemetry/index.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import type { CompiledRule, RuleEngine } from '../rules/engine.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import { type CommitGroup, type GroupCommit, joined } from './commit-group.ts';
-import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts';
+import { forwardedProperties, ownPacket, type Publisher, RoutedMessage } from './message.ts';
 import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
 import type { RetainedMessage, RetainedMessages } from './retained.ts';
 import type { Receiver, Subscriber, Subscription, Subscriptions } from './subscriptions.ts';
@@ -30,8 +31,12 @@ export type PublishListener = (packet: mqtt.PublishPacket, clientId: string) => 
 
 /** The message broker: routes publishes to subscribers and rules. */
 export interface Broker {
+  /** Sessions that outlive their connections. */
+  readonly sessions: Sessions;
+
   /**
-   * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise.
+   * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise; the payload
+   * may change when it has returned.
    *
    * @returns the group whose commit makes durable what the message has caused; `undefined` when nothing is to be waited for
    */
@@ -70,6 +75,7 @@ export interface Broker {
 }
 
 export class RoutingBroker implements Broker {
+  readonly sessions: Sessions;
   readonly #subscriptions: Subscriptions;
   readonly #retained: RetainedMessages;
   readonly #rules: RuleEngine;
@@ -87,8 +93,10 @@ export class RoutingBroker implements Broker {
     readonly rules: RuleEngine;
     readonly commit: GroupCommit;
     readonly system: SystemTopics;
+    readonly sessions: Sessions;
     readonly metrics: Metrics;
   }) {
+    this.sessions = parts.sessions;
     this.#subscriptions = parts.subscriptions;
     this.#retained = parts.retained;
     this.#rules = parts.rules;
@@ -107,7 +115,7 @@ export class RoutingBroker implements Broker {
     const { topic } = packet;
     if (topic.startsWith(BASIC_INGEST)) return this.#basicIngest(packet, publisher);
     const route = this.#route(topic);
-    if (route.handler && publisher.clientId !== undefined) return route.handler(packet, publisher);
+    if (route.handler && publisher.clientId !== undefined) return route.handler(ownPacket(packet), publisher);
     let group: CommitGroup | undefined;
     if (packet.retain) group = this.#keep(packet);
     if (route.receivers.length > 0) group = joined(group, deliver(packet, publisher, route.receivers));

@@ -1,4 +1,4 @@
-import { ACCOUNT_ID, hasCode } from '../../../base/index.ts';
+import { ACCOUNT_ID, type Clock, hasCode, type Timer } from '../../../base/index.ts';
 import { DELIVERY_LIMITS, type Delivery, type DeliveryService } from '../../../delivery/index.ts';
 import type { Records, Write } from '../../../store/index.ts';
 import type { Logger, TraceContext } from '../../../telemetry/index.ts';
@@ -6,6 +6,9 @@ import { IotError } from '../errors.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import type { KinesisPort, StreamPort } from '../ports.ts';
 import type { RetainedMessages } from './retained.ts';
+
+/** How long what nobody waits for is put off, so that it shares a sync with others. */
+const CHORES_MS = 1_000;
 
 /** Told once, when everything that its publishes of one group caused is durable, or has failed. */
 export interface CommitListener {
@@ -31,6 +34,8 @@ export class CommitGroup {
   retained = false;
   /** What sessions keep of it: written last, so that a message is in a queue only when its other effects are durable. */
   readonly writes: Write[] = [];
+  /** It is there for what was put off, too. */
+  hasChores = false;
   /** Why it failed. */
   error: unknown;
 
@@ -59,23 +64,29 @@ export class GroupCommit {
   readonly #delivery: DeliveryService;
   readonly #retained: RetainedMessages;
   readonly #records: Records;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   #open: CommitGroup | undefined;
   readonly #pending = new Set<Promise<void>>();
   /** Resolves when the sessions' writes of all groups before are in the hands of the store; rejects when one of those failed. */
   #lane: Promise<void> = Promise.resolve();
+  /** Writes that nobody waits for. */
+  #chores: Write[] = [];
+  #choreTimer: Timer | undefined;
 
   constructor(ports: {
     readonly kinesis: KinesisPort;
     readonly delivery: DeliveryService;
     readonly retained: RetainedMessages;
     readonly records: Records;
+    readonly clock: Clock;
     readonly logger: Logger;
   }) {
     this.#kinesis = ports.kinesis;
     this.#delivery = ports.delivery;
     this.#retained = ports.retained;
     this.#records = ports.records;
+    this.#clock = ports.clock;
     this.#logger = ports.logger;
   }
 
@@ -129,12 +140,30 @@ export class GroupCommit {
     return group;
   }
 
-  /** Resolves when no group is open or under way. */
+  /**
+   * Takes a write that nobody waits for and that a crash may undo (a delivered message leaves its queue): it goes with the next
+   * writes, before those of its turn, or by itself after a while.
+   */
+  later(write: Write): void {
+    this.#chores.push(write);
+    if (this.#chores.length >= IOT_LIMITS.sessionWritesMax / 2) this.#group().hasChores = true;
+    else this.#choreTimer ??= this.#clock.timer(CHORES_MS, () => this.#doChores());
+  }
+
+  /** Resolves when everything that was begun before is done, well or not. */
+  async settled(): Promise<void> {
+    if (this.#open) this.#close();
+    await Promise.all(this.#pending);
+  }
+
+  /** Resolves when no group is open or under way, and nothing is put off. */
   async drain(): Promise<void> {
-    while (this.#open || this.#pending.size > 0) {
-      if (this.#open) this.#close();
-      await Promise.all(this.#pending);
-    }
+    this.#doChores();
+    while (this.#open || this.#pending.size > 0) await this.settled();
+  }
+
+  #doChores(): void {
+    if (this.#chores.length > 0) this.#group().hasChores = true;
   }
 
   #group(): CommitGroup {
@@ -150,8 +179,16 @@ export class GroupCommit {
     const group = this.#open;
     if (!group) return;
     this.#open = undefined;
+    if (group.writes.length > 0 || group.hasChores) this.#takeChores(group);
     const done = this.#commit(group).finally(() => this.#pending.delete(done));
     this.#pending.add(done);
+  }
+
+  #takeChores(group: CommitGroup): void {
+    this.#choreTimer?.cancel();
+    this.#choreTimer = undefined;
+    group.writes.unshift(...this.#chores);
+    this.#chores = [];
   }
 
   async #commit(group: CommitGroup): Promise<void> {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SimulatedClock } from '../../base/index.ts';
-import { Agenda, type Entry } from './agenda.ts';
+import { Agenda, type Dated } from './agenda.ts';
+import { SimulatedClock } from './clock.ts';
 
-const thing = (name: string): Entry & { readonly name: string } => ({ name, tendAt: Number.POSITIVE_INFINITY });
+const thing = (name: string): Dated & { readonly name: string } => ({ name, tendAt: Number.POSITIVE_INFINITY });
 
 test('each thing is looked at when its date has come, in order, with one timer', async () => {
   await fc.assert(
@@ -13,7 +13,7 @@ test('each thing is looked at when its date has come, in order, with one timer',
       async (dates) => {
         const clock = new SimulatedClock();
         const seen: number[] = [];
-        const agenda = new Agenda<Entry & { readonly at: number }>(clock, ({ at }) => {
+        const agenda = new Agenda<Dated & { readonly at: number }>(clock, ({ at }) => {
           assert.ok(clock.monotonic() >= at && clock.monotonic() <= at + 50);
           seen.push(at);
           return undefined;
@@ -35,7 +35,7 @@ test('each thing is looked at when its date has come, in order, with one timer',
 test('a date that is moved forward counts, one that is later than the known one does not', async () => {
   const clock = new SimulatedClock();
   const seen: number[] = [];
-  const agenda = new Agenda<Entry>(clock, () => void seen.push(clock.monotonic()));
+  const agenda = new Agenda<Dated>(clock, () => void seen.push(clock.monotonic()));
   const one = thing('one');
   agenda.by(one, 10_000);
   agenda.by(one, 1_000);
@@ -47,7 +47,7 @@ test('a date that is moved forward counts, one that is later than the known one 
 test('a look can ask for the next one; after closing there are none', async () => {
   const clock = new SimulatedClock();
   let looks = 0;
-  const agenda = new Agenda<Entry>(clock, () => {
+  const agenda = new Agenda<Dated>(clock, () => {
     looks++;
     return clock.monotonic() + 1_000;
   });

@@ -1,7 +1,7 @@
-import type { Clock, Timer } from '../../base/index.ts';
+import type { Clock, Timer } from './clock.ts';
 
 /** Something that is to be looked at, with when. */
-export interface Entry {
+export interface Dated {
   /** By the monotonic clock; `Infinity` when it has no date. Written by the agenda alone. */
   tendAt: number;
 }
@@ -13,7 +13,7 @@ const PERIOD_MS_MIN = 50;
  * Dates of many things with one timer: what has no date costs nothing. A heap, whose entries may be out of date: only the one
  * that carries its thing's current date counts.
  */
-export class Agenda<T extends Entry> {
+export class Agenda<T extends Dated> {
   readonly #clock: Clock;
   readonly #look: (thing: T) => number | undefined;
   readonly #heap: { readonly at: number; readonly thing: T }[] = [];

@@ -1,0 +1,31 @@
+import { Reason } from '../../codec/mqtt/index.ts';
+
+const REASON_STRING = 31;
+
+/** What PUBACK and PUBREC of a refused message say to people. */
+const TEXTS: Readonly<Record<number, string>> = {
+  [Reason.notAuthorized]: 'no policy allows to publish this to the topic, or the topic is reserved',
+};
+
+/** Longest acknowledgement with a reason string: a client that takes less gets the code alone [MQTT-3.4.2-2, MQTT-3.5.2-2]. */
+export const EXPLAINED_BYTES_MAX = 128;
+
+const bare: (Buffer | undefined)[] = [];
+const explained: (Buffer | undefined)[] = [];
+
+/** What stands behind the packet identifier of an acknowledgement: the reason code, and the reason string where it is wanted. */
+export function ackTail(reasonCode: number, isExplained: boolean): Buffer {
+  const tails = isExplained ? explained : bare;
+  let tail = tails[reasonCode];
+  if (!tail) {
+    tail = encode(reasonCode, isExplained ? TEXTS[reasonCode] : undefined);
+    tails[reasonCode] = tail;
+  }
+  return tail;
+}
+
+function encode(reasonCode: number, text: string | undefined): Buffer {
+  if (text === undefined) return Buffer.of(reasonCode);
+  const { length } = text;
+  return Buffer.concat([Buffer.of(reasonCode, length + 3, REASON_STRING, 0, length), Buffer.from(text)]);
+}

@@ -1,0 +1,369 @@
+import type { Dated } from '../../../base/index.ts';
+import type * as mqtt from '../../../codec/mqtt/index.ts';
+import type { Records } from '../../../store/index.ts';
+import type { Logger } from '../../../telemetry/index.ts';
+import type { CommitGroup, CommitListener, GroupCommit } from '../broker/commit-group.ts';
+import type { RoutedMessage } from '../broker/message.ts';
+import type { RetainedMessage } from '../broker/retained.ts';
+import type { Receiver, Subscription } from '../broker/subscriptions.ts';
+import { IOT_LIMITS } from '../limits.ts';
+import { receiverFrame, retainedFrame } from './frames.ts';
+import type { SessionInstruments } from './instruments.ts';
+import type { ClientSession, SessionLink, Step } from './link.ts';
+import { Outflow, type OutflowSource, type Outgoing } from './outflow.ts';
+import {
+  deleteFilter,
+  deleteInbound,
+  deleteMessage,
+  type MessageRow,
+  messageBytes,
+  putFilter,
+  putInbound,
+  putMessage,
+  putReleased,
+  readMessages,
+  type SessionRow,
+  type WillRow,
+} from './rows.ts';
+
+/** What all durable sessions share. */
+export interface SessionHost {
+  readonly records: Records;
+  readonly commit: GroupCommit;
+  readonly logger: Logger;
+  readonly instruments: SessionInstruments;
+  /** Bytes of all queues together. */
+  readonly total: { bytes: number };
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** A message whose commit is not done. */
+interface Pending {
+  readonly message: Outgoing;
+  readonly group: CommitGroup;
+}
+
+/** A retained message on its way. */
+interface RetainedDelivery {
+  readonly message: RetainedMessage;
+  readonly qos: mqtt.Qos;
+  readonly identifier: number | undefined;
+}
+
+/**
+ * A session that outlives its connection. What the client is to receive at QoS 1 and 2 stands in a queue on disk, before the
+ * publisher is told so and before it is sent; here are only counts of it, unless a client is connected ({@link Outflow}).
+ *
+ * - D1 an ordinal is never given twice while a message with it may be on disk, and messages are sent in their order.
+ * - D2 a message leaves the queue only when the client has acknowledged it, or is not to have it.
+ * - D3 what a PUBREC, PUBREL or PUBCOMP says to the client is on disk before.
+ */
+export class DurableSession implements ClientSession, CommitListener, Dated, OutflowSource {
+  tendAt = Number.POSITIVE_INFINITY;
+  readonly clientId: string;
+  readonly number: number;
+  expirySeconds: number;
+  /** Epoch milliseconds; `undefined` while a client is connected. */
+  disconnectedAt: number | undefined;
+  will: WillRow | undefined;
+  /** It is over: nothing of it is kept any more. */
+  isOver = false;
+  readonly #host: SessionHost;
+  #principal: string | undefined;
+  /** Ordinal of the next message. */
+  #next = 0;
+  /** Messages below may have been sent by an earlier connection. */
+  #sentTo: number;
+  committedTo = 0;
+  #messages = 0;
+  #bytes = 0;
+  /** Bytes of all messages it has ever had. */
+  #totalBytes = 0;
+  #pending: Pending[] = [];
+  /** The group that was told to notify us last. */
+  #group: CommitGroup | undefined;
+  #outflow: Outflow | undefined;
+  /** Identifiers of QoS 2 messages that the client has published and not released. */
+  #inbound: Set<number> | undefined;
+  #backlog: Iterator<RetainedDelivery>[] = [];
+
+  constructor(host: SessionHost, clientId: string, row: Omit<SessionRow, 'format'>) {
+    this.#host = host;
+    this.clientId = clientId;
+    this.number = row.number;
+    this.expirySeconds = row.expirySeconds;
+    this.disconnectedAt = row.disconnectedAt;
+    this.will = row.will;
+    this.#principal = row.principal;
+    this.#sentTo = row.sentTo ?? 0;
+  }
+
+  get principal(): string | undefined {
+    return this.#outflow ? this.#outflow.link.principal : this.#principal;
+  }
+
+  /** Messages that the client has not acknowledged. */
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /** Bytes of them on disk. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isConnected(): boolean {
+    return this.#outflow !== undefined;
+  }
+
+  get isCongested(): boolean {
+    return this.#outflow === undefined || this.#outflow.isFull || this.#isFull;
+  }
+
+  /** How it stands on disk. */
+  get row(): Omit<SessionRow, 'format'> {
+    const { number, expirySeconds, disconnectedAt, will } = this;
+    return {
+      number,
+      expirySeconds,
+      ...(disconnectedAt !== undefined && { disconnectedAt, sentTo: this.#sentTo }),
+      ...(this.#principal !== undefined && { principal: this.#principal }),
+      ...(will && { will }),
+    };
+  }
+
+  /** Takes over what a restart has found. @param ends  of its queue */
+  restore(ends: { readonly first: MessageRow; readonly last: MessageRow } | undefined): void {
+    if (!ends) return;
+    const { first, last } = ends;
+    this.#next = last.ordinal + 1;
+    this.committedTo = this.#next;
+    this.#totalBytes = last.totalBytes;
+    // Without those between that were acknowledged out of turn: corrected when the queue is empty.
+    this.#messages = last.ordinal - first.ordinal + 1;
+    this.#bytes = last.totalBytes - first.totalBytes + first.bytes;
+    this.#host.total.bytes += this.#bytes;
+    // The node has ended while the client was connected: any of them may have been sent.
+    if (this.disconnectedAt === undefined) this.#sentTo = this.#next;
+  }
+
+  /** A restart has found a message of QoS 2 that is not released. */
+  restoreInbound(packetId: number): void {
+    this.#inbound ??= new Set();
+    this.#inbound.add(packetId);
+  }
+
+  /** Begins to send what is queued. All that was written for the session before must be durable. */
+  attach(link: SessionLink): void {
+    this.#principal = link.principal;
+    this.#outflow = new Outflow(link, this, this.#messages === 0 ? this.committedTo : 0);
+    this.#outflow.pump();
+  }
+
+  /** The connection is over; false when another one carries the session now. */
+  detach(link: SessionLink): boolean {
+    if (this.#outflow?.link !== link) return false;
+    this.#sentTo = Math.max(this.#sentTo, this.#outflow.sentTo);
+    this.#outflow.close();
+    this.#outflow = undefined;
+    this.#backlog = [];
+    return true;
+  }
+
+  deliver(message: RoutedMessage, receiver: Receiver): CommitGroup | undefined {
+    const { packet } = message;
+    const link = this.#outflow?.link;
+    if (link && !link.mayReceive(packet.topic)) return undefined;
+    const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;
+    if (qos === 0) {
+      if (link) sendOnce(link, receiverFrame(message, receiver, 0, link.version));
+      return undefined;
+    }
+    const expirySeconds = packet.properties.messageExpiryInterval;
+    const frame = receiverFrame(message, receiver, qos, 5);
+    // As the client takes it, unless it is to be decoded once more.
+    const isOld = link?.version === 4 && expirySeconds === undefined;
+    const sent = isOld ? receiverFrame(message, receiver, qos, 4) : frame;
+    return this.#queue(frame, expirySeconds, sent);
+  }
+
+  groupSettled(): void {
+    let settled = 0;
+    for (const { message, group } of this.#pending) {
+      if (group.state === 'pending') break;
+      settled++;
+      if (group.state === 'committed') this.#committed(message);
+      else this.#count(-1, -message.bytes);
+    }
+    this.#pending = settled === this.#pending.length ? [] : this.#pending.slice(settled);
+    this.#outflow?.pump();
+  }
+
+  acknowledged(packetId: number, by: 'puback' | 'pubcomp'): boolean {
+    return this.#outflow?.acknowledged(packetId, by) ?? false;
+  }
+
+  received(packetId: number, isRefused: boolean): Step {
+    if (isRefused) return this.#outflow?.refused(packetId) ? 'done' : 'unknown';
+    const found = this.#outflow?.received(packetId);
+    if (!found) return 'unknown';
+    return found.isNews ? this.#host.commit.write(putReleased(this.number, found.row)) : 'done';
+  }
+
+  get unreleased(): number {
+    return this.#inbound?.size ?? 0;
+  }
+
+  hasPublished(packetId: number): boolean {
+    return this.#inbound?.has(packetId) ?? false;
+  }
+
+  published(packetId: number): CommitGroup {
+    this.restoreInbound(packetId);
+    return this.#host.commit.write(putInbound(this.number, packetId));
+  }
+
+  released(packetId: number): Step {
+    if (!this.#inbound?.delete(packetId)) return 'unknown';
+    return this.#host.commit.write(deleteInbound(this.number, packetId));
+  }
+
+  subscribed(subscription: Subscription): CommitGroup {
+    return this.#host.commit.write(putFilter(this.number, subscription));
+  }
+
+  unsubscribed(filter: string): CommitGroup {
+    return this.#host.commit.write(deleteFilter(this.number, filter));
+  }
+
+  deliverRetained(messages: Iterable<RetainedMessage>, qos: mqtt.Qos, identifier: number | undefined): void {
+    this.#backlog.push(Iterator.from(messages).map((message) => ({ message, qos, identifier })));
+    this.resume();
+  }
+
+  resume(): void {
+    this.#outflow?.pump();
+  }
+
+  /** Lets go of the counts: its rows are deleted elsewhere. */
+  end(): void {
+    this.isOver = true;
+    this.#count(-this.#messages, -this.#bytes);
+  }
+
+  async read(from: number, to: number): Promise<{ readonly messages: readonly Outgoing[]; readonly to: number }> {
+    const mean = this.#bytes / Math.max(1, this.#messages);
+    const fitting = Math.floor(IOT_LIMITS.sessionReadyBytesMax / Math.max(1, mean));
+    const limit = Math.min(IOT_LIMITS.sessionReadyMax, Math.max(1, fitting));
+    const rows = await readMessages(this.#host.records, this.number, [from, to], limit);
+    const messages = rows.map((row): Outgoing => {
+      return { ...row, version: 5, isRepeated: row.ordinal < this.#sentTo, isPermitted: false };
+    });
+    return { messages, to: rows.length < limit ? to : rows.at(-1)!.ordinal + 1 };
+  }
+
+  readFailed(error: unknown): void {
+    this.#host.logger.error('queue of a session cannot be read', { clientId: this.clientId, error });
+  }
+
+  done(row: MessageRow): void {
+    this.#host.commit.later(deleteMessage(this.number, row.ordinal));
+    this.#count(-1, -row.bytes);
+  }
+
+  expired(row: MessageRow): void {
+    this.#host.instruments.expired.add();
+    this.done(row);
+  }
+
+  now(): number {
+    return this.#host.now();
+  }
+
+  /** Retained messages go through the queue like others, a few at a time. */
+  idle(): void {
+    const outflow = this.#outflow;
+    // Nothing is left: what the counts still hold was acknowledged out of turn before a restart.
+    if (outflow?.isEmpty && this.#pending.length === 0) this.#count(-this.#messages, -this.#bytes);
+    const mayQueue = () => !outflow?.isFull && !this.#isFull && this.#pending.length < RETAINED_AT_ONCE;
+    while (this.#backlog.length > 0 && outflow && mayQueue()) {
+      const { value, done } = this.#backlog[0]!.next();
+      if (done) this.#backlog.shift();
+      else this.#deliverOne(value, outflow.link);
+    }
+  }
+
+  #deliverOne({ message, qos, identifier }: RetainedDelivery, link: SessionLink): void {
+    if (!link.mayReceive(message.topic)) return;
+    const sentQos = Math.min(message.qos, qos) as mqtt.Qos;
+    if (sentQos === 0) return sendOnce(link, retainedFrame(message, 0, identifier, link.version));
+    const frame = retainedFrame(message, sentQos, identifier, 5);
+    this.#queue(frame, message.properties.messageExpiryInterval, frame);
+  }
+
+  get #isFull(): boolean {
+    return this.#messages >= IOT_LIMITS.sessionMessagesMax || this.#bytes >= IOT_LIMITS.sessionBytesMax;
+  }
+
+  #queue(
+    frame: mqtt.PublishFrame,
+    expirySeconds: number | undefined,
+    sent: mqtt.PublishFrame,
+  ): CommitGroup | undefined {
+    const { commit, instruments, total } = this.#host;
+    // The newest is dropped, as mosquitto does: what was promised first is kept.
+    if (this.#isFull || total.bytes >= IOT_LIMITS.sessionsBytesMax) {
+      instruments.dropped.add();
+      return undefined;
+    }
+    const bytes = messageBytes(frame);
+    this.#totalBytes += bytes;
+    this.#count(1, bytes);
+    const row = {
+      ...{ ordinal: this.#next++, queuedAt: this.now(), totalBytes: this.#totalBytes, expirySeconds, frame },
+    };
+    const group = commit.write(putMessage(this.number, row));
+    const version = sent === frame ? 5 : 4;
+    const message = {
+      ...row,
+      bytes,
+      version,
+      frame: sent,
+      isReleased: false,
+      isRepeated: false,
+      isPermitted: true,
+    } as const;
+    this.#pending.push({ message, group });
+    if (group !== this.#group) {
+      this.#group = group;
+      group.listeners.push(this);
+    }
+    return group;
+  }
+
+  #committed(message: Outgoing): void {
+    const outflow = this.#outflow;
+    const before = this.committedTo;
+    this.committedTo = message.ordinal + 1;
+    if (outflow) outflow.committed(message, outflow.hasRead(before) && isFor(message, outflow.link.version));
+  }
+
+  #count(messages: number, bytes: number): void {
+    this.#messages += messages;
+    this.#bytes += bytes;
+    this.#host.total.bytes += bytes;
+  }
+}
+
+/** Retained messages of new subscriptions that are being queued at a time. */
+const RETAINED_AT_ONCE = 64;
+
+/** A frame of MQTT 3.1.1 is of no use to a client that has come back with MQTT 5. */
+const isFor = (message: Outgoing, version: mqtt.ProtocolVersion) => message.version === 5 || version === 4;
+
+function sendOnce(link: SessionLink, frame: mqtt.PublishFrame): void {
+  if (frame.bytes.length > link.packetBytesMax) return link.dropped('too-large'); // [MQTT-3.1.2-25]
+  if (link.hasRoom) link.write(frame, 0);
+  else link.dropped('slow');
+}

@@ -1,0 +1,310 @@
+/**
+ * The durable sessions of all clients (record 0057).
+ *
+ *     (none) --CONNECT with expiry--> connected <--CONNECT / end of connection--> offline --expiry--> (none)
+ *
+ * - S1 a session and what changes it at CONNECT is on disk before CONNACK.
+ * - S2 a client has one session; one that is over leaves a grave, and its rows are deleted in the background.
+ * - S3 a will is published once: in the commit that takes it out of its session.
+ */
+import { Agenda, type Clock, SteadyClock } from '../../../base/index.ts';
+import * as mqtt from '../../../codec/mqtt/index.ts';
+import { type Records, Sequence } from '../../../store/index.ts';
+import type { Logger, Metrics } from '../../../telemetry/index.ts';
+import type { CommitGroup, GroupCommit } from '../broker/commit-group.ts';
+import type { Publisher } from '../broker/message.ts';
+import type { Subscriptions } from '../broker/subscriptions.ts';
+import { IOT_LIMITS } from '../limits.ts';
+import { type SessionInstruments, sessionInstruments } from './instruments.ts';
+import type { SessionLink } from './link.ts';
+import {
+  burySession,
+  deleteRemains,
+  packetOf,
+  putSession,
+  readEnds,
+  readFilters,
+  readGraves,
+  readInbound,
+  readSessions,
+  type WillRow,
+} from './rows.ts';
+import { DurableSession, type SessionHost } from './session.ts';
+
+/** What a CONNECT asks of a session. */
+export interface SessionRequest {
+  readonly clientId: string;
+  /** Whatever there was is over [MQTT-3.1.2-4]. */
+  readonly clean: boolean;
+  /** Seconds; 0 ends the session with its connection. */
+  readonly expirySeconds: number;
+  readonly will: mqtt.Will | undefined;
+  readonly principal: string | undefined;
+}
+
+export type Opening =
+  /** There is nothing to remember; `group` is waited for when it ends a session that was. */
+  | { readonly kind: 'transient'; readonly group: CommitGroup | undefined }
+  | {
+      readonly kind: 'durable';
+      readonly session: DurableSession;
+      /** The client goes on with what it had. */
+      readonly isPresent: boolean;
+      /** CONNACK goes out when it is committed, and the session is attached then. */
+      readonly group: CommitGroup;
+    }
+  /** The node has as many sessions as it may. */
+  | { readonly kind: 'refused' };
+
+/** How a connection has ended. */
+export interface Leaving {
+  /**
+   * `delete` when the client has said good-bye; `defer` when this server goes: it is published after the restart, unless the client
+   * comes back before its delay has passed.
+   */
+  readonly will: 'publish' | 'defer' | 'delete';
+  /** As DISCONNECT has changed it. */
+  readonly expirySeconds?: number;
+}
+
+type Publish = (packet: mqtt.PublishPacket, publisher: Publisher) => CommitGroup | undefined;
+
+export class Sessions {
+  readonly #records: Records;
+  readonly #subscriptions: Subscriptions;
+  readonly #commit: GroupCommit;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #time: SteadyClock;
+  readonly #numbers: Sequence;
+  readonly #instruments: SessionInstruments;
+  readonly #host: SessionHost;
+  readonly #agenda: Agenda<DurableSession>;
+  readonly #byClientId = new Map<string, DurableSession>();
+  #publish: Publish | undefined;
+  /** The deletion of what sessions have left, one after the other. */
+  #burials: Promise<void> = Promise.resolve();
+
+  private constructor(parts: SessionParts, numbers: Sequence) {
+    this.#records = parts.records;
+    this.#subscriptions = parts.subscriptions;
+    this.#commit = parts.commit;
+    this.#clock = parts.clock;
+    this.#logger = parts.logger;
+    this.#time = new SteadyClock(parts.clock);
+    this.#numbers = numbers;
+    this.#instruments = sessionInstruments(parts.metrics);
+    this.#agenda = new Agenda(parts.clock, (session) => this.#look(session));
+    const { records, commit, logger } = parts;
+    const now = () => this.#time.now();
+    this.#host = { records, commit, logger, instruments: this.#instruments, total: { bytes: 0 }, now };
+  }
+
+  /** Reads all sessions, with their subscriptions. @throws IotError unavailable  a row is damaged or of a newer release */
+  static async open(parts: SessionParts): Promise<Sessions> {
+    const sessions = new Sessions(parts, await Sequence.open(parts.records, 'iot.session-numbers'));
+    await sessions.#load();
+    return sessions;
+  }
+
+  get size(): number {
+    return this.#byClientId.size;
+  }
+
+  get(clientId: string): DurableSession | undefined {
+    return this.#byClientId.get(clientId);
+  }
+
+  /** Begins to publish wills and to end sessions that are due. */
+  start(publish: Publish): void {
+    this.#publish = publish;
+    for (const session of this.#byClientId.values()) this.#schedule(session);
+  }
+
+  /**
+   * Finds or makes the session of a CONNECT; the connection that had the client id has been told to leave. Synchronous, so that
+   * of two connections with one client id the later one has it.
+   */
+  connect(request: SessionRequest): Opening {
+    const { clientId, clean } = request;
+    const expirySeconds = Math.min(request.expirySeconds, IOT_LIMITS.sessionExpirySecondsMax);
+    const found = this.#byClientId.get(clientId);
+    if (found && !clean)
+      return { kind: 'durable', session: found, isPresent: true, group: this.#resume(found, request) };
+    const ended = found && this.#end(found);
+    if (expirySeconds === 0) return { kind: 'transient', group: ended };
+    if (this.size >= IOT_LIMITS.sessionsMax) return { kind: 'refused' };
+    const { principal } = request;
+    const session = new DurableSession(this.#host, clientId, {
+      ...{ number: this.#numbers.take(), expirySeconds },
+      ...willOf(request),
+      ...(principal !== undefined && { principal }),
+    });
+    this.#add(session);
+    return { kind: 'durable', session, isPresent: false, group: this.#commit.write(putSession(clientId, session.row)) };
+  }
+
+  /** The store has not taken the session of a CONNECT: there is none. */
+  abandon({ session, isPresent }: Opening & { kind: 'durable' }): void {
+    if (!isPresent && !session.isOver) this.#forget(session);
+  }
+
+  /** The connection that carried the session is over. @param link  that it was attached by; `undefined` when it never was */
+  leave(session: DurableSession, link: SessionLink | undefined, { will, expirySeconds }: Leaving): void {
+    if (link && !session.detach(link)) return;
+    if (session.isOver || session.isConnected) return;
+    session.disconnectedAt = this.#time.now();
+    if (expirySeconds !== undefined) {
+      session.expirySeconds = Math.min(expirySeconds, IOT_LIMITS.sessionExpirySecondsMax);
+    }
+    if (will === 'delete') session.will = undefined;
+    if (will !== 'defer') {
+      if (session.expirySeconds === 0) return void this.#end(session);
+      if (session.will?.delaySeconds === 0) this.#publishWill(session);
+    }
+    this.#write(session);
+    this.#schedule(session);
+  }
+
+  /** Stops, once what is being deleted is. What is queued is in the hands of the commit. */
+  async close(): Promise<void> {
+    this.#agenda.close();
+    await this.#burials;
+  }
+
+  #resume(session: DurableSession, request: SessionRequest): CommitGroup {
+    session.disconnectedAt = undefined;
+    session.expirySeconds = Math.min(request.expirySeconds, IOT_LIMITS.sessionExpirySecondsMax);
+    // The will of the connection before is not sent: the client has come back before its delay has passed [MQTT-3.1.3-9].
+    session.will = willOf(request).will;
+    return this.#write(session);
+  }
+
+  #write(session: DurableSession): CommitGroup {
+    return this.#commit.write(putSession(session.clientId, session.row));
+  }
+
+  /** Ends the session: its will is due now (3.1.3.2.2). */
+  #end(session: DurableSession): CommitGroup {
+    this.#publishWill(session);
+    this.#forget(session);
+    const group = this.#commit.write(...burySession(session.clientId, session.number));
+    this.#bury(session.number);
+    return group;
+  }
+
+  #add(session: DurableSession): void {
+    this.#byClientId.set(session.clientId, session);
+    this.#instruments.sessions.set(this.size);
+  }
+
+  #forget(session: DurableSession): void {
+    session.end();
+    this.#subscriptions.removeAll(session);
+    if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId);
+    this.#instruments.sessions.set(this.size);
+  }
+
+  #publishWill(session: DurableSession): void {
+    const { will } = session;
+    if (!will) return;
+    session.will = undefined;
+    this.#publish?.(packetOf({ bytes: Buffer.from(will.packet, 'base64') }), session);
+  }
+
+  /** Has the session looked at when its will or its end is due. */
+  #schedule(session: DurableSession): void {
+    const due = dueOf(session);
+    if (due !== undefined) this.#agenda.by(session, this.#clock.monotonic() + Math.max(0, due - this.#time.now()));
+  }
+
+  /** @returns when to look again, by the monotonic clock */
+  #look(session: DurableSession): number | undefined {
+    if (session.isOver || session.disconnectedAt === undefined) return undefined;
+    const now = this.#time.now();
+    if (expiresAt(session) <= now) {
+      this.#instruments.sessionsExpired.add();
+      this.#end(session);
+      return undefined;
+    }
+    if (session.will && willDueAt(session) <= now) {
+      this.#publishWill(session);
+      this.#write(session);
+    }
+    return this.#clock.monotonic() + dueOf(session)! - now;
+  }
+
+  /** Deletes the rows of a session that is over, when nothing is under way that might still add one. */
+  #bury(number: number): void {
+    this.#burials = this.#burials.then(async () => {
+      try {
+        await this.#commit.settled();
+        await deleteRemains(this.#records, number);
+      } catch (error) {
+        // Its grave stands: a restart tries again.
+        this.#logger.warn('rows of an ended session are not deleted', { error });
+      }
+    });
+  }
+
+  async #load(): Promise<void> {
+    const byNumber = new Map<number, DurableSession>();
+    for await (const [clientId, row] of readSessions(this.#records)) {
+      const session = new DurableSession(this.#host, clientId, row);
+      byNumber.set(row.number, session);
+      this.#byClientId.set(clientId, session);
+    }
+    await this.#loadQueues([...byNumber.values()]);
+    for await (const [number, subscription] of readFilters(this.#records)) {
+      const subscriber = byNumber.get(number);
+      if (subscriber) this.#subscriptions.add({ subscriber, ...subscription });
+    }
+    for await (const [number, packetId] of readInbound(this.#records)) byNumber.get(number)?.restoreInbound(packetId);
+    for await (const number of readGraves(this.#records)) this.#bury(number);
+    // The node has ended while they were connected.
+    for (const session of byNumber.values()) session.disconnectedAt ??= this.#time.now();
+    this.#instruments.sessions.set(this.size);
+    if (this.size > 0) this.#logger.info('sessions loaded', { sessions: this.size, bytes: this.#host.total.bytes });
+  }
+
+  async #loadQueues(sessions: readonly DurableSession[]): Promise<void> {
+    for (let at = 0; at < sessions.length; at += LOADED_AT_ONCE) {
+      const some = sessions.slice(at, at + LOADED_AT_ONCE);
+      await Promise.all(some.map(async (one) => one.restore(await readEnds(this.#records, one.number))));
+    }
+  }
+}
+
+export interface SessionParts {
+  readonly records: Records;
+  readonly subscriptions: Subscriptions;
+  readonly commit: GroupCommit;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Queues whose ends are read together. */
+const LOADED_AT_ONCE = 1_000;
+
+function willOf({ will }: SessionRequest): { readonly will?: WillRow } {
+  if (!will || !mqtt.isTopicName(will.topic)) return {};
+  const { willDelayInterval: delaySeconds = 0, ...properties } = will.properties;
+  const packetId = will.qos === 0 ? 0 : 1;
+  const packet: mqtt.PublishPacket = { ...will, type: 'publish', dup: false, packetId, properties };
+  return { will: { packet: mqtt.encodePacket(packet, 5).toString('base64'), delaySeconds } };
+}
+
+function expiresAt({ disconnectedAt = 0, expirySeconds }: DurableSession): number {
+  return disconnectedAt + expirySeconds * 1000;
+}
+
+function willDueAt({ disconnectedAt = 0, will }: DurableSession): number {
+  return disconnectedAt + (will?.delaySeconds ?? 0) * 1000;
+}
+
+/** When something is to be done with the session, epoch milliseconds; `undefined` while its client is connected. */
+function dueOf(session: DurableSession): number | undefined {
+  if (session.disconnectedAt === undefined) return undefined;
+  return session.will ? Math.min(willDueAt(session), expiresAt(session)) : expiresAt(session);
+}
