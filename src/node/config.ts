@@ -12,6 +12,8 @@ export interface NodeConfig {
   /** 0 means any free TCP port; {@link Node.endpoint} tells which. */
   readonly httpPort: number;
   readonly mqttPort: number;
+  /** Where MQTT in the clear may come from: this machine, or wherever the listener is reached from; `loopback` unless said. */
+  readonly plainMqtt?: 'loopback' | 'any';
   /** `dev` accepts any credentials on loopback; `secured` proves every caller. */
   readonly mode: 'dev' | 'secured';
   readonly logLevel?: LogLevel;

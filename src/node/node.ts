@@ -3,9 +3,10 @@
  * outbox finish what runs, the port closes, environments drain, the stores close last, the lock goes.
  */
 import { assert, systemClock, systemRandom } from '../base/index.ts';
-import { deadLetterApi, openConsole } from '../gateway/console/index.ts';
+import { deadLetterApi, fleetApi, openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
+import { openInTheClear } from '../services/iot/index.ts';
 import { createLogger, createMetrics, createSpans, newTrace, OtlpExporter } from '../telemetry/index.ts';
 import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type WireServer } from '../wire/index.ts';
 import { adminRoute } from './admin-routes.ts';
@@ -14,12 +15,14 @@ import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
 import { rememberedRelations } from './dead-letters/relations.ts';
+import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
 import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
+import { webSocketRoute } from './websocket-route.ts';
 
 /** Starts a node; resolves when everything listens. What a failed start had opened is closed again. */
 export async function startNode(config: NodeConfig): Promise<Node> {
@@ -59,6 +62,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   );
 
   let gateway: MqttGateway | undefined;
+  const upgrade = webSocketRoute(() => gateway, { ...config, ...services, ...ground });
   const relations = rememberedRelations(services, ground.clock);
   const letters = new NodeDeadLetters(
     new QueuePlace({ ...services, ...ground, relations }),
@@ -96,7 +100,9 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
+        adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
       ],
+      upgrades: upgrade,
       ...ground,
     }),
   );
@@ -109,7 +115,11 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   // yet: until they do, a listener that others reach would be open to all.
   const mqttHost = isLoopback(host) ? host : '127.0.0.1';
   const { broker, watcher } = services.iot;
-  gateway = scope.use(await openMqttGateway({ broker, watcher, host: mqttHost, port: config.mqttPort, ...ground }));
+  const access = secured ? services.iot.access : openInTheClear(services.iot.access);
+  gateway = scope.use(
+    await openMqttGateway({ broker, watcher, access, host: mqttHost, port: config.mqttPort, ...ground }),
+  );
+  services.iot.showClients(gateway.clients);
   listening.mqtt = gateway.address;
 
   const owned = scope.move();

@@ -216,7 +216,7 @@ const onlyOwn: DeviceAccess = {
             mayReceive: () => true,
             receivesAll: true,
             watch: () => () => {},
-            maySubscribe: (filter) => filter.replace(/^\$share\/[^/]+\//, '').startsWith(`${clientId}/`),
+            maySubscribe: (filter) => filter.replace(/^\$share\/[^/]*\//, '').startsWith(`${clientId}/`),
           },
         },
 };

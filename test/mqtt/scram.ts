@@ -57,6 +57,7 @@ function permissionsOf(): ClientPermissions {
     username: undefined,
     password: undefined,
     version: 5,
+    connectAttributes: [],
     remoteAddress: undefined,
     isEncrypted: false,
   });

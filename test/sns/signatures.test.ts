@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import Validator from 'sns-payload-validator';
 import { SimulatedClock } from '../../src/base/index.ts';
-import { makeCertificate } from '../../src/services/sns/certificate.ts';
+import { makeSigningCertificate } from '../../src/services/sns/certificate.ts';
 import { eventually } from '../pollers/fakes.ts';
 import { CONTEXT, type Node, newQueue, newTopic, openNode, receive, temporaryFolder, webhook } from './support.ts';
 
@@ -26,7 +26,12 @@ after(() => owned.disposeAsync());
 /** What validators do: an https server under AWS's name that serves the node's certificates, and an agent that finds it. */
 async function certificateServer(sns: Node['sns']) {
   const day = 86_400_000;
-  const { certificate: cert, key } = await makeCertificate('sns', Buffer.of(1), Date.now() - day, Date.now() + day);
+  const { certificate: cert, key } = await makeSigningCertificate(
+    'sns',
+    Buffer.of(1),
+    Date.now() - day,
+    Date.now() + day,
+  );
   const http = createHttpServer((request, response) => {
     const pem = sns.certificateAt(request.url!);
     response.writeHead(pem === undefined ? 404 : 200).end(pem);

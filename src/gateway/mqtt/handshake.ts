@@ -84,11 +84,11 @@ export class Handshake {
   }
 }
 
-function refusal(reasonCode: number, reason: string): AuthenticationStep {
-  return { kind: 'refused', reasonCode, reason };
+function connectAttributesOf({ version, clean, will, properties }: mqtt.ConnectPacket): readonly ConnectAttribute[] {
+  const isPersistent = version === 4 ? !clean : (properties.sessionExpiryInterval ?? 0) > 0;
+  return [...(isPersistent ? (['PersistentConnect'] as const) : []), ...(will ? (['LastWill'] as const) : [])];
 }
 
-function connectAttributesOf({ version, clean, will, properties }: mqtt.ConnectPacket): readonly ConnectAttribute[] {
-  const persists = version === 5 ? (properties.sessionExpiryInterval ?? 0) > 0 : !clean;
-  return [...(persists ? (['PersistentConnect'] as const) : []), ...(will ? (['LastWill'] as const) : [])];
+function refusal(reasonCode: number, reason: string): AuthenticationStep {
+  return { kind: 'refused', reasonCode, reason };
 }

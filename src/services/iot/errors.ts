@@ -11,11 +11,14 @@ export type IotErrorCode =
   | 'resource-not-found'
   | 'resource-exists'
   | 'version-conflict'
+  | 'certificate-invalid'
+  | 'certificate-state'
   | 'malformed-policy'
   | 'versions-limit-exceeded'
   | 'delete-conflict'
   | 'retained-not-found'
   | 'stream-not-found'
+  | 'forbidden'
   | 'unavailable';
 
 export class IotError extends DomainError<IotErrorCode> {}
@@ -30,6 +33,8 @@ export const IOT_ANSWERS = {
   'resource-not-found': { type: 'ResourceNotFoundException', status: 404 },
   'resource-exists': { type: 'ResourceAlreadyExistsException', status: 409 },
   'version-conflict': { type: 'VersionConflictException', status: 409 },
+  'certificate-invalid': { type: 'CertificateValidationException', status: 400 },
+  'certificate-state': { type: 'CertificateStateException', status: 406 },
   'malformed-policy': { type: 'MalformedPolicyException', status: 400 },
   'versions-limit-exceeded': { type: 'VersionsLimitExceededException', status: 409 },
   'delete-conflict': { type: 'DeleteConflictException', status: 409 },
@@ -37,6 +42,7 @@ export const IOT_ANSWERS = {
   /** Told to error actions; no operation answers with it. */
   'stream-not-found': { type: 'InvalidRequestException', status: 400 },
   'retained-not-found': { type: 'ResourceNotFoundException', status: 404 },
+  forbidden: { type: 'ForbiddenException', status: 403 },
   unavailable: { type: 'ServiceUnavailableException', status: 503 },
 } satisfies Record<IotErrorCode, WireAnswer>;
 

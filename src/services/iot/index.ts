@@ -6,17 +6,22 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import type { DeviceAccess } from './access/access.ts';
 import { PrincipalChanges } from './access/changes.ts';
-import type { ClientWatcher } from './access/clients.ts';
+import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/clients.ts';
 import { PolicyAccess } from './access/device-access.ts';
-import { type CertificateAdmission, NO_CERTIFICATES } from './access/ports.ts';
+import { Inquiry } from './access/inquiry.ts';
 import { type BridgeRoute, type ForeignBroker, type ForeignBrokers, openForeignBrokers } from './bridge/index.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { SystemTopics } from './broker/system-topics.ts';
+import { CertificateAuthority } from './certificates/authority.ts';
+import { Certificates, type CertificateUses } from './certificates/certificates.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
+import { authorizationOperations } from './operations/authorization.ts';
+import { certificateOperations } from './operations/certificates.ts';
+import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { policyOperations } from './operations/policies.ts';
@@ -30,6 +35,7 @@ import type { KinesisPort } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
 import { Presence } from './presence/presence.ts';
+import { MessageTaps } from './presence/tap.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
@@ -64,10 +70,12 @@ export type { RetainedMessage } from './broker/retained.ts';
 export { isValidGroup, parseShared } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export type { SystemValue } from './broker/system-topics.ts';
+export type { Identity } from './certificates/authority.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export type { KinesisPort, StreamPort } from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
+export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
 export { receiverFrame, retainedFrame } from './sessions/frames.ts';
@@ -88,8 +96,16 @@ export interface Iot extends AsyncDisposable {
   /** Which clients there have been, and when. */
   readonly history: ClientHistory;
   readonly things: Things;
+  /** Which client certificates may come in. */
+  readonly certificates: Pick<Certificates, 'admit' | 'isActive' | 'der'>;
+  /** The node's own certificate authority: its certificate, and the one that the node shows to devices. */
+  readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** What gateways ask about their clients. */
   readonly access: DeviceAccess;
+  /** What clients publish, for those who look. */
+  readonly taps: Pick<MessageTaps, 'read'>;
+  /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
+  showClients(directory: ClientDirectory): void;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -109,8 +125,6 @@ export async function openIot(dependencies: {
   readonly metrics: Metrics;
   /** Brokers of somebody else, and what is forwarded to and from them. */
   readonly foreign?: { readonly brokers: readonly ForeignBroker[]; readonly routes: readonly BridgeRoute[] };
-  /** Without a registry no certificate is known. */
-  readonly certificates?: CertificateAdmission;
 }): Promise<Iot> {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
@@ -142,33 +156,56 @@ export async function openIot(dependencies: {
   const history = await ConnectionHistory.open({ records, clock, logger, isKept });
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
-  const { certificates = NO_CERTIFICATES } = dependencies;
   const policies = await Policies.open({ records, changes, clock });
+  const authority = await CertificateAuthority.open(records, clock, random);
+  const uses: CertificateUses = {
+    thingsOf: (arn) => things.namesOfPrincipal(arn),
+    policiesOf: (arn) => policies.attachedTo(arn).map(({ name }) => name),
+    detachPolicies: (arn) => policies.detachAll(arn),
+  };
+  const certificates = await Certificates.open({ records, authority, uses, changes, clock });
   const access = new PolicyAccess({ policies, certificates, things, changes, clock });
+  const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
+  const taps = new MessageTaps(broker, clock);
+  let clients = NO_CLIENTS;
   const control = {
     ...topicRuleOperations(rules),
     ...endpointOperations,
     ...thingOperations(things),
     ...thingTypeOperations(things),
     ...thingGroupOperations(things),
+    ...certificateOperations(certificates),
     ...policyOperations(policies),
     ...policyAttachmentOperations(policies, things),
+    ...authorizationOperations(policies, inquiry),
+    ...connectivityOperations(history),
+  };
+  const data = {
+    ...dataOperations(broker, retained),
+    ...connectionOperations({ clients: () => clients, history, broker }),
   };
   return {
     services: [
       { name: 'iot', operations: control, errors: IOT_ANSWERS },
-      { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
+      { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS },
     ],
     broker,
     access,
     watcher: presence,
     history,
     things,
+    certificates,
+    authority,
+    taps,
+    showClients: (directory) => {
+      clients = directory;
+    },
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
     foreign,
     [Symbol.asyncDispose]: async () => {
       await foreign[Symbol.asyncDispose]();
+      taps.close();
       system.stop();
       access[Symbol.dispose]();
       await sessions.close();

@@ -71,6 +71,8 @@ export const IOT_LIMITS = {
   /** Clients that are no things are forgotten when they have been gone for so long, as AWS forgets their version numbers. */
   clientGoneMsMax: 7 * 24 * 3600 * 1000,
   clientSweepMs: 3600 * 1000,
+  /** Connections that follow one another so quickly are counted: a client that cannot stay. */
+  restlessMs: 2 * 60 * 1000,
   /** Longer client ids have no connection history. */
   recordedClientIdBytesMax: 256,
   /** How long connection history gathers before it is written: a crash loses so much of it. */
@@ -86,4 +88,12 @@ export const IOT_LIMITS = {
   policyVersionsMax: 5,
   /** Policies attached to one certificate, group or other target. */
   policiesPerTargetMax: 10,
+  /** Clients whose messages are being looked at. */
+  tapsMax: 100,
+  /** Messages of each that are kept for the next look. */
+  tapMessagesMax: 200,
+  /** Bytes of a payload that are shown. */
+  tapPayloadBytesMax: 4096,
+  /** A client that nobody has looked at for so long is not looked at any more. */
+  tapIdleMs: 15_000,
 } as const;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
-import { makeCertificate } from './certificate.ts';
+import { makeSigningCertificate } from './certificate.ts';
 
 const FROM = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -11,7 +11,7 @@ test('a certificate reads as one, signs itself and fits its key', async () => {
     [Buffer.alloc(16, 0x7f), Date.UTC(2051, 1, 1)],
     [Buffer.alloc(20, 0xff), Date.UTC(2049, 11, 31, 23, 59, 59)],
   ] as const) {
-    const { certificate, key } = await makeCertificate('sns.amazonaws.com', serial, FROM, until);
+    const { certificate, key } = await makeSigningCertificate('sns.amazonaws.com', serial, FROM, until);
     const read = new X509Certificate(certificate);
     assert.equal(read.subject, 'CN=sns.amazonaws.com');
     assert.equal(read.issuer, read.subject);

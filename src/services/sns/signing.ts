@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type Clock, type Random, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
-import { makeCertificate } from './certificate.ts';
+import { makeSigningCertificate } from './certificate.ts';
 import { SNS_LIMITS } from './model.ts';
 
 /**
@@ -101,7 +101,7 @@ export class Signer {
     const endsAt = now + SNS_LIMITS.certificateDays * DAY_MS;
     const serial = this.#random.bytes(16);
     const id = serial.toString('hex');
-    const { certificate, key } = await makeCertificate('sns.amazonaws.com', serial, now, endsAt);
+    const { certificate, key } = await makeSigningCertificate('sns.amazonaws.com', serial, now, endsAt);
     const stored = { id, certificate, key, endsAt };
     await this.#certificates.create(id, stored);
     return stored;

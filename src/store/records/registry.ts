@@ -1,5 +1,5 @@
 import { DomainError, hasCode } from '../../base/index.ts';
-import { RECORDS_LIMITS, type Records } from './records.ts';
+import { RECORDS_LIMITS, type Records, type Write } from './records.ts';
 
 /**
  * Control-plane state by name: all of a space in memory, in order of names, with every change written through.
@@ -51,13 +51,21 @@ export class Registry<T> {
     return this.#names.slice(start, end);
   }
 
-  /** Adds a value; durable when it resolves. @throws DomainError `already-exists`, and those of the records store */
-  async create(name: string, value: T): Promise<void> {
+  /**
+   * Adds a value; durable when it resolves.
+   *
+   * @param beside  written in the same transaction, to other spaces: what is too long to be held in memory
+   * @throws DomainError `already-exists`, and those of the records store
+   */
+  async create(name: string, value: T, beside: readonly Write[] = []): Promise<void> {
     const key = Buffer.from(name);
     const json = JSON.stringify(value);
     const write = { kind: 'put', space: this.#space, key, value: Buffer.from(json) } as const;
     try {
-      await this.#records.commit({ conditions: [{ space: this.#space, key, is: 'absent' }], writes: [write] });
+      await this.#records.commit({
+        conditions: [{ space: this.#space, key, is: 'absent' }],
+        writes: [write, ...beside],
+      });
     } catch (error) {
       if (!hasCode(error, 'condition-failed')) throw error;
       throw new DomainError('already-exists', `${name} exists already`, { cause: error });
@@ -73,14 +81,14 @@ export class Registry<T> {
     this.#set(name, json);
   }
 
-  /** Removes a value; durable when it resolves. @returns whether it was there */
-  async delete(name: string): Promise<boolean> {
+  /** Removes a value; durable when it resolves. @param beside  as in {@link create} @returns whether it was there */
+  async delete(name: string, beside: readonly Write[] = []): Promise<boolean> {
     const key = Buffer.from(name);
     const condition = { space: this.#space, key, is: 'present' } as const;
     try {
       await this.#records.commit({
         conditions: [condition],
-        writes: [{ kind: 'delete', space: this.#space, key }],
+        writes: [{ kind: 'delete', space: this.#space, key }, ...beside],
       });
     } catch (error) {
       if (hasCode(error, 'condition-failed')) return false;

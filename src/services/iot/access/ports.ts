@@ -1,4 +1,3 @@
-import { Reason } from '../../../codec/mqtt/index.ts';
 import type { PeerCertificate } from './access.ts';
 
 /** What becomes of a client certificate at a connection. */
@@ -14,7 +13,7 @@ export interface CertificateAdmission {
   /** The same for one that was admitted before: false once it is inactive, revoked, expired or deleted. */
   isActive(certificateArn: string): boolean;
   /** DER of a certificate, for those who ask about it while it is not connected; `undefined` when there is none. */
-  der(certificateArn: string): Buffer | undefined;
+  der(certificateArn: string): Promise<Buffer | undefined>;
 }
 
 /** A thing as policies see it. */
@@ -33,9 +32,3 @@ export interface ThingDirectory {
   /** The things that a principal is attached to. */
   ofPrincipal(principalArn: string): readonly AttachedThing[];
 }
-
-export const NO_CERTIFICATES: CertificateAdmission = {
-  admit: () => ({ kind: 'refused', reason: 'no certificates are registered here', reasonCode: Reason.notAuthorized }),
-  isActive: () => false,
-  der: () => undefined,
-};

@@ -92,6 +92,12 @@ export class Subscriptions {
     return this.#bySubscriber.get(subscriber)?.size ?? 0;
   }
 
+  /** Those of a client, by its id; looks through all subscribers. */
+  ofClient(clientId: string): readonly Subscription[] {
+    for (const [subscriber, own] of this.#bySubscriber) if (subscriber.clientId === clientId) return [...own.values()];
+    return [];
+  }
+
   /** Who receives what is published to the topic with these levels. */
   receivers(levels: readonly string[]): readonly Receiver[] {
     const matches = this.#trie.match(levels);
