@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Transport } from './transport.ts';
 
 /**
  * Bytes of one read at most. More would only delay the other sockets of the turn; a client's window of 16 messages of a few KB fits.
@@ -16,7 +16,7 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
  * same members are set afterwards here. It saves 2 to 3 µs of the 5 that a read costs beside the kernel's work, and the garbage. Other
  * streams (TLS, WebSocket), and versions of Node that have no such members, give chunks of their own.
  */
-export function receive(socket: Duplex, received: (chunk: Buffer) => void): void {
+export function receive(socket: Transport, received: (chunk: Buffer) => void): void {
   if (!readIntoShared(socket, received)) socket.on('data', received);
 }
 
@@ -25,9 +25,10 @@ interface UserBufferHandle {
 }
 
 /** False when this socket cannot. */
-function readIntoShared(socket: Duplex, received: (chunk: Buffer) => void): boolean {
+function readIntoShared(socket: Transport, received: (chunk: Buffer) => void): boolean {
   // Not those that are derived from it, as TLS sockets are, nor one that holds bytes already (behind a PROXY header).
-  if (Object.getPrototypeOf(socket) !== Socket.prototype || socket.readableLength > 0) return false;
+  if (!(socket instanceof Socket) || Object.getPrototypeOf(socket) !== Socket.prototype) return false;
+  if (socket.readableLength > 0) return false;
   const handle = (socket as unknown as { _handle?: Partial<UserBufferHandle> })._handle;
   const members = membersOf(socket);
   if (members === undefined || typeof handle?.useUserBuffer !== 'function') return false;
@@ -51,7 +52,7 @@ interface Members {
 let found: Members | 'none' | undefined;
 
 /** Where a socket keeps what `onread` has given, looked up once. */
-function membersOf(socket: Duplex): Members | undefined {
+function membersOf(socket: Socket): Members | undefined {
   if (found === undefined) {
     const symbols = Object.getOwnPropertySymbols(socket);
     const named = (name: string) => symbols.find(({ description }) => description === name);
