@@ -20,7 +20,7 @@ import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
-import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
+import { authorityRoute, certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
 import { webSocketRoute } from './websocket-route.ts';
@@ -98,6 +98,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         }),
         ...services.series.routes.map(forFunctions),
         forFunctions(certificateRoute(services.sns)),
+        authorityRoute(services.iot.authority),
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),

@@ -532,7 +532,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       ...(data && { authenticationData: data }),
     };
     const sessionPresent = opening.kind === 'durable' && opening.isPresent;
-    this.#send({ type: 'connack', sessionPresent, reasonCode: 0, properties });
+    // Without it nothing else may be sent, DISCONNECT included [MQTT-3.14.0-1].
+    if (!this.#write({ type: 'connack', sessionPresent, reasonCode: 0, properties })) return this.#close();
     // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
     this.output.flush();
     carried?.session.attach(carried.link);
@@ -547,7 +548,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     if (addresses.refused(this.#address!)) logger.warn('mqtt address banned: too many refused connects', details);
     const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
     const properties = { ...more, ...(reason !== undefined && { reasonString: reason }) };
-    this.#send({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
+    this.#write({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
     this.#close();
   }
 
@@ -688,6 +689,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#deferred.drop();
     this.#unwatch?.();
     if (!carried) broker.detach(session);
+    if (session instanceof Session) session.handOver();
     this.#host.release(this);
     watcher?.disconnected(client, this.#endedBy);
     if (carried) this.#giveBack(carried);

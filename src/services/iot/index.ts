@@ -77,7 +77,7 @@ export { type CommitGroup, type CommitListener, joined } from './broker/commit-g
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
-export { isValidGroup, parseShared } from './broker/shared-group.ts';
+export { isValidGroup, parseShared, type SharedGroup } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export type { SystemValue } from './broker/system-topics.ts';
 export type { Identity } from './certificates/authority.ts';
