@@ -9,6 +9,7 @@ import type { NodeDoor } from '../runtime/index.ts';
 import { openInTheClear } from '../services/iot/index.ts';
 import { createLogger, createMetrics, createSpans, newTrace, OtlpExporter } from '../telemetry/index.ts';
 import { createWireServer, type ExtraRoute, type WireAddress, type WireServer } from '../wire/index.ts';
+import { accessApi } from './access-routes.ts';
 import { adminRoute } from './admin-routes.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
@@ -103,6 +104,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
+        adminRoute(accessApi(services.iot), guard),
         adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
       ],
       upgrades: upgrade,
