@@ -49,7 +49,7 @@ import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
 import { Throttle, type TokenBucket } from './rates.ts';
 import { DISCONNECT_TEXTS, EXPLAINED_BYTES_MAX } from './reason-texts.ts';
 import { type Carrier, Session } from './session.ts';
-import { type Client, subscribe, unsubscribe } from './subscribe.ts';
+import { type Client, isTooLong, subscribe, unsubscribe } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
@@ -457,6 +457,9 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const { packet } = handshake;
     if (packet.will && !maySend(this.#host, permissions, packet.will)) {
       return this.#refuse(Reason.notAuthorized, 'the will may not be published');
+    }
+    if (packet.will && isTooLong(packet.will.topic)) {
+      return this.#refuse(Reason.topicNameInvalid, 'the topic of the will is too long');
     }
     if (!this.#host.claim(this)) {
       return this.#refuse(Reason.connectionRateExceeded, 'this client id is taken over too often: two clients use it');
