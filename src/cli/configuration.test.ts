@@ -13,6 +13,9 @@ test('an empty file gives the defaults, with the root keys of the environment', 
     host: '127.0.0.1',
     httpPort: 4566,
     mqttPort: 1883,
+    mqttsPort: 8883,
+    deviceHttpsPort: 8443,
+    plainMqtt: 'loopback',
     mode: 'secured',
     sandboxEngine: 'auto',
     logLevel: 'info',
@@ -41,10 +44,28 @@ for (const [name, text, env, message] of [
   ['no auth beyond loopback', 'auth: off\nlisten: { host: 0.0.0.0 }', {}, /a node beyond loopback needs auth: on/],
   ['a collector without scheme', 'traces: { endpoint: "localhost:4318" }', KEYS, /must be an http or https address/],
   ['a list', '- a', KEYS, /mapping of settings/],
+  ['a certificate without its key', 'tls: { certFile: a.pem }', KEYS, /tls.certFile and tls.keyFile go together/],
+  [
+    'names for a certificate that has its own',
+    'tls: { certFile: a, keyFile: b, names: [c] }',
+    KEYS,
+    /tls.certFile has its own/,
+  ],
+  ['a proxy that is no network', 'mqtt: { proxies: [10.0.0.0/40] }', KEYS, /10.0.0.0\/40, which is neither an address/],
   ['broken YAML', '{', KEYS, /not YAML/],
 ] as const) {
   test(`refused: ${name}`, () => assert.throws(() => read(text, env), message));
 }
+
+test('ports over TLS are free ones where that of MQTT is, unless they are given', () => {
+  const { mqttsPort, deviceHttpsPort } = read('listen: { mqttPort: 0, deviceHttpsPort: 443 }');
+  assert.deepEqual([mqttsPort, deviceHttpsPort], [0, 443]);
+});
+
+test('files of the certificate are relative to the configuration', () => {
+  const { tls } = read('tls: { certFile: tls/node.pem, keyFile: /keys/node.key }');
+  assert.deepEqual(tls, { files: { cert: '/etc/millrace/tls/node.pem', key: '/keys/node.key' } });
+});
 
 test('auth may be off on loopback', () => {
   assert.equal(read('auth: off', {}).mode, 'dev');
@@ -68,3 +89,58 @@ test('docs/configuration.md lists every setting with its default', () => {
     assert.ok(docs.includes(`| \`${name}\` | ${standard} | ${setting.help} |`), `docs/configuration.md: ${name}`);
   }
 });
+
+test('foreign brokers and bridges are read, with secrets from elsewhere', () => {
+  const { foreign } = read(
+    `
+brokers:
+  plant: { url: 'mqtts://broker.example', username: u, passwordEnv: PLANT }
+  old: { url: 'mqtt://10.0.0.9:1884', protocol: '3.1.1' }
+bridges:
+  floor:
+    broker: plant
+    topics:
+      - { filter: 'a/#', direction: in, localPrefix: plant/ }
+      - { filter: b }
+`,
+    { ...KEYS, PLANT: 'secret' },
+  );
+  const common = { keepAliveSeconds: 30, sessionExpirySeconds: 86_400 };
+  const [plant, old] = foreign!.brokers;
+  const login = { username: 'u', password: 'secret' };
+  assert.deepEqual(plant, {
+    name: 'plant',
+    host: 'broker.example',
+    port: 8883,
+    tls: {},
+    protocol: 5,
+    ...login,
+    ...common,
+  });
+  assert.deepEqual(old, { name: 'old', host: '10.0.0.9', port: 1884, protocol: 4, ...common });
+  const line = { bridge: 'floor', broker: 'plant', qos: 1, remotePrefix: '' };
+  assert.deepEqual(foreign!.routes, [
+    { ...line, filter: 'a/#', direction: 'in', localPrefix: 'plant/' },
+    { ...line, filter: 'b', direction: 'both', localPrefix: '' },
+  ]);
+});
+
+for (const [name, text, message] of [
+  ['a broker without URL', 'brokers: { a: {} }', /brokers\.a\.url is missing/],
+  [
+    'a URL with a password',
+    'brokers: { a: { url: "mqtt://u:secret@h" } }',
+    /^(?!.*secret).*brokers\.a\.url must be mqtt:/,
+  ],
+  ['an unknown member', 'brokers: { a: { url: "mqtt://h", tls: x } }', /unknown setting brokers\.a\.tls/],
+  ['a certificate in plain', 'brokers: { a: { url: "mqtt://h", caFile: x } }', /caFile is for mqtts/],
+  ['a password that is no text', 'brokers: { a: { url: "mqtt://h", password: 1234 } }', /^(?!.*1234).*must be text/],
+  ['a bridge to nowhere', 'bridges: { b: { broker: a, topics: [{ filter: x }] } }', /there is no broker a/],
+  [
+    'a filter that is none',
+    'brokers: { a: { url: "mqtt://h" } }\nbridges: { b: { broker: a, topics: [{ filter: "x/#/y" }] } }',
+    /no topic filter that may be forwarded/,
+  ],
+] as const) {
+  test(`refused: ${name}`, () => assert.throws(() => read(text), message));
+}

@@ -9,6 +9,17 @@ export interface Caller {
   readonly accessKeyId?: string;
   /** Nobody has signed the request: `dev` let it through, or the operation is {@link Service.open}. */
   readonly unsigned?: true;
+  /** A device that has proved who it is with its certificate or a token, and has signed nothing: what it may publish. */
+  readonly device?: DeviceCaller;
+}
+
+/** What a device may do over HTTPS. */
+export interface DeviceCaller {
+  /** Certificate id, user name ...: what `principal()` of rules gives. */
+  readonly principal: string | undefined;
+  mayPublish(topic: string): boolean;
+  /** Beside {@link mayPublish}, for a message with the retain flag. */
+  mayRetain(topic: string): boolean;
 }
 
 /** What an operation knows beside its input. */

@@ -2,7 +2,16 @@
  * A call from its head to its answer: route -> read the body -> authenticate -> decode -> authorize -> operation -> encode.
  * A streamed body is the exception: it is authenticated by its head, and proves itself as it is read.
  */
-import { type Clock, DomainError, hasCode, isAbort, messageOf, type Random, uuid } from '../base/index.ts';
+import {
+  type Clock,
+  DEFAULT_REGION,
+  DomainError,
+  hasCode,
+  isAbort,
+  messageOf,
+  type Random,
+  uuid,
+} from '../base/index.ts';
 import {
   type AnswerParts,
   type AwsProtocol,
@@ -26,7 +35,7 @@ import { isChunked, streamBody, withoutChunked } from './body-stream.ts';
 import { beginCallSpan } from './call-span.ts';
 import { CallContext } from './context.ts';
 import * as failures from './failures.ts';
-import { authorityOf, type HttpRequest, type HttpResponse } from './http.ts';
+import { authorityOf, type DeviceDoor, type HttpRequest, type HttpResponse } from './http.ts';
 import { CallInstruments } from './instruments.ts';
 import { WIRE_LIMITS } from './limits.ts';
 import { type Destination, findDestination, findFormDestination, type RequestHead } from './route.ts';
@@ -48,6 +57,8 @@ export type Authorization = { readonly allowed: true } | { readonly allowed: fal
 export interface DispatcherOptions {
   readonly services: readonly Service[];
   readonly authenticator: Authenticator;
+  /** The same where every caller must be proved, whatever the mode. */
+  readonly proving: Authenticator;
   readonly authorize: Authorize | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -94,10 +105,19 @@ export class Dispatcher {
   }
 
   /** Answers one request, whatever happens. */
-  async handle(request: HttpRequest, response: HttpResponse): Promise<void> {
+  handle(request: HttpRequest, response: HttpResponse): Promise<void> {
+    return this.#handle(request, response, (call) => this.#answer(call));
+  }
+
+  /** The same for a request that has come by a door for devices. */
+  handleDevice(request: HttpRequest, response: HttpResponse, door: DeviceDoor): Promise<void> {
+    return this.#handle(request, response, (call) => this.#answerDevice(call, door));
+  }
+
+  async #handle(request: HttpRequest, response: HttpResponse, answer: (call: Call) => Promise<void>): Promise<void> {
     const call = this.#begin(request, response);
     try {
-      await this.#answer(call);
+      await answer(call);
     } catch (error) {
       await this.#fail(call, error);
     }
@@ -144,6 +164,30 @@ export class Dispatcher {
       if (destination.kind === 'form') destination = findFormDestination(formOf(call.head, body), call.head);
       this.#note(call, destination);
       const caller = authenticator.authenticate(claim, signedParts(call.head, destination, claim, body), body);
+      await this.#perform(call, destination, caller, { ...call.head, body });
+    } finally {
+      this.#bodies.release(body);
+    }
+  }
+
+  /** A call of the data plane of IoT: signed, or by a device that proves itself otherwise. */
+  async #answerDevice(call: Call, door: DeviceDoor): Promise<void> {
+    const { proving } = this.#options;
+    const destination = findDestination(call.head, scopeHint(call.head));
+    this.#note(call, destination);
+    if (destination.kind !== 'service' || destination.service !== 'iotdata') {
+      throw new Refusal(failures.accessDenied('Devices publish here: POST /topics/TOPIC.', call.protocol));
+    }
+    const bare: RequestParts = { ...call.head, body: NOTHING };
+    const claim = proving.claim(bare);
+    if (claim) proving.admit(claim, bare);
+    const device = claim ? undefined : await door.caller(call.request);
+    this.#streams(call, destination);
+    const body = await this.#bodies.read(call.request, bodyLimit(call.service));
+    try {
+      const caller = device
+        ? { caller: device, region: DEFAULT_REGION }
+        : proving.authenticate(claim, signedParts(call.head, destination, claim, body), body);
       await this.#perform(call, destination, caller, { ...call.head, body });
     } finally {
       this.#bodies.release(body);

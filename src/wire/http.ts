@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Caller } from '../services/index.ts';
 
 /** A request over HTTP/1.1, or over HTTP/2 through Node's compatibility class, which has all that is used here. */
 export type HttpRequest = IncomingMessage;
@@ -19,6 +21,23 @@ export interface ExtraRoute {
   readonly forFunctions?: boolean;
   /** Answers; what it throws becomes a 500. Bodies are not read yet, and no credentials were checked. */
   handle(request: HttpRequest, response: HttpResponse): void | Promise<void>;
+}
+
+/** Takes requests that ask to become WebSockets; those for other paths are answered as if they had not asked. */
+export interface UpgradeRoute {
+  readonly path: string;
+  handle(request: HttpRequest, socket: Duplex, head: Buffer): void;
+}
+
+/**
+ * Where devices come in: connections that another part of the node has accepted, and that reach the data plane of IoT alone, whatever
+ * the mode of the port. Who has signed a call must prove it; who has not, is told by the door.
+ */
+export interface DeviceDoor {
+  /** Who calls without a signature. @throws  an error of `iotdata` that says why nobody may */
+  caller(request: HttpRequest): Promise<Caller>;
+  /** A request to become a WebSocket. */
+  upgrade(request: HttpRequest, socket: Duplex, head: Buffer): void;
 }
 
 /** The first route that claims the request. */

@@ -1,7 +1,14 @@
 /** wire: the AWS front door on one port: route -> decode -> authenticate -> authorize -> operation -> encode. */
 export { AuthenticationFailure, Authenticator } from './authenticate.ts';
 export type { Authorization, Authorize } from './dispatch.ts';
-export { authorityOf, type ExtraRoute, type HttpRequest, type HttpResponse } from './http.ts';
+export {
+  authorityOf,
+  type DeviceDoor,
+  type ExtraRoute,
+  type HttpRequest,
+  type HttpResponse,
+  type UpgradeRoute,
+} from './http.ts';
 export { WIRE_LIMITS } from './limits.ts';
 export { foreignTo, isLoopback } from './loopback.ts';
 export {

@@ -7,12 +7,22 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type Clock, DomainError, type Random } from '../base/index.ts';
 import type { Credentials, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { Authenticator } from './authenticate.ts';
 import { type Authorize, Dispatcher } from './dispatch.ts';
-import { authorityOf, claimRoute, type ExtraRoute, type HttpRequest, type HttpResponse, hostName } from './http.ts';
+import {
+  authorityOf,
+  claimRoute,
+  type DeviceDoor,
+  type ExtraRoute,
+  type HttpRequest,
+  type HttpResponse,
+  hostName,
+  type UpgradeRoute,
+} from './http.ts';
 import { WIRE_LIMITS } from './limits.ts';
 import { foreignTo, isLoopback } from './loopback.ts';
 import { sniff } from './sniff.ts';
@@ -32,6 +42,8 @@ export interface WireOptions {
   readonly authorize?: Authorize;
   /** The first that claims a path has it, before any AWS API. */
   readonly extraRoutes?: readonly ExtraRoute[];
+  /** WebSockets that the port itself takes. */
+  readonly upgrades?: UpgradeRoute;
 }
 
 export interface WireAddress {
@@ -53,6 +65,8 @@ export interface WireServer extends AsyncDisposable {
    * What its addresses say of it is the sandbox's, not this machine's. Draining takes them as long as anything is in flight.
    */
   accept(socket: Socket): void;
+  /** Serves a connection of a device, HTTP/1.1 without further ado: what the door opens to, and nothing else. */
+  acceptDevice(socket: Socket, door: DeviceDoor): void;
   /** Drains and closes; resolves when the last connection is gone. Calling it again is safe. */
   close(deadlineMs?: number): Promise<void>;
   /** Requests that are being answered. */
@@ -73,6 +87,8 @@ class Wire implements WireServer {
   /** Likewise, for connections out of sandboxes: those of HTTP/2 hide their socket. */
   readonly #sandboxHttp2: Http2Server;
   readonly #fromSandboxes = new WeakSet<Socket>();
+  readonly #doors = new WeakMap<Duplex, DeviceDoor>();
+  #takeHttp1: (socket: Socket) => void = () => {};
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #inFlight = 0;
@@ -90,6 +106,7 @@ class Wire implements WireServer {
       authorize: options.authorize,
       spans: options.spans,
       authenticator,
+      proving: new Authenticator({ credentials, secured: true, now: () => clock.now() }),
       draining: this.#draining.signal,
     });
     this.#http = createServer({
@@ -98,6 +115,8 @@ class Wire implements WireServer {
       keepAliveTimeout: WIRE_LIMITS.keepAliveTimeoutMs,
       maxHeaderSize: WIRE_LIMITS.headerBytesMax,
       noDelay: true,
+      // Others ask as well, for HTTP/2 mostly: they are answered in HTTP/1.1.
+      shouldUpgradeCallback: (request) => this.#mayUpgrade(request),
     });
     const settings = {
       maxConcurrentStreams: WIRE_LIMITS.streamsPerConnectionMax,
@@ -146,14 +165,21 @@ class Wire implements WireServer {
     this.#http.emit('connection', socket);
   }
 
+  acceptDevice(socket: Socket, door: DeviceDoor): void {
+    if (this.#drained || this.#sockets.size >= WIRE_LIMITS.connectionsMax) return void socket.destroy();
+    this.#doors.set(socket, door);
+    this.#keep(socket);
+    this.#takeHttp1.call(this.#http, socket);
+  }
+
   /** Node's own connection handler takes HTTP/1.1 connections once they are known to be that. */
   #connect(): void {
     const [takeHttp1] = this.#http.listeners('connection') as ((socket: Socket) => void)[];
+    this.#takeHttp1 = takeHttp1!;
     this.#http.removeAllListeners('connection');
     this.#http.maxConnections = WIRE_LIMITS.connectionsMax;
     this.#http.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      this.#keep(socket);
       const http2 = this.#fromSandboxes.has(socket) ? this.#sandboxHttp2 : this.#http2;
       sniff(socket, this.#options.clock, {
         http1: () => takeHttp1!.call(this.#http, socket),
@@ -163,8 +189,29 @@ class Wire implements WireServer {
     this.#http.on('request', (request, response) => {
       void this.#take(request, response, this.#fromSandboxes.has(request.socket));
     });
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#connectHttp2(this.#http2, false);
     this.#connectHttp2(this.#sandboxHttp2, true);
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  #mayUpgrade({ headers, socket, url = '' }: HttpRequest): boolean {
+    if (headers.upgrade?.toLowerCase() !== 'websocket') return false;
+    if (this.#doors.has(socket)) return true;
+    return !this.#fromSandboxes.has(socket) && url.split('?', 1)[0] === this.#options.upgrades?.path;
+  }
+
+  #upgrade(request: HttpRequest, socket: Duplex, head: Buffer): void {
+    const door = this.#doors.get(socket);
+    if (door) return door.upgrade(request, socket, head);
+    const foreign = this.#options.mode === 'dev' ? foreignTo(request) : undefined;
+    if (foreign === undefined) return this.#options.upgrades!.handle(request, socket, head);
+    socket.on('error', () => {});
+    socket.end(`HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
   }
 
   #connectHttp2(server: Http2Server, fromSandbox: boolean): void {
@@ -196,6 +243,8 @@ class Wire implements WireServer {
 
   async #answer(request: HttpRequest, response: HttpResponse, fromSandbox: boolean): Promise<void> {
     const { mode, extraRoutes = [] } = this.#options;
+    const door = this.#doors.get(request.socket);
+    if (door) return this.#dispatcher.handleDevice(request, response, door);
     const foreign = mode === 'dev' ? foreignTo(request) : undefined;
     if (foreign !== undefined) return refuse(response, foreign);
     const path = (request.url ?? '/').split('?', 1)[0]!;

@@ -12,6 +12,8 @@ import { canonicalPath, canonicalQuery } from './canonical.ts';
 import type { RequestParts } from './protocol.ts';
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
+/** The name that WebSockets to AWS IoT are signed with. */
+const DEVICE_GATEWAY = 'iotdevicegateway';
 
 /** How far the sender's clock may be off. */
 export const CLOCK_SKEW_MS_MAX = 5 * 60_000;
@@ -99,18 +101,21 @@ function queryClaim(request: RequestParts): SignatureClaim {
   const credential = query.get('X-Amz-Credential');
   const signature = query.get('X-Amz-Signature');
   const names = query.get('X-Amz-SignedHeaders');
-  const expires = Number(query.get('X-Amz-Expires') ?? Number.NaN);
-  if (query.get('X-Amz-Algorithm') !== ALGORITHM || !credential || !names || !/^[0-9a-f]{64}$/.test(signature ?? '')) {
+  const scope = credential ? scopeOf(credential) : undefined;
+  // Device SDKs leave it out: the signature then lives as long as one in a header.
+  const lives = query.get('X-Amz-Expires') ?? (scope?.service === DEVICE_GATEWAY ? undefined : '');
+  if (query.get('X-Amz-Algorithm') !== ALGORITHM || !scope || !names || !/^[0-9a-f]{64}$/.test(signature ?? '')) {
     throw new SignatureFailure(
       'incomplete',
       'AWS query-string parameters must include X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date and X-Amz-SignedHeaders.',
     );
   }
-  if (!(expires >= 1 && expires <= EXPIRES_SECONDS_MAX)) {
+  const expires = lives === undefined ? undefined : Number(lives);
+  if (expires !== undefined && !(expires >= 1 && expires <= EXPIRES_SECONDS_MAX)) {
     throw new SignatureFailure('incomplete', 'X-Amz-Expires must be between 1 and 604800 seconds');
   }
   return {
-    ...scopeOf(credential),
+    ...scope,
     ...timeOf(query.get('X-Amz-Date') ?? undefined),
     signedHeaders: names.split(';'),
     signature: signature!,
@@ -246,10 +251,20 @@ function checkSigned(claim: SignatureClaim, request: RequestParts): void {
 
 function canonicalRequest(claim: SignatureClaim, request: RequestParts, payload: string): string {
   const path = canonicalPath(request.path, claim.service === 's3');
-  const query = request.query === '' ? '' : canonicalQuery(request.query);
+  const query = request.query === '' ? '' : canonicalQuery(signedQuery(claim, request.query));
   let headers = '';
   for (const name of claim.signedHeaders) headers += `${name}:${canonicalHeader(request, name)}\n`;
   return `${request.method}\n${path}\n${query}\n${headers}\n${claim.signedHeaders.join(';')}\n${payload}`;
+}
+
+/** For WebSockets to AWS IoT, the session token is appended after signing (developer guide, "IAM users, groups, and roles"). */
+function signedQuery({ service }: SignatureClaim, query: string): string {
+  if (service !== DEVICE_GATEWAY) return query;
+  const isToken = (part: string) => part.startsWith('X-Amz-Security-Token=');
+  return query
+    .split('&')
+    .filter((part) => !isToken(part))
+    .join('&');
 }
 
 function canonicalHeader(request: RequestParts, name: string): string {

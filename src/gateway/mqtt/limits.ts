@@ -4,6 +4,16 @@ export const MQTT_LIMITS = {
   connectionsMax: 100_000,
   /** Time from TCP accept to a whole CONNECT. */
   connectTimeoutMs: 10_000,
+  /** TLS handshakes that go on; of more, the oldest is cut off. */
+  handshakesMax: 10_000,
+  /** Handshakes begun in one turn of the event loop, about a millisecond each: a fleet that comes back leaves others their turn. */
+  handshakesPerTurn: 8,
+  /** Time for a TLS handshake, and for the header of a proxy before it, whatever is sent meanwhile. */
+  handshakeTimeoutMs: 10_000,
+  /** How often the server's key and certificate are looked at for a new one. */
+  identityReloadMs: 30_000,
+  /** Bytes of one WebSocket message, which may hold several packets. */
+  webSocketMessageBytesMax: 1024 * 1024,
   /** Time for a peer to take our last packet and close. */
   closeTimeoutMs: 2_000,
   /** Whole packets, both ways; told to MQTT 5 clients. A payload of 128 KiB and its topic and properties fit. */

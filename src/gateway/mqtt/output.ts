@@ -1,8 +1,8 @@
-import type { Duplex } from 'node:stream';
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
 import { ackTail } from './ack-reasons.ts';
 import type { OutboundAliases } from './topic-aliases.ts';
+import type { Transport } from './transport.ts';
 
 /** Most turns write less than this to a socket: one buffer, used again and again as long as the kernel takes it whole. */
 const SCRATCH_BYTES = 64 * 1024;
@@ -22,7 +22,7 @@ const ACK_BYTES = 4;
  * references, up to the limits of its session.
  */
 export class Output {
-  readonly #socket: Duplex;
+  readonly #socket: Transport;
   readonly #sent: Counter;
   readonly #frames: mqtt.PublishFrame[] = [];
   /** Packet identifier of the frame at the same index; 0 leaves it as it is. */
@@ -37,7 +37,7 @@ export class Output {
   readonly #written: () => void;
 
   /** @param drained  called when the socket has sent all that it could not take at once */
-  constructor(socket: Duplex, sent: Counter, drained: () => void) {
+  constructor(socket: Transport, sent: Counter, drained: () => void) {
     this.#socket = socket;
     this.#sent = sent;
     this.#written = () => {

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Transport } from './transport.ts';
 
 /** Who has stopped the reading: access is being decided, commits are behind, the peer does not read, or sends more than
  * it may, the server goes. */
@@ -6,11 +6,11 @@ export type Pause = 'deciding' | 'commits' | 'reader' | 'rate' | 'stopping';
 
 /** Holds a socket's reading back by named reasons, so that none resumes what another has paused. */
 export class Pauses {
-  readonly #socket: Duplex;
+  readonly #socket: Transport;
   /** Empty means that the socket is read. */
   readonly #reasons = new Set<Pause>();
 
-  constructor(socket: Duplex) {
+  constructor(socket: Transport) {
     this.#socket = socket;
   }
 

@@ -1,5 +1,7 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { type Clock, DomainError, type Random } from '../../base/index.ts';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock, Random } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import {
   type Arrival,
@@ -11,22 +13,38 @@ import {
   OPEN_ACCESS,
 } from '../../services/iot/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
+import type { WireServer } from '../../wire/index.ts';
 import { Addresses } from './addresses.ts';
 import { CommitBudget } from './budget.ts';
 import { Connection } from './connection.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
 import type { ConnectionHost } from './host.ts';
 import { MQTT_LIMITS, type MqttLimits } from './limits.ts';
+import { callerOf } from './listeners/device-door.ts';
+import type { IdentitySource } from './listeners/identity.ts';
+import { type Entrance, Listener, type ListenerAddress, type ListenerOptions } from './listeners/listener.ts';
+import { Networks } from './listeners/networks.ts';
+import type { SignatureCheck } from './listeners/signatures.ts';
+import { Upgrades } from './listeners/upgrades.ts';
 import { TokenBucket } from './rates.ts';
 import { systemValues } from './system-values.ts';
+import type { Transport } from './transport.ts';
 import { Turn } from './turn.ts';
 
 export interface MqttGatewayOptions {
   readonly broker: Broker;
-  /** Default `127.0.0.1`. */
+  /** Address of the listener in plain; default `127.0.0.1`. */
   readonly host?: string;
-  /** 0 is any free port. */
+  /** Its port; 0 is any free one. */
   readonly port: number;
+  /** Listeners besides. */
+  readonly listeners?: readonly ListenerOptions[];
+  /** Key and certificate of the TLS listeners; required where there are any. */
+  readonly identity?: IdentitySource;
+  /** What takes HTTP of TLS listeners, and whose signatures are good there; without it such connections are closed. */
+  readonly http?: { readonly server: Pick<WireServer, 'acceptDevice'>; readonly signatures: SignatureCheck };
+  /** Addresses and networks of proxies: connections from there begin with a PROXY header (version 2), others have none. */
+  readonly proxies?: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -39,7 +57,10 @@ export interface MqttGatewayOptions {
 }
 
 export interface MqttGateway extends AsyncDisposable {
-  readonly address: { readonly host: string; readonly port: number };
+  /** Where the listener in plain is. */
+  readonly address: ListenerAddress;
+  /** Where all are: the one in plain, then the others in the order in which they were asked for. */
+  readonly listening: readonly ListenerAddress[];
   readonly clients: ClientDirectory;
   /**
    * Drains: from now on clients are told to connect to another server instead (MQTT 5, 4.11), those that are connected some at a time.
@@ -48,18 +69,31 @@ export interface MqttGateway extends AsyncDisposable {
    * @param serverReference  `host:port`, or several parted by spaces
    */
   redirect(serverReference: string): Promise<void>;
+  /**
+   * Makes a WebSocket of a request that has come by another port than the gateway's own, or refuses it.
+   *
+   * @param arrival  who is at the other end
+   * @param signatures  finds who has signed it
+   */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, arrival: Arrival, signatures: SignatureCheck): void;
   /** Stops accepting and reading, acknowledges what is being committed, tells clients why, and closes. Twice is safe. */
   close(): Promise<void>;
 }
 
-/** Opens the MQTT listener. @throws DomainError `listen-failed`  the port is taken or not allowed */
+/** Opens all listeners, or none. @throws DomainError `listen-failed`  a port is taken or not allowed; `tls-identity-invalid` */
 export async function openMqttGateway(options: MqttGatewayOptions): Promise<MqttGateway> {
-  const gateway = new TcpGateway(options);
-  await gateway.listen(options.host ?? '127.0.0.1', options.port);
+  const gateway = new Gateway(options);
+  try {
+    const { host = '127.0.0.1', port, listeners = [] } = options;
+    for (const listener of [{ kind: 'mqtt', host, port } as const, ...listeners]) await gateway.listen(listener);
+  } catch (error) {
+    await gateway.close();
+    throw error;
+  }
   return gateway;
 }
 
-class TcpGateway implements MqttGateway, ConnectionHost {
+class Gateway implements MqttGateway, ConnectionHost, Entrance {
   readonly broker: Broker;
   readonly access: DeviceAccess;
   readonly watcher: ClientWatcher | undefined;
@@ -72,9 +106,17 @@ class TcpGateway implements MqttGateway, ConnectionHost {
   readonly topics = new mqtt.TopicCache();
   readonly addresses: Addresses;
   successor: string | undefined;
+  readonly proxies: Networks;
+  readonly identity: IdentitySource | undefined;
+  readonly #http: MqttGatewayOptions['http'];
+  readonly #upgrades: Upgrades;
   readonly #random: Random;
-  readonly #server: Server;
+  readonly #listeners: Listener[] = [];
+  /** Sockets of all listeners, whatever they speak. */
+  #sockets = 0;
   readonly #open = new Set<Connection>();
+  /** Resolves the end of {@link close} when the last connection is gone. */
+  #lastClosed: (() => void) | undefined;
   readonly #byClientId = new Map<string, Connection>();
   /** Aborted when the gateway closes. */
   readonly #ending = new AbortController();
@@ -92,27 +134,26 @@ class TcpGateway implements MqttGateway, ConnectionHost {
     this.gauges = mqttGauges(options.metrics);
     this.#random = options.random;
     this.broker.tell(systemValues(options.metrics, () => this.#byClientId.size));
-    // Half-open connections: a client may close its side and still get our last packets.
-    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, allowHalfOpen: true });
-  }
-
-  async listen(host: string, port: number): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error) => {
-        reject(
-          new DomainError('listen-failed', `MQTT cannot listen on ${host}:${port}: ${error.message}`, { cause: error }),
-        );
-      });
-      this.#server.listen({ host, port, backlog: 1024 }, resolve);
+    this.proxies = new Networks(options.proxies ?? []);
+    this.identity = options.identity;
+    this.#http = options.http;
+    this.#upgrades = new Upgrades({
+      limits: this.limits,
+      logger: this.logger,
+      opened: (transport, arrival) => this.mqtt(transport, arrival),
     });
-    this.#server.removeAllListeners('error');
-    this.#server.on('error', (error) => this.logger.error('mqtt listener failed', { error }));
-    this.#server.on('connection', (socket) => this.#accept(socket));
   }
 
-  get address(): { readonly host: string; readonly port: number } {
-    const { address, port } = this.#server.address() as AddressInfo;
-    return { host: address, port };
+  async listen(options: ListenerOptions): Promise<void> {
+    this.#listeners.push(await Listener.open(options, this));
+  }
+
+  get address(): ListenerAddress {
+    return this.listening[0]!;
+  }
+
+  get listening(): readonly ListenerAddress[] {
+    return this.#listeners.map(({ address }) => address);
   }
 
   readonly clients: ClientDirectory = this.#directory();
@@ -166,17 +207,51 @@ class TcpGateway implements MqttGateway, ConnectionHost {
     return this.close();
   }
 
-  #accept(socket: Socket): void {
-    if (this.#open.size >= this.limits.connectionsMax || this.#closing !== undefined) {
-      this.gauges.refused.add();
-      socket.destroy();
-      return;
-    }
-    const arrival: Arrival = { remoteAddress: socket.remoteAddress, isEncrypted: false };
-    const connection = new Connection(this, socket, arrival);
+  counts(socket: Socket): boolean {
+    if (this.#sockets >= this.limits.connectionsMax || this.#closing !== undefined) return false;
+    this.#sockets++;
+    socket.once('close', () => this.#sockets--);
+    return true;
+  }
+
+  admits(remoteAddress: string | undefined): boolean {
+    return !this.addresses.isBanned(remoteAddress);
+  }
+
+  refused(): void {
+    this.gauges.refused.add();
+  }
+
+  mqtt(transport: Transport, arrival: Arrival): void {
+    if (this.#closing !== undefined) return void transport.destroy();
+    const connection = new Connection(this, transport, arrival);
     this.#open.add(connection);
-    socket.once('close', () => this.#open.delete(connection));
+    transport.on('close', () => {
+      this.#open.delete(connection);
+      if (this.#open.size === 0) this.#lastClosed?.();
+    });
     connection.start();
+  }
+
+  http(socket: Socket, arrival: Arrival): void {
+    if (!this.#http) return void socket.destroy();
+    const { server, signatures } = this.#http;
+    server.acceptDevice(socket, {
+      caller: (request) => callerOf(this.access, arrival, request),
+      upgrade: (request, upgraded, head) => this.upgrade(request, upgraded, head, arrival, signatures),
+    });
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, arrival: Arrival, signatures: SignatureCheck): void {
+    const isFull = this.#open.size >= this.limits.connectionsMax;
+    if (isFull || this.#closing !== undefined || !this.admits(arrival.remoteAddress)) {
+      this.refused();
+      return void socket.destroy();
+    }
+    this.#upgrades.take(request, socket, head, arrival, signatures).catch((error: unknown) => {
+      this.logger.error('websocket failed', { error });
+      socket.destroy();
+    });
   }
 
   #directory(): ClientDirectory {
@@ -189,18 +264,22 @@ class TcpGateway implements MqttGateway, ConnectionHost {
       *list(): Generator<ConnectedClient> {
         for (const { client } of byClientId.values()) if (client) yield client;
       },
-      disconnect: (clientId) => {
+      disconnect: (clientId, { publishesWill = true } = {}) => {
         const connection = byClientId.get(clientId);
-        connection?.dismiss();
+        connection?.dismiss(publishesWill);
         return connection !== undefined;
       },
     };
   }
 
   async #drainAndClose(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const listener of this.#listeners) listener.close();
     for (const connection of this.#open) connection.stopReading();
     await this.broker.drain();
+    if (this.#open.size === 0) return;
+    const closed = new Promise<void>((resolve) => {
+      this.#lastClosed = resolve;
+    });
     for (const connection of [...this.#open]) {
       connection.flush();
       connection.finish();

@@ -16,8 +16,10 @@ export type IotErrorCode =
   | 'malformed-policy'
   | 'versions-limit-exceeded'
   | 'delete-conflict'
+  | 'invalid-response'
   | 'retained-not-found'
   | 'stream-not-found'
+  | 'forbidden'
   | 'unavailable';
 
 export class IotError extends DomainError<IotErrorCode> {}
@@ -36,11 +38,13 @@ export const IOT_ANSWERS = {
   'certificate-state': { type: 'CertificateStateException', status: 406 },
   'malformed-policy': { type: 'MalformedPolicyException', status: 400 },
   'versions-limit-exceeded': { type: 'VersionsLimitExceededException', status: 409 },
+  'invalid-response': { type: 'InvalidResponseException', status: 400 },
   'delete-conflict': { type: 'DeleteConflictException', status: 409 },
   conflict: { type: 'ConflictingResourceUpdateException', status: 409 },
   /** Told to error actions; no operation answers with it. */
   'stream-not-found': { type: 'InvalidRequestException', status: 400 },
   'retained-not-found': { type: 'ResourceNotFoundException', status: 404 },
+  forbidden: { type: 'ForbiddenException', status: 403 },
   unavailable: { type: 'ServiceUnavailableException', status: 503 },
 } satisfies Record<IotErrorCode, WireAnswer>;
 

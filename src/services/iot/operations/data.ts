@@ -1,5 +1,5 @@
 import * as mqtt from '../../../codec/mqtt/index.ts';
-import type { Operation, OperationContext } from '../../index.ts';
+import type { Caller, Operation, OperationContext } from '../../index.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { RetainedMessage, RetainedMessages } from '../broker/retained.ts';
 import { IotError } from '../errors.ts';
@@ -27,22 +27,40 @@ export function dataOperations(broker: Broker, retained: RetainedMessages) {
   return {
     /** Answers when everything that the message has caused is durable, as PUBACK does. */
     Publish: async (input: PublishInput, { caller }: OperationContext) => {
-      const publisher = { clientId: undefined, principal: caller.accessKeyId };
-      await broker.publish(publishPacket(input), publisher)?.settled();
+      const packet = publishPacket(input);
+      if (!mayPublish(caller, packet, broker)) throw new IotError('forbidden', 'Forbidden');
+      const principal = caller.device ? caller.device.principal : caller.accessKeyId;
+      await broker.publish(packet, { clientId: undefined, principal })?.settled();
       return {};
     },
-    GetRetainedMessage: ({ topic }: { topic: string }) => {
+    GetRetainedMessage: ({ topic }: { topic: string }, { caller }: OperationContext) => {
+      refuseDevice(caller);
       const message = retained.get(topic);
       if (!message) throw new IotError('retained-not-found', `No retained message found for topic ${topic}`);
       const { payload, qos, storedAt } = message;
       return { topic, payload, qos, lastModifiedTime: storedAt };
     },
-    ListRetainedMessages: ({ nextToken, maxResults }: { nextToken?: string; maxResults?: number }) => {
+    ListRetainedMessages: (
+      { nextToken, maxResults }: { nextToken?: string; maxResults?: number },
+      { caller }: OperationContext,
+    ) => {
+      refuseDevice(caller);
       const { items, next } = page(retained.topics(), (topic) => topic, nextToken, maxResults);
       const retainedTopics = items.map((topic) => summary(retained.get(topic)!));
       return { retainedTopics, ...(next !== undefined && { nextToken: next }) };
     },
   } satisfies Record<string, Operation>;
+}
+
+/** What has signed the call is decided on by the wire, as of every call; a device by its own policies. */
+function mayPublish({ device }: Caller, { topic, retain }: mqtt.PublishPacket, broker: Broker): boolean {
+  if (!broker.takesFromClients(topic)) return false;
+  return !device || (device.mayPublish(topic) && (!retain || device.mayRetain(topic)));
+}
+
+/** Devices have policies for what is retained on AWS (`iot:GetRetainedMessage`); here they read it by subscribing. */
+function refuseDevice({ device }: Caller): void {
+  if (device) throw new IotError('forbidden', 'Devices read retained messages by subscribing to their topics.');
 }
 
 function summary({ topic, payload, qos, storedAt }: RetainedMessage) {

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WebSocketServer } from 'ws';
+import { SignatureFailure } from '../../../codec/aws/index.ts';
+import type { Caller } from '../../../services/index.ts';
+import type { Arrival } from '../../../services/iot/index.ts';
+import type { Logger } from '../../../telemetry/index.ts';
+import { AuthenticationFailure } from '../../../wire/index.ts';
+import type { MqttLimits } from '../limits.ts';
+import { upgradeOf } from './device-door.ts';
+import type { SignatureCheck } from './signatures.ts';
+import { WebSocketTransport } from './websocket.ts';
+
+/** The one path that AWS has for MQTT over WebSocket. */
+const PATH = '/mqtt';
+
+/** Takes HTTP requests that ask to become WebSockets, and makes connections of MQTT of them. */
+export class Upgrades {
+  readonly #limits: MqttLimits;
+  readonly #logger: Logger;
+  readonly #opened: (transport: WebSocketTransport, arrival: Arrival) => void;
+  #server: Promise<WebSocketServer> | undefined;
+
+  constructor(options: {
+    readonly limits: MqttLimits;
+    readonly logger: Logger;
+    /** Told of every WebSocket that is open. */
+    readonly opened: (transport: WebSocketTransport, arrival: Arrival) => void;
+  }) {
+    this.#limits = options.limits;
+    this.#logger = options.logger;
+    this.#opened = options.opened;
+  }
+
+  /**
+   * Answers the request: it becomes a WebSocket, or is refused and its socket closed.
+   *
+   * @param signatures  finds who has signed it
+   */
+  async take(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    arrival: Arrival,
+    signatures: SignatureCheck,
+  ): Promise<void> {
+    const ignore = () => socket.destroy();
+    socket.on('error', ignore);
+    let caller: Caller | undefined;
+    const refusal = refusalOf(request);
+    if (refusal) return answer(socket, ...refusal);
+    try {
+      caller = signatures(request);
+    } catch (error) {
+      if (!(error instanceof SignatureFailure || error instanceof AuthenticationFailure)) throw error;
+      this.#logger.info('websocket refused', { reason: error.message, remoteAddress: arrival.remoteAddress });
+      return answer(socket, 403, error.message);
+    }
+    this.#server ??= openServer(this.#limits.webSocketMessageBytesMax);
+    const server = await this.#server;
+    if (socket.destroyed) return;
+    socket.off('error', ignore);
+    const upgrade = upgradeOf(request);
+    server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#opened(new WebSocketTransport(webSocket), { ...arrival, upgrade, ...(caller && { caller }) });
+    });
+  }
+}
+
+/** Loaded with the first WebSocket: most devices have none. */
+async function openServer(maxPayload: number): Promise<WebSocketServer> {
+  const { WebSocketServer } = await import('ws');
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    skipUTF8Validation: true,
+    maxPayload,
+    // [MQTT-6.0.0-4]
+    handleProtocols: () => 'mqtt',
+  });
+}
+
+function refusalOf({ url = '', headers }: IncomingMessage): readonly [status: number, message: string] | undefined {
+  if (url.split('?', 1)[0] !== PATH) return [404, `WebSockets of MQTT are at ${PATH}.`];
+  const protocols = String(headers['sec-websocket-protocol'] ?? '').split(',');
+  // [MQTT-6.0.0-3]
+  if (protocols.some((name) => name.trim() === 'mqtt')) return undefined;
+  return [400, 'Ask for the WebSocket subprotocol mqtt (Sec-WebSocket-Protocol: mqtt).'];
+}
+
+const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found' };
+
+function answer(socket: Duplex, status: number, message: string): void {
+  const body = JSON.stringify({ message });
+  socket.end(
+    `HTTP/1.1 ${status} ${REASONS[status]}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
