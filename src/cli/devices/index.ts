@@ -3,6 +3,21 @@ import type { CommandRow } from '../command.ts';
 /** What `millrace devices` does: a file each. */
 export const DEVICE_VERBS: readonly CommandRow[] = [
   {
+    name: 'devices list',
+    summary: 'List devices with how they are doing',
+    load: async () => (await import('./list.ts')).list,
+  },
+  {
+    name: 'devices show',
+    summary: 'Show one device with its certificates and connections',
+    load: async () => (await import('./show.ts')).show,
+  },
+  {
+    name: 'devices disconnect',
+    summary: 'End the connection of devices',
+    load: async () => (await import('./disconnect.ts')).disconnect,
+  },
+  {
     name: 'devices create',
     summary: 'Make a key and have the node sign its certificate; say how the device connects',
     load: async () => (await import('./create.ts')).create,
