@@ -109,7 +109,10 @@ export class Subscriptions {
 
   /** Those of a client, by its id; looks through all subscribers. */
   ofClient(clientId: string): readonly Subscription[] {
-    for (const [subscriber, own] of this.#bySubscriber) if (subscriber.clientId === clientId) return [...own.values()];
+    for (const [subscriber, own] of this.#bySubscriber) {
+      if (subscriber.clientId !== clientId) continue;
+      return (own instanceof Map ? [...own.values()] : [own]).map(({ subscription }) => subscription);
+    }
     return [];
   }
 
