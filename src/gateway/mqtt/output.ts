@@ -24,6 +24,23 @@ interface Batch {
   readonly ids: number[];
 }
 
+/** The frames that the scratch buffer holds, if it holds nothing else; a fan-out writes the same to socket after socket. */
+const lastFilled: mqtt.PublishFrame[] = [];
+
+function isLastFilled({ frames, acks }: Batch): boolean {
+  if (acks.length > 0 || frames.length !== lastFilled.length) return false;
+  for (let i = 0; i < frames.length; i++) if (frames[i] !== lastFilled[i]) return false;
+  return true;
+}
+
+/** Frames with identifiers differ from client to client, though they are the same objects. */
+function remember({ frames, acks }: Batch): void {
+  lastFilled.length = 0;
+  if (acks.length > 0 || frames.length > FREE_LENGTH_MAX) return;
+  for (const frame of frames) if (frame.packetIdAt > 0) return;
+  for (const frame of frames) lastFilled.push(frame);
+}
+
 /** Batches to be used again: as many as sockets are written in a busy turn, none of them grown large. */
 const free: Batch[] = [];
 const FREE_MAX = 1_024;
@@ -116,7 +133,8 @@ export class Output {
     const size = this.#bytes;
     const isShared = size <= SCRATCH_BYTES && !this.#isSlow;
     const buffer = isShared ? scratch : Buffer.allocUnsafe(size);
-    this.#fill(buffer, batch);
+    if (!isShared || !isLastFilled(batch)) this.#fill(buffer, batch);
+    if (isShared) remember(batch);
     this.#recycle(batch);
     this.#sent.add(size);
     this.#written ??= () => this.#taken();
@@ -125,7 +143,10 @@ export class Output {
     if (!this.#isSlow) return;
     this.#isBlocked = true;
     // The kernel has not taken all: the buffer belongs to the socket now.
-    if (isShared) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    if (isShared) {
+      scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+      lastFilled.length = 0;
+    }
   }
 
   #taken(): void {
