@@ -33,6 +33,8 @@ export interface Receiver {
   readonly qos: mqtt.Qos;
   readonly retainAsPublished: boolean;
   readonly identifiers: readonly number[];
+  /** The group that has chosen it, which gives to another what it leaves undone. */
+  readonly group?: SharedGroup;
   /** What it receives of its own messages, where no-local makes a difference; `none` is nothing. */
   readonly own?: Receiver | 'none';
 }
@@ -111,7 +113,8 @@ export class Subscriptions {
   ofClient(clientId: string): readonly Subscription[] {
     for (const [subscriber, own] of this.#bySubscriber) {
       if (subscriber.clientId !== clientId) continue;
-      return (own instanceof Map ? [...own.values()] : [own]).map(({ subscription }) => subscription);
+      const entries = own instanceof Map ? [...own.values()] : [own];
+      return entries.map(({ subscription }) => subscription);
     }
     return [];
   }
