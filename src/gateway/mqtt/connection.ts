@@ -514,6 +514,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const renewing = handshake.method === undefined ? undefined : handshake;
     handshake.settle();
     this.#state = { kind: 'connected', client, session, carried, permissions, inbound, handshake: renewing };
+    // Asked before they are watched: what is not offered is no refusal.
+    const offered = offer(packet, this.#clientId, permissions, limits);
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
     const isReading = () => this.#pauses.isReading;
@@ -523,7 +525,6 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#keepAlive.start();
     gauges.connects.add();
     this.#host.watcher?.connected(client);
-    const offered = offer(packet, this.#clientId, permissions, limits);
     const properties: mqtt.Properties = {
       ...offered,
       ...sessionOffer(packet, carried?.session),
@@ -531,7 +532,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       ...(data && { authenticationData: data }),
     };
     const sessionPresent = opening.kind === 'durable' && opening.isPresent;
-    this.#send({ type: 'connack', sessionPresent, reasonCode: 0, properties });
+    // Without it nothing else may be sent, DISCONNECT included [MQTT-3.14.0-1].
+    if (!this.#write({ type: 'connack', sessionPresent, reasonCode: 0, properties })) return this.#close();
     // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
     this.output.flush();
     carried?.session.attach(carried.link);
@@ -546,7 +548,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     if (addresses.refused(this.#address!)) logger.warn('mqtt address banned: too many refused connects', details);
     const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
     const properties = { ...more, ...(reason !== undefined && { reasonString: reason }) };
-    this.#send({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
+    this.#write({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
     this.#close();
   }
 
@@ -687,6 +689,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#deferred.drop();
     this.#unwatch?.();
     if (!carried) broker.detach(session);
+    if (session instanceof Session) session.handOver();
     this.#host.release(this);
     watcher?.disconnected(client, this.#endedBy);
     if (carried) this.#giveBack(carried);
