@@ -514,6 +514,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const renewing = handshake.method === undefined ? undefined : handshake;
     handshake.settle();
     this.#state = { kind: 'connected', client, session, carried, permissions, inbound, handshake: renewing };
+    // Asked before they are watched: what is not offered is no refusal.
+    const offered = offer(packet, this.#clientId, permissions, limits);
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
     const isReading = () => this.#pauses.isReading;
@@ -523,7 +525,6 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#keepAlive.start();
     gauges.connects.add();
     this.#host.watcher?.connected(client);
-    const offered = offer(packet, this.#clientId, permissions, limits);
     const properties: mqtt.Properties = {
       ...offered,
       ...sessionOffer(packet, carried?.session),

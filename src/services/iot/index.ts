@@ -10,6 +10,7 @@ import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/c
 import { PolicyAccess } from './access/device-access.ts';
 import { Identifier } from './access/identifier.ts';
 import { Inquiry } from './access/inquiry.ts';
+import { type AccessReview, accessReview } from './access/review.ts';
 import { TokenAuthentication, type TokenIssuer } from './access/tokens.ts';
 import { DeviceUsers } from './access/users.ts';
 import { Authorizers } from './authorizers/authorizers.ts';
@@ -67,7 +68,9 @@ export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep }
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
 export { openInTheClear } from './access/device-access.ts';
 export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
+export type { AccessAnswer, AccessQuestion, AccessReview, RefusalView } from './access/review.ts';
 export type { TokenIssuer } from './access/tokens.ts';
+export { userArn } from './access/users.ts';
 export { BRIDGE_LIMITS, type BridgeRoute, type ForeignBroker, type ForeignBrokers } from './bridge/index.ts';
 export type { Broker } from './broker/broker.ts';
 export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
@@ -80,6 +83,7 @@ export type { SystemValue } from './broker/system-topics.ts';
 export type { Identity } from './certificates/authority.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
+export { DEVICE_ACTIONS, type DeviceAction } from './policies/document.ts';
 export type { FunctionOutcome, InvokeFunction, KinesisPort, StreamPort } from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
 export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
@@ -113,6 +117,10 @@ export interface Iot extends AsyncDisposable {
   readonly taps: Pick<MessageTaps, 'read'>;
   /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
   showClients(directory: ClientDirectory): void;
+  /** Why devices may or may not do something. */
+  readonly review: AccessReview;
+  /** Users that prove themselves by a password. */
+  readonly users: Pick<DeviceUsers, 'list' | 'setPassword' | 'delete'>;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -209,6 +217,8 @@ export async function openIot(dependencies: {
     ],
     broker,
     access,
+    review: accessReview({ refusals: access.refusals, live: access.live, inquiry }),
+    users,
     watcher: presence,
     history,
     things,

@@ -109,6 +109,10 @@ export const IOT_LIMITS = {
   passwordChecksWaitingMax: 50,
   /** Passwords that were right, remembered by a keyed hash: a reconnect costs no slow hash again. */
   passwordsKnownMax: 100_000,
+  /** Clients of which it is remembered what they were refused; those refused longest ago make room. */
+  refusedClientsMax: 5_000,
+  /** Different things that each was refused. */
+  refusalsPerClientMax: 20,
   /** Bytes of a token that a client brings. */
   tokenBytesMax: 8_192,
   /** How long keys that were not found are not looked for again. */

@@ -111,7 +111,11 @@ export class Subscriptions {
 
   /** Those of a client, by its id; looks through all subscribers. */
   ofClient(clientId: string): readonly Subscription[] {
-    for (const [subscriber, own] of this.#bySubscriber) if (subscriber.clientId === clientId) return [...own.values()];
+    for (const [subscriber, own] of this.#bySubscriber) {
+      if (subscriber.clientId !== clientId) continue;
+      const entries = own instanceof Map ? [...own.values()] : [own];
+      return entries.map(({ subscription }) => subscription);
+    }
     return [];
   }
 
