@@ -104,6 +104,13 @@ export interface CommandRow {
   load(): Promise<Command>;
 }
 
+/** Commands that belong together: `millrace devices create`. The verbs are rows of two words each: `devices create`. */
+export interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
+  readonly verbs: readonly CommandRow[];
+}
+
 /** Gives the literal types of `command.options` to its `run`. */
 export function defineCommand<const O extends Options>(command: Command<O>): Command<O> {
   return command;

@@ -1,7 +1,8 @@
-import type { CommandRow } from './command.ts';
+import type { CommandGroup, CommandRow } from './command.ts';
+import { DEVICE_VERBS } from './devices/index.ts';
 
 /** Every command, in the order of the list: one row each. */
-export const COMMANDS: readonly CommandRow[] = [
+export const COMMANDS: readonly (CommandRow | CommandGroup)[] = [
   {
     name: 'dev',
     summary: 'Start a node on loopback, deploy the application in DIR and redeploy it as it changes',
@@ -17,6 +18,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'Start a node for production from a configuration file',
     load: async () => (await import('./start.ts')).start,
   },
+  { name: 'devices', summary: 'Give devices their keys and certificates', verbs: DEVICE_VERBS },
   {
     name: 'simulate',
     summary: 'Run a fleet of MQTT devices from a file',

@@ -89,3 +89,58 @@ test('docs/configuration.md lists every setting with its default', () => {
     assert.ok(docs.includes(`| \`${name}\` | ${standard} | ${setting.help} |`), `docs/configuration.md: ${name}`);
   }
 });
+
+test('foreign brokers and bridges are read, with secrets from elsewhere', () => {
+  const { foreign } = read(
+    `
+brokers:
+  plant: { url: 'mqtts://broker.example', username: u, passwordEnv: PLANT }
+  old: { url: 'mqtt://10.0.0.9:1884', protocol: '3.1.1' }
+bridges:
+  floor:
+    broker: plant
+    topics:
+      - { filter: 'a/#', direction: in, localPrefix: plant/ }
+      - { filter: b }
+`,
+    { ...KEYS, PLANT: 'secret' },
+  );
+  const common = { keepAliveSeconds: 30, sessionExpirySeconds: 86_400 };
+  const [plant, old] = foreign!.brokers;
+  const login = { username: 'u', password: 'secret' };
+  assert.deepEqual(plant, {
+    name: 'plant',
+    host: 'broker.example',
+    port: 8883,
+    tls: {},
+    protocol: 5,
+    ...login,
+    ...common,
+  });
+  assert.deepEqual(old, { name: 'old', host: '10.0.0.9', port: 1884, protocol: 4, ...common });
+  const line = { bridge: 'floor', broker: 'plant', qos: 1, remotePrefix: '' };
+  assert.deepEqual(foreign!.routes, [
+    { ...line, filter: 'a/#', direction: 'in', localPrefix: 'plant/' },
+    { ...line, filter: 'b', direction: 'both', localPrefix: '' },
+  ]);
+});
+
+for (const [name, text, message] of [
+  ['a broker without URL', 'brokers: { a: {} }', /brokers\.a\.url is missing/],
+  [
+    'a URL with a password',
+    'brokers: { a: { url: "mqtt://u:secret@h" } }',
+    /^(?!.*secret).*brokers\.a\.url must be mqtt:/,
+  ],
+  ['an unknown member', 'brokers: { a: { url: "mqtt://h", tls: x } }', /unknown setting brokers\.a\.tls/],
+  ['a certificate in plain', 'brokers: { a: { url: "mqtt://h", caFile: x } }', /caFile is for mqtts/],
+  ['a password that is no text', 'brokers: { a: { url: "mqtt://h", password: 1234 } }', /^(?!.*1234).*must be text/],
+  ['a bridge to nowhere', 'bridges: { b: { broker: a, topics: [{ filter: x }] } }', /there is no broker a/],
+  [
+    'a filter that is none',
+    'brokers: { a: { url: "mqtt://h" } }\nbridges: { b: { broker: a, topics: [{ filter: "x/#/y" }] } }',
+    /no topic filter that may be forwarded/,
+  ],
+] as const) {
+  test(`refused: ${name}`, () => assert.throws(() => read(text), message));
+}

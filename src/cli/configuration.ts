@@ -136,9 +136,16 @@ export const SETTINGS = {
     help: 'Base of links and certificates in notifications, as others reach the node; unless given, as the publisher does.',
   },
   connections: { type: 'mapping', help: 'How HTTP targets are called, by name: see below.' },
+  brokers: { type: 'mapping', help: 'MQTT brokers of somebody else, by name: see [bridges.md](bridges.md).' },
+  bridges: { type: 'mapping', help: 'What is forwarded to and from them: see [bridges.md](bridges.md).' },
 } satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof SETTINGS;
+
+/** Settings that are taken as they are, for those who read them. */
+const MAPPINGS: ReadonlySet<string> = new Set(
+  Object.entries(SETTINGS).flatMap(([name, { type }]) => (type === 'mapping' ? [name] : [])),
+);
 
 /**
  * Reads the configuration of a production node: file first, then environment, then default.
@@ -172,7 +179,7 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
     logLevel: value('log.level') as NonNullable<NodeConfig['logLevel']>,
     ...(secured && { rootCredentials: rootCredentials(value) }),
     ...tracesEndpoint(value('traces.endpoint')),
-    ...readOutgoing(value, given.connections, from),
+    ...readOutgoing(value, given, from),
   };
 }
 
@@ -182,14 +189,16 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
  */
 export function readOutgoingOnly(text: string, from: ConfigurationSource): Outgoing {
   const { given, value } = readSettings(text, from.env);
-  return readOutgoing(value, given.connections, from);
+  return readOutgoing(value, given, from);
 }
 
 function readSettings(text: string, env: ConfigurationSource['env']) {
-  const { connections, ...settings } = topLevel(parseYaml(text));
-  const given = { ...flatten(settings), ...(connections !== undefined && { connections }) };
+  const members = Object.entries(topLevel(parseYaml(text)));
+  const isWhole = ([name]: readonly [string, unknown]) => MAPPINGS.has(name);
+  const settings = flatten(Object.fromEntries(members.filter((member) => !isWhole(member))));
+  const given: Readonly<Record<string, unknown>> = { ...settings, ...Object.fromEntries(members.filter(isWhole)) };
   for (const name of Object.keys(given)) refuseUnknown(name);
-  return { given, value: (name: SettingName) => settle(name, given[name as keyof typeof given], env) };
+  return { given, value: (name: SettingName) => settle(name, given[name], env) };
 }
 
 function topLevel(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,8 +1,17 @@
-import { type Command, type CommandRow, columns, defineCommand, EXIT, helpOf, UsageError } from './command.ts';
+import {
+  type Command,
+  type CommandGroup,
+  type CommandRow,
+  columns,
+  defineCommand,
+  EXIT,
+  helpOf,
+  UsageError,
+} from './command.ts';
 import { closest } from './suggest.ts';
 
 /** What `millrace help` shows. */
-export function overview(rows: readonly CommandRow[]): string {
+export function overview(rows: readonly (CommandRow | CommandGroup)[]): string {
   const list = columns(rows.map(({ name, summary }) => [name, summary]));
   return `Usage: millrace COMMAND [options]
 
@@ -20,8 +29,26 @@ millrace COMMAND --help explains one command, with examples.
 `;
 }
 
+/** What `millrace devices` shows. */
+export function groupOverview({ name, summary, verbs }: CommandGroup): string {
+  const list = columns(verbs.map((verb) => [verb.name.slice(name.length + 1), verb.summary]));
+  return `Usage: millrace ${name} VERB [options]
+
+${summary}.
+
+Verbs:
+${list}
+
+millrace ${name} VERB --help explains one verb, with examples.
+`;
+}
+
+export function isGroup(row: CommandRow | CommandGroup): row is CommandGroup {
+  return 'verbs' in row;
+}
+
 /** The row of `name`; @throws UsageError naming the closest command */
-export function findCommand(rows: readonly CommandRow[], name: string): CommandRow {
+export function findCommand<Row extends CommandRow | CommandGroup>(rows: readonly Row[], name: string): Row {
   const row = rows.find((one) => one.name === name);
   if (row) return row;
   const near = closest(
@@ -33,16 +60,26 @@ export function findCommand(rows: readonly CommandRow[], name: string): CommandR
   );
 }
 
-export function helpCommand(rows: readonly CommandRow[]): Command {
+export function helpCommand(rows: readonly (CommandRow | CommandGroup)[]): Command {
   return defineCommand({
     name: 'help',
     summary: 'Show the list of commands, or the help of one command.',
-    positionals: { usage: '[COMMAND]', min: 0, max: 1 },
+    positionals: { usage: '[COMMAND]', min: 0, max: 2 },
     options: {},
     examples: [['millrace help dev', 'what dev does and takes']],
-    async run({ positionals: [name], terminal }) {
-      terminal.out(name === undefined ? overview(rows) : helpOf(await findCommand(rows, name).load()));
+    async run({ positionals: [name, verb], terminal }) {
+      terminal.out(name === undefined ? overview(rows) : await helpAbout(rows, name, verb));
       return EXIT.ok;
     },
   });
+}
+
+async function helpAbout(
+  rows: readonly (CommandRow | CommandGroup)[],
+  name: string,
+  verb: string | undefined,
+): Promise<string> {
+  const row = findCommand(rows, name);
+  if (!isGroup(row)) return helpOf(await row.load());
+  return verb === undefined ? groupOverview(row) : helpOf(await findCommand(row.verbs, `${name} ${verb}`).load());
 }

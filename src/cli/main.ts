@@ -1,7 +1,7 @@
 import { DomainError, messageOf } from '../base/index.ts';
-import { CommandError, EXIT, helpOf, parseCommandLine } from './command.ts';
+import { type Command, CommandError, type CommandGroup, EXIT, helpOf, parseCommandLine } from './command.ts';
 import { COMMANDS } from './commands.ts';
-import { findCommand, overview } from './help.ts';
+import { findCommand, groupOverview, isGroup, overview } from './help.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 const ALIASES: Readonly<Record<string, string>> = {
@@ -35,7 +35,20 @@ async function run(argv: readonly string[], terminal: Terminal): Promise<number>
     terminal.err(overview(COMMANDS));
     return EXIT.usage;
   }
-  const command = await findCommand(COMMANDS, ALIASES[first] ?? first).load();
+  const row = findCommand(COMMANDS, ALIASES[first] ?? first);
+  if (isGroup(row)) return runVerb(row, rest, terminal);
+  return runCommand(await row.load(), rest, terminal);
+}
+
+async function runVerb(group: CommandGroup, [verb, ...rest]: readonly string[], terminal: Terminal): Promise<number> {
+  if (verb === undefined || wantsHelp([verb])) {
+    terminal[verb === undefined ? 'err' : 'out'](groupOverview(group));
+    return verb === undefined ? EXIT.usage : EXIT.ok;
+  }
+  return runCommand(await findCommand(group.verbs, `${group.name} ${verb}`).load(), rest, terminal);
+}
+
+async function runCommand(command: Command, rest: readonly string[], terminal: Terminal): Promise<number> {
   if (wantsHelp(rest)) {
     terminal.out(helpOf(command));
     return EXIT.ok;

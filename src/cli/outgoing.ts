@@ -4,10 +4,11 @@ import { messageOf } from '../base/index.ts';
 import type { Connection } from '../delivery/index.ts';
 import { isAllowEntry } from '../delivery/index.ts';
 import type { NodeConfig } from '../node/index.ts';
+import { readForeign } from './brokers.ts';
 import { UsageError } from './command.ts';
 
 /** What a node sends, and how: the part of a configuration that `dev` reads too. */
-export type Outgoing = Pick<NodeConfig, 'webhooks' | 'smtp' | 'connections' | 'notifications'>;
+export type Outgoing = Pick<NodeConfig, 'webhooks' | 'smtp' | 'connections' | 'notifications' | 'foreign'>;
 
 /** Where the parts of a configuration come from. */
 export interface ConfigurationSource {
@@ -24,13 +25,19 @@ type OutgoingSetting =
   | `smtp.${'host' | 'port' | 'security' | 'user' | 'password' | 'passwordFile' | 'from' | 'caFile'}`
   | `notifications.${'smsWebhook' | 'pushWebhook' | 'url'}`;
 
-/** @param connections  the member `connections` of the file, as YAML has it; @throws UsageError */
-export function readOutgoing(value: Values, connections: unknown, from: ConfigurationSource): Outgoing {
+/** @param given  the members of the file as YAML has them, for those that are mappings; @throws UsageError */
+export function readOutgoing(
+  value: Values,
+  given: Readonly<Record<string, unknown>>,
+  from: ConfigurationSource,
+): Outgoing {
+  const { connections } = given;
   return {
     ...webhooks(value, from),
     ...smtp(value, from),
     ...notifications(value),
     ...(connections !== undefined && { connections: readConnections(connections, from) }),
+    ...readForeign(given, from),
   };
 }
 

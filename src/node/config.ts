@@ -1,5 +1,6 @@
 import type { Connection, SmtpOptions } from '../delivery/index.ts';
 import type { SandboxEngine } from '../runtime/index.ts';
+import type { BridgeRoute, ForeignBroker, TokenIssuer } from '../services/iot/index.ts';
 import type { LogLevel } from '../telemetry/index.ts';
 
 /** What a node needs to know before it starts; checked by who makes it (the command line, a configuration file). */
@@ -43,6 +44,10 @@ export interface NodeConfig {
   readonly smtp?: SmtpOptions;
   /** How HTTP targets are called that name a connection. */
   readonly connections?: readonly Connection[];
+  /** Whose JSON Web Tokens devices may prove themselves with. */
+  readonly tokenIssuers?: readonly TokenIssuer[];
+  /** MQTT brokers of somebody else, and what is forwarded to and from them. */
+  readonly foreign?: { readonly brokers: readonly ForeignBroker[]; readonly routes: readonly BridgeRoute[] };
   /** URLs that take what goes to phones: text messages, mobile push; and the base of links in notifications, without a `/` at its end. */
   readonly notifications?: { readonly sms?: string; readonly push?: string; readonly url?: string };
 }

@@ -3,12 +3,13 @@
  * outbox finish what runs, the port closes, environments drain, the stores close last, the lock goes.
  */
 import { assert, systemClock, systemRandom } from '../base/index.ts';
-import { deadLetterApi, openConsole } from '../gateway/console/index.ts';
+import { deadLetterApi, fleetApi, openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
 import { openInTheClear } from '../services/iot/index.ts';
 import { createLogger, createMetrics, createSpans, newTrace, OtlpExporter } from '../telemetry/index.ts';
 import { createWireServer, type ExtraRoute, type WireAddress, type WireServer } from '../wire/index.ts';
+import { accessApi } from './access-routes.ts';
 import { adminRoute } from './admin-routes.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
@@ -16,10 +17,11 @@ import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
 import { rememberedRelations } from './dead-letters/relations.ts';
 import { identityOf, plainHost, secureListeners } from './device-listeners.ts';
+import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
-import { certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
+import { authorityRoute, certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
 import { signatures, webSocketRoute } from './websocket-route.ts';
@@ -98,9 +100,12 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         }),
         ...services.series.routes.map(forFunctions),
         forFunctions(certificateRoute(services.sns)),
+        authorityRoute(services.iot.authority),
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
+        adminRoute(accessApi(services.iot), guard),
+        adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
       ],
       upgrades: upgrade,
       ...ground,
@@ -128,6 +133,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       ...ground,
     }),
   );
+  services.iot.showClients(gateway.clients);
   for (const { kind, host, port } of gateway.listening) {
     listening[kind === 'https' ? 'deviceHttps' : kind] = { host, port };
   }

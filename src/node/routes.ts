@@ -1,4 +1,5 @@
 import { hasCode, messageOf } from '../base/index.ts';
+import type { Iot } from '../services/iot/index.ts';
 import type { Sns } from '../services/sns/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import type { ExtraRoute, HttpRequest } from '../wire/index.ts';
@@ -19,6 +20,20 @@ export function nodeRoutes(
     }),
     answer('/metrics', 'text/plain; version=0.0.4; charset=utf-8', () => metrics.render()),
   ];
+}
+
+/** The authority that devices know the node by, PEM: public, as every certificate is. */
+export function authorityRoute(authority: Pick<Iot['authority'], 'certificate'>): ExtraRoute {
+  return {
+    prefix: '/_millrace/ca.pem',
+    handle: async (request, response) => {
+      const certificate = await authority.certificate();
+      response
+        .writeHead(200, { 'content-type': 'application/x-pem-file', 'cache-control': 'no-store' })
+        .end(certificate);
+      request.resume();
+    },
+  };
 }
 
 /** Certificates that notifications are signed with: for whoever checks a signature. */

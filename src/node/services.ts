@@ -11,7 +11,7 @@ import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { ecr } from '../services/ecr/index.ts';
 import { openIam } from '../services/iam/index.ts';
 import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
-import { type Iot, openIot } from '../services/iot/index.ts';
+import { type InvokeFunction, type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
 import {
   ASYNC_LIMITS,
@@ -29,6 +29,7 @@ import { openSts } from '../services/sts/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
 import { FunctionCalls } from './function-calls.ts';
+import { functionInvoker } from './function-invoker.ts';
 import { FunctionSessions } from './function-sessions.ts';
 import { SeriesKeys } from './series-keys.ts';
 import type { Stores } from './stores.ts';
@@ -171,7 +172,16 @@ export async function openServices(
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
-  const iot = scope.use(await openIot({ records, delivery, kinesis, ...ground }));
+  const { foreign, tokenIssuers } = config;
+  let invokeFunction: InvokeFunction = async () => ({ kind: 'failed', reason: 'functions are not open yet' });
+  const iot = scope.use(
+    await openIot({
+      ...{ records, delivery, kinesis, ...ground },
+      ...(foreign && { foreign }),
+      ...(tokenIssuers && { tokenIssuers }),
+      invokeFunction: (...call) => invokeFunction(...call),
+    }),
+  );
   // Invocations that end while the environments drain are counted after Lambda itself has closed.
   let flushUsage = async (): Promise<void> => {};
   scope.defer(() => flushUsage());
@@ -187,8 +197,11 @@ export async function openServices(
       }),
     ),
   );
-  const sourceFor = (arn: string): StreamSource | QueueSource =>
-    parseArn(arn)?.service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
+  const sourceFor = (arn: string, reader: string): StreamSource | QueueSource => {
+    const service = parseArn(arn)?.service;
+    if (service === 'mqtt') return iot.foreign.source(arn, reader);
+    return service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
+  };
   const resumed = Promise.withResolvers<void>();
   let mappings: EventSourceMappings | undefined;
   const lambda = scope.use(
@@ -213,6 +226,9 @@ export async function openServices(
             reserve,
           },
           sourceFor,
+          forgetReader: async (arn, reader) => {
+            if (parseArn(arn)?.service === 'mqtt') await iot.foreign.forget(arn, reader);
+          },
           delivery,
           putObject: async (bucket, key, body) => {
             await objects.put(bucket, key, Readable.from([body]));
@@ -224,6 +240,7 @@ export async function openServices(
     }),
   );
 
+  invokeFunction = functionInvoker(lambda.service.operations.Invoke!, ground.random);
   flushUsage = () => lambda.flushUsage();
   takeSegment = (datagram) => lambda.takeSegment(datagram);
 
@@ -265,11 +282,13 @@ export async function openServices(
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
+      delivery.register('mqtt', iot.foreign.target);
       delivery.register('logs', logs.target);
       delivery.register('s3', s3.target);
       delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
       resumed.resolve();
       lambda.resume();
+      iot.foreign.start();
       cloudformation.resume();
     },
     rest,

@@ -20,7 +20,12 @@ export interface DestinationOptions {
 }
 
 /** Tries of a discarded batch's document before it is a matter for the log. */
-const DESTINATION_POLICY = { attemptsMax: 100, ageMsMax: 6 * 3_600_000, backoffMsBase: 1000, backoffMsMax: 300_000 };
+export const DESTINATION_POLICY = {
+  attemptsMax: 100,
+  ageMsMax: 6 * 3_600_000,
+  backoffMsBase: 1000,
+  backoffMsMax: 300_000,
+};
 
 /** The on-failure destination of a mapping: queues and topics through the outbox, buckets directly, since they get the whole event. */
 export class Destination {

@@ -1,7 +1,9 @@
 import { type Clock, isAbort, type Random } from '../base/index.ts';
-import type { Logger } from '../telemetry/index.ts';
-import { backoffMs, expireLeases, judgeLeased } from './attempt.ts';
+import type { DeliveryService } from '../delivery/index.ts';
+import { type Logger, newTrace } from '../telemetry/index.ts';
+import { backoffMs, expireLeases, type GiveUpReason, judgeLeased, type Work } from './attempt.ts';
 import { type Carriage, carry, type Settlement } from './carry.ts';
+import { DESTINATION_POLICY } from './destination.ts';
 import { Lifetime } from './lifetime.ts';
 import { encodeEvent } from './payload.ts';
 import type { Poller, PollerState } from './poller.ts';
@@ -15,6 +17,7 @@ export interface QueuePollerOptions {
   readonly settings: QueueSettings;
   readonly source: QueueSource;
   readonly invoker: FunctionInvoker;
+  readonly delivery: Pick<DeliveryService, 'send'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -31,6 +34,8 @@ export interface QueuePollerOptions {
  * L3. A message is deleted when the function is through with it, or no filter keeps it; all others come again as the queue's
  *     visibility timeout and redrive policy say. Their visibility is not touched, but for those that no function was given.
  * L4. Order in message groups is the queue's: it holds a group back while messages of it are in flight.
+ * L5. A source without a redrive policy of its own is asked to bring failed messages again; those that have used up their tries
+ *     are durable in the outbox before they are deleted.
  */
 export class QueuePoller implements Poller {
   readonly #options: QueuePollerOptions;
@@ -65,7 +70,8 @@ export class QueuePoller implements Poller {
     const state = { lastResult: this.#lastResult, paused: [], shards: [], records, retries, discarded, concurrency };
     try {
       const { records: depth, ageMs } = this.#options.source.backlog();
-      return { ...state, depth, ageMs };
+      const problem = this.#options.source.problem?.();
+      return { ...state, depth, ageMs, ...(problem !== undefined && { lastResult: `PROBLEM: ${problem}` }) };
     } catch {
       // The queue is gone: `lastResult` says so, and what waits in it is not known.
       return state;
@@ -78,6 +84,7 @@ export class QueuePoller implements Poller {
       await this.#loop;
       await Promise.allSettled(this.#running);
     });
+    await this.#options.source[Symbol.asyncDispose]?.();
     this.#options.tally.ended();
   }
 
@@ -171,7 +178,7 @@ export class QueuePoller implements Poller {
     let bytes = 0;
     for (let room: number = POLLER_LIMITS.receiveFirst; ; ) {
       room = Math.min(room, settings.batchSize - batch.length);
-      const received = await source.receive(room);
+      const received = await source.receive(room, batch);
       for (const { sizeBytes } of received) bytes += sizeBytes;
       batch.push(...(await this.#filter(received)));
       if (received.length < room || batch.length >= settings.batchSize || bytes >= POLLER_LIMITS.readBytesMax) return;
@@ -216,6 +223,41 @@ export class QueuePoller implements Poller {
     this.#scale = result === 'OK' ? onSuccess(this.#scale, scaling) : onFailure(this.#scale, scaling);
   }
 
+  /** Most queues bring by themselves what is given up; the others are told. */
+  async #giveUp({ records, invocations }: Work, reason: GiveUpReason): Promise<void> {
+    const { source, settings, tally } = this.#options;
+    if (!source.retryLater) return;
+    const leased = records as readonly LeasedRecord[];
+    const isHopeless = reason !== 'ReturnedToQueue';
+    if (invocations === 0 && !isHopeless) return source.release(leased);
+    const triesMax = (settings.retriesMax ?? 0) + 1;
+    const { spent = [], left = [] } = Object.groupBy(leased, ({ receives = 1 }) =>
+      isHopeless || receives >= triesMax ? 'spent' : 'left',
+    );
+    if (left.length > 0) source.retryLater(left);
+    if (spent.length === 0) return;
+    await this.#destine(spent);
+    await source.delete(spent);
+    tally.dropped(spent.length, true);
+  }
+
+  /** Each as an event of its own, to the on-failure destination; without one to the function itself, asynchronously. */
+  async #destine(records: readonly LeasedRecord[]): Promise<void> {
+    const { delivery, settings, random, logger } = this.#options;
+    const { onFailureArn: arn = settings.functionArn, mappingArn: source, functionName } = settings;
+    logger.warn('messages-given-up', { source: settings.sourceArn, function: functionName, count: records.length });
+    await delivery.send(
+      records.map((record) => ({
+        arn,
+        payload: encodeEvent([record.toEvent()]),
+        policy: DESTINATION_POLICY,
+        source,
+        orderingGroup: record.orderingKey,
+        trace: record.trace ?? newTrace(random),
+      })),
+    );
+  }
+
   /** How one batch is settled. */
   #settlement(): Settlement {
     const { source, tally, settings, clock } = this.#options;
@@ -232,9 +274,9 @@ export class QueuePoller implements Poller {
         tally.done(records.length);
         tally.deleted(records.length);
       },
-      // They come again by themselves.
-      giveUp: ({ records }) => {
-        for (const { orderingKey } of records) if (orderingKey !== '') held.add(orderingKey);
+      giveUp: async (work, reason) => {
+        for (const { orderingKey } of work.records) if (orderingKey !== '') held.add(orderingKey);
+        await this.#giveUp(work, reason);
       },
       retrying: () => {},
       leave: (records) => source.release(leased(records)),

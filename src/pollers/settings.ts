@@ -45,6 +45,9 @@ export interface StreamSettings extends PollerSettings {
 export interface QueueSettings extends PollerSettings {
   /** How many batches may be under way at once, and how fast that grows. */
   readonly scaling: ScalingRules;
+  /** Of sources that leave retries to us: tries after the first, and the queue or topic that gets what has used them up. */
+  readonly retriesMax?: number;
+  readonly onFailureArn?: string;
 }
 
 /** Batches of a queue under way at once. */

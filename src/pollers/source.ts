@@ -80,6 +80,8 @@ export interface StreamSource {
 export interface LeasedRecord extends SourceRecord {
   /** Monotonic milliseconds: a wall clock that is set must not make a lease seem longer than it is. */
   readonly leasedUntil: number;
+  /** How often it was received and handed to a function, this time included: of sources that have {@link QueueSource.retryLater}. */
+  readonly receives?: number;
 }
 
 /** What a poller reads from a queue-like source. Records are given back as they came: the lease is in them. */
@@ -90,13 +92,25 @@ export interface QueueSource {
   wait(signal: AbortSignal): Promise<void>;
   /** How long a message is ours, milliseconds: the queue's visibility timeout. */
   leaseMs(): number;
-  /** Leases what there is, without waiting. */
-  receive(recordsMax: number): Promise<readonly LeasedRecord[]>;
+  /**
+   * Leases what there is, without waiting.
+   * @param batch  leased for the same invocation already: these hold nothing back that goes with them
+   */
+  receive(recordsMax: number, batch?: readonly LeasedRecord[]): Promise<readonly LeasedRecord[]>;
   /** Done: these will not come again. A lease that has ended deletes nothing, and that is no error. */
   delete(records: readonly LeasedRecord[]): Promise<void>;
   /** Not handed to any function: these may come again at once. */
   release(records: readonly LeasedRecord[]): Promise<void>;
+  /**
+   * A function has failed on these: they may come again after a pause. Of sources without a redrive policy: the poller counts
+   * their tries, and what has used them up goes to the mapping's on-failure destination.
+   */
+  retryLater?(records: readonly LeasedRecord[]): void;
   backlog(): Backlog;
+  /** Why nothing can be read now, in words for `LastProcessingResult`. */
+  problem?(): string | undefined;
+  /** Ends what reading has begun; the poller that was given the source calls it. */
+  [Symbol.asyncDispose]?(): Promise<void>;
 }
 
 /** Which invocation it was, for records sent to on-failure destinations. */

@@ -79,6 +79,7 @@ export async function openCloud(directory?: string): Promise<Cloud> {
   const clock = new ShiftedClock();
   const iot = opening.use(await openIot({ records, delivery, kinesis: streams, ...shared, clock }));
   const gateway = opening.use(await openMqttGateway({ broker: iot.broker, watcher: iot.watcher, port: 0, ...shared }));
+  iot.showClients(gateway.clients);
   const targets = { sqs: new KeptTarget(), sns: new KeptTarget(), lambda: new KeptTarget() };
   for (const [service, target] of Object.entries(targets)) delivery.register(service, target);
   delivery.register('iot', iot.target);

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { GetThingConnectivityDataCommand } from '@aws-sdk/client-iot';
+import {
+  DeleteConnectionCommand,
+  GetConnectionCommand,
+  ListSubscriptionsCommand,
+} from '@aws-sdk/client-iot-data-plane';
+import { SimulatedClock } from '../../src/base/index.ts';
+import type { PublishPacket } from '../../src/codec/mqtt/index.ts';
 import type { Publisher } from '../../src/services/iot/index.ts';
-import { openRig, RawClient } from '../mqtt/harness.ts';
+import { openRig, publish, RawClient } from '../mqtt/harness.ts';
+import { openCloud } from './harness.ts';
 
 interface Event {
   readonly topic: string;
@@ -114,6 +123,90 @@ describe('presence events', () => {
     await using _client = await RawClient.connected(rig.port, { clientId: 'a+b' });
     await using _other = await RawClient.connected(rig.port, { clientId: 'plain' });
     assert.deepEqual(topics, ['$aws/events/presence/connected/plain']);
+  });
+});
+
+describe('connections over the API', () => {
+  test('are told, with what is subscribed to, and ended', async () => {
+    await using cloud = await openCloud();
+    const { data, control } = cloud;
+    await using watcher = await RawClient.connected(cloud.gateway.address.port, { clientId: 'watcher' });
+    await watcher.subscribe('wills');
+    const will = { topic: 'wills', payload: Buffer.from('gone'), qos: 0, retain: false, properties: {} } as const;
+    const connectPump = (clientId: string) =>
+      RawClient.connected(cloud.gateway.address.port, { clientId, will, keepAlive: 30 });
+    await using pump = await connectPump('pump-1');
+    await pump.subscribe('b');
+    await pump.subscribe('a', 0);
+    const get = () => data.send(new GetConnectionCommand({ clientId: 'pump-1', includeSocketInformation: true }));
+    const { $metadata: _, connectedSince, ...connected } = await get();
+    assert.ok(connectedSince! > 1.7e12);
+    assert.deepEqual(connected, {
+      connected: true,
+      cleanSession: true,
+      keepAliveDuration: 30,
+      sourceIp: '127.0.0.1',
+      clientId: 'pump-1',
+    });
+    const listed = await data.send(new ListSubscriptionsCommand({ clientId: 'pump-1' }));
+    assert.deepEqual(listed.subscriptions, [
+      { topicFilter: 'a', qos: 0 },
+      { topicFilter: 'b', qos: 1 },
+    ]);
+    const end = (preventWillMessage: boolean) =>
+      data.send(new DeleteConnectionCommand({ clientId: 'pump-1', preventWillMessage }));
+    await end(true);
+    const told = await pump.next();
+    assert.equal(told?.type === 'disconnect' && told.reasonCode, 0x98);
+    const gone = await get();
+    assert.deepEqual([gone.connected, gone.disconnectReason], [false, 'API_INITIATED_DISCONNECT']);
+    const connectivity = await control.send(new GetThingConnectivityDataCommand({ thingName: 'pump-1' }));
+    assert.deepEqual(
+      [connectivity.connected, connectivity.disconnectReason, connectivity.timestamp?.getTime()],
+      [false, 'API_INITIATED_DISCONNECT', gone.disconnectedSince],
+    );
+    await assert.rejects(end(false), { name: 'ResourceNotFoundException' });
+    await watcher.settle();
+    assert.equal(watcher.unread, 0, 'no will');
+    await using again = await connectPump('pump-1');
+    await end(false);
+    assert.equal((await again.next())?.type, 'disconnect');
+    assert.equal((await watcher.next())?.type, 'publish', 'the will');
+    const unknown = new GetConnectionCommand({ clientId: 'nobody' });
+    await assert.rejects(data.send(unknown), { name: 'ResourceNotFoundException' });
+  });
+});
+
+describe('a tap', () => {
+  test('shows what a client publishes from the first look on, and stops when nobody looks', async () => {
+    const clock = new SimulatedClock();
+    await using rig = await openRig({ clock });
+    await using pump = await RawClient.connected(rig.port, { clientId: 'pump-1' });
+    const send = async (text: string, options: Partial<PublishPacket> = {}) => {
+      pump.send(publish('t', text, options));
+      await pump.settle();
+    };
+    const { taps } = rig.iot;
+    await send('unseen');
+    assert.deepEqual(taps.read('pump-1', 0), { messages: [], last: 0 });
+    await send('one', { qos: 1 });
+    await send('x'.repeat(5000));
+    const first = taps.read('pump-1', 0);
+    assert.deepEqual(
+      first.messages.map(({ number, topic, qos, bytes, payload }) => [number, topic, qos, bytes, payload.length]),
+      [
+        [1, 't', 1, 3, 3],
+        [2, 't', 0, 5000, 4096],
+      ],
+    );
+    assert.deepEqual(taps.read('pump-1', first.last).messages, []);
+    for (let at = 0; at < 250; at++) pump.send(publish('t', `${at}`));
+    await pump.settle();
+    const many = taps.read('pump-1', first.last);
+    assert.deepEqual([many.messages.length, many.last, many.messages[0]!.number], [200, 252, 53]);
+    await clock.advance(40_000);
+    await send('unseen');
+    assert.deepEqual(taps.read('pump-1', 0), { messages: [], last: 0 });
   });
 });
 

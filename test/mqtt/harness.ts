@@ -110,6 +110,7 @@ export async function openRig(options: RigOptions = {}, directory?: string): Pro
   const deliveries = new KeptDeliveries();
   const iot = await openIot({ records, delivery: deliveries, kinesis: streams, ...shared });
   const gateway = await openMqttGateway({ broker: iot.broker, watcher: iot.watcher, port: 0, ...shared, ...options });
+  iot.showClients(gateway.clients);
   const close = async () => {
     streams.release();
     await gateway.close();

@@ -29,7 +29,17 @@ function bench(overrides: Partial<QueueSettings> = {}) {
     ...overrides,
   };
   const tally = new Tally(metrics, settings);
-  const options = { settings, source, invoker: fn, clock, random: seededRandom(1), logger: silentLogger, tally };
+  const delivery = { send: async () => {} };
+  const options = {
+    settings,
+    source,
+    invoker: fn,
+    delivery,
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    tally,
+  };
   return { clock, source, fn, data, metrics, start: () => QueuePoller.start(options) };
 }
 

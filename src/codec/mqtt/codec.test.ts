@@ -217,6 +217,28 @@ test('a payload within one chunk is a view of the chunk', () => {
   assert.equal(packet.payload.buffer, bytes.buffer);
 });
 
+test('after a release the memory of a chunk may be used again: unread packets, begun ones and those that were read stay whole', () => {
+  const samples = SAMPLES.filter(({ type }) => type !== 'publish');
+  const bytes = Buffer.concat(samples.map((packet) => encodePacket(packet, 5)));
+  const whole = plain(decodeAll(bytes, 5));
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const decoder = new PacketDecoder({ version: 5 });
+    const packets: Packet[] = [];
+    const memory = Buffer.alloc(bytes.length);
+    for (const part of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
+      memory.set(part);
+      decoder.push(memory.subarray(0, part.length));
+      // One packet before the memory is let go of, the others after it.
+      const first = decoder.next();
+      decoder.release();
+      memory.fill(0xff);
+      if (first) packets.push(first);
+      for (let packet = decoder.next(); packet; packet = decoder.next()) packets.push(packet);
+    }
+    assert.deepEqual(plain(packets), whole, `cut at ${cut}`);
+  }
+});
+
 test('any bytes give packets or a typed error, nothing else', () => {
   const random = seededRandom(20_260_101);
   const originals = [4, 5].flatMap((version) =>

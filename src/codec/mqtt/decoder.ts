@@ -16,11 +16,12 @@ const EMPTY = Buffer.alloc(0);
 /**
  * Reads MQTT packets from a byte stream that arrives in arbitrary chunks, server or client side.
  *
- * A packet that lies within one chunk is decoded in place: payloads and binary properties are views of the chunk. Only a packet
- * that spans chunks is copied, into a buffer that grows with what has arrived, never with what a header claims.
+ * A packet that lies within one chunk is decoded in place: the payload of a PUBLISH is a view of the chunk, all else a packet holds
+ * is its own. Only a packet that spans chunks is copied, into a buffer that grows with what has arrived, never with what a header claims.
  *
  *     decoder.push(chunk);
  *     for (let packet = decoder.next(); packet; packet = decoder.next()) handle(packet);
+ *     decoder.release(); // where the chunk's memory is used again
  */
 export class PacketDecoder {
   /** Version of the connection: a CONNECT sets it, a client says what it has asked for. */
@@ -53,7 +54,7 @@ export class PacketDecoder {
     return this.#lastBytes;
   }
 
-  /** Takes the next chunk; call `next` until it has no more before pushing again. The chunk must not change afterwards. */
+  /** Takes the next chunk; call `next` until it has no more before pushing again. The chunk must not change until it is released. */
   push(chunk: Uint8Array): void {
     this.#chunk = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.#position = 0;
@@ -71,6 +72,12 @@ export class PacketDecoder {
     if (end > chunk.length) return this.#keep(start);
     this.#position = end;
     return this.#decode(chunk, start, header, end);
+  }
+
+  /** Lets go of the chunk: what has not been read of it is copied, and its memory may be used for something else. */
+  release(): void {
+    this.#chunk = this.#position < this.#chunk.length ? Buffer.from(this.#chunk.subarray(this.#position)) : EMPTY;
+    this.#position = 0;
   }
 
   #decode(buffer: Buffer, start: number, bodyStart: number, end: number): Packet {

@@ -74,7 +74,7 @@ export interface ConnackPacket {
 export interface PublishPacket {
   readonly type: 'publish';
   readonly topic: string;
-  /** A view of the received chunk: copy it to keep it for long, or it holds the whole chunk in memory. */
+  /** Of a packet that was received, a view of the chunk: whoever keeps it longer than the call that gives it copies it. */
   readonly payload: Buffer;
   readonly qos: Qos;
   readonly retain: boolean;

@@ -60,9 +60,9 @@ export class PacketReader {
     return this.buffer.subarray(at, at + length);
   }
 
-  /** Binary data: a length of two bytes, then the bytes, as a view. */
+  /** Binary data: a length of two bytes, then the bytes, as a copy. */
   binary(): Buffer {
-    return this.take(this.u16());
+    return Buffer.from(this.take(this.u16()));
   }
 
   /** A UTF-8 string: well formed, without U+0000 and surrogates [MQTT-1.5.4-1, -2]. */

@@ -12,6 +12,16 @@ export type {
   Redrive,
 } from './dead-letters/letter.ts';
 export { DEAD_LETTER_LIMITS } from './dead-letters/limits.ts';
+export { fleetApi } from './fleet/api.ts';
+export type {
+  Device,
+  DeviceConnection,
+  DeviceDetail,
+  DeviceMessages,
+  DevicePrincipal,
+  Fleet,
+} from './fleet/device.ts';
+export { FLEET_LIMITS } from './fleet/limits.ts';
 export type {
   FlowCounters,
   FlowEdge,

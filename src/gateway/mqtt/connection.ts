@@ -14,6 +14,9 @@
  * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down; that of a durable session then waits
  *   for the restart [MQTT-3.1.2-12].
  * - G5 what a packet promises (CONNACK, SUBACK, UNSUBACK, PUBREL, PUBCOMP) is durable before it is sent.
+ * - G6 received bytes are good only while they are handled, since all sockets are read into one buffer: the decoder copies what it
+ *   keeps and all of a packet but a PUBLISH's payload; whoever keeps that copies it (retained messages, rules that deliver, reserved
+ *   topics), and what goes to subscribers is encoded before the call returns.
  */
 import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
@@ -37,6 +40,7 @@ import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
 import type { ConnectionHost, Ending } from './host.ts';
 import { Inbound, maySend, type Sender } from './inbound.ts';
+import { receive } from './input.ts';
 import { KeepAlive } from './keep-alive.ts';
 import { ConnectionLink } from './link.ts';
 import { offer, serverKeepAlive, sessionExpiryOf, sessionOffer } from './offer.ts';
@@ -158,7 +162,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       return;
     }
     this.#timer = clock.timer(limits.connectTimeoutMs, () => this.#close());
-    this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    receive(this.#socket, (chunk) => this.#received(chunk));
     this.#socket.on('error', (error) => this.#host.logger.debug('mqtt socket error', { error: messageOf(error) }));
     this.#socket.on('end', () => this.#socket.end());
     this.#socket.on('close', () => this.#closed());
@@ -170,8 +174,9 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   }
 
   /** An operator has asked for the end. */
-  dismiss(): void {
-    this.end({ reasonCode: Reason.administrativeAction, reason: 'SERVER_INITIATED_DISCONNECT', will: 'publish' });
+  dismiss(publishesWill: boolean): void {
+    const will = publishesWill ? 'publish' : 'delete';
+    this.end({ reasonCode: Reason.administrativeAction, reason: 'API_INITIATED_DISCONNECT', will });
   }
 
   revoked(reason: string, as: DisconnectReason = 'FORBIDDEN_ACCESS'): void {
@@ -187,7 +192,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
 
   /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
   stopReading(): void {
-    this.#pauses.pause('stopping');
+    // One that closes waits for the end of its peer, which has to be read.
+    if (this.#state.kind !== 'closing') this.#pauses.pause('stopping');
   }
 
   /** Says good-bye, with what is still to be written before it. */
@@ -246,6 +252,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     }
     this.#decoder.push(chunk);
     const packets = this.#process();
+    this.#decoder.release();
     this.#listen(packets, chunk.length);
   }
 
@@ -507,6 +514,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const renewing = handshake.method === undefined ? undefined : handshake;
     handshake.settle();
     this.#state = { kind: 'connected', client, session, carried, permissions, inbound, handshake: renewing };
+    // Asked before they are watched: what is not offered is no refusal.
+    const offered = offer(packet, this.#clientId, permissions, limits);
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
     const isReading = () => this.#pauses.isReading;
@@ -516,7 +525,6 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#keepAlive.start();
     gauges.connects.add();
     this.#host.watcher?.connected(client);
-    const offered = offer(packet, this.#clientId, permissions, limits);
     const properties: mqtt.Properties = {
       ...offered,
       ...sessionOffer(packet, carried?.session),
@@ -524,7 +532,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       ...(data && { authenticationData: data }),
     };
     const sessionPresent = opening.kind === 'durable' && opening.isPresent;
-    this.#send({ type: 'connack', sessionPresent, reasonCode: 0, properties });
+    // Without it nothing else may be sent, DISCONNECT included [MQTT-3.14.0-1].
+    if (!this.#write({ type: 'connack', sessionPresent, reasonCode: 0, properties })) return this.#close();
     // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
     this.output.flush();
     carried?.session.attach(carried.link);
@@ -539,7 +548,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     if (addresses.refused(this.#address!)) logger.warn('mqtt address banned: too many refused connects', details);
     const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
     const properties = { ...more, ...(reason !== undefined && { reasonString: reason }) };
-    this.#send({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
+    this.#write({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
     this.#close();
   }
 
@@ -680,6 +689,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#deferred.drop();
     this.#unwatch?.();
     if (!carried) broker.detach(session);
+    if (session instanceof Session) session.handOver();
     this.#host.release(this);
     watcher?.disconnected(client, this.#endedBy);
     if (carried) this.#giveBack(carried);

@@ -71,6 +71,9 @@ export class Inbound {
   publish(packet: mqtt.PublishPacket, bytes: number): void {
     const { broker, gauges } = this.#host;
     gauges.messagesIn.add();
+    if (packet.properties.subscriptionIdentifiers !== undefined) {
+      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'a client sends no subscription identifier'); // [MQTT-3.3.4-6]
+    }
     // Sent again before it was released: it has been published already [MQTT-4.3.3-10].
     if (packet.qos > 0) this.#checkReceiveMaximum();
     if (packet.qos === 2 && this.#session.hasPublished(packet.packetId)) return this.#queue(packet, bytes, undefined);

@@ -264,9 +264,9 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
       *list(): Generator<ConnectedClient> {
         for (const { client } of byClientId.values()) if (client) yield client;
       },
-      disconnect: (clientId) => {
+      disconnect: (clientId, { publishesWill = true } = {}) => {
         const connection = byClientId.get(clientId);
-        connection?.dismiss();
+        connection?.dismiss(publishesWill);
         return connection !== undefined;
       },
     };

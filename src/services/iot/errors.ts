@@ -16,6 +16,7 @@ export type IotErrorCode =
   | 'malformed-policy'
   | 'versions-limit-exceeded'
   | 'delete-conflict'
+  | 'invalid-response'
   | 'retained-not-found'
   | 'stream-not-found'
   | 'forbidden'
@@ -37,6 +38,7 @@ export const IOT_ANSWERS = {
   'certificate-state': { type: 'CertificateStateException', status: 406 },
   'malformed-policy': { type: 'MalformedPolicyException', status: 400 },
   'versions-limit-exceeded': { type: 'VersionsLimitExceededException', status: 409 },
+  'invalid-response': { type: 'InvalidResponseException', status: 400 },
   'delete-conflict': { type: 'DeleteConflictException', status: 409 },
   conflict: { type: 'ConflictingResourceUpdateException', status: 409 },
   /** Told to error actions; no operation answers with it. */

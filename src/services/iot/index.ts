@@ -6,9 +6,16 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import type { DeviceAccess } from './access/access.ts';
 import { PrincipalChanges } from './access/changes.ts';
-import type { ClientWatcher } from './access/clients.ts';
+import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/clients.ts';
 import { PolicyAccess } from './access/device-access.ts';
+import { Identifier } from './access/identifier.ts';
 import { Inquiry } from './access/inquiry.ts';
+import { type AccessReview, accessReview } from './access/review.ts';
+import { TokenAuthentication, type TokenIssuer } from './access/tokens.ts';
+import { DeviceUsers } from './access/users.ts';
+import { Authorizers } from './authorizers/authorizers.ts';
+import { CustomAuthentication } from './authorizers/custom-authentication.ts';
+import { type BridgeRoute, type ForeignBroker, type ForeignBrokers, openForeignBrokers } from './bridge/index.ts';
 import { type Broker, RoutingBroker } from './broker/broker.ts';
 import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
@@ -19,7 +26,9 @@ import { Certificates, type CertificateUses } from './certificates/certificates.
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
 import { authorizationOperations } from './operations/authorization.ts';
+import { authorizerOperations } from './operations/authorizers.ts';
 import { certificateOperations } from './operations/certificates.ts';
+import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { policyOperations } from './operations/policies.ts';
@@ -29,10 +38,11 @@ import { thingTypeOperations } from './operations/thing-types.ts';
 import { thingOperations } from './operations/things.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
 import { Policies } from './policies/policies.ts';
-import type { KinesisPort } from './ports.ts';
+import type { InvokeFunction, KinesisPort } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
 import { Presence } from './presence/presence.ts';
+import { MessageTaps } from './presence/tap.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
@@ -58,19 +68,25 @@ export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep }
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
 export { openInTheClear } from './access/device-access.ts';
 export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
+export type { AccessAnswer, AccessQuestion, AccessReview, RefusalView } from './access/review.ts';
+export type { TokenIssuer } from './access/tokens.ts';
+export { userArn } from './access/users.ts';
+export { BRIDGE_LIMITS, type BridgeRoute, type ForeignBroker, type ForeignBrokers } from './bridge/index.ts';
 export type { Broker } from './broker/broker.ts';
 export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
-export { isValidGroup, parseShared } from './broker/shared-group.ts';
+export { isValidGroup, parseShared, type SharedGroup } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export type { SystemValue } from './broker/system-topics.ts';
 export type { Identity } from './certificates/authority.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
-export type { KinesisPort, StreamPort } from './ports.ts';
+export { DEVICE_ACTIONS, type DeviceAction } from './policies/document.ts';
+export type { FunctionOutcome, InvokeFunction, KinesisPort, StreamPort } from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
+export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
 export { receiverFrame, retainedFrame } from './sessions/frames.ts';
@@ -97,10 +113,20 @@ export interface Iot extends AsyncDisposable {
   readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** What gateways ask about their clients. */
   readonly access: DeviceAccess;
+  /** What clients publish, for those who look. */
+  readonly taps: Pick<MessageTaps, 'read'>;
+  /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
+  showClients(directory: ClientDirectory): void;
+  /** Why devices may or may not do something. */
+  readonly review: AccessReview;
+  /** Users that prove themselves by a password. */
+  readonly users: Pick<DeviceUsers, 'list' | 'setPassword' | 'delete'>;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
   readonly target: Target;
+  /** Brokers of somebody else, to be started when everything else runs. */
+  readonly foreign: ForeignBrokers;
 }
 
 /** Opens the device cloud on its stored rules and retained messages. Disposing waits for what is not yet committed. */
@@ -112,6 +138,12 @@ export async function openIot(dependencies: {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** How custom authorizers are asked; without it there are no functions. */
+  readonly invokeFunction?: InvokeFunction;
+  /** Whose JSON Web Tokens are taken; nobody's unless given. */
+  readonly tokenIssuers?: readonly TokenIssuer[];
+  /** Brokers of somebody else, and what is forwarded to and from them. */
+  readonly foreign?: { readonly brokers: readonly ForeignBroker[]; readonly routes: readonly BridgeRoute[] };
 }): Promise<Iot> {
   const { records, delivery, kinesis, clock, random, metrics } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
@@ -132,6 +164,9 @@ export async function openIot(dependencies: {
   });
   system.start(broker, IOT_LIMITS.systemTopicsMs);
   sessions.start((packet, publisher) => broker.publish(packet, publisher));
+  const { brokers, routes } = dependencies.foreign ?? { brokers: [], routes: [] };
+  const ground = { records, clock, random, logger, metrics };
+  const foreign = await openForeignBrokers({ brokers, routes, local: broker, commit, ...ground });
   const changes = new PrincipalChanges();
   const types = await ThingTypes.open(records, clock, random);
   const groups = await ThingGroups.open(records, clock, random);
@@ -148,8 +183,16 @@ export async function openIot(dependencies: {
     detachPolicies: (arn) => policies.detachAll(arn),
   };
   const certificates = await Certificates.open({ records, authority, uses, changes, clock });
-  const access = new PolicyAccess({ policies, certificates, things, changes, clock });
+  const authorizers = await Authorizers.open({ records, changes, clock });
+  const { invokeFunction: invoke = noFunctions, tokenIssuers = [] } = dependencies;
+  const custom = new CustomAuthentication({ authorizers, invoke, clock, random, logger });
+  const users = await DeviceUsers.open({ records, changes, clock, random });
+  const tokens = new TokenAuthentication(tokenIssuers, clock, logger);
+  const identifier = new Identifier({ certificates, authorizers, custom, tokens, users });
+  const access = new PolicyAccess({ identifier, policies, things, changes, clock });
   const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
+  const taps = new MessageTaps(broker, clock);
+  let clients = NO_CLIENTS;
   const control = {
     ...topicRuleOperations(rules),
     ...endpointOperations,
@@ -160,22 +203,37 @@ export async function openIot(dependencies: {
     ...policyOperations(policies),
     ...policyAttachmentOperations(policies, things),
     ...authorizationOperations(policies, inquiry),
+    ...authorizerOperations(authorizers, custom, random),
+    ...connectivityOperations(history),
+  };
+  const data = {
+    ...dataOperations(broker, retained),
+    ...connectionOperations({ clients: () => clients, history, broker }),
   };
   return {
     services: [
       { name: 'iot', operations: control, errors: IOT_ANSWERS },
-      { name: 'iotdata', operations: dataOperations(broker, retained), errors: IOT_DATA_ANSWERS },
+      { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS },
     ],
     broker,
     access,
+    review: accessReview({ refusals: access.refusals, live: access.live, inquiry }),
+    users,
     watcher: presence,
     history,
     things,
     certificates,
     authority,
+    taps,
+    showClients: (directory) => {
+      clients = directory;
+    },
     rules: () => rules.list(),
     target: iotTarget(broker, engine),
+    foreign,
     [Symbol.asyncDispose]: async () => {
+      await foreign[Symbol.asyncDispose]();
+      taps.close();
       system.stop();
       access[Symbol.dispose]();
       await sessions.close();
@@ -184,3 +242,5 @@ export async function openIot(dependencies: {
     },
   };
 }
+
+const noFunctions: InvokeFunction = async () => ({ kind: 'failed', reason: 'there are no functions here' });

@@ -71,6 +71,8 @@ export const IOT_LIMITS = {
   /** Clients that are no things are forgotten when they have been gone for so long, as AWS forgets their version numbers. */
   clientGoneMsMax: 7 * 24 * 3600 * 1000,
   clientSweepMs: 3600 * 1000,
+  /** Connections that follow one another so quickly are counted: a client that cannot stay. */
+  restlessMs: 2 * 60 * 1000,
   /** Longer client ids have no connection history. */
   recordedClientIdBytesMax: 256,
   /** How long connection history gathers before it is written: a crash loses so much of it. */
@@ -86,4 +88,41 @@ export const IOT_LIMITS = {
   policyVersionsMax: 5,
   /** Policies attached to one certificate, group or other target. */
   policiesPerTargetMax: 10,
+  /** Custom authorizers of the node. */
+  authorizersMax: 50,
+  /** Policy documents that one may answer with. */
+  authorizerPoliciesMax: 10,
+  /** How long its function may take, as on AWS. */
+  authorizerTimeoutMs: 5_000,
+  /** Bounds of `refreshAfterInSeconds` and `disconnectAfterInSeconds`. */
+  authorizerSecondsMin: 300,
+  authorizerSecondsMax: 86_400,
+  /** Authorizers that are being asked at one time: connections beyond it are refused. */
+  authorizerInvocationsMax: 500,
+  /** Users that prove themselves by a password. */
+  deviceUsersMax: 100_000,
+  passwordBytesMin: 8,
+  passwordBytesMax: 1024,
+  /** Passwords that are being checked at one time, 16 MB and some 180 ms of one processor each. */
+  passwordChecksMax: 2,
+  /** Checks that wait for their turn: connections beyond it are refused. */
+  passwordChecksWaitingMax: 50,
+  /** Passwords that were right, remembered by a keyed hash: a reconnect costs no slow hash again. */
+  passwordsKnownMax: 100_000,
+  /** Clients of which it is remembered what they were refused; those refused longest ago make room. */
+  refusedClientsMax: 5_000,
+  /** Different things that each was refused. */
+  refusalsPerClientMax: 20,
+  /** Bytes of a token that a client brings. */
+  tokenBytesMax: 8_192,
+  /** How long keys that were not found are not looked for again. */
+  tokenKeysRetryMs: 30_000,
+  /** Clients whose messages are being looked at. */
+  tapsMax: 100,
+  /** Messages of each that are kept for the next look. */
+  tapMessagesMax: 200,
+  /** Bytes of a payload that are shown. */
+  tapPayloadBytesMax: 4096,
+  /** A client that nobody has looked at for so long is not looked at any more. */
+  tapIdleMs: 15_000,
 } as const;

@@ -25,3 +25,15 @@ export interface StreamPort {
    */
   enqueue(partitionKey: string, data: Uint8Array, trace?: TraceContext): unknown;
 }
+
+/** What a function has made of an event. */
+export type FunctionOutcome =
+  | { readonly kind: 'returned'; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/**
+ * Invokes a function and waits for what it returns, as JSON.
+ *
+ * @param functionArn  with or without a version or alias
+ */
+export type InvokeFunction = (functionArn: string, event: unknown, signal: AbortSignal) => Promise<FunctionOutcome>;

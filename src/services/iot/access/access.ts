@@ -98,7 +98,8 @@ export const OPEN_ACCESS: DeviceAccess = {
   publisher: () => ({ kind: 'accepted', permissions: EVERYTHING }),
 };
 
-const EVERYTHING: ClientPermissions = {
+/** The permissions of whom nothing is denied. */
+export const EVERYTHING: ClientPermissions = {
   principal: undefined,
   thingName: undefined,
   mayPublish: () => true,

@@ -18,6 +18,7 @@ export interface ConnectedClient {
 
 /** Why a connection has ended, in the words of AWS's presence events. */
 export type DisconnectReason =
+  | 'API_INITIATED_DISCONNECT'
   | 'AUTH_ERROR'
   | 'CLIENT_INITIATED_DISCONNECT'
   | 'CLIENT_ERROR'
@@ -50,6 +51,12 @@ export interface ClientDirectory {
   /** In no order. */
   list(): Iterable<ConnectedClient>;
   readonly size: number;
-  /** Ends the connection, as an operator or an API asks; false when there is none. An MQTT 5 client is told `administrativeAction`. */
-  disconnect(clientId: string): boolean;
+  /**
+   * Ends the connection, as an operator or an API asks; false when there is none. An MQTT 5 client is told `administrativeAction`.
+   * The will is published unless `publishesWill` is false.
+   */
+  disconnect(clientId: string, options?: { readonly publishesWill?: boolean }): boolean;
 }
+
+/** As long as no gateway is open. */
+export const NO_CLIENTS: ClientDirectory = { get: () => undefined, list: () => [], size: 0, disconnect: () => false };

@@ -1,77 +1,101 @@
 import type { Clock } from '../../../base/index.ts';
 import * as mqtt from '../../../codec/mqtt/index.ts';
+import type { Caller } from '../../index.ts';
 import type { DeviceAction } from '../policies/document.ts';
 import type { Policies } from '../policies/policies.ts';
-import { type Arrival, type ConnectDecision, type ConnectRequest, type DeviceAccess, OPEN_ACCESS } from './access.ts';
-import { certificateIdentity } from './certificate-identity.ts';
+import {
+  type Arrival,
+  type ConnectDecision,
+  type ConnectRequest,
+  type DeviceAccess,
+  EVERYTHING,
+  OPEN_ACCESS,
+} from './access.ts';
 import type { PrincipalChanges } from './changes.ts';
 import { factsOf } from './context.ts';
+import type { Identifier } from './identifier.ts';
 import type { Identification } from './identity.ts';
 import { LiveClients } from './live.ts';
 import { type ClientOrigin, LivePermissions, type PermissionSource } from './permissions.ts';
-import type { CertificateAdmission, ThingDirectory } from './ports.ts';
+import type { ThingDirectory } from './ports.ts';
+import { Refusals } from './refusals.ts';
 
 const { Reason } = mqtt;
 
 /** Decides by identity: who a client is, by what it proves, and what it may do, by the policies of who it is. */
 export class PolicyAccess implements DeviceAccess, Disposable {
-  readonly #certificates: CertificateAdmission;
-  readonly #live: LiveClients;
+  readonly refusals: Refusals;
+  readonly live: LiveClients;
+  readonly #identifier: Identifier;
   readonly #source: PermissionSource;
 
   constructor(parts: {
+    readonly identifier: Identifier;
     readonly policies: Policies;
-    readonly certificates: CertificateAdmission;
     readonly things: ThingDirectory;
     readonly changes: PrincipalChanges;
     readonly clock: Clock;
   }) {
     const { policies, things, clock } = parts;
-    this.#certificates = parts.certificates;
-    this.#live = new LiveClients(parts.changes);
+    this.#identifier = parts.identifier;
+    this.live = new LiveClients(parts.changes);
     this.#source = {
-      live: this.#live,
+      live: this.live,
       now: () => clock.now(),
       thingsOf: (arns) => arns.flatMap((arn) => things.ofPrincipal(arn)),
       policiesOf: (targets) => policies.effective(targets),
-      refused: (_permissions: LivePermissions, _action: DeviceAction, _name: string) => {},
+      refused: (permissions, action, name) => this.#refused(permissions, action, name),
     };
+    this.refusals = new Refusals(clock);
   }
 
   connect(request: ConnectRequest): ConnectDecision | Promise<ConnectDecision> {
+    if (request.caller) return ofCaller(request.caller);
     const { clientId, connectAttributes } = request;
     const origin = { clientId, connectAttributes, ...factsOf(request) };
     const decide = (identification: Identification) => this.#connected(identification, origin);
-    const identification = this.#identify(request);
+    const identification = this.#identifier.identify(request);
     return identification instanceof Promise ? identification.then(decide) : decide(identification);
   }
 
   publisher(arrival: Arrival): ConnectDecision | Promise<ConnectDecision> {
+    if (arrival.caller) return ofCaller(arrival.caller);
     const origin = { clientId: undefined, connectAttributes: [], ...factsOf(arrival) };
     const decide = (identification: Identification): ConnectDecision =>
       identification.kind === 'refused'
         ? identification
         : { kind: 'accepted', permissions: new LivePermissions(identification.identity, origin, this.#source) };
-    const identification = this.#identify(arrival);
+    const identification = this.#identifier.identify(arrival);
     return identification instanceof Promise ? identification.then(decide) : decide(identification);
   }
 
   [Symbol.dispose](): void {
-    this.#live.close();
+    this.live.close();
   }
 
-  #identify(arrival: Arrival): Identification | Promise<Identification> {
-    if (arrival.certificate) return certificateIdentity(arrival.certificate, this.#certificates);
-    return { kind: 'refused', reasonCode: Reason.notAuthorized, reason: 'the client has proved nothing of itself' };
+  #refused(permissions: LivePermissions, action: DeviceAction, name: string): void {
+    const { clientId = '', remoteAddress } = permissions;
+    this.refusals.add({ clientId, remoteAddress, action, name, permissions });
   }
 
   #connected(identification: Identification, origin: ClientOrigin): ConnectDecision {
-    if (identification.kind === 'refused') return identification;
+    const clientId = origin.clientId!;
+    if (identification.kind === 'refused') {
+      const { reason } = identification;
+      this.refusals.add({ clientId, remoteAddress: origin.sourceIp, action: 'Connect', name: clientId, reason });
+      return identification;
+    }
     const permissions = new LivePermissions(identification.identity, origin, this.#source);
     if (permissions.mayConnect) return { kind: 'accepted', permissions };
-    const reason = `no policy allows iot:Connect as client/${origin.clientId}`;
+    this.#refused(permissions, 'Connect', clientId);
+    const reason = `no policy allows iot:Connect as client/${clientId}`;
     return { kind: 'refused', reasonCode: Reason.notAuthorized, reason };
   }
+}
+
+/** Who signs with a key of the account may do everything, as with every other service, as long as IAM's policies are not evaluated. */
+function ofCaller({ arn }: Caller): ConnectDecision {
+  return { kind: 'accepted', permissions: { ...EVERYTHING, principal: arn } };
 }
 
 /** For `dev`: whoever comes in the clear may do everything; TLS, a certificate or a signature is taken at its word. */

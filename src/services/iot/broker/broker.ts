@@ -4,7 +4,7 @@ import { IOT_LIMITS } from '../limits.ts';
 import type { CompiledRule, RuleEngine } from '../rules/engine.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { type CommitGroup, type GroupCommit, joined } from './commit-group.ts';
-import { forwardedProperties, type Publisher, RoutedMessage } from './message.ts';
+import { forwardedProperties, ownPacket, type Publisher, RoutedMessage } from './message.ts';
 import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
 import type { RetainedMessage, RetainedMessages } from './retained.ts';
 import type { Receiver, Subscriber, Subscription, Subscriptions } from './subscriptions.ts';
@@ -26,13 +26,17 @@ const BASIC_INGEST = '$aws/rules/';
 /** Topics of the node's own events: a few messages each and one or more for each client, so that keeping routes would not pay. */
 const EVENTS = '$aws/events/';
 
+/** Told of a message that a client has published; its payload is the listener's only until it returns. */
+export type PublishListener = (packet: mqtt.PublishPacket, clientId: string) => void;
+
 /** The message broker: routes publishes to subscribers and rules. */
 export interface Broker {
   /** Sessions that outlive their connections. */
   readonly sessions: Sessions;
 
   /**
-   * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise.
+   * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise; the payload
+   * may change when it has returned.
    *
    * @returns the group whose commit makes durable what the message has caused; `undefined` when nothing is to be waited for
    */
@@ -45,6 +49,11 @@ export interface Broker {
   /** Takes a subscriber out whole. */
   detach(subscriber: Subscriber): void;
   subscriptionsOf(subscriber: Subscriber): number;
+  /** Subscriptions of a client, for those who show them: looks through all clients. */
+  subscriptionsOfClient(clientId: string): readonly Subscription[];
+
+  /** Has one listener told what clients publish, before anyone else gets it; `undefined` ends it. It must neither throw nor wait. */
+  watchPublishes(listener: PublishListener | undefined): void;
 
   /** Whether clients may publish to a topic that begins with `$`: not to those of the server itself, as AWS has it. */
   takesFromClients(topic: string): boolean;
@@ -74,6 +83,7 @@ export class RoutingBroker implements Broker {
   readonly #system: SystemTopics;
   readonly #reserved = new ReservedTopics();
   readonly #routes = new Map<string, Route>();
+  #listener: PublishListener | undefined;
   readonly #published: Counter;
   readonly #retainedRefused: Counter;
 
@@ -101,10 +111,11 @@ export class RoutingBroker implements Broker {
 
   publish(packet: mqtt.PublishPacket, publisher: Publisher): CommitGroup | undefined {
     this.#published.add();
+    if (this.#listener !== undefined && publisher.clientId !== undefined) this.#listener(packet, publisher.clientId);
     const { topic } = packet;
     if (topic.startsWith(BASIC_INGEST)) return this.#basicIngest(packet, publisher);
     const route = this.#route(topic);
-    if (route.handler && publisher.clientId !== undefined) return route.handler(packet, publisher);
+    if (route.handler && publisher.clientId !== undefined) return route.handler(ownPacket(packet), publisher);
     let group: CommitGroup | undefined;
     if (packet.retain) group = this.#keep(packet);
     if (route.receivers.length > 0) group = joined(group, deliver(packet, publisher, route.receivers));
@@ -126,6 +137,14 @@ export class RoutingBroker implements Broker {
 
   subscriptionsOf(subscriber: Subscriber): number {
     return this.#subscriptions.countOf(subscriber);
+  }
+
+  subscriptionsOfClient(clientId: string): readonly Subscription[] {
+    return this.#subscriptions.ofClient(clientId);
+  }
+
+  watchPublishes(listener: PublishListener | undefined): void {
+    this.#listener = listener;
   }
 
   takesFromClients(topic: string): boolean {

@@ -10,13 +10,26 @@ export interface Publisher {
   readonly depth?: number;
 }
 
-/** A message on its way to subscribers, encoded once for each way it is sent (version, QoS, retain). */
+/** The packet with memory of its own, for those who keep it: the payload of a received one is good only while it is handled. */
+export function ownPacket(packet: mqtt.PublishPacket): mqtt.PublishPacket {
+  return { ...packet, payload: Buffer.from(packet.payload) };
+}
+
+/**
+ * A message on its way to subscribers, encoded once for each way it is sent (version, QoS, retain). Frames own their bytes; the
+ * packet's payload is good only until `deliver` returns, unless {@link own} was called.
+ */
 export class RoutedMessage {
-  readonly packet: mqtt.PublishPacket;
+  packet: mqtt.PublishPacket;
   readonly #frames: (mqtt.PublishFrame | undefined)[] = [];
 
   constructor(packet: mqtt.PublishPacket) {
     this.packet = packet;
+  }
+
+  /** To be called by those who keep the message itself. */
+  own(): void {
+    this.packet = ownPacket(this.packet);
   }
 
   /** The PUBLISH for all receivers of one kind; at QoS 1 and 2 the packet identifier is to be filled in a copy. */

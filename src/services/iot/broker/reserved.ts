@@ -4,7 +4,7 @@ import type { Publisher } from './message.ts';
 
 /**
  * Takes what clients publish to a reserved topic (`$aws/certificates/create/json`, later shadows and jobs) instead of the subscribers.
- * It answers by publishing. Synchronous; what takes longer goes on after it returns.
+ * It answers by publishing. Synchronous; what takes longer goes on after it returns, with a packet that is its own.
  *
  * @returns the group that the acknowledgement of the publish waits for, if any
  */

@@ -31,13 +31,15 @@ export interface ClientConnection {
   /** Seconds; 0 is none. */
   readonly keepAlive: number;
   readonly cleanStart: boolean;
+  /** How many connections before it followed one another within `restlessMs`: many mean that something is wrong. */
+  readonly streak: number;
   /** Absent while it is connected. */
   readonly disconnectedAt?: number;
   readonly reason?: DisconnectReason;
 }
 
 /** A connection without what the history itself knows. */
-export type NewConnection = Omit<ClientConnection, 'number' | 'disconnectedAt' | 'reason'>;
+export type NewConnection = Omit<ClientConnection, 'number' | 'streak' | 'disconnectedAt' | 'reason'>;
 
 /** Clients and their connections, for those who show them. */
 export interface ClientHistory {
@@ -48,6 +50,8 @@ export interface ClientHistory {
   clients(): Iterable<readonly [clientId: string, last: ClientConnection]>;
   /** Connections of a client, the latest first: at most the number that is kept of each. */
   connections(clientId: string): Promise<readonly ClientConnection[]>;
+  /** The client that has come in as a thing last: mostly the one of the same name. */
+  clientOfThing(thingName: string): string;
 }
 
 const CLIENTS = 'iot.clients';
@@ -58,6 +62,8 @@ export class ConnectionHistory implements ClientHistory {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #last = new Map<string, ClientConnection>();
+  /** Clients that were things of another name than their own. */
+  readonly #byThing = new Map<string, string>();
   /** Told whether a client is kept although it has been gone for long. */
   readonly #isKept: (clientId: string) => boolean;
   /** Writes to come, the latest of each key; keys are `space key`. */
@@ -80,7 +86,7 @@ export class ConnectionHistory implements ClientHistory {
     let from: Uint8Array = new Uint8Array(0);
     for (;;) {
       const page: readonly RecordEntry[] = await parts.records.range(CLIENTS, { from, limit });
-      for (const { key, value } of page) history.#last.set(Buffer.from(key).toString(), read(value));
+      for (const { key, value } of page) history.#remember(Buffer.from(key).toString(), read(value));
       if (page.length < limit) return history;
       from = Buffer.concat([page.at(-1)!.key, Buffer.of(0)]);
     }
@@ -101,9 +107,14 @@ export class ConnectionHistory implements ClientHistory {
   /** A client has connected. */
   begin(clientId: string, connection: NewConnection): ClientConnection {
     const before = this.#last.get(clientId);
-    const begun: ClientConnection = { number: before ? before.number + 1 : 0, ...connection };
+    const isQuick = before !== undefined && connection.connectedAt - before.connectedAt < IOT_LIMITS.restlessMs;
+    const begun: ClientConnection = {
+      ...connection,
+      number: before ? before.number + 1 : 0,
+      streak: isQuick ? before.streak + 1 : 0,
+    };
     if (!before) this.#makeRoom();
-    this.#last.set(clientId, begun);
+    this.#remember(clientId, begun);
     if (!isRecorded(clientId)) return begun;
     this.#put(CLIENTS, Buffer.from(clientId), begun);
     if (before) this.#put(CONNECTIONS, connectionKey(clientId, before.number), before);
@@ -134,6 +145,10 @@ export class ConnectionHistory implements ClientHistory {
     return [last, ...earlier.map(({ value }) => read(value))].slice(0, IOT_LIMITS.connectionsPerClientMax);
   }
 
+  clientOfThing(thingName: string): string {
+    return this.#byThing.get(thingName) ?? thingName;
+  }
+
   /** Forgets clients that have been gone for long, unless they are kept. */
   sweep(): void {
     const before = this.#clock.now() - IOT_LIMITS.clientGoneMsMax;
@@ -160,7 +175,15 @@ export class ConnectionHistory implements ClientHistory {
     for (const [clientId, { number }] of gone.slice(0, IOT_LIMITS.clientsMax / 100)) this.#forget(clientId, number);
   }
 
+  #remember(clientId: string, connection: ClientConnection): void {
+    this.#last.set(clientId, connection);
+    const { thingName } = connection;
+    if (thingName !== undefined && thingName !== clientId) this.#byThing.set(thingName, clientId);
+  }
+
   #forget(clientId: string, number: number): void {
+    const thingName = this.#last.get(clientId)?.thingName;
+    if (thingName !== undefined && this.#byThing.get(thingName) === clientId) this.#byThing.delete(thingName);
     this.#last.delete(clientId);
     if (!isRecorded(clientId)) return;
     this.#delete(CLIENTS, Buffer.from(clientId));

@@ -28,6 +28,13 @@ export interface ActionMessage extends RuleMessage {
   trace(): TraceContext | undefined;
   /** How often rules have republished it already. */
   readonly depth: number;
+  /**
+   * Has the message own its payload, for those who hold it longer than the call that gives it.
+   *
+   * @param payload  what the statement has made of it
+   * @returns the same, or the message's own payload where it is that
+   */
+  keep(payload: Buffer): Buffer;
 }
 
 /** An action ready to run. */
@@ -197,7 +204,7 @@ function delivering(
     resource,
     run: (message, payload, owner) => {
       const refused = (error: unknown) => owner.refused(action, message, error);
-      const addressed = address(message, payload);
+      const addressed = address(message, message.keep(payload));
       if (!isAddress(addressed.arn)) throw new IotError('request-invalid', `${addressed.arn} is no ARN and no URL`);
       const delivery = { ...addressed, policy: POLICY, source: ruleArn, trace: message.trace() ?? newTrace() };
       if (!hasErrorAction) return commit.send({ delivery, refused });

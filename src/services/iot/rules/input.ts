@@ -10,7 +10,7 @@ import type { ActionMessage } from './action.ts';
 export class RuleInput implements ActionMessage {
   readonly topic: string;
   readonly levels: readonly string[];
-  readonly payload: Buffer;
+  payload: Buffer;
   readonly receivedAt: number;
   readonly random: Random;
   readonly packet: mqtt.PublishPacket;
@@ -53,6 +53,12 @@ export class RuleInput implements ActionMessage {
   trace(): TraceContext | undefined {
     const property = this.packet.properties.userProperties?.find(([name]) => name === 'traceparent');
     return property && parseTraceparent(property[1]);
+  }
+
+  keep(payload: Buffer): Buffer {
+    if (payload !== this.payload && payload !== this.packet.payload) return payload;
+    if (this.payload === this.packet.payload) this.payload = Buffer.from(this.payload);
+    return this.payload;
   }
 
   json(): Value | typeof NOT_JSON {

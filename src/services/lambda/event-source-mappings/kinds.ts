@@ -5,6 +5,8 @@ import { invalidParameter } from '../errors.ts';
 export interface SourceKind {
   /** As errors name it. */
   readonly name: string;
+  /** As errors about its batches name it. */
+  readonly plural: string;
   readonly port: 'stream' | 'queue';
   /** The key that filter criteria know the payload by. */
   readonly payloadKey: 'data' | 'body';
@@ -13,6 +15,8 @@ export interface SourceKind {
   readonly batchingWindow: boolean;
   /** AWS wants a batching window for batches beyond this size. */
   readonly windowlessBatchMax: number;
+  /** Tries after the first, where the source has no redrive policy of its own: the mapping says what follows from a failure. */
+  readonly retriesDefault?: number;
   /** How AWS words `StateTransitionReason`. */
   readonly userAction: string;
   /** Members that AWS has for other sources only. */
@@ -33,6 +37,7 @@ const FOREIGN = [
 
 const KINESIS: SourceKind = {
   name: 'Kinesis',
+  plural: 'streams',
   port: 'stream',
   payloadKey: 'data',
   batchSizeDefault: 100,
@@ -45,6 +50,7 @@ const KINESIS: SourceKind = {
 
 const SQS: SourceKind = {
   name: 'SQS',
+  plural: 'standard queues',
   port: 'queue',
   payloadKey: 'body',
   batchSizeDefault: 10,
@@ -65,12 +71,29 @@ const SQS: SourceKind = {
   ],
 };
 
-const SQS_FIFO: SourceKind = { ...SQS, batchSizeMax: 10, batchingWindow: false };
+const SQS_FIFO: SourceKind = { ...SQS, plural: 'FIFO queues', batchSizeMax: 10, batchingWindow: false };
+
+/** Topics of a foreign MQTT broker: a queue whose failed messages come again as the mapping says. */
+const MQTT: SourceKind = {
+  ...SQS,
+  name: 'MQTT',
+  plural: 'MQTT brokers',
+  payloadKey: 'data',
+  batchSizeDefault: 100,
+  batchSizeMax: 1000,
+  windowlessBatchMax: 1000,
+  retriesDefault: 10,
+  refused: [
+    ...SQS.refused.filter((member) => member !== 'MaximumRetryAttempts' && member !== 'DestinationConfig'),
+    'ProvisionedPollerConfig',
+  ],
+};
 
 /** The kind of source by its ARN. @throws invalid-parameter */
 export function sourceKindOf(sourceArn: string): SourceKind {
   const arn = parseArn(sourceArn);
   if (arn?.service === 'kinesis') return KINESIS;
   if (arn?.service === 'sqs') return arn.resource.endsWith('.fifo') ? SQS_FIFO : SQS;
+  if (arn?.service === 'mqtt') return MQTT;
   throw invalidParameter('Unrecognized event source.');
 }

@@ -49,6 +49,8 @@ export interface QueueMappingSettings {
   readonly concurrencyMax?: number;
   /** Provisioned mode. */
   readonly pollers?: { readonly min: number; readonly max: number };
+  /** Of sources without a redrive policy. */
+  readonly retriesMax?: number;
 }
 
 /** Whether its poller is to run. */

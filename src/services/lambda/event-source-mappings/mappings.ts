@@ -20,8 +20,14 @@ import { startPoller } from './start.ts';
 export interface MappingDependencies {
   readonly records: Records;
   readonly invoker: FunctionInvoker;
-  /** The source behind an ARN. @throws DomainError when it does not exist (now) */
-  readonly sourceFor: (arn: string) => StreamSource | QueueSource;
+  /**
+   * The source behind an ARN; it does nothing before it is read.
+   * @param reader  the mapping's UUID: a source that keeps something for each of its readers knows it by that
+   * @throws DomainError when it does not exist (now)
+   */
+  readonly sourceFor: (arn: string, reader: string) => StreamSource | QueueSource;
+  /** The mapping is gone for good: a source that keeps something for it lets go of that. Best effort. */
+  readonly forgetReader?: (arn: string, reader: string) => Promise<void>;
   readonly delivery: Pick<DeliveryService, 'send'>;
   /** For on-failure buckets. */
   readonly putObject: PutObject;
@@ -166,7 +172,7 @@ export class Mappings implements AsyncDisposable {
   replay(id: string, at: number): Promise<MappingView> {
     return this.#serial.run(id, async () => {
       const { mapping } = this.#changeable(this.find(id).region, id);
-      const source = this.#dependencies.sourceFor(mapping.sourceArn);
+      const source = this.#dependencies.sourceFor(mapping.sourceArn, id);
       if (source.kind !== 'stream') {
         throw invalidParameter(
           `Event source mapping ${id} reads a queue, which keeps no messages that are done: only streams can be replayed.`,
@@ -218,7 +224,7 @@ export class Mappings implements AsyncDisposable {
   #stateOfIdle({ uuid: id, sourceArn }: Mapping): PollerState {
     const { depth: _depth, ageMs: _age, concurrency: _concurrency, ...last } = this.#last.get(id) ?? NOT_RUNNING;
     try {
-      const source = this.#dependencies.sourceFor(sourceArn);
+      const source = this.#dependencies.sourceFor(sourceArn, id);
       if (source.kind !== 'queue') return last;
       const { records: depth, ageMs } = source.backlog();
       return { ...last, depth, ageMs };
@@ -288,6 +294,7 @@ export class Mappings implements AsyncDisposable {
 
   async #forget(mapping: Mapping): Promise<void> {
     await this.#checkpoints.forget(mapping.uuid);
+    await this.#dependencies.forgetReader?.(mapping.sourceArn, mapping.uuid);
     this.#last.delete(mapping.uuid);
     await this.#registry.delete(keyOf(mapping));
     this.#transitions.delete(mapping.uuid);

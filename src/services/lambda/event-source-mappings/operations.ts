@@ -1,4 +1,4 @@
-import { DomainError, parseArn } from '../../../base/index.ts';
+import { DomainError, messageOf, parseArn } from '../../../base/index.ts';
 import type { Operation, OperationContext } from '../../index.ts';
 import { functionNotFound, invalidParameter, LambdaError } from '../errors.ts';
 import { functionArn, parseReference } from '../names.ts';
@@ -71,14 +71,15 @@ function existingFunction(text: string, context: OperationContext, { invoker }: 
 /** A source that is not there is refused when the mapping is made; one that goes later shows as a problem. */
 function checkSource(sourceArn: string, functionArn: string, dependencies: MappingDependencies): void {
   try {
-    dependencies.sourceFor(sourceArn);
+    dependencies.sourceFor(sourceArn, '');
   } catch (error) {
-    throw new LambdaError('invalid-parameter', missing(sourceArn), { cause: error });
+    throw new LambdaError('invalid-parameter', missing(sourceArn, error), { cause: error });
   }
   checkLease(sourceArn, functionArn, dependencies);
 }
 
-function missing(sourceArn: string): string {
+function missing(sourceArn: string, error: unknown): string {
+  if (parseArn(sourceArn)?.service === 'mqtt') return messageOf(error);
   if (parseArn(sourceArn)?.service !== 'sqs') return `Stream not found: ${sourceArn}`;
   return (
     'Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. ' +
@@ -92,7 +93,7 @@ function checkLease(sourceArn: string, functionArn: string, { sourceFor, invoker
   if (timeoutMs === undefined) return;
   let leaseMs: number | undefined;
   try {
-    const source = sourceFor(sourceArn);
+    const source = sourceFor(sourceArn, '');
     if (source.kind === 'queue') leaseMs = source.leaseMs();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;

@@ -27,6 +27,10 @@ export function mappingShape({ mapping, status, poller }: MappingView) {
     ...(queue?.pollers && {
       ProvisionedPollerConfig: { MinimumPollers: queue.pollers.min, MaximumPollers: queue.pollers.max },
     }),
+    ...(queue?.retriesMax !== undefined && {
+      MaximumRetryAttempts: queue.retriesMax,
+      DestinationConfig: { OnFailure: onFailureArn === undefined ? {} : { Destination: onFailureArn } },
+    }),
     ...(stream && {
       StartingPosition: stream.startingPosition,
       ...(stream.startingAt !== undefined && { StartingPositionTimestamp: new Date(stream.startingAt) }),

@@ -6,6 +6,7 @@ import {
   type Poller,
   type PollerSettings,
   QueuePoller,
+  type QueueSettings,
   type ScalingRules,
   type StartingPosition,
   StreamPoller,
@@ -25,15 +26,14 @@ import type { MappingDependencies } from './mappings.ts';
 /** Starts the poller of a mapping. @throws what `sourceFor` throws: the source is not there */
 export function startPoller(mapping: Mapping, dependencies: MappingDependencies, checkpoints: Checkpoints): Poller {
   const { sourceFor, invoker, delivery, putObject, clock, random, logger, metrics } = dependencies;
-  const source = sourceFor(mapping.sourceArn);
+  const source = sourceFor(mapping.sourceArn, mapping.uuid);
   const settings = pollerSettings(mapping);
   const common = { invoker, clock, random, logger, tally: new Tally(metrics, settings) };
   if (source.kind === 'stream') {
     const streamed = streamSettings(settings, mapping.settings);
     return StreamPoller.start({ ...common, source, delivery, putObject, checkpoints, settings: streamed });
   }
-  const scaling = scalingOf(mapping.settings.queue ?? {});
-  return QueuePoller.start({ ...common, source, settings: { ...settings, scaling } });
+  return QueuePoller.start({ ...common, source, delivery, settings: queueSettings(settings, mapping.settings) });
 }
 
 /** ARN of the mapping itself. */
@@ -70,6 +70,16 @@ function streamSettings(common: PollerSettings, { stream, onFailureArn }: Mappin
     retriesMax: retriesMax < 0 ? Number.POSITIVE_INFINITY : retriesMax,
     recordAgeMsMax: recordAgeSecondsMax < 0 ? Number.POSITIVE_INFINITY : recordAgeSecondsMax * 1000,
     tumblingWindowMs: tumblingSeconds * 1000,
+    ...(onFailureArn !== undefined && { onFailureArn }),
+  };
+}
+
+function queueSettings(common: PollerSettings, { queue = {}, onFailureArn }: MappingSettings): QueueSettings {
+  const { retriesMax } = queue;
+  return {
+    ...common,
+    scaling: scalingOf(queue),
+    ...(retriesMax !== undefined && { retriesMax }),
     ...(onFailureArn !== undefined && { onFailureArn }),
   };
 }

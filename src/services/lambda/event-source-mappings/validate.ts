@@ -86,7 +86,7 @@ export function settingsFrom(
     metrics: input.MetricsConfig ? (input.MetricsConfig.Metrics ?? []) : base.metrics,
     ...(kind.port === 'stream'
       ? { stream: streamSettings(input, base.stream) }
-      : { queue: queueSettings(input, base.queue ?? {}) }),
+      : { queue: queueSettings(input, kind, base.queue ?? {}) }),
   };
   check(settings, kind, now);
   return settings;
@@ -143,11 +143,20 @@ function streamSettings(input: SettingsInput, base?: StreamMappingSettings): Str
 }
 
 /** An empty `ScalingConfig` or `ProvisionedPollerConfig` takes the setting back. */
-function queueSettings(input: SettingsInput, base: QueueMappingSettings): QueueMappingSettings {
+function queueSettings(
+  input: SettingsInput,
+  { retriesDefault }: SourceKind,
+  base: QueueMappingSettings,
+): QueueMappingSettings {
   const { ScalingConfig: scaling, ProvisionedPollerConfig: provisioned } = input;
   const concurrencyMax = scaling ? scaling.MaximumConcurrency : base.concurrencyMax;
   const pollers = provisioned ? pollersOf(provisioned) : base.pollers;
-  return { ...(concurrencyMax !== undefined && { concurrencyMax }), ...(pollers && { pollers }) };
+  const retriesMax = input.MaximumRetryAttempts ?? base.retriesMax ?? retriesDefault;
+  return {
+    ...(concurrencyMax !== undefined && { concurrencyMax }),
+    ...(pollers && { pollers }),
+    ...(retriesMax !== undefined && { retriesMax }),
+  };
 }
 
 function pollersOf(config: NonNullable<SettingsInput['ProvisionedPollerConfig']>): QueueMappingSettings['pollers'] {
@@ -186,13 +195,14 @@ function check(settings: MappingSettings, kind: SourceKind, now: number): void {
   checkMetrics(settings.metrics, kind);
   if (settings.stream) checkStream(settings.stream, now);
   if (settings.queue) checkQueue(settings.queue);
+  checkOnFailure(settings, kind);
 }
 
 function checkBatch({ batchSize, windowSeconds, tags }: MappingSettings, kind: SourceKind): void {
   inRange('batchSize', batchSize, 1, 10_000);
   inRange('maximumBatchingWindowInSeconds', windowSeconds, 0, MAPPING_LIMITS.windowSecondsMax);
   if (batchSize > kind.batchSizeMax) {
-    throw invalidParameter(`Batch size for FIFO queues can not be more than ${kind.batchSizeMax}.`);
+    throw invalidParameter(`Batch size for ${kind.plural} can not be more than ${kind.batchSizeMax}.`);
   }
   const windowMs = windowMsOf({ windowSeconds, tags });
   if (!kind.batchingWindow && windowMs > 0) {
@@ -249,11 +259,21 @@ function checkStream(stream: StreamMappingSettings, now: number): void {
   }
 }
 
-function checkQueue({ concurrencyMax, pollers }: QueueMappingSettings): void {
+/** Failed messages go to the outbox one by one; a bucket takes whole batches of streams. */
+function checkOnFailure({ onFailureArn = '' }: MappingSettings, { retriesDefault, name }: SourceKind): void {
+  if (retriesDefault === undefined || parseArn(onFailureArn)?.service !== 's3') return;
+  throw invalidParameter(
+    `Event source type ${name} takes queues and topics as on-failure destination: ${onFailureArn}`,
+  );
+}
+
+function checkQueue({ concurrencyMax, pollers, retriesMax }: QueueMappingSettings): void {
   const limits = MAPPING_LIMITS;
   if (concurrencyMax !== undefined) {
     inRange('scalingConfig.maximumConcurrency', concurrencyMax, limits.concurrencyMin, limits.concurrencyMax);
   }
+  // Without end a message that no function can take would hold up the acknowledgements of all after it.
+  if (retriesMax !== undefined) inRange('maximumRetryAttempts', retriesMax, 0, limits.retriesMax);
   if (!pollers) return;
   if (concurrencyMax !== undefined) {
     throw invalidParameter('ScalingConfig.MaximumConcurrency is not supported with ProvisionedPollerConfig.');
