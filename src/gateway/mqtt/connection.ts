@@ -199,7 +199,10 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   /** Says good-bye, with what is still to be written before it. */
   finish(): void {
     if (this.#state.kind !== 'connected') return this.#close();
-    this.end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' });
+    const { successor } = this.#host;
+    const ending = { reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' } as const;
+    if (successor === undefined) this.end({ ...ending, reasonCode: Reason.serverShuttingDown });
+    else this.end({ ...ending, reasonCode: Reason.useAnotherServer, serverReference: successor });
   }
 
   get isReading(): boolean {
