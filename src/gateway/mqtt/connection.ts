@@ -62,6 +62,17 @@ const CONNECT_BYTE = 0x10;
 /** So many bytes without a whole packet are a sign of life too: a large packet over a slow line. */
 const HEARD_BYTES = 1000;
 
+/** Refusals that count towards a ban of the address; others (rates, a drain, a full store) are no fault of those who come from there. */
+const OFFENCES: ReadonlySet<number> = new Set([
+  Reason.malformedPacket,
+  Reason.protocolError,
+  Reason.unsupportedProtocolVersion,
+  Reason.clientIdentifierNotValid,
+  Reason.badUserNameOrPassword,
+  Reason.notAuthorized,
+  Reason.badAuthenticationMethod,
+]);
+
 type Reply = Exclude<mqtt.Packet, mqtt.PublishPacket>;
 
 /** A durable session on this connection. */
@@ -556,7 +567,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     gauges.refused.add();
     const details = { clientId: this.#clientId, remoteAddress: this.#arrival.remoteAddress, reasonCode, reason };
     logger.debug('mqtt connect refused', details);
-    if (addresses.refused(this.#address!)) logger.warn('mqtt address banned: too many refused connects', details);
+    if (OFFENCES.has(reasonCode) && addresses.refused(this.#address!))
+      logger.warn('mqtt address banned: too many refused connects', details);
     const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
     const properties = { ...more, ...(reason !== undefined && { reasonString: reason }) };
     this.#write({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
