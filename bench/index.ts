@@ -12,6 +12,8 @@ import { type Figure, formatFigure } from './figure.ts';
 const FILES = [
   'log',
   'mqtt',
+  'mqtt-sessions',
+  'access',
   'sns',
   'flow',
   'pollers',

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type FeedState, type FlowSnapshot, type FlowStatus, followFlow } from './api.ts';
 import { DevicesPanel } from './devices/devices-panel.tsx';
+import { FleetPage } from './fleet/fleet-page.tsx';
 import { FlowPanel, type History } from './flow/flow-panel.tsx';
 import { compact, duration, rate } from './format.ts';
 import { useHash } from './hooks.ts';
@@ -12,17 +13,30 @@ import { type Theme, useTheme } from './theme.ts';
 const HISTORY_MAX = 60;
 const NOTHING: FlowSnapshot = { version: 1, time: 0, uptimeMs: 0, nodes: [], edges: [] };
 
+type Page = 'overview' | 'fleet' | 'dead-letters';
+
+const SKIPS: Readonly<Record<Page, string>> = {
+  overview: 'Skip to the flow',
+  fleet: 'Skip to the fleet',
+  'dead-letters': 'Skip to the dead letters',
+};
+
+function pageOf(hash: string): Page {
+  const page = /^(fleet|dead-letters)(?:[/?]|$)/.exec(hash)?.[1];
+  return (page as Page | undefined) ?? 'overview';
+}
+
 export function App() {
   const { theme, toggle } = useTheme();
   const { snapshot, history, feed } = useFlow();
   const [askedLogs, setAskedLogs] = useState<string>();
   const hash = useHash();
-  const isLetters = /^dead-letters(?:[/?]|$)/.test(hash);
+  const page = pageOf(hash);
   useEffect(() => {
     // The parts of the first page are not there while another is shown: the browser cannot go to them by itself.
-    if (!isLetters && hash !== '') document.getElementById(hash)?.scrollIntoView({ block: 'start' });
+    if (page === 'overview' && hash !== '') document.getElementById(hash)?.scrollIntoView({ block: 'start' });
     else scrollTo({ top: 0 });
-  }, [isLetters]);
+  }, [page]);
   const showLogs = (logGroup: string) => {
     setAskedLogs(logGroup);
     const panel = document.getElementById('logs');
@@ -32,10 +46,10 @@ export function App() {
   const known = snapshot.nodes.flatMap(({ logGroup }) => (logGroup ? [logGroup] : []));
   return (
     <>
-      <a class="skip" href={isLetters ? '#dead-letters' : '#flow'}>
-        {isLetters ? 'Skip to the dead letters' : 'Skip to the flow'}
+      <a class="skip" href={`#${page === 'overview' ? 'flow' : page}`}>
+        {SKIPS[page]}
       </a>
-      <Header snapshot={snapshot} feed={feed} theme={theme} isLetters={isLetters} onToggle={toggle} />
+      <Header snapshot={snapshot} feed={feed} theme={theme} page={page} onToggle={toggle} />
       <main>
         {feed === 'lost' && (
           <div class="failure" role="alert">
@@ -43,9 +57,9 @@ export function App() {
             console tries again every second.
           </div>
         )}
-        {isLetters ? (
-          <LettersPage rest={hash.slice('dead-letters'.length)} />
-        ) : (
+        {page === 'dead-letters' && <LettersPage rest={hash.slice(page.length)} />}
+        {page === 'fleet' && <FleetPage rest={hash.slice(page.length)} theme={theme} />}
+        {page === 'overview' && (
           <>
             <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
             <div class="columns">
@@ -87,10 +101,10 @@ function Header(props: {
   readonly snapshot: FlowSnapshot;
   readonly feed: FeedState;
   readonly theme: Theme;
-  readonly isLetters: boolean;
+  readonly page: Page;
   readonly onToggle: () => void;
 }) {
-  const { snapshot, feed, theme, isLetters } = props;
+  const { snapshot, feed, theme, page } = props;
   const letters = snapshot.deadLetters ?? 0;
   const next = theme === 'dark' ? 'light' : 'dark';
   return (
@@ -107,7 +121,10 @@ function Header(props: {
         <a href="#flow">Flow</a>
         <a href="#devices">Devices</a>
         <a href="#logs">Logs</a>
-        <a href="#dead-letters" aria-current={isLetters ? 'page' : undefined}>
+        <a href="#fleet" aria-current={page === 'fleet' ? 'page' : undefined}>
+          Fleet
+        </a>
+        <a href="#dead-letters" aria-current={page === 'dead-letters' ? 'page' : undefined}>
           Dead letters{letters > 0 && <span class="count">{compact(letters)}</span>}
         </a>
         <button

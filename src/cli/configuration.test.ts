@@ -13,6 +13,9 @@ test('an empty file gives the defaults, with the root keys of the environment', 
     host: '127.0.0.1',
     httpPort: 4566,
     mqttPort: 1883,
+    mqttsPort: 8883,
+    deviceHttpsPort: 8443,
+    plainMqtt: 'loopback',
     mode: 'secured',
     sandboxEngine: 'auto',
     logLevel: 'info',
@@ -41,10 +44,28 @@ for (const [name, text, env, message] of [
   ['no auth beyond loopback', 'auth: off\nlisten: { host: 0.0.0.0 }', {}, /a node beyond loopback needs auth: on/],
   ['a collector without scheme', 'traces: { endpoint: "localhost:4318" }', KEYS, /must be an http or https address/],
   ['a list', '- a', KEYS, /mapping of settings/],
+  ['a certificate without its key', 'tls: { certFile: a.pem }', KEYS, /tls.certFile and tls.keyFile go together/],
+  [
+    'names for a certificate that has its own',
+    'tls: { certFile: a, keyFile: b, names: [c] }',
+    KEYS,
+    /tls.certFile has its own/,
+  ],
+  ['a proxy that is no network', 'mqtt: { proxies: [10.0.0.0/40] }', KEYS, /10.0.0.0\/40, which is neither an address/],
   ['broken YAML', '{', KEYS, /not YAML/],
 ] as const) {
   test(`refused: ${name}`, () => assert.throws(() => read(text, env), message));
 }
+
+test('ports over TLS are free ones where that of MQTT is, unless they are given', () => {
+  const { mqttsPort, deviceHttpsPort } = read('listen: { mqttPort: 0, deviceHttpsPort: 443 }');
+  assert.deepEqual([mqttsPort, deviceHttpsPort], [0, 443]);
+});
+
+test('files of the certificate are relative to the configuration', () => {
+  const { tls } = read('tls: { certFile: tls/node.pem, keyFile: /keys/node.key }');
+  assert.deepEqual(tls, { files: { cert: '/etc/millrace/tls/node.pem', key: '/keys/node.key' } });
+});
 
 test('auth may be off on loopback', () => {
   assert.equal(read('auth: off', {}).mode, 'dev');
@@ -67,6 +88,30 @@ test('docs/configuration.md lists every setting with its default', () => {
     const standard = 'default' in setting ? `\`${setting.default}\`` : 'none';
     assert.ok(docs.includes(`| \`${name}\` | ${standard} | ${setting.help} |`), `docs/configuration.md: ${name}`);
   }
+});
+
+test('issuers of tokens are read', () => {
+  const { tokenIssuers } = read(
+    `
+tokenIssuers:
+  plant: { issuer: 'https://id.plant.example', audience: millrace, keys: keys/plant.json }
+  cloud: { issuer: 'https://id.example', audience: [a, b], keys: 'https://id.example/jwks' }
+`,
+  );
+  assert.deepEqual(tokenIssuers, [
+    {
+      name: 'plant',
+      issuer: 'https://id.plant.example',
+      audience: ['millrace'],
+      keys: '/etc/millrace/keys/plant.json',
+    },
+    { name: 'cloud', issuer: 'https://id.example', audience: ['a', 'b'], keys: 'https://id.example/jwks' },
+  ]);
+  assert.throws(() => read('tokenIssuers: { a: { keys: x } }'), /tokenIssuers\.a\.issuer is missing/);
+  assert.throws(
+    () => read('tokenIssuers: { a: { issuer: x, keys: y, alg: none } }'),
+    /unknown setting tokenIssuers\.a\.alg/,
+  );
 });
 
 test('foreign brokers and bridges are read, with secrets from elsewhere', () => {

@@ -34,7 +34,40 @@ export const SETTINGS = {
   'listen.mqttPort': {
     type: 'port',
     default: 1883,
-    help: 'MQTT, on loopback only with `auth: on`; 0 is any free port.',
+    help: 'MQTT in the clear, on loopback only unless `mqtt.plain` is `any`; 0 is any free port.',
+  },
+  'listen.mqttsPort': {
+    type: 'port',
+    default: 8883,
+    help: 'MQTT over TLS; 0 is any free port, and so it is where `listen.mqttPort` is 0.',
+  },
+  'listen.deviceHttpsPort': {
+    type: 'port',
+    default: 8443,
+    help: 'What AWS has on 443 and 8443: MQTT by ALPN, WebSockets, publishing by HTTPS; 0 as above.',
+  },
+  'mqtt.plain': {
+    type: 'text',
+    default: 'loopback',
+    choices: ['loopback', 'any'],
+    help: 'Where MQTT and its WebSockets may come from in the clear: `loopback` is this machine alone.',
+  },
+  'mqtt.proxies': {
+    type: 'list',
+    help: 'Addresses and networks of proxies whose connections to the MQTT ports begin with a PROXY header (version 2).',
+  },
+  'mqtt.successor': {
+    type: 'text',
+    help: 'Where MQTT 5 clients are told to go when this node stops, `host:port`: see [mqtt.md](mqtt.md).',
+  },
+  'tls.certFile': {
+    type: 'text',
+    help: "PEM file with the node's certificate and those between it and its root; else the node's own authority signs one.",
+  },
+  'tls.keyFile': { type: 'text', help: 'PEM file with its key; both are read again when they change.' },
+  'tls.names': {
+    type: 'list',
+    help: "Further names and addresses in the certificate of the node's own authority: those that devices connect to.",
   },
   auth: {
     type: 'text',
@@ -107,7 +140,12 @@ export const SETTINGS = {
     help: 'Base of links and certificates in notifications, as others reach the node; unless given, as the publisher does.',
   },
   connections: { type: 'mapping', help: 'How HTTP targets are called, by name: see below.' },
+  mqttLimits: { type: 'mapping', help: 'Limits of MQTT clients by their names: see [mqtt.md](mqtt.md).' },
   brokers: { type: 'mapping', help: 'MQTT brokers of somebody else, by name: see [bridges.md](bridges.md).' },
+  tokenIssuers: {
+    type: 'mapping',
+    help: 'Whose JSON Web Tokens devices may prove themselves with, by name: see [device-policies.md](device-policies.md).',
+  },
   bridges: { type: 'mapping', help: 'What is forwarded to and from them: see [bridges.md](bridges.md).' },
 } satisfies Record<string, Setting>;
 
@@ -127,6 +165,10 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
   const { given, value } = readSettings(text, from.env);
   const host = String(value('listen.host'));
   const secured = value('auth') === 'on';
+  // Where any free port will do for MQTT, it does for MQTT over TLS: several nodes run side by side.
+  const isFree = value('listen.mqttPort') === 0;
+  const securePort = (name: 'listen.mqttsPort' | 'listen.deviceHttpsPort') =>
+    isFree && !(name in given) ? 0 : Number(value(name));
   if (!secured && !isLoopback(host)) {
     throw new UsageError(`listen.host ${host} is not loopback: a node beyond loopback needs auth: on`);
   }
@@ -135,6 +177,13 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
     host,
     httpPort: Number(value('listen.httpPort')),
     mqttPort: Number(value('listen.mqttPort')),
+    mqttsPort: securePort('listen.mqttsPort'),
+    deviceHttpsPort: securePort('listen.deviceHttpsPort'),
+    plainMqtt: value('mqtt.plain') as NonNullable<NodeConfig['plainMqtt']>,
+    ...proxies(value('mqtt.proxies')),
+    ...(value('mqtt.successor') !== undefined && { mqttSuccessor: String(value('mqtt.successor')) }),
+    ...mqttLimits(given.mqttLimits),
+    ...tls(value, from.directory),
     mode: secured ? 'secured' : 'dev',
     sandboxEngine: value('sandbox.engine') as NonNullable<NodeConfig['sandboxEngine']>,
     ...(value('sandbox.blanks') === undefined ? {} : { blankEnvironments: Number(value('sandbox.blanks')) }),
@@ -188,6 +237,41 @@ export function tracesEndpoint(value: unknown): Pick<NodeConfig, 'tracesEndpoint
   const url = URL.parse(String(value));
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return { tracesEndpoint: url.href };
   throw new UsageError(`traces.endpoint must be an http or https address, not ${JSON.stringify(value)}`);
+}
+
+/** The names are for the gateway to know. @throws UsageError  one of them is no count */
+function mqttLimits(value: unknown): Pick<NodeConfig, 'mqttLimits'> {
+  if (value === undefined || value === null) return {};
+  for (const [name, limit] of Object.entries(topLevel(value))) {
+    if (!Number.isSafeInteger(limit) || Number(limit) < 0) {
+      throw new UsageError(`mqttLimits.${name} must be a whole number, 0 or more, not ${JSON.stringify(limit)}`);
+    }
+  }
+  return { mqttLimits: value as Readonly<Record<string, number>> };
+}
+
+/** @throws UsageError  one of them is no address or network */
+function proxies(value: unknown): Pick<NodeConfig, 'proxies'> {
+  if (value === undefined) return {};
+  for (const network of value as readonly string[]) {
+    const [address, bits = '0', more] = network.split('/') as [string, string?, string?];
+    const isNetwork = isIP(address) !== 0 && more === undefined && /^\d{1,3}$/.test(bits);
+    if (isNetwork && Number(bits) <= (isIP(address) === 4 ? 32 : 128)) continue;
+    throw new UsageError(`mqtt.proxies has ${network}, which is neither an address nor a network such as 10.0.0.0/8`);
+  }
+  return { proxies: value as readonly string[] };
+}
+
+/** @throws UsageError  a certificate without its key, or the other way round */
+function tls(value: (name: SettingName) => unknown, directory: string): Pick<NodeConfig, 'tls'> {
+  const [cert, key, names] = [value('tls.certFile'), value('tls.keyFile'), value('tls.names')];
+  if ((cert === undefined) !== (key === undefined)) throw new UsageError('tls.certFile and tls.keyFile go together');
+  if (cert !== undefined && names !== undefined) {
+    throw new UsageError("tls.names are for the certificate of the node's own authority: tls.certFile has its own");
+  }
+  if (cert !== undefined)
+    return { tls: { files: { cert: resolve(directory, String(cert)), key: resolve(directory, String(key)) } } };
+  return names === undefined ? {} : { tls: { names: names as readonly string[] } };
 }
 
 function rootCredentials(value: (name: SettingName) => unknown): NonNullable<NodeConfig['rootCredentials']> {

@@ -32,7 +32,21 @@ export const dev = defineCommand({
       min: 0,
       max: 65_535,
       default: 1883,
-      help: 'MQTT; 0 is any free port',
+      help: 'MQTT in the clear, open to all of this machine; 0 is any free port',
+    },
+    'mqtts-port': {
+      type: 'number',
+      value: 'PORT',
+      min: 0,
+      max: 65_535,
+      help: 'MQTT over TLS, for devices that prove who they are (8883; any free port where --mqtt-port is 0)',
+    },
+    'device-https-port': {
+      type: 'number',
+      value: 'PORT',
+      min: 0,
+      max: 65_535,
+      help: 'the same over TLS: MQTT by ALPN, WebSockets, publishing by HTTPS (8443; any free port where --mqtt-port is 0)',
     },
     'data-dir': { type: 'text', value: 'PATH', default: '.millrace', help: 'where everything durable lives' },
     inspect: {
@@ -80,13 +94,16 @@ export const dev = defineCommand({
       host: LOOPBACK,
       httpPort: values['http-port'],
       mqttPort: values['mqtt-port'],
+      ...securePorts(values),
       mode: 'dev',
       sandboxEngine: values.sandbox as NonNullable<NodeConfig['sandboxEngine']>,
       ...tracesEndpoint(env.OTEL_EXPORTER_OTLP_ENDPOINT),
       ...outgoing,
     });
     terminal.out(`ready ${node.endpoint}\n`);
-    terminal.err(`mqtt://${node.mqtt.host}:${node.mqtt.port}  console ${node.endpoint}/_millrace/console\n`);
+    terminal.err(
+      `mqtt://${node.mqtt.host}:${node.mqtt.port}  mqtts://${LOOPBACK}:${node.mqtts?.port}  console ${node.endpoint}/_millrace/console\n`,
+    );
     await using _development = isApplication
       ? await develop({
           directory,
@@ -104,6 +121,19 @@ export const dev = defineCommand({
     return EXIT.ok;
   },
 });
+
+/** Where any free port will do for MQTT, it does for MQTT over TLS: several nodes run side by side. */
+function securePorts(values: {
+  readonly 'mqtt-port': number;
+  readonly 'mqtts-port': number | undefined;
+  readonly 'device-https-port': number | undefined;
+}): Pick<NodeConfig, 'mqttsPort' | 'deviceHttpsPort'> {
+  const isFree = values['mqtt-port'] === 0;
+  return {
+    mqttsPort: values['mqtts-port'] ?? (isFree ? 0 : 8883),
+    deviceHttpsPort: values['device-https-port'] ?? (isFree ? 0 : 8443),
+  };
+}
 
 /** Deploys and watches the application of a folder. */
 async function develop(

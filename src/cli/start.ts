@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { abortable } from '../base/index.ts';
-import type { Node } from '../node/index.ts';
+import type { ListenerPlace, Node } from '../node/index.ts';
 import { defineCommand, EXIT } from './command.ts';
 import { readConfiguration, readConfigurationFile } from './configuration.ts';
 import { startNode, stopSignal } from './node.ts';
@@ -8,7 +8,7 @@ import { startNode, stopSignal } from './node.ts';
 export const start = defineCommand({
   name: 'start',
   summary:
-    'Start a node for production: every call must be signed. Policies are stored and not evaluated yet; MQTT listens on loopback only.',
+    'Start a node for production: every call must be signed. Policies of IAM are stored and not evaluated yet; those of devices are.',
   options: { config: { type: 'text', value: 'FILE', default: 'millrace.yaml', help: 'configuration, YAML or JSON' } },
   examples: [
     ['millrace start --config /etc/millrace.yaml', 'start with the settings of that file'],
@@ -19,7 +19,7 @@ export const start = defineCommand({
     const config = readConfiguration(await readConfigurationFile(file), { env, directory: dirname(file) });
     using stop = stopSignal(terminal);
     await using node = await startNode(config);
-    if (config.mode === 'secured') terminal.err(`${mqttLine(node.mqtt)}\n`);
+    terminal.err(`${devicesLine(node)}\n`);
     terminal.out(`ready ${node.endpoint}\n`);
     await abortable(new Promise<never>(() => {}), stop.signal).catch(() => {});
     terminal.err('millrace: draining; a second signal stops at once\n');
@@ -27,6 +27,9 @@ export const start = defineCommand({
   },
 });
 
-function mqttLine({ host, port }: Node['mqtt']): string {
-  return `millrace: MQTT on ${host}:${port}, loopback only: devices are not authenticated yet (docs/security.md)`;
+/** Where devices come in. */
+function devicesLine({ mqtt, mqtts, deviceHttps }: Node): string {
+  const at = (scheme: string, place: ListenerPlace | undefined) =>
+    place ? ` ${scheme}://${place.host.includes(':') ? `[${place.host}]` : place.host}:${place.port}` : '';
+  return `millrace: devices at${at('mqtts', mqtts)}${at('https', deviceHttps)}${at('mqtt', mqtt)}`;
 }

@@ -7,13 +7,30 @@ import type { LogLevel } from '../telemetry/index.ts';
 export interface NodeConfig {
   /** Where everything durable lives; made when it is not there, and locked against a second node. */
   readonly dataDirectory: string;
-  /** Address to listen on. MQTT stays on loopback whatever it says, as long as devices have no identity to prove. */
+  /** Address to listen on. MQTT in the clear stays on loopback whatever it says, unless {@link plainMqtt} says otherwise. */
   readonly host: string;
   /** 0 means any free TCP port; {@link Node.endpoint} tells which. */
   readonly httpPort: number;
   readonly mqttPort: number;
   /** Where MQTT in the clear may come from: this machine, or wherever the listener is reached from; `loopback` unless said. */
   readonly plainMqtt?: 'loopback' | 'any';
+  /** MQTT over TLS; absent does not listen. */
+  readonly mqttsPort?: number;
+  /** What AWS has on 443 and 8443: over TLS, MQTT by ALPN, WebSockets, and publishing by HTTPS; absent does not listen. */
+  readonly deviceHttpsPort?: number;
+  /** Who the node is over TLS. Without files its own authority signs a certificate for this machine's names and those that are given. */
+  readonly tls?: {
+    /** PEM files; read again when they change. */
+    readonly files?: { readonly cert: string; readonly key: string };
+    /** Further DNS names and addresses that devices reach the node under. */
+    readonly names?: readonly string[];
+  };
+  /** Addresses and networks of proxies that tell by PROXY protocol (version 2) where devices come from. */
+  readonly proxies?: readonly string[];
+  /** Limits of MQTT clients that differ from the gateway's own, by their names. */
+  readonly mqttLimits?: Readonly<Record<string, number>>;
+  /** Where MQTT 5 clients are told to go when the node stops, `host:port`. */
+  readonly mqttSuccessor?: string;
   /** `dev` accepts any credentials on loopback; `secured` proves every caller. */
   readonly mode: 'dev' | 'secured';
   readonly logLevel?: LogLevel;
@@ -39,11 +56,20 @@ export interface NodeConfig {
   readonly notifications?: { readonly sms?: string; readonly push?: string; readonly url?: string };
 }
 
+/** Where a listener is. */
+export interface ListenerPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A running node. Disposing drains it: gateways first, stores last. */
 export interface Node extends AsyncDisposable {
   /** `http://127.0.0.1:4566` */
   readonly endpoint: string;
-  readonly mqtt: { readonly host: string; readonly port: number };
+  readonly mqtt: ListenerPlace;
+  /** The listeners over TLS, where there are any. */
+  readonly mqtts?: ListenerPlace;
+  readonly deviceHttps?: ListenerPlace;
   /**
    * Starts an environment of a function (`$LATEST`, in the default region) for a debugger to attach to: see
    * `runtime/inspection/`. Again after each change of the function. In `dev` only.

@@ -8,13 +8,15 @@ import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
 import { openInTheClear } from '../services/iot/index.ts';
 import { createLogger, createMetrics, createSpans, newTrace, OtlpExporter } from '../telemetry/index.ts';
-import { createWireServer, type ExtraRoute, isLoopback, type WireAddress, type WireServer } from '../wire/index.ts';
+import { createWireServer, type ExtraRoute, type WireAddress, type WireServer } from '../wire/index.ts';
+import { accessApi } from './access-routes.ts';
 import { adminRoute } from './admin-routes.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
 import { rememberedRelations } from './dead-letters/relations.ts';
+import { identityOf, plainHost, secureListeners } from './device-listeners.ts';
 import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
@@ -22,7 +24,7 @@ import { mappingApi } from './mapping-routes.ts';
 import { authorityRoute, certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
-import { webSocketRoute } from './websocket-route.ts';
+import { signatures, webSocketRoute } from './websocket-route.ts';
 
 /** Starts a node; resolves when everything listens. What a failed start had opened is closed again. */
 export async function startNode(config: NodeConfig): Promise<Node> {
@@ -35,10 +37,11 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     spans: createSpans(),
   };
   const { dataDirectory: directory, host } = config;
-  const listening: { -readonly [Name in keyof Pick<Node, 'endpoint' | 'mqtt'>]: Node[Name] } = {
-    endpoint: '',
-    mqtt: { host, port: config.mqttPort },
-  };
+  const listening: { -readonly [Name in keyof Pick<Node, 'endpoint' | 'mqtt' | 'mqtts' | 'deviceHttps'>]: Node[Name] } =
+    {
+      endpoint: '',
+      mqtt: { host, port: config.mqttPort },
+    };
 
   if (config.tracesEndpoint !== undefined) {
     scope.use(new OtlpExporter({ ...ground, endpoint: config.tracesEndpoint }));
@@ -57,7 +60,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       ground,
       () => listening.endpoint,
       door,
-      () => [address?.port ?? 0, listening.mqtt.port],
+      () => [address?.port, listening.mqtt.port, listening.mqtts?.port, listening.deviceHttps?.port].filter(isNumber),
     ),
   );
 
@@ -101,6 +104,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
+        adminRoute(accessApi(services.iot), guard),
         adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
       ],
       upgrades: upgrade,
@@ -112,16 +116,29 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   address = await wire.listen(host, config.httpPort);
   listening.endpoint = address.url;
   services.resume();
-  // Devices come in last: what their messages cause may call functions, and those call the port above. They prove nothing
-  // yet: until they do, a listener that others reach would be open to all.
-  const mqttHost = isLoopback(host) ? host : '127.0.0.1';
+  // Devices come in last: what their messages cause may call functions, and those call the port above.
   const { broker, watcher } = services.iot;
-  const access = secured ? services.iot.access : openInTheClear(services.iot.access);
   gateway = scope.use(
-    await openMqttGateway({ broker, watcher, access, host: mqttHost, port: config.mqttPort, ...ground }),
+    await openMqttGateway({
+      broker,
+      watcher,
+      access: secured ? services.iot.access : openInTheClear(services.iot.access),
+      host: plainHost(config),
+      port: config.mqttPort,
+      listeners: secureListeners(config),
+      identity: identityOf(config, services.iot),
+      // A device over TLS proves who it is, in `dev` too.
+      http: { server: wire, signatures: signatures({ ...services, ...ground }, true) },
+      proxies: config.proxies ?? [],
+      ...(config.mqttLimits && { limits: config.mqttLimits }),
+      ...(config.mqttSuccessor !== undefined && { successor: config.mqttSuccessor }),
+      ...ground,
+    }),
   );
   services.iot.showClients(gateway.clients);
-  listening.mqtt = gateway.address;
+  for (const { kind, host, port } of gateway.listening) {
+    listening[kind === 'https' ? 'deviceHttps' : kind] = { host, port };
+  }
 
   const owned = scope.move();
   const inspect: Node['inspect'] = async (functionName, port) => {
@@ -129,6 +146,10 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     await services.inspect(functionName, port);
   };
   return { ...listening, inspect, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function isNumber(value: number | undefined): value is number {
+  return value !== undefined;
 }
 
 function forFunctions(route: ExtraRoute): ExtraRoute {

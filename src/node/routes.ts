@@ -9,11 +9,14 @@ import type { Node } from './config.ts';
 export const healthRoute: ExtraRoute = answer('/_millrace/health', 'application/json', () => '{"status":"ok"}');
 
 /** What the node says about itself beside the AWS APIs: where it listens, metrics. */
-export function nodeRoutes(node: () => Pick<Node, 'endpoint' | 'mqtt'>, metrics: Metrics): readonly ExtraRoute[] {
+export function nodeRoutes(
+  node: () => Pick<Node, 'endpoint' | 'mqtt' | 'mqtts' | 'deviceHttps'>,
+  metrics: Metrics,
+): readonly ExtraRoute[] {
   return [
     answer('/_millrace/endpoints', 'application/json', () => {
-      const { endpoint, mqtt } = node();
-      return JSON.stringify({ http: endpoint, mqtt });
+      const { endpoint: http, mqtt, mqtts, deviceHttps } = node();
+      return JSON.stringify({ http, mqtt, mqtts, deviceHttps });
     }),
     answer('/metrics', 'text/plain; version=0.0.4; charset=utf-8', () => metrics.render()),
   ];

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/index.ts';
-import { type MqttGateway, signatureCheck } from '../gateway/mqtt/index.ts';
+import { type MqttGateway, type SignatureCheck, signatureCheck } from '../gateway/mqtt/index.ts';
 import type { Credentials } from '../services/index.ts';
 import { Authenticator, type UpgradeRoute } from '../wire/index.ts';
 import type { NodeConfig } from './config.ts';
@@ -18,7 +18,7 @@ export function webSocketRoute(
 ): UpgradeRoute {
   const { mode, plainMqtt = 'loopback', credentials, clock } = options;
   const secured = mode === 'secured';
-  const signatures = signatureCheck(new Authenticator({ credentials, secured, now: () => clock.now() }));
+  const check = signatures({ credentials, clock }, secured);
   return {
     path: '/mqtt',
     handle: (request, socket, head) => {
@@ -27,9 +27,17 @@ export function webSocketRoute(
         return refuse(socket, 403, 'Forbidden', IN_THE_CLEAR);
       const open = gateway();
       if (!open) return refuse(socket, 503, 'Service Unavailable', 'The node is starting.');
-      open.upgrade(request, socket, head, { remoteAddress, isEncrypted: false }, signatures);
+      open.upgrade(request, socket, head, { remoteAddress, isEncrypted: false }, check);
     },
   };
+}
+
+/** Finds who has signed a WebSocket's request; where nothing must be proved, any credentials do. */
+export function signatures(
+  { credentials, clock }: { readonly credentials: Credentials; readonly clock: Clock },
+  secured: boolean,
+): SignatureCheck {
+  return signatureCheck(new Authenticator({ credentials, secured, now: () => clock.now() }));
 }
 
 const IN_THE_CLEAR = 'WebSockets of MQTT in the clear are for clients on the machine of the node only: use wss.';

@@ -2,8 +2,15 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { systemClock } from '../../src/base/index.ts';
-import { deadLetterApi, type FlowReading, openConsole } from '../../src/gateway/console/index.ts';
+import {
+  type AdminApi,
+  deadLetterApi,
+  type FlowReading,
+  fleetApi,
+  openConsole,
+} from '../../src/gateway/console/index.ts';
 import { createSpans, silentLogger } from '../../src/telemetry/index.ts';
+import { MemoryFleet } from './memory-fleet.ts';
 import { MemoryLetters } from './memory-letters.ts';
 
 export interface Fixture extends AsyncDisposable {
@@ -17,6 +24,7 @@ export interface Fixture extends AsyncDisposable {
   /** Whether anything has been written yet. */
   hasData: boolean;
   letters: MemoryLetters;
+  fleet: MemoryFleet;
   /** What `authorization` dead letters and mappings ask for; absent asks for none. */
   authorization: string | undefined;
   /** Commands that event source mappings were given. */
@@ -173,6 +181,9 @@ export function badDay(t: number): FlowReading {
   };
 }
 
+/** Devices of the fleet, as many as the table must bear. */
+const FLEET = 20_000;
+
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
 /** Dead letters of three kinds: moved by a redrive policy, given up by a function, lost by a webhook. */
@@ -227,9 +238,12 @@ export async function startFixture(): Promise<Fixture> {
   span('a2', 'a1', 'deliver orders', 3, 4);
   span('a3', 'a2', 'billing', 12, 31);
   span('a4', 'a3', 'Invocation', 13, 28);
-  /** The real API over letters in memory; the node's guard before it is tested with the node. */
-  async function answerLetters(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
-    const api = deadLetterApi({ store: fixture.letters, spans, logger: silentLogger });
+  /** The real APIs over what is in memory; the node's guard before them is tested with the node. */
+  const apis: readonly (readonly [prefix: string, open: () => AdminApi])[] = [
+    ['/_millrace/dead-letters', () => deadLetterApi({ store: fixture.letters, spans, logger: silentLogger })],
+    ['/_millrace/fleet', () => fleetApi({ fleet: fixture.fleet, clock: systemClock, logger: silentLogger })],
+  ];
+  async function answerApi(api: AdminApi, request: IncomingMessage, response: ServerResponse, body: string) {
     const { pathname, searchParams } = new URL(request.url!, 'http://fixture');
     const isLetIn = fixture.authorization === undefined || request.headers.authorization === fixture.authorization;
     const { status, body: value } = isLetIn
@@ -245,7 +259,8 @@ export async function startFixture(): Promise<Fixture> {
     if (route) return route.handle(request, response);
     let text = '';
     for await (const chunk of request) text += chunk;
-    if (request.url!.startsWith('/_millrace/dead-letters')) return answerLetters(request, response, text);
+    const api = apis.find(([prefix]) => request.url!.startsWith(prefix));
+    if (api) return answerApi(api[1](), request, response, text);
     if (request.url!.startsWith('/_millrace/mappings')) {
       if (fixture.authorization !== undefined && request.headers.authorization !== fixture.authorization) {
         const refusal = { code: 'unauthenticated', message: 'Sign the request.' };
@@ -278,11 +293,12 @@ export async function startFixture(): Promise<Fixture> {
     failure: undefined,
     hasData: true,
     letters: someLetters(),
+    fleet: new MemoryFleet(FLEET),
     authorization: undefined,
     commands: [],
     reset: () => {
       Object.assign(fixture, { reading: machineHealth, failure: undefined, hasData: true, authorization: undefined });
-      Object.assign(fixture, { letters: someLetters(), commands: [] });
+      Object.assign(fixture, { letters: someLetters(), fleet: new MemoryFleet(FLEET), commands: [] });
     },
     [Symbol.asyncDispose]: async () => {
       await console[Symbol.asyncDispose]();
@@ -314,7 +330,10 @@ function series(sql: string, hasData: boolean): unknown {
     }).filter(({ device }) => only === undefined || device === only);
   }
   const bucket = Number(/INTERVAL '(\d+) milli/.exec(sql)![1]);
-  const shift = Number(/press-(\d+)/.exec(sql)![1]);
+  const press = /press-(\d+)/.exec(sql);
+  // Only forty presses have readings in the series.
+  if (!press || Number(press[1]) >= 40) return [];
+  const shift = Number(press[1]);
   return Array.from({ length: 470 }, (_, index) => {
     const at = Math.floor((now - (469 - index) * bucket) / bucket) * bucket;
     const phase = at / 21_000 + shift;

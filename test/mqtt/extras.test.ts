@@ -39,6 +39,67 @@ test('topics are sent once to a client that allows aliases, and by their aliases
   assert.deepEqual(await send('plant/x', 0), ['plant/x', undefined, 0], 'a short topic needs none');
 });
 
+test('a server that stops tells its clients where to go on, if there is such a place', async () => {
+  await using rig = await openRig({ successor: 'next:8883' });
+  await using client = await RawClient.connected(rig.port);
+  await rig.gateway.close();
+  const told = await client.next();
+  assert(told?.type === 'disconnect');
+  assert.deepEqual([told.reasonCode, told.properties.serverReference], [Reason.useAnotherServer, 'next:8883']);
+});
+
+test('a limit that there is not is refused by its name', async () => {
+  await assert.rejects(openRig({ limits: { messagesPerMinute: 3 } as object }), /no MQTT limit messagesPerMinute/);
+});
+
+// Shows [MQTT-4.8.2-5]
+test('what a member of a shared subscription leaves undone goes to another, but for QoS 2 that was begun', async () => {
+  await using rig = await openRig();
+  const dying = await RawClient.connected(rig.port, { clientId: 'dying', properties: { receiveMaximum: 4 } });
+  await dying.subscribe('$share/g/jobs', 2);
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  publisher.send(publish('jobs', 'one', { qos: 1, packetId: 1 }), publish('jobs', 'two', { qos: 2, packetId: 2 }));
+  publisher.send(publish('jobs', 'done', { qos: 1, packetId: 3 }), publish('jobs', 'zero'));
+  await publisher.settle();
+  for (const payload of ['one', 'two', 'done', 'zero']) {
+    const { packetId, payload: got } = await received(dying);
+    assert.equal(got.toString(), payload);
+    if (payload === 'done') dying.send({ type: 'puback', packetId, reasonCode: 0, properties: mqtt.NO_PROPERTIES });
+  }
+  publisher.send(publish('jobs', 'three', { qos: 1, packetId: 4 }), publish('jobs', 'four', { qos: 2, packetId: 5 }));
+  publisher.send(publish('jobs', 'five', { qos: 1, packetId: 6 }), publish('jobs', 'six', { qos: 2, packetId: 7 }));
+  await publisher.settle();
+  await using other = await RawClient.connected(rig.port, { clientId: 'other' });
+  await other.subscribe('$share/g/jobs', 2);
+  dying.socket.destroy();
+  const got = [];
+  for (let i = 0; i < 4; i++) {
+    const { payload, qos, dup } = await received(other);
+    got.push(`${payload} ${qos} ${dup}`);
+  }
+  // 'two' and 'four' were begun; 'six' was not.
+  assert.deepEqual(got, ['one 1 false', 'three 1 false', 'five 1 false', 'six 2 false']);
+  await other.settle();
+  assert.equal(other.unread, 0);
+});
+
+test('a group that does not keep up is not ended member by member by the messages of the one before', async () => {
+  await using rig = await openRig({ limits: { inFlightOutMax: 2, queuedMessagesMax: 4 } });
+  const members = [];
+  for (const clientId of ['a', 'b', 'c']) {
+    const member = await RawClient.connected(rig.port, { clientId });
+    await member.subscribe('$share/g/flood', 1);
+    members.push(member);
+  }
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  for (let i = 1; i <= 18; i++) publisher.send(publish('flood', 'x', { qos: 1, packetId: i }));
+  await publisher.settle();
+  members[0]!.socket.destroy();
+  while (rig.gateway.clients.get('a')) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([...rig.gateway.clients.list()].map(({ clientId }) => clientId).sort(), ['b', 'c', 'p']);
+  for (const member of members.slice(1)) member.socket.destroy();
+});
+
 test('clients may not publish to topics of the server', async () => {
   await using rig = await openRig();
   rig.iot.broker.reserve('$aws/mine/', () => undefined);
@@ -99,7 +160,7 @@ test('a draining server sends its clients to another, some at a time', async () 
   const told = {
     type: 'disconnect',
     reasonCode: Reason.useAnotherServer,
-    properties: { serverReference: 'other.example:8883' },
+    properties: { reasonString: 'this server is being drained', serverReference: 'other.example:8883' },
   };
   assert.deepEqual(await a.next(), told);
   await using late = await RawClient.open(rig.port);

@@ -291,6 +291,7 @@ test('violations of the protocol are named to MQTT 5 clients', async () => {
   }
 });
 
+// Shows [MQTT-3.1.2-25]
 test('a message larger than a client takes is not sent to it', async () => {
   await using rig = await openRig();
   await using small = await RawClient.connected(rig.port, { clientId: 's', properties: { maximumPacketSize: 100 } });
@@ -348,10 +349,9 @@ test('a shared subscription gives each message to one of its group, and to those
   group[0]!.send({ type: 'disconnect', reasonCode: 0, properties: mqtt.NO_PROPERTIES });
   assert.equal(await group[0]!.next(), undefined);
   await send(7, 8);
-  assert.deepEqual(
-    [(await received(group[1]!)).payload.toString(), (await received(group[1]!)).payload.toString()],
-    ['7', '8'],
-  );
+  const rest = [];
+  for (let i = 0; i < 5; i++) rest.push((await received(group[1]!)).payload.toString());
+  assert.deepEqual(rest, ['1', '3', '5', '7', '8'], 'what the first has not acknowledged comes before the next');
   for (let i = 1; i <= 8; i++) assert.equal((await received(alone)).payload.toString(), `${i}`);
   group[1]!.socket.destroy();
 });

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SimulatedClock } from '../../src/base/index.ts';
 import type * as mqtt from '../../src/codec/mqtt/index.ts';
+import { Reason } from '../../src/codec/mqtt/index.ts';
+import { IOT_LIMITS } from '../../src/services/iot/index.ts';
 import { connect, openRig, publish, RawClient, type Rig } from './harness.ts';
 
 /** A client whose session is kept for an hour, with its CONNACK. */
@@ -32,6 +35,7 @@ async function message(client: RawClient): Promise<mqtt.PublishPacket> {
 const ack = (type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', { packetId }: { packetId: number }) =>
   ({ type, packetId, reasonCode: 0, properties: {} }) as const;
 
+// Shows [MQTT-4.1.0-1], [MQTT-4.4.0-1]
 test('a durable session gets what came while its client was away, over a restart, in order', async () => {
   await using rig = await openRig();
   const { client, connack } = await durable(rig, 'pump');
@@ -54,6 +58,7 @@ test('a durable session gets what came while its client was away, over a restart
   assert.equal(back.client.unread, 0);
 });
 
+// Shows [MQTT-3.3.1-1], [MQTT-4.4.0-1], [3.1.1: MQTT-3.3.1-1], [3.1.1: MQTT-4.4.0-1]
 test('what was sent and not acknowledged is sent again, with its packet identifier and marked as a duplicate', async () => {
   await using rig = await openRig();
   const first = await durable(rig, 'pump');
@@ -72,6 +77,7 @@ test('what was sent and not acknowledged is sent again, with its packet identifi
   assert.equal(second.client.unread, 0, 'what is acknowledged does not come again');
 });
 
+// Shows [MQTT-4.3.3-6], [MQTT-4.3.3-5], [3.1.1: MQTT-4.3.3-1]
 test('QoS 2 to a client goes on where it was: released messages are not sent again', async () => {
   await using rig = await openRig();
   const first = await durable(rig, 'pump');
@@ -92,6 +98,7 @@ test('QoS 2 to a client goes on where it was: released messages are not sent aga
   assert.equal(third.client.unread, 0);
 });
 
+// Shows [MQTT-4.3.3-10], [MQTT-4.3.3-12], [3.1.1: MQTT-4.3.3-2]
 test('QoS 2 from a client is published once, whatever is sent again after a restart', async () => {
   await using rig = await openRig();
   const subscriber = await durable(rig, 'sub');
@@ -111,3 +118,406 @@ test('QoS 2 from a client is published once, whatever is sent again after a rest
   assert.equal((await message(back.client)).payload.toString(), 'once');
   assert.equal((await message(back.client)).payload.toString(), 'next');
 });
+
+// Shows [MQTT-3.1.2-4], [MQTT-3.2.2-2], [3.1.1: MQTT-3.2.2-1]
+test('a clean start ends the session that was, with all that was queued, also over a restart', async () => {
+  await using rig = await openRig();
+  const { client } = await durable(rig, 'pump');
+  await client.subscribe('d/#', 1);
+  client.socket.destroy();
+  await published(rig, 'd/1', 'old');
+  const fresh = await durable(rig, 'pump', { clean: true });
+  assert.equal(fresh.connack.sessionPresent, false);
+  await published(rig, 'd/1', 'unheard');
+  await fresh.client.settle();
+  assert.equal(fresh.client.unread, 0);
+  await using again = await rig.restart();
+  const back = await durable(again, 'pump');
+  assert.equal(back.connack.sessionPresent, true, 'the new session is durable too');
+  await published(again, 'd/1', 'unheard');
+  await back.client.settle();
+  assert.equal(back.client.unread, 0);
+});
+
+// Shows [MQTT-3.1.2-5], [MQTT-3.1.2-6], [MQTT-3.2.2-3], [3.1.1: MQTT-3.1.2-4], [3.1.1: MQTT-3.2.2-2]
+test('3.1.1 without clean session goes on where it was, and without a session begins one', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'old', { version: 4 });
+  assert.equal(first.connack.sessionPresent, false);
+  await first.client.subscribe('d/#', 2);
+  first.client.send({ type: 'disconnect', reasonCode: 0, properties: {} });
+  assert.equal(await first.client.next(), undefined);
+  await published(rig, 'd/1', 'one', { qos: 2, properties: { messageExpiryInterval: 100, contentType: 'text/plain' } });
+  const second = await durable(rig, 'old', { version: 4 });
+  assert.equal(second.connack.sessionPresent, true);
+  const one = await message(second.client);
+  assert.deepEqual([one.topic, one.payload.toString(), one.qos, one.dup], ['d/1', 'one', 2, false]);
+  // The same session for MQTT 5: what was sent to 3.1.1 comes again whole.
+  const third = await durable(rig, 'old');
+  const repeated = await message(third.client);
+  assert.deepEqual(
+    [repeated.packetId, repeated.dup, repeated.properties.contentType],
+    [one.packetId, true, 'text/plain'],
+  );
+});
+
+// Shows [MQTT-3.1.2-23], [MQTT-4.1.0-1]
+test('a session ends when its expiry interval has passed, and not before; a restart does not prolong it', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  const { client } = await durable(rig, 'pump', { properties: { sessionExpiryInterval: 100 } });
+  await client.subscribe('d/#', 1);
+  await lost(client);
+  await clock.advance(60_000);
+  await using again = await rig.restart();
+  assert.equal(again.iot.broker.sessions.size, 1);
+  await clock.advance(39_000);
+  assert.equal(again.iot.broker.sessions.size, 1);
+  await clock.advance(2_000);
+  assert.equal(again.iot.broker.sessions.size, 0);
+  const back = await durable(again, 'pump');
+  assert.equal(back.connack.sessionPresent, false);
+});
+
+test('a session that never disconnected before the node was killed expires from the restart on', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  await durable(rig, 'pump', { properties: { sessionExpiryInterval: 100 } });
+  await using again = await rig.restart();
+  await clock.advance(99_000);
+  assert.equal(again.iot.broker.sessions.size, 1);
+  await clock.advance(2_000);
+  assert.equal(again.iot.broker.sessions.size, 0);
+});
+
+// Shows [MQTT-3.14.4-3]
+test('DISCONNECT changes the expiry interval: to an end at once, or to more, but not from nothing', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'pump');
+  first.client.send({ type: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 0 } });
+  assert.equal(await first.client.next(), undefined);
+  const second = await durable(rig, 'pump', { properties: { sessionExpiryInterval: 1 } });
+  assert.equal(second.connack.sessionPresent, false);
+  second.client.send({ type: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 500 } });
+  assert.equal(await second.client.next(), undefined);
+  assert.equal(rig.iot.broker.sessions.get('pump')?.expirySeconds, 500);
+  await using third = await RawClient.connected(rig.port, { clientId: 'brief' });
+  third.send({ type: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 500 } });
+  const told = await third.next();
+  assert(told?.type === 'disconnect' && told.reasonCode === Reason.protocolError);
+});
+
+test('an interval of 0 takes a durable session up for the last time', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'pump');
+  await first.client.subscribe('d/#', 1);
+  await lost(first.client);
+  await published(rig, 'd/1', 'one');
+  const last = await durable(rig, 'pump', { properties: { sessionExpiryInterval: 0 } });
+  assert.equal(last.connack.sessionPresent, true);
+  assert.equal((await message(last.client)).payload.toString(), 'one');
+  await lost(last.client);
+  await until(() => rig.iot.broker.sessions.size === 0);
+});
+
+// Shows [MQTT-3.1.2-7], [MQTT-3.1.2-8], [MQTT-3.1.3-9]
+test('a will with a delay is published when it has passed, also over a restart, unless the client is back', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  const watcher = await durable(rig, 'watcher');
+  await watcher.client.subscribe('will/#', 1);
+  await lost(watcher.client);
+  const will = (name: string, willDelayInterval: number) =>
+    ({
+      topic: `will/${name}`,
+      payload: Buffer.from(name),
+      qos: 1,
+      retain: false,
+      properties: { willDelayInterval },
+    }) as const;
+  const late = await durable(rig, 'late', { will: will('late', 50) });
+  const back = await durable(rig, 'back', { will: will('back', 50) });
+  const polite = await durable(rig, 'polite', { will: will('polite', 50) });
+  polite.client.send({ type: 'disconnect', reasonCode: 0, properties: {} });
+  await lost(late.client);
+  await lost(back.client);
+  await clock.advance(30_000);
+  await using again = await rig.restart();
+  const { client } = await durable(again, 'back');
+  const seen = await durable(again, 'watcher');
+  await clock.advance(19_000);
+  await seen.client.settle();
+  assert.equal(seen.client.unread, 0);
+  await clock.advance(2_000);
+  assert.equal((await message(seen.client)).payload.toString(), 'late');
+  await clock.advance(100_000);
+  await seen.client.settle();
+  assert.equal(seen.client.unread, 0, 'one was deleted, one is back');
+  await client[Symbol.asyncDispose]();
+});
+
+// Shows [MQTT-3.1.2-8], [MQTT-3.1.2-10]
+test('the end of the session publishes the will, however long its delay', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+  await watcher.subscribe('will', 1);
+  const will = { topic: 'will', payload: Buffer.from('end'), qos: 1, retain: false } as const;
+  const withDelay = { ...will, properties: { willDelayInterval: 1_000 } };
+  const first = await durable(rig, 'a', { will: withDelay, properties: { sessionExpiryInterval: 10 } });
+  await lost(first.client);
+  await clock.advance(11_000);
+  watcher.send(ack('puback', await message(watcher)));
+  const second = await durable(rig, 'b', { will: withDelay });
+  await lost(second.client);
+  await durable(rig, 'b', { clean: true });
+  assert.equal((await message(watcher)).payload.toString(), 'end');
+  await clock.advance(10_000_000);
+  await watcher.settle();
+  assert.equal(watcher.unread, 0, 'each is published once');
+});
+
+// Shows [MQTT-3.1.2-12]
+test('a node that stops keeps the wills of durable sessions for its restart', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  const watcher = await durable(rig, 'watcher');
+  await watcher.client.subscribe('will', 1);
+  const will = { topic: 'will', payload: Buffer.from('gone'), qos: 1, retain: true, properties: {} } as const;
+  await durable(rig, 'pump', { will });
+  await using again = await rig.restart();
+  await clock.advance(1_000);
+  const back = await durable(again, 'watcher');
+  assert.equal((await message(back.client)).payload.toString(), 'gone');
+  assert.equal((await again.call('GetRetainedMessage', { topic: 'will' })).payload.toString(), 'gone');
+});
+
+// Shows [MQTT-3.3.2-5], [MQTT-3.3.2-6]
+test('what has expired in the queue is not sent, and the rest is sent with what is left of its interval', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  const { client } = await durable(rig, 'pump');
+  await client.subscribe('d/#', 1);
+  await lost(client);
+  await published(rig, 'd/1', 'short', { properties: { messageExpiryInterval: 10 } });
+  await published(rig, 'd/1', 'long', { properties: { messageExpiryInterval: 100 } });
+  await published(rig, 'd/1', 'ever');
+  await clock.advance(30_500);
+  await using again = await rig.restart();
+  const back = await durable(again, 'pump');
+  const [long, ever] = [await message(back.client), await message(back.client)];
+  assert.deepEqual([long.payload.toString(), long.properties.messageExpiryInterval], ['long', 70]);
+  assert.deepEqual([ever.payload.toString(), ever.properties.messageExpiryInterval], ['ever', undefined]);
+});
+
+// Shows [MQTT-3.1.4-3], [3.1.1: MQTT-3.1.4-2]
+test('a takeover has the session: the one before is told, and what it had not acknowledged comes again', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'pump');
+  await first.client.subscribe('d/#', 1);
+  await published(rig, 'd/1', 'one');
+  const one = await message(first.client);
+  const second = await durable(rig, 'pump');
+  assert.equal(second.connack.sessionPresent, true);
+  const told = await first.client.next();
+  assert(told?.type === 'disconnect' && told.reasonCode === Reason.sessionTakenOver);
+  const repeated = await message(second.client);
+  assert.deepEqual([repeated.packetId, repeated.dup], [one.packetId, true]);
+  second.client.send(ack('puback', repeated));
+  await published(rig, 'd/1', 'two');
+  assert.equal((await message(second.client)).payload.toString(), 'two');
+});
+
+// Shows [MQTT-4.4.0-1], [MQTT-4.6.0-1], [MQTT-4.6.0-6], [3.1.1: MQTT-4.4.0-1], [3.1.1: MQTT-4.6.0-1]
+test('a long queue comes in order, no more at a time than the client takes, while more comes in', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'pump');
+  await first.client.subscribe('d/#', 1);
+  await lost(first.client);
+  const count = 1_500;
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'publisher' });
+  const send = async (from: number, to: number) => {
+    for (let at = from; at < to; at += 100) {
+      const some = Array.from({ length: 100 }, (_, i) => publish('d/1', `${at + i}`, { qos: 1, packetId: at + i + 1 }));
+      publisher.send(...some);
+      for (let i = 0; i < 100; i++) assert.equal((await publisher.next())?.type, 'puback');
+    }
+  };
+  await send(0, 1_000);
+  const second = await durable(rig, 'pump', { properties: { receiveMaximum: 3, sessionExpiryInterval: 3600 } });
+  const sending = send(1_000, count);
+  for (let expected = 0; expected < count; expected++) {
+    const packet = await message(second.client);
+    assert.equal(packet.payload.toString(), `${expected}`);
+    if (expected === 2) {
+      await second.client.settle();
+      assert.equal(second.client.unread, 0, 'the receive maximum holds');
+    }
+    if (expected < 2) continue;
+    // The oldest is acknowledged as late as may be.
+    second.client.send({ ...ack('puback', packet), packetId: packet.packetId - 2 });
+  }
+  await sending;
+  await second.client.settle();
+  assert.equal(rig.iot.broker.sessions.get('pump')?.messages, 2);
+});
+
+test('a queue that is full drops the newest, until the oldest is acknowledged or has expired', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  const first = await durable(rig, 'pump');
+  await first.client.subscribe('d/#', 1);
+  await lost(first.client);
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'publisher' });
+  const send = async (payload: string) => {
+    publisher.send(publish('d/1', payload, { qos: 1, properties: { messageExpiryInterval: 10 } }));
+    assert.equal((await publisher.next())?.type, 'puback');
+  };
+  const filling = 'x'.repeat(125_000);
+  const kept = Math.ceil(IOT_LIMITS.sessionBytesMax / (filling.length + 40));
+  for (let i = 0; i < kept + 3; i++) await send(`${i} ${filling}`);
+  const session = rig.iot.broker.sessions.get('pump')!;
+  assert.equal(session.messages, kept);
+  const second = await durable(rig, 'pump', { properties: { receiveMaximum: 1, sessionExpiryInterval: 3600 } });
+  const oldest = await message(second.client);
+  assert.equal(oldest.payload.toString().split(' ')[0], '0');
+  second.client.send(ack('puback', oldest));
+  assert.equal((await message(second.client)).payload.toString().split(' ')[0], '1');
+  await lost(second.client);
+  await send(`room ${filling}`);
+  await send(`none ${filling}`);
+  assert.equal(session.messages, kept);
+  await clock.advance(11_000);
+  await send('makes us look for what has expired');
+  await until(() => session.messages === 0);
+  await send('new');
+  const third = await durable(rig, 'pump');
+  assert.equal((await message(third.client)).payload.toString(), 'new');
+});
+
+// Shows [MQTT-4.1.0-1], [MQTT-4.1.0-2]
+test('subscriptions and their options outlive restarts, and so does an unsubscription', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'pump');
+  await first.client.subscribe('mine', 1, { noLocal: true });
+  await first.client.subscribe('gone', 1);
+  first.client.send({
+    type: 'subscribe',
+    packetId: 3,
+    subscriptions: [{ filter: 'kept', qos: 1, noLocal: false, retainAsPublished: true, retainHandling: 0 }],
+    properties: { subscriptionIdentifiers: [77] },
+  });
+  assert.equal((await first.client.next())?.type, 'suback');
+  first.client.send({ type: 'unsubscribe', packetId: 4, filters: ['gone'], properties: {} });
+  assert.equal((await first.client.next())?.type, 'unsuback');
+  await using again = await rig.restart();
+  const back = await durable(again, 'pump');
+  await published(again, 'gone', 'gone');
+  back.client.send(publish('mine', 'own', { qos: 1 }));
+  assert.equal((await back.client.next())?.type, 'puback');
+  await published(again, 'mine', 'other');
+  assert.equal((await message(back.client)).payload.toString(), 'other');
+  await published(again, 'kept', 'kept', { retain: true });
+  const kept = await message(back.client);
+  assert.deepEqual([kept.retain, kept.properties.subscriptionIdentifiers], [true, [77]]);
+});
+
+test('QoS 0 is sent to those who are there and kept for nobody', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'pump');
+  await first.client.subscribe('d/#', 2);
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'publisher' });
+  publisher.send(publish('d/1', 'here'));
+  assert.equal((await message(first.client)).qos, 0);
+  await lost(first.client);
+  publisher.send(publish('d/1', 'away'));
+  await publisher.settle();
+  const second = await durable(rig, 'pump');
+  await second.client.settle();
+  assert.equal(second.client.unread, 0);
+});
+
+test('retained messages of a new subscription go through the queue, also for a client that does not wait for them', async () => {
+  await using rig = await openRig();
+  for (let i = 0; i < 20; i++) await published(rig, `r/${i}`, `${i}`, { retain: true });
+  const first = await durable(rig, 'pump', { properties: { receiveMaximum: 2, sessionExpiryInterval: 3600 } });
+  await first.client.subscribe('r/#', 1);
+  const one = await message(first.client);
+  assert.equal(one.retain, true);
+  await lost(first.client);
+  await using again = await rig.restart();
+  const back = await durable(again, 'pump');
+  const repeated = await message(back.client);
+  assert.deepEqual([repeated.packetId, repeated.dup, repeated.retain], [one.packetId, true, true]);
+  const topics = new Set([repeated.topic]);
+  while (topics.size < 20) topics.add((await message(back.client)).topic);
+});
+
+test('a shared subscription passes over members that are away, and queues for one when all are', async () => {
+  await using rig = await openRig();
+  const away = await durable(rig, 'away');
+  await away.client.subscribe('$share/g/d', 1);
+  const here = await durable(rig, 'here');
+  await here.client.subscribe('$share/g/d', 1);
+  await lost(away.client);
+  for (const name of ['1', '2', '3', '4']) {
+    await published(rig, 'd', name);
+    const packet = await message(here.client);
+    assert.equal(packet.payload.toString(), name);
+    here.client.send(ack('puback', packet));
+  }
+  await lost(here.client);
+  await published(rig, 'd', '5');
+  const queued = ['away', 'here'].map((name) => rig.iot.broker.sessions.get(name)!.messages);
+  assert.equal(queued[0]! + queued[1]!, 1);
+});
+
+// Shows [MQTT-4.8.2-4], [MQTT-4.8.2-5]
+test('a shared message under way stays with its client: it is completed there, and goes to nobody else', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'first');
+  await first.client.subscribe('$share/g/d', 2);
+  await published(rig, 'd', 'one', { qos: 2 });
+  const one = await message(first.client);
+  const other = await durable(rig, 'other');
+  await other.client.subscribe('$share/g/d', 2);
+  await lost(first.client);
+  const back = await durable(rig, 'first');
+  const repeated = await message(back.client);
+  assert.deepEqual([repeated.packetId, repeated.dup], [one.packetId, true]);
+  await lost(back.client);
+  await durable(rig, 'first', { clean: true });
+  await other.client.settle();
+  assert.equal(other.client.unread, 0, 'the session that had it is over');
+});
+
+test('a connection that ends before CONNACK leaves the session as it was', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'pump');
+  await first.client.subscribe('d/#', 1);
+  await lost(first.client);
+  const will = { topic: 'd/will', payload: Buffer.from('never'), qos: 1, retain: false, properties: {} } as const;
+  const hasty = await RawClient.open(rig.port);
+  hasty.send(connect({ clientId: 'pump', clean: false, will, properties: { sessionExpiryInterval: 3600 } }));
+  hasty.socket.destroy();
+  await published(rig, 'd/1', 'one');
+  const second = await durable(rig, 'pump');
+  assert.equal(second.connack.sessionPresent, true);
+  assert.equal((await message(second.client)).payload.toString(), 'one');
+  await second.client.settle();
+  assert.equal(second.client.unread, 0);
+});
+
+/** Cuts the connection, and waits until the broker knows. */
+async function lost(client: RawClient): Promise<void> {
+  const closed = new Promise((resolve) => client.socket.once('close', resolve));
+  client.socket.destroy();
+  await closed;
+  for (let i = 0; i < 5; i++) await turn();
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await turn();
+}

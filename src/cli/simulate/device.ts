@@ -87,6 +87,11 @@ export class Pace {
     return (this.#random.next() * 1000) / this.#fleet.rate;
   }
 
+  /** A share from 0 to 1, for what is to be spread over the fleet. */
+  spread(): number {
+    return this.#random.next();
+  }
+
   /** Milliseconds to the next message, `elapsedMs` into the run. */
   pause(elapsedMs: number): number {
     const { rate, jitter } = this.#fleet;

@@ -1,4 +1,7 @@
 /** cli/simulate: a fleet of MQTT devices in one process. */
+export type { Identity } from './connection.ts';
 export type { Second, Summary } from './figures.ts';
-export { type Fleet, loadFleet } from './fleet.ts';
+export { addressOf, type Fleet, loadFleet } from './fleet.ts';
+export { enroll, type Identities, readIdentities } from './identities.ts';
 export { type SimulationOptions, simulate } from './simulation.ts';
+export { describeSummary, liveView } from './view.ts';

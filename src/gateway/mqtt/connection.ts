@@ -34,22 +34,22 @@ import type {
   PermissionsListener,
   Step,
 } from '../../services/iot/index.ts';
-import { EXPLAINED_BYTES_MAX } from './ack-reasons.ts';
 import type { Address } from './addresses.ts';
 import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
 import type { ConnectionHost, Ending } from './host.ts';
 import { Inbound, maySend, type Sender } from './inbound.ts';
 import { receive } from './input.ts';
-import { KeepAlive } from './keep-alive.ts';
+import type { KeepAlive, KeepAliveOwner } from './keep-alive.ts';
 import { ConnectionLink } from './link.ts';
 import { offer, serverKeepAlive, sessionExpiryOf, sessionOffer } from './offer.ts';
 import { Output } from './output.ts';
 import { Pauses } from './pauses.ts';
 import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
 import { Throttle, type TokenBucket } from './rates.ts';
+import { DISCONNECT_TEXTS, EXPLAINED_BYTES_MAX } from './reason-texts.ts';
 import { type Carrier, Session } from './session.ts';
-import { type Client, subscribe, unsubscribe } from './subscribe.ts';
+import { type Client, isTooLong, subscribe, unsubscribe } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
@@ -61,6 +61,17 @@ const CONNECT_BYTE = 0x10;
 
 /** So many bytes without a whole packet are a sign of life too: a large packet over a slow line. */
 const HEARD_BYTES = 1000;
+
+/** Refusals that count towards a ban of the address; others (rates, a drain, a full store) are no fault of those who come from there. */
+const OFFENCES: ReadonlySet<number> = new Set([
+  Reason.malformedPacket,
+  Reason.protocolError,
+  Reason.unsupportedProtocolVersion,
+  Reason.clientIdentifierNotValid,
+  Reason.badUserNameOrPassword,
+  Reason.notAuthorized,
+  Reason.badAuthenticationMethod,
+]);
 
 type Reply = Exclude<mqtt.Packet, mqtt.PublishPacket>;
 
@@ -87,7 +98,7 @@ type State =
   | { readonly kind: 'deciding' | 'authenticating'; readonly handshake: Handshake }
   | Connected;
 
-export class Connection implements Carrier, Sender, Flushable, PermissionsListener {
+export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, PermissionsListener {
   readonly output: Output;
   isScheduled = false;
   readonly #host: ConnectionHost;
@@ -199,7 +210,18 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   /** Says good-bye, with what is still to be written before it. */
   finish(): void {
     if (this.#state.kind !== 'connected') return this.#close();
-    this.end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' });
+    const { successor } = this.#host;
+    const ending = { reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' } as const;
+    if (successor === undefined) this.end({ ...ending, reasonCode: Reason.serverShuttingDown });
+    else this.end({ ...ending, reasonCode: Reason.useAnotherServer, serverReference: successor });
+  }
+
+  get isReading(): boolean {
+    return this.#pauses.isReading;
+  }
+
+  silent(): void {
+    this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', will: 'publish' });
   }
 
   schedule(): void {
@@ -328,7 +350,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const { session, permissions, inbound } = this.#state;
     switch (packet.type) {
       case 'publish':
-        return inbound.publish(packet, this.#decoder.lastPacketBytes);
+        return inbound.publish(packet, this.#decoder);
       case 'puback':
       case 'pubcomp':
         session.acknowledged(packet.packetId, packet.type);
@@ -458,6 +480,9 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     if (packet.will && !maySend(this.#host, permissions, packet.will)) {
       return this.#refuse(Reason.notAuthorized, 'the will may not be published');
     }
+    if (packet.will && isTooLong(packet.will.topic)) {
+      return this.#refuse(Reason.topicNameInvalid, 'the topic of the will is too long');
+    }
     if (!this.#host.claim(this)) {
       return this.#refuse(Reason.connectionRateExceeded, 'this client id is taken over too often: two clients use it');
     }
@@ -514,16 +539,14 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const renewing = handshake.method === undefined ? undefined : handshake;
     handshake.settle();
     this.#state = { kind: 'connected', client, session, carried, permissions, inbound, handshake: renewing };
+    // Asked before they are watched: what is not offered is no refusal.
+    const offered = offer(packet, this.#clientId, permissions, limits);
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
-    const isReading = () => this.#pauses.isReading;
-    const lost = () =>
-      this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', will: 'publish' });
-    this.#keepAlive = new KeepAlive(this.#host.clock, keepAlive, isReading, lost);
-    this.#keepAlive.start();
+    this.#timer = undefined;
+    this.#keepAlive = this.#host.keepAlives.watch(keepAlive, this);
     gauges.connects.add();
     this.#host.watcher?.connected(client);
-    const offered = offer(packet, this.#clientId, permissions, limits);
     const properties: mqtt.Properties = {
       ...offered,
       ...sessionOffer(packet, carried?.session),
@@ -531,7 +554,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
       ...(data && { authenticationData: data }),
     };
     const sessionPresent = opening.kind === 'durable' && opening.isPresent;
-    this.#send({ type: 'connack', sessionPresent, reasonCode: 0, properties });
+    // Without it nothing else may be sent, DISCONNECT included [MQTT-3.14.0-1].
+    if (!this.#write({ type: 'connack', sessionPresent, reasonCode: 0, properties })) return this.#close();
     // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
     this.output.flush();
     carried?.session.attach(carried.link);
@@ -543,10 +567,11 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     gauges.refused.add();
     const details = { clientId: this.#clientId, remoteAddress: this.#arrival.remoteAddress, reasonCode, reason };
     logger.debug('mqtt connect refused', details);
-    if (addresses.refused(this.#address!)) logger.warn('mqtt address banned: too many refused connects', details);
+    if (OFFENCES.has(reasonCode) && addresses.refused(this.#address!))
+      logger.warn('mqtt address banned: too many refused connects', details);
     const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
     const properties = { ...more, ...(reason !== undefined && { reasonString: reason }) };
-    this.#send({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
+    this.#write({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
     this.#close();
   }
 
@@ -655,11 +680,12 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#endedBy = reason;
     this.#fate = will;
     if (this.#state.kind === 'connected' && this.version === 5) {
+      const text = reasonString ?? DISCONNECT_TEXTS[reasonCode];
       const properties = {
-        ...(reasonString !== undefined && { reasonString }),
+        ...(text !== undefined && { reasonString: text }),
         ...(serverReference !== undefined && { serverReference }),
       };
-      this.#write({ type: 'disconnect', reasonCode, properties });
+      this.#write({ type: 'disconnect', reasonCode: mqtt.disconnectReasonOf(reasonCode), properties });
     }
     this.#close();
   }
@@ -687,6 +713,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#deferred.drop();
     this.#unwatch?.();
     if (!carried) broker.detach(session);
+    if (session instanceof Session) session.handOver();
     this.#host.release(this);
     watcher?.disconnected(client, this.#endedBy);
     if (carried) this.#giveBack(carried);

@@ -47,7 +47,7 @@ export class ConnectionLink implements SessionLink {
 
   write(frame: mqtt.PublishFrame, packetId: number): void {
     this.#gauges.messagesOut.add();
-    this.#carrier.output.frame(frame, packetId);
+    this.#carrier.output.publish(frame, packetId);
     this.#carrier.schedule();
   }
 

@@ -7,12 +7,13 @@ import {
   type RoutedMessage,
   receiverFrame,
   retainedFrame,
+  type SharedGroup,
   type Step,
 } from '../../services/iot/index.ts';
 import type { MqttGauges } from './gauges.ts';
 import type { MqttLimits } from './limits.ts';
 import type { Output } from './output.ts';
-import { OutboundWindow } from './window.ts';
+import { OutboundWindow, type SharedFrame } from './window.ts';
 
 /** What a session asks of the connection that carries it. */
 export interface Carrier {
@@ -78,7 +79,8 @@ export class Session implements ClientSession {
     const { packet } = message;
     if (!this.#mayReceive(packet.topic)) return;
     const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;
-    this.#send(receiverFrame(message, receiver, qos, this.#carrier.version));
+    const frame = receiverFrame(message, receiver, qos, this.#carrier.version);
+    this.#send(receiver.group && qos > 0 ? sharedFrame(frame, message, receiver.group) : frame);
   }
 
   deliverRetained(messages: Iterable<RetainedMessage>, qos: mqtt.Qos, identifier: number | undefined): void {
@@ -99,6 +101,11 @@ export class Session implements ClientSession {
     const isKnown = this.#window.received(packetId, isRefused);
     if (isRefused) this.resume();
     return isKnown ? 'done' : 'unknown';
+  }
+
+  /** The session has ended: what it leaves undone of shared subscriptions goes to other members. */
+  handOver(): void {
+    for (const { redeliver } of this.#window.unfinished()) if (!redeliver!()) this.#gauges.droppedSlow.add();
   }
 
   get unreleased(): number {
@@ -154,7 +161,7 @@ export class Session implements ClientSession {
     return retainedFrame(message, Math.min(message.qos, qos) as mqtt.Qos, identifier, this.#carrier.version);
   }
 
-  #send(frame: mqtt.PublishFrame): void {
+  #send(frame: SharedFrame): void {
     if (frame.bytes.length > this.#packetBytesMax) return this.#gauges.droppedTooLarge.add(); // [MQTT-3.1.2-25]
     const hasRoom = this.#hasRoom();
     if (frame.packetIdAt === 0) {
@@ -172,4 +179,10 @@ export class Session implements ClientSession {
     this.#carrier.output.publish(frame, packetId);
     this.#carrier.schedule();
   }
+}
+
+/** A frame of its own for this delivery, with the way back to the group. */
+function sharedFrame(frame: mqtt.PublishFrame, message: RoutedMessage, group: SharedGroup): SharedFrame {
+  message.own();
+  return { ...frame, redeliver: () => group.redeliver(message) };
 }

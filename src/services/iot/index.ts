@@ -11,6 +11,7 @@ import { PolicyAccess } from './access/device-access.ts';
 import { Identifier } from './access/identifier.ts';
 import { Inquiry } from './access/inquiry.ts';
 import type { CertificateAdmission } from './access/ports.ts';
+import { type AccessReview, accessReview } from './access/review.ts';
 import { TokenAuthentication, type TokenIssuer } from './access/tokens.ts';
 import { DeviceUsers } from './access/users.ts';
 import { Authorizers } from './authorizers/authorizers.ts';
@@ -31,6 +32,7 @@ import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { policyOperations } from './operations/policies.ts';
 import { policyAttachmentOperations } from './operations/policy-attachments.ts';
+import { tagOperations } from './operations/tags.ts';
 import { thingGroupOperations } from './operations/thing-groups.ts';
 import { thingTypeOperations } from './operations/thing-types.ts';
 import { thingOperations } from './operations/things.ts';
@@ -46,6 +48,7 @@ import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
 import { Sessions } from './sessions/sessions.ts';
+import { Tags } from './tags.ts';
 import { iotTarget } from './target.ts';
 import { ThingGroups } from './things/groups.ts';
 import { Things } from './things/things.ts';
@@ -67,19 +70,22 @@ export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep }
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
 export { openInTheClear } from './access/device-access.ts';
 export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
+export type { AccessAnswer, AccessQuestion, AccessReview, RefusalView } from './access/review.ts';
 export type { TokenIssuer } from './access/tokens.ts';
+export { userArn } from './access/users.ts';
 export { BRIDGE_LIMITS, type BridgeRoute, type ForeignBroker, type ForeignBrokers } from './bridge/index.ts';
 export type { Broker } from './broker/broker.ts';
 export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { ReservedTopicHandler } from './broker/reserved.ts';
 export type { RetainedMessage } from './broker/retained.ts';
-export { isValidGroup, parseShared } from './broker/shared-group.ts';
+export { isValidGroup, parseShared, type SharedGroup } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export type { SystemValue } from './broker/system-topics.ts';
 export type { Identity } from './certificates/authority.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
+export { DEVICE_ACTIONS, type DeviceAction } from './policies/document.ts';
 export type { FunctionOutcome, InvokeFunction, KinesisPort, StreamPort } from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
 export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
@@ -113,6 +119,10 @@ export interface Iot extends AsyncDisposable {
   readonly taps: Pick<MessageTaps, 'read'>;
   /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
   showClients(directory: ClientDirectory): void;
+  /** Why devices may or may not do something. */
+  readonly review: AccessReview;
+  /** Users that prove themselves by a password. */
+  readonly users: Pick<DeviceUsers, 'list' | 'setPassword' | 'delete'>;
   /** All rules, for those who show them. */
   rules(): readonly TopicRule[];
   /** Takes deliveries for `iot` ARNs: `topic/NAME` publishes, `rule/NAME` hands dead letters to the rule's error action. */
@@ -190,17 +200,29 @@ export async function openIot(dependencies: {
   const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
   const taps = new MessageTaps(broker, clock);
   let clients = NO_CLIENTS;
+  const tags = await Tags.open(records, {
+    authorizer: (name) => authorizers.find(name) !== undefined,
+    policy: (name) => policies.find(name) !== undefined,
+    rule: (name) => rules.find(name) !== undefined,
+    thinggroup: (name) => groups.find(name) !== undefined,
+    thingtype: (name) => types.find(name) !== undefined,
+  });
+  const isKnown = (principal: string) => {
+    const id = /:cert\/(.+)$/.exec(principal)?.[1];
+    return id === undefined || identities.isKnown(id);
+  };
   const control = {
-    ...topicRuleOperations(rules),
+    ...topicRuleOperations(rules, tags),
     ...endpointOperations,
-    ...thingOperations(things),
-    ...thingTypeOperations(things),
-    ...thingGroupOperations(things),
     ...identities.operations,
-    ...policyOperations(policies),
+    ...thingOperations(things, isKnown),
+    ...tagOperations(tags),
+    ...thingTypeOperations(things, tags),
+    ...thingGroupOperations(things, tags),
+    ...policyOperations(policies, tags),
     ...policyAttachmentOperations(policies, things),
     ...authorizationOperations(policies, inquiry),
-    ...authorizerOperations(authorizers, custom, random),
+    ...authorizerOperations({ authorizers, authentication: custom, tags, random }),
     ...connectivityOperations(history),
   };
   const data = {
@@ -214,6 +236,8 @@ export async function openIot(dependencies: {
     ],
     broker,
     access,
+    review: accessReview({ refusals: access.refusals, live: access.live, inquiry }),
+    users,
     watcher: presence,
     history,
     things,

@@ -64,6 +64,8 @@ export const IOT_LIMITS = {
   groupDepthMax: 7,
   childGroupsMax: 100,
   principalsPerThingMax: 10,
+  /** Tags of one resource. */
+  tagsMax: 50,
   /** Clients that are remembered when they have gone; those gone longest, and no things, make room. */
   clientsMax: 200_000,
   /** Connections of each that are remembered. */
@@ -109,6 +111,10 @@ export const IOT_LIMITS = {
   passwordChecksWaitingMax: 50,
   /** Passwords that were right, remembered by a keyed hash: a reconnect costs no slow hash again. */
   passwordsKnownMax: 100_000,
+  /** Clients of which it is remembered what they were refused; those refused longest ago make room. */
+  refusedClientsMax: 5_000,
+  /** Different things that each was refused. */
+  refusalsPerClientMax: 20,
   /** Bytes of a token that a client brings. */
   tokenBytesMax: 8_192,
   /** How long keys that were not found are not looked for again. */

@@ -2,6 +2,7 @@ import type { CrashSubject } from '../subject.ts';
 import { deliverySubject } from './delivery.ts';
 import { eventsSubject } from './events.ts';
 import { logSubject } from './log.ts';
+import { mqttSubject } from './mqtt.ts';
 import { objectsSubject } from './objects.ts';
 import { pollersSubject } from './pollers.ts';
 import { recordsSubject } from './records.ts';
@@ -20,4 +21,5 @@ export const SUBJECTS: readonly CrashSubject[] = [
   sqsSubject,
   snsSubject,
   pollersSubject,
+  mqttSubject,
 ];

@@ -37,7 +37,7 @@ export function connectBytes(version: mqtt.ProtocolVersion, flags: number, ...pa
 export async function answerTo(port: number, version: mqtt.ProtocolVersion, bytes: Buffer): Promise<mqtt.Packet[]> {
   await using client = await RawClient.open(port, version);
   client.write(bytes);
-  return untilClosed(client);
+  return await untilClosed(client);
 }
 
 /** The reason code that a connected client is given for these bytes, before the server closes; 3.1.1 is given none. */

@@ -10,13 +10,14 @@ import { answerTo, connectBytes, none, packet, reasonFor, str, u16, untilClosed 
 const { Reason } = mqtt;
 const VERSIONS = [4, 5] as const;
 
-/** Refuses the password `wrong`, and ids that begin with `bad`. */
+/** Refuses the password `wrong`, and ids that begin with `unwanted`. */
 const access: DeviceAccess = {
   ...OPEN_ACCESS,
   connect: (request) => {
     if (request.password?.toString() === 'wrong')
       return { kind: 'refused', reasonCode: Reason.badUserNameOrPassword, reason: 'w'.repeat(200) };
-    if (request.clientId.startsWith('bad')) return { kind: 'refused', reasonCode: Reason.clientIdentifierNotValid };
+    if (request.clientId.startsWith('unwanted'))
+      return { kind: 'refused', reasonCode: Reason.clientIdentifierNotValid };
     return OPEN_ACCESS.connect(request);
   },
 };
@@ -63,7 +64,7 @@ test('another protocol is closed; another level of MQTT is told so in the way of
   }
   for (const level of [0, 3, 6, 255]) {
     const [connack, ...rest] = await answerTo(rig.port, 4, withName('MQTT', level));
-    assert(connack?.type === 'connack');
+    assert(connack?.type === 'connack', `level ${level}: ${connack?.type}`);
     assert.deepEqual([connack.reasonCode, connack.sessionPresent, rest], [1, false, []], `level ${level}`);
   }
 });
@@ -123,7 +124,7 @@ test('a will is published once, as it says, when the connection ends otherwise t
     const properties = version === 5 ? { userProperties } : mqtt.NO_PROPERTIES;
     const rows: readonly [name: string, will: mqtt.Will | undefined, end: (client: RawClient) => void][] = [
       ['plain', willOf('plain', { qos: 1, properties }), (client) => client.socket.destroy()],
-      ['kept', willOf('kept', { retain: true }), (client) => client.write(Buffer.of(0xff, 0xff))],
+      ['kept', willOf('kept', { retain: true }), (client) => client.write(Buffer.of(0xff, 0x00))],
       ['polite', willOf('polite'), (client) => client.send({ type: 'disconnect', reasonCode: 0, properties: {} })],
       ['none', undefined, (client) => client.socket.destroy()],
       ['last', willOf('last'), (client) => client.socket.end()],
@@ -283,7 +284,7 @@ test('a refused CONNECT is told why and closed, and nothing behind it is heard',
   await listener.subscribe('behind');
   for (const version of VERSIONS) {
     const rows: readonly [Partial<mqtt.ConnectPacket>, number][] = [
-      [{ clientId: 'bad' }, version === 5 ? 0x85 : 2],
+      [{ clientId: 'unwanted' }, version === 5 ? 0x85 : 2],
       [{ username: 'u', password: Buffer.from('wrong') }, version === 5 ? 0x86 : 4],
     ];
     for (const [options, code] of rows) {

@@ -1,6 +1,8 @@
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
 import { IAM_TYPES } from './iam.ts';
 import { IOT_TYPES } from './iot.ts';
+import { IOT_ACCESS_TYPES } from './iot-access.ts';
+import { IOT_THING_TYPES } from './iot-things.ts';
 import { KINESIS_TYPES } from './kinesis.ts';
 import { LAMBDA_TYPES } from './lambda.ts';
 import { LOGS_TYPES } from './logs.ts';
@@ -14,6 +16,8 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...EVENT_SOURCE_MAPPING_TYPES,
   ...IAM_TYPES,
   ...IOT_TYPES,
+  ...IOT_THING_TYPES,
+  ...IOT_ACCESS_TYPES,
   ...KINESIS_TYPES,
   ...LAMBDA_TYPES,
   ...LOGS_TYPES,

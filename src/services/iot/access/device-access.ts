@@ -18,13 +18,15 @@ import type { Identification } from './identity.ts';
 import { LiveClients } from './live.ts';
 import { type ClientOrigin, LivePermissions, type PermissionSource } from './permissions.ts';
 import type { ThingDirectory } from './ports.ts';
+import { Refusals } from './refusals.ts';
 
 const { Reason } = mqtt;
 
 /** Decides by identity: who a client is, by what it proves, and what it may do, by the policies of who it is. */
 export class PolicyAccess implements DeviceAccess, Disposable {
+  readonly refusals: Refusals;
+  readonly live: LiveClients;
   readonly #identifier: Identifier;
-  readonly #live: LiveClients;
   readonly #source: PermissionSource;
 
   constructor(parts: {
@@ -36,14 +38,15 @@ export class PolicyAccess implements DeviceAccess, Disposable {
   }) {
     const { policies, things, clock } = parts;
     this.#identifier = parts.identifier;
-    this.#live = new LiveClients(parts.changes);
+    this.live = new LiveClients(parts.changes);
     this.#source = {
-      live: this.#live,
+      live: this.live,
       now: () => clock.now(),
       thingsOf: (arns) => arns.flatMap((arn) => things.ofPrincipal(arn)),
       policiesOf: (targets) => policies.effective(targets),
-      refused: (_permissions: LivePermissions, _action: DeviceAction, _name: string) => {},
+      refused: (permissions, action, name) => this.#refused(permissions, action, name),
     };
+    this.refusals = new Refusals(clock);
   }
 
   connect(request: ConnectRequest): ConnectDecision | Promise<ConnectDecision> {
@@ -67,14 +70,25 @@ export class PolicyAccess implements DeviceAccess, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#live.close();
+    this.live.close();
+  }
+
+  #refused(permissions: LivePermissions, action: DeviceAction, name: string): void {
+    const { clientId = '', remoteAddress } = permissions;
+    this.refusals.add({ clientId, remoteAddress, action, name, permissions });
   }
 
   #connected(identification: Identification, origin: ClientOrigin): ConnectDecision {
-    if (identification.kind === 'refused') return identification;
+    const clientId = origin.clientId!;
+    if (identification.kind === 'refused') {
+      const { reason } = identification;
+      this.refusals.add({ clientId, remoteAddress: origin.sourceIp, action: 'Connect', name: clientId, reason });
+      return identification;
+    }
     const permissions = new LivePermissions(identification.identity, origin, this.#source);
     if (permissions.mayConnect) return { kind: 'accepted', permissions };
-    const reason = `no policy allows iot:Connect as client/${origin.clientId}`;
+    this.#refused(permissions, 'Connect', clientId);
+    const reason = `no policy allows iot:Connect as client/${clientId}`;
     return { kind: 'refused', reasonCode: Reason.notAuthorized, reason };
   }
 }

@@ -54,6 +54,10 @@ export class LivePermissions implements ClientPermissions {
     return this.#origin.clientId;
   }
 
+  get remoteAddress(): string | undefined {
+    return this.#origin.sourceIp;
+  }
+
   get arns(): readonly string[] {
     return this.#identity.arns;
   }
@@ -95,6 +99,11 @@ export class LivePermissions implements ClientPermissions {
   watch(listener: PermissionsListener): () => void {
     this.#listener = listener;
     this.#source.live.add(this);
+    // Something may have changed between the decision and now: a session was opened meanwhile.
+    this.forget();
+    queueMicrotask(() => {
+      if (this.#listener === listener) this.refresh();
+    });
     const unwatch = this.#identity.watch?.({
       changed: () => this.refresh(),
       ended: (reason, as) => listener.revoked(reason, as),
@@ -137,7 +146,8 @@ export class LivePermissions implements ClientPermissions {
 
   #ask(action: DeviceAction, name: string): boolean {
     if (this.#standing.compiled.allows(action, name)) return true;
-    this.#source.refused(this, action, name);
+    // Before it is watched nobody has subscribed: the gateway asks what it may offer.
+    if (this.#listener || action !== 'Subscribe') this.#source.refused(this, action, name);
     return false;
   }
 }

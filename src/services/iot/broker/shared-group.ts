@@ -49,7 +49,7 @@ export class SharedGroup implements Subscriber {
   add(subscription: Subscription): void {
     const { subscriber, qos, retainAsPublished, identifier } = subscription;
     const identifiers = identifier === undefined ? [] : [identifier];
-    const receiver = { subscriber, qos, retainAsPublished, identifiers };
+    const receiver = { subscriber, qos, retainAsPublished, identifiers, group: this };
     this.#members = [...this.#members, { subscription, receiver }];
   }
 
@@ -62,12 +62,27 @@ export class SharedGroup implements Subscriber {
     return receiver?.subscriber.deliver(message, receiver);
   }
 
+  /**
+   * Gives what a member has left undone, as its session has ended, to another (4.8.2). Only to one that can take it now: else a group that
+   * does not keep up would be disconnected one by one by the same messages. False when there is none.
+   */
+  redeliver(message: RoutedMessage): boolean {
+    const receiver = this.#free();
+    receiver?.subscriber.deliver(message, receiver);
+    return receiver !== undefined;
+  }
+
   #choose(): Receiver | undefined {
+    return this.#free() ?? this.#members[this.#next++ % this.#members.length]?.receiver;
+  }
+
+  /** The next one that can take more now. */
+  #free(): Receiver | undefined {
     const { length } = this.#members;
     for (let tried = 0; tried < length; tried++) {
       const { receiver } = this.#members[this.#next++ % length]!;
       if (!receiver.subscriber.isCongested) return receiver;
     }
-    return this.#members[this.#next++ % length]?.receiver;
+    return undefined;
   }
 }

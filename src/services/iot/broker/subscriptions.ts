@@ -33,16 +33,34 @@ export interface Receiver {
   readonly qos: mqtt.Qos;
   readonly retainAsPublished: boolean;
   readonly identifiers: readonly number[];
+  /** The group that has chosen it, which gives to another what it leaves undone. */
+  readonly group?: SharedGroup;
   /** What it receives of its own messages, where no-local makes a difference; `none` is nothing. */
   readonly own?: Receiver | 'none';
 }
 
-/** Who has subscribed to what. */
+/** What stands in the trie: a subscription, or a group of those who share one. */
+interface Entry {
+  /** As it receives if nothing else of its subscriber matches: made once, not for every topic. */
+  readonly receiver: Receiver;
+  /** Absent for a group. */
+  readonly subscription: Subscription | undefined;
+}
+
+interface Owned extends Entry {
+  readonly subscription: Subscription;
+}
+
+interface Group extends Entry {
+  readonly members: SharedGroup;
+}
+
+/** Who has subscribed to what. Most clients have one subscription, which costs no map of its own. */
 export class Subscriptions {
-  readonly #trie = new TopicTrie<Subscription | SharedGroup>();
-  readonly #bySubscriber = new Map<Subscriber, Map<string, Subscription>>();
+  readonly #trie = new TopicTrie<Entry>();
+  readonly #bySubscriber = new Map<Subscriber, Owned | Map<string, Owned>>();
   /** By the whole filter, `$share/GROUP/FILTER`. */
-  readonly #groups = new Map<string, SharedGroup>();
+  readonly #groups = new Map<string, Group>();
   #size = 0;
 
   /** Changes with every change: a cached result of {@link receivers} of another version is stale. */
@@ -57,26 +75,24 @@ export class Subscriptions {
 
   /** Adds the subscription or replaces the one with the same filter; tells whether there was one [MQTT-3.8.4-3]. */
   add(subscription: Subscription): boolean {
-    const { subscriber, filter } = subscription;
-    const own = this.#bySubscriber.get(subscriber) ?? new Map<string, Subscription>();
-    this.#bySubscriber.set(subscriber, own);
-    const previous = own.get(filter);
+    const previous = this.#find(subscription.subscriber, subscription.filter);
     if (previous) this.#leave(previous);
-    own.set(filter, subscription);
-    if (!previous) this.#size++;
-    this.#join(subscription);
+    else this.#size++;
+    const entry = { subscription, receiver: toReceiver([subscription]) };
+    this.#own(entry);
+    this.#join(entry);
     return previous !== undefined;
   }
 
   /** False when there was no such subscription. */
   remove(subscriber: Subscriber, filter: string): boolean {
+    const entry = this.#find(subscriber, filter);
+    if (!entry) return false;
     const own = this.#bySubscriber.get(subscriber);
-    const subscription = own?.get(filter);
-    if (!own || !subscription) return false;
-    own.delete(filter);
+    if (!(own instanceof Map)) this.#bySubscriber.delete(subscriber);
+    else if (own.delete(filter) && own.size === 0) this.#bySubscriber.delete(subscriber);
     this.#size--;
-    if (own.size === 0) this.#bySubscriber.delete(subscriber);
-    this.#leave(subscription);
+    this.#leave(entry);
     return true;
   }
 
@@ -84,60 +100,102 @@ export class Subscriptions {
     const own = this.#bySubscriber.get(subscriber);
     if (!own) return;
     this.#bySubscriber.delete(subscriber);
-    this.#size -= own.size;
-    for (const subscription of own.values()) this.#leave(subscription);
+    this.#size -= countOf(own);
+    if (!(own instanceof Map)) this.#leave(own);
+    else for (const entry of own.values()) this.#leave(entry);
   }
 
   countOf(subscriber: Subscriber): number {
-    return this.#bySubscriber.get(subscriber)?.size ?? 0;
+    return countOf(this.#bySubscriber.get(subscriber));
   }
 
   /** Those of a client, by its id; looks through all subscribers. */
   ofClient(clientId: string): readonly Subscription[] {
-    for (const [subscriber, own] of this.#bySubscriber) if (subscriber.clientId === clientId) return [...own.values()];
+    for (const [subscriber, own] of this.#bySubscriber) {
+      if (subscriber.clientId !== clientId) continue;
+      const entries = own instanceof Map ? [...own.values()] : [own];
+      return entries.map(({ subscription }) => subscription);
+    }
     return [];
   }
 
   /** Who receives what is published to the topic with these levels. */
   receivers(levels: readonly string[]): readonly Receiver[] {
-    const matches = this.#trie.match(levels);
-    if (matches.length === 0) return NOBODY;
-    const subscriptions = matches.filter((match): match is Subscription => !(match instanceof SharedGroup));
+    const entries = this.#trie.match(levels);
+    if (entries.length === 0) return NOBODY;
+    if (areDistinct(entries)) return entries.map(({ receiver }) => receiver);
+    const subscriptions = entries.flatMap(({ subscription }) => subscription ?? []);
+    const groups = entries.filter(({ subscription }) => subscription === undefined);
     const bySubscriber = Map.groupBy(subscriptions, ({ subscriber }) => subscriber);
-    const shared = matches.filter((match): match is SharedGroup => match instanceof SharedGroup);
-    return [...[...bySubscriber.values()].map(toReceiver), ...shared.map(groupReceiver)];
+    return [...[...bySubscriber.values()].map(toReceiver), ...groups.map(({ receiver }) => receiver)];
   }
 
-  #join(subscription: Subscription): void {
-    const shared = parseShared(subscription.filter);
-    if (!shared) return this.#trie.add(subscription.filter, subscription);
-    let group = this.#groups.get(subscription.filter);
+  #find(subscriber: Subscriber, filter: string): Owned | undefined {
+    const own = this.#bySubscriber.get(subscriber);
+    if (own instanceof Map) return own.get(filter);
+    return own?.subscription.filter === filter ? own : undefined;
+  }
+
+  #own(entry: Owned): void {
+    const { subscriber, filter } = entry.subscription;
+    const own = this.#bySubscriber.get(subscriber);
+    if (own instanceof Map) own.set(filter, entry);
+    else if (own === undefined || own.subscription.filter === filter) this.#bySubscriber.set(subscriber, entry);
+    else this.#bySubscriber.set(subscriber, new Map([own, entry].map((one) => [one.subscription.filter, one])));
+  }
+
+  #join(entry: Owned): void {
+    const { filter } = entry.subscription;
+    const shared = parseShared(filter);
+    if (!shared) return this.#trie.add(filter, entry);
+    let group = this.#groups.get(filter);
     if (!group) {
-      group = new SharedGroup();
-      this.#groups.set(subscription.filter, group);
+      const members = new SharedGroup();
+      group = { members, receiver: groupReceiver(members), subscription: undefined };
+      this.#groups.set(filter, group);
       this.#trie.add(shared.filter, group);
     }
-    group.add(subscription);
+    group.members.add(entry.subscription);
   }
 
-  #leave(subscription: Subscription): void {
-    const { filter } = subscription;
+  #leave(entry: Owned): void {
+    const { filter } = entry.subscription;
     const shared = parseShared(filter);
-    if (!shared) return void this.#trie.delete(filter, subscription);
+    if (!shared) return void this.#trie.delete(filter, entry);
     const group = this.#groups.get(filter)!;
-    group.remove(subscription);
-    if (!group.isEmpty) return;
+    group.members.remove(entry.subscription);
+    if (!group.members.isEmpty) return;
     this.#groups.delete(filter);
     this.#trie.delete(shared.filter, group);
   }
 }
 
+function countOf(own: Owned | Map<string, Owned> | undefined): number {
+  if (own === undefined) return 0;
+  return own instanceof Map ? own.size : 1;
+}
+
+/** So few are compared with each other; more are counted. */
+const COMPARED_MAX = 8;
+
+/** No subscriber is among them twice. */
+function areDistinct(entries: readonly Entry[]): boolean {
+  if (entries.length > COMPARED_MAX) {
+    return new Set(entries.map(({ receiver }) => receiver.subscriber)).size === entries.length;
+  }
+  for (let i = 1; i < entries.length; i++) {
+    for (let j = 0; j < i; j++) if (entries[i]!.receiver.subscriber === entries[j]!.receiver.subscriber) return false;
+  }
+  return true;
+}
+
 /** The group as one receiver; its member's own subscription says what that one gets. */
 function groupReceiver(subscriber: SharedGroup): Receiver {
-  return { subscriber, qos: 2, retainAsPublished: true, identifiers: [] };
+  return { subscriber, qos: 2, retainAsPublished: true, identifiers: NO_IDENTIFIERS };
 }
 
 const NOBODY: readonly Receiver[] = Object.freeze([]);
+const NO_IDENTIFIERS: readonly number[] = Object.freeze([]);
 
 function toReceiver(subscriptions: readonly Subscription[]): Receiver {
   const receiver = merge(subscriptions);
@@ -148,10 +206,11 @@ function toReceiver(subscriptions: readonly Subscription[]): Receiver {
 
 function merge(subscriptions: readonly Subscription[]): Receiver {
   const [first] = subscriptions;
+  const identifiers = subscriptions.flatMap(({ identifier }) => identifier ?? []);
   return {
     subscriber: first!.subscriber,
     qos: Math.max(...subscriptions.map(({ qos }) => qos)) as mqtt.Qos,
     retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
-    identifiers: subscriptions.flatMap(({ identifier }) => identifier ?? []),
+    identifiers: identifiers.length === 0 ? NO_IDENTIFIERS : identifiers,
   };
 }

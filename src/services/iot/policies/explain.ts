@@ -118,3 +118,28 @@ function conditionFinding(condition: Condition, { values }: PolicyContext): Cond
     holds: holds(condition, values),
   };
 }
+
+/** Why a statement applies or does not, in a few words. */
+export function becauseOf(finding: StatementFinding): string {
+  const { applies, effect, actionMatches, actions, isNotResource, resources, conditions } = finding;
+  if (applies) return effect === 'Allow' ? 'it allows this' : 'it denies this';
+  if (!actionMatches) return `it is about ${actions.join(', ')}`;
+  const failing = conditions.find((condition) => !condition.holds);
+  if (failing) return conditionSentence(failing);
+  const unresolved = resources.flatMap((resource) => resource.unresolved);
+  if (unresolved.length > 0 && !resources.some(({ matches }) => matches)) {
+    return `${unresolved.map((name) => `\${${name}}`).join(', ')} ${unresolved.length === 1 ? 'has' : 'have'} no value here`;
+  }
+  if (isNotResource) return 'it is about everything but this resource';
+  return `its resource is ${resources.map(resolvedText).join(' or ')}`;
+}
+
+function conditionSentence({ operator, key, wanted, actual }: ConditionFinding): string {
+  const has = actual === undefined ? 'has no value here' : `is ${actual.map((one) => JSON.stringify(one)).join(', ')}`;
+  return `its condition ${operator} ${key} ${wanted.map((one) => JSON.stringify(one)).join(' or ')} does not hold: it ${has}`;
+}
+
+/** With the values of its variables put in. */
+function resolvedText({ resource, variables }: ResourceFinding): string {
+  return resource.replace(/\$\{([^},\s]+)[^}]*\}/g, (whole, name: string) => variables[name] ?? whole);
+}

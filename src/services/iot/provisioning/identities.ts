@@ -27,6 +27,8 @@ import { ProvisioningTemplates } from './templates.ts';
 export interface DeviceIdentities extends AsyncDisposable {
   readonly admission: CertificateAdmission;
   readonly authority: CertificateAuthority;
+  /** Whether there is a certificate with this id. */
+  isKnown(certificateId: string): boolean;
   readonly operations: Readonly<Record<string, Operation>>;
 }
 
@@ -62,6 +64,7 @@ export async function openDeviceIdentities(parts: {
   return {
     admission: new JustInTime({ certificates, authorities, provisioner, templates, broker, clock, logger }),
     authority,
+    isKnown: (id) => certificates.find(id) !== undefined,
     operations: {
       ...certificateOperations(certificates, registrar),
       ...authorityOperations(authorities, templates),
