@@ -83,7 +83,7 @@ export interface Rig extends AsyncDisposable {
   restart(): Promise<Rig>;
 }
 
-export type RigOptions = Partial<Pick<MqttGatewayOptions, 'limits' | 'access' | 'watcher' | 'clock'>>;
+export type RigOptions = Partial<Pick<MqttGatewayOptions, 'limits' | 'access' | 'watcher' | 'clock' | 'logger'>>;
 
 export const CONTEXT: OperationContext = {
   requestId: 'r',
