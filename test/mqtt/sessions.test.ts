@@ -497,9 +497,10 @@ test('a connection that ends before CONNACK leaves the session as it was', async
   await first.client.subscribe('d/#', 1);
   await lost(first.client);
   const will = { topic: 'd/will', payload: Buffer.from('never'), qos: 1, retain: false, properties: {} } as const;
-  const hasty = await RawClient.open(rig.port);
-  hasty.send(connect({ clientId: 'pump', clean: false, will, properties: { sessionExpiryInterval: 3600 } }));
-  hasty.socket.destroy();
+  const { sessions } = rig.iot.broker;
+  const opening = sessions.connect({ clientId: 'pump', clean: false, expirySeconds: 3600, will, principal: undefined });
+  assert(opening.kind === 'durable' && opening.isPresent);
+  sessions.leave(opening.session, undefined, { will: 'delete' });
   await published(rig, 'd/1', 'one');
   const second = await durable(rig, 'pump');
   assert.equal(second.connack.sessionPresent, true);
