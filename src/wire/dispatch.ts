@@ -38,7 +38,7 @@ import * as failures from './failures.ts';
 import { authorityOf, type DeviceDoor, type HttpRequest, type HttpResponse } from './http.ts';
 import { CallInstruments } from './instruments.ts';
 import { WIRE_LIMITS } from './limits.ts';
-import { type Destination, findDestination, findFormDestination, type RequestHead } from './route.ts';
+import { type Destination, findDestination, findDeviceDestination, findFormDestination, type RequestHead } from './route.ts';
 import { sendAnswer } from './send.ts';
 
 /**
@@ -173,8 +173,7 @@ export class Dispatcher {
   /** A call of the data plane of IoT: signed, or by a device that proves itself otherwise. */
   async #answerDevice(call: Call, door: DeviceDoor): Promise<void> {
     const { proving } = this.#options;
-    const found = findDestination(call.head, scopeHint(call.head));
-    const destination = { ...found, path: wholeTopic(call.head.path) };
+    const destination = findDeviceDestination(call.head) ?? findDestination(call.head, scopeHint(call.head));
     this.#note(call, destination);
     if (destination.kind !== 'service' || destination.service !== 'iotdata') {
       throw new Refusal(failures.accessDenied('Devices publish here: POST /topics/TOPIC.', call.protocol));
@@ -417,12 +416,6 @@ function signedParts(
 ): RequestParts {
   const path = claim || destination.kind !== 'service' ? head.path : destination.path;
   return { ...head, path, body };
-}
-
-/** Devices write `/topics/a/b` where the model has one segment, `/topics/a%2Fb`; AWS takes both. */
-function wholeTopic(path: string): string {
-  const [, first, ...levels] = path.split('/');
-  return first === 'topics' ? `/topics/${levels.join('%2F')}` : path;
 }
 
 function bodyLimit(service: string): number {
