@@ -27,4 +27,14 @@ export const DEVICE_VERBS: readonly CommandRow[] = [
     summary: 'Give a device a new key and certificate, and revoke the old ones',
     load: async () => (await import('./rotate.ts')).rotate,
   },
+  {
+    name: 'devices password',
+    summary: 'Give a user a password to connect with, or delete the user',
+    load: async () => (await import('./password.ts')).password,
+  },
+  {
+    name: 'devices why-denied',
+    summary: 'Say why a device was refused something, statement by statement',
+    load: async () => (await import('./why-denied.ts')).whyDenied,
+  },
 ];
