@@ -13,6 +13,7 @@ import {
   type PingPacket,
   type ProtocolVersion,
   Reason,
+  relayedPublishFrame,
   TopicCache,
   topicMatches,
 } from './index.ts';
@@ -324,6 +325,26 @@ test('a fan-out frame tells where the packet identifier stands', () => {
       const [packet] = decodeAll(bytes, version);
       assert(packet?.type === 'publish');
       assert.equal(packet.packetId, 4711);
+    }
+  }
+});
+
+test('a PUBLISH sent on as it came is what encoding it anew would give, without DUP', () => {
+  for (const version of [4, 5] as const) {
+    for (const qos of [0, 1, 2] as const) {
+      for (const payload of [Buffer.alloc(0), Buffer.alloc(3, 'x'), Buffer.alloc(20_000, 'y')]) {
+        const came = { type: 'publish', topic: 'plant/grüß', payload, qos, packetId: qos && 4711 } as const;
+        const packet = { ...came, retain: true, dup: qos > 0, properties: NO_PROPERTIES };
+        const decoder = new PacketDecoder({ version });
+        // Behind another one, so that it does not begin where the chunk does.
+        decoder.push(Buffer.concat([encodePacket({ type: 'pingreq' }, version), encodePacket(packet, version)]));
+        decoder.next();
+        decoder.next();
+        for (const retain of [true, false]) {
+          const relayed = relayedPublishFrame(decoder, retain);
+          assert.deepEqual(relayed, encodePublishFrame({ ...packet, retain, dup: false }, version));
+        }
+      }
     }
   }
 });

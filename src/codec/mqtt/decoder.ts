@@ -1,6 +1,6 @@
 import { decodeBody } from './decode.ts';
 import { MqttError, malformed } from './errors.ts';
-import type { Packet, ProtocolVersion } from './packets.ts';
+import type { Packet, PacketSource, ProtocolVersion } from './packets.ts';
 import { PacketReader } from './reader.ts';
 import { Reason } from './reasons.ts';
 import { TopicCache } from './topics.ts';
@@ -13,6 +13,9 @@ export const DECODER_LIMITS = {
 
 const EMPTY = Buffer.alloc(0);
 
+/** One for all decoders: a packet is decoded in one go. */
+const reader = new PacketReader();
+
 /**
  * Reads MQTT packets from a byte stream that arrives in arbitrary chunks, server or client side.
  *
@@ -23,18 +26,19 @@ const EMPTY = Buffer.alloc(0);
  *     for (let packet = decoder.next(); packet; packet = decoder.next()) handle(packet);
  *     decoder.release(); // where the chunk's memory is used again
  */
-export class PacketDecoder {
+export class PacketDecoder implements PacketSource {
   /** Version of the connection: a CONNECT sets it, a client says what it has asked for. */
   version: ProtocolVersion;
   readonly #packetBytesMax: number;
   readonly #topics: TopicCache;
-  readonly #reader = new PacketReader();
   #chunk: Buffer = EMPTY;
   #position = 0;
   /** Beginning of a packet whose end is in a later chunk: `#partialSize` bytes of it are filled. */
   #partial: Buffer = EMPTY;
   #partialSize = 0;
-  /** Size on the wire of the packet that `next` gave last. */
+  /** Where the packet that `next` gave last stands, and its size on the wire. */
+  #lastBuffer: Buffer = EMPTY;
+  #lastStart = 0;
   #lastBytes = 0;
 
   constructor(
@@ -52,6 +56,14 @@ export class PacketDecoder {
   /** Bytes of the last packet that `next` returned, its fixed header included. */
   get lastPacketBytes(): number {
     return this.#lastBytes;
+  }
+
+  get lastBuffer(): Buffer {
+    return this.#lastBuffer;
+  }
+
+  get lastStart(): number {
+    return this.#lastStart;
   }
 
   /** Takes the next chunk; call `next` until it has no more before pushing again. The chunk must not change until it is released. */
@@ -78,12 +90,15 @@ export class PacketDecoder {
   release(): void {
     this.#chunk = this.#position < this.#chunk.length ? Buffer.from(this.#chunk.subarray(this.#position)) : EMPTY;
     this.#position = 0;
+    this.#lastBuffer = EMPTY;
   }
 
   #decode(buffer: Buffer, start: number, bodyStart: number, end: number): Packet {
-    this.#reader.reset(buffer, bodyStart, end);
+    reader.reset(buffer, bodyStart, end);
     this.#lastBytes = end - start;
-    const packet = decodeBody(buffer[start]!, this.#reader, this.version, this.#topics);
+    const packet = decodeBody(buffer[start]!, reader, this.version, this.#topics);
+    this.#lastBuffer = buffer;
+    this.#lastStart = start;
     if (packet.type === 'connect') this.version = packet.version;
     return packet;
   }

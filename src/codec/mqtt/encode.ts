@@ -7,6 +7,7 @@ import {
   type DisconnectPacket,
   NO_PROPERTIES,
   type Packet,
+  type PacketSource,
   PacketType,
   type Properties,
   type ProtocolVersion,
@@ -41,11 +42,26 @@ export interface PublishFrame {
 
 /** Encodes a PUBLISH for fan-out; at QoS 1 and 2 the packet identifier in it is the packet's own until it is patched. */
 export function encodePublishFrame(packet: PublishPacket, version: ProtocolVersion): PublishFrame {
-  const bytes = encodePacket(packet, version);
-  if (packet.qos === 0) return { bytes, packetIdAt: 0 };
+  return frameOf(encodePacket(packet, version));
+}
+
+/**
+ * The same of a PUBLISH as it came, for receivers of the same version, at the same QoS: a copy of its bytes. DUP belongs to the
+ * publisher's connection and is taken out [MQTT-3.3.1-3].
+ */
+export function relayedPublishFrame(source: PacketSource, retain: boolean): PublishFrame {
+  const { lastBuffer, lastStart, lastPacketBytes } = source;
+  const bytes = Buffer.allocUnsafe(lastPacketBytes);
+  lastBuffer.copy(bytes, 0, lastStart, lastStart + lastPacketBytes);
+  bytes[0] = (bytes[0]! & 0xf6) | (retain ? 1 : 0);
+  return frameOf(bytes);
+}
+
+function frameOf(bytes: Buffer): PublishFrame {
+  if ((bytes[0]! & 6) === 0) return { bytes, packetIdAt: 0 };
   let at = 1;
   while (bytes[at]! >= 0x80) at++;
-  return { bytes, packetIdAt: at + 3 + bytes.readUInt16BE(at + 1) };
+  return { bytes, packetIdAt: at + 3 + ((bytes[at + 1]! << 8) | bytes[at + 2]!) };
 }
 
 /** Writes the body and returns the flags of the fixed header. */

@@ -71,6 +71,14 @@ export interface ConnackPacket {
   readonly properties: Properties;
 }
 
+/** The packet that a decoder gave last, as it came; good until its bytes are. */
+export interface PacketSource {
+  readonly version: ProtocolVersion;
+  readonly lastBuffer: Buffer;
+  readonly lastStart: number;
+  readonly lastPacketBytes: number;
+}
+
 export interface PublishPacket {
   readonly type: 'publish';
   readonly topic: string;

@@ -8,15 +8,20 @@ interface Run {
   bytes: number;
 }
 
+/** Shared by all that have had no message. */
+const NONE: never[] = [];
+
+const KEPT_LENGTH_MAX = 128;
+
 /**
  * Messages of one client that are not yet acknowledged, in the order they came [MQTT-4.6.0-2]: one whose commit is done waits
  * for those before it.
  */
 export class AckQueue {
-  /** What {@link Output.acknowledge} takes; those before `#head` are gone. */
-  #ids: number[] = [];
+  /** What {@link Output.acknowledge} takes; those before `#head` are gone. Made when the first message comes. */
+  #ids: number[] = NONE;
   #head = 0;
-  #runs: Run[] = [];
+  #runs: Run[] = NONE;
   #bytes = 0;
 
   /** Messages that wait. */
@@ -36,9 +41,11 @@ export class AckQueue {
 
   /** @param id  packet identifier, with a reason code above it; @param group  whose commit it waits for; `undefined` waits only for its turn */
   push(id: number, group: CommitGroup | undefined, bytes: number): void {
+    if (this.#ids === NONE) this.#ids = [];
+    if (this.#runs === NONE) this.#runs = [];
     this.#ids.push(id);
     this.#bytes += bytes;
-    const last = this.#runs.at(-1);
+    const last = this.#runs[this.#runs.length - 1];
     if (last && last.group === group) {
       last.count++;
       last.bytes += bytes;
@@ -59,18 +66,27 @@ export class AckQueue {
   }
 
   #forget(runs: number): void {
+    if (runs === this.#runs.length) return this.#clear();
     this.#runs.splice(0, runs);
-    if (this.#head < this.#ids.length && this.#head <= 512) return;
+    if (this.#head <= 512) return;
     this.#ids = this.#ids.slice(this.#head);
+    this.#head = 0;
+  }
+
+  /** Nothing waits: the memory is used again, unless a burst has made it large. */
+  #clear(): void {
+    if (this.#ids.length > KEPT_LENGTH_MAX) this.#ids = NONE;
+    else this.#ids.length = 0;
+    this.#runs.length = 0;
     this.#head = 0;
   }
 
   /** Lets go of all, as nobody is left to be told; gives the bytes of them. */
   drop(): number {
     const bytes = this.#bytes;
-    this.#ids = [];
+    this.#ids = NONE;
     this.#head = 0;
-    this.#runs = [];
+    this.#runs = NONE;
     this.#bytes = 0;
     return bytes;
   }

@@ -34,20 +34,20 @@ import type {
   PermissionsListener,
   Step,
 } from '../../services/iot/index.ts';
-import { EXPLAINED_BYTES_MAX } from './ack-reasons.ts';
 import type { Address } from './addresses.ts';
 import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
 import type { ConnectionHost, Ending } from './host.ts';
 import { Inbound, maySend, type Sender } from './inbound.ts';
 import { receive } from './input.ts';
-import { KeepAlive } from './keep-alive.ts';
+import type { KeepAlive, KeepAliveOwner } from './keep-alive.ts';
 import { ConnectionLink } from './link.ts';
 import { offer, serverKeepAlive, sessionExpiryOf, sessionOffer } from './offer.ts';
 import { Output } from './output.ts';
 import { Pauses } from './pauses.ts';
 import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
 import { Throttle, type TokenBucket } from './rates.ts';
+import { DISCONNECT_TEXTS, EXPLAINED_BYTES_MAX } from './reason-texts.ts';
 import { type Carrier, Session } from './session.ts';
 import { type Client, subscribe, unsubscribe } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
@@ -87,7 +87,7 @@ type State =
   | { readonly kind: 'deciding' | 'authenticating'; readonly handshake: Handshake }
   | Connected;
 
-export class Connection implements Carrier, Sender, Flushable, PermissionsListener {
+export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, PermissionsListener {
   readonly output: Output;
   isScheduled = false;
   readonly #host: ConnectionHost;
@@ -200,6 +200,14 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
   finish(): void {
     if (this.#state.kind !== 'connected') return this.#close();
     this.end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' });
+  }
+
+  get isReading(): boolean {
+    return this.#pauses.isReading;
+  }
+
+  silent(): void {
+    this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', will: 'publish' });
   }
 
   schedule(): void {
@@ -328,7 +336,7 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const { session, permissions, inbound } = this.#state;
     switch (packet.type) {
       case 'publish':
-        return inbound.publish(packet, this.#decoder.lastPacketBytes);
+        return inbound.publish(packet, this.#decoder);
       case 'puback':
       case 'pubcomp':
         session.acknowledged(packet.packetId, packet.type);
@@ -518,11 +526,8 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     const offered = offer(packet, this.#clientId, permissions, limits);
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
-    const isReading = () => this.#pauses.isReading;
-    const lost = () =>
-      this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', will: 'publish' });
-    this.#keepAlive = new KeepAlive(this.#host.clock, keepAlive, isReading, lost);
-    this.#keepAlive.start();
+    this.#timer = undefined;
+    this.#keepAlive = this.#host.keepAlives.watch(keepAlive, this);
     gauges.connects.add();
     this.#host.watcher?.connected(client);
     const properties: mqtt.Properties = {
@@ -657,11 +662,12 @@ export class Connection implements Carrier, Sender, Flushable, PermissionsListen
     this.#endedBy = reason;
     this.#fate = will;
     if (this.#state.kind === 'connected' && this.version === 5) {
+      const text = reasonString ?? DISCONNECT_TEXTS[reasonCode];
       const properties = {
-        ...(reasonString !== undefined && { reasonString }),
+        ...(text !== undefined && { reasonString: text }),
         ...(serverReference !== undefined && { serverReference }),
       };
-      this.#write({ type: 'disconnect', reasonCode, properties });
+      this.#write({ type: 'disconnect', reasonCode: mqtt.disconnectReasonOf(reasonCode), properties });
     }
     this.#close();
   }

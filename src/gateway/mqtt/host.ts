@@ -6,6 +6,7 @@ import type { Addresses } from './addresses.ts';
 import type { CommitBudget } from './budget.ts';
 import type { Connection } from './connection.ts';
 import type { MqttGauges } from './gauges.ts';
+import type { KeepAlives } from './keep-alive.ts';
 import type { MqttLimits } from './limits.ts';
 import type { Turn } from './turn.ts';
 
@@ -19,6 +20,7 @@ export interface ConnectionHost {
   readonly limits: MqttLimits;
   readonly gauges: MqttGauges;
   readonly turn: Turn;
+  readonly keepAlives: KeepAlives;
   readonly budget: CommitBudget;
   readonly topics: mqtt.TopicCache;
   /** A client id that no client has. */

@@ -33,7 +33,8 @@ export class Inbound {
   readonly #session: ClientSession;
   readonly #permissions: ClientPermissions;
   readonly #acks = new AckQueue();
-  readonly #aliases: TopicAliases;
+  /** Made when the client uses the first one. */
+  #aliases: TopicAliases | undefined;
   /** The group that was told to notify the connection last: it notifies it once. */
   #group: CommitGroup | undefined;
 
@@ -42,7 +43,6 @@ export class Inbound {
     this.#sender = sender;
     this.#session = session;
     this.#permissions = permissions;
-    this.#aliases = new TopicAliases(host.limits.topicAliasMaximum);
   }
 
   /** Why a commit has failed, once {@link acknowledge} has said so. */
@@ -67,9 +67,10 @@ export class Inbound {
     return this.#acks.bytes > 0;
   }
 
-  /** @param bytes  size of the packet on the wire @throws MqttError  close the connection */
-  publish(packet: mqtt.PublishPacket, bytes: number): void {
+  /** @param source  where the packet was decoded from @throws MqttError  close the connection */
+  publish(packet: mqtt.PublishPacket, source: mqtt.PacketSource): void {
     const { broker, gauges } = this.#host;
+    const bytes = source.lastPacketBytes;
     gauges.messagesIn.add();
     if (packet.properties.subscriptionIdentifiers !== undefined) {
       throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'a client sends no subscription identifier'); // [MQTT-3.3.4-6]
@@ -77,12 +78,18 @@ export class Inbound {
     // Sent again before it was released: it has been published already [MQTT-4.3.3-10].
     if (packet.qos > 0) this.#checkReceiveMaximum();
     if (packet.qos === 2 && this.#session.hasPublished(packet.packetId)) return this.#queue(packet, bytes, undefined);
-    const message = this.#aliases.resolve(packet);
+    const message = packet.properties.topicAlias === undefined ? packet : this.#resolve(packet);
     checkTopicLength(message.topic);
     if (!maySend(this.#host, this.#permissions, message)) return this.#denied(packet, bytes);
-    const group = broker.publish(message, this.#session);
+    const group = broker.publish(message, this.#session, source);
     if (packet.qos === 1) this.#queue(packet, bytes, group);
     else if (packet.qos === 2) this.#queue(packet, bytes, joined(group, this.#published(packet.packetId, group)));
+  }
+
+  /** @throws MqttError  the alias is not one */
+  #resolve(packet: mqtt.PublishPacket): mqtt.PublishPacket {
+    this.#aliases ??= new TopicAliases(this.#host.limits.topicAliasMaximum);
+    return this.#aliases.resolve(packet);
   }
 
   /** Remembers a message of QoS 2, in the commit of what it has caused; one that has failed will come again. */
@@ -111,8 +118,13 @@ export class Inbound {
     group: CommitGroup | undefined,
     reasonCode: number = Reason.success,
   ): void {
-    const kind = qos === 2 ? AS_PUBREC : 0;
-    this.#acks.push(packetId | (reasonCode << 16) | kind, group, bytes);
+    const ack = packetId | (reasonCode << 16) | (qos === 2 ? AS_PUBREC : 0);
+    // Nothing is waited for, by this one and those before it.
+    if (this.#acks.size === 0 && (group === undefined || group.state === 'committed')) {
+      this.#sender.output.acknowledge(ack);
+      return this.#sender.schedule();
+    }
+    this.#acks.push(ack, group, bytes);
     this.#host.budget.take(bytes);
     if (group?.state !== 'pending') this.#sender.schedule();
     else if (group !== this.#group) {

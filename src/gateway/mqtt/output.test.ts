@@ -140,3 +140,37 @@ test('acknowledgements keep their order, whichever commit is done first; a faile
   assert.equal(queue.drop(), 20);
   assert.equal(queue.size, 0);
 });
+
+test('the same frames written to one socket after the other are whole on each, whatever was written between', () => {
+  const sockets = Array.from({ length: 6 }, () => new HeldSocket());
+  const outputs = sockets.map((socket) => new Output(socket, counter, () => {}));
+  const [a, b, c] = ['a', 'b', 'c'].map((payload) => mqtt.encodePublishFrame(packet(payload, 0), 5));
+  const numbered = mqtt.encodePublishFrame(packet('n', 1), 5);
+  const send = (index: number, ...frames: readonly (readonly [mqtt.PublishFrame, number])[]) => {
+    for (const [frame, id] of frames) outputs[index]!.frame(frame, id);
+    outputs[index]!.flush();
+  };
+  const texts = (index: number) =>
+    packetsIn(sockets[index]!.writes).map((one) =>
+      one.type === 'publish' ? `${one.payload.toString()}${one.packetId || ''}` : one.type,
+    );
+  sockets[2]!.isHeld = true;
+  send(0, [a!, 0], [b!, 0]);
+  send(1, [a!, 0], [b!, 0]);
+  send(2, [a!, 0], [b!, 0]);
+  send(3, [a!, 0], [b!, 0]);
+  send(4, [numbered, 7]);
+  send(5, [numbered, 8]);
+  send(4, [a!, 0], [c!, 0]);
+  send(5, [a!, 0], [b!, 0]);
+  outputs[0]!.acknowledge(3);
+  send(0, [a!, 0], [b!, 0]);
+  assert.deepEqual([0, 1, 2, 3, 4, 5].map(texts), [
+    ['a', 'b', 'puback', 'a', 'b'],
+    ['a', 'b'],
+    ['a', 'b'],
+    ['a', 'b'],
+    ['n7', 'a', 'c'],
+    ['n8', 'a', 'b'],
+  ]);
+});

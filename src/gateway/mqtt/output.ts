@@ -1,6 +1,6 @@
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
-import { ackTail } from './ack-reasons.ts';
+import { ackTail } from './reason-texts.ts';
 import type { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
 
@@ -16,6 +16,36 @@ export const AS_PUBREC = 1 << 24;
 /** An acknowledgement says success in four bytes; a reason comes behind them. */
 const ACK_BYTES = 4;
 
+/** What has gathered for one socket. */
+interface Batch {
+  readonly acks: number[];
+  readonly frames: mqtt.PublishFrame[];
+  /** Packet identifier of the frame at the same index; 0 leaves it as it is. */
+  readonly ids: number[];
+}
+
+/** The frames that the scratch buffer holds, if it holds nothing else; a fan-out writes the same to socket after socket. */
+const lastFilled: mqtt.PublishFrame[] = [];
+
+function isLastFilled({ frames, acks }: Batch): boolean {
+  if (acks.length > 0 || frames.length !== lastFilled.length) return false;
+  for (let i = 0; i < frames.length; i++) if (frames[i] !== lastFilled[i]) return false;
+  return true;
+}
+
+/** Frames with identifiers differ from client to client, though they are the same objects. */
+function remember({ frames, acks }: Batch): void {
+  lastFilled.length = 0;
+  if (acks.length > 0 || frames.length > FREE_LENGTH_MAX) return;
+  for (const frame of frames) if (frame.packetIdAt > 0) return;
+  for (const frame of frames) lastFilled.push(frame);
+}
+
+/** Batches to be used again: as many as sockets are written in a busy turn, none of them grown large. */
+const free: Batch[] = [];
+const FREE_MAX = 1_024;
+const FREE_LENGTH_MAX = 256;
+
 /**
  * What is to be written to one socket in this turn of the event loop, and written at once at its end.
  * While the peer does not read, what comes is kept here: frames of a fan-out are shared, so that a stalled client holds
@@ -24,27 +54,24 @@ const ACK_BYTES = 4;
 export class Output {
   readonly #socket: Transport;
   readonly #sent: Counter;
-  readonly #frames: mqtt.PublishFrame[] = [];
-  /** Packet identifier of the frame at the same index; 0 leaves it as it is. */
-  readonly #ids: number[] = [];
-  readonly #acks: number[] = [];
+  /** What has gathered; a connection that is silent has none. */
+  #batch: Batch | undefined;
   /** Acknowledgements of refused messages say why in words too. Set before the first one. */
   isExplaining = false;
   /** Topic aliases of this connection, where the client allows them. */
   aliases: OutboundAliases | undefined;
   #bytes = 0;
   #isBlocked = false;
-  readonly #written: () => void;
+  /** The last write was not taken at once, as with TLS none is: the next ones get memory of their own. */
+  #isSlow = false;
+  readonly #drained: () => void;
+  #written: (() => void) | undefined;
 
   /** @param drained  called when the socket has sent all that it could not take at once */
   constructor(socket: Transport, sent: Counter, drained: () => void) {
     this.#socket = socket;
     this.#sent = sent;
-    this.#written = () => {
-      if (!this.#isBlocked || socket.writableLength > 0) return;
-      this.#isBlocked = false;
-      drained();
-    };
+    this.#drained = drained;
   }
 
   /** The peer does not read: nothing is written until it does. */
@@ -63,7 +90,7 @@ export class Output {
    * @param ack  the packet identifier, a reason code of MQTT 5 in the eight bits above it, and {@link AS_PUBREC}
    */
   acknowledge(ack: number): void {
-    this.#acks.push(ack);
+    this.#gather().acks.push(ack);
     const reasonCode = (ack >>> 16) & 0xff;
     this.#bytes += reasonCode === 0 ? ACK_BYTES : ACK_BYTES + ackTail(reasonCode, this.isExplaining).length;
   }
@@ -78,8 +105,9 @@ export class Output {
   }
 
   frame(frame: mqtt.PublishFrame, packetId: number): void {
-    this.#frames.push(frame);
-    this.#ids.push(packetId);
+    const { frames, ids } = this.#gather();
+    frames.push(frame);
+    ids.push(packetId);
     this.#bytes += frame.bytes.length;
   }
 
@@ -94,18 +122,47 @@ export class Output {
     this.#socket.end();
   }
 
+  #gather(): Batch {
+    this.#batch ??= free.pop() ?? { acks: [], frames: [], ids: [] };
+    return this.#batch;
+  }
+
   #write(): void {
+    const batch = this.#batch;
+    if (batch === undefined || !this.#socket.writable) return;
     const size = this.#bytes;
-    if (size === 0 || !this.#socket.writable) return;
-    const isShared = size <= SCRATCH_BYTES;
-    const buffer = isShared ? scratch : Buffer.allocUnsafeSlow(size);
-    this.#fill(buffer);
+    const isShared = size <= SCRATCH_BYTES && !this.#isSlow;
+    const buffer = isShared ? scratch : Buffer.allocUnsafe(size);
+    if (!isShared || !isLastFilled(batch)) this.#fill(buffer, batch);
+    if (isShared) remember(batch);
+    this.#recycle(batch);
     this.#sent.add(size);
+    this.#written ??= () => this.#taken();
     this.#socket.write(isShared ? buffer.subarray(0, size) : buffer, this.#written);
-    if (this.#socket.writableLength === 0) return;
+    this.#isSlow = this.#socket.writableLength > 0;
+    if (!this.#isSlow) return;
     this.#isBlocked = true;
     // The kernel has not taken all: the buffer belongs to the socket now.
-    if (isShared) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    if (isShared) {
+      scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+      lastFilled.length = 0;
+    }
+  }
+
+  #taken(): void {
+    if (!this.#isBlocked || this.#socket.writableLength > 0) return;
+    this.#isBlocked = false;
+    this.#drained();
+  }
+
+  #recycle(batch: Batch): void {
+    this.#batch = undefined;
+    this.#bytes = 0;
+    const isLarge = batch.frames.length > FREE_LENGTH_MAX || batch.acks.length > FREE_LENGTH_MAX;
+    batch.acks.length = 0;
+    batch.frames.length = 0;
+    batch.ids.length = 0;
+    if (!isLarge && free.length < FREE_MAX) free.push(batch);
   }
 
   /** Puts the reason behind an acknowledgement that ends at `at`; its length. */
@@ -115,9 +172,9 @@ export class Output {
     return tail.copy(buffer, at);
   }
 
-  #fill(buffer: Buffer): void {
+  #fill(buffer: Buffer, { acks, frames, ids }: Batch): void {
     let at = 0;
-    for (const ack of this.#acks) {
+    for (const ack of acks) {
       const reasonCode = (ack >>> 16) & 0xff;
       buffer[at] = ack & AS_PUBREC ? PUBREC : PUBACK;
       buffer[at + 1] = 2;
@@ -126,19 +183,15 @@ export class Output {
       at += ACK_BYTES;
       if (reasonCode !== 0) at += this.#explain(buffer, at, reasonCode);
     }
-    for (let i = 0; i < this.#frames.length; i++) {
-      const { bytes, packetIdAt } = this.#frames[i]!;
+    for (let i = 0; i < frames.length; i++) {
+      const { bytes, packetIdAt } = frames[i]!;
       buffer.set(bytes, at);
       if (packetIdAt > 0) {
-        const id = this.#ids[i]!;
+        const id = ids[i]!;
         buffer[at + packetIdAt] = id >>> 8;
         buffer[at + packetIdAt + 1] = id & 0xff;
       }
       at += bytes.length;
     }
-    this.#acks.length = 0;
-    this.#frames.length = 0;
-    this.#ids.length = 0;
-    this.#bytes = 0;
   }
 }

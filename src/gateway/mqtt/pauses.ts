@@ -4,30 +4,35 @@ import type { Transport } from './transport.ts';
  * it may, the server goes. */
 export type Pause = 'deciding' | 'commits' | 'reader' | 'rate' | 'stopping';
 
+/** Each has a bit of its own. */
+const BIT: Readonly<Record<Pause, number>> = { deciding: 1, commits: 2, reader: 4, rate: 8, stopping: 16 };
+
 /** Holds a socket's reading back by named reasons, so that none resumes what another has paused. */
 export class Pauses {
   readonly #socket: Transport;
-  /** Empty means that the socket is read. */
-  readonly #reasons = new Set<Pause>();
+  /** Bits of the reasons; 0 means that the socket is read. */
+  #reasons = 0;
 
   constructor(socket: Transport) {
     this.#socket = socket;
   }
 
   get isReading(): boolean {
-    return this.#reasons.size === 0;
+    return this.#reasons === 0;
   }
 
   has(why: Pause): boolean {
-    return this.#reasons.has(why);
+    return (this.#reasons & BIT[why]) !== 0;
   }
 
   pause(why: Pause): void {
-    this.#reasons.add(why);
+    this.#reasons |= BIT[why];
     this.#socket.pause();
   }
 
   resume(why: Pause): void {
-    if (this.#reasons.delete(why) && this.isReading) this.#socket.resume();
+    if (!this.has(why)) return;
+    this.#reasons &= ~BIT[why];
+    if (this.isReading) this.#socket.resume();
   }
 }

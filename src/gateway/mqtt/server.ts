@@ -19,6 +19,7 @@ import { CommitBudget } from './budget.ts';
 import { Connection } from './connection.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
 import type { ConnectionHost } from './host.ts';
+import { KeepAlives } from './keep-alive.ts';
 import { MQTT_LIMITS, type MqttLimits } from './limits.ts';
 import { callerOf } from './listeners/device-door.ts';
 import type { IdentitySource } from './listeners/identity.ts';
@@ -102,6 +103,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   readonly limits: MqttLimits;
   readonly gauges: MqttGauges;
   readonly turn = new Turn();
+  readonly keepAlives: KeepAlives;
   readonly budget: CommitBudget;
   readonly topics = new mqtt.TopicCache();
   readonly addresses: Addresses;
@@ -129,6 +131,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     this.clock = options.clock;
     this.logger = options.logger.child({ gateway: 'mqtt' });
     this.limits = { ...MQTT_LIMITS, ...options.limits };
+    this.keepAlives = new KeepAlives(options.clock);
     this.budget = new CommitBudget(this.limits.commitBytesMax);
     this.addresses = new Addresses(this.clock, this.limits);
     this.gauges = mqttGauges(options.metrics);
@@ -285,5 +288,6 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
       connection.finish();
     }
     await closed;
+    this.keepAlives.close();
   }
 }

@@ -4,6 +4,9 @@ import type { MqttLimits } from './limits.ts';
 /** What a message that was sent waits for: QoS 2 first for PUBREC, then for PUBCOMP. */
 type Awaited = 'puback' | 'pubrec' | 'pubcomp';
 
+/** Shared by all windows behind which nothing waits. */
+const NONE: never[] = [];
+
 /** A message of a shared subscription: another member gets it where this client's session ends before it is done. */
 export interface SharedFrame extends mqtt.PublishFrame {
   /** False when nobody can take it now. */
@@ -23,10 +26,11 @@ export interface Sendable {
 export class OutboundWindow {
   readonly #limits: MqttLimits;
   readonly #inFlightMax: number;
-  readonly #inFlight = new Map<number, Awaited>();
+  /** Made when the first message is sent. */
+  #inFlight: Map<number, Awaited> | undefined;
   /** Those of them that came by a shared subscription at QoS 1. */
   #shared: Map<number, SharedFrame> | undefined;
-  #queue: SharedFrame[] = [];
+  #queue: SharedFrame[] = NONE;
   #head = 0;
   #queuedBytes = 0;
   #lastId = 0;
@@ -38,7 +42,7 @@ export class OutboundWindow {
   }
 
   get inFlight(): number {
-    return this.#inFlight.size;
+    return this.#inFlight?.size ?? 0;
   }
 
   get queued(): number {
@@ -47,7 +51,7 @@ export class OutboundWindow {
 
   /** What came now would have to wait. */
   get isFull(): boolean {
-    return this.queued > 0 || this.#inFlight.size >= this.#inFlightMax;
+    return this.queued > 0 || this.inFlight >= this.#inFlightMax;
   }
 
   /** Takes a packet identifier if there is room to send and nothing waits before; 0 when there is not. */
@@ -59,6 +63,7 @@ export class OutboundWindow {
   enqueue(frame: SharedFrame): boolean {
     const bytes = this.#queuedBytes + frame.bytes.length;
     if (this.queued >= this.#limits.queuedMessagesMax || bytes > this.#limits.queuedBytesMax) return false;
+    if (this.#queue === NONE) this.#queue = [];
     this.#queue.push(frame);
     this.#queuedBytes = bytes;
     return true;
@@ -66,17 +71,17 @@ export class OutboundWindow {
 
   /** The message is done; false when it does not wait for this packet. */
   acknowledge(packetId: number, by: 'puback' | 'pubcomp'): boolean {
-    if (this.#inFlight.get(packetId) !== by) return false;
+    if (this.#inFlight?.get(packetId) !== by) return false;
     this.#shared?.delete(packetId);
     return this.#inFlight.delete(packetId);
   }
 
   /** PUBREC has come: PUBREL is due, or, when the client refuses the message, nothing more. False for an unknown message. */
   received(packetId: number, isRefused: boolean): boolean {
-    const awaited = this.#inFlight.get(packetId);
+    const awaited = this.#inFlight?.get(packetId);
     if (awaited === undefined || awaited === 'puback') return false;
-    if (isRefused) this.#inFlight.delete(packetId);
-    else this.#inFlight.set(packetId, 'pubcomp');
+    if (isRefused) this.#inFlight!.delete(packetId);
+    else this.#inFlight!.set(packetId, 'pubcomp');
     return true;
   }
 
@@ -95,13 +100,14 @@ export class OutboundWindow {
     this.#head++;
     this.#queuedBytes -= frame.bytes.length;
     if (this.#head > 256 || this.#head === this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
+      this.#queue = this.#head === this.#queue.length ? NONE : this.#queue.slice(this.#head);
       this.#head = 0;
     }
     return { frame, packetId };
   }
 
   #take(frame: SharedFrame): number {
+    this.#inFlight ??= new Map();
     if (this.#inFlight.size >= this.#inFlightMax) return 0;
     do this.#lastId = this.#lastId === 0xffff ? 1 : this.#lastId + 1;
     while (this.#inFlight.has(this.#lastId));

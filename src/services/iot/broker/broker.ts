@@ -38,9 +38,10 @@ export interface Broker {
    * Routes a message: subscribers get it at once, rules run, a retained one is kept. Synchronous and without a promise; the payload
    * may change when it has returned.
    *
+   * @param source  where the packet was decoded from, if it is unchanged since: spares encoding it again
    * @returns the group whose commit makes durable what the message has caused; `undefined` when nothing is to be waited for
    */
-  publish(packet: mqtt.PublishPacket, publisher: Publisher): CommitGroup | undefined;
+  publish(packet: mqtt.PublishPacket, publisher: Publisher, source?: mqtt.PacketSource): CommitGroup | undefined;
 
   /** Adds or replaces; tells whether the client had this filter before (for retain handling 1). */
   subscribe(subscription: Subscription): boolean;
@@ -109,7 +110,7 @@ export class RoutingBroker implements Broker {
     );
   }
 
-  publish(packet: mqtt.PublishPacket, publisher: Publisher): CommitGroup | undefined {
+  publish(packet: mqtt.PublishPacket, publisher: Publisher, source?: mqtt.PacketSource): CommitGroup | undefined {
     this.#published.add();
     if (this.#listener !== undefined && publisher.clientId !== undefined) this.#listener(packet, publisher.clientId);
     const { topic } = packet;
@@ -118,7 +119,8 @@ export class RoutingBroker implements Broker {
     if (route.handler && publisher.clientId !== undefined) return route.handler(ownPacket(packet), publisher);
     let group: CommitGroup | undefined;
     if (packet.retain) group = this.#keep(packet);
-    if (route.receivers.length > 0) group = joined(group, deliver(packet, publisher, route.receivers));
+    if (route.receivers.length > 0)
+      group = joined(group, deliver(new RoutedMessage(packet, source), publisher, route.receivers));
     if (route.rules.length > 0) group = joined(group, this.#rules.run(route.rules, packet, route.levels, publisher));
     return group;
   }
@@ -209,11 +211,10 @@ export class RoutingBroker implements Broker {
 }
 
 function deliver(
-  packet: mqtt.PublishPacket,
+  message: RoutedMessage,
   publisher: Publisher,
   receivers: readonly Receiver[],
 ): CommitGroup | undefined {
-  const message = new RoutedMessage(packet);
   let group: CommitGroup | undefined;
   for (const receiver of receivers) {
     const { own } = receiver;

@@ -21,26 +21,46 @@ export function ownPacket(packet: mqtt.PublishPacket): mqtt.PublishPacket {
  */
 export class RoutedMessage {
   packet: mqtt.PublishPacket;
-  readonly #frames: (mqtt.PublishFrame | undefined)[] = [];
+  /** Set while the packet may be sent on as it came. */
+  #source: mqtt.PacketSource | undefined;
+  /** Most messages are sent in one way: the first has a place of its own. */
+  #slot = -1;
+  #frame: mqtt.PublishFrame | undefined;
+  #others: (mqtt.PublishFrame | undefined)[] | undefined;
 
-  constructor(packet: mqtt.PublishPacket) {
+  /** @param source  where the packet was decoded from, if it is unchanged since */
+  constructor(packet: mqtt.PublishPacket, source?: mqtt.PacketSource) {
     this.packet = packet;
+    this.#source = source;
   }
 
   /** To be called by those who keep the message itself. */
   own(): void {
     this.packet = ownPacket(this.packet);
+    this.#source = undefined;
   }
 
   /** The PUBLISH for all receivers of one kind; at QoS 1 and 2 the packet identifier is to be filled in a copy. */
   frame(version: mqtt.ProtocolVersion, qos: mqtt.Qos, retain: boolean): mqtt.PublishFrame {
     const slot = (version === 5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);
-    let frame = this.#frames[slot];
-    if (!frame) {
-      frame = mqtt.encodePublishFrame(this.outgoing(qos, retain), version);
-      this.#frames[slot] = frame;
+    if (this.#slot === slot) return this.#frame!;
+    if (this.#slot < 0) {
+      this.#slot = slot;
+      this.#frame = this.#encode(version, qos, retain);
+      return this.#frame;
     }
-    return frame;
+    this.#others ??= [];
+    this.#others[slot] ??= this.#encode(version, qos, retain);
+    return this.#others[slot];
+  }
+
+  #encode(version: mqtt.ProtocolVersion, qos: mqtt.Qos, retain: boolean): mqtt.PublishFrame {
+    const { packet } = this;
+    const source = this.#source;
+    if (source?.version === version && packet.qos === qos && packet.properties === mqtt.NO_PROPERTIES) {
+      return mqtt.relayedPublishFrame(source, retain);
+    }
+    return mqtt.encodePublishFrame(this.outgoing(qos, retain), version);
   }
 
   /** The packet as it goes to a subscriber; packet identifier 1 stands where QoS 1 and 2 fill in their own. */
