@@ -32,6 +32,7 @@ import { certificateOperations } from './operations/certificates.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { eventConfigurationOperations } from './operations/event-configurations.ts';
 import { policyOperations } from './operations/policies.ts';
 import { policyAttachmentOperations } from './operations/policy-attachments.ts';
 import { tagOperations } from './operations/tags.ts';
@@ -51,6 +52,7 @@ import { TopicRules } from './rules/rules.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Tags } from './tags.ts';
 import { iotTarget } from './target.ts';
+import { RegistryEvents } from './things/events.ts';
 import { ThingGroups } from './things/groups.ts';
 import { type PrincipalFacts, principalFacts } from './things/principals.ts';
 import { Things } from './things/things.ts';
@@ -208,11 +210,13 @@ export async function openIot(dependencies: {
     const id = /:cert\/(.+)$/.exec(principal)?.[1];
     return id === undefined || certificates.find(id) !== undefined;
   };
+  const registryEvents = await RegistryEvents.open({ records, things, broker, clock, random, logger });
   const control = {
     ...topicRuleOperations(rules, tags),
     ...endpointOperations,
     ...thingOperations(things, isKnown),
     ...tagOperations(tags),
+    ...eventConfigurationOperations(registryEvents),
     ...thingTypeOperations(things, tags),
     ...thingGroupOperations(things, tags),
     ...certificateOperations(certificates),
