@@ -5,10 +5,16 @@
  * processor time a message, all threads and the kernel's work for the process, holds still when the machine is busy with other things.
  * Not measured: TLS, reading the stream, MQTT 5.
  */
-import { execFileSync } from 'node:child_process';
 import { type Figure, formatFigure, median, skipped } from './figure.ts';
 import type { CrowdLoad, Load, LoadResult } from './generator/load.ts';
-import { type BrokerProcess, gather, runLoad, startMillrace, startMosquitto } from './generator/processes.ts';
+import {
+  type BrokerProcess,
+  gather,
+  openFilesMax,
+  runLoad,
+  startMillrace,
+  startMosquitto,
+} from './generator/processes.ts';
 import { matchFigure } from './mqtt-match.ts';
 
 /** Runs of each broker, taken in turns; the median counts. */
@@ -201,10 +207,6 @@ async function fleet(): Promise<Figure[]> {
       target: { value: FLEET_BYTES_MAX / 1e6, met: bytes <= FLEET_BYTES_MAX },
     },
   ];
-}
-
-function openFilesMax(): number {
-  return Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' })) || Number.POSITIVE_INFINITY;
 }
 
 if (import.meta.main) for (const figure of await run()) process.stdout.write(`${formatFigure(figure)}\n`);
