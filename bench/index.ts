@@ -13,6 +13,7 @@ const FILES = [
   'log',
   'mqtt',
   'mqtt-storm',
+  'mqtt-sessions',
   'sns',
   'flow',
   'pollers',

@@ -90,6 +90,30 @@ test('docs/configuration.md lists every setting with its default', () => {
   }
 });
 
+test('issuers of tokens are read', () => {
+  const { tokenIssuers } = read(
+    `
+tokenIssuers:
+  plant: { issuer: 'https://id.plant.example', audience: millrace, keys: keys/plant.json }
+  cloud: { issuer: 'https://id.example', audience: [a, b], keys: 'https://id.example/jwks' }
+`,
+  );
+  assert.deepEqual(tokenIssuers, [
+    {
+      name: 'plant',
+      issuer: 'https://id.plant.example',
+      audience: ['millrace'],
+      keys: '/etc/millrace/keys/plant.json',
+    },
+    { name: 'cloud', issuer: 'https://id.example', audience: ['a', 'b'], keys: 'https://id.example/jwks' },
+  ]);
+  assert.throws(() => read('tokenIssuers: { a: { keys: x } }'), /tokenIssuers\.a\.issuer is missing/);
+  assert.throws(
+    () => read('tokenIssuers: { a: { issuer: x, keys: y, alg: none } }'),
+    /unknown setting tokenIssuers\.a\.alg/,
+  );
+});
+
 test('foreign brokers and bridges are read, with secrets from elsewhere', () => {
   const { foreign } = read(
     `

@@ -137,6 +137,10 @@ export const SETTINGS = {
   },
   connections: { type: 'mapping', help: 'How HTTP targets are called, by name: see below.' },
   brokers: { type: 'mapping', help: 'MQTT brokers of somebody else, by name: see [bridges.md](bridges.md).' },
+  tokenIssuers: {
+    type: 'mapping',
+    help: 'Whose JSON Web Tokens devices may prove themselves with, by name: see [device-policies.md](device-policies.md).',
+  },
   bridges: { type: 'mapping', help: 'What is forwarded to and from them: see [bridges.md](bridges.md).' },
 } satisfies Record<string, Setting>;
 

@@ -5,7 +5,7 @@ import { messageOf, parseArn, systemClock } from '../base/index.ts';
 import { type Client, ENDPOINT_OPTIONS, openClient } from './client.ts';
 import { CommandError, defineCommand, EXIT, UsageError, type Values } from './command.ts';
 import { closest } from './suggest.ts';
-import { paint, type Terminal } from './terminal.ts';
+import { paint, printable, type Terminal } from './terminal.ts';
 
 const PATH = '/_millrace/dead-letters';
 /** Name under which calls of the node's own routes are signed. */
@@ -218,11 +218,6 @@ function line(letter: Letter, { colours }: Terminal): string {
     paint(colours, 'grey', id),
   ];
   return `${columns.filter((column) => column !== '').join('  ')}\n`;
-}
-
-/** Whoever has sent a letter may have put escape sequences and line feeds into what is told of it: a terminal must not obey them. */
-function printable(text: string): string {
-  return text.replace(/[\t\r\n]+/g, ' ').replace(/\p{Cc}/gu, '\u{fffd}');
 }
 
 function story(letter: WholeLetter, { errColours }: Terminal): string {

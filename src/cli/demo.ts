@@ -43,6 +43,14 @@ export const demo = defineCommand({
       default: 1883,
       help: 'any free port if it is taken',
     },
+    'mqtts-port': {
+      type: 'number',
+      value: 'PORT',
+      min: 0,
+      max: 65_535,
+      default: 8883,
+      help: 'MQTT over TLS, where the machines connect; any free port if it is taken',
+    },
     'data-dir': { type: 'text', value: 'PATH', default: '.millrace/demo', help: 'where everything durable lives' },
     email: { type: 'text', value: 'ADDRESS', help: 'send critical alerts there, through the mail server in --config' },
     config: { type: 'text', value: 'FILE', help: 'millrace.yaml whose smtp and webhooks are used' },
@@ -71,12 +79,17 @@ export const demo = defineCommand({
       mode: 'dev',
       ...outgoing,
     } as const;
-    const node = scope.use(await start(config, values['http-port'], values['mqtt-port']));
+    const ports = {
+      httpPort: values['http-port'],
+      mqttPort: values['mqtt-port'],
+      mqttsPort: values['mqtts-port'],
+    };
+    const node = scope.use(await start(config, ports));
     step(`deploying examples/machine-health to ${node.endpoint}`);
     const webhook = scope.use(await Webhook.open(terminal));
     await deploy(node, { WebhookUrl: webhook.url, AlertEmail: email ?? '' }, terminal);
-    step(`connecting forty machines to mqtt://${node.mqtt.host}:${node.mqtt.port}`);
-    const fleet = startFleet(node);
+    step(`connecting forty machines over TLS to port ${node.mqtts!.port}, with certificates of the node's authority`);
+    const fleet = startFleet(node, config.dataDirectory);
     scope.defer(() => void fleet.kill('SIGKILL'));
     terminal.out(`\n${welcome(node, mailHint(email, outgoing), terminal)}\n\n`);
 
@@ -96,15 +109,14 @@ function stepper(terminal: Terminal): (text: string) => void {
 
 /** On the usual ports, or on free ones when somebody else has them. */
 async function start(
-  config: Omit<NodeConfig, 'httpPort' | 'mqttPort'>,
-  httpPort: number,
-  mqttPort: number,
+  config: Omit<NodeConfig, 'httpPort' | 'mqttPort' | 'mqttsPort'>,
+  ports: { readonly httpPort: number; readonly mqttPort: number; readonly mqttsPort: number },
 ): Promise<Node> {
   try {
-    return await startNode({ ...config, httpPort, mqttPort });
+    return await startNode({ ...config, ...ports });
   } catch (error) {
     if (!hasCode(error, 'address-in-use') && !hasCode(error, 'listen-failed')) throw error;
-    return startNode({ ...config, httpPort: 0, mqttPort: 0 });
+    return startNode({ ...config, httpPort: 0, mqttPort: 0, mqttsPort: 0 });
   }
 }
 
@@ -122,11 +134,12 @@ async function deploy(node: Node, parameters: Readonly<Record<string, string>>, 
   });
 }
 
-function startFleet({ mqtt }: Node): ChildProcess {
+/** @param directory  where the machines' certificates are kept: with the node that has signed them */
+function startFleet({ endpoint }: Node, directory: string): ChildProcess {
   const bin = join(ROOT, 'bin/millrace.js');
-  const broker = `mqtt://${mqtt.host}:${mqtt.port}`;
-  const argv = [bin, 'simulate', join(EXAMPLE, 'fleet.yaml'), '--broker', broker, '--json'];
-  return spawn(process.execPath, argv, { stdio: 'ignore' });
+  const fleet = join(EXAMPLE, 'fleet.yaml');
+  const argv = [bin, 'simulate', fleet, '--enroll', '--endpoint-url', endpoint, '--json'];
+  return spawn(process.execPath, argv, { stdio: 'ignore', cwd: directory });
 }
 
 /** Takes the alerts that the topic sends. */

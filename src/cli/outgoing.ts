@@ -6,9 +6,13 @@ import { isAllowEntry } from '../delivery/index.ts';
 import type { NodeConfig } from '../node/index.ts';
 import { readForeign } from './brokers.ts';
 import { UsageError } from './command.ts';
+import { readTokenIssuers } from './token-issuers.ts';
 
 /** What a node sends, and how: the part of a configuration that `dev` reads too. */
-export type Outgoing = Pick<NodeConfig, 'webhooks' | 'smtp' | 'connections' | 'notifications' | 'foreign'>;
+export type Outgoing = Pick<
+  NodeConfig,
+  'webhooks' | 'smtp' | 'connections' | 'notifications' | 'foreign' | 'tokenIssuers'
+>;
 
 /** Where the parts of a configuration come from. */
 export interface ConfigurationSource {
@@ -38,6 +42,7 @@ export function readOutgoing(
     ...notifications(value),
     ...(connections !== undefined && { connections: readConnections(connections, from) }),
     ...readForeign(given, from),
+    ...readTokenIssuers(given.tokenIssuers, from),
   };
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename, extname, resolve } from 'node:path';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { systemClock } from '../base/index.ts';
 import { type Client, ENDPOINT_OPTIONS, openClient } from './client.ts';
 import { CommandError, defineCommand, EXIT, UsageError, type Values } from './command.ts';
@@ -59,7 +59,7 @@ export const simulateCommand = defineCommand({
       const client = await openClient(values, env);
       fleet = { ...fleet, ...(values.broker === undefined && (await tlsAddress(client))) };
       if (!fleet.tls) throw new UsageError('--enroll connects over TLS: --broker must be mqtts://HOST:PORT');
-      identities = await enrollAll(fleet, { client, name: basename(file, extname(file)), cwd, progress, ...stop });
+      identities = await enrollAll(fleet, { client, name: nameOf(file), cwd, progress, signal: stop.signal });
       fleet = { ...fleet, tls: { ...fleet.tls, caFile: identities.caFile } };
     } else if (fleet.tls?.identities !== undefined) identities = await readIdentities(fleet.tls.identities, fleet);
     await refuseTooMany(fleet.devices);
@@ -90,6 +90,12 @@ function override(fleet: Fleet, values: Values<typeof OPTIONS>): Fleet {
   }
   const { tls = {}, ...others } = fleet;
   return { ...others, devices, rate, ...addressOf(values.broker, tls) };
+}
+
+/** A fleet is called by its file; one that is just called `fleet.yaml`, by the folder. */
+function nameOf(file: string): string {
+  const name = basename(file, extname(file));
+  return name === 'fleet' ? basename(dirname(file)) : name;
 }
 
 /** Where the node takes devices in over TLS. @throws CommandError  nowhere */

@@ -42,3 +42,8 @@ const CODES: Record<Colour, number> = {
 export function paint(on: boolean, colour: Colour, text: string): string {
   return on ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
 }
+
+/** Whoever has made a text may have put escape sequences and line feeds into it: a terminal must not obey them. */
+export function printable(text: string): string {
+  return text.replace(/[\t\r\n]+/g, ' ').replace(/\p{Cc}/gu, '\u{fffd}');
+}

@@ -7,8 +7,6 @@ import { NodeFleet } from '../../src/node/fleet.ts';
 import { silentLogger } from '../../src/telemetry/index.ts';
 import { openRig, publish, RawClient, type Rig } from '../mqtt/harness.ts';
 
-const CERTIFICATE = `arn:aws:iot:eu-central-1:000000000000:cert/${'a'.repeat(64)}`;
-
 function apiOf(rig: Rig, clock: Clock = systemClock) {
   const fleet = new NodeFleet(rig.iot, () => rig.gateway.clients);
   const api = fleetApi({ fleet, clock, logger: silentLogger });
@@ -29,14 +27,15 @@ async function smallFleet(rig: Rig) {
     await rig.call('CreateThing', { thingName, thingTypeName: 'pump', attributePayload });
   }
   await rig.call('AddThingToThingGroup', { thingName: 'pump-1', thingGroupName: 'hall' });
-  await rig.call('AttachThingPrincipal', { thingName: 'pump-1', principal: CERTIFICATE });
+  const { certificateArn } = (await rig.call('CreateKeysAndCertificate', { setAsActive: true })) as any;
+  await rig.call('AttachThingPrincipal', { thingName: 'pump-1', principal: certificateArn });
   const pump = await RawClient.connected(rig.port, { clientId: 'pump-1', keepAlive: 30 });
   const lost = await RawClient.connected(rig.port, { clientId: 'pump-2' });
   const client = await RawClient.connected(rig.port, { clientId: 'laptop', version: 4 });
   await client.subscribe('$aws/events/presence/disconnected/pump-2');
   lost.socket.destroy();
   await client.next();
-  return { pump, client };
+  return { pump, client, certificateArn };
 }
 
 test('things and clients are one list, with the health of each', async () => {
@@ -80,7 +79,7 @@ test('the list is searched, filtered, sorted and read in parts', async () => {
 
 test('one device is told with its principals and subscriptions, and disconnected', async () => {
   await using rig = await openRig();
-  const { pump, client } = await smallFleet(rig);
+  const { pump, client, certificateArn } = await smallFleet(rig);
   await pump.subscribe('cmd/#');
   const { get, post } = apiOf(rig);
   const { body } = await get<DeviceDetail>('/pump-1');
@@ -88,7 +87,7 @@ test('one device is told with its principals and subscriptions, and disconnected
   assert.deepEqual(body.attributes, { serial: 'SN-1' });
   assert.deepEqual(
     body.principals.map(({ principal, isAttached, isExclusive }) => [principal, isAttached, isExclusive]),
-    [[CERTIFICATE, true, false]],
+    [[certificateArn, true, false]],
   );
   assert.deepEqual(body.subscriptions, [{ filter: 'cmd/#', qos: 1 }]);
   assert.deepEqual([body.connection?.keepAlive, body.connection?.version], [30, 5]);

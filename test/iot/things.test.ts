@@ -3,12 +3,15 @@ import { describe, test } from 'node:test';
 import {
   AddThingToThingGroupCommand,
   AttachThingPrincipalCommand,
+  CreateKeysAndCertificateCommand,
   CreateThingCommand,
   CreateThingGroupCommand,
   CreateThingTypeCommand,
+  CreateTopicRuleCommand,
   DeleteThingCommand,
   DeleteThingGroupCommand,
   DeleteThingTypeCommand,
+  DeleteTopicRuleCommand,
   DeprecateThingTypeCommand,
   DescribeThingCommand,
   DescribeThingGroupCommand,
@@ -16,6 +19,7 @@ import {
   DetachThingPrincipalCommand,
   ListPrincipalThingsCommand,
   ListPrincipalThingsV2Command,
+  ListTagsForResourceCommand,
   ListThingGroupsCommand,
   ListThingGroupsForThingCommand,
   ListThingPrincipalsCommand,
@@ -24,14 +28,18 @@ import {
   ListThingsInThingGroupCommand,
   paginateListThings,
   RemoveThingFromThingGroupCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
   UpdateThingCommand,
   UpdateThingGroupCommand,
   UpdateThingGroupsForThingCommand,
 } from '@aws-sdk/client-iot';
-import { openCloud } from './harness.ts';
+import { type Cloud, openCloud } from './harness.ts';
 
-const CERTIFICATE = `arn:aws:iot:eu-central-1:000000000000:cert/${'a'.repeat(64)}`;
-const OTHER = `arn:aws:iot:eu-central-1:000000000000:cert/${'b'.repeat(64)}`;
+/** A certificate of the node's own authority. */
+async function newCertificate({ control }: Cloud): Promise<string> {
+  return (await control.send(new CreateKeysAndCertificateCommand({ setAsActive: true }))).certificateArn!;
+}
 
 describe('things', () => {
   test('are made, described, changed and deleted, and are there after a restart', async () => {
@@ -125,25 +133,26 @@ describe('things', () => {
 describe('principals of things', () => {
   test('are attached, listed from both sides, and hold the thing until they are detached', async () => {
     await using first = await openCloud();
+    const certificate = await newCertificate(first);
     for (const thingName of ['a', 'b']) {
       await first.control.send(new CreateThingCommand({ thingName }));
-      await first.control.send(new AttachThingPrincipalCommand({ thingName, principal: CERTIFICATE }));
+      await first.control.send(new AttachThingPrincipalCommand({ thingName, principal: certificate }));
     }
-    await first.control.send(new AttachThingPrincipalCommand({ thingName: 'a', principal: CERTIFICATE }));
+    await first.control.send(new AttachThingPrincipalCommand({ thingName: 'a', principal: certificate }));
     await using cloud = await first.restart();
     const { control } = cloud;
     const principals = await control.send(new ListThingPrincipalsCommand({ thingName: 'a' }));
-    assert.deepEqual(principals.principals, [CERTIFICATE]);
-    assert.deepEqual((await control.send(new ListPrincipalThingsCommand({ principal: CERTIFICATE }))).things, [
+    assert.deepEqual(principals.principals, [certificate]);
+    assert.deepEqual((await control.send(new ListPrincipalThingsCommand({ principal: certificate }))).things, [
       'a',
       'b',
     ]);
     const remove = () => control.send(new DeleteThingCommand({ thingName: 'a' }));
     await assert.rejects(remove(), { name: 'InvalidRequestException' });
-    await control.send(new DetachThingPrincipalCommand({ thingName: 'a', principal: CERTIFICATE }));
+    await control.send(new DetachThingPrincipalCommand({ thingName: 'a', principal: certificate }));
     await remove();
-    assert.deepEqual((await control.send(new ListPrincipalThingsCommand({ principal: CERTIFICATE }))).things, ['b']);
-    await assert.rejects(control.send(new AttachThingPrincipalCommand({ thingName: 'none', principal: CERTIFICATE })), {
+    assert.deepEqual((await control.send(new ListPrincipalThingsCommand({ principal: certificate }))).things, ['b']);
+    await assert.rejects(control.send(new AttachThingPrincipalCommand({ thingName: 'none', principal: certificate })), {
       name: 'ResourceNotFoundException',
     });
   });
@@ -151,6 +160,9 @@ describe('principals of things', () => {
   test('that are exclusive have one thing and no other', async () => {
     await using cloud = await openCloud();
     const { control } = cloud;
+    const certificate = await newCertificate(cloud);
+    const other = await newCertificate(cloud);
+    const third = await newCertificate(cloud);
     for (const thingName of ['a', 'b']) await control.send(new CreateThingCommand({ thingName }));
     const attach = (thingName: string, principal: string, exclusive: boolean) =>
       control.send(
@@ -160,18 +172,18 @@ describe('principals of things', () => {
           thingPrincipalType: exclusive ? 'EXCLUSIVE_THING' : 'NON_EXCLUSIVE_THING',
         }),
       );
-    await attach('a', CERTIFICATE, true);
-    await assert.rejects(attach('b', CERTIFICATE, false), { name: 'InvalidRequestException' });
-    await attach('a', OTHER, false);
-    await assert.rejects(attach('b', OTHER, true), { name: 'InvalidRequestException' });
-    const race = await Promise.allSettled([attach('a', `${OTHER}c`, true), attach('b', `${OTHER}c`, true)]);
+    await attach('a', certificate, true);
+    await assert.rejects(attach('b', certificate, false), { name: 'InvalidRequestException' });
+    await attach('a', other, false);
+    await assert.rejects(attach('b', other, true), { name: 'InvalidRequestException' });
+    const race = await Promise.allSettled([attach('a', third, true), attach('b', third, true)]);
     assert.deepEqual(race.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
-    const things = await control.send(new ListPrincipalThingsV2Command({ principal: CERTIFICATE }));
+    const things = await control.send(new ListPrincipalThingsV2Command({ principal: certificate }));
     assert.deepEqual(things.principalThingObjects, [{ thingName: 'a', thingPrincipalType: 'EXCLUSIVE_THING' }]);
     const shared = { thingName: 'a', thingPrincipalType: 'NON_EXCLUSIVE_THING' } as const;
     const principals = await control.send(new ListThingPrincipalsV2Command(shared));
     assert.deepEqual(principals.thingPrincipalObjects, [
-      { principal: OTHER, thingPrincipalType: 'NON_EXCLUSIVE_THING' },
+      { principal: other, thingPrincipalType: 'NON_EXCLUSIVE_THING' },
     ]);
   });
 });
@@ -291,5 +303,33 @@ describe('thing groups', () => {
       thingGroupDescription: 'G',
       attributePayload: { attributes: { a: '1' } },
     });
+  });
+});
+
+test('types, groups and rules have tags, which go with them', async () => {
+  await using first = await openCloud();
+  const tag = (Key: string, Value: string) => ({ Key, Value });
+  const { thingGroupArn: resourceArn } = await first.control.send(
+    new CreateThingGroupCommand({ thingGroupName: 'g', tags: [tag('site', 'north')] }),
+  );
+  await first.control.send(new TagResourceCommand({ resourceArn, tags: [tag('site', 'south'), tag('a', '')] }));
+  await using cloud = await first.restart();
+  const { control } = cloud;
+  const tagsOf = async (arn: string | undefined) =>
+    (await control.send(new ListTagsForResourceCommand({ resourceArn: arn }))).tags;
+  assert.deepEqual(await tagsOf(resourceArn), [tag('a', ''), tag('site', 'south')]);
+  await control.send(new UntagResourceCommand({ resourceArn, tagKeys: ['a', 'none'] }));
+  assert.deepEqual(await tagsOf(resourceArn), [tag('site', 'south')]);
+  const topicRulePayload = { sql: "SELECT * FROM 't'", actions: [] };
+  const rule = 'arn:aws:iot:eu-central-1:000000000000:rule/r';
+  await control.send(new CreateTopicRuleCommand({ ruleName: 'r', topicRulePayload, tags: 'a=1&b=x%20y' }));
+  assert.deepEqual(await tagsOf(rule), [tag('a', '1'), tag('b', 'x y')]);
+  await control.send(new DeleteTopicRuleCommand({ ruleName: 'r' }));
+  await assert.rejects(tagsOf(rule), { name: 'ResourceNotFoundException' });
+  await control.send(new CreateTopicRuleCommand({ ruleName: 'r', topicRulePayload }));
+  assert.deepEqual(await tagsOf(rule), []);
+  const thing = 'arn:aws:iot:eu-central-1:000000000000:thing/t';
+  await assert.rejects(control.send(new TagResourceCommand({ resourceArn: thing, tags: [tag('a', '1')] })), {
+    name: 'InvalidRequestException',
   });
 });

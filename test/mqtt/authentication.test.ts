@@ -126,7 +126,7 @@ test('a connected client authenticates again, and goes on publishing meanwhile; 
   client.send(answer(scramFinal('user', NONCE, 'wrong', CHALLENGE)));
   const told = await client.next();
   assert(told?.type === 'disconnect');
-  assert.equal(told.reasonCode, Reason.badUserNameOrPassword);
+  assert.equal(told.reasonCode, Reason.notAuthorized, 'the reason of CONNACK is none of DISCONNECT');
   assert.equal(await client.next(), undefined);
 });
 

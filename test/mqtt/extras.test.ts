@@ -147,7 +147,7 @@ test('a draining server sends its clients to another, some at a time', async () 
   const told = {
     type: 'disconnect',
     reasonCode: Reason.useAnotherServer,
-    properties: { serverReference: 'other.example:8883' },
+    properties: { reasonString: 'this server is being drained', serverReference: 'other.example:8883' },
   };
   assert.deepEqual(await a.next(), told);
   await using late = await RawClient.open(rig.port);

@@ -83,7 +83,12 @@ export interface Rig extends AsyncDisposable {
   restart(): Promise<Rig>;
 }
 
-export type RigOptions = Partial<Pick<MqttGatewayOptions, 'limits' | 'access' | 'watcher' | 'clock'>>;
+export type RigOptions = Partial<
+  Pick<
+    MqttGatewayOptions,
+    'limits' | 'access' | 'watcher' | 'clock' | 'listeners' | 'identity' | 'http' | 'proxies' | 'logger'
+  >
+>;
 
 export const CONTEXT: OperationContext = {
   requestId: 'r',

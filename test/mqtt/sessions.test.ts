@@ -362,28 +362,37 @@ test('a long queue comes in order, no more at a time than the client takes, whil
   assert.equal(rig.iot.broker.sessions.get('pump')?.messages, 2);
 });
 
-test('a queue that is full drops the newest, and is bounded for a connected client too', async () => {
-  await using rig = await openRig();
+test('a queue that is full drops the newest, until the oldest is acknowledged or has expired', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
   const first = await durable(rig, 'pump');
   await first.client.subscribe('d/#', 1);
   await lost(first.client);
   await using publisher = await RawClient.connected(rig.port, { clientId: 'publisher' });
-  const payload = 'x'.repeat(120_000);
-  const kept = Math.ceil(IOT_LIMITS.sessionBytesMax / payload.length);
-  for (let i = 0; i < kept + 5; i++) {
-    publisher.send(publish('d/1', `${i} ${payload}`, { qos: 1 }));
+  const send = async (payload: string) => {
+    publisher.send(publish('d/1', payload, { qos: 1, properties: { messageExpiryInterval: 10 } }));
     assert.equal((await publisher.next())?.type, 'puback');
-  }
+  };
+  const filling = 'x'.repeat(125_000);
+  const kept = Math.ceil(IOT_LIMITS.sessionBytesMax / (filling.length + 40));
+  for (let i = 0; i < kept + 3; i++) await send(`${i} ${filling}`);
   const session = rig.iot.broker.sessions.get('pump')!;
   assert.equal(session.messages, kept);
-  const second = await durable(rig, 'pump');
-  for (let i = 0; i < kept; i++) {
-    const packet = await message(second.client);
-    assert.equal(packet.payload.toString().split(' ')[0], `${i}`);
-    second.client.send(ack('puback', packet));
-  }
-  await second.client.settle();
-  assert.deepEqual([session.messages, session.bytes, second.client.unread], [0, 0, 0]);
+  const second = await durable(rig, 'pump', { properties: { receiveMaximum: 1, sessionExpiryInterval: 3600 } });
+  const oldest = await message(second.client);
+  assert.equal(oldest.payload.toString().split(' ')[0], '0');
+  second.client.send(ack('puback', oldest));
+  assert.equal((await message(second.client)).payload.toString().split(' ')[0], '1');
+  await lost(second.client);
+  await send(`room ${filling}`);
+  await send(`none ${filling}`);
+  assert.equal(session.messages, kept);
+  await clock.advance(11_000);
+  await send('makes us look for what has expired');
+  await until(() => session.messages === 0);
+  await send('new');
+  const third = await durable(rig, 'pump');
+  assert.equal((await message(third.client)).payload.toString(), 'new');
 });
 
 // Shows [MQTT-4.1.0-1], [MQTT-4.1.0-2]
@@ -428,17 +437,20 @@ test('QoS 0 is sent to those who are there and kept for nobody', async () => {
   assert.equal(second.client.unread, 0);
 });
 
-test('retained messages of a new subscription go through the queue: unacknowledged ones come again', async () => {
+test('retained messages of a new subscription go through the queue, also for a client that does not wait for them', async () => {
   await using rig = await openRig();
   for (let i = 0; i < 20; i++) await published(rig, `r/${i}`, `${i}`, { retain: true });
   const first = await durable(rig, 'pump', { properties: { receiveMaximum: 2, sessionExpiryInterval: 3600 } });
   await first.client.subscribe('r/#', 1);
   const one = await message(first.client);
   assert.equal(one.retain, true);
+  await lost(first.client);
   await using again = await rig.restart();
   const back = await durable(again, 'pump');
   const repeated = await message(back.client);
   assert.deepEqual([repeated.packetId, repeated.dup, repeated.retain], [one.packetId, true, true]);
+  const topics = new Set([repeated.topic]);
+  while (topics.size < 20) topics.add((await message(back.client)).topic);
 });
 
 test('a shared subscription passes over members that are away, and queues for one when all are', async () => {
@@ -458,6 +470,25 @@ test('a shared subscription passes over members that are away, and queues for on
   await published(rig, 'd', '5');
   const queued = ['away', 'here'].map((name) => rig.iot.broker.sessions.get(name)!.messages);
   assert.equal(queued[0]! + queued[1]!, 1);
+});
+
+// Shows [MQTT-4.8.2-4], [MQTT-4.8.2-5]
+test('a shared message under way stays with its client: it is completed there, and goes to nobody else', async () => {
+  await using rig = await openRig();
+  const first = await durable(rig, 'first');
+  await first.client.subscribe('$share/g/d', 2);
+  await published(rig, 'd', 'one', { qos: 2 });
+  const one = await message(first.client);
+  const other = await durable(rig, 'other');
+  await other.client.subscribe('$share/g/d', 2);
+  await lost(first.client);
+  const back = await durable(rig, 'first');
+  const repeated = await message(back.client);
+  assert.deepEqual([repeated.packetId, repeated.dup], [one.packetId, true]);
+  await lost(back.client);
+  await durable(rig, 'first', { clean: true });
+  await other.client.settle();
+  assert.equal(other.client.unread, 0, 'the session that had it is over');
 });
 
 test('a connection that ends before CONNACK leaves the session as it was', async () => {

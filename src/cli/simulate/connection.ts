@@ -194,7 +194,7 @@ export class DeviceConnection {
     silent?.pause();
     if (silent || !('socket' in state)) return;
     if (kind === 'sleep' && state.kind === 'open') this.#sayGoodbye(state.socket);
-    else state.socket.resetAndDestroy();
+    else state.socket.destroy();
   }
 
   /** Is back, and dials at `dialAt`. */

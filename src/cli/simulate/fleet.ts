@@ -293,6 +293,9 @@ function describe({ instancePath, keyword, params, message }: ErrorObject): stri
   return `${place} ${message}`;
 }
 
+/** Connections that are being made at the same time, unless the file says otherwise. */
+const CONNECTING = 200;
+
 /** @param directory  where paths start */
 function resolveFleet(file: FleetFile, directory: string, recording?: Recording): Fleet {
   const { devices, replay, tls = {} } = file;
@@ -312,7 +315,7 @@ function resolveFleet(file: FleetFile, directory: string, recording?: Recording)
     sessionExpirySeconds: devices.sessionExpirySeconds ?? 3600,
     ...(will && { will: { qos: 0, retain: false, delaySeconds: 0, ...will } }),
     ...(subscribe && { subscribe: { qos: 0, ...subscribe } }),
-    connect: { atOnce: 200, spreadSeconds: 0, ...file.connect },
+    connect: { atOnce: CONNECTING, spreadSeconds: 0, ...file.connect },
     reconnect: { backoffSecondsMax: 5, ...file.reconnect },
     ...(file.spells && { spells: file.spells }),
     outages: (file.outages ?? []).map((outage) => ({ share: 1, burst: 0, ...outage })),

@@ -65,6 +65,7 @@ export async function enroll(
   const wanted = Array.from({ length: fleet.devices }, (_, index) => deviceId(fleet.idPattern, index));
   const missing = wanted.filter((id) => !known.has(id));
   let next = 0;
+  let done = wanted.length - missing.length;
   const work = async (): Promise<void> => {
     while (next < missing.length) {
       if (signal.aborted) throw new CommandError('interrupted; --enroll goes on where it was');
@@ -72,7 +73,7 @@ export async function enroll(
       const identity = await enrollOne(registry, id, policyName);
       await appendFile(join(directory, DEVICES_FILE), `${JSON.stringify({ id, ...identity })}\n`);
       known.set(id, identity);
-      progress(wanted.length - missing.length + next, wanted.length);
+      progress(++done, wanted.length);
     }
   };
   await Promise.all(Array.from({ length: ENROLL_LIMITS.atOnce }, work));

@@ -243,7 +243,9 @@ function decodeSubscriptionAck(
   const packetId = decodePacketId(reader);
   const properties = version === 5 ? readProperties(reader, type) : NO_PROPERTIES;
   if (reader.left === 0 && (type === 'suback' || version === 5)) throw malformed(`${type} without a reason code`);
-  return { type, packetId, reasonCodes: [...reader.take(reader.left)], properties };
+  const reasonCodes = [...reader.take(reader.left)];
+  if (version === 4 && reasonCodes.some((code) => code > 2 && code !== 0x80)) throw malformed('a reserved return code'); // [3.1.1: MQTT-3.9.3-2]
+  return { type, packetId, reasonCodes, properties };
 }
 
 function decodeEnd(type: 'disconnect' | 'auth', reader: PacketReader, version: ProtocolVersion): Packet {

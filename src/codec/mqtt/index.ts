@@ -4,6 +4,6 @@ export { DECODER_LIMITS, PacketDecoder } from './decoder.ts';
 export { encodePacket, encodePublishFrame, type PublishFrame, relayedPublishFrame } from './encode.ts';
 export { MqttError, type MqttErrorCode } from './errors.ts';
 export * from './packets.ts';
-export { ConnectReturnCode, connectReturnCodeOf, Reason } from './reasons.ts';
+export { ConnectReturnCode, connectReturnCodeOf, disconnectReasonOf, Reason } from './reasons.ts';
 export { isTopicFilter, isTopicName, TOPIC_BYTES_MAX, TopicCache, topicMatches } from './topics.ts';
 export { REMAINING_LENGTH_MAX } from './writer.ts';

@@ -47,6 +47,21 @@ export const Reason = {
   wildcardSubscriptionsNotSupported: 0xa2,
 } as const;
 
+/** Reason codes that belong to CONNACK alone, with the one of DISCONNECT that says it best (3.14.2.1). */
+const CONNACK_ONLY: Readonly<Record<number, number>> = {
+  [Reason.unsupportedProtocolVersion]: Reason.protocolError,
+  [Reason.clientIdentifierNotValid]: Reason.notAuthorized,
+  [Reason.badUserNameOrPassword]: Reason.notAuthorized,
+  [Reason.serverUnavailable]: Reason.serverBusy,
+  [Reason.banned]: Reason.notAuthorized,
+  [Reason.badAuthenticationMethod]: Reason.notAuthorized,
+};
+
+/** The reason code of a DISCONNECT for what has gone wrong [MQTT-3.14.2-1]. */
+export function disconnectReasonOf(reasonCode: number): number {
+  return CONNACK_ONLY[reasonCode] ?? reasonCode;
+}
+
 /** Return codes of a 3.1.1 CONNACK (3.2.2.3). */
 export const ConnectReturnCode = {
   accepted: 0,

@@ -34,7 +34,6 @@ import type {
   PermissionsListener,
   Step,
 } from '../../services/iot/index.ts';
-import { EXPLAINED_BYTES_MAX } from './ack-reasons.ts';
 import type { Address } from './addresses.ts';
 import { Deferred } from './deferred.ts';
 import { Handshake } from './handshake.ts';
@@ -48,6 +47,7 @@ import { Output } from './output.ts';
 import { Pauses } from './pauses.ts';
 import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
 import { Throttle, type TokenBucket } from './rates.ts';
+import { DISCONNECT_TEXTS, EXPLAINED_BYTES_MAX } from './reason-texts.ts';
 import { type Carrier, Session } from './session.ts';
 import { type Client, subscribe, unsubscribe } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
@@ -662,11 +662,12 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     this.#endedBy = reason;
     this.#fate = will;
     if (this.#state.kind === 'connected' && this.version === 5) {
+      const text = reasonString ?? DISCONNECT_TEXTS[reasonCode];
       const properties = {
-        ...(reasonString !== undefined && { reasonString }),
+        ...(text !== undefined && { reasonString: text }),
         ...(serverReference !== undefined && { serverReference }),
       };
-      this.#write({ type: 'disconnect', reasonCode, properties });
+      this.#write({ type: 'disconnect', reasonCode: mqtt.disconnectReasonOf(reasonCode), properties });
     }
     this.#close();
   }

@@ -1,7 +1,7 @@
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
-import { ackTail } from './ack-reasons.ts';
 import { isPlainSocket } from './input.ts';
+import { ackTail } from './reason-texts.ts';
 import type { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
 

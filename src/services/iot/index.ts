@@ -33,6 +33,7 @@ import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { policyOperations } from './operations/policies.ts';
 import { policyAttachmentOperations } from './operations/policy-attachments.ts';
+import { tagOperations } from './operations/tags.ts';
 import { thingGroupOperations } from './operations/thing-groups.ts';
 import { thingTypeOperations } from './operations/thing-types.ts';
 import { thingOperations } from './operations/things.ts';
@@ -47,6 +48,7 @@ import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
 import { Sessions } from './sessions/sessions.ts';
+import { Tags } from './tags.ts';
 import { iotTarget } from './target.ts';
 import { ThingGroups } from './things/groups.ts';
 import { Things } from './things/things.ts';
@@ -193,12 +195,22 @@ export async function openIot(dependencies: {
   const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
   const taps = new MessageTaps(broker, clock);
   let clients = NO_CLIENTS;
+  const tags = await Tags.open(records, {
+    rule: (name) => rules.find(name) !== undefined,
+    thinggroup: (name) => groups.find(name) !== undefined,
+    thingtype: (name) => types.find(name) !== undefined,
+  });
+  const isKnown = (principal: string) => {
+    const id = /:cert\/(.+)$/.exec(principal)?.[1];
+    return id === undefined || certificates.find(id) !== undefined;
+  };
   const control = {
-    ...topicRuleOperations(rules),
+    ...topicRuleOperations(rules, tags),
     ...endpointOperations,
-    ...thingOperations(things),
-    ...thingTypeOperations(things),
-    ...thingGroupOperations(things),
+    ...thingOperations(things, isKnown),
+    ...tagOperations(tags),
+    ...thingTypeOperations(things, tags),
+    ...thingGroupOperations(things, tags),
     ...certificateOperations(certificates),
     ...policyOperations(policies),
     ...policyAttachmentOperations(policies, things),

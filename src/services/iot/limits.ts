@@ -64,6 +64,8 @@ export const IOT_LIMITS = {
   groupDepthMax: 7,
   childGroupsMax: 100,
   principalsPerThingMax: 10,
+  /** Tags of one resource. */
+  tagsMax: 50,
   /** Clients that are remembered when they have gone; those gone longest, and no things, make room. */
   clientsMax: 200_000,
   /** Connections of each that are remembered. */

@@ -1,6 +1,7 @@
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
 import { IAM_TYPES } from './iam.ts';
 import { IOT_TYPES } from './iot.ts';
+import { IOT_THING_TYPES } from './iot-things.ts';
 import { KINESIS_TYPES } from './kinesis.ts';
 import { LAMBDA_TYPES } from './lambda.ts';
 import { LOGS_TYPES } from './logs.ts';
@@ -14,6 +15,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...EVENT_SOURCE_MAPPING_TYPES,
   ...IAM_TYPES,
   ...IOT_TYPES,
+  ...IOT_THING_TYPES,
   ...KINESIS_TYPES,
   ...LAMBDA_TYPES,
   ...LOGS_TYPES,

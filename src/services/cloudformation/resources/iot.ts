@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from '../template/value.ts';
+import { isObject, type Json } from '../template/value.ts';
 import { changes, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
 import { createOrAdopt, ignoreMissing, label, type Made, type ResourceType, type Work } from './resource-type.ts';
 
@@ -37,7 +37,7 @@ const topicRule: ResourceType = {
     const ruleName = existing.physicalId;
     const topicRulePayload = camelKeys(properties.TopicRulePayload!);
     await work.call('iot', 'ReplaceTopicRule', { ruleName, topicRulePayload });
-    await setTags(existing, existing.properties.Tags, properties, work);
+    await setIotTags(existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
     return describe(ruleName, work);
   },
 
@@ -51,16 +51,26 @@ async function describe(ruleName: string, work: Work): Promise<Made> {
   return { physicalId: ruleName, attributes: { Arn: ruleArn } };
 }
 
-async function setTags(rule: Made, before: Json | undefined, properties: JsonObject, work: Work): Promise<void> {
-  const { set, remove } = tagChanges(before, properties.Tags);
-  const resourceArn = rule.attributes.Arn;
+/** Tags as the operations take them, where there are any. */
+export function iotTags(tags: Json | undefined): { readonly tags?: Json } {
+  const given = Object.entries(tagMap(tags)).map(([Key, Value]) => ({ Key, Value }));
+  return given.length > 0 ? { tags: given } : {};
+}
+
+export async function setIotTags(
+  resourceArn: Json,
+  before: Json | undefined,
+  after: Json | undefined,
+  work: Work,
+): Promise<void> {
+  const { set, remove } = tagChanges(before, after);
   const tags = Object.entries(set).map(([Key, Value]) => ({ Key, Value }));
   if (tags.length) await label(() => work.call('iot', 'TagResource', { resourceArn, tags }));
   if (remove.length) await label(() => work.call('iot', 'UntagResource', { resourceArn, tagKeys: remove }));
 }
 
 /** Templates write `FunctionArn` where the operation takes `functionArn`. */
-function camelKeys(value: Json): Json {
+export function camelKeys(value: Json): Json {
   if (Array.isArray(value)) return value.map((item) => camelKeys(item as Json));
   if (!isObject(value)) return value;
   return Object.fromEntries(

@@ -1,6 +1,7 @@
 import type { Operation, OperationContext } from '../../index.ts';
 import { IotError } from '../errors.ts';
 import { page } from '../pagination.ts';
+import type { Tag, Tags } from '../tags.ts';
 import { type ThingGroup, type ThingGroupProperties, thingGroupArn } from '../things/groups.ts';
 import type { Things } from '../things/things.ts';
 
@@ -16,6 +17,7 @@ interface Paged {
 interface CreateInput extends Named {
   readonly parentGroupName?: string;
   readonly thingGroupProperties?: ThingGroupProperties;
+  readonly tags?: readonly Tag[];
 }
 
 interface UpdateInput extends Named {
@@ -44,12 +46,13 @@ interface RegroupInput {
 }
 
 /** CreateThingGroup and its family (static groups), and who is in them. */
-export function thingGroupOperations(things: Things) {
+export function thingGroupOperations(things: Things, tags: Tags) {
   const { groups } = things;
   return {
     CreateThingGroup: async (input: CreateInput, { region }: OperationContext) => {
-      const { thingGroupName, parentGroupName, thingGroupProperties = {} } = input;
+      const { thingGroupName, parentGroupName, thingGroupProperties = {}, tags: given = [] } = input;
       const group = await groups.create(thingGroupName, parentGroupName, thingGroupProperties, region);
+      if (given.length > 0) await tags.add(thingGroupArn(group), given);
       return { thingGroupName, thingGroupArn: thingGroupArn(group), thingGroupId: group.id };
     },
     DescribeThingGroup: ({ thingGroupName }: Named) => described(groups.get(thingGroupName), things),
@@ -57,7 +60,9 @@ export function thingGroupOperations(things: Things) {
       version: await groups.update(thingGroupName, thingGroupProperties, expectedVersion),
     }),
     DeleteThingGroup: async ({ thingGroupName, expectedVersion }: Named & { expectedVersion?: number }) => {
+      const group = groups.find(thingGroupName);
       await things.deleteGroup(thingGroupName, expectedVersion);
+      if (group) await tags.drop(thingGroupArn(group));
       return {};
     },
     ListThingGroups: ({ parentGroup, namePrefixFilter = '', recursive = true, nextToken, maxResults }: ListInput) => {

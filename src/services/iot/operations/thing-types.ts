@@ -1,10 +1,16 @@
 import type { Operation, OperationContext } from '../../index.ts';
 import { page } from '../pagination.ts';
+import type { Tag, Tags } from '../tags.ts';
 import type { Things } from '../things/things.ts';
 import { type ThingType, type ThingTypeProperties, thingTypeArn } from '../things/types.ts';
 
 interface Named {
   readonly thingTypeName: string;
+}
+
+interface CreateInput extends Named {
+  readonly thingTypeProperties?: ThingTypeProperties;
+  readonly tags?: readonly Tag[];
 }
 
 interface ListInput {
@@ -14,14 +20,15 @@ interface ListInput {
 }
 
 /** CreateThingType and its family. */
-export function thingTypeOperations(things: Things) {
+export function thingTypeOperations(things: Things, tags: Tags) {
   const { types } = things;
   return {
     CreateThingType: async (
-      { thingTypeName, thingTypeProperties = {} }: Named & { thingTypeProperties?: ThingTypeProperties },
+      { thingTypeName, thingTypeProperties = {}, tags: given = [] }: CreateInput,
       { region }: OperationContext,
     ) => {
       const type = await types.create(thingTypeName, thingTypeProperties, region);
+      if (given.length > 0) await tags.add(thingTypeArn(type), given);
       return { thingTypeName, thingTypeArn: thingTypeArn(type), thingTypeId: type.id };
     },
     DescribeThingType: ({ thingTypeName }: Named) => {
@@ -40,7 +47,9 @@ export function thingTypeOperations(things: Things) {
       return {};
     },
     DeleteThingType: async ({ thingTypeName }: Named) => {
+      const arn = thingTypeArn(types.get(thingTypeName));
       await things.deleteType(thingTypeName);
+      await tags.drop(arn);
       return {};
     },
     /** With a name, that one type or none. */

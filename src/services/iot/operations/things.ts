@@ -1,4 +1,5 @@
 import type { Operation, OperationContext } from '../../index.ts';
+import { IotError } from '../errors.ts';
 import { page } from '../pagination.ts';
 import type { AttributePayload, Thing, ThingPrincipalType } from '../things/thing.ts';
 import { thingArn } from '../things/thing.ts';
@@ -37,8 +38,12 @@ interface PrincipalInput extends Named {
 
 type PrincipalThingsInput = Paged & Pick<PrincipalInput, 'principal' | 'thingPrincipalType'>;
 
-/** CreateThing and its family, and what principals are attached to things. */
-export function thingOperations(things: Things) {
+/**
+ * CreateThing and its family, and what principals are attached to things.
+ *
+ * @param isKnown  false where a principal is a certificate that is not there
+ */
+export function thingOperations(things: Things, isKnown: (principal: string) => boolean) {
   return {
     CreateThing: async (input: CreateInput, { region }: OperationContext) => {
       const { thingName, thingTypeName, attributePayload } = input;
@@ -73,6 +78,7 @@ export function thingOperations(things: Things) {
       return { things: items.map(listItem), ...(next !== undefined && { nextToken: next }) };
     },
     AttachThingPrincipal: async ({ thingName, principal, thingPrincipalType }: PrincipalInput) => {
+      if (!isKnown(principal)) throw new IotError('resource-not-found', `There is no principal ${principal}.`);
       await things.attachPrincipal(thingName, principal, thingPrincipalType);
       return {};
     },

@@ -3,6 +3,7 @@ import type { Operation, OperationContext } from '../../index.ts';
 import { page } from '../pagination.ts';
 import type { TopicRule } from '../rules/rule.ts';
 import { ruleArn, type TopicRulePayload, type TopicRules, topicPatternOf } from '../rules/rules.ts';
+import type { Tag, Tags } from '../tags.ts';
 
 interface Named {
   readonly ruleName: string;
@@ -16,13 +17,14 @@ interface ListInput {
 }
 
 /** CreateTopicRule and its family. */
-export function topicRuleOperations(rules: TopicRules) {
+export function topicRuleOperations(rules: TopicRules, tags: Tags) {
   return {
     CreateTopicRule: async (
-      { ruleName, topicRulePayload }: Named & { topicRulePayload: TopicRulePayload },
+      { ruleName, topicRulePayload, tags: given }: Named & { topicRulePayload: TopicRulePayload; tags?: string },
       { region }: OperationContext,
     ) => {
       await rules.create(ruleName, topicRulePayload, region);
+      if (given !== undefined) await tags.add(ruleArn({ ruleName, region }), tagsOf(given));
       return {};
     },
     ReplaceTopicRule: async ({ ruleName, topicRulePayload }: Named & { topicRulePayload: TopicRulePayload }) => {
@@ -44,7 +46,9 @@ export function topicRuleOperations(rules: TopicRules) {
       return { rules: items, ...(next !== undefined && { nextToken: next }) };
     },
     DeleteTopicRule: async ({ ruleName }: Named) => {
+      const rule = rules.find(ruleName);
       await rules.delete(ruleName);
+      if (rule) await tags.drop(ruleArn(rule));
       return {};
     },
     EnableTopicRule: async ({ ruleName }: Named) => {
@@ -56,6 +60,11 @@ export function topicRuleOperations(rules: TopicRules) {
       return {};
     },
   } satisfies Record<string, Operation>;
+}
+
+/** `a=1&b=2`, as the header has them. */
+function tagsOf(text: string): readonly Tag[] {
+  return [...new URLSearchParams(text)].map(([Key, Value]) => ({ Key, Value }));
 }
 
 function listItem(rule: TopicRule) {

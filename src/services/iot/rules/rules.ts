@@ -72,6 +72,10 @@ export class TopicRules {
     this.#engine.disable(ruleName);
   }
 
+  find(ruleName: string): TopicRule | undefined {
+    return this.#registry.get(ruleName);
+  }
+
   /** @throws IotError  rule-not-found */
   get(ruleName: string): TopicRule {
     const rule = this.#registry.get(ruleName);

@@ -45,6 +45,9 @@ const IDENTIFIERS = 0xffff;
 /** Fixed by its place in the queue, so that a message has the same identifier whenever it is sent again. */
 export const packetIdOf = (ordinal: number) => (ordinal % IDENTIFIERS) + 1;
 
+/** The client may have it without our knowing, and waits for the end of its exchange: it does not expire any more. */
+export const isUnderWay = ({ isRepeated, frame }: Outgoing) => isRepeated && qosOf(frame) === 2;
+
 /**
  * Sends a session's queue to the client that is connected: as many as it takes at a time, in order, the next ones from memory as
  * long as it keeps up, else from disk.
@@ -178,12 +181,12 @@ export class Outflow {
   #frameOf(message: Outgoing): mqtt.PublishFrame | undefined {
     const { queuedAt, expirySeconds, version } = message;
     const waited = expirySeconds === undefined ? 0 : Math.floor((this.#source.now() - queuedAt) / 1000);
-    if (expirySeconds !== undefined && waited >= expirySeconds) {
+    if (expirySeconds !== undefined && waited >= expirySeconds && !isUnderWay(message)) {
       this.#source.expired(message); // [MQTT-3.3.2-5]
       return undefined;
     }
     const isFit = version === this.link.version && waited === 0;
-    const left = expirySeconds === undefined ? undefined : expirySeconds - waited;
+    const left = expirySeconds === undefined ? undefined : Math.max(1, expirySeconds - waited);
     const frame = isFit ? message.frame : storedFrame(message.frame, this.link.version, left);
     const isTooLarge = frame.bytes.length > this.link.packetBytesMax;
     if (isTooLarge) this.link.dropped('too-large'); // [MQTT-3.1.2-25]

@@ -200,17 +200,30 @@ export async function readMessages(
   return (await records.range(SPACES.queue, range)).map(readMessage);
 }
 
-/** The first and the last message of a queue; `undefined` when it is empty. */
-export async function readEnds(
+/** The first and the last message of a queue. */
+export interface QueueEnds {
+  readonly first: MessageRow;
+  readonly last: MessageRow;
+}
+
+/**
+ * The queues that are not empty, of sessions from one number to before another: two reads for each of them, and none for the
+ * others, of which there may be many.
+ */
+export async function* readQueues(
   records: Records,
-  session: number,
-): Promise<{ readonly first: MessageRow; readonly last: MessageRow } | undefined> {
-  const range = { from: keyOf(session), to: keyOf(session + 1), limit: 1 };
-  const [[first], [last]] = await Promise.all([
-    records.range(SPACES.queue, range),
-    records.range(SPACES.queue, { ...range, reverse: true }),
-  ]);
-  return first && last && { first: readMessage(first), last: readMessage(last) };
+  [from, to]: readonly [from: number, to: number],
+): AsyncGenerator<readonly [session: number, ends: QueueEnds]> {
+  const end = keyOf(to);
+  for (let next = from; ; ) {
+    const [first] = await records.range(SPACES.queue, { from: keyOf(next), to: end, limit: 1 });
+    if (!first) return;
+    const session = numberAt(bufferOf(first.key), 0);
+    next = session + 1;
+    const range = { from: first.key, to: keyOf(next), limit: 1, reverse: true };
+    const [last] = await records.range(SPACES.queue, range);
+    yield [session, { first: readMessage(first), last: readMessage(last ?? first) }];
+  }
 }
 
 export async function* readSessions(records: Records): AsyncGenerator<readonly [clientId: string, row: SessionRow]> {

@@ -1,7 +1,7 @@
 import type { Dated } from '../../../base/index.ts';
 import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Records } from '../../../store/index.ts';
-import type { Logger } from '../../../telemetry/index.ts';
+import type { Gauge, Logger } from '../../../telemetry/index.ts';
 import type { CommitGroup, CommitListener, GroupCommit } from '../broker/commit-group.ts';
 import type { RoutedMessage } from '../broker/message.ts';
 import type { RetainedMessage } from '../broker/retained.ts';
@@ -10,7 +10,7 @@ import { IOT_LIMITS } from '../limits.ts';
 import { receiverFrame, retainedFrame } from './frames.ts';
 import type { SessionInstruments } from './instruments.ts';
 import type { ClientSession, SessionLink, Step } from './link.ts';
-import { Outflow, type OutflowSource, type Outgoing } from './outflow.ts';
+import { isUnderWay, Outflow, type OutflowSource, type Outgoing } from './outflow.ts';
 import {
   deleteFilter,
   deleteInbound,
@@ -21,6 +21,7 @@ import {
   putInbound,
   putMessage,
   putReleased,
+  type QueueEnds,
   readMessages,
   type SessionRow,
   type WillRow,
@@ -33,9 +34,24 @@ export interface SessionHost {
   readonly logger: Logger;
   readonly instruments: SessionInstruments;
   /** Bytes of all queues together. */
-  readonly total: { bytes: number };
+  readonly total: TotalBytes;
   /** Milliseconds since the epoch. */
   now(): number;
+}
+
+/** Bytes of all queues together, shown as they change. */
+export class TotalBytes {
+  readonly #gauge: Gauge;
+  bytes = 0;
+
+  constructor(gauge: Gauge) {
+    this.#gauge = gauge;
+  }
+
+  add(bytes: number): void {
+    this.bytes += bytes;
+    this.#gauge.set(this.bytes);
+  }
 }
 
 /** A message whose commit is not done. */
@@ -71,6 +87,9 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   isOver = false;
   readonly #host: SessionHost;
   #principal: string | undefined;
+  /** When a message of the queue may have expired, epoch milliseconds; that of a restored queue is not known. */
+  #expiryAt = Number.POSITIVE_INFINITY;
+  #isPruning = false;
   /** Ordinal of the next message. */
   #next = 0;
   /** Messages below may have been sent by an earlier connection. */
@@ -133,19 +152,23 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     };
   }
 
-  /** Takes over what a restart has found. @param ends  of its queue */
-  restore(ends: { readonly first: MessageRow; readonly last: MessageRow } | undefined): void {
-    if (!ends) return;
-    const { first, last } = ends;
+  /** A restart has found messages in its queue. */
+  restoreQueue({ first, last }: QueueEnds): void {
     this.#next = last.ordinal + 1;
     this.committedTo = this.#next;
     this.#totalBytes = last.totalBytes;
+    this.#expiryAt = 0;
     // Without those between that were acknowledged out of turn: corrected when the queue is empty.
-    this.#messages = last.ordinal - first.ordinal + 1;
-    this.#bytes = last.totalBytes - first.totalBytes + first.bytes;
-    this.#host.total.bytes += this.#bytes;
-    // The node has ended while the client was connected: any of them may have been sent.
-    if (this.disconnectedAt === undefined) this.#sentTo = this.#next;
+    this.#count(last.ordinal - first.ordinal + 1, last.totalBytes - first.totalBytes + first.bytes);
+  }
+
+  /** All is restored; true when the client was connected as the node ended, and has gone now. */
+  restored(now: number): boolean {
+    if (this.disconnectedAt !== undefined) return false;
+    this.disconnectedAt = now;
+    // Any of them may have been sent.
+    this.#sentTo = this.#next;
+    return true;
   }
 
   /** A restart has found a message of QoS 2 that is not released. */
@@ -167,7 +190,6 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     this.#sentTo = Math.max(this.#sentTo, this.#outflow.sentTo);
     this.#outflow.close();
     this.#outflow = undefined;
-    this.#backlog = [];
     return true;
   }
 
@@ -198,6 +220,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     }
     this.#pending = settled === this.#pending.length ? [] : this.#pending.slice(settled);
     this.#outflow?.pump();
+    this.#pullRetained();
   }
 
   acknowledged(packetId: number, by: 'puback' | 'pubcomp'): boolean {
@@ -239,7 +262,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   deliverRetained(messages: Iterable<RetainedMessage>, qos: mqtt.Qos, identifier: number | undefined): void {
     this.#backlog.push(Iterator.from(messages).map((message) => ({ message, qos, identifier })));
-    this.resume();
+    this.#pullRetained();
   }
 
   resume(): void {
@@ -281,25 +304,34 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     return this.#host.now();
   }
 
-  /** Retained messages go through the queue like others, a few at a time. */
   idle(): void {
-    const outflow = this.#outflow;
     // Nothing is left: what the counts still hold was acknowledged out of turn before a restart.
-    if (outflow?.isEmpty && this.#pending.length === 0) this.#count(-this.#messages, -this.#bytes);
-    const mayQueue = () => !outflow?.isFull && !this.#isFull && this.#pending.length < RETAINED_AT_ONCE;
-    while (this.#backlog.length > 0 && outflow && mayQueue()) {
+    if (this.#outflow?.isEmpty && this.#pending.length === 0) this.#count(-this.#messages, -this.#bytes);
+    this.#pullRetained();
+  }
+
+  /** Retained messages go through the queue like others, a few at a time, and leave room in it for what comes in. */
+  #pullRetained(): void {
+    while (this.#backlog.length > 0 && this.#mayPull) {
       const { value, done } = this.#backlog[0]!.next();
       if (done) this.#backlog.shift();
-      else this.#deliverOne(value, outflow.link);
+      else this.#deliverOne(value, this.#outflow?.link);
     }
   }
 
-  #deliverOne({ message, qos, identifier }: RetainedDelivery, link: SessionLink): void {
-    if (!link.mayReceive(message.topic)) return;
+  get #mayPull(): boolean {
+    const isHalfFull =
+      this.#messages >= IOT_LIMITS.sessionMessagesMax / 2 || this.#bytes >= IOT_LIMITS.sessionBytesMax / 2;
+    return !isHalfFull && this.#pending.length < RETAINED_AT_ONCE && this.#outflow?.link.hasRoom !== false;
+  }
+
+  #deliverOne({ message, qos, identifier }: RetainedDelivery, link: SessionLink | undefined): void {
+    if (link && !link.mayReceive(message.topic)) return;
     const sentQos = Math.min(message.qos, qos) as mqtt.Qos;
-    if (sentQos === 0) return sendOnce(link, retainedFrame(message, 0, identifier, link.version));
-    const frame = retainedFrame(message, sentQos, identifier, 5);
-    this.#queue(frame, message.properties.messageExpiryInterval, frame);
+    if (sentQos > 0) {
+      const frame = retainedFrame(message, sentQos, identifier, 5);
+      this.#queue(frame, message.properties.messageExpiryInterval, frame);
+    } else if (link) sendOnce(link, retainedFrame(message, 0, identifier, link.version));
   }
 
   get #isFull(): boolean {
@@ -315,8 +347,10 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     // The newest is dropped, as mosquitto does: what was promised first is kept.
     if (this.#isFull || total.bytes >= IOT_LIMITS.sessionsBytesMax) {
       instruments.dropped.add();
+      if (this.disconnectedAt !== undefined && this.#expiryAt <= this.now()) void this.#prune();
       return undefined;
     }
+    if (expirySeconds !== undefined) this.#expiryAt = Math.min(this.#expiryAt, this.now() + expirySeconds * 1000);
     const bytes = messageBytes(frame);
     this.#totalBytes += bytes;
     this.#count(1, bytes);
@@ -342,6 +376,36 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     return group;
   }
 
+  /** Lets go of what has expired in a full queue whose client is away: it must not keep out what is new. */
+  async #prune(): Promise<void> {
+    if (this.#isPruning) return;
+    this.#isPruning = true;
+    // What comes in meanwhile sets it again.
+    this.#expiryAt = Number.POSITIVE_INFINITY;
+    try {
+      for (let from = 0; from < this.committedTo; ) {
+        const { messages, to } = await this.read(from, this.committedTo);
+        if (this.disconnectedAt === undefined || this.isOver) {
+          // The client is back, and is not sent what has expired.
+          this.#expiryAt = 0;
+          break;
+        }
+        for (const message of messages) this.#pruneOne(message);
+        from = to;
+      }
+    } catch (error) {
+      this.readFailed(error);
+    }
+    this.#isPruning = false;
+  }
+
+  #pruneOne(message: Outgoing): void {
+    if (message.expirySeconds === undefined || isUnderWay(message)) return;
+    const expiryAt = message.queuedAt + message.expirySeconds * 1000;
+    if (expiryAt <= this.now()) this.expired(message);
+    else this.#expiryAt = Math.min(this.#expiryAt, expiryAt);
+  }
+
   #committed(message: Outgoing): void {
     const outflow = this.#outflow;
     const before = this.committedTo;
@@ -352,7 +416,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   #count(messages: number, bytes: number): void {
     this.#messages += messages;
     this.#bytes += bytes;
-    this.#host.total.bytes += bytes;
+    this.#host.total.add(bytes);
   }
 }
 

@@ -22,14 +22,14 @@ import {
   deleteRemains,
   packetOf,
   putSession,
-  readEnds,
   readFilters,
   readGraves,
   readInbound,
+  readQueues,
   readSessions,
   type WillRow,
 } from './rows.ts';
-import { DurableSession, type SessionHost } from './session.ts';
+import { DurableSession, type SessionHost, TotalBytes } from './session.ts';
 
 /** What a CONNECT asks of a session. */
 export interface SessionRequest {
@@ -97,7 +97,8 @@ export class Sessions {
     this.#agenda = new Agenda(parts.clock, (session) => this.#look(session));
     const { records, commit, logger } = parts;
     const now = () => this.#time.now();
-    this.#host = { records, commit, logger, instruments: this.#instruments, total: { bytes: 0 }, now };
+    const total = new TotalBytes(this.#instruments.queuedBytes);
+    this.#host = { records, commit, logger, instruments: this.#instruments, total, now };
   }
 
   /** Reads all sessions, with their subscriptions. @throws IotError unavailable  a row is damaged or of a newer release */
@@ -254,24 +255,34 @@ export class Sessions {
       byNumber.set(row.number, session);
       this.#byClientId.set(clientId, session);
     }
-    await this.#loadQueues([...byNumber.values()]);
+    await this.#loadQueues(byNumber);
     for await (const [number, subscription] of readFilters(this.#records)) {
       const subscriber = byNumber.get(number);
       if (subscriber) this.#subscriptions.add({ subscriber, ...subscription });
     }
     for await (const [number, packetId] of readInbound(this.#records)) byNumber.get(number)?.restoreInbound(packetId);
     for await (const number of readGraves(this.#records)) this.#bury(number);
-    // The node has ended while they were connected.
-    for (const session of byNumber.values()) session.disconnectedAt ??= this.#time.now();
     this.#instruments.sessions.set(this.size);
     if (this.size > 0) this.#logger.info('sessions loaded', { sessions: this.size, bytes: this.#host.total.bytes });
   }
 
-  async #loadQueues(sessions: readonly DurableSession[]): Promise<void> {
-    for (let at = 0; at < sessions.length; at += LOADED_AT_ONCE) {
-      const some = sessions.slice(at, at + LOADED_AT_ONCE);
-      await Promise.all(some.map(async (one) => one.restore(await readEnds(this.#records, one.number))));
+  async #loadQueues(byNumber: ReadonlyMap<number, DurableSession>): Promise<void> {
+    const numbers = [...byNumber.keys()].sort((a, b) => a - b);
+    const lanes: Promise<void>[] = [];
+    for (let at = 0; at < numbers.length; at += QUEUES_PER_LANE) {
+      const last = Math.min(at + QUEUES_PER_LANE, numbers.length) - 1;
+      lanes.push(this.#loadSome(byNumber, [numbers[at]!, numbers[last]! + 1]));
     }
+    await Promise.all(lanes);
+    // On disk at once, so that another restart does not prolong them.
+    for (const session of byNumber.values()) if (session.restored(this.#time.now())) this.#write(session);
+  }
+
+  async #loadSome(
+    byNumber: ReadonlyMap<number, DurableSession>,
+    range: readonly [from: number, to: number],
+  ): Promise<void> {
+    for await (const [number, ends] of readQueues(this.#records, range)) byNumber.get(number)?.restoreQueue(ends);
   }
 }
 
@@ -284,8 +295,8 @@ export interface SessionParts {
   readonly metrics: Metrics;
 }
 
-/** Queues whose ends are read together. */
-const LOADED_AT_ONCE = 1_000;
+/** Sessions whose queues are looked for one after the other, beside others. */
+const QUEUES_PER_LANE = 2_000;
 
 function willOf({ will }: SessionRequest): { readonly will?: WillRow } {
   if (!will || !mqtt.isTopicName(will.topic)) return {};

@@ -7,6 +7,21 @@ const TEXTS: Readonly<Record<number, string>> = {
   [Reason.notAuthorized]: 'no policy allows to publish this to the topic, or the topic is reserved',
 };
 
+/** What DISCONNECT says to people, where nothing more exact is known. Some clients (paho 1.6) read its reason code only beside a text. */
+export const DISCONNECT_TEXTS: Readonly<Record<number, string>> = {
+  [Reason.unspecifiedError]: 'the server has failed at this packet',
+  [Reason.implementationSpecificError]: 'the server cannot store messages',
+  [Reason.notAuthorized]: 'what proved the client is no longer valid',
+  [Reason.serverBusy]: 'the server cannot take more now: come again',
+  [Reason.serverShuttingDown]: 'the server is shutting down',
+  [Reason.keepAliveTimeout]: 'nothing came for one and a half keep-alives',
+  [Reason.sessionTakenOver]: 'another connection has this client id now',
+  [Reason.packetTooLarge]: 'an answer would be larger than the maximum packet size of the client',
+  [Reason.quotaExceeded]: 'the client does not take its messages fast enough',
+  [Reason.administrativeAction]: 'an operator has ended the connection',
+  [Reason.useAnotherServer]: 'this server is being drained',
+};
+
 /** Longest acknowledgement with a reason string: a client that takes less gets the code alone [MQTT-3.4.2-2, MQTT-3.5.2-2]. */
 export const EXPLAINED_BYTES_MAX = 128;
 
