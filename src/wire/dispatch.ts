@@ -38,7 +38,13 @@ import * as failures from './failures.ts';
 import { authorityOf, type DeviceDoor, type HttpRequest, type HttpResponse } from './http.ts';
 import { CallInstruments } from './instruments.ts';
 import { WIRE_LIMITS } from './limits.ts';
-import { type Destination, findDestination, findDeviceDestination, findFormDestination, type RequestHead } from './route.ts';
+import {
+  type Destination,
+  findDestination,
+  findDeviceDestination,
+  findFormDestination,
+  type RequestHead,
+} from './route.ts';
 import { sendAnswer } from './send.ts';
 
 /**
