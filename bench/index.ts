@@ -13,6 +13,7 @@ const FILES = [
   'log',
   'mqtt',
   'mqtt-sessions',
+  'access',
   'sns',
   'flow',
   'pollers',

@@ -202,6 +202,8 @@ export async function openIot(dependencies: {
   const taps = new MessageTaps(broker, clock);
   let clients = NO_CLIENTS;
   const tags = await Tags.open(records, {
+    authorizer: (name) => authorizers.find(name) !== undefined,
+    policy: (name) => policies.find(name) !== undefined,
     rule: (name) => rules.find(name) !== undefined,
     thinggroup: (name) => groups.find(name) !== undefined,
     thingtype: (name) => types.find(name) !== undefined,
@@ -220,10 +222,10 @@ export async function openIot(dependencies: {
     ...thingTypeOperations(things, tags),
     ...thingGroupOperations(things, tags),
     ...certificateOperations(certificates),
-    ...policyOperations(policies),
+    ...policyOperations(policies, tags),
     ...policyAttachmentOperations(policies, things),
     ...authorizationOperations(policies, inquiry),
-    ...authorizerOperations(authorizers, custom, random),
+    ...authorizerOperations({ authorizers, authentication: custom, tags, random }),
     ...connectivityOperations(history),
   };
   const data = {
