@@ -11,6 +11,8 @@ import { TimingWheel, type Wheeled } from './wheel.ts';
 export const SIMULATION_LIMITS = {
   /** The fleet is looked at this often; below it the timers cost more than the messages. */
   tickMs: 5,
+  /** Devices that go by one outage within so long are told of together. */
+  outageMs: 100,
   /** A device that is held back by its window longer than this forgets what it has missed instead of catching up. */
   behindMsMax: 1000,
   /** How long the end of a run waits for acknowledgements. */
@@ -82,7 +84,8 @@ class Simulation {
   readonly #wheel: TimingWheel<Device>;
   /** Devices whose time to dial has come, in order. */
   #queue: Device[] = [];
-  #leaving = new Map<string, { readonly absence: Absence; devices: number }>();
+  /** Outages that devices have just gone by, by kind and end. */
+  readonly #leaving = new Map<string, { readonly absence: Absence; readonly since: number; devices: number }>();
   #shown = { at: 0, sent: 0, acked: 0, connects: 0 };
   #memoryBytesMax = 0;
   #publishing = true;
@@ -191,7 +194,7 @@ class Simulation {
       this.#wheel.add(device, this.#nextAt(device, now));
     });
     this.#dialQueued(now);
-    this.#tellOutages();
+    this.#tellOutages(now);
     if (now - this.#shown.at >= 1000) this.#show(now);
   }
 
@@ -229,7 +232,7 @@ class Simulation {
     if (!device.isAway && device.absence && elapsed >= device.absence.from) {
       device.isAway = true;
       connection.leave(device.absence.kind);
-      this.#noteLeaving(device.absence);
+      this.#noteLeaving(device.absence, now);
     }
     if (!device.isAway || elapsed < device.absence!.to) return;
     const { jitterMs, burst } = device.absence!;
@@ -304,20 +307,20 @@ class Simulation {
     return pace.pause(messageAt - this.#startedAt);
   }
 
-  #noteLeaving(absence: Absence): void {
+  #noteLeaving(absence: Absence, now: number): void {
     if (absence.kind === 'sleep') return;
     const key = `${absence.kind} ${absence.to}`;
     const known = this.#leaving.get(key);
     if (known) known.devices++;
-    else this.#leaving.set(key, { absence, devices: 1 });
+    else this.#leaving.set(key, { absence, since: now, devices: 1 });
   }
 
-  #tellOutages(): void {
-    if (this.#leaving.size === 0) return;
-    for (const { absence, devices } of this.#leaving.values()) {
+  #tellOutages(now: number): void {
+    for (const [key, { absence, since, devices }] of this.#leaving) {
+      if (now - since < SIMULATION_LIMITS.outageMs) continue;
+      this.#leaving.delete(key);
       this.#options.onOutage?.(absence.kind, devices, absence.to - absence.from);
     }
-    this.#leaving.clear();
   }
 
   #show(now: number): void {

@@ -10,6 +10,7 @@ import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/c
 import { PolicyAccess } from './access/device-access.ts';
 import { Identifier } from './access/identifier.ts';
 import { Inquiry } from './access/inquiry.ts';
+import type { CertificateAdmission } from './access/ports.ts';
 import { type AccessReview, accessReview } from './access/review.ts';
 import { TokenAuthentication, type TokenIssuer } from './access/tokens.ts';
 import { DeviceUsers } from './access/users.ts';
@@ -21,14 +22,12 @@ import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { SystemTopics } from './broker/system-topics.ts';
-import { CertificateAuthority } from './certificates/authority.ts';
+import type { CertificateAuthority } from './certificates/authority.ts';
 import { certificateArn } from './certificates/certificate.ts';
-import { Certificates, type CertificateUses } from './certificates/certificates.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
 import { authorizationOperations } from './operations/authorization.ts';
 import { authorizerOperations } from './operations/authorizers.ts';
-import { certificateOperations } from './operations/certificates.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
@@ -46,6 +45,7 @@ import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
 import { Presence } from './presence/presence.ts';
 import { MessageTaps } from './presence/tap.ts';
+import { openDeviceIdentities } from './provisioning/identities.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
@@ -114,7 +114,7 @@ export interface Iot extends AsyncDisposable {
   readonly history: ClientHistory;
   readonly things: Things;
   /** Which client certificates may come in. */
-  readonly certificates: Pick<Certificates, 'admit' | 'isActive' | 'der'>;
+  readonly certificates: CertificateAdmission;
   /** The node's own certificate authority: its certificate, and the one that the node shows to devices. */
   readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** What gateways ask about their clients. */
@@ -184,21 +184,26 @@ export async function openIot(dependencies: {
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
   const policies = await Policies.open({ records, changes, clock });
-  const authority = await CertificateAuthority.open(records, clock, random);
-  const uses: CertificateUses = {
-    thingsOf: (arn) => things.namesOfPrincipal(arn),
-    policiesOf: (arn) => policies.attachedTo(arn).map(({ name }) => name),
-    detachPolicies: (arn) => policies.detachAll(arn),
-  };
-  const certificates = await Certificates.open({ records, authority, uses, changes, clock });
   const authorizers = await Authorizers.open({ records, changes, clock });
   const { invokeFunction: invoke = noFunctions, tokenIssuers = [] } = dependencies;
+  const identities = await openDeviceIdentities({
+    records,
+    things,
+    policies,
+    changes,
+    broker,
+    invoke,
+    clock,
+    random,
+    logger,
+  });
+  const { admission, certificates, authority } = identities;
   const custom = new CustomAuthentication({ authorizers, invoke, clock, random, logger });
   const users = await DeviceUsers.open({ records, changes, clock, random });
   const tokens = new TokenAuthentication(tokenIssuers, clock, logger);
-  const identifier = new Identifier({ certificates, authorizers, custom, tokens, users });
+  const identifier = new Identifier({ certificates: admission, authorizers, custom, tokens, users });
   const access = new PolicyAccess({ identifier, policies, things, changes, clock });
-  const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
+  const inquiry = new Inquiry({ policies, things, certificates: admission, now: () => clock.now() });
   const taps = new MessageTaps(broker, clock);
   let clients = NO_CLIENTS;
   const tags = await Tags.open(records, {
@@ -221,7 +226,7 @@ export async function openIot(dependencies: {
     ...eventConfigurationOperations(registryEvents),
     ...thingTypeOperations(things, tags),
     ...thingGroupOperations(things, tags),
-    ...certificateOperations(certificates),
+    ...identities.operations,
     ...policyOperations(policies, tags),
     ...policyAttachmentOperations(policies, things),
     ...authorizationOperations(policies, inquiry),
@@ -244,7 +249,7 @@ export async function openIot(dependencies: {
     watcher: presence,
     history,
     things,
-    certificates,
+    certificates: admission,
     authority,
     principal: async (given) => {
       const certificate = certificates.find(given);
@@ -260,6 +265,7 @@ export async function openIot(dependencies: {
     foreign,
     [Symbol.asyncDispose]: async () => {
       await foreign[Symbol.asyncDispose]();
+      await identities[Symbol.asyncDispose]();
       taps.close();
       system.stop();
       access[Symbol.dispose]();
