@@ -12,7 +12,9 @@ import { type Figure, formatFigure } from './figure.ts';
 const FILES = [
   'log',
   'mqtt',
+  'mqtt-storm',
   'mqtt-sessions',
+  'access',
   'sns',
   'flow',
   'pollers',

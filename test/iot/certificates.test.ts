@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
-import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
 import { encodeName, encodePem, makeRequest } from '../../src/codec/x509/index.ts';
 import { openRig, type Rig } from '../mqtt/harness.ts';
+import { peerOf } from './peer.ts';
 
 const DAY_MS = 86_400_000;
-
-/** The certificate as a TLS listener hands it over. */
-export function peerOf(pem: string) {
-  const { raw } = new X509Certificate(pem);
-  return { chain: [raw], certificateId: createHash('sha256').update(raw).digest('hex') };
-}
 
 async function authorityOf(rig: Rig): Promise<X509Certificate> {
   return new X509Certificate(await rig.iot.authority.certificate());
@@ -46,7 +41,7 @@ describe('certificates of the built-in authority', () => {
     assert.deepEqual(certificate.keyUsage, ['1.3.6.1.5.5.7.3.2']);
     assert.equal(certificate.ca, false);
     assert.equal(certificate.subjectAltName, undefined);
-    assert.match(rig.iot.certificates.admit(peerOf(made.certificatePem)).kind, /refused/);
+    assert.match((await rig.iot.certificates.admit(peerOf(made.certificatePem))).kind, /refused/);
   });
 
   test('the server certificate has all names, is kept, and is renewed when a third of its time is left', async () => {

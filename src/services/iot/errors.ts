@@ -13,6 +13,9 @@ export type IotErrorCode =
   | 'version-conflict'
   | 'certificate-invalid'
   | 'certificate-state'
+  | 'transfer-completed'
+  | 'registration-code-invalid'
+  | 'registration-failed'
   | 'malformed-policy'
   | 'versions-limit-exceeded'
   | 'delete-conflict'
@@ -35,6 +38,9 @@ export const IOT_ANSWERS = {
   'resource-exists': { type: 'ResourceAlreadyExistsException', status: 409 },
   'version-conflict': { type: 'VersionConflictException', status: 409 },
   'certificate-invalid': { type: 'CertificateValidationException', status: 400 },
+  'transfer-completed': { type: 'TransferAlreadyCompletedException', status: 410 },
+  'registration-code-invalid': { type: 'RegistrationCodeValidationException', status: 400 },
+  'registration-failed': { type: 'ResourceRegistrationFailureException', status: 400 },
   'certificate-state': { type: 'CertificateStateException', status: 406 },
   'malformed-policy': { type: 'MalformedPolicyException', status: 400 },
   'versions-limit-exceeded': { type: 'VersionsLimitExceededException', status: 409 },

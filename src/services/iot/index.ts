@@ -10,6 +10,7 @@ import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/c
 import { PolicyAccess } from './access/device-access.ts';
 import { Identifier } from './access/identifier.ts';
 import { Inquiry } from './access/inquiry.ts';
+import type { CertificateAdmission } from './access/ports.ts';
 import { type AccessReview, accessReview } from './access/review.ts';
 import { TokenAuthentication, type TokenIssuer } from './access/tokens.ts';
 import { DeviceUsers } from './access/users.ts';
@@ -21,16 +22,16 @@ import { GroupCommit } from './broker/commit-group.ts';
 import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { SystemTopics } from './broker/system-topics.ts';
-import { CertificateAuthority } from './certificates/authority.ts';
-import { Certificates, type CertificateUses } from './certificates/certificates.ts';
+import type { CertificateAuthority } from './certificates/authority.ts';
+import { certificateArn } from './certificates/certificate.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
 import { authorizationOperations } from './operations/authorization.ts';
 import { authorizerOperations } from './operations/authorizers.ts';
-import { certificateOperations } from './operations/certificates.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { eventConfigurationOperations } from './operations/event-configurations.ts';
 import { policyOperations } from './operations/policies.ts';
 import { policyAttachmentOperations } from './operations/policy-attachments.ts';
 import { tagOperations } from './operations/tags.ts';
@@ -44,13 +45,16 @@ import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
 import { Presence } from './presence/presence.ts';
 import { MessageTaps } from './presence/tap.ts';
+import { openDeviceIdentities } from './provisioning/identities.ts';
 import { RuleEngine } from './rules/engine.ts';
 import type { TopicRule } from './rules/rule.ts';
 import { TopicRules } from './rules/rules.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Tags } from './tags.ts';
 import { iotTarget } from './target.ts';
+import { RegistryEvents } from './things/events.ts';
 import { ThingGroups } from './things/groups.ts';
+import { type PrincipalFacts, principalFacts } from './things/principals.ts';
 import { Things } from './things/things.ts';
 import { ThingTypes } from './things/types.ts';
 
@@ -110,11 +114,13 @@ export interface Iot extends AsyncDisposable {
   readonly history: ClientHistory;
   readonly things: Things;
   /** Which client certificates may come in. */
-  readonly certificates: Pick<Certificates, 'admit' | 'isActive' | 'der'>;
+  readonly certificates: CertificateAdmission;
   /** The node's own certificate authority: its certificate, and the one that the node shows to devices. */
   readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** What gateways ask about their clients. */
   readonly access: DeviceAccess;
+  /** What is known of a principal of a thing. @param arn  or a certificate's id */
+  principal(arn: string): Promise<PrincipalFacts & { readonly arn: string }>;
   /** What clients publish, for those who look. */
   readonly taps: Pick<MessageTaps, 'read'>;
   /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
@@ -178,24 +184,31 @@ export async function openIot(dependencies: {
   const presence = new Presence({ events: new LifecycleEvents(broker, logger), history, clock, random });
   presence.start();
   const policies = await Policies.open({ records, changes, clock });
-  const authority = await CertificateAuthority.open(records, clock, random);
-  const uses: CertificateUses = {
-    thingsOf: (arn) => things.namesOfPrincipal(arn),
-    policiesOf: (arn) => policies.attachedTo(arn).map(({ name }) => name),
-    detachPolicies: (arn) => policies.detachAll(arn),
-  };
-  const certificates = await Certificates.open({ records, authority, uses, changes, clock });
   const authorizers = await Authorizers.open({ records, changes, clock });
   const { invokeFunction: invoke = noFunctions, tokenIssuers = [] } = dependencies;
+  const identities = await openDeviceIdentities({
+    records,
+    things,
+    policies,
+    changes,
+    broker,
+    invoke,
+    clock,
+    random,
+    logger,
+  });
+  const { admission, certificates, authority } = identities;
   const custom = new CustomAuthentication({ authorizers, invoke, clock, random, logger });
   const users = await DeviceUsers.open({ records, changes, clock, random });
   const tokens = new TokenAuthentication(tokenIssuers, clock, logger);
-  const identifier = new Identifier({ certificates, authorizers, custom, tokens, users });
+  const identifier = new Identifier({ certificates: admission, authorizers, custom, tokens, users });
   const access = new PolicyAccess({ identifier, policies, things, changes, clock });
-  const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
+  const inquiry = new Inquiry({ policies, things, certificates: admission, now: () => clock.now() });
   const taps = new MessageTaps(broker, clock);
   let clients = NO_CLIENTS;
   const tags = await Tags.open(records, {
+    authorizer: (name) => authorizers.find(name) !== undefined,
+    policy: (name) => policies.find(name) !== undefined,
     rule: (name) => rules.find(name) !== undefined,
     thinggroup: (name) => groups.find(name) !== undefined,
     thingtype: (name) => types.find(name) !== undefined,
@@ -204,18 +217,20 @@ export async function openIot(dependencies: {
     const id = /:cert\/(.+)$/.exec(principal)?.[1];
     return id === undefined || certificates.find(id) !== undefined;
   };
+  const registryEvents = await RegistryEvents.open({ records, things, broker, clock, random, logger });
   const control = {
     ...topicRuleOperations(rules, tags),
     ...endpointOperations,
     ...thingOperations(things, isKnown),
     ...tagOperations(tags),
+    ...eventConfigurationOperations(registryEvents),
     ...thingTypeOperations(things, tags),
     ...thingGroupOperations(things, tags),
-    ...certificateOperations(certificates),
-    ...policyOperations(policies),
+    ...identities.operations,
+    ...policyOperations(policies, tags),
     ...policyAttachmentOperations(policies, things),
     ...authorizationOperations(policies, inquiry),
-    ...authorizerOperations(authorizers, custom, random),
+    ...authorizerOperations({ authorizers, authentication: custom, tags, random }),
     ...connectivityOperations(history),
   };
   const data = {
@@ -234,8 +249,13 @@ export async function openIot(dependencies: {
     watcher: presence,
     history,
     things,
-    certificates,
+    certificates: admission,
     authority,
+    principal: async (given) => {
+      const certificate = certificates.find(given);
+      const arn = certificate ? certificateArn(certificate) : given;
+      return { arn, ...(await principalFacts(arn, certificates, policies)) };
+    },
     taps,
     showClients: (directory) => {
       clients = directory;
@@ -245,6 +265,7 @@ export async function openIot(dependencies: {
     foreign,
     [Symbol.asyncDispose]: async () => {
       await foreign[Symbol.asyncDispose]();
+      await identities[Symbol.asyncDispose]();
       taps.close();
       system.stop();
       access[Symbol.dispose]();

@@ -1,6 +1,7 @@
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
 import { IAM_TYPES } from './iam.ts';
 import { IOT_TYPES } from './iot.ts';
+import { IOT_ACCESS_TYPES } from './iot-access.ts';
 import { IOT_THING_TYPES } from './iot-things.ts';
 import { KINESIS_TYPES } from './kinesis.ts';
 import { LAMBDA_TYPES } from './lambda.ts';
@@ -16,6 +17,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...IAM_TYPES,
   ...IOT_TYPES,
   ...IOT_THING_TYPES,
+  ...IOT_ACCESS_TYPES,
   ...KINESIS_TYPES,
   ...LAMBDA_TYPES,
   ...LOGS_TYPES,

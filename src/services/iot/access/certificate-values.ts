@@ -1,22 +1,22 @@
 import { isIPv4 } from 'node:net';
+import { DerError, DerReader, decodeName, TAG } from '../../../codec/x509/index.ts';
 import type { Values } from '../policies/conditions.ts';
-import { type DerElement, derElements, derText } from './der.ts';
 
-/** Attributes of names by their OID, DER in hex, as policies call them. */
+/** Attributes of names as policies call them, by their short form or identifier. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {
-  '55042e': 'DistinguishedNameQualifier',
-  '550406': 'Country',
-  '55040a': 'Organization',
-  '55040b': 'OrganizationalUnit',
-  '550408': 'State',
-  '550403': 'CommonName',
-  '550405': 'SerialNumber',
-  '55040c': 'Title',
-  '550404': 'Surname',
-  '55042a': 'GivenName',
-  '55042b': 'Initials',
-  '550441': 'Pseudonym',
-  '55042c': 'GenerationQualifier',
+  dnQualifier: 'DistinguishedNameQualifier',
+  C: 'Country',
+  O: 'Organization',
+  OU: 'OrganizationalUnit',
+  ST: 'State',
+  CN: 'CommonName',
+  serialNumber: 'SerialNumber',
+  title: 'Title',
+  SN: 'Surname',
+  GN: 'GivenName',
+  '2.5.4.43': 'Initials',
+  '2.5.4.65': 'Pseudonym',
+  '2.5.4.44': 'GenerationQualifier',
 };
 
 /** Kinds of alternative names by their tag. */
@@ -74,43 +74,67 @@ function attributesOf(der: Buffer): ReadonlyMap<string, readonly string[]> {
   try {
     readCertificate(der, add);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!(error instanceof DerError)) throw error;
   }
   return values;
 }
 
 type Add = (name: string, value: string | undefined) => void;
 
-/** RFC 5280, 4.1: version, serial number, signature, issuer, validity, subject, key, extensions. */
+/** RFC 5280, 4.1: version, serial number, signature, issuer, validity, subject, key, extensions. @throws DerError */
 function readCertificate(der: Buffer, add: Add): void {
-  const fields = [...children(children({ tag: 0x30, content: der })[0])];
-  const tbs = fields[0];
-  const parts = [...children(tbs)];
-  if (parts[0]?.tag === 0xa0) parts.shift();
-  const [serial, , issuer, , subject] = parts;
-  add('SerialNumber', serial && serialOf(serial.content));
-  for (const [attribute, value] of nameAttributes(issuer)) add(`Issuer.${attribute}`, value);
-  for (const [attribute, value] of nameAttributes(subject)) add(`Subject.${attribute}`, value);
-  const extensions = parts.find(({ tag }) => tag === 0xa3);
-  for (const extension of children(children(extensions)[0])) readAlternativeNames(extension, add);
-}
-
-function readAlternativeNames(extension: DerElement, add: Add): void {
-  const [oid, ...rest] = children(extension);
-  const whose = ALTERNATIVE_NAMES[oid?.content.toString('hex') ?? ''];
-  const value = rest.at(-1);
-  if (!whose || !value) return;
-  for (const name of children(derElements(value.content)[0])) {
-    const kind = GENERAL_NAMES[name.tag];
-    if (kind) add(`${whose}.AlternativeName.${kind}`, generalNameOf(name));
+  const tbs = new DerReader(der).enter(TAG.sequence).enter(TAG.sequence);
+  if (tbs.isNext(VERSION)) tbs.next();
+  add('SerialNumber', serialOf(tbs.next(TAG.integer).content));
+  tbs.next();
+  addName('Issuer', tbs.next(TAG.sequence).whole, add);
+  tbs.next();
+  addName('Subject', tbs.next(TAG.sequence).whole, add);
+  tbs.next();
+  while (!tbs.isAtEnd) {
+    const { tag, content } = tbs.next();
+    if (tag === EXTENSIONS) readExtensions(new DerReader(content).enter(TAG.sequence), add);
   }
 }
 
-function generalNameOf({ tag, content }: DerElement): string | undefined {
-  if (tag === 0x87) return addressOf(content);
-  if (tag !== 0xa4) return content.toString('latin1');
-  const [name] = derElements(content);
-  return [...nameAttributes(name)].map(([attribute, value]) => `${attribute}=${value}`).join(',');
+/** `[0]` and `[3]` of a certificate, `[4]` of a general name: explicit. */
+const VERSION = 0xa0;
+const EXTENSIONS = 0xa3;
+const DIRECTORY_NAME = 0xa4;
+/** `[7]` of a general name. */
+const IP_ADDRESS = 0x87;
+
+function readExtensions(extensions: DerReader, add: Add): void {
+  while (!extensions.isAtEnd) {
+    const extension = extensions.enter(TAG.sequence);
+    const whose = ALTERNATIVE_NAMES[extension.next(TAG.oid).content.toString('hex')];
+    if (extension.isNext(TAG.boolean)) extension.next();
+    const value = extension.next(TAG.octetString).content;
+    if (whose) addAlternativeNames(whose, new DerReader(value).enter(TAG.sequence), add);
+  }
+}
+
+function addAlternativeNames(whose: 'Subject' | 'Issuer', names: DerReader, add: Add): void {
+  while (!names.isAtEnd) {
+    const { tag, content } = names.next();
+    const kind = GENERAL_NAMES[tag];
+    if (kind) add(`${whose}.AlternativeName.${kind}`, generalNameOf(tag, content));
+  }
+}
+
+function generalNameOf(tag: number, content: Buffer): string | undefined {
+  if (tag === IP_ADDRESS) return addressOf(content);
+  if (tag !== DIRECTORY_NAME) return content.toString('latin1');
+  return decodeName(content)
+    .map(([attribute, value]) => `${ATTRIBUTES[attribute] ?? attribute}=${value}`)
+    .join(',');
+}
+
+function addName(whose: 'Subject' | 'Issuer', der: Buffer, add: Add): void {
+  for (const [attribute, value] of decodeName(der)) {
+    const name = ATTRIBUTES[attribute];
+    if (name !== undefined) add(`${whose}.${name}`, value);
+  }
 }
 
 function addressOf(bytes: Buffer): string | undefined {
@@ -121,23 +145,7 @@ function addressOf(bytes: Buffer): string | undefined {
   return groups.join(':');
 }
 
-/** A name is a sequence of sets of pairs. */
-function* nameAttributes(name: DerElement | undefined): Generator<[attribute: string, value: string]> {
-  for (const set of children(name)) {
-    for (const pair of children(set)) {
-      const [oid, value] = children(pair);
-      const attribute = oid && ATTRIBUTES[oid.content.toString('hex')];
-      const text = value && derText(value);
-      if (attribute !== undefined && text !== undefined) yield [attribute, text];
-    }
-  }
-}
-
 /** Without the zero that keeps a serial number positive. */
 function serialOf(bytes: Buffer): string {
   return bytes.toString('hex').replace(/^(?:00)+(?=..)/, '');
-}
-
-function children(element: DerElement | undefined): readonly DerElement[] {
-  return element && (element.tag & 0x20) !== 0 ? derElements(element.content) : [];
 }

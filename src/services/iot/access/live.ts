@@ -6,7 +6,8 @@ import type { LivePermissions } from './permissions.ts';
 const CLIENTS_PER_TURN = 500;
 
 export class LiveClients {
-  readonly #byArn = new Map<string, Set<LivePermissions>>();
+  /** Most principals have one client: no set of one for each. */
+  readonly #byArn = new Map<string, LivePermissions | Set<LivePermissions>>();
   readonly #all = new Set<LivePermissions>();
   readonly #stop: () => void;
   #sweep = 0;
@@ -14,24 +15,25 @@ export class LiveClients {
   constructor(changes: PrincipalChanges) {
     this.#stop = changes.onChange((principalArn) => {
       if (principalArn === undefined) return this.#refreshAll();
-      for (const permissions of [...(this.#byArn.get(principalArn) ?? [])]) permissions.refresh();
+      for (const permissions of this.#of(principalArn)) permissions.refresh();
     });
   }
 
   add(permissions: LivePermissions): void {
     this.#all.add(permissions);
     for (const arn of permissions.arns) {
-      const set = this.#byArn.get(arn) ?? new Set();
-      this.#byArn.set(arn, set.add(permissions));
+      const before = this.#byArn.get(arn);
+      if (before instanceof Set) before.add(permissions);
+      else this.#byArn.set(arn, before ? new Set([before, permissions]) : permissions);
     }
   }
 
   remove(permissions: LivePermissions): void {
     this.#all.delete(permissions);
     for (const arn of permissions.arns) {
-      const set = this.#byArn.get(arn);
-      set?.delete(permissions);
-      if (set?.size === 0) this.#byArn.delete(arn);
+      const before = this.#byArn.get(arn);
+      if (before instanceof Set) before.delete(permissions);
+      if (before === permissions || (before instanceof Set && before.size === 0)) this.#byArn.delete(arn);
     }
   }
 
@@ -43,6 +45,11 @@ export class LiveClients {
   close(): void {
     this.#sweep++;
     this.#stop();
+  }
+
+  #of(arn: string): readonly LivePermissions[] {
+    const found = this.#byArn.get(arn);
+    return found instanceof Set ? [...found] : found ? [found] : [];
   }
 
   /** Every answer changes at once; who must be disconnected is found turn by turn. */

@@ -289,7 +289,7 @@ const signatureOf = (token: string) => sign('RSA-SHA256', Buffer.from(token), pr
 
 const SIGNED: AuthorizerDefinition = {
   ...{ functionArn: FUNCTION, tokenKeyName: 'Token', publicKeys: { k: PEM }, status: 'ACTIVE' },
-  ...{ signingDisabled: false, enableCachingForHttp: false, tags: {} },
+  ...{ signingDisabled: false, enableCachingForHttp: false },
 };
 const UNSIGNED: AuthorizerDefinition = { ...SIGNED, publicKeys: {}, signingDisabled: true };
 

@@ -18,7 +18,6 @@ export interface Authorizer {
   /** Epoch milliseconds. */
   readonly createdAt: number;
   readonly modifiedAt: number;
-  readonly tags: Readonly<Record<string, string>>;
 }
 
 export function authorizerArn({ name, region }: Pick<Authorizer, 'name' | 'region'>): string {

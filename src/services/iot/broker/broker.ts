@@ -43,6 +43,14 @@ export interface Broker {
    */
   publish(packet: mqtt.PublishPacket, publisher: Publisher, source?: mqtt.PacketSource): CommitGroup | undefined;
 
+  /**
+   * Delivers a message to one client alone, by its own subscriptions: what a service answers to a request, which others that
+   * subscribe to the same topic must not see.
+   *
+   * @param to  who has published the request
+   */
+  answer(packet: mqtt.PublishPacket, to: Publisher): CommitGroup | undefined;
+
   /** Adds or replaces; tells whether the client had this filter before (for retain handling 1). */
   subscribe(subscription: Subscription): boolean;
   /** False when there was no such subscription. */
@@ -123,6 +131,11 @@ export class RoutingBroker implements Broker {
       group = joined(group, deliver(new RoutedMessage(packet, source), publisher, route.receivers));
     if (route.rules.length > 0) group = joined(group, this.#rules.run(route.rules, packet, route.levels, publisher));
     return group;
+  }
+
+  answer(packet: mqtt.PublishPacket, to: Publisher): CommitGroup | undefined {
+    const own = this.#route(packet.topic).receivers.filter(({ subscriber }) => subscriber === to);
+    return deliver(new RoutedMessage(packet, undefined), NODE, own);
   }
 
   subscribe(subscription: Subscription): boolean {
@@ -209,6 +222,9 @@ export class RoutingBroker implements Broker {
     return route;
   }
 }
+
+/** Nobody of the clients. */
+const NODE: Publisher = { clientId: undefined, principal: undefined };
 
 function deliver(
   message: RoutedMessage,

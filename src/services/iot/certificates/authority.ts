@@ -1,15 +1,8 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair,
-  type KeyObject,
-  X509Certificate,
-} from 'node:crypto';
-import { promisify } from 'node:util';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { assert, type Clock, hasCode, type Random, Turns } from '../../../base/index.ts';
 import { decodePem, encodeName, encodePem, extension, makeCertificate, readNames } from '../../../codec/x509/index.ts';
 import { type Records, Registry } from '../../../store/index.ts';
+import { makeOwnKeyPair } from './key-pair.ts';
 import { CERTIFICATE_LIMITS } from './limits.ts';
 
 /** A certificate and its key, PEM. */
@@ -25,11 +18,6 @@ interface Stored extends Identity {
 
 const DAY_MS = 86_400_000;
 const AUTHORITY = 'authority';
-
-const generateAsync = promisify(generateKeyPair) as (
-  type: 'ec',
-  options: { readonly namedCurve: string },
-) => Promise<{ readonly privateKey: KeyObject; readonly publicKey: KeyObject }>;
 
 /** The authority, ready to sign. */
 interface Loaded {
@@ -72,9 +60,13 @@ export class CertificateAuthority {
   }
 
   /** Signs a certificate for a device. @param subject  distinguished name, DER @returns DER */
-  async issue(subject: Buffer, publicKey: KeyObject): Promise<Buffer> {
+  async issue(
+    subject: Buffer,
+    publicKey: KeyObject,
+    lifetimeMs = CERTIFICATE_LIMITS.deviceCertificateDays * DAY_MS,
+  ): Promise<Buffer> {
     const purpose = [extension.keyUsage('digitalSignature'), extension.purpose('clientAuth')];
-    return this.#signed(subject, publicKey, CERTIFICATE_LIMITS.deviceCertificateDays, purpose);
+    return this.#signed(subject, publicKey, lifetimeMs, purpose);
   }
 
   /**
@@ -103,14 +95,14 @@ export class CertificateAuthority {
   }
 
   async #makeServer(name: string, names: readonly string[]): Promise<Stored> {
-    const { privateKey, publicKey } = await generateAsync('ec', { namedCurve: 'P-256' });
+    const { privateKey, publicKey } = await makeOwnKeyPair();
     const extensions = [
       extension.keyUsage('digitalSignature'),
       extension.purpose('serverAuth'),
       extension.alternativeNames(names),
     ];
     const subject = encodeName(['CN', names[0]!.slice(0, 64)]);
-    const der = await this.#signed(subject, publicKey, CERTIFICATE_LIMITS.serverCertificateDays, extensions);
+    const der = await this.#signed(subject, publicKey, CERTIFICATE_LIMITS.serverCertificateDays * DAY_MS, extensions);
     const stored = { ...identityOf(der, privateKey), createdAt: this.#clock.now() };
     for (const other of this.#identities.names('server/')) {
       if (other !== name && !this.#isFresh(this.#identities.get(other)!)) await this.#identities.delete(other);
@@ -119,7 +111,7 @@ export class CertificateAuthority {
     return stored;
   }
 
-  async #signed(subject: Buffer, publicKey: KeyObject, days: number, more: readonly Buffer[]): Promise<Buffer> {
+  async #signed(subject: Buffer, publicKey: KeyObject, lifetimeMs: number, more: readonly Buffer[]): Promise<Buffer> {
     const authority = await this.#authority();
     const now = this.#clock.now();
     return makeCertificate(
@@ -128,7 +120,7 @@ export class CertificateAuthority {
         issuer: authority.subject,
         serialNumber: this.#serialNumber(),
         notBefore: Math.max(now - CERTIFICATE_LIMITS.backdatedHours * 3_600_000, authority.notBefore),
-        notAfter: Math.min(now + days * DAY_MS, authority.notAfter),
+        notAfter: Math.min(now + lifetimeMs, authority.notAfter),
         publicKey,
         extensions: [
           extension.noAuthority,
@@ -149,7 +141,7 @@ export class CertificateAuthority {
   }
 
   async #makeAuthority(): Promise<Stored> {
-    const { privateKey, publicKey } = await generateAsync('ec', { namedCurve: 'P-256' });
+    const { privateKey, publicKey } = await makeOwnKeyPair();
     const serialNumber = this.#serialNumber();
     // Two nodes have two names, so that a device that trusts both finds the right one.
     const name = encodeName(

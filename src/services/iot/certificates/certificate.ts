@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ACCOUNT_ID, formatArn } from '../../../base/index.ts';
 
 /** As AWS has them; what `PENDING_TRANSFER` is for (another account) does not happen here. */
@@ -11,6 +12,8 @@ export interface Certificate {
   readonly status: CertificateStatus;
   /** The registered authority that has signed it; absent for those of the built-in one, and those registered without. */
   readonly caId?: string;
+  /** Made for a while only: `claim` to provision devices with, `claimed` by such a device, which has not been provisioned yet. */
+  readonly origin?: 'claim' | 'claimed';
   /** `SNI_ONLY`: registered without an authority. */
   readonly mode: 'DEFAULT' | 'SNI_ONLY';
   /** Epoch milliseconds, all of them. */
@@ -24,6 +27,11 @@ export interface Certificate {
 
 export function certificateArn({ id, region }: Pick<Certificate, 'id' | 'region'>): string {
   return formatArn('iot', region, ACCOUNT_ID, `cert/${id}`);
+}
+
+/** SHA-256 of the DER, lower-case hex: AWS's id. */
+export function certificateId(der: Uint8Array): string {
+  return createHash('sha256').update(der).digest('hex');
 }
 
 /** The id in an ARN of a certificate; `undefined` for anything else. */

@@ -1,4 +1,4 @@
-import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import { type Clock, hasCode, Turns } from '../../../base/index.ts';
 import { Reason } from '../../../codec/mqtt/index.ts';
 import { encodePem } from '../../../codec/x509/index.ts';
@@ -8,8 +8,16 @@ import type { PrincipalChanges } from '../access/changes.ts';
 import type { Admission, CertificateAdmission } from '../access/ports.ts';
 import { IotError } from '../errors.ts';
 import type { CertificateAuthority } from './authority.ts';
-import { type Certificate, type CertificateStatus, certificateArn, certificateIdOf, refusalOf } from './certificate.ts';
+import {
+  type Certificate,
+  type CertificateStatus,
+  certificateArn,
+  certificateId,
+  certificateIdOf,
+  refusalOf,
+} from './certificate.ts';
 import { CERTIFICATE_LIMITS } from './limits.ts';
+import { validityOf } from './parse.ts';
 
 /** What hangs on a certificate, as its deletion asks. */
 export interface CertificateUses {
@@ -26,6 +34,7 @@ export interface Registration {
   readonly status: CertificateStatus;
   readonly caId?: string;
   readonly mode?: Certificate['mode'];
+  readonly origin?: Certificate['origin'];
 }
 
 /** Space of the certificates' bytes; key: the id. */
@@ -99,13 +108,23 @@ export class Certificates implements CertificateAdmission {
     return encodePem('CERTIFICATE', der);
   }
 
-  /** Has the node's authority sign a key and registers the certificate. @param subject  distinguished name, DER */
-  async issue(subject: Buffer, publicKey: KeyObject, registration: Registration): Promise<Certificate> {
-    return this.register(await this.#authority.issue(subject, publicKey), registration);
+  /**
+   * Has the node's authority sign a key and registers the certificate.
+   *
+   * @param subject  distinguished name, DER
+   * @param lifetimeMs  else that of devices' certificates
+   */
+  async issue(
+    subject: Buffer,
+    publicKey: KeyObject,
+    registration: Registration,
+    lifetimeMs?: number,
+  ): Promise<Certificate> {
+    return this.register(await this.#authority.issue(subject, publicKey, lifetimeMs), registration);
   }
 
   /** Takes a certificate in. @throws IotError certificate-exists, certificate-invalid, limit-exceeded */
-  async register(der: Buffer, { region, status, caId, mode = 'DEFAULT' }: Registration): Promise<Certificate> {
+  async register(der: Buffer, { region, status, caId, mode = 'DEFAULT', origin }: Registration): Promise<Certificate> {
     if (this.#registry.size >= CERTIFICATE_LIMITS.certificatesMax) {
       throw new IotError(
         'limit-exceeded',
@@ -113,11 +132,12 @@ export class Certificates implements CertificateAdmission {
       );
     }
     const id = certificateId(der);
-    const { notBefore, notAfter } = validityOf(der);
+    const { notBefore, notAfter } = validityOf(new X509Certificate(der));
     const now = this.#clock.now();
     const certificate: Certificate = {
       ...{ id, region, status, mode, createdAt: now, changedAt: now, notBefore, notAfter, version: 1 },
       ...(caId !== undefined && { caId }),
+      ...(origin !== undefined && { origin }),
     };
     try {
       await this.#registry.create(id, certificate, [{ kind: 'put', space: BYTES, key: Buffer.from(id), value: der }]);
@@ -170,16 +190,6 @@ export interface CertificateParts {
   readonly uses: CertificateUses;
   readonly changes: PrincipalChanges;
   readonly clock: Clock;
-}
-
-/** SHA-256 of the DER, lower-case hex: AWS's id. */
-export function certificateId(der: Uint8Array): string {
-  return createHash('sha256').update(der).digest('hex');
-}
-
-function validityOf(der: Buffer) {
-  const { validFromDate, validToDate } = new X509Certificate(der);
-  return { notBefore: validFromDate.getTime(), notAfter: validToDate.getTime() };
 }
 
 function refused(reason: string): Admission {

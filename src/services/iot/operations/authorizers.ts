@@ -6,6 +6,7 @@ import type { AuthorizerOutcome, CustomAuthentication } from '../authorizers/cus
 import type { Proof } from '../authorizers/request.ts';
 import { IotError } from '../errors.ts';
 import { markedPage } from '../pagination.ts';
+import type { Tag, Tags } from '../tags.ts';
 import type { Marked } from './policies.ts';
 
 interface Named {
@@ -23,7 +24,7 @@ interface UpdateInput extends Named {
 interface CreateInput extends UpdateInput {
   readonly authorizerFunctionArn: string;
   readonly signingDisabled?: boolean;
-  readonly tags?: readonly { readonly Key: string; readonly Value?: string }[];
+  readonly tags?: readonly Tag[];
 }
 
 interface TestInput extends Named {
@@ -35,10 +36,16 @@ interface TestInput extends Named {
 }
 
 /** CreateAuthorizer and its family, the default one, and TestInvokeAuthorizer. */
-export function authorizerOperations(authorizers: Authorizers, authentication: CustomAuthentication, random: Random) {
+export function authorizerOperations(parts: {
+  readonly authorizers: Authorizers;
+  readonly authentication: CustomAuthentication;
+  readonly tags: Tags;
+  readonly random: Random;
+}) {
+  const { authorizers, authentication, tags, random } = parts;
   return {
     CreateAuthorizer: async (input: CreateInput, { region }: OperationContext) => {
-      const { authorizerName, signingDisabled = false, tags = [] } = input;
+      const { authorizerName, signingDisabled = false, tags: given = [] } = input;
       const definition = {
         ...changeOf(input),
         functionArn: input.authorizerFunctionArn,
@@ -46,9 +53,10 @@ export function authorizerOperations(authorizers: Authorizers, authentication: C
         status: input.status ?? 'ACTIVE',
         signingDisabled,
         enableCachingForHttp: input.enableCachingForHttp ?? false,
-        tags: Object.fromEntries(tags.map(({ Key, Value = '' }) => [Key, Value])),
       } as const;
-      return listItem(await authorizers.create(authorizerName, definition, region));
+      const authorizer = await authorizers.create(authorizerName, definition, region);
+      if (given.length > 0) await tags.add(authorizerArn(authorizer), given);
+      return listItem(authorizer);
     },
     UpdateAuthorizer: async (input: UpdateInput) =>
       listItem(await authorizers.update(input.authorizerName, changeOf(input))),
@@ -59,7 +67,9 @@ export function authorizerOperations(authorizers: Authorizers, authentication: C
       return { authorizers: items.map(listItem), ...(nextMarker !== undefined && { nextMarker }) };
     },
     DeleteAuthorizer: async ({ authorizerName }: Named) => {
+      const arn = authorizerArn(authorizers.get(authorizerName));
       await authorizers.delete(authorizerName);
+      await tags.drop(arn);
       return {};
     },
     SetDefaultAuthorizer: async ({ authorizerName }: Named) => listItem(await authorizers.setDefault(authorizerName)),

@@ -1,21 +1,11 @@
-import { generateKeyPair, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
 import { ACCOUNT_ID } from '../../../base/index.ts';
-import { encodeName } from '../../../codec/x509/index.ts';
 import type { Operation, OperationContext } from '../../index.ts';
 import { type Certificate, type CertificateStatus, certificateArn } from '../certificates/certificate.ts';
 import type { Certificates } from '../certificates/certificates.ts';
-import { readSigningRequest } from '../certificates/signing-request.ts';
+import { makeKeyPair, SUBJECT } from '../certificates/key-pair.ts';
+import type { Registrar } from '../certificates/registrar.ts';
 import { IotError } from '../errors.ts';
 import { page } from '../pagination.ts';
-
-const generateAsync = promisify(generateKeyPair) as (
-  type: 'rsa',
-  options: { readonly modulusLength: number },
-) => Promise<{ readonly privateKey: KeyObject; readonly publicKey: KeyObject }>;
-
-/** As AWS names certificates whose keys it makes. */
-const SUBJECT = encodeName(['CN', 'AWS IoT Certificate']);
 
 interface Named {
   readonly certificateId: string;
@@ -28,11 +18,11 @@ export interface ListInput {
 }
 
 /** Certificates: made, described, listed, changed and deleted. */
-export function certificateOperations(certificates: Certificates) {
+export function certificateOperations(certificates: Certificates, registrar: Registrar) {
   return {
     /** RSA-2048, as AWS makes them; who makes a key of its own asks by CreateCertificateFromCsr. */
     CreateKeysAndCertificate: async ({ setAsActive }: { setAsActive?: boolean }, { region }: OperationContext) => {
-      const { publicKey, privateKey } = await generateAsync('rsa', { modulusLength: 2048 });
+      const { publicKey, privateKey } = await makeKeyPair();
       const made = await certificates.issue(SUBJECT, publicKey, { region, status: statusOf(setAsActive) });
       const keyPair = {
         PublicKey: publicKey.export({ type: 'spki', format: 'pem' }),
@@ -44,16 +34,37 @@ export function certificateOperations(certificates: Certificates) {
       { certificateSigningRequest, setAsActive }: { certificateSigningRequest: string; setAsActive?: boolean },
       { region }: OperationContext,
     ) => {
-      const { subject, publicKey } = readSigningRequest(certificateSigningRequest);
-      return answerOf(
-        certificates,
-        await certificates.issue(subject, publicKey, { region, status: statusOf(setAsActive) }),
+      const made = await registrar.sign(certificateSigningRequest, { region, status: statusOf(setAsActive) });
+      return answerOf(certificates, made);
+    },
+    RegisterCertificate: async (input: RegisterInput, { region }: OperationContext) => {
+      const { certificatePem, caCertificatePem } = input;
+      return arnOf(
+        await registrar.register(certificatePem, caCertificatePem, { region, status: registeredStatusOf(input) }),
       );
+    },
+    RegisterCertificateWithoutCA: async (input: RegisterInput, { region }: OperationContext) => {
+      const registration = { region, status: registeredStatusOf(input) };
+      return arnOf(await registrar.registerWithoutAuthority(input.certificatePem, registration));
     },
     DescribeCertificate: async ({ certificateId }: Named) => ({
       certificateDescription: await described(certificates, certificates.get(certificateId)),
     }),
     ListCertificates: (input: ListInput) => listed(certificates.list(), input),
+    ListCertificatesByCA: ({ caCertificateId, ...input }: ListInput & { caCertificateId: string }) =>
+      listed(
+        certificates.list().filter(({ caId }) => caId === caCertificateId),
+        input,
+      ),
+    /** There is one account here, so that none is ever on its way to another. */
+    ListOutgoingCertificates: () => ({ outgoingCertificates: [] }),
+    TransferCertificate: ({ certificateId }: Named) => {
+      certificates.get(certificateId);
+      throw new IotError('request-invalid', 'A node has one account: a certificate cannot be transferred to another.');
+    },
+    AcceptCertificateTransfer: ({ certificateId }: Named) => notOnItsWay(certificates.get(certificateId)),
+    RejectCertificateTransfer: ({ certificateId }: Named) => notOnItsWay(certificates.get(certificateId)),
+    CancelCertificateTransfer: ({ certificateId }: Named) => notOnItsWay(certificates.get(certificateId)),
     UpdateCertificate: async ({ certificateId, newStatus }: Named & { newStatus: CertificateStatus }) => {
       certificates.get(certificateId);
       if (newStatus !== 'ACTIVE' && newStatus !== 'INACTIVE' && newStatus !== 'REVOKED') {
@@ -69,13 +80,35 @@ export function certificateOperations(certificates: Certificates) {
   } satisfies Record<string, Operation>;
 }
 
-export function statusOf(setAsActive = false): CertificateStatus {
+interface RegisterInput {
+  readonly certificatePem: string;
+  readonly caCertificatePem?: string;
+  readonly setAsActive?: boolean;
+  readonly status?: CertificateStatus;
+}
+
+/** `setAsActive` is the older of the two. */
+function registeredStatusOf({ setAsActive, status }: RegisterInput): CertificateStatus {
+  if (status === undefined) return statusOf(setAsActive);
+  if (status === 'ACTIVE' || status === 'INACTIVE' || status === 'REVOKED') return status;
+  throw new IotError('request-invalid', `A certificate cannot be registered as ${status}.`);
+}
+
+function notOnItsWay({ id }: Certificate): never {
+  throw new IotError('transfer-completed', `The certificate ${id} is not on its way to another account.`);
+}
+
+function arnOf(certificate: Certificate) {
+  return { certificateArn: certificateArn(certificate), certificateId: certificate.id };
+}
+
+function statusOf(setAsActive = false): CertificateStatus {
   return setAsActive ? 'ACTIVE' : 'INACTIVE';
 }
 
 async function answerOf(certificates: Certificates, certificate: Certificate) {
   const certificatePem = await certificates.pem(certificate.id);
-  return { certificateArn: certificateArn(certificate), certificateId: certificate.id, certificatePem };
+  return { ...arnOf(certificate), certificatePem };
 }
 
 async function described(certificates: Certificates, certificate: Certificate) {
@@ -104,16 +137,21 @@ function summaryOf(certificate: Certificate) {
   };
 }
 
-/** A page of certificates in order of their making; the latest first unless `ascendingOrder`, as on AWS. */
-export function listed(found: readonly Certificate[], { pageSize, marker, ascendingOrder = false }: ListInput) {
-  const placeOf = ({ createdAt, id }: Certificate) => {
+function listed(found: readonly Certificate[], input: ListInput) {
+  const { items, next } = pageByAge(found, input);
+  return { certificates: items.map(summaryOf), ...(next !== undefined && { nextMarker: next }) };
+}
+
+/** A page in order of their making; the latest first unless `ascendingOrder`, as on AWS. */
+export function pageByAge<T extends { readonly id: string; readonly createdAt: number }>(
+  found: readonly T[],
+  { pageSize, marker, ascendingOrder = false }: ListInput,
+): { readonly items: readonly T[]; readonly next: string | undefined } {
+  const placeOf = ({ createdAt, id }: T) => {
     const at = ascendingOrder ? createdAt : Number.MAX_SAFE_INTEGER - createdAt;
     return `${String(at).padStart(16, '0')}${id}`;
   };
-  const ordered = found
-    .map((certificate) => ({ certificate, place: placeOf(certificate) }))
-    .sort((a, b) => (a.place < b.place ? -1 : 1));
+  const ordered = found.map((item) => ({ item, place: placeOf(item) })).sort((a, b) => (a.place < b.place ? -1 : 1));
   const { items, next } = page(ordered, ({ place }) => place, marker, pageSize);
-  const certificates = items.map(({ certificate }) => summaryOf(certificate));
-  return { certificates, ...(next !== undefined && { nextMarker: next }) };
+  return { items: items.map(({ item }) => item), next };
 }

@@ -2,6 +2,7 @@ import type { Operation, OperationContext } from '../../index.ts';
 import { markedPage } from '../pagination.ts';
 import type { Policies } from '../policies/policies.ts';
 import { type Policy, type PolicyVersion, policyArn } from '../policies/policy.ts';
+import type { Tag, Tags } from '../tags.ts';
 
 interface Named {
   readonly policyName: string;
@@ -18,14 +19,14 @@ export interface Marked {
 }
 
 /** CreatePolicy and its family, with versions. */
-export function policyOperations(policies: Policies) {
+export function policyOperations(policies: Policies, tags: Tags) {
   return {
     CreatePolicy: async (
-      { policyName, policyDocument, tags = [] }: Named & { policyDocument: string; tags?: Tag[] },
+      { policyName, policyDocument, tags: given = [] }: Named & { policyDocument: string; tags?: readonly Tag[] },
       { region }: OperationContext,
     ) => {
-      const named = Object.fromEntries(tags.map(({ Key, Value = '' }) => [Key, Value]));
-      const policy = await policies.create(policyName, policyDocument, region, named);
+      const policy = await policies.create(policyName, policyDocument, region);
+      if (given.length > 0) await tags.add(policyArn(policy), given);
       return { policyName, policyArn: policyArn(policy), policyDocument, policyVersionId: policy.defaultVersionId };
     },
     GetPolicy: ({ policyName }: Named) => {
@@ -45,7 +46,9 @@ export function policyOperations(policies: Policies) {
       return { policies: items.map(listItem), ...(nextMarker !== undefined && { nextMarker }) };
     },
     DeletePolicy: async ({ policyName }: Named) => {
+      const arn = policyArn(policies.get(policyName));
       await policies.delete(policyName);
+      await tags.drop(arn);
       return {};
     },
     CreatePolicyVersion: async ({
@@ -83,11 +86,6 @@ export function policyOperations(policies: Policies) {
       return {};
     },
   } satisfies Record<string, Operation>;
-}
-
-interface Tag {
-  readonly Key: string;
-  readonly Value?: string;
 }
 
 export function listItem(policy: Policy) {

@@ -112,22 +112,21 @@ function compile(policies: readonly EffectivePolicy[], action: DeviceAction, con
   }
   const isFree = ({ patterns, isNotResource, passing }: Rule) =>
     passing.length === 0 && !isNotResource && patterns.some((pattern) => pattern.matchesAll);
-  return { allows, denies, allowsAll: denies.length === 0 && allows.some(isFree) };
+  return { allows: orNone(allows), denies: orNone(denies), allowsAll: denies.length === 0 && allows.some(isFree) };
 }
 
 /** `undefined` for a statement that never applies to this client. */
 function ruleOf(statement: Statement, action: DeviceAction, context: PolicyContext): Rule | undefined {
   if (!statement.actions.has(action)) return undefined;
-  const passing: Condition[] = [];
-  for (const condition of statement.conditions) {
-    if (isPassing(condition)) passing.push(condition);
-    else if (!holds(condition, context.values)) return undefined;
+  if (statement.conditions.some((condition) => !isPassing(condition) && !holds(condition, context.values))) {
+    return undefined;
   }
+  const passing = orNone(statement.conditions.filter(isPassing));
   const { effect, isNotResource, resources } = statement;
   const found = resources.map((resource) => resourcePatterns(resource, action, context));
   // "Everything but what is unknown" would be everything: no permission, and a prohibition of all.
   if (isNotResource && effect === 'Allow' && found.includes(undefined)) return undefined;
-  const patterns = found.flatMap((one) => one ?? []);
+  const patterns = found.length === 1 ? (found[0] ?? NONE) : found.flatMap((one) => one ?? []);
   if (patterns.length === 0 && !isNotResource) return undefined;
   return { patterns, isNotResource, passing };
 }
@@ -135,6 +134,13 @@ function ruleOf(statement: Statement, action: DeviceAction, context: PolicyConte
 export function isPassing({ key, wanted }: Condition): boolean {
   const names = [key, ...wanted.flatMap(({ variables }) => variables)];
   return names.some((name) => PASSING_KEYS.has(name.toLowerCase()));
+}
+
+/** One empty list for all: each client has several. */
+const NONE: readonly never[] = [];
+
+function orNone<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? NONE : list;
 }
 
 /** Patterns of resources without variables: the same for every client. By the beginning that was taken off. */

@@ -24,27 +24,33 @@ export interface Template {
 /** The value of a variable; `undefined` has none. */
 export type Lookup = (name: string) => string | undefined;
 
-/** A pattern of which a beginning is known to match; asked about the rest. */
+/**
+ * A pattern of which a beginning is known to match; asked about the rest. Every client has some of its own, so that those of plain
+ * text, with a star at their end or without, are held as text: an eighth of what their tokens take.
+ */
 export class Pattern {
-  /** Matches whatever follows. */
-  readonly matchesAll: boolean;
-  readonly #exact: string | undefined;
-  readonly #prefix: string | undefined;
-  readonly #tokens: readonly Token[];
+  readonly #kind: 'exact' | 'prefix' | 'general';
+  readonly #text: string;
+  /** Of a general one. */
+  readonly #parsed: readonly Token[] | undefined;
 
   constructor(tokens: readonly Token[]) {
-    this.#tokens = tokens;
     const firstWild = tokens.findIndex((token) => token < 0);
-    this.matchesAll = tokens.length > 0 && tokens.every((token) => token === STAR);
-    this.#exact = firstWild < 0 ? textOf(tokens) : undefined;
-    const isPrefix = firstWild >= 0 && firstWild === tokens.length - 1 && tokens[firstWild] === STAR;
-    this.#prefix = isPrefix ? textOf(tokens.slice(0, firstWild)) : undefined;
+    const isPrefix = firstWild >= 0 && tokens[firstWild] === STAR && firstWild === tokens.length - 1;
+    this.#kind = firstWild < 0 ? 'exact' : isPrefix ? 'prefix' : 'general';
+    this.#text = this.#kind === 'general' ? '' : textOf(isPrefix ? tokens.slice(0, firstWild) : tokens);
+    this.#parsed = this.#kind === 'general' ? tokens : undefined;
+  }
+
+  /** Matches whatever follows. */
+  get matchesAll(): boolean {
+    return this.#kind === 'prefix' && this.#text === '';
   }
 
   matches(text: string): boolean {
-    if (this.#exact !== undefined) return text === this.#exact;
-    if (this.#prefix !== undefined) return text.startsWith(this.#prefix);
-    return this.matchesAll || matches(this.#tokens, text);
+    if (this.#kind === 'exact') return text === this.#text;
+    if (this.#kind === 'prefix') return text.startsWith(this.#text);
+    return matches(this.#parsed!, text);
   }
 
   /**
@@ -52,11 +58,12 @@ export class Pattern {
    * does not begin so.
    */
   after(beginning: string): readonly Pattern[] {
-    const plain = commonLength(this.#tokens, beginning);
-    if (plain === beginning.length) return [new Pattern(this.#tokens.slice(plain))];
-    return [...positionsAfter(this.#tokens, beginning)]
-      .filter((position, _index, all) => this.#tokens[position - 1] !== STAR || !all.includes(position - 1))
-      .map((position) => new Pattern(this.#tokens.slice(position)));
+    const tokens = this.#tokens;
+    const plain = commonLength(tokens, beginning);
+    if (plain === beginning.length) return [new Pattern(tokens.slice(plain))];
+    return [...positionsAfter(tokens, beginning)]
+      .filter((position, _index, all) => tokens[position - 1] !== STAR || !all.includes(position - 1))
+      .map((position) => new Pattern(tokens.slice(position)));
   }
 
   /** Its parts between colons, at most six: the last one keeps those that follow, as in an ARN. */
@@ -72,6 +79,12 @@ export class Pattern {
   /** As a person would write it. */
   toString(): string {
     return this.#tokens.map(symbolOf).join('');
+  }
+
+  get #tokens(): readonly Token[] {
+    if (this.#parsed) return this.#parsed;
+    const tokens = Array.from({ length: this.#text.length }, (_, index) => this.#text.charCodeAt(index));
+    return this.#kind === 'prefix' ? [...tokens, STAR] : tokens;
   }
 }
 
@@ -132,10 +145,9 @@ function tokenOf(text: string, index: number): Token {
   return code === 0x3f ? ANY : code;
 }
 
+/** One flat string: one that is put together of pieces would keep them all. */
 function textOf(tokens: readonly Token[]): string {
-  let text = '';
-  for (const token of tokens) text += String.fromCharCode(token);
-  return text;
+  return String.fromCharCode(...tokens);
 }
 
 function symbolOf(token: Token): string {

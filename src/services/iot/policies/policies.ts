@@ -38,7 +38,7 @@ export class Policies {
   }
 
   /** @throws IotError resource-exists, malformed-policy, limit-exceeded */
-  async create(name: string, document: string, region: string, tags: Policy['tags'] = {}): Promise<Policy> {
+  async create(name: string, document: string, region: string): Promise<Policy> {
     parsePolicyDocument(document);
     if (this.#registry.size >= IOT_LIMITS.policiesMax) {
       throw new IotError('limit-exceeded', `The limit of ${IOT_LIMITS.policiesMax} policies is reached.`);
@@ -47,7 +47,7 @@ export class Policies {
     const version: PolicyVersion = { id: '1', document, createdAt: now };
     const policy: Policy = {
       ...{ name, region, versions: [version], defaultVersionId: '1', nextVersion: 2 },
-      ...{ createdAt: now, modifiedAt: now, tags },
+      ...{ createdAt: now, modifiedAt: now },
     };
     try {
       await this.#registry.create(name, policy);
@@ -55,6 +55,10 @@ export class Policies {
       throw hasCode(error, 'already-exists') ? exists(this.get(name)) : error;
     }
     return policy;
+  }
+
+  find(name: string): Policy | undefined {
+    return this.#registry.get(name);
   }
 
   /** @throws IotError resource-not-found */

@@ -12,7 +12,6 @@ export interface Policy {
   /** Epoch milliseconds. */
   readonly createdAt: number;
   readonly modifiedAt: number;
-  readonly tags: Readonly<Record<string, string>>;
 }
 
 export interface PolicyVersion {
