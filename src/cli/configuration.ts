@@ -56,6 +56,10 @@ export const SETTINGS = {
     type: 'list',
     help: 'Addresses and networks of proxies whose connections to the MQTT ports begin with a PROXY header (version 2).',
   },
+  'mqtt.successor': {
+    type: 'text',
+    help: 'Where MQTT 5 clients are told to go when this node stops, `host:port`: see [mqtt.md](mqtt.md).',
+  },
   'tls.certFile': {
     type: 'text',
     help: "PEM file with the node's certificate and those between it and its root; else the node's own authority signs one.",
@@ -136,6 +140,7 @@ export const SETTINGS = {
     help: 'Base of links and certificates in notifications, as others reach the node; unless given, as the publisher does.',
   },
   connections: { type: 'mapping', help: 'How HTTP targets are called, by name: see below.' },
+  mqttLimits: { type: 'mapping', help: 'Limits of MQTT clients by their names: see [mqtt.md](mqtt.md).' },
   brokers: { type: 'mapping', help: 'MQTT brokers of somebody else, by name: see [bridges.md](bridges.md).' },
   tokenIssuers: {
     type: 'mapping',
@@ -176,6 +181,8 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
     deviceHttpsPort: securePort('listen.deviceHttpsPort'),
     plainMqtt: value('mqtt.plain') as NonNullable<NodeConfig['plainMqtt']>,
     ...proxies(value('mqtt.proxies')),
+    ...(value('mqtt.successor') !== undefined && { mqttSuccessor: String(value('mqtt.successor')) }),
+    ...mqttLimits(given.mqttLimits),
     ...tls(value, from.directory),
     mode: secured ? 'secured' : 'dev',
     sandboxEngine: value('sandbox.engine') as NonNullable<NodeConfig['sandboxEngine']>,
@@ -230,6 +237,17 @@ export function tracesEndpoint(value: unknown): Pick<NodeConfig, 'tracesEndpoint
   const url = URL.parse(String(value));
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return { tracesEndpoint: url.href };
   throw new UsageError(`traces.endpoint must be an http or https address, not ${JSON.stringify(value)}`);
+}
+
+/** The names are for the gateway to know. @throws UsageError  one of them is no count */
+function mqttLimits(value: unknown): Pick<NodeConfig, 'mqttLimits'> {
+  if (value === undefined || value === null) return {};
+  for (const [name, limit] of Object.entries(topLevel(value))) {
+    if (!Number.isSafeInteger(limit) || Number(limit) < 0) {
+      throw new UsageError(`mqttLimits.${name} must be a whole number, 0 or more, not ${JSON.stringify(limit)}`);
+    }
+  }
+  return { mqttLimits: value as Readonly<Record<string, number>> };
 }
 
 /** @throws UsageError  one of them is no address or network */

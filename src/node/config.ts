@@ -27,6 +27,10 @@ export interface NodeConfig {
   };
   /** Addresses and networks of proxies that tell by PROXY protocol (version 2) where devices come from. */
   readonly proxies?: readonly string[];
+  /** Limits of MQTT clients that differ from the gateway's own, by their names. */
+  readonly mqttLimits?: Readonly<Record<string, number>>;
+  /** Where MQTT 5 clients are told to go when the node stops, `host:port`. */
+  readonly mqttSuccessor?: string;
   /** `dev` accepts any credentials on loopback; `secured` proves every caller. */
   readonly mode: 'dev' | 'secured';
   readonly logLevel?: LogLevel;

@@ -130,6 +130,8 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       // A device over TLS proves who it is, in `dev` too.
       http: { server: wire, signatures: signatures({ ...services, ...ground }, true) },
       proxies: config.proxies ?? [],
+      ...(config.mqttLimits && { limits: config.mqttLimits }),
+      ...(config.mqttSuccessor !== undefined && { successor: config.mqttSuccessor }),
       ...ground,
     }),
   );

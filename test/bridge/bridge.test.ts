@@ -23,6 +23,7 @@ async function bridged(topic: string): Promise<void> {
 
 const real = (seen: readonly Seen[]) => seen.filter(({ text }) => text !== 'probe');
 
+// Shows [3.1.1: MQTT-7.0.0-1]
 test('topics go both ways with their prefixes, retained flag and properties, and nothing comes back', async () => {
   const routes = [route('plant', 'a/#', { localPrefix: 'plant/', remotePrefix: 'site/' })];
   await using side = await openSide({ brokers: [plant()], routes });
@@ -154,6 +155,7 @@ test('three nodes in a ring: a message does not go round', async () => {
   for (const ear of ears) await ear.endAsync(true);
 });
 
+// Shows [3.1.1: MQTT-7.0.0-1]
 test('MQTT 3.1.1 both ways on topics that do not overlap; those that do are refused', async () => {
   const old = plant({ protocol: 4 });
   await assert.rejects(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seededRandom } from '../../src/base/index.ts';
+import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
 import { connect, openRig, publish, RawClient, type Rig } from './harness.ts';
 
@@ -147,3 +147,107 @@ test('fan-out reaches all subscribers, each with its own packet identifier and v
     subscriber.socket.destroy();
   }
 });
+
+test('sockets that send CONNECT byte by byte are closed in time, and hold up nobody', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  const bytes = mqtt.encodePacket(connect({ clientId: 'loris', username: 'x'.repeat(200) }), 5);
+  const lorises = await Promise.all(Array.from({ length: 100 }, () => RawClient.open(rig.port)));
+  // Sockets are accepted in their order: when this one is in, all are.
+  await using good = await RawClient.connected(rig.port, { clientId: 'good' });
+  for (let second = 0; second < 11; second++) {
+    for (const loris of lorises) if (!loris.socket.destroyed) loris.write(bytes.subarray(second, second + 1));
+    await turn();
+    await clock.advance(1_000);
+  }
+  for (const loris of lorises) assert.equal(await loris.next(), undefined);
+  await good.settle();
+});
+
+test('65,535 levels are refused at once, in a topic, a filter and a will', async () => {
+  await using rig = await openRig();
+  const levels = '/'.repeat(65_535);
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  publisher.send(publish(levels, 'x'));
+  const told = await publisher.next();
+  assert(told?.type === 'disconnect' && told.reasonCode === mqtt.Reason.topicNameInvalid);
+  await using subscriber = await RawClient.connected(rig.port, { clientId: 's' });
+  for (const filter of [levels, '+/'.repeat(32_767), `${'a/'.repeat(300)}#`]) {
+    assert.equal(await subscriber.subscribe(filter), mqtt.Reason.topicFilterInvalid);
+  }
+  await using dying = await RawClient.open(rig.port);
+  const will = { topic: levels, payload: Buffer.alloc(0), qos: 0, retain: true, properties: {} } as const;
+  dying.send(connect({ clientId: 'w', will }));
+  const connack = await dying.next();
+  assert(connack?.type === 'connack' && connack.reasonCode === mqtt.Reason.topicNameInvalid);
+  await subscriber.settle();
+});
+
+test('a bomb of properties or filters is refused, or answered at the price of its bytes', async () => {
+  await using rig = await openRig();
+  const userProperties = Array.from({ length: 40_000 }, () => ['', ''] as const);
+  await using fresh = await RawClient.open(rig.port);
+  fresh.send(connect({ properties: { userProperties } }));
+  assert.equal(await fresh.next(), undefined);
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  publisher.send(publish('a', 'x', { properties: { userProperties } }));
+  const told = await publisher.next();
+  assert(told?.type === 'disconnect' && told.reasonCode === mqtt.Reason.quotaExceeded);
+  await using subscriber = await RawClient.connected(rig.port, { clientId: 's' });
+  const filters = Array.from({ length: 30_000 }, (_, i) => `${i % 10}`);
+  const subscriptions = filters.map(
+    (filter) => ({ filter, qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const,
+  );
+  subscriber.send({ type: 'subscribe', packetId: 1, subscriptions, properties: mqtt.NO_PROPERTIES });
+  const suback = await subscriber.next();
+  assert(suback?.type === 'suback');
+  assert.equal(suback.reasonCodes.filter((code) => code < 0x80).length, 64);
+  subscriber.send({ type: 'unsubscribe', packetId: 2, filters, properties: mqtt.NO_PROPERTIES });
+  const unsuback = await subscriber.next();
+  assert(unsuback?.type === 'unsuback' && unsuback.reasonCodes.length === filters.length);
+});
+
+test('a storm of wills reaches who waits for them', async () => {
+  await using rig = await openRig();
+  await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+  await watcher.subscribe('wills/#', 0);
+  const fleet = await Promise.all(
+    Array.from({ length: 200 }, (_, i) =>
+      RawClient.connected(rig.port, {
+        clientId: `d${i}`,
+        will: { topic: `wills/${i}`, payload: Buffer.alloc(2_000), qos: 0, retain: false, properties: {} },
+      }),
+    ),
+  );
+  for (const device of fleet) device.socket.resetAndDestroy();
+  const topics = new Set<string>();
+  while (topics.size < fleet.length) {
+    const packet = await watcher.next();
+    assert(packet?.type === 'publish');
+    topics.add(packet.topic);
+  }
+  await until(() => rig.gateway.clients.size === 1);
+});
+
+test('a flood of connections beyond the limit is closed, and those that are there go on', async () => {
+  await using rig = await openRig({ limits: { connectionsMax: 20 } });
+  await using there = await RawClient.connected(rig.port, { clientId: 'there' });
+  const flood = await Promise.all(Array.from({ length: 100 }, () => RawClient.open(rig.port)));
+  await there.settle();
+  const refused = () => metric(rig, 'millrace_mqtt_connects_refused_total');
+  await until(() => refused() === 81);
+  for (const one of flood) one.socket.destroy();
+  await using later = await connectedSoon(rig);
+  await later.settle();
+});
+
+/** A client that gets in as soon as the closed ones are counted out. */
+async function connectedSoon(rig: Rig): Promise<RawClient> {
+  for (;;) {
+    try {
+      return await RawClient.connected(rig.port, { clientId: 'later' });
+    } catch {
+      await turn();
+    }
+  }
+}

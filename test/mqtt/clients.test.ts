@@ -115,6 +115,7 @@ const hasPaho = (() => {
 })();
 
 for (const version of ['311', '5']) {
+  // Shows [3.1.1: MQTT-3.1.2-5], [3.1.1: MQTT-4.1.0-1]
   test(`paho speaks MQTT ${version} with us: every QoS, properties, a will, and a session that waits`, {
     skip: !hasPaho,
   }, async () => {

@@ -39,6 +39,19 @@ test('topics are sent once to a client that allows aliases, and by their aliases
   assert.deepEqual(await send('plant/x', 0), ['plant/x', undefined, 0], 'a short topic needs none');
 });
 
+test('a server that stops tells its clients where to go on, if there is such a place', async () => {
+  await using rig = await openRig({ successor: 'next:8883' });
+  await using client = await RawClient.connected(rig.port);
+  await rig.gateway.close();
+  const told = await client.next();
+  assert(told?.type === 'disconnect');
+  assert.deepEqual([told.reasonCode, told.properties.serverReference], [Reason.useAnotherServer, 'next:8883']);
+});
+
+test('a limit that there is not is refused by its name', async () => {
+  await assert.rejects(openRig({ limits: { messagesPerMinute: 3 } as object }), /no MQTT limit messagesPerMinute/);
+});
+
 // Shows [MQTT-4.8.2-5]
 test('what a member of a shared subscription leaves undone goes to another, but for QoS 2 that was begun', async () => {
   await using rig = await openRig();

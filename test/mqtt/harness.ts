@@ -86,7 +86,7 @@ export interface Rig extends AsyncDisposable {
 export type RigOptions = Partial<
   Pick<
     MqttGatewayOptions,
-    'limits' | 'access' | 'watcher' | 'clock' | 'listeners' | 'identity' | 'http' | 'proxies' | 'logger'
+    'limits' | 'access' | 'watcher' | 'clock' | 'listeners' | 'identity' | 'http' | 'proxies' | 'logger' | 'successor'
   >
 >;
 

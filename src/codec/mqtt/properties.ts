@@ -4,6 +4,12 @@ import type { PacketReader } from './reader.ts';
 import { Reason } from './reasons.ts';
 import type { PacketWriter } from './writer.ts';
 
+/** Numbers of property lists (S5). */
+export const PROPERTY_LIMITS = {
+  /** User properties, and subscription identifiers, of one packet: each becomes objects many times its size. AWS takes 8 KB of them. */
+  repeatedMax: 500,
+} as const;
+
 /** Where a property list stands: a packet, or the will inside a CONNECT. */
 export type PropertyPlace = Packet['type'] | 'will';
 
@@ -112,9 +118,10 @@ function readProperty(
 }
 
 function append(properties: Record<string, unknown>, name: string, value: unknown): void {
-  const list = properties[name];
-  if (list) (list as unknown[]).push(value);
-  else properties[name] = [value];
+  const list = properties[name] as unknown[] | undefined;
+  if (!list) properties[name] = [value];
+  else if (list.length < PROPERTY_LIMITS.repeatedMax) list.push(value);
+  else throw new MqttError('packet-too-large', Reason.quotaExceeded, `more than ${list.length} of ${name}`);
 }
 
 function readValue(reader: PacketReader, kind: Exclude<Kind, 'pairs'>): unknown {

@@ -49,7 +49,7 @@ import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
 import { Throttle, type TokenBucket } from './rates.ts';
 import { DISCONNECT_TEXTS, EXPLAINED_BYTES_MAX } from './reason-texts.ts';
 import { type Carrier, Session } from './session.ts';
-import { type Client, subscribe, unsubscribe } from './subscribe.ts';
+import { type Client, isTooLong, subscribe, unsubscribe } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
@@ -61,6 +61,17 @@ const CONNECT_BYTE = 0x10;
 
 /** So many bytes without a whole packet are a sign of life too: a large packet over a slow line. */
 const HEARD_BYTES = 1000;
+
+/** Refusals that count towards a ban of the address; others (rates, a drain, a full store) are no fault of those who come from there. */
+const OFFENCES: ReadonlySet<number> = new Set([
+  Reason.malformedPacket,
+  Reason.protocolError,
+  Reason.unsupportedProtocolVersion,
+  Reason.clientIdentifierNotValid,
+  Reason.badUserNameOrPassword,
+  Reason.notAuthorized,
+  Reason.badAuthenticationMethod,
+]);
 
 type Reply = Exclude<mqtt.Packet, mqtt.PublishPacket>;
 
@@ -199,7 +210,10 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   /** Says good-bye, with what is still to be written before it. */
   finish(): void {
     if (this.#state.kind !== 'connected') return this.#close();
-    this.end({ reasonCode: Reason.serverShuttingDown, reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' });
+    const { successor } = this.#host;
+    const ending = { reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' } as const;
+    if (successor === undefined) this.end({ ...ending, reasonCode: Reason.serverShuttingDown });
+    else this.end({ ...ending, reasonCode: Reason.useAnotherServer, serverReference: successor });
   }
 
   get isReading(): boolean {
@@ -466,6 +480,9 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     if (packet.will && !maySend(this.#host, permissions, packet.will)) {
       return this.#refuse(Reason.notAuthorized, 'the will may not be published');
     }
+    if (packet.will && isTooLong(packet.will.topic)) {
+      return this.#refuse(Reason.topicNameInvalid, 'the topic of the will is too long');
+    }
     if (!this.#host.claim(this)) {
       return this.#refuse(Reason.connectionRateExceeded, 'this client id is taken over too often: two clients use it');
     }
@@ -550,7 +567,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     gauges.refused.add();
     const details = { clientId: this.#clientId, remoteAddress: this.#arrival.remoteAddress, reasonCode, reason };
     logger.debug('mqtt connect refused', details);
-    if (addresses.refused(this.#address!)) logger.warn('mqtt address banned: too many refused connects', details);
+    if (OFFENCES.has(reasonCode) && addresses.refused(this.#address!))
+      logger.warn('mqtt address banned: too many refused connects', details);
     const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
     const properties = { ...more, ...(reason !== undefined && { reasonString: reason }) };
     this.#write({ type: 'connack', sessionPresent: false, reasonCode: code, properties });

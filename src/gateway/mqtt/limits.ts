@@ -1,3 +1,5 @@
+import { DomainError } from '../../base/index.ts';
+
 /** Numbers of the MQTT gateway (S5); every one may be given another value at start. */
 export const MQTT_LIMITS = {
   /** Open sockets; a further one is closed at once. */
@@ -67,3 +69,13 @@ export const MQTT_LIMITS = {
 } as const;
 
 export type MqttLimits = { readonly [Name in keyof typeof MQTT_LIMITS]: number };
+
+/** The limits with some of them replaced. @throws DomainError limit-unknown  there is none of this name */
+export function limitsWith(others: Partial<MqttLimits> | undefined): MqttLimits {
+  for (const name of Object.keys(others ?? {})) {
+    if (!Object.hasOwn(MQTT_LIMITS, name)) {
+      throw new DomainError('limit-unknown', `there is no MQTT limit ${name}: docs/limits.md lists MQTT_LIMITS`);
+    }
+  }
+  return { ...MQTT_LIMITS, ...others };
+}

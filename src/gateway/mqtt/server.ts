@@ -20,7 +20,7 @@ import { Connection } from './connection.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
 import type { ConnectionHost } from './host.ts';
 import { KeepAlives } from './keep-alive.ts';
-import { MQTT_LIMITS, type MqttLimits } from './limits.ts';
+import { limitsWith, type MqttLimits } from './limits.ts';
 import { callerOf } from './listeners/device-door.ts';
 import type { IdentitySource } from './listeners/identity.ts';
 import { type Entrance, Listener, type ListenerAddress, type ListenerOptions } from './listeners/listener.ts';
@@ -54,7 +54,10 @@ export interface MqttGatewayOptions {
   readonly access?: DeviceAccess;
   /** Told what clients do; nobody unless given. */
   readonly watcher?: ClientWatcher;
+  /** Those that differ from {@link MQTT_LIMITS}; another name is refused. */
   readonly limits?: Partial<MqttLimits>;
+  /** Where MQTT 5 clients are told to go when the gateway closes, `host:port`. */
+  readonly successor?: string;
 }
 
 export interface MqttGateway extends AsyncDisposable {
@@ -108,6 +111,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   readonly topics = new mqtt.TopicCache();
   readonly addresses: Addresses;
   successor: string | undefined;
+  readonly #successorAtEnd: string | undefined;
   readonly proxies: Networks;
   readonly identity: IdentitySource | undefined;
   readonly #http: MqttGatewayOptions['http'];
@@ -130,7 +134,8 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     this.watcher = options.watcher;
     this.clock = options.clock;
     this.logger = options.logger.child({ gateway: 'mqtt' });
-    this.limits = { ...MQTT_LIMITS, ...options.limits };
+    this.limits = limitsWith(options.limits);
+    this.#successorAtEnd = options.successor;
     this.keepAlives = new KeepAlives(options.clock);
     this.budget = new CommitBudget(this.limits.commitBytesMax);
     this.addresses = new Addresses(this.clock, this.limits);
@@ -276,6 +281,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   }
 
   async #drainAndClose(): Promise<void> {
+    this.successor ??= this.#successorAtEnd;
     for (const listener of this.#listeners) listener.close();
     for (const connection of this.#open) connection.stopReading();
     await this.broker.drain();

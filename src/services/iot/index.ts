@@ -22,6 +22,7 @@ import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { SystemTopics } from './broker/system-topics.ts';
 import { CertificateAuthority } from './certificates/authority.ts';
+import { certificateArn } from './certificates/certificate.ts';
 import { Certificates, type CertificateUses } from './certificates/certificates.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
@@ -31,6 +32,7 @@ import { certificateOperations } from './operations/certificates.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { eventConfigurationOperations } from './operations/event-configurations.ts';
 import { policyOperations } from './operations/policies.ts';
 import { policyAttachmentOperations } from './operations/policy-attachments.ts';
 import { tagOperations } from './operations/tags.ts';
@@ -50,7 +52,9 @@ import { TopicRules } from './rules/rules.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Tags } from './tags.ts';
 import { iotTarget } from './target.ts';
+import { RegistryEvents } from './things/events.ts';
 import { ThingGroups } from './things/groups.ts';
+import { type PrincipalFacts, principalFacts } from './things/principals.ts';
 import { Things } from './things/things.ts';
 import { ThingTypes } from './things/types.ts';
 
@@ -115,6 +119,8 @@ export interface Iot extends AsyncDisposable {
   readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** What gateways ask about their clients. */
   readonly access: DeviceAccess;
+  /** What is known of a principal of a thing. @param arn  or a certificate's id */
+  principal(arn: string): Promise<PrincipalFacts & { readonly arn: string }>;
   /** What clients publish, for those who look. */
   readonly taps: Pick<MessageTaps, 'read'>;
   /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
@@ -206,11 +212,13 @@ export async function openIot(dependencies: {
     const id = /:cert\/(.+)$/.exec(principal)?.[1];
     return id === undefined || certificates.find(id) !== undefined;
   };
+  const registryEvents = await RegistryEvents.open({ records, things, broker, clock, random, logger });
   const control = {
     ...topicRuleOperations(rules, tags),
     ...endpointOperations,
     ...thingOperations(things, isKnown),
     ...tagOperations(tags),
+    ...eventConfigurationOperations(registryEvents),
     ...thingTypeOperations(things, tags),
     ...thingGroupOperations(things, tags, (arn) => policies.detachAll(arn)),
     ...certificateOperations(certificates),
@@ -238,6 +246,11 @@ export async function openIot(dependencies: {
     things,
     certificates,
     authority,
+    principal: async (given) => {
+      const certificate = certificates.find(given);
+      const arn = certificate ? certificateArn(certificate) : given;
+      return { arn, ...(await principalFacts(arn, certificates, policies)) };
+    },
     taps,
     showClients: (directory) => {
       clients = directory;

@@ -1,6 +1,7 @@
 /** Sections 3.3 to 3.7 and 4.3 to 4.6: PUBLISH, its acknowledgements, order, flow control. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { SimulatedClock } from '../../../src/base/index.ts';
 import * as mqtt from '../../../src/codec/mqtt/index.ts';
 import { openRig, publish, RawClient, type Rig } from '../harness.ts';
 import { none, packet, reasonFor, str, u16, untilClosed } from './bytes.ts';
@@ -310,6 +311,29 @@ test('messages of one client to one topic come in their order at every QoS', asy
     }
     for (let i = 0; i < 50; i++) assert.equal((await received(subscriber)).payload.toString(), `${i}`);
   }
+});
+
+// Shows [MQTT-4.3.3-7], [MQTT-4.3.3-13]
+test('an exchange of QoS 2 that has begun goes to its end, though the message expires meanwhile', async () => {
+  const clock = new SimulatedClock();
+  await using own = await openRig({ clock });
+  const options = { clientId: 'late', clean: false, properties: { sessionExpiryInterval: 3600 } };
+  const first = await RawClient.connected(own.port, options);
+  await first.subscribe('expires', 2);
+  await using publisher = await RawClient.connected(own.port, { clientId: 'p' });
+  publisher.send(publish('expires', 'x', { qos: 2, properties: { messageExpiryInterval: 5 } }));
+  assert.equal((await publisher.next())?.type, 'pubrec');
+  assert.equal((await received(first)).dup, false);
+  await clock.advance(10_000);
+  publisher.send(ack('pubrel', 1));
+  assert.deepEqual(await publisher.next(), ack('pubcomp', 1));
+  first.socket.destroy();
+  while (own.gateway.clients.get('late')) await new Promise((resolve) => setImmediate(resolve));
+  await using again = await RawClient.connected(own.port, options);
+  const { packetId, dup } = await received(again);
+  assert.equal(dup, true);
+  again.send(ack('pubrec', packetId));
+  assert.deepEqual(await again.next(), ack('pubrel', packetId));
 });
 
 // Shows [MQTT-4.2-1], [3.1.1: MQTT-7.1.1-1], [3.1.1: MQTT-7.0.0-2]
