@@ -12,6 +12,7 @@ import { type Figure, formatFigure } from './figure.ts';
 const FILES = [
   'log',
   'mqtt',
+  'mqtt-storm',
   'mqtt-sessions',
   'access',
   'sns',

@@ -1,15 +1,19 @@
-/** Our broker alone in a process: every message of the load goes durably into a stream of four shards. Prints its port. */
+/**
+ * Our broker alone in a process: messages of the load go durably into a stream of four shards. Prints where it listens, and a
+ * certificate that may do everything over TLS, as one line of JSON.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '../../src/base/index.ts';
 import { openMqttGateway } from '../../src/gateway/mqtt/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
-import { openIot } from '../../src/services/iot/index.ts';
+import { openInTheClear, openIot } from '../../src/services/iot/index.ts';
 import { openKinesis } from '../../src/services/kinesis/index.ts';
 import { EmbeddedLog } from '../../src/store/log/embedded/index.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
+import type { SecureTarget } from './load.ts';
 
 const REGION = 'us-east-1';
 const directory = await mkdtemp(join(tmpdir(), 'millrace-bench-mqtt-'));
@@ -48,8 +52,34 @@ const topicRulePayload = {
   actions: [{ kinesis: { roleArn: 'bench', streamName: 'bench', partitionKey: '${topic(2)}' } }],
 };
 await control!.operations.CreateTopicRule!({ ruleName: 'bench', topicRulePayload }, context);
-const gateway = scope.use(await openMqttGateway({ broker: iot.broker, port: 0, ...shared }));
-process.stdout.write(`${gateway.address.port}\n`);
+const call = async (name: string, input: Record<string, unknown>): Promise<Record<string, any>> =>
+  (await control!.operations[name]!(input, context)) as Record<string, any>;
+const statement = { Effect: 'Allow', Action: 'iot:*', Resource: '*' };
+await call('CreatePolicy', {
+  policyName: 'bench',
+  policyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }),
+});
+const { certificateArn, certificatePem, keyPair } = await call('CreateKeysAndCertificate', { setAsActive: true });
+await call('AttachPolicy', { policyName: 'bench', target: certificateArn });
+const gateway = scope.use(
+  await openMqttGateway({
+    broker: iot.broker,
+    port: 0,
+    listeners: [{ kind: 'mqtts', host: '127.0.0.1', port: 0 }],
+    identity: () => iot.authority.serverIdentity(['localhost', '127.0.0.1']),
+    // In plain for everybody, over TLS for those with a certificate, as in `dev`.
+    access: openInTheClear(iot.access),
+    watcher: iot.watcher,
+    ...shared,
+  }),
+);
+const secure: SecureTarget = {
+  port: gateway.listening[1]!.port,
+  key: keyPair.PrivateKey,
+  cert: certificatePem,
+  ca: await iot.authority.certificate(),
+};
+process.stdout.write(`${JSON.stringify({ port: gateway.address.port, secure })}\n`);
 await new Promise((resolve) => process.once('SIGTERM', resolve));
 await scope.disposeAsync();
 process.exit(0);

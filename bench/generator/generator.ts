@@ -7,6 +7,7 @@ import { runCrowd } from './crowd.ts';
 import type { InLoad, Load, LoadResult } from './load.ts';
 import { Latencies, measure } from './measure.ts';
 import { runFanOut, runPairs } from './pairs.ts';
+import { runStorm } from './storm.ts';
 
 /** Bytes of a PUBACK that reports success, in both versions. */
 const PUBACK_BYTES = 4;
@@ -114,5 +115,7 @@ export function generate(load: Load): Promise<LoadResult> {
       return runFanOut(load);
     case 'crowd':
       return runCrowd(load);
+    case 'storm':
+      return runStorm(load);
   }
 }

@@ -52,7 +52,22 @@ export interface CrowdLoad extends Target {
   readonly rate: number;
 }
 
-export type Load = InLoad | PairsLoad | FanOutLoad | CrowdLoad;
+/** A listener with TLS, and who comes in there. */
+export interface SecureTarget {
+  readonly port: number;
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
+
+/** Devices that all come back at the same moment, over mutual TLS; they share a certificate. */
+export interface StormLoad extends Target {
+  readonly kind: 'storm';
+  readonly clients: number;
+  readonly secure: SecureTarget;
+}
+
+export type Load = InLoad | PairsLoad | FanOutLoad | CrowdLoad | StormLoad;
 
 export interface LoadResult {
   /** Messages a second while it measured: acknowledged, delivered, or clients that came. */

@@ -5,7 +5,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { residentBytesOf } from './cpu.ts';
-import type { CrowdLoad, Load, LoadResult } from './load.ts';
+import type { CrowdLoad, Load, LoadResult, SecureTarget } from './load.ts';
 
 /** A broker under load. */
 export interface BrokerProcess extends AsyncDisposable {
@@ -13,6 +13,11 @@ export interface BrokerProcess extends AsyncDisposable {
   readonly pid: number;
   /** Memory that it holds in RAM now, bytes; `undefined` where /proc does not tell. */
   residentBytes(): number | undefined;
+}
+
+/** One that has a listener with TLS too. */
+export interface SecureBrokerProcess extends BrokerProcess {
+  readonly secure: SecureTarget;
 }
 
 /** Clients that are connected until it is disposed of. */
@@ -39,10 +44,10 @@ export async function gather(load: CrowdLoad): Promise<Crowd> {
 }
 
 /** Our broker; what is published below `bench/` is made durable in a stream. */
-export async function startMillrace(nodeFlags: readonly string[] = []): Promise<BrokerProcess> {
+export async function startMillrace(nodeFlags: readonly string[] = []): Promise<SecureBrokerProcess> {
   const child = spawnOn(BROKER_CORE, process.execPath, [...nodeFlags, here('broker.worker.ts')]);
-  const line = await firstLine(child);
-  return brokerOf(child, Number(line), () => stopped(child));
+  const { port, secure } = JSON.parse(await firstLine(child)) as { port: number; secure: SecureTarget };
+  return { ...brokerOf(child, port, () => stopped(child)), secure };
 }
 
 function brokerOf(child: ChildProcess, port: number, dispose: () => Promise<void>): BrokerProcess {
@@ -63,6 +68,11 @@ export async function startMosquitto(): Promise<BrokerProcess | undefined> {
     await stopped(child);
     await rm(directory, { recursive: true, force: true });
   });
+}
+
+/** Files that a process may have open, sockets among them. */
+export function openFilesMax(): number {
+  return Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' })) || Number.POSITIVE_INFINITY;
 }
 
 const here = (name: string) => join(import.meta.dirname, name);

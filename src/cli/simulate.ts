@@ -136,7 +136,8 @@ async function enrollAll(
 async function sharedIdentity({ tls }: Fleet): Promise<((id: string) => Identity) | undefined> {
   if (tls?.certFile === undefined) return undefined;
   const [cert, key] = await Promise.all([readFile(tls.certFile, 'utf8'), readFile(tls.keyFile!, 'utf8')]);
-  return () => ({ cert, key });
+  const identity = { cert, key };
+  return () => identity;
 }
 
 /** Files that the process itself has open, besides the sockets of devices. */

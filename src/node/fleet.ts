@@ -1,4 +1,11 @@
-import type { Device, DeviceConnection, DeviceDetail, DeviceMessages, Fleet } from '../gateway/console/index.ts';
+import type {
+  Device,
+  DeviceConnection,
+  DeviceDetail,
+  DeviceMessages,
+  DevicePrincipal,
+  Fleet,
+} from '../gateway/console/index.ts';
 import {
   type ClientConnection,
   type ClientDirectory,
@@ -8,7 +15,7 @@ import {
   thingArn,
 } from '../services/iot/index.ts';
 
-type Cloud = Pick<Iot, 'things' | 'history' | 'taps' | 'broker'>;
+type Cloud = Pick<Iot, 'things' | 'history' | 'taps' | 'broker' | 'principal'>;
 
 /** The fleet of a node: things of the registry, clients that there have been, and how the two belong together. */
 export class NodeFleet implements Fleet {
@@ -41,17 +48,17 @@ export class NodeFleet implements Fleet {
 
   async detail({ name, connection }: Device): Promise<Pick<DeviceDetail, 'arn' | 'principals' | 'subscriptions'>> {
     const thing = this.#iot.things.find(name);
-    const attached = (thing?.principals ?? []).map(({ principal, type }) => ({
-      principal,
-      isAttached: true,
-      isExclusive: type === 'EXCLUSIVE_THING',
-    }));
+    const attached = thing?.principals ?? [];
     const used = connection?.principal;
-    const isKnown = used === undefined || attached.some(({ principal }) => principal.endsWith(used));
+    const isAttached = used === undefined || attached.some(({ principal }) => principal.endsWith(used));
+    const described = attached.map(({ principal, type }) =>
+      this.#principal(principal, true, type === 'EXCLUSIVE_THING'),
+    );
+    if (!isAttached) described.push(this.#principal(used, false, false));
     const subscriptions = connection ? this.#iot.broker.subscriptionsOfClient(connection.clientId) : [];
     return {
       ...(thing && { arn: thingArn(thing) }),
-      principals: isKnown ? attached : [...attached, { principal: used, isAttached: false, isExclusive: false }],
+      principals: await Promise.all(described),
       subscriptions: subscriptions.map(({ filter, qos }) => ({ filter, qos })),
     };
   }
@@ -69,6 +76,11 @@ export class NodeFleet implements Fleet {
 
   disconnect({ name, connection }: Device): boolean {
     return this.#clients()?.disconnect(connection?.clientId ?? name) ?? false;
+  }
+
+  async #principal(principal: string, isAttached: boolean, isExclusive: boolean): Promise<DevicePrincipal> {
+    const { arn, ...facts } = await this.#iot.principal(principal);
+    return { principal: arn, isAttached, isExclusive, ...facts };
   }
 
   #ofThing(thing: Thing): Device {

@@ -38,7 +38,13 @@ import * as failures from './failures.ts';
 import { authorityOf, type DeviceDoor, type HttpRequest, type HttpResponse } from './http.ts';
 import { CallInstruments } from './instruments.ts';
 import { WIRE_LIMITS } from './limits.ts';
-import { type Destination, findDestination, findFormDestination, type RequestHead } from './route.ts';
+import {
+  type Destination,
+  findDestination,
+  findDeviceDestination,
+  findFormDestination,
+  type RequestHead,
+} from './route.ts';
 import { sendAnswer } from './send.ts';
 
 /**
@@ -173,7 +179,7 @@ export class Dispatcher {
   /** A call of the data plane of IoT: signed, or by a device that proves itself otherwise. */
   async #answerDevice(call: Call, door: DeviceDoor): Promise<void> {
     const { proving } = this.#options;
-    const destination = findDestination(call.head, scopeHint(call.head));
+    const destination = findDeviceDestination(call.head) ?? findDestination(call.head, scopeHint(call.head));
     this.#note(call, destination);
     if (destination.kind !== 'service' || destination.service !== 'iotdata') {
       throw new Refusal(failures.accessDenied('Devices publish here: POST /topics/TOPIC.', call.protocol));

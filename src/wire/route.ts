@@ -67,6 +67,16 @@ export function findDestination(head: RequestHead, claim: Pick<SignatureClaim, '
   );
 }
 
+/**
+ * The destination of a request that has come by a door for devices, by its path alone: what they publish may look like a form (`curl -d`).
+ * Devices write `/topics/a/b` where the model has one segment, `/topics/a%2Fb`; AWS takes both.
+ */
+export function findDeviceDestination({ path }: RequestHead): Destination | undefined {
+  if (!IOT_DATA_PATH.test(path)) return undefined;
+  const [, first, ...levels] = path.split('/');
+  return toRest('iotdata', first === 'topics' ? `/topics/${levels.join('%2F')}` : path);
+}
+
 /** Actions of links that AWS sends out without a version. */
 const LINKS: ReadonlyMap<string, string> = new Map([
   ['ConfirmSubscription', 'sns'],

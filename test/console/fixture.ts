@@ -181,6 +181,36 @@ export function badDay(t: number): FlowReading {
   };
 }
 
+const REFUSALS = [
+  {
+    ...{ clientId: 'press-00021', firstAt: 0, lastAt: systemClock.now() - 9000, count: 3, action: 'iot:Publish' },
+    ...{ name: 'plants/south/all/stop', because: 'no statement allows it' },
+  },
+];
+
+/** One policy, which lets a press publish its telemetry and nothing else. */
+function explained({ action, name }: { readonly action: string; readonly name: string }) {
+  const isAllowed = action === 'Publish' && name.endsWith('/telemetry');
+  const because = isAllowed ? 'statement 1 of presses allows it' : 'no statement allows it';
+  return {
+    ...{ action: `iot:${action}`, resource: `arn:aws:iot:us-east-1:000000000000:topic/${name}`, because },
+    verdict: isAllowed ? 'ALLOWED' : 'IMPLICIT_DENY',
+    findings: [
+      {
+        ...{
+          policy: 'presses',
+          via: 'certificate',
+          statement: 1,
+          sid: 'Telemetry',
+          effect: 'Allow',
+          applies: isAllowed,
+        },
+        because: isAllowed ? 'it is about this topic' : `none of its resources matches ${name}`,
+      },
+    ],
+  };
+}
+
 /** Devices of the fleet, as many as the table must bear. */
 const FLEET = 20_000;
 
@@ -261,6 +291,10 @@ export async function startFixture(): Promise<Fixture> {
     for await (const chunk of request) text += chunk;
     const api = apis.find(([prefix]) => request.url!.startsWith(prefix));
     if (api) return answerApi(api[1](), request, response, text);
+    if (request.url!.startsWith('/_millrace/access')) {
+      const body = text === '' ? { refusals: REFUSALS } : explained(JSON.parse(text));
+      return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    }
     if (request.url!.startsWith('/_millrace/mappings')) {
       if (fixture.authorization !== undefined && request.headers.authorization !== fixture.authorization) {
         const refusal = { code: 'unauthenticated', message: 'Sign the request.' };

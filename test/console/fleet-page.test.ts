@@ -165,6 +165,21 @@ describe('a device page', { skip }, () => {
     });
   });
 
+  test('asks its policies, also about what it was refused', async () => {
+    await onPage(press, async (page) => {
+      await page.getByRole('button', { name: /plants\/south\/all\/stop/ }).click();
+      await page.getByText('Not allowed').waitFor();
+      assert.match((await page.locator('.verdict').textContent())!, /none of its resources matches plants\/south/);
+      await page.getByRole('searchbox', { name: 'Topic', exact: true }).fill('plants/north/press-00021/telemetry');
+      await page.getByRole('button', { name: 'Check' }).click();
+      await page.locator('.verdict.good').waitFor();
+      assert.match(
+        (await page.locator('.verdict li.applies').textContent())!,
+        /Allow presses, statement 1 \(Telemetry\)/,
+      );
+    });
+  });
+
   test('of a name that nobody has says so', async () => {
     await onPage({ ...wide, hash: '#fleet/nobody' }, async (page) => {
       await page.getByText('There is no device nobody.').waitFor();

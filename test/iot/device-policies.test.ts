@@ -13,6 +13,7 @@ import {
   CreateThingGroupCommand,
   DeletePolicyCommand,
   DeletePolicyVersionCommand,
+  DeleteThingGroupCommand,
   DetachPolicyCommand,
   DetachPrincipalPolicyCommand,
   GetEffectivePoliciesCommand,
@@ -139,6 +140,11 @@ test('both generations of attachments are one, and outlive a restart', async () 
     control.send(new AttachPolicyCommand({ policyName: 'none', target: GROUP })),
     isNamed('ResourceNotFoundException'),
   );
+  const unknown = arn(`cert/${'a'.repeat(64)}`);
+  await assert.rejects(
+    control.send(new AttachPolicyCommand({ policyName: 'p1', target: unknown })),
+    isNamed('ResourceNotFoundException'),
+  );
   await assert.rejects(
     control.send(new AttachPolicyCommand({ policyName: 'p1', target: 'pump' })),
     isNamed('InvalidRequestException'),
@@ -222,6 +228,11 @@ test('changes of policies change the answers of connected clients, and end those
   assert(!client.mayPublish('b'), 'policies of groups count');
   await control.send(new DetachPolicyCommand({ policyName: 'group', target: GROUP }));
   assert(client.mayPublish('b'));
+  await control.send(new AttachPolicyCommand({ policyName: 'group', target: GROUP }));
+  await control.send(new DeleteThingGroupCommand({ thingGroupName: 'pumps' }));
+  assert(client.mayPublish('b'), 'a policy goes with its group');
+  const { targets } = await control.send(new ListTargetsForPolicyCommand({ policyName: 'group' }));
+  assert.deepEqual(targets, []);
 
   assert.deepEqual(revoked, []);
   await control.send(new DetachPolicyCommand({ policyName: 'connect', target: device.principal }));

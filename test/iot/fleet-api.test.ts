@@ -89,6 +89,10 @@ test('one device is told with its principals and subscriptions, and disconnected
     body.principals.map(({ principal, isAttached, isExclusive }) => [principal, isAttached, isExclusive]),
     [[certificateArn, true, false]],
   );
+  const [{ certificate, policies }] = body.principals as any;
+  assert.deepEqual([certificate.status, policies], ['ACTIVE', []]);
+  assert.match(certificate.subject, /^CN=/);
+  assert.ok(certificate.validFrom < certificate.validTo);
   assert.deepEqual(body.subscriptions, [{ filter: 'cmd/#', qos: 1 }]);
   assert.deepEqual([body.connection?.keepAlive, body.connection?.version], [30, 5]);
   assert.equal((await post('/pump-1/disconnect')).status, 200);

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { GetThingConnectivityDataCommand } from '@aws-sdk/client-iot';
 import {
@@ -6,9 +9,14 @@ import {
   GetConnectionCommand,
   ListSubscriptionsCommand,
 } from '@aws-sdk/client-iot-data-plane';
-import { SimulatedClock } from '../../src/base/index.ts';
+import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
 import type { PublishPacket } from '../../src/codec/mqtt/index.ts';
 import type { Publisher } from '../../src/services/iot/index.ts';
+import { LifecycleEvents } from '../../src/services/iot/presence/events.ts';
+import { ConnectionHistory } from '../../src/services/iot/presence/history.ts';
+import { Presence } from '../../src/services/iot/presence/presence.ts';
+import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
+import { silentLogger } from '../../src/telemetry/index.ts';
 import { openRig, publish, RawClient } from '../mqtt/harness.ts';
 import { openCloud } from './harness.ts';
 
@@ -237,5 +245,78 @@ describe('connection history', () => {
       ],
     );
     assert.deepEqual(await rig.iot.history.connections('nobody'), []);
+  });
+
+  test('keeps fifty connections of a client and forgets those before', async () => {
+    const clock = new SimulatedClock();
+    await using rig = await openRig({ clock });
+    for (let at = 0; at < 53; at++) {
+      await using client = await RawClient.connected(rig.port, { clientId: 'pump-1' });
+      client.send({ type: 'disconnect', reasonCode: 0, properties: {} });
+      await client.next();
+    }
+    const connections = await rig.iot.history.connections('pump-1');
+    assert.deepEqual([connections.length, connections[0]!.number, connections.at(-1)!.number], [50, 52, 3]);
+  });
+
+  test('forgets a client that has been gone for a week, and never a thing', async () => {
+    const clock = new SimulatedClock();
+    await using rig = await openRig({ clock });
+    await rig.call('CreateThing', { thingName: 'pump-1' });
+    for (const clientId of ['pump-1', 'laptop']) {
+      await using client = await RawClient.connected(rig.port, { clientId });
+      client.send({ type: 'disconnect', reasonCode: 0, properties: {} });
+      await client.next();
+    }
+    await clock.advance(7 * 86_400_000 - 3_600_000);
+    assert.ok(rig.iot.history.last('laptop'));
+    await clock.advance(2 * 3_600_000);
+    assert.equal(rig.iot.history.last('laptop'), undefined);
+    assert.ok(rig.iot.history.last('pump-1'));
+    assert.deepEqual(await rig.iot.history.connections('laptop'), []);
+  });
+
+  test('says of what a crash has ended that the server has, and tells rules', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'millrace-presence-'));
+    try {
+      await using records = await openEmbeddedRecords({ directory });
+      const published: { topic: string; body: Record<string, unknown> }[] = [];
+      const broker = {
+        publish: ({ topic, payload }: PublishPacket) => {
+          published.push({ topic, body: JSON.parse(payload.toString()) });
+          return undefined;
+        },
+      };
+      const clock = new SimulatedClock();
+      const shared = { clock, random: seededRandom(1), logger: silentLogger };
+      const open = async () => {
+        const history = await ConnectionHistory.open({ records, ...shared, isKept: () => true });
+        return {
+          history,
+          presence: new Presence({ history, events: new LifecycleEvents(broker, silentLogger), ...shared }),
+        };
+      };
+      const before = await open();
+      before.presence.connected({
+        ...{ clientId: 'pump-1', principal: 'abc', thingName: undefined, version: 5, keepAlive: 60, cleanStart: true },
+        ...{ connectedAt: clock.now(), arrival: { remoteAddress: '10.0.0.9', isEncrypted: true } },
+      });
+      await clock.advance(1_000);
+      await before.history.connections('pump-1');
+      // The process is gone: nobody has said good-bye.
+      const after = await open();
+      after.presence.start();
+      const [connection] = await after.history.connections('pump-1');
+      assert.deepEqual([connection!.reason, connection!.disconnectedAt], ['SERVER_ERROR', clock.now()]);
+      const { topic, body } = published.at(-1)!;
+      assert.equal(topic, '$aws/events/presence/disconnected/pump-1');
+      assert.deepEqual(
+        [body.disconnectReason, body.versionNumber, body.principalIdentifier, body.sessionIdentifier],
+        ['SERVER_ERROR', 0, 'abc', published[0]!.body.sessionIdentifier],
+      );
+      await after.presence.close();
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 });

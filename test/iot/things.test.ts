@@ -13,6 +13,7 @@ import {
   DeleteThingTypeCommand,
   DeleteTopicRuleCommand,
   DeprecateThingTypeCommand,
+  DescribeEventConfigurationsCommand,
   DescribeThingCommand,
   DescribeThingGroupCommand,
   DescribeThingTypeCommand,
@@ -30,10 +31,12 @@ import {
   RemoveThingFromThingGroupCommand,
   TagResourceCommand,
   UntagResourceCommand,
+  UpdateEventConfigurationsCommand,
   UpdateThingCommand,
   UpdateThingGroupCommand,
   UpdateThingGroupsForThingCommand,
 } from '@aws-sdk/client-iot';
+import { RawClient } from '../mqtt/harness.ts';
 import { type Cloud, openCloud } from './harness.ts';
 
 /** A certificate of the node's own authority. */
@@ -332,4 +335,40 @@ test('types, groups and rules have tags, which go with them', async () => {
   await assert.rejects(control.send(new TagResourceCommand({ resourceArn: thing, tags: [tag('a', '1')] })), {
     name: 'InvalidRequestException',
   });
+});
+
+test('things tell what becomes of them once that is asked for', async () => {
+  await using cloud = await openCloud();
+  const { control } = cloud;
+  await using watcher = await RawClient.connected(cloud.gateway.address.port, { clientId: 'watcher' });
+  await watcher.subscribe('$aws/events/thing/#', 0);
+  await control.send(new CreateThingCommand({ thingName: 'quiet' }));
+  const enable = (kind: string) =>
+    control.send(new UpdateEventConfigurationsCommand({ eventConfigurations: { [kind]: { Enabled: true } } }));
+  await assert.rejects(enable('JOB'), { name: 'InvalidRequestException' });
+  await enable('THING');
+  const { eventConfigurations } = await control.send(new DescribeEventConfigurationsCommand({}));
+  assert.deepEqual([eventConfigurations?.THING, eventConfigurations?.JOB], [{ Enabled: true }, { Enabled: false }]);
+  const { thingId } = await control.send(new CreateThingCommand({ thingName: 'pump-1' }));
+  const attributePayload = { attributes: { a: '1' } };
+  await control.send(new UpdateThingCommand({ thingName: 'pump-1', attributePayload }));
+  await control.send(new DeleteThingCommand({ thingName: 'pump-1' }));
+  const events: unknown[] = [];
+  for (let at = 0; at < 3; at++) {
+    const packet = await watcher.next();
+    assert(packet?.type === 'publish');
+    const { eventId, timestamp, ...event } = JSON.parse(packet.payload.toString());
+    assert.match(eventId, /^[0-9a-f-]{36}$/);
+    assert.ok(timestamp > 1.7e12);
+    events.push([packet.topic, event.operation, event.versionNumber, event.attributes]);
+    assert.deepEqual(
+      [event.eventType, event.accountId, event.thingId, event.thingName, event.thingTypeName],
+      ['THING_EVENT', '000000000000', thingId, 'pump-1', null],
+    );
+  }
+  assert.deepEqual(events, [
+    ['$aws/events/thing/pump-1/created', 'CREATED', 1, {}],
+    ['$aws/events/thing/pump-1/updated', 'UPDATED', 2, { a: '1' }],
+    ['$aws/events/thing/pump-1/deleted', 'DELETED', 2, { a: '1' }],
+  ]);
 });

@@ -139,7 +139,7 @@ test('a clean start ends the session that was, with all that was queued, also ov
   assert.equal(back.client.unread, 0);
 });
 
-// Shows [MQTT-3.1.2-5], [MQTT-3.1.2-6], [MQTT-3.2.2-3], [3.1.1: MQTT-3.1.2-4], [3.1.1: MQTT-3.2.2-2]
+// Shows [MQTT-3.1.2-5], [MQTT-3.1.2-6], [MQTT-3.2.2-3], [3.1.1: MQTT-3.1.2-4], [3.1.1: MQTT-3.1.2-5], [3.1.1: MQTT-3.2.2-2], [3.1.1: MQTT-4.1.0-1]
 test('3.1.1 without clean session goes on where it was, and without a session begins one', async () => {
   await using rig = await openRig();
   const first = await durable(rig, 'old', { version: 4 });
@@ -308,6 +308,28 @@ test('what has expired in the queue is not sent, and the rest is sent with what 
   const [long, ever] = [await message(back.client), await message(back.client)];
   assert.deepEqual([long.payload.toString(), long.properties.messageExpiryInterval], ['long', 70]);
   assert.deepEqual([ever.payload.toString(), ever.properties.messageExpiryInterval], ['ever', undefined]);
+});
+
+// Shows [MQTT-4.3.3-7], [MQTT-4.3.3-13]
+test('an exchange of QoS 2 that has begun is finished, even if its message has expired', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  const first = await durable(rig, 'pump');
+  await first.client.subscribe('d/#', 2);
+  first.client.send(publish('out', 'mine', { qos: 2, packetId: 7, properties: { messageExpiryInterval: 10 } }));
+  assert.equal((await first.client.next())?.type, 'pubrec');
+  await published(rig, 'd/1', 'begun', { qos: 2, properties: { messageExpiryInterval: 10 } });
+  const begun = await message(first.client);
+  await lost(first.client);
+  await clock.advance(11_000);
+  const second = await durable(rig, 'pump');
+  const repeated = await message(second.client);
+  assert.deepEqual([repeated.packetId, repeated.dup, repeated.payload.toString()], [begun.packetId, true, 'begun']);
+  second.client.send(ack('pubrec', repeated));
+  assert.equal((await second.client.next())?.type, 'pubrel');
+  second.client.send(ack('pubrel', { packetId: 7 }));
+  const pubcomp = await second.client.next();
+  assert(pubcomp?.type === 'pubcomp' && pubcomp.reasonCode === Reason.success);
 });
 
 // Shows [MQTT-3.1.4-3], [3.1.1: MQTT-3.1.4-2]
@@ -497,9 +519,10 @@ test('a connection that ends before CONNACK leaves the session as it was', async
   await first.client.subscribe('d/#', 1);
   await lost(first.client);
   const will = { topic: 'd/will', payload: Buffer.from('never'), qos: 1, retain: false, properties: {} } as const;
-  const hasty = await RawClient.open(rig.port);
-  hasty.send(connect({ clientId: 'pump', clean: false, will, properties: { sessionExpiryInterval: 3600 } }));
-  hasty.socket.destroy();
+  const { sessions } = rig.iot.broker;
+  const opening = sessions.connect({ clientId: 'pump', clean: false, expirySeconds: 3600, will, principal: undefined });
+  assert(opening.kind === 'durable' && opening.isPresent);
+  sessions.leave(opening.session, undefined, { will: 'delete' });
   await published(rig, 'd/1', 'one');
   const second = await durable(rig, 'pump');
   assert.equal(second.connack.sessionPresent, true);

@@ -9,6 +9,7 @@ import { DeviceChart } from './device-chart.tsx';
 import { type DeviceDetail, disconnectDevice, readDevice } from './fleet-api.ts';
 import { HEALTH_MEANINGS, Health, reasonWords } from './health.tsx';
 import { LiveMessages } from './live-messages.tsx';
+import { PolicyCheck } from './policy-check.tsx';
 import { Principals } from './principals.tsx';
 import { useMessages } from './use-messages.ts';
 
@@ -55,6 +56,7 @@ export function DevicePage(props: { readonly name: string; readonly theme: strin
           <div class="device-column">
             <Facts device={device} />
             <Principals device={device} />
+            <PolicyCheck device={device} />
             <Connections name={name} last={device.connection} />
           </div>
         </div>

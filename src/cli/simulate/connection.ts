@@ -12,7 +12,7 @@
  *   that the broker had received (PUBREC) is its own by then.
  */
 import { createConnection, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type SecureContext } from 'node:tls';
 import { type Clock, messageOf, type Random } from '../../base/index.ts';
 import { encodePacket, NO_PROPERTIES, type Packet, PacketDecoder } from '../../codec/mqtt/index.ts';
 import type { Absence } from './absences.ts';
@@ -59,8 +59,8 @@ export interface ConnectionGround {
   /** Of acknowledgements, and of connects from the dial to CONNACK. */
   readonly latencies: readonly LatencyHistogram[];
   readonly connectLatencies: readonly LatencyHistogram[];
-  readonly ca: string | undefined;
-  readonly identity: ((clientId: string) => Identity | undefined) | undefined;
+  /** What a device proves itself with; devices that share a certificate share the context. */
+  readonly secureContext: ((clientId: string) => SecureContext) | undefined;
 }
 
 export interface ConnectionOptions {
@@ -229,10 +229,10 @@ export class DeviceConnection {
 
   #socket(): Socket {
     const { ground, clientId } = this.#options;
-    const { fleet, ca, identity } = ground;
+    const { fleet, secureContext } = ground;
     const { host, port, protocol } = fleet;
     const decoder = new PacketDecoder({ version: protocol });
-    if (!fleet.tls) {
+    if (!secureContext) {
       const callback = (bytes: number, buffer: Uint8Array): boolean => {
         this.#receive(socket, decoder, buffer.subarray(0, bytes) as Buffer);
         return true;
@@ -242,7 +242,7 @@ export class DeviceConnection {
       return socket.on('connect', () => this.#sendConnect(socket));
     }
     const named = /^[0-9.]+$/.test(host) ? {} : { servername: host };
-    const secure = connectTls({ host, port, ...named, ...(ca !== undefined && { ca }), ...identity?.(clientId) });
+    const secure = connectTls({ host, port, ...named, secureContext: secureContext(clientId) });
     secure.setNoDelay(true);
     secure.on('secureConnect', () => this.#sendConnect(secure));
     return secure.on('data', (chunk) => this.#receive(secure, decoder, chunk));

@@ -1,16 +1,19 @@
 import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Clock, isAbort, type Random, seededRandom } from '../../base/index.ts';
 import { type Absence, Absences } from './absences.ts';
 import { type ConnectionGround, DeviceConnection, type Identity } from './connection.ts';
 import { DevicePayloads, Pace } from './device.ts';
 import { type Counts, LatencyHistogram, Reasons, type Second, type Summary } from './figures.ts';
-import { deviceId, type Fleet } from './fleet.ts';
+import { deviceId, type Fleet, type FleetTls } from './fleet.ts';
 import { TimingWheel, type Wheeled } from './wheel.ts';
 
 /** Numbers of a run (S5). */
 export const SIMULATION_LIMITS = {
   /** The fleet is looked at this often; below it the timers cost more than the messages. */
   tickMs: 5,
+  /** Devices that go by one outage within so long are told of together. */
+  outageMs: 100,
   /** A device that is held back by its window longer than this forgets what it has missed instead of catching up. */
   behindMsMax: 1000,
   /** How long the end of a run waits for acknowledgements. */
@@ -82,7 +85,8 @@ class Simulation {
   readonly #wheel: TimingWheel<Device>;
   /** Devices whose time to dial has come, in order. */
   #queue: Device[] = [];
-  #leaving = new Map<string, { readonly absence: Absence; devices: number }>();
+  /** Outages that devices have just gone by, by kind and end. */
+  readonly #leaving = new Map<string, { readonly absence: Absence; readonly since: number; devices: number }>();
   #shown = { at: 0, sent: 0, acked: 0, connects: 0 };
   #memoryBytesMax = 0;
   #publishing = true;
@@ -100,8 +104,7 @@ class Simulation {
       reasons: this.#reasons,
       latencies: [this.#secondLatency, this.#totalLatency],
       connectLatencies: [this.#secondConnects, this.#totalConnects],
-      ca: fleet.tls?.caFile === undefined ? undefined : readFileSync(fleet.tls.caFile, 'utf8'),
-      identity,
+      secureContext: fleet.tls && contexts(fleet.tls, identity),
     };
     this.#devices = Array.from({ length: fleet.devices }, (_, index) => this.#device(ground, index));
     for (const device of this.#devices) this.#wheel.add(device, this.#nextAt(device, this.#startedAt));
@@ -191,7 +194,7 @@ class Simulation {
       this.#wheel.add(device, this.#nextAt(device, now));
     });
     this.#dialQueued(now);
-    this.#tellOutages();
+    this.#tellOutages(now);
     if (now - this.#shown.at >= 1000) this.#show(now);
   }
 
@@ -229,7 +232,7 @@ class Simulation {
     if (!device.isAway && device.absence && elapsed >= device.absence.from) {
       device.isAway = true;
       connection.leave(device.absence.kind);
-      this.#noteLeaving(device.absence);
+      this.#noteLeaving(device.absence, now);
     }
     if (!device.isAway || elapsed < device.absence!.to) return;
     const { jitterMs, burst } = device.absence!;
@@ -304,20 +307,20 @@ class Simulation {
     return pace.pause(messageAt - this.#startedAt);
   }
 
-  #noteLeaving(absence: Absence): void {
+  #noteLeaving(absence: Absence, now: number): void {
     if (absence.kind === 'sleep') return;
     const key = `${absence.kind} ${absence.to}`;
     const known = this.#leaving.get(key);
     if (known) known.devices++;
-    else this.#leaving.set(key, { absence, devices: 1 });
+    else this.#leaving.set(key, { absence, since: now, devices: 1 });
   }
 
-  #tellOutages(): void {
-    if (this.#leaving.size === 0) return;
-    for (const { absence, devices } of this.#leaving.values()) {
+  #tellOutages(now: number): void {
+    for (const [key, { absence, since, devices }] of this.#leaving) {
+      if (now - since < SIMULATION_LIMITS.outageMs) continue;
+      this.#leaving.delete(key);
       this.#options.onOutage?.(absence.kind, devices, absence.to - absence.from);
     }
-    this.#leaving.clear();
   }
 
   #show(now: number): void {
@@ -360,4 +363,15 @@ class Simulation {
       unacknowledged: this.#counts.inFlight,
     };
   }
+}
+
+/** One context for those who show the same certificate, one after the other. */
+function contexts({ caFile }: FleetTls, identity: SimulationOptions['identity']): (clientId: string) => SecureContext {
+  const trusted = caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') };
+  let last: { readonly own: Identity | undefined; readonly context: SecureContext } | undefined;
+  return (clientId) => {
+    const own = identity?.(clientId);
+    if (!last || last.own !== own) last = { own, context: createSecureContext({ ...trusted, ...own }) };
+    return last.context;
+  };
 }

@@ -279,3 +279,29 @@ test('no bytes make the chunk decoder throw anything but its own failure', () =>
     }),
   );
 });
+
+test('a WebSocket URL of AWS IoT has its session token appended after signing; elsewhere it is part of what is signed', async () => {
+  const presign = async (service: string) => {
+    const credentials = { accessKeyId: 'AKID', secretAccessKey: SECRET };
+    const signer = new SignatureV4({ service, region: 'eu-central-1', credentials, sha256: Hash as never });
+    const plain = { method: 'GET', protocol: 'wss:', hostname: 'h', path: '/mqtt', query: {}, headers: { host: 'h' } };
+    const signed: any = await signer.presign(plain as any, { signingDate: new Date(SUITE_TIME), expiresIn: 60 });
+    return request('GET', `${urlOf('/mqtt', signed.query)}&X-Amz-Security-Token=to%2Fken`, { host: 'h' });
+  };
+  const iot = await presign('iotdevicegateway');
+  assert.equal(parseClaim(iot)?.sessionToken, 'to/ken');
+  verify(iot, SECRET, EMPTY, SUITE_TIME);
+  const other = await presign('lambda');
+  assert.throws(() => verify(other, SECRET, EMPTY, SUITE_TIME), { problem: 'mismatch' });
+});
+
+test('a WebSocket URL of AWS IoT may have no time to live: then it lives as long as a signed header', () => {
+  const query = (service: string) =>
+    `X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F20150830%2Fr%2F${service}%2Faws4_request` +
+    `&X-Amz-Date=20150830T123600Z&X-Amz-SignedHeaders=host&X-Amz-Signature=${'0'.repeat(64)}`;
+  const parts = request('GET', `/mqtt?${query('iotdevicegateway')}`, { host: 'h' });
+  assert.equal(parseClaim(parts)?.expiresSeconds, undefined);
+  const late = SUITE_TIME + 6 * 60_000;
+  assert.throws(() => verify(parts, SECRET, EMPTY, late), { problem: 'skewed' });
+  assert.throws(() => parseClaim(request('GET', `/x?${query('s3')}`, { host: 'h' })), { problem: 'incomplete' });
+});

@@ -20,15 +20,19 @@ export function receive(socket: Transport, received: (chunk: Buffer) => void): v
   if (!readIntoShared(socket, received)) socket.on('data', received);
 }
 
+/** A socket of node:net itself, not one that is derived from it, as TLS sockets are. */
+export function isPlainSocket(socket: Transport): socket is Socket {
+  return socket instanceof Socket && Object.getPrototypeOf(socket) === Socket.prototype;
+}
+
 interface UserBufferHandle {
   useUserBuffer(buffer: Uint8Array): void;
 }
 
 /** False when this socket cannot. */
 function readIntoShared(socket: Transport, received: (chunk: Buffer) => void): boolean {
-  // Not those that are derived from it, as TLS sockets are, nor one that holds bytes already (behind a PROXY header).
-  if (!(socket instanceof Socket) || Object.getPrototypeOf(socket) !== Socket.prototype) return false;
-  if (socket.readableLength > 0) return false;
+  // One that holds bytes already (behind a PROXY header) gives those first.
+  if (!isPlainSocket(socket) || socket.readableLength > 0) return false;
   const handle = (socket as unknown as { _handle?: Partial<UserBufferHandle> })._handle;
   const members = membersOf(socket);
   if (members === undefined || typeof handle?.useUserBuffer !== 'function') return false;

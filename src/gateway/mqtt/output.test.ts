@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import * as mqtt from '../../codec/mqtt/index.ts';
@@ -173,4 +175,42 @@ test('the same frames written to one socket after the other are whole on each, w
     ['n7', 'a', 'c'],
     ['n8', 'a', 'b'],
   ]);
+});
+
+test('a socket of the system that does not take all is written no further, tells when it has, and nothing is lost', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = createConnection({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+  const [[accepted]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [
+    [Socket],
+    unknown,
+  ];
+  const drained = Promise.withResolvers<void>();
+  const output = new Output(accepted, counter, drained.resolve);
+  const large = mqtt.encodePublishFrame(packet('x'.repeat(60_000), 0), 5);
+  let sent = 0;
+  while (!output.isBlocked) {
+    output.frame(large, 0);
+    output.flush();
+    sent++;
+  }
+  output.frame(large, 0);
+  output.flush();
+  assert(output.queuedBytes > large.bytes.length);
+  const decoder = new mqtt.PacketDecoder({ version: 5 });
+  let got = 0;
+  const all = new Promise<void>((resolve) => {
+    client.on('data', (chunk) => {
+      decoder.push(chunk);
+      for (const one of iterate(decoder)) if (one.type === 'publish' && one.payload.length === 60_000) got++;
+      if (got === sent + 1) resolve();
+    });
+  });
+  await drained.promise;
+  assert.equal(output.isBlocked, false);
+  output.flush();
+  await all;
+  client.destroy();
+  accepted.destroy();
+  server.close();
 });

@@ -1,5 +1,6 @@
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
+import { isPlainSocket } from './input.ts';
 import { ackTail } from './reason-texts.ts';
 import type { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
@@ -15,6 +16,8 @@ const PUBREC = 0x50;
 export const AS_PUBREC = 1 << 24;
 /** An acknowledgement says success in four bytes; a reason comes behind them. */
 const ACK_BYTES = 4;
+
+const NOTHING = Buffer.alloc(0);
 
 /** What has gathered for one socket. */
 interface Batch {
@@ -64,6 +67,7 @@ export class Output {
   #isBlocked = false;
   /** The last write was not taken at once, as with TLS none is: the next ones get memory of their own. */
   #isSlow = false;
+  readonly #isPlain: boolean;
   readonly #drained: () => void;
   #written: (() => void) | undefined;
 
@@ -71,6 +75,7 @@ export class Output {
   constructor(socket: Transport, sent: Counter, drained: () => void) {
     this.#socket = socket;
     this.#sent = sent;
+    this.#isPlain = isPlainSocket(socket);
     this.#drained = drained;
   }
 
@@ -137,9 +142,7 @@ export class Output {
     if (isShared) remember(batch);
     this.#recycle(batch);
     this.#sent.add(size);
-    this.#written ??= () => this.#taken();
-    this.#socket.write(isShared ? buffer.subarray(0, size) : buffer, this.#written);
-    this.#isSlow = this.#socket.writableLength > 0;
+    this.#send(isShared ? buffer.subarray(0, size) : buffer);
     if (!this.#isSlow) return;
     this.#isBlocked = true;
     // The kernel has not taken all: the buffer belongs to the socket now.
@@ -147,6 +150,19 @@ export class Output {
       scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
       lastFilled.length = 0;
     }
+  }
+
+  #send(bytes: Buffer): void {
+    this.#written ??= () => this.#taken();
+    if (!this.#isPlain) {
+      this.#socket.write(bytes, this.#written);
+      this.#isSlow = this.#socket.writableLength > 0;
+      return;
+    }
+    // What the kernel takes at once, as nearly always, needs no callback in the next tick; behind the rest nothing is written, to be told.
+    this.#socket.write(bytes);
+    this.#isSlow = this.#socket.writableLength > 0;
+    if (this.#isSlow) this.#socket.write(NOTHING, this.#written);
   }
 
   #taken(): void {

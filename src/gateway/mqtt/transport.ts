@@ -7,8 +7,8 @@ export interface Transport {
   readonly writable: boolean;
   /** Bytes that are written and not yet with the kernel. */
   readonly writableLength: number;
-  /** `bytes` may be changed again as soon as {@link writableLength} is 0. */
-  write(bytes: Uint8Array, written: () => void): unknown;
+  /** `bytes` may be changed again as soon as {@link writableLength} is 0. Only sockets are written to without `written`. */
+  write(bytes: Uint8Array, written?: () => void): unknown;
   /** Closes once what was written is sent. */
   end(): unknown;
   destroy(): unknown;

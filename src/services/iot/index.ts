@@ -23,6 +23,7 @@ import { RetainedMessages } from './broker/retained.ts';
 import { Subscriptions } from './broker/subscriptions.ts';
 import { SystemTopics } from './broker/system-topics.ts';
 import type { CertificateAuthority } from './certificates/authority.ts';
+import { certificateArn } from './certificates/certificate.ts';
 import { IOT_ANSWERS, IOT_DATA_ANSWERS } from './errors.ts';
 import { IOT_LIMITS } from './limits.ts';
 import { authorizationOperations } from './operations/authorization.ts';
@@ -30,6 +31,7 @@ import { authorizerOperations } from './operations/authorizers.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
 import { dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
+import { eventConfigurationOperations } from './operations/event-configurations.ts';
 import { policyOperations } from './operations/policies.ts';
 import { policyAttachmentOperations } from './operations/policy-attachments.ts';
 import { tagOperations } from './operations/tags.ts';
@@ -50,7 +52,9 @@ import { TopicRules } from './rules/rules.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Tags } from './tags.ts';
 import { iotTarget } from './target.ts';
+import { RegistryEvents } from './things/events.ts';
 import { ThingGroups } from './things/groups.ts';
+import { type PrincipalFacts, principalFacts } from './things/principals.ts';
 import { Things } from './things/things.ts';
 import { ThingTypes } from './things/types.ts';
 
@@ -115,6 +119,8 @@ export interface Iot extends AsyncDisposable {
   readonly authority: Pick<CertificateAuthority, 'certificate' | 'serverIdentity'>;
   /** What gateways ask about their clients. */
   readonly access: DeviceAccess;
+  /** What is known of a principal of a thing. @param arn  or a certificate's id */
+  principal(arn: string): Promise<PrincipalFacts & { readonly arn: string }>;
   /** What clients publish, for those who look. */
   readonly taps: Pick<MessageTaps, 'read'>;
   /** Has the APIs show and end the connections of a gateway; before it is called there are none. */
@@ -191,13 +197,13 @@ export async function openIot(dependencies: {
     random,
     logger,
   });
-  const { admission: certificates, authority } = identities;
+  const { admission, certificates, authority } = identities;
   const custom = new CustomAuthentication({ authorizers, invoke, clock, random, logger });
   const users = await DeviceUsers.open({ records, changes, clock, random });
   const tokens = new TokenAuthentication(tokenIssuers, clock, logger);
-  const identifier = new Identifier({ certificates, authorizers, custom, tokens, users });
+  const identifier = new Identifier({ certificates: admission, authorizers, custom, tokens, users });
   const access = new PolicyAccess({ identifier, policies, things, changes, clock });
-  const inquiry = new Inquiry({ policies, things, certificates, now: () => clock.now() });
+  const inquiry = new Inquiry({ policies, things, certificates: admission, now: () => clock.now() });
   const taps = new MessageTaps(broker, clock);
   let clients = NO_CLIENTS;
   const tags = await Tags.open(records, {
@@ -211,16 +217,18 @@ export async function openIot(dependencies: {
     const id = /:cert\/(.+)$/.exec(principal)?.[1];
     return id === undefined || identities.isKnown(id);
   };
+  const registryEvents = await RegistryEvents.open({ records, things, broker, clock, random, logger });
   const control = {
     ...topicRuleOperations(rules, tags),
     ...endpointOperations,
-    ...identities.operations,
     ...thingOperations(things, isKnown),
     ...tagOperations(tags),
+    ...eventConfigurationOperations(registryEvents),
     ...thingTypeOperations(things, tags),
-    ...thingGroupOperations(things, tags),
+    ...thingGroupOperations(things, tags, (arn) => policies.detachAll(arn)),
+    ...identities.operations,
     ...policyOperations(policies, tags),
-    ...policyAttachmentOperations(policies, things),
+    ...policyAttachmentOperations(policies, things, isKnown),
     ...authorizationOperations(policies, inquiry),
     ...authorizerOperations({ authorizers, authentication: custom, tags, random }),
     ...connectivityOperations(history),
@@ -241,8 +249,13 @@ export async function openIot(dependencies: {
     watcher: presence,
     history,
     things,
-    certificates,
+    certificates: admission,
     authority,
+    principal: async (given) => {
+      const certificate = certificates.find(given);
+      const arn = certificate ? certificateArn(certificate) : given;
+      return { arn, ...(await principalFacts(arn, certificates, policies)) };
+    },
     taps,
     showClients: (directory) => {
       clients = directory;

@@ -46,7 +46,7 @@ export const IOT_LIMITS = {
   actionAttemptsMax: 185,
   /** Age at which such a delivery is given up. */
   actionAgeMsMax: 24 * 3600 * 1000,
-  /** Things of the node; all are in memory, some 600 bytes each. */
+  /** Things of the node; all are in memory, some 900 bytes each. */
   thingsMax: 200_000,
   thingTypesMax: 1_000,
   thingGroupsMax: 5_000,

@@ -17,7 +17,7 @@ import { Policies } from '../policies/policies.ts';
 import type { FunctionOutcome } from '../ports.ts';
 import type { ClientPermissions, ConnectDecision, ConnectRequest } from './access.ts';
 import { PrincipalChanges } from './changes.ts';
-import { PolicyAccess } from './device-access.ts';
+import { openInTheClear, PolicyAccess } from './device-access.ts';
 import { Identifier } from './identifier.ts';
 import type { CertificateAdmission } from './ports.ts';
 import { TokenAuthentication, type TokenIssuer } from './tokens.ts';
@@ -163,6 +163,46 @@ test('passwords are stored as slow hashes with a salt of their own', async () =>
   assert(!JSON.stringify([a, b]).includes('correct'));
   await assert.rejects(rig.users.setPassword('a b', 'correct horse'), { code: 'request-invalid' });
   await assert.rejects(rig.users.setPassword('a', 'short'), { code: 'request-invalid' });
+});
+
+test('who signs with a key of the account may do everything; dev asks only those who come by TLS', async () => {
+  await using rig = await openRig();
+  const caller = { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:user/ann' };
+  const signed = accepted(await rig.access.connect(request({ caller })));
+  assert.equal(signed.principal, caller.arn);
+  assert(signed.mayPublish('a') && signed.receivesAll);
+  const dev = openInTheClear(rig.access);
+  assert.equal((await dev.connect(request({ isEncrypted: false }))).kind, 'accepted');
+  refusedAs(await dev.connect(request()), 0x87, /proved nothing/);
+  refusedAs(await dev.connect(request({ isEncrypted: false, certificate })), 0x87, /no policy allows/);
+});
+
+test('what changes between the decision and the watching is not missed', async () => {
+  await using rig = await openRig();
+  await attach(rig, CERTIFICATE, allow('iot:*'));
+  const client = accepted(await rig.access.connect(request({ certificate })));
+  await rig.policies.detachAll(CERTIFICATE);
+  const told = watched(client);
+  assert(!client.mayPublish('a'));
+  await Promise.resolve();
+  assert.deepEqual(told, ['its policies no longer allow iot:Connect']);
+});
+
+test('a change that may concern all reaches every client of many', async () => {
+  await using rig = await openRig();
+  await rig.users.setPassword('bob', 'correct horse');
+  await attach(rig, 'arn:aws:iot:us-east-1:000000000000:user/bob', allow('iot:*'));
+  const told: string[] = [];
+  for (let index = 0; index < 1_200; index++) {
+    const client = accepted(await rig.access.connect(withPassword('bob', 'correct horse', { clientId: `c${index}` })));
+    client.watch({ revoked: () => void told.push(`c${index}`) });
+  }
+  const [policy] = rig.policies.attachedTo('arn:aws:iot:us-east-1:000000000000:user/bob');
+  const group = 'arn:aws:iot:us-east-1:000000000000:thinggroup/all';
+  await rig.policies.attach(policy!.name, group);
+  await rig.policies.addVersion(policy!.name, allow('iot:Publish'), true);
+  while (told.length < 1_200) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(new Set(told).size, 1_200);
 });
 
 /** An issuer with its key set in a file. */

@@ -1,4 +1,4 @@
-import { ACCOUNT_ID, type Clock, hasCode, type Timer } from '../../../base/index.ts';
+import { ACCOUNT_ID, type Clock, type DomainError, hasCode, type Timer } from '../../../base/index.ts';
 import { DELIVERY_LIMITS, type Delivery, type DeliveryService } from '../../../delivery/index.ts';
 import type { Records, Write } from '../../../store/index.ts';
 import type { Logger, TraceContext } from '../../../telemetry/index.ts';
@@ -36,6 +36,8 @@ export class CommitGroup {
   readonly writes: Write[] = [];
   /** It is there for what was put off, too. */
   hasChores = false;
+  /** What was put off until it. */
+  chores: readonly Write[] = [];
   /** Why it failed. */
   error: unknown;
 
@@ -187,6 +189,7 @@ export class GroupCommit {
   #takeChores(group: CommitGroup): void {
     this.#choreTimer?.cancel();
     this.#choreTimer = undefined;
+    group.chores = this.#chores;
     group.writes.unshift(...this.#chores);
     this.#chores = [];
   }
@@ -200,8 +203,16 @@ export class GroupCommit {
       group.state = 'failed';
       group.error = error;
       this.#logger.error('group commit failed', { error });
+      if ((error as Partial<DomainError>).remedy === 'retry') this.#putOff(group.chores);
     }
     for (const listener of group.listeners) listener.groupSettled(group);
+  }
+
+  /** A full disk must not keep what was to be deleted: it is tried again, before what has come since. */
+  #putOff(chores: readonly Write[]): void {
+    const room = IOT_LIMITS.sessionWritesMax - this.#chores.length;
+    this.#chores.unshift(...chores.slice(0, Math.max(0, room)));
+    if (this.#chores.length > 0) this.#choreTimer ??= this.#clock.timer(CHORES_MS, () => this.#doChores());
   }
 
   async #effects(group: CommitGroup): Promise<void> {

@@ -16,9 +16,17 @@ interface PrincipalAttachment {
 }
 
 /** AttachPolicy and its family, and the generation before it, which knew certificates only. */
-export function policyAttachmentOperations(policies: Policies, things: ThingDirectory) {
+/** @param isKnown  false for a certificate that does not exist */
+export function policyAttachmentOperations(
+  policies: Policies,
+  things: ThingDirectory,
+  isKnown: (principal: string) => boolean,
+) {
   const attach = async (policyName: string, target: string) => {
-    await policies.attach(policyName, checkedTarget(target));
+    if (!isKnown(checkedTarget(target))) {
+      throw new IotError('resource-not-found', `There is no certificate ${target}.`);
+    }
+    await policies.attach(policyName, target);
     return {};
   };
   const detach = async (policyName: string, target: string) => {

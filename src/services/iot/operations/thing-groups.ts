@@ -46,7 +46,8 @@ interface RegroupInput {
 }
 
 /** CreateThingGroup and its family (static groups), and who is in them. */
-export function thingGroupOperations(things: Things, tags: Tags) {
+/** @param detachPolicies  of a group that is gone: another of its name must not get what it was allowed */
+export function thingGroupOperations(things: Things, tags: Tags, detachPolicies: (groupArn: string) => Promise<void>) {
   const { groups } = things;
   return {
     CreateThingGroup: async (input: CreateInput, { region }: OperationContext) => {
@@ -62,7 +63,10 @@ export function thingGroupOperations(things: Things, tags: Tags) {
     DeleteThingGroup: async ({ thingGroupName, expectedVersion }: Named & { expectedVersion?: number }) => {
       const group = groups.find(thingGroupName);
       await things.deleteGroup(thingGroupName, expectedVersion);
-      if (group) await tags.drop(thingGroupArn(group));
+      if (group) {
+        await detachPolicies(thingGroupArn(group));
+        await tags.drop(thingGroupArn(group));
+      }
       return {};
     },
     ListThingGroups: ({ parentGroup, namePrefixFilter = '', recursive = true, nextToken, maxResults }: ListInput) => {

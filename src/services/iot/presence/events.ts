@@ -57,26 +57,25 @@ export class LifecycleEvents {
   }
 
   #publish(kind: string, { clientId }: ConnectionFacts, event: object): void {
-    const topic = `$aws/events/${kind}/${clientId}`;
-    // As on AWS: such a client id makes no topic.
-    if (!mqtt.isTopicName(topic)) return;
-    try {
-      this.#broker.publish(
-        {
-          type: 'publish',
-          topic,
-          payload: Buffer.from(JSON.stringify(event)),
-          qos: 1,
-          retain: false,
-          dup: false,
-          packetId: 1,
-          properties: mqtt.NO_PROPERTIES,
-        },
-        NODE,
-      );
-    } catch (error) {
-      this.#logger.warn('lifecycle event could not be published', { topic, error });
-    }
+    publishEvent(this.#broker, this.#logger, `$aws/events/${kind}/${clientId}`, event);
+  }
+}
+
+/** Publishes an event of the node as JSON, QoS 1. It never throws: who has caused the event must not fail by it. */
+export function publishEvent(broker: Pick<Broker, 'publish'>, logger: Logger, topic: string, event: object): void {
+  // As on AWS: a client id with wildcards makes no topic.
+  if (!mqtt.isTopicName(topic)) return;
+  const payload = Buffer.from(JSON.stringify(event));
+  try {
+    broker.publish(
+      {
+        ...{ type: 'publish', topic, payload, qos: 1, retain: false, dup: false, packetId: 1 },
+        properties: mqtt.NO_PROPERTIES,
+      },
+      NODE,
+    );
+  } catch (error) {
+    logger.warn('an event could not be published', { topic, error });
   }
 }
 

@@ -26,6 +26,8 @@ import { ProvisioningTemplates } from './templates.ts';
 /** Who devices are: certificates, authorities, and the ways in which devices get them. */
 export interface DeviceIdentities extends AsyncDisposable {
   readonly admission: CertificateAdmission;
+  /** The registry itself. */
+  readonly certificates: Pick<Certificates, 'find' | 'der'>;
   readonly authority: CertificateAuthority;
   /** Whether there is a certificate with this id. */
   isKnown(certificateId: string): boolean;
@@ -62,6 +64,7 @@ export async function openDeviceIdentities(parts: {
   sweeper.start();
   const claim = (name: string, where: string) => makeClaim(name, where, { templates, certificates, policies, clock });
   return {
+    certificates,
     admission: new JustInTime({ certificates, authorities, provisioner, templates, broker, clock, logger }),
     authority,
     isKnown: (id) => certificates.find(id) !== undefined,

@@ -145,9 +145,10 @@ export class Sessions {
     return { kind: 'durable', session, isPresent: false, group: this.#commit.write(putSession(clientId, session.row)) };
   }
 
-  /** The store has not taken the session of a CONNECT: there is none. */
+  /** The store has not taken what a CONNECT has changed: a new session is none, and the other is without its client. */
   abandon({ session, isPresent }: Opening & { kind: 'durable' }): void {
-    if (!isPresent && !session.isOver) this.#forget(session);
+    if (isPresent) this.leave(session, undefined, { will: 'delete' });
+    else if (!session.isOver) this.#forget(session);
   }
 
   /** The connection that carried the session is over. @param link  that it was attached by; `undefined` when it never was */
