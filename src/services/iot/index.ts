@@ -29,7 +29,7 @@ import { IOT_LIMITS } from './limits.ts';
 import { authorizationOperations } from './operations/authorization.ts';
 import { authorizerOperations } from './operations/authorizers.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
-import { dataOperations } from './operations/data.ts';
+import { DATA_RECEIPTS, dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { eventConfigurationOperations } from './operations/event-configurations.ts';
 import { policyOperations } from './operations/policies.ts';
@@ -240,7 +240,7 @@ export async function openIot(dependencies: {
   return {
     services: [
       { name: 'iot', operations: control, errors: IOT_ANSWERS },
-      { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS },
+      { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS, receipts: DATA_RECEIPTS },
     ],
     broker,
     access,
