@@ -17,7 +17,7 @@ import { ConnectionHistory } from '../../src/services/iot/presence/history.ts';
 import { Presence } from '../../src/services/iot/presence/presence.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
 import { silentLogger } from '../../src/telemetry/index.ts';
-import { openRig, publish, RawClient } from '../mqtt/harness.ts';
+import { connect, openRig, publish, RawClient } from '../mqtt/harness.ts';
 import { openCloud } from './harness.ts';
 
 interface Event {
@@ -182,6 +182,58 @@ describe('connections over the API', () => {
     assert.equal((await watcher.next())?.type, 'publish', 'the will');
     const unknown = new GetConnectionCommand({ clientId: 'nobody' });
     await assert.rejects(data.send(unknown), { name: 'ResourceNotFoundException' });
+  });
+});
+
+describe('DeleteConnection', () => {
+  const options = { clientId: 'pump-1', clean: false, properties: { sessionExpiryInterval: 3600 } } as const;
+
+  test('leaves a session that lasts, unless cleanSession asks for its end, over a restart too', async () => {
+    await using cloud = await openCloud();
+    const { port } = cloud.gateway.address;
+    const end = (cleanSession: boolean) =>
+      cloud.data.send(new DeleteConnectionCommand({ clientId: 'pump-1', cleanSession }));
+    const first = await RawClient.connected(port, options);
+    await first.subscribe('cmd', 1);
+    await end(false);
+    const second = await RawClient.open(port);
+    second.send(connect(options));
+    const kept = await second.next();
+    assert(kept?.type === 'connack' && kept.sessionPresent, 'the session is kept');
+    await end(true);
+    assert.equal((await second.next())?.type, 'disconnect');
+    assert.equal(cloud.iot.broker.sessions.size, 0);
+    await using again = await cloud.restart();
+    await using third = await RawClient.open(again.gateway.address.port);
+    third.send(connect(options));
+    const fresh = await third.next();
+    assert(fresh?.type === 'connack' && !fresh.sessionPresent, 'the session is over');
+    const { subscriptions } = await again.data.send(new ListSubscriptionsCommand({ clientId: 'pump-1' }));
+    assert.deepEqual(subscriptions, []);
+  });
+
+  test('with cleanSession publishes a will that still waits for its delay, or none', async () => {
+    await using cloud = await openCloud();
+    const { port } = cloud.gateway.address;
+    await using watcher = await RawClient.connected(port, { clientId: 'watcher' });
+    await watcher.subscribe('wills');
+    const willProperties = { willDelayInterval: 600 };
+    const will = {
+      topic: 'wills',
+      payload: Buffer.from('gone'),
+      qos: 0,
+      retain: false,
+      properties: willProperties,
+    } as const;
+    for (const preventWillMessage of [true, false]) {
+      await using pump = await RawClient.connected(port, { ...options, will });
+      await cloud.data.send(
+        new DeleteConnectionCommand({ clientId: 'pump-1', cleanSession: true, preventWillMessage }),
+      );
+      assert.equal((await pump.next())?.type, 'disconnect');
+      await watcher.settle();
+      assert.equal(watcher.unread, preventWillMessage ? 0 : 1);
+    }
   });
 });
 

@@ -185,7 +185,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   }
 
   /** An operator has asked for the end. */
-  dismiss(publishesWill: boolean): void {
+  dismiss(publishesWill: boolean, endsSession: boolean): void {
+    if (endsSession) this.#expirySeconds = 0;
     const will = publishesWill ? 'publish' : 'delete';
     this.end({ reasonCode: Reason.administrativeAction, reason: 'API_INITIATED_DISCONNECT', will });
   }

@@ -53,9 +53,9 @@ export interface ClientDirectory {
   readonly size: number;
   /**
    * Ends the connection, as an operator or an API asks; false when there is none. An MQTT 5 client is told `administrativeAction`.
-   * The will is published unless `publishesWill` is false.
+   * The will is published unless `publishesWill` is false; a durable session ends with the connection if `endsSession` is true.
    */
-  disconnect(clientId: string, options?: { readonly publishesWill?: boolean }): boolean;
+  disconnect(clientId: string, options?: { readonly publishesWill?: boolean; readonly endsSession?: boolean }): boolean;
 }
 
 /** As long as no gateway is open. */
