@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,7 +13,8 @@ import {
 } from '@aws-sdk/client-iot';
 import mqttjs from 'mqtt';
 import { WebSocket } from 'ws';
-import { type Node, startNode } from '../../src/node/index.ts';
+import { startNode } from '../../src/cli/node.ts';
+import type { Node } from '../../src/node/index.ts';
 
 const run = promisify(execFile);
 
@@ -56,6 +57,13 @@ function mosquitto(...options: readonly string[]) {
   const where = ['-h', 'localhost', '-p', String(node.mqtts!.port), '--cafile', join(home, 'ca')];
   return run('mosquitto_pub', [...where, '-q', '1', '-t', 'a/b', '-m', 'hello', ...options], { timeout: 8000 });
 }
+
+test('$SYS/broker/version tells the release of the package', async () => {
+  const manifest = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
+  const args = ['-h', '127.0.0.1', '-p', String(node.mqtt.port), '-t', '$SYS/broker/version', '-C', '1'];
+  const { stdout } = await run('mosquitto_sub', args, { timeout: 8000 });
+  assert.equal(stdout.trim(), `millrace version ${manifest.version}`);
+});
 
 test('mosquitto_pub publishes over TLS with a certificate of the node’s authority, and not without', async () => {
   await mosquitto('--cert', join(home, 'cert'), '--key', join(home, 'key'));
