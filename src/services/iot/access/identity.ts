@@ -8,8 +8,8 @@ export interface Identity {
   readonly principal: string;
   /** ARNs whose policies count; the first is the principal's own. */
   readonly arns: readonly [string, ...string[]];
-  /** Region of its resources. */
-  readonly region: string;
+  /** Region of its resources; absent for one that is at home in none: a resource's region is then the one that a policy names. */
+  readonly region: string | undefined;
   /** Variables of its proof. */
   readonly values: Values;
   /** Policies that came with the proof, besides those that are attached. May change. */
