@@ -446,6 +446,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
         this.#state = { kind: 'authenticating', handshake };
         return this.#sendAuth(Reason.continueAuthentication, handshake, step.data); // [MQTT-4.12.0-2]
       case 'refused':
+        if (step.permissions) this.#tellFailure(step.permissions);
         return this.#refuse(step.reasonCode, step.reason);
       case 'accepted':
         return this.#accept(handshake, step.permissions, step.data);
@@ -479,6 +480,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   #accept(handshake: Handshake, permissions: ClientPermissions, data: Buffer | undefined): void {
     const { packet } = handshake;
     if (packet.will && !maySend(this.#host, permissions, packet.will)) {
+      this.#tellFailure(permissions);
       return this.#refuse(Reason.notAuthorized, 'the will may not be published');
     }
     if (packet.will && isTooLong(packet.will.topic)) {
@@ -530,6 +532,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       clientId: this.#clientId,
       principal: permissions.principal,
       thingName: permissions.thingName,
+      ...(permissions.exclusiveThing !== undefined && { exclusiveThing: permissions.exclusiveThing }),
       version: packet.version,
       arrival: this.#arrival,
       connectedAt: this.#host.clock.now(),
@@ -628,6 +631,11 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     this.#after(group, () => {
       this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
     });
+  }
+
+  #tellFailure({ principal, exclusiveThing }: ClientPermissions): void {
+    const thing = exclusiveThing !== undefined && { exclusiveThing };
+    this.#host.watcher?.connectFailed({ clientId: this.#clientId, principal, ...thing, arrival: this.#arrival });
   }
 
   #tellWatcher(what: 'subscribed' | 'unsubscribed', filters: readonly string[]): void {

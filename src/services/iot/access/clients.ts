@@ -6,6 +6,8 @@ export interface ConnectedClient {
   readonly clientId: string;
   readonly principal: string | undefined;
   readonly thingName: string | undefined;
+  /** Set where the client's principal has this thing and no other. */
+  readonly exclusiveThing?: string;
   readonly version: ProtocolVersion;
   readonly arrival: Arrival;
   /** Epoch milliseconds. */
@@ -15,6 +17,9 @@ export interface ConnectedClient {
   /** False where it goes on with the session that it had. */
   readonly cleanStart: boolean;
 }
+
+/** One that has proved who it is, and may not connect or not publish its will. */
+export type RefusedClient = Pick<ConnectedClient, 'clientId' | 'principal' | 'exclusiveThing' | 'arrival'>;
 
 /** Why a connection has ended, in the words of AWS's presence events. */
 export type DisconnectReason =
@@ -39,6 +44,7 @@ export type DisconnectReason =
  * @see AWS IoT developer guide, "Lifecycle events"
  */
 export interface ClientWatcher {
+  connectFailed(client: RefusedClient): void;
   connected(client: ConnectedClient): void;
   disconnected(client: ConnectedClient, reason: DisconnectReason): void;
   subscribed(client: ConnectedClient, filters: readonly string[]): void;
