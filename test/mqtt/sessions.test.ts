@@ -544,3 +544,15 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await turn();
 }
+
+test('a client that takes no CONNACK leaves a session that ends in its time', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  await using client = await RawClient.open(rig.port);
+  const properties = { sessionExpiryInterval: 3600, maximumPacketSize: 5 };
+  client.send(connect({ clientId: 'tiny', clean: false, properties }));
+  assert.equal(await client.next(), undefined);
+  const session = rig.iot.broker.sessions.get('tiny');
+  assert(session);
+  assert.notEqual(session.disconnectedAt, undefined, 'nobody is connected');
+});
