@@ -556,3 +556,21 @@ test('a client that takes no CONNACK leaves a session that ends in its time', as
   assert(session);
   assert.notEqual(session.disconnectedAt, undefined, 'nobody is connected');
 });
+
+test('messages sent again after a reconnect do not exceed the receive maximum, and set their topic aliases', async () => {
+  await using rig = await openRig({ limits: { inFlightInMax: 2 } });
+  const { client } = await durable(rig, 'pump');
+  const one = publish('d/1', 'one', { qos: 2, packetId: 1 });
+  const two = publish('d/2', 'two', { qos: 2, packetId: 2 });
+  client.send(one, two);
+  assert.equal((await client.next())?.type, 'pubrec');
+  assert.equal((await client.next())?.type, 'pubrec');
+  await lost(client);
+  const back = await durable(rig, 'pump');
+  back.client.send({ ...one, dup: true, properties: { topicAlias: 1 } }, { ...two, dup: true });
+  back.client.send(publish('', 'three', { properties: { topicAlias: 1 } }));
+  assert.equal((await back.client.next())?.type, 'pubrec');
+  assert.equal((await back.client.next())?.type, 'pubrec');
+  await back.client.settle();
+  assert.equal(back.client.unread, 0);
+});
