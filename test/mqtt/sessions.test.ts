@@ -574,3 +574,18 @@ test('messages sent again after a reconnect do not exceed the receive maximum, a
   await back.client.settle();
   assert.equal(back.client.unread, 0);
 });
+
+test('a client id that is longer than a store takes is refused, and costs nobody a commit', async () => {
+  await using rig = await openRig();
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  for (const length of [4_097, 65_535]) {
+    await using client = await RawClient.open(rig.port);
+    const properties = { sessionExpiryInterval: 3600, requestResponseInformation: true };
+    client.send(connect({ clientId: 'c'.repeat(length), clean: false, properties }));
+    const connack = await client.next();
+    assert(connack?.type === 'connack', JSON.stringify(connack));
+    assert.equal(connack.reasonCode, Reason.clientIdentifierNotValid);
+  }
+  publisher.send(publish('d/1', 'a', { qos: 1 }));
+  assert.equal((await publisher.next())?.type, 'puback');
+});
