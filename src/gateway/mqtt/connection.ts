@@ -243,6 +243,14 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
 
   /** End of the turn: acknowledges what is committed and writes all that has gathered. */
   flush(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  #flush(): void {
     const state = this.#state;
     const inbound = state.kind === 'connected' ? state.inbound : undefined;
     if (!this.#deferred.release()) return this.#commitFailed(this.#deferred.failure);
@@ -503,8 +511,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     if (opening.kind === 'durable') this.#opening = opening;
     this.#pauses.pause('opening');
     this.#after(opening.group, () => {
-      this.#opening = undefined;
       connected();
+      this.#opening = undefined;
       this.#pauses.resume('opening');
       this.#process();
     });
