@@ -203,6 +203,7 @@ export class Sessions {
 
   #forget(session: DurableSession): void {
     session.end();
+    this.#agenda.forget(session);
     this.#subscriptions.removeAll(session);
     if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId);
     this.#instruments.sessions.set(this.size);
