@@ -320,3 +320,10 @@ test('an action of many stars is compared in no time', () => {
   assert(may([policy(allow(`iot:${stars}h`, '*'))], {}, 'RetainPublish', 'a'));
   assert(may([policy(allow('iot:p?bl*', '*'))], {}, 'Publish', 'a'));
 });
+
+test('what every object has is no condition operator', () => {
+  for (const operator of ['constructor', 'toString', 'hasOwnPropertyIfExists', '__proto__']) {
+    const Condition = JSON.parse(`{"${operator}":{"iot:ClientId":"a"}}`) as object;
+    assert.throws(() => policy(allow('iot:Publish', '*', Condition)), /is no condition operator/);
+  }
+});
