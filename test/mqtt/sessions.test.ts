@@ -573,3 +573,48 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await turn();
 }
+
+test('a client that takes no CONNACK leaves a session that ends in its time', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  await using client = await RawClient.open(rig.port);
+  const properties = { sessionExpiryInterval: 3600, maximumPacketSize: 5 };
+  client.send(connect({ clientId: 'tiny', clean: false, properties }));
+  assert.equal(await client.next(), undefined);
+  const session = rig.iot.broker.sessions.get('tiny');
+  assert(session);
+  assert.notEqual(session.disconnectedAt, undefined, 'nobody is connected');
+});
+
+test('messages sent again after a reconnect do not exceed the receive maximum, and set their topic aliases', async () => {
+  await using rig = await openRig({ limits: { inFlightInMax: 2 } });
+  const { client } = await durable(rig, 'pump');
+  const one = publish('d/1', 'one', { qos: 2, packetId: 1 });
+  const two = publish('d/2', 'two', { qos: 2, packetId: 2 });
+  client.send(one, two);
+  assert.equal((await client.next())?.type, 'pubrec');
+  assert.equal((await client.next())?.type, 'pubrec');
+  await lost(client);
+  const back = await durable(rig, 'pump');
+  back.client.send({ ...one, dup: true, properties: { topicAlias: 1 } }, { ...two, dup: true });
+  back.client.send(publish('', 'three', { properties: { topicAlias: 1 } }));
+  assert.equal((await back.client.next())?.type, 'pubrec');
+  assert.equal((await back.client.next())?.type, 'pubrec');
+  await back.client.settle();
+  assert.equal(back.client.unread, 0);
+});
+
+test('a client id that is longer than a store takes is refused, and costs nobody a commit', async () => {
+  await using rig = await openRig();
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  for (const length of [4_097, 65_535]) {
+    await using client = await RawClient.open(rig.port);
+    const properties = { sessionExpiryInterval: 3600, requestResponseInformation: true };
+    client.send(connect({ clientId: 'c'.repeat(length), clean: false, properties }));
+    const connack = await client.next();
+    assert(connack?.type === 'connack', JSON.stringify(connack));
+    assert.equal(connack.reasonCode, Reason.clientIdentifierNotValid);
+  }
+  publisher.send(publish('d/1', 'a', { qos: 1 }));
+  assert.equal((await publisher.next())?.type, 'puback');
+});

@@ -66,9 +66,11 @@ export class PacketDecoder implements PacketSource {
     return this.#lastStart;
   }
 
-  /** Takes the next chunk; call `next` until it has no more before pushing again. The chunk must not change until it is released. */
+  /** Takes the next chunk; what has not been read of the one before is kept before it. The chunk must not change until it is released. */
   push(chunk: Uint8Array): void {
-    this.#chunk = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const unread = this.#position < this.#chunk.length ? this.#chunk.subarray(this.#position) : undefined;
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.#chunk = unread ? Buffer.concat([unread, bytes]) : bytes;
     this.#position = 0;
   }
 

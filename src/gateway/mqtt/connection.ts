@@ -245,6 +245,14 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
 
   /** End of the turn: acknowledges what is committed and writes all that has gathered. */
   flush(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  #flush(): void {
     const state = this.#state;
     const inbound = state.kind === 'connected' ? state.inbound : undefined;
     if (!this.#deferred.release()) return this.#commitFailed(this.#deferred.failure);
@@ -274,6 +282,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       // Not MQTT, whatever length it seems to announce: no reason to wait for the rest.
       if (chunk[0] !== CONNECT_BYTE) return this.#close();
     }
+    // Thrown away: nobody will ask for it.
+    if (this.#state.kind === 'closing') return;
     this.#decoder.push(chunk);
     const packets = this.#process();
     this.#decoder.release();
@@ -501,11 +511,11 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     const connected = () => this.#connected(handshake, permissions, data, opening);
     if (opening.group === undefined) return connected();
     if (opening.kind === 'durable') this.#opening = opening;
-    this.#pauses.pause('deciding');
+    this.#pauses.pause('opening');
     this.#after(opening.group, () => {
-      this.#opening = undefined;
       connected();
-      this.#pauses.resume('deciding');
+      this.#opening = undefined;
+      this.#pauses.resume('opening');
       this.#process();
     });
   }

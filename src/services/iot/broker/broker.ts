@@ -138,7 +138,7 @@ export class RoutingBroker implements Broker {
 
   answer(packet: mqtt.PublishPacket, to: Publisher): CommitGroup | undefined {
     const own = this.#route(packet.topic).receivers.filter(({ subscriber }) => subscriber === to);
-    return deliver(new RoutedMessage(packet, undefined), NODE, own);
+    return deliver(new RoutedMessage(packet), NODE, own);
   }
 
   subscribe(subscription: Subscription): boolean {

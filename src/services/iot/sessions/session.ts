@@ -60,6 +60,13 @@ interface Pending {
   readonly group: CommitGroup;
 }
 
+/** An identifier of QoS 2 that came in or was released, whose commit is not done. */
+interface Exchange {
+  readonly packetId: number;
+  readonly kind: 'published' | 'released';
+  readonly group: CommitGroup;
+}
+
 /** A retained message on its way. */
 interface RetainedDelivery {
   readonly message: RetainedMessage;
@@ -73,7 +80,7 @@ interface RetainedDelivery {
  *
  * - D1 an ordinal is never given twice while a message with it may be on disk, and messages are sent in their order.
  * - D2 a message leaves the queue only when the client has acknowledged it, or is not to have it.
- * - D3 what a PUBREC, PUBREL or PUBCOMP says to the client is on disk before.
+ * - D3 what a PUBREC, PUBREL or PUBCOMP says to the client is on disk before; where that has failed, it never was.
  */
 export class DurableSession implements ClientSession, CommitListener, Dated, OutflowSource {
   tendAt = Number.POSITIVE_INFINITY;
@@ -105,6 +112,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   #outflow: Outflow | undefined;
   /** Identifiers of QoS 2 messages that the client has published and not released. */
   #inbound: Set<number> | undefined;
+  #exchanges: Exchange[] = [];
   #backlog: Iterator<RetainedDelivery>[] = [];
 
   constructor(host: SessionHost, clientId: string, row: Omit<SessionRow, 'format'>) {
@@ -211,6 +219,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   }
 
   groupSettled(): void {
+    if (this.#exchanges.length > 0) this.#settleExchanges();
     let settled = 0;
     for (const { message, group } of this.#pending) {
       if (group.state === 'pending') break;
@@ -244,12 +253,12 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   published(packetId: number): CommitGroup {
     this.restoreInbound(packetId);
-    return this.#host.commit.write(putInbound(this.number, packetId));
+    return this.#exchange(packetId, 'published', this.#host.commit.write(putInbound(this.number, packetId)));
   }
 
   released(packetId: number): Step {
     if (!this.#inbound?.delete(packetId)) return 'unknown';
-    return this.#host.commit.write(deleteInbound(this.number, packetId));
+    return this.#exchange(packetId, 'released', this.#host.commit.write(deleteInbound(this.number, packetId)));
   }
 
   subscribed(subscription: Subscription): CommitGroup {
@@ -369,11 +378,34 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
       isPermitted: true,
     } as const;
     this.#pending.push({ message, group });
-    if (group !== this.#group) {
-      this.#group = group;
-      group.listeners.push(this);
-    }
+    this.#awaitGroup(group);
     return group;
+  }
+
+  #exchange(packetId: number, kind: Exchange['kind'], group: CommitGroup): CommitGroup {
+    this.#exchanges.push({ packetId, kind, group });
+    this.#awaitGroup(group);
+    return group;
+  }
+
+  /** Has us told when the group is settled, once. */
+  #awaitGroup(group: CommitGroup): void {
+    if (group === this.#group) return;
+    this.#group = group;
+    group.listeners.push(this);
+  }
+
+  /** What could not be stored comes again: a message that is published then, or its release. */
+  #settleExchanges(): void {
+    const pending: Exchange[] = [];
+    for (const exchange of this.#exchanges) {
+      const { packetId, kind, group } = exchange;
+      if (group.state === 'pending') pending.push(exchange);
+      else if (group.state === 'committed') continue;
+      else if (kind === 'published') this.#inbound?.delete(packetId);
+      else this.restoreInbound(packetId);
+    }
+    this.#exchanges = pending;
   }
 
   /** Lets go of what has expired in a full queue whose client is away: it must not keep out what is new. */
