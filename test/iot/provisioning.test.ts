@@ -12,7 +12,7 @@ import {
   type NameAttribute,
 } from '../../src/codec/x509/index.ts';
 import { openRig, publish, RawClient, type Rig } from '../mqtt/harness.ts';
-import { peerOf } from './peer.ts';
+import { LeapingClock, peerOf } from './peer.ts';
 
 const DAY_MS = 86_400_000;
 const random = seededRandom(11);
@@ -60,15 +60,6 @@ async function register(rig: Rig, authority: Signer, more: object = {}): Promise
   const verificationCertificate = await signedBy(authority, [['CN', registrationCode]]);
   const input = { caCertificate: authority.pem, verificationCertificate, setAsActive: true, ...more };
   return (await rig.call('RegisterCACertificate', input)).certificateId;
-}
-
-/** A clock whose wall time can be set without all that would happen until then. */
-class LeapingClock extends SimulatedClock {
-  leap = 0;
-
-  override now(): number {
-    return super.now() + this.leap;
-  }
 }
 
 /** Ids of all certificates, once there are so many. */
@@ -399,6 +390,24 @@ test('requests that cannot be met are rejected with a code and a reason', async 
   );
   await device.client.settle();
   assert.equal(device.client.unread, 0);
+});
+
+test('answers of provisioning cannot be forged by HTTPS, to those who wait for one or, retained, to those who come', async () => {
+  await using rig = await openRig();
+  await using device = await Asker.open(rig, 'new-device');
+  const forged = Buffer.from('{"certificatePem":"of the attacker","privateKey":"too"}');
+  for (const topic of [
+    '$aws/certificates/create/json/accepted',
+    '$aws/certificates/create/json',
+    '$aws/provisioning-templates/fleet/provision/json/accepted',
+  ]) {
+    for (const retain of [false, true]) {
+      await assert.rejects(rig.call('Publish', { topic, qos: 1, retain, payload: forged }), { code: 'forbidden' });
+    }
+  }
+  await device.client.settle();
+  assert.equal(device.client.unread, 0);
+  assert.deepEqual((await rig.call('ListRetainedMessages', {})).retainedTopics, []);
 });
 
 test('tokens and unprovisioned certificates end after an hour, across a restart', async () => {

@@ -14,6 +14,7 @@ import { certificateOperations } from '../operations/certificates.ts';
 import { provisioningOperations } from '../operations/provisioning.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { InvokeFunction } from '../ports.ts';
+import type { TaggableKinds, Tags } from '../tags.ts';
 import type { Things } from '../things/things.ts';
 import { makeClaim } from './claims.ts';
 import { FleetProvisioning } from './fleet.ts';
@@ -29,7 +30,11 @@ export interface DeviceIdentities extends AsyncDisposable {
   /** The registry itself. */
   readonly certificates: Pick<Certificates, 'find' | 'der'>;
   readonly authority: CertificateAuthority;
-  readonly operations: Readonly<Record<string, Operation>>;
+  /** Whether there is a certificate with this id. */
+  isKnown(certificateId: string): boolean;
+  /** What of it can have tags. */
+  readonly taggable: TaggableKinds;
+  operations(tags: Tags): Readonly<Record<string, Operation>>;
 }
 
 /** Opens it on what is stored, and takes the topics of provisioning over. */
@@ -65,11 +70,16 @@ export async function openDeviceIdentities(parts: {
     certificates,
     admission: new JustInTime({ certificates, authorities, provisioner, templates, broker, clock, logger }),
     authority,
-    operations: {
-      ...certificateOperations(certificates, registrar),
-      ...authorityOperations(authorities, templates),
-      ...provisioningOperations({ templates, provisioner, certificates, claim }),
+    isKnown: (id) => certificates.find(id) !== undefined,
+    taggable: {
+      cacert: (id) => authorities.find(id) !== undefined,
+      provisioningtemplate: (name) => templates.find(name) !== undefined,
     },
+    operations: (tags) => ({
+      ...certificateOperations(certificates, registrar),
+      ...authorityOperations(authorities, templates, tags),
+      ...provisioningOperations({ templates, provisioner, certificates, claim, tags }),
+    }),
     [Symbol.asyncDispose]: () => sweeper[Symbol.asyncDispose](),
   };
 }
