@@ -156,7 +156,7 @@ export class RawClient implements AsyncDisposable {
 
   private constructor(socket: Socket, version: mqtt.ProtocolVersion) {
     this.socket = socket;
-    this.#decoder = new mqtt.PacketDecoder({ version });
+    this.#decoder = new mqtt.PacketDecoder({ version, repeatedMax: 10_000 });
     socket.on('data', (chunk) => this.#received(chunk));
     socket.on('error', () => {});
     socket.on('close', () => {
