@@ -1,52 +1,55 @@
-/** The verbs that show the fleet, as a person runs them against a node. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { connectAsync, type MqttClient } from 'mqtt';
 import { TestNode } from '../support/node.ts';
 
 const run = promisify(execFile);
+const ROOT = join(import.meta.dirname, '../..');
 
-let node: TestNode;
-let pump: MqttClient;
+/** How each program is run. */
+const PROGRAMS = {
+  mosquitto: ['program.sh', 'bash'],
+  'mqtt.js': ['program.mjs', process.execPath],
+  python: ['program.py', '/usr/bin/python3'],
+  'aws-sdk': ['program.mjs', process.execPath],
+} as const;
 
-before(async () => {
-  node = await TestNode.start();
-  pump = await connectAsync(`mqtt://127.0.0.1:${node.endpoints.mqtt.port}`, { clientId: 'pump-1', reconnectPeriod: 0 });
-  await pump.subscribeAsync('devices/pump-1/#', { qos: 1 });
-});
-
-after(async () => {
-  await pump?.endAsync(true);
-  await node?.[Symbol.asyncDispose]();
-});
-
-function devices(...args: readonly string[]) {
-  return run(process.execPath, ['bin/millrace.js', 'devices', ...args, '--endpoint-url', node.endpoints.http], {
-    cwd: `${import.meta.dirname}/../..`,
-    env: { PATH: process.env.PATH, NO_COLOR: '1' },
-  });
-}
-
-test('devices are listed, shown and disconnected', async () => {
-  const { stdout } = await devices('list');
-  assert.match(stdout, /^connected +pump-1 +for \d+ s +- +127\.0\.0\.1$/m);
-  const lines = (await devices('list', '--json', '--search', 'PUMP')).stdout.trim().split('\n');
-  assert.deepEqual(
-    lines.map((line) => JSON.parse(line).name),
-    ['pump-1'],
-  );
-  assert.match((await devices('list', '--health', 'lost')).stderr, /no device matches/);
-  const shown = (await devices('show', 'pump-1')).stdout;
-  for (const part of [/^health +connected$/m, /^subscribed +devices\/pump-1\/# \(QoS 1\)$/m, /still connected$/m]) {
-    assert.match(shown, part);
+test('devices create writes files for this user alone, and every program that it prints connects; rotate ends the old ones', async () => {
+  await using scope = new AsyncDisposableStack();
+  const node = scope.use(await TestNode.start({ arguments: ['--mqtts-port', '0'] }));
+  const cwd = await mkdtemp(join(tmpdir(), 'millrace-devices-'));
+  scope.defer(() => rm(cwd, { recursive: true }));
+  await symlink(join(ROOT, 'node_modules'), join(cwd, 'node_modules'));
+  const millrace = async (...words: string[]) => {
+    const argv = [join(ROOT, 'bin/millrace.js'), 'devices', ...words, '--endpoint-url', node.endpoints.http];
+    return (await run(process.execPath, argv, { cwd })).stdout;
+  };
+  const start = (kind: keyof typeof PROGRAMS) => {
+    const [file, program] = PROGRAMS[kind];
+    return run(program, [join(cwd, kind, file)], { cwd, timeout: 30_000 });
+  };
+  const kinds = Object.keys(PROGRAMS) as (keyof typeof PROGRAMS)[];
+  for (const kind of kinds) {
+    const text = await millrace('create', `pump-${kinds.indexOf(kind)}`, '--snippet', kind);
+    await mkdir(join(cwd, kind));
+    await writeFile(join(cwd, kind, PROGRAMS[kind][0]), text);
+    await start(kind);
   }
-  const closed = new Promise((resolve) => pump.once('close', () => resolve(undefined)));
-  assert.match((await devices('disconnect', 'pump-1')).stderr, /disconnected pump-1/);
-  await closed;
-  const after = JSON.parse((await devices('show', 'pump-1', '--json')).stdout);
-  assert.deepEqual([after.health, after.connections[0].reason], ['gone', 'API_INITIATED_DISCONNECT']);
-  await assert.rejects(devices('disconnect', 'pump-1'), { code: 1, stderr: /pump-1 is not connected/ });
-  await assert.rejects(devices('show', 'nobody'), { code: 1, stderr: /There is no device nobody/ });
+  for (const file of ['pump-0.key', 'pump-0.crt', 'ca.crt']) {
+    assert.equal((await stat(join(cwd, 'certs', file))).mode & 0o777, 0o600, file);
+  }
+  await assert.rejects(millrace('create', 'pump-0'), /is there already/);
+  await run('cp', ['-r', 'certs', 'old'], { cwd });
+  await millrace('rotate', 'pump-0');
+  await start('mosquitto');
+  const old = join(cwd, 'mosquitto', 'old.sh');
+  await run('sh', ['-c', `sed 's,certs/,old/,g' mosquitto/program.sh > ${old}`], { cwd });
+  await run('bash', [old], { cwd });
+  await millrace('rotate', 'pump-0', '--finish');
+  await assert.rejects(run('bash', [old], { cwd }), /[Nn]ot authori[sz]ed/);
+  await start('mosquitto');
 });

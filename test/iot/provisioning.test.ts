@@ -12,7 +12,7 @@ import {
   type NameAttribute,
 } from '../../src/codec/x509/index.ts';
 import { openRig, publish, RawClient, type Rig } from '../mqtt/harness.ts';
-import { peerOf } from './peer.ts';
+import { LeapingClock, peerOf } from './peer.ts';
 
 const DAY_MS = 86_400_000;
 const random = seededRandom(11);
@@ -60,15 +60,6 @@ async function register(rig: Rig, authority: Signer, more: object = {}): Promise
   const verificationCertificate = await signedBy(authority, [['CN', registrationCode]]);
   const input = { caCertificate: authority.pem, verificationCertificate, setAsActive: true, ...more };
   return (await rig.call('RegisterCACertificate', input)).certificateId;
-}
-
-/** A clock whose wall time can be set without all that would happen until then. */
-class LeapingClock extends SimulatedClock {
-  leap = 0;
-
-  override now(): number {
-    return super.now() + this.leap;
-  }
 }
 
 /** Ids of all certificates, once there are so many. */

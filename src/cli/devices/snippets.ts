@@ -92,6 +92,7 @@ const stopped = once(client, 'stopped');
 client.stop();
 await stopped;
 client.close();
+process.exit(); // threads of the SDK would keep the process alive
 `;
 }
 

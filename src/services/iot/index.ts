@@ -215,7 +215,7 @@ export async function openIot(dependencies: {
   });
   const isKnown = (principal: string) => {
     const id = /:cert\/(.+)$/.exec(principal)?.[1];
-    return id === undefined || certificates.find(id) !== undefined;
+    return id === undefined || identities.isKnown(id);
   };
   const registryEvents = await RegistryEvents.open({ records, things, broker, clock, random, logger });
   const control = {

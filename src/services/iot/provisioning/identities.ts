@@ -29,6 +29,8 @@ export interface DeviceIdentities extends AsyncDisposable {
   /** The registry itself. */
   readonly certificates: Pick<Certificates, 'find' | 'der'>;
   readonly authority: CertificateAuthority;
+  /** Whether there is a certificate with this id. */
+  isKnown(certificateId: string): boolean;
   readonly operations: Readonly<Record<string, Operation>>;
 }
 
@@ -65,6 +67,7 @@ export async function openDeviceIdentities(parts: {
     certificates,
     admission: new JustInTime({ certificates, authorities, provisioner, templates, broker, clock, logger }),
     authority,
+    isKnown: (id) => certificates.find(id) !== undefined,
     operations: {
       ...certificateOperations(certificates, registrar),
       ...authorityOperations(authorities, templates),
