@@ -2,6 +2,7 @@ import { DomainError, hasCode } from '../base/index.ts';
 import type { Node, NodeConfig } from '../node/index.ts';
 import { EXIT } from './command.ts';
 import type { Terminal } from './terminal.ts';
+import { packageVersion } from './version.ts';
 
 /**
  * Starts a node. Loaded only now: its rooms cost what only `dev` and `start` need.
@@ -11,7 +12,7 @@ import type { Terminal } from './terminal.ts';
 export async function startNode(config: NodeConfig): Promise<Node> {
   const door = await import('../node/index.ts');
   try {
-    return await door.startNode(config);
+    return await door.startNode({ version: await packageVersion(), ...config });
   } catch (cause) {
     if (!FULL_DISK.some((code) => hasCode(cause, code))) throw cause;
     const message = `the disk that holds ${config.dataDirectory} is full: make room and start again`;

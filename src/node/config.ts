@@ -33,6 +33,8 @@ export interface NodeConfig {
   readonly mqttSuccessor?: string;
   /** `dev` accepts any credentials on loopback; `secured` proves every caller. */
   readonly mode: 'dev' | 'secured';
+  /** The release, for those who ask which it is. */
+  readonly version?: string;
   readonly logLevel?: LogLevel;
   /** Keys of the account's root user; `secured` cannot start without. */
   readonly rootCredentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };

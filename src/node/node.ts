@@ -21,6 +21,7 @@ import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
+import { redirectApi } from './redirect-routes.ts';
 import { authorityRoute, certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
@@ -105,6 +106,10 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
         adminRoute(accessApi(services.iot), guard),
+        adminRoute(
+          redirectApi(() => gateway, ground.logger),
+          guard,
+        ),
         adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
       ],
       upgrades: upgrade,

@@ -172,13 +172,14 @@ export async function openServices(
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
-  const { foreign, tokenIssuers } = config;
+  const { foreign, tokenIssuers, version } = config;
   let invokeFunction: InvokeFunction = async () => ({ kind: 'failed', reason: 'functions are not open yet' });
   const iot = scope.use(
     await openIot({
       ...{ records, delivery, kinesis, ...ground },
       ...(foreign && { foreign }),
       ...(tokenIssuers && { tokenIssuers }),
+      ...(version !== undefined && { version }),
       invokeFunction: (...call) => invokeFunction(...call),
     }),
   );

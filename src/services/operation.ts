@@ -62,6 +62,8 @@ export interface Service {
   readonly operations: Readonly<Record<string, Operation>>;
   /** Operations that a link may call, by GET and without a signature: what they are given proves enough. */
   readonly open?: ReadonlySet<string>;
+  /** Bodies that AWS answers with though the model knows no output: members of a JSON object, by operation. */
+  readonly receipts?: Readonly<Record<string, (requestId: string) => Readonly<Record<string, string>>>>;
   /** Total over the domain's error codes; an error without an entry is an internal failure (500). */
   readonly errors: Readonly<Record<string, WireAnswer>>;
 }

@@ -301,7 +301,8 @@ export class Dispatcher {
     }
     span?.ended();
     const answer = protocol.write(name, output, requestId, (error) => this.#failureOf(call, endpoint, error));
-    await this.#send(call, answer);
+    const receipt = endpoint.service?.receipts?.[name]?.(requestId);
+    await this.#send(call, receipt ? withReceipt(answer, receipt) : answer);
   }
 
   async #authorize(call: Call, caller: Caller, service: string, operation: string, input: unknown): Promise<void> {
@@ -408,6 +409,14 @@ class Refusal extends DomainError<'refused'> {
 
 const NOTHING = new Uint8Array(0);
 const NO_LABELS: ReadonlyMap<string, string> = new Map();
+
+function withReceipt(answer: AnswerParts, receipt: Readonly<Record<string, string>>): AnswerParts {
+  return {
+    ...answer,
+    headers: { ...answer.headers, 'content-type': 'application/json' },
+    body: JSON.stringify(receipt),
+  };
+}
 
 function builtOperation(service: Service | undefined, name: string): Operation | undefined {
   return service && Object.hasOwn(service.operations, name) ? service.operations[name] : undefined;

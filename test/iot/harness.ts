@@ -7,7 +7,7 @@ import { GetRecordsCommand, GetShardIteratorCommand, KinesisClient } from '@aws-
 import { type Clock, DomainError, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Delivery, type DeliveryService, openDelivery } from '../../src/delivery/index.ts';
 import { type MqttGateway, openMqttGateway } from '../../src/gateway/mqtt/index.ts';
-import { type Iot, openIot } from '../../src/services/iot/index.ts';
+import { type InvokeFunction, type Iot, openIot } from '../../src/services/iot/index.ts';
 import { openKinesis } from '../../src/services/kinesis/index.ts';
 import { EmbeddedLog } from '../../src/store/log/embedded/index.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
@@ -68,7 +68,7 @@ export interface Cloud extends AsyncDisposable {
 }
 
 /** Everything real: wire, broker, streams, log, records and outbox; only queues, topics and functions are kept targets. */
-export async function openCloud(directory?: string): Promise<Cloud> {
+export async function openCloud(directory?: string, invokeFunction?: InvokeFunction): Promise<Cloud> {
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'millrace-iot-')));
   const shared = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() };
   await using opening = new AsyncDisposableStack();
@@ -77,7 +77,9 @@ export async function openCloud(directory?: string): Promise<Cloud> {
   const streams = opening.use(await openKinesis({ log, records, ...shared }));
   const delivery = opening.use(await openDelivery({ records, ...shared }));
   const clock = new ShiftedClock();
-  const iot = opening.use(await openIot({ records, delivery, kinesis: streams, ...shared, clock }));
+  const iot = opening.use(
+    await openIot({ records, delivery, kinesis: streams, ...shared, clock, ...(invokeFunction && { invokeFunction }) }),
+  );
   const gateway = opening.use(await openMqttGateway({ broker: iot.broker, watcher: iot.watcher, port: 0, ...shared }));
   iot.showClients(gateway.clients);
   const targets = { sqs: new KeptTarget(), sns: new KeptTarget(), lambda: new KeptTarget() };
@@ -96,7 +98,7 @@ export async function openCloud(directory?: string): Promise<Cloud> {
     ...{ wire, iot, gateway, clock, delivery, targets, ...clients },
     restart: async () => {
       await scope.disposeAsync();
-      return openCloud(home);
+      return openCloud(home, invokeFunction);
     },
     [Symbol.asyncDispose]: async () => {
       await scope.disposeAsync();

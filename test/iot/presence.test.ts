@@ -3,22 +3,31 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { GetThingConnectivityDataCommand } from '@aws-sdk/client-iot';
+import {
+  AttachPolicyCommand,
+  AttachThingPrincipalCommand,
+  CreatePolicyCommand,
+  CreateThingCommand,
+  GetThingConnectivityDataCommand,
+  TestAuthorizationCommand,
+} from '@aws-sdk/client-iot';
 import {
   DeleteConnectionCommand,
   GetConnectionCommand,
   ListSubscriptionsCommand,
+  PublishCommand,
 } from '@aws-sdk/client-iot-data-plane';
 import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
-import type { PublishPacket } from '../../src/codec/mqtt/index.ts';
-import type { Publisher } from '../../src/services/iot/index.ts';
+import type { ConnectPacket, PublishPacket } from '../../src/codec/mqtt/index.ts';
+import { openMqttGateway } from '../../src/gateway/mqtt/index.ts';
+import { type Publisher, userArn } from '../../src/services/iot/index.ts';
 import { LifecycleEvents } from '../../src/services/iot/presence/events.ts';
 import { ConnectionHistory } from '../../src/services/iot/presence/history.ts';
 import { Presence } from '../../src/services/iot/presence/presence.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
-import { silentLogger } from '../../src/telemetry/index.ts';
-import { openRig, publish, RawClient } from '../mqtt/harness.ts';
-import { openCloud } from './harness.ts';
+import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
+import { connect, openRig, publish, RawClient } from '../mqtt/harness.ts';
+import { type Cloud, openCloud } from './harness.ts';
 
 interface Event {
   readonly topic: string;
@@ -134,6 +143,101 @@ describe('presence events', () => {
   });
 });
 
+describe('presence events of clients that are decided by identity', () => {
+  const arn = (resource: string) => `arn:aws:iot:eu-central-1:000000000000:${resource}`;
+
+  /** A user with a thing of its own, who may do what a policy of a region that is not the user's says; and a gateway that asks. */
+  async function openSecured(cloud: Cloud) {
+    const principal = userArn(await cloud.iot.users.setPassword('fitter', 'correct horse battery'));
+    const { control } = cloud;
+    await control.send(new CreateThingCommand({ thingName: 'press' }));
+    const thingPrincipalType = 'EXCLUSIVE_THING';
+    await control.send(new AttachThingPrincipalCommand({ thingName: 'press', principal, thingPrincipalType }));
+    const policyDocument = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        { Effect: 'Allow', Action: 'iot:Connect', Resource: arn('client/press-*') },
+        { Effect: 'Allow', Action: 'iot:Subscribe', Resource: arn('topicfilter/*') },
+        { Effect: 'Allow', Action: 'iot:Receive', Resource: arn('topic/*') },
+        { Effect: 'Deny', Action: 'iot:Receive', Resource: 'arn:aws:iot:us-west-2:000000000000:topic/secret' },
+      ],
+    });
+    await control.send(new CreatePolicyCommand({ policyName: 'fitters', policyDocument }));
+    await control.send(new AttachPolicyCommand({ policyName: 'fitters', target: principal }));
+    const ground = { clock: cloud.clock, random: seededRandom(3), logger: silentLogger, metrics: createMetrics() };
+    const { broker, watcher, access } = cloud.iot;
+    const gateway = await openMqttGateway({ broker, watcher, access, port: 0, ...ground });
+    const proof = { username: 'fitter', password: Buffer.from('correct horse battery') };
+    return { port: gateway.address.port, proof, principal, [Symbol.asyncDispose]: () => gateway.close() };
+  }
+
+  test('tell who may not connect or publish a will, and name a thing that is the client’s alone', async () => {
+    await using cloud = await openCloud();
+    await using watcher = await RawClient.connected(cloud.gateway.address.port, { clientId: 'watcher' });
+    for (const filter of ['presence/#', 'subscriptions/+/press-1']) await watcher.subscribe(`$aws/events/${filter}`);
+    await using secured = await openSecured(cloud);
+    const attempt = async (options: Partial<ConnectPacket>) => {
+      await using client = await RawClient.open(secured.port);
+      client.send(connect({ ...secured.proof, ...options }));
+      const connack = await client.next();
+      assert(connack?.type === 'connack');
+      return connack.reasonCode;
+    };
+    assert.equal(await attempt({ clientId: 'press-1', password: Buffer.from('a wrong one') }), 0x86);
+    assert.equal(await attempt({ clientId: 'other' }), 0x87);
+    const failed = await nextEvent(watcher);
+    assert.equal(failed.topic, '$aws/events/presence/connect_failed/other', 'nothing is told of who proves nothing');
+    const { timestamp, sessionIdentifier, ...rest } = failed.body;
+    assert.match(String(sessionIdentifier), /^[0-9a-f]{32}$/);
+    assert.ok(Number(timestamp) > 1.7e12);
+    assert.deepEqual(rest, {
+      clientId: 'other',
+      thingName: 'press',
+      eventType: 'connect_failed',
+      connectFailureReason: 'AUTHORIZATION_FAILED',
+      principalIdentifier: 'fitter',
+      ipAddress: '127.0.0.1',
+    });
+    const will = { topic: 'wills', payload: Buffer.from('x'), qos: 0, retain: false, properties: {} } as const;
+    assert.equal(await attempt({ clientId: 'press-1', will }), 0x87);
+    assert.equal((await nextEvent(watcher)).topic, '$aws/events/presence/connect_failed/press-1');
+    const client = await RawClient.connected(secured.port, { ...secured.proof, clientId: 'press-1' });
+    await client.subscribe('a');
+    client.socket.destroy();
+    const events = [await nextEvent(watcher), await nextEvent(watcher), await nextEvent(watcher)];
+    assert.deepEqual(
+      events.map(({ body }) => [body.eventType, body.thingName]),
+      [
+        ['connected', 'press'],
+        ['subscribed', 'press'],
+        ['disconnected', 'press'],
+      ],
+    );
+  });
+
+  test('and policies of any region count for a user, prohibitions too', async () => {
+    await using cloud = await openCloud();
+    await using secured = await openSecured(cloud);
+    await using client = await RawClient.connected(secured.port, { ...secured.proof, clientId: 'press-1' });
+    await client.subscribe('#', 0);
+    const send = (topic: string) => cloud.data.send(new PublishCommand({ topic, payload: Buffer.from(topic) }));
+    await send('secret');
+    await send('open');
+    const packet = await client.next();
+    assert(packet?.type === 'publish');
+    assert.equal(packet.topic, 'open');
+    const decide = async (resource: string) => {
+      const authInfos = [{ actionType: 'RECEIVE' as const, resources: [resource] }];
+      const { principal } = secured;
+      const { authResults } = await cloud.control.send(new TestAuthorizationCommand({ principal, authInfos }));
+      return authResults![0]!.authDecision;
+    };
+    assert.equal(await decide(arn('topic/open')), 'ALLOWED');
+    assert.equal(await decide(arn('topic/secret')), 'EXPLICIT_DENY');
+    assert.equal(await decide('arn:aws:iot:eu-central-1:111111111111:topic/open'), 'IMPLICIT_DENY');
+  });
+});
+
 describe('connections over the API', () => {
   test('are told, with what is subscribed to, and ended', async () => {
     await using cloud = await openCloud();
@@ -182,6 +286,58 @@ describe('connections over the API', () => {
     assert.equal((await watcher.next())?.type, 'publish', 'the will');
     const unknown = new GetConnectionCommand({ clientId: 'nobody' });
     await assert.rejects(data.send(unknown), { name: 'ResourceNotFoundException' });
+  });
+});
+
+describe('DeleteConnection', () => {
+  const options = { clientId: 'pump-1', clean: false, properties: { sessionExpiryInterval: 3600 } } as const;
+
+  test('leaves a session that lasts, unless cleanSession asks for its end, over a restart too', async () => {
+    await using cloud = await openCloud();
+    const { port } = cloud.gateway.address;
+    const end = (cleanSession: boolean) =>
+      cloud.data.send(new DeleteConnectionCommand({ clientId: 'pump-1', cleanSession }));
+    const first = await RawClient.connected(port, options);
+    await first.subscribe('cmd', 1);
+    await end(false);
+    const second = await RawClient.open(port);
+    second.send(connect(options));
+    const kept = await second.next();
+    assert(kept?.type === 'connack' && kept.sessionPresent, 'the session is kept');
+    await end(true);
+    assert.equal((await second.next())?.type, 'disconnect');
+    assert.equal(cloud.iot.broker.sessions.size, 0);
+    await using again = await cloud.restart();
+    await using third = await RawClient.open(again.gateway.address.port);
+    third.send(connect(options));
+    const fresh = await third.next();
+    assert(fresh?.type === 'connack' && !fresh.sessionPresent, 'the session is over');
+    const { subscriptions } = await again.data.send(new ListSubscriptionsCommand({ clientId: 'pump-1' }));
+    assert.deepEqual(subscriptions, []);
+  });
+
+  test('with cleanSession publishes a will that still waits for its delay, or none', async () => {
+    await using cloud = await openCloud();
+    const { port } = cloud.gateway.address;
+    await using watcher = await RawClient.connected(port, { clientId: 'watcher' });
+    await watcher.subscribe('wills');
+    const willProperties = { willDelayInterval: 600 };
+    const will = {
+      topic: 'wills',
+      payload: Buffer.from('gone'),
+      qos: 0,
+      retain: false,
+      properties: willProperties,
+    } as const;
+    for (const preventWillMessage of [true, false]) {
+      await using pump = await RawClient.connected(port, { ...options, will });
+      await cloud.data.send(
+        new DeleteConnectionCommand({ clientId: 'pump-1', cleanSession: true, preventWillMessage }),
+      );
+      assert.equal((await pump.next())?.type, 'disconnect');
+      await watcher.settle();
+      assert.equal(watcher.unread, preventWillMessage ? 0 : 1);
+    }
   });
 });
 

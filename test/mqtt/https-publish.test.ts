@@ -42,9 +42,17 @@ interface Post {
   readonly method?: string;
 }
 
+interface Answer {
+  readonly status: number;
+  readonly type: string | undefined;
+  readonly contentType: string | undefined;
+  readonly requestId: string;
+  readonly body: string;
+}
+
 function post(path: string, { headers = {}, body = '', withCertificate = true, alpn, method = 'POST' }: Post = {}) {
   const { cert, key } = secure.device;
-  return new Promise<{ status: number; type: string | undefined; body: string }>((resolve, reject) => {
+  return new Promise<Answer>((resolve, reject) => {
     const sent = request(
       {
         ...{ host: 'localhost', port: secure.https, path, method, headers, agent: false },
@@ -54,7 +62,9 @@ function post(path: string, { headers = {}, body = '', withCertificate = true, a
       },
       (response) => {
         const type = response.headers['x-amzn-errortype'] as string | undefined;
-        text(response).then((body) => resolve({ status: response.statusCode!, type, body }), reject);
+        const { 'content-type': contentType, 'x-amzn-requestid': requestId } = response.headers;
+        const head = { status: response.statusCode!, type, contentType, requestId: requestId as string };
+        text(response).then((body) => resolve({ ...head, body }), reject);
       },
     );
     sent.on('error', reject);
@@ -66,7 +76,10 @@ for (const alpn of [undefined, 'x-amzn-http-ca'] as const) {
   test(`a device publishes by HTTPS with its certificate (ALPN ${alpn ?? 'absent'})`, async () => {
     const got = messageOn('tests/https');
     const answer = await post('/topics/tests%2Fhttps?qos=1', { body: 'hello', ...(alpn !== undefined && { alpn }) });
-    assert.deepEqual([answer.status, answer.body], [200, '']);
+    // As recorded of AWS: content-length is 65, and traceId the request's id.
+    const { message, traceId, ...rest } = JSON.parse(answer.body);
+    assert.deepEqual([answer.status, answer.contentType, message, rest], [200, 'application/json', 'OK', {}]);
+    assert.deepEqual([traceId, answer.body.length], [answer.requestId, 65]);
     const { topic, payload, qos } = await got;
     assert.deepEqual([topic, payload.toString(), qos], ['tests/https', 'hello', 1]);
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -11,9 +11,10 @@ import {
   CreatePolicyCommand,
   IoTClient,
 } from '@aws-sdk/client-iot';
-import mqttjs from 'mqtt';
+import mqttjs, { type IDisconnectPacket } from 'mqtt';
 import { WebSocket } from 'ws';
-import { type Node, startNode } from '../../src/node/index.ts';
+import { startNode } from '../../src/cli/node.ts';
+import type { Node } from '../../src/node/index.ts';
 
 const run = promisify(execFile);
 
@@ -57,6 +58,13 @@ function mosquitto(...options: readonly string[]) {
   return run('mosquitto_pub', [...where, '-q', '1', '-t', 'a/b', '-m', 'hello', ...options], { timeout: 8000 });
 }
 
+test('$SYS/broker/version tells the release of the package', async () => {
+  const manifest = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
+  const args = ['-h', '127.0.0.1', '-p', String(node.mqtt.port), '-t', '$SYS/broker/version', '-C', '1'];
+  const { stdout } = await run('mosquitto_sub', args, { timeout: 8000 });
+  assert.equal(stdout.trim(), `millrace version ${manifest.version}`);
+});
+
 test('mosquitto_pub publishes over TLS with a certificate of the node’s authority, and not without', async () => {
   await mosquitto('--cert', join(home, 'cert'), '--key', join(home, 'key'));
   await assert.rejects(mosquitto(), /not authori[sz]ed/i);
@@ -88,4 +96,29 @@ test('where else a WebSocket is asked for, the request is answered as it is', as
     socket.once('unexpected-response', (_request, answer) => resolve(answer));
   });
   assert.equal(response.statusCode, 200);
+});
+
+test('an operator sends the devices to another server, while the node goes on', async () => {
+  const redirect = (body: string, method = 'POST') =>
+    fetch(`${node.endpoint}/_millrace/mqtt/redirect`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(method === 'POST' && { body }),
+    });
+  const connectTo = () => mqttjs.connectAsync(`mqtt://127.0.0.1:${node.mqtt.port}`, options);
+  const options = { protocolVersion: 5, reconnectPeriod: 0 } as const;
+  assert.equal((await redirect('', 'GET')).status, 405);
+  for (const wrong of ['{"serverReference": 1}', '{"serverReference": "a b\\n"}', '{"to": "a:1"}', 'x']) {
+    assert.equal((await redirect(wrong)).status, 400, wrong);
+  }
+  const client = await connectTo();
+  const told = new Promise<IDisconnectPacket>((resolve) => client.on('disconnect', resolve));
+  const answer = await redirect('{"serverReference": "other.example:8883"}');
+  assert.equal(answer.status, 202);
+  assert.deepEqual(await answer.json(), { serverReference: 'other.example:8883', clients: 1 });
+  const { reasonCode, properties } = await told;
+  assert.deepEqual([reasonCode, properties?.serverReference], [0x9c, 'other.example:8883']);
+  await client.endAsync(true);
+  await assert.rejects(connectTo(), /Use another server/);
+  assert.equal((await fetch(`${node.endpoint}/_millrace/endpoints`)).status, 200);
 });

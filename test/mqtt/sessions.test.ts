@@ -644,3 +644,24 @@ test('a message that matches more subscriptions than a packet may name waits and
   assert.equal(packet.payload.toString(), 'one');
   assert.equal(packet.properties.messageExpiryInterval, 590);
 });
+
+test('a CONNECT that would begin one session more than there may be is refused; others are let in', async () => {
+  await using rig = await openRig();
+  const { client } = await durable(rig, 'pump');
+  client.socket.destroy();
+  const { sessions } = rig.iot.broker;
+  const options = { clean: true, expirySeconds: 3600, will: undefined, principal: undefined };
+  while (sessions.size < IOT_LIMITS.sessionsMax) sessions.connect({ clientId: `s-${sessions.size}`, ...options });
+  await using full = await RawClient.open(rig.port);
+  full.send(connect({ clientId: 'new', clean: false, properties: { sessionExpiryInterval: 60 } }));
+  const connack = await full.next();
+  assert(connack?.type === 'connack');
+  assert.equal(connack.reasonCode, Reason.quotaExceeded);
+  assert.equal(connack.properties.reasonString, 'this server has as many sessions as it may');
+  assert.equal(sessions.size, IOT_LIMITS.sessionsMax);
+  const back = await durable(rig, 'pump');
+  assert.equal(back.connack.sessionPresent, true, 'who has a session keeps it');
+  await using _passing = await RawClient.connected(rig.port, { clientId: 'passing' });
+  const ended = await durable(rig, 'pump', { clean: true });
+  assert.equal(ended.connack.sessionPresent, false, 'one that ends makes room');
+});

@@ -187,7 +187,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   }
 
   /** An operator has asked for the end. */
-  dismiss(publishesWill: boolean): void {
+  dismiss(publishesWill: boolean, endsSession: boolean): void {
+    if (endsSession) this.#expirySeconds = 0;
     const will = publishesWill ? 'publish' : 'delete';
     this.end({ reasonCode: Reason.administrativeAction, reason: 'API_INITIATED_DISCONNECT', will });
   }
@@ -457,6 +458,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
         this.#state = { kind: 'authenticating', handshake };
         return this.#sendAuth(Reason.continueAuthentication, handshake, step.data); // [MQTT-4.12.0-2]
       case 'refused':
+        if (step.permissions) this.#tellFailure(step.permissions);
         return this.#refuse(step.reasonCode, step.reason);
       case 'accepted':
         return this.#accept(handshake, step.permissions, step.data);
@@ -490,6 +492,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   #accept(handshake: Handshake, permissions: ClientPermissions, data: Buffer | undefined): void {
     const { packet } = handshake;
     if (packet.will && !maySend(this.#host, permissions, packet.will)) {
+      this.#tellFailure(permissions);
       return this.#refuse(Reason.notAuthorized, 'the will may not be published');
     }
     if (packet.will && isTooLong(packet.will.topic)) {
@@ -542,6 +545,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       clientId: this.#clientId,
       principal: permissions.principal,
       thingName: permissions.thingName,
+      ...(permissions.exclusiveThing !== undefined && { exclusiveThing: permissions.exclusiveThing }),
       version: packet.version,
       arrival: this.#arrival,
       connectedAt: this.#host.clock.now(),
@@ -641,6 +645,11 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       for (const filter of packet.filters) client.session.endRetained(filter);
       this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
     });
+  }
+
+  #tellFailure({ principal, exclusiveThing }: ClientPermissions): void {
+    const thing = exclusiveThing !== undefined && { exclusiveThing };
+    this.#host.watcher?.connectFailed({ clientId: this.#clientId, principal, ...thing, arrival: this.#arrival });
   }
 
   #tellWatcher(what: 'subscribed' | 'unsubscribed', filters: readonly string[]): void {

@@ -272,9 +272,9 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
       *list(): Generator<ConnectedClient> {
         for (const { client } of byClientId.values()) if (client) yield client;
       },
-      disconnect: (clientId, { publishesWill = true } = {}) => {
+      disconnect: (clientId, { publishesWill = true, endsSession = false } = {}) => {
         const connection = byClientId.get(clientId);
-        connection?.dismiss(publishesWill);
+        connection?.dismiss(publishesWill, endsSession);
         return connection !== undefined;
       },
     };

@@ -29,7 +29,7 @@ import { IOT_LIMITS } from './limits.ts';
 import { authorizationOperations } from './operations/authorization.ts';
 import { authorizerOperations } from './operations/authorizers.ts';
 import { connectionOperations, connectivityOperations } from './operations/connections.ts';
-import { dataOperations } from './operations/data.ts';
+import { DATA_RECEIPTS, dataOperations } from './operations/data.ts';
 import { endpointOperations } from './operations/endpoint.ts';
 import { eventConfigurationOperations } from './operations/event-configurations.ts';
 import { policyOperations } from './operations/policies.ts';
@@ -146,6 +146,8 @@ export async function openIot(dependencies: {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** The release, for `$SYS/broker/version`. */
+  readonly version?: string;
   /** How custom authorizers are asked; without it there are no functions. */
   readonly invokeFunction?: InvokeFunction;
   /** Whose JSON Web Tokens are taken; nobody's unless given. */
@@ -153,7 +155,7 @@ export async function openIot(dependencies: {
   /** Brokers of somebody else, and what is forwarded to and from them. */
   readonly foreign?: { readonly brokers: readonly ForeignBroker[]; readonly routes: readonly BridgeRoute[] };
 }): Promise<Iot> {
-  const { records, delivery, kinesis, clock, random, metrics } = dependencies;
+  const { records, delivery, kinesis, clock, random, metrics, version } = dependencies;
   const logger = dependencies.logger.child({ service: 'iot' });
   const retained = await RetainedMessages.open({ records, clock, logger });
   const commit = new GroupCommit({ kinesis, delivery, retained, records, clock, logger });
@@ -165,7 +167,7 @@ export async function openIot(dependencies: {
   const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, sessions, system, metrics });
   const startedAt = clock.monotonic();
   broker.tell({
-    version: () => 'millrace',
+    version: () => (version === undefined ? 'millrace' : `millrace version ${version}`),
     uptime: () => `${Math.floor((clock.monotonic() - startedAt) / 1000)} seconds`,
     'subscriptions/count': () => subscriptions.size,
     'retained messages/count': () => retained.size,
@@ -241,7 +243,7 @@ export async function openIot(dependencies: {
   return {
     services: [
       { name: 'iot', operations: control, errors: IOT_ANSWERS },
-      { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS },
+      { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS, receipts: DATA_RECEIPTS },
     ],
     broker,
     access,

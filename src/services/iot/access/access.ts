@@ -49,7 +49,13 @@ export type ConnectAttribute = 'PersistentConnect' | 'LastWill';
 export type ConnectDecision =
   | { readonly kind: 'accepted'; readonly permissions: ClientPermissions }
   /** `reasonCode` as MQTT 5 has them; a 3.1.1 client gets the return code that says it best. `reason` is for the log and the reason string. */
-  | { readonly kind: 'refused'; readonly reasonCode: number; readonly reason?: string };
+  | {
+      readonly kind: 'refused';
+      readonly reasonCode: number;
+      readonly reason?: string;
+      /** Of one who has proved who it is, and may not connect. */
+      readonly permissions?: ClientPermissions;
+    };
 
 /** Told when what a connected client may do has changed, within a second of the change. */
 export interface PermissionsListener {
@@ -70,6 +76,8 @@ export interface ClientPermissions {
   readonly principal: string | undefined;
   /** The thing that the certificate is attached to and whose name is the client id. */
   readonly thingName: string | undefined;
+  /** The same where the client's principal has this thing and no other: lifecycle events name it only then, as AWS's do. */
+  readonly exclusiveThing?: string | undefined;
   mayPublish(topic: string): boolean;
   /** Beside {@link mayPublish}, for a message with the retain flag. */
   mayRetain(topic: string): boolean;

@@ -6,6 +6,8 @@ export interface ConnectedClient {
   readonly clientId: string;
   readonly principal: string | undefined;
   readonly thingName: string | undefined;
+  /** Set where the client's principal has this thing and no other. */
+  readonly exclusiveThing?: string;
   readonly version: ProtocolVersion;
   readonly arrival: Arrival;
   /** Epoch milliseconds. */
@@ -15,6 +17,9 @@ export interface ConnectedClient {
   /** False where it goes on with the session that it had. */
   readonly cleanStart: boolean;
 }
+
+/** One that has proved who it is, and may not connect or not publish its will. */
+export type RefusedClient = Pick<ConnectedClient, 'clientId' | 'principal' | 'exclusiveThing' | 'arrival'>;
 
 /** Why a connection has ended, in the words of AWS's presence events. */
 export type DisconnectReason =
@@ -39,6 +44,7 @@ export type DisconnectReason =
  * @see AWS IoT developer guide, "Lifecycle events"
  */
 export interface ClientWatcher {
+  connectFailed(client: RefusedClient): void;
   connected(client: ConnectedClient): void;
   disconnected(client: ConnectedClient, reason: DisconnectReason): void;
   subscribed(client: ConnectedClient, filters: readonly string[]): void;
@@ -53,9 +59,9 @@ export interface ClientDirectory {
   readonly size: number;
   /**
    * Ends the connection, as an operator or an API asks; false when there is none. An MQTT 5 client is told `administrativeAction`.
-   * The will is published unless `publishesWill` is false.
+   * The will is published unless `publishesWill` is false; a durable session ends with the connection if `endsSession` is true.
    */
-  disconnect(clientId: string, options?: { readonly publishesWill?: boolean }): boolean;
+  disconnect(clientId: string, options?: { readonly publishesWill?: boolean; readonly endsSession?: boolean }): boolean;
 }
 
 /** As long as no gateway is open. */

@@ -1,4 +1,4 @@
-import { ACCOUNT_ID } from '../../../base/index.ts';
+import { ACCOUNT_ID, DEFAULT_REGION, formatArn } from '../../../base/index.ts';
 import type { Values } from '../policies/conditions.ts';
 import type { PolicyContext } from '../policies/evaluate.ts';
 import type { Arrival, ConnectAttribute } from './access.ts';
@@ -6,7 +6,8 @@ import type { AttachedThing } from './ports.ts';
 
 /** What is known of a client, besides who it is. */
 export interface ClientFacts {
-  readonly region: string;
+  /** Absent for a user or a token: AWS has none, and neither have they a region. */
+  readonly region: string | undefined;
   /** Absent for those who publish by HTTPS. */
   readonly clientId: string | undefined;
   readonly sourceIp: string | undefined;
@@ -26,9 +27,14 @@ export class ClientContext implements PolicyContext {
   readonly #now: () => number;
 
   constructor(facts: ClientFacts, now: () => number) {
-    this.arnPrefix = `arn:aws:iot:${facts.region}:${ACCOUNT_ID}:`;
+    this.arnPrefix = formatArn('iot', facts.region ?? DEFAULT_REGION, ACCOUNT_ID, '');
     this.#facts = facts;
     this.#now = now;
+  }
+
+  prefixFor(resource: string): string {
+    const region = this.#facts.region === undefined ? /^arn:aws:iot:([a-z0-9-]+):/.exec(resource)?.[1] : undefined;
+    return region === undefined ? this.arnPrefix : formatArn('iot', region, ACCOUNT_ID, '');
   }
 
   readonly values = (key: string): readonly string[] | undefined => {

@@ -89,7 +89,7 @@ export class PolicyAccess implements DeviceAccess, Disposable {
     if (permissions.mayConnect) return { kind: 'accepted', permissions };
     this.#refused(permissions, 'Connect', clientId);
     const reason = `no policy allows iot:Connect as client/${clientId}`;
-    return { kind: 'refused', reasonCode: Reason.notAuthorized, reason };
+    return { kind: 'refused', reasonCode: Reason.notAuthorized, reason, permissions };
   }
 }
 

@@ -10,8 +10,8 @@ export interface Identity {
   readonly arns: readonly [string, ...string[]];
   /** The certificate that it has come with, where others than its policies count: what becomes of it matters all the same. */
   readonly certificateArn?: string;
-  /** Region of its resources. */
-  readonly region: string;
+  /** Region of its resources; absent for one that is at home in none: a resource's region is then the one that a policy names. */
+  readonly region: string | undefined;
   /** Variables of its proof. */
   readonly values: Values;
   /** Policies that came with the proof, besides those that are attached. May change. */

@@ -44,7 +44,7 @@ export class Inquiry {
   async contextOf({ principalArn, clientId, sourceIp }: Subject): Promise<ClientContext> {
     const things = principalArn === undefined ? [] : this.#things.ofPrincipal(principalArn);
     const facts: ClientFacts = {
-      region: parseArn(principalArn ?? '')?.region ?? DEFAULT_REGION,
+      region: regionOf(principalArn),
       ...{ clientId, sourceIp, serverName: undefined, isEncrypted: true, connectAttributes: [] },
       thing: thingOfClient(things, clientId),
       proof: await this.#proofOf(principalArn),
@@ -59,7 +59,7 @@ export class Inquiry {
     action: DeviceAction,
     resource: string,
   ): Explanation {
-    const beginning = context.arnPrefix + RESOURCE_KINDS[action];
+    const beginning = context.prefixFor(resource) + RESOURCE_KINDS[action];
     const isOfKind = resource.startsWith(beginning);
     return explain(isOfKind ? policies : [], context, action, resource, resource.slice(beginning.length));
   }
@@ -68,4 +68,10 @@ export class Inquiry {
     const der = principalArn === undefined ? undefined : await this.#certificates.der(principalArn);
     return der ? certificateValues(principalArn!.slice(principalArn!.lastIndexOf('/') + 1), der) : NO_VALUES;
   }
+}
+
+/** As {@link Identity} has it: users and tokens are at home in no region. */
+function regionOf(principalArn: string | undefined): string | undefined {
+  const arn = parseArn(principalArn ?? '');
+  return arn && /^(user|token)\//.test(arn.resource) ? undefined : (arn?.region ?? DEFAULT_REGION);
 }

@@ -50,6 +50,11 @@ export class LivePermissions implements ClientPermissions {
     return this.#standing.thing?.name;
   }
 
+  get exclusiveThing(): string | undefined {
+    const { thing } = this.#standing;
+    return thing?.isExclusive ? thing.name : undefined;
+  }
+
   get clientId(): string | undefined {
     return this.#origin.clientId;
   }

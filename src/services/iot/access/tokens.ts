@@ -80,7 +80,7 @@ export class TokenAuthentication {
     return {
       principal: also?.principal ?? subject,
       arns: also ? [...also.arns, own, issuerArn(issuer)] : [own, issuerArn(issuer)],
-      region: also?.region ?? DEFAULT_REGION,
+      region: also?.region,
       values: also ? (key) => values(key) ?? also.values(key) : values,
       policies: also?.policies ?? [],
       lapsed: () => isOver() ?? also?.lapsed(),

@@ -110,11 +110,10 @@ export class DeviceUsers {
       return { kind: 'refused', reasonCode: Reason.badUserNameOrPassword, reason: 'wrong user name or password' };
     }
     const lapsed = () => (this.find(name)?.hash === user.hash ? undefined : 'its password was changed');
-    const { region } = user;
     const identity = {
       principal: name,
       arns: [userArn(user)] as const,
-      region,
+      region: undefined,
       values: NO_VALUES,
       policies: [],
       lapsed,

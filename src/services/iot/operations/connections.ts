@@ -9,11 +9,16 @@ interface Client {
   readonly clientId: string;
 }
 
+interface DeleteConnectionInput extends Client {
+  readonly preventWillMessage?: boolean;
+  readonly cleanSession?: boolean;
+}
+
 interface Parts {
   /** Asked with each call: gateways open after the services. */
   readonly clients: () => ClientDirectory;
   readonly history: ClientHistory;
-  readonly broker: Pick<Broker, 'subscriptionsOfClient'>;
+  readonly broker: Pick<Broker, 'subscriptionsOfClient' | 'drain'>;
 }
 
 /** Connections of clients, in the data plane: GetConnection and its family. */
@@ -40,10 +45,12 @@ export function connectionOperations({ clients, history, broker }: Parts) {
         clientId,
       };
     },
-    /** The client is told and its connection ends; it may come again at once. */
-    DeleteConnection: ({ clientId, preventWillMessage = false }: Client & { preventWillMessage?: boolean }) => {
-      if (clients().disconnect(clientId, { publishesWill: !preventWillMessage })) return {};
-      throw new IotError('resource-not-found', `Client ${clientId} is not connected.`);
+    /** The client is told and its connection ends; it may come again at once. That its session is over is durable with the answer. */
+    DeleteConnection: async ({ clientId, preventWillMessage = false, cleanSession = false }: DeleteConnectionInput) => {
+      const isGone = clients().disconnect(clientId, { publishesWill: !preventWillMessage, endsSession: cleanSession });
+      if (!isGone) throw new IotError('resource-not-found', `Client ${clientId} is not connected.`);
+      if (cleanSession) await broker.drain();
+      return {};
     },
     ListSubscriptions: ({ clientId, nextToken, maxResults }: Client & { nextToken?: string; maxResults?: number }) => {
       known(clientId);

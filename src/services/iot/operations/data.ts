@@ -52,6 +52,11 @@ export function dataOperations(broker: Broker, retained: RetainedMessages) {
   } satisfies Record<string, Operation>;
 }
 
+/** What devices that publish by HTTPS read: AWS answers so, though its model has no output for Publish. */
+export const DATA_RECEIPTS = {
+  Publish: (requestId: string) => ({ message: 'OK', traceId: requestId }),
+} as const;
+
 /** What has signed the call is decided on by the wire, as of every call; a device by its own policies. */
 function mayPublish({ device }: Caller, { topic, retain }: mqtt.PublishPacket, broker: Broker): boolean {
   if (!broker.takesFromClients(topic) || broker.answersClients(topic)) return false;

@@ -21,6 +21,8 @@ export interface EffectivePolicy {
 export interface PolicyContext {
   /** `arn:aws:iot:REGION:ACCOUNT:`, which all resources begin with. */
   readonly arnPrefix: string;
+  /** The same as a policy's resource is compared with it: for a client without a region, with the one that the resource names. */
+  prefixFor(resource: string): string;
   /** Values of variables and condition keys, whatever the case of their letters. */
   readonly values: Values;
 }
@@ -153,10 +155,12 @@ const fixed = new WeakMap<Template, Map<string, readonly Pattern[]>>();
 export function resourcePatterns(
   resource: Template,
   action: DeviceAction,
-  { arnPrefix, values }: PolicyContext,
+  context: PolicyContext,
 ): readonly Pattern[] | undefined {
-  const beginning = arnPrefix + RESOURCE_KINDS[action];
-  if (resource.variables.length > 0) return resolvePattern(resource, resourceLookup(values, action))?.after(beginning);
+  const beginning = context.prefixFor(resource.text) + RESOURCE_KINDS[action];
+  if (resource.variables.length > 0) {
+    return resolvePattern(resource, resourceLookup(context.values, action))?.after(beginning);
+  }
   const known = fixed.get(resource) ?? new Map<string, readonly Pattern[]>();
   fixed.set(resource, known);
   const patterns = known.get(beginning) ?? resolvePattern(resource, () => undefined)!.after(beginning);

@@ -38,6 +38,15 @@ export class LifecycleEvents {
     });
   }
 
+  /** Of one that has proved who it is, and is not allowed to connect or to publish its will. */
+  connectFailed(facts: ConnectionFacts, at: number, ipAddress: string | undefined): void {
+    this.#publish('presence/connect_failed', facts, {
+      ...common('connect_failed', facts, at),
+      connectFailureReason: 'AUTHORIZATION_FAILED',
+      ...(ipAddress !== undefined && { ipAddress }),
+    });
+  }
+
   disconnected(facts: ConnectionFacts, at: number, versionNumber: number, reason: DisconnectReason): void {
     this.#publish('presence/disconnected', facts, {
       ...common('disconnected', facts, at),

@@ -24,6 +24,8 @@ export interface ClientConnection {
   readonly connectedAt: number;
   readonly principal?: string;
   readonly thingName?: string;
+  /** The same where the client's principal had no other. */
+  readonly exclusiveThing?: string;
   readonly ip?: string;
   readonly isEncrypted: boolean;
   /** 4 is MQTT 3.1.1. */

@@ -1,5 +1,5 @@
 import type { Clock, Random, Timer } from '../../../base/index.ts';
-import type { ClientWatcher, ConnectedClient, DisconnectReason } from '../access/clients.ts';
+import type { ClientWatcher, ConnectedClient, DisconnectReason, RefusedClient } from '../access/clients.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import type { ConnectionFacts, LifecycleEvents } from './events.ts';
 import type { ClientConnection, ConnectionHistory } from './history.ts';
@@ -35,13 +35,19 @@ export class Presence implements ClientWatcher {
     this.#sweep();
   }
 
+  connectFailed({ clientId, principal, exclusiveThing, arrival }: RefusedClient): void {
+    const facts = { clientId, sessionId: this.#newSessionId(), ...identityOf(principal, exclusiveThing) };
+    this.#events.connectFailed(facts, this.#clock.now(), arrival.remoteAddress);
+  }
+
   connected(client: ConnectedClient): void {
-    const { clientId, principal, thingName, arrival, connectedAt } = client;
+    const { clientId, principal, thingName, exclusiveThing, arrival, connectedAt } = client;
     const connection = this.#history.begin(clientId, {
-      sessionId: this.#random.bytes(16).toString('hex'),
+      sessionId: this.#newSessionId(),
       connectedAt,
       ...(principal !== undefined && { principal }),
       ...(thingName !== undefined && { thingName }),
+      ...(exclusiveThing !== undefined && { exclusiveThing }),
       ...(arrival.remoteAddress !== undefined && { ip: arrival.remoteAddress }),
       isEncrypted: arrival.isEncrypted,
       version: client.version,
@@ -72,6 +78,10 @@ export class Presence implements ClientWatcher {
     await this.#history.close();
   }
 
+  #newSessionId(): string {
+    return this.#random.bytes(16).toString('hex');
+  }
+
   #subscriptions(type: 'subscribed' | 'unsubscribed', client: ConnectedClient, filters: readonly string[]): void {
     const connection = this.#open.get(client);
     if (connection) this.#events.subscriptions(type, factsOf(client.clientId, connection), this.#clock.now(), filters);
@@ -88,6 +98,10 @@ export class Presence implements ClientWatcher {
   }
 }
 
-function factsOf(clientId: string, { sessionId, principal }: ClientConnection): ConnectionFacts {
-  return { clientId, sessionId, ...(principal !== undefined && { principal }) };
+function factsOf(clientId: string, { sessionId, principal, exclusiveThing }: ClientConnection): ConnectionFacts {
+  return { clientId, sessionId, ...identityOf(principal, exclusiveThing) };
+}
+
+function identityOf(principal: string | undefined, thingName: string | undefined) {
+  return { ...(principal !== undefined && { principal }), ...(thingName !== undefined && { thingName }) };
 }
