@@ -618,3 +618,29 @@ test('a client id that is longer than a store takes is refused, and costs nobody
   publisher.send(publish('d/1', 'a', { qos: 1 }));
   assert.equal((await publisher.next())?.type, 'puback');
 });
+
+test('a message that matches more subscriptions than a packet may name waits and is sent', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  const first = await durable(rig, 'many');
+  // Every filter of nine levels, each by its name or as `+`: all match one topic.
+  const levels = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
+  const filters = Array.from({ length: 512 }, (_, bits) =>
+    levels.map((level, index) => (bits & (1 << index) ? '+' : level)).join('/'),
+  );
+  for (let at = 0; at < filters.length; at += 64) {
+    const subscriptions = filters
+      .slice(at, at + 64)
+      .map((filter) => ({ filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const);
+    const properties = { subscriptionIdentifiers: [at + 1] };
+    first.client.send({ type: 'subscribe', packetId: 1, subscriptions, properties });
+    assert.equal((await first.client.next())?.type, 'suback');
+  }
+  await lost(first.client);
+  await published(rig, levels.join('/'), 'one', { properties: { messageExpiryInterval: 600 } });
+  await clock.advance(10_000);
+  const back = await durable(rig, 'many');
+  const packet = await message(back.client);
+  assert.equal(packet.payload.toString(), 'one');
+  assert.equal(packet.properties.messageExpiryInterval, 590);
+});

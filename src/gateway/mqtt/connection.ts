@@ -628,7 +628,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     this.#after(group, () => {
       this.#send({ type: 'suback', packetId, reasonCodes, properties: why });
       for (const { filter, qos } of retained) {
-        client.session.deliverRetained(client.broker.retained(filter), qos, identifier);
+        client.session.deliverRetained(filter, client.broker.retained(filter), qos, identifier);
       }
     });
   }
@@ -638,6 +638,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     const { reasonCodes, group } = unsubscribe(packet, client);
     this.#tellWatcher('unsubscribed', packet.filters);
     this.#after(group, () => {
+      for (const filter of packet.filters) client.session.endRetained(filter);
       this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
     });
   }
