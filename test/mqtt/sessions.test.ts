@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
 import type * as mqtt from '../../src/codec/mqtt/index.ts';
 import { Reason } from '../../src/codec/mqtt/index.ts';
-import { IOT_LIMITS } from '../../src/services/iot/index.ts';
+import { type ClientPermissions, type ConnectRequest, IOT_LIMITS, OPEN_ACCESS } from '../../src/services/iot/index.ts';
 import { connect, openRig, publish, RawClient, type Rig } from './harness.ts';
 
 /** A client whose session is kept for an hour, with its CONNACK. */
@@ -255,6 +255,35 @@ test('a will with a delay is published when it has passed, also over a restart, 
   assert.equal(seen.client.unread, 0, 'one was deleted, one is back');
   await client[Symbol.asyncDispose]();
 });
+
+for (const sessionExpiryInterval of [0, 3600]) {
+  test(`a will that its client may no longer publish is not published (session expiry ${sessionExpiryInterval})`, async () => {
+    let isAllowed = true;
+    const everything = OPEN_ACCESS.connect({} as ConnectRequest) as { permissions: ClientPermissions };
+    const permissions = {
+      ...everything.permissions,
+      mayPublish: (topic: string) => topic !== 'will/secret' || isAllowed,
+    };
+    const connectAll = () => ({ kind: 'accepted', permissions }) as const;
+    await using rig = await openRig({ access: { connect: connectAll, publisher: connectAll } });
+    await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+    await watcher.subscribe('will/#', 1);
+    const properties = { sessionExpiryInterval };
+    const leaving = async (name: string) => {
+      const will = { topic: `will/${name}`, payload: Buffer.from(name), qos: 1, retain: true, properties: {} } as const;
+      const { client } = await durable(rig, name, { will, properties });
+      return client;
+    };
+    const secret = await leaving('secret');
+    const open = await leaving('open');
+    isAllowed = false;
+    await lost(secret);
+    await until(() => rig.gateway.clients.get('secret') === undefined);
+    await lost(open);
+    assert.equal((await message(watcher)).topic, 'will/open');
+    assert.equal((await rig.call('ListRetainedMessages', {})).retainedTopics.length, 1);
+  });
+}
 
 // Shows [MQTT-3.1.2-8], [MQTT-3.1.2-10]
 test('the end of the session publishes the will, however long its delay', async () => {
