@@ -3,12 +3,18 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqttjs, { type IClientOptions, type MqttClient } from 'mqtt';
-import { type Clock, type DomainError, seededRandom, systemClock } from '../../src/base/index.ts';
+import { type Clock, DomainError, seededRandom, systemClock } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
 import type { Delivery, DeliveryService } from '../../src/delivery/index.ts';
 import { type MqttGateway, type MqttGatewayOptions, openMqttGateway } from '../../src/gateway/mqtt/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
-import { type Iot, type KinesisPort, openIot, type StreamPort } from '../../src/services/iot/index.ts';
+import {
+  type InvokeFunction,
+  type Iot,
+  type KinesisPort,
+  openIot,
+  type StreamPort,
+} from '../../src/services/iot/index.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
 import { createMetrics, type Metrics, silentLogger } from '../../src/telemetry/index.ts';
 
@@ -51,8 +57,13 @@ export class HeldStreams implements KinesisPort {
 /** Takes deliveries and keeps them for the test to look at. */
 export class KeptDeliveries implements DeliveryService {
   readonly sent: Delivery[] = [];
+  /** ARNs of targets that there are not, which is found out later. */
+  readonly missing = new Set<string>();
   register(): void {}
   async send(deliveries: readonly Delivery[]): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.missing.size > 0 ? 20 : 0));
+    const missing = deliveries.find(({ arn }) => this.missing.has(arn));
+    if (missing) throw new DomainError('target-unknown', `there is no target ${missing.arn}`);
     this.sent.push(...deliveries);
   }
   edges() {
@@ -88,7 +99,7 @@ export type RigOptions = Partial<
     MqttGatewayOptions,
     'limits' | 'access' | 'watcher' | 'clock' | 'listeners' | 'identity' | 'http' | 'proxies' | 'logger' | 'successor'
   >
->;
+> & { readonly invokeFunction?: InvokeFunction };
 
 export const CONTEXT: OperationContext = {
   requestId: 'r',
@@ -100,7 +111,8 @@ export const CONTEXT: OperationContext = {
 };
 
 /** The broker and its gateway over a real records store. */
-export async function openRig(options: RigOptions = {}, directory?: string): Promise<Rig> {
+export async function openRig(given: RigOptions = {}, directory?: string): Promise<Rig> {
+  const { invokeFunction, ...options } = given;
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'millrace-mqtt-')));
   const clock: Clock = options.clock ?? systemClock;
   const metrics = createMetrics();
@@ -108,7 +120,13 @@ export async function openRig(options: RigOptions = {}, directory?: string): Pro
   const records = await openEmbeddedRecords({ directory: join(home, 'records') });
   const streams = new HeldStreams();
   const deliveries = new KeptDeliveries();
-  const iot = await openIot({ records, delivery: deliveries, kinesis: streams, ...shared });
+  const iot = await openIot({
+    records,
+    delivery: deliveries,
+    kinesis: streams,
+    ...shared,
+    ...(invokeFunction && { invokeFunction }),
+  });
   const gateway = await openMqttGateway({ broker: iot.broker, watcher: iot.watcher, port: 0, ...shared, ...options });
   iot.showClients(gateway.clients);
   const close = async () => {
@@ -132,7 +150,7 @@ export async function openRig(options: RigOptions = {}, directory?: string): Pro
     },
     restart: async () => {
       await close();
-      return openRig(options, home);
+      return openRig(given, home);
     },
     [Symbol.asyncDispose]: async () => {
       await close();
@@ -151,7 +169,7 @@ export class RawClient implements AsyncDisposable {
 
   private constructor(socket: Socket, version: mqtt.ProtocolVersion) {
     this.socket = socket;
-    this.#decoder = new mqtt.PacketDecoder({ version });
+    this.#decoder = new mqtt.PacketDecoder({ version, repeatedMax: 10_000 });
     socket.on('data', (chunk) => this.#received(chunk));
     socket.on('error', () => {});
     socket.on('close', () => {

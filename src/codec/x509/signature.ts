@@ -1,6 +1,6 @@
 import { constants, type KeyObject, sign, verify } from 'node:crypto';
 import { promisify } from 'node:util';
-import { bits, DerReader, type DerValue, dottedOf, NULL, oid, sequence, TAG } from './der.ts';
+import { bits, DerError, DerReader, type DerValue, dottedOf, NULL, oid, sequence, TAG } from './der.ts';
 
 /** Signature algorithms that are taken, by identifier: none with MD5 or SHA-1. */
 const ALGORITHMS: Readonly<Record<string, { readonly type: 'rsa' | 'ec'; readonly hash: string }>> = {
@@ -48,9 +48,10 @@ export function readSigned(der: Uint8Array): SignedParts {
   outer.end();
   const content = whole.next(TAG.sequence);
   const algorithm = whole.next(TAG.sequence).content;
-  const signature = whole.next(TAG.bitString).content.subarray(1);
+  const signature = whole.next(TAG.bitString).content;
   whole.end();
-  return { content, algorithm, signature };
+  if (signature[0] !== 0) throw new DerError('a signature is a number of whole bytes');
+  return { content, algorithm, signature: signature.subarray(1) };
 }
 
 /** Whether the key has made the signature, by an algorithm that is taken. @throws DerError */
@@ -58,6 +59,9 @@ export function isSignedBy({ content, algorithm, signature }: SignedParts, key: 
   const reader = new DerReader(algorithm);
   const id = dottedOf(reader.next(TAG.oid).content);
   if (id === RSA_PSS) return isSignedByPss(reader, content.whole, signature, key);
+  // Parameters: NULL with RSA, nothing with ECDSA (RFC 4055, 5; RFC 5758, 3.2); some write neither.
+  if (reader.isNext(TAG.null)) reader.next();
+  reader.end();
   const known = ALGORITHMS[id];
   return known?.type === key.asymmetricKeyType && verify(known!.hash, content.whole, key, signature);
 }

@@ -207,6 +207,7 @@ export async function openIot(dependencies: {
   const taps = new MessageTaps(broker, clock);
   let clients = NO_CLIENTS;
   const tags = await Tags.open(records, {
+    ...identities.taggable,
     authorizer: (name) => authorizers.find(name) !== undefined,
     policy: (name) => policies.find(name) !== undefined,
     rule: (name) => rules.find(name) !== undefined,
@@ -226,7 +227,7 @@ export async function openIot(dependencies: {
     ...eventConfigurationOperations(registryEvents),
     ...thingTypeOperations(things, tags),
     ...thingGroupOperations(things, tags, (arn) => policies.detachAll(arn)),
-    ...identities.operations,
+    ...identities.operations(tags),
     ...policyOperations(policies, tags),
     ...policyAttachmentOperations(policies, things, isKnown),
     ...authorizationOperations(policies, inquiry),

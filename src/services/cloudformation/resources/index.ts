@@ -2,6 +2,7 @@ import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
 import { IAM_TYPES } from './iam.ts';
 import { IOT_TYPES } from './iot.ts';
 import { IOT_ACCESS_TYPES } from './iot-access.ts';
+import { IOT_IDENTITY_TYPES } from './iot-identities.ts';
 import { IOT_THING_TYPES } from './iot-things.ts';
 import { KINESIS_TYPES } from './kinesis.ts';
 import { LAMBDA_TYPES } from './lambda.ts';
@@ -18,6 +19,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...IOT_TYPES,
   ...IOT_THING_TYPES,
   ...IOT_ACCESS_TYPES,
+  ...IOT_IDENTITY_TYPES,
   ...KINESIS_TYPES,
   ...LAMBDA_TYPES,
   ...LOGS_TYPES,

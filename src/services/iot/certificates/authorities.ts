@@ -94,6 +94,10 @@ export class DeviceAuthorities {
     return this.#registry.list();
   }
 
+  find(id: string): DeviceAuthority | undefined {
+    return this.#registry.get(id);
+  }
+
   /** @throws IotError resource-not-found */
   get(id: string): DeviceAuthority {
     const authority = this.#registry.get(id);

@@ -10,6 +10,7 @@ import {
 import { IotError } from '../errors.ts';
 import { parseTemplate } from '../provisioning/template.ts';
 import type { ProvisioningTemplates } from '../provisioning/templates.ts';
+import type { Tag, Tags } from '../tags.ts';
 import { type ListInput, pageByAge } from './certificates.ts';
 
 interface Named {
@@ -23,6 +24,7 @@ interface RegisterInput {
   readonly allowAutoRegistration?: boolean;
   readonly registrationConfig?: RegistrationConfig;
   readonly certificateMode?: DeviceAuthority['mode'];
+  readonly tags?: readonly Tag[];
 }
 
 interface UpdateInput extends Named {
@@ -33,7 +35,7 @@ interface UpdateInput extends Named {
 }
 
 /** Authorities of devices' certificates: RegisterCACertificate and its family. */
-export function authorityOperations(authorities: DeviceAuthorities, templates: ProvisioningTemplates) {
+export function authorityOperations(authorities: DeviceAuthorities, templates: ProvisioningTemplates, tags: Tags) {
   return {
     GetRegistrationCode: async () => ({ registrationCode: await authorities.registrationCode() }),
     DeleteRegistrationCode: async () => {
@@ -51,6 +53,7 @@ export function authorityOperations(authorities: DeviceAuthorities, templates: P
         config: input.registrationConfig,
         mode: input.certificateMode ?? 'DEFAULT',
       });
+      if (input.tags?.length) await tags.add(authorityArn(authority), input.tags);
       return { certificateArn: authorityArn(authority), certificateId: authority.id };
     },
     DescribeCACertificate: ({ certificateId }: Named) => {
@@ -73,7 +76,9 @@ export function authorityOperations(authorities: DeviceAuthorities, templates: P
       return {};
     },
     DeleteCACertificate: async ({ certificateId }: Named) => {
+      const arn = authorityArn(authorities.get(certificateId));
       await authorities.delete(certificateId);
+      await tags.drop(arn);
       return {};
     },
   } satisfies Record<string, Operation>;

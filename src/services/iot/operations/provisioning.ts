@@ -12,6 +12,7 @@ import {
   type ProvisioningTemplates,
   templateArn,
 } from '../provisioning/templates.ts';
+import type { Tag, Tags } from '../tags.ts';
 
 interface Named {
   readonly templateName: string;
@@ -33,6 +34,7 @@ interface CreateInput extends Named {
   readonly provisioningRoleArn: string;
   readonly preProvisioningHook?: ProvisioningHook;
   readonly type?: ProvisioningTemplate['type'];
+  readonly tags?: readonly Tag[];
 }
 
 interface UpdateInput extends Named {
@@ -49,10 +51,11 @@ export interface ProvisioningParts {
   readonly provisioner: Provisioner;
   readonly certificates: Certificates;
   readonly claim: (templateName: string, region: string) => Promise<Claim>;
+  readonly tags: Tags;
 }
 
 /** CreateProvisioningTemplate and its family, RegisterThing. */
-export function provisioningOperations({ templates, provisioner, certificates, claim }: ProvisioningParts) {
+export function provisioningOperations({ templates, provisioner, certificates, claim, tags }: ProvisioningParts) {
   return {
     CreateProvisioningTemplate: async (input: CreateInput, { region }: OperationContext) => {
       const { templateName: name, description, templateBody: body, preProvisioningHook: hook } = input;
@@ -64,6 +67,7 @@ export function provisioningOperations({ templates, provisioner, certificates, c
         ...(description !== undefined && { description }),
         ...(hook && { hook }),
       });
+      if (input.tags?.length) await tags.add(templateArn(template), input.tags);
       return { templateArn: templateArn(template), templateName: name, defaultVersionId: template.defaultVersionId };
     },
     DescribeProvisioningTemplate: ({ templateName }: Named) => {
@@ -94,7 +98,9 @@ export function provisioningOperations({ templates, provisioner, certificates, c
       return {};
     },
     DeleteProvisioningTemplate: async ({ templateName }: Named) => {
+      const arn = templateArn(templates.get(templateName));
       await templates.delete(templateName);
+      await tags.drop(arn);
       return {};
     },
     CreateProvisioningTemplateVersion: async (input: Named & { templateBody: string; setAsDefault?: boolean }) => {

@@ -14,6 +14,7 @@ import { certificateOperations } from '../operations/certificates.ts';
 import { provisioningOperations } from '../operations/provisioning.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { InvokeFunction } from '../ports.ts';
+import type { TaggableKinds, Tags } from '../tags.ts';
 import type { Things } from '../things/things.ts';
 import { makeClaim } from './claims.ts';
 import { FleetProvisioning } from './fleet.ts';
@@ -31,7 +32,9 @@ export interface DeviceIdentities extends AsyncDisposable {
   readonly authority: CertificateAuthority;
   /** Whether there is a certificate with this id. */
   isKnown(certificateId: string): boolean;
-  readonly operations: Readonly<Record<string, Operation>>;
+  /** What of it can have tags. */
+  readonly taggable: TaggableKinds;
+  operations(tags: Tags): Readonly<Record<string, Operation>>;
 }
 
 /** Opens it on what is stored, and takes the topics of provisioning over. */
@@ -59,7 +62,7 @@ export async function openDeviceIdentities(parts: {
   const tokens = await OwnershipTokens.open(records, clock, random);
   const registrar = new Registrar(certificates, authorities, clock);
   const provisioner = new Provisioner({ things, policies, certificates, registrar });
-  FleetProvisioning.open({ broker, certificates, registrar, provisioner, templates, tokens, invoke, logger });
+  FleetProvisioning.open({ broker, certificates, registrar, provisioner, templates, tokens, invoke, clock, logger });
   const sweeper = new Sweeper(certificates, clock, logger);
   sweeper.start();
   const claim = (name: string, where: string) => makeClaim(name, where, { templates, certificates, policies, clock });
@@ -68,11 +71,15 @@ export async function openDeviceIdentities(parts: {
     admission: new JustInTime({ certificates, authorities, provisioner, templates, broker, clock, logger }),
     authority,
     isKnown: (id) => certificates.find(id) !== undefined,
-    operations: {
-      ...certificateOperations(certificates, registrar),
-      ...authorityOperations(authorities, templates),
-      ...provisioningOperations({ templates, provisioner, certificates, claim }),
+    taggable: {
+      cacert: (id) => authorities.find(id) !== undefined,
+      provisioningtemplate: (name) => templates.find(name) !== undefined,
     },
+    operations: (tags) => ({
+      ...certificateOperations(certificates, registrar),
+      ...authorityOperations(authorities, templates, tags),
+      ...provisioningOperations({ templates, provisioner, certificates, claim, tags }),
+    }),
     [Symbol.asyncDispose]: () => sweeper[Symbol.asyncDispose](),
   };
 }

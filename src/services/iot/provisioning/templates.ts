@@ -67,6 +67,10 @@ export class ProvisioningTemplates {
     return this.#registry.list();
   }
 
+  find(name: string): ProvisioningTemplate | undefined {
+    return this.#registry.get(name);
+  }
+
   /** @throws IotError resource-not-found */
   get(name: string): ProvisioningTemplate {
     const template = this.#registry.get(name);
