@@ -58,3 +58,19 @@ test('a look can ask for the next one; after closing there are none', async () =
   await clock.advance(10_000);
   assert.deepEqual([looks, clock.pending], [3, 0]);
 });
+
+test('what is forgotten is not looked at, and does not stay in memory till its date', async () => {
+  const clock = new SimulatedClock();
+  const seen: Dated[] = [];
+  const agenda = new Agenda<Dated>(clock, (one) => void seen.push(one));
+  const kept = [thing('one'), thing('two'), thing('three')];
+  for (const [index, one] of kept.entries()) agenda.by(one, 900_000 - index * 1_000);
+  for (let i = 0; i < 10_000; i++) {
+    const gone = thing(`${i}`);
+    agenda.by(gone, 600_000 + i);
+    agenda.forget(gone);
+  }
+  assert(agenda.size < 200, `${agenda.size} entries`);
+  await clock.advance(1_000_000);
+  assert.deepEqual(seen, kept.toReversed());
+});

@@ -9,6 +9,9 @@ export interface Dated {
 /** Looking at something too often costs more than looking at it late. */
 const PERIOD_MS_MIN = 50;
 
+/** So few entries that are out of date are left until their time comes. */
+const STALE_MIN = 64;
+
 /**
  * Dates of many things with one timer: what has no date costs nothing. A heap, whose entries may be out of date: only the one
  * that carries its thing's current date counts.
@@ -16,7 +19,9 @@ const PERIOD_MS_MIN = 50;
 export class Agenda<T extends Dated> {
   readonly #clock: Clock;
   readonly #look: (thing: T) => number | undefined;
-  readonly #heap: { readonly at: number; readonly thing: T }[] = [];
+  #heap: { readonly at: number; readonly thing: T }[] = [];
+  /** Entries that are out of date. */
+  #stale = 0;
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #closed = false;
@@ -30,9 +35,26 @@ export class Agenda<T extends Dated> {
   /** Has the thing looked at by then; sooner, when that was already said. */
   by(thing: T, at: number): void {
     if (thing.tendAt <= at || this.#closed) return;
+    if (thing.tendAt !== Number.POSITIVE_INFINITY) this.#stale++;
     thing.tendAt = at;
     this.#push({ at, thing });
     this.#arm();
+  }
+
+  /** Takes the thing's date away: one that is days ahead would keep it in memory till then. */
+  forget(thing: T): void {
+    if (thing.tendAt === Number.POSITIVE_INFINITY) return;
+    thing.tendAt = Number.POSITIVE_INFINITY;
+    this.#stale++;
+    if (this.#stale < STALE_MIN || this.#stale * 2 < this.#heap.length) return;
+    this.#stale = 0;
+    // In order, which is a heap too.
+    this.#heap = this.#heap.filter(({ at, thing: { tendAt } }) => tendAt === at).sort((a, b) => a.at - b.at);
+  }
+
+  /** Entries that are kept, those out of date among them. */
+  get size(): number {
+    return this.#heap.length;
   }
 
   close(): void {
@@ -56,7 +78,10 @@ export class Agenda<T extends Dated> {
     for (let first = this.#heap[0]; first && first.at <= now; first = this.#heap[0]) {
       this.#pop();
       const { thing, at } = first;
-      if (thing.tendAt !== at) continue;
+      if (thing.tendAt !== at) {
+        this.#stale = Math.max(0, this.#stale - 1);
+        continue;
+      }
       thing.tendAt = Number.POSITIVE_INFINITY;
       const next = this.#look(thing);
       if (next !== undefined) this.by(thing, Math.max(next, now + PERIOD_MS_MIN));

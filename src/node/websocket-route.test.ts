@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { systemClock } from '../base/index.ts';
 import type { MqttGateway } from '../gateway/mqtt/index.ts';
@@ -29,14 +29,15 @@ test('WebSockets in the clear are for this machine, unless the configuration say
   }
   const refused = upgraded('loopback', '10.0.0.9');
   assert.deepEqual(refused.taken, []);
-  assert.match(await text(refused.socket), /^HTTP\/1.1 403 Forbidden\r\n.*use wss/s);
+  assert.match(String(refused.socket.read()), /^HTTP\/1.1 403 Forbidden\r\n.*use wss/s);
+  await once(refused.socket, 'close');
 });
 
-test('as long as devices do not come in yet, a WebSocket is told to come again', async () => {
+test('as long as devices do not come in yet, a WebSocket is told to come again', () => {
   const socket = new PassThrough();
   const request = { socket: { remoteAddress: '127.0.0.1' } } as HttpRequest;
   webSocketRoute(() => undefined, ANY).handle(request, socket, Buffer.alloc(0));
-  assert.match(await text(socket), /^HTTP\/1.1 503/);
+  assert.match(String(socket.read()), /^HTTP\/1.1 503/);
 });
 
 test('MQTT in the clear listens beyond loopback only where the configuration says so', () => {

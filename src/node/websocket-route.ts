@@ -1,8 +1,7 @@
-import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/index.ts';
 import { type MqttGateway, type SignatureCheck, signatureCheck } from '../gateway/mqtt/index.ts';
 import type { Credentials } from '../services/index.ts';
-import { Authenticator, type UpgradeRoute } from '../wire/index.ts';
+import { Authenticator, refuseUpgrade, type UpgradeRoute } from '../wire/index.ts';
 import type { NodeConfig } from './config.ts';
 import { isLoopbackPeer } from './local-routes.ts';
 
@@ -23,10 +22,9 @@ export function webSocketRoute(
     path: '/mqtt',
     handle: (request, socket, head) => {
       const { remoteAddress } = request.socket;
-      if (plainMqtt === 'loopback' && !isLoopbackPeer(remoteAddress))
-        return refuse(socket, 403, 'Forbidden', IN_THE_CLEAR);
+      if (plainMqtt === 'loopback' && !isLoopbackPeer(remoteAddress)) return refuseUpgrade(socket, 403, IN_THE_CLEAR);
       const open = gateway();
-      if (!open) return refuse(socket, 503, 'Service Unavailable', 'The node is starting.');
+      if (!open) return refuseUpgrade(socket, 503, 'The node is starting.');
       open.upgrade(request, socket, head, { remoteAddress, isEncrypted: false }, check);
     },
   };
@@ -41,10 +39,3 @@ export function signatures(
 }
 
 const IN_THE_CLEAR = 'WebSockets of MQTT in the clear are for clients on the machine of the node only: use wss.';
-
-function refuse(socket: Duplex, status: number, reason: string, message: string): void {
-  socket.on('error', () => {});
-  const body = JSON.stringify({ message });
-  const head = `HTTP/1.1 ${status} ${reason}\r\nconnection: close\r\ncontent-type: application/json\r\n`;
-  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-}

@@ -51,6 +51,22 @@ export function claimRoute(routes: readonly ExtraRoute[], path: string, host: st
   return undefined;
 }
 
+const UPGRADE_REASONS = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
+
+/**
+ * Refuses a request to become a WebSocket. Nothing of HTTP looks after its socket any more, so that one whose peer does not close
+ * would stay for ever: it is closed both ways.
+ */
+export function refuseUpgrade(socket: Duplex, status: keyof typeof UPGRADE_REASONS, message: string): void {
+  const body = JSON.stringify({ message });
+  socket.on('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${UPGRADE_REASONS[status]}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+}
+
 /** The `host` or `:authority` as it came, with port. */
 export function authorityOf(request: HttpRequest): string {
   const { headers } = request;

@@ -7,6 +7,7 @@ export {
   type ExtraRoute,
   type HttpRequest,
   type HttpResponse,
+  refuseUpgrade,
   type UpgradeRoute,
 } from './http.ts';
 export { WIRE_LIMITS } from './limits.ts';

@@ -21,6 +21,7 @@ import {
   type HttpRequest,
   type HttpResponse,
   hostName,
+  refuseUpgrade,
   type UpgradeRoute,
 } from './http.ts';
 import { WIRE_LIMITS } from './limits.ts';
@@ -210,8 +211,7 @@ class Wire implements WireServer {
     if (door) return door.upgrade(request, socket, head);
     const foreign = this.#options.mode === 'dev' ? foreignTo(request) : undefined;
     if (foreign === undefined) return this.#options.upgrades!.handle(request, socket, head);
-    socket.on('error', () => {});
-    socket.end(`HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    refuseUpgrade(socket, 403, foreign);
   }
 
   #connectHttp2(server: Http2Server, fromSandbox: boolean): void {

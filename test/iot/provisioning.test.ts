@@ -393,6 +393,24 @@ test('requests that cannot be met are rejected with a code and a reason', async 
   assert.equal(device.client.unread, 0);
 });
 
+test('answers of provisioning cannot be forged by HTTPS, to those who wait for one or, retained, to those who come', async () => {
+  await using rig = await openRig();
+  await using device = await Asker.open(rig, 'new-device');
+  const forged = Buffer.from('{"certificatePem":"of the attacker","privateKey":"too"}');
+  for (const topic of [
+    '$aws/certificates/create/json/accepted',
+    '$aws/certificates/create/json',
+    '$aws/provisioning-templates/fleet/provision/json/accepted',
+  ]) {
+    for (const retain of [false, true]) {
+      await assert.rejects(rig.call('Publish', { topic, qos: 1, retain, payload: forged }), { code: 'forbidden' });
+    }
+  }
+  await device.client.settle();
+  assert.equal(device.client.unread, 0);
+  assert.deepEqual((await rig.call('ListRetainedMessages', {})).retainedTopics, []);
+});
+
 test('tokens and unprovisioned certificates end after an hour, across a restart', async () => {
   const clock = new SimulatedClock(Date.now());
   const first = await openRig({ clock });

@@ -174,3 +174,33 @@ test('closing acknowledges what is committed, says why, and publishes no will', 
 });
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+test('a message of QoS 2 whose commit has failed is published when it comes again', async () => {
+  await using rig = await openRig();
+  await rig.rule('all', "SELECT * FROM 'd/#'", [toStream]);
+  const options = { clientId: 'pump', clean: false, properties: { sessionExpiryInterval: 3600 } };
+  const pubrel = { type: 'pubrel', packetId: 1, reasonCode: 0, properties: {} } as const;
+  await using device = await RawClient.connected(rig.port, options);
+  rig.streams.hold();
+  device.send(publish('d/1', 'a', { qos: 2 }));
+  await device.settle();
+  rig.streams.release(new DomainError('log-full', 'the disk is full', { remedy: 'retry' }));
+  assert.equal((await device.next())?.type, 'disconnect');
+  assert.equal(await device.next(), undefined);
+  await using again = await RawClient.connected(rig.port, options);
+  rig.streams.records.length = 0;
+  again.send(publish('d/1', 'a', { qos: 2, dup: true }));
+  assert.equal((await again.next())?.type, 'pubrec');
+  assert.equal(rig.streams.records.length, 1, 'what was never stored must not count as received');
+  // A release that could not be stored is one that is still to come.
+  rig.streams.hold();
+  again.send(publish('d/2', 'b', { qos: 1, packetId: 9 }), pubrel);
+  await again.settle();
+  rig.streams.release(new DomainError('log-full', 'the disk is full', { remedy: 'retry' }));
+  assert.equal((await again.next())?.type, 'disconnect');
+  await using third = await RawClient.connected(rig.port, options);
+  third.send(pubrel);
+  const pubcomp = await third.next();
+  assert(pubcomp?.type === 'pubcomp');
+  assert.equal(pubcomp.reasonCode, 0);
+});

@@ -3,7 +3,7 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqttjs, { type IClientOptions, type MqttClient } from 'mqtt';
-import { type Clock, type DomainError, seededRandom, systemClock } from '../../src/base/index.ts';
+import { type Clock, DomainError, seededRandom, systemClock } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
 import type { Delivery, DeliveryService } from '../../src/delivery/index.ts';
 import { type MqttGateway, type MqttGatewayOptions, openMqttGateway } from '../../src/gateway/mqtt/index.ts';
@@ -57,8 +57,13 @@ export class HeldStreams implements KinesisPort {
 /** Takes deliveries and keeps them for the test to look at. */
 export class KeptDeliveries implements DeliveryService {
   readonly sent: Delivery[] = [];
+  /** ARNs of targets that there are not, which is found out later. */
+  readonly missing = new Set<string>();
   register(): void {}
   async send(deliveries: readonly Delivery[]): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.missing.size > 0 ? 20 : 0));
+    const missing = deliveries.find(({ arn }) => this.missing.has(arn));
+    if (missing) throw new DomainError('target-unknown', `there is no target ${missing.arn}`);
     this.sent.push(...deliveries);
   }
   edges() {
@@ -164,7 +169,7 @@ export class RawClient implements AsyncDisposable {
 
   private constructor(socket: Socket, version: mqtt.ProtocolVersion) {
     this.socket = socket;
-    this.#decoder = new mqtt.PacketDecoder({ version });
+    this.#decoder = new mqtt.PacketDecoder({ version, repeatedMax: 10_000 });
     socket.on('data', (chunk) => this.#received(chunk));
     socket.on('error', () => {});
     socket.on('close', () => {

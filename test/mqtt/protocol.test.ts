@@ -417,3 +417,41 @@ test('QoS 2 out: PUBREC is answered with PUBREL, and PUBCOMP makes room for the 
   subscriber.send(ack('pubrec', second.packetId, Reason.quotaExceeded), ack('pubrec', 999));
   assert.deepEqual(await subscriber.next(), ack('pubrel', 999, Reason.packetIdentifierNotFound));
 });
+
+test('what a client sends before it is told that it is connected is kept, however it comes', async () => {
+  const decisions: (() => void)[] = [];
+  const access: DeviceAccess = {
+    ...OPEN_ACCESS,
+    connect: async (request) => {
+      await new Promise<void>((resolve) => decisions.push(resolve));
+      return OPEN_ACCESS.connect(request);
+    },
+  };
+  await using rig = await openRig({ access });
+  // Its commits wait for those of the stream, and so do those of sessions that share their group.
+  await rig.rule('all', "SELECT * FROM 'd/#'", [{ kinesis: { roleArn: 'r', streamName: 's', partitionKey: '1' } }]);
+  await using client = await RawClient.open(rig.port);
+  client.send(
+    connect({ clientId: 'early', clean: false, properties: { sessionExpiryInterval: 3600 } }),
+    publish('d/1', '1', { qos: 1, packetId: 1 }),
+  );
+  while (decisions.length < 1) await turn();
+  rig.streams.hold();
+  // Another's publish holds back the group in which the session is written.
+  rig.iot.broker.publish(publish('d/other', 'x', { qos: 1 }), { clientId: undefined, principal: undefined });
+  decisions[0]!();
+  for (let i = 0; i < 3; i++) {
+    await turn();
+    client.send(publish('d/2', `${i}`, { qos: 1, packetId: 2 + i }));
+  }
+  for (let i = 0; i < 200; i++) await turn();
+  rig.streams.release();
+  assert.equal((await client.next())?.type, 'connack');
+  for (const packetId of [1, 2, 3, 4]) {
+    const ack = await client.next();
+    assert(ack?.type === 'puback', JSON.stringify(ack));
+    assert.equal(ack.packetId, packetId);
+  }
+});
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));

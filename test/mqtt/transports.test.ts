@@ -220,6 +220,20 @@ describe('WebSockets', () => {
   });
 
   // Shows [MQTT-6.0.0-4], [3.1.1: MQTT-6.0.0-4]
+  test('a refused request does not keep its socket, though the peer never closes', async () => {
+    const socket = await connectWith(secure.https, { allowHalfOpen: true } as ConnectionOptions);
+    const ended = new Promise((resolve) => socket.once('close', resolve));
+    // A side that is half closed learns by writing that the other is gone.
+    const poke = (): unknown => socket.write('x', (error) => error ?? setImmediate(poke));
+    socket.on('end', poke);
+    const head = await answerTo(
+      socket,
+      'GET /elsewhere HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
+    );
+    assert.match(head.toString(), /^HTTP\/1.1 404/);
+    await ended;
+  });
+
   test('the subprotocol is mqtt, and must be asked for', async () => {
     const socket = open('/mqtt', ['other', 'mqtt']);
     await once(socket, 'open');

@@ -379,3 +379,24 @@ test('filters match as section 4.7 says', () => {
   ];
   for (const [filter, topic, matches] of rows) assert.equal(topicMatches(filter, topic), matches, `${filter} ${topic}`);
 });
+
+test('what was not read of a chunk comes before the next one', () => {
+  const decoder = new PacketDecoder();
+  const ping = encodePacket({ type: 'pingreq' }, 4);
+  const payload = Buffer.from('p');
+  const properties = NO_PROPERTIES;
+  const publish = encodePacket(
+    { type: 'publish', topic: 't', payload, qos: 0, retain: false, dup: false, packetId: 0, properties },
+    4,
+  );
+  decoder.push(Buffer.concat([ping, publish, ping.subarray(0, 1)]));
+  assert.equal(decoder.next()?.type, 'pingreq');
+  decoder.release();
+  decoder.push(ping.subarray(1));
+  decoder.release();
+  decoder.push(ping);
+  assert.deepEqual(
+    [decoder.next(), decoder.next(), decoder.next(), decoder.next()].map((packet) => packet?.type),
+    ['publish', 'pingreq', 'pingreq', undefined],
+  );
+});

@@ -11,8 +11,8 @@
  * - G2 a socket is written once per turn of the event loop, by `flush`.
  * - G3 a socket is not read while too much of its client waits for a commit, while its client does not read, or has
  *   sent more than it may.
- * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down; that of a durable session then waits
- *   for the restart [MQTT-3.1.2-12].
+ * - G4 the will is published unless the client has sent DISCONNECT, may not publish it any more, or this server shuts down; that of a
+ *   durable session then waits for the restart [MQTT-3.1.2-12].
  * - G5 what a packet promises (CONNACK, SUBACK, UNSUBACK, PUBREL, PUBCOMP) is durable before it is sent.
  * - G6 received bytes are good only while they are handled, since all sockets are read into one buffer: the decoder copies what it
  *   keeps and all of a packet but a PUBLISH's payload; whoever keeps that copies it (retained messages, rules that deliver, reserved
@@ -116,6 +116,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   #clientId = '';
   /** The will of a session that ends with its connection; a durable session keeps its own. */
   #will: mqtt.Will | undefined;
+  /** Where the will goes, whoever keeps it. */
+  #willTo: Pick<mqtt.Will, 'topic' | 'retain'> | undefined;
   /** What becomes of the will when the connection ends. */
   #fate: Leaving['will'] = 'publish';
   /** As DISCONNECT has changed it, seconds. */
@@ -243,6 +245,14 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
 
   /** End of the turn: acknowledges what is committed and writes all that has gathered. */
   flush(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  #flush(): void {
     const state = this.#state;
     const inbound = state.kind === 'connected' ? state.inbound : undefined;
     if (!this.#deferred.release()) return this.#commitFailed(this.#deferred.failure);
@@ -272,6 +282,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       // Not MQTT, whatever length it seems to announce: no reason to wait for the rest.
       if (chunk[0] !== CONNECT_BYTE) return this.#close();
     }
+    // Thrown away: nobody will ask for it.
+    if (this.#state.kind === 'closing') return;
     this.#decoder.push(chunk);
     const packets = this.#process();
     this.#decoder.release();
@@ -499,11 +511,11 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     const connected = () => this.#connected(handshake, permissions, data, opening);
     if (opening.group === undefined) return connected();
     if (opening.kind === 'durable') this.#opening = opening;
-    this.#pauses.pause('deciding');
+    this.#pauses.pause('opening');
     this.#after(opening.group, () => {
-      this.#opening = undefined;
       connected();
-      this.#pauses.resume('deciding');
+      this.#opening = undefined;
+      this.#pauses.resume('opening');
       this.#process();
     });
   }
@@ -520,6 +532,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     const carried =
       opening.kind === 'durable' ? { session: opening.session, link: new ConnectionLink(carrying) } : undefined;
     if (!carried) this.#will = packet.will && ownWill(packet.will);
+    if (packet.will) this.#willTo = { topic: packet.will.topic, retain: packet.will.retain };
     const session = carried?.session ?? new Session({ clientId: this.#clientId, ...carrying });
     this.output.isExplaining = this.#peer.wantsProblems && this.#peer.packetBytesMax >= EXPLAINED_BYTES_MAX;
     const aliases = Math.min(this.#peer.topicAliasMaximum, limits.topicAliasOutMax);
@@ -615,7 +628,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     this.#after(group, () => {
       this.#send({ type: 'suback', packetId, reasonCodes, properties: why });
       for (const { filter, qos } of retained) {
-        client.session.deliverRetained(client.broker.retained(filter), qos, identifier);
+        client.session.deliverRetained(filter, client.broker.retained(filter), qos, identifier);
       }
     });
   }
@@ -625,6 +638,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     const { reasonCodes, group } = unsubscribe(packet, client);
     this.#tellWatcher('unsubscribed', packet.filters);
     this.#after(group, () => {
+      for (const filter of packet.filters) client.session.endRetained(filter);
       this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
     });
   }
@@ -707,8 +721,11 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   }
 
   /** The connection no longer carries its session: a durable one waits for the next, another one ends. */
-  #leave({ client, session, carried, inbound }: Connected): void {
+  #leave({ client, session, carried, inbound, permissions }: Connected): void {
     const { broker, watcher } = this.#host;
+    // It was asked at CONNECT; what the client may do can have changed since.
+    const mayGo = this.#fate !== 'publish' || !this.#willTo || maySend(this.#host, permissions, this.#willTo);
+    if (!mayGo) this.#fate = 'delete';
     inbound.drop();
     this.#deferred.drop();
     this.#unwatch?.();

@@ -1,12 +1,13 @@
 import * as mqtt from '../../codec/mqtt/index.ts';
-import type {
-  Arrival,
-  AuthenticationExchange,
-  AuthenticationStep,
-  ClientPermissions,
-  ConnectAttribute,
-  ConnectRequest,
-  DeviceAccess,
+import {
+  type Arrival,
+  type AuthenticationExchange,
+  type AuthenticationStep,
+  type ClientPermissions,
+  type ConnectAttribute,
+  type ConnectRequest,
+  type DeviceAccess,
+  IOT_LIMITS,
 } from '../../services/iot/index.ts';
 
 const { Reason } = mqtt;
@@ -40,6 +41,9 @@ export class Handshake {
     // A client without an id must accept to lose its session [3.1.1: MQTT-3.1.3-8].
     if (clientId === '' && version === 4 && !clean) {
       return refusal(Reason.clientIdentifierNotValid, 'a client without an id must ask for a clean session');
+    }
+    if (Buffer.byteLength(clientId) > IOT_LIMITS.clientIdBytesMax) {
+      return refusal(Reason.clientIdentifierNotValid, 'the client id is too long');
     }
     if (this.method === undefined) return this.#access.connect(this.#request);
     return this.#begin(properties.authenticationData);

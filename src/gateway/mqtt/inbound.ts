@@ -76,9 +76,10 @@ export class Inbound {
       throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'a client sends no subscription identifier'); // [MQTT-3.3.4-6]
     }
     // Sent again before it was released: it has been published already [MQTT-4.3.3-10].
-    if (packet.qos > 0) this.#checkReceiveMaximum();
-    if (packet.qos === 2 && this.#session.hasPublished(packet.packetId)) return this.#queue(packet, bytes, undefined);
+    const isRepeated = packet.qos === 2 && this.#session.hasPublished(packet.packetId);
+    if (packet.qos > 0) this.#checkReceiveMaximum(isRepeated);
     const message = packet.properties.topicAlias === undefined ? packet : this.#resolve(packet);
+    if (isRepeated) return this.#queue(packet, bytes, undefined);
     checkTopicLength(message.topic);
     if (!maySend(this.#host, this.#permissions, message)) return this.#denied(packet, bytes);
     const group = broker.publish(message, this.#session, source);
@@ -134,12 +135,14 @@ export class Inbound {
   }
 
   /** An MQTT 5 client knows the limit; a 3.1.1 client is only read no further, which would not end at QoS 2. */
-  #checkReceiveMaximum(): void {
+  #checkReceiveMaximum(isRepeated: boolean): void {
     const { inFlightInMax } = this.#host.limits;
+    // One that comes again is among them already.
+    const unreleased = isRepeated ? 0 : this.#session.unreleased;
     // A message of QoS 2 that waits for its commit is counted among both.
-    const waiting = Math.max(this.#acks.size, this.#session.unreleased);
+    const waiting = Math.max(this.#acks.size, unreleased);
     if (waiting < inFlightInMax) return;
-    if (this.#sender.version === 4 && this.#session.unreleased < inFlightInMax) return;
+    if (this.#sender.version === 4 && unreleased < inFlightInMax) return;
     throw new mqtt.MqttError('protocol-error', Reason.receiveMaximumExceeded, 'the receive maximum is exceeded');
   }
 

@@ -1,11 +1,18 @@
 import type { Transport } from './transport.ts';
 
-/** Who has stopped the reading: access is being decided, commits are behind, the peer does not read, or sends more than
- * it may, the server goes. */
-export type Pause = 'deciding' | 'commits' | 'reader' | 'rate' | 'stopping';
+/** Who has stopped the reading: access is being decided, the session is being stored, commits are behind, the peer does not
+ * read, or sends more than it may, the server goes. */
+export type Pause = 'deciding' | 'opening' | 'commits' | 'reader' | 'rate' | 'stopping';
 
 /** Each has a bit of its own. */
-const BIT: Readonly<Record<Pause, number>> = { deciding: 1, commits: 2, reader: 4, rate: 8, stopping: 16 };
+const BIT: Readonly<Record<Pause, number>> = {
+  deciding: 1,
+  opening: 2,
+  commits: 4,
+  reader: 8,
+  rate: 16,
+  stopping: 32,
+};
 
 /** Holds a socket's reading back by named reasons, so that none resumes what another has paused. */
 export class Pauses {

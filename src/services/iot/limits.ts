@@ -6,6 +6,8 @@ export const IOT_LIMITS = {
   topicLevelsMax: 32,
   /** Bytes of a topic or filter. */
   topicBytesMax: 1024,
+  /** Bytes of a client id: AWS takes 128. It is a key of the store, and a level of topics for answers. */
+  clientIdBytesMax: 1024,
   /** Subscriptions of one client. */
   subscriptionsPerClientMax: 1_000,
   /** Routes (topic to receivers and rules) kept at hand; the store is emptied when it is full. */

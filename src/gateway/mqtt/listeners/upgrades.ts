@@ -5,7 +5,7 @@ import { SignatureFailure } from '../../../codec/aws/index.ts';
 import type { Caller } from '../../../services/index.ts';
 import type { Arrival } from '../../../services/iot/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
-import { AuthenticationFailure } from '../../../wire/index.ts';
+import { AuthenticationFailure, refuseUpgrade } from '../../../wire/index.ts';
 import type { MqttLimits } from '../limits.ts';
 import { upgradeOf } from './device-door.ts';
 import type { SignatureCheck } from './signatures.ts';
@@ -48,13 +48,13 @@ export class Upgrades {
     socket.on('error', ignore);
     let caller: Caller | undefined;
     const refusal = refusalOf(request);
-    if (refusal) return answer(socket, ...refusal);
+    if (refusal) return refuseUpgrade(socket, ...refusal);
     try {
       caller = signatures(request);
     } catch (error) {
       if (!(error instanceof SignatureFailure || error instanceof AuthenticationFailure)) throw error;
       this.#logger.info('websocket refused', { reason: error.message, remoteAddress: arrival.remoteAddress });
-      return answer(socket, 403, error.message);
+      return refuseUpgrade(socket, 403, error.message);
     }
     this.#server ??= openServer(this.#limits.webSocketMessageBytesMax);
     const server = await this.#server;
@@ -81,20 +81,10 @@ async function openServer(maxPayload: number): Promise<WebSocketServer> {
   });
 }
 
-function refusalOf({ url = '', headers }: IncomingMessage): readonly [status: number, message: string] | undefined {
+function refusalOf({ url = '', headers }: IncomingMessage): readonly [status: 400 | 404, message: string] | undefined {
   if (url.split('?', 1)[0] !== PATH) return [404, `WebSockets of MQTT are at ${PATH}.`];
   const protocols = String(headers['sec-websocket-protocol'] ?? '').split(',');
   // [MQTT-6.0.0-3]
   if (protocols.some((name) => name.trim() === 'mqtt')) return undefined;
   return [400, 'Ask for the WebSocket subprotocol mqtt (Sec-WebSocket-Protocol: mqtt).'];
-}
-
-const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found' };
-
-function answer(socket: Duplex, status: number, message: string): void {
-  const body = JSON.stringify({ message });
-  socket.end(
-    `HTTP/1.1 ${status} ${REASONS[status]}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

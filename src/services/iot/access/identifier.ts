@@ -47,7 +47,7 @@ export class Identifier {
 
   #further(proof: Proof, certified: Identity | undefined): Identification | Promise<Identification> {
     const named = namedAuthorizer(proof);
-    if (named !== undefined) return this.#custom.identify(named, proof);
+    if (named !== undefined) return this.#custom.identify(named, proof, certified);
     const token = this.#tokens.isUsed ? tokenIn(proof) : undefined;
     if (token !== undefined) return this.#tokens.identify(token, certified);
     if (certified) return { kind: 'identified', identity: certified };

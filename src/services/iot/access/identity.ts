@@ -8,6 +8,8 @@ export interface Identity {
   readonly principal: string;
   /** ARNs whose policies count; the first is the principal's own. */
   readonly arns: readonly [string, ...string[]];
+  /** The certificate that it has come with, where others than its policies count: what becomes of it matters all the same. */
+  readonly certificateArn?: string;
   /** Region of its resources. */
   readonly region: string;
   /** Variables of its proof. */

@@ -10,7 +10,9 @@ export class LiveClients {
   readonly #byArn = new Map<string, LivePermissions | Set<LivePermissions>>();
   readonly #all = new Set<LivePermissions>();
   readonly #stop: () => void;
-  #sweep = 0;
+  /** Those that are to be looked at again, the longest waiting first. */
+  readonly #waiting = new Set<LivePermissions>();
+  #isSweeping = false;
 
   constructor(changes: PrincipalChanges) {
     this.#stop = changes.onChange((principalArn) => {
@@ -21,7 +23,7 @@ export class LiveClients {
 
   add(permissions: LivePermissions): void {
     this.#all.add(permissions);
-    for (const arn of permissions.arns) {
+    for (const arn of permissions.watchedArns) {
       const before = this.#byArn.get(arn);
       if (before instanceof Set) before.add(permissions);
       else this.#byArn.set(arn, before ? new Set([before, permissions]) : permissions);
@@ -30,7 +32,8 @@ export class LiveClients {
 
   remove(permissions: LivePermissions): void {
     this.#all.delete(permissions);
-    for (const arn of permissions.arns) {
+    this.#waiting.delete(permissions);
+    for (const arn of permissions.watchedArns) {
       const before = this.#byArn.get(arn);
       if (before instanceof Set) before.delete(permissions);
       if (before === permissions || (before instanceof Set && before.size === 0)) this.#byArn.delete(arn);
@@ -43,7 +46,7 @@ export class LiveClients {
   }
 
   close(): void {
-    this.#sweep++;
+    this.#waiting.clear();
     this.#stop();
   }
 
@@ -55,15 +58,20 @@ export class LiveClients {
   /** Every answer changes at once; who must be disconnected is found turn by turn. */
   #refreshAll(): void {
     for (const permissions of this.#all) permissions.forget();
-    void this.#recheck([...this.#all], ++this.#sweep);
+    // Those who are looked at last are looked at even if changes never cease: who waits keeps its place.
+    for (const permissions of this.#all) this.#waiting.add(permissions);
+    if (!this.#isSweeping) void this.#sweep();
   }
 
-  async #recheck(clients: readonly LivePermissions[], sweep: number): Promise<void> {
-    for (let from = 0; from < clients.length && sweep === this.#sweep; from += CLIENTS_PER_TURN) {
-      for (const permissions of clients.slice(from, from + CLIENTS_PER_TURN)) {
-        if (this.#all.has(permissions)) permissions.refresh();
+  async #sweep(): Promise<void> {
+    this.#isSweeping = true;
+    while (this.#waiting.size > 0) {
+      for (const permissions of this.#waiting.values().take(CLIENTS_PER_TURN)) {
+        this.#waiting.delete(permissions);
+        permissions.refresh();
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
+    this.#isSweeping = false;
   }
 }

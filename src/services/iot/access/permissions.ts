@@ -62,6 +62,12 @@ export class LivePermissions implements ClientPermissions {
     return this.#identity.arns;
   }
 
+  /** ARNs of which a change may concern it. */
+  get watchedArns(): readonly string[] {
+    const { arns, certificateArn } = this.#identity;
+    return certificateArn === undefined ? arns : [...arns, certificateArn];
+  }
+
   get standing(): Standing {
     return this.#standing;
   }

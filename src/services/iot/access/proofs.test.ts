@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { type Clock, SimulatedClock, seededRandom } from '../../../base/index.ts';
+import { encodeName, makeCertificate } from '../../../codec/x509/index.ts';
 import { openEmbeddedRecords, type Records } from '../../../store/index.ts';
 import { silentLogger } from '../../../telemetry/index.ts';
 import type { AuthorizerDefinition } from '../authorizers/authorizers.ts';
@@ -37,6 +38,9 @@ interface Rig extends AsyncDisposable {
   readonly authorizers: Authorizers;
   /** Events that the function has got. */
   readonly events: any[];
+  /** Whether the certificate that clients come with is. */
+  isCertificateActive: boolean;
+  readonly changes: PrincipalChanges;
   /** What it answers next. */
   answer: FunctionOutcome | (() => Promise<FunctionOutcome>);
 }
@@ -54,7 +58,7 @@ async function openRig(issuers: readonly TokenIssuer[] = [], at?: Records): Prom
   const events: any[] = [];
   const certificates: CertificateAdmission = {
     admit: () => ({ kind: 'active', certificateArn: CERTIFICATE }),
-    isActive: () => true,
+    isActive: () => rig.isCertificateActive,
     der: async () => undefined,
   };
   const custom = new CustomAuthentication({
@@ -68,7 +72,7 @@ async function openRig(issuers: readonly TokenIssuer[] = [], at?: Records): Prom
   const identifier = new Identifier({ certificates, authorizers, custom, tokens, users });
   const access = new PolicyAccess({ identifier, policies, things: { ofPrincipal: () => [] }, changes, clock });
   const rig: Rig = {
-    ...{ clock, access, policies, users, authorizers, events },
+    ...{ clock, access, policies, users, authorizers, events, changes, isCertificateActive: true },
     answer: { kind: 'failed', reason: 'no answer is set' },
     [Symbol.asyncDispose]: async () => {
       access[Symbol.dispose]();
@@ -481,4 +485,50 @@ test('a client goes when its authorizer does not renew it or is switched off', a
   await rig.authorizers.update('mine', { status: 'INACTIVE' });
   assert.deepEqual(second, ['authorizer mine is not active']);
   refusedAs(await rig.access.connect(request()), 0x87, /no active/);
+});
+
+test('a client that an authorizer has let in goes when the certificate that it came with is revoked', async () => {
+  await using rig = await openRig();
+  await rig.authorizers.create('mine', UNSIGNED, 'us-east-1');
+  rig.answer = grant(everything);
+  const name = encodeName(['CN', 'pump']);
+  const times = { notBefore: 0, notAfter: 1_000_000 };
+  const content = { subject: name, issuer: name, serialNumber: Buffer.of(1), ...times, publicKey, extensions: [] };
+  const chain = [await makeCertificate(content, privateKey)];
+  const named = request({
+    username: '?x-amz-customauthorizer-name=mine',
+    certificate: { certificateId: 'abc', chain },
+  });
+  const told = watched(accepted(await rig.access.connect(named)));
+  rig.changes.changed(CERTIFICATE);
+  assert.deepEqual(told, []);
+  rig.isCertificateActive = false;
+  rig.changes.changed(CERTIFICATE);
+  assert.deepEqual(told, ['its certificate is not active any more']);
+});
+
+test('changes that follow one another closely do not keep the last of many from being looked at', async () => {
+  await using rig = await openRig();
+  await rig.users.setPassword('bob', 'correct horse');
+  await attach(rig, 'arn:aws:iot:us-east-1:000000000000:user/bob', allow('iot:*'));
+  const told: string[][] = [];
+  for (let index = 0; index < 1_200; index++) {
+    told.push(watched(accepted(await rig.access.connect(withPassword('bob', 'correct horse')))));
+  }
+  await rig.users.delete('bob').catch(() => {});
+  for (const list of told) list.length = 0;
+  // Each comes before the clients of the turn after next are looked at.
+  for (let change = 0; change < 20; change++) {
+    rig.changes.changed(undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(told.filter((list) => list.length === 0).length, 0);
+});
+
+test('who is refused under a very long id is not remembered', async () => {
+  await using rig = await openRig();
+  await rig.access.connect(request({ clientId: 'x'.repeat(256) }));
+  await rig.access.connect(request({ clientId: 'x'.repeat(65_535) }));
+  const remembered = rig.access.refusals.list(undefined, 10).map(({ clientId }) => clientId.length);
+  assert.deepEqual(remembered, [256]);
 });

@@ -42,13 +42,19 @@ export class CustomAuthentication {
     this.#logger = parts.logger;
   }
 
-  /** @param name  of the authorizer, as the client gives it; it need not exist */
-  async identify(name: string, proof: Proof): Promise<Identification> {
+  /**
+   * @param name  of the authorizer, as the client gives it; it need not exist
+   * @param certified  who the client is by its certificate, where it has one: it must stay good
+   */
+  async identify(name: string, proof: Proof, certified?: Identity): Promise<Identification> {
     const authorizer = this.#authorizers.find(name);
     if (authorizer?.status !== 'ACTIVE') return refused(`there is no active authorizer ${name}`);
     const connectionId = uuid(this.#random);
     const outcome = await this.ask(authorizer, proof, connectionId);
-    if (outcome.kind === 'granted') return this.#identified(authorizer, proof, connectionId, outcome);
+    if (outcome.kind === 'granted') {
+      const identity = this.#identityOf(authorizer, { ...proof, certified }, connectionId, outcome);
+      return { kind: 'identified', identity };
+    }
     if (outcome.kind === 'denied') return refused(`authorizer ${name} has not authenticated the client`);
     if (outcome.kind === 'unsigned') return refused(`the token for authorizer ${name} is not signed by its keys`);
     this.#logger.warn('authorizer failed', { authorizer: name, kind: outcome.kind, reason: outcome.reason });
@@ -83,7 +89,12 @@ export class CustomAuthentication {
     }
   }
 
-  #identified(authorizer: Authorizer, proof: Proof, connectionId: string, first: AuthorizerGrant): Identification {
+  #identityOf(
+    authorizer: Authorizer,
+    { certified, ...proof }: Proof & { readonly certified: Identity | undefined },
+    connectionId: string,
+    first: AuthorizerGrant,
+  ): Identity {
     const { name, region } = authorizer;
     const { certificate } = proof;
     const since = this.#clock.now();
@@ -95,7 +106,7 @@ export class CustomAuthentication {
       grant = outcome;
       listener.changed();
     };
-    const identity: Identity = {
+    return {
       principal: first.principalId,
       arns: [authorizerArn({ name, region })],
       region,
@@ -103,12 +114,13 @@ export class CustomAuthentication {
       get policies() {
         return grant.policies;
       },
+      ...(certified && { certificateArn: certified.arns[0] }),
       lapsed: () => {
-        return this.#authorizers.find(name)?.status === 'ACTIVE' ? undefined : `authorizer ${name} is not active`;
+        if (this.#authorizers.find(name)?.status !== 'ACTIVE') return `authorizer ${name} is not active`;
+        return certified?.lapsed();
       },
       watch: (listener) => this.#watch(since, () => grant, again, listener),
     };
-    return { kind: 'identified', identity };
   }
 
   #watch(

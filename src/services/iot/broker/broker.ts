@@ -67,6 +67,9 @@ export interface Broker {
   /** Whether clients may publish to a topic that begins with `$`: not to those of the server itself, as AWS has it. */
   takesFromClients(topic: string): boolean;
 
+  /** Whether a service takes the topic over and answers whoever is connected; others have nothing to publish there. */
+  answersClients(topic: string): boolean;
+
   /** Has a service take what clients publish to topics that begin so: see {@link ReservedTopicHandler}. */
   reserve(prefix: string, handler: ReservedTopicHandler): void;
 
@@ -165,6 +168,10 @@ export class RoutingBroker implements Broker {
   takesFromClients(topic: string): boolean {
     if (topic.startsWith('$SYS/')) return false;
     if (!topic.startsWith('$aws/') || topic.startsWith(BASIC_INGEST)) return true;
+    return this.answersClients(topic);
+  }
+
+  answersClients(topic: string): boolean {
     return this.#reserved.find(topic) !== undefined;
   }
 

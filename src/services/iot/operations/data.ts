@@ -54,7 +54,7 @@ export function dataOperations(broker: Broker, retained: RetainedMessages) {
 
 /** What has signed the call is decided on by the wire, as of every call; a device by its own policies. */
 function mayPublish({ device }: Caller, { topic, retain }: mqtt.PublishPacket, broker: Broker): boolean {
-  if (!broker.takesFromClients(topic)) return false;
+  if (!broker.takesFromClients(topic) || broker.answersClients(topic)) return false;
   return !device || (device.mayPublish(topic) && (!retain || device.mayRetain(topic)));
 }
 

@@ -56,9 +56,10 @@ export class RuleInput implements ActionMessage {
   }
 
   keep(payload: Buffer): Buffer {
-    if (payload !== this.payload && payload !== this.packet.payload) return payload;
+    const isOwn = payload === this.payload || payload === this.packet.payload;
+    // Whatever the statement has made of it: an error action is told of the original, perhaps later.
     if (this.payload === this.packet.payload) this.payload = Buffer.from(this.payload);
-    return this.payload;
+    return isOwn ? this.payload : payload;
   }
 
   json(): Value | typeof NOT_JSON {

@@ -60,6 +60,13 @@ interface Pending {
   readonly group: CommitGroup;
 }
 
+/** An identifier of QoS 2 that came in or was released, whose commit is not done. */
+interface Exchange {
+  readonly packetId: number;
+  readonly kind: 'published' | 'released';
+  readonly group: CommitGroup;
+}
+
 /** A retained message on its way. */
 interface RetainedDelivery {
   readonly message: RetainedMessage;
@@ -73,7 +80,7 @@ interface RetainedDelivery {
  *
  * - D1 an ordinal is never given twice while a message with it may be on disk, and messages are sent in their order.
  * - D2 a message leaves the queue only when the client has acknowledged it, or is not to have it.
- * - D3 what a PUBREC, PUBREL or PUBCOMP says to the client is on disk before.
+ * - D3 what a PUBREC, PUBREL or PUBCOMP says to the client is on disk before; where that has failed, it never was.
  */
 export class DurableSession implements ClientSession, CommitListener, Dated, OutflowSource {
   tendAt = Number.POSITIVE_INFINITY;
@@ -105,7 +112,9 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   #outflow: Outflow | undefined;
   /** Identifiers of QoS 2 messages that the client has published and not released. */
   #inbound: Set<number> | undefined;
-  #backlog: Iterator<RetainedDelivery>[] = [];
+  #exchanges: Exchange[] = [];
+  /** Retained messages of new subscriptions, by filter. */
+  #backlog: Map<string, Iterator<RetainedDelivery>> | undefined;
 
   constructor(host: SessionHost, clientId: string, row: Omit<SessionRow, 'format'>) {
     this.#host = host;
@@ -211,6 +220,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   }
 
   groupSettled(): void {
+    if (this.#exchanges.length > 0) this.#settleExchanges();
     let settled = 0;
     for (const { message, group } of this.#pending) {
       if (group.state === 'pending') break;
@@ -244,12 +254,12 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   published(packetId: number): CommitGroup {
     this.restoreInbound(packetId);
-    return this.#host.commit.write(putInbound(this.number, packetId));
+    return this.#exchange(packetId, 'published', this.#host.commit.write(putInbound(this.number, packetId)));
   }
 
   released(packetId: number): Step {
     if (!this.#inbound?.delete(packetId)) return 'unknown';
-    return this.#host.commit.write(deleteInbound(this.number, packetId));
+    return this.#exchange(packetId, 'released', this.#host.commit.write(deleteInbound(this.number, packetId)));
   }
 
   subscribed(subscription: Subscription): CommitGroup {
@@ -260,9 +270,22 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     return this.#host.commit.write(deleteFilter(this.number, filter));
   }
 
-  deliverRetained(messages: Iterable<RetainedMessage>, qos: mqtt.Qos, identifier: number | undefined): void {
-    this.#backlog.push(Iterator.from(messages).map((message) => ({ message, qos, identifier })));
+  deliverRetained(
+    filter: string,
+    messages: Iterable<RetainedMessage>,
+    qos: mqtt.Qos,
+    identifier: number | undefined,
+  ): void {
+    this.#backlog ??= new Map();
+    this.#backlog.set(
+      filter,
+      Iterator.from(messages).map((message) => ({ message, qos, identifier })),
+    );
     this.#pullRetained();
+  }
+
+  endRetained(filter: string): void {
+    this.#backlog?.delete(filter);
   }
 
   resume(): void {
@@ -312,10 +335,14 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   /** Retained messages go through the queue like others, a few at a time, and leave room in it for what comes in. */
   #pullRetained(): void {
-    while (this.#backlog.length > 0 && this.#mayPull) {
-      const { value, done } = this.#backlog[0]!.next();
-      if (done) this.#backlog.shift();
-      else this.#deliverOne(value, this.#outflow?.link);
+    while (this.#backlog !== undefined && this.#mayPull) {
+      for (const [filter, deliveries] of this.#backlog) {
+        const { value, done } = deliveries.next();
+        if (done) this.#backlog.delete(filter);
+        else this.#deliverOne(value, this.#outflow?.link);
+        break;
+      }
+      if (this.#backlog.size === 0) this.#backlog = undefined;
     }
   }
 
@@ -369,11 +396,34 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
       isPermitted: true,
     } as const;
     this.#pending.push({ message, group });
-    if (group !== this.#group) {
-      this.#group = group;
-      group.listeners.push(this);
-    }
+    this.#awaitGroup(group);
     return group;
+  }
+
+  #exchange(packetId: number, kind: Exchange['kind'], group: CommitGroup): CommitGroup {
+    this.#exchanges.push({ packetId, kind, group });
+    this.#awaitGroup(group);
+    return group;
+  }
+
+  /** Has us told when the group is settled, once. */
+  #awaitGroup(group: CommitGroup): void {
+    if (group === this.#group) return;
+    this.#group = group;
+    group.listeners.push(this);
+  }
+
+  /** What could not be stored comes again: a message that is published then, or its release. */
+  #settleExchanges(): void {
+    const pending: Exchange[] = [];
+    for (const exchange of this.#exchanges) {
+      const { packetId, kind, group } = exchange;
+      if (group.state === 'pending') pending.push(exchange);
+      else if (group.state === 'committed') continue;
+      else if (kind === 'published') this.#inbound?.delete(packetId);
+      else this.restoreInbound(packetId);
+    }
+    this.#exchanges = pending;
   }
 
   /** Lets go of what has expired in a full queue whose client is away: it must not keep out what is new. */

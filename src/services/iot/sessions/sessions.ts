@@ -151,9 +151,10 @@ export class Sessions {
     else if (!session.isOver) this.#forget(session);
   }
 
-  /** The connection that carried the session is over. @param link  that it was attached by; `undefined` when it never was */
+  /** The connection that carried the session is over. @param link  that it was attached by, if it was */
   leave(session: DurableSession, link: SessionLink | undefined, { will, expirySeconds }: Leaving): void {
-    if (link && !session.detach(link)) return;
+    if (link) session.detach(link);
+    // Another connection has it now.
     if (session.isOver || session.isConnected) return;
     session.disconnectedAt = this.#time.now();
     if (expirySeconds !== undefined) {
@@ -202,6 +203,7 @@ export class Sessions {
 
   #forget(session: DurableSession): void {
     session.end();
+    this.#agenda.forget(session);
     this.#subscriptions.removeAll(session);
     if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId);
     this.#instruments.sessions.set(this.size);
