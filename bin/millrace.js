@@ -12,6 +12,13 @@ if (major < 24) {
 }
 module.enableCompileCache?.();
 
+// Whoever reads the output may have read enough: millrace ... | head. A node goes on without its reader.
+const isNode = ['start', 'dev', 'demo'].includes(process.argv[2] ?? '');
+process.stdout.on('error', (error) => {
+  if (error.code !== 'EPIPE') throw error;
+  if (!isNode) process.exit(0);
+});
+
 // A published package carries dist/; a checkout runs its sources, types stripped.
 const source = new URL('../src/cli/main.ts', import.meta.url);
 const { main } = await import(existsSync(source) ? source.href : new URL('../dist/cli/main.js', import.meta.url).href);

@@ -43,6 +43,9 @@ test('devices create writes files for this user alone, and every program that it
     assert.equal((await stat(join(cwd, 'certs', file))).mode & 0o777, 0o600, file);
   }
   await assert.rejects(millrace('create', 'pump-0'), /is there already/);
+  const url = `https://127.0.0.1:${node.endpoints.deviceHttps.port}/topics/devices/pump-0/telemetry?qos=1`;
+  const files = ['--cacert', 'certs/ca.crt', '--cert', 'certs/pump-0.crt', '--key', 'certs/pump-0.key'];
+  await run('curl', ['-sS', '--fail', ...files, '-d', '{}', url], { cwd, timeout: 8000 });
   await run('cp', ['-r', 'certs', 'old'], { cwd });
   await millrace('rotate', 'pump-0');
   await start('mosquitto');

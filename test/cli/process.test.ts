@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { Program } from './program.ts';
 
 let root: string;
@@ -75,4 +77,11 @@ test('a node started for production refuses whom it does not know, and drains on
   assert.equal(await owner.exit(), 0, owner.err);
   program.signal('SIGINT');
   assert.equal(await program.exit(), 0);
+});
+
+test('a reader that has read enough ends a command without a word', async () => {
+  const bin = join(import.meta.dirname, '../../bin/millrace.js');
+  const line = `${process.execPath} ${bin} help | true; echo "\${PIPESTATUS[0]}"`;
+  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', line], { timeout: 20_000 });
+  assert.deepEqual([stdout, stderr], ['0\n', '']);
 });

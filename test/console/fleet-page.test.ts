@@ -84,8 +84,7 @@ describe('the fleet table', { skip }, () => {
     await onPage(fleet, async (page) => {
       await page.getByRole('link', { name: 'gateway-10049' }).focus();
       await page.keyboard.press('ArrowDown');
-      const focused = () => page.evaluate<string>('document.activeElement.textContent');
-      assert.equal(await focused(), 'gateway-10099');
+      await page.locator('a:focus', { hasText: 'gateway-10099' }).waitFor();
       await page.keyboard.press('End');
       await page.locator('a:focus', { hasText: 'press-19998' }).waitFor();
       await page.keyboard.press('Home');

@@ -11,6 +11,7 @@ import {
   makeRequest,
   type NameAttribute,
 } from '../../src/codec/x509/index.ts';
+import type { InvokeFunction } from '../../src/services/iot/index.ts';
 import { openRig, publish, RawClient, type Rig } from '../mqtt/harness.ts';
 import { LeapingClock, peerOf } from './peer.ts';
 
@@ -506,4 +507,102 @@ test('a claim of an installer is good for its template and for five minutes', as
   assert.match(await reasonOf(rig, claim.certificatePem), /expired|not registered/);
   await clock.advance(600_000);
   assert.deepEqual(await idsOnceThereAre(rig, 0), []);
+});
+
+const HOOK = { targetArn: 'arn:aws:lambda:eu-central-1:000000000000:function:hook', payloadVersion: '2020-04-01' };
+
+/** A rig whose template has a hook: what it is told goes to `events`, what it answers is said by the test. */
+async function openHooked(answer: InvokeFunction, clock?: SimulatedClock) {
+  const events: any[] = [];
+  const invokeFunction: InvokeFunction = (functionArn, event, signal) => {
+    assert.equal(functionArn, HOOK.targetArn);
+    events.push(event);
+    return answer(functionArn, event, signal);
+  };
+  const rig = await openRig({ invokeFunction, ...(clock && { clock }) });
+  await makeTemplate(rig, { preProvisioningHook: HOOK });
+  const device = await Asker.open(rig, 'new-device');
+  const made = await device.ask('certificates/create', {});
+  const provision = () =>
+    device.ask('provisioning-templates/fleet/provision', {
+      certificateOwnershipToken: made.certificateOwnershipToken,
+      parameters: { SerialNumber: '9' },
+    });
+  const close = async () => {
+    await device[Symbol.asyncDispose]();
+    await rig[Symbol.asyncDispose]();
+  };
+  return { rig, events, made, provision, [Symbol.asyncDispose]: close };
+}
+
+test('a pre-provisioning hook is told of the device, and sets parameters, but never the certificate', async () => {
+  const parameterOverrides = { Place: 'hall-2', 'AWS::IoT::Certificate::Id': 'f'.repeat(64) };
+  await using hooked = await openHooked(async () => ({
+    kind: 'returned',
+    value: { allowProvisioning: true, parameterOverrides },
+  }));
+  const { rig, events, made, provision } = hooked;
+  assert.deepEqual(await provision(), {
+    how: 'accepted',
+    thingName: 'pump-9',
+    deviceConfiguration: { url: 'https://two' },
+  });
+  const [event] = events;
+  assert.deepEqual(event, {
+    claimCertificateId: event.claimCertificateId,
+    certificateId: made.certificateId,
+    certificatePem: made.certificatePem,
+    templateArn: 'arn:aws:iot:eu-central-1:000000000000:provisioningtemplate/fleet',
+    clientId: 'new-device',
+    parameters: { SerialNumber: '9' },
+  });
+  assert.equal((await rig.iot.certificates.admit(peerOf(made.certificatePem))).kind, 'active');
+});
+
+test('a device that its hook does not allow is not provisioned, and may ask again', async () => {
+  let allowProvisioning: unknown = false;
+  await using hooked = await openHooked(async () => ({ kind: 'returned', value: { allowProvisioning } }));
+  const { rig, made, provision } = hooked;
+  for (const answer of [false, undefined, 'true', 1]) {
+    allowProvisioning = answer;
+    const { how, statusCode, errorCode } = await provision();
+    assert.deepEqual([how, statusCode, errorCode], ['rejected', 403, 'AccessDenied']);
+  }
+  await assert.rejects(rig.call('DescribeThing', { thingName: 'pump-9' }), { code: 'resource-not-found' });
+  assert.match(await reasonOf(rig, made.certificatePem), /PENDING_ACTIVATION/);
+  allowProvisioning = true;
+  assert.equal((await provision()).how, 'accepted');
+});
+
+test('a hook that fails, answers what cannot be used or takes longer than five seconds provisions nothing', async () => {
+  const clock = new SimulatedClock(Date.now());
+  const called = Promise.withResolvers<void>();
+  const answers: InvokeFunction[] = [
+    async () => ({ kind: 'failed', reason: 'secret of the function' }),
+    async () => {
+      throw new Error('secret of the node');
+    },
+    async () => ({ kind: 'returned', value: { allowProvisioning: true, parameterOverrides: { Place: 5 } } }),
+    (_arn, _event, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        called.resolve();
+      }),
+  ];
+  let answer = answers[0]!;
+  await using hooked = await openHooked((...call) => answer(...call), clock);
+  const { rig, provision } = hooked;
+  for (const next of answers) {
+    answer = next;
+    const asked = provision();
+    if (next === answers.at(-1)) {
+      await called.promise;
+      await clock.advance(4_999);
+      await clock.advance(1);
+    }
+    const { how, statusCode, errorCode, errorMessage } = await asked;
+    assert.deepEqual([how, statusCode, errorCode], ['rejected', 500, 'PreProvisioningHookFailed']);
+    assert.doesNotMatch(errorMessage, /secret/, 'why it failed is for the log of the node');
+  }
+  await assert.rejects(rig.call('DescribeThing', { thingName: 'pump-9' }), { code: 'resource-not-found' });
 });

@@ -8,7 +8,13 @@ import * as mqtt from '../../src/codec/mqtt/index.ts';
 import type { Delivery, DeliveryService } from '../../src/delivery/index.ts';
 import { type MqttGateway, type MqttGatewayOptions, openMqttGateway } from '../../src/gateway/mqtt/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
-import { type Iot, type KinesisPort, openIot, type StreamPort } from '../../src/services/iot/index.ts';
+import {
+  type InvokeFunction,
+  type Iot,
+  type KinesisPort,
+  openIot,
+  type StreamPort,
+} from '../../src/services/iot/index.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
 import { createMetrics, type Metrics, silentLogger } from '../../src/telemetry/index.ts';
 
@@ -93,7 +99,7 @@ export type RigOptions = Partial<
     MqttGatewayOptions,
     'limits' | 'access' | 'watcher' | 'clock' | 'listeners' | 'identity' | 'http' | 'proxies' | 'logger' | 'successor'
   >
->;
+> & { readonly invokeFunction?: InvokeFunction };
 
 export const CONTEXT: OperationContext = {
   requestId: 'r',
@@ -105,7 +111,8 @@ export const CONTEXT: OperationContext = {
 };
 
 /** The broker and its gateway over a real records store. */
-export async function openRig(options: RigOptions = {}, directory?: string): Promise<Rig> {
+export async function openRig(given: RigOptions = {}, directory?: string): Promise<Rig> {
+  const { invokeFunction, ...options } = given;
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'millrace-mqtt-')));
   const clock: Clock = options.clock ?? systemClock;
   const metrics = createMetrics();
@@ -113,7 +120,13 @@ export async function openRig(options: RigOptions = {}, directory?: string): Pro
   const records = await openEmbeddedRecords({ directory: join(home, 'records') });
   const streams = new HeldStreams();
   const deliveries = new KeptDeliveries();
-  const iot = await openIot({ records, delivery: deliveries, kinesis: streams, ...shared });
+  const iot = await openIot({
+    records,
+    delivery: deliveries,
+    kinesis: streams,
+    ...shared,
+    ...(invokeFunction && { invokeFunction }),
+  });
   const gateway = await openMqttGateway({ broker: iot.broker, watcher: iot.watcher, port: 0, ...shared, ...options });
   iot.showClients(gateway.clients);
   const close = async () => {
@@ -137,7 +150,7 @@ export async function openRig(options: RigOptions = {}, directory?: string): Pro
     },
     restart: async () => {
       await close();
-      return openRig(options, home);
+      return openRig(given, home);
     },
     [Symbol.asyncDispose]: async () => {
       await close();
@@ -156,7 +169,7 @@ export class RawClient implements AsyncDisposable {
 
   private constructor(socket: Socket, version: mqtt.ProtocolVersion) {
     this.socket = socket;
-    this.#decoder = new mqtt.PacketDecoder({ version });
+    this.#decoder = new mqtt.PacketDecoder({ version, repeatedMax: 10_000 });
     socket.on('data', (chunk) => this.#received(chunk));
     socket.on('error', () => {});
     socket.on('close', () => {

@@ -98,3 +98,43 @@ test('more retained messages than a client reads at once come as it reads them',
     client.send({ type: 'puback', packetId: packet.packetId, reasonCode: 0, properties: {} });
   }
 });
+
+for (const sessionExpiryInterval of [0, 3600]) {
+  test(`subscribing again begins anew, and unsubscribing ends it (expiry ${sessionExpiryInterval})`, async () => {
+    await using rig = await openRig({ limits: { inFlightOutMax: 1 } });
+    const messages = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`a/${index}`, `${index}`]));
+    await keep(rig, messages);
+    const properties = { receiveMaximum: 1, sessionExpiryInterval };
+    await using client = await RawClient.connected(rig.port, { clientId: 'c', properties });
+    const subscription = {
+      filter: 'a/#',
+      qos: 1,
+      noLocal: false,
+      retainAsPublished: false,
+      retainHandling: 0,
+    } as const;
+    for (let i = 0; i < 20; i++) {
+      client.send({ type: 'subscribe', packetId: 1, subscriptions: [subscription], properties: {} });
+    }
+    client.send({ type: 'unsubscribe', packetId: 2, filters: ['a/#'], properties: {} });
+    let publishes = 0;
+    for (let isOver = false; !isOver; ) {
+      const packet = await client.next();
+      assert(packet);
+      if (packet.type === 'unsuback') isOver = true;
+      if (packet.type === 'publish') publishes++;
+    }
+    // The window is one: nothing more may come than what stands behind it already.
+    assert(publishes <= 1);
+    client.send({ type: 'puback', packetId: 1, reasonCode: 0, properties: {} });
+    for (;;) {
+      await client.settle();
+      if (client.unread === 0) break;
+      const packet = await client.next();
+      assert(packet?.type === 'publish');
+      publishes++;
+      client.send({ type: 'puback', packetId: packet.packetId, reasonCode: 0, properties: {} });
+    }
+    assert(publishes <= 70, `${publishes} messages`);
+  });
+}

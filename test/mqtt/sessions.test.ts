@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SimulatedClock } from '../../src/base/index.ts';
 import type * as mqtt from '../../src/codec/mqtt/index.ts';
 import { Reason } from '../../src/codec/mqtt/index.ts';
-import { IOT_LIMITS } from '../../src/services/iot/index.ts';
+import { type ClientPermissions, type ConnectRequest, IOT_LIMITS, OPEN_ACCESS } from '../../src/services/iot/index.ts';
 import { connect, openRig, publish, RawClient, type Rig } from './harness.ts';
 
 /** A client whose session is kept for an hour, with its CONNACK. */
@@ -255,6 +255,35 @@ test('a will with a delay is published when it has passed, also over a restart, 
   assert.equal(seen.client.unread, 0, 'one was deleted, one is back');
   await client[Symbol.asyncDispose]();
 });
+
+for (const sessionExpiryInterval of [0, 3600]) {
+  test(`a will that its client may no longer publish is not published (session expiry ${sessionExpiryInterval})`, async () => {
+    let isAllowed = true;
+    const everything = OPEN_ACCESS.connect({} as ConnectRequest) as { permissions: ClientPermissions };
+    const permissions = {
+      ...everything.permissions,
+      mayPublish: (topic: string) => topic !== 'will/secret' || isAllowed,
+    };
+    const connectAll = () => ({ kind: 'accepted', permissions }) as const;
+    await using rig = await openRig({ access: { connect: connectAll, publisher: connectAll } });
+    await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+    await watcher.subscribe('will/#', 1);
+    const properties = { sessionExpiryInterval };
+    const leaving = async (name: string) => {
+      const will = { topic: `will/${name}`, payload: Buffer.from(name), qos: 1, retain: true, properties: {} } as const;
+      const { client } = await durable(rig, name, { will, properties });
+      return client;
+    };
+    const secret = await leaving('secret');
+    const open = await leaving('open');
+    isAllowed = false;
+    await lost(secret);
+    await until(() => rig.gateway.clients.get('secret') === undefined);
+    await lost(open);
+    assert.equal((await message(watcher)).topic, 'will/open');
+    assert.equal((await rig.call('ListRetainedMessages', {})).retainedTopics.length, 1);
+  });
+}
 
 // Shows [MQTT-3.1.2-8], [MQTT-3.1.2-10]
 test('the end of the session publishes the will, however long its delay', async () => {
@@ -545,27 +574,6 @@ async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await turn();
 }
 
-test('a CONNECT that would begin one session more than there may be is refused; others are let in', async () => {
-  await using rig = await openRig();
-  const { client } = await durable(rig, 'pump');
-  client.socket.destroy();
-  const { sessions } = rig.iot.broker;
-  const options = { clean: true, expirySeconds: 3600, will: undefined, principal: undefined };
-  while (sessions.size < IOT_LIMITS.sessionsMax) sessions.connect({ clientId: `s-${sessions.size}`, ...options });
-  await using full = await RawClient.open(rig.port);
-  full.send(connect({ clientId: 'new', clean: false, properties: { sessionExpiryInterval: 60 } }));
-  const connack = await full.next();
-  assert(connack?.type === 'connack');
-  assert.equal(connack.reasonCode, Reason.quotaExceeded);
-  assert.equal(connack.properties.reasonString, 'this server has as many sessions as it may');
-  assert.equal(sessions.size, IOT_LIMITS.sessionsMax);
-  const back = await durable(rig, 'pump');
-  assert.equal(back.connack.sessionPresent, true, 'who has a session keeps it');
-  await using _passing = await RawClient.connected(rig.port, { clientId: 'passing' });
-  const ended = await durable(rig, 'pump', { clean: true });
-  assert.equal(ended.connack.sessionPresent, false, 'one that ends makes room');
-});
-
 test('a client that takes no CONNACK leaves a session that ends in its time', async () => {
   const clock = new SimulatedClock();
   await using rig = await openRig({ clock });
@@ -609,4 +617,51 @@ test('a client id that is longer than a store takes is refused, and costs nobody
   }
   publisher.send(publish('d/1', 'a', { qos: 1 }));
   assert.equal((await publisher.next())?.type, 'puback');
+});
+
+test('a message that matches more subscriptions than a packet may name waits and is sent', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  const first = await durable(rig, 'many');
+  // Every filter of nine levels, each by its name or as `+`: all match one topic.
+  const levels = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
+  const filters = Array.from({ length: 512 }, (_, bits) =>
+    levels.map((level, index) => (bits & (1 << index) ? '+' : level)).join('/'),
+  );
+  for (let at = 0; at < filters.length; at += 64) {
+    const subscriptions = filters
+      .slice(at, at + 64)
+      .map((filter) => ({ filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const);
+    const properties = { subscriptionIdentifiers: [at + 1] };
+    first.client.send({ type: 'subscribe', packetId: 1, subscriptions, properties });
+    assert.equal((await first.client.next())?.type, 'suback');
+  }
+  await lost(first.client);
+  await published(rig, levels.join('/'), 'one', { properties: { messageExpiryInterval: 600 } });
+  await clock.advance(10_000);
+  const back = await durable(rig, 'many');
+  const packet = await message(back.client);
+  assert.equal(packet.payload.toString(), 'one');
+  assert.equal(packet.properties.messageExpiryInterval, 590);
+});
+
+test('a CONNECT that would begin one session more than there may be is refused; others are let in', async () => {
+  await using rig = await openRig();
+  const { client } = await durable(rig, 'pump');
+  client.socket.destroy();
+  const { sessions } = rig.iot.broker;
+  const options = { clean: true, expirySeconds: 3600, will: undefined, principal: undefined };
+  while (sessions.size < IOT_LIMITS.sessionsMax) sessions.connect({ clientId: `s-${sessions.size}`, ...options });
+  await using full = await RawClient.open(rig.port);
+  full.send(connect({ clientId: 'new', clean: false, properties: { sessionExpiryInterval: 60 } }));
+  const connack = await full.next();
+  assert(connack?.type === 'connack');
+  assert.equal(connack.reasonCode, Reason.quotaExceeded);
+  assert.equal(connack.properties.reasonString, 'this server has as many sessions as it may');
+  assert.equal(sessions.size, IOT_LIMITS.sessionsMax);
+  const back = await durable(rig, 'pump');
+  assert.equal(back.connack.sessionPresent, true, 'who has a session keeps it');
+  await using _passing = await RawClient.connected(rig.port, { clientId: 'passing' });
+  const ended = await durable(rig, 'pump', { clean: true });
+  assert.equal(ended.connack.sessionPresent, false, 'one that ends makes room');
 });

@@ -219,7 +219,6 @@ describe('WebSockets', () => {
     assert.equal(code, 1003);
   });
 
-  // Shows [MQTT-6.0.0-4], [3.1.1: MQTT-6.0.0-4]
   test('a refused request does not keep its socket, though the peer never closes', async () => {
     const socket = await connectWith(secure.https, { allowHalfOpen: true } as ConnectionOptions);
     const ended = new Promise((resolve) => socket.once('close', resolve));
@@ -234,6 +233,7 @@ describe('WebSockets', () => {
     await ended;
   });
 
+  // Shows [MQTT-6.0.0-4], [3.1.1: MQTT-6.0.0-4]
   test('the subprotocol is mqtt, and must be asked for', async () => {
     const socket = open('/mqtt', ['other', 'mqtt']);
     await once(socket, 'open');

@@ -98,7 +98,7 @@ test('the certificate of one device does not open the name of another', async ()
   await assert.rejects(connect(await certified('pump-2')), notAuthorized);
   const why = await millrace('devices', 'why-denied', 'pump-2');
   assert.match(why.out, /pump-2 iot:Connect pump-2/);
-  assert.match(why.out, /\$\{iot:Connection\.Thing\.ThingName\} has no value here/);
+  assert.match(why.out, /its resource is \S*:client\/pump-1\./);
 });
 
 test('a policy that is taken away ends the connection within a second', async () => {
@@ -137,6 +137,10 @@ test('a user with a password connects by mosquitto, until the password is anothe
     ]);
   await publish(secret);
   await assert.rejects(publish('another'), /Bad User Name or Password/);
+  const refused = await millrace('devices', 'password', 'gateway-7', '--policy', 'nowhere');
+  assert.deepEqual([refused.code, refused.out], [1, '']);
+  assert.match(refused.err, /there is no policy nowhere: make it/);
+  await publish(secret);
   const again = await millrace('devices', 'password', 'gateway-7');
   await assert.rejects(publish(secret));
   await publish(again.out.trim());

@@ -11,6 +11,7 @@ const BIN = join(import.meta.dirname, '../../bin/millrace.js');
 export interface Endpoints {
   readonly http: string;
   readonly mqtt: { readonly host: string; readonly port: number };
+  readonly deviceHttps: { readonly host: string; readonly port: number };
 }
 
 /** A real node in a process of its own, on free TCP ports. */

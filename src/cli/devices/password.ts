@@ -31,16 +31,19 @@ export const password = defineCommand({
       throw new UsageError('--delete stands alone');
     }
     const client = await openClient(values, env);
+    const registry = new DeviceRegistry(client);
     const path = `${PATH}/${encodeURIComponent(name)}`;
     if (values.delete) {
       await client.rest(SERVICE, 'POST', `${path}/delete`, {});
       terminal.err(`${name} is deleted\n`);
       return EXIT.ok;
     }
+    // Before the password is another, which nobody would be told if it went wrong after that.
+    if (values.policy !== undefined) await registry.requirePolicy(values.policy);
     const given = values.stdin ? (await text(process.stdin)).replace(/\r?\n$/, '') : undefined;
     const secret = given ?? systemRandom.bytes(PASSWORD_BYTES).toString('base64url');
     const { arn } = (await client.rest(SERVICE, 'POST', `${path}/password`, { password: secret })) as { arn: string };
-    if (values.policy !== undefined) await new DeviceRegistry(client).attachPolicy(values.policy, arn);
+    if (values.policy !== undefined) await registry.attachPolicy(values.policy, arn);
     terminal.err(`${arn}\n`);
     if (given === undefined) terminal.out(`${secret}\n`);
     return EXIT.ok;

@@ -73,7 +73,7 @@ export class DeviceRegistry {
       await this.#client.rest('iot', 'GET', `/policies/${encodeURIComponent(name)}`);
     } catch (error) {
       if (!isMissing(error)) throw error;
-      throw new CommandError(`there is no policy ${name}: make it first, or leave --policy out`);
+      throw new CommandError(`there is no policy ${name}: make it with "aws iot create-policy", or leave --policy out`);
     }
   }
 
@@ -88,8 +88,9 @@ export class DeviceRegistry {
     return policies.map(({ policyName }: { policyName: string }) => policyName);
   }
 
+  /** Exclusively: the thing is known where there is no client id too, as it is in a publish over HTTPS. */
   async attachThing(name: string, principal: string): Promise<void> {
-    await this.#principal('PUT', name, principal);
+    await this.#principal('PUT', name, principal, '?thingPrincipalType=EXCLUSIVE_THING');
   }
 
   async detachThing(name: string, principal: string): Promise<void> {
@@ -113,9 +114,9 @@ export class DeviceRegistry {
     await this.#client.rest('iot', 'PUT', `/certificates/${id}?newStatus=REVOKED`);
   }
 
-  async #principal(method: 'PUT' | 'DELETE', name: string, principal: string): Promise<void> {
+  async #principal(method: 'PUT' | 'DELETE', name: string, principal: string, query = ''): Promise<void> {
     const headers = { 'x-amzn-principal': principal };
-    const path = `/things/${encodeURIComponent(name)}/principals`;
+    const path = `/things/${encodeURIComponent(name)}/principals${query}`;
     readJsonAnswer(await this.#client.send('iot', method, path, { headers }));
   }
 }

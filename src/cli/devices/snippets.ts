@@ -89,7 +89,7 @@ client.start();
 await connected;
 await client.publish({ topicName: ${js(topicOf(name))}, qos: mqtt5.QoS.AtLeastOnce, payload: ${js(MESSAGE)} });
 const stopped = once(client, 'stopped');
-client.stop();
+client.stop({ reasonCode: mqtt5.DisconnectReasonCode.NormalDisconnection });
 await stopped;
 client.close();
 process.exit(); // threads of the SDK would keep the process alive

@@ -52,10 +52,12 @@ export const whyDenied = defineCommand({
 });
 
 function refusalLine(refusal: RefusalView, terminal: Terminal): string {
-  const { clientId, action, name, count, lastAt, because, remoteAddress } = refusal;
+  const { clientId, principal, action, name, count, lastAt, because, remoteAddress } = refusal;
+  // A publish over HTTPS has no client id.
+  const who = clientId || (principal ?? 'somebody');
   const times = count === 1 ? '' : ` (${count} times)`;
   const from = remoteAddress === undefined ? '' : ` from ${remoteAddress}`;
-  return `${paint(terminal.colours, 'bold', clientId)} ${action} ${name}${times}, ${new Date(lastAt).toISOString()}${from}\n  ${because}\n`;
+  return `${paint(terminal.colours, 'bold', who)} ${action} ${name}${times}, ${new Date(lastAt).toISOString()}${from}\n  ${because}\n`;
 }
 
 function answerText({ because, findings }: AccessAnswer, terminal: Terminal): string {

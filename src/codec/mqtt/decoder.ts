@@ -1,6 +1,7 @@
 import { decodeBody } from './decode.ts';
 import { MqttError, malformed } from './errors.ts';
 import type { Packet, PacketSource, ProtocolVersion } from './packets.ts';
+import { PROPERTY_LIMITS } from './properties.ts';
 import { PacketReader } from './reader.ts';
 import { Reason } from './reasons.ts';
 import { TopicCache } from './topics.ts';
@@ -30,6 +31,7 @@ export class PacketDecoder implements PacketSource {
   /** Version of the connection: a CONNECT sets it, a client says what it has asked for. */
   version: ProtocolVersion;
   readonly #packetBytesMax: number;
+  readonly #repeatedMax: number;
   readonly #topics: TopicCache;
   #chunk: Buffer = EMPTY;
   #position = 0;
@@ -46,10 +48,13 @@ export class PacketDecoder implements PacketSource {
       readonly version?: ProtocolVersion;
       readonly packetBytesMax?: number;
       readonly topics?: TopicCache;
+      /** Instead of {@link PROPERTY_LIMITS}, for what we have encoded ourselves. */
+      readonly repeatedMax?: number;
     } = {},
   ) {
     this.version = options.version ?? 4;
     this.#packetBytesMax = options.packetBytesMax ?? DECODER_LIMITS.packetBytesMax;
+    this.#repeatedMax = options.repeatedMax ?? PROPERTY_LIMITS.repeatedMax;
     this.#topics = options.topics ?? new TopicCache(6);
   }
 
@@ -97,6 +102,7 @@ export class PacketDecoder implements PacketSource {
 
   #decode(buffer: Buffer, start: number, bodyStart: number, end: number): Packet {
     reader.reset(buffer, bodyStart, end);
+    reader.repeatedMax = this.#repeatedMax;
     this.#lastBytes = end - start;
     const packet = decodeBody(buffer[start]!, reader, this.version, this.#topics);
     this.#lastBuffer = buffer;

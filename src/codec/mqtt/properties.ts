@@ -107,20 +107,25 @@ function readProperty(
   const { name, kind } = definition;
   if (kind === 'pairs') {
     const pair: UserProperty = [reader.string(), reader.string()];
-    append(properties, name, pair);
+    append(reader, properties, name, pair);
     return;
   }
   const value = readValue(reader, kind);
   if (typeof value === 'number') checkRange(definition, value);
-  if (kind === 'varints' && place === 'publish') return append(properties, name, value);
+  if (kind === 'varints' && place === 'publish') return append(reader, properties, name, value);
   if (name in properties) throw protocolError(`property ${name} is given twice`);
   properties[name] = kind === 'varints' ? [value] : value;
 }
 
-function append(properties: Record<string, unknown>, name: string, value: unknown): void {
+function append(
+  { repeatedMax }: PacketReader,
+  properties: Record<string, unknown>,
+  name: string,
+  value: unknown,
+): void {
   const list = properties[name] as unknown[] | undefined;
   if (!list) properties[name] = [value];
-  else if (list.length < PROPERTY_LIMITS.repeatedMax) list.push(value);
+  else if (list.length < repeatedMax) list.push(value);
   else throw new MqttError('packet-too-large', Reason.quotaExceeded, `more than ${list.length} of ${name}`);
 }
 

@@ -8,6 +8,8 @@ export class PacketReader {
   buffer: Buffer = EMPTY;
   position = 0;
   end = 0;
+  /** User properties, or subscription identifiers, that one list of properties may have. */
+  repeatedMax = 0;
 
   reset(buffer: Buffer, position: number, end: number): void {
     this.buffer = buffer;

@@ -11,8 +11,8 @@
  * - G2 a socket is written once per turn of the event loop, by `flush`.
  * - G3 a socket is not read while too much of its client waits for a commit, while its client does not read, or has
  *   sent more than it may.
- * - G4 the will is published unless the client has sent DISCONNECT, or this server shuts down; that of a durable session then waits
- *   for the restart [MQTT-3.1.2-12].
+ * - G4 the will is published unless the client has sent DISCONNECT, may not publish it any more, or this server shuts down; that of a
+ *   durable session then waits for the restart [MQTT-3.1.2-12].
  * - G5 what a packet promises (CONNACK, SUBACK, UNSUBACK, PUBREL, PUBCOMP) is durable before it is sent.
  * - G6 received bytes are good only while they are handled, since all sockets are read into one buffer: the decoder copies what it
  *   keeps and all of a packet but a PUBLISH's payload; whoever keeps that copies it (retained messages, rules that deliver, reserved
@@ -116,6 +116,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   #clientId = '';
   /** The will of a session that ends with its connection; a durable session keeps its own. */
   #will: mqtt.Will | undefined;
+  /** Where the will goes, whoever keeps it. */
+  #willTo: Pick<mqtt.Will, 'topic' | 'retain'> | undefined;
   /** What becomes of the will when the connection ends. */
   #fate: Leaving['will'] = 'publish';
   /** As DISCONNECT has changed it, seconds. */
@@ -533,6 +535,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     const carried =
       opening.kind === 'durable' ? { session: opening.session, link: new ConnectionLink(carrying) } : undefined;
     if (!carried) this.#will = packet.will && ownWill(packet.will);
+    if (packet.will) this.#willTo = { topic: packet.will.topic, retain: packet.will.retain };
     const session = carried?.session ?? new Session({ clientId: this.#clientId, ...carrying });
     this.output.isExplaining = this.#peer.wantsProblems && this.#peer.packetBytesMax >= EXPLAINED_BYTES_MAX;
     const aliases = Math.min(this.#peer.topicAliasMaximum, limits.topicAliasOutMax);
@@ -629,7 +632,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     this.#after(group, () => {
       this.#send({ type: 'suback', packetId, reasonCodes, properties: why });
       for (const { filter, qos } of retained) {
-        client.session.deliverRetained(client.broker.retained(filter), qos, identifier);
+        client.session.deliverRetained(filter, client.broker.retained(filter), qos, identifier);
       }
     });
   }
@@ -639,6 +642,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     const { reasonCodes, group } = unsubscribe(packet, client);
     this.#tellWatcher('unsubscribed', packet.filters);
     this.#after(group, () => {
+      for (const filter of packet.filters) client.session.endRetained(filter);
       this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
     });
   }
@@ -726,8 +730,11 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   }
 
   /** The connection no longer carries its session: a durable one waits for the next, another one ends. */
-  #leave({ client, session, carried, inbound }: Connected): void {
+  #leave({ client, session, carried, inbound, permissions }: Connected): void {
     const { broker, watcher } = this.#host;
+    // It was asked at CONNECT; what the client may do can have changed since.
+    const mayGo = this.#fate !== 'publish' || !this.#willTo || maySend(this.#host, permissions, this.#willTo);
+    if (!mayGo) this.#fate = 'delete';
     inbound.drop();
     this.#deferred.drop();
     this.#unwatch?.();

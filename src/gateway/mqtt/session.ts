@@ -44,8 +44,8 @@ export class Session implements ClientSession {
   readonly #window: OutboundWindow;
   /** Largest packet that the client takes. */
   readonly #packetBytesMax: number;
-  /** Retained messages of new subscriptions: read as the client takes them, so that `#` costs no memory. */
-  readonly #backlog: Iterator<RetainedDelivery>[] = [];
+  /** Retained messages of new subscriptions, by filter: read as the client takes them, so that `#` costs no memory. */
+  #backlog: Map<string, Iterator<RetainedDelivery>> | undefined;
   /** Identifiers of QoS 2 messages received and not yet released: a copy of one is not published again. */
   readonly #inbound = new Set<number>();
 
@@ -83,12 +83,22 @@ export class Session implements ClientSession {
     this.#send(receiver.group && qos > 0 ? sharedFrame(frame, message, receiver.group) : frame);
   }
 
-  deliverRetained(messages: Iterable<RetainedMessage>, qos: mqtt.Qos, identifier: number | undefined): void {
+  deliverRetained(
+    filter: string,
+    messages: Iterable<RetainedMessage>,
+    qos: mqtt.Qos,
+    identifier: number | undefined,
+  ): void {
     const deliveries = Iterator.from(messages)
       .filter(({ topic }) => this.#mayReceive(topic))
       .map((message) => ({ message, qos, identifier }));
-    this.#backlog.push(deliveries);
+    this.#backlog ??= new Map();
+    this.#backlog.set(filter, deliveries);
     this.resume();
+  }
+
+  endRetained(filter: string): void {
+    this.#backlog?.delete(filter);
   }
 
   acknowledged(packetId: number, by: 'puback' | 'pubcomp'): boolean {
@@ -129,14 +139,14 @@ export class Session implements ClientSession {
   unsubscribed(): undefined {}
 
   resume(): void {
-    if (this.#window.queued === 0 && this.#backlog.length === 0) return;
+    if (this.#window.queued === 0 && this.#backlog === undefined) return;
     while (this.#hasRoom()) {
       const next = this.#window.next();
       if (!next) break;
       this.#write(next.frame, next.packetId);
     }
-    while (this.#backlog.length > 0 && this.#hasRoom() && this.#window.queued === 0) {
-      if (!this.#sendRetained(this.#backlog[0]!)) return;
+    while (this.#backlog !== undefined && this.#hasRoom() && this.#window.queued === 0) {
+      if (!this.#sendRetained(this.#backlog)) return;
     }
   }
 
@@ -149,11 +159,15 @@ export class Session implements ClientSession {
   }
 
   /** False when it must wait for an acknowledgement. */
-  #sendRetained(deliveries: Iterator<RetainedDelivery>): boolean {
+  #sendRetained(backlog: Map<string, Iterator<RetainedDelivery>>): boolean {
     if (this.#window.inFlight >= this.#limits.inFlightOutMax) return false;
-    const { value, done } = deliveries.next();
-    if (done) this.#backlog.shift();
-    else this.#send(this.#retainedFrame(value));
+    for (const [filter, deliveries] of backlog) {
+      const { value, done } = deliveries.next();
+      if (done) backlog.delete(filter);
+      else this.#send(this.#retainedFrame(value));
+      break;
+    }
+    if (backlog.size === 0) this.#backlog = undefined;
     return true;
   }
 

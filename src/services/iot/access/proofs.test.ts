@@ -524,3 +524,11 @@ test('changes that follow one another closely do not keep the last of many from 
   }
   assert.equal(told.filter((list) => list.length === 0).length, 0);
 });
+
+test('who is refused under a very long id is not remembered', async () => {
+  await using rig = await openRig();
+  await rig.access.connect(request({ clientId: 'x'.repeat(256) }));
+  await rig.access.connect(request({ clientId: 'x'.repeat(65_535) }));
+  const remembered = rig.access.refusals.list(undefined, 10).map(({ clientId }) => clientId.length);
+  assert.deepEqual(remembered, [256]);
+});

@@ -35,6 +35,8 @@ export class Refusals {
 
   add(what: What): void {
     const { clientId } = what;
+    // Nobody need prove anything to be refused under an id of 64 KB: thousands of them would be held here.
+    if (Buffer.byteLength(clientId) > IOT_LIMITS.recordedClientIdBytesMax) return;
     const now = this.#clock.now();
     const list = this.#byClient.get(clientId) ?? [];
     const at = list.findIndex(

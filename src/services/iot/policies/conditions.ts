@@ -49,8 +49,8 @@ export function holds(condition: Condition, values: Values): boolean {
 
 function parseOperator(operator: string, keys: unknown, hasVariables: boolean): Condition[] {
   const match = /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator);
-  const known = match && OPERATORS[match[2]!];
-  if (!known) throw new SyntaxError(`${operator} is no condition operator`);
+  const known = Object.hasOwn(OPERATORS, match?.[2] ?? '') ? OPERATORS[match![2]!] : undefined;
+  if (!match || !known) throw new SyntaxError(`${operator} is no condition operator`);
   if (typeof keys !== 'object' || keys === null || Array.isArray(keys)) {
     throw new SyntaxError(`${operator} is an object of keys and values`);
   }

@@ -1,7 +1,7 @@
 import { IotError } from '../errors.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import { type Condition, parseConditions } from './conditions.ts';
-import { parseTemplate, type Template } from './pattern.ts';
+import { parseTemplate, resolvePattern, type Template } from './pattern.ts';
 
 /** What devices are asked about. */
 export type DeviceAction = 'Connect' | 'Publish' | 'RetainPublish' | 'Receive' | 'Subscribe';
@@ -73,10 +73,10 @@ function parseStatement(value: unknown, where: string, hasVariables: boolean): S
 function actionsOf(texts: readonly string[], isNot: boolean): ReadonlySet<DeviceAction> {
   const patterns = texts.map((text) => {
     if (text !== '*' && !/^[a-z0-9-]+:[a-z0-9*?]+$/i.test(text)) throw new SyntaxError(`${text} is no action`);
-    const escaped = text.toLowerCase().replaceAll('*', '.*').replaceAll('?', '.');
-    return new RegExp(`^${escaped}$`);
+    // Not a regular expression: a row of stars would keep it busy for ever.
+    return resolvePattern(parseTemplate(text.toLowerCase(), false), () => undefined)!;
   });
-  const named = (action: DeviceAction) => patterns.some((pattern) => pattern.test(`iot:${action.toLowerCase()}`));
+  const named = (action: DeviceAction) => patterns.some((pattern) => pattern.matches(`iot:${action.toLowerCase()}`));
   return new Set(DEVICE_ACTIONS.filter((action) => named(action) !== isNot));
 }
 

@@ -313,3 +313,17 @@ test('what is no policy is refused with what is wrong', () => {
   ];
   for (const [value, message] of cases) assert.throws(bad(value), { code: 'malformed-policy', message });
 });
+
+test('an action of many stars is compared in no time', () => {
+  const stars = '*'.repeat(1_500);
+  assert(!may([policy(allow(`iot:${stars}x`, '*'))], {}, 'RetainPublish', 'a'));
+  assert(may([policy(allow(`iot:${stars}h`, '*'))], {}, 'RetainPublish', 'a'));
+  assert(may([policy(allow('iot:p?bl*', '*'))], {}, 'Publish', 'a'));
+});
+
+test('what every object has is no condition operator', () => {
+  for (const operator of ['constructor', 'toString', 'hasOwnPropertyIfExists', '__proto__']) {
+    const Condition = JSON.parse(`{"${operator}":{"iot:ClientId":"a"}}`) as object;
+    assert.throws(() => policy(allow('iot:Publish', '*', Condition)), /is no condition operator/);
+  }
+});

@@ -126,7 +126,7 @@ export function becauseOf(finding: StatementFinding): string {
   if (!actionMatches) return `it is about ${actions.join(', ')}`;
   const failing = conditions.find((condition) => !condition.holds);
   if (failing) return conditionSentence(failing);
-  const unresolved = resources.flatMap((resource) => resource.unresolved);
+  const unresolved = [...new Set(resources.flatMap((resource) => resource.unresolved))];
   if (unresolved.length > 0 && !resources.some(({ matches }) => matches)) {
     return `${unresolved.map((name) => `\${${name}}`).join(', ')} ${unresolved.length === 1 ? 'has' : 'have'} no value here`;
   }

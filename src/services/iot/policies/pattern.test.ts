@@ -90,3 +90,10 @@ test('a pattern of many stars answers at once', () => {
   const evil = pattern(`${'*a'.repeat(200)}b`);
   assert(!evil.matches('a'.repeat(1024)));
 });
+
+test('a variable of 64 KB that is named twice is a pattern like others', () => {
+  const id = 'x'.repeat(65_535);
+  const pattern = resolvePattern(parseTemplate('${iot:ClientId}/${iot:ClientId}/*', true), () => id)!;
+  assert(pattern.matches(`${id}/${id}/y`));
+  assert(!pattern.matches(`${id}/x/y`));
+});

@@ -147,8 +147,12 @@ function tokenOf(text: string, index: number): Token {
 
 /** One flat string: one that is put together of pieces would keep them all. */
 function textOf(tokens: readonly Token[]): string {
-  return String.fromCharCode(...tokens);
+  if (tokens.length <= ARGUMENTS_MAX) return String.fromCharCode(...tokens);
+  return textOf(tokens.slice(0, ARGUMENTS_MAX)) + textOf(tokens.slice(ARGUMENTS_MAX));
 }
+
+/** Arguments of one call: they lie on the stack, which a client id of 64 KB that is named twice would overflow. */
+const ARGUMENTS_MAX = 8_192;
 
 function symbolOf(token: Token): string {
   if (token === STAR) return '*';

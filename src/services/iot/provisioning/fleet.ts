@@ -1,4 +1,4 @@
-import { DEFAULT_REGION, messageOf, Turns } from '../../../base/index.ts';
+import { type Clock, DEFAULT_REGION, messageOf, Turns } from '../../../base/index.ts';
 import { decodeCbor, encodeCbor } from '../../../codec/aws/index.ts';
 import * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
@@ -9,7 +9,7 @@ import type { Certificates, Registration } from '../certificates/certificates.ts
 import { makeKeyPair, SUBJECT } from '../certificates/key-pair.ts';
 import type { Registrar } from '../certificates/registrar.ts';
 import { IOT_ANSWERS, IotError } from '../errors.ts';
-import type { InvokeFunction } from '../ports.ts';
+import type { FunctionOutcome, InvokeFunction } from '../ports.ts';
 import { isObject } from './expressions.ts';
 import { PROVISIONING_LIMITS } from './limits.ts';
 import type { OwnershipTokens } from './ownership.ts';
@@ -24,6 +24,7 @@ export interface FleetParts {
   readonly templates: ProvisioningTemplates;
   readonly tokens: OwnershipTokens;
   readonly invoke: InvokeFunction;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -199,23 +200,33 @@ export class FleetProvisioning {
     parameters: Readonly<Record<string, string>>,
     publisher: Publisher,
   ): Promise<Readonly<Record<string, string>>> {
-    const event = {
+    const outcome = await this.#callHook(template.hook!.targetArn, {
       claimCertificateId: publisher.principal,
       certificateId: certificate.id,
       certificatePem: await this.#parts.certificates.pem(certificate.id),
       templateArn: templateArn(template),
       clientId: publisher.clientId,
       parameters,
-    };
-    const signal = AbortSignal.timeout(PROVISIONING_LIMITS.hookMsMax);
-    const outcome = await this.#parts.invoke(template.hook!.targetArn, event, signal);
-    if (outcome.kind === 'failed') {
-      this.#parts.logger.warn('pre-provisioning hook failed', { template: template.name, reason: outcome.reason });
-      throw new Rejection(500, 'PreProvisioningHookFailed', 'The pre-provisioning hook has failed.');
+    });
+    const verdict = outcome.kind === 'failed' ? outcome : verdictOf(outcome.value);
+    if (verdict.kind === 'allowed') return verdict.overrides;
+    if (verdict.kind === 'refused') {
+      throw new Rejection(403, 'AccessDenied', 'The pre-provisioning hook does not allow this device.');
     }
-    const { allowProvisioning, parameterOverrides } = isObject(outcome.value) ? outcome.value : {};
-    if (allowProvisioning === true) return parametersOf(parameterOverrides);
-    throw new Rejection(403, 'AccessDenied', 'The pre-provisioning hook does not allow this device.');
+    this.#parts.logger.warn('pre-provisioning hook failed', { template: template.name, reason: verdict.reason });
+    throw new Rejection(500, 'PreProvisioningHookFailed', 'The pre-provisioning hook has failed.');
+  }
+
+  async #callHook(functionArn: string, event: object): Promise<FunctionOutcome> {
+    const abort = new AbortController();
+    const timer = this.#parts.clock.timer(PROVISIONING_LIMITS.hookMsMax, () => abort.abort());
+    try {
+      return await this.#parts.invoke(functionArn, event, abort.signal);
+    } catch (error) {
+      return { kind: 'failed', reason: abort.signal.aborted ? 'the function takes too long' : messageOf(error) };
+    } finally {
+      timer.cancel();
+    }
   }
 
   #rejected(error: unknown, topic: string): object {
@@ -242,6 +253,22 @@ function inputOf(decode: (payload: Buffer) => unknown, payload: Buffer): Members
   }
   if (!isObject(input)) throw invalidPayload('it must be an object');
   return input;
+}
+
+/** What a hook says of a device. */
+type Verdict =
+  | { readonly kind: 'allowed'; readonly overrides: Readonly<Record<string, string>> }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+function verdictOf(value: unknown): Verdict {
+  const { allowProvisioning, parameterOverrides } = isObject(value) ? value : {};
+  if (allowProvisioning !== true) return { kind: 'refused' };
+  try {
+    return { kind: 'allowed', overrides: parametersOf(parameterOverrides) };
+  } catch (error) {
+    return { kind: 'failed', reason: `its parameterOverrides: ${messageOf(error)}` };
+  }
 }
 
 function parametersOf(value: unknown): Readonly<Record<string, string>> {

@@ -62,7 +62,7 @@ export async function openDeviceIdentities(parts: {
   const tokens = await OwnershipTokens.open(records, clock, random);
   const registrar = new Registrar(certificates, authorities, clock);
   const provisioner = new Provisioner({ things, policies, certificates, registrar });
-  FleetProvisioning.open({ broker, certificates, registrar, provisioner, templates, tokens, invoke, logger });
+  FleetProvisioning.open({ broker, certificates, registrar, provisioner, templates, tokens, invoke, clock, logger });
   const sweeper = new Sweeper(certificates, clock, logger);
   sweeper.start();
   const claim = (name: string, where: string) => makeClaim(name, where, { templates, certificates, policies, clock });

@@ -48,8 +48,15 @@ export interface ClientSession extends Subscriber {
   subscribed(subscription: Subscription): CommitGroup | undefined;
   unsubscribed(filter: string): CommitGroup | undefined;
 
-  /** Sends retained messages of a new subscription, as fast as the client takes them. */
-  deliverRetained(messages: Iterable<RetainedMessage>, qos: mqtt.Qos, identifier: number | undefined): void;
+  /** Sends retained messages of a new subscription, as fast as the client takes them; what is left of the filter's former ones is not. */
+  deliverRetained(
+    filter: string,
+    messages: Iterable<RetainedMessage>,
+    qos: mqtt.Qos,
+    identifier: number | undefined,
+  ): void;
+  /** The subscription is gone: what is left of its retained messages is not sent. */
+  endRetained(filter: string): void;
   /** Sends what may be sent now: after an acknowledgement, or when the output has been written. */
   resume(): void;
 }

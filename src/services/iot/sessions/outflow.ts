@@ -138,7 +138,13 @@ export class Outflow {
   pump(): void {
     for (let next = this.#ready[this.#head]; next && this.#maySend(next); next = this.#ready[this.#head]) {
       this.#take(next);
-      this.#send(next);
+      try {
+        this.#send(next);
+      } catch (error) {
+        // Damaged: nothing is sent past it, and nobody else is to suffer.
+        this.#isClosed = true;
+        this.#source.readFailed(error);
+      }
     }
     if (this.#readyCount > 0 || this.#isClosed || !this.#hasRoom) return;
     if (this.#readTo < this.#source.committedTo) void this.#read();

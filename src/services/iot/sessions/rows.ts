@@ -136,7 +136,12 @@ function readMessage({ key, value }: RecordEntry): MessageRow {
 
 /** The packet of a stored frame. @throws IotError unavailable  it is damaged */
 export function packetOf(frame: Pick<mqtt.PublishFrame, 'bytes'>): mqtt.PublishPacket {
-  const decoder = new mqtt.PacketDecoder({ version: 5, packetBytesMax: frame.bytes.length });
+  const decoder = new mqtt.PacketDecoder({
+    version: 5,
+    packetBytesMax: frame.bytes.length,
+    // It names as many subscriptions as have matched.
+    repeatedMax: Number.POSITIVE_INFINITY,
+  });
   decoder.push(frame.bytes);
   try {
     const packet = decoder.next();

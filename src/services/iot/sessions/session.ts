@@ -113,7 +113,8 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   /** Identifiers of QoS 2 messages that the client has published and not released. */
   #inbound: Set<number> | undefined;
   #exchanges: Exchange[] = [];
-  #backlog: Iterator<RetainedDelivery>[] = [];
+  /** Retained messages of new subscriptions, by filter. */
+  #backlog: Map<string, Iterator<RetainedDelivery>> | undefined;
 
   constructor(host: SessionHost, clientId: string, row: Omit<SessionRow, 'format'>) {
     this.#host = host;
@@ -269,9 +270,22 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     return this.#host.commit.write(deleteFilter(this.number, filter));
   }
 
-  deliverRetained(messages: Iterable<RetainedMessage>, qos: mqtt.Qos, identifier: number | undefined): void {
-    this.#backlog.push(Iterator.from(messages).map((message) => ({ message, qos, identifier })));
+  deliverRetained(
+    filter: string,
+    messages: Iterable<RetainedMessage>,
+    qos: mqtt.Qos,
+    identifier: number | undefined,
+  ): void {
+    this.#backlog ??= new Map();
+    this.#backlog.set(
+      filter,
+      Iterator.from(messages).map((message) => ({ message, qos, identifier })),
+    );
     this.#pullRetained();
+  }
+
+  endRetained(filter: string): void {
+    this.#backlog?.delete(filter);
   }
 
   resume(): void {
@@ -321,10 +335,14 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   /** Retained messages go through the queue like others, a few at a time, and leave room in it for what comes in. */
   #pullRetained(): void {
-    while (this.#backlog.length > 0 && this.#mayPull) {
-      const { value, done } = this.#backlog[0]!.next();
-      if (done) this.#backlog.shift();
-      else this.#deliverOne(value, this.#outflow?.link);
+    while (this.#backlog !== undefined && this.#mayPull) {
+      for (const [filter, deliveries] of this.#backlog) {
+        const { value, done } = deliveries.next();
+        if (done) this.#backlog.delete(filter);
+        else this.#deliverOne(value, this.#outflow?.link);
+        break;
+      }
+      if (this.#backlog.size === 0) this.#backlog = undefined;
     }
   }
 
