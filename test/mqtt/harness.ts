@@ -117,23 +117,27 @@ export async function openRig(given: RigOptions = {}, directory?: string): Promi
   const clock: Clock = options.clock ?? systemClock;
   const metrics = createMetrics();
   const shared = { clock, random: seededRandom(5), logger: silentLogger, metrics };
-  const records = await openEmbeddedRecords({ directory: join(home, 'records') });
+  // What is open when something fails to open would keep the test's process from ending.
+  await using opening = new AsyncDisposableStack();
+  const records = opening.use(await openEmbeddedRecords({ directory: join(home, 'records') }));
   const streams = new HeldStreams();
   const deliveries = new KeptDeliveries();
-  const iot = await openIot({
-    records,
-    delivery: deliveries,
-    kinesis: streams,
-    ...shared,
-    ...(invokeFunction && { invokeFunction }),
-  });
+  const iot = opening.use(
+    await openIot({
+      records,
+      delivery: deliveries,
+      kinesis: streams,
+      ...shared,
+      ...(invokeFunction && { invokeFunction }),
+    }),
+  );
   const gateway = await openMqttGateway({ broker: iot.broker, watcher: iot.watcher, port: 0, ...shared, ...options });
   iot.showClients(gateway.clients);
+  const opened = opening.move();
   const close = async () => {
     streams.release();
     await gateway.close();
-    await iot[Symbol.asyncDispose]();
-    await records[Symbol.asyncDispose]();
+    await opened.disposeAsync();
   };
   const operations = Object.assign({}, ...iot.services.map((service) => service.operations));
   const call = async (operation: string, input: unknown) => operations[operation](input, CONTEXT);
