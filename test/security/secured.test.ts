@@ -193,7 +193,7 @@ test('no secret is in the log or in the metrics', async () => {
 
 test('MQTT stays on loopback when the node listens on all addresses, and the start says so', async () => {
   await using open = await SecuredNode.start({ host: '0.0.0.0' });
-  assert.match(open.log, /MQTT on 127\.0\.0\.1:\d+, loopback only/);
+  assert.match(open.log, /mqtts:\/\/0\.0\.0\.0:\d+.* mqtt:\/\/127\.0\.0\.1:\d+/);
   const { port } = new URL(open.endpoint);
   const endpoints = await fetch(`http://127.0.0.1:${port}/_millrace/endpoints`);
   assert.equal(((await endpoints.json()) as { mqtt: { host: string } }).mqtt.host, '127.0.0.1');
