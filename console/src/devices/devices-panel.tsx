@@ -3,6 +3,7 @@ import { timeOfDay } from '../format.ts';
 import { usePolling } from '../hooks.ts';
 import { Choice, Empty, Failure, Panel } from '../parts.tsx';
 import { Chart } from './chart.tsx';
+import { RANGE_NAMES, RANGES, type Range } from './ranges.ts';
 import {
   type Alert,
   findSource,
@@ -13,15 +14,6 @@ import {
   type Source,
 } from './readings.ts';
 import { DeviceSearch } from './search.tsx';
-
-const RANGES = { '1m': 60_000, '5m': 300_000, '30m': 1_800_000, '6h': 21_600_000 } as const;
-type Range = keyof typeof RANGES;
-const RANGE_NAMES = [
-  ['1m', '1 min'],
-  ['5m', '5 min'],
-  ['30m', '30 min'],
-  ['6h', '6 h'],
-] as const satisfies readonly (readonly [Range, string])[];
 
 /** Refresh: the chart often, what exists rarely. */
 const CHART_MS = 2000;

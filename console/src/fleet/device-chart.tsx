@@ -1,19 +1,11 @@
 import { useState } from 'preact/hooks';
 import { Chart } from '../devices/chart.tsx';
+import { RANGE_NAMES, RANGES, type Range } from '../devices/ranges.ts';
 import { type Alert, findSource, listAlerts, type Readings, readReadings, type Source } from '../devices/readings.ts';
 import { usePolling } from '../hooks.ts';
 import { Choice, Empty, Failure, Panel } from '../parts.tsx';
 import type { LiveNumbers } from './live-numbers.ts';
 import type { LiveView } from './use-messages.ts';
-
-const RANGES = { '1m': 60_000, '5m': 300_000, '30m': 1_800_000, '6h': 21_600_000 } as const;
-type Range = keyof typeof RANGES;
-const RANGE_NAMES = [
-  ['1m', '1 min'],
-  ['5m', '5 min'],
-  ['30m', '30 min'],
-  ['6h', '6 h'],
-] as const satisfies readonly (readonly [Range, string])[];
 
 const REFRESH_MS = 2000;
 

@@ -63,8 +63,25 @@ export function invalid(message: string): DomainError {
   return new DomainError('request-invalid', message);
 }
 
-/** What callers can do something about, by the code of the error; other errors are ours, and `undefined`. */
-export function failureAnswer(error: unknown, statuses: Readonly<Record<string, number>>): AdminAnswer | undefined {
+/**
+ * The answer, or that of an error which callers can do something about.
+ * @param statuses  by the code of the error; others are 503 where trying again helps, else 409
+ */
+export async function answering(
+  statuses: Readonly<Record<string, number>>,
+  answer: () => Promise<AdminAnswer> | AdminAnswer,
+): Promise<AdminAnswer> {
+  try {
+    return await answer();
+  } catch (error) {
+    const failure = failureAnswer(error, statuses);
+    if (!failure) throw error;
+    return failure;
+  }
+}
+
+/** `undefined` for an error of ours. */
+function failureAnswer(error: unknown, statuses: Readonly<Record<string, number>>): AdminAnswer | undefined {
   if (!(error instanceof Error) || !hasCode(error, (error as { code?: string }).code ?? '')) return undefined;
   const { code, message, remedy } = error as DomainError;
   if (remedy === undefined) return undefined;

@@ -4,8 +4,8 @@ import {
   type AdminAnswer,
   type AdminApi,
   type AdminRequest,
+  answering,
   type Fields,
-  failureAnswer,
   invalid,
   notAllowed,
   notFound,
@@ -45,14 +45,8 @@ class FleetApi {
     this.#logger = logger;
   }
 
-  async handle(request: AdminRequest): Promise<AdminAnswer> {
-    try {
-      return await this.#route(request);
-    } catch (error) {
-      const answer = failureAnswer(error, STATUS);
-      if (!answer) throw error;
-      return answer;
-    }
+  handle(request: AdminRequest): Promise<AdminAnswer> {
+    return answering(STATUS, () => this.#route(request));
   }
 
   async #route({ method, path, query, caller }: AdminRequest): Promise<AdminAnswer> {
