@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
-  CloudFormationClient,
+  type CloudFormationClient,
   CreateStackCommand,
   DeleteStackCommand,
   DescribeStacksCommand,
@@ -19,7 +16,7 @@ import {
   DescribeCertificateCommand,
   DescribeProvisioningTemplateCommand,
   GetRegistrationCodeCommand,
-  IoTClient,
+  type IoTClient,
   ListAttachedPoliciesCommand,
   ListCACertificatesCommand,
   ListCertificatesCommand,
@@ -28,29 +25,21 @@ import {
   ListTagsForResourceCommand,
 } from '@aws-sdk/client-iot';
 import { encodeName, encodePem, makeRequest } from '../../src/codec/x509/index.ts';
-import { type Node, startNode } from '../../src/node/index.ts';
 import { TestAuthority } from '../support/certificates.ts';
+import { type IotStage, openIotStage } from './iot-stage.ts';
 
-let node: Node;
-let directory: string;
+let stage: IotStage;
 let cloudFormation: CloudFormationClient;
 let iot: IoTClient;
 const authority = new TestAuthority();
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-identities-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'dev', logLevel: 'error' } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, blankEnvironments: 0 });
-  const credentials = { accessKeyId: 't', secretAccessKey: 't' };
-  const options = { endpoint: node.endpoint, region: 'us-east-1', credentials };
-  cloudFormation = new CloudFormationClient(options);
-  iot = new IoTClient(options);
+  stage = await openIotStage();
+  ({ cloudFormation, iot } = stage);
 });
 
 after(async () => {
-  for (const client of [cloudFormation, iot]) client?.destroy();
-  await node?.[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true });
+  await stage?.[Symbol.asyncDispose]();
   authority[Symbol.dispose]();
 });
 

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
-  CloudFormationClient,
+  type CloudFormationClient,
   CreateStackCommand,
   DeleteStackCommand,
   UpdateStackCommand,
@@ -16,31 +13,23 @@ import {
   CreateKeysAndCertificateCommand,
   DescribeThingCommand,
   DescribeThingGroupCommand,
-  IoTClient,
+  type IoTClient,
   ListTagsForResourceCommand,
   ListThingPrincipalsCommand,
 } from '@aws-sdk/client-iot';
-import { type Node, startNode } from '../../src/node/index.ts';
+import { type IotStage, openIotStage } from './iot-stage.ts';
 
-let node: Node;
-let directory: string;
+let stage: IotStage;
 let cloudFormation: CloudFormationClient;
 let iot: IoTClient;
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-things-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'dev', logLevel: 'error' } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, blankEnvironments: 0 });
-  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
-  const options = { endpoint: node.endpoint, region: 'us-east-1', credentials };
-  cloudFormation = new CloudFormationClient(options);
-  iot = new IoTClient(options);
+  stage = await openIotStage();
+  ({ cloudFormation, iot } = stage);
 });
 
 after(async () => {
-  for (const client of [cloudFormation, iot]) client?.destroy();
-  await node?.[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true });
+  await stage?.[Symbol.asyncDispose]();
 });
 
 function template(principal: string, attributes: object, description?: string): string {
