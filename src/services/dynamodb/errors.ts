@@ -1,0 +1,29 @@
+import { DomainError } from '../../base/index.ts';
+import type { WireAnswer } from '../index.ts';
+
+/** How the DynamoDB APIs answer each of their domain's errors. */
+export const DYNAMODB_ANSWERS = {
+  'validation-failed': { type: 'ValidationException', status: 400 },
+  'resource-not-found': { type: 'ResourceNotFoundException', status: 400 },
+  'resource-in-use': { type: 'ResourceInUseException', status: 400 },
+  'table-not-found': { type: 'TableNotFoundException', status: 400 },
+  'table-in-use': { type: 'TableInUseException', status: 400 },
+  'table-exists': { type: 'TableAlreadyExistsException', status: 400 },
+  'limit-exceeded': { type: 'LimitExceededException', status: 400 },
+  'condition-failed': { type: 'ConditionalCheckFailedException', status: 400 },
+  'collection-too-large': { type: 'ItemCollectionSizeLimitExceededException', status: 400 },
+  'throughput-exceeded': { type: 'ProvisionedThroughputExceededException', status: 400 },
+  'transaction-canceled': { type: 'TransactionCanceledException', status: 400 },
+  'transaction-conflict': { type: 'TransactionConflictException', status: 400 },
+  'transaction-in-progress': { type: 'TransactionInProgressException', status: 400 },
+  'token-mismatch': { type: 'IdempotentParameterMismatchException', status: 400 },
+  'records-busy': { type: 'ThrottlingException', status: 400 },
+  'records-full': { type: 'InternalServerError', status: 500 },
+} as const satisfies Record<string, WireAnswer>;
+
+export type DynamodbErrorCode = keyof typeof DYNAMODB_ANSWERS;
+
+export class DynamodbError extends DomainError<DynamodbErrorCode> {}
+
+/** @param message  word for word as AWS says it: clients match on it */
+export const invalid = (message: string) => new DynamodbError('validation-failed', message);

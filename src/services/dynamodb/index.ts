@@ -1,0 +1,14 @@
+/** dynamodb: tables, their indexes and streams. */
+export { DYNAMODB_ANSWERS, DynamodbError, type DynamodbErrorCode, invalid } from './errors.ts';
+export type { Attributes, AttributeType, AttributeValue } from './model/attribute-value.ts';
+export type { Follower, ItemChange } from './model/follower.ts';
+export type {
+  Index,
+  IndexStatus,
+  KeyAttribute,
+  KeySchema,
+  StoredItem,
+  Table,
+  TableDirectory,
+  Throughput,
+} from './model/table.ts';
