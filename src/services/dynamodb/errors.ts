@@ -17,6 +17,8 @@ export const DYNAMODB_ANSWERS = {
   'transaction-conflict': { type: 'TransactionConflictException', status: 400 },
   'transaction-in-progress': { type: 'TransactionInProgressException', status: 400 },
   'token-mismatch': { type: 'IdempotentParameterMismatchException', status: 400 },
+  'iterator-expired': { type: 'ExpiredIteratorException', status: 400 },
+  'data-trimmed': { type: 'TrimmedDataAccessException', status: 400 },
   'records-busy': { type: 'ThrottlingException', status: 400 },
   'records-full': { type: 'InternalServerError', status: 500 },
 } as const satisfies Record<string, WireAnswer>;
