@@ -30,6 +30,11 @@ export class RecordWriter {
     return `${this.#write(sequence, row)}${identity}}`;
   }
 
+  /** The part `dynamodb` of a record. */
+  toBody(sequence: number, row: StreamRow): string {
+    return `{${bodyOf(sequence, row)}${this.#view}`;
+  }
+
   #write(sequence: number, row: StreamRow): string {
     return (
       `{"eventID":"${eventId(this.#id, sequence)}","eventName":"${row.event}",${this.#head}` +

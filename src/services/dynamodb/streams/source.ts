@@ -109,14 +109,12 @@ class TableStreamRecord implements SourceRecord {
     return keys.length + newImage.length + oldImage.length;
   }
 
-  /** Filters see the record itself: `dynamodb.NewImage...`, `eventName`. */
+  /** What criteria name `dynamodb`. */
   get body(): Uint8Array {
-    return NOTHING;
+    return Buffer.from(this.#writer.toBody(this.#record.sequence, this.#record.row));
   }
 
   toEvent(): string {
     return this.#writer.toEvent(this.#record.sequence, this.#record.row);
   }
 }
-
-const NOTHING = new Uint8Array(0);
