@@ -67,7 +67,8 @@ export interface Change {
 
 /** Numbers of the records port (S5). */
 export const RECORDS_LIMITS = {
-  keyBytesMax: 4096,
+  /** An index of tables has the key of the index and that of the item in one, 12.3 KB with what escaping adds. */
+  keyBytesMax: 16 * 1024,
   valueBytesMax: 16 * 1024 * 1024,
   /** Enough to abort an upload of 10,000 parts at once. */
   writesPerTransactionMax: 40_000,
