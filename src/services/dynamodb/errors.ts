@@ -27,5 +27,10 @@ export type DynamodbErrorCode = keyof typeof DYNAMODB_ANSWERS;
 
 export class DynamodbError extends DomainError<DynamodbErrorCode> {}
 
+const NOT_FOUND = 'Requested resource not found';
+
+/** A table that is not there, as the operations on items say it. */
+export const tableNotFound = () => new DynamodbError('resource-not-found', NOT_FOUND);
+
 /** @param message  word for word as AWS says it: clients match on it */
 export const invalid = (message: string) => new DynamodbError('validation-failed', message);
