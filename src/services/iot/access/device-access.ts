@@ -5,16 +5,18 @@ import type { DeviceAction } from '../policies/document.ts';
 import type { Policies } from '../policies/policies.ts';
 import {
   type Arrival,
+  type ClientPermissions,
   type ConnectDecision,
   type ConnectRequest,
   type DeviceAccess,
   EVERYTHING,
+  type LastingProof,
   OPEN_ACCESS,
 } from './access.ts';
 import type { PrincipalChanges } from './changes.ts';
 import { factsOf } from './context.ts';
 import type { Identifier } from './identifier.ts';
-import type { Identification } from './identity.ts';
+import type { Identification, Identity } from './identity.ts';
 import { LiveClients } from './live.ts';
 import { type ClientOrigin, LivePermissions, type PermissionSource } from './permissions.ts';
 import type { ThingDirectory } from './ports.ts';
@@ -67,6 +69,11 @@ export class PolicyAccess implements DeviceAccess, Disposable {
         : { kind: 'accepted', permissions: new LivePermissions(identification.identity, origin, this.#source) };
     const identification = this.#identifier.identify(arrival);
     return identification instanceof Promise ? identification.then(decide) : decide(identification);
+  }
+
+  /** What a client that is not connected may do, by who it was and where it came from. */
+  permissionsOf(identity: Identity, { arn: _arn, ...origin }: LastingProof): ClientPermissions {
+    return new LivePermissions(identity, { sourceIp: undefined, serverName: undefined, ...origin }, this.#source);
   }
 
   [Symbol.dispose](): void {

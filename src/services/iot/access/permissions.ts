@@ -1,6 +1,6 @@
 import type { DeviceAction } from '../policies/document.ts';
 import { CompiledPolicies, type EffectivePolicy, type PolicyContext } from '../policies/evaluate.ts';
-import type { ClientPermissions, PermissionsListener } from './access.ts';
+import type { ClientPermissions, LastingProof, PermissionsListener } from './access.ts';
 import { ClientContext, type ClientFacts, thingOfClient } from './context.ts';
 import type { Identity } from './identity.ts';
 import type { LiveClients } from './live.ts';
@@ -105,6 +105,20 @@ export class LivePermissions implements ClientPermissions {
 
   get receivesAll(): boolean {
     return this.#standing.compiled.allowsAll('Receive');
+  }
+
+  get lasting(): LastingProof | undefined {
+    const { clientId, sourceIp, serverName, isEncrypted, connectAttributes } = this.#origin;
+    if (!this.#identity.isLasting || clientId === undefined) return undefined;
+    const address = { ...(sourceIp !== undefined && { sourceIp }), ...(serverName !== undefined && { serverName }) };
+    return { arn: this.#identity.arns[0], clientId, ...address, isEncrypted, connectAttributes };
+  }
+
+  /** Who might not connect any more has nothing to say either. */
+  mayLeaveWill({ topic, retain }: { readonly topic: string; readonly retain: boolean }): boolean {
+    this.forget();
+    if (this.#identity.lapsed() !== undefined || !this.mayConnect) return false;
+    return this.mayPublish(topic) && (!retain || this.mayRetain(topic));
   }
 
   watch(listener: PermissionsListener): () => void {

@@ -75,7 +75,6 @@ export class TokenAuthentication {
     const subject = claims.sub!;
     const own = formatArn('iot', DEFAULT_REGION, ACCOUNT_ID, `token/${issuer.name}/${subject}`);
     const endsAt = claims.exp! * 1000;
-    const isOver = () => (this.#clock.now() >= endsAt ? 'its token has expired' : undefined);
     const values = claimValues(claims);
     return {
       principal: also?.principal ?? subject,
@@ -83,7 +82,7 @@ export class TokenAuthentication {
       region: also?.region,
       values: also ? (key) => values(key) ?? also.values(key) : values,
       policies: also?.policies ?? [],
-      lapsed: () => isOver() ?? also?.lapsed(),
+      lapsed: () => also?.lapsed(),
       watch: (listener) => this.#expire(endsAt, listener),
     };
   }
