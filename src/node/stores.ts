@@ -4,6 +4,7 @@ import type { Clock, Random } from '../base/index.ts';
 import {
   EmbeddedLog,
   type Log,
+  lazyEmbeddedRecords,
   lockDirectory,
   type Objects,
   openEmbeddedObjects,
@@ -14,10 +15,13 @@ import {
 } from '../store/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 
-/** The four stores of a node, and the lock on their folder. */
+/** The stores of a node, one a port and one more for tables, and the lock on their folder. */
 export interface Stores extends AsyncDisposable {
   readonly log: Log;
+  /** The platform's own. */
   readonly records: Records;
+  /** Users' tables: in a file and a thread of their own, so that neither can starve the other. Opened when it is first needed. */
+  readonly tables: Records;
   readonly objects: Objects;
   readonly series: Series;
 }
@@ -43,6 +47,7 @@ export async function openStores(options: {
   await Promise.allSettled(opening);
   const log = scope.use(await opening[0]);
   const records = scope.use(await opening[1]);
+  const tables = scope.use(lazyEmbeddedRecords({ directory: join(directory, 'tables') }));
   const objects = scope.use(
     await openEmbeddedObjects({ directory: join(directory, 'objects'), records, clock, random, logger }),
   );
@@ -50,5 +55,5 @@ export async function openStores(options: {
     await openEmbeddedSeries({ directory: join(directory, 'series'), log, records, clock, logger }),
   );
   const owned = scope.move();
-  return { log, records, objects, series, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { log, records, tables, objects, series, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

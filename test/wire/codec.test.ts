@@ -10,6 +10,7 @@ import {
   EventStreamDecoder,
   encodeCbor,
   encodeEvent,
+  RawJson,
   ReadFailure,
   type RequestParts,
   ServiceCodec,
@@ -292,6 +293,25 @@ function plain(value: unknown): unknown {
     ),
   );
 }
+
+test('JSON that is stored as such is written as it is, as a structure, a map, a list or inside of one', () => {
+  const write = (operation: string, output: unknown) => {
+    const { body } = codecOf('dynamodb')
+      .protocol('awsJson1_0')
+      .write(operation, output, 'id', () => assert.fail());
+    return body;
+  };
+  const item = '{"a":{"S":"ü"},"n":{"N":"1"}}';
+  const raw = RawJson.of(Buffer.from(item));
+  assert.equal(write('GetItem', { Item: raw }), `{"Item":${item}}`);
+  assert.equal(
+    write('Query', { Count: 2, Items: [raw, { b: { S: 'x' } }] }),
+    `{"Items":[${item},{"b":{"S":"x"}}],"Count":2}`,
+  );
+  assert.equal(write('Query', { Items: new RawJson(`[${item},${item}]`) }), `{"Items":[${item},${item}]}`);
+  assert.equal(write('GetItem', { Item: { a: new RawJson('{"L":[]}') } }), '{"Item":{"a":{"L":[]}}}');
+  assert.equal(write('BatchGetItem', { Responses: { t: [raw] } }), `{"Responses":{"t":[${item}]}}`);
+});
 
 test('CBOR: members, timestamps and errors', () => {
   const codec = codecOf('cloudwatch').protocol('rpcv2Cbor');

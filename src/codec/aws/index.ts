@@ -8,6 +8,7 @@ export { ReadFailure } from './failure.ts';
 export { parseForm } from './form.ts';
 export { compilePattern } from './pattern.ts';
 export type { AnswerParts, Protocol, RequestParts, WireFailure } from './protocol.ts';
+export { RawJson } from './raw-json.ts';
 export type { RouteMatch } from './router.ts';
 export { failureOfReading, ServiceCodec } from './service-codec.ts';
 export type { AwsProtocol, Constraints, OperationRow, ServiceTable, Shape, StructureShape } from './shape.ts';

@@ -2,6 +2,7 @@
  * Writers turn an output into JSON text by its shape: members the model does not know are left out, so that nothing of ours
  * leaks. One closure per shape; text is joined piece by piece, and flattened once when it becomes bytes.
  */
+import { RawJson } from './raw-json.ts';
 import type { ListShape, MapShape, MemberTraits, ScalarShape, ServiceTable, StructureShape } from './shape.ts';
 import { writeTimestamp } from './timestamp.ts';
 
@@ -55,7 +56,8 @@ export class JsonWriterSet {
         prefix: `${JSON.stringify(traits?.jsonName ?? name)}:`,
         write: this.writer(index),
       }));
-    return (value: Record<string, unknown>) => {
+    return (value: Record<string, unknown> | RawJson) => {
+      if (value instanceof RawJson) return value.text;
       let text = '{';
       for (const member of members) {
         const item = value[member.name];
@@ -68,7 +70,8 @@ export class JsonWriterSet {
 
   #list(shape: ListShape): Write {
     const write = this.writer(shape.member);
-    return (value: Iterable<unknown>) => {
+    return (value: Iterable<unknown> | RawJson) => {
+      if (value instanceof RawJson) return value.text;
       let text = '[';
       for (const item of value)
         text += (text.length > 1 ? ',' : '') + (item === null || item === undefined ? 'null' : write(item));
@@ -78,7 +81,8 @@ export class JsonWriterSet {
 
   #map(shape: MapShape): Write {
     const write = this.writer(shape.value);
-    return (value: Record<string, unknown>) => {
+    return (value: Record<string, unknown> | RawJson) => {
+      if (value instanceof RawJson) return value.text;
       let text = '{';
       for (const key of Object.keys(value)) {
         const item = value[key];

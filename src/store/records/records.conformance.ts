@@ -10,8 +10,13 @@ const bytes = (text: string) => Buffer.from(text);
 const put = (key: string, value = key, space = 'things') =>
   ({ kind: 'put', space, key: bytes(key), value: bytes(value) }) as const;
 const remove = (key: string, space = 'things') => ({ kind: 'delete', space, key: bytes(key) }) as const;
+const removeRange = (from: string, to: string, space = 'things') =>
+  ({ kind: 'deleteRange', space, from: bytes(from), to: bytes(to) }) as const;
 const show = (entries: readonly RecordEntry[]) =>
   entries.map(({ key, value }) => `${Buffer.from(key)}=${Buffer.from(value)}`);
+
+const within = (key: string, from: string, to: string) =>
+  Buffer.compare(bytes(key), bytes(from)) >= 0 && Buffer.compare(bytes(key), bytes(to)) < 0;
 
 /** What every engine of the records port does. `open` is given an empty folder, and the same one again for a reopening. */
 export function recordsConformance(engine: string, open: (directory: string) => Promise<Records>): void {
@@ -62,6 +67,93 @@ export function recordsConformance(engine: string, open: (directory: string) => 
         assert.deepEqual(await keys({ limit: 2 }), ['', 'a']);
         assert.deepEqual(await keys({ limit: 2, reverse: true }), ['\xff', 'c']);
         assert.deepEqual(await records.range('nowhere', { limit: 1 }), []);
+      }));
+
+    test('a range ends with the record at which it reaches its bytes, either way round', () =>
+      withRecords(async (records) => {
+        // 10 bytes each, the last one beyond what stands beside its key.
+        await records.commit({ writes: [...'abcd'].map((key) => put(key, 'v'.repeat(9))) });
+        await records.commit({ writes: [put('e', 'v'.repeat(5_000)), put('f')] });
+        const keys = async (range: object) =>
+          (await records.range('things', { limit: 100, ...range }))
+            .map(({ key }) => Buffer.from(key).toString())
+            .join('');
+        assert.equal(await keys({ bytesMax: 1 }), 'a');
+        assert.equal(await keys({ bytesMax: 20 }), 'ab');
+        assert.equal(await keys({ bytesMax: 21 }), 'abc');
+        assert.equal(await keys({ bytesMax: 41 }), 'abcde');
+        assert.equal(await keys({ bytesMax: 1e9 }), 'abcdef');
+        assert.equal(await keys({ bytesMax: 1e9, limit: 3 }), 'abc');
+        assert.equal(await keys({ bytesMax: 3, reverse: true }), 'fe');
+        assert.equal(await keys({ bytesMax: 11, from: bytes('b'), to: bytes('d') }), 'bc');
+        // A read that ended early holds up no commit.
+        await records.commit({ writes: [put('a')] });
+        await assert.rejects(records.range('things', { limit: 1, bytesMax: 0 }));
+      }));
+
+    test('many keys are read in the order in which they are asked for, from one snapshot', () =>
+      withRecords(async (records) => {
+        const at = (key: string, space = 'things') => ({ space, key: bytes(key) });
+        const version = await records.commit({
+          writes: [put('a', '1'), put('b', '2', 'others'), put('c', 'x'.repeat(5_000))],
+        });
+        const keys = [at('b', 'others'), at('none'), at('a'), at('a', 'nowhere'), at('a'), at('c')];
+        assert.deepEqual(
+          (await records.getAll(keys)).map((entry) => entry && [...show([entry]), entry.version]),
+          [
+            ['b=2', version],
+            undefined,
+            ['a=1', version],
+            undefined,
+            ['a=1', version],
+            [`c=${'x'.repeat(5_000)}`, version],
+          ],
+        );
+        assert.deepEqual(await records.getAll([]), []);
+        const pairs: string[] = [];
+        const commits = Array.from({ length: 50 }, async (_, i) => {
+          const read = records.getAll([at('a'), at('b')]);
+          await records.commit({ writes: [put('a', `${i}`), put('b', `${i}`)] });
+          pairs.push(show((await read).filter((entry) => entry !== undefined)).join());
+        });
+        await Promise.all(commits);
+        for (const pair of pairs) assert.match(pair, /^(a=1|a=(\d+),b=\2)$/);
+        await assert.rejects(records.getAll(Array.from({ length: RECORDS_LIMITS.readRecordsMax + 1 }, () => at('a'))));
+      }));
+
+    test('a range is deleted whole, its long values too, in its place among the writes, and the feed tells each', () =>
+      withRecords(async (records) => {
+        await records.commit({ writes: [removeRange('a', 'z', 'nowhere')] });
+        await records.commit({ writes: [...'abcde'].map((key) => put(key)) });
+        await records.commit({ writes: [put('c', 'x'.repeat(5_000)), put('b', 'other', 'others')] });
+        await records.watchChanges('things');
+        const version = await records.commit({
+          writes: [
+            put('bb'),
+            removeRange('b', 'd'),
+            put('c', 'again'),
+            removeRange('x', 'z'),
+            remove('a'),
+            removeRange('e', 'b'),
+          ],
+        });
+        assert.deepEqual(show(await records.range('things', { limit: 10 })), ['c=again', 'd=d', 'e=e']);
+        assert.deepEqual(show(await records.range('others', { limit: 10 })), ['b=other']);
+        assert.deepEqual(
+          (await records.changes('things', 0, 100)).map((change) => [
+            change.version,
+            Buffer.from(change.key).toString(),
+            change.value?.toString(),
+          ]),
+          [
+            [version, 'bb', 'bb'],
+            [version, 'b', undefined],
+            [version, 'bb', undefined],
+            [version, 'c', undefined],
+            [version, 'c', 'again'],
+            [version, 'a', undefined],
+          ],
+        );
       }));
 
     test('a failed condition writes nothing and names itself', () =>
@@ -196,6 +288,7 @@ export function recordsConformance(engine: string, open: (directory: string) => 
         );
         const value = Buffer.alloc(RECORDS_LIMITS.valueBytesMax + 1);
         await assert.rejects(records.commit({ writes: [{ ...put('a'), value }] }), tooLarge);
+        await assert.rejects(records.commit({ writes: [removeRange('', 'k'.repeat(keyBytesMax + 1))] }), tooLarge);
         assert.deepEqual(await records.range('things', { limit: 10 }), []);
         await records.commit({ writes: [{ ...put('k'.repeat(keyBytesMax)), value: value.subarray(1) }] });
         assert.equal((await records.range('things', { limit: 1 }))[0]!.value.length, RECORDS_LIMITS.valueBytesMax);
@@ -238,6 +331,7 @@ export function recordsConformance(engine: string, open: (directory: string) => 
         const write = fc.oneof(
           fc.record({ kind: fc.constant('put' as const), key, value: fc.string({ maxLength: 3 }) }),
           fc.record({ kind: fc.constant('delete' as const), key }),
+          fc.record({ kind: fc.constant('deleteRange' as const), key, to: key }),
         );
         let run = 0;
         await fc.assert(
@@ -247,15 +341,17 @@ export function recordsConformance(engine: string, open: (directory: string) => 
             await Promise.all(
               commits.map((writes) =>
                 records.commit({
-                  writes: writes.map((one) =>
-                    one.kind === 'put' ? put(one.key, one.value, space) : remove(one.key, space),
-                  ),
+                  writes: writes.map((one) => {
+                    if (one.kind === 'put') return put(one.key, one.value, space);
+                    return one.kind === 'delete' ? remove(one.key, space) : removeRange(one.key, one.to, space);
+                  }),
                 }),
               ),
             );
             for (const one of commits.flat()) {
               if (one.kind === 'put') model.set(one.key, one.value);
-              else model.delete(one.key);
+              else if (one.kind === 'delete') model.delete(one.key);
+              else for (const k of [...model.keys()]) if (within(k, one.key, one.to)) model.delete(k);
             }
             const expected = [...model]
               .map(([k, v]) => ({ key: bytes(k), value: bytes(v), version: 0 }))

@@ -9,7 +9,8 @@ import { GroupCommit } from './commit-group.ts';
 import type { RetainedMessages } from './retained.ts';
 
 const put = (name: string): Write => ({ kind: 'put', space: 's', key: Buffer.from(name), value: Buffer.alloc(0) });
-const names = ({ writes }: Transaction) => writes.map(({ key }) => Buffer.from(key).toString());
+const names = ({ writes }: Transaction) =>
+  writes.flatMap((write) => ('key' in write ? [Buffer.from(write.key).toString()] : []));
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Group commits over a log whose commits are held back, and a store that may refuse. */

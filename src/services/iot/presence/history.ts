@@ -10,7 +10,7 @@
  * loses that second and nothing else. Nothing is acknowledged by what stands here.
  */
 import { type Clock, messageOf, type Timer } from '../../../base/index.ts';
-import { RECORDS_LIMITS, type RecordEntry, type Records, type Write } from '../../../store/index.ts';
+import { RECORDS_LIMITS, type RecordEntry, type Records, type RowWrite } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import type { DisconnectReason } from '../access/clients.ts';
 import { IOT_LIMITS } from '../limits.ts';
@@ -69,7 +69,7 @@ export class ConnectionHistory implements ClientHistory {
   /** Told whether a client is kept although it has been gone for long. */
   readonly #isKept: (clientId: string) => boolean;
   /** Writes to come, the latest of each key; keys are `space key`. */
-  #pending = new Map<string, Write>();
+  #pending = new Map<string, RowWrite>();
   #timer: Timer | undefined;
   #writing: Promise<void> | undefined;
   #isClosed = false;
@@ -201,7 +201,7 @@ export class ConnectionHistory implements ClientHistory {
     this.#write({ kind: 'delete', space, key });
   }
 
-  #write(write: Write): void {
+  #write(write: RowWrite): void {
     this.#pending.set(`${write.space} ${Buffer.from(write.key).toString('latin1')}`, write);
     if (!this.#isClosed) this.#timer ??= this.#clock.timer(IOT_LIMITS.historyDelayMs, () => void this.#flush());
   }

@@ -9,9 +9,20 @@
  *
  * `user_version` is the schema's version (S4). WAL with synchronous=FULL: a commit returns after the sync of the log (S1).
  */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { DomainError, messageOf } from '../../../base/index.ts';
-import type { Change, Condition, KeyRange, RecordEntry, RecordsErrorCode, Transaction, Write } from '../records.ts';
+import type {
+  Change,
+  Condition,
+  KeyRange,
+  RecordEntry,
+  RecordsErrorCode,
+  RowWrite,
+  Transaction,
+  Write,
+} from '../records.ts';
 import type { Failure, WriteRequest } from './protocol.ts';
 
 /** 1 had no long values apart. */
@@ -33,6 +44,8 @@ const CACHE_KIB = 16 * 1024;
 
 /** A commit's version, nothing for the other writes, or why it was not done. */
 export type Outcome = { readonly version: number } | { readonly failure: Failure };
+
+type RangeDelete = Extract<Write, { kind: 'deleteRange' }>;
 
 interface Space {
   readonly id: number;
@@ -56,13 +69,14 @@ export class Database {
   }
 
   /**
-   * Opens the file, making it when it is not there.
+   * Opens the file, making it and its folder when they are not there.
    * @param pagesMax  limit of the file in pages of 4 KiB, as a full disk would set one
    * @throws DomainError `format-too-new`, `records-failed`
    */
   static open(file: string, pagesMax?: number): Database {
     let db: DatabaseSync | undefined;
     try {
+      mkdirSync(dirname(file), { recursive: true });
       db = new DatabaseSync(file);
       const database = new Database(db);
       database.#prepareFile(file);
@@ -81,14 +95,16 @@ export class Database {
     return space && this.#all<RecordEntry>(`${entriesOf(space)} WHERE key = ?`, key)[0];
   }
 
-  range(name: string, { from, to, reverse = false, limit }: KeyRange): RecordEntry[] {
+  range(name: string, { from, to, reverse = false, limit, bytesMax }: KeyRange): RecordEntry[] {
     const space = this.#spaces.get(name);
     if (!space) return [];
     const bounds = [...(from ? ['key >= ?'] : []), ...(to ? ['key < ?'] : [])];
     const where = bounds.length ? `WHERE ${bounds.join(' AND ')}` : '';
     const order = `ORDER BY key ${reverse ? 'DESC' : ''} LIMIT ?`;
     const sql = `${entriesOf(space)} ${where} ${order}`;
-    return this.#all(sql, ...(from ? [from] : []), ...(to ? [to] : []), limit);
+    const parameters = [...(from ? [from] : []), ...(to ? [to] : []), limit];
+    if (bytesMax === undefined) return this.#all(sql, ...parameters);
+    return upTo(bytesMax, this.#statement(sql).iterate(...parameters) as Iterable<unknown> as Iterable<RecordEntry>);
   }
 
   changes(name: string, after: number, limit: number): Change[] {
@@ -216,7 +232,11 @@ export class Database {
       return { failure: { code: 'condition-failed', message: `condition ${index} (${is} in ${space}) failed`, index } };
     }
     const version = ++this.#version;
-    for (let position = 0; position < writes.length; position++) this.#apply(writes[position]!, version, position);
+    let position = 0;
+    for (const write of writes) {
+      if (write.kind === 'deleteRange') position += this.#deleteRange(write, version, position);
+      else this.#apply(write, version, position++);
+    }
     return { version };
   }
 
@@ -227,7 +247,7 @@ export class Database {
     return row !== undefined && (is === 'present' || row.version === is);
   }
 
-  #apply(write: Write, version: number, position: number): void {
+  #apply(write: RowWrite, version: number, position: number): void {
     const space = this.#spaceToWrite(write.space);
     const { id, feed, hasLong } = space;
     const value = write.kind === 'put' ? write.value : null;
@@ -235,6 +255,20 @@ export class Database {
     if (value) this.#put(space, write.key, value, version);
     else this.#run(`DELETE FROM space_${id} WHERE key = ?`, write.key);
     if (feed) this.#run(`INSERT INTO feed_${id} VALUES (?, ?, ?, ?)`, version, position, write.key, value);
+  }
+
+  /** @returns how many records it deleted: so many changes stand in the feed from `position` on */
+  #deleteRange({ space: name, from, to }: RangeDelete, version: number, position: number): number {
+    const space = this.#spaces.get(name);
+    if (!space) return 0;
+    const { id, feed, hasLong } = space;
+    const range = `FROM space_${id} WHERE key >= ? AND key < ?`;
+    if (hasLong) this.#run(`DELETE FROM long_${id} WHERE id IN (SELECT long ${range} AND long NOT NULL)`, from, to);
+    if (feed) {
+      const changes = `SELECT ?, ? + row_number() OVER (ORDER BY key), key, NULL ${range}`;
+      this.#run(`INSERT INTO feed_${id} ${changes}`, version, position - 1, from, to);
+    }
+    return Number(this.#run(`DELETE ${range}`, from, to).changes);
   }
 
   #put(space: Space, key: Uint8Array, value: Uint8Array, version: number): void {
@@ -318,6 +352,18 @@ function entriesOf({ id, hasLong }: Space): string {
   if (!hasLong) return `SELECT key, value, version FROM space_${id}`;
   return `SELECT key, coalesce(apart.value, beside.value) AS value, version
           FROM space_${id} AS beside LEFT JOIN long_${id} AS apart ON apart.id = beside.long`;
+}
+
+/** Records up to and with the one at which their keys and values reach so many bytes. */
+function upTo(bytesMax: number, entries: Iterable<RecordEntry>): RecordEntry[] {
+  const taken: RecordEntry[] = [];
+  let size = 0;
+  for (const entry of entries) {
+    taken.push(entry);
+    size += entry.key.byteLength + entry.value.byteLength;
+    if (size >= bytesMax) break;
+  }
+  return taken;
 }
 
 function codeOf(error: unknown): RecordsErrorCode {

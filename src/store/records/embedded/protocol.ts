@@ -6,11 +6,21 @@
  *              id uint32, 1, code text, message text, index   when it failed; index is 2^32-1 when there is none
  */
 import { InternalError } from '../../../base/index.ts';
-import type { Change, Condition, KeyRange, RecordEntry, RecordsErrorCode, Transaction, Write } from '../records.ts';
+import type {
+  Change,
+  Condition,
+  KeyRange,
+  RecordEntry,
+  RecordKey,
+  RecordsErrorCode,
+  Transaction,
+  Write,
+} from '../records.ts';
 import type { FrameReader, FrameWriter } from './frames.ts';
 
 export type ReadRequest =
   | { readonly kind: 'get'; readonly space: string; readonly key: Uint8Array }
+  | { readonly kind: 'getAll'; readonly keys: readonly RecordKey[] }
   | { readonly kind: 'range'; readonly space: string; readonly range: KeyRange }
   | { readonly kind: 'changes'; readonly space: string; readonly after: number; readonly limit: number }
   | { readonly kind: 'latestChange'; readonly space: string };
@@ -35,6 +45,7 @@ export const OPENING_ID = 0;
 
 const KINDS = [
   'get',
+  'getAll',
   'range',
   'changes',
   'latestChange',
@@ -46,6 +57,7 @@ const KINDS = [
 ] as const satisfies readonly Request['kind'][];
 
 const NO_INDEX = 0xffffffff;
+const WRITE_KINDS = ['put', 'delete', 'deleteRange'] as const satisfies readonly Write['kind'][];
 const CONDITION_KINDS = ['absent', 'present'] as const;
 const CONDITION_VERSION = 2;
 
@@ -54,6 +66,10 @@ export function writeRequest(out: FrameWriter, id: number, request: Request): vo
   switch (request.kind) {
     case 'get':
       out.text(request.space).bytes(request.key);
+      break;
+    case 'getAll':
+      out.uint32(request.keys.length);
+      for (const { space, key } of request.keys) out.text(space).bytes(key);
       break;
     case 'range':
       out.text(request.space);
@@ -84,6 +100,8 @@ export function readRequest(from: FrameReader): { readonly id: number; readonly 
   switch (kind) {
     case 'get':
       return { id, request: { kind, space: from.text(), key: from.bytes() } };
+    case 'getAll':
+      return { id, request: { kind, keys: readList(from, () => ({ space: from.text(), key: from.bytes() })) } };
     case 'range':
       return { id, request: { kind, space: from.text(), range: readRange(from) } };
     case 'changes':
@@ -121,16 +139,33 @@ export function readFailure(from: FrameReader): Failure {
 
 export function writeEntries(out: FrameWriter, entries: readonly RecordEntry[]): void {
   out.uint32(entries.length);
-  for (const { key, value, version } of entries) out.bytes(key).bytes(value).whole(version);
+  for (const entry of entries) writeEntry(out, entry);
+}
+
+export function readEntries(from: FrameReader): RecordEntry[] {
+  return readList(from, () => readEntry(from));
+}
+
+/** For some of which there may be none. */
+export function writeFound(out: FrameWriter, found: readonly (RecordEntry | undefined)[]): void {
+  out.uint32(found.length);
+  for (const entry of found) {
+    if (entry) writeEntry(out.byte(1), entry);
+    else out.byte(0);
+  }
+}
+
+export function readFound(from: FrameReader): (RecordEntry | undefined)[] {
+  return readList(from, () => (from.byte() ? readEntry(from) : undefined));
+}
+
+function writeEntry(out: FrameWriter, { key, value, version }: RecordEntry): void {
+  out.bytes(key).bytes(value).whole(version);
 }
 
 /** Copied out of the frame, so that a record that is kept does not keep all that came with it. */
-export function readEntries(from: FrameReader): RecordEntry[] {
-  return readList(from, () => ({
-    key: Buffer.from(from.bytes()),
-    value: Buffer.from(from.bytes()),
-    version: from.whole(),
-  }));
+function readEntry(from: FrameReader): RecordEntry {
+  return { key: Buffer.from(from.bytes()), value: Buffer.from(from.bytes()), version: from.whole() };
 }
 
 export function writeChanges(out: FrameWriter, changes: readonly Change[]): void {
@@ -147,26 +182,27 @@ export function readChanges(from: FrameReader): Change[] {
   });
 }
 
-function writeRange(out: FrameWriter, { from, to, reverse = false, limit }: KeyRange): void {
-  out.optionalBytes(from).optionalBytes(to).byte(Number(reverse)).uint32(limit);
+function writeRange(out: FrameWriter, { from, to, reverse = false, limit, bytesMax = 0 }: KeyRange): void {
+  out.optionalBytes(from).optionalBytes(to).byte(Number(reverse)).uint32(limit).whole(bytesMax);
 }
 
 function readRange(from: FrameReader): KeyRange {
   const [start, end] = [from.optionalBytes(), from.optionalBytes()];
-  const reverse = from.byte() === 1;
-  return { ...(start && { from: start }), ...(end && { to: end }), reverse, limit: from.uint32() };
+  const [reverse, limit, bytesMax] = [from.byte() === 1, from.uint32(), from.whole()];
+  return {
+    ...(start && { from: start }),
+    ...(end && { to: end }),
+    reverse,
+    limit,
+    ...(bytesMax > 0 && { bytesMax }),
+  };
 }
 
 function writeTransaction(out: FrameWriter, { conditions = [], writes }: Transaction): void {
   out.uint32(conditions.length);
   for (const condition of conditions) writeCondition(out, condition);
   out.uint32(writes.length);
-  for (const write of writes) {
-    out
-      .text(write.space)
-      .bytes(write.key)
-      .optionalBytes(write.kind === 'put' ? write.value : undefined);
-  }
+  for (const write of writes) writeWrite(out, write);
 }
 
 function readTransaction(from: FrameReader): Transaction {
@@ -184,9 +220,31 @@ function readCondition(from: FrameReader): Condition {
   return { space, key, is: kind === CONDITION_VERSION ? from.whole() : CONDITION_KINDS[kind]! };
 }
 
+function writeWrite(out: FrameWriter, write: Write): void {
+  out.byte(WRITE_KINDS.indexOf(write.kind)).text(write.space);
+  switch (write.kind) {
+    case 'put':
+      out.bytes(write.key).bytes(write.value);
+      break;
+    case 'delete':
+      out.bytes(write.key);
+      break;
+    case 'deleteRange':
+      out.bytes(write.from).bytes(write.to);
+      break;
+  }
+}
+
 function readWrite(from: FrameReader): Write {
-  const [space, key, value] = [from.text(), from.bytes(), from.optionalBytes()];
-  return value ? { kind: 'put', space, key, value } : { kind: 'delete', space, key };
+  const [kind, space] = [WRITE_KINDS[from.byte()]!, from.text()];
+  switch (kind) {
+    case 'put':
+      return { kind, space, key: from.bytes(), value: from.bytes() };
+    case 'delete':
+      return { kind, space, key: from.bytes() };
+    case 'deleteRange':
+      return { kind, space, from: from.bytes(), to: from.bytes() };
+  }
 }
 
 function readList<T>(from: FrameReader, read: () => T): T[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,9 +8,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { recordsConformance } from '../records.conformance.ts';
-import { openEmbeddedRecords } from './records.ts';
+import { lazyEmbeddedRecords, openEmbeddedRecords } from './records.ts';
 
 recordsConformance('embedded', (directory) => openEmbeddedRecords({ directory }));
+recordsConformance('embedded, opened when it is needed', async (directory) => lazyEmbeddedRecords({ directory }));
 
 async function withDirectory(body: (directory: string) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-records-'));
@@ -75,6 +77,48 @@ test('when its thread dies, all that waits and comes later is told, and nothing 
     await records[Symbol.asyncDispose]();
     await using again = await openEmbeddedRecords({ directory });
     assert.equal((await again.range('things', { limit: 10 })).length, 1);
+  }));
+
+test('a store that is opened when it is needed is empty and not even a folder until it is written to', () =>
+  withDirectory(async (parent) => {
+    const directory = join(parent, 'store');
+    const signal = new AbortController().signal;
+    {
+      await using records = lazyEmbeddedRecords({ directory });
+      assert.equal(await records.get('things', key), undefined);
+      assert.deepEqual(await records.getAll([{ space: 'things', key }]), [undefined]);
+      assert.deepEqual(await records.range('things', { limit: 1 }), []);
+      assert.deepEqual(await records.changes('things', 0, 1), []);
+      await records.trimChanges('things', 1);
+      await records.dropSpace('things');
+      assert.equal(await records.sizeBytes(), 0);
+      assert.equal(existsSync(directory), false);
+    }
+    const closed = lazyEmbeddedRecords({ directory });
+    await closed[Symbol.asyncDispose]();
+    await assert.rejects(closed.get('things', key), { code: 'records-failed', message: /closed/ });
+    await assert.rejects(closed.commit({ writes: [] }), { code: 'records-failed', message: /closed/ });
+    assert.equal(existsSync(directory), false);
+
+    await using records = lazyEmbeddedRecords({ directory });
+    const waiting = records.waitForChanges('things', 0, signal);
+    await records.watchChanges('things');
+    await records.commit({ writes: [put('a', long(1))] });
+    await waiting;
+    assert.deepEqual(Buffer.from((await records.get('things', key))!.value), long(1));
+    assert.ok((await records.sizeBytes()) > 0);
+  }));
+
+test('a store that cannot be opened when it is needed says why, now and from then on', () =>
+  withDirectory(async (directory) => {
+    await writeFile(join(directory, 'records.sqlite'), Buffer.alloc(8192, 7));
+    await using records = lazyEmbeddedRecords({ directory });
+    const failure = { code: 'records-failed', message: /cannot be opened/ };
+    await Promise.all([
+      assert.rejects(records.get('things', key), failure),
+      assert.rejects(records.commit({ writes: [put('a', long(1))] }), failure),
+    ]);
+    await assert.rejects(records.get('things', key), failure);
   }));
 
 /** Too long to stand beside its key. */

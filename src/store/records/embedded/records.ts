@@ -4,7 +4,8 @@
  * Requests of one turn of the loop leave as one frame; each waits under its id for its answer. The worker answers writes in
  * the order in which they were called, so what a caller sees resolve is the order of versions.
  */
-import { mkdir, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { assert, DomainError, messageOf, siblingModule } from '../../../base/index.ts';
@@ -13,6 +14,7 @@ import {
   type KeyRange,
   RECORDS_LIMITS,
   type RecordEntry,
+  type RecordKey,
   type Records,
   type RecordsErrorCode,
   type Transaction,
@@ -28,6 +30,7 @@ import {
   readChanges,
   readEntries,
   readFailure,
+  readFound,
   writeRequest,
 } from './protocol.ts';
 import type { WorkerOptions } from './sqlite.worker.ts';
@@ -52,26 +55,25 @@ interface Call {
  * @throws DomainError `format-too-new` (S4), `records-failed`: damaged, not accessible, or open in another process
  */
 export async function openEmbeddedRecords(options: EmbeddedRecordsOptions): Promise<Records> {
-  await mkdir(options.directory, { recursive: true });
-  const file = join(options.directory, FILE);
-  const pages = options.pagesMax === undefined ? {} : { pagesMax: options.pagesMax };
-  const worker = new Worker(siblingModule(import.meta.url, './sqlite.worker'), {
-    workerData: { file, ...pages } satisfies WorkerOptions,
-    // Earlier releases of Node 24 warn that node:sqlite is experimental; nothing else in that thread is.
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    name: 'records',
-  });
-  const records = new EmbeddedRecords(worker, file);
-  await records.opened;
+  const records = new EmbeddedRecords(options);
+  await records.start();
   return records;
 }
 
+/**
+ * The store of `directory`, opened by the first call that needs it: until then it has no thread, no file and no memory. A store that
+ * was never written to is empty without being opened. What {@link openEmbeddedRecords} throws, its calls reject with from then on.
+ */
+export function lazyEmbeddedRecords(options: EmbeddedRecordsOptions): Records {
+  return new EmbeddedRecords(options);
+}
+
 class EmbeddedRecords implements Records {
-  /** Settles when the worker has opened the file, or could not. */
-  readonly opened: Promise<unknown>;
-  readonly #worker: Worker;
-  readonly #file: string;
-  readonly #exited: Promise<void>;
+  readonly #options: WorkerOptions;
+  #worker: Worker | undefined;
+  /** There is nothing in it yet, not even a file. */
+  #unwritten: boolean;
+  #exited: Promise<void> | undefined;
   readonly #calls = new Map<number, Call>();
   readonly #waiters = new ChangeWaiters();
   #outgoing: FrameWriter | undefined;
@@ -82,26 +84,56 @@ class EmbeddedRecords implements Records {
   /** Set when the worker is gone: the answer to everything from then on. */
   #gone: DomainError<RecordsErrorCode> | undefined;
 
-  constructor(worker: Worker, file: string) {
+  constructor({ directory, pagesMax }: EmbeddedRecordsOptions) {
+    const file = join(directory, FILE);
+    this.#options = { file, ...(pagesMax === undefined ? {} : { pagesMax }) };
+    this.#unwritten = !existsSync(file);
+  }
+
+  /** Starts the worker; resolves when it has opened the file. */
+  start(): Promise<void> {
+    this.#unwritten = false;
+    const worker = new Worker(siblingModule(import.meta.url, './sqlite.worker'), {
+      workerData: this.#options,
+      // Earlier releases of Node 24 warn that node:sqlite is experimental; nothing else in that thread is.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      name: 'records',
+    });
     this.#worker = worker;
-    this.#file = file;
-    this.opened = new Promise((resolve, reject) => this.#calls.set(OPENING_ID, { resolve, reject }));
     worker.on('message', (frame: Uint8Array) => this.#receive(frame));
-    worker.on('error', (error) => this.#fail(`the records worker died: ${messageOf(error)}`));
+    worker.on('error', (error) => this.#fail(closed(`the records worker died: ${messageOf(error)}`)));
     this.#exited = new Promise((resolve) => {
       worker.on('exit', () => {
-        this.#fail('the records store is closed');
+        this.#fail(closed('the records store is closed'));
         resolve();
+      });
+    });
+    return new Promise((resolve, reject) => {
+      this.#calls.set(OPENING_ID, {
+        resolve: () => resolve(),
+        reject: (error) => {
+          this.#fail(error);
+          reject(error);
+        },
       });
     });
   }
 
   get(space: string, key: Uint8Array): Promise<RecordEntry | undefined> {
-    return this.#call({ kind: 'get', space, key }, (from) => readEntries(from)[0]);
+    if (this.#unwritten) return Promise.resolve(undefined);
+    return this.#call({ kind: 'get', space, key }, readFirstEntry);
+  }
+
+  async getAll(keys: readonly RecordKey[]): Promise<readonly (RecordEntry | undefined)[]> {
+    assert(keys.length <= RECORDS_LIMITS.readRecordsMax, `at most ${RECORDS_LIMITS.readRecordsMax} keys`);
+    if (this.#unwritten) return keys.map(() => undefined);
+    return this.#call({ kind: 'getAll', keys }, readFound);
   }
 
   async range(space: string, range: KeyRange): Promise<readonly RecordEntry[]> {
     checkLimit(range.limit);
+    assert(range.bytesMax === undefined || range.bytesMax >= 1, 'bytesMax is 1 or more');
+    if (this.#unwritten) return [];
     return this.#call({ kind: 'range', space, range }, readEntries);
   }
 
@@ -124,6 +156,7 @@ class EmbeddedRecords implements Records {
 
   async changes(space: string, after: Version, limit: number): Promise<readonly Change[]> {
     checkLimit(limit);
+    if (this.#unwritten) return [];
     return this.#call({ kind: 'changes', space, after, limit }, readChanges);
   }
 
@@ -138,15 +171,18 @@ class EmbeddedRecords implements Records {
   }
 
   async trimChanges(space: string, through: Version): Promise<void> {
+    if (this.#unwritten) return;
     await this.#call({ kind: 'trimChanges', space, through }, readVersion);
   }
 
   async dropSpace(space: string): Promise<void> {
+    if (this.#unwritten) return;
     await this.#call({ kind: 'dropSpace', space }, readVersion);
   }
 
   async sizeBytes(): Promise<number> {
-    const sizes = await Promise.all([this.#file, `${this.#file}-wal`].map(fileSize));
+    const { file } = this.#options;
+    const sizes = await Promise.all([file, `${file}-wal`].map(fileSize));
     return sizes.reduce((sum, size) => sum + size, 0);
   }
 
@@ -157,9 +193,10 @@ class EmbeddedRecords implements Records {
 
   async #close(): Promise<void> {
     // Requests before it are carried out first, those after it are refused.
-    const closed = this.#call({ kind: 'close' }, () => {});
-    this.#gone ??= new DomainError('records-failed', 'the records store is closed');
-    await closed.catch(() => {});
+    const last = this.#worker ? this.#call({ kind: 'close' }, () => {}) : Promise.resolve();
+    this.#gone ??= closed('the records store is closed');
+    this.#unwritten = false;
+    await last.catch(() => {});
     await this.#exited;
   }
 
@@ -175,6 +212,8 @@ class EmbeddedRecords implements Records {
   #call<T>(request: Request, read: (from: FrameReader) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#gone) return reject(this.#gone);
+      // How the opening went, this call is told like every other.
+      if (!this.#worker) this.start().catch(() => {});
       const id = this.#nextId;
       this.#nextId = id === 0xffffffff ? OPENING_ID + 1 : id + 1;
       this.#calls.set(id, { resolve: (from) => resolve(read(from)), reject });
@@ -194,7 +233,7 @@ class EmbeddedRecords implements Records {
   #flush(): void {
     const frame = this.#outgoing!.finish();
     this.#outgoing = undefined;
-    this.#worker.postMessage(frame, [frame.buffer]);
+    this.#worker!.postMessage(frame, [frame.buffer]);
   }
 
   #receive(frame: Uint8Array): void {
@@ -210,12 +249,20 @@ class EmbeddedRecords implements Records {
   }
 
   /** The worker is gone, whatever the reason. */
-  #fail(message: string): void {
-    this.#gone ??= new DomainError('records-failed', message);
+  #fail(reason: DomainError<RecordsErrorCode>): void {
+    this.#gone ??= reason;
     for (const { reject } of this.#calls.values()) reject(this.#gone);
     this.#calls.clear();
     this.#waiters.failAll(this.#gone);
   }
+}
+
+function closed(message: string): DomainError<RecordsErrorCode> {
+  return new DomainError('records-failed', message);
+}
+
+function readFirstEntry(from: FrameReader): RecordEntry | undefined {
+  return readEntries(from)[0];
 }
 
 function readVersion(from: FrameReader): Version {
@@ -232,8 +279,19 @@ function sizeOf({ conditions = [], writes }: Transaction): number {
   if (writes.length > RECORDS_LIMITS.writesPerTransactionMax) throw tooLarge('writes', writes.length);
   let size = 0;
   for (const { key } of conditions) size += sizeOfKey(key);
-  for (const write of writes) size += sizeOfKey(write.key) + sizeOfValue(write);
+  for (const write of writes) size += sizeOfWrite(write);
   return size;
+}
+
+function sizeOfWrite(write: Write): number {
+  switch (write.kind) {
+    case 'put':
+      return sizeOfKey(write.key) + sizeOfValue(write.value);
+    case 'delete':
+      return sizeOfKey(write.key);
+    case 'deleteRange':
+      return sizeOfKey(write.from) + sizeOfKey(write.to);
+  }
 }
 
 function sizeOfKey(key: Uint8Array): number {
@@ -241,10 +299,9 @@ function sizeOfKey(key: Uint8Array): number {
   return key.byteLength;
 }
 
-function sizeOfValue(write: Write): number {
-  if (write.kind === 'delete') return 0;
-  if (write.value.byteLength > RECORDS_LIMITS.valueBytesMax) throw tooLarge('bytes of value', write.value.byteLength);
-  return write.value.byteLength;
+function sizeOfValue(value: Uint8Array): number {
+  if (value.byteLength > RECORDS_LIMITS.valueBytesMax) throw tooLarge('bytes of value', value.byteLength);
+  return value.byteLength;
 }
 
 function tooLarge(what: string, count: number): DomainError<RecordsErrorCode> {

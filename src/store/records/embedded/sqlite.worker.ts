@@ -18,6 +18,7 @@ import {
   writeChanges,
   writeEntries,
   writeFailure,
+  writeFound,
 } from './protocol.ts';
 
 /** What the client starts the worker with. */
@@ -98,6 +99,10 @@ function answerRead(database: Database, out: FrameWriter, id: number, request: R
     case 'get': {
       const entry = database.get(request.space, request.key);
       return writeEntries(out.uint32(id).byte(0), entry ? [entry] : []);
+    }
+    case 'getAll': {
+      const found = request.keys.map(({ space, key }) => database.get(space, key));
+      return writeFound(out.uint32(id).byte(0), found);
     }
     case 'range': {
       const entries = database.range(request.space, request.range);
