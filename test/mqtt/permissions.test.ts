@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { SimulatedClock } from '../../src/base/index.ts';
 import type * as mqtt from '../../src/codec/mqtt/index.ts';
+import { Reason } from '../../src/codec/mqtt/index.ts';
 import {
   type ClientPermissions,
+  type ClientWatcher,
   type ConnectRequest,
   type DeviceAccess,
+  type DisconnectReason,
   OPEN_ACCESS,
   userArn,
 } from '../../src/services/iot/index.ts';
@@ -194,4 +200,46 @@ for (const isRestarted of [false, true]) {
     await clock.advance(5_000);
     assert.deepEqual(heard.toSorted(), ['certified', 'kept', 'user']);
   });
+}
+
+test('a connection ends when what has let it in does: its certificate, or the credentials that have signed for it', async () => {
+  const pem = await shortLived();
+  const { validFromDate, validToDate } = new X509Certificate(pem);
+  const clock = new SimulatedClock(validFromDate.getTime() + 1_000);
+  const access = new ByIdentity();
+  const left: (readonly [clientId: string, reason: DisconnectReason])[] = [];
+  const watcher: ClientWatcher = {
+    ...{ connectFailed: () => {}, connected: () => {}, subscribed: () => {}, unsubscribed: () => {} },
+    disconnected: ({ clientId }, reason) => left.push([clientId, reason]),
+  };
+  await using rig = await openRig({ clock, access, watcher });
+  access.rig = rig;
+  const { certificateArn } = await rig.call('RegisterCertificateWithoutCA', { certificatePem: pem, status: 'ACTIVE' });
+  await rig.call('CreatePolicy', { policyName: 'p', policyDocument: allowing('*') });
+  await rig.call('AttachPolicy', { policyName: 'p', target: certificateArn });
+  access.proofs.set('certified', { certificate: peerOf(pem) });
+  const caller = { accountId: '000000000000', arn: 'arn:aws:sts::000000000000:assumed-role/r/s' };
+  access.proofs.set('signed', { caller: { ...caller, expiresAt: clock.now() + 3_600_000 } });
+  access.proofs.set('root', { caller });
+  const clients = new Map<string, RawClient>();
+  for (const clientId of access.proofs.keys()) clients.set(clientId, await RawClient.connected(rig.port, { clientId }));
+  await clock.advance(3_599_000);
+  assert.deepEqual(left, []);
+  await clock.advance(2_000);
+  const told = await clients.get('signed')!.next();
+  assert(told?.type === 'disconnect' && told.reasonCode === Reason.notAuthorized);
+  assert.deepEqual(left.splice(0), [['signed', 'WEBSOCKET_TTL_EXPIRATION']]);
+  await clock.advance(validToDate.getTime() - clock.now());
+  assert.deepEqual(left, []);
+  await clock.advance(1_000);
+  assert.deepEqual(left, [['certified', 'FORBIDDEN_ACCESS']]);
+  assert(rig.gateway.clients.get('root'));
+  for (const client of clients.values()) await client[Symbol.asyncDispose]();
+});
+
+/** A certificate that is good for a day. */
+async function shortLived(): Promise<string> {
+  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
+  const { stdout } = await promisify(execFile)('openssl', [...args, '-keyout', '/dev/null', '-subj', '/CN=day']);
+  return stdout;
 }

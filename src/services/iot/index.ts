@@ -69,6 +69,7 @@ export {
   OPEN_ACCESS,
   type PeerCertificate,
   type PermissionsListener,
+  type SignedCaller,
   type UpgradeRequest,
 } from './access/access.ts';
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';

@@ -15,7 +15,12 @@ export interface Arrival {
   /** WebSocket: the request that was upgraded. */
   readonly upgrade?: UpgradeRequest;
   /** Who has signed the WebSocket request (Signature Version 4); its signature is verified. */
-  readonly caller?: Caller;
+  readonly caller?: SignedCaller;
+}
+
+/** Who has signed, and until when his credentials are good: epoch milliseconds, absent where they do not end. */
+export interface SignedCaller extends Caller {
+  readonly expiresAt?: number;
 }
 
 export interface PeerCertificate {

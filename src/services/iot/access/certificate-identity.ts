@@ -32,6 +32,7 @@ export function identityOfCertificate(
     values: der ? certificateValues(certificateId, der) : NO_VALUES,
     policies: [],
     isLasting: true,
+    endsAt: certificates.endsAt(certificateArn),
     lapsed: () => (certificates.isActive(certificateArn) ? undefined : 'its certificate is not active any more'),
   };
 }

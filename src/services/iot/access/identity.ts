@@ -20,6 +20,8 @@ export interface Identity {
   readonly isLasting?: true;
   /** Why it may not be connected any more; asked again when something about it has changed. */
   lapsed(): string | undefined;
+  /** When it lapses if nothing changes, epoch milliseconds. */
+  readonly endsAt?: number | undefined;
   /** Ends by itself: calls back when it lapses or its policies have changed, until the result is called. */
   readonly watch?: (told: IdentityListener) => () => void;
 }

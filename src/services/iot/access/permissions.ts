@@ -1,3 +1,4 @@
+import type { Dated } from '../../../base/index.ts';
 import type { DeviceAction } from '../policies/document.ts';
 import { CompiledPolicies, type EffectivePolicy, type PolicyContext } from '../policies/evaluate.ts';
 import type { ClientPermissions, LastingProof, PermissionsListener } from './access.ts';
@@ -27,7 +28,8 @@ export interface Standing {
 }
 
 /** The permissions of one client: compiled when they are asked for, and anew after a change. */
-export class LivePermissions implements ClientPermissions {
+export class LivePermissions implements ClientPermissions, Dated {
+  tendAt = Number.POSITIVE_INFINITY;
   readonly #identity: Identity;
   readonly #origin: ClientOrigin;
   readonly #source: PermissionSource;
@@ -71,6 +73,11 @@ export class LivePermissions implements ClientPermissions {
   get watchedArns(): readonly string[] {
     const { arns, certificateArn } = this.#identity;
     return certificateArn === undefined ? arns : [...arns, certificateArn];
+  }
+
+  /** When its proof lapses by itself, epoch milliseconds. */
+  get endsAt(): number | undefined {
+    return this.#identity.endsAt;
   }
 
   get standing(): Standing {
