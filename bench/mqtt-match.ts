@@ -13,6 +13,7 @@ export function matchFigure(): Figure {
     clientId,
     principal: undefined,
     isCongested: false,
+    mayReceive: () => true,
     deliver: () => undefined,
   });
   for (let i = 0; i < SUBSCRIPTIONS; i++) {

@@ -128,6 +128,7 @@ function drained(session: DurableSession): Promise<void> {
         packetBytesMax: Number.POSITIVE_INFINITY,
         hasRoom: true,
       },
+      receivesAll: true,
       mayReceive: () => true,
       write: (_frame, packetId) => {
         if (waiting.push(packetId) === 1) setImmediate(acknowledge);

@@ -42,7 +42,7 @@ async function route({ review, users }: Pick<Iot, 'review' | 'users'>, request: 
   const [what, name, verb, ...rest] = path
     .slice(PREFIX.length + 1)
     .split('/')
-    .map(decodeURIComponent);
+    .map(decoded);
   const isRead = method === 'GET' || method === 'HEAD';
   if (rest.length > 0) return failure(404, `There is no ${path}.`);
   if (what === 'refusals' && name === undefined) {
@@ -110,6 +110,14 @@ function readJson(body: Uint8Array): Readonly<Record<string, unknown>> {
 function text(name: string, value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;
   throw invalid(`"${name}" must be a text.`);
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw invalid(`${part} is not well encoded.`);
+  }
 }
 
 function invalid(message: string): DomainError<'request-invalid'> {

@@ -45,3 +45,17 @@ test('metadata is matched beside the payload', () => {
 test('a pattern that says nothing is refused by code', () => {
   assert.throws(() => keeps([{ data: {} }], record('{}')), { code: 'pattern-invalid' });
 });
+
+test('changes of tables are matched by their images and their names', () => {
+  const dynamodb = { Keys: { id: { S: 'a' } }, NewImage: { id: { S: 'a' }, state: { S: 'hot' }, level: { N: '7' } } };
+  const change = (eventName: string): SourceRecord => ({
+    ...record(JSON.stringify(dynamodb)),
+    toEvent: () => JSON.stringify({ eventName, dynamodb }),
+  });
+  const kept = (pattern: unknown) =>
+    ['INSERT', 'REMOVE'].filter((name) => compileFilter([JSON.stringify(pattern)], 'dynamodb').keeps(change(name)));
+  assert.deepEqual(kept({ dynamodb: { NewImage: { state: { S: ['hot'] } } } }), ['INSERT', 'REMOVE']);
+  assert.deepEqual(kept({ dynamodb: { NewImage: { state: { S: [{ 'anything-but': ['hot'] }] } } } }), []);
+  assert.deepEqual(kept({ eventName: ['REMOVE'] }), ['REMOVE']);
+  assert.deepEqual(kept({ eventName: ['INSERT'], dynamodb: { OldImage: [{ exists: false }] } }), ['INSERT']);
+});

@@ -1,6 +1,9 @@
 import { type Pattern, parsePattern } from '../codec/patterns/index.ts';
 import type { SourceRecord } from './source.ts';
 
+/** What criteria know the payload of a kind of source by. */
+export type PayloadKey = 'data' | 'body' | 'dynamodb';
+
 /** Decides which records reach the function. */
 export interface RecordFilter {
   keeps(record: SourceRecord): boolean;
@@ -18,14 +21,14 @@ interface RecordView {
 /**
  * Compiles filter criteria: a record is kept when one pattern matches.
  *
- * A pattern names the payload by `payloadKey` (`data` for streams, `body` for queues): an object is matched against the
+ * A pattern names the payload by `payloadKey` (`data` for streams, `dynamodb` for those of tables, `body` for queues): an object is matched against the
  * payload's JSON, an array of conditions against its text. Other keys are members of the record's event, and of its
  * source's own part (`kinesis.partitionKey` is also `partitionKey`). A payload whose form is not that of the pattern is dropped.
  *
  * @param patterns  JSON texts; @throws PatternInvalid
  * @see AWS Lambda developer guide, "Control which events Lambda sends to your function"
  */
-export function compileFilter(patterns: readonly string[], payloadKey: 'data' | 'body'): RecordFilter {
+export function compileFilter(patterns: readonly string[], payloadKey: PayloadKey): RecordFilter {
   const tests = patterns.map((text) => compileOne(text, payloadKey));
   return {
     keeps: (record) => {

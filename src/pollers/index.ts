@@ -1,7 +1,7 @@
 /** pollers: the pull edges: event source mappings. */
 export { Checkpoints } from './checkpoints.ts';
 export type { PutObject } from './destination.ts';
-export { compileFilter, type RecordFilter } from './filter.ts';
+export { compileFilter, type PayloadKey, type RecordFilter } from './filter.ts';
 export type { Poller, PollerState, ShardState } from './poller.ts';
 export { QueuePoller, type QueuePollerOptions } from './queue-poller.ts';
 export {

@@ -87,6 +87,7 @@ function everything(hear: (topic: string, text: string) => void): Subscription {
     clientId: undefined,
     principal: undefined,
     isCongested: false,
+    mayReceive: () => true,
     deliver: ({ packet }) => {
       hear(packet.topic, packet.payload.toString());
       return undefined;

@@ -416,6 +416,9 @@ test('QoS 2 out: PUBREC is answered with PUBREL, and PUBCOMP makes room for the 
   assert.equal(second.payload.toString(), '2');
   subscriber.send(ack('pubrec', second.packetId, Reason.quotaExceeded), ack('pubrec', 999));
   assert.deepEqual(await subscriber.next(), ack('pubrel', 999, Reason.packetIdentifierNotFound));
+  subscriber.send(ack('pubrec', 998, Reason.quotaExceeded));
+  await subscriber.settle();
+  assert.equal(subscriber.unread, 0, 'a client that refuses what it was not sent waits for nothing');
 });
 
 test('what a client sends before it is told that it is connected is kept, however it comes', async () => {

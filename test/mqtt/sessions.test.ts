@@ -98,6 +98,33 @@ test('QoS 2 to a client goes on where it was: released messages are not sent aga
   assert.equal(third.client.unread, 0);
 });
 
+test('PUBREC and PUBREL that come twice are answered when what they say is on disk, and not before', async () => {
+  await using rig = await openRig();
+  await rig.rule('stream', "SELECT * FROM 'rule/#'", [
+    { kinesis: { roleArn: 'r', streamName: 's', partitionKey: '1' } },
+  ]);
+  const pump = await durable(rig, 'pump');
+  await pump.client.subscribe('d/#', 2);
+  await published(rig, 'd/1', 'one', { qos: 2 });
+  const one = await message(pump.client);
+  pump.client.send(publish('e', 'mine', { qos: 2, packetId: 9 }));
+  assert.equal((await pump.client.next())?.type, 'pubrec');
+  // What sessions write waits for all that came before it.
+  rig.streams.hold();
+  const other = await durable(rig, 'other');
+  other.client.send(publish('rule/1', 'held', { qos: 2, packetId: 1 }));
+  await until(() => rig.streams.records.length === 1);
+  pump.client.send(ack('pubrec', one), ack('pubrec', one));
+  pump.client.send(ack('pubrel', { packetId: 9 }), ack('pubrel', { packetId: 9 }));
+  await pump.client.settle();
+  assert.equal(pump.client.unread, 0, 'nothing of it is on disk');
+  rig.streams.release();
+  for (const type of ['pubrel', 'pubrel', 'pubcomp', 'pubcomp']) {
+    const packet = await pump.client.next();
+    assert.deepEqual(packet, { ...ack('pubrel', { packetId: type === 'pubrel' ? one.packetId : 9 }), type });
+  }
+});
+
 // Shows [MQTT-4.3.3-10], [MQTT-4.3.3-12], [3.1.1: MQTT-4.3.3-2]
 test('QoS 2 from a client is published once, whatever is sent again after a restart', async () => {
   await using rig = await openRig();

@@ -319,6 +319,24 @@ describe('handshakes', () => {
     socket.destroy();
   });
 
+  test('more clients than a turn has time for get in all the same, past those who stall, and so do those later', async () => {
+    await using rig = await openSecureRig({ limits: { handshakesPerTurn: 2, handshakesAtOnce: 64 } });
+    const ca = rig.authority.authority.cert;
+    const stalling = await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const socket = createConnection(rig.mqtts, '127.0.0.1');
+        await once(socket, 'connect');
+        return socket;
+      }),
+    );
+    const newcomers = await Promise.all(Array.from({ length: 30 }, () => connectWith(rig.mqtts, { ca })));
+    const late = await Promise.all(stalling.map((socket) => connectWith(rig.mqtts, { ca, socket })));
+    for (const socket of [...newcomers, ...late]) {
+      assert.ok(isConnack(await answerTo(socket, CONNECT)));
+      socket.destroy();
+    }
+  });
+
   test('bytes that are no TLS end their connection and no other', async () => {
     const socket = createConnection(secure.mqtts, '127.0.0.1').on('error', () => {});
     socket.write(CONNECT);

@@ -596,7 +596,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   #received2({ packetId, reasonCode }: mqtt.AckPacket, session: ClientSession): void {
     const isRefused = reasonCode >= 0x80;
     const step = session.received(packetId, isRefused);
-    if (isRefused && step !== 'unknown') return;
+    // A client that will not have it has let go of the identifier itself (4.3.3).
+    if (isRefused) return;
     this.#proceed('pubrel', packetId, step);
   }
 

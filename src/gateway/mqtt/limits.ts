@@ -4,11 +4,20 @@ import { DomainError } from '../../base/index.ts';
 export const MQTT_LIMITS = {
   /** Open sockets; a further one is closed at once. */
   connectionsMax: 100_000,
+  /**
+   * Connections that the kernel holds until we take them, one in a turn of the event loop; it may allow fewer (`net.core.somaxconn`). It
+   * turns further ones away or lets them come again, as TCP does: after 1, 3, 7 seconds.
+   */
+  backlogMax: 4_096,
   /** Time from TCP accept to a whole CONNECT. */
   connectTimeoutMs: 10_000,
   /** TLS handshakes that go on; of more, the oldest is cut off. */
   handshakesMax: 10_000,
-  /** Handshakes begun in one turn of the event loop, about a millisecond each: a fleet that comes back leaves others their turn. */
+  /** Handshakes begun of late that go on: others wait for one of them to be over. Together, more would only take longer each. */
+  handshakesAtOnce: 500,
+  /** A client that has not answered for so long keeps no other waiting. */
+  handshakePatienceMs: 5_000,
+  /** Handshakes worked on in one turn of the event loop, half a millisecond each: a fleet that comes back leaves others their turn. */
   handshakesPerTurn: 8,
   /** Time for a TLS handshake, and for the header of a proxy before it, whatever is sent meanwhile. */
   handshakeTimeoutMs: 10_000,

@@ -41,6 +41,10 @@ export class ConnectionLink implements SessionLink {
     return this.#carrier.output.queuedBytes < this.#limits.outboundBytesMax;
   }
 
+  get receivesAll(): boolean {
+    return this.#permissions.receivesAll;
+  }
+
   mayReceive(topic: string): boolean {
     return this.#permissions.receivesAll || this.#permissions.mayReceive(topic);
   }

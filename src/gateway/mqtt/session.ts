@@ -9,11 +9,12 @@ import {
   retainedFrame,
   type SharedGroup,
   type Step,
+  topicOf,
 } from '../../services/iot/index.ts';
 import type { MqttGauges } from './gauges.ts';
 import type { MqttLimits } from './limits.ts';
 import type { Output } from './output.ts';
-import { OutboundWindow, type SharedFrame } from './window.ts';
+import { OutboundWindow, type Sendable, type SharedFrame } from './window.ts';
 
 /** What a session asks of the connection that carries it. */
 export interface Carrier {
@@ -75,9 +76,13 @@ export class Session implements ClientSession {
     return !this.#hasRoom() || this.#window.isFull;
   }
 
+  mayReceive(topic: string): boolean {
+    return this.#permissions.receivesAll || this.#permissions.mayReceive(topic);
+  }
+
   deliver(message: RoutedMessage, receiver: Receiver): undefined {
     const { packet } = message;
-    if (!this.#mayReceive(packet.topic)) return;
+    if (!this.mayReceive(packet.topic)) return;
     const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;
     const frame = receiverFrame(message, receiver, qos, this.#carrier.version);
     this.#send(receiver.group && qos > 0 ? sharedFrame(frame, message, receiver.group) : frame);
@@ -90,7 +95,7 @@ export class Session implements ClientSession {
     identifier: number | undefined,
   ): void {
     const deliveries = Iterator.from(messages)
-      .filter(({ topic }) => this.#mayReceive(topic))
+      .filter(({ topic }) => this.mayReceive(topic))
       .map((message) => ({ message, qos, identifier }));
     this.#backlog ??= new Map();
     this.#backlog.set(filter, deliveries);
@@ -143,15 +148,20 @@ export class Session implements ClientSession {
     while (this.#hasRoom()) {
       const next = this.#window.next();
       if (!next) break;
-      this.#write(next.frame, next.packetId);
+      // It was asked when the message came in; the answer can have changed since.
+      if (this.#permissions.receivesAll || this.#permissions.mayReceive(topicOf(next.frame)))
+        this.#write(next.frame, next.packetId);
+      else this.#skip(next);
     }
     while (this.#backlog !== undefined && this.#hasRoom() && this.#window.queued === 0) {
       if (!this.#sendRetained(this.#backlog)) return;
     }
   }
 
-  #mayReceive(topic: string): boolean {
-    return this.#permissions.receivesAll || this.#permissions.mayReceive(topic);
+  /** A message that waited is not sent: of a shared subscription, another may have it. */
+  #skip({ frame, packetId }: Sendable): void {
+    this.#window.withdraw(packetId);
+    frame.redeliver?.();
   }
 
   #hasRoom(): boolean {

@@ -15,7 +15,7 @@ export interface SharedFrame extends mqtt.PublishFrame {
 
 /** A queued message that may be sent now. */
 export interface Sendable {
-  readonly frame: mqtt.PublishFrame;
+  readonly frame: SharedFrame;
   readonly packetId: number;
 }
 
@@ -74,6 +74,12 @@ export class OutboundWindow {
     if (this.#inFlight?.get(packetId) !== by) return false;
     this.#shared?.delete(packetId);
     return this.#inFlight.delete(packetId);
+  }
+
+  /** The message was not sent after all. */
+  withdraw(packetId: number): void {
+    this.#inFlight?.delete(packetId);
+    this.#shared?.delete(packetId);
   }
 
   /** PUBREC has come: PUBREL is due, or, when the client refuses the message, nothing more. False for an unknown message. */

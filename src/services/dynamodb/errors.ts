@@ -17,6 +17,8 @@ export const DYNAMODB_ANSWERS = {
   'transaction-conflict': { type: 'TransactionConflictException', status: 400 },
   'transaction-in-progress': { type: 'TransactionInProgressException', status: 400 },
   'token-mismatch': { type: 'IdempotentParameterMismatchException', status: 400 },
+  'iterator-expired': { type: 'ExpiredIteratorException', status: 400 },
+  'data-trimmed': { type: 'TrimmedDataAccessException', status: 400 },
   'records-busy': { type: 'ThrottlingException', status: 400 },
   'records-full': { type: 'InternalServerError', status: 500 },
 } as const satisfies Record<string, WireAnswer>;
@@ -24,6 +26,11 @@ export const DYNAMODB_ANSWERS = {
 export type DynamodbErrorCode = keyof typeof DYNAMODB_ANSWERS;
 
 export class DynamodbError extends DomainError<DynamodbErrorCode> {}
+
+const NOT_FOUND = 'Requested resource not found';
+
+/** A table that is not there, as the operations on items say it. */
+export const tableNotFound = () => new DynamodbError('resource-not-found', NOT_FOUND);
 
 /** @param message  word for word as AWS says it: clients match on it */
 export const invalid = (message: string) => new DynamodbError('validation-failed', message);

@@ -12,3 +12,8 @@ export type {
   TableDirectory,
   Throughput,
 } from './model/table.ts';
+export { tableStreamsService } from './operations/streams.ts';
+export { TABLE_STREAM_LIMITS } from './streams/limits.ts';
+export { TableStreamSource } from './streams/source.ts';
+export type { StreamedTable, StreamViewType } from './streams/state.ts';
+export { type TableStreamDependencies, TableStreams } from './streams/streams.ts';

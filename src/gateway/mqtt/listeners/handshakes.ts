@@ -1,19 +1,26 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../../base/index.ts';
+import { Rotation } from './rotation.ts';
 
 /** How many handshakes there may be, and how long. */
 export interface HandshakeLimits {
   readonly handshakesMax: number;
+  readonly handshakesAtOnce: number;
+  readonly handshakePatienceMs: number;
   readonly handshakesPerTurn: number;
   readonly handshakeTimeoutMs: number;
 }
 
+/** How often those that have begun are looked at while none of them answers. */
+const IDLE_LOOK_MS = 1;
+
 /**
  * Spreads TLS handshakes over turns of the event loop, so that a fleet that comes back at once leaves the others their turn: each
- * handshake is about a millisecond of signing and verifying that nothing else can run beside. And ends those that take too long,
- * whatever they send meanwhile (slow loris).
+ * handshake is about a millisecond of signing and verifying that nothing else can run beside, half of it when the client's second flight
+ * arrives. Only as many as a turn has time for are read in it; the bytes of the others wait in their sockets. And ends those that take
+ * too long, whatever they send meanwhile (slow loris).
  *
- *     queued --(its turn)--> going on --(settled)--> over
+ *     queued --(its turn)--> going on, read in some turns --(settled)--> over
  *                               `--(too slow, or the oldest of too many)--> destroyed
  */
 export class Handshakes {
@@ -21,12 +28,17 @@ export class Handshakes {
   readonly #limits: HandshakeLimits;
   readonly #start: (socket: Socket) => void;
   readonly #expired: () => void;
-  /** In the order they came. */
-  readonly #queued = new Set<Socket>();
+  readonly #rotation: Rotation<Socket>;
   /** When each must be over, in the order they began: all have the same time, so the first ends first. */
   readonly #deadlines = new Map<Socket, number>();
+  /** Those that have begun of late, and when: others wait for them to be over. */
+  readonly #young = new Map<Socket, number>();
+  /** Something was begun or is over since the last turn. */
+  #isMoving = false;
   #isScheduled = false;
+  #idle: Timer | undefined;
   #timer: Timer | undefined;
+  #isClosed = false;
 
   /**
    * @param start  begins the handshake of a socket
@@ -37,54 +49,72 @@ export class Handshakes {
     this.#limits = limits;
     this.#start = start;
     this.#expired = expired;
-  }
-
-  /** Handshakes that go on. */
-  get size(): number {
-    return this.#deadlines.size;
+    this.#rotation = new Rotation(limits.handshakesPerTurn);
   }
 
   /** Takes a socket that is not read yet. */
   add(socket: Socket): void {
-    this.#queued.add(socket);
+    this.#rotation.add(socket);
     socket.once('close', () => this.settled(socket));
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => this.#turn());
+    this.#moved();
   }
 
   /** The handshake is over, or the socket is gone. */
   settled(socket: Socket): void {
-    this.#queued.delete(socket);
+    this.#rotation.remove(socket);
     this.#deadlines.delete(socket);
+    this.#young.delete(socket);
+    if (this.#rotation.isCrowded) this.#moved();
   }
 
   /** Destroys all that are not over. */
   close(): void {
+    this.#isClosed = true;
     this.#timer?.cancel();
-    for (const socket of [...this.#queued, ...this.#deadlines.keys()]) socket.destroy();
-    this.#queued.clear();
+    this.#idle?.cancel();
+    for (const socket of this.#rotation.all()) socket.destroy();
     this.#deadlines.clear();
   }
 
-  #turn(): void {
-    this.#isScheduled = false;
-    let left = this.#limits.handshakesPerTurn;
-    for (const socket of this.#queued) {
-      if (left-- === 0) break;
-      this.#queued.delete(socket);
-      this.#begin(socket);
-    }
-    if (this.#queued.size === 0) return;
+  #moved(): void {
+    this.#isMoving = true;
+    if (this.#isScheduled) return;
+    this.#idle?.cancel();
     this.#isScheduled = true;
     setImmediate(() => this.#turn());
   }
 
+  #turn(): void {
+    this.#isScheduled = false;
+    this.#isMoving = false;
+    if (this.#isClosed) return;
+    this.#age();
+    const { hold, read, begin } = this.#rotation.turn(this.#limits.handshakesAtOnce - this.#young.size);
+    for (const socket of hold) setReading(socket, false);
+    for (const socket of read) setReading(socket, true);
+    for (const socket of begin) this.#begin(socket);
+    if (!this.#rotation.isCrowded) return;
+    if (this.#isMoving || begin.length > 0) return this.#moved();
+    // Nobody waits but for clients that have not answered: no reason to ask as fast as the processor can.
+    this.#idle = this.#clock.timer(IDLE_LOOK_MS, () => this.#turn());
+  }
+
+  /** Clients that have not answered for long keep nobody waiting any more. */
+  #age(): void {
+    const before = this.#clock.monotonic() - this.#limits.handshakePatienceMs;
+    for (const [socket, begunAt] of this.#young) {
+      if (begunAt > before) return;
+      this.#young.delete(socket);
+    }
+  }
+
   #begin(socket: Socket): void {
-    if (socket.destroyed) return;
-    // Who comes back in earnest is through within a turn or two: of too many that go on, the oldest is the likeliest to be stalling.
+    if (socket.destroyed) return this.settled(socket);
+    // Who comes back in earnest is through within a few turns: of too many that go on, the oldest is the likeliest to be stalling.
     if (this.#deadlines.size >= this.#limits.handshakesMax) this.#cutOff(this.#deadlines.keys().next().value!);
-    this.#deadlines.set(socket, this.#clock.monotonic() + this.#limits.handshakeTimeoutMs);
+    const now = this.#clock.monotonic();
+    this.#deadlines.set(socket, now + this.#limits.handshakeTimeoutMs);
+    this.#young.set(socket, now);
     this.#timer ??= this.#clock.timer(this.#limits.handshakeTimeoutMs, () => this.#sweep());
     this.#start(socket);
   }
@@ -102,8 +132,23 @@ export class Handshakes {
   }
 
   #cutOff(socket: Socket): void {
-    this.#deadlines.delete(socket);
+    this.settled(socket);
     this.#expired();
     socket.destroy();
   }
+}
+
+interface ReadingHandle {
+  readStart(): number;
+  readStop(): number;
+}
+
+/**
+ * Has the kernel's bytes of a socket read, or left where they are. While TLS stands on it the socket's own `pause` does nothing: TLS
+ * takes the bytes below it, from the handle. A version of Node without these members reads on: more are then ready at once.
+ */
+function setReading(socket: Socket, isReading: boolean): void {
+  const { _handle: handle } = socket as unknown as { readonly _handle?: Partial<ReadingHandle> | null };
+  if (isReading) handle?.readStart?.();
+  else handle?.readStop?.();
 }

@@ -120,7 +120,7 @@ export class Listener {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#server.once('error', reject);
-        this.#server.listen({ host, port, backlog: 1024 }, resolve);
+        this.#server.listen({ host, port, backlog: this.#entrance.limits.backlogMax }, resolve);
       });
     } catch (error) {
       this.#front?.[Symbol.dispose]();

@@ -38,6 +38,9 @@ export interface Throughput {
   write(units: number): void;
 }
 
+/** What on-demand tables have without a limit of their own: this very object, so that nobody counts in vain. */
+export const UNLIMITED: Throughput = { read: () => {}, write: () => {} };
+
 /** A table, as the item operations need it. What it holds changes with UpdateTable: ask it anew in each operation. */
 export interface Table {
   /** Never used again, whereas a name may be. */
@@ -69,4 +72,8 @@ export interface StoredItem {
   readonly attributes: Attributes;
   /** As AWS counts it: names and values, UTF-8. */
   readonly sizeBytes: number;
+  /** The attributes as the API writes them: a JSON object, as text. */
+  readonly json: string;
+  /** As it stands in the store: the value of a row. */
+  readonly encoded: Uint8Array;
 }

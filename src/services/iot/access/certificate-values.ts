@@ -55,7 +55,7 @@ export function certificateValues(certificateId: string, der: Buffer): Values {
 
 /** @param path  `subject.country`, `subject.country.1`, `subject.country.list` in lower case */
 function valueAt(attributes: ReadonlyMap<string, readonly string[]>, path: string): readonly string[] | undefined {
-  const [, name, suffix] = /^(.*?)(?:\.(\d|list))?$/.exec(path)!;
+  const [, name, suffix] = /^(.*?)(?:\.(\d|list))?$/s.exec(path)!;
   const found = attributes.entries().find(([known]) => known.toLowerCase() === name)?.[1];
   if (!found || suffix === 'list') return found;
   const value = found[Number(suffix ?? 0)];

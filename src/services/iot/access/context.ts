@@ -62,7 +62,7 @@ export class ClientContext implements PolicyContext {
       case 'iot:connection.thing.thingtypename':
         return one(thing?.typeName);
     }
-    const attribute = /^iot:connection\.thing\.attributes\[(.+)\]$/i.exec(key)?.[1];
+    const attribute = /^iot:connection\.thing\.attributes\[(.+)\]$/is.exec(key)?.[1];
     if (attribute === undefined) return proof(key);
     const attributes = thing?.attributes ?? {};
     return Object.hasOwn(attributes, attribute) ? [attributes[attribute]!] : undefined;

@@ -107,6 +107,10 @@ export class Bridge implements Subscriber, AsyncDisposable {
     if (this.#incoming.length > 0 || this.#outgoing.length > 0) this.#link.start();
   }
 
+  mayReceive(): boolean {
+    return true;
+  }
+
   /** Takes a message of the node's broker that goes out. */
   deliver({ packet }: RoutedMessage): CommitGroup | undefined {
     const { nodeId, broker } = this.#options;

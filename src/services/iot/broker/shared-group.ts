@@ -28,14 +28,15 @@ interface Member {
 }
 
 /**
- * Those who share a subscription: each message goes to one of them, in turns, past those who cannot take more now.
+ * Those who share a subscription: each message goes to one of them, in turns, past those who cannot take more now
+ * or are not let have it.
  * To the routes it is one subscriber.
  */
 export class SharedGroup implements Subscriber {
   readonly clientId = undefined;
   readonly principal = undefined;
   #members: readonly Member[] = [];
-  #next = 0;
+  #turn = 0;
 
   get isEmpty(): boolean {
     return this.#members.length === 0;
@@ -44,6 +45,10 @@ export class SharedGroup implements Subscriber {
   /** Whether nobody can take more. */
   get isCongested(): boolean {
     return this.#members.every(({ subscription }) => subscription.subscriber.isCongested);
+  }
+
+  mayReceive(topic: string): boolean {
+    return this.#members.some(({ receiver }) => receiver.subscriber.mayReceive(topic));
   }
 
   add(subscription: Subscription): void {
@@ -58,7 +63,7 @@ export class SharedGroup implements Subscriber {
   }
 
   deliver(message: RoutedMessage): CommitGroup | undefined {
-    const receiver = this.#choose();
+    const receiver = this.#choose(message.packet.topic);
     return receiver?.subscriber.deliver(message, receiver);
   }
 
@@ -67,22 +72,26 @@ export class SharedGroup implements Subscriber {
    * does not keep up would be disconnected one by one by the same messages. False when there is none.
    */
   redeliver(message: RoutedMessage): boolean {
-    const receiver = this.#free();
+    const receiver = this.#next(message.packet.topic, isFree);
     receiver?.subscriber.deliver(message, receiver);
     return receiver !== undefined;
   }
 
-  #choose(): Receiver | undefined {
-    return this.#free() ?? this.#members[this.#next++ % this.#members.length]?.receiver;
+  /** The next one that can take more now, else the next one. */
+  #choose(topic: string): Receiver | undefined {
+    return this.#next(topic, isFree) ?? this.#next(topic, anyone);
   }
 
-  /** The next one that can take more now. */
-  #free(): Receiver | undefined {
+  /** In turns; past those who are not let have it. */
+  #next(topic: string, isWanted: (subscriber: Subscriber) => boolean): Receiver | undefined {
     const { length } = this.#members;
     for (let tried = 0; tried < length; tried++) {
-      const { receiver } = this.#members[this.#next++ % length]!;
-      if (!receiver.subscriber.isCongested) return receiver;
+      const { receiver } = this.#members[this.#turn++ % length]!;
+      if (isWanted(receiver.subscriber) && receiver.subscriber.mayReceive(topic)) return receiver;
     }
     return undefined;
   }
 }
+
+const isFree = ({ isCongested }: Subscriber) => !isCongested;
+const anyone = () => true;

@@ -15,6 +15,8 @@ export interface Subscriber extends Publisher {
   deliver(message: RoutedMessage, receiver: Receiver): CommitGroup | undefined;
   /** It would drop or queue what came now: a shared subscription gives it to another. */
   readonly isCongested: boolean;
+  /** Whether it is let have messages of a topic, as far as that can be said now: a shared subscription gives it to another. */
+  mayReceive(topic: string): boolean;
 }
 
 /** What a client has asked for; one per client and filter. */

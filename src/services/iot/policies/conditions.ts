@@ -104,17 +104,38 @@ const arnLike: Test = (value, wanted, lookup) => {
   return patterns.every((pattern, index) => pattern.matches(actual[index]!));
 };
 
+/** What a variable makes of the network may be none: then nothing is in it. */
 const inNetwork: Test = (value, wanted, lookup) => {
-  const range = text(wanted, lookup);
-  const version = isIP(value);
-  if (range === undefined || version === 0) return false;
-  const [network, bits] = range.split('/');
+  const range = networkOf(text(wanted, lookup) ?? '');
+  const address = withoutZone(value);
+  if (range === undefined || isIP(address) !== range.version) return false;
+  const type = range.version === 4 ? 'ipv4' : 'ipv6';
   const list = new BlockList();
-  if (isIP(network!) !== version) return false;
-  const type = version === 4 ? 'ipv4' : 'ipv6';
-  list.addSubnet(network!, bits === undefined ? (version === 4 ? 32 : 128) : Number(bits), type);
-  return list.check(value, type);
+  list.addSubnet(range.network, range.bits, type);
+  return list.check(address, type);
 };
+
+interface Network {
+  readonly network: string;
+  readonly version: 4 | 6;
+  readonly bits: number;
+}
+
+/** An address is a network of itself; `undefined` for what is neither. */
+function networkOf(range: string): Network | undefined {
+  const [, network, prefix] = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(range) ?? [];
+  const version = isIP(network ?? '');
+  if (network === undefined || version === 0) return undefined;
+  const most = version === 4 ? 32 : 128;
+  const bits = prefix === undefined ? most : Number(prefix);
+  return bits > most ? undefined : { network, version: version as 4 | 6, bits };
+}
+
+/** `fe80::1%eth0` names an interface of ours. */
+function withoutZone(address: string): string {
+  const percent = address.indexOf('%');
+  return percent < 0 ? address : address.slice(0, percent);
+}
 
 function numeric(compare: (a: number, b: number) => boolean): Test {
   return (value, wanted, lookup) => compare(Number(value), Number(text(wanted, lookup) ?? Number.NaN));
@@ -142,10 +163,7 @@ function checkBoolean(value: string): void {
 }
 
 function checkNetwork(value: string): void {
-  const [network, bits] = value.split('/');
-  const version = isIP(network!);
-  const isGood = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
-  if (version === 0 || !isGood) throw new SyntaxError(`${value} is no address and no network like 203.0.113.0/24`);
+  if (!networkOf(value)) throw new SyntaxError(`${value} is no address and no network like 203.0.113.0/24`);
 }
 
 const plain = (test: Test, check?: Operator['check']): Operator => ({

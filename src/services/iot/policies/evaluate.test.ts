@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { certificateValues } from '../access/certificate-values.ts';
 import { ClientContext, type ClientFacts } from '../access/context.ts';
 import { type DeviceAction, parsePolicyDocument } from './document.ts';
 import { CompiledPolicies } from './evaluate.ts';
@@ -227,6 +228,26 @@ test('addresses, domain and transport of the connection are conditions', () => {
   assert(!may(from({ Bool: { 'aws:SecureTransport': 'true' } }), { isEncrypted: false }, 'Publish', 'a'));
 });
 
+test('a network that a variable has made, and is none, holds no address', () => {
+  const from = (network: string) => [policy(allow('iot:Publish', '*', { IpAddress: { 'aws:SourceIp': network } }))];
+  const bits = from('198.51.100.0/${iot:ClientId}');
+  assert(may(bits, { clientId: '24' }, 'Publish', 'a'));
+  for (const clientId of ['x', '33', '-1', '', '24/8', '1e1'])
+    assert(!may(bits, { clientId }, 'Publish', 'a'), clientId);
+  assert(!may(from('${iot:ClientId}'), { clientId: 'nonsense' }, 'Publish', 'a'));
+  assert(
+    may(from('fe80::/10'), { sourceIp: 'fe80::1%eth0' }, 'Publish', 'a'),
+    'an interface is no part of the address',
+  );
+});
+
+test('a key that there cannot be has no value, whatever characters it has', () => {
+  const proof = certificateValues('1', Buffer.alloc(0));
+  for (const key of ['iot:Certificate.a\nb', 'iot:Connection.Thing.Attributes[a\nb]', 'iot:Certificate.\u2028', '']) {
+    assert(!may([policy(allow('iot:Publish', '*', { StringEquals: { [key]: 'x' } }))], { proof }, 'Publish', 'a'));
+  }
+});
+
 test('conditions on the time are asked every time', () => {
   let now = Date.UTC(2026, 0, 1, 11, 59);
   const its = new ClientContext(
@@ -308,6 +329,8 @@ test('what is no policy is refused with what is wrong', () => {
     [one({ ...good, Resource: 'a${iot:ClientId' }), /has no end/],
     [one({ ...good, Condition: { StringEqual: { a: 'b' } } }), /no condition operator/],
     [one({ ...good, Condition: { IpAddress: { 'aws:SourceIp': '1.2.3.4/33' } } }), /no network/],
+    [one({ ...good, Condition: { IpAddress: { 'aws:SourceIp': '1.2.3.4/24/8' } } }), /no network/],
+    [one({ ...good, Condition: { IpAddress: { 'aws:SourceIp': 'fe80::1%eth0' } } }), /no network/],
     [one({ ...good, Condition: { Bool: { a: 'yes' } } }), /neither true nor false/],
     [one({ ...good, Resource: `a${'b'.repeat(2100)}` }), /longer than 2048/],
   ];

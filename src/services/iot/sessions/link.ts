@@ -13,6 +13,8 @@ export interface SessionLink {
   readonly packetBytesMax: number;
   /** The client reads: more may be written now. */
   readonly hasRoom: boolean;
+  /** True as long as {@link mayReceive} is true for every topic. */
+  readonly receivesAll: boolean;
   mayReceive(topic: string): boolean;
   /** @param packetId  0 at QoS 0 */
   write(frame: mqtt.PublishFrame, packetId: number): void;

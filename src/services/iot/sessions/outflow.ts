@@ -1,7 +1,8 @@
 import type * as mqtt from '../../../codec/mqtt/index.ts';
+import type { CommitGroup } from '../broker/commit-group.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import { duplicate, qosOf, storedFrame, topicOf } from './frames.ts';
-import type { SessionLink } from './link.ts';
+import type { SessionLink, Step } from './link.ts';
 import type { MessageRow } from './rows.ts';
 
 /** A message of the queue on its way to the client. */
@@ -10,8 +11,6 @@ export interface Outgoing extends MessageRow {
   readonly version: mqtt.ProtocolVersion;
   /** It may have been sent before. */
   readonly isRepeated: boolean;
-  /** Whether the client may receive it was asked when it came in. */
-  readonly isPermitted: boolean;
 }
 
 /** What a message that was sent waits for: QoS 2 first for PUBREC, then for PUBCOMP. */
@@ -20,6 +19,8 @@ type Awaited = 'puback' | 'pubrec' | 'pubcomp';
 interface Sent {
   readonly row: MessageRow;
   awaited: Awaited;
+  /** That the client has it is on disk when this is committed: no PUBREL goes out before. */
+  received?: CommitGroup;
 }
 
 /** The queue behind an {@link Outflow}. */
@@ -30,6 +31,8 @@ export interface OutflowSource {
   read(from: number, to: number): Promise<{ readonly messages: readonly Outgoing[]; readonly to: number }>;
   /** The queue cannot be read: nothing more of it is sent. */
   readFailed(error: unknown): void;
+  /** The client has a message of QoS 2, which is to be remembered until its identifier is released. */
+  taken(row: MessageRow): CommitGroup;
   /** The client has the message, or does not get it: it leaves the queue. */
   done(row: MessageRow): void;
   expired(row: MessageRow): void;
@@ -115,13 +118,13 @@ export class Outflow {
     return true;
   }
 
-  /** PUBREC: the message whose identifier is to be released; `undefined` when none was sent under it. */
-  received(packetId: number): { readonly row: MessageRow; readonly isNews: boolean } | undefined {
+  /** PUBREC: the client has the message. Said again, it waits for the same commit. */
+  received(packetId: number): Step {
     const sent = this.#inFlight.get(packetId);
-    if (sent === undefined || sent.awaited === 'puback') return undefined;
-    const isNews = sent.awaited === 'pubrec';
+    if (sent === undefined || sent.awaited === 'puback') return 'unknown';
+    if (sent.awaited === 'pubrec') sent.received = this.#source.taken(sent.row);
     sent.awaited = 'pubcomp';
-    return { row: sent.row, isNews };
+    return sent.received ?? 'done';
   }
 
   /** PUBREC with an error: the client will not have the message [MQTT-4.3.3-4]. False when none was sent under it. */
@@ -196,7 +199,8 @@ export class Outflow {
     const frame = isFit ? message.frame : storedFrame(message.frame, this.link.version, left);
     const isTooLarge = frame.bytes.length > this.link.packetBytesMax;
     if (isTooLarge) this.link.dropped('too-large'); // [MQTT-3.1.2-25]
-    if (!isTooLarge && (message.isPermitted || this.link.mayReceive(topicOf(frame)))) return frame;
+    // It was asked when the message came in; the answer can have changed since.
+    if (!isTooLarge && (this.link.receivesAll || this.link.mayReceive(topicOf(frame)))) return frame;
     this.#source.done(message);
     return undefined;
   }

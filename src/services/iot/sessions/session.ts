@@ -149,6 +149,11 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     return this.#outflow === undefined || this.#outflow.isFull || this.#isFull;
   }
 
+  /** A client that is away is asked when it is back, before a message is sent. */
+  mayReceive(topic: string): boolean {
+    return this.#outflow?.link.mayReceive(topic) ?? true;
+  }
+
   /** How it stands on disk. */
   get row(): Omit<SessionRow, 'format'> {
     const { number, expirySeconds, disconnectedAt, will } = this;
@@ -205,7 +210,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   deliver(message: RoutedMessage, receiver: Receiver): CommitGroup | undefined {
     const { packet } = message;
     const link = this.#outflow?.link;
-    if (link && !link.mayReceive(packet.topic)) return undefined;
+    if (!this.mayReceive(packet.topic)) return undefined;
     const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;
     if (qos === 0) {
       if (link) sendOnce(link, receiverFrame(message, receiver, 0, link.version));
@@ -239,9 +244,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   received(packetId: number, isRefused: boolean): Step {
     if (isRefused) return this.#outflow?.refused(packetId) ? 'done' : 'unknown';
-    const found = this.#outflow?.received(packetId);
-    if (!found) return 'unknown';
-    return found.isNews ? this.#host.commit.write(putReleased(this.number, found.row)) : 'done';
+    return this.#outflow?.received(packetId) ?? 'unknown';
   }
 
   get unreleased(): number {
@@ -258,8 +261,13 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   }
 
   released(packetId: number): Step {
-    if (!this.#inbound?.delete(packetId)) return 'unknown';
+    if (!this.#inbound?.delete(packetId)) return this.#beingReleased(packetId) ?? 'unknown';
     return this.#exchange(packetId, 'released', this.#host.commit.write(deleteInbound(this.number, packetId)));
+  }
+
+  /** Asked to release it again before that is on disk: the answer waits for the same commit. */
+  #beingReleased(packetId: number): CommitGroup | undefined {
+    return this.#exchanges.find((one) => one.packetId === packetId && one.kind === 'released')?.group;
   }
 
   subscribed(subscription: Subscription): CommitGroup {
@@ -304,9 +312,13 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     const limit = Math.min(IOT_LIMITS.sessionReadyMax, Math.max(1, fitting));
     const rows = await readMessages(this.#host.records, this.number, [from, to], limit);
     const messages = rows.map((row): Outgoing => {
-      return { ...row, version: 5, isRepeated: row.ordinal < this.#sentTo, isPermitted: false };
+      return { ...row, version: 5, isRepeated: row.ordinal < this.#sentTo };
     });
     return { messages, to: rows.length < limit ? to : rows.at(-1)!.ordinal + 1 };
+  }
+
+  taken(row: MessageRow): CommitGroup {
+    return this.#host.commit.write(putReleased(this.number, row));
   }
 
   readFailed(error: unknown): void {
@@ -393,7 +405,6 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
       frame: sent,
       isReleased: false,
       isRepeated: false,
-      isPermitted: true,
     } as const;
     this.#pending.push({ message, group });
     this.#awaitGroup(group);

@@ -1,4 +1,5 @@
 import { parseArn } from '../../../base/index.ts';
+import type { PayloadKey } from '../../../pollers/index.ts';
 import { invalidParameter } from '../errors.ts';
 
 /** What mappings of one kind of source may set, and how: a row each. */
@@ -9,7 +10,7 @@ export interface SourceKind {
   readonly plural: string;
   readonly port: 'stream' | 'queue';
   /** The key that filter criteria know the payload by. */
-  readonly payloadKey: 'data' | 'body';
+  readonly payloadKey: PayloadKey;
   readonly batchSizeDefault: number;
   readonly batchSizeMax: number;
   readonly batchingWindow: boolean;
@@ -17,6 +18,8 @@ export interface SourceKind {
   readonly windowlessBatchMax: number;
   /** Tries after the first, where the source has no redrive policy of its own: the mapping says what follows from a failure. */
   readonly retriesDefault?: number;
+  /** Where a mapping may begin to read: of streams. */
+  readonly startingPositions?: readonly string[];
   /** How AWS words `StateTransitionReason`. */
   readonly userAction: string;
   /** Members that AWS has for other sources only. */
@@ -44,8 +47,17 @@ const KINESIS: SourceKind = {
   batchSizeMax: 10_000,
   batchingWindow: true,
   windowlessBatchMax: 10_000,
+  startingPositions: ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'],
   userAction: 'User action',
   refused: [...FOREIGN, 'ScalingConfig', 'ProvisionedPollerConfig'],
+};
+
+/** Streams of tables. */
+const DYNAMODB: SourceKind = {
+  ...KINESIS,
+  name: 'DynamoDB',
+  payloadKey: 'dynamodb',
+  startingPositions: ['TRIM_HORIZON', 'LATEST'],
 };
 
 const SQS: SourceKind = {
@@ -94,6 +106,7 @@ export function sourceKindOf(sourceArn: string): SourceKind {
   const arn = parseArn(sourceArn);
   if (arn?.service === 'kinesis') return KINESIS;
   if (arn?.service === 'sqs') return arn.resource.endsWith('.fifo') ? SQS_FIFO : SQS;
+  if (arn?.service === 'dynamodb') return DYNAMODB;
   if (arn?.service === 'mqtt') return MQTT;
   throw invalidParameter('Unrecognized event source.');
 }

@@ -6,7 +6,7 @@ import { page } from '../operations/shapes.ts';
 import { sourceKindOf } from './kinds.ts';
 import type { MappingDependencies, Mappings } from './mappings.ts';
 import { mappingShape } from './shape.ts';
-import { checkVisibility, settingsFrom } from './validate.ts';
+import { checkStartingPosition, checkVisibility, settingsFrom } from './validate.ts';
 
 /** Mappings of one page, as AWS has it. */
 const PAGE_MAX = 100;
@@ -21,6 +21,7 @@ export function mappingOperations(mappings: Mappings, dependencies: MappingDepen
         throw invalidParameter('EventSourceArn is required: self-managed event sources are not supported.');
       const kind = sourceKindOf(sourceArn);
       const settings = settingsFrom(input, kind, dependencies.clock.now());
+      checkStartingPosition(kind, input.StartingPosition, sourceArn);
       const fn = existing(input.FunctionName, context);
       checkSource(sourceArn, fn.functionArn, dependencies);
       const enabled = input.Enabled ?? true;

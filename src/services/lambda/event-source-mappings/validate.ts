@@ -102,6 +102,16 @@ export function checkTags(tags: Readonly<Record<string, string>>): void {
   throw invalidParameter(`The tag ${WINDOW_TAG} must be whole milliseconds from 0 to 300000.`);
 }
 
+/** Streams of tables have no position in time. @throws invalid-parameter, as AWS words it */
+export function checkStartingPosition(
+  { startingPositions }: SourceKind,
+  position: string | undefined,
+  sourceArn: string,
+): void {
+  if (position === undefined || !startingPositions || startingPositions.includes(position)) return;
+  throw invalidParameter(`Unsupported starting position for arn type: ${sourceArn}`);
+}
+
 /** A message must not be seen again while the function may still be at it. @throws invalid-parameter, as AWS words it */
 export function checkVisibility(leaseMs: number, timeoutMs: number): void {
   if (leaseMs >= timeoutMs) return;

@@ -1,0 +1,29 @@
+/** Numbers of items and of the operations on them (S5). @see Amazon DynamoDB developer guide, "Quotas in Amazon DynamoDB" */
+export const ITEM_LIMITS = {
+  /** Names and values of an item. */
+  itemBytesMax: 400 * 1024,
+  partitionKeyBytesMax: 2048,
+  sortKeyBytesMax: 1024,
+  /** What Query and Scan look at for one answer, before the filter. */
+  pageBytesMax: 1024 * 1024,
+  /** Keys of BatchGetItem, all tables together, and bytes of its answer. */
+  batchGetMax: 100,
+  batchGetBytesMax: 16 * 1024 * 1024,
+  /** Puts and deletes of BatchWriteItem, and their bytes. */
+  batchWriteMax: 25,
+  batchWriteBytesMax: 16 * 1024 * 1024,
+  /** Items of a transaction, and their bytes. */
+  transactionMax: 100,
+  transactionBytesMax: 4 * 1024 * 1024,
+  /** How long a ClientRequestToken is remembered. */
+  tokenMs: 600_000,
+  /** Bytes of one unit of a write, and of one of a strongly consistent read. */
+  writeUnitBytes: 1024,
+  readUnitBytes: 4096,
+  segmentsMax: 1_000_000,
+
+  /** Times that a write is decided anew because another node wrote the same item. */
+  commitTriesMax: 20,
+  /** Writes that wait for one item; a transaction that would be one more is cancelled, another write throttled. */
+  waitingPerItemMax: 1_000,
+} as const;

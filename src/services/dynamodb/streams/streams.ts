@@ -1,0 +1,178 @@
+import type { Clock, Random, Timer } from '../../../base/index.ts';
+import { type Records, Registry, Sequence } from '../../../store/index.ts';
+import type { Logger } from '../../../telemetry/index.ts';
+import { DynamodbError } from '../errors.ts';
+import type { Follower } from '../model/follower.ts';
+import { Horizon } from './horizon.ts';
+import { TABLE_STREAM_LIMITS } from './limits.ts';
+import {
+  labelOf,
+  type StreamedTable,
+  type StreamState,
+  type StreamViewType,
+  spaceOf,
+  streamArn,
+  trimmedSpaceOf,
+} from './state.ts';
+import { TableStream } from './stream.ts';
+
+export interface TableStreamDependencies {
+  /** Where the tables are: a change and its record are in one commit. */
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/**
+ * The streams of all tables of a node.
+ *
+ * A stream is open from before its table says so until after it does not any more: a crash in between leaves an open one that no
+ * table refers to, which {@link reconcile} closes. A closed one can be read until its last record expires, then it is gone.
+ */
+export class TableStreams implements AsyncDisposable {
+  readonly #dependencies: TableStreamDependencies;
+  readonly #registry: Registry<StreamState>;
+  readonly #sequence: Sequence;
+  readonly #horizon: Horizon;
+  /** By ARN. */
+  readonly #streams = new Map<string, TableStream>();
+  #timer: Timer | undefined;
+  #trimming: Promise<void> = Promise.resolve();
+
+  private constructor(
+    dependencies: TableStreamDependencies,
+    parts: { readonly registry: Registry<StreamState>; readonly sequence: Sequence; readonly horizon: Horizon },
+  ) {
+    this.#dependencies = dependencies;
+    this.#registry = parts.registry;
+    this.#sequence = parts.sequence;
+    this.#horizon = parts.horizon;
+  }
+
+  static async open(dependencies: TableStreamDependencies): Promise<TableStreams> {
+    const { records } = dependencies;
+    const [registry, sequence, horizon] = await Promise.all([
+      Registry.open<StreamState>(records, 'dynamodb/streams'),
+      Sequence.open(records, 'dynamodb/streams/sequence'),
+      Horizon.open(records),
+    ]);
+    const streams = new TableStreams(dependencies, { registry, sequence, horizon });
+    for (const state of registry.list()) await streams.#add(state);
+    streams.#schedule();
+    return streams;
+  }
+
+  /** Opens a stream for a table; durable when it resolves, and to be called before the table's own definition names it. */
+  async openStream(
+    table: StreamedTable,
+    viewType: StreamViewType,
+  ): Promise<{ readonly arn: string; readonly label: string }> {
+    const { clock, random } = this.#dependencies;
+    const { id: tableId, name: tableName, region, key } = table;
+    const now = clock.now();
+    // Two of one table in one millisecond would have one name.
+    let createdAt = now;
+    while (this.#registry.has(streamArn(region, tableName, labelOf(createdAt)))) createdAt++;
+    const label = labelOf(createdAt);
+    const arn = streamArn(region, tableName, label);
+    const id = random.bytes(8).toString('hex');
+    const firstSequence = this.#sequence.take();
+    const state: StreamState = {
+      ...{ id, arn, label, tableId, tableName, region, key, viewType, createdAt, firstSequence },
+    };
+    await this.#registry.create(arn, state);
+    await this.#add(this.#registry.get(arn)!);
+    return { arn, label };
+  }
+
+  /** Ends a stream; durable when it resolves, and to be called after its table has let go of it. None is no error. */
+  async closeStream(arn: string): Promise<void> {
+    const stream = this.#streams.get(arn);
+    if (!stream || stream.state.closed) return;
+    const closed = { at: this.#dependencies.clock.now(), sequence: stream.stop() };
+    try {
+      await this.#registry.put(arn, { ...stream.state, closed });
+    } catch (error) {
+      stream.goOn();
+      throw error;
+    }
+    stream.end(this.#registry.get(arn)!);
+  }
+
+  /** Closes what no table refers to: once, when the tables are known. */
+  async reconcile(inUse: ReadonlySet<string>): Promise<void> {
+    for (const arn of [...this.#streams.keys()]) if (!inUse.has(arn)) await this.closeStream(arn);
+  }
+
+  /** What writes the records of an open stream. @throws resource-not-found */
+  follower(arn: string): Follower {
+    return this.get(arn);
+  }
+
+  /** @throws resource-not-found */
+  get(arn: string): TableStream {
+    const stream = this.#streams.get(arn);
+    if (stream) return stream;
+    throw streamNotFound(arn);
+  }
+
+  /** Streams of a region in the order of their ARNs. */
+  list(region: string, tableName?: string): readonly TableStream[] {
+    const prefix =
+      tableName === undefined ? streamArn(region, '', '').split('/', 1)[0]! : streamArn(region, tableName, '');
+    return this.#registry.names(prefix).map((arn) => this.#streams.get(arn)!);
+  }
+
+  /** Notes the time and lets go of what has expired. */
+  trim(): Promise<void> {
+    this.#trimming = this.#trimming.catch(() => {}).then(() => this.#trim());
+    return this.#trimming;
+  }
+
+  async #trim(): Promise<void> {
+    const { clock } = this.#dependencies;
+    if (this.#streams.size === 0) return;
+    const now = clock.now();
+    const moved = await this.#horizon.advance(this.#sequence.take(), now);
+    for (const stream of [...this.#streams.values()]) {
+      const { closed } = stream.state;
+      if (closed && closed.at <= now - TABLE_STREAM_LIMITS.retentionMs) await this.#forget(stream);
+      else if (moved) await stream.trim(this.#horizon.sequence);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    await this.#trimming.catch(() => {});
+  }
+
+  async #add(state: StreamState): Promise<void> {
+    const { records } = this.#dependencies;
+    this.#streams.set(state.arn, await TableStream.open(state, records, () => this.#sequence.take()));
+  }
+
+  async #forget(stream: TableStream): Promise<void> {
+    const { arn } = stream.state;
+    const { records } = this.#dependencies;
+    await Promise.all([records.dropSpace(spaceOf(stream.state)), records.dropSpace(trimmedSpaceOf(stream.state))]);
+    await this.#registry.delete(arn);
+    this.#streams.delete(arn);
+    stream.wakeAll();
+  }
+
+  #schedule(): void {
+    const { clock, logger } = this.#dependencies;
+    this.#timer = clock.timer(TABLE_STREAM_LIMITS.trimIntervalMs, () => {
+      this.trim()
+        .catch((error: unknown) => logger.warn('table-streams-not-trimmed', { error }))
+        .finally(() => {
+          if (this.#timer) this.#schedule();
+        });
+    });
+  }
+}
+
+export const streamNotFound = (arn: string) =>
+  new DynamodbError('resource-not-found', `Requested resource not found: Stream: ${arn} not found`);
