@@ -5,10 +5,13 @@ import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { DYNAMODB_ANSWERS } from './errors.ts';
+import { Tokens } from './items/tokens.ts';
 import { Writer } from './items/writer.ts';
+import { batchOperations } from './operations/batch.ts';
 import { itemOperations } from './operations/items.ts';
 import { queryOperations } from './operations/query.ts';
 import { tableStreamsService } from './operations/streams.ts';
+import { transactionOperations } from './operations/transactions.ts';
 import { TableStreamSource } from './streams/source.ts';
 import { streamNotFound, TableStreams } from './streams/streams.ts';
 import { openTables } from './tables/open.ts';
@@ -64,10 +67,18 @@ export async function openDynamodb({ records, clock, random, logger }: DynamodbD
   const scoped = scope.use(new AsyncDisposableStack());
   const { tables, operations, resume } = scope.use(await openTables({ records, openStreams, clock, random, logger }));
   const writer = new Writer({ directory: tables, records, now: () => clock.now() });
-  const parts = { tables, records, writer };
+  const tokens = new Tokens(records, () => clock.now());
+  scope.defer(() => tokens.close());
+  const parts = { tables, records, writer, tokens };
   const service: Service = {
     name: 'dynamodb',
-    operations: { ...operations, ...itemOperations(parts), ...queryOperations(parts) },
+    operations: {
+      ...operations,
+      ...itemOperations(parts),
+      ...batchOperations(parts),
+      ...queryOperations(parts),
+      ...transactionOperations(parts),
+    },
     errors: DYNAMODB_ANSWERS,
   };
   const owned = scope.move();
