@@ -70,8 +70,6 @@ export interface TableDirectory {
 /** An item as it is stored. */
 export interface StoredItem {
   readonly attributes: Attributes;
-  /** The attributes as canonical DynamoDB JSON, as they are stored. */
-  readonly json: string;
   /** As AWS counts it: names and values, UTF-8. */
   readonly sizeBytes: number;
   /** The attributes as the API writes them: a JSON object, as text. */

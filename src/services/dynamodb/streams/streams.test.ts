@@ -110,7 +110,7 @@ class Setting implements AsyncDisposable {
 }
 
 function item(attributes: Attributes, sizeBytes: number): StoredItem {
-  return { attributes, json: JSON.stringify(attributes), sizeBytes };
+  return { attributes, json: JSON.stringify(attributes), sizeBytes, encoded: new Uint8Array(0) };
 }
 
 // The example of the developer guide, "Using AWS Lambda with Amazon DynamoDB", with its sizes.
