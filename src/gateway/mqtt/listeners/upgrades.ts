@@ -2,8 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocketServer } from 'ws';
 import { SignatureFailure } from '../../../codec/aws/index.ts';
-import type { Caller } from '../../../services/index.ts';
-import type { Arrival } from '../../../services/iot/index.ts';
+import type { Arrival, SignedCaller } from '../../../services/iot/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { AuthenticationFailure, refuseUpgrade } from '../../../wire/index.ts';
 import type { MqttLimits } from '../limits.ts';
@@ -46,7 +45,7 @@ export class Upgrades {
   ): Promise<void> {
     const ignore = () => socket.destroy();
     socket.on('error', ignore);
-    let caller: Caller | undefined;
+    let caller: SignedCaller | undefined;
     const refusal = refusalOf(request);
     if (refusal) return refuseUpgrade(socket, ...refusal);
     try {

@@ -15,9 +15,11 @@ import { type ClauseNode, parseUpdate, type SetValueNode, UPDATE_FUNCTIONS } fro
 /** An item as an update has left it. */
 export interface Updated {
   readonly attributes: Attributes;
+  /** Whether there is an item afterwards where there was none: not when all that it did was to take away. */
+  readonly createsItem: boolean;
   /** What stood where the update wrote. */
   updatedOld(): Attributes;
-  /** What stands there now. */
+  /** What stands there now. As with AWS, that may be a member of a list that has moved up, and is none appended. */
   updatedNew(): Attributes;
 }
 
@@ -87,11 +89,11 @@ export function updateOf(
     apply: (old) => {
       const changes = clauses.map((clause) => clause(old));
       const attributes = edited(old, edits, changes);
-      const written = paths.filter((_, at) => changes[at]!.kind !== 'remove');
       return {
         attributes,
+        createsItem: changes.length === 0 || changes.some(({ kind }) => kind === 'set'),
         updatedOld: () => project(old, paths),
-        updatedNew: () => project(attributes, written),
+        updatedNew: () => project(attributes, paths),
       };
     },
     checkKeys: (key) => {

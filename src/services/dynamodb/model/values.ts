@@ -18,7 +18,7 @@ export function typeOf(value: AttributeValue): AttributeType {
 /**
  * The value with canonical numbers: itself when they are.
  * @throws DynamodbError `validation-failed`, as AWS words it: no type or several, a number that is none, sets that are empty
- *   or hold a member twice, NULL that is false, too many levels
+ *   or hold a member twice, too many levels
  */
 export function checkedValue(value: AttributeValue): AttributeValue {
   return checkedAt(value, 1);
@@ -60,10 +60,8 @@ const CHECKS: { readonly [Type in AttributeType]?: Check<Type> } = {
     const text = canonicalNumber(value.N);
     return text === value.N ? value : { N: text };
   },
-  NULL: (value) => {
-    if (value.NULL !== true) throw wrong('Null attribute value types must have the value of true');
-    return value;
-  },
+  // AWS once refused false, and now takes it for true.
+  NULL: (value) => (value.NULL ? value : { NULL: true }),
   SS: (value) => {
     if (value.SS.length === 0) throw wrong('An string set  may not be empty');
     if (new Set(value.SS).size < value.SS.length)
