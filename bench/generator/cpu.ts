@@ -39,3 +39,19 @@ function childrenOf(pid: number): readonly number[] {
   const children = threads.flatMap((id) => readFileSync(`/proc/${pid}/task/${id}/children`, 'utf8').split(' '));
   return children.filter(Boolean).map(Number);
 }
+
+/** Processor time of a process's first thread and of all its threads that live, milliseconds; `undefined` where /proc does not tell. */
+export function threadCpuMsOf(pid: number | undefined): { readonly main: number; readonly all: number } | undefined {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const times = new Map(threads.map((id) => [id, runMsOf(`/proc/${pid}/task/${id}/schedstat`)]));
+    return { main: times.get(String(pid))!, all: [...times.values()].reduce((sum, one) => sum + one, 0) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first number is the time on a processor, nanoseconds. */
+function runMsOf(file: string): number {
+  return Number(readFileSync(file, 'utf8').split(' ', 1)[0]) / 1e6;
+}

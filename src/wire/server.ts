@@ -25,7 +25,7 @@ import {
   type UpgradeRoute,
 } from './http.ts';
 import { WIRE_LIMITS } from './limits.ts';
-import { foreignTo, isLoopback } from './loopback.ts';
+import { foreignHost, foreignTo, isLoopback } from './loopback.ts';
 import { sniff } from './sniff.ts';
 
 export interface WireOptions {
@@ -245,10 +245,12 @@ class Wire implements WireServer {
     const { mode, extraRoutes = [] } = this.#options;
     const door = this.#doors.get(request.socket);
     if (door) return this.#dispatcher.handleDevice(request, response, door);
-    const foreign = mode === 'dev' ? foreignTo(request) : undefined;
-    if (foreign !== undefined) return refuse(response, foreign);
     const path = (request.url ?? '/').split('?', 1)[0]!;
     const route = extraRoutes.length > 0 ? claimRoute(extraRoutes, path, hostName(authorityOf(request))) : undefined;
+    if (mode === 'dev') {
+      const foreign = route?.crossOrigin ? foreignHost(request) : foreignTo(request);
+      if (foreign !== undefined) return refuse(response, foreign);
+    }
     if (!route) return this.#dispatcher.handle(request, response);
     if (fromSandbox && !route.forFunctions) return refuse(response, `${route.prefix} is not open to functions.`);
     try {

@@ -1,4 +1,5 @@
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
+import { FUNCTION_URL_TYPES } from './function-url.ts';
 import { IAM_TYPES } from './iam.ts';
 import { IOT_TYPES } from './iot.ts';
 import { IOT_ACCESS_TYPES } from './iot-access.ts';
@@ -15,6 +16,7 @@ import { SQS_TYPES } from './sqs.ts';
 /** The table of types: what a template may contain. */
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...EVENT_SOURCE_MAPPING_TYPES,
+  ...FUNCTION_URL_TYPES,
   ...IAM_TYPES,
   ...IOT_TYPES,
   ...IOT_THING_TYPES,

@@ -21,6 +21,8 @@ export const ITEM_LIMITS = {
   writeUnitBytes: 1024,
   readUnitBytes: 4096,
   segmentsMax: 1_000_000,
+  /** Rows that Query and Scan ask the store for at once. */
+  rowsPerReadMax: 5_000,
 
   /** Times that a write is decided anew because another node wrote the same item. */
   commitTriesMax: 20,
