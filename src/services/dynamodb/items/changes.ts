@@ -90,6 +90,7 @@ export function updateChange(
       const before = old?.attributes ?? checked;
       const result = update?.apply(before);
       updated(result, old);
+      if (!old && result && !result.createsItem) return { kind: 'keep' };
       const item = result ? itemOf(result.attributes) : (old ?? itemOf(checked));
       if (item.sizeBytes > ITEM_LIMITS.itemBytesMax) {
         throw invalid('Item size to update has exceeded the maximum allowed size');
