@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Clock, type Random, seededRandom, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Dynamodb, openDynamodb } from '../../src/services/dynamodb/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
-import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
+import { openEmbeddedObjects, openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
 
 /** The service over a store of its own, without a node around it: operations are called as the wire calls them. */
@@ -32,10 +32,12 @@ export class LocalTables implements AsyncDisposable {
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'millrace-tables-')));
     const store = await openEmbeddedRecords({ directory, ...(pagesMax !== undefined && { pagesMax }) });
     const records = shakenBy ? shaken(store, shakenBy) : store;
-    const metrics = createMetrics();
-    const dynamodb = await openDynamodb({ records, clock, random: systemRandom, logger: silentLogger, metrics });
+    const ground = { clock, random: systemRandom, logger: silentLogger };
+    const objects = await openEmbeddedObjects({ directory: join(directory, 'objects'), records: store, ...ground });
+    const dynamodb = await openDynamodb({ records, objects, metrics: createMetrics(), ...ground });
     return new LocalTables(dynamodb, records, async () => {
       await dynamodb[Symbol.asyncDispose]();
+      await objects[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
       if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
     });
