@@ -172,7 +172,7 @@ export async function openServices(
     }),
   );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
-  const dynamodb = scope.use(await openDynamodb({ records: tables, ...ground }));
+  const dynamodb = scope.use(await openDynamodb({ records: tables, objects, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
   const { foreign, tokenIssuers, version } = config;

@@ -1,16 +1,20 @@
 /** dynamodb: tables, their indexes and streams. */
 import type { Clock, Random } from '../../base/index.ts';
 import type { StreamSource } from '../../pollers/index.ts';
-import type { Records } from '../../store/index.ts';
+import type { Objects, Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { DYNAMODB_ANSWERS } from './errors.ts';
+import { Tokens } from './items/tokens.ts';
 import { Writer } from './items/writer.ts';
+import { batchOperations } from './operations/batch.ts';
 import { itemOperations } from './operations/items.ts';
 import { queryOperations } from './operations/query.ts';
 import { tableStreamsService } from './operations/streams.ts';
+import { transactionOperations } from './operations/transactions.ts';
 import { TableStreamSource } from './streams/source.ts';
 import { streamNotFound, TableStreams } from './streams/streams.ts';
+import type { ExpiredDeleter } from './tables/expiry.ts';
 import { openTables } from './tables/open.ts';
 
 export { DYNAMODB_ANSWERS, DynamodbError, type DynamodbErrorCode, invalid } from './errors.ts';
@@ -35,6 +39,8 @@ export { type TableStreamDependencies, TableStreams } from './streams/streams.ts
 export interface DynamodbDependencies {
   /** The tables' own store: it is opened by the first table. */
   readonly records: Records;
+  /** Where tables are exported to and imported from. */
+  readonly objects: Pick<Objects, 'get' | 'put' | 'list'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -52,7 +58,13 @@ export interface Dynamodb extends AsyncDisposable {
 }
 
 /** Opens the service over its store; a node without tables opens neither the store nor streams. */
-export async function openDynamodb({ records, clock, random, logger }: DynamodbDependencies): Promise<Dynamodb> {
+export async function openDynamodb({
+  records,
+  objects,
+  clock,
+  random,
+  logger,
+}: DynamodbDependencies): Promise<Dynamodb> {
   await using scope = new AsyncDisposableStack();
   let streams: TableStreams | undefined;
   let opening: Promise<TableStreams> | undefined;
@@ -62,12 +74,25 @@ export async function openDynamodb({ records, clock, random, logger }: DynamodbD
     return streams;
   };
   const scoped = scope.use(new AsyncDisposableStack());
-  const { tables, operations, resume } = scope.use(await openTables({ records, openStreams, clock, random, logger }));
-  const writer = new Writer({ directory: tables, records, now: () => clock.now() });
-  const parts = { tables, records, writer };
+  const ground = { clock, random, logger };
+  let writer: Writer | undefined;
+  const deleter: ExpiredDeleter = { deleteExpired: (...call) => writer!.deleteExpired(...call) };
+  const { tables, operations, resume } = scope.use(
+    await openTables({ records, openStreams, deleter, buckets: objects, ...ground }),
+  );
+  writer = new Writer({ directory: tables, records, now: () => clock.now() });
+  const tokens = new Tokens(records, () => clock.now());
+  scope.defer(() => tokens.close());
+  const parts = { tables, records, writer, tokens };
   const service: Service = {
     name: 'dynamodb',
-    operations: { ...operations, ...itemOperations(parts), ...queryOperations(parts) },
+    operations: {
+      ...operations,
+      ...itemOperations(parts),
+      ...batchOperations(parts),
+      ...queryOperations(parts),
+      ...transactionOperations(parts),
+    },
     errors: DYNAMODB_ANSWERS,
   };
   const owned = scope.move();

@@ -26,6 +26,18 @@ export const TABLE_LIMITS = {
   tagValueMax: 256,
   tagsPerPage: 10,
   tablesPerPage: 100,
-  /** Characters of a resource policy. */
+  /** A table or index of more items than this is counted in the background, and no more often than every six hours, as AWS counts. */
+  itemsCountedAtOnce: 10_000,
+  sizeIntervalMs: 6 * 3_600_000,
+  /** How often expired items are looked for, milliseconds. */
+  sweepIntervalMs: 5_000,
+  /** Expired items that are deleted at once. */
+  expiredAtOnce: 100,
+  /** Items that expired longer ago, five years, are left alone, as AWS leaves them. */
+  expiredSecondsMax: 5 * 365 * 86_400,
+  /** A wall clock that was set by more than this lets expiry rest for a while, milliseconds. */
+  clockJumpMs: 3_600_000,
+  restAfterJumpMs: 600_000,
+  /** Bytes of a resource policy. */
   policyBytesMax: 20_480,
 } as const;

@@ -1,27 +1,41 @@
-import type { CreateTableInput, DeleteTableInput, DescribeTableInput, ListTablesInput } from '@aws-sdk/client-dynamodb';
+import type {
+  CreateTableInput,
+  DeleteTableInput,
+  DescribeTableInput,
+  ListTablesInput,
+  UpdateTableInput,
+} from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
 import { TABLE_LIMITS } from '../limits.ts';
 import type { Administration } from '../tables/administration.ts';
 import { describeTable, NO_SIZES } from '../tables/description.ts';
+import type { Sizes } from '../tables/sizes.ts';
 import type { Tables } from '../tables/tables.ts';
 
 export interface TableOperationParts {
   readonly tables: Tables;
   readonly administration: Administration;
+  readonly sizes: Sizes;
   readonly clock: Clock;
 }
 
 /** Tables themselves. What they answer with is done already, though it is shown as AWS shows it: CREATING, DELETING. */
-export function tableOperations({ tables, administration, clock }: TableOperationParts) {
+export function tableOperations({ tables, administration, sizes, clock }: TableOperationParts) {
   const CreateTable: Operation<CreateTableInput> = async (input, { region }) => {
     const { definition } = await administration.create(input, region);
     return { TableDescription: describeTable(definition, NO_SIZES, clock.now(), 'CREATING') };
   };
 
   const DescribeTable: Operation<DescribeTableInput> = async ({ TableName }, { region }) => {
-    const { definition } = tables.resolve(TableName!, region);
-    return { Table: describeTable(definition, NO_SIZES, clock.now()) };
+    const table = tables.resolve(TableName!, region);
+    return { Table: describeTable(table.definition, await sizes.of(table), clock.now()) };
+  };
+
+  const UpdateTable: Operation<UpdateTableInput> = async (input, { region }) => {
+    const table = tables.resolve(input.TableName!, region);
+    const definition = await administration.update(table, input);
+    return { TableDescription: describeTable(definition, await sizes.of(table), clock.now(), 'UPDATING') };
   };
 
   const ListTables: Operation<ListTablesInput> = (
@@ -53,5 +67,5 @@ export function tableOperations({ tables, administration, clock }: TableOperatio
     Endpoints: [{ Address: new URL(endpoint).host, CachePeriodInMinutes: 1440 }],
   });
 
-  return { CreateTable, DescribeTable, ListTables, DeleteTable, DescribeLimits, DescribeEndpoints };
+  return { CreateTable, DescribeTable, UpdateTable, ListTables, DeleteTable, DescribeLimits, DescribeEndpoints };
 }

@@ -1,25 +1,32 @@
-import type { CreateTableInput } from '@aws-sdk/client-dynamodb';
+import type { CreateTableInput, UpdateTableInput } from '@aws-sdk/client-dynamodb';
 import { type Clock, type Random, uuid } from '../../../base/index.ts';
+import type { Write } from '../../../store/index.ts';
 import { DynamodbError, invalid } from '../errors.ts';
 import { TABLE_LIMITS } from '../limits.ts';
-import type { IndexDefinition, Provisioned, StreamViewType, TableDefinition } from './definition.ts';
+import { forgetProgress } from './backfill.ts';
+import type { Filling, IndexDefinition, Provisioned, StreamViewType, TableDefinition } from './definition.ts';
 import { expirySpace, historySpace, indexSpace, itemsSpace, progressSpace } from './definition.ts';
 import { discard } from './garbage.ts';
+import type { IndexBuilds } from './index-builds.ts';
 import type { LiveTable } from './live-table.ts';
-import type { ChangeStreams } from './ports.ts';
+import type { ChangeStreams, TableHistory } from './ports.ts';
 import type { Tables } from './tables.ts';
 import { readTags } from './tags.ts';
+import { checkUpdate, decideUpdate, type UpdateSurroundings } from './update.ts';
 import {
   checkName,
   checkUnitLimits,
-  type IndexRequest,
   readOnDemandMaximum,
   readTable,
+  type TableRequest,
   type Units,
+  wrong,
 } from './validation.ts';
 
 export interface AdministrationParts {
   readonly tables: Tables;
+  readonly builds: IndexBuilds;
+  readonly history: TableHistory;
   /** Opens them when the first is wanted. */
   readonly streams: () => Promise<ChangeStreams>;
   readonly clock: Clock;
@@ -34,14 +41,25 @@ export class Administration {
     this.#parts = parts;
   }
 
-  /** @throws DynamodbError `validation-failed`, `resource-in-use`, `limit-exceeded` */
-  create(input: CreateTableInput, region: string): Promise<LiveTable> {
+  /**
+   * @param fillingOf  called once the name is known to be free: where the items of the table come from
+   * @throws DynamodbError `validation-failed`, `resource-in-use`, `limit-exceeded`
+   */
+  create(
+    input: CreateTableInput,
+    region: string,
+    fillingOf?: (definition: TableDefinition) => Promise<Filling>,
+  ): Promise<LiveTable> {
     const { tables } = this.#parts;
     const name = input.TableName!;
     checkName(name);
     const definition = this.#newDefinition(input, region);
     this.checkTableLimit(region);
-    return tables.create(region, name, () => this.#withStream(definition, streamAsked(input.StreamSpecification)));
+    const viewType = streamAsked(input.StreamSpecification);
+    return tables.create(region, name, async () => {
+      const filling = await fillingOf?.(definition);
+      return this.#withStream({ ...definition, ...(filling && { filling }) }, viewType);
+    });
   }
 
   #newDefinition(input: CreateTableInput, region: string): TableDefinition {
@@ -51,8 +69,8 @@ export class Administration {
     const { billing } = request;
     const now = clock.now();
     const indexes = [
-      ...request.local.map((index) => this.#newIndex(index, 'local')),
-      ...request.global.map((index) => this.#newIndex(index, 'global')),
+      ...request.local.map((index) => this.newIndex(index, 'local', 'ACTIVE')),
+      ...request.global.map((index) => this.newIndex(index, 'global', 'ACTIVE')),
     ];
     const units = [request.provisioned, ...request.global.map(({ provisioned }) => provisioned ?? NOTHING)];
     checkUnitLimits(region, units, this.unitsOf(region), sum(units));
@@ -79,14 +97,11 @@ export class Administration {
     };
   }
 
-  #newIndex(
-    {
-      name,
-      key,
-      projection,
-      ...units
-    }: IndexRequest & Pick<Partial<IndexDefinition>, 'onDemandMaximum'> & { readonly provisioned?: Units },
+  /** @param status  CREATING where items may be there already */
+  newIndex(
+    { name, key, projection, provisioned, onDemandMaximum }: TableRequest['global'][number],
     kind: IndexDefinition['kind'],
+    status: 'ACTIVE' | 'CREATING',
   ): IndexDefinition {
     return {
       name,
@@ -94,10 +109,61 @@ export class Administration {
       kind,
       key,
       projection,
-      status: 'ACTIVE',
-      ...(units.provisioned && { provisioned: fresh(units.provisioned) }),
-      ...(units.onDemandMaximum && { onDemandMaximum: units.onDemandMaximum }),
+      status,
+      ...(provisioned && { provisioned: fresh(provisioned) }),
+      ...(onDemandMaximum && { onDemandMaximum }),
     };
+  }
+
+  /** @throws DynamodbError `validation-failed`, `resource-in-use`, `limit-exceeded`, `resource-not-found` */
+  async update(table: LiveTable, input: UpdateTableInput): Promise<TableDefinition> {
+    const { tables, builds, clock } = this.#parts;
+    checkUpdate(input);
+    refuseKeys(input.SSESpecification);
+    const streamChange = readStreamChange(input.StreamSpecification);
+    let ended: string | undefined;
+    const definition = await tables.update(table, async (before) => {
+      if (before.filling) throw inUse(`Table is being created: ${before.name}`);
+      const newIndex: UpdateSurroundings['newIndex'] = (request) => this.newIndex(request, 'global', 'CREATING');
+      const updated = decideUpdate(before, input, { at: clock.now(), newIndex });
+      this.#checkUnits(before, updated);
+      const streamed = await this.#changeStream(updated, streamChange);
+      if (before.stream && !streamed.stream) ended = before.stream.arn;
+      return { definition: streamed, beside: await this.#withoutIndexes(table, before, updated) };
+    });
+    if (ended !== undefined) await (await this.#parts.streams()).closeStream(ended);
+    builds.start(table);
+    return definition;
+  }
+
+  #checkUnits(before: TableDefinition, after: TableDefinition): void {
+    const [old, now] = [before, after].map(unitsOfTable) as [readonly Units[], readonly Units[]];
+    const added = { read: sum(now).read - sum(old).read, write: sum(now).write - sum(old).write };
+    checkUnitLimits(after.region, now, this.unitsOf(after.region), added);
+  }
+
+  /** Lets go of the rows of indexes that are gone, once nobody builds them any more. */
+  async #withoutIndexes(table: LiveTable, before: TableDefinition, after: TableDefinition): Promise<readonly Write[]> {
+    const gone = before.indexes.filter(({ id }) => !after.indexes.some((index) => index.id === id));
+    for (const { name } of gone) await this.#parts.builds.cancel(table, name);
+    return gone.flatMap((index) => {
+      const space = indexSpace(table.id, index);
+      return [discard(space), forgetProgress(table, space)];
+    });
+  }
+
+  async #changeStream(
+    definition: TableDefinition,
+    change: StreamViewType | 'off' | undefined,
+  ): Promise<TableDefinition> {
+    const { stream, ...rest } = definition;
+    if (change === undefined) return definition;
+    if (change === 'off') {
+      if (!stream) throw invalid(`Table has no stream to disable: TableName: ${definition.name}`);
+      return { ...rest, lastStream: { arn: stream.arn, label: stream.label } };
+    }
+    if (stream) throw invalid(`Table already has an enabled stream: TableName: ${definition.name}`);
+    return this.#withStream(definition, change);
   }
 
   async #withStream(definition: TableDefinition, viewType: StreamViewType | undefined): Promise<TableDefinition> {
@@ -107,13 +173,28 @@ export class Administration {
     return { ...definition, stream: { viewType, arn, label } };
   }
 
+  /** What a new table is known by. */
+  identity(): Pick<TableDefinition, 'id' | 'createdAt'> & { readonly indexId: () => string } {
+    const { clock, random } = this.#parts;
+    return { id: uuid(random), createdAt: clock.now(), indexId: () => random.bytes(6).toString('hex') };
+  }
+
+  /** Whether a table more, with its units, is within the limits. @throws DynamodbError `limit-exceeded` */
+  checkLimits(definition: TableDefinition): void {
+    const units = unitsOfTable(definition);
+    checkUnitLimits(definition.region, units, this.unitsOf(definition.region), sum(units));
+    this.checkTableLimit(definition.region);
+  }
+
   /** @throws DynamodbError `resource-in-use` */
   async delete(table: LiveTable): Promise<void> {
     const { tables, streams } = this.#parts;
-    await tables.delete(table, (definition) => {
+    await tables.delete(table, async (definition) => {
+      if (this.#parts.history.isRead(table))
+        throw inUse(`Table is being backed up, exported or restored from: ${table.name}`);
       if (definition.deletionProtection) {
         throw invalid(
-          `Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.`,
+          'Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.',
         );
       }
       return spacesOf(definition).map(discard);
@@ -133,18 +214,18 @@ export class Administration {
 
   /** Provisioned units of all tables and indexes of a region. */
   unitsOf(region: string): Units {
-    return sum(
-      this.#parts.tables
-        .list(region)
-        .flatMap(({ definition: { provisioned, indexes } }) => [
-          provisioned,
-          ...indexes.map((index) => index.provisioned ?? NOTHING),
-        ]),
-    );
+    return sum(this.#parts.tables.list(region).flatMap(({ definition }) => unitsOfTable(definition)));
   }
 }
 
 const NOTHING: Units = { read: 0, write: 0 };
+
+function unitsOfTable({ provisioned, indexes }: TableDefinition): readonly Units[] {
+  return [provisioned, ...indexes.map((index) => index.provisioned ?? NOTHING)];
+}
+
+export const inUse = (why: string) =>
+  new DynamodbError('resource-in-use', `Attempt to change a resource which is still in use: ${why}`);
 
 const fresh = ({ read, write }: Units): Provisioned => ({ read, write, decreases: 0 });
 
@@ -153,31 +234,38 @@ function sum(units: readonly Units[]): Units {
 }
 
 /** All that a table has of the store. */
-function spacesOf({ id, indexes, timeToLive }: TableDefinition): readonly string[] {
+function spacesOf({ id, indexes, timeToLive, history }: TableDefinition): readonly string[] {
   return [
     itemsSpace(id),
-    historySpace(id),
     progressSpace(id),
     ...indexes.map((index) => indexSpace(id, index)),
     ...(timeToLive ? [expirySpace(id, timeToLive)] : []),
+    ...(history ? [historySpace(id, history)] : []),
   ];
 }
 
 /** @throws DynamodbError `validation-failed` */
-export function streamAsked(specification: CreateTableInput['StreamSpecification']): StreamViewType | undefined {
+function streamAsked(specification: CreateTableInput['StreamSpecification']): StreamViewType | undefined {
   if (!specification) return undefined;
   const { StreamEnabled: enabled, StreamViewType: viewType } = specification;
   if (enabled && viewType === undefined) {
-    throw invalid(
-      'One or more parameter values were invalid: StreamViewType must be specified when StreamEnabled is true',
-    );
+    throw wrong('Table is being created with a stream enabled, UpdateViewType is required');
   }
   if (!enabled && viewType !== undefined) {
-    throw invalid(
-      'One or more parameter values were invalid: StreamViewType can only be specified when StreamEnabled is true',
-    );
+    throw wrong('Table is being created with a stream disabled, UpdateViewType should not be specified');
   }
   return viewType;
+}
+
+/** @throws DynamodbError `validation-failed` */
+function readStreamChange(specification: UpdateTableInput['StreamSpecification']): StreamViewType | 'off' | undefined {
+  if (!specification) return undefined;
+  const { StreamEnabled: enabled, StreamViewType: viewType } = specification;
+  if (enabled && viewType === undefined) throw wrong('If stream is being enabled then UpdateViewType is required');
+  if (!enabled && viewType !== undefined) {
+    throw wrong('If stream is being disabled, then UpdateViewType must not be specified');
+  }
+  return viewType ?? 'off';
 }
 
 /** What AWS has and we do not, by name: asked for in silence it would seem to be there. @throws DynamodbError `validation-failed` */

@@ -29,11 +29,11 @@ export class Chores implements AsyncDisposable {
     this.#running.set(name, { stop, ended });
   }
 
-  /** Ends a chore if it runs. */
-  async cancel(name: string): Promise<void> {
-    const running = this.#running.get(name);
-    running?.stop.abort();
-    await running?.ended;
+  /** Ends the chores whose names begin so. */
+  async cancel(prefix: string): Promise<void> {
+    const running = [...this.#running].filter(([name]) => name.startsWith(prefix)).map(([, chore]) => chore);
+    for (const { stop } of running) stop.abort();
+    await Promise.all(running.map(({ ended }) => ended));
   }
 
   /** Resolves when the chore of that name has ended; at once when none runs. */

@@ -43,7 +43,7 @@ export interface IndexDefinition {
 /** Where items of a new table come from until it is ACTIVE. */
 export type Filling =
   | { readonly kind: 'backup'; readonly backupArn: string; readonly sourceArn: string; readonly at: number }
-  | { readonly kind: 'moment'; readonly sourceArn: string; readonly stamp: number; readonly at: number }
+  | { readonly kind: 'moment'; readonly sourceId: string; readonly stamp: number }
   | { readonly kind: 'import'; readonly importArn: string };
 
 /** A time to live, on. */
@@ -53,6 +53,12 @@ export interface TimeToLive {
   readonly id: string;
   /** Whether items that were there before it was switched on are known by now. */
   readonly complete: boolean;
+}
+
+/** Old images of one spell in which they are kept. */
+export interface History {
+  /** Tells its rows from those of an earlier spell, which may still be on their way out. */
+  readonly id: string;
 }
 
 /** A table as it is stored: an entry of the registry, JSON. */
@@ -80,7 +86,9 @@ export interface TableDefinition {
   readonly timeToLive?: TimeToLive;
   /** When the time to live was last switched, epoch milliseconds. */
   readonly timeToLiveChangedAt?: number;
-  /** Point-in-time recovery, on. */
+  /** Old images of items are kept, since somebody may ask for a moment of the past. */
+  readonly history?: History;
+  /** Point-in-time recovery, on. @remarks implies {@link history} */
   readonly recovery?: { readonly since: number; readonly days: number };
   readonly tags: Readonly<Record<string, string>>;
   readonly policy?: { readonly text: string; readonly revision: string; readonly changedAt: number };
@@ -105,7 +113,7 @@ export const indexSpace = (tableId: string, index: Pick<IndexDefinition, 'name' 
   `dynamodb/${tableId}/index/${index.name}/${index.id}`;
 export const expirySpace = (tableId: string, { id }: Pick<TimeToLive, 'id'>) => `dynamodb/${tableId}/expiry/${id}`;
 /** Old images of items, while somebody may ask for a moment of the past. */
-export const historySpace = (tableId: string) => `dynamodb/${tableId}/history`;
+export const historySpace = (tableId: string, { id }: History) => `dynamodb/${tableId}/history/${id}`;
 /** How far backfills are, by the space that they fill. */
 export const progressSpace = (tableId: string) => `dynamodb/${tableId}/progress`;
 

@@ -16,3 +16,9 @@ export interface ChangeStreams {
   /** Closes streams that no table names: a crash came between. */
   reconcile(arnsInUse: ReadonlySet<string>): Promise<void>;
 }
+
+/** Who reads a table's past or copies it. */
+export interface TableHistory {
+  /** Whether an export, backup or restore reads the table now. */
+  isRead(table: { readonly id: string }): boolean;
+}

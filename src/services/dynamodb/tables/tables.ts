@@ -138,13 +138,14 @@ export class Tables implements TableDirectory, AsyncDisposable {
 
   /**
    * Takes a table away at once; its rows go in the background.
-   * @param beside  written in the same commit
+   * @param decide  refuses, or gives what is written in the same commit
    */
-  delete(table: LiveTable, decide: (definition: TableDefinition) => readonly Write[]): Promise<void> {
+  delete(table: LiveTable, decide: (definition: TableDefinition) => Promise<readonly Write[]>): Promise<void> {
     const key = keyOf(table.region, table.name);
     return this.#turns.run(key, async () => {
       if (table.isDeleted) throw notFound(table.name);
-      const beside = decide(table.definition);
+      const beside = await decide(table.definition);
+      await this.chores.cancel(choresOf(table.id));
       // Before it is durable: whoever writes from now on could write into spaces that are garbage by then.
       this.#tables.delete(key);
       table.markDeleted();
@@ -168,6 +169,9 @@ export type Decide = (
 ) =>
   | { readonly definition: TableDefinition; readonly beside?: readonly Write[] }
   | Promise<{ readonly definition: TableDefinition; readonly beside?: readonly Write[] }>;
+
+/** How the names of a table's chores begin. */
+export const choresOf = (tableId: string) => `table ${tableId}: `;
 
 const keyOf = (region: string, name: string) => `${region}/${name}`;
 

@@ -6,8 +6,9 @@ import { TABLE_LIMITS } from '../limits.ts';
 export function readTags(tags: readonly Tag[]): Readonly<Record<string, string>> {
   const read: Record<string, string> = {};
   for (const { Key, Value } of tags) {
+    checkTag(Key!, Value!);
     if (Object.hasOwn(read, Key!)) {
-      throw invalid(`One or more parameter values were invalid: Duplicate Tag Key: ${Key}`);
+      throw invalid(`Duplicate Tag Keys provided as input: Duplicate Tag Key found ${Key}`);
     }
     read[Key!] = Value!;
   }
@@ -27,7 +28,17 @@ export function addTags(
 
 function checkCount(count: number): void {
   if (count <= TABLE_LIMITS.tagsMax) return;
-  throw invalid(
-    `One or more parameter values were invalid: Too many tags: ${count}, the limit is ${TABLE_LIMITS.tagsMax}`,
-  );
+  throw invalid('Number of Tags exceed the current limit for the provided ResourceArn');
+}
+
+/** Letters, digits and spaces of any script, and some signs. */
+const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+
+function checkTag(key: string, value: string): void {
+  const { tagKeyMax, tagValueMax } = TABLE_LIMITS;
+  if (key.length > tagKeyMax || !TAG_TEXT.test(key)) throw invalid(`The Tag Key provided is invalid, Key: ${key}`);
+  if (key.startsWith('aws:')) throw invalid(`Tag Key cannot be prefixed with aws:, Key: ${key}`);
+  if (value.length > tagValueMax || !TAG_TEXT.test(value)) {
+    throw invalid(`The Tag Value provided is invalid, Value: ${value}`);
+  }
 }

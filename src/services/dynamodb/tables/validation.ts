@@ -12,7 +12,7 @@ import { TABLE_LIMITS } from '../limits.ts';
 import type { KeyAttribute, KeySchema } from '../model/table.ts';
 import type { BillingMode, OnDemandMaximum, Projection } from './definition.ts';
 
-const wrong = (message: string) => invalid(`One or more parameter values were invalid: ${message}`);
+export const wrong = (message: string) => invalid(`One or more parameter values were invalid: ${message}`);
 
 /** @throws DynamodbError `validation-failed` */
 export function checkName(name: string): void {
@@ -120,7 +120,7 @@ export function readAttributes(definitions: readonly AttributeDefinition[] | und
   const attributes = definitions.map(({ AttributeName: name, AttributeType: type }) => ({ name: name!, type: type! }));
   const names = new Set<string>();
   for (const { name } of attributes) {
-    if (names.has(name)) throw wrong(`Cannot define attributes with the same name: ${name}`);
+    if (names.has(name)) throw invalid(`Attribute Name is duplicated: ${name}`);
     names.add(name);
   }
   return attributes as readonly KeyAttribute[];
@@ -141,9 +141,7 @@ export function readKeySchema(
   const names = elements.map(({ AttributeName }) => AttributeName!);
   const types = new Map(attributes.map((attribute) => [attribute.name, attribute]));
   if (names.length > attributes.length) {
-    throw wrong(
-      'Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions',
-    );
+    throw invalid('Invalid KeySchema: Some index key attribute have no definition');
   }
   if (names.some((name) => !types.has(name))) {
     throw wrong(
@@ -242,7 +240,7 @@ export function readGlobalIndex(
   checkName(name!);
   const key = readKeySchema(elements, attributes);
   const projection = readProjection(Projection);
-  const onDemandMaximum = readOnDemandMaximum(OnDemandThroughput, billing);
+  const onDemandMaximum = readOnDemandMaximum(OnDemandThroughput, billing, `index : ${name}`);
   return {
     name: name!,
     key,
@@ -261,23 +259,29 @@ function readIndexUnits(
     if (!units) return {};
     throw wrong(`ProvisionedThroughput should not be specified for index: ${name} when BillingMode is PAY_PER_REQUEST`);
   }
-  if (!units) throw wrong(`ProvisionedThroughput must be specified for index: ${name}`);
+  if (!units) throw wrong(`ProvisionedThroughput is not specified for index: ${name}`);
   return { provisioned: readUnits(units, billing) };
 }
 
-/** @throws DynamodbError `validation-failed` */
+/**
+ * @param what  for the message: `table`, or `index : NAME`
+ * @throws DynamodbError `validation-failed`
+ */
 export function readOnDemandMaximum(
   maximum: { MaxReadRequestUnits?: number | undefined; MaxWriteRequestUnits?: number | undefined } | undefined,
   billing: BillingMode,
+  what = 'table',
 ): OnDemandMaximum | undefined {
   if (!maximum) return undefined;
-  if (billing !== 'PAY_PER_REQUEST') {
-    throw wrong('OnDemandThroughput can only be specified when BillingMode is PAY_PER_REQUEST');
-  }
   const { MaxReadRequestUnits: read, MaxWriteRequestUnits: write } = maximum;
   for (const [name, value] of Object.entries({ MaxReadRequestUnits: read, MaxWriteRequestUnits: write })) {
-    if (value === undefined || value === -1 || value >= 1) continue;
-    throw wrong(`${name} must be -1 or greater than or equal to 1`);
+    if (value === undefined) continue;
+    if (billing !== 'PAY_PER_REQUEST') {
+      throw wrong(`${name} for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED`);
+    }
+    if (value !== -1 && value < 1) {
+      throw wrong(`Requested ${name} for OnDemandThroughput for ${what} is outside of valid range`);
+    }
   }
   return { ...(read !== undefined && read !== -1 && { read }), ...(write !== undefined && write !== -1 && { write }) };
 }
@@ -292,7 +296,10 @@ export function readProjection(projection: WireProjection | undefined): Projecti
   }
   if (type !== 'INCLUDE') return { type: type as 'ALL' | 'KEYS_ONLY' };
   if (!names?.length) throw wrong('ProjectionType is INCLUDE, but NonKeyAttributes is not specified');
-  return { type, names: [...new Set(names)] };
+  for (const [at, name] of names.entries()) {
+    if (names.indexOf(name) !== at) throw wrong(`Duplicate element in NonKeyAttributes: ${name}`);
+  }
+  return { type, names };
 }
 
 function checkIndexNames(indexes: readonly IndexRequest[]): void {
