@@ -17,6 +17,7 @@ export const DYNAMODB_ANSWERS = {
   'transaction-conflict': { type: 'TransactionConflictException', status: 400 },
   'transaction-in-progress': { type: 'TransactionInProgressException', status: 400 },
   'token-mismatch': { type: 'IdempotentParameterMismatchException', status: 400 },
+  'duplicate-item': { type: 'DuplicateItemException', status: 400 },
   'iterator-expired': { type: 'ExpiredIteratorException', status: 400 },
   'data-trimmed': { type: 'TrimmedDataAccessException', status: 400 },
   'policy-not-found': { type: 'PolicyNotFoundException', status: 400 },

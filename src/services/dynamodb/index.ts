@@ -5,10 +5,13 @@ import type { Objects, Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { DYNAMODB_ANSWERS } from './errors.ts';
+import { Tokens } from './items/tokens.ts';
 import { Writer } from './items/writer.ts';
+import { batchOperations } from './operations/batch.ts';
 import { itemOperations } from './operations/items.ts';
 import { queryOperations } from './operations/query.ts';
 import { tableStreamsService } from './operations/streams.ts';
+import { transactionOperations } from './operations/transactions.ts';
 import { TableStreamSource } from './streams/source.ts';
 import { streamNotFound, TableStreams } from './streams/streams.ts';
 import type { ExpiredDeleter } from './tables/expiry.ts';
@@ -78,10 +81,18 @@ export async function openDynamodb({
     await openTables({ records, openStreams, deleter, buckets: objects, ...ground }),
   );
   writer = new Writer({ directory: tables, records, now: () => clock.now() });
-  const parts = { tables, records, writer };
+  const tokens = new Tokens(records, () => clock.now());
+  scope.defer(() => tokens.close());
+  const parts = { tables, records, writer, tokens };
   const service: Service = {
     name: 'dynamodb',
-    operations: { ...operations, ...itemOperations(parts), ...queryOperations(parts) },
+    operations: {
+      ...operations,
+      ...itemOperations(parts),
+      ...batchOperations(parts),
+      ...queryOperations(parts),
+      ...transactionOperations(parts),
+    },
     errors: DYNAMODB_ANSWERS,
   };
   const owned = scope.move();

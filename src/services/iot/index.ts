@@ -166,7 +166,16 @@ export async function openIot(dependencies: {
   const subscriptions = new Subscriptions();
   const sessions = await Sessions.open({ records, subscriptions, commit, clock, logger, metrics });
   const system = new SystemTopics(clock);
-  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, sessions, system, metrics });
+  const broker = new RoutingBroker({
+    subscriptions,
+    retained,
+    rules: engine,
+    commit,
+    sessions,
+    system,
+    clock,
+    metrics,
+  });
   const startedAt = clock.monotonic();
   broker.tell({
     version: () => (version === undefined ? 'millrace' : `millrace version ${version}`),

@@ -18,17 +18,21 @@ export class Upgrades {
   readonly #limits: MqttLimits;
   readonly #logger: Logger;
   readonly #opened: (transport: WebSocketTransport, arrival: Arrival) => void;
+  readonly #offended: (remoteAddress: string | undefined) => void;
   #server: Promise<WebSocketServer> | undefined;
 
   constructor(options: {
     readonly limits: MqttLimits;
     readonly logger: Logger;
+    /** Told where a request has come from whose signature is not good. */
+    readonly offended: (remoteAddress: string | undefined) => void;
     /** Told of every WebSocket that is open. */
     readonly opened: (transport: WebSocketTransport, arrival: Arrival) => void;
   }) {
     this.#limits = options.limits;
     this.#logger = options.logger;
     this.#opened = options.opened;
+    this.#offended = options.offended;
   }
 
   /**
@@ -53,6 +57,7 @@ export class Upgrades {
     } catch (error) {
       if (!(error instanceof SignatureFailure || error instanceof AuthenticationFailure)) throw error;
       this.#logger.info('websocket refused', { reason: error.message, remoteAddress: arrival.remoteAddress });
+      this.#offended(arrival.remoteAddress);
       return refuseUpgrade(socket, 403, error.message);
     }
     this.#server ??= openServer(this.#limits.webSocketMessageBytesMax);

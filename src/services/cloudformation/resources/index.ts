@@ -1,3 +1,4 @@
+import { DYNAMODB_TYPES } from './dynamodb.ts';
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
 import { FUNCTION_URL_TYPES } from './function-url.ts';
 import { IAM_TYPES } from './iam.ts';
@@ -15,6 +16,7 @@ import { SQS_TYPES } from './sqs.ts';
 
 /** The table of types: what a template may contain. */
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
+  ...DYNAMODB_TYPES,
   ...EVENT_SOURCE_MAPPING_TYPES,
   ...FUNCTION_URL_TYPES,
   ...IAM_TYPES,

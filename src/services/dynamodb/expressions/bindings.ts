@@ -14,11 +14,16 @@ export class Bindings {
   readonly #values: Attributes;
   readonly #used = new Set<string>();
 
-  /** @throws DynamodbError `validation-failed`: a placeholder or value that is none, or there are none at all */
-  constructor(names?: Readonly<Record<string, string>>, values?: Attributes) {
+  /** @param values  checked */
+  constructor(names: Readonly<Record<string, string>> = {}, values: Attributes = {}) {
+    this.#names = names;
+    this.#values = values;
+  }
+
+  /** Of a request. @throws DynamodbError `validation-failed`: a placeholder or value that is none, or there are none at all */
+  static read(names?: Readonly<Record<string, string>>, values?: Attributes): Bindings {
     if (names) checkNames(names);
-    this.#names = names ?? {};
-    this.#values = values ? checkedValues(values) : {};
+    return new Bindings(names, values && checkedValues(values));
   }
 
   /** @param ref  with its `#` */

@@ -31,11 +31,11 @@ const item: Attributes = {
 };
 
 function holds(text: string, values?: Attributes, names?: Record<string, string>, of: Attributes | undefined = item) {
-  return compileCondition(text, 'FilterExpression').bind(new Bindings(names, values)).evaluate(of);
+  return compileCondition(text, 'FilterExpression').bind(Bindings.read(names, values)).evaluate(of);
 }
 
 function update(text: string, values?: Attributes, of: Attributes = item) {
-  return compileUpdate(text, 'UpdateExpression').bind(new Bindings(undefined, values)).apply(of);
+  return compileUpdate(text, 'UpdateExpression').bind(Bindings.read(undefined, values)).apply(of);
 }
 
 test('values of different types are unequal, and have no order', () => {
@@ -65,7 +65,7 @@ test('an attribute that is not there is unequal to all, and has no order', () =>
   assert.equal(holds('q BETWEEN n AND n'), false);
   assert.equal(holds('q IN (q2, n)'), false);
   assert.equal(holds('attribute_not_exists(q) AND NOT attribute_exists(m.x.y) AND attribute_exists(l[2])'), true);
-  const empty = compileCondition('attribute_not_exists(pk)', 'ConditionExpression').bind(new Bindings());
+  const empty = compileCondition('attribute_not_exists(pk)', 'ConditionExpression').bind(Bindings.read());
   assert.equal(empty.evaluate(undefined), true);
 });
 
@@ -276,7 +276,7 @@ test('an update that only takes away makes no item', () => {
 const KEY: KeySchema = { hash: { name: 'pk', type: 'S' }, range: { name: 'sk', type: 'N' } };
 
 function keyCondition(text: string, values: Attributes, key = KEY) {
-  return compileKeyCondition(text, 'KeyConditionExpression').bind(new Bindings(undefined, values)).bind(key);
+  return compileKeyCondition(text, 'KeyConditionExpression').bind(Bindings.read(undefined, values)).bind(key);
 }
 
 test('key conditions', () => {
@@ -476,7 +476,7 @@ test('no text makes a parser fail but by its own refusal', () => {
     fc.array(pieces, { maxLength: 40 }).map((parts) => parts.join('')),
     fc.string({ unit: 'binary', maxLength: 60 }),
   );
-  const bindings = () => new Bindings({ '#n': '__proto__' }, { ':v': N(1) });
+  const bindings = () => Bindings.read({ '#n': '__proto__' }, { ':v': N(1) });
   const parsers: readonly ((text: string) => unknown)[] = [
     (given) => compileCondition(given, 'ConditionExpression').bind(bindings()).evaluate(item),
     (given) => compileUpdate(given, 'UpdateExpression').bind(bindings()).apply(item),
@@ -507,11 +507,11 @@ test('names of Object.prototype are names like others', () => {
     holds('attribute_not_exists(#p) AND attribute_not_exists(#c) AND attribute_not_exists(m.#p)', undefined, names),
     true,
   );
-  const bound = compileUpdate('SET #p = :v, m.#c = :v', 'UpdateExpression').bind(new Bindings(names, { ':v': N(1) }));
+  const bound = compileUpdate('SET #p = :v, m.#c = :v', 'UpdateExpression').bind(Bindings.read(names, { ':v': N(1) }));
   const { attributes } = bound.apply(item);
   assert.equal(Object.getPrototypeOf(attributes), Object.prototype);
   assert.deepEqual(Object.getOwnPropertyDescriptor(attributes, '__proto__')?.value, N(1));
-  const projection = compileProjection('#p, m.#c', 'ProjectionExpression').bind(new Bindings(names));
+  const projection = compileProjection('#p, m.#c', 'ProjectionExpression').bind(Bindings.read(names));
   assert.equal(
     JSON.stringify(projection.project(attributes)),
     '{"__proto__":{"N":"1"},"m":{"M":{"constructor":{"N":"1"}}}}',

@@ -35,6 +35,8 @@ export interface ExpressionRequest {
   readonly ScanFilter?: Readonly<Record<string, LegacyCondition>> | undefined;
 }
 
+type RequestParameter = Exclude<ExpressionParameter, 'Statement'>;
+
 type LegacyParameter =
   | 'AttributesToGet'
   | 'AttributeUpdates'
@@ -46,7 +48,7 @@ type LegacyParameter =
 
 /** Which of them an operation has, in the order in which AWS names them. */
 export interface AllowedParameters {
-  readonly expressions: readonly ExpressionParameter[];
+  readonly expressions: readonly RequestParameter[];
   readonly legacy?: readonly LegacyParameter[];
 }
 
@@ -66,7 +68,7 @@ export interface Expressions {
 export function readExpressions(request: ExpressionRequest, allowed: AllowedParameters): Expressions {
   checkMixed(request, allowed);
   const legacy = readLegacy(request);
-  const bindings = new Bindings(request.ExpressionAttributeNames, request.ExpressionAttributeValues);
+  const bindings = Bindings.read(request.ExpressionAttributeNames, request.ExpressionAttributeValues);
   const update = compiled(request, 'UpdateExpression', compileUpdate)?.bind(bindings) ?? legacy.update;
   const condition = compiled(request, 'ConditionExpression', compileCondition)?.bind(bindings) ?? legacy.condition;
   const keyCondition =
@@ -83,7 +85,7 @@ export function readExpressions(request: ExpressionRequest, allowed: AllowedPara
   };
 }
 
-function compiled<Parameter extends ExpressionParameter, Compiled>(
+function compiled<Parameter extends RequestParameter, Compiled>(
   request: ExpressionRequest,
   parameter: Parameter,
   compile: (text: string, parameter: Parameter) => Compiled,

@@ -10,7 +10,9 @@ export type ExpressionParameter =
   | 'FilterExpression'
   | 'KeyConditionExpression'
   | 'ProjectionExpression'
-  | 'UpdateExpression';
+  | 'UpdateExpression'
+  /** A statement of PartiQL: its errors begin with nothing. */
+  | 'Statement';
 
 /** A document path as it is written: members are names, `#name` placeholders and indexes of lists. */
 export interface PathNode {
@@ -230,4 +232,5 @@ const REDUNDANT_PARENTHESES = 'The expression has redundant parentheses;';
 export const misused = (name: string) =>
   `The function is not allowed to be used this way in an expression; function: ${name}`;
 
-export const refused = (parameter: ExpressionParameter, reason: string) => invalid(`Invalid ${parameter}: ${reason}`);
+export const refused = (parameter: ExpressionParameter, reason: string) =>
+  invalid(parameter === 'Statement' ? reason : `Invalid ${parameter}: ${reason}`);

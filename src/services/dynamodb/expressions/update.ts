@@ -9,7 +9,7 @@ import { membersOf, valueAt } from './compare.ts';
 import { type Change, type Edits, edited, editsOf } from './edits.ts';
 import { problemOfPaths, project } from './paths.ts';
 import { type Bind, bindAll, type Read, readPath, readValue, type Scope, Slots } from './slots.ts';
-import { type OperandNode, refused } from './syntax.ts';
+import { type ExpressionParameter, type OperandNode, refused } from './syntax.ts';
 import { type ClauseNode, parseUpdate, type SetValueNode, UPDATE_FUNCTIONS } from './update-syntax.ts';
 
 /** An item as an update has left it. */
@@ -46,16 +46,19 @@ export interface CompiledUpdate {
 /** What one clause makes of the item as it was. */
 export type Clause = (item: Attributes, scope: Scope) => Change;
 
-const PARAMETER = 'UpdateExpression';
-
 /**
  * Compiles an update, or finds what was made of its text before.
  * @throws DynamodbError `validation-failed`, as AWS words it
  */
-export const compileUpdate = kept((text, _parameter: typeof PARAMETER): CompiledUpdate => {
-  const compiler = new UpdateCompiler();
-  const clauses = parseUpdate(text).map((node) => compiler.clause(node));
-  const steps = [...compiler.names, ...compiler.values, checkPaths(clauses), ...compiler.checks];
+export const compileUpdate = kept((text, parameter: 'UpdateExpression') =>
+  compileClauses(parseUpdate(text), parameter),
+);
+
+/** Compiles parsed clauses. @param parameter  where they came from: what their errors begin with */
+export function compileClauses(nodes: readonly ClauseNode[], parameter: ExpressionParameter): CompiledUpdate {
+  const compiler = new UpdateCompiler(parameter);
+  const clauses = nodes.map((node) => compiler.clause(node));
+  const steps = [...compiler.names, ...compiler.values, checkPaths(clauses, parameter), ...compiler.checks];
   return {
     bind: (bindings) => {
       const scope = bindAll(steps, bindings);
@@ -70,7 +73,7 @@ export const compileUpdate = kept((text, _parameter: typeof PARAMETER): Compiled
       );
     },
   };
-});
+}
 
 interface CompiledClause {
   /** Of the path it writes to. */
@@ -110,17 +113,23 @@ function checkKeyAttribute(name: string, paths: readonly DocumentPath[]): void {
 }
 
 const checkPaths =
-  (clauses: readonly CompiledClause[]): Bind =>
+  (clauses: readonly CompiledClause[], parameter: ExpressionParameter): Bind =>
   (_, scope) => {
     const problem = problemOfPaths(clauses.map(({ slot }) => scope.paths[slot]!));
-    if (problem !== undefined) throw refused(PARAMETER, problem);
+    if (problem !== undefined) throw refused(parameter, problem);
   };
 
 class UpdateCompiler {
   readonly names: Bind[] = [];
   readonly values: Bind[] = [];
   readonly checks: Bind[] = [];
-  readonly #slots = new Slots(PARAMETER);
+  readonly #parameter: ExpressionParameter;
+  readonly #slots: Slots;
+
+  constructor(parameter: ExpressionParameter) {
+    this.#parameter = parameter;
+    this.#slots = new Slots(parameter);
+  }
 
   clause(node: ClauseNode): CompiledClause {
     const { slot, bind } = this.#slots.path(node.path);
@@ -135,7 +144,7 @@ class UpdateCompiler {
       return (item, scope) => ({ kind: 'set', value: present(read(item, scope)) });
     }
     const operand = this.#operand(node.value);
-    this.checks.unshift((_, scope) => checkSetOrNumber(node.action, typeOf(operand.value!(scope))));
+    this.checks.unshift((_, scope) => checkSetOrNumber(node.action, typeOf(operand.value!(scope)), this.#parameter));
     const combine = node.action === 'ADD' ? added : deleted;
     return (item, scope) => combine(valueAt(item, scope.paths[slot]!), operand.value!(scope));
   }
@@ -143,7 +152,7 @@ class UpdateCompiler {
   #setValue(node: SetValueNode): Operand {
     if (node.kind !== 'arithmetic') return this.#operand(node);
     const operands = [this.#operand(node.left), this.#operand(node.right)];
-    this.checks.push((_, scope) => checkTypes(node.op, 'N', operands, scope));
+    this.checks.push((_, scope) => checkTypes(node.op, 'N', operands, scope, this.#parameter));
     const [left, right] = operands.map(({ read }) => read);
     const calculate = node.op === '+' ? addNumbers : subtractNumbers;
     return {
@@ -169,7 +178,7 @@ class UpdateCompiler {
 
   #function(name: string, args: readonly OperandNode[]): Operand {
     const operands = args.map((arg) => this.#operand(arg));
-    this.checks.push((_, scope) => checkFunction(name, operands, scope));
+    this.checks.push((_, scope) => checkFunction(name, operands, scope, this.#parameter));
     const [first, second] = operands.map(({ read }) => read);
     if (name === 'if_not_exists')
       return { type: operands[1]?.type, read: (item, scope) => first!(item, scope) ?? second!(item, scope) };
@@ -189,23 +198,29 @@ interface Operand {
   readonly type?: ((scope: Scope) => AttributeType) | undefined;
 }
 
-function checkFunction(name: string, operands: readonly Operand[], scope: Scope): void {
+function checkFunction(name: string, operands: readonly Operand[], scope: Scope, parameter: ExpressionParameter): void {
   if (operands.length !== UPDATE_FUNCTIONS.get(name))
     throw refused(
-      PARAMETER,
+      parameter,
       `Incorrect number of operands for operator or function; operator or function: ${name}, number of operands: ${operands.length}`,
     );
-  if (name === 'list_append') checkTypes(name, 'L', operands, scope);
+  if (name === 'list_append') checkTypes(name, 'L', operands, scope, parameter);
   else if (!operands[0]!.isPath)
-    throw refused(PARAMETER, `Operator or function requires a document path; operator or function: ${name}`);
+    throw refused(parameter, `Operator or function requires a document path; operator or function: ${name}`);
 }
 
-function checkTypes(name: string, wanted: AttributeType, operands: readonly Operand[], scope: Scope): void {
+function checkTypes(
+  name: string,
+  wanted: AttributeType,
+  operands: readonly Operand[],
+  scope: Scope,
+  parameter: ExpressionParameter,
+): void {
   for (const operand of operands) {
     const type = operand.type?.(scope);
     if (type === undefined || type === wanted) continue;
     throw refused(
-      PARAMETER,
+      parameter,
       `Incorrect operand type for operator or function; operator or function: ${name}, operand type: ${type}`,
     );
   }
@@ -221,11 +236,11 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   M: 'MAP',
 };
 
-function checkSetOrNumber(action: 'ADD' | 'DELETE', type: AttributeType): void {
+function checkSetOrNumber(action: 'ADD' | 'DELETE', type: AttributeType, parameter: ExpressionParameter): void {
   const name = TYPE_NAMES[type];
   if (name === undefined || (action === 'ADD' && type === 'N')) return;
   throw refused(
-    PARAMETER,
+    parameter,
     `Incorrect operand type for operator or function; operator: ${action}, operand type: ${name}`,
   );
 }

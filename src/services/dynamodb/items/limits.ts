@@ -17,6 +17,8 @@ export const ITEM_LIMITS = {
   transactionBytesMax: 4 * 1024 * 1024,
   /** How long a ClientRequestToken is remembered. */
   tokenMs: 600_000,
+  /** How often those that are forgotten are swept away, as long as new ones come. */
+  tokenSweepMs: 10_000,
   /** Bytes of one unit of a write, and of one of a strongly consistent read. */
   writeUnitBytes: 1024,
   readUnitBytes: 4096,
