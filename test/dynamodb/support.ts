@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type CreateTableCommandInput, DynamoDB } from '@aws-sdk/client-dynamodb';
 import { TestNode } from '../support/node.ts';
 
@@ -57,4 +58,21 @@ export function dynamodbClient(endpoint: string): DynamoDB {
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     maxAttempts: 1,
   });
+}
+
+/** An error of this name and, where it is given, message: for `assert.rejects`. */
+export const named = (name: string, message?: string | RegExp) => (error: Error) => {
+  assert.equal(error.name, name, error.message);
+  if (typeof message === 'string') assert.equal(error.message, message);
+  else if (message) assert.match(error.message, message);
+  return true;
+};
+
+/** Asks again until `ready` holds. */
+export async function eventually<T>(ask: () => Promise<T>, ready: (answer: T) => boolean): Promise<T> {
+  for (let tries = 0; tries < 5_000; tries++) {
+    const answer = await ask();
+    if (ready(answer)) return answer;
+  }
+  throw new Error('it did not become so');
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { waitUntilTableExists, waitUntilTableNotExists } from '@aws-sdk/client-dynamodb';
-import { TablesNode } from './support.ts';
+import { eventually, named, TablesNode } from './support.ts';
 
 let node: TablesNode;
 
@@ -9,23 +9,6 @@ before(async () => {
   node = await TablesNode.start();
 });
 after(() => node[Symbol.asyncDispose]());
-
-const named = (name: string, message?: string | RegExp) => (error: Error) => {
-  assert.equal(error.name, name);
-  if (typeof message === 'string') assert.equal(error.message, message);
-  else if (message) assert.match(error.message, message);
-  return true;
-};
-
-/** Asks again until `ready` holds. */
-async function eventually<T>(ask: () => Promise<T>, ready: (answer: T) => boolean): Promise<T> {
-  for (let tries = 0; tries < 500; tries++) {
-    const answer = await ask();
-    if (ready(answer)) return answer;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('it did not become so');
-}
 
 const tableOf = async (TableName: string) => (await node.client.describeTable({ TableName })).Table!;
 
@@ -173,20 +156,6 @@ test('a table as it was is restored from a backup and from a moment, while it is
         })
       ).Count;
     const { Count } = await client.scan({ TableName: name });
-    if ((await ofIndex('new')) === 1)
-      console.log(
-        name,
-        JSON.stringify(
-          (
-            await client.query({
-              TableName: name,
-              IndexName: 'by-g',
-              KeyConditionExpression: 'g = :g',
-              ExpressionAttributeValues: { ':g': { S: 'new' } },
-            })
-          ).Items,
-        ),
-      );
     return [Count, await ofIndex('old'), await ofIndex('new')];
   };
   assert.deepEqual(await contents('from-backup'), [200, 200, 0]);

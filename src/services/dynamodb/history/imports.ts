@@ -70,12 +70,19 @@ export class Imports {
     return new Imports(dependencies, await Registry.open<Import>(dependencies.records, SPACE));
   }
 
-  /** Begins again what a stop of the node has cut off. */
-  resume(): void {
-    for (const table of this.#dependencies.tables.all()) {
-      const { filling } = table.definition;
-      if (filling?.kind === 'import') this.#run(this.get(filling.importArn), table);
+  /** Begins again what a stop of the node has cut off; what came no further than its end is only noted. */
+  async resume(): Promise<void> {
+    const { tables } = this.#dependencies;
+    for (const one of this.#registry.list()) {
+      if (one.status !== 'IN_PROGRESS') continue;
+      const table = tables.byId(one.tableId);
+      if (table?.definition.filling) this.#run(one, table);
+      else await this.#end(one, table ? 'COMPLETED' : 'FAILED');
     }
+  }
+
+  async #end(one: Import, status: 'COMPLETED' | 'FAILED'): Promise<void> {
+    await this.#registry.put(one.arn, { ...one, status, endedAt: this.#dependencies.clock.now() });
   }
 
   /** Of the last ninety days, the newest first. */
@@ -137,7 +144,7 @@ export class Imports {
   }
 
   #run(one: Import, table: LiveTable): void {
-    const { tables, clock, administration } = this.#dependencies;
+    const { tables, administration } = this.#dependencies;
     tables.chores.start(`${choresOf(table.id)}filling`, async (signal) => {
       const load = new Load(this.#dependencies, table, one, signal);
       try {
@@ -145,20 +152,17 @@ export class Imports {
       } catch (error) {
         const failure = failureOf(error);
         if (!failure) throw error;
-        await this.#registry.put(one.arn, {
-          ...one,
-          status: 'FAILED',
-          endedAt: clock.now(),
-          counts: load.counts,
-          failure,
-        });
+        await this.#end({ ...one, counts: load.counts, failure }, 'FAILED');
         // Nobody could tell what of it is missing. Not from within a chore of the table, which its end waits for.
         tables.chores.start(`deleting ${table.id}`, () => administration.delete(table));
         return;
       }
       if (signal.aborted || table.isDeleted) return;
-      await this.#registry.put(one.arn, { ...one, status: 'COMPLETED', endedAt: clock.now(), counts: load.counts });
+      const loaded = { ...one, counts: load.counts };
+      // Three steps, and after each a restart finds its way: what was counted, that the table is there, that this has ended.
+      await this.#registry.put(one.arn, loaded);
       await open(tables, table);
+      await this.#end(loaded, 'COMPLETED');
     });
   }
 }

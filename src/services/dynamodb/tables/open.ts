@@ -82,7 +82,7 @@ export async function openTables(dependencies: TableServicesDependencies): Promi
   const imports = await Imports.open(parts);
   const restores = new Restores({ ...parts, backups });
   // At once: the moments that they read must be held before anybody can let go of them.
-  for (const cutOff of [backups, exports, imports, restores]) cutOff.resume();
+  for (const cutOff of [backups, exports, imports, restores]) await cutOff.resume();
   const owned = scope.move();
   return {
     tables,

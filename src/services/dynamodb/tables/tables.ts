@@ -64,7 +64,8 @@ export class Tables implements TableDirectory, AsyncDisposable {
 
   /** Tables of a region, sorted by name. */
   list(region: string): readonly LiveTable[] {
-    return this.#registry.list(`${region}/`).map(({ name }) => this.#tables.get(keyOf(region, name))!);
+    // One that is being deleted may still be stored.
+    return this.#registry.list(`${region}/`).flatMap(({ name }) => this.#tables.get(keyOf(region, name)) ?? []);
   }
 
   get(nameOrArn: string, region: string): LiveTable {
