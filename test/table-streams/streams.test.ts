@@ -62,6 +62,51 @@ test('the SDK reads what was written, and CreateTable and DescribeTable name the
   assert.deepEqual(Streams, [{ StreamArn: stream, TableName: name, StreamLabel: Table!.LatestStreamLabel }]);
 });
 
+test('every way of writing is told of: updates, batches, transactions; what changes nothing is not', async () => {
+  const { name, stream } = await house.table('KEYS_ONLY');
+  const id = (S: string) => ({ id: { S } });
+  await house.dynamodb.updateItem({
+    TableName: name,
+    Key: id('updated'),
+    UpdateExpression: 'SET n = :n',
+    ExpressionAttributeValues: { ':n': { N: '1' } },
+  });
+  await house.dynamodb.deleteItem({ TableName: name, Key: id('never-there') });
+  await put(name, 'same', 1);
+  await put(name, 'same', 1);
+  await house.dynamodb.batchWriteItem({ RequestItems: { [name]: [{ PutRequest: { Item: id('batch') } }] } });
+  await house.dynamodb.transactWriteItems({
+    TransactItems: [
+      { Put: { TableName: name, Item: id('transaction') } },
+      { Delete: { TableName: name, Key: id('same') } },
+    ],
+  });
+  const told = (await read(stream)).map(({ eventName, dynamodb }) => `${eventName} ${dynamodb!.Keys!.id!.S}`);
+  assert.deepEqual(told.sort(), ['INSERT batch', 'INSERT same', 'INSERT transaction', 'INSERT updated', 'REMOVE same']);
+});
+
+test('a stream that is turned off stays readable, and one that is turned on again is another one', async () => {
+  const { name, stream } = await house.table('NEW_IMAGE');
+  await put(name, 'before');
+  await house.dynamodb.updateTable({ TableName: name, StreamSpecification: { StreamEnabled: false } });
+  await put(name, 'between');
+  const { TableDescription } = await house.dynamodb.updateTable({
+    TableName: name,
+    StreamSpecification: { StreamEnabled: true, StreamViewType: 'OLD_IMAGE' },
+  });
+  const second = TableDescription!.LatestStreamArn!;
+  assert.notEqual(second, stream);
+  await put(name, 'after');
+  const ids = async (arn: string) => (await read(arn)).map(({ dynamodb }) => dynamodb!.Keys!.id!.S);
+  assert.deepEqual(await ids(stream), ['before']);
+  assert.deepEqual(await ids(second), ['after']);
+  const { StreamDescription } = await house.streams.describeStream({ StreamArn: stream });
+  assert.equal(StreamDescription!.StreamStatus, 'DISABLED');
+  assert.equal((await house.streams.listStreams({ TableName: name })).Streams!.length, 2);
+  await house.dynamodb.deleteTable({ TableName: name });
+  assert.deepEqual(await ids(second), ['after']);
+});
+
 test('streams survive a restart, numbers going on', async () => {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'millrace-table-streams-'));
   const first = await StreamsNode.start(dataDirectory);

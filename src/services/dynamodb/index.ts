@@ -9,6 +9,7 @@ import { Tokens } from './items/tokens.ts';
 import { Writer } from './items/writer.ts';
 import { batchOperations } from './operations/batch.ts';
 import { itemOperations } from './operations/items.ts';
+import { partiqlOperations } from './operations/partiql.ts';
 import { queryOperations } from './operations/query.ts';
 import { tableStreamsService } from './operations/streams.ts';
 import { transactionOperations } from './operations/transactions.ts';
@@ -92,6 +93,7 @@ export async function openDynamodb({
       ...batchOperations(parts),
       ...queryOperations(parts),
       ...transactionOperations(parts),
+      ...partiqlOperations(parts),
     },
     errors: DYNAMODB_ANSWERS,
   };

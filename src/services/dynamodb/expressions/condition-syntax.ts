@@ -1,4 +1,11 @@
-import { Cursor, type ExpressionParameter, type FunctionNode, misused, type OperandNode } from './syntax.ts';
+import {
+  Cursor,
+  type ExpressionParameter,
+  type FunctionNode,
+  KNOWN_FUNCTIONS,
+  misused,
+  type OperandNode,
+} from './syntax.ts';
 
 export type Comparator = '=' | '<>' | '<' | '<=' | '>' | '>=';
 
@@ -25,9 +32,6 @@ export const CONDITION_FUNCTIONS: ReadonlyMap<string, number> = new Map([
   ['contains', 2],
   ['size', 1],
 ]);
-
-/** Functions that the language has, but not in conditions. */
-const FUNCTIONS_OF_UPDATES: ReadonlySet<string> = new Set(['if_not_exists', 'list_append']);
 
 /**
  * Parses a condition, filter or key condition.
@@ -115,10 +119,10 @@ class ConditionParser {
   /** Names that are none come before functions that are at the wrong place. */
   #checkFunctions(condition: ConditionNode): void {
     const used = [...functionsOf(condition)];
-    const unknown = used.find(({ name }) => !CONDITION_FUNCTIONS.has(name) && !FUNCTIONS_OF_UPDATES.has(name));
+    const unknown = used.find(({ name }) => !KNOWN_FUNCTIONS.has(name));
     if (unknown) throw this.#cursor.refused(`Invalid function name; function: ${unknown.name}`);
     const wrong = used.find(
-      ({ name, as }) => FUNCTIONS_OF_UPDATES.has(name) || (name === 'size') !== (as === 'operand'),
+      ({ name, as }) => !CONDITION_FUNCTIONS.has(name) || (name === 'size') !== (as === 'operand'),
     );
     if (wrong) throw this.#cursor.refused(misused(wrong.name));
   }

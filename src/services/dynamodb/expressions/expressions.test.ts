@@ -118,6 +118,14 @@ const FILTER_ERRORS: readonly [string, string][] = [
   ['Comment = :v', 'Attribute name is a reserved keyword; reserved keyword: Comment'],
   ['m.status = :v', 'Attribute name is a reserved keyword; reserved keyword: status'],
   ['dog(n)', 'Invalid function name; function: dog'],
+  ['_123 = :v', 'Syntax error; token: "_", near: "_123"'],
+  [`n < ${'f('.repeat(1300)}n${')'.repeat(1300)}`, 'Invalid function name; function: f'],
+  [`${'('.repeat(2000)}n < :v${')'.repeat(2000)}`, 'The expression has redundant parentheses;'],
+  [`${'NOT '.repeat(1000)}n < :v`, 'The expression contains too many operators; operator count: 301'],
+  [
+    `n<:v ${'or (n<:v '.repeat(300)}${')'.repeat(300)}`,
+    'The expression contains too many operators; operator count: 301',
+  ],
   ['Size(n) = :v', 'Invalid function name; function: Size'],
   ['size(n)', 'The function is not allowed to be used this way in an expression; function: size'],
   [
@@ -185,6 +193,15 @@ const UPDATE_ERRORS: readonly [string, string][] = [
   ['ADD n n', 'Syntax error; token: "n", near: "n n"'],
   ['SET n = :v SET s = :v', 'The "SET" section can only be used once in an update expression;'],
   ['SET n = dog(:v)', 'Invalid function name; function: dog'],
+  ['SET n = LIST_APPEND(:v, :v)', 'Invalid function name; function: LIST_APPEND'],
+  ['SET n = size(s)', 'The function is not allowed to be used this way in an expression; function: size'],
+  [
+    'SET l = list_append(list_append(l, l), l)',
+    'The function is not allowed to be used this way in an expression; function: list_append',
+  ],
+  ['SET _123 = :v', 'Syntax error; token: "_", near: "SET _123"'],
+  ['SET l[:v] = :v', 'Syntax error; token: ":v", near: "[:v]"'],
+  ['SET n = if_not_exists(n, :v + :v)', 'Syntax error; token: "+", near: ":v + :v"'],
   ['SET status = :v', 'Attribute name is a reserved keyword; reserved keyword: status'],
   ['SET n = :w', 'An expression attribute value used in expression is not defined; attribute value: :w'],
   [
@@ -271,6 +288,9 @@ test('an update that only takes away makes no item', () => {
   const key = { pk: S('new') };
   assert.equal(update('REMOVE n DELETE ss :v', { ':v': { SS: ['x'] } }, key).createsItem, false);
   assert.equal(update('ADD n :v', { ':v': N(1) }, key).createsItem, true);
+  const remove = compileUpdate('REMOVE x.y, x.l[0]', 'UpdateExpression').bind(new Bindings());
+  assert.deepEqual(remove.apply(key, false).attributes, key);
+  assert.throws(() => remove.apply(key, true), { message: /invalid for update$/ });
 });
 
 const KEY: KeySchema = { hash: { name: 'pk', type: 'S' }, range: { name: 'sk', type: 'N' } };
@@ -382,7 +402,9 @@ test('the limits of expressions', () => {
     message: /Incorrect number of operands .* operator or function: IN, number of operands: 101$/,
   });
   assert.equal(holds(Array(150).fill('n=:v').join(' OR '), { ':v': N(5) }), true);
-  assert.throws(() => holds(Array(151).fill('n=:v').join(' OR '), { ':v': N(5) }), { message: /too many operators/ });
+  assert.throws(() => holds(Array(151).fill('n=:v').join(' OR '), { ':v': N(5) }), {
+    message: /too many operators; operator count: 301$/,
+  });
   const path = `m${'.x'.repeat(31)}`;
   assert.equal(holds(`attribute_exists(${path})`), false);
   assert.throws(() => holds(`attribute_exists(${path}.x)`), { message: /too many nesting elements/ });
@@ -518,10 +540,12 @@ test('names of Object.prototype are names like others', () => {
   );
 });
 
-test('a value of a request is looked at once for all levels it may have', () => {
+test('values have 32 levels at most, also where an update puts them', () => {
   const nested = (levels: number): AttributeValue => (levels === 1 ? S('x') : L(nested(levels - 1)));
   assert.equal(holds('n <> :v', { ':v': nested(32) }), true);
-  assert.throws(() => holds('n <> :v', { ':v': nested(34) }), {
+  assert.throws(() => update('SET m.deep.d = :v', { ':v': nested(31) }), { message: /Nesting Levels/ });
+  assert.ok(update('SET m.deep.d = :v', { ':v': nested(30) }));
+  assert.throws(() => holds('n <> :v', { ':v': nested(33) }), {
     message: /Nesting Levels have exceeded supported limits/,
   });
 });

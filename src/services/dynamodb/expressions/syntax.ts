@@ -37,6 +37,15 @@ export type OperandNode = PathNode | ValueNode | FunctionNode;
 /** What follows an operand. */
 const OPERATORS: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>=', 'BETWEEN', 'IN', '.', '[']);
 
+/** Parameters whose text AWS measures aloud when it is too long. */
+const SIZED: ReadonlySet<ExpressionParameter> = new Set(['ConditionExpression', 'FilterExpression']);
+
+/** All functions of the language, wherever they may stand. */
+export const KNOWN_FUNCTIONS: ReadonlySet<string> = new Set([
+  ...['attribute_exists', 'attribute_not_exists', 'attribute_type', 'begins_with', 'contains', 'size'],
+  ...['if_not_exists', 'list_append'],
+]);
+
 /** Functions within functions deeper than that are refused for how they are used, before the stack is at its end. */
 const NESTED_OPERANDS_MAX = 100;
 
@@ -62,7 +71,9 @@ export class Cursor {
     if (text.trim() === '') throw this.refused('The expression can not be empty;');
     const bytes = Buffer.byteLength(text);
     if (bytes > EXPRESSION_LIMITS.textBytes)
-      throw this.refused(`Expression size has exceeded the maximum allowed size; expression size: ${bytes}`);
+      throw this.refused(
+        `Expression size has exceeded the maximum allowed size;${SIZED.has(parameter) ? ` expression size: ${bytes}` : ''}`,
+      );
     this.#tokens = tokensOf(text);
   }
 
@@ -100,7 +111,7 @@ export class Cursor {
     if (this.token.kind !== 'end') throw this.unexpected();
   }
 
-  /** Counts an operator or function. */
+  /** Counts an operator; parentheses and functions are none. */
   countOperator(): void {
     this.#operators++;
   }
@@ -109,9 +120,12 @@ export class Cursor {
     this.#redundantParentheses = true;
   }
 
-  /** Runs `parse` one level deeper, or refuses. */
+  /** Runs `parse` one level deeper, or refuses: so deep are more operators than there may be, or parentheses without one. */
   nested<T>(parse: () => T): T {
-    if (this.#depth >= EXPRESSION_LIMITS.operators) throw this.#tooManyOperators(this.#depth + 1);
+    if (this.#depth >= EXPRESSION_LIMITS.operators)
+      throw this.#operators >= EXPRESSION_LIMITS.operators
+        ? this.#tooManyOperators()
+        : this.refused(REDUNDANT_PARENTHESES);
     this.#depth++;
     const result = parse();
     this.#depth--;
@@ -154,8 +168,8 @@ export class Cursor {
 
   function(depth = 0): FunctionNode {
     const name = this.#step('name');
-    if (depth > NESTED_OPERANDS_MAX) throw this.refused(misused(name));
-    this.countOperator();
+    if (depth > NESTED_OPERANDS_MAX)
+      throw this.refused(KNOWN_FUNCTIONS.has(name) ? misused(name) : `Invalid function name; function: ${name}`);
     this.expect('(');
     const args = this.list(() => this.argument(depth + 1));
     this.expect(')');
@@ -198,13 +212,13 @@ export class Cursor {
     const reserved = this.#names.find(isReserved);
     if (reserved !== undefined)
       throw this.refused(`Attribute name is a reserved keyword; reserved keyword: ${reserved}`);
-    if (this.#operators > EXPRESSION_LIMITS.operators) throw this.#tooManyOperators(this.#operators);
+    if (this.#operators > EXPRESSION_LIMITS.operators) throw this.#tooManyOperators();
   }
 
-  #tooManyOperators(count: number): DynamodbError {
-    return this.refused(
-      `The expression contains too many operators; maximum operators allowed: ${EXPRESSION_LIMITS.operators}, operators found: ${count}`,
-    );
+  /** AWS stops counting at the first one too many. */
+  #tooManyOperators(): DynamodbError {
+    const count = EXPRESSION_LIMITS.operators + 1;
+    return this.refused(`The expression contains too many operators; operator count: ${count}`);
   }
 
   #isFunction(): boolean {
@@ -213,7 +227,7 @@ export class Cursor {
 
   #pathName(): string {
     if (this.token.kind === 'nameRef') return this.#step('nameRef');
-    if (!this.isName || this.token.text.startsWith('_')) throw this.unexpected();
+    if (!this.isName) throw this.unexpected();
     const name = this.#step('name');
     this.#names.push(name);
     return name;

@@ -10,7 +10,7 @@ export interface Token {
 }
 
 const PIECE =
-  /[ \t\r\n]*(?:(?<name>[A-Za-z_][A-Za-z0-9_]*)|(?<nameRef>#[A-Za-z0-9_]+)|(?<valueRef>:[A-Za-z0-9_]+)|(?<index>\d+)|(?<symbol><=|>=|<>|[()[\].,=<>+-])|(?<end>$)|(?<unknown>.))/suy;
+  /[ \t\r\n]*(?:(?<name>[A-Za-z][A-Za-z0-9_]*)|(?<nameRef>#[A-Za-z0-9_]+)|(?<valueRef>:[A-Za-z0-9_]+)|(?<index>\d+)|(?<symbol><=|>=|<>|[()[\].,=<>+-])|(?<end>$)|(?<unknown>.))/suy;
 
 /** The tokens of an expression; the last one is its end. It fails for no text. */
 export function tokensOf(text: string): readonly Token[] {

@@ -1,4 +1,4 @@
-import { Cursor, type FunctionNode, type OperandNode, type PathNode, type ValueNode } from './syntax.ts';
+import { Cursor, KNOWN_FUNCTIONS, misused, type OperandNode, type PathNode, type ValueNode } from './syntax.ts';
 
 /** What `SET` sets a path to. */
 export type SetValueNode =
@@ -72,16 +72,22 @@ function sum(cursor: Cursor): SetValueNode {
 function checkFunctions(cursor: Cursor, clauses: readonly ClauseNode[]): void {
   for (const clause of clauses) {
     if (clause.action !== 'SET') continue;
-    for (const { name } of functionsOf(clause.value))
-      if (!UPDATE_FUNCTIONS.has(name)) throw cursor.refused(`Invalid function name; function: ${name}`);
+    for (const { name, nested } of functionsOf(clause.value)) {
+      if (!KNOWN_FUNCTIONS.has(name)) throw cursor.refused(`Invalid function name; function: ${name}`);
+      // Lists are appended once, whatever is appended to what.
+      if (!UPDATE_FUNCTIONS.has(name) || (nested && name === 'list_append')) throw cursor.refused(misused(name));
+    }
   }
 }
 
 /** Functions in a value, the inner ones first. */
-export function* functionsOf(node: SetValueNode): Iterable<FunctionNode> {
+function* functionsOf(
+  node: SetValueNode,
+  nested = false,
+): Iterable<{ readonly name: string; readonly nested: boolean }> {
   if (node.kind === 'arithmetic') for (const side of [node.left, node.right]) yield* functionsOf(side);
   else if (node.kind === 'function') {
-    for (const arg of node.args) yield* functionsOf(arg);
-    yield node;
+    for (const arg of node.args) yield* functionsOf(arg, true);
+    yield { name: node.name, nested };
   }
 }

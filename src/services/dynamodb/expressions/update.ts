@@ -2,7 +2,7 @@ import { invalid } from '../errors.ts';
 import type { Attributes, AttributeType, AttributeValue } from '../model/attribute-value.ts';
 import { addNumbers, subtractNumbers } from '../model/number.ts';
 import type { KeySchema } from '../model/table.ts';
-import { typeOf } from '../model/values.ts';
+import { checkDepth, typeOf } from '../model/values.ts';
 import type { Bindings, DocumentPath } from './bindings.ts';
 import { kept } from './cache.ts';
 import { membersOf, valueAt } from './compare.ts';
@@ -28,9 +28,10 @@ export interface BoundUpdate {
   /**
    * Applies it to an item; all of it sees the item as it was.
    * @param old  of a new item its key; it stays as it is
+   * @param exists  whether it is there: what is taken from an item that is not may stand in what is not
    * @throws DynamodbError `validation-failed`: the item does not bear it
    */
-  apply(old: Attributes): Updated;
+  apply(old: Attributes, exists?: boolean): Updated;
   /** All that it writes to. */
   readonly paths: readonly DocumentPath[];
   /** @throws DynamodbError `validation-failed` when it writes to an attribute of the table's key */
@@ -89,9 +90,14 @@ export function updateOf(
   const edits: Edits = editsOf(paths);
   return {
     paths,
-    apply: (old) => {
+    apply: (old, exists = true) => {
       const changes = clauses.map((clause) => clause(old));
-      const attributes = edited(old, edits, changes);
+      checkDepths(paths, changes);
+      const attributes = edited(
+        old,
+        exists ? edits : editsOf(setPaths(paths, changes)),
+        exists ? changes : setOnly(changes),
+      );
       return {
         attributes,
         createsItem: changes.length === 0 || changes.some(({ kind }) => kind === 'set'),
@@ -104,6 +110,19 @@ export function updateOf(
     },
   };
 }
+
+/** What is set within an attribute stands deeper than where it came from. */
+function checkDepths(paths: readonly DocumentPath[], changes: readonly Change[]): void {
+  changes.forEach((change, at) => {
+    const level = paths[at]!.length;
+    if (level > 1 && change.kind === 'set') checkDepth(change.value, level);
+  });
+}
+
+const isSet = ({ kind }: Change) => kind === 'set';
+const setOnly = (changes: readonly Change[]) => changes.filter(isSet);
+const setPaths = (paths: readonly DocumentPath[], changes: readonly Change[]) =>
+  paths.filter((_, at) => isSet(changes[at]!));
 
 function checkKeyAttribute(name: string, paths: readonly DocumentPath[]): void {
   if (!paths.some((path) => path[0] === name)) return;

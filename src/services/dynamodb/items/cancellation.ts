@@ -4,6 +4,7 @@ import { DynamodbError, type DynamodbErrorCode } from '../errors.ts';
 /** `CancellationReasons` have codes of their own. */
 const CODES: { readonly [code in DynamodbErrorCode]?: string } = {
   'condition-failed': 'ConditionalCheckFailed',
+  'duplicate-item': 'DuplicateItem',
   'validation-failed': 'ValidationError',
   'transaction-conflict': 'TransactionConflict',
   'throughput-exceeded': 'ProvisionedThroughputExceeded',

@@ -88,8 +88,9 @@ export function updateChange(
     decide: (old) => {
       check(guard, old);
       const before = old?.attributes ?? checked;
-      const result = update?.apply(before);
+      const result = update?.apply(before, old !== undefined);
       updated(result, old);
+      if (!old && result && !result.createsItem) return { kind: 'keep' };
       const item = result ? itemOf(result.attributes) : (old ?? itemOf(checked));
       if (item.sizeBytes > ITEM_LIMITS.itemBytesMax) {
         throw invalid('Item size to update has exceeded the maximum allowed size');

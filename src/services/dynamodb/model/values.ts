@@ -30,7 +30,7 @@ export function checkedAttributes(attributes: Attributes): Attributes {
 }
 
 function checkedAt(value: AttributeValue, depth: number): AttributeValue {
-  if (depth > VALUE_LIMITS.depth) throw invalid('Nesting Levels have exceeded supported limits');
+  if (depth > VALUE_LIMITS.depth) throw tooDeep();
   let result: AttributeValue | undefined;
   let types = 0;
   for (const type in value) {
@@ -46,6 +46,22 @@ function checkedAt(value: AttributeValue, depth: number): AttributeValue {
       'Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes',
     );
   return result;
+}
+
+const tooDeep = () =>
+  invalid(
+    'Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit',
+  );
+
+/**
+ * Whether a checked value may stand so deep in an item.
+ * @param level  its own; that of an attribute is 1
+ * @throws DynamodbError `validation-failed` when what is in it stands too deep
+ */
+export function checkDepth(value: AttributeValue, level: number): void {
+  if (level > VALUE_LIMITS.depth) throw tooDeep();
+  if ('L' in value) for (const member of value.L) checkDepth(member, level + 1);
+  else if ('M' in value) for (const member of Object.values(value.M)) checkDepth(member, level + 1);
 }
 
 const wrong = (message: string) => invalid(`One or more parameter values were invalid: ${message}`);

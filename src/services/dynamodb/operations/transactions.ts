@@ -7,89 +7,51 @@ import type {
 } from '@aws-sdk/client-dynamodb';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Operation } from '../../index.ts';
-import { DynamodbError, invalid } from '../errors.ts';
+import { type DynamodbError, invalid } from '../errors.ts';
 import { readExpressions } from '../expressions/index.ts';
 import { cancelled } from '../items/cancellation.ts';
-import { type CapacityWish, readUnits } from '../items/capacity.ts';
 import { checkChange, deleteChange, type Guard, itemToPut, putChange, updateChange } from '../items/changes.ts';
-import { shownCapacity, type Units, UnitsSum } from '../items/consumed.ts';
 import { rowOfKey } from '../items/keys.ts';
 import { ITEM_LIMITS } from '../items/limits.ts';
-import { type Tokens, tokenInProgress } from '../items/tokens.ts';
-import type { WantedChange, Written } from '../items/writer.ts';
+import {
+  readTogether,
+  reasonAt,
+  type TransactionParts,
+  transactionTooLarge,
+  writeTogether,
+} from '../items/transaction.ts';
+import type { WantedChange } from '../items/writer.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { sizeOfAttributes } from '../model/size.ts';
-import { decodeItem } from '../model/stored.ts';
-import type { StoredItem, Table } from '../model/table.ts';
+import type { Table } from '../model/table.ts';
 import type { ItemParts } from './items.ts';
 
-/** Each unit counts twice in a transaction: once to prepare, once to commit. */
-const FACTOR = 2;
-const NO_INDEXES: ReadonlyMap<string, number> = new Map();
-
 /** TransactWriteItems and TransactGetItems. */
-export function transactionOperations({
-  tables,
-  records,
-  writer,
-  tokens,
-}: ItemParts & { readonly tokens: Tokens }): Record<string, Operation> {
+export function transactionOperations(parts: ItemParts & TransactionParts): Record<string, Operation> {
+  const { tables, records } = parts;
+
   const TransactWriteItems: Operation<TransactWriteItemsInput> = async (input, { region }) => {
     const { TransactItems = [], ClientRequestToken: token, ReturnConsumedCapacity: wish } = input;
     const wanted = wantedOf(TransactItems, (name) => tables.get(name, region));
-    const write = (more: Pick<Parameters<typeof writer.writeAll>[1] & object, 'conditions' | 'writes'> = {}) =>
-      writer.writeAll(wanted, {
-        factor: FACTOR,
-        refused: (errors) => cancelled(errors, wanted.length),
-        outdated: tokenInProgress,
-        ...more,
-      });
-    const written =
-      token === undefined ? await write() : await tokens.once(region, token, TransactItems, (taken) => write(taken));
-    return shown(
-      written === 'done-before' ? await readAgain(wanted) : unitsOf(wanted, written),
-      written === 'done-before' ? 'read' : 'write',
-      wish,
-    );
+    return await writeTogether(parts, { wanted, region, token, request: TransactItems, wish });
   };
 
   const TransactGetItems: Operation<TransactGetItemsInput> = async (input, { region }) => {
     const { TransactItems = [], ReturnConsumedCapacity: wish } = input;
     const gets = TransactItems.map(({ Get }) => readGet(Get!));
     const errors: DynamodbError[] = [];
-    const keys = gets.map(({ get, projection }, at) => {
+    const places = gets.map(({ get }, at) => {
       const table = tables.get(get.TableName!, region);
       const key = reasonAt(errors, at, () => rowOfKey(table.key, get.Key as Attributes));
-      return { table, projection, space: table.space, key: key ?? new Uint8Array(0) };
+      return { table, key: key ?? new Uint8Array(0) };
     });
     if (errors.length > 0) throw cancelled(errors, gets.length);
-    const rows = await records.getAll(keys);
-    const items = rows.map((row) => row && decodeItem(row.value));
-    checkSize(items);
-    const sums = sumsOf(keys.map(({ table }) => table));
-    keys.forEach(({ table }, at) => {
-      const units = readUnits(items[at]?.sizeBytes ?? 0, true) * FACTOR;
-      reasonAt(errors, at, () => table.throughput.read(units));
-      sums.get(table)!.add({ table: units, indexes: NO_INDEXES });
-    });
-    if (errors.length > 0) throw cancelled(errors, gets.length);
+    const { items, capacity } = await readTogether(records, places, wish);
     const Responses = items.map((item, at) => {
-      const { projection } = keys[at]!;
+      const { projection } = gets[at]!;
       return item ? { Item: projection ? projection.project(item.attributes) : new RawJson(item.json) } : {};
     });
-    return { Responses, ...shown(sums, 'read', wish) };
-  };
-
-  /** What a repeated request costs: its items are read. */
-  const readAgain = async (wanted: readonly WantedChange[]): Promise<Sums> => {
-    const rows = await records.getAll(wanted.map(({ table, key }) => ({ space: table.space, key })));
-    const sums = sumsOf(wanted.map(({ table }) => table));
-    wanted.forEach(({ table }, at) => {
-      const row = rows[at];
-      const units = readUnits(row ? decodeItem(row.value).sizeBytes : 0, true) * FACTOR;
-      sums.get(table)!.add({ table: units, indexes: NO_INDEXES });
-    });
-    return sums;
+    return { Responses, ...capacity };
   };
 
   return { TransactWriteItems, TransactGetItems };
@@ -109,19 +71,14 @@ interface Part {
 function wantedOf(items: readonly TransactWriteItem[], tableOf: (name: string) => Table): readonly WantedChange[] {
   const parts = items.map(readPart);
   const size = parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (size > ITEM_LIMITS.transactionBytesMax) throw tooLarge();
+  if (size > ITEM_LIMITS.transactionBytesMax) throw transactionTooLarge();
   const errors: DynamodbError[] = [];
   const changes = parts.map((part, at) => {
     const table = tableOf(part.tableName);
     return reasonAt(errors, at, () => part.change(table));
   });
   if (errors.length > 0) throw cancelled(errors, items.length);
-  const wanted = changes as readonly WantedChange[];
-  const rows = new Set(wanted.map(({ table, key }) => `${table.id}/${Buffer.from(key).toString('latin1')}`));
-  if (rows.size < wanted.length) {
-    throw invalid('Transaction request cannot include multiple operations on one item');
-  }
-  return wanted;
+  return changes as readonly WantedChange[];
 }
 
 function readPart(item: TransactWriteItem): Part {
@@ -164,52 +121,4 @@ const showsOld = ({ ReturnValuesOnConditionCheckFailure: wish }: Partial<Conditi
 function readGet(get: Get) {
   const { projection } = readExpressions(get as Request, { expressions: ['ProjectionExpression'] });
   return { get, projection };
-}
-
-/** Notes a refusal as the reason of one part; @throws DynamodbError  what refuses the whole request as it is */
-function reasonAt<T>(errors: DynamodbError[], at: number, work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    // Input that no key can have is refused before there is a transaction.
-    if (!(error instanceof DynamodbError) || /cannot contain an empty/.test(error.message)) throw error;
-    errors[at] = error;
-    return undefined;
-  }
-}
-
-const tooLarge = () => invalid('Transaction size exceeded the maximum allowed size of 4 MB');
-
-function checkSize(items: readonly (StoredItem | undefined)[]): void {
-  const size = items.reduce((sum, item) => sum + (item?.sizeBytes ?? 0), 0);
-  if (size > ITEM_LIMITS.transactionBytesMax) throw tooLarge();
-}
-
-type Sums = ReadonlyMap<Table, UnitsSum>;
-
-function sumsOf(tables: readonly Table[]): Sums {
-  return new Map(tables.map((table) => [table, new UnitsSum()]));
-}
-
-function unitsOf(wanted: readonly WantedChange[], written: readonly Written[]): Sums {
-  const sums = sumsOf(wanted.map(({ table }) => table));
-  wanted.forEach(({ table }, at) => void sums.get(table)!.add(written[at]!.units));
-  return sums;
-}
-
-function shown(sums: Sums, kind: 'read' | 'write', wish: CapacityWish) {
-  if (wish === undefined || wish === 'NONE') return {};
-  const ConsumedCapacity = [...sums].map(([table, units]) => withKind(shownCapacity(table, units, wish)!, units, kind));
-  return { ConsumedCapacity };
-}
-
-/** Transactions say whether their units were of reads or of writes. */
-function withKind(shownUnits: NonNullable<ReturnType<typeof shownCapacity>>, units: Units, kind: 'read' | 'write') {
-  const member = kind === 'read' ? 'ReadCapacityUnits' : 'WriteCapacityUnits';
-  const { CapacityUnits, Table: table } = shownUnits;
-  return {
-    ...shownUnits,
-    [member]: CapacityUnits,
-    ...(table && { Table: { CapacityUnits: units.table, [member]: units.table } }),
-  };
 }

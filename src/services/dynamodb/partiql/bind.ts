@@ -55,7 +55,10 @@ export function bindStatement(text: string, parameters: readonly AttributeValue[
   };
 }
 
+/** Each attribute is a value of its own, whose errors begin with `root`. */
 function itemOf(template: ValueTemplate, parameters: readonly AttributeValue[]): Attributes {
+  if (template.kind === 'map')
+    return Object.fromEntries(template.members.map(([name, member]) => [name, resolved(member, parameters)]));
   const value = resolved(template, parameters);
   if ('M' in value) return value.M;
   throw invalid('Unsupported data type under key root: an item must be a map');
