@@ -16,7 +16,7 @@ const CLIENT_NAMES = /(^|\.)(localhost\.localstack\.cloud|amazonaws\.com)$/;
  * Why a request to a node that accepts any credentials is not from a local tool; `undefined` when it may be. A web page from
  * elsewhere reaches loopback too: by itself, and then it names its origin, or under a name of its own that it points here.
  */
-export function foreignTo(request: HttpRequest): string | undefined {
+export function foreignTo(request: Pick<HttpRequest, 'headers'>): string | undefined {
   const { origin } = request.headers;
   if (origin !== undefined && origin !== 'null' && !isLoopback(hostName(origin.replace(/^[a-z]+:\/\//i, '')))) {
     return `Requests of web pages from ${origin} are refused.`;
