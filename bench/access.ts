@@ -69,7 +69,7 @@ function client(name: string, policies: ReturnType<typeof effective>[]): LivePer
     },
     { clientId: name, sourceIp: '10.0.0.1', serverName: undefined, isEncrypted: true, connectAttributes: [] },
     {
-      live: new LiveClients(new PrincipalChanges()),
+      live: new LiveClients(new PrincipalChanges(), clock),
       now: () => clock.now(),
       thingsOf: () => [thing],
       policiesOf: () => policies,

@@ -99,9 +99,11 @@ async function publishAll({ broker }: Iot): Promise<void> {
   }
 }
 
+const NOBODY = { principal: undefined };
+
 function begin(iot: Iot, clientId: string, filter: string): DurableSession {
   const { sessions } = iot.broker;
-  const request = { clientId, clean: false, expirySeconds: 604_800, will: undefined, principal: undefined };
+  const request = { clientId, clean: false, expirySeconds: 604_800, will: undefined, permissions: NOBODY };
   const opening = sessions.connect(request);
   if (opening.kind !== 'durable') throw new Error(`the session is ${opening.kind}`);
   const { session } = opening;

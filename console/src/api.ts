@@ -21,10 +21,14 @@ function post(path: string, headers: Record<string, string>, body: unknown, sign
 }
 
 /** `ACCESS_KEY_ID:SECRET` for a node that asks who calls; kept by this page alone, and only while it is open. */
-let key: string | undefined;
+let key: { readonly id: string; readonly secret: string } | undefined;
 
-export function signIn(accessKeyId: string, secret: string): void {
-  key = `${accessKeyId}:${secret}`;
+export function signIn(id: string, secret: string): void {
+  key = { id, secret };
+}
+
+export function signedInAs(): typeof key {
+  return key;
 }
 
 /** Asks the node; @throws ApiError */
@@ -34,7 +38,9 @@ export async function ask(
 ): Promise<unknown> {
   let response: Response;
   try {
-    const headers = { ...request.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
+    // A call that is signed says so itself.
+    const bearer = key !== undefined && { authorization: `Bearer ${key.id}:${key.secret}` };
+    const headers = { ...bearer, ...request.headers };
     response = await fetch(path, { ...request, headers });
   } catch (error) {
     if (request.signal.aborted) throw error;

@@ -7,22 +7,24 @@ import { compact, duration, rate } from './format.ts';
 import { useHash } from './hooks.ts';
 import { LettersPage } from './letters/letters-page.tsx';
 import { LogsPanel } from './logs/logs-panel.tsx';
+import { TablesPage } from './tables/tables-page.tsx';
 import { type Theme, useTheme } from './theme.ts';
 
 /** Snapshots kept for the sparklines: a minute. */
 const HISTORY_MAX = 60;
 const NOTHING: FlowSnapshot = { version: 1, time: 0, uptimeMs: 0, nodes: [], edges: [] };
 
-type Page = 'overview' | 'fleet' | 'dead-letters';
+type Page = 'overview' | 'fleet' | 'tables' | 'dead-letters';
 
 const SKIPS: Readonly<Record<Page, string>> = {
   overview: 'Skip to the flow',
   fleet: 'Skip to the fleet',
+  tables: 'Skip to the tables',
   'dead-letters': 'Skip to the dead letters',
 };
 
 function pageOf(hash: string): Page {
-  const page = /^(fleet|dead-letters)(?:[/?]|$)/.exec(hash)?.[1];
+  const page = /^(fleet|tables|dead-letters)(?:[/?]|$)/.exec(hash)?.[1];
   return (page as Page | undefined) ?? 'overview';
 }
 
@@ -59,6 +61,7 @@ export function App() {
         )}
         {page === 'dead-letters' && <LettersPage rest={hash.slice(page.length)} />}
         {page === 'fleet' && <FleetPage rest={hash.slice(page.length)} theme={theme} />}
+        {page === 'tables' && <TablesPage rest={hash.slice(page.length)} />}
         {page === 'overview' && (
           <>
             <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
@@ -123,6 +126,9 @@ function Header(props: {
         <a href="#logs">Logs</a>
         <a href="#fleet" aria-current={page === 'fleet' ? 'page' : undefined}>
           Fleet
+        </a>
+        <a href="#tables" aria-current={page === 'tables' ? 'page' : undefined}>
+          Tables
         </a>
         <a href="#dead-letters" aria-current={page === 'dead-letters' ? 'page' : undefined}>
           Dead letters{letters > 0 && <span class="count">{compact(letters)}</span>}

@@ -19,6 +19,7 @@ import { rememberedRelations } from './dead-letters/relations.ts';
 import { identityOf, plainHost, secureListeners } from './device-listeners.ts';
 import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
+import { functionUrls } from './function-url-routes.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
 import { redirectApi } from './redirect-routes.ts';
@@ -84,6 +85,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const secured = config.mode === 'secured';
   const guard = { mode: config.mode, ...services, ...ground };
   const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
+  const urls = functionUrls({ urls: services.lambda.urls, mode: config.mode, ...services, ...ground });
   wire = scope.use(
     createWireServer({
       services: services.all,
@@ -94,6 +96,8 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       },
       mode: config.mode,
       extraRoutes: [
+        urls.byHost,
+        urls.byPath,
         healthRoute,
         forFunctions({
           prefix: services.lambda.packages.prefix,

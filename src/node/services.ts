@@ -8,6 +8,7 @@ import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/inde
 import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
+import { type Dynamodb, openDynamodb } from '../services/dynamodb/index.ts';
 import { ecr } from '../services/ecr/index.ts';
 import { openIam } from '../services/iam/index.ts';
 import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
@@ -52,6 +53,7 @@ export interface Services extends AsyncDisposable {
   /** What the wire serves. */
   readonly all: readonly Service[];
   readonly delivery: Outbox;
+  readonly dynamodb: Dynamodb;
   readonly kinesis: Kinesis;
   readonly iot: Iot;
   readonly lambda: Lambda;
@@ -94,7 +96,7 @@ export async function openServices(
 ): Promise<Services> {
   await using scope = new AsyncDisposableStack();
   const stop = new AbortController();
-  const { records, log, objects, series: seriesStore } = stores;
+  const { records, tables, log, objects, series: seriesStore } = stores;
   const calls = new FunctionCalls();
 
   const secured = config.mode === 'secured';
@@ -170,6 +172,7 @@ export async function openServices(
     }),
   );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
+  const dynamodb = scope.use(await openDynamodb({ records: tables, objects, ...ground }));
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
   const { foreign, tokenIssuers, version } = config;
@@ -201,6 +204,7 @@ export async function openServices(
   const sourceFor = (arn: string, reader: string): StreamSource | QueueSource => {
     const service = parseArn(arn)?.service;
     if (service === 'mqtt') return iot.foreign.source(arn, reader);
+    if (service === 'dynamodb') return dynamodb.source(arn);
     return service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
   };
   const resumed = Promise.withResolvers<void>();
@@ -246,7 +250,7 @@ export async function openServices(
   takeSegment = (datagram) => lambda.takeSegment(datagram);
 
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
-  all.push(ecr, ...iot.services);
+  all.push(ecr, ...iot.services, ...dynamodb.services);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
@@ -265,6 +269,7 @@ export async function openServices(
   return {
     all,
     delivery,
+    dynamodb,
     kinesis,
     iot,
     lambda,
@@ -279,6 +284,7 @@ export async function openServices(
       await runtime.inspect(lambda.invoker.runnable(DEFAULT_REGION, functionName, undefined).spec, port);
     },
     resume: () => {
+      void dynamodb.resume().catch((error: unknown) => ground.logger.error('tables-not-resumed', { error }));
       delivery.register('sqs', sqs.target);
       delivery.register('sns', sns.target);
       delivery.register('kinesis', kinesis.target);

@@ -30,6 +30,8 @@ export class AuthenticationFailure extends Error {
 export interface Authenticated {
   readonly caller: Caller;
   readonly region: string;
+  /** When the credentials that were proved end, epoch milliseconds; absent for those that do not. */
+  readonly expiresAt?: number | undefined;
   /** What the chunks of an `aws-chunked` body are signed with, where they are. */
   readonly chunks?: ChunkSigner | undefined;
   /** Hash that a streamed body must turn out to have. */
@@ -100,6 +102,7 @@ export class Authenticator {
     return {
       caller: key.caller,
       region: claim.region || DEFAULT_REGION,
+      expiresAt: key.expiresAt,
       chunks:
         streamed && payload.startsWith(`${STREAMING_PREFIX}AWS4-HMAC-SHA256`)
           ? this.#chunkSigner(claim, key)

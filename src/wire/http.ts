@@ -19,6 +19,8 @@ export interface ExtraRoute {
   readonly host?: RegExp;
   /** Whether functions reach it through the door of their sandbox; others are refused there (403). No unless said. */
   readonly forFunctions?: boolean;
+  /** It says itself which pages of other sites may call it; of others all are refused in `dev`. No unless said. */
+  readonly crossOrigin?: boolean;
   /** Answers; what it throws becomes a 500. Bodies are not read yet, and no credentials were checked. */
   handle(request: HttpRequest, response: HttpResponse): void | Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** wire: the AWS front door on one port: route -> decode -> authenticate -> authorize -> operation -> encode. */
 export { AuthenticationFailure, Authenticator } from './authenticate.ts';
+export { traceOf } from './context.ts';
 export type { Authorization, Authorize } from './dispatch.ts';
 export {
   authorityOf,
@@ -7,6 +8,7 @@ export {
   type ExtraRoute,
   type HttpRequest,
   type HttpResponse,
+  hostName,
   refuseUpgrade,
   type UpgradeRoute,
 } from './http.ts';

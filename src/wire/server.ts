@@ -29,7 +29,7 @@ import { Lane } from './lane/lane.ts';
 import type { LaneRequest } from './lane/request.ts';
 import type { LaneResponse } from './lane/response.ts';
 import { WIRE_LIMITS } from './limits.ts';
-import { foreignTo, isLoopback } from './loopback.ts';
+import { foreignHost, foreignTo, isLoopback } from './loopback.ts';
 import { sniff } from './sniff.ts';
 
 export interface WireOptions {
@@ -280,9 +280,11 @@ class Wire implements WireServer {
     const { mode } = this.#options;
     const door = this.#doors.get(request.socket);
     if (door) return this.#dispatcher.handleDevice(request, response, door);
-    const foreign = mode === 'dev' ? foreignTo(request) : undefined;
-    if (foreign !== undefined) return refuse(response, foreign);
     const route = this.#claimed(request);
+    if (mode === 'dev') {
+      const foreign = route?.crossOrigin ? foreignHost(request) : foreignTo(request);
+      if (foreign !== undefined) return refuse(response, foreign);
+    }
     if (!route) return this.#dispatcher.handle(request, response);
     if (fromSandbox && !route.forFunctions) return refuse(response, `${route.prefix} is not open to functions.`);
     try {

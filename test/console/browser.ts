@@ -12,9 +12,9 @@ export const skip = existsSync(CHROMIUM) ? false : 'chromium is not installed';
 /** A browser and a fixture for the tests of one file. */
 export function openBrowser(): {
   readonly fixture: Fixture;
-  /** Opens the console at `hash`; whatever the page complains about fails the test. */
+  /** Opens the console of the fixture, or the one at `url`, at `hash`; whatever the page complains about fails the test. */
   onPage(
-    options: BrowserContextOptions & { readonly hash?: string },
+    options: BrowserContextOptions & { readonly hash?: string; readonly url?: string },
     body: (page: Page) => Promise<void>,
     watch?: (page: Page) => void,
   ): Promise<void>;
@@ -39,7 +39,7 @@ export function openBrowser(): {
     get fixture() {
       return fixture;
     },
-    onPage: async ({ hash = '', ...options }, body, watch = () => {}) => {
+    onPage: async ({ hash = '', url = fixture.url, ...options }, body, watch = () => {}) => {
       const context = await browser.newContext(options);
       context.setDefaultTimeout(8000);
       const page = await context.newPage();
@@ -52,7 +52,7 @@ export function openBrowser(): {
       });
       watch(page);
       try {
-        await page.goto(`${fixture.url}${hash}`);
+        await page.goto(`${url}${hash}`);
         await body(page);
         assert.deepEqual(complaints, []);
       } finally {

@@ -7,7 +7,7 @@ import { IoTDataPlaneClient, PublishCommand } from '@aws-sdk/client-iot-data-pla
 import { SignatureV4 } from '@smithy/signature-v4';
 import mqttjs, { type IPublishPacket, type MqttClient } from 'mqtt';
 import { WebSocket } from 'ws';
-import { openSecureRig, ROOT_KEYS, type SecureRig } from './secure-rig.ts';
+import { openSecureRig, ROOT_KEYS, SESSION_ENDS_AT, SESSION_KEYS, type SecureRig } from './secure-rig.ts';
 
 let secure: SecureRig;
 let watcher: MqttClient;
@@ -190,8 +190,12 @@ class Hash {
   }
 }
 
-async function presigned(service: string, change: (query: URLSearchParams) => void = () => {}): Promise<string> {
-  const signer = new SignatureV4({ service, region: 'eu-central-1', credentials: ROOT_KEYS, sha256: Hash as never });
+async function presigned(
+  service: string,
+  change: (query: URLSearchParams) => void = () => {},
+  credentials: typeof ROOT_KEYS = ROOT_KEYS,
+): Promise<string> {
+  const signer = new SignatureV4({ service, region: 'eu-central-1', credentials, sha256: Hash as never });
   const host = `localhost:${secure.https}`;
   const plain = { method: 'GET', protocol: 'wss:', hostname: host, path: '/mqtt', query: {}, headers: { host } };
   const { query } = (await signer.presign(plain as never, { expiresIn: 60 })) as { query: Record<string, string> };
@@ -234,4 +238,17 @@ test('the caller of a signed URL is told to access', async () => {
   await client.endAsync();
   const found = secure.access.connects.find(({ clientId }) => clientId === 'signed');
   assert.equal(found?.caller?.accessKeyId, ROOT_KEYS.accessKeyId);
+  assert.equal(found?.caller?.expiresAt, undefined);
+});
+
+test('access is told when the credentials of a signed URL end', async () => {
+  const { sessionToken, ...keys } = SESSION_KEYS;
+  // Put behind the signature, as the device SDKs do.
+  const withToken = (query: URLSearchParams) => query.set('X-Amz-Security-Token', sessionToken);
+  const url = await presigned('iotdevicegateway', withToken, keys);
+  const wsOptions = { ca: secure.authority.authority.cert };
+  const client = await mqttjs.connectAsync(url, { clientId: 'session', reconnectPeriod: 0, wsOptions });
+  await client.endAsync();
+  const found = secure.access.connects.find(({ clientId }) => clientId === 'session');
+  assert.deepEqual([found?.caller?.arn, found?.caller?.expiresAt], ['session', SESSION_ENDS_AT]);
 });

@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { SimulatedClock } from '../../src/base/index.ts';
 import type * as mqtt from '../../src/codec/mqtt/index.ts';
+import { Reason } from '../../src/codec/mqtt/index.ts';
 import {
   type ClientPermissions,
+  type ClientWatcher,
   type ConnectRequest,
   type DeviceAccess,
+  type DisconnectReason,
   OPEN_ACCESS,
+  userArn,
 } from '../../src/services/iot/index.ts';
+import { peerOf } from '../iot/peer.ts';
 import { openRig, publish, RawClient, type Rig } from './harness.ts';
 
 const { permissions: EVERYTHING } = OPEN_ACCESS.connect({} as ConnectRequest) as { permissions: ClientPermissions };
@@ -105,3 +114,132 @@ test('a waiting message of a shared subscription goes to a member that may recei
   await one.settle();
   assert.equal(one.unread, 0);
 });
+
+/** Decides by identity, with what clients prove added to what they send. */
+class ByIdentity implements DeviceAccess {
+  readonly proofs = new Map<string, Partial<ConnectRequest>>();
+  rig: Rig | undefined;
+
+  connect(request: ConnectRequest) {
+    return this.rig!.iot.access.connect({ ...request, isEncrypted: true, ...this.proofs.get(request.clientId) });
+  }
+
+  publisher() {
+    return { kind: 'accepted', permissions: EVERYTHING } as const;
+  }
+}
+
+const allowing = (resource: string) =>
+  JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [
+      { Effect: 'Allow', Action: 'iot:Connect', Resource: '*' },
+      { Effect: 'Allow', Action: ['iot:Publish', 'iot:Subscribe', 'iot:Receive'], Resource: resource },
+    ],
+  });
+
+/** A client whose will is published when a minute has passed since it was lost. */
+async function lostWithWill(port: number, clientId: string, topic: string): Promise<void> {
+  const will = {
+    ...{ topic, payload: Buffer.from(clientId), qos: 1 as const, retain: false },
+    properties: { willDelayInterval: 60 },
+  } as const;
+  const properties = { sessionExpiryInterval: 3600 };
+  const client = await RawClient.connected(port, { clientId, clean: false, will, properties });
+  const closed = new Promise((resolve) => client.socket.once('close', resolve));
+  client.socket.destroy();
+  await closed;
+}
+
+for (const isRestarted of [false, true]) {
+  test(`a delayed will goes by what its client may do when it is due${isRestarted ? ', over a restart too' : ''}`, async () => {
+    const clock = new SimulatedClock();
+    const access = new ByIdentity();
+    await using rig = await openRig({ clock, access });
+    access.rig = rig;
+    const names = ['kept', 'withdrawn', 'disconnected', 'revoked', 'certified', 'user'] as const;
+    const arns = new Map<string, string>();
+    for (const name of names) {
+      const resource = name === 'certified' ? '*:topic/will/${iot:Certificate.Subject.CommonName}' : '*:topic/will/*';
+      await rig.call('CreatePolicy', { policyName: name, policyDocument: allowing(resource) });
+      if (name === 'user') {
+        await rig.iot.users.setPassword('u', 'password-1', 'eu-central-1');
+        access.proofs.set(name, { username: 'u', password: Buffer.from('password-1') });
+        arns.set(name, userArn({ name: 'u', region: 'eu-central-1' }));
+      } else {
+        const { certificateArn, certificatePem } = await rig.call('CreateKeysAndCertificate', { setAsActive: true });
+        access.proofs.set(name, { certificate: peerOf(certificatePem) });
+        arns.set(name, certificateArn);
+      }
+      await rig.call('AttachPolicy', { policyName: name, target: arns.get(name) });
+      await lostWithWill(rig.port, name, name === 'certified' ? 'will/AWS IoT Certificate' : `will/${name}`);
+    }
+    await clock.advance(30_000);
+    await using now = isRestarted ? await rig.restart() : rig;
+    access.rig = now;
+    await now.call('DetachPolicy', { policyName: 'withdrawn', target: arns.get('withdrawn') });
+    const version = { policyName: 'disconnected', policyDocument: allowing('*').replace('iot:Connect', 'iot:Nothing') };
+    await now.call('CreatePolicyVersion', { ...version, setAsDefault: true });
+    const certificateId = arns.get('revoked')!.split('/')[1];
+    await now.call('UpdateCertificate', { certificateId, newStatus: 'REVOKED' });
+    const heard: string[] = [];
+    now.iot.broker.subscribe({
+      subscriber: {
+        ...{ clientId: undefined, principal: undefined, isCongested: false, mayReceive: () => true },
+        deliver: ({ packet }) => {
+          heard.push(packet.payload.toString());
+          return undefined;
+        },
+      },
+      ...{ filter: 'will/#', qos: 0, noLocal: false, retainAsPublished: false },
+    });
+    await clock.advance(29_000);
+    assert.deepEqual(heard, []);
+    // Who they were is read from the store first.
+    while (heard.length < 3) await clock.advance(100);
+    await clock.advance(5_000);
+    assert.deepEqual(heard.toSorted(), ['certified', 'kept', 'user']);
+  });
+}
+
+test('a connection ends when what has let it in does: its certificate, or the credentials that have signed for it', async () => {
+  const pem = await shortLived();
+  const { validFromDate, validToDate } = new X509Certificate(pem);
+  const clock = new SimulatedClock(validFromDate.getTime() + 1_000);
+  const access = new ByIdentity();
+  const left: (readonly [clientId: string, reason: DisconnectReason])[] = [];
+  const watcher: ClientWatcher = {
+    ...{ connectFailed: () => {}, connected: () => {}, subscribed: () => {}, unsubscribed: () => {} },
+    disconnected: ({ clientId }, reason) => left.push([clientId, reason]),
+  };
+  await using rig = await openRig({ clock, access, watcher });
+  access.rig = rig;
+  const { certificateArn } = await rig.call('RegisterCertificateWithoutCA', { certificatePem: pem, status: 'ACTIVE' });
+  await rig.call('CreatePolicy', { policyName: 'p', policyDocument: allowing('*') });
+  await rig.call('AttachPolicy', { policyName: 'p', target: certificateArn });
+  access.proofs.set('certified', { certificate: peerOf(pem) });
+  const caller = { accountId: '000000000000', arn: 'arn:aws:sts::000000000000:assumed-role/r/s' };
+  access.proofs.set('signed', { caller: { ...caller, expiresAt: clock.now() + 3_600_000 } });
+  access.proofs.set('root', { caller });
+  const clients = new Map<string, RawClient>();
+  for (const clientId of access.proofs.keys()) clients.set(clientId, await RawClient.connected(rig.port, { clientId }));
+  await clock.advance(3_599_000);
+  assert.deepEqual(left, []);
+  await clock.advance(2_000);
+  const told = await clients.get('signed')!.next();
+  assert(told?.type === 'disconnect' && told.reasonCode === Reason.notAuthorized);
+  assert.deepEqual(left.splice(0), [['signed', 'WEBSOCKET_TTL_EXPIRATION']]);
+  await clock.advance(validToDate.getTime() - clock.now());
+  assert.deepEqual(left, []);
+  await clock.advance(1_000);
+  assert.deepEqual(left, [['certified', 'FORBIDDEN_ACCESS']]);
+  assert(rig.gateway.clients.get('root'));
+  for (const client of clients.values()) await client[Symbol.asyncDispose]();
+});
+
+/** A certificate that is good for a day. */
+async function shortLived(): Promise<string> {
+  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
+  const { stdout } = await promisify(execFile)('openssl', [...args, '-keyout', '/dev/null', '-subj', '/CN=day']);
+  return stdout;
+}

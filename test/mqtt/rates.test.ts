@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { WebSocket } from 'ws';
 import { SimulatedClock } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
 import { type DeviceAccess, OPEN_ACCESS } from '../../src/services/iot/index.ts';
 import { connect, openRig, publish, RawClient } from './harness.ts';
+import { openSecureRig } from './secure-rig.ts';
 
 const { Reason } = mqtt;
 
@@ -95,6 +100,47 @@ test('an address with too many refused connects is banned for a while', async ()
   await there.settle();
   await clock.advance(5_000);
   assert.equal(await attempt('right'), 0);
+});
+
+test('TLS handshakes that fail and signatures that are not good count towards a ban, open doors do not', async () => {
+  const limits = { refusalsPerMinutePerAddress: 2, banMs: 60_000 };
+  const closed = async (port: number, ...bytes: readonly string[]) => {
+    const socket = createConnection({ port, host: '127.0.0.1' });
+    socket.on('error', () => {}).resume();
+    await once(socket, 'connect');
+    if (bytes.length === 0) socket.destroy();
+    for (const some of bytes) socket.write(some);
+    await once(socket, 'close');
+  };
+  const isOpen = (port: number) => {
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    socket.on('error', () => {});
+    return new Promise<boolean>((resolve) => {
+      socket.once('close', () => resolve(false));
+      socket.once('secureConnect', () => resolve(true));
+    }).finally(() => socket.destroy());
+  };
+  {
+    await using secure = await openSecureRig({ limits });
+    for (let i = 0; i < 5; i++) await closed(secure.mqtts);
+    assert(await isOpen(secure.mqtts), 'who looks whether the port is open has done nothing');
+    for (let i = 0; i < 3; i++) await closed(secure.mqtts, 'this is no handshake');
+    assert(!(await isOpen(secure.mqtts)));
+  }
+  await using secure = await openSecureRig({ limits });
+  const credential = 'a/20260101/eu-central-1/iotdevicegateway/aws4_request';
+  const query = new URLSearchParams({
+    ...{ 'X-Amz-Algorithm': 'AWS4-HMAC-SHA256', 'X-Amz-Credential': credential, 'X-Amz-Date': '20260101T000000Z' },
+    ...{ 'X-Amz-Expires': '60', 'X-Amz-SignedHeaders': 'host', 'X-Amz-Signature': '00' },
+  });
+  for (let i = 0; i < 3; i++) {
+    const url = `wss://127.0.0.1:${secure.https}/mqtt?${query}`;
+    const socket = new WebSocket(url, ['mqtt'], { rejectUnauthorized: false });
+    socket.on('error', () => {});
+    const [, response] = await once(socket, 'unexpected-response');
+    assert.equal(response.statusCode, 403);
+  }
+  assert(!(await isOpen(secure.https)));
 });
 
 test('an address has as many connections as it may', async () => {

@@ -1,6 +1,6 @@
 import { seededRandom, systemClock } from '../../src/base/index.ts';
 import { signatureCheck } from '../../src/gateway/mqtt/index.ts';
-import { rootCredentials, type Service } from '../../src/services/index.ts';
+import { type Credentials, combineCredentials, rootCredentials, type Service } from '../../src/services/index.ts';
 import {
   type Arrival,
   type ClientPermissions,
@@ -17,6 +17,24 @@ import { openRig, type Rig, type RigOptions } from './harness.ts';
 export const ROOT_KEYS = {
   accessKeyId: 'AKIATESTTESTTEST',
   secretAccessKey: 'a-secret-of-forty-characters-for-the-test',
+};
+
+/** Of a session that ends in an hour. */
+export const SESSION_KEYS = {
+  accessKeyId: 'ASIATESTTESTTEST',
+  secretAccessKey: 'another-secret-of-forty-characters-long.',
+  sessionToken: 'token',
+};
+export const SESSION_ENDS_AT = Date.now() + 3_600_000;
+
+const SESSIONS: Credentials = {
+  secretFor: (accessKeyId) =>
+    accessKeyId === SESSION_KEYS.accessKeyId
+      ? {
+          ...{ secret: SESSION_KEYS.secretAccessKey, sessionToken: SESSION_KEYS.sessionToken },
+          ...{ expiresAt: SESSION_ENDS_AT, caller: { accountId: '000000000000', arn: 'session', accessKeyId } },
+        }
+      : undefined,
 };
 
 const NOT_AUTHORIZED = 0x87;
@@ -73,7 +91,7 @@ export async function openSecureRig(options: RigOptions = {}): Promise<SecureRig
   const device = authority.issue('device');
   const access = new FakeAccess();
   access.known.add(device.id);
-  const credentials = rootCredentials(ROOT_KEYS);
+  const credentials = combineCredentials(rootCredentials(ROOT_KEYS), SESSIONS);
   const services: Service[] = [];
   const shared = { clock: systemClock, random: seededRandom(6), logger: silentLogger, metrics: createMetrics() };
   let wire: WireServer | undefined;

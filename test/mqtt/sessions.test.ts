@@ -100,9 +100,7 @@ test('QoS 2 to a client goes on where it was: released messages are not sent aga
 
 test('PUBREC and PUBREL that come twice are answered when what they say is on disk, and not before', async () => {
   await using rig = await openRig();
-  await rig.rule('stream', "SELECT * FROM 'rule/#'", [
-    { kinesis: { roleArn: 'r', streamName: 's', partitionKey: '1' } },
-  ]);
+  await ruled(rig);
   const pump = await durable(rig, 'pump');
   await pump.client.subscribe('d/#', 2);
   await published(rig, 'd/1', 'one', { qos: 2 });
@@ -576,9 +574,15 @@ test('a connection that ends before CONNACK leaves the session as it was', async
   await lost(first.client);
   const will = { topic: 'd/will', payload: Buffer.from('never'), qos: 1, retain: false, properties: {} } as const;
   const { sessions } = rig.iot.broker;
-  const opening = sessions.connect({ clientId: 'pump', clean: false, expirySeconds: 3600, will, principal: undefined });
-  assert(opening.kind === 'durable' && opening.isPresent);
-  sessions.leave(opening.session, undefined, { will: 'delete' });
+  const opening = sessions.connect({
+    clientId: 'pump',
+    clean: false,
+    expirySeconds: 3600,
+    will,
+    permissions: { principal: undefined },
+  });
+  assert(opening.kind === 'durable' && opening.before);
+  sessions.abandon(opening, 'gone');
   await published(rig, 'd/1', 'one');
   const second = await durable(rig, 'pump');
   assert.equal(second.connack.sessionPresent, true);
@@ -586,6 +590,113 @@ test('a connection that ends before CONNACK leaves the session as it was', async
   await second.client.settle();
   assert.equal(second.client.unread, 0);
 });
+
+test('a CONNECT that fails leaves the session as it was, with the will that waits in it', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  await ruled(rig);
+  await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+  await watcher.subscribe('will/#', 1);
+  const will = (payload: string) =>
+    ({
+      ...{ topic: 'will/pump', payload: Buffer.from(payload), qos: 1 as const, retain: false },
+      properties: { willDelayInterval: 60 },
+    }) as const;
+  const first = await durable(rig, 'pump', { will: will('old') });
+  await lost(first.client);
+  await clock.advance(30_000);
+  const refused = await failing(rig, { clientId: 'pump', clean: false, will: will('new') });
+  assert.equal(refused, Reason.serverUnavailable);
+  await clock.advance(29_000);
+  await watcher.settle();
+  assert.equal(watcher.unread, 0);
+  await clock.advance(2_000);
+  assert.equal((await message(watcher)).payload.toString(), 'old', 'its delay goes on from when it was lost');
+});
+
+for (const isTriedAgain of [false, true]) {
+  test(`a clean start that fails leaves ${isTriedAgain ? 'no session, as soon as the store takes that' : 'the session whole'}`, async () => {
+    const clock = new SimulatedClock();
+    await using rig = await openRig({ clock });
+    await ruled(rig);
+    const first = await durable(rig, 'pump');
+    await first.client.subscribe('d/#', 1);
+    await lost(first.client);
+    await published(rig, 'd/1', 'one');
+    assert.equal(await failing(rig, { clientId: 'pump', clean: true }), Reason.serverUnavailable);
+    if (isTriedAgain) await clock.advance(2_000);
+    await using again = await rig.restart();
+    const { client, connack } = await durable(again, 'pump');
+    assert.equal(connack.sessionPresent, !isTriedAgain);
+    await published(again, 'd/2', 'two');
+    await client.settle();
+    assert.equal(client.unread, isTriedAgain ? 0 : 2);
+    if (isTriedAgain) return;
+    for (const expected of ['one', 'two']) assert.equal((await message(client)).payload.toString(), expected);
+  });
+}
+
+test('a session that begins in the place of one that the store did not let end has nothing of it', async () => {
+  const clock = new SimulatedClock();
+  await using rig = await openRig({ clock });
+  await ruled(rig);
+  const first = await durable(rig, 'pump');
+  await first.client.subscribe('d/#', 1);
+  await lost(first.client);
+  await published(rig, 'd/1', 'one');
+  await failing(rig, { clientId: 'pump', clean: true });
+  const second = await durable(rig, 'pump', { clean: true });
+  await lost(second.client);
+  await using again = await rig.restart();
+  await clock.advance(2_000);
+  const back = await durable(again, 'pump');
+  assert.equal(back.connack.sessionPresent, true);
+  await published(again, 'd/2', 'two');
+  await back.client.settle();
+  assert.equal(back.client.unread, 0);
+  assert.equal(again.iot.broker.subscriptionsOfClient('pump').length, 0);
+});
+
+test('DeleteConnection ends the session of a client that is away, with or without its will', async () => {
+  await using rig = await openRig();
+  await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+  await watcher.subscribe('will/#', 1);
+  for (const name of ['silent', 'heard']) {
+    const will = {
+      ...{ topic: `will/${name}`, payload: Buffer.from(name), qos: 1 as const, retain: false },
+      properties: { willDelayInterval: 600 },
+    } as const;
+    await lost((await durable(rig, name, { will })).client);
+  }
+  await rig.call('DeleteConnection', { clientId: 'silent', cleanSession: true, preventWillMessage: true });
+  await rig.call('DeleteConnection', { clientId: 'heard', cleanSession: true });
+  assert.equal((await message(watcher)).payload.toString(), 'heard');
+  assert.equal(rig.iot.broker.sessions.size, 0);
+  const twice = rig.call('DeleteConnection', { clientId: 'heard', cleanSession: true });
+  await assert.rejects(twice, { code: 'resource-not-found' });
+  await using again = await rig.restart();
+  assert.equal(again.iot.broker.sessions.size, 0);
+});
+
+/** Has the rig a rule whose stream can hold back what is written behind it. */
+const ruled = (rig: Rig) =>
+  rig.rule('stream', "SELECT * FROM 'rule/#'", [{ kinesis: { roleArn: 'r', streamName: 's', partitionKey: '1' } }]);
+
+/** A CONNECT whose commit fails with that of a message before it; its reason code. */
+async function failing(rig: Rig, options: Partial<mqtt.ConnectPacket>): Promise<number | undefined> {
+  const before = await durable(rig, 'before');
+  rig.streams.hold();
+  before.client.send(publish('rule/1', 'held', { qos: 2, packetId: 1 }));
+  const { length } = rig.streams.records;
+  await until(() => rig.streams.records.length > length);
+  await using client = await RawClient.open(rig.port);
+  client.send(connect({ properties: { sessionExpiryInterval: 3600 }, ...options }));
+  for (let i = 0; i < 20; i++) await turn();
+  rig.streams.release(new Error('no space'));
+  const connack = await client.next();
+  assert.equal(connack?.type, 'connack');
+  return connack?.type === 'connack' ? connack.reasonCode : undefined;
+}
 
 /** Cuts the connection, and waits until the broker knows. */
 async function lost(client: RawClient): Promise<void> {
@@ -677,7 +788,7 @@ test('a CONNECT that would begin one session more than there may be is refused; 
   const { client } = await durable(rig, 'pump');
   client.socket.destroy();
   const { sessions } = rig.iot.broker;
-  const options = { clean: true, expirySeconds: 3600, will: undefined, principal: undefined };
+  const options = { clean: true, expirySeconds: 3600, will: undefined, permissions: { principal: undefined } };
   while (sessions.size < IOT_LIMITS.sessionsMax) sessions.connect({ clientId: `s-${sessions.size}`, ...options });
   await using full = await RawClient.open(rig.port);
   full.send(connect({ clientId: 'new', clean: false, properties: { sessionExpiryInterval: 60 } }));

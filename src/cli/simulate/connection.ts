@@ -33,7 +33,7 @@ export const CONNECTION_LIMITS = {
 /** Bits of the first byte of a PUBLISH. */
 const DUP = 0x08;
 
-/** Plain sockets read into one buffer: nothing of a chunk is kept beyond its turn. */
+/** All sockets read into one buffer: nothing of a chunk is kept beyond its turn. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** What a device shows to prove who it is, PEM. */
@@ -232,20 +232,16 @@ export class DeviceConnection {
     const { fleet, secureContext } = ground;
     const { host, port, protocol } = fleet;
     const decoder = new PacketDecoder({ version: protocol });
-    if (!secureContext) {
-      const callback = (bytes: number, buffer: Uint8Array): boolean => {
-        this.#receive(socket, decoder, buffer.subarray(0, bytes) as Buffer);
-        return true;
-      };
-      const onread = { buffer: READ_BUFFER, callback };
-      const socket: Socket = createConnection({ host, port, noDelay: true, onread });
-      return socket.on('connect', () => this.#sendConnect(socket));
-    }
+    const callback = (bytes: number, buffer: Uint8Array): boolean => {
+      this.#receive(socket, decoder, buffer.subarray(0, bytes) as Buffer);
+      return true;
+    };
+    const options = { host, port, noDelay: true, onread: { buffer: READ_BUFFER, callback } };
     const named = /^[0-9.]+$/.test(host) ? {} : { servername: host };
-    const secure = connectTls({ host, port, ...named, secureContext: secureContext(clientId) });
-    secure.setNoDelay(true);
-    secure.on('secureConnect', () => this.#sendConnect(secure));
-    return secure.on('data', (chunk) => this.#receive(secure, decoder, chunk));
+    const socket: Socket = secureContext
+      ? connectTls({ ...options, ...named, secureContext: secureContext(clientId) })
+      : createConnection(options);
+    return socket.on(secureContext ? 'secureConnect' : 'connect', () => this.#sendConnect(socket));
   }
 
   #owns(socket: Socket): boolean {

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { type Clock, isAbort, type Random, seededRandom } from '../../base/index.ts';
 import { type Absence, Absences } from './absences.ts';
 import { type ConnectionGround, DeviceConnection, type Identity } from './connection.ts';
 import { DevicePayloads, Pace } from './device.ts';
 import { type Counts, LatencyHistogram, Reasons, type Second, type Summary } from './figures.ts';
-import { deviceId, type Fleet, type FleetTls } from './fleet.ts';
+import { deviceId, type Fleet } from './fleet.ts';
+import { Proofs } from './proofs.ts';
 import { TimingWheel, type Wheeled } from './wheel.ts';
 
 /** Numbers of a run (S5). */
@@ -104,7 +104,7 @@ class Simulation {
       reasons: this.#reasons,
       latencies: [this.#secondLatency, this.#totalLatency],
       connectLatencies: [this.#secondConnects, this.#totalConnects],
-      secureContext: fleet.tls && contexts(fleet.tls, identity),
+      secureContext: fleet.tls && secureContexts(new Proofs(fleet.tls), identity),
     };
     this.#devices = Array.from({ length: fleet.devices }, (_, index) => this.#device(ground, index));
     for (const device of this.#devices) this.#wheel.add(device, this.#nextAt(device, this.#startedAt));
@@ -365,13 +365,6 @@ class Simulation {
   }
 }
 
-/** One context for those who show the same certificate, one after the other. */
-function contexts({ caFile }: FleetTls, identity: SimulationOptions['identity']): (clientId: string) => SecureContext {
-  const trusted = caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') };
-  let last: { readonly own: Identity | undefined; readonly context: SecureContext } | undefined;
-  return (clientId) => {
-    const own = identity?.(clientId);
-    if (!last || last.own !== own) last = { own, context: createSecureContext({ ...trusted, ...own }) };
-    return last.context;
-  };
+function secureContexts(proofs: Proofs, identity: SimulationOptions['identity']): (clientId: string) => SecureContext {
+  return (clientId) => proofs.contextFor(identity?.(clientId));
 }

@@ -62,14 +62,14 @@ export class Addresses {
     return address !== undefined && address.bannedUntil > this.#clock.monotonic();
   }
 
+  /** What came from there was refused before it was a connection of MQTT; true when the address is banned for it now. */
+  offended(name: string | undefined): boolean {
+    return name !== undefined && this.refused(this.#of(name));
+  }
+
   /** A connection from there; `undefined` when it must be closed: it is banned, or has as many as it may. */
   enter(name: string): Address | undefined {
-    let address = this.#byName.get(name);
-    if (!address) {
-      if (this.#byName.size >= this.#limits.addressesMax) this.#forget();
-      address = new Address(name, this.#clock, this.#limits);
-      this.#byName.set(name, address);
-    }
+    const address = this.#of(name);
     if (address.bannedUntil > this.#clock.monotonic()) return undefined;
     if (address.connections >= this.#limits.connectionsPerAddressMax) return undefined;
     address.connections++;
@@ -84,12 +84,22 @@ export class Addresses {
     return address.mayConnect(this.#clock.monotonic());
   }
 
-  /** A CONNECT from there was refused; true when the address is banned for it now. */
+  /** Somebody from there was refused; true when the address is banned for it now. */
   refused(address: Address): boolean {
     const now = this.#clock.monotonic();
     if (address.refused(now)) return false;
     address.bannedUntil = now + this.#limits.banMs;
     return true;
+  }
+
+  #of(name: string): Address {
+    let address = this.#byName.get(name);
+    if (!address) {
+      if (this.#byName.size >= this.#limits.addressesMax) this.#forget();
+      address = new Address(name, this.#clock, this.#limits);
+      this.#byName.set(name, address);
+    }
+    return address;
   }
 
   /** Lets go of those that have nothing to remember; where that makes no room, of the oldest without a connection. */

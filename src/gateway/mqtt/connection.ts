@@ -267,7 +267,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   /** A store that will take more later (a full disk) is told apart from one that has failed: devices may come again. */
   #commitFailed(failure: unknown): void {
     if (this.#state.kind === 'deciding') {
-      if (this.#opening) this.#host.broker.sessions.abandon(this.#opening);
+      if (this.#opening) this.#host.broker.sessions.abandon(this.#opening, 'unstored');
       this.#opening = undefined;
       return this.#refuse(Reason.serverUnavailable, 'the session cannot be stored now');
     }
@@ -506,7 +506,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       clean: packet.clean,
       expirySeconds: sessionExpiryOf(packet),
       will: packet.will,
-      principal: permissions.principal,
+      permissions,
     });
     if (opening.kind === 'refused') {
       return this.#refuse(Reason.quotaExceeded, 'this server has as many sessions as it may');
@@ -570,7 +570,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       ...(handshake.method !== undefined && { authenticationMethod: handshake.method }), // [MQTT-4.12.0-5]
       ...(data && { authenticationData: data }),
     };
-    const sessionPresent = opening.kind === 'durable' && opening.isPresent;
+    const sessionPresent = opening.kind === 'durable' && opening.before !== undefined;
     // Without it nothing else may be sent, DISCONNECT included [MQTT-3.14.0-1].
     if (!this.#write({ type: 'connack', sessionPresent, reasonCode: 0, properties })) return this.#close();
     // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
@@ -758,7 +758,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     const opening = this.#opening;
     this.#opening = undefined;
     this.#deferred.drop();
-    if (opening) this.#host.broker.sessions.leave(opening.session, undefined, { will: 'delete' });
+    if (opening) this.#host.broker.sessions.abandon(opening, 'gone');
   }
 
   /** The session ends with the connection, so a will delay has no effect (3.1.3.2.2). */

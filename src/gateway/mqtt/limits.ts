@@ -57,7 +57,7 @@ export const MQTT_LIMITS = {
   connectsPerSecondPerAddress: 2_000,
   /** CONNECTs of one address at once: a fleet behind one address comes back after a power cut. */
   connectsBurstPerAddress: 50_000,
-  /** CONNECTs of one address refused in a minute (credentials, policies, malformed ones): beyond it the address is banned. 0 bans nobody. */
+  /** What one address is refused in a minute (credentials, policies, signatures, malformed packets, TLS handshakes that fail): beyond it the address is banned. 0 bans nobody. */
   refusalsPerMinutePerAddress: 3_000,
   /** How long connections of a banned address are closed at once. */
   banMs: 60_000,

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock, Random } from '../../base/index.ts';
+import { type Clock, hasCode, type Random } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
+import type { Caller } from '../../services/index.ts';
 import {
   type Arrival,
   type Broker,
@@ -148,6 +149,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     this.#upgrades = new Upgrades({
       limits: this.limits,
       logger: this.logger,
+      offended: (remoteAddress) => this.offended(remoteAddress),
       opened: (transport, arrival) => this.mqtt(transport, arrival),
     });
   }
@@ -226,6 +228,11 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     return !this.addresses.isBanned(remoteAddress);
   }
 
+  offended(remoteAddress: string | undefined): void {
+    if (this.addresses.offended(remoteAddress))
+      this.logger.warn('address banned: too many refusals', { remoteAddress });
+  }
+
   refused(): void {
     this.gauges.refused.add();
   }
@@ -245,7 +252,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     if (!this.#http) return void socket.destroy();
     const { server, signatures } = this.#http;
     server.acceptDevice(socket, {
-      caller: (request) => callerOf(this.access, arrival, request),
+      caller: (request) => this.#callerOf(arrival, request),
       upgrade: (request, upgraded, head) => this.upgrade(request, upgraded, head, arrival, signatures),
     });
   }
@@ -260,6 +267,15 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
       this.logger.error('websocket failed', { error });
       socket.destroy();
     });
+  }
+
+  async #callerOf(arrival: Arrival, request: IncomingMessage): Promise<Caller> {
+    try {
+      return await callerOf(this.access, arrival, request);
+    } catch (error) {
+      if (hasCode(error, 'forbidden')) this.offended(arrival.remoteAddress);
+      throw error;
+    }
   }
 
   #directory(): ClientDirectory {

@@ -1,4 +1,23 @@
 /** dynamodb: tables, their indexes and streams. */
+import type { Clock, Random } from '../../base/index.ts';
+import type { StreamSource } from '../../pollers/index.ts';
+import type { Objects, Records } from '../../store/index.ts';
+import type { Logger, Metrics } from '../../telemetry/index.ts';
+import type { Service } from '../index.ts';
+import { DYNAMODB_ANSWERS } from './errors.ts';
+import { Tokens } from './items/tokens.ts';
+import { Writer } from './items/writer.ts';
+import { batchOperations } from './operations/batch.ts';
+import { itemOperations } from './operations/items.ts';
+import { partiqlOperations } from './operations/partiql.ts';
+import { queryOperations } from './operations/query.ts';
+import { tableStreamsService } from './operations/streams.ts';
+import { transactionOperations } from './operations/transactions.ts';
+import { TableStreamSource } from './streams/source.ts';
+import { streamNotFound, TableStreams } from './streams/streams.ts';
+import type { ExpiredDeleter } from './tables/expiry.ts';
+import { openTables } from './tables/open.ts';
+
 export { DYNAMODB_ANSWERS, DynamodbError, type DynamodbErrorCode, invalid } from './errors.ts';
 export type { Attributes, AttributeType, AttributeValue } from './model/attribute-value.ts';
 export type { Follower, ItemChange } from './model/follower.ts';
@@ -17,3 +36,80 @@ export { TABLE_STREAM_LIMITS } from './streams/limits.ts';
 export { TableStreamSource } from './streams/source.ts';
 export type { StreamedTable, StreamViewType } from './streams/state.ts';
 export { type TableStreamDependencies, TableStreams } from './streams/streams.ts';
+
+export interface DynamodbDependencies {
+  /** The tables' own store: it is opened by the first table. */
+  readonly records: Records;
+  /** Where tables are exported to and imported from. */
+  readonly objects: Pick<Objects, 'get' | 'put' | 'list'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The tables of a node. */
+export interface Dynamodb extends AsyncDisposable {
+  /** `dynamodb` and `dynamodbstreams`. */
+  readonly services: readonly Service[];
+  /** A table's stream as pollers read it. */
+  source(streamArn: string): StreamSource;
+  /** Takes up what a stop of the node has cut off. */
+  resume(): Promise<void>;
+}
+
+/** Opens the service over its store; a node without tables opens neither the store nor streams. */
+export async function openDynamodb({
+  records,
+  objects,
+  clock,
+  random,
+  logger,
+}: DynamodbDependencies): Promise<Dynamodb> {
+  await using scope = new AsyncDisposableStack();
+  let streams: TableStreams | undefined;
+  let opening: Promise<TableStreams> | undefined;
+  const openStreams = async () => {
+    opening ??= TableStreams.open({ records, clock, random, logger });
+    streams ??= scoped.use(await opening);
+    return streams;
+  };
+  const scoped = scope.use(new AsyncDisposableStack());
+  const ground = { clock, random, logger };
+  let writer: Writer | undefined;
+  const deleter: ExpiredDeleter = { deleteExpired: (...call) => writer!.deleteExpired(...call) };
+  const { tables, operations, resume } = scope.use(
+    await openTables({ records, openStreams, deleter, buckets: objects, ...ground }),
+  );
+  writer = new Writer({ directory: tables, records, now: () => clock.now() });
+  const tokens = new Tokens(records, () => clock.now());
+  scope.defer(() => tokens.close());
+  const parts = { tables, records, writer, tokens };
+  const service: Service = {
+    name: 'dynamodb',
+    operations: {
+      ...operations,
+      ...itemOperations(parts),
+      ...batchOperations(parts),
+      ...queryOperations(parts),
+      ...transactionOperations(parts),
+      ...partiqlOperations(parts),
+    },
+    errors: DYNAMODB_ANSWERS,
+  };
+  const owned = scope.move();
+  return {
+    services: [service, tableStreamsService(() => streams, clock)],
+    source: (arn) =>
+      new TableStreamSource(
+        arn,
+        () => {
+          if (!streams) throw streamNotFound(arn);
+          return streams;
+        },
+        () => clock.now(),
+      ),
+    resume,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

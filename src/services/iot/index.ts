@@ -4,6 +4,7 @@ import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
+import { AbsentClients } from './access/absent-clients.ts';
 import type { DeviceAccess } from './access/access.ts';
 import { PrincipalChanges } from './access/changes.ts';
 import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/clients.ts';
@@ -68,6 +69,7 @@ export {
   OPEN_ACCESS,
   type PeerCertificate,
   type PermissionsListener,
+  type SignedCaller,
   type UpgradeRequest,
 } from './access/access.ts';
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
@@ -164,7 +166,16 @@ export async function openIot(dependencies: {
   const subscriptions = new Subscriptions();
   const sessions = await Sessions.open({ records, subscriptions, commit, clock, logger, metrics });
   const system = new SystemTopics(clock);
-  const broker = new RoutingBroker({ subscriptions, retained, rules: engine, commit, sessions, system, metrics });
+  const broker = new RoutingBroker({
+    subscriptions,
+    retained,
+    rules: engine,
+    commit,
+    sessions,
+    system,
+    clock,
+    metrics,
+  });
   const startedAt = clock.monotonic();
   broker.tell({
     version: () => (version === undefined ? 'millrace' : `millrace version ${version}`),
@@ -173,7 +184,6 @@ export async function openIot(dependencies: {
     'retained messages/count': () => retained.size,
   });
   system.start(broker, IOT_LIMITS.systemTopicsMs);
-  sessions.start((packet, publisher) => broker.publish(packet, publisher));
   const { brokers, routes } = dependencies.foreign ?? { brokers: [], routes: [] };
   const ground = { records, clock, random, logger, metrics };
   const foreign = await openForeignBrokers({ brokers, routes, local: broker, commit, ...ground });
@@ -205,6 +215,7 @@ export async function openIot(dependencies: {
   const tokens = new TokenAuthentication(tokenIssuers, clock, logger);
   const identifier = new Identifier({ certificates: admission, authorizers, custom, tokens, users });
   const access = new PolicyAccess({ identifier, policies, things, changes, clock });
+  sessions.start((packet, publisher) => broker.publish(packet, publisher), new AbsentClients(access, admission, users));
   const inquiry = new Inquiry({ policies, things, certificates: admission, now: () => clock.now() });
   const taps = new MessageTaps(broker, clock);
   let clients = NO_CLIENTS;

@@ -12,6 +12,8 @@ export const IOT_LIMITS = {
   subscriptionsPerClientMax: 1_000,
   /** Routes (topic to receivers and rules) kept at hand; the store is emptied when it is full. */
   routesMax: 65_536,
+  /** How soon routes forget a subscriber that has gone. */
+  routeSweepMs: 1_000,
   /** How often those who are subscribed to `$SYS` topics get them. */
   systemTopicsMs: 10_000,
   /** Retained messages of the node. */

@@ -1,7 +1,15 @@
 import { type Clock, type Random, uuid } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { functionNotFound, invalidParameter, LambdaError, revisionMismatch } from './errors.ts';
-import type { Alias, CodePackage, EventInvokeConfig, FunctionRecord, FunctionVersion, VersionState } from './model.ts';
+import type {
+  Alias,
+  CodePackage,
+  EventInvokeConfig,
+  FunctionRecord,
+  FunctionUrl,
+  FunctionVersion,
+  VersionState,
+} from './model.ts';
 import { functionArn } from './names.ts';
 import { Serial } from './serial.ts';
 import type { Settings } from './settings.ts';
@@ -42,6 +50,7 @@ export class Functions {
   readonly #versions: Registry<FunctionVersion>;
   readonly #aliases: Registry<Alias>;
   readonly eventInvokeConfigs: Registry<EventInvokeConfig>;
+  readonly urls: Registry<FunctionUrl>;
 
   private constructor(
     { clock, random, onChange }: FunctionsOptions,
@@ -49,6 +58,7 @@ export class Functions {
     versions: Registry<FunctionVersion>,
     aliases: Registry<Alias>,
     eventInvokeConfigs: Registry<EventInvokeConfig>,
+    urls: Registry<FunctionUrl>,
   ) {
     this.#clock = clock;
     this.#random = random;
@@ -57,6 +67,7 @@ export class Functions {
     this.#versions = versions;
     this.#aliases = aliases;
     this.eventInvokeConfigs = eventInvokeConfigs;
+    this.urls = urls;
   }
 
   static async open(options: FunctionsOptions): Promise<Functions> {
@@ -67,6 +78,7 @@ export class Functions {
       await Registry.open<FunctionVersion>(records, 'lambda.versions'),
       await Registry.open<Alias>(records, 'lambda.aliases'),
       await Registry.open<EventInvokeConfig>(records, 'lambda.event-invoke-configs'),
+      await Registry.open<FunctionUrl>(records, 'lambda.function-urls'),
     );
   }
 
@@ -240,7 +252,7 @@ export class Functions {
       this.get(region, name);
       // The function first: what is left after a crash between is found by nobody, and overwritten or removed next time.
       await this.#functions.delete(`${region}/${name}`);
-      for (const registry of [this.#versions, this.#aliases, this.eventInvokeConfigs]) {
+      for (const registry of [this.#versions, this.#aliases, this.eventInvokeConfigs, this.urls]) {
         await Promise.all(registry.names(`${region}/${name}/`).map((key) => registry.delete(key)));
       }
       this.#onChange(region, name);
@@ -289,6 +301,7 @@ export class Functions {
     return this.#serial.run(`${region}/${functionName}`, async () => {
       await this.#aliases.delete(`${region}/${functionName}/${name}`);
       await this.eventInvokeConfigs.delete(`${region}/${functionName}/${name}`);
+      await this.urls.delete(`${region}/${functionName}/${name}`);
       this.#onChange(region, functionName);
     });
   }

@@ -8,6 +8,7 @@ import type { Operation, Service, WireAnswer } from '../index.ts';
 import { Asynchronous } from './asynchronous.ts';
 import { CodeStorage } from './code-storage.ts';
 import { LAMBDA_ANSWERS } from './errors.ts';
+import { FunctionUrls } from './function-urls.ts';
 import { Functions } from './functions.ts';
 import { Invocations } from './invocations.ts';
 import { Layers } from './layers.ts';
@@ -17,6 +18,7 @@ import { functionArn } from './names.ts';
 import type { ReadObject } from './operations/code.ts';
 import { concurrencyOperations } from './operations/concurrency.ts';
 import { eventInvokeOperations } from './operations/event-invoke.ts';
+import { functionUrlOperations } from './operations/function-urls.ts';
 import { functionOperations } from './operations/functions.ts';
 import { invokeOperations } from './operations/invoke.ts';
 import { layerOperations } from './operations/layers.ts';
@@ -85,6 +87,7 @@ interface Parts {
   readonly addresses: PackageAddresses;
   readonly usage: Usage;
   readonly segments: Segments;
+  readonly urls: FunctionUrls;
 }
 
 /** The Lambda service of a node. */
@@ -96,6 +99,8 @@ export class Lambda implements AsyncDisposable {
   readonly target: Target;
   /** Answers requests for packages, by the addresses that GetFunction and GetLayerVersion give. */
   readonly packages: Pick<PackageAddresses, 'prefix' | 'handle'>;
+  /** What is called by HTTP requests of its own. */
+  readonly urls: FunctionUrls;
   readonly #parts: Parts;
   readonly #runtime: Runtime;
   readonly #scope: AsyncDisposableStack;
@@ -105,6 +110,7 @@ export class Lambda implements AsyncDisposable {
     this.invoker = parts.invocations;
     this.target = parts.asynchronous;
     this.packages = parts.addresses;
+    this.urls = parts.urls;
     this.#parts = parts;
     this.#runtime = runtime;
     this.#scope = scope;
@@ -158,6 +164,7 @@ export class Lambda implements AsyncDisposable {
     );
     const asynchronous = new Asynchronous({ functions, invocations, delivery, clock, random, meters });
     scope.defer(delivery.onGivenUp((givenUp) => asynchronous.givenUp(givenUp)));
+    const urls = new FunctionUrls({ functions, invocations, clock, random });
     const storage = new CodeStorage(packages, functions, layers);
     await storage.sweep();
     const mappings = await options.eventSourceMappings?.(invocations);
@@ -175,11 +182,13 @@ export class Lambda implements AsyncDisposable {
         ...permissionOperations(functions, random),
         ...tagOperations(functions, mappings ? [mappings.tagged] : []),
         ...eventInvokeOperations(functions, clock),
+        ...functionUrlOperations(urls),
         ...mappings?.operations,
       },
       errors: { ...LAMBDA_ANSWERS, ...mappings?.errors },
     };
-    const parts = { service, invocations, asynchronous, functions, provisioned, snapshots, addresses, usage, segments };
+    const more = { provisioned, snapshots, addresses, usage, segments, urls };
+    const parts = { service, invocations, asynchronous, functions, ...more };
     return new Lambda(parts, runtime, scope.move());
   }
 

@@ -143,6 +143,32 @@ export interface EventInvokeConfig {
   readonly lastModified: number;
 }
 
+/** A URL of a function or an alias, and what may be done with it. */
+export interface FunctionUrl {
+  /** 32 letters and digits, never used again: the first part of its host. */
+  readonly id: string;
+  readonly region: string;
+  readonly functionName: string;
+  /** Alias; absent for the function itself. */
+  readonly qualifier?: string;
+  readonly authType: 'NONE' | 'AWS_IAM';
+  readonly invokeMode: 'BUFFERED' | 'RESPONSE_STREAM';
+  readonly cors?: CorsRules;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+}
+
+/** Which pages of other sites may call a URL, and how. */
+export interface CorsRules {
+  readonly allowCredentials?: boolean;
+  readonly allowHeaders?: readonly string[];
+  readonly allowMethods?: readonly string[];
+  readonly allowOrigins?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  readonly maxAgeSeconds?: number;
+}
+
 /** Numbers of the Lambda API (S5). @see Lambda developer guide, "Lambda quotas" */
 export const LAMBDA_LIMITS = {
   requestBytesMax: 6 * 1024 * 1024,

@@ -32,8 +32,16 @@ export class StreamedResponse implements ResponseStream, AsyncIterableIterator<S
   /** What a writer waits for while the client is behind: one for all that is written meanwhile. */
   #room: PromiseWithResolvers<void> | undefined;
   #onEvent: (() => void) | undefined;
+  #contentType: string | undefined;
 
-  start(): void {}
+  start(contentType: string): void {
+    this.#contentType = contentType;
+  }
+
+  /** As a handler that streams has set it; `undefined` of one that does not, or has written nothing yet. */
+  get contentType(): string | undefined {
+    return this.#contentType;
+  }
 
   write(chunk: Uint8Array): Promise<void> | void {
     if (this.#state.kind !== 'open' || chunk.length === 0) return;

@@ -73,11 +73,14 @@ export class Registry<T> {
     this.#set(name, json);
   }
 
-  /** Adds or replaces a value; durable when it resolves. Changes of one name take effect as they were called. */
-  async put(name: string, value: T): Promise<void> {
+  /**
+   * Adds or replaces a value; durable when it resolves. Changes of one name take effect as they were called.
+   * @param beside  as in {@link create}
+   */
+  async put(name: string, value: T, beside: readonly Write[] = []): Promise<void> {
     const json = JSON.stringify(value);
     const write = { kind: 'put', space: this.#space, key: Buffer.from(name), value: Buffer.from(json) } as const;
-    await this.#records.commit({ writes: [write] });
+    await this.#records.commit({ writes: [write, ...beside] });
     this.#set(name, json);
   }
 

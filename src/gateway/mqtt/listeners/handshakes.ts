@@ -27,7 +27,7 @@ export class Handshakes {
   readonly #clock: Clock;
   readonly #limits: HandshakeLimits;
   readonly #start: (socket: Socket) => void;
-  readonly #expired: () => void;
+  readonly #expired: (socket: Socket, isTooSlow: boolean) => void;
   readonly #rotation: Rotation<Socket>;
   /** When each must be over, in the order they began: all have the same time, so the first ends first. */
   readonly #deadlines = new Map<Socket, number>();
@@ -42,9 +42,14 @@ export class Handshakes {
 
   /**
    * @param start  begins the handshake of a socket
-   * @param expired  told of each that is cut off
+   * @param expired  told of each that is cut off: too slow, or the oldest of too many
    */
-  constructor(clock: Clock, limits: HandshakeLimits, start: (socket: Socket) => void, expired: () => void) {
+  constructor(
+    clock: Clock,
+    limits: HandshakeLimits,
+    start: (socket: Socket) => void,
+    expired: (socket: Socket, isTooSlow: boolean) => void,
+  ) {
     this.#clock = clock;
     this.#limits = limits;
     this.#start = start;
@@ -111,7 +116,7 @@ export class Handshakes {
   #begin(socket: Socket): void {
     if (socket.destroyed) return this.settled(socket);
     // Who comes back in earnest is through within a few turns: of too many that go on, the oldest is the likeliest to be stalling.
-    if (this.#deadlines.size >= this.#limits.handshakesMax) this.#cutOff(this.#deadlines.keys().next().value!);
+    if (this.#deadlines.size >= this.#limits.handshakesMax) this.#cutOff(this.#deadlines.keys().next().value!, false);
     const now = this.#clock.monotonic();
     this.#deadlines.set(socket, now + this.#limits.handshakeTimeoutMs);
     this.#young.set(socket, now);
@@ -127,13 +132,13 @@ export class Handshakes {
         this.#timer = this.#clock.timer(deadline - now, () => this.#sweep());
         return;
       }
-      this.#cutOff(socket);
+      this.#cutOff(socket, true);
     }
   }
 
-  #cutOff(socket: Socket): void {
+  #cutOff(socket: Socket, isTooSlow: boolean): void {
     this.settled(socket);
-    this.#expired();
+    this.#expired(socket, isTooSlow);
     socket.destroy();
   }
 }

@@ -46,6 +46,8 @@ export interface Entrance {
   admits(remoteAddress: string | undefined): boolean;
   /** A connection was closed before it said a word of MQTT or HTTP. */
   refused(): void;
+  /** That was the fault of who has come from there. */
+  offended(remoteAddress: string | undefined): void;
   /** A connection that speaks MQTT. */
   mqtt(socket: Socket, arrival: Arrival): void;
   /** A connection that speaks HTTP. */
@@ -96,6 +98,7 @@ export class Listener {
         limits,
         secured: (connection) => listener.#secured(connection),
         failed: () => entrance.refused(),
+        offended: ({ remoteAddress }) => entrance.offended(remoteAddress),
       });
       listener = new Listener(kind, entrance, front);
     }

@@ -29,6 +29,8 @@ export interface SecureFrontOptions<Peer> {
   readonly secured: (connection: SecureConnection<Peer>) => void;
   /** Told of every handshake that has failed. */
   readonly failed: () => void;
+  /** Told of those whose failure was the peer's fault: it has said something, and was not cut off as one of too many. */
+  readonly offended: (peer: Peer) => void;
 }
 
 /**
@@ -43,11 +45,16 @@ export class SecureFront<Peer> implements Disposable {
   readonly #going = new Map<string, { readonly socket: Socket; readonly peer: Peer }>();
   readonly #peers = new WeakMap<Socket, Peer>();
   #identity: KeptIdentity | undefined;
+  #isClosed = false;
 
   private constructor(options: SecureFrontOptions<Peer>) {
     this.#options = options;
     const { clock, limits, alpns } = options;
-    this.#handshakes = new Handshakes(clock, limits, (socket) => this.#begin(socket), options.failed);
+    const expired = (socket: Socket, isTooSlow: boolean) => {
+      if (!isTooSlow) this.#going.delete(nameOf(socket));
+      options.failed();
+    };
+    this.#handshakes = new Handshakes(clock, limits, (socket) => this.#begin(socket), expired);
     this.#server = createServer({
       // Of a client certificate, the handshake proves that the client holds its key; the rest is for who knows the devices.
       requestCert: true,
@@ -84,6 +91,7 @@ export class SecureFront<Peer> implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     this.#identity?.[Symbol.dispose]();
     this.#handshakes.close();
   }
@@ -91,10 +99,16 @@ export class SecureFront<Peer> implements Disposable {
   #begin(socket: Socket): void {
     const name = nameOf(socket);
     this.#going.set(name, { socket, peer: this.#peers.get(socket)! });
-    socket.once('close', () => {
-      if (this.#going.get(name)?.socket === socket) this.#going.delete(name);
-    });
+    socket.once('close', () => this.#closed(socket, name));
     this.#server.emit('connection', socket);
+  }
+
+  /** A handshake that is still going on has failed. A balancer that looks whether the port is open says nothing. */
+  #closed(socket: Socket, name: string): void {
+    const going = this.#going.get(name);
+    if (going?.socket !== socket) return;
+    this.#going.delete(name);
+    if (socket.bytesRead > 0 && !this.#isClosed) this.#options.offended(going.peer);
   }
 
   #secured(socket: TLSSocket): void {

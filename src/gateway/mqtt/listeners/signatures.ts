@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { SignatureFailure } from '../../../codec/aws/index.ts';
-import type { Caller } from '../../../services/index.ts';
+import type { SignedCaller } from '../../../services/iot/index.ts';
 import type { Authenticator } from '../../../wire/index.ts';
 
 /** Finds who has signed a request (Signature Version 4); `undefined` where nobody has. @throws SignatureFailure, AuthenticationFailure */
-export type SignatureCheck = (request: IncomingMessage) => Caller | undefined;
+export type SignatureCheck = (request: IncomingMessage) => SignedCaller | undefined;
 
 /** The name that WebSockets to AWS IoT are signed with. */
 const SERVICE = 'iotdevicegateway';
@@ -22,6 +22,7 @@ export function signatureCheck(authenticator: Authenticator): SignatureCheck {
     if (claim.service !== SERVICE) {
       throw new SignatureFailure('mismatch', `Credential should be scoped to correct service: '${SERVICE}'.`);
     }
-    return authenticator.authenticate(claim, parts, NO_BODY).caller;
+    const { caller, expiresAt } = authenticator.authenticate(claim, parts, NO_BODY);
+    return expiresAt === undefined ? caller : { ...caller, expiresAt };
   };
 }

@@ -2,8 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocketServer } from 'ws';
 import { SignatureFailure } from '../../../codec/aws/index.ts';
-import type { Caller } from '../../../services/index.ts';
-import type { Arrival } from '../../../services/iot/index.ts';
+import type { Arrival, SignedCaller } from '../../../services/iot/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { AuthenticationFailure, refuseUpgrade } from '../../../wire/index.ts';
 import type { MqttLimits } from '../limits.ts';
@@ -19,17 +18,21 @@ export class Upgrades {
   readonly #limits: MqttLimits;
   readonly #logger: Logger;
   readonly #opened: (transport: WebSocketTransport, arrival: Arrival) => void;
+  readonly #offended: (remoteAddress: string | undefined) => void;
   #server: Promise<WebSocketServer> | undefined;
 
   constructor(options: {
     readonly limits: MqttLimits;
     readonly logger: Logger;
+    /** Told where a request has come from whose signature is not good. */
+    readonly offended: (remoteAddress: string | undefined) => void;
     /** Told of every WebSocket that is open. */
     readonly opened: (transport: WebSocketTransport, arrival: Arrival) => void;
   }) {
     this.#limits = options.limits;
     this.#logger = options.logger;
     this.#opened = options.opened;
+    this.#offended = options.offended;
   }
 
   /**
@@ -46,7 +49,7 @@ export class Upgrades {
   ): Promise<void> {
     const ignore = () => socket.destroy();
     socket.on('error', ignore);
-    let caller: Caller | undefined;
+    let caller: SignedCaller | undefined;
     const refusal = refusalOf(request);
     if (refusal) return refuseUpgrade(socket, ...refusal);
     try {
@@ -54,6 +57,7 @@ export class Upgrades {
     } catch (error) {
       if (!(error instanceof SignatureFailure || error instanceof AuthenticationFailure)) throw error;
       this.#logger.info('websocket refused', { reason: error.message, remoteAddress: arrival.remoteAddress });
+      this.#offended(arrival.remoteAddress);
       return refuseUpgrade(socket, 403, error.message);
     }
     this.#server ??= openServer(this.#limits.webSocketMessageBytesMax);

@@ -1,4 +1,6 @@
+import { DYNAMODB_TYPES } from './dynamodb.ts';
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
+import { FUNCTION_URL_TYPES } from './function-url.ts';
 import { IAM_TYPES } from './iam.ts';
 import { IOT_TYPES } from './iot.ts';
 import { IOT_ACCESS_TYPES } from './iot-access.ts';
@@ -14,7 +16,9 @@ import { SQS_TYPES } from './sqs.ts';
 
 /** The table of types: what a template may contain. */
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
+  ...DYNAMODB_TYPES,
   ...EVENT_SOURCE_MAPPING_TYPES,
+  ...FUNCTION_URL_TYPES,
   ...IAM_TYPES,
   ...IOT_TYPES,
   ...IOT_THING_TYPES,

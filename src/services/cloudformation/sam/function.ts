@@ -250,10 +250,30 @@ class FunctionExpansion {
   #addUrl(): void {
     const config = this.#properties.FunctionUrlConfig;
     if (!isObject(config)) return;
+    const alias = this.#references[`${this.#id}.Alias`];
+    const target = { Ref: alias ?? this.#id };
     this.#resources[`${this.#id}Url`] = {
       Type: 'AWS::Lambda::Url',
       ...this.#attributes,
-      Properties: { TargetFunctionArn: { Ref: this.#id }, ...config },
+      Properties: { TargetFunctionArn: target, ...config },
+    };
+    if (config.AuthType !== 'NONE') return;
+    this.#addPublicPermission('UrlPublicPermissions', target, {
+      Action: 'lambda:InvokeFunctionUrl',
+      FunctionUrlAuthType: 'NONE',
+    });
+    this.#addPublicPermission('URLInvokeAllowPublicAccess', target, {
+      Action: 'lambda:InvokeFunction',
+      InvokedViaFunctionUrl: true,
+    });
+  }
+
+  /** What lets anyone call a URL that asks for no credentials. */
+  #addPublicPermission(suffix: string, FunctionName: Json, what: JsonObject): void {
+    this.#resources[`${this.#id}${suffix}`] = {
+      Type: 'AWS::Lambda::Permission',
+      ...this.#attributes,
+      Properties: { FunctionName, Principal: '*', ...what },
     };
   }
 

@@ -17,10 +17,14 @@ export const ITEM_LIMITS = {
   transactionBytesMax: 4 * 1024 * 1024,
   /** How long a ClientRequestToken is remembered. */
   tokenMs: 600_000,
+  /** How often those that are forgotten are swept away, as long as new ones come. */
+  tokenSweepMs: 10_000,
   /** Bytes of one unit of a write, and of one of a strongly consistent read. */
   writeUnitBytes: 1024,
   readUnitBytes: 4096,
   segmentsMax: 1_000_000,
+  /** Rows that Query and Scan ask the store for at once. */
+  rowsPerReadMax: 5_000,
 
   /** Times that a write is decided anew because another node wrote the same item. */
   commitTriesMax: 20,

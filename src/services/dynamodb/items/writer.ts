@@ -6,7 +6,7 @@
  * Deciding, following and handing over happen in one turn of the loop, so that the order of commits is that of decisions (W1).
  * What was read is a condition of the commit (W2): another node that writes the same store makes this one decide again.
  */
-import { hasCode } from '../../../base/index.ts';
+import { type DomainError, hasCode } from '../../../base/index.ts';
 import type { Condition, RecordEntry, RecordKey, Records, Version, Write } from '../../../store/index.ts';
 import { DynamodbError, tableNotFound } from '../errors.ts';
 import type { Follower, ItemChange } from '../model/follower.ts';
@@ -48,11 +48,13 @@ export interface Written {
 export interface Together {
   /** Each unit counts so often. */
   readonly factor: number;
-  /** Written in the same commit, when these conditions hold as well. */
+  /** Must hold as well; when one does not, {@link outdated} says why. */
   readonly conditions?: readonly Condition[];
+  /** Written in the same commit. */
   readonly writes?: readonly Write[];
-  /** What to throw when deciding threw, for each change that did. */
-  refused(errors: readonly (DynamodbError | undefined)[], olds: readonly (StoredItem | undefined)[]): DynamodbError;
+  outdated?(): DynamodbError;
+  /** What to throw when changes were refused. @param errors  by their places; the others were not */
+  refused(errors: readonly (DynamodbError | undefined)[]): DynamodbError;
 }
 
 interface Plan {
@@ -69,6 +71,9 @@ interface Row {
   readonly item: StoredItem;
   readonly version: Version;
 }
+
+/** What AWS says of an item that another request holds. */
+const CONFLICT = 'Transaction is ongoing for the item';
 
 export interface WriterDependencies {
   readonly directory: TableDirectory;
@@ -97,6 +102,7 @@ export class Writer {
   /** Makes all changes or none. @param changes  of different items */
   async writeAll(changes: readonly WantedChange[], together?: Together): Promise<readonly Written[]> {
     const held = this.#locksOf(changes);
+    this.#refuseCrowds(changes, together);
     await this.#acquire(held);
     try {
       return await this.#try(changes, together);
@@ -116,27 +122,38 @@ export class Writer {
     return written.old !== undefined && written.new === undefined;
   }
 
+  /** @throws DynamodbError  too many wait for an item already */
+  #refuseCrowds(changes: readonly WantedChange[], together: Together | undefined): void {
+    const at = changes.findIndex((change) => this.#locks.waiting(lockName(change)) >= ITEM_LIMITS.waitingPerItemMax);
+    if (at < 0) return;
+    if (together) throw together.refused(oneAt(at, new DynamodbError('transaction-conflict', CONFLICT)));
+    throw new DynamodbError('records-busy', 'Too many writes wait for this item', { remedy: 'retry' });
+  }
+
   async #try(changes: readonly WantedChange[], together: Together | undefined): Promise<readonly Written[]> {
     for (let attempt = 0; attempt < ITEM_LIMITS.commitTriesMax; attempt++) {
       const rows = mustRead(changes, (change) => this.#current(change)) ? await this.#read(changes) : undefined;
       const plan = this.#plan(changes, rows, together);
       if (!plan) continue;
-      const done = await this.#commit(plan);
+      const done = await this.#commit(plan, together);
       if (done) return plan.written;
     }
     throw new DynamodbError('records-busy', 'The item is written by too many at once', { remedy: 'retry' });
   }
 
   /** @returns false when another has written in between what was read */
-  async #commit({ conditions, writes, followers }: Plan): Promise<boolean> {
+  async #commit({ conditions, writes, followers }: Plan, together: Together | undefined): Promise<boolean> {
+    // What nobody writes is as it was read. What several were read in is one state, but only a commit says so.
     if (writes.length === 0) return true;
     try {
       const version = await this.#records.commit({ conditions, writes });
       for (const follower of followers) follower.committed?.(version);
       return true;
     } catch (error) {
-      if (hasCode(error, 'condition-failed')) return false;
-      throw error;
+      if (!hasCode(error, 'condition-failed')) throw error;
+      const { index } = (error as DomainError).fields as { readonly index: number };
+      if (index < (together?.conditions?.length ?? 0)) throw together!.outdated!();
+      return false;
     }
   }
 
@@ -168,10 +185,26 @@ export class Writer {
           followers.add(follower);
         }
       }
-      const units = chargeWrite(table, { old, new: next }, plan.writes.slice(first), together?.factor ?? 1);
+      const units = this.#charge(table, { old, new: next }, plan.writes.slice(first), together, index);
       return { old, new: next, units };
     });
     return { ...plan, written, followers };
+  }
+
+  /** @throws DynamodbError `throughput-exceeded`, or what all together make of that */
+  #charge(
+    table: Table,
+    change: { readonly old: StoredItem | undefined; readonly new: StoredItem | undefined },
+    writes: readonly Write[],
+    together: Together | undefined,
+    at: number,
+  ): WriteUnits {
+    try {
+      return chargeWrite(table, change, writes, together?.factor ?? 1);
+    } catch (error) {
+      if (together && error instanceof DynamodbError) throw together.refused(oneAt(at, error));
+      throw error;
+    }
   }
 
   #current({ table: { name, region, id } }: WantedChange): Table {
@@ -237,7 +270,11 @@ function decideAll(
     }
   });
   if (errors.length === 0) return decisions;
-  const refusals = changes.map((_, index) => errors[index]);
-  const olds = changes.map((_, index) => rows?.[index]?.item);
-  throw together.refused(refusals, olds);
+  throw together.refused(errors);
+}
+
+function oneAt(index: number, error: DynamodbError): readonly (DynamodbError | undefined)[] {
+  const errors: (DynamodbError | undefined)[] = [];
+  errors[index] = error;
+  return errors;
 }

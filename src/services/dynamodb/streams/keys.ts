@@ -1,30 +1,26 @@
 import { assert } from '../../../base/index.ts';
-import type { Attributes } from '../model/attribute-value.ts';
+import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
+import { sizeOfValue } from '../model/size.ts';
 import type { KeySchema } from '../model/table.ts';
 
 /** The key attributes of an item: their JSON, and their size as AWS counts it. */
 export function keysOf({ hash, range }: KeySchema, attributes: Attributes): { json: string; sizeBytes: number } {
-  const first = keyOf(hash.name, attributes);
-  if (!range) return { json: `{${first.json}}`, sizeBytes: first.sizeBytes };
-  const second = keyOf(range.name, attributes);
-  return { json: `{${first.json},${second.json}}`, sizeBytes: first.sizeBytes + second.sizeBytes };
+  const first = attributes[hash.name]!;
+  const json = memberOf(hash.name, first);
+  const sizeBytes = Buffer.byteLength(hash.name) + sizeOfValue(first);
+  if (!range) return { json: `{${json}}`, sizeBytes };
+  const second = attributes[range.name]!;
+  return {
+    json: `{${json},${memberOf(range.name, second)}}`,
+    sizeBytes: sizeBytes + Buffer.byteLength(range.name) + sizeOfValue(second),
+  };
 }
 
-function keyOf(name: string, attributes: Attributes): { json: string; sizeBytes: number } {
-  const value = attributes[name]!;
+function memberOf(name: string, value: AttributeValue): string {
   const member = `${JSON.stringify(name)}:`;
-  const nameBytes = Buffer.byteLength(name);
-  if ('S' in value) {
-    return { json: `${member}{"S":${JSON.stringify(value.S)}}`, sizeBytes: nameBytes + Buffer.byteLength(value.S) };
-  }
-  if ('N' in value) return { json: `${member}{"N":"${value.N}"}`, sizeBytes: nameBytes + numberSize(value.N) };
+  if ('S' in value) return `${member}{"S":${JSON.stringify(value.S)}}`;
+  if ('N' in value) return `${member}{"N":"${value.N}"}`;
   assert('B' in value, 'a key is a string, a number or bytes');
-  const text = Buffer.from(value.B.buffer, value.B.byteOffset, value.B.byteLength).toString('base64');
-  return { json: `${member}{"B":"${text}"}`, sizeBytes: nameBytes + value.B.byteLength };
-}
-
-/** A byte for two significant digits, and one more. */
-function numberSize(text: string): number {
-  const digits = text.replace(/^-?0*\.?0*|[-.]|[eE].*$/g, '').replace(/0+$/, '');
-  return Math.ceil(digits.length / 2) + 1 + (text.startsWith('-') ? 1 : 0);
+  const { buffer, byteOffset, byteLength } = value.B;
+  return `${member}{"B":"${Buffer.from(buffer, byteOffset, byteLength).toString('base64')}"}`;
 }

@@ -16,11 +16,15 @@ export class TableStreamSource implements StreamSource {
   readonly #find: () => TableStreams;
   readonly #now: () => number;
 
-  /** @param streams  asked anew at each call; throws while there are none */
+  /**
+   * @param streams  asked anew at each call; throws while there are none
+   * @throws resource-not-found: there is no such stream now
+   */
   constructor(streamArn: string, streams: () => TableStreams, now: () => number) {
     this.streamArn = streamArn;
     this.#find = streams;
     this.#now = now;
+    this.#stream();
   }
 
   identity(): string {

@@ -15,7 +15,12 @@ export interface Arrival {
   /** WebSocket: the request that was upgraded. */
   readonly upgrade?: UpgradeRequest;
   /** Who has signed the WebSocket request (Signature Version 4); its signature is verified. */
-  readonly caller?: Caller;
+  readonly caller?: SignedCaller;
+}
+
+/** Who has signed, and until when his credentials are good: epoch milliseconds, absent where they do not end. */
+export interface SignedCaller extends Caller {
+  readonly expiresAt?: number;
 }
 
 export interface PeerCertificate {
@@ -87,8 +92,23 @@ export interface ClientPermissions {
   mayReceive(topic: string): boolean;
   /** True as long as {@link mayReceive} is true for every topic: saves the question for each message. May change. */
   readonly receivesAll: boolean;
+  /** What of its proof lasts, where that says by itself what the client may do: asked by it after a restart. */
+  readonly lasting?: LastingProof | undefined;
+  /** Asked of a client that has gone, before a delayed will of it is published: by what holds now. Absent where nothing can change. */
+  mayLeaveWill?(will: { readonly topic: string; readonly retain: boolean }): boolean;
   /** Has the listener told of changes until the result is called. */
   watch(listener: PermissionsListener): () => void;
+}
+
+/** Who a client was and where it came from, as it is kept with its session. */
+export interface LastingProof {
+  /** Of its certificate or user. */
+  readonly arn: string;
+  readonly clientId: string;
+  readonly sourceIp?: string;
+  readonly serverName?: string;
+  readonly isEncrypted: boolean;
+  readonly connectAttributes: readonly ConnectAttribute[];
 }
 
 /** Decides who may connect and what they may do then. */

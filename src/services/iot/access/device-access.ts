@@ -1,20 +1,23 @@
 import type { Clock } from '../../../base/index.ts';
 import * as mqtt from '../../../codec/mqtt/index.ts';
-import type { Caller } from '../../index.ts';
 import type { DeviceAction } from '../policies/document.ts';
 import type { Policies } from '../policies/policies.ts';
 import {
   type Arrival,
+  type ClientPermissions,
   type ConnectDecision,
   type ConnectRequest,
   type DeviceAccess,
   EVERYTHING,
+  type LastingProof,
   OPEN_ACCESS,
+  type SignedCaller,
 } from './access.ts';
+import { alarm } from './alarm.ts';
 import type { PrincipalChanges } from './changes.ts';
 import { factsOf } from './context.ts';
 import type { Identifier } from './identifier.ts';
-import type { Identification } from './identity.ts';
+import type { Identification, Identity } from './identity.ts';
 import { LiveClients } from './live.ts';
 import { type ClientOrigin, LivePermissions, type PermissionSource } from './permissions.ts';
 import type { ThingDirectory } from './ports.ts';
@@ -26,6 +29,7 @@ const { Reason } = mqtt;
 export class PolicyAccess implements DeviceAccess, Disposable {
   readonly refusals: Refusals;
   readonly live: LiveClients;
+  readonly #clock: Clock;
   readonly #identifier: Identifier;
   readonly #source: PermissionSource;
 
@@ -37,8 +41,9 @@ export class PolicyAccess implements DeviceAccess, Disposable {
     readonly clock: Clock;
   }) {
     const { policies, things, clock } = parts;
+    this.#clock = clock;
     this.#identifier = parts.identifier;
-    this.live = new LiveClients(parts.changes);
+    this.live = new LiveClients(parts.changes, clock);
     this.#source = {
       live: this.live,
       now: () => clock.now(),
@@ -50,7 +55,7 @@ export class PolicyAccess implements DeviceAccess, Disposable {
   }
 
   connect(request: ConnectRequest): ConnectDecision | Promise<ConnectDecision> {
-    if (request.caller) return ofCaller(request.caller);
+    if (request.caller) return ofCaller(request.caller, this.#clock);
     const { clientId, connectAttributes } = request;
     const origin = { clientId, connectAttributes, ...factsOf(request) };
     const decide = (identification: Identification) => this.#connected(identification, origin);
@@ -59,7 +64,7 @@ export class PolicyAccess implements DeviceAccess, Disposable {
   }
 
   publisher(arrival: Arrival): ConnectDecision | Promise<ConnectDecision> {
-    if (arrival.caller) return ofCaller(arrival.caller);
+    if (arrival.caller) return ofCaller(arrival.caller, this.#clock);
     const origin = { clientId: undefined, connectAttributes: [], ...factsOf(arrival) };
     const decide = (identification: Identification): ConnectDecision =>
       identification.kind === 'refused'
@@ -67,6 +72,11 @@ export class PolicyAccess implements DeviceAccess, Disposable {
         : { kind: 'accepted', permissions: new LivePermissions(identification.identity, origin, this.#source) };
     const identification = this.#identifier.identify(arrival);
     return identification instanceof Promise ? identification.then(decide) : decide(identification);
+  }
+
+  /** What a client that is not connected may do, by who it was and where it came from. */
+  permissionsOf(identity: Identity, { arn: _arn, ...origin }: LastingProof): ClientPermissions {
+    return new LivePermissions(identity, { sourceIp: undefined, serverName: undefined, ...origin }, this.#source);
   }
 
   [Symbol.dispose](): void {
@@ -94,8 +104,12 @@ export class PolicyAccess implements DeviceAccess, Disposable {
 }
 
 /** Who signs with a key of the account may do everything, as with every other service, as long as IAM's policies are not evaluated. */
-function ofCaller({ arn }: Caller): ConnectDecision {
-  return { kind: 'accepted', permissions: { ...EVERYTHING, principal: arn } };
+function ofCaller({ arn, expiresAt }: SignedCaller, clock: Clock): ConnectDecision {
+  const everything = { ...EVERYTHING, principal: arn };
+  if (expiresAt === undefined) return { kind: 'accepted', permissions: everything };
+  const watch: ClientPermissions['watch'] = (listener) =>
+    alarm(clock, expiresAt, () => listener.revoked('its credentials have expired', 'WEBSOCKET_TTL_EXPIRATION'));
+  return { kind: 'accepted', permissions: { ...everything, watch } };
 }
 
 /** For `dev`: whoever comes in the clear may do everything; TLS, a certificate or a signature is taken at its word. */

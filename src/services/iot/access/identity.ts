@@ -16,8 +16,12 @@ export interface Identity {
   readonly values: Values;
   /** Policies that came with the proof, besides those that are attached. May change. */
   readonly policies: readonly EffectivePolicy[];
+  /** Its ARN says all: what it may do can be asked without the client. */
+  readonly isLasting?: true;
   /** Why it may not be connected any more; asked again when something about it has changed. */
   lapsed(): string | undefined;
+  /** When it lapses if nothing changes, epoch milliseconds. */
+  readonly endsAt?: number | undefined;
   /** Ends by itself: calls back when it lapses or its policies have changed, until the result is called. */
   readonly watch?: (told: IdentityListener) => () => void;
 }

@@ -1,9 +1,13 @@
 /** The clients that are connected, as far as their permissions may change under them. */
+import { Agenda, type Clock } from '../../../base/index.ts';
 import type { PrincipalChanges } from './changes.ts';
 import type { LivePermissions } from './permissions.ts';
 
 /** Clients that are looked at again in one turn, when a change may concern all: 20,000 at once would hold up everybody's messages. */
 const CLIENTS_PER_TURN = 500;
+
+/** How late it is noticed that the clock was set past the end of a proof. */
+const LAPSE_LOOK_MS = 60 * 60 * 1000;
 
 export class LiveClients {
   /** Most principals have one client: no set of one for each. */
@@ -13,8 +17,13 @@ export class LiveClients {
   /** Those that are to be looked at again, the longest waiting first. */
   readonly #waiting = new Set<LivePermissions>();
   #isSweeping = false;
+  readonly #clock: Clock;
+  /** Those whose proof lapses by itself. */
+  readonly #lapses: Agenda<LivePermissions>;
 
-  constructor(changes: PrincipalChanges) {
+  constructor(changes: PrincipalChanges, clock: Clock) {
+    this.#clock = clock;
+    this.#lapses = new Agenda(clock, (permissions) => this.#lapse(permissions));
     this.#stop = changes.onChange((principalArn) => {
       if (principalArn === undefined) return this.#refreshAll();
       for (const permissions of this.#of(principalArn)) permissions.refresh();
@@ -23,6 +32,8 @@ export class LiveClients {
 
   add(permissions: LivePermissions): void {
     this.#all.add(permissions);
+    const { endsAt } = permissions;
+    if (endsAt !== undefined) this.#lapses.by(permissions, this.#whenToLook(endsAt));
     for (const arn of permissions.watchedArns) {
       const before = this.#byArn.get(arn);
       if (before instanceof Set) before.add(permissions);
@@ -32,6 +43,7 @@ export class LiveClients {
 
   remove(permissions: LivePermissions): void {
     this.#all.delete(permissions);
+    this.#lapses.forget(permissions);
     this.#waiting.delete(permissions);
     for (const arn of permissions.watchedArns) {
       const before = this.#byArn.get(arn);
@@ -47,7 +59,21 @@ export class LiveClients {
 
   close(): void {
     this.#waiting.clear();
+    this.#lapses.close();
     this.#stop();
+  }
+
+  #lapse(permissions: LivePermissions): number | undefined {
+    const { endsAt } = permissions;
+    if (endsAt === undefined) return undefined;
+    // The last millisecond still counts.
+    if (this.#clock.now() > endsAt) permissions.refresh();
+    return this.#all.has(permissions) ? this.#whenToLook(endsAt) : undefined;
+  }
+
+  /** By the monotonic clock; now and then before, since what counts is the wall clock, which can be set. */
+  #whenToLook(endsAt: number): number {
+    return this.#clock.monotonic() + Math.min(LAPSE_LOOK_MS, Math.max(0, endsAt + 1 - this.#clock.now()));
   }
 
   #of(arn: string): readonly LivePermissions[] {

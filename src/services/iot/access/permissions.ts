@@ -1,6 +1,7 @@
+import type { Dated } from '../../../base/index.ts';
 import type { DeviceAction } from '../policies/document.ts';
 import { CompiledPolicies, type EffectivePolicy, type PolicyContext } from '../policies/evaluate.ts';
-import type { ClientPermissions, PermissionsListener } from './access.ts';
+import type { ClientPermissions, LastingProof, PermissionsListener } from './access.ts';
 import { ClientContext, type ClientFacts, thingOfClient } from './context.ts';
 import type { Identity } from './identity.ts';
 import type { LiveClients } from './live.ts';
@@ -27,7 +28,8 @@ export interface Standing {
 }
 
 /** The permissions of one client: compiled when they are asked for, and anew after a change. */
-export class LivePermissions implements ClientPermissions {
+export class LivePermissions implements ClientPermissions, Dated {
+  tendAt = Number.POSITIVE_INFINITY;
   readonly #identity: Identity;
   readonly #origin: ClientOrigin;
   readonly #source: PermissionSource;
@@ -73,6 +75,11 @@ export class LivePermissions implements ClientPermissions {
     return certificateArn === undefined ? arns : [...arns, certificateArn];
   }
 
+  /** When its proof lapses by itself, epoch milliseconds. */
+  get endsAt(): number | undefined {
+    return this.#identity.endsAt;
+  }
+
   get standing(): Standing {
     return this.#standing;
   }
@@ -105,6 +112,20 @@ export class LivePermissions implements ClientPermissions {
 
   get receivesAll(): boolean {
     return this.#standing.compiled.allowsAll('Receive');
+  }
+
+  get lasting(): LastingProof | undefined {
+    const { clientId, sourceIp, serverName, isEncrypted, connectAttributes } = this.#origin;
+    if (!this.#identity.isLasting || clientId === undefined) return undefined;
+    const address = { ...(sourceIp !== undefined && { sourceIp }), ...(serverName !== undefined && { serverName }) };
+    return { arn: this.#identity.arns[0], clientId, ...address, isEncrypted, connectAttributes };
+  }
+
+  /** Who might not connect any more has nothing to say either. */
+  mayLeaveWill({ topic, retain }: { readonly topic: string; readonly retain: boolean }): boolean {
+    this.forget();
+    if (this.#identity.lapsed() !== undefined || !this.mayConnect) return false;
+    return this.mayPublish(topic) && (!retain || this.mayRetain(topic));
   }
 
   watch(listener: PermissionsListener): () => void {

@@ -12,6 +12,8 @@ export interface CertificateAdmission {
   admit(peer: PeerCertificate): Promise<Admission> | Admission;
   /** The same for one that was admitted before: false once it is inactive, revoked, expired or deleted. */
   isActive(certificateArn: string): boolean;
+  /** When one that was admitted expires, epoch milliseconds; `undefined` when there is none. */
+  endsAt(certificateArn: string): number | undefined;
   /** DER of a certificate, for those who ask about it while it is not connected; `undefined` when there is none. */
   der(certificateArn: string): Promise<Buffer | undefined>;
 }

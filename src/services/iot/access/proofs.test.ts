@@ -59,6 +59,7 @@ async function openRig(issuers: readonly TokenIssuer[] = [], at?: Records): Prom
   const certificates: CertificateAdmission = {
     admit: () => ({ kind: 'active', certificateArn: CERTIFICATE }),
     isActive: () => rig.isCertificateActive,
+    endsAt: () => undefined,
     der: async () => undefined,
   };
   const custom = new CustomAuthentication({

@@ -5,7 +5,8 @@ import { Reason } from '../../../codec/mqtt/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import type { Values } from '../policies/conditions.ts';
-import type { Identification, Identity, IdentityListener } from './identity.ts';
+import { alarm } from './alarm.ts';
+import type { Identification, Identity } from './identity.ts';
 
 /** Whose JSON Web Tokens are taken. */
 export interface TokenIssuer {
@@ -27,9 +28,6 @@ const ALGORITHMS = [
 
 /** Seconds that clocks of issuers may be off. */
 const CLOCK_TOLERANCE_SECONDS = 5;
-
-/** Longest timer that there is. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export function issuerArn({ name }: Pick<TokenIssuer, 'name'>): string {
   return formatArn('iot', DEFAULT_REGION, ACCOUNT_ID, `tokens/${name}`);
@@ -75,7 +73,6 @@ export class TokenAuthentication {
     const subject = claims.sub!;
     const own = formatArn('iot', DEFAULT_REGION, ACCOUNT_ID, `token/${issuer.name}/${subject}`);
     const endsAt = claims.exp! * 1000;
-    const isOver = () => (this.#clock.now() >= endsAt ? 'its token has expired' : undefined);
     const values = claimValues(claims);
     return {
       principal: also?.principal ?? subject,
@@ -83,20 +80,10 @@ export class TokenAuthentication {
       region: also?.region,
       values: also ? (key) => values(key) ?? also.values(key) : values,
       policies: also?.policies ?? [],
-      lapsed: () => isOver() ?? also?.lapsed(),
-      watch: (listener) => this.#expire(endsAt, listener),
+      lapsed: () => also?.lapsed(),
+      endsAt: also?.endsAt,
+      watch: (listener) => alarm(this.#clock, endsAt, () => listener.ended('its token has expired', 'AUTH_ERROR')),
     };
-  }
-
-  #expire(endsAt: number, listener: IdentityListener): () => void {
-    const wait = () => Math.min(TIMER_MS_MAX, Math.max(0, endsAt - this.#clock.now()));
-    const arm = () =>
-      this.#clock.timer(wait(), () => {
-        if (this.#clock.now() >= endsAt) listener.ended('its token has expired', 'AUTH_ERROR');
-        else timer = arm();
-      });
-    let timer = arm();
-    return () => timer.cancel();
   }
 }
 

@@ -5,7 +5,7 @@ import { type Records, Registry } from '../../../store/index.ts';
 import { IotError } from '../errors.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import type { PrincipalChanges } from './changes.ts';
-import { type Identification, NO_VALUES } from './identity.ts';
+import { type Identification, type Identity, NO_VALUES } from './identity.ts';
 
 /** Who proves himself by a password: as it is stored. */
 export interface DeviceUser {
@@ -110,15 +110,14 @@ export class DeviceUsers {
       return { kind: 'refused', reasonCode: Reason.badUserNameOrPassword, reason: 'wrong user name or password' };
     }
     const lapsed = () => (this.find(name)?.hash === user.hash ? undefined : 'its password was changed');
-    const identity = {
-      principal: name,
-      arns: [userArn(user)] as const,
-      region: undefined,
-      values: NO_VALUES,
-      policies: [],
-      lapsed,
-    };
-    return { kind: 'identified', identity };
+    return { kind: 'identified', identity: identityOfUser(user, lapsed) };
+  }
+
+  /** Who a client was by its user, without its password; it has lapsed when the user is gone. */
+  recall(arn: string): Identity | undefined {
+    const name = /:user\/(.+)$/.exec(arn)?.[1];
+    const user = name === undefined ? undefined : this.find(name);
+    return user && identityOfUser(user, () => undefined);
   }
 
   async #isRight(user: DeviceUser, password: Buffer): Promise<boolean> {
@@ -132,6 +131,11 @@ export class DeviceUsers {
     this.#known.set(user.name, quick);
     return true;
   }
+}
+
+function identityOfUser(user: DeviceUser, lapsed: Identity['lapsed']): Identity {
+  const arns = [userArn(user)] as const;
+  return { principal: user.name, arns, region: undefined, values: NO_VALUES, policies: [], isLasting: true, lapsed };
 }
 
 /** Whose password nobody knows. */

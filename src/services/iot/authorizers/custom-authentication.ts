@@ -114,7 +114,7 @@ export class CustomAuthentication {
       get policies() {
         return grant.policies;
       },
-      ...(certified && { certificateArn: certified.arns[0] }),
+      ...(certified && { certificateArn: certified.arns[0], endsAt: certified.endsAt }),
       lapsed: () => {
         if (this.#authorizers.find(name)?.status !== 'ACTIVE') return `authorizer ${name} is not active`;
         return certified?.lapsed();

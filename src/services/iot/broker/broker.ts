@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../../../base/index.ts';
 import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Counter, Metrics } from '../../../telemetry/index.ts';
 import { IOT_LIMITS } from '../limits.ts';
@@ -95,6 +96,9 @@ export class RoutingBroker implements Broker {
   readonly #system: SystemTopics;
   readonly #reserved = new ReservedTopics();
   readonly #routes = new Map<string, Route>();
+  readonly #clock: Clock;
+  /** Set while a subscriber has gone that routes may still name. */
+  #sweep: Timer | undefined;
   #listener: PublishListener | undefined;
   readonly #published: Counter;
   readonly #retainedRefused: Counter;
@@ -106,8 +110,10 @@ export class RoutingBroker implements Broker {
     readonly commit: GroupCommit;
     readonly system: SystemTopics;
     readonly sessions: Sessions;
+    readonly clock: Clock;
     readonly metrics: Metrics;
   }) {
+    this.#clock = parts.clock;
     this.sessions = parts.sessions;
     this.#subscriptions = parts.subscriptions;
     this.#retained = parts.retained;
@@ -151,6 +157,7 @@ export class RoutingBroker implements Broker {
 
   detach(subscriber: Subscriber): void {
     this.#subscriptions.removeAll(subscriber);
+    this.#sweep ??= this.#clock.timer(IOT_LIMITS.routeSweepMs, () => this.#forgetReceivers());
   }
 
   subscriptionsOf(subscriber: Subscriber): number {
@@ -202,6 +209,16 @@ export class RoutingBroker implements Broker {
     return undefined;
   }
 
+  /** Routes that are not used any more let go of those they led to: a connection that is over would stay in memory with them. */
+  #forgetReceivers(): void {
+    this.#sweep = undefined;
+    for (const route of this.#routes.values()) {
+      if (route.receiversVersion === this.#subscriptions.version) continue;
+      route.receivers = NOBODY;
+      route.receiversVersion = -1;
+    }
+  }
+
   /** Basic Ingest reaches one rule by its name; the prefix is no part of the topic that the rule sees. */
   #basicIngest(packet: mqtt.PublishPacket, publisher: Publisher): CommitGroup | undefined {
     const [name, ...levels] = packet.topic.slice(BASIC_INGEST.length).split('/');
@@ -215,7 +232,14 @@ export class RoutingBroker implements Broker {
     if (route === undefined) {
       if (this.#routes.size >= IOT_LIMITS.routesMax) this.#routes.clear();
       const handler = this.#reserved.find(topic);
-      route = { levels: topic.split('/'), handler, receivers: [], receiversVersion: -1, rules: [], rulesVersion: -1 };
+      route = {
+        levels: topic.split('/'),
+        handler,
+        receivers: NOBODY,
+        receiversVersion: -1,
+        rules: [],
+        rulesVersion: -1,
+      };
       if (!topic.startsWith(EVENTS)) this.#routes.set(topic, route);
     }
     if (route.receiversVersion !== this.#subscriptions.version) {
@@ -229,6 +253,8 @@ export class RoutingBroker implements Broker {
     return route;
   }
 }
+
+const NOBODY: readonly Receiver[] = Object.freeze([]);
 
 /** Nobody of the clients. */
 const NODE: Publisher = { clientId: undefined, principal: undefined };

@@ -78,6 +78,10 @@ export class Certificates implements CertificateAdmission {
     return certificate !== undefined && refusalOf(certificate, this.#clock.now()) === undefined;
   }
 
+  endsAt(arn: string): number | undefined {
+    return this.find(certificateIdOf(arn) ?? '')?.notAfter;
+  }
+
   /** DER of a certificate; `undefined` when there is none. */
   async der(arn: string): Promise<Buffer | undefined> {
     const id = certificateIdOf(arn);

@@ -18,7 +18,7 @@ interface Parts {
   /** Asked with each call: gateways open after the services. */
   readonly clients: () => ClientDirectory;
   readonly history: ClientHistory;
-  readonly broker: Pick<Broker, 'subscriptionsOfClient' | 'drain'>;
+  readonly broker: Pick<Broker, 'sessions' | 'subscriptionsOfClient' | 'drain'>;
 }
 
 /** Connections of clients, in the data plane: GetConnection and its family. */
@@ -45,10 +45,12 @@ export function connectionOperations({ clients, history, broker }: Parts) {
         clientId,
       };
     },
-    /** The client is told and its connection ends; it may come again at once. That its session is over is durable with the answer. */
+    /** The client is told and its connection ends; it may come again at once. Of one that is away, only the session can end. That its session is over is durable with the answer. */
     DeleteConnection: async ({ clientId, preventWillMessage = false, cleanSession = false }: DeleteConnectionInput) => {
-      const isGone = clients().disconnect(clientId, { publishesWill: !preventWillMessage, endsSession: cleanSession });
-      if (!isGone) throw new IotError('resource-not-found', `Client ${clientId} is not connected.`);
+      const publishesWill = !preventWillMessage;
+      const isGone = clients().disconnect(clientId, { publishesWill, endsSession: cleanSession });
+      const isEnded = cleanSession && broker.sessions.end(clientId, publishesWill);
+      if (!isGone && !isEnded) throw new IotError('resource-not-found', `Client ${clientId} is not connected.`);
       if (cleanSession) await broker.drain();
       return {};
     },

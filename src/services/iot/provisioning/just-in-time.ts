@@ -55,6 +55,10 @@ export class JustInTime implements CertificateAdmission {
     return this.#parts.certificates.isActive(certificateArn);
   }
 
+  endsAt(certificateArn: string): number | undefined {
+    return this.#parts.certificates.endsAt(certificateArn);
+  }
+
   der(certificateArn: string): Promise<Buffer | undefined> {
     return this.#parts.certificates.der(certificateArn);
   }

@@ -1,6 +1,7 @@
 import { messageOf } from '../../../base/index.ts';
 import * as mqtt from '../../../codec/mqtt/index.ts';
 import type { RecordEntry, Records, Write } from '../../../store/index.ts';
+import type { LastingProof } from '../access/access.ts';
 import type { Subscription } from '../broker/subscriptions.ts';
 import { IotError } from '../errors.ts';
 
@@ -51,6 +52,8 @@ export interface SessionRow {
   readonly sentTo?: number;
   readonly principal?: string;
   readonly will?: WillRow;
+  /** Of the client whose will it is: asked before a will that was delayed is published. */
+  readonly proof?: LastingProof;
 }
 
 export interface WillRow {
@@ -159,10 +162,12 @@ export function putSession(clientId: string, row: Omit<SessionRow, 'format'>): W
 
 /** Ends a session: its client has none now, and its rows are to be deleted. */
 export function burySession(clientId: string, session: number): Write[] {
-  return [
-    { kind: 'delete', space: SPACES.sessions, key: Buffer.from(clientId) },
-    { kind: 'put', space: SPACES.graves, key: keyOf(session), value: Buffer.of(FORMAT) },
-  ];
+  return [{ kind: 'delete', space: SPACES.sessions, key: Buffer.from(clientId) }, digGrave(session)];
+}
+
+/** Has the rows of a session that is over deleted. */
+export function digGrave(session: number): Write {
+  return { kind: 'put', space: SPACES.graves, key: keyOf(session), value: Buffer.of(FORMAT) };
 }
 
 export function putFilter(session: number, subscription: Omit<Subscription, 'subscriber'>): Write {

@@ -2,6 +2,7 @@ import type { Dated } from '../../../base/index.ts';
 import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Records } from '../../../store/index.ts';
 import type { Gauge, Logger } from '../../../telemetry/index.ts';
+import type { ClientPermissions, LastingProof } from '../access/access.ts';
 import type { CommitGroup, CommitListener, GroupCommit } from '../broker/commit-group.ts';
 import type { RoutedMessage } from '../broker/message.ts';
 import type { RetainedMessage } from '../broker/retained.ts';
@@ -26,6 +27,12 @@ import {
   type SessionRow,
   type WillRow,
 } from './rows.ts';
+
+/** What is asked of a client that has gone. */
+export type WillPermissions = Pick<ClientPermissions, 'principal' | 'lasting' | 'mayLeaveWill'>;
+
+/** What a CONNECT changes of a session that was there. */
+export type SessionState = Pick<DurableSession, 'expirySeconds' | 'disconnectedAt' | 'will' | 'permissions' | 'proof'>;
 
 /** What all durable sessions share. */
 export interface SessionHost {
@@ -90,6 +97,9 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   /** Epoch milliseconds; `undefined` while a client is connected. */
   disconnectedAt: number | undefined;
   will: WillRow | undefined;
+  /** Of the client whose will it is; after a restart only the proof is left, if it is one that lasts. */
+  permissions: WillPermissions | undefined;
+  proof: LastingProof | undefined;
   /** It is over: nothing of it is kept any more. */
   isOver = false;
   readonly #host: SessionHost;
@@ -123,6 +133,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     this.expirySeconds = row.expirySeconds;
     this.disconnectedAt = row.disconnectedAt;
     this.will = row.will;
+    this.proof = row.proof;
     this.#principal = row.principal;
     this.#sentTo = row.sentTo ?? 0;
   }
@@ -156,14 +167,27 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   /** How it stands on disk. */
   get row(): Omit<SessionRow, 'format'> {
-    const { number, expirySeconds, disconnectedAt, will } = this;
+    const { number, expirySeconds, disconnectedAt, will, proof } = this;
     return {
       number,
       expirySeconds,
       ...(disconnectedAt !== undefined && { disconnectedAt, sentTo: this.#sentTo }),
       ...(this.#principal !== undefined && { principal: this.#principal }),
-      ...(will && { will }),
+      ...(will && { will, ...(proof && { proof }) }),
     };
+  }
+
+  get state(): SessionState {
+    const { expirySeconds, disconnectedAt, will, permissions, proof } = this;
+    return { expirySeconds, disconnectedAt, will, permissions, proof };
+  }
+
+  set state({ expirySeconds, disconnectedAt, will, permissions, proof }: SessionState) {
+    this.expirySeconds = expirySeconds;
+    this.disconnectedAt = disconnectedAt;
+    this.will = will;
+    this.permissions = permissions;
+    this.proof = proof;
   }
 
   /** A restart has found messages in its queue. */

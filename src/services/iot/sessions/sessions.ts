@@ -6,11 +6,13 @@
  * - S1 a session and what changes it at CONNECT is on disk before CONNACK.
  * - S2 a client has one session; one that is over leaves a grave, and its rows are deleted in the background.
  * - S3 a will is published once: in the commit that takes it out of its session.
+ * - S4 a will that was delayed is published only if its client may still publish it then.
  */
-import { Agenda, type Clock, SteadyClock } from '../../../base/index.ts';
+import { Agenda, type Clock, SteadyClock, type Timer } from '../../../base/index.ts';
 import * as mqtt from '../../../codec/mqtt/index.ts';
 import { type Records, Sequence } from '../../../store/index.ts';
 import type { Logger, Metrics } from '../../../telemetry/index.ts';
+import type { LastingProof } from '../access/access.ts';
 import type { CommitGroup, GroupCommit } from '../broker/commit-group.ts';
 import type { Publisher } from '../broker/message.ts';
 import type { Subscriptions } from '../broker/subscriptions.ts';
@@ -20,6 +22,7 @@ import type { SessionLink } from './link.ts';
 import {
   burySession,
   deleteRemains,
+  digGrave,
   packetOf,
   putSession,
   readFilters,
@@ -29,7 +32,7 @@ import {
   readSessions,
   type WillRow,
 } from './rows.ts';
-import { DurableSession, type SessionHost, TotalBytes } from './session.ts';
+import { DurableSession, type SessionHost, type SessionState, TotalBytes, type WillPermissions } from './session.ts';
 
 /** What a CONNECT asks of a session. */
 export interface SessionRequest {
@@ -39,7 +42,7 @@ export interface SessionRequest {
   /** Seconds; 0 ends the session with its connection. */
   readonly expirySeconds: number;
   readonly will: mqtt.Will | undefined;
-  readonly principal: string | undefined;
+  readonly permissions: WillPermissions;
 }
 
 export type Opening =
@@ -48,8 +51,8 @@ export type Opening =
   | {
       readonly kind: 'durable';
       readonly session: DurableSession;
-      /** The client goes on with what it had. */
-      readonly isPresent: boolean;
+      /** The client goes on with what it had: how that stood before. Absent for a new session. */
+      readonly before: SessionState | undefined;
       /** CONNACK goes out when it is committed, and the session is attached then. */
       readonly group: CommitGroup;
     }
@@ -67,6 +70,14 @@ export interface Leaving {
   readonly expirySeconds?: number;
 }
 
+/** What clients may do whose connections a restart has ended. */
+export interface WillAccess {
+  /** @returns `undefined` when there is no such principal any more */
+  recall(proof: LastingProof): Promise<WillPermissions | undefined>;
+  /** At once, from what is in memory: less may be allowed so, never more. */
+  recallNow(proof: LastingProof): WillPermissions | undefined;
+}
+
 type Publish = (packet: mqtt.PublishPacket, publisher: Publisher) => CommitGroup | undefined;
 
 export class Sessions {
@@ -82,6 +93,11 @@ export class Sessions {
   readonly #agenda: Agenda<DurableSession>;
   readonly #byClientId = new Map<string, DurableSession>();
   #publish: Publish | undefined;
+  #access: WillAccess | undefined;
+  /** Sessions that are over, and the store has not taken it yet: their numbers, by client. */
+  readonly #unburied = new Map<string, Set<number>>();
+  #burialTimer: Timer | undefined;
+  #isClosed = false;
   /** The deletion of what sessions have left, one after the other. */
   #burials: Promise<void> = Promise.resolve();
 
@@ -117,8 +133,9 @@ export class Sessions {
   }
 
   /** Begins to publish wills and to end sessions that are due. */
-  start(publish: Publish): void {
+  start(publish: Publish, access: WillAccess): void {
     this.#publish = publish;
+    this.#access = access;
     for (const session of this.#byClientId.values()) this.#schedule(session);
   }
 
@@ -127,28 +144,54 @@ export class Sessions {
    * of two connections with one client id the later one has it.
    */
   connect(request: SessionRequest): Opening {
-    const { clientId, clean } = request;
+    const { clientId, clean, permissions } = request;
     const expirySeconds = Math.min(request.expirySeconds, IOT_LIMITS.sessionExpirySecondsMax);
     const found = this.#byClientId.get(clientId);
-    if (found && !clean)
-      return { kind: 'durable', session: found, isPresent: true, group: this.#resume(found, request) };
+    if (found && !clean) {
+      const before = found.state;
+      return { kind: 'durable', session: found, before, group: this.#resume(found, request) };
+    }
     const ended = found && this.#end(found);
     if (expirySeconds === 0) return { kind: 'transient', group: ended };
     if (this.size >= IOT_LIMITS.sessionsMax) return { kind: 'refused' };
-    const { principal } = request;
+    const { principal } = permissions;
     const session = new DurableSession(this.#host, clientId, {
       ...{ number: this.#numbers.take(), expirySeconds },
       ...willOf(request),
       ...(principal !== undefined && { principal }),
     });
+    this.#take(session, permissions);
     this.#add(session);
-    return { kind: 'durable', session, isPresent: false, group: this.#commit.write(putSession(clientId, session.row)) };
+    // With the graves that the store has not taken yet: the new row stands in the place of the old one.
+    const graves = [...(this.#unburied.get(clientId) ?? [])].map(digGrave);
+    const group = this.#commit.write(putSession(clientId, session.row), ...graves);
+    return { kind: 'durable', session, before: undefined, group };
   }
 
-  /** The store has not taken what a CONNECT has changed: a new session is none, and the other is without its client. */
-  abandon({ session, isPresent }: Opening & { kind: 'durable' }): void {
-    if (isPresent) this.leave(session, undefined, { will: 'delete' });
-    else if (!session.isOver) this.#forget(session);
+  /**
+   * The client was not told that it is connected: a session that was there is left as it was, with the will that waits in it.
+   *
+   * @param why  `unstored` when the store has not taken the CONNECT: a new session is none then
+   */
+  abandon({ session, before }: Opening & { kind: 'durable' }, why: 'unstored' | 'gone'): void {
+    if (session.isOver || session.isConnected) return;
+    if (!before) {
+      if (why === 'unstored') this.#forget(session);
+      else this.leave(session, undefined, { will: 'delete' });
+      return;
+    }
+    session.state = { ...before, disconnectedAt: before.disconnectedAt ?? this.#time.now() };
+    this.#write(session);
+    this.#schedule(session);
+  }
+
+  /** Ends the session of a client that is not connected; false when there is none. */
+  end(clientId: string, publishesWill: boolean): boolean {
+    const session = this.#byClientId.get(clientId);
+    if (!session || session.disconnectedAt === undefined) return false;
+    if (!publishesWill) session.will = undefined;
+    this.#end(session);
+    return true;
   }
 
   /** The connection that carried the session is over. @param link  that it was attached by, if it was */
@@ -162,16 +205,21 @@ export class Sessions {
     }
     if (will === 'delete') session.will = undefined;
     if (will !== 'defer') {
+      // Whether it may be was asked as the connection ended.
+      const isDue = session.expirySeconds === 0 || session.will?.delaySeconds === 0;
+      if (isDue) this.#publishWill(session);
       if (session.expirySeconds === 0) return void this.#end(session);
-      if (session.will?.delaySeconds === 0) this.#publishWill(session);
     }
+    if (!session.will) session.permissions = undefined;
     this.#write(session);
     this.#schedule(session);
   }
 
   /** Stops, once what is being deleted is. What is queued is in the hands of the commit. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#agenda.close();
+    this.#burialTimer?.cancel();
     await this.#burials;
   }
 
@@ -180,7 +228,14 @@ export class Sessions {
     session.expirySeconds = Math.min(request.expirySeconds, IOT_LIMITS.sessionExpirySecondsMax);
     // The will of the connection before is not sent: the client has come back before its delay has passed [MQTT-3.1.3-9].
     session.will = willOf(request).will;
+    this.#take(session, request.permissions);
     return this.#write(session);
+  }
+
+  /** Remembers who may be asked about the will. */
+  #take(session: DurableSession, permissions: WillPermissions): void {
+    session.permissions = session.will && permissions;
+    session.proof = session.will && permissions.lasting;
   }
 
   #write(session: DurableSession): CommitGroup {
@@ -189,11 +244,42 @@ export class Sessions {
 
   /** Ends the session: its will is due now (3.1.3.2.2). */
   #end(session: DurableSession): CommitGroup {
-    this.#publishWill(session);
+    this.#settleWill(session);
     this.#forget(session);
     const group = this.#commit.write(...burySession(session.clientId, session.number));
-    this.#bury(session.number);
+    this.#buried(group, session.clientId, [session.number]);
     return group;
+  }
+
+  /**
+   * Deletes what sessions have left when it is on disk that they are over. Where the store has not taken that it is tried again: a
+   * restart would else find a session without its subscriptions and messages.
+   */
+  #buried(group: CommitGroup, clientId: string, numbers: readonly number[]): void {
+    const groupSettled = () => {
+      if (group.state === 'failed') return this.#buryLater(clientId, numbers);
+      for (const number of numbers) {
+        this.#unburied.get(clientId)?.delete(number);
+        this.#clear(number);
+      }
+      if (this.#unburied.get(clientId)?.size === 0) this.#unburied.delete(clientId);
+    };
+    group.listeners.push({ groupSettled });
+  }
+
+  #buryLater(clientId: string, numbers: readonly number[]): void {
+    if (this.#isClosed) return;
+    this.#unburied.set(clientId, new Set([...(this.#unburied.get(clientId) ?? []), ...numbers]));
+    this.#burialTimer ??= this.#clock.timer(RETRY_MS, () => this.#buryAgain());
+  }
+
+  #buryAgain(): void {
+    this.#burialTimer = undefined;
+    for (const [clientId, numbers] of this.#unburied) {
+      const isTaken = this.#byClientId.has(clientId);
+      const writes = [...numbers].flatMap((number) => (isTaken ? [digGrave(number)] : burySession(clientId, number)));
+      this.#buried(this.#commit.write(...writes), clientId, [...numbers]);
+    }
   }
 
   #add(session: DurableSession): void {
@@ -210,10 +296,35 @@ export class Sessions {
   }
 
   #publishWill(session: DurableSession): void {
-    const { will } = session;
-    if (!will) return;
-    session.will = undefined;
-    this.#publish?.(packetOf({ bytes: Buffer.from(will.packet, 'base64') }), session);
+    const packet = takeWill(session);
+    if (packet) this.#publish?.(packet, session);
+  }
+
+  /** The same for a will that was delayed: its client is asked again. */
+  #settleWill(session: DurableSession): void {
+    const { permissions: known, proof } = session;
+    const packet = takeWill(session);
+    if (!packet) return;
+    const isRecalled = known === undefined && proof !== undefined;
+    const permissions = isRecalled ? this.#access?.recallNow(proof) : known;
+    // Of a proof that does not last, a restart leaves the answer that there was when the client went.
+    const isAllowed = permissions ? (permissions.mayLeaveWill?.(packet) ?? true) : !isRecalled;
+    if (isAllowed) this.#publish?.(packet, session);
+    else this.#logger.debug('will not published: its client may not publish it any more', { topic: packet.topic });
+  }
+
+  /** After a restart, finds out who the client was whose will is due, and looks again. */
+  async #recall(session: DurableSession, proof: LastingProof): Promise<void> {
+    let wait = 0;
+    try {
+      const permissions = (await this.#access!.recall(proof)) ?? NOBODY;
+      if (session.proof !== proof) return;
+      session.permissions = permissions;
+    } catch (error) {
+      this.#logger.warn('cannot find out whether a will may be published', { clientId: session.clientId, error });
+      wait = RETRY_MS;
+    }
+    if (!session.isOver) this.#agenda.by(session, this.#clock.monotonic() + wait);
   }
 
   /** Has the session looked at when its will or its end is due. */
@@ -226,20 +337,22 @@ export class Sessions {
   #look(session: DurableSession): number | undefined {
     if (session.isOver || session.disconnectedAt === undefined) return undefined;
     const now = this.#time.now();
+    const { will, proof, permissions } = session;
+    if (will && proof && !permissions && dueOf(session)! <= now) return void this.#recall(session, proof);
     if (expiresAt(session) <= now) {
       this.#instruments.sessionsExpired.add();
       this.#end(session);
       return undefined;
     }
     if (session.will && willDueAt(session) <= now) {
-      this.#publishWill(session);
+      this.#settleWill(session);
       this.#write(session);
     }
     return this.#clock.monotonic() + dueOf(session)! - now;
   }
 
   /** Deletes the rows of a session that is over, when nothing is under way that might still add one. */
-  #bury(number: number): void {
+  #clear(number: number): void {
     this.#burials = this.#burials.then(async () => {
       try {
         await this.#commit.settled();
@@ -264,7 +377,7 @@ export class Sessions {
       if (subscriber) this.#subscriptions.add({ subscriber, ...subscription });
     }
     for await (const [number, packetId] of readInbound(this.#records)) byNumber.get(number)?.restoreInbound(packetId);
-    for await (const number of readGraves(this.#records)) this.#bury(number);
+    for await (const number of readGraves(this.#records)) this.#clear(number);
     this.#instruments.sessions.set(this.size);
     if (this.size > 0) this.#logger.info('sessions loaded', { sessions: this.size, bytes: this.#host.total.bytes });
   }
@@ -296,6 +409,21 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+}
+
+/** Wait after the store has refused to take or to tell something. */
+const RETRY_MS = 1_000;
+
+/** Whose principal is gone. */
+const NOBODY: WillPermissions = { principal: undefined, mayLeaveWill: () => false };
+
+/** Takes the will out of its session. */
+function takeWill(session: DurableSession): mqtt.PublishPacket | undefined {
+  const { will } = session;
+  session.will = undefined;
+  session.permissions = undefined;
+  session.proof = undefined;
+  return will && packetOf({ bytes: Buffer.from(will.packet, 'base64') });
 }
 
 /** Sessions whose queues are looked for one after the other, beside others. */

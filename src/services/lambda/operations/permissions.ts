@@ -17,6 +17,7 @@ interface AddPermissionInput {
   readonly PrincipalOrgID?: string;
   readonly EventSourceToken?: string;
   readonly FunctionUrlAuthType?: string;
+  readonly InvokedViaFunctionUrl?: boolean;
   readonly RevisionId?: string;
 }
 
@@ -101,6 +102,7 @@ function statementOf(input: AddPermissionInput, resource: string): PolicyStateme
   add('StringEquals', 'aws:PrincipalOrgID', input.PrincipalOrgID);
   add('StringEquals', 'lambda:EventSourceToken', input.EventSourceToken);
   add('StringEquals', 'lambda:FunctionUrlAuthType', input.FunctionUrlAuthType);
+  add('Bool', 'lambda:InvokedViaFunctionUrl', input.InvokedViaFunctionUrl?.toString());
   add('ArnLike', 'AWS:SourceArn', input.SourceArn);
   return {
     Sid: input.StatementId,

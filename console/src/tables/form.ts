@@ -1,0 +1,9 @@
+/** The query builder's form as it begins. */
+import type { ConditionForm, QueryForm } from './requests.ts';
+
+export const NO_CONDITION: ConditionForm = { name: '', operator: '=', type: 'S', value: '', upper: '' };
+
+export const EMPTY_FORM: QueryForm = {
+  ...{ index: undefined, isScan: true, hash: '', range: NO_CONDITION, filters: [], projection: '' },
+  ...{ isReversed: false, isConsistent: false },
+};

@@ -1,0 +1,117 @@
+import { isUtf8 } from 'node:buffer';
+
+/** A request as the event of format 2.0 tells of it. */
+export interface UrlRequest {
+  readonly urlId: string;
+  readonly requestId: string;
+  readonly method: string;
+  /** As it was sent, percent-encoded, without what stands in front of the URL's own paths. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
+  /** Name and value in turn, as they came. */
+  readonly rawHeaders: readonly string[];
+  readonly body: Uint8Array;
+  /** Without port. */
+  readonly host: string;
+  readonly protocol: string;
+  readonly sourceIp: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Who signed the request; absent where nobody must. */
+  readonly iam?: UrlIdentity;
+}
+
+export interface UrlIdentity {
+  readonly accessKey: string;
+  readonly accountId: string;
+  readonly userArn: string;
+}
+
+/**
+ * The event that a function gets for a request.
+ *
+ * @see AWS Lambda developer guide, "Invoking Lambda function URLs": payload format version 2.0
+ */
+export function eventOf(request: UrlRequest): Readonly<Record<string, unknown>> {
+  const { query, body } = request;
+  const { headers, cookies } = headersOf(request.rawHeaders);
+  const isText = isTextual(headers['content-type']) && isUtf8(body);
+  return {
+    version: '2.0',
+    routeKey: '$default',
+    rawPath: request.path,
+    rawQueryString: query,
+    ...(cookies.length > 0 && { cookies }),
+    headers,
+    ...(query !== '' && { queryStringParameters: parametersOf(query) }),
+    requestContext: contextOf(request, headers['user-agent']),
+    ...(body.length > 0 && { body: textOf(body, isText ? 'utf8' : 'base64') }),
+    isBase64Encoded: body.length > 0 && !isText,
+  };
+}
+
+function contextOf(request: UrlRequest, userAgent = '') {
+  const { urlId, requestId, method, path, host, protocol, sourceIp, at, iam } = request;
+  return {
+    accountId: iam?.accountId ?? 'anonymous',
+    apiId: urlId,
+    ...(iam && { authorizer: { iam: authorizerOf(iam) } }),
+    domainName: host,
+    domainPrefix: urlId,
+    http: { method, path, protocol, sourceIp, userAgent },
+    requestId,
+    routeKey: '$default',
+    stage: '$default',
+    time: commonLogTime(at),
+    timeEpoch: at,
+  };
+}
+
+function authorizerOf({ accessKey, accountId, userArn }: UrlIdentity) {
+  const userId = accessKey;
+  return { accessKey, accountId, callerId: userId, cognitoIdentity: null, principalOrgId: null, userArn, userId };
+}
+
+/** Names in lower case, values of one name joined by commas; cookies apart. */
+function headersOf(raw: readonly string[]): { headers: Record<string, string>; cookies: string[] } {
+  const found = new Map<string, string[]>();
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase();
+    // Those with a colon are HTTP/2's own.
+    if (name.startsWith(':')) continue;
+    const values = found.get(name);
+    if (values) values.push(raw[i + 1]!);
+    else found.set(name, [raw[i + 1]!]);
+  }
+  const cookies = (found.get('cookie') ?? []).flatMap((line) => line.split(/;\s*/)).filter((cookie) => cookie !== '');
+  found.delete('cookie');
+  // Names are the client's: `__proto__` among them must stay a name.
+  return { headers: Object.fromEntries([...found].map(([name, values]) => [name, values.join(',')])), cookies };
+}
+
+function parametersOf(query: string): Record<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    const before = found.get(name);
+    found.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return Object.fromEntries(found);
+}
+
+/** Bodies of these types are text in the event; all others are base64, forms among them. */
+function isTextual(contentType = ''): boolean {
+  return /^\s*(text\/|application\/(json|xml|javascript)\s*(;|$)|[^;]*\+(json|xml)\s*(;|$))/i.test(contentType);
+}
+
+function textOf(body: Uint8Array, encoding: BufferEncoding): string {
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString(encoding);
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** `12/Mar/2026:19:03:58 +0000`. */
+function commonLogTime(at: number): string {
+  const iso = new Date(at).toISOString();
+  return `${iso.slice(8, 10)}/${MONTHS[Number(iso.slice(5, 7)) - 1]}/${iso.slice(0, 4)}:${iso.slice(11, 19)} +0000`;
+}

@@ -1,0 +1,299 @@
+/**
+ * Function URLs: HTTP requests that invoke a function.
+ *
+ *     find the URL -> (a browser's question: answer it) -> read the body -> who calls? -> event -> invoke -> response
+ *
+ * A URL has a host of its own, `ID.lambda-url.REGION.localhost`, and a path on every host of the node, `/_lambda/urls/ID/`.
+ */
+import { once } from 'node:events';
+import { type Clock, hasCode, type Random, uuid } from '../../base/index.ts';
+import type { FunctionUrl, FunctionUrls, StreamedResponse } from '../../services/lambda/index.ts';
+import { URL_PATH } from '../../services/lambda/index.ts';
+import { type Logger, newTrace } from '../../telemetry/index.ts';
+import {
+  authorityOf,
+  type ExtraRoute,
+  foreignTo,
+  type HttpRequest,
+  type HttpResponse,
+  hostName,
+  traceOf,
+} from '../../wire/index.ts';
+import { allowsOrigin, corsHeaders, isPreflight, type PageRequest } from './cors.ts';
+import { eventOf, type UrlIdentity } from './event.ts';
+import { HTTP_LIMITS } from './limits.ts';
+import { PreludeReader } from './prelude.ts';
+import { ResponseMalformed, responseOf, type UrlPrelude, type UrlResponse } from './response.ts';
+
+/** A request to prove who sent it. */
+export interface UrlCaller {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Uint8Array;
+}
+
+export interface FunctionUrlOptions {
+  readonly urls: Pick<FunctionUrls, 'find' | 'invoke' | 'stream' | 'isPublic'>;
+  /** `dev` calls a URL without credentials though the function's policy does not let anyone. */
+  readonly mode: 'dev' | 'secured';
+  /** Who signed a request for `lambda`; in words why nobody has. */
+  readonly prove: (request: UrlCaller) => UrlIdentity | string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const HOST = /^([a-z2-7]{32})\.lambda-url\./;
+
+/** The routes of the port that function URLs take. The one by host must come before all others: its paths are the function's. */
+export function functionUrlRoutes(options: FunctionUrlOptions): {
+  readonly byHost: ExtraRoute;
+  readonly byPath: ExtraRoute;
+} {
+  const common = { forFunctions: true, crossOrigin: true };
+  return {
+    byHost: {
+      ...common,
+      prefix: '/',
+      host: HOST,
+      handle: (request, response) => {
+        const id = HOST.exec(hostName(authorityOf(request)))![1]!;
+        return new UrlCall(options, request, response).answer(id, '');
+      },
+    },
+    byPath: {
+      ...common,
+      prefix: URL_PATH,
+      handle: (request, response) => {
+        const id = /^\/([^/?]*)/.exec(request.url!.slice(URL_PATH.length))?.[1] ?? '';
+        return new UrlCall(options, request, response).answer(id, `${URL_PATH}/${id}`);
+      },
+    },
+  };
+}
+
+/** Why a request is not passed on to a function. */
+class Refused extends Error {
+  readonly status: number;
+  readonly type: string;
+
+  constructor(status: number, type: string, message: string) {
+    super(message);
+    this.status = status;
+    this.type = type;
+  }
+}
+
+const FORBIDDEN =
+  'Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html';
+
+const failed = () => new Refused(502, 'InternalServerErrorException', 'Internal Server Error');
+
+const forbidden = (reason = FORBIDDEN) => new Refused(403, 'AccessDeniedException', reason);
+
+/** One request to a function URL. */
+class UrlCall {
+  readonly #options: FunctionUrlOptions;
+  readonly #request: HttpRequest;
+  readonly #response: HttpResponse;
+  readonly #requestId: string;
+  readonly #page: PageRequest;
+  #cors: ReadonlyMap<string, string> = new Map();
+
+  constructor(options: FunctionUrlOptions, request: HttpRequest, response: HttpResponse) {
+    const { headers, method = 'GET' } = request;
+    this.#options = options;
+    this.#request = request;
+    this.#response = response;
+    this.#requestId = uuid(options.random);
+    this.#page = { method, origin: headers.origin, wantsMethod: headers['access-control-request-method'] };
+  }
+
+  /** @param prefix  what stands in front of the URL's own paths */
+  async answer(id: string, prefix: string): Promise<void> {
+    try {
+      const url = this.#options.urls.find(id);
+      if (!url) throw new Refused(404, 'ResourceNotFoundException', 'Not Found');
+      this.#admitPage(url);
+      if (url.cors) this.#cors = corsHeaders(url.cors, this.#page);
+      if (url.cors && isPreflight(this.#page)) return this.#send({ status: 200, headers: new Map(), body: NOTHING });
+      await this.#invoke(url, prefix);
+    } catch (error) {
+      this.#refuse(error);
+    } finally {
+      this.#request.resume();
+    }
+  }
+
+  /** Without authentication a page of another site is let in by the URL's own rules only. */
+  #admitPage({ cors }: FunctionUrl): void {
+    const { origin } = this.#page;
+    if (this.#options.mode !== 'dev' || origin === undefined || (cors && allowsOrigin(cors, origin))) return;
+    const foreign = foreignTo(this.#request);
+    if (foreign !== undefined) throw forbidden(foreign);
+  }
+
+  async #invoke(url: FunctionUrl, prefix: string): Promise<void> {
+    const { urls, random } = this.#options;
+    const body = await readBody(this.#request);
+    const payload = this.#event(url, prefix, body, this.#identity(url, body));
+    const trace = traceOf(this.#request) ?? newTrace(random);
+    const invocation = { requestId: this.#requestId, payload, trace };
+    if (url.invokeMode === 'RESPONSE_STREAM') return this.#stream(await urls.stream(url, invocation));
+    const result = await urls.invoke(url, invocation);
+    if (result.kind === 'error') throw failed();
+    this.#send(responseOf(result.payload));
+  }
+
+  /** @throws Refused */
+  #identity(url: FunctionUrl, body: Uint8Array): UrlIdentity | undefined {
+    const { urls, mode, prove } = this.#options;
+    if (url.authType === 'NONE') {
+      if (mode === 'dev' || urls.isPublic(url)) return undefined;
+      throw forbidden();
+    }
+    const { method = 'GET', headers } = this.#request;
+    const [path, query] = this.#target();
+    const proven = prove({ method, path, query, headers, body });
+    if (typeof proven === 'string') throw forbidden(proven);
+    return proven;
+  }
+
+  /** @throws Refused  it is larger than an event may be */
+  #event(url: FunctionUrl, prefix: string, body: Uint8Array, iam: UrlIdentity | undefined): Buffer {
+    const { method = 'GET', rawHeaders, httpVersionMajor, socket } = this.#request;
+    const [path, query] = this.#target();
+    const authority = authorityOf(this.#request);
+    const sourceIp = addressOf(socket.remoteAddress);
+    const event = eventOf({
+      ...{ urlId: url.id, requestId: this.#requestId, method, query, body, sourceIp, at: this.#options.clock.now() },
+      path: path.slice(prefix.length) || '/',
+      rawHeaders: [
+        ...rawHeaders,
+        // HTTP/2 has the host elsewhere.
+        ...(httpVersionMajor > 1 ? ['host', authority] : []),
+        ...['x-forwarded-for', sourceIp, 'x-forwarded-proto', 'http', 'x-forwarded-port', portOf(authority)],
+      ],
+      host: hostName(authority),
+      protocol: httpVersionMajor > 1 ? 'HTTP/2.0' : 'HTTP/1.1',
+      ...(iam && { iam }),
+    });
+    const payload = Buffer.from(JSON.stringify(event));
+    if (payload.length > HTTP_LIMITS.requestBytesMax) throw tooLarge();
+    return payload;
+  }
+
+  #target(): [path: string, query: string] {
+    const { url = '/' } = this.#request;
+    const mark = url.indexOf('?');
+    return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
+  }
+
+  /** A client that goes away ends its response, not the function. */
+  async #stream(events: StreamedResponse): Promise<void> {
+    const response = this.#response;
+    response.once('close', () => events.close());
+    const reader = new PreludeReader();
+    for await (const event of events) {
+      if ('InvokeComplete' in event) {
+        if (event.InvokeComplete.ErrorCode !== undefined) throw failed();
+        break;
+      }
+      const { Payload: chunk } = event.PayloadChunk;
+      const begun = response.headersSent ? { rest: chunk } : this.#begin(reader, events, chunk);
+      if (begun && begun.rest.length > 0 && !response.write(begun.rest)) await drained(response);
+    }
+    if (response.destroyed) return;
+    if (!response.headersSent) this.#writeHead({ status: 200, headers: new Map() });
+    response.end();
+  }
+
+  #begin(
+    reader: PreludeReader,
+    events: StreamedResponse,
+    chunk: Uint8Array,
+  ): { readonly rest: Uint8Array } | undefined {
+    const begun = reader.take(events.contentType, chunk);
+    if (begun) this.#writeHead(begun.prelude);
+    return begun;
+  }
+
+  #send(answer: UrlResponse): void {
+    const { body, headers } = answer;
+    this.#writeHead({ ...answer, headers: new Map([...headers, ['content-length', String(body.length)]]) });
+    this.#response.end(this.#page.method === 'HEAD' ? undefined : body);
+  }
+
+  /** The URL's own rules stand over what the function says about pages. */
+  #writeHead({ status, headers }: UrlPrelude): void {
+    const all = new Map([...headers, ...this.#cors, ['x-amzn-requestid', this.#requestId]]);
+    if (status === 204 || status === 304) all.delete('content-length');
+    this.#response.writeHead(status, Object.fromEntries(all) as Record<string, string | string[]>);
+  }
+
+  #refuse(error: unknown): void {
+    const refusal = this.#refusalOf(error);
+    // What has begun can only be broken off: the client must not take it for whole.
+    if (this.#response.headersSent) return void this.#response.destroy();
+    if (!this.#request.complete && this.#request.httpVersionMajor === 1)
+      this.#response.setHeader('connection', 'close');
+    const plain = refusal.status === 502;
+    const body = Buffer.from(plain ? refusal.message : JSON.stringify({ Message: refusal.message }));
+    const headers = new Map([
+      ['content-type', 'application/json'],
+      ['x-amzn-errortype', refusal.type],
+    ]);
+    this.#send({ status: refusal.status, headers, body });
+  }
+
+  #refusalOf(error: unknown): Refused {
+    if (error instanceof Refused) return error;
+    if (hasCode(error, 'throttled')) return new Refused(429, 'TooManyRequestsException', 'Rate Exceeded.');
+    if (hasCode(error, 'function-not-found')) return new Refused(404, 'ResourceNotFoundException', 'Not Found');
+    const { logger } = this.#options;
+    const why = { requestId: this.#requestId, error };
+    if (error instanceof ResponseMalformed) logger.warn('function-url-response-malformed', why);
+    else logger.error('function-url-failed', why);
+    return failed();
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+const tooLarge = () =>
+  new Refused(
+    413,
+    'RequestEntityTooLargeException',
+    `Request must be smaller than ${HTTP_LIMITS.requestBytesMax} bytes for the InvokeFunction operation`,
+  );
+
+/** @throws Refused  it is too large */
+async function readBody(request: HttpRequest): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > HTTP_LIMITS.requestBytesMax) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > HTTP_LIMITS.requestBytesMax) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** Resolves when more may be written, or nobody reads any more. */
+async function drained(response: HttpResponse): Promise<void> {
+  if (response.destroyed) return;
+  const over = new AbortController();
+  const options = { signal: over.signal };
+  await Promise.race([once(response, 'drain', options), once(response, 'close', options)]).finally(() => over.abort());
+}
+
+function addressOf(remote = ''): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remote)?.[1] ?? remote;
+}
+
+function portOf(authority: string): string {
+  return /:(\d+)$/.exec(authority)?.[1] ?? '80';
+}

@@ -1,0 +1,7 @@
+/** Numbers of function URLs (S5). */
+export const HTTP_LIMITS = {
+  /** Body of a request, and the event that is made of it (AWS: 6 MB). */
+  requestBytesMax: 6 * 1024 * 1024,
+  /** Status, headers and cookies in front of a streamed response. */
+  preludeBytesMax: 1024 * 1024,
+} as const;

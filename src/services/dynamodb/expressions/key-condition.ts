@@ -1,0 +1,144 @@
+import { invalid } from '../errors.ts';
+import type { AttributeValue } from '../model/attribute-value.ts';
+import type { KeyAttribute, KeySchema } from '../model/table.ts';
+import type { Bindings } from './bindings.ts';
+import { kept } from './cache.ts';
+import { compileNode } from './condition.ts';
+import { type ComparisonNode, type ConditionNode, parseCondition } from './condition-syntax.ts';
+import type { PathNode, ValueNode } from './syntax.ts';
+
+/** What is asked of a sort key: `between` has two values, the others one. */
+export interface RangeCondition {
+  readonly op: '=' | '<' | '<=' | '>' | '>=' | 'between' | 'begins_with';
+  readonly values: readonly AttributeValue[];
+}
+
+/** Which items of a table or index a query is for. */
+export interface KeyCondition {
+  readonly hash: AttributeValue;
+  readonly range?: RangeCondition;
+}
+
+/** A key condition with the names and values of a request. */
+export interface BoundKeyCondition {
+  /** @throws DynamodbError `validation-failed`: it is none for this key */
+  bind(key: KeySchema): KeyCondition;
+}
+
+/** A key condition, whatever names and values come with it. */
+export interface CompiledKeyCondition {
+  /** @throws DynamodbError `validation-failed`: names or values that are not there, what no key condition may have */
+  bind(bindings: Bindings): BoundKeyCondition;
+}
+
+const PARAMETER = 'KeyConditionExpression';
+
+/**
+ * Compiles a key condition, or finds what was made of its text before.
+ * @throws DynamodbError `validation-failed`, as AWS words it
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
+ */
+export const compileKeyCondition = kept((text, _parameter: typeof PARAMETER): CompiledKeyCondition => {
+  const node = parseCondition(text, PARAMETER);
+  const checked = compileNode(node, PARAMETER);
+  return {
+    bind: (bindings) => {
+      checked.bind(bindings);
+      return keyConditionOf(conditionsOf(node, bindings));
+    },
+  };
+});
+
+/** Conditions by the attribute they are for. */
+export type KeyConditions = ReadonlyMap<string, RangeCondition>;
+
+/** @throws DynamodbError `validation-failed` unless there are one or two conditions */
+export function keyConditionOf(conditions: KeyConditions): BoundKeyCondition {
+  if (conditions.size !== 1 && conditions.size !== 2) throw invalid('Conditions can be of length 1 or 2 only');
+  return { bind: (key) => forKey(conditions, key) };
+}
+
+function forKey(conditions: KeyConditions, { hash, range }: KeySchema): KeyCondition {
+  if (range === undefined && conditions.size > 1) throw notSupported();
+  const onHash = conditions.get(hash.name);
+  if (onHash === undefined) throw missed(hash);
+  checkTypes(onHash, hash);
+  if (onHash.op !== '=') throw notSupported();
+  const key: KeyCondition = { hash: onHash.values[0]! };
+  if (range === undefined || conditions.size === 1) return key;
+  const onRange = conditions.get(range.name);
+  if (onRange === undefined) throw missed(range);
+  checkTypes(onRange, range);
+  return { ...key, range: onRange };
+}
+
+const missed = ({ name }: KeyAttribute) => invalid(`Query condition missed key schema element: ${name}`);
+const notSupported = () => invalid('Query key condition not supported');
+
+function checkTypes({ values }: RangeCondition, { type }: KeyAttribute): void {
+  if (values.every((value) => type in value)) return;
+  throw invalid('One or more parameter values were invalid: Condition parameter type does not match schema type');
+}
+
+const NO_KEY_FUNCTIONS: ReadonlySet<string> = new Set([
+  'attribute_exists',
+  'attribute_not_exists',
+  'attribute_type',
+  'contains',
+]);
+
+function conditionsOf(node: ConditionNode, bindings: Bindings): KeyConditions {
+  const conditions = new Map<string, RangeCondition>();
+  for (const comparison of comparisonsOf(node)) {
+    const [name, condition] = conditionOf(comparison, bindings);
+    if (conditions.has(name)) throw invalid('KeyConditionExpressions must only contain one condition per key');
+    conditions.set(name, condition);
+  }
+  return conditions;
+}
+
+function* comparisonsOf(node: ConditionNode): Iterable<ComparisonNode> {
+  if (node.kind === 'or' || node.kind === 'not') throw invalidOperator(node.kind.toUpperCase());
+  if (node.kind === 'and') for (const term of node.terms) yield* comparisonsOf(term);
+  else yield node;
+}
+
+const invalidOperator = (name: string) => invalid(`Invalid operator used in KeyConditionExpression: ${name}`);
+const invalidCondition = (what: string) => invalid(`Invalid condition in KeyConditionExpression: ${what}`);
+
+function conditionOf(node: ComparisonNode, bindings: Bindings): readonly [name: string, condition: RangeCondition] {
+  checkOperator(node);
+  const operands = node.kind === 'function' ? node.args : node.operands;
+  const paths = operands.filter((operand): operand is PathNode => operand.kind === 'path');
+  if (paths.length > 1) throw invalidCondition('Multiple attribute names used in one condition');
+  if (operands.some(({ kind }) => kind === 'function'))
+    throw invalid('KeyConditionExpressions cannot contain nested operations');
+  const [path] = paths;
+  if (path === undefined) throw invalidCondition('No key attribute specified');
+  if (path.parts.length > 1) throw invalid('KeyConditionExpressions cannot have conditions on nested attributes');
+  const values = operands.filter((operand): operand is ValueNode => operand.kind === 'value');
+  return [
+    bindings.path(path, PARAMETER)[0] as string,
+    { op: operatorOf(node, operands[0] === path), values: values.map(({ ref }) => bindings.value(ref, PARAMETER)) },
+  ];
+}
+
+function checkOperator(node: ComparisonNode): void {
+  if (node.kind === 'in') throw invalidOperator('IN');
+  if (node.kind === 'compare' && node.op === '<>') throw invalidOperator('<>');
+  if (node.kind === 'function' && NO_KEY_FUNCTIONS.has(node.name)) throw invalidOperator(node.name);
+  if (node.kind === 'compare') return;
+  const [first] = node.kind === 'function' ? node.args : node.operands;
+  const name = node.kind === 'function' ? node.name : 'BETWEEN';
+  if (first!.kind !== 'path')
+    throw invalidCondition(`${name} operator must have the key attribute as its first operand`);
+}
+
+const MIRRORED = { '=': '=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const;
+
+function operatorOf(node: ComparisonNode, attributeFirst: boolean): RangeCondition['op'] {
+  if (node.kind === 'between') return 'between';
+  if (node.kind !== 'compare') return 'begins_with';
+  const op = node.op as keyof typeof MIRRORED;
+  return attributeFirst ? op : MIRRORED[op];
+}

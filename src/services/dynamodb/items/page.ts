@@ -1,0 +1,87 @@
+/*
+ * Pages of Query and Scan: rows in order until `Limit` or a megabyte is reached, both counted before the filter.
+ */
+import type { RecordEntry, RecordKey, Records } from '../../../store/index.ts';
+import { itemRowKey } from '../model/key.ts';
+import { decodeItem, sizeOfEncoded } from '../model/stored.ts';
+import type { StoredItem } from '../model/table.ts';
+import { readUnits } from './capacity.ts';
+import { ITEM_LIMITS } from './limits.ts';
+import type { Readable, RowRange } from './range.ts';
+import { rangeAfter } from './range.ts';
+
+export interface PageWish {
+  readonly source: Readable;
+  readonly range: RowRange;
+  readonly reverse: boolean;
+  /** Rows looked at. */
+  readonly limit: number | undefined;
+  readonly consistent: boolean;
+  /** Whole items are wanted of an index that has not all of them: they are read from the table. */
+  readonly fetches: boolean;
+}
+
+export interface Page {
+  /** As the filter sees them. */
+  readonly items: readonly StoredItem[];
+  /** There may be more behind this row. */
+  readonly last: StoredItem | undefined;
+  /** Of what was read where, by the sizes of all rows that were looked at. */
+  readonly units: { readonly source: number; readonly fetched: number };
+}
+
+export async function readPage(records: Records, wish: PageWish): Promise<Page> {
+  const { rows, sizeBytes, isFull } = await readRows(records, wish);
+  const found = rows.map(({ value }) => decodeItem(value));
+  const fetched = wish.fetches ? await fetchWhole(records, wish, found) : undefined;
+  return {
+    items: fetched?.items ?? found,
+    last: isFull ? found.at(-1) : undefined,
+    units: { source: readUnits(sizeBytes, wish.consistent), fetched: fetched?.units ?? 0 },
+  };
+}
+
+interface Rows {
+  readonly rows: readonly RecordEntry[];
+  /** As AWS counts the items. */
+  readonly sizeBytes: number;
+  /** It ended because of its size. */
+  readonly isFull: boolean;
+}
+
+async function readRows(records: Records, { source, range, reverse, limit }: PageWish): Promise<Rows> {
+  const rows: RecordEntry[] = [];
+  let sizeBytes = 0;
+  let rest = range;
+  for (;;) {
+    const wanted = Math.min((limit ?? Number.POSITIVE_INFINITY) - rows.length, ITEM_LIMITS.rowsPerReadMax);
+    const bytesMax = ITEM_LIMITS.pageBytesMax - sizeBytes;
+    const { from, to } = rest;
+    const read = await records.range(source.space, {
+      ...(from && { from }),
+      ...(to && { to }),
+      ...{ reverse, limit: wanted, bytesMax },
+    });
+    let bytes = 0;
+    for (const row of read) {
+      rows.push(row);
+      bytes += row.key.length + row.value.length;
+      sizeBytes += sizeOfEncoded(row.value);
+      if (rows.length === limit || sizeBytes >= ITEM_LIMITS.pageBytesMax) return { rows, sizeBytes, isFull: true };
+    }
+    if (read.length < wanted && bytes < bytesMax) return { rows, sizeBytes, isFull: false };
+    rest = rangeAfter(rest, read.at(-1)!.key, reverse);
+  }
+}
+
+/** The whole items of rows of a local index; each costs a read of its own. */
+async function fetchWhole(records: Records, { source: { table }, consistent }: PageWish, found: readonly StoredItem[]) {
+  const keys = found.map(
+    ({ attributes }): RecordKey => ({ space: table.space, key: itemRowKey(table.key, attributes) }),
+  );
+  const read = await records.getAll(keys);
+  // One that is gone since is shown as the index had it.
+  const items = read.map((entry, at) => (entry ? decodeItem(entry.value) : found[at]!));
+  const units = items.reduce((sum, { sizeBytes }) => sum + readUnits(sizeBytes, consistent), 0);
+  return { items, units };
+}

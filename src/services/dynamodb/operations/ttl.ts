@@ -1,0 +1,64 @@
+import type { DescribeTimeToLiveInput, UpdateTimeToLiveInput } from '@aws-sdk/client-dynamodb';
+import type { Clock, Random } from '../../../base/index.ts';
+import type { Operation } from '../../index.ts';
+import { invalid } from '../errors.ts';
+import { forgetProgress } from '../tables/backfill.ts';
+import { expirySpace, type TableDefinition } from '../tables/definition.ts';
+import type { Expiry } from '../tables/expiry.ts';
+import { discard } from '../tables/garbage.ts';
+import type { Tables } from '../tables/tables.ts';
+
+export interface TtlParts {
+  readonly tables: Tables;
+  readonly expiry: Expiry;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Time to live. It may be switched as often as one likes, whereas AWS makes one wait half an hour. */
+export function ttlOperations({ tables, expiry, clock, random }: TtlParts) {
+  const UpdateTimeToLive: Operation<UpdateTimeToLiveInput> = async (
+    { TableName, TimeToLiveSpecification },
+    { region },
+  ) => {
+    const { Enabled: enabled, AttributeName: attribute } = TimeToLiveSpecification!;
+    const table = tables.resolve(TableName!, region);
+    await tables.update(table, async (before) => {
+      check(before, enabled!, attribute!);
+      const { timeToLive, ...rest } = before;
+      const changed = { ...rest, timeToLiveChangedAt: clock.now() };
+      if (enabled) {
+        const spell = { attribute: attribute!, id: random.bytes(6).toString('hex'), complete: false };
+        return { definition: { ...changed, timeToLive: spell } };
+      }
+      await expiry.cancel(table);
+      const space = expirySpace(table.id, timeToLive!);
+      return { definition: changed, beside: [discard(space), forgetProgress(table, space)] };
+    });
+    expiry.complete(table);
+    return { TimeToLiveSpecification };
+  };
+
+  const DescribeTimeToLive: Operation<DescribeTimeToLiveInput> = ({ TableName }, { region }) => {
+    const { timeToLive } = tables.resolve(TableName!, region).definition;
+    if (!timeToLive) return { TimeToLiveDescription: { TimeToLiveStatus: 'DISABLED' } };
+    return {
+      TimeToLiveDescription: {
+        TimeToLiveStatus: timeToLive.complete ? 'ENABLED' : 'ENABLING',
+        AttributeName: timeToLive.attribute,
+      },
+    };
+  };
+
+  return { UpdateTimeToLive, DescribeTimeToLive };
+}
+
+function check({ timeToLive }: TableDefinition, enabled: boolean, attribute: string): void {
+  if (timeToLive && timeToLive.attribute !== attribute) {
+    throw invalid(
+      `TimeToLive is active on a different AttributeName: current AttributeName is ${timeToLive.attribute}`,
+    );
+  }
+  if (enabled && timeToLive) throw invalid('TimeToLive is already enabled');
+  if (!enabled && !timeToLive) throw invalid('TimeToLive is already disabled');
+}
