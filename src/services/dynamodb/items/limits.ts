@@ -25,6 +25,8 @@ export const ITEM_LIMITS = {
   segmentsMax: 1_000_000,
   /** Rows that Query and Scan ask the store for at once. */
   rowsPerReadMax: 5_000,
+  /** Whole items that are asked for at once when an index has not all of them: at most 40 MB. */
+  itemsPerFetchMax: 100,
 
   /** Times that a write is decided anew because another node wrote the same item. */
   commitTriesMax: 20,
