@@ -43,6 +43,11 @@ function checkItemPart({ name, type }: KeyAttribute, item: Attributes, isHash: b
   if (!(type in value)) {
     throw invalid(`${WRONG}Type mismatch for key ${name} expected: ${type} actual: ${typeOf(value)}`);
   }
+  checkKeyValue(name, value, isHash);
+}
+
+/** A value of a key, of the key's type. @throws DynamodbError `validation-failed`: it is empty or too long */
+export function checkKeyValue(name: string, value: AttributeValue, isHash: boolean): void {
   checkLength(name, value, isHash, 'One or more parameter values are not valid. ');
 }
 
