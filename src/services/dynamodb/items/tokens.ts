@@ -101,12 +101,16 @@ export class Tokens {
     const tokens = rows.map(({ key }) => encodeKey(decodeKey(key).slice(1)));
     const found = await this.#records.getAll(tokens.map((key) => ({ space: SPACE, key })));
     const writes: Write[] = rows.map(({ key }) => ({ kind: 'delete', space: EXPIRY, key }));
+    const conditions: Condition[] = [];
     found.forEach((row, at) => {
-      // One that was taken anew since stays.
-      const { at: takenAt } = row ? (JSON.parse(Buffer.from(row.value).toString()) as Remembered) : { at: now };
-      if (now - takenAt >= ITEM_LIMITS.tokenMs) writes.push({ kind: 'delete', space: SPACE, key: tokens[at]! });
+      if (!row) return;
+      const { at: takenAt } = JSON.parse(Buffer.from(row.value).toString()) as Remembered;
+      // One that was taken anew since stays; it may also be taken until this is written.
+      if (now - takenAt < ITEM_LIMITS.tokenMs) return;
+      conditions.push({ space: SPACE, key: tokens[at]!, is: row.version });
+      writes.push({ kind: 'delete', space: SPACE, key: tokens[at]! });
     });
-    if (writes.length > 0) await this.#records.commit({ writes });
+    if (writes.length > 0) await this.#records.commit({ conditions, writes });
   }
 }
 
