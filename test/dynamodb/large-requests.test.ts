@@ -84,3 +84,14 @@ test('an update that grows an item goes no further than an item may', async () =
   await assert.rejects(update('SET a = many, b = many'), grown);
   await update('SET many = many, a = many[0]');
 });
+
+test('a statement with a large binary costs no seconds of the loop', async () => {
+  await using tables = await LocalTables.open();
+  await tables.table('statements');
+  const Statement = 'SELECT * FROM statements WHERE h = ? AND bytes = ?';
+  const Parameters = [{ S: 'a' }, { B: Buffer.alloc(12 * 1024 * 1024, 200) }];
+  const begun = process.cpuUsage();
+  await tables.call('ExecuteStatement', { Statement, Parameters });
+  const { user } = process.cpuUsage(begun);
+  assert.ok(user < 1_000_000, `${user / 1000} ms`);
+});
