@@ -5,6 +5,7 @@ import type {
   ExecuteTransactionInput,
   ParameterizedStatement,
 } from '@aws-sdk/client-dynamodb';
+import { DomainError } from '../../../base/index.ts';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Operation } from '../../index.ts';
 import { DynamodbError, type DynamodbErrorCode, invalid } from '../errors.ts';
@@ -65,7 +66,7 @@ export function partiqlOperations(parts: ItemParts & TransactionParts): Record<s
         sum.add(units);
         return { TableName: table.name, ...(item && { Item: item }) };
       } catch (error) {
-        if (!(error instanceof DynamodbError)) throw error;
+        if (!(error instanceof DomainError)) throw error;
         const named = table && error.code !== 'validation-failed';
         return { ...(named && { TableName: table!.name }), Error: batchError(error) };
       }
@@ -175,7 +176,7 @@ function validated<T>(at: number, work: () => T): T {
 }
 
 /** Codes of `Error` in a batch: not those that the errors of operations have. */
-const BATCH_CODES: { readonly [code in DynamodbErrorCode]?: string } = {
+const BATCH_CODES: { readonly [code in DynamodbErrorCode]?: string } & Readonly<Record<string, string>> = {
   'validation-failed': 'ValidationError',
   'resource-not-found': 'ResourceNotFound',
   'condition-failed': 'ConditionalCheckFailed',
@@ -187,6 +188,7 @@ const BATCH_CODES: { readonly [code in DynamodbErrorCode]?: string } = {
   'records-busy': 'ThrottlingError',
 };
 
-function batchError({ code, message, fields }: DynamodbError) {
+/** Of the store as well: the other statements of the batch have been carried out. */
+function batchError({ code, message, fields }: DomainError) {
   return { Code: BATCH_CODES[code] ?? 'InternalServerError', Message: message, ...fields };
 }
