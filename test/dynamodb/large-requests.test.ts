@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../../src/base/index.ts';
 import { LocalTables } from './local.ts';
+import { named, TablesNode } from './support.ts';
 
 test('a token of a transaction full of binaries is told from others, and costs no seconds of the loop', async () => {
   await using tables = await LocalTables.open();
@@ -94,4 +95,12 @@ test('a statement with a large binary costs no seconds of the loop', async () =>
   await tables.call('ExecuteStatement', { Statement, Parameters });
   const { user } = process.cpuUsage(begun);
   assert.ok(user < 1_000_000, `${user / 1000} ms`);
+});
+
+test('an item whose numbers are too long for a record is refused for what it is', async () => {
+  await using node = await TablesNode.start();
+  const TableName = await node.table('h:S');
+  const numbers = { L: Array.from({ length: 130_000 }, () => ({ N: '1e125' })) };
+  const put = node.client.putItem({ TableName, Item: { h: { S: 'a' }, numbers } });
+  await assert.rejects(put, named('ValidationException', /bytes of value are more than a record/));
 });

@@ -32,6 +32,8 @@ export const DYNAMODB_ANSWERS = {
   'import-not-found': { type: 'ImportNotFoundException', status: 400 },
   'import-conflict': { type: 'ImportConflictException', status: 400 },
   'records-busy': { type: 'ThrottlingException', status: 400 },
+  // Numbers are stored as they are written: some hundred thousand of 126 digits are an item of 400 KB, but no record.
+  'record-too-large': { type: 'ValidationException', status: 400 },
   'records-full': { type: 'InternalServerError', status: 500 },
 } as const satisfies Record<string, WireAnswer>;
 

@@ -178,6 +178,7 @@ function validated<T>(at: number, work: () => T): T {
 /** Codes of `Error` in a batch: not those that the errors of operations have. */
 const BATCH_CODES: { readonly [code in DynamodbErrorCode]?: string } & Readonly<Record<string, string>> = {
   'validation-failed': 'ValidationError',
+  'record-too-large': 'ValidationError',
   'resource-not-found': 'ResourceNotFound',
   'condition-failed': 'ConditionalCheckFailed',
   'duplicate-item': 'DuplicateItem',
