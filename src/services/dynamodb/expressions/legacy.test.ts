@@ -165,3 +165,20 @@ test('KeyConditions, filters and AttributesToGet come out as expressions do', ()
   });
   assert.throws(() => query({ AttributesToGet: ['b', 'b'] }), { message: /Duplicate value in attribute name: b$/ });
 });
+
+test('long lists of legacy parameters cost no more than they are long', () => {
+  const allowed = { expressions: [], legacy: ['AttributesToGet', 'ScanFilter'] } as const;
+  const names = Array.from({ length: 200_000 }, (_, at) => `attribute-${at}`);
+  const begun = process.cpuUsage();
+  assert.equal(readExpressions({ AttributesToGet: names }, allowed).projection!.paths.length, names.length);
+  assert.ok(process.cpuUsage(begun).user < 5_000_000);
+  const among = (count: number) =>
+    readExpressions(
+      {
+        ScanFilter: { a: { ComparisonOperator: 'IN', AttributeValueList: Array.from({ length: count }, () => N(2)) } },
+      },
+      allowed,
+    );
+  assert.equal(among(100).filter!.evaluate(item), true);
+  assert.throws(() => among(101), { message: /Invalid number of argument\(s\) for the IN ComparisonOperator$/ });
+});

@@ -5,6 +5,7 @@ import { beginsWith, containsValue, equalValues, orderOf } from './compare.ts';
 import type { BoundCondition } from './condition.ts';
 import type { Change } from './edits.ts';
 import { type BoundKeyCondition, keyConditionOf, type RangeCondition } from './key-condition.ts';
+import { EXPRESSION_LIMITS } from './limits.ts';
 import { type BoundProjection, projectionOf } from './projection.ts';
 import { added, type BoundUpdate, deleted, updateOf } from './update.ts';
 
@@ -30,8 +31,11 @@ const wrong = (message: string) => invalid(`One or more parameter values were in
 
 /** `AttributesToGet`: names of attributes, not paths. @throws DynamodbError `validation-failed` when one comes twice */
 export function legacyProjection(names: readonly string[]): BoundProjection {
-  const twice = names.find((name, at) => names.indexOf(name) < at);
-  if (twice !== undefined) throw wrong(`Duplicate value in attribute name: ${twice}`);
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name)) throw wrong(`Duplicate value in attribute name: ${name}`);
+    seen.add(name);
+  }
   return projectionOf(names.map((name) => [name]));
 }
 
@@ -130,7 +134,7 @@ const RULES: ReadonlyMap<string, OperatorRule> = new Map([
   ['CONTAINS', one(SCALARS)],
   ['NOT_CONTAINS', one(SCALARS)],
   ['BEGINS_WITH', one(['S', 'B'])],
-  ['IN', { count: (count: number) => count > 0, types: SCALARS }],
+  ['IN', { count: (count: number) => count > 0 && count <= EXPRESSION_LIMITS.valuesOfIn, types: SCALARS }],
   ['BETWEEN', { count: (count: number) => count === 2, types: SCALARS }],
 ]);
 
