@@ -18,6 +18,7 @@ import {
   startRow,
 } from '../items/range.ts';
 import { checkSelection, mustFetch } from '../items/selection.ts';
+import { eachItem, itemsThat } from '../items/slices.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { pick } from '../model/projection.ts';
 import type { KeySchema, StoredItem } from '../model/table.ts';
@@ -78,9 +79,11 @@ export function queryOperations({ tables, records }: ItemParts): Record<string, 
     const wish: PageWish = { source, range, reverse, limit, consistent, fetches };
     const page = await readPage(records, wish);
     charge(source, page);
-    const kept = filter ? page.items.filter(({ attributes }) => filter.evaluate(attributes)) : page.items;
+    const kept = filter
+      ? await itemsThat(page.items, filter.paths.length, ({ attributes }) => filter.evaluate(attributes))
+      : page.items;
     const answer = {
-      ...(select !== 'COUNT' && { Items: shownItems(kept, projection) }),
+      ...(select !== 'COUNT' && { Items: await shownItems(kept, projection) }),
       Count: kept.length,
       ScannedCount: page.items.length,
       ...(page.last && { LastEvaluatedKey: pick(page.last.attributes, startKeyNames(source)) }),
@@ -93,9 +96,11 @@ export function queryOperations({ tables, records }: ItemParts): Record<string, 
 
 type Request = Parameters<typeof readExpressions>[0];
 
-function shownItems(items: readonly StoredItem[], projection: Expressions['projection']) {
-  if (projection) return items.map(({ attributes }) => projection.project(attributes));
-  return new RawJson(`[${items.map(({ json }) => json).join()}]`);
+async function shownItems(items: readonly StoredItem[], projection: Expressions['projection']) {
+  if (!projection) return new RawJson(`[${items.map(({ json }) => json).join()}]`);
+  const shown: Attributes[] = [];
+  await eachItem(items, projection.paths.length, ({ attributes }) => shown.push(projection.project(attributes)));
+  return shown;
 }
 
 /** @throws DynamodbError `throughput-exceeded` */

@@ -18,6 +18,7 @@ import {
   startKeyNames,
 } from '../items/range.ts';
 import { mustFetch } from '../items/selection.ts';
+import { itemsThat } from '../items/slices.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { indexRowKey, itemRowKey } from '../model/key.ts';
 import { keyNames, pick } from '../model/projection.ts';
@@ -61,7 +62,10 @@ export async function select(
   if (plan.hashes) checkFilter(source, bound);
   const fetches = mustFetch(source, undefined, columns && projectionOf(columns));
   const rows = await readRows(records, source, plan, fetches, wish);
-  const kept = rows.items.filter(({ attributes }) => bound.where?.evaluate(attributes) ?? true);
+  const { where } = bound;
+  const kept = where
+    ? await itemsThat(rows.items, where.paths.length, ({ attributes }) => where.evaluate(attributes))
+    : rows.items;
   const { table: own, index } = source;
   (index?.kind === 'global' ? index : own).throughput.read(rows.source + rows.fetched);
   const units = {
