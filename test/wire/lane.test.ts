@@ -486,3 +486,18 @@ test('a client that reads its answer slowly is not silent, and gets all of it', 
   assert.match((await peer.answers(2, '}')).slice(-500), /next/);
   peer.socket.destroy();
 });
+
+test('closing waits for answers that are on their way', async () => {
+  const wire = await start();
+  const peer = new Peer(wire);
+  peer.socket.pause();
+  reads = 0;
+  peer.socket.write(large());
+  while (reads === 0) await turns(1);
+  const closed = wire.server.close(60_000);
+  await turns(50);
+  peer.socket.resume();
+  await peer.bytes(LARGE);
+  assert.match((await peer.answers(1, '}')).slice(-100), /nn","MillisBehindLatest":0}$/);
+  await Promise.all([closed, peer.closed]);
+});
