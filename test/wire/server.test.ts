@@ -211,6 +211,11 @@ test('a body beyond the limit is refused, whether or not it is announced', async
   );
   assert.match(announced, /^HTTP\/1\.1 413 /);
   assert.match(announced, /connection: close/i);
+  const named = await raw(
+    wire,
+    'POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: constructor.PutRecord\r\nContent-Length: 268435456\r\n\r\nx',
+  );
+  assert.match(named, /^HTTP\/1\.1 413 /);
   const head =
     'POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\n\r\n';
   const chunk = `100000\r\n${'x'.repeat(1 << 20)}\r\n`;
