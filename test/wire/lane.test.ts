@@ -8,6 +8,7 @@ import { SimulatedClock } from '../../src/base/index.ts';
 import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts';
 import type { Service } from '../../src/services/index.ts';
 import type { ExtraRoute } from '../../src/wire/index.ts';
+import { LaneRequest } from '../../src/wire/lane/request.ts';
 import { startWire, type TestWire } from './support.ts';
 
 const body = '{"StreamName":"a"}';
@@ -500,4 +501,34 @@ test('closing waits for answers that are on their way', async () => {
   await peer.bytes(LARGE);
   assert.match((await peer.answers(1, '}')).slice(-100), /nn","MillisBehindLatest":0}$/);
   await Promise.all([closed, peer.closed]);
+});
+
+test('bodies that were only announced take no room from others', async () => {
+  await using wire = await start();
+  const [head] = PLAIN.split('\r\nContent-Length') as [string];
+  const greedy = Array.from({ length: 600 }, () => new Peer(wire));
+  for (const { socket } of greedy) socket.write(`${head}\r\nContent-Length: 1000000\r\n\r\n{`);
+  while (wire.server.inFlight < greedy.length) await turns(1);
+  const peer = new Peer(wire);
+  peer.socket.write(summary('modest'));
+  assert.match(await peer.answers(1, '}'), /^HTTP\/1\.1 200 .*modest/s);
+  for (const { socket } of [...greedy, peer]) socket.destroy();
+});
+
+test('a body that is refused while it comes is held no longer, and its end is no body', async () => {
+  const head = readPlainHead(Buffer.from(PLAIN));
+  assert.ok(typeof head === 'object');
+  const message = new LaneRequest(head, Buffer.from('{'));
+  const told: number[] = [];
+  const content = message.body((bytes) => {
+    told.push(bytes);
+    if (told.length === 2) throw new Error('too much');
+  });
+  assert.equal(message.arrivedBytes, 1);
+  assert.equal(message.push(Buffer.from('   ')), 3);
+  assert.equal(message.push(Buffer.from('  ')), 2);
+  await assert.rejects(async () => content, /too much/);
+  assert.equal(message.push(Buffer.from(' '.repeat(body.length))), body.length - 6);
+  assert.deepEqual(told, [3, 2]);
+  await assert.rejects(async () => message.body(), { code: 'body-aborted' });
 });
