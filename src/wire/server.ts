@@ -5,7 +5,12 @@
  * through their signal, and requests in flight are waited for; after the deadline their connections are cut.
  */
 import { createServer, type Server } from 'node:http';
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import {
+  createServer as createHttp2Server,
+  type Http2Server,
+  Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, DomainError, type Random } from '../base/index.ts';
@@ -128,8 +133,8 @@ class Wire implements WireServer {
       maxConcurrentStreams: WIRE_LIMITS.streamsPerConnectionMax,
       maxHeaderListSize: WIRE_LIMITS.headerBytesMax,
     };
-    this.#http2 = createHttp2Server({ settings });
-    this.#sandboxHttp2 = createHttp2Server({ settings });
+    this.#http2 = createHttp2Server({ settings, Http2ServerResponse: StreamResponse });
+    this.#sandboxHttp2 = createHttp2Server({ settings, Http2ServerResponse: StreamResponse });
     this.#lane = new Lane({
       clock,
       takes: (head) => this.#claimed(head) === undefined,
@@ -335,6 +340,17 @@ class Wire implements WireServer {
         return closed;
       }),
     );
+  }
+}
+
+/** Says, as those of HTTP/1.1 do and Node's types promise, that its client is gone: for who comes too late for `close`. */
+class StreamResponse extends Http2ServerResponse {
+  static {
+    Object.defineProperty(StreamResponse.prototype, 'destroyed', {
+      get(this: Http2ServerResponse) {
+        return this.stream.destroyed;
+      },
+    });
   }
 }
 

@@ -348,6 +348,43 @@ test('an event stream that its client leaves is ended at its source', async () =
   await end;
 });
 
+test('a stream over HTTP/2 whose client has left before it begins is not kept', async () => {
+  const [arrived, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let late: AbortSignal | undefined;
+  const service: Service = {
+    name: 'lambda',
+    errors: {},
+    operations: {
+      InvokeWithResponseStream: async (_input, context) => {
+        arrived.resolve();
+        await left.promise;
+        late = context.signal;
+        return {
+          EventStream: (async function* () {
+            for (;;) yield { PayloadChunk: { Payload: Buffer.alloc(65_536) } };
+          })(),
+        };
+      },
+    },
+  };
+  await using wire = await startWire([service], DEV);
+  const session = connectHttp2(wire.url);
+  const path = '/2021-11-15/functions/f/response-streaming-invocations';
+  const stream = session.request({ ':path': path, ':method': 'POST' });
+  stream.on('error', () => {}).end();
+  await arrived.promise;
+  stream.destroy();
+  // The server has heard of it when it answers what was sent behind.
+  await new Promise((resolve) => session.ping(resolve));
+  left.resolve();
+  for (let turn = 0; turn < 100 && wire.server.inFlight > 0; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(wire.server.inFlight, 0);
+  assert.equal(late?.aborted, true);
+  session.destroy();
+});
+
 test('a bucket in the host is a bucket in the path', async () => {
   const service: Service = {
     name: 's3',

@@ -219,6 +219,7 @@ class UrlCall {
   /** A client that goes away ends its response, not the function. */
   async #stream(events: StreamedResponse): Promise<void> {
     const response = this.#response;
+    if (response.destroyed) events.close();
     response.once('close', () => events.close());
     const reader = new PreludeReader();
     for await (const event of events) {
