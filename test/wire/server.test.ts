@@ -123,6 +123,14 @@ test('unknown operations and services answer in the words of their protocol', as
   const kms = await call(wire, 'X', '{}', { 'x-amz-target': 'TrentService.Encrypt' });
   assert.equal(kms.status, 501);
   assert.match(await kms.text(), /TrentService Encrypt is not implemented/);
+  // Protocols that a service does not speak.
+  const cbor = await fetch(`${wire.url}/service/DynamoDB_20120810/operation/ListTables`, {
+    method: 'POST',
+    headers: { 'smithy-protocol': 'rpc-v2-cbor' },
+  });
+  assert.deepEqual([cbor.status, cbor.headers.get('content-type')], [501, 'application/cbor']);
+  const target = await call(wire, 'X', '{}', { 'x-amz-target': 'AmazonS3.GetObject' });
+  assert.match(await target.text(), /AmazonS3 GetObject is not implemented/);
   const bucket = await fetch(`${wire.url}/bucket/key`);
   assert.equal(bucket.status, 501);
   assert.match(await bucket.text(), /<Code>NotImplemented<\/Code>/);
