@@ -41,7 +41,7 @@ const results = {
   '/bad-body': () => ({ statusCode: 200, body: {} }),
   '/split': () => ({ statusCode: 200, headers: { 'x-a': 'b\\r\\nset-cookie: evil=1' }, body: '' }),
   '/own-length': () => ({ statusCode: 200, headers: { 'content-length': '1', 'transfer-encoding': 'chunked' }, body: 'four' }),
-  '/own-cors': () => ({ statusCode: 200, headers: { 'access-control-allow-origin': 'https://function.example' }, body: '' }),
+  '/own-cors': () => ({ statusCode: 200, headers: { 'access-control-allow-origin': 'https://function.example', vary: 'Accept-Encoding' }, body: '' }),
   '/large': () => 'x'.repeat(7 * 1024 * 1024),
   '/fail': () => { throw new Error('secret detail'); },
 };
@@ -403,7 +403,7 @@ test('a URL with rules answers browsers itself, and its rules stand over those o
   );
   const real = await call(pages, '/own-cors', { headers: { origin: 'https://app.example' } });
   assert.equal(real.headers['access-control-allow-origin'], 'https://app.example');
-  assert.equal(real.headers.vary, 'Origin');
+  assert.equal(real.headers.vary, 'Accept-Encoding, Origin');
   assert.equal((await call(pages, '/text')).headers['access-control-allow-origin'], undefined);
 });
 

@@ -255,6 +255,8 @@ class UrlCall {
   /** The URL's own rules stand over what the function says about pages. */
   #writeHead({ status, headers }: UrlPrelude): void {
     const all = new Map([...headers, ...this.#cors, ['x-amzn-requestid', this.#requestId]]);
+    const varies = [headers.get('vary'), this.#cors.get('vary')].filter((names) => names !== undefined);
+    if (varies.length > 0) all.set('vary', varies.join(', '));
     if (status === 204 || status === 304) all.delete('content-length');
     this.#response.writeHead(status, Object.fromEntries(all) as Record<string, string | string[]>);
   }
