@@ -314,9 +314,9 @@ class Wire implements WireServer {
     await Promise.race([this.#idle(), late]);
     this.#drained = true;
     this.#http.closeIdleConnections();
-    for (const session of this.#sessions) session.destroy();
     await Promise.race([this.#sent(), late]);
     deadline.cancel();
+    for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
@@ -333,13 +333,10 @@ class Wire implements WireServer {
   /** Resolves when the last answers have left, however slowly their clients read. */
   async #sent(): Promise<void> {
     const sending = [...this.#sockets].filter((socket) => !socket.destroyed && socket.writableLength > 0);
-    await Promise.all(
-      sending.map((socket) => {
-        const closed = new Promise((resolve) => socket.once('close', resolve));
-        socket.destroySoon();
-        return closed;
-      }),
-    );
+    const closed = [...sending, ...this.#sessions].map((one) => new Promise((resolve) => one.once('close', resolve)));
+    for (const socket of sending) socket.destroySoon();
+    for (const session of this.#sessions) session.close();
+    await Promise.all(closed);
   }
 }
 

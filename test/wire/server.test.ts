@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { DomainError, seededRandom, systemClock } from '../../src/base/index.ts';
 import type { Service } from '../../src/services/index.ts';
@@ -294,6 +296,20 @@ test('closing waits for calls in flight, ends their signals, and refuses new con
   assert.equal((await pending).status, 200);
   await closing;
   await wire.server.close();
+});
+
+test('closing waits for answers that are on their way over HTTP/2', async () => {
+  const NextToken = 'n'.repeat(4 * 1024 * 1024);
+  const operations = { ListStreams: () => ({ StreamNames: [], HasMoreStreams: false, NextToken }) };
+  const wire = await startWire([{ name: 'kinesis', errors: {}, operations }], DEV);
+  const session = connectHttp2(wire.url);
+  const headers = { ':method': 'POST', ':path': '/', 'x-amz-target': 'Kinesis_20131202.ListStreams' };
+  const stream = session.request(headers).end('{}');
+  await once(stream, 'response');
+  const closed = wire.server.close(60_000);
+  await new Promise((resolve) => session.ping(resolve));
+  assert.match(await text(stream), /nn"/);
+  await closed;
 });
 
 test('a call that never ends is cut at the deadline', async () => {
