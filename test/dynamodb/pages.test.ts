@@ -173,3 +173,27 @@ test('a token is forgotten after ten minutes, and not before', async () => {
   await transact();
   assert.equal(await count(), 2);
 });
+
+test('units, failures and finds are counted as CloudWatch shows them', async () => {
+  await using tables = await LocalTables.open();
+  const TableName = await tables.table('metered');
+  const counted = new Map<string, number>();
+  tables.metrics.onDatum(({ namespace, name, dimensions, value }) => {
+    if (namespace !== 'AWS/DynamoDB' || name === 'SuccessfulRequestLatency') return;
+    const line = [name, ...Object.values(dimensions)].join(' ');
+    counted.set(line, (counted.get(line) ?? 0) + value);
+  });
+  await tables.call('PutItem', { TableName, Item: { h: S('a'), x: S('x'.repeat(1500)) } });
+  await tables.call('GetItem', { TableName, Key: { h: S('a') } });
+  await tables.call('Scan', { TableName, ConsistentRead: true });
+  const exists = { ConditionExpression: 'attribute_not_exists(h)' };
+  await assert.rejects(tables.call('DeleteItem', { TableName, Key: { h: S('a') }, ...exists }));
+  await assert.rejects(tables.call('GetItem', { TableName, Key: {} }));
+  assert.deepEqual(Object.fromEntries(counted), {
+    'ConsumedWriteCapacityUnits metered': 2,
+    'ConsumedReadCapacityUnits metered': 1.5,
+    'ReturnedItemCount metered Scan': 1,
+    'ConditionalCheckFailedRequests metered': 1,
+    UserErrors: 1,
+  });
+});

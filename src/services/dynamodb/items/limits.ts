@@ -26,6 +26,8 @@ export const ITEM_LIMITS = {
   /** Rows that Query and Scan ask the store for at once. */
   rowsPerReadMax: 5_000,
 
+  /** Lines of metrics that are kept at hand; the others cost a look-up each. */
+  metersMax: 10_000,
   /** Times that a write is decided anew because another node wrote the same item. */
   commitTriesMax: 20,
   /** Writes that wait for one item; a transaction that would be one more is cancelled, another write throttled. */

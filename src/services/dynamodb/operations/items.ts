@@ -8,6 +8,7 @@ import { type CapacityWish, readUnits } from '../items/capacity.ts';
 import { deleteChange, type Guard, itemToPut, putChange, updateChange } from '../items/changes.ts';
 import { isCounted, shownCapacity } from '../items/consumed.ts';
 import { rowOfKey } from '../items/keys.ts';
+import type { ItemMeters } from '../items/meters.ts';
 import type { Writer } from '../items/writer.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { decodeItem } from '../model/stored.ts';
@@ -18,12 +19,13 @@ export interface ItemParts {
   readonly tables: TableDirectory;
   readonly records: Records;
   readonly writer: Writer;
+  readonly meters: ItemMeters;
 }
 
 const NO_INDEXES: ReadonlyMap<string, number> = new Map();
 
 /** PutItem, GetItem, UpdateItem and DeleteItem. */
-export function itemOperations({ tables, records, writer }: ItemParts): Record<string, Operation> {
+export function itemOperations({ tables, records, writer, meters }: ItemParts): Record<string, Operation> {
   const PutItem: Operation<PutItemInput> = async (input, { region }) => {
     const { ReturnValues = 'NONE', ReturnConsumedCapacity: wish } = input;
     const { condition } = readExpressions(input as Request, {
@@ -92,6 +94,7 @@ export function itemOperations({ tables, records, writer }: ItemParts): Record<s
     const item = row && decodeItem(row.value);
     const units = readUnits(item?.sizeBytes ?? 0, ConsistentRead);
     table.throughput.read(units);
+    meters.read(table, units);
     return {
       ...(item && { Item: projection ? projection.project(item.attributes) : new RawJson(item.json) }),
       ...consumed(table, { table: units, indexes: NO_INDEXES }, wish),
