@@ -109,6 +109,10 @@ test('a local index reads from the table what it does not hold, and each item co
       LocalSecondaryIndexes: { 'by-a': { CapacityUnits: 1 } },
     });
   }
+  const put = { TableName, Item: { h: S('p'), r: N(4) }, ReturnItemCollectionMetrics: 'SIZE' };
+  assert.deepEqual((await tables.call('PutItem', put)).ItemCollectionMetrics, {
+    ...{ ItemCollectionKey: { h: S('p') }, SizeEstimateRangeGB: [0, 1] },
+  });
 });
 
 test('what does not go together is refused in the words of AWS', async () => {
@@ -116,6 +120,11 @@ test('what does not go together is refused in the words of AWS', async () => {
   const TableName = await tables.table('selects');
   const scan = (input: object, message: string) =>
     assert.rejects(tables.call('Scan', { TableName, ...input }), { code: 'validation-failed', message });
+  const empty = { KeyConditionExpression: 'h = :h', ExpressionAttributeValues: { ':h': S('') } };
+  await assert.rejects(tables.call('Query', { TableName, ...empty }), {
+    message:
+      'One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: h',
+  });
   await scan(
     { Select: 'SPECIFIC_ATTRIBUTES' },
     'Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES',

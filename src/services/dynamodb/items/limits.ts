@@ -22,6 +22,9 @@ export const ITEM_LIMITS = {
   /** Bytes of one unit of a write, and of one of a strongly consistent read. */
   writeUnitBytes: 1024,
   readUnitBytes: 4096,
+  /** Upper bound of an item collection that is not known to be small, gigabytes; what is read to know. */
+  collectionGigabytesMax: 10,
+  collectionReadBytes: 4 * 1024 * 1024,
   segmentsMax: 1_000_000,
   /** Rows that Query and Scan ask the store for at once. */
   rowsPerReadMax: 5_000,

@@ -1,4 +1,10 @@
-import type { BatchGetItemInput, BatchWriteItemInput, KeysAndAttributes, WriteRequest } from '@aws-sdk/client-dynamodb';
+import type {
+  BatchGetItemInput,
+  BatchWriteItemInput,
+  ItemCollectionMetrics,
+  KeysAndAttributes,
+  WriteRequest,
+} from '@aws-sdk/client-dynamodb';
 import { hasCode } from '../../../base/index.ts';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Operation } from '../../index.ts';
@@ -6,6 +12,7 @@ import { DynamodbError, invalid } from '../errors.ts';
 import { type Expressions, readExpressions } from '../expressions/index.ts';
 import { type CapacityWish, readUnits } from '../items/capacity.ts';
 import { deleteChange, itemToPut, putChange } from '../items/changes.ts';
+import { collectionOf } from '../items/collections.ts';
 import { isCounted, shownCapacity, UnitsSum } from '../items/consumed.ts';
 import { rowOfKey } from '../items/keys.ts';
 import { ITEM_LIMITS } from '../items/limits.ts';
@@ -58,7 +65,19 @@ export function batchOperations({ tables, records, writer, meters }: ItemParts):
       checkDistinct(wanted.filter((one) => one.name === name).map(({ change }) => change.key));
     }
     const outcomes = await Promise.allSettled(wanted.map(({ change }) => writer.write(change)));
-    return shownWrites(wanted, outcomes, wish);
+    const answer = shownWrites(wanted, outcomes, wish);
+    if (input.ReturnItemCollectionMetrics !== 'SIZE') return answer;
+    return { ...answer, ItemCollectionMetrics: await collections(wanted) };
+  };
+
+  const collections = async (wanted: readonly OneWrite[]) => {
+    const found: Record<string, ItemCollectionMetrics[]> = {};
+    for (const { name, write, table } of wanted) {
+      const key = (write.PutRequest?.Item ?? write.DeleteRequest!.Key) as Attributes;
+      const collection = await collectionOf(records, table, key, 'SIZE');
+      if (collection) found[name] = [...(found[name] ?? []), collection];
+    }
+    return found;
   };
 
   return { BatchGetItem, BatchWriteItem };
