@@ -34,7 +34,13 @@ export class LocalTables implements AsyncDisposable {
     const records = shakenBy ? shaken(store, shakenBy) : store;
     const ground = { clock, random: systemRandom, logger: silentLogger };
     const objects = await openEmbeddedObjects({ directory: join(directory, 'objects'), records: store, ...ground });
-    const dynamodb = await openDynamodb({ records, objects, metrics: createMetrics(), ...ground });
+    const dynamodb = await openDynamodb({
+      records,
+      objects,
+      metrics: createMetrics(),
+      kinesis: { has: () => false, put: async () => {} },
+      ...ground,
+    });
     return new LocalTables(dynamodb, records, async () => {
       await dynamodb[Symbol.asyncDispose]();
       await objects[Symbol.asyncDispose]();

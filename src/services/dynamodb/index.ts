@@ -11,8 +11,10 @@ import { batchOperations } from './operations/batch.ts';
 import { itemOperations } from './operations/items.ts';
 import { partiqlOperations } from './operations/partiql.ts';
 import { queryOperations } from './operations/query.ts';
+import { streamingDestinationOperations } from './operations/streaming-destinations.ts';
 import { tableStreamsService } from './operations/streams.ts';
 import { transactionOperations } from './operations/transactions.ts';
+import { Destinations, type KinesisPort } from './streams/destinations.ts';
 import { TableStreamSource } from './streams/source.ts';
 import { streamNotFound, TableStreams } from './streams/streams.ts';
 import type { ExpiredDeleter } from './tables/expiry.ts';
@@ -32,6 +34,7 @@ export type {
   Throughput,
 } from './model/table.ts';
 export { tableStreamsService } from './operations/streams.ts';
+export type { KinesisPort } from './streams/destinations.ts';
 export { TABLE_STREAM_LIMITS } from './streams/limits.ts';
 export { TableStreamSource } from './streams/source.ts';
 export type { StreamedTable, StreamViewType } from './streams/state.ts';
@@ -46,6 +49,8 @@ export interface DynamodbDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where changes of tables go that have a streaming destination. */
+  readonly kinesis: KinesisPort;
 }
 
 /** The tables of a node. */
@@ -62,6 +67,7 @@ export interface Dynamodb extends AsyncDisposable {
 export async function openDynamodb({
   records,
   objects,
+  kinesis,
   clock,
   random,
   logger,
@@ -75,6 +81,13 @@ export async function openDynamodb({
     return streams;
   };
   const scoped = scope.use(new AsyncDisposableStack());
+  let forwarding: Promise<Destinations> | undefined;
+  const openDestinations = () => {
+    forwarding ??= openStreams()
+      .then((opened) => Destinations.open({ records, streams: opened, kinesis, ...ground }))
+      .then((destinations) => scoped.use(destinations));
+    return forwarding;
+  };
   const ground = { clock, random, logger };
   let writer: Writer | undefined;
   const deleter: ExpiredDeleter = { deleteExpired: (...call) => writer!.deleteExpired(...call) };
@@ -93,6 +106,7 @@ export async function openDynamodb({
       ...batchOperations(parts),
       ...queryOperations(parts),
       ...transactionOperations(parts),
+      ...streamingDestinationOperations(tables, openDestinations),
       ...partiqlOperations(parts),
     },
     errors: DYNAMODB_ANSWERS,
@@ -109,7 +123,10 @@ export async function openDynamodb({
         },
         () => clock.now(),
       ),
-    resume,
+    resume: async () => {
+      await resume();
+      if (tables.size > 0) await (await openDestinations()).start();
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -34,6 +34,9 @@ const table: ResourceType = {
     PointInTimeRecoverySpecification: changes({
       object: { PointInTimeRecoveryEnabled: 'flag', RecoveryPeriodInDays: 'number' },
     }),
+    KinesisStreamSpecification: changes({
+      object: { StreamArn: 'text', ApproximateCreationDateTimePrecision: 'text' },
+    }),
     DeletionProtectionEnabled: changes('flag'),
     TableClass: changes('text'),
     Tags: TAGS,
@@ -41,7 +44,6 @@ const table: ResourceType = {
   notBuilt: [
     'ContributorInsightsSpecification',
     'ImportSourceSpecification',
-    'KinesisStreamSpecification',
     'ResourcePolicy',
     'SSESpecification',
     'WarmThroughput',
@@ -56,6 +58,7 @@ const table: ResourceType = {
     await active(TableName, work);
     await setTimeToLive(TableName, undefined, properties.TimeToLiveSpecification as JsonObject | undefined, work);
     await setRecovery(TableName, undefined, recoveryOf(properties), work);
+    await setDestination(TableName, undefined, destinationOf(properties), work);
     return describe(TableName, work);
   },
 
@@ -67,6 +70,7 @@ const table: ResourceType = {
     const ttl = ({ TimeToLiveSpecification }: JsonObject) => TimeToLiveSpecification as JsonObject | undefined;
     await setTimeToLive(TableName, ttl(before), ttl(properties), work);
     await setRecovery(TableName, recoveryOf(before), recoveryOf(properties), work);
+    await setDestination(TableName, destinationOf(before), destinationOf(properties), work);
     await setTags(existing, properties, work);
     return describe(TableName, work);
   },
@@ -210,6 +214,30 @@ async function setRecovery(
   if (sameJson(before, after)) return;
   const PointInTimeRecoverySpecification = after ?? { PointInTimeRecoveryEnabled: false };
   await work.call('dynamodb', 'UpdateContinuousBackups', { TableName, PointInTimeRecoverySpecification });
+}
+
+const destinationOf = ({ KinesisStreamSpecification: spec }: JsonObject) => spec as JsonObject | undefined;
+
+async function setDestination(
+  TableName: string,
+  before: JsonObject | undefined,
+  after: JsonObject | undefined,
+  work: Work,
+): Promise<void> {
+  if (sameJson(before, after)) return;
+  if (before) {
+    const { StreamArn } = before;
+    await work.call('dynamodb', 'DisableKinesisStreamingDestination', { TableName, StreamArn });
+  }
+  if (!after) return;
+  const { StreamArn, ...configuration } = after;
+  const EnableKinesisStreamingConfiguration = configuration;
+  await createOrAdopt(work, () =>
+    work.call('dynamodb', 'EnableKinesisStreamingDestination', {
+      ...{ TableName, StreamArn },
+      ...(Object.keys(configuration).length > 0 && { EnableKinesisStreamingConfiguration }),
+    }),
+  );
 }
 
 async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
