@@ -1,4 +1,4 @@
-import { type JsonObject, sameJson } from '../template/value.ts';
+import { type Json, type JsonObject, sameJson } from '../template/value.ts';
 import { changes, type Kind, pick, replaces, required, TAGS, tagChanges } from './properties.ts';
 import {
   createOrAdopt,
@@ -216,6 +216,14 @@ async function setRecovery(
   await work.call('dynamodb', 'UpdateContinuousBackups', { TableName, PointInTimeRecoverySpecification });
 }
 
+/** A step that a crash cut off may have turned it on. */
+async function isDestination(TableName: string, arn: Json | undefined, work: Work): Promise<boolean> {
+  const answer = await work.call('dynamodb', 'DescribeKinesisStreamingDestination', { TableName });
+  const found: readonly { readonly StreamArn: string; readonly DestinationStatus: string }[] =
+    answer.KinesisDataStreamDestinations;
+  return found.some(({ StreamArn, DestinationStatus }) => StreamArn === arn && DestinationStatus === 'ACTIVE');
+}
+
 const destinationOf = ({ KinesisStreamSpecification: spec }: JsonObject) => spec as JsonObject | undefined;
 
 async function setDestination(
@@ -232,12 +240,11 @@ async function setDestination(
   if (!after) return;
   const { StreamArn, ...configuration } = after;
   const EnableKinesisStreamingConfiguration = configuration;
-  await createOrAdopt(work, () =>
-    work.call('dynamodb', 'EnableKinesisStreamingDestination', {
-      ...{ TableName, StreamArn },
-      ...(Object.keys(configuration).length > 0 && { EnableKinesisStreamingConfiguration }),
-    }),
-  );
+  if (work.resuming && (await isDestination(TableName, StreamArn, work))) return;
+  await work.call('dynamodb', 'EnableKinesisStreamingDestination', {
+    ...{ TableName, StreamArn },
+    ...(Object.keys(configuration).length > 0 && { EnableKinesisStreamingConfiguration }),
+  });
 }
 
 async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
