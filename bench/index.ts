@@ -25,6 +25,7 @@ const FILES = [
   'async',
   'swap',
   'sqs',
+  'dynamodb',
   'functions',
   'delivery',
   'start',

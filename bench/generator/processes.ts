@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { residentBytesOf } from './cpu.ts';
 import type { CrowdLoad, Load, LoadResult, SecureTarget } from './load.ts';
+import type { BareRates, HouseKind } from './tables.worker.ts';
+import type { TableLoad, TableResult } from './tables-client.worker.ts';
 
 /** A broker under load. */
 export interface BrokerProcess extends AsyncDisposable {
@@ -48,6 +50,25 @@ export async function startMillrace(nodeFlags: readonly string[] = []): Promise<
   const child = spawnOn(BROKER_CORE, process.execPath, [...nodeFlags, here('broker.worker.ts')]);
   const { port, secure } = JSON.parse(await firstLine(child)) as { port: number; secure: SecureTarget };
   return { ...brokerOf(child, port, () => stopped(child)), secure };
+}
+
+/** Something that serves tables, on the core of brokers: see `tables.worker.ts`. */
+export async function startTables(kind: HouseKind, directory: string): Promise<BrokerProcess> {
+  const child = spawnOn(BROKER_CORE, process.execPath, [here('tables.worker.ts'), kind, directory]);
+  const { port } = JSON.parse(await firstLine(child)) as { port: number };
+  return brokerOf(child, port, () => stopped(child));
+}
+
+/** The same work without tables and without a wire, on the same core. */
+export async function bareTables(directory: string): Promise<BareRates> {
+  const child = spawnOn(BROKER_CORE, process.execPath, [here('tables.worker.ts'), 'bare', directory]);
+  return JSON.parse(await firstLine(child)) as BareRates;
+}
+
+/** Runs the load on tables in a process of its own on its own core. */
+export async function runTableLoad(load: TableLoad): Promise<TableResult> {
+  const child = spawnOn(GENERATOR_CORE, process.execPath, [here('tables-client.worker.ts'), JSON.stringify(load)]);
+  return JSON.parse(await firstLine(child)) as TableResult;
 }
 
 function brokerOf(child: ChildProcess, port: number, dispose: () => Promise<void>): BrokerProcess {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { DomainError } from '../base/index.ts';
 import { ChunkedDecoder, type ChunkSigner, SignatureFailure } from '../codec/aws/index.ts';
-import type { HttpRequest } from './http.ts';
+import type { CallRequest } from './call.ts';
 
 /** How a streamed body proves itself. */
 export interface StreamProof {
@@ -18,7 +18,7 @@ export interface StreamProof {
  *
  * @throws SignatureFailure, or DomainError `body-aborted` or `content-mismatch`
  */
-export async function* streamBody(request: HttpRequest, proof: StreamProof): AsyncGenerator<Uint8Array> {
+export async function* streamBody(request: CallRequest, proof: StreamProof): AsyncGenerator<Uint8Array> {
   const source = wholeOf(request);
   if (proof.chunked) yield* dechunk(source, proof.chunks);
   else if (proof.payloadHash !== undefined) yield* hashed(source, proof.payloadHash);
@@ -26,7 +26,7 @@ export async function* streamBody(request: HttpRequest, proof: StreamProof): Asy
 }
 
 /** What Node reports of a broken connection, as an error of ours. */
-async function* wholeOf(request: HttpRequest): AsyncGenerator<Uint8Array> {
+async function* wholeOf(request: CallRequest): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of request) yield chunk as Buffer;
   } catch (error) {

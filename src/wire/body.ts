@@ -1,10 +1,9 @@
 import { DomainError } from '../base/index.ts';
+import { aborted, type BodyErrorCode } from './body-errors.ts';
+import type { CallRequest } from './call.ts';
 import type { HttpRequest } from './http.ts';
+import { LaneRequest } from './lane/request.ts';
 import { WIRE_LIMITS } from './limits.ts';
-
-/** - `body-too-large`: more than the service takes; - `body-aborted`: the client went away before the end;
- *  - `wire-busy`: too many bodies are held at the moment. Retry later. */
-export type BodyErrorCode = 'body-too-large' | 'body-aborted' | 'wire-busy';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -13,17 +12,33 @@ export class BodyReader {
   #heldBytes = 0;
 
   /** The body; held until `release` gets its length back. @throws BodyErrorCode */
-  read(request: HttpRequest, bytesMax: number): Promise<Buffer> | Buffer {
+  read(request: CallRequest, bytesMax: number): Promise<Buffer> | Buffer {
+    if (request instanceof LaneRequest) return this.#readLane(request, bytesMax);
+    return this.#readStream(request as HttpRequest, bytesMax);
+  }
+
+  release(body: Uint8Array): void {
+    this.#heldBytes -= body.length;
+  }
+
+  /** Its length is known, and counts from the beginning. */
+  #readLane(request: LaneRequest, bytesMax: number): Promise<Buffer> | Buffer {
+    const { bodyBytes } = request;
+    if (bodyBytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
+    if (this.#heldBytes + bodyBytes > WIRE_LIMITS.bufferedBytesMax) return Promise.reject(busy());
+    this.#heldBytes += bodyBytes;
+    const body = request.body();
+    if (body instanceof Promise) body.catch(() => (this.#heldBytes -= bodyBytes));
+    return body;
+  }
+
+  #readStream(request: HttpRequest, bytesMax: number): Promise<Buffer> | Buffer {
     const announced = request.headers['content-length'];
     // Without a length, HTTP/1.1 has a body only when it is chunked; HTTP/2 tells by ending the stream.
     const none = announced === undefined && request.httpVersionMajor === 1 && !request.headers['transfer-encoding'];
     if (announced === '0' || none) return EMPTY;
     if (announced !== undefined && Number(announced) > bytesMax) return Promise.reject(tooLarge(bytesMax));
     return new Promise((resolve, reject) => this.#collect(request, bytesMax, resolve, reject));
-  }
-
-  release(body: Uint8Array): void {
-    this.#heldBytes -= body.length;
   }
 
   #collect(
@@ -66,8 +81,4 @@ function tooLarge(bytesMax: number): DomainError<BodyErrorCode> {
 
 function busy(): DomainError<BodyErrorCode> {
   return new DomainError('wire-busy', 'Too many request bodies are held at the moment.', { remedy: 'retry' });
-}
-
-function aborted(): DomainError<BodyErrorCode> {
-  return new DomainError('body-aborted', 'the client went away before the end of the body');
 }

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../base/index.ts';
 import { newSpanId, type Spans, type TraceContext } from '../telemetry/index.ts';
+import type { CallRequest } from './call.ts';
 import { traceOf } from './context.ts';
-import type { HttpRequest } from './http.ts';
 
 /** A call that its caller traces. */
 export interface CallSpan {
@@ -12,7 +12,7 @@ export interface CallSpan {
 
 /** Begins the span of a call; `undefined` for one whose caller does not trace: that costs a look at two headers. */
 export function beginCallSpan(
-  request: HttpRequest,
+  request: CallRequest,
   {
     service,
     operation,

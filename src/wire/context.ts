@@ -1,7 +1,7 @@
 import { onAbort, type Random } from '../base/index.ts';
 import type { Caller, OperationContext } from '../services/index.ts';
 import { newTrace, parseTraceparent, parseXRay, type TraceContext } from '../telemetry/index.ts';
-import type { HttpRequest, HttpResponse } from './http.ts';
+import type { CallRequest, CallResponse } from './call.ts';
 
 /** The context of one call; what few operations ask for is made when they do. */
 export class CallContext implements OperationContext {
@@ -9,8 +9,8 @@ export class CallContext implements OperationContext {
   readonly region: string;
   readonly caller: Caller;
   readonly #random: Random;
-  readonly #request: HttpRequest;
-  readonly #response: HttpResponse;
+  readonly #request: CallRequest;
+  readonly #response: CallResponse;
   readonly #draining: AbortSignal;
   readonly #authority: string;
   #trace: TraceContext | undefined;
@@ -22,8 +22,8 @@ export class CallContext implements OperationContext {
     readonly caller: Caller;
     readonly authority: string;
     readonly random: Random;
-    readonly request: HttpRequest;
-    readonly response: HttpResponse;
+    readonly request: CallRequest;
+    readonly response: CallResponse;
     readonly draining: AbortSignal;
     /** Where the call stands in its caller's trace, when it was found out before. */
     readonly trace?: TraceContext | undefined;
@@ -68,7 +68,7 @@ export class CallContext implements OperationContext {
 }
 
 /** The trace that a request belongs to, from `traceparent` or `X-Amzn-Trace-Id`. */
-export function traceOf({ headers }: HttpRequest): TraceContext | undefined {
+export function traceOf({ headers }: Pick<CallRequest, 'headers'>): TraceContext | undefined {
   const { traceparent: w3c, 'x-amzn-trace-id': xray } = headers;
   // AWS's own SDKs send X-Ray's header; where both are there, W3C's is the one that proxies keep current.
   const trace = typeof w3c === 'string' ? parseTraceparent(w3c) : undefined;

@@ -32,6 +32,7 @@ import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
 import { isChunked, streamBody, withoutChunked } from './body-stream.ts';
+import type { CallRequest, CallResponse } from './call.ts';
 import { beginCallSpan } from './call-span.ts';
 import { CallContext } from './context.ts';
 import * as failures from './failures.ts';
@@ -86,8 +87,8 @@ interface Endpoint {
 interface Call {
   readonly requestId: string;
   readonly head: RequestHead;
-  readonly request: HttpRequest;
-  readonly response: HttpResponse;
+  readonly request: CallRequest;
+  readonly response: CallResponse;
   readonly startedAt: number;
   protocol: AwsProtocol;
   service: string;
@@ -111,16 +112,16 @@ export class Dispatcher {
   }
 
   /** Answers one request, whatever happens. */
-  handle(request: HttpRequest, response: HttpResponse): Promise<void> {
+  handle(request: CallRequest, response: CallResponse): Promise<void> {
     return this.#handle(request, response, (call) => this.#answer(call));
   }
 
   /** The same for a request that has come by a door for devices. */
   handleDevice(request: HttpRequest, response: HttpResponse, door: DeviceDoor): Promise<void> {
-    return this.#handle(request, response, (call) => this.#answerDevice(call, door));
+    return this.#handle(request, response, (call) => this.#answerDevice(call, request, door));
   }
 
-  async #handle(request: HttpRequest, response: HttpResponse, answer: (call: Call) => Promise<void>): Promise<void> {
+  async #handle(request: CallRequest, response: CallResponse, answer: (call: Call) => Promise<void>): Promise<void> {
     const call = this.#begin(request, response);
     try {
       await answer(call);
@@ -130,7 +131,7 @@ export class Dispatcher {
     this.#measure(call);
   }
 
-  #begin(request: HttpRequest, response: HttpResponse): Call {
+  #begin(request: CallRequest, response: CallResponse): Call {
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
     const head: RequestHead = {
@@ -177,7 +178,7 @@ export class Dispatcher {
   }
 
   /** A call of the data plane of IoT: signed, or by a device that proves itself otherwise. */
-  async #answerDevice(call: Call, door: DeviceDoor): Promise<void> {
+  async #answerDevice(call: Call, request: HttpRequest, door: DeviceDoor): Promise<void> {
     const { proving } = this.#options;
     const destination = findDeviceDestination(call.head) ?? findDestination(call.head, scopeHint(call.head));
     this.#note(call, destination);
@@ -187,7 +188,7 @@ export class Dispatcher {
     const bare: RequestParts = { ...call.head, body: NOTHING };
     const claim = proving.claim(bare);
     if (claim) proving.admit(claim, bare);
-    const device = claim ? undefined : await door.caller(call.request);
+    const device = claim ? undefined : await door.caller(request);
     this.#streams(call, destination);
     const body = await this.#bodies.read(call.request, bodyLimit(call.service));
     try {

@@ -70,7 +70,7 @@ export function refuseUpgrade(socket: Duplex, status: keyof typeof UPGRADE_REASO
 }
 
 /** The `host` or `:authority` as it came, with port. */
-export function authorityOf(request: HttpRequest): string {
+export function authorityOf(request: Pick<HttpRequest, 'headers'>): string {
   const { headers } = request;
   return headers.host ?? (headers[':authority'] as string | undefined) ?? '';
 }

@@ -22,6 +22,10 @@ export const WIRE_LIMITS = {
   /** A connection that sends nothing at all is closed after this. */
   firstByteTimeoutMs: 30_000,
   headersTimeoutMs: 60_000,
+  /** Largest body of a request that is read without Node's HTTP server. */
+  laneBodyBytesMax: 1024 * 1024,
+  /** How often connections on the fast lane are looked at: their times are exact to that. */
+  laneTickMs: 5_000,
   /** The slowest upload that is waited for. */
   requestTimeoutMs: 60 * 60_000,
   /** Longer than the 60 s after which clients drop idle connections, so that they are the ones who close. */

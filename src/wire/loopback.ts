@@ -16,12 +16,12 @@ const CLIENT_NAMES = /(^|\.)(localhost\.localstack\.cloud|amazonaws\.com)$/;
  * Why a request to a node that accepts any credentials is not from a local tool; `undefined` when it may be. A web page from
  * elsewhere reaches loopback too: by itself, and then it names its origin, or under a name of its own that it points here.
  */
-export function foreignTo(request: HttpRequest): string | undefined {
+export function foreignTo(request: Pick<HttpRequest, 'headers'>): string | undefined {
   return foreignOrigin(request) ?? foreignHost(request);
 }
 
 /** Why the page that makes a request is not this machine's. */
-function foreignOrigin({ headers: { origin } }: HttpRequest): string | undefined {
+function foreignOrigin({ headers: { origin } }: Pick<HttpRequest, 'headers'>): string | undefined {
   if (origin !== undefined && origin !== 'null' && !isLoopback(hostName(origin.replace(/^[a-z]+:\/\//i, '')))) {
     return `Requests of web pages from ${origin} are refused.`;
   }
@@ -30,7 +30,7 @@ function foreignOrigin({ headers: { origin } }: HttpRequest): string | undefined
 }
 
 /** Why the name that a request goes to is not this machine's: a page may point a name of its own here. */
-export function foreignHost(request: HttpRequest): string | undefined {
+export function foreignHost(request: Pick<HttpRequest, 'headers'>): string | undefined {
   const name = hostName(authorityOf(request));
   if (name === '' || isLoopback(name) || CLIENT_NAMES.test(name)) return undefined;
   return `Requests to the host ${name} are refused: without authentication the node answers to loopback names only.`;

@@ -1,9 +1,9 @@
 import type { AnswerParts } from '../codec/aws/index.ts';
-import type { HttpResponse } from './http.ts';
+import type { CallResponse } from './call.ts';
 
 /** Writes an answer. Resolves when its last byte is handed to the socket; a stream is read at the client's pace. */
 export function sendAnswer(
-  response: HttpResponse,
+  response: CallResponse,
   answer: AnswerParts,
   requestId: string,
   head: boolean,
@@ -26,7 +26,7 @@ export function sendAnswer(
 
 /** A HEAD has the headers of its GET, the length of the object among them, and no body. */
 function endHead(
-  response: HttpResponse,
+  response: CallResponse,
   status: number,
   headers: Record<string, string>,
   body: AnswerParts['body'],
@@ -40,7 +40,7 @@ function endHead(
 }
 
 async function stream(
-  response: HttpResponse,
+  response: CallResponse,
   status: number,
   headers: Record<string, string>,
   body: AsyncIterable<Uint8Array>,
@@ -71,7 +71,7 @@ class Room {
   gone = false;
   #wake: (() => void) | undefined;
 
-  constructor(response: HttpResponse) {
+  constructor(response: CallResponse) {
     response.on('drain', () => this.#wake?.());
     response.once('close', () => {
       this.gone = true;

@@ -12,6 +12,7 @@ import { type Clock, DomainError, type Random } from '../base/index.ts';
 import type { Credentials, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { Authenticator } from './authenticate.ts';
+import type { CallResponse } from './call.ts';
 import { type Authorize, Dispatcher } from './dispatch.ts';
 import {
   authorityOf,
@@ -24,6 +25,9 @@ import {
   refuseUpgrade,
   type UpgradeRoute,
 } from './http.ts';
+import { Lane } from './lane/lane.ts';
+import type { LaneRequest } from './lane/request.ts';
+import type { LaneResponse } from './lane/response.ts';
 import { WIRE_LIMITS } from './limits.ts';
 import { foreignHost, foreignTo, isLoopback } from './loopback.ts';
 import { sniff } from './sniff.ts';
@@ -89,6 +93,7 @@ class Wire implements WireServer {
   readonly #sandboxHttp2: Http2Server;
   readonly #fromSandboxes = new WeakSet<Socket>();
   readonly #doors = new WeakMap<Duplex, DeviceDoor>();
+  readonly #lane: Lane;
   #takeHttp1: (socket: Socket) => void = () => {};
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -125,6 +130,12 @@ class Wire implements WireServer {
     };
     this.#http2 = createHttp2Server({ settings });
     this.#sandboxHttp2 = createHttp2Server({ settings });
+    this.#lane = new Lane({
+      clock,
+      takes: (head) => this.#claimed(head) === undefined,
+      serve: (request, response) => void this.#takeFast(request, response),
+      handOver: (socket) => this.#takeHttp1.call(this.#http, socket),
+    });
     this.#connect();
   }
 
@@ -183,7 +194,7 @@ class Wire implements WireServer {
       this.#keep(socket);
       const http2 = this.#fromSandboxes.has(socket) ? this.#sandboxHttp2 : this.#http2;
       sniff(socket, this.#options.clock, {
-        http1: () => takeHttp1!.call(this.#http, socket),
+        http1: () => this.#lane.take(socket),
         http2: () => http2.emit('connection', socket),
       });
     });
@@ -241,12 +252,35 @@ class Wire implements WireServer {
     }
   }
 
+  /** A request of the fast lane: none of those that extra routes claim. */
+  async #takeFast(request: LaneRequest, response: LaneResponse): Promise<void> {
+    this.#inFlight++;
+    if (this.#closing !== undefined) response.setHeader('connection', 'close');
+    try {
+      const foreign = this.#options.mode === 'dev' ? foreignTo(request) : undefined;
+      if (foreign === undefined) await this.#dispatcher.handle(request, response);
+      else refuse(response, foreign);
+    } catch (error) {
+      this.#options.logger.error('wire-request-failed', { path: request.url.split('?')[0], error });
+      response.destroy();
+    } finally {
+      if (--this.#inFlight === 0) this.#onIdle?.();
+    }
+  }
+
+  /** The extra route that a request is for. */
+  #claimed(request: Pick<HttpRequest, 'url' | 'headers'>): ExtraRoute | undefined {
+    const { extraRoutes = [] } = this.#options;
+    if (extraRoutes.length === 0) return undefined;
+    const path = (request.url ?? '/').split('?', 1)[0]!;
+    return claimRoute(extraRoutes, path, hostName(authorityOf(request)));
+  }
+
   async #answer(request: HttpRequest, response: HttpResponse, fromSandbox: boolean): Promise<void> {
-    const { mode, extraRoutes = [] } = this.#options;
+    const { mode } = this.#options;
     const door = this.#doors.get(request.socket);
     if (door) return this.#dispatcher.handleDevice(request, response, door);
-    const path = (request.url ?? '/').split('?', 1)[0]!;
-    const route = extraRoutes.length > 0 ? claimRoute(extraRoutes, path, hostName(authorityOf(request))) : undefined;
+    const route = this.#claimed(request);
     if (mode === 'dev') {
       const foreign = route?.crossOrigin ? foreignHost(request) : foreignTo(request);
       if (foreign !== undefined) return refuse(response, foreign);
@@ -256,7 +290,7 @@ class Wire implements WireServer {
     try {
       await route.handle(request, response);
     } catch (error) {
-      this.#options.logger.error('extra-route-failed', { path, error });
+      this.#options.logger.error('extra-route-failed', { path: request.url?.split('?')[0], error });
       if (response.headersSent) response.destroy();
       else response.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"Internal error"}');
     }
@@ -269,6 +303,7 @@ class Wire implements WireServer {
     this.#draining.abort(new DOMException('the node drains', 'AbortError'));
     for (const session of this.#sessions) session.close();
     this.#http.closeIdleConnections();
+    this.#lane.closeIdle();
     await this.#idle(deadlineMs);
     this.#drained = true;
     this.#http.closeIdleConnections();
@@ -291,9 +326,12 @@ class Wire implements WireServer {
   }
 }
 
-function refuse(response: HttpResponse, message: string): void {
-  response.writeHead(403, { 'content-type': 'application/json', 'x-amzn-errortype': 'AccessDeniedException' });
-  response.end(JSON.stringify({ __type: 'AccessDeniedException', message }));
+function refuse(response: CallResponse, message: string): void {
+  const body = JSON.stringify({ __type: 'AccessDeniedException', message });
+  const length = String(Buffer.byteLength(body));
+  const type = 'AccessDeniedException';
+  response.writeHead(403, { 'content-type': 'application/json', 'x-amzn-errortype': type, 'content-length': length });
+  response.end(body);
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

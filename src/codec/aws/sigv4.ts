@@ -134,7 +134,16 @@ function scopeOf(credential: string): Pick<SignatureClaim, 'accessKeyId' | 'date
   return { accessKeyId, date: date!, region: region!, service };
 }
 
+/** The last time that was read: requests of the same second have the same text. */
+let lastTime: Pick<SignatureClaim, 'time' | 'timeMs'> = { time: '', timeMs: 0 };
+
 function timeOf(time: string | undefined): Pick<SignatureClaim, 'time' | 'timeMs'> {
+  if (time !== undefined && time !== '' && time === lastTime.time) return lastTime;
+  lastTime = readTime(time);
+  return lastTime;
+}
+
+function readTime(time: string | undefined): Pick<SignatureClaim, 'time' | 'timeMs'> {
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(time ?? '');
   if (!parts)
     throw new SignatureFailure('incomplete', 'Date must be in ISO-8601 basic format, for example 20260101T000000Z');

@@ -3,7 +3,7 @@ import { RawJson } from '../../../codec/aws/index.ts';
 import type { Records } from '../../../store/index.ts';
 import type { Operation } from '../../index.ts';
 import { invalid } from '../errors.ts';
-import { readExpressions, type Updated } from '../expressions/index.ts';
+import { checkKeyPaths, readExpressions, type Updated } from '../expressions/index.ts';
 import { type CapacityWish, readUnits } from '../items/capacity.ts';
 import { deleteChange, type Guard, itemToPut, putChange, updateChange } from '../items/changes.ts';
 import { isCounted, shownCapacity } from '../items/consumed.ts';
@@ -88,6 +88,7 @@ export function itemOperations({ tables, records, writer }: ItemParts): Record<s
       legacy: ['AttributesToGet'],
     });
     const table = tables.get(input.TableName!, region);
+    if (projection) checkKeyPaths(table, projection.paths);
     const row = await records.get(table.space, rowOfKey(table.key, input.Key as Attributes));
     const item = row && decodeItem(row.value);
     const units = readUnits(item?.sizeBytes ?? 0, ConsistentRead);

@@ -2,7 +2,7 @@ import type { QueryInput, ScanInput } from '@aws-sdk/client-dynamodb';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Operation } from '../../index.ts';
 import { invalid } from '../errors.ts';
-import { type Expressions, type KeyCondition, readExpressions } from '../expressions/index.ts';
+import { checkKeyPaths, type Expressions, type KeyCondition, readExpressions } from '../expressions/index.ts';
 import type { CapacityWish } from '../items/capacity.ts';
 import { shownCapacity } from '../items/consumed.ts';
 import { type Page, type PageWish, readPage } from '../items/page.ts';
@@ -73,6 +73,7 @@ export function queryOperations({ tables, records }: ItemParts): Record<string, 
     if (consistent && source.index?.kind === 'global') {
       throw invalid('Consistent reads are not supported on global secondary indexes');
     }
+    checkKeyPaths(source.table, [...(projection?.paths ?? []), ...(filter?.paths ?? [])]);
     const fetches = mustFetch(source, select, projection);
     const wish: PageWish = { source, range, reverse, limit, consistent, fetches };
     const page = await readPage(records, wish);

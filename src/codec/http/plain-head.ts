@@ -1,0 +1,114 @@
+/**
+ * The head of a plain HTTP/1.1 request: what AWS's clients send all day, and nothing that two readers could read in two ways.
+ *
+ * It takes part of what RFC 9112 allows and no more: `POST`, a path, HTTP/1.1, header lines with CRLF in printable ASCII, no name twice,
+ * one `content-length` in digits, no `transfer-encoding`, `expect`, `upgrade` or `trailer`, and of `connection` only `keep-alive`. All else is
+ * `other`: whoever asks has a complete reader for that, which then decides what is right and what is an attack.
+ */
+
+/** A request's head, and how much of it there is. */
+export interface PlainHead {
+  readonly method: 'POST';
+  /** As it came. */
+  readonly url: string;
+  /** Names in lower case, in their order. */
+  readonly headers: Record<string, string>;
+  /** Bytes of the head, its empty line included: the body begins there. */
+  readonly headBytes: number;
+  readonly bodyBytes: number;
+}
+
+/** Numbers of plain heads (S5); what has more is not plain. */
+export const PLAIN_HEAD_LIMITS = {
+  headersMax: 64,
+  /** Request line and headers. */
+  headBytesMax: 16 * 1024,
+  /** Digits of `content-length`: larger bodies are not plain anyhow. */
+  lengthDigitsMax: 9,
+} as const;
+
+const END = Buffer.from('\r\n\r\n');
+const START = 'POST /';
+const VERSION = ' HTTP/1.1';
+/** `/` and what may follow it; neither spaces nor anything beyond ASCII. */
+const URL_TEXT = /^\/[\x21-\x7e]*$/;
+const VALUE_TEXT = /^[\t\x20-\x7e]*$/;
+const NAME_TEXT = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const LENGTH_TEXT = /^[0-9]+$/;
+
+/** Names whose meaning goes beyond one request with one body; and one that would not become a member of an object. */
+const NOT_PLAIN = new Set([
+  'transfer-encoding',
+  'expect',
+  'upgrade',
+  'trailer',
+  'te',
+  'proxy-connection',
+  'http2-settings',
+  '__proto__',
+]);
+
+/** Names as they came to their lower case; `undefined` for those that are not plain. Clients send few, and always the same. */
+const names = new Map<string, string | undefined>();
+const NAMES_MAX = 1000;
+
+/** Reads the head that the bytes begin with. `incomplete`: there may be one once more bytes have come. */
+export function readPlainHead(bytes: Buffer): PlainHead | 'incomplete' | 'other' {
+  const end = bytes.indexOf(END);
+  if (end < 0) return bytes.length < PLAIN_HEAD_LIMITS.headBytesMax ? 'incomplete' : 'other';
+  if (end > PLAIN_HEAD_LIMITS.headBytesMax) return 'other';
+  const text = bytes.toString('latin1', 0, end);
+  const lineEnd = text.indexOf('\r\n');
+  const first = lineEnd < 0 ? text : text.slice(0, lineEnd);
+  if (!first.startsWith(START) || !first.endsWith(VERSION)) return 'other';
+  const url = first.slice(START.length - 1, -VERSION.length);
+  if (!URL_TEXT.test(url)) return 'other';
+  const headers = lineEnd < 0 ? undefined : readHeaders(text, lineEnd + 2);
+  if (headers === undefined || headers.host === undefined) return 'other';
+  const { connection, 'content-length': length } = headers;
+  if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return 'other';
+  if (length === undefined || length.length > PLAIN_HEAD_LIMITS.lengthDigitsMax || !LENGTH_TEXT.test(length))
+    return 'other';
+  return { method: 'POST', url, headers, headBytes: end + END.length, bodyBytes: Number(length) };
+}
+
+/** The header lines from `start` on; `undefined` when one of them is not plain. */
+function readHeaders(text: string, start: number): Record<string, string> | undefined {
+  const headers: Record<string, string> = {};
+  let count = 0;
+  for (let at = start; at < text.length; ) {
+    const found = text.indexOf('\r\n', at);
+    const end = found < 0 ? text.length : found;
+    const colon = text.indexOf(':', at);
+    if (colon < 0 || colon >= end || ++count > PLAIN_HEAD_LIMITS.headersMax) return undefined;
+    const name = lowerName(text.slice(at, colon));
+    const value = text.slice(colon + 1, end);
+    // Lone CRs and LFs are in no value; they fail here.
+    if (name === undefined || !VALUE_TEXT.test(value) || headers[name] !== undefined) return undefined;
+    headers[name] = trimmed(value);
+    at = end + 2;
+  }
+  return headers;
+}
+
+/** Without the optional white space around it, spaces and tabs. */
+function trimmed(value: string): string {
+  let [start, end] = [0, value.length];
+  while (start < end && isBlank(value.charCodeAt(start))) start++;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end--;
+  return value.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+function lowerName(name: string): string | undefined {
+  const known = names.get(name);
+  if (known !== undefined || names.has(name)) return known;
+  const lower = name.toLowerCase();
+  const made = NAME_TEXT.test(name) && !NOT_PLAIN.has(lower) ? lower : undefined;
+  if (names.size >= NAMES_MAX) names.clear();
+  names.set(name, made);
+  return made;
+}

@@ -1,0 +1,29 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** A request as the dispatcher needs it: one of Node's, or one of the fast lane. */
+export interface CallRequest extends AsyncIterable<Uint8Array> {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly httpVersionMajor: number;
+  /** All of it has come. */
+  readonly complete: boolean;
+}
+
+/** Its response, likewise. */
+export interface CallResponse {
+  readonly statusCode: number;
+  readonly headersSent: boolean;
+  readonly destroyed: boolean;
+  readonly writableEnded: boolean;
+  setHeader(name: string, value: string): unknown;
+  writeHead(status: number, headers: Record<string, string>): unknown;
+  flushHeaders(): void;
+  /** False when there is no room left; `drain` tells of it. */
+  write(chunk: Uint8Array): boolean;
+  end(body?: string | Uint8Array): unknown;
+  destroy(): unknown;
+  /** `close` comes once, after the end too. */
+  on(event: 'drain' | 'close', listener: () => void): unknown;
+  once(event: 'drain' | 'close', listener: () => void): unknown;
+}

@@ -1,0 +1,145 @@
+import type { Socket } from 'node:net';
+import { type PlainHead, readPlainHead } from '../../codec/http/index.ts';
+import { WIRE_LIMITS } from '../limits.ts';
+import { LaneRequest } from './request.ts';
+import { LaneResponse, type ResponseOwner } from './response.ts';
+
+/** What a connection is served by. */
+export interface LaneHost {
+  readonly date: () => string;
+  /** How often the lane has looked for connections that are silent for too long: their measure of time. */
+  readonly ticks: number;
+  /** Whether the lane serves the request with this head; what it does not serve goes to Node with its connection. */
+  takes(head: PlainHead): boolean;
+  /** Answers, sooner or later. */
+  serve(request: LaneRequest, response: LaneResponse, socket: Socket): void;
+  /** Node's HTTP server has the connection from now on; what was read of it is put back. */
+  handOver(socket: Socket): void;
+  closed(connection: LaneConnection): void;
+}
+
+/**
+ * One connection on the fast lane.
+ *
+ *     idle -> reading the body -> answering -> idle ...      and from idle, once and for all, to Node's HTTP server
+ *
+ * While a request is answered, nothing more is read than one piece, which then waits: pipelining works, and is not fast.
+ */
+export class LaneConnection implements ResponseOwner {
+  readonly socket: Socket;
+  readonly #host: LaneHost;
+  /** The one under way. */
+  #request: LaneRequest | undefined;
+  #response: LaneResponse | undefined;
+  /** What came behind the request under way. */
+  #behind: Buffer | undefined;
+  /** When anything last came or was answered, by the host's ticks. */
+  #activeAt: number;
+  #headAt = 0;
+  #isHandedOver = false;
+
+  constructor(socket: Socket, host: LaneHost) {
+    this.socket = socket;
+    this.#host = host;
+    this.#activeAt = host.ticks;
+    socket.on('data', this.#onData).on('end', this.#onEnd).on('drain', this.#onDrain);
+    socket.on('error', this.#onError).on('close', this.#onClose);
+  }
+
+  get idle(): boolean {
+    return this.#request === undefined;
+  }
+
+  date = (): string => this.#host.date();
+
+  /** Closes it when it has been silent for too long. */
+  tick(now: number): void {
+    const silentMs = (now - this.#activeAt) * WIRE_LIMITS.laneTickMs;
+    if (this.idle) {
+      if (silentMs > WIRE_LIMITS.keepAliveTimeoutMs) this.socket.destroy();
+    } else if (this.#waitsForBody) {
+      const sinceHeadMs = (now - this.#headAt) * WIRE_LIMITS.laneTickMs;
+      if (silentMs > WIRE_LIMITS.headersTimeoutMs || sinceHeadMs > WIRE_LIMITS.requestTimeoutMs) this.socket.destroy();
+    }
+  }
+
+  ended(keep: boolean): void {
+    const isWhole = this.#request!.complete;
+    this.#request = undefined;
+    this.#response = undefined;
+    this.#activeAt = this.#host.ticks;
+    if (!keep || !isWhole) return void this.socket.destroySoon();
+    if (this.#behind === undefined) return;
+    const behind = this.#behind;
+    this.#behind = undefined;
+    // Not deeper into the stack: there may be thousands of requests in one piece.
+    setImmediate(() => {
+      if (this.socket.destroyed) return;
+      this.#take(behind);
+      if (!this.#isHandedOver && this.#behind === undefined) this.socket.resume();
+    });
+  }
+
+  get #waitsForBody(): boolean {
+    return this.#request?.complete === false;
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#activeAt = this.#host.ticks;
+    const request = this.#request;
+    if (request === undefined) return this.#take(chunk);
+    const taken = request.complete ? 0 : request.push(chunk);
+    if (taken < chunk.length) this.#wait(taken === 0 ? chunk : chunk.subarray(taken));
+  };
+
+  /** Who sends nothing more has gone, as with Node's server: long polls end by it. */
+  readonly #onEnd = (): void => {
+    this.socket.end();
+  };
+
+  readonly #onDrain = (): void => this.#response?.drained();
+
+  readonly #onError = (): void => {
+    this.socket.destroy();
+  };
+
+  readonly #onClose = (): void => {
+    const [request, response] = [this.#request, this.#response];
+    this.#host.closed(this);
+    request?.abort();
+    response?.over();
+  };
+
+  /** Bytes behind the request under way. */
+  #wait(bytes: Buffer): void {
+    this.#behind = this.#behind === undefined ? bytes : Buffer.concat([this.#behind, bytes]);
+    this.socket.pause();
+  }
+
+  /** Takes bytes with which a request begins. */
+  #take(bytes: Buffer): void {
+    const head = readPlainHead(bytes);
+    if (typeof head === 'string' || !this.#host.takes(head)) return this.#handOver(bytes);
+    const end = head.headBytes + head.bodyBytes;
+    const request = new LaneRequest(head, bytes.subarray(head.headBytes, end));
+    const response = new LaneResponse(this);
+    this.#request = request;
+    this.#response = response;
+    this.#headAt = this.#host.ticks;
+    if (bytes.length > end) this.#wait(bytes.subarray(end));
+    this.#host.serve(request, response, this.socket);
+  }
+
+  #handOver(bytes: Buffer): void {
+    const { socket } = this;
+    this.#isHandedOver = true;
+    socket.pause();
+    socket.off('data', this.#onData).off('end', this.#onEnd).off('drain', this.#onDrain);
+    socket.off('error', this.#onError).off('close', this.#onClose);
+    this.#host.closed(this);
+    socket.unshift(bytes);
+    this.#host.handOver(socket);
+    // Node's handler reads by listening, and a listener does not start what was paused.
+    socket.resume();
+  }
+}

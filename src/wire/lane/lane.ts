@@ -1,0 +1,80 @@
+/*
+ * The fast lane: plain POST requests of AWS's clients (see codec/http) are read and answered here, at a third of what Node's HTTP server
+ * takes for them. All else (streams of unknown length, uploads, upgrades, GETs, heads that are not plain, attacks) goes to Node's
+ * server with its connection, which then stays there: what this lane cannot read without doubt it never reads.
+ */
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../../base/index.ts';
+import type { PlainHead } from '../../codec/http/index.ts';
+import { WIRE_LIMITS } from '../limits.ts';
+import { LaneConnection, type LaneHost } from './connection.ts';
+import type { LaneRequest } from './request.ts';
+import type { LaneResponse } from './response.ts';
+
+export interface LaneOptions {
+  readonly clock: Clock;
+  /** Whether this may be answered here, beyond its size. */
+  readonly takes: (head: PlainHead) => boolean;
+  readonly serve: (request: LaneRequest, response: LaneResponse, socket: Socket) => void;
+  readonly handOver: (socket: Socket) => void;
+}
+
+export class Lane implements LaneHost {
+  ticks = 0;
+  readonly #options: LaneOptions;
+  readonly #connections = new Set<LaneConnection>();
+  #timer: Timer | undefined;
+  #second = 0;
+  #date = '';
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  /** Takes over a connection of HTTP/1.1, from its first byte. */
+  take(socket: Socket): void {
+    this.#connections.add(new LaneConnection(socket, this));
+    this.#timer ??= this.#nextTick();
+  }
+
+  /** Closes those that wait for a request. */
+  closeIdle(): void {
+    for (const connection of this.#connections) if (connection.idle) connection.socket.destroy();
+  }
+
+  readonly date = (): string => {
+    const second = Math.floor(this.#options.clock.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#date = new Date(second * 1000).toUTCString();
+    }
+    return this.#date;
+  };
+
+  takes(head: PlainHead): boolean {
+    return head.bodyBytes <= WIRE_LIMITS.laneBodyBytesMax && this.#options.takes(head);
+  }
+
+  serve(request: LaneRequest, response: LaneResponse, socket: Socket): void {
+    this.#options.serve(request, response, socket);
+  }
+
+  handOver(socket: Socket): void {
+    this.#options.handOver(socket);
+  }
+
+  closed(connection: LaneConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #nextTick(): Timer {
+    return this.#options.clock.timer(WIRE_LIMITS.laneTickMs, () => {
+      this.ticks++;
+      for (const connection of this.#connections) connection.tick(this.ticks);
+      this.#timer = this.#connections.size > 0 ? this.#nextTick() : undefined;
+    });
+  }
+}

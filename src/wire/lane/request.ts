@@ -1,0 +1,62 @@
+import type { PlainHead } from '../../codec/http/index.ts';
+import { aborted } from '../body-errors.ts';
+import type { CallRequest } from '../call.ts';
+
+/** A request of the fast lane: its head is there, of its body what has come with it or since. */
+export class LaneRequest implements CallRequest {
+  readonly method = 'POST';
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly httpVersionMajor = 1;
+  /** Bytes of the whole body. */
+  readonly bodyBytes: number;
+  #chunks: Buffer[] | undefined;
+  #missing: number;
+  #body: Buffer | undefined;
+  #waiting: PromiseWithResolvers<Buffer> | undefined;
+  #isAborted = false;
+
+  /** @param first  what has come of the body, at most all of it */
+  constructor({ url, headers, bodyBytes }: PlainHead, first: Buffer) {
+    this.url = url;
+    this.headers = headers;
+    this.bodyBytes = bodyBytes;
+    this.#missing = bodyBytes - first.length;
+    if (this.#missing === 0) this.#body = first;
+    else this.#chunks = [first];
+  }
+
+  get complete(): boolean {
+    return this.#missing === 0;
+  }
+
+  /** The whole body, as soon as it is there. Rejects with `body-aborted` when the client goes away before. */
+  body(): Buffer | Promise<Buffer> {
+    if (this.#body) return this.#body;
+    if (this.#isAborted) return Promise.reject(aborted());
+    this.#waiting ??= Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    yield await this.body();
+  }
+
+  /** Takes of the bytes what belongs to the body. @returns how many that are */
+  push(bytes: Buffer): number {
+    const taken = Math.min(bytes.length, this.#missing);
+    this.#chunks!.push(taken === bytes.length ? bytes : bytes.subarray(0, taken));
+    this.#missing -= taken;
+    if (this.#missing > 0) return taken;
+    this.#body = Buffer.concat(this.#chunks!, this.bodyBytes);
+    this.#chunks = undefined;
+    this.#waiting?.resolve(this.#body);
+    return taken;
+  }
+
+  /** Its client is gone. */
+  abort(): void {
+    this.#isAborted = true;
+    this.#waiting?.reject(aborted());
+  }
+}

@@ -1,0 +1,431 @@
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { SimulatedClock } from '../../src/base/index.ts';
+import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts';
+import type { Service } from '../../src/services/index.ts';
+import type { ExtraRoute } from '../../src/wire/index.ts';
+import { startWire, type TestWire } from './support.ts';
+
+const body = '{"StreamName":"a"}';
+const LINES = [
+  'POST / HTTP/1.1',
+  'Host: localhost',
+  'X-Amz-Target: Kinesis_20131202.DescribeLimits',
+  'Content-Type: application/x-amz-json-1.1',
+  `Content-Length: ${body.length}`,
+] as const;
+const request = (lines: readonly string[], content = body) => `${lines.join('\r\n')}\r\n\r\n${content}`;
+const PLAIN = request(LINES);
+
+/** What Node's own HTTP server makes of the bytes: the first request with its body, or nothing. */
+async function byNode(bytes: Buffer): Promise<unknown> {
+  const server = createServer();
+  const [client, socket] = duplexPair();
+  const got = new Promise<unknown>((resolve) => {
+    server.on('request', async (message: IncomingMessage, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of message) chunks.push(chunk as Buffer);
+      const { method, url, headers } = message;
+      response.end();
+      resolve({ method, url, headers, body: Buffer.concat(chunks).toString('latin1') });
+    });
+    server.on('clientError', (error) => resolve(error.message));
+    client.on('end', () => resolve('closed')).resume();
+  });
+  server.emit('connection', socket);
+  client.write(bytes);
+  const result = await got;
+  client.destroy();
+  socket.destroy();
+  return result;
+}
+
+test('what the lane takes for a head, Node reads as the same request', async () => {
+  const pieces = fc.constantFrom(
+    ...[
+      '\r',
+      '\n',
+      '\r\n',
+      ' ',
+      '\t',
+      ':',
+      '\0',
+      '\x0b',
+      '\x7f',
+      '\x80',
+      'é',
+      ';',
+      ',',
+      '/',
+      '?',
+      '#',
+      '%',
+      '__proto__: x\r\n',
+    ],
+    ...[
+      'Content-Length: 3\r\n',
+      'Transfer-Encoding: chunked\r\n',
+      'Host: b\r\n',
+      'Connection: close\r\n',
+      'Expect: 100-continue\r\n',
+    ],
+    ...[
+      'Upgrade: h2c\r\n',
+      'X-A:\r\n',
+      'X-A : b\r\n',
+      ' folded\r\n',
+      'connection: Keep-Alive\r\n',
+      'Cookie: a\r\nCookie: b\r\n',
+      'HTTP/1.0',
+      'X-B: \t b \t\r\n',
+    ],
+  );
+  const edit = fc.record({
+    at: fc.nat({ max: PLAIN.length }),
+    remove: fc.nat({ max: 3 }),
+    insert: fc.option(pieces, { nil: '' }),
+  });
+  let taken = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(edit, { maxLength: 3 }), async (edits) => {
+      let text = PLAIN;
+      for (const { at, remove, insert } of edits) text = text.slice(0, at) + insert + text.slice(at + remove);
+      const bytes = Buffer.from(text, 'latin1');
+      const head = readPlainHead(bytes);
+      if (typeof head === 'string' || bytes.length < head.headBytes + head.bodyBytes) return;
+      taken++;
+      const content = bytes.toString('latin1', head.headBytes, head.headBytes + head.bodyBytes);
+      // What is behind the body is another request's.
+      const alone = bytes.subarray(0, head.headBytes + head.bodyBytes);
+      assert.deepEqual(await byNode(alone), {
+        method: head.method,
+        url: head.url,
+        headers: { ...head.headers },
+        body: content,
+      });
+    }),
+    { numRuns: 3000, seed: 6 },
+  );
+  assert.ok(taken > 300, `${taken} heads were taken`);
+});
+
+test('heads that two readers could read in two ways are not the lane’s', () => {
+  const with_ = (...more: string[]) => readPlainHead(Buffer.from(request([...LINES, ...more]), 'latin1'));
+  assert.equal(typeof with_('X-A: b'), 'object');
+  assert.equal(typeof with_('Connection: keep-alive'), 'object');
+  for (const line of [
+    ...[
+      'Content-Length: 18',
+      'Content-Length: 0',
+      'Transfer-Encoding: chunked',
+      'Transfer-Encoding: identity',
+      'Expect: 100-continue',
+    ],
+    ...[
+      'Connection: close',
+      'Connection: keep-alive, upgrade',
+      'Upgrade: websocket',
+      'Trailer: x',
+      'Host: other',
+      'X-A : b',
+      ' folded',
+    ],
+    ...[
+      'X-A: a\nX-B: b',
+      'X-A: a\rb',
+      'X-A: é',
+      'X-A: \0',
+      ': b',
+      'no colon',
+      '__proto__: b',
+      'constructor: b',
+      'X A: b',
+    ],
+  ]) {
+    assert.equal(with_(line), 'other', JSON.stringify(line));
+  }
+  const first = (line: string) => readPlainHead(Buffer.from(request([line, ...LINES.slice(1)]), 'latin1'));
+  for (const line of [
+    ...[
+      'GET / HTTP/1.1',
+      'POST  / HTTP/1.1',
+      'POST / HTTP/1.0',
+      'POST / HTTP/1.1 ',
+      ' POST / HTTP/1.1',
+      'post / HTTP/1.1',
+    ],
+    ...[
+      'POST * HTTP/1.1',
+      'POST http://localhost/ HTTP/1.1',
+      'POST /a b HTTP/1.1',
+      'POST /é HTTP/1.1',
+      'POST /\t HTTP/1.1',
+      '\r\nPOST / HTTP/1.1',
+    ],
+  ]) {
+    assert.equal(first(line), 'other', JSON.stringify(line));
+  }
+  for (const length of [
+    '',
+    '-1',
+    '+1',
+    '0x1',
+    '1 1',
+    '1,1',
+    '1e1',
+    '1'.repeat(PLAIN_HEAD_LIMITS.lengthDigitsMax + 1),
+  ]) {
+    const lines = [...LINES.slice(0, -1), `Content-Length: ${length}`];
+    assert.equal(readPlainHead(Buffer.from(request(lines))), 'other', length);
+  }
+  assert.equal(readPlainHead(Buffer.from(request(LINES.slice(0, -1)))), 'other', 'no length');
+  assert.equal(readPlainHead(Buffer.from(request([LINES[0], ...LINES.slice(2)]))), 'other', 'no host');
+  const many = Array.from({ length: PLAIN_HEAD_LIMITS.headersMax }, (_, i) => `X-${i}: a`);
+  assert.equal(with_(...many), 'other');
+  assert.equal(with_(`X-A: ${'a'.repeat(PLAIN_HEAD_LIMITS.headBytesMax)}`), 'other');
+});
+
+/** Echoes how long the input was, so that answers can be told apart. */
+const kinesis: Service = {
+  name: 'kinesis',
+  errors: {},
+  operations: {
+    DescribeLimits: () => ({ ShardLimit: 1, OpenShardCount: 0, OnDemandStreamCount: 0, OnDemandStreamCountLimit: 1 }),
+    DescribeStreamSummary: ({ StreamName }) => ({ StreamDescriptionSummary: { StreamName } }),
+    PutRecord: ({ Data }) => ({ ShardId: 'shardId-000000000000', SequenceNumber: String(Data.length) }),
+    ListStreams: (_input, { signal }) =>
+      new Promise((_, reject) => {
+        left.push(signal);
+        signal.addEventListener('abort', () => reject(signal.reason));
+      }),
+    SubscribeToShard: () => ({ EventStream: events() }),
+  },
+};
+const left: AbortSignal[] = [];
+
+async function* events() {
+  for (let at = 0; at < 3; at++) {
+    yield { SubscribeToShardEvent: { Records: [], ContinuationSequenceNumber: String(at), MillisBehindLatest: 0 } };
+  }
+}
+
+const echo: ExtraRoute = {
+  prefix: '/extra',
+  handle: async (message, response) => {
+    let text = '';
+    for await (const chunk of message.setEncoding('utf8')) text += chunk;
+    response.end(`extra ${message.method} ${text}`);
+  },
+};
+
+const start = () => startWire([kinesis], { mode: 'dev', extraRoutes: [echo] });
+
+/** A connection, and all that came on it. */
+class Peer {
+  readonly socket: Socket;
+  #text = '';
+  #waiting: (() => void)[] = [];
+  readonly closed: Promise<void>;
+
+  constructor({ port }: TestWire) {
+    this.socket = connect(port, '127.0.0.1');
+    this.socket
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        this.#text += chunk.toString('latin1');
+        this.#wake();
+      });
+    this.closed = new Promise((resolve) =>
+      this.socket.on('close', () => {
+        resolve();
+        this.#wake();
+      }),
+    );
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Resolves when so many answers have begun and the last one has ended with `tail`, or the connection is closed. */
+  async answers(count: number, tail: string): Promise<string> {
+    while ((this.#text.split('HTTP/1.1 ').length <= count || !this.#text.endsWith(tail)) && !this.socket.destroyed) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    return this.#text;
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}
+
+function call(operation: string, input: object, ...more: string[]): string {
+  const content = JSON.stringify(input);
+  const target = `X-Amz-Target: Kinesis_20131202.${operation}`;
+  return request([LINES[0], LINES[1], target, LINES[3], `Content-Length: ${content.length}`, ...more], content);
+}
+
+const summary = (name: string) => call('DescribeStreamSummary', { StreamName: name });
+
+test('an answer has what Node’s have, in one piece', async () => {
+  await using wire = await start();
+  const peer = new Peer(wire);
+  peer.socket.write(PLAIN);
+  const text = await peer.answers(1, '}');
+  assert.match(text, /^HTTP\/1\.1 200 OK\r\ncontent-type: application\/x-amz-json-1\.1\r\n/);
+  assert.match(
+    text,
+    /\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\nConnection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n\{/,
+  );
+  peer.socket.destroy();
+});
+
+test('a request may come in two pieces, cut anywhere', async () => {
+  await using wire = await start();
+  const bytes = summary('cut');
+  for (let cut = 1; cut < bytes.length; cut += 3) {
+    const peer = new Peer(wire);
+    peer.socket.setNoDelay(true);
+    peer.socket.write(bytes.slice(0, cut));
+    await new Promise((resolve) => setImmediate(resolve));
+    peer.socket.write(bytes.slice(cut));
+    assert.match(await peer.answers(1, '}'), /^HTTP\/1\.1 200 .*"StreamName":"cut"/s, `cut at ${cut}`);
+    peer.socket.destroy();
+  }
+});
+
+test('requests that come in one piece are answered in their order, whoever reads them', async () => {
+  await using wire = await start();
+  const peer = new Peer(wire);
+  const names = Array.from({ length: 200 }, (_, i) => `s${i}.`);
+  peer.socket.write(`${names.map(summary).join('')}GET /extra HTTP/1.1\r\nHost: localhost\r\n\r\n${summary('last')}`);
+  const text = await peer.answers(202, '}');
+  assert.deepEqual(
+    [...text.matchAll(/"StreamName":"([^"]+)"/g)].map(([, name]) => name),
+    [...names, 'last'],
+  );
+  assert.match(text, /s199\..*extra GET .*last/s);
+  peer.socket.destroy();
+});
+
+test('on one connection come plain requests and others: routes, bodies without a length, expectations', async () => {
+  await using wire = await start();
+  for (const other of [
+    request(['POST /extra/x HTTP/1.1', 'Host: localhost', 'Content-Length: 5'], 'hello'),
+    request(['POST /extra HTTP/1.1', 'Host: localhost', 'Transfer-Encoding: chunked'], '5\r\nhello\r\n0\r\n\r\n'),
+  ]) {
+    const peer = new Peer(wire);
+    peer.socket.write(summary('before'));
+    await peer.answers(1, '}');
+    peer.socket.write(other);
+    await peer.answers(2, 'hello');
+    peer.socket.write(summary('after'));
+    assert.match(await peer.answers(3, '}'), /before.*extra POST hello.*after/s);
+    peer.socket.destroy();
+  }
+  const peer = new Peer(wire);
+  const [head, content] = summary('expected').split('\r\n\r\n') as [string, string];
+  peer.socket.write(`${head}\r\nExpect: 100-continue\r\n\r\n`);
+  assert.match(await peer.answers(1, '\r\n\r\n'), /^HTTP\/1\.1 100 Continue/);
+  peer.socket.write(content);
+  assert.match(await peer.answers(2, '}'), /200 OK.*expected/s);
+  peer.socket.destroy();
+});
+
+test('a body that says its length twice, or in two ways, is refused and its connection closed', async () => {
+  await using wire = await start();
+  for (const more of [
+    'Content-Length: 0',
+    'Transfer-Encoding: chunked',
+    'Transfer-Encoding: chunked, identity',
+    ' Content-Length: 1',
+  ]) {
+    const peer = new Peer(wire);
+    peer.socket.write(call('DescribeLimits', {}, more) + summary('smuggled'));
+    await peer.closed;
+    assert.match(peer.text, /^(HTTP\/1\.1 400 .*)?$/s, more);
+    assert.doesNotMatch(peer.text, /smuggled/);
+  }
+});
+
+test('long bodies come in pieces, beyond the lane’s size too', async () => {
+  await using wire = await start();
+  for (const bytes of [200_000, 1_000_000, 1_300_000]) {
+    const peer = new Peer(wire);
+    const Data = Buffer.alloc(bytes / 1.35).toString('base64');
+    peer.socket.write(call('PutRecord', { StreamName: 'a', PartitionKey: 'a', Data }));
+    // A record has at most 1 MiB: what is longer is refused by its constraint, and was read whole.
+    const text = await peer.answers(1, '}');
+    assert.match(text, /^HTTP\/1\.1 (200|400) /, `${bytes}`);
+    peer.socket.write(summary('next'));
+    assert.match(await peer.answers(2, '}'), /next/);
+    peer.socket.destroy();
+  }
+});
+
+test('a stream of events is sent in chunks, and the connection goes on', async () => {
+  await using wire = await start();
+  const peer = new Peer(wire);
+  const input = {
+    ConsumerARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/a/consumer/b:1',
+    ShardId: 'shardId-000000000000',
+    StartingPosition: { Type: 'LATEST' },
+  };
+  peer.socket.write(call('SubscribeToShard', input));
+  const text = await peer.answers(1, '0\r\n\r\n');
+  assert.match(text, /\r\nTransfer-Encoding: chunked\r\n.*"ContinuationSequenceNumber":"2"/s);
+  peer.socket.write(summary('next'));
+  assert.match(await peer.answers(2, '}'), /next/);
+  peer.socket.destroy();
+});
+
+test('a client that leaves fires the signal of its call, and one that leaves within a body is let go', async () => {
+  await using wire = await start();
+  const gone = new Peer(wire);
+  gone.socket.write(call('ListStreams', {}));
+  while (left.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const aborted = new Promise((resolve) => left[0]!.addEventListener('abort', resolve));
+  gone.socket.destroy();
+  await aborted;
+
+  const halfBody = new Peer(wire);
+  halfBody.socket.end(summary('never').slice(0, -3));
+  await halfBody.closed;
+  assert.equal(halfBody.text, '');
+});
+
+test('a connection that is silent for too long is closed: between requests, and within a body', async () => {
+  const clock = new SimulatedClock();
+  await using wire = await startWire([kinesis], { mode: 'dev', clock });
+  const [idle, slow] = [new Peer(wire), new Peer(wire)];
+  idle.socket.write(summary('idle'));
+  await idle.answers(1, '}');
+  slow.socket.write(summary('slow'));
+  await slow.answers(1, '}');
+  slow.socket.write(summary('slow').slice(0, -3));
+  while (wire.server.inFlight === 0) await new Promise((resolve) => setImmediate(resolve));
+  for (let second = 0; second < 60; second += 5) await clock.advance(5_000);
+  assert.equal(idle.socket.destroyed, false);
+  await clock.advance(5_000);
+  await slow.closed;
+  for (let second = 0; second < 20; second += 5) await clock.advance(5_000);
+  await idle.closed;
+});
+
+test('closing lets calls in flight end, tells their clients, and closes who waits', async () => {
+  const wire = await start();
+  const [idle, busy] = [new Peer(wire), new Peer(wire)];
+  idle.socket.write(summary('idle'));
+  await idle.answers(1, '}');
+  left.length = 0;
+  busy.socket.write(call('ListStreams', {}));
+  while (left.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await wire.server.close(5_000);
+  await Promise.all([idle.closed, busy.closed]);
+  assert.match(busy.text, /^HTTP\/1\.1 503 .*The node is shutting down/s);
+});
