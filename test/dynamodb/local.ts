@@ -43,10 +43,18 @@ export class LocalTables implements AsyncDisposable {
     });
   }
 
-  async call(operation: string, input: object): Promise<any> {
-    const [service] = this.dynamodb.services;
+  call(operation: string, input: object): Promise<any> {
+    return this.#call(0, operation, input);
+  }
+
+  /** The same of `dynamodbstreams`. */
+  callStreams(operation: string, input: object): Promise<any> {
+    return this.#call(1, operation, input);
+  }
+
+  async #call(service: number, operation: string, input: object): Promise<any> {
     // What is read changes its input in place, and callers here use theirs again.
-    return service!.operations[operation]!(structuredClone(input), CONTEXT);
+    return this.dynamodb.services[service]!.operations[operation]!(structuredClone(input), CONTEXT);
   }
 
   /** Makes a table of a key like `h:S` or `h:S r:N`. */

@@ -58,7 +58,7 @@ test('a damaged certificate is refused for what it is by every way in, and is ne
       return error.code === 'certificate-invalid';
     });
     const certificateId = createHash('sha256').update(changed).digest('hex');
-    const admission = await rig.iot.certificates.admit({ chain: [changed], certificateId });
+    const admission = await rig.iot.certificates.admit({ der: changed, certificateId });
     assert.equal(admission.kind, 'refused', hex);
     try {
       await rig.call('RegisterCertificateWithoutCA', { certificatePem, status: 'ACTIVE' });

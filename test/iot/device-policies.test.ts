@@ -48,7 +48,7 @@ async function newDevice({ control }: Cloud): Promise<Device> {
   );
   const { raw } = new X509Certificate(certificatePem!);
   const certificateId = createHash('sha256').update(raw).digest('hex');
-  return { principal: certificateArn!, peer: { certificateId, chain: [raw] } };
+  return { principal: certificateArn!, peer: { certificateId, der: raw } };
 }
 
 /** Makes a thing of the device, in a group where one is named. */

@@ -5,7 +5,7 @@ import type { PeerCertificate } from '../../src/services/iot/index.ts';
 /** A certificate as a TLS listener hands it over. */
 export function peerOf(pem: string): PeerCertificate {
   const { raw } = new X509Certificate(pem);
-  return { chain: [raw], certificateId: createHash('sha256').update(raw).digest('hex') };
+  return { der: raw, certificateId: createHash('sha256').update(raw).digest('hex') };
 }
 
 /** A clock whose wall time can be set without all that would happen until then. */

@@ -222,7 +222,7 @@ test('strangers are refused, each with its reason', async () => {
   assert.match(await reasonOf(rig, await signedBy(known, [['CN', 'x']])), /does not register newcomers/);
   await rig.call('UpdateCACertificate', { certificateId: id, newStatus: 'INACTIVE' });
   assert.match(await reasonOf(rig, await signedBy(known, [['CN', 'x']])), /authority of the certificate is INACTIVE/);
-  const damaged = { ...peerOf(known.pem), certificateId: '0'.repeat(64), chain: [Buffer.from('3003020101', 'hex')] };
+  const damaged = { ...peerOf(known.pem), certificateId: '0'.repeat(64), der: Buffer.from('3003020101', 'hex') };
   const admission = await rig.iot.certificates.admit(damaged);
   assert(admission.kind === 'refused');
   assert.match(admission.reason, /cannot be read/);

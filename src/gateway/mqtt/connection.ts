@@ -1,10 +1,9 @@
 /**
  * One client's connection.
  *
- *     greeting --(CONNECT)--> deciding --(accepted)--> connected --> closing --> closed
- *                               |  ^
- *                  (more to ask)v  |(AUTH)
- *                           authenticating
+ *     entering --(CONNECT is accepted)--> connected --> closing --> closed
+ *
+ * What happens until CONNECT is accepted is the matter of its {@link Entry}.
  *
  * Invariants:
  * - G1 a PUBLISH of QoS 1 or 2 is acknowledged only when everything it has caused is durable, and in the order it came.
@@ -22,7 +21,6 @@ import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
   Arrival,
-  AuthenticationStep,
   ClientPermissions,
   ClientSession,
   CommitGroup,
@@ -30,26 +28,26 @@ import type {
   DisconnectReason,
   DurableSession,
   Leaving,
-  Opening,
   PermissionsListener,
   Step,
 } from '../../services/iot/index.ts';
 import type { Address } from './addresses.ts';
 import { Deferred } from './deferred.ts';
-import { Handshake } from './handshake.ts';
+import { type Entered, type Entrant, Entry } from './entry.ts';
+import type { Handshake } from './handshake.ts';
 import type { ConnectionHost, Ending } from './host.ts';
 import { Inbound, maySend, type Sender } from './inbound.ts';
 import { receive } from './input.ts';
 import type { KeepAlive, KeepAliveOwner } from './keep-alive.ts';
 import { ConnectionLink } from './link.ts';
-import { offer, serverKeepAlive, sessionExpiryOf, sessionOffer } from './offer.ts';
 import { Output } from './output.ts';
 import { Pauses } from './pauses.ts';
-import { encodeFor, type Peer, peerOf, UNKNOWN_PEER } from './peer.ts';
+import { encodeFor, type Peer, UNKNOWN_PEER } from './peer.ts';
 import { Throttle, type TokenBucket } from './rates.ts';
 import { DISCONNECT_TEXTS, EXPLAINED_BYTES_MAX } from './reason-texts.ts';
+import { type Renewing, renew } from './renewal.ts';
 import { type Carrier, Session } from './session.ts';
-import { type Client, isTooLong, subscribe, unsubscribe } from './subscribe.ts';
+import { answerSubscribe, answerUnsubscribe, type Client, type Subscribing } from './subscribe.ts';
 import { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
@@ -61,17 +59,6 @@ const CONNECT_BYTE = 0x10;
 
 /** So many bytes without a whole packet are a sign of life too: a large packet over a slow line. */
 const HEARD_BYTES = 1000;
-
-/** Refusals that count towards a ban of the address; others (rates, a drain, a full store) are no fault of those who come from there. */
-const OFFENCES: ReadonlySet<number> = new Set([
-  Reason.malformedPacket,
-  Reason.protocolError,
-  Reason.unsupportedProtocolVersion,
-  Reason.clientIdentifierNotValid,
-  Reason.badUserNameOrPassword,
-  Reason.notAuthorized,
-  Reason.badAuthenticationMethod,
-]);
 
 type Reply = Exclude<mqtt.Packet, mqtt.PublishPacket>;
 
@@ -93,26 +80,25 @@ interface Connected {
   readonly handshake: Handshake | undefined;
 }
 
-type State =
-  | { readonly kind: 'greeting' | 'closing' | 'closed' }
-  | { readonly kind: 'deciding' | 'authenticating'; readonly handshake: Handshake }
-  | Connected;
+type State = { readonly kind: 'closing' | 'closed' } | { readonly kind: 'entering'; readonly entry: Entry } | Connected;
 
-export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, PermissionsListener {
+export class Connection
+  implements Carrier, Sender, Flushable, KeepAliveOwner, PermissionsListener, Entrant, Renewing, Subscribing
+{
   readonly output: Output;
   isScheduled = false;
-  readonly #host: ConnectionHost;
+  readonly host: ConnectionHost;
+  readonly arrival: Arrival;
+  readonly pauses: Pauses;
   readonly #socket: Transport;
   readonly #decoder: mqtt.PacketDecoder;
-  readonly #arrival: Arrival;
-  readonly #pauses: Pauses;
   readonly #throttle: Throttle | undefined;
   /** Where it comes from; set while it counts as a connection from there. */
   #address: Address | undefined;
   #peer: Peer = UNKNOWN_PEER;
   /** How often its client id was taken over of late, by it and those before it. */
   takeovers: TokenBucket | undefined;
-  #state: State = { kind: 'greeting' };
+  #state: State;
   #clientId = '';
   /** The will of a session that ends with its connection; a durable session keeps its own. */
   #will: mqtt.Will | undefined;
@@ -122,8 +108,6 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   #fate: Leaving['will'] = 'publish';
   /** As DISCONNECT has changed it, seconds. */
   #expirySeconds: number | undefined;
-  /** A durable session whose CONNACK waits for its commit. */
-  #opening: (Opening & { readonly kind: 'durable' }) | undefined;
   /** Answers that wait for a commit. */
   readonly #deferred = new Deferred();
   #keepAlive: KeepAlive | undefined;
@@ -140,14 +124,15 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   #endedBy: DisconnectReason = 'CONNECTION_LOST';
 
   constructor(host: ConnectionHost, socket: Transport, arrival: Arrival) {
-    this.#host = host;
+    this.host = host;
     this.#socket = socket;
-    this.#arrival = arrival;
+    this.arrival = arrival;
     this.output = new Output(socket, host.gauges.bytesOut, () => this.#drained());
-    this.#pauses = new Pauses(socket);
+    this.pauses = new Pauses(socket);
     const { messagesPerSecondPerClient, bytesPerSecondPerClient } = host.limits;
     this.#throttle = Throttle.of(host.clock, messagesPerSecondPerClient, bytesPerSecondPerClient);
     this.#decoder = new mqtt.PacketDecoder({ packetBytesMax: host.limits.packetBytesMax, topics: host.topics });
+    this.#state = { kind: 'entering', entry: new Entry(this) };
   }
 
   get version(): mqtt.ProtocolVersion {
@@ -165,8 +150,8 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
 
   /** Begins to read. */
   start(): void {
-    const { addresses, clock, gauges, limits } = this.#host;
-    this.#address = addresses.enter(this.#arrival.remoteAddress ?? '');
+    const { addresses, clock, gauges, limits } = this.host;
+    this.#address = addresses.enter(this.arrival.remoteAddress ?? '');
     if (!this.#address) {
       gauges.refused.add();
       this.#state = { kind: 'closed' };
@@ -174,9 +159,9 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       this.#socket.destroy();
       return;
     }
-    this.#timer = clock.timer(limits.connectTimeoutMs, () => this.#close());
+    this.#timer = clock.timer(limits.connectTimeoutMs, () => this.close());
     receive(this.#socket, (chunk) => this.#received(chunk));
-    this.#socket.on('error', (error) => this.#host.logger.debug('mqtt socket error', { error: messageOf(error) }));
+    this.#socket.on('error', (error) => this.host.logger.debug('mqtt socket error', { error: messageOf(error) }));
     this.#socket.on('end', () => this.#socket.end());
     this.#socket.on('close', () => this.#closed());
   }
@@ -194,7 +179,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   }
 
   revoked(reason: string, as: DisconnectReason = 'FORBIDDEN_ACCESS'): void {
-    this.#host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
+    this.host.logger.info('mqtt client may no longer be connected', { clientId: this.#clientId, reason });
     this.end({ reasonCode: Reason.notAuthorized, reason: as, will: 'publish' });
   }
 
@@ -207,20 +192,20 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
   stopReading(): void {
     // One that closes waits for the end of its peer, which has to be read.
-    if (this.#state.kind !== 'closing') this.#pauses.pause('stopping');
+    if (this.#state.kind !== 'closing') this.pauses.pause('stopping');
   }
 
   /** Says good-bye, with what is still to be written before it. */
   finish(): void {
-    if (this.#state.kind !== 'connected') return this.#close();
-    const { successor } = this.#host;
+    if (this.#state.kind !== 'connected') return this.close();
+    const { successor } = this.host;
     const ending = { reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' } as const;
     if (successor === undefined) this.end({ ...ending, reasonCode: Reason.serverShuttingDown });
     else this.end({ ...ending, reasonCode: Reason.useAnotherServer, serverReference: successor });
   }
 
   get isReading(): boolean {
-    return this.#pauses.isReading;
+    return this.pauses.isReading;
   }
 
   silent(): void {
@@ -228,7 +213,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   }
 
   schedule(): void {
-    this.#host.turn.schedule(this);
+    this.host.turn.schedule(this);
   }
 
   release(packetId: number): void {
@@ -236,7 +221,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   }
 
   overrun(): void {
-    this.#host.logger.debug('mqtt client does not keep up', { clientId: this.#clientId });
+    this.host.logger.debug('mqtt client does not keep up', { clientId: this.#clientId });
     this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', will: 'publish' });
   }
 
@@ -249,7 +234,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     try {
       this.#flush();
     } catch (error) {
-      this.#broken(error);
+      this.broken(error);
     }
   }
 
@@ -259,34 +244,30 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     if (!this.#deferred.release()) return this.#commitFailed(this.#deferred.failure);
     if (inbound && !inbound.acknowledge()) return this.#commitFailed(inbound.failure);
     this.output.flush();
-    if (inbound && this.#pauses.has('commits')) this.#resumeIfCommitted(inbound);
-    if (this.output.queuedBytes > this.#host.limits.outboundBytesMax) this.#pauses.pause('reader');
+    if (inbound && this.pauses.has('commits')) this.#resumeIfCommitted(inbound);
+    if (this.output.queuedBytes > this.host.limits.outboundBytesMax) this.pauses.pause('reader');
     if (state.kind === 'connected' && !this.output.isBlocked) state.session.resume();
   }
 
   /** A store that will take more later (a full disk) is told apart from one that has failed: devices may come again. */
   #commitFailed(failure: unknown): void {
-    if (this.#state.kind === 'deciding') {
-      if (this.#opening) this.#host.broker.sessions.abandon(this.#opening, 'unstored');
-      this.#opening = undefined;
-      return this.#refuse(Reason.serverUnavailable, 'the session cannot be stored now');
-    }
+    if (this.#state.kind === 'entering') return this.#state.entry.unstored();
     const isPassing = (failure as Partial<DomainError> | undefined)?.remedy === 'retry';
     const reasonCode = isPassing ? Reason.serverBusy : Reason.implementationSpecificError;
     this.end({ reasonCode, reason: 'SERVER_ERROR', will: 'publish' });
   }
 
   #received(chunk: Buffer): void {
-    this.#host.gauges.bytesIn.add(chunk.length);
+    this.host.gauges.bytesIn.add(chunk.length);
     if (this.#isFresh) {
       this.#isFresh = false;
       // Not MQTT, whatever length it seems to announce: no reason to wait for the rest.
-      if (chunk[0] !== CONNECT_BYTE) return this.#close();
+      if (chunk[0] !== CONNECT_BYTE) return this.close();
     }
     // Thrown away: nobody will ask for it.
     if (this.#state.kind === 'closing') return;
     this.#decoder.push(chunk);
-    const packets = this.#process();
+    const packets = this.process();
     this.#decoder.release();
     this.#listen(packets, chunk.length);
   }
@@ -307,14 +288,14 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   /** The client has sent more than it may: the rest waits in its socket. */
   #slowDown(ms: number): void {
     if (this.#state.kind !== 'connected') return;
-    this.#host.gauges.throttled.add();
-    this.#pauses.pause('rate');
+    this.host.gauges.throttled.add();
+    this.pauses.pause('rate');
     this.#slow?.cancel();
-    this.#slow = this.#host.clock.timer(ms, () => this.#pauses.resume('rate'));
+    this.#slow = this.host.clock.timer(ms, () => this.pauses.resume('rate'));
   }
 
   /** Handles the packets that are there, until one makes us wait or the connection ends; how many they were. */
-  #process(): number {
+  process(): number {
     let packets = 0;
     try {
       while (this.#isListening()) {
@@ -325,7 +306,7 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       }
     } catch (error) {
       if (error instanceof mqtt.MqttError) this.#violated(error);
-      else this.#broken(error);
+      else this.broken(error);
     }
     this.#checkInFlight();
     return packets;
@@ -333,33 +314,33 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
 
   /** Packets are handled now: none while access is being decided. */
   #isListening(): boolean {
-    const { kind } = this.#state;
-    if (kind === 'connected') return !this.#pauses.has('deciding');
-    return kind === 'greeting' || kind === 'authenticating';
+    if (this.#state.kind === 'connected') return !this.pauses.has('deciding');
+    return this.#state.kind === 'entering' && this.#state.entry.isListening;
   }
 
   /** Stops reading when too much waits for its commit, of this client or of all together. */
   #checkInFlight(): void {
     if (this.#state.kind !== 'connected') return;
     const { inbound } = this.#state;
-    const { budget } = this.#host;
-    const isFull = inbound.isFull || this.#deferred.size >= this.#host.limits.inFlightInMax;
-    if (isFull) this.#pauses.pause('commits');
+    const { budget } = this.host;
+    const isFull = inbound.isFull || this.#deferred.size >= this.host.limits.inFlightInMax;
+    if (isFull) this.pauses.pause('commits');
     else if (inbound.isWaiting && budget.isFull) {
-      this.#pauses.pause('commits');
+      this.pauses.pause('commits');
       budget.wait(this);
     }
   }
 
   #resumeIfCommitted(inbound: Inbound): void {
-    const { budget } = this.#host;
-    if (!inbound.hasRoom || this.#deferred.size > this.#host.limits.inFlightInMax / 2) return;
+    const { budget } = this.host;
+    if (!inbound.hasRoom || this.#deferred.size > this.host.limits.inFlightInMax / 2) return;
     if (budget.isFull) budget.wait(this);
-    else this.#pauses.resume('commits');
+    else this.pauses.resume('commits');
   }
 
   #handle(packet: mqtt.Packet): void {
-    if (this.#state.kind !== 'connected') return this.#greet(packet);
+    if (this.#state.kind === 'entering') return this.#state.entry.handle(packet);
+    if (this.#state.kind !== 'connected') return;
     const { session, permissions, inbound } = this.#state;
     switch (packet.type) {
       case 'publish':
@@ -373,223 +354,68 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
       case 'pubrel':
         return this.#proceed('pubcomp', packet.packetId, session.released(packet.packetId));
       case 'subscribe':
-        return this.#subscribe(packet, this.#subscribing(session, permissions));
+        return answerSubscribe(packet, this.#clientOf(session, permissions), this);
       case 'unsubscribe':
-        return this.#unsubscribe(packet, this.#subscribing(session, permissions));
+        return answerUnsubscribe(packet, this.#clientOf(session, permissions), this);
       case 'pingreq':
-        return this.#send({ type: 'pingresp' });
+        return this.send({ type: 'pingresp' });
       case 'disconnect':
         return this.#disconnected(packet, this.#state);
       case 'auth':
-        return this.#reauthenticate(packet, this.#state);
+        return renew(packet, this.#state.handshake, permissions, this);
       default:
         throw new mqtt.MqttError('protocol-error', Reason.protocolError, `${packet.type} is not for a server`);
     }
   }
 
-  #subscribing(session: ClientSession, permissions: ClientPermissions): Client {
-    const { broker, limits } = this.#host;
+  #clientOf(session: ClientSession, permissions: ClientPermissions): Client {
+    const { broker, limits } = this.host;
     return { broker, session, permissions, limits };
   }
 
-  /** A packet of a client that is not connected yet. */
-  #greet(packet: mqtt.Packet): void {
-    const state = this.#state;
-    if (state.kind === 'greeting' && packet.type === 'connect') return this.#connect(packet);
-    if (state.kind !== 'authenticating') {
-      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'CONNECT comes first'); // [MQTT-3.1.0-1]
-    }
-    if (packet.type === 'disconnect') return this.#close();
-    if (packet.type !== 'auth') {
-      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'AUTH is waited for'); // [MQTT-3.1.2-30]
-    }
-    const { handshake } = state;
-    this.#state = { kind: 'deciding', handshake };
-    this.#await(handshake.continue(packet), (step) => this.#stepped(handshake, step));
+  introduce(clientId: string, peer: Peer): void {
+    this.#clientId = clientId;
+    this.#peer = peer;
   }
 
-  #connect(packet: mqtt.ConnectPacket): void {
-    const { access, addresses, successor } = this.#host;
-    // Policies name the id that the client gets, so it is given first [MQTT-3.1.3-7].
-    this.#clientId = packet.clientId === '' ? this.#host.newClientId() : packet.clientId;
-    const handshake = new Handshake(access, this.#arrival, packet, this.#clientId);
-    this.#peer = peerOf(packet);
-    this.#state = { kind: 'deciding', handshake };
-    if (successor !== undefined) {
-      return this.#refuse(Reason.useAnotherServer, 'this server is being drained', { serverReference: successor });
-    }
-    if (!addresses.mayConnect(this.#address!)) {
-      return this.#refuse(
-        Reason.connectionRateExceeded,
-        'too many connections from this address: wait before the next',
-      );
-    }
-    this.#await(handshake.begin(), (step) => this.#stepped(handshake, step));
+  claim(): boolean {
+    return this.host.claim(this);
   }
 
-  /** Goes on with the next step of the authentication, at once if it is there; reads no further until it is. */
-  #await(step: AuthenticationStep | Promise<AuthenticationStep>, next: (step: AuthenticationStep) => void): void {
-    if (step instanceof Promise) void this.#awaitLater(step, next);
-    else next(step);
+  get address(): Address {
+    return this.#address!;
   }
 
-  async #awaitLater(step: Promise<AuthenticationStep>, next: (step: AuthenticationStep) => void): Promise<void> {
-    this.#pauses.pause('deciding');
-    let outcome: AuthenticationStep;
-    try {
-      outcome = await step;
-    } catch (error) {
-      this.#host.logger.warn('mqtt access could not be decided', { error });
-      outcome = { kind: 'refused', reasonCode: Reason.serverUnavailable };
-    }
-    try {
-      next(outcome);
-    } catch (error) {
-      this.#broken(error);
-    }
-    this.#pauses.resume('deciding');
-    this.#process();
+  get isConnected(): boolean {
+    return this.#state.kind === 'connected';
   }
 
-  #stepped(handshake: Handshake, step: AuthenticationStep): void {
-    if (this.#state.kind !== 'deciding') return;
-    switch (step.kind) {
-      case 'continue':
-        this.#state = { kind: 'authenticating', handshake };
-        return this.#sendAuth(Reason.continueAuthentication, handshake, step.data); // [MQTT-4.12.0-2]
-      case 'refused':
-        if (step.permissions) this.#tellFailure(step.permissions);
-        return this.#refuse(step.reasonCode, step.reason);
-      case 'accepted':
-        return this.#accept(handshake, step.permissions, step.data);
-    }
-  }
-
-  /** AUTH of a connected client (4.12.1); what it has published before goes on as before. */
-  #reauthenticate(packet: mqtt.AuthPacket, { handshake, permissions }: Connected): void {
-    if (!handshake) {
-      throw new mqtt.MqttError('protocol-error', Reason.protocolError, 'AUTH, but CONNECT has named no method'); // [MQTT-4.12.0-7]
-    }
-    this.#await(handshake.renew(packet, permissions), (step) => this.#renewed(handshake, step, permissions));
-  }
-
-  #renewed(handshake: Handshake, step: AuthenticationStep, current: ClientPermissions): void {
-    if (this.#state.kind !== 'connected') return;
-    if (step.kind === 'continue') return this.#sendAuth(Reason.continueAuthentication, handshake, step.data);
-    handshake.settle();
-    if (step.kind === 'accepted' && step.permissions === current) {
-      return this.#sendAuth(Reason.success, handshake, step.data);
-    }
-    const reasonCode = step.kind === 'refused' ? step.reasonCode : Reason.notAuthorized;
-    this.end({ reasonCode, reason: 'AUTH_ERROR', will: 'publish' }); // [MQTT-4.12.1-2]
-  }
-
-  #sendAuth(reasonCode: number, { method }: Handshake, data: Buffer | undefined): void {
-    const properties = { authenticationMethod: method!, ...(data && { authenticationData: data }) };
-    this.#send({ type: 'auth', reasonCode, properties });
-  }
-
-  #accept(handshake: Handshake, permissions: ClientPermissions, data: Buffer | undefined): void {
-    const { packet } = handshake;
-    if (packet.will && !maySend(this.#host, permissions, packet.will)) {
-      this.#tellFailure(permissions);
-      return this.#refuse(Reason.notAuthorized, 'the will may not be published');
-    }
-    if (packet.will && isTooLong(packet.will.topic)) {
-      return this.#refuse(Reason.topicNameInvalid, 'the topic of the will is too long');
-    }
-    if (!this.#host.claim(this)) {
-      return this.#refuse(Reason.connectionRateExceeded, 'this client id is taken over too often: two clients use it');
-    }
-    const opening = this.#host.broker.sessions.connect({
-      clientId: this.#clientId,
-      clean: packet.clean,
-      expirySeconds: sessionExpiryOf(packet),
-      will: packet.will,
-      permissions,
-    });
-    if (opening.kind === 'refused') {
-      return this.#refuse(Reason.quotaExceeded, 'this server has as many sessions as it may');
-    }
-    const connected = () => this.#connected(handshake, permissions, data, opening);
-    if (opening.group === undefined) return connected();
-    if (opening.kind === 'durable') this.#opening = opening;
-    this.#pauses.pause('opening');
-    this.#after(opening.group, () => {
-      connected();
-      this.#opening = undefined;
-      this.#pauses.resume('opening');
-      this.#process();
-    });
-  }
-
-  #connected(
-    handshake: Handshake,
-    permissions: ClientPermissions,
-    data: Buffer | undefined,
-    opening: Opening & { readonly kind: 'durable' | 'transient' },
-  ): void {
-    const { packet } = handshake;
-    const { limits, gauges } = this.#host;
+  /** The client is let in: its session is sent what waits for it, behind CONNACK. */
+  enter({ client, permissions, opening, will, properties, handshake }: Entered): void {
+    const { limits, gauges } = this.host;
     const carrying = { ...{ carrier: this, permissions, limits, gauges }, ...this.#peer };
     const carried =
       opening.kind === 'durable' ? { session: opening.session, link: new ConnectionLink(carrying) } : undefined;
-    if (!carried) this.#will = packet.will && ownWill(packet.will);
-    if (packet.will) this.#willTo = { topic: packet.will.topic, retain: packet.will.retain };
+    if (!carried) this.#will = will && ownWill(will);
+    if (will) this.#willTo = { topic: will.topic, retain: will.retain };
     const session = carried?.session ?? new Session({ clientId: this.#clientId, ...carrying });
     this.output.isExplaining = this.#peer.wantsProblems && this.#peer.packetBytesMax >= EXPLAINED_BYTES_MAX;
     const aliases = Math.min(this.#peer.topicAliasMaximum, limits.topicAliasOutMax);
     if (aliases > 0) this.output.aliases = new OutboundAliases(aliases, this.#peer.packetBytesMax);
-    const keepAlive = serverKeepAlive(packet, limits) ?? packet.keepAlive;
-    const client: ConnectedClient = {
-      clientId: this.#clientId,
-      principal: permissions.principal,
-      thingName: permissions.thingName,
-      ...(permissions.exclusiveThing !== undefined && { exclusiveThing: permissions.exclusiveThing }),
-      version: packet.version,
-      arrival: this.#arrival,
-      connectedAt: this.#host.clock.now(),
-      keepAlive,
-      cleanStart: packet.clean,
-    };
-    const inbound = new Inbound(this.#host, this, session, permissions);
-    const renewing = handshake.method === undefined ? undefined : handshake;
-    handshake.settle();
-    this.#state = { kind: 'connected', client, session, carried, permissions, inbound, handshake: renewing };
-    // Asked before they are watched: what is not offered is no refusal.
-    const offered = offer(packet, this.#clientId, permissions, limits);
+    const inbound = new Inbound(this.host, this, session, permissions);
+    this.#state = { kind: 'connected', client, session, carried, permissions, inbound, handshake };
     this.#unwatch = permissions.watch(this);
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#keepAlive = this.#host.keepAlives.watch(keepAlive, this);
+    this.#keepAlive = this.host.keepAlives.watch(client.keepAlive, this);
     gauges.connects.add();
-    this.#host.watcher?.connected(client);
-    const properties: mqtt.Properties = {
-      ...offered,
-      ...sessionOffer(packet, carried?.session),
-      ...(handshake.method !== undefined && { authenticationMethod: handshake.method }), // [MQTT-4.12.0-5]
-      ...(data && { authenticationData: data }),
-    };
+    this.host.watcher?.connected(client);
     const sessionPresent = opening.kind === 'durable' && opening.before !== undefined;
     // Without it nothing else may be sent, DISCONNECT included [MQTT-3.14.0-1].
-    if (!this.#write({ type: 'connack', sessionPresent, reasonCode: 0, properties })) return this.#close();
+    if (!this.write({ type: 'connack', sessionPresent, reasonCode: 0, properties })) return this.close();
     // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
     this.output.flush();
     carried?.session.attach(carried.link);
-  }
-
-  /** Answers CONNECT with a failure and closes. */
-  #refuse(reasonCode: number, reason?: string, more: mqtt.Properties = {}): void {
-    const { addresses, gauges, logger } = this.#host;
-    gauges.refused.add();
-    const details = { clientId: this.#clientId, remoteAddress: this.#arrival.remoteAddress, reasonCode, reason };
-    logger.debug('mqtt connect refused', details);
-    if (OFFENCES.has(reasonCode) && addresses.refused(this.#address!))
-      logger.warn('mqtt address banned: too many refused connects', details);
-    const code = this.version === 5 ? reasonCode : mqtt.connectReturnCodeOf(reasonCode);
-    const properties = { ...more, ...(reason !== undefined && { reasonString: reason }) };
-    this.#write({ type: 'connack', sessionPresent: false, reasonCode: code, properties });
-    this.#close();
   }
 
   /** PUBREC of a message that we have sent: the client has it, and is asked to forget its identifier. */
@@ -604,58 +430,24 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   /** Answers within QoS 2, once what the answer says is durable. */
   #proceed(type: 'pubrel' | 'pubcomp', packetId: number, step: Step): void {
     if (step === 'unknown') return this.#answer(type, packetId, Reason.packetIdentifierNotFound);
-    this.#after(step === 'done' ? undefined : step, () => this.#answer(type, packetId, Reason.success));
+    this.after(step === 'done' ? undefined : step, () => this.#answer(type, packetId, Reason.success));
   }
 
   #answer(type: 'pubrel' | 'pubcomp', packetId: number, reasonCode: number): void {
-    this.#send({ type, packetId, reasonCode, properties: mqtt.NO_PROPERTIES });
+    this.send({ type, packetId, reasonCode, properties: mqtt.NO_PROPERTIES });
   }
 
   /** Does something when the group is committed: at once, when there is nothing to wait for. */
-  #after(group: CommitGroup | undefined, run: () => void): void {
+  after(group: CommitGroup | undefined, run: () => void): void {
     if (group === undefined || group.state === 'committed') return run();
     this.#deferred.push(group, run);
     if (group.state === 'pending') group.listeners.push(this);
     else this.schedule();
   }
 
-  #subscribe(packet: mqtt.SubscribePacket, client: Client): void {
-    const { packetId, properties } = packet;
-    const { reasonCodes, retained, refusal, group } = subscribe(packet, client);
-    const granted = packet.subscriptions.filter((_, index) => reasonCodes[index]! < 0x80);
-    if (granted.length > 0)
-      this.#tellWatcher(
-        'subscribed',
-        granted.map(({ filter }) => filter),
-      );
-    const why = refusal === undefined ? mqtt.NO_PROPERTIES : { reasonString: refusal };
-    const identifier = properties.subscriptionIdentifiers?.[0];
-    this.#after(group, () => {
-      this.#send({ type: 'suback', packetId, reasonCodes, properties: why });
-      for (const { filter, qos } of retained) {
-        client.session.deliverRetained(filter, client.broker.retained(filter), qos, identifier);
-      }
-    });
-  }
-
-  #unsubscribe(packet: mqtt.UnsubscribePacket, client: Client): void {
-    const { packetId } = packet;
-    const { reasonCodes, group } = unsubscribe(packet, client);
-    this.#tellWatcher('unsubscribed', packet.filters);
-    this.#after(group, () => {
-      for (const filter of packet.filters) client.session.endRetained(filter);
-      this.#send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
-    });
-  }
-
-  #tellFailure({ principal, exclusiveThing }: ClientPermissions): void {
-    const thing = exclusiveThing !== undefined && { exclusiveThing };
-    this.#host.watcher?.connectFailed({ clientId: this.#clientId, principal, ...thing, arrival: this.#arrival });
-  }
-
-  #tellWatcher(what: 'subscribed' | 'unsubscribed', filters: readonly string[]): void {
+  tellWatcher(what: 'subscribed' | 'unsubscribed', filters: readonly string[]): void {
     const { client } = this;
-    if (client) this.#host.watcher?.[what](client, filters);
+    if (client) this.host.watcher?.[what](client, filters);
   }
 
   #disconnected({ reasonCode, properties }: mqtt.DisconnectPacket, { carried }: Connected): void {
@@ -667,35 +459,28 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     this.#expirySeconds = expirySeconds;
     this.#endedBy = 'CLIENT_INITIATED_DISCONNECT';
     if (reasonCode !== Reason.disconnectWithWill) this.#fate = 'delete'; // [MQTT-3.14.4-3]
-    this.#close();
+    this.close();
   }
 
   /** The client has broken the protocol: it is told why, as far as its version has words for it. */
   #violated(error: mqtt.MqttError): void {
-    this.#host.gauges.protocolErrors.add();
-    this.#host.logger.debug('mqtt protocol error', {
+    this.host.gauges.protocolErrors.add();
+    this.host.logger.debug('mqtt protocol error', {
       clientId: this.#clientId,
-      remoteAddress: this.#arrival.remoteAddress,
+      remoteAddress: this.arrival.remoteAddress,
       code: error.code,
       reason: error.message,
     });
     const { reasonCode, message } = error;
-    const { kind } = this.#state;
-    if (kind === 'connected') {
-      return this.end({ reasonCode, reason: 'CLIENT_ERROR', will: 'publish', reasonString: message });
-    }
-    // Only a CONNECT is answered; other bytes on a fresh connection are not MQTT at all.
-    const isMqtt = kind === 'authenticating' || kind === 'deciding' || error.code === 'unsupported-protocol-version';
-    if (isMqtt) return this.#refuse(reasonCode, message);
-    this.#host.addresses.refused(this.#address!);
-    this.#close();
+    if (this.#state.kind === 'entering') return this.#state.entry.violated(error);
+    this.end({ reasonCode, reason: 'CLIENT_ERROR', will: 'publish', reasonString: message });
   }
 
   /** A bug of ours, met by this client's packet: it ends this connection and no other. */
-  #broken(error: unknown): void {
-    this.#host.logger.error('mqtt packet failed', { clientId: this.#clientId, error });
+  broken(error: unknown): void {
+    this.host.logger.error('mqtt packet failed', { clientId: this.#clientId, error });
     this.end({ reasonCode: Reason.unspecifiedError, reason: 'SERVER_ERROR', will: 'publish' });
-    this.#close();
+    this.close();
   }
 
   /** Ends the connection; an MQTT 5 client is told why. */
@@ -709,22 +494,22 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
         ...(text !== undefined && { reasonString: text }),
         ...(serverReference !== undefined && { serverReference }),
       };
-      this.#write({ type: 'disconnect', reasonCode: mqtt.disconnectReasonOf(reasonCode), properties });
+      this.write({ type: 'disconnect', reasonCode: mqtt.disconnectReasonOf(reasonCode), properties });
     }
-    this.#close();
+    this.close();
   }
 
   /** Writes what is left and closes; a peer that does not take it in time is cut off. */
-  #close(): void {
+  close(): void {
     const before = this.#state;
     if (before.kind === 'closing' || before.kind === 'closed') return;
     this.#state = { kind: 'closing' };
     if (before.kind === 'connected') this.#leave(before);
-    else this.#giveUpOpening();
+    else if (before.kind === 'entering') this.#giveUp(before.entry);
     this.#timer?.cancel();
     this.#slow?.cancel();
     this.#keepAlive?.stop();
-    this.#timer = this.#host.clock.timer(this.#host.limits.closeTimeoutMs, () => this.#socket.destroy());
+    this.#timer = this.host.clock.timer(this.host.limits.closeTimeoutMs, () => this.#socket.destroy());
     this.output.end();
     // What the client still sends is thrown away; unread bytes would reset the connection before our last packet arrives.
     this.#socket.resume();
@@ -732,16 +517,16 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
 
   /** The connection no longer carries its session: a durable one waits for the next, another one ends. */
   #leave({ client, session, carried, inbound, permissions }: Connected): void {
-    const { broker, watcher } = this.#host;
+    const { broker, watcher } = this.host;
     // It was asked at CONNECT; what the client may do can have changed since.
-    const mayGo = this.#fate !== 'publish' || !this.#willTo || maySend(this.#host, permissions, this.#willTo);
+    const mayGo = this.#fate !== 'publish' || !this.#willTo || maySend(this.host, permissions, this.#willTo);
     if (!mayGo) this.#fate = 'delete';
     inbound.drop();
     this.#deferred.drop();
     this.#unwatch?.();
     if (!carried) broker.detach(session);
     if (session instanceof Session) session.handOver();
-    this.#host.release(this);
+    this.host.release(this);
     watcher?.disconnected(client, this.#endedBy);
     if (carried) this.#giveBack(carried);
     else this.#publishWill(session);
@@ -750,15 +535,12 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
   #giveBack({ session, link }: Carried): void {
     const expirySeconds = this.#expirySeconds;
     const leaving = { will: this.#fate, ...(expirySeconds !== undefined && { expirySeconds }) };
-    this.#host.broker.sessions.leave(session, link, leaving);
+    this.host.broker.sessions.leave(session, link, leaving);
   }
 
-  /** The client has gone before it was told that it is connected: it has no will yet. */
-  #giveUpOpening(): void {
-    const opening = this.#opening;
-    this.#opening = undefined;
+  #giveUp(entry: Entry): void {
     this.#deferred.drop();
-    if (opening) this.#host.broker.sessions.abandon(opening, 'gone');
+    entry.giveUp();
   }
 
   /** The session ends with the connection, so a will delay has no effect (3.1.3.2.2). */
@@ -768,36 +550,36 @@ export class Connection implements Carrier, Sender, Flushable, KeepAliveOwner, P
     if (!will || this.#fate !== 'publish' || !mqtt.isTopicName(will.topic)) return;
     const { willDelayInterval: _delay, ...properties } = will.properties;
     const packetId = will.qos === 0 ? 0 : 1;
-    this.#host.broker.publish({ ...will, type: 'publish', dup: false, packetId, properties }, session);
+    this.host.broker.publish({ ...will, type: 'publish', dup: false, packetId, properties }, session);
   }
 
   #closed(): void {
     this.#timer?.cancel();
     this.#slow?.cancel();
     this.#keepAlive?.stop();
-    if (this.#address) this.#host.addresses.leave(this.#address);
+    if (this.#address) this.host.addresses.leave(this.#address);
     this.#address = undefined;
     const before = this.#state;
     this.#state = { kind: 'closed' };
     if (before.kind === 'connected') this.#leave(before);
-    else this.#giveUpOpening();
-    this.#host.release(this);
+    else if (before.kind === 'entering') this.#giveUp(before.entry);
+    this.host.release(this);
   }
 
   #drained(): void {
-    this.#pauses.resume('reader');
+    this.pauses.resume('reader');
     if (this.#state.kind === 'connected') this.#state.session.resume();
     this.schedule();
   }
 
-  #send(packet: Reply): void {
-    if (this.#write(packet)) return;
+  send(packet: Reply): void {
+    if (this.write(packet)) return;
     // The client takes no packet of this size, and cannot go on without it [MQTT-3.1.2-24].
     this.end({ reasonCode: Reason.packetTooLarge, reason: 'CLIENT_ERROR', will: 'publish' });
   }
 
   /** False when the packet is larger than the client takes. */
-  #write(packet: Reply): boolean {
+  write(packet: Reply): boolean {
     const bytes = encodeFor(this.#peer, packet);
     if (!bytes) return false;
     this.output.packet(bytes);

@@ -69,6 +69,12 @@ export class Handshake {
     return this.#begin(packet.properties.authenticationData);
   }
 
+  /** AUTH to the client: more is asked, or it is done. */
+  answer(reasonCode: number, data: Buffer | undefined): mqtt.AuthPacket {
+    const properties = { authenticationMethod: this.method!, ...(data && { authenticationData: data }) };
+    return { type: 'auth', reasonCode, properties };
+  }
+
   /** The exchange is over; a further AUTH begins another. */
   settle(): void {
     this.#exchange = undefined;

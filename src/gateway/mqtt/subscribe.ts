@@ -22,7 +22,7 @@ export interface Client {
 }
 
 /** What comes of a SUBSCRIBE. */
-export interface Subscribed {
+interface Subscribed {
   /** One for each filter: the granted QoS or why not. */
   readonly reasonCodes: readonly number[];
   /** Why one was refused, for people. */
@@ -33,8 +33,47 @@ export interface Subscribed {
   readonly group: CommitGroup | undefined;
 }
 
+/** The connection that subscribes. */
+export interface Subscribing {
+  send(packet: mqtt.SubscriptionAckPacket): void;
+  /** Does something when the group is committed: at once, when there is nothing to wait for. */
+  after(group: CommitGroup | undefined, run: () => void): void;
+  tellWatcher(what: 'subscribed' | 'unsubscribed', filters: readonly string[]): void;
+}
+
+/** Carries SUBSCRIBE out; it is answered when that is durable, and retained messages follow. */
+export function answerSubscribe(packet: mqtt.SubscribePacket, client: Client, connection: Subscribing): void {
+  const { packetId, properties } = packet;
+  const { reasonCodes, retained, refusal, group } = subscribe(packet, client);
+  const granted = packet.subscriptions.filter((_, index) => reasonCodes[index]! < 0x80);
+  if (granted.length > 0)
+    connection.tellWatcher(
+      'subscribed',
+      granted.map(({ filter }) => filter),
+    );
+  const why = refusal === undefined ? mqtt.NO_PROPERTIES : { reasonString: refusal };
+  const identifier = properties.subscriptionIdentifiers?.[0];
+  connection.after(group, () => {
+    connection.send({ type: 'suback', packetId, reasonCodes, properties: why });
+    for (const { filter, qos } of retained) {
+      client.session.deliverRetained(filter, client.broker.retained(filter), qos, identifier);
+    }
+  });
+}
+
+/** The same of UNSUBSCRIBE. */
+export function answerUnsubscribe(packet: mqtt.UnsubscribePacket, client: Client, connection: Subscribing): void {
+  const { packetId, filters } = packet;
+  const { reasonCodes, group } = unsubscribe(packet, client);
+  connection.tellWatcher('unsubscribed', filters);
+  connection.after(group, () => {
+    for (const filter of filters) client.session.endRetained(filter);
+    connection.send({ type: 'unsuback', packetId, reasonCodes, properties: mqtt.NO_PROPERTIES });
+  });
+}
+
 /** Subscribes to each filter of the packet by itself. */
-export function subscribe(packet: mqtt.SubscribePacket, client: Client): Subscribed {
+function subscribe(packet: mqtt.SubscribePacket, client: Client): Subscribed {
   const identifier = packet.properties.subscriptionIdentifiers?.[0];
   const retained: mqtt.SubscriptionRequest[] = [];
   let group: CommitGroup | undefined;
@@ -75,10 +114,7 @@ function refusalOf(filter: string, { broker, session, permissions }: Client): nu
 }
 
 /** Unsubscribes from each filter; one reason code for each. UNSUBACK goes out when the group is committed. */
-export function unsubscribe(
-  { filters }: mqtt.UnsubscribePacket,
-  { broker, session }: Client,
-): Omit<Subscribed, 'retained'> {
+function unsubscribe({ filters }: mqtt.UnsubscribePacket, { broker, session }: Client): Omit<Subscribed, 'retained'> {
   let group: CommitGroup | undefined;
   const reasonCodes = filters.map((filter) => {
     if (!broker.unsubscribe(session, filter)) return Reason.noSubscriptionExisted;

@@ -1,5 +1,6 @@
 import type { CrashSubject } from '../subject.ts';
 import { deliverySubject } from './delivery.ts';
+import { dynamodbSubject } from './dynamodb.ts';
 import { eventsSubject } from './events.ts';
 import { logSubject } from './log.ts';
 import { mqttSubject } from './mqtt.ts';
@@ -22,4 +23,5 @@ export const SUBJECTS: readonly CrashSubject[] = [
   snsSubject,
   pollersSubject,
   mqttSubject,
+  dynamodbSubject,
 ];

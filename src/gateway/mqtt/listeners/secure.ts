@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { type Clock, messageOf } from '../../../base/index.ts';
@@ -139,16 +140,9 @@ function nameOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-/** Certificates that a client may send with its own; longer chains are cut, and will not be trusted. */
-const CHAIN_MAX = 10;
-
 function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
   const certificate = socket.getPeerX509Certificate();
   if (!certificate) return undefined;
-  const chain: Buffer[] = [];
-  for (let one: typeof certificate | undefined = certificate; one && chain.length < CHAIN_MAX; ) {
-    chain.push(one.raw);
-    one = one.issuerCertificate === one ? undefined : one.issuerCertificate;
-  }
-  return { chain, certificateId: certificate.fingerprint256.replaceAll(':', '').toLowerCase() };
+  const der = certificate.raw;
+  return { der, certificateId: hash('sha256', der, 'hex') };
 }

@@ -17,7 +17,7 @@ const ON_DEMAND: Kind = { object: { MaxReadRequestUnits: 'number', MaxWriteReque
 
 const INDEX = { IndexName: 'text', KeySchema: KEY_SCHEMA, Projection: PROJECTION } as const;
 
-const table: ResourceType = {
+export const TABLE: ResourceType = {
   properties: {
     TableName: replaces('text'),
     KeySchema: required(replaces(KEY_SCHEMA)),
@@ -54,7 +54,7 @@ const table: ResourceType = {
     await createOrAdopt(work, () => work.call('dynamodb', 'CreateTable', { ...tableInput(properties), TableName }));
     await work.made(TableName);
     await active(TableName, work);
-    await setTimeToLive(TableName, undefined, properties.TimeToLiveSpecification as JsonObject | undefined, work);
+    await setTimeToLive(TableName, properties.TimeToLiveSpecification as JsonObject | undefined, work);
     await setRecovery(TableName, undefined, recoveryOf(properties), work);
     return describe(TableName, work);
   },
@@ -64,8 +64,7 @@ const table: ResourceType = {
     const before = existing.properties;
     await setTable(existing, properties, work);
     await setIndexes(existing, properties, work);
-    const ttl = ({ TimeToLiveSpecification }: JsonObject) => TimeToLiveSpecification as JsonObject | undefined;
-    await setTimeToLive(TableName, ttl(before), ttl(properties), work);
+    await setTimeToLive(TableName, properties.TimeToLiveSpecification as JsonObject | undefined, work);
     await setRecovery(TableName, recoveryOf(before), recoveryOf(properties), work);
     await setTags(existing, properties, work);
     return describe(TableName, work);
@@ -184,18 +183,16 @@ async function setIndexes(existing: Existing, properties: JsonObject, work: Work
   }
 }
 
-async function setTimeToLive(
-  TableName: string,
-  before: JsonObject | undefined,
-  after: JsonObject | undefined,
-  work: Work,
-): Promise<void> {
-  const isOn = (ttl: JsonObject | undefined) => ttl?.Enabled === true;
-  const set = (TimeToLiveSpecification: object) =>
-    work.call('dynamodb', 'UpdateTimeToLive', { TableName, TimeToLiveSpecification });
-  const moved = isOn(before) && isOn(after) && before!.AttributeName !== after!.AttributeName;
-  if (isOn(before) && (!isOn(after) || moved)) await set({ ...before, Enabled: false });
-  if (isOn(after) && (!isOn(before) || moved)) await set(after!);
+/** Compared with what is set, not with the last template: a rollback does not know how far the update came. */
+async function setTimeToLive(TableName: string, after: JsonObject | undefined, work: Work): Promise<void> {
+  const { TimeToLiveDescription: now } = await work.call('dynamodb', 'DescribeTimeToLive', { TableName });
+  const current: string | undefined = now.TimeToLiveStatus === 'DISABLED' ? undefined : now.AttributeName;
+  const wanted = after?.Enabled === true ? String(after.AttributeName) : undefined;
+  if (current === wanted) return;
+  const set = (AttributeName: string, Enabled: boolean) =>
+    work.call('dynamodb', 'UpdateTimeToLive', { TableName, TimeToLiveSpecification: { AttributeName, Enabled } });
+  if (current !== undefined) await set(current, false);
+  if (wanted !== undefined) await set(wanted, true);
 }
 
 const recoveryOf = ({ PointInTimeRecoverySpecification: spec }: JsonObject) =>
@@ -220,4 +217,4 @@ async function setTags(existing: Existing, properties: JsonObject, work: Work): 
   if (remove.length > 0) await work.call('dynamodb', 'UntagResource', { ResourceArn, TagKeys: remove });
 }
 
-export const DYNAMODB_TYPES: Readonly<Record<string, ResourceType>> = { 'AWS::DynamoDB::Table': table };
+export const DYNAMODB_TYPES: Readonly<Record<string, ResourceType>> = { 'AWS::DynamoDB::Table': TABLE };

@@ -1,4 +1,5 @@
 import { DYNAMODB_TYPES } from './dynamodb.ts';
+import { DYNAMODB_GLOBAL_TYPES } from './dynamodb-global.ts';
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
 import { FUNCTION_URL_TYPES } from './function-url.ts';
 import { IAM_TYPES } from './iam.ts';
@@ -17,6 +18,7 @@ import { SQS_TYPES } from './sqs.ts';
 /** The table of types: what a template may contain. */
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...DYNAMODB_TYPES,
+  ...DYNAMODB_GLOBAL_TYPES,
   ...EVENT_SOURCE_MAPPING_TYPES,
   ...FUNCTION_URL_TYPES,
   ...IAM_TYPES,

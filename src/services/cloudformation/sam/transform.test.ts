@@ -50,7 +50,12 @@ const connector = (properties: object) => ({
 
 for (const [name, template, message] of [
   ['an API', one({}, 'AWS::Serverless::Api'), /Resource with id \[Fn\] .* the type AWS::Serverless::Api is not built/],
-  ['a table', one({}, 'AWS::Serverless::SimpleTable'), /AWS::Serverless::SimpleTable is not built/],
+  [
+    'a table of a wrong key',
+    one({ PrimaryKey: { Type: 'Text' } }, 'AWS::Serverless::SimpleTable'),
+    /Invalid 'Type' "Text"/,
+  ],
+  ['a table with a sort key', one({ SortKey: 'r' }, 'AWS::Serverless::SimpleTable'), /property SortKey not defined/],
   ['a schedule', one({ ...FUNCTION, Events: { E: { Type: 'Schedule' } } }), /\[FnE\].*type Schedule are not built/],
   ['an API event', one({ ...FUNCTION, Events: { E: { Type: 'HttpApi' } } }), /\[FnE\].*type HttpApi are not built/],
   [
@@ -178,3 +183,24 @@ for (const [name, properties, message] of [
     );
   });
 }
+
+test('a simple table is a table of one key, on demand unless it has units', () => {
+  const expand = (properties: object) =>
+    (transformSam(one(properties as never, 'AWS::Serverless::SimpleTable') as never, {}).Resources as any).Fn;
+  assert.deepEqual(expand({}), {
+    Type: 'AWS::DynamoDB::Table',
+    Properties: {
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    },
+  });
+  const ProvisionedThroughput = { ReadCapacityUnits: 5, WriteCapacityUnits: 5 };
+  const PrimaryKey = { Name: 'n', Type: 'Number' };
+  assert.deepEqual(expand({ PrimaryKey, ProvisionedThroughput, Tags: { a: 'b' } }).Properties, {
+    AttributeDefinitions: [{ AttributeName: 'n', AttributeType: 'N' }],
+    KeySchema: [{ AttributeName: 'n', KeyType: 'HASH' }],
+    ProvisionedThroughput,
+    Tags: [{ Key: 'a', Value: 'b' }],
+  });
+});

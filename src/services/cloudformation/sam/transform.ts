@@ -4,6 +4,7 @@ import { CONNECTOR_TYPE, expandConnectors } from './connectors.ts';
 import { expandFunction } from './function.ts';
 import { functionGlobals, globalsFor, mergeGlobal } from './globals.ts';
 import { expandLayer } from './layer.ts';
+import { expandSimpleTable } from './simple-table.ts';
 
 export const SAM_TRANSFORM = 'AWS::Serverless-2016-10-31';
 
@@ -41,6 +42,10 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
       references[id] = logicalId;
       continue;
     }
+    if (type === 'AWS::Serverless::SimpleTable') {
+      plain[id] = expandSimpleTable(id, declaration, (declaration.Properties ?? {}) as JsonObject);
+      continue;
+    }
     if (type !== 'AWS::Serverless::Function') throw notBuilt(id, type);
     const taken = globalsFor(id, globals, declaration.IgnoreGlobals);
     const merged = mergeGlobal(taken, declaration.Properties ?? {}) as JsonObject;
@@ -58,7 +63,7 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
 
 function notBuilt(id: string, type: string): Error {
   return invalid(
-    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function, LayerVersion and Connector are.`,
+    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function, LayerVersion, SimpleTable and Connector are.`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { DynamodbError, invalid } from '../errors.ts';
 import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
+import { sizeOfAttributes, utf8Length } from '../model/size.ts';
 import { checkedValue } from '../model/values.ts';
 import { EXPRESSION_LIMITS } from './limits.ts';
 import { type ExpressionParameter, type PathNode, refused } from './syntax.ts';
@@ -23,7 +24,9 @@ export class Bindings {
   /** Of a request. @throws DynamodbError `validation-failed`: a placeholder or value that is none, or there are none at all */
   static read(names?: Readonly<Record<string, string>>, values?: Attributes): Bindings {
     if (names) checkNames(names);
-    return new Bindings(names, values && checkedValues(values));
+    const checked = values && checkedValues(values);
+    checkSize(names, checked);
+    return new Bindings(names, checked);
   }
 
   /** @param ref  with its `#` */
@@ -63,10 +66,29 @@ export class Bindings {
   }
 }
 
+function checkSize(names: Readonly<Record<string, string>> = {}, values: Attributes = {}): void {
+  let bytes = sizeOfAttributes(values);
+  for (const name of Object.values(names)) bytes += utf8Length(name);
+  if (bytes > EXPRESSION_LIMITS.substitutionBytes)
+    throw invalid('The names and values of the expressions exceed the maximum allowed size of 2 MB');
+}
+
 function checkNames(names: Readonly<Record<string, string>>): void {
   const refs = Object.keys(names);
   if (refs.length === 0) throw invalid('ExpressionAttributeNames must not be empty');
-  for (const ref of refs) checkPlaceholder(ref, '#', 'ExpressionAttributeNames');
+  for (const ref of refs) {
+    checkPlaceholder(ref, '#', 'ExpressionAttributeNames');
+    const problem = problemOfName(names[ref]!);
+    if (problem !== undefined)
+      throw invalid(`ExpressionAttributeNames contains invalid value: ${problem} for key ${ref}`);
+  }
+}
+
+function problemOfName(name: string): string | undefined {
+  if (name === '') return 'Empty attribute name';
+  return utf8Length(name) > EXPRESSION_LIMITS.nameBytes
+    ? 'Attribute name is too large, must be less than 65536 bytes'
+    : undefined;
 }
 
 function checkedValues(values: Attributes): Attributes {

@@ -197,13 +197,11 @@ const KEY_OPERATORS: ReadonlyMap<string, RangeCondition['op']> = new Map([
 export function legacyKeyConditions(conditions: Readonly<Record<string, LegacyCondition>>): BoundKeyCondition {
   const entries = Object.entries(conditions).map(([name, condition]) => {
     const { operator, values } = comparisonOf(condition);
-    return { name, op: KEY_OPERATORS.get(operator), values };
+    return [name, { op: KEY_OPERATORS.get(operator), values }] as const;
   });
-  const indexable = entries.flatMap(({ name, op, values }) =>
-    op === undefined ? [] : [[name, { op, values }] as const],
-  );
-  const bound = keyConditionOf(new Map(entries.map(({ name, op = '=', values }) => [name, { op, values }])));
-  if (indexable.length === entries.length) return bound;
+  const isIndexable = (entry: (typeof entries)[number]): entry is readonly [string, RangeCondition] =>
+    entry[1].op !== undefined;
+  if (entries.every(isIndexable)) return keyConditionOf(new Map(entries));
   return {
     bind: () => {
       throw invalid('Attempted conditional constraint is not an indexable operation');

@@ -7,6 +7,8 @@ export const EXPRESSION_LIMITS = {
   textBytes: 4 * 1024,
   /** Bytes of a name or value placeholder, with its `#` or `:`. */
   placeholderBytes: 255,
+  /** Bytes of an attribute's name. */
+  nameBytes: 65_535,
   /** Bytes of all names and values of a request. */
   substitutionBytes: 2 * 1024 * 1024,
   /** Operators and functions of an expression. */

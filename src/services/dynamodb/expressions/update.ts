@@ -59,7 +59,7 @@ export const compileUpdate = kept((text, parameter: 'UpdateExpression') =>
 export function compileClauses(nodes: readonly ClauseNode[], parameter: ExpressionParameter): CompiledUpdate {
   const compiler = new UpdateCompiler(parameter);
   const clauses = nodes.map((node) => compiler.clause(node));
-  const steps = [...compiler.names, ...compiler.values, checkPaths(clauses, parameter), ...compiler.checks];
+  const steps = [...compiler.names, ...compiler.values, checkPaths(clauses, parameter), ...compiler.operandChecks, ...compiler.checks];
   return {
     bind: (bindings) => {
       const scope = bindAll(steps, bindings);
@@ -141,6 +141,8 @@ const checkPaths =
 class UpdateCompiler {
   readonly names: Bind[] = [];
   readonly values: Bind[] = [];
+  /** Of `ADD` and `DELETE`: AWS looks at them before it does at functions. */
+  readonly operandChecks: Bind[] = [];
   readonly checks: Bind[] = [];
   readonly #parameter: ExpressionParameter;
   readonly #slots: Slots;
@@ -163,7 +165,7 @@ class UpdateCompiler {
       return (item, scope) => ({ kind: 'set', value: present(read(item, scope)) });
     }
     const operand = this.#operand(node.value);
-    this.checks.unshift((_, scope) => checkSetOrNumber(node.action, typeOf(operand.value!(scope)), this.#parameter));
+    this.operandChecks.push((_, scope) => checkSetOrNumber(node.action, typeOf(operand.value!(scope)), this.#parameter));
     const combine = node.action === 'ADD' ? added : deleted;
     return (item, scope) => combine(valueAt(item, scope.paths[slot]!), operand.value!(scope));
   }

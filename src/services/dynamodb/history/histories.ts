@@ -136,15 +136,19 @@ export class Histories implements TableHistory, AsyncDisposable {
   }
 
   async #endUnneededOf(tables: Tables, table: LiveTable): Promise<void> {
+    let ended: History | undefined;
     await tables.update(table, (before) => {
       const { history, ...rest } = before;
+      ended = undefined;
       if (!history || before.recovery || this.isRead(table)) return { definition: before };
       const beside = [
         discard(historySpace(table.id, history)),
         { kind: 'delete', ...noteOf(table.id, history) } as const,
       ];
+      ended = history;
       return { definition: rest, beside };
     });
+    if (ended) this.#followers.delete(ended.id);
   }
 
   /** To be called when point-in-time recovery was switched off. */

@@ -119,8 +119,16 @@ export class Restores {
     );
   }
 
-  /** @param at  epoch milliseconds; absent is now. @throws DynamodbError `recovery-unavailable`, `restore-time-invalid` */
-  async momentOf(table: LiveTable, at: number | undefined): Promise<Moment> {
+  /**
+   * @param at  epoch milliseconds; absent is now
+   * @param wrongTime  the code of a moment that is not kept
+   * @throws DynamodbError `recovery-unavailable`, and that code
+   */
+  async momentOf(
+    table: LiveTable,
+    at: number | undefined,
+    wrongTime: 'restore-time-invalid' | 'export-time-invalid' = 'restore-time-invalid',
+  ): Promise<Moment> {
     const { tables, histories, clock } = this.#dependencies;
     const { recovery, name } = table.definition;
     if (!recovery) {
@@ -131,8 +139,8 @@ export class Restores {
     const earliest = earliestRestorable(recovery, now);
     if (at < earliest || at > now) {
       throw new DynamodbError(
-        'restore-time-invalid',
-        `Restore time must be between ${new Date(earliest).toISOString()} and ${new Date(now).toISOString()}`,
+        wrongTime,
+        `${wrongTime === 'restore-time-invalid' ? 'Restore' : 'Export'} time must be between ${new Date(earliest).toISOString()} and ${new Date(now).toISOString()}`,
       );
     }
     return histories.at(tables, table, stampOf(at));

@@ -89,19 +89,21 @@ export function startKeyNames({ table, index }: Readable): readonly string[] {
 
 const STARTING = 'The provided starting key is invalid';
 
-/** The row that an `ExclusiveStartKey` names. @throws DynamodbError `validation-failed` */
-export function startRow(source: Readable, given: Attributes): Buffer {
+/** The row that an `ExclusiveStartKey` names. @param of  AWS words it by that. @throws DynamodbError `validation-failed` */
+export function startRow(source: Readable, given: Attributes, of: 'query' | 'scan'): Buffer {
   const { table, index } = source;
   const key = prefixed(() => checkedAttributes(given));
   const names = startKeyNames(source);
   if (Object.keys(key).length !== names.length) {
-    throw invalid(index ? STARTING : `${STARTING}: The provided key element does not match the schema`);
+    throw invalid(
+      index || of === 'query' ? STARTING : `${STARTING}: The provided key element does not match the schema`,
+    );
   }
-  if (index && !names.every((name) => Object.hasOwn(key, name))) throw invalid(STARTING);
-  prefixed(() => {
-    checkKey(table.key, key);
-    if (index) checkKey(index.key, key);
-  });
+  if (index || of === 'query') {
+    if (!names.every((name) => Object.hasOwn(key, name))) throw invalid(STARTING);
+    checkKey(source.key, key);
+  }
+  prefixed(() => checkKey(table.key, key));
   return index ? indexRowKey(index.key, table.key, key)! : itemRowKey(table.key, key);
 }
 

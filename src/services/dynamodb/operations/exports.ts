@@ -30,7 +30,11 @@ export function exportOperations({ tables, exports, restores, clock }: ExportPar
       ...(S3SseAlgorithm !== undefined && { sseAlgorithm: S3SseAlgorithm }),
       ...(ClientToken !== undefined && { clientToken: ClientToken }),
     };
-    return { ExportDescription: describe(await exports.create(table, request, () => restores.momentOf(table, at))) };
+    return {
+      ExportDescription: describe(
+        await exports.create(table, request, () => restores.momentOf(table, at, 'export-time-invalid')),
+      ),
+    };
   };
 
   const DescribeExport: Operation<DescribeExportInput> = ({ ExportArn }) => ({

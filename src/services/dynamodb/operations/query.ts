@@ -116,7 +116,7 @@ function consumed({ table, index }: Readable, { units }: Page, wish: CapacityWis
 
 /** @throws DynamodbError `validation-failed`: it is no key, or none that a page of this query can have ended with */
 function startOfQuery(source: Readable, start: Attributes, all: RowRange, { range }: KeyCondition): Buffer {
-  const row = startRow(source, start);
+  const row = startRow(source, start, 'query');
   if (isWithin(all, row)) return row;
   throw invalid(range ? 'The provided starting key does not match the range key predicate' : OUTSIDE);
 }
@@ -127,7 +127,7 @@ function startOfScan(
   all: RowRange,
   { Segment, TotalSegments }: Pick<ScanInput, 'Segment' | 'TotalSegments'>,
 ): Buffer {
-  const row = startRow(source, start);
+  const row = startRow(source, start, 'scan');
   if (isWithin(all, row)) return row;
   throw invalid(
     'The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. ' +

@@ -8,7 +8,7 @@ import type {
 import type { Clock } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
 import { TABLE_LIMITS } from '../limits.ts';
-import type { Administration } from '../tables/administration.ts';
+import { type Administration, inUse } from '../tables/administration.ts';
 import { describeTable, NO_SIZES } from '../tables/description.ts';
 import type { Sizes } from '../tables/sizes.ts';
 import type { Tables } from '../tables/tables.ts';
@@ -52,6 +52,7 @@ export function tableOperations({ tables, administration, sizes, clock }: TableO
 
   const DeleteTable: Operation<DeleteTableInput> = async ({ TableName }, { region }) => {
     const table = tables.resolve(TableName!, region);
+    if (table.definition.filling) throw inUse(`Table is being created: ${table.name}`);
     await administration.delete(table);
     return { TableDescription: describeTable(table.definition, NO_SIZES, clock.now(), 'DELETING') };
   };

@@ -10,6 +10,7 @@ import { discard } from './garbage.ts';
 import type { IndexBuilds } from './index-builds.ts';
 import type { LiveTable } from './live-table.ts';
 import type { ChangeStreams, TableHistory } from './ports.ts';
+import { forgetSizes } from './sizes.ts';
 import type { Tables } from './tables.ts';
 import { readTags } from './tags.ts';
 import { checkUpdate, decideUpdate, type UpdateSurroundings } from './update.ts';
@@ -197,7 +198,7 @@ export class Administration {
           'Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.',
         );
       }
-      return spacesOf(definition).map(discard);
+      return [...spacesOf(definition).map(discard), forgetSizes(definition.id)];
     });
     const { stream } = table.definition;
     if (stream) await (await streams()).closeStream(stream.arn);

@@ -1,5 +1,5 @@
 import { type Clock, hasCode } from '../../../base/index.ts';
-import { RECORDS_LIMITS, type Records } from '../../../store/index.ts';
+import { RECORDS_LIMITS, type Records, type Write } from '../../../store/index.ts';
 import { TABLE_LIMITS } from '../limits.ts';
 import type { Follower } from '../model/follower.ts';
 import { sizeOfEncoded } from '../model/stored.ts';
@@ -10,6 +10,9 @@ import { choresOf } from './tables.ts';
 
 /** What was counted last, by the id of the table: JSON. */
 const SPACE = 'dynamodb/sizes';
+
+/** Forgets what was counted, in the commit that deletes a table. */
+export const forgetSizes = (tableId: string): Write => ({ kind: 'delete', space: SPACE, key: Buffer.from(tableId) });
 
 /** A count of a large table is read in pages of so many bytes, so that others get their turn. */
 const PAGE_BYTES = 1024 * 1024;

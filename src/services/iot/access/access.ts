@@ -24,8 +24,8 @@ export interface SignedCaller extends Caller {
 }
 
 export interface PeerCertificate {
-  /** DER of the certificate, then of those the client has sent with it. */
-  readonly chain: readonly Buffer[];
+  /** Of the client's own; those that it has sent with it say nothing about who it is here. */
+  readonly der: Buffer;
   /** SHA-256 of the certificate's DER, lower-case hex: AWS's certificate id. */
   readonly certificateId: string;
 }

@@ -11,7 +11,7 @@ export function certificateIdentity(
 ): Identification | Promise<Identification> {
   const identify = (admission: Admission): Identification => {
     if (admission.kind === 'refused') return admission;
-    const identity = identityOfCertificate(admission.certificateArn, peer.certificateId, peer.chain[0], certificates);
+    const identity = identityOfCertificate(admission.certificateArn, peer.certificateId, peer.der, certificates);
     return { kind: 'identified', identity };
   };
   const admission = certificates.admit(peer);

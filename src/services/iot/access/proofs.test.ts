@@ -101,7 +101,7 @@ const request = (more: Partial<ConnectRequest> = {}): ConnectRequest => ({
 });
 const withPassword = (username: string, password: string, more: Partial<ConnectRequest> = {}) =>
   request({ username, password: Buffer.from(password), ...more });
-const certificate = { certificateId: 'abc', chain: [Buffer.alloc(0)] };
+const certificate = { certificateId: 'abc', der: Buffer.alloc(0) };
 
 function accepted(decision: ConnectDecision): ClientPermissions {
   assert(decision.kind === 'accepted', JSON.stringify(decision));
@@ -495,10 +495,10 @@ test('a client that an authorizer has let in goes when the certificate that it c
   const name = encodeName(['CN', 'pump']);
   const times = { notBefore: 0, notAfter: 1_000_000 };
   const content = { subject: name, issuer: name, serialNumber: Buffer.of(1), ...times, publicKey, extensions: [] };
-  const chain = [await makeCertificate(content, privateKey)];
+  const der = await makeCertificate(content, privateKey);
   const named = request({
     username: '?x-amz-customauthorizer-name=mine',
-    certificate: { certificateId: 'abc', chain },
+    certificate: { certificateId: 'abc', der },
   });
   const told = watched(accepted(await rig.access.connect(named)));
   rig.changes.changed(CERTIFICATE);

@@ -110,7 +110,7 @@ export class CustomAuthentication {
       principal: first.principalId,
       arns: [authorizerArn({ name, region })],
       region,
-      values: certificate ? certificateValues(certificate.certificateId, certificate.chain[0]!) : NO_VALUES,
+      values: certificate ? certificateValues(certificate.certificateId, certificate.der) : NO_VALUES,
       get policies() {
         return grant.policies;
       },

@@ -41,7 +41,7 @@ export function authorizerEvent(
   const tls = {
     ...(serverName !== undefined && { serverName }),
     ...(certificate && {
-      x509CertificatePem: new X509Certificate(certificate.chain[0]!).toString(),
+      x509CertificatePem: new X509Certificate(certificate.der).toString(),
       principalId: certificate.certificateId,
     }),
   };

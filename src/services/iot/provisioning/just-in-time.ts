@@ -71,7 +71,7 @@ export class JustInTime implements CertificateAdmission {
 
   async #meet(peer: PeerCertificate): Promise<Admission> {
     const { certificates, logger } = this.#parts;
-    const der = peer.chain[0]!;
+    const { der } = peer;
     const introduced = this.#introduce(der);
     if (typeof introduced === 'string') return refused(introduced);
     const known = certificates.find(peer.certificateId);
