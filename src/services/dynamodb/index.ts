@@ -5,6 +5,7 @@ import type { Objects, Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { DYNAMODB_ANSWERS } from './errors.ts';
+import { ItemMeters } from './items/meters.ts';
 import { Tokens } from './items/tokens.ts';
 import { Writer } from './items/writer.ts';
 import { batchOperations } from './operations/batch.ts';
@@ -65,6 +66,7 @@ export async function openDynamodb({
   clock,
   random,
   logger,
+  metrics,
 }: DynamodbDependencies): Promise<Dynamodb> {
   await using scope = new AsyncDisposableStack();
   let streams: TableStreams | undefined;
@@ -81,20 +83,25 @@ export async function openDynamodb({
   const { tables, operations, resume } = scope.use(
     await openTables({ records, openStreams, deleter, buckets: objects, ...ground }),
   );
-  writer = new Writer({ directory: tables, records, now: () => clock.now() });
+  const meters = new ItemMeters({ metrics, clock });
+  writer = new Writer({
+    ...{ directory: tables, records, now: () => clock.now() },
+    wrote: (table, units) => meters.wrote(table, units),
+  });
   const tokens = new Tokens(records, () => clock.now());
   scope.defer(() => tokens.close());
-  const parts = { tables, records, writer, tokens };
+  const parts = { tables, records, writer, tokens, meters };
+  const onItems = {
+    ...itemOperations(parts),
+    ...batchOperations(parts),
+    ...queryOperations(parts),
+    ...transactionOperations(parts),
+    ...partiqlOperations(parts),
+  };
+  const watched = Object.entries(onItems).map(([name, work]) => [name, meters.watched(name, work)] as const);
   const service: Service = {
     name: 'dynamodb',
-    operations: {
-      ...operations,
-      ...itemOperations(parts),
-      ...batchOperations(parts),
-      ...queryOperations(parts),
-      ...transactionOperations(parts),
-      ...partiqlOperations(parts),
-    },
+    operations: { ...operations, ...Object.fromEntries(watched) },
     errors: DYNAMODB_ANSWERS,
   };
   const owned = scope.move();

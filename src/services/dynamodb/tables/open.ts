@@ -88,7 +88,7 @@ export async function openTables(dependencies: TableServicesDependencies): Promi
     tables,
     operations: {
       ...tableOperations({ tables, administration, sizes, clock }),
-      ...ttlOperations({ tables, expiry, clock, random }),
+      ...ttlOperations({ tables, expiry, random }),
       ...tagOperations(tables),
       ...policyOperations(tables, clock),
       ...insightOperations(tables, clock),
