@@ -164,3 +164,33 @@ test('the aws CLI executes statements', async () => {
   );
   assert.deepEqual(JSON.parse(gone).Responses, [{ TableName: table }]);
 });
+
+test('attributes of keys have no parts', async () => {
+  const indexed = await node.table('p:S', {
+    others: 'g:S',
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: 'by-g',
+        KeySchema: [{ AttributeName: 'g', KeyType: 'HASH' }],
+        Projection: { ProjectionType: 'ALL' },
+      },
+    ],
+  });
+  const refusal = (what: string) => ({
+    message: `Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: ${what}`,
+  });
+  const { client } = node;
+  const key = newKey();
+  await assert.rejects(
+    client.getItem({ TableName: indexed, Key: key, ProjectionExpression: 'p.x' }),
+    refusal('Key: p'),
+  );
+  await assert.rejects(
+    client.scan({ TableName: indexed, FilterExpression: 'attribute_exists(g[0])' }),
+    refusal('IndexKey: g'),
+  );
+  await assert.rejects(
+    client.updateItem({ TableName: indexed, Key: key, UpdateExpression: 'REMOVE g.x' }),
+    refusal('IndexKey: g'),
+  );
+});

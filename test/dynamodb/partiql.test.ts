@@ -130,6 +130,9 @@ test('writes name one item whole, and fulfil the rest of the condition', async (
     execute(`UPDATE "${music}" SET SongTitle='c' ${key}`),
     fails(/Cannot update attribute SongTitle/),
   );
+  const from = await execute(`FROM "${music}" ${key} SET x = x + 1 REMOVE y RETURNING MODIFIED NEW *`);
+  assert.deepEqual(from.Items, [{ x: { N: '2' } }]);
+  await assert.rejects(execute(`FROM "${music}" SET x = 1`), whole);
   await execute(`DELETE FROM "${music}" ${key}`);
 });
 
@@ -237,6 +240,7 @@ test('statements that are none are refused in the words of AWS', async () => {
     [`SELECT * FROM "${music}" WHERE Artist = 1 # note`, bad],
     [`SELECT * FROM "${music}" WHERE Artist = 1 /* note`, bad],
     [`SELECT * FROM "${music}`, bad],
+    [`FROM "${music}" SET c = 1 WHERE Artist = 'x'`, `${bad}Unexpected token after expression`],
     ['SELECT * FROM', `${bad}Unexpected term`],
     ['DELETE FROM', `${bad}Expected identifier for simple path`],
     [`SELECT * FROM "${music}" t WHERE Artist = 'x'`, 'Aliasing is not supported'],

@@ -1,4 +1,6 @@
+import { invalid } from '../errors.ts';
 import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
+import type { KeySchema, Table } from '../model/table.ts';
 import type { DocumentPath } from './bindings.ts';
 import { valueAt } from './compare.ts';
 
@@ -65,6 +67,26 @@ function overlap(one: DocumentPath, two: DocumentPath): Problem {
 
 function both(one: DocumentPath, two: DocumentPath): string {
   return `must remove or rewrite one of these paths; path one: ${pathText(one)}, path two: ${pathText(two)}`;
+}
+
+/**
+ * Attributes of keys have no parts.
+ * @throws DynamodbError `validation-failed` when a path goes into an attribute of the table's key, or of an index's
+ */
+export function checkKeyPaths({ key, indexes }: Pick<Table, 'key' | 'indexes'>, paths: readonly DocumentPath[]): void {
+  const into = new Set(paths.filter(({ length }) => length > 1).map(([name]) => name));
+  if (into.size === 0) return;
+  checkKeyNames(key, into, 'Key');
+  for (const index of indexes.values()) checkKeyNames(index.key, into, 'IndexKey');
+}
+
+function checkKeyNames({ hash, range }: KeySchema, into: ReadonlySet<string | number | undefined>, what: string): void {
+  for (const attribute of [hash, range]) {
+    if (!attribute || !into.has(attribute.name)) continue;
+    throw invalid(
+      `Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: ${what}: ${attribute.name}`,
+    );
+  }
 }
 
 /** A part of an item on its way: a leaf, or members by name or index. */

@@ -59,7 +59,13 @@ export const compileUpdate = kept((text, parameter: 'UpdateExpression') =>
 export function compileClauses(nodes: readonly ClauseNode[], parameter: ExpressionParameter): CompiledUpdate {
   const compiler = new UpdateCompiler(parameter);
   const clauses = nodes.map((node) => compiler.clause(node));
-  const steps = [...compiler.names, ...compiler.values, checkPaths(clauses, parameter), ...compiler.operandChecks, ...compiler.checks];
+  const steps = [
+    ...compiler.names,
+    ...compiler.values,
+    checkPaths(clauses, parameter),
+    ...compiler.operandChecks,
+    ...compiler.checks,
+  ];
   return {
     bind: (bindings) => {
       const scope = bindAll(steps, bindings);
@@ -165,7 +171,9 @@ class UpdateCompiler {
       return (item, scope) => ({ kind: 'set', value: present(read(item, scope)) });
     }
     const operand = this.#operand(node.value);
-    this.operandChecks.push((_, scope) => checkSetOrNumber(node.action, typeOf(operand.value!(scope)), this.#parameter));
+    this.operandChecks.push((_, scope) =>
+      checkSetOrNumber(node.action, typeOf(operand.value!(scope)), this.#parameter),
+    );
     const combine = node.action === 'ADD' ? added : deleted;
     return (item, scope) => combine(valueAt(item, scope.paths[slot]!), operand.value!(scope));
   }

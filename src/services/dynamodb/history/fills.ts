@@ -34,14 +34,14 @@ export function fill(
         await records.commit({ writes: rowsOf(table, page.slice(at, at + ROWS_AT_ONCE), clock.now()) });
       }
     }
-    await open(tables, table);
+    await open(tables, table, signal);
     await done();
   });
 }
 
 /** The table holds what it was made from: from now on it is ACTIVE. */
-export async function open(tables: Tables, table: LiveTable): Promise<void> {
-  await tables.update(table, ({ filling: _, ...definition }) => ({ definition }));
+export async function open(tables: Tables, table: LiveTable, signal: AbortSignal): Promise<void> {
+  await tables.update(table, ({ filling: _, ...definition }) => ({ definition }), signal);
 }
 
 function rowsOf(table: LiveTable, items: readonly PastItem[], at: number): Write[] {

@@ -161,7 +161,7 @@ export class Imports {
       const loaded = { ...one, counts: load.counts };
       // Three steps, and after each a restart finds its way: what was counted, that the table is there, that this has ended.
       await this.#registry.put(one.arn, loaded);
-      await open(tables, table);
+      await open(tables, table, signal);
       await this.#end(loaded, 'COMPLETED');
     });
   }

@@ -1,7 +1,6 @@
 /** Numbers of backups and point-in-time recovery. @see Amazon DynamoDB developer guide, "Quotas in Amazon DynamoDB" */
 export const HISTORY_LIMITS = {
   /** Days that point-in-time recovery can go back. */
-  recoveryDaysMin: 1,
   recoveryDaysMax: 35,
   /** Restores that run at once. */
   restoresMax: 50,

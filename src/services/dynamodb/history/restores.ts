@@ -56,16 +56,15 @@ export class Restores {
 
   /** @throws DynamodbError `backup-not-found`, `backup-in-use`, `table-exists`, `limit-exceeded`, `validation-failed` */
   async fromBackup(input: RestoreTableFromBackupInput, region: string): Promise<LiveTable> {
-    const { backups, clock } = this.#dependencies;
+    const { backups } = this.#dependencies;
     const backup = backups.get(input.BackupArn!);
     if (backup.status === 'CREATING')
       throw new DynamodbError('backup-in-use', `Backup is being created: ${backup.arn}`);
     const source = arnOf(backup.arn);
-    const at = clock.now();
     backups.hold(backup.arn);
     try {
       const table = await this.#create(backup.definition, input, region, {
-        filling: { kind: 'backup', backupArn: backup.arn, sourceArn: source, at },
+        filling: { kind: 'backup', backupArn: backup.arn },
         restored: { backupArn: backup.arn, sourceArn: source, at: backup.createdAt },
       });
       this.#fromBackup(table, backup.arn);

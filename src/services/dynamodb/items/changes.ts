@@ -1,7 +1,7 @@
 /* What PutItem, UpdateItem, DeleteItem and the same within batches and transactions ask for, as changes for the writer. */
 import { RawJson } from '../../../codec/aws/index.ts';
 import { DynamodbError, invalid } from '../errors.ts';
-import type { BoundCondition, BoundUpdate, Updated } from '../expressions/index.ts';
+import { type BoundCondition, type BoundUpdate, checkKeyPaths, type Updated } from '../expressions/index.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { itemRowKey } from '../model/key.ts';
 import { itemOf } from '../model/stored.ts';
@@ -83,6 +83,7 @@ export function updateChange(
 ): WantedChange {
   const checked = checkedKey(table.key, key);
   update?.checkKeys(table.key);
+  if (update) checkKeyPaths(table, update.paths);
   return {
     ...changeOf(table, itemRowKey(table.key, checked), guard, { returnsOld: true, ...(counted && { counted }) }),
     decide: (old) => {

@@ -79,15 +79,19 @@ export interface WriterDependencies {
   readonly directory: TableDirectory;
   readonly records: Records;
   readonly now: () => number;
+  /** Told what each change has cost. */
+  readonly wrote?: (table: Table, units: WriteUnits) => void;
 }
 
 export class Writer {
   readonly #directory: TableDirectory;
   readonly #records: Records;
   readonly #now: () => number;
+  readonly #wrote: WriterDependencies['wrote'];
   readonly #locks = new Locks();
 
-  constructor({ directory, records, now }: WriterDependencies) {
+  constructor({ directory, records, now, wrote }: WriterDependencies) {
+    this.#wrote = wrote;
     this.#directory = directory;
     this.#records = records;
     this.#now = now;
@@ -200,7 +204,9 @@ export class Writer {
     at: number,
   ): WriteUnits {
     try {
-      return chargeWrite(table, change, writes, together?.factor ?? 1);
+      const units = chargeWrite(table, change, writes, together?.factor ?? 1);
+      this.#wrote?.(table, units);
+      return units;
     } catch (error) {
       if (together && error instanceof DynamodbError) throw together.refused(oneAt(at, error));
       throw error;

@@ -2,7 +2,7 @@ import type { QueryInput, ScanInput } from '@aws-sdk/client-dynamodb';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Operation } from '../../index.ts';
 import { invalid } from '../errors.ts';
-import { type Expressions, type KeyCondition, readExpressions } from '../expressions/index.ts';
+import { checkKeyPaths, type Expressions, type KeyCondition, readExpressions } from '../expressions/index.ts';
 import type { CapacityWish } from '../items/capacity.ts';
 import { shownCapacity } from '../items/consumed.ts';
 import { type Page, type PageWish, readPage } from '../items/page.ts';
@@ -26,7 +26,7 @@ import type { ItemParts } from './items.ts';
 const OUTSIDE = 'The provided starting key is outside query boundaries based on provided conditions';
 
 /** Query and Scan. */
-export function queryOperations({ tables, records }: ItemParts): Record<string, Operation> {
+export function queryOperations({ tables, records, meters }: ItemParts): Record<string, Operation> {
   const Query: Operation<QueryInput> = async (input, { region }) => {
     const expressions = readExpressions(input as Request, {
       expressions: ['ProjectionExpression', 'FilterExpression', 'KeyConditionExpression'],
@@ -73,10 +73,12 @@ export function queryOperations({ tables, records }: ItemParts): Record<string, 
     if (consistent && source.index?.kind === 'global') {
       throw invalid('Consistent reads are not supported on global secondary indexes');
     }
+    checkKeyPaths(source.table, [...(projection?.paths ?? []), ...(filter?.paths ?? [])]);
     const fetches = mustFetch(source, select, projection);
     const wish: PageWish = { source, range, reverse, limit, consistent, fetches };
     const page = await readPage(records, wish);
     charge(source, page);
+    meters.read(source.table, page.units.source + page.units.fetched, source.index);
     const kept = filter ? page.items.filter(({ attributes }) => filter.evaluate(attributes)) : page.items;
     const answer = {
       ...(select !== 'COUNT' && { Items: shownItems(kept, projection) }),

@@ -1,5 +1,5 @@
 import type { DescribeTimeToLiveInput, UpdateTimeToLiveInput } from '@aws-sdk/client-dynamodb';
-import type { Clock, Random } from '../../../base/index.ts';
+import type { Random } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
 import { invalid } from '../errors.ts';
 import { forgetProgress } from '../tables/backfill.ts';
@@ -11,12 +11,11 @@ import type { Tables } from '../tables/tables.ts';
 export interface TtlParts {
   readonly tables: Tables;
   readonly expiry: Expiry;
-  readonly clock: Clock;
   readonly random: Random;
 }
 
 /** Time to live. It may be switched as often as one likes, whereas AWS makes one wait half an hour. */
-export function ttlOperations({ tables, expiry, clock, random }: TtlParts) {
+export function ttlOperations({ tables, expiry, random }: TtlParts) {
   const UpdateTimeToLive: Operation<UpdateTimeToLiveInput> = async (
     { TableName, TimeToLiveSpecification },
     { region },
@@ -26,14 +25,13 @@ export function ttlOperations({ tables, expiry, clock, random }: TtlParts) {
     await tables.update(table, async (before) => {
       check(before, enabled!, attribute!);
       const { timeToLive, ...rest } = before;
-      const changed = { ...rest, timeToLiveChangedAt: clock.now() };
       if (enabled) {
         const spell = { attribute: attribute!, id: random.bytes(6).toString('hex'), complete: false };
-        return { definition: { ...changed, timeToLive: spell } };
+        return { definition: { ...rest, timeToLive: spell } };
       }
       await expiry.cancel(table);
       const space = expirySpace(table.id, timeToLive!);
-      return { definition: changed, beside: [discard(space), forgetProgress(table, space)] };
+      return { definition: rest, beside: [discard(space), forgetProgress(table, space)] };
     });
     expiry.complete(table);
     return { TimeToLiveSpecification };

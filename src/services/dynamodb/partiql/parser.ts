@@ -107,6 +107,7 @@ class Parser {
     if (this.#take('INSERT')) return this.#insert();
     if (this.#take('UPDATE')) return this.#update();
     if (this.#take('DELETE')) return this.#delete();
+    if (this.#take('FROM')) return this.#updateFrom();
     if (this.#isWord('EXISTS') && this.#tokens[this.#at + 1]?.text === '(') return this.#exists();
     throw notWellFormed('Expected data manipulation');
   }
@@ -156,6 +157,22 @@ class Parser {
 
   #update(): Action {
     const source = this.#source('Expected identifier for simple path');
+    const clauses = this.#clauses();
+    const where = this.#where();
+    const returning = this.#returning();
+    return { kind: 'update', source, clauses, ...(where && { where }), ...(returning && { returning }) };
+  }
+
+  /** An update that says first of what. */
+  #updateFrom(): Action {
+    const source = this.#source('Expected identifier for simple path');
+    const where = this.#where();
+    const clauses = this.#clauses();
+    const returning = this.#returning();
+    return { kind: 'update', source, clauses, ...(where && { where }), ...(returning && { returning }) };
+  }
+
+  #clauses(): readonly ClauseNode[] {
     const clauses: ClauseNode[] = [];
     for (;;) {
       if (this.#take('SET')) clauses.push(...this.#list(() => this.#assignment()));
@@ -164,9 +181,7 @@ class Parser {
       else break;
     }
     if (clauses.length === 0) throw notWellFormed('Expected data manipulation');
-    const where = this.#where();
-    const returning = this.#returning();
-    return { kind: 'update', source, clauses, ...(where && { where }), ...(returning && { returning }) };
+    return clauses;
   }
 
   #delete(): Action {

@@ -16,7 +16,7 @@ import type { StoredItem, Table } from '../model/table.ts';
 import { backfill, forgetProgress } from './backfill.ts';
 import { expirySpace, type TimeToLive } from './definition.ts';
 import type { LiveTable } from './live-table.ts';
-import { choresOf, type Tables } from './tables.ts';
+import { choresOf, type Decide, type Tables } from './tables.ts';
 
 const SECONDS_BYTES = 8;
 
@@ -114,10 +114,11 @@ export class Expiry implements AsyncDisposable {
         return row && { kind: 'put', space, key: row, value: EMPTY };
       };
       if (!(await backfill(tables.records, table, space, rowOf, signal))) return;
-      await tables.update(table, (definition) => ({
+      const decide: Decide = (definition) => ({
         definition: { ...definition, timeToLive: { ...timeToLive, complete: true } },
         beside: [forgetProgress(table, space)],
-      }));
+      });
+      await tables.update(table, decide, signal);
     });
   }
 

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { SimulatedClock, seededRandom } from '../../../base/index.ts';
+import { openEmbeddedObjects, openEmbeddedRecords, type Records } from '../../../store/index.ts';
+import { silentLogger } from '../../../telemetry/index.ts';
+import { TABLE_LIMITS } from '../limits.ts';
+import { itemRowKey } from '../model/key.ts';
+import { decodeItem, itemOf } from '../model/stored.ts';
+import type { StoredItem, Table } from '../model/table.ts';
+import { openTables, type TableServices } from './open.ts';
+
+let directory: string;
+let scope: AsyncDisposableStack;
+let clock: SimulatedClock;
+let records: Records;
+let services: TableServices;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-tables-'));
+  clock = new SimulatedClock();
+  await open();
+});
+afterEach(async () => {
+  await scope.disposeAsync();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Deletes as the writer of items does, less its locks: nobody else writes here. */
+const deleter = {
+  deleteExpired: async (table: Table, key: Uint8Array, expired: (item: StoredItem) => boolean) => {
+    const found = await records.get(table.space, key);
+    const old = found && decodeItem(found.value);
+    if (!old || !expired(old)) return false;
+    await write(table, key, old, undefined);
+    return true;
+  },
+};
+
+async function open(): Promise<void> {
+  scope = new AsyncDisposableStack();
+  const ground = { clock, random: seededRandom(1), logger: silentLogger };
+  records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'tables') }));
+  const buckets = scope.use(await openEmbeddedObjects({ directory: join(directory, 'objects'), records, ...ground }));
+  const openStreams = () => Promise.reject(new Error('no table here has a stream'));
+  const never = { closeStream: async () => {}, reconcile: async () => {} };
+  services = scope.use(
+    await openTables({
+      records,
+      openStreams: async () => ({ ...never, openStream: openStreams, follower: openStreams }) as never,
+      deleter,
+      buckets,
+      ...ground,
+    }),
+  );
+  await services.resume();
+}
+
+const call = async (operation: string, input: object): Promise<any> =>
+  services.operations[operation]!(input, { region: 'us-east-1', endpoint: 'http://127.0.0.1:1' } as never);
+
+const create = (TableName: string) =>
+  call('CreateTable', {
+    TableName,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: [{ AttributeName: 'h', AttributeType: 'S' }],
+    KeySchema: [{ AttributeName: 'h', KeyType: 'HASH' }],
+  });
+
+async function write(table: Table, key: Uint8Array, old: StoredItem | undefined, now: StoredItem | undefined) {
+  const { space } = table;
+  const writes: any[] = [now ? { kind: 'put', space, key, value: now.encoded } : { kind: 'delete', space, key }];
+  for (const follower of table.followers)
+    follower.follow({ key, old, new: now, at: clock.now(), by: 'caller' }, writes);
+  await records.commit({ writes });
+}
+
+async function put(name: string, h: string, more: object = {}): Promise<void> {
+  const table = services.tables.get(name, 'us-east-1');
+  const item = itemOf({ h: { S: h }, ...more });
+  await write(table, itemRowKey(table.key, item.attributes), undefined, item);
+}
+
+const index = (IndexName: string) => ({
+  AttributeDefinitions: [{ AttributeName: 'g', AttributeType: 'S' }],
+  GlobalSecondaryIndexUpdates: [
+    {
+      Create: {
+        IndexName,
+        KeySchema: [{ AttributeName: 'g', KeyType: 'HASH' }],
+        Projection: { ProjectionType: 'ALL' },
+      },
+    },
+  ],
+});
+
+const rowsIn = async (space: string) => (await records.range(space, { limit: 10_000 })).length;
+
+/** Lets work in the background go on until `ask` gives `wanted`. */
+async function becomes(ask: () => unknown, wanted: unknown): Promise<void> {
+  for (let turn = 0; turn < 2_000 && (await ask()) !== wanted; turn++) await rowsIn('nothing');
+  assert.equal(await ask(), wanted);
+}
+
+test('an index or table that is deleted while it is built is gone, with all of its rows', async () => {
+  for (let round = 0; round < 10; round++) {
+    const TableName = `table-${round}`;
+    await create(TableName);
+    await Promise.all(Array.from({ length: 600 }, (_, at) => put(TableName, `${at}`, { g: { S: 'g' } })));
+    const table = services.tables.get(TableName, 'us-east-1');
+    await call('UpdateTable', { TableName, ...index('by-g') });
+    const { space } = table.indexes.get('by-g')!;
+    for (let turn = 0; turn < round; turn++) await records.get(space, Buffer.of(1));
+    if (round % 2)
+      await call('UpdateTable', { TableName, GlobalSecondaryIndexUpdates: [{ Delete: { IndexName: 'by-g' } }] });
+    else await call('DeleteTable', { TableName });
+    await becomes(() => rowsIn(space), 0);
+    await becomes(() => rowsIn(table.space), round % 2 ? 600 : 0);
+    await becomes(() => rowsIn('dynamodb/garbage'), 0);
+  }
+});
+
+test('an index that a restart has cut off is completed', async () => {
+  await create('table');
+  await Promise.all(Array.from({ length: 1_200 }, (_, at) => put('table', `${at}`, { g: { S: 'g' } })));
+  await call('UpdateTable', { TableName: 'table', ...index('by-g') });
+  await scope.disposeAsync();
+  await open();
+  const built = () => services.tables.get('table', 'us-east-1').indexes.get('by-g')!;
+  await becomes(() => built().status, 'ACTIVE');
+  assert.equal(await rowsIn(built().space), 1_200);
+});
+
+test('a region has up to 2,500 tables, and names of 3 to 255 characters', async () => {
+  const { tablesMax, nameMax } = TABLE_LIMITS;
+  await Promise.all(Array.from({ length: tablesMax - 1 }, (_, at) => create(`table-${at}`)));
+  for (const name of ['ab', 'x'.repeat(nameMax + 1), 'a b c']) {
+    await assert.rejects(create(name), { code: 'validation-failed', message: /^Invalid table\/index name/ });
+  }
+  await create('x'.repeat(nameMax));
+  await assert.rejects(create('one-more'), { code: 'limit-exceeded' });
+  assert.equal((await call('ListTables', {})).TableNames.length, 100);
+  const { TableNames } = await call('ListTables', { ExclusiveStartTableName: 'table-99' });
+  assert.deepEqual(TableNames.slice(0, 2), ['table-990', 'table-991']);
+});
+
+test('a clock that jumps lets expiry rest until it has gone evenly for ten minutes', async () => {
+  await create('table');
+  const TimeToLiveSpecification = { AttributeName: 'until', Enabled: true };
+  await call('UpdateTimeToLive', { TableName: 'table', TimeToLiveSpecification });
+  const table = services.tables.get('table', 'us-east-1');
+  await becomes(() => table.definition.timeToLive?.complete, true);
+  const inAYear = Math.floor(clock.now() / 1000) + 365 * 86_400;
+  await put('table', 'long', { until: { N: `${inAYear}` } });
+  await put('table', 'short', { until: { N: `${Math.floor(clock.now() / 1000) + 1}` } });
+  const sweep = async (left: number) => {
+    await clock.advance(TABLE_LIMITS.sweepIntervalMs);
+    // The next sweep waits for its time when this one has ended.
+    await becomes(() => clock.pending, pending);
+    assert.equal(await rowsIn(table.space), left);
+  };
+  const { pending } = clock;
+  await sweep(1);
+  // Two years ahead, and back, and ahead again.
+  const { now } = clock;
+  const ahead = () => now.call(clock) + 2 * 365 * 86_400_000;
+  clock.now = ahead;
+  await sweep(1);
+  clock.now = now;
+  await sweep(1);
+  clock.now = ahead;
+  for (let waited = 0; waited < TABLE_LIMITS.restAfterJumpMs; waited += TABLE_LIMITS.sweepIntervalMs) await sweep(1);
+  await sweep(0);
+});
