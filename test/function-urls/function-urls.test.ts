@@ -476,6 +476,24 @@ test('configurations are made, read, changed, listed and deleted as AWS words it
   assert.equal((await call(live, '/text')).status, 404);
 });
 
+test('changes of one URL at the same time happen one after the other', async () => {
+  const FunctionName = 'contended';
+  await makeFunction(FunctionName, CODE);
+  for (let round = 0; round < 10; round++) {
+    const made = await Promise.allSettled([1, 2, 3].map(() => makeUrl(FunctionName)));
+    const refused = made.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).name] : []));
+    assert.deepEqual(refused, ['ResourceConflictException', 'ResourceConflictException']);
+    const InvokeMode = 'RESPONSE_STREAM';
+    await Promise.allSettled([
+      lambda.send(new DeleteFunctionUrlConfigCommand({ FunctionName })),
+      lambda.send(new UpdateFunctionUrlConfigCommand({ FunctionName, InvokeMode })),
+    ]);
+    await assert.rejects(lambda.send(new GetFunctionUrlConfigCommand({ FunctionName })), {
+      name: 'ResourceNotFoundException',
+    });
+  }
+});
+
 test('the permission to call through a URL stands in the policy as AWS writes it', async () => {
   const FunctionName = 'echo';
   const common = { FunctionName, Principal: '*' };
