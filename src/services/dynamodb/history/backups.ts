@@ -123,6 +123,8 @@ export class Backups {
   #copy(backup: Backup, moment: Moment): void {
     const { records, tables } = this.#dependencies;
     tables.chores.start(`backup ${backup.arn}`, async (signal) => {
+      // A new try may find it complete, and even deleted.
+      if (this.#registry.get(backup.arn)?.status !== 'CREATING') return moment.release();
       let progress = await readProgress(records, backup.id);
       for await (const items of moment.items(progress.next)) {
         if (signal.aborted) return;

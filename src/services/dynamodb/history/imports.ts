@@ -146,6 +146,8 @@ export class Imports {
   #run(one: Import, table: LiveTable): void {
     const { tables, administration } = this.#dependencies;
     tables.chores.start(`${choresOf(table.id)}filling`, async (signal) => {
+      // A new try may find it open: what it holds is its users' business by then.
+      if (!table.definition.filling) return this.#end(this.get(one.arn), 'COMPLETED');
       const load = new Load(this.#dependencies, table, one, signal);
       try {
         await load.run();

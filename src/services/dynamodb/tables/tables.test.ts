@@ -2,9 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
-import { SimulatedClock, seededRandom } from '../../../base/index.ts';
-import { openEmbeddedObjects, openEmbeddedRecords, type Records } from '../../../store/index.ts';
+import { DomainError, SimulatedClock, seededRandom } from '../../../base/index.ts';
+import {
+  type Objects,
+  openEmbeddedObjects,
+  openEmbeddedRecords,
+  type Records,
+  type Write,
+} from '../../../store/index.ts';
 import { silentLogger } from '../../../telemetry/index.ts';
 import { TABLE_LIMITS } from '../limits.ts';
 import { itemRowKey } from '../model/key.ts';
@@ -17,6 +24,9 @@ let scope: AsyncDisposableStack;
 let clock: SimulatedClock;
 let records: Records;
 let services: TableServices;
+let buckets: Objects;
+/** Whether the store refuses a commit, as a full disk would. */
+let refuses: (writes: readonly Write[]) => boolean;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-tables-'));
@@ -43,7 +53,13 @@ async function open(): Promise<void> {
   scope = new AsyncDisposableStack();
   const ground = { clock, random: seededRandom(1), logger: silentLogger };
   records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'tables') }));
-  const buckets = scope.use(await openEmbeddedObjects({ directory: join(directory, 'objects'), records, ...ground }));
+  const { commit } = records;
+  refuses = () => false;
+  records.commit = async (transaction) => {
+    if (refuses(transaction.writes)) throw new DomainError('records-full', 'the disk is full', { remedy: 'retry' });
+    return commit.call(records, transaction);
+  };
+  buckets = scope.use(await openEmbeddedObjects({ directory: join(directory, 'objects'), records, ...ground }));
   const openStreams = () => Promise.reject(new Error('no table here has a stream'));
   const never = { closeStream: async () => {}, reconcile: async () => {} };
   services = scope.use(
@@ -173,4 +189,79 @@ test('a clock that jumps lets expiry rest until it has gone evenly for ten minut
   clock.now = ahead;
   for (let waited = 0; waited < TABLE_LIMITS.restAfterJumpMs; waited += TABLE_LIMITS.sweepIntervalMs) await sweep(1);
   await sweep(0);
+});
+
+/** The store refuses the first commit of this kind. */
+function refuseOnce(kind: (write: Write) => boolean): void {
+  refuses = (writes) => {
+    const refused = writes.some(kind);
+    if (refused) refuses = () => false;
+    return refused;
+  };
+}
+
+const isPutTo =
+  (space: string, ...texts: string[]) =>
+  (write: Write) =>
+    write.kind === 'put' &&
+    write.space === space &&
+    texts.every((text) => `${Buffer.from(write.key)} ${Buffer.from(write.value)}`.includes(text));
+
+test('a restored table that is open is not filled again because the end of the restore could not be noted', async () => {
+  await create('source');
+  await put('source', 'a', { n: { N: '1' } });
+  await call('UpdateContinuousBackups', {
+    TableName: 'source',
+    PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+  });
+  refuseOnce(isPutTo('dynamodb/garbage', '/history/'));
+  await call('RestoreTableToPointInTime', {
+    SourceTableName: 'source',
+    TargetTableName: 'target',
+    UseLatestRestorableTime: true,
+  });
+  const off = call('UpdateContinuousBackups', {
+    TableName: 'source',
+    PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: false },
+  });
+  const target = services.tables.resolve('target', 'us-east-1');
+  const { pending } = clock;
+  await becomes(() => target.definition.filling, undefined);
+  await off;
+  await becomes(() => clock.pending > pending, true);
+  await put('target', 'a', { n: { N: '2' } });
+  await clock.advance(1_000);
+  // Long enough for another fill.
+  for (let turn = 0; turn < 50; turn++) await rowsIn('nothing');
+  const [row] = await records.range(target.space, { limit: 10 });
+  assert.deepEqual(decodeItem(row!.value).attributes, { h: { S: 'a' }, n: { N: '2' } });
+  await becomes(() => services.tables.resolve('source', 'us-east-1').definition.history, undefined);
+});
+
+test('an imported table that is open is not loaded again because the end of the import could not be noted', async () => {
+  await buckets.createBucket('lake');
+  await buckets.put('lake', 'items.json', Readable.from([Buffer.from('{"Item":{"h":{"S":"a"},"n":{"N":"1"}}}')]));
+  refuseOnce(isPutTo('dynamodb/imports', 'COMPLETED'));
+  const { pending } = clock;
+  const { ImportTableDescription } = await call('ImportTable', {
+    S3BucketSource: { S3Bucket: 'lake' },
+    InputFormat: 'DYNAMODB_JSON',
+    TableCreationParameters: {
+      TableName: 'imported',
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'h', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'h', KeyType: 'HASH' }],
+    },
+  });
+  const { ImportArn } = ImportTableDescription;
+  const imported = services.tables.resolve('imported', 'us-east-1');
+  await becomes(() => imported.definition.filling, undefined);
+  await becomes(() => clock.pending, pending + 1);
+  await put('imported', 'a', { n: { N: '2' } });
+  await clock.advance(1_000);
+  const described = async () => (await call('DescribeImport', { ImportArn })).ImportTableDescription;
+  await becomes(async () => (await described()).ImportStatus, 'COMPLETED');
+  assert.equal((await described()).ImportedItemCount, 1);
+  const [row] = await records.range(imported.space, { limit: 10 });
+  assert.deepEqual(decodeItem(row!.value).attributes, { h: { S: 'a' }, n: { N: '2' } });
 });
