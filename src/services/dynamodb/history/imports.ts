@@ -80,6 +80,16 @@ export class Imports {
       if (table?.definition.filling) this.#run(one, table);
       else await this.#end(one, table ? 'COMPLETED' : 'FAILED');
     }
+    for (const table of tables.all()) {
+      const { filling } = table.definition;
+      if (filling?.kind === 'import' && this.#registry.get(filling.importArn)?.status === 'FAILED') this.#delete(table);
+    }
+  }
+
+  /** Of a table whose import has failed nobody could tell what is missing. Not from within a chore of the table, which its end waits for. */
+  #delete(table: LiveTable): void {
+    const { tables, administration } = this.#dependencies;
+    tables.chores.start(`deleting ${table.id}`, () => administration.delete(table));
   }
 
   async #end(one: Import, status: 'COMPLETED' | 'FAILED'): Promise<void> {
@@ -145,7 +155,7 @@ export class Imports {
   }
 
   #run(one: Import, table: LiveTable): void {
-    const { tables, administration } = this.#dependencies;
+    const { tables } = this.#dependencies;
     tables.chores.start(`${choresOf(table.id)}filling`, async (signal) => {
       // A new try may find it open: what it holds is its users' business by then.
       if (!table.definition.filling) return this.#end(this.get(one.arn), 'COMPLETED');
@@ -156,8 +166,7 @@ export class Imports {
         const failure = failureOf(error);
         if (!failure) throw error;
         await this.#end({ ...one, counts: load.counts, failure }, 'FAILED');
-        // Nobody could tell what of it is missing. Not from within a chore of the table, which its end waits for.
-        tables.chores.start(`deleting ${table.id}`, () => administration.delete(table));
+        this.#delete(table);
         return;
       }
       if (signal.aborted || table.isDeleted) return;

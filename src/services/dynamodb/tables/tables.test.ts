@@ -238,13 +238,9 @@ test('a restored table that is open is not filled again because the end of the r
   await becomes(() => services.tables.resolve('source', 'us-east-1').definition.history, undefined);
 });
 
-test('an imported table that is open is not loaded again because the end of the import could not be noted', async () => {
-  await buckets.createBucket('lake');
-  await buckets.put('lake', 'items.json', Readable.from([Buffer.from('{"Item":{"h":{"S":"a"},"n":{"N":"1"}}}')]));
-  refuseOnce(isPutTo('dynamodb/imports', 'COMPLETED'));
-  const { pending } = clock;
-  const { ImportTableDescription } = await call('ImportTable', {
-    S3BucketSource: { S3Bucket: 'lake' },
+const importFrom = (S3Bucket: string) =>
+  call('ImportTable', {
+    S3BucketSource: { S3Bucket },
     InputFormat: 'DYNAMODB_JSON',
     TableCreationParameters: {
       TableName: 'imported',
@@ -253,6 +249,13 @@ test('an imported table that is open is not loaded again because the end of the 
       KeySchema: [{ AttributeName: 'h', KeyType: 'HASH' }],
     },
   });
+
+test('an imported table that is open is not loaded again because the end of the import could not be noted', async () => {
+  await buckets.createBucket('lake');
+  await buckets.put('lake', 'items.json', Readable.from([Buffer.from('{"Item":{"h":{"S":"a"},"n":{"N":"1"}}}')]));
+  refuseOnce(isPutTo('dynamodb/imports', 'COMPLETED'));
+  const { pending } = clock;
+  const { ImportTableDescription } = await importFrom('lake');
   const { ImportArn } = ImportTableDescription;
   const imported = services.tables.resolve('imported', 'us-east-1');
   await becomes(() => imported.definition.filling, undefined);
@@ -264,4 +267,15 @@ test('an imported table that is open is not loaded again because the end of the 
   assert.equal((await described()).ImportedItemCount, 1);
   const [row] = await records.range(imported.space, { limit: 10 });
   assert.deepEqual(decodeItem(row!.value).attributes, { h: { S: 'a' }, n: { N: '2' } });
+});
+
+test('a table whose import has failed is deleted, also when the node stops in between', async () => {
+  refuses = (writes) => writes.some(({ kind, space }) => kind === 'delete' && space === 'dynamodb/tables');
+  const { ImportTableDescription } = await importFrom('nowhere');
+  const { ImportArn } = ImportTableDescription;
+  const status = async () => (await call('DescribeImport', { ImportArn })).ImportTableDescription.ImportStatus;
+  await becomes(status, 'FAILED');
+  await scope.disposeAsync();
+  await open();
+  await becomes(() => services.tables.find('imported', 'us-east-1'), undefined);
 });
