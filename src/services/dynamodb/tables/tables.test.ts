@@ -279,3 +279,37 @@ test('a table whose import has failed is deleted, also when the node stops in be
   await open();
   await becomes(() => services.tables.find('imported', 'us-east-1'), undefined);
 });
+
+test('a backup or table that is being deleted is not restored from', async () => {
+  await create('source');
+  await put('source', 'a', { n: { N: '1' } });
+  const { BackupArn } = (await call('CreateBackup', { TableName: 'source', BackupName: 'backup' })).BackupDetails;
+  const available = async () =>
+    (await call('DescribeBackup', { BackupArn })).BackupDescription.BackupDetails.BackupStatus;
+  await becomes(available, 'AVAILABLE');
+  const [deleted, restored] = await Promise.allSettled([
+    call('DeleteBackup', { BackupArn }),
+    call('RestoreTableFromBackup', { BackupArn, TargetTableName: 'target' }),
+  ]);
+  assert.equal(deleted.status, 'fulfilled');
+  assert.equal((restored as PromiseRejectedResult).reason.code, 'backup-not-found');
+  assert.equal(services.tables.find('target', 'us-east-1'), undefined);
+
+  const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true };
+  await call('UpdateContinuousBackups', { TableName: 'source', PointInTimeRecoverySpecification });
+  for (let turns = 0; turns < 12; turns++) {
+    await create(`source-${turns}`);
+    const TableName = `source-${turns}`;
+    await call('UpdateContinuousBackups', { TableName, PointInTimeRecoverySpecification });
+    const deleting = call('DeleteTable', { TableName }).catch(({ code }) => code);
+    for (let turn = 0; turn < turns; turn++) await undefined;
+    const restoring = call('RestoreTableToPointInTime', {
+      SourceTableName: TableName,
+      TargetTableName: `target-${turns}`,
+      RestoreDateTime: new Date(clock.now()),
+    }).catch(({ code }) => code);
+    assert.equal([await deleting, await restoring].filter((answer) => typeof answer === 'string').length, 1);
+  }
+  await scope.disposeAsync();
+  await open();
+});
