@@ -40,7 +40,9 @@ afterEach(async () => {
 
 /** Deletes as the writer of items does, less its locks: nobody else writes here. */
 const deleter = {
+  before: async (): Promise<void> => {},
   deleteExpired: async (table: Table, key: Uint8Array, expired: (item: StoredItem) => boolean) => {
+    await deleter.before();
     const found = await records.get(table.space, key);
     const old = found && decodeItem(found.value);
     if (!old || !expired(old)) return false;
@@ -312,4 +314,28 @@ test('a backup or table that is being deleted is not restored from', async () =>
   }
   await scope.disposeAsync();
   await open();
+});
+
+test('nothing more expires once time to live is off', async () => {
+  await create('table');
+  const set = (Enabled: boolean) =>
+    call('UpdateTimeToLive', {
+      TableName: 'table',
+      TimeToLiveSpecification: { AttributeName: 'until', Enabled },
+    });
+  await set(true);
+  const table = services.tables.get('table', 'us-east-1');
+  await becomes(() => table.definition.timeToLive?.complete, true);
+  const past = { until: { N: `${Math.floor(clock.now() / 1000) - 1}` } };
+  await Promise.all(Array.from({ length: 5 * TABLE_LIMITS.expiredAtOnce }, (_, at) => put('table', `${at}`, past)));
+  let off: Promise<void> | undefined;
+  deleter.before = () => {
+    off ??= set(false);
+    return off;
+  };
+  const { pending } = clock;
+  await clock.advance(TABLE_LIMITS.sweepIntervalMs);
+  await becomes(() => clock.pending, pending);
+  deleter.before = async () => {};
+  assert.equal(await rowsIn(table.space), 5 * TABLE_LIMITS.expiredAtOnce);
 });
