@@ -78,3 +78,47 @@ test('what expires is deleted without units, of which the table may have none le
   await clock.advance(100_000 - TABLE_LIMITS.sweepIntervalMs);
   await put();
 });
+
+const STREAM = { StreamEnabled: true, StreamViewType: 'KEYS_ONLY' };
+const streams = async (): Promise<readonly string[]> => {
+  const { Streams } = await call('ListStreams', {});
+  const described = Streams.map(({ StreamArn }: any) => call('DescribeStream', { StreamArn }));
+  return (await Promise.all(described)).map(({ StreamDescription }) => StreamDescription.StreamStatus);
+};
+
+test('a disk that was full for a moment leaves no stream open, and streams can be opened afterwards', async () => {
+  const onDemand = { BillingMode: 'PAY_PER_REQUEST' };
+  refuses = () => true;
+  await assert.rejects(create('table', { ...onDemand, StreamSpecification: STREAM }), { code: 'records-full' });
+  refuses = (writes) => writes.some(({ space }) => space === 'dynamodb/tables');
+  await assert.rejects(create('table', { ...onDemand, StreamSpecification: STREAM }), { code: 'records-full' });
+  assert.deepEqual(await streams(), ['DISABLED']);
+  refuses = () => false;
+  await create('table');
+  refuses = (writes) => writes.some(({ space }) => space === 'dynamodb/tables');
+  const update = () => call('UpdateTable', { TableName: 'table', StreamSpecification: STREAM });
+  await assert.rejects(update(), { code: 'records-full' });
+  assert.deepEqual(await streams(), ['DISABLED', 'DISABLED']);
+  refuses = () => false;
+  await update();
+  assert.deepEqual((await streams()).toSorted(), ['DISABLED', 'DISABLED', 'ENABLED']);
+});
+
+test('an index is built on when neither it nor its table could be deleted', async () => {
+  await create('table');
+  const TableName = 'table';
+  for (let at = 0; at < 600; at++) await call('PutItem', { TableName, Item: { h: { S: `${at}` }, g: { S: 'g' } } });
+  const key = { KeySchema: [{ AttributeName: 'g', KeyType: 'HASH' }], Projection: { ProjectionType: 'ALL' } };
+  await call('UpdateTable', {
+    TableName,
+    AttributeDefinitions: [{ AttributeName: 'g', AttributeType: 'S' }],
+    GlobalSecondaryIndexUpdates: [{ Create: { IndexName: 'by-g', ...key } }],
+  });
+  refuses = (writes) => writes.some(({ space }) => space === 'dynamodb/tables');
+  const deleted = call('UpdateTable', { TableName, GlobalSecondaryIndexUpdates: [{ Delete: { IndexName: 'by-g' } }] });
+  await assert.rejects(deleted, { code: 'records-full' });
+  await assert.rejects(call('DeleteTable', { TableName }), { code: 'records-full' });
+  refuses = () => false;
+  const status = async () => (await call('DescribeTable', { TableName })).Table.GlobalSecondaryIndexes[0].IndexStatus;
+  await becomes(status, 'ACTIVE');
+});

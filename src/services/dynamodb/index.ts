@@ -69,14 +69,20 @@ export async function openDynamodb({
   metrics,
 }: DynamodbDependencies): Promise<Dynamodb> {
   await using scope = new AsyncDisposableStack();
+  const scoped = scope.use(new AsyncDisposableStack());
   let streams: TableStreams | undefined;
   let opening: Promise<TableStreams> | undefined;
   const openStreams = async () => {
-    opening ??= TableStreams.open({ records, clock, random, logger });
-    streams ??= scoped.use(await opening);
+    opening ??= TableStreams.open({ records, clock, random, logger })
+      .then((opened) => scoped.use(opened))
+      .catch((error: unknown) => {
+        // A full disk, maybe: the next who needs them tries again.
+        opening = undefined;
+        throw error;
+      });
+    streams = await opening;
     return streams;
   };
-  const scoped = scope.use(new AsyncDisposableStack());
   const ground = { clock, random, logger };
   let writer: Writer | undefined;
   const deleter: ExpiredDeleter = { deleteExpired: (...call) => writer!.deleteExpired(...call) };
