@@ -304,25 +304,37 @@ class Wire implements WireServer {
     for (const session of this.#sessions) session.close();
     this.#http.closeIdleConnections();
     this.#lane.closeIdle();
-    await this.#idle(deadlineMs);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const deadline = this.#options.clock.timer(deadlineMs, resolve);
+    await Promise.race([this.#idle(), late]);
     this.#drained = true;
     this.#http.closeIdleConnections();
     for (const session of this.#sessions) session.destroy();
+    await Promise.race([this.#sent(), late]);
+    deadline.cancel();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
-  /** Resolves when nothing is in flight, or at the deadline. */
-  #idle(deadlineMs: number): Promise<void> {
+  /** Resolves when nothing is in flight. */
+  #idle(): Promise<void> {
     if (this.#inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.#options.clock.timer(deadlineMs, resolve);
-      this.#onIdle = () => {
-        timer.cancel();
-        // The last answer is still on its way to its socket.
-        setImmediate(resolve);
-      };
+      // The last answer is still on its way to its socket.
+      this.#onIdle = () => setImmediate(resolve);
     });
+  }
+
+  /** Resolves when the last answers have left, however slowly their clients read. */
+  async #sent(): Promise<void> {
+    const sending = [...this.#sockets].filter((socket) => !socket.destroyed && socket.writableLength > 0);
+    await Promise.all(
+      sending.map((socket) => {
+        const closed = new Promise((resolve) => socket.once('close', resolve));
+        socket.destroySoon();
+        return closed;
+      }),
+    );
   }
 }
 

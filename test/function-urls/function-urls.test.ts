@@ -289,6 +289,24 @@ test('a body beyond six megabytes is refused, announced or not, and so is an eve
   socket.destroy();
 });
 
+test('bodies that do not end are held up to a limit, and others are told to come again', async () => {
+  const bytes = 6_000_000;
+  const sockets = Array.from({ length: 45 }, () => {
+    const socket = connect(Number(url.port), '127.0.0.1').on('error', () => {});
+    socket.write(`POST / HTTP/1.1\r\nhost: ${url.host}\r\ncontent-length: ${bytes}\r\n\r\n`);
+    socket.write(Buffer.alloc(bytes - 1));
+    return socket;
+  });
+  const [first] = (await Promise.race(sockets.map((socket) => once(socket, 'data')))) as [Buffer];
+  assert.match(first.toString(), /^HTTP\/1\.1 503 /);
+  for (const socket of sockets) socket.destroy();
+  for (;;) {
+    const { status } = await call(url, '/text', { method: 'POST' }, Buffer.alloc(1_000_000));
+    if (status === 200) break;
+    assert.equal(status, 503);
+  }
+});
+
 test('a streamed response comes as the handler writes it', async () => {
   const plain = await call(streaming, '/plain');
   assert.deepEqual([plain.status, plain.headers['content-type'], plain.body], [200, 'text/plain', 'one two']);

@@ -282,7 +282,10 @@ function signedQuery({ service }: SignatureClaim, query: string): string {
 }
 
 function canonicalHeader(request: RequestParts, name: string): string {
-  const value = text(request.headers[name] ?? (name === 'host' ? request.headers[':authority'] : undefined)) ?? '';
+  const { headers } = request;
+  // Names are the client's: what every object has is no header.
+  const sent = Object.hasOwn(headers, name) ? headers[name] : name === 'host' ? headers[':authority'] : undefined;
+  const value = text(sent) ?? '';
   const trimmed = value.trim();
   return trimmed.includes('  ') ? trimmed.replace(/ {2,}/g, ' ') : trimmed;
 }

@@ -12,8 +12,10 @@ import { batchOperations } from './operations/batch.ts';
 import { itemOperations } from './operations/items.ts';
 import { partiqlOperations } from './operations/partiql.ts';
 import { queryOperations } from './operations/query.ts';
+import { streamingDestinationOperations } from './operations/streaming-destinations.ts';
 import { tableStreamsService } from './operations/streams.ts';
 import { transactionOperations } from './operations/transactions.ts';
+import { Destinations, type KinesisPort } from './streams/destinations.ts';
 import { TableStreamSource } from './streams/source.ts';
 import { streamNotFound, TableStreams } from './streams/streams.ts';
 import type { ExpiredDeleter } from './tables/expiry.ts';
@@ -33,6 +35,7 @@ export type {
   Throughput,
 } from './model/table.ts';
 export { tableStreamsService } from './operations/streams.ts';
+export type { KinesisPort } from './streams/destinations.ts';
 export { TABLE_STREAM_LIMITS } from './streams/limits.ts';
 export { TableStreamSource } from './streams/source.ts';
 export type { StreamedTable, StreamViewType } from './streams/state.ts';
@@ -47,6 +50,8 @@ export interface DynamodbDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where changes of tables go that have a streaming destination. */
+  readonly kinesis: KinesisPort;
 }
 
 /** The tables of a node. */
@@ -63,6 +68,7 @@ export interface Dynamodb extends AsyncDisposable {
 export async function openDynamodb({
   records,
   objects,
+  kinesis,
   clock,
   random,
   logger,
@@ -77,6 +83,13 @@ export async function openDynamodb({
     return streams;
   };
   const scoped = scope.use(new AsyncDisposableStack());
+  let forwarding: Promise<Destinations> | undefined;
+  const openDestinations = () => {
+    forwarding ??= openStreams()
+      .then((opened) => Destinations.open({ records, streams: opened, kinesis, ...ground }))
+      .then((destinations) => scoped.use(destinations));
+    return forwarding;
+  };
   const ground = { clock, random, logger };
   let writer: Writer | undefined;
   const deleter: ExpiredDeleter = { deleteExpired: (...call) => writer!.deleteExpired(...call) };
@@ -101,7 +114,11 @@ export async function openDynamodb({
   const watched = Object.entries(onItems).map(([name, work]) => [name, meters.watched(name, work)] as const);
   const service: Service = {
     name: 'dynamodb',
-    operations: { ...operations, ...Object.fromEntries(watched) },
+    operations: {
+      ...operations,
+      ...streamingDestinationOperations(tables, openDestinations),
+      ...Object.fromEntries(watched),
+    },
     errors: DYNAMODB_ANSWERS,
   };
   const owned = scope.move();
@@ -116,7 +133,10 @@ export async function openDynamodb({
         },
         () => clock.now(),
       ),
-    resume,
+    resume: async () => {
+      await resume();
+      if (tables.size > 0) await (await openDestinations()).start();
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

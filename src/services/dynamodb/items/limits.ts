@@ -28,6 +28,8 @@ export const ITEM_LIMITS = {
   segmentsMax: 1_000_000,
   /** Rows that Query and Scan ask the store for at once. */
   rowsPerReadMax: 5_000,
+  /** Whole items that are asked for at once when an index has not all of them: at most 40 MB. */
+  itemsPerFetchMax: 100,
 
   /** Lines of metrics that are kept at hand; the others cost a look-up each. */
   metersMax: 10_000,

@@ -9,6 +9,7 @@ import { decodeKey, encodeKey } from '../../../codec/index.ts';
 import type { Condition, Records, Write } from '../../../store/index.ts';
 import { RECORDS_LIMITS } from '../../../store/index.ts';
 import { DynamodbError } from '../errors.ts';
+import { base64 } from '../model/stored.ts';
 import { ITEM_LIMITS } from './limits.ts';
 
 const SPACE = 'dynamodb/tokens';
@@ -117,11 +118,15 @@ const inProgress = () =>
 export { inProgress as tokenInProgress };
 
 function fingerprintOf(request: unknown): string {
-  const text = JSON.stringify(request, (_, value) =>
-    // Members of a JSON object have no order.
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash('sha256').update(text).digest('base64');
+  return createHash('sha256').update(canonical(request)).digest('base64');
+}
+
+/** JSON whose members are in order, since those of an object have none; megabytes of binaries are not taken apart into numbers. */
+function canonical(value: unknown): string {
+  if (value instanceof Uint8Array) return `"${base64(value)}"`;
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join()}}`;
 }
