@@ -5,17 +5,19 @@ import { type Clock, type Random, seededRandom, systemClock, systemRandom } from
 import { type Dynamodb, openDynamodb } from '../../src/services/dynamodb/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { openEmbeddedObjects, openEmbeddedRecords, type Records } from '../../src/store/index.ts';
-import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
+import { createMetrics, type Metrics, silentLogger } from '../../src/telemetry/index.ts';
 
 /** The service over a store of its own, without a node around it: operations are called as the wire calls them. */
 export class LocalTables implements AsyncDisposable {
   readonly dynamodb: Dynamodb;
   readonly records: Records;
+  readonly metrics: Metrics;
   readonly #close: () => Promise<void>;
 
-  private constructor(dynamodb: Dynamodb, records: Records, close: () => Promise<void>) {
+  private constructor(dynamodb: Dynamodb, records: Records, metrics: Metrics, close: () => Promise<void>) {
     this.dynamodb = dynamodb;
     this.records = records;
+    this.metrics = metrics;
     this.#close = close;
   }
 
@@ -34,8 +36,10 @@ export class LocalTables implements AsyncDisposable {
     const records = shakenBy ? shaken(store, shakenBy) : store;
     const ground = { clock, random: systemRandom, logger: silentLogger };
     const objects = await openEmbeddedObjects({ directory: join(directory, 'objects'), records: store, ...ground });
-    const dynamodb = await openDynamodb({ records, objects, metrics: createMetrics(), ...ground });
-    return new LocalTables(dynamodb, records, async () => {
+    const metrics = createMetrics();
+    const kinesis = { has: () => false, put: async () => {} };
+    const dynamodb = await openDynamodb({ records, objects, metrics, kinesis, ...ground });
+    return new LocalTables(dynamodb, records, metrics, async () => {
       await dynamodb[Symbol.asyncDispose]();
       await objects[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();

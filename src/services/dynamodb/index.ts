@@ -5,14 +5,17 @@ import type { Objects, Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { DYNAMODB_ANSWERS } from './errors.ts';
+import { ItemMeters } from './items/meters.ts';
 import { Tokens } from './items/tokens.ts';
 import { Writer } from './items/writer.ts';
 import { batchOperations } from './operations/batch.ts';
 import { itemOperations } from './operations/items.ts';
 import { partiqlOperations } from './operations/partiql.ts';
 import { queryOperations } from './operations/query.ts';
+import { streamingDestinationOperations } from './operations/streaming-destinations.ts';
 import { tableStreamsService } from './operations/streams.ts';
 import { transactionOperations } from './operations/transactions.ts';
+import { Destinations, type KinesisPort } from './streams/destinations.ts';
 import { TableStreamSource } from './streams/source.ts';
 import { streamNotFound, TableStreams } from './streams/streams.ts';
 import type { ExpiredDeleter } from './tables/expiry.ts';
@@ -32,6 +35,7 @@ export type {
   Throughput,
 } from './model/table.ts';
 export { tableStreamsService } from './operations/streams.ts';
+export type { KinesisPort } from './streams/destinations.ts';
 export { TABLE_STREAM_LIMITS } from './streams/limits.ts';
 export { TableStreamSource } from './streams/source.ts';
 export type { StreamedTable, StreamViewType } from './streams/state.ts';
@@ -46,6 +50,8 @@ export interface DynamodbDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where changes of tables go that have a streaming destination. */
+  readonly kinesis: KinesisPort;
 }
 
 /** The tables of a node. */
@@ -62,38 +68,50 @@ export interface Dynamodb extends AsyncDisposable {
 export async function openDynamodb({
   records,
   objects,
+  kinesis,
   clock,
   random,
   logger,
+  metrics,
 }: DynamodbDependencies): Promise<Dynamodb> {
   await using scope = new AsyncDisposableStack();
-  let streams: TableStreams | undefined;
-  let opening: Promise<TableStreams> | undefined;
-  const openStreams = async () => {
-    opening ??= TableStreams.open({ records, clock, random, logger });
-    streams ??= scoped.use(await opening);
-    return streams;
-  };
   const scoped = scope.use(new AsyncDisposableStack());
   const ground = { clock, random, logger };
+  let streams: TableStreams | undefined;
+  const openStreams = opening(async () => {
+    streams = scoped.use(await TableStreams.open({ records, ...ground }));
+    return streams;
+  });
+  const openDestinations = opening(async () => {
+    return scoped.use(await Destinations.open({ records, streams: await openStreams(), kinesis, ...ground }));
+  });
   let writer: Writer | undefined;
   const deleter: ExpiredDeleter = { deleteExpired: (...call) => writer!.deleteExpired(...call) };
   const { tables, operations, resume } = scope.use(
     await openTables({ records, openStreams, deleter, buckets: objects, ...ground }),
   );
-  writer = new Writer({ directory: tables, records, now: () => clock.now() });
+  const meters = new ItemMeters({ metrics, clock });
+  writer = new Writer({
+    ...{ directory: tables, records, now: () => clock.now() },
+    wrote: (table, units) => meters.wrote(table, units),
+  });
   const tokens = new Tokens(records, () => clock.now());
   scope.defer(() => tokens.close());
-  const parts = { tables, records, writer, tokens };
+  const parts = { tables, records, writer, tokens, meters };
+  const onItems = {
+    ...itemOperations(parts),
+    ...batchOperations(parts),
+    ...queryOperations(parts),
+    ...transactionOperations(parts),
+    ...partiqlOperations(parts),
+  };
+  const watched = Object.entries(onItems).map(([name, work]) => [name, meters.watched(name, work)] as const);
   const service: Service = {
     name: 'dynamodb',
     operations: {
       ...operations,
-      ...itemOperations(parts),
-      ...batchOperations(parts),
-      ...queryOperations(parts),
-      ...transactionOperations(parts),
-      ...partiqlOperations(parts),
+      ...streamingDestinationOperations(tables, openDestinations),
+      ...Object.fromEntries(watched),
     },
     errors: DYNAMODB_ANSWERS,
   };
@@ -109,7 +127,22 @@ export async function openDynamodb({
         },
         () => clock.now(),
       ),
-    resume,
+    resume: async () => {
+      await resume();
+      if (tables.size > 0) await (await openDestinations()).start();
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Opens at the first call, for all who call. Where that failed, as on a full disk, the next call tries again. */
+function opening<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
   };
 }

@@ -9,10 +9,6 @@ export const TABLE_LIMITS = {
   localIndexesMax: 5,
   /** Attributes that all `INCLUDE` projections of a table name together; one that two indexes name counts twice. */
   projectedAttributesMax: 100,
-  /** Attributes that one projection may name. */
-  nonKeyAttributesMax: 20,
-  /** UTF-8 bytes of the name of a key attribute. */
-  keyNameBytesMax: 255,
   /** Provisioned units of one table or index, and of all of a region. */
   tableUnitsMax: 40_000,
   accountUnitsMax: 80_000,

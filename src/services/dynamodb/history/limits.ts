@@ -1,7 +1,6 @@
 /** Numbers of backups and point-in-time recovery. @see Amazon DynamoDB developer guide, "Quotas in Amazon DynamoDB" */
 export const HISTORY_LIMITS = {
   /** Days that point-in-time recovery can go back. */
-  recoveryDaysMin: 1,
   recoveryDaysMax: 35,
   /** Restores that run at once. */
   restoresMax: 50,
@@ -19,6 +18,6 @@ export const HISTORY_LIMITS = {
   jobsKeptMs: 90 * 86_400_000,
   /** Lines of an import that fail and are told in the log; the rest is counted. */
   importErrorsLogged: 10,
-  /** Bytes of one line of a file that is imported, and of the source in all as AWS limits it without a quota. */
+  /** Bytes of one line of a file that is imported. */
   importLineBytesMax: 4 * 1024 * 1024,
 } as const;

@@ -56,16 +56,15 @@ export class Restores {
 
   /** @throws DynamodbError `backup-not-found`, `backup-in-use`, `table-exists`, `limit-exceeded`, `validation-failed` */
   async fromBackup(input: RestoreTableFromBackupInput, region: string): Promise<LiveTable> {
-    const { backups, clock } = this.#dependencies;
+    const { backups } = this.#dependencies;
     const backup = backups.get(input.BackupArn!);
     if (backup.status === 'CREATING')
       throw new DynamodbError('backup-in-use', `Backup is being created: ${backup.arn}`);
     const source = arnOf(backup.arn);
-    const at = clock.now();
     backups.hold(backup.arn);
     try {
       const table = await this.#create(backup.definition, input, region, {
-        filling: { kind: 'backup', backupArn: backup.arn, sourceArn: source, at },
+        filling: { kind: 'backup', backupArn: backup.arn },
         restored: { backupArn: backup.arn, sourceArn: source, at: backup.createdAt },
       });
       this.#fromBackup(table, backup.arn);
@@ -143,7 +142,15 @@ export class Restores {
         `${wrongTime === 'restore-time-invalid' ? 'Restore' : 'Export'} time must be between ${new Date(earliest).toISOString()} and ${new Date(now).toISOString()}`,
       );
     }
-    return histories.at(tables, table, stampOf(at));
+    const moment = histories.at(tables, table, stampOf(at));
+    try {
+      // Held by now: who deletes the table has done so before, or finds that it is read.
+      await tables.update(table, (definition) => ({ definition }));
+    } catch (error) {
+      await moment.release();
+      throw error;
+    }
+    return moment;
   }
 
   async #create(

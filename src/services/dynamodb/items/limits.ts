@@ -21,12 +21,17 @@ export const ITEM_LIMITS = {
   /** Bytes of one unit of a write, and of one of a strongly consistent read. */
   writeUnitBytes: 1024,
   readUnitBytes: 4096,
+  /** Upper bound of an item collection that is not known to be small, gigabytes; what is read to know. */
+  collectionGigabytesMax: 10,
+  collectionReadBytes: 4 * 1024 * 1024,
   segmentsMax: 1_000_000,
   /** Rows that Query and Scan ask the store for at once. */
   rowsPerReadMax: 5_000,
   /** Whole items that are asked for at once when an index has not all of them: at most 40 MB. */
   itemsPerFetchMax: 100,
 
+  /** Lines of metrics that are kept at hand; the others cost a look-up each. */
+  metersMax: 10_000,
   /** Times that a write is decided anew because another node wrote the same item. */
   commitTriesMax: 20,
   /** Writes that wait for one item; a transaction that would be one more is cancelled, another write throttled. */

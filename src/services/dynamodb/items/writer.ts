@@ -72,6 +72,8 @@ interface Row {
   readonly version: Version;
 }
 
+const NO_UNITS: WriteUnits = { table: 0, indexes: new Map() };
+
 /** What AWS says of an item that another request holds. */
 const CONFLICT = 'Transaction is ongoing for the item';
 
@@ -79,15 +81,19 @@ export interface WriterDependencies {
   readonly directory: TableDirectory;
   readonly records: Records;
   readonly now: () => number;
+  /** Told what each change has cost. */
+  readonly wrote?: (table: Table, units: WriteUnits) => void;
 }
 
 export class Writer {
   readonly #directory: TableDirectory;
   readonly #records: Records;
   readonly #now: () => number;
+  readonly #wrote: WriterDependencies['wrote'];
   readonly #locks = new Locks();
 
-  constructor({ directory, records, now }: WriterDependencies) {
+  constructor({ directory, records, now, wrote }: WriterDependencies) {
+    this.#wrote = wrote;
     this.#directory = directory;
     this.#records = records;
     this.#now = now;
@@ -185,7 +191,9 @@ export class Writer {
           followers.add(follower);
         }
       }
-      const units = this.#charge(table, { old, new: next }, plan.writes.slice(first), together, index);
+      // Expiry deletes at no cost to the table's users.
+      const units =
+        by === 'ttl' ? NO_UNITS : this.#charge(table, { old, new: next }, plan.writes.slice(first), together, index);
       return { old, new: next, units };
     });
     return { ...plan, written, followers };
@@ -200,7 +208,9 @@ export class Writer {
     at: number,
   ): WriteUnits {
     try {
-      return chargeWrite(table, change, writes, together?.factor ?? 1);
+      const units = chargeWrite(table, change, writes, together?.factor ?? 1);
+      this.#wrote?.(table, units);
+      return units;
     } catch (error) {
       if (together && error instanceof DynamodbError) throw together.refused(oneAt(at, error));
       throw error;

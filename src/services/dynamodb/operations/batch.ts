@@ -1,4 +1,10 @@
-import type { BatchGetItemInput, BatchWriteItemInput, KeysAndAttributes, WriteRequest } from '@aws-sdk/client-dynamodb';
+import type {
+  BatchGetItemInput,
+  BatchWriteItemInput,
+  ItemCollectionMetrics,
+  KeysAndAttributes,
+  WriteRequest,
+} from '@aws-sdk/client-dynamodb';
 import { hasCode } from '../../../base/index.ts';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Operation } from '../../index.ts';
@@ -6,9 +12,11 @@ import { DynamodbError, invalid } from '../errors.ts';
 import { type Expressions, readExpressions } from '../expressions/index.ts';
 import { type CapacityWish, readUnits } from '../items/capacity.ts';
 import { deleteChange, itemToPut, putChange } from '../items/changes.ts';
+import { collectionOf } from '../items/collections.ts';
 import { isCounted, shownCapacity, UnitsSum } from '../items/consumed.ts';
 import { rowOfKey } from '../items/keys.ts';
 import { ITEM_LIMITS } from '../items/limits.ts';
+import type { ItemMeters } from '../items/meters.ts';
 import type { WantedChange, Written } from '../items/writer.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { decodeItem } from '../model/stored.ts';
@@ -19,7 +27,7 @@ const DUPLICATES = 'Provided list of item keys contains duplicates';
 const NO_INDEXES: ReadonlyMap<string, number> = new Map();
 
 /** BatchGetItem and BatchWriteItem. */
-export function batchOperations({ tables, records, writer }: ItemParts): Record<string, Operation> {
+export function batchOperations({ tables, records, writer, meters }: ItemParts): Record<string, Operation> {
   const BatchGetItem: Operation<BatchGetItemInput> = async (input, { region }) => {
     const requests = Object.entries(input.RequestItems!).map(([name, request]) => readGets(name, request));
     if (requests.reduce((sum, { keys }) => sum + keys.length, 0) > ITEM_LIMITS.batchGetMax) {
@@ -32,7 +40,7 @@ export function batchOperations({ tables, records, writer }: ItemParts): Record<
       return request.keys.map((key, at) => ({ request, table, key, row: rows[at]! }));
     });
     const found = await records.getAll(gets.map(({ table, row }) => ({ space: table.space, key: row })));
-    const answer = new BatchAnswer();
+    const answer = new BatchAnswer(meters);
     gets.forEach((get, at) => {
       answer.add(get, found[at] && decodeItem(found[at].value));
     });
@@ -57,7 +65,19 @@ export function batchOperations({ tables, records, writer }: ItemParts): Record<
       checkDistinct(wanted.filter((one) => one.name === name).map(({ change }) => change.key));
     }
     const outcomes = await Promise.allSettled(wanted.map(({ change }) => writer.write(change)));
-    return shownWrites(wanted, outcomes, wish);
+    const answer = shownWrites(wanted, outcomes, wish);
+    if (input.ReturnItemCollectionMetrics !== 'SIZE') return answer;
+    return { ...answer, ItemCollectionMetrics: await collections(wanted) };
+  };
+
+  const collections = async (wanted: readonly OneWrite[]) => {
+    const found: Record<string, ItemCollectionMetrics[]> = {};
+    for (const { name, write, table } of wanted) {
+      const key = (write.PutRequest?.Item ?? write.DeleteRequest!.Key) as Attributes;
+      const collection = await collectionOf(records, table, key, 'SIZE');
+      if (collection) found[name] = [...(found[name] ?? []), collection];
+    }
+    return found;
   };
 
   return { BatchGetItem, BatchWriteItem };
@@ -92,12 +112,17 @@ interface OneGet {
 
 /** The answer of a BatchGetItem while it is being filled. */
 class BatchAnswer {
+  readonly #meters: ItemMeters;
   readonly #found = new Map<Gets, unknown[]>();
   readonly #unprocessed = new Map<Gets, Attributes[]>();
   readonly #units = new Map<Table, UnitsSum>();
   #sizeBytes = 0;
   #processed = 0;
   #refusal: unknown;
+
+  constructor(meters: ItemMeters) {
+    this.#meters = meters;
+  }
 
   /** An item that does not fit, or that the table's throughput does not let through, is left for another request. */
   add({ request, table, key }: OneGet, item: StoredItem | undefined): void {
@@ -135,6 +160,7 @@ class BatchAnswer {
       this.#refusal = error;
       return false;
     }
+    this.#meters.read(table, units);
     addUnits(this.#units, table, { table: units, indexes: NO_INDEXES });
     return true;
   }

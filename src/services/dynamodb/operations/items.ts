@@ -6,24 +6,38 @@ import { invalid } from '../errors.ts';
 import { checkKeyPaths, readExpressions, type Updated } from '../expressions/index.ts';
 import { type CapacityWish, readUnits } from '../items/capacity.ts';
 import { deleteChange, type Guard, itemToPut, putChange, updateChange } from '../items/changes.ts';
+import { collectionOf } from '../items/collections.ts';
 import { isCounted, shownCapacity } from '../items/consumed.ts';
 import { rowOfKey } from '../items/keys.ts';
+import type { ItemMeters } from '../items/meters.ts';
 import type { Writer } from '../items/writer.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { decodeItem } from '../model/stored.ts';
-import type { StoredItem, TableDirectory } from '../model/table.ts';
+import type { StoredItem, Table, TableDirectory } from '../model/table.ts';
 
 /** What the operations on items work with. */
 export interface ItemParts {
   readonly tables: TableDirectory;
   readonly records: Records;
   readonly writer: Writer;
+  readonly meters: ItemMeters;
 }
 
 const NO_INDEXES: ReadonlyMap<string, number> = new Map();
 
 /** PutItem, GetItem, UpdateItem and DeleteItem. */
-export function itemOperations({ tables, records, writer }: ItemParts): Record<string, Operation> {
+export function itemOperations({ tables, records, writer, meters }: ItemParts): Record<string, Operation> {
+  const collections = async (
+    table: Table,
+    key: Attributes,
+    { ReturnItemCollectionMetrics: wish }: Pick<PutItemInput, 'ReturnItemCollectionMetrics'>,
+  ) => {
+    // Most ask for none: they must not wait for nothing.
+    if (wish !== 'SIZE') return undefined;
+    const ItemCollectionMetrics = await collectionOf(records, table, key, wish);
+    return ItemCollectionMetrics && { ItemCollectionMetrics };
+  };
+
   const PutItem: Operation<PutItemInput> = async (input, { region }) => {
     const { ReturnValues = 'NONE', ReturnConsumedCapacity: wish } = input;
     const { condition } = readExpressions(input as Request, {
@@ -37,7 +51,8 @@ export function itemOperations({ tables, records, writer }: ItemParts): Record<s
     const table = tables.get(input.TableName!, region);
     const wishes = { returnsOld: ReturnValues === 'ALL_OLD', counted: isCounted(wish) };
     const { old, units } = await writer.write(putChange(table, item, guardOf(input, condition), wishes));
-    return { ...shownOld(ReturnValues, old), ...consumed(table, units, wish) };
+    const collection = await collections(table, input.Item as Attributes, input);
+    return { ...shownOld(ReturnValues, old), ...consumed(table, units, wish), ...collection };
   };
 
   const DeleteItem: Operation<DeleteItemInput> = async (input, { region }) => {
@@ -53,7 +68,8 @@ export function itemOperations({ tables, records, writer }: ItemParts): Record<s
     const wishes = { returnsOld: ReturnValues === 'ALL_OLD', counted: isCounted(wish) };
     const change = deleteChange(table, input.Key as Attributes, guardOf(input, condition), wishes);
     const { old, units } = await writer.write(change);
-    return { ...shownOld(ReturnValues, old), ...consumed(table, units, wish) };
+    const collection = await collections(table, input.Key as Attributes, input);
+    return { ...shownOld(ReturnValues, old), ...consumed(table, units, wish), ...collection };
   };
 
   const UpdateItem: Operation<UpdateItemInput> = async (input, { region }) => {
@@ -78,6 +94,7 @@ export function itemOperations({ tables, records, writer }: ItemParts): Record<s
     return {
       ...shownUpdate(ReturnValues, result, written),
       ...consumed(table, written.units, wish),
+      ...(await collections(table, input.Key as Attributes, input)),
     };
   };
 
@@ -93,6 +110,7 @@ export function itemOperations({ tables, records, writer }: ItemParts): Record<s
     const item = row && decodeItem(row.value);
     const units = readUnits(item?.sizeBytes ?? 0, ConsistentRead);
     table.throughput.read(units);
+    meters.read(table, units);
     return {
       ...(item && { Item: projection ? projection.project(item.attributes) : new RawJson(item.json) }),
       ...consumed(table, { table: units, indexes: NO_INDEXES }, wish),

@@ -27,7 +27,7 @@ import type { ItemParts } from './items.ts';
 const OUTSIDE = 'The provided starting key is outside query boundaries based on provided conditions';
 
 /** Query and Scan. */
-export function queryOperations({ tables, records }: ItemParts): Record<string, Operation> {
+export function queryOperations({ tables, records, meters }: ItemParts): Record<string, Operation> {
   const Query: Operation<QueryInput> = async (input, { region }) => {
     const expressions = readExpressions(input as Request, {
       expressions: ['ProjectionExpression', 'FilterExpression', 'KeyConditionExpression'],
@@ -79,6 +79,7 @@ export function queryOperations({ tables, records }: ItemParts): Record<string, 
     const wish: PageWish = { source, range, reverse, limit, consistent, fetches };
     const page = await readPage(records, wish);
     charge(source, page);
+    meters.read(source.table, page.units.source + page.units.fetched, source.index);
     const kept = filter
       ? await itemsThat(page.items, filter.paths.length, ({ attributes }) => filter.evaluate(attributes))
       : page.items;

@@ -1,5 +1,5 @@
 import type { DescribeTimeToLiveInput, UpdateTimeToLiveInput } from '@aws-sdk/client-dynamodb';
-import type { Clock, Random } from '../../../base/index.ts';
+import type { Random } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
 import { invalid } from '../errors.ts';
 import { forgetProgress } from '../tables/backfill.ts';
@@ -11,31 +11,30 @@ import type { Tables } from '../tables/tables.ts';
 export interface TtlParts {
   readonly tables: Tables;
   readonly expiry: Expiry;
-  readonly clock: Clock;
   readonly random: Random;
 }
 
 /** Time to live. It may be switched as often as one likes, whereas AWS makes one wait half an hour. */
-export function ttlOperations({ tables, expiry, clock, random }: TtlParts) {
+export function ttlOperations({ tables, expiry, random }: TtlParts) {
   const UpdateTimeToLive: Operation<UpdateTimeToLiveInput> = async (
     { TableName, TimeToLiveSpecification },
     { region },
   ) => {
     const { Enabled: enabled, AttributeName: attribute } = TimeToLiveSpecification!;
     const table = tables.resolve(TableName!, region);
-    await tables.update(table, async (before) => {
+    const updated = tables.update(table, async (before) => {
       check(before, enabled!, attribute!);
       const { timeToLive, ...rest } = before;
-      const changed = { ...rest, timeToLiveChangedAt: clock.now() };
       if (enabled) {
         const spell = { attribute: attribute!, id: random.bytes(6).toString('hex'), complete: false };
-        return { definition: { ...changed, timeToLive: spell } };
+        return { definition: { ...rest, timeToLive: spell } };
       }
       await expiry.cancel(table);
       const space = expirySpace(table.id, timeToLive!);
-      return { definition: changed, beside: [discard(space), forgetProgress(table, space)] };
+      return { definition: rest, beside: [discard(space), forgetProgress(table, space)] };
     });
-    expiry.complete(table);
+    // Also when it could not be stored that it is off: then it is gone on with.
+    await updated.finally(() => expiry.complete(table));
     return { TimeToLiveSpecification };
   };
 

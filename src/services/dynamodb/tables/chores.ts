@@ -8,12 +8,19 @@ const RETRY_MS_MAX = 60_000;
 /** A piece of work in the background. It is begun again from the start after a failure: what it has done must be found done. */
 export type Chore = (signal: AbortSignal) => Promise<void>;
 
+interface Running {
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+  /** To be begun when this has ended. */
+  next?: Chore;
+}
+
 /** Work in the background, by name: tried until it is done, ended when the service closes. */
 export class Chores implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #stop = new AbortController();
-  readonly #running = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>();
+  readonly #running = new Map<string, Running>();
 
   constructor(clock: Clock, logger: Logger) {
     this.#clock = clock;
@@ -25,8 +32,19 @@ export class Chores implements AsyncDisposable {
     if (this.#stop.signal.aborted || this.#running.has(name)) return;
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#stop.signal]);
-    const ended = this.#run(name, chore, signal).finally(() => this.#running.delete(name));
+    const ended = this.#run(name, chore, signal).finally(() => {
+      const { next } = this.#running.get(name)!;
+      this.#running.delete(name);
+      if (next) this.start(name, next);
+    });
     this.#running.set(name, { stop, ended });
+  }
+
+  /** Begins a chore; once more, if one of its name runs, which may have passed by what there is to do now. */
+  startAgain(name: string, chore: Chore): void {
+    const running = this.#running.get(name);
+    if (running) running.next = chore;
+    else this.start(name, chore);
   }
 
   /** Ends the chores whose names begin so. */
@@ -34,11 +52,6 @@ export class Chores implements AsyncDisposable {
     const running = [...this.#running].filter(([name]) => name.startsWith(prefix)).map(([, chore]) => chore);
     for (const { stop } of running) stop.abort();
     await Promise.all(running.map(({ ended }) => ended));
-  }
-
-  /** Resolves when the chore of that name has ended; at once when none runs. */
-  async ended(name: string): Promise<void> {
-    await this.#running.get(name)?.ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

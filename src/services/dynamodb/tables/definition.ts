@@ -42,7 +42,7 @@ export interface IndexDefinition {
 
 /** Where items of a new table come from until it is ACTIVE. */
 export type Filling =
-  | { readonly kind: 'backup'; readonly backupArn: string; readonly sourceArn: string; readonly at: number }
+  | { readonly kind: 'backup'; readonly backupArn: string }
   | { readonly kind: 'moment'; readonly sourceId: string; readonly stamp: number }
   | { readonly kind: 'import'; readonly importArn: string };
 
@@ -84,8 +84,6 @@ export interface TableDefinition {
   /** The last stream, once it is off: AWS goes on showing it for as long as it can be read. */
   readonly lastStream?: { readonly arn: string; readonly label: string };
   readonly timeToLive?: TimeToLive;
-  /** When the time to live was last switched, epoch milliseconds. */
-  readonly timeToLiveChangedAt?: number;
   /** Old images of items are kept, since somebody may ask for a moment of the past. */
   readonly history?: History;
   /** Point-in-time recovery, on. @remarks implies {@link history} */

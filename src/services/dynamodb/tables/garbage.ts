@@ -24,7 +24,7 @@ export class Garbage {
 
   /** To be called when something was discarded, and once at the start. */
   collect(): void {
-    this.#chores.start('collecting garbage', (signal) => this.#collect(signal));
+    this.#chores.startAgain('collecting garbage', (signal) => this.#collect(signal));
   }
 
   async #collect(signal: AbortSignal): Promise<void> {

@@ -4,7 +4,7 @@ import type { Index } from '../model/table.ts';
 import { backfill, forgetProgress } from './backfill.ts';
 import { indexRowOf } from './index-follower.ts';
 import type { LiveTable } from './live-table.ts';
-import { choresOf, type Tables } from './tables.ts';
+import { choresOf, type Decide, type Tables } from './tables.ts';
 
 /** Builds indexes of tables that have items already, while these are written. */
 export class IndexBuilds {
@@ -33,13 +33,14 @@ export class IndexBuilds {
       return row && { kind: 'put', space: index.space, key: row.key, value: row.item.encoded };
     };
     if (!(await backfill(this.#tables.records, table, index.space, rowOf, signal))) return;
-    await this.#tables.update(table, (definition) => ({
+    const decide: Decide = (definition) => ({
       definition: {
         ...definition,
         indexes: definition.indexes.map((one) => (one.name === index.name ? { ...one, status: 'ACTIVE' } : one)),
       },
       beside: [forgetProgress(table, index.space)],
-    }));
+    });
+    await this.#tables.update(table, decide, signal);
   }
 }
 

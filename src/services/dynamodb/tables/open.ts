@@ -66,6 +66,7 @@ export async function openTables(dependencies: TableServicesDependencies): Promi
     return [
       ...(timeToLive ? [new ExpiryFollower(table.id, timeToLive)] : []),
       ...(stream ? [opened!.follower(stream.arn)] : []),
+      ...(opened?.feedsOf(table.id) ?? []),
       ...(undo ? [undo] : []),
       ...(mark ? [mark] : []),
     ];
@@ -88,7 +89,7 @@ export async function openTables(dependencies: TableServicesDependencies): Promi
     tables,
     operations: {
       ...tableOperations({ tables, administration, sizes, clock }),
-      ...ttlOperations({ tables, expiry, clock, random }),
+      ...ttlOperations({ tables, expiry, random }),
       ...tagOperations(tables),
       ...policyOperations(tables, clock),
       ...insightOperations(tables, clock),

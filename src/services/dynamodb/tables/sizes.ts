@@ -34,9 +34,10 @@ export class Sizes {
   readonly #records: Records;
   readonly #chores: Chores;
   readonly #clock: Clock;
-  /** Tables that were written since they were last counted; also those of which nothing is known yet. */
   readonly #counted = new WeakMap<LiveTable, Counted>();
   readonly #marks = new WeakMap<LiveTable, ChangeMark>();
+  /** Too large to be counted while somebody waits. */
+  readonly #large = new WeakSet<LiveTable>();
 
   constructor(records: Records, chores: Chores, clock: Clock) {
     this.#records = records;
@@ -58,8 +59,9 @@ export class Sizes {
     const mark = this.#marks.get(table);
     if (known && mark?.changed === false) return sizesOf(known);
     if (mark) mark.changed = false;
-    const counted = await this.#count(table, TABLE_LIMITS.itemsCountedAtOnce);
+    const counted = this.#large.has(table) ? undefined : await this.#count(table, TABLE_LIMITS.itemsCountedAtOnce);
     if (counted) return sizesOf(await this.#keep(table, counted));
+    this.#large.add(table);
     if (mark) mark.changed = true;
     if (!known || known.at + TABLE_LIMITS.sizeIntervalMs <= this.#clock.now()) this.#countInBackground(table);
     return known ? sizesOf(known) : NO_SIZES;
@@ -68,7 +70,9 @@ export class Sizes {
   #countInBackground(table: LiveTable): void {
     this.#chores.start(`${choresOf(table.id)}counting items`, async (signal) => {
       const counted = await this.#count(table, Number.POSITIVE_INFINITY, signal);
-      if (counted) await this.#keep(table, counted);
+      if (!counted) return;
+      await this.#keep(table, counted);
+      if (counted.table.count <= TABLE_LIMITS.itemsCountedAtOnce) this.#large.delete(table);
     });
   }
 

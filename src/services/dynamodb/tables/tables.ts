@@ -4,7 +4,7 @@
  * Changes of one table are made one after the other. Each is durable before the living table takes it over, and what it leaves
  * behind (rows of a deleted index) is marked as garbage in the same commit.
  */
-import { type Clock, hasCode, parseArn, Turns } from '../../../base/index.ts';
+import { abortable, type Clock, hasCode, parseArn, Turns } from '../../../base/index.ts';
 import { type Records, Registry, type Write } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { DynamodbError, invalid } from '../errors.ts';
@@ -122,19 +122,23 @@ export class Tables implements TableDirectory, AsyncDisposable {
   /**
    * Stores what `decide` makes of the definition, and lets the living table take it over.
    * @param decide  gives the definition itself to change nothing, and what else is written in the same commit
+   * @param signal  of a chore: who has the turn may wait for its end, so it waits for its own no longer
    */
-  update(table: LiveTable, decide: Decide): Promise<TableDefinition> {
-    const key = keyOf(table.region, table.name);
-    return this.#turns.run(key, async () => {
+  update(table: LiveTable, decide: Decide, signal?: AbortSignal): Promise<TableDefinition> {
+    const turn = this.#turns.run(keyOf(table.region, table.name), async () => {
+      signal?.throwIfAborted();
       if (table.isDeleted) throw notFound(table.name);
       const before = table.definition;
       const { definition, beside = [] } = await decide(before);
       if (definition === before) return before;
-      await this.#registry.put(key, definition, beside);
+      await this.#registry.put(keyOf(table.region, table.name), definition, beside);
       table.adopt(definition);
       if (beside.length > 0) this.garbage.collect();
       return definition;
     });
+    if (!signal) return turn;
+    turn.catch(() => {});
+    return abortable(turn, signal);
   }
 
   /**
