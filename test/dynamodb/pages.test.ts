@@ -113,6 +113,11 @@ test('a local index reads from the table what it does not hold, and each item co
   assert.deepEqual((await tables.call('PutItem', put)).ItemCollectionMetrics, {
     ...{ ItemCollectionKey: { h: S('p') }, SizeEstimateRangeGB: [0, 1] },
   });
+  const writes = [5, 6, 7].map((r) => ({ PutRequest: { Item: { h: S(r < 7 ? 'p' : 'q'), r: N(r) } } }));
+  const batch = { RequestItems: { [TableName]: writes }, ReturnItemCollectionMetrics: 'SIZE' };
+  assert.deepEqual((await tables.call('BatchWriteItem', batch)).ItemCollectionMetrics, {
+    [TableName]: ['p', 'q'].map((h) => ({ ItemCollectionKey: { h: S(h) }, SizeEstimateRangeGB: [0, 1] })),
+  });
 });
 
 test('what does not go together is refused in the words of AWS', async () => {

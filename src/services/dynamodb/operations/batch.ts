@@ -19,6 +19,7 @@ import { ITEM_LIMITS } from '../items/limits.ts';
 import type { ItemMeters } from '../items/meters.ts';
 import type { WantedChange, Written } from '../items/writer.ts';
 import type { Attributes } from '../model/attribute-value.ts';
+import { partitionPrefix } from '../model/key.ts';
 import { decodeItem } from '../model/stored.ts';
 import type { StoredItem, Table } from '../model/table.ts';
 import type { ItemParts } from './items.ts';
@@ -71,13 +72,18 @@ export function batchOperations({ tables, records, writer, meters }: ItemParts):
   };
 
   const collections = async (wanted: readonly OneWrite[]) => {
-    const found: Record<string, ItemCollectionMetrics[]> = {};
+    const found = new Map<string, ItemCollectionMetrics[]>();
+    const seen = new Set<string>();
     for (const { name, write, table } of wanted) {
       const key = (write.PutRequest?.Item ?? write.DeleteRequest!.Key) as Attributes;
+      // Each is told once, however many of its items the batch writes.
+      const id = table.id + partitionPrefix(table.key, key[table.key.hash.name]!).toString('latin1');
+      if (seen.has(id)) continue;
+      seen.add(id);
       const collection = await collectionOf(records, table, key, 'SIZE');
-      if (collection) found[name] = [...(found[name] ?? []), collection];
+      if (collection) listOf(found, name).push(collection);
     }
-    return found;
+    return Object.fromEntries(found);
   };
 
   return { BatchGetItem, BatchWriteItem };
