@@ -97,6 +97,20 @@ test('a statement with a large binary costs no seconds of the loop', async () =>
   assert.ok(user < 1_000_000, `${user / 1000} ms`);
 });
 
+test('statements of a transaction insert 4 MB together, as other transactions do', async () => {
+  await using tables = await LocalTables.open();
+  await tables.table('inserted');
+  const insert = (count: number) =>
+    tables.call('ExecuteTransaction', {
+      TransactStatements: Array.from({ length: count }, (_, at) => ({
+        Statement: `INSERT INTO inserted VALUE {'h': ?, 'text': ?}`,
+        Parameters: [{ S: `${count}-${at}` }, { S: 'x'.repeat(390 * 1024) }],
+      })),
+    });
+  await assert.rejects(insert(11), { message: 'Transaction size exceeded the maximum allowed size of 4 MB' });
+  await insert(10);
+});
+
 test('an item whose numbers are too long for a record is refused for what it is', async () => {
   await using node = await TablesNode.start();
   const TableName = await node.table('h:S');
