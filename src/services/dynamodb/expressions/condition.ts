@@ -137,7 +137,7 @@ class ConditionCompiler {
     const path = first!.path?.(scope);
     if (path === undefined || rest.length !== 1) return;
     const other = rest[0]!.path?.(scope);
-    if (other === undefined || pathText(path) !== pathText(other)) return;
+    if (other?.length !== path.length || other.some((part, at) => part !== path[at])) return;
     const what = `operator: ${name}, first operand: ${pathText(path)}`;
     throw this.#refused(
       `The first operand must be distinct from the remaining operands for this operator or function; ${what}`,

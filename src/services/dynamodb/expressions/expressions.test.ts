@@ -389,6 +389,14 @@ test('names and values that are unused, undefined or none are refused', () => {
   for (const [request, message] of cases) assert.throws(() => read(request), { message });
 });
 
+test('paths that only look alike when they are written out are different operands', () => {
+  const { filter } = readExpressions(
+    { FilterExpression: '#name = a.b', ExpressionAttributeNames: { '#name': 'a, b' } },
+    { expressions: ['FilterExpression'] },
+  );
+  assert.equal(filter!.evaluate({ 'a, b': N(1), a: { M: { b: N(1) } } }), true);
+});
+
 test('the limits of expressions', () => {
   const long = `n = :v${' '.repeat(4090)}`;
   assert.throws(() => holds(`${long} `, { ':v': N(1) }), {
