@@ -25,6 +25,7 @@ import {
   UpdateFunctionUrlConfigCommand,
 } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { PreludeReader } from '../../src/gateway/http/prelude.ts';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
 
@@ -318,6 +319,13 @@ test('a streamed response comes as the handler writes it', async () => {
   );
   assert.equal((await call(streaming, '/nothing')).body, '');
   assert.equal((await call(streaming, '/large')).bytes.length, 10_000_007);
+});
+
+test('metadata of a streamed response is looked for in no more than clients take, however small its pieces', () => {
+  const reader = new PreludeReader();
+  const TYPE = 'application/vnd.awslambda.http-integration-response';
+  for (let bytes = 0; bytes < 64 * 1024; bytes += 64) assert.equal(reader.take(TYPE, Buffer.alloc(64, 'a')), undefined);
+  assert.throws(() => reader.take(TYPE, Buffer.from('a')), /metadata has no end/);
 });
 
 test('a streamed response that breaks is broken off; before its first byte it is a bad gateway', async () => {
