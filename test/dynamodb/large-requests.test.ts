@@ -71,3 +71,27 @@ test('whole items behind the small rows of a local index come in pages', async (
   );
   assert.equal(units, count / 2);
 });
+
+test('an update that grows an item goes no further than an item may', async () => {
+  await using tables = await LocalTables.open();
+  const TableName = await tables.table('growing');
+  const Key = { h: { S: 'a' } };
+  const many = { L: Array.from({ length: 150_000 }, () => ({ NULL: true })) };
+  await tables.call('PutItem', { TableName, Item: { ...Key, many } });
+  const update = (UpdateExpression: string) => tables.call('UpdateItem', { TableName, Key, UpdateExpression });
+  const grown = { message: 'Item size to update has exceeded the maximum allowed size' };
+  await assert.rejects(update('SET a = list_append(many, many), b = nowhere'), grown);
+  await assert.rejects(update('SET a = many, b = many'), grown);
+  await update('SET many = many, a = many[0]');
+});
+
+test('a statement with a large binary costs no seconds of the loop', async () => {
+  await using tables = await LocalTables.open();
+  await tables.table('statements');
+  const Statement = 'SELECT * FROM statements WHERE h = ? AND bytes = ?';
+  const Parameters = [{ S: 'a' }, { B: Buffer.alloc(12 * 1024 * 1024, 200) }];
+  const begun = process.cpuUsage();
+  await tables.call('ExecuteStatement', { Statement, Parameters });
+  const { user } = process.cpuUsage(begun);
+  assert.ok(user < 1_000_000, `${user / 1000} ms`);
+});

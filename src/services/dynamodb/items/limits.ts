@@ -9,9 +9,8 @@ export const ITEM_LIMITS = {
   /** Keys of BatchGetItem, all tables together, and bytes of its answer. */
   batchGetMax: 100,
   batchGetBytesMax: 16 * 1024 * 1024,
-  /** Puts and deletes of BatchWriteItem, and their bytes. */
+  /** Puts and deletes of BatchWriteItem. Items of 400 KB do not come to the 16 MB that they may have together. */
   batchWriteMax: 25,
-  batchWriteBytesMax: 16 * 1024 * 1024,
   /** Items of a transaction, and their bytes. */
   transactionMax: 100,
   transactionBytesMax: 4 * 1024 * 1024,

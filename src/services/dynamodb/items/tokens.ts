@@ -4,12 +4,11 @@
  *     dynamodb/tokens            region, token -> fingerprint of the request, when it was
  *     dynamodb/tokens/expiry     when, region, token -> nothing
  */
-import { createHash } from 'node:crypto';
 import { decodeKey, encodeKey } from '../../../codec/index.ts';
 import type { Condition, Records, Write } from '../../../store/index.ts';
 import { RECORDS_LIMITS } from '../../../store/index.ts';
 import { DynamodbError } from '../errors.ts';
-import { base64 } from '../model/stored.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { ITEM_LIMITS } from './limits.ts';
 
 const SPACE = 'dynamodb/tokens';
@@ -57,7 +56,7 @@ export class Tokens {
     this.#inProgress.add(name);
     try {
       const key = encodeKey([region, token]);
-      const fingerprint = fingerprintOf(request);
+      const fingerprint = fingerprintOf(request).toString('base64');
       const found = await this.#records.get(SPACE, key);
       const before = found && (JSON.parse(Buffer.from(found.value).toString()) as Remembered);
       const now = this.#now();
@@ -101,12 +100,16 @@ export class Tokens {
     const tokens = rows.map(({ key }) => encodeKey(decodeKey(key).slice(1)));
     const found = await this.#records.getAll(tokens.map((key) => ({ space: SPACE, key })));
     const writes: Write[] = rows.map(({ key }) => ({ kind: 'delete', space: EXPIRY, key }));
+    const conditions: Condition[] = [];
     found.forEach((row, at) => {
-      // One that was taken anew since stays.
-      const { at: takenAt } = row ? (JSON.parse(Buffer.from(row.value).toString()) as Remembered) : { at: now };
-      if (now - takenAt >= ITEM_LIMITS.tokenMs) writes.push({ kind: 'delete', space: SPACE, key: tokens[at]! });
+      if (!row) return;
+      const { at: takenAt } = JSON.parse(Buffer.from(row.value).toString()) as Remembered;
+      // One that was taken anew since stays; it may also be taken until this is written.
+      if (now - takenAt < ITEM_LIMITS.tokenMs) return;
+      conditions.push({ space: SPACE, key: tokens[at]!, is: row.version });
+      writes.push({ kind: 'delete', space: SPACE, key: tokens[at]! });
     });
-    if (writes.length > 0) await this.#records.commit({ writes });
+    if (writes.length > 0) await this.#records.commit({ conditions, writes });
   }
 }
 
@@ -116,17 +119,3 @@ const inProgress = () =>
   });
 
 export { inProgress as tokenInProgress };
-
-function fingerprintOf(request: unknown): string {
-  return createHash('sha256').update(canonical(request)).digest('base64');
-}
-
-/** JSON whose members are in order, since those of an object have none; megabytes of binaries are not taken apart into numbers. */
-function canonical(value: unknown): string {
-  if (value instanceof Uint8Array) return `"${base64(value)}"`;
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  members.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join()}}`;
-}
