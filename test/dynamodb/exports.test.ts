@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { S3 } from '@aws-sdk/client-s3';
 import { eventually, named, TablesNode } from './support.ts';
 
@@ -166,4 +166,77 @@ test('an import from a bucket that is not there fails and leaves no table', asyn
     () => client.listTables({}),
     ({ TableNames }) => !TableNames!.includes('never'),
   );
+});
+
+/** Imports what was put below a prefix into a table of its name. */
+async function imported(name: string, InputFormat: 'CSV' | 'DYNAMODB_JSON', InputCompressionType?: 'GZIP' | 'ZSTD') {
+  const { ImportTableDescription } = await node.client.importTable({
+    S3BucketSource: { S3Bucket: 'lake', S3KeyPrefix: `${name}/` },
+    InputFormat,
+    ...(InputCompressionType && { InputCompressionType }),
+    TableCreationParameters: {
+      TableName: name,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'h', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'h', KeyType: 'HASH' }],
+    },
+  });
+  return (await ended(ImportTableDescription!.ImportArn!)).ImportTableDescription!;
+}
+
+const putFile = (name: string, Body: string | Uint8Array) =>
+  s3.putObject({ Bucket: 'lake', Key: `${name}/file`, Body });
+
+test('lines whose attributes have no type, several or a value of another type are counted as errors', async () => {
+  const wrong = [
+    { S: 5 },
+    { N: 5 },
+    { BOOL: 'true' },
+    { SS: [5] },
+    { L: ['x'] },
+    { M: null },
+    { M: [] },
+    { FOO: 1 },
+    { S: 'x', N: '1' },
+    {},
+    null,
+    'text',
+    5,
+  ];
+  const lines = wrong.map((value, at) => JSON.stringify({ Item: { h: { S: `${at}` }, value } }));
+  const depth = 500_000;
+  lines.push(`{"Item":{"h":{"S":"deep"},"value":${'{"L":['.repeat(depth)}${']}'.repeat(depth)}}}`);
+  await putFile('wrong-types', [...lines, '[]', 'null', '{"Item":{"h":{"S":"good"}}}'].join('\r\n'));
+  const { ImportStatus, ImportedItemCount, ErrorCount } = await imported('wrong-types', 'DYNAMODB_JSON');
+  assert.deepEqual([ImportStatus, ImportedItemCount, ErrorCount], ['COMPLETED', 1, lines.length + 2]);
+});
+
+test('a line without an end fails an import before it fills the memory', async () => {
+  const part = gzipSync(Buffer.alloc(32 * 1024 * 1024, 'x'));
+  await putFile('endless', Buffer.concat(Array.from({ length: 20 }, () => part)));
+  const { ImportStatus, FailureCode } = await imported('endless', 'DYNAMODB_JSON', 'GZIP');
+  assert.deepEqual([ImportStatus, FailureCode], ['FAILED', 'InvalidSource']);
+});
+
+test('a quote that stays open costs what its bytes cost', async () => {
+  await putFile('open-quote', `h,note\na,"${'\n'.repeat(2_000_000)}`);
+  const { ImportStatus, ErrorCount } = await imported('open-quote', 'CSV');
+  assert.deepEqual([ImportStatus, ErrorCount], ['COMPLETED', 1]);
+});
+
+test('a damaged file fails an import, whatever it is compressed with', async () => {
+  for (const [type, compress] of [
+    ['GZIP', gzipSync],
+    ['ZSTD', zstdCompressSync],
+  ] as const) {
+    for (const [damage, bytes] of [
+      ['cut', compress(Buffer.from('{"Item":{"h":{"S":"a"}}}\n'.repeat(1000))).subarray(0, -5)],
+      ['other', Buffer.from('not compressed at all')],
+    ] as const) {
+      const name = `damaged-${type}-${damage}`;
+      await putFile(name, bytes);
+      const { ImportStatus, FailureCode } = await imported(name, 'DYNAMODB_JSON', type);
+      assert.deepEqual([name, ImportStatus, FailureCode], [name, 'FAILED', 'InvalidSource']);
+    }
+  }
 });

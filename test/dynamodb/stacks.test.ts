@@ -85,3 +85,82 @@ test('a stack has a simple table and a global one of a single replica, and chang
     ({ TableNames }) => TableNames!.length === 0,
   );
 });
+
+const resource = (Properties: object, more: object = {}) =>
+  JSON.stringify({ Resources: { Table: { Type: 'AWS::DynamoDB::Table', Properties }, ...more } });
+
+test('a stack changes all of a table that can be changed at once, and takes it back', async () => {
+  const { client } = node;
+  const StackName = 'changes';
+  const key = (name: string) => [{ AttributeName: name, KeyType: 'HASH' }];
+  const units = (count: number) => ({ ReadCapacityUnits: count, WriteCapacityUnits: count });
+  const definitions = (...names: string[]) => names.map((name) => ({ AttributeName: name, AttributeType: 'S' }));
+  const index = (name: string, more: object = {}) => ({
+    IndexName: `by-${name}`,
+    KeySchema: key(name),
+    Projection: { ProjectionType: 'ALL' },
+    ...more,
+  });
+  const onDemand = {
+    TableName: 'changed',
+    KeySchema: key('h'),
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: definitions('h', 'a'),
+    GlobalSecondaryIndexes: [index('a')],
+    OnDemandThroughput: { MaxReadRequestUnits: 500 },
+    StreamSpecification: { StreamViewType: 'NEW_IMAGE' },
+  };
+  const provisioned = {
+    TableName: 'changed',
+    KeySchema: key('h'),
+    ProvisionedThroughput: units(7),
+    AttributeDefinitions: definitions('h', 'a', 'b'),
+    GlobalSecondaryIndexes: [
+      index('a', { ProvisionedThroughput: units(8) }),
+      index('b', { ProvisionedThroughput: units(9) }),
+    ],
+    DeletionProtectionEnabled: true,
+    TableClass: 'STANDARD_INFREQUENT_ACCESS',
+    StreamSpecification: { StreamViewType: 'OLD_IMAGE' },
+  };
+  const described = async () => {
+    const { Table } = await client.describeTable({ TableName: 'changed' });
+    const { BillingModeSummary, ProvisionedThroughput, GlobalSecondaryIndexes = [], TableClassSummary } = Table!;
+    return [
+      BillingModeSummary?.BillingMode,
+      ProvisionedThroughput?.ReadCapacityUnits,
+      GlobalSecondaryIndexes.map((one) => [one.IndexName, one.ProvisionedThroughput?.ReadCapacityUnits]),
+      Table!.OnDemandThroughput?.MaxReadRequestUnits ?? -1,
+      Table!.DeletionProtectionEnabled,
+      TableClassSummary?.TableClass ?? 'STANDARD',
+      Table!.StreamSpecification?.StreamViewType,
+    ];
+  };
+  const first = ['PAY_PER_REQUEST', 0, [['by-a', 0]], 500, false, 'STANDARD', 'NEW_IMAGE'];
+  await stacks.createStack({ StackName, TemplateBody: resource(onDemand) });
+  assert.equal((await settled(StackName)).StackStatus, 'CREATE_COMPLETE');
+  assert.deepEqual(await described(), first);
+
+  // It fails half way: an index of a name that AWS does not take is the last thing that an update makes.
+  const wrong = { ...provisioned, GlobalSecondaryIndexes: [...provisioned.GlobalSecondaryIndexes, index('c!')] };
+  await stacks.updateStack({ StackName, TemplateBody: resource(wrong) });
+  const failed = await settled(StackName);
+  assert.equal(failed.StackStatus, 'UPDATE_ROLLBACK_COMPLETE', failed.StackStatusReason);
+  assert.deepEqual(await described(), first);
+
+  await stacks.updateStack({ StackName, TemplateBody: resource(provisioned) });
+  const updated = await settled(StackName);
+  assert.equal(updated.StackStatus, 'UPDATE_COMPLETE', updated.StackStatusReason);
+  const [, ...second] = await described();
+  const indexes = [
+    ['by-a', 8],
+    ['by-b', 9],
+  ];
+  assert.deepEqual(second, [7, indexes, -1, true, 'STANDARD_INFREQUENT_ACCESS', 'OLD_IMAGE']);
+
+  await stacks.updateStack({ StackName, TemplateBody: resource(onDemand) });
+  const back = await settled(StackName);
+  assert.equal(back.StackStatus, 'UPDATE_COMPLETE', back.StackStatusReason);
+  assert.deepEqual(await described(), first);
+  await stacks.deleteStack({ StackName });
+});

@@ -75,22 +75,16 @@ export async function openDynamodb({
   metrics,
 }: DynamodbDependencies): Promise<Dynamodb> {
   await using scope = new AsyncDisposableStack();
-  let streams: TableStreams | undefined;
-  let opening: Promise<TableStreams> | undefined;
-  const openStreams = async () => {
-    opening ??= TableStreams.open({ records, clock, random, logger });
-    streams ??= scoped.use(await opening);
-    return streams;
-  };
   const scoped = scope.use(new AsyncDisposableStack());
-  let forwarding: Promise<Destinations> | undefined;
-  const openDestinations = () => {
-    forwarding ??= openStreams()
-      .then((opened) => Destinations.open({ records, streams: opened, kinesis, ...ground }))
-      .then((destinations) => scoped.use(destinations));
-    return forwarding;
-  };
   const ground = { clock, random, logger };
+  let streams: TableStreams | undefined;
+  const openStreams = opening(async () => {
+    streams = scoped.use(await TableStreams.open({ records, ...ground }));
+    return streams;
+  });
+  const openDestinations = opening(async () => {
+    return scoped.use(await Destinations.open({ records, streams: await openStreams(), kinesis, ...ground }));
+  });
   let writer: Writer | undefined;
   const deleter: ExpiredDeleter = { deleteExpired: (...call) => writer!.deleteExpired(...call) };
   const { tables, operations, resume } = scope.use(
@@ -138,5 +132,17 @@ export async function openDynamodb({
       if (tables.size > 0) await (await openDestinations()).start();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Opens at the first call, for all who call. Where that failed, as on a full disk, the next call tries again. */
+function opening<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
   };
 }

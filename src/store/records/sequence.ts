@@ -1,4 +1,4 @@
-import { assert } from '../../base/index.ts';
+import { DomainError } from '../../base/index.ts';
 import type { Records } from './records.ts';
 
 /** Numbers taken in advance; a crash leaves what is left of them unused. */
@@ -15,6 +15,8 @@ export class Sequence {
   #next: number;
   #reserved: number;
   #reserving: Promise<void> | undefined;
+  /** Why no more numbers were reserved the last time. */
+  #failure: unknown = new DomainError('records-busy', 'more numbers are about to be reserved', { remedy: 'retry' });
 
   private constructor(records: Records, space: string, reserved: number) {
     this.#records = records;
@@ -31,16 +33,23 @@ export class Sequence {
     return sequence;
   }
 
-  /** The next number: 1 or more, whole, below 2^53. */
+  /**
+   * The next number: 1 or more, whole, below 2^53.
+   * @throws DomainError  those of the records store, once it has taken no writes for half a block of numbers: a full disk, maybe
+   */
   take(): number {
-    assert(this.#next < this.#reserved, 'numbers are reserved long before they are used up');
     if (this.#reserved - this.#next < BLOCK / 2) this.#reserving ??= this.#reserveAhead();
+    if (this.#next >= this.#reserved) throw this.#failure;
     return this.#next++;
   }
 
   /** A failure is no news to anyone yet: the next number taken tries again, and half a block is left for that. */
   async #reserveAhead(): Promise<void> {
-    await this.#reserve().catch(() => {});
+    try {
+      await this.#reserve();
+    } catch (error) {
+      this.#failure = error;
+    }
     this.#reserving = undefined;
   }
 

@@ -65,8 +65,8 @@ export const TABLE: ResourceType = {
   async update(existing, properties, work) {
     const TableName = existing.physicalId;
     const before = existing.properties;
-    await setTable(existing, properties, work);
-    await setIndexes(existing, properties, work);
+    await setTable(TableName, properties, work);
+    await setIndexes(TableName, properties, work);
     await setTimeToLive(TableName, properties.TimeToLiveSpecification as JsonObject | undefined, work);
     await setRecovery(TableName, recoveryOf(before), recoveryOf(properties), work);
     await setDestination(TableName, destinationOf(before), destinationOf(properties), work);
@@ -108,13 +108,18 @@ function streamOf({ StreamSpecification: stream }: JsonObject): object {
   return StreamViewType === undefined ? { StreamEnabled: false } : { StreamEnabled: true, StreamViewType };
 }
 
-async function active(TableName: string, work: Work): Promise<void> {
+/** The table once nothing of it is being made. */
+async function active(TableName: string, work: Work): Promise<TableDescription> {
+  let table: TableDescription | undefined;
   await work.until(`table ${TableName} to be ACTIVE`, async () => {
     const { Table } = await work.call('dynamodb', 'DescribeTable', { TableName });
-    const indexes: readonly { readonly IndexStatus: string }[] = Table.GlobalSecondaryIndexes ?? [];
-    return Table.TableStatus === 'ACTIVE' && indexes.every(({ IndexStatus }) => IndexStatus === 'ACTIVE');
+    table = Table as TableDescription;
+    return table.TableStatus === 'ACTIVE' && globalIndexes(table).every(({ IndexStatus }) => IndexStatus === 'ACTIVE');
   });
+  return table!;
 }
+
+const globalIndexes = ({ GlobalSecondaryIndexes }: TableDescription) => GlobalSecondaryIndexes ?? [];
 
 async function describe(TableName: string, work: Work): Promise<Made> {
   const { Table } = await work.call('dynamodb', 'DescribeTable', { TableName });
@@ -122,36 +127,81 @@ async function describe(TableName: string, work: Work): Promise<Made> {
   return { physicalId: TableName, attributes: { Arn: Table.TableArn, ...(StreamArn !== undefined && { StreamArn }) } };
 }
 
-/** What UpdateTable changes at once; a stream that shows something else is another one, and the old one ends first. */
-async function setTable(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
-  const TableName = existing.physicalId;
-  const { properties: before } = existing;
-  const input: Record<string, unknown> = {};
-  const defaults: JsonObject = { BillingMode: 'PROVISIONED', DeletionProtectionEnabled: false, TableClass: 'STANDARD' };
-  for (const name of [
-    'BillingMode',
-    'DeletionProtectionEnabled',
-    'TableClass',
-    'ProvisionedThroughput',
-    'OnDemandThroughput',
+/**
+ * What UpdateTable changes: units together, all else in a call of its own, as AWS takes it. A stream that shows something else is
+ * another one, and the old one ends first. Compared with what is set, not with the last template: a rollback does not know how
+ * far the update came.
+ */
+async function setTable(TableName: string, properties: JsonObject, work: Work): Promise<void> {
+  const table = await active(TableName, work);
+  const { DeletionProtectionEnabled = false, TableClass = 'STANDARD' } = properties;
+  const viewType = table.StreamSpecification?.StreamViewType;
+  const stream = streamOf(properties);
+  const wantedView = 'StreamViewType' in stream ? stream.StreamViewType : undefined;
+  const changed = viewType !== wantedView;
+  for (const step of [
+    unitChanges(table, properties),
+    DeletionProtectionEnabled !== table.DeletionProtectionEnabled && { DeletionProtectionEnabled },
+    TableClass !== (table.TableClassSummary?.TableClass ?? 'STANDARD') && { TableClass },
+    changed && viewType !== undefined && { StreamSpecification: { StreamEnabled: false } },
+    changed && wantedView !== undefined && { StreamSpecification: stream },
   ]) {
-    const after = properties[name] ?? defaults[name];
-    if (after !== undefined && !sameJson(before[name] ?? defaults[name], after)) input[name] = after;
-  }
-  // A table on demand that goes to provisioned needs to be told how much.
-  if (input.BillingMode === 'PROVISIONED') Object.assign(input, pick(properties, ['ProvisionedThroughput']));
-  if (Object.keys(input).length > 0) {
-    await work.call('dynamodb', 'UpdateTable', { TableName, ...input });
+    if (!step) continue;
+    await work.call('dynamodb', 'UpdateTable', { TableName, ...step });
     await active(TableName, work);
   }
-  const [old, now] = [streamOf(before), streamOf(properties)];
-  if (sameJson(old as JsonObject, now as JsonObject)) return;
-  const off = { StreamEnabled: false };
-  const steps = 'StreamViewType' in old && 'StreamViewType' in now ? [off, now] : [now];
-  for (const StreamSpecification of steps) {
-    await work.call('dynamodb', 'UpdateTable', { TableName, StreamSpecification });
-    await active(TableName, work);
+}
+
+const billingOf = ({ BillingMode = 'PROVISIONED' }: JsonObject) => BillingMode;
+
+function unitChanges(table: TableDescription, properties: JsonObject): object | undefined {
+  const BillingMode = billingOf(properties);
+  const throughput = changedThroughput(table, properties, BillingMode);
+  if (BillingMode === (table.BillingModeSummary?.BillingMode ?? 'PROVISIONED')) return throughput;
+  if (BillingMode !== 'PROVISIONED' || globalIndexes(table).length === 0) return { BillingMode, ...throughput };
+  // Each index needs units of its own from then on, also one that is about to go.
+  const GlobalSecondaryIndexUpdates = globalIndexes(table).map(({ IndexName }) => {
+    const wanted = indexesOf(properties).find((index) => index.IndexName === IndexName);
+    const ProvisionedThroughput = wanted?.ProvisionedThroughput ?? properties.ProvisionedThroughput;
+    return { Update: { IndexName, ProvisionedThroughput } };
+  });
+  return { BillingMode, ...throughput, GlobalSecondaryIndexUpdates };
+}
+
+const UNLIMITED = { MaxReadRequestUnits: -1, MaxWriteRequestUnits: -1 };
+
+/** Units of a table or index that are not set as they are wanted. */
+function changedThroughput(now: Throughputs, wanted: JsonObject, billing: Json): object | undefined {
+  if (billing === 'PROVISIONED') {
+    const { ProvisionedThroughput } = wanted;
+    const units = pick(now.ProvisionedThroughput ?? {}, ['ReadCapacityUnits', 'WriteCapacityUnits']);
+    return sameJson(units, ProvisionedThroughput) ? undefined : { ProvisionedThroughput };
   }
+  const OnDemandThroughput = { ...UNLIMITED, ...(wanted.OnDemandThroughput as JsonObject | undefined) };
+  const same = sameJson({ ...UNLIMITED, ...now.OnDemandThroughput }, OnDemandThroughput);
+  return same ? undefined : { OnDemandThroughput };
+}
+
+interface Throughputs {
+  readonly ProvisionedThroughput?: JsonObject;
+  readonly OnDemandThroughput?: JsonObject;
+}
+
+interface IndexDescription extends Throughputs {
+  readonly IndexName: string;
+  readonly IndexStatus: string;
+  readonly KeySchema: Json;
+  readonly Projection: Json;
+}
+
+/** What DescribeTable answers, as far as it is compared. */
+interface TableDescription extends Throughputs {
+  readonly TableStatus: string;
+  readonly BillingModeSummary?: { readonly BillingMode: string };
+  readonly DeletionProtectionEnabled: boolean;
+  readonly TableClassSummary?: { readonly TableClass: string };
+  readonly StreamSpecification?: { readonly StreamViewType: string };
+  readonly GlobalSecondaryIndexes?: readonly IndexDescription[];
 }
 
 interface IndexProperties extends JsonObject {
@@ -160,15 +210,16 @@ interface IndexProperties extends JsonObject {
 
 const indexesOf = ({ GlobalSecondaryIndexes: list = [] }: JsonObject) => list as unknown as readonly IndexProperties[];
 
-/** One index a call, as AWS takes them: those that go or are others first. */
-async function setIndexes(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
-  const TableName = existing.physicalId;
-  const [before, after] = [indexesOf(existing.properties), indexesOf(properties)];
-  const shapeOf = (index: IndexProperties) => pick(index, ['KeySchema', 'Projection']);
-  const same = (index: IndexProperties, others: readonly IndexProperties[]) =>
-    others.find((other) => other.IndexName === index.IndexName && sameJson(shapeOf(other), shapeOf(index)));
+/** One index a call, as AWS takes them: those that go or are others first. Compared as {@link setTable} compares. */
+async function setIndexes(TableName: string, properties: JsonObject, work: Work): Promise<void> {
+  const before = globalIndexes(await active(TableName, work));
+  const after = indexesOf(properties);
+  const { AttributeDefinitions } = properties;
+  const isSame = (index: IndexDescription, wanted: IndexProperties) =>
+    index.IndexName === wanted.IndexName &&
+    sameJson(index.KeySchema, wanted.KeySchema) &&
+    sameJson(index.Projection, wanted.Projection);
   const update = async (change: object) => {
-    const { AttributeDefinitions } = properties;
     await work.call('dynamodb', 'UpdateTable', {
       TableName,
       AttributeDefinitions,
@@ -176,14 +227,14 @@ async function setIndexes(existing: Existing, properties: JsonObject, work: Work
     });
     await active(TableName, work);
   };
-  for (const index of before) if (!same(index, after)) await update({ Delete: { IndexName: index.IndexName } });
-  for (const index of after) {
-    const old = same(index, before);
-    if (!old) await update({ Create: index });
-    else if (!sameJson(old, index)) {
-      const throughput = pick(index, ['ProvisionedThroughput', 'OnDemandThroughput']);
-      await update({ Update: { IndexName: index.IndexName, ...throughput } });
-    }
+  for (const index of before) {
+    if (!after.some((wanted) => isSame(index, wanted))) await update({ Delete: { IndexName: index.IndexName } });
+  }
+  for (const wanted of after) {
+    const index = before.find((one) => isSame(one, wanted));
+    const throughput = index && changedThroughput(index, wanted, billingOf(properties));
+    if (!index) await update({ Create: wanted });
+    else if (throughput) await update({ Update: { IndexName: index.IndexName, ...throughput } });
   }
 }
 

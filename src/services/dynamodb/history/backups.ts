@@ -38,6 +38,9 @@ export interface BackupsDependencies {
 export class Backups {
   readonly #dependencies: BackupsDependencies;
   readonly #registry: Registry<Backup>;
+  /** How many read a backup, by its ARN. */
+  readonly #readers = new Map<string, number>();
+  readonly #deleting = new Set<string>();
 
   private constructor(dependencies: BackupsDependencies, registry: Registry<Backup>) {
     this.#dependencies = dependencies;
@@ -69,7 +72,7 @@ export class Backups {
   /** @throws DynamodbError `backup-not-found` */
   get(arn: string): Backup {
     const backup = this.#registry.get(arn);
-    if (backup) return backup;
+    if (backup && !this.#deleting.has(arn)) return backup;
     if (!/^arn:aws[a-z-]*:dynamodb:[^:]+:\d{12}:table\/[^/]+\/backup\/.+$/.test(arn))
       throw invalid('Invalid Backup ARN');
     throw new DynamodbError('backup-not-found', `Backup not found: ${arn}`);
@@ -102,12 +105,16 @@ export class Backups {
     if (backup.status === 'CREATING' || this.#readers.has(arn)) {
       throw new DynamodbError('backup-in-use', `Backup is being created or used: ${arn}`);
     }
-    await this.#registry.delete(arn, [discard(backupSpace(backup.id))]);
+    // Gone at once: what begins to read it now would outlive it.
+    this.#deleting.add(arn);
+    try {
+      await this.#registry.delete(arn, [discard(backupSpace(backup.id))]);
+    } finally {
+      this.#deleting.delete(arn);
+    }
     this.#dependencies.tables.garbage.collect();
     return backup;
   }
-
-  readonly #readers = new Map<string, number>();
 
   /** Keeps a backup from being deleted while a table is made of it. */
   hold(arn: string): void {
@@ -123,6 +130,8 @@ export class Backups {
   #copy(backup: Backup, moment: Moment): void {
     const { records, tables } = this.#dependencies;
     tables.chores.start(`backup ${backup.arn}`, async (signal) => {
+      // A new try may find it complete, and even deleted.
+      if (this.#registry.get(backup.arn)?.status !== 'CREATING') return moment.release();
       let progress = await readProgress(records, backup.id);
       for await (const items of moment.items(progress.next)) {
         if (signal.aborted) return;

@@ -155,6 +155,7 @@ export class Exports {
   #run(one: Export, moment: Moment): void {
     const { tables, clock } = this.#dependencies;
     tables.chores.start(`export ${one.arn}`, async (signal) => {
+      if (this.get(one.arn).status !== 'IN_PROGRESS') return moment.release();
       let ended: Export;
       try {
         const files = await this.#writeFiles(one, moment, signal);

@@ -28,13 +28,16 @@ export function fill(
   done: () => Promise<void>,
 ): void {
   tables.chores.start(`${choresOf(table.id)}filling`, async (signal) => {
-    for await (const page of items()) {
-      for (let at = 0; at < page.length; at += ROWS_AT_ONCE) {
-        if (signal.aborted || table.isDeleted) return;
-        await records.commit({ writes: rowsOf(table, page.slice(at, at + ROWS_AT_ONCE), clock.now()) });
+    // A new try may find it open: what it holds is its users' business by then.
+    if (table.definition.filling) {
+      for await (const page of items()) {
+        for (let at = 0; at < page.length; at += ROWS_AT_ONCE) {
+          if (signal.aborted || table.isDeleted) return;
+          await records.commit({ writes: rowsOf(table, page.slice(at, at + ROWS_AT_ONCE), clock.now()) });
+        }
       }
+      await open(tables, table, signal);
     }
-    await open(tables, table, signal);
     await done();
   });
 }

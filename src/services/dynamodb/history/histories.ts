@@ -122,10 +122,9 @@ export class Histories implements TableHistory, AsyncDisposable {
           from,
         ),
       release: async () => {
-        if (released) return;
+        if (!released) this.#letGo(table, held);
         released = true;
-        this.#letGo(table, held);
-        if (!table.isDeleted) await this.#endUnneededOf(tables, table);
+        await this.#endUnneededOf(tables, table);
       },
     };
   }
@@ -137,9 +136,8 @@ export class Histories implements TableHistory, AsyncDisposable {
 
   async #endUnneededOf(tables: Tables, table: LiveTable): Promise<void> {
     let ended: History | undefined;
-    await tables.update(table, (before) => {
+    const update = tables.update(table, (before) => {
       const { history, ...rest } = before;
-      ended = undefined;
       if (!history || before.recovery || this.isRead(table)) return { definition: before };
       const beside = [
         discard(historySpace(table.id, history)),
@@ -148,6 +146,12 @@ export class Histories implements TableHistory, AsyncDisposable {
       ended = history;
       return { definition: rest, beside };
     });
+    try {
+      await update;
+    } catch (error) {
+      // With the table its past is gone too.
+      if (!table.isDeleted) throw error;
+    }
     if (ended) this.#followers.delete(ended.id);
   }
 

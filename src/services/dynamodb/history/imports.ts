@@ -1,5 +1,4 @@
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { ImportTableInput } from '@aws-sdk/client-dynamodb';
 import { type Clock, hasCode, messageOf, type Random } from '../../../base/index.ts';
@@ -16,13 +15,15 @@ import { checkIndexKeys } from '../tables/index-keys.ts';
 import { type LiveTable, tableArn } from '../tables/live-table.ts';
 import { choresOf, type Tables } from '../tables/tables.ts';
 import { open } from './fills.ts';
-import { csv, dynamodbJson, type LineReader } from './import-lines.ts';
+import { csv, dynamodbJson, type LineReader, linesOf } from './import-lines.ts';
 import { jobId } from './job-ids.ts';
 import { HISTORY_LIMITS } from './limits.ts';
 import type { Buckets } from './objects-port.ts';
 
 const SPACE = 'dynamodb/imports';
+/** Items of one commit, and their bytes. */
 const ITEMS_AT_ONCE = 500;
+const BYTES_AT_ONCE = 1024 * 1024;
 
 /** An import as it is stored. */
 export interface Import {
@@ -79,6 +80,16 @@ export class Imports {
       if (table?.definition.filling) this.#run(one, table);
       else await this.#end(one, table ? 'COMPLETED' : 'FAILED');
     }
+    for (const table of tables.all()) {
+      const { filling } = table.definition;
+      if (filling?.kind === 'import' && this.#registry.get(filling.importArn)?.status === 'FAILED') this.#delete(table);
+    }
+  }
+
+  /** Of a table whose import has failed nobody could tell what is missing. Not from within a chore of the table, which its end waits for. */
+  #delete(table: LiveTable): void {
+    const { tables, administration } = this.#dependencies;
+    tables.chores.start(`deleting ${table.id}`, () => administration.delete(table));
   }
 
   async #end(one: Import, status: 'COMPLETED' | 'FAILED'): Promise<void> {
@@ -144,8 +155,10 @@ export class Imports {
   }
 
   #run(one: Import, table: LiveTable): void {
-    const { tables, administration } = this.#dependencies;
+    const { tables } = this.#dependencies;
     tables.chores.start(`${choresOf(table.id)}filling`, async (signal) => {
+      // A new try may find it open: what it holds is its users' business by then.
+      if (!table.definition.filling) return this.#end(this.get(one.arn), 'COMPLETED');
       const load = new Load(this.#dependencies, table, one, signal);
       try {
         await load.run();
@@ -153,8 +166,7 @@ export class Imports {
         const failure = failureOf(error);
         if (!failure) throw error;
         await this.#end({ ...one, counts: load.counts, failure }, 'FAILED');
-        // Nobody could tell what of it is missing. Not from within a chore of the table, which its end waits for.
-        tables.chores.start(`deleting ${table.id}`, () => administration.delete(table));
+        this.#delete(table);
         return;
       }
       if (signal.aborted || table.isDeleted) return;
@@ -174,7 +186,7 @@ function failureOf(error: unknown): Import['failure'] {
   if (hasCode(error, 'bucket-not-found'))
     return { code: 'S3NoSuchBucket', message: 'The specified bucket does not exist' };
   if (hasCode(error, 'object-not-found')) return { code: 'S3NoSuchKey', message: 'The specified key does not exist' };
-  if (hasCode(error, 'validation-failed') || (error as { code?: string }).code?.startsWith('Z_')) {
+  if (hasCode(error, 'validation-failed') || /^Z(STD)?_/.test((error as { code?: string }).code ?? '')) {
     return { code: 'InvalidSource', message: messageOf(error) };
   }
   return undefined;
@@ -196,6 +208,7 @@ class Load {
   #counts = NONE;
   /** By row key: a later line of the same key is the item. */
   #pending = new Map<string, { readonly key: Uint8Array; readonly item: StoredItem }>();
+  #pendingBytes = 0;
 
   constructor(dependencies: ImportsDependencies, table: LiveTable, one: Import, signal: AbortSignal) {
     this.#dependencies = dependencies;
@@ -231,28 +244,20 @@ class Load {
   async #readObject(bucket: string, key: string): Promise<void> {
     const { body } = await this.#dependencies.buckets.get(bucket, key);
     const reader = this.#reader();
-    let line = '';
-    for await (const part of createInterface({
-      input: this.#decompressed(Readable.from(body)),
-      crlfDelay: Number.POSITIVE_INFINITY,
-    })) {
-      line = line === '' ? part : `${line}\n${part}`;
-      if (line.length > HISTORY_LIMITS.importLineBytesMax) throw invalid(`A line of ${key} is too long`);
-      if (reader.isOpen(line)) continue;
+    const quoted = this.#one.input.InputFormat === 'CSV';
+    const text = this.#decompressed(Readable.from(body));
+    for await (const line of linesOf(text, quoted, HISTORY_LIMITS.importLineBytesMax)) {
       this.#take(reader, line, key);
-      line = '';
-      if (this.#pending.size >= ITEMS_AT_ONCE) await this.#flush();
+      if (this.#pending.size >= ITEMS_AT_ONCE || this.#pendingBytes >= BYTES_AT_ONCE) await this.#flush();
       if (this.#signal.aborted || this.#table.isDeleted) return;
     }
-    if (line !== '') this.#take(reader, line, key);
   }
 
+  /** Whoever stops reading it closes the object too. */
   #decompressed(body: Readable): Readable {
     const { InputCompressionType: type } = this.#one.input;
     if (type !== 'GZIP' && type !== 'ZSTD') return body;
-    const decoder = type === 'GZIP' ? createGunzip() : createZstdDecompress();
-    body.on('error', (error) => decoder.destroy(error));
-    return body.pipe(decoder);
+    return pipeline(body, type === 'GZIP' ? createGunzip() : createZstdDecompress(), () => {});
   }
 
   #reader(): LineReader {
@@ -271,6 +276,7 @@ class Load {
       const key = rowOfItem(this.#table.key, item.attributes);
       checkItem(this.#table, item);
       this.#pending.set(key.toString('hex'), { key, item });
+      this.#pendingBytes += item.sizeBytes;
     } catch (error) {
       const errors = this.#counts.errors + 1;
       this.#counts = { ...this.#counts, errors };
@@ -285,6 +291,7 @@ class Load {
     const table = this.#table;
     const pending = [...this.#pending.values()];
     this.#pending = new Map();
+    this.#pendingBytes = 0;
     if (pending.length === 0) return;
     const olds = await records.getAll(pending.map(({ key }) => ({ space: table.space, key })));
     const writes: Write[] = [];

@@ -18,6 +18,6 @@ export const HISTORY_LIMITS = {
   jobsKeptMs: 90 * 86_400_000,
   /** Lines of an import that fail and are told in the log; the rest is counted. */
   importErrorsLogged: 10,
-  /** Bytes of one line of a file that is imported, and of the source in all as AWS limits it without a quota. */
+  /** Bytes of one line of a file that is imported. */
   importLineBytesMax: 4 * 1024 * 1024,
 } as const;

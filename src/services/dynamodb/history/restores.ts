@@ -142,7 +142,15 @@ export class Restores {
         `${wrongTime === 'restore-time-invalid' ? 'Restore' : 'Export'} time must be between ${new Date(earliest).toISOString()} and ${new Date(now).toISOString()}`,
       );
     }
-    return histories.at(tables, table, stampOf(at));
+    const moment = histories.at(tables, table, stampOf(at));
+    try {
+      // Held by now: who deletes the table has done so before, or finds that it is read.
+      await tables.update(table, (definition) => ({ definition }));
+    } catch (error) {
+      await moment.release();
+      throw error;
+    }
+    return moment;
   }
 
   async #create(

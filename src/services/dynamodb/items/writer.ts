@@ -72,6 +72,8 @@ interface Row {
   readonly version: Version;
 }
 
+const NO_UNITS: WriteUnits = { table: 0, indexes: new Map() };
+
 /** What AWS says of an item that another request holds. */
 const CONFLICT = 'Transaction is ongoing for the item';
 
@@ -189,7 +191,9 @@ export class Writer {
           followers.add(follower);
         }
       }
-      const units = this.#charge(table, { old, new: next }, plan.writes.slice(first), together, index);
+      // Expiry deletes at no cost to the table's users.
+      const units =
+        by === 'ttl' ? NO_UNITS : this.#charge(table, { old, new: next }, plan.writes.slice(first), together, index);
       return { old, new: next, units };
     });
     return { ...plan, written, followers };

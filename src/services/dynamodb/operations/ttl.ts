@@ -22,7 +22,7 @@ export function ttlOperations({ tables, expiry, random }: TtlParts) {
   ) => {
     const { Enabled: enabled, AttributeName: attribute } = TimeToLiveSpecification!;
     const table = tables.resolve(TableName!, region);
-    await tables.update(table, async (before) => {
+    const updated = tables.update(table, async (before) => {
       check(before, enabled!, attribute!);
       const { timeToLive, ...rest } = before;
       if (enabled) {
@@ -33,7 +33,8 @@ export function ttlOperations({ tables, expiry, random }: TtlParts) {
       const space = expirySpace(table.id, timeToLive!);
       return { definition: rest, beside: [discard(space), forgetProgress(table, space)] };
     });
-    expiry.complete(table);
+    // Also when it could not be stored that it is off: then it is gone on with.
+    await updated.finally(() => expiry.complete(table));
     return { TimeToLiveSpecification };
   };
 

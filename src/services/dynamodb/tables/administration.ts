@@ -57,10 +57,25 @@ export class Administration {
     const definition = this.#newDefinition(input, region);
     this.checkTableLimit(region);
     const viewType = streamAsked(input.StreamSpecification);
-    return tables.create(region, name, async () => {
+    let opened: string | undefined;
+    const created = tables.create(region, name, async () => {
       const filling = await fillingOf?.(definition);
-      return this.#withStream({ ...definition, ...(filling && { filling }) }, viewType);
+      const streamed = await this.#withStream({ ...definition, ...(filling && { filling }) }, viewType);
+      opened = streamed.stream?.arn;
+      return streamed;
     });
+    return this.#orClose(created, () => opened);
+  }
+
+  /** The stream was opened for a definition that could not be stored: a restart would find it, but nobody should until then. */
+  async #orClose<T>(stored: Promise<T>, opened: () => string | undefined): Promise<T> {
+    try {
+      return await stored;
+    } catch (error) {
+      const arn = opened();
+      if (arn !== undefined) await (await this.#parts.streams()).closeStream(arn).catch(() => {});
+      throw error;
+    }
   }
 
   #newDefinition(input: CreateTableInput, region: string): TableDefinition {
@@ -123,18 +138,25 @@ export class Administration {
     refuseKeys(input.SSESpecification);
     const streamChange = readStreamChange(input.StreamSpecification);
     let ended: string | undefined;
-    const definition = await tables.update(table, async (before) => {
+    let opened: string | undefined;
+    const updated = tables.update(table, async (before) => {
       if (before.filling) throw inUse(`Table is being created: ${before.name}`);
       const newIndex: UpdateSurroundings['newIndex'] = (request) => this.newIndex(request, 'global', 'CREATING');
       const updated = decideUpdate(before, input, { at: clock.now(), newIndex });
       this.#checkUnits(before, updated);
       const streamed = await this.#changeStream(updated, streamChange);
       if (before.stream && !streamed.stream) ended = before.stream.arn;
+      if (!before.stream) opened = streamed.stream?.arn;
       return { definition: streamed, beside: await this.#withoutIndexes(table, before, updated) };
     });
+    try {
+      await this.#orClose(updated, () => opened);
+    } finally {
+      // Also when it could not be stored: an index that was to go is built on.
+      builds.start(table);
+    }
     if (ended !== undefined) await (await this.#parts.streams()).closeStream(ended);
-    builds.start(table);
-    return definition;
+    return updated;
   }
 
   #checkUnits(before: TableDefinition, after: TableDefinition): void {
@@ -189,8 +211,8 @@ export class Administration {
 
   /** @throws DynamodbError `resource-in-use` */
   async delete(table: LiveTable): Promise<void> {
-    const { tables, streams } = this.#parts;
-    await tables.delete(table, async (definition) => {
+    const { tables, streams, builds } = this.#parts;
+    const deleted = tables.delete(table, async (definition) => {
       if (this.#parts.history.isRead(table))
         throw inUse(`Table is being backed up, exported or restored from: ${table.name}`);
       if (definition.deletionProtection) {
@@ -200,6 +222,13 @@ export class Administration {
       }
       return [...spacesOf(definition).map(discard), forgetSizes(definition.id)];
     });
+    try {
+      await deleted;
+    } catch (error) {
+      const kept = tables.byId(table.id);
+      if (kept) builds.start(kept);
+      throw error;
+    }
     const { stream } = table.definition;
     if (stream) await (await streams()).closeStream(stream.arn);
     await (await streams()).closeFeeds(table.id);

@@ -162,10 +162,12 @@ export class Expiry implements AsyncDisposable {
     const space = expirySpace(table.id, spell);
     const to = secondsKey(seconds + 1);
     let from: Uint8Array = secondsKey(Math.max(0, seconds - TABLE_LIMITS.expiredSecondsMax + 1));
-    while (!this.#stop.signal.aborted && !table.isDeleted) {
+    // Asked anew: once it is off nothing more is deleted.
+    const isOn = () => table.definition.timeToLive?.id === spell.id;
+    while (!this.#stop.signal.aborted && !table.isDeleted && isOn()) {
       const due = await tables.records.range(space, { from, to, limit: TABLE_LIMITS.expiredAtOnce });
       if (due.length === 0) return;
-      const isDue = (item: StoredItem) => isExpired(item.attributes, attribute, now);
+      const isDue = (item: StoredItem) => isOn() && isExpired(item.attributes, attribute, now);
       await Promise.all(due.map(({ key }) => deleter.deleteExpired(table, key.subarray(SECONDS_BYTES), isDue)));
       from = Buffer.concat([due.at(-1)!.key, Buffer.of(0)]);
     }

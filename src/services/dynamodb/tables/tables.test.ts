@@ -2,9 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
-import { SimulatedClock, seededRandom } from '../../../base/index.ts';
-import { openEmbeddedObjects, openEmbeddedRecords, type Records } from '../../../store/index.ts';
+import { DomainError, SimulatedClock, seededRandom } from '../../../base/index.ts';
+import {
+  type Objects,
+  openEmbeddedObjects,
+  openEmbeddedRecords,
+  type Records,
+  type Write,
+} from '../../../store/index.ts';
 import { silentLogger } from '../../../telemetry/index.ts';
 import { TABLE_LIMITS } from '../limits.ts';
 import { itemRowKey } from '../model/key.ts';
@@ -17,6 +24,9 @@ let scope: AsyncDisposableStack;
 let clock: SimulatedClock;
 let records: Records;
 let services: TableServices;
+let buckets: Objects;
+/** Whether the store refuses a commit, as a full disk would. */
+let refuses: (writes: readonly Write[]) => boolean;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-tables-'));
@@ -30,7 +40,9 @@ afterEach(async () => {
 
 /** Deletes as the writer of items does, less its locks: nobody else writes here. */
 const deleter = {
+  before: async (): Promise<void> => {},
   deleteExpired: async (table: Table, key: Uint8Array, expired: (item: StoredItem) => boolean) => {
+    await deleter.before();
     const found = await records.get(table.space, key);
     const old = found && decodeItem(found.value);
     if (!old || !expired(old)) return false;
@@ -43,9 +55,20 @@ async function open(): Promise<void> {
   scope = new AsyncDisposableStack();
   const ground = { clock, random: seededRandom(1), logger: silentLogger };
   records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'tables') }));
-  const buckets = scope.use(await openEmbeddedObjects({ directory: join(directory, 'objects'), records, ...ground }));
+  const { commit } = records;
+  refuses = () => false;
+  records.commit = async (transaction) => {
+    if (refuses(transaction.writes)) throw new DomainError('records-full', 'the disk is full', { remedy: 'retry' });
+    return commit.call(records, transaction);
+  };
+  buckets = scope.use(await openEmbeddedObjects({ directory: join(directory, 'objects'), records, ...ground }));
   const openStreams = () => Promise.reject(new Error('no table here has a stream'));
-  const never = { closeStream: async () => {}, reconcile: async () => {} };
+  const never = {
+    closeStream: async () => {},
+    reconcile: async () => {},
+    feedsOf: () => [],
+    closeFeeds: async () => {},
+  };
   services = scope.use(
     await openTables({
       records,
@@ -173,4 +196,151 @@ test('a clock that jumps lets expiry rest until it has gone evenly for ten minut
   clock.now = ahead;
   for (let waited = 0; waited < TABLE_LIMITS.restAfterJumpMs; waited += TABLE_LIMITS.sweepIntervalMs) await sweep(1);
   await sweep(0);
+});
+
+/** The store refuses the first commit of this kind. */
+function refuseOnce(kind: (write: Write) => boolean): void {
+  refuses = (writes) => {
+    const refused = writes.some(kind);
+    if (refused) refuses = () => false;
+    return refused;
+  };
+}
+
+const isPutTo =
+  (space: string, ...texts: string[]) =>
+  (write: Write) =>
+    write.kind === 'put' &&
+    write.space === space &&
+    texts.every((text) => `${Buffer.from(write.key)} ${Buffer.from(write.value)}`.includes(text));
+
+test('a restored table that is open is not filled again because the end of the restore could not be noted', async () => {
+  await create('source');
+  await put('source', 'a', { n: { N: '1' } });
+  await call('UpdateContinuousBackups', {
+    TableName: 'source',
+    PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+  });
+  refuseOnce(isPutTo('dynamodb/garbage', '/history/'));
+  await call('RestoreTableToPointInTime', {
+    SourceTableName: 'source',
+    TargetTableName: 'target',
+    UseLatestRestorableTime: true,
+  });
+  const off = call('UpdateContinuousBackups', {
+    TableName: 'source',
+    PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: false },
+  });
+  const target = services.tables.resolve('target', 'us-east-1');
+  const { pending } = clock;
+  await becomes(() => target.definition.filling, undefined);
+  await off;
+  await becomes(() => clock.pending > pending, true);
+  await put('target', 'a', { n: { N: '2' } });
+  await clock.advance(1_000);
+  // Long enough for another fill.
+  for (let turn = 0; turn < 50; turn++) await rowsIn('nothing');
+  const [row] = await records.range(target.space, { limit: 10 });
+  assert.deepEqual(decodeItem(row!.value).attributes, { h: { S: 'a' }, n: { N: '2' } });
+  await becomes(() => services.tables.resolve('source', 'us-east-1').definition.history, undefined);
+});
+
+const importFrom = (S3Bucket: string) =>
+  call('ImportTable', {
+    S3BucketSource: { S3Bucket },
+    InputFormat: 'DYNAMODB_JSON',
+    TableCreationParameters: {
+      TableName: 'imported',
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'h', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'h', KeyType: 'HASH' }],
+    },
+  });
+
+test('an imported table that is open is not loaded again because the end of the import could not be noted', async () => {
+  await buckets.createBucket('lake');
+  await buckets.put('lake', 'items.json', Readable.from([Buffer.from('{"Item":{"h":{"S":"a"},"n":{"N":"1"}}}')]));
+  refuseOnce(isPutTo('dynamodb/imports', 'COMPLETED'));
+  const { pending } = clock;
+  const { ImportTableDescription } = await importFrom('lake');
+  const { ImportArn } = ImportTableDescription;
+  const imported = services.tables.resolve('imported', 'us-east-1');
+  await becomes(() => imported.definition.filling, undefined);
+  await becomes(() => clock.pending, pending + 1);
+  await put('imported', 'a', { n: { N: '2' } });
+  await clock.advance(1_000);
+  const described = async () => (await call('DescribeImport', { ImportArn })).ImportTableDescription;
+  await becomes(async () => (await described()).ImportStatus, 'COMPLETED');
+  assert.equal((await described()).ImportedItemCount, 1);
+  const [row] = await records.range(imported.space, { limit: 10 });
+  assert.deepEqual(decodeItem(row!.value).attributes, { h: { S: 'a' }, n: { N: '2' } });
+});
+
+test('a table whose import has failed is deleted, also when the node stops in between', async () => {
+  refuses = (writes) => writes.some(({ kind, space }) => kind === 'delete' && space === 'dynamodb/tables');
+  const { ImportTableDescription } = await importFrom('nowhere');
+  const { ImportArn } = ImportTableDescription;
+  const status = async () => (await call('DescribeImport', { ImportArn })).ImportTableDescription.ImportStatus;
+  await becomes(status, 'FAILED');
+  await scope.disposeAsync();
+  await open();
+  await becomes(() => services.tables.find('imported', 'us-east-1'), undefined);
+});
+
+test('a backup or table that is being deleted is not restored from', async () => {
+  await create('source');
+  await put('source', 'a', { n: { N: '1' } });
+  const { BackupArn } = (await call('CreateBackup', { TableName: 'source', BackupName: 'backup' })).BackupDetails;
+  const available = async () =>
+    (await call('DescribeBackup', { BackupArn })).BackupDescription.BackupDetails.BackupStatus;
+  await becomes(available, 'AVAILABLE');
+  const [deleted, restored] = await Promise.allSettled([
+    call('DeleteBackup', { BackupArn }),
+    call('RestoreTableFromBackup', { BackupArn, TargetTableName: 'target' }),
+  ]);
+  assert.equal(deleted.status, 'fulfilled');
+  assert.equal((restored as PromiseRejectedResult).reason.code, 'backup-not-found');
+  assert.equal(services.tables.find('target', 'us-east-1'), undefined);
+
+  const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true };
+  await call('UpdateContinuousBackups', { TableName: 'source', PointInTimeRecoverySpecification });
+  for (let turns = 0; turns < 12; turns++) {
+    await create(`source-${turns}`);
+    const TableName = `source-${turns}`;
+    await call('UpdateContinuousBackups', { TableName, PointInTimeRecoverySpecification });
+    const deleting = call('DeleteTable', { TableName }).catch(({ code }) => code);
+    for (let turn = 0; turn < turns; turn++) await undefined;
+    const restoring = call('RestoreTableToPointInTime', {
+      SourceTableName: TableName,
+      TargetTableName: `target-${turns}`,
+      RestoreDateTime: new Date(clock.now()),
+    }).catch(({ code }) => code);
+    assert.equal([await deleting, await restoring].filter((answer) => typeof answer === 'string').length, 1);
+  }
+  await scope.disposeAsync();
+  await open();
+});
+
+test('nothing more expires once time to live is off', async () => {
+  await create('table');
+  const set = (Enabled: boolean) =>
+    call('UpdateTimeToLive', {
+      TableName: 'table',
+      TimeToLiveSpecification: { AttributeName: 'until', Enabled },
+    });
+  await set(true);
+  const table = services.tables.get('table', 'us-east-1');
+  await becomes(() => table.definition.timeToLive?.complete, true);
+  const past = { until: { N: `${Math.floor(clock.now() / 1000) - 1}` } };
+  await Promise.all(Array.from({ length: 5 * TABLE_LIMITS.expiredAtOnce }, (_, at) => put('table', `${at}`, past)));
+  let off: Promise<void> | undefined;
+  deleter.before = () => {
+    off ??= set(false);
+    return off;
+  };
+  const { pending } = clock;
+  await clock.advance(TABLE_LIMITS.sweepIntervalMs);
+  await becomes(() => clock.pending, pending);
+  deleter.before = async () => {};
+  assert.equal(await rowsIn(table.space), 5 * TABLE_LIMITS.expiredAtOnce);
 });
