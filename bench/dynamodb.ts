@@ -13,6 +13,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { CreateTableCommand, DescribeTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
 import { CreateEventSourceMappingCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { zipOf } from '../test/support/clients.ts';
 import { type Figure, formatFigure, median } from './figure.ts';
@@ -259,17 +260,24 @@ const HANDLER = `exports.handler = async ({ Records }) => {
   for (const { dynamodb } of Records) console.log('LAG ' + (now - Number(dynamodb.NewImage.sentAt.N)));
 };`;
 
+const TRUST = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+});
+
 /** From the moment a client begins to put an item to the moment at which the function is told of it. */
 async function changeToFunction(node: BrokerProcess, client: DynamoDBClient): Promise<Figure> {
-  const [lambda, logs] = [new LambdaClient(optionsOf(node)), new CloudWatchLogsClient(optionsOf(node))];
+  const options = optionsOf(node);
+  const [lambda, logs, iam] = [new LambdaClient(options), new CloudWatchLogsClient(options), new IAMClient(options)];
   await createTable(client, 'changes');
   const { Table } = await client.send(new DescribeTableCommand({ TableName: 'changes' }));
+  const { Role } = await iam.send(new CreateRoleCommand({ RoleName: 'bench', AssumeRolePolicyDocument: TRUST }));
   await lambda.send(
     new CreateFunctionCommand({
       FunctionName: 'changes',
       Runtime: 'nodejs24.x',
       Handler: 'index.handler',
-      Role: 'arn:aws:iam::000000000000:role/bench',
+      Role: Role!.Arn,
       Code: { ZipFile: await zipOf({ 'index.js': HANDLER }) },
     }),
   );
@@ -303,7 +311,7 @@ async function changeToFunction(node: BrokerProcess, client: DynamoDBClient): Pr
   }
   await untilSo(async () => (await lags()).length > CHANGES);
   const sorted = (await lags()).slice(1).sort((a, b) => a - b);
-  for (const one of [lambda, logs]) one.destroy();
+  for (const one of [lambda, logs, iam]) one.destroy();
   const value = sorted[Math.floor(sorted.length * 0.99)]!;
   return {
     name: 'tables: from a change to its function, p99',

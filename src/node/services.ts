@@ -32,6 +32,7 @@ import type { NodeConfig } from './config.ts';
 import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { FunctionSessions } from './function-sessions.ts';
+import { kinesisPort } from './kinesis-port.ts';
 import { SeriesKeys } from './series-keys.ts';
 import type { Stores } from './stores.ts';
 import { SeriesUsage } from './usage.ts';
@@ -172,7 +173,9 @@ export async function openServices(
     }),
   );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
-  const dynamodb = scope.use(await openDynamodb({ records: tables, objects, ...ground }));
+  const dynamodb = scope.use(
+    await openDynamodb({ records: tables, objects, kinesis: kinesisPort(kinesis), ...ground }),
+  );
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
   const { foreign, tokenIssuers, version } = config;

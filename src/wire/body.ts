@@ -21,14 +21,22 @@ export class BodyReader {
     this.#heldBytes -= body.length;
   }
 
-  /** Its length is known, and counts from the beginning. */
+  /** What has come of it counts: what was only announced takes nobody's room. */
   #readLane(request: LaneRequest, bytesMax: number): Promise<Buffer> | Buffer {
-    const { bodyBytes } = request;
-    if (bodyBytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
-    if (this.#heldBytes + bodyBytes > WIRE_LIMITS.bufferedBytesMax) return Promise.reject(busy());
-    this.#heldBytes += bodyBytes;
-    const body = request.body();
-    if (body instanceof Promise) body.catch(() => (this.#heldBytes -= bodyBytes));
+    if (request.bodyBytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
+    let length = 0;
+    const hold = (bytes: number) => {
+      if (this.#heldBytes + bytes > WIRE_LIMITS.bufferedBytesMax) throw busy();
+      this.#heldBytes += bytes;
+      length += bytes;
+    };
+    try {
+      hold(request.arrivedBytes);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const body = request.body(hold);
+    if (body instanceof Promise) body.catch(() => (this.#heldBytes -= length));
     return body;
   }
 

@@ -97,9 +97,17 @@ function byCborPath({ path, headers }: RequestHead): Destination | undefined {
   const match = CBOR_PATH.exec(path);
   if (!match) return undefined;
   const [, target, operation] = match as unknown as [string, string, string];
-  const service = index().byTarget.get(target);
+  const service = speaking('rpcv2', target);
   if (!service) return { kind: 'unknown', service: target, operation, protocol: 'rpcv2Cbor' };
   return { kind: 'service', service, operation, protocol: 'rpcv2Cbor', path };
+}
+
+/** The service of a target, when it speaks a protocol of that family: what others answer is not made to be written in it. */
+function speaking(family: string, target: string): string | undefined {
+  const service = index().byTarget.get(target);
+  return service && serviceCatalog()[service]!.protocols.some((protocol) => protocol.startsWith(family))
+    ? service
+    : undefined;
 }
 
 function byTarget({ headers, path }: RequestHead): Destination | undefined {
@@ -109,8 +117,9 @@ function byTarget({ headers, path }: RequestHead): Destination | undefined {
   const operation = target.slice(dot + 1);
   const contentType = headers['content-type'];
   const protocol = typeof contentType === 'string' && contentType.includes('json-1.0') ? 'awsJson1_0' : 'awsJson1_1';
-  const service = index().byTarget.get(target.slice(0, Math.max(dot, 0)));
-  if (!service) return { kind: 'unknown', service: target.slice(0, Math.max(dot, 0)), operation, protocol };
+  const named = target.slice(0, Math.max(dot, 0));
+  const service = speaking('awsJson', named);
+  if (!service) return { kind: 'unknown', service: named, operation, protocol };
   return { kind: 'service', service, operation, protocol, path };
 }
 

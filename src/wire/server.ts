@@ -5,7 +5,12 @@
  * through their signal, and requests in flight are waited for; after the deadline their connections are cut.
  */
 import { createServer, type Server } from 'node:http';
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import {
+  createServer as createHttp2Server,
+  type Http2Server,
+  Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, DomainError, type Random } from '../base/index.ts';
@@ -128,8 +133,8 @@ class Wire implements WireServer {
       maxConcurrentStreams: WIRE_LIMITS.streamsPerConnectionMax,
       maxHeaderListSize: WIRE_LIMITS.headerBytesMax,
     };
-    this.#http2 = createHttp2Server({ settings });
-    this.#sandboxHttp2 = createHttp2Server({ settings });
+    this.#http2 = createHttp2Server({ settings, Http2ServerResponse: StreamResponse });
+    this.#sandboxHttp2 = createHttp2Server({ settings, Http2ServerResponse: StreamResponse });
     this.#lane = new Lane({
       clock,
       takes: (head) => this.#claimed(head) === undefined,
@@ -304,24 +309,44 @@ class Wire implements WireServer {
     for (const session of this.#sessions) session.close();
     this.#http.closeIdleConnections();
     this.#lane.closeIdle();
-    await this.#idle(deadlineMs);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const deadline = this.#options.clock.timer(deadlineMs, resolve);
+    await Promise.race([this.#idle(), late]);
     this.#drained = true;
     this.#http.closeIdleConnections();
+    await Promise.race([this.#sent(), late]);
+    deadline.cancel();
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
-  /** Resolves when nothing is in flight, or at the deadline. */
-  #idle(deadlineMs: number): Promise<void> {
+  /** Resolves when nothing is in flight. */
+  #idle(): Promise<void> {
     if (this.#inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.#options.clock.timer(deadlineMs, resolve);
-      this.#onIdle = () => {
-        timer.cancel();
-        // The last answer is still on its way to its socket.
-        setImmediate(resolve);
-      };
+      // The last answer is still on its way to its socket.
+      this.#onIdle = () => setImmediate(resolve);
+    });
+  }
+
+  /** Resolves when the last answers have left, however slowly their clients read. */
+  async #sent(): Promise<void> {
+    const sending = [...this.#sockets].filter((socket) => !socket.destroyed && socket.writableLength > 0);
+    const closed = [...sending, ...this.#sessions].map((one) => new Promise((resolve) => one.once('close', resolve)));
+    for (const socket of sending) socket.destroySoon();
+    for (const session of this.#sessions) session.close();
+    await Promise.all(closed);
+  }
+}
+
+/** Says, as those of HTTP/1.1 do and Node's types promise, that its client is gone: for who comes too late for `close`. */
+class StreamResponse extends Http2ServerResponse {
+  static {
+    Object.defineProperty(StreamResponse.prototype, 'destroyed', {
+      get(this: Http2ServerResponse) {
+        return this.stream.destroyed;
+      },
     });
   }
 }

@@ -37,7 +37,8 @@ export class LocalTables implements AsyncDisposable {
     const ground = { clock, random: systemRandom, logger: silentLogger };
     const objects = await openEmbeddedObjects({ directory: join(directory, 'objects'), records: store, ...ground });
     const metrics = createMetrics();
-    const dynamodb = await openDynamodb({ records, objects, metrics, ...ground });
+    const kinesis = { has: () => false, put: async () => {} };
+    const dynamodb = await openDynamodb({ records, objects, metrics, kinesis, ...ground });
     return new LocalTables(dynamodb, records, metrics, async () => {
       await dynamodb[Symbol.asyncDispose]();
       await objects[Symbol.asyncDispose]();

@@ -170,6 +170,25 @@ describe('batches', () => {
     ]);
   });
 
+  test('tables of names that every object has get what was not written back', async () => {
+    for (const TableName of ['constructor', '__proto__']) {
+      await node.client.createTable({
+        TableName,
+        KeySchema: [{ AttributeName: 'h', KeyType: 'HASH' }],
+        AttributeDefinitions: [{ AttributeName: 'h', AttributeType: 'S' }],
+        ProvisionedThroughput: { ReadCapacityUnits: 1, WriteCapacityUnits: 1 },
+      });
+      const writes = ['a', 'b', 'c'].map((h) => ({
+        PutRequest: { Item: { ...key(h), x: { S: 'x'.repeat(90_000) } } },
+      }));
+      const RequestItems = Object.fromEntries([[TableName, writes]]);
+      const { UnprocessedItems } = await node.client.batchWriteItem({ RequestItems });
+      // The SDK makes a prototype of it when it deserializes.
+      if (TableName === 'constructor')
+        assert.deepEqual(Object.entries(UnprocessedItems!), [[TableName, writes.slice(1)]]);
+    }
+  });
+
   test('an answer holds 16 MB, and names the keys that it left out', async () => {
     const TableName = await node.table();
     const { client } = node;

@@ -41,7 +41,7 @@ const results = {
   '/bad-body': () => ({ statusCode: 200, body: {} }),
   '/split': () => ({ statusCode: 200, headers: { 'x-a': 'b\\r\\nset-cookie: evil=1' }, body: '' }),
   '/own-length': () => ({ statusCode: 200, headers: { 'content-length': '1', 'transfer-encoding': 'chunked' }, body: 'four' }),
-  '/own-cors': () => ({ statusCode: 200, headers: { 'access-control-allow-origin': 'https://function.example' }, body: '' }),
+  '/own-cors': () => ({ statusCode: 200, headers: { 'access-control-allow-origin': 'https://function.example', vary: 'Accept-Encoding' }, body: '' }),
   '/large': () => 'x'.repeat(7 * 1024 * 1024),
   '/fail': () => { throw new Error('secret detail'); },
 };
@@ -289,6 +289,24 @@ test('a body beyond six megabytes is refused, announced or not, and so is an eve
   socket.destroy();
 });
 
+test('bodies that do not end are held up to a limit, and others are told to come again', async () => {
+  const bytes = 6_000_000;
+  const sockets = Array.from({ length: 45 }, () => {
+    const socket = connect(Number(url.port), '127.0.0.1').on('error', () => {});
+    socket.write(`POST / HTTP/1.1\r\nhost: ${url.host}\r\ncontent-length: ${bytes}\r\n\r\n`);
+    socket.write(Buffer.alloc(bytes - 1));
+    return socket;
+  });
+  const [first] = (await Promise.race(sockets.map((socket) => once(socket, 'data')))) as [Buffer];
+  assert.match(first.toString(), /^HTTP\/1\.1 503 /);
+  for (const socket of sockets) socket.destroy();
+  for (;;) {
+    const { status } = await call(url, '/text', { method: 'POST' }, Buffer.alloc(1_000_000));
+    if (status === 200) break;
+    assert.equal(status, 503);
+  }
+});
+
 test('a streamed response comes as the handler writes it', async () => {
   const plain = await call(streaming, '/plain');
   assert.deepEqual([plain.status, plain.headers['content-type'], plain.body], [200, 'text/plain', 'one two']);
@@ -385,7 +403,7 @@ test('a URL with rules answers browsers itself, and its rules stand over those o
   );
   const real = await call(pages, '/own-cors', { headers: { origin: 'https://app.example' } });
   assert.equal(real.headers['access-control-allow-origin'], 'https://app.example');
-  assert.equal(real.headers.vary, 'Origin');
+  assert.equal(real.headers.vary, 'Accept-Encoding, Origin');
   assert.equal((await call(pages, '/text')).headers['access-control-allow-origin'], undefined);
 });
 
@@ -456,6 +474,24 @@ test('configurations are made, read, changed, listed and deleted as AWS words it
   await lambda.send(new DeleteFunctionCommand({ FunctionName }));
   await makeFunction(FunctionName, CODE);
   assert.equal((await call(live, '/text')).status, 404);
+});
+
+test('changes of one URL at the same time happen one after the other', async () => {
+  const FunctionName = 'contended';
+  await makeFunction(FunctionName, CODE);
+  for (let round = 0; round < 10; round++) {
+    const made = await Promise.allSettled([1, 2, 3].map(() => makeUrl(FunctionName)));
+    const refused = made.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).name] : []));
+    assert.deepEqual(refused, ['ResourceConflictException', 'ResourceConflictException']);
+    const InvokeMode = 'RESPONSE_STREAM';
+    await Promise.allSettled([
+      lambda.send(new DeleteFunctionUrlConfigCommand({ FunctionName })),
+      lambda.send(new UpdateFunctionUrlConfigCommand({ FunctionName, InvokeMode })),
+    ]);
+    await assert.rejects(lambda.send(new GetFunctionUrlConfigCommand({ FunctionName })), {
+      name: 'ResourceNotFoundException',
+    });
+  }
 });
 
 test('the permission to call through a URL stands in the policy as AWS writes it', async () => {

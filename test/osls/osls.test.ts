@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { DynamoDB } from '@aws-sdk/client-dynamodb';
 import {
   KinesisClient,
   ListStreamConsumersCommand,
@@ -15,6 +16,7 @@ import {
 import {
   GetFunctionConfigurationCommand,
   GetFunctionEventInvokeConfigCommand,
+  GetFunctionUrlConfigCommand,
   InvokeCommand,
   LambdaClient,
   ListEventSourceMappingsCommand,
@@ -50,6 +52,7 @@ let lambda: LambdaClient;
 let sns: SNSClient;
 let sqs: SQSClient;
 let kinesis: KinesisClient;
+let dynamodb: DynamoDB;
 let s3: S3Client;
 let cloudFormation: CloudFormationClient;
 
@@ -62,6 +65,7 @@ before(async () => {
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   const options = { endpoint: node.endpoint, region: 'us-east-1', credentials };
   lambda = new LambdaClient(options);
+  dynamodb = new DynamoDB(options);
   sns = new SNSClient(options);
   sqs = new SQSClient(options);
   kinesis = new KinesisClient(options);
@@ -70,7 +74,7 @@ before(async () => {
 });
 
 after(async () => {
-  for (const client of [lambda, sns, sqs, kinesis, s3, cloudFormation]) client?.destroy();
+  for (const client of [dynamodb, lambda, sns, sqs, kinesis, s3, cloudFormation]) client?.destroy();
   await node?.[Symbol.asyncDispose]();
   await rm(root, { recursive: true });
 });
@@ -242,7 +246,7 @@ test('destinations, onError and limits of asynchronous invocations are those of 
 test('osls invoke, info, deploy list and logs tell what is there', async () => {
   assert.match(await osls('invoke', '-f', 'greeter', '-d', '{"name":"osls"}'), /"hello osls"/);
   await assert.rejects(osls('invoke', '-f', 'greeter', '-d', '{}'), /nobody to greet/);
-  assert.match(await osls('info'), /stack: plant-dev\nfunctions:\n {2}jobs: plant-dev-jobs/);
+  assert.match(await osls('info'), /stack: plant-dev\nendpoint: http:\S+\nfunctions:\n {2}jobs: plant-dev-jobs/);
   assert.match(await osls('deploy', 'list'), /compiled-cloudformation-template\.json/);
   assert.match(await osls('logs', '-f', 'greeter'), /nobody to greet/);
 });
@@ -254,6 +258,26 @@ test('what has not changed is not deployed; what has changes in place', async ()
   assert.match(await osls('deploy'), /Service deployed/);
   const after = await mappingOf('plant-dev-jobs');
   assert.deepEqual([after.UUID, after.BatchSize], [before.UUID, 7]);
+});
+
+test('a stream event of a table is a mapping with its filter, and a url is a function URL', async () => {
+  const mapping = await mappingOf('plant-dev-changes');
+  assert.match(mapping.EventSourceArn!, /:table\/plant-dev-Orders-\w+\/stream\/\d{4}-/);
+  assert.deepEqual(
+    [mapping.BatchSize, mapping.StartingPosition, mapping.MaximumRetryAttempts],
+    [10, 'TRIM_HORIZON', 2],
+  );
+  const put = (id: string) => dynamodb.putItem({ TableName: outputs.Orders!, Item: { id: { S: id } } });
+  await put('b');
+  await put('a');
+  assert.deepEqual(await nextSeen(), { by: 'plant-dev-changes', seen: ['a'] });
+  const { FunctionUrl, AuthType, Cors } = await lambda.send(
+    new GetFunctionUrlConfigCommand({ FunctionName: 'plant-dev-page' }),
+  );
+  assert.deepEqual([AuthType, Cors!.AllowOrigins], ['NONE', ['*']]);
+  const [id] = new URL(FunctionUrl!).hostname.split('.');
+  const page = await fetch(`${node.endpoint}/_lambda/urls/${id}/here`, { headers: { origin: 'https://any.example' } });
+  assert.deepEqual([await page.text(), page.headers.get('access-control-allow-origin')], ['page /here', '*']);
 });
 
 test('osls remove leaves nothing', async () => {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A service with every setting of the events `sqs`, `sns` and `stream`, and of asynchronous invocations, that osls has for them. */
+/** A service with every setting of the events `sqs`, `sns` and `stream`, a URL, and every setting of asynchronous invocations, that osls has for them. */
 const SERVICE = `
 service: plant
 configValidationMode: error
@@ -54,6 +54,19 @@ functions:
     handler: handler.record
     events:
       - stream: { type: kinesis, arn: !GetAtt Readings.Arn, consumer: true, tumblingWindowInSeconds: 30, startingPosition: LATEST, enabled: false }
+  changes:
+    handler: handler.record
+    events:
+      - stream:
+          type: dynamodb
+          arn: !GetAtt Orders.StreamArn
+          batchSize: 10
+          startingPosition: TRIM_HORIZON
+          maximumRetryAttempts: 2
+          filterPatterns: [{ eventName: [INSERT], dynamodb: { NewImage: { id: { S: [a] } } } }]
+  page:
+    handler: handler.page
+    url: { cors: true }
   greeter:
     handler: handler.greet
     onError: !Ref Existing
@@ -67,18 +80,26 @@ resources:
     Existing: { Type: AWS::SNS::Topic }
     Readings: { Type: AWS::Kinesis::Stream, Properties: { ShardCount: 1 } }
     Seen: { Type: AWS::SQS::Queue, Properties: { QueueName: seen } }
+    Orders:
+      Type: AWS::DynamoDB::Table
+      Properties:
+        BillingMode: PAY_PER_REQUEST
+        AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+        KeySchema: [{ AttributeName: id, KeyType: HASH }]
+        StreamSpecification: { StreamViewType: NEW_IMAGE }
   Outputs:
     Jobs: { Value: !Ref Jobs }
     DeadLetters: { Value: !Ref DeadLetters }
     Existing: { Value: !Ref Existing }
     Readings: { Value: !Ref Readings }
     Seen: { Value: !Ref Seen }
+    Orders: { Value: !Ref Orders }
 `;
 
 /** The functions tell what they get through the queue `seen`. */
 const HANDLER = `
 const dataOf = (record) =>
-  record.Sns?.Message ?? record.body ?? (record.kinesis && Buffer.from(record.kinesis.data, 'base64').toString());
+  record.dynamodb?.Keys.id.S ?? record.Sns?.Message ?? record.body ?? (record.kinesis && Buffer.from(record.kinesis.data, 'base64').toString());
 exports.record = async (event, { functionName }) => {
   const seen = event.Records ? event.Records.map(dataOf) : [event];
   const MessageBody = JSON.stringify({ by: functionName, seen });
@@ -87,6 +108,7 @@ exports.record = async (event, { functionName }) => {
   if (!answer.ok) throw new Error(await answer.text());
   return { batchItemFailures: [] };
 };
+exports.page = async ({ rawPath }) => 'page ' + rawPath;
 exports.greet = async ({ name }) => {
   if (name === undefined) throw new Error('nobody to greet');
   return 'hello ' + name;

@@ -19,6 +19,9 @@ const tell = (queue, value) => fetch(process.env.AWS_ENDPOINT_URL, {
 }).then((response) => { if (!response.ok) throw new Error('not told'); });
 `;
 
+/** Names are never used again, not by a node that is started anew either. */
+let names = 0;
+
 /** A node with tables, functions that read their streams, and queues that tell of it. */
 export class StreamsNode implements AsyncDisposable {
   readonly node: TestNode;
@@ -26,7 +29,6 @@ export class StreamsNode implements AsyncDisposable {
   readonly streams: DynamoDBStreams;
   readonly lambda: LambdaClient;
   readonly sqs: SQSClient;
-  #names = 0;
 
   private constructor(node: TestNode) {
     const options = {
@@ -47,7 +49,7 @@ export class StreamsNode implements AsyncDisposable {
   }
 
   name(kind: string): string {
-    return `${kind}-${++this.#names}`;
+    return `${kind}-${++names}`;
   }
 
   /** A table of the key `id` with a stream. */

@@ -8,6 +8,7 @@ import { SimulatedClock } from '../../src/base/index.ts';
 import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts';
 import type { Service } from '../../src/services/index.ts';
 import type { ExtraRoute } from '../../src/wire/index.ts';
+import { LaneRequest } from '../../src/wire/lane/request.ts';
 import { startWire, type TestWire } from './support.ts';
 
 const body = '{"StreamName":"a"}';
@@ -202,10 +203,17 @@ const kinesis: Service = {
         left.push(signal);
         signal.addEventListener('abort', () => reject(signal.reason));
       }),
+    GetRecords: () => {
+      reads++;
+      return { Records: [], MillisBehindLatest: 0, NextShardIterator: 'n'.repeat(LARGE) };
+    },
     SubscribeToShard: () => ({ EventStream: events() }),
   },
 };
 const left: AbortSignal[] = [];
+/** More than the system's buffers on both sides of a connection take. */
+const LARGE = 16 * 1024 * 1024;
+let reads = 0;
 
 async function* events() {
   for (let at = 0; at < 3; at++) {
@@ -257,6 +265,13 @@ class Peer {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     return this.#text;
+  }
+
+  /** Resolves when more than so many bytes have come, or the connection is closed. */
+  async bytes(count: number): Promise<void> {
+    while (this.#text.length <= count && !this.socket.destroyed) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
   }
 
   #wake(): void {
@@ -428,4 +443,92 @@ test('closing lets calls in flight end, tells their clients, and closes who wait
   await wire.server.close(5_000);
   await Promise.all([idle.closed, busy.closed]);
   assert.match(busy.text, /^HTTP\/1\.1 503 .*The node is shutting down/s);
+});
+
+const large = () => call('GetRecords', { ShardIterator: 'a' });
+const turns = async (count: number) => {
+  for (let at = 0; at < count; at++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test('who sends and does not read gets one answer at a time', async () => {
+  await using wire = await start();
+  const peer = new Peer(wire);
+  peer.socket.pause();
+  reads = 0;
+  peer.socket.write(large().repeat(5));
+  while (reads === 0) await turns(1);
+  await turns(200);
+  peer.socket.write(large());
+  await turns(200);
+  assert.equal(reads, 1);
+  peer.socket.resume();
+  await peer.bytes(6 * LARGE);
+  const text = await peer.answers(6, '}');
+  assert.equal(reads, 6);
+  assert.equal(text.split('"NextShardIterator":"n').length, 7);
+  peer.socket.write(summary('next'));
+  assert.match((await peer.answers(7, '}')).slice(-500), /next/);
+  peer.socket.destroy();
+});
+
+test('a client that reads its answer slowly is not silent, and gets all of it', async () => {
+  const clock = new SimulatedClock();
+  await using wire = await startWire([kinesis], { mode: 'dev', clock });
+  const peer = new Peer(wire);
+  peer.socket.pause();
+  reads = 0;
+  peer.socket.write(large());
+  while (reads === 0) await turns(1);
+  for (let second = 0; second < 120; second += 5) await clock.advance(5_000);
+  peer.socket.resume();
+  await peer.bytes(LARGE);
+  assert.match((await peer.answers(1, '}')).slice(-100), /nn","MillisBehindLatest":0}$/);
+  peer.socket.write(summary('next'));
+  assert.match((await peer.answers(2, '}')).slice(-500), /next/);
+  peer.socket.destroy();
+});
+
+test('closing waits for answers that are on their way', async () => {
+  const wire = await start();
+  const peer = new Peer(wire);
+  peer.socket.pause();
+  reads = 0;
+  peer.socket.write(large());
+  while (reads === 0) await turns(1);
+  const closed = wire.server.close(60_000);
+  await turns(50);
+  peer.socket.resume();
+  await peer.bytes(LARGE);
+  assert.match((await peer.answers(1, '}')).slice(-100), /nn","MillisBehindLatest":0}$/);
+  await Promise.all([closed, peer.closed]);
+});
+
+test('bodies that were only announced take no room from others', async () => {
+  await using wire = await start();
+  const [head] = PLAIN.split('\r\nContent-Length') as [string];
+  const greedy = Array.from({ length: 600 }, () => new Peer(wire));
+  for (const { socket } of greedy) socket.write(`${head}\r\nContent-Length: 1000000\r\n\r\n{`);
+  while (wire.server.inFlight < greedy.length) await turns(1);
+  const peer = new Peer(wire);
+  peer.socket.write(summary('modest'));
+  assert.match(await peer.answers(1, '}'), /^HTTP\/1\.1 200 .*modest/s);
+  for (const { socket } of [...greedy, peer]) socket.destroy();
+});
+
+test('a body that is refused while it comes is held no longer, and its end is no body', async () => {
+  const head = readPlainHead(Buffer.from(PLAIN));
+  assert.ok(typeof head === 'object');
+  const message = new LaneRequest(head, Buffer.from('{'));
+  const told: number[] = [];
+  const content = message.body((bytes) => {
+    told.push(bytes);
+    if (told.length === 2) throw new Error('too much');
+  });
+  assert.equal(message.arrivedBytes, 1);
+  assert.equal(message.push(Buffer.from('   ')), 3);
+  assert.equal(message.push(Buffer.from('  ')), 2);
+  await assert.rejects(async () => content, /too much/);
+  assert.equal(message.push(Buffer.from(' '.repeat(body.length))), body.length - 6);
+  assert.deepEqual(told, [3, 2]);
+  await assert.rejects(async () => message.body(), { code: 'body-aborted' });
 });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { DomainError, seededRandom, systemClock } from '../../src/base/index.ts';
 import type { Service } from '../../src/services/index.ts';
@@ -123,6 +125,14 @@ test('unknown operations and services answer in the words of their protocol', as
   const kms = await call(wire, 'X', '{}', { 'x-amz-target': 'TrentService.Encrypt' });
   assert.equal(kms.status, 501);
   assert.match(await kms.text(), /TrentService Encrypt is not implemented/);
+  // Protocols that a service does not speak.
+  const cbor = await fetch(`${wire.url}/service/DynamoDB_20120810/operation/ListTables`, {
+    method: 'POST',
+    headers: { 'smithy-protocol': 'rpc-v2-cbor' },
+  });
+  assert.deepEqual([cbor.status, cbor.headers.get('content-type')], [501, 'application/cbor']);
+  const target = await call(wire, 'X', '{}', { 'x-amz-target': 'AmazonS3.GetObject' });
+  assert.match(await target.text(), /AmazonS3 GetObject is not implemented/);
   const bucket = await fetch(`${wire.url}/bucket/key`);
   assert.equal(bucket.status, 501);
   assert.match(await bucket.text(), /<Code>NotImplemented<\/Code>/);
@@ -211,6 +221,11 @@ test('a body beyond the limit is refused, whether or not it is announced', async
   );
   assert.match(announced, /^HTTP\/1\.1 413 /);
   assert.match(announced, /connection: close/i);
+  const named = await raw(
+    wire,
+    'POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: constructor.PutRecord\r\nContent-Length: 268435456\r\n\r\nx',
+  );
+  assert.match(named, /^HTTP\/1\.1 413 /);
   const head =
     'POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\n\r\n';
   const chunk = `100000\r\n${'x'.repeat(1 << 20)}\r\n`;
@@ -283,6 +298,20 @@ test('closing waits for calls in flight, ends their signals, and refuses new con
   await wire.server.close();
 });
 
+test('closing waits for answers that are on their way over HTTP/2', async () => {
+  const NextToken = 'n'.repeat(4 * 1024 * 1024);
+  const operations = { ListStreams: () => ({ StreamNames: [], HasMoreStreams: false, NextToken }) };
+  const wire = await startWire([{ name: 'kinesis', errors: {}, operations }], DEV);
+  const session = connectHttp2(wire.url);
+  const headers = { ':method': 'POST', ':path': '/', 'x-amz-target': 'Kinesis_20131202.ListStreams' };
+  const stream = session.request(headers).end('{}');
+  await once(stream, 'response');
+  const closed = wire.server.close(60_000);
+  await new Promise((resolve) => session.ping(resolve));
+  assert.match(await text(stream), /nn"/);
+  await closed;
+});
+
 test('a call that never ends is cut at the deadline', async () => {
   const { service, arrival } = gate();
   const wire = await startWire([service], DEV);
@@ -341,6 +370,43 @@ test('an event stream that its client leaves is ended at its source', async () =
   await answer.body!.getReader().read();
   leave.abort();
   await end;
+});
+
+test('a stream over HTTP/2 whose client has left before it begins is not kept', async () => {
+  const [arrived, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let late: AbortSignal | undefined;
+  const service: Service = {
+    name: 'lambda',
+    errors: {},
+    operations: {
+      InvokeWithResponseStream: async (_input, context) => {
+        arrived.resolve();
+        await left.promise;
+        late = context.signal;
+        return {
+          EventStream: (async function* () {
+            for (;;) yield { PayloadChunk: { Payload: Buffer.alloc(65_536) } };
+          })(),
+        };
+      },
+    },
+  };
+  await using wire = await startWire([service], DEV);
+  const session = connectHttp2(wire.url);
+  const path = '/2021-11-15/functions/f/response-streaming-invocations';
+  const stream = session.request({ ':path': path, ':method': 'POST' });
+  stream.on('error', () => {}).end();
+  await arrived.promise;
+  stream.destroy();
+  // The server has heard of it when it answers what was sent behind.
+  await new Promise((resolve) => session.ping(resolve));
+  left.resolve();
+  for (let turn = 0; turn < 100 && wire.server.inFlight > 0; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(wire.server.inFlight, 0);
+  assert.equal(late?.aborted, true);
+  session.destroy();
 });
 
 test('a bucket in the host is a bucket in the path', async () => {

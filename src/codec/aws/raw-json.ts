@@ -9,9 +9,4 @@ export class RawJson {
   constructor(text: string) {
     this.text = text;
   }
-
-  /** @param bytes  UTF-8 */
-  static of(bytes: Uint8Array): RawJson {
-    return new RawJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
-  }
 }

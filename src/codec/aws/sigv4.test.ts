@@ -305,3 +305,11 @@ test('a WebSocket URL of AWS IoT may have no time to live: then it lives as long
   assert.throws(() => verify(parts, SECRET, EMPTY, late), { problem: 'skewed' });
   assert.throws(() => parseClaim(request('GET', `/x?${query('s3')}`, { host: 'h' })), { problem: 'incomplete' });
 });
+
+test('a signature over headers that were not sent, whatever their names, does not match', () => {
+  for (const name of ['constructor', '__proto__', 'toString', 'x-absent']) {
+    const authorization = `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date;${name}, Signature=${'0'.repeat(64)}`;
+    const headers = { host: 'example.amazonaws.com', 'x-amz-date': '20150830T123600Z', authorization };
+    assert.throws(() => verify(request('GET', '/', headers), SECRET, EMPTY, SUITE_TIME), { problem: 'mismatch' });
+  }
+});

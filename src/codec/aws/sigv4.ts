@@ -7,8 +7,9 @@
  *
  * @see IAM user guide, "Create a signed AWS API request"
  */
-import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { canonicalPath, canonicalQuery } from './canonical.ts';
+import { Mac } from './mac.ts';
 import type { RequestParts } from './protocol.ts';
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
@@ -173,7 +174,7 @@ const KEYS_MAX = 1000;
 
 /** Checks signatures, in constant time where secrets are compared, and keeps the keys derived on the way. */
 export class SignatureVerifier {
-  readonly #keys = new Map<string, { readonly secret: string; readonly key: KeyObject }>();
+  readonly #keys = new Map<string, { readonly secret: string; readonly mac: Mac }>();
 
   /**
    * Verifies all but the body.
@@ -188,24 +189,28 @@ export class SignatureVerifier {
     const canonical = canonicalRequest(claim, request, payload);
     const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
     const toSign = `${ALGORITHM}\n${claim.time}\n${scope}\n${hash('sha256', canonical, 'hex')}`;
-    const expected = createHmac('sha256', this.signingKey(claim, secret)).update(toSign).digest();
+    const expected = this.#mac(claim, secret).digest(toSign);
     if (!timingSafeEqual(expected, Buffer.from(claim.signature, 'hex'))) throw mismatch();
   }
 
   /** The key that everything in this scope is signed with. */
   signingKey(claim: SignatureClaim, secret: string): KeyObject {
+    return this.#mac(claim, secret).key;
+  }
+
+  #mac(claim: SignatureClaim, secret: string): Mac {
     const name = `${claim.accessKeyId}/${claim.date}/${claim.region}/${claim.service}`;
     const known = this.#keys.get(name);
-    if (known?.secret === secret) return known.key;
+    if (known?.secret === secret) return known.mac;
     const parts = [claim.date, claim.region, claim.service, 'aws4_request'];
     const bytes = parts.reduce(
       (key: Buffer, part) => createHmac('sha256', key).update(part).digest(),
       Buffer.from(`AWS4${secret}`),
     );
-    const key = createSecretKey(bytes);
+    const mac = new Mac(bytes);
     if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
-    this.#keys.set(name, { secret, key });
-    return key;
+    this.#keys.set(name, { secret, mac });
+    return mac;
   }
 }
 
@@ -277,7 +282,10 @@ function signedQuery({ service }: SignatureClaim, query: string): string {
 }
 
 function canonicalHeader(request: RequestParts, name: string): string {
-  const value = text(request.headers[name] ?? (name === 'host' ? request.headers[':authority'] : undefined)) ?? '';
+  const { headers } = request;
+  // Names are the client's: what every object has is no header.
+  const sent = Object.hasOwn(headers, name) ? headers[name] : name === 'host' ? headers[':authority'] : undefined;
+  const value = text(sent) ?? '';
   const trimmed = value.trim();
   return trimmed.includes('  ') ? trimmed.replace(/ {2,}/g, ' ') : trimmed;
 }

@@ -53,6 +53,7 @@ export function functionUrlRoutes(options: FunctionUrlOptions): {
   readonly byPath: ExtraRoute;
 } {
   const common = { forFunctions: true, crossOrigin: true };
+  const held: HeldBodies = { bytes: 0 };
   return {
     byHost: {
       ...common,
@@ -60,7 +61,7 @@ export function functionUrlRoutes(options: FunctionUrlOptions): {
       host: HOST,
       handle: (request, response) => {
         const id = HOST.exec(hostName(authorityOf(request)))![1]!;
-        return new UrlCall(options, request, response).answer(id, '');
+        return new UrlCall(options, held, request, response).answer(id, '');
       },
     },
     byPath: {
@@ -68,7 +69,7 @@ export function functionUrlRoutes(options: FunctionUrlOptions): {
       prefix: URL_PATH,
       handle: (request, response) => {
         const id = /^\/([^/?]*)/.exec(request.url!.slice(URL_PATH.length))?.[1] ?? '';
-        return new UrlCall(options, request, response).answer(id, `${URL_PATH}/${id}`);
+        return new UrlCall(options, held, request, response).answer(id, `${URL_PATH}/${id}`);
       },
     },
   };
@@ -93,18 +94,26 @@ const failed = () => new Refused(502, 'InternalServerErrorException', 'Internal 
 
 const forbidden = (reason = FORBIDDEN) => new Refused(403, 'AccessDeniedException', reason);
 
+/** How much all requests hold of their bodies, whoever sends them: nothing of a caller is proven before the end of its body. */
+interface HeldBodies {
+  bytes: number;
+}
+
 /** One request to a function URL. */
 class UrlCall {
   readonly #options: FunctionUrlOptions;
+  readonly #held: HeldBodies;
   readonly #request: HttpRequest;
   readonly #response: HttpResponse;
   readonly #requestId: string;
   readonly #page: PageRequest;
   #cors: ReadonlyMap<string, string> = new Map();
+  #bodyBytes = 0;
 
-  constructor(options: FunctionUrlOptions, request: HttpRequest, response: HttpResponse) {
+  constructor(options: FunctionUrlOptions, held: HeldBodies, request: HttpRequest, response: HttpResponse) {
     const { headers, method = 'GET' } = request;
     this.#options = options;
+    this.#held = held;
     this.#request = request;
     this.#response = response;
     this.#requestId = uuid(options.random);
@@ -123,6 +132,7 @@ class UrlCall {
     } catch (error) {
       this.#refuse(error);
     } finally {
+      this.#held.bytes -= this.#bodyBytes;
       this.#request.resume();
     }
   }
@@ -137,7 +147,7 @@ class UrlCall {
 
   async #invoke(url: FunctionUrl, prefix: string): Promise<void> {
     const { urls, random } = this.#options;
-    const body = await readBody(this.#request);
+    const body = await this.#readBody();
     const payload = this.#event(url, prefix, body, this.#identity(url, body));
     const trace = traceOf(this.#request) ?? newTrace(random);
     const invocation = { requestId: this.#requestId, payload, trace };
@@ -145,6 +155,21 @@ class UrlCall {
     const result = await urls.invoke(url, invocation);
     if (result.kind === 'error') throw failed();
     this.#send(responseOf(result.payload));
+  }
+
+  /** The body, held until the request is answered. @throws Refused  it is too large, or too many are held */
+  async #readBody(): Promise<Buffer> {
+    const request = this.#request;
+    if (Number(request.headers['content-length'] ?? 0) > HTTP_LIMITS.requestBytesMax) throw tooLarge();
+    const chunks: Buffer[] = [];
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      this.#bodyBytes += chunk.length;
+      this.#held.bytes += chunk.length;
+      if (this.#bodyBytes > HTTP_LIMITS.requestBytesMax) throw tooLarge();
+      if (this.#held.bytes > HTTP_LIMITS.bufferedBytesMax) throw busy();
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, this.#bodyBytes);
   }
 
   /** @throws Refused */
@@ -194,6 +219,7 @@ class UrlCall {
   /** A client that goes away ends its response, not the function. */
   async #stream(events: StreamedResponse): Promise<void> {
     const response = this.#response;
+    if (response.destroyed) events.close();
     response.once('close', () => events.close());
     const reader = new PreludeReader();
     for await (const event of events) {
@@ -229,11 +255,15 @@ class UrlCall {
   /** The URL's own rules stand over what the function says about pages. */
   #writeHead({ status, headers }: UrlPrelude): void {
     const all = new Map([...headers, ...this.#cors, ['x-amzn-requestid', this.#requestId]]);
+    const varies = [headers.get('vary'), this.#cors.get('vary')].filter((names) => names !== undefined);
+    if (varies.length > 0) all.set('vary', varies.join(', '));
     if (status === 204 || status === 304) all.delete('content-length');
     this.#response.writeHead(status, Object.fromEntries(all) as Record<string, string | string[]>);
   }
 
   #refuse(error: unknown): void {
+    // A client that went away in the middle of its body: it hears of nothing, and the log need not either.
+    if (hasCode(error, 'ECONNRESET') && this.#response.destroyed) return;
     const refusal = this.#refusalOf(error);
     // What has begun can only be broken off: the client must not take it for whole.
     if (this.#response.headersSent) return void this.#response.destroy();
@@ -269,18 +299,7 @@ const tooLarge = () =>
     `Request must be smaller than ${HTTP_LIMITS.requestBytesMax} bytes for the InvokeFunction operation`,
   );
 
-/** @throws Refused  it is too large */
-async function readBody(request: HttpRequest): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > HTTP_LIMITS.requestBytesMax) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > HTTP_LIMITS.requestBytesMax) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
-}
+const busy = () => new Refused(503, 'ServiceUnavailableException', 'Too many request bodies are held at the moment.');
 
 /** Resolves when more may be written, or nobody reads any more. */
 async function drained(response: HttpResponse): Promise<void> {

@@ -38,7 +38,8 @@ async function open(): Promise<void> {
     return commit.call(records, transaction);
   };
   const objects = scope.use(await openEmbeddedObjects({ directory: join(directory, 'objects'), records, ...ground }));
-  dynamodb = scope.use(await openDynamodb({ records, objects, metrics: createMetrics(), ...ground }));
+  const kinesis = { has: () => false, put: async () => {} };
+  dynamodb = scope.use(await openDynamodb({ records, objects, kinesis, metrics: createMetrics(), ...ground }));
   await dynamodb.resume();
 }
 

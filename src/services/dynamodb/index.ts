@@ -12,8 +12,10 @@ import { batchOperations } from './operations/batch.ts';
 import { itemOperations } from './operations/items.ts';
 import { partiqlOperations } from './operations/partiql.ts';
 import { queryOperations } from './operations/query.ts';
+import { streamingDestinationOperations } from './operations/streaming-destinations.ts';
 import { tableStreamsService } from './operations/streams.ts';
 import { transactionOperations } from './operations/transactions.ts';
+import { Destinations, type KinesisPort } from './streams/destinations.ts';
 import { TableStreamSource } from './streams/source.ts';
 import { streamNotFound, TableStreams } from './streams/streams.ts';
 import type { ExpiredDeleter } from './tables/expiry.ts';
@@ -33,6 +35,7 @@ export type {
   Throughput,
 } from './model/table.ts';
 export { tableStreamsService } from './operations/streams.ts';
+export type { KinesisPort } from './streams/destinations.ts';
 export { TABLE_STREAM_LIMITS } from './streams/limits.ts';
 export { TableStreamSource } from './streams/source.ts';
 export type { StreamedTable, StreamViewType } from './streams/state.ts';
@@ -47,6 +50,8 @@ export interface DynamodbDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where changes of tables go that have a streaming destination. */
+  readonly kinesis: KinesisPort;
 }
 
 /** The tables of a node. */
@@ -63,6 +68,7 @@ export interface Dynamodb extends AsyncDisposable {
 export async function openDynamodb({
   records,
   objects,
+  kinesis,
   clock,
   random,
   logger,
@@ -70,20 +76,15 @@ export async function openDynamodb({
 }: DynamodbDependencies): Promise<Dynamodb> {
   await using scope = new AsyncDisposableStack();
   const scoped = scope.use(new AsyncDisposableStack());
-  let streams: TableStreams | undefined;
-  let opening: Promise<TableStreams> | undefined;
-  const openStreams = async () => {
-    opening ??= TableStreams.open({ records, clock, random, logger })
-      .then((opened) => scoped.use(opened))
-      .catch((error: unknown) => {
-        // A full disk, maybe: the next who needs them tries again.
-        opening = undefined;
-        throw error;
-      });
-    streams = await opening;
-    return streams;
-  };
   const ground = { clock, random, logger };
+  let streams: TableStreams | undefined;
+  const openStreams = opening(async () => {
+    streams = scoped.use(await TableStreams.open({ records, ...ground }));
+    return streams;
+  });
+  const openDestinations = opening(async () => {
+    return scoped.use(await Destinations.open({ records, streams: await openStreams(), kinesis, ...ground }));
+  });
   let writer: Writer | undefined;
   const deleter: ExpiredDeleter = { deleteExpired: (...call) => writer!.deleteExpired(...call) };
   const { tables, operations, resume } = scope.use(
@@ -107,7 +108,11 @@ export async function openDynamodb({
   const watched = Object.entries(onItems).map(([name, work]) => [name, meters.watched(name, work)] as const);
   const service: Service = {
     name: 'dynamodb',
-    operations: { ...operations, ...Object.fromEntries(watched) },
+    operations: {
+      ...operations,
+      ...streamingDestinationOperations(tables, openDestinations),
+      ...Object.fromEntries(watched),
+    },
     errors: DYNAMODB_ANSWERS,
   };
   const owned = scope.move();
@@ -122,7 +127,22 @@ export async function openDynamodb({
         },
         () => clock.now(),
       ),
-    resume,
+    resume: async () => {
+      await resume();
+      if (tables.size > 0) await (await openDestinations()).start();
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Opens at the first call, for all who call. Where that failed, as on a full disk, the next call tries again. */
+function opening<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
   };
 }

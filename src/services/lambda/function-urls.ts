@@ -43,25 +43,28 @@ export class FunctionUrls {
   }
 
   /** @throws function-not-found, resource-conflict */
-  async create(place: UrlPlace, settings: UrlSettings): Promise<FunctionUrl> {
-    this.#checkExists(place);
-    const key = keyOf(place);
-    const { region, name: functionName, qualifier } = place;
-    const now = this.#clock.now();
-    const id = this.#newId();
-    const named = { id, region, functionName, ...(qualifier !== undefined && { qualifier }) };
-    if (this.#functions.urls.has(key)) throw exists(place);
-    await this.#functions.urls.create(key, { ...named, ...settings, createdAt: now, modifiedAt: now });
-    this.#keys.set(id, key);
-    return this.#functions.urls.get(key)!;
+  create(place: UrlPlace, settings: UrlSettings): Promise<FunctionUrl> {
+    const { region, name, qualifier } = place;
+    return this.#functions.change(region, name, async () => {
+      this.#checkExists(place);
+      const key = keyOf(place);
+      if (this.#functions.urls.has(key)) throw exists(place);
+      const id = this.#newId();
+      const now = this.#clock.now();
+      const named = { id, region, functionName: name, ...(qualifier !== undefined && { qualifier }) };
+      await this.#functions.urls.create(key, { ...named, ...settings, createdAt: now, modifiedAt: now });
+      this.#keys.set(id, key);
+      return this.#functions.urls.get(key)!;
+    });
   }
 
   /** @throws function-not-found, resource-not-found */
-  async update(place: UrlPlace, change: Partial<UrlSettings>): Promise<FunctionUrl> {
-    const url = this.get(place);
-    const key = keyOf(place);
-    await this.#functions.urls.put(key, { ...url, ...change, modifiedAt: this.#clock.now() });
-    return this.#functions.urls.get(key)!;
+  update(place: UrlPlace, change: Partial<UrlSettings>): Promise<FunctionUrl> {
+    return this.#functions.change(place.region, place.name, async () => {
+      const key = keyOf(place);
+      await this.#functions.urls.put(key, { ...this.get(place), ...change, modifiedAt: this.#clock.now() });
+      return this.#functions.urls.get(key)!;
+    });
   }
 
   /** @throws function-not-found, resource-not-found */
@@ -72,10 +75,12 @@ export class FunctionUrls {
   }
 
   /** @throws resource-not-found */
-  async delete(place: UrlPlace): Promise<void> {
-    const { id } = this.get(place);
-    await this.#functions.urls.delete(keyOf(place));
-    this.#keys.delete(id);
+  delete(place: UrlPlace): Promise<void> {
+    return this.#functions.change(place.region, place.name, async () => {
+      const { id } = this.get(place);
+      await this.#functions.urls.delete(keyOf(place));
+      this.#keys.delete(id);
+    });
   }
 
   /** All of a function. @throws function-not-found */

@@ -246,13 +246,20 @@ export class Functions {
     });
   }
 
+  /** Runs a change of what belongs to a function between those of the function itself. */
+  change<T>(region: string, name: string, change: () => Promise<T>): Promise<T> {
+    return this.#serial.run(`${region}/${name}`, change);
+  }
+
   /** Deletes a function with all its versions, aliases and settings. @throws function-not-found */
   deleteFunction(region: string, name: string): Promise<void> {
     return this.#serial.run(`${region}/${name}`, async () => {
       this.get(region, name);
-      // The function first: what is left after a crash between is found by nobody, and overwritten or removed next time.
+      // Its URLs before all: they would lead to the next function of that name.
+      await Promise.all(this.urls.names(`${region}/${name}/`).map((key) => this.urls.delete(key)));
+      // The function next: what is left after a crash between is found by nobody, and overwritten or removed next time.
       await this.#functions.delete(`${region}/${name}`);
-      for (const registry of [this.#versions, this.#aliases, this.eventInvokeConfigs, this.urls]) {
+      for (const registry of [this.#versions, this.#aliases, this.eventInvokeConfigs]) {
         await Promise.all(registry.names(`${region}/${name}/`).map((key) => registry.delete(key)));
       }
       this.#onChange(region, name);

@@ -23,7 +23,8 @@ export interface LaneHost {
  *
  *     idle -> reading the body -> answering -> idle ...      and from idle, once and for all, to Node's HTTP server
  *
- * While a request is answered, nothing more is read than one piece, which then waits: pipelining works, and is not fast.
+ * While a request is answered, nothing more is read than one piece, which then waits: pipelining works, and is not fast. It waits as
+ * well while answers have not gone out.
  */
 export class LaneConnection implements ResponseOwner {
   readonly socket: Socket;
@@ -56,7 +57,9 @@ export class LaneConnection implements ResponseOwner {
   tick(now: number): void {
     const silentMs = (now - this.#activeAt) * WIRE_LIMITS.laneTickMs;
     if (this.idle) {
-      if (silentMs > WIRE_LIMITS.keepAliveTimeoutMs) this.socket.destroy();
+      // A client that still reads its answer is not silent, though nothing comes of it.
+      const patienceMs = this.socket.writableLength > 0 ? WIRE_LIMITS.requestTimeoutMs : WIRE_LIMITS.keepAliveTimeoutMs;
+      if (silentMs > patienceMs) this.socket.destroy();
     } else if (this.#waitsForBody) {
       const sinceHeadMs = (now - this.#headAt) * WIRE_LIMITS.laneTickMs;
       if (silentMs > WIRE_LIMITS.headersTimeoutMs || sinceHeadMs > WIRE_LIMITS.requestTimeoutMs) this.socket.destroy();
@@ -69,15 +72,8 @@ export class LaneConnection implements ResponseOwner {
     this.#response = undefined;
     this.#activeAt = this.#host.ticks;
     if (!keep || !isWhole) return void this.socket.destroySoon();
-    if (this.#behind === undefined) return;
-    const behind = this.#behind;
-    this.#behind = undefined;
     // Not deeper into the stack: there may be thousands of requests in one piece.
-    setImmediate(() => {
-      if (this.socket.destroyed) return;
-      this.#take(behind);
-      if (!this.#isHandedOver && this.#behind === undefined) this.socket.resume();
-    });
+    if (this.#behind !== undefined) setImmediate(this.#goOn);
   }
 
   get #waitsForBody(): boolean {
@@ -87,7 +83,7 @@ export class LaneConnection implements ResponseOwner {
   readonly #onData = (chunk: Buffer): void => {
     this.#activeAt = this.#host.ticks;
     const request = this.#request;
-    if (request === undefined) return this.#take(chunk);
+    if (request === undefined) return this.#hasRoom && !this.#behind ? this.#take(chunk) : this.#wait(chunk);
     const taken = request.complete ? 0 : request.push(chunk);
     if (taken < chunk.length) this.#wait(taken === 0 ? chunk : chunk.subarray(taken));
   };
@@ -97,7 +93,11 @@ export class LaneConnection implements ResponseOwner {
     this.socket.end();
   };
 
-  readonly #onDrain = (): void => this.#response?.drained();
+  readonly #onDrain = (): void => {
+    this.#activeAt = this.#host.ticks;
+    if (this.#response) this.#response.drained();
+    else this.#goOn();
+  };
 
   readonly #onError = (): void => {
     this.socket.destroy();
@@ -110,7 +110,24 @@ export class LaneConnection implements ResponseOwner {
     response?.over();
   };
 
-  /** Bytes behind the request under way. */
+  /**
+   * Whether one more request may be answered: not before the answers until now have gone out, for who sends and does not read would
+   * fill the memory with them, and not on a connection that ends.
+   */
+  get #hasRoom(): boolean {
+    return this.idle && this.socket.writable && !this.socket.writableNeedDrain;
+  }
+
+  /** Takes what waits, when it may. */
+  readonly #goOn = (): void => {
+    if (!this.#hasRoom) return;
+    const behind = this.#behind;
+    this.#behind = undefined;
+    if (behind !== undefined) this.#take(behind);
+    if (!this.#isHandedOver && this.#behind === undefined) this.socket.resume();
+  };
+
+  /** Bytes behind the request under way, or behind answers that nobody reads. */
   #wait(bytes: Buffer): void {
     this.#behind = this.#behind === undefined ? bytes : Buffer.concat([this.#behind, bytes]);
     this.socket.pause();

@@ -37,9 +37,9 @@ export class Lane implements LaneHost {
     this.#timer ??= this.#nextTick();
   }
 
-  /** Closes those that wait for a request. */
+  /** Closes those that wait for a request, as soon as their answers have gone out. */
   closeIdle(): void {
-    for (const connection of this.#connections) if (connection.idle) connection.socket.destroy();
+    for (const connection of this.#connections) if (connection.idle) connection.socket.destroySoon();
   }
 
   readonly date = (): string => {

@@ -14,7 +14,10 @@ export class LaneRequest implements CallRequest {
   #missing: number;
   #body: Buffer | undefined;
   #waiting: PromiseWithResolvers<Buffer> | undefined;
-  #isAborted = false;
+  /** Told of what comes while the body is waited for. */
+  #arrived: ((bytes: number) => void) | undefined;
+  /** Nobody waits for the body any more. */
+  #isGivenUp = false;
 
   /** @param first  what has come of the body, at most all of it */
   constructor({ url, headers, bodyBytes }: PlainHead, first: Buffer) {
@@ -30,10 +33,20 @@ export class LaneRequest implements CallRequest {
     return this.#missing === 0;
   }
 
-  /** The whole body, as soon as it is there. Rejects with `body-aborted` when the client goes away before. */
-  body(): Buffer | Promise<Buffer> {
+  /** Bytes of the body that have come. */
+  get arrivedBytes(): number {
+    return this.bodyBytes - this.#missing;
+  }
+
+  /**
+   * The whole body, as soon as it is there. Rejects with `body-aborted` when the client goes away before.
+   *
+   * @param arrived  is told how many bytes have come, each time some do; what it throws ends the waiting
+   */
+  body(arrived?: (bytes: number) => void): Buffer | Promise<Buffer> {
     if (this.#body) return this.#body;
-    if (this.#isAborted) return Promise.reject(aborted());
+    if (this.#isGivenUp) return Promise.reject(aborted());
+    this.#arrived = arrived;
     this.#waiting ??= Promise.withResolvers();
     return this.#waiting.promise;
   }
@@ -45,8 +58,15 @@ export class LaneRequest implements CallRequest {
   /** Takes of the bytes what belongs to the body. @returns how many that are */
   push(bytes: Buffer): number {
     const taken = Math.min(bytes.length, this.#missing);
-    this.#chunks!.push(taken === bytes.length ? bytes : bytes.subarray(0, taken));
     this.#missing -= taken;
+    if (this.#isGivenUp) return taken;
+    this.#chunks!.push(taken === bytes.length ? bytes : bytes.subarray(0, taken));
+    try {
+      this.#arrived?.(taken);
+    } catch (error) {
+      this.#giveUp(error);
+      return taken;
+    }
     if (this.#missing > 0) return taken;
     this.#body = Buffer.concat(this.#chunks!, this.bodyBytes);
     this.#chunks = undefined;
@@ -56,7 +76,12 @@ export class LaneRequest implements CallRequest {
 
   /** Its client is gone. */
   abort(): void {
-    this.#isAborted = true;
-    this.#waiting?.reject(aborted());
+    this.#giveUp(aborted());
+  }
+
+  #giveUp(error: unknown): void {
+    this.#isGivenUp = true;
+    this.#chunks = undefined;
+    this.#waiting?.reject(error);
   }
 }

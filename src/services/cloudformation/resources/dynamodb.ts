@@ -34,6 +34,9 @@ export const TABLE: ResourceType = {
     PointInTimeRecoverySpecification: changes({
       object: { PointInTimeRecoveryEnabled: 'flag', RecoveryPeriodInDays: 'number' },
     }),
+    KinesisStreamSpecification: changes({
+      object: { StreamArn: 'text', ApproximateCreationDateTimePrecision: 'text' },
+    }),
     DeletionProtectionEnabled: changes('flag'),
     TableClass: changes('text'),
     Tags: TAGS,
@@ -41,7 +44,6 @@ export const TABLE: ResourceType = {
   notBuilt: [
     'ContributorInsightsSpecification',
     'ImportSourceSpecification',
-    'KinesisStreamSpecification',
     'ResourcePolicy',
     'SSESpecification',
     'WarmThroughput',
@@ -56,6 +58,7 @@ export const TABLE: ResourceType = {
     await active(TableName, work);
     await setTimeToLive(TableName, properties.TimeToLiveSpecification as JsonObject | undefined, work);
     await setRecovery(TableName, undefined, recoveryOf(properties), work);
+    await setDestination(TableName, undefined, destinationOf(properties), work);
     return describe(TableName, work);
   },
 
@@ -66,6 +69,7 @@ export const TABLE: ResourceType = {
     await setIndexes(TableName, properties, work);
     await setTimeToLive(TableName, properties.TimeToLiveSpecification as JsonObject | undefined, work);
     await setRecovery(TableName, recoveryOf(before), recoveryOf(properties), work);
+    await setDestination(TableName, destinationOf(before), destinationOf(properties), work);
     await setTags(existing, properties, work);
     return describe(TableName, work);
   },
@@ -258,6 +262,37 @@ async function setRecovery(
   if (sameJson(before, after)) return;
   const PointInTimeRecoverySpecification = after ?? { PointInTimeRecoveryEnabled: false };
   await work.call('dynamodb', 'UpdateContinuousBackups', { TableName, PointInTimeRecoverySpecification });
+}
+
+/** A step that a crash cut off may have turned it on. */
+async function isDestination(TableName: string, arn: Json | undefined, work: Work): Promise<boolean> {
+  const answer = await work.call('dynamodb', 'DescribeKinesisStreamingDestination', { TableName });
+  const found: readonly { readonly StreamArn: string; readonly DestinationStatus: string }[] =
+    answer.KinesisDataStreamDestinations;
+  return found.some(({ StreamArn, DestinationStatus }) => StreamArn === arn && DestinationStatus === 'ACTIVE');
+}
+
+const destinationOf = ({ KinesisStreamSpecification: spec }: JsonObject) => spec as JsonObject | undefined;
+
+async function setDestination(
+  TableName: string,
+  before: JsonObject | undefined,
+  after: JsonObject | undefined,
+  work: Work,
+): Promise<void> {
+  if (sameJson(before, after)) return;
+  if (before) {
+    const { StreamArn } = before;
+    await work.call('dynamodb', 'DisableKinesisStreamingDestination', { TableName, StreamArn });
+  }
+  if (!after) return;
+  const { StreamArn, ...configuration } = after;
+  const EnableKinesisStreamingConfiguration = configuration;
+  if (work.resuming && (await isDestination(TableName, StreamArn, work))) return;
+  await work.call('dynamodb', 'EnableKinesisStreamingDestination', {
+    ...{ TableName, StreamArn },
+    ...(Object.keys(configuration).length > 0 && { EnableKinesisStreamingConfiguration }),
+  });
 }
 
 async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {

@@ -3,6 +3,7 @@ import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
 import { compareNumbers } from '../model/number.ts';
 import { typeOf } from '../model/values.ts';
 import type { DocumentPath } from './bindings.ts';
+import { includesBytes, includesText } from './search.ts';
 
 /** What stands at a path of an item; `undefined` when nothing does. */
 export function valueAt(attributes: Attributes, path: DocumentPath): AttributeValue | undefined {
@@ -100,13 +101,13 @@ export function beginsWith(value: AttributeValue, prefix: AttributeValue): boole
 
 /** Whether `part` is a piece of a string or binary, or a member of a set or list. */
 export function containsValue(whole: AttributeValue, part: AttributeValue): boolean {
-  if ('S' in whole) return 'S' in part && whole.S.includes(part.S);
+  if ('S' in whole) return 'S' in part && includesText(whole.S, part.S);
   if ('SS' in whole) return 'S' in part && whole.SS.includes(part.S);
   if ('NS' in whole) return 'N' in part && whole.NS.includes(part.N);
   if ('L' in whole) return whole.L.some((member) => equalValues(member, part));
   if (!('B' in part)) return false;
   if ('BS' in whole) return whole.BS.some((member) => compareBytes(member, part.B) === 0);
-  return 'B' in whole && Buffer.from(whole.B.buffer, whole.B.byteOffset, whole.B.length).includes(Buffer.from(part.B));
+  return 'B' in whole && includesBytes(whole.B, part.B);
 }
 
 /** What `size()` says of it: characters, bytes or members; `undefined` for types that have none. */

@@ -125,7 +125,10 @@ class ConditionCompiler {
   #check(node: ComparisonNode, operands: readonly Operand[], scope: Scope): void {
     const name = nameOf(node);
     const count = node.kind === 'function' ? CONDITION_FUNCTIONS.get(node.name)! : operands.length;
-    this.#checkCount(name, node.kind === 'in' ? Math.min(count, EXPRESSION_LIMITS.operandsOfIn) : count, operands);
+    this.#checkCount(name, count, operands);
+    const values = operands.length - 1;
+    if (node.kind === 'in' && values > EXPRESSION_LIMITS.valuesOfIn)
+      throw this.#refused(`The IN operator is provided with too many operands; number of operands: ${values}`);
     this.#checkDistinct(name, operands, scope);
     OPERAND_CHECKS[name]?.(operands, scope, (reason) => this.#refused(reason));
   }

@@ -395,11 +395,11 @@ test('the limits of expressions', () => {
     message: 'Invalid FilterExpression: Expression size has exceeded the maximum allowed size; expression size: 4097',
   });
   assert.equal(holds(long, { ':v': N(5) }), true);
-  const values = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`:v${at}`, N(at)]));
+  const values = Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`:v${at}`, N(at)]));
   const members = Object.keys(values);
-  assert.equal(holds(`n IN (${members.slice(0, 99)})`, values), true);
+  assert.equal(holds(`n IN (${members.slice(0, 100)})`, values), true);
   assert.throws(() => holds(`n IN (${members})`, values), {
-    message: /Incorrect number of operands .* operator or function: IN, number of operands: 101$/,
+    message: 'Invalid FilterExpression: The IN operator is provided with too many operands; number of operands: 101',
   });
   assert.equal(holds(Array(150).fill('n=:v').join(' OR '), { ':v': N(5) }), true);
   assert.throws(() => holds(Array(151).fill('n=:v').join(' OR '), { ':v': N(5) }), {

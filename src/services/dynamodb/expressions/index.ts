@@ -14,4 +14,4 @@ export { EXPRESSION_LIMITS } from './limits.ts';
 export { type AllowedParameters, type ExpressionRequest, type Expressions, readExpressions } from './parameters.ts';
 export { checkKeyPaths } from './paths.ts';
 export { type BoundProjection, type CompiledProjection, compileProjection } from './projection.ts';
-export { type BoundUpdate, type CompiledUpdate, compileUpdate, type Updated } from './update.ts';
+export { type BoundUpdate, type CompiledUpdate, compileUpdate, tooLarge, type Updated } from './update.ts';

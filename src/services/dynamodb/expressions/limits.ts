@@ -13,8 +13,8 @@ export const EXPRESSION_LIMITS = {
   substitutionBytes: 2 * 1024 * 1024,
   /** Operators and functions of an expression. */
   operators: 300,
-  /** Operands of `IN`, the first one too. */
-  operandsOfIn: 100,
+  /** Values of `IN`. */
+  valuesOfIn: 100,
   /** Members of a document path, and levels of a value. */
   depth: 32,
   /** Texts of each parameter that are kept compiled. */

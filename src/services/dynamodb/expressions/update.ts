@@ -1,6 +1,8 @@
 import { invalid } from '../errors.ts';
+import { ITEM_LIMITS } from '../items/limits.ts';
 import type { Attributes, AttributeType, AttributeValue } from '../model/attribute-value.ts';
 import { addNumbers, subtractNumbers } from '../model/number.ts';
+import { sizeOfValue } from '../model/size.ts';
 import type { KeySchema } from '../model/table.ts';
 import { checkDepth, typeOf } from '../model/values.ts';
 import type { Bindings, DocumentPath } from './bindings.ts';
@@ -97,7 +99,7 @@ export function updateOf(
   return {
     paths,
     apply: (old, exists = true) => {
-      const changes = clauses.map((clause) => clause(old));
+      const changes = changesOf(clauses, old);
       checkDepths(paths, changes);
       const attributes = edited(
         old,
@@ -116,6 +118,20 @@ export function updateOf(
     },
   };
 }
+
+/** What the clauses make of an item, up to the one with which it is too large: each may make a large value of a few letters. */
+function changesOf(clauses: readonly ((item: Attributes) => Change)[], item: Attributes): readonly Change[] {
+  let sizeBytes = 0;
+  return clauses.map((clause) => {
+    const change = clause(item);
+    if (change.kind === 'set') sizeBytes += sizeOfValue(change.value);
+    if (sizeBytes > ITEM_LIMITS.itemBytesMax) throw tooLarge();
+    return change;
+  });
+}
+
+/** An update makes an item of more than AWS stores. */
+export const tooLarge = () => invalid('Item size to update has exceeded the maximum allowed size');
 
 /** What is set within an attribute stands deeper than where it came from. */
 function checkDepths(paths: readonly DocumentPath[], changes: readonly Change[]): void {

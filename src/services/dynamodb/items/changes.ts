@@ -1,7 +1,7 @@
 /* What PutItem, UpdateItem, DeleteItem and the same within batches and transactions ask for, as changes for the writer. */
 import { RawJson } from '../../../codec/aws/index.ts';
 import { DynamodbError, invalid } from '../errors.ts';
-import { type BoundCondition, type BoundUpdate, checkKeyPaths, type Updated } from '../expressions/index.ts';
+import { type BoundCondition, type BoundUpdate, checkKeyPaths, tooLarge, type Updated } from '../expressions/index.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { itemRowKey } from '../model/key.ts';
 import { itemOf } from '../model/stored.ts';
@@ -93,9 +93,7 @@ export function updateChange(
       updated(result, old);
       if (!old && result && !result.createsItem) return { kind: 'keep' };
       const item = result ? itemOf(result.attributes) : (old ?? itemOf(checked));
-      if (item.sizeBytes > ITEM_LIMITS.itemBytesMax) {
-        throw invalid('Item size to update has exceeded the maximum allowed size');
-      }
+      if (item.sizeBytes > ITEM_LIMITS.itemBytesMax) throw tooLarge();
       checkIndexKeys(table, item.attributes);
       return { kind: 'put', item };
     },

@@ -1,4 +1,5 @@
 import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
+import { base64 } from '../model/stored.ts';
 import type { StoredItem } from '../model/table.ts';
 
 /** Whether two items hold the same; no item equals none. */
@@ -32,8 +33,4 @@ function sameValue(a: AttributeValue, b: AttributeValue): boolean {
 function sameSet(a: readonly string[], b: readonly string[]): boolean {
   const members = new Set(a);
   return a.length === b.length && b.every((member) => members.has(member));
-}
-
-function base64({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
 }

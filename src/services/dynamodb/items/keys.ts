@@ -9,7 +9,6 @@ import { ITEM_LIMITS } from './limits.ts';
 
 const MISMATCH = 'The provided key element does not match the schema';
 const WRONG = 'One or more parameter values were invalid: ';
-const NOT_VALID = 'One or more parameter values are not valid. ';
 
 /** The row of a key that a request names. @throws DynamodbError `validation-failed` */
 export function rowOfKey(schema: KeySchema, key: Attributes): Buffer {
@@ -44,12 +43,12 @@ function checkItemPart({ name, type }: KeyAttribute, item: Attributes, isHash: b
   if (!(type in value)) {
     throw invalid(`${WRONG}Type mismatch for key ${name} expected: ${type} actual: ${typeOf(value)}`);
   }
-  checkLength(name, value, isHash, NOT_VALID);
+  checkKeyValue(name, value, isHash);
 }
 
-/** A value that keys are compared with. @throws DynamodbError `validation-failed`: no key can be it */
-export function checkCompared({ name }: KeyAttribute, value: AttributeValue, isHash: boolean): void {
-  checkLength(name, value, isHash, NOT_VALID);
+/** A value of a key, of the key's type. @throws DynamodbError `validation-failed`: it is empty or too long */
+export function checkKeyValue(name: string, value: AttributeValue, isHash: boolean): void {
+  checkLength(name, value, isHash, 'One or more parameter values are not valid. ');
 }
 
 function checkLength(name: string, value: AttributeValue, isHash: boolean, intro: string): void {

@@ -9,9 +9,8 @@ export const ITEM_LIMITS = {
   /** Keys of BatchGetItem, all tables together, and bytes of its answer. */
   batchGetMax: 100,
   batchGetBytesMax: 16 * 1024 * 1024,
-  /** Puts and deletes of BatchWriteItem, and their bytes. */
+  /** Puts and deletes of BatchWriteItem. Items of 400 KB do not come to the 16 MB that they may have together. */
   batchWriteMax: 25,
-  batchWriteBytesMax: 16 * 1024 * 1024,
   /** Items of a transaction, and their bytes. */
   transactionMax: 100,
   transactionBytesMax: 4 * 1024 * 1024,
@@ -28,6 +27,8 @@ export const ITEM_LIMITS = {
   segmentsMax: 1_000_000,
   /** Rows that Query and Scan ask the store for at once. */
   rowsPerReadMax: 5_000,
+  /** Whole items that are asked for at once when an index has not all of them: at most 40 MB. */
+  itemsPerFetchMax: 100,
 
   /** Lines of metrics that are kept at hand; the others cost a look-up each. */
   metersMax: 10_000,

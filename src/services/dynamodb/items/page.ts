@@ -33,11 +33,17 @@ export interface Page {
 export async function readPage(records: Records, wish: PageWish): Promise<Page> {
   const { rows, sizeBytes, isFull } = await readRows(records, wish);
   const found = rows.map(({ value }) => decodeItem(value));
-  const fetched = wish.fetches ? await fetchWhole(records, wish, found) : undefined;
+  if (!wish.fetches) {
+    const units = { source: readUnits(sizeBytes, wish.consistent), fetched: 0 };
+    return { items: found, last: isFull ? found.at(-1) : undefined, units };
+  }
+  const { items, units } = await fetchWhole(records, wish, found);
+  const read = found.slice(0, items.length);
+  const readBytes = read.reduce((sum, row) => sum + row.sizeBytes, 0);
   return {
-    items: fetched?.items ?? found,
-    last: isFull ? found.at(-1) : undefined,
-    units: { source: readUnits(sizeBytes, wish.consistent), fetched: fetched?.units ?? 0 },
+    items,
+    last: isFull || read.length < found.length ? read.at(-1) : undefined,
+    units: { source: readUnits(readBytes, wish.consistent), fetched: units },
   };
 }
 
@@ -74,14 +80,29 @@ async function readRows(records: Records, { source, range, reverse, limit }: Pag
   }
 }
 
-/** The whole items of rows of a local index; each costs a read of its own. */
+/**
+ * The whole items of rows of a local index; each costs a read of its own.
+ * @returns those of the first rows, up to the size of a page: small rows may stand for items that are large
+ */
 async function fetchWhole(records: Records, { source: { table }, consistent }: PageWish, found: readonly StoredItem[]) {
-  const keys = found.map(
-    ({ attributes }): RecordKey => ({ space: table.space, key: itemRowKey(table.key, attributes) }),
-  );
-  const read = await records.getAll(keys);
-  // One that is gone since is shown as the index had it.
-  const items = read.map((entry, at) => (entry ? decodeItem(entry.value) : found[at]!));
-  const units = items.reduce((sum, { sizeBytes }) => sum + readUnits(sizeBytes, consistent), 0);
+  const items: StoredItem[] = [];
+  let units = 0;
+  let sizeBytes = 0;
+  while (items.length < found.length) {
+    const rows = found.slice(items.length, items.length + ITEM_LIMITS.itemsPerFetchMax);
+    const keys = rows.map(
+      ({ attributes }): RecordKey => ({ space: table.space, key: itemRowKey(table.key, attributes) }),
+    );
+    const read = await records.getAll(keys);
+    for (const [at, row] of rows.entries()) {
+      const entry = read[at];
+      // One that is gone since is shown as the index had it.
+      const item = entry ? decodeItem(entry.value) : row;
+      items.push(item);
+      units += readUnits(item.sizeBytes, consistent);
+      sizeBytes += item.sizeBytes;
+      if (sizeBytes >= ITEM_LIMITS.pageBytesMax) return { items, units };
+    }
+  }
   return { items, units };
 }

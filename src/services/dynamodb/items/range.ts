@@ -14,7 +14,7 @@ import {
 import { keyNames } from '../model/projection.ts';
 import type { Index, KeySchema, Table } from '../model/table.ts';
 import { checkedAttributes } from '../model/values.ts';
-import { checkCompared, checkPart } from './keys.ts';
+import { checkKeyValue, checkPart } from './keys.ts';
 
 /** Rows in byte order: `from` inclusive, `to` exclusive; absent means open. */
 export interface RowRange {
@@ -41,13 +41,13 @@ export function readable(table: Table, indexName: string | undefined): Readable 
   return { table, index, key: index.key, space: index.space };
 }
 
-/** The rows that a key condition is for. @throws DynamodbError `validation-failed`: no key can be what it asks for */
+/** The rows that a key condition is for. @throws DynamodbError `validation-failed`: no key has such a value */
 export function rangeOf(key: KeySchema, { hash, range }: KeyCondition): RowRange {
-  checkCompared(key.hash, hash, true);
-  if (range && range.op !== 'begins_with') for (const value of range.values) checkCompared(key.range!, value, false);
+  checkKeyValue(key.hash.name, hash, true);
   const partition = partitionPrefix(key, hash);
   const whole = { from: partition, to: afterPrefix(partition) };
   if (!range || !key.range) return whole;
+  for (const value of range.values) checkKeyValue(key.range.name, value, false);
   const [low, high] = range.values.map((value) => () => Buffer.concat([partition, sortKeyBytes(key.range!, value)]));
   switch (range.op) {
     case '=':

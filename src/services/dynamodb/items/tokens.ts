@@ -4,11 +4,11 @@
  *     dynamodb/tokens            region, token -> fingerprint of the request, when it was
  *     dynamodb/tokens/expiry     when, region, token -> nothing
  */
-import { createHash } from 'node:crypto';
 import { decodeKey, encodeKey } from '../../../codec/index.ts';
 import type { Condition, Records, Write } from '../../../store/index.ts';
 import { RECORDS_LIMITS } from '../../../store/index.ts';
 import { DynamodbError } from '../errors.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { ITEM_LIMITS } from './limits.ts';
 
 const SPACE = 'dynamodb/tokens';
@@ -56,7 +56,7 @@ export class Tokens {
     this.#inProgress.add(name);
     try {
       const key = encodeKey([region, token]);
-      const fingerprint = fingerprintOf(request);
+      const fingerprint = fingerprintOf(request).toString('base64');
       const found = await this.#records.get(SPACE, key);
       const before = found && (JSON.parse(Buffer.from(found.value).toString()) as Remembered);
       const now = this.#now();
@@ -100,12 +100,16 @@ export class Tokens {
     const tokens = rows.map(({ key }) => encodeKey(decodeKey(key).slice(1)));
     const found = await this.#records.getAll(tokens.map((key) => ({ space: SPACE, key })));
     const writes: Write[] = rows.map(({ key }) => ({ kind: 'delete', space: EXPIRY, key }));
+    const conditions: Condition[] = [];
     found.forEach((row, at) => {
-      // One that was taken anew since stays.
-      const { at: takenAt } = row ? (JSON.parse(Buffer.from(row.value).toString()) as Remembered) : { at: now };
-      if (now - takenAt >= ITEM_LIMITS.tokenMs) writes.push({ kind: 'delete', space: SPACE, key: tokens[at]! });
+      if (!row) return;
+      const { at: takenAt } = JSON.parse(Buffer.from(row.value).toString()) as Remembered;
+      // One that was taken anew since stays; it may also be taken until this is written.
+      if (now - takenAt < ITEM_LIMITS.tokenMs) return;
+      conditions.push({ space: SPACE, key: tokens[at]!, is: row.version });
+      writes.push({ kind: 'delete', space: SPACE, key: tokens[at]! });
     });
-    if (writes.length > 0) await this.#records.commit({ writes });
+    if (writes.length > 0) await this.#records.commit({ conditions, writes });
   }
 }
 
@@ -115,13 +119,3 @@ const inProgress = () =>
   });
 
 export { inProgress as tokenInProgress };
-
-function fingerprintOf(request: unknown): string {
-  const text = JSON.stringify(request, (_, value) =>
-    // Members of a JSON object have no order.
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash('sha256').update(text).digest('base64');
-}

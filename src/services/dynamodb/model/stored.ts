@@ -143,7 +143,8 @@ function quoted(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
-function base64({ buffer, byteOffset, byteLength }: Uint8Array): string {
+/** Binaries as the API writes them. */
+export function base64({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
 }
 

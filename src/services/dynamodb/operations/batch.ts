@@ -202,7 +202,7 @@ function shownWrites(
   outcomes: readonly PromiseSettledResult<Written>[],
   wish: CapacityWish,
 ) {
-  const rest: Record<string, WriteRequest[]> = {};
+  const rest = new Map<string, WriteRequest[]>();
   const units = new Map<Table, UnitsSum>();
   let refusal: unknown;
   outcomes.forEach((outcome, at) => {
@@ -213,11 +213,11 @@ function shownWrites(
     }
     refusal = outcome.reason;
     if (!hasCode(refusal, 'throughput-exceeded') && !hasCode(refusal, 'records-busy')) throw refusal;
-    rest[name] = [...(rest[name] ?? []), write];
+    listOf(rest, name).push(write);
   });
   if (refusal !== undefined && units.size === 0) throw refusal;
   const ConsumedCapacity = [...units].map(([table, sum]) => shownCapacity(table, sum, wish));
-  return { UnprocessedItems: rest, ...(isCounted(wish) && { ConsumedCapacity }) };
+  return { UnprocessedItems: Object.fromEntries(rest), ...(isCounted(wish) && { ConsumedCapacity }) };
 }
 
 function checkDistinct(rows: readonly Uint8Array[]): void {

@@ -17,7 +17,7 @@ import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
 import { decodeItem } from '../model/stored.ts';
 import type { StoredItem, Table } from '../model/table.ts';
 import { type BoundStatement, bindStatement } from '../partiql/bind.ts';
-import { columnsOf, fingerprintOf, select } from '../partiql/read.ts';
+import { columnsOf, select, statementFingerprint } from '../partiql/read.ts';
 import { changeOf, rowOfSelect } from '../partiql/write.ts';
 import type { ItemParts } from './items.ts';
 
@@ -41,7 +41,7 @@ export function partiqlOperations(parts: ItemParts & TransactionParts): Record<s
       limit: input.Limit,
       consistent: input.ConsistentRead ?? false,
       token: input.NextToken,
-      fingerprint: fingerprintOf(table.id, input.Statement, input.Parameters),
+      fingerprint: statementFingerprint(table.id, input.Statement, input.Parameters),
     });
     return {
       Items: items,

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Records } from '../../../store/index.ts';
 import { invalid } from '../errors.ts';
@@ -6,6 +5,7 @@ import type { DocumentPath } from '../expressions/bindings.ts';
 import { valueAt } from '../expressions/compare.ts';
 import { projectionOf } from '../expressions/projection.ts';
 import type { Units } from '../items/consumed.ts';
+import { fingerprintOf } from '../items/fingerprint.ts';
 import { ITEM_LIMITS } from '../items/limits.ts';
 import { readPage } from '../items/page.ts';
 import {
@@ -148,8 +148,8 @@ function nextOf(source: Readable, range: number, { attributes }: StoredItem, fin
 }
 
 /** What makes statements the same to a token. */
-export function fingerprintOf(...parts: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
+export function statementFingerprint(...parts: readonly unknown[]): string {
+  return fingerprintOf(parts).toString('base64url').slice(0, 22);
 }
 
 function tokenOf({ range, row }: Position, fingerprint: string): string {

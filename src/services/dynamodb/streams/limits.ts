@@ -13,6 +13,13 @@ export const TABLE_STREAM_LIMITS = {
   /** Records and bytes of one GetRecords. */
   getRecordsMax: 1000,
   getRecordsBytesMax: 1024 * 1024,
+  /** Kinesis streams that a table's changes go to at once. */
+  destinationsMax: 2,
+  /** Records that go to Kinesis together. */
+  forwardMax: 500,
+  /** Pause after a put that failed: doubled each time, up to the second number. */
+  forwardBackoffMs: 100,
+  forwardBackoffMsMax: 60_000,
   /** Shards of a page of DescribeStream, and streams of a page of ListStreams. */
   shardsPageMax: 100,
   streamsPageMax: 100,

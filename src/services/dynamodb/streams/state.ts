@@ -27,6 +27,8 @@ export interface StreamState {
   readonly viewType: StreamViewType;
   /** Epoch milliseconds. */
   readonly createdAt: number;
+  /** It is forwarded to Kinesis, and no API shows it. */
+  readonly feed?: true;
   /** No record has a lower sequence number. */
   readonly firstSequence: number;
   /** Set once it is disabled: no record has this sequence number, or one above it. */
@@ -46,6 +48,11 @@ export function trimmedSpaceOf({ id }: Pick<StreamState, 'id'>): string {
 /** `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL`. */
 export function streamArn(region: string, tableName: string, label: string): string {
   return formatArn('dynamodb', region, ACCOUNT_ID, `table/${tableName}/stream/${label}`);
+}
+
+/** The name of a feed: a stream that is forwarded to Kinesis and that no API shows. */
+export function feedArn(region: string, tableName: string, id: string): string {
+  return formatArn('dynamodb', region, ACCOUNT_ID, `table/${tableName}/feed/${id}`);
 }
 
 /** `2026-11-29T00:04:39.123`: UTC, without a zone. */

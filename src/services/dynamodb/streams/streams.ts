@@ -6,6 +6,7 @@ import type { Follower } from '../model/follower.ts';
 import { Horizon } from './horizon.ts';
 import { TABLE_STREAM_LIMITS } from './limits.ts';
 import {
+  feedArn,
   labelOf,
   type StreamedTable,
   type StreamState,
@@ -80,13 +81,45 @@ export class TableStreams implements AsyncDisposable {
     const label = labelOf(createdAt);
     const arn = streamArn(region, tableName, label);
     const id = random.bytes(8).toString('hex');
-    const firstSequence = this.#sequence.take();
-    const state: StreamState = {
-      ...{ id, arn, label, tableId, tableName, region, key, viewType, createdAt, firstSequence },
-    };
-    await this.#registry.create(arn, state);
-    await this.#add(this.#registry.get(arn)!);
+    await this.#create({ id, arn, label, tableId, tableName, region, key, viewType, createdAt });
     return { arn, label };
+  }
+
+  /** Opens a feed for a table: a stream with both images that no API shows; durable when it resolves. {@link closeStream} ends it. */
+  async openFeed({ id: tableId, name: tableName, region, key }: StreamedTable): Promise<{ readonly arn: string }> {
+    const { clock, random } = this.#dependencies;
+    const id = random.bytes(8).toString('hex');
+    const arn = feedArn(region, tableName, id);
+    const createdAt = clock.now();
+    const viewType: StreamViewType = 'NEW_AND_OLD_IMAGES';
+    await this.#create({ id, arn, label: id, tableId, tableName, region, key, viewType, createdAt, feed: true });
+    return { arn };
+  }
+
+  /** What writes the open feeds of a table. */
+  feedsOf(tableId: string): readonly Follower[] {
+    return this.#openFeeds(tableId);
+  }
+
+  /** Ends the feeds of a table that is gone; what they hold is forwarded still. */
+  async closeFeeds(tableId: string): Promise<void> {
+    for (const { state } of this.#openFeeds(tableId)) await this.closeStream(state.arn);
+  }
+
+  /** Ends the feeds that no destination writes any more: a crash came between. */
+  async closeOtherFeeds(inUse: ReadonlySet<string>): Promise<void> {
+    for (const { state } of [...this.#streams.values()]) {
+      if (state.feed && !inUse.has(state.arn)) await this.closeStream(state.arn);
+    }
+  }
+
+  #openFeeds(tableId: string): readonly TableStream[] {
+    return [...this.#streams.values()].filter(({ state }) => state.feed && state.tableId === tableId && !state.closed);
+  }
+
+  async #create(fields: Omit<StreamState, 'firstSequence'>): Promise<void> {
+    await this.#registry.create(fields.arn, { ...fields, firstSequence: this.#sequence.take() });
+    await this.#add(this.#registry.get(fields.arn)!);
   }
 
   /** Ends a stream; durable when it resolves, and to be called after its table has let go of it. None is no error. */
@@ -105,7 +138,9 @@ export class TableStreams implements AsyncDisposable {
 
   /** Closes what no table refers to: once, when the tables are known. */
   async reconcile(inUse: ReadonlySet<string>): Promise<void> {
-    for (const arn of [...this.#streams.keys()]) if (!inUse.has(arn)) await this.closeStream(arn);
+    for (const { state } of [...this.#streams.values()]) {
+      if (!state.feed && !inUse.has(state.arn)) await this.closeStream(state.arn);
+    }
   }
 
   /** What writes the records of an open stream. @throws resource-not-found */
@@ -116,15 +151,23 @@ export class TableStreams implements AsyncDisposable {
   /** @throws resource-not-found */
   get(arn: string): TableStream {
     const stream = this.#streams.get(arn);
-    if (stream) return stream;
+    if (stream && !stream.state.feed) return stream;
     throw streamNotFound(arn);
+  }
+
+  /** A stream or a feed, if it is there still. */
+  find(arn: string): TableStream | undefined {
+    return this.#streams.get(arn);
   }
 
   /** Streams of a region in the order of their ARNs. */
   list(region: string, tableName?: string): readonly TableStream[] {
     const prefix =
       tableName === undefined ? streamArn(region, '', '').split('/', 1)[0]! : streamArn(region, tableName, '');
-    return this.#registry.names(prefix).map((arn) => this.#streams.get(arn)!);
+    return this.#registry
+      .names(prefix)
+      .map((arn) => this.#streams.get(arn)!)
+      .filter(({ state }) => !state.feed);
   }
 
   /** Notes the time and lets go of what has expired. */

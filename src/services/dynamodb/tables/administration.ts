@@ -231,6 +231,7 @@ export class Administration {
     }
     const { stream } = table.definition;
     if (stream) await (await streams()).closeStream(stream.arn);
+    await (await streams()).closeFeeds(table.id);
   }
 
   /** @throws DynamodbError `limit-exceeded` */

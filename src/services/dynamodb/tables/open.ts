@@ -66,6 +66,7 @@ export async function openTables(dependencies: TableServicesDependencies): Promi
     return [
       ...(timeToLive ? [new ExpiryFollower(table.id, timeToLive)] : []),
       ...(stream ? [opened!.follower(stream.arn)] : []),
+      ...(opened?.feedsOf(table.id) ?? []),
       ...(undo ? [undo] : []),
       ...(mark ? [mark] : []),
     ];

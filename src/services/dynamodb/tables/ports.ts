@@ -13,6 +13,10 @@ export interface ChangeStreams {
   closeStream(arn: string): Promise<void>;
   /** Writes changes into the stream. */
   follower(arn: string): Follower;
+  /** What else writes down a table's changes: feeds of its Kinesis streaming destinations. */
+  feedsOf(tableId: string): readonly Follower[];
+  /** Ends those, with their table. */
+  closeFeeds(tableId: string): Promise<void>;
   /** Closes streams that no table names: a crash came between. */
   reconcile(arnsInUse: ReadonlySet<string>): Promise<void>;
 }

@@ -63,7 +63,12 @@ async function open(): Promise<void> {
   };
   buckets = scope.use(await openEmbeddedObjects({ directory: join(directory, 'objects'), records, ...ground }));
   const openStreams = () => Promise.reject(new Error('no table here has a stream'));
-  const never = { closeStream: async () => {}, reconcile: async () => {} };
+  const never = {
+    closeStream: async () => {},
+    reconcile: async () => {},
+    feedsOf: () => [],
+    closeFeeds: async () => {},
+  };
   services = scope.use(
     await openTables({
       records,

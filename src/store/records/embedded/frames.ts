@@ -1,3 +1,17 @@
+/** What crosses to the other thread. */
+export type Frame = string | Uint8Array;
+
+/**
+ * Frames up to here cross as texts of one byte a character: neither memory to hand over nor views to make and to let go of, some 2 of 6 µs
+ * less for both threads (450 bytes). From some 8 KB on it would be dearer.
+ */
+const TEXT_BYTES_MAX = 4096;
+
+/** The other thread. */
+interface Port {
+  postMessage(frame: Frame, transfer?: ArrayBuffer[]): void;
+}
+
 /**
  * Packs values into one buffer, so that a whole turn of requests or answers crosses to the other thread as one transfer.
  * Structured cloning would copy the 8 KiB slab behind every small `Buffer`, and costs a microsecond a value.
@@ -7,8 +21,8 @@ export class FrameWriter {
   #buffer: Buffer;
   #length = 0;
 
-  constructor(capacity = 4096) {
-    this.#buffer = Buffer.allocUnsafeSlow(capacity);
+  constructor() {
+    this.#buffer = Buffer.allocUnsafeSlow(CAPACITY);
   }
 
   get length(): number {
@@ -54,9 +68,16 @@ export class FrameWriter {
     return value ? this.byte(1).bytes(value) : this.byte(0);
   }
 
-  /** What was written; the writer must not be used after that, its memory is handed over. */
-  finish(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#buffer.buffer as ArrayBuffer, 0, this.#length);
+  /** Sends what was written; the writer is empty then, and may be used again. */
+  sendTo(port: Port): void {
+    if (this.#length <= TEXT_BYTES_MAX) {
+      port.postMessage(this.#buffer.toString('latin1', 0, this.#length));
+    } else {
+      const memory = this.#buffer.buffer as ArrayBuffer;
+      port.postMessage(new Uint8Array(memory, 0, this.#length), [memory]);
+      this.#buffer = Buffer.allocUnsafeSlow(CAPACITY);
+    }
+    this.#length = 0;
   }
 
   #reserve(more: number): void {
@@ -68,13 +89,18 @@ export class FrameWriter {
   }
 }
 
+const CAPACITY = 4096;
+
 /** Reads what a {@link FrameWriter} wrote. Both ends are our own, so that a mismatch is a bug and throws a `RangeError`. */
 export class FrameReader {
   readonly #buffer: Buffer;
   #at = 0;
 
-  constructor(frame: Uint8Array) {
-    this.#buffer = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
+  constructor(frame: Frame) {
+    this.#buffer =
+      typeof frame === 'string'
+        ? Buffer.from(frame, 'latin1')
+        : Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
   }
 
   get done(): boolean {

@@ -22,7 +22,7 @@ import {
   type Write,
 } from '../records.ts';
 import { ChangeWaiters } from './change-waiters.ts';
-import { FrameReader, FrameWriter } from './frames.ts';
+import { type Frame, FrameReader, FrameWriter } from './frames.ts';
 import {
   type Failure,
   OPENING_ID,
@@ -76,7 +76,9 @@ class EmbeddedRecords implements Records {
   #exited: Promise<void> | undefined;
   readonly #calls = new Map<number, Call>();
   readonly #waiters = new ChangeWaiters();
-  #outgoing: FrameWriter | undefined;
+  /** Requests of this turn of the loop. */
+  readonly #outgoing = new FrameWriter();
+  #isFlushing = false;
   #nextId = OPENING_ID + 1;
   #pendingTransactions = 0;
   #pendingBytes = 0;
@@ -100,7 +102,7 @@ class EmbeddedRecords implements Records {
       name: 'records',
     });
     this.#worker = worker;
-    worker.on('message', (frame: Uint8Array) => this.#receive(frame));
+    worker.on('message', (frame: Frame) => this.#receive(frame));
     worker.on('error', (error) => this.#fail(closed(`the records worker died: ${messageOf(error)}`)));
     this.#exited = new Promise((resolve) => {
       worker.on('exit', () => {
@@ -223,20 +225,19 @@ class EmbeddedRecords implements Records {
 
   /** The frame of this turn of the loop. */
   #frame(): FrameWriter {
-    if (!this.#outgoing) {
-      this.#outgoing = new FrameWriter();
-      setImmediate(() => this.#flush());
+    if (!this.#isFlushing) {
+      this.#isFlushing = true;
+      setImmediate(this.#flush);
     }
     return this.#outgoing;
   }
 
-  #flush(): void {
-    const frame = this.#outgoing!.finish();
-    this.#outgoing = undefined;
-    this.#worker!.postMessage(frame, [frame.buffer]);
-  }
+  readonly #flush = (): void => {
+    this.#isFlushing = false;
+    this.#outgoing.sendTo(this.#worker!);
+  };
 
-  #receive(frame: Uint8Array): void {
+  #receive(frame: Frame): void {
     const reader = new FrameReader(frame);
     while (!reader.done) {
       const id = reader.uint32();

@@ -7,7 +7,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { assert, type DomainError, messageOf } from '../../../base/index.ts';
 import type { RecordsErrorCode } from '../records.ts';
 import { Database, type Outcome } from './database.ts';
-import { FrameReader, FrameWriter } from './frames.ts';
+import { type Frame, FrameReader, FrameWriter } from './frames.ts';
 import {
   type Failure,
   OPENING_ID,
@@ -36,29 +36,30 @@ const GROUP_REQUESTS_MAX = 4096;
 assert(parentPort, 'sqlite.worker runs as a worker only');
 const port = parentPort;
 const { file, pagesMax } = workerData as WorkerOptions;
+/** Answers; empty between two frames of requests. */
+const out = new FrameWriter();
 /** Set once a write failed for another reason than a full disk: no more writes (S3). */
 let broken: Failure | undefined;
 
 const database = open();
-if (database) port.on('message', (frame: Uint8Array) => serve(database, drain(frame)));
+if (database) port.on('message', (frame: Frame) => serve(database, drain(frame)));
 
 function open(): Database | undefined {
-  const out = new FrameWriter();
   try {
     const opened = Database.open(file, pagesMax);
-    send(out.uint32(OPENING_ID).byte(0));
+    out.uint32(OPENING_ID).byte(0).sendTo(port);
     return opened;
   } catch (error) {
     writeFailure(out, OPENING_ID, failureOf(error));
-    send(out);
+    out.sendTo(port);
     return undefined;
   }
 }
 
 /** All requests that have arrived, in order. */
-function drain(first: Uint8Array): Identified<Request>[] {
+function drain(first: Frame): Identified<Request>[] {
   const requests: Identified<Request>[] = [];
-  for (let frame: Uint8Array | undefined = first; frame; frame = receiveMessageOnPort(port)?.message) {
+  for (let frame: Frame | undefined = first; frame !== undefined; frame = receiveMessageOnPort(port)?.message) {
     const reader = new FrameReader(frame);
     while (!reader.done) requests.push(readRequest(reader));
   }
@@ -83,18 +84,17 @@ function serve(database: Database, requests: readonly Identified<Request>[]): vo
 
 function answerReads(database: Database, reads: readonly Identified<ReadRequest>[]): void {
   if (reads.length === 0) return;
-  const out = new FrameWriter();
   for (const { id, request } of reads) {
     try {
-      answerRead(database, out, id, request);
+      answerRead(database, id, request);
     } catch (error) {
       writeFailure(out, id, failureOf(error));
     }
   }
-  send(out);
+  out.sendTo(port);
 }
 
-function answerRead(database: Database, out: FrameWriter, id: number, request: ReadRequest): void {
+function answerRead(database: Database, id: number, request: ReadRequest): void {
   switch (request.kind) {
     case 'get': {
       const entry = database.get(request.space, request.key);
@@ -120,14 +120,13 @@ function answerRead(database: Database, out: FrameWriter, id: number, request: R
 }
 
 function answerWrites(database: Database, writes: readonly Identified<WriteRequest>[]): void {
-  const out = new FrameWriter();
   const outcomes = outcomesOf(database, writes);
   for (let i = 0; i < writes.length; i++) {
     const outcome = outcomes[i]!;
     if ('failure' in outcome) writeFailure(out, writes[i]!.id, outcome.failure);
     else out.uint32(writes[i]!.id).byte(0).whole(outcome.version);
   }
-  send(out);
+  out.sendTo(port);
 }
 
 function outcomesOf(database: Database, writes: readonly Identified<WriteRequest>[]): readonly Outcome[] {
@@ -142,14 +141,13 @@ function outcomesOf(database: Database, writes: readonly Identified<WriteRequest
 }
 
 function shutDown(database: Database, id: number): void {
-  const out = new FrameWriter();
   try {
     database.close();
     out.uint32(id).byte(0);
   } catch (error) {
     writeFailure(out, id, failureOf(error));
   }
-  send(out);
+  out.sendTo(port);
   port.close();
 }
 
@@ -162,9 +160,4 @@ function failureOf(error: unknown): Failure {
   const code = (error as DomainError<RecordsErrorCode>).code as string | undefined;
   const known = code?.startsWith('records-') || code === 'format-too-new';
   return { code: known ? (code as RecordsErrorCode) : 'records-failed', message: messageOf(error) };
-}
-
-function send(out: FrameWriter): void {
-  const frame = out.finish();
-  port.postMessage(frame, [frame.buffer]);
 }

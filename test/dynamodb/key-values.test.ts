@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LocalTables } from './local.ts';
+
+const NOT_VALID =
+  'One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty';
+
+test('a query for what no key can be is refused, instead of finding nothing', async () => {
+  await using tables = await LocalTables.open();
+  const TableName = await tables.table('texts', 'h:S r:B');
+  const query = (h: string, r: Uint8Array, condition: string) =>
+    tables.call('Query', {
+      ...{ TableName, KeyConditionExpression: `h = :h AND ${condition}` },
+      ExpressionAttributeValues: { ':h': { S: h }, ':r': { B: r } },
+    });
+  const [empty, one] = [new Uint8Array(0), Uint8Array.of(1)];
+  for (const condition of ['r = :r', 'r > :r', 'begins_with(r, :r)', 'r BETWEEN :r AND :r']) {
+    await assert.rejects(query('', one, condition), { message: `${NOT_VALID} string value. Key: h` });
+    await assert.rejects(query('a', empty, condition), { message: `${NOT_VALID} binary value. Key: r` });
+    await assert.rejects(query('a'.repeat(2049), one, condition), /Size of hashkey has exceeded/);
+    await assert.rejects(query('a', new Uint8Array(1025), condition), /Aggregated size of all range keys has exceeded/);
+    await query('a'.repeat(2048), new Uint8Array(1024), condition);
+  }
+  await assert.rejects(tables.call('ExecuteStatement', { Statement: `SELECT * FROM texts WHERE h = ''` }), {
+    message: `${NOT_VALID} string value. Key: h`,
+  });
+});
