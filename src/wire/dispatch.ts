@@ -451,7 +451,7 @@ function scopeHint({ headers, query }: RequestHead): { readonly service: string 
   const { authorization } = headers;
   const text =
     typeof authorization === 'string' ? authorization : query.includes('X-Amz-Credential=') ? safeDecode(query) : '';
-  const match = /Credential=[^/\s,]+\/\d{8}\/[^/\s,]*\/([^/\s,]+)\/aws4_request/.exec(text);
+  const match = /Credential=[^/\s,=]+\/\d{8}\/[^/\s,]*\/([^/\s,]+)\/aws4_request/.exec(text);
   return match ? { service: match[1]! } : undefined;
 }
 

@@ -189,9 +189,13 @@ function connectionsPath(path: string): string {
 /** Hosts whose first part is a bucket: `b.localhost`, `b.s3.localhost`, `b.s3.us-east-1.amazonaws.com`. */
 const BUCKET_HOST = /^(.+?)\.(?:s3[.-](?:[a-z0-9-]+\.)*)?(?:localhost|localhost\.localstack\.cloud|amazonaws\.com)$/;
 
+/** Longest name of a host (RFC 1035): the pattern above takes its time with longer ones. */
+const HOST_NAME_MAX = 253;
+
 /** The path with the bucket in front, wherever it was. */
 function s3Path({ path, authority }: RequestHead): string {
-  const bucket = BUCKET_HOST.exec(hostName(authority))?.[1];
+  const host = hostName(authority);
+  const bucket = host.length > HOST_NAME_MAX ? undefined : BUCKET_HOST.exec(host)?.[1];
   if (bucket === undefined || /^s3([.-]|$)/.test(bucket)) return path;
   return `/${bucket}${path === '/' ? '' : path}`;
 }

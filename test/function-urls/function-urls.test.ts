@@ -25,6 +25,8 @@ import {
   UpdateFunctionUrlConfigCommand,
 } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { eventOf } from '../../src/gateway/http/event.ts';
+import { PreludeReader } from '../../src/gateway/http/prelude.ts';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
 
@@ -224,6 +226,29 @@ test('bodies that are no text are base64: by their type, and by their bytes', as
   }
 });
 
+test('whether a body is text is told at once, whatever its type is called', () => {
+  const types = [
+    'application/problem+json; charset=utf-8',
+    ' Application/JSON ;x',
+    'text/csv',
+    'application/jsonp',
+    'a;+json',
+  ];
+  const before = process.cpuUsage().user;
+  const hostile = '\xa0'.repeat(60_000);
+  const base64 = [...types, `${hostile}x`, `a/b${hostile}+json${hostile}`].map((type) => {
+    const rawHeaders = ['content-type', type];
+    const { isBase64Encoded } = eventOf({
+      ...{ urlId: 'a', requestId: 'b', method: 'POST', path: '/', query: '', rawHeaders, body: Buffer.from('a') },
+      ...{ host: 'localhost', protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', at: 0 },
+    });
+    return isBase64Encoded;
+  });
+  assert.deepEqual(base64, [false, false, false, true, true, true, false]);
+  const tookMs = (process.cpuUsage().user - before) / 1000;
+  assert.ok(tookMs < 400, `${tookMs} ms`);
+});
+
 test('a result that is no response becomes the body of one', async () => {
   const text = await call(url, '/text');
   assert.deepEqual([text.status, text.headers['content-type'], text.body], [200, 'application/json', 'Hello, world!']);
@@ -318,6 +343,13 @@ test('a streamed response comes as the handler writes it', async () => {
   );
   assert.equal((await call(streaming, '/nothing')).body, '');
   assert.equal((await call(streaming, '/large')).bytes.length, 10_000_007);
+});
+
+test('metadata of a streamed response is looked for in no more than clients take, however small its pieces', () => {
+  const reader = new PreludeReader();
+  const TYPE = 'application/vnd.awslambda.http-integration-response';
+  for (let bytes = 0; bytes < 64 * 1024; bytes += 64) assert.equal(reader.take(TYPE, Buffer.alloc(64, 'a')), undefined);
+  assert.throws(() => reader.take(TYPE, Buffer.from('a')), /metadata has no end/);
 });
 
 test('a streamed response that breaks is broken off; before its first byte it is a bad gateway', async () => {

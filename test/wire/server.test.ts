@@ -247,6 +247,21 @@ test('garbage is answered or cut off, and the server goes on', async () => {
   assert.equal((await call(wire, 'DescribeLimits')).status, 200);
 });
 
+test('heads made to be read slowly are read as fast as others, before anything is proven', async () => {
+  await using wire = await startWire([]);
+  const heads = [
+    `Host: a.${'s3.'.repeat(20_000)}localhost`,
+    `Host: localhost\r\nAuthorization: ${'Credential='.repeat(5_500)}`,
+    `Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a${'SignedHeaders='.repeat(4_400)}`,
+  ];
+  const before = process.cpuUsage().user;
+  for (const head of heads)
+    assert.match(await raw(wire, `GET / HTTP/1.1\r\nConnection: close\r\n${head}\r\n\r\n`), /^HTTP\/1\.1 4\d\d /);
+  // Seconds each, once.
+  const tookMs = (process.cpuUsage().user - before) / 1000;
+  assert.ok(tookMs < 400, `${tookMs} ms`);
+});
+
 test('a request may arrive byte by byte', async () => {
   const { service } = gate();
   await using wire = await startWire([service], DEV);

@@ -71,8 +71,9 @@ export function parseClaim(request: RequestParts): SignatureClaim | undefined {
   return request.query.includes('X-Amz-Algorithm=') ? queryClaim(request) : undefined;
 }
 
+/** No part has `=` in it, so that there is one way to read a header, however long it is: nothing is proven yet. */
 const AUTHORIZATION =
-  /^AWS4-HMAC-SHA256\s+Credential=([^\s,]+),?\s*SignedHeaders=([^\s,]+),?\s*Signature=([0-9a-f]{64})$/;
+  /^AWS4-HMAC-SHA256\s+Credential=([^\s,=]+),?\s*SignedHeaders=([^\s,=]+),?\s*Signature=([0-9a-f]{64})$/;
 
 function headerClaim(request: RequestParts, authorization: string): SignatureClaim {
   const match = AUTHORIZATION.exec(authorization) ?? anyOrder(authorization);

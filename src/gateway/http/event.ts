@@ -101,7 +101,8 @@ function parametersOf(query: string): Record<string, string> {
 
 /** Bodies of these types are text in the event; all others are base64, forms among them. */
 function isTextual(contentType = ''): boolean {
-  return /^\s*(text\/|application\/(json|xml|javascript)\s*(;|$)|[^;]*\+(json|xml)\s*(;|$))/i.test(contentType);
+  const type = contentType.split(';', 1)[0]!.trim();
+  return /^(text\/|application\/(json|xml|javascript)$)|\+(json|xml)$/i.test(type);
 }
 
 function textOf(body: Uint8Array, encoding: BufferEncoding): string {
