@@ -35,7 +35,7 @@ async function stream(StreamName: string): Promise<string> {
   return `arn:aws:kinesis:us-east-1:000000000000:stream/${StreamName}`;
 }
 
-/** The first records of a stream of one shard; waits for them. */
+/** The first records of a stream of one shard, of which a restart may repeat some; waits for them. */
 async function records(StreamARN: string, count: number): Promise<any[]> {
   const ShardIteratorType = 'TRIM_HORIZON';
   let { ShardIterator } = await kinesis.getShardIterator({
@@ -46,9 +46,10 @@ async function records(StreamARN: string, count: number): Promise<any[]> {
   const found: any[] = [];
   for (let tries = 0; found.length < count && tries < 2000; tries++) {
     const { Records = [], NextShardIterator } = await kinesis.getRecords({ ShardIterator: ShardIterator! });
-    found.push(
-      ...Records.map(({ Data, PartitionKey }) => ({ ...JSON.parse(Buffer.from(Data!).toString()), PartitionKey })),
-    );
+    for (const { Data, PartitionKey } of Records) {
+      const record = { ...JSON.parse(Buffer.from(Data!).toString()), PartitionKey };
+      if (!found.some(({ eventID }) => eventID === record.eventID)) found.push(record);
+    }
     ShardIterator = NextShardIterator;
   }
   return found;
@@ -146,4 +147,14 @@ test('destinations are refused in the words of AWS', async () => {
   await assert.rejects(house.dynamodb.describeKinesisStreamingDestination({ TableName: 'no-such-table' }), {
     name: 'ResourceNotFoundException',
   });
+});
+
+test('of several who turn a destination on at once one does', async () => {
+  const { name: TableName } = await house.table('KEYS_ONLY');
+  const StreamArn = await stream('at-once');
+  const all = Array.from({ length: 5 }, () =>
+    house.dynamodb.enableKinesisStreamingDestination({ TableName, StreamArn }),
+  );
+  const enabled = (await Promise.allSettled(all)).filter(({ status }) => status === 'fulfilled');
+  assert.equal(enabled.length, 1);
 });

@@ -123,3 +123,15 @@ test('an index is built on when neither it nor its table could be deleted', asyn
   const status = async () => (await call('DescribeTable', { TableName })).Table.GlobalSecondaryIndexes[0].IndexStatus;
   await becomes(status, 'ACTIVE');
 });
+
+test('a table of which recovery could not be switched on can be deleted', async () => {
+  const TableName = 'table';
+  await create(TableName);
+  refuses = (writes) =>
+    writes.some((write) => write.kind === 'put' && `${Buffer.from(write.value)}`.includes('"recovery":'));
+  const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true };
+  const on = call('UpdateContinuousBackups', { TableName, PointInTimeRecoverySpecification });
+  await assert.rejects(on, { code: 'records-full' });
+  refuses = () => false;
+  await call('DeleteTable', { TableName });
+});

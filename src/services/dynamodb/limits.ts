@@ -22,8 +22,9 @@ export const TABLE_LIMITS = {
   tagValueMax: 256,
   tagsPerPage: 10,
   tablesPerPage: 100,
-  /** A table or index of more items than this is counted in the background, and no more often than every six hours, as AWS counts. */
+  /** A table or index of more items or bytes than this is counted in the background, and no more often than every six hours, as AWS counts. */
   itemsCountedAtOnce: 10_000,
+  bytesCountedAtOnce: 8 * 1024 * 1024,
   sizeIntervalMs: 6 * 3_600_000,
   /** How often expired items are looked for, milliseconds. */
   sweepIntervalMs: 5_000,

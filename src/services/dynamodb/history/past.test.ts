@@ -102,6 +102,47 @@ for (const [names, seed] of [
   });
 }
 
+for (const [count, padding] of [
+  [6_000, 10],
+  [200, 100_000],
+] as const) {
+  test(`a table of ${count} items of ${padding} bytes, all deleted since, is read in small pages`, async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'millrace-past-'));
+    try {
+      await using records = await openEmbeddedRecords({ directory });
+      const undo = await UndoFollower.open(records, TABLE, HISTORY);
+      const stamp = undo.take(DAY_MS);
+      // Over three days, on each of which others are made and deleted again.
+      let at = DAY_MS;
+      let writes: Write[] = [];
+      for (let n = 0; n < count; n++) {
+        const old = itemOf({ h: { S: `item-${n}` }, v: { S: 'x'.repeat(padding) } });
+        const key = itemRowKey(KEY, old.attributes);
+        at += (3 * DAY_MS) / count;
+        undo.follow({ key, old, new: undefined, at: Math.floor(at), by: 'caller' }, writes);
+        undo.follow({ key, old: undefined, new: old, at: Math.floor(at), by: 'caller' }, writes);
+        undo.follow({ key, old, new: undefined, at: Math.floor(at), by: 'caller' }, writes);
+        if (n % 100 < 99) continue;
+        await records.commit({ writes });
+        writes = [];
+      }
+      const past = { items: itemsSpace(TABLE), history: historySpace(TABLE, HISTORY), stamp, latest: () => undo.last };
+      let found = 0;
+      let last: Uint8Array = Buffer.alloc(0);
+      for await (const page of itemsAt(records, past)) {
+        const bytes = page.reduce((sum, { value }) => sum + value.length, 0);
+        assert.ok(page.length < 5_000 && bytes < 8 * 1024 * 1024, `a page has ${page.length} items, ${bytes} bytes`);
+        for (const { key } of page) assert.ok(Buffer.compare(last, key) < 0);
+        last = page.at(-1)?.key ?? last;
+        found += page.length;
+      }
+      assert.equal(found, count);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+}
+
 test('stamps grow over a restart, and though the clock is set back', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-past-'));
   try {

@@ -5,8 +5,9 @@ import { DAY_BYTES, dayKey, dayOf, readUndoKey, STAMP_BYTES } from './undo.ts';
 const PAGE_ROWS = 500;
 const PAGE_BYTES = 1024 * 1024;
 
-/** Beyond it a stretch of the table ends: what is remembered of it stays small however much has changed. */
+/** Items and bytes beyond which a stretch of the table ends: what is remembered of it stays small however much has changed. */
 const CHANGED_MAX = 2_000;
+const CHANGED_BYTES_MAX = 4 * PAGE_BYTES;
 
 /** Above every stamp of an item. */
 const PAST_STAMPS = Buffer.alloc(STAMP_BYTES + 1, 0xff);
@@ -56,12 +57,14 @@ export async function* itemsAt(
 interface Stretch {
   /** By row key, hexadecimal; `undefined`: there was none. */
   readonly items: Map<string, { readonly key: Uint8Array; readonly value: Uint8Array | undefined }>;
+  /** Bytes of the values. */
+  readonly bytes: number;
   /** Where it ends, exclusive; absent at the end of the table. */
   readonly to: Uint8Array | undefined;
 }
 
 async function changesIn(records: Records, past: Past, from: Uint8Array, to: Uint8Array | undefined): Promise<Stretch> {
-  let stretch: Stretch = { items: new Map(), to };
+  let stretch: Stretch = { items: new Map(), bytes: 0, to };
   // The earliest day first: its record of an item is the one that counts.
   for (let day = dayOf(past.stamp); day <= dayOf(past.latest()); day++) {
     stretch = await changesOfDay(records, past, day, from, stretch);
@@ -77,25 +80,35 @@ async function changesOfDay(
   past: Past,
   day: number,
   start: Uint8Array,
-  { items, to }: Stretch,
+  { items, bytes, to }: Stretch,
 ): Promise<Stretch> {
   const end = to ? dayKey(day, to) : dayKey(day + 1);
   let from: Uint8Array = dayKey(day, start);
   for (;;) {
     const rows = await records.range(past.history, { from, to: end, limit: PAGE_ROWS, bytesMax: PAGE_BYTES });
-    const last = rows.at(-1);
-    if (!last) return { items, to };
     for (const { key, value } of rows) {
       const { item, stamp } = readUndoKey(key);
       const id = Buffer.from(item).toString('hex');
-      if (stamp > past.stamp && !items.has(id)) items.set(id, { key: item, value: value.length ? value : undefined });
+      if (stamp <= past.stamp || items.has(id)) continue;
+      items.set(id, { key: item, value: value.length ? value : undefined });
+      bytes += value.length;
     }
+    if (!isFull(rows)) return { items, bytes, to };
+    const last = rows.at(-1)!;
     const { item } = readUndoKey(last.key);
     const known = items.has(Buffer.from(item).toString('hex'));
     // An item that changes all the time has many rows, of which the first is enough.
     from = known ? after(last.key.subarray(0, DAY_BYTES + item.length)) : Buffer.concat([last.key, Buffer.of(0)]);
-    if (items.size >= CHANGED_MAX) return { items, to: known ? after(item) : item };
+    if (items.size >= CHANGED_MAX || bytes >= CHANGED_BYTES_MAX)
+      return { items, bytes, to: known ? after(item) : item };
   }
+}
+
+/** Whether there may be more rows than were read. */
+function isFull(rows: readonly RecordEntry[]): boolean {
+  return (
+    rows.length === PAGE_ROWS || rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0) >= PAGE_BYTES
+  );
 }
 
 function merge(live: readonly RecordEntry[], { items, to }: Stretch): readonly PastItem[] {

@@ -97,12 +97,15 @@ export function backupOperations({ tables, backups, restores, histories, clock }
   /** Old images first: what is promised as restorable begins once they are kept. */
   async function enableRecovery(table: LiveTable, asked: number | undefined): Promise<void> {
     const moment = await histories.now(tables, table);
-    await tables.update(table, (definition) => {
-      const { recovery } = definition;
-      const days = asked ?? recovery?.days ?? HISTORY_LIMITS.recoveryDaysMax;
-      return { definition: { ...definition, recovery: { since: recovery?.since ?? clock.now(), days } } };
-    });
-    await moment.release();
+    try {
+      await tables.update(table, (definition) => {
+        const { recovery } = definition;
+        const days = asked ?? recovery?.days ?? HISTORY_LIMITS.recoveryDaysMax;
+        return { definition: { ...definition, recovery: { since: recovery?.since ?? clock.now(), days } } };
+      });
+    } finally {
+      await moment.release();
+    }
   }
 
   async function disableRecovery(table: LiveTable): Promise<void> {

@@ -6,7 +6,7 @@
  * A feed is a stream of the table that nobody but its forwarder sees. Delivery is at least once: a crash repeats what was put since
  * the cursor was written. A destination that is turned off is drained first; turned on again it gets another feed, after that.
  */
-import { type Clock, hasCode, isAbort, type Random } from '../../../base/index.ts';
+import { type Clock, hasCode, isAbort, type Random, Turns } from '../../../base/index.ts';
 import { type Records, Registry } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { invalid } from '../errors.ts';
@@ -57,6 +57,8 @@ export class Destinations implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** Forwarders by key. */
   readonly #running = new Map<string, Promise<void>>();
+  /** What changes a table's destinations goes one after the other: each begins from what the last has stored. */
+  readonly #turns = new Turns();
 
   private constructor(dependencies: DestinationsDependencies, registry: Registry<Destination>) {
     this.#dependencies = dependencies;
@@ -82,7 +84,16 @@ export class Destinations implements AsyncDisposable {
   }
 
   /** @param followAnew  asks the table's followers anew: the feed is one of them now. @throws validation-failed */
-  async enable(
+  enable(
+    table: StreamedTable,
+    streamArn: string,
+    precision: Precision | undefined,
+    followAnew: () => void,
+  ): Promise<void> {
+    return this.#turns.run(table.id, () => this.#enable(table, streamArn, precision, followAnew));
+  }
+
+  async #enable(
     table: StreamedTable,
     streamArn: string,
     precision: Precision | undefined,
@@ -112,7 +123,11 @@ export class Destinations implements AsyncDisposable {
   }
 
   /** What was written before is put still. @throws validation-failed */
-  async disable(table: StreamedTable, streamArn: string, followAnew: () => void): Promise<Destination> {
+  disable(table: StreamedTable, streamArn: string, followAnew: () => void): Promise<Destination> {
+    return this.#turns.run(table.id, () => this.#disable(table, streamArn, followAnew));
+  }
+
+  async #disable(table: StreamedTable, streamArn: string, followAnew: () => void): Promise<Destination> {
     const destination = this.#active(
       table,
       streamArn,
@@ -125,7 +140,11 @@ export class Destinations implements AsyncDisposable {
   }
 
   /** @throws validation-failed */
-  async update(table: StreamedTable, streamArn: string, precision: Precision): Promise<void> {
+  update(table: StreamedTable, streamArn: string, precision: Precision): Promise<void> {
+    return this.#turns.run(table.id, () => this.#update(table, streamArn, precision));
+  }
+
+  async #update(table: StreamedTable, streamArn: string, precision: Precision): Promise<void> {
     const destination = this.#active(
       table,
       streamArn,
@@ -246,9 +265,11 @@ export class Destinations implements AsyncDisposable {
       const keys = Array.from({ length: TABLE_STREAM_LIMITS.shards }, (_, shard) => Buffer.from(`${id}/${shard}`));
       await records.commit({ writes: keys.map((cursor) => ({ kind: 'delete', space: CURSORS, key: cursor })) });
     }
-    const destination = this.#registry.get(key)!;
-    const feeds = destination.feeds.filter((other) => other !== feed);
-    await this.#registry.put(key, { ...destination, feeds });
+    await this.#turns.run(key.slice(0, key.indexOf('/')), async () => {
+      const destination = this.#registry.get(key)!;
+      const feeds = destination.feeds.filter((other) => other !== feed);
+      await this.#registry.put(key, { ...destination, feeds });
+    });
   }
 }
 

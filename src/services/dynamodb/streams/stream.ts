@@ -156,10 +156,10 @@ export class TableStream implements Follower {
   }
 
   /** Deletes what stands below a sequence number, in steps: between two of them other commits go on. */
-  async trim(horizon: number): Promise<void> {
+  async trim(horizon: number, goesOn: () => boolean): Promise<void> {
     for (let shard = 0; shard < this.#trimmed.length; shard++) {
       const end = rowKey(shard, horizon);
-      for (;;) {
+      while (goesOn()) {
         const [first] = await this.#records.range(this.#space, { from: rowKey(shard, 0), to: end, limit: 1 });
         if (!first) break;
         await this.#trimStep(shard, sequenceOfKey(first.key), horizon);

@@ -280,6 +280,32 @@ test('records go after a day, and who asks for them is told', async () => {
   await assert.rejects(setting.iterator(arn, 'AT_SEQUENCE_NUMBER', 0, stale), { code: 'data-trimmed' });
 });
 
+test('trimming ends when the streams close, and is gone on with at the next start', async () => {
+  await using setting = await Setting.open();
+  const { arn } = await setting.streams.openStream(TABLE, 'KEYS_ONLY');
+  for (let shard = 0; shard < 4; shard++) await setting.change(arn, undefined, numbered(shard), shard);
+  const space = `dynamodb/${setting.source(arn).identity()}/records`;
+  const rows = async () => (await setting.records.range(space, { limit: 10 })).length;
+  await setting.later(TABLE_STREAM_LIMITS.trimIntervalMs);
+  const { now } = setting.clock;
+  setting.clock.now = () => now.call(setting.clock) + TABLE_STREAM_LIMITS.retentionMs;
+  const { commit } = setting.records;
+  let closing: PromiseLike<void> | undefined;
+  setting.records.commit = (transaction) => {
+    // It closes when the first shard is trimmed.
+    if (transaction.writes.some((write) => write.kind === 'deleteRange'))
+      closing ??= setting.streams[Symbol.asyncDispose]();
+    return commit.call(setting.records, transaction);
+  };
+  await setting.streams.trim();
+  await closing;
+  assert.equal(await rows(), 3);
+  await setting.stop();
+  await setting.start();
+  await setting.streams.trim();
+  assert.equal(await rows(), 0);
+});
+
 test('a shard that is quiet for days loses nothing, and does not say so', async () => {
   await using setting = await Setting.open();
   const { arn } = await setting.streams.openStream(TABLE, 'KEYS_ONLY');

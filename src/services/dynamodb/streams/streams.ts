@@ -40,6 +40,9 @@ export class TableStreams implements AsyncDisposable {
   readonly #streams = new Map<string, TableStream>();
   #timer: Timer | undefined;
   #trimming: Promise<void> = Promise.resolve();
+  /** Not all was trimmed up to the horizon, as far as is known: the last run may have been cut off. */
+  #behind = true;
+  #closed = false;
 
   private constructor(
     dependencies: TableStreamDependencies,
@@ -177,15 +180,21 @@ export class TableStreams implements AsyncDisposable {
     const { clock } = this.#dependencies;
     if (this.#streams.size === 0) return;
     const now = clock.now();
-    const moved = await this.#horizon.advance(this.#sequence.take(), now);
+    if (await this.#horizon.advance(this.#sequence.take(), now)) this.#behind = true;
+    const goesOn = () => !this.#closed;
     for (const stream of [...this.#streams.values()]) {
       const { closed } = stream.state;
-      if (closed && closed.at <= now - TABLE_STREAM_LIMITS.retentionMs) await this.#forget(stream);
-      else if (moved) await stream.trim(this.#horizon.sequence);
+      const isOver = closed && closed.at <= now - TABLE_STREAM_LIMITS.retentionMs;
+      // What is dropped is emptied before: nobody waits for millions of records that go at once.
+      if (isOver || this.#behind) await stream.trim(isOver ? closed.sequence : this.#horizon.sequence, goesOn);
+      if (this.#closed) return;
+      if (isOver) await this.#forget(stream);
     }
+    this.#behind = false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
     await this.#trimming.catch(() => {});

@@ -17,6 +17,12 @@ export const forgetSizes = (tableId: string): Write => ({ kind: 'delete', space:
 /** A count of a large table is read in pages of so many bytes, so that others get their turn. */
 const PAGE_BYTES = 1024 * 1024;
 
+/** What is counted while somebody waits. */
+const AT_ONCE: Size = { count: TABLE_LIMITS.itemsCountedAtOnce, bytes: TABLE_LIMITS.bytesCountedAtOnce };
+const ALL: Size = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+
+const exceeds = (size: Size, most: Size) => size.count > most.count || size.bytes > most.bytes;
+
 interface Counted {
   readonly at: number;
   readonly table: Size;
@@ -59,7 +65,7 @@ export class Sizes {
     const mark = this.#marks.get(table);
     if (known && mark?.changed === false) return sizesOf(known);
     if (mark) mark.changed = false;
-    const counted = this.#large.has(table) ? undefined : await this.#count(table, TABLE_LIMITS.itemsCountedAtOnce);
+    const counted = this.#large.has(table) ? undefined : await this.#count(table, AT_ONCE);
     if (counted) return sizesOf(await this.#keep(table, counted));
     this.#large.add(table);
     if (mark) mark.changed = true;
@@ -69,10 +75,10 @@ export class Sizes {
 
   #countInBackground(table: LiveTable): void {
     this.#chores.start(`${choresOf(table.id)}counting items`, async (signal) => {
-      const counted = await this.#count(table, Number.POSITIVE_INFINITY, signal);
+      const counted = await this.#count(table, ALL, signal);
       if (!counted) return;
       await this.#keep(table, counted);
-      if (counted.table.count <= TABLE_LIMITS.itemsCountedAtOnce) this.#large.delete(table);
+      if (!exceeds(counted.table, AT_ONCE)) this.#large.delete(table);
     });
   }
 
@@ -94,32 +100,32 @@ export class Sizes {
     return found && (JSON.parse(Buffer.from(found.value).toString()) as Counted);
   }
 
-  /** @returns `undefined` when there are more than `countMax`, or the signal ended it */
-  async #count(table: LiveTable, countMax: number, signal?: AbortSignal): Promise<Omit<Counted, 'at'> | undefined> {
-    const items = await this.#countSpace(table.space, countMax, signal);
+  /** @returns `undefined` when there is more than `most`, or the signal ended it */
+  async #count(table: LiveTable, most: Size, signal?: AbortSignal): Promise<Omit<Counted, 'at'> | undefined> {
+    const items = await this.#countSpace(table.space, most, signal);
     if (!items) return undefined;
     const indexes: Record<string, Size> = {};
     for (const { name, space } of table.indexes.values()) {
-      const size = await this.#countSpace(space, countMax, signal);
+      const size = await this.#countSpace(space, most, signal);
       if (!size) return undefined;
       indexes[name] = size;
     }
     return { table: items, indexes };
   }
 
-  async #countSpace(space: string, countMax: number, signal?: AbortSignal): Promise<Size | undefined> {
+  async #countSpace(space: string, most: Size, signal?: AbortSignal): Promise<Size | undefined> {
     let from: Uint8Array = Buffer.alloc(0);
     let [count, bytes] = [0, 0];
     for (;;) {
       const page = await this.#records.range(space, {
         from,
-        limit: Math.min(RECORDS_LIMITS.readRecordsMax, countMax + 1),
+        limit: Math.min(RECORDS_LIMITS.readRecordsMax, most.count + 1),
         bytesMax: PAGE_BYTES,
       });
       if (page.length === 0) return { count, bytes };
       count += page.length;
       for (const { value } of page) bytes += sizeOfEncoded(value);
-      if (count > countMax || signal?.aborted) return undefined;
+      if (exceeds({ count, bytes }, most) || signal?.aborted) return undefined;
       from = Buffer.concat([page.at(-1)!.key, Buffer.of(0)]);
     }
   }

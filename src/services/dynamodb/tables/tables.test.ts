@@ -344,3 +344,19 @@ test('nothing more expires once time to live is off', async () => {
   deleter.before = async () => {};
   assert.equal(await rowsIn(table.space), 5 * TABLE_LIMITS.expiredAtOnce);
 });
+
+test('a table of large items is counted in the background', async () => {
+  await create('table');
+  const text = { text: { S: 'x'.repeat(390_000) } };
+  for (let at = 0; at < 100; at++) await put('table', `${at}`, text);
+  const { range } = records;
+  let pages = 0;
+  records.range = async (space, ...bounds) => {
+    pages++;
+    return range.call(records, space, ...bounds);
+  };
+  const described = async () => (await call('DescribeTable', { TableName: 'table' })).Table.ItemCount;
+  assert.equal(await described(), 0);
+  assert.ok(pages < 20, `${pages} pages were read while somebody waited`);
+  await becomes(described, 100);
+});
