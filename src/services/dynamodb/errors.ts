@@ -48,3 +48,6 @@ export const tableNotFound = () => new DynamodbError('resource-not-found', NOT_F
 
 /** @param message  word for word as AWS says it: clients match on it */
 export const invalid = (message: string) => new DynamodbError('validation-failed', message);
+
+export const streamNotFound = (arn: string) =>
+  new DynamodbError('resource-not-found', `Requested resource not found: Stream: ${arn} not found`);

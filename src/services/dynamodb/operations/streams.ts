@@ -7,13 +7,13 @@ import type {
 import { type Clock, hasCode } from '../../../base/index.ts';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Operation, Service } from '../../index.ts';
-import { DYNAMODB_ANSWERS, DynamodbError, invalid } from '../errors.ts';
+import { DYNAMODB_ANSWERS, DynamodbError, invalid, streamNotFound } from '../errors.ts';
 import { decodeIterator, encodeIterator } from '../streams/iterator.ts';
 import { TABLE_STREAM_LIMITS } from '../streams/limits.ts';
 import { parseSequence, sequenceText } from '../streams/sequence-number.ts';
 import { type StreamState, shardId, shardOf } from '../streams/state.ts';
 import type { TableStream } from '../streams/stream.ts';
-import { streamNotFound, type TableStreams } from '../streams/streams.ts';
+import type { TableStreams } from '../streams/streams.ts';
 
 /**
  * The service `dynamodbstreams`.

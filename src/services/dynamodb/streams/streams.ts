@@ -1,7 +1,7 @@
 import type { Clock, Random, Timer } from '../../../base/index.ts';
 import { type Records, Registry, Sequence } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
-import { DynamodbError } from '../errors.ts';
+import { streamNotFound } from '../errors.ts';
 import type { Follower } from '../model/follower.ts';
 import { Horizon } from './horizon.ts';
 import { TABLE_STREAM_LIMITS } from './limits.ts';
@@ -225,6 +225,3 @@ export class TableStreams implements AsyncDisposable {
     });
   }
 }
-
-export const streamNotFound = (arn: string) =>
-  new DynamodbError('resource-not-found', `Requested resource not found: Stream: ${arn} not found`);
