@@ -13,6 +13,25 @@ export function useWidth<T extends Element>() {
   return { ref, width };
 }
 
+/** What of a box that scrolls is seen, in pixels from its top, followed as it changes. */
+export function useScrolled<T extends Element>() {
+  const ref = useRef<T>(null);
+  const [view, setView] = useState({ top: 0, height: 600 });
+  useEffect(() => {
+    const box = ref.current!;
+    const update = () => setView({ top: box.scrollTop, height: box.clientHeight });
+    update();
+    box.addEventListener('scroll', update, { passive: true });
+    const observer = new ResizeObserver(update);
+    observer.observe(box);
+    return () => {
+      box.removeEventListener('scroll', update);
+      observer.disconnect();
+    };
+  }, []);
+  return { ref, view };
+}
+
 export function useMedia(query: string): boolean {
   const [matches, setMatches] = useState(() => matchMedia(query).matches);
   useEffect(() => {

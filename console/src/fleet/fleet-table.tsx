@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { age, dateTime } from '../format.ts';
-import { useMedia } from '../hooks.ts';
+import { useMedia, useScrolled } from '../hooks.ts';
 import type { DeviceSort, DeviceSummary } from './fleet-api.ts';
 import { Health, reasonWords } from './health.tsx';
 import type { FleetView } from './use-fleet.ts';
@@ -33,21 +33,8 @@ export function FleetTable(props: {
 }) {
   const { fleet, found } = props;
   const rowHeight = useMedia('(max-width: 760px)') ? ROW_NARROW : ROW;
-  const ref = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 600 });
+  const { ref, view } = useScrolled<HTMLDivElement>();
   const [active, setActive] = useState<number>();
-  useEffect(() => {
-    const box = ref.current!;
-    const update = () => setView({ top: box.scrollTop, height: box.clientHeight });
-    update();
-    box.addEventListener('scroll', update, { passive: true });
-    const observer = new ResizeObserver(update);
-    observer.observe(box);
-    return () => {
-      box.removeEventListener('scroll', update);
-      observer.disconnect();
-    };
-  }, []);
   useEffect(() => {
     ref.current!.scrollTop = 0;
     setActive(undefined);

@@ -1,4 +1,5 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
+import { useScrolled } from '../hooks.ts';
 import type { Key } from './requests.ts';
 import { type Attributes, shown, typeOf } from './values.ts';
 
@@ -20,20 +21,7 @@ export function ItemTable(props: {
   readonly onEnd: () => void;
 }) {
   const { items, keys } = props;
-  const ref = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 600 });
-  useEffect(() => {
-    const box = ref.current!;
-    const update = () => setView({ top: box.scrollTop, height: box.clientHeight });
-    update();
-    box.addEventListener('scroll', update, { passive: true });
-    const observer = new ResizeObserver(update);
-    observer.observe(box);
-    return () => {
-      box.removeEventListener('scroll', update);
-      observer.disconnect();
-    };
-  }, []);
+  const { ref, view } = useScrolled<HTMLDivElement>();
   const first = Math.max(0, Math.floor(view.top / ROW) - MARGIN);
   const last = Math.min(items.length - 1, Math.ceil((view.top + view.height) / ROW) + MARGIN);
   useEffect(() => {
