@@ -23,7 +23,7 @@ const SIZES = {
 /** The embedded log under appends of mixed size and trims. */
 export const logSubject: CrashSubject<Log, Step> = {
   name: 'log',
-  kills: 20,
+  kills: 10,
   simulated: true,
   concurrency: 6,
 
