@@ -55,6 +55,9 @@ async function answerTo(socket: Socket, bytes: Uint8Array | string): Promise<Buf
   return chunk;
 }
 
+/** Its end, whether the peer closes or resets it. */
+const closing = (socket: Socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()));
+
 const CONNECT = mqtt.encodePacket(connect({ clientId: 'over-tls', password: Buffer.from('open'), username: 'u' }), 5);
 const isConnack = (bytes: Buffer) => bytes[0] === 0x20 && bytes[3] === 0;
 
@@ -294,7 +297,7 @@ describe('handshakes', () => {
       await using rig = await openSecureRig({ limits });
       const socket = createConnection(rig.mqtts, '127.0.0.1');
       const since = performance.now();
-      const closed = once(socket, 'close');
+      const closed = closing(socket);
       socket.on('error', () => {}).resume();
       const left = [...bytes];
       const trickle = setInterval(() => left.length > 0 && socket.write(Buffer.of(left.shift()!)), 60);
@@ -314,7 +317,7 @@ describe('handshakes', () => {
         return socket.resume();
       }),
     );
-    const closed = once(stalling[0]!, 'close');
+    const closed = closing(stalling[0]!);
     const socket = await connectWith(rig.mqtts, { ca: rig.authority.authority.cert });
     await closed;
     assert.equal(stalling[1]!.destroyed, false);
