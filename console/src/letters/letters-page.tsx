@@ -116,19 +116,19 @@ const EMPTY: LettersState = {
 function useLetters(filter: DeadLetterFilter) {
   const [state, setState] = useState(EMPTY);
   const [round, setRound] = useState(0);
-  const [wanted, setWanted] = useState<string>();
-  const key = JSON.stringify(filter);
-  useEffect(() => {
-    setWanted(undefined);
-    setState((before) => ({ ...EMPTY, places: before.places }));
-  }, [key, round]);
+  const list = `${round} ${JSON.stringify(filter)}`;
+  /** The page that is wanted, of the list that it belongs to: another list begins at its first. */
+  const [wanted, setWanted] = useState<{ readonly list: string; readonly after: string | undefined }>();
+  const from = wanted?.list === list ? wanted.after : undefined;
+  useEffect(() => setState((before) => ({ ...EMPTY, places: before.places })), [list]);
   useEffect(() => {
     const stop = new AbortController();
     const load = async () => {
       setState((before) => ({ ...before, isLoading: true, error: undefined }));
-      let after = wanted;
+      let after = from;
       for (let search = 0; ; search++) {
         const page = await listLetters(filter, after, PAGE, stop.signal);
+        if (stop.signal.aborted) return;
         const isLast = page.letters.length > 0 || page.next === undefined || search >= SEARCHES_MAX;
         setState((before) => ({
           ...before,
@@ -146,10 +146,10 @@ function useLetters(filter: DeadLetterFilter) {
       if (!stop.signal.aborted) setState((before) => ({ ...before, isLoading: false, error }));
     });
     return () => stop.abort();
-  }, [key, round, wanted]);
+  }, [list, from]);
   return {
     state,
-    more: () => setWanted(state.next),
+    more: () => setWanted({ list, after: state.next }),
     reload: () => setRound((before) => before + 1),
     remove: (id: string) =>
       setState((before) => ({ ...before, letters: before.letters.filter((letter) => letter.id !== id) })),
