@@ -19,6 +19,7 @@ import { type LiveTable, tableArn } from '../tables/live-table.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { Histories, Moment } from './histories.ts';
 import { jobId } from './job-ids.ts';
+import { recentJobs } from './jobs.ts';
 import { HISTORY_LIMITS } from './limits.ts';
 import type { Buckets } from './objects-port.ts';
 import type { PastItem } from './past.ts';
@@ -96,12 +97,7 @@ export class Exports {
 
   /** Of the last ninety days, the newest first. */
   list(region: string, tableArn?: string): readonly Export[] {
-    const since = this.#dependencies.clock.now() - HISTORY_LIMITS.jobsKeptMs;
-    return this.#registry
-      .list()
-      .filter((one) => one.region === region && one.startedAt >= since)
-      .filter((one) => tableArn === undefined || one.tableArn === tableArn)
-      .sort((a, b) => b.startedAt - a.startedAt);
+    return recentJobs(this.#registry.list(), this.#dependencies.clock, region, tableArn);
   }
 
   /** @throws DynamodbError `export-not-found` */

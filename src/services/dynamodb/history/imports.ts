@@ -17,6 +17,7 @@ import { choresOf, type Tables } from '../tables/tables.ts';
 import { open } from './fills.ts';
 import { csv, dynamodbJson, type LineReader, linesOf } from './import-lines.ts';
 import { jobId } from './job-ids.ts';
+import { recentJobs } from './jobs.ts';
 import { HISTORY_LIMITS } from './limits.ts';
 import type { Buckets } from './objects-port.ts';
 
@@ -98,12 +99,7 @@ export class Imports {
 
   /** Of the last ninety days, the newest first. */
   list(region: string, tableArn?: string): readonly Import[] {
-    const since = this.#dependencies.clock.now() - HISTORY_LIMITS.jobsKeptMs;
-    return this.#registry
-      .list()
-      .filter((one) => one.region === region && one.startedAt >= since)
-      .filter((one) => tableArn === undefined || one.tableArn === tableArn)
-      .sort((a, b) => b.startedAt - a.startedAt);
+    return recentJobs(this.#registry.list(), this.#dependencies.clock, region, tableArn);
   }
 
   /** @throws DynamodbError `import-not-found` */

@@ -40,13 +40,7 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
 
   const PutItem: Operation<PutItemInput> = async (input, { region }) => {
     const { ReturnValues = 'NONE', ReturnConsumedCapacity: wish } = input;
-    const { condition } = readExpressions(input as Request, {
-      expressions: ['ConditionExpression'],
-      legacy: ['Expected', 'ConditionalOperator'],
-    });
-    if (ReturnValues !== 'NONE' && ReturnValues !== 'ALL_OLD') {
-      throw invalid('ReturnValues can only be ALL_OLD or NONE');
-    }
+    const condition = conditionOf(input as Request, ReturnValues);
     const item = itemToPut(input.Item as Attributes);
     const table = tables.get(input.TableName!, region);
     const wishes = { returnsOld: ReturnValues === 'ALL_OLD', counted: isCounted(wish) };
@@ -57,13 +51,7 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
 
   const DeleteItem: Operation<DeleteItemInput> = async (input, { region }) => {
     const { ReturnValues = 'NONE', ReturnConsumedCapacity: wish } = input;
-    const { condition } = readExpressions(input as Request, {
-      expressions: ['ConditionExpression'],
-      legacy: ['Expected', 'ConditionalOperator'],
-    });
-    if (ReturnValues !== 'NONE' && ReturnValues !== 'ALL_OLD') {
-      throw invalid('ReturnValues can only be ALL_OLD or NONE');
-    }
+    const condition = conditionOf(input as Request, ReturnValues);
     const table = tables.get(input.TableName!, region);
     const wishes = { returnsOld: ReturnValues === 'ALL_OLD', counted: isCounted(wish) };
     const change = deleteChange(table, input.Key as Attributes, guardOf(input, condition), wishes);
@@ -164,4 +152,14 @@ function shownUpdate(
 /** Nothing at all where nothing is left. */
 function shownAttributes(attributes: Attributes) {
   return Object.keys(attributes).length > 0 ? { Attributes: attributes } : undefined;
+}
+
+/** The condition of a put or a delete, which return nothing but the item as it was. @throws DynamodbError `validation-failed` */
+function conditionOf(request: Request, returnValues: string) {
+  const { condition } = readExpressions(request, {
+    expressions: ['ConditionExpression'],
+    legacy: ['Expected', 'ConditionalOperator'],
+  });
+  if (returnValues !== 'NONE' && returnValues !== 'ALL_OLD') throw invalid('ReturnValues can only be ALL_OLD or NONE');
+  return condition;
 }
