@@ -5,6 +5,8 @@ export interface CallRequest extends AsyncIterable<Uint8Array> {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
+  /** Name and value in turn, as they came; absent where no name came twice, and {@link headers} have them all. */
+  readonly rawHeaders?: readonly string[];
   readonly httpVersionMajor: number;
   /** All of it has come. */
   readonly complete: boolean;
@@ -17,7 +19,8 @@ export interface CallResponse {
   readonly destroyed: boolean;
   readonly writableEnded: boolean;
   setHeader(name: string, value: string): unknown;
-  writeHead(status: number, headers: Record<string, string>): unknown;
+  /** @param headers  values of one name are several header lines */
+  writeHead(status: number, headers: Record<string, string | string[]>): unknown;
   flushHeaders(): void;
   /** False when there is no room left; `drain` tells of it. */
   write(chunk: Uint8Array): boolean;
