@@ -91,7 +91,8 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
   const urls = functionUrls({ urls: services.lambda.urls, mode: config.mode, ...services, ...ground });
   const apiRoutes = apis({
-    apis: () => services.apiGatewayV2.apis(),
+    httpApis: () => services.apiGatewayV2.apis(),
+    restApis: () => services.apiGateway.apis(),
     mode: config.mode,
     ca: config.webhooks?.ca,
     allows: async () => true,

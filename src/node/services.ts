@@ -12,6 +12,7 @@ import {
   openRuntime,
   type RuntimeOptions,
 } from '../runtime/index.ts';
+import { type ApiGateway, apiGateway } from '../services/apigateway/index.ts';
 import { type ApiGatewayV2, apiGatewayV2 } from '../services/apigatewayv2/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
@@ -60,6 +61,7 @@ export interface Ground {
 export interface Services extends AsyncDisposable {
   /** What the wire serves. */
   readonly all: readonly Service[];
+  readonly apiGateway: ApiGateway;
   readonly apiGatewayV2: ApiGatewayV2;
   readonly delivery: Outbox;
   /** What functions and APIs of users may be made to call. */
@@ -265,8 +267,9 @@ export async function openServices(
   takeSegment = (datagram) => lambda.takeSegment(datagram);
 
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
-  const gatewayV2 = apiGatewayV2({ records, ...ground });
-  all.push(ecr, ...iot.services, ...dynamodb.services, gatewayV2.service);
+  const gatewayV2: ApiGatewayV2 = apiGatewayV2({ records, beside: () => gatewayV1.apis(), ...ground });
+  const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
+  all.push(ecr, ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
@@ -284,6 +287,7 @@ export async function openServices(
   const owned = scope.move();
   return {
     all,
+    apiGateway: gatewayV1,
     apiGatewayV2: gatewayV2,
     delivery,
     egress,

@@ -3,8 +3,8 @@ export { type AccessKey, type Credentials, combineCredentials, rootCredentials }
 export { type FifoIds, fifoIdsOf } from './fifo-ids.ts';
 export { lazyOperations } from './lazy-operations.ts';
 export type {
-  CallPlace,
   Caller,
+  CallPlace,
   DeviceCaller,
   Operation,
   OperationContext,

@@ -1,10 +1,12 @@
+import type { RestApis } from '../../services/apigateway/index.ts';
 import { API_PATH, type HttpApis } from '../../services/apigatewayv2/index.ts';
 import { authorityOf, type ExtraRoute, type HttpRequest, type HttpResponse, hostName } from '../../wire/index.ts';
 import type { ApiGround } from './apis/ground.ts';
 import type { Address, ApiServer } from './apis/server.ts';
 
 export interface ApiRoutesOptions extends Omit<ApiGround, 'outgoing' | 'fetchDocument'> {
-  readonly apis: () => Promise<HttpApis>;
+  readonly httpApis: () => Promise<HttpApis>;
+  readonly restApis: () => Promise<RestApis>;
   /** How other servers are called; made with the first request. */
   readonly connections: () => Pick<ApiGround, 'outgoing' | 'fetchDocument'>;
 }
@@ -24,9 +26,9 @@ export interface ApiRoutes {
 export function apiRoutes(options: ApiRoutesOptions): ApiRoutes {
   let opened: { readonly apis: HttpApis; readonly server: ApiServer } | undefined;
   const open = async () => {
-    const apis = await options.apis();
+    const [apis, restApis] = await Promise.all([options.httpApis(), options.restApis()]);
     const { ApiServer: Server } = await import('./apis/server.ts');
-    opened ??= { apis, server: new Server(apis, { ...options, ...options.connections() }) };
+    opened ??= { apis, server: new Server(apis, restApis, { ...options, ...options.connections() }) };
     return opened;
   };
   const answer = async (request: HttpRequest, response: HttpResponse, address: Address) => {

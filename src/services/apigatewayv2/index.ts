@@ -27,7 +27,12 @@ export interface ApiGatewayV2 {
 }
 
 /** The service; nothing of it is read or loaded yet. */
-export function apiGatewayV2(dependencies: HttpApisDependencies): ApiGatewayV2 {
+export function apiGatewayV2(
+  dependencies: HttpApisDependencies & {
+    /** Opens who shares the domain names. */
+    readonly beside: () => Promise<unknown>;
+  },
+): ApiGatewayV2 {
   let opened: Promise<HttpApis> | undefined;
   const open = async () => {
     const { HttpApis: Apis } = await import('./apis.ts');
@@ -43,6 +48,7 @@ export function apiGatewayV2(dependencies: HttpApisDependencies): ApiGatewayV2 {
   };
   const operations = lazyOperations(OPERATION_NAMES, async () => {
     const { httpApiOperations } = await import('./operations/index.ts');
+    await dependencies.beside();
     return httpApiOperations(await apis());
   });
   const permissions = gatewayPermissions('apigatewayv2', OPERATION_NAMES);

@@ -48,7 +48,7 @@ export class ApiCall {
   errorMessage: string | undefined;
   errorType: string | undefined;
   /** Names that only one kind of API has. */
-  readonly more: Readonly<Record<string, string>>;
+  readonly more: Record<string, string> = {};
 
   constructor(options: {
     readonly arrival: Arrival;
@@ -61,7 +61,6 @@ export class ApiCall {
     readonly path: string;
     readonly stagePath: string;
     readonly basePath?: string | undefined;
-    readonly more?: Readonly<Record<string, string>>;
   }) {
     this.arrival = options.arrival;
     this.requestId = options.requestId;
@@ -73,7 +72,6 @@ export class ApiCall {
     this.path = options.path;
     this.stagePath = options.stagePath;
     this.basePath = options.basePath;
-    this.more = options.more ?? {};
   }
 
   get domainPrefix(): string {
@@ -90,11 +88,11 @@ export class ApiCall {
 
   /** A `$context` variable; `undefined` where there is nothing of that name. */
   context(name: string): string | undefined {
+    if (Object.hasOwn(this.more, name)) return this.more[name];
     const known = CONTEXT[name];
     if (known) return known(this);
     if (name.startsWith('authorizer.')) return this.#authorizer(name.slice('authorizer.'.length));
-    if (name.startsWith('identity.')) return this.#identity(name.slice('identity.'.length));
-    return Object.hasOwn(this.more, name) ? this.more[name] : undefined;
+    return name.startsWith('identity.') ? this.#identity(name.slice('identity.'.length)) : undefined;
   }
 
   stageVariable(name: string): string | undefined {

@@ -229,9 +229,34 @@ export function spelled(fields: readonly string[]): readonly string[] {
   );
 }
 
+/** Headers of REST APIs: as they came, but for the host, which every client spells as it likes. */
+export function withHost(fields: readonly string[]): readonly string[] {
+  return fields.map((text, index) => (index % 2 === 0 && text.toLowerCase() === 'host' ? 'Host' : text));
+}
+
 const SPELLINGS = new Map(
   [
     ...['Content-Length', 'Content-Type', 'Host', 'User-Agent', 'X-Amzn-Trace-Id'],
     ...['X-Forwarded-For', 'X-Forwarded-Port', 'X-Forwarded-Proto'],
   ].map((name) => [name.toLowerCase(), name]),
 );
+
+/**
+ * What an authorizer of a REST API gets.
+ * @see Amazon API Gateway developer guide, "Input to an API Gateway Lambda authorizer"
+ */
+export function restAuthorizerEvent(call: ApiCall, type: string, token: string, arn: string): Json {
+  if (type === 'TOKEN') return { type, methodArn: arn, authorizationToken: token };
+  const passed = { ...passedOf(call), path: call.stagePath };
+  const { queryStringParameters, multiValueQueryStringParameters, ...request } = requestVersion1(call, passed);
+  return {
+    type,
+    methodArn: arn,
+    ...request,
+    queryStringParameters: queryStringParameters ?? {},
+    multiValueQueryStringParameters: multiValueQueryStringParameters ?? {},
+    pathParameters: call.variables ?? {},
+    stageVariables: call.stageVariables ?? {},
+    requestContext: contextVersion1(call, { resourceId: call.more.resourceId }),
+  };
+}

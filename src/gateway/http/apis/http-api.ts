@@ -20,7 +20,6 @@ import { isPreflight, type PageRequest } from '../cors.ts';
 import { isTextual } from '../event.ts';
 import { API_LIMITS } from '../limits.ts';
 import { ResponseMalformed, type UrlResponse } from '../response.ts';
-import { accessLine } from './access-log.ts';
 import { badPath, internal, notFound, Refusal, refusalResponse, tooLarge, tooMany, unavailable } from './answers.ts';
 import { type Arrival, hasLongHead, headerOf } from './arrival.ts';
 import { HttpAuthorizers } from './authorizers.ts';
@@ -28,6 +27,7 @@ import { Buckets } from './buckets.ts';
 import { ApiCall } from './call.ts';
 import { pageHeaders } from './cors.ts';
 import { eventVersion1, eventVersion2, type Passed, passedOf, spelled } from './events.ts';
+import { inTime, logAccess, send } from './exchange.ts';
 import { withStageVariables } from './expressions.ts';
 import { functionArnIn } from './functions.ts';
 import type { ApiGround } from './ground.ts';
@@ -110,8 +110,10 @@ export class HttpApiServer {
     } finally {
       this.#bodies.release(call.body);
     }
-    send(response, arrival, withPages(answer, cors !== undefined, pages), call.requestId);
-    this.#log(api, stage, call, answer, started);
+    send(response, arrival, withPages(answer, cors !== undefined, pages), { 'apigw-requestid': call.requestId });
+    const { DestinationArn: destination, Format: format } = stage.AccessLogSettings ?? {};
+    if (destination !== undefined)
+      logAccess(this.#ground, { region: api.region, destination, format, started }, call, answer);
   }
 
   #begin({ api, stage, path, base, basePath }: StagePlace, arrival: Arrival): ApiCall {
@@ -245,7 +247,7 @@ export class HttpApiServer {
     if (payload.length > API_LIMITS.eventBytesMax) throw tooLarge();
     const arn = functionArnIn(withStageVariables(integration.IntegrationUri ?? '', call));
     if (arn === undefined) throw internal();
-    const { random, functions } = this.#ground;
+    const { random, functions, clock } = this.#ground;
     const requestId = uuid(random);
     call.integration.requestId = requestId;
     const [method] = route.RouteKey.split(' ');
@@ -255,25 +257,18 @@ export class HttpApiServer {
       method === '$default' ? '$default' : `${method!.replace('ANY', '*')}${routePath}`,
     );
     const running = functions.invoke(arn, { requestId, payload, trace: call.trace }, source);
-    const result = await this.#inTime(running, integration.TimeoutInMillis ?? API_LIMITS.integrationMsMax);
+    const result = await inTime(
+      clock,
+      running,
+      integration.TimeoutInMillis ?? API_LIMITS.integrationMsMax,
+      unavailable,
+    );
     if (result.kind === 'error') {
       call.integration.error = `The Lambda function returned the following error: ${result.errorType}`;
       call.integration.status = 200;
       throw internal();
     }
     return version2 ? responseVersion2(result.payload) : responseVersion1(result.payload);
-  }
-
-  /** @throws Refusal  the integration takes too long; what runs runs on */
-  async #inTime<T>(running: Promise<T>, timeoutMs: number): Promise<T> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = this.#ground.clock.timer(timeoutMs, () => reject(unavailable()));
-    try {
-      return await Promise.race([running, late]);
-    } finally {
-      timer.cancel();
-      running.catch(() => {});
-    }
   }
 
   #refused(call: ApiCall, error: unknown): UrlResponse {
@@ -293,18 +288,6 @@ export class HttpApiServer {
     if (error instanceof ResponseMalformed) this.#ground.logger.warn('api-response-malformed', why);
     else this.#ground.logger.error('api-request-failed', why);
     return internal();
-  }
-
-  #log(api: HttpApi, stage: HttpStage, call: ApiCall, { status, body }: UrlResponse, started: number): void {
-    const { DestinationArn, Format } = stage.AccessLogSettings ?? {};
-    if (DestinationArn === undefined || Format === undefined) return;
-    const { clock, writeAccess } = this.#ground;
-    const responseLatency = String(Math.round(clock.monotonic() - started));
-    const last = { status: String(status), responseLength: String(body.length), responseLatency };
-    const group = /:log-group:([^:]+)/.exec(DestinationArn)?.[1];
-    if (group === undefined) return;
-    const stream = `${api.id}-${stage.StageName}`.replace(/[^A-Za-z0-9_.-]/g, '');
-    writeAccess(api.region, group, stream, call.arrival.at, accessLine(Format, call, last));
   }
 }
 
@@ -341,24 +324,4 @@ function withPages(answer: UrlResponse, hasRules: boolean, pages: ReadonlyMap<st
   const headers = new Map<string, string | readonly string[]>([...own, ...pages]);
   if (vary.length > 0) headers.set('vary', vary.join(', '));
   return { ...answer, headers };
-}
-
-/** Sends an answer, in one write where it fits. */
-export function send(
-  response: CallResponse,
-  { method, request }: Arrival,
-  { status, headers, body }: UrlResponse,
-  requestId: string,
-  idHeader = 'apigw-requestid',
-): void {
-  if (response.destroyed) return;
-  const all: Record<string, string | string[]> = {};
-  for (const [name, value] of headers) all[name] = typeof value === 'string' ? value : [...value];
-  all[idHeader] = requestId;
-  // Neither has a body, whatever its function says.
-  const bodiless = status === 204 || status === 304;
-  if (!bodiless) all['content-length'] = String(body.length);
-  if (!request.complete && request.httpVersionMajor === 1) all.connection = 'close';
-  response.writeHead(status, all);
-  response.end(bodiless || method === 'HEAD' ? undefined : body);
 }

@@ -6,7 +6,8 @@ import type { IssuerKeys } from './keys.ts';
 /** Whose tokens are taken, and for whom they must be. */
 export interface JwtRules {
   readonly issuer: string;
-  readonly audience: readonly string[];
+  /** `undefined` takes tokens for anyone. */
+  readonly audience: readonly string[] | undefined;
   /** One of them must be granted; any token will do where there are none. */
   readonly scopes: readonly string[];
 }
@@ -73,7 +74,8 @@ export class JwtAuthorizer {
     if (iss !== rules.issuer) return 'the issuer is another one';
     // `client_id` counts only where there is no audience.
     const audiences = aud === undefined ? [client] : [aud].flat();
-    if (!audiences.some((one) => typeof one === 'string' && rules.audience.includes(one))) {
+    const { audience } = rules;
+    if (audience && !audiences.some((one) => typeof one === 'string' && audience.includes(one))) {
       return 'the audience is another one';
     }
     if (typeof exp !== 'number' || exp <= now) return 'the token has expired';

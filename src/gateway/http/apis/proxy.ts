@@ -34,13 +34,13 @@ export async function sendOn(
   clock: Clock,
   target: ProxyTarget,
   call: ApiCall,
-  { fields }: Passed,
+  { fields, body = call.body }: Pick<Passed, 'fields'> & { readonly body?: Uint8Array },
   timeoutMs: number,
 ): Promise<UrlResponse> {
   const late = new AbortController();
   const timer = clock.timer(timeoutMs, () => late.abort());
   try {
-    const response = await exchange(outgoing, target, headersFor(call, fields), call.body, late.signal);
+    const response = await exchange(outgoing, target, headersFor(call, fields, body.length), body, late.signal);
     return { status: response.statusCode ?? 502, headers: passedBack(response), body: await wholeBody(response) };
   } catch (error) {
     if (late.signal.aborted) throw new DomainError('integration-timeout', `no answer within ${timeoutMs} ms`);
@@ -66,7 +66,7 @@ function exchange(
   });
 }
 
-function headersFor({ arrival, body }: ApiCall, fields: readonly string[]): Record<string, string[]> {
+function headersFor({ arrival }: ApiCall, fields: readonly string[], bodyBytes: number): Record<string, string[]> {
   const headers = new Map<string, string[]>();
   // What a client calls the connection's own goes no further than here.
   const named = new Set((arrival.request.headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
@@ -81,8 +81,7 @@ function headersFor({ arrival, body }: ApiCall, fields: readonly string[]): Reco
   const { sourceIp, host } = arrival;
   headers.set('forwarded', [`for=${quoted(sourceIp)};host=${host};proto=http`]);
   headers.set('via', [...(headers.get('via') ?? []), 'HTTP/1.1 AmazonAPIGateway']);
-  if (body.length > 0 || /^(POST|PUT|PATCH)$/.test(arrival.method))
-    headers.set('content-length', [String(body.length)]);
+  if (bodyBytes > 0 || /^(POST|PUT|PATCH)$/.test(arrival.method)) headers.set('content-length', [String(bodyBytes)]);
   return Object.fromEntries(headers);
 }
 
