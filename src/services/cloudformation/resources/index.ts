@@ -1,3 +1,5 @@
+import { API_GATEWAY_TYPES } from './apigateway.ts';
+import { API_GATEWAY_V2_TYPES } from './apigatewayv2.ts';
 import { DYNAMODB_TYPES } from './dynamodb.ts';
 import { DYNAMODB_GLOBAL_TYPES } from './dynamodb-global.ts';
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
@@ -17,6 +19,8 @@ import { SQS_TYPES } from './sqs.ts';
 
 /** The table of types: what a template may contain. */
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
+  ...API_GATEWAY_TYPES,
+  ...API_GATEWAY_V2_TYPES,
   ...DYNAMODB_TYPES,
   ...DYNAMODB_GLOBAL_TYPES,
   ...EVENT_SOURCE_MAPPING_TYPES,
