@@ -67,6 +67,8 @@ export interface Permission {
 export interface CallPlace {
   readonly region: string;
   readonly accountId: string;
+  /** Who calls: for operations that mean the caller where they name nobody. */
+  readonly caller?: Caller;
 }
 
 /**
