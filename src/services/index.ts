@@ -1,4 +1,16 @@
 /** services: one folder a service, under the name AWS signs it with; what all of them share is here. */
-export { type AccessKey, type Credentials, combineCredentials, rootCredentials } from './credentials.ts';
+export { type AccessKey, type Credentials, combineCredentials, isAccount, rootCredentials } from './credentials.ts';
 export { type FifoIds, fifoIdsOf } from './fifo-ids.ts';
-export type { Caller, DeviceCaller, Operation, OperationContext, Service, WireAnswer } from './operation.ts';
+export type {
+  Caller,
+  CallerSession,
+  CallPlace,
+  DeviceCaller,
+  Operation,
+  OperationContext,
+  Permission,
+  PermissionsOf,
+  Service,
+  ServiceCaller,
+  WireAnswer,
+} from './operation.ts';
