@@ -99,7 +99,7 @@ export async function openServices(
 ): Promise<Services> {
   await using scope = new AsyncDisposableStack();
   const stop = new AbortController();
-  const { records, tables, log, objects, series: seriesStore } = stores;
+  const { records, secrets, tables, log, objects, series: seriesStore } = stores;
   const calls = new FunctionCalls();
 
   const secured = config.mode === 'secured';
@@ -141,9 +141,10 @@ export async function openServices(
     () => undefined,
   );
   scope.defer(async () => (await opened)?.[Symbol.asyncDispose]());
-  const iam = scope.use(await openIam({ records, ...ground }));
+  const iam = scope.use(await openIam({ records: secrets, ...ground }));
   const authority = new Authority({ principals: iam, ...ground });
-  const sts = scope.use(await openSts({ records, iam, authority, issuers: config.tokenIssuers ?? [], ...ground }));
+  const issuers = config.tokenIssuers ?? [];
+  const sts = scope.use(await openSts({ records: secrets, iam, authority, issuers, ...ground }));
   const credentials = combineCredentials(
     ...(config.rootCredentials ? [rootCredentials(config.rootCredentials)] : []),
     iam,
@@ -167,7 +168,7 @@ export async function openServices(
   const sqs = scope.use(await openSqs({ records, ...ground }));
   const sns = scope.use(
     await openSns({
-      records,
+      records: secrets,
       delivery,
       endpoint,
       confirmLoopback: secured,
@@ -186,7 +187,7 @@ export async function openServices(
   let invokeFunction: InvokeFunction = async () => ({ kind: 'failed', reason: 'functions are not open yet' });
   const iot = scope.use(
     await openIot({
-      ...{ records, delivery, kinesis, ...ground },
+      ...{ records: secrets, delivery, kinesis, ...ground },
       ...(foreign && { foreign }),
       ...(tokenIssuers && { tokenIssuers }),
       ...(version !== undefined && { version }),
