@@ -1,8 +1,9 @@
 /** services: one folder a service, under the name AWS signs it with; what all of them share is here. */
-export { type AccessKey, type Credentials, combineCredentials, rootCredentials } from './credentials.ts';
+export { type AccessKey, type Credentials, combineCredentials, isAccount, rootCredentials } from './credentials.ts';
 export { type FifoIds, fifoIdsOf } from './fifo-ids.ts';
 export type {
   Caller,
+  CallerSession,
   CallPlace,
   DeviceCaller,
   Operation,
@@ -10,5 +11,6 @@ export type {
   Permission,
   PermissionsOf,
   Service,
+  ServiceCaller,
   WireAnswer,
 } from './operation.ts';

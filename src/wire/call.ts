@@ -6,6 +6,8 @@ export interface CallRequest extends AsyncIterable<Uint8Array> {
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
   readonly httpVersionMajor: number;
+  /** Where it comes from; without an address where a function calls through its door. */
+  readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean };
   /** All of it has come. */
   readonly complete: boolean;
 }

@@ -1,7 +1,7 @@
 /** wire: the AWS front door on one port: route -> decode -> authenticate -> authorize -> operation -> encode. */
 export { AuthenticationFailure, Authenticator } from './authenticate.ts';
 export { traceOf } from './context.ts';
-export type { Authorization, Authorize } from './dispatch.ts';
+export type { Asked, Audit, Authorization, Authorize } from './dispatch.ts';
 export {
   authorityOf,
   type DeviceDoor,

@@ -14,6 +14,7 @@ import {
 } from './principals.ts';
 import { type IamDependencies, IamState } from './state.ts';
 
+export { Authority } from './authority.ts';
 export { newSecret, type OidcProvider, type Role, type User, uniqueId } from './entities.ts';
 export type { IamErrorCode } from './errors.ts';
 export { IAM_LIMITS } from './limits.ts';
