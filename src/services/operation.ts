@@ -64,6 +64,8 @@ export interface OperationContext {
   /** Fires when the client goes away or the node drains: long polls and streams end. */
   readonly signal: AbortSignal;
   readonly trace: TraceContext;
+  /** `X-Amzn-Trace-Id` of a caller that is a function's invocation: it tells which functions have run; absent otherwise. */
+  readonly lineageHeader?: string | undefined;
 }
 
 /**
