@@ -48,6 +48,36 @@ export type Operation<Input = any, Output = any> = (
   context: OperationContext,
 ) => Promise<Output> | Output;
 
+/** One right that a call needs: an action on resources, as the Service Authorization Reference lists them. */
+export interface Permission {
+  /** `s3:GetObject`. */
+  readonly action: string;
+  /** ARNs, or `['*']` for actions without resource types; every one of them must be allowed. */
+  readonly resources: readonly string[];
+  /**
+   * Condition keys of this call (`s3:prefix`), beside the global ones that the decider adds: `aws:SourceIp`,
+   * `aws:PrincipalArn`, `aws:username`, `aws:CurrentTime`, `aws:SecureTransport` and so on.
+   */
+  readonly context?: Readonly<Record<string, string | readonly string[]>>;
+  /** JSON text of the policy that is attached to the resource. */
+  readonly resourcePolicy?: string;
+}
+
+/** Where a call goes: the parts of ARNs that its input does not name. */
+export interface CallPlace {
+  readonly region: string;
+  readonly accountId: string;
+}
+
+/**
+ * The rights that one call of an operation needs, from its decoded input; none where AWS asks for none. What the input names
+ * wrongly (a queue that does not exist) is the operation's to refuse: give the ARN that it would have.
+ */
+export type PermissionsOf<Input = any> = (
+  input: Input,
+  place: CallPlace,
+) => readonly Permission[] | Promise<readonly Permission[]>;
+
 /** How one wire API answers one domain error: the code clients match on, and the HTTP status. */
 export interface WireAnswer {
   readonly type: string;
@@ -60,6 +90,8 @@ export interface Service {
   readonly name: string;
   /** Built operations by their AWS name; what is missing answers 501 `NotImplemented`. */
   readonly operations: Readonly<Record<string, Operation>>;
+  /** What each of {@link operations} needs the right to; kept in the service's `permissions.ts`. */
+  readonly permissions?: Readonly<Record<string, PermissionsOf>>;
   /** Operations that a link may call, by GET and without a signature: what they are given proves enough. */
   readonly open?: ReadonlySet<string>;
   /** Bodies that AWS answers with though the model knows no output: members of a JSON object, by operation. */
