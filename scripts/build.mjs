@@ -28,6 +28,8 @@ function compile() {
 function copyTables() {
   const tables = join(root, 'src/schemas/tables');
   if (existsSync(tables)) cpSync(tables, join(dist, 'schemas/tables'), { recursive: true });
+  const policies = 'services/iam/aws-managed-policies.json';
+  cpSync(join(root, 'src', policies), join(dist, policies));
 }
 
 async function buildConsole() {

@@ -55,6 +55,11 @@ export const COMMANDS: readonly (CommandRow | CommandGroup)[] = [
     load: async () => (await import('./dead-letters.ts')).deadLetters,
   },
   {
+    name: 'keys',
+    summary: 'Show the keys that secrets are sealed with on disk, and replace them',
+    load: async () => (await import('./keys.ts')).keys,
+  },
+  {
     name: 'doctor',
     summary: 'Say which sandbox functions get on this machine, and what is in the way of a stronger one',
     load: async () => (await import('./doctor.ts')).doctor,

@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { messageOf } from '../base/index.ts';
 import type { NodeConfig } from '../node/index.ts';
+import { SEALING_LIMITS } from '../store/index.ts';
 import { UsageError } from './command.ts';
 import { type ConfigurationSource, type Outgoing, readOutgoing } from './outgoing.ts';
 import { closest } from './suggest.ts';
@@ -87,6 +89,17 @@ export const SETTINGS = {
     env: 'MILLRACE_ROOT_SECRET_ACCESS_KEY',
     help: 'Its secret; required with `auth: on`. The environment variable keeps it out of the file.',
   },
+  'encryption.keyFile': {
+    type: 'text',
+    help: 'File with the keys that secrets are sealed with on disk: see [encryption.md](encryption.md); `sealing.key` in the data directory unless given.',
+  },
+  'encryption.passphrase': {
+    type: 'text',
+    minLength: SEALING_LIMITS.passphraseCharactersMin,
+    env: 'MILLRACE_ENCRYPTION_PASSPHRASE',
+    help: 'What the keys in that file are sealed with themselves; without it they stand there as they are.',
+  },
+  'encryption.passphraseFile': { type: 'text', help: 'A file that has it.' },
   'sandbox.engine': {
     type: 'text',
     default: 'auto',
@@ -184,6 +197,7 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
     ...(value('mqtt.successor') !== undefined && { mqttSuccessor: String(value('mqtt.successor')) }),
     ...mqttLimits(given.mqttLimits),
     ...tls(value, from.directory),
+    ...encryption(value, from.directory),
     mode: secured ? 'secured' : 'dev',
     sandboxEngine: value('sandbox.engine') as NonNullable<NodeConfig['sandboxEngine']>,
     ...(value('sandbox.blanks') === undefined ? {} : { blankEnvironments: Number(value('sandbox.blanks')) }),
@@ -272,6 +286,38 @@ function tls(value: (name: SettingName) => unknown, directory: string): Pick<Nod
   if (cert !== undefined)
     return { tls: { files: { cert: resolve(directory, String(cert)), key: resolve(directory, String(key)) } } };
   return names === undefined ? {} : { tls: { names: names as readonly string[] } };
+}
+
+/** @throws UsageError  two passphrases, one that is too short, or a file that cannot be read */
+function encryption(value: (name: SettingName) => unknown, directory: string): Pick<NodeConfig, 'encryption'> {
+  const [keyFile, said, file] = [
+    value('encryption.keyFile'),
+    value('encryption.passphrase'),
+    value('encryption.passphraseFile'),
+  ];
+  if (said !== undefined && file !== undefined) {
+    throw new UsageError('encryption.passphrase and encryption.passphraseFile: give one of them');
+  }
+  const passphrase = file === undefined ? said : readPassphrase(resolve(directory, String(file)));
+  if (keyFile === undefined && passphrase === undefined) return {};
+  return {
+    encryption: {
+      ...(keyFile !== undefined && { keyFile: resolve(directory, String(keyFile)) }),
+      ...(passphrase !== undefined && { passphrase: String(passphrase) }),
+    },
+  };
+}
+
+function readPassphrase(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new UsageError(`encryption.passphraseFile cannot be read: ${messageOf(error)}`);
+  }
+  const { passphraseCharactersMin } = SEALING_LIMITS;
+  if (text.length >= passphraseCharactersMin) return text;
+  throw new UsageError(`encryption.passphraseFile must have at least ${passphraseCharactersMin} characters`);
 }
 
 function rootCredentials(value: (name: SettingName) => unknown): NonNullable<NodeConfig['rootCredentials']> {

@@ -9,6 +9,8 @@ export interface NodeConfig {
   readonly dataDirectory: string;
   /** Address to listen on. MQTT in the clear stays on loopback whatever it says, unless {@link plainMqtt} says otherwise. */
   readonly host: string;
+  /** Where the keys stand that secrets are sealed with on disk, and what the keys themselves are sealed with. */
+  readonly encryption?: { readonly keyFile?: string; readonly passphrase?: string };
   /** 0 means any free TCP port; {@link Node.endpoint} tells which. */
   readonly httpPort: number;
   readonly mqttPort: number;

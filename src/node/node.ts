@@ -24,6 +24,7 @@ import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
 import { redirectApi } from './redirect-routes.ts';
 import { authorityRoute, certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
+import { finishRotation, sealingApi } from './sealing-routes.ts';
 import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
 import { signatures, webSocketRoute } from './websocket-route.ts';
@@ -48,7 +49,9 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   if (config.tracesEndpoint !== undefined) {
     scope.use(new OtlpExporter({ ...ground, endpoint: config.tracesEndpoint }));
   }
-  const stores = scope.use(await openStores({ directory, ...ground }));
+  const stores = scope.use(
+    await openStores({ directory, ...(config.encryption && { encryption: config.encryption }), ...ground }),
+  );
   let wire: WireServer | undefined;
   let address: WireAddress | undefined;
   const door: NodeDoor = {
@@ -110,6 +113,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
         adminRoute(accessApi(services.iot), guard),
+        adminRoute(sealingApi(stores.secrets, ground), guard),
         adminRoute(
           redirectApi(() => gateway, ground.logger),
           guard,
@@ -125,6 +129,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   address = await wire.listen(host, config.httpPort);
   listening.endpoint = address.url;
   services.resume();
+  finishRotation(stores.secrets, ground.logger);
   // Devices come in last: what their messages cause may call functions, and those call the port above.
   const { broker, watcher } = services.iot;
   gateway = scope.use(

@@ -97,7 +97,7 @@ export async function openServices(
 ): Promise<Services> {
   await using scope = new AsyncDisposableStack();
   const stop = new AbortController();
-  const { records, tables, log, objects, series: seriesStore } = stores;
+  const { records, secrets, tables, log, objects, series: seriesStore } = stores;
   const calls = new FunctionCalls();
 
   const secured = config.mode === 'secured';
@@ -139,8 +139,8 @@ export async function openServices(
     () => undefined,
   );
   scope.defer(async () => (await opened)?.[Symbol.asyncDispose]());
-  const iam = scope.use(await openIam({ records, ...ground }));
-  const sts = scope.use(await openSts({ records, iam, ...ground }));
+  const iam = scope.use(await openIam({ records: secrets, ...ground }));
+  const sts = scope.use(await openSts({ records: secrets, iam, ...ground }));
   const credentials = combineCredentials(
     ...(config.rootCredentials ? [rootCredentials(config.rootCredentials)] : []),
     iam,
@@ -163,7 +163,7 @@ export async function openServices(
   const sqs = scope.use(await openSqs({ records, ...ground }));
   const sns = scope.use(
     await openSns({
-      records,
+      records: secrets,
       delivery,
       endpoint,
       confirmLoopback: secured,
@@ -182,7 +182,7 @@ export async function openServices(
   let invokeFunction: InvokeFunction = async () => ({ kind: 'failed', reason: 'functions are not open yet' });
   const iot = scope.use(
     await openIot({
-      ...{ records, delivery, kinesis, ...ground },
+      ...{ records: secrets, delivery, kinesis, ...ground },
       ...(foreign && { foreign }),
       ...(tokenIssuers && { tokenIssuers }),
       ...(version !== undefined && { version }),

@@ -4,4 +4,5 @@ export * from './lock.ts';
 export * from './log/index.ts';
 export * from './objects/index.ts';
 export * from './records/index.ts';
+export * from './sealed/index.ts';
 export * from './series/index.ts';

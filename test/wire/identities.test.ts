@@ -11,6 +11,7 @@ import { openIam } from '../../src/services/iam/index.ts';
 import { combineCredentials, rootCredentials } from '../../src/services/index.ts';
 import { openSts } from '../../src/services/sts/index.ts';
 import { openEmbeddedRecords } from '../../src/store/index.ts';
+import { silentLogger } from '../../src/telemetry/index.ts';
 import { clientEnvironment, clientOptions, KEY, run, startWire, type TestWire } from './support.ts';
 
 const TRUST = JSON.stringify({
@@ -23,7 +24,7 @@ async function startIdentities(scope: AsyncDisposableStack, clock: Clock = syste
   const folder = await mkdtemp(join(tmpdir(), 'identities-'));
   scope.defer(() => rm(folder, { recursive: true }));
   const records = scope.use(await openEmbeddedRecords({ directory: folder }));
-  const iam = scope.use(await openIam({ records, clock, random: systemRandom }));
+  const iam = scope.use(await openIam({ records, clock, random: systemRandom, logger: silentLogger }));
   const sts = scope.use(await openSts({ records, clock, random: systemRandom, iam }));
   const credentials = combineCredentials(rootCredentials(KEY), iam, sts);
   return scope.use(await startWire([iam.service, sts.service], { credentials, clock }));

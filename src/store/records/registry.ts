@@ -1,6 +1,19 @@
 import { DomainError, hasCode } from '../../base/index.ts';
 import { RECORDS_LIMITS, type Records, type Write } from './records.ts';
 
+/** A change of a registry that is made together with others: see {@link commitChanges}. */
+export interface RegistryChange {
+  readonly write: Write;
+  /** Shows the change to readers; called once it is durable. */
+  apply(): void;
+}
+
+/** Changes of several registries in one transaction: all of them are durable when it resolves, or none is made. */
+export async function commitChanges(records: Records, changes: readonly RegistryChange[]): Promise<void> {
+  await records.commit({ writes: changes.map(({ write }) => write) });
+  for (const change of changes) change.apply();
+}
+
 /**
  * Control-plane state by name: all of a space in memory, in order of names, with every change written through.
  *
@@ -99,6 +112,14 @@ export class Registry<T> {
     }
     this.#remove(name);
     return true;
+  }
+
+  /** A value to be set, or removed where it is `undefined`, together with other changes. */
+  change(name: string, value: T | undefined): RegistryChange {
+    const place = { space: this.#space, key: Buffer.from(name) };
+    if (value === undefined) return { write: { kind: 'delete', ...place }, apply: () => this.#remove(name) };
+    const json = JSON.stringify(value);
+    return { write: { kind: 'put', ...place, value: Buffer.from(json) }, apply: () => this.#set(name, json) };
   }
 
   async #load(): Promise<void> {

@@ -1,78 +1,70 @@
 import type { Operation } from '../../index.ts';
-import type { Role } from '../entities.ts';
-import { iamError } from '../errors.ts';
-import type { Identities } from '../iam.ts';
+import { quotaExceeded } from '../errors.ts';
+import { changeHolder, changePolicies, charactersOf, holder } from '../holders.ts';
 import { IAM_LIMITS } from '../limits.ts';
-import { checkPolicyDocument } from '../policy-document.ts';
-import { encodeDocument, fromTags, page, toTags } from './common.ts';
+import { checkAttachable } from '../policies.ts';
+import { checkTrustPolicy } from '../policy-document.ts';
+import { createRole, createServiceLinkedRole, deleteRole, deleteServiceLinkedRole } from '../roles.ts';
+import type { IamState } from '../state.ts';
+import { withTags } from '../tags.ts';
+import { page } from './pages.ts';
+import { toListedRole, toRole } from './shapes.ts';
+import { under } from './users.ts';
 
 const MAX_SESSION_SECONDS = 3600;
 
-/** CreateRole and what follows in a role's life. */
-export function roleOperations(identities: Identities): Record<string, Operation> {
+/** Roles, and those of services' own. */
+export function roleOperations(state: IamState): Record<string, Operation> {
   return {
     CreateRole: async (input) => {
-      checkPolicyDocument(input.AssumeRolePolicyDocument);
-      const role = await identities.createRole(input.RoleName, input.Path ?? '/', {
+      checkTrust(input.AssumeRolePolicyDocument);
+      const { RoleName, Path = '/', Description, PermissionsBoundary } = input;
+      if (PermissionsBoundary !== undefined) checkAttachable(state, PermissionsBoundary, RoleName);
+      const role = await createRole(state, RoleName, Path, {
         trustPolicy: input.AssumeRolePolicyDocument,
-        ...(input.Description === undefined ? {} : { description: input.Description }),
+        ...(Description !== undefined && { description: Description }),
         maxSessionSeconds: input.MaxSessionDuration ?? MAX_SESSION_SECONDS,
-        tags: checkedTags(fromTags(input.Tags)),
+        tags: withTags({}, input.Tags),
+        ...(PermissionsBoundary !== undefined && { boundary: PermissionsBoundary }),
       });
       return { Role: toRole(role) };
     },
-    GetRole: ({ RoleName }) => ({ Role: toRole(identities.role(RoleName)) }),
+    GetRole: ({ RoleName }) => ({ Role: toRole(holder(state, 'Role', RoleName)) }),
     ListRoles: (input) => {
-      const { items, rest } = page(identities.roles(input.PathPrefix), input);
-      return { Roles: items.map(toRole), ...rest };
+      const { items, rest } = page(under(state.roles.list(), input.PathPrefix), ({ name }) => name, input);
+      return { Roles: items.map(toListedRole), ...rest };
     },
     UpdateRole: async ({ RoleName, Description, MaxSessionDuration }) => {
-      await identities.changeRole(RoleName, () => ({
-        ...(Description === undefined ? {} : { description: Description }),
-        ...(MaxSessionDuration === undefined ? {} : { maxSessionSeconds: MaxSessionDuration }),
+      await changeHolder(state, 'Role', RoleName, () => ({
+        ...(Description !== undefined && { description: Description }),
+        ...(MaxSessionDuration !== undefined && { maxSessionSeconds: MaxSessionDuration }),
       }));
       return {};
     },
-    UpdateAssumeRolePolicy: async ({ RoleName, PolicyDocument }) => {
-      checkPolicyDocument(PolicyDocument);
-      await identities.changeRole(RoleName, () => ({ trustPolicy: PolicyDocument }));
+    UpdateRoleDescription: async ({ RoleName, Description }) => {
+      await changeHolder(state, 'Role', RoleName, () => ({ description: Description }));
+      return { Role: toRole(holder(state, 'Role', RoleName)) };
     },
-    DeleteRole: ({ RoleName }) => identities.deleteRole(RoleName),
-    TagRole: ({ RoleName, Tags }) =>
-      identities.changeRole(RoleName, ({ tags }) => ({ tags: checkedTags({ ...tags, ...fromTags(Tags) }) })),
-    UntagRole: ({ RoleName, TagKeys }) => {
-      const gone = new Set<string>(TagKeys);
-      return identities.changeRole(RoleName, ({ tags }) => ({
-        tags: Object.fromEntries(Object.entries(tags).filter(([key]) => !gone.has(key))),
-      }));
+    UpdateAssumeRolePolicy: ({ RoleName, PolicyDocument }) => {
+      checkTrust(PolicyDocument);
+      return changePolicies(state, 'Role', RoleName, () => ({ trustPolicy: PolicyDocument }));
     },
-    // There are no instances, so none has a profile; tools ask before they delete a role.
-    ListInstanceProfilesForRole: ({ RoleName }) => {
-      identities.role(RoleName);
-      return { InstanceProfiles: [], IsTruncated: false };
-    },
-    ListRoleTags: (input) => {
-      const { items, rest } = page(toTags(identities.role(input.RoleName).tags), input);
-      return { Tags: items, ...rest };
-    },
+    DeleteRole: ({ RoleName }) => deleteRole(state, RoleName),
+    CreateServiceLinkedRole: async ({ AWSServiceName, Description, CustomSuffix }) => ({
+      Role: toRole(await createServiceLinkedRole(state, AWSServiceName, Description, CustomSuffix)),
+    }),
+    DeleteServiceLinkedRole: async ({ RoleName }) => ({
+      DeletionTaskId: await deleteServiceLinkedRole(state, RoleName),
+    }),
+    // Nothing here depends on such a role, so it is gone when its deletion has been answered.
+    GetServiceLinkedRoleDeletionStatus: () => ({ Status: 'SUCCEEDED' }),
   };
 }
 
-function toRole(role: Role) {
-  return {
-    RoleName: role.name,
-    RoleId: role.id,
-    Arn: role.arn,
-    Path: role.path,
-    CreateDate: new Date(role.createdAt),
-    AssumeRolePolicyDocument: encodeDocument(role.trustPolicy),
-    Description: role.description,
-    MaxSessionDuration: role.maxSessionSeconds,
-    Tags: Object.keys(role.tags).length > 0 ? toTags(role.tags) : undefined,
-  };
-}
-
-function checkedTags(tags: Record<string, string>): Record<string, string> {
-  if (Object.keys(tags).length <= IAM_LIMITS.tagsMax) return tags;
-  throw iamError('limit-exceeded', `The number of tags has reached the maximum limit of ${IAM_LIMITS.tagsMax}.`);
+function checkTrust(document: string): void {
+  checkTrustPolicy(document);
+  const { trustPolicyCharactersMax } = IAM_LIMITS;
+  if (charactersOf(document) > trustPolicyCharactersMax) {
+    throw quotaExceeded('ACLSizePerRole', trustPolicyCharactersMax);
+  }
 }

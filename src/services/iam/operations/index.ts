@@ -1,0 +1,24 @@
+import type { Operation } from '../../index.ts';
+import type { IamState } from '../state.ts';
+import { attachmentOperations } from './attachments.ts';
+import { groupOperations } from './groups.ts';
+import { instanceProfileOperations } from './instance-profiles.ts';
+import { managedPolicyOperations } from './managed-policies.ts';
+import { oidcProviderOperations } from './oidc-providers.ts';
+import { roleOperations } from './roles.ts';
+import { tagOperations } from './tags.ts';
+import { userOperations } from './users.ts';
+
+/** Every operation that is built; `names.ts` says the same before this code is loaded. */
+export function iamOperations(state: IamState): Record<string, Operation> {
+  return {
+    ...attachmentOperations(state),
+    ...groupOperations(state),
+    ...instanceProfileOperations(state),
+    ...managedPolicyOperations(state),
+    ...oidcProviderOperations(state),
+    ...roleOperations(state),
+    ...tagOperations(state),
+    ...userOperations(state),
+  };
+}
