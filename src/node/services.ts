@@ -153,7 +153,7 @@ export async function openServices(
   const sessions = new FunctionSessions({ sts, calls, clock: ground.clock });
   const functionCredentials = credentialsOfFunctions({ ...config, sessions, calls, iam, ...ground });
   const seriesKeys = new SeriesKeys({ credentials, calls, clock: ground.clock });
-  const s3 = scope.use(await openS3({ objects, records }));
+  const s3 = scope.use(await openS3({ objects, records, ...ground }));
   const series = scope.use(
     await openSeriesService({
       series: seriesStore,
