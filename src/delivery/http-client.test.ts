@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '../base/index.ts';
 import { HTTP_LIMITS, HttpClient } from './http-client.ts';
+import { OUTGOING_LIMITS } from './outgoing.ts';
 
 test('many hosts are called one after the other without waiting for connections that rest', async () => {
   const server = createServer(
@@ -15,7 +16,7 @@ test('many hosts are called one after the other without waiting for connections 
   const client = new HttpClient({ clock: systemClock });
   const { signal } = new AbortController();
   const begin = performance.now();
-  for (let host = 0; host < HTTP_LIMITS.connectionsMax + 50; host++) {
+  for (let host = 0; host < OUTGOING_LIMITS.connectionsMax + 50; host++) {
     const url = new URL(`http://127.1.${host >> 7}.${(host & 127) + 1}:${port}/`);
     await client.post({ url, headers: {}, body: Buffer.from('x') }, signal);
   }

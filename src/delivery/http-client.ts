@@ -1,16 +1,7 @@
-import { type LookupAddress, lookup } from 'node:dns';
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  request as requestHttp,
-} from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
-import { rootCertificates } from 'node:tls';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type Clock, DomainError, hasCode, messageOf } from '../base/index.ts';
 import type { EgressGuard } from './connection.ts';
+import { Outgoing } from './outgoing.ts';
 
 /** Numbers of calls to HTTP targets (S5). */
 export const HTTP_LIMITS = {
@@ -20,13 +11,6 @@ export const HTTP_LIMITS = {
   answerKeptBytesMax: 1024,
   /** Bytes of an answer that are read so that the connection can be used again; beyond it the connection is closed. */
   answerReadBytesMax: 64 * 1024,
-  connectionsPerHostMax: 64,
-  idleConnectionsPerHostMax: 8,
-  connectionsMax: 1024,
-  /** When there are more, none is kept that is not used: one that rests must not take the place of one that is needed. */
-  connectionsKeptMax: 512,
-  /** A connection that is not used is closed after. */
-  idleMsMax: 30_000,
   /** A call waits so long for its turn where a connection limits the rate; what would wait longer is tried again later. */
   rateWaitMsMax: 5_000,
   /** Rates that are remembered; when there are more they all begin anew. */
@@ -63,23 +47,11 @@ export interface HttpClientOptions {
  */
 export class HttpClient implements Disposable {
   readonly #clock: Clock;
-  readonly #egress: EgressGuard | undefined;
-  readonly #http: HttpAgent;
-  readonly #https: HttpsAgent;
+  readonly #outgoing: Outgoing;
 
   constructor({ clock, egress, ca }: HttpClientOptions) {
     this.#clock = clock;
-    this.#egress = egress;
-    const options = {
-      keepAlive: true,
-      maxSockets: HTTP_LIMITS.connectionsPerHostMax,
-      maxFreeSockets: HTTP_LIMITS.idleConnectionsPerHostMax,
-      maxTotalSockets: HTTP_LIMITS.connectionsMax,
-      timeout: HTTP_LIMITS.idleMsMax,
-    };
-    this.#http = new HttpAgent(options);
-    this.#https = new HttpsAgent(ca === undefined ? options : { ...options, ca: [...rootCertificates, ca] });
-    for (const agent of [this.#http, this.#https]) keepFew(agent);
+    this.#outgoing = new Outgoing(egress, ca);
   }
 
   /**
@@ -92,7 +64,6 @@ export class HttpClient implements Disposable {
     signal: AbortSignal,
     bytesMax: number = HTTP_LIMITS.answerKeptBytesMax,
   ): Promise<HttpAnswer> {
-    this.#checkLiteral(call.url);
     const limit = new AbortController();
     const timer = this.#clock.timer(HTTP_LIMITS.answerMsMax, () => limit.abort(late()));
     const either = AbortSignal.any([signal, limit.signal]);
@@ -107,19 +78,7 @@ export class HttpClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#http.destroy();
-    this.#https.destroy();
-  }
-
-  /** An address in the URL is not looked up. */
-  #checkLiteral({ hostname, protocol, port }: URL): void {
-    const address = hostname.replace(/^\[|\]$/g, '');
-    if (isIP(address) !== 0) this.#check(hostname, address, portOf(protocol, port));
-  }
-
-  #check(host: string, address: string, port: number): void {
-    const reason = this.#egress?.refuse(host, address, port);
-    if (reason !== undefined) throw new DomainError('egress-refused', reason);
+    this.#outgoing[Symbol.dispose]();
   }
 
   /** A connection that was kept may have been closed by the server just now: that says nothing about the call. */
@@ -143,53 +102,15 @@ export class HttpClient implements Disposable {
     bytesMax: number,
     made: (request: ClientRequest) => void,
   ): Promise<HttpAnswer> {
-    const secure = url.protocol === 'https:';
-    const options = {
-      method: 'POST',
-      headers: { ...headers, 'content-length': String(body.length) },
-      signal,
-      agent: secure ? this.#https : this.#http,
-      lookup: this.#lookup(portOf(url.protocol, url.port)),
-    };
+    const options = { method: 'POST', headers: { ...headers, 'content-length': String(body.length) }, signal };
     return new Promise((resolve, reject) => {
-      const request = (secure ? requestHttps : requestHttp)(url, options, (response) => {
+      const request = this.#outgoing.request(url, options, (response) => {
         readAnswer(response, bytesMax).then(resolve, reject);
       });
       made(request);
       request.on('error', reject);
       request.end(body);
     });
-  }
-
-  /** Asks for all addresses of a name and keeps those that may be called: what is connected to is what was checked. */
-  #lookup(port: number): LookupFunction {
-    return (host, options, callback) => {
-      lookup(host, { ...options, all: true }, (error, addresses) => {
-        if (error) return callback(error, '', 0);
-        try {
-          const allowed = this.#allowed(host, addresses, port);
-          if (options.all) return callback(null, allowed);
-          return callback(null, allowed[0]!.address, allowed[0]!.family);
-        } catch (refused) {
-          return callback(refused as NodeJS.ErrnoException, '', 0);
-        }
-      });
-    };
-  }
-
-  #allowed(host: string, addresses: readonly LookupAddress[], port: number): LookupAddress[] {
-    let refusal: unknown;
-    const allowed = addresses.filter(({ address }) => {
-      try {
-        this.#check(host, address, port);
-        return true;
-      } catch (error) {
-        refusal = error;
-        return false;
-      }
-    });
-    if (allowed.length === 0 && refusal) throw refusal;
-    return allowed;
   }
 }
 
@@ -209,20 +130,6 @@ async function readAnswer(response: IncomingMessage, bytesMax: number): Promise<
     if (bytesMax > HTTP_LIMITS.answerKeptBytesMax) throw error;
   }
   return { status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(kept).toString() };
-}
-
-/** An agent that has all its connections lets a call to another host wait until one that rests has timed out. */
-function keepFew(agent: HttpAgent): void {
-  const keep = agent.keepSocketAlive;
-  agent.keepSocketAlive = (socket) => {
-    const { totalSocketCount } = agent as unknown as { readonly totalSocketCount: number };
-    return totalSocketCount <= HTTP_LIMITS.connectionsKeptMax && (keep.call(agent, socket) as unknown as boolean);
-  };
-}
-
-function portOf(protocol: string, port: string): number {
-  if (port !== '') return Number(port);
-  return protocol === 'https:' ? 443 : 80;
 }
 
 function late(): DomainError {

@@ -25,5 +25,7 @@ export type {
   Tried,
 } from './delivery.ts';
 export { DELIVERY_LIMITS, DeliveryFailure } from './delivery.ts';
+export { DOCUMENT_LIMITS, readDocument } from './documents.ts';
 export { type EgressRules, egressGuard, isAllowEntry } from './egress.ts';
+export { Outgoing } from './outgoing.ts';
 export { type DeliveryDependencies, openDelivery } from './service.ts';

@@ -11,6 +11,7 @@ import { createLogger, createMetrics, createSpans, newTrace, OtlpExporter } from
 import { createWireServer, type ExtraRoute, type WireAddress, type WireServer } from '../wire/index.ts';
 import { accessApi } from './access-routes.ts';
 import { adminRoute } from './admin-routes.ts';
+import { apis } from './api-routes.ts';
 import { authorization } from './authorization.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
@@ -90,6 +91,16 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const guard = { mode: config.mode, ...services, ...ground };
   const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
   const urls = functionUrls({ urls: services.lambda.urls, mode: config.mode, ...services, ...ground });
+  const apiRoutes = apis({
+    httpApis: () => services.apiGatewayV2.apis(),
+    restApis: () => services.apiGateway.apis(),
+    mode: config.mode,
+    ca: config.webhooks?.ca,
+    allows: async () => true,
+    writeAccess: (region, group, stream, at, line) => services.writeLog(group, stream, at, line, region),
+    ...services,
+    ...ground,
+  });
   wire = scope.use(
     createWireServer({
       services: services.all,
@@ -99,6 +110,9 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       extraRoutes: [
         urls.byHost,
         urls.byPath,
+        apiRoutes.byHost,
+        apiRoutes.byPath,
+        apiRoutes.byDomain,
         healthRoute,
         forFunctions({
           prefix: services.lambda.packages.prefix,

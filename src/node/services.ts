@@ -3,9 +3,17 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
 import type { EmbeddedMetric } from '../codec/emf/index.ts';
-import { egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
+import { type EgressGuard, egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
-import { InspectableRuntime, type NodeDoor, openRuntime, type RuntimeOptions } from '../runtime/index.ts';
+import {
+  type FunctionLogSink,
+  InspectableRuntime,
+  type NodeDoor,
+  openRuntime,
+  type RuntimeOptions,
+} from '../runtime/index.ts';
+import { type ApiGateway, apiGateway } from '../services/apigateway/index.ts';
+import { type ApiGatewayV2, apiGatewayV2 } from '../services/apigatewayv2/index.ts';
 import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { type Dynamodb, openDynamodb } from '../services/dynamodb/index.ts';
@@ -53,7 +61,13 @@ export interface Ground {
 export interface Services extends AsyncDisposable {
   /** What the wire serves. */
   readonly all: readonly Service[];
+  readonly apiGateway: ApiGateway;
+  readonly apiGatewayV2: ApiGatewayV2;
   readonly delivery: Outbox;
+  /** What functions and APIs of users may be made to call. */
+  readonly egress: EgressGuard;
+  /** Writes lines into log groups. */
+  readonly writeLog: FunctionLogSink['write'];
   readonly dynamodb: Dynamodb;
   readonly kinesis: Kinesis;
   readonly iot: Iot;
@@ -258,7 +272,9 @@ export async function openServices(
   takeSegment = (datagram) => lambda.takeSegment(datagram);
 
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
-  all.push(ecr, ...iot.services, ...dynamodb.services);
+  const gatewayV2: ApiGatewayV2 = apiGatewayV2({ records, beside: () => gatewayV1.apis(), ...ground });
+  const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
+  all.push(ecr, ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
@@ -276,7 +292,11 @@ export async function openServices(
   const owned = scope.move();
   return {
     all,
+    apiGateway: gatewayV1,
+    apiGatewayV2: gatewayV2,
     delivery,
+    egress,
+    writeLog: (...line) => logs.sink.write(...line),
     dynamodb,
     kinesis,
     iot,

@@ -5,6 +5,8 @@ export interface CallRequest extends AsyncIterable<Uint8Array> {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
+  /** Name and value in turn, as they came; absent where no name came twice, and {@link headers} have them all. */
+  readonly rawHeaders?: readonly string[];
   readonly httpVersionMajor: number;
   /** Where it comes from; without an address where a function calls through its door. */
   readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean };
@@ -19,7 +21,8 @@ export interface CallResponse {
   readonly destroyed: boolean;
   readonly writableEnded: boolean;
   setHeader(name: string, value: string): unknown;
-  writeHead(status: number, headers: Record<string, string>): unknown;
+  /** @param headers  values of one name are several header lines */
+  writeHead(status: number, headers: Record<string, string | string[]>): unknown;
   flushHeaders(): void;
   /** False when there is no room left; `drain` tells of it. */
   write(chunk: Uint8Array): boolean;

@@ -16,7 +16,7 @@ export interface ExtraRoute {
    */
   readonly prefix: string;
   /** Takes only requests to such a host (without port); absent takes any. */
-  readonly host?: RegExp;
+  readonly host?: Pick<RegExp, 'test'>;
   /** Whether functions reach it through the door of their sandbox; others are refused there (403). No unless said. */
   readonly forFunctions?: boolean;
   /** It says itself which pages of other sites may call it; of others all are refused in `dev`. No unless said. */

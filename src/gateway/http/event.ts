@@ -56,7 +56,7 @@ function contextOf(request: UrlRequest, userAgent = '') {
   return {
     accountId: iam?.accountId ?? 'anonymous',
     apiId: urlId,
-    ...(iam && { authorizer: { iam: authorizerOf(iam) } }),
+    ...(iam && { authorizer: { iam: iamAuthorizer(iam) } }),
     domainName: host,
     domainPrefix: urlId,
     http: { method, path, protocol, sourceIp, userAgent },
@@ -68,13 +68,14 @@ function contextOf(request: UrlRequest, userAgent = '') {
   };
 }
 
-function authorizerOf({ accessKey, accountId, userArn }: UrlIdentity) {
+/** Who signed, as events tell it. */
+export function iamAuthorizer({ accessKey, accountId, userArn }: UrlIdentity) {
   const userId = accessKey;
   return { accessKey, accountId, callerId: userId, cognitoIdentity: null, principalOrgId: null, userArn, userId };
 }
 
-/** Names in lower case, values of one name joined by commas; cookies apart. */
-function headersOf(raw: readonly string[]): { headers: Record<string, string>; cookies: string[] } {
+/** Names in lower case, values of one name joined by commas; cookies apart. @param raw  name and value in turn */
+export function headersOf(raw: readonly string[]): { headers: Record<string, string>; cookies: string[] } {
   const found = new Map<string, string[]>();
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!.toLowerCase();
@@ -90,7 +91,8 @@ function headersOf(raw: readonly string[]): { headers: Record<string, string>; c
   return { headers: Object.fromEntries([...found].map(([name, values]) => [name, values.join(',')])), cookies };
 }
 
-function parametersOf(query: string): Record<string, string> {
+/** The parameters of a query, decoded; values of one name joined by commas. */
+export function parametersOf(query: string): Record<string, string> {
   const found = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(query)) {
     const before = found.get(name);
@@ -100,19 +102,20 @@ function parametersOf(query: string): Record<string, string> {
 }
 
 /** Bodies of these types are text in the event; all others are base64, forms among them. */
-function isTextual(contentType = ''): boolean {
+export function isTextual(contentType = ''): boolean {
   const type = contentType.split(';', 1)[0]!.trim();
   return /^(text\/|application\/(json|xml|javascript)$)|\+(json|xml)$/i.test(type);
 }
 
-function textOf(body: Uint8Array, encoding: BufferEncoding): string {
+/** Bytes as text, without a copy. */
+export function textOf(body: Uint8Array, encoding: BufferEncoding): string {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString(encoding);
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** `12/Mar/2026:19:03:58 +0000`. */
-function commonLogTime(at: number): string {
+export function commonLogTime(at: number): string {
   const iso = new Date(at).toISOString();
   return `${iso.slice(8, 10)}/${MONTHS[Number(iso.slice(5, 7)) - 1]}/${iso.slice(0, 4)}:${iso.slice(11, 19)} +0000`;
 }

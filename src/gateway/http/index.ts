@@ -1,3 +1,6 @@
-/** gateway/http: functions that are called by plain HTTP requests: function URLs. */
+/** gateway/http: functions that are called by plain HTTP requests: function URLs and APIs. */
+export { type ApiRoutes, type ApiRoutesOptions, apiRoutes } from './api-routes.ts';
+export type { FunctionCaller } from './apis/functions.ts';
+export type { ApiGround, ProvenRequest, Signer } from './apis/ground.ts';
 export { type FunctionUrlOptions, functionUrlRoutes, type UrlCaller } from './function-urls.ts';
 export { HTTP_LIMITS } from './limits.ts';

@@ -16,7 +16,7 @@ const JSON_TYPE = 'application/json';
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** The connection's own, which no function speaks for. */
-const NOT_PASSED_ON = new Set([
+export const NOT_PASSED_ON: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
   'keep-alive',
@@ -71,7 +71,8 @@ export function preludeOf(value: unknown, contentType: string): UrlPrelude {
   return { status, headers: found };
 }
 
-function headerValue(name: string, value: unknown): string {
+/** A header's value as text. @throws ResponseMalformed  it cannot be sent */
+export function headerValue(name: string, value: unknown): string {
   const text = typeof value === 'string' ? value : typeof value === 'object' ? undefined : String(value);
   // What would end the header and begin another, or is no byte.
   if (text === undefined || !HEADER_NAME.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(text)) {
@@ -80,7 +81,8 @@ function headerValue(name: string, value: unknown): string {
   return text;
 }
 
-function bodyOf({ body, isBase64Encoded }: Record<string, unknown>): Uint8Array {
+/** The body of a result. @throws ResponseMalformed */
+export function bodyOf({ body, isBase64Encoded }: Record<string, unknown>): Uint8Array {
   if (body === undefined || body === null) return new Uint8Array(0);
   if (typeof body !== 'string') throw new ResponseMalformed('body is no text');
   return Buffer.from(body, isBase64Encoded === true ? 'base64' : 'utf8');
@@ -94,6 +96,6 @@ function parsed(text: string): unknown {
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

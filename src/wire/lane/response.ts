@@ -4,6 +4,8 @@ import { assert } from '../../base/index.ts';
 import type { CallResponse } from '../call.ts';
 import { WIRE_LIMITS } from '../limits.ts';
 
+type Headers = Record<string, string | string[]>;
+
 /** The connection that a response goes out on. */
 export interface ResponseOwner {
   readonly socket: Socket;
@@ -32,7 +34,7 @@ export class LaneResponse implements CallResponse {
   headersSent = false;
   writableEnded = false;
   readonly #owner: ResponseOwner;
-  #headers: Record<string, string> | undefined;
+  #headers: Headers | undefined;
   #closes = false;
   #chunked = false;
   #isAscii = true;
@@ -54,7 +56,7 @@ export class LaneResponse implements CallResponse {
     this.#closes = true;
   }
 
-  writeHead(status: number, headers: Record<string, string>): void {
+  writeHead(status: number, headers: Headers): void {
     this.statusCode = status;
     this.#headers = headers;
     this.headersSent = true;
@@ -118,7 +120,7 @@ export class LaneResponse implements CallResponse {
     for (const listener of this.#onClose) listener();
   }
 
-  #sendWhole(headers: Record<string, string>, body: string | Uint8Array = ''): void {
+  #sendWhole(headers: Headers, body: string | Uint8Array = ''): void {
     const { socket } = this.#owner;
     const head = this.#head(headers, '');
     if (typeof body === 'string') {
@@ -142,19 +144,21 @@ export class LaneResponse implements CallResponse {
     socket.uncork();
   }
 
-  #head(headers: Record<string, string>, encoding: string): string {
+  #head(headers: Headers, encoding: string): string {
     const status = this.statusCode;
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
     for (const name in headers) {
       const value = headers[name]!;
-      if (name === 'connection') {
-        this.#closes ||= value.toLowerCase() === 'close';
-        continue;
-      }
-      if (!ASCII.test(value)) this.#isAscii = false;
-      if (!NAME.test(name) || !LATIN.test(value)) throw new TypeError(`this is no header: ${JSON.stringify(name)}`);
-      head += `${name}: ${value}\r\n`;
+      if (typeof value !== 'string') for (const one of value) head += this.#line(name, one);
+      else if (name === 'connection') this.#closes ||= value.toLowerCase() === 'close';
+      else head += this.#line(name, value);
     }
     return `${head}Date: ${this.#owner.date()}\r\n${encoding}${this.#closes ? CLOSED : KEPT}`;
+  }
+
+  #line(name: string, value: string): string {
+    if (!ASCII.test(value)) this.#isAscii = false;
+    if (!NAME.test(name) || !LATIN.test(value)) throw new TypeError(`this is no header: ${JSON.stringify(name)}`);
+    return `${name}: ${value}\r\n`;
   }
 }

@@ -1,0 +1,154 @@
+/* Who may call a method of a REST API. */
+import { hasCode, messageOf, uuid } from '../../../base/index.ts';
+import type { RestAuthorizer, RestMethod } from '../../../services/apigateway/index.ts';
+import { API_LIMITS } from '../limits.ts';
+import { Refusal } from './answers.ts';
+import { headerOf } from './arrival.ts';
+import { arnOf, saysUnauthorized } from './authorizers.ts';
+import type { ApiCall } from './call.ts';
+import { restAuthorizerEvent } from './events.ts';
+import { inTime } from './exchange.ts';
+import { withStageVariables } from './expressions.ts';
+import { functionArnIn } from './functions.ts';
+import type { ApiGround } from './ground.ts';
+import { JwtAuthorizer } from './jwt.ts';
+import { IssuerKeys } from './keys.ts';
+import { type AuthorizerAnswer, authorizerAnswer } from './lambda-authorizer.ts';
+import { askPolicy, INVOKE } from './policies.ts';
+import { missingToken, restInternal, restRefusal } from './rest-answers.ts';
+import { KeptResults } from './results.ts';
+
+type Policy = Extract<AuthorizerAnswer, { kind: 'policy' }>;
+
+const unauthorized = () => restRefusal('UNAUTHORIZED', 'Unauthorized');
+
+export class RestAuthorizers {
+  readonly #ground: ApiGround;
+  readonly #jwt: JwtAuthorizer;
+  readonly #kept: KeptResults<Policy>;
+
+  constructor(ground: ApiGround) {
+    this.#ground = ground;
+    this.#jwt = new JwtAuthorizer(new IssuerKeys(ground.fetchDocument, ground.clock), ground.clock);
+    this.#kept = new KeptResults(ground.clock);
+  }
+
+  reset(apiId: string, stage: string): void {
+    this.#kept.forget(`${apiId}/${stage}/`);
+  }
+
+  /**
+   * Lets a call in.
+   * @param policy  of the API
+   * @returns the key that an authorizer says usage plans are to count by
+   * @throws Refusal
+   */
+  async authorize(
+    call: ApiCall,
+    method: RestMethod,
+    authorizer: RestAuthorizer | undefined,
+    region: string,
+    policy: string | undefined,
+  ): Promise<string | undefined> {
+    if (method.authorizationType === 'NONE') return undefined;
+    if (method.authorizationType === 'AWS_IAM') {
+      await this.#bySignature(call, region, policy);
+      return undefined;
+    }
+    // Whatever is missing here must not let anyone in.
+    if (!authorizer) throw restInternal();
+    if (authorizer.type === 'COGNITO_USER_POOLS') {
+      await this.#byPool(call, method, authorizer);
+      return undefined;
+    }
+    return this.#byFunction(call, authorizer, region);
+  }
+
+  async #bySignature(call: ApiCall, region: string, policy: string | undefined): Promise<void> {
+    const { method, query, request } = call.arrival;
+    const path = (request.url ?? '/').split('?', 1)[0]!;
+    const signer = this.#ground.prove({ method, path, query, headers: request.headers, body: call.body });
+    if (typeof signer === 'string') {
+      throw signer === 'Missing Authentication Token' ? missingToken() : restRefusal('INVALID_SIGNATURE', signer);
+    }
+    const arn = arnOf(call, region);
+    if (!(await signer.allows(INVOKE, arn, policy))) {
+      const message = `User: ${signer.userArn} is not authorized to perform: ${INVOKE} on resource: ${arn.replace(/\d{8}(?=\d{4}:)/, '********')}`;
+      throw restRefusal('ACCESS_DENIED', message);
+    }
+    call.authorized = { kind: 'iam', identity: signer };
+  }
+
+  /** Tokens of a user pool are JSON Web Tokens whose issuer the pool's ARN tells. */
+  async #byPool(
+    call: ApiCall,
+    { authorizationScopes: scopes = [] }: RestMethod,
+    authorizer: RestAuthorizer,
+  ): Promise<void> {
+    const token = sourceValue(call, authorizer.identitySource ?? '')?.replace(/^bearer\s+/i, '');
+    if (!token) throw unauthorized();
+    for (const arn of authorizer.providerARNs ?? []) {
+      const match = /^arn:aws[a-z-]*:cognito-idp:([^:]+):\d+:userpool\/(.+)$/.exec(arn);
+      if (!match) continue;
+      const issuer = `https://cognito-idp.${match[1]}.amazonaws.com/${match[2]}`;
+      const verdict = await this.#jwt.check(token, { issuer, audience: undefined, scopes });
+      if (verdict.kind !== 'good') continue;
+      call.authorized = { kind: 'jwt', claims: verdict.claims, scopes: null };
+      return;
+    }
+    throw unauthorized();
+  }
+
+  async #byFunction(call: ApiCall, authorizer: RestAuthorizer, region: string): Promise<string | undefined> {
+    const { type, identitySource = '', authorizerResultTtlInSeconds: ttl = 0 } = authorizer;
+    const sources = identitySource.split(/\s*,\s*/).filter((source) => source !== '');
+    const identity = sources.map((source) => sourceValue(call, source) ?? '');
+    if (identity.some((one) => one === '') && (type === 'TOKEN' || ttl > 0)) throw unauthorized();
+    const { identityValidationExpression: pattern } = authorizer;
+    if (type === 'TOKEN' && pattern && !new RegExp(`^(?:${pattern})$`).test(identity[0]!)) throw unauthorized();
+    const key = `${call.apiId}/${call.stage}/${authorizer.id}/${JSON.stringify(identity)}`;
+    const kept = ttl > 0 ? this.#kept.get(key) : undefined;
+    const answer = kept ?? (await this.#ask(call, authorizer, identity[0] ?? '', region));
+    if (!kept) this.#kept.put(key, answer, ttl);
+    const verdict = askPolicy(answer.policy, arnOf(call, region));
+    if (verdict !== 'allowed') {
+      const how = verdict === 'denied' ? ' with an explicit deny' : '';
+      throw restRefusal('ACCESS_DENIED', `User is not authorized to access this resource${how}`);
+    }
+    call.authorized = { kind: 'lambda', principalId: answer.principalId, context: answer.context };
+    return answer.usageKey;
+  }
+
+  async #ask(call: ApiCall, authorizer: RestAuthorizer, token: string, region: string): Promise<Policy> {
+    const arn = functionArnIn(withStageVariables(authorizer.authorizerUri ?? '', call));
+    if (arn === undefined) throw this.#broken(call, 'its URI names no function');
+    const { random, functions, clock } = this.#ground;
+    const event = restAuthorizerEvent(call, authorizer.type, token, arnOf(call, region));
+    const request = { requestId: uuid(random), payload: Buffer.from(JSON.stringify(event)), trace: call.trace };
+    const source = `arn:aws:execute-api:${region}:${call.accountId}:${call.apiId}/authorizers/${authorizer.id}`;
+    try {
+      const running = functions.invoke(arn, request, source);
+      const result = await inTime(clock, running, API_LIMITS.authorizerMsMax, () => new Error('it takes too long'));
+      if (result.kind === 'error')
+        throw saysUnauthorized(result.payload) ? unauthorized() : new Error(result.errorType);
+      return authorizerAnswer(result.payload, false) as Policy;
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      throw this.#broken(call, hasCode(error, 'throttled') ? 'its function is throttled' : messageOf(error));
+    }
+  }
+
+  #broken(call: ApiCall, reason: string): Refusal {
+    call.authorizerError = reason;
+    this.#ground.logger.warn('api-authorizer-failed', { apiId: call.apiId, requestId: call.requestId, reason });
+    return restRefusal('AUTHORIZER_FAILURE', 'Internal server error');
+  }
+}
+
+/** `method.request.header.X`, `method.request.querystring.x`, `stageVariables.x`, `context.x`. */
+function sourceValue(call: ApiCall, source: string): string | undefined {
+  if (source.startsWith('method.request.header.')) return headerOf(call.arrival, source.slice(22).toLowerCase());
+  if (source.startsWith('method.request.querystring.')) return call.queryValue(source.slice(27));
+  if (source.startsWith('stageVariables.')) return call.stageVariable(source.slice(15));
+  return source.startsWith('context.') ? call.context(source.slice(8)) : undefined;
+}

@@ -1,0 +1,22 @@
+import type { Operation } from '../../index.ts';
+import type { HttpApis } from '../apis.ts';
+import { apiOperations } from './apis.ts';
+import { contentOperations } from './contents.ts';
+import { definitionOperations } from './definitions.ts';
+import { domainOperations, mappingOperations } from './domains.ts';
+import { deploymentOperations, stageOperations } from './stages.ts';
+import { tagOperations } from './tags.ts';
+
+/** All operations, by their names. */
+export function httpApiOperations(apis: HttpApis): Record<string, Operation> {
+  return {
+    ...apiOperations(apis),
+    ...contentOperations(apis),
+    ...definitionOperations(apis),
+    ...domainOperations(apis),
+    ...mappingOperations(apis),
+    ...deploymentOperations(apis),
+    ...stageOperations(apis),
+    ...tagOperations(apis),
+  };
+}
