@@ -35,6 +35,8 @@ export interface NodeConfig {
   readonly mqttSuccessor?: string;
   /** `dev` accepts any credentials on loopback; `secured` proves every caller. */
   readonly mode: 'dev' | 'secured';
+  /** `off` holds nobody to the policies of users and roles, in `dev` only; `on` unless said. */
+  readonly authorization?: 'on' | 'off';
   /** The release, for those who ask which it is. */
   readonly version?: string;
   readonly logLevel?: LogLevel;

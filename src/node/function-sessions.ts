@@ -1,6 +1,9 @@
 import { type Clock, DomainError } from '../base/index.ts';
 import type { FunctionCredentials, FunctionSpec } from '../runtime/index.ts';
+import type { Iam } from '../services/iam/index.ts';
 import type { Sts } from '../services/sts/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+import type { NodeConfig } from './config.ts';
 import { type FunctionCalls, functionArnOf } from './function-calls.ts';
 
 /** How long a session lives. It is given to new environments during the first half of its life only. */
@@ -55,14 +58,43 @@ export class FunctionSessions {
     return credentials;
   }
 
-  async #assume({ name, roleArn }: FunctionSpec): Promise<FunctionCredentials> {
+  async #assume({ arn, name, roleArn }: FunctionSpec): Promise<FunctionCredentials> {
     try {
       const assumption = { roleArn, sessionName: name, durationSeconds: SESSION_SECONDS };
-      const { accessKeyId, secret, token, expiresAt } = await this.#sts.assumeRole(assumption);
+      const by = { principal: 'lambda.amazonaws.com', sourceArn: arn };
+      const { accessKeyId, secret, token, expiresAt } = await this.#sts.assumeRole(assumption, by);
       return { accessKeyId, secretAccessKey: secret, sessionToken: token, expiresAt };
     } catch (error) {
       const message = 'The role defined for the function cannot be assumed by Lambda.';
       throw new DomainError('role-not-assumable', message, { cause: error });
     }
   }
+}
+
+/**
+ * Credentials of functions, as the mode has them. A node for production gives those of the role or none. In `dev` a function whose
+ * role is there is held to it too, so that a right that is missing is missed here first; whose role nobody has made keeps keys of its
+ * own, which may do everything.
+ */
+export function credentialsOfFunctions(
+  options: Pick<NodeConfig, 'mode' | 'authorization'> & {
+    readonly sessions: FunctionSessions;
+    readonly calls: FunctionCalls;
+    readonly iam: Pick<Iam, 'roleByArn'>;
+    readonly logger: Logger;
+  },
+): (spec: FunctionSpec) => FunctionCredentials | Promise<FunctionCredentials> {
+  const { mode, authorization, sessions, calls, iam, logger } = options;
+  if (mode === 'secured') return (spec) => sessions.credentials(spec);
+  if (authorization === 'off') return (spec) => calls.credentials(spec);
+  const told = new Set<string>();
+  return (spec) => {
+    if (iam.roleByArn(spec.roleArn)) return sessions.credentials(spec);
+    const functionArn = functionArnOf(spec);
+    if (!told.has(functionArn)) {
+      told.add(functionArn);
+      logger.warn('function-without-role', { functionArn, roleArn: spec.roleArn, effect: 'it may do everything' });
+    }
+    return calls.credentials(spec);
+  };
 }

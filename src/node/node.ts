@@ -12,6 +12,7 @@ import { createWireServer, type ExtraRoute, type WireAddress, type WireServer } 
 import { accessApi } from './access-routes.ts';
 import { adminRoute } from './admin-routes.ts';
 import { apis } from './api-routes.ts';
+import { authorization } from './authorization.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
@@ -104,10 +105,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     createWireServer({
       services: services.all,
       credentials: services.credentials,
-      authorize: (caller, service, _operation, input) => {
-        services.calls.count(caller, service, input);
-        return { allowed: true };
-      },
+      authorize: authorization({ ...services, off: config.authorization === 'off' }),
       mode: config.mode,
       extraRoutes: [
         urls.byHost,

@@ -18,7 +18,7 @@ import { callServices, openCloudFormation } from '../services/cloudformation/ind
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { type Dynamodb, openDynamodb } from '../services/dynamodb/index.ts';
 import { ecr } from '../services/ecr/index.ts';
-import { openIam } from '../services/iam/index.ts';
+import { Authority, openIam } from '../services/iam/index.ts';
 import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
 import { type InvokeFunction, type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
@@ -39,7 +39,7 @@ import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
 import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
-import { FunctionSessions } from './function-sessions.ts';
+import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
 import { SeriesKeys } from './series-keys.ts';
 import type { Stores } from './stores.ts';
@@ -76,6 +76,8 @@ export interface Services extends AsyncDisposable {
   readonly sns: Sns;
   readonly sqs: Sqs;
   readonly series: SeriesService;
+  /** Who decides what users and roles may do. */
+  readonly authority: Authority;
   /** Whose keys the wire takes. */
   readonly credentials: Credentials;
   /** Whose keys and tokens the time series take. */
@@ -143,7 +145,7 @@ export async function openServices(
     nodeDoor,
     engine: config.sandboxEngine ?? 'auto',
     takeSegment: (datagram) => takeSegment(datagram),
-    credentials: (spec) => (secured ? sessions : calls).credentials(spec),
+    credentials: (spec) => functionCredentials(spec),
     blanks: config.blankEnvironments ?? (config.mode === 'dev' ? DEV_BLANKS : undefined),
   };
   // The sandbox is tried with processes of its own: they run while the other services are opened.
@@ -154,15 +156,18 @@ export async function openServices(
   );
   scope.defer(async () => (await opened)?.[Symbol.asyncDispose]());
   const iam = scope.use(await openIam({ records: secrets, ...ground }));
-  const sts = scope.use(await openSts({ records: secrets, iam, ...ground }));
+  const authority = new Authority({ principals: iam, ...ground });
+  const issuers = config.tokenIssuers ?? [];
+  const sts = scope.use(await openSts({ records: secrets, iam, authority, issuers, ...ground }));
   const credentials = combineCredentials(
     ...(config.rootCredentials ? [rootCredentials(config.rootCredentials)] : []),
     iam,
     sts,
   );
   const sessions = new FunctionSessions({ sts, calls, clock: ground.clock });
+  const functionCredentials = credentialsOfFunctions({ ...config, sessions, calls, iam, ...ground });
   const seriesKeys = new SeriesKeys({ credentials, calls, clock: ground.clock });
-  const s3 = scope.use(await openS3({ objects, records }));
+  const s3 = scope.use(await openS3({ objects, records, ...ground }));
   const series = scope.use(
     await openSeriesService({
       series: seriesStore,
@@ -300,6 +305,7 @@ export async function openServices(
     sns,
     sqs,
     series,
+    authority,
     calls,
     credentials,
     seriesKeys,

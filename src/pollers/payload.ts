@@ -45,7 +45,9 @@ export function tracesOf(records: readonly SourceRecord[]): readonly TraceContex
     found.set(trace.traceId, trace);
     if (found.size >= POLLER_LIMITS.tracesMax) break;
   }
-  return found ? [...found.values()] : NO_TRACES;
+  if (!found) return NO_TRACES;
+  // A sampled one goes first, so that the invocation is traced.
+  return [...found.values()].sort((a, b) => Number(b.sampled) - Number(a.sampled));
 }
 
 const NO_TRACES: readonly TraceContext[] = [];

@@ -18,7 +18,7 @@ export interface SourceRecord {
   readonly sizeBytes: number;
   /** Its payload as filter criteria see it (`data`, `body`): bytes, parsed by the poller only if a filter asks. */
   readonly body: Uint8Array;
-  /** Of a record whose sender traces it, and samples the trace. */
+  /** Of a record whose sender traces it and samples the trace, or that a function has caused. */
   readonly trace?: TraceContext | undefined;
   /** Writes the record as JSON into the event's `Records`, exactly as AWS spells it for this source. */
   toEvent(): string;

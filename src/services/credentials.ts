@@ -17,10 +17,17 @@ export interface Credentials {
   secretFor(accessKeyId: string): AccessKey | undefined;
 }
 
+const ROOT_ARN = formatArn('iam', '', ACCOUNT_ID, 'root');
+
+/** The account itself, which no policy of its own limits: the root key, and in `dev` whoever has no key that we know. */
+export function isAccount({ arn, session }: Caller): boolean {
+  return arn === ROOT_ARN && session?.policies === undefined;
+}
+
 /** The one key that is configured rather than created: it is the account itself. */
 export function rootCredentials(key: { readonly accessKeyId: string; readonly secretAccessKey: string }): Credentials {
   const { accessKeyId, secretAccessKey: secret } = key;
-  const caller: Caller = { accountId: ACCOUNT_ID, arn: formatArn('iam', '', ACCOUNT_ID, 'root'), accessKeyId };
+  const caller: Caller = { accountId: ACCOUNT_ID, arn: ROOT_ARN, accessKeyId };
   return { secretFor: (asked) => (asked === accessKeyId ? { secret, caller } : undefined) };
 }
 

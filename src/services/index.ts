@@ -1,9 +1,10 @@
 /** services: one folder a service, under the name AWS signs it with; what all of them share is here. */
-export { type AccessKey, type Credentials, combineCredentials, rootCredentials } from './credentials.ts';
+export { type AccessKey, type Credentials, combineCredentials, isAccount, rootCredentials } from './credentials.ts';
 export { type FifoIds, fifoIdsOf } from './fifo-ids.ts';
 export { lazyOperations } from './lazy-operations.ts';
 export type {
   Caller,
+  CallerSession,
   CallPlace,
   DeviceCaller,
   Operation,
@@ -11,5 +12,6 @@ export type {
   Permission,
   PermissionsOf,
   Service,
+  ServiceCaller,
   WireAnswer,
 } from './operation.ts';

@@ -11,6 +11,36 @@ export interface Caller {
   readonly unsigned?: true;
   /** A device that has proved who it is with its certificate or a token, and has signed nothing: what it may publish. */
   readonly device?: DeviceCaller;
+  /** What the temporary credentials were given with; absent for keys that last. */
+  readonly session?: CallerSession;
+  /** Another service of this node calls, in its own name. */
+  readonly service?: ServiceCaller;
+}
+
+/** Temporary credentials as policies see them. */
+export interface CallerSession {
+  readonly kind: 'role' | 'user' | 'federated-user';
+  /** Whose policies count: ARN of a role or a user, with its path. */
+  readonly principalArn: string;
+  /** `AROA...:session`, `AIDA...`, `ACCOUNT:name`. */
+  readonly userId: string;
+  /** Epoch milliseconds. */
+  readonly issuedAt: number;
+  /** Documents that limit the session; absent does not limit. */
+  readonly policies?: readonly string[];
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Those of {@link tags} that a session which is made of this one keeps. */
+  readonly transitiveTags?: readonly string[];
+  readonly sourceIdentity?: string;
+  /** The identity provider whose token was shown: an ARN, or a host name. */
+  readonly federatedProvider?: string;
+}
+
+/** A service that acts for one of its resources: what `aws:SourceArn` of resource policies is compared with. */
+export interface ServiceCaller {
+  /** `sns.amazonaws.com` */
+  readonly principal: string;
+  readonly sourceArn: string;
 }
 
 /** What a device may do over HTTPS. */
@@ -34,6 +64,8 @@ export interface OperationContext {
   /** Fires when the client goes away or the node drains: long polls and streams end. */
   readonly signal: AbortSignal;
   readonly trace: TraceContext;
+  /** `X-Amzn-Trace-Id` of a caller that is a function's invocation: it tells which functions have run; absent otherwise. */
+  readonly lineageHeader?: string | undefined;
 }
 
 /**
@@ -67,6 +99,8 @@ export interface Permission {
 export interface CallPlace {
   readonly region: string;
   readonly accountId: string;
+  /** Who calls: for operations that mean the caller where they name nobody. */
+  readonly caller?: Caller;
 }
 
 /**
@@ -94,6 +128,8 @@ export interface Service {
   readonly permissions?: Readonly<Record<string, PermissionsOf>>;
   /** Operations that a link may call, by GET and without a signature: what they are given proves enough. */
   readonly open?: ReadonlySet<string>;
+  /** Operations of the query protocol that nobody signs: what they are given proves who calls. */
+  readonly unsigned?: ReadonlySet<string>;
   /** Bodies that AWS answers with though the model knows no output: members of a JSON object, by operation. */
   readonly receipts?: Readonly<Record<string, (requestId: string) => Readonly<Record<string, string>>>>;
   /** Total over the domain's error codes; an error without an entry is an internal failure (500). */

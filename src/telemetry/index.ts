@@ -7,6 +7,7 @@ export { createSpans, SPAN_LIMITS, type Span, type Spans } from './spans.ts';
 export {
   formatTraceparent,
   formatXRay,
+  lineageOf,
   newSpanId,
   newTrace,
   parseTraceparent,

@@ -9,7 +9,12 @@ export interface TraceContext {
   readonly sampled: boolean;
   /** It begins here and nobody has decided yet whether it is sampled: a function that traces on its own may. */
   readonly undecided?: true;
+  /** Functions that have run in this chain of requests, and how often: what loops are detected by. Opaque here. */
+  readonly lineage?: string;
 }
+
+/** A lineage, as headers carry it: an opaque text of bounded length. */
+const LINEAGE = /(?:^|;)\s*Lineage=([0-9a-f:|]{1,200})(?:;|$)/;
 
 /** Begins a new trace. @param sampled  absent leaves that to whoever traces */
 export function newTrace(random: Random, sampled?: boolean): TraceContext {
@@ -35,7 +40,9 @@ export function formatTraceparent(trace: TraceContext): string {
 /** `X-Amzn-Trace-Id` of the same trace: the first 8 hex digits stand for the epoch, as X-Ray's W3C mapping does it. */
 export function formatXRay(trace: TraceContext): string {
   const { traceId } = trace;
-  return `Root=1-${traceId.slice(0, 8)}-${traceId.slice(8)};Parent=${trace.spanId};Sampled=${trace.sampled ? 1 : 0}`;
+  const lineage = trace.lineage === undefined ? '' : `;Lineage=${trace.lineage}`;
+  const sampled = trace.sampled ? 1 : 0;
+  return `Root=1-${traceId.slice(0, 8)}-${traceId.slice(8)};Parent=${trace.spanId};Sampled=${sampled}${lineage}`;
 }
 
 /** Reads `X-Amzn-Trace-Id`; a header without a parent gets `spanId` made from the trace id's tail. */
@@ -44,5 +51,12 @@ export function parseXRay(text: string): TraceContext | undefined {
   if (!root) return undefined;
   const traceId = (root[1]! + root[2]!).toLowerCase();
   const parent = /(?:^|;)\s*Parent=([0-9a-f]{16})/i.exec(text)?.[1]?.toLowerCase();
-  return { traceId, spanId: parent ?? traceId.slice(16), sampled: !/(?:^|;)\s*Sampled=0/.test(text) };
+  const sampled = !/(?:^|;)\s*Sampled=0/.test(text);
+  return { traceId, spanId: parent ?? traceId.slice(16), sampled, ...lineageOf(text) };
+}
+
+/** The lineage in `X-Amzn-Trace-Id`. */
+export function lineageOf(text: string): Pick<TraceContext, 'lineage'> {
+  const lineage = LINEAGE.exec(text)?.[1];
+  return lineage === undefined ? {} : { lineage };
 }

@@ -57,6 +57,11 @@ export class Authenticator {
     this.#now = options.now;
   }
 
+  /** Every caller must be proved. */
+  get isSecured(): boolean {
+    return this.#secured;
+  }
+
   /** The request's claim; where nothing is proven a broken one counts as none. @throws SignatureFailure */
   claim(request: RequestParts): SignatureClaim | undefined {
     try {

@@ -24,7 +24,7 @@ export function beginCallSpan(
   if (!spans || (headers.traceparent === undefined && headers['x-amzn-trace-id'] === undefined)) return undefined;
   const caller = traceOf(request);
   if (!caller?.sampled) return undefined;
-  const trace = { traceId: caller.traceId, spanId: newSpanId(random), sampled: true };
+  const trace = { ...caller, spanId: newSpanId(random) };
   const startMs = clock.now();
   const monotonic = clock.monotonic();
   return {

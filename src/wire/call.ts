@@ -8,6 +8,8 @@ export interface CallRequest extends AsyncIterable<Uint8Array> {
   /** Name and value in turn, as they came; absent where no name came twice, and {@link headers} have them all. */
   readonly rawHeaders?: readonly string[];
   readonly httpVersionMajor: number;
+  /** Where it comes from; without an address where a function calls through its door. */
+  readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean };
   /** All of it has come. */
   readonly complete: boolean;
 }

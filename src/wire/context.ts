@@ -1,6 +1,6 @@
 import { onAbort, type Random } from '../base/index.ts';
 import type { Caller, OperationContext } from '../services/index.ts';
-import { newTrace, parseTraceparent, parseXRay, type TraceContext } from '../telemetry/index.ts';
+import { formatXRay, lineageOf, newTrace, parseTraceparent, parseXRay, type TraceContext } from '../telemetry/index.ts';
 import type { CallRequest, CallResponse } from './call.ts';
 
 /** The context of one call; what few operations ask for is made when they do. */
@@ -48,6 +48,13 @@ export class CallContext implements OperationContext {
     return this.#trace;
   }
 
+  get lineageHeader(): string | undefined {
+    const header = this.#request.headers['x-amzn-trace-id'];
+    const trace = typeof header === 'string' ? parseXRay(header) : undefined;
+    // Written anew, so that it is as long as it may be.
+    return trace?.lineage === undefined ? undefined : formatXRay(trace);
+  }
+
   get signal(): AbortSignal {
     this.#signal ??= this.#makeSignal();
     return this.#signal;
@@ -72,5 +79,7 @@ export function traceOf({ headers }: Pick<CallRequest, 'headers'>): TraceContext
   const { traceparent: w3c, 'x-amzn-trace-id': xray } = headers;
   // AWS's own SDKs send X-Ray's header; where both are there, W3C's is the one that proxies keep current.
   const trace = typeof w3c === 'string' ? parseTraceparent(w3c) : undefined;
-  return trace ?? (typeof xray === 'string' ? parseXRay(xray) : undefined);
+  if (typeof xray !== 'string') return trace;
+  // Only X-Ray's header tells which functions have run.
+  return trace ? { ...trace, ...lineageOf(xray) } : parseXRay(xray);
 }

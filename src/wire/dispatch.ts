@@ -48,18 +48,27 @@ import {
 } from './route.ts';
 import { sendAnswer } from './send.ts';
 
+/** A call that is about to be made: who asks for what. */
+export interface Asked {
+  readonly caller: Caller;
+  readonly service: Service;
+  readonly operation: string;
+  readonly input: unknown;
+  readonly region: string;
+  readonly requestId: string;
+  readonly request: CallRequest;
+}
+
 /**
  * Decides whether a caller may do what it asks; the message is for the client.
  * The wire calls it after reading the input and before the operation.
  */
-export type Authorize = (
-  caller: Caller,
-  service: string,
-  operation: string,
-  input: unknown,
-) => Authorization | Promise<Authorization>;
+export type Authorize = (asked: Asked) => Authorization | Promise<Authorization>;
 
 export type Authorization = { readonly allowed: true } | { readonly allowed: false; readonly message: string };
+
+/** Told of every call that was decided on, as soon as it has been answered. @param failure  what its client was told instead of an answer */
+export type Audit = (asked: Asked, failure: WireFailure | undefined) => void;
 
 export interface DispatcherOptions {
   readonly services: readonly Service[];
@@ -67,6 +76,7 @@ export interface DispatcherOptions {
   /** The same where every caller must be proved, whatever the mode. */
   readonly proving: Authenticator;
   readonly authorize: Authorize | undefined;
+  readonly audit: Audit | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -96,6 +106,10 @@ interface Call {
   endpoint: Endpoint | undefined;
   /** Of a REST request, whose path tells before its body is read. */
   match: RouteMatch | undefined;
+  /** Once it has come to a decision. */
+  asked: Asked | undefined;
+  /** What its client was told instead of an answer. */
+  failure: WireFailure | undefined;
 }
 
 export class Dispatcher {
@@ -129,6 +143,7 @@ export class Dispatcher {
       await this.#fail(call, error);
     }
     this.#measure(call);
+    if (call.asked) this.#options.audit?.(call.asked, call.failure);
   }
 
   #begin(request: CallRequest, response: CallResponse): Call {
@@ -152,6 +167,8 @@ export class Dispatcher {
       operation: undefined,
       endpoint: undefined,
       match: undefined,
+      asked: undefined,
+      failure: undefined,
     };
   }
 
@@ -163,6 +180,7 @@ export class Dispatcher {
     const claim = authenticator.claim(bare);
     const link = claim ? undefined : this.#openLink(call, destination);
     if (link) return this.#perform(call, link, authenticator.unsigned(), bare);
+    if (!claim && destination.kind === 'form' && authenticator.isSecured && (await this.#answerUnsigned(call))) return;
     authenticator.admit(claim, bare);
     if (destination.kind === 'service' && this.#streams(call, destination))
       return this.#answerStreamed(call, destination, claim);
@@ -209,6 +227,24 @@ export class Dispatcher {
     if (!this.#services.get(link.service)?.open?.has(link.operation)) return undefined;
     this.#note(call, link);
     return link;
+  }
+
+  /** A call of an operation that nobody signs; little is held of it, since nobody is proven. @returns false where it is another */
+  async #answerUnsigned(call: Call): Promise<boolean> {
+    const { unsignedBodyBytesMax } = WIRE_LIMITS;
+    const announced = Number(call.head.headers['content-length']);
+    if (!(announced > 0 && announced <= unsignedBodyBytesMax)) return false;
+    const body = await this.#bodies.read(call.request, unsignedBodyBytesMax);
+    try {
+      const destination = findFormDestination(formOf(call.head, body), call.head);
+      if (destination.kind !== 'service' || destination.operation === undefined) return false;
+      if (!this.#services.get(destination.service)?.unsigned?.has(destination.operation)) return false;
+      this.#note(call, destination);
+      await this.#perform(call, destination, this.#options.authenticator.unsigned(), { ...call.head, body });
+      return true;
+    } finally {
+      this.#bodies.release(body);
+    }
   }
 
   #note(call: Call, destination: Destination): void {
@@ -265,7 +301,22 @@ export class Dispatcher {
       );
     const protocol = endpoint.codec.protocol(call.protocol);
     const input = protocol.read(match.operation, request, match.labels);
-    await this.#authorize(call, caller.caller, endpoint.name, match.operation, input);
+    const { authorize } = this.#options;
+    if (authorize) {
+      const asked: Asked = {
+        caller: caller.caller,
+        service: endpoint.service!,
+        operation: match.operation,
+        input,
+        region: caller.region,
+        requestId: call.requestId,
+        request: call.request,
+      };
+      call.asked = asked;
+      const verdict = authorize(asked);
+      const decided = isPromise(verdict) ? await verdict : verdict;
+      if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol));
+    }
     await this.#run(call, endpoint, protocol, operation, match.operation, input, caller);
   }
 
@@ -306,13 +357,6 @@ export class Dispatcher {
     await this.#send(call, receipt ? withReceipt(answer, receipt) : answer);
   }
 
-  async #authorize(call: Call, caller: Caller, service: string, operation: string, input: unknown): Promise<void> {
-    const { authorize } = this.#options;
-    if (!authorize) return;
-    const verdict = await authorize(caller, service, operation, input);
-    if (!verdict.allowed) throw new Refusal(failures.accessDenied(verdict.message, call.protocol));
-  }
-
   #match(
     call: Call,
     endpoint: Endpoint,
@@ -340,7 +384,8 @@ export class Dispatcher {
     }
     // What is left of the body is not worth reading.
     if (!call.request.complete && call.request.httpVersionMajor === 1) call.response.setHeader('connection', 'close');
-    await this.#send(call, this.#failureAnswer(call, this.#failureOf(call, call.endpoint, error)));
+    call.failure = this.#failureOf(call, call.endpoint, error);
+    await this.#send(call, this.#failureAnswer(call, call.failure));
   }
 
   /** The one place where errors become what clients see. */
@@ -459,6 +504,6 @@ function safeDecode(text: string): string {
   return text.replaceAll('%2F', '/').replaceAll('%2f', '/');
 }
 
-function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as Promise<unknown>).then === 'function';
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && typeof (value as Promise<T>).then === 'function';
 }

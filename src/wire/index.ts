@@ -3,7 +3,7 @@ export { AuthenticationFailure, Authenticator } from './authenticate.ts';
 export { BodyReader } from './body.ts';
 export type { CallRequest, CallResponse } from './call.ts';
 export { traceOf } from './context.ts';
-export type { Authorization, Authorize } from './dispatch.ts';
+export type { Asked, Audit, Authorization, Authorize } from './dispatch.ts';
 export {
   authorityOf,
   type DeviceDoor,

@@ -12,6 +12,8 @@ export const WIRE_LIMITS = {
     /** Requests in XML; objects are streamed and have no limit here. */
     s3: 4 * 1024 * 1024,
   } as Readonly<Record<string, number>>,
+  /** Of calls that nobody signs. */
+  unsignedBodyBytesMax: 64 * 1024,
   /** Bodies held at the same time, all connections together; beyond it requests get 503 `ServiceUnavailable`. */
   bufferedBytesMax: 512 * 1024 * 1024,
   connectionsMax: 20_000,

@@ -18,7 +18,7 @@ import type { Credentials, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { Authenticator } from './authenticate.ts';
 import type { CallResponse } from './call.ts';
-import { type Authorize, Dispatcher } from './dispatch.ts';
+import { type Audit, type Authorize, Dispatcher } from './dispatch.ts';
 import {
   authorityOf,
   claimRoute,
@@ -50,6 +50,8 @@ export interface WireOptions {
   readonly spans?: Spans;
   /** Asked for every call in the order of decoding; absent allows whoever was authenticated. */
   readonly authorize?: Authorize;
+  /** Absent keeps no record of who did what. */
+  readonly audit?: Audit;
   /** The first that claims a path has it, before any AWS API. */
   readonly extraRoutes?: readonly ExtraRoute[];
   /** WebSockets that the port itself takes. */
@@ -115,6 +117,7 @@ class Wire implements WireServer {
     this.#dispatcher = new Dispatcher({
       ...options,
       authorize: options.authorize,
+      audit: options.audit,
       spans: options.spans,
       authenticator,
       proving: new Authenticator({ credentials, secured: true, now: () => clock.now() }),

@@ -180,7 +180,8 @@ test('one trace runs from a device to the last target: rule, topic, queue, funct
   });
   assertOne(spans, TRACE_ID, ROOT_SPAN);
   const header = result.Attributes!.AWSTraceHeader!;
-  const [, epoch, rest, parent] = /^Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16});Sampled=1$/.exec(header)!;
+  const [, epoch, rest, parent] =
+    /^Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16});Sampled=1;Lineage=[0-9a-f]{8}:1$/.exec(header)!;
   assert.equal(`${epoch}${rest}`, TRACE_ID);
   // From the message in the last queue up to the device.
   assert.deepEqual(ancestors(spans, parent!), ['deliver lambda', 'lambda.Invoke', 'hand-on', 'deliver sns']);

@@ -227,7 +227,10 @@ test('the context is whole', async () => {
     ['yes', 'Europe/Berlin', 'us-east-1', 'index.handler'],
   );
   assert.equal(env.AWS_ENDPOINT_URL, 'http://127.0.0.1:4566');
-  assert.match(env._X_AMZN_TRACE_ID, /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$/);
+  assert.match(
+    env._X_AMZN_TRACE_ID,
+    /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0;Lineage=[0-9a-f]{8}:1$/,
+  );
   assert.equal(env.LAMBDA_TASK_ROOT, payload.cwd);
   assert.equal(env.HOME, undefined, 'nothing of the node leaks in');
 });

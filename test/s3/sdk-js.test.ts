@@ -350,9 +350,11 @@ test('settings of a bucket that S3 would not take are refused', () =>
     await assert.rejects(s3.send(new PutBucketTaggingCommand({ ...BUCKET, Tagging: { TagSet: [tag, tag] } })), {
       name: 'InvalidTag',
     });
-    const Rules = [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms' as const } }];
+    const Rules = [
+      { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms' as const, KMSMasterKeyID: 'alias/own' } },
+    ];
     await assert.rejects(
       s3.send(new PutBucketEncryptionCommand({ ...BUCKET, ServerSideEncryptionConfiguration: { Rules } })),
-      { name: 'NotImplemented', message: /aws:kms is not built/ },
+      { name: 'NotImplemented', message: /aws:kms and a key of KMS is not built/ },
     );
   }));

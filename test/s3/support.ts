@@ -14,7 +14,7 @@ export async function withS3(run: (wire: TestWire, directory: string) => Promise
     const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
     const options = { directory: join(directory, 'objects'), records, clock: systemClock, random: systemRandom };
     const objects = scope.use(await openEmbeddedObjects(options));
-    const s3 = scope.use(await openS3({ objects, records }));
+    const s3 = scope.use(await openS3({ objects, records, random: systemRandom }));
     const wire = scope.use(await startWire([s3.service]));
     await run(wire, directory);
   } finally {

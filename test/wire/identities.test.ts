@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import * as iamSdk from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, GetCallerIdentityCommand, GetSessionTokenCommand, STSClient } from '@aws-sdk/client-sts';
 import { type Clock, SimulatedClock, systemClock, systemRandom } from '../../src/base/index.ts';
-import { openIam } from '../../src/services/iam/index.ts';
+import { Authority, openIam } from '../../src/services/iam/index.ts';
 import { combineCredentials, rootCredentials } from '../../src/services/index.ts';
 import { openSts } from '../../src/services/sts/index.ts';
 import { openEmbeddedRecords } from '../../src/store/index.ts';
@@ -25,7 +25,8 @@ async function startIdentities(scope: AsyncDisposableStack, clock: Clock = syste
   scope.defer(() => rm(folder, { recursive: true }));
   const records = scope.use(await openEmbeddedRecords({ directory: folder }));
   const iam = scope.use(await openIam({ records, clock, random: systemRandom, logger: silentLogger }));
-  const sts = scope.use(await openSts({ records, clock, random: systemRandom, iam }));
+  const authority = new Authority({ principals: iam, clock, logger: silentLogger });
+  const sts = scope.use(await openSts({ records, clock, random: systemRandom, iam, authority }));
   const credentials = combineCredentials(rootCredentials(KEY), iam, sts);
   return scope.use(await startWire([iam.service, sts.service], { credentials, clock }));
 }

@@ -518,7 +518,7 @@ test('bodies that were only announced take no room from others', async () => {
 test('a body that is refused while it comes is held no longer, and its end is no body', async () => {
   const head = readPlainHead(Buffer.from(PLAIN));
   assert.ok(typeof head === 'object');
-  const message = new LaneRequest(head, Buffer.from('{'));
+  const message = new LaneRequest(head, Buffer.from('{'), {});
   const told: number[] = [];
   const content = message.body((bytes) => {
     told.push(bytes);

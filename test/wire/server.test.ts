@@ -181,7 +181,7 @@ test('authorize decides, after the input is read', async () => {
   const asked: unknown[] = [];
   await using wire = await startWire([service], {
     ...DEV,
-    authorize: (caller, name, operation, input) => {
+    authorize: ({ caller, service: { name }, operation, input }) => {
       asked.push([caller.arn, name, operation, input]);
       return { allowed: false, message: 'User is not authorized to perform: kinesis:DescribeLimits' };
     },

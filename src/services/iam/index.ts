@@ -2,7 +2,7 @@
 import type { AccessKey, Credentials, Service } from '../index.ts';
 import type { OidcProvider, Role } from './entities.ts';
 import { IAM_ANSWERS } from './errors.ts';
-import { lazyOperations } from './lazy.ts';
+import { lazyOperations, lazyPermissions } from './lazy.ts';
 import {
   managedText,
   oidcProvider,
@@ -14,6 +14,7 @@ import {
 } from './principals.ts';
 import { type IamDependencies, IamState } from './state.ts';
 
+export { Authority } from './authority.ts';
 export { newSecret, type OidcProvider, type Role, type User, uniqueId } from './entities.ts';
 export type { IamErrorCode } from './errors.ts';
 export { IAM_LIMITS } from './limits.ts';
@@ -40,7 +41,12 @@ export interface Iam extends AsyncDisposable, Credentials {
 export async function openIam(dependencies: IamDependencies): Promise<Iam> {
   const state = await IamState.open(dependencies);
   return {
-    service: { name: 'iam', errors: IAM_ANSWERS, operations: lazyOperations(state) },
+    service: {
+      name: 'iam',
+      errors: IAM_ANSWERS,
+      operations: lazyOperations(state),
+      permissions: lazyPermissions(state),
+    },
     get generation() {
       return state.generation;
     },

@@ -1,4 +1,4 @@
-import { ACCOUNT_ID, formatArn, parseArn } from '../../base/index.ts';
+import { ACCOUNT_ID, formatArn, hasCode, parseArn } from '../../base/index.ts';
 import { type AwsManagedPolicy, awsManagedPolicies, awsManagedPolicy, isAwsManaged } from './aws-managed.ts';
 import { type ManagedPolicy, type PolicyVersion, uniqueId } from './entities.ts';
 import { iamError, quotaExceeded } from './errors.ts';
@@ -43,6 +43,16 @@ export function checkAttachable(state: IamState, arn: string, holder: string): v
   }
   const notice = 'the document of this AWS managed policy is not known here: it is kept by its ARN and grants nothing';
   state.logger.warn('managed-policy-unknown', { policy: arn, holder, notice });
+}
+
+/** Checks that a policy may bound a user or a role. @throws as {@link checkAttachable}, in the words for boundaries */
+export function checkBoundary(state: IamState, arn: string, holder: string): void {
+  try {
+    checkAttachable(state, arn, holder);
+  } catch (error) {
+    if (!hasCode(error, 'no-such-entity')) throw error;
+    throw iamError('no-such-entity', `Scope ARN: ${arn} does not exist or is not attachable.`);
+  }
 }
 
 /** True for a known policy that is named without its path: AWS refuses that, and templates get it wrong often. */

@@ -34,8 +34,8 @@ export function checkIdentityPolicy(text: string): void {
 /** Checks who may assume a role. @throws malformed-policy, in AWS's words */
 export function checkTrustPolicy(text: string): void {
   for (const statement of statementsOf(parse(text, 'This policy contains invalid Json'))) {
-    if ('Resource' in statement) throw malformed('Has prohibited field Resource');
-    if ('NotResource' in statement) throw malformed('Has prohibited field NotResource');
+    if ('Resource' in statement) throw malformed('Has prohibited field Resource.');
+    if ('NotResource' in statement) throw malformed('Has prohibited field Resource.');
     checkElements(statement, TRUST_ELEMENTS);
     checkActions(statement);
     if (one(statement, 'Principal', 'NotPrincipal') === undefined) {
@@ -99,24 +99,28 @@ function checkActions(statement: Statement): void {
   if (one(statement, 'Action', 'NotAction') === undefined) throw malformed('Policy statement must contain actions.');
   for (const action of listOf(statement.Action ?? statement.NotAction)) {
     if (action === '*') continue;
-    const [vendor, name] = action.split(':', 2);
-    if (name === undefined || name === '') {
+    const [vendor, name, ...more] = action.split(':');
+    if (name === undefined) {
       throw malformed('Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.');
     }
-    if (!/^[A-Za-z0-9-]+$/.test(vendor!)) throw malformed(`Vendor ${vendor} is not valid`);
+    if (more.length > 0) throw malformed('Actions/Condition can contain only one colon.');
+    if (!/^[A-Za-z0-9.-]*$/.test(vendor!) && vendor !== '*') throw malformed(`Vendor ${vendor} is not valid`);
   }
 }
 
 function checkResource(resource: string): void {
   if (resource === '*') return;
-  const [arn, partition, vendor, ...rest] = resource.split(':');
-  if (arn !== 'arn' || vendor === undefined) {
-    throw malformed(`Resource ${resource} must be in ARN format or "*".`);
+  const [prefix, partition, vendor, region, account, id] = resource.split(':');
+  if (partition === undefined) throw malformed(`Resource ${resource} must be in ARN format or "*".`);
+  if (!/^(aws(-[a-z]+)*|\*)$/.test(partition)) {
+    const rest = [vendor || '*', region ?? '*', account ?? '*', id ?? '*'].join(':');
+    throw malformed(`Partition "${partition}" is not valid for resource "arn:${partition}:${rest}".`);
   }
-  if (!/^(aws[a-z-]*|\*)$/.test(partition!)) {
-    throw malformed(`Partition "${partition}" is not valid for resource "${resource}".`);
+  if (vendor === undefined) throw malformed('Resource vendor must be fully qualified and cannot contain regexes.');
+  if (vendor === 'iam' && region) throw malformed(`IAM resource ${resource} cannot contain region information.`);
+  if (prefix !== 'arn' || (id === undefined && !resource.endsWith('*'))) {
+    throw malformed('The policy failed legacy parsing');
   }
-  if (rest.length < 3 && !resource.endsWith('*')) throw malformed('The policy failed legacy parsing');
 }
 
 function checkPrincipal(principal: unknown): void {

@@ -54,6 +54,16 @@ export function userByArn({ users }: IamState, arn: string): User | undefined {
   return user?.arn === arn ? user : undefined;
 }
 
+export function groupByArn({ groups }: IamState, arn: string): Group | undefined {
+  const group = groups.get(arn.slice(arn.lastIndexOf('/') + 1));
+  return group?.arn === arn ? group : undefined;
+}
+
+/** Policies of a group: inline and managed. */
+export function policiesOfGroup(state: IamState, group: Group): readonly PolicyText[] {
+  return policiesAt(state, group, 'group');
+}
+
 /** Groups of a user, in the order it joined them. */
 export function groupsOf({ groups }: IamState, user: User): readonly Group[] {
   const ids = user.groups ?? [];
@@ -87,7 +97,7 @@ function roleOfSession({ roles }: IamState, arn: string): Role | undefined {
 }
 
 function policiesOfUser(state: IamState, user: User): PrincipalPolicies {
-  const groups = groupsOf(state, user).flatMap((group) => policiesAt(state, group, 'group'));
+  const groups = groupsOf(state, user).flatMap((group) => policiesOfGroup(state, group));
   return { ...described(user), identity: [...policiesAt(state, user, 'user'), ...groups], ...boundaryOf(state, user) };
 }
 

@@ -47,7 +47,7 @@ export async function createServiceLinkedRole(
   description: string | undefined,
   suffix: string | undefined,
 ): Promise<Role> {
-  const name = `${serviceLinkedName(service)}${suffix === undefined ? '' : `_${suffix}`}`;
+  const name = serviceLinkedRoleName(service, suffix);
   if (state.roles.has(name)) {
     const what = `Service role name ${name} has been taken in this account, please try a different suffix.`;
     throw iamError('invalid-input', what);
@@ -101,13 +101,13 @@ const SERVICE_NAMES: Readonly<Record<string, string>> = {
   'spot.amazonaws.com': 'EC2Spot',
 };
 
-function serviceLinkedName(service: string): string {
-  const known = SERVICE_NAMES[service];
-  if (known !== undefined)
-    return known.startsWith('ApplicationAutoScaling') ? `AWSServiceRoleFor${known}` : `AWSServiceRoleFor${known}`;
-  const name = service
-    .replace(/\.amazonaws\.com$/, '')
-    .split(/[.-]/)
-    .map((part) => part[0]!.toUpperCase() + part.slice(1));
-  return `AWSServiceRoleFor${name.join('')}`;
+/** The name of a service's own role. */
+export function serviceLinkedRoleName(service: string, suffix: string | undefined): string {
+  const name = SERVICE_NAMES[service] ?? capitalized(service.replace(/\.amazonaws\.com$/, ''));
+  return `AWSServiceRoleFor${name}${suffix === undefined ? '' : `_${suffix}`}`;
+}
+
+function capitalized(service: string): string {
+  const words = service.split(/[.-]/).filter((word) => word !== '');
+  return words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('');
 }

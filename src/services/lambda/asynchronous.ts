@@ -266,6 +266,7 @@ function answered(result: InvocationAnswer, executedVersion: string): Try {
 const ENDINGS: Partial<Record<LambdaErrorCode, Ending>> = {
   'function-not-found': 'failed',
   'request-content-invalid': 'impossible',
+  'recursive-invocation': 'impossible',
 };
 
 function refused(error: DomainError): Try {

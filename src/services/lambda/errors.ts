@@ -25,6 +25,7 @@ export const LAMBDA_ANSWERS = {
   'snapshot-pending': { type: 'SnapStartNotReadyException', status: 409 },
   'snapshot-failed': { type: 'SnapStartException', status: 400 },
   'provisioned-not-found': { type: 'ProvisionedConcurrencyConfigNotFoundException', status: 404 },
+  'recursive-invocation': { type: 'RecursiveInvocationException', status: 400 },
   'runtime-closed': { type: 'ServiceException', status: 500 },
 } as const satisfies Record<string, WireAnswer>;
 

@@ -15,6 +15,7 @@ import type { FunctionMeter, Meters } from './metering.ts';
 import type { Alias, FunctionVersion } from './model.ts';
 import { functionArn, parseReference } from './names.ts';
 import type { Packages } from './packages.ts';
+import { continueLineage, lineageKey, RECURSION_LIMITS, recursiveInvocation } from './recursion.ts';
 import { StreamedResponse } from './response-stream.ts';
 import { checkArchitecture, revisionOf, specOf } from './specs.ts';
 import { throttleReason } from './throttles.ts';
@@ -25,6 +26,10 @@ export interface Runnable extends TracedFunction {
   readonly spec: FunctionSpec;
   /** As the caller named it: with its alias or version. */
   readonly invokedArn: string;
+  /** What stands for the function in the lineage of a chain of requests. */
+  readonly lineageKey: string;
+  /** A loop through it is stopped. */
+  readonly stopsLoops: boolean;
   readonly meter: FunctionMeter;
 }
 
@@ -175,7 +180,8 @@ export class Invocations implements FunctionInvoker {
   ): Promise<InvocationOutcome> {
     const requestId = uuid(this.#options.random);
     const identity = { requestId, executedVersion: runnable.spec.version };
-    const result = await this.run(slot, runnable, { requestId, payload, trace }, links);
+    const result = await this.run(slot, runnable, { requestId, payload, trace }, links).catch(asStopped);
+    if ('stopped' in result) return { ...result.stopped, ...identity };
     if (result.kind === 'success') return { kind: 'success', payload: result.payload, ...identity };
     return { kind: 'function-error', payload: result.payload, errorType: result.errorType, ...identity };
   }
@@ -202,7 +208,8 @@ export class Invocations implements FunctionInvoker {
     links: readonly TraceContext[] = [],
   ): Promise<InvocationResult> {
     const { meter, invokedArn } = runnable;
-    const traced = this.#options.tracing.begin(runnable, request.trace, links);
+    const trace = this.#continued(runnable, [request.trace, ...links]);
+    const traced = this.#options.tracing.begin(runnable, trace, links);
     meter.started();
     try {
       const result = await slot.invoke({ ...request, trace: traced.trace, invokedArn });
@@ -212,6 +219,19 @@ export class Invocations implements FunctionInvoker {
     } finally {
       meter.ended();
     }
+  }
+
+  /** The trace that an invocation goes on with. @throws recursive-invocation */
+  #continued({ lineageKey, stopsLoops, meter }: Runnable, causes: readonly TraceContext[]): TraceContext {
+    const { lineage, invocations } = continueLineage(
+      causes.map((cause) => cause.lineage),
+      lineageKey,
+    );
+    if (stopsLoops && invocations > RECURSION_LIMITS.invocationsMax) {
+      meter.loopStopped();
+      throw recursiveInvocation();
+    }
+    return { ...causes[0]!, lineage };
   }
 
   async #runHeld(slot: Slot, runnable: Runnable, request: Request): Promise<InvocationResult> {
@@ -269,6 +289,8 @@ export class Invocations implements FunctionInvoker {
       version: version.version,
       tracing,
       invokedArn: functionArn(region, name, qualifier),
+      lineageKey: lineageKey(functionArn(region, name)),
+      stopsLoops: !this.#options.functions.find(region, name)?.allowsLoops,
       meter: this.#options.meters.of(spec, { ...named, ...executed }),
     };
   }
@@ -297,6 +319,14 @@ function checkState({ state }: FunctionVersion): void {
     'Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE.',
     { remedy: 'retry' },
   );
+}
+
+/** What a poller is told of an invocation that would go on with a loop: the function has failed. @throws every other error */
+function asStopped(error: unknown) {
+  if (!hasCode(error, 'recursive-invocation')) throw error;
+  const errorType = 'RecursiveInvocationException';
+  const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
+  return { stopped: { kind: 'function-error', payload, errorType } as const };
 }
 
 /** A place held for a poller; `runnable` is the reason when there is none. */

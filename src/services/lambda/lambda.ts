@@ -22,6 +22,7 @@ import { functionUrlOperations } from './operations/function-urls.ts';
 import { functionOperations } from './operations/functions.ts';
 import { invokeOperations } from './operations/invoke.ts';
 import { layerOperations } from './operations/layers.ts';
+import { managementOperations } from './operations/management.ts';
 import { permissionOperations } from './operations/permissions.ts';
 import { provisionedOperations } from './operations/provisioned.ts';
 import { type TaggedResources, tagOperations } from './operations/tags.ts';
@@ -179,6 +180,7 @@ export class Lambda implements AsyncDisposable {
         ...invokeOperations(functions, invocations, asynchronous),
         ...concurrencyOperations(functions, storage, provisioned, accountConcurrency),
         ...provisionedOperations(functions, provisioned),
+        ...managementOperations(functions),
         ...permissionOperations(functions, random),
         ...tagOperations(functions, mappings ? [mappings.tagged] : []),
         ...eventInvokeOperations(functions, clock),

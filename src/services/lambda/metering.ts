@@ -7,6 +7,7 @@ const UNITS = {
   Invocations: 'Count',
   Errors: 'Count',
   Throttles: 'Count',
+  RecursiveInvocationsDropped: 'Count',
   Duration: 'Milliseconds',
   PostRuntimeExtensionsDuration: 'Milliseconds',
   InitDuration: 'Milliseconds',
@@ -154,6 +155,11 @@ export class FunctionMeter {
 
   throttled(): void {
     this.#each('Throttles', 1);
+  }
+
+  /** An invocation that would have gone on with a loop was not made. */
+  loopStopped(): void {
+    this.#each('RecursiveInvocationsDropped', 1);
   }
 
   measured({ kind, metering }: InvocationResult): void {

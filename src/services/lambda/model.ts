@@ -99,8 +99,19 @@ export interface FunctionRecord {
   readonly nextVersion: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly reservedConcurrency?: number;
+  /** Invoked again and again in one chain of requests it is not stopped; absent stops it. */
+  readonly allowsLoops?: true;
+  /** How the runtimes of versions are kept up to date, by version; absent means `Auto`. */
+  readonly runtimeManagement?: Readonly<Record<string, RuntimeManagement>>;
   /** Resource policies by qualifier; the unqualified function's stands under ''. */
   readonly policies: Readonly<Record<string, ResourcePolicy>>;
+}
+
+/** Kept and told; what runs is the runtime of the machine, whatever it says. */
+export interface RuntimeManagement {
+  readonly updateRuntimeOn: 'Auto' | 'Manual' | 'FunctionUpdate';
+  /** Of `Manual`. */
+  readonly runtimeVersionArn?: string;
 }
 
 export interface ResourcePolicy {

@@ -48,7 +48,8 @@ export class InvocationTracing {
   begin(traced: TracedFunction, caller: TraceContext, links: readonly TraceContext[] = []): InvocationTrace {
     const sampled = caller.sampled || (caller.undecided === true && traced.tracing === 'Active' && this.#sample());
     if (!sampled) return { trace: caller, ended: untraced };
-    const trace = { traceId: caller.traceId, spanId: newSpanId(this.#random), sampled };
+    const { undecided: _, ...begun } = caller;
+    const trace = { ...begun, spanId: newSpanId(this.#random), sampled };
     if (traced.tracing === 'Active') this.#segments.expect(trace.traceId);
     const startedAt = this.#clock.now();
     const monotonic = this.#clock.monotonic();

@@ -33,7 +33,8 @@ export async function openCopySource(objects: Objects, input: CopySourceInput) {
   } catch (error) {
     throw s3Error('precondition-failed', { cause: error });
   }
-  return objects.get(bucket, key, parseRange(input.CopySourceRange, info.sizeBytes));
+  const range = parseRange(input.CopySourceRange, info.sizeBytes);
+  return objects.get(bucket, key, range && { range });
 }
 
 function decode(text: string): string {

@@ -4,45 +4,91 @@ import type { WireAnswer } from '../index.ts';
 
 export type S3ErrorCode =
   | ObjectsErrorCode
-  | 'bucket-name-invalid'
+  | 'access-denied'
+  | 'access-forbidden'
+  | 'acl-malformed'
+  | 'acl-not-supported'
+  | 'acl-with-ownership'
   | 'argument-invalid'
   | 'bad-digest'
   | 'bad-request'
   | 'body-incomplete'
+  | 'body-too-long'
+  | 'body-too-short'
+  | 'bucket-name-invalid'
+  | 'bucket-state-invalid'
   | 'copy-onto-itself'
   | 'digest-invalid'
+  | 'email-unresolvable'
   | 'encryption-not-built'
   | 'key-too-long'
+  | 'location-invalid'
   | 'malformed'
   | 'malformed-policy'
   | 'no-bucket-policy'
+  | 'no-cors'
+  | 'no-lifecycle'
+  | 'no-object-lock'
+  | 'no-ownership'
+  | 'no-public-access-block'
+  | 'no-replication'
   | 'no-tag-set'
+  | 'no-website'
+  | 'not-built'
   | 'not-modified'
   | 'part-order'
   | 'part-too-small'
-  | 'tag-invalid';
+  | 'post-malformed'
+  | 'post-policy-invalid'
+  | 'request-invalid'
+  | 'tag-invalid'
+  | 'versioning-invalid';
 
 /** How S3 answers. @see Amazon S3 API reference, Error responses */
 export const S3_ANSWERS = {
+  'access-denied': { type: 'AccessDenied', status: 403 },
+  'access-forbidden': { type: 'AccessForbidden', status: 403 },
+  'acl-malformed': { type: 'MalformedACLError', status: 400 },
+  'acl-not-supported': { type: 'AccessControlListNotSupported', status: 400 },
+  'acl-with-ownership': { type: 'InvalidBucketAclWithObjectOwnership', status: 400 },
   'argument-invalid': { type: 'InvalidArgument', status: 400 },
   'bad-digest': { type: 'BadDigest', status: 400 },
   'bad-request': { type: 'BadRequest', status: 400 },
   'body-incomplete': { type: 'IncompleteBody', status: 400 },
+  'body-too-long': { type: 'EntityTooLarge', status: 400 },
+  'body-too-short': { type: 'EntityTooSmall', status: 400 },
   'bucket-exists': { type: 'BucketAlreadyOwnedByYou', status: 409 },
   'bucket-name-invalid': { type: 'InvalidBucketName', status: 400 },
   'bucket-not-empty': { type: 'BucketNotEmpty', status: 409 },
   'bucket-not-found': { type: 'NoSuchBucket', status: 404 },
+  'bucket-state-invalid': { type: 'InvalidBucketState', status: 409 },
   'content-mismatch': { type: 'BadDigest', status: 400 },
+  'customer-key-missing': { type: 'InvalidRequest', status: 400 },
+  'customer-key-needless': { type: 'InvalidRequest', status: 400 },
+  'customer-key-wrong': { type: 'AccessDenied', status: 403 },
+  'object-locked': { type: 'AccessDenied', status: 403 },
+  'version-is-marker': { type: 'MethodNotAllowed', status: 405 },
+  'version-not-found': { type: 'NoSuchVersion', status: 404 },
   'copy-onto-itself': { type: 'InvalidRequest', status: 400 },
   'digest-invalid': { type: 'InvalidDigest', status: 400 },
+  'email-unresolvable': { type: 'UnresolvableGrantByEmailAddress', status: 400 },
   'encryption-not-built': { type: 'NotImplemented', status: 501 },
   'format-too-new': { type: 'InternalError', status: 500 },
   'key-invalid': { type: 'InvalidURI', status: 400 },
   'key-too-long': { type: 'KeyTooLongError', status: 400 },
+  'location-invalid': { type: 'InvalidLocationConstraint', status: 400 },
   malformed: { type: 'MalformedXML', status: 400 },
   'malformed-policy': { type: 'MalformedPolicy', status: 400 },
   'no-bucket-policy': { type: 'NoSuchBucketPolicy', status: 404 },
+  'no-cors': { type: 'NoSuchCORSConfiguration', status: 404 },
+  'no-lifecycle': { type: 'NoSuchLifecycleConfiguration', status: 404 },
+  'no-object-lock': { type: 'ObjectLockConfigurationNotFoundError', status: 404 },
+  'no-ownership': { type: 'OwnershipControlsNotFoundError', status: 404 },
+  'no-public-access-block': { type: 'NoSuchPublicAccessBlockConfiguration', status: 404 },
+  'no-replication': { type: 'ReplicationConfigurationNotFoundError', status: 404 },
   'no-tag-set': { type: 'NoSuchTagSet', status: 404 },
+  'no-website': { type: 'NoSuchWebsiteConfiguration', status: 404 },
+  'not-built': { type: 'NotImplemented', status: 501 },
   'not-modified': { type: 'NotModified', status: 304 },
   'object-not-found': { type: 'NoSuchKey', status: 404 },
   'objects-failed': { type: 'InternalError', status: 500 },
@@ -51,10 +97,14 @@ export const S3_ANSWERS = {
   'part-invalid': { type: 'InvalidPart', status: 400 },
   'part-order': { type: 'InvalidPartOrder', status: 400 },
   'part-too-small': { type: 'EntityTooSmall', status: 400 },
+  'post-malformed': { type: 'MalformedPOSTRequest', status: 400 },
+  'post-policy-invalid': { type: 'InvalidPolicyDocument', status: 400 },
   'precondition-failed': { type: 'PreconditionFailed', status: 412 },
   'range-invalid': { type: 'InvalidRange', status: 416 },
+  'request-invalid': { type: 'InvalidRequest', status: 400 },
   'tag-invalid': { type: 'InvalidTag', status: 400 },
   'upload-not-found': { type: 'NoSuchUpload', status: 404 },
+  'versioning-invalid': { type: 'IllegalVersioningConfigurationException', status: 400 },
 } satisfies Record<S3ErrorCode, WireAnswer>;
 
 /** S3's own words, where the store has others. */
@@ -65,6 +115,13 @@ const MESSAGES: Partial<Record<S3ErrorCode, string>> = {
   'bucket-name-invalid': 'The specified bucket is not valid.',
   'bucket-not-empty': 'The bucket you tried to delete is not empty',
   'bucket-not-found': 'The specified bucket does not exist',
+  'customer-key-missing':
+    'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.',
+  'customer-key-needless': 'The encryption parameters are not applicable to this object.',
+  'customer-key-wrong': 'Access Denied',
+  'object-locked': 'Access Denied because object protected by object lock.',
+  'version-is-marker': 'The specified method is not allowed against this resource.',
+  'version-not-found': 'The specified version does not exist.',
   'digest-invalid': 'The Content-MD5 you specified was invalid.',
   'key-invalid': "Couldn't parse the specified URI.",
   'key-too-long': 'Your key is too long',
@@ -80,9 +137,30 @@ const MESSAGES: Partial<Record<S3ErrorCode, string>> = {
   'part-too-small': 'Your proposed upload is smaller than the minimum allowed size',
   'precondition-failed': 'At least one of the pre-conditions you specified did not hold',
   'range-invalid': 'The requested range is not satisfiable',
+  'access-denied': 'Access Denied',
+  'acl-malformed': 'The XML you provided was not well-formed or did not validate against our published schema',
+  'acl-not-supported': 'The bucket does not allow ACLs',
+  'acl-with-ownership': "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+  'body-too-long': 'Your proposed upload exceeds the maximum allowed size',
+  'body-too-short': 'Your proposed upload is smaller than the minimum allowed size',
+  'email-unresolvable': 'The e-mail address you provided does not match any account on record.',
+  'location-invalid': 'The specified location-constraint is not valid',
+  'no-cors': 'The CORS configuration does not exist',
+  'no-lifecycle': 'The lifecycle configuration does not exist',
+  'no-object-lock': 'Object Lock configuration does not exist for this bucket',
+  'no-ownership': 'The bucket ownership controls were not found',
+  'no-public-access-block': 'The public access block configuration was not found',
+  'no-replication': 'The replication configuration was not found',
+  'no-website': 'The specified bucket does not have a website configuration',
+  'post-malformed': 'The body of your POST request is not well-formed multipart/form-data.',
+  'post-policy-invalid': 'The content of the form does not meet the conditions specified in the policy document.',
+  'versioning-invalid': 'The Versioning element must be specified',
   'upload-not-found':
     'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.',
 };
+
+/** An error that needs no other words. */
+class S3Error extends DomainError<S3ErrorCode> {}
 
 /** An error in S3's words; `fields` go into the answer beside the code. */
 export function s3Error(
@@ -94,14 +172,13 @@ export function s3Error(
   } = {},
 ): DomainError<S3ErrorCode> {
   const { message = MESSAGES[code] ?? code, ...rest } = options;
-  return new DomainError(code, message, rest);
+  return new S3Error(code, message, rest);
 }
 
 /** What the store says, as S3 says it about this request. */
 export function translate(error: unknown, { Bucket, Key, UploadId }: RequestNames): unknown {
-  if (!(error instanceof DomainError) || !(error.code in S3_ANSWERS)) return error;
+  if (!(error instanceof DomainError) || error instanceof S3Error || !(error.code in S3_ANSWERS)) return error;
   const code = specific(error as DomainError<S3ErrorCode>);
-  if (MESSAGES[code] === error.message) return error;
   const fields = { BucketName: code.startsWith('bucket-') ? Bucket : undefined, Key, UploadId };
   const named = Object.entries(fields).filter(([name, value]) => value !== undefined && isNamed(code, name));
   return s3Error(code, { message: MESSAGES[code] ?? error.message, fields: Object.fromEntries(named), cause: error });

@@ -1,8 +1,10 @@
 /** services/s3: Amazon S3 over the objects store. */
+import type { Random } from '../../base/index.ts';
 import type { Target } from '../../delivery/index.ts';
 import type { Objects, Records } from '../../store/index.ts';
 import type { Operation, Service } from '../index.ts';
 import { S3_ANSWERS, translate } from './errors.ts';
+import { accessOperations } from './operations/access.ts';
 import { bucketOperations } from './operations/buckets.ts';
 import { listingOperations } from './operations/listings.ts';
 import { objectOperations } from './operations/objects.ts';
@@ -18,6 +20,7 @@ export interface S3Dependencies {
   readonly objects: Objects;
   /** Where settings of buckets are kept. */
   readonly records: Records;
+  readonly random: Random;
 }
 
 export interface S3 extends AsyncDisposable {
@@ -27,14 +30,15 @@ export interface S3 extends AsyncDisposable {
 }
 
 /** Opens S3: objects are in their store, what is set for a bucket is in records. */
-export async function openS3({ objects, records }: S3Dependencies): Promise<S3> {
+export async function openS3({ objects, records, random }: S3Dependencies): Promise<S3> {
   const settings = await Settings.open(objects, records);
   const operations = {
     ...bucketOperations(objects, settings),
     ...objectOperations(objects),
     ...listingOperations(objects),
     ...uploadOperations(objects),
-    ...settingOperations(settings),
+    ...accessOperations(settings),
+    ...settingOperations(settings, random),
   };
   const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
   return {

@@ -2,4 +2,18 @@
 export const S3_LIMITS = {
   bucketPolicyBytesMax: 20_480,
   bucketTagsMax: 50,
+  /** Characters of a tag's key and value. */
+  tagKeyCharactersMax: 128,
+  tagValueCharactersMax: 256,
+  aclGrantsMax: 100,
+  corsRulesMax: 100,
+  lifecycleRulesMax: 1000,
+  /** Characters of the id of a rule: CORS, lifecycle, notifications. */
+  ruleIdCharactersMax: 255,
+  /** Notification configurations of a bucket. */
+  notificationRulesMax: 100,
+  websiteRoutingRulesMax: 50,
+  /** Longest default retention of object lock. */
+  retentionDaysMax: 36_500,
+  retentionYearsMax: 100,
 } as const;

@@ -1,13 +1,113 @@
 import { type Objects, type Records, Registry } from '../../store/index.ts';
+import type { Grant, Ownership } from './acl.ts';
 import { s3Error } from './errors.ts';
 
-/** What is kept of a bucket beside its objects, by what it is. */
+export interface Tag {
+  readonly Key: string;
+  readonly Value: string;
+}
+
+/** The four switches of "Block public access". */
+export interface PublicAccessBlock {
+  readonly BlockPublicAcls: boolean;
+  readonly IgnorePublicAcls: boolean;
+  readonly BlockPublicPolicy: boolean;
+  readonly RestrictPublicBuckets: boolean;
+}
+
+/** What is kept of a bucket beside its objects, by what it is; members are spelled as in S3's model, dates as ISO text. */
 export interface BucketSettings {
-  /** Policy document, as it was given. Stored; calls are not decided by it yet. */
+  /** Region that the bucket was made in. */
+  readonly region: string;
+  /** Policy document, as it was given. */
   readonly policy: string;
-  readonly tags: readonly { readonly Key: string; readonly Value: string }[];
+  readonly tags: readonly Tag[];
   /** Rules of the default encryption. */
   readonly encryption: readonly object[];
+  readonly versioning: { readonly Status: 'Enabled' | 'Suspended' };
+  readonly objectLock: {
+    readonly ObjectLockEnabled: 'Enabled';
+    readonly Rule?: { readonly DefaultRetention: DefaultRetention };
+  };
+  /** `null` once it was deleted: nothing is blocked then. Absent means all is, as on S3 since April 2023. */
+  readonly publicAccessBlock: PublicAccessBlock | null;
+  /** `null` once it was deleted: as `ObjectWriter`. Absent means `BucketOwnerEnforced`. */
+  readonly ownership: Ownership | null;
+  /** Grants of the bucket's ACL; absent means that its owner alone has all rights. */
+  readonly acl: readonly Grant[];
+  readonly cors: readonly CorsRule[];
+  readonly lifecycle: readonly LifecycleRule[];
+  readonly notifications: readonly NotificationRule[];
+  readonly website: Website;
+}
+
+export interface DefaultRetention {
+  readonly Mode: 'GOVERNANCE' | 'COMPLIANCE';
+  readonly Days?: number;
+  readonly Years?: number;
+}
+
+export interface CorsRule {
+  readonly ID?: string;
+  readonly AllowedHeaders?: readonly string[];
+  readonly AllowedMethods: readonly string[];
+  readonly AllowedOrigins: readonly string[];
+  readonly ExposeHeaders?: readonly string[];
+  readonly MaxAgeSeconds?: number;
+}
+
+/** Which objects a rule is for: all that are asked of must hold. */
+export interface LifecycleScope {
+  readonly prefix: string;
+  readonly tags: readonly Tag[];
+  readonly sizeGreaterThan?: number;
+  readonly sizeLessThan?: number;
+}
+
+/** A rule as it is carried out; `shown` is what the caller gave, and gets back. */
+export interface LifecycleRule {
+  readonly id: string;
+  readonly enabled: boolean;
+  readonly scope: LifecycleScope;
+  readonly days?: number;
+  /** Epoch milliseconds. */
+  readonly date?: number;
+  readonly expiredDeleteMarker?: boolean;
+  readonly noncurrentDays?: number;
+  readonly newerNoncurrentVersions?: number;
+  readonly abortUploadDays?: number;
+  readonly shown: Readonly<Record<string, unknown>>;
+}
+
+/** Where events of a bucket go. */
+export interface NotificationRule {
+  readonly kind: 'Queue' | 'Topic' | 'LambdaFunction';
+  readonly id: string;
+  readonly arn: string;
+  readonly events: readonly string[];
+  /** As they were given, in their order. */
+  readonly filters: readonly { readonly Name: string; readonly Value: string }[];
+}
+
+export interface RedirectTarget {
+  readonly HostName?: string;
+  readonly Protocol?: 'http' | 'https';
+}
+
+export interface RoutingRule {
+  readonly Condition?: { readonly HttpErrorCodeReturnedEquals?: string; readonly KeyPrefixEquals?: string };
+  readonly Redirect: RedirectTarget & {
+    readonly HttpRedirectCode?: string;
+    readonly ReplaceKeyPrefixWith?: string;
+    readonly ReplaceKeyWith?: string;
+  };
+}
+
+export interface Website {
+  readonly IndexDocument?: { readonly Suffix: string };
+  readonly ErrorDocument?: { readonly Key: string };
+  readonly RedirectAllRequestsTo?: RedirectTarget & { readonly HostName: string };
+  readonly RoutingRules?: readonly RoutingRule[];
 }
 
 interface Stored {
@@ -16,12 +116,11 @@ interface Stored {
   readonly createdAt: number;
 }
 
-const KINDS: readonly (keyof BucketSettings)[] = ['policy', 'tags', 'encryption'];
-
 /** Settings of buckets: all in memory, each under a name of its own (so that no change overwrites another), durable when it resolves. */
 export class Settings {
   readonly #objects: Objects;
   readonly #stored: Registry<Stored>;
+  readonly #listeners = new Set<(bucket: string, kind: keyof BucketSettings) => void>();
 
   private constructor(objects: Objects, stored: Registry<Stored>) {
     this.#objects = objects;
@@ -29,31 +128,63 @@ export class Settings {
   }
 
   static async open(objects: Objects, records: Records): Promise<Settings> {
-    return new Settings(objects, await Registry.open<Stored>(records, 's3-bucket-settings'));
+    const settings = new Settings(objects, await Registry.open<Stored>(records, 's3-bucket-settings'));
+    await settings.#forgetOrphans();
+    return settings;
   }
 
   /** `undefined` when it was never put. @throws bucket-not-found */
   async get<K extends keyof BucketSettings>(bucket: string, kind: K): Promise<BucketSettings[K] | undefined> {
-    const createdAt = await this.#createdAt(bucket);
-    const stored = this.#stored.get(nameOf(bucket, kind));
-    return stored?.createdAt === createdAt ? (stored.value as BucketSettings[K]) : undefined;
+    await this.#createdAt(bucket);
+    return this.peek(bucket, kind);
+  }
+
+  /** The same without asking whether there is such a bucket: none has settings that is not there. */
+  peek<K extends keyof BucketSettings>(bucket: string, kind: K): BucketSettings[K] | undefined {
+    return this.#stored.get(nameOf(bucket, kind))?.value as BucketSettings[K] | undefined;
   }
 
   /** @throws bucket-not-found */
   async put<K extends keyof BucketSettings>(bucket: string, kind: K, value: BucketSettings[K]): Promise<void> {
     await this.#stored.put(nameOf(bucket, kind), { value, createdAt: await this.#createdAt(bucket) });
+    this.#changed(bucket, kind);
   }
 
   /** Taking away what is not there is no error. @throws bucket-not-found */
   async remove(bucket: string, kind: keyof BucketSettings): Promise<void> {
     await this.#createdAt(bucket);
     await this.#stored.delete(nameOf(bucket, kind));
+    this.#changed(bucket, kind);
   }
 
   /** Forgets all settings of a bucket that is gone. */
   async forget(bucket: string): Promise<void> {
-    for (const kind of KINDS) {
-      if (this.#stored.has(nameOf(bucket, kind))) await this.#stored.delete(nameOf(bucket, kind));
+    for (const name of this.#stored.names(`${bucket}/`)) await this.#stored.delete(name);
+  }
+
+  /** Buckets that something of that kind is set for. */
+  bucketsWith(kind: keyof BucketSettings): readonly string[] {
+    const end = `/${kind}`;
+    return this.#stored
+      .names()
+      .filter((name) => name.endsWith(end))
+      .map((name) => name.slice(0, -end.length));
+  }
+
+  onChange(listener: (bucket: string, kind: keyof BucketSettings) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  #changed(bucket: string, kind: keyof BucketSettings): void {
+    for (const listener of this.#listeners) listener(bucket, kind);
+  }
+
+  /** A crash may have come between the end of a bucket and that of its settings. */
+  async #forgetOrphans(): Promise<void> {
+    const made = new Map((await this.#objects.buckets()).map(({ name, createdAt }) => [name, createdAt]));
+    for (const name of this.#stored.names()) {
+      const bucket = name.slice(0, name.indexOf('/'));
+      if (made.get(bucket) !== this.#stored.get(name)!.createdAt) await this.#stored.delete(name);
     }
   }
 

@@ -31,6 +31,7 @@ const ATTRIBUTE_TYPE = /^(String|Number|Binary)(\..{1,248})?$/;
 /**
  * Checks a message and completes it.
  * @param senderId  who calls: an account or role id
+ * @param lineageHeader  `X-Amzn-Trace-Id` of a function that sends: kept where the message brings no header of its own
  * @throws SqsError as AWS words it
  */
 export function outgoingFrom(
@@ -38,6 +39,7 @@ export function outgoingFrom(
   settings: QueueSettings,
   senderId: string,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
+  lineageHeader?: string,
 ): Outgoing {
   const { MessageBody: body, MessageAttributes: attributes = {}, MessageSystemAttributes: system } = input;
   if (body === undefined || body === '') throw parameterMissing('MessageBody');
@@ -45,7 +47,7 @@ export function outgoingFrom(
   checkAttributes(attributes);
   const sizeBytes = sizeOf(input);
   checkSize(sizeBytes, settings);
-  const traceHeader = traceHeaderOf(system);
+  const traceHeader = traceHeaderOf(system) ?? lineageHeader;
   return {
     message: {
       id: uuid(random),

@@ -101,7 +101,7 @@ class LeasedMessage implements LeasedRecord {
   get trace(): TraceContext | undefined {
     const { traceHeader } = this.#received.message;
     const trace = traceHeader === undefined ? undefined : parseXRay(traceHeader);
-    return trace?.sampled ? trace : undefined;
+    return trace?.sampled || trace?.lineage !== undefined ? trace : undefined;
   }
 
   toEvent(): string {

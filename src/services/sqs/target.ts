@@ -40,7 +40,8 @@ function inputOf(delivery: Delivery, { fifo }: QueueSettings): MessageInput {
   const { payload, attributes = {}, trace } = delivery;
   const body = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString();
   const messageAttributes = attributes.messageAttributes as Readonly<Record<string, StoredAttribute>> | undefined;
-  const traceHeader = (attributes.traceHeader as string | undefined) ?? (trace.sampled ? formatXRay(trace) : undefined);
+  const isTraced = trace.sampled || trace.lineage !== undefined;
+  const traceHeader = (attributes.traceHeader as string | undefined) ?? (isTraced ? formatXRay(trace) : undefined);
   // SQS takes ten; of what would be too many the first ones go, as there is nobody left to refuse.
   const kept = Object.entries(messageAttributes ?? {}).slice(0, 10);
   return {

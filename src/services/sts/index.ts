@@ -1,39 +1,70 @@
 /** sts: who one is, and temporary keys that make one somebody else. */
-import type { Clock, Random } from '../../base/index.ts';
+import { type Clock, DEFAULT_REGION, type Random } from '../../base/index.ts';
 import type { Records } from '../../store/index.ts';
-import type { Role } from '../iam/index.ts';
-import type { Credentials, Service } from '../index.ts';
+import type { Credentials, Operation, Service, ServiceCaller } from '../index.ts';
+import type { AssumingOptions, Assumption, Identities } from './assuming.ts';
 import { STS_ANSWERS } from './errors.ts';
-import { type Assumption, assumeRole, stsOperations } from './operations/operations.ts';
+import type { StsOptions } from './operations/operations.ts';
+import { STS_PERMISSIONS } from './permissions.ts';
 import { type Session, Sessions } from './sessions.ts';
+import type { IssuerKeys } from './web-identity.ts';
 
 export type { StsErrorCode } from './errors.ts';
+export { STS_LIMITS } from './limits.ts';
 export { SESSIONS_MAX, type Session } from './sessions.ts';
 
-export interface StsDependencies {
+export interface StsDependencies extends Pick<AssumingOptions, 'authority'> {
   readonly records: Records;
   readonly clock: Clock;
   readonly random: Random;
-  /** What STS needs of IAM. */
-  readonly iam: {
-    roleByArn(arn: string): Role | undefined;
-    userIdByArn(arn: string): string | undefined;
-  };
+  readonly iam: Identities;
+  /** Where the keys of identity providers are that are not asked for them. */
+  readonly issuers?: readonly IssuerKeys[];
 }
 
 export interface Sts extends AsyncDisposable, Credentials {
   readonly service: Service;
-  /** Temporary keys of a role, for what runs in its name; the same as AssumeRole without asking who asks. */
-  assumeRole(assumption: Assumption): Promise<Session>;
+  /**
+   * Temporary keys of a role, for a service that works in its name: AssumeRole by that service.
+   *
+   * @throws access-denied  (rejects) there is no such role, or it does not trust the service
+   */
+  assumeRole(assumption: Assumption, by: ServiceCaller): Promise<Session>;
 }
 
 /** Reads the sessions from the records store. */
-export async function openSts({ records, clock, random, iam }: StsDependencies): Promise<Sts> {
+export async function openSts(dependencies: StsDependencies): Promise<Sts> {
+  const { records, clock, random, iam: identities, authority, issuers = [] } = dependencies;
   const sessions = await Sessions.open(records, clock, random);
+  const options = { sessions, identities, authority, clock, issuers };
   return {
-    service: { name: 'sts', errors: STS_ANSWERS, operations: stsOperations(sessions, iam) },
+    service: {
+      name: 'sts',
+      errors: STS_ANSWERS,
+      operations: lazyOperations(options),
+      permissions: STS_PERMISSIONS,
+      unsigned: new Set(['AssumeRoleWithWebIdentity']),
+    },
     secretFor: (accessKeyId) => sessions.secretFor(accessKeyId),
-    assumeRole: (assumption) => assumeRole(sessions, iam, assumption),
+    assumeRole: async (assumption, service) => {
+      const wish = { ...assumption, action: 'sts:AssumeRole', region: DEFAULT_REGION } as const;
+      const { assume } = await import('./assuming.ts');
+      return (await assume(options, wish, { kind: 'service', service })).session;
+    },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** The operations, whose code is loaded with the first call of one. */
+function lazyOperations(options: StsOptions): Record<string, Operation> {
+  let loading: Promise<Record<string, Operation>> | undefined;
+  const load = () => {
+    loading ??= import('./operations/operations.ts').then(({ stsOperations }) => stsOperations(options));
+    return loading;
+  };
+  const lazy =
+    (name: string): Operation =>
+    async (input, context) =>
+      (await load())[name]!(input, context);
+  return Object.fromEntries(Object.keys(STS_PERMISSIONS).map((name) => [name, lazy(name)]));
 }

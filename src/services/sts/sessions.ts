@@ -1,7 +1,7 @@
 import { ACCOUNT_ID, type Clock, type Random } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { newSecret, uniqueId } from '../iam/index.ts';
-import type { AccessKey, Credentials } from '../index.ts';
+import type { AccessKey, CallerSession, Credentials } from '../index.ts';
 import { stsError } from './errors.ts';
 
 /** Temporary keys that are kept at the same time (S5). */
@@ -21,7 +21,12 @@ export interface Session {
   readonly userId: string;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
+  /** What policies know of it; a session of an older release has none, and is its role's. */
+  readonly grant?: CallerSession;
 }
+
+/** Who a new session makes of its bearer, and what policies know of it. */
+export type Grant = Omit<CallerSession, 'issuedAt'> & { readonly arn: string };
 
 /** Temporary keys: durable, so that what was given out outlives a restart of the node. */
 export class Sessions implements Credentials {
@@ -43,8 +48,14 @@ export class Sessions implements Credentials {
   secretFor(accessKeyId: string): AccessKey | undefined {
     const session = this.#sessions.get(accessKeyId);
     if (!session) return undefined;
-    const { secret, token: sessionToken, arn, expiresAt } = session;
-    return { secret, sessionToken, expiresAt, caller: { accountId: ACCOUNT_ID, arn, accessKeyId } };
+    const { secret, token: sessionToken, arn, userId, expiresAt, grant } = session;
+    const held = grant ?? {
+      kind: arn.includes(':assumed-role/') ? 'role' : 'user',
+      principalArn: arn,
+      userId,
+      issuedAt: 0,
+    };
+    return { secret, sessionToken, expiresAt, caller: { accountId: ACCOUNT_ID, arn, accessKeyId, session: held } };
   }
 
   get(accessKeyId: string): Session | undefined {
@@ -52,13 +63,16 @@ export class Sessions implements Credentials {
   }
 
   /** A fresh key for `durationSeconds`. @throws too-many-sessions */
-  async issue(arn: string, userId: string, durationSeconds: number): Promise<Session> {
+  async issue({ arn, ...more }: Grant, durationSeconds: number): Promise<Session> {
     await this.#sweep();
     if (this.#sessions.size >= SESSIONS_MAX) throw stsError('too-many-sessions', 'Rate exceeded');
     const accessKeyId = uniqueId('ASIA', this.#random);
-    const expiresAt = this.#clock.now() + durationSeconds * 1000;
+    const issuedAt = this.#clock.now();
+    const expiresAt = issuedAt + durationSeconds * 1000;
     const token = this.#random.bytes(192).toString('base64');
-    const session = { accessKeyId, secret: newSecret(this.#random), token, arn, userId, expiresAt };
+    const { userId } = more;
+    const grant = { ...more, issuedAt };
+    const session = { accessKeyId, secret: newSecret(this.#random), token, arn, userId, expiresAt, grant };
     await this.#sessions.create(accessKeyId, session);
     return session;
   }

@@ -4,9 +4,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
-import type { ByteRange, Objects } from './objects.ts';
+import type { ByteRange, Objects, VersionCursor } from './objects.ts';
 
+/** More than stands beside a name. */
+const LARGE = 'large '.repeat(5000);
+const crc32Text = (content: Uint8Array) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(crc32(content));
+  return bytes.toString('base64');
+};
 const md5 = (content: string | Uint8Array) => createHash('md5').update(content).digest('hex');
 
 async function* body(...chunks: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
@@ -18,10 +26,68 @@ async function* brokenBody(): AsyncGenerator<Uint8Array> {
   throw new Error('the client went away');
 }
 
-async function contentOf(objects: Objects, bucket: string, key: string, range?: ByteRange): Promise<string> {
+async function contentOf(
+  objects: Objects,
+  bucket: string,
+  key: string,
+  range?: ByteRange,
+  versionId?: string,
+): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of (await objects.get(bucket, key, range)).body) chunks.push(chunk);
+  const { body: content } = await objects.get(bucket, key, {
+    ...(range && { range }),
+    ...(versionId !== undefined && { versionId }),
+  });
+  for await (const chunk of content) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
+}
+
+/** Ids of the versions of a key, newest first. */
+async function versionsOf(objects: Objects, key: string): Promise<string[]> {
+  const { versions } = await objects.listVersions('b', { prefix: key, limit: 1000 });
+  return versions.map(({ versionId = 'null' }) => versionId);
+}
+
+/** All versions of a bucket, page by page. */
+async function walkVersions(objects: Objects, bucket: string, limit: number): Promise<string[]> {
+  const seen: string[] = [];
+  for (let after: VersionCursor | undefined; ; ) {
+    const page = await objects.listVersions(bucket, { limit, ...(after && { after }) });
+    seen.push(...page.versions.map(({ key, versionId = 'null' }) => `${key} ${versionId}`));
+    if (!page.next) return seen;
+    after = page.next;
+  }
+}
+
+/** What S3 says of versions, with arrays. */
+class VersionModel {
+  versioning: 'Enabled' | 'Suspended' | undefined;
+  readonly #keys = new Map<string, { readonly id: string; readonly marker: boolean }[]>();
+
+  of(key: string): readonly { readonly id: string; readonly marker: boolean }[] {
+    return this.#keys.get(key) ?? [];
+  }
+
+  add(key: string, id: string, marker: boolean): void {
+    const others = this.of(key).filter((one) => one.id !== 'null' || id !== 'null');
+    this.#keys.set(key, [{ id, marker }, ...others]);
+  }
+
+  remove(key: string, id: string): void {
+    this.#keys.set(
+      key,
+      this.of(key).filter((one) => one.id !== id),
+    );
+  }
+
+  all(): string[] {
+    return [...this.#keys.keys()].sort().flatMap((key) => this.of(key).map(({ id }) => `${key} ${id}`));
+  }
+
+  current(): string[] {
+    const newest = [...this.#keys.keys()].sort().map((key) => ({ key, head: this.of(key)[0] }));
+    return newest.filter(({ head }) => head?.marker === false).map(({ key, head }) => `${key} ${head!.id}`);
+  }
 }
 
 /** What every engine of the objects port does. `open` is given an empty folder, and the same one again for a reopening. */
@@ -81,7 +147,7 @@ export function objectsConformance(engine: string, open: (directory: string) => 
         assert.equal(await contentOf(objects, 'b', 'k', { start: 2, end: 4 }), '234');
         assert.equal(await contentOf(objects, 'b', 'k', { start: 8, end: 100 }), '89');
         assert.equal(await contentOf(objects, 'b', 'k', { start: 0, end: 0 }), '0');
-        await assert.rejects(objects.get('b', 'k', { start: 10, end: 12 }), { code: 'range-invalid' });
+        await assert.rejects(objects.get('b', 'k', { range: { start: 10, end: 12 } }), { code: 'range-invalid' });
       }));
 
     test('a body that breaks, ends early or has another MD5 leaves what was there', () =>
@@ -107,7 +173,7 @@ export function objectsConformance(engine: string, open: (directory: string) => 
           code: 'precondition-failed',
         });
         await objects.put('b', 'k', body('5'), { ifMatch: etag });
-        await assert.rejects(objects.put('b', 'none', body('6'), { ifMatch: etag }), { code: 'precondition-failed' });
+        await assert.rejects(objects.put('b', 'none', body('6'), { ifMatch: etag }), { code: 'object-not-found' });
       }));
 
     test('any key of 1 to 1,024 bytes is its own object', () =>
@@ -180,11 +246,11 @@ export function objectsConformance(engine: string, open: (directory: string) => 
 
     test('an upload becomes an object of its parts, in their order, when it is completed', () =>
       withObjects(async (objects) => {
-        const upload = await objects.createUpload('b', 'k', { color: 'blue' });
-        const second = await objects.putPart(upload, 2, body('world'));
+        const upload = await objects.createUpload('b', 'k', { metadata: { color: 'blue' } });
+        const { etag: second } = await objects.putPart(upload, 2, body('world'));
         await objects.putPart(upload, 1, body('first try'));
-        const first = await objects.putPart(upload, 1, body('hello '));
-        const unused = await objects.putPart(upload, 7, body('unused'));
+        const { etag: first } = await objects.putPart(upload, 1, body('hello '));
+        const { etag: unused } = await objects.putPart(upload, 7, body('unused'));
         await assert.rejects(objects.head('b', 'k'), { code: 'object-not-found' });
         assert.deepEqual(
           (await objects.parts(upload)).map(({ part, etag }) => [part, etag]),
@@ -195,7 +261,7 @@ export function objectsConformance(engine: string, open: (directory: string) => 
           ],
         );
         assert.deepEqual(
-          (await objects.uploads('b')).map(({ key, uploadId }) => [key, uploadId]),
+          (await objects.uploads('b', { limit: 10 })).uploads.map(({ key, uploadId }) => [key, uploadId]),
           [['k', upload]],
         );
         const parts = [
@@ -217,8 +283,8 @@ export function objectsConformance(engine: string, open: (directory: string) => 
     test('completing names parts that are there, by etag, in order; aborting ends the upload', () =>
       withObjects(async (objects) => {
         const upload = await objects.createUpload('b', 'k');
-        const etag = await objects.putPart(upload, 1, body('x'));
-        const other = await objects.putPart(upload, 2, body('y'));
+        const { etag } = await objects.putPart(upload, 1, body('x'));
+        const { etag: other } = await objects.putPart(upload, 2, body('y'));
         const invalid = { code: 'part-invalid' };
         await assert.rejects(objects.completeUpload(upload, [{ part: 3, etag }]), invalid);
         await assert.rejects(objects.completeUpload(upload, [{ part: 1, etag: other }]), invalid);
@@ -232,13 +298,13 @@ export function objectsConformance(engine: string, open: (directory: string) => 
         await objects.abortUpload(upload);
         await assert.rejects(objects.abortUpload(upload), { code: 'upload-not-found' });
         await assert.rejects(objects.parts(upload), { code: 'upload-not-found' });
-        assert.deepEqual(await objects.uploads('b'), []);
+        assert.deepEqual(await objects.uploads('b', { limit: 10 }), { uploads: [], prefixes: [] });
       }));
 
     test('of two completions at once one makes the object, and it stays whole', () =>
       withObjects(async (objects) => {
         const upload = await objects.createUpload('b', 'k');
-        const parts = [{ part: 1, etag: await objects.putPart(upload, 1, body('content')) }];
+        const parts = [await objects.putPart(upload, 1, body('content'))];
         const outcomes = await Promise.allSettled([
           objects.completeUpload(upload, parts),
           objects.completeUpload(upload, parts),
@@ -253,7 +319,7 @@ export function objectsConformance(engine: string, open: (directory: string) => 
       withObjects(async (objects) => {
         const upload = await objects.createUpload('b', 'k');
         const parts = [];
-        for (const part of [1, 2, 3]) parts.push({ part, etag: await objects.putPart(upload, part, body(`${part}`)) });
+        for (const part of [1, 2, 3]) parts.push(await objects.putPart(upload, part, body(`${part}`)));
         await objects.completeUpload(upload, parts);
         const { body: reading } = await objects.get('b', 'k');
         await objects.put('b', 'k', body('other'));
@@ -263,11 +329,315 @@ export function objectsConformance(engine: string, open: (directory: string) => 
         assert.equal(Buffer.concat(chunks).toString(), '123');
       }));
 
+    test('where versioning is on, nothing that is put or deleted takes anything away', () =>
+      withObjects(async (objects) => {
+        await objects.put('b', 'k', body('before'));
+        await objects.setVersioning('b', 'Enabled');
+        const first = await objects.put('b', 'k', body('first'));
+        const large = await objects.put('b', 'k', body(LARGE));
+        const marker = await objects.delete('b', 'k');
+        assert.equal(marker.deleteMarker, true);
+        await assert.rejects(objects.get('b', 'k'), (error: any) => {
+          assert.equal(error.code, 'object-not-found');
+          return error.fields.deleteMarker === true && error.fields.versionId === marker.versionId;
+        });
+        assert.deepEqual((await objects.list('b', { limit: 10 })).objects, []);
+        const ids = [marker.versionId, large.versionId, first.versionId, 'null'];
+        assert.equal(new Set(ids).size, 4);
+        assert.deepEqual(await versionsOf(objects, 'k'), ids);
+        for (const [versionId, content] of [
+          [first.versionId!, 'first'],
+          [large.versionId!, LARGE],
+          ['null', 'before'],
+        ] as const) {
+          assert.equal(await contentOf(objects, 'b', 'k', undefined, versionId), content);
+        }
+        await assert.rejects(objects.get('b', 'k', { versionId: marker.versionId! }), { code: 'version-is-marker' });
+        await assert.rejects(objects.get('b', 'k', { versionId: 'x'.repeat(32) }), { code: 'version-not-found' });
+        await assert.rejects(objects.deleteBucket('b'), { code: 'bucket-not-empty' });
+      }));
+
+    test('removing the newest version brings back the one before it, and removing them all leaves nothing', () =>
+      withObjects(async (objects) => {
+        await objects.setVersioning('b', 'Enabled');
+        const stored = [];
+        for (const content of ['1', LARGE, '3']) stored.push(await objects.put('b', 'k', body(content)));
+        const marker = await objects.delete('b', 'k');
+        assert.deepEqual(await objects.delete('b', 'k', { versionId: marker.versionId! }), marker);
+        assert.equal(await contentOf(objects, 'b', 'k'), '3');
+        assert.equal((await objects.head('b', 'k')).isLatest, true);
+        await objects.delete('b', 'k', { versionId: stored[0]!.versionId! });
+        await objects.delete('b', 'k', { versionId: stored[2]!.versionId! });
+        assert.equal(await contentOf(objects, 'b', 'k'), LARGE);
+        assert.deepEqual(await versionsOf(objects, 'k'), [stored[1]!.versionId]);
+        await objects.delete('b', 'k', { versionId: stored[1]!.versionId! });
+        await objects.delete('b', 'k', { versionId: stored[1]!.versionId! });
+        await objects.deleteBucket('b');
+      }));
+
+    test('where versioning is suspended, the null version is replaced and the others stay', () =>
+      withObjects(async (objects) => {
+        await objects.put('b', 'k', body('null 1'));
+        await objects.setVersioning('b', 'Enabled');
+        const { versionId } = await objects.put('b', 'k', body('kept'));
+        await objects.setVersioning('b', 'Suspended');
+        assert.equal((await objects.put('b', 'k', body('null 2'))).versionId, undefined);
+        assert.deepEqual(await versionsOf(objects, 'k'), ['null', versionId]);
+        assert.equal(await contentOf(objects, 'b', 'k', undefined, 'null'), 'null 2');
+        assert.deepEqual(await objects.delete('b', 'k'), { deleteMarker: true, versionId: 'null' });
+        assert.deepEqual(await versionsOf(objects, 'k'), ['null', versionId]);
+        await objects.delete('b', 'k', { versionId: 'null' });
+        assert.equal(await contentOf(objects, 'b', 'k'), 'kept');
+        await objects.put('b', 'k', body('null 3'));
+        await objects.setVersioning('b', 'Enabled');
+        await objects.put('b', 'k', body('newest'));
+        await objects.delete('b', 'k', { versionId: 'null' });
+        await assert.rejects(objects.head('b', 'k', { versionId: 'null' }), { code: 'version-not-found' });
+        assert.equal((await versionsOf(objects, 'k')).length, 2);
+      }));
+
+    test('versions of any history are what a model of it holds, and list in pages', () =>
+      withObjects(async (objects) => {
+        const step = fc.record({
+          kind: fc.constantFrom('put', 'delete', 'remove', 'Enabled', 'Suspended'),
+          key: fc.constantFrom('a', 'a/b', 'a/c', 'b'),
+          pick: fc.nat({ max: 5 }),
+        });
+        let bucket = 0;
+        await fc.assert(
+          fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.integer({ min: 1, max: 4 }), async (steps, limit) => {
+            const name = `model-${bucket++}`;
+            await objects.createBucket(name);
+            const model = new VersionModel();
+            for (const { kind, key, pick } of steps) {
+              if (kind === 'Enabled' || kind === 'Suspended') {
+                await objects.setVersioning(name, kind);
+                model.versioning = kind;
+              } else if (kind === 'put') {
+                const { versionId } = await objects.put(name, key, body('x'));
+                model.add(key, versionId ?? 'null', false);
+              } else if (kind === 'delete') {
+                const { versionId } = await objects.delete(name, key);
+                if (model.versioning) model.add(key, versionId!, true);
+                else model.remove(key, 'null');
+              } else {
+                const versionId = model.of(key)[pick]?.id;
+                if (versionId === undefined) continue;
+                await objects.delete(name, key, { versionId });
+                model.remove(key, versionId);
+              }
+            }
+            assert.deepEqual(await walkVersions(objects, name, limit), model.all());
+            const { objects: listed } = await objects.list(name, { limit: 10 });
+            assert.deepEqual(
+              listed.map(({ key, versionId = 'null' }) => `${key} ${versionId}`),
+              model.current(),
+            );
+            const rolled = await objects.listVersions(name, { limit: 10, delimiter: '/' });
+            assert.deepEqual(rolled.prefixes, model.all().some((one) => one.startsWith('a/')) ? ['a/'] : []);
+          }),
+          { numRuns: 25 },
+        );
+      }));
+
+    test('tags, holds and retention are of one version; what is kept is not removed', () =>
+      withObjects(async (objects) => {
+        await objects.setVersioning('b', 'Enabled');
+        const until = Date.now() + 3_600_000;
+        const old = await objects.put('b', 'k', body('x'), {
+          tags: { a: '1' },
+          retention: { mode: 'GOVERNANCE', until },
+        });
+        const versionId = old.versionId!;
+        await objects.put('b', 'k', body('y'), { acl: 'public-read' });
+        await objects.setTags('b', 'k', { b: '2' }, { versionId });
+        assert.deepEqual((await objects.head('b', 'k', { versionId })).tags, { b: '2' });
+        assert.deepEqual((await objects.head('b', 'k')).tags, {});
+        assert.equal((await objects.head('b', 'k')).acl, 'public-read');
+        const locked = { code: 'object-locked' };
+        await assert.rejects(objects.delete('b', 'k', { versionId }), locked);
+        await assert.rejects(objects.setRetention('b', 'k', undefined, { versionId }), locked);
+        await assert.rejects(
+          objects.setRetention('b', 'k', { mode: 'GOVERNANCE', until: until - 1 }, { versionId }),
+          locked,
+        );
+        const longer = { mode: 'COMPLIANCE', until: until + 1 } as const;
+        await objects.setRetention('b', 'k', longer, { versionId });
+        await assert.rejects(objects.setRetention('b', 'k', undefined, { versionId, bypassGovernance: true }), locked);
+        await assert.rejects(objects.delete('b', 'k', { versionId, bypassGovernance: true }), locked);
+        const held = await objects.put('b', 'held', body('z'), { legalHold: true });
+        await assert.rejects(objects.delete('b', 'held', { versionId: held.versionId! }), locked);
+        await objects.setLegalHold('b', 'held', false);
+        await objects.delete('b', 'held', { versionId: held.versionId! });
+        const lifted = await objects.put('b', 'lifted', body('z'), { retention: { mode: 'GOVERNANCE', until } });
+        await objects.delete('b', 'lifted', { versionId: lifted.versionId!, bypassGovernance: true });
+      }));
+
+    test('a body has the checksum that was announced, before it or behind it, or is not stored', () =>
+      withObjects(async (objects) => {
+        for (const content of ['hello', LARGE]) {
+          const value = createHash('sha256').update(content).digest('base64');
+          for (const announced of [value, () => value, undefined]) {
+            const checksum = { algorithm: 'SHA256', ...(announced && { value: announced }) } as const;
+            const info = await objects.put('b', 'k', body(content), { checksum });
+            assert.deepEqual(info.checksum, { algorithm: 'SHA256', type: 'FULL_OBJECT', value });
+          }
+          const other = { algorithm: 'CRC32', value: () => 'AAAAAA==' } as const;
+          await assert.rejects(objects.put('b', 'k', body(content), { checksum: other }), (error: any) => {
+            assert.deepEqual(error.fields, { reason: 'checksum', algorithm: 'CRC32' });
+            return error.code === 'content-mismatch';
+          });
+        }
+        assert.equal(await contentOf(objects, 'b', 'k'), LARGE);
+      }));
+
+    test("checksums of parts make the upload's: of them, or of the whole", () =>
+      withObjects(async (objects) => {
+        const [a, b] = [Buffer.alloc(70_000, 'a'), Buffer.alloc(50_000, 'b')];
+        for (const type of ['COMPOSITE', 'FULL_OBJECT'] as const) {
+          const upload = await objects.createUpload('b', 'k', { checksum: { algorithm: 'CRC32', type } });
+          const parts = [await objects.putPart(upload, 1, a), await objects.putPart(upload, 2, b)];
+          assert.equal(parts[0]!.checksum, crc32Text(a));
+          const sums = Buffer.concat(parts.map(({ checksum }) => Buffer.from(checksum!, 'base64')));
+          const value = type === 'COMPOSITE' ? `${crc32Text(sums)}-2` : crc32Text(Buffer.concat([a, b]));
+          await assert.rejects(objects.completeUpload(upload, parts, { checksum: 'AAAAAA==' }), {
+            code: 'content-mismatch',
+          });
+          const wrong = parts.map((part) => ({ ...part, checksum: 'AAAAAA==' }));
+          await assert.rejects(objects.completeUpload(upload, wrong), { code: 'part-invalid' });
+          const info = await objects.completeUpload(upload, parts, { checksum: value });
+          assert.deepEqual(info.checksum, { algorithm: 'CRC32', type, value });
+          assert.deepEqual(
+            info.parts!.map(({ part, sizeBytes }) => [part, sizeBytes]),
+            [
+              [1, 70_000],
+              [2, 50_000],
+            ],
+          );
+        }
+      }));
+
+    test("content under a customer's key is read with it alone, from any byte on", () =>
+      withObjects(async (objects) => {
+        const [customerKey, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+        const info = await objects.put('b', 'k', body(LARGE), { customerKey });
+        assert.notEqual(info.etag, md5(LARGE));
+        assert.equal(info.customerKey, true);
+        await objects.put('b', 'plain', body('x'));
+        for (const range of [undefined, { start: 0, end: 0 }, { start: 17, end: 40 }, { start: 16_000, end: 20_000 }]) {
+          const { body: content } = await objects.get('b', 'k', { customerKey, ...(range && { range }) });
+          const chunks: Uint8Array[] = [];
+          for await (const chunk of content) chunks.push(chunk);
+          assert.equal(Buffer.concat(chunks).toString(), range ? LARGE.slice(range.start, range.end + 1) : LARGE);
+        }
+        await assert.rejects(objects.get('b', 'k'), { code: 'customer-key-missing' });
+        await assert.rejects(objects.get('b', 'k', { customerKey: other }), { code: 'customer-key-wrong' });
+        await assert.rejects(objects.get('b', 'plain', { customerKey }), { code: 'customer-key-needless' });
+        const upload = await objects.createUpload('b', 'parts', { customerKey });
+        await assert.rejects(objects.putPart(upload, 1, body('x'), { customerKey: other }), {
+          code: 'customer-key-wrong',
+        });
+        const parts = [await objects.putPart(upload, 1, body(LARGE), { customerKey })];
+        parts.push(await objects.putPart(upload, 2, body('end'), { customerKey }));
+        await objects.completeUpload(upload, parts);
+        const { body: content } = await objects.get('b', 'parts', {
+          customerKey,
+          range: { start: LARGE.length - 2, end: LARGE.length + 1 },
+        });
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of content) chunks.push(chunk);
+        assert.equal(Buffer.concat(chunks).toString(), `${LARGE.slice(-2)}en`);
+        const { info: copied } = await objects.copy({ bucket: 'b', key: 'k', customerKey }, 'b', 'copy', () => ({}));
+        assert.equal(copied.customerKey, undefined);
+        assert.equal(await contentOf(objects, 'b', 'copy'), LARGE);
+      }));
+
+    test('a copy has the content of its source and what it is made with, and outlives it', () =>
+      withObjects(async (objects) => {
+        for (const content of ['small', LARGE]) {
+          const source = await objects.put('b', 'from', body(content), { metadata: { a: '1' } });
+          const copy = await objects.copy({ bucket: 'b', key: 'from' }, 'b', 'to', (info) => {
+            assert.deepEqual(info, source);
+            return { metadata: { ...info.metadata, b: '2' }, checksum: { algorithm: 'CRC32C' } };
+          });
+          assert.deepEqual(copy.info.metadata, { a: '1', b: '2' });
+          assert.equal(copy.info.etag, source.etag);
+          assert.equal(copy.info.checksum?.algorithm, 'CRC32C');
+          await objects.copy({ bucket: 'b', key: 'to' }, 'b', 'again', () => ({}));
+          await objects.delete('b', 'from');
+          await objects.delete('b', 'to');
+          assert.equal(await contentOf(objects, 'b', 'again'), content);
+        }
+        const refused = objects.copy({ bucket: 'b', key: 'again' }, 'b', 'to', () => {
+          throw new Error('no copy of this');
+        });
+        await assert.rejects(refused, /no copy of this/);
+        await assert.rejects(
+          objects.copy({ bucket: 'b', key: 'none' }, 'b', 'to', () => ({})),
+          {
+            code: 'object-not-found',
+          },
+        );
+      }));
+
+    test('changes of watched buckets are kept in order until they are forgotten, across openings', () =>
+      withObjects(async (objects, directory) => {
+        await objects.createBucket('unwatched');
+        objects.watch((bucket) => bucket === 'b');
+        let told = 0;
+        objects.onChange(() => told++);
+        await objects.put('unwatched', 'k', body('x'));
+        const cause = { requestId: 'r', principalId: 'p', sourceIp: '127.0.0.1' };
+        await objects.put('b', 'k', body('x'), { cause });
+        await objects.copy({ bucket: 'b', key: 'k' }, 'b', 'copy', () => ({ cause: { origin: 'copy' } }));
+        await objects.setTags('b', 'k', { a: '1' });
+        await objects.setTags('b', 'k', {});
+        await objects.delete('b', 'k', { cause: { origin: 'lifecycle' } });
+        await objects.delete('b', 'k');
+        await objects.setVersioning('b', 'Enabled');
+        await objects.delete('b', 'copy');
+        const upload = await objects.createUpload('b', 'u');
+        await objects.completeUpload(upload, [await objects.putPart(upload, 1, body('part'))]);
+        const expected = [
+          'ObjectCreated:Put k',
+          'ObjectCreated:Copy copy',
+          'ObjectTagging:Put k',
+          'ObjectTagging:Delete k',
+          'LifecycleExpiration:Delete k',
+          'ObjectRemoved:DeleteMarkerCreated copy',
+          'ObjectCreated:CompleteMultipartUpload u',
+        ];
+        assert.equal(told, expected.length);
+        const all = await objects.changes(0, 100);
+        assert.deepEqual(
+          all.map(({ type, key }) => `${type} ${key}`),
+          expected,
+        );
+        const { sequence, at, sequencer, ...rest } = all[0]!;
+        assert.deepEqual(rest, {
+          type: 'ObjectCreated:Put',
+          bucket: 'b',
+          key: 'k',
+          sizeBytes: 1,
+          etag: md5('x'),
+          cause,
+        });
+        assert.ok(at > 0 && sequencer.length === 16);
+        await objects.forgetChanges(sequence);
+        await objects[Symbol.asyncDispose]();
+        await using again = await open(directory);
+        assert.deepEqual(await again.changes(0, 2), all.slice(1, 3));
+        again.watch(() => true);
+        await again.put('b', 'k', body('x'));
+        const last = (await again.changes(all.at(-1)!.sequence, 10))[0]!;
+        assert.ok(last.sequencer > all.at(-1)!.sequencer);
+      }));
+
     test('all is there after closing and opening again', () =>
       withObjects(async (objects, directory) => {
         const info = await objects.put('b', 'k', body('content'), { metadata: { a: '1' } });
         const upload = await objects.createUpload('b', 'later');
-        const etag = await objects.putPart(upload, 1, body('part'));
+        const { etag } = await objects.putPart(upload, 1, body('part'));
         await objects[Symbol.asyncDispose]();
         await using again = await open(directory);
         assert.deepEqual(await again.head('b', 'k'), info);

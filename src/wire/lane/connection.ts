@@ -138,7 +138,7 @@ export class LaneConnection implements ResponseOwner {
     const head = readPlainHead(bytes);
     if (typeof head === 'string' || !this.#host.takes(head)) return this.#handOver(bytes);
     const end = head.headBytes + head.bodyBytes;
-    const request = new LaneRequest(head, bytes.subarray(head.headBytes, end));
+    const request = new LaneRequest(head, bytes.subarray(head.headBytes, end), this.socket);
     const response = new LaneResponse(this);
     this.#request = request;
     this.#response = response;

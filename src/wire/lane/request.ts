@@ -8,6 +8,7 @@ export class LaneRequest implements CallRequest {
   readonly url: string;
   readonly headers: Record<string, string>;
   readonly httpVersionMajor = 1;
+  readonly socket: CallRequest['socket'];
   /** Bytes of the whole body. */
   readonly bodyBytes: number;
   #chunks: Buffer[] | undefined;
@@ -20,7 +21,8 @@ export class LaneRequest implements CallRequest {
   #isGivenUp = false;
 
   /** @param first  what has come of the body, at most all of it */
-  constructor({ url, headers, bodyBytes }: PlainHead, first: Buffer) {
+  constructor({ url, headers, bodyBytes }: PlainHead, first: Buffer, socket: CallRequest['socket']) {
+    this.socket = socket;
     this.url = url;
     this.headers = headers;
     this.bodyBytes = bodyBytes;

@@ -71,17 +71,13 @@ export const objectsSubject: CrashSubject<Store, Step> = {
 
 async function carryOut(objects: Objects, { kind, key, bytes }: Step, id: number): Promise<void> {
   const metadata = { id: String(id) };
-  if (kind === 'delete') return objects.delete(BUCKET, key);
+  if (kind === 'delete') return void (await objects.delete(BUCKET, key));
   if (kind === 'put') return void (await objects.put(BUCKET, key, body(id, bytes), { metadata }));
-  const upload = await objects.createUpload(BUCKET, key, metadata);
+  const upload = await objects.createUpload(BUCKET, key, { metadata });
   const half = Math.floor(bytes / 2);
   const first = await objects.putPart(upload, 1, body(id, half));
   const second = await objects.putPart(upload, 2, body(id, bytes - half));
-  const parts = [
-    { part: 1, etag: first },
-    { part: 2, etag: second },
-  ];
-  await objects.completeUpload(upload, parts);
+  await objects.completeUpload(upload, [first, second]);
 }
 
 /** The key must be as its last acknowledged step left it, or as one in flight after that. @returns ids of those in flight that were done */

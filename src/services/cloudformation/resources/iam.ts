@@ -36,25 +36,25 @@ const role: ResourceType = {
     await createOrAdopt(work, () =>
       work.call('iam', 'CreateRole', {
         RoleName,
-        AssumeRolePolicyDocument: JSON.stringify(properties.AssumeRolePolicyDocument),
+        AssumeRolePolicyDocument: documentOf(properties.AssumeRolePolicyDocument),
         ...pick(properties, ['Path', 'Description', 'MaxSessionDuration', 'PermissionsBoundary', 'Tags']),
       }),
     );
     await work.made(RoleName);
-    await setPolicies(RoleName, {}, properties, work);
+    await setPolicies('Role', RoleName, {}, properties, work);
     return describe(RoleName, work);
   },
 
   async update(existing, properties, work) {
     const RoleName = existing.physicalId;
     await updateRole(existing, properties, work);
-    await setPolicies(RoleName, existing.properties, properties, work);
-    await setTags(existing, properties, work);
+    await setPolicies('Role', RoleName, existing.properties, properties, work);
+    await setIamTags('Role', { RoleName }, existing.properties.Tags, properties.Tags, work);
     return describe(RoleName, work);
   },
 
   async delete({ physicalId: RoleName, properties }, work) {
-    await ignoreMissing(() => setPolicies(RoleName, properties, {}, work));
+    await ignoreMissing(() => setPolicies('Role', RoleName, properties, {}, work));
     await ignoreMissing(() => work.call('iam', 'DeleteRole', { RoleName }));
   },
 };
@@ -68,56 +68,93 @@ async function updateRole(existing: Existing, properties: JsonObject, work: Work
   const RoleName = existing.physicalId;
   const changed = (name: string) => !sameJson(existing.properties[name], properties[name]);
   if (changed('AssumeRolePolicyDocument')) {
-    const PolicyDocument = JSON.stringify(properties.AssumeRolePolicyDocument);
+    const PolicyDocument = documentOf(properties.AssumeRolePolicyDocument);
     await work.call('iam', 'UpdateAssumeRolePolicy', { RoleName, PolicyDocument });
   }
   if (changed('Description') || changed('MaxSessionDuration')) {
     const { Description = '', MaxSessionDuration = 3600 } = properties;
     await work.call('iam', 'UpdateRole', { RoleName, Description, MaxSessionDuration });
   }
-  if (!changed('PermissionsBoundary')) return;
-  const PermissionsBoundary = properties.PermissionsBoundary;
-  if (PermissionsBoundary === undefined) await work.call('iam', 'DeleteRolePermissionsBoundary', { RoleName });
-  else await work.call('iam', 'PutRolePermissionsBoundary', { RoleName, PermissionsBoundary });
+  await setBoundary('Role', existing, properties, work);
 }
 
-/** Brings attached and inline policies from one set to the other. */
-async function setPolicies(RoleName: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
+/** What policies hang on, by the operations' word for it. */
+export type Holder = 'Role' | 'User' | 'Group';
+
+/** Brings attached and inline policies of a role, user or group from one set to the other. */
+export async function setPolicies(
+  kind: Holder,
+  name: string,
+  before: JsonObject,
+  after: JsonObject,
+  work: Work,
+): Promise<void> {
+  const holder = { [`${kind}Name`]: name };
   const [oldArns, arns] = [arnsOf(before), arnsOf(after)];
   for (const PolicyArn of arns.filter((arn) => !oldArns.includes(arn))) {
-    await work.call('iam', 'AttachRolePolicy', { RoleName, PolicyArn });
+    await work.call('iam', `Attach${kind}Policy`, { ...holder, PolicyArn });
   }
   for (const PolicyArn of oldArns.filter((arn) => !arns.includes(arn))) {
-    await ignoreMissing(() => work.call('iam', 'DetachRolePolicy', { RoleName, PolicyArn }));
+    await ignoreMissing(() => work.call('iam', `Detach${kind}Policy`, { ...holder, PolicyArn }));
   }
   const [oldInline, inline] = [inlineOf(before), inlineOf(after)];
   for (const policy of inline.filter((one) => !oldInline.some((other) => sameJson(one, other)))) {
-    await putRolePolicy(RoleName, policy, work);
+    await putInlinePolicy(kind, name, policy, work);
   }
-  for (const { PolicyName } of oldInline.filter(
-    (one) => !inline.some((other) => other.PolicyName === one.PolicyName),
-  )) {
-    await ignoreMissing(() => work.call('iam', 'DeleteRolePolicy', { RoleName, PolicyName }));
+  const gone = oldInline.filter((one) => !inline.some((other) => other.PolicyName === one.PolicyName));
+  for (const { PolicyName } of gone) {
+    await ignoreMissing(() => work.call('iam', `Delete${kind}Policy`, { ...holder, PolicyName }));
   }
 }
 
 const arnsOf = (properties: JsonObject) => (properties.ManagedPolicyArns ?? []) as readonly string[];
 const inlineOf = (properties: JsonObject) => (properties.Policies ?? []) as unknown as readonly InlinePolicy[];
 
-async function putRolePolicy(
-  RoleName: string,
+/** Inline policies in a template: documents may be written as objects or as text. */
+export async function putInlinePolicy(
+  kind: Holder,
+  name: string,
   { PolicyName, PolicyDocument }: InlinePolicy,
   work: Work,
 ): Promise<void> {
-  await work.call('iam', 'PutRolePolicy', { RoleName, PolicyName, PolicyDocument: JSON.stringify(PolicyDocument) });
+  const holder = { [`${kind}Name`]: name };
+  await work.call('iam', `Put${kind}Policy`, { ...holder, PolicyName, PolicyDocument: documentOf(PolicyDocument) });
 }
 
-async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {
-  const { set, remove } = tagChanges(existing.properties.Tags, properties.Tags);
-  const RoleName = existing.physicalId;
+/** A policy document as IAM takes it. */
+export function documentOf(document: Json | undefined): string {
+  return typeof document === 'string' ? document : JSON.stringify(document);
+}
+
+/** Brings the boundary of a role or user from one to the other. */
+export async function setBoundary(
+  kind: 'Role' | 'User',
+  { physicalId, properties }: Existing,
+  after: JsonObject,
+  work: Work,
+): Promise<void> {
+  const { PermissionsBoundary } = after;
+  if (sameJson(properties.PermissionsBoundary, PermissionsBoundary)) return;
+  const holder = { [`${kind}Name`]: physicalId };
+  if (PermissionsBoundary === undefined) {
+    await ignoreMissing(() => work.call('iam', `Delete${kind}PermissionsBoundary`, holder));
+  } else {
+    await work.call('iam', `Put${kind}PermissionsBoundary`, { ...holder, PermissionsBoundary });
+  }
+}
+
+/** Brings the tags of an entity from one set to the other. */
+export async function setIamTags(
+  kind: string,
+  named: Readonly<Record<string, string>>,
+  before: Json | undefined,
+  after: Json | undefined,
+  work: Work,
+): Promise<void> {
+  const { set, remove } = tagChanges(before, after);
   const Tags = Object.entries(set).map(([Key, Value]) => ({ Key, Value }));
-  if (Tags.length) await label(() => work.call('iam', 'TagRole', { RoleName, Tags }));
-  if (remove.length) await label(() => work.call('iam', 'UntagRole', { RoleName, TagKeys: remove }));
+  if (remove.length) await label(() => work.call('iam', `Untag${kind}`, { ...named, TagKeys: remove }));
+  if (Tags.length) await label(() => work.call('iam', `Tag${kind}`, { ...named, Tags }));
 }
 
 const PRINCIPALS = {
@@ -163,7 +200,7 @@ async function putInline(properties: JsonObject, work: Work): Promise<void> {
     await work.call('iam', `Put${kind}Policy`, {
       [`${kind}Name`]: name,
       PolicyName,
-      PolicyDocument: JSON.stringify(PolicyDocument),
+      PolicyDocument: documentOf(PolicyDocument),
     });
   }
 }
@@ -185,7 +222,10 @@ const managedPolicy: ResourceType = {
     PolicyDocument: required(changes('any')),
     ...PRINCIPALS,
   },
-  attributes: ['PolicyArn', 'PolicyId'],
+  attributes: [
+    ...['PolicyArn', 'PolicyId', 'AttachmentCount', 'CreateDate', 'DefaultVersionId', 'IsAttachable'],
+    ...['PermissionsBoundaryUsageCount', 'UpdateDate'],
+  ],
   naming: { property: 'ManagedPolicyName', lengthMax: 128 },
 
   async create(properties, work) {
@@ -194,25 +234,24 @@ const managedPolicy: ResourceType = {
     await createOrAdopt(work, () =>
       work.call('iam', 'CreatePolicy', {
         PolicyName: work.name,
-        PolicyDocument: JSON.stringify(properties.PolicyDocument),
+        PolicyDocument: documentOf(properties.PolicyDocument),
         ...pick(properties, ['Path', 'Description']),
       }),
     );
     await work.made(PolicyArn);
     await attach(PolicyArn, {}, properties, work);
-    const { Policy } = await work.call('iam', 'GetPolicy', { PolicyArn });
-    return { physicalId: PolicyArn, attributes: { PolicyArn, PolicyId: Policy.PolicyId } };
+    return describePolicy(PolicyArn, work);
   },
 
   async update(existing, properties, work) {
     const PolicyArn = existing.physicalId;
     if (!sameJson(existing.properties.PolicyDocument, properties.PolicyDocument)) {
-      const PolicyDocument = JSON.stringify(properties.PolicyDocument);
+      const PolicyDocument = documentOf(properties.PolicyDocument);
       await dropOldVersions(PolicyArn, work);
       await work.call('iam', 'CreatePolicyVersion', { PolicyArn, PolicyDocument, SetAsDefault: true });
     }
     await attach(PolicyArn, existing.properties, properties, work);
-    return existing;
+    return describePolicy(PolicyArn, work);
   },
 
   async delete({ physicalId: PolicyArn, properties }, work) {
@@ -223,6 +262,21 @@ const managedPolicy: ResourceType = {
     });
   },
 };
+
+async function describePolicy(PolicyArn: string, work: Work): Promise<Made> {
+  const { Policy } = await work.call('iam', 'GetPolicy', { PolicyArn });
+  const attributes = {
+    PolicyArn,
+    PolicyId: Policy.PolicyId,
+    AttachmentCount: Policy.AttachmentCount,
+    CreateDate: Policy.CreateDate.toISOString(),
+    DefaultVersionId: Policy.DefaultVersionId,
+    IsAttachable: Policy.IsAttachable,
+    PermissionsBoundaryUsageCount: Policy.PermissionsBoundaryUsageCount,
+    UpdateDate: Policy.UpdateDate.toISOString(),
+  };
+  return { physicalId: PolicyArn, attributes };
+}
 
 /** A policy holds five versions at most, and none may be left but the default one when it is deleted. */
 async function dropOldVersions(PolicyArn: string, work: Work): Promise<void> {

@@ -5,6 +5,8 @@ import { DYNAMODB_GLOBAL_TYPES } from './dynamodb-global.ts';
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
 import { FUNCTION_URL_TYPES } from './function-url.ts';
 import { IAM_TYPES } from './iam.ts';
+import { IAM_IDENTITY_TYPES } from './iam-identities.ts';
+import { IAM_ROLE_TYPES } from './iam-roles.ts';
 import { IOT_TYPES } from './iot.ts';
 import { IOT_ACCESS_TYPES } from './iot-access.ts';
 import { IOT_IDENTITY_TYPES } from './iot-identities.ts';
@@ -26,6 +28,8 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...EVENT_SOURCE_MAPPING_TYPES,
   ...FUNCTION_URL_TYPES,
   ...IAM_TYPES,
+  ...IAM_IDENTITY_TYPES,
+  ...IAM_ROLE_TYPES,
   ...IOT_TYPES,
   ...IOT_THING_TYPES,
   ...IOT_ACCESS_TYPES,
@@ -41,9 +45,6 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
 /** Types whose making asks for `CAPABILITY_IAM`. */
 export const IAM_RESOURCE_TYPES: ReadonlySet<string> = new Set([
   ...Object.keys(IAM_TYPES),
-  'AWS::IAM::AccessKey',
-  'AWS::IAM::Group',
+  ...Object.keys(IAM_IDENTITY_TYPES),
   'AWS::IAM::InstanceProfile',
-  'AWS::IAM::User',
-  'AWS::IAM::UserToGroupAddition',
 ]);

@@ -1,7 +1,7 @@
 import type { Operation } from '../../index.ts';
 import { iamError } from '../errors.ts';
 import { changePolicies, checkInlineSize, type HolderKind, holder, withAttached } from '../holders.ts';
-import { checkAttachable } from '../policies.ts';
+import { checkAttachable, checkBoundary } from '../policies.ts';
 import { checkIdentityPolicy } from '../policy-document.ts';
 import type { IamState } from '../state.ts';
 import { page } from './pages.ts';
@@ -83,7 +83,7 @@ function boundaryOperations(state: IamState, kind: 'User' | 'Role'): Record<stri
   return {
     [`Put${kind}PermissionsBoundary`]: ({ [nameMember]: name, PermissionsBoundary }) =>
       changePolicies(state, kind, name, (found) => {
-        checkAttachable(state, PermissionsBoundary, found.arn);
+        checkBoundary(state, PermissionsBoundary, found.arn);
         return { boundary: PermissionsBoundary };
       }),
     [`Delete${kind}PermissionsBoundary`]: ({ [nameMember]: name }) =>

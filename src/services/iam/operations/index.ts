@@ -1,6 +1,9 @@
 import type { Operation } from '../../index.ts';
 import type { IamState } from '../state.ts';
+import { accountOperations } from './account.ts';
 import { attachmentOperations } from './attachments.ts';
+import { contextKeyOperations } from './context-keys.ts';
+import { credentialReportOperations } from './credential-report.ts';
 import { groupOperations } from './groups.ts';
 import { instanceProfileOperations } from './instance-profiles.ts';
 import { managedPolicyOperations } from './managed-policies.ts';
@@ -12,7 +15,10 @@ import { userOperations } from './users.ts';
 /** Every operation that is built; `names.ts` says the same before this code is loaded. */
 export function iamOperations(state: IamState): Record<string, Operation> {
   return {
+    ...accountOperations(state),
     ...attachmentOperations(state),
+    ...contextKeyOperations(state),
+    ...credentialReportOperations(state),
     ...groupOperations(state),
     ...instanceProfileOperations(state),
     ...managedPolicyOperations(state),

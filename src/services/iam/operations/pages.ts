@@ -16,7 +16,7 @@ interface Page<T> {
  * hides an item nor gives one twice.
  *
  * @param keyOf  what `items` are told apart and sorted by
- * @throws invalid-input for a marker of no list
+ * @throws validation for a marker of no list
  */
 export function page<T>(items: readonly T[], keyOf: (item: T) => string, { Marker, MaxItems }: Asked): Page<T> {
   const sorted = items.map((item) => ({ item, key: keyOf(item) })).sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -39,5 +39,5 @@ function keyOfMarker(marker: string): string {
     const { after } = JSON.parse(Buffer.from(marker, 'base64').toString());
     if (typeof after === 'string') return after;
   } catch {}
-  throw iamError('invalid-input', 'Invalid Marker.');
+  throw iamError('validation', 'Invalid Marker.');
 }

@@ -2,7 +2,7 @@ import type { Operation } from '../../index.ts';
 import { quotaExceeded } from '../errors.ts';
 import { changeHolder, changePolicies, charactersOf, holder } from '../holders.ts';
 import { IAM_LIMITS } from '../limits.ts';
-import { checkAttachable } from '../policies.ts';
+import { checkBoundary } from '../policies.ts';
 import { checkTrustPolicy } from '../policy-document.ts';
 import { createRole, createServiceLinkedRole, deleteRole, deleteServiceLinkedRole } from '../roles.ts';
 import type { IamState } from '../state.ts';
@@ -19,7 +19,7 @@ export function roleOperations(state: IamState): Record<string, Operation> {
     CreateRole: async (input) => {
       checkTrust(input.AssumeRolePolicyDocument);
       const { RoleName, Path = '/', Description, PermissionsBoundary } = input;
-      if (PermissionsBoundary !== undefined) checkAttachable(state, PermissionsBoundary, RoleName);
+      if (PermissionsBoundary !== undefined) checkBoundary(state, PermissionsBoundary, RoleName);
       const role = await createRole(state, RoleName, Path, {
         trustPolicy: input.AssumeRolePolicyDocument,
         ...(Description !== undefined && { description: Description }),

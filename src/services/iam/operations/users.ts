@@ -1,7 +1,7 @@
 import type { Caller, Operation } from '../../index.ts';
 import { iamError } from '../errors.ts';
 import { holder } from '../holders.ts';
-import { checkAttachable } from '../policies.ts';
+import { checkBoundary } from '../policies.ts';
 import { groupsOf } from '../principals.ts';
 import type { IamState } from '../state.ts';
 import { withTags } from '../tags.ts';
@@ -13,7 +13,7 @@ import { toGroup, toKey, toListedUser, toUser } from './shapes.ts';
 export function userOperations(state: IamState): Record<string, Operation> {
   return {
     CreateUser: async ({ UserName, Path, Tags, PermissionsBoundary }) => {
-      if (PermissionsBoundary !== undefined) checkAttachable(state, PermissionsBoundary, UserName);
+      if (PermissionsBoundary !== undefined) checkBoundary(state, PermissionsBoundary, UserName);
       const boundary = PermissionsBoundary !== undefined && { boundary: PermissionsBoundary };
       const user = await createUser(state, UserName, Path ?? '/', { tags: withTags({}, Tags), ...boundary });
       return { User: toUser(user) };

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
+import type { Values } from '../../../codec/policies/index.ts';
 import { DerError, DerReader, decodeName, TAG } from '../../../codec/x509/index.ts';
-import type { Values } from '../policies/conditions.ts';
 
 /** Attributes of names as policies call them, by their short form or identifier. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {

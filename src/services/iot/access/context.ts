@@ -1,5 +1,5 @@
 import { ACCOUNT_ID, DEFAULT_REGION, formatArn } from '../../../base/index.ts';
-import type { Values } from '../policies/conditions.ts';
+import type { Values } from '../../../codec/policies/index.ts';
 import type { PolicyContext } from '../policies/evaluate.ts';
 import type { Arrival, ConnectAttribute } from './access.ts';
 import type { AttachedThing } from './ports.ts';

@@ -1,4 +1,4 @@
-import type { Values } from '../policies/conditions.ts';
+import type { Values } from '../../../codec/policies/index.ts';
 import type { EffectivePolicy } from '../policies/evaluate.ts';
 import type { DisconnectReason } from './clients.ts';
 

@@ -1,5 +1,5 @@
 import { DEFAULT_REGION, parseArn } from '../../../base/index.ts';
-import type { Values } from '../policies/conditions.ts';
+import type { Values } from '../../../codec/policies/index.ts';
 import type { DeviceAction } from '../policies/document.ts';
 import { type EffectivePolicy, RESOURCE_KINDS } from '../policies/evaluate.ts';
 import { type Explanation, explain } from '../policies/explain.ts';

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import { ACCOUNT_ID, type Clock, DEFAULT_REGION, formatArn, hasCode, messageOf } from '../../../base/index.ts';
 import { Reason } from '../../../codec/mqtt/index.ts';
+import type { Values } from '../../../codec/policies/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { IOT_LIMITS } from '../limits.ts';
-import type { Values } from '../policies/conditions.ts';
 import { alarm } from './alarm.ts';
 import type { Identification, Identity } from './identity.ts';
 

@@ -1,7 +1,12 @@
+import {
+  type Condition,
+  parseConditions,
+  parseTemplate,
+  resolvePattern,
+  type Template,
+} from '../../../codec/policies/index.ts';
 import { IotError } from '../errors.ts';
 import { IOT_LIMITS } from '../limits.ts';
-import { type Condition, parseConditions } from './conditions.ts';
-import { parseTemplate, resolvePattern, type Template } from './pattern.ts';
 
 /** What devices are asked about. */
 export type DeviceAction = 'Connect' | 'Publish' | 'RetainPublish' | 'Receive' | 'Subscribe';

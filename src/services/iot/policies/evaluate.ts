@@ -4,9 +4,16 @@
  * Everything that stays the same for a connection (its variables, most conditions) is worked out once for each action, so that a
  * decision compares a topic with a few patterns.
  */
-import { type Condition, holds, type Values } from './conditions.ts';
+import {
+  type Condition,
+  holds,
+  type Lookup,
+  type Pattern,
+  resolvePattern,
+  type Template,
+  type Values,
+} from '../../../codec/policies/index.ts';
 import type { DeviceAction, PolicyDocument, Statement } from './document.ts';
-import { type Lookup, type Pattern, resolvePattern, type Template } from './pattern.ts';
 
 /** A policy and how it comes to count. */
 export interface EffectivePolicy {

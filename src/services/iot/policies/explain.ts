@@ -1,7 +1,6 @@
-import { type Condition, holds } from './conditions.ts';
+import { type Condition, holds, type Template } from '../../../codec/policies/index.ts';
 import type { DeviceAction, Statement } from './document.ts';
 import { CompiledPolicies, type EffectivePolicy, type PolicyContext, resourcePatterns } from './evaluate.ts';
-import type { Template } from './pattern.ts';
 
 export interface ResourceFinding {
   /** As the policy writes it. */

@@ -87,7 +87,7 @@ async function open(objects: Objects, input: any) {
     const head = await objects.head(input.Bucket, input.Key);
     checkConditions(head, input);
     const range = parseRange(input.Range, head.sizeBytes);
-    const opened = await objects.get(input.Bucket, input.Key, range).catch(ifReplaced);
+    const opened = await objects.get(input.Bucket, input.Key, range && { range }).catch(ifReplaced);
     if (opened?.info.etag === head.etag) return { info: opened.info, range, body: opened.body };
     if (opened) await discard(opened.body);
   }

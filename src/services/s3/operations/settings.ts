@@ -1,112 +1,178 @@
+import type { Random } from '../../../base/index.ts';
+import { uuid } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
-import { s3Error } from '../errors.ts';
+import { checkCors } from '../cors.ts';
+import { type S3ErrorCode, s3Error } from '../errors.ts';
+import { checkLifecycle } from '../lifecycle.ts';
 import { S3_LIMITS } from '../limits.ts';
+import { checkObjectLock } from '../object-lock.ts';
 import type { BucketSettings, Settings } from '../settings.ts';
+import { checkTags } from '../tags.ts';
+import { checkWebsite } from '../website.ts';
 
 /** What S3 does with every new object of a bucket that says nothing else, since January 2023. */
 const ENCRYPTION_DEFAULT: BucketSettings['encryption'] = [
   { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' }, BucketKeyEnabled: false },
 ];
 
-/** Policy, tags and default encryption of a bucket. */
-export function settingOperations(settings: Settings): Record<string, Operation> {
+/** How objects are kept, and shown to browsers: tags, encryption, versions, locks, CORS, lifecycle, website. */
+export function settingOperations(settings: Settings, random: Random): Record<string, Operation> {
   return {
-    PutBucketPolicy: async ({ Bucket, Policy }) => {
-      checkPolicy(Policy);
-      await settings.put(Bucket, 'policy', Policy);
-      return {};
-    },
-
-    GetBucketPolicy: async ({ Bucket }) => {
-      const Policy = await settings.get(Bucket, 'policy');
-      if (Policy === undefined) throw s3Error('no-bucket-policy', { fields: { BucketName: Bucket } });
-      return { Policy };
-    },
-
-    DeleteBucketPolicy: async ({ Bucket }) => {
-      await settings.remove(Bucket, 'policy');
-      return {};
-    },
-
     PutBucketTagging: async ({ Bucket, Tagging }) => {
-      checkTags(Tagging.TagSet);
-      await settings.put(Bucket, 'tags', Tagging.TagSet);
+      const tags = checkTags(Tagging?.TagSet, S3_LIMITS.bucketTagsMax, 'Bucket');
+      await settings.put(Bucket, 'tags', tags);
       return {};
     },
+    GetBucketTagging: async ({ Bucket }) => ({ TagSet: await found(settings, Bucket, 'tags', 'no-tag-set') }),
+    DeleteBucketTagging: removal(settings, 'tags'),
 
-    GetBucketTagging: async ({ Bucket }) => {
-      const TagSet = await settings.get(Bucket, 'tags');
-      if (TagSet === undefined) throw s3Error('no-tag-set', { fields: { BucketName: Bucket } });
-      return { TagSet };
-    },
-
-    DeleteBucketTagging: async ({ Bucket }) => {
-      await settings.remove(Bucket, 'tags');
+    PutBucketEncryption: async ({ Bucket, ServerSideEncryptionConfiguration: configuration }) => {
+      const rules = configuration?.Rules ?? [];
+      checkEncryption(rules);
+      await settings.put(Bucket, 'encryption', rules);
       return {};
     },
-
-    PutBucketEncryption: async ({ Bucket, ServerSideEncryptionConfiguration: { Rules } }) => {
-      checkEncryption(Rules);
-      await settings.put(Bucket, 'encryption', Rules);
-      return {};
-    },
-
     GetBucketEncryption: async ({ Bucket }) => {
       const Rules = (await settings.get(Bucket, 'encryption')) ?? ENCRYPTION_DEFAULT;
       return { ServerSideEncryptionConfiguration: { Rules } };
     },
-
     // Back to what S3 does by itself.
-    DeleteBucketEncryption: async ({ Bucket }) => {
-      await settings.remove(Bucket, 'encryption');
+    DeleteBucketEncryption: removal(settings, 'encryption'),
+
+    PutBucketVersioning: async ({ Bucket, VersioningConfiguration: configuration }) => {
+      await settings.get(Bucket, 'versioning');
+      const Status = checkVersioning(configuration);
+      if (Status === 'Suspended' && settings.peek(Bucket, 'objectLock')) {
+        throw s3Error('bucket-state-invalid', {
+          message: 'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.',
+        });
+      }
+      await settings.put(Bucket, 'versioning', { Status });
       return {};
+    },
+    GetBucketVersioning: async ({ Bucket }) => (await settings.get(Bucket, 'versioning')) ?? {},
+
+    PutObjectLockConfiguration: async ({ Bucket, ObjectLockConfiguration: configuration }) => {
+      await settings.get(Bucket, 'objectLock');
+      const lock = checkObjectLock(configuration);
+      if (settings.peek(Bucket, 'versioning')?.Status !== 'Enabled') {
+        throw s3Error('bucket-state-invalid', {
+          message: "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+        });
+      }
+      await settings.put(Bucket, 'objectLock', lock);
+      return {};
+    },
+    GetObjectLockConfiguration: async ({ Bucket }) => ({
+      ObjectLockConfiguration: await found(settings, Bucket, 'objectLock', 'no-object-lock'),
+    }),
+
+    PutBucketCors: async ({ Bucket, CORSConfiguration: configuration }) => {
+      await settings.get(Bucket, 'cors');
+      await settings.put(Bucket, 'cors', checkCors(configuration?.CORSRules));
+      return {};
+    },
+    GetBucketCors: async ({ Bucket }) => ({ CORSRules: await found(settings, Bucket, 'cors', 'no-cors') }),
+    DeleteBucketCors: removal(settings, 'cors'),
+
+    PutBucketLifecycleConfiguration: async ({ Bucket, LifecycleConfiguration: configuration }) => {
+      await settings.get(Bucket, 'lifecycle');
+      const rules = checkLifecycle(configuration?.Rules, () => newRuleId(random));
+      await settings.put(Bucket, 'lifecycle', rules);
+      return {};
+    },
+    GetBucketLifecycleConfiguration: async ({ Bucket }) => {
+      const rules = await found(settings, Bucket, 'lifecycle', 'no-lifecycle');
+      return { Rules: rules.map(({ shown }) => revived(shown)) };
+    },
+    DeleteBucketLifecycle: removal(settings, 'lifecycle'),
+
+    PutBucketWebsite: async ({ Bucket, WebsiteConfiguration: configuration }) => {
+      await settings.get(Bucket, 'website');
+      await settings.put(Bucket, 'website', checkWebsite(configuration));
+      return {};
+    },
+    GetBucketWebsite: ({ Bucket }) => found(settings, Bucket, 'website', 'no-website'),
+    DeleteBucketWebsite: removal(settings, 'website'),
+
+    ...fixedOperations(settings),
+  };
+}
+
+/** What S3 asks of every bucket and that is never other than this here. Tools read it all. */
+function fixedOperations(settings: Settings): Record<string, Operation> {
+  const always =
+    (output: object): Operation =>
+    async ({ Bucket }) => {
+      await settings.get(Bucket, 'region');
+      return output;
+    };
+  return {
+    GetBucketAccelerateConfiguration: always({}),
+    GetBucketLogging: always({}),
+    GetBucketRequestPayment: always({ Payer: 'BucketOwner' }),
+    GetBucketReplication: async ({ Bucket }) => {
+      await settings.get(Bucket, 'region');
+      throw s3Error('no-replication', { fields: { BucketName: Bucket } });
     },
   };
 }
 
-/** Refuses what is no policy at all; what its statements mean is for the engine that decides calls. */
-function checkPolicy(text: string): void {
-  if (Buffer.byteLength(text) > S3_LIMITS.bucketPolicyBytesMax) {
-    throw s3Error('malformed-policy', { message: `Policies are limited to ${S3_LIMITS.bucketPolicyBytesMax} bytes` });
-  }
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    throw s3Error('malformed-policy', { message: "Policies must be valid JSON and the first byte must be '{'" });
-  }
-  const { Statement } = (document ?? {}) as { Statement?: unknown };
-  const statements = Array.isArray(Statement) ? Statement : [Statement];
-  if (Statement === undefined || statements.length === 0) {
-    throw s3Error('malformed-policy', { message: 'Missing required field Statement' });
-  }
-  for (const statement of statements) {
-    const { Effect, Principal, NotPrincipal } = (statement ?? {}) as Record<string, unknown>;
-    if (Effect !== 'Allow' && Effect !== 'Deny') throw s3Error('malformed-policy', { message: 'Invalid effect' });
-    if (Principal === undefined && NotPrincipal === undefined) {
-      throw s3Error('malformed-policy', { message: 'Missing required field Principal' });
-    }
-  }
+export function newRuleId(random: Random): string {
+  return Buffer.from(uuid(random)).toString('base64');
 }
 
-function checkTags(tags: BucketSettings['tags']): void {
-  if (tags.length > S3_LIMITS.bucketTagsMax) {
-    throw s3Error('bad-request', { message: `Bucket tag count cannot be greater than ${S3_LIMITS.bucketTagsMax}` });
-  }
-  if (new Set(tags.map(({ Key }) => Key)).size < tags.length) {
-    throw s3Error('tag-invalid', { message: 'Cannot provide multiple Tags with the same key' });
-  }
+function removal(settings: Settings, kind: keyof BucketSettings): Operation {
+  return async ({ Bucket }) => {
+    await settings.remove(Bucket, kind);
+    return {};
+  };
 }
 
-/** Objects lie as they are on the node's disk; keys of KMS would promise more than that. */
+async function found<K extends keyof BucketSettings>(
+  settings: Settings,
+  bucket: string,
+  kind: K,
+  missing: S3ErrorCode,
+): Promise<BucketSettings[K]> {
+  const value = await settings.get(bucket, kind);
+  if (value === undefined) throw s3Error(missing, { fields: { BucketName: bucket } });
+  return value;
+}
+
+/** Dates are kept as text. */
+function revived({ Expiration, ...rule }: Readonly<Record<string, any>>): object {
+  if (!Expiration) return rule;
+  return { ...rule, Expiration: { ...Expiration, ...(Expiration.Date && { Date: new Date(Expiration.Date) }) } };
+}
+
+function checkVersioning(configuration: any): 'Enabled' | 'Suspended' {
+  const { Status, MFADelete } = configuration ?? {};
+  if (MFADelete === 'Enabled') {
+    throw s3Error('not-built', { message: 'MFA delete is not built in Millrace' });
+  }
+  if (Status === undefined) throw s3Error('versioning-invalid');
+  if (Status !== 'Enabled' && Status !== 'Suspended') throw s3Error('malformed');
+  return Status;
+}
+
+/** Objects lie as they are on the node's disk; a key of one's own in KMS would promise more than that. */
 function checkEncryption(rules: BucketSettings['encryption']): void {
   if (rules.length !== 1) throw s3Error('malformed');
   const { ApplyServerSideEncryptionByDefault: standard } = rules[0] as {
-    ApplyServerSideEncryptionByDefault?: { SSEAlgorithm: string };
+    ApplyServerSideEncryptionByDefault?: { SSEAlgorithm?: string; KMSMasterKeyID?: string };
   };
-  if (standard !== undefined && standard.SSEAlgorithm !== 'AES256') {
-    throw s3Error('encryption-not-built', {
-      message: `A default encryption with ${standard.SSEAlgorithm} is not built in Millrace; AES256 is, as S3's own default`,
-    });
+  if (standard === undefined) return;
+  const { SSEAlgorithm: algorithm, KMSMasterKeyID: key } = standard;
+  if (algorithm === undefined) throw s3Error('malformed');
+  if (algorithm === 'AES256' && key !== undefined) {
+    const message = 'a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse';
+    throw s3Error('argument-invalid', { message, fields: { ArgumentName: 'ApplyServerSideEncryptionByDefault' } });
   }
+  // Without a key of one's own it is AWS's, which nobody sees either.
+  if (algorithm === 'AES256' || (algorithm === 'aws:kms' && key === undefined)) return;
+  const what = key === undefined ? algorithm : `${algorithm} and a key of KMS`;
+  throw s3Error('encryption-not-built', {
+    message: `A default encryption with ${what} is not built in Millrace; AES256 is, as S3's own default`,
+  });
 }

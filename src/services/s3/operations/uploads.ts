@@ -22,14 +22,14 @@ export function uploadOperations(objects: Objects): Record<string, Operation> {
   return {
     CreateMultipartUpload: async (input) => {
       const { Bucket, Key } = input;
-      return { Bucket, Key, UploadId: await objects.createUpload(Bucket, Key, toStored(input)) };
+      return { Bucket, Key, UploadId: await objects.createUpload(Bucket, Key, { metadata: toStored(input) }) };
     },
 
     UploadPart: async (input) => {
       await checkUpload(objects, input);
       checkPartNumber(input.PartNumber);
       const options = { ...md5Of(input.ContentMD5), ...lengthOf(input) };
-      const etag = await objects.putPart(input.UploadId, input.PartNumber, streamOf(input.Body), options);
+      const { etag } = await objects.putPart(input.UploadId, input.PartNumber, streamOf(input.Body), options);
       return { ETag: quoted(etag) };
     },
 
@@ -37,7 +37,7 @@ export function uploadOperations(objects: Objects): Record<string, Operation> {
       await checkUpload(objects, input);
       checkPartNumber(input.PartNumber);
       const { body } = await openCopySource(objects, input);
-      const etag = await objects.putPart(input.UploadId, input.PartNumber, body);
+      const { etag } = await objects.putPart(input.UploadId, input.PartNumber, body);
       const parts = await objects.parts(input.UploadId);
       const stored = parts.find(({ part }) => part === input.PartNumber);
       return { CopyPartResult: { ETag: quoted(etag), LastModified: wholeSeconds(stored?.lastModified ?? 0) } };
@@ -87,23 +87,24 @@ export function uploadOperations(objects: Objects): Record<string, Operation> {
       };
     },
 
-    ListMultipartUploads: async ({ Bucket, Prefix = '', KeyMarker = '', UploadIdMarker = '', MaxUploads }) => {
+    ListMultipartUploads: async ({ Bucket, Prefix, Delimiter, KeyMarker = '', UploadIdMarker = '', MaxUploads }) => {
       const limit = Math.min(MaxUploads ?? LIST_MAX, LIST_MAX);
-      const all = (await objects.uploads(Bucket)).filter(({ key }) => key.startsWith(Prefix));
-      const at = all.findIndex(({ key, uploadId }) => key === KeyMarker && uploadId === UploadIdMarker);
-      const rest = at >= 0 ? all.slice(at + 1) : all.filter(({ key }) => key > KeyMarker || KeyMarker === '');
-      const page = rest.slice(0, limit);
-      const last = page.at(-1);
-      const isTruncated = rest.length > page.length;
+      const { uploads, prefixes, next } = await objects.uploads(Bucket, {
+        limit,
+        ...(Prefix && { prefix: Prefix }),
+        ...(Delimiter && { delimiter: Delimiter }),
+        ...(KeyMarker && { after: { key: KeyMarker, ...(UploadIdMarker && { uploadId: UploadIdMarker }) } }),
+      });
       return {
         Bucket,
         Prefix,
         KeyMarker,
         UploadIdMarker,
         MaxUploads: limit,
-        IsTruncated: isTruncated,
-        ...(isTruncated && last && { NextKeyMarker: last.key, NextUploadIdMarker: last.uploadId }),
-        Uploads: page.map(({ uploadId, key, createdAt }) => ({
+        IsTruncated: next !== undefined,
+        ...(next && { NextKeyMarker: next.key, NextUploadIdMarker: next.uploadId ?? '' }),
+        CommonPrefixes: prefixes.map((prefix) => ({ Prefix: prefix })),
+        Uploads: uploads.map(({ uploadId, key, createdAt }) => ({
           UploadId: uploadId,
           Key: key,
           Initiated: new Date(createdAt),

@@ -31,7 +31,7 @@ export function batchOperations(dependencies: MessageDependencies): Record<strin
       if (queue.settings.fifo) checkFifo(entries, queue.settings);
       const { good, refused } = each(entries, (entry) => ({
         entry,
-        outgoing: outgoingFrom(entry, queue.settings, context.caller.accountId, dependencies),
+        outgoing: outgoingFrom(entry, queue.settings, context.caller.accountId, dependencies, context.lineageHeader),
       }));
       const sent = await queue.send(good.map(({ outgoing }) => outgoing));
       const Successful = good.map(({ entry, outgoing }, index) => ({

@@ -22,7 +22,13 @@ export function messageOperations(dependencies: MessageDependencies): Record<str
   return {
     SendMessage: async (input, context) => {
       const queue = queueOf(input, context);
-      const outgoing = outgoingFrom(input, queue.settings, context.caller.accountId, dependencies);
+      const outgoing = outgoingFrom(
+        input,
+        queue.settings,
+        context.caller.accountId,
+        dependencies,
+        context.lineageHeader,
+      );
       const [sent] = await queue.send([outgoing]);
       return sentShape(input, outgoing.message.bodyMd5, sent!);
     },

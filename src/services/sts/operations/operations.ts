@@ -1,75 +1,126 @@
-import { ACCOUNT_ID, formatArn } from '../../../base/index.ts';
-import type { Role } from '../../iam/index.ts';
+import { ACCOUNT_ID, type Clock, formatArn } from '../../../base/index.ts';
 import type { Caller, Operation } from '../../index.ts';
+import { type Assumed, type AssumingOptions, assume, type Identities } from '../assuming.ts';
 import { stsError } from '../errors.ts';
+import { STS_LIMITS } from '../limits.ts';
+import { packedSize, sessionPolicies, sessionTags } from '../session-policies.ts';
 import type { Session, Sessions } from '../sessions.ts';
+import type { IssuerKeys } from '../web-identity.ts';
 
-const ASSUMED_SECONDS = 3600;
-const SESSION_SECONDS = 43_200;
-/** Keys of the account itself do not live longer. */
-const ROOT_SECONDS_MAX = 3600;
-
-/** Who becomes whom, for how long. */
-export interface Assumption {
-  readonly roleArn: string;
-  /** 2 to 64 letters, digits and `+=,.@-`. */
-  readonly sessionName: string;
-  /** 900 to the role's own maximum; 3,600 if absent. */
-  readonly durationSeconds?: number;
+export interface StsOptions extends AssumingOptions {
+  readonly clock: Clock;
+  readonly issuers: readonly IssuerKeys[];
 }
 
-interface Identities {
-  roleByArn(arn: string): Role | undefined;
-  userIdByArn(arn: string): string | undefined;
+export function stsOperations(options: StsOptions): Record<string, Operation> {
+  return { ...whoOperations(options), ...assumeOperations(options), ...tokenOperations(options) };
 }
 
-export function stsOperations(sessions: Sessions, identities: Identities): Record<string, Operation> {
+function whoOperations({ sessions, identities }: StsOptions): Record<string, Operation> {
   return {
     GetCallerIdentity: (_input, { caller }) => ({
       Account: caller.accountId,
       Arn: caller.arn,
       UserId: userIdOf(caller, sessions, identities),
     }),
-    AssumeRole: async ({ RoleArn, RoleSessionName, DurationSeconds }, { caller }) => {
-      if (!identities.roleByArn(RoleArn)) {
-        const what = `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${RoleArn}`;
-        throw stsError('access-denied', what);
-      }
-      const assumption = { roleArn: RoleArn, sessionName: RoleSessionName, durationSeconds: DurationSeconds };
-      const session = await assumeRole(sessions, identities, assumption);
-      return {
-        Credentials: toCredentials(session),
-        AssumedRoleUser: { Arn: session.arn, AssumedRoleId: session.userId },
-        PackedPolicySize: 0,
-      };
+    // All keys are of the one account.
+    GetAccessKeyInfo: () => ({ Account: ACCOUNT_ID }),
+  };
+}
+
+function assumeOperations(options: StsOptions): Record<string, Operation> {
+  const webIdentities = webIdentitiesOf(options);
+  return {
+    AssumeRole: async (input, { caller, region }) => {
+      const { RoleArn, RoleSessionName, DurationSeconds, ExternalId, SourceIdentity } = input;
+      const assumed = await assume(
+        options,
+        {
+          ...input,
+          ...{ action: 'sts:AssumeRole', region, roleArn: RoleArn, sessionName: RoleSessionName },
+          ...{ durationSeconds: DurationSeconds, externalId: ExternalId, sourceIdentity: SourceIdentity },
+        },
+        { kind: 'caller', caller },
+      );
+      return { ...toAssumed(assumed), SourceIdentity: assumed.session.grant?.sourceIdentity };
     },
-    GetSessionToken: async ({ DurationSeconds }, { caller }) => {
-      const asked = DurationSeconds ?? SESSION_SECONDS;
-      const seconds = caller.arn.endsWith(':root') ? Math.min(asked, ROOT_SECONDS_MAX) : asked;
-      const session = await sessions.issue(caller.arn, userIdOf(caller, sessions, identities), seconds);
-      return { Credentials: toCredentials(session) };
+    AssumeRoleWithWebIdentity: async (input, { region }) => {
+      const { RoleArn, RoleSessionName, DurationSeconds, WebIdentityToken } = input;
+      const identity = await (await webIdentities()).verify(WebIdentityToken);
+      const { provider, claims, sourceIdentity, tags, transitiveTagKeys } = identity;
+      const assumed = await assume(
+        options,
+        {
+          ...input,
+          ...{ action: 'sts:AssumeRoleWithWebIdentity', region, roleArn: RoleArn, sessionName: RoleSessionName },
+          ...{ durationSeconds: DurationSeconds, claims, sourceIdentity },
+          ...{ Tags: tags, TransitiveTagKeys: transitiveTagKeys },
+        },
+        { kind: 'token', provider },
+      );
+      return {
+        ...toAssumed(assumed),
+        SubjectFromWebIdentityToken: identity.subject,
+        Provider: provider,
+        Audience: identity.audience,
+        SourceIdentity: sourceIdentity,
+      };
     },
   };
 }
 
-/** Temporary keys of a role. @throws access-denied for a role that is not there, validation for too long a time */
-export async function assumeRole(
-  sessions: Sessions,
-  identities: Pick<Identities, 'roleByArn'>,
-  { roleArn, sessionName, durationSeconds = ASSUMED_SECONDS }: Assumption,
-): Promise<Session> {
-  const role = identities.roleByArn(roleArn);
-  if (!role) throw stsError('access-denied', `The role ${roleArn} cannot be assumed: there is none`);
-  if (durationSeconds > role.maxSessionSeconds) {
-    throw stsError('validation', 'The requested DurationSeconds exceeds the MaxSessionDuration set for this role.');
-  }
-  const arn = formatArn('sts', '', ACCOUNT_ID, `assumed-role/${role.name}/${sessionName}`);
-  return sessions.issue(arn, `${role.id}:${sessionName}`, durationSeconds);
+function tokenOperations({ sessions, identities }: StsOptions): Record<string, Operation> {
+  return {
+    GetSessionToken: async ({ DurationSeconds }, { caller }) => {
+      if (caller.session) throw stsError('access-denied', 'Cannot call GetSessionToken with session credentials');
+      const userId = userIdOf(caller, sessions, identities);
+      const grant = { arn: caller.arn, kind: 'user', principalArn: caller.arn, userId } as const;
+      return { Credentials: toCredentials(await sessions.issue(grant, secondsOf(caller, DurationSeconds))) };
+    },
+    GetFederationToken: async (input, { caller }) => {
+      if (caller.session) throw stsError('access-denied', 'Cannot call GetFederationToken with session credentials');
+      const { Name, DurationSeconds } = input;
+      // Without a policy of its own such a session may nothing but what resources allow it.
+      const policies = sessionPolicies(input, (arn) => identities.managedPolicy?.(arn)) ?? [];
+      const tags = sessionTags(input);
+      const userId = `${caller.accountId}:${Name}`;
+      const arn = formatArn('sts', '', ACCOUNT_ID, `federated-user/${Name}`);
+      const grant = { arn, kind: 'federated-user', principalArn: caller.arn, userId, policies, tags } as const;
+      const packed = packedSize(policies, tags);
+      const session = await sessions.issue(grant, secondsOf(caller, DurationSeconds));
+      return {
+        Credentials: toCredentials(session),
+        FederatedUser: { FederatedUserId: userId, Arn: arn },
+        PackedPolicySize: packed,
+      };
+    },
+  };
+}
+
+/** Loaded with the first token: few nodes ever see one. */
+function webIdentitiesOf(options: StsOptions) {
+  let loading: Promise<import('../web-identity.ts').WebIdentities> | undefined;
+  return () => {
+    loading ??= import('../web-identity.ts').then(({ WebIdentities }) => new WebIdentities(options));
+    return loading;
+  };
+}
+
+function secondsOf({ arn }: Caller, asked: number = STS_LIMITS.sessionSeconds): number {
+  return arn.endsWith(':root') ? Math.min(asked, STS_LIMITS.rootSecondsMax) : asked;
 }
 
 function userIdOf({ arn, accountId, accessKeyId }: Caller, sessions: Sessions, identities: Identities): string {
   const session = accessKeyId === undefined ? undefined : sessions.get(accessKeyId);
   return session?.userId ?? identities.userIdByArn(arn) ?? accountId;
+}
+
+function toAssumed({ session, packedPolicySize }: Assumed) {
+  return {
+    Credentials: toCredentials(session),
+    AssumedRoleUser: { Arn: session.arn, AssumedRoleId: session.userId },
+    PackedPolicySize: packedPolicySize,
+  };
 }
 
 function toCredentials({ accessKeyId, secret, token, expiresAt }: Session) {

@@ -1,24 +1,33 @@
 /**
- * Content files of the embedded objects engine. A blob is written once, under a random name, and never changed; keys live in
+ * Content files of the embedded objects engine. A blob is written once, under a name of its own, and never changed; keys live in
  * the records store only, so that no key can escape the folder, exceed a name's length or meet another in a file system that
  * ignores case.
  *
  *     blobs/GENERATION/ID    GENERATION counts the openings of the store: what a crash left behind stands in the last one
  *
- * A blob counts from the commit that names it. Before that its file and its folder are synced (S1).
+ * A blob counts from the commit that names it. Before that its file and its folder are synced (S1). Small content has no file: it goes into
+ * that commit.
  */
-import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises';
+import { link, mkdir, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DomainError, hasCode, messageOf, type Random } from '../../../base/index.ts';
-import type { ByteRange, ObjectsErrorCode, PutOptions } from '../objects.ts';
-import { BlobStream } from './blob-stream.ts';
+import { hasCode, type Random } from '../../../base/index.ts';
+import type { Body, BodyChecks, ByteRange } from '../objects.ts';
+import { BlobFile } from './blob-file.ts';
+import { BlobReader } from './blob-reader.ts';
+import type { Blob } from './catalog.ts';
+import { cipherAt } from './ciphers.ts';
+import { type Digested, Digests, digest } from './digests.ts';
+import { storageError } from './errors.ts';
+import { FolderSync, syncFolder } from './folder-sync.ts';
 
-/** A stored blob, as records name it. */
-export interface Blob {
-  /** `GENERATION/ID`. */
-  readonly id: string;
-  readonly sizeBytes: number;
+/** A content that is stored, or is to go into the commit. */
+export type Content = Digested & ({ readonly blob: Blob } | { readonly bytes: Uint8Array });
+
+export interface WriteOptions extends BodyChecks {
+  /** The file is encrypted with it. */
+  readonly customerKey?: Uint8Array;
+  /** Content of up to so many bytes gets no file. */
+  readonly inlineBytesMax: number;
 }
 
 /** Small chunks are gathered to writes of this size. */
@@ -28,8 +37,10 @@ export class Blobs {
   readonly #directory: string;
   readonly #generation: string;
   readonly #random: Random;
+  readonly #names: FolderSync;
   #folder: Promise<void> | undefined;
-  /** How many streams read a blob, and what is to happen after the last. */
+  #nextId = 0;
+  /** How many readers a blob has, and what is to happen after the last. */
   readonly #pins = new Map<string, number>();
   readonly #doomed = new Map<string, () => void>();
 
@@ -37,6 +48,7 @@ export class Blobs {
     this.#directory = directory;
     this.#generation = String(generation);
     this.#random = random;
+    this.#names = new FolderSync(join(directory, this.#generation));
   }
 
   /** @param swept  generations up to it are clean; the new one is above it, so that it will be swept */
@@ -46,35 +58,43 @@ export class Blobs {
     return new Blobs(directory, last + 1, random);
   }
 
-  /** Streams `body` into a new blob, durable when it resolves; on any error nothing is left. @throws content-mismatch, objects-full */
-  async write(
-    body: AsyncIterable<Uint8Array>,
-    options: PutOptions,
-  ): Promise<{ readonly blob: Blob; readonly md5: string }> {
-    const id = `${this.#generation}/${this.#random.bytes(16).toString('hex')}`;
-    const path = join(this.#directory, id);
+  /** Takes in a body, durable when it resolves but for what is small; on any error nothing is left. @throws content-mismatch, objects-full */
+  async write(body: Body, options: WriteOptions): Promise<Content> {
+    if (!(body instanceof Uint8Array)) return this.#writeStream(body, options);
+    if (body.byteLength > options.inlineBytesMax || options.customerKey) return this.#writeStream([body], options);
+    return { bytes: body, ...digest(body, options) };
+  }
+
+  /** Another name for a blob's content, durable when it resolves. It must not go away meanwhile. */
+  async link(blob: Blob): Promise<Blob> {
+    const id = this.#newId();
     try {
       await this.#makeFolder();
-      const { sizeBytes, md5 } = await writeFile(path, body);
-      checkContent(options, sizeBytes, md5);
-      await syncFolder(join(this.#directory, this.#generation));
-      return { blob: { id, sizeBytes }, md5 };
+      await link(join(this.#directory, blob.id), join(this.#directory, id));
+      await this.#names.sync();
+      return { ...blob, id };
     } catch (error) {
-      await unlink(path).catch(() => {});
+      await unlink(join(this.#directory, id)).catch(() => {});
       throw storageError(error);
     }
   }
 
-  /** A stream over the bytes of `range` of blobs that follow each other. They stay until it ends or is destroyed. */
-  read(blobs: readonly Blob[], range: ByteRange): BlobStream {
-    for (const { id } of blobs) this.#pins.set(id, (this.#pins.get(id) ?? 0) + 1);
-    const segments = blobs.map(({ id, sizeBytes }) => ({ path: join(this.#directory, id), sizeBytes }));
-    return new BlobStream(segments, range, () => {
-      for (const { id } of blobs) this.#unpin(id);
-    });
+  /** Reads the bytes of `range` of blobs that follow each other. They stay until it ends or is given up. */
+  read(blobs: readonly Blob[], range: ByteRange, customerKey?: Uint8Array): BlobReader {
+    const unpin = this.pin(blobs);
+    const segments = blobs.map(({ id, ...rest }) => ({ path: join(this.#directory, id), ...rest }));
+    return new BlobReader(segments, range, customerKey, unpin);
   }
 
-  /** Calls back when nobody reads the blob: at once, or after its last stream. */
+  /** Keeps the files until what it returns is called. */
+  pin(blobs: readonly Blob[]): () => void {
+    for (const { id } of blobs) this.#pins.set(id, (this.#pins.get(id) ?? 0) + 1);
+    return () => {
+      for (const { id } of blobs) this.#unpin(id);
+    };
+  }
+
+  /** Calls back when nobody reads the blob: at once, or after its last reader. */
   whenUnread(id: string, callback: () => void): void {
     if (this.#pins.has(id)) this.#doomed.set(id, callback);
     else callback();
@@ -105,6 +125,59 @@ export class Blobs {
     return { ids, through: Number(this.#generation) - 1 };
   }
 
+  async #writeStream(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options: WriteOptions): Promise<Content> {
+    let target: Target | undefined;
+    let waiting: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of body) {
+        waiting.push(chunk);
+        size += chunk.byteLength;
+        if (size < WRITE_BYTES) continue;
+        target ??= await this.#create(options);
+        await target.file.append(waiting, size);
+        waiting = [];
+        size = 0;
+      }
+      if (!target && size <= options.inlineBytesMax && !options.customerKey) {
+        const bytes = waiting.length === 1 ? waiting[0]! : Buffer.concat(waiting, size);
+        return { bytes, ...digest(bytes, options) };
+      }
+      target ??= await this.#create(options);
+      if (size > 0) await target.file.append(waiting, size);
+      return await this.#finish(target, options);
+    } catch (error) {
+      await target?.file.close().catch(() => {});
+      if (target) await unlink(join(this.#directory, target.id)).catch(() => {});
+      throw storageError(error);
+    }
+  }
+
+  async #create({ customerKey, ...checks }: WriteOptions): Promise<Target> {
+    await this.#makeFolder();
+    const id = this.#newId();
+    const iv = customerKey && Buffer.from(this.#random.bytes(16)).toString('hex');
+    const digests = new Digests(checks);
+    const cipher = customerKey && cipherAt(customerKey, iv!, 0);
+    const file = await BlobFile.create(join(this.#directory, id), digests, cipher);
+    return { id, file, digests, ...(iv !== undefined && { iv }) };
+  }
+
+  async #finish({ id, file, digests, iv }: Target, { customerKey }: WriteOptions): Promise<Content> {
+    await file.written();
+    const digested = digests.finish();
+    await Promise.all([file.sync(), this.#names.sync()]);
+    await file.close();
+    const blob = { id, sizeBytes: digested.sizeBytes, ...(iv !== undefined && { iv }) };
+    // The MD5 would tell who has no key whether two contents are the same.
+    const md5 = customerKey ? Buffer.from(this.#random.bytes(16)).toString('hex') : digested.md5;
+    return { ...digested, md5, blob };
+  }
+
+  #newId(): string {
+    return `${this.#generation}/${(this.#nextId++).toString(36).padStart(8, '0')}`;
+  }
+
   /** The generation begins with its first blob: openings that write nothing leave nothing. */
   #makeFolder(): Promise<void> {
     this.#folder ??= mkdir(join(this.#directory, this.#generation))
@@ -129,69 +202,15 @@ export class Blobs {
   }
 }
 
-/** An error of the file system or the records store as this port names it. */
-export function storageError(error: unknown): DomainError<ObjectsErrorCode> {
-  if (error instanceof DomainError && !error.code.startsWith('records-')) return error as DomainError<ObjectsErrorCode>;
-  const full = ['ENOSPC', 'EDQUOT', 'EFBIG', 'records-full', 'records-busy'].some((code) => hasCode(error, code));
-  return full
-    ? new DomainError('objects-full', 'the disk of the objects store is full', { cause: error, remedy: 'retry' })
-    : new DomainError('objects-failed', `the objects store failed: ${messageOf(error)}`, { cause: error });
-}
-
-async function writeFile(path: string, body: AsyncIterable<Uint8Array>): Promise<{ sizeBytes: number; md5: string }> {
-  await using file = await open(path, 'wx');
-  const hash = createHash('md5');
-  let sizeBytes = 0;
-  for await (const chunk of gathered(body)) {
-    hash.update(chunk);
-    sizeBytes += chunk.byteLength;
-    await writeAll(file, chunk);
-  }
-  await file.sync();
-  return { sizeBytes, md5: hash.digest('hex') };
-}
-
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < chunk.byteLength) {
-    written += (await file.write(chunk, written, chunk.byteLength - written)).bytesWritten;
-  }
-}
-
-async function* gathered(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let waiting: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    waiting.push(chunk);
-    size += chunk.byteLength;
-    if (size < WRITE_BYTES) continue;
-    yield waiting.length === 1 ? chunk : Buffer.concat(waiting, size);
-    waiting = [];
-    size = 0;
-  }
-  if (size > 0) yield Buffer.concat(waiting, size);
-}
-
-function checkContent({ contentLength, md5: announced }: PutOptions, sizeBytes: number, md5: string): void {
-  if (contentLength !== undefined && contentLength !== sizeBytes) {
-    throw mismatch('length', `${contentLength} bytes were announced and ${sizeBytes} came`);
-  }
-  if (announced !== undefined && announced !== md5) {
-    throw mismatch('md5', `MD5 ${announced} was announced and ${md5} came`);
-  }
-}
-
-function mismatch(reason: 'length' | 'md5', message: string): DomainError<ObjectsErrorCode> {
-  return new DomainError('content-mismatch', message, { fields: { reason } });
+/** A blob in the making. */
+interface Target {
+  readonly id: string;
+  readonly file: BlobFile;
+  readonly digests: Digests;
+  readonly iv?: string;
 }
 
 async function generations(directory: string): Promise<number[]> {
   const names = await readdir(directory);
   return names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number);
-}
-
-/** Makes the names in a folder durable. */
-export async function syncFolder(directory: string): Promise<void> {
-  await using folder = await open(directory, 'r');
-  await folder.sync();
 }

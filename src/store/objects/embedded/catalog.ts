@@ -1,35 +1,88 @@
 /**
  * What the embedded objects engine keeps in the records store.
  *
- *     objects.buckets   name                      -> when it was made
- *     objects.objects   (bucket, key)             -> info and blobs
- *     objects.uploads   (upload id)               -> bucket, key, metadata
+ *     objects.buckets   name                      -> when it was made, versioning
+ *     objects.objects   (bucket, key)             -> the newest version of the key, a delete marker maybe
+ *     objects.versions  (bucket, key, -order)     -> versions before it, newest first
+ *     objects.small     (bucket, key)             -> content of the newest version, when it is small
+ *                       (bucket, key, -order)     -> likewise of those before it
+ *     objects.uploads   (upload id)               -> bucket, key, metadata ...
  *     objects.parts     (upload id, part number)  -> info and blob
- *     objects.blobs     ('live', blob id)         -> named by an object or a part
+ *     objects.blobs     ('live', blob id)         -> named by a version or a part
  *                       ('garbage', blob id)      -> no longer named; the file is to be removed
+ *     objects.changes   (sequence)                -> a change that somebody is to be told of
  *     objects.state     'swept'                   -> last generation whose files were compared with the above
  *
- * One transaction moves an object from blob to blob, so a crash leaves either; files that nothing names are found by `garbage`
- * or by the sweep of the generation that crashed.
+ * `order` counts the versions of a key: microseconds, made to grow. One transaction moves an object from blob to blob, so a crash leaves either; files
+ * that nothing names are found by `garbage` or by the sweep of the generation that crashed.
+ *
+ * Format 1 knew neither versions nor small content: its rows are those of null versions, and are read as such.
  */
 import { decodeKey, encodeKey, keyRange, stringPrefixRange } from '../../../codec/index.ts';
-import { RECORDS_LIMITS, type RecordEntry, type Write } from '../../records/index.ts';
-import type { ObjectInfo, PartInfo, UploadInfo } from '../objects.ts';
-import type { Blob } from './blobs.ts';
+import { RECORDS_LIMITS, type RecordEntry, type RecordKey, type Write } from '../../records/index.ts';
+import type {
+  Checksum,
+  ObjectInfo,
+  ObjectPart,
+  ObjectVersion,
+  PartInfo,
+  Retention,
+  Tags,
+  UploadInfo,
+} from '../objects.ts';
 import type { CatalogRecords } from './catalog-records.ts';
 
 export const SPACES = {
   buckets: 'objects.buckets',
   objects: 'objects.objects',
+  versions: 'objects.versions',
+  small: 'objects.small',
   uploads: 'objects.uploads',
   parts: 'objects.parts',
   blobs: 'objects.blobs',
+  changes: 'objects.changes',
   state: 'objects.state',
 } as const;
 
-/** An object as it is stored; its key is that of the record. */
-export interface StoredObject extends Omit<ObjectInfo, 'key'> {
-  readonly blobs: readonly Blob[];
+/** A file, as records name it. */
+export interface Blob {
+  /** `GENERATION/ID`. */
+  readonly id: string;
+  readonly sizeBytes: number;
+  /** Hex: it is encrypted, and this is where its counter begins. */
+  readonly iv?: string;
+}
+
+/** A file of an object; those that were parts say which. */
+export interface StoredBlob extends Blob {
+  readonly part?: number;
+  readonly checksum?: string;
+}
+
+/** A version as it is stored; its key is that of the record. */
+export interface StoredVersion {
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly lastModified: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** None of a delete marker, and of small content. */
+  readonly blobs: readonly StoredBlob[];
+  /** Absent in rows of format 1. */
+  readonly order?: number;
+  /** Absent: the null version. */
+  readonly id?: string;
+  /** Of the newest version only: the null version stands at this order behind it. */
+  readonly nullOrder?: number;
+  readonly marker?: true;
+  /** Its content is in `objects.small`. */
+  readonly small?: true;
+  readonly tags?: Tags;
+  readonly checksum?: Checksum;
+  readonly retention?: Retention;
+  readonly legalHold?: true;
+  readonly acl?: string;
+  /** Tells a customer's key from others. */
+  readonly keyCheck?: string;
 }
 
 export interface StoredPart extends Omit<PartInfo, 'part'> {
@@ -38,9 +91,16 @@ export interface StoredPart extends Omit<PartInfo, 'part'> {
 
 export type NumberedPart = StoredPart & { readonly part: number };
 
-export type StoredUpload = Omit<UploadInfo, 'uploadId'>;
+export interface StoredUpload extends Omit<UploadInfo, 'uploadId' | 'customerKey'> {
+  readonly tags?: Tags;
+  readonly retention?: Retention;
+  readonly legalHold?: true;
+  readonly acl?: string;
+  readonly keyCheck?: string;
+}
 
 export const objectKey = (bucket: string, key: string) => encodeKey([bucket, key]);
+export const versionKey = (bucket: string, key: string, order: number) => encodeKey([bucket, key, -order]);
 export const uploadKey = (uploadId: string) => encodeKey([uploadId]);
 export const partKey = (uploadId: string, part: number) => encodeKey([uploadId, part]);
 
@@ -48,12 +108,16 @@ export function putJson(space: string, key: Uint8Array, value: unknown): Write {
   return { kind: 'put', space, key, value: Buffer.from(JSON.stringify(value)) };
 }
 
+export function putBytes(space: string, key: Uint8Array, value: Uint8Array): Write {
+  return { kind: 'put', space, key, value };
+}
+
 export function remove(space: string, key: Uint8Array): Write {
   return { kind: 'delete', space, key };
 }
 
 export function jsonOf<T>({ value }: RecordEntry): T {
-  return JSON.parse(Buffer.from(value).toString()) as T;
+  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as T;
 }
 
 /** Says that a new blob is named from this commit on. */
@@ -73,8 +137,10 @@ export function collectedBlob(id: string): Write {
   return remove(SPACES.blobs, encodeKey(['garbage', id]));
 }
 
-export async function isLive(records: CatalogRecords, id: string): Promise<boolean> {
-  return (await records.get(SPACES.blobs, encodeKey(['live', id]))) !== undefined;
+/** Which of the blobs nothing names. @param ids  up to 10,000 */
+export async function namelessOf(records: CatalogRecords, ids: readonly string[]): Promise<string[]> {
+  const found = await records.getAll(ids.map((id) => ({ space: SPACES.blobs, key: encodeKey(['live', id]) })));
+  return ids.filter((_, index) => found[index] === undefined);
 }
 
 /** Ids of the blobs that nothing names and whose files may still be there. */
@@ -97,12 +163,14 @@ export async function partsOf(records: CatalogRecords, uploadId: string): Promis
   return entries.map((entry) => ({ part: decodeKey(entry.key)[1] as number, ...jsonOf<StoredPart>(entry) }));
 }
 
-export async function allUploads(records: CatalogRecords): Promise<UploadInfo[]> {
+export type NamedUpload = StoredUpload & { readonly uploadId: string };
+
+export async function allUploads(records: CatalogRecords): Promise<NamedUpload[]> {
   const entries = await all(records, SPACES.uploads, {});
   return entries.map((entry) => ({ uploadId: decodeKey(entry.key)[0] as string, ...jsonOf<StoredUpload>(entry) }));
 }
 
-/** Whether any object stands in the bucket. */
+/** Whether any version of anything stands in the bucket. */
 export async function hasObjects(records: CatalogRecords, bucket: string): Promise<boolean> {
   return (await records.range(SPACES.objects, { ...keyRange([bucket]), limit: 1 })).length > 0;
 }
@@ -115,12 +183,64 @@ export function listRange(bucket: string, prefix: string, after: string | undefi
   return Buffer.compare(beyond, range.from) > 0 ? { from: beyond, to: range.to } : range;
 }
 
-export function toObject(entry: RecordEntry): StoredObject & { readonly key: string } {
-  return { key: decodeKey(entry.key)[1] as string, ...jsonOf<StoredObject>(entry) };
+/** Where the newest version of a key stands, with its content. */
+export function headKeys(bucket: string, key: string): readonly [RecordKey, RecordKey] {
+  const recordKey = objectKey(bucket, key);
+  return [
+    { space: SPACES.objects, key: recordKey },
+    { space: SPACES.small, key: recordKey },
+  ];
 }
 
-export function infoOf(key: string, { sizeBytes, etag, lastModified, metadata }: StoredObject): ObjectInfo {
-  return { key, sizeBytes, etag, lastModified, metadata };
+/** Where an earlier version of a key stands, with its content. */
+export function earlierKeys(bucket: string, key: string, order: number): readonly [RecordKey, RecordKey] {
+  const recordKey = versionKey(bucket, key, order);
+  return [
+    { space: SPACES.versions, key: recordKey },
+    { space: SPACES.small, key: recordKey },
+  ];
+}
+
+export function orderOf({ order, lastModified }: StoredVersion): number {
+  return order ?? lastModified * 1000;
+}
+
+/** A version as the port has it. */
+export function infoOf(key: string, stored: StoredVersion, isLatest: boolean): ObjectInfo {
+  const { sizeBytes, etag, lastModified, metadata, id, tags, checksum, retention, legalHold, acl } = stored;
+  const parts = partsIn(stored);
+  return {
+    key,
+    sizeBytes,
+    etag,
+    lastModified,
+    metadata,
+    isLatest,
+    tags: tags ?? {},
+    ...(id !== undefined && { versionId: id }),
+    ...(checksum && { checksum }),
+    ...(parts && { parts }),
+    ...(retention && { retention }),
+    ...(legalHold && { legalHold }),
+    ...(acl !== undefined && { acl }),
+    ...(stored.keyCheck !== undefined && { customerKey: true as const }),
+  };
+}
+
+export function versionOf(key: string, stored: StoredVersion, isLatest: boolean): ObjectVersion {
+  if (!stored.marker) return infoOf(key, stored, isLatest);
+  const { lastModified, id } = stored;
+  return { key, deleteMarker: true, lastModified, isLatest, ...(id !== undefined && { versionId: id }) };
+}
+
+/** Rows of format 1 say by their etag that they were uploaded in parts, which then were counted. */
+function partsIn({ blobs, etag, checksum }: StoredVersion): readonly ObjectPart[] | undefined {
+  if (blobs[0]?.part === undefined && !etag.includes('-')) return undefined;
+  return blobs.map(({ part, sizeBytes, checksum: own }, index) => ({
+    part: part ?? index + 1,
+    sizeBytes,
+    ...(own !== undefined && checksum && { checksum: own }),
+  }));
 }
 
 async function all(records: CatalogRecords, space: string, range: { from?: Uint8Array; to?: Uint8Array }) {

@@ -1,61 +1,166 @@
-import { stringPrefixRange } from '../../../codec/index.ts';
-import type { ObjectInfo, ObjectPage } from '../objects.ts';
-import { infoOf, listRange, SPACES, toObject } from './catalog.ts';
+import { decodeKey, stringPrefixRange } from '../../../codec/index.ts';
+import type { RecordEntry } from '../../records/index.ts';
+import type {
+  ListOptions,
+  ListUploadsOptions,
+  ListVersionsOptions,
+  ObjectInfo,
+  ObjectPage,
+  ObjectVersion,
+  UploadInfo,
+  UploadPage,
+  VersionCursor,
+  VersionPage,
+} from '../objects.ts';
+import {
+  headKeys,
+  infoOf,
+  jsonOf,
+  listRange,
+  orderOf,
+  SPACES,
+  type StoredVersion,
+  versionKey,
+  versionOf,
+} from './catalog.ts';
 import type { CatalogRecords } from './catalog-records.ts';
-
-export interface ListOptions {
-  readonly prefix?: string;
-  readonly delimiter?: string;
-  readonly after?: string;
-  readonly limit: number;
-}
-
-/** CatalogRecords of one read while listing. */
-const READ_RECORDS = 1000;
+import { RowCursor } from './row-cursor.ts';
+import { NULL_VERSION, orderOfId } from './version-ids.ts';
 
 /** A page of a bucket. A common prefix costs one seek however many keys it stands for. */
 export async function listObjects(records: CatalogRecords, bucket: string, options: ListOptions): Promise<ObjectPage> {
+  const { prefix = '', delimiter, after, limit } = options;
+  const rows = new RowCursor(records, SPACES.objects, listRange(bucket, prefix, after), limit + 1);
   const objects: ObjectInfo[] = [];
   const prefixes: string[] = [];
   let last = '';
-  for await (const item of items(records, bucket, options)) {
-    if (objects.length + prefixes.length === options.limit) return { objects, prefixes, next: last };
-    if (typeof item === 'string') prefixes.push(item);
-    else objects.push(item);
-    last = typeof item === 'string' ? item : item.key;
+  for (;;) {
+    const found = rows.peek();
+    const row = found instanceof Promise ? await found : found;
+    if (!row) return { objects, prefixes };
+    const stored = jsonOf<StoredVersion>(row);
+    const key = keyOf(row);
+    const common = stored.marker ? undefined : commonPrefix(key, prefix, delimiter);
+    if (!stored.marker && (common === undefined || common !== after)) {
+      if (objects.length + prefixes.length === limit) return { objects, prefixes, next: last };
+      if (common === undefined) objects.push(infoOf(key, stored, true));
+      else prefixes.push(common);
+      last = common ?? key;
+    }
+    if (common === undefined) rows.advance();
+    else rows.seek(stringPrefixRange([bucket], common).to);
   }
-  return { objects, prefixes };
 }
 
-/** Objects and common prefixes (as strings) in order. */
-async function* items(
+/** A page of all versions. */
+export async function listVersions(
   records: CatalogRecords,
   bucket: string,
-  { prefix = '', delimiter, after, limit }: ListOptions,
-): AsyncGenerator<ObjectInfo | string> {
-  const { from, to } = listRange(bucket, prefix, after);
-  let cursor: Buffer | undefined = from;
-  while (cursor) {
-    const pageSize = Math.min(READ_RECORDS, limit + 1);
-    const page = await records.range(SPACES.objects, { from: cursor, to, limit: pageSize });
-    cursor = page.length < pageSize ? undefined : Buffer.concat([page.at(-1)!.key, Buffer.of(0)]);
-    let skipTo: Buffer | undefined;
-    for (const entry of page) {
-      if (skipTo && Buffer.compare(entry.key, skipTo) < 0) continue;
-      const object = toObject(entry);
-      const common = delimiter ? commonPrefix(object.key, prefix, delimiter) : undefined;
+  options: ListVersionsOptions,
+): Promise<VersionPage> {
+  const { prefix = '', delimiter, after, limit } = options;
+  const heads = new RowCursor(records, SPACES.objects, listRange(bucket, prefix, after?.key), limit + 1);
+  const earlierRange = await rangeOfEarlier(records, bucket, prefix, after);
+  const earlier = new RowCursor(records, SPACES.versions, earlierRange, limit + 1);
+  const versions: ObjectVersion[] = [];
+  const prefixes: string[] = [];
+  let next: VersionCursor | undefined;
+  for (;;) {
+    const [head, row] = [await heads.peek(), await earlier.peek()];
+    const isHead = head !== undefined && (row === undefined || Buffer.compare(head.key, row.key) <= 0);
+    const taken = isHead ? head : row;
+    if (!taken) return { versions, prefixes };
+    const key = keyOf(taken);
+    const common = commonPrefix(key, prefix, delimiter);
+    if (common === undefined || common !== after?.key) {
+      if (versions.length + prefixes.length === limit) return { versions, prefixes, ...(next && { next }) };
       if (common === undefined) {
-        yield infoOf(object.key, object);
-        continue;
+        const stored = jsonOf<StoredVersion>(taken);
+        versions.push(versionOf(key, stored, isHead));
+        next = { key, versionId: stored.id ?? NULL_VERSION };
+      } else {
+        prefixes.push(common);
+        next = { key: common };
       }
-      skipTo = stringPrefixRange([bucket], common).to;
-      if (common !== after) yield common;
     }
-    if (cursor && skipTo && Buffer.compare(skipTo, cursor) > 0) cursor = skipTo;
+    if (common === undefined) (isHead ? heads : earlier).advance();
+    else {
+      const { to } = stringPrefixRange([bucket], common);
+      heads.seek(to);
+      earlier.seek(to);
+    }
   }
 }
 
-function commonPrefix(key: string, prefix: string, delimiter: string): string | undefined {
+/** A page of the uploads of a bucket. @param all  its uploads */
+export function pageOfUploads(all: readonly UploadInfo[], options: ListUploadsOptions): UploadPage {
+  const { prefix = '', delimiter, after, limit } = options;
+  const found = all.filter(({ key }) => key.startsWith(prefix)).sort(byKeyAndTime);
+  const start = after ? behind(found, after) : 0;
+  const uploads: UploadInfo[] = [];
+  const prefixes: string[] = [];
+  let next: UploadPage['next'];
+  for (const upload of found.slice(start)) {
+    const common = commonPrefix(upload.key, prefix, delimiter);
+    if (common !== undefined && (common === after?.key || common === prefixes.at(-1))) continue;
+    if (uploads.length + prefixes.length === limit) return { uploads, prefixes, ...(next && { next }) };
+    if (common === undefined) uploads.push(upload);
+    else prefixes.push(common);
+    next = common === undefined ? { key: upload.key, uploadId: upload.uploadId } : { key: common };
+  }
+  return { uploads, prefixes };
+}
+
+function byKeyAndTime(a: UploadInfo, b: UploadInfo): number {
+  return (
+    Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) ||
+    a.createdAt - b.createdAt ||
+    (a.uploadId < b.uploadId ? -1 : 1)
+  );
+}
+
+/** Without an upload, behind all of the key. */
+function behind(sorted: readonly UploadInfo[], { key, uploadId }: { key: string; uploadId?: string }): number {
+  const place = sorted.findIndex((upload) => upload.key === key && upload.uploadId === uploadId);
+  if (place >= 0) return place + 1;
+  const marker = Buffer.from(key);
+  const next = sorted.findIndex((upload) => Buffer.compare(Buffer.from(upload.key), marker) > 0);
+  return next < 0 ? sorted.length : next;
+}
+
+/** Earlier versions from behind the cursor on, those of its own key among them when it names a version. */
+async function rangeOfEarlier(
+  records: CatalogRecords,
+  bucket: string,
+  prefix: string,
+  after: VersionCursor | undefined,
+): Promise<{ readonly from: Uint8Array; readonly to: Uint8Array }> {
+  const range = stringPrefixRange([bucket], prefix);
+  if (!after) return range;
+  const order = after.versionId === undefined ? undefined : await orderOfVersion(records, bucket, after);
+  // Orders are positive, so that zero comes behind all of them.
+  const from = Buffer.concat([versionKey(bucket, after.key, order ?? 0), Buffer.of(0)]);
+  return Buffer.compare(from, range.from) > 0 ? { from, to: range.to } : range;
+}
+
+async function orderOfVersion(
+  records: CatalogRecords,
+  bucket: string,
+  { key, versionId }: VersionCursor,
+): Promise<number | undefined> {
+  if (versionId !== NULL_VERSION) return orderOfId(versionId!);
+  const [headKey] = headKeys(bucket, key);
+  const row = await records.get(headKey.space, headKey.key);
+  const head = row && jsonOf<StoredVersion>(row);
+  return head && head.id === undefined ? orderOf(head) : head?.nullOrder;
+}
+
+function keyOf(row: RecordEntry): string {
+  return decodeKey(row.key)[1] as string;
+}
+
+function commonPrefix(key: string, prefix: string, delimiter: string | undefined): string | undefined {
+  if (!delimiter) return undefined;
   const end = key.indexOf(delimiter, prefix.length);
   return end < 0 ? undefined : key.slice(0, end + delimiter.length);
 }

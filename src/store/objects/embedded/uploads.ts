@@ -1,35 +1,42 @@
-import { createHash } from 'node:crypto';
 import { type Clock, DomainError, type Random } from '../../../base/index.ts';
 import type { Condition, Write } from '../../records/index.ts';
-import { OBJECTS_LIMITS, type PartInfo, type PutOptions, type UploadInfo } from '../objects.ts';
-import type { Blob, Blobs } from './blobs.ts';
+import {
+  type Body,
+  type CompleteOptions,
+  OBJECTS_LIMITS,
+  type ObjectsErrorCode,
+  type PartInfo,
+  type PartOptions,
+  type UploadInfo,
+  type UploadOptions,
+  type WantedPart,
+} from '../objects.ts';
+import type { Blobs } from './blobs.ts';
 import {
   allUploads,
+  type Blob,
   jsonOf,
   liveBlob,
+  type NamedUpload,
   type NumberedPart,
   partKey,
   partsOf,
   putJson,
   remove,
   SPACES,
-  type StoredObject,
   type StoredPart,
   type StoredUpload,
   uploadKey,
 } from './catalog.ts';
 import type { CatalogRecords } from './catalog-records.ts';
-import type { CatalogWriter } from './changes.ts';
-
-/** A part as the caller of complete names it. */
-export interface WantedPart {
-  readonly part: number;
-  readonly etag: string;
-}
+import type { CatalogWriter, Change } from './changes.ts';
+import { checkCustomerKey, keyCheckOf } from './ciphers.ts';
+import { objectOfParts } from './completion.ts';
+import type { Fresh } from './history.ts';
 
 /** What completing an upload takes: the object it makes, and how the catalog changes beside it. */
 export interface Completion {
-  readonly object: StoredObject;
+  readonly fresh: Fresh;
   readonly conditions: readonly Condition[];
   readonly writes: readonly Write[];
   readonly freed: readonly Blob[];
@@ -55,81 +62,88 @@ export class Uploads {
   }
 
   /** @param checkBucket  throws when the bucket is not there (any more) */
-  async create(
-    bucket: string,
-    key: string,
-    metadata: Readonly<Record<string, string>>,
-    checkBucket: () => void,
-  ): Promise<string> {
-    const upload: StoredUpload = { bucket, key, metadata, createdAt: this.#clock.now() };
+  create(bucket: string, key: string, options: UploadOptions, checkBucket: () => void): Promise<string> {
+    const { metadata = {}, legalHold, customerKey, ...rest } = options;
+    const upload: StoredUpload = {
+      ...rest,
+      bucket,
+      key,
+      metadata,
+      createdAt: this.#clock.now(),
+      ...(legalHold && { legalHold }),
+      ...(customerKey && { keyCheck: keyCheckOf(customerKey, this.#random.bytes(16)) }),
+    };
     const uploadId = this.#random.bytes(16).toString('hex');
-    await this.#catalog.apply(async () => {
+    return this.#catalog.apply(async () => {
       checkBucket();
-      return { conditions: [], writes: [putJson(SPACES.uploads, uploadKey(uploadId), upload)], freed: [] };
+      const writes = [putJson(SPACES.uploads, uploadKey(uploadId), upload)];
+      return { conditions: [], writes, freed: [], result: uploadId };
     });
-    return uploadId;
   }
 
   async get(uploadId: string): Promise<UploadInfo> {
-    return (await this.#read(uploadId)).upload;
+    return infoOf((await this.#read(uploadId)).upload);
   }
 
   async ofBucket(bucket: string): Promise<UploadInfo[]> {
-    const uploads = (await allUploads(this.#records)).filter((upload) => upload.bucket === bucket);
-    return uploads.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.createdAt - b.createdAt));
+    return (await allUploads(this.#records)).filter((upload) => upload.bucket === bucket).map(infoOf);
   }
 
   async parts(uploadId: string): Promise<readonly PartInfo[]> {
     await this.#read(uploadId);
-    const stored = await partsOf(this.#records, uploadId);
-    return stored.map(({ part, sizeBytes, etag, lastModified }) => ({ part, sizeBytes, etag, lastModified }));
+    return (await partsOf(this.#records, uploadId)).map(({ part, ...stored }) => partInfo(part, stored));
   }
 
-  async putPart(uploadId: string, part: number, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<string> {
+  async putPart(uploadId: string, part: number, body: Body, options: PartOptions): Promise<PartInfo> {
     if (!Number.isInteger(part) || part < 1 || part > OBJECTS_LIMITS.partsMax) {
       throw new DomainError('part-invalid', `part numbers are 1 to ${OBJECTS_LIMITS.partsMax}, not ${part}`);
     }
-    await this.#read(uploadId);
-    const { blob, md5 } = await this.#blobs.write(body, options);
-    const stored: StoredPart = { sizeBytes: blob.sizeBytes, etag: md5, lastModified: this.#clock.now(), blob };
+    const { upload } = await this.#read(uploadId);
+    checkCustomerKey(upload.keyCheck, options.customerKey);
+    const algorithm = upload.checksum?.algorithm;
+    const checksum = algorithm === undefined || options.checksum ? options.checksum : { algorithm };
+    const content = await this.#blobs.write(body, { ...options, ...(checksum && { checksum }), inlineBytesMax: -1 });
+    const { blob } = content as typeof content & { readonly blob: Blob };
+    const stored: StoredPart = {
+      sizeBytes: blob.sizeBytes,
+      etag: content.md5,
+      lastModified: this.#clock.now(),
+      blob,
+      ...(checksum?.algorithm === algorithm && content.checksum !== undefined && { checksum: content.checksum }),
+    };
     try {
       await this.#catalog.apply(() => this.#storePart(uploadId, part, stored));
     } catch (error) {
       await this.#blobs.remove(blob.id);
       throw error;
     }
-    return md5;
+    return partInfo(part, stored);
   }
 
-  /** @throws upload-not-found, part-invalid */
-  async complete(uploadId: string, wanted: readonly WantedPart[]): Promise<Completion> {
+  /** @throws upload-not-found, part-invalid, content-mismatch */
+  async complete(uploadId: string, wanted: readonly WantedPart[], options: CompleteOptions): Promise<Completion> {
     const { upload, condition } = await this.#read(uploadId);
     const stored = await partsOf(this.#records, uploadId);
     const chosen = chooseParts(stored, wanted);
-    const object = {
-      sizeBytes: chosen.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      etag: multipartEtag(chosen),
-      lastModified: this.#clock.now(),
-      metadata: upload.metadata,
-      blobs: chosen.map(({ blob }) => blob),
-    };
+    const fresh = objectOfParts(upload, chosen, options, this.#clock.now());
     const freed = stored.filter((part) => !chosen.includes(part)).map(({ blob }) => blob);
-    return { object, conditions: [condition], writes: endOfUpload(uploadId, stored), freed };
+    return { fresh, conditions: [condition], writes: endOfUpload(uploadId, stored), freed };
   }
 
-  async abort(uploadId: string): Promise<void> {
-    await this.#catalog.apply(async () => {
+  abort(uploadId: string): Promise<void> {
+    return this.#catalog.apply(async () => {
       const { condition } = await this.#read(uploadId);
       const stored = await partsOf(this.#records, uploadId);
       return {
         conditions: [condition],
         writes: endOfUpload(uploadId, stored),
         freed: stored.map(({ blob }) => blob),
+        result: undefined,
       };
     });
   }
 
-  async #storePart(uploadId: string, part: number, stored: StoredPart) {
+  async #storePart(uploadId: string, part: number, stored: StoredPart): Promise<Change<void>> {
     const key = partKey(uploadId, part);
     const { upload } = await this.#read(uploadId);
     const earlier = await this.#records.get(SPACES.parts, key);
@@ -145,10 +159,11 @@ export class Uploads {
         liveBlob(stored.blob),
       ],
       freed: earlier ? [jsonOf<StoredPart>(earlier).blob] : [],
+      result: undefined,
     };
   }
 
-  async #read(uploadId: string): Promise<{ readonly upload: UploadInfo; readonly condition: Condition }> {
+  async #read(uploadId: string): Promise<{ readonly upload: NamedUpload; readonly condition: Condition }> {
     const key = uploadKey(uploadId);
     const entry = await this.#records.get(SPACES.uploads, key);
     if (!entry) throw new DomainError('upload-not-found', `no upload ${uploadId}`);
@@ -157,22 +172,34 @@ export class Uploads {
   }
 }
 
+function infoOf({ uploadId, bucket, key, createdAt, metadata, checksum, keyCheck }: NamedUpload): UploadInfo {
+  const customerKey = keyCheck !== undefined && { customerKey: true as const };
+  return { uploadId, bucket, key, createdAt, metadata, ...(checksum && { checksum }), ...customerKey };
+}
+
+function partInfo(part: number, { sizeBytes, etag, lastModified, checksum }: StoredPart): PartInfo {
+  return { part, sizeBytes, etag, lastModified, ...(checksum !== undefined && { checksum }) };
+}
+
 /** The parts to make the object of, which must be there under their etags, in ascending order. */
 function chooseParts(stored: readonly NumberedPart[], wanted: readonly WantedPart[]): readonly NumberedPart[] {
   const byNumber = new Map(stored.map((one) => [one.part, one]));
-  if (wanted.length === 0) throw new DomainError('part-invalid', 'an object is made of one part or more');
-  return wanted.map(({ part, etag }, index) => {
+  if (wanted.length === 0) throw invalid('an object is made of one part or more');
+  return wanted.map(({ part, etag, checksum }, index) => {
     const found = byNumber.get(part);
-    if (found?.etag !== etag) {
-      throw new DomainError('part-invalid', `part ${part} with etag ${etag} was not uploaded`, {
-        fields: { reason: 'missing', part },
-      });
+    if (found?.etag !== etag)
+      throw invalid(`part ${part} with etag ${etag} was not uploaded`, { reason: 'missing', part });
+    if (checksum !== undefined && checksum !== found.checksum) {
+      throw invalid(`part ${part} has another checksum`, { reason: 'missing', part });
     }
-    if (index > 0 && wanted[index - 1]!.part >= part) {
-      throw new DomainError('part-invalid', 'parts are not in ascending order', { fields: { reason: 'order' } });
-    }
+    if (index > 0 && wanted[index - 1]!.part >= part)
+      throw invalid('parts are not in ascending order', { reason: 'order' });
     return found;
   });
+}
+
+function invalid(message: string, fields: Readonly<Record<string, unknown>> = {}): DomainError<ObjectsErrorCode> {
+  return new DomainError('part-invalid', message, { fields });
 }
 
 function endOfUpload(uploadId: string, parts: readonly NumberedPart[]): Write[] {
@@ -180,10 +207,4 @@ function endOfUpload(uploadId: string, parts: readonly NumberedPart[]): Write[] 
     remove(SPACES.uploads, uploadKey(uploadId)),
     ...parts.map(({ part }) => remove(SPACES.parts, partKey(uploadId, part))),
   ];
-}
-
-function multipartEtag(parts: readonly NumberedPart[]): string {
-  const hash = createHash('md5');
-  for (const { etag } of parts) hash.update(Buffer.from(etag, 'hex'));
-  return `${hash.digest('hex')}-${parts.length}`;
 }

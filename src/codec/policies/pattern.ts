@@ -182,6 +182,32 @@ function matches(tokens: readonly Token[], text: string): boolean {
   return at === tokens.length;
 }
 
+/** The same for a pattern as it is written, where it holds no variables: nothing is made ready before. */
+export function matchesWildcards(pattern: string, text: string): boolean {
+  let at = 0;
+  let read = 0;
+  let starAt = -1;
+  let starRead = 0;
+  while (read < text.length) {
+    const code = at < pattern.length ? pattern.charCodeAt(at) : Number.NaN;
+    if (code === STAR_CODE) {
+      starAt = at++;
+      starRead = read;
+    } else if (code === ANY_CODE || code === text.charCodeAt(read)) {
+      at++;
+      read++;
+    } else if (starAt >= 0) {
+      at = starAt + 1;
+      read = ++starRead;
+    } else return false;
+  }
+  while (at < pattern.length && pattern.charCodeAt(at) === STAR_CODE) at++;
+  return at === pattern.length;
+}
+
+const STAR_CODE = 0x2a;
+const ANY_CODE = 0x3f;
+
 /** How many characters at the beginning are the same, before the first wildcard. */
 function commonLength(tokens: readonly Token[], text: string): number {
   let length = 0;

@@ -1,0 +1,60 @@
+import { ACCOUNT_ID } from '../base/index.ts';
+import type { Authority } from '../services/iam/index.ts';
+import { isAccount, type Permission, type Service } from '../services/index.ts';
+import type { Asked, Authorization, Authorize } from '../wire/index.ts';
+import type { FunctionCalls } from './function-calls.ts';
+
+const ALLOWED: Authorization = { allowed: true };
+
+/** Where functions come from, whose door has no address. */
+const THIS_MACHINE = '127.0.0.1';
+
+/**
+ * Decides about calls over the wire: the account may do everything, whoever else is known what their policies say. Devices are
+ * decided on by their own policies, and operations that are open to links prove themselves.
+ *
+ * @param off  nobody is held to policies
+ */
+export function authorization(options: {
+  readonly authority: Pick<Authority, 'decide'>;
+  readonly calls: Pick<FunctionCalls, 'count'>;
+  readonly off: boolean;
+}): Authorize {
+  const { authority, calls, off } = options;
+  return (asked) => {
+    const { caller, service, operation, input } = asked;
+    calls.count(caller, service.name, input);
+    if (off || isAccount(caller) || caller.device) return ALLOWED;
+    if (caller.unsigned && service.open?.has(operation)) return ALLOWED;
+    const permissions = permissionsOf(service, operation, asked);
+    if (permissions instanceof Promise) return permissions.then((all) => authority.decide(caller, all, factsOf(asked)));
+    return authority.decide(caller, permissions, factsOf(asked));
+  };
+}
+
+/** What a call needs the right to; an operation that nobody has said it of needs the right to everything of its name. */
+export function permissionsOf(
+  service: Service,
+  operation: string,
+  { input, region, caller }: Pick<Asked, 'input' | 'region' | 'caller'>,
+): readonly Permission[] | Promise<readonly Permission[]> {
+  if (!service.permissions) return [];
+  const known = Object.hasOwn(service.permissions, operation) ? service.permissions[operation] : undefined;
+  if (known) return known(input, { region, accountId: ACCOUNT_ID, caller });
+  return [{ action: `${service.name}:${operation}`, resources: ['*'] }];
+}
+
+function factsOf({ region, request: { headers, socket } }: Asked) {
+  return {
+    region,
+    sourceIp: unmapped(socket.remoteAddress ?? THIS_MACHINE),
+    isEncrypted: socket.encrypted ?? false,
+    userAgent: headers['user-agent'],
+    referer: headers.referer,
+  };
+}
+
+/** An address of version 4 that came to a listener of version 6. */
+function unmapped(address: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+}

@@ -1,0 +1,32 @@
+import { open } from 'node:fs/promises';
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(directory: string): Promise<void> {
+  await using folder = await open(directory, 'r');
+  await folder.sync();
+}
+
+/** The same for many who ask at once: who comes while one sync is under way shares the next. */
+export class FolderSync {
+  readonly #directory: string;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Resolves when all names that were there at the call are durable. */
+  sync(): Promise<void> {
+    this.#next ??= this.#start(this.#running);
+    return this.#next;
+  }
+
+  async #start(before: Promise<void> | undefined): Promise<void> {
+    // Whoever asks in this turn still shares it, and nobody after it has begun.
+    await (before ?? Promise.resolve()).catch(() => {});
+    this.#running = this.#next;
+    this.#next = undefined;
+    await syncFolder(this.#directory);
+  }
+}
