@@ -104,7 +104,8 @@ function parameterValue(call: ApiCall, expression: string): string | undefined {
 /** Templates of gateway responses know variables, and nothing else of the language. */
 function filled(call: ApiCall, template: string): string {
   return template.replace(
-    /\$(?:\{)?(context|stageVariables)\.([A-Za-z0-9_]+(?:[.-][A-Za-z0-9_]+)*)\}?/g,
-    (_all, of: string, name: string) => (of === 'context' ? call.context(name) : call.stageVariable(name)) ?? '',
+    /\$(?:\{(context|stageVariables)\.([^}]+)\}|(context|stageVariables)\.([A-Za-z0-9_]+(?:[.-][A-Za-z0-9_]+)*))/g,
+    (_all, braced?: string, inside = '', bare?: string, name = '') =>
+      ((braced ?? bare) === 'context' ? call.context(inside || name) : call.stageVariable(inside || name)) ?? '',
   );
 }

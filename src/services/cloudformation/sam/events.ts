@@ -1,6 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders of Fn::Sub
 import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
+import { lambdaUri, objectOf } from './api-parts.ts';
+import type { ApiKind, TemplateApis } from './apis.ts';
 import { allow, type ExecutionRole, type InlinePolicy } from './role.ts';
 
 /** What an event of a function is turned into resources with. */
@@ -15,6 +17,7 @@ export interface EventContext {
   /** Attributes that every resource of the function carries: `Condition`, `DeletionPolicy` ... */
   readonly attributes: JsonObject;
   readonly role: ExecutionRole;
+  readonly apis: TemplateApis;
 }
 
 type Resources = Record<string, JsonObject>;
@@ -56,6 +59,16 @@ export const EVENT_TYPES: Readonly<Record<string, EventType>> = {
     required: ['Topic'],
     optional: ['Region', 'FilterPolicy', 'FilterPolicyScope', 'SqsSubscription', 'RedrivePolicy'],
     expand: expandSns,
+  },
+  Api: {
+    required: ['Path', 'Method'],
+    optional: ['RestApiId', 'Auth', 'RequestModel', 'RequestParameters', 'TimeoutInMillis'],
+    expand: (context) => expandApi(context, 'Api', context.properties.RestApiId),
+  },
+  HttpApi: {
+    required: [],
+    optional: ['ApiId', 'Path', 'Method', 'Auth', 'TimeoutInMillis', 'PayloadFormatVersion', 'RouteSettings'],
+    expand: (context) => expandApi(context, 'HttpApi', context.properties.ApiId),
   },
   IoTRule: { required: ['Sql'], optional: ['AwsIotSqlVersion'], expand: expandIotRule },
 };
@@ -149,6 +162,51 @@ function permission(context: EventContext, principal: string, source: JsonObject
       },
     },
   };
+}
+
+/** A route of an API, which calls the function. */
+function expandApi(context: EventContext, kind: ApiKind, named: Json | undefined): Resources {
+  const { id, properties, attributes, functionArn } = context;
+  const { Path, Method } = properties;
+  if (kind === 'HttpApi' && (Path === undefined) !== (Method === undefined)) {
+    const given = Path === undefined ? 'Method' : 'Path';
+    throw invalid(
+      `Event with id [${id}] is invalid. If '${given}' is provided, both 'Path' and 'Method' are required.`,
+    );
+  }
+  const path = Path === undefined ? '$default' : String(Path);
+  if (path !== '$default' && !path.startsWith('/')) {
+    throw invalid(`Event with id [${id}] is invalid. Property 'Path' must start with '/'.`);
+  }
+  const method = String(Method ?? 'any').toLowerCase();
+  const route = { path, method, uri: lambdaUri(functionArn), event: properties, condition: attributes.Condition };
+  const api = context.apis.add(kind, named, { ...route, functionId: id });
+  const stage = objectOf(context.apis.propertiesOf(kind, named)).StageName;
+  return {
+    [`${id}Permission${kind === 'Api' ? suffixOf(stage) : ''}`]: {
+      Type: 'AWS::Lambda::Permission',
+      ...attributes,
+      Properties: {
+        Action: 'lambda:InvokeFunction',
+        FunctionName: context.functionRef,
+        Principal: 'apigateway.amazonaws.com',
+        SourceArn: { 'Fn::Sub': [callArn(path, method), { __ApiId__: api, __Stage__: '*' }] },
+      },
+    },
+  };
+}
+
+/** Of REST APIs the permission is named for the stage, as far as its name is known. */
+function suffixOf(stage: Json | undefined): string {
+  if (stage === undefined) return 'Prod';
+  return typeof stage === 'string' ? stage.replace(/[^A-Za-z0-9]/g, '') : 'Stage';
+}
+
+/** What calls: variables of the path stand for any text. */
+function callArn(path: string, method: string): string {
+  const start = 'arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/${__Stage__}/';
+  if (path === '$default') return `${start}*`;
+  return `${start}${method === 'any' ? '*' : method.toUpperCase()}${path.replace(/\{[^}]*\}/g, '*')}`;
 }
 
 function expandIotRule(context: EventContext): Resources {

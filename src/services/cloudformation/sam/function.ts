@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { invalid } from '../errors.ts';
 import { asIntrinsic, isObject, type Json, type JsonObject } from '../template/value.ts';
+import type { TemplateApis } from './apis.ts';
 import { expandEvent } from './events.ts';
 import { pythonJson, resolveRefs, s3Location } from './parts.ts';
 import { allow, ExecutionRole, type InlinePolicy } from './role.ts';
@@ -84,6 +85,7 @@ const FUNCTION_ONLY = ['DependsOn', 'Metadata'];
  * Turns a SAM function into the resources it stands for, under the logical ids that AWS's translator gives them.
  *
  * @param parameters  effective parameter values: they count in the logical id of a published version
+ * @param apis  those that its events add to
  * @throws validation  a property or form that is wrong or not built
  */
 export function expandFunction(
@@ -91,8 +93,9 @@ export function expandFunction(
   declaration: JsonObject,
   properties: JsonObject,
   parameters: Readonly<Record<string, Json>>,
+  apis: TemplateApis,
 ): ExpandedFunction {
-  return new FunctionExpansion(id, declaration, properties, parameters).expand();
+  return new FunctionExpansion(id, declaration, properties, parameters, apis).expand();
 }
 
 class FunctionExpansion {
@@ -100,6 +103,7 @@ class FunctionExpansion {
   readonly #declaration: JsonObject;
   readonly #properties: JsonObject;
   readonly #parameters: Readonly<Record<string, Json>>;
+  readonly #apis: TemplateApis;
   readonly #attributes: JsonObject;
   readonly #resources: Record<string, JsonObject> = {};
   readonly #references: Record<string, string> = {};
@@ -107,7 +111,14 @@ class FunctionExpansion {
   readonly #role: ExecutionRole;
   readonly #tags: Json;
 
-  constructor(id: string, declaration: JsonObject, properties: JsonObject, parameters: Readonly<Record<string, Json>>) {
+  constructor(
+    id: string,
+    declaration: JsonObject,
+    properties: JsonObject,
+    parameters: Readonly<Record<string, Json>>,
+    apis: TemplateApis,
+  ) {
+    this.#apis = apis;
     this.#id = id;
     this.#declaration = declaration;
     this.#properties = properties;
@@ -394,6 +405,7 @@ class FunctionExpansion {
       functionArn,
       attributes: this.#attributes,
       role: this.#role,
+      apis: this.#apis,
     };
     for (const name of Object.keys(events).sort()) {
       Object.assign(this.#resources, expandEvent(this.#id, name, events[name]!, context));

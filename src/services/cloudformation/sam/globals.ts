@@ -38,22 +38,31 @@ const GLOBAL_PROPERTIES = new Set([
   'VersionDeletionPolicy',
 ]);
 
+/** What `Globals` may say of APIs. */
+const API_PROPERTIES = {
+  Api: new Set([
+    ...['Auth', 'Name', 'DefinitionUri', 'CacheClusterEnabled', 'CacheClusterSize', 'MergeDefinitions', 'Variables'],
+    ...['EndpointConfiguration', 'MethodSettings', 'BinaryMediaTypes', 'MinimumCompressionSize', 'Cors'],
+    ...['GatewayResponses', 'AccessLogSetting', 'CanarySetting', 'TracingEnabled', 'OpenApiVersion', 'Domain'],
+    ...['AlwaysDeploy', 'PropagateTags', 'SecurityPolicy', 'EndpointAccessMode'],
+  ]),
+  HttpApi: new Set([
+    ...['Auth', 'AccessLogSettings', 'StageVariables', 'Tags', 'CorsConfiguration', 'DefaultRouteSettings'],
+    ...['Domain', 'RouteSettings', 'FailOnWarnings', 'PropagateTags'],
+  ]),
+} as const;
+
 /** Sections for types that are refused where they are used; here they only stand by. */
-const IDLE_SECTIONS = new Set([
-  'Api',
-  'HttpApi',
-  'SimpleTable',
-  'StateMachine',
-  'LayerVersion',
-  'CapacityProvider',
-  'WebSocketApi',
-]);
+const IDLE_SECTIONS = new Set(['SimpleTable', 'StateMachine', 'LayerVersion', 'CapacityProvider', 'WebSocketApi']);
 
 /** What the `Globals` section gives to every function. @throws validation an unknown section or property */
 export function functionGlobals(source: JsonObject): JsonObject {
   const globals = source.Globals ?? {};
   if (!isObject(globals)) throw invalid("'Globals' section is invalid. It must be a non-empty dictionary");
-  const unknown = Object.keys(globals).find((section) => section !== 'Function' && !IDLE_SECTIONS.has(section));
+  const isApi = (section: string) => section === 'Api' || section === 'HttpApi';
+  const unknown = Object.keys(globals).find(
+    (section) => section !== 'Function' && !isApi(section) && !IDLE_SECTIONS.has(section),
+  );
   if (unknown) throw invalid(`'Globals' section is invalid. '${unknown}' is not supported.`);
   const properties = globals.Function ?? {};
   if (!isObject(properties)) throw invalid("'Globals' section is invalid. Value of Function must be a dictionary");
@@ -64,6 +73,19 @@ export function functionGlobals(source: JsonObject): JsonObject {
     );
   }
   return properties;
+}
+
+/** What the `Globals` section gives to every API of a kind. @throws validation an unknown property */
+export function apiGlobals(source: JsonObject, kind: keyof typeof API_PROPERTIES): JsonObject {
+  const properties = isObject(source.Globals) ? (source.Globals[kind] ?? {}) : {};
+  if (!isObject(properties)) throw invalid(`'Globals' section is invalid. Value of ${kind} must be a dictionary`);
+  const known: ReadonlySet<string> = API_PROPERTIES[kind];
+  const stranger = Object.keys(properties).find((property) => !known.has(property));
+  if (stranger === undefined) return properties;
+  const names = [...known].map((one) => `'${one}'`).join(', ');
+  throw invalid(
+    `'Globals' section is invalid. '${stranger}' is not a supported property of '${kind}'. Must be one of the following values - [${names}]`,
+  );
 }
 
 /** The globals that a resource takes: those that its `IgnoreGlobals` names are left out. @throws validation */

@@ -49,7 +49,18 @@ const connector = (properties: object) => ({
 });
 
 for (const [name, template, message] of [
-  ['an API', one({}, 'AWS::Serverless::Api'), /Resource with id \[Fn\] .* the type AWS::Serverless::Api is not built/],
+  [
+    'a state machine',
+    one({}, 'AWS::Serverless::StateMachine'),
+    /Resource with id \[Fn\] .* the type AWS::Serverless::StateMachine is not built/,
+  ],
+  ['an API without a stage', one({}, 'AWS::Serverless::Api'), /Missing required property 'StageName'/],
+  [
+    'an API with a canary',
+    one({ StageName: 'a', CanarySetting: {} }, 'AWS::Serverless::Api'),
+    /CanarySetting is not built/,
+  ],
+  ['a misspelt property of an API', one({ Cors: true }, 'AWS::Serverless::HttpApi'), /property Cors not defined/],
   [
     'a table of a wrong key',
     one({ PrimaryKey: { Type: 'Text' } }, 'AWS::Serverless::SimpleTable'),
@@ -57,7 +68,11 @@ for (const [name, template, message] of [
   ],
   ['a table with a sort key', one({ SortKey: 'r' }, 'AWS::Serverless::SimpleTable'), /property SortKey not defined/],
   ['a schedule', one({ ...FUNCTION, Events: { E: { Type: 'Schedule' } } }), /\[FnE\].*type Schedule are not built/],
-  ['an API event', one({ ...FUNCTION, Events: { E: { Type: 'HttpApi' } } }), /\[FnE\].*type HttpApi are not built/],
+  [
+    'half a route',
+    one({ ...FUNCTION, Events: { E: { Type: 'HttpApi', Properties: { Path: '/' } } } }),
+    /\[FnE\].*both 'Path' and 'Method' are required/,
+  ],
   [
     'a misspelt property of an event',
     one({ ...FUNCTION, Events: { E: { Type: 'SQS', Properties: { Queue: 'q', BatchSise: 1 } } } }),

@@ -1,8 +1,9 @@
 import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
+import { TemplateApis } from './apis.ts';
 import { CONNECTOR_TYPE, expandConnectors } from './connectors.ts';
 import { expandFunction } from './function.ts';
-import { functionGlobals, globalsFor, mergeGlobal } from './globals.ts';
+import { apiGlobals, functionGlobals, globalsFor, mergeGlobal } from './globals.ts';
 import { expandLayer } from './layer.ts';
 import { expandSimpleTable } from './simple-table.ts';
 
@@ -24,13 +25,14 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
   const plain: Record<string, Json> = {};
   const references: Record<string, string> = {};
   const conditions: Record<string, Json> = {};
+  const apis = new TemplateApis(resources, { Api: apiGlobals(source, 'Api'), HttpApi: apiGlobals(source, 'HttpApi') });
   for (const [id, declaration] of Object.entries(resources)) {
     const type = isObject(declaration) ? declaration.Type : undefined;
     if (!isObject(declaration) || typeof type !== 'string' || !type.startsWith('AWS::Serverless::')) {
       plain[id] = declaration;
       continue;
     }
-    if (type === CONNECTOR_TYPE) continue;
+    if (type === CONNECTOR_TYPE || TemplateApis.takes(type)) continue;
     if (type === 'AWS::Serverless::LayerVersion') {
       const { logicalId, resource } = expandLayer(
         id,
@@ -49,11 +51,14 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
     if (type !== 'AWS::Serverless::Function') throw notBuilt(id, type);
     const taken = globalsFor(id, globals, declaration.IgnoreGlobals);
     const merged = mergeGlobal(taken, declaration.Properties ?? {}) as JsonObject;
-    const expanded = expandFunction(id, declaration, merged, parameters);
+    const expanded = expandFunction(id, declaration, merged, parameters, apis);
     Object.assign(plain, expanded.resources);
     Object.assign(references, expanded.references);
     Object.assign(conditions, expanded.conditions);
   }
+  const expanded = apis.expand();
+  Object.assign(plain, expanded.resources);
+  Object.assign(references, expanded.references);
   expandConnectors(resources, plain as Record<string, JsonObject>);
   const added = Object.keys(conditions).length > 0 && {
     Conditions: { ...(isObject(rest.Conditions) ? rest.Conditions : {}), ...conditions },
@@ -63,7 +68,7 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
 
 function notBuilt(id: string, type: string): Error {
   return invalid(
-    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function, LayerVersion, SimpleTable and Connector are.`,
+    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function, Api, HttpApi, LayerVersion, SimpleTable and Connector are.`,
   );
 }
 
