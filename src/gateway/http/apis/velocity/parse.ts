@@ -15,7 +15,7 @@ export function parseTemplate(source: string): readonly Node[] {
 const NAME = /[A-Za-z_][A-Za-z0-9_-]*/y;
 const MEMBER = /[A-Za-z_][A-Za-z0-9_-]*/y;
 const DIRECTIVE =
-  /#(?:\{(set|if|elseif|else|end|foreach|break|stop)\}|(set|if|elseif|else|end|foreach|break|stop)(?![A-Za-z0-9_]))/y;
+  /#(?:\{(set|if|elseif|else|end|foreach|define|break|stop)\}|(set|if|elseif|else|end|foreach|define|break|stop)(?![A-Za-z0-9_]))/y;
 const NUMBER = /-?\d+(?:\.\d+)?/y;
 const OPERATORS = [
   ['||', 'or'],
@@ -150,6 +150,7 @@ class Parser {
       if (name === 'set') return this.#set();
       if (name === 'if') return this.#if();
       if (name === 'foreach') return this.#foreach();
+      if (name === 'define') return this.#define();
       return { kind: name as 'break' | 'stop' };
     } finally {
       this.#depth--;
@@ -204,6 +205,18 @@ class Parser {
     if (this.#peekDirective() !== 'end') throw this.#error('#end is missing');
     this.#takeDirective();
     return { kind: 'foreach', name, list, body };
+  }
+
+  #define(): Node {
+    this.#open();
+    this.#expect('$');
+    const name = this.#match(NAME);
+    if (name === undefined) throw this.#error('#define names nothing');
+    this.#expect(')');
+    const body = this.nodes(['end']);
+    if (this.#peekDirective() !== 'end') throw this.#error('#end is missing');
+    this.#takeDirective();
+    return { kind: 'define', name, body };
   }
 
   #open(): void {

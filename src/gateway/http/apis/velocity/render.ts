@@ -12,6 +12,18 @@ export const TEMPLATE_LIMITS = {
   turnsMax: 1_000,
 } as const;
 
+/** What `#define` has named. */
+class Block {
+  readonly body: readonly Node[];
+
+  constructor(body: readonly Node[]) {
+    this.body = body;
+  }
+}
+
+/** Blocks within blocks: one may name itself. */
+const BLOCK_DEPTH_MAX = 20;
+
 class Stop extends Error {}
 class Break extends Error {}
 
@@ -28,6 +40,7 @@ class Rendering {
   readonly #variables: Map<string, Value>;
   #steps = 0;
   #length = 0;
+  #blocks = 0;
 
   constructor(variables: Map<string, Value>) {
     this.#variables = variables;
@@ -60,6 +73,7 @@ class Rendering {
       const taken = node.branches.find(({ condition }) => !condition || isTrue(this.#evaluate(condition)));
       return taken && this.#nodes(taken.body, parts);
     }
+    if (node.kind === 'define') return void this.#variables.set(node.name, new Block(node.body));
     if (node.kind === 'foreach') return this.#foreach(node, parts);
     throw node.kind === 'stop' ? new Stop() : new Break();
   }
@@ -108,6 +122,7 @@ class Rendering {
 
   #valueOf({ name, steps }: Reference): Value {
     let value: Value = this.#variables.get(name);
+    if (value instanceof Block) value = this.#block(value);
     for (const step of steps) {
       if (value === undefined || value === null) return undefined;
       this.#count();
@@ -120,6 +135,15 @@ class Rendering {
       else value = memberOf(value, step.kind === 'member' ? step.name : this.#evaluate(step.index));
     }
     return value;
+  }
+
+  #block({ body }: Block): string {
+    if (this.#blocks >= BLOCK_DEPTH_MAX) throw new TemplateError('blocks are nested too deeply');
+    this.#blocks++;
+    const parts: string[] = [];
+    this.#nodes(body, parts);
+    this.#blocks--;
+    return parts.join('');
   }
 
   #evaluate(expression: Expression): Value {

@@ -5,6 +5,8 @@ export type Node =
   | { readonly kind: 'set'; readonly target: Reference; readonly value: Expression }
   | { readonly kind: 'if'; readonly branches: readonly Branch[] }
   | { readonly kind: 'foreach'; readonly name: string; readonly list: Expression; readonly body: readonly Node[] }
+  /** A block that is rendered where its name is. */
+  | { readonly kind: 'define'; readonly name: string; readonly body: readonly Node[] }
   | { readonly kind: 'break' | 'stop' };
 
 /** Taken when its condition holds; one without a condition is taken when none before was. */
