@@ -1,56 +1,121 @@
+import { hash } from 'node:crypto';
+import { ACCOUNT_ID, DomainError, formatArn } from '../base/index.ts';
 import { SignatureFailure } from '../codec/aws/index.ts';
 import { type EgressGuard, Outgoing, readDocument } from '../delivery/index.ts';
 import {
   type ApiRoutes,
   type ApiRoutesOptions,
   apiRoutes,
+  type CallFacts,
   type FunctionCaller,
+  INVOKE,
   type Signer,
 } from '../gateway/http/index.ts';
-import type { Caller, Credentials } from '../services/index.ts';
+import type { Authority } from '../services/iam/index.ts';
+import { type Caller, type Credentials, isAccount } from '../services/index.ts';
 import type { Lambda } from '../services/lambda/index.ts';
 import { AuthenticationFailure, Authenticator } from '../wire/index.ts';
 
+/** What APIs need of a node beside the APIs themselves. */
+export interface ApisOptions
+  extends Omit<ApiRoutesOptions, 'prove' | 'connections' | 'functions' | 'askPolicy' | 'admitsAnybody'> {
+  readonly credentials: Credentials;
+  readonly authority: Pick<Authority, 'decide'>;
+  readonly lambda: Pick<Lambda, 'invoker'>;
+  readonly egress: EgressGuard;
+  /** PEM of an authority that other servers' certificates may be of. */
+  readonly ca?: string | undefined;
+}
+
 /** APIs on the node's port: signed for the service `execute-api` where they ask for credentials. */
-export function apis(
-  options: Omit<ApiRoutesOptions, 'prove' | 'connections' | 'functions'> & {
-    readonly credentials: Credentials;
-    readonly lambda: Pick<Lambda, 'invoker'>;
-    readonly egress: EgressGuard;
-    /** PEM of an authority that other servers' certificates may be of. */
-    readonly ca?: string | undefined;
-    readonly allows: (caller: Caller, action: string, resource: string, resourcePolicy?: string) => Promise<boolean>;
-  },
-): ApiRoutes {
-  const { credentials, mode, clock, lambda, egress, ca, allows } = options;
+export function apis(options: ApisOptions): ApiRoutes & Disposable {
+  const { clock, egress, ca } = options;
+  let outgoing: Outgoing | undefined;
+  const connections = () => {
+    const made = new Outgoing(egress, ca);
+    outgoing = made;
+    return { outgoing: made, fetchDocument: (url: URL) => readDocument(made, clock, url) };
+  };
+  const own = { prove: prover(options), functions: functionCaller(options), connections, ...policies(options) };
+  return { ...apiRoutes({ ...options, ...own }), [Symbol.dispose]: () => outgoing?.[Symbol.dispose]() };
+}
+
+function prover({ credentials, mode, clock, authority }: ApisOptions): ApiRoutesOptions['prove'] {
   const authenticator = new Authenticator({ credentials, secured: mode === 'secured', now: () => clock.now() });
-  const prove: ApiRoutesOptions['prove'] = (request) => {
+  return (request) => {
     try {
       const claim = authenticator.claim(request);
       // `dev` takes any signature, but a route that asks for one is not called without.
       if (!claim) return 'Missing Authentication Token';
       if (claim.service !== 'execute-api') return "Credential should be scoped to correct service: 'execute-api'.";
       const { caller } = authenticator.authenticate(claim, request, request.body);
-      const { accountId, arn: userArn } = caller;
-      const signer: Signer = {
-        ...{ accessKey: claim.accessKeyId, accountId, userArn },
-        allows: (...asked) => allows(caller, ...asked),
-      };
-      return signer;
+      return signerOf(caller, claim.accessKeyId, authority);
     } catch (error) {
       if (error instanceof SignatureFailure || error instanceof AuthenticationFailure) return error.message;
       throw error;
     }
   };
-  const functions: FunctionCaller = {
-    invoke: async (arn, request) => {
-      const { result } = await lambda.invoker.invoke(lambda.invoker.runnableOf(arn), request, { wait: false });
+}
+
+function signerOf(caller: Caller, accessKey: string, authority: ApisOptions['authority']): Signer {
+  return {
+    ...{ accessKey, accountId: caller.accountId, userArn: caller.arn },
+    allows: async (resource, facts, resourcePolicy) => {
+      if (isAccount(caller)) return true;
+      const permission = {
+        action: INVOKE,
+        resources: [resource],
+        ...(resourcePolicy !== undefined && { resourcePolicy }),
+      };
+      return (await authority.decide(caller, [permission], facts)).allowed;
+    },
+  };
+}
+
+/** Documents that are no user's: an authorizer's about its caller, an API's about everybody. */
+function policies({ authority }: ApisOptions): Pick<ApiRoutesOptions, 'askPolicy' | 'admitsAnybody'> {
+  return {
+    askPolicy: async (policy, resource, facts) => {
+      const verdict = await authority.decide(limitedTo(policy), [{ action: INVOKE, resources: [resource] }], facts);
+      if (verdict.allowed) return 'allowed';
+      return verdict.message.includes('explicit deny') ? 'denied' : 'none';
+    },
+    admitsAnybody: async (resourcePolicy, resource, facts: CallFacts) => {
+      const anybody: Caller = { accountId: 'anonymous', arn: 'anonymous', unsigned: true };
+      return (await authority.decide(anybody, [{ action: INVOKE, resources: [resource], resourcePolicy }], facts))
+        .allowed;
+    },
+  };
+}
+
+/** Somebody of the account who may do what one policy allows, and nothing else. */
+function limitedTo(policy: string): Caller {
+  const name = hash('sha1', policy);
+  const arn = formatArn('sts', '', ACCOUNT_ID, `federated-user/${name}`);
+  const principalArn = formatArn('iam', '', ACCOUNT_ID, 'root');
+  const session = { kind: 'federated-user', principalArn, userId: name, issuedAt: 0, policies: [policy] } as const;
+  return { accountId: ACCOUNT_ID, arn, accessKeyId: name, session };
+}
+
+/** Calls functions as API Gateway, which on a node that enforces policies a function's own must let it. */
+function functionCaller({ lambda, mode, authority }: ApisOptions): FunctionCaller {
+  const { invoker } = lambda;
+  const check = async (arn: string, sourceArn: string, region: string): Promise<void> => {
+    const service = { principal: 'apigateway.amazonaws.com', sourceArn };
+    const caller: Caller = { accountId: ACCOUNT_ID, arn: service.principal, service };
+    const resourcePolicy = invoker.policyOf(arn);
+    const permission = {
+      ...{ action: 'lambda:InvokeFunction', resources: [arn] },
+      ...(resourcePolicy !== undefined && { resourcePolicy }),
+    };
+    if ((await authority.decide(caller, [permission], { region })).allowed) return;
+    throw new DomainError('invoke-forbidden', `the policy of ${arn} does not let ${sourceArn} call it`);
+  };
+  return {
+    invoke: async (arn, request, sourceArn) => {
+      if (mode === 'secured') await check(arn, sourceArn, arn.split(':')[3] ?? '');
+      const { result } = await invoker.invoke(invoker.runnableOf(arn), request, { wait: false });
       return result;
     },
   };
-  const connections = () => {
-    const outgoing = new Outgoing(egress, ca);
-    return { outgoing, fetchDocument: (url: URL) => readDocument(outgoing, clock, url) };
-  };
-  return apiRoutes({ ...options, prove, functions, connections });
 }

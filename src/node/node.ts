@@ -91,16 +91,18 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const guard = { mode: config.mode, ...services, ...ground };
   const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
   const urls = functionUrls({ urls: services.lambda.urls, mode: config.mode, ...services, ...ground });
-  const apiRoutes = apis({
-    httpApis: () => services.apiGatewayV2.apis(),
-    restApis: () => services.apiGateway.apis(),
-    mode: config.mode,
-    ca: config.webhooks?.ca,
-    allows: async () => true,
-    writeAccess: (region, group, stream, at, line) => services.writeLog(group, stream, at, line, region),
-    ...services,
-    ...ground,
-  });
+  const apiRoutes = scope.use(
+    apis({
+      httpApis: () => services.apiGatewayV2.apis(),
+      restApis: () => services.apiGateway.apis(),
+      hasDomains: () => services.apiGatewayV2.hasDomains(),
+      mode: config.mode,
+      ca: config.webhooks?.ca,
+      writeAccess: (region, group, stream, at, line) => services.writeLog(group, stream, at, line, region),
+      ...services,
+      ...ground,
+    }),
+  );
   wire = scope.use(
     createWireServer({
       services: services.all,
@@ -141,6 +143,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   address = await wire.listen(host, config.httpPort);
   listening.endpoint = address.url;
   services.resume();
+  void apiRoutes.loadNames().catch((error: unknown) => ground.logger.error('domain-names-not-read', { error }));
   finishRotation(stores.secrets, ground.logger);
   // Devices come in last: what their messages cause may call functions, and those call the port above.
   const { broker, watcher } = services.iot;

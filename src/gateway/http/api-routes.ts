@@ -7,6 +7,8 @@ import type { Address, ApiServer } from './apis/server.ts';
 export interface ApiRoutesOptions extends Omit<ApiGround, 'outgoing' | 'fetchDocument'> {
   readonly httpApis: () => Promise<HttpApis>;
   readonly restApis: () => Promise<RestApis>;
+  /** Whether there are domain names at all. */
+  readonly hasDomains: () => Promise<boolean>;
   /** How other servers are called; made with the first request. */
   readonly connections: () => Pick<ApiGround, 'outgoing' | 'fetchDocument'>;
 }
@@ -16,10 +18,10 @@ const HOST = /^([a-z0-9]{10})\.execute-api\.(?:([a-z]{2}(?:-[a-z]+)+-\d)\.)?/;
 export interface ApiRoutes {
   readonly byHost: ExtraRoute;
   readonly byPath: ExtraRoute;
-  /** By domain names of users; takes none until {@link ApiRoutes.load} was called, or a request has come. */
+  /** By domain names of users; takes none until {@link ApiRoutes.loadNames} was called, or a request has come. */
   readonly byDomain: ExtraRoute;
-  /** Reads the APIs, so that domain names are known. */
-  load(): Promise<void>;
+  /** Reads the APIs where domain names lead to them, so that those are known before the first request. */
+  loadNames(): Promise<void>;
 }
 
 /** The routes of the port that APIs take. Those by host must come before all others: their paths are the API's. */
@@ -70,8 +72,8 @@ export function apiRoutes(options: ApiRoutesOptions): ApiRoutes {
         return answer(request, response, { kind: 'domain', domain });
       },
     },
-    load: async () => {
-      await open();
+    loadNames: async () => {
+      if (await options.hasDomains()) await open();
     },
   };
 }

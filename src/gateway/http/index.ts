@@ -2,5 +2,6 @@
 export { type ApiRoutes, type ApiRoutesOptions, apiRoutes } from './api-routes.ts';
 export type { FunctionCaller } from './apis/functions.ts';
 export type { ApiGround, ProvenRequest, Signer } from './apis/ground.ts';
+export { type CallFacts, INVOKE } from './apis/policies.ts';
 export { type FunctionUrlOptions, functionUrlRoutes, type UrlCaller } from './function-urls.ts';
 export { HTTP_LIMITS } from './limits.ts';

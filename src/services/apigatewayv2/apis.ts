@@ -1,7 +1,7 @@
 import { type Clock, hasCode, type Random, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { badRequest, conflict, HttpApiError, notFound } from './errors.ts';
-import { HTTP_API_LIMITS } from './limits.ts';
+import { DOMAINS, HTTP_API_LIMITS } from './limits.ts';
 import type { ApiContent, ApiDomain, HttpApi, HttpDeployment, HttpStage } from './model.ts';
 
 export interface HttpApisDependencies {
@@ -45,7 +45,7 @@ export class HttpApis {
     return new HttpApis(dependencies, [
       await Registry.open<HttpApi>(records, 'apigatewayv2-apis'),
       await Registry.open<ApiContent>(records, 'apigatewayv2-deployments'),
-      await Registry.open<ApiDomain>(records, 'apigatewayv2-domains'),
+      await Registry.open<ApiDomain>(records, DOMAINS),
     ]);
   }
 

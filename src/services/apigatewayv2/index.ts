@@ -3,6 +3,7 @@ import type { Service } from '../index.ts';
 import { lazyOperations } from '../index.ts';
 import type { HttpApis, HttpApisDependencies } from './apis.ts';
 import { HTTP_API_ANSWERS } from './errors.ts';
+import { DOMAINS } from './limits.ts';
 import { OPERATION_NAMES } from './operations/names.ts';
 import { gatewayPermissions } from './permissions.ts';
 
@@ -24,6 +25,8 @@ export interface ApiGatewayV2 {
   readonly service: Service;
   /** Its APIs, for whoever answers requests to them; their code is loaded with the first call of this or of an operation. */
   apis(): Promise<HttpApis>;
+  /** Whether there are domain names; asks the store, and loads nothing. */
+  hasDomains(): Promise<boolean>;
 }
 
 /** The service; nothing of it is read or loaded yet. */
@@ -52,5 +55,6 @@ export function apiGatewayV2(
     return httpApiOperations(await apis());
   });
   const permissions = gatewayPermissions('apigatewayv2', OPERATION_NAMES);
-  return { service: { name: 'apigatewayv2', operations, permissions, errors: HTTP_API_ANSWERS }, apis };
+  const hasDomains = async () => (await dependencies.records.range(DOMAINS, { limit: 1 })).length > 0;
+  return { service: { name: 'apigatewayv2', operations, permissions, errors: HTTP_API_ANSWERS }, apis, hasDomains };
 }

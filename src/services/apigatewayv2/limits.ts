@@ -1,3 +1,6 @@
+/** Where domain names are kept. */
+export const DOMAINS = 'apigatewayv2-domains';
+
 /** Numbers of HTTP APIs (S5). */
 export const HTTP_API_LIMITS = {
   /** APIs of all regions. */

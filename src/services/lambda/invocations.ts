@@ -141,6 +141,13 @@ export class Invocations implements FunctionInvoker {
     return response;
   }
 
+  /** The policy of a function, as JSON, which says who else may call it; `undefined` where it has none. */
+  policyOf(arn: string): string | undefined {
+    const { region = DEFAULT_REGION, name, qualifier = '' } = parseReference(arn);
+    const statements = this.#options.functions.find(region, name)?.policies[qualifier]?.statements ?? [];
+    return statements.length === 0 ? undefined : JSON.stringify({ Version: '2012-10-17', Statement: statements });
+  }
+
   exists(arn: string): boolean {
     try {
       return this.runnableOf(arn) !== undefined;

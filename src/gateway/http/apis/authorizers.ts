@@ -11,7 +11,7 @@ import type { ApiGround } from './ground.ts';
 import { JwtAuthorizer } from './jwt.ts';
 import { IssuerKeys } from './keys.ts';
 import { type AuthorizerAnswer, authorizerAnswer } from './lambda-authorizer.ts';
-import { askPolicy, INVOKE } from './policies.ts';
+import { factsOf } from './policies.ts';
 import { KeptResults } from './results.ts';
 
 /** A route with its authorizer. */
@@ -52,7 +52,7 @@ export class HttpAuthorizers {
     const path = (request.url ?? '/').split('?', 1)[0]!;
     const signer = this.#ground.prove({ method, path, query, headers: request.headers, body: call.body });
     if (typeof signer === 'string') throw forbidden();
-    if (!(await signer.allows(INVOKE, arnOf(call, region)))) throw forbidden();
+    if (!(await signer.allows(arnOf(call, region), factsOf(call, region)))) throw forbidden();
     call.authorized = { kind: 'iam', identity: signer };
   }
 
@@ -92,7 +92,9 @@ export class HttpAuthorizers {
     const answer = kept ?? (await this.#ask(call, authorizer, identity as string[], region));
     if (!kept) this.#kept.put(key, answer, ttl);
     const isAllowed =
-      answer.kind === 'simple' ? answer.isAuthorized : askPolicy(answer.policy, arnOf(call, region)) === 'allowed';
+      answer.kind === 'simple'
+        ? answer.isAuthorized
+        : (await this.#ground.askPolicy(answer.policy, arnOf(call, region), factsOf(call, region))) === 'allowed';
     if (!isAllowed) throw forbidden();
     const principal = answer.kind === 'policy' ? { principalId: answer.principalId } : {};
     call.authorized = { kind: 'lambda', context: answer.context, ...principal };

@@ -4,6 +4,7 @@ import type { Logger } from '../../../telemetry/index.ts';
 import type { UrlIdentity } from '../event.ts';
 import type { FunctionCaller } from './functions.ts';
 import type { FetchDocument } from './keys.ts';
+import type { CallFacts, PolicyVerdict } from './policies.ts';
 
 /** A request to prove who sent it. */
 export interface ProvenRequest {
@@ -16,8 +17,8 @@ export interface ProvenRequest {
 
 /** Who has signed a request, and what he may do. */
 export interface Signer extends UrlIdentity {
-  /** Whether his policies let him: `execute-api:Invoke` on an ARN. @param resourcePolicy  of the API */
-  allows(action: string, resource: string, resourcePolicy?: string): Promise<boolean>;
+  /** Whether his policies let him call the route of an ARN. @param resourcePolicy  of the API */
+  allows(resource: string, facts: CallFacts, resourcePolicy?: string): Promise<boolean>;
 }
 
 /** What all kinds of APIs stand on. */
@@ -31,6 +32,10 @@ export interface ApiGround {
   readonly fetchDocument: FetchDocument;
   /** Who signed a request for `execute-api`; in words why nobody has. */
   readonly prove: (request: ProvenRequest) => Signer | string;
+  /** Whether an authorizer's policy lets its caller call the route of an ARN. */
+  readonly askPolicy: (policy: string, resource: string, facts: CallFacts) => Promise<PolicyVerdict>;
+  /** Whether an API's policy lets anybody call it. */
+  readonly admitsAnybody: (policy: string, resource: string, facts: CallFacts) => Promise<boolean>;
   /** Writes a line of an access log. @param logGroup  its name */
   readonly writeAccess: (region: string, logGroup: string, stream: string, at: number, line: string) => void;
 }

@@ -1,42 +1,25 @@
-/* What a policy that an authorizer has answered says about one route. */
-import { isObject } from '../response.ts';
+/* Policies of authorizers and of APIs. */
+import type { ApiCall } from './call.ts';
+
+export const INVOKE = 'execute-api:Invoke';
 
 /** - `denied`: a statement says so; - `none`: no statement allows it. */
 export type PolicyVerdict = 'allowed' | 'denied' | 'none';
 
-export const INVOKE = 'execute-api:Invoke';
-
-/**
- * Asks a policy document about a call of a route. Statements with conditions deny when they may, and never allow: a policy about one
- * caller that was just made has no need of them.
- */
-export function askPolicy(policy: string, resource: string): PolicyVerdict {
-  const { Statement } = JSON.parse(policy) as { Statement?: unknown };
-  const fitting = [Statement].flat().filter((one) => isObject(one) && fits(one, resource)) as Record<string, unknown>[];
-  if (fitting.some(({ Effect }) => Effect === 'Deny')) return 'denied';
-  return fitting.some(({ Effect, Condition }) => Effect === 'Allow' && Condition === undefined) ? 'allowed' : 'none';
+/** What conditions of policies may ask about a request, beside who it is from. */
+export interface CallFacts {
+  readonly region: string;
+  readonly sourceIp: string;
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
 }
 
-function fits({ Action, NotAction, Resource, NotResource }: Record<string, unknown>, resource: string): boolean {
-  const action = Action === undefined ? !matchesAny(NotAction, INVOKE, true) : matchesAny(Action, INVOKE, true);
-  return action && (Resource === undefined ? !matchesAny(NotResource, resource) : matchesAny(Resource, resource));
+export function factsOf({ arrival }: ApiCall, region: string): CallFacts {
+  const { 'user-agent': userAgent, referer } = arrival.request.headers;
+  return { region, sourceIp: arrival.sourceIp, userAgent, referer };
 }
 
-function matchesAny(patterns: unknown, text: string, folded = false): boolean {
-  return [patterns].flat().some((pattern) => typeof pattern === 'string' && like(pattern, text, folded));
-}
-
-/** `*` stands for any text, `?` for one character. Takes time in proportion to both lengths at worst. */
-function like(pattern: string, text: string, folded: boolean): boolean {
-  const [wanted, given] = folded ? [pattern.toLowerCase(), text.toLowerCase()] : [pattern, text];
-  let [at, star, back] = [0, -1, 0];
-  let i = 0;
-  while (i < given.length) {
-    if (at < wanted.length && wanted[at] === '*') [star, back] = [at++, i];
-    else if (at < wanted.length && (wanted[at] === '?' || wanted[at] === given[i])) [at, i] = [at + 1, i + 1];
-    else if (star >= 0) [at, i] = [star + 1, ++back];
-    else return false;
-  }
-  while (wanted[at] === '*') at++;
-  return at === wanted.length;
+/** The policy of an API, with the short form of its ARNs written out: `execute-api:/stage/GET/path`. */
+export function wholePolicy(policy: string, { apiId, accountId }: ApiCall, region: string): string {
+  return policy.replaceAll('"execute-api:/', `"arn:aws:execute-api:${region}:${accountId}:${apiId}/`);
 }

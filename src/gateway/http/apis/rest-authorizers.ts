@@ -14,7 +14,7 @@ import type { ApiGround } from './ground.ts';
 import { JwtAuthorizer } from './jwt.ts';
 import { IssuerKeys } from './keys.ts';
 import { type AuthorizerAnswer, authorizerAnswer } from './lambda-authorizer.ts';
-import { askPolicy, INVOKE } from './policies.ts';
+import { factsOf, INVOKE, wholePolicy } from './policies.ts';
 import { missingToken, restInternal, restRefusal } from './rest-answers.ts';
 import { KeptResults } from './results.ts';
 
@@ -50,6 +50,7 @@ export class RestAuthorizers {
     region: string,
     policy: string | undefined,
   ): Promise<string | undefined> {
+    if (policy && method.authorizationType !== 'AWS_IAM') await this.#byResourcePolicy(call, region, policy);
     if (method.authorizationType === 'NONE') return undefined;
     if (method.authorizationType === 'AWS_IAM') {
       await this.#bySignature(call, region, policy);
@@ -72,11 +73,23 @@ export class RestAuthorizers {
       throw signer === 'Missing Authentication Token' ? missingToken() : restRefusal('INVALID_SIGNATURE', signer);
     }
     const arn = arnOf(call, region);
-    if (!(await signer.allows(INVOKE, arn, policy))) {
+    if (!(await signer.allows(arn, factsOf(call, region), policy && wholePolicy(policy, call, region)))) {
       const message = `User: ${signer.userArn} is not authorized to perform: ${INVOKE} on resource: ${arn.replace(/\d{8}(?=\d{4}:)/, '********')}`;
       throw restRefusal('ACCESS_DENIED', message);
     }
     call.authorized = { kind: 'iam', identity: signer };
+  }
+
+  /** An API with a policy is open to those that it names. */
+  async #byResourcePolicy(call: ApiCall, region: string, policy: string): Promise<void> {
+    const whole = wholePolicy(policy, call, region);
+    const arn = arnOf(call, region);
+    if (await this.#ground.admitsAnybody(whole, arn, factsOf(call, region))) return;
+    const hidden = arn.replace(/\d{8}(?=\d{4}:)/, '********');
+    throw restRefusal(
+      'ACCESS_DENIED',
+      `User: anonymous is not authorized to perform: ${INVOKE} on resource: ${hidden}`,
+    );
   }
 
   /** Tokens of a user pool are JSON Web Tokens whose issuer the pool's ARN tells. */
@@ -110,7 +123,7 @@ export class RestAuthorizers {
     const kept = ttl > 0 ? this.#kept.get(key) : undefined;
     const answer = kept ?? (await this.#ask(call, authorizer, identity[0] ?? '', region));
     if (!kept) this.#kept.put(key, answer, ttl);
-    const verdict = askPolicy(answer.policy, arnOf(call, region));
+    const verdict = await this.#ground.askPolicy(answer.policy, arnOf(call, region), factsOf(call, region));
     if (verdict !== 'allowed') {
       const how = verdict === 'denied' ? ' with an explicit deny' : '';
       throw restRefusal('ACCESS_DENIED', `User is not authorized to access this resource${how}`);
