@@ -50,7 +50,8 @@ export class Pattern {
   matches(text: string): boolean {
     if (this.#kind === 'exact') return text === this.#text;
     if (this.#kind === 'prefix') return text.startsWith(this.#text);
-    return matches(this.#parsed!, text);
+    const tokens = this.#parsed!;
+    return fits(tokens.length, (index) => tokens[index]!, text);
   }
 
   /**
@@ -159,14 +160,23 @@ function symbolOf(token: Token): string {
   return token === ANY ? '?' : String.fromCharCode(token);
 }
 
-/** Linear but for the last `*`: goes back to it where what follows does not fit, never further. */
-function matches(tokens: readonly Token[], text: string): boolean {
+/** Whether text matches a pattern as it is written, where it holds no variables: nothing is made ready before. */
+export function matchesWildcards(pattern: string, text: string): boolean {
+  return fits(pattern.length, (index) => tokenOf(pattern, index), text);
+}
+
+/**
+ * Linear but for the last `*`: goes back to it where what follows does not fit, never further.
+ *
+ * @param tokenAt  a token of the pattern, by an index below `length`
+ */
+function fits(length: number, tokenAt: (index: number) => Token, text: string): boolean {
   let at = 0;
   let read = 0;
   let starAt = -1;
   let starRead = 0;
   while (read < text.length) {
-    const token = tokens[at];
+    const token = at < length ? tokenAt(at) : undefined;
     if (token === STAR) {
       starAt = at++;
       starRead = read;
@@ -178,36 +188,9 @@ function matches(tokens: readonly Token[], text: string): boolean {
       read = ++starRead;
     } else return false;
   }
-  while (tokens[at] === STAR) at++;
-  return at === tokens.length;
+  while (at < length && tokenAt(at) === STAR) at++;
+  return at === length;
 }
-
-/** The same for a pattern as it is written, where it holds no variables: nothing is made ready before. */
-export function matchesWildcards(pattern: string, text: string): boolean {
-  let at = 0;
-  let read = 0;
-  let starAt = -1;
-  let starRead = 0;
-  while (read < text.length) {
-    const code = at < pattern.length ? pattern.charCodeAt(at) : Number.NaN;
-    if (code === STAR_CODE) {
-      starAt = at++;
-      starRead = read;
-    } else if (code === ANY_CODE || code === text.charCodeAt(read)) {
-      at++;
-      read++;
-    } else if (starAt >= 0) {
-      at = starAt + 1;
-      read = ++starRead;
-    } else return false;
-  }
-  while (at < pattern.length && pattern.charCodeAt(at) === STAR_CODE) at++;
-  return at === pattern.length;
-}
-
-const STAR_CODE = 0x2a;
-const ANY_CODE = 0x3f;
-
 /** How many characters at the beginning are the same, before the first wildcard. */
 function commonLength(tokens: readonly Token[], text: string): number {
   let length = 0;

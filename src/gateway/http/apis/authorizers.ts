@@ -8,8 +8,7 @@ import { authorizerEvent } from './events.ts';
 import { evaluate, requestLookup, withStageVariables } from './expressions.ts';
 import { functionArnIn } from './functions.ts';
 import type { ApiGround } from './ground.ts';
-import { JwtAuthorizer } from './jwt.ts';
-import { IssuerKeys } from './keys.ts';
+import type { JwtAuthorizer } from './jwt.ts';
 import { type AuthorizerAnswer, authorizerAnswer } from './lambda-authorizer.ts';
 import { factsOf } from './policies.ts';
 import { KeptResults } from './results.ts';
@@ -25,9 +24,9 @@ export class HttpAuthorizers {
   readonly #jwt: JwtAuthorizer;
   readonly #kept: KeptResults<AuthorizerAnswer>;
 
-  constructor(ground: ApiGround) {
+  constructor(ground: ApiGround, jwt: JwtAuthorizer) {
     this.#ground = ground;
-    this.#jwt = new JwtAuthorizer(new IssuerKeys(ground.fetchDocument, ground.clock), ground.clock);
+    this.#jwt = jwt;
     this.#kept = new KeptResults(ground.clock);
   }
 

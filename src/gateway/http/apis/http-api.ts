@@ -31,6 +31,7 @@ import { inTime, logAccess, send } from './exchange.ts';
 import { withStageVariables } from './expressions.ts';
 import { functionArnIn } from './functions.ts';
 import type { ApiGround } from './ground.ts';
+import type { JwtAuthorizer } from './jwt.ts';
 import { mappedRequest, mappedResponse } from './mapping.ts';
 import { sendOn, targetUrl } from './proxy.ts';
 import { responseVersion1, responseVersion2 } from './results-of-functions.ts';
@@ -72,12 +73,12 @@ export class HttpApiServer {
   readonly #authorizers: HttpAuthorizers;
   readonly #compiled = new WeakMap<ApiContent, Compiled>();
 
-  constructor(apis: HttpApis, ground: ApiGround, bodies: BodyReader) {
+  constructor(apis: HttpApis, ground: ApiGround, bodies: BodyReader, jwt: JwtAuthorizer) {
     this.#apis = apis;
     this.#ground = ground;
     this.#bodies = bodies;
     this.#buckets = new Buckets(ground.clock);
-    this.#authorizers = new HttpAuthorizers(ground);
+    this.#authorizers = new HttpAuthorizers(ground, jwt);
     apis.onAuthorizersReset((apiId, stage) => this.#authorizers.reset(apiId, stage));
   }
 

@@ -23,6 +23,7 @@ import { Buckets } from './buckets.ts';
 import { ApiCall } from './call.ts';
 import { logAccess, send } from './exchange.ts';
 import type { ApiGround } from './ground.ts';
+import type { JwtAuthorizer } from './jwt.ts';
 import {
   badGateway,
   missingToken,
@@ -67,13 +68,13 @@ export class RestApiServer {
   readonly #integrations: RestIntegrations;
   readonly #routers = new WeakMap<RestContent, Router<RestLeaf>>();
 
-  constructor(apis: RestApis, ground: ApiGround, bodies: BodyReader) {
+  constructor(apis: RestApis, ground: ApiGround, bodies: BodyReader, jwt: JwtAuthorizer) {
     this.#apis = apis;
     this.#ground = ground;
     this.#bodies = bodies;
     this.#buckets = new Buckets(ground.clock);
     this.#usage = new Usage(apis, ground.clock, this.#buckets);
-    this.#authorizers = new RestAuthorizers(ground);
+    this.#authorizers = new RestAuthorizers(ground, jwt);
     this.#integrations = new RestIntegrations(ground);
     apis.onAuthorizersReset((apiId, stage) => this.#authorizers.reset(apiId, stage));
   }

@@ -11,8 +11,7 @@ import { inTime } from './exchange.ts';
 import { withStageVariables } from './expressions.ts';
 import { functionArnIn } from './functions.ts';
 import type { ApiGround } from './ground.ts';
-import { JwtAuthorizer } from './jwt.ts';
-import { IssuerKeys } from './keys.ts';
+import type { JwtAuthorizer } from './jwt.ts';
 import { type AuthorizerAnswer, authorizerAnswer } from './lambda-authorizer.ts';
 import { factsOf, INVOKE, wholePolicy } from './policies.ts';
 import { missingToken, restInternal, restRefusal } from './rest-answers.ts';
@@ -27,9 +26,9 @@ export class RestAuthorizers {
   readonly #jwt: JwtAuthorizer;
   readonly #kept: KeptResults<Policy>;
 
-  constructor(ground: ApiGround) {
+  constructor(ground: ApiGround, jwt: JwtAuthorizer) {
     this.#ground = ground;
-    this.#jwt = new JwtAuthorizer(new IssuerKeys(ground.fetchDocument, ground.clock), ground.clock);
+    this.#jwt = jwt;
     this.#kept = new KeptResults(ground.clock);
   }
 

@@ -8,6 +8,8 @@ import { letsPage } from './cors.ts';
 import { send } from './exchange.ts';
 import type { ApiGround } from './ground.ts';
 import { HttpApiServer, type StagePlace } from './http-api.ts';
+import { JwtAuthorizer } from './jwt.ts';
+import { IssuerKeys } from './keys.ts';
 import { RestApiServer, type RestPlace } from './rest-api.ts';
 
 /** How a request names the API that it is for. */
@@ -37,8 +39,9 @@ export class ApiServer {
     this.#restApis = restApis;
     this.#ground = ground;
     const bodies = new BodyReader();
-    this.#http = new HttpApiServer(httpApis, ground, bodies);
-    this.#rest = new RestApiServer(restApis, ground, bodies);
+    const jwt = new JwtAuthorizer(new IssuerKeys(ground.fetchDocument, ground.clock), ground.clock);
+    this.#http = new HttpApiServer(httpApis, ground, bodies, jwt);
+    this.#rest = new RestApiServer(restApis, ground, bodies, jwt);
   }
 
   async answer(
