@@ -103,7 +103,7 @@ export class PolicyAccess implements DeviceAccess, Disposable {
   }
 }
 
-/** Who signs with a key of the account may do everything, as with every other service, as long as IAM's policies are not evaluated. */
+/** Who signs with a key of the account may do everything: policies of IAM are not asked here. */
 function ofCaller({ arn, expiresAt }: SignedCaller, clock: Clock): ConnectDecision {
   const everything = { ...EVERYTHING, principal: arn };
   if (expiresAt === undefined) return { kind: 'accepted', permissions: everything };

@@ -13,7 +13,6 @@ export function parseTemplate(source: string): readonly Node[] {
 }
 
 const NAME = /[A-Za-z_][A-Za-z0-9_-]*/y;
-const MEMBER = /[A-Za-z_][A-Za-z0-9_-]*/y;
 const DIRECTIVE =
   /#(?:\{(set|if|elseif|else|end|foreach|define|break|stop)\}|(set|if|elseif|else|end|foreach|define|break|stop)(?![A-Za-z0-9_]))/y;
 const NUMBER = /-?\d+(?:\.\d+)?/y;
@@ -118,7 +117,7 @@ class Parser {
     for (;;) {
       const start = this.#at;
       if (this.#take('.')) {
-        const name = this.#match(MEMBER);
+        const name = this.#match(NAME);
         if (name === undefined) {
           this.#at = start;
           return steps;
