@@ -134,7 +134,8 @@ export class Environment {
 
   /** Its credentials could expire under an invocation that began now. */
   get stale(): boolean {
-    if (this.#expiresAt === Number.POSITIVE_INFINITY) return false;
+    // Under a debugger an invocation has a day: no credentials last so long, and a fresh environment would take the debugger's away.
+    if (this.#expiresAt === Number.POSITIVE_INFINITY || this.spec.inspectorPort !== undefined) return false;
     return this.#options.clock.now() + this.spec.timeoutMs + RUNTIME_LIMITS.credentialsMarginMs >= this.#expiresAt;
   }
 
