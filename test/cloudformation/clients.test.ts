@@ -17,7 +17,8 @@ import {
   waitUntilStackUpdateComplete,
 } from '@aws-sdk/client-cloudformation';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
+import { devNode } from '../support/in-process.ts';
 
 const AWS = '/usr/bin/aws';
 const PYTHON = '/usr/bin/python3';
@@ -54,15 +55,7 @@ let directory: string;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-clients-'));
-  node = await startNode({
-    dataDirectory: join(directory, 'data'),
-    host: '127.0.0.1',
-    httpPort: 0,
-    mqttPort: 0,
-    mode: 'dev',
-    logLevel: 'error',
-    blankEnvironments: 0,
-  });
+  node = await devNode(join(directory, 'data'));
   await writeFile(join(directory, 'template.yaml'), TEMPLATE);
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { IoTClient } from '@aws-sdk/client-iot';
-import { startNode } from '../../src/node/index.ts';
+import { devNode } from '../support/in-process.ts';
 
 /** A node of its own and the clients for stacks of the device cloud. */
 export interface IotStage extends AsyncDisposable {
@@ -15,8 +15,7 @@ export async function openIotStage(): Promise<IotStage> {
   await using scope = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'millrace-iot-stack-'));
   scope.defer(() => rm(directory, { recursive: true }));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'dev', logLevel: 'error' } as const;
-  const node = scope.use(await startNode({ dataDirectory: directory, ...listen, blankEnvironments: 0 }));
+  const node = scope.use(await devNode(directory));
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   const options = { endpoint: node.endpoint, region: 'us-east-1', credentials };
   const cloudFormation = new CloudFormationClient(options);

@@ -48,7 +48,8 @@ import {
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
+import { devNode } from '../support/in-process.ts';
 
 let node: Node;
 let directory: string;
@@ -60,8 +61,7 @@ let sqs: SQSClient;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-messaging-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'dev', logLevel: 'error' } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, blankEnvironments: 0 });
+  node = await devNode(directory);
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   const options = { endpoint: node.endpoint, region: 'us-east-1', credentials };
   cloudFormation = new CloudFormationClient(options);

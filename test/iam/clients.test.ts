@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import * as cloudFormation from '@aws-sdk/client-cloudformation';
 import * as iamSdk from '@aws-sdk/client-iam';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
+import { devNode } from '../support/in-process.ts';
 import { run } from '../wire/support.ts';
 
 const AWS = '/usr/bin/aws';
@@ -21,15 +22,7 @@ let stacks: cloudFormation.CloudFormationClient;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-iam-'));
-  node = await startNode({
-    dataDirectory: join(directory, 'data'),
-    host: '127.0.0.1',
-    httpPort: 0,
-    mqttPort: 0,
-    mode: 'dev',
-    logLevel: 'error',
-    blankEnvironments: 0,
-  });
+  node = await devNode(join(directory, 'data'));
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   client = { endpoint: node.endpoint, region: 'us-east-1', credentials };
   iam = new iamSdk.IAMClient(client);

@@ -11,9 +11,10 @@ import {
 } from '@aws-sdk/client-cloudformation';
 import * as lambdaSdk from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
 import { continueLineage, RECURSION_LIMITS } from '../../src/services/lambda/recursion.ts';
 import { zipOf } from '../support/clients.ts';
+import { devNode } from '../support/in-process.ts';
 
 let node: Node;
 let directory: string;
@@ -23,15 +24,7 @@ let stacks: CloudFormationClient;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-loops-'));
-  node = await startNode({
-    dataDirectory: join(directory, 'data'),
-    host: '127.0.0.1',
-    httpPort: 0,
-    mqttPort: 0,
-    mode: 'dev',
-    logLevel: 'error',
-    blankEnvironments: 0,
-  });
+  node = await devNode(join(directory, 'data'));
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   const client = { endpoint: node.endpoint, region: 'us-east-1', credentials, maxAttempts: 1 };
   lambda = new lambdaSdk.LambdaClient(client);
