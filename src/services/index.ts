@@ -13,5 +13,6 @@ export type {
   PermissionsOf,
   Service,
   ServiceCaller,
+  StreamedBody,
   WireAnswer,
 } from './operation.ts';
