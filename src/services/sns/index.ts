@@ -13,6 +13,7 @@ import { publishOperations } from './operations/publish.ts';
 import { smsOperations } from './operations/sms.ts';
 import { subscriptionOperations } from './operations/subscriptions.ts';
 import { topicOperations } from './operations/topics.ts';
+import { defaultPolicy } from './permissions.ts';
 import { Platforms } from './platform.ts';
 import { Publisher } from './publisher.ts';
 import { Signer } from './signing.ts';
@@ -47,6 +48,8 @@ export interface Sns extends AsyncDisposable {
   readonly service: Service;
   /** Takes deliveries to topic ARNs. */
   readonly target: Target;
+  /** What its policy says of who may use a topic; `undefined` when there is none of that ARN. */
+  access(topicArn: string): { readonly fifo: boolean; readonly policy: string } | undefined;
   /** Paths that begin with it are those of the certificates that messages are signed with. */
   readonly certificatePrefix: string;
   /** The certificate at a path, PEM; `undefined` when there is none. */
@@ -94,6 +97,10 @@ export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
       errors: SNS_ANSWERS,
     },
     target: new SnsTarget(topics, publisher, endpoint),
+    access: (arn) => {
+      const attributes = topics.find(arn)?.attributes;
+      return attributes && { fifo: attributes.FifoTopic === 'true', policy: attributes.Policy ?? defaultPolicy(arn) };
+    },
     certificatePrefix: Signer.prefix,
     certificateAt: (path) => signer.certificateAt(path),
     answered: (phoneNumber, text) => textMessages.answered(phoneNumber, text),
