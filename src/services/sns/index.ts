@@ -6,6 +6,7 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { Asker } from './asker.ts';
 import { SNS_ANSWERS } from './errors.ts';
+import { defaultPolicy } from './grants.ts';
 import { SNS_LIMITS, type Subscription } from './model.ts';
 import { Once } from './once.ts';
 import { platformOperations } from './operations/platforms.ts';
@@ -13,7 +14,7 @@ import { publishOperations } from './operations/publish.ts';
 import { smsOperations } from './operations/sms.ts';
 import { subscriptionOperations } from './operations/subscriptions.ts';
 import { topicOperations } from './operations/topics.ts';
-import { defaultPolicy } from './permissions.ts';
+import { snsPermissions } from './permissions.ts';
 import { Platforms } from './platform.ts';
 import { Publisher } from './publisher.ts';
 import { Signer } from './signing.ts';
@@ -94,6 +95,7 @@ export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
         ...smsOperations(phones),
       },
       open: new Set(['ConfirmSubscription', 'Unsubscribe']),
+      permissions: snsPermissions(topics),
       errors: SNS_ANSWERS,
     },
     target: new SnsTarget(topics, publisher, endpoint),
