@@ -1,17 +1,22 @@
 /** services/s3: Amazon S3 over the objects store. */
-import type { Clock, Random } from '../../base/index.ts';
+import { ACCOUNT_ID, type Clock, type Random } from '../../base/index.ts';
 import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Objects, Records } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Operation, Service } from '../index.ts';
-import { S3_ANSWERS, translate } from './errors.ts';
+import { S3_ANSWERS, s3Error, translate } from './errors.ts';
 import { type AskDestination, Notifier } from './notifications/notifier.ts';
 import { accessOperations } from './operations/access.ts';
+import { attributeOperations } from './operations/attributes.ts';
 import { bucketOperations } from './operations/buckets.ts';
+import { copyOperations } from './operations/copies.ts';
+import { deletionOperations } from './operations/deletions.ts';
 import { listingOperations } from './operations/listings.ts';
 import { notificationOperations } from './operations/notifications.ts';
+import { objectSettingOperations } from './operations/object-settings.ts';
 import { objectOperations } from './operations/objects.ts';
 import { settingOperations } from './operations/settings.ts';
+import { uploadListingOperations } from './operations/upload-listings.ts';
 import { uploadOperations } from './operations/uploads.ts';
 import { Settings } from './settings.ts';
 import { BucketTarget } from './target.ts';
@@ -42,17 +47,23 @@ export interface S3 extends AsyncDisposable {
 
 /** Opens S3: objects are in their store, what is set for a bucket is in records. */
 export async function openS3(dependencies: S3Dependencies): Promise<S3> {
-  const { objects, records, random, askDestination: ask } = dependencies;
+  const { objects, records, clock, random, askDestination: ask } = dependencies;
   const settings = await Settings.open(objects, records);
   objects.watch((bucket) => (settings.peek(bucket, 'notifications')?.length ?? 0) > 0);
   const notifier = new Notifier({ ...dependencies, settings, ask });
+  const ground = { objects, settings, clock };
   const operations = {
     ...bucketOperations(objects, settings),
-    ...objectOperations(objects),
-    ...listingOperations(objects),
-    ...uploadOperations(objects),
+    ...objectOperations(ground),
+    ...copyOperations(ground),
+    ...deletionOperations(ground),
+    ...objectSettingOperations(ground),
+    ...attributeOperations(ground),
+    ...listingOperations(ground),
+    ...uploadOperations(ground),
+    ...uploadListingOperations(ground),
     ...accessOperations(settings),
-    ...settingOperations(settings, random),
+    ...settingOperations(objects, settings, random),
     ...notificationOperations({ settings, notifier, ask, random }),
   };
   const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
@@ -68,9 +79,23 @@ export async function openS3(dependencies: S3Dependencies): Promise<S3> {
 function inItsWords(operation: Operation): Operation {
   return async (input, context) => {
     try {
+      checkOwner(input);
       return await operation(input, context);
     } catch (error) {
       throw translate(error, input);
     }
   };
+}
+
+/** There is one owner here. @throws DomainError `access-denied` */
+function checkOwner({
+  ExpectedBucketOwner = ACCOUNT_ID,
+  ExpectedSourceBucketOwner = ACCOUNT_ID,
+}: ExpectedOwners): void {
+  if (ExpectedBucketOwner !== ACCOUNT_ID || ExpectedSourceBucketOwner !== ACCOUNT_ID) throw s3Error('access-denied');
+}
+
+interface ExpectedOwners {
+  readonly ExpectedBucketOwner?: string;
+  readonly ExpectedSourceBucketOwner?: string;
 }
