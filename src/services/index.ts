@@ -16,3 +16,18 @@ export type {
   WireAnswer,
 } from './operation.ts';
 export { pageOf } from './pages.ts';
+export {
+  anything,
+  both,
+  type Conditions,
+  each,
+  free,
+  madeWithTags,
+  permission,
+  requestTags,
+  resourceTags,
+  right,
+  type Target,
+  type TargetOf,
+  tagging,
+} from './rights.ts';
