@@ -34,6 +34,7 @@ import { type AskDestination, openS3 } from '../services/s3/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
 import { openSns, type Sns } from '../services/sns/index.ts';
 import { openSqs, type Sqs } from '../services/sqs/index.ts';
+import { ssm } from '../services/ssm/index.ts';
 import { openSts } from '../services/sts/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
@@ -283,6 +284,8 @@ export async function openServices(
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   const gatewayV2: ApiGatewayV2 = apiGatewayV2({ records, beside: () => gatewayV1.apis(), ...ground });
   const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
+  const parameters = scope.use(ssm({ records: secrets, ...ground }));
+  all.push(parameters.service);
   all.push(ecr, ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
