@@ -286,7 +286,7 @@ export async function openServices(
   const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
   const parameters = scope.use(ssm({ records: secrets, ...ground }));
   all.push(parameters.service);
-  all.push(ecr, ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
+  all.push(ecr({ records, clock: ground.clock }), ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
