@@ -92,10 +92,11 @@ export function streamPermissions(targets: Targets): Record<string, PermissionsO
     ...each('dynamodb', ({ StreamArn }, place) => targets.resource(StreamArn, place), [
       ...['DescribeStream', 'GetShardIterator'],
     ]),
-    // An iterator begins with the ARN of its stream.
-    GetRecords: right('dynamodb:GetRecords', ({ ShardIterator }, place) =>
-      targets.resource(ShardIterator.split('|', 1)[0], place),
-    ),
+    GetRecords: right('dynamodb:GetRecords', ({ ShardIterator }, place) => {
+      const [arn] = ShardIterator.split('|', 1);
+      // What does not begin with the ARN of a stream is no iterator.
+      return arn.startsWith('arn:') ? targets.resource(arn, place) : anything();
+    }),
     ListStreams: right('dynamodb:ListStreams', anything),
   };
 }
