@@ -1,5 +1,5 @@
 /** services/s3: Amazon S3 over the objects store. */
-import { ACCOUNT_ID, type Clock, type Random } from '../../base/index.ts';
+import { ACCOUNT_ID, type Clock, DomainError, type Random } from '../../base/index.ts';
 import type { Target } from '../../delivery/index.ts';
 import type { Objects, Records } from '../../store/index.ts';
 import type { Operation, Service } from '../index.ts';
@@ -15,6 +15,7 @@ import { objectOperations } from './operations/objects.ts';
 import { settingOperations } from './operations/settings.ts';
 import { uploadListingOperations } from './operations/upload-listings.ts';
 import { uploadOperations } from './operations/uploads.ts';
+import { type GuardedBuckets, s3Permissions } from './permissions/index.ts';
 import { Settings } from './settings.ts';
 import { BucketTarget } from './target.ts';
 
@@ -54,7 +55,12 @@ export async function openS3({ objects, records, clock, random }: S3Dependencies
   };
   const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
   return {
-    service: { name: 's3', operations: Object.fromEntries(guarded), errors: S3_ANSWERS },
+    service: {
+      name: 's3',
+      operations: Object.fromEntries(guarded),
+      permissions: s3Permissions({ object: objectIn(objects), settings, clock }, Object.keys(operations)),
+      errors: S3_ANSWERS,
+    },
     target: new BucketTarget(objects),
     [Symbol.asyncDispose]: async () => {},
   };
@@ -68,6 +74,18 @@ function inItsWords(operation: Operation): Operation {
       return await operation(input, context);
     } catch (error) {
       throw translate(error, input);
+    }
+  };
+}
+
+/** What rights on an object ask of it. */
+function objectIn(objects: Objects): GuardedBuckets['object'] {
+  return async (bucket, key, versionId) => {
+    try {
+      return await objects.head(bucket, key, versionId === undefined ? {} : { versionId });
+    } catch (error) {
+      if (error instanceof DomainError) return undefined;
+      throw error;
     }
   };
 }
