@@ -42,7 +42,7 @@ export async function openS3({ objects, records, random }: S3Dependencies): Prom
   };
   const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
   return {
-    service: { name: 's3', operations: Object.fromEntries(guarded), errors: S3_ANSWERS },
+    service: { name: 's3', operations: Object.fromEntries(guarded), errors: S3_ANSWERS, anonymous: true },
     target: new BucketTarget(objects),
     [Symbol.asyncDispose]: async () => {},
   };
