@@ -74,6 +74,7 @@ export async function openS3(dependencies: S3Dependencies): Promise<S3> {
       operations: Object.fromEntries(guarded),
       permissions: s3Permissions({ object: objectIn(objects), settings, clock }, Object.keys(operations)),
       errors: S3_ANSWERS,
+      anonymous: true,
     },
     target: new BucketTarget(objects),
     resume: () => notifier.start(),
