@@ -120,6 +120,10 @@ export async function startNode(config: NodeConfig): Promise<Node> {
           prefix: services.lambda.packages.prefix,
           handle: (...call) => services.lambda.packages.handle(...call),
         }),
+        forFunctions({
+          prefix: services.stackAnswers.prefix,
+          handle: (...call) => services.stackAnswers.handle(...call),
+        }),
         ...services.series.routes.map(forFunctions),
         forFunctions(certificateRoute(services.sns)),
         authorityRoute(services.iot.authority),

@@ -14,7 +14,7 @@ import {
 } from '../runtime/index.ts';
 import { type ApiGateway, apiGateway } from '../services/apigateway/index.ts';
 import { type ApiGatewayV2, apiGatewayV2 } from '../services/apigatewayv2/index.ts';
-import { callServices, openCloudFormation } from '../services/cloudformation/index.ts';
+import { type CloudFormation, callServices, openCloudFormation } from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { type Dynamodb, openDynamodb } from '../services/dynamodb/index.ts';
 import { ecr } from '../services/ecr/index.ts';
@@ -63,6 +63,8 @@ export interface Services extends AsyncDisposable {
   readonly all: readonly Service[];
   readonly apiGateway: ApiGateway;
   readonly apiGatewayV2: ApiGatewayV2;
+  /** Where custom resources answer. */
+  readonly stackAnswers: CloudFormation['answers'];
   readonly delivery: Outbox;
   /** What functions and APIs of users may be made to call. */
   readonly egress: EgressGuard;
@@ -211,8 +213,10 @@ export async function openServices(
   // Invocations that end while the environments drain are counted after Lambda itself has closed.
   let flushUsage = async (): Promise<void> => {};
   scope.defer(() => flushUsage());
+  const managed = await opening;
+  const { engine } = managed;
   const runtime = scope.use(
-    new InspectableRuntime(await opening, () =>
+    new InspectableRuntime(managed, () =>
       openRuntime({
         ...runtimeOptions,
         directory: join(config.dataDirectory, 'runtime', 'inspected'),
@@ -282,7 +286,11 @@ export async function openServices(
     signal: stop.signal,
   });
   const readObject = async (bucket: string, key: string) => (await objects.get(bucket, key)).body;
-  const cloudformation = scope.use(await openCloudFormation({ records, call, readObject, ...ground }));
+  const callbackBase = () => {
+    const { port, hostAddress } = nodeDoor.address() ?? {};
+    return engine === 'namespace' ? `http://127.0.0.1:${port}` : `http://${hostAddress}`;
+  };
+  const cloudformation = scope.use(await openCloudFormation({ records, call, readObject, callbackBase, ...ground }));
   all.push(cloudformation.service);
   scope.defer(() => stop.abort());
 
@@ -294,6 +302,7 @@ export async function openServices(
     all,
     apiGateway: gatewayV1,
     apiGatewayV2: gatewayV2,
+    stackAnswers: cloudformation.answers,
     delivery,
     egress,
     writeLog: (...line) => logs.sink.write(...line),

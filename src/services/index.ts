@@ -15,3 +15,18 @@ export type {
   ServiceCaller,
   WireAnswer,
 } from './operation.ts';
+export {
+  anything,
+  both,
+  type Conditions,
+  each,
+  free,
+  madeWithTags,
+  permission,
+  requestTags,
+  resourceTags,
+  right,
+  type Target,
+  type TargetOf,
+  tagging,
+} from './rights.ts';

@@ -65,6 +65,7 @@ class Node {
       }),
       call: (...call) => node.#act(() => services.call(...call)),
       readObject: () => Promise.reject(new Error('none')),
+      callbackBase: () => 'http://127.0.0.1:4566',
       clock: systemClock,
       random,
       logger: silentLogger,

@@ -51,6 +51,7 @@ export class Harness implements AsyncDisposable {
           yield Buffer.from(text);
         })();
       },
+      callbackBase: () => 'http://127.0.0.1:4566',
       clock: systemClock,
       random,
       logger: silentLogger,

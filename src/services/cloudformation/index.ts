@@ -11,6 +11,8 @@ import type { ReadObject } from './operations/requests.ts';
 import { resourceOperations } from './operations/resources.ts';
 import { stackOperations } from './operations/stacks.ts';
 import { templateOperations } from './operations/templates.ts';
+import { AnswerDoor } from './stacks/answer-door.ts';
+import { Answers } from './stacks/answers.ts';
 import { StackDriver } from './stacks/driver.ts';
 import { Exports } from './stacks/exports.ts';
 import { StackNotifications } from './stacks/notifications.ts';
@@ -26,6 +28,8 @@ export interface CloudFormationDependencies {
   /** How resources are made; see {@link Call}. */
   readonly call: Call;
   readonly readObject: ReadObject;
+  /** Base of the URLs by which functions in their sandboxes answer custom resources' requests. */
+  readonly callbackBase: () => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -37,6 +41,8 @@ export interface CloudFormation extends AsyncDisposable {
   readonly service: Service;
   /** Stacks and change sets, for callers in process. */
   readonly stacks: Stacks;
+  /** Where answers come in: the route of the node below `callbackBase`. */
+  readonly answers: AnswerDoor;
   /** Takes up deployments that a stop of the node cut off. Call it once the services that `call` reaches are open. */
   resume(): void;
 }
@@ -47,6 +53,7 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
     records,
     call,
     readObject,
+    callbackBase,
     clock,
     random,
     logger,
@@ -56,7 +63,8 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
   const notifications = new StackNotifications({ store, call, logger });
   store.onEvents = (uuid) => notifications.tell(uuid);
   const exports = new Exports(store);
-  const driver = new StackDriver({ store, exports, call, clock, random, logger });
+  const answers = await Answers.open(records, clock, random);
+  const driver = new StackDriver({ store, exports, answers, callbackBase, call, clock, random, logger });
   const stacks = new Stacks({ store, exports, driver, clock, random, promptMs });
   return {
     service: {
@@ -70,6 +78,7 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
       errors: CLOUDFORMATION_ANSWERS,
     },
     stacks,
+    answers: new AnswerDoor(answers, (uuid) => store.stack(uuid)),
     resume: () => {
       driver.resume();
       notifications.resume();

@@ -22,6 +22,12 @@ export const CLOUDFORMATION_LIMITS = {
   /** How long a resource may take to become ready before its step fails. */
   stabilizeMsMax: 10 * 60_000,
   stabilizePollMs: 100,
+  /** How long a custom resource may take to answer, by `ServiceTimeout`; an hour unless said. */
+  customTimeoutSecondsMax: 3_600,
+  /** Bytes of an answer to a custom resource's request or a wait condition. */
+  answerBytesMax: 4_096,
+  /** Answers to one wait condition or creation policy. */
+  answersPerQuestionMax: 1_000,
   /** Operations that begin a deployment wait so long for its end, since clients' waiters then ask once and not for half a minute. */
   promptMsMax: 1_500,
   /** Calls that fail with a retryable error are made again so often, with doubling waits. */

@@ -13,6 +13,7 @@ import { publishOperations } from './operations/publish.ts';
 import { smsOperations } from './operations/sms.ts';
 import { subscriptionOperations } from './operations/subscriptions.ts';
 import { topicOperations } from './operations/topics.ts';
+import { snsPermissions } from './permissions.ts';
 import { Platforms } from './platform.ts';
 import { Publisher } from './publisher.ts';
 import { Signer } from './signing.ts';
@@ -91,6 +92,7 @@ export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
         ...smsOperations(phones),
       },
       open: new Set(['ConfirmSubscription', 'Unsubscribe']),
+      permissions: snsPermissions(topics),
       errors: SNS_ANSWERS,
     },
     target: new SnsTarget(topics, publisher, endpoint),

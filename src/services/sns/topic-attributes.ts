@@ -1,8 +1,8 @@
 import { parseArn } from '../../base/index.ts';
 import { topicPolicyProblem } from './delivery-policy.ts';
 import { type AttributeCall, invalid, invalidAttribute } from './errors.ts';
+import { checkAccessPolicy } from './grants.ts';
 import type { Topic } from './model.ts';
-import { checkAccessPolicy } from './permissions.ts';
 
 type Attributes = Topic['attributes'];
 type Problem = string | undefined;

@@ -2,8 +2,8 @@ import { ACCOUNT_ID, formatArn, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import { checkTopicArn, regionOf } from './arns.ts';
 import { invalid, SnsError, topicNotFound } from './errors.ts';
+import { withoutPermission, withPermission } from './grants.ts';
 import { SNS_LIMITS, type Topic } from './model.ts';
-import { withoutPermission, withPermission } from './permissions.ts';
 import { checkTopicAttributes } from './topic-attributes.ts';
 
 type Settings = Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 import { ACCOUNT_ID, parseArn } from '../../base/index.ts';
 import { parameterInvalid, SqsError } from './errors.ts';
+import { checkPolicy } from './grants.ts';
 import { SQS_LIMITS } from './limits.ts';
-import { checkPolicy } from './permissions.ts';
 
 /** Queue attributes as the API spells them: name to text. */
 export type QueueAttributes = Readonly<Record<string, string>>;

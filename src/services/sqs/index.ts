@@ -9,6 +9,7 @@ import { batchOperations } from './operations/batches.ts';
 import { messageOperations } from './operations/messages.ts';
 import { moveTaskOperations } from './operations/move-tasks.ts';
 import { queueOperations } from './operations/queues.ts';
+import { sqsPermissions } from './permissions.ts';
 import { Queues, type QueuesDependencies, queueArn } from './queues.ts';
 import { SqsSource } from './source.ts';
 import { SqsTarget } from './target.ts';
@@ -67,6 +68,7 @@ export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
         ...batchOperations(messages),
         ...moveTaskOperations(tasks),
       },
+      permissions: sqsPermissions(queues),
       errors: SQS_ANSWERS,
     },
     target: new SqsTarget(queues, clock, random),

@@ -99,6 +99,11 @@ export class Queues implements AsyncDisposable {
   }
 
   /** What is stored of the queue; `undefined` when there is none. */
+  find(region: string, name: string): QueueState | undefined {
+    return this.#registry.get(`${region}/${name}`);
+  }
+
+  /** The same by its ARN. */
   stateOf(arn: string): QueueState | undefined {
     const { region, resource } = parseArn(arn) ?? {};
     return this.#registry.get(`${region}/${resource}`);
@@ -335,9 +340,14 @@ export function queueUrl(endpoint: string, { name }: Pick<QueueState, 'name'>): 
 
 /** Name in a queue URL: what clients behind other host names or ports send is as good. @throws queue-not-found */
 export function nameOfUrl(url: string): string {
-  const name = /\/\d{12}\/([^/?#]+)\/?$/.exec(url)?.[1] ?? /^([A-Za-z0-9_-]+(?:\.fifo)?)$/.exec(url)?.[1];
+  const name = nameInUrl(url);
   if (name === undefined) throw queueNotFound();
   return name;
+}
+
+/** The same; `undefined` where there is none. */
+export function nameInUrl(url: string): string | undefined {
+  return /\/\d{12}\/([^/?#]+)\/?$/.exec(url)?.[1] ?? /^([A-Za-z0-9_-]+(?:\.fifo)?)$/.exec(url)?.[1];
 }
 
 /** @throws parameter-invalid, attribute-unknown */

@@ -1,5 +1,6 @@
 import { API_GATEWAY_TYPES } from './apigateway.ts';
 import { API_GATEWAY_V2_TYPES } from './apigatewayv2.ts';
+import { customResource, isCustomType } from './custom.ts';
 import { DYNAMODB_TYPES } from './dynamodb.ts';
 import { DYNAMODB_GLOBAL_TYPES } from './dynamodb-global.ts';
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
@@ -41,6 +42,12 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...SNS_TYPES,
   ...SQS_TYPES,
 };
+
+/** The row of a type; `undefined` for one that a template may not contain. */
+export function resourceType(name: string): ResourceType | undefined {
+  if (Object.hasOwn(RESOURCE_TYPES, name)) return RESOURCE_TYPES[name];
+  return isCustomType(name) ? customResource : undefined;
+}
 
 /** Types whose making asks for `CAPABILITY_IAM`. */
 export const IAM_RESOURCE_TYPES: ReadonlySet<string> = new Set([

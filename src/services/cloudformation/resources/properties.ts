@@ -35,14 +35,16 @@ export const TAGS: Property = changes({ list: { object: { Key: 'text', Value: 't
  * What is wrong with the properties of a resource, as AWS words it; empty when nothing is.
  *
  * @param notBuilt  names that AWS knows and we do not
+ * @param open  any other name is taken too
  */
 export function problemsOf(
   schema: Properties,
   properties: Readonly<Record<string, Value>>,
   notBuilt: readonly string[] = [],
+  open = false,
 ): readonly string[] {
   const unknown = Object.keys(properties)
-    .filter((name) => !Object.hasOwn(schema, name))
+    .filter((name) => !open && !Object.hasOwn(schema, name))
     .map((name) =>
       notBuilt.includes(name)
         ? `Property ${name} is not built in Millrace`

@@ -10,6 +10,8 @@ export interface Made {
   readonly physicalId: string;
   /** What `Fn::GetAtt` gives, by attribute. */
   readonly attributes: Readonly<Record<string, Json>>;
+  /** What it gives must not be shown in events. */
+  readonly noEcho?: boolean;
 }
 
 export interface Existing extends Made {
@@ -17,10 +19,28 @@ export interface Existing extends Made {
   readonly properties: JsonObject;
 }
 
+/** A question that somebody outside answers, by a request to its URL; see `stacks/answers.ts`. It outlives a crash. */
+export interface Question {
+  readonly id: string;
+  /** It has gone out under this URL, before a crash. */
+  readonly sent: boolean;
+  /** Tells that it has gone out. */
+  markSent(): Promise<void>;
+  /** Where functions in their sandboxes PUT the answer. */
+  readonly url: string;
+  answers(): readonly { readonly id: string; readonly body: Json }[];
+  /** Waits until `enough` gives something; `undefined` when the time is over. */
+  wait<T>(
+    enough: (answers: readonly { readonly id: string; readonly body: Json }[]) => T | undefined,
+  ): Promise<T | undefined>;
+}
+
 /** What a resource is worked on with. */
 export interface Work {
   readonly identity: StackIdentity;
   readonly logicalId: string;
+  /** The type's name, since one row may stand for several. */
+  readonly type: string;
   /** Physical name: the template's own, else one that is generated once and kept over a crash. */
   readonly name: string;
   /** True when a crash cut the same step off: what it was to make may be there already. */
@@ -31,11 +51,15 @@ export interface Work {
   made(physicalId: string): Promise<void>;
   /** Asks again until `ready` gives true. @throws when it takes too long */
   until(what: string, ready: () => Promise<boolean>): Promise<void>;
+  /** The step's question to somebody outside, stored before it resolves; the same one after a crash. */
+  question(timeoutMs: number): Promise<Question>;
 }
 
 /** How one type of resource is made, changed and deleted: one row of the table of types. */
 export interface ResourceType {
   readonly properties: Properties;
+  /** It takes any other property too, and gives attributes that nobody knows before. */
+  readonly open?: boolean;
   /** Properties that AWS has and we refuse by name, before anything is made. */
   readonly notBuilt?: readonly string[];
   /** Names that `Fn::GetAtt` knows. */

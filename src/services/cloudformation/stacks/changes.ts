@@ -1,4 +1,4 @@
-import { RESOURCE_TYPES } from '../resources/index.ts';
+import { resourceType } from '../resources/index.ts';
 import { changedProperties } from '../resources/properties.ts';
 import { isKnown, UNKNOWN, type Value } from '../template/evaluate.ts';
 import { activeResources, dependencyGraph, type StackIdentity, type World } from '../template/program.ts';
@@ -15,7 +15,7 @@ export type ResourceAction = 'none' | 'update' | 'replace';
 export function actionFor(type: string, before: JsonObject, after: Readonly<Record<string, Value>>): ResourceAction {
   const changed = changedProperties(before, after);
   if (changed.length === 0) return 'none';
-  const schema = RESOURCE_TYPES[type]!;
+  const schema = resourceType(type)!;
   if (!schema.update) return 'replace';
   return changed.some((name) => schema.properties[name]?.replaces) ? 'replace' : 'update';
 }
@@ -90,7 +90,7 @@ function modification(
   properties: Readonly<Record<string, Value>>,
   causeOf: (property: string) => string | undefined,
 ): Change | undefined {
-  const schema = RESOURCE_TYPES[existing.type]!;
+  const schema = resourceType(existing.type)!;
   const changed = changedProperties(existing.properties, properties).map((name): ChangedProperty => {
     const dynamic = properties[name] !== undefined && !isKnown(properties[name]);
     const recreates = !schema.update || schema.properties[name]?.replaces;

@@ -1,11 +1,12 @@
-import { type Clock, hasCode, InternalError, isAbort, messageOf, type Random } from '../../../base/index.ts';
+import { type Clock, hasCode, InternalError, isAbort, messageOf, type Random, uuid } from '../../../base/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import type { Call } from '../calls.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
-import { RESOURCE_TYPES } from '../resources/index.ts';
-import type { Work } from '../resources/resource-type.ts';
+import { resourceType } from '../resources/index.ts';
+import type { Question, Work } from '../resources/resource-type.ts';
 import type { Scope } from '../template/evaluate.ts';
 import type { StackIdentity } from '../template/program.ts';
+import { type Answers, answerPath, questionKey } from './answers.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
@@ -19,10 +20,11 @@ import {
   markDeletion,
   nextPhase,
   noteMade,
+  noteQuestion,
   skipStep,
   type Transition,
 } from './machine.ts';
-import type { Output, PendingStep, Stack, StackResource } from './model.ts';
+import type { Output, PendingQuestion, PendingStep, Stack, StackResource } from './model.ts';
 import { customName, physicalName } from './naming.ts';
 import type { StackStore } from './store.ts';
 import { isOver, nodesIn, readyNodes } from './walk.ts';
@@ -31,6 +33,9 @@ export interface DriverDependencies {
   readonly store: StackStore;
   readonly call: Call;
   readonly exports: Exports;
+  readonly answers: Answers;
+  /** Where functions in their sandboxes reach this node. */
+  readonly callbackBase: () => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -64,7 +69,10 @@ export class StackDriver implements AsyncDisposable {
 
   /** Takes up every deployment that was under way when the node stopped. */
   resume(): void {
-    for (const stack of this.#dependencies.store.stacks()) {
+    const { answers, store, logger } = this.#dependencies;
+    const under = new Set(store.stacks().flatMap(({ uuid, deployment }) => (deployment ? [uuid] : [])));
+    answers.keepOnly(under).catch((error: unknown) => logger.error('stack-answers-not-cleared', { error }));
+    for (const stack of store.stacks()) {
       if (!stack.deployment) continue;
       this.#run(stack, new Set(nodesIn(stack.deployment.walk, 'running')));
     }
@@ -123,9 +131,10 @@ export class StackDriver implements AsyncDisposable {
       else if (held || isOver(walk)) await this.#advance(run);
       else throw new InternalError('a deployment stands still: a step is marked as running, and nobody runs it');
     }
-    const { store, logger } = this.#dependencies;
+    const { answers, store, logger } = this.#dependencies;
     logger.info('stack-settled', { stack: run.stack.name, status: run.stack.status });
     await store.dropDefinitions(run.stack);
+    await answers.forgetStack(run.stack.uuid);
   }
 
   #startStep(run: Run, node: string): void {
@@ -194,7 +203,7 @@ export class StackDriver implements AsyncDisposable {
       return this.#change(run, (stack) => failBegin(stack, base, messageOf(error)));
     }
     if (!pending) return this.#change(run, (stack) => skipStep(stack, base));
-    const step = { ...base, pending };
+    const step = { ...base, pending, resuming: run.resuming.has(node) };
     await this.#change(run, (stack) => beginStep(stack, step));
     await this.#carryOut(run, node);
   }
@@ -209,7 +218,7 @@ export class StackDriver implements AsyncDisposable {
     const definition = store.definition(stack, stack.deployment!.revision)!;
     const properties = knownProperties(resourceProperties(node, scope, definition.tags));
     const typeName = scope.template.resources[node]!.Type;
-    const type = RESOURCE_TYPES[typeName]!;
+    const type = resourceType(typeName)!;
     const name = () => physicalName(type, properties, stack.name, node, random);
     if (!existing?.physicalId || existing.status === 'DELETE_COMPLETE')
       return { action: 'create', name: name(), properties };
@@ -240,6 +249,7 @@ export class StackDriver implements AsyncDisposable {
         },
         dependsOn: old.dependsOn,
         pending: { action: 'restore', name: old.physicalId, properties: old.properties },
+        resuming: run.resuming.has(node),
         now: clock.now(),
       }),
     );
@@ -251,8 +261,8 @@ export class StackDriver implements AsyncDisposable {
     const { clock } = this.#dependencies;
     const resource = run.stack.resources[node]!;
     const { action, properties, name } = resource.pending!;
-    const type = RESOURCE_TYPES[resource.type]!;
-    const work = this.#work(run, node, name);
+    const type = resourceType(resource.type)!;
+    const work = this.#work(run, node, resource.type, name);
     await this.#settle(
       run,
       () =>
@@ -269,12 +279,15 @@ export class StackDriver implements AsyncDisposable {
     if (isRetained(run.stack, node)) {
       return this.#change(run, (stack) => markDeletion(stack, node, 'DELETE_SKIPPED', clock.now()));
     }
-    await this.#change(run, (stack) => markDeletion(stack, node, 'DELETE_IN_PROGRESS', clock.now()));
+    const resuming = run.resuming.has(node);
+    await this.#change(run, (stack) =>
+      markDeletion(stack, node, 'DELETE_IN_PROGRESS', clock.now(), undefined, resuming),
+    );
     const target: StackResource = deletionTarget(run.stack, node);
-    const work = this.#work(run, node, target.physicalId);
+    const work = this.#work(run, node, target.type, target.physicalId);
     await this.#settle(
       run,
-      () => RESOURCE_TYPES[target.type]!.delete(target, work),
+      () => resourceType(target.type)!.delete(target, work),
       () => this.#change(run, (stack) => markDeletion(stack, node, 'DELETE_COMPLETE', clock.now())),
       (reason) => this.#change(run, (stack) => markDeletion(stack, node, 'DELETE_FAILED', clock.now(), reason)),
     );
@@ -300,18 +313,44 @@ export class StackDriver implements AsyncDisposable {
     return succeeded(result);
   }
 
-  #work(run: Run, node: string, name: string): Work {
+  #work(run: Run, node: string, type: string, name: string): Work {
     const { clock, store } = this.#dependencies;
     const { stack } = run;
     const definition = store.definition(stack, stack.deployment!.revision);
     return {
       identity: identityOf(stack, definition?.notificationArns ?? []),
-      logicalId: node,
+      logicalId: deletionTarget(stack, node).logicalId,
+      type,
       name,
       resuming: run.resuming.has(node),
       call: (service, operation, input, region = stack.region) => this.#call(stack, region, service, operation, input),
       made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
       until: (what, ready) => this.#until(what, ready),
+      question: (timeoutMs) => this.#question(run, node, timeoutMs),
+    };
+  }
+
+  /** The question of a step: the one that a crash cut off, else a new one. */
+  async #question(run: Run, node: string, timeoutMs: number): Promise<Question> {
+    const { answers, callbackBase, clock, random } = this.#dependencies;
+    const known = run.resuming.has(node) ? deletionTarget(run.stack, node).question : undefined;
+    const question: PendingQuestion = known ?? {
+      id: uuid(random),
+      token: answers.token(),
+      deadline: clock.now() + timeoutMs,
+    };
+    const note = (one: PendingQuestion) =>
+      this.#change(run, (stack) => ({ stack: noteQuestion(stack, node, one), events: [] }));
+    if (!known) await note(question);
+    const key = questionKey(run.stack.uuid, question.id);
+    const url = `${callbackBase()}${answerPath(run.stack.uuid, question)}`;
+    return {
+      id: question.id,
+      url,
+      sent: question.sentAs === url,
+      markSent: () => note({ ...question, sentAs: url }),
+      answers: () => answers.of(key),
+      wait: (enough) => answers.wait(key, question.deadline, this.#stop.signal, enough),
     };
   }
 

@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts';
-import { RESOURCE_TYPES } from '../resources/index.ts';
+import { resourceType } from '../resources/index.ts';
 import { coerceProperties, problemsOf, TAGS } from '../resources/properties.ts';
 import { evaluate, isKnown, type Scope, UNKNOWN, type Value } from '../template/evaluate.ts';
 import { activeResources, createScope, type StackIdentity, type World } from '../template/program.ts';
@@ -33,7 +33,13 @@ export function standingWorld(
       const resource = resources[id];
       if (!resource?.physicalId) return undefined;
       checkAttribute(id, resource.type, name);
-      return resource.attributes[name];
+      const value = resource.attributes[name];
+      if (value === undefined && resourceType(resource.type)?.open) {
+        throw invalid(
+          `CustomResource attribute error: Vendor response doesn't contain ${name} attribute in object ${resource.physicalId}`,
+        );
+      }
+      return value;
     },
     importValue,
   };
@@ -55,7 +61,8 @@ export function unknownWorld(template: Template, importValue: (name: string) => 
 
 /** @throws validation when the type has no such attribute */
 export function checkAttribute(id: string, type: string, name: string): void {
-  if (RESOURCE_TYPES[type]?.attributes.includes(name)) return;
+  const row = resourceType(type);
+  if (row?.open || row?.attributes.includes(name)) return;
   throw invalid(`Template error: resource ${id} does not support attribute type ${name} in Fn::GetAtt`);
 }
 
@@ -70,7 +77,7 @@ export function resourceProperties(
   stackTags: readonly Tag[],
 ): Readonly<Record<string, Value>> {
   const { Type, Properties } = scope.template.resources[id]!;
-  const { properties: schema, notBuilt } = RESOURCE_TYPES[Type]!;
+  const { properties: schema, notBuilt, open } = resourceType(Type)!;
   const value = evaluate(Properties, scope, '/Resources') ?? {};
   if (!isObject(value)) throw invalid(`Template format error: [/Resources/${id}/Properties] must be an object.`);
   if (hasDynamicReference(value)) {
@@ -78,7 +85,7 @@ export function resourceProperties(
       `Template error: resource ${id} has a dynamic reference ({{resolve:...}}), which is not built in Millrace`,
     );
   }
-  const problems = problemsOf(schema, value, notBuilt);
+  const problems = problemsOf(schema, value, notBuilt, open);
   if (problems.length)
     throw invalid(`Properties validation failed for resource ${id} with message: ${problems.join('; ')}`);
   try {

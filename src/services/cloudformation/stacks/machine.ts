@@ -14,6 +14,7 @@ import type { ResourceDeclaration } from '../template/template.ts';
 import type {
   Deployment,
   Output,
+  PendingQuestion,
   PendingStep,
   ResourceStatus,
   Stack,
@@ -150,6 +151,8 @@ export interface BeginStep {
   readonly declaration: Pick<ResourceDeclaration, 'Type' | 'DeletionPolicy' | 'UpdateReplacePolicy' | 'Metadata'>;
   readonly dependsOn: readonly string[];
   readonly pending: PendingStep;
+  /** A crash cut it off. */
+  readonly resuming?: boolean;
   readonly now: number;
 }
 
@@ -158,7 +161,7 @@ export function beginStep(stack: Stack, step: BeginStep): Transition {
   const existing = stack.resources[logicalId];
   const standing = existing && !isDeleted(existing) ? existing : undefined;
   const creating = pending.action === 'create';
-  const { reason: _reason, ...rest } = standing ?? {};
+  const { reason: _reason, question, ...rest } = standing ?? {};
   const resource: StackResource = {
     physicalId: '',
     properties: {},
@@ -176,6 +179,7 @@ export function beginStep(stack: Stack, step: BeginStep): Transition {
     replacePolicy: declaration.UpdateReplacePolicy,
     ...(declaration.Metadata !== undefined && { metadata: declaration.Metadata }),
     pending,
+    ...(step.resuming && question && { question }),
   };
   const next = putResource(stack, resource, 'running');
   return { stack: next, events: [resourceEvent(next, resource)] };
@@ -210,12 +214,13 @@ export function noteMade(stack: Stack, logicalId: string, physicalId: string, no
 }
 
 export function completeStep(stack: Stack, logicalId: string, made: Made, now: number): Transition {
-  const { pending, reason: _reason, ...resource } = stack.resources[logicalId]!;
+  const { pending, reason: _reason, question: _question, noEcho: _noEcho, ...resource } = stack.resources[logicalId]!;
   const { action, properties } = pending!;
   const done: StackResource = {
     ...resource,
     physicalId: made.physicalId,
     attributes: made.attributes,
+    ...(made.noEcho && { noEcho: true }),
     properties,
     status: action === 'create' ? 'CREATE_COMPLETE' : 'UPDATE_COMPLETE',
     changedAt: now,
@@ -224,12 +229,14 @@ export function completeStep(stack: Stack, logicalId: string, made: Made, now: n
   const event = resourceEvent(next, done);
   // M3: the old one waits for the end of the update.
   const before = stack.deployment!.before?.[logicalId];
-  if (action !== 'replace' || !before) return { stack: next, events: [event] };
+  // An update whose outcome has another id was a replacement that the resource itself decided on.
+  const replaced = action === 'replace' || (action === 'update' && before?.physicalId !== made.physicalId);
+  if (!replaced || !before) return { stack: next, events: [event] };
   return { stack: addGarbage(next, [{ ...before, replacePolicy: done.replacePolicy }]), events: [event] };
 }
 
 export function failStep(stack: Stack, logicalId: string, reason: string, now: number): Transition {
-  const resource = stack.resources[logicalId]!;
+  const { question: _question, ...resource } = stack.resources[logicalId]!;
   const creating = resource.pending?.action === 'create';
   const failed: StackResource = {
     ...resource,
@@ -288,9 +295,16 @@ export function markDeletion(
   status: Extract<ResourceStatus, `DELETE_${string}`>,
   now: number,
   reason?: string,
+  resuming = false,
 ): Transition {
-  const { pending: _pending, reason: _reason, ...target } = deletionTarget(stack, node);
-  const resource: StackResource = { ...target, status, changedAt: now, ...(reason !== undefined && { reason }) };
+  const { pending: _pending, reason: _reason, question, ...target } = deletionTarget(stack, node);
+  const resource: StackResource = {
+    ...target,
+    status,
+    changedAt: now,
+    ...(reason !== undefined && { reason }),
+    ...(resuming && question && { question }),
+  };
   const state = status === 'DELETE_IN_PROGRESS' ? 'running' : status === 'DELETE_FAILED' ? 'failed' : 'done';
   const event = resourceEvent(stack, resource);
   const deployment = stack.deployment!;
@@ -299,6 +313,15 @@ export function markDeletion(
   // A leftover must not keep the others: a cleanup goes on over a failure.
   const walk = markNode(deployment.walk, node, state === 'failed' ? 'done' : state);
   return { stack: { ...stack, deployment: { ...deployment, garbage, walk } }, events: [event] };
+}
+
+/** The step of a node now asks somebody outside. */
+export function noteQuestion(stack: Stack, node: string, question: PendingQuestion): Stack {
+  const deployment = stack.deployment!;
+  const resource = { ...deletionTarget(stack, node), question };
+  if (deployment.phase !== 'cleanup') return { ...stack, resources: { ...stack.resources, [node]: resource } };
+  const garbage = deployment.garbage.map((one, index) => (String(index) === node ? resource : one));
+  return { ...stack, deployment: { ...deployment, garbage } };
 }
 
 /** Asks that an update stop and be undone. */

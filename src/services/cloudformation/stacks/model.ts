@@ -78,6 +78,21 @@ export interface StackResource extends Existing {
   readonly replacePolicy: DeletionPolicy;
   readonly metadata?: Json;
   readonly pending?: PendingStep;
+  /** What it gives must not be shown in events. */
+  readonly noEcho?: boolean;
+  /** What the step that is under way asks somebody outside. */
+  readonly question?: PendingQuestion;
+}
+
+/** Stored, so that an answer finds its step after a crash. */
+export interface PendingQuestion {
+  readonly id: string;
+  /** Part of its URL: who has it may answer. */
+  readonly token: string;
+  /** Epoch milliseconds. */
+  readonly deadline: number;
+  /** URL that went out with it, once it has: what carries it on is durable, so that it need not go out again. */
+  readonly sentAs?: string;
 }
 
 export interface Output {

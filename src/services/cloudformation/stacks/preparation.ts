@@ -1,6 +1,6 @@
 import { CloudFormationError, invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
-import { IAM_RESOURCE_TYPES, RESOURCE_TYPES } from '../resources/index.ts';
+import { IAM_RESOURCE_TYPES, resourceType } from '../resources/index.ts';
 import { SAM_TRANSFORM, transformSam } from '../sam/transform.ts';
 import {
   isNoEcho,
@@ -83,7 +83,7 @@ export function checkDefinition(
 }
 
 function checkTypes(template: Template): void {
-  const unknown = Object.entries(template.resources).filter(([, { Type }]) => !Object.hasOwn(RESOURCE_TYPES, Type));
+  const unknown = Object.entries(template.resources).filter(([, { Type }]) => !resourceType(Type));
   if (unknown.length === 0) return;
   const list = unknown.map(([id, { Type }]) => `${Type} (${id})`).join(', ');
   throw invalid(`Template format error: Unrecognized resource types: [${list}]: these types are not built in Millrace`);
@@ -109,7 +109,7 @@ export function requiredCapabilities(template: Template): {
   const resources = Object.values(template.resources).filter(({ Type }) => IAM_RESOURCE_TYPES.has(Type));
   if (resources.length === 0) return { required: [] };
   const named = resources.some(({ Type, Properties }) => {
-    const property = RESOURCE_TYPES[Type]?.naming?.property;
+    const property = resourceType(Type)?.naming?.property;
     return property !== undefined && property !== 'Id' && Properties[property] !== undefined;
   });
   const types = [...new Set(resources.map(({ Type }) => Type))].sort();

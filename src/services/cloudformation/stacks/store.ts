@@ -115,7 +115,13 @@ export class StackStore {
   /** Values that no event may show, of every definition the stack still has. */
   #secrets(stack: Stack): readonly string[] {
     const revisions = Array.from({ length: stack.revisionsUsed }, (_, index) => index + 1);
-    return revisions.flatMap((revision) => secretsOf(this.definition(stack, revision)));
+    const given = Object.values(stack.resources).filter(({ noEcho }) => noEcho);
+    return [
+      ...revisions.flatMap((revision) => secretsOf(this.definition(stack, revision))),
+      ...given.flatMap(({ attributes }) =>
+        Object.values(attributes).filter((value) => typeof value === 'string' && value !== ''),
+      ),
+    ] as readonly string[];
   }
 
   async saveChangeSet(changeSet: ChangeSet): Promise<void> {

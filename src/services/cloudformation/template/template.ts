@@ -73,6 +73,8 @@ const RESOURCE_ATTRIBUTES = new Set([
   'UpdatePolicy',
   'CreationPolicy',
   'Metadata',
+  // Of custom resources; it says nothing.
+  'Version',
 ]);
 
 /** Attributes that mean something to the SAM transform, which takes them away. */

@@ -1,8 +1,8 @@
 import { ACCOUNT_ID } from '../../../base/index.ts';
 import type { Operation, OperationContext } from '../../index.ts';
 import { parameterInvalid, queueNotFound, SqsError } from '../errors.ts';
+import { withoutPermission, withPermission } from '../grants.ts';
 import { SQS_LIMITS } from '../limits.ts';
-import { withoutPermission, withPermission } from '../permissions.ts';
 import { nameOfUrl, type QueueState, type Queues, queueArn, queueUrl } from '../queues.ts';
 
 const PAGE_MAX = 1000;
