@@ -1,5 +1,5 @@
 /** services/s3: Amazon S3 over the objects store. */
-import { ACCOUNT_ID, type Clock, type Random } from '../../base/index.ts';
+import { ACCOUNT_ID, type Clock, DomainError, type Random } from '../../base/index.ts';
 import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Objects, Records } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
@@ -18,6 +18,7 @@ import { objectOperations } from './operations/objects.ts';
 import { settingOperations } from './operations/settings.ts';
 import { uploadListingOperations } from './operations/upload-listings.ts';
 import { uploadOperations } from './operations/uploads.ts';
+import { type GuardedBuckets, s3Permissions } from './permissions/index.ts';
 import { Settings } from './settings.ts';
 import { LifecycleSweeper } from './sweeper.ts';
 import { BucketTarget } from './target.ts';
@@ -72,7 +73,13 @@ export async function openS3(dependencies: S3Dependencies): Promise<S3> {
   };
   const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
   return {
-    service: { name: 's3', operations: Object.fromEntries(guarded), errors: S3_ANSWERS },
+    service: {
+      name: 's3',
+      operations: Object.fromEntries(guarded),
+      permissions: s3Permissions({ object: objectIn(objects), settings, clock }, Object.keys(operations)),
+      errors: S3_ANSWERS,
+      anonymous: true,
+    },
     target: new BucketTarget(objects),
     resume: () => {
       notifier.start();
@@ -94,6 +101,18 @@ function inItsWords(operation: Operation): Operation {
       return await operation(input, context);
     } catch (error) {
       throw translate(error, input);
+    }
+  };
+}
+
+/** What rights on an object ask of it. */
+function objectIn(objects: Objects): GuardedBuckets['object'] {
+  return async (bucket, key, versionId) => {
+    try {
+      return await objects.head(bucket, key, versionId === undefined ? {} : { versionId });
+    } catch (error) {
+      if (error instanceof DomainError) return undefined;
+      throw error;
     }
   };
 }
