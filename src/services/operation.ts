@@ -59,6 +59,8 @@ export interface OperationContext {
   /** From the credential scope; DESIGN §7. */
   readonly region: string;
   readonly caller: Caller;
+  /** Address that the call came from; absent for calls within the node, and out of sandboxes, whose door has none. */
+  readonly sourceIp?: string | undefined;
   /** How the client reached us, `http://host:port`: the base of URLs in answers (queue URLs). */
   readonly endpoint: string;
   /** Fires when the client goes away or the node drains: long polls and streams end. */
@@ -68,9 +70,17 @@ export interface OperationContext {
   readonly lineageHeader?: string | undefined;
 }
 
+/** A streaming blob as the wire gives it. */
+export interface StreamedBody extends AsyncIterable<Uint8Array> {
+  /** What the head says will follow the body, in lower case. */
+  readonly trailerNames: readonly string[];
+  /** What did follow it, once it has ended. */
+  readonly trailers: ReadonlyMap<string, string>;
+}
+
 /**
  * One operation of a service. Input and output have the member names of AWS's model: blobs are `Uint8Array`, timestamps
- * `Date`, longs `number`, streaming blobs `AsyncIterable<Uint8Array>`, event streams `AsyncIterable` of one-member unions.
+ * `Date`, longs `number`, streaming blobs {@link StreamedBody}, event streams `AsyncIterable` of one-member unions.
  * The wire has checked the input against the model's constraints before it calls.
  *
  * Types may be taken from AWS's clients (`import type { PutRecordInput } from '@aws-sdk/client-kinesis'`).
@@ -128,6 +138,8 @@ export interface Service {
   readonly permissions?: Readonly<Record<string, PermissionsOf>>;
   /** Operations that a link may call, by GET and without a signature: what they are given proves enough. */
   readonly open?: ReadonlySet<string>;
+  /** Callers who have signed nothing are decided on too: a policy of the resource may let anybody in. */
+  readonly anonymous?: true;
   /** Operations of the query protocol that nobody signs: what they are given proves who calls. */
   readonly unsigned?: ReadonlySet<string>;
   /** Bodies that AWS answers with though the model knows no output: members of a JSON object, by operation. */

@@ -31,7 +31,7 @@ import type { Caller, Operation, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
-import { isChunked, streamBody, withoutChunked } from './body-stream.ts';
+import { isChunked, RequestBody, withoutChunked } from './body-stream.ts';
 import type { CallRequest, CallResponse } from './call.ts';
 import { beginCallSpan } from './call-span.ts';
 import { CallContext } from './context.ts';
@@ -67,8 +67,13 @@ export type Authorize = (asked: Asked) => Authorization | Promise<Authorization>
 
 export type Authorization = { readonly allowed: true } | { readonly allowed: false; readonly message: string };
 
-/** Told of every call that was decided on, as soon as it has been answered. @param failure  what its client was told instead of an answer */
-export type Audit = (asked: Asked, failure: WireFailure | undefined) => void;
+/**
+ * Told of every call that was decided on, as soon as it has been answered.
+ *
+ * @param failure  what its client was told instead of an answer
+ * @param decided  absent where deciding has failed
+ */
+export type Audit = (asked: Asked, failure: WireFailure | undefined, decided: Authorization | undefined) => void;
 
 export interface DispatcherOptions {
   readonly services: readonly Service[];
@@ -108,6 +113,7 @@ interface Call {
   match: RouteMatch | undefined;
   /** Once it has come to a decision. */
   asked: Asked | undefined;
+  decided: Authorization | undefined;
   /** What its client was told instead of an answer. */
   failure: WireFailure | undefined;
 }
@@ -143,7 +149,7 @@ export class Dispatcher {
       await this.#fail(call, error);
     }
     this.#measure(call);
-    if (call.asked) this.#options.audit?.(call.asked, call.failure);
+    if (call.asked) this.#options.audit?.(call.asked, call.failure, call.decided);
   }
 
   #begin(request: CallRequest, response: CallResponse): Call {
@@ -168,6 +174,7 @@ export class Dispatcher {
       endpoint: undefined,
       match: undefined,
       asked: undefined,
+      decided: undefined,
       failure: undefined,
     };
   }
@@ -181,14 +188,22 @@ export class Dispatcher {
     const link = claim ? undefined : this.#openLink(call, destination);
     if (link) return this.#perform(call, link, authenticator.unsigned(), bare);
     if (!claim && destination.kind === 'form' && authenticator.isSecured && (await this.#answerUnsigned(call))) return;
-    authenticator.admit(claim, bare);
-    if (destination.kind === 'service' && this.#streams(call, destination))
-      return this.#answerStreamed(call, destination, claim);
-    const body = await this.#bodies.read(call.request, bodyLimit(call.service));
+    const anonymous = this.#takesAnybody(destination) && authenticator.isAnonymous(claim, bare);
+    if (!anonymous) authenticator.admit(claim, bare);
+    if (destination.kind === 'service' && this.#streams(call, destination)) {
+      const parts = signedParts(call.head, destination, claim, NOTHING);
+      const caller = anonymous ? authenticator.unsigned() : authenticator.authenticate(claim, parts, undefined);
+      return this.#answerStreamed(call, destination, caller);
+    }
+    const body = await this.#bodies.read(
+      call.request,
+      anonymous ? WIRE_LIMITS.unsignedBodyBytesMax : bodyLimit(call.service),
+    );
     try {
       if (destination.kind === 'form') destination = findFormDestination(formOf(call.head, body), call.head);
       this.#note(call, destination);
-      const caller = authenticator.authenticate(claim, signedParts(call.head, destination, claim, body), body);
+      const parts = signedParts(call.head, destination, claim, body);
+      const caller = anonymous ? authenticator.unsigned() : authenticator.authenticate(claim, parts, body);
       await this.#perform(call, destination, caller, { ...call.head, body });
     } finally {
       this.#bodies.release(body);
@@ -201,7 +216,9 @@ export class Dispatcher {
     const destination = findDeviceDestination(call.head) ?? findDestination(call.head, scopeHint(call.head));
     this.#note(call, destination);
     if (destination.kind !== 'service' || destination.service !== 'iotdata') {
-      throw new Refusal(failures.accessDenied('Devices publish here: POST /topics/TOPIC.', call.protocol));
+      throw new Refusal(
+        failures.accessDenied('Devices publish here: POST /topics/TOPIC.', call.protocol, call.service),
+      );
     }
     const bare: RequestParts = { ...call.head, body: NOTHING };
     const claim = proving.claim(bare);
@@ -247,6 +264,10 @@ export class Dispatcher {
     }
   }
 
+  #takesAnybody(destination: Destination): boolean {
+    return destination.kind === 'service' && this.#services.get(destination.service)?.anonymous === true;
+  }
+
   #note(call: Call, destination: Destination): void {
     call.protocol = destination.kind === 'form' ? 'awsQuery' : destination.protocol;
     if (destination.kind === 'form') return;
@@ -263,19 +284,10 @@ export class Dispatcher {
     return call.match !== undefined && call.endpoint!.codec.streamsInput(call.match.operation);
   }
 
-  #answerStreamed(
-    call: Call,
-    destination: Destination & { kind: 'service' },
-    claim: SignatureClaim | undefined,
-  ): Promise<void> {
+  #answerStreamed(call: Call, destination: Destination & { kind: 'service' }, caller: Authenticated): Promise<void> {
     const { head, request } = call;
-    const caller = this.#options.authenticator.authenticate(
-      claim,
-      signedParts(head, destination, claim, NOTHING),
-      undefined,
-    );
     const chunked = isChunked(head.headers);
-    const body = streamBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
+    const body = new RequestBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
     const headers = chunked ? withoutChunked(head.headers) : head.headers;
     return this.#perform(call, destination, caller, { ...head, headers, body });
   }
@@ -315,7 +327,8 @@ export class Dispatcher {
       call.asked = asked;
       const verdict = authorize(asked);
       const decided = isPromise(verdict) ? await verdict : verdict;
-      if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol));
+      call.decided = decided;
+      if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol, endpoint.name));
     }
     await this.#run(call, endpoint, protocol, operation, match.operation, input, caller);
   }
@@ -395,9 +408,9 @@ export class Dispatcher {
     if (error instanceof SignatureFailure || error instanceof AuthenticationFailure) {
       return failures.authenticationFailure(error.problem, error.message, call.protocol);
     }
-    const { code, fields } = error as { code?: unknown; fields?: Readonly<Record<string, unknown>> };
+    const { code, fields, headers } = error as FailedCall;
     const answer = typeof code === 'string' ? endpoint?.service?.errors[code] : undefined;
-    if (answer) return { type: answer.type, status: answer.status, message: messageOf(error), fields };
+    if (answer) return { type: answer.type, status: answer.status, message: messageOf(error), fields, headers };
     if (hasCode(error, 'body-too-large')) return failures.tooLarge(messageOf(error), call.protocol);
     if (hasCode(error, 'wire-busy')) return failures.unavailable(messageOf(error));
     if (isAbort(error) && this.#options.draining.aborted) return failures.unavailable('The node is shutting down.');
@@ -441,6 +454,13 @@ export class Dispatcher {
     if (!endpoint || operation === undefined || !endpoint.codec.has(operation)) return;
     this.#instruments.measure(endpoint.name, operation, status, elapsedMs);
   }
+}
+
+/** An operation's error as far as its client hears of it. */
+interface FailedCall {
+  readonly code?: unknown;
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** An answer that is decided before the operation. */
