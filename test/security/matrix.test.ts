@@ -13,7 +13,7 @@ import { MatrixNode, PAST_AUTHORIZATION, type UserKey } from './matrix-node.ts';
 /** Services whose operations are not decided on yet. */
 const WITHOUT_PERMISSIONS: readonly string[] = [
   ...['cloudformation', 'cloudwatch', 'ecr', 'iot', 'iotdata', 'kinesis', 'lambda'],
-  ...['logs', 's3'],
+  ...['logs'],
 ];
 
 /** Operations that AWS asks no right for, or decides on elsewhere. */
@@ -87,9 +87,11 @@ async function faultsOf(name: string, call: () => Promise<Error>): Promise<reado
   const isOpen = Object.hasOwn(OPEN, name);
   if (permissions.length === 0) return isOpen ? [] : ['asks for no right, and nobody says why'];
   const faults = isOpen ? ['is said to ask for no right, and does'] : [];
-  if (!DENIALS.test(refused.name)) faults.push(`is answered with ${show(refused)}`);
+  if (isBodiless(refused)) {
+    if (statusOf(refused) !== 403) faults.push(`is answered with ${statusOf(refused)}`);
+  } else if (!DENIALS.test(refused.name)) faults.push(`is answered with ${show(refused)}`);
   const { action, resources } = permissions[0]!;
-  if (!refused.message.includes(`is not authorized to perform: ${action} on resource: ${resources[0]}`)) {
+  if (!isBodiless(refused) && !refused.message.includes(`is not authorized to perform: ${action} on resource: ${resources[0]}`)) {
     faults.push(`is refused without the reason: ${refused.message}`);
   }
   faults.push(...permissions.flatMap(malformed));
@@ -108,6 +110,15 @@ async function faultsOf(name: string, call: () => Promise<Error>): Promise<reado
 }
 
 const DENIALS = /^AccessDenied(Exception)?$|^AuthorizationError(Exception)?$|^ForbiddenException$/;
+
+/** What S3 answers to HEAD: nobody can read a reason there. */
+function isBodiless(error: Error): boolean {
+  return error.name === 'Unknown' || error.name === '403';
+}
+
+function statusOf(error: Error): number | undefined {
+  return (error as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode;
+}
 
 function malformed({ action, resources }: Permission): readonly string[] {
   const faults = resources

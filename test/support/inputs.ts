@@ -78,7 +78,7 @@ function sampleOf(table: ServiceTable, index: number, where: string): unknown {
       return Array.from({ length: Math.max(shape.min ?? 0, 1) }, () => sampleOf(table, shape.member, `${where}[]`));
     case 'map': {
       const entry = () => [sampleOf(table, shape.key, `${where}.key`), sampleOf(table, shape.value, `${where}.value`)];
-      return Object.fromEntries((shape.min ?? 0) > 0 ? [entry()] : []);
+      return Object.fromEntries([entry()]);
     }
     case 'string':
       return textOf(shape, where, likely(table, where));

@@ -60,6 +60,7 @@ export async function openS3({ objects, records, clock, random }: S3Dependencies
       operations: Object.fromEntries(guarded),
       permissions: s3Permissions({ object: objectIn(objects), settings, clock }, Object.keys(operations)),
       errors: S3_ANSWERS,
+      anonymous: true,
     },
     target: new BucketTarget(objects),
     [Symbol.asyncDispose]: async () => {},
