@@ -12,7 +12,7 @@ import { MatrixNode, PAST_AUTHORIZATION, type UserKey } from './matrix-node.ts';
 
 /** Services whose operations are not decided on yet. */
 const WITHOUT_PERMISSIONS: readonly string[] = [
-  ...['cloudformation', 'cloudwatch', 'ecr', 'iot', 'iotdata', 'kinesis', 'lambda'],
+  ...['cloudformation', 'cloudwatch', 'ecr', 'iot', 'iotdata'],
   ...['logs'],
 ];
 
