@@ -59,6 +59,8 @@ export interface OperationContext {
   /** From the credential scope; DESIGN §7. */
   readonly region: string;
   readonly caller: Caller;
+  /** Address that the call came from; absent for calls within the node, and out of sandboxes, whose door has none. */
+  readonly sourceIp?: string | undefined;
   /** How the client reached us, `http://host:port`: the base of URLs in answers (queue URLs). */
   readonly endpoint: string;
   /** Fires when the client goes away or the node drains: long polls and streams end. */
