@@ -13,6 +13,7 @@ export type {
   PermissionsOf,
   Service,
   ServiceCaller,
+  StreamedBody,
   WireAnswer,
 } from './operation.ts';
 export { pageOf } from './pages.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
 import { DomainError } from '../base/index.ts';
 import { ChunkedDecoder, type ChunkSigner, SignatureFailure } from '../codec/aws/index.ts';
+import type { StreamedBody } from '../services/index.ts';
 import type { CallRequest } from './call.ts';
 
 /** How a streamed body proves itself. */
@@ -16,13 +16,34 @@ export interface StreamProof {
  * A request's body as it arrives, decoded and checked. It throws before its end when anything is wrong, so that a consumer which
  * keeps what it got only after the end keeps nothing wrong.
  *
- * @throws SignatureFailure, or DomainError `body-aborted` or `content-mismatch`
+ * @throws SignatureFailure, or DomainError `body-aborted`
  */
-export async function* streamBody(request: CallRequest, proof: StreamProof): AsyncGenerator<Uint8Array> {
-  const source = wholeOf(request);
-  if (proof.chunked) yield* dechunk(source, proof.chunks);
-  else if (proof.payloadHash !== undefined) yield* hashed(source, proof.payloadHash);
-  else yield* source;
+export class RequestBody implements StreamedBody {
+  readonly trailerNames: readonly string[];
+  readonly trailers: ReadonlyMap<string, string>;
+  readonly #bytes: AsyncGenerator<Uint8Array>;
+
+  constructor(request: CallRequest, { chunked, chunks, payloadHash }: StreamProof) {
+    const source = wholeOf(request);
+    const decoder = chunked ? new ChunkedDecoder(chunks) : undefined;
+    this.trailers = decoder?.trailers ?? NONE;
+    this.trailerNames = decoder ? listed(request.headers['x-amz-trailer']) : [];
+    if (decoder) this.#bytes = dechunk(source, decoder);
+    else this.#bytes = payloadHash === undefined ? source : hashed(source, payloadHash);
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    return this.#bytes;
+  }
+}
+
+const NONE: ReadonlyMap<string, string> = new Map();
+
+function listed(header: string | string[] | undefined): readonly string[] {
+  const names = String(header ?? '')
+    .toLowerCase()
+    .split(',');
+  return names.map((name) => name.trim()).filter((name) => name !== '');
 }
 
 /** What Node reports of a broken connection, as an error of ours. */
@@ -48,29 +69,9 @@ async function* hashed(source: AsyncIterable<Uint8Array>, expected: string): Asy
   }
 }
 
-async function* dechunk(
-  source: AsyncIterable<Uint8Array>,
-  signer: ChunkSigner | undefined,
-): AsyncGenerator<Uint8Array> {
-  const decoder = new ChunkedDecoder(signer);
-  let crc = 0;
-  for await (const piece of source) {
-    for (const data of decoder.push(piece)) {
-      crc = crc32(data, crc);
-      yield data;
-    }
-  }
+async function* dechunk(source: AsyncIterable<Uint8Array>, decoder: ChunkedDecoder): AsyncGenerator<Uint8Array> {
+  for await (const piece of source) yield* decoder.push(piece);
   decoder.end();
-  checkTrailer(decoder.trailers.get('x-amz-checksum-crc32'), crc);
-}
-
-/** The checksum that AWS's clients send by default, big-endian in base64. */
-function checkTrailer(announced: string | undefined, crc: number): void {
-  if (announced === undefined) return;
-  const actual = Buffer.alloc(4);
-  actual.writeUInt32BE(crc >>> 0);
-  if (actual.toString('base64') === announced) return;
-  throw new DomainError('content-mismatch', 'The CRC32 you specified did not match the calculated checksum.');
 }
 
 /** True when the headers announce `aws-chunked`. */

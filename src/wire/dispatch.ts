@@ -31,7 +31,7 @@ import type { Caller, Operation, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
-import { isChunked, streamBody, withoutChunked } from './body-stream.ts';
+import { isChunked, RequestBody, withoutChunked } from './body-stream.ts';
 import type { CallRequest, CallResponse } from './call.ts';
 import { beginCallSpan } from './call-span.ts';
 import { CallContext } from './context.ts';
@@ -275,7 +275,7 @@ export class Dispatcher {
       undefined,
     );
     const chunked = isChunked(head.headers);
-    const body = streamBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
+    const body = new RequestBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
     const headers = chunked ? withoutChunked(head.headers) : head.headers;
     return this.#perform(call, destination, caller, { ...head, headers, body });
   }
@@ -395,9 +395,9 @@ export class Dispatcher {
     if (error instanceof SignatureFailure || error instanceof AuthenticationFailure) {
       return failures.authenticationFailure(error.problem, error.message, call.protocol);
     }
-    const { code, fields } = error as { code?: unknown; fields?: Readonly<Record<string, unknown>> };
+    const { code, fields, headers } = error as FailedCall;
     const answer = typeof code === 'string' ? endpoint?.service?.errors[code] : undefined;
-    if (answer) return { type: answer.type, status: answer.status, message: messageOf(error), fields };
+    if (answer) return { type: answer.type, status: answer.status, message: messageOf(error), fields, headers };
     if (hasCode(error, 'body-too-large')) return failures.tooLarge(messageOf(error), call.protocol);
     if (hasCode(error, 'wire-busy')) return failures.unavailable(messageOf(error));
     if (isAbort(error) && this.#options.draining.aborted) return failures.unavailable('The node is shutting down.');
@@ -441,6 +441,13 @@ export class Dispatcher {
     if (!endpoint || operation === undefined || !endpoint.codec.has(operation)) return;
     this.#instruments.measure(endpoint.name, operation, status, elapsedMs);
   }
+}
+
+/** An operation's error as far as its client hears of it. */
+interface FailedCall {
+  readonly code?: unknown;
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** An answer that is decided before the operation. */

@@ -25,6 +25,7 @@ const TYPES = {
   expired: { json: 'InvalidSignatureException', query: 'SignatureDoesNotMatch', xml: 'AccessDenied' },
   'unsigned-headers': { json: 'InvalidSignatureException', query: 'SignatureDoesNotMatch', xml: 'AccessDenied' },
   payload: { json: 'InvalidSignatureException', query: 'SignatureDoesNotMatch', xml: 'XAmzContentSHA256Mismatch' },
+  body: { json: 'InvalidSignatureException', query: 'SignatureDoesNotMatch', xml: 'IncompleteBody' },
   'unknown-key': { json: 'UnrecognizedClientException', query: 'InvalidClientTokenId', xml: 'InvalidAccessKeyId' },
   token: { json: 'UnrecognizedClientException', query: 'InvalidClientTokenId', xml: 'InvalidToken' },
   'expired-token': { json: 'ExpiredTokenException', query: 'ExpiredToken', xml: 'ExpiredToken' },
@@ -42,7 +43,8 @@ export function authenticationFailure(
 /** The JSON protocols answer 400 to everything that is the caller's fault; S3 does to what cannot be read. */
 function statusOf(problem: AuthenticationProblem, protocol: AwsProtocol): number {
   if (protocol.startsWith('awsJson')) return 400;
-  const unreadable = problem === 'incomplete' || problem === 'payload' || problem === 'expired-token';
+  const unreadable =
+    problem === 'incomplete' || problem === 'payload' || problem === 'body' || problem === 'expired-token';
   return protocol === 'restXml' && unreadable ? 400 : 403;
 }
 

@@ -29,37 +29,13 @@ import {
   PutBucketTaggingCommand,
   PutObjectCommand,
   paginateListObjectsV2,
-  S3Client,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { clientOptions, type TestWire } from '../wire/support.ts';
-import { withS3 } from './support.ts';
+import { BUCKET, put, read, status, withBucket } from './support.ts';
 
-const BUCKET = { Bucket: 'test-bucket' };
 const md5 = (content: string | Uint8Array) => createHash('md5').update(content).digest('hex');
-
-/** A client with a bucket made. */
-async function withBucket(run: (s3: S3Client, wire: TestWire) => Promise<void>): Promise<void> {
-  await withS3(async (wire) => {
-    const s3 = new S3Client({ ...clientOptions(wire), forcePathStyle: true });
-    try {
-      await s3.send(new CreateBucketCommand(BUCKET));
-      await run(s3, wire);
-    } finally {
-      s3.destroy();
-    }
-  });
-}
-
-const put = (s3: S3Client, Key: string, Body: string, more: object = {}) =>
-  s3.send(new PutObjectCommand({ ...BUCKET, Key, Body, ...more }));
-const read = async (s3: S3Client, Key: string, more: object = {}) => {
-  const answer = await s3.send(new GetObjectCommand({ ...BUCKET, Key, ...more }));
-  return { ...answer, text: await answer.Body!.transformToString() };
-};
-const status = (error: any): number => error.$metadata?.httpStatusCode;
 
 test('buckets: made, found, located, listed and removed, with S3 errors', () =>
   withBucket(async (s3) => {

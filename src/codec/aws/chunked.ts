@@ -146,5 +146,5 @@ export class ChunkedDecoder {
 }
 
 function incomplete(): SignatureFailure {
-  return new SignatureFailure('payload', 'The request body is not in aws-chunked encoding, or terminated too early.');
+  return new SignatureFailure('body', 'The request body is not in aws-chunked encoding, or terminated too early.');
 }

@@ -27,6 +27,8 @@ export interface WireFailure {
   readonly message: string;
   /** Members of the error's shape beside the message. */
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
+  /** Headers beside it; S3 alone has any. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Reads and writes one service's messages in one protocol. */

@@ -63,7 +63,8 @@ export class XmlBodies implements RestBodies {
     const body =
       `${DECLARATION}<Error><Code>${escapeXml(failure.type)}</Code><Message>${escapeXml(failure.message)}</Message>` +
       `${fields.join('')}<RequestId>${requestId}</RequestId><HostId>${requestId}</HostId></Error>`;
-    return { status: failure.status, headers: { 'content-type': this.contentType }, body };
+    const headers = { 'content-type': this.contentType, ...failure.headers };
+    return { status: failure.status, headers, body: failure.status === 304 ? '' : body };
   }
 
   #tree(index: number, body: Uint8Array): unknown {

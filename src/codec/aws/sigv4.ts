@@ -25,8 +25,15 @@ const EXPIRES_SECONDS_MAX = 7 * 24 * 3600;
  *  - `mismatch`: another secret, or something was changed on the way;
  *  - `skewed`: signed too long ago, or in the future; - `expired`: a presigned URL after its time;
  *  - `unsigned-headers`: `x-amz-` headers that the signature does not cover;
- *  - `payload`: the body is not the one announced. */
-export type SignatureProblem = 'incomplete' | 'mismatch' | 'skewed' | 'expired' | 'unsigned-headers' | 'payload';
+ *  - `payload`: the body is not the one announced; - `body`: it is not in chunks, or ended early. */
+export type SignatureProblem =
+  | 'incomplete'
+  | 'mismatch'
+  | 'skewed'
+  | 'expired'
+  | 'unsigned-headers'
+  | 'payload'
+  | 'body';
 
 /** A request that does not prove who sent it. */
 export class SignatureFailure extends Error {

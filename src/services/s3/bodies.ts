@@ -1,10 +1,39 @@
+import type { BodyChecks } from '../../store/index.ts';
+import type { StreamedBody } from '../index.ts';
+import { type ChecksumInput, checksumOf } from './checksums.ts';
 import { s3Error } from './errors.ts';
+import { S3_LIMITS } from './limits.ts';
 
 /** A body as the wire gives it: a stream, bytes, or none. */
-export type Body = AsyncIterable<Uint8Array> | Uint8Array | undefined;
+export type Body = StreamedBody | Uint8Array | undefined;
 
-export function streamOf(body: Body): AsyncIterable<Uint8Array> {
-  return body === undefined || body instanceof Uint8Array ? once(body) : body;
+/** The members of a request that carries a body. */
+export interface BodyInput extends ChecksumInput {
+  readonly Body?: Body;
+  readonly ContentLength?: number;
+  readonly ContentMD5?: string;
+}
+
+const NOTHING = new Uint8Array(0);
+
+export function streamOf(body: Body): AsyncIterable<Uint8Array> | Uint8Array {
+  return body ?? NOTHING;
+}
+
+/**
+ * What a body must turn out to be.
+ * @throws DomainError `length-missing`, `body-too-long`, `digest-invalid`, `request-invalid`
+ */
+export function bodyChecks(input: BodyInput): BodyChecks {
+  const { Body: body, ContentLength: contentLength, ContentMD5 } = input;
+  if (contentLength === undefined) throw s3Error('length-missing');
+  if (contentLength > S3_LIMITS.putBytesMax) {
+    throw s3Error('body-too-long', {
+      fields: { ProposedSize: contentLength, MaxSizeAllowed: S3_LIMITS.putBytesMax },
+    });
+  }
+  const checksum = checksumOf(input, body instanceof Uint8Array ? undefined : body);
+  return { contentLength, ...md5Of(ContentMD5), ...(checksum && { checksum }) };
 }
 
 /** `Content-MD5` in hex. @throws DomainError `digest-invalid` */
@@ -13,8 +42,4 @@ export function md5Of(header: string | undefined): { readonly md5?: string } {
   const bytes = Buffer.from(header, 'base64');
   if (bytes.length !== 16) throw s3Error('digest-invalid');
   return { md5: bytes.toString('hex') };
-}
-
-async function* once(body: Uint8Array | undefined): AsyncGenerator<Uint8Array> {
-  if (body) yield body;
 }

@@ -13,7 +13,7 @@ export interface Conditions {
  * Checks them in the order of RFC 9110, section 13.2.2, as S3 does.
  * @throws DomainError `precondition-failed`, `not-modified`
  */
-export function checkConditions({ etag, lastModified }: ObjectInfo, conditions: Conditions): void {
+export function checkConditions({ etag, lastModified, versionId }: ObjectInfo, conditions: Conditions): void {
   const { IfMatch, IfNoneMatch, IfModifiedSince, IfUnmodifiedSince } = conditions;
   const seconds = Math.floor(lastModified / 1000);
   const isAfter = (date: Date) => seconds > Math.floor(date.getTime() / 1000);
@@ -22,11 +22,12 @@ export function checkConditions({ etag, lastModified }: ObjectInfo, conditions: 
   } else if (IfUnmodifiedSince && isAfter(IfUnmodifiedSince)) {
     throw s3Error('precondition-failed', { fields: { Condition: 'If-Unmodified-Since' } });
   }
-  if (IfNoneMatch !== undefined) {
-    if (matches(IfNoneMatch, etag)) throw s3Error('not-modified');
-  } else if (IfModifiedSince && !isAfter(IfModifiedSince)) {
-    throw s3Error('not-modified');
-  }
+  const isKnown = IfNoneMatch === undefined ? IfModifiedSince && !isAfter(IfModifiedSince) : matches(IfNoneMatch, etag);
+  if (!isKnown) return;
+  const headers = { etag: `"${etag}"`, 'last-modified': new Date(lastModified).toUTCString() };
+  throw s3Error('not-modified', {
+    headers: { ...headers, ...(versionId !== undefined && { 'x-amz-version-id': versionId }) },
+  });
 }
 
 /** An entity tag without its quotes. */
@@ -51,6 +52,21 @@ export function parseRange(header: string | undefined, sizeBytes: number): ByteR
     throw s3Error('range-invalid', { fields: { RangeRequested: header, ActualObjectSize: sizeBytes } });
   }
   return { start, end };
+}
+
+/**
+ * The bytes of a part; those of an object that was not uploaded in parts are its first.
+ * @throws DomainError `part-number-invalid`
+ */
+export function partRange({ sizeBytes, parts }: ObjectInfo, part: number): ByteRange | undefined {
+  const all = parts ?? [{ part: 1, sizeBytes }];
+  const index = all.findIndex((one) => one.part === part);
+  if (index < 0)
+    throw s3Error('part-number-invalid', { fields: { PartNumberRequested: part, ActualPartCount: all.length } });
+  // An empty one has no first byte to name.
+  if (sizeBytes === 0) return undefined;
+  const start = all.slice(0, index).reduce((sum, one) => sum + one.sizeBytes, 0);
+  return { start, end: start + all[index]!.sizeBytes - 1 };
 }
 
 function matches(header: string, etag: string): boolean {

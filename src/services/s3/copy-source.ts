@@ -1,28 +1,40 @@
-import type { Objects } from '../../store/index.ts';
-import { checkConditions, parseRange } from './conditions.ts';
+import type { ObjectInfo } from '../../store/index.ts';
+import { checkConditions } from './conditions.ts';
+import { customerKeyOf } from './encryption.ts';
 import { s3Error } from './errors.ts';
+import { S3_LIMITS } from './limits.ts';
 
 export interface CopySourceInput {
   readonly CopySource: string;
-  readonly CopySourceRange?: string;
   readonly CopySourceIfMatch?: string;
   readonly CopySourceIfNoneMatch?: string;
   readonly CopySourceIfModifiedSince?: Date;
   readonly CopySourceIfUnmodifiedSince?: Date;
+  readonly [member: string]: unknown;
 }
 
-/** `bucket/key`, with or without a slash before it, percent-encoded. @throws DomainError `argument-invalid` */
-export function parseCopySource(header: string): { readonly bucket: string; readonly key: string } {
-  const [path] = header.split('?versionId=', 1) as [string];
+export interface CopySource {
+  readonly bucket: string;
+  readonly key: string;
+  readonly versionId?: string;
+  readonly customerKey?: Uint8Array;
+}
+
+/** `bucket/key[?versionId=...]`, with or without a slash before it, percent-encoded. @throws DomainError `argument-invalid` */
+export function parseCopySource(header: string): Omit<CopySource, 'customerKey'> {
+  const [path, versionId] = header.split('?versionId=', 2) as [string, string?];
   const match = /^\/?([^/]+)\/(.+)$/s.exec(decode(path));
   if (!match) throw s3Error('argument-invalid', { message: 'Invalid copy source object key' });
-  return { bucket: match[1]!, key: match[2]! };
+  return { bucket: match[1]!, key: match[2]!, ...(versionId !== undefined && { versionId: decode(versionId) }) };
 }
 
-/** Opens the source of a copy, whole or in part. For a copy an unmet condition is always a failure, never "not modified". */
-export async function openCopySource(objects: Objects, input: CopySourceInput) {
-  const { bucket, key } = parseCopySource(input.CopySource);
-  const info = await objects.head(bucket, key);
+/** The same with the key that it is encrypted with. */
+export function copySourceOf(input: CopySourceInput): CopySource {
+  return { ...parseCopySource(input.CopySource), ...customerKeyOf(input, 'CopySource') };
+}
+
+/** For a copy an unmet condition is always a failure, never "not modified". @throws DomainError `precondition-failed` */
+export function checkSourceConditions(info: ObjectInfo, input: CopySourceInput): void {
   try {
     checkConditions(info, {
       ...(input.CopySourceIfMatch !== undefined && { IfMatch: input.CopySourceIfMatch }),
@@ -33,8 +45,14 @@ export async function openCopySource(objects: Objects, input: CopySourceInput) {
   } catch (error) {
     throw s3Error('precondition-failed', { cause: error });
   }
-  const range = parseRange(input.CopySourceRange, info.sizeBytes);
-  return objects.get(bucket, key, range && { range });
+}
+
+/** One copy takes no more than one put. @throws DomainError `request-invalid` */
+export function checkSourceSize(sizeBytes: number): void {
+  const { putBytesMax } = S3_LIMITS;
+  if (sizeBytes <= putBytesMax) return;
+  const message = `The specified copy source is larger than the maximum allowable size for a copy source: ${putBytesMax}`;
+  throw s3Error('request-invalid', { message });
 }
 
 function decode(text: string): string {

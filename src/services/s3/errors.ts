@@ -20,11 +20,14 @@ export type S3ErrorCode =
   | 'copy-onto-itself'
   | 'digest-invalid'
   | 'email-unresolvable'
+  | 'encryption-invalid'
   | 'encryption-not-built'
   | 'key-too-long'
+  | 'length-missing'
   | 'location-invalid'
   | 'malformed'
   | 'malformed-policy'
+  | 'metadata-too-large'
   | 'no-bucket-policy'
   | 'no-cors'
   | 'no-lifecycle'
@@ -36,12 +39,16 @@ export type S3ErrorCode =
   | 'no-website'
   | 'not-built'
   | 'not-modified'
+  | 'no-retention'
+  | 'part-number-invalid'
   | 'part-order'
   | 'part-too-small'
   | 'post-malformed'
   | 'post-policy-invalid'
   | 'request-invalid'
+  | 'storage-class-invalid'
   | 'tag-invalid'
+  | 'trailer-malformed'
   | 'versioning-invalid';
 
 /** How S3 answers. @see Amazon S3 API reference, Error responses */
@@ -72,13 +79,16 @@ export const S3_ANSWERS = {
   'copy-onto-itself': { type: 'InvalidRequest', status: 400 },
   'digest-invalid': { type: 'InvalidDigest', status: 400 },
   'email-unresolvable': { type: 'UnresolvableGrantByEmailAddress', status: 400 },
+  'encryption-invalid': { type: 'InvalidEncryptionAlgorithmError', status: 400 },
   'encryption-not-built': { type: 'NotImplemented', status: 501 },
   'format-too-new': { type: 'InternalError', status: 500 },
   'key-invalid': { type: 'InvalidURI', status: 400 },
   'key-too-long': { type: 'KeyTooLongError', status: 400 },
+  'length-missing': { type: 'MissingContentLength', status: 411 },
   'location-invalid': { type: 'InvalidLocationConstraint', status: 400 },
   malformed: { type: 'MalformedXML', status: 400 },
   'malformed-policy': { type: 'MalformedPolicy', status: 400 },
+  'metadata-too-large': { type: 'MetadataTooLarge', status: 400 },
   'no-bucket-policy': { type: 'NoSuchBucketPolicy', status: 404 },
   'no-cors': { type: 'NoSuchCORSConfiguration', status: 404 },
   'no-lifecycle': { type: 'NoSuchLifecycleConfiguration', status: 404 },
@@ -86,6 +96,7 @@ export const S3_ANSWERS = {
   'no-ownership': { type: 'OwnershipControlsNotFoundError', status: 404 },
   'no-public-access-block': { type: 'NoSuchPublicAccessBlockConfiguration', status: 404 },
   'no-replication': { type: 'ReplicationConfigurationNotFoundError', status: 404 },
+  'no-retention': { type: 'NoSuchObjectLockConfiguration', status: 404 },
   'no-tag-set': { type: 'NoSuchTagSet', status: 404 },
   'no-website': { type: 'NoSuchWebsiteConfiguration', status: 404 },
   'not-built': { type: 'NotImplemented', status: 501 },
@@ -95,6 +106,7 @@ export const S3_ANSWERS = {
   // Every SDK tries again on a 503.
   'objects-full': { type: 'ServiceUnavailable', status: 503 },
   'part-invalid': { type: 'InvalidPart', status: 400 },
+  'part-number-invalid': { type: 'InvalidPartNumber', status: 416 },
   'part-order': { type: 'InvalidPartOrder', status: 400 },
   'part-too-small': { type: 'EntityTooSmall', status: 400 },
   'post-malformed': { type: 'MalformedPOSTRequest', status: 400 },
@@ -102,7 +114,9 @@ export const S3_ANSWERS = {
   'precondition-failed': { type: 'PreconditionFailed', status: 412 },
   'range-invalid': { type: 'InvalidRange', status: 416 },
   'request-invalid': { type: 'InvalidRequest', status: 400 },
+  'storage-class-invalid': { type: 'InvalidStorageClass', status: 400 },
   'tag-invalid': { type: 'InvalidTag', status: 400 },
+  'trailer-malformed': { type: 'MalformedTrailerError', status: 400 },
   'upload-not-found': { type: 'NoSuchUpload', status: 404 },
   'versioning-invalid': { type: 'IllegalVersioningConfigurationException', status: 400 },
 } satisfies Record<S3ErrorCode, WireAnswer>;
@@ -115,6 +129,8 @@ const MESSAGES: Partial<Record<S3ErrorCode, string>> = {
   'bucket-name-invalid': 'The specified bucket is not valid.',
   'bucket-not-empty': 'The bucket you tried to delete is not empty',
   'bucket-not-found': 'The specified bucket does not exist',
+  'copy-onto-itself':
+    "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
   'customer-key-missing':
     'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.',
   'customer-key-needless': 'The encryption parameters are not applicable to this object.',
@@ -124,7 +140,15 @@ const MESSAGES: Partial<Record<S3ErrorCode, string>> = {
   'version-not-found': 'The specified version does not exist.',
   'digest-invalid': 'The Content-MD5 you specified was invalid.',
   'key-invalid': "Couldn't parse the specified URI.",
+  'encryption-invalid': 'The encryption request you specified is not valid. Supported value: AES256.',
   'key-too-long': 'Your key is too long',
+  'length-missing': 'You must provide the Content-Length HTTP header.',
+  'metadata-too-large': 'Your metadata headers exceed the maximum allowed metadata size',
+  'no-retention': 'The specified object does not have a ObjectLock configuration',
+  'part-number-invalid': 'The requested partnumber is not satisfiable',
+  'storage-class-invalid': 'The storage class you specified is not valid',
+  'trailer-malformed':
+    'The request contained trailing data that was not well-formed or did not conform to our published schema.',
   malformed: 'The XML you provided was not well-formed or did not validate against our published schema',
   'no-bucket-policy': 'The bucket policy does not exist',
   'no-tag-set': 'The TagSet does not exist',
@@ -160,16 +184,26 @@ const MESSAGES: Partial<Record<S3ErrorCode, string>> = {
 };
 
 /** An error that needs no other words. */
-class S3Error extends DomainError<S3ErrorCode> {}
+class S3Error extends DomainError<S3ErrorCode> {
+  /** Headers of the answer. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
+
+  constructor(code: S3ErrorCode, message: string, { headers, ...options }: ErrorOptions) {
+    super(code, message, options);
+    this.headers = headers;
+  }
+}
+
+interface ErrorOptions {
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
 
 /** An error in S3's words; `fields` go into the answer beside the code. */
 export function s3Error(
   code: S3ErrorCode,
-  options: {
-    readonly message?: string;
-    readonly fields?: Readonly<Record<string, unknown>>;
-    readonly cause?: unknown;
-  } = {},
+  options: ErrorOptions & { readonly message?: string } = {},
 ): DomainError<S3ErrorCode> {
   const { message = MESSAGES[code] ?? code, ...rest } = options;
   return new S3Error(code, message, rest);
@@ -181,7 +215,28 @@ export function translate(error: unknown, { Bucket, Key, UploadId }: RequestName
   const code = specific(error as DomainError<S3ErrorCode>);
   const fields = { BucketName: code.startsWith('bucket-') ? Bucket : undefined, Key, UploadId };
   const named = Object.entries(fields).filter(([name, value]) => value !== undefined && isNamed(code, name));
-  return s3Error(code, { message: MESSAGES[code] ?? error.message, fields: Object.fromEntries(named), cause: error });
+  const message = messageFor(code, error, UploadId);
+  const headers = headersFor(error as DomainError<S3ErrorCode>);
+  return s3Error(code, { message, fields: Object.fromEntries(named), cause: error, ...(headers && { headers }) });
+}
+
+function messageFor(code: S3ErrorCode, { message, fields }: DomainError, uploadId: string | undefined): string {
+  if (code === 'bad-digest' && fields?.reason === 'checksum') {
+    return `The ${fields.algorithm} you specified did not match the calculated checksum.`;
+  }
+  if (code === 'customer-key-missing' && uploadId !== undefined) {
+    return 'The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.';
+  }
+  return MESSAGES[code] ?? message;
+}
+
+/** What an answer says of the delete marker that it met. */
+function headersFor({ code, fields }: DomainError<S3ErrorCode>): Record<string, string> | undefined {
+  const versionId = typeof fields?.versionId === 'string' && { 'x-amz-version-id': fields.versionId };
+  if (code === 'object-not-found' && fields?.deleteMarker) return { 'x-amz-delete-marker': 'true', ...versionId };
+  if (code !== 'version-is-marker') return undefined;
+  const lastModified = new Date(Number(fields?.lastModified)).toUTCString();
+  return { 'x-amz-delete-marker': 'true', ...versionId, 'last-modified': lastModified, allow: 'DELETE' };
 }
 
 interface RequestNames {

@@ -1,14 +1,19 @@
 /** services/s3: Amazon S3 over the objects store. */
-import type { Random } from '../../base/index.ts';
+import { ACCOUNT_ID, type Clock, type Random } from '../../base/index.ts';
 import type { Target } from '../../delivery/index.ts';
 import type { Objects, Records } from '../../store/index.ts';
 import type { Operation, Service } from '../index.ts';
-import { S3_ANSWERS, translate } from './errors.ts';
+import { S3_ANSWERS, s3Error, translate } from './errors.ts';
 import { accessOperations } from './operations/access.ts';
+import { attributeOperations } from './operations/attributes.ts';
 import { bucketOperations } from './operations/buckets.ts';
+import { copyOperations } from './operations/copies.ts';
+import { deletionOperations } from './operations/deletions.ts';
 import { listingOperations } from './operations/listings.ts';
+import { objectSettingOperations } from './operations/object-settings.ts';
 import { objectOperations } from './operations/objects.ts';
 import { settingOperations } from './operations/settings.ts';
+import { uploadListingOperations } from './operations/upload-listings.ts';
 import { uploadOperations } from './operations/uploads.ts';
 import { Settings } from './settings.ts';
 import { BucketTarget } from './target.ts';
@@ -20,6 +25,7 @@ export interface S3Dependencies {
   readonly objects: Objects;
   /** Where settings of buckets are kept. */
   readonly records: Records;
+  readonly clock: Clock;
   readonly random: Random;
 }
 
@@ -30,15 +36,21 @@ export interface S3 extends AsyncDisposable {
 }
 
 /** Opens S3: objects are in their store, what is set for a bucket is in records. */
-export async function openS3({ objects, records, random }: S3Dependencies): Promise<S3> {
+export async function openS3({ objects, records, clock, random }: S3Dependencies): Promise<S3> {
   const settings = await Settings.open(objects, records);
+  const ground = { objects, settings, clock };
   const operations = {
     ...bucketOperations(objects, settings),
-    ...objectOperations(objects),
-    ...listingOperations(objects),
-    ...uploadOperations(objects),
+    ...objectOperations(ground),
+    ...copyOperations(ground),
+    ...deletionOperations(ground),
+    ...objectSettingOperations(ground),
+    ...attributeOperations(ground),
+    ...listingOperations(ground),
+    ...uploadOperations(ground),
+    ...uploadListingOperations(ground),
     ...accessOperations(settings),
-    ...settingOperations(settings, random),
+    ...settingOperations(objects, settings, random),
   };
   const guarded = Object.entries(operations).map(([name, operation]) => [name, inItsWords(operation)] as const);
   return {
@@ -52,9 +64,23 @@ export async function openS3({ objects, records, random }: S3Dependencies): Prom
 function inItsWords(operation: Operation): Operation {
   return async (input, context) => {
     try {
+      checkOwner(input);
       return await operation(input, context);
     } catch (error) {
       throw translate(error, input);
     }
   };
+}
+
+/** There is one owner here. @throws DomainError `access-denied` */
+function checkOwner({
+  ExpectedBucketOwner = ACCOUNT_ID,
+  ExpectedSourceBucketOwner = ACCOUNT_ID,
+}: ExpectedOwners): void {
+  if (ExpectedBucketOwner !== ACCOUNT_ID || ExpectedSourceBucketOwner !== ACCOUNT_ID) throw s3Error('access-denied');
+}
+
+interface ExpectedOwners {
+  readonly ExpectedBucketOwner?: string;
+  readonly ExpectedSourceBucketOwner?: string;
 }

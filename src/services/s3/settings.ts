@@ -24,7 +24,6 @@ export interface BucketSettings {
   readonly tags: readonly Tag[];
   /** Rules of the default encryption. */
   readonly encryption: readonly object[];
-  readonly versioning: { readonly Status: 'Enabled' | 'Suspended' };
   readonly objectLock: {
     readonly ObjectLockEnabled: 'Enabled';
     readonly Rule?: { readonly DefaultRetention: DefaultRetention };

@@ -117,7 +117,7 @@ export interface BucketInfo {
  *  - `object-locked`: retention or a legal hold keeps the version.
  *  - `precondition-failed`: a condition did not hold of what stands there.
  *  - `content-mismatch`: the body ended early, or has another MD5 or checksum than was announced; nothing was stored.
- *     `fields.reason` is `length`, `md5` or `checksum` (then with `fields.algorithm`).
+ *     `fields.reason` is `length`, `md5` or `checksum` (then with `fields.algorithm`). What the body itself throws is passed on.
  *  - `customer-key-missing`, `customer-key-needless`, `customer-key-wrong`: a reader brings no key, one that is not needed, or another.
  *  - `part-invalid`: a part named by complete is missing, out of order, or has another etag or checksum.
  *  - `range-invalid`: the range starts beyond the object.

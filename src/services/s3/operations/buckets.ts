@@ -33,7 +33,7 @@ export function bucketOperations(objects: Objects, settings: Settings): Record<s
       if (acl) await settings.put(Bucket, 'acl', acl);
       if (tags) await settings.put(Bucket, 'tags', tags);
       if (input.ObjectLockEnabledForBucket) {
-        await settings.put(Bucket, 'versioning', { Status: 'Enabled' });
+        await objects.setVersioning(Bucket, 'Enabled');
         await settings.put(Bucket, 'objectLock', { ObjectLockEnabled: 'Enabled' });
       }
       return { Location: `/${Bucket}`, BucketArn: `arn:aws:s3:::${Bucket}` };

@@ -1,127 +1,135 @@
-import { type DomainError, hasCode } from '../../../base/index.ts';
-import type { ByteRange, ObjectInfo, Objects, PutOptions } from '../../../store/index.ts';
+import type { BucketInfo, ByteRange, ObjectInfo, OpenedObject } from '../../../store/index.ts';
 import type { Operation } from '../../index.ts';
-import { md5Of, streamOf } from '../bodies.ts';
-import { checkConditions, parseRange, unquoted } from '../conditions.ts';
-import { openCopySource, parseCopySource } from '../copy-source.ts';
-import { S3_ANSWERS, s3Error, translate } from '../errors.ts';
-import { describe, isChunked, quoted, tagsOf, toStored, wholeSeconds } from '../metadata.ts';
+import { bodyChecks, streamOf } from '../bodies.ts';
+import { checksumMembers, partChecksum } from '../checksums.ts';
+import { checkConditions, parseRange, partRange } from '../conditions.ts';
+import { customerKeyOf, encryptionMembers } from '../encryption.ts';
+import { s3Error } from '../errors.ts';
+import { isLocking } from '../locks.ts';
+import { describe, quoted, toStored, versionIdOf } from '../metadata.ts';
+import { causeOf, commonOptions, type Ground, writeConditions } from '../writing.ts';
 
-/** How often a read begins anew because the object was replaced between its head and its body. */
-const READ_ATTEMPTS_MAX = 10;
-
-/** Keys of one DeleteObjects. */
-const DELETE_KEYS_MAX = 1000;
-
-export function objectOperations(objects: Objects): Record<string, Operation> {
+/** Objects are put and read. */
+export function objectOperations(ground: Ground): Record<string, Operation> {
+  const { objects } = ground;
   return {
-    PutObject: async (input) => {
-      const { etag } = await objects.put(input.Bucket, input.Key, streamOf(input.Body), putOptions(input));
-      return { ETag: quoted(etag) };
+    PutObject: async (input, context) => {
+      const { Bucket, Key } = input;
+      if (input.WriteOffsetBytes !== undefined) {
+        throw s3Error('not-built', {
+          message: 'Appending to objects is of directory buckets, which Millrace has none of',
+        });
+      }
+      const bucket = await objects.bucket(Bucket);
+      const checks = bodyChecks(input);
+      checkProofOfLocked(input, checks);
+      const options = {
+        metadata: toStored(input),
+        ...commonOptions(ground, input, context),
+        ...checks,
+        ...writeConditions(input),
+        cause: causeOf(context),
+      };
+      const info = await objects.put(Bucket, Key, streamOf(input.Body), options);
+      return {
+        ETag: quoted(info.etag),
+        VersionId: versionIdOf(info, bucket),
+        ...checksumMembers(info.checksum),
+        ...encryptionMembers(input, options.customerKey),
+      };
     },
 
-    GetObject: async (input) => {
-      const { info, range, body } = await open(objects, input);
-      return { ...describe(info), ...overrides(input), ...rangeMembers(info, range), Body: body };
+    GetObject: async (input, { caller }) => {
+      const { Bucket, Key } = input;
+      if (caller.accountId === 'anonymous') checkNoOverrides(input);
+      const bucket = await objects.bucket(Bucket);
+      const options = { ...versionOf(input), ...customerKeyOf(input) };
+      const opened = await objects.get(Bucket, Key, { ...options, range: (info) => chosenRange(info, input) });
+      return { ...shown(opened, input, bucket), Body: opened.bytes ?? opened.body };
     },
 
     HeadObject: async (input) => {
-      const info = await objects.head(input.Bucket, input.Key);
-      checkConditions(info, input);
-      const range = parseRange(input.Range, info.sizeBytes);
-      return { ...describe(info), ...overrides(input), ...rangeMembers(info, range) };
-    },
-
-    GetObjectTagging: async ({ Bucket, Key }) => ({ TagSet: tagsOf(await objects.head(Bucket, Key)) }),
-
-    DeleteObject: async ({ Bucket, Key }) => {
-      await objects.delete(Bucket, Key);
-      return {};
-    },
-
-    DeleteObjects: async ({ Bucket, Delete }) => {
-      const keys: string[] = (Delete?.Objects ?? []).map(({ Key }: { Key: string }) => Key);
-      if (keys.length === 0 || keys.length > DELETE_KEYS_MAX) throw s3Error('malformed');
-      const outcomes = await Promise.all(keys.map((key) => deleteOne(objects, Bucket, key)));
-      const errors = outcomes.filter((error) => error !== undefined);
-      const deleted = keys.filter((_, index) => outcomes[index] === undefined).map((Key) => ({ Key }));
-      return { ...(Delete.Quiet ? {} : { Deleted: deleted }), ...(errors.length > 0 && { Errors: errors }) };
-    },
-
-    CopyObject: async (input) => {
-      const source = parseCopySource(input.CopySource);
-      const replaces = input.MetadataDirective === 'REPLACE';
-      if (!replaces && source.bucket === input.Bucket && source.key === input.Key) {
-        const message =
-          "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
-        throw s3Error('copy-onto-itself', { message });
-      }
-      const { info, body } = await openCopySource(objects, input);
-      const metadata = replaces ? toStored(input) : info.metadata;
-      const copy = await objects.put(input.Bucket, input.Key, body, { metadata });
-      return { CopyObjectResult: { ETag: quoted(copy.etag), LastModified: wholeSeconds(copy.lastModified) } };
+      const { Bucket } = input;
+      const bucket = await objects.bucket(Bucket);
+      const info = await headOf(ground, input);
+      const range = chosenRange(info, input);
+      return shown({ info, ...(range && { range }) }, input, bucket);
     },
   };
 }
 
-/** Options of a put, from the members of PutObject and of UploadPart. */
-export function putOptions(input: any): PutOptions {
+/** What is known of the object that is asked for, if its key is brought along. */
+export async function headOf({ objects }: Ground, input: any): Promise<ObjectInfo> {
+  const key = customerKeyOf(input);
+  const info = await objects.head(input.Bucket, input.Key, { ...versionOf(input), ...key });
+  if (info.customerKey && !key.customerKey) throw s3Error('customer-key-missing');
+  return info;
+}
+
+export function versionOf({ VersionId }: { readonly VersionId?: string }): { readonly versionId?: string } {
+  return VersionId === undefined ? {} : { versionId: VersionId };
+}
+
+/** The bytes that a read is for; `undefined` for all. */
+function chosenRange(info: ObjectInfo, input: any): ByteRange | undefined {
+  checkConditions(info, input);
+  const { Range: range, PartNumber: part } = input;
+  if (part === undefined) return parseRange(range, info.sizeBytes);
+  if (range === undefined) return partRange(info, part);
+  throw s3Error('request-invalid', { message: 'Cannot specify both Range header and partNumber query parameter' });
+}
+
+/** Members that tell of what is read. */
+function shown({ info, range }: Pick<OpenedObject, 'info' | 'range'>, input: any, bucket: BucketInfo) {
+  const { sizeBytes, parts, checksum } = info;
+  const part = input.PartNumber === undefined ? undefined : parts?.find(({ part }) => part === input.PartNumber);
   return {
-    metadata: toStored(input),
-    ...md5Of(input.ContentMD5),
-    ...lengthOf(input),
-    ...(input.IfNoneMatch === '*' && { ifNoneMatch: '*' as const }),
-    ...(input.IfMatch !== undefined && { ifMatch: unquoted(input.IfMatch) }),
+    ...describe(info, bucket),
+    ...encryptionMembers(input, info.customerKey),
+    ...overrides(input),
+    ...(range && {
+      ContentLength: range.end - range.start + 1,
+      ContentRange: `bytes ${range.start}-${range.end}/${sizeBytes}`,
+    }),
+    ...(part && { PartsCount: parts!.length }),
+    // Of other ranges no checksum is known.
+    ...(input.ChecksumMode === 'ENABLED' &&
+      (part
+        ? partChecksum(checksum?.algorithm, part.checksum)
+        : (!range || input.PartNumber !== undefined) && checksumMembers(checksum))),
   };
 }
 
-/** The announced length of a chunked body is that of its chunks; the wire checks what they hold. */
-export function lengthOf(input: { ContentLength?: number; ContentEncoding?: string }): { contentLength?: number } {
-  const unknown = input.ContentLength === undefined || isChunked(input.ContentEncoding);
-  return unknown ? {} : { contentLength: input.ContentLength! };
-}
-
-/** The body of the very object that the conditions and the range were looked at for. */
-async function open(objects: Objects, input: any) {
-  for (let attempt = 0; attempt < READ_ATTEMPTS_MAX; attempt++) {
-    const head = await objects.head(input.Bucket, input.Key);
-    checkConditions(head, input);
-    const range = parseRange(input.Range, head.sizeBytes);
-    const opened = await objects.get(input.Bucket, input.Key, range && { range }).catch(ifReplaced);
-    if (opened?.info.etag === head.etag) return { info: opened.info, range, body: opened.body };
-    if (opened) await discard(opened.body);
-  }
-  throw s3Error('objects-failed', { message: 'the object is replaced faster than it can be read' });
-}
-
-function ifReplaced(error: unknown): undefined {
-  if (!hasCode(error, 'range-invalid')) throw error;
-}
-
-async function discard(body: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const _ of body) break;
-}
-
-function rangeMembers({ sizeBytes }: ObjectInfo, range: ByteRange | undefined) {
-  if (!range) return {};
-  const { start, end } = range;
-  return { ContentLength: end - start + 1, ContentRange: `bytes ${start}-${end}/${sizeBytes}` };
-}
+const OVERRIDES = [
+  'CacheControl',
+  'ContentDisposition',
+  'ContentEncoding',
+  'ContentLanguage',
+  'ContentType',
+  'Expires',
+];
 
 /** `response-content-type` and its like, which presigned links carry. */
 function overrides(input: any): Record<string, unknown> {
-  const names = ['CacheControl', 'ContentDisposition', 'ContentEncoding', 'ContentLanguage', 'ContentType', 'Expires'];
-  const given = names.filter((name) => input[`Response${name}`] !== undefined);
+  const given = OVERRIDES.filter((name) => input[`Response${name}`] !== undefined);
   return Object.fromEntries(given.map((name) => [name, input[`Response${name}`]]));
 }
 
-async function deleteOne(objects: Objects, bucket: string, key: string) {
-  try {
-    await objects.delete(bucket, key);
-    return undefined;
-  } catch (error) {
-    if (hasCode(error, 'bucket-not-found')) throw error;
-    const { code, message } = translate(error, { Bucket: bucket, Key: key }) as DomainError<keyof typeof S3_ANSWERS>;
-    return { Key: key, Code: S3_ANSWERS[code]?.type ?? 'InternalError', Message: message };
-  }
+function checkNoOverrides(input: any): void {
+  if (Object.keys(overrides(input)).length === 0) return;
+  throw s3Error('request-invalid', {
+    message: 'Request specific response headers cannot be used for anonymous GET requests.',
+  });
+}
+
+/** What will be kept must have come whole. */
+function checkProofOfLocked(
+  input: any,
+  { md5, checksum }: { readonly md5?: string; readonly checksum?: object },
+): void {
+  if (!isLocking(input) || md5 !== undefined || checksum) return;
+  throw s3Error('request-invalid', {
+    message:
+      'Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters',
+  });
 }

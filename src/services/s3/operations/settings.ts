@@ -1,5 +1,6 @@
 import type { Random } from '../../../base/index.ts';
 import { uuid } from '../../../base/index.ts';
+import type { Objects } from '../../../store/index.ts';
 import type { Operation } from '../../index.ts';
 import { checkCors } from '../cors.ts';
 import { type S3ErrorCode, s3Error } from '../errors.ts';
@@ -16,7 +17,7 @@ const ENCRYPTION_DEFAULT: BucketSettings['encryption'] = [
 ];
 
 /** How objects are kept, and shown to browsers: tags, encryption, versions, locks, CORS, lifecycle, website. */
-export function settingOperations(settings: Settings, random: Random): Record<string, Operation> {
+export function settingOperations(objects: Objects, settings: Settings, random: Random): Record<string, Operation> {
   return {
     PutBucketTagging: async ({ Bucket, Tagging }) => {
       const tags = checkTags(Tagging?.TagSet, S3_LIMITS.bucketTagsMax, 'Bucket');
@@ -40,22 +41,25 @@ export function settingOperations(settings: Settings, random: Random): Record<st
     DeleteBucketEncryption: removal(settings, 'encryption'),
 
     PutBucketVersioning: async ({ Bucket, VersioningConfiguration: configuration }) => {
-      await settings.get(Bucket, 'versioning');
+      await objects.bucket(Bucket);
       const Status = checkVersioning(configuration);
       if (Status === 'Suspended' && settings.peek(Bucket, 'objectLock')) {
         throw s3Error('bucket-state-invalid', {
           message: 'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.',
         });
       }
-      await settings.put(Bucket, 'versioning', { Status });
+      await objects.setVersioning(Bucket, Status);
       return {};
     },
-    GetBucketVersioning: async ({ Bucket }) => (await settings.get(Bucket, 'versioning')) ?? {},
+    GetBucketVersioning: async ({ Bucket }) => {
+      const { versioning } = await objects.bucket(Bucket);
+      return versioning === undefined ? {} : { Status: versioning };
+    },
 
     PutObjectLockConfiguration: async ({ Bucket, ObjectLockConfiguration: configuration }) => {
       await settings.get(Bucket, 'objectLock');
       const lock = checkObjectLock(configuration);
-      if (settings.peek(Bucket, 'versioning')?.Status !== 'Enabled') {
+      if ((await objects.bucket(Bucket)).versioning !== 'Enabled') {
         throw s3Error('bucket-state-invalid', {
           message: "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
         });

@@ -1,16 +1,15 @@
-import type { Objects } from '../../../store/index.ts';
+import { hasCode } from '../../../base/index.ts';
+import type { ByteRange, UploadInfo } from '../../../store/index.ts';
 import type { Operation } from '../../index.ts';
-import { md5Of, streamOf } from '../bodies.ts';
+import { bodyChecks, streamOf } from '../bodies.ts';
+import { checksumMembers, givenChecksum, partChecksum, uploadChecksum } from '../checksums.ts';
 import { unquoted } from '../conditions.ts';
-import { openCopySource } from '../copy-source.ts';
+import { checkSourceConditions, checkSourceSize, copySourceOf } from '../copy-source.ts';
+import { customerKeyOf, encryptionMembers } from '../encryption.ts';
 import { s3Error } from '../errors.ts';
-import { quoted, toStored, wholeSeconds } from '../metadata.ts';
-import { OWNER } from './buckets.ts';
-import { lengthOf } from './objects.ts';
-
-/** Every part but the last has so many bytes or more. */
-const PART_BYTES_MIN = 5 * 1024 * 1024;
-const LIST_MAX = 1000;
+import { S3_LIMITS } from '../limits.ts';
+import { quoted, toStored, versionIdOf, wholeSeconds } from '../metadata.ts';
+import { causeOf, commonOptions, type Ground, writeConditions } from '../writing.ts';
 
 interface UploadNames {
   readonly Bucket: string;
@@ -18,109 +17,110 @@ interface UploadNames {
   readonly UploadId: string;
 }
 
-export function uploadOperations(objects: Objects): Record<string, Operation> {
+/** Objects are made in parts. */
+export function uploadOperations(ground: Ground): Record<string, Operation> {
+  const { objects } = ground;
   return {
-    CreateMultipartUpload: async (input) => {
+    CreateMultipartUpload: async (input, context) => {
       const { Bucket, Key } = input;
-      return { Bucket, Key, UploadId: await objects.createUpload(Bucket, Key, { metadata: toStored(input) }) };
-    },
-
-    UploadPart: async (input) => {
-      await checkUpload(objects, input);
-      checkPartNumber(input.PartNumber);
-      const options = { ...md5Of(input.ContentMD5), ...lengthOf(input) };
-      const { etag } = await objects.putPart(input.UploadId, input.PartNumber, streamOf(input.Body), options);
-      return { ETag: quoted(etag) };
-    },
-
-    UploadPartCopy: async (input) => {
-      await checkUpload(objects, input);
-      checkPartNumber(input.PartNumber);
-      const { body } = await openCopySource(objects, input);
-      const { etag } = await objects.putPart(input.UploadId, input.PartNumber, body);
-      const parts = await objects.parts(input.UploadId);
-      const stored = parts.find(({ part }) => part === input.PartNumber);
-      return { CopyPartResult: { ETag: quoted(etag), LastModified: wholeSeconds(stored?.lastModified ?? 0) } };
-    },
-
-    CompleteMultipartUpload: async (input, { endpoint }) => {
-      await checkUpload(objects, input);
-      const parts = (input.MultipartUpload?.Parts ?? []).map(toPart);
-      if (parts.length === 0) throw s3Error('malformed');
-      await checkSizes(objects, input.UploadId, parts);
-      const { Bucket, Key } = input;
-      const options = input.IfNoneMatch === '*' ? { ifNoneMatch: '*' as const } : {};
-      const { etag } = await objects.completeUpload(input.UploadId, parts, options);
-      return { Location: `${endpoint}/${Bucket}/${encodeURI(Key)}`, Bucket, Key, ETag: quoted(etag) };
-    },
-
-    AbortMultipartUpload: async (input) => {
-      await checkUpload(objects, input);
-      await objects.abortUpload(input.UploadId);
-      return {};
-    },
-
-    ListParts: async (input) => {
-      await checkUpload(objects, input);
-      const { Bucket, Key, UploadId } = input;
-      const marker = Number(input.PartNumberMarker ?? 0);
-      const MaxParts = Math.min(input.MaxParts ?? LIST_MAX, LIST_MAX);
-      const parts = (await objects.parts(UploadId)).filter(({ part }) => part > marker);
-      const page = parts.slice(0, MaxParts);
+      const checksum = uploadChecksum(input.ChecksumAlgorithm, input.ChecksumType);
+      const common = commonOptions(ground, input, context);
+      const options = { metadata: toStored(input), ...common, ...(checksum && { checksum }) };
+      const UploadId = await objects.createUpload(Bucket, Key, options);
       return {
         Bucket,
         Key,
         UploadId,
-        PartNumberMarker: String(marker),
-        NextPartNumberMarker: String(page.at(-1)?.part ?? 0),
-        MaxParts,
-        IsTruncated: parts.length > page.length,
-        Parts: page.map(({ part, etag, sizeBytes, lastModified }) => ({
-          PartNumber: part,
-          LastModified: wholeSeconds(lastModified),
-          ETag: quoted(etag),
-          Size: sizeBytes,
-        })),
-        Initiator: OWNER,
-        Owner: OWNER,
-        StorageClass: 'STANDARD',
+        ...(checksum && { ChecksumAlgorithm: checksum.algorithm, ChecksumType: checksum.type }),
+        ...encryptionMembers(input, common.customerKey),
       };
     },
 
-    ListMultipartUploads: async ({ Bucket, Prefix, Delimiter, KeyMarker = '', UploadIdMarker = '', MaxUploads }) => {
-      const limit = Math.min(MaxUploads ?? LIST_MAX, LIST_MAX);
-      const { uploads, prefixes, next } = await objects.uploads(Bucket, {
-        limit,
-        ...(Prefix && { prefix: Prefix }),
-        ...(Delimiter && { delimiter: Delimiter }),
-        ...(KeyMarker && { after: { key: KeyMarker, ...(UploadIdMarker && { uploadId: UploadIdMarker }) } }),
+    UploadPart: async (input) => {
+      const { UploadId, PartNumber } = input;
+      const upload = await uploadOf(ground, input);
+      checkPartNumber(PartNumber);
+      const checks = bodyChecks(input);
+      checkAlgorithm(upload, checks.checksum?.algorithm);
+      const key = customerKeyOf(input);
+      const part = await objects.putPart(UploadId, PartNumber, streamOf(input.Body), { ...checks, ...key });
+      return {
+        ETag: quoted(part.etag),
+        ...partChecksum(upload.checksum?.algorithm, part.checksum),
+        ...encryptionMembers(input, key.customerKey),
+      };
+    },
+
+    UploadPartCopy: async (input) => {
+      const { UploadId, PartNumber } = input;
+      const upload = await uploadOf(ground, input);
+      checkPartNumber(PartNumber);
+      const source = copySourceOf(input);
+      const bucket = await objects.bucket(source.bucket);
+      const { info, range, body } = await objects.get(source.bucket, source.key, {
+        ...source,
+        range: (info) => {
+          checkSourceConditions(info, input);
+          return copiedRange(input.CopySourceRange, info.sizeBytes);
+        },
+      });
+      if (!range) checkSourceSize(info.sizeBytes);
+      const key = customerKeyOf(input);
+      const part = await objects.putPart(UploadId, PartNumber, body, key);
+      return {
+        CopyPartResult: {
+          ETag: quoted(part.etag),
+          LastModified: wholeSeconds(part.lastModified),
+          ...partChecksum(upload.checksum?.algorithm, part.checksum),
+        },
+        CopySourceVersionId: versionIdOf(info, bucket),
+        ...encryptionMembers(input, key.customerKey),
+      };
+    },
+
+    CompleteMultipartUpload: async (input, context) => {
+      const { Bucket, Key, UploadId } = input;
+      const upload = await uploadOf(ground, input);
+      const bucket = await objects.bucket(Bucket);
+      const parts = wantedParts(input.MultipartUpload?.Parts ?? [], upload);
+      await checkSizes(ground, UploadId, parts);
+      const options = {
+        ...checksumOption(input, upload),
+        ...(input.MpuObjectSize !== undefined && { sizeBytes: input.MpuObjectSize }),
+        ...customerKeyOf(input),
+        ...writeConditions(input),
+        cause: causeOf(context),
+      };
+      const info = await objects.completeUpload(UploadId, parts, options).catch((error) => {
+        if (!hasCode(error, 'content-mismatch') || error.fields?.reason !== 'length') throw error;
+        const message = "The provided 'x-amz-mp-object-size' header does not match what was computed.";
+        throw s3Error('request-invalid', { message, cause: error });
       });
       return {
+        Location: `${context.endpoint}/${Bucket}/${encodeURI(Key)}`,
         Bucket,
-        Prefix,
-        KeyMarker,
-        UploadIdMarker,
-        MaxUploads: limit,
-        IsTruncated: next !== undefined,
-        ...(next && { NextKeyMarker: next.key, NextUploadIdMarker: next.uploadId ?? '' }),
-        CommonPrefixes: prefixes.map((prefix) => ({ Prefix: prefix })),
-        Uploads: uploads.map(({ uploadId, key, createdAt }) => ({
-          UploadId: uploadId,
-          Key: key,
-          Initiated: new Date(createdAt),
-          StorageClass: 'STANDARD',
-          Owner: OWNER,
-          Initiator: OWNER,
-        })),
+        Key,
+        ETag: quoted(info.etag),
+        VersionId: versionIdOf(info, bucket),
+        ...checksumMembers(info.checksum),
+        ...(!info.customerKey && encryptionMembers(input, undefined)),
       };
+    },
+
+    AbortMultipartUpload: async (input) => {
+      await uploadOf(ground, input);
+      await objects.abortUpload(input.UploadId);
+      return {};
     },
   };
 }
 
 /** An upload is known by its id, but only to who names its bucket and key. */
-async function checkUpload(objects: Objects, { Bucket, Key, UploadId }: UploadNames): Promise<void> {
+export async function uploadOf({ objects }: Ground, { Bucket, Key, UploadId }: UploadNames): Promise<UploadInfo> {
+  await objects.bucket(Bucket);
   const upload = await objects.upload(UploadId);
-  if (upload.bucket !== Bucket || upload.key !== Key) throw s3Error('upload-not-found', { fields: { UploadId } });
+  if (upload.bucket === Bucket && upload.key === Key) return upload;
+  throw s3Error('upload-not-found', { fields: { UploadId } });
 }
 
 function checkPartNumber(part: number): void {
@@ -131,14 +131,76 @@ function checkPartNumber(part: number): void {
   });
 }
 
-function toPart({ PartNumber, ETag }: { PartNumber: number; ETag: string }) {
-  return { part: PartNumber, etag: unquoted(ETag ?? '') };
+/** A part may leave its checksum to us, but not have another one. */
+function checkAlgorithm({ checksum }: UploadInfo, given: string | undefined): void {
+  if (!checksum || given === undefined || given === checksum.algorithm) return;
+  const [expected, actual] = [checksum.algorithm.toLowerCase(), given.toLowerCase()];
+  const message = `Checksum Type mismatch occurred, expected checksum Type: ${expected}, actual checksum Type: ${actual}`;
+  throw s3Error('request-invalid', { message });
 }
 
-async function checkSizes(objects: Objects, uploadId: string, wanted: readonly { part: number }[]): Promise<void> {
+/** `bytes=first-last`, both given and within the source. @throws DomainError `argument-invalid` */
+function copiedRange(header: string | undefined, sizeBytes: number): ByteRange | undefined {
+  if (header === undefined) return undefined;
+  const match = /^bytes=(\d+)-(\d+)$/.exec(header);
+  const [start, end] = [Number(match?.[1]), Number(match?.[2])];
+  const fields = { ArgumentName: 'x-amz-copy-source-range', ArgumentValue: header };
+  if (!match || end < start) {
+    const message =
+      'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy';
+    throw s3Error('argument-invalid', { message, fields });
+  }
+  if (end < sizeBytes) return { start, end };
+  throw s3Error('argument-invalid', {
+    message: `Range specified is not valid for source object of size: ${sizeBytes}`,
+    fields,
+  });
+}
+
+interface PartInput {
+  readonly PartNumber?: number;
+  readonly ETag?: string;
+  readonly [member: string]: unknown;
+}
+
+function wantedParts(parts: readonly PartInput[], { checksum }: UploadInfo) {
+  if (parts.length === 0) throw s3Error('malformed');
+  return parts.map((part) => {
+    const { PartNumber, ETag } = part;
+    if (PartNumber === undefined || ETag === undefined) throw s3Error('malformed');
+    const given = givenChecksum(part);
+    if (!given && checksum?.type === 'COMPOSITE') throw unproven(checksum.algorithm, PartNumber);
+    // Of an upload without checksums none was kept to compare with.
+    return { part: PartNumber, etag: unquoted(ETag), ...(given && checksum && { checksum: given.value }) };
+  });
+}
+
+function unproven(algorithm: string, part: number) {
+  const message = `The upload was created using a ${algorithm.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${part} in the request.`;
+  return s3Error('request-invalid', { message });
+}
+
+/** The checksum that the whole must have. */
+function checksumOption(input: any, { checksum }: UploadInfo): { readonly checksum?: string } {
+  const type = input.ChecksumType;
+  if (type !== undefined && checksum && type !== checksum.type) {
+    const message = `The upload was created using the ${checksum.type} checksum mode. The complete request must use the same checksum mode.`;
+    throw s3Error('request-invalid', { message });
+  }
+  const given = givenChecksum(input);
+  if (!given || given.algorithm !== checksum?.algorithm) return {};
+  return { checksum: given.value };
+}
+
+async function checkSizes(
+  { objects }: Ground,
+  uploadId: string,
+  wanted: readonly { readonly part: number }[],
+): Promise<void> {
+  const { partBytesMin } = S3_LIMITS;
   const sizes = new Map((await objects.parts(uploadId)).map(({ part, sizeBytes }) => [part, sizeBytes]));
-  const small = wanted.slice(0, -1).find(({ part }) => (sizes.get(part) ?? PART_BYTES_MIN) < PART_BYTES_MIN);
+  const small = wanted.slice(0, -1).find(({ part }) => (sizes.get(part) ?? partBytesMin) < partBytesMin);
   if (!small) return;
-  const fields = { PartNumber: small.part, ProposedSize: sizes.get(small.part), MinSizeAllowed: PART_BYTES_MIN };
+  const fields = { PartNumber: small.part, ProposedSize: sizes.get(small.part), MinSizeAllowed: partBytesMin };
   throw s3Error('part-too-small', { fields });
 }

@@ -129,8 +129,9 @@ export class Blobs {
     let target: Target | undefined;
     let waiting: Uint8Array[] = [];
     let size = 0;
+    const source = new Source(body);
     try {
-      for await (const chunk of body) {
+      for await (const chunk of source) {
         waiting.push(chunk);
         size += chunk.byteLength;
         if (size < WRITE_BYTES) continue;
@@ -149,7 +150,7 @@ export class Blobs {
     } catch (error) {
       await target?.file.close().catch(() => {});
       if (target) await unlink(join(this.#directory, target.id)).catch(() => {});
-      throw storageError(error);
+      throw source.failure === error ? error : storageError(error);
     }
   }
 
@@ -199,6 +200,34 @@ export class Blobs {
     this.#pins.delete(id);
     this.#doomed.get(id)?.();
     this.#doomed.delete(id);
+  }
+}
+
+/** A body that tells its own failures from those of the disk. */
+class Source implements AsyncIterableIterator<Uint8Array> {
+  failure: unknown;
+  readonly #chunks: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
+
+  constructor(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
+    this.#chunks = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    try {
+      return await this.#chunks.next();
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    await this.#chunks.return?.();
+    return { done: true, value: undefined };
   }
 }
 

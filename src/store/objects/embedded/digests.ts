@@ -24,8 +24,12 @@ export class Digests {
     this.#checksum = checks.checksum && checksumHasher(checks.checksum.algorithm);
   }
 
+  /** @throws content-mismatch, as soon as more comes than was announced */
   update(bytes: Uint8Array): void {
     this.#sizeBytes += bytes.byteLength;
+    const { contentLength } = this.#checks;
+    if (contentLength !== undefined && this.#sizeBytes > contentLength)
+      throw wrongLength(contentLength, this.#sizeBytes);
     this.#md5.update(bytes);
     this.#checksum?.update(bytes);
   }
@@ -46,7 +50,7 @@ export function digest(bytes: Uint8Array, checks: BodyChecks): Digested {
 function checked(checks: BodyChecks, sizeBytes: number, md5: string, sum: Buffer | undefined): Digested {
   const { contentLength, md5: announced } = checks;
   if (contentLength !== undefined && contentLength !== sizeBytes) {
-    throw mismatch(`${contentLength} bytes were announced and ${sizeBytes} came`, { reason: 'length' });
+    throw wrongLength(contentLength, sizeBytes);
   }
   if (announced !== undefined && announced !== md5) {
     throw mismatch(`MD5 ${announced} was announced and ${md5} came`, { reason: 'md5' });
@@ -59,6 +63,10 @@ function checked(checks: BodyChecks, sizeBytes: number, md5: string, sum: Buffer
     throw mismatch(`${algorithm} ${expected} was announced and ${checksum} came`, { reason: 'checksum', algorithm });
   }
   return { sizeBytes, md5, checksum };
+}
+
+function wrongLength(announced: number, sizeBytes: number) {
+  return mismatch(`${announced} bytes were announced and ${sizeBytes} came`, { reason: 'length' });
 }
 
 function mismatch(message: string, fields: Readonly<Record<string, string>>): DomainError<ObjectsErrorCode> {
