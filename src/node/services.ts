@@ -30,7 +30,7 @@ import {
   openLambda,
 } from '../services/lambda/index.ts';
 import { openLogs } from '../services/logs/index.ts';
-import { openS3 } from '../services/s3/index.ts';
+import { type AskDestination, openS3 } from '../services/s3/index.ts';
 import { secretsManager } from '../services/secretsmanager/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
 import { openSns, type Sns } from '../services/sns/index.ts';
@@ -39,6 +39,7 @@ import { ssm } from '../services/ssm/index.ts';
 import { openSts } from '../services/sts/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
+import { bucketDestinations } from './event-destinations.ts';
 import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
@@ -172,7 +173,10 @@ export async function openServices(
   const sessions = new FunctionSessions({ sts, calls, clock: ground.clock });
   const functionCredentials = credentialsOfFunctions({ ...config, sessions, calls, iam, ...ground });
   const seriesKeys = new SeriesKeys({ credentials, calls, clock: ground.clock });
-  const s3 = scope.use(await openS3({ objects, records, ...ground }));
+  let askDestination: AskDestination = async () => 'missing';
+  const s3 = scope.use(
+    await openS3({ objects, records, delivery, askDestination: (...asked) => askDestination(...asked), ...ground }),
+  );
   const series = scope.use(
     await openSeriesService({
       series: seriesStore,
@@ -274,6 +278,7 @@ export async function openServices(
     }),
   );
 
+  askDestination = bucketDestinations({ sqs, sns, lambda, authority, off: config.authorization === 'off' });
   invokeFunction = functionInvoker(lambda.service.operations.Invoke!, ground.random);
   flushUsage = () => lambda.flushUsage();
   takeSegment = (datagram) => lambda.takeSegment(datagram);
@@ -339,6 +344,7 @@ export async function openServices(
       delivery.register('logs', logs.target);
       delivery.register('s3', s3.target);
       delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
+      s3.resume();
       resumed.resolve();
       lambda.resume();
       iot.foreign.start();
