@@ -11,30 +11,18 @@ import { clientOptions, startWire, type TestWire } from '../wire/support.ts';
 /** S3 on a port of its own, over stores in a folder that goes away with it. */
 export async function withS3(
   run: (wire: TestWire, directory: string) => Promise<void>,
-<<<<<<< HEAD
-=======
-  clock: Clock = systemClock,
->>>>>>> clients
   more: Partial<S3Dependencies> = {},
 ): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-s3-'));
   try {
     await using scope = new AsyncDisposableStack();
     const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
-<<<<<<< HEAD
     const ground = { clock: systemClock, random: systemRandom, logger: silentLogger, ...more };
-=======
-    const ground = { clock, random: systemRandom, logger: silentLogger, ...more };
->>>>>>> clients
     const objects = scope.use(await openEmbeddedObjects({ directory: join(directory, 'objects'), records, ...ground }));
     const delivery = { send: async () => {} };
     const s3 = scope.use(await openS3({ objects, records, delivery, askDestination: async () => 'open', ...ground }));
     s3.resume();
-<<<<<<< HEAD
     const wire = scope.use(await startWire([s3.service], { clock: ground.clock }));
-=======
-    const wire = scope.use(await startWire([s3.service], { clock }));
->>>>>>> clients
     await run(wire, directory);
   } finally {
     await rm(directory, { recursive: true });

@@ -1,9 +1,5 @@
 /** services/s3: Amazon S3 over the objects store. */
-<<<<<<< HEAD
 import { ACCOUNT_ID, type Clock, DomainError, type Random } from '../../base/index.ts';
-=======
-import { ACCOUNT_ID, type Clock, type Random } from '../../base/index.ts';
->>>>>>> clients
 import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Objects, Records } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
