@@ -75,7 +75,7 @@ export const SETTINGS = {
     type: 'text',
     default: 'on',
     choices: ['on', 'off'],
-    help: '`on` verifies every signature; `off` is refused unless `listen.host` is loopback.',
+    help: '`on` verifies every signature and holds every caller to their policies; `off` holds nobody, and is refused unless `listen.host` is loopback.',
   },
   'root.accessKeyId': {
     type: 'text',
@@ -199,6 +199,7 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
     ...tls(value, from.directory),
     ...encryption(value, from.directory),
     mode: secured ? 'secured' : 'dev',
+    authorization: secured ? 'on' : 'off',
     sandboxEngine: value('sandbox.engine') as NonNullable<NodeConfig['sandboxEngine']>,
     ...(value('sandbox.blanks') === undefined ? {} : { blankEnvironments: Number(value('sandbox.blanks')) }),
     logLevel: value('log.level') as NonNullable<NodeConfig['logLevel']>,

@@ -12,12 +12,14 @@ import { createWireServer, type ExtraRoute, type WireAddress, type WireServer } 
 import { accessApi } from './access-routes.ts';
 import { adminRoute } from './admin-routes.ts';
 import { apis } from './api-routes.ts';
+import { auditing } from './auditing.ts';
 import { authorization } from './authorization.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
 import { rememberedRelations } from './dead-letters/relations.ts';
+import { Denials } from './denials.ts';
 import { identityOf, plainHost, secureListeners } from './device-listeners.ts';
 import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
@@ -108,6 +110,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       services: services.all,
       credentials: services.credentials,
       authorize: authorization({ ...services, off: config.authorization === 'off' }),
+      audit: auditing(new Denials({ ...services, ...ground })),
       mode: config.mode,
       extraRoutes: [
         urls.byHost,

@@ -12,8 +12,8 @@ import { MatrixNode, PAST_AUTHORIZATION, type UserKey } from './matrix-node.ts';
 
 /** Services whose operations are not decided on yet. */
 const WITHOUT_PERMISSIONS: readonly string[] = [
-  ...['cloudformation', 'cloudwatch', 'dynamodb', 'dynamodbstreams', 'ecr', 'iot', 'iotdata', 'kinesis', 'lambda'],
-  ...['logs', 's3', 'sns', 'sqs'],
+  ...['cloudformation', 'cloudwatch', 'ecr', 'iot', 'iotdata', 'kinesis', 'lambda'],
+  ...['logs', 's3'],
 ];
 
 /** Operations that AWS asks no right for, or decides on elsewhere. */

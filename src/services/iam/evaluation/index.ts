@@ -4,4 +4,4 @@ export { Decider, type DeciderOptions, type Principals, type Verdict } from './d
 export { type PolicyKind, parsePolicy } from './document.ts';
 export type { Decision, Match } from './evaluate.ts';
 export type { Requester } from './principals.ts';
-export { denialOf } from './words.ts';
+export { type Denial, denialOf } from './words.ts';
