@@ -138,6 +138,8 @@ export interface Service {
   readonly permissions?: Readonly<Record<string, PermissionsOf>>;
   /** Operations that a link may call, by GET and without a signature: what they are given proves enough. */
   readonly open?: ReadonlySet<string>;
+  /** Callers who have signed nothing are decided on too: a policy of the resource may let anybody in. */
+  readonly anonymous?: true;
   /** Operations of the query protocol that nobody signs: what they are given proves who calls. */
   readonly unsigned?: ReadonlySet<string>;
   /** Bodies that AWS answers with though the model knows no output: members of a JSON object, by operation. */

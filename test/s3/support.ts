@@ -11,19 +11,18 @@ import { clientOptions, startWire, type TestWire } from '../wire/support.ts';
 /** S3 on a port of its own, over stores in a folder that goes away with it. */
 export async function withS3(
   run: (wire: TestWire, directory: string) => Promise<void>,
-  clock: Clock = systemClock,
   more: Partial<S3Dependencies> = {},
 ): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-s3-'));
   try {
     await using scope = new AsyncDisposableStack();
     const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
-    const ground = { clock, random: systemRandom, logger: silentLogger, ...more };
+    const ground = { clock: systemClock, random: systemRandom, logger: silentLogger, ...more };
     const objects = scope.use(await openEmbeddedObjects({ directory: join(directory, 'objects'), records, ...ground }));
     const delivery = { send: async () => {} };
     const s3 = scope.use(await openS3({ objects, records, delivery, askDestination: async () => 'open', ...ground }));
     s3.resume();
-    const wire = scope.use(await startWire([s3.service], { clock }));
+    const wire = scope.use(await startWire([s3.service], { clock: ground.clock }));
     await run(wire, directory);
   } finally {
     await rm(directory, { recursive: true });
@@ -46,7 +45,7 @@ export async function withBucket(
     } finally {
       s3.destroy();
     }
-  }, clock);
+  }, clock ? { clock } : {});
 }
 
 export const put = (s3: S3Client, Key: string, Body: string | Uint8Array, more: object = {}) =>
