@@ -28,6 +28,7 @@ const FILES = [
   'dynamodb',
   's3',
   'functions',
+  'http-api',
   'delivery',
   'start',
 ] as const;

@@ -15,7 +15,7 @@ import type { Terminal } from './terminal.ts';
 export const dev = defineCommand({
   name: 'dev',
   summary:
-    'Start a node on loopback with embedded stores, deploy the application in DIR if it has a template or a serverless.yml, and redeploy it as it changes. Any credentials are accepted.',
+    'Start a node on loopback with embedded stores, deploy the application in DIR if it has a template or a serverless.yml, and redeploy it as it changes. Any credentials are accepted; functions have the rights of their roles.',
   positionals: { usage: '[DIR]', min: 0, max: 1 },
   options: {
     'http-port': {
@@ -61,6 +61,13 @@ export const dev = defineCommand({
       choices: ['auto', 'namespace', 'process'],
       help: 'walls that functions run in; auto is the strongest that the machine runs',
     },
+    auth: {
+      type: 'text',
+      value: 'WHO',
+      default: 'on',
+      choices: ['on', 'off'],
+      help: 'on holds functions to their roles, and keys of users to their policies; off holds nobody',
+    },
     config: {
       type: 'text',
       value: 'FILE',
@@ -96,6 +103,7 @@ export const dev = defineCommand({
       mqttPort: values['mqtt-port'],
       ...securePorts(values),
       mode: 'dev',
+      authorization: values.auth === 'off' ? 'off' : 'on',
       sandboxEngine: values.sandbox as NonNullable<NodeConfig['sandboxEngine']>,
       ...tracesEndpoint(env.OTEL_EXPORTER_OTLP_ENDPOINT),
       ...outgoing,

@@ -6,6 +6,9 @@ import type { FunctionCalls } from './function-calls.ts';
 
 const ALLOWED: Authorization = { allowed: true };
 
+/** Whoever has signed nothing is let in by a resource's policy, or not at all. */
+const NOBODY: Authorization = { allowed: false, message: 'Access Denied' };
+
 /** Where functions come from, whose door has no address. */
 const THIS_MACHINE = '127.0.0.1';
 
@@ -25,10 +28,13 @@ export function authorization(options: {
     const { caller, service, operation, input } = asked;
     calls.count(caller, service.name, input);
     if (off || isAccount(caller) || caller.device) return ALLOWED;
-    if (caller.unsigned && service.open?.has(operation)) return ALLOWED;
+    if (caller.unsigned && (service.open?.has(operation) || service.unsigned?.has(operation))) return ALLOWED;
+    const decide = (permissions: readonly Permission[]) => {
+      if (permissions.length === 0) return caller.unsigned ? NOBODY : ALLOWED;
+      return authority.decide(caller, permissions, factsOf(asked));
+    };
     const permissions = permissionsOf(service, operation, asked);
-    if (permissions instanceof Promise) return permissions.then((all) => authority.decide(caller, all, factsOf(asked)));
-    return authority.decide(caller, permissions, factsOf(asked));
+    return permissions instanceof Promise ? permissions.then(decide) : decide(permissions);
   };
 }
 
@@ -44,14 +50,20 @@ export function permissionsOf(
   return [{ action: `${service.name}:${operation}`, resources: ['*'] }];
 }
 
-function factsOf({ region, request: { headers, socket } }: Asked) {
+function factsOf({ region, request }: Asked) {
+  const { headers, socket } = request;
   return {
     region,
-    sourceIp: unmapped(socket.remoteAddress ?? THIS_MACHINE),
+    sourceIp: sourceIpOf(request),
     isEncrypted: socket.encrypted ?? false,
     userAgent: headers['user-agent'],
     referer: headers.referer,
   };
+}
+
+/** Where a call comes from. */
+export function sourceIpOf({ socket }: Pick<Asked['request'], 'socket'>): string {
+  return unmapped(socket.remoteAddress ?? THIS_MACHINE);
 }
 
 /** An address of version 4 that came to a listener of version 6. */

@@ -17,6 +17,7 @@ const PAIRS_MAX = 10_000;
 /** Whose an access key is. */
 interface Holder {
   readonly functionArn: string;
+  readonly logGroup: string;
   readonly sessionToken: string;
   readonly expiresAt: number;
 }
@@ -37,13 +38,17 @@ export class FunctionCalls {
     const digest = createHash('sha256').update(functionArn).digest('hex').toUpperCase();
     const accessKeyId = `ASIA${digest.slice(0, 16)}`;
     const credentials = { accessKeyId, secretAccessKey: 'millrace', sessionToken: accessKeyId };
-    this.hand(functionArn, credentials);
+    this.hand(spec, credentials);
     return credentials;
   }
 
   /** Remembers whose these credentials are, until they expire. */
-  hand(functionArn: string, { accessKeyId, sessionToken, expiresAt }: FunctionCredentials): void {
-    this.#holders.set(accessKeyId, { functionArn, sessionToken, expiresAt: expiresAt ?? Number.POSITIVE_INFINITY });
+  hand(
+    spec: FunctionSpec,
+    { accessKeyId, sessionToken, expiresAt = Number.POSITIVE_INFINITY }: FunctionCredentials,
+  ): void {
+    const { logGroup } = spec;
+    this.#holders.set(accessKeyId, { functionArn: functionArnOf(spec), logGroup, sessionToken, expiresAt });
     this.#keyByToken.set(digestOf(sessionToken), accessKeyId);
   }
 
@@ -64,6 +69,12 @@ export class FunctionCalls {
   /** Whether this access key was given to a function. */
   isFunction(accessKeyId: string | undefined): boolean {
     return accessKeyId !== undefined && this.#holders.has(accessKeyId);
+  }
+
+  /** Where the function logs that an access key was given to; `undefined` for a key that no function was given. */
+  logOf(accessKeyId: string | undefined): { readonly group: string; readonly region: string } | undefined {
+    const holder = accessKeyId === undefined ? undefined : this.#holders.get(accessKeyId);
+    return holder && { group: holder.logGroup, region: holder.functionArn.split(':')[3]! };
   }
 
   /** Counts a call over the AWS APIs. */

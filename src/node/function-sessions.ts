@@ -53,7 +53,7 @@ export class FunctionSessions {
     const now = this.#clock.now();
     this.#calls.sweep(now);
     for (const [name, { renewAt }] of this.#held) if (renewAt <= now) this.#held.delete(name);
-    this.#calls.hand(functionArnOf(spec), credentials);
+    this.#calls.hand(spec, credentials);
     this.#held.set(key, { credentials, renewAt: now + (SESSION_SECONDS * 1000) / 2 });
     return credentials;
   }

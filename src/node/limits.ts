@@ -2,6 +2,10 @@
 export const NODE_LIMITS = {
   /** Queues and topics whose messages are counted for the flow; those beyond show only what the node itself brings. */
   countedMax: 10_000,
+  /** After how long the same denial is told in the log again. */
+  denialsAgainMs: 60_000,
+  /** Denials that are remembered, lest they be told again at once. */
+  denialsToldMax: 1000,
   /** Durations of a function that its quantiles are taken over: the last so many. */
   durationsMax: 512,
   /** Queues, and places of dead letters, with Prometheus lines of their own; the others are counted together as `other`. */

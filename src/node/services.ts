@@ -30,17 +30,21 @@ import {
   openLambda,
 } from '../services/lambda/index.ts';
 import { openLogs } from '../services/logs/index.ts';
-import { openS3 } from '../services/s3/index.ts';
+import { type AskDestination, openS3 } from '../services/s3/index.ts';
+import { secretsManager } from '../services/secretsmanager/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
 import { openSns, type Sns } from '../services/sns/index.ts';
 import { openSqs, type Sqs } from '../services/sqs/index.ts';
+import { ssm } from '../services/ssm/index.ts';
 import { openSts } from '../services/sts/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
+import { bucketDestinations } from './event-destinations.ts';
 import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
+import { rotationFunctions } from './rotation-functions.ts';
 import { SeriesKeys } from './series-keys.ts';
 import type { Stores } from './stores.ts';
 import { SeriesUsage } from './usage.ts';
@@ -169,7 +173,10 @@ export async function openServices(
   const sessions = new FunctionSessions({ sts, calls, clock: ground.clock });
   const functionCredentials = credentialsOfFunctions({ ...config, sessions, calls, iam, ...ground });
   const seriesKeys = new SeriesKeys({ credentials, calls, clock: ground.clock });
-  const s3 = scope.use(await openS3({ objects, records, ...ground }));
+  let askDestination: AskDestination = async () => 'missing';
+  const s3 = scope.use(
+    await openS3({ objects, records, delivery, askDestination: (...asked) => askDestination(...asked), ...ground }),
+  );
   const series = scope.use(
     await openSeriesService({
       series: seriesStore,
@@ -271,6 +278,7 @@ export async function openServices(
     }),
   );
 
+  askDestination = bucketDestinations({ sqs, sns, lambda, authority, off: config.authorization === 'off' });
   invokeFunction = functionInvoker(lambda.service.operations.Invoke!, ground.random);
   flushUsage = () => lambda.flushUsage();
   takeSegment = (datagram) => lambda.takeSegment(datagram);
@@ -278,7 +286,12 @@ export async function openServices(
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   const gatewayV2: ApiGatewayV2 = apiGatewayV2({ records, beside: () => gatewayV1.apis(), ...ground });
   const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
-  all.push(ecr, ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
+  const parameters = scope.use(ssm({ records: secrets, ...ground }));
+  const secretStore = scope.use(
+    secretsManager({ records: secrets, ...rotationFunctions({ lambda, authority, ...config, ...ground }), ...ground }),
+  );
+  all.push(parameters.service, secretStore.service);
+  all.push(ecr({ records, clock: ground.clock }), ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
@@ -295,7 +308,7 @@ export async function openServices(
   scope.defer(() => stop.abort());
 
   const rest = async (): Promise<void> => {
-    await Promise.all([delivery.stop(), mappings!.stop()]);
+    await Promise.all([delivery.stop(), mappings!.stop(), secretStore.rest()]);
   };
   const owned = scope.move();
   return {
@@ -331,10 +344,12 @@ export async function openServices(
       delivery.register('logs', logs.target);
       delivery.register('s3', s3.target);
       delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
+      s3.resume();
       resumed.resolve();
       lambda.resume();
       iot.foreign.start();
       cloudformation.resume();
+      void secretStore.resume().catch((error: unknown) => ground.logger.error('rotations-not-resumed', { error }));
     },
     rest,
     [Symbol.asyncDispose]: async () => {

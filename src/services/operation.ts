@@ -59,6 +59,8 @@ export interface OperationContext {
   /** From the credential scope; DESIGN §7. */
   readonly region: string;
   readonly caller: Caller;
+  /** Address that the call came from; absent for calls within the node, and out of sandboxes, whose door has none. */
+  readonly sourceIp?: string | undefined;
   /** How the client reached us, `http://host:port`: the base of URLs in answers (queue URLs). */
   readonly endpoint: string;
   /** Fires when the client goes away or the node drains: long polls and streams end. */
@@ -138,6 +140,8 @@ export interface Service {
   readonly permissions?: Readonly<Record<string, PermissionsOf>>;
   /** Operations that a link may call, by GET and without a signature: what they are given proves enough. */
   readonly open?: ReadonlySet<string>;
+  /** Callers who have signed nothing are decided on too: a policy of the resource may let anybody in. */
+  readonly anonymous?: true;
   /** Operations of the query protocol that nobody signs: what they are given proves who calls. */
   readonly unsigned?: ReadonlySet<string>;
   /** Bodies that AWS answers with though the model knows no output: members of a JSON object, by operation. */

@@ -72,6 +72,11 @@ export class Authenticator {
     }
   }
 
+  /** Nobody says who they are, where everybody must be proved. */
+  isAnonymous(claim: SignatureClaim | undefined, request: RequestParts): boolean {
+    return this.#secured && !claim && parseVersion2Claim(request) === undefined;
+  }
+
   /** Turns away whoever names no key that we know, before a byte of the body is held. @throws AuthenticationFailure */
   admit(claim: SignatureClaim | undefined, request: RequestParts): void {
     if (!this.#secured) return;

@@ -39,6 +39,10 @@ export class CallContext implements OperationContext {
     this.#draining = options.draining;
   }
 
+  get sourceIp(): string | undefined {
+    return this.#request.socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/i, '');
+  }
+
   get endpoint(): string {
     return `http://${this.#authority || 'localhost'}`;
   }

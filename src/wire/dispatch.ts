@@ -67,8 +67,13 @@ export type Authorize = (asked: Asked) => Authorization | Promise<Authorization>
 
 export type Authorization = { readonly allowed: true } | { readonly allowed: false; readonly message: string };
 
-/** Told of every call that was decided on, as soon as it has been answered. @param failure  what its client was told instead of an answer */
-export type Audit = (asked: Asked, failure: WireFailure | undefined) => void;
+/**
+ * Told of every call that was decided on, as soon as it has been answered.
+ *
+ * @param failure  what its client was told instead of an answer
+ * @param decided  absent where deciding has failed
+ */
+export type Audit = (asked: Asked, failure: WireFailure | undefined, decided: Authorization | undefined) => void;
 
 export interface DispatcherOptions {
   readonly services: readonly Service[];
@@ -108,6 +113,7 @@ interface Call {
   match: RouteMatch | undefined;
   /** Once it has come to a decision. */
   asked: Asked | undefined;
+  decided: Authorization | undefined;
   /** What its client was told instead of an answer. */
   failure: WireFailure | undefined;
 }
@@ -143,7 +149,7 @@ export class Dispatcher {
       await this.#fail(call, error);
     }
     this.#measure(call);
-    if (call.asked) this.#options.audit?.(call.asked, call.failure);
+    if (call.asked) this.#options.audit?.(call.asked, call.failure, call.decided);
   }
 
   #begin(request: CallRequest, response: CallResponse): Call {
@@ -168,6 +174,7 @@ export class Dispatcher {
       endpoint: undefined,
       match: undefined,
       asked: undefined,
+      decided: undefined,
       failure: undefined,
     };
   }
@@ -181,14 +188,22 @@ export class Dispatcher {
     const link = claim ? undefined : this.#openLink(call, destination);
     if (link) return this.#perform(call, link, authenticator.unsigned(), bare);
     if (!claim && destination.kind === 'form' && authenticator.isSecured && (await this.#answerUnsigned(call))) return;
-    authenticator.admit(claim, bare);
-    if (destination.kind === 'service' && this.#streams(call, destination))
-      return this.#answerStreamed(call, destination, claim);
-    const body = await this.#bodies.read(call.request, bodyLimit(call.service));
+    const anonymous = this.#takesAnybody(destination) && authenticator.isAnonymous(claim, bare);
+    if (!anonymous) authenticator.admit(claim, bare);
+    if (destination.kind === 'service' && this.#streams(call, destination)) {
+      const parts = signedParts(call.head, destination, claim, NOTHING);
+      const caller = anonymous ? authenticator.unsigned() : authenticator.authenticate(claim, parts, undefined);
+      return this.#answerStreamed(call, destination, caller);
+    }
+    const body = await this.#bodies.read(
+      call.request,
+      anonymous ? WIRE_LIMITS.unsignedBodyBytesMax : bodyLimit(call.service),
+    );
     try {
       if (destination.kind === 'form') destination = findFormDestination(formOf(call.head, body), call.head);
       this.#note(call, destination);
-      const caller = authenticator.authenticate(claim, signedParts(call.head, destination, claim, body), body);
+      const parts = signedParts(call.head, destination, claim, body);
+      const caller = anonymous ? authenticator.unsigned() : authenticator.authenticate(claim, parts, body);
       await this.#perform(call, destination, caller, { ...call.head, body });
     } finally {
       this.#bodies.release(body);
@@ -201,7 +216,9 @@ export class Dispatcher {
     const destination = findDeviceDestination(call.head) ?? findDestination(call.head, scopeHint(call.head));
     this.#note(call, destination);
     if (destination.kind !== 'service' || destination.service !== 'iotdata') {
-      throw new Refusal(failures.accessDenied('Devices publish here: POST /topics/TOPIC.', call.protocol));
+      throw new Refusal(
+        failures.accessDenied('Devices publish here: POST /topics/TOPIC.', call.protocol, call.service),
+      );
     }
     const bare: RequestParts = { ...call.head, body: NOTHING };
     const claim = proving.claim(bare);
@@ -247,6 +264,10 @@ export class Dispatcher {
     }
   }
 
+  #takesAnybody(destination: Destination): boolean {
+    return destination.kind === 'service' && this.#services.get(destination.service)?.anonymous === true;
+  }
+
   #note(call: Call, destination: Destination): void {
     call.protocol = destination.kind === 'form' ? 'awsQuery' : destination.protocol;
     if (destination.kind === 'form') return;
@@ -263,17 +284,8 @@ export class Dispatcher {
     return call.match !== undefined && call.endpoint!.codec.streamsInput(call.match.operation);
   }
 
-  #answerStreamed(
-    call: Call,
-    destination: Destination & { kind: 'service' },
-    claim: SignatureClaim | undefined,
-  ): Promise<void> {
+  #answerStreamed(call: Call, destination: Destination & { kind: 'service' }, caller: Authenticated): Promise<void> {
     const { head, request } = call;
-    const caller = this.#options.authenticator.authenticate(
-      claim,
-      signedParts(head, destination, claim, NOTHING),
-      undefined,
-    );
     const chunked = isChunked(head.headers);
     const body = new RequestBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
     const headers = chunked ? withoutChunked(head.headers) : head.headers;
@@ -315,7 +327,8 @@ export class Dispatcher {
       call.asked = asked;
       const verdict = authorize(asked);
       const decided = isPromise(verdict) ? await verdict : verdict;
-      if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol));
+      call.decided = decided;
+      if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol, endpoint.name));
     }
     await this.#run(call, endpoint, protocol, operation, match.operation, input, caller);
   }

@@ -48,8 +48,11 @@ function statusOf(problem: AuthenticationProblem, protocol: AwsProtocol): number
   return protocol === 'restXml' && unreadable ? 400 : 403;
 }
 
-export function accessDenied(message: string, protocol: AwsProtocol): WireFailure {
-  const type = familyOf(protocol) === 'json' ? 'AccessDeniedException' : 'AccessDenied';
+/** Services that have words of their own for it. */
+const DENIED: Readonly<Record<string, string>> = { sns: 'AuthorizationErrorException', iotdata: 'ForbiddenException' };
+
+export function accessDenied(message: string, protocol: AwsProtocol, service: string): WireFailure {
+  const type = DENIED[service] ?? (familyOf(protocol) === 'json' ? 'AccessDeniedException' : 'AccessDenied');
   return { type, status: protocol.startsWith('awsJson') ? 400 : 403, message };
 }
 

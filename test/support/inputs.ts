@@ -44,12 +44,19 @@ const TEXTS: readonly string[] = [
   'Test::Matrix::Thing',
 ];
 
+/** Inputs of which the model demands too little: without this they are about nothing. */
+const LEAST: Readonly<Record<string, Record<string, unknown>>> = {
+  'dynamodb.TransactWriteItems': { TransactItems: [{ Put: { TableName: 'matrix', Item: {} } }] },
+};
+
 /**
  * The least that the wire takes as the input of an operation: what the model demands, in the smallest form it allows.
  *
  * @throws Error  the model demands a text of a form that is not among those known here
  */
 export function minimalInput(table: ServiceTable, operation: string): Record<string, unknown> {
+  const least = LEAST[`${table.signingName}.${operation}`];
+  if (least) return least;
   return sampleOf(table, table.operations[operation]!.input, operation) as Record<string, unknown>;
 }
 
@@ -71,7 +78,7 @@ function sampleOf(table: ServiceTable, index: number, where: string): unknown {
       return Array.from({ length: Math.max(shape.min ?? 0, 1) }, () => sampleOf(table, shape.member, `${where}[]`));
     case 'map': {
       const entry = () => [sampleOf(table, shape.key, `${where}.key`), sampleOf(table, shape.value, `${where}.value`)];
-      return Object.fromEntries((shape.min ?? 0) > 0 ? [entry()] : []);
+      return Object.fromEntries([entry()]);
     }
     case 'string':
       return textOf(shape, where, likely(table, where));
@@ -94,6 +101,7 @@ async function* NO_EVENTS(): AsyncGenerator<never> {}
 function likely({ signingName }: ServiceTable, where: string): readonly string[] {
   const region = signingName === 'iam' || signingName === 's3' ? '' : 'us-east-1';
   if (/arn(\[\])?$/i.test(where)) return [`arn:aws:${signingName}:${region}:000000000000:user/matrix`, ...ARNS];
+  if (/Statement$/.test(where)) return ['SELECT * FROM matrix'];
   return /url$/i.test(where) ? ['http://127.0.0.1/000000000000/matrix'] : [];
 }
 

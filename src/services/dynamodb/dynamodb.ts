@@ -15,6 +15,7 @@ import { queryOperations } from './operations/query.ts';
 import { streamingDestinationOperations } from './operations/streaming-destinations.ts';
 import { tableStreamsService } from './operations/streams.ts';
 import { transactionOperations } from './operations/transactions.ts';
+import type { FindTable } from './permissions/index.ts';
 import { Destinations, type KinesisPort } from './streams/destinations.ts';
 import { TableStreamSource } from './streams/source.ts';
 import { TableStreams } from './streams/streams.ts';
@@ -38,6 +39,8 @@ export interface DynamodbDependencies {
 export interface Dynamodb extends AsyncDisposable {
   /** `dynamodb` and `dynamodbstreams`. */
   readonly services: readonly Service[];
+  /** For rights on tables. */
+  readonly findTable: FindTable;
   /** A table's stream as pollers read it. */
   source(streamArn: string): StreamSource;
   /** Takes up what a stop of the node has cut off. */
@@ -98,6 +101,7 @@ export async function openWhole({
   const owned = scope.move();
   return {
     services: [service, tableStreamsService(() => streams, clock)],
+    findTable: (nameOrArn, region) => tables.find(nameOrArn, region),
     source: (arn) =>
       new TableStreamSource(
         arn,

@@ -17,6 +17,7 @@ import { type IamDependencies, IamState } from './state.ts';
 export { Authority } from './authority.ts';
 export { newSecret, type OidcProvider, type Role, type User, uniqueId } from './entities.ts';
 export type { IamErrorCode } from './errors.ts';
+export type { Denial, RequestFacts, Verdict } from './evaluation/index.ts';
 export { IAM_LIMITS } from './limits.ts';
 export type { PolicyText, PrincipalPolicies } from './principals.ts';
 export type { IamDependencies } from './state.ts';

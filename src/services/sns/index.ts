@@ -6,6 +6,7 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { Asker } from './asker.ts';
 import { SNS_ANSWERS } from './errors.ts';
+import { defaultPolicy } from './grants.ts';
 import { SNS_LIMITS, type Subscription } from './model.ts';
 import { Once } from './once.ts';
 import { platformOperations } from './operations/platforms.ts';
@@ -48,6 +49,8 @@ export interface Sns extends AsyncDisposable {
   readonly service: Service;
   /** Takes deliveries to topic ARNs. */
   readonly target: Target;
+  /** What its policy says of who may use a topic; `undefined` when there is none of that ARN. */
+  access(topicArn: string): { readonly fifo: boolean; readonly policy: string } | undefined;
   /** Paths that begin with it are those of the certificates that messages are signed with. */
   readonly certificatePrefix: string;
   /** The certificate at a path, PEM; `undefined` when there is none. */
@@ -96,6 +99,10 @@ export async function openSns(dependencies: SnsDependencies): Promise<Sns> {
       errors: SNS_ANSWERS,
     },
     target: new SnsTarget(topics, publisher, endpoint),
+    access: (arn) => {
+      const attributes = topics.find(arn)?.attributes;
+      return attributes && { fifo: attributes.FifoTopic === 'true', policy: attributes.Policy ?? defaultPolicy(arn) };
+    },
     certificatePrefix: Signer.prefix,
     certificateAt: (path) => signer.certificateAt(path),
     answered: (phoneNumber, text) => textMessages.answered(phoneNumber, text),

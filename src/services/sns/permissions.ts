@@ -30,7 +30,7 @@ export function snsPermissions(topics: Pick<Topics, 'find'>): Readonly<Record<st
   const named = ({ Name }: { Name: string }, { region }: CallPlace): Target =>
     byArn(formatArn('sns', region, ACCOUNT_ID, Name));
   const destination: TargetOf = ({ TopicArn, TargetArn, PhoneNumber }) =>
-    byArn(String(PhoneNumber ?? TopicArn ?? TargetArn));
+    byArn(PhoneNumber ?? TopicArn ?? TargetArn ?? '*');
   const subscribing: TargetOf = ({ TopicArn, Protocol, Endpoint }) => {
     const found = byArn(TopicArn);
     const asked = { 'sns:Protocol': String(Protocol), ...(Endpoint !== undefined && { 'sns:Endpoint': Endpoint }) };

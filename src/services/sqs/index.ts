@@ -40,6 +40,8 @@ export interface Sqs extends AsyncDisposable {
   readonly target: Target;
   /** A queue as pollers read it. @throws queue-not-found */
   source(queueArn: string): QueueSource;
+  /** What its policy says of who may use a queue; `undefined` when there is none of that ARN. */
+  access(queueArn: string): { readonly fifo: boolean; readonly policy: string | undefined } | undefined;
   /** The queues of a region, or all. */
   describe(region?: string): readonly QueueView[];
   /** The messages of a queue one by one, without receiving them: dead letters are looked at, edited, redriven and removed here. */
@@ -75,6 +77,10 @@ export async function openSqs(dependencies: SqsDependencies): Promise<Sqs> {
     source: (arn) => {
       find(arn);
       return new SqsSource(() => find(arn), clock);
+    },
+    access: (arn) => {
+      const attributes = queues.stateOf(arn)?.attributes;
+      return attributes && { fifo: attributes.FifoQueue === 'true', policy: attributes.Policy };
     },
     describe: (region) =>
       queues.list(region).flatMap((state) => {

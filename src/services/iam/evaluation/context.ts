@@ -86,7 +86,8 @@ const GLOBAL: Readonly<Record<string, Key>> = {
   'aws:principalisawsservice': ({ caller }) => String(caller.service !== undefined),
   'aws:principalservicename': ({ caller }) => caller.service?.principal,
   'aws:sourcearn': ({ caller }) => caller.service?.sourceArn,
-  'aws:sourceaccount': ({ caller }) => caller.service?.sourceArn.split(':')[4],
+  // ARNs of buckets have no account in them; all that is here is of one.
+  'aws:sourceaccount': ({ caller }) => caller.service && (caller.service.sourceArn.split(':')[4] || caller.accountId),
   'aws:userid': ({ caller, principal }) =>
     isPrincipal(caller) ? (caller.session?.userId ?? principal?.id) : undefined,
   'aws:username': ({ caller, principal }) => (typeOf(caller) === 'User' ? principal?.name : undefined),

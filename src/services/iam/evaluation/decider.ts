@@ -9,9 +9,9 @@ import type { Logger } from '../../../telemetry/index.ts';
 import { type Caller, isAccount, type Permission } from '../../index.ts';
 import { CompiledPolicies } from './compiled.ts';
 import { type Principal, type RequestFacts, valuesOf } from './context.ts';
-import { evaluate, type PolicyStack } from './evaluate.ts';
+import { evaluate, type PolicyStack, type Source } from './evaluate.ts';
 import type { Requester } from './principals.ts';
-import { denialOf } from './words.ts';
+import { type Denial, denialFacts, denialOf } from './words.ts';
 
 /** What IAM holds of users and roles. */
 export interface Principals {
@@ -20,13 +20,16 @@ export interface Principals {
   /** By the ARN of a user or a role; `undefined` when there is none. */
   policiesOf(arn: string):
     | (Principal & {
-        readonly identity: readonly { readonly text: string }[];
-        readonly boundary?: { readonly text: string };
+        readonly identity: readonly { readonly name: string; readonly text: string }[];
+        readonly boundary?: { readonly name: string; readonly text: string };
       })
     | undefined;
 }
 
-export type Verdict = { readonly allowed: true } | { readonly allowed: false; readonly message: string };
+/** @property denial  absent where no policy was asked */
+export type Verdict =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly message: string; readonly denial?: Denial };
 
 /** Callers that are held ready, and answers that are kept of each (S5). */
 export const SUBJECTS_MAX = 1000;
@@ -42,6 +45,8 @@ interface Subject {
   readonly requester: Requester;
   readonly principal: Principal | undefined;
   readonly stack: PolicyStack;
+  /** Of the policies of {@link stack}, for those who look for one. */
+  readonly names: Readonly<Partial<Record<Source, readonly string[]>>>;
   /** Actions and resources that are allowed at any time and with any context. */
   readonly allowed: Set<string>;
 }
@@ -71,8 +76,8 @@ export class Decider {
     const subject = this.#subjectOf(caller);
     for (const permission of permissions) {
       for (const resource of permission.resources) {
-        const denial = this.#denialOf(subject, caller, permission, resource, facts);
-        if (denial !== undefined) return { allowed: false, message: denial };
+        const verdict = this.#decideOne(subject, caller, permission, resource, facts);
+        if (!verdict.allowed) return verdict;
       }
     }
     return ALLOWED;
@@ -105,25 +110,23 @@ export class Decider {
     return verdict === 'allowed';
   }
 
-  #denialOf(
-    subject: Subject,
-    caller: Caller,
-    permission: Permission,
-    resource: string,
-    facts: RequestFacts,
-  ): string | undefined {
+  #decideOne(subject: Subject, caller: Caller, permission: Permission, resource: string, facts: RequestFacts): Verdict {
     const { action, resourcePolicy } = permission;
     const key = `${action} ${resource}`;
-    if (resourcePolicy === undefined && subject.allowed.has(key)) return undefined;
+    if (resourcePolicy === undefined && subject.allowed.has(key)) return ALLOWED;
     const decision = evaluate(this.#stackOf(subject, permission), {
       action,
       resource,
       requester: subject.requester,
       values: this.#valuesOf(subject, caller, permission, facts),
     });
-    if (decision.verdict !== 'allowed') return denialOf(decision, { user: caller.arn, action, resource });
+    if (decision.verdict !== 'allowed') {
+      const asked = { user: caller.arn, action, resource };
+      const names = (source: Source) => subject.names[source] ?? NOTHING;
+      return { allowed: false, message: denialOf(decision, asked), denial: denialFacts(decision, asked, names) };
+    }
     if (decision.isSteady && resourcePolicy === undefined) this.#keep(subject.allowed, key);
-    return undefined;
+    return ALLOWED;
   }
 
   #keep(allowed: Set<string>, key: string): void {
@@ -169,6 +172,10 @@ export class Decider {
         boundary: found?.boundary && compiled(found.boundary.text),
         session: session?.policies?.map(compiled),
       },
+      names: {
+        'identity-based policy': found?.identity.map(({ name }) => name) ?? NOTHING,
+        'permissions boundary': found?.boundary ? [found.boundary.name] : NOTHING,
+      },
       allowed: new Set(),
     };
   }
@@ -191,7 +198,8 @@ const EVERYTHING: PolicyStack['identity'][number] = {
   ],
 };
 
-function requesterOf({ arn, accountId, session, service }: Caller, id: string | undefined): Requester {
+/** Who a caller is to policies. @param id  of the user or role */
+export function requesterOf({ arn, accountId, session, service }: Caller, id: string | undefined): Requester {
   if (service) return { kind: 'service', service: service.principal };
   if (arn === 'anonymous') return { kind: 'anonymous' };
   if (session?.kind === 'role') {

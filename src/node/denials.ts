@@ -1,0 +1,78 @@
+import type { Clock } from '../base/index.ts';
+import type { FunctionLogSink } from '../runtime/index.ts';
+import type { Denial } from '../services/iam/index.ts';
+import type { Caller } from '../services/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+import type { FunctionCalls } from './function-calls.ts';
+import { NODE_LIMITS } from './limits.ts';
+
+/** What would let a refused call through. */
+export interface Advice {
+  /** In words, with the statement where one is missing. */
+  readonly text: string;
+  /** To be pasted into a policy; absent where a statement must go instead. */
+  readonly statement?: { readonly Effect: 'Allow'; readonly Action: string; readonly Resource: string };
+}
+
+/** What to do about a denial, for those who keep the policies. */
+export function adviceOf(caller: Caller, { action, resource, kind, source, by }: Denial): Advice {
+  const who = holderOf(caller);
+  if (kind === 'explicit-deny') {
+    const where = by?.policy === undefined ? `its ${source}` : `${source} ${by.policy}`;
+    return { text: `${action} on ${resource} is denied to ${who} by statement ${by?.statement} of ${where}` };
+  }
+  const statement = { Effect: 'Allow', Action: action, Resource: resource } as const;
+  return { text: `${who} lacks in its ${source}: ${JSON.stringify(statement)}`, statement };
+}
+
+/** `role/NAME`, `user/NAME`: whose policies are to be changed. */
+function holderOf({ arn, session }: Caller): string {
+  return (session?.principalArn ?? arn).split(':').slice(5).join(':') || arn;
+}
+
+/**
+ * Tells of denials: the log of the node, and that of the function whose call was refused, where its developer looks. The same denial is
+ * told once in a while, however often it happens.
+ */
+export class Denials {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #calls: Pick<FunctionCalls, 'logOf'>;
+  readonly #writeLog: FunctionLogSink['write'];
+  /** When each was told last, the longest ago first. */
+  readonly #told = new Map<string, number>();
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly calls: Pick<FunctionCalls, 'logOf'>;
+    readonly writeLog: FunctionLogSink['write'];
+  }) {
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#calls = options.calls;
+    this.#writeLog = options.writeLog;
+  }
+
+  tell(caller: Caller, denial: Denial, requestId: string): void {
+    const now = this.#clock.now();
+    if (!this.#isNews(`${caller.arn} ${denial.action} ${denial.resource}`, now)) return;
+    const { text, statement } = adviceOf(caller, denial);
+    const { action, resource } = denial;
+    this.#logger.warn('access-denied', { principal: caller.arn, action, resource, advice: text, statement, requestId });
+    const log = this.#calls.logOf(caller.accessKeyId);
+    if (!log) return;
+    const stream = `${new Date(now).toISOString().slice(0, 10).replaceAll('-', '/')}/access-denied`;
+    this.#writeLog(log.group, stream, now, `ACCESS DENIED RequestId: ${requestId}\t${text}`, log.region);
+  }
+
+  #isNews(key: string, now: number): boolean {
+    const { denialsToldMax, denialsAgainMs } = NODE_LIMITS;
+    const before = this.#told.get(key);
+    if (before !== undefined && now - before < denialsAgainMs) return false;
+    this.#told.delete(key);
+    if (this.#told.size >= denialsToldMax) this.#told.delete(this.#told.keys().next().value!);
+    this.#told.set(key, now);
+    return true;
+  }
+}

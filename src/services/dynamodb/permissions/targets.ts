@@ -1,0 +1,81 @@
+import { ACCOUNT_ID, DomainError, formatArn } from '../../../base/index.ts';
+import { type CallPlace, type Conditions, type Permission, resourceTags, type Target } from '../../index.ts';
+import type { KeySchema } from '../model/table.ts';
+import type { TableDefinition } from '../tables/definition.ts';
+
+/** A table, as far as rights on it go. */
+export interface GuardedTable {
+  readonly arn: string;
+  readonly key: KeySchema;
+  readonly indexes: ReadonlyMap<string, { readonly key: KeySchema }>;
+  readonly definition: Pick<TableDefinition, 'tags' | 'policy' | 'streamPolicy'>;
+}
+
+/** As `TableName` names it; `undefined` where there is none. May throw for an ARN that is none of a table. */
+export type FindTable = (nameOrArn: string, region: string) => GuardedTable | undefined;
+
+/** What calls on tables are about. */
+export class Targets {
+  readonly #find: FindTable;
+
+  constructor(find: FindTable) {
+    this.#find = find;
+  }
+
+  /** `undefined` where the operation will refuse the name. */
+  table(nameOrArn: string, region: string): GuardedTable | undefined {
+    return attempt(() => this.#find(nameOrArn, region));
+  }
+
+  /** A table, or one of its indexes. */
+  of(nameOrArn: string, { region }: CallPlace, index?: string): Target {
+    const table = this.table(nameOrArn, region);
+    const arn = table?.arn ?? arnOf(nameOrArn, region);
+    return {
+      resources: [index === undefined ? arn : `${arn}/index/${index}`],
+      context: resourceTags(table?.definition.tags),
+      policy: table?.definition.policy?.text,
+    };
+  }
+
+  /** A table or a stream of one, by its ARN. */
+  resource(arn: string, place: CallPlace): Target {
+    const [tableArn, rest] = arn.split('/stream/', 2);
+    if (rest === undefined) return { ...this.of(arn, place), resources: [arn] };
+    const table = this.table(tableArn!, place.region);
+    return {
+      resources: [arn],
+      context: resourceTags(table?.definition.tags),
+      policy: table?.definition.streamPolicy?.text,
+    };
+  }
+}
+
+/** The ARN that a table has, or would have. */
+function arnOf(nameOrArn: string, region: string): string {
+  return nameOrArn.startsWith('arn:') ? nameOrArn : formatArn('dynamodb', region, ACCOUNT_ID, `table/${nameOrArn}`);
+}
+
+/** A right whose conditions are worked out only where a policy asks for them. */
+export function lazily(action: string, { resources, context, policy }: Target, more: () => Conditions): Permission {
+  let known: Conditions | undefined;
+  return {
+    action,
+    resources,
+    ...(policy !== undefined && { resourcePolicy: policy }),
+    get context() {
+      known ??= { ...context, ...more() };
+      return known;
+    },
+  };
+}
+
+/** What the operation will refuse has no value here. */
+export function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DomainError) return undefined;
+    throw error;
+  }
+}
