@@ -3,7 +3,7 @@
  * is nothing to do. Plain JavaScript for any Node, since it runs before Node 24 is there: npm then finds that one first.
  *
  *   node scripts/setup.mjs             what it takes to run
- *   node scripts/setup.mjs --clients   also the real clients that the tests drive (mosquitto, boto3, aws, Chromium)
+ *   node scripts/setup.mjs --clients   also the real clients that the tests drive (mosquitto, boto3, aws, Chromium, CDK)
  *   node scripts/setup.mjs --pictures  also what examples/image-pipeline imports
  */
 import { spawnSync } from 'node:child_process';
@@ -50,11 +50,15 @@ const CLIENTS = {
  */
 const RUNTIME_CLIENT = { name: 'aws-lambda-ric', version: '4.0.2', needs: ['cmake', 'make', 'g++', 'xz'] };
 
+/** CDK: a CLI with the library that it matches, for the tests that deploy with it. Large, so not in package.json either. */
+const CDK = { 'aws-cdk': '2.1148.1', 'aws-cdk-lib': '2.276.0', constructs: '10.8.1' };
+
 installPackages();
 installSandbox();
 if (process.argv.includes('--clients')) {
   installDebian(CLIENTS, 'the clients that the tests drive', 'tests that drive them are skipped by name');
   installRuntimeClient();
+  installCdk();
 } else if (process.argv.includes('--pictures')) {
   installDebian(PICTURES, 'what the example imports', 'the example cannot run');
 }
@@ -132,10 +136,30 @@ function installRuntimeClient() {
     return;
   }
   say(`building ${name} ${version} for the tests (once, a minute) ...`);
+  const failure = installInto(folder, { [name]: version });
+  if (failure !== undefined) say(`tests that drive ${name} are skipped by name: it could not be built\n${failure}`);
+}
+
+function installCdk() {
+  const folder = 'node_modules/.millrace-clients/aws-cdk';
+  if (Object.entries(CDK).every(([name, version]) => installedVersion(folder, name) === version)) return;
+  say(`installing aws-cdk ${CDK['aws-cdk']} with aws-cdk-lib ${CDK['aws-cdk-lib']} for the tests (once, 214 MB) ...`);
+  const failure = installInto(folder, CDK);
+  say(failure === undefined ? 'aws-cdk is in place' : `tests that deploy with aws-cdk are skipped by name\n${failure}`);
+}
+
+function installedVersion(folder, name) {
+  const manifest = `${folder}/node_modules/${name}/package.json`;
+  return existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : undefined;
+}
+
+/** @returns why it failed, if it has */
+function installInto(folder, packages) {
   mkdirSync(folder, { recursive: true });
-  const packages = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status, stderr } = spawnSync('npm', [...packages, `${name}@${version}`], { encoding: 'utf8' });
-  if (status !== 0) say(`tests that drive ${name} are skipped by name: it could not be built\n${stderr}`);
+  const install = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  const wanted = Object.entries(packages).map(([name, version]) => `${name}@${version}`);
+  const { status, stderr, error } = spawnSync('npm', [...install, ...wanted], { encoding: 'utf8' });
+  return status === 0 ? undefined : (error?.message ?? stderr);
 }
 
 function run(command, args) {

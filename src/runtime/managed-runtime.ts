@@ -21,7 +21,7 @@ import type {
   SnapshotOutcome,
   Wait,
 } from './runtime.ts';
-import type { Sandbox, SandboxEngine, SandboxProcess } from './sandbox/sandbox.ts';
+import type { Placement, Sandbox, SandboxEngine, SandboxProcess } from './sandbox/sandbox.ts';
 import { Admission } from './scaling/admission.ts';
 import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
@@ -214,7 +214,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
         log,
         credentials: this.#credentialsOf(spec),
         variables: (granted, placement) => ({
-          ...functionVariables(spec, log.stream, this.#doorEndpoint(), granted, placement, 'snap-start'),
+          ...functionVariables(
+            spec,
+            log.stream,
+            this.#doorEndpoint(),
+            granted,
+            withModules(placement, launch),
+            'snap-start',
+          ),
           ...expiryVariable(granted),
         }),
       });
@@ -388,7 +395,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       codeCaches: this.#starts.codeCaches,
       credentials: this.#credentialsOf(spec),
       variables: (granted, placement) => ({
-        ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
+        ...functionVariables(spec, log.stream, reached(), granted, withModules(placement, launch), kind),
         ...daemonVariables(connection.process),
         ...(snapshot ? expiryVariable(granted) : {}),
       }),
@@ -454,6 +461,9 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     timer.cancel();
   }
 }
+
+const withModules = (placement: Placement, { modules }: Launch) =>
+  modules === undefined ? placement : { ...placement, modules };
 
 /** Where it sends its segments. @see Lambda developer guide, "Defined runtime environment variables" */
 function daemonVariables(process: SandboxProcess): Readonly<Record<string, string>> {
