@@ -4,6 +4,7 @@
  */
 import { ACCOUNT_ID, DomainError } from '../../base/index.ts';
 import type { Service, WireAnswer } from '../index.ts';
+import { ECR_PERMISSIONS } from './permissions.ts';
 
 /** - `repository-not-found`: none of that name; there are none at all. */
 export type EcrErrorCode = 'repository-not-found';
@@ -24,5 +25,6 @@ export const ecr: Service = {
       );
     },
   },
+  permissions: ECR_PERMISSIONS,
   errors: ECR_ANSWERS,
 };
