@@ -20,6 +20,7 @@ import type { ResourceType } from './resource-type.ts';
 import { S3_TYPES } from './s3.ts';
 import { SNS_TYPES } from './sns.ts';
 import { SQS_TYPES } from './sqs.ts';
+import { WAIT_CONDITION_TYPES } from './wait-condition.ts';
 
 /** The table of types: what a template may contain. */
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
@@ -43,6 +44,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...S3_TYPES,
   ...SNS_TYPES,
   ...SQS_TYPES,
+  ...WAIT_CONDITION_TYPES,
 };
 
 /** The row of a type; `undefined` for one that a template may not contain. */
