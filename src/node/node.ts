@@ -14,6 +14,7 @@ import { adminRoute } from './admin-routes.ts';
 import { apis } from './api-routes.ts';
 import { auditing } from './auditing.ts';
 import { authorization } from './authorization.ts';
+import { buckets } from './bucket-routes.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
@@ -105,27 +106,31 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       ...ground,
     }),
   );
+  const authorize = authorization({ ...services, off: config.authorization === 'off' });
+  const bucketSites = buckets({ ...services, authorize, mode: config.mode, ...ground });
   wire = scope.use(
     createWireServer({
       services: services.all,
       credentials: services.credentials,
-      authorize: authorization({ ...services, off: config.authorization === 'off' }),
+      authorize,
       audit: auditing(new Denials({ ...services, ...ground })),
       mode: config.mode,
       extraRoutes: [
         urls.byHost,
         urls.byPath,
+        bucketSites.websiteByHost,
+        bucketSites.websiteByPath,
         apiRoutes.byHost,
         apiRoutes.byPath,
         apiRoutes.byDomain,
         healthRoute,
         forFunctions({
           prefix: services.lambda.packages.prefix,
-          handle: (...call) => services.lambda.packages.handle(...call),
+          handle: (request, response) => services.lambda.packages.handle(request, response),
         }),
         forFunctions({
           prefix: services.stackAnswers.prefix,
-          handle: (...call) => services.stackAnswers.handle(...call),
+          handle: (request, response) => services.stackAnswers.handle(request, response),
         }),
         ...services.series.routes.map(forFunctions),
         forFunctions(certificateRoute(services.sns)),
@@ -140,6 +145,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
           guard,
         ),
         adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
+        bucketSites.calls,
       ],
       upgrades: upgrade,
       ...ground,
