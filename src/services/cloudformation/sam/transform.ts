@@ -1,6 +1,7 @@
 import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
 import { TemplateApis } from './apis.ts';
+import { expandApplication } from './application.ts';
 import { TemplateBuckets } from './buckets.ts';
 import { CONNECTOR_TYPE, expandConnectors } from './connectors.ts';
 import { expandFunction } from './function.ts';
@@ -50,6 +51,10 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
       plain[id] = expandSimpleTable(id, declaration, (declaration.Properties ?? {}) as JsonObject);
       continue;
     }
+    if (type === 'AWS::Serverless::Application') {
+      plain[id] = expandApplication(id, declaration, (declaration.Properties ?? {}) as JsonObject);
+      continue;
+    }
     if (type !== 'AWS::Serverless::Function') throw notBuilt(id, type);
     const taken = globalsFor(id, globals, declaration.IgnoreGlobals);
     const merged = mergeGlobal(taken, declaration.Properties ?? {}) as JsonObject;
@@ -71,7 +76,7 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
 
 function notBuilt(id: string, type: string): Error {
   return invalid(
-    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function, Api, HttpApi, LayerVersion, SimpleTable and Connector are.`,
+    `Invalid Serverless Application Specification document. Resource with id [${id}] is invalid: the type ${type} is not built in Millrace; AWS::Serverless::Function, Api, Application, HttpApi, LayerVersion, SimpleTable and Connector are.`,
   );
 }
 
