@@ -4,6 +4,7 @@
  *
  *   node scripts/setup.mjs             what it takes to run
  *   node scripts/setup.mjs --clients   also the real clients that the tests drive (mosquitto, boto3, aws, Chromium, CDK)
+ *   node scripts/setup.mjs --pictures  also what examples/image-pipeline imports
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,12 +22,18 @@ const SANDBOX_STAMP = 'node_modules/.millrace-setup-sandbox';
 /** A mirror that does not answer must not hold up the start for longer. */
 const INSTALL_MS_MAX = 120_000;
 
+/** What the functions of examples/image-pipeline import, for all Pythons of the machine. */
+const PICTURES = {
+  'python3-boto3': '/usr/lib/python3/dist-packages/boto3/__init__.py',
+  'python3-pil': '/usr/lib/python3/dist-packages/PIL/__init__.py',
+};
+
 /** Debian packages of the clients, by a file that shows they are there. */
 const CLIENTS = {
   mosquitto: '/usr/sbin/mosquitto',
   'mosquitto-clients': '/usr/bin/mosquitto_pub',
   awscli: '/usr/bin/aws',
-  'python3-boto3': '/usr/lib/python3/dist-packages/boto3/__init__.py',
+  ...PICTURES,
   'python3-paho-mqtt': '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   chromium: '/usr/bin/chromium',
   curl: '/usr/bin/curl',
@@ -49,9 +56,11 @@ const CDK = { 'aws-cdk': '2.1148.1', 'aws-cdk-lib': '2.276.0', constructs: '10.8
 installPackages();
 installSandbox();
 if (process.argv.includes('--clients')) {
-  installClients();
+  installDebian(CLIENTS, 'the clients that the tests drive', 'tests that drive them are skipped by name');
   installRuntimeClient();
   installCdk();
+} else if (process.argv.includes('--pictures')) {
+  installDebian(PICTURES, 'what the example imports', 'the example cannot run');
 }
 
 function installPackages() {
@@ -104,15 +113,15 @@ function missingOf(packages) {
     .map(([name]) => name);
 }
 
-function installClients() {
-  const missing = missingOf(CLIENTS);
+function installDebian(packages, what, without) {
+  const missing = missingOf(packages);
   if (missing.length === 0) return;
   const apt = aptGet();
   if (!apt) {
-    say(`tests that drive ${missing.join(', ')} are skipped by name: install them with your package manager`);
+    say(`${without}: install ${missing.join(', ')} with your package manager`);
     return;
   }
-  say(`installing the clients that the tests drive: ${missing.join(', ')} ...`);
+  say(`installing ${what}: ${missing.join(', ')} ...`);
   run(apt[0], [...apt.slice(1), 'update', '-qq']);
   run(apt[0], [...apt.slice(1), 'install', '-y', '-qq', '--no-install-recommends', ...missing]);
 }

@@ -19,6 +19,7 @@ import type {
   RuntimeErrorCode,
   Slot,
   SnapshotOutcome,
+  Wait,
 } from './runtime.ts';
 import type { Placement, Sandbox, SandboxEngine, SandboxProcess } from './sandbox/sandbox.ts';
 import { Admission } from './scaling/admission.ts';
@@ -165,7 +166,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   async reserve(
     spec: FunctionSpec,
-    { wait, signal }: { readonly wait: boolean; readonly signal?: AbortSignal },
+    { wait, signal }: { readonly wait: Wait; readonly signal?: AbortSignal },
   ): Promise<Slot> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
@@ -174,7 +175,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
     if (waiting !== undefined) await waiting.catch((error: unknown) => this.#gaveUp(pool, error));
-    return new Place(this, pool, !wait);
+    return new Place(this, pool, wait !== true);
   }
 
   provision(spec: FunctionSpec): void {
