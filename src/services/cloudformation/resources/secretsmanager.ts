@@ -34,7 +34,7 @@ const secret: ResourceType = {
 
   async create(properties, work) {
     const Name = work.name;
-    const value = await valueOf(properties, work);
+    const value = await givenValue(properties, work);
     const Tags = Object.entries(tagMap(properties.Tags)).map(([Key, Value]) => ({ Key, Value }));
     const input = { Name, ...pick(properties, ['Description', 'KmsKeyId', 'Type']), ...value, Tags };
     await createOrAdopt(work, () => work.call('secretsmanager', 'CreateSecret', input));
@@ -54,7 +54,7 @@ const secret: ResourceType = {
       Description,
       ...(KmsKeyId !== undefined && { KmsKeyId }),
       ...(Type !== undefined && { Type }),
-      ...(renewed && (await valueOf(properties, work))),
+      ...(renewed && (await givenValue(properties, work))),
     });
     await setTags(existing, properties, work);
     return existing;
@@ -67,7 +67,7 @@ const secret: ResourceType = {
 };
 
 /** The value that the template gives, or one that is drawn as it asks. */
-async function valueOf(properties: JsonObject, work: Work): Promise<{ readonly SecretString?: string }> {
+async function givenValue(properties: JsonObject, work: Work): Promise<{ readonly SecretString?: string }> {
   const { SecretString, GenerateSecretString } = properties;
   if (SecretString !== undefined && GenerateSecretString !== undefined) {
     throw new TypeError('You must specify either SecretString or GenerateSecretString, not both.');
