@@ -76,7 +76,7 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
     random,
     logger,
   });
-  const stacks = new Stacks({ store, exports, driver, clock, random, promptMs });
+  const stacks = new Stacks({ store, exports, driver, call, readObject, clock, random, promptMs });
   const nesting: Nesting = new Nesting({ stacks, store, driver, readObject });
   return {
     service: {
