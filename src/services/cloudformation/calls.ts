@@ -74,6 +74,7 @@ const NOT_FOUND = [
 const CONFLICT = [
   'ResourceInUseException',
   'ResourceConflictException',
+  'ResourceExistsException',
   'ResourceAlreadyExistsException',
   'EntityAlreadyExists',
   'EntityAlreadyExistsException',

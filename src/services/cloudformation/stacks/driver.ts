@@ -3,9 +3,12 @@ import type { Logger } from '../../../telemetry/index.ts';
 import type { Call } from '../calls.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { resourceType } from '../resources/index.ts';
-import type { Made, Question, Work } from '../resources/resource-type.ts';
+import { coerceProperties } from '../resources/properties.ts';
+import type { Made, Question, ResourceType, Work } from '../resources/resource-type.ts';
+import { ResolvedReferences, referencesBy } from '../template/dynamic-references.ts';
 import type { Scope } from '../template/evaluate.ts';
 import type { StackIdentity } from '../template/program.ts';
+import type { JsonObject } from '../template/value.ts';
 import { type Answers, answerPath, questionKey, questionOf } from './answers.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
@@ -285,6 +288,8 @@ export class StackDriver implements AsyncDisposable {
     let pending: PendingStep | undefined;
     try {
       pending = this.#decide(run, node, scope);
+      // A name that is read elsewhere is settled before the first try, as every name is.
+      if (pending) pending = { ...pending, name: await this.#references(run).in(pending.name) };
     } catch (error) {
       return this.#change(run, (stack) => failBegin(stack, base, messageOf(error)));
     }
@@ -352,17 +357,22 @@ export class StackDriver implements AsyncDisposable {
   async #carryOut(run: Run, node: string): Promise<void> {
     const { clock } = this.#dependencies;
     const resource = run.stack.resources[node]!;
-    const { action, properties, name, signals } = resource.pending!;
+    const { action, properties: written, name, signals } = resource.pending!;
     const type = resourceType(resource.type)!;
     const work = this.#work(run, node, resource.type, name);
+    const references = this.#references(run);
+    const act = async () => {
+      const properties = await resolved(type, written, references);
+      if (action === 'create' || action === 'replace') {
+        return this.#signalled(work, signals, () => type.create(properties, work));
+      }
+      return action === 'restore'
+        ? (type.restore ?? type.update!)(resource, properties, work)
+        : type.update!(resource, properties, work);
+    };
     await this.#settle(
       run,
-      () =>
-        action === 'create' || action === 'replace'
-          ? this.#signalled(work, signals, () => type.create(properties, work))
-          : action === 'restore'
-            ? (type.restore ?? type.update!)(resource, properties, work)
-            : type.update!(resource, properties, work),
+      () => act().catch((error: unknown) => Promise.reject(references.masked(error))),
       (made) => this.#change(run, (stack) => completeStep(stack, node, made, clock.now())),
       (reason) => this.#change(run, (stack) => failStep(stack, node, reason, clock.now())),
     );
@@ -424,6 +434,12 @@ export class StackDriver implements AsyncDisposable {
       return failed(`Resource handler returned message: "${messageOf(error)}" (HandlerErrorCode: ${handlerCode})`);
     }
     return succeeded(result);
+  }
+
+  #references({ stack }: Run): ResolvedReferences {
+    const read = (service: string, operation: string, input: object) =>
+      this.#call(stack, stack.region, service, operation, input);
+    return new ResolvedReferences(referencesBy(read));
   }
 
   #work(run: Run, node: string, type: string, name: string): Work {
@@ -494,6 +510,12 @@ export class StackDriver implements AsyncDisposable {
       await clock.sleep(stabilizePollMs, this.#stop.signal);
     }
   }
+}
+
+/** Properties with what their dynamic references stand for, which may be numbers and flags too. */
+async function resolved(type: ResourceType, written: JsonObject, references: ResolvedReferences): Promise<JsonObject> {
+  const properties = await references.in(written);
+  return properties === written ? written : knownProperties(coerceProperties(type.properties, properties));
 }
 
 /** What passes by itself: throttles and changes that are under way. */
