@@ -27,6 +27,7 @@ const FILES = [
   'sqs',
   'dynamodb',
   'functions',
+  'http-api',
   'delivery',
   'start',
 ] as const;

@@ -5,6 +5,8 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { residentBytesOf } from './cpu.ts';
+import type { RequestLoad } from './http-client.worker.ts';
+import type { HttpResult } from './http-load.ts';
 import type { CrowdLoad, Load, LoadResult, SecureTarget } from './load.ts';
 import type { BareRates, HouseKind } from './tables.worker.ts';
 import type { TableLoad, TableResult } from './tables-client.worker.ts';
@@ -69,6 +71,22 @@ export async function bareTables(directory: string): Promise<BareRates> {
 export async function runTableLoad(load: TableLoad): Promise<TableResult> {
   const child = spawnOn(GENERATOR_CORE, process.execPath, [here('tables-client.worker.ts'), JSON.stringify(load)]);
   return JSON.parse(await firstLine(child)) as TableResult;
+}
+
+/** A whole node that checks signatures, on the core of brokers; what it starts stays there too. */
+export const startWholeNode = (directory: string): Promise<BrokerProcess> => startTables('node', directory);
+
+/** Node's HTTP server before processes that echo, on the same core: see `http-floor.worker.ts`. */
+export async function startHttpFloor(processes: number): Promise<BrokerProcess> {
+  const child = spawnOn(BROKER_CORE, process.execPath, [here('http-floor.worker.ts'), String(processes)]);
+  const { port } = JSON.parse(await firstLine(child)) as { port: number };
+  return brokerOf(child, port, () => stopped(child));
+}
+
+/** Sends one request over and over, from a process of its own on its own core. */
+export async function runRequestLoad(load: RequestLoad): Promise<HttpResult> {
+  const child = spawnOn(GENERATOR_CORE, process.execPath, [here('http-client.worker.ts'), JSON.stringify(load)]);
+  return JSON.parse(await firstLine(child)) as HttpResult;
 }
 
 function brokerOf(child: ChildProcess, port: number, dispose: () => Promise<void>): BrokerProcess {

@@ -31,9 +31,11 @@ import {
 } from '../services/lambda/index.ts';
 import { openLogs } from '../services/logs/index.ts';
 import { type AskDestination, openS3 } from '../services/s3/index.ts';
+import { secretsManager } from '../services/secretsmanager/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
 import { openSns, type Sns } from '../services/sns/index.ts';
 import { openSqs, type Sqs } from '../services/sqs/index.ts';
+import { ssm } from '../services/ssm/index.ts';
 import { openSts } from '../services/sts/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
@@ -42,6 +44,7 @@ import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
+import { rotationFunctions } from './rotation-functions.ts';
 import { SeriesKeys } from './series-keys.ts';
 import type { Stores } from './stores.ts';
 import { SeriesUsage } from './usage.ts';
@@ -283,6 +286,11 @@ export async function openServices(
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   const gatewayV2: ApiGatewayV2 = apiGatewayV2({ records, beside: () => gatewayV1.apis(), ...ground });
   const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
+  const parameters = scope.use(ssm({ records: secrets, ...ground }));
+  const secretStore = scope.use(
+    secretsManager({ records: secrets, ...rotationFunctions(lambda.service, ground.random), ...ground }),
+  );
+  all.push(parameters.service, secretStore.service);
   all.push(ecr, ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
@@ -300,7 +308,7 @@ export async function openServices(
   scope.defer(() => stop.abort());
 
   const rest = async (): Promise<void> => {
-    await Promise.all([delivery.stop(), mappings!.stop()]);
+    await Promise.all([delivery.stop(), mappings!.stop(), secretStore.rest()]);
   };
   const owned = scope.move();
   return {
@@ -341,6 +349,7 @@ export async function openServices(
       lambda.resume();
       iot.foreign.start();
       cloudformation.resume();
+      void secretStore.resume().catch((error: unknown) => ground.logger.error('rotations-not-resumed', { error }));
     },
     rest,
     [Symbol.asyncDispose]: async () => {

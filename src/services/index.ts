@@ -1,7 +1,7 @@
 /** services: one folder a service, under the name AWS signs it with; what all of them share is here. */
 export { type AccessKey, type Credentials, combineCredentials, isAccount, rootCredentials } from './credentials.ts';
 export { type FifoIds, fifoIdsOf } from './fifo-ids.ts';
-export { lazyOperations } from './lazy-operations.ts';
+export { lazyOperations, lazyPermissions } from './lazy-operations.ts';
 export type {
   Caller,
   CallerSession,
@@ -16,6 +16,7 @@ export type {
   StreamedBody,
   WireAnswer,
 } from './operation.ts';
+export { pageOf } from './pages.ts';
 export {
   anything,
   both,

@@ -1,4 +1,4 @@
-import type { Operation } from './operation.ts';
+import type { Operation, PermissionsOf } from './operation.ts';
 
 /**
  * Operations whose code is loaded with the first call of one: a node's start and its memory are for what it does.
@@ -15,6 +15,21 @@ export function lazyOperations(
     return async (input, context) => {
       loaded ??= await load();
       return loaded[name]!(input, context);
+    };
+  };
+  return Object.fromEntries(names.map((name) => [name, waiting(name)]));
+}
+
+/** What operations need the right to, loaded with the first call that must be decided. */
+export function lazyPermissions(
+  names: readonly string[],
+  load: () => Promise<Readonly<Record<string, PermissionsOf>>>,
+): Readonly<Record<string, PermissionsOf>> {
+  let loaded: Readonly<Record<string, PermissionsOf>> | undefined;
+  const waiting = (name: string): PermissionsOf => {
+    return async (input, place) => {
+      loaded ??= await load();
+      return loaded[name]!(input, place);
     };
   };
   return Object.fromEntries(names.map((name) => [name, waiting(name)]));

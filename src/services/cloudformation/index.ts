@@ -7,7 +7,6 @@ import type { Call } from './calls.ts';
 import { CLOUDFORMATION_ANSWERS } from './errors.ts';
 import { CLOUDFORMATION_LIMITS } from './limits.ts';
 import { changeSetOperations } from './operations/change-sets.ts';
-import type { ReadObject } from './operations/requests.ts';
 import { resourceOperations } from './operations/resources.ts';
 import { stackOperations } from './operations/stacks.ts';
 import { templateOperations } from './operations/templates.ts';
@@ -15,12 +14,14 @@ import { AnswerDoor } from './stacks/answer-door.ts';
 import { Answers } from './stacks/answers.ts';
 import { StackDriver } from './stacks/driver.ts';
 import { Exports } from './stacks/exports.ts';
+import { Nesting } from './stacks/nested.ts';
 import { StackNotifications } from './stacks/notifications.ts';
 import { Stacks } from './stacks/stacks.ts';
 import { StackStore } from './stacks/store.ts';
+import type { ReadObject } from './template/location.ts';
 
 export { type Call, type CallContext, callServices } from './calls.ts';
-export type { ReadObject } from './operations/requests.ts';
+export type { ReadObject } from './template/location.ts';
 export { readTemplate } from './template/reader.ts';
 
 export interface CloudFormationDependencies {
@@ -64,8 +65,19 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
   store.onEvents = (uuid) => notifications.tell(uuid);
   const exports = new Exports(store);
   const answers = await Answers.open(records, clock, random);
-  const driver = new StackDriver({ store, exports, answers, callbackBase, call, clock, random, logger });
+  const driver = new StackDriver({
+    store,
+    exports,
+    answers,
+    callbackBase,
+    nested: () => nesting,
+    call,
+    clock,
+    random,
+    logger,
+  });
   const stacks = new Stacks({ store, exports, driver, clock, random, promptMs });
+  const nesting: Nesting = new Nesting({ stacks, store, driver, readObject });
   return {
     service: {
       name: 'cloudformation',

@@ -17,6 +17,8 @@ export const CLOUDFORMATION_LIMITS = {
   eventsToldAtOnce: 50,
   /** Characters of a resource's properties in a notification; longer ones are left out, as a message takes 256 KiB. */
   toldPropertiesMax: 60_000,
+  /** Stacks in stacks, the outermost counted. */
+  nestingMax: 8,
   /** Resources of one stack that are worked on at the same time. */
   stepsInFlightMax: 8,
   /** How long a resource may take to become ready before its step fails. */

@@ -3,8 +3,9 @@ import { invalid } from '../errors.ts';
 import type { Change, ChangedProperty, ChangeSet } from '../stacks/model.ts';
 import { shownParameters } from '../stacks/preparation.ts';
 import type { Stacks } from '../stacks/stacks.ts';
+import type { ReadObject } from '../template/location.ts';
 import { page } from './paging.ts';
-import { checkStackName, type ReadObject, stackRequest, templateBodyOf } from './requests.ts';
+import { checkStackName, stackRequest, templateBodyOf } from './requests.ts';
 
 const PAGE = 100;
 

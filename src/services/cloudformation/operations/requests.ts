@@ -1,13 +1,9 @@
-import { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import type { OperationContext } from '../../index.ts';
 import { invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import type { Deployment } from '../stacks/model.ts';
 import type { StackRequest } from '../stacks/stacks.ts';
-
-/** Reads an object of the node's own store; templates come from there by `TemplateURL`. */
-export type ReadObject = (bucket: string, key: string) => Promise<AsyncIterable<Uint8Array>>;
+import { type ReadObject, readTemplateUrl } from '../template/location.ts';
 
 interface TemplateInput {
   readonly TemplateBody?: string;
@@ -30,27 +26,6 @@ export async function templateBodyOf(input: TemplateInput, readObject: ReadObjec
   if (url !== undefined) return readTemplateUrl(url, readObject);
   if (previous) return undefined;
   throw invalid('Either Template URL or Template Body must be specified.');
-}
-
-async function readTemplateUrl(url: string, readObject: ReadObject): Promise<string> {
-  const { bucket, key } = objectOf(url);
-  try {
-    return await text(Readable.from(await readObject(bucket, key)));
-  } catch {
-    throw invalid(`TemplateURL must reference a valid S3 object to which you have access: ${url}`);
-  }
-}
-
-/** Bucket and key of `https://bucket.s3.region.amazonaws.com/key`, `https://s3.../bucket/key` or our own `http://host/bucket/key`. */
-export function objectOf(url: string): { readonly bucket: string; readonly key: string } {
-  const parsed = URL.parse(url);
-  if (!parsed) throw invalid('TemplateURL must be a supported URL.');
-  const path = decodeURIComponent(parsed.pathname.slice(1));
-  const virtual = /^(.+)\.s3[.-][^/]*$/.exec(parsed.hostname);
-  if (virtual) return { bucket: virtual[1]!, key: path };
-  const slash = path.indexOf('/');
-  if (slash <= 0 || slash === path.length - 1) throw invalid('TemplateURL must be a supported URL.');
-  return { bucket: path.slice(0, slash), key: path.slice(slash + 1) };
 }
 
 /** What the three operations that take a template have in common. */

@@ -3,8 +3,9 @@ import { invalid } from '../errors.ts';
 import type { Stack } from '../stacks/model.ts';
 import { shownParameters } from '../stacks/preparation.ts';
 import type { Stacks } from '../stacks/stacks.ts';
+import type { ReadObject } from '../template/location.ts';
 import { page } from './paging.ts';
-import { checkStackName, type ReadObject, stackRequest, templateBodyOf } from './requests.ts';
+import { checkStackName, stackRequest, templateBodyOf } from './requests.ts';
 
 const PAGE = 100;
 
@@ -114,6 +115,7 @@ function summary(stack: Stack): object {
     ...(stack.deletedAt !== undefined && { DeletionTime: new Date(stack.deletedAt) }),
     StackStatus: stack.status,
     ...(stack.reason !== undefined && { StackStatusReason: stack.reason }),
+    ...(stack.parentId !== undefined && { ParentId: stack.parentId, RootId: stack.rootId }),
     DriftInformation: { StackDriftStatus: 'NOT_CHECKED' },
   };
 }

@@ -3,9 +3,10 @@ import { invalid } from '../errors.ts';
 import { SAM_TRANSFORM } from '../sam/transform.ts';
 import { readSource, requiredCapabilities } from '../stacks/preparation.ts';
 import type { Stacks } from '../stacks/stacks.ts';
+import type { ReadObject } from '../template/location.ts';
 import { isNoEcho } from '../template/parameters.ts';
 import { parseTemplate, type Template } from '../template/template.ts';
-import { type ReadObject, templateBodyOf } from './requests.ts';
+import { templateBodyOf } from './requests.ts';
 
 export function templateOperations(stacks: Stacks, readObject: ReadObject): Readonly<Record<string, Operation>> {
   return {

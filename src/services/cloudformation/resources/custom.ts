@@ -19,6 +19,11 @@ const OWN = ['ServiceTimeout'];
 export const customResource: ResourceType = {
   properties: { ServiceToken: required(changes('text')), ServiceTimeout: changes('number') },
   open: true,
+  given: {
+    names: /./,
+    missing: (name, _id, { physicalId }) =>
+      `CustomResource attribute error: Vendor response doesn't contain ${name} attribute in object ${physicalId}`,
+  },
   attributes: [],
 
   async create(properties, work) {

@@ -15,6 +15,7 @@ import { IOT_THING_TYPES } from './iot-things.ts';
 import { KINESIS_TYPES } from './kinesis.ts';
 import { LAMBDA_TYPES } from './lambda.ts';
 import { LOGS_TYPES } from './logs.ts';
+import { NESTED_STACK_TYPES } from './nested-stack.ts';
 import type { ResourceType } from './resource-type.ts';
 import { S3_TYPES } from './s3.ts';
 import { SNS_TYPES } from './sns.ts';
@@ -38,6 +39,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...KINESIS_TYPES,
   ...LAMBDA_TYPES,
   ...LOGS_TYPES,
+  ...NESTED_STACK_TYPES,
   ...S3_TYPES,
   ...SNS_TYPES,
   ...SQS_TYPES,

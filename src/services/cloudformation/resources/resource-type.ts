@@ -35,6 +35,27 @@ export interface Question {
   ): Promise<T | undefined>;
 }
 
+/** What a nested stack is made from. */
+export interface NestedRequest {
+  readonly templateUrl: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly tags?: Json;
+  readonly notificationArns?: readonly string[];
+}
+
+/** Stacks below the one that is worked on. Each call waits for what it begins, and can be made again after a crash. */
+export interface NestedStacks {
+  /** @throws when it cannot be made; it stands then, rolled back */
+  create(name: string, request: NestedRequest, made: (id: string) => Promise<void>): Promise<Made>;
+  /** Changes a stack, which then stands ready to be changed back until {@link NestedStacks.release}. */
+  update(id: string, request: NestedRequest): Promise<Made>;
+  /** Changes it back. */
+  undo(id: string): Promise<Made>;
+  /** Nothing will be undone any more. */
+  release(id: string): Promise<void>;
+  delete(id: string): Promise<void>;
+}
+
 /** What a resource is worked on with. */
 export interface Work {
   readonly identity: StackIdentity;
@@ -53,13 +74,18 @@ export interface Work {
   until(what: string, ready: () => Promise<boolean>): Promise<void>;
   /** The step's question to somebody outside, stored before it resolves; the same one after a crash. */
   question(timeoutMs: number): Promise<Question>;
+  readonly nested: NestedStacks;
 }
 
 /** How one type of resource is made, changed and deleted: one row of the table of types. */
 export interface ResourceType {
   readonly properties: Properties;
-  /** It takes any other property too, and gives attributes that nobody knows before. */
+  /** It takes any other property too. */
   readonly open?: boolean;
+  /** It gives attributes that nobody knows before; what such a name may be, and what to say when it is not there. */
+  readonly given?: { readonly names: RegExp; missing(name: string, id: string, existing: Existing): string };
+  /** Every update of the stack updates it: what it is made from may have changed behind an unchanged name. */
+  readonly updatesAlways?: boolean;
   /** Properties that AWS has and we refuse by name, before anything is made. */
   readonly notBuilt?: readonly string[];
   /** Names that `Fn::GetAtt` knows. */
@@ -75,6 +101,10 @@ export interface ResourceType {
   create(properties: JsonObject, work: Work): Promise<Made>;
   /** Absent when every property replaces. */
   update?(existing: Existing, properties: JsonObject, work: Work): Promise<Made>;
+  /** Goes back to what an update found; `update` unless said. */
+  restore?(existing: Existing, properties: JsonObject, work: Work): Promise<Made>;
+  /** The update of the stack is over: nothing will be undone any more. */
+  release?(existing: Existing, work: Pick<Work, 'nested'>): Promise<void>;
   /** Deleting what is gone is no error. */
   delete(existing: Existing, work: Work): Promise<void>;
 }

@@ -23,6 +23,7 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
   'AWS::Logs::LogGroup.LogGroupClass replaces': 'the service does not change the class of a group',
   'AWS::Lambda::Version.ProvisionedConcurrencyConfig changes': 'kinder than AWS: the version stays',
   'AWS::Lambda::Function.Environment kind': 'variables are text',
+  'AWS::CloudFormation::Stack.Parameters kind': 'a list may be given for a list',
   'AWS::SQS::Queue.RedrivePolicy kind': 'may be written as text too',
 };
 

@@ -219,3 +219,32 @@ test('a simple table is a table of one key, on demand unless it has units', () =
     Tags: [{ Key: 'a', Value: 'b' }],
   });
 });
+
+test('an application is a nested stack; one of the repository is refused by name', () => {
+  const of = (Location: string | object) =>
+    transformSam(
+      {
+        Resources: {
+          Part: {
+            Type: 'AWS::Serverless::Application',
+            Properties: { Location: Location as never, Parameters: { A: '1' }, Tags: { team: 'x' } },
+          },
+        },
+      },
+      {},
+    ).Resources;
+  assert.deepEqual(of('https://s3.amazonaws.com/b/k'), {
+    Part: {
+      Type: 'AWS::CloudFormation::Stack',
+      Properties: {
+        TemplateURL: 'https://s3.amazonaws.com/b/k',
+        Parameters: { A: '1' },
+        Tags: [
+          { Key: 'lambda:createdBy', Value: 'SAM' },
+          { Key: 'team', Value: 'x' },
+        ],
+      },
+    },
+  });
+  assert.throws(() => of({ ApplicationId: 'a', SemanticVersion: '1.0.0' }), /Serverless Application Repository/);
+});

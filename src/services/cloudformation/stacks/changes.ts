@@ -14,8 +14,8 @@ export type ResourceAction = 'none' | 'update' | 'replace';
 /** Whether a change of these properties changes the resource in place or makes a new one. */
 export function actionFor(type: string, before: JsonObject, after: Readonly<Record<string, Value>>): ResourceAction {
   const changed = changedProperties(before, after);
-  if (changed.length === 0) return 'none';
   const schema = resourceType(type)!;
+  if (changed.length === 0) return schema.updatesAlways ? 'update' : 'none';
   if (!schema.update) return 'replace';
   return changed.some((name) => schema.properties[name]?.replaces) ? 'replace' : 'update';
 }
@@ -71,7 +71,8 @@ function previewWorld(
       const type = declared(id)?.Type;
       if (typeof type !== 'string') return undefined;
       checkAttribute(id, type, name);
-      return isNew(id) ? UNKNOWN : (standing[id]?.attributes[name] ?? UNKNOWN);
+      const mayChange = isNew(id) || resourceType(type)?.updatesAlways;
+      return mayChange ? UNKNOWN : (standing[id]?.attributes[name] ?? UNKNOWN);
     },
     importValue,
   };
@@ -102,7 +103,7 @@ function modification(
       ...(cause !== undefined && { cause }),
     };
   });
-  if (changed.length === 0) return undefined;
+  if (changed.length === 0 && !schema.updatesAlways) return undefined;
   const needs = changed.map((property) => property.requiresRecreation);
   const { logicalId, physicalId, type } = existing;
   return {

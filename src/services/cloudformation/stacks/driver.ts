@@ -13,6 +13,7 @@ import type { Exports } from './exports.ts';
 import {
   beginStep,
   completeStep,
+  decideHeld,
   deletionTarget,
   failBegin,
   failStep,
@@ -26,6 +27,7 @@ import {
 } from './machine.ts';
 import type { Output, PendingQuestion, PendingStep, Stack, StackResource } from './model.ts';
 import { customName, physicalName } from './naming.ts';
+import type { Nesting } from './nested.ts';
 import type { StackStore } from './store.ts';
 import { isOver, nodesIn, readyNodes } from './walk.ts';
 
@@ -34,6 +36,8 @@ export interface DriverDependencies {
   readonly call: Call;
   readonly exports: Exports;
   readonly answers: Answers;
+  /** Stacks below others; made after the driver. */
+  readonly nested: () => Nesting;
   /** Where functions in their sandboxes reach this node. */
   readonly callbackBase: () => string;
   readonly clock: Clock;
@@ -52,6 +56,10 @@ interface Run {
   tail: Promise<void>;
   /** Resolves when the run has ended. */
   ended: Promise<void>;
+  /** Resolves when it has ended or waits for its parent. */
+  readonly rested: PromiseWithResolvers<void>;
+  /** Woken when the parent has decided. */
+  decided: PromiseWithResolvers<void>;
 }
 
 /**
@@ -76,6 +84,12 @@ export class StackDriver implements AsyncDisposable {
       if (!stack.deployment) continue;
       this.#run(stack, new Set(nodesIn(stack.deployment.walk, 'running')));
     }
+    for (const { uuid, deployment, parentId } of store.stacks()) {
+      if (deployment?.phase !== 'held') continue;
+      const parent = store.stacks().find(({ id }) => id === parentId);
+      // The parent ended and had no time to say so.
+      if (!parent?.deployment) void this.decide(uuid, 'release').catch(() => {});
+    }
   }
 
   /** Begins to carry out the deployment of a stack that was stored with one. */
@@ -96,13 +110,43 @@ export class StackDriver implements AsyncDisposable {
     await this.#runs.get(uuid)?.ended;
   }
 
+  /** Resolves when the stack's deployment has ended, or waits for its parent. @throws AbortError when the node drains first */
+  async atRest(uuid: string): Promise<Stack> {
+    await this.#runs.get(uuid)?.rested.promise;
+    this.#stop.signal.throwIfAborted();
+    return this.#dependencies.store.stack(uuid)!;
+  }
+
+  /** Resolves when the stack's deployment has ended. @throws AbortError when the node drains first */
+  async settledStack(uuid: string): Promise<Stack> {
+    await this.settled(uuid);
+    this.#stop.signal.throwIfAborted();
+    return this.#dependencies.store.stack(uuid)!;
+  }
+
+  /** Carries out what a parent decides about a stack that is held; nothing when it is not. */
+  async decide(uuid: string, decision: 'release' | 'undo'): Promise<void> {
+    const run = this.#runs.get(uuid);
+    if (!run) return;
+    await this.#change(run, (stack) => decideHeld(stack, decision, this.#dependencies.clock.now()));
+    run.decided.resolve();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new DOMException('the node is draining', 'AbortError'));
     await Promise.all([...this.#runs.values()].map((run) => run.ended));
   }
 
   #run(stack: Stack, resuming: Set<string>): void {
-    const run: Run = { stack, resuming, steps: new Map(), tail: Promise.resolve(), ended: Promise.resolve() };
+    const run: Run = {
+      stack,
+      resuming,
+      steps: new Map(),
+      tail: Promise.resolve(),
+      ended: Promise.resolve(),
+      rested: Promise.withResolvers(),
+      decided: Promise.withResolvers(),
+    };
     this.#runs.set(stack.uuid, run);
     run.ended = this.#loop(run)
       .catch((error: unknown) => {
@@ -110,6 +154,7 @@ export class StackDriver implements AsyncDisposable {
       })
       .finally(() => {
         if (this.#runs.get(stack.uuid) === run) this.#runs.delete(stack.uuid);
+        run.rested.resolve();
       });
   }
 
@@ -121,6 +166,10 @@ export class StackDriver implements AsyncDisposable {
         return;
       }
       const { walk, cancelled, phase } = run.stack.deployment;
+      if (phase === 'held') {
+        await this.#hold(run);
+        continue;
+      }
       const held = cancelled && phase === 'apply';
       const ready = held ? [] : readyNodes(walk, CLOUDFORMATION_LIMITS.stepsInFlightMax);
       // What a crash cut off must come to its end even when nothing new may begin: only then is known what there is to undo.
@@ -128,13 +177,38 @@ export class StackDriver implements AsyncDisposable {
       const begin = [...cutOff, ...ready].filter((node) => !run.steps.has(node));
       for (const node of begin) this.#startStep(run, node);
       if (begin.length > 0 || run.steps.size > 0) await Promise.race([...run.steps.values()]);
-      else if (held || isOver(walk)) await this.#advance(run);
-      else throw new InternalError('a deployment stands still: a step is marked as running, and nobody runs it');
+      else if (held || isOver(walk)) {
+        // Before the stack says that it has ended, so that those below have too.
+        if (phase === 'cleanup') await this.#releaseNested(run);
+        await this.#advance(run);
+      } else throw new InternalError('a deployment stands still: a step is marked as running, and nobody runs it');
     }
+    await this.#releaseNested(run);
     const { answers, store, logger } = this.#dependencies;
     logger.info('stack-settled', { stack: run.stack.name, status: run.stack.status });
     await store.dropDefinitions(run.stack);
     await answers.forgetStack(run.stack.uuid);
+  }
+
+  /** Waits for the parent's decision, or for the node to drain. */
+  async #hold(run: Run): Promise<void> {
+    run.rested.resolve();
+    const { signal } = this.#stop;
+    const stopped = Promise.withResolvers<void>();
+    const stop = () => stopped.resolve();
+    signal.addEventListener('abort', stop, { once: true });
+    if (!signal.aborted && run.stack.deployment?.phase === 'held') {
+      await Promise.race([run.decided.promise, stopped.promise]);
+    }
+    signal.removeEventListener('abort', stop);
+  }
+
+  /** Tells the stacks below that nothing will be undone. */
+  async #releaseNested(run: Run): Promise<void> {
+    const nested = this.#dependencies.nested().below(run.stack, undefined);
+    const below = Object.values(run.stack.resources).filter(({ physicalId }) => physicalId !== '');
+    await Promise.all(below.map((resource) => resourceType(resource.type)?.release?.(resource, { nested })));
+    this.#stop.signal.throwIfAborted();
   }
 
   #startStep(run: Run, node: string): void {
@@ -268,7 +342,9 @@ export class StackDriver implements AsyncDisposable {
       () =>
         action === 'create' || action === 'replace'
           ? type.create(properties, work)
-          : type.update!(resource, properties, work),
+          : action === 'restore'
+            ? (type.restore ?? type.update!)(resource, properties, work)
+            : type.update!(resource, properties, work),
       (made) => this.#change(run, (stack) => completeStep(stack, node, made, clock.now())),
       (reason) => this.#change(run, (stack) => failStep(stack, node, reason, clock.now())),
     );
@@ -327,6 +403,7 @@ export class StackDriver implements AsyncDisposable {
       made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
       until: (what, ready) => this.#until(what, ready),
       question: (timeoutMs) => this.#question(run, node, timeoutMs),
+      nested: this.#dependencies.nested().below(stack, definition),
     };
   }
 

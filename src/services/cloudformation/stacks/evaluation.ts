@@ -34,11 +34,8 @@ export function standingWorld(
       if (!resource?.physicalId) return undefined;
       checkAttribute(id, resource.type, name);
       const value = resource.attributes[name];
-      if (value === undefined && resourceType(resource.type)?.open) {
-        throw invalid(
-          `CustomResource attribute error: Vendor response doesn't contain ${name} attribute in object ${resource.physicalId}`,
-        );
-      }
+      const given = resourceType(resource.type)?.given;
+      if (value === undefined && given?.names.test(name)) throw invalid(given.missing(name, id, resource));
       return value;
     },
     importValue,
@@ -62,7 +59,7 @@ export function unknownWorld(template: Template, importValue: (name: string) => 
 /** @throws validation when the type has no such attribute */
 export function checkAttribute(id: string, type: string, name: string): void {
   const row = resourceType(type);
-  if (row?.open || row?.attributes.includes(name)) return;
+  if (row?.given?.names.test(name) || row?.attributes.includes(name)) return;
   throw invalid(`Template error: resource ${id} does not support attribute type ${name} in Fn::GetAtt`);
 }
 

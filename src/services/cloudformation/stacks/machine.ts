@@ -78,6 +78,8 @@ export interface StartOptions {
   readonly onFailure: Deployment['onFailure'];
   readonly imports: readonly string[];
   readonly token?: string;
+  /** For a parent, which decides whether it stays. */
+  readonly isHeld?: boolean;
   readonly now: number;
 }
 
@@ -106,11 +108,14 @@ export function startUpdate(stack: Stack, options: StartOptions): Transition {
     walk: startWalk(graph),
     onFailure,
     before: stack.resources,
+    previous: { revision: stack.revision, outputs: stack.outputs, imports: stack.imports },
+    ...(options.isHeld && { isHeld: true }),
     garbage: [],
     retain: [],
     ...(token !== undefined && { token }),
   };
-  const next = { ...stack, deployment, imports, updatedAt: now, disableRollback: onFailure === 'DO_NOTHING' };
+  const { failure: _failure, ...rest } = stack;
+  const next = { ...rest, deployment, imports, updatedAt: now, disableRollback: onFailure === 'DO_NOTHING' };
   return withStatus(next, 'UPDATE_IN_PROGRESS', 'User Initiated');
 }
 
@@ -344,19 +349,35 @@ export function nextPhase(
     const complete = { ...stack, outputs: outputs as readonly Output[], revision: stack.deployment!.revision };
     return kind === 'create'
       ? finish(complete, 'CREATE_COMPLETE')
-      : startCleanup(dropRemoved(complete), 'UPDATE_COMPLETE');
+      : stack.deployment!.isHeld
+        ? hold(dropRemoved(complete))
+        : startCleanup(dropRemoved(complete), 'UPDATE_COMPLETE');
   }
   if (phase === 'restore') {
     if (failed.length) return finish(stack, 'UPDATE_ROLLBACK_FAILED', failureReason(stack, failed));
     return startCleanup(stack, 'UPDATE_ROLLBACK_COMPLETE');
   }
   if (phase === 'cleanup') {
-    return finish(
-      stack,
-      stack.status === 'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS' ? 'UPDATE_COMPLETE' : 'UPDATE_ROLLBACK_COMPLETE',
-    );
+    return stack.status === 'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS'
+      ? finish(stack, 'UPDATE_COMPLETE')
+      : finish({ ...stack, ...stack.deployment!.previous }, 'UPDATE_ROLLBACK_COMPLETE');
   }
   return afterDeletion(stack, failed, now);
+}
+
+/** All is made, and what was replaced stays until the parent has decided. */
+function hold(stack: Stack): Transition {
+  const next = { ...stack, deployment: { ...stack.deployment!, phase: 'held' as const, walk: {} } };
+  return withStatus(next, 'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS');
+}
+
+/** What a parent decides about a held update; nothing when it is not held. */
+export function decideHeld(stack: Stack, decision: 'release' | 'undo', now: number): Transition {
+  const { deployment } = stack;
+  if (deployment?.phase !== 'held') return { stack, events: [] };
+  if (decision === 'undo') return undo(stack, 'The update of the parent stack was rolled back.', now, true);
+  const walk = cleanupWalk(deployment.garbage);
+  return { stack: { ...stack, deployment: { ...deployment, phase: 'cleanup', walk } }, events: [] };
 }
 
 function failureReason(stack: Stack, failed: readonly string[]): string {
@@ -365,11 +386,12 @@ function failureReason(stack: Stack, failed: readonly string[]): string {
   return `The following resource(s) failed to ${verb}: [${[...failed].sort().join(', ')}].`;
 }
 
-function undo(stack: Stack, failure: string, now: number): Transition {
-  const deployment = { ...stack.deployment!, failure };
+function undo(before: Stack, failure: string, now: number, always = false): Transition {
+  const deployment = { ...before.deployment!, failure };
+  const stack = { ...before, failure };
   const { kind, onFailure } = deployment;
   if (kind === 'update') {
-    if (onFailure === 'DO_NOTHING') return finish({ ...stack, deployment }, 'UPDATE_FAILED', failure);
+    if (onFailure === 'DO_NOTHING' && !always) return finish({ ...stack, deployment }, 'UPDATE_FAILED', failure);
     return then(withStatus({ ...stack, deployment }, 'UPDATE_ROLLBACK_IN_PROGRESS', failure), (next) =>
       startRestore(next, now),
     );

@@ -107,11 +107,12 @@ export interface Output {
  *
  * - create: `apply` -> done | `delete` (rollback) -> done
  * - update: `apply` -> `cleanup` -> done | `restore` -> `cleanup` -> done
+ * - update for a parent: `apply` -> `held` -> `cleanup` | `restore`, as the parent decides
  * - delete: `delete` -> done
  */
 export interface Deployment {
   readonly kind: 'create' | 'update' | 'delete';
-  readonly phase: 'apply' | 'restore' | 'cleanup' | 'delete';
+  readonly phase: 'apply' | 'held' | 'restore' | 'cleanup' | 'delete';
   /** Definition that is being made; that of the stack for a deletion. */
   readonly revision: number;
   /** Nodes are logical ids; in `cleanup` they are indexes into `garbage`. */
@@ -119,6 +120,10 @@ export interface Deployment {
   readonly onFailure: 'ROLLBACK' | 'DELETE' | 'DO_NOTHING';
   /** Resources as an update found them, to be restored. */
   readonly before?: Readonly<Record<string, StackResource>>;
+  /** What else an update found. */
+  readonly previous?: Pick<Stack, 'revision' | 'outputs' | 'imports'>;
+  /** It is made for a parent, which decides whether it stays. */
+  readonly isHeld?: boolean;
   /** Resources that are no longer the stack's and must go at the end. */
   readonly garbage: readonly StackResource[];
   /** Logical ids that a deletion leaves behind. */
@@ -151,6 +156,12 @@ export interface Stack {
   /** Names of exports that it uses. */
   readonly imports: readonly string[];
   readonly deployment?: Deployment;
+  /** Stack that this one is a resource of. */
+  readonly parentId?: string;
+  /** The outermost of them. */
+  readonly rootId?: string;
+  /** Why the last deployment failed. */
+  readonly failure?: string;
   readonly disableRollback: boolean;
   readonly terminationProtection: boolean;
   readonly changeSetId?: string;

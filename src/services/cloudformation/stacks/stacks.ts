@@ -48,7 +48,11 @@ export interface StackRequest {
   readonly roleArn?: string;
   readonly onFailure: Deployment['onFailure'];
   readonly token?: string;
+  /** Stack that it is made or changed for. */
+  readonly parent?: { readonly id: string; readonly rootId: string };
 }
+
+export type NestedStackRequest = StackRequest & Required<Pick<StackRequest, 'parent'>>;
 
 export interface CreateStackRequest extends StackRequest {
   readonly terminationProtection: boolean;
@@ -202,6 +206,9 @@ export class Stacks {
       throw invalid(`CancelUpdateStack cannot be called from current stack status: ${stack.status}`);
     }
     await this.#driver.amend(stack.uuid, cancelUpdate);
+    for (const { id, parentId, status } of this.#store.stacks()) {
+      if (parentId === stack.id && status === 'UPDATE_IN_PROGRESS') await this.cancelUpdate(region, id);
+    }
   }
 
   async setTerminationProtection(region: string, nameOrId: string, enabled: boolean): Promise<Stack> {
@@ -358,7 +365,7 @@ export class Stacks {
         `Limit for stack has been exceeded (${CLOUDFORMATION_LIMITS.stacksMax})`,
       );
     }
-    const { stackName: name, region, caller } = request;
+    const { stackName: name, region, caller, parent } = request;
     const id = uuid(this.#random);
     return {
       id: formatArn('cloudformation', region, caller.accountId, `stack/${name}/${id}`),
@@ -376,6 +383,7 @@ export class Stacks {
       imports: [],
       disableRollback: false,
       terminationProtection,
+      ...(parent && { parentId: parent.id, rootId: parent.rootId }),
       eventsWritten: 0,
     };
   }
@@ -429,7 +437,7 @@ export class Stacks {
   #begin(
     stack: Stack,
     definition: Definition,
-    request: Pick<StackRequest, 'onFailure' | 'caller' | 'token'>,
+    request: Pick<StackRequest, 'onFailure' | 'caller' | 'token' | 'parent'>,
     start: (stack: Stack, options: StartOptions) => Transition,
   ): Promise<Stack> {
     const identity = identityOf(stack, definition.notificationArns);
@@ -441,6 +449,7 @@ export class Stacks {
       graph: dependencyGraph(scope),
       onFailure: request.onFailure,
       imports: importsOf(scope),
+      ...(request.parent && { isHeld: true }),
       now: this.#clock.now(),
       ...(request.token !== undefined && { token: request.token }),
     };

@@ -16,8 +16,11 @@ const SPACES = {
 
 const PAGE = 1_000;
 
-/** Version of what the spaces hold (S4); raised with any change that an older node would misread. */
-const FORMAT = 1;
+/**
+ * Version of what the spaces hold (S4); raised with any change that an older node would misread. 2 has stacks that are held for their
+ * parents, and what 1 holds is read as it stands.
+ */
+const FORMAT = 2;
 const FORMAT_SPACE = 'cloudformation/format';
 const FORMAT_KEY = 'version';
 
@@ -190,7 +193,8 @@ async function checkFormat(records: Records): Promise<void> {
   const entry = await records.get(FORMAT_SPACE, Buffer.from(FORMAT_KEY));
   const found = entry && Number(Buffer.from(entry.value).toString());
   if (found === undefined) await records.commit({ writes: [put(FORMAT_SPACE, FORMAT_KEY, FORMAT)] });
-  else if (found !== FORMAT) {
+  else if (found < FORMAT) await records.commit({ writes: [put(FORMAT_SPACE, FORMAT_KEY, FORMAT)] });
+  else if (found > FORMAT) {
     throw new Error(
       `stacks were written in format ${found}; this version of Millrace reads format ${FORMAT}: start a newer one`,
     );

@@ -1,0 +1,157 @@
+import type { DomainError } from '../../../base/index.ts';
+import { invalid } from '../errors.ts';
+import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import type { Made, NestedRequest, NestedStacks } from '../resources/resource-type.ts';
+import { type ReadObject, readTemplateUrl } from '../template/location.ts';
+import type { StackDriver } from './driver.ts';
+import type { Definition, Stack, Tag } from './model.ts';
+import { type NestedStackRequest, NO_UPDATES, type Stacks } from './stacks.ts';
+import type { StackStore } from './store.ts';
+
+/** What stacks below others are made with. */
+export interface NestingDependencies {
+  readonly stacks: Stacks;
+  readonly store: StackStore;
+  readonly driver: StackDriver;
+  readonly readObject: ReadObject;
+}
+
+/**
+ * Stacks below a stack: each is a stack like any other, made and changed for its parent. An update leaves it held: it keeps what it
+ * replaced until the parent says whether its own update has succeeded.
+ */
+export class Nesting {
+  readonly #dependencies: NestingDependencies;
+
+  constructor(dependencies: NestingDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** The nested stacks of one parent, which is being deployed by `definition`. */
+  below(parent: Stack, definition: Definition | undefined): NestedStacks {
+    const { store, driver } = this.#dependencies;
+    const child = (id: string) => store.stack(id.slice(id.lastIndexOf('/') + 1));
+    const standing = (id: string) => {
+      const stack = child(id);
+      if (!stack || stack.status === 'DELETE_COMPLETE') throw invalid(`Stack with id ${id} does not exist`);
+      return stack;
+    };
+    return {
+      create: async (name, request, made) => {
+        const existing = this.#dependencies.stacks.find(parent.region, name);
+        // After a crash: the name was settled before the first try.
+        const adopted = existing?.parentId === parent.id ? existing : undefined;
+        const stack = adopted ?? (await this.#create(name, request, parent, definition));
+        await made(stack.id);
+        return this.#outcome(await driver.atRest(stack.uuid), 'created', ['CREATE_COMPLETE', 'UPDATE_COMPLETE']);
+      },
+
+      update: async (id, request) => {
+        const stack = standing(id);
+        if (!stack.deployment) await this.#update(stack, request, parent, definition);
+        const rested = await driver.atRest(stack.uuid);
+        return this.#outcome(rested, 'updated', [
+          'CREATE_COMPLETE',
+          'UPDATE_COMPLETE',
+          'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS',
+          ...(rested.updatedAt === stack.updatedAt ? (['UPDATE_ROLLBACK_COMPLETE'] as const) : []),
+        ]);
+      },
+
+      undo: async (id) => {
+        const stack = standing(id);
+        await driver.decide(stack.uuid, 'undo');
+        // One that failed by itself has been rolled back already.
+        return this.#outcome(await driver.settledStack(stack.uuid), 'rolled back', [
+          'CREATE_COMPLETE',
+          'UPDATE_COMPLETE',
+          'UPDATE_ROLLBACK_COMPLETE',
+        ]);
+      },
+
+      release: async (id) => {
+        const stack = child(id);
+        if (!stack) return;
+        await driver.decide(stack.uuid, 'release');
+        await driver.settledStack(stack.uuid);
+      },
+
+      delete: async (id) => {
+        const stack = child(id);
+        if (!stack) return;
+        if (stack.deployment?.kind !== 'delete') await driver.settledStack(stack.uuid);
+        await this.#dependencies.stacks.delete(parent.region, id, { retain: [] });
+        const gone = await driver.settledStack(stack.uuid);
+        if (gone && gone.status !== 'DELETE_COMPLETE') throw failure(gone, 'deleted');
+      },
+    };
+  }
+
+  async #create(
+    name: string,
+    request: NestedRequest,
+    parent: Stack,
+    definition: Definition | undefined,
+  ): Promise<Stack> {
+    const { nestingMax } = CLOUDFORMATION_LIMITS;
+    if (this.#depth(parent) >= nestingMax) throw invalid(`Stacks are nested more than ${nestingMax} deep`);
+    const terminationProtection = false;
+    const full = await this.#request(name, request, parent, definition);
+    return this.#dependencies.stacks.create({ ...full, terminationProtection });
+  }
+
+  async #update(
+    stack: Stack,
+    request: NestedRequest,
+    parent: Stack,
+    definition: Definition | undefined,
+  ): Promise<void> {
+    try {
+      await this.#dependencies.stacks.update(await this.#request(stack.id, request, parent, definition));
+    } catch (error) {
+      if ((error as DomainError).message !== NO_UPDATES) throw error;
+    }
+  }
+
+  async #request(
+    stackName: string,
+    { templateUrl, parameters, tags, notificationArns }: NestedRequest,
+    parent: Stack,
+    definition: Definition | undefined,
+  ): Promise<NestedStackRequest> {
+    return {
+      stackName,
+      region: parent.region,
+      caller: { accountId: parent.accountId, arn: parent.callerArn },
+      templateBody: await readTemplateUrl(templateUrl, this.#dependencies.readObject),
+      parameters: Object.entries(parameters).map(([ParameterKey, ParameterValue]) => ({
+        ParameterKey,
+        ParameterValue,
+      })),
+      tags: (tags ?? []) as unknown as readonly Tag[],
+      capabilities: definition?.capabilities ?? [],
+      notificationArns: notificationArns ?? definition?.notificationArns ?? [],
+      ...(definition?.roleArn !== undefined && { roleArn: definition.roleArn }),
+      onFailure: parent.deployment?.onFailure === 'DO_NOTHING' ? 'DO_NOTHING' : 'ROLLBACK',
+      parent: { id: parent.id, rootId: parent.rootId ?? parent.id },
+    };
+  }
+
+  #depth(stack: Stack): number {
+    const { store } = this.#dependencies;
+    const parent = stack.parentId && store.stack(stack.parentId.slice(stack.parentId.lastIndexOf('/') + 1));
+    return parent ? 1 + this.#depth(parent) : 1;
+  }
+
+  #outcome(stack: Stack, deed: string, good: readonly Stack['status'][]): Made {
+    if (!good.includes(stack.status)) throw failure(stack, deed);
+    const attributes = Object.fromEntries(stack.outputs.map(({ key, value }) => [`Outputs.${key}`, value]));
+    return { physicalId: stack.id, attributes };
+  }
+}
+
+function failure(stack: Stack, deed: string): Error {
+  return invalid(
+    `Embedded stack ${stack.id} was not successfully ${deed}: ${stack.failure ?? stack.reason ?? stack.status}`,
+  );
+}
