@@ -1,8 +1,8 @@
 import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
 import { TemplateApis } from './apis.ts';
-import { TemplateBuckets } from './buckets.ts';
 import { expandApplication } from './application.ts';
+import { TemplateBuckets } from './buckets.ts';
 import { CONNECTOR_TYPE, expandConnectors } from './connectors.ts';
 import { expandFunction } from './function.ts';
 import { apiGlobals, functionGlobals, globalsFor, mergeGlobal } from './globals.ts';

@@ -374,6 +374,7 @@ export class Stacks {
       region,
       accountId: caller.accountId,
       callerArn: caller.arn,
+      callerSession: caller.session,
       status: 'REVIEW_IN_PROGRESS',
       createdAt: this.#clock.now(),
       revision: 0,
@@ -453,7 +454,8 @@ export class Stacks {
       now: this.#clock.now(),
       ...(request.token !== undefined && { token: request.token }),
     };
-    const counted = { ...stack, revisionsUsed: revision, callerArn: request.caller.arn };
+    const { arn: callerArn, session: callerSession } = request.caller;
+    const counted = { ...stack, revisionsUsed: revision, callerArn, callerSession };
     return this.#go(counted, (current) => start(current, options), { revision, value: definition });
   }
 
