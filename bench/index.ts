@@ -26,6 +26,7 @@ const FILES = [
   'swap',
   'sqs',
   'dynamodb',
+  's3',
   'functions',
   'http-api',
   'delivery',

@@ -290,10 +290,9 @@ for (const [name, resources, message] of [
 test('what would be passed over in silence is refused', async () => {
   await using harness = await Harness.open();
   const template = { Resources: { Queue: QUEUE } };
-  await assert.rejects(harness.create('app', { ...template, Rules: {} }), /Rules section is not built/);
-  await assert.rejects(harness.create('app', template, { StackPolicyBody: '{}' }), /StackPolicyBody is not built/);
-  const Parameters = { P: { Type: 'AWS::SSM::Parameter::Value<String>' } };
-  await assert.rejects(harness.create('app', { ...template, Parameters }), /parameter P has type AWS::SSM::Parameter/);
+  await assert.rejects(harness.create('app', { ...template, Hooks: {} }), /Hooks section is not built/);
+  const RollbackConfiguration = { RollbackTriggers: [{ Arn: 'a', Type: 'b' }] };
+  await assert.rejects(harness.create('app', template, { RollbackConfiguration }), /RollbackTriggers are not built/);
 });
 
 test('a stack under review is deleted like any other', async () => {

@@ -3,6 +3,10 @@ export const CLOUDFORMATION_LIMITS = {
   templateBytesMax: 1_000_000,
   /** Of a template in the request itself; a larger one comes by `TemplateURL`. */
   templateBodyBytesMax: 51_200,
+  /** Depth of lists and mappings in a template; deeper ones are refused before anything walks through them. */
+  templateDepthMax: 100,
+  /** Bytes of a template once its YAML aliases are written out. */
+  templateExpandedBytesMax: 4_000_000,
   resourcesMax: 500,
   parametersMax: 200,
   outputsMax: 200,

@@ -52,13 +52,7 @@ export function stackRequest(
 }
 
 /** Settings that would promise something that does not happen. */
-const UNBUILT = [
-  'StackPolicyBody',
-  'StackPolicyURL',
-  'StackPolicyDuringUpdateBody',
-  'TimeoutInMinutes',
-  'ImportExistingResources',
-];
+const UNBUILT = ['StackPolicyBody', 'StackPolicyURL', 'StackPolicyDuringUpdateBody', 'TimeoutInMinutes'];
 
 function refuseUnbuilt(input: Record<string, any>): void {
   const used = UNBUILT.find((name) => input[name] !== undefined && input[name] !== false);

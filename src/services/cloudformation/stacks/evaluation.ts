@@ -19,7 +19,8 @@ export function templateOf(definition: Definition): Template {
 }
 
 export function scopeOf(definition: Definition, identity: StackIdentity, world: World): Scope {
-  return createScope(templateOf(definition), definition.parameters, identity, world);
+  const parameters = { ...definition.parameters, ...definition.stored };
+  return createScope(templateOf(definition), parameters, identity, world);
 }
 
 /** The world of resources that stand: what they give is known. */

@@ -46,9 +46,13 @@ export interface Tag {
 export interface Definition {
   /** As the caller gave it. */
   readonly templateBody: string;
+  /** It declares macros, to which the caller must agree. */
+  readonly hasMacros?: boolean;
   /** Plain template, macros run. */
   readonly processed: JsonObject;
   readonly parameters: ParameterTexts;
+  /** Values of parameters that name one in SSM. */
+  readonly stored?: ParameterTexts;
   readonly tags: readonly Tag[];
   readonly capabilities: readonly string[];
   readonly notificationArns: readonly string[];

@@ -2,22 +2,28 @@ import { CloudFormationError, invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { IAM_RESOURCE_TYPES, resourceType } from '../resources/index.ts';
 import { SAM_TRANSFORM, transformSam } from '../sam/transform.ts';
+import { evaluate, type Scope } from '../template/evaluate.ts';
+import { hasIncludes, runIncludes } from '../template/includes.ts';
+import type { ReadObject } from '../template/location.ts';
+import { isLoop } from '../template/loop-keys.ts';
+import { runExtensions } from '../template/loops.ts';
 import {
   isNoEcho,
+  isStored,
   MASKED,
   type ParameterInput,
   type ParameterTexts,
   parameterValue,
   settleParameters,
 } from '../template/parameters.ts';
-import { activeResources, dependencyGraph, type StackIdentity } from '../template/program.ts';
+import { activeResources, createScope, dependencyGraph, EMPTY_WORLD, type StackIdentity } from '../template/program.ts';
 import { readTemplate } from '../template/reader.ts';
-import { parseTemplate, type Template } from '../template/template.ts';
+import { checkRules } from '../template/rules.ts';
+import { parseDeclarations, type Template } from '../template/template.ts';
 import type { Json, JsonObject } from '../template/value.ts';
 import { computeOutputs, resourceProperties, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
 import type { Definition, Tag } from './model.ts';
 
-/** Functions of this macro are built in, so that it has nothing to do. */
 const LANGUAGE_EXTENSIONS = 'AWS::LanguageExtensions';
 
 /** What a request says about the stack to be. */
@@ -30,18 +36,72 @@ export interface DefinitionRequest {
   readonly roleArn?: string;
 }
 
+/** What preparing a template reaches. */
+export interface Surroundings {
+  readonly identity: StackIdentity;
+  readonly readObject: ReadObject;
+  /** Value of a parameter in SSM. */
+  readonly storedParameter: (name: string) => Promise<string>;
+}
+
 /**
  * Makes a definition of a request: reads the template, settles the parameters and runs the macros.
  *
  * @param previous  definition in force, for `UsePreviousValue`
  * @throws validation
  */
-export function prepareDefinition(request: DefinitionRequest, previous: Definition | undefined): Definition {
+export async function prepareDefinition(
+  request: DefinitionRequest,
+  previous: Definition | undefined,
+  surroundings: Surroundings,
+): Promise<Definition> {
   const { templateBody, parameters: inputs, ...rest } = request;
-  const source = readSource(templateBody);
-  const declared = parseTemplate(source);
+  const written = readSource(templateBody);
+  const first = parseDeclarations(written);
+  const source = hasIncludes(written) ? await include(written, first, inputs, previous, surroundings) : written;
+  const declared = parseDeclarations(source);
   const parameters = settleParameters(declared, inputs, previous?.parameters ?? {});
-  return { ...rest, templateBody, processed: runMacros(source, declared, parameters), parameters };
+  const stored = await readStored(declared, parameters, surroundings);
+  const texts = { ...parameters, ...stored };
+  const hasMacros = first.transforms.length > 0 || declared.transforms.length > 0 || source !== written;
+  return {
+    ...rest,
+    templateBody,
+    ...(hasMacros && { hasMacros }),
+    processed: runMacros(source, declared, texts, surroundings.identity),
+    parameters,
+    ...(Object.keys(stored).length > 0 && { stored }),
+  };
+}
+
+type Declarations = Pick<Template, 'transforms' | 'parameters' | 'mappings'>;
+
+/** The locations may be parameters, of which only those that are declared outside count. */
+function include(
+  source: JsonObject,
+  declared: Declarations,
+  inputs: readonly ParameterInput[],
+  previous: Definition | undefined,
+  { identity, readObject }: Surroundings,
+): Promise<JsonObject> {
+  const known = inputs.filter(({ ParameterKey = '' }) => Object.hasOwn(declared.parameters, ParameterKey));
+  const scope = macroScope(declared, settleParameters(declared, known, previous?.parameters ?? {}), identity);
+  const compute = (location: Json) => String(evaluate(location, scope, '/Transform'));
+  return runIncludes(source, compute, readObject);
+}
+
+/** Parameters and mappings are all that macros know. */
+function macroScope(declared: Declarations, parameters: ParameterTexts, identity: StackIdentity): Scope {
+  return createScope({ ...declared, conditions: {}, resources: {}, outputs: {} }, parameters, identity, EMPTY_WORLD);
+}
+
+async function readStored(
+  { parameters: declared }: Declarations,
+  parameters: ParameterTexts,
+  { storedParameter }: Surroundings,
+): Promise<ParameterTexts> {
+  const named = Object.entries(parameters).filter(([name]) => isStored(declared[name]!));
+  return Object.fromEntries(await Promise.all(named.map(async ([name, key]) => [name, await storedParameter(key)])));
 }
 
 /** Reads a template of a size that is allowed. */
@@ -53,14 +113,30 @@ export function readSource(templateBody: string): JsonObject {
   return readTemplate(templateBody);
 }
 
-function runMacros(source: JsonObject, declared: Template, parameters: ParameterTexts): JsonObject {
+function runMacros(
+  source: JsonObject,
+  declared: Declarations,
+  parameters: ParameterTexts,
+  identity: StackIdentity,
+): JsonObject {
   const unknown = declared.transforms.filter((name) => name !== SAM_TRANSFORM && name !== LANGUAGE_EXTENSIONS);
   if (unknown.length) throw invalid(`Transforms that are not built in Millrace: [${unknown.join(', ')}]`);
-  if (!declared.transforms.includes(SAM_TRANSFORM)) return source;
+  const extended = declared.transforms.includes(LANGUAGE_EXTENSIONS)
+    ? runExtensions(source, macroScope(declared, parameters, identity))
+    : source;
+  refuseLoops(extended);
+  if (!declared.transforms.includes(SAM_TRANSFORM)) return extended;
   const values: Record<string, Json> = {};
   for (const [name, text] of Object.entries(parameters))
     values[name] = parameterValue(declared.parameters[name]!, text);
-  return transformSam(source, values);
+  return transformSam(extended, values);
+}
+
+/** A loop without its transform would be passed over. */
+function refuseLoops(source: JsonObject): void {
+  const keys = ['Conditions', 'Resources', 'Outputs'].flatMap((section) => Object.keys(source[section] ?? {}));
+  const loop = keys.find(isLoop);
+  if (loop) throw invalid(`Template format error: ${loop} needs the transform ${LANGUAGE_EXTENSIONS}`);
 }
 
 /**
@@ -74,16 +150,18 @@ export function checkDefinition(
   importValue: (name: string) => Json,
 ): void {
   const template = templateOf(definition);
-  checkTypes(template);
-  checkCapabilities(definition, template);
   const scope = scopeOf(definition, identity, unknownWorld(template, importValue));
+  checkTypes(template, new Set(Object.keys(activeResources(scope))));
+  checkCapabilities(definition, template);
+  checkRules(template.rules, scope);
   dependencyGraph(scope);
   for (const id of Object.keys(activeResources(scope))) resourceProperties(id, scope, definition.tags);
   computeOutputs(scope);
 }
 
-function checkTypes(template: Template): void {
-  const unknown = Object.entries(template.resources).filter(([, { Type }]) => !resourceType(Type));
+/** What a condition leaves out may be of any type: CDK's bootstrap has a key of KMS that is made on request only. */
+function checkTypes(template: Template, active: ReadonlySet<string>): void {
+  const unknown = Object.entries(template.resources).filter(([id, { Type }]) => active.has(id) && !resourceType(Type));
   if (unknown.length === 0) return;
   const list = unknown.map(([id, { Type }]) => `${Type} (${id})`).join(', ');
   throw invalid(`Template format error: Unrecognized resource types: [${list}]: these types are not built in Millrace`);
@@ -122,10 +200,13 @@ export function requiredCapabilities(template: Template): {
 /** Parameters as answers show them. */
 export function shownParameters(
   definition: Definition,
-): readonly { readonly ParameterKey: string; readonly ParameterValue: string }[] {
+): readonly { readonly ParameterKey: string; readonly ParameterValue: string; readonly ResolvedValue?: string }[] {
   const { parameters } = templateOf(definition);
   return Object.entries(definition.parameters).map(([ParameterKey, value]) => ({
     ParameterKey,
     ParameterValue: isNoEcho(parameters[ParameterKey]) ? MASKED : value,
+    ...(definition.stored?.[ParameterKey] !== undefined && {
+      ResolvedValue: isNoEcho(parameters[ParameterKey]) ? MASKED : definition.stored[ParameterKey],
+    }),
   }));
 }

@@ -1,8 +1,9 @@
-import { type Clock, formatArn, type Random, uuid } from '../../../base/index.ts';
+import { type Clock, formatArn, hasCode, type Random, uuid } from '../../../base/index.ts';
 import type { Caller } from '../../index.ts';
+import type { Call } from '../calls.ts';
 import { CloudFormationError, invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
-import { SAM_TRANSFORM } from '../sam/transform.ts';
+import type { ReadObject } from '../template/location.ts';
 import type { ParameterInput } from '../template/parameters.ts';
 import { dependencyGraph } from '../template/program.ts';
 import { sameJson } from '../template/value.ts';
@@ -27,6 +28,8 @@ export interface StacksDependencies {
   readonly store: StackStore;
   readonly exports: Exports;
   readonly driver: StackDriver;
+  readonly call: Call;
+  readonly readObject: ReadObject;
   readonly clock: Clock;
   readonly random: Random;
   /** How long operations wait for the deployment that they begin. */
@@ -84,15 +87,19 @@ export class Stacks {
   readonly exports: Exports;
   readonly #store: StackStore;
   readonly #driver: StackDriver;
+  readonly #call: Call;
+  readonly #readObject: ReadObject;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #promptMs: number;
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  constructor({ store, exports, driver, clock, random, promptMs }: StacksDependencies) {
+  constructor({ store, exports, driver, call, readObject, clock, random, promptMs }: StacksDependencies) {
     this.exports = exports;
     this.#store = store;
     this.#driver = driver;
+    this.#call = call;
+    this.#readObject = readObject;
     this.#clock = clock;
     this.#random = random;
     this.#promptMs = promptMs;
@@ -152,7 +159,7 @@ export class Stacks {
     return this.#exclusively(request.stackName, async () => {
       const existing = this.find(request.region, request.stackName);
       if (existing) throw new CloudFormationError('stack-exists', `Stack [${request.stackName}] already exists`);
-      const definition = this.#prepare(request, undefined);
+      const definition = await this.#prepare(request, undefined);
       if (usesMacro(definition)) requireAutoExpand(definition);
       const stack = this.#newStack(request, request.terminationProtection);
       this.#check(definition, stack);
@@ -165,7 +172,7 @@ export class Stacks {
       const stack = this.find(request.region, request.stackName);
       if (!stack) throw invalid(`Stack [${request.stackName}] does not exist`);
       requireUpdatable(stack);
-      const definition = this.#prepare(request, stack);
+      const definition = await this.#prepare(request, stack);
       if (usesMacro(definition)) requireAutoExpand(definition);
       this.#check(definition, stack);
       if (!this.#differs(stack, definition)) throw invalid(NO_UPDATES);
@@ -230,7 +237,7 @@ export class Stacks {
       if (siblings.length >= CLOUDFORMATION_LIMITS.changeSetsPerStackMax) {
         throw new CloudFormationError('limit-exceeded', `Stack ${stack.name} has too many change sets`);
       }
-      const definition = this.#prepare(request, stack);
+      const definition = await this.#prepare(request, stack);
       this.#check(definition, stack);
       const changes = this.#announce(stack, definition);
       const changeSet = this.#changeSetOf(request, stack, definition, changes);
@@ -292,7 +299,7 @@ export class Stacks {
     return turn;
   }
 
-  #prepare(request: StackRequest, stack: Stack | undefined): Definition {
+  async #prepare(request: StackRequest, stack: Stack | undefined): Promise<Definition> {
     const previous = stack && this.definition(stack);
     const templateBody = request.templateBody ?? previous?.templateBody;
     if (templateBody === undefined) throw invalid('Either Template URL or Template Body must be specified.');
@@ -307,7 +314,33 @@ export class Stacks {
         ...(roleArn !== undefined && { roleArn }),
       },
       previous,
+      {
+        identity: stack
+          ? identityOf(stack, [])
+          : {
+              name: request.stackName,
+              id: '',
+              region: request.region,
+              accountId: request.caller.accountId,
+              notificationArns: [],
+            },
+        readObject: this.#readObject,
+        storedParameter: (name) => this.#storedParameter(name, request),
+      },
     );
+  }
+
+  async #storedParameter(Name: string, { region, caller }: StackRequest): Promise<string> {
+    try {
+      const { Parameter } = await this.#call('ssm', 'GetParameter', { Name }, { region, caller });
+      if (Parameter.Type === 'SecureString') {
+        throw invalid(`Parameters [${Name}] referenced by template have types not supported by CloudFormation.`);
+      }
+      return String(Parameter.Value);
+    } catch (error) {
+      if (!hasCode(error, 'ParameterNotFound')) throw error;
+      throw invalid(`Unable to fetch parameters [${Name}] from parameter store for this account.`);
+    }
   }
 
   #check(definition: Definition, stack: Stack): void {
@@ -406,7 +439,7 @@ export class Stacks {
     if (existing) return existing;
     const stack = this.#newStack(request, false);
     // Before the stack is there: a template that is wrong leaves none behind.
-    this.#check(this.#prepare(request, undefined), stack);
+    this.#check(await this.#prepare(request, undefined), stack);
     const event = {
       logicalId: stack.name,
       physicalId: stack.id,
@@ -488,8 +521,8 @@ function notUpdatable(stack: Stack): CloudFormationError {
   return invalid(`Stack:${stack.id} is in ${stack.status} state and can not be updated.`);
 }
 
-function usesMacro(definition: Definition): boolean {
-  return definition.templateBody.includes(SAM_TRANSFORM);
+function usesMacro({ hasMacros }: Definition): boolean {
+  return hasMacros === true;
 }
 
 function requireAutoExpand({ capabilities }: Definition): void {

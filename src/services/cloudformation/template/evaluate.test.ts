@@ -69,6 +69,9 @@ for (const [name, value, expected] of [
   ['FindInMap with a default', { 'Fn::FindInMap': ['Sizes', 'mars', 'small', { DefaultValue: 9 }] }, 9],
   ['Base64', { 'Fn::Base64': { 'Fn::Sub': '${Name}' } }, 'YQ=='],
   ['ImportValue', { 'Fn::ImportValue': { 'Fn::Sub': '${AWS::StackName}-x' } }, 'imported app-x'],
+  ['Cidr', { 'Fn::Cidr': ['10.1.0.0/16', 3, '8'] }, ['10.1.0.0/24', '10.1.1.0/24', '10.1.2.0/24']],
+  ['Cidr of IPv6', { 'Fn::Cidr': ['2001:db8::/56', 2, 64] }, ['2001:db8::/64', '2001:db8:0:1::/64']],
+  ['Cidr selected', { 'Fn::Select': [1, { 'Fn::Cidr': ['10.0.0.0/28', 4, 2] }] }, '10.0.0.4/30'],
   ['GetAZs', { 'Fn::GetAZs': '' }, ['eu-west-1a', 'eu-west-1b', 'eu-west-1c']],
   [
     'Length and ToJsonString',
@@ -103,7 +106,10 @@ for (const [value, message] of [
   [{ 'Fn::Select': [-1, ['a']] }, /cannot select nonexistent value at index -1/],
   [{ 'Fn::FindInMap': ['Sizes', 'mars', 'small'] }, /Unable to get mapping for Sizes::mars::small/],
   [{ 'Fn::If': ['Nobody', 1, 2] }, /Unresolved condition dependency Nobody/],
-  [{ 'Fn::Cidr': ['10.0.0.0/16', 1, 8] }, /Fn::Cidr is not supported/],
+  [{ 'Fn::Cidr': ['10.0.0.0/24', 2, 8] }, /2 blocks of 8 host bits do not fit into 10\.0\.0\.0\/24/],
+  [{ 'Fn::Cidr': ['10.0.0.0', 1] }, /requires a valid CIDR block/],
+  [{ 'Fn::Cidr': ['10.0.0.0/8', 257] }, /count between 1 and 256/],
+  [{ 'Fn::Nothing': 1 }, /Fn::Nothing is not supported/],
   [{ 'Fn::Sub': ['${a}'] }, /Fn::Sub intrinsic functions don't specify expected arguments/],
 ] as const) {
   test(`refused: ${JSON.stringify(value)}`, () => assert.throws(() => get(value as unknown as Json), message));

@@ -1,4 +1,5 @@
 import { invalid } from '../errors.ts';
+import { subnets } from './cidr.ts';
 import type { Template } from './template.ts';
 import { asIntrinsic, isObject, type Json, type JsonObject, sameJson } from './value.ts';
 
@@ -86,6 +87,7 @@ const FUNCTIONS: Readonly<Record<string, Intrinsic>> = {
     whenKnown(compute(argument, scope, where), (region) =>
       ['a', 'b', 'c'].map((zone) => `${region === '' ? scope.region : String(region)}${zone}`),
     ),
+  'Fn::Cidr': cidr,
   'Fn::Length': (argument, scope, where) =>
     whenKnown(compute(argument, scope, where), (list) => {
       if (!Array.isArray(list)) throw invalid('Template error: Fn::Length requires a list');
@@ -100,7 +102,13 @@ export const INTRINSIC_FUNCTIONS: readonly string[] = Object.keys(FUNCTIONS);
 
 function resolveRef(name: string, scope: Scope, where: string): Outcome {
   if (name === 'AWS::NoValue') return NO_VALUE;
-  const value = scope.parameter(name) ?? scope.ref(name);
+  const parameter = scope.parameter(name);
+  if (parameter === undefined && where === '/Conditions' && Object.hasOwn(scope.template.resources, name)) {
+    throw invalid(
+      `Template format error: Unresolved dependencies [${name}]. Cannot reference resources in the Conditions block of the template`,
+    );
+  }
+  const value = parameter ?? scope.ref(name);
   if (value === undefined) throw unresolved([name], where);
   return value;
 }
@@ -212,6 +220,18 @@ function split(argument: Json, scope: Scope, where: string): Outcome {
   }
   const delimiter = argument[0];
   return whenKnown(compute(argument[1] as Json, scope, where), (value) => text(value, 'Fn::Split').split(delimiter));
+}
+
+function cidr(argument: Json, scope: Scope, where: string): Outcome {
+  if (!Array.isArray(argument) || argument.length < 2 || argument.length > 3) {
+    throw invalid(
+      'Template error: every Fn::Cidr object requires two or three parameters, an IP block, the number of blocks and the host bits of each',
+    );
+  }
+  const parts = argument.map((part) => compute(part as Json, scope, where));
+  if (!parts.every((part): part is Json => part !== NO_VALUE && isKnown(part))) return UNKNOWN;
+  const [block, count, bits = 8] = parts;
+  return subnets(text(block, 'Fn::Cidr'), Number(count), Number(bits));
 }
 
 function findInMap(argument: Json, scope: Scope, where: string): Outcome {

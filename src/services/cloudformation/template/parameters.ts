@@ -22,7 +22,7 @@ export const MASKED = '****';
  * @throws validation  in AWS's words: missing, unknown, or against a constraint
  */
 export function settleParameters(
-  template: Template,
+  template: Pick<Template, 'parameters'>,
   given: readonly ParameterInput[],
   previous: ParameterTexts,
 ): ParameterTexts {
@@ -73,10 +73,10 @@ function checkConstraints(name: string, declaration: ParameterDeclaration, text:
 }
 
 function brokenConstraint(name: string, declaration: ParameterDeclaration, text: string): string | undefined {
-  const items = isList(declaration.Type) ? splitList(text) : [text];
+  const items = isList(declaration.Type) && !isStored(declaration) ? splitList(text) : [text];
   const { AllowedValues, AllowedPattern, MinLength, MaxLength, MinValue, MaxValue } = declaration;
   for (const item of items) {
-    if (declaration.Type.includes('Number') && !isNumber(item)) {
+    if (/^(List<)?Number>?$/.test(declaration.Type) && !isNumber(item)) {
       return `Parameter '${name}' must be a number.`;
     }
     if (AllowedValues && !AllowedValues.map(String).includes(item)) {
@@ -117,7 +117,7 @@ function matches(name: string, pattern: string, text: string): boolean {
 const isNumber = (text: string) => text.trim() !== '' && Number.isFinite(Number(text));
 
 function isList(type: string): boolean {
-  return type === 'CommaDelimitedList' || type.startsWith('List<') || type.includes('<List<');
+  return type === 'CommaDelimitedList' || type.startsWith('List<') || /<(List<|CommaDelimitedList>)/.test(type);
 }
 
 const splitList = (text: string) => (text === '' ? [] : text.split(',').map((item) => item.trim()));
@@ -125,6 +125,11 @@ const splitList = (text: string) => (text === '' ? [] : text.split(',').map((ite
 /** What `Ref` of the parameter gives: a list for the list types, else the text. */
 export function parameterValue(declaration: ParameterDeclaration, text: string): Json {
   return isList(declaration.Type) ? splitList(text) : text;
+}
+
+/** A parameter whose value names one in SSM, and has that one's value. */
+export function isStored({ Type }: ParameterDeclaration): boolean {
+  return Type.startsWith('AWS::SSM::Parameter::Value<');
 }
 
 /** Whether the value must not be shown. */

@@ -1,5 +1,6 @@
 import { type CollectionTag, LineCounter, parseDocument, type ScalarTag, type Tags, YAMLMap, type YAMLSeq } from 'yaml';
 import { invalid } from '../errors.ts';
+import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { isObject, type Json, type JsonObject } from './value.ts';
 
 /** Long names of the short forms `!Name`; those without an entry are `Fn::Name`. */
@@ -29,6 +30,9 @@ const FUNCTIONS = [
   'Transform',
 ] as const;
 
+/** Uses of aliases, those within aliases multiplied. */
+const ALIASES_MAX = 1_000;
+
 /** Tags of YAML 1.1 that AWS's reader does not have: a date stays the text it is, and so does 1:30. */
 const UNWANTED_TAGS = new Set([
   'tag:yaml.org,2002:timestamp',
@@ -44,9 +48,58 @@ const UNWANTED_TAGS = new Set([
  * @throws validation  not well-formed (with line and column), or not a mapping
  */
 export function readTemplate(text: string): JsonObject {
-  const value = text.trimStart().startsWith('{') ? readJsonOrYaml(text) : readYaml(text);
+  const value = readAny(text);
+  checkExtent(value);
   if (!isObject(value)) throw invalid('Template format error: unsupported structure.');
   return value;
+}
+
+function readAny(text: string): Json {
+  if (textDepth(text) > TEXT_DEPTH_MAX) throw tooDeep();
+  try {
+    return text.trimStart().startsWith('{') ? readJsonOrYaml(text) : readYaml(text);
+  } catch (error) {
+    // Parsers descend by recursion.
+    if (error instanceof RangeError) throw tooDeep();
+    throw error;
+  }
+}
+
+/** Brackets that stand open at once, and dashes of lists in lists: more than code in a template ever has. */
+const TEXT_DEPTH_MAX = 1_000;
+
+/** How deep a text may be, seen before a parser descends into it: that costs it the square of the depth. */
+function textDepth(text: string): number {
+  let open = 0;
+  let deepest = 0;
+  for (const character of text) {
+    if (character === '[' || character === '{') deepest = Math.max(deepest, ++open);
+    else if ((character === ']' || character === '}') && open > 0) open--;
+  }
+  const dashes = Math.max(0, ...[...text.matchAll(/(?:[-?][ \t]+){100,}/g)].map(([run]) => run.length / 2));
+  return Math.max(deepest, dashes);
+}
+
+const tooDeep = () =>
+  invalid(`Template format error: the template is nested more than ${CLOUDFORMATION_LIMITS.templateDepthMax} deep.`);
+
+/** Refuses what is small as text and without end as a value: deep nesting, and aliases of aliases. */
+function checkExtent(template: Json): void {
+  const { templateDepthMax, templateExpandedBytesMax } = CLOUDFORMATION_LIMITS;
+  let size = 0;
+  const visit = (value: Json, depth: number): void => {
+    if (depth > templateDepthMax) throw tooDeep();
+    size += typeof value === 'string' ? value.length + 2 : 4;
+    if (size > templateExpandedBytesMax) {
+      throw invalid(`Template may not exceed ${templateExpandedBytesMax} bytes once its aliases are written out.`);
+    }
+    if (typeof value !== 'object' || value === null) return;
+    for (const [key, member] of Object.entries(value)) {
+      size += key.length;
+      visit(member as Json, depth + 1);
+    }
+  };
+  visit(template, 0);
 }
 
 /** A YAML flow mapping begins with a brace too. */
@@ -73,7 +126,12 @@ function readYaml(text: string): Json {
   }
   const [unknown] = document.warnings.filter((warning) => warning.code === 'TAG_RESOLVE_FAILED');
   if (unknown) throw invalid(`Template format error: ${unknown.message.split('\n')[0]}`);
-  return document.toJS({ maxAliasCount: 1000 }) as Json;
+  try {
+    return document.toJS({ maxAliasCount: ALIASES_MAX }) as Json;
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw invalid(`Template format error: YAML aliases: ${error.message}`);
+  }
 }
 
 function isWanted(tag: Tags[number]): boolean {

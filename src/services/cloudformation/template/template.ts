@@ -1,5 +1,6 @@
 import { invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { isLoop } from './loop-keys.ts';
 import { isObject, type Json, type JsonObject } from './value.ts';
 
 /** What a template says of one parameter. */
@@ -40,6 +41,7 @@ export interface OutputDeclaration {
 export interface Template {
   readonly description?: string;
   readonly metadata?: Json;
+  readonly rules?: Json;
   readonly transforms: readonly string[];
   readonly parameters: Readonly<Record<string, ParameterDeclaration>>;
   readonly mappings: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
@@ -80,7 +82,7 @@ const RESOURCE_ATTRIBUTES = new Set([
 /** Attributes that mean something to the SAM transform, which takes them away. */
 const SERVERLESS_ATTRIBUTES = new Set(['Connectors', 'IgnoreGlobals']);
 
-/** Checks the sections of a template that was read. @throws validation in AWS's words */
+/** Checks the sections of a template that was read; loops in it are passed over. @throws validation in AWS's words */
 export function parseTemplate(source: JsonObject): Template {
   const unknown = Object.keys(source).filter((section) => !SECTIONS.has(section));
   if (unknown.length) throw invalid(`Invalid template property or properties [${unknown.join(', ')}]`);
@@ -88,21 +90,17 @@ export function parseTemplate(source: JsonObject): Template {
     throw invalid('Template format error: AWSTemplateFormatVersion is not supported.');
   }
   // What would be passed over in silence is refused.
-  for (const name of ['Rules', 'Hooks']) {
-    if (source[name] !== undefined)
-      throw invalid(`Template format error: the ${name} section is not built in Millrace`);
-  }
+  if (source.Hooks !== undefined) throw invalid('Template format error: the Hooks section is not built in Millrace');
   const macros = transforms(source.Transform);
   const resources = section(source, 'Resources', (name, value) => resource(name, value, macros.length > 0));
-  if (Object.keys(resources).length === 0) {
+  if (Object.keys(resources).length === 0 && !Object.keys(source.Resources ?? {}).some(isLoop)) {
     throw invalid('Template format error: At least one Resources member must be defined.');
   }
   const template: Template = {
     ...(typeof source.Description === 'string' && { description: source.Description }),
     ...(source.Metadata !== undefined && { metadata: source.Metadata }),
-    transforms: macros,
-    parameters: section(source, 'Parameters', parameter),
-    mappings: section(source, 'Mappings', mapping),
+    ...(source.Rules !== undefined && { rules: source.Rules }),
+    ...parseDeclarations(source),
     conditions: section(source, 'Conditions', (_name, value) => value),
     resources,
     outputs: section(source, 'Outputs', output),
@@ -111,17 +109,28 @@ export function parseTemplate(source: JsonObject): Template {
   return template;
 }
 
+/** What macros may know: parameters and mappings. */
+export function parseDeclarations(source: JsonObject): Pick<Template, 'transforms' | 'parameters' | 'mappings'> {
+  return {
+    transforms: transforms(source.Transform),
+    parameters: section(source, 'Parameters', parameter),
+    mappings: section(source, 'Mappings', mapping),
+  };
+}
+
 function section<T>(source: JsonObject, name: string, read: (name: string, value: Json) => T): Record<string, T> {
   const value = source[name];
   if (value === undefined || value === null) return {};
   if (!isObject(value)) throw invalid(`Template format error: ${name} section must be an object.`);
   return Object.fromEntries(
-    Object.entries(value).map(([key, entry]) => {
-      if (!/^[A-Za-z0-9]+$/.test(key) && name !== 'Mappings') {
-        throw invalid(`Template format error: ${name} name ${key} is non alphanumeric.`);
-      }
-      return [key, read(key, entry)];
-    }),
+    Object.entries(value)
+      .filter(([key]) => !isLoop(key))
+      .map(([key, entry]) => {
+        if (!/^[A-Za-z0-9]+$/.test(key) && name !== 'Mappings') {
+          throw invalid(`Template format error: ${name} name ${key} is non alphanumeric.`);
+        }
+        return [key, read(key, entry)];
+      }),
   );
 }
 
@@ -129,11 +138,17 @@ function parameter(name: string, value: Json): ParameterDeclaration {
   if (!isObject(value) || typeof value.Type !== 'string') {
     throw invalid(`Template format error: Every Parameters object must contain a Type member. (${name})`);
   }
-  if (value.Type.startsWith('AWS::SSM::')) {
-    throw invalid(`Template format error: parameter ${name} has type ${value.Type}, which is not built in Millrace`);
+  if (!PARAMETER_TYPE.test(value.Type)) {
+    throw invalid(
+      `Template format error: Unrecognized parameter type: ${value.Type}. Valid values are CommaDelimitedList, List<Number>, Number, String, and the types of AWS and of parameters in SSM`,
+    );
   }
   return value as unknown as ParameterDeclaration;
 }
+
+/** Types of AWS tell what the value is the name of; here it is not looked for. */
+const PARAMETER_TYPE =
+  /^(?:String|Number|CommaDelimitedList|List<(?:Number|String|AWS::[A-Za-z0-9:]+)>|AWS::[A-Za-z0-9:]+|AWS::SSM::Parameter::Value<(?:String|CommaDelimitedList|List<String>|(?:List<)?AWS::[A-Za-z0-9:]+>?)>)$/;
 
 function mapping(name: string, value: Json): Record<string, JsonObject> {
   if (!isObject(value) || !Object.values(value).every(isObject)) {
