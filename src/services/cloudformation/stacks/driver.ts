@@ -28,7 +28,14 @@ import {
   skipStep,
   type Transition,
 } from './machine.ts';
-import type { Output, PendingQuestion, PendingStep, Stack, StackResource } from './model.ts';
+import {
+  callerOf,
+  type Output,
+  type PendingQuestion,
+  type PendingStep,
+  type Stack,
+  type StackResource,
+} from './model.ts';
 import { customName, physicalName } from './naming.ts';
 import type { Nesting } from './nested.ts';
 import { deniedByPolicy } from './policy.ts';
@@ -452,7 +459,8 @@ export class StackDriver implements AsyncDisposable {
       type,
       name,
       resuming: run.resuming.has(node),
-      call: (service, operation, input, region = stack.region) => this.#call(stack, region, service, operation, input),
+      call: (service, operation, input, region = stack.region) =>
+        this.#call(stack, definition?.roleArn, region, service, operation, input),
       made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
       until: (what, ready) => this.#until(what, ready),
       question: (timeoutMs, handle) => this.#question(run, node, timeoutMs, handle),
@@ -487,9 +495,16 @@ export class StackDriver implements AsyncDisposable {
     };
   }
 
-  async #call(stack: Stack, region: string, service: string, operation: string, input: object): Promise<any> {
+  async #call(
+    stack: Stack,
+    roleArn: string | undefined,
+    region: string,
+    service: string,
+    operation: string,
+    input: object,
+  ): Promise<any> {
     const { call, clock } = this.#dependencies;
-    const context = { region, caller: { accountId: stack.accountId, arn: stack.callerArn } };
+    const context = { region, caller: callerOf(stack), ...(roleArn !== undefined && { roleArn }) };
     const { callAttemptsMax, callBackoffMs } = CLOUDFORMATION_LIMITS;
     for (let attempt = 1; ; attempt++) {
       try {
