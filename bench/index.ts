@@ -26,7 +26,9 @@ const FILES = [
   'swap',
   'sqs',
   'dynamodb',
+  's3',
   'functions',
+  'http-api',
   'delivery',
   'start',
 ] as const;

@@ -3,7 +3,8 @@
  * is nothing to do. Plain JavaScript for any Node, since it runs before Node 24 is there: npm then finds that one first.
  *
  *   node scripts/setup.mjs             what it takes to run
- *   node scripts/setup.mjs --clients   also the real clients that the tests drive (mosquitto, boto3, aws, Chromium)
+ *   node scripts/setup.mjs --clients   also the real clients that the tests drive (mosquitto, boto3, aws, Chromium, CDK)
+ *   node scripts/setup.mjs --pictures  also what examples/image-pipeline imports
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,12 +22,18 @@ const SANDBOX_STAMP = 'node_modules/.millrace-setup-sandbox';
 /** A mirror that does not answer must not hold up the start for longer. */
 const INSTALL_MS_MAX = 120_000;
 
+/** What the functions of examples/image-pipeline import, for all Pythons of the machine. */
+const PICTURES = {
+  'python3-boto3': '/usr/lib/python3/dist-packages/boto3/__init__.py',
+  'python3-pil': '/usr/lib/python3/dist-packages/PIL/__init__.py',
+};
+
 /** Debian packages of the clients, by a file that shows they are there. */
 const CLIENTS = {
   mosquitto: '/usr/sbin/mosquitto',
   'mosquitto-clients': '/usr/bin/mosquitto_pub',
   awscli: '/usr/bin/aws',
-  'python3-boto3': '/usr/lib/python3/dist-packages/boto3/__init__.py',
+  ...PICTURES,
   'python3-paho-mqtt': '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
   chromium: '/usr/bin/chromium',
   curl: '/usr/bin/curl',
@@ -43,11 +50,17 @@ const CLIENTS = {
  */
 const RUNTIME_CLIENT = { name: 'aws-lambda-ric', version: '4.0.2', needs: ['cmake', 'make', 'g++', 'xz'] };
 
+/** CDK: a CLI with the library that it matches, for the tests that deploy with it. Large, so not in package.json either. */
+const CDK = { 'aws-cdk': '2.1148.1', 'aws-cdk-lib': '2.276.0', constructs: '10.8.1' };
+
 installPackages();
 installSandbox();
 if (process.argv.includes('--clients')) {
-  installClients();
+  installDebian(CLIENTS, 'the clients that the tests drive', 'tests that drive them are skipped by name');
   installRuntimeClient();
+  installCdk();
+} else if (process.argv.includes('--pictures')) {
+  installDebian(PICTURES, 'what the example imports', 'the example cannot run');
 }
 
 function installPackages() {
@@ -100,15 +113,15 @@ function missingOf(packages) {
     .map(([name]) => name);
 }
 
-function installClients() {
-  const missing = missingOf(CLIENTS);
+function installDebian(packages, what, without) {
+  const missing = missingOf(packages);
   if (missing.length === 0) return;
   const apt = aptGet();
   if (!apt) {
-    say(`tests that drive ${missing.join(', ')} are skipped by name: install them with your package manager`);
+    say(`${without}: install ${missing.join(', ')} with your package manager`);
     return;
   }
-  say(`installing the clients that the tests drive: ${missing.join(', ')} ...`);
+  say(`installing ${what}: ${missing.join(', ')} ...`);
   run(apt[0], [...apt.slice(1), 'update', '-qq']);
   run(apt[0], [...apt.slice(1), 'install', '-y', '-qq', '--no-install-recommends', ...missing]);
 }
@@ -123,10 +136,30 @@ function installRuntimeClient() {
     return;
   }
   say(`building ${name} ${version} for the tests (once, a minute) ...`);
+  const failure = installInto(folder, { [name]: version });
+  if (failure !== undefined) say(`tests that drive ${name} are skipped by name: it could not be built\n${failure}`);
+}
+
+function installCdk() {
+  const folder = 'node_modules/.millrace-clients/aws-cdk';
+  if (Object.entries(CDK).every(([name, version]) => installedVersion(folder, name) === version)) return;
+  say(`installing aws-cdk ${CDK['aws-cdk']} with aws-cdk-lib ${CDK['aws-cdk-lib']} for the tests (once, 214 MB) ...`);
+  const failure = installInto(folder, CDK);
+  say(failure === undefined ? 'aws-cdk is in place' : `tests that deploy with aws-cdk are skipped by name\n${failure}`);
+}
+
+function installedVersion(folder, name) {
+  const manifest = `${folder}/node_modules/${name}/package.json`;
+  return existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : undefined;
+}
+
+/** @returns why it failed, if it has */
+function installInto(folder, packages) {
   mkdirSync(folder, { recursive: true });
-  const packages = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status, stderr } = spawnSync('npm', [...packages, `${name}@${version}`], { encoding: 'utf8' });
-  if (status !== 0) say(`tests that drive ${name} are skipped by name: it could not be built\n${stderr}`);
+  const install = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  const wanted = Object.entries(packages).map(([name, version]) => `${name}@${version}`);
+  const { status, stderr, error } = spawnSync('npm', [...install, ...wanted], { encoding: 'utf8' });
+  return status === 0 ? undefined : (error?.message ?? stderr);
 }
 
 function run(command, args) {

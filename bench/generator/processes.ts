@@ -5,7 +5,10 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { residentBytesOf } from './cpu.ts';
+import type { RequestLoad } from './http-client.worker.ts';
+import type { HttpResult } from './http-load.ts';
 import type { CrowdLoad, Load, LoadResult, SecureTarget } from './load.ts';
+import type { ObjectLoad, ObjectResult } from './objects-client.worker.ts';
 import type { BareRates, HouseKind } from './tables.worker.ts';
 import type { TableLoad, TableResult } from './tables-client.worker.ts';
 
@@ -53,8 +56,12 @@ export async function startMillrace(nodeFlags: readonly string[] = []): Promise<
 }
 
 /** Something that serves tables, on the core of brokers: see `tables.worker.ts`. */
-export async function startTables(kind: HouseKind, directory: string): Promise<BrokerProcess> {
-  const child = spawnOn(BROKER_CORE, process.execPath, [here('tables.worker.ts'), kind, directory]);
+export async function startTables(
+  kind: HouseKind,
+  directory: string,
+  core: number | 'any' = BROKER_CORE,
+): Promise<BrokerProcess> {
+  const child = spawnOn(core, process.execPath, [here('tables.worker.ts'), kind, directory]);
   const { port } = JSON.parse(await firstLine(child)) as { port: number };
   return brokerOf(child, port, () => stopped(child));
 }
@@ -69,6 +76,35 @@ export async function bareTables(directory: string): Promise<BareRates> {
 export async function runTableLoad(load: TableLoad): Promise<TableResult> {
   const child = spawnOn(GENERATOR_CORE, process.execPath, [here('tables-client.worker.ts'), JSON.stringify(load)]);
   return JSON.parse(await firstLine(child)) as TableResult;
+}
+
+/** A whole node that checks signatures, on the core of brokers; what it starts stays there too. */
+export const startWholeNode = (directory: string): Promise<BrokerProcess> => startTables('node', directory);
+
+/** Node's HTTP server before processes that echo, on the same core: see `http-floor.worker.ts`. */
+export async function startHttpFloor(processes: number): Promise<BrokerProcess> {
+  const child = spawnOn(BROKER_CORE, process.execPath, [here('http-floor.worker.ts'), String(processes)]);
+  const { port } = JSON.parse(await firstLine(child)) as { port: number };
+  return brokerOf(child, port, () => stopped(child));
+}
+
+/** What writes bodies to files and gives them back, on any core: see `bare-objects.worker.ts`. */
+export async function startBareObjects(directory: string): Promise<BrokerProcess> {
+  const child = spawnOn('any', process.execPath, [here('bare-objects.worker.ts'), directory]);
+  const { port } = JSON.parse(await firstLine(child)) as { port: number };
+  return brokerOf(child, port, () => stopped(child));
+}
+
+/** Sends one request over and over, from a process of its own on its own core. */
+export async function runRequestLoad(load: RequestLoad): Promise<HttpResult> {
+  const child = spawnOn(GENERATOR_CORE, process.execPath, [here('http-client.worker.ts'), JSON.stringify(load)]);
+  return JSON.parse(await firstLine(child)) as HttpResult;
+}
+
+/** Runs the load on objects in a process of its own on its own core. */
+export async function runObjectLoad(load: ObjectLoad): Promise<ObjectResult> {
+  const child = spawnOn(GENERATOR_CORE, process.execPath, [here('objects-client.worker.ts'), JSON.stringify(load)]);
+  return JSON.parse(await firstLine(child)) as ObjectResult;
 }
 
 function brokerOf(child: ChildProcess, port: number, dispose: () => Promise<void>): BrokerProcess {
@@ -108,9 +144,9 @@ function isInstalled(command: string): boolean {
 }
 
 /** Starts a command on one core, where the system can do that. */
-function spawnOn(core: number, command: string, args: readonly string[]): ChildProcess {
+function spawnOn(core: number | 'any', command: string, args: readonly string[]): ChildProcess {
   const stdio = ['ignore', 'pipe', 'inherit'] as const;
-  if (!isInstalled('taskset')) return spawn(command, args, { stdio: [...stdio] });
+  if (core === 'any' || !isInstalled('taskset')) return spawn(command, args, { stdio: [...stdio] });
   return spawn('taskset', ['-c', String(core), command, ...args], { stdio: [...stdio] });
 }
 

@@ -31,11 +31,19 @@ export function signedInAs(): typeof key {
   return key;
 }
 
+type NodeRequest = RequestInit & { readonly signal: AbortSignal; readonly headers?: Record<string, string> };
+
 /** Asks the node; @throws ApiError */
-export async function ask(
+export async function ask(path: string, request: NodeRequest): Promise<unknown> {
+  return (await askFor(path, request, parse)).value;
+}
+
+/** Asks the node for what `read` makes of an answer's text. @throws ApiError */
+export async function askFor<T>(
   path: string,
-  request: RequestInit & { readonly signal: AbortSignal; readonly headers?: Record<string, string> },
-): Promise<unknown> {
+  request: NodeRequest,
+  read: (text: string) => T,
+): Promise<{ readonly value: T; readonly response: Response }> {
   let response: Response;
   try {
     // A call that is signed says so itself.
@@ -47,13 +55,13 @@ export async function ask(
     throw new ApiError('The node does not answer.', 0, 'unreachable');
   }
   const text = await response.text();
-  const value = parse(text);
-  if (response.ok) return value;
-  const { message, Message, error, __type, code } = (value ?? {}) as Record<string, string | undefined>;
+  const value = read(text);
+  if (response.ok) return { value, response };
+  const { message, Message, error, __type, code, Code } = (value ?? {}) as Record<string, string | undefined>;
   throw new ApiError(
     message ?? Message ?? error ?? (text.slice(0, 300) || response.statusText),
     response.status,
-    __type ?? code ?? String(response.status),
+    __type ?? code ?? Code ?? String(response.status),
     response.headers.get('x-amzn-requestid') ?? response.headers.get('x-request-id') ?? undefined,
   );
 }

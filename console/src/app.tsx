@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type FeedState, type FlowSnapshot, type FlowStatus, followFlow } from './api.ts';
+import { ApisPage } from './apis/apis-page.tsx';
 import { DevicesPanel } from './devices/devices-panel.tsx';
 import { FleetPage } from './fleet/fleet-page.tsx';
 import { FlowPanel, type History } from './flow/flow-panel.tsx';
@@ -7,6 +8,7 @@ import { compact, duration, rate } from './format.ts';
 import { useHash } from './hooks.ts';
 import { LettersPage } from './letters/letters-page.tsx';
 import { LogsPanel } from './logs/logs-panel.tsx';
+import { StacksPage } from './stacks/stacks-page.tsx';
 import { TablesPage } from './tables/tables-page.tsx';
 import { type Theme, useTheme } from './theme.ts';
 
@@ -14,17 +16,19 @@ import { type Theme, useTheme } from './theme.ts';
 const HISTORY_MAX = 60;
 const NOTHING: FlowSnapshot = { version: 1, time: 0, uptimeMs: 0, nodes: [], edges: [] };
 
-type Page = 'overview' | 'fleet' | 'tables' | 'dead-letters';
+type Page = 'overview' | 'fleet' | 'tables' | 'apis' | 'stacks' | 'dead-letters';
 
 const SKIPS: Readonly<Record<Page, string>> = {
   overview: 'Skip to the flow',
   fleet: 'Skip to the fleet',
   tables: 'Skip to the tables',
+  apis: 'Skip to the APIs',
+  stacks: 'Skip to the stacks',
   'dead-letters': 'Skip to the dead letters',
 };
 
 function pageOf(hash: string): Page {
-  const page = /^(fleet|tables|dead-letters)(?:[/?]|$)/.exec(hash)?.[1];
+  const page = /^(fleet|tables|apis|stacks|dead-letters)(?:[/?]|$)/.exec(hash)?.[1];
   return (page as Page | undefined) ?? 'overview';
 }
 
@@ -62,6 +66,8 @@ export function App() {
         {page === 'dead-letters' && <LettersPage rest={hash.slice(page.length)} />}
         {page === 'fleet' && <FleetPage rest={hash.slice(page.length)} theme={theme} />}
         {page === 'tables' && <TablesPage rest={hash.slice(page.length)} />}
+        {page === 'apis' && <ApisPage rest={hash.slice(page.length)} />}
+        {page === 'stacks' && <StacksPage rest={hash.slice(page.length)} />}
         {page === 'overview' && (
           <>
             <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
@@ -129,6 +135,12 @@ function Header(props: {
         </a>
         <a href="#tables" aria-current={page === 'tables' ? 'page' : undefined}>
           Tables
+        </a>
+        <a href="#apis" aria-current={page === 'apis' ? 'page' : undefined}>
+          APIs
+        </a>
+        <a href="#stacks" aria-current={page === 'stacks' ? 'page' : undefined}>
+          Stacks
         </a>
         <a href="#dead-letters" aria-current={page === 'dead-letters' ? 'page' : undefined}>
           Dead letters{letters > 0 && <span class="count">{compact(letters)}</span>}

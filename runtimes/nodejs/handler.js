@@ -1,6 +1,7 @@
 'use strict';
 /** Finds and loads the handler that `_HANDLER` names, as Lambda's Node runtime does. */
 const { existsSync, readFileSync } = require('node:fs');
+const Module = require('node:module');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const {
@@ -10,6 +11,10 @@ const {
   MalformedHandlerName,
   UserCodeSyntaxError,
 } = require('./errors.js');
+
+/** How the folder of the runtime's own packages ends in NODE_PATH, and what stands there. */
+const RUNTIME_PACKAGES = path.join('nodejs-sdk', 'node_modules');
+const IN_SCOPE = /^@(aws-sdk|smithy)\//;
 
 /**
  * @param root  folder of the function's code
@@ -66,8 +71,31 @@ function worded(error) {
 /** Node's own loaders. */
 const NODE = {
   require: (file) => require(file),
-  import: (file) => require('./modules/import.js')(pathToFileURL(file).href),
+  import: (file) => {
+    findPackagesOfRuntime(process.env.NODE_PATH);
+    return require('./modules/import.js')(pathToFileURL(file).href);
+  },
 };
+
+/**
+ * Has ES modules find the packages that the runtime brings, AWS's SDK, as they do on Lambda: the loader of ES modules does not look at
+ * NODE_PATH. Only what it cannot find is looked for. Not in Node 20, whose loader takes no hooks of this thread.
+ */
+function findPackagesOfRuntime(places = '') {
+  const folder = places.split(path.delimiter).find((place) => place.endsWith(RUNTIME_PACKAGES));
+  if (!folder || !Module.registerHooks) return;
+  const parentURL = pathToFileURL(path.join(folder, '..', 'index.mjs')).href;
+  Module.registerHooks({
+    resolve(specifier, context, next) {
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        if (error?.code !== 'ERR_MODULE_NOT_FOUND' || !IN_SCOPE.test(specifier)) throw error;
+        return next(specifier, { ...context, parentURL });
+      }
+    },
+  });
+}
 
 /** Whether the nearest package.json says `"type": "module"`: one of the package, not one that happens to stand above it. */
 function isModule(file, root) {

@@ -55,6 +55,11 @@ export const COMMANDS: readonly (CommandRow | CommandGroup)[] = [
     load: async () => (await import('./dead-letters.ts')).deadLetters,
   },
   {
+    name: 'audit',
+    summary: 'Show who did what, and what was refused to whom',
+    load: async () => (await import('./audit.ts')).audit,
+  },
+  {
     name: 'keys',
     summary: 'Show the keys that secrets are sealed with on disk, and replace them',
     load: async () => (await import('./keys.ts')).keys,

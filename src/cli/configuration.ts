@@ -18,7 +18,7 @@ type Setting = { readonly help: string; readonly env?: string } & (
       readonly minLength?: number;
     }
   | { readonly type: 'port'; readonly default: number }
-  | { readonly type: 'count'; readonly max: number }
+  | { readonly type: 'count'; readonly max: number; readonly default?: number }
   | { readonly type: 'list' }
   /** Read by who owns it. */
   | { readonly type: 'mapping' }
@@ -88,6 +88,18 @@ export const SETTINGS = {
     minLength: 32,
     env: 'MILLRACE_ROOT_SECRET_ACCESS_KEY',
     help: 'Its secret; required with `auth: on`. The environment variable keeps it out of the file.',
+  },
+  'audit.events': {
+    type: 'text',
+    default: 'management',
+    choices: ['off', 'management', 'all'],
+    help: 'Which calls the audit log keeps: what makes or changes things, what moves data too; refusals are always kept ([audit.md](audit.md)).',
+  },
+  'audit.files': {
+    type: 'count',
+    max: 1000,
+    default: 32,
+    help: 'Files of 32 MiB that the audit log keeps; the oldest goes first.',
   },
   'encryption.keyFile': {
     type: 'text',
@@ -200,6 +212,10 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
     ...encryption(value, from.directory),
     mode: secured ? 'secured' : 'dev',
     authorization: secured ? 'on' : 'off',
+    audit: {
+      events: value('audit.events') as NonNullable<NodeConfig['audit']>['events'],
+      files: Number(value('audit.files')),
+    },
     sandboxEngine: value('sandbox.engine') as NonNullable<NodeConfig['sandboxEngine']>,
     ...(value('sandbox.blanks') === undefined ? {} : { blankEnvironments: Number(value('sandbox.blanks')) }),
     logLevel: value('log.level') as NonNullable<NodeConfig['logLevel']>,

@@ -1,7 +1,8 @@
-import { type Clock, type DomainError, messageOf, type Random, uuid } from '../base/index.ts';
+import { type Clock, DEFAULT_REGION, type DomainError, messageOf, type Random, uuid } from '../base/index.ts';
 import { SignatureFailure } from '../codec/aws/index.ts';
 import type { AdminAnswer, AdminApi } from '../gateway/console/index.ts';
-import type { Credentials } from '../services/index.ts';
+import type { Authority } from '../services/iam/index.ts';
+import type { Caller, Credentials } from '../services/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import {
   AuthenticationFailure,
@@ -21,6 +22,7 @@ export interface AdminGuard {
   readonly credentials: Credentials;
   readonly seriesKeys: Pick<SeriesKeys, 'allow'>;
   readonly calls: Pick<FunctionCalls, 'isFunction'>;
+  readonly authority: Pick<Authority, 'decide'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -36,7 +38,8 @@ interface Refusal {
 /**
  * A route that shows what messages hold, or changes it. Let in are tools, and pages of the node itself; never a function's
  * sandbox (such routes are not `forFunctions`), never another site's page. A `secured` node takes it from this machine only,
- * and with credentials: a signature of Version 4, or `Authorization: Bearer ACCESS_KEY_ID:SECRET`; those of a function do not do.
+ * and with credentials: a signature of Version 4, or `Authorization: Bearer ACCESS_KEY_ID:SECRET`; those of a function do not do. Whose
+ * they are must be the account, or have the right to `millrace:Administer`.
  */
 export function adminRoute(api: AdminApi, guard: AdminGuard): ExtraRoute {
   const { mode, credentials, clock, logger, random } = guard;
@@ -51,11 +54,13 @@ export function adminRoute(api: AdminApi, guard: AdminGuard): ExtraRoute {
     const body = await readBody(request, api.bodyBytesMax);
     if ('status' in body) return body;
     const [path, query = ''] = splitUrl(request);
-    const caller = secured ? prove(request, path, query, body, authenticator, guard) : { name: 'anyone' };
-    if ('status' in caller) return caller;
+    const caller = secured ? prove(request, path, query, body, authenticator, guard) : undefined;
+    if (caller && 'status' in caller) return caller;
+    const verdict = caller && (await guard.authority.decide(caller, [ADMINISTER], factsOf(request)));
+    if (verdict?.allowed === false) return forbidden(verdict.message);
     return api.handle({
       ...{ method: request.method ?? 'GET', path, query: new URLSearchParams(query), body },
-      caller: caller.name,
+      caller: caller?.arn ?? 'anyone',
     });
   };
 
@@ -75,6 +80,13 @@ export function adminRoute(api: AdminApi, guard: AdminGuard): ExtraRoute {
       send(response, request.method === 'HEAD', answer, requestId);
     },
   };
+}
+
+/** The one right that we had to invent: what no service of AWS has. */
+const ADMINISTER = { action: 'millrace:Administer', resources: ['*'] };
+
+function factsOf({ socket, headers }: HttpRequest) {
+  return { region: DEFAULT_REGION, sourceIp: socket.remoteAddress, userAgent: headers['user-agent'] };
 }
 
 /**
@@ -107,19 +119,21 @@ function prove(
   query: string,
   body: Uint8Array,
   authenticator: Authenticator,
-  { seriesKeys, calls }: AdminGuard,
-): { readonly name: string } | Refusal {
+  { seriesKeys, calls, credentials }: AdminGuard,
+): Caller | Refusal {
   const { headers, method = 'GET' } = request;
   const token = seriesToken(headers.authorization);
   if (token !== undefined) {
     // Only a key with its secret has a colon; the token of a function's session has none.
-    if (token.includes(':') && seriesKeys.allow(headers.authorization)) return { name: token.split(':', 1)[0]! };
+    const isKey = token.includes(':') && seriesKeys.allow(headers.authorization);
+    const key = isKey ? credentials.secretFor(token.split(':', 1)[0]!) : undefined;
+    if (key) return key.caller;
     return unproven('This key or its secret is not known.');
   }
   try {
     const parts = { method, path, query, headers, body };
     const { caller } = authenticator.authenticate(authenticator.claim(parts), parts, body);
-    if (!calls.isFunction(caller.accessKeyId)) return { name: caller.arn };
+    if (!calls.isFunction(caller.accessKeyId)) return caller;
     return forbidden('Functions are not let in here.');
   } catch (error) {
     if (error instanceof SignatureFailure || error instanceof AuthenticationFailure) return unproven(error.message);

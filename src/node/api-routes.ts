@@ -114,7 +114,7 @@ function functionCaller({ lambda, mode, authority }: ApisOptions): FunctionCalle
   return {
     invoke: async (arn, request, sourceArn) => {
       if (mode === 'secured') await check(arn, sourceArn, arn.split(':')[3] ?? '');
-      const { result } = await invoker.invoke(invoker.runnableOf(arn), request, { wait: false });
+      const { result } = await invoker.invoke(invoker.runnableOf(arn), request, { wait: 'processors' });
       return result;
     },
   };

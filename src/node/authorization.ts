@@ -50,14 +50,20 @@ export function permissionsOf(
   return [{ action: `${service.name}:${operation}`, resources: ['*'] }];
 }
 
-function factsOf({ region, request: { headers, socket } }: Asked) {
+function factsOf({ region, request }: Asked) {
+  const { headers, socket } = request;
   return {
     region,
-    sourceIp: unmapped(socket.remoteAddress ?? THIS_MACHINE),
+    sourceIp: sourceIpOf(request),
     isEncrypted: socket.encrypted ?? false,
     userAgent: headers['user-agent'],
     referer: headers.referer,
   };
+}
+
+/** Where a call comes from. */
+export function sourceIpOf({ socket }: Pick<Asked['request'], 'socket'>): string {
+  return unmapped(socket.remoteAddress ?? THIS_MACHINE);
 }
 
 /** An address of version 4 that came to a listener of version 6. */

@@ -2,6 +2,7 @@ import type { Connection, SmtpOptions } from '../delivery/index.ts';
 import type { SandboxEngine } from '../runtime/index.ts';
 import type { BridgeRoute, ForeignBroker, TokenIssuer } from '../services/iot/index.ts';
 import type { LogLevel } from '../telemetry/index.ts';
+import type { AuditedEvents } from './auditing.ts';
 
 /** What a node needs to know before it starts; checked by who makes it (the command line, a configuration file). */
 export interface NodeConfig {
@@ -37,6 +38,8 @@ export interface NodeConfig {
   readonly mode: 'dev' | 'secured';
   /** `off` holds nobody to the policies of users and roles, in `dev` only; `on` unless said. */
   readonly authorization?: 'on' | 'off';
+  /** Which calls the audit log keeps, and in how many files; absent keeps none. */
+  readonly audit?: { readonly events: AuditedEvents; readonly files: number };
   /** The release, for those who ask which it is. */
   readonly version?: string;
   readonly logLevel?: LogLevel;

@@ -2,6 +2,7 @@
  * A node from the ground up: stores -> services -> gateways. Closing goes the other way round: devices are let go, pollers and the
  * outbox finish what runs, the port closes, environments drain, the stores close last, the lock goes.
  */
+import { join } from 'node:path';
 import { assert, systemClock, systemRandom } from '../base/index.ts';
 import { deadLetterApi, fleetApi, openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
@@ -12,6 +13,7 @@ import { createWireServer, type ExtraRoute, type WireAddress, type WireServer } 
 import { accessApi } from './access-routes.ts';
 import { adminRoute } from './admin-routes.ts';
 import { apis } from './api-routes.ts';
+import { AuditTrail, auditApi } from './audit/index.ts';
 import { auditing } from './auditing.ts';
 import { authorization } from './authorization.ts';
 import type { Node, NodeConfig } from './config.ts';
@@ -56,6 +58,12 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const stores = scope.use(
     await openStores({ directory, ...(config.encryption && { encryption: config.encryption }), ...ground }),
   );
+  const { events = 'off', files = 0 } = config.audit ?? {};
+  const auditDirectory = events === 'off' ? undefined : join(directory, 'audit');
+  const trail =
+    auditDirectory === undefined
+      ? undefined
+      : scope.use(await AuditTrail.open({ directory: auditDirectory, files, ...ground }));
   let wire: WireServer | undefined;
   let address: WireAddress | undefined;
   const door: NodeDoor = {
@@ -110,7 +118,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       services: services.all,
       credentials: services.credentials,
       authorize: authorization({ ...services, off: config.authorization === 'off' }),
-      audit: auditing(new Denials({ ...services, ...ground })),
+      audit: auditing({ denials: new Denials({ ...services, ...ground }), trail, events, ...ground }),
       mode: config.mode,
       extraRoutes: [
         urls.byHost,
@@ -133,6 +141,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
         ...(secured ? ownRoutes.map(localOnly) : ownRoutes),
         adminRoute(deadLetterApi({ store: letters, ...ground }), guard),
         adminRoute(mappingApi(services.mappings), guard),
+        adminRoute(auditApi(auditDirectory), guard),
         adminRoute(accessApi(services.iot), guard),
         adminRoute(sealingApi(stores.secrets, ground), guard),
         adminRoute(

@@ -288,10 +288,10 @@ export async function openServices(
   const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
   const parameters = scope.use(ssm({ records: secrets, ...ground }));
   const secretStore = scope.use(
-    secretsManager({ records: secrets, ...rotationFunctions(lambda.service, ground.random), ...ground }),
+    secretsManager({ records: secrets, ...rotationFunctions({ lambda, authority, ...config, ...ground }), ...ground }),
   );
   all.push(parameters.service, secretStore.service);
-  all.push(ecr, ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
+  all.push(ecr({ records, clock: ground.clock }), ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,

@@ -21,6 +21,7 @@ export type {
   Slot,
   SnapshotOutcome,
   ThrottleCause,
+  Wait,
 } from './runtime.ts';
 export {
   type OpenedSandbox,

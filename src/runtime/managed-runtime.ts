@@ -19,8 +19,9 @@ import type {
   RuntimeErrorCode,
   Slot,
   SnapshotOutcome,
+  Wait,
 } from './runtime.ts';
-import type { Sandbox, SandboxEngine, SandboxProcess } from './sandbox/sandbox.ts';
+import type { Placement, Sandbox, SandboxEngine, SandboxProcess } from './sandbox/sandbox.ts';
 import { Admission } from './scaling/admission.ts';
 import { IdleTimes } from './scaling/idle-times.ts';
 import { SCALING_LIMITS } from './scaling/limits.ts';
@@ -165,7 +166,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
 
   async reserve(
     spec: FunctionSpec,
-    { wait, signal }: { readonly wait: boolean; readonly signal?: AbortSignal },
+    { wait, signal }: { readonly wait: Wait; readonly signal?: AbortSignal },
   ): Promise<Slot> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
@@ -174,7 +175,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     const pool = this.#poolOf(spec, launch);
     const waiting = this.#admission.enter(pool, wait, signal);
     if (waiting !== undefined) await waiting.catch((error: unknown) => this.#gaveUp(pool, error));
-    return new Place(this, pool, !wait);
+    return new Place(this, pool, wait !== true);
   }
 
   provision(spec: FunctionSpec): void {
@@ -213,7 +214,14 @@ export class ManagedRuntime implements Runtime, PlaceHost {
         log,
         credentials: this.#credentialsOf(spec),
         variables: (granted, placement) => ({
-          ...functionVariables(spec, log.stream, this.#doorEndpoint(), granted, placement, 'snap-start'),
+          ...functionVariables(
+            spec,
+            log.stream,
+            this.#doorEndpoint(),
+            granted,
+            withModules(placement, launch),
+            'snap-start',
+          ),
           ...expiryVariable(granted),
         }),
       });
@@ -387,7 +395,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
       codeCaches: this.#starts.codeCaches,
       credentials: this.#credentialsOf(spec),
       variables: (granted, placement) => ({
-        ...functionVariables(spec, log.stream, reached(), granted, placement, kind),
+        ...functionVariables(spec, log.stream, reached(), granted, withModules(placement, launch), kind),
         ...daemonVariables(connection.process),
         ...(snapshot ? expiryVariable(granted) : {}),
       }),
@@ -453,6 +461,9 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     timer.cancel();
   }
 }
+
+const withModules = (placement: Placement, { modules }: Launch) =>
+  modules === undefined ? placement : { ...placement, modules };
 
 /** Where it sends its segments. @see Lambda developer guide, "Defined runtime environment variables" */
 function daemonVariables(process: SandboxProcess): Readonly<Record<string, string>> {

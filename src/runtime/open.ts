@@ -13,6 +13,7 @@ import { Launches } from './starts/launches.ts';
 import { NodejsFamily } from './starts/nodejs.ts';
 import { NodeBinaries } from './starts/nodejs-binaries.ts';
 import { NodeImage } from './starts/nodejs-image.ts';
+import { openNodejsSdk } from './starts/nodejs-sdk.ts';
 import { NodejsSnapshots } from './starts/nodejs-snapshots.ts';
 import { provided, supervisorOf } from './starts/provided.ts';
 import { python } from './starts/python.ts';
@@ -50,7 +51,8 @@ export async function openRuntime(given: RuntimeOptions): Promise<ManagedRuntime
   const templates = new TemplateSnapshots({ sandbox, clock, random, codeCaches, directory, doors, accept });
   const image = NodeImage.open(join(options.directory, 'runtimes', 'nodejs'), clock, logger);
   const supervisor = supervisorOf(image);
-  const nodejs = new NodejsFamily(binaries, image, snapshots, logger);
+  const sdk = openNodejsSdk(join(options.directory, 'runtimes', 'nodejs-sdk'));
+  const nodejs = new NodejsFamily(binaries, image, snapshots, sdk, logger);
   const launches = new Launches([nodejs, python(logger, templates), provided(supervisor)], supervisor, segments);
   const own = launches.serves(OWN_RUNTIME) && launches.of(OWN_RUNTIME);
   if (own && !(own instanceof Promise)) blanks.of(own).fill(blanksAfterMs);

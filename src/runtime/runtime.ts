@@ -178,14 +178,18 @@ export interface Provisioning {
 /** - `on`: environments of the version start from a snapshot. - `off`: they start without, for the reason given. */
 export type SnapshotOutcome = { readonly kind: 'on' } | { readonly kind: 'off'; readonly reason: string };
 
+/** Whether a caller waits for a place: see {@link Runtime.reserve}. */
+export type Wait = boolean | 'processors';
+
 /** The execution environments of a node (DESIGN §5). */
 export interface Runtime extends Provisioning, AsyncDisposable {
   /**
    * Takes a place for one invocation at a time.
    *
-   * @param wait  `true` waits for a free place (pollers); `false` throws `concurrency-limit` at once (Invoke)
+   * @param wait  `true` waits for a free place (pollers); `false` throws `concurrency-limit` at once (Invoke); `processors` waits a
+   *   moment where only the processors are short of time, and else throws at once (APIs, whose callers know no retries)
    */
-  reserve(spec: FunctionSpec, options: { readonly wait: boolean; readonly signal?: AbortSignal }): Promise<Slot>;
+  reserve(spec: FunctionSpec, options: { readonly wait: Wait; readonly signal?: AbortSignal }): Promise<Slot>;
   /**
    * Runs the init of a version that starts from snapshots (`spec.snapStart`) and keeps what it leaves. Once a version; later calls
    * find what is there.

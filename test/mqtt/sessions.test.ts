@@ -567,6 +567,50 @@ test('a shared message under way stays with its client: it is completed there, a
   assert.equal(other.client.unread, 0, 'the session that had it is over');
 });
 
+test('what a session that ends has queued of a shared subscription goes to another member, in order', async () => {
+  await using rig = await openRig();
+  const leaving = await durable(rig, 'leaving');
+  await leaving.client.subscribe('$share/g/d', 1);
+  await leaving.client.subscribe('own', 1);
+  await lost(leaving.client);
+  for (const name of ['1', '2', '3']) await published(rig, 'd', name);
+  await published(rig, 'own', 'not shared');
+  const other = await durable(rig, 'other');
+  await other.client.subscribe('$share/g/d', 1);
+  await durable(rig, 'leaving', { clean: true });
+  for (const name of ['1', '2', '3']) {
+    const packet = await message(other.client);
+    assert.deepEqual([packet.payload.toString(), packet.topic, packet.qos, packet.dup], [name, 'd', 1, false]);
+    other.client.send(ack('puback', packet));
+  }
+  await other.client.settle();
+  assert.equal(other.client.unread, 0);
+});
+
+test('a member that is away queues what another leaves, over restarts; what nobody can take is counted', async () => {
+  await using rig = await openRig();
+  const names = ['one', 'two'];
+  for (const name of names) {
+    const { client } = await durable(rig, name);
+    await client.subscribe('$share/g/d', 2);
+    await lost(client);
+  }
+  for (const name of ['1', '2', '3', '4']) await published(rig, 'd', name, { qos: 2 });
+  const queued = (node: Rig) => names.map((name) => node.iot.broker.sessions.get(name)?.messages ?? 0);
+  assert.deepEqual(queued(rig), [2, 2], 'in turns');
+  await rig.call('DeleteConnection', { clientId: 'one', cleanSession: true });
+  await until(() => queued(rig)[1] === 4);
+  await using again = await rig.restart();
+  assert.deepEqual(queued(again), [0, 4]);
+  const back = await durable(again, 'two');
+  const got = new Set<string>();
+  for (let i = 0; i < 4; i++) got.add((await message(back.client)).payload.toString());
+  assert.deepEqual([...got].sort(), ['1', '2', '3', '4']);
+  await lost(back.client);
+  await again.call('DeleteConnection', { clientId: 'two', cleanSession: true });
+  await published(again, 'd', 'for nobody');
+});
+
 test('a connection that ends before CONNACK leaves the session as it was', async () => {
   await using rig = await openRig();
   const first = await durable(rig, 'pump');

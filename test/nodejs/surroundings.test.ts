@@ -18,7 +18,8 @@ test('the variables of a Node function are those of Lambda', async () => {
   assert.equal(cwd, spec.codeDirectory);
   assert.equal(env.LAMBDA_TASK_ROOT, spec.codeDirectory);
   assert.equal(env.LAMBDA_RUNTIME_DIR, '/var/runtime');
-  assert.equal(env.NODE_PATH, `/opt/nodejs/node24/node_modules:/opt/nodejs/node_modules:${spec.codeDirectory}`);
+  const sdk = join(house.directory, 'runtimes/nodejs-sdk/node_modules');
+  assert.equal(env.NODE_PATH, `/opt/nodejs/node24/node_modules:/opt/nodejs/node_modules:${sdk}:${spec.codeDirectory}`);
   assert.ok(env.PATH.endsWith(':/opt/bin'));
   assert.equal(env.LD_LIBRARY_PATH, `${spec.codeDirectory}:${spec.codeDirectory}/lib:/opt/lib`);
   assert.equal(env.AWS_LAMBDA_MAX_CONCURRENCY, undefined);

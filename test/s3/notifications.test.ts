@@ -128,7 +128,7 @@ test('a queue is tested, then told of what a rule names, in the form that S3 wri
     eventSource: 'aws:s3',
     awsRegion: 'us-east-1',
     eventName: 'ObjectCreated:Put',
-    userIdentity: { principalId: 'AWS:000000000000' },
+    userIdentity: { principalId: 'AWS:test' },
     requestParameters: { sourceIPAddress: '127.0.0.1' },
   });
   const { sequencer, ...object } = told.object;

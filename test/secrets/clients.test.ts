@@ -72,3 +72,38 @@ test('the aws CLI drives Parameter Store', { skip: !existsSync(AWS) }, async () 
   assert.equal((await aws('ssm', 'describe-parameters', '--parameter-filters', filter)).Parameters[0].Description, 'd');
   await aws('ssm', 'delete-parameter', ...name);
 });
+
+test('boto3 drives Secrets Manager', { skip: !existsSync(PYTHON) }, async () => {
+  const said = await python(`
+sm = boto3.client('secretsmanager', endpoint_url=os.environ['ENDPOINT'])
+arn = sm.create_secret(Name='py/s', SecretString=json.dumps({'user': 'a'}), Tags=[{'Key': 'k', 'Value': 'v'}])['ARN']
+first = sm.get_secret_value(SecretId=arn)
+print(json.loads(first['SecretString'])['user'], first['VersionStages'])
+sm.put_secret_value(SecretId='py/s', SecretBinary=bytes([0, 255]))
+print(sm.get_secret_value(SecretId='py/s')['SecretBinary'])
+print([s['Name'] for page in sm.get_paginator('list_secrets').paginate() for s in page['SecretList']])
+print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))
+try: sm.get_secret_value(SecretId='none')
+except sm.exceptions.ResourceNotFoundException as e: print(e)
+sm.delete_secret(SecretId='py/s', ForceDeleteWithoutRecovery=True)`);
+  assert.deepEqual(said.split('\n'), [
+    "a ['AWSCURRENT']",
+    "b'\\x00\\xff'",
+    "['py/s']",
+    '20',
+    "An error occurred (ResourceNotFoundException) when calling the GetSecretValue operation: Secrets Manager can't find the specified secret.",
+  ]);
+});
+
+test('the aws CLI drives Secrets Manager', { skip: !existsSync(AWS) }, async () => {
+  const id = ['--secret-id', 'cli'];
+  await aws('secretsmanager', 'create-secret', '--name', 'cli', '--secret-string', 'one');
+  await aws('secretsmanager', 'update-secret', ...id, '--secret-string', 'two', '--description', 'd');
+  const previous = await aws('secretsmanager', 'get-secret-value', ...id, '--version-stage', 'AWSPREVIOUS');
+  assert.equal(previous.SecretString, 'one');
+  assert.equal((await aws('secretsmanager', 'describe-secret', ...id)).Description, 'd');
+  const versions = await aws('secretsmanager', 'list-secret-version-ids', ...id);
+  assert.equal(versions.Versions.length, 2);
+  await aws('secretsmanager', 'delete-secret', ...id, '--recovery-window-in-days', '7');
+  await aws('secretsmanager', 'restore-secret', ...id);
+});

@@ -1,8 +1,10 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
+import { type InvokeRotation, type SecretsManager, secretsManager } from '../../src/services/secretsmanager/index.ts';
 import { type Ssm, ssm } from '../../src/services/ssm/index.ts';
 import { openEmbeddedRecords, SealedRecords } from '../../src/store/index.ts';
 import { createLogger } from '../../src/telemetry/index.ts';
@@ -11,14 +13,18 @@ import { clientOptions, startWire, type TestWire } from '../wire/support.ts';
 /** Spaces as a node seals them. */
 const SPACES = ['ssm/values', 'secretsmanager/values'];
 
-/** Parameters over real, sealed records behind a real wire; `reopen` is a restart of the node. */
+/** Parameters and secrets over real, sealed records behind a real wire; `reopen` is a restart of the node. */
 export class House implements AsyncDisposable {
   readonly clock = new SimulatedClock(Date.parse('2026-03-01T00:00:00Z'));
   readonly directory: string;
   /** What was logged, a line of JSON each. */
   readonly log: string[] = [];
   ssm!: SSMClient;
+  manager!: SecretsManagerClient;
+  /** What rotation functions do; nothing unless a test says otherwise. */
+  rotate: InvokeRotation = async () => {};
   parameters!: Ssm;
+  secrets!: SecretsManager;
   wire!: TestWire;
   records!: SealedRecords;
   #random = 1;
@@ -60,9 +66,15 @@ export class House implements AsyncDisposable {
     );
     const ground = { records: this.records, clock, random, logger };
     this.parameters = this.#scope.use(ssm(ground));
-    this.wire = this.#scope.use(await startWire([this.parameters.service], { logger }));
+    this.secrets = this.#scope.use(
+      secretsManager({ ...ground, invoke: (...call) => this.rotate(...call), checkFunction: async () => {} }),
+    );
+    this.wire = this.#scope.use(await startWire([this.parameters.service, this.secrets.service], { logger }));
+    await this.secrets.resume();
     this.ssm = new SSMClient(clientOptions(this.wire));
+    this.manager = new SecretsManagerClient(clientOptions(this.wire));
     this.#scope.defer(() => this.ssm.destroy());
+    this.#scope.defer(() => this.manager.destroy());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

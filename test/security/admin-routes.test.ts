@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import {
+  CreateAccessKeyCommand,
+  CreateRoleCommand,
+  CreateUserCommand,
+  IAMClient,
+  PutUserPolicyCommand,
+} from '@aws-sdk/client-iam';
 import { CreateFunctionCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { systemClock } from '../../src/base/index.ts';
@@ -43,6 +49,24 @@ function signed(keys: SigningKeys, method: string, path: string, body = '') {
   const { host: _, 'content-length': __, ...all } = sign(request, keys, systemClock.now()) as Record<string, string>;
   return ask(method, path, all, body === '' ? undefined : body);
 }
+
+test("a user's key does with the right to administer the node, and not without", async () => {
+  const iam = new IAMClient(options());
+  await iam.send(new CreateUserCommand({ UserName: 'operator' }));
+  const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName: 'operator' }));
+  const keys = { accessKeyId: AccessKey!.AccessKeyId!, secretAccessKey: AccessKey!.SecretAccessKey! };
+  const bearer = { authorization: `Bearer ${keys.accessKeyId}:${keys.secretAccessKey}` };
+  for (const refused of [await ask('GET', LETTERS, bearer), await signed(keys, 'GET', LETTERS)]) {
+    assert.equal(refused.status, 403);
+    assert.match(refused.text, /user\/operator is not authorized to perform: millrace:Administer/);
+  }
+  const Statement = [{ Effect: 'Allow', Action: 'millrace:Administer', Resource: '*' }];
+  const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement });
+  await iam.send(new PutUserPolicyCommand({ UserName: 'operator', PolicyName: 'operates', PolicyDocument }));
+  assert.equal((await ask('GET', LETTERS, bearer)).status, 200);
+  assert.equal((await signed(keys, 'GET', LETTERS)).status, 200);
+  iam.destroy();
+});
 
 test('without a key nothing is shown and nothing is changed', async () => {
   const json = { 'content-type': 'application/json' };

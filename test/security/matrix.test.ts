@@ -12,8 +12,8 @@ import { MatrixNode, PAST_AUTHORIZATION, type UserKey } from './matrix-node.ts';
 
 /** Services whose operations are not decided on yet. */
 const WITHOUT_PERMISSIONS: readonly string[] = [
-  ...['cloudformation', 'cloudwatch', 'ecr', 'iot', 'iotdata', 'kinesis', 'lambda'],
-  ...['logs', 's3'],
+  ...['cloudformation', 'cloudwatch', 'ecr', 'iot', 'iotdata'],
+  ...['logs'],
 ];
 
 /** Operations that AWS asks no right for, or decides on elsewhere. */
@@ -87,9 +87,14 @@ async function faultsOf(name: string, call: () => Promise<Error>): Promise<reado
   const isOpen = Object.hasOwn(OPEN, name);
   if (permissions.length === 0) return isOpen ? [] : ['asks for no right, and nobody says why'];
   const faults = isOpen ? ['is said to ask for no right, and does'] : [];
-  if (!DENIALS.test(refused.name)) faults.push(`is answered with ${show(refused)}`);
+  if (isBodiless(refused)) {
+    if (statusOf(refused) !== 403) faults.push(`is answered with ${statusOf(refused)}`);
+  } else if (!DENIALS.test(refused.name)) faults.push(`is answered with ${show(refused)}`);
   const { action, resources } = permissions[0]!;
-  if (!refused.message.includes(`is not authorized to perform: ${action} on resource: ${resources[0]}`)) {
+  if (
+    !isBodiless(refused) &&
+    !refused.message.includes(`is not authorized to perform: ${action} on resource: ${resources[0]}`)
+  ) {
     faults.push(`is refused without the reason: ${refused.message}`);
   }
   faults.push(...permissions.flatMap(malformed));
@@ -97,17 +102,30 @@ async function faultsOf(name: string, call: () => Promise<Error>): Promise<reado
   const statements = permissions.map(statementOf);
   await node.allow('matrix', statements);
   const answer = await call();
-  if (answer.name !== PAST_AUTHORIZATION) faults.push(`is refused with its rights: ${show(answer)}`);
+  if (!isPast(answer)) faults.push(`is refused with its rights: ${show(answer)}`);
   for (const [left, { Action }] of statements.length > 1 ? statements.entries() : []) {
     const others = statements.filter((one, index) => index !== left && !isDeepStrictEqual(one, statements[left]));
     await node.allow('matrix', others);
-    if ((await call()).name === PAST_AUTHORIZATION) faults.push(`is let past without ${Action}`);
+    if (isPast(await call())) faults.push(`is let past without ${Action}`);
   }
   await node.forbid('matrix');
   return faults;
 }
 
 const DENIALS = /^AccessDenied(Exception)?$|^AuthorizationError(Exception)?$|^ForbiddenException$/;
+
+function isPast(answer: Error): boolean {
+  return answer.name === PAST_AUTHORIZATION || (isBodiless(answer) && statusOf(answer) === 418);
+}
+
+/** What S3 answers to HEAD: nobody can read a reason there. */
+function isBodiless(error: Error): boolean {
+  return error.name === 'Unknown' || error.name === '403';
+}
+
+function statusOf(error: Error): number | undefined {
+  return (error as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode;
+}
 
 function malformed({ action, resources }: Permission): readonly string[] {
   const faults = resources

@@ -27,11 +27,22 @@ export class SecuredNode implements AsyncDisposable {
     this.#lines = lines;
   }
 
-  /** @param listen  settings of `listen` beside the ports */
-  static async start(listen: Readonly<Record<string, unknown>> = {}): Promise<SecuredNode> {
+  /**
+   * @param listen  settings of `listen` beside the ports
+   * @param settings  others
+   */
+  static async start(
+    listen: Readonly<Record<string, unknown>> = {},
+    settings: Readonly<Record<string, unknown>> = {},
+  ): Promise<SecuredNode> {
     const directory = await mkdtemp(join(tmpdir(), 'millrace-secured-'));
     const file = join(directory, 'millrace.json');
-    const config = { listen: { httpPort: 0, mqttPort: 0, ...listen }, root: ROOT, log: { level: 'debug' } };
+    const config = {
+      listen: { httpPort: 0, mqttPort: 0, ...listen },
+      root: ROOT,
+      log: { level: 'debug' },
+      ...settings,
+    };
     await writeFile(file, JSON.stringify(config));
     const child = spawn(process.execPath, [BIN, 'start', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
     const lines: string[] = [];
@@ -43,17 +54,26 @@ export class SecuredNode implements AsyncDisposable {
     return new SecuredNode(await ready, child, directory, lines);
   }
 
+  /** Where everything durable lives. */
+  get dataDirectory(): string {
+    return join(this.#directory, 'data');
+  }
+
+  /** Ends the node in good order and leaves what it has written. */
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const exit = once(this.#process, 'exit');
+    this.#process.kill('SIGTERM');
+    await exit;
+  }
+
   /** All that the node has written to stderr. */
   get log(): string {
     return this.#lines.join('\n');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const exit = once(this.#process, 'exit');
-      this.#process.kill('SIGTERM');
-      await exit;
-    }
+    await this.stop();
     await rm(this.#directory, { recursive: true, force: true });
   }
 }

@@ -1,9 +1,8 @@
 import { useState } from 'preact/hooks';
-import { wantsSignIn } from '../aws.ts';
 import { bytes, compact } from '../format.ts';
 import { usePolling, useSettled } from '../hooks.ts';
 import { Empty, Failure, Panel } from '../parts.tsx';
-import { SignIn } from '../sign-in.tsx';
+import { nameIn, SignedPage } from '../signed-page.tsx';
 import { capacityWords, keyWords } from './definition.tsx';
 import { TableView } from './table-view.tsx';
 import './tables.css';
@@ -18,27 +17,14 @@ const TYPING_MS = 250;
 
 /** What the address says behind `#tables`: `/NAME` is one table. */
 export function TablesPage(props: { readonly rest: string }) {
-  const name = /^\/([^?]+)/.exec(props.rest)?.[1];
-  const [isAsked, setIsAsked] = useState(false);
-  const [round, setRound] = useState(0);
-  const onError = (error: unknown) => {
-    if (wantsSignIn(error)) setIsAsked(true);
-  };
-  if (isAsked) {
-    return (
-      <Panel id="tables" title="Tables">
-        <SignIn
-          onDone={() => {
-            setIsAsked(false);
-            setRound(round + 1);
-          }}
-        />
-      </Panel>
-    );
-  }
-  if (name === undefined) return <TableList key={round} onError={onError} />;
-  const table = decodeURIComponent(name);
-  return <TableView key={`${table} ${round}`} name={table} onError={onError} />;
+  const name = nameIn(props.rest);
+  return (
+    <SignedPage id="tables" title="Tables">
+      {(onError) =>
+        name === undefined ? <TableList onError={onError} /> : <TableView key={name} name={name} onError={onError} />
+      }
+    </SignedPage>
+  );
 }
 
 function TableList(props: { readonly onError: (error: unknown) => void }) {

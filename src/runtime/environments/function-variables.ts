@@ -1,5 +1,6 @@
 import type { FunctionSpec } from '../runtime.ts';
 import type { Placement } from '../sandbox/sandbox.ts';
+import type { Launch } from '../starts/launch.ts';
 import { PROCESS_VARIABLES } from '../starts/process-variables.ts';
 
 /** Credentials that a function's SDKs sign with. */
@@ -34,7 +35,7 @@ export function functionVariables(
   logStream: string,
   endpoint: string,
   { accessKeyId, secretAccessKey, sessionToken }: FunctionCredentials,
-  { taskRoot, layersRoot }: Placement,
+  { taskRoot, layersRoot, modules }: Placement & Pick<Launch, 'modules'>,
   initializationType: InitializationType = 'on-demand',
 ): Readonly<Record<string, string>> {
   const region = spec.arn.split(':')[3]!;
@@ -43,7 +44,7 @@ export function functionVariables(
     TZ: 'UTC',
     PATH: `${PROCESS_VARIABLES.PATH}:${layersRoot}/bin`,
     LD_LIBRARY_PATH: `${taskRoot}:${taskRoot}/lib:${layersRoot}/lib`,
-    ...nodePath(spec, taskRoot, layersRoot),
+    ...nodePath(spec, taskRoot, layersRoot, modules),
     AWS_EXECUTION_ENV: `AWS_Lambda_${spec.runtime}`,
     AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
     AWS_ENDPOINT_URL: endpoint,
@@ -66,10 +67,15 @@ export function functionVariables(
   };
 }
 
-/** Where `require` looks beside the function's own packages: the layers, and the code itself, as on Lambda. */
-function nodePath({ runtime }: FunctionSpec, taskRoot: string, layersRoot: string): Record<string, string> {
+/** Where `require` looks beside the function's own packages: the layers, what the runtime brings, and the code itself, as on Lambda. */
+function nodePath(
+  { runtime }: FunctionSpec,
+  taskRoot: string,
+  layersRoot: string,
+  modules?: string,
+): Record<string, string> {
   const major = /^nodejs(\d+)/.exec(runtime)?.[1];
   if (!major) return {};
-  const folders = [`${layersRoot}/nodejs/node${major}/node_modules`, `${layersRoot}/nodejs/node_modules`, taskRoot];
-  return { NODE_PATH: folders.join(':') };
+  const layers = [`${layersRoot}/nodejs/node${major}/node_modules`, `${layersRoot}/nodejs/node_modules`];
+  return { NODE_PATH: [...layers, ...(modules === undefined ? [] : [modules]), taskRoot].join(':') };
 }

@@ -1,5 +1,5 @@
 import { assert } from '../../base/index.ts';
-import type { FunctionSpec, PoolState, ProvisionedState, Runtime, Slot, SnapshotOutcome } from '../runtime.ts';
+import type { FunctionSpec, PoolState, ProvisionedState, Runtime, Slot, SnapshotOutcome, Wait } from '../runtime.ts';
 
 /** How long an invocation under a debugger may take: it is held by breakpoints, not by the function's timeout. */
 const TIMEOUT_MS = 24 * 3_600_000;
@@ -45,7 +45,7 @@ export class InspectableRuntime implements Runtime {
     this.#inspecting.provision(inspected(spec, port));
   }
 
-  reserve(spec: FunctionSpec, options: { readonly wait: boolean; readonly signal?: AbortSignal }): Promise<Slot> {
+  reserve(spec: FunctionSpec, options: { readonly wait: Wait; readonly signal?: AbortSignal }): Promise<Slot> {
     const port = this.#ports.get(spec.arn);
     if (port === undefined) return this.#runtime.reserve(spec, options);
     return this.#inspecting!.reserve(inspected(spec, port), { ...options, wait: true });

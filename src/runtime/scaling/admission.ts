@@ -1,6 +1,6 @@
 import { type Clock, DomainError, onAbort } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
-import type { RuntimeErrorCode, ThrottleCause } from '../runtime.ts';
+import type { RuntimeErrorCode, ThrottleCause, Wait } from '../runtime.ts';
 import { SCALING_LIMITS } from './limits.ts';
 import type { FunctionShare, Pool } from './pool.ts';
 import { decide, isFairer, refill, type Verdict } from './scaling.ts';
@@ -88,13 +88,13 @@ export class Admission {
    * @returns nothing when it has one; else a promise of one
    * @throws concurrency-limit  no place is free, and the caller does not wait or too many do
    */
-  enter(pool: Pool, wait: boolean, signal: AbortSignal | undefined): Promise<void> | undefined {
+  enter(pool: Pool, wait: Wait, signal: AbortSignal | undefined): Promise<void> | undefined {
     const verdict = this.#decide(pool, wait);
     if (verdict.kind === 'grant') return this.#grant(pool, wait);
     this.#expect(pool.share);
-    if (!wait) throw refused(verdict.why);
+    if (wait === false || (wait === 'processors' && verdict.why !== 'machine')) throw refused(verdict.why);
     if (this.#waiting >= RUNTIME_LIMITS.waitingMax) throw refused(verdict.why);
-    return this.#enqueue(pool, signal);
+    return this.#enqueue(pool, wait, signal);
   }
 
   /** Gives a place back. Those who wait are served. */
@@ -132,7 +132,7 @@ export class Admission {
     return next;
   }
 
-  #decide(pool: Pool, wait: boolean): Verdict {
+  #decide(pool: Pool, wait: Wait): Verdict {
     const { granted, room, provisioned, share, burst } = pool;
     const { clock, accountConcurrency, overloaded } = this.#options;
     const { scalingBurst, scalingWindowMs } = RUNTIME_LIMITS;
@@ -147,7 +147,7 @@ export class Admission {
       shared: { held: this.#sharedHeld, limit },
       expected: this.#sharedHeld < limit * (1 - SCALING_LIMITS.expectedShareMax) ? 0 : this.#countExpected(share),
       held,
-      requests: wait ? undefined : this.#requestsOf(share, reserved ?? limit),
+      requests: wait === true ? undefined : this.#requestsOf(share, reserved ?? limit),
       burst: pool.burst.tokens,
       overloaded: overloaded(pool),
     });
@@ -160,10 +160,13 @@ export class Admission {
     return share.requests.tokens;
   }
 
-  #grant(pool: Pool, wait: boolean): undefined {
+  #grant(pool: Pool, wait: Wait): undefined {
     this.#options.onGrant(pool);
     const { share } = pool;
-    if (!wait) share.requests = { ...share.requests, tokens: share.requests.tokens - 1 };
+    if (wait !== true) {
+      pool.beginning++;
+      share.requests = { ...share.requests, tokens: share.requests.tokens - 1 };
+    }
     this.#granted++;
     this.#holdMore(pool, () => {
       pool.granted++;
@@ -196,16 +199,17 @@ export class Admission {
     return this.#expected.size - (this.#expected.has(share) ? 1 : 0);
   }
 
-  #enqueue(pool: Pool, signal: AbortSignal | undefined): Promise<void> {
+  #enqueue(pool: Pool, wait: Wait, signal: AbortSignal | undefined): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       const leave = () => {
         forget();
+        patience?.cancel();
         this.#waiting--;
       };
       const waiter = {
         grant: () => {
           leave();
-          this.#grant(pool, true);
+          this.#grant(pool, wait);
           resolve();
         },
         fail: (error: unknown) => {
@@ -217,13 +221,16 @@ export class Admission {
       pool.waiting.push(waiter);
       this.#contended.add(pool);
       this.#waiting++;
-      const forget = signal
-        ? onAbort(signal, (reason) => {
-            pool.waiting.splice(pool.waiting.indexOf(waiter), 1);
-            if (pool.waiting.length === 0) this.#contended.delete(pool);
-            waiter.fail(reason);
-          })
-        : () => {};
+      const giveUp = (reason: unknown) => {
+        pool.waiting.splice(pool.waiting.indexOf(waiter), 1);
+        if (pool.waiting.length === 0) this.#contended.delete(pool);
+        waiter.fail(reason);
+      };
+      const forget = signal ? onAbort(signal, giveUp) : () => {};
+      const patience =
+        wait === 'processors'
+          ? this.#options.clock.timer(SCALING_LIMITS.processorsMs, () => giveUp(refused('machine')))
+          : undefined;
       this.#options.onWaiting();
     });
   }

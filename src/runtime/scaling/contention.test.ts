@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { graceAt, isContended, learnDemand } from './contention.ts';
+import { graceAt, isContended, learnDemand, learnDuration, type Work } from './contention.ts';
+
+/** Of invocations that take longer than a moment. */
+const slow = (running: number, demand: number): Work => ({ running, demand, durationMs: 50 });
 
 test('functions that sleep are never held back; of those that compute one more runs than there are processors', () => {
-  const contended = (running: number, demand: number) => isContended({ running, demand }, running * demand, 1, 2);
+  const contended = (running: number, demand: number) => isContended(slow(running, demand), running * demand, 1, 2);
   assert.equal(contended(900, 0), false);
   assert.deepEqual(
     [2, 3].map((running) => contended(running, 1)),
@@ -13,17 +16,17 @@ test('functions that sleep are never held back; of those that compute one more r
     [28, 31].map((running) => contended(running, 0.1)),
     [false, true],
   );
-  const on = (processors: number, running: number) => isContended({ running, demand: 1 }, running, 1, processors);
+  const on = (processors: number, running: number) => isContended(slow(running, 1), running, 1, processors);
   assert.deepEqual([on(1, 1), on(1, 2), on(16, 19), on(16, 20)], [false, true, false, true]);
 });
 
 test('a function that uses less than its part goes on beside one that uses all it can get', () => {
   const load = 9;
-  assert.equal(isContended({ running: 8, demand: 1 }, load, 2, 4), true);
-  assert.equal(isContended({ running: 1, demand: 1 }, load, 2, 4), false, 'its part is two and a half of five');
-  assert.equal(isContended({ running: 2, demand: 1 }, load, 2, 4), true);
-  assert.equal(isContended({ running: 30, demand: 0.05 }, load, 2, 4), false);
-  assert.equal(isContended({ running: 0, demand: 1 }, 100, 50, 1), false, 'one runs in any case');
+  assert.equal(isContended(slow(8, 1), load, 2, 4), true);
+  assert.equal(isContended(slow(1, 1), load, 2, 4), false, 'its part is two and a half of five');
+  assert.equal(isContended(slow(2, 1), load, 2, 4), true);
+  assert.equal(isContended(slow(30, 0.05), load, 2, 4), false);
+  assert.equal(isContended(slow(0, 1), 100, 50, 1), false, 'one runs in any case');
 });
 
 test('what a function asks for is learned within two seconds of looks, and forgotten as fast', () => {
@@ -54,4 +57,15 @@ test('after a second without contention a burst is let in, and no second one whi
   for (let now = 1_000; now < 20_000; now += 900) grace = graceAt(grace, now);
   assert.equal(grace.left, 0);
   assert.equal(graceAt(grace, grace.at + 1_000).left, 8);
+});
+
+test('calls that are over in a moment though they wait for each other are let in, until they no longer are', () => {
+  const contended = (durationMs: number) => isContended({ running: 15, demand: 1, durationMs }, 15, 1, 1);
+  assert.deepEqual([0.3, 19.9, 20, Number.POSITIVE_INFINITY].map(contended), [false, false, true, true]);
+  let known = learnDuration(Number.POSITIVE_INFINITY, 80);
+  assert.equal(known, 80, 'the first one tells all that is known');
+  for (let call = 0; call < 30; call++) known = learnDuration(known, 0.3);
+  assert.ok(known < 20);
+  for (let call = 0; call < 10; call++) known = learnDuration(known, 40);
+  assert.ok(known > 20);
 });

@@ -8,6 +8,10 @@ export const SCALING_LIMITS = {
   startsPerProcessor: 2,
   /** What invocations may ask of the processors beyond what there are, as part of these, and one in any case: a short queue keeps them busy. */
   loadBeyond: 0.25,
+  /** An invocation that takes less than this, its waits for a processor included, may wait for others: callers hardly notice. */
+  quickMs: 20,
+  /** A caller who waits for processors alone is refused after this. */
+  processorsMs: 1_000,
   /** Invocations of one function that are let in all the same, in a burst: a page that makes some calls at once is not overload. */
   burstBeyond: 8,
   /** Time without contention after which there may be another such burst. */

@@ -25,12 +25,11 @@ export class Place implements Slot {
   #running = false;
   #disposed = false;
 
-  /** @param isDue  its holder invokes at once, as one does who does not wait for places */
+  /** @param isDue  its holder invokes at once; it is counted among those of the pool that begin */
   constructor(host: PlaceHost, pool: Pool, isDue: boolean) {
     this.#host = host;
     this.#pool = pool;
     this.#isDue = isDue;
-    if (isDue) pool.beginning++;
   }
 
   async invoke(invocation: Invocation, signal?: AbortSignal): Promise<InvocationResult> {
@@ -40,15 +39,17 @@ export class Place implements Slot {
     this.#isNoLongerDue();
     this.#pool.began();
     let isError = true;
+    let durationMs: number | undefined;
     try {
       const environment = this.#usable() ?? this.#host.acquire(this.#pool, invocation);
       this.#environment = environment instanceof Promise ? await environment : environment;
       const result = await this.#run(this.#environment, invocation);
       isError = result.kind === 'error';
+      durationMs = result.metering.durationMs;
       return result;
     } finally {
       this.#running = false;
-      const rests = this.#pool.ended(isError);
+      const rests = this.#pool.ended(isError, durationMs);
       if (this.#disposed) this.#release();
       if (rests) this.#host.rested(this.#pool);
     }

@@ -3,7 +3,7 @@ import type { Environment } from '../environments/environment.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { FunctionSpec, PoolState } from '../runtime.ts';
 import type { Launch } from '../starts/launch.ts';
-import type { Grace } from './contention.ts';
+import { type Grace, learnDuration } from './contention.ts';
 import type { IdleTimes } from './idle-times.ts';
 import type { Burst } from './scaling.ts';
 
@@ -69,6 +69,7 @@ export class Pool {
   idleSince: number;
   /** What its invocations ask of a processor: see `contention.ts`. */
   demand = 0;
+  durationMs = Number.POSITIVE_INFINITY;
   grace: Grace = { left: 0, at: Number.NEGATIVE_INFINITY };
   /** The specification may be out of date: nothing is started by it ahead. */
   outdated = false;
@@ -117,8 +118,9 @@ export class Pool {
     if (this.running > this.peak) this.peak = this.running;
   }
 
-  /** An invocation has ended. @returns whether none runs any more */
-  ended(isError: boolean): boolean {
+  /** An invocation has ended. @param durationMs  absent where its handler was never called @returns whether none runs any more */
+  ended(isError: boolean, durationMs?: number): boolean {
+    if (durationMs !== undefined) this.durationMs = learnDuration(this.durationMs, durationMs);
     this.invocations++;
     if (isError) this.errors++;
     if (--this.running > 0) return false;

@@ -59,11 +59,11 @@ export class Processors {
   }
 
   #areContended(pool: Pool): boolean {
-    const { demand } = pool;
+    const { demand, durationMs } = pool;
     if (demand === 0) return false;
     const running = pool.running + pool.beginning;
     const load = this.#load + (running - (this.#running.get(pool) ?? 0)) * demand;
-    return isContended({ running, demand }, load, this.#functions, this.#machine.processors);
+    return isContended({ running, demand, durationMs }, load, this.#functions, this.#machine.processors);
   }
 
   #sample(environment: Environment, pool: Pool, samples: Map<Pool, Writable<Sample>>, look: boolean): void {

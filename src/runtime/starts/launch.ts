@@ -11,6 +11,8 @@ export interface Launch {
   readonly urgentEnvironment?: Readonly<Record<string, string>>;
   /** What of the machine the command needs beside the system's files; see `SandboxRequest.readable`. */
   readonly readable: readonly string[];
+  /** Folder of the packages that the runtime brings: `require` looks there after the function's own and the layers'. */
+  readonly modules?: string;
   /** Exact version of what runs the code: part of `INIT_START` and of the key of code caches. */
   readonly version: string;
   /** Makes ready what helps every start, before the first blank one; never rejects. A start that comes earlier does without. */

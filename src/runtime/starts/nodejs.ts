@@ -3,6 +3,7 @@ import type { Logger } from '../../telemetry/index.ts';
 import type { Launch, RuntimeFamily } from './launch.ts';
 import type { NodeBinaries, NodeBinary } from './nodejs-binaries.ts';
 import type { NodeImage } from './nodejs-image.ts';
+import type { NodejsSdk } from './nodejs-sdk.ts';
 import { PROCESS_VARIABLES } from './process-variables.ts';
 import type { SnapshotMaker } from './snapshots.ts';
 
@@ -16,12 +17,21 @@ const LIBRARIES = '/var/task:/var/task/lib:/opt/lib';
 export class NodejsFamily implements RuntimeFamily {
   readonly #binaries: NodeBinaries;
   readonly #image: NodeImage;
+  readonly #sdk: NodejsSdk | undefined;
   readonly #logger: Logger;
   readonly snapshots: SnapshotMaker;
 
-  constructor(binaries: NodeBinaries, image: NodeImage, snapshots: SnapshotMaker, logger: Logger) {
+  /** @param sdk  what functions find of AWS's SDK; absent where there is none */
+  constructor(
+    binaries: NodeBinaries,
+    image: NodeImage,
+    snapshots: SnapshotMaker,
+    sdk: NodejsSdk | undefined,
+    logger: Logger,
+  ) {
     this.#binaries = binaries;
     this.#image = image;
+    this.#sdk = sdk;
     this.snapshots = snapshots;
     this.#logger = logger;
   }
@@ -34,7 +44,7 @@ export class NodejsFamily implements RuntimeFamily {
     const named = Number(NAME.exec(runtime)![1]);
     if (named < OLDEST_MAJOR) this.#logger.warn('runtime runs on a newer Node.js', { runtime, major: OLDEST_MAJOR });
     const binary = this.#binaries.of(Math.max(named, OLDEST_MAJOR));
-    const launch = (found: NodeBinary) => launchOf(found, this.#image);
+    const launch = (found: NodeBinary) => launchOf(found, this.#image, this.#sdk);
     return binary instanceof Promise ? binary.then(launch) : launch(binary);
   }
 
@@ -44,14 +54,15 @@ export class NodejsFamily implements RuntimeFamily {
 }
 
 /** What starts a blank process of this Node. */
-export function launchOf(binary: NodeBinary, image: NodeImage): Launch {
+export function launchOf(binary: NodeBinary, image: NodeImage, sdk?: NodejsSdk): Launch {
   const { path, version } = binary;
   return {
     key: `nodejs ${version}`,
     command: [path, join(image.directory, 'start.js')],
     environment: { ...PROCESS_VARIABLES, LD_LIBRARY_PATH: LIBRARIES },
     urgentEnvironment: { MILLRACE_PRELOAD: 'none' },
-    readable: [path, image.directory],
+    readable: [path, image.directory, ...(sdk?.readable ?? [])],
+    ...(sdk && { modules: sdk.modules }),
     version,
     prepare: () => image.compile(binary),
     prepares: true,

@@ -8,7 +8,7 @@ import type { Launch } from './launch.ts';
  * @param supervisor  what starts such a process
  */
 export function supervised(launch: Launch, extensions: readonly string[], supervisor: Launch): Launch {
-  const { command, environment, readable, version, speaks } = launch;
+  const { command, environment, readable, modules, version, speaks } = launch;
   const both = [...new Set([...supervisor.readable, ...readable])];
   const alike = both.length === supervisor.readable.length;
   return {
@@ -16,6 +16,7 @@ export function supervised(launch: Launch, extensions: readonly string[], superv
     key: alike ? supervisor.key : `${supervisor.key} beside ${launch.key}`,
     readable: both,
     version,
+    ...(modules === undefined ? {} : { modules }),
     ...(speaks ? { speaks } : {}),
     supervised: { command, environment, extensions },
   };

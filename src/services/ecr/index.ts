@@ -1,28 +1,27 @@
 /**
- * services/ecr: a registry without repositories. Functions from images are not built, so nothing can be pushed; deployment tools ask
- * all the same whether there is a repository to clean up, and get a true answer.
+ * services/ecr: repositories without images. Functions from images are not built, so nothing can be pushed; what deployment tools make
+ * ahead (CDK's bootstrap) or clean up (osls) is there all the same.
  */
-import { ACCOUNT_ID, DomainError } from '../../base/index.ts';
-import type { Service, WireAnswer } from '../index.ts';
+import type { Clock } from '../../base/index.ts';
+import type { Records } from '../../store/index.ts';
+import { lazyOperations, type Service } from '../index.ts';
+import { ECR_ANSWERS } from './errors.ts';
+import { OPERATION_NAMES } from './operations/names.ts';
+import type { Repositories } from './repositories.ts';
 
-/** - `repository-not-found`: none of that name; there are none at all. */
-export type EcrErrorCode = 'repository-not-found';
+export { ECR_LIMITS } from './limits.ts';
 
-const ECR_ANSWERS = {
-  'repository-not-found': { status: 400, type: 'RepositoryNotFoundException' },
-} satisfies Record<EcrErrorCode, WireAnswer>;
-
-export const ecr: Service = {
-  name: 'ecr',
-  operations: {
-    DescribeRepositories: ({ repositoryNames = [], registryId = ACCOUNT_ID }) => {
-      const [name] = repositoryNames as readonly string[];
-      if (name === undefined) return { repositories: [] };
-      throw new DomainError(
-        'repository-not-found' satisfies EcrErrorCode,
-        `The repository with name '${name}' does not exist in the registry with id '${registryId}'`,
-      );
-    },
-  },
-  errors: ECR_ANSWERS,
-};
+/** The service; nothing of it is read or loaded before the first call. */
+export function ecr(options: { readonly records: Records; readonly clock: Clock }): Service {
+  let opened: Promise<Repositories> | undefined;
+  const open = async () => (await import('./repositories.ts')).Repositories.open(options);
+  return {
+    name: 'ecr',
+    errors: ECR_ANSWERS,
+    operations: lazyOperations(OPERATION_NAMES, async () => {
+      opened ??= open();
+      const { ecrOperations } = await import('./operations/index.ts');
+      return ecrOperations(await opened);
+    }),
+  };
+}

@@ -69,7 +69,7 @@ export function iamPermissions(state: IamState): Record<string, PermissionsOf> {
       ...['CreateAccountAlias', 'DeleteAccountAlias', 'ListAccountAliases', 'GetAccountSummary'],
       ...['GetAccountAuthorizationDetails', 'GetAccountPasswordPolicy', 'GenerateCredentialReport'],
       ...['GetCredentialReport', 'GetContextKeysForCustomPolicy', 'ListPolicies', 'ListOpenIDConnectProviders'],
-      ...['ListSAMLProviders', 'ListServerCertificates', 'ListVirtualMFADevices'],
+      ...['ListSAMLProviders', 'ListServerCertificates', 'ListVirtualMFADevices', 'SimulateCustomPolicy'],
     ]),
     ...each(listOf('user'), ['ListUsers']),
     ...each(listOf('group'), ['ListGroups']),
@@ -116,9 +116,7 @@ export function iamPermissions(state: IamState): Record<string, PermissionsOf> {
       ...['UpdateOpenIDConnectProviderThumbprint', 'DeleteOpenIDConnectProvider', 'TagOpenIDConnectProvider'],
       ...['UntagOpenIDConnectProvider', 'ListOpenIDConnectProviderTags'],
     ]),
-    GetContextKeysForPrincipalPolicy: ({ PolicySourceArn }: Input) => [
-      { action: 'iam:GetContextKeysForPrincipalPolicy', resources: [String(PolicySourceArn)] },
-    ],
+    ...each(policySource, ['GetContextKeysForPrincipalPolicy', 'SimulatePrincipalPolicy']),
   };
 }
 
@@ -147,6 +145,10 @@ function contextOf({ PolicyArn, PermissionsBoundary, Tags, TagKeys }: Input): Co
     ...Object.fromEntries((Tags ?? []).map(({ Key, Value }) => [`aws:RequestTag/${Key}`, Value])),
     ...(keys && { 'aws:TagKeys': keys }),
   };
+}
+
+function policySource({ PolicySourceArn }: Input): Target {
+  return { arn: String(PolicySourceArn) };
 }
 
 function anything(): Target {

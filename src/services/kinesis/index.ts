@@ -25,6 +25,7 @@ import { settingOperations } from './operations/settings.ts';
 import { shardOperations } from './operations/shards.ts';
 import { streamOperations } from './operations/streams.ts';
 import { tagOperations } from './operations/tags.ts';
+import { kinesisPermissions } from './permissions.ts';
 import { Retention } from './retention.ts';
 import { KinesisSource } from './source.ts';
 import type { StreamState } from './state.ts';
@@ -104,6 +105,7 @@ export async function openKinesis(dependencies: KinesisDependencies): Promise<Ki
         ...tagOperations(parts),
         ...settingOperations(parts),
       },
+      permissions: kinesisPermissions(streams),
       errors: KINESIS_ANSWERS,
     },
     target: new KinesisTarget(streams, log, random),

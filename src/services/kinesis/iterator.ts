@@ -40,6 +40,12 @@ export function decodeIterator(text: string, now: number): ShardIterator {
   };
 }
 
+/** The stream that an iterator is of, expired or not; `undefined` for what is none. */
+export function streamOfIterator(text: string): { readonly region: string; readonly name: string } | undefined {
+  const [version, region, name] = Buffer.from(text, 'base64').toString().split('\n', 3);
+  return version === '1' && region && name ? { region, name } : undefined;
+}
+
 function expired(issuedAt: number, now: number): KinesisError {
   return new KinesisError(
     'iterator-expired',

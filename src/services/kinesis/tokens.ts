@@ -16,6 +16,12 @@ export function decodeToken<T>(token: string, now: number): T {
   return fields as T;
 }
 
+/** The ARN of the stream that a token of ListShards is of; `undefined` where it is none. */
+export function streamOfToken(token: string): string | undefined {
+  const { arn } = (parse(token) ?? {}) as { arn?: unknown };
+  return typeof arn === 'string' ? arn : undefined;
+}
+
 function parse(token: string): { at?: unknown } | undefined {
   try {
     return JSON.parse(Buffer.from(token, 'base64').toString()) as { at?: unknown };

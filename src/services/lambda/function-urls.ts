@@ -108,13 +108,13 @@ export class FunctionUrls {
   /** Runs the function once. @throws throttled, function-not-found and the other errors of Invoke */
   async invoke(url: FunctionUrl, request: Request): Promise<InvocationAnswer> {
     const runnable = this.#runnable(url);
-    const { result } = await this.#invocations.invoke(runnable, request, { wait: false });
+    const { result } = await this.#invocations.invoke(runnable, request, { wait: 'processors' });
     return result;
   }
 
   /** Runs the function once, its response coming in pieces. @throws as {@link invoke} does */
   stream(url: FunctionUrl, request: Request): Promise<StreamedResponse> {
-    return this.#invocations.invokeStreaming(this.#runnable(url), request, false);
+    return this.#invocations.invokeStreaming(this.#runnable(url), request, { wait: 'processors', logTail: false });
   }
 
   #runnable({ region, functionName, qualifier }: FunctionUrl) {

@@ -7,6 +7,7 @@ import type {
   InvocationResult,
   Runtime,
   Slot,
+  Wait,
 } from '../../runtime/index.ts';
 import { newTrace, type TraceContext } from '../../telemetry/index.ts';
 import { LambdaError } from './errors.ts';
@@ -110,14 +111,14 @@ export class Invocations implements FunctionInvoker {
   /**
    * Runs once and waits for the answer. Extensions may be at work on the invocation beyond it, and keep its place so long.
    *
-   * @param wait  whether to wait for a free place; else @throws throttled
+   * @param wait  whether to wait for a free place, as a runtime's `reserve` does; else @throws throttled
    * @param signal  stops the waiting, and nothing that has begun; @param onPlace  told when the waiting is over
    * @throws request-content-invalid: the payload is no JSON
    */
   async invoke(
     runnable: Runnable,
     request: Request,
-    options: { readonly wait: boolean; readonly signal?: AbortSignal; readonly onPlace?: () => void },
+    options: { readonly wait: Wait; readonly signal?: AbortSignal; readonly onPlace?: () => void },
   ): Promise<Invoked> {
     const slot = await this.reserveSlot(runnable, options);
     options.onPlace?.();
@@ -134,8 +135,12 @@ export class Invocations implements FunctionInvoker {
    * @returns once there is a place for it
    * @throws throttled
    */
-  async invokeStreaming(runnable: Runnable, request: Request, logTail: boolean): Promise<StreamedResponse> {
-    const slot = await this.reserveSlot(runnable, { wait: false });
+  async invokeStreaming(
+    runnable: Runnable,
+    request: Request,
+    { wait, logTail }: { readonly wait: Wait; readonly logTail: boolean },
+  ): Promise<StreamedResponse> {
+    const slot = await this.reserveSlot(runnable, { wait });
     const response = new StreamedResponse();
     void this.#stream(slot, runnable, { ...request, stream: response }, response, logTail);
     return response;
@@ -196,7 +201,7 @@ export class Invocations implements FunctionInvoker {
   /** A place for one invocation. @throws throttled */
   async reserveSlot(
     { spec, meter }: Runnable,
-    options: { readonly wait: boolean; readonly signal?: AbortSignal },
+    options: { readonly wait: Wait; readonly signal?: AbortSignal },
   ): Promise<Slot> {
     try {
       return await this.#options.runtime.reserve(spec, options);

@@ -4,7 +4,7 @@ import type { FunctionInvoker } from '../../pollers/index.ts';
 import { type PoolState, RUNTIME_LIMITS, type Runtime } from '../../runtime/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger, Metrics, Spans } from '../../telemetry/index.ts';
-import type { Operation, Service, WireAnswer } from '../index.ts';
+import type { Operation, PermissionsOf, Service, WireAnswer } from '../index.ts';
 import { Asynchronous } from './asynchronous.ts';
 import { CodeStorage } from './code-storage.ts';
 import { LAMBDA_ANSWERS } from './errors.ts';
@@ -29,6 +29,7 @@ import { type TaggedResources, tagOperations } from './operations/tags.ts';
 import { versionOperations } from './operations/versions.ts';
 import { PackageAddresses } from './package-addresses.ts';
 import { Packages } from './packages.ts';
+import { lambdaPermissions } from './permissions.ts';
 import { Provisioned } from './provisioned.ts';
 import { Segments } from './segments.ts';
 import { Snapshots } from './snapshots.ts';
@@ -38,6 +39,7 @@ import { Usage, type UsageSink } from './usage.ts';
 /** The operations that another room adds to the API: those of event source mappings. */
 export interface MoreOperations {
   readonly operations: Readonly<Record<string, Operation>>;
+  readonly permissions: Readonly<Record<string, PermissionsOf>>;
   readonly errors: Readonly<Record<string, WireAnswer>>;
   readonly tagged: TaggedResources;
 }
@@ -187,6 +189,7 @@ export class Lambda implements AsyncDisposable {
         ...functionUrlOperations(urls),
         ...mappings?.operations,
       },
+      permissions: { ...lambdaPermissions(functions, layers), ...mappings?.permissions },
       errors: { ...LAMBDA_ANSWERS, ...mappings?.errors },
     };
     const more = { provisioned, snapshots, addresses, usage, segments, urls };

@@ -20,6 +20,7 @@ import { uploadListingOperations } from './operations/upload-listings.ts';
 import { uploadOperations } from './operations/uploads.ts';
 import { type GuardedBuckets, s3Permissions } from './permissions/index.ts';
 import { Settings } from './settings.ts';
+import { LifecycleSweeper } from './sweeper.ts';
 import { BucketTarget } from './target.ts';
 
 export type { S3ErrorCode } from './errors.ts';
@@ -42,8 +43,10 @@ export interface S3 extends AsyncDisposable {
   readonly service: Service;
   /** For deliveries to buckets. */
   readonly target: Target;
-  /** Lets events go to their destinations: once all kinds of them are there. */
+  /** Lets events go to their destinations, and lifecycle rules do their work: once all kinds of destinations are there. */
   resume(): void;
+  /** Resolves when no lifecycle rule is at work. */
+  settled(): Promise<void>;
 }
 
 /** Opens S3: objects are in their store, what is set for a bucket is in records. */
@@ -53,6 +56,7 @@ export async function openS3(dependencies: S3Dependencies): Promise<S3> {
   objects.watch((bucket) => (settings.peek(bucket, 'notifications')?.length ?? 0) > 0);
   const notifier = new Notifier({ ...dependencies, settings, ask });
   const ground = { objects, settings, clock };
+  const sweeper = new LifecycleSweeper({ ...dependencies, settings });
   const operations = {
     ...bucketOperations(objects, settings),
     ...objectOperations(ground),
@@ -77,8 +81,15 @@ export async function openS3(dependencies: S3Dependencies): Promise<S3> {
       anonymous: true,
     },
     target: new BucketTarget(objects),
-    resume: () => notifier.start(),
-    [Symbol.asyncDispose]: () => notifier[Symbol.asyncDispose](),
+    resume: () => {
+      notifier.start();
+      sweeper.start();
+    },
+    settled: () => sweeper.settled(),
+    [Symbol.asyncDispose]: async () => {
+      await sweeper[Symbol.asyncDispose]();
+      await notifier[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -3,11 +3,13 @@
  *
  * @see Amazon S3 user guide, "Managing the lifecycle of objects", "Lifecycle configuration elements"
  */
+import type { ObjectInfo } from '../../store/index.ts';
 import { s3Error } from './errors.ts';
 import { S3_LIMITS } from './limits.ts';
 import type { LifecycleRule, LifecycleScope, Tag } from './settings.ts';
+import { toTagSet } from './tags.ts';
 
-const DAY_MS = 24 * 3600_000;
+export const DAY_MS = 24 * 3600_000;
 
 /** Classes whose objects are read like all others, so that there is nothing to be done for them on one kind of disk. */
 const READABLE_CLASSES = new Set(['STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR']);
@@ -208,6 +210,16 @@ export function isUploadDue(rules: readonly LifecycleRule[], key: string, create
 }
 
 /** `x-amz-expiration`. */
-export function expirationHeader({ at, ruleId }: { readonly at: number; readonly ruleId: string }): string {
+function expirationHeader({ at, ruleId }: { readonly at: number; readonly ruleId: string }): string {
   return `expiry-date="${new Date(at).toUTCString()}", rule-id="${encodeURIComponent(ruleId)}"`;
+}
+
+/** `x-amz-expiration` of the newest version, where a rule will let it expire. */
+export function expirationMember(
+  rules: readonly LifecycleRule[] | undefined,
+  { key, sizeBytes, lastModified, tags, isLatest }: ObjectInfo,
+): { readonly Expiration?: string } {
+  if (!rules || !isLatest) return {};
+  const expiry = expiryOf(rules, { key, sizeBytes, lastModified, tags: toTagSet(tags) });
+  return expiry ? { Expiration: expirationHeader(expiry) } : {};
 }

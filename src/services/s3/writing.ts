@@ -51,7 +51,15 @@ export function writeConditions({ IfMatch, IfNoneMatch }: { IfMatch?: string; If
   };
 }
 
-export function causeOf({ requestId, caller }: OperationContext, origin?: ChangeCause['origin']): ChangeCause {
+export function causeOf(
+  { requestId, caller, sourceIp }: OperationContext,
+  origin?: ChangeCause['origin'],
+): ChangeCause {
   const id = caller.session?.userId ?? caller.accessKeyId ?? ACCOUNT_ID;
-  return { requestId, principalId: `AWS:${id}`, ...(origin && { origin }) };
+  return {
+    requestId,
+    principalId: `AWS:${id}`,
+    ...(sourceIp !== undefined && { sourceIp }),
+    ...(origin && { origin }),
+  };
 }

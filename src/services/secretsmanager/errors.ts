@@ -10,6 +10,7 @@ export const SECRETS_ANSWERS = {
   'limit-exceeded': { type: 'LimitExceededException', status: 400 },
   'invalid-token': { type: 'InvalidNextTokenException', status: 400 },
   'malformed-policy': { type: 'MalformedPolicyDocumentException', status: 400 },
+  'access-denied': { type: 'AccessDeniedException', status: 400 },
   'public-policy': { type: 'PublicPolicyException', status: 400 },
 } as const satisfies Record<string, WireAnswer>;
 

@@ -318,6 +318,8 @@ export interface OpenedObject {
 
 export interface DeleteOptions extends VersionChoice {
   readonly ifMatch?: string;
+  /** It was last modified at exactly this time, epoch milliseconds. */
+  readonly ifLastModified?: number;
   /** May lift retention in governance mode. */
   readonly bypassGovernance?: boolean;
   readonly cause?: ChangeCause;

@@ -74,7 +74,7 @@ export function stackRequest(
 }
 
 /** Settings that would promise something that does not happen. */
-const UNBUILT = ['TimeoutInMinutes', 'ImportExistingResources'];
+const UNBUILT = ['TimeoutInMinutes'];
 
 function refuseUnbuilt(input: Record<string, any>): void {
   const used = UNBUILT.find((name) => input[name] !== undefined && input[name] !== false);

@@ -1,8 +1,10 @@
 import { API_GATEWAY_TYPES } from './apigateway.ts';
 import { API_GATEWAY_V2_TYPES } from './apigatewayv2.ts';
+import { CDK_TYPES } from './cdk.ts';
 import { customResource, isCustomType } from './custom.ts';
 import { DYNAMODB_TYPES } from './dynamodb.ts';
 import { DYNAMODB_GLOBAL_TYPES } from './dynamodb-global.ts';
+import { ECR_TYPES } from './ecr.ts';
 import { EVENT_SOURCE_MAPPING_TYPES } from './event-source-mapping.ts';
 import { FUNCTION_URL_TYPES } from './function-url.ts';
 import { IAM_TYPES } from './iam.ts';
@@ -20,14 +22,17 @@ import type { ResourceType } from './resource-type.ts';
 import { S3_TYPES } from './s3.ts';
 import { SNS_TYPES } from './sns.ts';
 import { SQS_TYPES } from './sqs.ts';
+import { SSM_TYPES } from './ssm.ts';
 import { WAIT_CONDITION_TYPES } from './wait-condition.ts';
 
 /** The table of types: what a template may contain. */
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...API_GATEWAY_TYPES,
   ...API_GATEWAY_V2_TYPES,
+  ...CDK_TYPES,
   ...DYNAMODB_TYPES,
   ...DYNAMODB_GLOBAL_TYPES,
+  ...ECR_TYPES,
   ...EVENT_SOURCE_MAPPING_TYPES,
   ...FUNCTION_URL_TYPES,
   ...IAM_TYPES,
@@ -45,6 +50,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...SNS_TYPES,
   ...SQS_TYPES,
   ...WAIT_CONDITION_TYPES,
+  ...SSM_TYPES,
 };
 
 /** The row of a type; `undefined` for one that a template may not contain. */

@@ -3,30 +3,21 @@ import type { JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { changes, replaces, required, TAGS } from './properties.ts';
 import { createOrAdopt, ignoreMissing, isGone, label, type ResourceType, type Work } from './resource-type.ts';
+import { BUCKET_SETTINGS } from './s3-settings.ts';
 
 const NOT_BUILT = [
   'AbacStatus',
   'AccelerateConfiguration',
-  'AccessControl',
   'AnalyticsConfigurations',
   'BucketNamePrefix',
   'BucketNamespace',
-  'CorsConfiguration',
   'IntelligentTieringConfigurations',
   'InventoryConfigurations',
-  'LifecycleConfiguration',
   'LoggingConfiguration',
   'MetadataConfiguration',
   'MetadataTableConfiguration',
   'MetricsConfigurations',
-  'NotificationConfiguration',
-  'ObjectLockConfiguration',
-  'ObjectLockEnabled',
-  'OwnershipControls',
-  'PublicAccessBlockConfiguration',
   'ReplicationConfiguration',
-  'VersioningConfiguration',
-  'WebsiteConfiguration',
 ];
 
 const bucket: ResourceType = {
@@ -44,10 +35,12 @@ const bucket: ResourceType = {
         },
       },
     }),
+    ObjectLockEnabled: changes('flag'),
+    ...Object.fromEntries(Object.entries(BUCKET_SETTINGS).map(([name, { property }]) => [name, property])),
     Tags: TAGS,
   },
   notBuilt: NOT_BUILT,
-  attributes: ['Arn', 'DomainName', 'RegionalDomainName'],
+  attributes: ['Arn', 'DomainName', 'DualStackDomainName', 'RegionalDomainName', 'WebsiteURL'],
   naming: { property: 'BucketName', lengthMax: 63, style: 'lower' },
 
   async create(properties, work) {
@@ -57,6 +50,7 @@ const bucket: ResourceType = {
     await createOrAdopt(work, () =>
       work.call('s3', 'CreateBucket', {
         Bucket,
+        ...(properties.ObjectLockEnabled === true && { ObjectLockEnabledForBucket: true }),
         ...(region !== 'us-east-1' && { CreateBucketConfiguration: { LocationConstraint: region } }),
       }),
     );
@@ -67,7 +61,9 @@ const bucket: ResourceType = {
       attributes: {
         Arn: `arn:aws:s3:::${Bucket}`,
         DomainName: `${Bucket}.s3.amazonaws.com`,
+        DualStackDomainName: `${Bucket}.s3.dualstack.${region}.amazonaws.com`,
         RegionalDomainName: `${Bucket}.s3.${region}.amazonaws.com`,
+        WebsiteURL: `http://${Bucket}.s3-website-${region}.amazonaws.com`,
       },
     };
   },
@@ -84,6 +80,18 @@ const bucket: ResourceType = {
 
 async function configure(Bucket: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
   if (!sameJson(before.BucketEncryption, after.BucketEncryption)) await encrypt(Bucket, after, work);
+  if (before.ObjectLockEnabled !== true && after.ObjectLockEnabled === true && before.BucketName !== undefined) {
+    await work.call('s3', 'PutObjectLockConfiguration', {
+      Bucket,
+      ObjectLockConfiguration: { ObjectLockEnabled: 'Enabled' },
+    });
+  }
+  for (const [name, { put, gone }] of Object.entries(BUCKET_SETTINGS)) {
+    const value = after[name];
+    if (sameJson(before[name], value)) continue;
+    const [operation, input] = value === undefined ? gone : put(value);
+    await work.call('s3', operation, { Bucket, ...input });
+  }
   if (sameJson(before.Tags, after.Tags)) return;
   await label(() =>
     after.Tags === undefined

@@ -3,6 +3,7 @@ import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
 import { lambdaUri, objectOf } from './api-parts.ts';
 import type { ApiKind, TemplateApis } from './apis.ts';
+import type { TemplateBuckets } from './buckets.ts';
 import { allow, type ExecutionRole, type InlinePolicy } from './role.ts';
 
 /** What an event of a function is turned into resources with. */
@@ -18,6 +19,7 @@ export interface EventContext {
   readonly attributes: JsonObject;
   readonly role: ExecutionRole;
   readonly apis: TemplateApis;
+  readonly buckets: TemplateBuckets;
 }
 
 type Resources = Record<string, JsonObject>;
@@ -70,6 +72,7 @@ export const EVENT_TYPES: Readonly<Record<string, EventType>> = {
     optional: ['ApiId', 'Path', 'Method', 'Auth', 'TimeoutInMillis', 'PayloadFormatVersion', 'RouteSettings'],
     expand: (context) => expandApi(context, 'HttpApi', context.properties.ApiId),
   },
+  S3: { required: ['Bucket', 'Events'], optional: ['Filter'], expand: expandS3 },
   IoTRule: { required: ['Sql'], optional: ['AwsIotSqlVersion'], expand: expandIotRule },
 };
 
@@ -229,6 +232,23 @@ function expandIotRule(context: EventContext): Resources {
       },
     },
   };
+}
+
+/** Events of a bucket of the same template: what sends them is a property of the bucket itself. */
+function expandS3(context: EventContext): Resources {
+  const { id, properties, functionArn, attributes, buckets } = context;
+  const { Bucket, Events, Filter } = properties;
+  const events = Array.isArray(Events) ? Events : [Events!];
+  const configurations = events.map((Event) => ({
+    Event,
+    ...(Filter !== undefined && { Filter }),
+    Function: functionArn,
+  }));
+  const condition = typeof attributes.Condition === 'string' ? attributes.Condition : undefined;
+  if (!buckets.notify(Bucket!, configurations, `${id}Permission`, condition)) {
+    throw invalid(`Event with id [${id}] is invalid. S3 events must reference an S3 bucket in the same template.`);
+  }
+  return permission(context, 's3.amazonaws.com', { SourceAccount: { Ref: 'AWS::AccountId' } });
 }
 
 function expandSns(context: EventContext): Resources {

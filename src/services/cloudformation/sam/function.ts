@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { invalid } from '../errors.ts';
 import { asIntrinsic, isObject, type Json, type JsonObject } from '../template/value.ts';
 import type { TemplateApis } from './apis.ts';
+import type { TemplateBuckets } from './buckets.ts';
 import { expandEvent } from './events.ts';
 import { pythonJson, resolveRefs, s3Location } from './parts.ts';
 import { allow, ExecutionRole, type InlinePolicy } from './role.ts';
@@ -85,7 +86,7 @@ const FUNCTION_ONLY = ['DependsOn', 'Metadata'];
  * Turns a SAM function into the resources it stands for, under the logical ids that AWS's translator gives them.
  *
  * @param parameters  effective parameter values: they count in the logical id of a published version
- * @param apis  those that its events add to
+ * @param apis  those that its events add to; @param buckets  likewise
  * @throws validation  a property or form that is wrong or not built
  */
 export function expandFunction(
@@ -94,8 +95,9 @@ export function expandFunction(
   properties: JsonObject,
   parameters: Readonly<Record<string, Json>>,
   apis: TemplateApis,
+  buckets: TemplateBuckets,
 ): ExpandedFunction {
-  return new FunctionExpansion(id, declaration, properties, parameters, apis).expand();
+  return new FunctionExpansion(id, declaration, properties, parameters, apis, buckets).expand();
 }
 
 class FunctionExpansion {
@@ -104,6 +106,7 @@ class FunctionExpansion {
   readonly #properties: JsonObject;
   readonly #parameters: Readonly<Record<string, Json>>;
   readonly #apis: TemplateApis;
+  readonly #buckets: TemplateBuckets;
   readonly #attributes: JsonObject;
   readonly #resources: Record<string, JsonObject> = {};
   readonly #references: Record<string, string> = {};
@@ -117,7 +120,9 @@ class FunctionExpansion {
     properties: JsonObject,
     parameters: Readonly<Record<string, Json>>,
     apis: TemplateApis,
+    buckets: TemplateBuckets,
   ) {
+    this.#buckets = buckets;
     this.#apis = apis;
     this.#id = id;
     this.#declaration = declaration;
@@ -406,6 +411,7 @@ class FunctionExpansion {
       attributes: this.#attributes,
       role: this.#role,
       apis: this.#apis,
+      buckets: this.#buckets,
     };
     for (const name of Object.keys(events).sort()) {
       Object.assign(this.#resources, expandEvent(this.#id, name, events[name]!, context));

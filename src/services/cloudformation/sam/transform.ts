@@ -2,6 +2,7 @@ import { invalid } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
 import { TemplateApis } from './apis.ts';
 import { expandApplication } from './application.ts';
+import { TemplateBuckets } from './buckets.ts';
 import { CONNECTOR_TYPE, expandConnectors } from './connectors.ts';
 import { expandFunction } from './function.ts';
 import { apiGlobals, functionGlobals, globalsFor, mergeGlobal } from './globals.ts';
@@ -27,6 +28,7 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
   const references: Record<string, string> = {};
   const conditions: Record<string, Json> = {};
   const apis = new TemplateApis(resources, { Api: apiGlobals(source, 'Api'), HttpApi: apiGlobals(source, 'HttpApi') });
+  const buckets = new TemplateBuckets(resources);
   for (const [id, declaration] of Object.entries(resources)) {
     const type = isObject(declaration) ? declaration.Type : undefined;
     if (!isObject(declaration) || typeof type !== 'string' || !type.startsWith('AWS::Serverless::')) {
@@ -56,11 +58,12 @@ export function transformSam(source: JsonObject, parameters: Readonly<Record<str
     if (type !== 'AWS::Serverless::Function') throw notBuilt(id, type);
     const taken = globalsFor(id, globals, declaration.IgnoreGlobals);
     const merged = mergeGlobal(taken, declaration.Properties ?? {}) as JsonObject;
-    const expanded = expandFunction(id, declaration, merged, parameters, apis);
+    const expanded = expandFunction(id, declaration, merged, parameters, apis, buckets);
     Object.assign(plain, expanded.resources);
     Object.assign(references, expanded.references);
     Object.assign(conditions, expanded.conditions);
   }
+  Object.assign(plain, buckets.expand());
   const expanded = apis.expand();
   Object.assign(plain, expanded.resources);
   Object.assign(references, expanded.references);

@@ -198,7 +198,8 @@ const EVERYTHING: PolicyStack['identity'][number] = {
   ],
 };
 
-function requesterOf({ arn, accountId, session, service }: Caller, id: string | undefined): Requester {
+/** Who a caller is to policies. @param id  of the user or role */
+export function requesterOf({ arn, accountId, session, service }: Caller, id: string | undefined): Requester {
   if (service) return { kind: 'service', service: service.principal };
   if (arn === 'anonymous') return { kind: 'anonymous' };
   if (session?.kind === 'role') {

@@ -9,6 +9,7 @@ import { instanceProfileOperations } from './instance-profiles.ts';
 import { managedPolicyOperations } from './managed-policies.ts';
 import { oidcProviderOperations } from './oidc-providers.ts';
 import { roleOperations } from './roles.ts';
+import { simulationOperations } from './simulations.ts';
 import { tagOperations } from './tags.ts';
 import { userOperations } from './users.ts';
 
@@ -24,6 +25,7 @@ export function iamOperations(state: IamState): Record<string, Operation> {
     ...managedPolicyOperations(state),
     ...oidcProviderOperations(state),
     ...roleOperations(state),
+    ...simulationOperations(state),
     ...tagOperations(state),
     ...userOperations(state),
   };

@@ -93,6 +93,8 @@ export const OPERATION_NAMES = [
   'RemoveRoleFromInstanceProfile',
   'RemoveUserFromGroup',
   'SetDefaultPolicyVersion',
+  'SimulateCustomPolicy',
+  'SimulatePrincipalPolicy',
   'TagInstanceProfile',
   'TagOpenIDConnectProvider',
   'TagPolicy',

@@ -35,8 +35,14 @@ interface Member {
 export class SharedGroup implements Subscriber {
   readonly clientId = undefined;
   readonly principal = undefined;
+  /** `$share/GROUP/FILTER` */
+  readonly filter: string;
   #members: readonly Member[] = [];
   #turn = 0;
+
+  constructor(filter: string) {
+    this.filter = filter;
+  }
 
   get isEmpty(): boolean {
     return this.#members.length === 0;
@@ -68,11 +74,12 @@ export class SharedGroup implements Subscriber {
   }
 
   /**
-   * Gives what a member has left undone, as its session has ended, to another (4.8.2). Only to one that can take it now: else a group that
-   * does not keep up would be disconnected one by one by the same messages. False when there is none.
+   * Gives what a member has left undone, as its session has ended, to another (4.8.2): to one that can take it now, else to one that
+   * keeps it on disk. To no others: a group that does not keep up would be disconnected one by one by the same messages. False when there
+   * is none.
    */
   redeliver(message: RoutedMessage): boolean {
-    const receiver = this.#next(message.packet.topic, isFree);
+    const receiver = this.#next(message.packet.topic, isFree) ?? this.#next(message.packet.topic, hasQueueRoom);
     receiver?.subscriber.deliver(message, receiver);
     return receiver !== undefined;
   }
@@ -94,4 +101,5 @@ export class SharedGroup implements Subscriber {
 }
 
 const isFree = ({ isCongested }: Subscriber) => !isCongested;
+const hasQueueRoom = ({ hasQueueRoom: hasRoom = false }: Subscriber) => hasRoom;
 const anyone = () => true;

@@ -15,6 +15,8 @@ export interface Subscriber extends Publisher {
   deliver(message: RoutedMessage, receiver: Receiver): CommitGroup | undefined;
   /** It would drop or queue what came now: a shared subscription gives it to another. */
   readonly isCongested: boolean;
+  /** What comes now is kept for it on disk, even while it is away. */
+  readonly hasQueueRoom?: boolean;
   /** Whether it is let have messages of a topic, as far as that can be said now: a shared subscription gives it to another. */
   mayReceive(topic: string): boolean;
 }
@@ -121,6 +123,11 @@ export class Subscriptions {
     return [];
   }
 
+  /** Those who share `$share/GROUP/FILTER`, while there are any. */
+  group(filter: string): SharedGroup | undefined {
+    return this.#groups.get(filter)?.members;
+  }
+
   /** Who receives what is published to the topic with these levels. */
   receivers(levels: readonly string[]): readonly Receiver[] {
     const entries = this.#trie.match(levels);
@@ -152,7 +159,7 @@ export class Subscriptions {
     if (!shared) return this.#trie.add(filter, entry);
     let group = this.#groups.get(filter);
     if (!group) {
-      const members = new SharedGroup();
+      const members = new SharedGroup(filter);
       group = { members, receiver: groupReceiver(members), subscription: undefined };
       this.#groups.set(filter, group);
       this.#trie.add(shared.filter, group);

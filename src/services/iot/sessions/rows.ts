@@ -15,17 +15,18 @@ import { IotError } from '../errors.ts';
  * | `iot.session-filters` | number, filter            | a subscription: {@link FilterRow}, JSON                              |
  * | `iot.session-queue`   | number, ordinal           | a message that the client is to receive: {@link MessageRow}, see below |
  * | `iot.session-inbound` | number, packet identifier | a message of QoS 2 that the client has published and not released     |
- * | `iot.session-graves`  | number                    | a session that is over and whose rows are still to be deleted         |
+ * | `iot.session-graves`  | number                    | a session that is over and whose rows are still to be deleted: a format, 2, and {@link Grave.sentTo}, float64; 1 is without it |
  *
  * Numbers and ordinals are 8 bytes, big endian. A message:
  *
- *     0   format, 1
+ *     0   format, 1; 2 of a message that came by a shared subscription
  *     1   1 when the client has received the message and is to release its identifier: nothing follows the header then
  *     2   when it was queued, epoch milliseconds, float64
  *     10  bytes of all rows the session has ever had up to this one: what is queued is a difference, float64
  *     18  message expiry interval, seconds, uint32; 2^32-1 when there is none
  *     22  where the packet identifier stands in the packet, uint16
- *     24  the PUBLISH packet, MQTT 5
+ *     24  in format 2: bytes of the shared filter, uint16, and the filter `$share/GROUP/FILTER`
+ *         the PUBLISH packet, MQTT 5
  */
 export const SPACES = {
   sessions: 'iot.sessions',
@@ -36,6 +37,8 @@ export const SPACES = {
 } as const;
 
 const FORMAT = 1;
+/** Of messages of shared subscriptions, and of graves that tell what was sent. */
+const FORMAT_SHARED = 2;
 const HEADER_BYTES = 24;
 const NO_EXPIRY = 0xffffffff;
 const PAGE = 1_000;
@@ -80,6 +83,8 @@ export interface MessageRow {
   readonly queuedAt: number;
   readonly totalBytes: number;
   readonly expirySeconds: number | undefined;
+  /** The shared subscription that it came by. */
+  readonly sharedFilter: string | undefined;
   /** MQTT 5; empty when it is released. */
   readonly frame: mqtt.PublishFrame;
 }
@@ -87,13 +92,21 @@ export interface MessageRow {
 const NO_FRAME: mqtt.PublishFrame = { bytes: Buffer.alloc(0), packetIdAt: 0 };
 
 /** Bytes that a message takes in its queue. */
-export const messageBytes = (frame: mqtt.PublishFrame) => HEADER_BYTES + frame.bytes.length;
+export const messageBytes = (frame: mqtt.PublishFrame, sharedFilter?: string) =>
+  HEADER_BYTES + filterBytes(sharedFilter) + frame.bytes.length;
+
+const filterBytes = (filter: string | undefined) => (filter === undefined ? 0 : 2 + Buffer.byteLength(filter));
 
 export function putMessage(session: number, row: Omit<MessageRow, 'bytes' | 'isReleased'>): Write {
-  const value = Buffer.allocUnsafe(HEADER_BYTES + row.frame.bytes.length);
+  const { frame, sharedFilter } = row;
+  const value = Buffer.allocUnsafe(messageBytes(frame, sharedFilter));
   writeHeader(value, row, false);
-  value.writeUInt16BE(row.frame.packetIdAt, 22);
-  value.set(row.frame.bytes, HEADER_BYTES);
+  value.writeUInt16BE(frame.packetIdAt, 22);
+  if (sharedFilter !== undefined) {
+    value[0] = FORMAT_SHARED;
+    value.writeUInt16BE(value.write(sharedFilter, HEADER_BYTES + 2), HEADER_BYTES);
+  }
+  value.set(frame.bytes, value.length - frame.bytes.length);
   return { kind: 'put', space: SPACES.queue, key: keyOf(session, row.ordinal), value };
 }
 
@@ -123,7 +136,9 @@ function writeHeader(
 
 function readMessage({ key, value }: RecordEntry): MessageRow {
   const bytes = bufferOf(value);
-  checkFormat(bytes[0], 'a queued message');
+  const isShared = bytes[0] === FORMAT_SHARED;
+  if (!isShared) checkFormat(bytes[0], 'a queued message');
+  const frameAt = isShared ? HEADER_BYTES + 2 + bytes.readUInt16BE(HEADER_BYTES) : HEADER_BYTES;
   const expirySeconds = bytes.readUInt32BE(18);
   const isReleased = bytes[1] === 1;
   return {
@@ -133,7 +148,8 @@ function readMessage({ key, value }: RecordEntry): MessageRow {
     queuedAt: bytes.readDoubleBE(2),
     totalBytes: bytes.readDoubleBE(10),
     expirySeconds: expirySeconds === NO_EXPIRY ? undefined : expirySeconds,
-    frame: isReleased ? NO_FRAME : { bytes: bytes.subarray(HEADER_BYTES), packetIdAt: bytes.readUInt16BE(22) },
+    sharedFilter: isShared ? bytes.toString('utf8', HEADER_BYTES + 2, frameAt) : undefined,
+    frame: isReleased ? NO_FRAME : { bytes: bytes.subarray(frameAt), packetIdAt: bytes.readUInt16BE(22) },
   };
 }
 
@@ -155,19 +171,28 @@ export function packetOf(frame: Pick<mqtt.PublishFrame, 'bytes'>): mqtt.PublishP
   throw new IotError('unavailable', 'a stored message is damaged');
 }
 
+/** A session that is over. */
+export interface Grave {
+  readonly session: number;
+  /** Messages below this ordinal may have been sent to its client. */
+  readonly sentTo: number;
+}
+
 export function putSession(clientId: string, row: Omit<SessionRow, 'format'>): Write {
   const value = Buffer.from(JSON.stringify({ format: FORMAT, ...row } satisfies SessionRow));
   return { kind: 'put', space: SPACES.sessions, key: Buffer.from(clientId), value };
 }
 
 /** Ends a session: its client has none now, and its rows are to be deleted. */
-export function burySession(clientId: string, session: number): Write[] {
-  return [{ kind: 'delete', space: SPACES.sessions, key: Buffer.from(clientId) }, digGrave(session)];
+export function burySession(clientId: string, grave: Grave): Write[] {
+  return [{ kind: 'delete', space: SPACES.sessions, key: Buffer.from(clientId) }, digGrave(grave)];
 }
 
 /** Has the rows of a session that is over deleted. */
-export function digGrave(session: number): Write {
-  return { kind: 'put', space: SPACES.graves, key: keyOf(session), value: Buffer.of(FORMAT) };
+export function digGrave({ session, sentTo }: Grave): Write {
+  const value = Buffer.alloc(9, FORMAT_SHARED);
+  value.writeDoubleBE(sentTo, 1);
+  return { kind: 'put', space: SPACES.graves, key: keyOf(session), value };
 }
 
 export function putFilter(session: number, subscription: Omit<Subscription, 'subscriber'>): Write {
@@ -270,8 +295,13 @@ export async function* readInbound(records: Records): AsyncGenerator<readonly [s
   }
 }
 
-export async function* readGraves(records: Records): AsyncGenerator<number> {
-  for await (const { key } of readAll(records, SPACES.graves)) yield numberAt(bufferOf(key), 0);
+export async function* readGraves(records: Records): AsyncGenerator<Grave> {
+  for await (const { key, value } of readAll(records, SPACES.graves)) {
+    const session = numberAt(bufferOf(key), 0);
+    const isWhole = value[0] === FORMAT_SHARED;
+    if (!isWhole) checkFormat(value[0], 'the end of a session');
+    yield { session, sentTo: isWhole ? bufferOf(value).readDoubleBE(1) : Number.POSITIVE_INFINITY };
+  }
 }
 
 /** Deletes what a session that is over has left, its grave last. */

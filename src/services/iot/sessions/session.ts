@@ -160,6 +160,15 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     return this.#outflow === undefined || this.#outflow.isFull || this.#isFull;
   }
 
+  get hasQueueRoom(): boolean {
+    return !this.#isFull;
+  }
+
+  /** Messages below may have been sent. */
+  get sentTo(): number {
+    return Math.max(this.#sentTo, this.#outflow?.sentTo ?? 0);
+  }
+
   /** A client that is away is asked when it is back, before a message is sent. */
   mayReceive(topic: string): boolean {
     return this.#outflow?.link.mayReceive(topic) ?? true;
@@ -225,7 +234,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   /** The connection is over; false when another one carries the session now. */
   detach(link: SessionLink): boolean {
     if (this.#outflow?.link !== link) return false;
-    this.#sentTo = Math.max(this.#sentTo, this.#outflow.sentTo);
+    this.#sentTo = this.sentTo;
     this.#outflow.close();
     this.#outflow = undefined;
     return true;
@@ -245,7 +254,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     // As the client takes it, unless it is to be decoded once more.
     const isOld = link?.version === 4 && expirySeconds === undefined;
     const sent = isOld ? receiverFrame(message, receiver, qos, 4) : frame;
-    return this.#queue(frame, expirySeconds, sent);
+    return this.#queue(frame, expirySeconds, sent, receiver.group?.filter);
   }
 
   groupSettled(): void {
@@ -405,6 +414,7 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     frame: mqtt.PublishFrame,
     expirySeconds: number | undefined,
     sent: mqtt.PublishFrame,
+    sharedFilter?: string,
   ): CommitGroup | undefined {
     const { commit, instruments, total } = this.#host;
     // The newest is dropped, as mosquitto does: what was promised first is kept.
@@ -414,11 +424,18 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
       return undefined;
     }
     if (expirySeconds !== undefined) this.#expiryAt = Math.min(this.#expiryAt, this.now() + expirySeconds * 1000);
-    const bytes = messageBytes(frame);
+    const bytes = messageBytes(frame, sharedFilter);
     this.#totalBytes += bytes;
     this.#count(1, bytes);
     const row = {
-      ...{ ordinal: this.#next++, queuedAt: this.now(), totalBytes: this.#totalBytes, expirySeconds, frame },
+      ...{
+        ordinal: this.#next++,
+        queuedAt: this.now(),
+        totalBytes: this.#totalBytes,
+        expirySeconds,
+        sharedFilter,
+        frame,
+      },
     };
     const group = commit.write(putMessage(this.number, row));
     const version = sent === frame ? 5 : 4;

@@ -17,12 +17,14 @@ import type { CommitGroup, GroupCommit } from '../broker/commit-group.ts';
 import type { Publisher } from '../broker/message.ts';
 import type { Subscriptions } from '../broker/subscriptions.ts';
 import { IOT_LIMITS } from '../limits.ts';
+import { handOver } from './hand-over.ts';
 import { type SessionInstruments, sessionInstruments } from './instruments.ts';
 import type { SessionLink } from './link.ts';
 import {
   burySession,
   deleteRemains,
   digGrave,
+  type Grave,
   packetOf,
   putSession,
   readFilters,
@@ -94,8 +96,8 @@ export class Sessions {
   readonly #byClientId = new Map<string, DurableSession>();
   #publish: Publish | undefined;
   #access: WillAccess | undefined;
-  /** Sessions that are over, and the store has not taken it yet: their numbers, by client. */
-  readonly #unburied = new Map<string, Set<number>>();
+  /** Sessions that are over, and the store has not taken it yet: by client. */
+  readonly #unburied = new Map<string, Set<Grave>>();
   #burialTimer: Timer | undefined;
   #isClosed = false;
   /** The deletion of what sessions have left, one after the other. */
@@ -246,8 +248,9 @@ export class Sessions {
   #end(session: DurableSession): CommitGroup {
     this.#settleWill(session);
     this.#forget(session);
-    const group = this.#commit.write(...burySession(session.clientId, session.number));
-    this.#buried(group, session.clientId, [session.number]);
+    const grave = { session: session.number, sentTo: session.sentTo };
+    const group = this.#commit.write(...burySession(session.clientId, grave));
+    this.#buried(group, session.clientId, [grave]);
     return group;
   }
 
@@ -255,30 +258,30 @@ export class Sessions {
    * Deletes what sessions have left when it is on disk that they are over. Where the store has not taken that it is tried again: a
    * restart would else find a session without its subscriptions and messages.
    */
-  #buried(group: CommitGroup, clientId: string, numbers: readonly number[]): void {
+  #buried(group: CommitGroup, clientId: string, graves: readonly Grave[]): void {
     const groupSettled = () => {
-      if (group.state === 'failed') return this.#buryLater(clientId, numbers);
-      for (const number of numbers) {
-        this.#unburied.get(clientId)?.delete(number);
-        this.#clear(number);
+      if (group.state === 'failed') return this.#buryLater(clientId, graves);
+      for (const grave of graves) {
+        this.#unburied.get(clientId)?.delete(grave);
+        this.#clear(grave);
       }
       if (this.#unburied.get(clientId)?.size === 0) this.#unburied.delete(clientId);
     };
     group.listeners.push({ groupSettled });
   }
 
-  #buryLater(clientId: string, numbers: readonly number[]): void {
+  #buryLater(clientId: string, graves: readonly Grave[]): void {
     if (this.#isClosed) return;
-    this.#unburied.set(clientId, new Set([...(this.#unburied.get(clientId) ?? []), ...numbers]));
+    this.#unburied.set(clientId, new Set([...(this.#unburied.get(clientId) ?? []), ...graves]));
     this.#burialTimer ??= this.#clock.timer(RETRY_MS, () => this.#buryAgain());
   }
 
   #buryAgain(): void {
     this.#burialTimer = undefined;
-    for (const [clientId, numbers] of this.#unburied) {
+    for (const [clientId, graves] of this.#unburied) {
       const isTaken = this.#byClientId.has(clientId);
-      const writes = [...numbers].flatMap((number) => (isTaken ? [digGrave(number)] : burySession(clientId, number)));
-      this.#buried(this.#commit.write(...writes), clientId, [...numbers]);
+      const writes = [...graves].flatMap((grave) => (isTaken ? [digGrave(grave)] : burySession(clientId, grave)));
+      this.#buried(this.#commit.write(...writes), clientId, [...graves]);
     }
   }
 
@@ -351,12 +354,15 @@ export class Sessions {
     return this.#clock.monotonic() + dueOf(session)! - now;
   }
 
-  /** Deletes the rows of a session that is over, when nothing is under way that might still add one. */
-  #clear(number: number): void {
+  /**
+   * Deletes the rows of a session that is over, when nothing is under way that might still add one, and others have what is theirs.
+   */
+  #clear(grave: Grave): void {
     this.#burials = this.#burials.then(async () => {
       try {
         await this.#commit.settled();
-        await deleteRemains(this.#records, number);
+        await handOver(grave, this.#subscriptions, this.#host);
+        await deleteRemains(this.#records, grave.session);
       } catch (error) {
         // Its grave stands: a restart tries again.
         this.#logger.warn('rows of an ended session are not deleted', { error });
@@ -377,7 +383,7 @@ export class Sessions {
       if (subscriber) this.#subscriptions.add({ subscriber, ...subscription });
     }
     for await (const [number, packetId] of readInbound(this.#records)) byNumber.get(number)?.restoreInbound(packetId);
-    for await (const number of readGraves(this.#records)) this.#clear(number);
+    for await (const grave of readGraves(this.#records)) this.#clear(grave);
     this.#instruments.sessions.set(this.size);
     if (this.size > 0) this.#logger.info('sessions loaded', { sessions: this.size, bytes: this.#host.total.bytes });
   }

@@ -1,8 +1,9 @@
 /** event-source-mappings: which function reads which stream or queue, and the pollers that do it. */
-import type { Operation, WireAnswer } from '../../index.ts';
+import type { Operation, PermissionsOf, WireAnswer } from '../../index.ts';
 import type { TaggedResources } from '../operations/tags.ts';
 import { type MappingDependencies, Mappings, type MappingView } from './mappings.ts';
 import { mappingOperations } from './operations.ts';
+import { mappingPermissions } from './permissions.ts';
 import { taggedMappings } from './tags.ts';
 
 export { WINDOW_TAG } from './mapping.ts';
@@ -11,6 +12,7 @@ export type { MappingDependencies, MappingStatus, MappingView } from './mappings
 /** Event source mappings as the Lambda service takes them in, and as operators handle them. */
 export interface EventSourceMappings extends AsyncDisposable {
   readonly operations: Readonly<Record<string, Operation>>;
+  readonly permissions: Readonly<Record<string, PermissionsOf>>;
   readonly errors: Readonly<Record<string, WireAnswer>>;
   readonly tagged: TaggedResources;
   /** All mappings, for the console and the flow picture. */
@@ -34,6 +36,7 @@ export async function openEventSourceMappings(dependencies: MappingDependencies)
   const mappings = await Mappings.open(dependencies);
   return {
     operations: mappingOperations(mappings, dependencies),
+    permissions: mappingPermissions(mappings),
     errors: {},
     tagged: taggedMappings(mappings),
     mappings: () => mappings.list(),

@@ -76,7 +76,10 @@ export function invokeOperations(
     const { requestId, trace, signal } = context;
     const invocation = { requestId, payload, trace, ...(clientContext === undefined ? {} : { clientContext }) };
     const runnable = invocations.runnable(region, name, qualifier);
-    const EventStream = await invocations.invokeStreaming(runnable, invocation, input.LogType === 'Tail');
+    const EventStream = await invocations.invokeStreaming(runnable, invocation, {
+      wait: false,
+      logTail: input.LogType === 'Tail',
+    });
     // A client that goes before it has read anything never asks for the first event.
     onAbort(signal, () => EventStream.close());
     return { StatusCode: 200, ExecutedVersion: runnable.spec.version, EventStream };

@@ -4,6 +4,7 @@ import { algorithmNamed, checksumMembers } from '../checksums.ts';
 import { checkSourceConditions, checkSourceSize, copySourceOf } from '../copy-source.ts';
 import { encryptionMembers } from '../encryption.ts';
 import { s3Error } from '../errors.ts';
+import { expirationMember } from '../lifecycle.ts';
 import { copiedMetadata, quoted, toStored, versionIdOf, wholeSeconds } from '../metadata.ts';
 import { causeOf, commonOptions, type Ground, writeConditions } from '../writing.ts';
 
@@ -28,6 +29,7 @@ export function copyOperations(ground: Ground): Record<string, Operation> {
         CopySourceVersionId: versionIdOf(copy.source, from),
         VersionId: versionIdOf(info, bucket),
         ...encryptionMembers(input, info.customerKey),
+        ...expirationMember(ground.settings.peek(Bucket, 'lifecycle'), info),
       };
     },
   };

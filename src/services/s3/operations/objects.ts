@@ -5,13 +5,14 @@ import { checksumMembers, partChecksum } from '../checksums.ts';
 import { checkConditions, parseRange, partRange } from '../conditions.ts';
 import { customerKeyOf, encryptionMembers } from '../encryption.ts';
 import { s3Error } from '../errors.ts';
+import { expirationMember } from '../lifecycle.ts';
 import { isLocking } from '../locks.ts';
 import { describe, quoted, toStored, versionIdOf } from '../metadata.ts';
 import { causeOf, commonOptions, type Ground, writeConditions } from '../writing.ts';
 
 /** Objects are put and read. */
 export function objectOperations(ground: Ground): Record<string, Operation> {
-  const { objects } = ground;
+  const { objects, settings } = ground;
   return {
     PutObject: async (input, context) => {
       const { Bucket, Key } = input;
@@ -36,6 +37,7 @@ export function objectOperations(ground: Ground): Record<string, Operation> {
         VersionId: versionIdOf(info, bucket),
         ...checksumMembers(info.checksum),
         ...encryptionMembers(input, options.customerKey),
+        ...expirationMember(settings.peek(Bucket, 'lifecycle'), info),
       };
     },
 
@@ -45,7 +47,8 @@ export function objectOperations(ground: Ground): Record<string, Operation> {
       const bucket = await objects.bucket(Bucket);
       const options = { ...versionOf(input), ...customerKeyOf(input) };
       const opened = await objects.get(Bucket, Key, { ...options, range: (info) => chosenRange(info, input) });
-      return { ...shown(opened, input, bucket), Body: opened.bytes ?? opened.body };
+      const expiration = expirationMember(settings.peek(Bucket, 'lifecycle'), opened.info);
+      return { ...shown(opened, input, bucket), ...expiration, Body: opened.bytes ?? opened.body };
     },
 
     HeadObject: async (input) => {
@@ -53,7 +56,8 @@ export function objectOperations(ground: Ground): Record<string, Operation> {
       const bucket = await objects.bucket(Bucket);
       const info = await headOf(ground, input);
       const range = chosenRange(info, input);
-      return shown({ info, ...(range && { range }) }, input, bucket);
+      const expiration = expirationMember(settings.peek(Bucket, 'lifecycle'), info);
+      return { ...shown({ info, ...(range && { range }) }, input, bucket), ...expiration };
     },
   };
 }

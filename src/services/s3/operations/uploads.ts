@@ -7,6 +7,7 @@ import { unquoted } from '../conditions.ts';
 import { checkSourceConditions, checkSourceSize, copySourceOf } from '../copy-source.ts';
 import { customerKeyOf, encryptionMembers } from '../encryption.ts';
 import { s3Error } from '../errors.ts';
+import { expirationMember } from '../lifecycle.ts';
 import { S3_LIMITS } from '../limits.ts';
 import { quoted, toStored, versionIdOf, wholeSeconds } from '../metadata.ts';
 import { causeOf, commonOptions, type Ground, writeConditions } from '../writing.ts';
@@ -104,6 +105,7 @@ export function uploadOperations(ground: Ground): Record<string, Operation> {
         VersionId: versionIdOf(info, bucket),
         ...checksumMembers(info.checksum),
         ...(!info.customerKey && encryptionMembers(input, undefined)),
+        ...expirationMember(ground.settings.peek(Bucket, 'lifecycle'), info),
       };
     },
 

@@ -477,6 +477,9 @@ class EmbeddedObjects implements Objects {
     if (!found) return nothing;
     const { state, row } = found;
     if (options.ifMatch !== undefined && !matches(row.stored, options.ifMatch)) throw unmet('If-Match');
+    if (options.ifLastModified !== undefined && row.stored.lastModified !== options.ifLastModified) {
+      throw unmet('If-Unmodified-Since');
+    }
     checkUnlocked(row.stored, this.#clock.now(), options.bypassGovernance ?? false);
     const step = await this.#removal(found);
     this.#checkBucket(bucket);
@@ -570,8 +573,9 @@ function toldOf(
   };
 }
 
-function checkDeleteCondition(state: KeyState, { ifMatch }: DeleteOptions): void {
+function checkDeleteCondition(state: KeyState, { ifMatch, ifLastModified }: DeleteOptions): void {
   const current = currentObject(state);
+  if (ifLastModified !== undefined && current?.lastModified !== ifLastModified) throw unmet('If-Unmodified-Since');
   if (ifMatch === undefined) return;
   if (!current) throw notFound(state);
   if (!matches(current, ifMatch)) throw unmet('If-Match');

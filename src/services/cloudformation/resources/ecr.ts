@@ -1,0 +1,92 @@
+import { isObject, type Json, type JsonObject, sameJson } from '../template/value.ts';
+import { changes, replaces, TAGS, tagChanges } from './properties.ts';
+import { createOrAdopt, type Existing, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
+
+/** A repository as far as there are any: without images. */
+const repository: ResourceType = {
+  properties: {
+    RepositoryName: replaces('text'),
+    EncryptionConfiguration: replaces({ object: { EncryptionType: 'text', KmsKey: 'text' } }),
+    ImageTagMutability: changes('text'),
+    ImageScanningConfiguration: changes({ object: { ScanOnPush: 'flag' } }),
+    LifecyclePolicy: changes({ object: { LifecyclePolicyText: 'text', RegistryId: 'text' } }),
+    RepositoryPolicyText: changes('any'),
+    EmptyOnDelete: changes('flag'),
+    Tags: TAGS,
+  },
+  notBuilt: ['ImageTagMutabilityExclusionFilters'],
+  attributes: ['Arn', 'RepositoryUri'],
+  naming: { property: 'RepositoryName', lengthMax: 256, style: 'lower' },
+
+  async create(properties, work) {
+    const repositoryName = work.name;
+    const encryption = properties.EncryptionConfiguration as { EncryptionType: string; KmsKey?: string } | undefined;
+    await createOrAdopt(work, () =>
+      work.call('ecr', 'CreateRepository', {
+        repositoryName,
+        ...(encryption && {
+          encryptionConfiguration: { encryptionType: encryption.EncryptionType, kmsKey: encryption.KmsKey },
+        }),
+      }),
+    );
+    await work.made(repositoryName);
+    await configure(repositoryName, {}, properties, work);
+    const { repositories } = await work.call('ecr', 'DescribeRepositories', { repositoryNames: [repositoryName] });
+    const { repositoryArn: Arn, repositoryUri: RepositoryUri } = repositories[0];
+    await setTags(Arn, undefined, properties.Tags, work);
+    return { physicalId: repositoryName, attributes: { Arn, RepositoryUri } };
+  },
+
+  async update(existing: Existing, properties, work) {
+    await configure(existing.physicalId, existing.properties, properties, work);
+    await setTags(String(existing.attributes.Arn), existing.properties.Tags, properties.Tags, work);
+    return existing;
+  },
+
+  async delete({ physicalId: repositoryName, properties }, work) {
+    const force = properties.EmptyOnDelete === true;
+    await ignoreMissing(() => work.call('ecr', 'DeleteRepository', { repositoryName, force }));
+  },
+};
+
+async function configure(repositoryName: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
+  const differs = (name: string) => !sameJson(before[name], after[name]);
+  if (differs('ImageTagMutability')) {
+    const imageTagMutability = after.ImageTagMutability ?? 'MUTABLE';
+    await work.call('ecr', 'PutImageTagMutability', { repositoryName, imageTagMutability });
+  }
+  if (differs('ImageScanningConfiguration')) {
+    const { ScanOnPush: scanOnPush = false } = (after.ImageScanningConfiguration ?? {}) as { ScanOnPush?: boolean };
+    const imageScanningConfiguration = { scanOnPush };
+    await work.call('ecr', 'PutImageScanningConfiguration', { repositoryName, imageScanningConfiguration });
+  }
+  if (differs('LifecyclePolicy')) {
+    const text = (after.LifecyclePolicy as { LifecyclePolicyText?: string } | undefined)?.LifecyclePolicyText;
+    if (text === undefined) await ignoreMissing(() => work.call('ecr', 'DeleteLifecyclePolicy', { repositoryName }));
+    else await work.call('ecr', 'PutLifecyclePolicy', { repositoryName, lifecyclePolicyText: text });
+  }
+  if (differs('RepositoryPolicyText')) await setPolicy(repositoryName, after.RepositoryPolicyText, work);
+}
+
+async function setPolicy(repositoryName: string, policy: Json | undefined, work: Work): Promise<void> {
+  if (policy === undefined) {
+    await ignoreMissing(() => work.call('ecr', 'DeleteRepositoryPolicy', { repositoryName }));
+    return;
+  }
+  const policyText = isObject(policy) ? JSON.stringify(policy) : String(policy);
+  await work.call('ecr', 'SetRepositoryPolicy', { repositoryName, policyText });
+}
+
+async function setTags(
+  resourceArn: string,
+  before: Json | undefined,
+  after: Json | undefined,
+  work: Work,
+): Promise<void> {
+  const { set, remove } = tagChanges(before, after);
+  const tags = Object.entries(set).map(([Key, Value]) => ({ Key, Value }));
+  if (tags.length) await label(() => work.call('ecr', 'TagResource', { resourceArn, tags }));
+  if (remove.length) await label(() => work.call('ecr', 'UntagResource', { resourceArn, tagKeys: remove }));
+}
+
+export const ECR_TYPES: Readonly<Record<string, ResourceType>> = { 'AWS::ECR::Repository': repository };
