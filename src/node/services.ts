@@ -291,7 +291,13 @@ export async function openServices(
     secretsManager({ records: secrets, ...rotationFunctions({ lambda, authority, ...config, ...ground }), ...ground }),
   );
   all.push(parameters.service, secretStore.service);
-  all.push(ecr({ records, clock: ground.clock }), ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
+  all.push(
+    ecr({ records, clock: ground.clock }),
+    ...iot.services,
+    ...dynamodb.services,
+    gatewayV1.service,
+    gatewayV2.service,
+  );
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
