@@ -5,6 +5,7 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { EmbeddedMetrics, type TakeMetrics } from './embedded-metrics.ts';
 import { LOGS_ANSWERS } from './errors.ts';
+import { logsPermissions } from './permissions.ts';
 import { Groups } from './groups.ts';
 import { LOGS_LIMITS } from './model.ts';
 import { eventOperations } from './operations/events.ts';
@@ -55,6 +56,7 @@ export class Logs implements AsyncDisposable {
         ...streamOperations(groups),
         ...eventOperations(groups, clock, embedded),
       },
+      permissions: logsPermissions(groups),
       errors: LOGS_ANSWERS,
     };
   }
