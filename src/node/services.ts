@@ -30,7 +30,7 @@ import {
   openLambda,
 } from '../services/lambda/index.ts';
 import { openLogs } from '../services/logs/index.ts';
-import { type AskDestination, openS3 } from '../services/s3/index.ts';
+import { type AskDestination, openS3, type S3 } from '../services/s3/index.ts';
 import { secretsManager } from '../services/secretsmanager/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
 import { openSns, type Sns } from '../services/sns/index.ts';
@@ -79,6 +79,7 @@ export interface Services extends AsyncDisposable {
   readonly iot: Iot;
   readonly lambda: Lambda;
   readonly mappings: EventSourceMappings;
+  readonly s3: S3;
   readonly sns: Sns;
   readonly sqs: Sqs;
   readonly series: SeriesService;
@@ -291,7 +292,13 @@ export async function openServices(
     secretsManager({ records: secrets, ...rotationFunctions({ lambda, authority, ...config, ...ground }), ...ground }),
   );
   all.push(parameters.service, secretStore.service);
-  all.push(ecr({ records, clock: ground.clock }), ...iot.services, ...dynamodb.services, gatewayV1.service, gatewayV2.service);
+  all.push(
+    ecr({ records, clock: ground.clock }),
+    ...iot.services,
+    ...dynamodb.services,
+    gatewayV1.service,
+    gatewayV2.service,
+  );
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
@@ -324,6 +331,7 @@ export async function openServices(
     iot,
     lambda,
     mappings: mappings!,
+    s3,
     sns,
     sqs,
     series,

@@ -76,6 +76,8 @@ export interface StreamedBody extends AsyncIterable<Uint8Array> {
   readonly trailerNames: readonly string[];
   /** What did follow it, once it has ended. */
   readonly trailers: ReadonlyMap<string, string>;
+  /** Tells that a piece is needed no longer: its memory is given back at once, and no collection waited for. */
+  release(piece: Uint8Array): void;
 }
 
 /**

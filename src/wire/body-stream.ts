@@ -22,9 +22,11 @@ export class RequestBody implements StreamedBody {
   readonly trailerNames: readonly string[];
   readonly trailers: ReadonlyMap<string, string>;
   readonly #bytes: AsyncGenerator<Uint8Array>;
+  /** Memory that holds a piece of this body and nothing else, in the order of the pieces. */
+  readonly #own: ArrayBufferLike[] = [];
 
   constructor(request: CallRequest, { chunked, chunks, payloadHash }: StreamProof) {
-    const source = wholeOf(request);
+    const source = wholeOf(request, this.#own);
     const decoder = chunked ? new ChunkedDecoder(chunks) : undefined;
     this.trailers = decoder?.trailers ?? NONE;
     this.trailerNames = decoder ? listed(request.headers['x-amz-trailer']) : [];
@@ -34,6 +36,13 @@ export class RequestBody implements StreamedBody {
 
   [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     return this.#bytes;
+  }
+
+  /** Chunks may share a piece's memory, so that it goes when one of a later piece is released. */
+  release({ buffer }: Uint8Array): void {
+    const at = this.#own.indexOf(buffer);
+    // Memory outside of V8's heap has it collect everything again and again; let go of, it does not.
+    if (at > 0) for (const memory of this.#own.splice(0, at)) (memory as ArrayBuffer).transfer(0);
   }
 }
 
@@ -46,10 +55,16 @@ function listed(header: string | string[] | undefined): readonly string[] {
   return names.map((name) => name.trim()).filter((name) => name !== '');
 }
 
-/** What Node reports of a broken connection, as an error of ours. */
-async function* wholeOf(request: CallRequest): AsyncGenerator<Uint8Array> {
+/**
+ * What Node reports of a broken connection is an error of ours.
+ * @param own  gets the memory of pieces that have one of their own: HTTP/2 cuts those of several bodies out of one
+ */
+async function* wholeOf(request: CallRequest, own: ArrayBufferLike[]): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of request) yield chunk as Buffer;
+    for await (const piece of request) {
+      if (piece.byteLength === piece.buffer.byteLength) own.push(piece.buffer);
+      yield piece;
+    }
   } catch (error) {
     throw new DomainError('body-aborted', 'the client went away before the end of the body', { cause: error });
   }

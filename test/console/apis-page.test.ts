@@ -128,7 +128,7 @@ test('a route is tried with path, query, headers and body, and shows status, hea
       },
     );
     await page.getByLabel('id', { exact: true }).fill('none');
-    await page.getByLabel('Stage').selectOption('beta');
+    await page.getByRole('combobox', { name: /^Stage/ }).selectOption('beta');
     await page.getByRole('button', { name: 'Send' }).click();
     await answer(page).getByText('404 Not Found').waitFor();
     assert.equal(JSON.parse((await page.locator('.reply-body').textContent())!).stage, 'beta');

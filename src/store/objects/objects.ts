@@ -354,7 +354,12 @@ export interface ListUploadsOptions {
   readonly limit: number;
 }
 
-export type Body = AsyncIterable<Uint8Array> | Uint8Array;
+/** A body whose pieces have memory that is wanted back: it is told of each as soon as it is needed no longer. */
+export interface LentBody extends AsyncIterable<Uint8Array> {
+  release(piece: Uint8Array): void;
+}
+
+export type Body = AsyncIterable<Uint8Array> | LentBody | Uint8Array;
 
 /**
  * The objects port: blobs in buckets (DESIGN §4). Bodies are streamed, never held. A put becomes visible whole and durable, or

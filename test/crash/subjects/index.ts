@@ -7,6 +7,7 @@ import { mqttSubject } from './mqtt.ts';
 import { objectsSubject } from './objects.ts';
 import { pollersSubject } from './pollers.ts';
 import { recordsSubject } from './records.ts';
+import { s3Subject } from './s3.ts';
 import { seriesSubject } from './series.ts';
 import { snsSubject } from './sns.ts';
 import { sqsSubject } from './sqs.ts';
@@ -24,4 +25,5 @@ export const SUBJECTS: readonly CrashSubject[] = [
   pollersSubject,
   mqttSubject,
   dynamodbSubject,
+  s3Subject,
 ];

@@ -11,14 +11,15 @@
 import { link, mkdir, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, type Random } from '../../../base/index.ts';
-import type { Body, BodyChecks, ByteRange } from '../objects.ts';
+import type { Body, BodyChecks, ByteRange, LentBody } from '../objects.ts';
 import { BlobFile } from './blob-file.ts';
 import { BlobReader } from './blob-reader.ts';
 import type { Blob } from './catalog.ts';
 import { cipherAt } from './ciphers.ts';
-import { type Digested, Digests, digest } from './digests.ts';
+import { type Digested, Digests, digest, type Md5 } from './digests.ts';
 import { storageError } from './errors.ts';
 import { FolderSync, syncFolder } from './folder-sync.ts';
+import { Md5Thread } from './md5-thread.ts';
 
 /** A content that is stored, or is to go into the commit. */
 export type Content = Digested & ({ readonly blob: Blob } | { readonly bytes: Uint8Array });
@@ -33,11 +34,12 @@ export interface WriteOptions extends BodyChecks {
 /** Small chunks are gathered to writes of this size. */
 const WRITE_BYTES = 256 * 1024;
 
-export class Blobs {
+export class Blobs implements AsyncDisposable {
   readonly #directory: string;
   readonly #generation: string;
   readonly #random: Random;
   readonly #names: FolderSync;
+  readonly #md5 = new Md5Thread();
   #folder: Promise<void> | undefined;
   #nextId = 0;
   /** How many readers a blob has, and what is to happen after the last. */
@@ -56,6 +58,10 @@ export class Blobs {
     await mkdir(directory, { recursive: true });
     const last = (await generations(directory)).reduce((a, b) => Math.max(a, b), swept);
     return new Blobs(directory, last + 1, random);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#md5[Symbol.asyncDispose]();
   }
 
   /** Takes in a body, durable when it resolves but for what is small; on any error nothing is left. @throws content-mismatch, objects-full */
@@ -135,7 +141,7 @@ export class Blobs {
         waiting.push(chunk);
         size += chunk.byteLength;
         if (size < WRITE_BYTES) continue;
-        target ??= await this.#create(options);
+        target ??= await this.#create(options, body, this.#md5.begin());
         await target.file.append(waiting, size);
         waiting = [];
         size = 0;
@@ -144,30 +150,31 @@ export class Blobs {
         const bytes = waiting.length === 1 ? waiting[0]! : Buffer.concat(waiting, size);
         return { bytes, ...digest(bytes, options) };
       }
-      target ??= await this.#create(options);
+      target ??= await this.#create(options, body);
       if (size > 0) await target.file.append(waiting, size);
       return await this.#finish(target, options);
     } catch (error) {
       await target?.file.close().catch(() => {});
+      target?.digests.drop();
       if (target) await unlink(join(this.#directory, target.id)).catch(() => {});
       throw source.failure === error ? error : storageError(error);
     }
   }
 
-  async #create({ customerKey, ...checks }: WriteOptions): Promise<Target> {
+  async #create({ customerKey, ...checks }: WriteOptions, body: object, md5?: Md5): Promise<Target> {
     await this.#makeFolder();
     const id = this.#newId();
     const iv = customerKey && Buffer.from(this.#random.bytes(16)).toString('hex');
-    const digests = new Digests(checks);
+    const digests = new Digests(checks, md5);
     const cipher = customerKey && cipherAt(customerKey, iv!, 0);
-    const file = await BlobFile.create(join(this.#directory, id), digests, cipher);
+    const release = isLent(body) ? (piece: Uint8Array) => body.release(piece) : undefined;
+    const file = await BlobFile.create(join(this.#directory, id), { digests, cipher, release });
     return { id, file, digests, ...(iv !== undefined && { iv }) };
   }
 
   async #finish({ id, file, digests, iv }: Target, { customerKey }: WriteOptions): Promise<Content> {
     await file.written();
-    const digested = digests.finish();
-    await Promise.all([file.sync(), this.#names.sync()]);
+    const [digested] = await Promise.all([digests.finish(), file.sync(), this.#names.sync()]);
     await file.close();
     const blob = { id, sizeBytes: digested.sizeBytes, ...(iv !== undefined && { iv }) };
     // The MD5 would tell who has no key whether two contents are the same.
@@ -201,6 +208,10 @@ export class Blobs {
     this.#doomed.get(id)?.();
     this.#doomed.delete(id);
   }
+}
+
+function isLent(body: object): body is LentBody {
+  return 'release' in body;
 }
 
 /** A body that tells its own failures from those of the disk. */

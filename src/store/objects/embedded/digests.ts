@@ -12,32 +12,62 @@ export interface Digested {
   readonly checksum?: string;
 }
 
+/** An MD5 in the making. */
+export interface Md5 {
+  /** When it resolves the pieces are no longer needed. */
+  update(pieces: readonly Uint8Array[]): Promise<void> | void;
+  /** Hex. */
+  digest(): Promise<string> | string;
+  /** Nobody will ask for it. */
+  drop(): void;
+}
+
 /** Length, MD5 and a checksum of a body that comes in pieces. */
 export class Digests {
   readonly #checks: BodyChecks;
-  readonly #md5 = createHash('md5');
+  readonly #md5: Md5;
   readonly #checksum;
   #sizeBytes = 0;
 
-  constructor(checks: BodyChecks) {
+  /** @param md5  absent: it is computed here */
+  constructor(checks: BodyChecks, md5: Md5 = md5Here()) {
     this.#checks = checks;
+    this.#md5 = md5;
     this.#checksum = checks.checksum && checksumHasher(checks.checksum.algorithm);
   }
 
-  /** @throws content-mismatch, as soon as more comes than was announced */
-  update(bytes: Uint8Array): void {
-    this.#sizeBytes += bytes.byteLength;
+  /** When it resolves the pieces are no longer needed. @throws content-mismatch, as soon as more comes than was announced */
+  update(pieces: readonly Uint8Array[]): Promise<void> | void {
     const { contentLength } = this.#checks;
+    for (const piece of pieces) {
+      this.#sizeBytes += piece.byteLength;
+      this.#checksum?.update(piece);
+    }
     if (contentLength !== undefined && this.#sizeBytes > contentLength)
       throw wrongLength(contentLength, this.#sizeBytes);
-    this.#md5.update(bytes);
-    this.#checksum?.update(bytes);
+    return this.#md5.update(pieces);
   }
 
   /** The body has ended. @throws content-mismatch */
-  finish(): Digested {
-    return checked(this.#checks, this.#sizeBytes, this.#md5.digest('hex'), this.#checksum?.digest());
+  async finish(): Promise<Digested> {
+    return checked(this.#checks, this.#sizeBytes, await this.#md5.digest(), this.#checksum?.digest());
   }
+
+  /** The body has broken off. */
+  drop(): void {
+    this.#md5.drop();
+  }
+}
+
+function md5Here(): Md5 {
+  const sum = createHash('md5');
+  return {
+    update: (pieces) => {
+      for (const piece of pieces) sum.update(piece);
+    },
+    digest: () => sum.digest('hex'),
+    drop: () => {},
+  };
 }
 
 /** The same of a content that is there. @throws content-mismatch */

@@ -373,6 +373,7 @@ class EmbeddedObjects implements Objects {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#garbage[Symbol.asyncDispose]();
+    await this.#blobs[Symbol.asyncDispose]();
   }
 
   /** Makes content that is stored the newest version of its key; on any error its file is removed. */

@@ -1,0 +1,108 @@
+/**
+ * MD5 of large bodies, on a thread of its own: at 0.6 GB/s it is the dearest thing that is done to them, and would hold up all others. Bytes
+ * cross in slots of shared memory, of which there are few: who finds none waits, and so its body does.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { DomainError, messageOf, siblingModule } from '../../../base/index.ts';
+import type { Md5 } from './digests.ts';
+import type { Md5Answer, Md5Request } from './md5.worker.ts';
+
+const SLOT_BYTES = 256 * 1024;
+/** 4 MB: what the thread takes in some 7 ms. */
+const SLOTS = 16;
+
+export class Md5Thread implements AsyncDisposable {
+  #worker: Worker | undefined;
+  #nextId = 0;
+  #slots = 0;
+  readonly #free: SharedArrayBuffer[] = [];
+  readonly #waiting: PromiseWithResolvers<SharedArrayBuffer>[] = [];
+  readonly #digests = new Map<number, PromiseWithResolvers<string>>();
+  #failure: Error | undefined;
+
+  /** A sum in the making; `undefined` where a thread would only take time from this one. */
+  begin(): Md5 | undefined {
+    if (availableParallelism() < 2 || this.#failure) return undefined;
+    const id = this.#nextId++;
+    return {
+      update: (pieces) => this.#update(id, pieces),
+      digest: () => this.#digest(id),
+      drop: () => void this.#worker?.postMessage({ kind: 'drop', id } satisfies Md5Request),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  async #update(id: number, pieces: readonly Uint8Array[]): Promise<void> {
+    let slot: SharedArrayBuffer | undefined;
+    let length = 0;
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.byteLength; ) {
+        slot ??= await this.#slot();
+        const part = piece.subarray(at, at + SLOT_BYTES - length);
+        new Uint8Array(slot).set(part, length);
+        at += part.byteLength;
+        length += part.byteLength;
+        if (length < SLOT_BYTES) continue;
+        this.#post({ kind: 'update', id, slot, length });
+        [slot, length] = [undefined, 0];
+      }
+    }
+    if (slot) this.#post({ kind: 'update', id, slot, length });
+  }
+
+  #digest(id: number): Promise<string> {
+    const digest = Promise.withResolvers<string>();
+    if (this.#failure) digest.reject(this.#failure);
+    else this.#digests.set(id, digest);
+    this.#post({ kind: 'end', id });
+    return digest.promise;
+  }
+
+  #slot(): SharedArrayBuffer | Promise<SharedArrayBuffer> {
+    if (this.#failure) throw this.#failure;
+    const slot = this.#free.pop();
+    if (slot) return slot;
+    if (this.#slots < SLOTS) {
+      this.#slots++;
+      return new SharedArrayBuffer(SLOT_BYTES);
+    }
+    const waiter = Promise.withResolvers<SharedArrayBuffer>();
+    this.#waiting.push(waiter);
+    return waiter.promise;
+  }
+
+  #post(request: Md5Request): void {
+    this.#worker ??= this.#start();
+    this.#worker.postMessage(request);
+  }
+
+  #start(): Worker {
+    const worker = new Worker(siblingModule(import.meta.url, './md5.worker'), { name: 'md5' });
+    worker.on('message', (answer: Md5Answer) => this.#receive(answer));
+    worker.on('error', (error) => this.#fail(messageOf(error)));
+    worker.on('exit', () => this.#fail('it has ended'));
+    return worker;
+  }
+
+  #receive(answer: Md5Answer): void {
+    if (answer.kind === 'taken') {
+      const waiter = this.#waiting.shift();
+      if (waiter) waiter.resolve(answer.slot);
+      else this.#free.push(answer.slot);
+      return;
+    }
+    this.#digests.get(answer.id)?.resolve(answer.md5);
+    this.#digests.delete(answer.id);
+  }
+
+  #fail(reason: string): void {
+    this.#failure ??= new DomainError('objects-failed', `the thread for MD5 is gone: ${reason}`);
+    for (const { reject } of [...this.#waiting, ...this.#digests.values()]) reject(this.#failure);
+    this.#waiting.length = 0;
+    this.#digests.clear();
+  }
+}
