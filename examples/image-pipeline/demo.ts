@@ -23,10 +23,12 @@ const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimit
 installPillow();
 const directory = await mkdtemp(join(tmpdir(), 'image-pipeline-'));
 const argv = [millrace, 'dev', '--http-port', '0', '--mqtt-port', '0', '--data-dir', join(directory, 'node')];
-const node = spawn(process.execPath, argv, { cwd: directory, env, stdio: ['ignore', 'pipe', 'inherit'] });
+// In a group of its own: Ctrl-C comes here alone, and is passed on once.
+const node = spawn(process.execPath, argv, {
+  ...{ cwd: directory, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] },
+});
 const exited = once(node, 'exit');
-// Ctrl-C goes to the node as well: when it has ended, so does this.
-process.on('SIGINT', () => {});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => node.kill('SIGTERM'));
 try {
   const endpoint = await ready();
   await run(process.execPath, millrace, 'deploy', here, '--endpoint-url', endpoint);
@@ -35,7 +37,7 @@ try {
   if (keep) {
     console.log('\nthe node stays until Ctrl-C');
     await exited;
-  }
+  } else console.log('\nthe node goes now; with --keep it stays');
 } finally {
   node.kill('SIGTERM');
   await exited;

@@ -83,4 +83,3 @@ console.log(`\nall of them:   open ${api.ApiEndpoint}/`);
 console.log(`one picture:   curl ${api.ApiEndpoint}/images/${first}`);
 console.log(`its thumbnail: open ${api.ApiEndpoint}/images/${first}/thumbnail`);
 console.log(`the console:   open ${endpoint}/_millrace/console`);
-console.log('(the node must still be there: demo.ts --keep)');

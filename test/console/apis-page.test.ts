@@ -128,7 +128,7 @@ test('a route is tried with path, query, headers and body, and shows status, hea
       },
     );
     await page.getByLabel('id', { exact: true }).fill('none');
-    await page.getByLabel('Stage').selectOption('beta');
+    await page.getByRole('combobox', { name: /^Stage/ }).selectOption('beta');
     await page.getByRole('button', { name: 'Send' }).click();
     await answer(page).getByText('404 Not Found').waitFor();
     assert.equal(JSON.parse((await page.locator('.reply-body').textContent())!).stage, 'beta');
@@ -141,7 +141,7 @@ test('a route is tried with path, query, headers and body, and shows status, hea
 
     await pick(page, 'ANY /files/{proxy+}');
     await page.getByLabel('Method').selectOption('PUT');
-    await page.getByLabel('proxy+').fill('a/b c.txt');
+    await page.getByLabel('proxy+', { exact: true }).fill('a/b c.txt');
     await page.getByRole('button', { name: 'Send' }).click();
     await answer(page).getByText('a/b c.txt').waitFor();
 

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import {
-  CloudFormation,
-  waitUntilStackCreateComplete,
-  waitUntilStackRollbackComplete,
-} from '@aws-sdk/client-cloudformation';
+import { CloudFormation, waitUntilStackCreateComplete } from '@aws-sdk/client-cloudformation';
 import type { Page } from 'playwright-core';
 import { CREDENTIALS, type House, openHouse } from '../http-apis/support.ts';
 import { openBrowser, skip } from './browser.ts';
@@ -88,14 +84,13 @@ test('a stack shows its resources, events, outputs, parameters and template', { 
 test('events appear as they come, and a failure says why', { skip }, async () => {
   await open('#stacks', async (page) => {
     await page.getByRole('link', { name: 'shop' }).waitFor();
-    const { StackId } = await stacks.createStack({ StackName: 'broken', TemplateBody: BROKEN });
+    await stacks.createStack({ StackName: 'broken', TemplateBody: BROKEN });
     await page.getByRole('link', { name: 'broken' }).click();
     await part(page, 'Events');
     await page.getByRole('listitem').filter({ hasText: 'ROLLBACK_COMPLETEbroken' }).waitFor();
     const failed = page.getByRole('listitem').filter({ hasText: /CREATE_FAILED\s*Function/ });
     assert.match((await failed.textContent())!, /NoSuchKey/);
     await page.getByText('ROLLBACK_COMPLETE').first().waitFor();
-    await waitUntilStackRollbackComplete({ client: stacks, maxWaitTime: 10 }, { StackName: StackId! });
     await stacks.deleteStack({ StackName: 'broken' });
     await page.getByRole('listitem').filter({ hasText: 'DELETE_COMPLETEbroken' }).waitFor();
   });

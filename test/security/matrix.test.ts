@@ -11,10 +11,7 @@ import { minimalInput } from '../support/inputs.ts';
 import { MatrixNode, PAST_AUTHORIZATION, type UserKey } from './matrix-node.ts';
 
 /** Services whose operations are not decided on yet. */
-const WITHOUT_PERMISSIONS: readonly string[] = [
-  ...['cloudformation', 'cloudwatch', 'ecr', 'iot', 'iotdata'],
-  ...['logs'],
-];
+const WITHOUT_PERMISSIONS: readonly string[] = [];
 
 /** Operations that AWS asks no right for, or decides on elsewhere. */
 const OPEN: Readonly<Record<string, string>> = {

@@ -2,8 +2,8 @@ import { useState } from 'preact/hooks';
 import { signedInAs } from '../api.ts';
 import { bytes as byteWords, duration } from '../format.ts';
 import { useAction } from '../hooks.ts';
-import type { Api, Route } from './model.ts';
 import { type Attempt, addressOf, attemptFor, curlOf, type Pair, variablesOf } from './attempt.ts';
+import type { Api, Route } from './model.ts';
 import { type Reply, send } from './send.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];

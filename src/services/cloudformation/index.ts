@@ -10,6 +10,7 @@ import { changeSetOperations } from './operations/change-sets.ts';
 import { resourceOperations } from './operations/resources.ts';
 import { stackOperations } from './operations/stacks.ts';
 import { templateOperations } from './operations/templates.ts';
+import { cloudformationPermissions } from './permissions.ts';
 import { AnswerDoor } from './stacks/answer-door.ts';
 import { Answers } from './stacks/answers.ts';
 import { StackDriver } from './stacks/driver.ts';
@@ -20,7 +21,7 @@ import { Stacks } from './stacks/stacks.ts';
 import { StackStore } from './stacks/store.ts';
 import type { ReadObject } from './template/location.ts';
 
-export { type Call, type CallContext, callServices } from './calls.ts';
+export { type AuthorizeCall, type Call, type CallContext, callServices } from './calls.ts';
 export type { ReadObject } from './template/location.ts';
 export { readTemplate } from './template/reader.ts';
 
@@ -76,17 +77,19 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
     random,
     logger,
   });
-  const stacks = new Stacks({ store, exports, driver, call, readObject, clock, random, promptMs });
+  const stacks = new Stacks({ store, exports, driver, answers, call, readObject, clock, random, promptMs });
   const nesting: Nesting = new Nesting({ stacks, store, driver, readObject });
+  const operations = {
+    ...stackOperations(stacks, readObject),
+    ...resourceOperations(stacks),
+    ...changeSetOperations(stacks, readObject),
+    ...templateOperations(stacks, readObject),
+  };
   return {
     service: {
       name: 'cloudformation',
-      operations: {
-        ...stackOperations(stacks, readObject),
-        ...resourceOperations(stacks),
-        ...changeSetOperations(stacks, readObject),
-        ...templateOperations(stacks, readObject),
-      },
+      operations,
+      permissions: cloudformationPermissions(stacks, Object.keys(operations)),
       errors: CLOUDFORMATION_ANSWERS,
     },
     stacks,

@@ -7,6 +7,7 @@ import { getMetricData } from './operations/get-metric-data.ts';
 import { getMetricStatistics } from './operations/get-metric-statistics.ts';
 import { listMetrics } from './operations/list-metrics.ts';
 import { putMetricData } from './operations/put-metric-data.ts';
+import { CLOUDWATCH_PERMISSIONS } from './permissions.ts';
 import { MetricStore, type StoreDependencies } from './store.ts';
 
 export { CLOUDWATCH_LIMITS } from './limits.ts';
@@ -37,6 +38,7 @@ export async function openCloudWatch(
         GetMetricStatistics: getMetricStatistics(store),
         ListMetrics: listMetrics(store, clock),
       },
+      permissions: CLOUDWATCH_PERMISSIONS,
       errors: CLOUDWATCH_ANSWERS,
     },
     take: (metrics) => {

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../base/index.ts';
 import type { Records } from '../../store/index.ts';
-import { lazyOperations, type Service } from '../index.ts';
+import { lazyOperations, lazyPermissions, type Service } from '../index.ts';
 import { ECR_ANSWERS } from './errors.ts';
 import { OPERATION_NAMES } from './operations/names.ts';
 import type { Repositories } from './repositories.ts';
@@ -14,14 +14,20 @@ export { ECR_LIMITS } from './limits.ts';
 /** The service; nothing of it is read or loaded before the first call. */
 export function ecr(options: { readonly records: Records; readonly clock: Clock }): Service {
   let opened: Promise<Repositories> | undefined;
-  const open = async () => (await import('./repositories.ts')).Repositories.open(options);
+  const open = () => {
+    opened ??= import('./repositories.ts').then(({ Repositories }) => Repositories.open(options));
+    return opened;
+  };
   return {
     name: 'ecr',
     errors: ECR_ANSWERS,
     operations: lazyOperations(OPERATION_NAMES, async () => {
-      opened ??= open();
       const { ecrOperations } = await import('./operations/index.ts');
-      return ecrOperations(await opened);
+      return ecrOperations(await open());
+    }),
+    permissions: lazyPermissions(OPERATION_NAMES, async () => {
+      const { ecrPermissions } = await import('./permissions.ts');
+      return ecrPermissions(await open());
     }),
   };
 }

@@ -40,6 +40,7 @@ import { thingGroupOperations } from './operations/thing-groups.ts';
 import { thingTypeOperations } from './operations/thing-types.ts';
 import { thingOperations } from './operations/things.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
+import { IOT_DATA_PERMISSIONS, iotPermissions } from './permissions.ts';
 import { Policies } from './policies/policies.ts';
 import type { InvokeFunction, KinesisPort } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
@@ -253,8 +254,14 @@ export async function openIot(dependencies: {
   };
   return {
     services: [
-      { name: 'iot', operations: control, errors: IOT_ANSWERS },
-      { name: 'iotdata', operations: data, errors: IOT_DATA_ANSWERS, receipts: DATA_RECEIPTS },
+      { name: 'iot', operations: control, permissions: iotPermissions(tags), errors: IOT_ANSWERS },
+      {
+        name: 'iotdata',
+        operations: data,
+        permissions: IOT_DATA_PERMISSIONS,
+        errors: IOT_DATA_ANSWERS,
+        receipts: DATA_RECEIPTS,
+      },
     ],
     broker,
     access,

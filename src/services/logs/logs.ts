@@ -10,6 +10,7 @@ import { LOGS_LIMITS } from './model.ts';
 import { eventOperations } from './operations/events.ts';
 import { groupOperations } from './operations/groups.ts';
 import { streamOperations } from './operations/streams.ts';
+import { logsPermissions } from './permissions.ts';
 import { LogSink } from './sink.ts';
 import { LogsTarget } from './target.ts';
 
@@ -55,6 +56,7 @@ export class Logs implements AsyncDisposable {
         ...streamOperations(groups),
         ...eventOperations(groups, clock, embedded),
       },
+      permissions: logsPermissions(groups),
       errors: LOGS_ANSWERS,
     };
   }

@@ -1,0 +1,68 @@
+import { ACCOUNT_ID, formatArn } from '../../base/index.ts';
+import {
+  anything,
+  type CallPlace,
+  each,
+  madeWithTags,
+  type PermissionsOf,
+  resourceTags,
+  right,
+  type Target,
+  type TargetOf,
+  tagging,
+} from '../index.ts';
+import type { Groups } from './groups.ts';
+
+interface Input {
+  readonly logGroupName?: string;
+  readonly logGroupIdentifier?: string;
+  readonly logStreamName?: string;
+}
+
+/**
+ * Which rights the operations on logs need. AWS decides on a group as `log-group:NAME:log-stream:`, which policies match that name it
+ * with `:*`, as AWS says they must; operations on tags take the ARN as it is.
+ *
+ * @see Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch Logs"
+ */
+export function logsPermissions(groups: Pick<Groups, 'list'>): Readonly<Record<string, PermissionsOf>> {
+  const tagsOf = (region: string, name: string) =>
+    resourceTags(groups.list(region, name).find((one) => one.name === name)?.tags);
+  const at = (input: Input, { region: here }: CallPlace, stream = ''): Target => {
+    const { region, name } = named(input.logGroupIdentifier ?? input.logGroupName ?? '*', here);
+    return { resources: [`${arnOf(region, name)}:log-stream:${stream}`], context: tagsOf(region, name) };
+  };
+  const group: TargetOf<Input> = (input, place) => at(input, place);
+  const stream: TargetOf<Input> = (input, place) => at(input, place, input.logStreamName);
+  const tagged: TargetOf = ({ resourceArn }, { region: here }) => {
+    const { region, name } = named(resourceArn, here);
+    return { resources: [arnOf(region, name)], context: tagsOf(region, name) };
+  };
+  const byName: TargetOf = ({ logGroupName }, place) => tagged({ resourceArn: logGroupName }, place);
+  const given = ({ tags, tagKeys }: any) => (Array.isArray(tags) ? { keys: tags } : { tags, keys: tagKeys });
+  return {
+    ...each('logs', group, [
+      ...['DeleteLogGroup', 'PutRetentionPolicy', 'DeleteRetentionPolicy', 'DescribeLogStreams', 'FilterLogEvents'],
+    ]),
+    ...each('logs', stream, ['CreateLogStream', 'DeleteLogStream', 'PutLogEvents', 'GetLogEvents']),
+    CreateLogGroup: madeWithTags('logs:CreateLogGroup', 'logs:TagResource', group, ({ tags }) => tags),
+    DescribeLogGroups: right('logs:DescribeLogGroups', (_input, { region }) => ({
+      resources: [`${arnOf(region, '')}:log-stream:`],
+    })),
+    ListLogGroups: right('logs:ListLogGroups', anything),
+    ListTagsForResource: right('logs:ListTagsForResource', tagged),
+    ...each('logs', tagging(tagged, given), ['TagResource', 'UntagResource']),
+    ListTagsLogGroup: right('logs:ListTagsLogGroup', byName),
+    ...each('logs', tagging(byName, given), ['TagLogGroup', 'UntagLogGroup']),
+  };
+}
+
+/** A group by its name or its ARN, with `:*` or without. */
+function named(text: string, region: string): { readonly region: string; readonly name: string } {
+  const match = /^arn:[^:]*:logs:([^:]*):[^:]*:log-group:([^:]*)/.exec(text);
+  return match ? { region: match[1]!, name: match[2]! } : { region, name: text };
+}
+
+function arnOf(region: string, name: string): string {
+  return formatArn('logs', region, ACCOUNT_ID, `log-group:${name}`);
+}
