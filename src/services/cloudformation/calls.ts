@@ -87,6 +87,7 @@ const NOT_FOUND = [
 const CONFLICT = [
   'ResourceInUseException',
   'ResourceConflictException',
+  'ResourceExistsException',
   'ResourceAlreadyExistsException',
   'EntityAlreadyExists',
   'EntityAlreadyExistsException',

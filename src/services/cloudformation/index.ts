@@ -77,7 +77,7 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
     random,
     logger,
   });
-  const stacks = new Stacks({ store, exports, driver, call, readObject, clock, random, promptMs });
+  const stacks = new Stacks({ store, exports, driver, answers, call, readObject, clock, random, promptMs });
   const nesting: Nesting = new Nesting({ stacks, store, driver, readObject });
   const operations = {
     ...stackOperations(stacks, readObject),

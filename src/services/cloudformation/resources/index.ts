@@ -20,9 +20,11 @@ import { LOGS_TYPES } from './logs.ts';
 import { NESTED_STACK_TYPES } from './nested-stack.ts';
 import type { ResourceType } from './resource-type.ts';
 import { S3_TYPES } from './s3.ts';
+import { SECRETS_MANAGER_TYPES } from './secretsmanager.ts';
 import { SNS_TYPES } from './sns.ts';
 import { SQS_TYPES } from './sqs.ts';
 import { SSM_TYPES } from './ssm.ts';
+import { WAIT_CONDITION_TYPES } from './wait-condition.ts';
 
 /** The table of types: what a template may contain. */
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
@@ -46,9 +48,11 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...LOGS_TYPES,
   ...NESTED_STACK_TYPES,
   ...S3_TYPES,
+  ...SECRETS_MANAGER_TYPES,
   ...SNS_TYPES,
   ...SQS_TYPES,
   ...SSM_TYPES,
+  ...WAIT_CONDITION_TYPES,
 };
 
 /** The row of a type; `undefined` for one that a template may not contain. */

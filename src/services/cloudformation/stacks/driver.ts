@@ -3,10 +3,13 @@ import type { Logger } from '../../../telemetry/index.ts';
 import type { Call } from '../calls.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { resourceType } from '../resources/index.ts';
-import type { Question, Work } from '../resources/resource-type.ts';
+import { coerceProperties } from '../resources/properties.ts';
+import type { Made, Question, ResourceType, Work } from '../resources/resource-type.ts';
+import { ResolvedReferences, referencesBy } from '../template/dynamic-references.ts';
 import type { Scope } from '../template/evaluate.ts';
 import type { StackIdentity } from '../template/program.ts';
-import { type Answers, answerPath, questionKey } from './answers.ts';
+import type { JsonObject } from '../template/value.ts';
+import { type Answers, answerPath, questionKey, questionOf } from './answers.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
@@ -35,6 +38,8 @@ import {
 } from './model.ts';
 import { customName, physicalName } from './naming.ts';
 import type { Nesting } from './nested.ts';
+import { deniedByPolicy } from './policy.ts';
+import { type SignalPolicy, signalPolicyOf } from './signals.ts';
 import type { StackStore } from './store.ts';
 import { isOver, nodesIn, readyNodes } from './walk.ts';
 
@@ -254,10 +259,20 @@ export class StackDriver implements AsyncDisposable {
   #outputs(stack: Stack): readonly Output[] | { readonly error: string } {
     if (stack.deployment?.phase !== 'apply') return stack.outputs;
     try {
-      return computeOutputs(this.#scope(stack));
+      const denial = this.#deniedRemoval(stack);
+      return denial === undefined ? computeOutputs(this.#scope(stack)) : { error: denial };
     } catch (error) {
       return { error: messageOf(error) };
     }
+  }
+
+  /** Why the stack's policy keeps a resource that the new template does not have any more. */
+  #deniedRemoval(stack: Stack): string | undefined {
+    const { walk, policy } = stack.deployment!;
+    return Object.values(stack.resources)
+      .filter(({ logicalId, physicalId }) => !walk[logicalId] && physicalId !== '')
+      .map(({ logicalId, type }) => deniedByPolicy(policy, 'Update:Delete', logicalId, type))
+      .find((denial) => denial !== undefined);
   }
 
   #scope(stack: Stack): Scope {
@@ -280,11 +295,15 @@ export class StackDriver implements AsyncDisposable {
     let pending: PendingStep | undefined;
     try {
       pending = this.#decide(run, node, scope);
+      // A name that is read elsewhere is settled before the first try, as every name is.
+      if (pending) pending = { ...pending, name: await this.#references(run).in(pending.name) };
     } catch (error) {
       return this.#change(run, (stack) => failBegin(stack, base, messageOf(error)));
     }
     if (!pending) return this.#change(run, (stack) => skipStep(stack, base));
-    const step = { ...base, pending, resuming: run.resuming.has(node) };
+    const { signals } = pending;
+    const question = signals && this.#newQuestion(signals.timeoutMs);
+    const step = { ...base, pending, resuming: run.resuming.has(node), ...(question && { question }) };
     await this.#change(run, (stack) => beginStep(stack, step));
     await this.#carryOut(run, node);
   }
@@ -301,10 +320,14 @@ export class StackDriver implements AsyncDisposable {
     const typeName = scope.template.resources[node]!.Type;
     const type = resourceType(typeName)!;
     const name = () => physicalName(type, properties, stack.name, node, random);
+    const signals = signalPolicyOf(scope.template.resources[node]!.CreationPolicy, scope);
     if (!existing?.physicalId || existing.status === 'DELETE_COMPLETE')
-      return { action: 'create', name: name(), properties };
+      return { action: 'create', name: name(), properties, ...(signals && { signals }) };
     const action = actionFor(typeName, existing.properties, properties);
     if (action === 'none') return undefined;
+    const deed = action === 'update' ? 'Update:Modify' : 'Update:Replace';
+    const denial = deniedByPolicy(stack.deployment!.policy, deed, node, typeName);
+    if (denial !== undefined) throw new Error(denial);
     if (action === 'update') return { action, name: existing.physicalId, properties };
     const own = customName(type, properties);
     if (own !== undefined && own === customName(type, existing.properties)) {
@@ -312,7 +335,7 @@ export class StackDriver implements AsyncDisposable {
         `CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename ${own} and update the stack again.`,
       );
     }
-    return { action, name: name(), properties };
+    return { action, name: name(), properties, ...(signals && { signals }) };
   }
 
   async #restore(run: Run, node: string): Promise<void> {
@@ -341,20 +364,44 @@ export class StackDriver implements AsyncDisposable {
   async #carryOut(run: Run, node: string): Promise<void> {
     const { clock } = this.#dependencies;
     const resource = run.stack.resources[node]!;
-    const { action, properties, name } = resource.pending!;
+    const { action, properties: written, name, signals } = resource.pending!;
     const type = resourceType(resource.type)!;
     const work = this.#work(run, node, resource.type, name);
+    const references = this.#references(run);
+    const act = async () => {
+      const properties = await resolved(type, written, references);
+      if (action === 'create' || action === 'replace') {
+        return this.#signalled(work, signals, () => type.create(properties, work));
+      }
+      return action === 'restore'
+        ? (type.restore ?? type.update!)(resource, properties, work)
+        : type.update!(resource, properties, work);
+    };
     await this.#settle(
       run,
-      () =>
-        action === 'create' || action === 'replace'
-          ? type.create(properties, work)
-          : action === 'restore'
-            ? (type.restore ?? type.update!)(resource, properties, work)
-            : type.update!(resource, properties, work),
+      () => act().catch((error: unknown) => Promise.reject(references.masked(error))),
       (made) => this.#change(run, (stack) => completeStep(stack, node, made, clock.now())),
       (reason) => this.#change(run, (stack) => failStep(stack, node, reason, clock.now())),
     );
+  }
+
+  /** Makes a resource and waits for the signals that its `CreationPolicy` asks for. */
+  async #signalled(work: Work, policy: SignalPolicy | undefined, create: () => Promise<Made>): Promise<Made> {
+    if (!policy) return create();
+    // Before the thing exists: it may signal as soon as it does.
+    const question = await work.question(policy.timeoutMs);
+    const made = await create();
+    const { count } = policy;
+    const failures = await question.wait((signals) => {
+      const failed = signals.filter(({ body }) => (body as { Status?: unknown }).Status !== 'SUCCESS').length;
+      return failed > 0 || signals.length >= count ? failed : undefined;
+    });
+    if (failures === undefined) {
+      const missing = count - question.answers().length;
+      throw new Error(`Failed to receive ${missing} resource signal(s) within the specified duration`);
+    }
+    if (failures > 0) throw new Error(`Received ${failures} FAILURE signal(s) out of ${count}`);
+    return made;
   }
 
   async #delete(run: Run, node: string): Promise<void> {
@@ -396,6 +443,12 @@ export class StackDriver implements AsyncDisposable {
     return succeeded(result);
   }
 
+  #references({ stack }: Run): ResolvedReferences {
+    const read = (service: string, operation: string, input: object) =>
+      this.#call(stack, stack.region, service, operation, input);
+    return new ResolvedReferences(referencesBy(read));
+  }
+
   #work(run: Run, node: string, type: string, name: string): Work {
     const { clock, store } = this.#dependencies;
     const { stack } = run;
@@ -410,20 +463,23 @@ export class StackDriver implements AsyncDisposable {
         this.#call(stack, definition?.roleArn, region, service, operation, input),
       made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
       until: (what, ready) => this.#until(what, ready),
-      question: (timeoutMs) => this.#question(run, node, timeoutMs),
+      question: (timeoutMs, handle) => this.#question(run, node, timeoutMs, handle),
       nested: this.#dependencies.nested().below(stack, definition),
     };
   }
 
+  #newQuestion(timeoutMs: number, handle?: string): PendingQuestion {
+    const { answers, clock, random } = this.#dependencies;
+    const id = handle === undefined ? uuid(random) : questionOf(handle);
+    return { id, token: answers.token(), deadline: clock.now() + timeoutMs };
+  }
+
   /** The question of a step: the one that a crash cut off, else a new one. */
-  async #question(run: Run, node: string, timeoutMs: number): Promise<Question> {
-    const { answers, callbackBase, clock, random } = this.#dependencies;
-    const known = run.resuming.has(node) ? deletionTarget(run.stack, node).question : undefined;
-    const question: PendingQuestion = known ?? {
-      id: uuid(random),
-      token: answers.token(),
-      deadline: clock.now() + timeoutMs,
-    };
+  async #question(run: Run, node: string, timeoutMs: number, handle?: string): Promise<Question> {
+    const { answers, callbackBase } = this.#dependencies;
+    const target = deletionTarget(run.stack, node);
+    const known = run.resuming.has(node) || target.pending?.signals ? target.question : undefined;
+    const question = known ?? this.#newQuestion(timeoutMs, handle);
     const note = (one: PendingQuestion) =>
       this.#change(run, (stack) => ({ stack: noteQuestion(stack, node, one), events: [] }));
     if (!known) await note(question);
@@ -469,6 +525,12 @@ export class StackDriver implements AsyncDisposable {
       await clock.sleep(stabilizePollMs, this.#stop.signal);
     }
   }
+}
+
+/** Properties with what their dynamic references stand for, which may be numbers and flags too. */
+async function resolved(type: ResourceType, written: JsonObject, references: ResolvedReferences): Promise<JsonObject> {
+  const properties = await references.in(written);
+  return properties === written ? written : knownProperties(coerceProperties(type.properties, properties));
 }
 
 /** What passes by itself: throttles and changes that are under way. */

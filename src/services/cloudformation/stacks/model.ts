@@ -66,6 +66,8 @@ export interface PendingStep {
   readonly name: string;
   /** Properties to be reached. */
   readonly properties: JsonObject;
+  /** Signals that it waits for once it exists. */
+  readonly signals?: { readonly count: number; readonly timeoutMs: number };
   /** Physical id, once the thing exists; until then there is nothing to undo. */
   readonly made?: string;
 }
@@ -113,7 +115,7 @@ export interface Output {
  * - create: `apply` -> done | `delete` (rollback) -> done
  * - update: `apply` -> `cleanup` -> done | `restore` -> `cleanup` -> done
  * - update for a parent: `apply` -> `held` -> `cleanup` | `restore`, as the parent decides
- * - delete: `delete` -> done
+ * - delete: `delete` -> done | `cleanup` of what failed updates have left -> `delete` -> done
  */
 export interface Deployment {
   readonly kind: 'create' | 'update' | 'delete';
@@ -131,6 +133,10 @@ export interface Deployment {
   readonly isHeld?: boolean;
   /** Resources that are no longer the stack's and must go at the end. */
   readonly garbage: readonly StackResource[];
+  /** Those of them that earlier deployments have left: they go whatever this one comes to. */
+  readonly carried?: readonly StackResource[];
+  /** Stack policy that holds for this update. */
+  readonly policy?: string;
   /** Logical ids that a deletion leaves behind. */
   readonly retain: readonly string[];
   readonly token?: string;
@@ -169,6 +175,10 @@ export interface Stack {
   readonly rootId?: string;
   /** Why the last deployment failed. */
   readonly failure?: string;
+  /** Stack policy in force. */
+  readonly policy?: string;
+  /** The deployment that ended in a failure and can be rolled back, or its rollback gone on with. */
+  readonly suspended?: Deployment;
   readonly disableRollback: boolean;
   readonly terminationProtection: boolean;
   readonly changeSetId?: string;
