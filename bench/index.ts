@@ -31,6 +31,7 @@ const FILES = [
   'functions',
   'http-api',
   'delivery',
+  'stacks',
   'start',
 ] as const;
 

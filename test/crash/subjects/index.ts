@@ -11,6 +11,7 @@ import { s3Subject } from './s3.ts';
 import { seriesSubject } from './series.ts';
 import { snsSubject } from './sns.ts';
 import { sqsSubject } from './sqs.ts';
+import { stacksSubject } from './stacks.ts';
 
 /** Everything durable that the crash tests run. */
 export const SUBJECTS: readonly CrashSubject[] = [
@@ -26,4 +27,5 @@ export const SUBJECTS: readonly CrashSubject[] = [
   mqttSubject,
   dynamodbSubject,
   s3Subject,
+  stacksSubject,
 ];
