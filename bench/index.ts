@@ -30,6 +30,7 @@ const FILES = [
   'functions',
   'http-api',
   'delivery',
+  'stacks',
   'start',
 ] as const;
 

@@ -30,7 +30,7 @@ import {
   openLambda,
 } from '../services/lambda/index.ts';
 import { openLogs } from '../services/logs/index.ts';
-import { type AskDestination, openS3 } from '../services/s3/index.ts';
+import { type AskDestination, openS3, type S3 } from '../services/s3/index.ts';
 import { secretsManager } from '../services/secretsmanager/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
 import { openSns, type Sns } from '../services/sns/index.ts';
@@ -46,6 +46,7 @@ import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts
 import { kinesisPort } from './kinesis-port.ts';
 import { rotationFunctions } from './rotation-functions.ts';
 import { SeriesKeys } from './series-keys.ts';
+import { stackAuthorization } from './stack-authorization.ts';
 import type { Stores } from './stores.ts';
 import { SeriesUsage } from './usage.ts';
 
@@ -79,6 +80,7 @@ export interface Services extends AsyncDisposable {
   readonly iot: Iot;
   readonly lambda: Lambda;
   readonly mappings: EventSourceMappings;
+  readonly s3: S3;
   readonly sns: Sns;
   readonly sqs: Sqs;
   readonly series: SeriesService;
@@ -303,6 +305,7 @@ export async function openServices(
     endpoint,
     random: ground.random,
     signal: stop.signal,
+    authorize: stackAuthorization({ ...config, authority, iam }),
   });
   const readObject = async (bucket: string, key: string) => (await objects.get(bucket, key)).body;
   const callbackBase = () => {
@@ -330,6 +333,7 @@ export async function openServices(
     iot,
     lambda,
     mappings: mappings!,
+    s3,
     sns,
     sqs,
     series,

@@ -22,7 +22,7 @@ export async function killAndVerify<Store extends AsyncDisposable, Step>(
   const directory = await mkdtemp(join(tmpdir(), `millrace-crash-${subject.name}-`));
   try {
     for (let generation = 0; generation < GENERATIONS; generation++) {
-      await generationOf(subject.name, directory, random, history);
+      await generationOf(subject, directory, random, history);
       await using store = await subject.open({ directory });
       settle(history, await subject.verify(store, history));
     }
@@ -33,14 +33,14 @@ export async function killAndVerify<Store extends AsyncDisposable, Step>(
 
 /** Starts a child and kills it after a random number of lines, which is a random moment of its work. */
 async function generationOf<Step>(
-  name: string,
+  { name, linesMax = LINES_MAX }: Pick<CrashSubject, 'name' | 'linesMax'>,
   directory: string,
   random: Random,
   history: HistoryEntry<Step>[],
 ): Promise<void> {
   const main = new URL('./main.ts', import.meta.url).pathname;
   const seed = Math.floor(random.next() * 2 ** 31);
-  const killAfter = Math.floor(random.next() * LINES_MAX);
+  const killAfter = Math.floor(random.next() * linesMax);
   const args = [main, name, directory, String(seed), String(history.length)];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');

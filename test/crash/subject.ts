@@ -29,6 +29,8 @@ export interface CrashSubject<Store extends AsyncDisposable = any, Step = any> {
   readonly simulated: boolean;
   /** Seeds of `npm test` that are killed for real, each in three generations: this subject's share of 200. */
   readonly kills: number;
+  /** A child is killed after it has told so many lines at most; 400 unless said. */
+  readonly linesMax?: number;
   /** Steps that run side by side. */
   readonly concurrency: number;
   open(place: Place): Promise<Store>;

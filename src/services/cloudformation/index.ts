@@ -21,7 +21,7 @@ import { Stacks } from './stacks/stacks.ts';
 import { StackStore } from './stacks/store.ts';
 import type { ReadObject } from './template/location.ts';
 
-export { type Call, type CallContext, callServices } from './calls.ts';
+export { type AuthorizeCall, type Call, type CallContext, callServices } from './calls.ts';
 export type { ReadObject } from './template/location.ts';
 export { readTemplate } from './template/reader.ts';
 
@@ -77,7 +77,7 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
     random,
     logger,
   });
-  const stacks = new Stacks({ store, exports, driver, call, readObject, clock, random, promptMs });
+  const stacks = new Stacks({ store, exports, driver, answers, call, readObject, clock, random, promptMs });
   const nesting: Nesting = new Nesting({ stacks, store, driver, readObject });
   const operations = {
     ...stackOperations(stacks, readObject),

@@ -21,6 +21,7 @@ export const CLOUDFORMATION_LIMITS = {
   eventsToldAtOnce: 50,
   /** Characters of a resource's properties in a notification; longer ones are left out, as a message takes 256 KiB. */
   toldPropertiesMax: 60_000,
+  stackPolicyBytesMax: 16_384,
   /** Stacks in stacks, the outermost counted. */
   nestingMax: 8,
   /** Resources of one stack that are worked on at the same time. */

@@ -12,6 +12,7 @@ import { secretsSubject } from './secrets.ts';
 import { seriesSubject } from './series.ts';
 import { snsSubject } from './sns.ts';
 import { sqsSubject } from './sqs.ts';
+import { stacksSubject } from './stacks.ts';
 
 /** Everything durable that the crash tests run. */
 export const SUBJECTS: readonly CrashSubject[] = [
@@ -28,4 +29,5 @@ export const SUBJECTS: readonly CrashSubject[] = [
   dynamodbSubject,
   s3Subject,
   secretsSubject,
+  stacksSubject,
 ];

@@ -2,6 +2,7 @@ import type { OperationContext } from '../../index.ts';
 import { invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import type { Deployment } from '../stacks/model.ts';
+import { checkStackPolicy } from '../stacks/policy.ts';
 import type { StackRequest } from '../stacks/stacks.ts';
 import { type ReadObject, readTemplateUrl } from '../template/location.ts';
 
@@ -28,6 +29,27 @@ export async function templateBodyOf(input: TemplateInput, readObject: ReadObjec
   throw invalid('Either Template URL or Template Body must be specified.');
 }
 
+/** The policies that a request brings, by text or by URL. @throws validation */
+export async function policiesOf(
+  input: Record<string, any>,
+  readObject: ReadObject,
+): Promise<Pick<StackRequest, 'policy' | 'policyDuringUpdate'>> {
+  const policy = await policyText(input.StackPolicyBody, input.StackPolicyURL, readObject);
+  const during = await policyText(input.StackPolicyDuringUpdateBody, input.StackPolicyDuringUpdateURL, readObject);
+  return { ...(policy !== undefined && { policy }), ...(during !== undefined && { policyDuringUpdate: during }) };
+}
+
+async function policyText(
+  body: string | undefined,
+  url: string | undefined,
+  readObject: ReadObject,
+): Promise<string | undefined> {
+  if (body !== undefined && url !== undefined) throw invalid('You cannot specify both a stack policy and its URL');
+  const text = body ?? (url === undefined ? undefined : await readTemplateUrl(url, readObject));
+  if (text !== undefined) checkStackPolicy(text);
+  return text;
+}
+
 /** What the three operations that take a template have in common. */
 export function stackRequest(
   input: Record<string, any>,
@@ -52,7 +74,7 @@ export function stackRequest(
 }
 
 /** Settings that would promise something that does not happen. */
-const UNBUILT = ['StackPolicyBody', 'StackPolicyURL', 'StackPolicyDuringUpdateBody', 'TimeoutInMinutes'];
+const UNBUILT = ['TimeoutInMinutes'];
 
 function refuseUnbuilt(input: Record<string, any>): void {
   const used = UNBUILT.find((name) => input[name] !== undefined && input[name] !== false);

@@ -5,7 +5,7 @@ import { shownParameters } from '../stacks/preparation.ts';
 import type { Stacks } from '../stacks/stacks.ts';
 import type { ReadObject } from '../template/location.ts';
 import { page } from './paging.ts';
-import { checkStackName, stackRequest, templateBodyOf } from './requests.ts';
+import { checkStackName, policiesOf, stackRequest, templateBodyOf } from './requests.ts';
 
 const PAGE = 100;
 
@@ -16,6 +16,7 @@ export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonl
       const templateBody = await templateBodyOf(input, readObject);
       const { id } = await stacks.create({
         ...stackRequest(input, templateBody, context),
+        ...(await policiesOf(input, readObject)),
         terminationProtection: input.EnableTerminationProtection ?? false,
       });
       await stacks.prompt(id);
@@ -24,7 +25,8 @@ export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonl
 
     UpdateStack: async (input, context) => {
       const templateBody = await templateBodyOf(input, readObject);
-      const { id } = await stacks.update(stackRequest(input, templateBody, context));
+      const policies = await policiesOf(input, readObject);
+      const { id } = await stacks.update({ ...stackRequest(input, templateBody, context), ...policies });
       await stacks.prompt(id);
       return { StackId: id };
     },
@@ -39,6 +41,37 @@ export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonl
 
     CancelUpdateStack: async (input, { region }) => {
       await stacks.cancelUpdate(region, input.StackName);
+      return {};
+    },
+
+    RollbackStack: async (input, { region, caller }) => {
+      const { id } = await stacks.rollback(region, input.StackName, caller, input.ClientRequestToken);
+      await stacks.prompt(id);
+      return { StackId: id };
+    },
+
+    ContinueUpdateRollback: async (input, { region, caller }) => {
+      const { ResourcesToSkip: skip = [], ClientRequestToken: token } = input;
+      const { id } = stacks.get(region, input.StackName);
+      await stacks.continueRollback(region, input.StackName, { skip, caller, ...(token !== undefined && { token }) });
+      await stacks.prompt(id);
+      return {};
+    },
+
+    SetStackPolicy: async (input, { region }) => {
+      const { policy } = await policiesOf(input, readObject);
+      if (policy === undefined) throw invalid('You must specify either a stack policy or its URL');
+      await stacks.setPolicy(region, input.StackName, policy);
+      return {};
+    },
+
+    GetStackPolicy: (input, { region }) => {
+      const { policy } = stacks.get(region, input.StackName);
+      return policy === undefined ? {} : { StackPolicyBody: policy };
+    },
+
+    SignalResource: async (input, { region }) => {
+      await stacks.signal(region, input.StackName, input.LogicalResourceId, input.UniqueId, input.Status);
       return {};
     },
 

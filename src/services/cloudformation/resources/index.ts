@@ -24,6 +24,7 @@ import { SECRETS_MANAGER_TYPES } from './secretsmanager.ts';
 import { SNS_TYPES } from './sns.ts';
 import { SQS_TYPES } from './sqs.ts';
 import { SSM_TYPES } from './ssm.ts';
+import { WAIT_CONDITION_TYPES } from './wait-condition.ts';
 
 /** The table of types: what a template may contain. */
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
@@ -51,6 +52,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...SNS_TYPES,
   ...SQS_TYPES,
   ...SSM_TYPES,
+  ...WAIT_CONDITION_TYPES,
 };
 
 /** The row of a type; `undefined` for one that a template may not contain. */

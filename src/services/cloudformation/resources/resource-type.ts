@@ -72,8 +72,9 @@ export interface Work {
   made(physicalId: string): Promise<void>;
   /** Asks again until `ready` gives true. @throws when it takes too long */
   until(what: string, ready: () => Promise<boolean>): Promise<void>;
-  /** The step's question to somebody outside, stored before it resolves; the same one after a crash. */
-  question(timeoutMs: number): Promise<Question>;
+  /** The step's question to somebody outside, stored before it resolves; the same one after a crash. One whose URL has been given
+   * out already is named by that. */
+  question(timeoutMs: number, handle?: string): Promise<Question>;
   readonly nested: NestedStacks;
 }
 

@@ -148,6 +148,11 @@ export function answerPath(stack: string, { id, token }: { readonly id: string; 
   return `${ANSWERS_PREFIX}/${stack}/${id}/${token}`;
 }
 
+/** Name of the question that a URL of answers belongs to. */
+export function questionOf(url: string): string {
+  return (URL.parse(url)?.pathname ?? '').slice(ANSWERS_PREFIX.length + 1).split('/')[1] ?? '';
+}
+
 /** Compares without telling by the time it takes how much of a token is right. */
 export function sameToken(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];

@@ -4,12 +4,12 @@ import type { Call } from '../calls.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { resourceType } from '../resources/index.ts';
 import { coerceProperties } from '../resources/properties.ts';
-import type { Question, ResourceType, Work } from '../resources/resource-type.ts';
+import type { Made, Question, ResourceType, Work } from '../resources/resource-type.ts';
 import { ResolvedReferences, referencesBy } from '../template/dynamic-references.ts';
 import type { Scope } from '../template/evaluate.ts';
 import type { StackIdentity } from '../template/program.ts';
 import type { JsonObject } from '../template/value.ts';
-import { type Answers, answerPath, questionKey } from './answers.ts';
+import { type Answers, answerPath, questionKey, questionOf } from './answers.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
@@ -28,9 +28,18 @@ import {
   skipStep,
   type Transition,
 } from './machine.ts';
-import type { Output, PendingQuestion, PendingStep, Stack, StackResource } from './model.ts';
+import {
+  callerOf,
+  type Output,
+  type PendingQuestion,
+  type PendingStep,
+  type Stack,
+  type StackResource,
+} from './model.ts';
 import { customName, physicalName } from './naming.ts';
 import type { Nesting } from './nested.ts';
+import { deniedByPolicy } from './policy.ts';
+import { type SignalPolicy, signalPolicyOf } from './signals.ts';
 import type { StackStore } from './store.ts';
 import { isOver, nodesIn, readyNodes } from './walk.ts';
 
@@ -250,10 +259,20 @@ export class StackDriver implements AsyncDisposable {
   #outputs(stack: Stack): readonly Output[] | { readonly error: string } {
     if (stack.deployment?.phase !== 'apply') return stack.outputs;
     try {
-      return computeOutputs(this.#scope(stack));
+      const denial = this.#deniedRemoval(stack);
+      return denial === undefined ? computeOutputs(this.#scope(stack)) : { error: denial };
     } catch (error) {
       return { error: messageOf(error) };
     }
+  }
+
+  /** Why the stack's policy keeps a resource that the new template does not have any more. */
+  #deniedRemoval(stack: Stack): string | undefined {
+    const { walk, policy } = stack.deployment!;
+    return Object.values(stack.resources)
+      .filter(({ logicalId, physicalId }) => !walk[logicalId] && physicalId !== '')
+      .map(({ logicalId, type }) => deniedByPolicy(policy, 'Update:Delete', logicalId, type))
+      .find((denial) => denial !== undefined);
   }
 
   #scope(stack: Stack): Scope {
@@ -282,7 +301,9 @@ export class StackDriver implements AsyncDisposable {
       return this.#change(run, (stack) => failBegin(stack, base, messageOf(error)));
     }
     if (!pending) return this.#change(run, (stack) => skipStep(stack, base));
-    const step = { ...base, pending, resuming: run.resuming.has(node) };
+    const { signals } = pending;
+    const question = signals && this.#newQuestion(signals.timeoutMs);
+    const step = { ...base, pending, resuming: run.resuming.has(node), ...(question && { question }) };
     await this.#change(run, (stack) => beginStep(stack, step));
     await this.#carryOut(run, node);
   }
@@ -299,10 +320,14 @@ export class StackDriver implements AsyncDisposable {
     const typeName = scope.template.resources[node]!.Type;
     const type = resourceType(typeName)!;
     const name = () => physicalName(type, properties, stack.name, node, random);
+    const signals = signalPolicyOf(scope.template.resources[node]!.CreationPolicy, scope);
     if (!existing?.physicalId || existing.status === 'DELETE_COMPLETE')
-      return { action: 'create', name: name(), properties };
+      return { action: 'create', name: name(), properties, ...(signals && { signals }) };
     const action = actionFor(typeName, existing.properties, properties);
     if (action === 'none') return undefined;
+    const deed = action === 'update' ? 'Update:Modify' : 'Update:Replace';
+    const denial = deniedByPolicy(stack.deployment!.policy, deed, node, typeName);
+    if (denial !== undefined) throw new Error(denial);
     if (action === 'update') return { action, name: existing.physicalId, properties };
     const own = customName(type, properties);
     if (own !== undefined && own === customName(type, existing.properties)) {
@@ -310,7 +335,7 @@ export class StackDriver implements AsyncDisposable {
         `CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename ${own} and update the stack again.`,
       );
     }
-    return { action, name: name(), properties };
+    return { action, name: name(), properties, ...(signals && { signals }) };
   }
 
   async #restore(run: Run, node: string): Promise<void> {
@@ -339,13 +364,15 @@ export class StackDriver implements AsyncDisposable {
   async #carryOut(run: Run, node: string): Promise<void> {
     const { clock } = this.#dependencies;
     const resource = run.stack.resources[node]!;
-    const { action, properties: written, name } = resource.pending!;
+    const { action, properties: written, name, signals } = resource.pending!;
     const type = resourceType(resource.type)!;
     const work = this.#work(run, node, resource.type, name);
     const references = this.#references(run);
     const act = async () => {
       const properties = await resolved(type, written, references);
-      if (action === 'create' || action === 'replace') return type.create(properties, work);
+      if (action === 'create' || action === 'replace') {
+        return this.#signalled(work, signals, () => type.create(properties, work));
+      }
       return action === 'restore'
         ? (type.restore ?? type.update!)(resource, properties, work)
         : type.update!(resource, properties, work);
@@ -356,6 +383,25 @@ export class StackDriver implements AsyncDisposable {
       (made) => this.#change(run, (stack) => completeStep(stack, node, made, clock.now())),
       (reason) => this.#change(run, (stack) => failStep(stack, node, reason, clock.now())),
     );
+  }
+
+  /** Makes a resource and waits for the signals that its `CreationPolicy` asks for. */
+  async #signalled(work: Work, policy: SignalPolicy | undefined, create: () => Promise<Made>): Promise<Made> {
+    if (!policy) return create();
+    // Before the thing exists: it may signal as soon as it does.
+    const question = await work.question(policy.timeoutMs);
+    const made = await create();
+    const { count } = policy;
+    const failures = await question.wait((signals) => {
+      const failed = signals.filter(({ body }) => (body as { Status?: unknown }).Status !== 'SUCCESS').length;
+      return failed > 0 || signals.length >= count ? failed : undefined;
+    });
+    if (failures === undefined) {
+      const missing = count - question.answers().length;
+      throw new Error(`Failed to receive ${missing} resource signal(s) within the specified duration`);
+    }
+    if (failures > 0) throw new Error(`Received ${failures} FAILURE signal(s) out of ${count}`);
+    return made;
   }
 
   async #delete(run: Run, node: string): Promise<void> {
@@ -413,23 +459,27 @@ export class StackDriver implements AsyncDisposable {
       type,
       name,
       resuming: run.resuming.has(node),
-      call: (service, operation, input, region = stack.region) => this.#call(stack, region, service, operation, input),
+      call: (service, operation, input, region = stack.region) =>
+        this.#call(stack, definition?.roleArn, region, service, operation, input),
       made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
       until: (what, ready) => this.#until(what, ready),
-      question: (timeoutMs) => this.#question(run, node, timeoutMs),
+      question: (timeoutMs, handle) => this.#question(run, node, timeoutMs, handle),
       nested: this.#dependencies.nested().below(stack, definition),
     };
   }
 
+  #newQuestion(timeoutMs: number, handle?: string): PendingQuestion {
+    const { answers, clock, random } = this.#dependencies;
+    const id = handle === undefined ? uuid(random) : questionOf(handle);
+    return { id, token: answers.token(), deadline: clock.now() + timeoutMs };
+  }
+
   /** The question of a step: the one that a crash cut off, else a new one. */
-  async #question(run: Run, node: string, timeoutMs: number): Promise<Question> {
-    const { answers, callbackBase, clock, random } = this.#dependencies;
-    const known = run.resuming.has(node) ? deletionTarget(run.stack, node).question : undefined;
-    const question: PendingQuestion = known ?? {
-      id: uuid(random),
-      token: answers.token(),
-      deadline: clock.now() + timeoutMs,
-    };
+  async #question(run: Run, node: string, timeoutMs: number, handle?: string): Promise<Question> {
+    const { answers, callbackBase } = this.#dependencies;
+    const target = deletionTarget(run.stack, node);
+    const known = run.resuming.has(node) || target.pending?.signals ? target.question : undefined;
+    const question = known ?? this.#newQuestion(timeoutMs, handle);
     const note = (one: PendingQuestion) =>
       this.#change(run, (stack) => ({ stack: noteQuestion(stack, node, one), events: [] }));
     if (!known) await note(question);
@@ -445,9 +495,16 @@ export class StackDriver implements AsyncDisposable {
     };
   }
 
-  async #call(stack: Stack, region: string, service: string, operation: string, input: object): Promise<any> {
+  async #call(
+    stack: Stack,
+    roleArn: string | undefined,
+    region: string,
+    service: string,
+    operation: string,
+    input: object,
+  ): Promise<any> {
     const { call, clock } = this.#dependencies;
-    const context = { region, caller: { accountId: stack.accountId, arn: stack.callerArn } };
+    const context = { region, caller: callerOf(stack), ...(roleArn !== undefined && { roleArn }) };
     const { callAttemptsMax, callBackoffMs } = CLOUDFORMATION_LIMITS;
     for (let attempt = 1; ; attempt++) {
       try {

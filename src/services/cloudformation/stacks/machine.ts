@@ -80,6 +80,8 @@ export interface StartOptions {
   readonly token?: string;
   /** For a parent, which decides whether it stays. */
   readonly isHeld?: boolean;
+  /** Stack policy of this update alone. */
+  readonly policyDuringUpdate?: string;
   readonly now: number;
 }
 
@@ -101,6 +103,8 @@ export function startCreate(stack: Stack, options: StartOptions): Transition {
 
 export function startUpdate(stack: Stack, options: StartOptions): Transition {
   const { revision, graph, onFailure, imports, token, now } = options;
+  const left = stack.suspended?.garbage ?? [];
+  const policy = options.policyDuringUpdate ?? stack.policy;
   const deployment: Deployment = {
     kind: 'update',
     phase: 'apply',
@@ -110,27 +114,31 @@ export function startUpdate(stack: Stack, options: StartOptions): Transition {
     before: stack.resources,
     previous: { revision: stack.revision, outputs: stack.outputs, imports: stack.imports },
     ...(options.isHeld && { isHeld: true }),
-    garbage: [],
+    garbage: left,
+    ...(left.length > 0 && { carried: left }),
+    ...(policy !== undefined && { policy }),
     retain: [],
     ...(token !== undefined && { token }),
   };
-  const { failure: _failure, ...rest } = stack;
+  const { failure: _failure, suspended: _suspended, ...rest } = stack;
   const next = { ...rest, deployment, imports, updatedAt: now, disableRollback: onFailure === 'DO_NOTHING' };
   return withStatus(next, 'UPDATE_IN_PROGRESS', 'User Initiated');
 }
 
 export function startDelete(stack: Stack, retain: readonly string[], token: string | undefined): Transition {
+  const { suspended, ...rest } = stack;
+  const left = suspended?.garbage ?? [];
   const deployment: Deployment = {
     kind: 'delete',
-    phase: 'delete',
+    phase: left.length > 0 ? 'cleanup' : 'delete',
     revision: stack.revision,
-    walk: deletionWalk(stack.resources, () => true),
+    walk: left.length > 0 ? cleanupWalk(left) : deletionWalk(stack.resources, () => true),
     onFailure: 'DO_NOTHING',
-    garbage: [],
+    garbage: left,
     retain,
     ...(token !== undefined && { token }),
   };
-  return withStatus({ ...stack, deployment }, 'DELETE_IN_PROGRESS', 'User Initiated');
+  return withStatus({ ...rest, deployment }, 'DELETE_IN_PROGRESS', 'User Initiated');
 }
 
 /** What exists goes, dependents first. */
@@ -158,6 +166,8 @@ export interface BeginStep {
   readonly pending: PendingStep;
   /** A crash cut it off. */
   readonly resuming?: boolean;
+  /** What it asks from its first moment on. */
+  readonly question?: PendingQuestion;
   readonly now: number;
 }
 
@@ -184,6 +194,7 @@ export function beginStep(stack: Stack, step: BeginStep): Transition {
     replacePolicy: declaration.UpdateReplacePolicy,
     ...(declaration.Metadata !== undefined && { metadata: declaration.Metadata }),
     pending,
+    ...(step.question && { question: step.question }),
     ...(step.resuming && question && { question }),
   };
   const next = putResource(stack, resource, 'running');
@@ -354,10 +365,19 @@ export function nextPhase(
         : startCleanup(dropRemoved(complete), 'UPDATE_COMPLETE');
   }
   if (phase === 'restore') {
-    if (failed.length) return finish(stack, 'UPDATE_ROLLBACK_FAILED', failureReason(stack, failed));
+    if (failed.length) return suspend(stack, 'UPDATE_ROLLBACK_FAILED', failureReason(stack, failed));
     return startCleanup(stack, 'UPDATE_ROLLBACK_COMPLETE');
   }
   if (phase === 'cleanup') {
+    if (kind === 'delete') {
+      const deleting = {
+        ...stack.deployment!,
+        phase: 'delete' as const,
+        garbage: [],
+        walk: deletionWalk(stack.resources, () => true),
+      };
+      return { stack: { ...stack, deployment: deleting }, events: [] };
+    }
     return stack.status === 'UPDATE_COMPLETE_CLEANUP_IN_PROGRESS'
       ? finish(stack, 'UPDATE_COMPLETE')
       : finish({ ...stack, ...stack.deployment!.previous }, 'UPDATE_ROLLBACK_COMPLETE');
@@ -391,12 +411,12 @@ function undo(before: Stack, failure: string, now: number, always = false): Tran
   const stack = { ...before, failure };
   const { kind, onFailure } = deployment;
   if (kind === 'update') {
-    if (onFailure === 'DO_NOTHING' && !always) return finish({ ...stack, deployment }, 'UPDATE_FAILED', failure);
+    if (onFailure === 'DO_NOTHING' && !always) return suspend({ ...stack, deployment }, 'UPDATE_FAILED', failure);
     return then(withStatus({ ...stack, deployment }, 'UPDATE_ROLLBACK_IN_PROGRESS', failure), (next) =>
       startRestore(next, now),
     );
   }
-  if (onFailure === 'DO_NOTHING') return finish({ ...stack, deployment }, 'CREATE_FAILED', failure);
+  if (onFailure === 'DO_NOTHING' && !always) return suspend({ ...stack, deployment }, 'CREATE_FAILED', failure);
   const walk = deletionWalk(stack.resources, () => true);
   const status = onFailure === 'DELETE' ? 'DELETE_IN_PROGRESS' : 'ROLLBACK_IN_PROGRESS';
   const reason = `${failure} ${onFailure === 'DELETE' ? 'Delete' : 'Rollback'} requested by user.`;
@@ -453,7 +473,7 @@ function cleanupWalk(garbage: readonly StackResource[]): Walk {
 function startRestore(stack: Stack, now: number): Transition {
   const deployment = stack.deployment!;
   const before = deployment.before ?? {};
-  const garbage: StackResource[] = [];
+  const garbage: StackResource[] = [...(deployment.carried ?? [])];
   const resources: Record<string, StackResource> = { ...before };
   const changed: string[] = [];
   for (const resource of Object.values(stack.resources)) {
@@ -494,6 +514,40 @@ function asReached({ pending, ...resource }: StackResource): StackResource {
 function newPhysicalId(resource: StackResource, old: StackResource | undefined): string | undefined {
   const id = resource.pending?.made ?? resource.physicalId;
   return id !== '' && id !== old?.physicalId ? id : undefined;
+}
+
+/** Ends in a failure that can be gone on from. */
+function suspend(stack: Stack, status: StackStatus, reason: string): Transition {
+  return finish({ ...stack, suspended: stack.deployment! }, status, reason);
+}
+
+/** Undoes what a failed deployment has left as it was (RollbackStack). */
+export function rollBack(stack: Stack, token: string | undefined, now: number): Transition {
+  const { suspended, ...rest } = stack;
+  const deployment = { ...suspended!, ...(token !== undefined && { token }) };
+  return undo({ ...rest, deployment }, 'User Initiated', now, true);
+}
+
+/** Tries again what a rollback could not undo; what is skipped counts as undone. */
+export function continueRollback(stack: Stack, skip: readonly string[], token: string | undefined): Transition {
+  const { suspended, ...rest } = stack;
+  const walk = Object.fromEntries(
+    Object.entries(suspended!.walk).map(([id, node]) => [
+      id,
+      skip.includes(id)
+        ? { ...node, state: 'done' as const }
+        : node.state === 'failed'
+          ? { ...node, state: 'waiting' as const }
+          : node,
+    ]),
+  );
+  const before = suspended!.before ?? {};
+  const skipped = Object.fromEntries(
+    skip.map((id) => [id, { ...before[id]!, status: 'UPDATE_COMPLETE' as const, reason: 'Resource skipped.' }]),
+  );
+  const deployment = { ...suspended!, walk, ...(token !== undefined && { token }) };
+  const next = { ...rest, resources: { ...rest.resources, ...skipped }, deployment };
+  return withStatus(next, 'UPDATE_ROLLBACK_IN_PROGRESS', 'User Initiated');
 }
 
 function finish(stack: Stack, status: StackStatus, reason?: string): Transition {

@@ -1,3 +1,4 @@
+import type { Caller, CallerSession } from '../../index.ts';
 import type { Existing } from '../resources/resource-type.ts';
 import type { ParameterTexts } from '../template/parameters.ts';
 import type { DeletionPolicy } from '../template/template.ts';
@@ -65,6 +66,8 @@ export interface PendingStep {
   readonly name: string;
   /** Properties to be reached. */
   readonly properties: JsonObject;
+  /** Signals that it waits for once it exists. */
+  readonly signals?: { readonly count: number; readonly timeoutMs: number };
   /** Physical id, once the thing exists; until then there is nothing to undo. */
   readonly made?: string;
 }
@@ -112,7 +115,7 @@ export interface Output {
  * - create: `apply` -> done | `delete` (rollback) -> done
  * - update: `apply` -> `cleanup` -> done | `restore` -> `cleanup` -> done
  * - update for a parent: `apply` -> `held` -> `cleanup` | `restore`, as the parent decides
- * - delete: `delete` -> done
+ * - delete: `delete` -> done | `cleanup` of what failed updates have left -> `delete` -> done
  */
 export interface Deployment {
   readonly kind: 'create' | 'update' | 'delete';
@@ -130,6 +133,10 @@ export interface Deployment {
   readonly isHeld?: boolean;
   /** Resources that are no longer the stack's and must go at the end. */
   readonly garbage: readonly StackResource[];
+  /** Those of them that earlier deployments have left: they go whatever this one comes to. */
+  readonly carried?: readonly StackResource[];
+  /** Stack policy that holds for this update. */
+  readonly policy?: string;
   /** Logical ids that a deletion leaves behind. */
   readonly retain: readonly string[];
   readonly token?: string;
@@ -146,6 +153,8 @@ export interface Stack {
   readonly region: string;
   readonly accountId: string;
   readonly callerArn: string;
+  /** What limits that caller, where their keys are temporary. */
+  readonly callerSession?: CallerSession | undefined;
   readonly status: StackStatus;
   readonly reason?: string;
   /** Epoch milliseconds. */
@@ -166,6 +175,10 @@ export interface Stack {
   readonly rootId?: string;
   /** Why the last deployment failed. */
   readonly failure?: string;
+  /** Stack policy in force. */
+  readonly policy?: string;
+  /** The deployment that ended in a failure and can be rolled back, or its rollback gone on with. */
+  readonly suspended?: Deployment;
   readonly disableRollback: boolean;
   readonly terminationProtection: boolean;
   readonly changeSetId?: string;
@@ -224,4 +237,9 @@ export interface ChangeSet {
   readonly definition: Definition;
   readonly changes: readonly Change[];
   readonly onStackFailure?: 'ROLLBACK' | 'DELETE' | 'DO_NOTHING';
+}
+
+/** In whose name the resources of a stack are made: who has begun its last deployment. */
+export function callerOf({ accountId, callerArn: arn, callerSession: session }: Stack): Caller {
+  return { accountId, arn, ...(session && { session }) };
 }

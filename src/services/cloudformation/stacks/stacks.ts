@@ -7,13 +7,16 @@ import type { ReadObject } from '../template/location.ts';
 import type { ParameterInput } from '../template/parameters.ts';
 import { dependencyGraph } from '../template/program.ts';
 import { sameJson } from '../template/value.ts';
+import { type Answers, questionKey } from './answers.ts';
 import { announceChanges } from './changes.ts';
 import { identityOf, type StackDriver } from './driver.ts';
 import { computeOutputs, importsOf, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
 import {
   cancelUpdate,
+  continueRollback,
   isSettled,
+  rollBack,
   type StartOptions,
   startCreate,
   startDelete,
@@ -21,6 +24,7 @@ import {
   type Transition,
 } from './machine.ts';
 import type { Change, ChangeSet, Definition, Deployment, Stack, StackEvent, StackStatus, Tag } from './model.ts';
+import { checkStackPolicy } from './policy.ts';
 import { capabilitiesMissing, checkDefinition, prepareDefinition } from './preparation.ts';
 import type { StackStore } from './store.ts';
 
@@ -28,6 +32,7 @@ export interface StacksDependencies {
   readonly store: StackStore;
   readonly exports: Exports;
   readonly driver: StackDriver;
+  readonly answers: Answers;
   readonly call: Call;
   readonly readObject: ReadObject;
   readonly clock: Clock;
@@ -51,6 +56,10 @@ export interface StackRequest {
   readonly roleArn?: string;
   readonly onFailure: Deployment['onFailure'];
   readonly token?: string;
+  /** Stack policy from now on. */
+  readonly policy?: string;
+  /** Stack policy of this update alone. */
+  readonly policyDuringUpdate?: string;
   /** Stack that it is made or changed for. */
   readonly parent?: { readonly id: string; readonly rootId: string };
 }
@@ -87,6 +96,7 @@ export class Stacks {
   readonly exports: Exports;
   readonly #store: StackStore;
   readonly #driver: StackDriver;
+  readonly #answers: Answers;
   readonly #call: Call;
   readonly #readObject: ReadObject;
   readonly #clock: Clock;
@@ -94,10 +104,11 @@ export class Stacks {
   readonly #promptMs: number;
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  constructor({ store, exports, driver, call, readObject, clock, random, promptMs }: StacksDependencies) {
+  constructor({ store, exports, driver, answers, call, readObject, clock, random, promptMs }: StacksDependencies) {
     this.exports = exports;
     this.#store = store;
     this.#driver = driver;
+    this.#answers = answers;
     this.#call = call;
     this.#readObject = readObject;
     this.#clock = clock;
@@ -218,11 +229,65 @@ export class Stacks {
     }
   }
 
+  /** Undoes a deployment that failed and was left as it was. */
+  async rollback(region: string, nameOrId: string, caller: Caller, token: string | undefined): Promise<Stack> {
+    return this.#exclusively(nameOf(nameOrId), async () => {
+      const stack = this.get(region, nameOrId);
+      if (!stack.suspended || (stack.status !== 'CREATE_FAILED' && stack.status !== 'UPDATE_FAILED')) {
+        throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not be rolled back.`);
+      }
+      return this.#go({ ...stack, callerArn: caller.arn }, (current) => rollBack(current, token, this.#clock.now()));
+    });
+  }
+
+  /** Goes on with a rollback that failed. @param skip logical ids that count as undone */
+  async continueRollback(
+    region: string,
+    nameOrId: string,
+    options: { readonly skip: readonly string[]; readonly caller: Caller; readonly token?: string },
+  ): Promise<void> {
+    await this.#exclusively(nameOf(nameOrId), async () => {
+      const stack = this.get(region, nameOrId);
+      if (!stack.suspended || stack.status !== 'UPDATE_ROLLBACK_FAILED') {
+        throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not continue to be rolled back.`);
+      }
+      const { walk } = stack.suspended;
+      const unknown = options.skip.filter((id) => walk[id]?.state !== 'failed');
+      if (unknown.length > 0) {
+        throw invalid(
+          `The following resources cannot be skipped, as they did not fail to roll back: [${unknown.join(', ')}]`,
+        );
+      }
+      await this.#go({ ...stack, callerArn: options.caller.arn }, (current) =>
+        continueRollback(current, options.skip, options.token),
+      );
+    });
+  }
+
+  async setPolicy(region: string, nameOrId: string, policy: string): Promise<void> {
+    checkStackPolicy(policy);
+    await this.#amend(this.get(region, nameOrId), (current) => ({ ...current, policy }));
+  }
+
+  /** Tells a resource that waits for it of a signal. */
+  async signal(region: string, nameOrId: string, logicalId: string, id: string, Status: string): Promise<void> {
+    const stack = this.get(region, nameOrId);
+    const resource = stack.resources[logicalId];
+    if (!resource) throw invalid(`Resource ${logicalId} does not exist for stack ${nameOrId}`);
+    if (!resource.question || !resource.status.endsWith('_IN_PROGRESS')) {
+      throw invalid(`Resource ${logicalId} is in ${resource.status} state and cannot be signaled.`);
+    }
+    await this.#answers.give(questionKey(stack.uuid, resource.question.id), { id, body: { Status } });
+  }
+
+  async #amend(stack: Stack, amendment: (stack: Stack) => Stack): Promise<Stack> {
+    if (await this.#driver.amend(stack.uuid, amendment)) return stack;
+    return this.#store.save(amendment(stack), [], this.#clock.now());
+  }
+
   async setTerminationProtection(region: string, nameOrId: string, enabled: boolean): Promise<Stack> {
     const stack = this.get(region, nameOrId);
-    const protect = (current: Stack): Stack => ({ ...current, terminationProtection: enabled });
-    if (await this.#driver.amend(stack.uuid, protect)) return stack;
-    return this.#store.save(protect(stack), [], this.#clock.now());
+    return this.#amend(stack, (current) => ({ ...current, terminationProtection: enabled }));
   }
 
   async createChangeSet(request: ChangeSetRequest): Promise<ChangeSet> {
@@ -407,6 +472,7 @@ export class Stacks {
       region,
       accountId: caller.accountId,
       callerArn: caller.arn,
+      callerSession: caller.session,
       status: 'REVIEW_IN_PROGRESS',
       createdAt: this.#clock.now(),
       revision: 0,
@@ -470,7 +536,7 @@ export class Stacks {
   #begin(
     stack: Stack,
     definition: Definition,
-    request: Pick<StackRequest, 'onFailure' | 'caller' | 'token' | 'parent'>,
+    request: Pick<StackRequest, 'onFailure' | 'caller' | 'token' | 'parent' | 'policy' | 'policyDuringUpdate'>,
     start: (stack: Stack, options: StartOptions) => Transition,
   ): Promise<Stack> {
     const identity = identityOf(stack, definition.notificationArns);
@@ -483,11 +549,15 @@ export class Stacks {
       onFailure: request.onFailure,
       imports: importsOf(scope),
       ...(request.parent && { isHeld: true }),
+      ...(request.policyDuringUpdate !== undefined && { policyDuringUpdate: request.policyDuringUpdate }),
       now: this.#clock.now(),
       ...(request.token !== undefined && { token: request.token }),
     };
-    const counted = { ...stack, revisionsUsed: revision, callerArn: request.caller.arn };
-    return this.#go(counted, (current) => start(current, options), { revision, value: definition });
+    const { arn: callerArn, session: callerSession } = request.caller;
+    const counted = { ...stack, revisionsUsed: revision, callerArn, callerSession };
+    const withPolicy = (begun: Transition): Transition =>
+      request.policy === undefined ? begun : { ...begun, stack: { ...begun.stack, policy: request.policy } };
+    return this.#go(counted, (current) => withPolicy(start(current, options)), { revision, value: definition });
   }
 
   /** Stores the beginning of a deployment and lets it run. */

@@ -158,7 +158,10 @@ export class StackStore {
   /** Forgets definitions that no rollback can need any more. */
   async dropDefinitions(stack: Stack): Promise<void> {
     const old = Array.from({ length: stack.revisionsUsed }, (_, index) => index + 1).filter(
-      (revision) => revision !== stack.revision && this.#definitions.has(definitionKey(stack, revision)),
+      (revision) =>
+        revision !== stack.revision &&
+        revision !== stack.suspended?.revision &&
+        this.#definitions.has(definitionKey(stack, revision)),
     );
     if (old.length === 0) return;
     const keys = old.map((revision) => definitionKey(stack, revision));

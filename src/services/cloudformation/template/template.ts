@@ -28,6 +28,7 @@ export interface ResourceDeclaration {
   readonly DeletionPolicy: DeletionPolicy;
   readonly UpdateReplacePolicy: DeletionPolicy;
   readonly Metadata?: Json;
+  readonly CreationPolicy?: Json;
 }
 
 export interface OutputDeclaration {
@@ -176,6 +177,7 @@ function resource(name: string, value: Json, hasMacros: boolean): ResourceDeclar
     DeletionPolicy: deletionPolicy(name, value.DeletionPolicy),
     UpdateReplacePolicy: deletionPolicy(name, value.UpdateReplacePolicy),
     ...(value.Metadata !== undefined && { Metadata: value.Metadata }),
+    ...(value.CreationPolicy !== undefined && { CreationPolicy: value.CreationPolicy }),
   };
 }
 
