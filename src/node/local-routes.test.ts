@@ -32,7 +32,7 @@ function ask(remoteAddress: string | undefined, headers: Readonly<Record<string,
     },
   };
   const route = localOnly({ prefix: '/metrics', handle: (_request, answer) => void answer.writeHead(200) });
-  void route.handle(request as unknown as HttpRequest, response as unknown as HttpResponse);
+  void route.handle(request as unknown as HttpRequest, response as unknown as HttpResponse, async () => {});
   return status;
 }
 

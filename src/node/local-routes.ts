@@ -8,9 +8,9 @@ import { type ExtraRoute, foreignTo, type HttpRequest } from '../wire/index.ts';
 export function localOnly(route: ExtraRoute): ExtraRoute {
   return {
     ...route,
-    handle: (request, response) => {
+    handle: (request, response, next) => {
       const refusal = refusalOf(request);
-      if (refusal === undefined) return route.handle(request, response);
+      if (refusal === undefined) return route.handle(request, response, next);
       const body = JSON.stringify({ message: refusal });
       response.writeHead(403, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body);
       request.resume();

@@ -16,6 +16,7 @@ import { apis } from './api-routes.ts';
 import { AuditTrail, auditApi } from './audit/index.ts';
 import { auditing } from './auditing.ts';
 import { authorization } from './authorization.ts';
+import { buckets } from './bucket-routes.ts';
 import type { Node, NodeConfig } from './config.ts';
 import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
@@ -113,27 +114,31 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       ...ground,
     }),
   );
+  const authorize = authorization({ ...services, off: config.authorization === 'off' });
+  const bucketSites = buckets({ ...services, authorize, mode: config.mode, ...ground });
   wire = scope.use(
     createWireServer({
       services: services.all,
       credentials: services.credentials,
-      authorize: authorization({ ...services, off: config.authorization === 'off' }),
+      authorize,
       audit: auditing({ denials: new Denials({ ...services, ...ground }), trail, events, ...ground }),
       mode: config.mode,
       extraRoutes: [
         urls.byHost,
         urls.byPath,
+        bucketSites.websiteByHost,
+        bucketSites.websiteByPath,
         apiRoutes.byHost,
         apiRoutes.byPath,
         apiRoutes.byDomain,
         healthRoute,
         forFunctions({
           prefix: services.lambda.packages.prefix,
-          handle: (...call) => services.lambda.packages.handle(...call),
+          handle: (request, response) => services.lambda.packages.handle(request, response),
         }),
         forFunctions({
           prefix: services.stackAnswers.prefix,
-          handle: (...call) => services.stackAnswers.handle(...call),
+          handle: (request, response) => services.stackAnswers.handle(request, response),
         }),
         ...services.series.routes.map(forFunctions),
         forFunctions(certificateRoute(services.sns)),
@@ -149,6 +154,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
           guard,
         ),
         adminRoute(fleetApi({ fleet: new NodeFleet(services.iot, () => gateway?.clients), ...ground }), guard),
+        bucketSites.calls,
       ],
       upgrades: upgrade,
       ...ground,

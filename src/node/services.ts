@@ -30,7 +30,7 @@ import {
   openLambda,
 } from '../services/lambda/index.ts';
 import { openLogs } from '../services/logs/index.ts';
-import { type AskDestination, openS3 } from '../services/s3/index.ts';
+import { type AskDestination, openS3, type S3 } from '../services/s3/index.ts';
 import { secretsManager } from '../services/secretsmanager/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
 import { openSns, type Sns } from '../services/sns/index.ts';
@@ -79,6 +79,7 @@ export interface Services extends AsyncDisposable {
   readonly iot: Iot;
   readonly lambda: Lambda;
   readonly mappings: EventSourceMappings;
+  readonly s3: S3;
   readonly sns: Sns;
   readonly sqs: Sqs;
   readonly series: SeriesService;
@@ -330,6 +331,7 @@ export async function openServices(
     iot,
     lambda,
     mappings: mappings!,
+    s3,
     sns,
     sqs,
     series,

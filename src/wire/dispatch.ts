@@ -512,7 +512,10 @@ function formOf({ query }: RequestHead, body: Uint8Array): Map<string, string> {
 }
 
 /** The signing name in the credential scope, as a hint for routing; nothing is proven by it. */
-function scopeHint({ headers, query }: RequestHead): { readonly service: string } | undefined {
+export function scopeHint({
+  headers,
+  query,
+}: Pick<RequestHead, 'headers' | 'query'>): { readonly service: string } | undefined {
   const { authorization } = headers;
   const text =
     typeof authorization === 'string' ? authorization : query.includes('X-Amz-Credential=') ? safeDecode(query) : '';

@@ -21,9 +21,17 @@ export interface ExtraRoute {
   readonly forFunctions?: boolean;
   /** It says itself which pages of other sites may call it; of others all are refused in `dev`. No unless said. */
   readonly crossOrigin?: boolean;
-  /** Answers; what it throws becomes a 500. Bodies are not read yet, and no credentials were checked. */
-  handle(request: HttpRequest, response: HttpResponse): void | Promise<void>;
+  /** Takes only requests of which this says so, beside their path and host; it is asked at every request, and must be quick. */
+  takes?(head: ClaimedHead): boolean;
+  /**
+   * Answers; what it throws becomes a 500. Bodies are not read yet, and no credentials were checked.
+   * @param next  leaves the answer to the AWS APIs
+   */
+  handle(request: HttpRequest, response: HttpResponse, next: () => Promise<void>): void | Promise<void>;
 }
+
+/** What routes are chosen by. */
+export type ClaimedHead = Pick<HttpRequest, 'url' | 'headers'> & { readonly method?: string | undefined };
 
 /** Takes requests that ask to become WebSockets; those for other paths are answered as if they had not asked. */
 export interface UpgradeRoute {
@@ -43,12 +51,18 @@ export interface DeviceDoor {
 }
 
 /** The first route that claims the request. */
-export function claimRoute(routes: readonly ExtraRoute[], path: string, host: string): ExtraRoute | undefined {
+export function claimRoute(
+  routes: readonly ExtraRoute[],
+  path: string,
+  host: string,
+  head: ClaimedHead,
+): ExtraRoute | undefined {
   for (const route of routes) {
     const { prefix } = route;
     if (!path.startsWith(prefix)) continue;
     const atSegment = /[/-]$/.test(prefix) || path.length === prefix.length || path[prefix.length] === '/';
-    if (atSegment && (route.host === undefined || route.host.test(host))) return route;
+    if (!atSegment || (route.host !== undefined && !route.host.test(host))) continue;
+    if (!route.takes || route.takes(head)) return route;
   }
   return undefined;
 }

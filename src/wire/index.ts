@@ -1,11 +1,13 @@
 /** wire: the AWS front door on one port: route -> decode -> authenticate -> authorize -> operation -> encode. */
 export { AuthenticationFailure, Authenticator } from './authenticate.ts';
 export { BodyReader } from './body.ts';
+export { bucketOf } from './buckets.ts';
 export type { CallRequest, CallResponse } from './call.ts';
 export { traceOf } from './context.ts';
 export type { Asked, Audit, Authorization, Authorize } from './dispatch.ts';
 export {
   authorityOf,
+  type ClaimedHead,
   type DeviceDoor,
   type ExtraRoute,
   type HttpRequest,

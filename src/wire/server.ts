@@ -21,6 +21,7 @@ import type { CallResponse } from './call.ts';
 import { type Audit, type Authorize, Dispatcher } from './dispatch.ts';
 import {
   authorityOf,
+  type ClaimedHead,
   claimRoute,
   type DeviceDoor,
   type ExtraRoute,
@@ -277,11 +278,11 @@ class Wire implements WireServer {
   }
 
   /** The extra route that a request is for. */
-  #claimed(request: Pick<HttpRequest, 'url' | 'headers'>): ExtraRoute | undefined {
+  #claimed(request: ClaimedHead): ExtraRoute | undefined {
     const { extraRoutes = [] } = this.#options;
     if (extraRoutes.length === 0) return undefined;
     const path = (request.url ?? '/').split('?', 1)[0]!;
-    return claimRoute(extraRoutes, path, hostName(authorityOf(request)));
+    return claimRoute(extraRoutes, path, hostName(authorityOf(request)), request);
   }
 
   async #answer(request: HttpRequest, response: HttpResponse, fromSandbox: boolean): Promise<void> {
@@ -296,7 +297,7 @@ class Wire implements WireServer {
     if (!route) return this.#dispatcher.handle(request, response);
     if (fromSandbox && !route.forFunctions) return refuse(response, `${route.prefix} is not open to functions.`);
     try {
-      await route.handle(request, response);
+      await route.handle(request, response, () => this.#dispatcher.handle(request, response));
     } catch (error) {
       this.#options.logger.error('extra-route-failed', { path: request.url?.split('?')[0], error });
       if (response.headersSent) response.destroy();

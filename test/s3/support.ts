@@ -37,15 +37,18 @@ export async function withBucket(
   options: { readonly clock?: Clock; readonly locks?: boolean } = {},
 ): Promise<void> {
   const { clock, locks = false } = options;
-  await withS3(async (wire) => {
-    const s3 = new S3Client({ ...clientOptions(wire), forcePathStyle: true });
-    try {
-      await s3.send(new CreateBucketCommand({ ...BUCKET, ObjectLockEnabledForBucket: locks }));
-      await run(s3, wire);
-    } finally {
-      s3.destroy();
-    }
-  }, clock ? { clock } : {});
+  await withS3(
+    async (wire) => {
+      const s3 = new S3Client({ ...clientOptions(wire), forcePathStyle: true });
+      try {
+        await s3.send(new CreateBucketCommand({ ...BUCKET, ObjectLockEnabledForBucket: locks }));
+        await run(s3, wire);
+      } finally {
+        s3.destroy();
+      }
+    },
+    clock ? { clock } : {},
+  );
 }
 
 export const put = (s3: S3Client, Key: string, Body: string | Uint8Array, more: object = {}) =>

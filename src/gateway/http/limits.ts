@@ -6,6 +6,8 @@ export const HTTP_LIMITS = {
   bufferedBytesMax: 256 * 1024 * 1024,
   /** Status, headers and cookies in front of a streamed response: clients take no more, and it is searched with every piece. */
   preludeBytesMax: 64 * 1024,
+  /** Fields of a browser's form to a bucket before its file, all together, and what may stand behind it (S3: 20 KB). */
+  formFieldsBytesMax: 20 * 1024,
 } as const;
 
 /** Numbers of HTTP APIs and REST APIs (S5). */

@@ -36,6 +36,12 @@ export function bodyChecks(input: BodyInput): BodyChecks {
   return { contentLength, ...md5Of(ContentMD5), ...(checksum && { checksum }) };
 }
 
+/** The same for the file of a form, whose length is known only when it has ended. @throws DomainError `digest-invalid`, `request-invalid` */
+export function formChecks(input: BodyInput): BodyChecks {
+  const checksum = checksumOf(input, undefined);
+  return { ...md5Of(input.ContentMD5), ...(checksum && { checksum }) };
+}
+
 /** `Content-MD5` in hex. @throws DomainError `digest-invalid` */
 export function md5Of(header: string | undefined): { readonly md5?: string } {
   if (header === undefined) return {};

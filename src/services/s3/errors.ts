@@ -6,6 +6,7 @@ export type S3ErrorCode =
   | ObjectsErrorCode
   | 'access-denied'
   | 'access-forbidden'
+  | 'access-key-unknown'
   | 'acl-malformed'
   | 'acl-not-supported'
   | 'acl-with-ownership'
@@ -43,11 +44,14 @@ export type S3ErrorCode =
   | 'part-number-invalid'
   | 'part-order'
   | 'part-too-small'
+  | 'post-fields-too-large'
   | 'post-malformed'
   | 'post-policy-invalid'
   | 'request-invalid'
   | 'storage-class-invalid'
+  | 'signature-mismatch'
   | 'tag-invalid'
+  | 'token-invalid'
   | 'trailer-malformed'
   | 'versioning-invalid';
 
@@ -55,6 +59,9 @@ export type S3ErrorCode =
 export const S3_ANSWERS = {
   'access-denied': { type: 'AccessDenied', status: 403 },
   'access-forbidden': { type: 'AccessForbidden', status: 403 },
+  'access-key-unknown': { type: 'InvalidAccessKeyId', status: 403 },
+  'signature-mismatch': { type: 'SignatureDoesNotMatch', status: 403 },
+  'token-invalid': { type: 'InvalidToken', status: 400 },
   'acl-malformed': { type: 'MalformedACLError', status: 400 },
   'acl-not-supported': { type: 'AccessControlListNotSupported', status: 400 },
   'acl-with-ownership': { type: 'InvalidBucketAclWithObjectOwnership', status: 400 },
@@ -109,6 +116,7 @@ export const S3_ANSWERS = {
   'part-number-invalid': { type: 'InvalidPartNumber', status: 416 },
   'part-order': { type: 'InvalidPartOrder', status: 400 },
   'part-too-small': { type: 'EntityTooSmall', status: 400 },
+  'post-fields-too-large': { type: 'MaxPostPreDataLengthExceeded', status: 400 },
   'post-malformed': { type: 'MalformedPOSTRequest', status: 400 },
   'post-policy-invalid': { type: 'InvalidPolicyDocument', status: 400 },
   'precondition-failed': { type: 'PreconditionFailed', status: 412 },
@@ -162,6 +170,10 @@ const MESSAGES: Partial<Record<S3ErrorCode, string>> = {
   'precondition-failed': 'At least one of the pre-conditions you specified did not hold',
   'range-invalid': 'The requested range is not satisfiable',
   'access-denied': 'Access Denied',
+  'access-key-unknown': 'The AWS Access Key Id you provided does not exist in our records.',
+  'signature-mismatch':
+    'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+  'token-invalid': 'The provided token is malformed or otherwise invalid.',
   'acl-malformed': 'The XML you provided was not well-formed or did not validate against our published schema',
   'acl-not-supported': 'The bucket does not allow ACLs',
   'acl-with-ownership': "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
@@ -176,6 +188,7 @@ const MESSAGES: Partial<Record<S3ErrorCode, string>> = {
   'no-public-access-block': 'The public access block configuration was not found',
   'no-replication': 'The replication configuration was not found',
   'no-website': 'The specified bucket does not have a website configuration',
+  'post-fields-too-large': 'Your POST request fields preceeding the upload file was too large.',
   'post-malformed': 'The body of your POST request is not well-formed multipart/form-data.',
   'post-policy-invalid': 'The content of the form does not meet the conditions specified in the policy document.',
   'versioning-invalid': 'The Versioning element must be specified',

@@ -14,17 +14,21 @@ import { deletionOperations } from './operations/deletions.ts';
 import { listingOperations } from './operations/listings.ts';
 import { notificationOperations } from './operations/notifications.ts';
 import { objectSettingOperations } from './operations/object-settings.ts';
-import { objectOperations } from './operations/objects.ts';
+import { objectOperations, postOperation } from './operations/objects.ts';
 import { settingOperations } from './operations/settings.ts';
 import { uploadListingOperations } from './operations/upload-listings.ts';
 import { uploadOperations } from './operations/uploads.ts';
 import { type GuardedBuckets, s3Permissions } from './permissions/index.ts';
-import { Settings } from './settings.ts';
+import { type CorsRule, Settings, type Website } from './settings.ts';
 import { LifecycleSweeper } from './sweeper.ts';
 import { BucketTarget } from './target.ts';
 
-export type { S3ErrorCode } from './errors.ts';
+export { corsHeaders, type PageRequest, preflight } from './cors.ts';
+export { type S3ErrorCode, s3Error } from './errors.ts';
 export type { AskDestination } from './notifications/notifier.ts';
+export { checkPostPolicy, type PostFields } from './post-policy.ts';
+export type { CorsRule, Website } from './settings.ts';
+export { firstStep, folderIndex, type SiteAddress, stepAfter, type WebsiteStep } from './website.ts';
 
 export interface S3Dependencies {
   /** Stays open until the service is closed, and is the caller's to close. */
@@ -43,10 +47,20 @@ export interface S3 extends AsyncDisposable {
   readonly service: Service;
   /** For deliveries to buckets. */
   readonly target: Target;
+  /** Puts an object that a browser's form has sent: input of PutObject. */
+  readonly post: Operation;
+  /** What a bucket is to browsers; `undefined` where there is no such bucket. */
+  site(bucket: string): Promise<Site | undefined>;
   /** Lets events go to their destinations, and lifecycle rules do their work: once all kinds of destinations are there. */
   resume(): void;
   /** Resolves when no lifecycle rule is at work. */
   settled(): Promise<void>;
+}
+
+/** A bucket as browsers see it. */
+export interface Site {
+  readonly cors?: readonly CorsRule[] | undefined;
+  readonly website?: Website | undefined;
 }
 
 /** Opens S3: objects are in their store, what is set for a bucket is in records. */
@@ -81,6 +95,11 @@ export async function openS3(dependencies: S3Dependencies): Promise<S3> {
       anonymous: true,
     },
     target: new BucketTarget(objects),
+    post: inItsWords(postOperation(ground)),
+    site: async (bucket) => {
+      if (!(await objects.buckets()).some(({ name }) => name === bucket)) return undefined;
+      return { cors: settings.peek(bucket, 'cors'), website: settings.peek(bucket, 'website') };
+    },
     resume: () => {
       notifier.start();
       sweeper.start();

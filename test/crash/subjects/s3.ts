@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { hasCode, type Random, systemClock, systemRandom } from '../../../src/base/index.ts';
 import { openS3, type S3 } from '../../../src/services/s3/index.ts';
 import { openEmbeddedObjects, openEmbeddedRecords } from '../../../src/store/index.ts';
+import { silentLogger } from '../../../src/telemetry/index.ts';
 import { CONTEXT } from '../../support/operations.ts';
 import type { CrashSubject, HistoryEntry } from '../subject.ts';
 
@@ -36,11 +37,19 @@ export const s3Subject: CrashSubject<Store, Step> = {
 
   async open({ directory }) {
     await using scope = new AsyncDisposableStack();
-    const ground = { clock: systemClock, random: systemRandom };
+    const ground = { clock: systemClock, random: systemRandom, logger: silentLogger };
     const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
     const options = { directory: join(directory, 'objects'), records, ...ground };
     const objects = scope.use(await openEmbeddedObjects(options));
-    const s3 = scope.use(await openS3({ objects, records, ...ground }));
+    const s3 = scope.use(
+      await openS3({
+        objects,
+        records,
+        delivery: { send: async () => {} },
+        askDestination: async () => 'open',
+        ...ground,
+      }),
+    );
     for (const Bucket of BUCKETS) await call(s3, 'CreateBucket', { Bucket });
     const VersioningConfiguration = { Status: 'Enabled' };
     await call(s3, 'PutBucketVersioning', { Bucket: 'kept', VersioningConfiguration });

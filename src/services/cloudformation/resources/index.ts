@@ -51,6 +51,8 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...SQS_TYPES,
   ...WAIT_CONDITION_TYPES,
   ...SSM_TYPES,
+  ...SSM_TYPES,
+  ...WAIT_CONDITION_TYPES,
 };
 
 /** The row of a type; `undefined` for one that a template may not contain. */

@@ -1,6 +1,6 @@
 import { ACCOUNT_ID, parseArn } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
-import { pageOf } from '../../pages.ts';
+import { pageOf } from '../../index.ts';
 import { EcrError } from '../errors.ts';
 import { type Repositories, type Repository, repositoryArn } from '../repositories.ts';
 import type { EcrOperationName } from './names.ts';

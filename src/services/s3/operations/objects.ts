@@ -1,6 +1,6 @@
 import type { BucketInfo, ByteRange, ObjectInfo, OpenedObject } from '../../../store/index.ts';
 import type { Operation } from '../../index.ts';
-import { bodyChecks, streamOf } from '../bodies.ts';
+import { bodyChecks, formChecks, streamOf } from '../bodies.ts';
 import { checksumMembers, partChecksum } from '../checksums.ts';
 import { checkConditions, parseRange, partRange } from '../conditions.ts';
 import { customerKeyOf, encryptionMembers } from '../encryption.ts';
@@ -14,32 +14,7 @@ import { causeOf, commonOptions, type Ground, writeConditions } from '../writing
 export function objectOperations(ground: Ground): Record<string, Operation> {
   const { objects, settings } = ground;
   return {
-    PutObject: async (input, context) => {
-      const { Bucket, Key } = input;
-      if (input.WriteOffsetBytes !== undefined) {
-        throw s3Error('not-built', {
-          message: 'Appending to objects is of directory buckets, which Millrace has none of',
-        });
-      }
-      const bucket = await objects.bucket(Bucket);
-      const checks = bodyChecks(input);
-      checkProofOfLocked(input, checks);
-      const options = {
-        metadata: toStored(input),
-        ...commonOptions(ground, input, context),
-        ...checks,
-        ...writeConditions(input),
-        cause: causeOf(context),
-      };
-      const info = await objects.put(Bucket, Key, streamOf(input.Body), options);
-      return {
-        ETag: quoted(info.etag),
-        VersionId: versionIdOf(info, bucket),
-        ...checksumMembers(info.checksum),
-        ...encryptionMembers(input, options.customerKey),
-        ...expirationMember(settings.peek(Bucket, 'lifecycle'), info),
-      };
-    },
+    PutObject: putOperation(ground),
 
     GetObject: async (input, { caller }) => {
       const { Bucket, Key } = input;
@@ -59,6 +34,41 @@ export function objectOperations(ground: Ground): Record<string, Operation> {
       const expiration = expirationMember(settings.peek(Bucket, 'lifecycle'), info);
       return { ...shown({ info, ...(range && { range }) }, input, bucket), ...expiration };
     },
+  };
+}
+
+/** What a browser's form has sent is put. */
+export function postOperation(ground: Ground): Operation {
+  return putOperation(ground, 'post');
+}
+
+function putOperation(ground: Ground, origin?: 'post'): Operation {
+  const { objects, settings } = ground;
+  return async (input, context) => {
+    const { Bucket, Key } = input;
+    if (input.WriteOffsetBytes !== undefined) {
+      throw s3Error('not-built', {
+        message: 'Appending to objects is of directory buckets, which Millrace has none of',
+      });
+    }
+    const bucket = await objects.bucket(Bucket);
+    const checks = origin === 'post' ? formChecks(input) : bodyChecks(input);
+    checkProofOfLocked(input, checks);
+    const options = {
+      metadata: toStored(input),
+      ...commonOptions(ground, input, context),
+      ...checks,
+      ...writeConditions(input),
+      cause: causeOf(context, origin),
+    };
+    const info = await objects.put(Bucket, Key, streamOf(input.Body), options);
+    return {
+      ETag: quoted(info.etag),
+      VersionId: versionIdOf(info, bucket),
+      ...checksumMembers(info.checksum),
+      ...encryptionMembers(input, options.customerKey),
+      ...expirationMember(settings.peek(Bucket, 'lifecycle'), info),
+    };
   };
 }
 
