@@ -49,8 +49,6 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...S3_TYPES,
   ...SNS_TYPES,
   ...SQS_TYPES,
-  ...WAIT_CONDITION_TYPES,
-  ...SSM_TYPES,
   ...SSM_TYPES,
   ...WAIT_CONDITION_TYPES,
 };
