@@ -77,8 +77,9 @@ export class FakeServices {
         return { QueueUrl: url(QueueName) };
       },
       'sqs:GetQueueAttributes': ({ QueueUrl }) => {
-        queue(QueueUrl);
-        return { Attributes: { QueueArn: `arn:aws:sqs:${region}:000000000000:${nameOf(QueueUrl)}` } };
+        return {
+          Attributes: { ...queue(QueueUrl), QueueArn: `arn:aws:sqs:${region}:000000000000:${nameOf(QueueUrl)}` },
+        };
       },
       'sqs:SetQueueAttributes': ({ QueueUrl, Attributes }) => Object.assign(queue(QueueUrl), Attributes),
       'sqs:TagQueue': ({ QueueUrl, Tags }) => Object.assign(queue(QueueUrl), { tags: JSON.stringify(Tags) }),
@@ -95,6 +96,7 @@ export class FakeServices {
         this.topics.get(nameOf(TopicArn))![AttributeName] = AttributeValue;
         return none;
       },
+      'sns:GetTopicAttributes': ({ TopicArn }) => ({ Attributes: { ...this.topics.get(nameOf(TopicArn)) } }),
       'sns:Publish': ({ TopicArn, Message }) => {
         if (!this.topics.has(nameOf(TopicArn))) throw new DomainError('NotFoundException', 'Topic does not exist');
         this.published.push(Message);

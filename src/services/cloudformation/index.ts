@@ -7,6 +7,7 @@ import type { Call } from './calls.ts';
 import { CLOUDFORMATION_ANSWERS } from './errors.ts';
 import { CLOUDFORMATION_LIMITS } from './limits.ts';
 import { changeSetOperations } from './operations/change-sets.ts';
+import { driftOperations } from './operations/drift.ts';
 import { resourceOperations } from './operations/resources.ts';
 import { stackOperations } from './operations/stacks.ts';
 import { templateOperations } from './operations/templates.ts';
@@ -84,6 +85,7 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
     ...resourceOperations(stacks),
     ...changeSetOperations(stacks, readObject),
     ...templateOperations(stacks, readObject),
+    ...driftOperations(stacks),
   };
   return {
     service: {

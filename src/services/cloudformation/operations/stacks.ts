@@ -149,6 +149,8 @@ function summary(stack: Stack): object {
     StackStatus: stack.status,
     ...(stack.reason !== undefined && { StackStatusReason: stack.reason }),
     ...(stack.parentId !== undefined && { ParentId: stack.parentId, RootId: stack.rootId }),
-    DriftInformation: { StackDriftStatus: 'NOT_CHECKED' },
+    DriftInformation: stack.drift
+      ? { StackDriftStatus: stack.drift.status, LastCheckTimestamp: new Date(stack.drift.at) }
+      : { StackDriftStatus: 'NOT_CHECKED' },
   };
 }

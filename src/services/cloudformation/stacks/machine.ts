@@ -120,7 +120,7 @@ export function startUpdate(stack: Stack, options: StartOptions): Transition {
     retain: [],
     ...(token !== undefined && { token }),
   };
-  const { failure: _failure, suspended: _suspended, ...rest } = stack;
+  const { failure: _failure, suspended: _suspended, drift: _drift, ...rest } = stack;
   const next = { ...rest, deployment, imports, updatedAt: now, disableRollback: onFailure === 'DO_NOTHING' };
   return withStatus(next, 'UPDATE_IN_PROGRESS', 'User Initiated');
 }

@@ -146,6 +146,32 @@ export interface Deployment {
   readonly cancelled?: boolean;
 }
 
+export interface DriftDifference {
+  readonly path: string;
+  readonly expected: string;
+  readonly actual: string;
+  readonly kind: 'NOT_EQUAL' | 'REMOVE';
+}
+
+export interface ResourceDrift {
+  readonly logicalId: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly status: 'IN_SYNC' | 'MODIFIED' | 'DELETED' | 'NOT_CHECKED';
+  readonly differences: readonly DriftDifference[];
+  readonly actual?: JsonObject;
+}
+
+/** How far the resources of a stack are from what it made them. */
+export interface StackDrift {
+  readonly id: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly status: 'IN_SYNC' | 'DRIFTED';
+  readonly drifted: number;
+  readonly resources: readonly ResourceDrift[];
+}
+
 export interface Stack {
   readonly id: string;
   readonly uuid: string;
@@ -175,6 +201,8 @@ export interface Stack {
   readonly rootId?: string;
   /** Why the last deployment failed. */
   readonly failure?: string;
+  /** What the last detection found. */
+  readonly drift?: StackDrift;
   /** Stack policy in force. */
   readonly policy?: string;
   /** The deployment that ended in a failure and can be rolled back, or its rollback gone on with. */

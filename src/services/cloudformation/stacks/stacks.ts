@@ -9,6 +9,7 @@ import { dependencyGraph } from '../template/program.ts';
 import { sameJson } from '../template/value.ts';
 import { type Answers, questionKey } from './answers.ts';
 import { announceChanges } from './changes.ts';
+import { detectDrift } from './drift.ts';
 import { identityOf, type StackDriver } from './driver.ts';
 import { computeOutputs, importsOf, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
@@ -23,7 +24,17 @@ import {
   startUpdate,
   type Transition,
 } from './machine.ts';
-import type { Change, ChangeSet, Definition, Deployment, Stack, StackEvent, StackStatus, Tag } from './model.ts';
+import type {
+  Change,
+  ChangeSet,
+  Definition,
+  Deployment,
+  Stack,
+  StackDrift,
+  StackEvent,
+  StackStatus,
+  Tag,
+} from './model.ts';
 import { checkStackPolicy } from './policy.ts';
 import { capabilitiesMissing, checkDefinition, prepareDefinition } from './preparation.ts';
 import type { StackStore } from './store.ts';
@@ -89,6 +100,14 @@ const UPDATABLE: ReadonlySet<StackStatus> = new Set([
   'UPDATE_FAILED',
   'UPDATE_ROLLBACK_COMPLETE',
   'CREATE_FAILED',
+]);
+
+/** Statuses in which a stack's resources can be compared with what is. */
+const DETECTABLE: ReadonlySet<StackStatus> = new Set([
+  'CREATE_COMPLETE',
+  'UPDATE_COMPLETE',
+  'UPDATE_ROLLBACK_COMPLETE',
+  'UPDATE_ROLLBACK_FAILED',
 ]);
 
 /** Stacks and change sets: what may be done to them, and what that begins. */
@@ -278,6 +297,25 @@ export class Stacks {
       throw invalid(`Resource ${logicalId} is in ${resource.status} state and cannot be signaled.`);
     }
     await this.#answers.give(questionKey(stack.uuid, resource.question.id), { id, body: { Status } });
+  }
+
+  /** Finds how far a stack's resources are from what it made them; it is stored with the stack. */
+  async detectDrift(region: string, nameOrId: string, only: readonly string[] | undefined): Promise<StackDrift> {
+    return this.#exclusively(nameOf(nameOrId), async () => {
+      const stack = this.get(region, nameOrId);
+      if (!DETECTABLE.has(stack.status)) {
+        throw invalid(`Drift detection cannot be performed on stack [${stack.id}] in status ${stack.status}`);
+      }
+      const id = uuid(this.#random);
+      const drift = await detectDrift(stack, {
+        id,
+        now: this.#clock.now(),
+        call: this.#call,
+        ...(only && { only }),
+      });
+      await this.#amend(stack, (current) => ({ ...current, drift }));
+      return drift;
+    });
   }
 
   async #amend(stack: Stack, amendment: (stack: Stack) => Stack): Promise<Stack> {
