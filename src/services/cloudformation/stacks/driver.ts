@@ -445,7 +445,7 @@ export class StackDriver implements AsyncDisposable {
 
   /** What references stand for is read with the rights by which the resources are made. */
   #references({ stack }: Run): ResolvedReferences {
-    const roleArn = this.#dependencies.store.definition(stack, stack.deployment!.revision)?.roleArn;
+    const { roleArn } = this.#dependencies.store.definition(stack, stack.deployment!.revision) ?? {};
     const read = (service: string, operation: string, input: object) =>
       this.#call(stack, roleArn, stack.region, service, operation, input);
     return new ResolvedReferences(referencesBy(read));
