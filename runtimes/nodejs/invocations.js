@@ -11,6 +11,7 @@ const {
 const { requestIdHere, runWithin } = require('./globals.js');
 const { marshal, runHandler } = require('./invocation.js');
 const { byteLength, exit, parse, resourceUsage, setImmediate: soon, stringify } = require('./primordials.js');
+const { noteAnswers } = require('./resource-answers.js');
 const { ResponseStream } = require('./response-stream.js');
 
 /** Bytes of a response at most, as Lambda counts them: 6 MB and some room for its own envelope. */
@@ -91,6 +92,7 @@ class Invocations {
     } catch (error) {
       return this.#report(mine, new EventInvalid(error.message, error));
     }
+    noteAnswers(event);
     if (streaming) mine.stream = new ResponseStream(sequence, highWaterMark);
     mine.onIdle = runHandler(handler, event, invocation, environment, answer, mine.stream).onIdle;
   }

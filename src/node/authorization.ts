@@ -3,6 +3,7 @@ import type { Authority } from '../services/iam/index.ts';
 import { isAccount, type Permission, type Service } from '../services/index.ts';
 import type { Asked, Authorization, Authorize } from '../wire/index.ts';
 import type { FunctionCalls } from './function-calls.ts';
+import { isLoopbackPeer } from './local-routes.ts';
 
 const ALLOWED: Authorization = { allowed: true };
 
@@ -55,10 +56,19 @@ function factsOf({ region, request }: Asked) {
   return {
     region,
     sourceIp: sourceIpOf(request),
-    isEncrypted: socket.encrypted ?? false,
+    isEncrypted: socket.encrypted ?? isWithinMachine(request),
     userAgent: headers['user-agent'],
     referer: headers.referer,
   };
+}
+
+/**
+ * Policies that ask for TLS (`aws:SecureTransport`) mean that nobody listens on the way, and within this machine nobody does: the buckets
+ * of osls and CDK refuse everything else, and their endpoint is `http://127.0.0.1`.
+ */
+function isWithinMachine({ headers, socket }: Asked['request']): boolean {
+  const passedOn = headers.forwarded ?? headers['x-forwarded-for'] ?? headers['x-real-ip'];
+  return passedOn === undefined && (socket.remoteAddress === undefined || isLoopbackPeer(socket.remoteAddress));
 }
 
 /** Where a call comes from. */

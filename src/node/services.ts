@@ -46,6 +46,7 @@ import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts
 import { kinesisPort } from './kinesis-port.ts';
 import { rotationFunctions } from './rotation-functions.ts';
 import { SeriesKeys } from './series-keys.ts';
+import { stackAuthorization } from './stack-authorization.ts';
 import type { Stores } from './stores.ts';
 import { SeriesUsage } from './usage.ts';
 
@@ -304,6 +305,7 @@ export async function openServices(
     endpoint,
     random: ground.random,
     signal: stop.signal,
+    authorize: stackAuthorization({ ...config, authority, iam }),
   });
   const readObject = async (bucket: string, key: string) => (await objects.get(bucket, key)).body;
   const callbackBase = () => {

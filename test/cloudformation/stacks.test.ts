@@ -273,9 +273,9 @@ for (const [name, resources, message] of [
     /Unresolved resource dependencies \[Nobody\]/,
   ],
   [
-    'a dynamic reference',
-    { T: { ...TOPIC, Properties: { DisplayName: '{{resolve:ssm:name}}' } } },
-    /T has a dynamic reference .* not built/,
+    'a dynamic reference to nowhere',
+    { T: { ...TOPIC, Properties: { DisplayName: '{{resolve:vault:name}}' } } },
+    /resource T: Incorrect format is used in the following reference/,
   ],
   ['nothing', {}, /At least one Resources member must be defined/],
 ] as const) {

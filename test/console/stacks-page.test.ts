@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import {
-  CloudFormation,
-  waitUntilStackCreateComplete 
-} from '@aws-sdk/client-cloudformation';
+import { CloudFormation, waitUntilStackCreateComplete } from '@aws-sdk/client-cloudformation';
 import type { Page } from 'playwright-core';
 import { CREDENTIALS, type House, openHouse } from '../http-apis/support.ts';
 import { openBrowser, skip } from './browser.ts';

@@ -1,5 +1,6 @@
 import { type Clock, hasCode, type Random, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
+import { Pictures } from '../apigatewayv2/index.ts';
 import { badRequest, conflict, limitExceeded, notFound, RestApiError } from './errors.ts';
 import { REST_API_LIMITS } from './limits.ts';
 import type { ApiKey, RestApi, RestContent, RestDeployment, RestStage, UsagePlan } from './model.ts';
@@ -25,7 +26,7 @@ export class RestApis {
   readonly clock: Clock;
   readonly #random: Random;
   readonly #apis: Registry<RestApi>;
-  readonly #pictures: Registry<RestContent>;
+  readonly #pictures: Pictures<RestContent>;
   readonly #keys: Registry<ApiKey>;
   readonly #plans: Registry<UsagePlan>;
   readonly #account: Registry<{ readonly cloudwatchRoleArn?: string }>;
@@ -38,7 +39,7 @@ export class RestApis {
     { clock, random }: RestApisDependencies,
     registries: readonly [
       Registry<RestApi>,
-      Registry<RestContent>,
+      Pictures<RestContent>,
       Registry<ApiKey>,
       Registry<UsagePlan>,
       Registry<{ readonly cloudwatchRoleArn?: string }>,
@@ -54,7 +55,7 @@ export class RestApis {
     const { records } = dependencies;
     return new RestApis(dependencies, [
       await Registry.open(records, 'apigateway-apis'),
-      await Registry.open(records, 'apigateway-deployments'),
+      await Pictures.open(records, 'apigateway-deployments', REST_API_LIMITS.deploymentsMax),
       await Registry.open(records, 'apigateway-keys'),
       await Registry.open(records, 'apigateway-plans'),
       await Registry.open(records, 'apigateway-account'),
@@ -85,7 +86,7 @@ export class RestApis {
 
   /** What a stage serves. */
   contentOf(api: RestApi, { deploymentId }: RestStage): RestContent | undefined {
-    return this.#pictures.get(pictureKey(api.id, deploymentId));
+    return this.#pictures.of(api.id, deploymentId);
   }
 
   /** @throws limit-exceeded, and what `make` throws */
@@ -121,7 +122,7 @@ export class RestApis {
     return this.#turns.run(id, async () => {
       this.get(region, id);
       await this.#apis.delete(id);
-      for (const name of this.#pictures.names(`${id}/`)) await this.#pictures.delete(name);
+      await this.#pictures.dropAll(id);
     });
   }
 
@@ -154,11 +155,15 @@ export class RestApis {
           throw limitExceeded('stages', REST_API_LIMITS.stagesMax);
         }
       }
-      const [deployments, outdated] = kept(stages, { ...api.deployments, [deploymentId]: deployment });
-      // Before the record that names it: a crash leaves a picture that nobody sees.
-      await this.#pictures.put(pictureKey(id, deploymentId), api.content);
-      await this.#apis.put(id, { ...api, stages, deployments });
-      for (const old of outdated) await this.#pictures.delete(pictureKey(id, old));
+      const served = new Set(Object.values(stages).map((stage) => stage.deploymentId));
+      await this.#pictures.add(
+        id,
+        deploymentId,
+        api.content,
+        { ...api.deployments, [deploymentId]: deployment },
+        served,
+        (deployments) => this.#apis.put(id, { ...api, stages, deployments }),
+      );
       return deployment;
     });
   }
@@ -172,8 +177,7 @@ export class RestApis {
       if (Object.values(api.stages).some((stage) => stage.deploymentId === deploymentId)) {
         throw badRequest('Active stages pointing to this deployment must be moved or deleted');
       }
-      await this.#apis.put(id, { ...api, deployments });
-      await this.#pictures.delete(pictureKey(id, deploymentId));
+      await this.#pictures.drop(id, deploymentId, () => this.#apis.put(id, { ...api, deployments }));
     });
   }
 
@@ -319,29 +323,10 @@ export class RestApis {
   }
 }
 
-const pictureKey = (apiId: string, deploymentId: string) => `${apiId}/${deploymentId}`;
-
 function checkDeployable({ resources }: RestContent): void {
   const methods = Object.values(resources).flatMap((resource) => Object.values(resource.methods));
   if (methods.length === 0) throw badRequest("The REST API doesn't contain any methods");
   if (methods.some(({ methodIntegration }) => methodIntegration === undefined)) {
     throw badRequest('No integration defined for method');
   }
-}
-
-/** The deployments to keep, and those that are too many: the oldest that no stage serves. */
-function kept(
-  stages: RestApi['stages'],
-  deployments: RestApi['deployments'],
-): readonly [kept: RestApi['deployments'], outdated: readonly string[]] {
-  const surplus = Object.keys(deployments).length - REST_API_LIMITS.deploymentsMax;
-  if (surplus <= 0) return [deployments, []];
-  const served = new Set(Object.values(stages).map(({ deploymentId }) => deploymentId));
-  const outdated = Object.values(deployments)
-    .filter(({ id }) => !served.has(id))
-    .sort((a, b) => a.createdAt - b.createdAt)
-    .slice(0, surplus)
-    .map(({ id }) => id);
-  const left = Object.entries(deployments).filter(([id]) => !outdated.includes(id));
-  return [Object.fromEntries(left), outdated];
 }

@@ -3,6 +3,7 @@ import { type Records, Registry } from '../../store/index.ts';
 import { badRequest, conflict, HttpApiError, notFound } from './errors.ts';
 import { DOMAINS, HTTP_API_LIMITS } from './limits.ts';
 import type { ApiContent, ApiDomain, HttpApi, HttpDeployment, HttpStage } from './model.ts';
+import { Pictures } from './pictures.ts';
 
 export interface HttpApisDependencies {
   readonly records: Records;
@@ -25,7 +26,7 @@ export class HttpApis {
   readonly clock: Clock;
   readonly #random: Random;
   readonly #apis: Registry<HttpApi>;
-  readonly #pictures: Registry<ApiContent>;
+  readonly #pictures: Pictures<ApiContent>;
   readonly #domains: Registry<ApiDomain>;
   readonly #turns = new Turns();
   readonly #others: ((region: string, apiId: string, stage: string) => boolean)[] = [];
@@ -33,7 +34,7 @@ export class HttpApis {
 
   private constructor(
     { clock, random }: HttpApisDependencies,
-    registries: readonly [Registry<HttpApi>, Registry<ApiContent>, Registry<ApiDomain>],
+    registries: readonly [Registry<HttpApi>, Pictures<ApiContent>, Registry<ApiDomain>],
   ) {
     this.clock = clock;
     this.#random = random;
@@ -44,7 +45,7 @@ export class HttpApis {
     const { records } = dependencies;
     return new HttpApis(dependencies, [
       await Registry.open<HttpApi>(records, 'apigatewayv2-apis'),
-      await Registry.open<ApiContent>(records, 'apigatewayv2-deployments'),
+      await Pictures.open<ApiContent>(records, 'apigatewayv2-deployments', HTTP_API_LIMITS.deploymentsMax),
       await Registry.open<ApiDomain>(records, DOMAINS),
     ]);
   }
@@ -71,7 +72,7 @@ export class HttpApis {
   /** What a stage serves; `undefined` while nothing was deployed to it. */
   contentOf(api: HttpApi, stage: HttpStage): ApiContent | undefined {
     if (stage.AutoDeploy) return api.content;
-    return stage.DeploymentId === undefined ? undefined : this.#pictures.get(pictureKey(api.id, stage.DeploymentId));
+    return stage.DeploymentId === undefined ? undefined : this.#pictures.of(api.id, stage.DeploymentId);
   }
 
   /** @throws limit-exceeded */
@@ -104,7 +105,7 @@ export class HttpApis {
         .some(({ mappings }) => Object.values(mappings).some(({ ApiId }) => ApiId === id));
       if (mapped) throw badRequest('Deleting the API is not allowed while it is mapped to a domain name.');
       await this.#apis.delete(id);
-      for (const name of this.#pictures.names(`${id}/`)) await this.#pictures.delete(name);
+      await this.#pictures.dropAll(id);
     });
   }
 
@@ -132,12 +133,15 @@ export class HttpApis {
         ...(description !== undefined && { Description: description }),
       };
       const served = stage && { ...api.stages, [stage.StageName]: { ...stage, DeploymentId, updatedAt: createdAt } };
-      const changed = { ...api, stages: served ?? api.stages };
-      const [deployments, outdated] = kept(changed, { ...api.deployments, [DeploymentId]: deployment });
-      // Before the record that names it: a crash leaves a picture that nobody sees.
-      await this.#pictures.put(pictureKey(id, DeploymentId), api.content);
-      await this.#apis.put(id, { ...changed, deployments });
-      for (const old of outdated) await this.#pictures.delete(pictureKey(id, old));
+      const stages = served ?? api.stages;
+      await this.#pictures.add(
+        id,
+        DeploymentId,
+        api.content,
+        { ...api.deployments, [DeploymentId]: deployment },
+        servedBy(stages),
+        (deployments) => this.#apis.put(id, { ...api, stages, deployments }),
+      );
       return deployment;
     });
   }
@@ -151,8 +155,7 @@ export class HttpApis {
       if (Object.values(api.stages).some(({ DeploymentId }) => DeploymentId === deploymentId)) {
         throw badRequest('Active stages pointing to this deployment must be moved or deleted');
       }
-      await this.#apis.put(id, { ...api, deployments });
-      await this.#pictures.delete(pictureKey(id, deploymentId));
+      await this.#pictures.drop(id, deploymentId, () => this.#apis.put(id, { ...api, deployments }));
     });
   }
 
@@ -251,24 +254,7 @@ export class HttpApis {
   }
 }
 
-const pictureKey = (apiId: string, deploymentId: string) => `${apiId}/${deploymentId}`;
-
-/** The deployments to keep, and those that are too many: the oldest that no stage serves. */
-function kept(
-  api: HttpApi,
-  deployments: HttpApi['deployments'],
-): readonly [kept: HttpApi['deployments'], outdated: readonly string[]] {
-  const surplus = Object.keys(deployments).length - HTTP_API_LIMITS.deploymentsMax;
-  if (surplus <= 0) return [deployments, []];
-  const served = new Set(Object.values(api.stages).map(({ DeploymentId }) => DeploymentId));
-  const outdated = Object.values(deployments)
-    .filter(({ DeploymentId }) => !served.has(DeploymentId))
-    .sort((a, b) => a.createdAt - b.createdAt)
-    .slice(0, surplus)
-    .map(({ DeploymentId }) => DeploymentId);
-  const left = Object.entries(deployments).filter(([id]) => !outdated.includes(id));
-  return [Object.fromEntries(left), outdated];
-}
+const servedBy = (stages: HttpApi['stages']) => new Set(Object.values(stages).map(({ DeploymentId }) => DeploymentId));
 
 /** @throws limit-exceeded  there is no room for one more */
 export function checkRoom(what: string, parts: Readonly<Record<string, unknown>>, max: number): void {

@@ -19,6 +19,7 @@ export type {
   HttpRoute,
   HttpStage,
 } from './model.ts';
+export { Pictures } from './pictures.ts';
 export { gatewayPermissions };
 
 export interface ApiGatewayV2 {

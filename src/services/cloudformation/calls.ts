@@ -6,7 +6,17 @@ import type { Caller, Service } from '../index.ts';
 export interface CallContext {
   readonly region: string;
   readonly caller: Caller;
+  /** The stack's service role, which then acts in the caller's place. */
+  readonly roleArn?: string;
 }
+
+/** Decides about a call in a stack's name. @throws DomainError AccessDenied */
+export type AuthorizeCall = (
+  service: Service,
+  operation: string,
+  input: object,
+  context: CallContext,
+) => Promise<void> | void;
 
 /**
  * Calls a public operation of another service in process, with the member names of AWS's model.
@@ -26,14 +36,17 @@ export function callServices(options: {
   readonly endpoint: () => string;
   readonly random: Random;
   readonly signal: AbortSignal;
+  readonly authorize: AuthorizeCall;
 }): Call {
-  const { find, endpoint, random, signal } = options;
-  return async (serviceName, operationName, input, { region, caller }) => {
+  const { find, endpoint, random, signal, authorize } = options;
+  return async (serviceName, operationName, input, callContext) => {
+    const { region, caller } = callContext;
     const service = find(serviceName);
     const operation = service?.operations[operationName];
     if (!service || !operation) {
       throw new DomainError('NotImplemented', `${serviceName}:${operationName} is not built in Millrace`);
     }
+    await authorize(service, operationName, input, callContext);
     const context = {
       requestId: uuid(random),
       region,
@@ -74,6 +87,7 @@ const NOT_FOUND = [
 const CONFLICT = [
   'ResourceInUseException',
   'ResourceConflictException',
+  'ResourceExistsException',
   'ResourceAlreadyExistsException',
   'EntityAlreadyExists',
   'EntityAlreadyExistsException',

@@ -22,7 +22,7 @@ import { Stacks } from './stacks/stacks.ts';
 import { StackStore } from './stacks/store.ts';
 import type { ReadObject } from './template/location.ts';
 
-export { type Call, type CallContext, callServices } from './calls.ts';
+export { type AuthorizeCall, type Call, type CallContext, callServices } from './calls.ts';
 export type { ReadObject } from './template/location.ts';
 export { readTemplate } from './template/reader.ts';
 

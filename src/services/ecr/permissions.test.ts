@@ -7,7 +7,12 @@ import type { Repository } from './repositories.ts';
 
 const ARN = 'arn:aws:ecr:eu-west-1:000000000000:repository/app';
 const repositoryName = 'app';
-const app = { name: 'app', region: 'eu-west-1', tags: { team: 'a' }, policyText: '{"Statement":[]}' } as unknown as Repository;
+const app = {
+  name: 'app',
+  region: 'eu-west-1',
+  tags: { team: 'a' },
+  policyText: '{"Statement":[]}',
+} as unknown as Repository;
 
 const permissions = ecrPermissions({ list: () => [app] });
 
@@ -25,7 +30,11 @@ describe('rights of ECR, as the Service Authorization Reference lists them', () 
       ...['ListTagsForResource', 'TagResource', 'UntagResource'].map(
         (name) => [name, { resourceArn: ARN }, [`ecr:${name} ${ARN}`]] as const,
       ),
-      ['CreateRepository', { repositoryName, tags: [{ Key: 'a', Value: 'b' }] }, [`ecr:CreateRepository ${ARN}`, `ecr:TagResource ${ARN}`]],
+      [
+        'CreateRepository',
+        { repositoryName, tags: [{ Key: 'a', Value: 'b' }] },
+        [`ecr:CreateRepository ${ARN}`, `ecr:TagResource ${ARN}`],
+      ],
       ['DescribeRepositories', {}, ['ecr:DescribeRepositories arn:aws:ecr:eu-west-1:000000000000:repository/*']],
       ['DescribeRepositories', { repositoryNames: ['app'] }, [`ecr:DescribeRepositories ${ARN}`]],
     ],

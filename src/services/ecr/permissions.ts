@@ -41,6 +41,10 @@ export function ecrPermissions(repositories: Pick<Repositories, 'list'>): Readon
     DescribeRepositories: ({ repositoryNames = ['*'] }, { region }) =>
       repositoryNames.map((name: string) => permission('ecr:DescribeRepositories', named(name, region))),
     ListTagsForResource: right('ecr:ListTagsForResource', byArn),
-    ...each('ecr', tagging(byArn, ({ tags, tagKeys: keys }) => ({ tags, keys })), ['TagResource', 'UntagResource']),
+    ...each(
+      'ecr',
+      tagging(byArn, ({ tags, tagKeys: keys }) => ({ tags, keys })),
+      ['TagResource', 'UntagResource'],
+    ),
   };
 }

@@ -74,8 +74,10 @@ export function iotPermissions(tags: Pick<Tags, 'list'>): Readonly<Record<string
     const target = holder(principal);
     return { ...target, context: { ...target.context, 'iot:thingArn': arnOf(region, 'thing', thingName) } };
   };
-  const passing = (member: string) => (input: Input): readonly Permission[] =>
-    input[member] === undefined ? [] : [pass(String(input[member]))];
+  const passing =
+    (member: string) =>
+    (input: Input): readonly Permission[] =>
+      input[member] === undefined ? [] : [pass(String(input[member]))];
   const ruling = (make: PermissionsOf): PermissionsOf =>
     both(make, ({ topicRulePayload }: Input) => rolesIn(topicRulePayload).map(pass));
   return {
@@ -143,9 +145,11 @@ export function iotPermissions(tags: Pick<Tags, 'list'>): Readonly<Record<string
       ...['RegisterCertificate', 'RegisterCertificateWithoutCA', 'RegisterThing', 'UpdateEventConfigurations'],
     ]),
     ListTagsForResource: right('iot:ListTagsForResource', tagged),
-    ...each('iot', tagging(tagged, ({ tags: given, tagKeys: keys }) => ({ tags: given, keys })), [
-      ...['TagResource', 'UntagResource'],
-    ]),
+    ...each(
+      'iot',
+      tagging(tagged, ({ tags: given, tagKeys: keys }) => ({ tags: given, keys })),
+      [...['TagResource', 'UntagResource']],
+    ),
   };
 }
 

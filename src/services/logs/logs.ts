@@ -5,12 +5,12 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
 import { EmbeddedMetrics, type TakeMetrics } from './embedded-metrics.ts';
 import { LOGS_ANSWERS } from './errors.ts';
-import { logsPermissions } from './permissions.ts';
 import { Groups } from './groups.ts';
 import { LOGS_LIMITS } from './model.ts';
 import { eventOperations } from './operations/events.ts';
 import { groupOperations } from './operations/groups.ts';
 import { streamOperations } from './operations/streams.ts';
+import { logsPermissions } from './permissions.ts';
 import { LogSink } from './sink.ts';
 import { LogsTarget } from './target.ts';
 

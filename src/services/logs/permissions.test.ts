@@ -22,11 +22,7 @@ describe('rights of CloudWatch Logs, as the Service Authorization Reference list
       ),
       ['FilterLogEvents', { logGroupIdentifier: `${GROUP}:*` }, [`logs:FilterLogEvents ${GROUP}:log-stream:`]],
       ['ListLogGroups', {}, ['logs:ListLogGroups *']],
-      [
-        'DescribeLogGroups',
-        {},
-        ['logs:DescribeLogGroups arn:aws:logs:eu-west-1:000000000000:log-group::log-stream:'],
-      ],
+      ['DescribeLogGroups', {}, ['logs:DescribeLogGroups arn:aws:logs:eu-west-1:000000000000:log-group::log-stream:']],
       [
         'CreateLogGroup',
         { logGroupName, tags: { a: 'b' } },

@@ -1,6 +1,6 @@
 /*
  * Server-side encryption as requests ask for it: S3's own (SSE-S3) or with a key that comes with each request (SSE-C). Keys of KMS are refused
- * by name.
+ * by name; for AWS's own one in KMS stands S3's own.
  */
 import { createHash } from 'node:crypto';
 import { s3Error } from './errors.ts';
@@ -21,6 +21,8 @@ export interface EncryptionInput {
 export function checkEncryption(input: EncryptionInput): void {
   const { ServerSideEncryption: wanted, SSEKMSKeyId, SSECustomerAlgorithm } = input;
   if (wanted === undefined) return;
+  // AWS's own key, which nobody sees: S3's own takes its place, and answers say so. CDK asks for it where the bucket does.
+  if (wanted === 'aws:kms' && SSEKMSKeyId === undefined && SSECustomerAlgorithm === undefined) return;
   if (wanted.startsWith('aws:')) {
     const message = `Encryption with ${wanted} and keys of KMS is not built in Millrace; AES256 and customers' keys are`;
     throw s3Error('encryption-not-built', { message });

@@ -375,6 +375,20 @@ export function objectsConformance(engine: string, open: (directory: string) => 
         await objects.deleteBucket('b');
       }));
 
+    test('versions of one key that are removed at once are all gone, and the newest of the others is the newest', () =>
+      withObjects(async (objects) => {
+        await objects.setVersioning('b', 'Enabled');
+        const ids: string[] = [];
+        for (let i = 0; i < 30; i++) ids.push((await objects.put('b', 'k', body(`small ${i}`))).versionId!);
+        await Promise.all(ids.slice(1).map((versionId) => objects.delete('b', 'k', { versionId })));
+        const { versions } = await objects.listVersions('b', { limit: 100 });
+        assert.deepEqual(
+          versions.map(({ versionId, isLatest }) => [versionId, isLatest]),
+          [[ids[0], true]],
+        );
+        assert.equal(await contentOf(objects, 'b', 'k'), 'small 0');
+      }));
+
     test('where versioning is suspended, the null version is replaced and the others stay', () =>
       withObjects(async (objects) => {
         await objects.put('b', 'k', body('null 1'));

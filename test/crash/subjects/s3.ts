@@ -41,15 +41,8 @@ export const s3Subject: CrashSubject<Store, Step> = {
     const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
     const options = { directory: join(directory, 'objects'), records, ...ground };
     const objects = scope.use(await openEmbeddedObjects(options));
-    const s3 = scope.use(
-      await openS3({
-        objects,
-        records,
-        delivery: { send: async () => {} },
-        askDestination: async () => 'open',
-        ...ground,
-      }),
-    );
+    const told = { delivery: { send: async () => {} }, askDestination: async () => 'open' as const };
+    const s3 = scope.use(await openS3({ objects, records, ...told, ...ground }));
     for (const Bucket of BUCKETS) await call(s3, 'CreateBucket', { Bucket });
     const VersioningConfiguration = { Status: 'Enabled' };
     await call(s3, 'PutBucketVersioning', { Bucket: 'kept', VersioningConfiguration });

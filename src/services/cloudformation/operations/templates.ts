@@ -15,7 +15,8 @@ export function templateOperations(stacks: Stacks, readObject: ReadObject): Read
         input.ChangeSetName === undefined
           ? stacks.definition(stacks.get(region, input.StackName))
           : stacks.getChangeSet(region, input.ChangeSetName, input.StackName).definition;
-      if (!definition) throw invalid(`Stack with id ${input.StackName} does not exist`);
+      // A stack under review, before its first change set is carried out: CDK asks then.
+      if (!definition) return { TemplateBody: '', StagesAvailable: [] };
       const processed = input.TemplateStage === 'Processed';
       return {
         TemplateBody: processed ? JSON.stringify(definition.processed) : definition.templateBody,

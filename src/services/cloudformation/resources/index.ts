@@ -20,6 +20,7 @@ import { LOGS_TYPES } from './logs.ts';
 import { NESTED_STACK_TYPES } from './nested-stack.ts';
 import type { ResourceType } from './resource-type.ts';
 import { S3_TYPES } from './s3.ts';
+import { SECRETS_MANAGER_TYPES } from './secretsmanager.ts';
 import { SNS_TYPES } from './sns.ts';
 import { SQS_TYPES } from './sqs.ts';
 import { SSM_TYPES } from './ssm.ts';
@@ -47,6 +48,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...LOGS_TYPES,
   ...NESTED_STACK_TYPES,
   ...S3_TYPES,
+  ...SECRETS_MANAGER_TYPES,
   ...SNS_TYPES,
   ...SQS_TYPES,
   ...SSM_TYPES,

@@ -1,3 +1,4 @@
+import { hasReference } from '../template/dynamic-references.ts';
 import { UNKNOWN, type Value } from '../template/evaluate.ts';
 import { isObject, type Json, type JsonObject, sameJson } from '../template/value.ts';
 
@@ -92,12 +93,15 @@ function coerceText(value: Value, path: string): Value {
 }
 
 function coerceNumber(value: Value, path: string): Value {
+  // What it stands for is known only when the resource is made.
+  if (hasReference(value)) return value;
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   if (typeof number === 'number' && Number.isFinite(number)) return number;
   throw new TypeError(`Value of property ${path} must be of type Number`);
 }
 
 function coerceFlag(value: Value, path: string): Value {
+  if (hasReference(value)) return value;
   if (typeof value === 'boolean') return value;
   if (value === 'true' || value === 'false') return value === 'true';
   throw new TypeError(`Value of property ${path} must be of type Boolean`);

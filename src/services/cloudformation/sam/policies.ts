@@ -15,6 +15,8 @@ interface PolicyTemplate {
   readonly statements: readonly (readonly [
     actions: string | readonly string[],
     resource: string | readonly string[],
+    /** Under `StringEquals`: the key, and what it must be. */
+    condition?: readonly [key: string, resource: string],
   ])[];
 }
 
@@ -22,6 +24,25 @@ const TEMPLATES: Readonly<Record<string, PolicyTemplate>> = {
   AWSSecretsManagerGetSecretValuePolicy: {
     parameters: ['SecretArn'],
     statements: [[['secretsmanager:GetSecretValue'], ':${secretArn}']],
+  },
+  AWSSecretsManagerRotationPolicy: {
+    parameters: ['FunctionName'],
+    statements: [
+      [
+        [
+          'secretsmanager:DescribeSecret',
+          'secretsmanager:GetSecretValue',
+          'secretsmanager:PutSecretValue',
+          'secretsmanager:UpdateSecretVersionStage',
+        ],
+        'secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:*',
+        [
+          'secretsmanager:resource/AllowRotationLambdaArn',
+          'lambda:${AWS::Region}:${AWS::AccountId}:function:${functionName}',
+        ],
+      ],
+      [['secretsmanager:GetRandomPassword'], '*'],
+    ],
   },
   CloudFormationDescribeStacksPolicy: {
     parameters: [],
@@ -396,10 +417,11 @@ export function expandPolicyTemplate(policy: JsonObject, functionId: string): Js
     );
   }
   return {
-    Statement: statements.map(([Action, resource]) => ({
+    Statement: statements.map(([Action, resource, condition]) => ({
       Action,
       Effect: 'Allow',
       Resource: expandResources(resource, values),
+      ...(condition && { Condition: { StringEquals: { [condition[0]]: expandResource(condition[1], values) } } }),
     })),
   };
 }

@@ -3,9 +3,12 @@ import type { Logger } from '../../../telemetry/index.ts';
 import type { Call } from '../calls.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { resourceType } from '../resources/index.ts';
-import type { Made, Question, Work } from '../resources/resource-type.ts';
+import { coerceProperties } from '../resources/properties.ts';
+import type { Made, Question, ResourceType, Work } from '../resources/resource-type.ts';
+import { ResolvedReferences, referencesBy } from '../template/dynamic-references.ts';
 import type { Scope } from '../template/evaluate.ts';
 import type { StackIdentity } from '../template/program.ts';
+import type { JsonObject } from '../template/value.ts';
 import { type Answers, answerPath, questionKey, questionOf } from './answers.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
@@ -25,7 +28,14 @@ import {
   skipStep,
   type Transition,
 } from './machine.ts';
-import type { Output, PendingQuestion, PendingStep, Stack, StackResource } from './model.ts';
+import {
+  callerOf,
+  type Output,
+  type PendingQuestion,
+  type PendingStep,
+  type Stack,
+  type StackResource,
+} from './model.ts';
 import { customName, physicalName } from './naming.ts';
 import type { Nesting } from './nested.ts';
 import { deniedByPolicy } from './policy.ts';
@@ -285,6 +295,8 @@ export class StackDriver implements AsyncDisposable {
     let pending: PendingStep | undefined;
     try {
       pending = this.#decide(run, node, scope);
+      // A name that is read elsewhere is settled before the first try, as every name is.
+      if (pending) pending = { ...pending, name: await this.#references(run).in(pending.name) };
     } catch (error) {
       return this.#change(run, (stack) => failBegin(stack, base, messageOf(error)));
     }
@@ -352,17 +364,22 @@ export class StackDriver implements AsyncDisposable {
   async #carryOut(run: Run, node: string): Promise<void> {
     const { clock } = this.#dependencies;
     const resource = run.stack.resources[node]!;
-    const { action, properties, name, signals } = resource.pending!;
+    const { action, properties: written, name, signals } = resource.pending!;
     const type = resourceType(resource.type)!;
     const work = this.#work(run, node, resource.type, name);
+    const references = this.#references(run);
+    const act = async () => {
+      const properties = await resolved(type, written, references);
+      if (action === 'create' || action === 'replace') {
+        return this.#signalled(work, signals, () => type.create(properties, work));
+      }
+      return action === 'restore'
+        ? (type.restore ?? type.update!)(resource, properties, work)
+        : type.update!(resource, properties, work);
+    };
     await this.#settle(
       run,
-      () =>
-        action === 'create' || action === 'replace'
-          ? this.#signalled(work, signals, () => type.create(properties, work))
-          : action === 'restore'
-            ? (type.restore ?? type.update!)(resource, properties, work)
-            : type.update!(resource, properties, work),
+      () => act().catch((error: unknown) => Promise.reject(references.masked(error))),
       (made) => this.#change(run, (stack) => completeStep(stack, node, made, clock.now())),
       (reason) => this.#change(run, (stack) => failStep(stack, node, reason, clock.now())),
     );
@@ -426,6 +443,12 @@ export class StackDriver implements AsyncDisposable {
     return succeeded(result);
   }
 
+  #references({ stack }: Run): ResolvedReferences {
+    const read = (service: string, operation: string, input: object) =>
+      this.#call(stack, stack.region, service, operation, input);
+    return new ResolvedReferences(referencesBy(read));
+  }
+
   #work(run: Run, node: string, type: string, name: string): Work {
     const { clock, store } = this.#dependencies;
     const { stack } = run;
@@ -436,7 +459,8 @@ export class StackDriver implements AsyncDisposable {
       type,
       name,
       resuming: run.resuming.has(node),
-      call: (service, operation, input, region = stack.region) => this.#call(stack, region, service, operation, input),
+      call: (service, operation, input, region = stack.region) =>
+        this.#call(stack, definition?.roleArn, region, service, operation, input),
       made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
       until: (what, ready) => this.#until(what, ready),
       question: (timeoutMs, handle) => this.#question(run, node, timeoutMs, handle),
@@ -471,9 +495,16 @@ export class StackDriver implements AsyncDisposable {
     };
   }
 
-  async #call(stack: Stack, region: string, service: string, operation: string, input: object): Promise<any> {
+  async #call(
+    stack: Stack,
+    roleArn: string | undefined,
+    region: string,
+    service: string,
+    operation: string,
+    input: object,
+  ): Promise<any> {
     const { call, clock } = this.#dependencies;
-    const context = { region, caller: { accountId: stack.accountId, arn: stack.callerArn } };
+    const context = { region, caller: callerOf(stack), ...(roleArn !== undefined && { roleArn }) };
     const { callAttemptsMax, callBackoffMs } = CLOUDFORMATION_LIMITS;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -494,6 +525,12 @@ export class StackDriver implements AsyncDisposable {
       await clock.sleep(stabilizePollMs, this.#stop.signal);
     }
   }
+}
+
+/** Properties with what their dynamic references stand for, which may be numbers and flags too. */
+async function resolved(type: ResourceType, written: JsonObject, references: ResolvedReferences): Promise<JsonObject> {
+  const properties = await references.in(written);
+  return properties === written ? written : knownProperties(coerceProperties(type.properties, properties));
 }
 
 /** What passes by itself: throttles and changes that are under way. */

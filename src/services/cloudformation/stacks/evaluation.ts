@@ -1,6 +1,7 @@
 import { invalid } from '../errors.ts';
 import { resourceType } from '../resources/index.ts';
 import { coerceProperties, problemsOf, TAGS } from '../resources/properties.ts';
+import { faultOfReferences } from '../template/dynamic-references.ts';
 import { evaluate, isKnown, type Scope, UNKNOWN, type Value } from '../template/evaluate.ts';
 import { activeResources, createScope, type StackIdentity, type World } from '../template/program.ts';
 import { parseTemplate, type Template } from '../template/template.ts';
@@ -78,11 +79,8 @@ export function resourceProperties(
   const { properties: schema, notBuilt, open } = resourceType(Type)!;
   const value = evaluate(Properties, scope, '/Resources') ?? {};
   if (!isObject(value)) throw invalid(`Template format error: [/Resources/${id}/Properties] must be an object.`);
-  if (hasDynamicReference(value)) {
-    throw invalid(
-      `Template error: resource ${id} has a dynamic reference ({{resolve:...}}), which is not built in Millrace`,
-    );
-  }
+  const fault = faultOfReferences(value);
+  if (fault !== undefined) throw invalid(`Template error: resource ${id}: ${fault}`);
   const problems = problemsOf(schema, value, notBuilt, open);
   if (problems.length)
     throw invalid(`Properties validation failed for resource ${id} with message: ${problems.join('; ')}`);
@@ -93,13 +91,6 @@ export function resourceProperties(
     if (!(error instanceof TypeError)) throw error;
     throw invalid(`Properties validation failed for resource ${id} with message: ${error.message}`);
   }
-}
-
-/** `{{resolve:ssm:name}}` and its like, anywhere in a value: passed on as text it would be taken for the secret itself. */
-function hasDynamicReference(value: Value): boolean {
-  if (typeof value === 'string') return /\{\{resolve:(ssm|ssm-secure|secretsmanager):/.test(value);
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.values(value).some((member) => hasDynamicReference(member as Value));
 }
 
 /** A stack's tags go to each of its resources that can have tags; a resource's own come first. */

@@ -1,3 +1,4 @@
+import type { Caller, CallerSession } from '../../index.ts';
 import type { Existing } from '../resources/resource-type.ts';
 import type { ParameterTexts } from '../template/parameters.ts';
 import type { DeletionPolicy } from '../template/template.ts';
@@ -178,6 +179,8 @@ export interface Stack {
   readonly region: string;
   readonly accountId: string;
   readonly callerArn: string;
+  /** What limits that caller, where their keys are temporary. */
+  readonly callerSession?: CallerSession | undefined;
   readonly status: StackStatus;
   readonly reason?: string;
   /** Epoch milliseconds. */
@@ -262,4 +265,9 @@ export interface ChangeSet {
   readonly definition: Definition;
   readonly changes: readonly Change[];
   readonly onStackFailure?: 'ROLLBACK' | 'DELETE' | 'DO_NOTHING';
+}
+
+/** In whose name the resources of a stack are made: who has begun its last deployment. */
+export function callerOf({ accountId, callerArn: arn, callerSession: session }: Stack): Caller {
+  return { accountId, arn, ...(session && { session }) };
 }

@@ -4,7 +4,7 @@ import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import type { Made, NestedRequest, NestedStacks } from '../resources/resource-type.ts';
 import { type ReadObject, readTemplateUrl } from '../template/location.ts';
 import type { StackDriver } from './driver.ts';
-import type { Definition, Stack, Tag } from './model.ts';
+import { callerOf, type Definition, type Stack, type Tag } from './model.ts';
 import { type NestedStackRequest, NO_UPDATES, type Stacks } from './stacks.ts';
 import type { StackStore } from './store.ts';
 
@@ -122,7 +122,7 @@ export class Nesting {
     return {
       stackName,
       region: parent.region,
-      caller: { accountId: parent.accountId, arn: parent.callerArn },
+      caller: callerOf(parent),
       templateBody: await readTemplateUrl(templateUrl, this.#dependencies.readObject),
       parameters: Object.entries(parameters).map(([ParameterKey, ParameterValue]) => ({
         ParameterKey,

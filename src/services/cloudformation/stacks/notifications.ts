@@ -1,7 +1,7 @@
 import type { Logger } from '../../../telemetry/index.ts';
 import type { Call } from '../calls.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
-import type { Stack, StackEvent } from './model.ts';
+import { callerOf, type Stack, type StackEvent } from './model.ts';
 import type { StackStore } from './store.ts';
 
 export interface NotificationDependencies {
@@ -76,7 +76,7 @@ export class StackNotifications implements AsyncDisposable {
 
   async #publish(stack: Stack, TopicArn: string, event: StackEvent): Promise<void> {
     const { call, logger } = this.#dependencies;
-    const context = { region: stack.region, caller: { accountId: stack.accountId, arn: stack.callerArn } };
+    const context = { region: stack.region, caller: callerOf(stack) };
     try {
       await call('sns', 'Publish', { TopicArn, Subject: SUBJECT, Message: messageOf(stack, event) }, context);
     } catch (error) {

@@ -510,6 +510,7 @@ export class Stacks {
       region,
       accountId: caller.accountId,
       callerArn: caller.arn,
+      callerSession: caller.session,
       status: 'REVIEW_IN_PROGRESS',
       createdAt: this.#clock.now(),
       revision: 0,
@@ -590,7 +591,8 @@ export class Stacks {
       now: this.#clock.now(),
       ...(request.token !== undefined && { token: request.token }),
     };
-    const counted = { ...stack, revisionsUsed: revision, callerArn: request.caller.arn };
+    const { arn: callerArn, session: callerSession } = request.caller;
+    const counted = { ...stack, revisionsUsed: revision, callerArn, callerSession };
     const withPolicy = (begun: Transition): Transition =>
       request.policy === undefined ? begun : { ...begun, stack: { ...begun.stack, policy: request.policy } };
     return this.#go(counted, (current) => withPolicy(start(current, options)), { revision, value: definition });

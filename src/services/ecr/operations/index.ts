@@ -1,6 +1,5 @@
 import { ACCOUNT_ID, parseArn } from '../../../base/index.ts';
-import type { Operation } from '../../index.ts';
-import { pageOf } from '../../index.ts';
+import { type Operation, pageOf } from '../../index.ts';
 import { EcrError } from '../errors.ts';
 import { type Repositories, type Repository, repositoryArn } from '../repositories.ts';
 import type { EcrOperationName } from './names.ts';

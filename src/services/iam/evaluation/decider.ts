@@ -147,7 +147,7 @@ export class Decider {
   }
 
   #subjectOf(caller: Caller): Subject {
-    const key = caller.service ? `${caller.service.principal}` : (caller.accessKeyId ?? caller.arn);
+    const key = keyOf(caller);
     const { generation } = this.#options.principals;
     const known = this.#subjects.get(key);
     if (known?.generation === generation) return known;
@@ -179,6 +179,12 @@ export class Decider {
       allowed: new Set(),
     };
   }
+}
+
+/** What tells callers apart whose policies may differ: without a key, two sessions of one name may be limited differently. */
+function keyOf({ service, accessKeyId, arn, session }: Caller): string {
+  if (service) return service.principal;
+  return accessKeyId ?? (session?.policies ? [arn, ...session.policies].join('\n') : arn);
 }
 
 /** What the account may, for sessions that are made of it and limited. */

@@ -35,10 +35,14 @@ export class KeyReader {
 
   /** The version before the newest. */
   async second(bucket: string, key: string): Promise<Row | undefined> {
-    const [row] = await this.#records.range(SPACES.versions, { ...keyRange([bucket, key]), limit: 1 });
-    if (!row) return undefined;
-    const small = jsonOf<StoredVersion>(row).small ? await this.#records.get(SPACES.small, row.key) : undefined;
-    return rowOf(row, small);
+    for (;;) {
+      const [row] = await this.#records.range(SPACES.versions, { ...keyRange([bucket, key]), limit: 1 });
+      if (!row) return undefined;
+      if (!jsonOf<StoredVersion>(row).small) return rowOf(row, undefined);
+      const small = await this.#records.get(SPACES.small, row.key);
+      if (small) return rowOf(row, small);
+      // Between the two reads another commit removed it; the one before it is then the second.
+    }
   }
 
   /** The version of that id, or the newest; a delete marker too. @throws object-not-found, version-not-found */

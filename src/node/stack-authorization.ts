@@ -1,0 +1,56 @@
+import { ACCOUNT_ID, DomainError, formatArn } from '../base/index.ts';
+import type { AuthorizeCall } from '../services/cloudformation/index.ts';
+import type { Authority, Iam } from '../services/iam/index.ts';
+import { type Caller, isAccount } from '../services/index.ts';
+import { permissionsOf } from './authorization.ts';
+import type { NodeConfig } from './config.ts';
+
+const CLOUDFORMATION = 'cloudformation.amazonaws.com';
+
+/**
+ * Holds stacks to the rights of who deploys them, or of their service role: a template makes nothing that its author might not make by
+ * hand. In `dev` a service role that nobody has made is passed over.
+ */
+export function stackAuthorization(
+  options: Pick<NodeConfig, 'mode' | 'authorization'> & {
+    readonly authority: Pick<Authority, 'decide' | 'trusts'>;
+    readonly iam: Pick<Iam, 'roleByArn'>;
+  },
+): AuthorizeCall {
+  const { mode, authorization, authority, iam } = options;
+  return async (service, operation, input, { region, caller, roleArn }) => {
+    if (authorization === 'off') return;
+    const role = roleArn === undefined ? undefined : iam.roleByArn(roleArn);
+    if (roleArn !== undefined && !role && mode === 'secured') throw notAssumable(roleArn);
+    const facts = { region, calledVia: [CLOUDFORMATION] };
+    const actor = role ? sessionOf(role) : caller;
+    if (isAccount(actor)) return;
+    if (role && !(await isTrusted(role.trustPolicy, role.arn))) throw notAssumable(role.arn);
+    const permissions = await permissionsOf(service, operation, { input, region, caller: actor });
+    const verdict = await authority.decide(actor, permissions, facts);
+    if (!verdict.allowed) throw new DomainError('AccessDenied', verdict.message);
+  };
+
+  function isTrusted(trustPolicy: string, arn: string): Promise<boolean> {
+    const service: Caller = {
+      ...{ accountId: ACCOUNT_ID, arn: CLOUDFORMATION },
+      service: { principal: CLOUDFORMATION, sourceArn: arn },
+    };
+    const permission = { action: 'sts:AssumeRole', resources: [arn] };
+    const requester = { kind: 'service', service: CLOUDFORMATION } as const;
+    return authority.trusts(trustPolicy, service, permission, { region: '' }, requester);
+  }
+}
+
+/** The role as CloudFormation takes it on. */
+function sessionOf({ arn, id, name }: { readonly arn: string; readonly id: string; readonly name: string }): Caller {
+  const session = { kind: 'role', principalArn: arn, userId: `${id}:AWSCloudFormation`, issuedAt: 0 } as const;
+  return {
+    ...{ accountId: ACCOUNT_ID, session },
+    arn: formatArn('sts', '', ACCOUNT_ID, `assumed-role/${name}/AWSCloudFormation`),
+  };
+}
+
+function notAssumable(roleArn: string): DomainError<'AccessDenied'> {
+  return new DomainError('AccessDenied', `Role ${roleArn} is invalid or cannot be assumed`);
+}

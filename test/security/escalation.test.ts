@@ -1,0 +1,214 @@
+/** Ways from a few rights to all of them, each of which ends at a refusal. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import * as cfn from '@aws-sdk/client-cloudformation';
+import * as sdk from '@aws-sdk/client-iam';
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { type Node, startNode } from '../../src/node/index.ts';
+import { ROOT } from './secured-node.ts';
+
+const ACCOUNT = 'arn:aws:iam::000000000000';
+const ADMIN = 'arn:aws:iam::aws:policy/AdministratorAccess';
+const EVERYTHING = document({ Effect: 'Allow', Action: '*', Resource: '*' });
+
+let node: Node;
+let directory: string;
+let root: sdk.IAMClient;
+/** Mallory, who has what each test gives her. */
+let keys: { accessKeyId: string; secretAccessKey: string };
+let mallory: sdk.IAMClient;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-escalation-'));
+  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
+  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  root = new sdk.IAMClient(options(ROOT));
+  await root.send(new sdk.CreateUserCommand({ UserName: 'mallory' }));
+  await root.send(new sdk.CreateUserCommand({ UserName: 'admin' }));
+  await root.send(new sdk.AttachUserPolicyCommand({ UserName: 'admin', PolicyArn: ADMIN }));
+  const { AccessKey } = await root.send(new sdk.CreateAccessKeyCommand({ UserName: 'mallory' }));
+  keys = { accessKeyId: AccessKey!.AccessKeyId!, secretAccessKey: AccessKey!.SecretAccessKey! };
+  mallory = new sdk.IAMClient(options(keys));
+});
+after(async () => {
+  root?.destroy();
+  mallory?.destroy();
+  await node?.[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+beforeEach(() => allow({ Effect: 'Allow', Action: 'sts:GetCallerIdentity', Resource: '*' }));
+
+function document(...Statement: readonly object[]): string {
+  return JSON.stringify({ Version: '2012-10-17', Statement });
+}
+
+function options(credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }) {
+  return { endpoint: node.endpoint, region: 'us-east-1', credentials: { ...credentials }, maxAttempts: 1 };
+}
+
+async function allow(...statements: readonly object[]): Promise<void> {
+  const given = { UserName: 'mallory', PolicyName: 'own', PolicyDocument: document(...statements) };
+  await root.send(new sdk.PutUserPolicyCommand(given));
+}
+
+function refused(action: string) {
+  return (error: Error) => {
+    assert.match(error.message, new RegExp(`is not authorized to perform: ${action} `));
+    return true;
+  };
+}
+
+test('who may read policies may not attach one to herself', async () => {
+  await allow({ Effect: 'Allow', Action: ['iam:Get*', 'iam:List*'], Resource: '*' });
+  const attach = new sdk.AttachUserPolicyCommand({ UserName: 'mallory', PolicyArn: ADMIN });
+  await assert.rejects(mallory.send(attach), refused('iam:AttachUserPolicy'));
+  const put = new sdk.PutUserPolicyCommand({ UserName: 'mallory', PolicyName: 'x', PolicyDocument: EVERYTHING });
+  await assert.rejects(mallory.send(put), refused('iam:PutUserPolicy'));
+  const key = new sdk.CreateAccessKeyCommand({ UserName: 'admin' });
+  await assert.rejects(mallory.send(key), refused('iam:CreateAccessKey'));
+});
+
+test('a right to one policy is none to make a new version of another', async () => {
+  const make = (name: string) =>
+    root.send(new sdk.CreatePolicyCommand({ PolicyName: name, PolicyDocument: document(NOTHING) }));
+  const [own, other] = [await make('own'), await make('other')];
+  const PolicyArn = own.Policy!.Arn!;
+  await allow({
+    Effect: 'Allow',
+    Action: ['iam:CreatePolicyVersion', 'iam:SetDefaultPolicyVersion'],
+    Resource: PolicyArn,
+  });
+  const version = (arn: string) => new sdk.CreatePolicyVersionCommand({ PolicyArn: arn, PolicyDocument: EVERYTHING });
+  await mallory.send(version(PolicyArn));
+  await assert.rejects(mallory.send(version(other.Policy!.Arn!)), refused('iam:CreatePolicyVersion'));
+});
+
+const NOTHING = { Effect: 'Deny', Action: 'sqs:*', Resource: '*' };
+
+test('a right to attach one policy is none to attach another', async () => {
+  const Condition = { ArnEquals: { 'iam:PolicyARN': 'arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess' } };
+  await allow({ Effect: 'Allow', Action: 'iam:AttachUserPolicy', Resource: '*', Condition });
+  const attach = (name: string) =>
+    mallory.send(
+      new sdk.AttachUserPolicyCommand({ UserName: 'mallory', PolicyArn: `arn:aws:iam::aws:policy/${name}` }),
+    );
+  await assert.rejects(attach('AdministratorAccess'), refused('iam:AttachUserPolicy'));
+  await attach('AmazonS3ReadOnlyAccess');
+});
+
+test('a boundary holds whoever could give herself everything, and she cannot take it off', async () => {
+  const limit = document(
+    { Effect: 'Allow', Action: ['iam:PutUserPolicy', 's3:*'], Resource: '*' },
+    { Effect: 'Deny', Action: 'iam:DeleteUserPermissionsBoundary', Resource: '*' },
+  );
+  const { Policy } = await root.send(new sdk.CreatePolicyCommand({ PolicyName: 'limit', PolicyDocument: limit }));
+  const bounded = { UserName: 'mallory', PermissionsBoundary: Policy!.Arn! };
+  await root.send(new sdk.PutUserPermissionsBoundaryCommand(bounded));
+  await allow({ Effect: 'Allow', Action: '*', Resource: '*' });
+  const user = new sdk.CreateUserCommand({ UserName: 'minion' });
+  await assert.rejects(mallory.send(user), (error: Error) => {
+    assert.match(error.message, /because no permissions boundary allows the iam:CreateUser action$/);
+    return true;
+  });
+  const off = new sdk.DeleteUserPermissionsBoundaryCommand({ UserName: 'mallory' });
+  await assert.rejects(mallory.send(off), /explicit deny in a permissions boundary/);
+  await root.send(new sdk.DeleteUserPermissionsBoundaryCommand({ UserName: 'mallory' }));
+});
+
+test("who may not change a role's trust cannot take it on", async () => {
+  const AssumeRolePolicyDocument = document({
+    ...{ Effect: 'Allow', Principal: { AWS: `${ACCOUNT}:user/admin` }, Action: 'sts:AssumeRole' },
+  });
+  await root.send(new sdk.CreateRoleCommand({ RoleName: 'vault', AssumeRolePolicyDocument }));
+  await allow({ Effect: 'Allow', Action: ['sts:*', 'iam:GetRole'], Resource: '*' });
+  const sts = new STSClient(options(keys));
+  const assume = new AssumeRoleCommand({ RoleArn: `${ACCOUNT}:role/vault`, RoleSessionName: 'mallory' });
+  await assert.rejects(sts.send(assume), refused('sts:AssumeRole'));
+  const PolicyDocument = document({ Effect: 'Allow', Principal: '*', Action: 'sts:AssumeRole' });
+  const change = new sdk.UpdateAssumeRolePolicyCommand({ RoleName: 'vault', PolicyDocument });
+  await assert.rejects(mallory.send(change), refused('iam:UpdateAssumeRolePolicy'));
+  sts.destroy();
+});
+
+test("a session's own policy limits it, and a session of the session too", async () => {
+  const trust = { Effect: 'Allow', Principal: { AWS: '000000000000' }, Action: 'sts:AssumeRole' };
+  const role = { RoleName: 'broad', AssumeRolePolicyDocument: document(trust) };
+  await root.send(new sdk.CreateRoleCommand(role));
+  await root.send(new sdk.AttachRolePolicyCommand({ RoleName: 'broad', PolicyArn: ADMIN }));
+  await allow({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: `${ACCOUNT}:role/broad` });
+  const assume = (client: STSClient, Policy: string) =>
+    client.send(new AssumeRoleCommand({ RoleArn: `${ACCOUNT}:role/broad`, RoleSessionName: 'mallory', Policy }));
+  const sts = new STSClient(options(keys));
+  const session = await assume(sts, document({ Effect: 'Allow', Action: 'iam:ListUsers', Resource: '*' }));
+  const { AccessKeyId, SecretAccessKey, SessionToken } = session.Credentials!;
+  const given = { accessKeyId: AccessKeyId!, secretAccessKey: SecretAccessKey!, sessionToken: SessionToken! };
+  const limited = new sdk.IAMClient(options(given));
+  await limited.send(new sdk.ListUsersCommand({}));
+  await assert.rejects(limited.send(new sdk.ListRolesCommand({})), /no session policy allows the iam:ListRoles action/);
+  const again = new STSClient(options(given));
+  await assert.rejects(assume(again, EVERYTHING), refused('sts:AssumeRole'));
+  for (const client of [sts, again, limited]) client.destroy();
+});
+
+const TEMPLATE = JSON.stringify({
+  Resources: {
+    Role: {
+      Type: 'AWS::IAM::Role',
+      Properties: {
+        RoleName: 'made-by-stack',
+        AssumeRolePolicyDocument: JSON.parse(document({ Effect: 'Allow', Principal: '*', Action: 'sts:AssumeRole' })),
+        ManagedPolicyArns: [ADMIN],
+      },
+    },
+  },
+});
+
+async function deploy(StackName: string, more: Partial<cfn.CreateStackCommandInput> = {}) {
+  const client = new cfn.CloudFormationClient(options(keys));
+  const Capabilities: cfn.Capability[] = ['CAPABILITY_NAMED_IAM'];
+  await client.send(new cfn.CreateStackCommand({ StackName, TemplateBody: TEMPLATE, Capabilities, ...more }));
+  const admin = new cfn.CloudFormationClient(options(ROOT));
+  await cfn
+    .waitUntilStackCreateComplete({ client: admin, maxWaitTime: 30, minDelay: 1, maxDelay: 1 }, { StackName })
+    .catch(() => {});
+  const { Stacks } = await admin.send(new cfn.DescribeStacksCommand({ StackName }));
+  const { StackEvents } = await admin.send(new cfn.DescribeStackEventsCommand({ StackName }));
+  client.destroy();
+  admin.destroy();
+  return {
+    status: Stacks![0]!.StackStatus,
+    reasons: StackEvents!.map((one) => one.ResourceStatusReason ?? '').join('\n'),
+  };
+}
+
+test('a stack makes nothing that who deploys it may not make by hand', async () => {
+  await allow({ Effect: 'Allow', Action: 'cloudformation:*', Resource: '*' });
+  const { status, reasons } = await deploy('escalation');
+  assert.equal(status, 'ROLLBACK_COMPLETE');
+  assert.match(
+    reasons,
+    /user\/mallory is not authorized to perform: iam:CreateRole on resource: .*role\/made-by-stack/,
+  );
+  await assert.rejects(root.send(new sdk.GetRoleCommand({ RoleName: 'made-by-stack' })), {
+    name: 'NoSuchEntityException',
+  });
+});
+
+test('a service role deploys what it may, and only if it trusts CloudFormation', async () => {
+  const trust = (Service: string) => document({ Effect: 'Allow', Principal: { Service }, Action: 'sts:AssumeRole' });
+  for (const [RoleName, service] of [
+    ['deployer', 'cloudformation.amazonaws.com'],
+    ['other', 'lambda.amazonaws.com'],
+  ] as const) {
+    await root.send(new sdk.CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust(service) }));
+    await root.send(new sdk.AttachRolePolicyCommand({ RoleName, PolicyArn: ADMIN }));
+  }
+  await allow({ Effect: 'Allow', Action: ['cloudformation:*', 'iam:PassRole'], Resource: '*' });
+  const untrusting = await deploy('by-other', { RoleARN: `${ACCOUNT}:role/other` });
+  assert.equal(untrusting.status, 'ROLLBACK_COMPLETE');
+  assert.match(untrusting.reasons, /role\/other is invalid or cannot be assumed/);
+  assert.equal((await deploy('by-role', { RoleARN: `${ACCOUNT}:role/deployer` })).status, 'CREATE_COMPLETE');
+});
