@@ -84,6 +84,7 @@ export const stacksSubject: CrashSubject<Store, Step> = {
       endpoint: () => 'http://h',
       random: systemRandom,
       signal: new AbortController().signal,
+      authorize: () => {},
     });
     const cloudformation = scope.use(
       await openCloudFormation({

@@ -444,8 +444,9 @@ export class StackDriver implements AsyncDisposable {
   }
 
   #references({ stack }: Run): ResolvedReferences {
+    const role = this.#dependencies.store.definition(stack, stack.deployment?.revision)?.roleArn;
     const read = (service: string, operation: string, input: object) =>
-      this.#call(stack, stack.region, service, operation, input);
+      this.#call(stack, role, stack.region, service, operation, input);
     return new ResolvedReferences(referencesBy(read));
   }
 
