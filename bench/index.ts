@@ -15,6 +15,7 @@ const FILES = [
   'mqtt-storm',
   'mqtt-sessions',
   'access',
+  'iam',
   'sns',
   'flow',
   'pollers',

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type FeedState, type FlowSnapshot, type FlowStatus, followFlow } from './api.ts';
 import { ApisPage } from './apis/apis-page.tsx';
+import { BucketsPage } from './buckets/buckets-page.tsx';
 import { DevicesPanel } from './devices/devices-panel.tsx';
 import { FleetPage } from './fleet/fleet-page.tsx';
 import { FlowPanel, type History } from './flow/flow-panel.tsx';
@@ -16,19 +17,20 @@ import { type Theme, useTheme } from './theme.ts';
 const HISTORY_MAX = 60;
 const NOTHING: FlowSnapshot = { version: 1, time: 0, uptimeMs: 0, nodes: [], edges: [] };
 
-type Page = 'overview' | 'fleet' | 'tables' | 'apis' | 'stacks' | 'dead-letters';
+type Page = 'overview' | 'fleet' | 'tables' | 'buckets' | 'apis' | 'stacks' | 'dead-letters';
 
 const SKIPS: Readonly<Record<Page, string>> = {
   overview: 'Skip to the flow',
   fleet: 'Skip to the fleet',
   tables: 'Skip to the tables',
+  buckets: 'Skip to the buckets',
   apis: 'Skip to the APIs',
   stacks: 'Skip to the stacks',
   'dead-letters': 'Skip to the dead letters',
 };
 
 function pageOf(hash: string): Page {
-  const page = /^(fleet|tables|apis|stacks|dead-letters)(?:[/?]|$)/.exec(hash)?.[1];
+  const page = /^(fleet|tables|buckets|apis|stacks|dead-letters)(?:[/?]|$)/.exec(hash)?.[1];
   return (page as Page | undefined) ?? 'overview';
 }
 
@@ -66,6 +68,7 @@ export function App() {
         {page === 'dead-letters' && <LettersPage rest={hash.slice(page.length)} />}
         {page === 'fleet' && <FleetPage rest={hash.slice(page.length)} theme={theme} />}
         {page === 'tables' && <TablesPage rest={hash.slice(page.length)} />}
+        {page === 'buckets' && <BucketsPage rest={hash.slice(page.length)} />}
         {page === 'apis' && <ApisPage rest={hash.slice(page.length)} />}
         {page === 'stacks' && <StacksPage rest={hash.slice(page.length)} />}
         {page === 'overview' && (
@@ -135,6 +138,9 @@ function Header(props: {
         </a>
         <a href="#tables" aria-current={page === 'tables' ? 'page' : undefined}>
           Tables
+        </a>
+        <a href="#buckets" aria-current={page === 'buckets' ? 'page' : undefined}>
+          Buckets
         </a>
         <a href="#apis" aria-current={page === 'apis' ? 'page' : undefined}>
           APIs

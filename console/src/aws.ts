@@ -105,6 +105,8 @@ export interface SignedCall {
   readonly query?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Stands for the body's hash in the signature. */
+  readonly payload?: string;
 }
 
 /** Headers that sign a call of a service as who has signed in; none where nobody has. */
@@ -120,7 +122,7 @@ interface Key {
 
 async function signatureOf(
   name: string,
-  { method, path, query = '', headers, body }: SignedCall,
+  { method, path, query = '', headers, body, payload }: SignedCall,
   { id, secret }: Key,
   now: Date,
 ): Promise<Record<string, string>> {
@@ -134,9 +136,9 @@ async function signatureOf(
   const names = Object.keys(all).sort();
   const canonical = [
     // What is encoded already is encoded once more, as all services but S3 have it.
-    ...[method, path.split('/').map(encoded).join('/'), canonicalQuery(query)],
+    ...[method, name === 's3' ? path : path.split('/').map(encoded).join('/'), canonicalQuery(query)],
     ...names.map((header) => `${header}:${all[header]}`),
-    ...['', names.join(';'), await sha256(body)],
+    ...['', names.join(';'), payload ?? (await sha256(body))],
   ].join('\n');
   const scope = `${date}/${REGION}/${name}/aws4_request`;
   const toSign = ['AWS4-HMAC-SHA256', time, scope, await sha256(canonical)].join('\n');

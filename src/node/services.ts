@@ -39,6 +39,8 @@ import { ssm } from '../services/ssm/index.ts';
 import { openSts } from '../services/sts/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
+import { type DeliveryGuard, guardedTarget } from './delivery-authorization.ts';
+import { Denials } from './denials.ts';
 import { bucketDestinations } from './event-destinations.ts';
 import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
@@ -316,6 +318,16 @@ export async function openServices(
   all.push(cloudformation.service);
   scope.defer(() => stop.abort());
 
+  const deliveryGuard: DeliveryGuard = {
+    ...{ ...config, authority },
+    denials: new Denials({ calls, writeLog: (...line) => logs.sink.write(...line), ...ground }),
+    policyOf: (kind, arn) => {
+      if (kind === 'sqs') return sqs.access(arn)?.policy;
+      return kind === 'sns' ? sns.access(arn)?.policy : lambda.invoker.policyOf(arn);
+    },
+    roleOf: (functionArn) =>
+      lambda.invoker.exists(functionArn) ? lambda.invoker.runnableOf(functionArn).spec.roleArn : undefined,
+  };
   const rest = async (): Promise<void> => {
     await Promise.all([delivery.stop(), mappings!.stop(), secretStore.rest()]);
   };
@@ -346,14 +358,16 @@ export async function openServices(
     },
     resume: () => {
       void dynamodb.resume().catch((error: unknown) => ground.logger.error('tables-not-resumed', { error }));
-      delivery.register('sqs', sqs.target);
-      delivery.register('sns', sns.target);
+      delivery.register('sqs', guardedTarget('sqs', sqs.target, deliveryGuard));
+      delivery.register('sns', guardedTarget('sns', sns.target, deliveryGuard));
       delivery.register('kinesis', kinesis.target);
       delivery.register('iot', iot.target);
       delivery.register('mqtt', iot.foreign.target);
       delivery.register('logs', logs.target);
       delivery.register('s3', s3.target);
-      delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });
+      delivery.register('lambda', guardedTarget('lambda', lambda.target, deliveryGuard), {
+        concurrencyMax: ASYNC_LIMITS.concurrencyMax,
+      });
       s3.resume();
       resumed.resolve();
       lambda.resume();

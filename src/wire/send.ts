@@ -56,7 +56,10 @@ async function stream(
     for (;;) {
       const { done, value } = await iterator.next();
       if (done || room.gone) break;
-      if (value.length > 0 && !response.write(value)) await room.wait();
+      if (value.length === 0 || response.write(value)) continue;
+      await room.wait();
+      // Drained means that the kernel has it; HTTP/2 may hold it for longer.
+      if (!room.gone && isLent(body) && !('stream' in response)) body.release(value);
     }
     response.end();
   } catch (error) {
@@ -64,6 +67,15 @@ async function stream(
     response.destroy();
     throw error;
   }
+}
+
+/** A source that uses the memory of its pieces again. */
+interface Lent {
+  release(piece: Uint8Array): void;
+}
+
+function isLent(body: object): body is Lent {
+  return 'release' in body;
 }
 
 /** Whether a response takes more bytes, with one listener for the life of the response. */

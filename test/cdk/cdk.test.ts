@@ -85,7 +85,7 @@ test('cdk deploys, finds nothing to do, shows no differences and destroys all, o
   const { shop } = JSON.parse(await readFile(join(app, 'outputs.json'), 'utf8'));
 
   const dynamodb = new DynamoDB(clientOptions());
-  const put = await fetch(`${node.endpoint}/_apis/${shop.HttpId}/orders/by-http`, { method: 'PUT' });
+  const put = await fetch(`${node.endpoint}/_execute-api/${shop.HttpId}/orders/by-http`, { method: 'PUT' });
   assert.deepEqual([put.status, await put.json()], [200, { id: 'by-http' }]);
   const { Item } = await dynamodb.getItem({ TableName: shop.Table, Key: { id: { S: 'by-http' } } });
   assert.deepEqual(Item, { id: { S: 'by-http' } });

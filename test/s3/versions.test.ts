@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  DeleteBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
   DeleteObjectTaggingCommand,
@@ -142,6 +143,19 @@ test('DeleteObjects takes versions, tells of markers, and says nothing when it s
     const quiet = await batch([{ Key: 'b' }, { Key: 'c', ETag: '"other"' }], true);
     assert.equal(quiet.Deleted, undefined);
     assert.equal(quiet.Errors!.length, 1);
+  }));
+
+test('a bucket is emptied of many versions of one key in one call', () =>
+  withBucket(async (s3) => {
+    await setVersioning(s3, 'Enabled');
+    for (let batch = 0; batch < 10; batch++) {
+      await Promise.all(Array.from({ length: 30 }, (_, index) => put(s3, 'k', `${batch} ${index}`)));
+    }
+    const { Versions } = await versions(s3);
+    const Objects = Versions!.map(({ Key, VersionId }) => ({ Key: Key!, VersionId }));
+    const { Deleted, Errors } = await s3.send(new DeleteObjectsCommand({ ...BUCKET, Delete: { Objects } }));
+    assert.deepEqual([Objects.length, Deleted!.length, Errors], [300, 300, undefined]);
+    await s3.send(new DeleteBucketCommand(BUCKET));
   }));
 
 test('deleting on condition removes what is known, and nothing else', () =>

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import * as cfn from '@aws-sdk/client-cloudformation';
 import * as sdk from '@aws-sdk/client-iam';
+import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { ROOT } from './secured-node.ts';
@@ -151,6 +152,29 @@ test("a session's own policy limits it, and a session of the session too", async
   const again = new STSClient(options(given));
   await assert.rejects(assume(again, EVERYTHING), refused('sts:AssumeRole'));
   for (const client of [sts, again, limited]) client.destroy();
+});
+
+test('a function is not given a role that who makes it may not pass to Lambda', async () => {
+  const make = { Effect: 'Allow', Action: 'lambda:CreateFunction', Resource: '*' };
+  const pass = (service: string, Resource = `${ACCOUNT}:role/strong`) => ({
+    ...{ Effect: 'Allow', Action: 'iam:PassRole', Resource },
+    Condition: { StringEquals: { 'iam:PassedToService': service } },
+  });
+  const client = new LambdaClient(options(keys));
+  const create = () =>
+    client.send(
+      new CreateFunctionCommand({
+        ...{ FunctionName: 'stolen', Role: `${ACCOUNT}:role/strong`, Runtime: 'nodejs24.x', Handler: 'index.handler' },
+        Code: { ZipFile: Buffer.from('no archive') },
+      }),
+    );
+  for (const others of [[], [pass('ec2.amazonaws.com')], [pass('lambda.amazonaws.com', `${ACCOUNT}:role/weak`)]]) {
+    await allow(make, ...others);
+    await assert.rejects(create(), refused('iam:PassRole'));
+  }
+  await allow(make, pass('lambda.amazonaws.com'));
+  await assert.rejects(create(), (error: Error) => !/not authorized/.test(error.message), 'past authorization');
+  client.destroy();
 });
 
 const TEMPLATE = JSON.stringify({

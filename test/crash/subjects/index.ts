@@ -8,6 +8,7 @@ import { objectsSubject } from './objects.ts';
 import { pollersSubject } from './pollers.ts';
 import { recordsSubject } from './records.ts';
 import { s3Subject } from './s3.ts';
+import { secretsSubject } from './secrets.ts';
 import { seriesSubject } from './series.ts';
 import { snsSubject } from './sns.ts';
 import { sqsSubject } from './sqs.ts';
@@ -27,5 +28,6 @@ export const SUBJECTS: readonly CrashSubject[] = [
   mqttSubject,
   dynamodbSubject,
   s3Subject,
+  secretsSubject,
   stacksSubject,
 ];

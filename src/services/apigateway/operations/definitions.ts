@@ -1,5 +1,9 @@
+import { apiAddress } from '../../apigatewayv2/index.ts';
 import type { Operation } from '../../index.ts';
 import type { RestApis } from '../apis.ts';
+import { partOf } from '../checks.ts';
+import { badRequest, notFound } from '../errors.ts';
+import { exported } from '../export.ts';
 import type { RestApi, RestContent } from '../model.ts';
 import { type DefinedRestApi, definedRestApi, withDefinition } from '../openapi.ts';
 import { apiShape, settingsOf } from './apis.ts';
@@ -11,7 +15,15 @@ interface DefinitionInput {
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
-/** ImportRestApi, PutRestApi. */
+interface ExportInput {
+  readonly restApiId: string;
+  readonly stageName: string;
+  readonly exportType: string;
+  readonly accepts?: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** ImportRestApi, PutRestApi, GetExport. */
 export function definitionOperations(apis: RestApis): Record<string, Operation> {
   const newId = () => apis.newPartId();
   return {
@@ -29,6 +41,25 @@ export function definitionOperations(apis: RestApis): Record<string, Operation> 
       const defined = definedRestApi(body, newId);
       const api = await apis.change(region, restApiId, (before) => put(before, defined, mode, newId));
       return apiShape(api);
+    },
+    GetExport: ({ restApiId, stageName, exportType, accepts, parameters = {} }: ExportInput, context) => {
+      if (exportType !== 'oas30' && exportType !== 'swagger') throw badRequest(`Invalid export type: ${exportType}`);
+      const api = apis.get(context.region, restApiId);
+      const content = apis.contentOf(api, partOf(api.stages, stageName, 'stage'));
+      if (!content) throw notFound('Deployment');
+      const output = accepts?.includes('yaml') ? 'yaml' : 'json';
+      const asked = parameters.extensions?.split(',') ?? [];
+      const rest = asked.includes('apigateway');
+      const body = exported(api, content, {
+        ...{ dialect: exportType, output, rest, address: `${apiAddress(api, context.endpoint)}/${stageName}` },
+        integrations: rest || asked.includes('integrations'),
+        authorizers: rest || asked.includes('authorizers'),
+      });
+      return {
+        body: Buffer.from(body),
+        contentType: `application/${output}`,
+        contentDisposition: `attachment; filename="${exportType}_${stageName}.${output}"`,
+      };
     },
   };
 }

@@ -41,6 +41,7 @@ export const OPERATION_NAMES = [
   'GetDeployments',
   'GetDomainName',
   'GetDomainNames',
+  'GetExport',
   'GetGatewayResponse',
   'GetGatewayResponses',
   'GetIntegration',

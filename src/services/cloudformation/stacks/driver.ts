@@ -443,10 +443,10 @@ export class StackDriver implements AsyncDisposable {
     return succeeded(result);
   }
 
+  /** What references stand for is read with the rights by which the resources are made. */
   #references({ stack }: Run): ResolvedReferences {
-    const role = this.#dependencies.store.definition(stack, stack.deployment?.revision)?.roleArn;
     const read = (service: string, operation: string, input: object) =>
-      this.#call(stack, role, stack.region, service, operation, input);
+      this.#call(stack, stack.region, service, operation, input);
     return new ResolvedReferences(referencesBy(read));
   }
 
@@ -460,8 +460,7 @@ export class StackDriver implements AsyncDisposable {
       type,
       name,
       resuming: run.resuming.has(node),
-      call: (service, operation, input, region = stack.region) =>
-        this.#call(stack, definition?.roleArn, region, service, operation, input),
+      call: (service, operation, input, region = stack.region) => this.#call(stack, region, service, operation, input),
       made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
       until: (what, ready) => this.#until(what, ready),
       question: (timeoutMs, handle) => this.#question(run, node, timeoutMs, handle),
@@ -496,15 +495,9 @@ export class StackDriver implements AsyncDisposable {
     };
   }
 
-  async #call(
-    stack: Stack,
-    roleArn: string | undefined,
-    region: string,
-    service: string,
-    operation: string,
-    input: object,
-  ): Promise<any> {
-    const { call, clock } = this.#dependencies;
+  async #call(stack: Stack, region: string, service: string, operation: string, input: object): Promise<any> {
+    const { call, clock, store } = this.#dependencies;
+    const roleArn = stack.deployment && store.definition(stack, stack.deployment.revision)?.roleArn;
     const context = { region, caller: callerOf(stack), ...(roleArn !== undefined && { roleArn }) };
     const { callAttemptsMax, callBackoffMs } = CLOUDFORMATION_LIMITS;
     for (let attempt = 1; ; attempt++) {

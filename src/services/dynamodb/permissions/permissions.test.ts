@@ -220,7 +220,7 @@ describe('condition keys of items', () => {
     const update = { TableName, Key: key, AttributeUpdates: { a: {} }, Expected: { b: {} } };
     assert.deepEqual((await conditionsOf(dynamodb, 'UpdateItem', update))['dynamodb:Attributes'], [
       'id',
-      'at',
+      'seat',
       'a',
       'b',
     ]);

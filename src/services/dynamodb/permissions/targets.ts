@@ -57,17 +57,31 @@ function arnOf(nameOrArn: string, region: string): string {
 }
 
 /** A right whose conditions are worked out only where a policy asks for them. */
-export function lazily(action: string, { resources, context, policy }: Target, more: () => Conditions): Permission {
-  let known: Conditions | undefined;
-  return {
-    action,
-    resources,
-    ...(policy !== undefined && { resourcePolicy: policy }),
-    get context() {
-      known ??= { ...context, ...more() };
-      return known;
-    },
-  };
+export function lazily(action: string, target: Target, more: () => Conditions): Permission {
+  return new LazyPermission(action, target, more);
+}
+
+/** A class, since literals with a getter cost ten times as much to make. */
+class LazyPermission implements Permission {
+  readonly action: string;
+  readonly resources: readonly string[];
+  declare readonly resourcePolicy?: string;
+  readonly #tags: Conditions | undefined;
+  readonly #more: () => Conditions;
+  #known: Conditions | undefined;
+
+  constructor(action: string, { resources, context, policy }: Target, more: () => Conditions) {
+    this.action = action;
+    this.resources = resources;
+    if (policy !== undefined) this.resourcePolicy = policy;
+    this.#tags = context;
+    this.#more = more;
+  }
+
+  get context(): Conditions {
+    this.#known ??= { ...this.#tags, ...this.#more() };
+    return this.#known;
+  }
 }
 
 /** What the operation will refuse has no value here. */

@@ -42,8 +42,16 @@ export function deletionOperations({ objects }: Ground): Record<string, Operatio
       );
       const bypassGovernance = input.BypassGovernanceRetention === true;
       const cause = causeOf(context);
+      const options = { bypassGovernance, cause };
+      // Versions of one key follow each other: side by side each would be tried again after every other.
+      const turns = new Map<string, Promise<Outcome>>();
       const outcomes = await Promise.all(
-        named.map((one) => deleteOne(objects, Bucket, one, { bypassGovernance, cause })),
+        named.map((one) => {
+          const before = turns.get(one.Key) ?? Promise.resolve();
+          const turn = before.then(() => deleteOne(objects, Bucket, one, options));
+          turns.set(one.Key, turn);
+          return turn;
+        }),
       );
       const errors = outcomes.flatMap(({ error }) => error ?? []);
       const deleted = outcomes.flatMap((outcome) => outcome.deleted ?? []);

@@ -1,6 +1,6 @@
 import type { Cipheriv } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import type { ByteRange } from '../objects.ts';
+import type { ByteRange, LentBody } from '../objects.ts';
 import { cipherAt } from './ciphers.ts';
 
 /** A file and how many of its bytes count. */
@@ -18,7 +18,7 @@ const DONE = { done: true, value: undefined } as const;
  * Bytes of a range over files that follow each other, one file open at a time, one chunk ahead of who reads. Calls `release` once, at the end or when it is
  * given up.
  */
-export class BlobReader implements AsyncIterableIterator<Uint8Array> {
+export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
   readonly #segments: readonly Segment[];
   readonly #customerKey: Uint8Array | undefined;
   readonly #release: () => void;
@@ -28,6 +28,8 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array> {
   #remaining: number;
   #file: FileHandle | undefined;
   #cipher: Cipheriv | undefined;
+  /** A chunk that its reader has given back. */
+  #spare: Uint8Array | undefined;
   #ahead: Promise<Uint8Array | undefined> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -74,6 +76,11 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array> {
     return DONE;
   }
 
+  /** Its memory takes one of the next chunks. Short ones are not worth it. */
+  release(chunk: Uint8Array): void {
+    if (chunk.byteLength === CHUNK_BYTES) this.#spare = chunk;
+  }
+
   #close(): Promise<void> {
     this.#closing ??= this.#finish();
     return this.#closing;
@@ -92,7 +99,9 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array> {
     const segment = await this.#segment();
     const length = Math.min(CHUNK_BYTES, this.#remaining, segment.sizeBytes - this.#offset);
     this.#file ??= await open(segment.path, 'r');
-    const chunk = Buffer.allocUnsafeSlow(length);
+    const spare = length === CHUNK_BYTES ? this.#spare : undefined;
+    if (spare) this.#spare = undefined;
+    const chunk = spare ?? Buffer.allocUnsafeSlow(length);
     const { bytesRead } = await this.#file.read(chunk, 0, length, this.#offset);
     if (bytesRead === 0) throw new Error(`${segment.path} is shorter than its ${segment.sizeBytes} bytes`);
     if (segment.iv !== undefined) this.#cipher ??= cipherAt(this.#customerKey!, segment.iv, this.#offset);

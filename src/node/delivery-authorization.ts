@@ -1,0 +1,88 @@
+import { ACCOUNT_ID, DomainError, formatArn, parseArn } from '../base/index.ts';
+import type { Delivery, Target } from '../delivery/index.ts';
+import type { Authority, Verdict } from '../services/iam/index.ts';
+import type { Caller, Permission } from '../services/index.ts';
+import type { NodeConfig } from './config.ts';
+import type { Denials } from './denials.ts';
+
+/** What handing something over is to the policy of whoever is given it. */
+const ACTIONS = { sqs: 'sqs:SendMessage', sns: 'sns:Publish', lambda: 'lambda:InvokeFunction' } as const;
+
+export type GuardedKind = keyof typeof ACTIONS;
+
+/** Services that deliver in their own name, by the service in the ARN of what they deliver for. */
+const PRINCIPALS: Readonly<Record<string, string>> = {
+  sns: 'sns.amazonaws.com',
+  s3: 's3.amazonaws.com',
+  events: 'events.amazonaws.com',
+};
+
+/** The same for functions alone: elsewhere these act as a role that they were given. */
+const PRINCIPALS_TO_FUNCTIONS: Readonly<Record<string, string>> = {
+  iot: 'iot.amazonaws.com',
+  logs: 'logs.amazonaws.com',
+};
+
+export interface DeliveryGuard {
+  readonly mode: NodeConfig['mode'];
+  readonly authorization?: NodeConfig['authorization'];
+  readonly authority: Pick<Authority, 'decide'>;
+  readonly denials: Pick<Denials, 'tell'>;
+  /** JSON text of the policy of a queue, topic or function; `undefined` where it has none. */
+  policyOf(kind: GuardedKind, arn: string): string | undefined;
+  /** Execution role of a function; `undefined` when there is none. */
+  roleOf(functionArn: string): string | undefined;
+}
+
+/**
+ * Asks before each delivery whether the target lets who delivers: a policy of the target names the service, and may say for which of its
+ * resources (`aws:SourceArn`, `aws:SourceAccount`); what functions send on (destinations, dead letters) their role must allow. A topic
+ * that somebody subscribes to a queue that is not theirs gets nothing into it. `dev` delivers all the same and tells.
+ */
+export function guardedTarget(kind: GuardedKind, target: Target, guard: DeliveryGuard): Target {
+  const { mode, authority, denials } = guard;
+  if (guard.authorization === 'off') return target;
+  const check = async (caller: Caller, delivery: Delivery, id: string): Promise<void> => {
+    const verdict: Verdict = await authority.decide(caller, [permissionTo(kind, delivery.arn, guard)], {
+      region: parseArn(delivery.arn)?.region ?? '',
+    });
+    if (verdict.allowed) return;
+    if (verdict.denial) denials.tell(caller, verdict.denial, id);
+    if (mode === 'secured') throw new DomainError('access-denied', verdict.message, { remedy: 'never' });
+  };
+  return {
+    ...(target.durable && { durable: target.durable }),
+    ...(target.attemptMsMax !== undefined && { attemptMsMax: target.attemptMsMax }),
+    ...(target.judgesAge && { judgesAge: target.judgesAge }),
+    deliver: async (delivery, attempt, signal, tried) => {
+      const caller = delivererOf(kind, delivery, guard);
+      if (caller) await check(caller, delivery, delivery.source);
+      return target.deliver(delivery, attempt, signal, tried);
+    },
+  };
+}
+
+/** Who hands it over; `undefined` for the node's own errands: an asynchronous invocation, what an operator sends again. */
+function delivererOf(kind: GuardedKind, { arn, source }: Delivery, guard: DeliveryGuard): Caller | undefined {
+  const { service = '' } = parseArn(source) ?? {};
+  if (service === 'lambda') return arn === source ? undefined : roleSession(source, guard);
+  const principal = PRINCIPALS[service] ?? (kind === 'lambda' ? PRINCIPALS_TO_FUNCTIONS[service] : undefined);
+  if (principal === undefined) return undefined;
+  // A subscription delivers for its topic.
+  const sourceArn = service === 'sns' ? source.split(':').slice(0, 6).join(':') : source;
+  return { accountId: ACCOUNT_ID, arn: principal, service: { principal, sourceArn } };
+}
+
+function roleSession(functionArn: string, guard: DeliveryGuard): Caller | undefined {
+  const name = functionArn.split(':')[6] ?? '';
+  const roleArn = guard.roleOf(functionArn);
+  if (roleArn === undefined) return undefined;
+  const role = roleArn.slice(roleArn.lastIndexOf('/') + 1);
+  const session = { kind: 'role', principalArn: roleArn, userId: name, issuedAt: 0 } as const;
+  return { accountId: ACCOUNT_ID, arn: formatArn('sts', '', ACCOUNT_ID, `assumed-role/${role}/${name}`), session };
+}
+
+function permissionTo(kind: GuardedKind, arn: string, guard: DeliveryGuard): Permission {
+  const resourcePolicy = guard.policyOf(kind, arn);
+  return { action: ACTIONS[kind], resources: [arn], ...(resourcePolicy !== undefined && { resourcePolicy }) };
+}
