@@ -445,9 +445,8 @@ export class StackDriver implements AsyncDisposable {
 
   /** What references stand for is read with the rights by which the resources are made. */
   #references({ stack }: Run): ResolvedReferences {
-    const role = this.#dependencies.store.definition(stack, stack.deployment?.revision)?.roleArn;
     const read = (service: string, operation: string, input: object) =>
-      this.#call(stack, role, stack.region, service, operation, input);
+      this.#call(stack, stack.region, service, operation, input);
     return new ResolvedReferences(referencesBy(read));
   }
 
