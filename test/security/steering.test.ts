@@ -1,0 +1,75 @@
+/** Other names for one thing: a right to what is one's own, asked for under a name that the operation reads otherwise. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import * as cfn from '@aws-sdk/client-cloudformation';
+import * as iam from '@aws-sdk/client-iam';
+import { type Node, startNode } from '../../src/node/index.ts';
+import { ROOT } from './secured-node.ts';
+
+let node: Node;
+let directory: string;
+let root: iam.IAMClient;
+let keys: { accessKeyId: string; secretAccessKey: string };
+const clients: { destroy(): void }[] = [];
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-steering-'));
+  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
+  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  root = client(iam.IAMClient);
+  await root.send(new iam.CreateUserCommand({ UserName: 'mallory', Path: '/dev/' }));
+  const { AccessKey } = await root.send(new iam.CreateAccessKeyCommand({ UserName: 'mallory' }));
+  keys = { accessKeyId: AccessKey!.AccessKeyId!, secretAccessKey: AccessKey!.SecretAccessKey! };
+});
+after(async () => {
+  for (const one of clients) one.destroy();
+  await node?.[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+function client<T extends { destroy(): void }>(Client: new (options: any) => T, credentials = ROOT): T {
+  const made = new Client({
+    endpoint: node.endpoint,
+    region: 'us-east-1',
+    credentials: { ...credentials },
+    maxAttempts: 1,
+  });
+  clients.push(made);
+  return made;
+}
+
+/** What Mallory may from now on: a few things, or everything but a few. */
+async function allow(...Statement: readonly object[]): Promise<void> {
+  const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement });
+  await root.send(new iam.PutUserPolicyCommand({ UserName: 'mallory', PolicyName: 'own', PolicyDocument }));
+}
+
+const arn = (service: string, resource: string, region = 'us-east-1') =>
+  `arn:aws:${service}:${region}:000000000000:${resource}`;
+const only = (Action: string | string[], ...Resource: string[]) => allow({ Effect: 'Allow', Action, Resource });
+
+test('a change set of another stack is not reached through one of one’s own', async () => {
+  const owner = client(cfn.CloudFormationClient);
+  const TemplateBody = JSON.stringify({ Resources: { Queue: { Type: 'AWS::SQS::Queue' } } });
+  const prepare = (StackName: string) =>
+    owner.send(
+      new cfn.CreateChangeSetCommand({ StackName, ChangeSetName: 'first', ChangeSetType: 'CREATE', TemplateBody }),
+    );
+  const [, victim] = [await prepare('mine'), await prepare('payroll')];
+  await only('cloudformation:*', arn('cloudformation', 'stack/mine/*'));
+  const mallory = client(cfn.CloudFormationClient, keys);
+  const steered = { StackName: 'mine', ChangeSetName: victim.Id! };
+  for (const command of [
+    new cfn.DescribeChangeSetCommand(steered),
+    new cfn.GetTemplateCommand(steered),
+    new cfn.ExecuteChangeSetCommand(steered),
+    new cfn.DeleteChangeSetCommand(steered),
+  ]) {
+    await assert.rejects(mallory.send(command as cfn.DescribeChangeSetCommand), /does not exist/);
+  }
+  await mallory.send(new cfn.DescribeChangeSetCommand({ StackName: 'mine', ChangeSetName: 'first' }));
+  await owner.send(new cfn.DescribeChangeSetCommand({ ChangeSetName: victim.Id! }));
+});
