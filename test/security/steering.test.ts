@@ -6,6 +6,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import * as cfn from '@aws-sdk/client-cloudformation';
 import * as iam from '@aws-sdk/client-iam';
+import {
+  AddThingToThingGroupCommand,
+  CreateThingCommand,
+  CreateThingGroupCommand,
+  IoTClient,
+} from '@aws-sdk/client-iot';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { ROOT } from './secured-node.ts';
 
@@ -51,6 +57,13 @@ const arn = (service: string, resource: string, region = 'us-east-1') =>
   `arn:aws:${service}:${region}:000000000000:${resource}`;
 const only = (Action: string | string[], ...Resource: string[]) => allow({ Effect: 'Allow', Action, Resource });
 
+function refused(action: string) {
+  return (error: Error) => {
+    assert.match(error.message, new RegExp(`is not authorized to perform: ${action} `));
+    return true;
+  };
+}
+
 test('a change set of another stack is not reached through one of one’s own', async () => {
   const owner = client(cfn.CloudFormationClient);
   const TemplateBody = JSON.stringify({ Resources: { Queue: { Type: 'AWS::SQS::Queue' } } });
@@ -72,4 +85,17 @@ test('a change set of another stack is not reached through one of one’s own', 
   }
   await mallory.send(new cfn.DescribeChangeSetCommand({ StackName: 'mine', ChangeSetName: 'first' }));
   await owner.send(new cfn.DescribeChangeSetCommand({ ChangeSetName: victim.Id! }));
+});
+
+test('a thing is not put into a group under the ARN of another kind', async () => {
+  const owner = client(IoTClient);
+  for (const thingName of ['mine', 'victim']) await owner.send(new CreateThingCommand({ thingName }));
+  for (const name of ['mine', 'admins']) await owner.send(new CreateThingGroupCommand({ thingGroupName: name }));
+  await only('iot:AddThingToThingGroup', arn('iot', 'thing/mine'), arn('iot', 'thinggroup/mine'));
+  const mallory = client(IoTClient, keys);
+  const crossed = { thingArn: arn('iot', 'thinggroup/mine'), thingGroupArn: arn('iot', 'thing/mine') };
+  const steered = new AddThingToThingGroupCommand({ thingName: 'victim', thingGroupName: 'admins', ...crossed });
+  await assert.rejects(mallory.send(steered), refused('iot:AddThingToThingGroup'));
+  const own = { thingArn: arn('iot', 'thing/mine'), thingGroupArn: arn('iot', 'thinggroup/mine') };
+  await mallory.send(new AddThingToThingGroupCommand(own));
 });
