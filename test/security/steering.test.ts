@@ -5,6 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import * as cfn from '@aws-sdk/client-cloudformation';
+import {
+  CloudWatchLogsClient,
+  CreateLogGroupCommand,
+  ListTagsForResourceCommand,
+} from '@aws-sdk/client-cloudwatch-logs';
 import * as iam from '@aws-sdk/client-iam';
 import {
   AddThingToThingGroupCommand,
@@ -56,6 +61,8 @@ async function allow(...Statement: readonly object[]): Promise<void> {
 const arn = (service: string, resource: string, region = 'us-east-1') =>
   `arn:aws:${service}:${region}:000000000000:${resource}`;
 const only = (Action: string | string[], ...Resource: string[]) => allow({ Effect: 'Allow', Action, Resource });
+const allBut = (Resource: string | string[]) =>
+  allow({ Effect: 'Allow', Action: '*', Resource: '*' }, { Effect: 'Deny', Action: '*', Resource });
 
 function refused(action: string) {
   return (error: Error) => {
@@ -98,4 +105,16 @@ test('a thing is not put into a group under the ARN of another kind', async () =
   await assert.rejects(mallory.send(steered), refused('iot:AddThingToThingGroup'));
   const own = { thingArn: arn('iot', 'thing/mine'), thingGroupArn: arn('iot', 'thinggroup/mine') };
   await mallory.send(new AddThingToThingGroupCommand(own));
+});
+
+test('a log group is decided on where it is looked for', async () => {
+  await client(CloudWatchLogsClient).send(
+    new CreateLogGroupCommand({ logGroupName: 'payroll', tags: { a: 'secret' } }),
+  );
+  await only('logs:ListTagsForResource', arn('logs', 'log-group:payroll', 'eu-west-1'));
+  const mallory = client(CloudWatchLogsClient, keys);
+  const tags = (resourceArn: string) => mallory.send(new ListTagsForResourceCommand({ resourceArn }));
+  await assert.rejects(tags(arn('logs', 'log-group:payroll', 'eu-west-1')), refused('logs:ListTagsForResource'));
+  await allBut(arn('logs', 'log-group:payroll'));
+  await assert.rejects(tags('arn:aws:sqs:us-east-1:000000000000:payroll'), refused('logs:ListTagsForResource'));
 });
