@@ -10,6 +10,7 @@ import {
   CreateLogGroupCommand,
   ListTagsForResourceCommand,
 } from '@aws-sdk/client-cloudwatch-logs';
+import * as dynamodb from '@aws-sdk/client-dynamodb';
 import * as iam from '@aws-sdk/client-iam';
 import {
   AddThingToThingGroupCommand,
@@ -17,6 +18,9 @@ import {
   CreateThingGroupCommand,
   IoTClient,
 } from '@aws-sdk/client-iot';
+import * as kinesis from '@aws-sdk/client-kinesis';
+import { CreateQueueCommand, SQSClient, StartMessageMoveTaskCommand } from '@aws-sdk/client-sqs';
+import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { ROOT } from './secured-node.ts';
 
@@ -117,4 +121,33 @@ test('a log group is decided on where it is looked for', async () => {
   await assert.rejects(tags(arn('logs', 'log-group:payroll', 'eu-west-1')), refused('logs:ListTagsForResource'));
   await allBut(arn('logs', 'log-group:payroll'));
   await assert.rejects(tags('arn:aws:sqs:us-east-1:000000000000:payroll'), refused('logs:ListTagsForResource'));
+});
+
+test('a denial holds for every spelling of an ARN', async () => {
+  const table: dynamodb.CreateTableCommandInput = {
+    TableName: 'payroll',
+    KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+    BillingMode: 'PAY_PER_REQUEST',
+  };
+  await client(dynamodb.DynamoDBClient).send(new dynamodb.CreateTableCommand(table));
+  await client(kinesis.KinesisClient).send(new kinesis.CreateStreamCommand({ StreamName: 'payroll', ShardCount: 1 }));
+  await client(SQSClient).send(new CreateQueueCommand({ QueueName: 'payroll' }));
+  const secret = { Name: '/payroll', Value: '1', Type: 'String' } as const;
+  await client(SSMClient).send(new PutParameterCommand(secret));
+  const denied = [
+    ...[arn('dynamodb', 'table/payroll'), arn('kinesis', 'stream/payroll'), arn('sqs', 'payroll')],
+    arn('ssm', 'parameter/payroll'),
+  ];
+  await allBut(denied);
+  const [other, stream, queue, parameter] = denied.map((one) => one.replace('arn:aws:', 'arn:aws-cn:'));
+  const tables = client(dynamodb.DynamoDBClient, keys);
+  const tagsOfTable = new dynamodb.ListTagsOfResourceCommand({ ResourceArn: other! });
+  await assert.rejects(tables.send(tagsOfTable), refused('dynamodb:ListTagsOfResource'));
+  const tagsOfStream = new kinesis.ListTagsForResourceCommand({ ResourceARN: stream! });
+  await assert.rejects(client(kinesis.KinesisClient, keys).send(tagsOfStream), refused('kinesis:ListTagsForResource'));
+  const move = new StartMessageMoveTaskCommand({ SourceArn: queue! });
+  await assert.rejects(client(SQSClient, keys).send(move), refused('sqs:StartMessageMoveTask'));
+  const read = new GetParameterCommand({ Name: parameter! });
+  await assert.rejects(client(SSMClient, keys).send(read), refused('ssm:GetParameter'));
 });
