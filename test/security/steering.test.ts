@@ -151,3 +151,17 @@ test('a denial holds for every spelling of an ARN', async () => {
   const read = new GetParameterCommand({ Name: parameter! });
   await assert.rejects(client(SSMClient, keys).send(read), refused('ssm:GetParameter'));
 });
+
+test('whoever may change a user may not make another of them', async () => {
+  await root.send(new iam.CreateUserCommand({ UserName: 'tester', Path: '/dev/' }));
+  await root.send(new iam.CreateGroupCommand({ GroupName: 'testers', Path: '/dev/' }));
+  const [users, groups] = ['user', 'group'].map((kind) => `arn:aws:iam::000000000000:${kind}/dev/*`);
+  await only(['iam:UpdateUser', 'iam:UpdateGroup'], users!, groups!);
+  const mallory = client(iam.IAMClient, keys);
+  const move = new iam.UpdateUserCommand({ UserName: 'tester', NewPath: '/admins/' });
+  await assert.rejects(mallory.send(move), refused('iam:UpdateUser'));
+  const rename = new iam.UpdateGroupCommand({ GroupName: 'testers', NewGroupName: 'admins', NewPath: '/' });
+  await assert.rejects(mallory.send(rename), refused('iam:UpdateGroup'));
+  await mallory.send(new iam.UpdateUserCommand({ UserName: 'tester', NewUserName: 'probe' }));
+  await mallory.send(new iam.UpdateGroupCommand({ GroupName: 'testers', NewGroupName: 'probes' }));
+});
