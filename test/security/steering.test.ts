@@ -152,6 +152,28 @@ test('a denial holds for every spelling of an ARN', async () => {
   await assert.rejects(client(SSMClient, keys).send(read), refused('ssm:GetParameter'));
 });
 
+test('a table writes to no stream that whoever says so may not write to', async () => {
+  await client(kinesis.KinesisClient).send(new kinesis.CreateStreamCommand({ StreamName: 'orders', ShardCount: 1 }));
+  const table: dynamodb.CreateTableCommandInput = {
+    TableName: 'mine',
+    KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+    BillingMode: 'PAY_PER_REQUEST',
+  };
+  await client(dynamodb.DynamoDBClient).send(new dynamodb.CreateTableCommand(table));
+  const mallory = client(dynamodb.DynamoDBClient, keys);
+  const StreamArn = arn('kinesis', 'stream/orders');
+  const enable = () =>
+    mallory.send(new dynamodb.EnableKinesisStreamingDestinationCommand({ TableName: 'mine', StreamArn }));
+  await only('dynamodb:*', arn('dynamodb', 'table/mine'));
+  await assert.rejects(enable(), refused('kinesis:DescribeStream'));
+  await allow(
+    { Effect: 'Allow', Action: 'dynamodb:*', Resource: arn('dynamodb', 'table/mine') },
+    { Effect: 'Allow', Action: ['kinesis:DescribeStream', 'kinesis:PutRecords'], Resource: StreamArn },
+  );
+  await enable();
+});
+
 test('whoever may change a user may not make another of them', async () => {
   await root.send(new iam.CreateUserCommand({ UserName: 'tester', Path: '/dev/' }));
   await root.send(new iam.CreateGroupCommand({ GroupName: 'testers', Path: '/dev/' }));
