@@ -32,7 +32,7 @@ function holderOf({ arn, session }: Caller): string {
 
 /**
  * Tells of denials: the log of the node, and that of the function whose call was refused, where its developer looks. The same denial is
- * told once in a while, however often it happens.
+ * told once in a while, however often it happens, and so many at most.
  */
 export class Denials {
   readonly #clock: Clock;
@@ -56,9 +56,11 @@ export class Denials {
 
   tell(caller: Caller, denial: Denial, requestId: string): void {
     const now = this.#clock.now();
-    if (!this.#isNews(`${caller.arn} ${denial.action} ${denial.resource}`, now)) return;
-    const { text, statement } = adviceOf(caller, denial);
-    const { action, resource } = denial;
+    const { action } = denial;
+    // Callers choose names: what no resource is called is not worth a log.
+    const resource = denial.resource.slice(0, NODE_LIMITS.denialResourceCharactersMax);
+    if (!this.#isNews(`${caller.arn} ${action} ${resource}`, now)) return;
+    const { text, statement } = adviceOf(caller, { ...denial, resource });
     this.#logger.warn('access-denied', { principal: caller.arn, action, resource, advice: text, statement, requestId });
     const log = this.#calls.logOf(caller.accessKeyId);
     if (!log) return;
@@ -71,7 +73,12 @@ export class Denials {
     const before = this.#told.get(key);
     if (before !== undefined && now - before < denialsAgainMs) return false;
     this.#told.delete(key);
-    if (this.#told.size >= denialsToldMax) this.#told.delete(this.#told.keys().next().value!);
+    if (this.#told.size >= denialsToldMax) {
+      const [oldest, toldAt] = this.#told.entries().next().value!;
+      // Whoever asks for ever new names fills no disk with what they were refused; the audit log has every one.
+      if (now - toldAt < denialsAgainMs) return false;
+      this.#told.delete(oldest);
+    }
     this.#told.set(key, now);
     return true;
   }

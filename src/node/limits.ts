@@ -4,7 +4,9 @@ export const NODE_LIMITS = {
   countedMax: 10_000,
   /** After how long the same denial is told in the log again. */
   denialsAgainMs: 60_000,
-  /** Denials that are remembered, lest they be told again at once. */
+  /** Characters of the resource in a denial that is told: the longest ARN (2,048, of an object's key in bytes) and no more. */
+  denialResourceCharactersMax: 2048,
+  /** Denials that are told in that time, and remembered, lest they be told again at once. */
   denialsToldMax: 1000,
   /** Durations of a function that its quantiles are taken over: the last so many. */
   durationsMax: 512,
