@@ -236,3 +236,23 @@ test('a service role deploys what it may, and only if it trusts CloudFormation',
   assert.match(untrusting.reasons, /role\/other is invalid or cannot be assumed/);
   assert.equal((await deploy('by-role', { RoleARN: `${ACCOUNT}:role/deployer` })).status, 'CREATE_COMPLETE');
 });
+
+test('a stack is deleted with the rights of who deletes it, not of who made it', async () => {
+  const StackName = 'of-admin';
+  const [admin, client] = [new cfn.CloudFormationClient(options(ROOT)), new cfn.CloudFormationClient(options(keys))];
+  const waiting = { client: admin, maxWaitTime: 30, minDelay: 1, maxDelay: 1 };
+  const TemplateBody = TEMPLATE.replace('made-by-stack', 'made-by-admin');
+  await admin.send(new cfn.CreateStackCommand({ StackName, TemplateBody, Capabilities: ['CAPABILITY_NAMED_IAM'] }));
+  await cfn.waitUntilStackCreateComplete(waiting, { StackName });
+  await allow({ Effect: 'Allow', Action: 'cloudformation:*', Resource: '*' });
+  await client.send(new cfn.DeleteStackCommand({ StackName }));
+  await assert.rejects(cfn.waitUntilStackDeleteComplete(waiting, { StackName }));
+  const { StackEvents } = await admin.send(new cfn.DescribeStackEventsCommand({ StackName }));
+  const reasons = StackEvents!.map((one) => one.ResourceStatusReason ?? '').join('\n');
+  assert.match(reasons, /user\/mallory is not authorized to perform: iam:\w+ on resource: .*role\/made-by-admin/);
+  await root.send(new sdk.GetRoleCommand({ RoleName: 'made-by-admin' }));
+  await admin.send(new cfn.DeleteStackCommand({ StackName }));
+  await cfn.waitUntilStackDeleteComplete(waiting, { StackName });
+  admin.destroy();
+  client.destroy();
+});

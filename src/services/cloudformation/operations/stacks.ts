@@ -31,10 +31,10 @@ export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonl
       return { StackId: id };
     },
 
-    DeleteStack: async (input, { region }) => {
+    DeleteStack: async (input, { region, caller }) => {
       const { RetainResources: retain = [], ClientRequestToken: token } = input;
       const stack = stacks.find(region, input.StackName);
-      await stacks.delete(region, input.StackName, { retain, ...(token !== undefined && { token }) });
+      await stacks.delete(region, input.StackName, { retain, caller, ...(token !== undefined && { token }) });
       if (stack) await stacks.prompt(stack.id);
       return {};
     },

@@ -267,6 +267,11 @@ export interface ChangeSet {
   readonly onStackFailure?: 'ROLLBACK' | 'DELETE' | 'DO_NOTHING';
 }
 
+/** The stack as its next steps are taken in the name of `caller`. */
+export function actingFor<S extends Stack>(stack: S, { arn: callerArn, session: callerSession }: Caller): S {
+  return { ...stack, callerArn, callerSession };
+}
+
 /** In whose name the resources of a stack are made: who has begun its last deployment. */
 export function callerOf({ accountId, callerArn: arn, callerSession: session }: Stack): Caller {
   return { accountId, arn, ...(session && { session }) };

@@ -80,7 +80,7 @@ export class Nesting {
         const stack = child(id);
         if (!stack) return;
         if (stack.deployment?.kind !== 'delete') await driver.settledStack(stack.uuid);
-        await this.#dependencies.stacks.delete(parent.region, id, { retain: [] });
+        await this.#dependencies.stacks.delete(parent.region, id, { retain: [], caller: callerOf(parent) });
         const gone = await driver.settledStack(stack.uuid);
         if (gone && gone.status !== 'DELETE_COMPLETE') throw failure(gone, 'deleted');
       },

@@ -24,16 +24,17 @@ import {
   startUpdate,
   type Transition,
 } from './machine.ts';
-import type {
-  Change,
-  ChangeSet,
-  Definition,
-  Deployment,
-  Stack,
-  StackDrift,
-  StackEvent,
-  StackStatus,
-  Tag,
+import {
+  actingFor,
+  type Change,
+  type ChangeSet,
+  type Definition,
+  type Deployment,
+  type Stack,
+  type StackDrift,
+  type StackEvent,
+  type StackStatus,
+  type Tag,
 } from './model.ts';
 import { checkStackPolicy } from './policy.ts';
 import { capabilitiesMissing, checkDefinition, prepareDefinition } from './preparation.ts';
@@ -214,7 +215,7 @@ export class Stacks {
   async delete(
     region: string,
     nameOrId: string,
-    options: { readonly retain: readonly string[]; readonly token?: string },
+    options: { readonly retain: readonly string[]; readonly caller: Caller; readonly token?: string },
   ): Promise<void> {
     return this.#exclusively(nameOf(nameOrId), async () => {
       const stack = this.find(region, nameOrId);
@@ -232,7 +233,9 @@ export class Stacks {
       }
       this.exports.requireUnused(stack, []);
       await this.#store.deleteChangeSets(this.#store.changeSets(stack.id).map(({ id }) => id));
-      await this.#go(stack, (current) => startDelete(current, options.retain, options.token));
+      await this.#go(actingFor(stack, options.caller), (current) =>
+        startDelete(current, options.retain, options.token),
+      );
       await this.#forgetOld();
     });
   }
@@ -255,7 +258,7 @@ export class Stacks {
       if (!stack.suspended || (stack.status !== 'CREATE_FAILED' && stack.status !== 'UPDATE_FAILED')) {
         throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not be rolled back.`);
       }
-      return this.#go({ ...stack, callerArn: caller.arn }, (current) => rollBack(current, token, this.#clock.now()));
+      return this.#go(actingFor(stack, caller), (current) => rollBack(current, token, this.#clock.now()));
     });
   }
 
@@ -277,7 +280,7 @@ export class Stacks {
           `The following resources cannot be skipped, as they did not fail to roll back: [${unknown.join(', ')}]`,
         );
       }
-      await this.#go({ ...stack, callerArn: options.caller.arn }, (current) =>
+      await this.#go(actingFor(stack, options.caller), (current) =>
         continueRollback(current, options.skip, options.token),
       );
     });
@@ -591,8 +594,7 @@ export class Stacks {
       now: this.#clock.now(),
       ...(request.token !== undefined && { token: request.token }),
     };
-    const { arn: callerArn, session: callerSession } = request.caller;
-    const counted = { ...stack, revisionsUsed: revision, callerArn, callerSession };
+    const counted = actingFor({ ...stack, revisionsUsed: revision }, request.caller);
     const withPolicy = (begun: Transition): Transition =>
       request.policy === undefined ? begun : { ...begun, stack: { ...begun.stack, policy: request.policy } };
     return this.#go(counted, (current) => withPolicy(start(current, options)), { revision, value: definition });
