@@ -56,7 +56,7 @@ import {
 import { type CatalogRecords, catalogRecords } from './catalog-records.ts';
 import { CatalogWriter, type Change } from './changes.ts';
 import { checkCustomerKey, keyCheckOf } from './ciphers.ts';
-import { storageError } from './errors.ts';
+import { mayStand, storageError } from './errors.ts';
 import { type ChangeDraft, ChangeFeed } from './feed.ts';
 import { checkFormat } from './format.ts';
 import { GarbageCollector } from './garbage.ts';
@@ -376,7 +376,7 @@ class EmbeddedObjects implements Objects {
     await this.#blobs[Symbol.asyncDispose]();
   }
 
-  /** Makes content that is stored the newest version of its key; on any error its file is removed. */
+  /** Makes content that is stored the newest version of its key; its file is removed on an error that leaves it without a name. */
   async #publish(bucket: string, key: string, content: Content, options: PutOptions): Promise<ObjectInfo> {
     const blob = 'blob' in content ? content.blob : undefined;
     const fresh = this.#freshOf(content, options);
@@ -391,7 +391,8 @@ class EmbeddedObjects implements Objects {
       });
       return infoOf(key, stored, true);
     } catch (error) {
-      if (blob) await this.#blobs.remove(blob.id);
+      // What it may name is left to the sweep of the next opening, which knows.
+      if (blob && !mayStand(error)) await this.#blobs.remove(blob.id);
       throw error;
     }
   }
