@@ -52,6 +52,7 @@ import {
   SPACES,
   type StoredVersion,
   sweptGeneration,
+  versionOf,
 } from './catalog.ts';
 import { type CatalogRecords, catalogRecords } from './catalog-records.ts';
 import { CatalogWriter, type Change } from './changes.ts';
@@ -479,9 +480,7 @@ class EmbeddedObjects implements Objects {
     if (!found) return nothing;
     const { state, row } = found;
     if (options.ifMatch !== undefined && !matches(row.stored, options.ifMatch)) throw unmet('If-Match');
-    if (options.ifLastModified !== undefined && row.stored.lastModified !== options.ifLastModified) {
-      throw unmet('If-Unmodified-Since');
-    }
+    if (options.onlyIf?.(versionOf(key, row.stored, found.isLatest)) === false) throw unmet('onlyIf');
     checkUnlocked(row.stored, this.#clock.now(), options.bypassGovernance ?? false);
     const step = await this.#removal(found);
     this.#checkBucket(bucket);
@@ -575,9 +574,9 @@ function toldOf(
   };
 }
 
-function checkDeleteCondition(state: KeyState, { ifMatch, ifLastModified }: DeleteOptions): void {
+function checkDeleteCondition(state: KeyState, { ifMatch, onlyIf }: DeleteOptions): void {
   const current = currentObject(state);
-  if (ifLastModified !== undefined && current?.lastModified !== ifLastModified) throw unmet('If-Unmodified-Since');
+  if (onlyIf && !(current && onlyIf(versionOf(state.key, current, true)))) throw unmet('onlyIf');
   if (ifMatch === undefined) return;
   if (!current) throw notFound(state);
   if (!matches(current, ifMatch)) throw unmet('If-Match');
