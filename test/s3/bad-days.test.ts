@@ -269,6 +269,11 @@ for version in ('s3', 's3v4'):
     assert open_(get) == b'linked'
     refused = open_(get.replace('text%2Fhtml', 'text%2Fplain'))
     assert refused[0] == 403 and 'SignatureDoesNotMatch' in refused[1], refused
+    # Whoever has the link does to the object what it was made for, and nothing else.
+    for link, method in ((put, 'PUT'), (get, 'GET')):
+        for other in ('retention', 'legal-hold', 'attributes', 'tagging', 'acl', 'versionId=null'):
+            refused = open_(link + '&' + other, method, None if method == 'GET' else b'<x/>', {'Content-Type': 'text/x'} if method == 'PUT' else {})
+            assert refused[0] == 403 and 'SignatureDoesNotMatch' in refused[1], (version, other, refused)
 late = client('s3').generate_presigned_url('get_object', Params={'Bucket': 'linked', 'Key': 's3/x'}, ExpiresIn=-10)
 code, text = open_(late)
 assert code == 403 and 'AccessDenied' in text and 'Request has expired' in text, text

@@ -18,17 +18,33 @@ export interface Version2Claim {
   readonly sessionToken: string | undefined;
 }
 
-/** Parts of the query that name a resource or change its answer, and so are signed. */
+/**
+ * Parts of the query that name a resource, an operation or change its answer, and so are signed. Those that came after Version 2 are among them
+ * though clients leave them out: a link is for one operation, and adding another's name to it must not make it one to that.
+ */
 const SIGNED_QUERY = new Set([
+  'accelerate',
   'acl',
+  'analytics',
+  'attributes',
   'cors',
   'delete',
+  'encryption',
+  'intelligent-tiering',
+  'inventory',
+  'legal-hold',
   'lifecycle',
   'location',
   'logging',
+  'metrics',
   'notification',
+  'object-lock',
+  'ownershipControls',
   'partNumber',
   'policy',
+  'policyStatus',
+  'publicAccessBlock',
+  'replication',
   'requestPayment',
   'response-cache-control',
   'response-content-disposition',
@@ -37,6 +53,9 @@ const SIGNED_QUERY = new Set([
   'response-content-type',
   'response-expires',
   'restore',
+  'retention',
+  'select',
+  'select-type',
   'tagging',
   'torrent',
   'uploadId',
