@@ -80,6 +80,13 @@ test('forms that boto3 has signed put their file, by Version 4 and 2', async () 
   }
 });
 
+test('names of files are taken as they are', async () => {
+  const { fields } = await presigned(`'named/\${filename}'`);
+  const name = "a$&b$'c$$.txt";
+  assert.equal((await send(fields, 'x', { name })).status, 204);
+  assert.equal((await read(`named/${name}`)).text, 'x');
+});
+
 test('a page is led on with what was put', async () => {
   const { fields } = await presigned(
     `'a b', Fields={'success_action_redirect': 'https://app.example/done?x=1'}, Conditions=[['starts-with', '$success_action_redirect', '']]`,

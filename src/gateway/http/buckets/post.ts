@@ -51,7 +51,7 @@ export async function answerPost(
   if (!(await options.s3.site(bucket))) throw s3Error('bucket-not-found', { fields: { BucketName: bucket } });
   const form = await openForm(request, boundaryOf(String(request.headers['content-type'])));
   const { fields } = form;
-  const key = fields.get('key')?.replaceAll('${filename}', baseName(form.file.name));
+  const key = fields.get('key')?.replaceAll('${filename}', () => baseName(form.file.name));
   if (!key) {
     throw s3Error('argument-invalid', {
       message:
