@@ -87,6 +87,12 @@ test('names of files are taken as they are', async () => {
   assert.equal((await read(`named/${name}`)).text, 'x');
 });
 
+test('the type of a file is that which the signed policy lets through, not what the file says', async () => {
+  const { fields } = await presigned(`'typed'`);
+  assert.equal((await send(fields, '<script>')).status, 204);
+  assert.equal((await read('typed')).ContentType, 'binary/octet-stream');
+});
+
 test('a page is led on with what was put', async () => {
   const { fields } = await presigned(
     `'a b', Fields={'success_action_redirect': 'https://app.example/done?x=1'}, Conditions=[['starts-with', '$success_action_redirect', '']]`,
