@@ -93,6 +93,12 @@ test('the type of a file is that which the signed policy lets through, not what 
   assert.equal((await read('typed')).ContentType, 'binary/octet-stream');
 });
 
+test('metadata that no header can have the name of is refused', async () => {
+  const { fields } = await presigned(`'odd', Fields={'x-amz-meta-a b': 'c'}, Conditions=[{'x-amz-meta-a b': 'c'}]`);
+  assert.deepEqual(told(await send(fields, 'x')).slice(0, 2), [400, 'InvalidArgument']);
+  await assert.rejects(read('odd'), { name: 'NoSuchKey' });
+});
+
 test('a page is led on with what was put', async () => {
   const { fields } = await presigned(
     `'a b', Fields={'success_action_redirect': 'https://app.example/done?x=1'}, Conditions=[['starts-with', '$success_action_redirect', '']]`,

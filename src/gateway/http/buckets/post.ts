@@ -90,7 +90,7 @@ function inputOf(fields: PostFields): Record<string, unknown> {
   for (const [name, value] of fields) {
     const member = Object.hasOwn(MEMBERS, name) ? MEMBERS[name] : undefined;
     if (member) input[member] = value;
-    else if (name.startsWith(USER)) Metadata[name.slice(USER.length)] = value;
+    else if (name.startsWith(USER)) Metadata[metadataName(name)] = value;
   }
   const until = fields.get('x-amz-object-lock-retain-until-date');
   if (until !== undefined) input.ObjectLockRetainUntilDate = dateOf(until);
@@ -99,6 +99,12 @@ function inputOf(fields: PostFields): Record<string, unknown> {
   const tagging = fields.get('tagging');
   if (tagging !== undefined) input.Tagging = taggingOf(tagging);
   return { ...input, ...(Object.keys(Metadata).length > 0 && { Metadata }) };
+}
+
+/** It becomes the name of a header when the object is read. */
+function metadataName(field: string): string {
+  if (/^[!#$%&'*+.^`|~\w-]+$/.test(field) && field.length > USER.length) return field.slice(USER.length);
+  throw s3Error('argument-invalid', { message: 'No header can have this name.', fields: { ArgumentName: field } });
 }
 
 function dateOf(text: string): Date {
