@@ -19,8 +19,8 @@ export interface Version2Claim {
 }
 
 /**
- * Parts of the query that name a resource, an operation or change its answer, and so are signed. Those that came after Version 2 are among them
- * though clients leave them out: a link is for one operation, and adding another's name to it must not make it one to that.
+ * Parts of the query that name a resource or change its answer, and so are signed: whatever makes another operation of a request is
+ * one, or a link to read an object would be one to do something else to it.
  */
 const SIGNED_QUERY = new Set([
   'accelerate',
@@ -36,6 +36,10 @@ const SIGNED_QUERY = new Set([
   'lifecycle',
   'location',
   'logging',
+  'metadataConfiguration',
+  'metadataInventoryTable',
+  'metadataJournalTable',
+  'metadataTable',
   'metrics',
   'notification',
   'object-lock',
@@ -44,6 +48,7 @@ const SIGNED_QUERY = new Set([
   'policy',
   'policyStatus',
   'publicAccessBlock',
+  'renameObject',
   'replication',
   'requestPayment',
   'response-cache-control',
@@ -56,6 +61,7 @@ const SIGNED_QUERY = new Set([
   'retention',
   'select',
   'select-type',
+  'session',
   'tagging',
   'torrent',
   'uploadId',
