@@ -233,7 +233,9 @@ export class Stacks {
       }
       this.exports.requireUnused(stack, []);
       await this.#store.deleteChangeSets(this.#store.changeSets(stack.id).map(({ id }) => id));
-      await this.#go(actingFor(stack, options.caller), (current) => startDelete(current, options.retain, options.token));
+      await this.#go(actingFor(stack, options.caller), (current) =>
+        startDelete(current, options.retain, options.token),
+      );
       await this.#forgetOld();
     });
   }
