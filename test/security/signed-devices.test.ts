@@ -254,5 +254,7 @@ test('in dev keys that nobody has may do everything, a known one what its polici
     const known = connect(keys, 'known', dev.endpoints.http);
     if (off) await (await known).endAsync();
     else await assert.rejects(known, notAuthorized);
+    // In good order: what a killed node has begun to copy is still written while its directory goes.
+    await dev.stop('SIGTERM');
   }
 });
