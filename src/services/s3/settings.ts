@@ -156,9 +156,12 @@ export class Settings {
     this.#changed(bucket, kind);
   }
 
-  /** Forgets all settings of a bucket that is gone. */
+  /** Forgets all settings of a bucket that is gone, and none of one that has its name by now. */
   async forget(bucket: string): Promise<void> {
-    for (const name of this.#stored.names(`${bucket}/`)) await this.#stored.delete(name);
+    for (const name of this.#stored.names(`${bucket}/`)) {
+      const living = (await this.#objects.buckets()).find((one) => one.name === bucket)?.createdAt;
+      if (this.#stored.get(name)?.createdAt !== living) await this.#stored.delete(name);
+    }
   }
 
   /** Buckets that something of that kind is set for. */

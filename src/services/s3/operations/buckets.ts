@@ -28,6 +28,8 @@ export function bucketOperations(objects: Objects, settings: Settings): Record<s
         },
       );
       if (!isNew) return { Location: `/${Bucket}` };
+      // Those of a predecessor whose end is not over yet.
+      await settings.forget(Bucket);
       await settings.put(Bucket, 'region', region);
       if (ownership) await settings.put(Bucket, 'ownership', ownership);
       if (acl) await settings.put(Bucket, 'acl', acl);
