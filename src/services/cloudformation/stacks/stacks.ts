@@ -353,9 +353,12 @@ export class Stacks {
 
   /** @throws change-set-not-found */
   getChangeSet(region: string, nameOrId: string, stackName: string | undefined): ChangeSet {
-    const byId = nameOrId.startsWith('arn:') ? this.#store.changeSet(nameOrId) : undefined;
     const stack = stackName === undefined ? undefined : this.find(region, stackName);
-    const found = byId ?? (stack && this.#store.changeSets(stack.id).find(({ name }) => name === nameOrId));
+    const byId = nameOrId.startsWith('arn:') ? this.#store.changeSet(nameOrId) : undefined;
+    // Rights are asked for the stack that is named: an id reaches no change set of another one.
+    const isElsewhere = stackName !== undefined && byId?.stackId !== stack?.id;
+    const byName = () => stack && this.#store.changeSets(stack.id).find(({ name }) => name === nameOrId);
+    const found = byId ? !isElsewhere && byId : byName();
     if (!found) throw new CloudFormationError('change-set-not-found', `ChangeSet [${nameOrId}] does not exist`);
     return found;
   }
