@@ -23,3 +23,22 @@ test('a change set is reached by its id through no other stack', async () => {
   await harness.call('ExecuteChangeSet', { ChangeSetName: Id });
   assert.equal((await harness.settled('theirs')).StackStatus, 'CREATE_COMPLETE');
 });
+
+test('of two updates at once, one by name and one by id, one is refused', async () => {
+  await using harness = await Harness.open();
+  const { StackId } = await harness.create('app', queue(1));
+  const ids = ['app', StackId, StackId.replace('/app/', '/other/')];
+  const calls = ids.map((StackName, at) => harness.call('UpdateStack', { StackName, TemplateBody: queue(at + 2) }));
+  const outcomes = await Promise.allSettled(calls);
+  assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected', 'rejected']);
+  assert.equal((await harness.settled('app')).StackStatus, 'UPDATE_COMPLETE');
+});
+
+test('a stack is not made under a name that is an ARN', async () => {
+  await using harness = await Harness.open();
+  const StackName = 'arn:aws:cloudformation:us-east-1:000000000000:stack/mine/11111111-1111-4111-8111-111111111111';
+  const given = { StackName, TemplateBody: queue(1) };
+  await assert.rejects(harness.call('CreateStack', given), { code: 'validation' });
+  const created = { ...given, ChangeSetName: 'one', ChangeSetType: 'CREATE' };
+  await assert.rejects(harness.call('CreateChangeSet', created), { code: 'validation' });
+});

@@ -217,7 +217,7 @@ export class Stacks {
     nameOrId: string,
     options: { readonly retain: readonly string[]; readonly caller: Caller; readonly token?: string },
   ): Promise<void> {
-    return this.#exclusively(nameOf(nameOrId), async () => {
+    return this.#exclusively(nameOrId, async () => {
       const stack = this.find(region, nameOrId);
       if (!stack || stack.status === 'DELETE_COMPLETE' || stack.status === 'DELETE_IN_PROGRESS') return;
       if (stack.terminationProtection) {
@@ -233,7 +233,9 @@ export class Stacks {
       }
       this.exports.requireUnused(stack, []);
       await this.#store.deleteChangeSets(this.#store.changeSets(stack.id).map(({ id }) => id));
-      await this.#go(actingFor(stack, options.caller), (current) => startDelete(current, options.retain, options.token));
+      await this.#go(actingFor(stack, options.caller), (current) =>
+        startDelete(current, options.retain, options.token),
+      );
       await this.#forgetOld();
     });
   }
@@ -251,7 +253,7 @@ export class Stacks {
 
   /** Undoes a deployment that failed and was left as it was. */
   async rollback(region: string, nameOrId: string, caller: Caller, token: string | undefined): Promise<Stack> {
-    return this.#exclusively(nameOf(nameOrId), async () => {
+    return this.#exclusively(nameOrId, async () => {
       const stack = this.get(region, nameOrId);
       if (!stack.suspended || (stack.status !== 'CREATE_FAILED' && stack.status !== 'UPDATE_FAILED')) {
         throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not be rolled back.`);
@@ -266,7 +268,7 @@ export class Stacks {
     nameOrId: string,
     options: { readonly skip: readonly string[]; readonly caller: Caller; readonly token?: string },
   ): Promise<void> {
-    await this.#exclusively(nameOf(nameOrId), async () => {
+    await this.#exclusively(nameOrId, async () => {
       const stack = this.get(region, nameOrId);
       if (!stack.suspended || stack.status !== 'UPDATE_ROLLBACK_FAILED') {
         throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not continue to be rolled back.`);
@@ -302,7 +304,7 @@ export class Stacks {
 
   /** Finds how far a stack's resources are from what it made them; it is stored with the stack. */
   async detectDrift(region: string, nameOrId: string, only: readonly string[] | undefined): Promise<StackDrift> {
-    return this.#exclusively(nameOf(nameOrId), async () => {
+    return this.#exclusively(nameOrId, async () => {
       const stack = this.get(region, nameOrId);
       if (!DETECTABLE.has(stack.status)) {
         throw invalid(`Drift detection cannot be performed on stack [${stack.id}] in status ${stack.status}`);
@@ -396,7 +398,8 @@ export class Stacks {
   }
 
   /** One decision about a stack at a time, so that two requests cannot both find it free. */
-  #exclusively<T>(stackName: string, act: () => Promise<T>): Promise<T> {
+  #exclusively<T>(nameOrId: string, act: () => Promise<T>): Promise<T> {
+    const stackName = this.#nameOf(nameOrId);
     const turn = (this.#tails.get(stackName) ?? Promise.resolve()).then(act, act);
     this.#tails.set(stackName, turn);
     const forget = () => {
@@ -404,6 +407,11 @@ export class Stacks {
     };
     turn.then(forget, forget);
     return turn;
+  }
+
+  /** What the stack itself is called: the name within an id decides nothing. */
+  #nameOf(nameOrId: string): string {
+    return nameOrId.startsWith('arn:') ? (this.find('', nameOrId)?.name ?? nameOrId) : nameOrId;
   }
 
   async #prepare(request: StackRequest, stack: Stack | undefined): Promise<Definition> {
@@ -506,6 +514,8 @@ export class Stacks {
       );
     }
     const { stackName: name, region, caller, parent } = request;
+    // The id of one that is there no more: a stack is not called so.
+    if (name.startsWith('arn:')) throw invalid(`Stack [${name}] does not exist`);
     const id = uuid(this.#random);
     return {
       id: formatArn('cloudformation', region, caller.accountId, `stack/${name}/${id}`),
@@ -637,8 +647,3 @@ function usesMacro({ hasMacros }: Definition): boolean {
 function requireAutoExpand({ capabilities }: Definition): void {
   if (!capabilities.includes('CAPABILITY_AUTO_EXPAND')) throw capabilitiesMissing(['CAPABILITY_AUTO_EXPAND']);
 }
-
-/** Of a name or an id. */
-const nameOf = (nameOrId: string) => (nameOrId.startsWith('arn:') ? nameInId(nameOrId) : nameOrId);
-
-const nameInId = (stackId: string) => stackId.split('/')[1]!;
