@@ -3,7 +3,7 @@ import type { Caller } from '../../index.ts';
 import type { Call } from '../calls.ts';
 import { CloudFormationError, invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
-import type { ReadObject } from '../template/location.ts';
+import type { ReadObjectAs } from '../template/location.ts';
 import type { ParameterInput } from '../template/parameters.ts';
 import { dependencyGraph } from '../template/program.ts';
 import { sameJson } from '../template/value.ts';
@@ -46,7 +46,7 @@ export interface StacksDependencies {
   readonly driver: StackDriver;
   readonly answers: Answers;
   readonly call: Call;
-  readonly readObject: ReadObject;
+  readonly readAs: ReadObjectAs;
   readonly clock: Clock;
   readonly random: Random;
   /** How long operations wait for the deployment that they begin. */
@@ -118,19 +118,19 @@ export class Stacks {
   readonly #driver: StackDriver;
   readonly #answers: Answers;
   readonly #call: Call;
-  readonly #readObject: ReadObject;
+  readonly #readAs: ReadObjectAs;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #promptMs: number;
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  constructor({ store, exports, driver, answers, call, readObject, clock, random, promptMs }: StacksDependencies) {
+  constructor({ store, exports, driver, answers, call, readAs, clock, random, promptMs }: StacksDependencies) {
     this.exports = exports;
     this.#store = store;
     this.#driver = driver;
     this.#answers = answers;
     this.#call = call;
-    this.#readObject = readObject;
+    this.#readAs = readAs;
     this.#clock = clock;
     this.#random = random;
     this.#promptMs = promptMs;
@@ -439,7 +439,7 @@ export class Stacks {
               accountId: request.caller.accountId,
               notificationArns: [],
             },
-        readObject: this.#readObject,
+        readObject: this.#readAs(request),
         storedParameter: (name) => this.#storedParameter(name, request),
       },
     );
