@@ -303,7 +303,11 @@ export class Stacks {
   }
 
   /** Finds how far a stack's resources are from what it made them; it is stored with the stack. */
-  async detectDrift(region: string, nameOrId: string, only: readonly string[] | undefined): Promise<StackDrift> {
+  async detectDrift(
+    region: string,
+    nameOrId: string,
+    { caller, only }: { readonly caller: Caller; readonly only?: readonly string[] },
+  ): Promise<StackDrift> {
     return this.#exclusively(nameOrId, async () => {
       const stack = this.get(region, nameOrId);
       if (!DETECTABLE.has(stack.status)) {
@@ -314,11 +318,18 @@ export class Stacks {
         id,
         now: this.#clock.now(),
         call: this.#call,
+        caller,
         ...(only && { only }),
+        isSecret: (value) => this.masked(stack, JSON.stringify(value)) !== JSON.stringify(value),
       });
       await this.#amend(stack, (current) => ({ ...current, drift }));
       return drift;
     });
+  }
+
+  /** JSON of a stack's properties without what was given with `NoEcho`. */
+  masked(stack: Stack, json: string): string {
+    return this.#store.masked(stack, json);
   }
 
   async #amend(stack: Stack, amendment: (stack: Stack) => Stack): Promise<Stack> {
