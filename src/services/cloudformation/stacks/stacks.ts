@@ -296,7 +296,8 @@ export class Stacks {
     const stack = this.get(region, nameOrId);
     const resource = stack.resources[logicalId];
     if (!resource) throw invalid(`Resource ${logicalId} does not exist for stack ${nameOrId}`);
-    if (!resource.question || !resource.status.endsWith('_IN_PROGRESS')) {
+    // Custom resources and wait conditions are answered by whoever was given their URL, and by nobody else.
+    if (!resource.question || !resource.pending?.signals || !resource.status.endsWith('_IN_PROGRESS')) {
       throw invalid(`Resource ${logicalId} is in ${resource.status} state and cannot be signaled.`);
     }
     await this.#answers.give(questionKey(stack.uuid, resource.question.id), { id, body: { Status } });
