@@ -1,6 +1,6 @@
 import type { Records, Write } from '../../../store/index.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
-import { isNoEcho, MASKED } from '../template/parameters.ts';
+import { isNoEcho, MASKED, parameterValue } from '../template/parameters.ts';
 import { templateOf } from './evaluation.ts';
 import type { NewEvent } from './machine.ts';
 import type { ChangeSet, Definition, Stack, StackEvent } from './model.ts';
@@ -209,13 +209,14 @@ async function checkFormat(records: Records): Promise<void> {
   }
 }
 
-/** Non-empty values of `NoEcho` parameters. */
+/** Non-empty values of `NoEcho` parameters, those of lists item by item. */
 function secretsOf(definition: Definition | undefined): readonly string[] {
   if (!definition) return [];
   const { parameters } = templateOf(definition);
-  return Object.entries(definition.parameters)
-    .filter(([name, value]) => value !== '' && isNoEcho(parameters[name]))
-    .map(([, value]) => value);
+  return Object.entries({ ...definition.parameters, ...definition.stored })
+    .filter(([name]) => isNoEcho(parameters[name]))
+    .flatMap(([name, text]) => [text, parameterValue(parameters[name]!, text)].flat())
+    .filter((value): value is string => typeof value === 'string' && value !== '');
 }
 
 function withoutSecrets(event: NewEvent, secrets: readonly string[]): NewEvent {
