@@ -51,7 +51,8 @@ export function permissionsOf(
   return [{ action: `${service.name}:${operation}`, resources: ['*'] }];
 }
 
-function factsOf({ region, request }: Asked) {
+/** What conditions of policies may ask about a request. @param region  of what is asked for */
+export function factsOf({ region, request }: Pick<Asked, 'region' | 'request'>) {
   const { headers, socket } = request;
   return {
     region,

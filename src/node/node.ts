@@ -101,7 +101,8 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const secured = config.mode === 'secured';
   const guard = { mode: config.mode, ...services, ...ground };
   const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
-  const urls = functionUrls({ urls: services.lambda.urls, mode: config.mode, ...services, ...ground });
+  const denials = new Denials({ ...services, ...ground });
+  const urls = functionUrls({ urls: services.lambda.urls, ...config, ...services, denials, ...ground });
   const apiRoutes = scope.use(
     apis({
       httpApis: () => services.apiGatewayV2.apis(),
@@ -121,7 +122,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       services: services.all,
       credentials: services.credentials,
       authorize,
-      audit: auditing({ denials: new Denials({ ...services, ...ground }), trail, events, ...ground }),
+      audit: auditing({ denials, trail, events, ...ground }),
       mode: config.mode,
       extraRoutes: [
         urls.byHost,

@@ -62,10 +62,9 @@ export function both(
   more: (input: any, place: CallPlace) => readonly Permission[],
 ): PermissionsOf {
   return (input, place) => {
+    const and = (own: readonly Permission[]) => own.concat(more(input, place));
     const own = first(input, place);
-    return own instanceof Promise
-      ? own.then((found) => [...found, ...more(input, place)])
-      : [...own, ...more(input, place)];
+    return own instanceof Promise ? own.then(and) : and(own);
   };
 }
 

@@ -26,7 +26,7 @@ import {
   SignatureFailure,
   type WireFailure,
 } from '../codec/aws/index.ts';
-import { serviceTable } from '../schemas/index.ts';
+import { serviceCatalog, serviceTable } from '../schemas/index.ts';
 import type { Caller, Operation, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
@@ -191,6 +191,7 @@ export class Dispatcher {
     const anonymous = this.#takesAnybody(destination) && authenticator.isAnonymous(claim, bare);
     if (!anonymous) authenticator.admit(claim, bare);
     if (destination.kind === 'service' && this.#streams(call, destination)) {
+      if (authenticator.isSecured && !anonymous) checkScope(destination, claim);
       const parts = signedParts(call.head, destination, claim, NOTHING);
       const caller = anonymous ? authenticator.unsigned() : authenticator.authenticate(claim, parts, undefined);
       return this.#answerStreamed(call, destination, caller);
@@ -202,6 +203,7 @@ export class Dispatcher {
     try {
       if (destination.kind === 'form') destination = findFormDestination(formOf(call.head, body), call.head);
       this.#note(call, destination);
+      if (authenticator.isSecured && !anonymous) checkScope(destination, claim);
       const parts = signedParts(call.head, destination, claim, body);
       const caller = anonymous ? authenticator.unsigned() : authenticator.authenticate(claim, parts, body);
       await this.#perform(call, destination, caller, { ...call.head, body });
@@ -223,6 +225,7 @@ export class Dispatcher {
     const bare: RequestParts = { ...call.head, body: NOTHING };
     const claim = proving.claim(bare);
     if (claim) proving.admit(claim, bare);
+    if (claim) checkScope(destination, claim);
     const device = claim ? undefined : await door.caller(request);
     this.#streams(call, destination);
     const body = await this.#bodies.read(call.request, bodyLimit(call.service));
@@ -497,6 +500,20 @@ function signedParts(
 ): RequestParts {
   const path = claim || destination.kind !== 'service' ? head.path : destination.path;
   return { ...head, path, body };
+}
+
+/**
+ * A signature is good for the service of its scope alone. A link to an object leaves headers and body to whoever uses it, and these tell
+ * where a request goes: without this, such a link would be one to everything that its signer may do.
+ */
+function checkScope(destination: Destination, claim: SignatureClaim | undefined): void {
+  if (destination.kind !== 'service') return;
+  const { signingName } = serviceCatalog()[destination.service]!;
+  // Version 2 has no scope: it is S3's.
+  const signedFor = claim?.service ?? 's3';
+  if (signedFor === signingName) return;
+  if (signedFor === 'execute-api' && signingName.startsWith('iot')) return;
+  throw new SignatureFailure('mismatch', `Credential should be scoped to correct service: '${signingName}'.`);
 }
 
 function bodyLimit(service: string): number {

@@ -166,7 +166,8 @@ function Resources({ stack, everyMs }: PartProps) {
 function PhysicalId(props: { readonly resource: Resource }) {
   const { resource } = props;
   const page = pageOf(resource);
-  return page === undefined ? <>{resource.PhysicalResourceId}</> : <a href={page}>{resource.PhysicalResourceId}</a>;
+  const name = resource.PhysicalResourceId;
+  return page === undefined ? name : <a href={page}>{name}</a>;
 }
 
 function Events({ stack, everyMs }: PartProps) {

@@ -18,17 +18,38 @@ export interface Version2Claim {
   readonly sessionToken: string | undefined;
 }
 
-/** Parts of the query that name a resource or change its answer, and so are signed. */
+/**
+ * Parts of the query that name a resource or change its answer, and so are signed: whatever makes another operation of a request is
+ * one, or a link to read an object would be one to do something else to it.
+ */
 const SIGNED_QUERY = new Set([
+  'accelerate',
   'acl',
+  'analytics',
+  'attributes',
   'cors',
   'delete',
+  'encryption',
+  'intelligent-tiering',
+  'inventory',
+  'legal-hold',
   'lifecycle',
   'location',
   'logging',
+  'metadataConfiguration',
+  'metadataInventoryTable',
+  'metadataJournalTable',
+  'metadataTable',
+  'metrics',
   'notification',
+  'object-lock',
+  'ownershipControls',
   'partNumber',
   'policy',
+  'policyStatus',
+  'publicAccessBlock',
+  'renameObject',
+  'replication',
   'requestPayment',
   'response-cache-control',
   'response-content-disposition',
@@ -37,6 +58,10 @@ const SIGNED_QUERY = new Set([
   'response-content-type',
   'response-expires',
   'restore',
+  'retention',
+  'select',
+  'select-type',
+  'session',
   'tagging',
   'torrent',
   'uploadId',

@@ -34,12 +34,18 @@ export interface UrlCaller {
   readonly body: Uint8Array;
 }
 
+/** Who has signed a request for a function URL. */
+export interface UrlSigner extends UrlIdentity {
+  /** Whether policies let them call the URL; `requestId` is for those who are told of a refusal. */
+  mayCall(url: FunctionUrl, request: HttpRequest, requestId: string): boolean | Promise<boolean>;
+}
+
 export interface FunctionUrlOptions {
   readonly urls: Pick<FunctionUrls, 'find' | 'invoke' | 'stream' | 'isPublic'>;
   /** `dev` calls a URL without credentials though the function's policy does not let anyone. */
   readonly mode: 'dev' | 'secured';
   /** Who signed a request for `lambda`; in words why nobody has. */
-  readonly prove: (request: UrlCaller) => UrlIdentity | string;
+  readonly prove: (request: UrlCaller) => UrlSigner | string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -148,7 +154,7 @@ class UrlCall {
   async #invoke(url: FunctionUrl, prefix: string): Promise<void> {
     const { urls, random } = this.#options;
     const body = await this.#readBody();
-    const payload = this.#event(url, prefix, body, this.#identity(url, body));
+    const payload = this.#event(url, prefix, body, await this.#identity(url, body));
     const trace = traceOf(this.#request) ?? newTrace(random);
     const invocation = { requestId: this.#requestId, payload, trace };
     if (url.invokeMode === 'RESPONSE_STREAM') return this.#stream(await urls.stream(url, invocation));
@@ -173,7 +179,7 @@ class UrlCall {
   }
 
   /** @throws Refused */
-  #identity(url: FunctionUrl, body: Uint8Array): UrlIdentity | undefined {
+  async #identity(url: FunctionUrl, body: Uint8Array): Promise<UrlIdentity | undefined> {
     const { urls, mode, prove } = this.#options;
     if (url.authType === 'NONE') {
       if (mode === 'dev' || urls.isPublic(url)) return undefined;
@@ -183,6 +189,7 @@ class UrlCall {
     const [path, query] = this.#target();
     const proven = prove({ method, path, query, headers, body });
     if (typeof proven === 'string') throw forbidden(proven);
+    if (!(await proven.mayCall(url, this.#request, this.#requestId))) throw forbidden();
     return proven;
   }
 

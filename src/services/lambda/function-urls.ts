@@ -1,10 +1,12 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { InvocationAnswer } from '../../runtime/index.ts';
+import { type Permission, permission, resourceTags } from '../index.ts';
 import { LambdaError } from './errors.ts';
 import type { Functions } from './functions.ts';
 import type { Invocations, Request } from './invocations.ts';
 import type { FunctionUrl, PolicyStatement } from './model.ts';
 import { functionArn } from './names.ts';
+import { textOf } from './permissions.ts';
 import type { StreamedResponse } from './response-stream.ts';
 
 /** Which function a URL belongs to; no qualifier means the function itself. */
@@ -103,6 +105,28 @@ export class FunctionUrls {
     const { region, functionName, qualifier } = url;
     const policy = this.#functions.find(region, functionName)?.policies[qualifier ?? ''];
     return policy?.statements.some(letsAnyone) ?? false;
+  }
+
+  /**
+   * What somebody who signs needs the right to: the URL, and the function behind it.
+   *
+   * @see AWS Lambda developer guide, "Control access to Lambda function URLs"
+   */
+  rightsToCall(url: FunctionUrl): readonly Permission[] {
+    const { region, functionName, qualifier, authType } = url;
+    const record = this.#functions.find(region, functionName);
+    const target = { resources: [arnOfUrl(url)], policy: textOf(record?.policies[qualifier ?? '']) };
+    const context = { ...resourceTags(record?.tags), 'lambda:FunctionArn': functionArn(region, functionName) };
+    return [
+      permission('lambda:InvokeFunctionUrl', {
+        ...target,
+        context: { ...context, 'lambda:FunctionUrlAuthType': authType },
+      }),
+      permission('lambda:InvokeFunction', {
+        ...target,
+        context: { ...context, 'lambda:InvokedViaFunctionUrl': 'true' },
+      }),
+    ];
   }
 
   /** Runs the function once. @throws throttled, function-not-found and the other errors of Invoke */

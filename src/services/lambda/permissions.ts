@@ -148,7 +148,7 @@ function including(target: Target, more: Conditions): Target {
 const TEXTS = new WeakMap<ResourcePolicy, string>();
 
 /** A policy as a document: written once for as long as it stays the same. */
-function textOf(policy: ResourcePolicy | undefined): string | undefined {
+export function textOf(policy: ResourcePolicy | undefined): string | undefined {
   if (!policy) return undefined;
   let text = TEXTS.get(policy);
   if (text === undefined) {
