@@ -14,7 +14,12 @@ import {
 } from '../runtime/index.ts';
 import { type ApiGateway, apiGateway } from '../services/apigateway/index.ts';
 import { type ApiGatewayV2, apiGatewayV2 } from '../services/apigatewayv2/index.ts';
-import { type CallContext, type CloudFormation, callServices, openCloudFormation } from '../services/cloudformation/index.ts';
+import {
+  type CallContext,
+  type CloudFormation,
+  callServices,
+  openCloudFormation,
+} from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { type Dynamodb, openDynamodb } from '../services/dynamodb/index.ts';
 import { ecr } from '../services/ecr/index.ts';

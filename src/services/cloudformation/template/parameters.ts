@@ -71,12 +71,7 @@ function defaultText(value: Json): string {
   return Array.isArray(value) ? value.map(String).join(',') : String(value);
 }
 
-function checkConstraints(
-  name: string,
-  declaration: ParameterDeclaration,
-  text: string,
-  fit: Fit | undefined,
-): void {
+function checkConstraints(name: string, declaration: ParameterDeclaration, text: string, fit: Fit | undefined): void {
   if (fit === 'no pattern') {
     throw invalid(`Template format error: AllowedPattern of parameter ${name} is no regular expression`);
   }
