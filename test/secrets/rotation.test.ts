@@ -221,3 +221,21 @@ test('rules that cannot be are refused', () =>
       message: /No Lambda rotation function ARN/,
     });
   }));
+
+test('a version that got AWSCURRENT while it was tried stays', () =>
+  Rotated.run(async (rotated) => {
+    rotated.disturb = async ({ SecretId, ClientRequestToken: MoveToVersionId }) => {
+      const move = { MoveToVersionId, RemoveFromVersionId: token(1), VersionStage: 'AWSCURRENT' };
+      await rotated.house.manager.send(new sdk.UpdateSecretVersionStageCommand({ SecretId, ...move }));
+    };
+    await rotated.rotate({ RotateImmediately: false, RotationRules: { AutomaticallyAfterDays: 1 } });
+    await rotated.until(async () => {
+      const { VersionIdsToStages } = await rotated.describe();
+      return rotated.steps.length > 0 && !VersionIdsToStages?.[token(2)]?.includes('AWSPENDING');
+    });
+    assert.equal(await rotated.value(), 'old');
+    assert.deepEqual((await rotated.describe()).VersionIdsToStages, {
+      [token(1)]: ['AWSPREVIOUS'],
+      [token(2)]: ['AWSCURRENT'],
+    });
+  }));
