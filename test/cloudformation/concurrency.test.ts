@@ -42,3 +42,20 @@ test('a stack is not made under a name that is an ARN', async () => {
   const created = { ...given, ChangeSetName: 'one', ChangeSetType: 'CREATE' };
   await assert.rejects(harness.call('CreateChangeSet', created), { code: 'validation' });
 });
+
+test('a change set that was made before an update is obsolete, and makes room for its namesake', async () => {
+  await using harness = await Harness.open();
+  await harness.create('app', queue(1));
+  const propose = (DelaySeconds: number) =>
+    harness.call('CreateChangeSet', { ...changeSet, TemplateBody: queue(DelaySeconds) });
+  const changeSet = { StackName: 'app', ChangeSetName: 'next' };
+  await propose(2);
+  await harness.update('app', queue(3));
+  assert.equal((await harness.call('DescribeChangeSet', changeSet)).ExecutionStatus, 'OBSOLETE');
+  await assert.rejects(harness.call('ExecuteChangeSet', changeSet), { code: 'change-set-state' });
+  assert.equal(harness.services.queues.get('one')!.DelaySeconds, '3');
+  await propose(4);
+  await harness.call('ExecuteChangeSet', changeSet);
+  assert.equal((await harness.settled('app')).StackStatus, 'UPDATE_COMPLETE');
+  assert.equal(harness.services.queues.get('one')!.DelaySeconds, '4');
+});

@@ -207,6 +207,11 @@ export class Stacks {
       if (usesMacro(definition)) requireAutoExpand(definition);
       this.#check(definition, stack);
       if (!this.#differs(stack, definition)) throw invalid(NO_UPDATES);
+      // They tell what would change in what will not be there any more.
+      for (const changeSet of this.#store.changeSets(stack.id)) {
+        if (changeSet.executionStatus !== 'AVAILABLE') continue;
+        await this.#store.saveChangeSet({ ...changeSet, executionStatus: 'OBSOLETE' });
+      }
       return this.#begin(stack, definition, request, startUpdate);
     });
   }
