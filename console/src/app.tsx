@@ -1,3 +1,4 @@
+import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type FeedState, type FlowSnapshot, type FlowStatus, followFlow } from './api.ts';
 import { ApisPage } from './apis/apis-page.tsx';
@@ -7,6 +8,7 @@ import { FleetPage } from './fleet/fleet-page.tsx';
 import { FlowPanel, type History } from './flow/flow-panel.tsx';
 import { compact, duration, rate } from './format.ts';
 import { useHash } from './hooks.ts';
+import { IdentitiesPage } from './identities/identities-page.tsx';
 import { LettersPage } from './letters/letters-page.tsx';
 import { LogsPanel } from './logs/logs-panel.tsx';
 import { StacksPage } from './stacks/stacks-page.tsx';
@@ -17,21 +19,28 @@ import { type Theme, useTheme } from './theme.ts';
 const HISTORY_MAX = 60;
 const NOTHING: FlowSnapshot = { version: 1, time: 0, uptimeMs: 0, nodes: [], edges: [] };
 
-type Page = 'overview' | 'fleet' | 'tables' | 'buckets' | 'apis' | 'stacks' | 'dead-letters';
+/** Pages beside the first one, in the order of their links; the address has them by their name here. */
+const PAGES = {
+  fleet: ['Fleet', FleetPage],
+  tables: ['Tables', TablesPage],
+  buckets: ['Buckets', BucketsPage],
+  apis: ['APIs', ApisPage],
+  stacks: ['Stacks', StacksPage],
+  identities: ['Identities', IdentitiesPage],
+  'dead-letters': ['Dead letters', LettersPage],
+} as const satisfies Record<string, readonly [title: string, ComponentType<PageProps>]>;
 
-const SKIPS: Readonly<Record<Page, string>> = {
-  overview: 'Skip to the flow',
-  fleet: 'Skip to the fleet',
-  tables: 'Skip to the tables',
-  buckets: 'Skip to the buckets',
-  apis: 'Skip to the APIs',
-  stacks: 'Skip to the stacks',
-  'dead-letters': 'Skip to the dead letters',
-};
+interface PageProps {
+  /** What the address says behind the page's name. */
+  readonly rest: string;
+  readonly theme: Theme;
+}
+
+type Page = 'overview' | keyof typeof PAGES;
 
 function pageOf(hash: string): Page {
-  const page = /^(fleet|tables|buckets|apis|stacks|dead-letters)(?:[/?]|$)/.exec(hash)?.[1];
-  return (page as Page | undefined) ?? 'overview';
+  const name = /^[a-z-]+(?=[/?]|$)/.exec(hash)?.[0] ?? '';
+  return Object.hasOwn(PAGES, name) ? (name as Page) : 'overview';
 }
 
 export function App() {
@@ -52,10 +61,11 @@ export function App() {
     panel?.querySelector('select')?.focus({ preventScroll: true });
   };
   const known = snapshot.nodes.flatMap(({ logGroup }) => (logGroup ? [logGroup] : []));
+  const Shown: ComponentType<PageProps> | undefined = page === 'overview' ? undefined : PAGES[page][1];
   return (
     <>
       <a class="skip" href={`#${page === 'overview' ? 'flow' : page}`}>
-        {SKIPS[page]}
+        Skip to the {page === 'overview' ? 'flow' : inSentence(PAGES[page][0])}
       </a>
       <Header snapshot={snapshot} feed={feed} theme={theme} page={page} onToggle={toggle} />
       <main>
@@ -65,12 +75,7 @@ export function App() {
             console tries again every second.
           </div>
         )}
-        {page === 'dead-letters' && <LettersPage rest={hash.slice(page.length)} />}
-        {page === 'fleet' && <FleetPage rest={hash.slice(page.length)} theme={theme} />}
-        {page === 'tables' && <TablesPage rest={hash.slice(page.length)} />}
-        {page === 'buckets' && <BucketsPage rest={hash.slice(page.length)} />}
-        {page === 'apis' && <ApisPage rest={hash.slice(page.length)} />}
-        {page === 'stacks' && <StacksPage rest={hash.slice(page.length)} />}
+        {Shown && <Shown rest={hash.slice(page.length)} theme={theme} />}
         {page === 'overview' && (
           <>
             <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
@@ -84,6 +89,9 @@ export function App() {
     </>
   );
 }
+
+/** A title within a sentence: abbreviations stay as they are. */
+const inSentence = (title: string) => (/^[A-Z]{2}/.test(title) ? title : title.toLowerCase());
 
 function useFlow(): { snapshot: FlowSnapshot; history: History; feed: FeedState } {
   const [state, setState] = useState<{ snapshot: FlowSnapshot; history: History }>({
@@ -133,24 +141,12 @@ function Header(props: {
         <a href="#flow">Flow</a>
         <a href="#devices">Devices</a>
         <a href="#logs">Logs</a>
-        <a href="#fleet" aria-current={page === 'fleet' ? 'page' : undefined}>
-          Fleet
-        </a>
-        <a href="#tables" aria-current={page === 'tables' ? 'page' : undefined}>
-          Tables
-        </a>
-        <a href="#buckets" aria-current={page === 'buckets' ? 'page' : undefined}>
-          Buckets
-        </a>
-        <a href="#apis" aria-current={page === 'apis' ? 'page' : undefined}>
-          APIs
-        </a>
-        <a href="#stacks" aria-current={page === 'stacks' ? 'page' : undefined}>
-          Stacks
-        </a>
-        <a href="#dead-letters" aria-current={page === 'dead-letters' ? 'page' : undefined}>
-          Dead letters{letters > 0 && <span class="count">{compact(letters)}</span>}
-        </a>
+        {(Object.keys(PAGES) as (keyof typeof PAGES)[]).map((name) => (
+          <a key={name} href={`#${name}`} aria-current={page === name ? 'page' : undefined}>
+            {PAGES[name][0]}
+            {name === 'dead-letters' && letters > 0 && <span class="count">{compact(letters)}</span>}
+          </a>
+        ))}
         <button
           type="button"
           class="icon"

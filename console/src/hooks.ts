@@ -67,6 +67,31 @@ export function usePolling(
   }, [everyMs, ...dependencies]);
 }
 
+/** As {@link usePolling}, for what may fail. @returns how `load` has failed; `undefined` once it works again */
+export function useReading(
+  load: (signal: AbortSignal) => Promise<void>,
+  everyMs: number,
+  dependencies: readonly unknown[],
+  onError?: (error: unknown) => void,
+): unknown {
+  const [error, setError] = useState<unknown>();
+  usePolling(
+    async (signal) => {
+      try {
+        await load(signal);
+        if (!signal.aborted) setError(undefined);
+      } catch (failure) {
+        if (signal.aborted) return;
+        setError(failure);
+        onError?.(failure);
+      }
+    },
+    everyMs,
+    dependencies,
+  );
+  return error;
+}
+
 /** Runs one action at a time that a person has asked for, and keeps how it failed. What runs is given up when the part goes. */
 export function useAction(): {
   readonly run: (action: (signal: AbortSignal) => Promise<void>) => Promise<void>;

@@ -48,6 +48,30 @@ export function Choice<T extends string>(props: {
   );
 }
 
+/** A table that scrolls by itself where it is wider than the page. @param children  its rows */
+export function WideTable(props: {
+  readonly label: string;
+  readonly headings: readonly string[];
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <div class="wide-table">
+      <table aria-label={props.label}>
+        <thead>
+          <tr>
+            {props.headings.map((heading) => (
+              <th key={heading} scope="col">
+                {heading}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{props.children}</tbody>
+      </table>
+    </div>
+  );
+}
+
 /** What to do when there is nothing to see yet. */
 export function Empty(props: { readonly title: string; readonly children?: ComponentChildren }) {
   return (

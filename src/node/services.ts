@@ -46,6 +46,7 @@ import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
 import { type DeliveryGuard, guardedTarget } from './delivery-authorization.ts';
 import { Denials } from './denials.ts';
+import { deviceSigners } from './device-signers.ts';
 import { bucketDestinations } from './event-destinations.ts';
 import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
@@ -216,6 +217,7 @@ export async function openServices(
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
   const { foreign, tokenIssuers, version } = config;
+  const denials = new Denials({ calls, writeLog: (...line) => logs.sink.write(...line), ...ground });
   let invokeFunction: InvokeFunction = async () => ({ kind: 'failed', reason: 'functions are not open yet' });
   const iot = scope.use(
     await openIot({
@@ -224,6 +226,7 @@ export async function openServices(
       ...(tokenIssuers && { tokenIssuers }),
       ...(version !== undefined && { version }),
       invokeFunction: (...call) => invokeFunction(...call),
+      signers: deviceSigners({ ...config, authority, credentials, iam, denials }),
     }),
   );
   // Invocations that end while the environments drain are counted after Lambda itself has closed.
@@ -329,7 +332,7 @@ export async function openServices(
 
   const deliveryGuard: DeliveryGuard = {
     ...{ ...config, authority },
-    denials: new Denials({ calls, writeLog: (...line) => logs.sink.write(...line), ...ground }),
+    denials,
     policyOf: (kind, arn) => {
       if (kind === 'sqs') return sqs.access(arn)?.policy;
       return kind === 'sns' ? sns.access(arn)?.policy : lambda.invoker.policyOf(arn);

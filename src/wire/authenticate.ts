@@ -162,9 +162,9 @@ function unknownKey(): AuthenticationFailure {
 
 /** What stands for the body in the signature; a whole body must be what was announced. */
 function payloadOf(claim: SignatureClaim, body: Uint8Array | undefined): string {
-  const { payload, service, expiresSeconds } = claim;
+  const { service, expiresSeconds } = claim;
   const isS3 = service === 's3';
-  if (expiresSeconds !== undefined && isS3) return payload ?? UNSIGNED_PAYLOAD;
+  const payload = claim.payload ?? (expiresSeconds !== undefined && isS3 ? UNSIGNED_PAYLOAD : undefined);
   if (body === undefined) return streamedPayload(payload, isS3);
   if (isS3 && payload === UNSIGNED_PAYLOAD) return payload;
   const actual = body.length === 0 ? EMPTY_HASH : hash('sha256', body, 'hex');

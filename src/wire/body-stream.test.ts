@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { RequestBody } from './body-stream.ts';
 import type { CallRequest } from './call.ts';
@@ -28,6 +29,16 @@ test('memory of a released piece is gone with the release of a later one, and no
     pieces.map(({ buffer }) => buffer.byteLength),
     [0, 20, 0, 5],
   );
+});
+
+test('a body whose hash was signed must have it, in chunks too', async () => {
+  const payloadHash = createHash('sha256').update('3\r\nabc\r\n0\r\n\r\n').digest('hex');
+  const read = async (text: string) => {
+    const body = new RequestBody(requestOf([own(text)]), { chunked: true, payloadHash });
+    return Buffer.concat(await Array.fromAsync(body)).toString();
+  };
+  assert.equal(await read('3\r\nabc\r\n0\r\n\r\n'), 'abc');
+  await assert.rejects(read('3\r\nxyz\r\n0\r\n\r\n'), { problem: 'payload' });
 });
 
 test('chunks that share a piece are whole until the last of them is released', async () => {

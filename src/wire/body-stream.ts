@@ -26,12 +26,12 @@ export class RequestBody implements StreamedBody {
   readonly #own: ArrayBufferLike[] = [];
 
   constructor(request: CallRequest, { chunked, chunks, payloadHash }: StreamProof) {
-    const source = wholeOf(request, this.#own);
+    const whole = wholeOf(request, this.#own);
+    const source = payloadHash === undefined ? whole : hashed(whole, payloadHash);
     const decoder = chunked ? new ChunkedDecoder(chunks) : undefined;
     this.trailers = decoder?.trailers ?? NONE;
     this.trailerNames = decoder ? listed(request.headers['x-amz-trailer']) : [];
-    if (decoder) this.#bytes = dechunk(source, decoder);
-    else this.#bytes = payloadHash === undefined ? source : hashed(source, payloadHash);
+    this.#bytes = decoder ? dechunk(source, decoder) : source;
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {

@@ -13,6 +13,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { SignatureV4 } from '@smithy/signature-v4';
 import { systemClock } from '../../src/base/index.ts';
 import { clientEnvironment, clientOptions, KEY, run, type TestWire } from '../wire/support.ts';
 import { BUCKET, put, read, withBucket, withS3 } from './support.ts';
@@ -245,6 +246,55 @@ test('what is not built is refused by its name', () =>
     await assert.rejects(read(s3, 'k', { ExpectedBucketOwner: '111111111111' }), { name: 'AccessDenied' });
   }));
 
+/** What the signer hashes with. */
+class Sha256 {
+  readonly #hash;
+  constructor(secret?: string | Uint8Array) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
+  }
+  update(data: Uint8Array): void {
+    this.#hash.update(data);
+  }
+  async digest(): Promise<Uint8Array> {
+    return this.#hash.digest();
+  }
+}
+
+test('a link that names the hash of its body takes no other body', () =>
+  withBucket(async (_, wire) => {
+    const signer = new SignatureV4({
+      ...clientOptions(wire),
+      service: 's3',
+      sha256: Sha256 as never,
+      uriEscapePath: false,
+    });
+    const tagging = (value: string) =>
+      `<Tagging><TagSet><Tag><Key>k</Key><Value>${value}</Value></Tag></TagSet></Tagging>`;
+    const { host, hostname, port } = new URL(wire.url);
+    const hash = createHash('sha256').update(tagging('mine')).digest('hex');
+    const headers = { host, 'x-amz-content-sha256': hash };
+    const parts = { protocol: 'http:', hostname, port: Number(port), headers, path: `/${BUCKET.Bucket}` };
+    const link = await signer.presign(
+      { ...parts, method: 'PUT', query: { tagging: '' } },
+      {
+        expiresIn: 60,
+        unhoistableHeaders: new Set(['x-amz-content-sha256']),
+      },
+    );
+    const query = new URLSearchParams(link.query as Record<string, string>).toString();
+    const send = (body: string) =>
+      fetch(`${wire.url}${link.path}?${query}`, {
+        ...{ method: 'PUT', body },
+        headers: { 'x-amz-content-sha256': hash },
+      });
+    const refused = await send(tagging('other'));
+    assert.deepEqual(
+      [refused.status, /<Code>(.*)<\/Code>/.exec(await refused.text())?.[1]],
+      [400, 'XAmzContentSHA256Mismatch'],
+    );
+    assert.equal((await send(tagging('mine'))).ok, true);
+  }));
+
 const PRESIGNED = `
 import boto3, os, urllib.request, urllib.error
 from botocore.config import Config
@@ -269,6 +319,11 @@ for version in ('s3', 's3v4'):
     assert open_(get) == b'linked'
     refused = open_(get.replace('text%2Fhtml', 'text%2Fplain'))
     assert refused[0] == 403 and 'SignatureDoesNotMatch' in refused[1], refused
+    # Whoever has the link does to the object what it was made for, and nothing else.
+    for link, method in ((put, 'PUT'), (get, 'GET')):
+        for other in ('retention', 'legal-hold', 'attributes', 'tagging', 'acl', 'versionId=null'):
+            refused = open_(link + '&' + other, method, None if method == 'GET' else b'<x/>', {'Content-Type': 'text/x'} if method == 'PUT' else {})
+            assert refused[0] == 403 and 'SignatureDoesNotMatch' in refused[1], (version, other, refused)
 late = client('s3').generate_presigned_url('get_object', Params={'Bucket': 'linked', 'Key': 's3/x'}, ExpiresIn=-10)
 code, text = open_(late)
 assert code == 403 and 'AccessDenied' in text and 'Request has expired' in text, text

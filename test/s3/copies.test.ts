@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   CopyObjectCommand,
+  CreateBucketCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   GetObjectTaggingCommand,
   ListObjectsCommand,
   ListObjectsV2Command,
   PutBucketVersioningCommand,
-  type S3Client,
+  S3Client,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import { BUCKET, put, read, withBucket } from './support.ts';
+import { clientOptions } from '../wire/support.ts';
+import { BUCKET, put, read, withBucket, withS3 } from './support.ts';
 
 const copy = (s3: S3Client, Key: string, CopySource: string, more: object = {}) =>
   s3.send(new CopyObjectCommand({ ...BUCKET, Key, CopySource: `test-bucket/${CopySource}`, ...more }));
@@ -125,4 +130,24 @@ test('listings count, leave out and encode as they are asked', () =>
     );
     const old = await s3.send(new ListObjectsCommand({ ...BUCKET, MaxKeys: 2 }));
     assert.deepEqual([old.IsTruncated, old.NextMarker, old.Contents!.length], [true, undefined, 2]);
+  }));
+
+test('a copy of a part that is refused lets go of its source', () =>
+  withS3(async (wire, directory) => {
+    const s3 = new S3Client({ ...clientOptions(wire), forcePathStyle: true });
+    await s3.send(new CreateBucketCommand(BUCKET));
+    await put(s3, 'source', Buffer.alloc(100_000));
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ ...BUCKET, Key: 'k' }));
+    const names = { ...BUCKET, Key: 'k', UploadId, PartNumber: 1, CopySource: 'test-bucket/source' };
+    // A key that the upload was not begun with.
+    const SSECustomerKey = Buffer.alloc(32, 1).toString('base64');
+    const refused = new UploadPartCopyCommand({ ...names, SSECustomerAlgorithm: 'AES256', SSECustomerKey });
+    await assert.rejects(s3.send(refused), { name: 'InvalidRequest' });
+    await s3.send(new DeleteObjectCommand({ ...BUCKET, Key: 'source' }));
+    const files = async () =>
+      (await readdir(join(directory, 'objects', 'blobs'), { recursive: true })).filter((name) => name.includes('/'));
+    for (let left = 100; left > 0 && (await files()).length > 0; left--)
+      await s3.send(new ListObjectsV2Command(BUCKET));
+    assert.deepEqual(await files(), []);
+    s3.destroy();
   }));

@@ -80,6 +80,25 @@ test('forms that boto3 has signed put their file, by Version 4 and 2', async () 
   }
 });
 
+test('names of files are taken as they are', async () => {
+  const { fields } = await presigned(`'named/\${filename}'`);
+  const name = "a$&b$'c$$.txt";
+  assert.equal((await send(fields, 'x', { name })).status, 204);
+  assert.equal((await read(`named/${name}`)).text, 'x');
+});
+
+test('the type of a file is that which the signed policy lets through, not what the file says', async () => {
+  const { fields } = await presigned(`'typed'`);
+  assert.equal((await send(fields, '<script>')).status, 204);
+  assert.equal((await read('typed')).ContentType, 'binary/octet-stream');
+});
+
+test('metadata that no header can have the name of is refused', async () => {
+  const { fields } = await presigned(`'odd', Fields={'x-amz-meta-a b': 'c'}, Conditions=[{'x-amz-meta-a b': 'c'}]`);
+  assert.deepEqual(told(await send(fields, 'x')).slice(0, 2), [400, 'InvalidArgument']);
+  await assert.rejects(read('odd'), { name: 'NoSuchKey' });
+});
+
 test('a page is led on with what was put', async () => {
   const { fields } = await presigned(
     `'a b', Fields={'success_action_redirect': 'https://app.example/done?x=1'}, Conditions=[['starts-with', '$success_action_redirect', '']]`,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { type House, openHouse } from './browsers.ts';
+import { type House, openHouse, ROOT } from './browsers.ts';
 
 const owned = new AsyncDisposableStack();
 const Bucket = 'site';
@@ -66,6 +67,25 @@ test('a website gives its index, its folders and its objects, by host and by pat
       assert.equal(answer.headers['content-type'], 'text/html');
     }
   }
+});
+
+test('an object that a form gave headers beyond Latin-1 is shown, with marks in their place', async () => {
+  const conditions = [{ bucket: Bucket }, ['starts-with', '$key', ''], ['starts-with', '$Content-Disposition', '']];
+  const expiration = new Date(Date.now() + 60_000).toISOString();
+  const policy = Buffer.from(JSON.stringify({ expiration, conditions })).toString('base64');
+  const form = new FormData();
+  form.set('key', 'named.pdf');
+  form.set('Content-Disposition', 'inline; filename="日本\r\n.pdf"');
+  form.set('AWSAccessKeyId', ROOT.accessKeyId);
+  form.set('policy', policy);
+  form.set('signature', createHmac('sha1', ROOT.secretAccessKey).update(policy).digest('base64'));
+  form.set('file', new Blob([Buffer.alloc(100_000, 'x')]));
+  assert.equal((await fetch(`${house.node.endpoint}/${Bucket}`, { method: 'POST', body: form })).status, 204);
+  const { status, headers, body } = await house.ask('/named.pdf', { host: HOST });
+  assert.deepEqual(
+    [status, headers['content-disposition'], body.length],
+    [200, 'inline; filename="??  .pdf"', 100_000],
+  );
 });
 
 test('redirects: of folders, rules and objects', async () => {

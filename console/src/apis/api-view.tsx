@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
-import { usePolling } from '../hooks.ts';
-import { Choice, Empty, Failure, Panel } from '../parts.tsx';
+import { useReading } from '../hooks.ts';
+import { Choice, Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { readParts } from './apis-api.ts';
 import type { Api, ApiParts, Integration, Route } from './model.ts';
 import { TryIt } from './try-it.tsx';
@@ -13,18 +13,12 @@ type Tab = 'routes' | 'stages' | 'integrations' | 'authorizers';
 export function ApiView(props: { readonly api: Api }) {
   const { api } = props;
   const [parts, setParts] = useState<ApiParts>();
-  const [error, setError] = useState<unknown>();
   const [tab, setTab] = useState<Tab>('routes');
-  usePolling(
+  const error = useReading(
     async (signal) => {
-      try {
-        const now = await readParts(api, signal);
-        // The same API as before is the same object: what hangs on it is not done anew.
-        setParts((before) => (JSON.stringify(before) === JSON.stringify(now) ? before : now));
-        setError(undefined);
-      } catch (failure) {
-        if (!signal.aborted) setError(failure);
-      }
+      const now = await readParts(api, signal);
+      // The same API as before is the same object: what hangs on it is not done anew.
+      setParts((before) => (JSON.stringify(before) === JSON.stringify(now) ? before : now));
     },
     REFRESH_MS,
     [api.id],
@@ -68,7 +62,7 @@ function Routes(props: { readonly api: Api; readonly parts: ApiParts }) {
   if (routes.length === 0) return <Empty title="No routes yet." />;
   return (
     <div class={route ? 'items open' : 'items'}>
-      <Table label="Routes" headings={['Route', 'Integration', 'Who may']}>
+      <WideTable label="Routes" headings={['Route', 'Integration', 'Who may']}>
         {routes.map((one) => (
           <tr key={one.id} class={one.id === open ? 'picked' : ''}>
             <th scope="row">
@@ -86,7 +80,7 @@ function Routes(props: { readonly api: Api; readonly parts: ApiParts }) {
             <td>{accessWords(one)}</td>
           </tr>
         ))}
-      </Table>
+      </WideTable>
       {route && (
         <TryIt
           key={route.id}
@@ -114,7 +108,7 @@ function Stages(props: { readonly parts: ApiParts }) {
   const { stages } = props.parts;
   if (stages.length === 0) return <Empty title="No stages yet: no caller finds the API." />;
   return (
-    <Table label="Stages" headings={['Stage', 'Deployment', 'Variables', 'Throttling', 'Access log']}>
+    <WideTable label="Stages" headings={['Stage', 'Deployment', 'Variables', 'Throttling', 'Access log']}>
       {stages.map(({ name, deployment, isAutomatic, variables, throttling, accessLog }) => (
         <tr key={name}>
           <th scope="row">{name}</th>
@@ -131,7 +125,7 @@ function Stages(props: { readonly parts: ApiParts }) {
           <td>{accessLog ?? '–'}</td>
         </tr>
       ))}
-    </Table>
+    </WideTable>
   );
 }
 
@@ -139,7 +133,7 @@ function Integrations(props: { readonly parts: ApiParts }) {
   const { integrations, routes } = props.parts;
   if (integrations.length === 0) return <Empty title="No integrations yet." />;
   return (
-    <Table label="Integrations" headings={['Calls', 'Type', 'Payload', 'Timeout', 'Routes']}>
+    <WideTable label="Integrations" headings={['Calls', 'Type', 'Payload', 'Timeout', 'Routes']}>
       {integrations.map((one) => (
         <tr key={one.id}>
           <th scope="row">{integrationWords(one)}</th>
@@ -154,7 +148,7 @@ function Integrations(props: { readonly parts: ApiParts }) {
           </td>
         </tr>
       ))}
-    </Table>
+    </WideTable>
   );
 }
 
@@ -162,7 +156,7 @@ function Authorizers(props: { readonly parts: ApiParts }) {
   const { authorizers } = props.parts;
   if (authorizers.length === 0) return <Empty title="No authorizers: routes let anyone in, or whoever IAM knows." />;
   return (
-    <Table label="Authorizers" headings={['Name', 'Type', 'Knows callers by', 'Asks', 'Keeps answers']}>
+    <WideTable label="Authorizers" headings={['Name', 'Type', 'Knows callers by', 'Asks', 'Keeps answers']}>
       {authorizers.map(({ id, name, type, source, asks, keptSeconds }) => (
         <tr key={id}>
           <th scope="row">{name}</th>
@@ -172,29 +166,6 @@ function Authorizers(props: { readonly parts: ApiParts }) {
           <td>{keptSeconds ? `${keptSeconds} s` : 'no'}</td>
         </tr>
       ))}
-    </Table>
-  );
-}
-
-function Table(props: {
-  readonly label: string;
-  readonly headings: readonly string[];
-  readonly children: preact.ComponentChildren;
-}) {
-  return (
-    <div class="wide-table">
-      <table aria-label={props.label}>
-        <thead>
-          <tr>
-            {props.headings.map((heading) => (
-              <th key={heading} scope="col">
-                {heading}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>{props.children}</tbody>
-      </table>
-    </div>
+    </WideTable>
   );
 }

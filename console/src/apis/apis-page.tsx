@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { dateTime } from '../format.ts';
-import { usePolling } from '../hooks.ts';
-import { Empty, Failure, Panel } from '../parts.tsx';
+import { useReading } from '../hooks.ts';
+import { Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { nameIn, SignedPage } from '../signed-page.tsx';
 import { ApiView } from './api-view.tsx';
 import { listApis } from './apis-api.ts';
@@ -21,21 +21,14 @@ export function ApisPage(props: { readonly rest: string }) {
 
 function Apis(props: { readonly id: string | undefined; readonly onError: (error: unknown) => void }) {
   const [apis, setApis] = useState<readonly Api[]>();
-  const [error, setError] = useState<unknown>();
   const [search, setSearch] = useState('');
-  usePolling(
+  const error = useReading(
     async (signal) => {
-      try {
-        setApis(await listApis(signal));
-        setError(undefined);
-      } catch (failure) {
-        if (signal.aborted) return;
-        setError(failure);
-        props.onError(failure);
-      }
+      setApis(await listApis(signal));
     },
     REFRESH_MS,
     [],
+    props.onError,
   );
   const open = apis?.find(({ id }) => id === props.id);
   if (open) return <ApiView key={open.id} api={open} />;
@@ -68,34 +61,21 @@ function Apis(props: { readonly id: string | undefined; readonly onError: (error
       )}
       {apis && apis.length > 0 && found.length === 0 && <Empty title="No API matches." />}
       {found.length > 0 && (
-        <div class="wide-table">
-          <table aria-label="APIs">
-            <thead>
-              <tr>
-                {['Name', 'Kind', 'Id', 'Address', 'Made'].map((heading) => (
-                  <th key={heading} scope="col">
-                    {heading}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {found.map((api) => (
-                <tr key={api.id}>
-                  <th scope="row">
-                    <a href={`#apis/${api.id}`}>{api.name}</a>
-                  </th>
-                  <td>{api.kind}</td>
-                  <td>
-                    <code>{api.id}</code>
-                  </td>
-                  <td class="mono">{api.endpoint}</td>
-                  <td>{api.createdAt !== undefined && dateTime(api.createdAt)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <WideTable label="APIs" headings={['Name', 'Kind', 'Id', 'Address', 'Made']}>
+          {found.map((api) => (
+            <tr key={api.id}>
+              <th scope="row">
+                <a href={`#apis/${api.id}`}>{api.name}</a>
+              </th>
+              <td>{api.kind}</td>
+              <td>
+                <code>{api.id}</code>
+              </td>
+              <td class="mono">{api.endpoint}</td>
+              <td>{api.createdAt !== undefined && dateTime(api.createdAt)}</td>
+            </tr>
+          ))}
+        </WideTable>
       )}
     </Panel>
   );

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { bytes, dateTime } from '../format.ts';
 import { useAction } from '../hooks.ts';
-import { Choice, Empty, Failure, Panel } from '../parts.tsx';
+import { Choice, Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { type Entry, type Listing, list, putObject } from './buckets-api.ts';
 import { ObjectPane } from './object-pane.tsx';
 
@@ -174,55 +174,42 @@ function Entries(props: {
   const short = (key: string) => key.slice(folder.length) || '(the folder itself)';
   const heads = versions ? ['Name', 'Size', 'Modified', 'Version'] : ['Name', 'Size', 'Modified'];
   return (
-    <div class="wide-table">
-      <table aria-label="Objects">
-        <thead>
-          <tr>
-            {heads.map((head) => (
-              <th key={head} scope="col">
-                {head}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {listing.folders.map((prefix) => (
-            <tr key={prefix}>
-              <th scope="row">
-                <a href={hashOf(bucket, prefix)}>{short(prefix)}</a>
-              </th>
-              <td colSpan={heads.length - 1}>folder</td>
-            </tr>
-          ))}
-          {listing.entries.map((entry) => (
-            <tr key={`${entry.key} ${entry.versionId ?? ''}`} class={entry === props.open ? 'open' : ''}>
-              <th scope="row">
-                {entry.isMarker ? (
-                  <del>{short(entry.key)}</del>
-                ) : (
-                  <button type="button" class="link" onClick={() => props.onOpen(entry)}>
-                    {short(entry.key)}
-                  </button>
-                )}
-              </th>
-              <td class="number">{entry.isMarker ? 'deleted' : bytes(entry.sizeBytes)}</td>
-              <td>{dateTime(entry.modifiedAt)}</td>
-              {versions && (
-                <td>
-                  {entry.isMarker ? (
-                    <button type="button" class="link" onClick={() => props.onOpen(entry)}>
-                      delete marker
-                    </button>
-                  ) : (
-                    <code>{entry.versionId}</code>
-                  )}
-                  {entry.isLatest && ' (newest)'}
-                </td>
+    <WideTable label="Objects" headings={heads}>
+      {listing.folders.map((prefix) => (
+        <tr key={prefix}>
+          <th scope="row">
+            <a href={hashOf(bucket, prefix)}>{short(prefix)}</a>
+          </th>
+          <td colSpan={heads.length - 1}>folder</td>
+        </tr>
+      ))}
+      {listing.entries.map((entry) => (
+        <tr key={`${entry.key} ${entry.versionId ?? ''}`} class={entry === props.open ? 'open' : ''}>
+          <th scope="row">
+            {entry.isMarker ? (
+              <del>{short(entry.key)}</del>
+            ) : (
+              <button type="button" class="link" onClick={() => props.onOpen(entry)}>
+                {short(entry.key)}
+              </button>
+            )}
+          </th>
+          <td class="number">{entry.isMarker ? 'deleted' : bytes(entry.sizeBytes)}</td>
+          <td>{dateTime(entry.modifiedAt)}</td>
+          {versions && (
+            <td>
+              {entry.isMarker ? (
+                <button type="button" class="link" onClick={() => props.onOpen(entry)}>
+                  delete marker
+                </button>
+              ) : (
+                <code>{entry.versionId}</code>
               )}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+              {entry.isLatest && ' (newest)'}
+            </td>
+          )}
+        </tr>
+      ))}
+    </WideTable>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { dateTime } from '../format.ts';
-import { usePolling } from '../hooks.ts';
-import { Empty, Failure, Panel } from '../parts.tsx';
+import { useReading } from '../hooks.ts';
+import { Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { nameIn, SignedPage } from '../signed-page.tsx';
 import { BucketView } from './bucket-view.tsx';
 import './buckets.css';
@@ -28,21 +28,14 @@ export function BucketsPage(props: { readonly rest: string }) {
 
 function BucketList(props: { readonly onError: (error: unknown) => void }) {
   const [buckets, setBuckets] = useState<readonly Bucket[]>();
-  const [error, setError] = useState<unknown>();
   const [search, setSearch] = useState('');
-  usePolling(
+  const error = useReading(
     async (signal) => {
-      try {
-        setBuckets(await listBuckets(signal));
-        setError(undefined);
-      } catch (failure) {
-        if (signal.aborted) return;
-        setError(failure);
-        props.onError(failure);
-      }
+      setBuckets(await listBuckets(signal));
     },
     REFRESH_MS,
     [],
+    props.onError,
   );
   const found = (buckets ?? []).filter(({ name }) => name.includes(search.toLowerCase()));
   return (
@@ -70,26 +63,16 @@ function BucketList(props: { readonly onError: (error: unknown) => void }) {
       )}
       {buckets && buckets.length > 0 && found.length === 0 && <Empty title="No bucket matches." />}
       {found.length > 0 && (
-        <div class="wide-table">
-          <table aria-label="Buckets">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Made</th>
-              </tr>
-            </thead>
-            <tbody>
-              {found.map(({ name, createdAt }) => (
-                <tr key={name}>
-                  <th scope="row">
-                    <a href={`#buckets/${encodeURIComponent(name)}`}>{name}</a>
-                  </th>
-                  <td>{dateTime(createdAt)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <WideTable label="Buckets" headings={['Name', 'Made']}>
+          {found.map(({ name, createdAt }) => (
+            <tr key={name}>
+              <th scope="row">
+                <a href={`#buckets/${encodeURIComponent(name)}`}>{name}</a>
+              </th>
+              <td>{dateTime(createdAt)}</td>
+            </tr>
+          ))}
+        </WideTable>
       )}
     </Panel>
   );

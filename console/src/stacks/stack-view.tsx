@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { dateTime, nameOf, preciseTime } from '../format.ts';
-import { usePolling } from '../hooks.ts';
-import { Choice, Empty, Failure, Panel } from '../parts.tsx';
+import { useReading } from '../hooks.ts';
+import { Choice, Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import {
   describeStack,
   listEvents,
@@ -25,26 +25,19 @@ type Tab = 'resources' | 'events' | 'outputs' | 'parameters' | 'template';
 export function StackView(props: { readonly name: string; readonly onError: (error: unknown) => void }) {
   const { name } = props;
   const [stack, setStack] = useState<Stack>();
-  const [error, setError] = useState<unknown>();
   const [tab, setTab] = useState<Tab>('resources');
   // By its id it is found when it has been deleted, too.
   const id = useRef(name);
   const everyMs = stack?.StackStatus.endsWith('_IN_PROGRESS') ? BUSY_MS : QUIET_MS;
-  usePolling(
+  const error = useReading(
     async (signal) => {
-      try {
-        const now = await describeStack(id.current, signal);
-        id.current = now.StackId;
-        setStack(now);
-        setError(undefined);
-      } catch (failure) {
-        if (signal.aborted) return;
-        setError(failure);
-        props.onError(failure);
-      }
+      const now = await describeStack(id.current, signal);
+      id.current = now.StackId;
+      setStack(now);
     },
     everyMs,
     [name],
+    props.onError,
   );
   return (
     <Panel
@@ -104,17 +97,11 @@ const stackName = (id: string) => id.split('/')[1] ?? id;
 /** Reads a part of a stack again and again, and anew when the stack's status has changed. */
 function usePart<T>(stack: Stack, everyMs: number, read: (id: string, signal: AbortSignal) => Promise<T>) {
   const [part, setPart] = useState<T>();
-  const [error, setError] = useState<unknown>();
-  usePolling(
+  const error = useReading(
     async (signal) => {
-      try {
-        const now = await read(stack.StackId, signal);
-        if (signal.aborted) return;
-        setPart(now);
-        setError(undefined);
-      } catch (failure) {
-        if (!signal.aborted) setError(failure);
-      }
+      const now = await read(stack.StackId, signal);
+      if (signal.aborted) return;
+      setPart(now);
     },
     everyMs,
     [stack.StackId, stack.StackStatus],
@@ -132,34 +119,21 @@ function Resources({ stack, everyMs }: PartProps) {
   if (error !== undefined) return <Failure what="Resources cannot be listed." error={error} />;
   if (part?.length === 0) return <Empty title="No resources yet." />;
   return (
-    <div class="wide-table">
-      <table aria-label="Resources">
-        <thead>
-          <tr>
-            {['Logical id', 'Type', 'Status', 'Physical id'].map((heading) => (
-              <th key={heading} scope="col">
-                {heading}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {part?.map((resource) => (
-            <tr key={resource.LogicalResourceId}>
-              <th scope="row">{resource.LogicalResourceId}</th>
-              <td>{resource.ResourceType}</td>
-              <td>
-                <Status status={resource.ResourceStatus} />
-                {resource.ResourceStatusReason && <div class="reason">{resource.ResourceStatusReason}</div>}
-              </td>
-              <td class="mono wraps">
-                <PhysicalId resource={resource} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <WideTable label="Resources" headings={['Logical id', 'Type', 'Status', 'Physical id']}>
+      {part?.map((resource) => (
+        <tr key={resource.LogicalResourceId}>
+          <th scope="row">{resource.LogicalResourceId}</th>
+          <td>{resource.ResourceType}</td>
+          <td>
+            <Status status={resource.ResourceStatus} />
+            {resource.ResourceStatusReason && <div class="reason">{resource.ResourceStatusReason}</div>}
+          </td>
+          <td class="mono wraps">
+            <PhysicalId resource={resource} />
+          </td>
+        </tr>
+      ))}
+    </WideTable>
   );
 }
 
@@ -240,31 +214,18 @@ function Facts(props: {
   readonly rows: readonly (readonly (string | undefined)[])[];
 }) {
   return (
-    <div class="wide-table">
-      <table aria-label={props.label}>
-        <thead>
-          <tr>
-            {props.headings.map((heading) => (
-              <th key={heading} scope="col">
-                {heading}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {props.rows.map(([key, ...values]) => (
-            <tr key={key}>
-              <th scope="row">{key}</th>
-              {values.map((value, at) => (
-                <td key={at} class={at === 0 ? 'mono wraps' : 'wraps'}>
-                  {at === 0 && /^https?:\/\//.test(value ?? '') ? <Link url={value!} /> : (value ?? '–')}
-                </td>
-              ))}
-            </tr>
+    <WideTable label={props.label} headings={props.headings}>
+      {props.rows.map(([key, ...values]) => (
+        <tr key={key}>
+          <th scope="row">{key}</th>
+          {values.map((value, at) => (
+            <td key={at} class={at === 0 ? 'mono wraps' : 'wraps'}>
+              {at === 0 && /^https?:\/\//.test(value ?? '') ? <Link url={value!} /> : (value ?? '–')}
+            </td>
           ))}
-        </tbody>
-      </table>
-    </div>
+        </tr>
+      ))}
+    </WideTable>
   );
 }
 

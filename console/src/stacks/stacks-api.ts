@@ -108,5 +108,7 @@ export function pageOf({ ResourceType, PhysicalResourceId: id = '' }: Resource):
   if (id === '') return undefined;
   if (ResourceType === 'AWS::DynamoDB::Table') return `#tables/${encodeURIComponent(id)}`;
   if (ResourceType === 'AWS::ApiGatewayV2::Api' || ResourceType === 'AWS::ApiGateway::RestApi') return `#apis/${id}`;
+  const identity = /^AWS::IAM::(Role|User)$/.exec(ResourceType)?.[1];
+  if (identity) return `#identities/${identity.toLowerCase()}/${encodeURIComponent(id)}`;
   return ResourceType === 'AWS::CloudFormation::Stack' ? `#stacks/${encodeURIComponent(id)}` : undefined;
 }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { dateTime } from '../format.ts';
-import { usePolling } from '../hooks.ts';
-import { Empty, Failure, Panel } from '../parts.tsx';
+import { useReading } from '../hooks.ts';
+import { Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { nameIn, SignedPage } from '../signed-page.tsx';
 import { StackView } from './stack-view.tsx';
 import { listStacks, type Stack } from './stacks-api.ts';
@@ -24,21 +24,14 @@ export function StacksPage(props: { readonly rest: string }) {
 
 function StackList(props: { readonly onError: (error: unknown) => void }) {
   const [stacks, setStacks] = useState<readonly Stack[]>();
-  const [error, setError] = useState<unknown>();
   const [search, setSearch] = useState('');
-  usePolling(
+  const error = useReading(
     async (signal) => {
-      try {
-        setStacks(await listStacks(signal));
-        setError(undefined);
-      } catch (failure) {
-        if (signal.aborted) return;
-        setError(failure);
-        props.onError(failure);
-      }
+      setStacks(await listStacks(signal));
     },
     REFRESH_MS,
     [],
+    props.onError,
   );
   const wanted = search.toLowerCase();
   const found = (stacks ?? []).filter(({ StackName }) => StackName.toLowerCase().includes(wanted));
@@ -68,34 +61,21 @@ function StackList(props: { readonly onError: (error: unknown) => void }) {
       )}
       {stacks && stacks.length > 0 && found.length === 0 && <Empty title="No stack matches." />}
       {found.length > 0 && (
-        <div class="wide-table">
-          <table aria-label="Stacks">
-            <thead>
-              <tr>
-                {['Name', 'Status', 'Made', 'Last update', 'Description'].map((heading) => (
-                  <th key={heading} scope="col">
-                    {heading}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {found.map((stack) => (
-                <tr key={stack.StackId}>
-                  <th scope="row" class={stack.ParentId ? 'nested' : ''}>
-                    <a href={`#stacks/${encodeURIComponent(stack.StackName)}`}>{stack.StackName}</a>
-                  </th>
-                  <td>
-                    <Status status={stack.StackStatus} />
-                  </td>
-                  <td>{dateTime(Date.parse(stack.CreationTime))}</td>
-                  <td>{stack.LastUpdatedTime ? dateTime(Date.parse(stack.LastUpdatedTime)) : '–'}</td>
-                  <td class="wraps">{stack.Description}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <WideTable label="Stacks" headings={['Name', 'Status', 'Made', 'Last update', 'Description']}>
+          {found.map((stack) => (
+            <tr key={stack.StackId}>
+              <th scope="row" class={stack.ParentId ? 'nested' : ''}>
+                <a href={`#stacks/${encodeURIComponent(stack.StackName)}`}>{stack.StackName}</a>
+              </th>
+              <td>
+                <Status status={stack.StackStatus} />
+              </td>
+              <td>{dateTime(Date.parse(stack.CreationTime))}</td>
+              <td>{stack.LastUpdatedTime ? dateTime(Date.parse(stack.LastUpdatedTime)) : '–'}</td>
+              <td class="wraps">{stack.Description}</td>
+            </tr>
+          ))}
+        </WideTable>
       )}
     </Panel>
   );

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { bytes, compact, dateTime } from '../format.ts';
 import { usePolling } from '../hooks.ts';
+import { WideTable } from '../parts.tsx';
 import {
   describeTimeToLive,
   type IndexDescription,
@@ -51,32 +52,19 @@ export function Definition(props: { readonly table: TableDescription }) {
       {indexes.length === 0 ? (
         <p class="quiet-note">None.</p>
       ) : (
-        <div class="wide-table">
-          <table>
-            <thead>
-              <tr>
-                {['Name', 'Kind', 'Key', 'Projects', 'Status', 'Items', 'Capacity'].map((name) => (
-                  <th key={name} scope="col">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {indexes.map((index) => (
-                <tr key={index.IndexName}>
-                  <th scope="row">{index.IndexName}</th>
-                  <td>{index.isGlobal ? 'global' : 'local'}</td>
-                  <td>{indexKeyWords(index, table)}</td>
-                  <td>{projectionWords(index)}</td>
-                  <td>{index.IndexStatus ?? 'ACTIVE'}</td>
-                  <td>{compact(index.ItemCount ?? 0)}</td>
-                  <td>{index.isGlobal ? unitsWords(index.ProvisionedThroughput) : 'the table’s'}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <WideTable label="Indexes" headings={['Name', 'Kind', 'Key', 'Projects', 'Status', 'Items', 'Capacity']}>
+          {indexes.map((index) => (
+            <tr key={index.IndexName}>
+              <th scope="row">{index.IndexName}</th>
+              <td>{index.isGlobal ? 'global' : 'local'}</td>
+              <td>{indexKeyWords(index, table)}</td>
+              <td>{projectionWords(index)}</td>
+              <td>{index.IndexStatus ?? 'ACTIVE'}</td>
+              <td>{compact(index.ItemCount ?? 0)}</td>
+              <td>{index.isGlobal ? unitsWords(index.ProvisionedThroughput) : 'the table’s'}</td>
+            </tr>
+          ))}
+        </WideTable>
       )}
     </div>
   );

@@ -1,6 +1,6 @@
 import { useCallback, useMemo, useState } from 'preact/hooks';
 import { compact } from '../format.ts';
-import { usePolling } from '../hooks.ts';
+import { useReading } from '../hooks.ts';
 import { Choice, Empty, Failure, Panel } from '../parts.tsx';
 import { Definition } from './definition.tsx';
 import { EMPTY_FORM } from './form.ts';
@@ -21,23 +21,16 @@ type Tab = 'items' | 'definition' | 'stream';
 export function TableView(props: { readonly name: string; readonly onError: (error: unknown) => void }) {
   const { name } = props;
   const [table, setTable] = useState<TableDescription>();
-  const [error, setError] = useState<unknown>();
   const [tab, setTab] = useState<Tab>('items');
-  usePolling(
+  const error = useReading(
     async (signal) => {
-      try {
-        const now = await describeTable(name, signal);
-        // The same table as before is the same object: what hangs on it is not done anew.
-        setTable((before) => (JSON.stringify(before) === JSON.stringify(now) ? before : now));
-        setError(undefined);
-      } catch (failure) {
-        if (signal.aborted) return;
-        setError(failure);
-        props.onError(failure);
-      }
+      const now = await describeTable(name, signal);
+      // The same table as before is the same object: what hangs on it is not done anew.
+      setTable((before) => (JSON.stringify(before) === JSON.stringify(now) ? before : now));
     },
     REFRESH_MS,
     [name],
+    props.onError,
   );
   return (
     <Panel

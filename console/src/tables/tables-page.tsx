@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { bytes, compact } from '../format.ts';
 import { usePolling, useSettled } from '../hooks.ts';
-import { Empty, Failure, Panel } from '../parts.tsx';
+import { Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { nameIn, SignedPage } from '../signed-page.tsx';
 import { capacityWords, keyWords } from './definition.tsx';
 import { TableView } from './table-view.tsx';
@@ -79,24 +79,14 @@ function TableList(props: { readonly onError: (error: unknown) => void }) {
       )}
       {names && names.length > 0 && found.length === 0 && <Empty title="No table matches." />}
       {found.length > 0 && (
-        <div class="wide-table">
-          <table aria-label="Tables">
-            <thead>
-              <tr>
-                {['Name', 'Status', 'Key', 'Items', 'Size', 'Capacity', 'Indexes', 'Stream'].map((heading) => (
-                  <th key={heading} scope="col">
-                    {heading}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {found.slice(0, DESCRIBED_MAX).map((name) => (
-                <Row key={name} name={name} table={tables.get(name)} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <WideTable
+          label="Tables"
+          headings={['Name', 'Status', 'Key', 'Items', 'Size', 'Capacity', 'Indexes', 'Stream']}
+        >
+          {found.slice(0, DESCRIBED_MAX).map((name) => (
+            <Row key={name} name={name} table={tables.get(name)} />
+          ))}
+        </WideTable>
       )}
       {found.length > DESCRIBED_MAX && (
         <p class="quiet-note">

@@ -37,7 +37,7 @@ function headerText(shape: Shape, value: any): string {
 }
 
 /** What would end the header, or is no Latin-1, does not go into one. */
-function headerValue(text: string): string {
+export function headerValue(text: string): string {
   return text.replace(/[\r\n\0]/g, ' ').replace(/[^\t\x20-\xff]/g, '?');
 }
 

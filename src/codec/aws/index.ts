@@ -1,5 +1,6 @@
 /** AWS's protocols: requests to inputs, outputs to answers, by the shapes of a service's table. */
 
+export { headerValue } from './bindings.ts';
 export { encodeStrictly } from './canonical.ts';
 export { decodeCbor, encodeCbor } from './cbor.ts';
 export { ChunkedDecoder, type ChunkSigner } from './chunked.ts';

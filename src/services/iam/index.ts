@@ -26,6 +26,8 @@ export interface Iam extends AsyncDisposable, Credentials {
   readonly service: Service;
   /** Grows with every change of users, groups, roles and policies: what was derived from them is to be derived again. */
   readonly generation: number;
+  /** Has the listener told of every such change, and of those of access keys, until the result is called. */
+  onChange(listener: () => void): () => void;
   /** What decides about the calls of a user, a role or a session of one; `undefined` when there is none of that ARN. */
   policiesOf(principalArn: string): PrincipalPolicies | undefined;
   /** JSON text of a managed policy's default version, AWS's own among them; `undefined` for one that is not known. */
@@ -51,6 +53,7 @@ export async function openIam(dependencies: IamDependencies): Promise<Iam> {
     get generation() {
       return state.generation;
     },
+    onChange: (listener) => state.onChange(listener),
     secretFor: (accessKeyId: string): AccessKey | undefined => secretFor(state, accessKeyId),
     policiesOf: (principalArn) => policiesOf(state, principalArn),
     managedPolicy: (arn) => managedText(state, arn)?.text,

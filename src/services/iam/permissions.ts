@@ -56,6 +56,17 @@ export function iamPermissions(state: IamState): Record<string, PermissionsOf> {
       context: { 'iam:AWSServiceName': String(AWSServiceName) },
     };
   };
+  /** Whoever gives something another name or path needs the right to what it becomes too. */
+  const renaming = (operation: string, kind: 'user' | 'group', before: TargetOf): PermissionsOf => {
+    return (input: Input, place) => {
+      const { UserName, GroupName, NewUserName, NewGroupName, NewPath } = input;
+      const known = kind === 'user' ? state.users.get(String(UserName)) : state.groups.get(String(GroupName));
+      const after = arnOf(kind, NewPath ?? known?.path, NewUserName ?? NewGroupName ?? known?.name);
+      const rights = rightsTo(operation, before, input, place);
+      const isMoved = known !== undefined && after !== known.arn;
+      return isMoved ? [...rights, { action: `iam:${operation}`, resources: [after] }] : rights;
+    };
+  };
   const passing: PermissionsOf = (input: Input, place) => [
     {
       action: 'iam:PassRole',
@@ -76,15 +87,17 @@ export function iamPermissions(state: IamState): Record<string, PermissionsOf> {
     ...each(listOf('role'), ['ListRoles']),
     ...each(listOf('instance-profile'), ['ListInstanceProfiles']),
     ...each(user, [
-      ...['CreateUser', 'GetUser', 'UpdateUser', 'DeleteUser', 'CreateAccessKey', 'UpdateAccessKey', 'DeleteAccessKey'],
+      ...['CreateUser', 'GetUser', 'DeleteUser', 'CreateAccessKey', 'UpdateAccessKey', 'DeleteAccessKey'],
       ...['ListAccessKeys', 'ListGroupsForUser', 'GetUserPolicy', 'PutUserPolicy', 'DeleteUserPolicy', 'TagUser'],
       ...['ListUserPolicies', 'ListAttachedUserPolicies', 'AttachUserPolicy', 'DetachUserPolicy', 'UntagUser'],
       ...['PutUserPermissionsBoundary', 'DeleteUserPermissionsBoundary', 'ListUserTags', 'ListMFADevices'],
       ...['ListSSHPublicKeys', 'ListSigningCertificates', 'ListServiceSpecificCredentials', 'GetLoginProfile'],
       ...['DeleteLoginProfile'],
     ]),
+    UpdateUser: renaming('UpdateUser', 'user', user),
+    UpdateGroup: renaming('UpdateGroup', 'group', group),
     ...each(group, [
-      ...['CreateGroup', 'GetGroup', 'UpdateGroup', 'DeleteGroup', 'AddUserToGroup', 'RemoveUserFromGroup'],
+      ...['CreateGroup', 'GetGroup', 'DeleteGroup', 'AddUserToGroup', 'RemoveUserFromGroup'],
       ...['GetGroupPolicy', 'PutGroupPolicy', 'DeleteGroupPolicy', 'ListGroupPolicies', 'ListAttachedGroupPolicies'],
       ...['AttachGroupPolicy', 'DetachGroupPolicy'],
     ]),

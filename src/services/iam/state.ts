@@ -54,6 +54,7 @@ export class IamState {
   readonly #records: Records;
   readonly #turns = new Turns();
   #generation = 0;
+  readonly #listeners = new Set<() => void>();
   #uses: { readonly generation: number; readonly byArn: ReadonlyMap<string, PolicyUse> } | undefined;
 
   private constructor(dependencies: IamDependencies, registries: Registries) {
@@ -87,8 +88,15 @@ export class IamState {
       if (changes.length === 0) return result;
       await commitChanges(this.#records, changes);
       this.#generation++;
+      for (const listener of this.#listeners) listener();
       return result;
     });
+  }
+
+  /** Has the listener told of every change, once it is durable, until the result is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** How often a managed policy is used. */

@@ -11,7 +11,7 @@ import { type ClientDirectory, type ClientWatcher, NO_CLIENTS } from './access/c
 import { PolicyAccess } from './access/device-access.ts';
 import { Identifier } from './access/identifier.ts';
 import { Inquiry } from './access/inquiry.ts';
-import type { CertificateAdmission } from './access/ports.ts';
+import type { CertificateAdmission, Signers } from './access/ports.ts';
 import { type AccessReview, accessReview } from './access/review.ts';
 import { TokenAuthentication, type TokenIssuer } from './access/tokens.ts';
 import { DeviceUsers } from './access/users.ts';
@@ -76,7 +76,14 @@ export {
 export type { AuthenticationExchange, AuthenticationMethod, AuthenticationStep } from './access/authentication.ts';
 export type { ClientDirectory, ClientWatcher, ConnectedClient, DisconnectReason } from './access/clients.ts';
 export { openInTheClear } from './access/device-access.ts';
-export type { Admission, AttachedThing, CertificateAdmission, ThingDirectory } from './access/ports.ts';
+export type {
+  Admission,
+  AttachedThing,
+  CertificateAdmission,
+  SignerFacts,
+  Signers,
+  ThingDirectory,
+} from './access/ports.ts';
 export type { AccessAnswer, AccessQuestion, AccessReview, RefusalView } from './access/review.ts';
 export type { TokenIssuer } from './access/tokens.ts';
 export { userArn } from './access/users.ts';
@@ -153,6 +160,8 @@ export async function openIot(dependencies: {
   readonly version?: string;
   /** How custom authorizers are asked; without it there are no functions. */
   readonly invokeFunction?: InvokeFunction;
+  /** Keys and policies of the account: what whoever has signed may do. Absent holds nobody to policies. */
+  readonly signers?: Signers;
   /** Whose JSON Web Tokens are taken; nobody's unless given. */
   readonly tokenIssuers?: readonly TokenIssuer[];
   /** Brokers of somebody else, and what is forwarded to and from them. */
@@ -198,7 +207,7 @@ export async function openIot(dependencies: {
   presence.start();
   const policies = await Policies.open({ records, changes, clock });
   const authorizers = await Authorizers.open({ records, changes, clock });
-  const { invokeFunction: invoke = noFunctions, tokenIssuers = [] } = dependencies;
+  const { invokeFunction: invoke = noFunctions, tokenIssuers = [], signers } = dependencies;
   const identities = await openDeviceIdentities({
     records,
     things,
@@ -215,7 +224,7 @@ export async function openIot(dependencies: {
   const users = await DeviceUsers.open({ records, changes, clock, random });
   const tokens = new TokenAuthentication(tokenIssuers, clock, logger);
   const identifier = new Identifier({ certificates: admission, authorizers, custom, tokens, users });
-  const access = new PolicyAccess({ identifier, policies, things, changes, clock });
+  const access = new PolicyAccess({ identifier, policies, things, changes, clock, ...(signers && { signers }) });
   sessions.start((packet, publisher) => broker.publish(packet, publisher), new AbsentClients(access, admission, users));
   const inquiry = new Inquiry({ policies, things, certificates: admission, now: () => clock.now() });
   const taps = new MessageTaps(broker, clock);

@@ -13,6 +13,7 @@ import {
   type TargetOf,
   tagging,
 } from '../index.ts';
+import { nameInArn } from './operations/thing-groups.ts';
 import type { Tags } from './tags.ts';
 
 type Input = Readonly<Record<string, any>>;
@@ -48,11 +49,11 @@ export function iotPermissions(tags: Pick<Tags, 'list'>): Readonly<Record<string
     const member = KINDS[kind]!;
     return (input: Input, { region }) => at(arnOf(region, kind, input[member]));
   };
-  /** A thing or a group by its name or its ARN, where inputs take either. */
+  /** A thing or a group by its name or its ARN, where inputs take either: of an ARN nothing but the name counts. */
   const named =
-    (kind: string, name: string, arn: string): TargetOf =>
+    (kind: 'thing' | 'thinggroup', name: string, arn: string): TargetOf =>
     (input: Input, { region }) =>
-      at(input[arn] ?? arnOf(region, kind, input[name]));
+      at(arnOf(region, kind, input[name] ?? nameInArn(kind, input[arn]) ?? '*'));
   /** Certificates and groups that policies hang on; what is neither is no resource. */
   const holder = (arn: unknown): Target =>
     typeof arn === 'string' && /^arn:[^:]*:iot:/.test(arn) ? at(arn) : anything();

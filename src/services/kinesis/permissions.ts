@@ -45,9 +45,14 @@ export function kinesisPermissions(
   /** By the ARN of a stream or of a consumer. */
   const resource = (arn: string): Target => {
     const found = streams.byArn(arn);
-    if (!arn.includes('/consumer/')) return ofStream(found, arn);
+    // Another spelling of an ARN (no account, another partition) is still this stream's.
+    if (!arn.includes('/consumer/')) return ofStream(found, found?.arn ?? arn);
     const consumer = found?.state.consumers.find((one) => consumerArn(found, one) === arn);
-    return { resources: [arn], context: resourceTags(consumer?.tags), policy: found?.state.policies[arn] };
+    return {
+      resources: [found ? `${found.arn}${arn.slice(arn.indexOf('/consumer/'))}` : arn],
+      context: resourceTags(consumer?.tags),
+      policy: found?.state.policies[arn],
+    };
   };
   const consumer: TargetOf = (input, place) => {
     if (input.ConsumerARN !== undefined) return resource(input.ConsumerARN);

@@ -12,6 +12,7 @@ import {
   tagging,
 } from '../index.ts';
 import type { Groups } from './groups.ts';
+import { nameOfArn } from './operations/shapes.ts';
 
 interface Input {
   readonly logGroupName?: string;
@@ -21,21 +22,22 @@ interface Input {
 
 /**
  * Which rights the operations on logs need. AWS decides on a group as `log-group:NAME:log-stream:`, which policies match that name it
- * with `:*`, as AWS says they must; operations on tags take the ARN as it is.
+ * with `:*`, as AWS says they must; operations on tags take the ARN as it is. Operations look for a group in the region of the call,
+ * whatever an ARN says, so that is where they are decided on.
  *
  * @see Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch Logs"
  */
 export function logsPermissions(groups: Pick<Groups, 'list'>): Readonly<Record<string, PermissionsOf>> {
   const tagsOf = (region: string, name: string) =>
     resourceTags(groups.list(region, name).find((one) => one.name === name)?.tags);
-  const at = (input: Input, { region: here }: CallPlace, stream = ''): Target => {
-    const { region, name } = named(input.logGroupIdentifier ?? input.logGroupName ?? '*', here);
+  const at = (input: Input, { region }: CallPlace, stream = ''): Target => {
+    const name = nameOfArn(input.logGroupIdentifier ?? input.logGroupName ?? '*');
     return { resources: [`${arnOf(region, name)}:log-stream:${stream}`], context: tagsOf(region, name) };
   };
   const group: TargetOf<Input> = (input, place) => at(input, place);
   const stream: TargetOf<Input> = (input, place) => at(input, place, input.logStreamName);
-  const tagged: TargetOf = ({ resourceArn }, { region: here }) => {
-    const { region, name } = named(resourceArn, here);
+  const tagged: TargetOf = ({ resourceArn }, { region }) => {
+    const name = nameOfArn(resourceArn);
     return { resources: [arnOf(region, name)], context: tagsOf(region, name) };
   };
   const byName: TargetOf = ({ logGroupName }, place) => tagged({ resourceArn: logGroupName }, place);
@@ -55,12 +57,6 @@ export function logsPermissions(groups: Pick<Groups, 'list'>): Readonly<Record<s
     ListTagsLogGroup: right('logs:ListTagsLogGroup', byName),
     ...each('logs', tagging(byName, given), ['TagLogGroup', 'UntagLogGroup']),
   };
-}
-
-/** A group by its name or its ARN, with `:*` or without. */
-function named(text: string, region: string): { readonly region: string; readonly name: string } {
-  const match = /^arn:[^:]*:logs:([^:]*):[^:]*:log-group:([^:]*)/.exec(text);
-  return match ? { region: match[1]!, name: match[2]! } : { region, name: text };
 }
 
 function arnOf(region: string, name: string): string {

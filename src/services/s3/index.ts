@@ -94,7 +94,7 @@ export async function openS3(dependencies: S3Dependencies): Promise<S3> {
       errors: S3_ANSWERS,
       anonymous: true,
     },
-    target: new BucketTarget(objects),
+    target: new BucketTarget(ground),
     post: inItsWords(postOperation(ground)),
     site: async (bucket) => {
       if (!(await objects.buckets()).some(({ name }) => name === bucket)) return undefined;

@@ -22,7 +22,7 @@ export interface Lock {
  * What keeps a new object: what its request says, or its bucket's default retention.
  * @param now  epoch milliseconds; @throws DomainError `request-invalid`, `argument-invalid`
  */
-export function lockOf(input: LockInput, settings: Settings, bucket: string, now: number): Lock {
+export function lockOf(input: LockInput, settings: Pick<Settings, 'peek'>, bucket: string, now: number): Lock {
   const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until, ObjectLockLegalHoldStatus: hold } = input;
   const configuration = settings.peek(bucket, 'objectLock');
   if (!configuration) {

@@ -15,6 +15,9 @@ const BUCKET = 'aging';
 interface House {
   readonly clock: SimulatedClock;
   readonly objects: Objects;
+  readonly settings: Settings;
+  /** Runs once, when the sweeper has looked at versions and not yet acted on what it saw. */
+  meanwhile(work: () => Promise<unknown>): void;
   rule(...rules: object[]): Promise<void>;
   /** Keys with their versions, newest first: `m` for a delete marker, the content's size for others. */
   history(): Promise<Record<string, (number | 'm')[]>>;
@@ -35,12 +38,25 @@ async function house(run: (house: House) => Promise<void>): Promise<void> {
   );
   await objects.createBucket(BUCKET);
   const settings = await Settings.open(objects, records);
+  let interruption: (() => Promise<unknown>) | undefined;
+  const listVersions = objects.listVersions.bind(objects);
+  objects.listVersions = async (...asked) => {
+    const page = await listVersions(...asked);
+    const work = interruption;
+    interruption = undefined;
+    await work?.();
+    return page;
+  };
   const sweeper = scope.use(new LifecycleSweeper({ objects, settings, clock, logger: silentLogger }));
   sweeper.start();
   let ids = 0;
   await run({
     clock,
     objects,
+    settings,
+    meanwhile: (work) => {
+      interruption = work;
+    },
     rule: async (...rules) => {
       const checked = checkLifecycle(
         rules.map((rule) => ({ Status: 'Enabled', Filter: {}, ...rule })),
@@ -142,9 +158,54 @@ test('what is locked stays, and so does what was put again', () =>
     const { lastModified } = await objects.head(BUCKET, 'locked');
     await clock.advance(1);
     await put(objects, 'locked', 3);
-    await assert.rejects(objects.delete(BUCKET, 'locked', { ifLastModified: lastModified }), {
+    await assert.rejects(objects.delete(BUCKET, 'locked', { onlyIf: (found) => found.lastModified === lastModified }), {
       code: 'precondition-failed',
     });
+  }));
+
+test('a version that has become the newest again stays', () =>
+  house(async ({ objects, rule, history, pass, meanwhile }) => {
+    await objects.setVersioning(BUCKET, 'Enabled');
+    await put(objects, 'a', 1);
+    const { versionId } = await objects.delete(BUCKET, 'a');
+    await rule({ NoncurrentVersionExpiration: { NoncurrentDays: 1 } });
+    await pass(1);
+    meanwhile(() => objects.delete(BUCKET, 'a', { versionId: versionId! }));
+    await pass(1);
+    assert.deepEqual(await history(), { a: [1] });
+  }));
+
+test('rules that are taken away or replaced while they are carried out take nothing more away', () =>
+  house(async ({ objects, settings, rule, history, pass, meanwhile }) => {
+    await put(objects, 'a', 1);
+    await rule({ Expiration: { Days: 1 } });
+    await pass(1);
+    meanwhile(() => settings.remove(BUCKET, 'lifecycle'));
+    await pass(1);
+    assert.deepEqual(await history(), { a: [1] });
+    await put(objects, 'b', 2);
+    const dated = (Prefix: string) => [
+      { Status: 'Enabled', Filter: { Prefix }, Expiration: { Date: new Date('2025-12-24') } },
+    ];
+    meanwhile(() =>
+      settings.put(
+        BUCKET,
+        'lifecycle',
+        checkLifecycle(dated('a'), () => 'new'),
+      ),
+    );
+    await rule(...dated('b'));
+    assert.deepEqual(await history(), { b: [2] }, 'the new rules are carried out');
+  }));
+
+test('an object whose tags have changed since they were looked at stays', () =>
+  house(async ({ objects, rule, history, pass, meanwhile }) => {
+    await put(objects, 'a', 1, { keep: 'no' });
+    await rule({ Filter: { Tag: { Key: 'keep', Value: 'no' } }, Expiration: { Days: 1 } });
+    await pass(1);
+    meanwhile(() => objects.setTags(BUCKET, 'a', { keep: 'yes' }));
+    await pass(1);
+    assert.deepEqual(await history(), { a: [1] });
   }));
 
 test('uploads that nobody completes are aborted, and what happens is told', () =>

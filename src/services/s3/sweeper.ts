@@ -2,9 +2,11 @@
  * Carries out the lifecycle rules of buckets: after every midnight of UTC, which is when things are due; when rules change; and at the
  * start, for what fell due while nobody looked.
  *
- * L1  What is taken away is what was looked at: an object that was put again meanwhile stays.
+ * L1  What is taken away is as it was looked at: what was put again, got other tags or became the newest version meanwhile stays.
  * L2  What retention or a legal hold keeps stays.
+ * L3  Nothing is taken away by rules that no longer stand.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, hasCode, isAbort, type Timer } from '../../base/index.ts';
 import type { Objects, ObjectVersion, VersionCursor } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
@@ -33,10 +35,18 @@ export interface Swept {
 
 /** Something to be taken away. */
 interface Due {
-  readonly key: string;
+  /** As it was looked at. */
+  readonly version: ObjectVersion;
   /** Absent for the newest version, which a delete marker may take the place of. */
   readonly versionId?: string;
-  readonly lastModified: number;
+}
+
+/** What a sweep goes by. */
+interface Course {
+  readonly rules: readonly LifecycleRule[];
+  readonly now: number;
+  /** The rules still stand. */
+  readonly isValid: () => boolean;
 }
 
 export class LifecycleSweeper implements AsyncDisposable {
@@ -107,15 +117,17 @@ export class LifecycleSweeper implements AsyncDisposable {
   /** Carries out a bucket's rules as they stand at this moment. */
   async sweep(bucket: string): Promise<Swept> {
     const { settings, clock } = this.#dependencies;
-    const rules = (settings.peek(bucket, 'lifecycle') ?? []).filter(({ enabled }) => enabled);
+    const given = settings.peek(bucket, 'lifecycle');
+    const rules = (given ?? []).filter(({ enabled }) => enabled);
     if (rules.length === 0) return { removed: 0, aborted: 0 };
-    const now = clock.now();
-    const aborted = await this.#abortUploads(bucket, rules, now);
-    return { removed: await this.#removeVersions(bucket, rules, now), aborted };
+    // Rules that are put anew, or those of a bucket that is made anew, are never the same ones.
+    const course = { rules, now: clock.now(), isValid: () => settings.peek(bucket, 'lifecycle') === given };
+    const aborted = await this.#abortUploads(bucket, course);
+    return { removed: await this.#removeVersions(bucket, course), aborted };
   }
 
-  async #removeVersions(bucket: string, rules: readonly LifecycleRule[], now: number): Promise<number> {
-    const history = new KeyHistory(rules, now);
+  async #removeVersions(bucket: string, course: Course): Promise<number> {
+    const history = new KeyHistory(course);
     let removed = 0;
     let after: VersionCursor | undefined;
     do {
@@ -124,19 +136,21 @@ export class LifecycleSweeper implements AsyncDisposable {
       if (!page.next) due.push(...history.end());
       for (let from = 0; from < due.length; from += DELETIONS_MAX) {
         this.#closing.signal.throwIfAborted();
-        const gone = await Promise.all(due.slice(from, from + DELETIONS_MAX).map((one) => this.#remove(bucket, one)));
+        const batch = due.slice(from, from + DELETIONS_MAX);
+        const gone = await Promise.all(batch.map((one) => this.#remove(bucket, one, course)));
         removed += gone.filter(Boolean).length;
       }
       after = page.next;
-    } while (after);
+    } while (after && course.isValid());
     return removed;
   }
 
   /** @returns false when it stays */
-  async #remove(bucket: string, { key, lastModified, versionId }: Due): Promise<boolean> {
-    const options = { ifLastModified: lastModified, cause: CAUSE, ...(versionId !== undefined && { versionId }) };
+  async #remove(bucket: string, { version, versionId }: Due, { isValid }: Course): Promise<boolean> {
+    const onlyIf = (found: ObjectVersion) => isValid() && isAsSeen(version, found);
+    const options = { onlyIf, cause: CAUSE, ...(versionId !== undefined && { versionId }) };
     try {
-      await this.#dependencies.objects.delete(bucket, key, options);
+      await this.#dependencies.objects.delete(bucket, version.key, options);
       return true;
     } catch (error) {
       if (hasCode(error, 'object-locked') || hasCode(error, 'precondition-failed')) return false;
@@ -145,7 +159,7 @@ export class LifecycleSweeper implements AsyncDisposable {
     }
   }
 
-  async #abortUploads(bucket: string, rules: readonly LifecycleRule[], now: number): Promise<number> {
+  async #abortUploads(bucket: string, { rules, now, isValid }: Course): Promise<number> {
     const { objects } = this.#dependencies;
     if (!rules.some(({ abortUploadDays }) => abortUploadDays !== undefined)) return 0;
     let aborted = 0;
@@ -153,6 +167,7 @@ export class LifecycleSweeper implements AsyncDisposable {
     do {
       const page = await objects.uploads(bucket, { limit: PAGE_MAX, ...(after && { after }) });
       for (const { uploadId, key, createdAt } of page.uploads) {
+        if (!isValid()) return aborted;
         if (!isUploadDue(rules, key, createdAt, now)) continue;
         this.#closing.signal.throwIfAborted();
         await objects.abortUpload(uploadId).then(
@@ -179,7 +194,7 @@ class KeyHistory {
   /** The newest version, a delete marker, while nothing has shown that there are others behind it. */
   #lonely: ObjectVersion | undefined;
 
-  constructor(rules: readonly LifecycleRule[], now: number) {
+  constructor({ rules, now }: Pick<Course, 'rules' | 'now'>) {
     this.#rules = rules;
     this.#now = now;
   }
@@ -210,7 +225,7 @@ class KeyHistory {
     }
     const expiry = expiryOf(this.#rules, agingOf(version));
     const isDue = expiry !== undefined && expiry.at <= this.#now;
-    return isDue ? [{ key: version.key, lastModified: version.lastModified }] : [];
+    return isDue ? [{ version }] : [];
   }
 
   #earlier(version: ObjectVersion): readonly Due[] {
@@ -219,8 +234,14 @@ class KeyHistory {
   }
 }
 
-function versionDue({ key, lastModified, versionId = 'null' }: ObjectVersion): Due {
-  return { key, lastModified, versionId };
+function versionDue(version: ObjectVersion): Due {
+  return { version, versionId: version.versionId ?? 'null' };
+}
+
+/** Whether rules that looked at the one would say the same of the other. */
+function isAsSeen(seen: ObjectVersion, found: ObjectVersion): boolean {
+  if (seen.lastModified !== found.lastModified || seen.isLatest !== found.isLatest) return false;
+  return isDeepStrictEqual('tags' in seen && seen.tags, 'tags' in found && found.tags);
 }
 
 function agingOf(version: ObjectVersion): Aging {

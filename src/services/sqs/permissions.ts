@@ -30,7 +30,11 @@ export function sqsPermissions(
 ): Readonly<Record<string, PermissionsOf>> {
   const named = (name: string, region: string): Target =>
     targetOf(formatArn('sqs', region, ACCOUNT_ID, name), queues.find(region, name));
-  const byArn = (arn: string): Target => targetOf(arn, queues.stateOf(arn));
+  // Another spelling of an ARN (no account, another partition) is still this queue's.
+  const byArn = (arn: string): Target => {
+    const state = queues.stateOf(arn);
+    return targetOf(state ? queueArn(state) : arn, state);
+  };
   const queue = ({ QueueUrl }: { QueueUrl: string }, { region }: CallPlace): Target =>
     named(nameInUrl(QueueUrl) ?? QueueUrl, region);
   const byName = ({ QueueName }: { QueueName: string }, { region }: CallPlace): Target => named(QueueName, region);

@@ -60,7 +60,9 @@ export function ssmPermissions(parameters: Pick<Parameters, 'peek'>): Readonly<R
 /** ARN of what a call names: a selector is no part of it. */
 function resourceOf(text: string, region: string): string {
   const trimmed = text.trim();
-  return trimmed.startsWith('arn:') ? trimmed.split(':').slice(0, 6).join(':') : arnOf(region, nameIn(trimmed));
+  if (!trimmed.startsWith('arn:')) return arnOf(region, nameIn(trimmed));
+  // Of whatever partition it is said to be: operations do not look at it.
+  return ['arn', 'aws', ...trimmed.split(':').slice(2, 6)].join(':');
 }
 
 function nameIn(text: string): string {

@@ -318,8 +318,8 @@ export interface OpenedObject {
 
 export interface DeleteOptions extends VersionChoice {
   readonly ifMatch?: string;
-  /** It was last modified at exactly this time, epoch milliseconds. */
-  readonly ifLastModified?: number;
+  /** Decides with what is known of the very version that would go, or get a marker before it: false is `precondition-failed`. */
+  readonly onlyIf?: (version: ObjectVersion) => boolean;
   /** May lift retention in governance mode. */
   readonly bypassGovernance?: boolean;
   readonly cause?: ChangeCause;

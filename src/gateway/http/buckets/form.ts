@@ -14,7 +14,6 @@ export interface OpenedForm {
   readonly fields: ReadonlyMap<string, string>;
   readonly file: {
     readonly name: string;
-    readonly type: string | undefined;
     readonly content: AsyncIterable<Uint8Array>;
   };
 }
@@ -51,9 +50,9 @@ export async function openForm(body: AsyncIterable<Uint8Array>, boundary: string
     if (end.toString('latin1') !== '\r\n') throw malformed();
     source.unread(end);
     const head = (await source.until(HEAD_END, left)).toString('utf8');
-    const { name, fileName, type } = partOf(head);
+    const { name, fileName } = partOf(head);
     if (name.toLowerCase() === 'file') {
-      return { fields, file: { name: fileName ?? '', type, content: source.stream(delimiter) } };
+      return { fields, file: { name: fileName ?? '', content: source.stream(delimiter) } };
     }
     const value = await source.until(delimiter, left);
     left -= head.length + value.length;
@@ -63,7 +62,7 @@ export async function openForm(body: AsyncIterable<Uint8Array>, boundary: string
   }
 }
 
-function partOf(head: string): { name: string; fileName: string | undefined; type: string | undefined } {
+function partOf(head: string): { name: string; fileName: string | undefined } {
   const headers = new Map(
     head
       .split('\r\n')
@@ -73,7 +72,7 @@ function partOf(head: string): { name: string; fileName: string | undefined; typ
   const disposition = headers.get('content-disposition') ?? '';
   const name = parameter(disposition, 'name');
   if (!/^form-data\s*;/i.test(disposition) || name === undefined) throw malformed();
-  return { name, fileName: parameter(disposition, 'filename'), type: headers.get('content-type') };
+  return { name, fileName: parameter(disposition, 'filename') };
 }
 
 /** Browsers write quotes and ends of lines in names as `%22`, `%0D%0A`. */

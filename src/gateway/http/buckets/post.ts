@@ -11,7 +11,7 @@ import { checkPostPolicy, type PostFields, s3Error } from '../../../services/s3/
 import { newTrace } from '../../../telemetry/index.ts';
 import { authorityOf, type HttpRequest, type HttpResponse } from '../../../wire/index.ts';
 import { escaped } from './answers.ts';
-import { boundaryOf, type OpenedForm, openForm } from './form.ts';
+import { boundaryOf, openForm } from './form.ts';
 import type { BucketRoutesOptions } from './routes.ts';
 
 /** Members of PutObject by the field that carries them. */
@@ -51,7 +51,7 @@ export async function answerPost(
   if (!(await options.s3.site(bucket))) throw s3Error('bucket-not-found', { fields: { BucketName: bucket } });
   const form = await openForm(request, boundaryOf(String(request.headers['content-type'])));
   const { fields } = form;
-  const key = fields.get('key')?.replaceAll('${filename}', baseName(form.file.name));
+  const key = fields.get('key')?.replaceAll('${filename}', () => baseName(form.file.name));
   if (!key) {
     throw s3Error('argument-invalid', {
       message:
@@ -62,7 +62,7 @@ export async function answerPost(
   const { caller, region } = options.postSigner(fields);
   const policy = fields.get('policy');
   const range = policy === undefined ? undefined : checkPostPolicy(policy, bucket, fields, options.clock.now());
-  const input = { ...inputOf(form), Bucket: bucket, Key: key };
+  const input = { ...inputOf(fields), Bucket: bucket, Key: key };
   const context = contextOf(options, request, response, caller, region);
   await options.allow({ caller, operation: 'PutObject', input, region, requestId: context.requestId, request });
   const Body = counted(form.file.content, range ?? { min: 0, max: OBJECT_BYTES_MAX });
@@ -83,13 +83,14 @@ function baseName(name: string): string {
   return name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
 }
 
-function inputOf({ fields, file }: OpenedForm): Record<string, unknown> {
+/** What the file's own part says of its type counts for nothing, as on S3: the policy speaks of fields. */
+function inputOf(fields: PostFields): Record<string, unknown> {
   const input: Record<string, unknown> = {};
   const Metadata: Record<string, string> = {};
   for (const [name, value] of fields) {
     const member = Object.hasOwn(MEMBERS, name) ? MEMBERS[name] : undefined;
     if (member) input[member] = value;
-    else if (name.startsWith(USER)) Metadata[name.slice(USER.length)] = value;
+    else if (name.startsWith(USER)) Metadata[metadataName(name)] = value;
   }
   const until = fields.get('x-amz-object-lock-retain-until-date');
   if (until !== undefined) input.ObjectLockRetainUntilDate = dateOf(until);
@@ -97,9 +98,13 @@ function inputOf({ fields, file }: OpenedForm): Record<string, unknown> {
   if (expires !== undefined) input.Expires = dateOf(expires);
   const tagging = fields.get('tagging');
   if (tagging !== undefined) input.Tagging = taggingOf(tagging);
-  // Without a field of its own the file says what it is.
-  if (input.ContentType === undefined && file.type !== undefined) input.ContentType = file.type;
   return { ...input, ...(Object.keys(Metadata).length > 0 && { Metadata }) };
+}
+
+/** It becomes the name of a header when the object is read. */
+function metadataName(field: string): string {
+  if (/^[!#$%&'*+.^`|~\w-]+$/.test(field) && field.length > USER.length) return field.slice(USER.length);
+  throw s3Error('argument-invalid', { message: 'No header can have this name.', fields: { ArgumentName: field } });
 }
 
 function dateOf(text: string): Date {

@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DEFAULT_REGION, uuid } from '../../../base/index.ts';
+import { headerValue } from '../../../codec/aws/index.ts';
 import type { OperationContext } from '../../../services/index.ts';
 import {
   firstStep,
@@ -113,7 +114,7 @@ class Visit {
 
   #redirect(status: number, location: string): void {
     const target = location.startsWith('/') ? `${this.#base}${location}` : location;
-    this.#response.writeHead(status, { location: target, 'content-length': '0' }).end();
+    this.#response.writeHead(status, { location: headerValue(target), 'content-length': '0' }).end();
   }
 
   async #isThere(Key: string): Promise<boolean> {
@@ -136,7 +137,7 @@ class Visit {
     const headers = Object.fromEntries(
       Object.entries(HEADERS)
         .filter(([member]) => output[member] !== undefined)
-        .map(([member, name]) => [name, String(output[member])]),
+        .map(([member, name]) => [name, headerValue(String(output[member]))]),
     );
     if (output.LastModified) headers['last-modified'] = (output.LastModified as Date).toUTCString();
     if (problem) headers['x-amz-error-code'] = problem.code;

@@ -22,7 +22,7 @@ export function signatureCheck(authenticator: Authenticator): SignatureCheck {
     if (claim.service !== SERVICE) {
       throw new SignatureFailure('mismatch', `Credential should be scoped to correct service: '${SERVICE}'.`);
     }
-    const { caller, expiresAt } = authenticator.authenticate(claim, parts, NO_BODY);
-    return expiresAt === undefined ? caller : { ...caller, expiresAt };
+    const { caller, region, expiresAt } = authenticator.authenticate(claim, parts, NO_BODY);
+    return { ...caller, region, ...(expiresAt !== undefined && { expiresAt }) };
   };
 }

@@ -370,15 +370,16 @@ export class Stacks {
     });
   }
 
-  /** @throws change-set-not-found */
+  /**
+   * By its ARN, or by its name and that of its stack. Where both name a stack it must be one: rights are asked on that of the name.
+   * @throws change-set-not-found
+   */
   getChangeSet(region: string, nameOrId: string, stackName: string | undefined): ChangeSet {
-    const stack = stackName === undefined ? undefined : this.find(region, stackName);
     const byId = nameOrId.startsWith('arn:') ? this.#store.changeSet(nameOrId) : undefined;
-    // Rights are asked for the stack that is named: an id reaches no change set of another one.
-    const isElsewhere = stackName !== undefined && byId?.stackId !== stack?.id;
-    const byName = () => stack && this.#store.changeSets(stack.id).find(({ name }) => name === nameOrId);
-    const found = byId ? !isElsewhere && byId : byName();
-    if (!found) throw new CloudFormationError('change-set-not-found', `ChangeSet [${nameOrId}] does not exist`);
+    const stack = stackName === undefined ? undefined : this.find(region, stackName);
+    const found = byId ?? (stack && this.#store.changeSets(stack.id).find(({ name }) => name === nameOrId));
+    if (!found || (stackName !== undefined && found.stackId !== stack?.id))
+      throw new CloudFormationError('change-set-not-found', `ChangeSet [${nameOrId}] does not exist`);
     return found;
   }
 

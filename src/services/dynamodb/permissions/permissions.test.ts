@@ -32,7 +32,7 @@ const { dynamodb, dynamodbstreams } = dynamodbPermissions((nameOrArn) =>
 const onTable = [
   ...['CreateBackup', 'DeleteTable', 'DescribeContinuousBackups', 'DescribeContributorInsights'],
   ...['DescribeKinesisStreamingDestination', 'DescribeTable', 'DescribeTableReplicaAutoScaling', 'DescribeTimeToLive'],
-  ...['DisableKinesisStreamingDestination', 'EnableKinesisStreamingDestination', 'GetItem', 'PutItem', 'UpdateItem'],
+  ...['DisableKinesisStreamingDestination', 'GetItem', 'PutItem', 'UpdateItem'],
   ...['DeleteItem', 'Query', 'Scan', 'UpdateContinuousBackups', 'UpdateContributorInsights', 'UpdateTable'],
   ...['UpdateKinesisStreamingDestination', 'UpdateTableReplicaAutoScaling', 'UpdateTimeToLive', 'CreateTable'],
 ];
@@ -51,6 +51,16 @@ describe('rights of DynamoDB, as the Service Authorization Reference lists them'
     [
       ...onTable.map((name) => [name, { TableName }, [`dynamodb:${name} ${ARN}`]] as const),
       ...onAnything.map((name) => [name, {}, [`dynamodb:${name} *`]] as const),
+      [
+        'EnableKinesisStreamingDestination',
+        { TableName, StreamArn: 'arn:aws-cn:kinesis:eu-west-1::stream/orders' },
+        [
+          `dynamodb:EnableKinesisStreamingDestination ${ARN}`,
+          ...['DescribeStream', 'PutRecords'].map(
+            (name) => `kinesis:${name} arn:aws:kinesis:eu-west-1:000000000000:stream/orders`,
+          ),
+        ],
+      ],
       ['GetItem', { TableName: ARN }, [`dynamodb:GetItem ${ARN}`]],
       ['GetItem', { TableName: 'copy' }, [`dynamodb:GetItem ${TARGET}`]],
       ['Query', { TableName, IndexName: 'by-day' }, [`dynamodb:Query ${INDEX}`]],

@@ -1,4 +1,4 @@
-import { ACCOUNT_ID, formatArn } from '../../../base/index.ts';
+import { ACCOUNT_ID, formatArn, parseArn } from '../../../base/index.ts';
 import {
   anything,
   both,
@@ -35,9 +35,15 @@ export function tablePermissions(targets: Targets): Record<string, PermissionsOf
     ...each('dynamodb', table, [
       ...['CreateBackup', 'DeleteTable', 'DescribeContinuousBackups', 'DescribeKinesisStreamingDestination'],
       ...['DescribeTable', 'DescribeTableReplicaAutoScaling', 'DescribeTimeToLive', 'UpdateContinuousBackups'],
-      ...['DisableKinesisStreamingDestination', 'EnableKinesisStreamingDestination', 'UpdateTable'],
-      ...['UpdateKinesisStreamingDestination', 'UpdateTableReplicaAutoScaling', 'UpdateTimeToLive'],
+      ...['DisableKinesisStreamingDestination', 'UpdateTable', 'UpdateKinesisStreamingDestination'],
+      ...['UpdateTableReplicaAutoScaling', 'UpdateTimeToLive'],
     ]),
+    // The table writes to the stream in the name of whoever has said so.
+    EnableKinesisStreamingDestination: both(
+      right('dynamodb:EnableKinesisStreamingDestination', table),
+      ({ StreamArn }) =>
+        ['kinesis:DescribeStream', 'kinesis:PutRecords'].map((name) => permission(name, only(streamArn(StreamArn)))),
+    ),
     ...each('dynamodb', tableOrIndex, ['DescribeContributorInsights', 'UpdateContributorInsights']),
     ...each('dynamodb', anything, [
       ...['DescribeEndpoints', 'DescribeLimits', 'ListBackups', 'ListContributorInsights', 'ListGlobalTables'],
@@ -99,6 +105,12 @@ export function streamPermissions(targets: Targets): Record<string, PermissionsO
     }),
     ListStreams: right('dynamodb:ListStreams', anything),
   };
+}
+
+/** However its partition and account are written: the stream is found by its region and its name. */
+function streamArn(text: string): string {
+  const arn = parseArn(text);
+  return arn?.service === 'kinesis' ? formatArn('kinesis', arn.region, ACCOUNT_ID, arn.resource) : text;
 }
 
 function only(arn: string): Target {

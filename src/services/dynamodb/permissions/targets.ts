@@ -41,10 +41,11 @@ export class Targets {
   /** A table or a stream of one, by its ARN. */
   resource(arn: string, place: CallPlace): Target {
     const [tableArn, rest] = arn.split('/stream/', 2);
-    if (rest === undefined) return { ...this.of(arn, place), resources: [arn] };
+    if (rest === undefined) return this.of(arn, place);
     const table = this.table(tableArn!, place.region);
     return {
-      resources: [arn],
+      // Another spelling of an ARN (no account, another partition) is still this table's.
+      resources: [table ? `${table.arn}/stream/${rest}` : arn],
       context: resourceTags(table?.definition.tags),
       policy: table?.definition.streamPolicy?.text,
     };

@@ -18,9 +18,12 @@ export interface Arrival {
   readonly caller?: SignedCaller;
 }
 
-/** Who has signed, and until when his credentials are good: epoch milliseconds, absent where they do not end. */
+/** Who has signed. */
 export interface SignedCaller extends Caller {
+  /** Until when the credentials are good: epoch milliseconds, absent where they do not end. */
   readonly expiresAt?: number;
+  /** That the signature is for. */
+  readonly region?: string;
 }
 
 export interface PeerCertificate {

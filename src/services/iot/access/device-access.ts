@@ -8,20 +8,18 @@ import {
   type ConnectDecision,
   type ConnectRequest,
   type DeviceAccess,
-  EVERYTHING,
   type LastingProof,
   OPEN_ACCESS,
-  type SignedCaller,
 } from './access.ts';
-import { alarm } from './alarm.ts';
 import type { PrincipalChanges } from './changes.ts';
 import { factsOf } from './context.ts';
 import type { Identifier } from './identifier.ts';
 import type { Identification, Identity } from './identity.ts';
 import { LiveClients } from './live.ts';
 import { type ClientOrigin, LivePermissions, type PermissionSource } from './permissions.ts';
-import type { ThingDirectory } from './ports.ts';
+import { type Signers, type ThingDirectory, UNHELD_SIGNERS } from './ports.ts';
 import { Refusals } from './refusals.ts';
+import { SignedClients } from './signed.ts';
 
 const { Reason } = mqtt;
 
@@ -29,7 +27,7 @@ const { Reason } = mqtt;
 export class PolicyAccess implements DeviceAccess, Disposable {
   readonly refusals: Refusals;
   readonly live: LiveClients;
-  readonly #clock: Clock;
+  readonly #signed: SignedClients;
   readonly #identifier: Identifier;
   readonly #source: PermissionSource;
 
@@ -39,9 +37,10 @@ export class PolicyAccess implements DeviceAccess, Disposable {
     readonly things: ThingDirectory;
     readonly changes: PrincipalChanges;
     readonly clock: Clock;
+    /** Nobody who signs is held to policies unless given. */
+    readonly signers?: Signers;
   }) {
-    const { policies, things, clock } = parts;
-    this.#clock = clock;
+    const { policies, things, clock, signers = UNHELD_SIGNERS } = parts;
     this.#identifier = parts.identifier;
     this.live = new LiveClients(parts.changes, clock);
     this.#source = {
@@ -52,11 +51,12 @@ export class PolicyAccess implements DeviceAccess, Disposable {
       refused: (permissions, action, name) => this.#refused(permissions, action, name),
     };
     this.refusals = new Refusals(clock);
+    this.#signed = new SignedClients({ signers, clock, refusals: this.refusals });
   }
 
   connect(request: ConnectRequest): ConnectDecision | Promise<ConnectDecision> {
-    if (request.caller) return ofCaller(request.caller, this.#clock);
-    const { clientId, connectAttributes } = request;
+    const { caller, clientId, connectAttributes } = request;
+    if (caller) return this.#signed.decide(caller, request, clientId);
     const origin = { clientId, connectAttributes, ...factsOf(request) };
     const decide = (identification: Identification) => this.#connected(identification, origin);
     const identification = this.#identifier.identify(request);
@@ -64,7 +64,7 @@ export class PolicyAccess implements DeviceAccess, Disposable {
   }
 
   publisher(arrival: Arrival): ConnectDecision | Promise<ConnectDecision> {
-    if (arrival.caller) return ofCaller(arrival.caller, this.#clock);
+    if (arrival.caller) return this.#signed.decide(arrival.caller, arrival, undefined);
     const origin = { clientId: undefined, connectAttributes: [], ...factsOf(arrival) };
     const decide = (identification: Identification): ConnectDecision =>
       identification.kind === 'refused'
@@ -81,6 +81,7 @@ export class PolicyAccess implements DeviceAccess, Disposable {
 
   [Symbol.dispose](): void {
     this.live.close();
+    this.#signed.close();
   }
 
   #refused(permissions: LivePermissions, action: DeviceAction, name: string): void {
@@ -101,15 +102,6 @@ export class PolicyAccess implements DeviceAccess, Disposable {
     const reason = `no policy allows iot:Connect as client/${clientId}`;
     return { kind: 'refused', reasonCode: Reason.notAuthorized, reason, permissions };
   }
-}
-
-/** Who signs with a key of the account may do everything: policies of IAM are not asked here. */
-function ofCaller({ arn, expiresAt }: SignedCaller, clock: Clock): ConnectDecision {
-  const everything = { ...EVERYTHING, principal: arn };
-  if (expiresAt === undefined) return { kind: 'accepted', permissions: everything };
-  const watch: ClientPermissions['watch'] = (listener) =>
-    alarm(clock, expiresAt, () => listener.revoked('its credentials have expired', 'WEBSOCKET_TTL_EXPIRATION'));
-  return { kind: 'accepted', permissions: { ...everything, watch } };
 }
 
 /** For `dev`: whoever comes in the clear may do everything; TLS, a certificate or a signature is taken at its word. */

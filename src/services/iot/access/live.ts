@@ -2,9 +2,7 @@
 import { Agenda, type Clock } from '../../../base/index.ts';
 import type { PrincipalChanges } from './changes.ts';
 import type { LivePermissions } from './permissions.ts';
-
-/** Clients that are looked at again in one turn, when a change may concern all: 20,000 at once would hold up everybody's messages. */
-const CLIENTS_PER_TURN = 500;
+import { Sweep } from './sweep.ts';
 
 /** How late it is noticed that the clock was set past the end of a proof. */
 const LAPSE_LOOK_MS = 60 * 60 * 1000;
@@ -14,9 +12,7 @@ export class LiveClients {
   readonly #byArn = new Map<string, LivePermissions | Set<LivePermissions>>();
   readonly #all = new Set<LivePermissions>();
   readonly #stop: () => void;
-  /** Those that are to be looked at again, the longest waiting first. */
-  readonly #waiting = new Set<LivePermissions>();
-  #isSweeping = false;
+  readonly #sweep = new Sweep<LivePermissions>();
   readonly #clock: Clock;
   /** Those whose proof lapses by itself. */
   readonly #lapses: Agenda<LivePermissions>;
@@ -44,7 +40,7 @@ export class LiveClients {
   remove(permissions: LivePermissions): void {
     this.#all.delete(permissions);
     this.#lapses.forget(permissions);
-    this.#waiting.delete(permissions);
+    this.#sweep.forget(permissions);
     for (const arn of permissions.watchedArns) {
       const before = this.#byArn.get(arn);
       if (before instanceof Set) before.delete(permissions);
@@ -58,7 +54,7 @@ export class LiveClients {
   }
 
   close(): void {
-    this.#waiting.clear();
+    this.#sweep.close();
     this.#lapses.close();
     this.#stop();
   }
@@ -84,20 +80,6 @@ export class LiveClients {
   /** Every answer changes at once; who must be disconnected is found turn by turn. */
   #refreshAll(): void {
     for (const permissions of this.#all) permissions.forget();
-    // Those who are looked at last are looked at even if changes never cease: who waits keeps its place.
-    for (const permissions of this.#all) this.#waiting.add(permissions);
-    if (!this.#isSweeping) void this.#sweep();
-  }
-
-  async #sweep(): Promise<void> {
-    this.#isSweeping = true;
-    while (this.#waiting.size > 0) {
-      for (const permissions of this.#waiting.values().take(CLIENTS_PER_TURN)) {
-        this.#waiting.delete(permissions);
-        permissions.refresh();
-      }
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    this.#isSweeping = false;
+    this.#sweep.start(this.#all);
   }
 }

@@ -1,3 +1,4 @@
+import type { Caller, Permission } from '../../index.ts';
 import type { PeerCertificate } from './access.ts';
 
 /** What becomes of a client certificate at a connection. */
@@ -34,3 +35,31 @@ export interface ThingDirectory {
   /** The things that a principal is attached to. */
   ofPrincipal(principalArn: string): readonly AttachedThing[];
 }
+
+/** What conditions of the account's policies may ask of a signed connection. */
+export interface SignerFacts {
+  readonly region: string;
+  readonly sourceIp: string | undefined;
+  readonly isEncrypted: boolean;
+  readonly userAgent: string | undefined;
+}
+
+/** The keys and policies of the account, as access asks them about whoever has signed (Signature Version 4). */
+export interface Signers {
+  /** Whether policies decide about a caller; else it may do everything: the account itself, where nobody is held, unknown keys in `dev`. */
+  isHeld(caller: Caller): boolean;
+  /** Whether the key is still known and active. */
+  isGood(caller: Caller): boolean;
+  /** Why the caller has not this right; `undefined` where it has. At once but for the first time. */
+  refusal(caller: Caller, permission: Permission, facts: SignerFacts): string | undefined | Promise<string | undefined>;
+  /** Has the listener told of every change of keys and policies until the result is called. */
+  onChange(listener: () => void): () => void;
+}
+
+/** Holds nobody: for brokers without an account. */
+export const UNHELD_SIGNERS: Signers = {
+  isHeld: () => false,
+  isGood: () => true,
+  refusal: () => undefined,
+  onChange: () => () => {},
+};

@@ -138,7 +138,7 @@ const thingOf = ({ thingName, thingArn }: MemberInput) => nameOf('thing', thingN
 const groupOf = ({ thingGroupName, thingGroupArn: arn }: MemberInput) => nameOf('thinggroup', thingGroupName, arn);
 
 function nameOf(kind: 'thing' | 'thinggroup', name: string | undefined, arn: string | undefined): string {
-  const ofArn = arn === undefined ? undefined : new RegExp(`:${kind}/(.+)$`).exec(arn)?.[1];
+  const ofArn = nameInArn(kind, arn);
   if (name === undefined && ofArn === undefined) {
     throw new IotError(
       'request-invalid',
@@ -149,4 +149,9 @@ function nameOf(kind: 'thing' | 'thinggroup', name: string | undefined, arn: str
     throw new IotError('request-invalid', `${arn} is not the ARN of ${name}.`);
   }
   return name ?? ofArn!;
+}
+
+/** The name of a thing or a group in its ARN; `undefined` where it is none. */
+export function nameInArn(kind: 'thing' | 'thinggroup', arn: string | undefined): string | undefined {
+  return arn === undefined ? undefined : new RegExp(`:${kind}/(.+)$`).exec(arn)?.[1];
 }

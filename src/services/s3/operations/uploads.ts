@@ -57,17 +57,22 @@ export function uploadOperations(ground: Ground): Record<string, Operation> {
       const upload = await uploadOf(ground, input);
       checkPartNumber(PartNumber);
       const source = copySourceOf(input);
+      const key = customerKeyOf(input);
       const bucket = await objects.bucket(source.bucket);
-      const { info, range, body } = await objects.get(source.bucket, source.key, {
+      const { info, body } = await objects.get(source.bucket, source.key, {
         ...source,
         range: (info) => {
           checkSourceConditions(info, input);
-          return copiedRange(input.CopySourceRange, info.sizeBytes);
+          const range = copiedRange(input.CopySourceRange, info.sizeBytes);
+          if (!range) checkSourceSize(info.sizeBytes);
+          return range;
         },
       });
-      if (!range) checkSourceSize(info.sizeBytes);
-      const key = customerKeyOf(input);
-      const part = await objects.putPart(UploadId, PartNumber, body, key);
+      const part = await objects.putPart(UploadId, PartNumber, body, key).catch(async (error) => {
+        // It may not have been begun: its source stays as long as it is open.
+        await body[Symbol.asyncIterator]().return?.();
+        throw error;
+      });
       return {
         CopyPartResult: {
           ETag: quoted(part.etag),

@@ -9,3 +9,8 @@ export function storageError(error: unknown): DomainError<ObjectsErrorCode> {
     ? new DomainError('objects-full', 'the disk of the objects store is full', { cause: error, remedy: 'retry' })
     : new DomainError('objects-failed', `the objects store failed: ${messageOf(error)}`, { cause: error });
 }
+
+/** Whether a commit that ended so may be in the file all the same: a sync that failed takes back nothing. */
+export function mayStand(error: unknown): boolean {
+  return hasCode(error, 'objects-failed');
+}

@@ -3,18 +3,23 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock, systemRandom } from '../../../base/index.ts';
-import { openEmbeddedRecords } from '../../records/index.ts';
+import { DomainError, systemClock, systemRandom } from '../../../base/index.ts';
+import { openEmbeddedRecords, type Records } from '../../records/index.ts';
 import { objectsConformance } from '../objects.conformance.ts';
 import { OBJECTS_LIMITS, type Objects } from '../objects.ts';
 import { openEmbeddedObjects } from './objects.ts';
 
 objectsConformance('embedded', openStore);
 
-/** Objects with a records store of their own beside them. */
-async function openStore(directory: string): Promise<Objects> {
+/** Objects with a records store of their own beside them. @param seenBy  what the objects have of it */
+async function openStore(directory: string, seenBy = (records: Records) => records): Promise<Objects> {
   const records = await openEmbeddedRecords({ directory: join(directory, 'records') });
-  const options = { directory: join(directory, 'objects'), records, clock: systemClock, random: systemRandom };
+  const options = {
+    directory: join(directory, 'objects'),
+    records: seenBy(records),
+    clock: systemClock,
+    random: systemRandom,
+  };
   const objects = await openEmbeddedObjects(options).catch(async (error) => {
     await records[Symbol.asyncDispose]();
     throw error;
@@ -76,6 +81,39 @@ test('a file that a crash left without a name is removed after the next opening,
     await using objects = await openStore(directory);
     const { body: content } = await objects.get('b', 'k');
     for await (const chunk of content) assert.equal(Buffer.from(chunk).toString('utf8', 0, 7), 'content');
+  }));
+
+test('an object whose commit stands although the records store has failed is whole after the next opening', () =>
+  withDirectory(async (directory) => {
+    let fails = false;
+    const lyingRecords = (records: Records): Records =>
+      Object.assign(Object.create(records) as Records, {
+        get: records.get.bind(records),
+        getAll: records.getAll.bind(records),
+        range: records.range.bind(records),
+        commit: async (transaction: Parameters<Records['commit']>[0]) => {
+          const done = await records.commit(transaction);
+          if (fails) throw new DomainError('records-failed', 'a sync failed behind the commit');
+          return done;
+        },
+      });
+    {
+      await using objects = await openStore(directory, lyingRecords);
+      await objects.createBucket('b');
+      await objects.put('b', 'k', body('1'));
+      const upload = await objects.createUpload('b', 'parts');
+      fails = true;
+      await assert.rejects(objects.put('b', 'k', body('2')), { code: 'objects-failed' });
+      await assert.rejects(objects.putPart(upload, 1, body('3')), { code: 'objects-failed' });
+    }
+    await using objects = await openStore(directory);
+    const { body: content } = await objects.get('b', 'k');
+    for await (const chunk of content) assert.equal(Buffer.from(chunk).toString('utf8', 0, 1), '2');
+    const [upload] = (await objects.uploads('b', { limit: 1 })).uploads;
+    const [part] = await objects.parts(upload!.uploadId);
+    await objects.completeUpload(upload!.uploadId, [{ part: 1, etag: part!.etag }]);
+    const whole = await objects.get('b', 'parts');
+    for await (const chunk of whole.body) assert.equal(Buffer.from(chunk).toString('utf8', 0, 1), '3');
   }));
 
 test('a folder of a later release is refused by name (S4)', () =>

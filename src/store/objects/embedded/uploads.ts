@@ -32,6 +32,7 @@ import type { CatalogRecords } from './catalog-records.ts';
 import type { CatalogWriter, Change } from './changes.ts';
 import { checkCustomerKey, keyCheckOf } from './ciphers.ts';
 import { objectOfParts } from './completion.ts';
+import { mayStand } from './errors.ts';
 import type { Fresh } from './history.ts';
 
 /** What completing an upload takes: the object it makes, and how the catalog changes beside it. */
@@ -114,7 +115,7 @@ export class Uploads {
     try {
       await this.#catalog.apply(() => this.#storePart(uploadId, part, stored));
     } catch (error) {
-      await this.#blobs.remove(blob.id);
+      if (!mayStand(error)) await this.#blobs.remove(blob.id);
       throw error;
     }
     return partInfo(part, stored);
