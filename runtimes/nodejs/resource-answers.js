@@ -5,6 +5,8 @@
  * URL says. Nothing is touched before a request for a custom resource comes.
  */
 const HTTPS_PORT = 443;
+/** Whoever invokes a function chooses its event: no other address may send its requests off without TLS. */
+const ANSWERS = /^http:\/\/[^/?#]+\/_millrace\/cloudformation\/answers\//;
 
 /** The URL of the request that came last. */
 let answersAt;
@@ -13,7 +15,7 @@ let installed = false;
 /** @param event  what the function is called with */
 function noteAnswers(event) {
   const url = event?.ResponseURL;
-  if (typeof url !== 'string' || !url.startsWith('http:')) return;
+  if (typeof url !== 'string' || !ANSWERS.test(url) || !URL.canParse(url)) return;
   answersAt = new URL(url);
   if (installed) return;
   installed = true;

@@ -14,7 +14,12 @@ import {
 } from '../runtime/index.ts';
 import { type ApiGateway, apiGateway } from '../services/apigateway/index.ts';
 import { type ApiGatewayV2, apiGatewayV2 } from '../services/apigatewayv2/index.ts';
-import { type CloudFormation, callServices, openCloudFormation } from '../services/cloudformation/index.ts';
+import {
+  type CallContext,
+  type CloudFormation,
+  callServices,
+  openCloudFormation,
+} from '../services/cloudformation/index.ts';
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { type Dynamodb, openDynamodb } from '../services/dynamodb/index.ts';
 import { ecr } from '../services/ecr/index.ts';
@@ -305,14 +310,18 @@ export async function openServices(
     gatewayV1.service,
     gatewayV2.service,
   );
+  const authorize = stackAuthorization({ ...config, authority, iam });
   const call = callServices({
     find: (name) => all.find((service) => service.name === name),
     endpoint,
     random: ground.random,
     signal: stop.signal,
-    authorize: stackAuthorization({ ...config, authority, iam }),
+    authorize,
   });
-  const readObject = async (bucket: string, key: string) => (await objects.get(bucket, key)).body;
+  const readObject = async (Bucket: string, Key: string, by: CallContext) => {
+    await authorize(s3.service, 'GetObject', { Bucket, Key }, by);
+    return (await objects.get(Bucket, Key)).body;
+  };
   const callbackBase = () => {
     const { port, hostAddress } = nodeDoor.address() ?? {};
     return engine === 'namespace' ? `http://127.0.0.1:${port}` : `http://${hostAddress}`;

@@ -46,3 +46,30 @@ test('drift tells what was changed or taken away behind a stack, until it is upd
     /does not exist/,
   );
 });
+
+test('drift shows neither what references stand for nor what was given with NoEcho, and reads as who asks', async () => {
+  await using harness = await Harness.open();
+  const topic = (TopicName: string, DisplayName: unknown) => ({
+    Type: 'AWS::SNS::Topic',
+    Properties: { TopicName, DisplayName },
+  });
+  const template = {
+    Parameters: { Hidden: { Type: 'String', NoEcho: true } },
+    Resources: {
+      Referring: topic('referring', '{{resolve:ssm:/canary}}'),
+      Given: topic('given', { Ref: 'Hidden' }),
+    },
+  };
+  const given = { Parameters: [{ ParameterKey: 'Hidden', ParameterValue: 'given-canary' }] };
+  await harness.create('app', template, given);
+  const reading = 'arn:aws:iam::000000000000:user/reader';
+  harness.services.callers.clear();
+  await harness.call('DetectStackDrift', { StackName: 'app' }, reading);
+  assert.deepEqual([...harness.services.callers], [reading]);
+  const { StackResourceDrifts } = await harness.call('DescribeStackResourceDrifts', { StackName: 'app' });
+  assert.deepEqual(
+    StackResourceDrifts.map((one: any) => one.StackResourceDriftStatus),
+    ['IN_SYNC', 'IN_SYNC'],
+  );
+  assert.doesNotMatch(JSON.stringify(StackResourceDrifts), /value of|given-canary/);
+});

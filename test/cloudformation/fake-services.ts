@@ -18,12 +18,15 @@ export class FakeServices {
   #ids = 0;
   readonly published: string[] = [];
   readonly calls: string[] = [];
+  /** ARNs in whose names calls were made. */
+  readonly callers = new Set<string>();
   readonly #failures = new Map<string, { times: number; error: Error }>();
   readonly #gates = new Map<string, Promise<void>>();
 
   readonly call: Call = async (service, operation, input, context) => {
     const name = `${service}:${operation}`;
     this.calls.push(`${name} ${subject(input)}`);
+    this.callers.add(context.caller.arn);
     await this.#gates.get(name);
     const failure = this.#failures.get(name);
     if (failure && failure.times-- > 0) throw failure.error;
@@ -152,6 +155,7 @@ export class FakeServices {
         this.mappings.delete(UUID);
         return none;
       },
+      'ssm:GetParameter': ({ Name }) => ({ Parameter: { Type: 'String', Value: `value of ${Name}` } }),
       'logs:CreateLogGroup': ({ logGroupName }) => {
         if (this.groups.has(logGroupName)) {
           throw new DomainError('ResourceAlreadyExistsException', 'The specified log group already exists');

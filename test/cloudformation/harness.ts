@@ -71,8 +71,11 @@ export class Harness implements AsyncDisposable {
   }
 
   /** Calls an operation as the wire would. */
-  async call(operation: string, input: object): Promise<any> {
-    return this.cloudformation.service.operations[operation]!(input, CONTEXT);
+  async call(operation: string, input: object, arn = CONTEXT.caller.arn): Promise<any> {
+    return this.cloudformation.service.operations[operation]!(input, {
+      ...CONTEXT,
+      caller: { ...CONTEXT.caller, arn },
+    });
   }
 
   /** Waits until the deployment of the stack has ended. @returns its description */

@@ -213,6 +213,21 @@ test('a creation policy waits for signals, each once', async () => {
   assert.match(await reasons(harness), /Timeout PT13H is not between PT1S and PT12H/);
 });
 
+test('a signal is no answer to what a custom resource was asked', async () => {
+  await using harness = await Harness.open();
+  const template = {
+    Resources: {
+      Maker: { Type: 'AWS::SNS::Topic', Properties: { TopicName: 'maker' } },
+      Thing: { Type: 'Custom::Thing', Properties: { ServiceToken: { Ref: 'Maker' } } },
+    },
+  };
+  await harness.call('CreateStack', { StackName: 'app', TemplateBody: JSON.stringify(template) });
+  await until(harness, 'Thing', 'CREATE_IN_PROGRESS');
+  while (harness.services.published.length === 0) await new Promise(setImmediate);
+  const signal = { StackName: 'app', LogicalResourceId: 'Thing', UniqueId: 'a', Status: 'FAILURE' };
+  await assert.rejects(harness.call('SignalResource', signal), /cannot be signaled/);
+});
+
 test('a wait condition waits for what is PUT to its handle', async () => {
   await using harness = await Harness.open();
   const server = createServer((request, response) => void harness.cloudformation.answers.handle(request, response));

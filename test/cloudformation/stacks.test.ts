@@ -404,6 +404,27 @@ test('NoEcho values are masked wherever they are shown', async () => {
   assert.doesNotMatch(JSON.stringify(events), /hidden/);
 });
 
+test('NoEcho values that are lists or stand in Parameter Store are masked in events', async () => {
+  await using harness = await Harness.open();
+  const name = (value: object) => ({ Type: 'AWS::SNS::Topic', Properties: { DisplayName: value } });
+  const template = {
+    Parameters: {
+      List: { Type: 'CommaDelimitedList', NoEcho: true, Default: 'first-canary, second-canary' },
+      Stored: { Type: 'AWS::SSM::Parameter::Value<String>', NoEcho: true, Default: '/canary' },
+    },
+    Resources: {
+      Listed: name({ 'Fn::Select': [1, ref('List')] }),
+      Joined: name({ 'Fn::Join': ['-', ref('List')] }),
+      Read: name(ref('Stored')),
+    },
+  };
+  assert.equal((await harness.create('app', template)).StackStatus, 'CREATE_COMPLETE');
+  const { StackEvents } = await harness.call('DescribeStackEvents', { StackName: 'app' });
+  assert.doesNotMatch(JSON.stringify(StackEvents), /first-canary|second-canary|value of/);
+  const shown = [...harness.services.topics.values()].map(({ DisplayName }) => DisplayName);
+  assert.deepEqual(shown.sort(), ['first-canary-second-canary', 'second-canary', 'value of /canary']);
+});
+
 test('stack tags go to the resources, whose own come first', async () => {
   await using harness = await Harness.open();
   await harness.create('app', { Resources: { Queue: QUEUE } });

@@ -221,3 +221,41 @@ test('rules that cannot be are refused', () =>
       message: /No Lambda rotation function ARN/,
     });
   }));
+
+test('a version that got AWSCURRENT while it was tried stays', () =>
+  Rotated.run(async (rotated) => {
+    rotated.disturb = async ({ SecretId, ClientRequestToken: MoveToVersionId }) => {
+      const move = { MoveToVersionId, RemoveFromVersionId: token(1), VersionStage: 'AWSCURRENT' };
+      await rotated.house.manager.send(new sdk.UpdateSecretVersionStageCommand({ SecretId, ...move }));
+    };
+    await rotated.rotate({ RotateImmediately: false, RotationRules: { AutomaticallyAfterDays: 1 } });
+    await rotated.until(async () => {
+      const { VersionIdsToStages } = await rotated.describe();
+      return rotated.steps.length > 0 && !VersionIdsToStages?.[token(2)]?.includes('AWSPENDING');
+    });
+    assert.equal(await rotated.value(), 'old');
+    assert.deepEqual((await rotated.describe()).VersionIdsToStages, {
+      [token(1)]: ['AWSPREVIOUS'],
+      [token(2)]: ['AWSCURRENT'],
+    });
+  }));
+
+test('rotations make room for their versions as every call does', () =>
+  Rotated.run(async (rotated) => {
+    const { manager, clock } = rotated.house;
+    for (let at = 3; at <= 101; at++) {
+      const put = { SecretId: 's', SecretString: String(at), ClientRequestToken: token(at) };
+      await manager.send(new sdk.PutSecretValueCommand(put));
+    }
+    await assert.rejects(rotated.rotate(), { name: 'LimitExceededException' });
+    await clock.advance(DAY_MS);
+    await rotated.rotate({ RotationRules: { AutomaticallyAfterDays: 10 } });
+    await rotated.untilRotated(2);
+    // By the schedule, which asks nobody.
+    await clock.advance(11 * DAY_MS);
+    await rotated.until(async () => rotated.steps.length === 8);
+    await rotated.until(async () => !(await rotated.value())!.includes(token(2)));
+    const all = { SecretId: 's', IncludeDeprecated: true, MaxResults: 100 };
+    const { Versions, NextToken } = await manager.send(new sdk.ListSecretVersionIdsCommand(all));
+    assert.deepEqual([Versions!.length, NextToken], [100, undefined]);
+  }));

@@ -7,6 +7,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import * as cfn from '@aws-sdk/client-cloudformation';
 import * as sdk from '@aws-sdk/client-iam';
 import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import * as s3 from '@aws-sdk/client-s3';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { ROOT } from './secured-node.ts';
@@ -98,6 +99,8 @@ test('a right to attach one policy is none to attach another', async () => {
     );
   await assert.rejects(attach('AdministratorAccess'), refused('iam:AttachUserPolicy'));
   await attach('AmazonS3ReadOnlyAccess');
+  const given = { UserName: 'mallory', PolicyArn: 'arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess' };
+  await root.send(new sdk.DetachUserPolicyCommand(given));
 });
 
 test('a boundary holds whoever could give herself everything, and she cannot take it off', async () => {
@@ -254,5 +257,32 @@ test('a stack is deleted with the rights of who deletes it, not of who made it',
   await admin.send(new cfn.DeleteStackCommand({ StackName }));
   await cfn.waitUntilStackDeleteComplete(waiting, { StackName });
   admin.destroy();
+  client.destroy();
+});
+
+test('a template is not read from a bucket that who names it may not read', async () => {
+  const bucket = new s3.S3Client({ ...options(ROOT), forcePathStyle: true });
+  await bucket.send(new s3.CreateBucketCommand({ Bucket: 'private' }));
+  await bucket.send(new s3.PutObjectCommand({ Bucket: 'private', Key: 'secret.json', Body: TEMPLATE }));
+  bucket.destroy();
+  const TemplateURL = `${node.endpoint}/private/secret.json`;
+  const include = { 'Fn::Transform': { Name: 'AWS::Include', Parameters: { Location: 's3://private/secret.json' } } };
+  const client = new cfn.CloudFormationClient(options(keys));
+  const stack = { Effect: 'Allow', Action: 'cloudformation:*', Resource: '*' };
+  const byUrl = () => client.send(new cfn.GetTemplateSummaryCommand({ TemplateURL }));
+  const byInclude = () =>
+    client.send(
+      new cfn.CreateChangeSetCommand({
+        ...{ StackName: 'including', ChangeSetName: 'one', ChangeSetType: 'CREATE' },
+        TemplateBody: JSON.stringify(include),
+        Capabilities: ['CAPABILITY_NAMED_IAM', 'CAPABILITY_AUTO_EXPAND'],
+      }),
+    );
+  await allow(stack);
+  await assert.rejects(byUrl(), /to which you have access/);
+  await assert.rejects(byInclude(), /to which you have access/);
+  await allow(stack, { Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::private/*' });
+  assert.deepEqual((await byUrl()).ResourceTypes, ['AWS::IAM::Role']);
+  await byInclude();
   client.destroy();
 });

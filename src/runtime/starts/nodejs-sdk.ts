@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DomainError } from '../../base/index.ts';
 import type { RuntimeErrorCode } from '../runtime.ts';
@@ -42,12 +42,23 @@ export function openNodejsSdk(directory: string): NodejsSdk | undefined {
   if (packages === undefined) return undefined;
   // Looking through all packages takes longer than the rest of the start of a node.
   const note = join(directory, 'found.json');
-  const state = [packages, ...SCOPES.map((scope) => join(packages, scope))].map(stampOf).join('\n');
-  const known = existsSync(note) ? (JSON.parse(readFileSync(note, 'utf8')) as Note) : undefined;
+  // The links are named by their whole path: a data directory that has moved has none yet.
+  const stamps = [packages, ...SCOPES.map((scope) => join(packages, scope))].map(stampOf);
+  const state = [resolve(directory), ...stamps].join('\n');
+  const known = readNote(note);
   if (known?.state === state) return known.sdk;
   const sdk = link(packages, directory);
   writeFileSync(note, JSON.stringify({ state, sdk } satisfies Note));
   return sdk;
+}
+
+/** Nothing where a crash has cut it off: it is found again. */
+function readNote(file: string): Note | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Note;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What was found, and when it holds no more. */

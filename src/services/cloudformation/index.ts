@@ -3,7 +3,7 @@ import type { Clock, Random } from '../../base/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Service } from '../index.ts';
-import type { Call } from './calls.ts';
+import type { Call, CallContext } from './calls.ts';
 import { CLOUDFORMATION_ANSWERS } from './errors.ts';
 import { CLOUDFORMATION_LIMITS } from './limits.ts';
 import { changeSetOperations } from './operations/change-sets.ts';
@@ -20,17 +20,17 @@ import { Nesting } from './stacks/nested.ts';
 import { StackNotifications } from './stacks/notifications.ts';
 import { Stacks } from './stacks/stacks.ts';
 import { StackStore } from './stacks/store.ts';
-import type { ReadObject } from './template/location.ts';
+import type { ReadObject, ReadObjectAs } from './template/location.ts';
 
 export { type AuthorizeCall, type Call, type CallContext, callServices } from './calls.ts';
-export type { ReadObject } from './template/location.ts';
 export { readTemplate } from './template/reader.ts';
 
 export interface CloudFormationDependencies {
   readonly records: Records;
   /** How resources are made; see {@link Call}. */
   readonly call: Call;
-  readonly readObject: ReadObject;
+  /** Rejects where there is no such object, or it may not be read by `by`. */
+  readonly readObject: (bucket: string, key: string, by: CallContext) => ReturnType<ReadObject>;
   /** Base of the URLs by which functions in their sandboxes answer custom resources' requests. */
   readonly callbackBase: () => string;
   readonly clock: Clock;
@@ -78,13 +78,14 @@ export async function openCloudFormation(dependencies: CloudFormationDependencie
     random,
     logger,
   });
-  const stacks = new Stacks({ store, exports, driver, answers, call, readObject, clock, random, promptMs });
-  const nesting: Nesting = new Nesting({ stacks, store, driver, readObject });
+  const readAs: ReadObjectAs = (by) => (bucket, key) => readObject(bucket, key, by);
+  const stacks = new Stacks({ store, exports, driver, answers, call, readAs, clock, random, promptMs });
+  const nesting: Nesting = new Nesting({ stacks, store, driver, readAs });
   const operations = {
-    ...stackOperations(stacks, readObject),
+    ...stackOperations(stacks, readAs),
     ...resourceOperations(stacks),
-    ...changeSetOperations(stacks, readObject),
-    ...templateOperations(stacks, readObject),
+    ...changeSetOperations(stacks, readAs),
+    ...templateOperations(stacks, readAs),
     ...driftOperations(stacks),
   };
   return {

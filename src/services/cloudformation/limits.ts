@@ -9,6 +9,8 @@ export const CLOUDFORMATION_LIMITS = {
   templateExpandedBytesMax: 4_000_000,
   resourcesMax: 500,
   parametersMax: 200,
+  /** How long all `AllowedPattern`s of a template may look at its parameters: one that takes longer is refused. */
+  patternsMsMax: 500,
   outputsMax: 200,
   mappingsMax: 200,
   stacksMax: 2_000,

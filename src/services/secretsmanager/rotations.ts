@@ -13,7 +13,7 @@ import { SECRETS_LIMITS } from './limits.ts';
 import { PENDING, type Rotating, type Secret, STEPS } from './model.ts';
 import { arnOf } from './names.ts';
 import { nextRotation } from './rotation.ts';
-import type { Secrets } from './secrets.ts';
+import type { SecretChange, Secrets } from './secrets.ts';
 import { addVersion, holderOf, moveStage } from './stages.ts';
 
 /** Calls a rotation function for one step; rejects when it fails. */
@@ -171,12 +171,14 @@ export class Rotations implements AsyncDisposable {
     return { ...before, rotating: { ...rotating, step: 0, failures, dueAt } };
   }
 
-  #endTrial(before: Secret, versionId: string) {
-    const { [versionId]: _, ...versions } = moveStage(before.versions, PENDING, undefined);
-    return {
-      secret: { ...without(before, 'rotating'), versions },
-      writes: [this.#secrets.forgotten(before, versionId)],
-    };
+  #endTrial(before: Secret, versionId: string): SecretChange {
+    const ended = without(before, 'rotating');
+    const isPending = holderOf(before.versions, PENDING) === versionId;
+    const versions = isPending ? moveStage(before.versions, PENDING, undefined) : before.versions;
+    // Somebody has given it a label meanwhile, AWSCURRENT perhaps: it is no trial's any more.
+    if ((versions[versionId]?.stages.length ?? 0) > 0) return { secret: { ...ended, versions } };
+    const { [versionId]: _, ...kept } = versions;
+    return { secret: { ...ended, versions: kept }, writes: [this.#secrets.forgotten(before, versionId)] };
   }
 }
 

@@ -11,7 +11,7 @@ import { encodeKey, keyRange } from '../../codec/index.ts';
 import { type Records, Registry, type Write } from '../../store/index.ts';
 import { invalidParameter, invalidRequest, SecretsError, secretNotFound, valueNotFound } from './errors.ts';
 import { SECRETS_LIMITS } from './limits.ts';
-import { CURRENT, type Secret, type SecretValue } from './model.ts';
+import { CURRENT, type Secret, type SecretValue, type Versions } from './model.ts';
 import { arnOf, candidates, checkedName, newSuffix } from './names.ts';
 import { SECRETS_SPACE } from './presence.ts';
 import { addVersion, holderOf, outdated } from './stages.ts';
@@ -164,16 +164,23 @@ export class Secrets {
         throw tokenTaken(id, before);
       }
       const now = this.#options.clock.now();
-      const gone = known ? [] : outdated(before.versions, now);
-      const kept = Object.fromEntries(Object.entries(before.versions).filter(([one]) => !gone.includes(one)));
+      const { versions: kept, writes } = this.room(before, id);
       // The first version is the current one, whatever else it is.
       const wanted = holderOf(kept, CURRENT) === undefined ? [...new Set([...stages, CURRENT])] : stages;
       const versions = addVersion(kept, id, { createdAt: known?.createdAt ?? now }, wanted);
       return {
         secret: { ...before, ...more, versions, changedAt: now },
-        writes: [valueWrite(before, id, value), ...gone.map((one) => valueDelete(before, one))],
+        writes: [valueWrite(before, id, value), ...writes],
       };
     });
+  }
+
+  /** The versions that stay when there is to be one of that id, and the writes that forget the others. @throws limit-exceeded */
+  room(secret: Secret, id: string): { readonly versions: Versions; readonly writes: readonly Write[] } {
+    const others = Object.fromEntries(Object.entries(secret.versions).filter(([one]) => one !== id));
+    const gone = outdated(others, this.#options.clock.now());
+    const kept = Object.entries(secret.versions).filter(([one]) => !gone.includes(one));
+    return { versions: Object.fromEntries(kept), writes: gone.map((one) => valueDelete(secret, one)) };
   }
 
   /** The value of a version. @throws not-found  it has none yet, or is gone meanwhile */

@@ -3,20 +3,20 @@ import { invalid } from '../errors.ts';
 import type { Change, ChangedProperty, ChangeSet } from '../stacks/model.ts';
 import { shownParameters } from '../stacks/preparation.ts';
 import type { Stacks } from '../stacks/stacks.ts';
-import type { ReadObject } from '../template/location.ts';
+import type { ReadObjectAs } from '../template/location.ts';
 import { page } from './paging.ts';
 import { checkStackName, stackRequest, templateBodyOf } from './requests.ts';
 
 const PAGE = 100;
 
-export function changeSetOperations(stacks: Stacks, readObject: ReadObject): Readonly<Record<string, Operation>> {
+export function changeSetOperations(stacks: Stacks, readAs: ReadObjectAs): Readonly<Record<string, Operation>> {
   return {
     CreateChangeSet: async (input, context) => {
       checkStackName(input.StackName);
       const type = input.ChangeSetType ?? 'UPDATE';
       if (type !== 'CREATE' && type !== 'UPDATE')
         throw invalid(`ChangeSetType ${type} is not built in Millrace; CREATE and UPDATE are`);
-      const templateBody = await templateBodyOf(input, readObject);
+      const templateBody = await templateBodyOf(input, readAs(context));
       const changeSet = await stacks.createChangeSet({
         ...stackRequest(input, templateBody, context),
         name: input.ChangeSetName,

@@ -9,19 +9,20 @@ const PAGE = 100;
 
 export function driftOperations(stacks: Stacks): Readonly<Record<string, Operation>> {
   return {
-    DetectStackDrift: async (input, { region }) => {
-      const { id } = await stacks.detectDrift(region, input.StackName, input.LogicalResourceIds);
+    DetectStackDrift: async (input, { region, caller }) => {
+      const { LogicalResourceIds: only } = input;
+      const { id } = await stacks.detectDrift(region, input.StackName, { caller, ...(only && { only }) });
       return { StackDriftDetectionId: id };
     },
 
-    DetectStackResourceDrift: async (input, { region }) => {
+    DetectStackResourceDrift: async (input, { region, caller }) => {
       const id = input.LogicalResourceId;
       const stack = stacks.get(region, input.StackName);
       if (!stack.resources[id]) throw invalid(`Resource ${id} does not exist for stack ${input.StackName}`);
-      const { resources } = await stacks.detectDrift(region, input.StackName, [id]);
+      const { resources } = await stacks.detectDrift(region, input.StackName, { caller, only: [id] });
       const drift = resources.find(({ logicalId }) => logicalId === id);
       if (!drift) throw invalid(`Resource ${id} does not exist yet`);
-      return { StackResourceDrift: shapeOf(stack, drift) };
+      return { StackResourceDrift: shapeOf(stacks, stack, drift) };
     },
 
     DescribeStackDriftDetectionStatus: (input, { region }) => {
@@ -46,7 +47,7 @@ export function driftOperations(stacks: Stacks): Readonly<Record<string, Operati
       );
       const { items, next } = page(found, input.NextToken, PAGE);
       return {
-        StackResourceDrifts: items.map((drift) => shapeOf(stack, drift)),
+        StackResourceDrifts: items.map((drift) => shapeOf(stacks, stack, drift)),
         ...(next && { NextToken: next }),
       };
     },
@@ -60,15 +61,17 @@ export function driftOperations(stacks: Stacks): Readonly<Record<string, Operati
   };
 }
 
-function shapeOf(stack: Stack, { logicalId, at, status, differences, actual }: ResourceDrift): object {
+function shapeOf(stacks: Stacks, stack: Stack, drift: ResourceDrift): object {
+  const { logicalId, at, status, differences, actual } = drift;
+  const shown = (value: object) => stacks.masked(stack, JSON.stringify(value));
   const { type, physicalId, properties } = stack.resources[logicalId] ?? { type: '', physicalId: '', properties: {} };
   return {
     StackId: stack.id,
     LogicalResourceId: logicalId,
     PhysicalResourceId: physicalId,
     ResourceType: type,
-    ...(status !== 'NOT_CHECKED' && { ExpectedProperties: JSON.stringify(properties) }),
-    ...(actual && { ActualProperties: JSON.stringify(actual) }),
+    ...(status !== 'NOT_CHECKED' && { ExpectedProperties: shown(properties) }),
+    ...(actual && { ActualProperties: shown(actual) }),
     PropertyDifferences: differences.map((one) => ({
       PropertyPath: one.path,
       ExpectedValue: one.expected,

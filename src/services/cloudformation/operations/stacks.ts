@@ -3,20 +3,20 @@ import { invalid } from '../errors.ts';
 import type { Stack } from '../stacks/model.ts';
 import { shownParameters } from '../stacks/preparation.ts';
 import type { Stacks } from '../stacks/stacks.ts';
-import type { ReadObject } from '../template/location.ts';
+import type { ReadObjectAs } from '../template/location.ts';
 import { page } from './paging.ts';
 import { checkStackName, policiesOf, stackRequest, templateBodyOf } from './requests.ts';
 
 const PAGE = 100;
 
-export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonly<Record<string, Operation>> {
+export function stackOperations(stacks: Stacks, readAs: ReadObjectAs): Readonly<Record<string, Operation>> {
   return {
     CreateStack: async (input, context) => {
       checkStackName(input.StackName);
-      const templateBody = await templateBodyOf(input, readObject);
+      const templateBody = await templateBodyOf(input, readAs(context));
       const { id } = await stacks.create({
         ...stackRequest(input, templateBody, context),
-        ...(await policiesOf(input, readObject)),
+        ...(await policiesOf(input, readAs(context))),
         terminationProtection: input.EnableTerminationProtection ?? false,
       });
       await stacks.prompt(id);
@@ -24,8 +24,8 @@ export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonl
     },
 
     UpdateStack: async (input, context) => {
-      const templateBody = await templateBodyOf(input, readObject);
-      const policies = await policiesOf(input, readObject);
+      const templateBody = await templateBodyOf(input, readAs(context));
+      const policies = await policiesOf(input, readAs(context));
       const { id } = await stacks.update({ ...stackRequest(input, templateBody, context), ...policies });
       await stacks.prompt(id);
       return { StackId: id };
@@ -58,10 +58,10 @@ export function stackOperations(stacks: Stacks, readObject: ReadObject): Readonl
       return {};
     },
 
-    SetStackPolicy: async (input, { region }) => {
-      const { policy } = await policiesOf(input, readObject);
+    SetStackPolicy: async (input, context) => {
+      const { policy } = await policiesOf(input, readAs(context));
       if (policy === undefined) throw invalid('You must specify either a stack policy or its URL');
-      await stacks.setPolicy(region, input.StackName, policy);
+      await stacks.setPolicy(context.region, input.StackName, policy);
       return {};
     },
 

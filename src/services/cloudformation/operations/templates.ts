@@ -3,12 +3,12 @@ import { invalid } from '../errors.ts';
 import { SAM_TRANSFORM } from '../sam/transform.ts';
 import { readSource, requiredCapabilities } from '../stacks/preparation.ts';
 import type { Stacks } from '../stacks/stacks.ts';
-import type { ReadObject } from '../template/location.ts';
+import type { ReadObjectAs } from '../template/location.ts';
 import { isNoEcho } from '../template/parameters.ts';
 import { parseTemplate, type Template } from '../template/template.ts';
 import { templateBodyOf } from './requests.ts';
 
-export function templateOperations(stacks: Stacks, readObject: ReadObject): Readonly<Record<string, Operation>> {
+export function templateOperations(stacks: Stacks, readAs: ReadObjectAs): Readonly<Record<string, Operation>> {
   return {
     GetTemplate: (input, { region }) => {
       const definition =
@@ -24,8 +24,8 @@ export function templateOperations(stacks: Stacks, readObject: ReadObject): Read
       };
     },
 
-    ValidateTemplate: async (input) => {
-      const template = parseTemplate(readSource((await templateBodyOf(input, readObject))!));
+    ValidateTemplate: async (input, context) => {
+      const template = parseTemplate(readSource((await templateBodyOf(input, readAs(context)))!));
       return {
         Parameters: parametersShape(template, false),
         ...(template.description !== undefined && { Description: template.description }),
@@ -35,7 +35,7 @@ export function templateOperations(stacks: Stacks, readObject: ReadObject): Read
     },
 
     GetTemplateSummary: async (input, context) => {
-      const template = parseTemplate(readSource(await summaryBody(stacks, readObject, input, context)));
+      const template = parseTemplate(readSource(await summaryBody(stacks, readAs, input, context)));
       return {
         Parameters: parametersShape(template, true),
         ...(template.description !== undefined && { Description: template.description }),
@@ -52,12 +52,12 @@ export function templateOperations(stacks: Stacks, readObject: ReadObject): Read
 
 async function summaryBody(
   stacks: Stacks,
-  readObject: ReadObject,
+  readAs: ReadObjectAs,
   input: Record<string, any>,
-  { region }: OperationContext,
+  context: OperationContext,
 ): Promise<string> {
-  if (input.StackName === undefined) return (await templateBodyOf(input, readObject))!;
-  const definition = stacks.definition(stacks.get(region, input.StackName));
+  if (input.StackName === undefined) return (await templateBodyOf(input, readAs(context)))!;
+  const definition = stacks.definition(stacks.get(context.region, input.StackName));
   if (!definition) throw invalid(`Stack with id ${input.StackName} does not exist`);
   return definition.templateBody;
 }

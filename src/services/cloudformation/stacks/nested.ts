@@ -2,7 +2,7 @@ import type { DomainError } from '../../../base/index.ts';
 import { invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import type { Made, NestedRequest, NestedStacks } from '../resources/resource-type.ts';
-import { type ReadObject, readTemplateUrl } from '../template/location.ts';
+import { type ReadObjectAs, readTemplateUrl } from '../template/location.ts';
 import type { StackDriver } from './driver.ts';
 import { callerOf, type Definition, type Stack, type Tag } from './model.ts';
 import { type NestedStackRequest, NO_UPDATES, type Stacks } from './stacks.ts';
@@ -13,7 +13,7 @@ export interface NestingDependencies {
   readonly stacks: Stacks;
   readonly store: StackStore;
   readonly driver: StackDriver;
-  readonly readObject: ReadObject;
+  readonly readAs: ReadObjectAs;
 }
 
 /**
@@ -119,11 +119,12 @@ export class Nesting {
     parent: Stack,
     definition: Definition | undefined,
   ): Promise<NestedStackRequest> {
+    const by = { region: parent.region, caller: callerOf(parent) };
+    const acting = definition?.roleArn === undefined ? {} : { roleArn: definition.roleArn };
     return {
       stackName,
-      region: parent.region,
-      caller: callerOf(parent),
-      templateBody: await readTemplateUrl(templateUrl, this.#dependencies.readObject),
+      ...by,
+      templateBody: await readTemplateUrl(templateUrl, this.#dependencies.readAs({ ...by, ...acting })),
       parameters: Object.entries(parameters).map(([ParameterKey, ParameterValue]) => ({
         ParameterKey,
         ParameterValue,
@@ -131,7 +132,7 @@ export class Nesting {
       tags: (tags ?? []) as unknown as readonly Tag[],
       capabilities: definition?.capabilities ?? [],
       notificationArns: notificationArns ?? definition?.notificationArns ?? [],
-      ...(definition?.roleArn !== undefined && { roleArn: definition.roleArn }),
+      ...acting,
       onFailure: parent.deployment?.onFailure === 'DO_NOTHING' ? 'DO_NOTHING' : 'ROLLBACK',
       parent: { id: parent.id, rootId: parent.rootId ?? parent.id },
     };

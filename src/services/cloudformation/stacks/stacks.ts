@@ -3,7 +3,7 @@ import type { Caller } from '../../index.ts';
 import type { Call } from '../calls.ts';
 import { CloudFormationError, invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
-import type { ReadObject } from '../template/location.ts';
+import type { ReadObjectAs } from '../template/location.ts';
 import type { ParameterInput } from '../template/parameters.ts';
 import { dependencyGraph } from '../template/program.ts';
 import { sameJson } from '../template/value.ts';
@@ -46,7 +46,7 @@ export interface StacksDependencies {
   readonly driver: StackDriver;
   readonly answers: Answers;
   readonly call: Call;
-  readonly readObject: ReadObject;
+  readonly readAs: ReadObjectAs;
   readonly clock: Clock;
   readonly random: Random;
   /** How long operations wait for the deployment that they begin. */
@@ -118,19 +118,19 @@ export class Stacks {
   readonly #driver: StackDriver;
   readonly #answers: Answers;
   readonly #call: Call;
-  readonly #readObject: ReadObject;
+  readonly #readAs: ReadObjectAs;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #promptMs: number;
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  constructor({ store, exports, driver, answers, call, readObject, clock, random, promptMs }: StacksDependencies) {
+  constructor({ store, exports, driver, answers, call, readAs, clock, random, promptMs }: StacksDependencies) {
     this.exports = exports;
     this.#store = store;
     this.#driver = driver;
     this.#answers = answers;
     this.#call = call;
-    this.#readObject = readObject;
+    this.#readAs = readAs;
     this.#clock = clock;
     this.#random = random;
     this.#promptMs = promptMs;
@@ -207,6 +207,11 @@ export class Stacks {
       if (usesMacro(definition)) requireAutoExpand(definition);
       this.#check(definition, stack);
       if (!this.#differs(stack, definition)) throw invalid(NO_UPDATES);
+      // They tell what would change in what will not be there any more.
+      for (const changeSet of this.#store.changeSets(stack.id)) {
+        if (changeSet.executionStatus !== 'AVAILABLE') continue;
+        await this.#store.saveChangeSet({ ...changeSet, executionStatus: 'OBSOLETE' });
+      }
       return this.#begin(stack, definition, request, startUpdate);
     });
   }
@@ -217,7 +222,7 @@ export class Stacks {
     nameOrId: string,
     options: { readonly retain: readonly string[]; readonly caller: Caller; readonly token?: string },
   ): Promise<void> {
-    return this.#exclusively(nameOf(nameOrId), async () => {
+    return this.#exclusively(nameOrId, async () => {
       const stack = this.find(region, nameOrId);
       if (!stack || stack.status === 'DELETE_COMPLETE' || stack.status === 'DELETE_IN_PROGRESS') return;
       if (stack.terminationProtection) {
@@ -253,7 +258,7 @@ export class Stacks {
 
   /** Undoes a deployment that failed and was left as it was. */
   async rollback(region: string, nameOrId: string, caller: Caller, token: string | undefined): Promise<Stack> {
-    return this.#exclusively(nameOf(nameOrId), async () => {
+    return this.#exclusively(nameOrId, async () => {
       const stack = this.get(region, nameOrId);
       if (!stack.suspended || (stack.status !== 'CREATE_FAILED' && stack.status !== 'UPDATE_FAILED')) {
         throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not be rolled back.`);
@@ -268,7 +273,7 @@ export class Stacks {
     nameOrId: string,
     options: { readonly skip: readonly string[]; readonly caller: Caller; readonly token?: string },
   ): Promise<void> {
-    await this.#exclusively(nameOf(nameOrId), async () => {
+    await this.#exclusively(nameOrId, async () => {
       const stack = this.get(region, nameOrId);
       if (!stack.suspended || stack.status !== 'UPDATE_ROLLBACK_FAILED') {
         throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not continue to be rolled back.`);
@@ -296,15 +301,20 @@ export class Stacks {
     const stack = this.get(region, nameOrId);
     const resource = stack.resources[logicalId];
     if (!resource) throw invalid(`Resource ${logicalId} does not exist for stack ${nameOrId}`);
-    if (!resource.question || !resource.status.endsWith('_IN_PROGRESS')) {
+    // Custom resources and wait conditions are answered by whoever was given their URL, and by nobody else.
+    if (!resource.question || !resource.pending?.signals || !resource.status.endsWith('_IN_PROGRESS')) {
       throw invalid(`Resource ${logicalId} is in ${resource.status} state and cannot be signaled.`);
     }
     await this.#answers.give(questionKey(stack.uuid, resource.question.id), { id, body: { Status } });
   }
 
   /** Finds how far a stack's resources are from what it made them; it is stored with the stack. */
-  async detectDrift(region: string, nameOrId: string, only: readonly string[] | undefined): Promise<StackDrift> {
-    return this.#exclusively(nameOf(nameOrId), async () => {
+  async detectDrift(
+    region: string,
+    nameOrId: string,
+    { caller, only }: { readonly caller: Caller; readonly only?: readonly string[] },
+  ): Promise<StackDrift> {
+    return this.#exclusively(nameOrId, async () => {
       const stack = this.get(region, nameOrId);
       if (!DETECTABLE.has(stack.status)) {
         throw invalid(`Drift detection cannot be performed on stack [${stack.id}] in status ${stack.status}`);
@@ -314,11 +324,18 @@ export class Stacks {
         id,
         now: this.#clock.now(),
         call: this.#call,
+        caller,
         ...(only && { only }),
+        isSecret: (value) => this.masked(stack, JSON.stringify(value)) !== JSON.stringify(value),
       });
       await this.#amend(stack, (current) => ({ ...current, drift }));
       return drift;
     });
+  }
+
+  /** JSON of a stack's properties without what was given with `NoEcho`. */
+  masked(stack: Stack, json: string): string {
+    return this.#store.masked(stack, json);
   }
 
   async #amend(stack: Stack, amendment: (stack: Stack) => Stack): Promise<Stack> {
@@ -399,7 +416,8 @@ export class Stacks {
   }
 
   /** One decision about a stack at a time, so that two requests cannot both find it free. */
-  #exclusively<T>(stackName: string, act: () => Promise<T>): Promise<T> {
+  #exclusively<T>(nameOrId: string, act: () => Promise<T>): Promise<T> {
+    const stackName = this.#nameOf(nameOrId);
     const turn = (this.#tails.get(stackName) ?? Promise.resolve()).then(act, act);
     this.#tails.set(stackName, turn);
     const forget = () => {
@@ -407,6 +425,11 @@ export class Stacks {
     };
     turn.then(forget, forget);
     return turn;
+  }
+
+  /** What the stack itself is called: the name within an id decides nothing. */
+  #nameOf(nameOrId: string): string {
+    return nameOrId.startsWith('arn:') ? (this.find('', nameOrId)?.name ?? nameOrId) : nameOrId;
   }
 
   async #prepare(request: StackRequest, stack: Stack | undefined): Promise<Definition> {
@@ -434,7 +457,7 @@ export class Stacks {
               accountId: request.caller.accountId,
               notificationArns: [],
             },
-        readObject: this.#readObject,
+        readObject: this.#readAs(request),
         storedParameter: (name) => this.#storedParameter(name, request),
       },
     );
@@ -509,6 +532,8 @@ export class Stacks {
       );
     }
     const { stackName: name, region, caller, parent } = request;
+    // The id of one that is there no more: a stack is not called so.
+    if (name.startsWith('arn:')) throw invalid(`Stack [${name}] does not exist`);
     const id = uuid(this.#random);
     return {
       id: formatArn('cloudformation', region, caller.accountId, `stack/${name}/${id}`),
@@ -640,8 +665,3 @@ function usesMacro({ hasMacros }: Definition): boolean {
 function requireAutoExpand({ capabilities }: Definition): void {
   if (!capabilities.includes('CAPABILITY_AUTO_EXPAND')) throw capabilitiesMissing(['CAPABILITY_AUTO_EXPAND']);
 }
-
-/** Of a name or an id. */
-const nameOf = (nameOrId: string) => (nameOrId.startsWith('arn:') ? nameInId(nameOrId) : nameOrId);
-
-const nameInId = (stackId: string) => stackId.split('/')[1]!;

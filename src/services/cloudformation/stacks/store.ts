@@ -1,6 +1,6 @@
 import type { Records, Write } from '../../../store/index.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
-import { isNoEcho, MASKED } from '../template/parameters.ts';
+import { isNoEcho, MASKED, parameterValue } from '../template/parameters.ts';
 import { templateOf } from './evaluation.ts';
 import type { NewEvent } from './machine.ts';
 import type { ChangeSet, Definition, Stack, StackEvent } from './model.ts';
@@ -91,7 +91,7 @@ export class StackStore {
     const writes: Write[] = [put(SPACES.stacks, stack.uuid, saved)];
     const secrets = this.#secrets(stack);
     for (const [index, event] of events.entries()) {
-      writes.push(...eventWrites(stack, stack.eventsWritten + index, mask(event, secrets), at));
+      writes.push(...eventWrites(stack, stack.eventsWritten + index, withoutSecrets(event, secrets), at));
     }
     if (definition) writes.push(put(SPACES.definitions, definitionKey(stack, definition.revision), definition.value));
     // Topics are told of what comes from now on.
@@ -108,6 +108,11 @@ export class StackStore {
   /** How many events the topics of a stack have been told; `undefined` when it never had one. */
   notified(uuid: string): number | undefined {
     return this.#notified.get(uuid);
+  }
+
+  /** JSON of a stack's properties without what no answer may show. */
+  masked(stack: Stack, json: string): string {
+    return mask(json, this.#secrets(stack));
   }
 
   async saveNotified(uuid: string, count: number): Promise<void> {
@@ -204,20 +209,25 @@ async function checkFormat(records: Records): Promise<void> {
   }
 }
 
-/** Non-empty values of `NoEcho` parameters. */
+/** Non-empty values of `NoEcho` parameters, those of lists item by item. */
 function secretsOf(definition: Definition | undefined): readonly string[] {
   if (!definition) return [];
   const { parameters } = templateOf(definition);
-  return Object.entries(definition.parameters)
-    .filter(([name, value]) => value !== '' && isNoEcho(parameters[name]))
-    .map(([, value]) => value);
+  return Object.entries({ ...definition.parameters, ...definition.stored })
+    .filter(([name]) => isNoEcho(parameters[name]))
+    .flatMap(([name, text]) => [text, parameterValue(parameters[name]!, text)].flat())
+    .filter((value): value is string => typeof value === 'string' && value !== '');
 }
 
-function mask(event: NewEvent, secrets: readonly string[]): NewEvent {
+function withoutSecrets(event: NewEvent, secrets: readonly string[]): NewEvent {
   if (event.properties === undefined || secrets.length === 0) return event;
+  return { ...event, properties: mask(event.properties, secrets) };
+}
+
+function mask(json: string, secrets: readonly string[]): string {
   // As it stands inside JSON text.
   const escaped = secrets.map((secret) => JSON.stringify(secret).slice(1, -1));
-  return { ...event, properties: escaped.reduce((text, secret) => text.replaceAll(secret, MASKED), event.properties) };
+  return escaped.reduce((text, secret) => text.replaceAll(secret, MASKED), json);
 }
 
 const definitionKey = (stack: Stack, revision: number) => `${stack.uuid}/${revision}`;

@@ -42,3 +42,14 @@ for (const [declaration, inputs, message] of [
     assert.throws(() => settle({ P: declaration as unknown as JsonObject }, inputs), { message });
   });
 }
+
+test('patterns that take ages over a value are given up soon, however many there are', () => {
+  const slow = { Type: 'String', AllowedPattern: '(a+)+', Default: `${'a'.repeat(40)}!` };
+  const names = Array.from({ length: 50 }, (_, at) => `P${at}`);
+  const before = performance.now();
+  assert.throws(() => settle(Object.fromEntries(names.map((name) => [name, slow]))), {
+    code: 'validation',
+    message: /^Template error: AllowedPattern takes too long over the values of parameters: \[P0, P1, /,
+  });
+  assert.ok(performance.now() - before < 5_000);
+});

@@ -1,4 +1,5 @@
-import { CloudFormationError, invalid } from '../errors.ts';
+import { invalid } from '../errors.ts';
+import { type Fit, fitsOf } from './patterns.ts';
 import type { ParameterDeclaration, Template } from './template.ts';
 import type { Json } from './value.ts';
 
@@ -37,7 +38,14 @@ export function settleParameters(
     else values[name] = text;
   }
   if (missing.length) throw invalid(`Parameters: [${missing.join(', ')}] must have values`);
-  for (const [name, text] of Object.entries(values)) checkConstraints(name, template.parameters[name]!, text);
+  const patterned = Object.entries(values).flatMap(([name, text]) => {
+    const { AllowedPattern: pattern } = template.parameters[name]!;
+    return pattern === undefined ? [] : [{ name, pattern, items: itemsOf(template.parameters[name]!, text) }];
+  });
+  const fits = fitsOf(patterned);
+  for (const [name, text] of Object.entries(values)) {
+    checkConstraints(name, template.parameters[name]!, text, fits.get(name));
+  }
   return values;
 }
 
@@ -63,8 +71,11 @@ function defaultText(value: Json): string {
   return Array.isArray(value) ? value.map(String).join(',') : String(value);
 }
 
-function checkConstraints(name: string, declaration: ParameterDeclaration, text: string): void {
-  const broken = brokenConstraint(name, declaration, text);
+function checkConstraints(name: string, declaration: ParameterDeclaration, text: string, fit: Fit | undefined): void {
+  if (fit === 'no pattern') {
+    throw invalid(`Template format error: AllowedPattern of parameter ${name} is no regular expression`);
+  }
+  const broken = brokenConstraint(name, declaration, text, fit);
   if (!broken) return;
   if (declaration.ConstraintDescription) {
     throw invalid(`Parameter ${name} failed to satisfy constraint: ${declaration.ConstraintDescription}`);
@@ -72,17 +83,21 @@ function checkConstraints(name: string, declaration: ParameterDeclaration, text:
   throw invalid(broken);
 }
 
-function brokenConstraint(name: string, declaration: ParameterDeclaration, text: string): string | undefined {
-  const items = isList(declaration.Type) && !isStored(declaration) ? splitList(text) : [text];
+function brokenConstraint(
+  name: string,
+  declaration: ParameterDeclaration,
+  text: string,
+  fit: Fit | undefined,
+): string | undefined {
   const { AllowedValues, AllowedPattern, MinLength, MaxLength, MinValue, MaxValue } = declaration;
-  for (const item of items) {
+  for (const item of itemsOf(declaration, text)) {
     if (/^(List<)?Number>?$/.test(declaration.Type) && !isNumber(item)) {
       return `Parameter '${name}' must be a number.`;
     }
     if (AllowedValues && !AllowedValues.map(String).includes(item)) {
       return `Parameter '${name}' must be one of AllowedValues`;
     }
-    if (AllowedPattern !== undefined && !matches(name, AllowedPattern, item)) {
+    if (fit === 'differs') {
       return `Parameter '${name}' must match pattern ${AllowedPattern}`;
     }
     if (MinLength !== undefined && item.length < Number(MinLength)) {
@@ -101,17 +116,9 @@ function brokenConstraint(name: string, declaration: ParameterDeclaration, text:
   return undefined;
 }
 
-/** A pattern must match the whole value, as AWS has it. */
-function matches(name: string, pattern: string, text: string): boolean {
-  try {
-    return new RegExp(`^(?:${pattern})$`).test(text);
-  } catch (cause) {
-    throw new CloudFormationError(
-      'validation',
-      `Template format error: AllowedPattern of parameter ${name} is no regular expression`,
-      { cause },
-    );
-  }
+/** What the constraints are held against: each item of a list, or the whole. */
+function itemsOf(declaration: ParameterDeclaration, text: string): readonly string[] {
+  return isList(declaration.Type) && !isStored(declaration) ? splitList(text) : [text];
 }
 
 const isNumber = (text: string) => text.trim() !== '' && Number.isFinite(Number(text));

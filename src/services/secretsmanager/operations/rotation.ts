@@ -27,19 +27,24 @@ export function rotationOperations(
       if (!rotationFunction) throw invalidRequest('No Lambda rotation function ARN is associated with this secret.');
       if (input.RotationRules) checkRules(input.RotationRules, clock.now());
       await checkFunction(rotationFunction, identityShape(found).ARN);
-      const secret = await secrets.change(found, (before) => {
+      const secret = await secrets.change(found, async (before) => {
         if (isKnown(refuseDeleted(before), id)) return { secret: before };
         refuseUnfinished(before);
+        const { versions, writes } = secrets.room(before, id);
         const rotationRules = input.RotationRules ?? before.rotationRules;
         const configured: Secret = {
           ...before,
+          versions,
           rotationEnabled: true,
           rotationFunction,
           ...(rotationRules && { rotationRules }),
           changedAt: clock.now(),
         };
         const dated = withNext(configured, clock.now());
-        return immediately ? { secret: begin(dated, id, clock.now()) } : trial(secrets, dated, id, clock.now());
+        const begun: SecretChange = immediately
+          ? { secret: begin(dated, id, clock.now()) }
+          : await trial(secrets, dated, id, clock.now());
+        return { ...begun, writes: [...writes, ...(begun.writes ?? [])] };
       });
       return { ...identityShape(secret), ...(immediately && { VersionId: id }) };
     },
