@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { CreateFunctionCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, ListQueuesCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -29,9 +29,14 @@ const ASSUMABLE = JSON.stringify({
   Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }],
 });
 
-async function role(name: string): Promise<string> {
-  const command = new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument: ASSUMABLE });
-  return (await new IAMClient(options()).send(command)).Role!.Arn!;
+/** A role that may do one thing. */
+async function role(RoleName: string, Action: string): Promise<string> {
+  const iam = new IAMClient(options());
+  const { Role } = await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: ASSUMABLE }));
+  const Statement = [{ Effect: 'Allow', Action, Resource: '*' }];
+  const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement });
+  await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: 'own', PolicyDocument }));
+  return Role!.Arn!;
 }
 
 async function invoke(name: string, code: string, roleArn: string, variables: Record<string, string> = {}) {
@@ -116,7 +121,7 @@ test('a call signed 20 minutes ago is refused', async () => {
 });
 
 test('temporary credentials count only together with their token', async () => {
-  const assume = new AssumeRoleCommand({ RoleArn: await role('assumed'), RoleSessionName: 'tester' });
+  const assume = new AssumeRoleCommand({ RoleArn: await role('assumed', 'sqs:ListQueues'), RoleSessionName: 'tester' });
   const { AccessKeyId, SecretAccessKey, SessionToken } = (await new STSClient(options()).send(assume)).Credentials!;
   const key = { accessKeyId: AccessKeyId!, secretAccessKey: SecretAccessKey! };
   await new SQSClient(options({ ...key, sessionToken: SessionToken! })).send(new ListQueuesCommand({}));
@@ -141,7 +146,9 @@ test('a function calls with temporary credentials of its role, and is seen to', 
   const { outputFiles } = await build({ stdin, bundle: true, platform: 'node', format: 'cjs', write: false });
   const sqs = new SQSClient(options());
   const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'greetings' }));
-  const answer = await invoke('greets', outputFiles[0]!.text, await role('greeter'), { QUEUE_URL: QueueUrl! });
+  const answer = await invoke('greets', outputFiles[0]!.text, await role('greeter', 'sqs:SendMessage'), {
+    QUEUE_URL: QueueUrl!,
+  });
   assert.deepEqual(answer, {
     error: undefined,
     value: { status: 204, arn: 'arn:aws:sts::000000000000:assumed-role/greeter/greets' },
