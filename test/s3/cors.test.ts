@@ -91,6 +91,21 @@ test('answers carry what lets the page read them; `dev` lets no other page in', 
   }
   const deleted = await dev.ask(path, { method: 'DELETE', headers: { origin: PAGE } });
   assert.equal(deleted.status, 403, 'the rule is for GET and PUT');
+  for (const [place, headers] of [
+    ['/shared?policy', {}],
+    ['/shared/copy', { 'x-amz-copy-source': '/closed/secret' }],
+    ['/shared/copy', { 'x-amz-copy-source': 'closed%2Fsecret' }],
+  ] as const) {
+    const changed = await dev.ask(place, { method: 'PUT', headers: { origin: PAGE, ...headers } });
+    assert.equal(changed.status, 403, place);
+    assert.match(changed.body, /web pages from https:\/\/app\.example\.com are refused/);
+  }
+  const source = encodeURIComponent('größe/a b.txt');
+  const copied = await dev.ask('/shared/copy', {
+    method: 'PUT',
+    headers: { origin: PAGE, 'x-amz-copy-source': `/shared/${source}` },
+  });
+  assert.equal(copied.status, 200, copied.body);
   const local = await dev.ask(path, { headers: { origin: 'http://localhost:3000' } });
   assert.deepEqual([local.status, local.headers['access-control-allow-origin']], [200, undefined]);
   const put = await dev.ask('/new', {

@@ -80,6 +80,11 @@ function isForm({ method, headers }: ClaimedHead): boolean {
   return method === 'POST' && headers['content-type']?.toLowerCase().startsWith('multipart/form-data') === true;
 }
 
+/** Whether a source of a copy, `BUCKET/KEY` with or without a slash before it, is in the bucket. */
+function isIn(bucket: string, source: string): boolean {
+  return source.replace(/^\//, '').startsWith(`${bucket}/`);
+}
+
 class BrowserCall {
   readonly #options: BucketRoutesOptions;
   readonly #request: HttpRequest;
@@ -99,11 +104,24 @@ class BrowserCall {
     const { cors } = (await this.#options.s3.site(bucket)) ?? {};
     if (this.#request.method === 'OPTIONS') return this.#inXml(async () => this.#answerQuestion(cors, key, wanted));
     const granted = cors && corsHeaders(cors, { origin, method: this.#request.method, headers: undefined });
-    const foreign = this.#options.mode === 'dev' && !granted ? foreignTo(this.#request) : undefined;
+    const isWithinRules = granted !== undefined && this.#isOfObjectsOf(bucket, key);
+    const foreign = this.#options.mode === 'dev' && !isWithinRules ? foreignTo(this.#request) : undefined;
     if (foreign !== undefined) return this.#refuse(foreign);
     for (const [name, value] of Object.entries(granted ?? {})) this.#response.setHeader(name, value);
     if (!isForm(this.#request)) return this.#next();
     return this.#inXml(() => answerPost(this.#options, bucket, this.#request, this.#response));
+  }
+
+  /**
+   * Whether a call stays with what a bucket's rules can mean: they open its objects, and neither its settings nor, by copies, the objects
+   * of other buckets.
+   */
+  #isOfObjectsOf(bucket: string, key: string): boolean {
+    const { method, headers, url } = this.#request;
+    const { 'x-amz-copy-source': source } = headers;
+    if (source !== undefined && !isIn(bucket, String(source))) return false;
+    const isBatch = method === 'POST' && /[?&]delete(=|&|$)/.test(url!);
+    return key !== '' || method === 'GET' || method === 'HEAD' || isForm(this.#request) || isBatch;
   }
 
   #answerQuestion(cors: Parameters<typeof preflight>[0], key: string, method: string | undefined): void {
