@@ -22,7 +22,8 @@ export function stackAuthorization(
     if (authorization === 'off') return;
     const role = roleArn === undefined ? undefined : iam.roleByArn(roleArn);
     if (roleArn !== undefined && !role && mode === 'secured') throw notAssumable(roleArn);
-    const facts = { region, calledVia: [CLOUDFORMATION] };
+    // Nothing of it leaves the machine.
+    const facts = { region, isEncrypted: true, calledVia: [CLOUDFORMATION] };
     const actor = role ? sessionOf(role) : caller;
     if (isAccount(actor)) return;
     if (role && !(await isTrusted(role.trustPolicy, role.arn))) throw notAssumable(role.arn);
