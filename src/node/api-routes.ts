@@ -108,7 +108,7 @@ function functionCaller({ lambda, mode, authority }: ApisOptions): FunctionCalle
       ...{ action: 'lambda:InvokeFunction', resources: [arn] },
       ...(resourcePolicy !== undefined && { resourcePolicy }),
     };
-    if ((await authority.decide(caller, [permission], { region })).allowed) return;
+    if ((await authority.decide(caller, [permission], { region, isEncrypted: true })).allowed) return;
     throw new DomainError('invoke-forbidden', `the policy of ${arn} does not let ${sourceArn} call it`);
   };
   return {

@@ -70,6 +70,14 @@ test('a policy that lets an account speaks of the account of the source, buckets
   assert.equal((await deliver('lambda', delivery, { own: of('111111111111') })).taken, 0);
 });
 
+test('what stays within the node counts as encrypted: a policy that denies everything else lets it in', async () => {
+  const [statement] = JSON.parse(policy({ Service: 'sns.amazonaws.com' }, 'sqs:SendMessage', QUEUE)).Statement;
+  const Condition = { Bool: { 'aws:SecureTransport': 'false' } };
+  const denied = { ...statement, Effect: 'Deny', Principal: '*', Condition };
+  const own = JSON.stringify({ Version: '2012-10-17', Statement: [statement, denied] });
+  assert.equal((await deliver('sqs', { arn: QUEUE, source: TOPIC }, { own })).taken, 1);
+});
+
 test('a service that the policy does not name is not let in by the name of another', async () => {
   const own = policy({ Service: 's3.amazonaws.com' }, 'lambda:InvokeFunction', FUNCTION);
   assert.equal((await deliver('lambda', { arn: FUNCTION, source: TOPIC }, { own })).taken, 0);

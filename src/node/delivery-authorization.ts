@@ -45,6 +45,7 @@ export function guardedTarget(kind: GuardedKind, target: Target, guard: Delivery
   const check = async (caller: Caller, delivery: Delivery, id: string): Promise<void> => {
     const verdict: Verdict = await authority.decide(caller, [permissionTo(kind, delivery.arn, guard)], {
       region: parseArn(delivery.arn)?.region ?? '',
+      isEncrypted: true,
     });
     if (verdict.allowed) return;
     if (verdict.denial) denials.tell(caller, verdict.denial, id);

@@ -45,6 +45,6 @@ export function bucketDestinations(options: {
       resources: [arn],
       ...(policy !== undefined && { resourcePolicy: policy }),
     };
-    return (await authority.decide(caller, [permission], { region })).allowed ? 'open' : 'refused';
+    return (await authority.decide(caller, [permission], { region, isEncrypted: true })).allowed ? 'open' : 'refused';
   };
 }

@@ -71,7 +71,7 @@ async function checkRight(
     ...{ action: 'lambda:InvokeFunction', resources: [functionArn] },
     ...(resourcePolicy !== undefined && { resourcePolicy }),
   };
-  if ((await authority.decide(caller, [permission], { region })).allowed) return;
+  if ((await authority.decide(caller, [permission], { region, isEncrypted: true })).allowed) return;
   throw new DomainError(
     'access-denied',
     `Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal ${PRINCIPAL}.`,
