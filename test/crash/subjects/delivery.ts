@@ -27,7 +27,7 @@ const DEAD = 'arn:aws:fake:us-east-1:000000000000:dead';
 /** The outbox between senders and targets that fail in every way. */
 export const deliverySubject: CrashSubject<Store, Step> = {
   name: 'delivery',
-  kills: 12,
+  kills: 6,
   simulated: false,
   concurrency: 8,
 

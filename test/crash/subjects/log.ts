@@ -23,7 +23,7 @@ const SIZES = {
 /** The embedded log under appends of mixed size and trims. */
 export const logSubject: CrashSubject<Log, Step> = {
   name: 'log',
-  kills: 10,
+  kills: 5,
   simulated: true,
   concurrency: 6,
 

@@ -53,7 +53,7 @@ const MARK = -1;
  */
 export const mqttSubject: CrashSubject<Store, Step> = {
   name: 'mqtt',
-  kills: 8,
+  kills: 4,
   simulated: false,
   concurrency: 16,
 

@@ -32,7 +32,7 @@ class Store implements AsyncDisposable {
 /** The embedded objects store under puts, deletes and uploads in parts. */
 export const objectsSubject: CrashSubject<Store, Step> = {
   name: 'objects',
-  kills: 14,
+  kills: 6,
   simulated: false,
   concurrency: 4,
 

@@ -31,7 +31,7 @@ interface Store extends AsyncDisposable {
 /** S3 under puts, uploads in parts, copies onto themselves and deletes, with and without versions. */
 export const s3Subject: CrashSubject<Store, Step> = {
   name: 's3',
-  kills: 6,
+  kills: 3,
   simulated: false,
   concurrency: 5,
 

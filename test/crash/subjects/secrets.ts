@@ -36,7 +36,7 @@ const tokenOf = (id: number) => `00000000-0000-4000-8000-${String(id).padStart(1
  */
 export const secretsSubject: CrashSubject<Store, Step> = {
   name: 'secrets',
-  kills: 4,
+  kills: 2,
   simulated: false,
   concurrency: 8,
 

@@ -33,7 +33,7 @@ class Store implements AsyncDisposable {
 /** The embedded series store under writes that overwrite each other, and queries that bring them into the tables. */
 export const seriesSubject: CrashSubject<Store, Step> = {
   name: 'series',
-  kills: 8,
+  kills: 4,
   simulated: false,
   concurrency: 4,
 

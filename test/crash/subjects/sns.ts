@@ -31,7 +31,7 @@ const GROUPS = ['g1', 'g2'];
  */
 export const snsSubject: CrashSubject<Store, Step> = {
   name: 'sns',
-  kills: 8,
+  kills: 4,
   simulated: false,
   concurrency: 8,
 

@@ -45,7 +45,7 @@ const arnOf = (name: Name) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
  */
 export const sqsSubject: CrashSubject<Store, Step> = {
   name: 'sqs',
-  kills: 12,
+  kills: 6,
   simulated: false,
   concurrency: 8,
 
