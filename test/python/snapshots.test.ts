@@ -254,7 +254,7 @@ def handler(event, context):
         while True: pass
     if event == 'exit': sys.exit(7)
     if event == 'crash': os.kill(os.getpid(), signal.SIGSEGV)
-    while True: kept.append(bytearray(b'x' * 4_000_000)); time.sleep(0.01)
+    while True: kept.append(bytearray(b'x' * 16_000_000)); time.sleep(0.01)
 `,
     { timeoutMs: 1_000, memoryMb: 128 },
   );
