@@ -1,4 +1,4 @@
-import { API_GATEWAY_TYPES } from './apigateway.ts';
+import { API_GATEWAY_TYPES } from './apigateway/index.ts';
 import { API_GATEWAY_V2_TYPES } from './apigatewayv2.ts';
 import { CDK_TYPES } from './cdk.ts';
 import { customResource, isCustomType } from './custom.ts';
