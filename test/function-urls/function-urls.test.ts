@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
@@ -29,6 +28,7 @@ import { eventOf } from '../../src/gateway/http/event.ts';
 import { PreludeReader } from '../../src/gateway/http/prelude.ts';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { Sha256 } from '../support/sha256.ts';
 
 const CODE = `
 const binary = Buffer.from([0, 1, 2, 255]);
@@ -111,21 +111,6 @@ async function call(url: URL, path: string, options: RequestOptions = {}, body?:
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   const bytes = Buffer.concat(await response.toArray());
   return { status: response.statusCode!, headers: response.headers, body: bytes.toString(), bytes };
-}
-
-/** What the signer hashes with. */
-class Sha256 {
-  readonly #hash: Hash | Hmac;
-
-  constructor(secret?: Uint8Array) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
-  }
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
 }
 
 let url: URL;

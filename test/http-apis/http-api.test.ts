@@ -33,7 +33,8 @@ import {
 } from '@aws-sdk/client-apigatewayv2';
 import { CloudWatchLogsClient, CreateLogGroupCommand, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { CREDENTIALS, call, ECHO, type House, openHouse, Sha256 } from './support.ts';
+import { Sha256 } from '../support/sha256.ts';
+import { CREDENTIALS, call, ECHO, type House, openHouse } from './support.ts';
 
 let house: House;
 let echo: string;

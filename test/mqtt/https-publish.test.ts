@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash, createHmac } from 'node:crypto';
 import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -7,6 +6,7 @@ import { IoTDataPlaneClient, PublishCommand } from '@aws-sdk/client-iot-data-pla
 import { SignatureV4 } from '@smithy/signature-v4';
 import mqttjs, { type IPublishPacket, type MqttClient } from 'mqtt';
 import { WebSocket } from 'ws';
+import { Sha256 } from '../support/sha256.ts';
 import { openSecureRig, ROOT_KEYS, SESSION_ENDS_AT, SESSION_KEYS, type SecureRig } from './secure-rig.ts';
 
 let secure: SecureRig;
@@ -176,26 +176,12 @@ test('the AWS SDK publishes with a signature, and one of a key that nobody has i
   await assert.rejects(wrong.send(new PublishCommand({ topic: 'tests/signed' })), /signature/);
 });
 
-/** SHA-256 and HMAC as the signer wants them. */
-class Hash {
-  readonly #hash;
-  constructor(secret?: string | Uint8Array) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
-  }
-  update(data: string | Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-}
-
 async function presigned(
   service: string,
   change: (query: URLSearchParams) => void = () => {},
   credentials: typeof ROOT_KEYS = ROOT_KEYS,
 ): Promise<string> {
-  const signer = new SignatureV4({ service, region: 'eu-central-1', credentials, sha256: Hash as never });
+  const signer = new SignatureV4({ service, region: 'eu-central-1', credentials, sha256: Sha256 as never });
   const host = `localhost:${secure.https}`;
   const plain = { method: 'GET', protocol: 'wss:', hostname: host, path: '/mqtt', query: {}, headers: { host } };
   const { query } = (await signer.presign(plain as never, { expiresIn: 60 })) as { query: Record<string, string> };

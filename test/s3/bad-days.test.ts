@@ -246,20 +246,6 @@ test('what is not built is refused by its name', () =>
     await assert.rejects(read(s3, 'k', { ExpectedBucketOwner: '111111111111' }), { name: 'AccessDenied' });
   }));
 
-/** What the signer hashes with. */
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | Uint8Array) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
-  }
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-}
-
 test('a link that names the hash of its body takes no other body', () =>
   withBucket(async (_, wire) => {
     const signer = new SignatureV4({
@@ -329,6 +315,8 @@ code, text = open_(late)
 assert code == 403 and 'AccessDenied' in text and 'Request has expired' in text, text
 print('ok')
 `;
+
+import { Sha256 } from '../support/sha256.ts';
 
 const PYTHON = '/usr/bin/python3';
 

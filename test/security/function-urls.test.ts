@@ -1,6 +1,5 @@
 /** Function URLs of a node that enforces signatures. */
 import assert from 'node:assert/strict';
-import { createHash, createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import {
   CreateAccessKeyCommand,
@@ -22,6 +21,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { zipOf } from '../support/clients.ts';
+import { Sha256 } from '../support/sha256.ts';
 import { ROOT, SecuredNode } from './secured-node.ts';
 
 let node: SecuredNode;
@@ -59,19 +59,6 @@ async function make(FunctionName: string, AuthType: 'NONE' | 'AWS_IAM'): Promise
 async function makeUrl(input: ConstructorParameters<typeof CreateFunctionUrlConfigCommand>[0]): Promise<string> {
   const { FunctionUrl } = await lambda.send(new CreateFunctionUrlConfigCommand(input));
   return `/_lambda/urls/${new URL(FunctionUrl!).hostname.split('.')[0]}/`;
-}
-
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: Uint8Array) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
-  }
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
 }
 
 type Keys = typeof ROOT & { readonly sessionToken?: string };

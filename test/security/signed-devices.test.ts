@@ -1,6 +1,5 @@
 /** Who signs for MQTT (Signature Version 4) is held to the account's policies, for as long as the connection lasts. */
 import assert from 'node:assert/strict';
-import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { after, before, test } from 'node:test';
@@ -21,6 +20,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { SignatureV4 } from '@smithy/signature-v4';
 import mqttjs, { type MqttClient } from 'mqtt';
 import { TestNode } from '../support/node.ts';
+import { Sha256 } from '../support/sha256.ts';
 import { ROOT, SecuredNode } from './secured-node.ts';
 
 type Keys = typeof ROOT & { readonly sessionToken?: string };
@@ -43,19 +43,6 @@ after(async () => {
 
 function iamOf(endpoint: string): IAMClient {
   return new IAMClient({ endpoint, region: 'us-east-1', credentials: ROOT });
-}
-
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | Uint8Array) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
-  }
-  update(data: string | Uint8Array): void {
-    this.#hash.update(data);
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
 }
 
 async function presigned(credentials: Keys, endpoint = node.endpoint): Promise<string> {
