@@ -97,6 +97,25 @@ export function Failure(props: { readonly what: string; readonly error: unknown 
   );
 }
 
+/** What is known of a thing, a line each: its name, what it is, and what a pointer that rests on it is told. */
+export function FactList(props: {
+  readonly facts: readonly (readonly [name: string, value: string | undefined, title?: string])[];
+}) {
+  return (
+    <dl class="story">
+      {props.facts.map(
+        ([name, value, title]) =>
+          value !== undefined && (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd title={title}>{value}</dd>
+            </div>
+          ),
+      )}
+    </dl>
+  );
+}
+
 /** Asks before something is done that cannot be taken back. Escape cancels; focus stays within while it is open. */
 export function Dialog(props: {
   readonly title: string;

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { bytes, dateTime } from '../format.ts';
 import { useAction } from '../hooks.ts';
-import { Dialog, Failure } from '../parts.tsx';
+import { Dialog, FactList, Failure } from '../parts.tsx';
 import { deleteObject, type Entry, headObject, readObject } from './buckets-api.ts';
 import { type Preview, previewKind, previewOf, TEXT_BYTES_MAX } from './preview.ts';
 
@@ -63,7 +63,7 @@ export function ObjectPane(props: {
   const facts = [
     ['size', entry.isMarker ? undefined : bytes(entry.sizeBytes)],
     ['modified', dateTime(entry.modifiedAt)],
-    ...FACTS.map(([header, words]) => [words, headers?.get(header) ?? undefined]),
+    ...FACTS.map(([header, words]) => [words, headers?.get(header) ?? undefined] as const),
     ...[...(headers ?? [])].filter(([name]) => name.startsWith('x-amz-meta-')),
   ] as const;
   return (
@@ -77,17 +77,7 @@ export function ObjectPane(props: {
         </button>
       </div>
       {action.error !== undefined && <Failure what="That did not work." error={action.error} />}
-      <dl class="story">
-        {facts.map(
-          ([name, value]) =>
-            value !== undefined && (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ),
-        )}
-      </dl>
+      <FactList facts={facts} />
       {preview?.kind === 'image' && <img class="object-image" src={preview.address} alt={entry.key} />}
       {preview?.kind === 'text' && (
         <>

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { age, bytes, dateTime, duration, nameOf } from '../format.ts';
 import { useAction } from '../hooks.ts';
-import { Dialog, Failure } from '../parts.tsx';
+import { Dialog, FactList, Failure } from '../parts.tsx';
 import { compactJson, isJson, prettyJson } from './json-text.ts';
 import {
   type DeadLetterDetail,
@@ -69,19 +69,7 @@ function Story(props: { readonly letter: DeadLetterDetail; readonly places: read
     ['given up', givenUpAt === undefined ? undefined : `${dateTime(givenUpAt)} (${age(Date.now() - givenUpAt)} ago)`],
     ['tried for', givenUpAt === undefined ? undefined : duration(Math.max(0, givenUpAt - sentAt))],
   ];
-  return (
-    <dl class="story">
-      {rows.map(
-        ([name, value, title]) =>
-          value !== undefined && (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd title={title}>{value}</dd>
-            </div>
-          ),
-      )}
-    </dl>
-  );
+  return <FactList facts={rows} />;
 }
 
 function Body(props: { readonly letter: DeadLetterDetail; readonly onGone: (words: string) => void }) {

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { bytes, compact, dateTime } from '../format.ts';
 import { usePolling } from '../hooks.ts';
-import { WideTable } from '../parts.tsx';
+import { FactList, WideTable } from '../parts.tsx';
 import {
   describeTimeToLive,
   type IndexDescription,
@@ -37,17 +37,7 @@ export function Definition(props: { readonly table: TableDescription }) {
   ];
   return (
     <div class="definition">
-      <dl class="story">
-        {rows.map(
-          ([name, value]) =>
-            value !== undefined && (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ),
-        )}
-      </dl>
+      <FactList facts={rows} />
       <h3>Indexes</h3>
       {indexes.length === 0 ? (
         <p class="quiet-note">None.</p>
