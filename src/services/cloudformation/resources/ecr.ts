@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject, sameJson } from '../template/value.ts';
-import { changes, replaces, TAGS, tagChanges } from './properties.ts';
-import { createOrAdopt, type Existing, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
+import { changes, replaces, TAGS } from './properties.ts';
+import { createOrAdopt, type Existing, ignoreMissing, type ResourceType, type Work } from './resource-type.ts';
+import { setTags } from './tags.ts';
 
 /** A repository as far as there are any: without images. */
 const repository: ResourceType = {
@@ -33,13 +34,13 @@ const repository: ResourceType = {
     await configure(repositoryName, {}, properties, work);
     const { repositories } = await work.call('ecr', 'DescribeRepositories', { repositoryNames: [repositoryName] });
     const { repositoryArn: Arn, repositoryUri: RepositoryUri } = repositories[0];
-    await setTags(Arn, undefined, properties.Tags, work);
+    await setTags('ecr', Arn, undefined, properties.Tags, work);
     return { physicalId: repositoryName, attributes: { Arn, RepositoryUri } };
   },
 
   async update(existing: Existing, properties, work) {
     await configure(existing.physicalId, existing.properties, properties, work);
-    await setTags(String(existing.attributes.Arn), existing.properties.Tags, properties.Tags, work);
+    await setTags('ecr', String(existing.attributes.Arn), existing.properties.Tags, properties.Tags, work);
     return existing;
   },
 
@@ -75,18 +76,6 @@ async function setPolicy(repositoryName: string, policy: Json | undefined, work:
   }
   const policyText = isObject(policy) ? JSON.stringify(policy) : String(policy);
   await work.call('ecr', 'SetRepositoryPolicy', { repositoryName, policyText });
-}
-
-async function setTags(
-  resourceArn: string,
-  before: Json | undefined,
-  after: Json | undefined,
-  work: Work,
-): Promise<void> {
-  const { set, remove } = tagChanges(before, after);
-  const tags = Object.entries(set).map(([Key, Value]) => ({ Key, Value }));
-  if (tags.length) await label(() => work.call('ecr', 'TagResource', { resourceArn, tags }));
-  if (remove.length) await label(() => work.call('ecr', 'UntagResource', { resourceArn, tagKeys: remove }));
 }
 
 export const ECR_TYPES: Readonly<Record<string, ResourceType>> = { 'AWS::ECR::Repository': repository };

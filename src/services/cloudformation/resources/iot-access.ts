@@ -1,7 +1,8 @@
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
-import { iotTags, setIotTags } from './iot.ts';
+import { iotTags } from './iot.ts';
 import { changes, replaces, required, TAGS } from './properties.ts';
 import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import { setTags } from './tags.ts';
 
 const policy: ResourceType = {
   properties: { PolicyName: replaces('text'), PolicyDocument: required(changes('any')), Tags: TAGS },
@@ -30,7 +31,7 @@ const policy: ResourceType = {
       }
       await work.call('iot', 'CreatePolicyVersion', { policyName, policyDocument, setAsDefault: true });
     }
-    await setIotTags(existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
+    await setTags('iot', existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
     return describePolicy(policyName, work);
   },
 
@@ -105,7 +106,7 @@ const authorizer: ResourceType = {
   async update(existing, properties, work) {
     const { physicalId: authorizerName } = existing;
     await work.call('iot', 'UpdateAuthorizer', authorizerInput(authorizerName, properties));
-    await setIotTags(existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
+    await setTags('iot', existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
     return describeAuthorizer(authorizerName, work);
   },
 

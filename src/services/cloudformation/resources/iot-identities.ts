@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { DomainError, messageOf } from '../../../base/index.ts';
 import type { JsonObject } from '../template/value.ts';
-import { camelKeys, iotTags, setIotTags } from './iot.ts';
+import { camelKeys, iotTags } from './iot.ts';
 import { changes, rename, replaces, required, TAGS } from './properties.ts';
 import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import { setTags } from './tags.ts';
 
 /** A certificate that the node signs by a request, or takes in as it was signed elsewhere. */
 const certificate: ResourceType = {
@@ -123,7 +124,7 @@ const caCertificate: ResourceType = {
       registrationConfig: camelKeys(RegistrationConfig),
       removeAutoRegistration: RemoveAutoRegistration === true,
     });
-    await setIotTags(existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
+    await setTags('iot', existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
     return describeAuthority(certificateId, work);
   },
 
@@ -173,7 +174,7 @@ const provisioningTemplate: ResourceType = {
     const input = { ...templateInput(templateName, properties), removePreProvisioningHook };
     await work.call('iot', 'UpdateProvisioningTemplate', input);
     await setBody(templateName, properties, work);
-    await setIotTags(existing.attributes.TemplateArn!, existing.properties.Tags, properties.Tags, work);
+    await setTags('iot', existing.attributes.TemplateArn!, existing.properties.Tags, properties.Tags, work);
     return describeTemplate(templateName, work);
   },
 

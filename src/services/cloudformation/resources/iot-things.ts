@@ -1,6 +1,6 @@
 import { hasCode } from '../../../base/index.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
-import { camelKeys, iotTags, setIotTags } from './iot.ts';
+import { camelKeys, iotTags } from './iot.ts';
 import { changes, replaces, required, TAGS } from './properties.ts';
 import {
   createOrAdopt,
@@ -10,6 +10,7 @@ import {
   type ResourceType,
   type Work,
 } from './resource-type.ts';
+import { setTags } from './tags.ts';
 
 const ATTRIBUTE_PAYLOAD = { object: { Attributes: { map: 'text' } } } as const;
 
@@ -72,7 +73,7 @@ const thingType: ResourceType = {
     const { physicalId: thingTypeName } = existing;
     const undoDeprecate = properties.DeprecateThingType !== true;
     await work.call('iot', 'DeprecateThingType', { thingTypeName, undoDeprecate });
-    await setIotTags(existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
+    await setTags('iot', existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
     return describeType(thingTypeName, work);
   },
 
@@ -135,7 +136,7 @@ const thingGroup: ResourceType = {
     const { physicalId: thingGroupName } = existing;
     const thingGroupProperties = { thingGroupDescription: '', ...groupProperties(properties) };
     await work.call('iot', 'UpdateThingGroup', { thingGroupName, thingGroupProperties });
-    await setIotTags(existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
+    await setTags('iot', existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
     return describeGroup(thingGroupName, work);
   },
 

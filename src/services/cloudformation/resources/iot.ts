@@ -1,6 +1,7 @@
 import { isObject, type Json } from '../template/value.ts';
-import { changes, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
-import { createOrAdopt, ignoreMissing, label, type Made, type ResourceType, type Work } from './resource-type.ts';
+import { changes, replaces, required, TAGS, tagMap } from './properties.ts';
+import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import { setTags } from './tags.ts';
 
 const topicRule: ResourceType = {
   properties: {
@@ -37,7 +38,7 @@ const topicRule: ResourceType = {
     const ruleName = existing.physicalId;
     const topicRulePayload = camelKeys(properties.TopicRulePayload!);
     await work.call('iot', 'ReplaceTopicRule', { ruleName, topicRulePayload });
-    await setIotTags(existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
+    await setTags('iot', existing.attributes.Arn!, existing.properties.Tags, properties.Tags, work);
     return describe(ruleName, work);
   },
 
@@ -55,18 +56,6 @@ async function describe(ruleName: string, work: Work): Promise<Made> {
 export function iotTags(tags: Json | undefined): { readonly tags?: Json } {
   const given = Object.entries(tagMap(tags)).map(([Key, Value]) => ({ Key, Value }));
   return given.length > 0 ? { tags: given } : {};
-}
-
-export async function setIotTags(
-  resourceArn: Json,
-  before: Json | undefined,
-  after: Json | undefined,
-  work: Work,
-): Promise<void> {
-  const { set, remove } = tagChanges(before, after);
-  const tags = Object.entries(set).map(([Key, Value]) => ({ Key, Value }));
-  if (tags.length) await label(() => work.call('iot', 'TagResource', { resourceArn, tags }));
-  if (remove.length) await label(() => work.call('iot', 'UntagResource', { resourceArn, tagKeys: remove }));
 }
 
 /** Templates write `FunctionArn` where the operation takes `functionArn`. */

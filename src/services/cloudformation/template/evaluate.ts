@@ -97,9 +97,6 @@ const FUNCTIONS: Readonly<Record<string, Intrinsic>> = {
     whenKnown(compute(argument, scope, where), (value) => JSON.stringify(value)),
 };
 
-/** Names of the functions that have an entry. */
-export const INTRINSIC_FUNCTIONS: readonly string[] = Object.keys(FUNCTIONS);
-
 function resolveRef(name: string, scope: Scope, where: string): Outcome {
   if (name === 'AWS::NoValue') return NO_VALUE;
   const parameter = scope.parameter(name);
