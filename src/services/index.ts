@@ -2,6 +2,7 @@
 export { type AccessKey, type Credentials, combineCredentials, isAccount, rootCredentials } from './credentials.ts';
 export { type FifoIds, fifoIdsOf } from './fifo-ids.ts';
 export { lazyOperations, lazyPermissions } from './lazy-operations.ts';
+export { opening } from './opening.ts';
 export type {
   Caller,
   CallerSession,

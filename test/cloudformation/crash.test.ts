@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ACCOUNT_ID, DomainError, type Random, seededRandom, systemClock } from '../../src/base/index.ts';
-import { type CloudFormation, openCloudFormation } from '../../src/services/cloudformation/index.ts';
+import { type OpenCloudFormation, openStacks } from '../../src/services/cloudformation/cloudformation.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/records/index.ts';
 import { newTrace, silentLogger } from '../../src/telemetry/index.ts';
 import { FakeServices } from './fake-services.ts';
@@ -32,7 +32,7 @@ after(async () => {
  * call or commit did may or may not have happened, unknown to it.
  */
 class Node {
-  cloudformation!: CloudFormation;
+  cloudformation!: OpenCloudFormation;
   readonly crashed: Promise<void>;
   #left: number;
   readonly #random: Random;
@@ -55,7 +55,7 @@ class Node {
     actionsUntilCrash = Number.POSITIVE_INFINITY,
   ): Promise<Node> {
     const node = new Node(actionsUntilCrash, random);
-    node.cloudformation = await openCloudFormation({
+    node.cloudformation = await openStacks({
       records: new Proxy(records, {
         get: (target, name) => {
           if (name === 'commit') return (transaction: any) => node.#act(() => target.commit(transaction));

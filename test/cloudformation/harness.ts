@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ACCOUNT_ID, seededRandom, systemClock } from '../../src/base/index.ts';
-import { type CloudFormation, openCloudFormation } from '../../src/services/cloudformation/index.ts';
+import { type OpenCloudFormation, openStacks } from '../../src/services/cloudformation/cloudformation.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/records/index.ts';
 import { newTrace, silentLogger } from '../../src/telemetry/index.ts';
@@ -23,7 +23,7 @@ const CONTEXT: OperationContext = {
 export class Harness implements AsyncDisposable {
   readonly services = new FakeServices();
   readonly objects = new Map<string, string>();
-  cloudformation!: CloudFormation;
+  cloudformation!: OpenCloudFormation;
   #records!: Records;
   #directory!: string;
 
@@ -41,7 +41,7 @@ export class Harness implements AsyncDisposable {
 
   /** Opens the service on the records as they are. */
   async open(): Promise<void> {
-    this.cloudformation = await openCloudFormation({
+    this.cloudformation = await openStacks({
       records: this.#records,
       call: this.services.call,
       readObject: async (bucket, key) => {

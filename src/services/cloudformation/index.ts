@@ -1,109 +1,57 @@
 /** services/cloudformation: stacks of resources from templates, CloudFormation's and SAM's, through the services' public operations. */
-import type { Clock, Random } from '../../base/index.ts';
-import type { Records } from '../../store/index.ts';
-import type { Logger } from '../../telemetry/index.ts';
-import type { Service } from '../index.ts';
-import type { Call, CallContext } from './calls.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { lazyOperations, lazyPermissions, opening, type Service } from '../index.ts';
+import type { CloudFormationDependencies, OpenCloudFormation } from './cloudformation.ts';
 import { CLOUDFORMATION_ANSWERS } from './errors.ts';
-import { CLOUDFORMATION_LIMITS } from './limits.ts';
-import { changeSetOperations } from './operations/change-sets.ts';
-import { driftOperations } from './operations/drift.ts';
-import { resourceOperations } from './operations/resources.ts';
-import { stackOperations } from './operations/stacks.ts';
-import { templateOperations } from './operations/templates.ts';
-import { cloudformationPermissions } from './permissions.ts';
-import { AnswerDoor } from './stacks/answer-door.ts';
-import { Answers } from './stacks/answers.ts';
-import { StackDriver } from './stacks/driver.ts';
-import { Exports } from './stacks/exports.ts';
-import { Nesting } from './stacks/nested.ts';
-import { StackNotifications } from './stacks/notifications.ts';
-import { Stacks } from './stacks/stacks.ts';
-import { StackStore } from './stacks/store.ts';
-import type { ReadObject, ReadObjectAs } from './template/location.ts';
+import { OPERATION_NAMES } from './operations/names.ts';
+import { ANSWERS_PREFIX, hasStacks } from './presence.ts';
 
 export { type AuthorizeCall, type Call, type CallContext, callServices } from './calls.ts';
 export { readTemplate } from './template/reader.ts';
 
-export interface CloudFormationDependencies {
-  readonly records: Records;
-  /** How resources are made; see {@link Call}. */
-  readonly call: Call;
-  /** Rejects where there is no such object, or it may not be read by `by`. */
-  readonly readObject: (bucket: string, key: string, by: CallContext) => ReturnType<ReadObject>;
-  /** Base of the URLs by which functions in their sandboxes answer custom resources' requests. */
-  readonly callbackBase: () => string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  /** How long operations wait for the deployment that they begin; default `CLOUDFORMATION_LIMITS.promptMsMax`. */
-  readonly promptMs?: number;
-}
-
 export interface CloudFormation extends AsyncDisposable {
   readonly service: Service;
-  /** Stacks and change sets, for callers in process. */
-  readonly stacks: Stacks;
-  /** Where answers come in: the route of the node below `callbackBase`. */
-  readonly answers: AnswerDoor;
+  /** Where custom resources' answers come in: the route of the node below `callbackBase`. */
+  readonly answers: {
+    readonly prefix: string;
+    handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  };
   /** Takes up deployments that a stop of the node cut off. Call it once the services that `call` reaches are open. */
   resume(): void;
 }
 
-/** Opens the service on its records. Nothing runs before {@link CloudFormation.resume} or a request. */
+/**
+ * The service. A node that has no stacks loads it, all types of resources with it, with the first call; one that has opens it at once, so
+ * that what it cannot read keeps it from starting. Nothing runs before {@link CloudFormation.resume} or a request.
+ */
 export async function openCloudFormation(dependencies: CloudFormationDependencies): Promise<CloudFormation> {
-  const {
-    records,
-    call,
-    readObject,
-    callbackBase,
-    clock,
-    random,
-    logger,
-    promptMs = CLOUDFORMATION_LIMITS.promptMsMax,
-  } = dependencies;
-  const store = await StackStore.open(records);
-  const notifications = new StackNotifications({ store, call, logger });
-  store.onEvents = (uuid) => notifications.tell(uuid);
-  const exports = new Exports(store);
-  const answers = await Answers.open(records, clock, random);
-  const driver = new StackDriver({
-    store,
-    exports,
-    answers,
-    callbackBase,
-    nested: () => nesting,
-    call,
-    clock,
-    random,
-    logger,
+  let isResumed = false;
+  let open: OpenCloudFormation | undefined;
+  const whole = opening(async () => {
+    const { openStacks } = await import('./cloudformation.ts');
+    open = await openStacks(dependencies);
+    if (isResumed) open.resume();
+    return open;
   });
-  const readAs: ReadObjectAs = (by) => (bucket, key) => readObject(bucket, key, by);
-  const stacks = new Stacks({ store, exports, driver, answers, call, readAs, clock, random, promptMs });
-  const nesting: Nesting = new Nesting({ stacks, store, driver, readAs });
-  const operations = {
-    ...stackOperations(stacks, readAs),
-    ...resourceOperations(stacks),
-    ...changeSetOperations(stacks, readAs),
-    ...templateOperations(stacks, readAs),
-    ...driftOperations(stacks),
-  };
+  if (await hasStacks(dependencies.records)) await whole();
   return {
     service: {
       name: 'cloudformation',
-      operations,
-      permissions: cloudformationPermissions(stacks, Object.keys(operations)),
       errors: CLOUDFORMATION_ANSWERS,
+      operations: lazyOperations(OPERATION_NAMES, async () => (await whole()).service.operations),
+      permissions: lazyPermissions(OPERATION_NAMES, async () => (await whole()).service.permissions!),
     },
-    stacks,
-    answers: new AnswerDoor(answers, (uuid) => store.stack(uuid)),
+    answers: {
+      prefix: ANSWERS_PREFIX,
+      handle: async (request, response) => (await whole()).answers.handle(request, response),
+    },
     resume: () => {
-      driver.resume();
-      notifications.resume();
+      isResumed = true;
+      open?.resume();
     },
     [Symbol.asyncDispose]: async () => {
-      await driver[Symbol.asyncDispose]();
-      await notifications[Symbol.asyncDispose]();
+      const begun = await whole.begun();
+      await begun?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -2,13 +2,12 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { Records } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import { lazyOperations, lazyPermissions, type Service } from '../index.ts';
+import { lazyOperations, lazyPermissions, opening, type Service } from '../index.ts';
 import { SECRETS_ANSWERS } from './errors.ts';
 import { OPERATION_NAMES } from './operations/names.ts';
 import type { RotationOptions } from './operations/rotation.ts';
 import { hasSecrets } from './presence.ts';
-import type { InvokeRotation, Rotations } from './rotations.ts';
-import type { Secrets } from './secrets.ts';
+import type { InvokeRotation } from './rotations.ts';
 
 export { SECRETS_LIMITS } from './limits.ts';
 export type { InvokeRotation } from './rotations.ts';
@@ -34,28 +33,16 @@ export interface SecretsManager extends AsyncDisposable {
 /** The service; nothing of it is read or loaded before the first call, unless there are secrets. */
 export function secretsManager(dependencies: SecretsManagerDependencies): SecretsManager {
   const { records, invoke, clock, logger } = dependencies;
-  let opened: Promise<{ secrets: Secrets; rotations: Rotations }> | undefined;
   let isResumed = false;
-  const open = async () => {
-    const [{ Secrets: All }, { Rotations: Them }] = await Promise.all([
-      import('./secrets.ts'),
-      import('./rotations.ts'),
-    ]);
-    const secrets = await All.open(dependencies);
-    const rotations = new Them({ secrets, invoke, clock, logger });
+  const whole = opening(async () => {
+    const [{ Secrets }, { Rotations }] = await Promise.all([import('./secrets.ts'), import('./rotations.ts')]);
+    const secrets = await Secrets.open(dependencies);
+    const rotations = new Rotations({ secrets, invoke, clock, logger });
     if (isResumed) rotations.start();
     return { secrets, rotations };
-  };
-  const whole = () => {
-    opened ??= open().catch((error: unknown) => {
-      // A full disk, maybe: the next call tries again.
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
+  });
   const rest = async () => {
-    const all = await opened?.catch(() => undefined);
+    const all = await whole.begun();
     await all?.rotations[Symbol.asyncDispose]();
   };
   return {
@@ -73,11 +60,10 @@ export function secretsManager(dependencies: SecretsManagerDependencies): Secret
     },
     resume: async () => {
       isResumed = true;
-      const wasOpen = opened !== undefined;
+      const open = await whole.begun();
+      if (open) return open.rotations.start();
       // Most nodes have none: their code stays where it is.
-      if (!wasOpen && !(await hasSecrets(records))) return;
-      const { rotations } = await whole();
-      if (wasOpen) rotations.start();
+      if (await hasSecrets(records)) await whole();
     },
     rest,
     [Symbol.asyncDispose]: rest,

@@ -1,8 +1,8 @@
 /** ssm: Parameter Store: values by name, in hierarchies, with versions and labels. */
-import { lazyOperations, lazyPermissions, type Service } from '../index.ts';
+import { lazyOperations, lazyPermissions, opening, type Service } from '../index.ts';
 import { SSM_ANSWERS } from './errors.ts';
 import { OPERATION_NAMES } from './operations/names.ts';
-import type { Parameters, ParametersOptions } from './parameters.ts';
+import type { ParametersOptions } from './parameters.ts';
 
 export { SSM_LIMITS } from './limits.ts';
 
@@ -12,19 +12,10 @@ export interface Ssm extends AsyncDisposable {
 
 /** The service; nothing of it is read or loaded before the first call. */
 export function ssm(options: ParametersOptions): Ssm {
-  let opened: Promise<Parameters> | undefined;
-  const open = async () => {
-    const { Parameters: All } = await import('./parameters.ts');
-    return All.open(options);
-  };
-  const parameters = () => {
-    opened ??= open().catch((error: unknown) => {
-      // A full disk, maybe: the next call tries again.
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
+  const parameters = opening(async () => {
+    const { Parameters } = await import('./parameters.ts');
+    return Parameters.open(options);
+  });
   return {
     service: {
       name: 'ssm',
@@ -39,7 +30,7 @@ export function ssm(options: ParametersOptions): Ssm {
       }),
     },
     [Symbol.asyncDispose]: async () => {
-      const all = await opened?.catch(() => undefined);
+      const all = await parameters.begun();
       await all?.[Symbol.asyncDispose]();
     },
   };

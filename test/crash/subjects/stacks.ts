@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { ACCOUNT_ID, systemClock, systemRandom } from '../../../src/base/index.ts';
 import { openDelivery } from '../../../src/delivery/index.ts';
-import { type CloudFormation, callServices, openCloudFormation } from '../../../src/services/cloudformation/index.ts';
+import { type OpenCloudFormation, openStacks } from '../../../src/services/cloudformation/cloudformation.ts';
+import { callServices } from '../../../src/services/cloudformation/index.ts';
 import type { Service } from '../../../src/services/index.ts';
 import { openSns } from '../../../src/services/sns/index.ts';
 import { openSqs } from '../../../src/services/sqs/index.ts';
@@ -19,7 +20,7 @@ interface Step {
 }
 
 interface Store extends AsyncDisposable {
-  readonly cloudformation: CloudFormation;
+  readonly cloudformation: OpenCloudFormation;
   readonly call: (service: string, operation: string, input: object) => Promise<any>;
   /** Steps on one stack follow each other. */
   readonly turns: Map<string, Promise<unknown>>;
@@ -87,7 +88,7 @@ export const stacksSubject: CrashSubject<Store, Step> = {
       authorize: () => {},
     });
     const cloudformation = scope.use(
-      await openCloudFormation({
+      await openStacks({
         records,
         call: inProcess,
         readObject: async () => {

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { ANSWERS_PREFIX } from '../presence.ts';
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
-import { ANSWERS_PREFIX, type Answers, questionKey, sameToken } from './answers.ts';
+import { type Answers, questionKey, sameToken } from './answers.ts';
 import type { Stack } from './model.ts';
 
 interface Reply {
@@ -17,7 +18,6 @@ const ONLY = 'answer';
  * query of a presigned URL does on AWS; a wrong one is told nothing more than that there is nothing.
  */
 export class AnswerDoor {
-  readonly prefix = ANSWERS_PREFIX;
   readonly #answers: Answers;
   readonly #find: (uuid: string) => Stack | undefined;
 

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Clock, Random } from '../../../base/index.ts';
 import type { Records, Write } from '../../../store/index.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { ANSWERS_PREFIX } from '../presence.ts';
 import type { Json } from '../template/value.ts';
 
 const SPACE = 'cloudformation/answers';
@@ -140,9 +141,6 @@ export class Answers {
 
 /** Name of a question among all stacks'. */
 export const questionKey = (stack: string, id: string) => `${stack}/${id}`;
-
-/** Answers are PUT below it. */
-export const ANSWERS_PREFIX = '/_millrace/cloudformation/answers';
 
 export function answerPath(stack: string, { id, token }: { readonly id: string; readonly token: string }): string {
   return `${ANSWERS_PREFIX}/${stack}/${id}/${token}`;

@@ -1,12 +1,13 @@
 import type { Records, Write } from '../../../store/index.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { STACKS_SPACE } from '../presence.ts';
 import { isNoEcho, MASKED, parameterValue } from '../template/parameters.ts';
 import { templateOf } from './evaluation.ts';
 import type { NewEvent } from './machine.ts';
 import type { ChangeSet, Definition, Stack, StackEvent } from './model.ts';
 
 const SPACES = {
-  stacks: 'cloudformation/stacks',
+  stacks: STACKS_SPACE,
   definitions: 'cloudformation/definitions',
   events: 'cloudformation/events',
   changeSets: 'cloudformation/change-sets',
