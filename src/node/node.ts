@@ -22,7 +22,6 @@ import { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { OutboxPlace } from './dead-letters/outbox-place.ts';
 import { QueuePlace } from './dead-letters/queue-place.ts';
 import { rememberedRelations } from './dead-letters/relations.ts';
-import { Denials } from './denials.ts';
 import { identityOf, plainHost, secureListeners } from './device-listeners.ts';
 import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
@@ -101,8 +100,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const secured = config.mode === 'secured';
   const guard = { mode: config.mode, ...services, ...ground };
   const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
-  const denials = new Denials({ ...services, ...ground });
-  const urls = functionUrls({ urls: services.lambda.urls, ...config, ...services, denials, ...ground });
+  const urls = functionUrls({ urls: services.lambda.urls, ...config, ...services, ...ground });
   const apiRoutes = scope.use(
     apis({
       httpApis: () => services.apiGatewayV2.apis(),
@@ -122,7 +120,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       services: services.all,
       credentials: services.credentials,
       authorize,
-      audit: auditing({ denials, trail, events, ...ground }),
+      audit: auditing({ denials: services.denials, trail, events, ...ground }),
       mode: config.mode,
       extraRoutes: [
         urls.byHost,

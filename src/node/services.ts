@@ -96,6 +96,8 @@ export interface Services extends AsyncDisposable {
   readonly authority: Authority;
   /** Whose keys the wire takes. */
   readonly credentials: Credentials;
+  /** Tells of what the authority has refused. */
+  readonly denials: Denials;
   /** Whose keys and tokens the time series take. */
   readonly seriesKeys: SeriesKeys;
   /** Who of the functions calls what. */
@@ -364,6 +366,7 @@ export async function openServices(
     authority,
     calls,
     credentials,
+    denials,
     seriesKeys,
     inspect: async (functionName, port) => {
       await runtime.inspect(lambda.invoker.runnable(DEFAULT_REGION, functionName, undefined).spec, port);

@@ -25,8 +25,11 @@ export const MQTT_LIMITS = {
   identityReloadMs: 30_000,
   /** Bytes of one WebSocket message, which may hold several packets. */
   webSocketMessageBytesMax: 1024 * 1024,
-  /** Time for a peer to take our last packet and close. */
-  closeTimeoutMs: 2_000,
+  /**
+   * Time for a peer to take our last packet and close: what it still sends meanwhile is read and thrown away, since bytes that nobody
+   * has read would make the kernel reset the connection before it has our last packet.
+   */
+  closeTimeoutMs: 5_000,
   /** Whole packets, both ways; told to MQTT 5 clients. A payload of 128 KiB and its topic and properties fit. */
   packetBytesMax: 256 * 1024,
   /** QoS 1 and 2 messages of one client that wait for their commit: the Receive Maximum that MQTT 5 clients are told. */
