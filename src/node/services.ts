@@ -52,8 +52,10 @@ import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
+import { RoleRights } from './role-rights.ts';
 import { rotationFunctions } from './rotation-functions.ts';
 import { SeriesKeys } from './series-keys.ts';
+import { sourceAuthorization } from './source-authorization.ts';
 import { stackAuthorization } from './stack-authorization.ts';
 import type { Stores } from './stores.ts';
 import { SeriesUsage } from './usage.ts';
@@ -254,6 +256,8 @@ export async function openServices(
     if (service === 'dynamodb') return dynamodb.source(arn);
     return service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
   };
+  const roleRights = new RoleRights({ ...config, authority, iam, denials });
+  const mappedServices: readonly Service[] = [s3.service, sqs.service, kinesis.service, ...dynamodb.services];
   const resumed = Promise.withResolvers<void>();
   let mappings: EventSourceMappings | undefined;
   const lambda = scope.use(
@@ -270,6 +274,11 @@ export async function openServices(
           await abortable(resumed.promise, signal);
           return invoker.reserve(functionArn, signal);
         };
+        const held = sourceAuthorization({
+          rights: roleRights,
+          service: (name) => mappedServices.find((service) => service.name === name)!,
+          roleOf: (functionArn) => invoker.roleOf(functionArn),
+        });
         mappings = await openEventSourceMappings({
           records,
           invoker: {
@@ -278,11 +287,13 @@ export async function openServices(
             reserve,
           },
           sourceFor,
+          refusalToRead: held.refusalToRead,
           forgetReader: async (arn, reader) => {
             if (parseArn(arn)?.service === 'mqtt') await iot.foreign.forget(arn, reader);
           },
           delivery,
-          putObject: async (bucket, key, body) => {
+          putObject: async (bucket, key, body, functionArn) => {
+            await held.checkPut(functionArn, bucket, key);
             await objects.put(bucket, key, Readable.from([body]));
           },
           ...ground,
@@ -339,8 +350,8 @@ export async function openServices(
       if (kind === 'sqs') return sqs.access(arn)?.policy;
       return kind === 'sns' ? sns.access(arn)?.policy : lambda.invoker.policyOf(arn);
     },
-    roleOf: (functionArn) =>
-      lambda.invoker.exists(functionArn) ? lambda.invoker.runnableOf(functionArn).spec.roleArn : undefined,
+    functionOf: (source) => mappings!.functionOf(source) ?? source,
+    roleOf: (functionArn) => lambda.invoker.roleOf(functionArn),
   };
   const rest = async (): Promise<void> => {
     await Promise.all([delivery.stop(), mappings!.stop(), secretStore.rest()]);

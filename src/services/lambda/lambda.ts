@@ -63,7 +63,9 @@ export interface LambdaOptions {
   /** Concurrency over all functions, as the runtime has it. */
   readonly accountConcurrency?: number;
   /** Made with the invoker, since mappings invoke. */
-  readonly eventSourceMappings?: (invoker: FunctionInvoker) => Promise<MoreOperations & AsyncDisposable>;
+  readonly eventSourceMappings?: (
+    invoker: FunctionInvoker & Pick<Invocations, 'roleOf'>,
+  ) => Promise<MoreOperations & AsyncDisposable>;
 }
 
 /** A function as the console shows it. */
