@@ -52,6 +52,7 @@ import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
+import { readAuthorization } from './object-authorization.ts';
 import { RoleRights } from './role-rights.ts';
 import { rotationFunctions } from './rotation-functions.ts';
 import { SeriesKeys } from './series-keys.ts';
@@ -216,7 +217,10 @@ export async function openServices(
   );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const dynamodb = scope.use(
-    await openDynamodb({ records: tables, objects, kinesis: kinesisPort(kinesis), ...ground }),
+    await openDynamodb({
+      ...{ records: tables, objects, kinesis: kinesisPort(kinesis), ...ground },
+      checkRead: readAuthorization({ ...config, authority, s3: s3.service, via: 'dynamodb.amazonaws.com' }),
+    }),
   );
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
@@ -266,7 +270,9 @@ export async function openServices(
       runtime,
       delivery,
       codeDirectory: join(config.dataDirectory, 'code'),
-      readObject: async (bucket, key) => (await objects.get(bucket, key)).body,
+      readObject: async (bucket, key, versionId) =>
+        (await objects.get(bucket, key, versionId === undefined ? {} : { versionId })).body,
+      readObjectRights: s3.service.permissions!.GetObject!,
       usage: new SeriesUsage(seriesStore, series),
       ...ground,
       eventSourceMappings: async (invoker) => {
