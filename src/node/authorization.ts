@@ -1,6 +1,6 @@
 import { ACCOUNT_ID } from '../base/index.ts';
-import type { Authority } from '../services/iam/index.ts';
-import { isAccount, type Permission, type Service } from '../services/index.ts';
+import type { Authority, Denial } from '../services/iam/index.ts';
+import { type EntryKey, isAccount, type Permission, type RefusedEntry, type Service } from '../services/index.ts';
 import type { Asked, Authorization, Authorize } from '../wire/index.ts';
 import type { FunctionCalls } from './function-calls.ts';
 import { isLoopbackPeer } from './local-routes.ts';
@@ -32,11 +32,38 @@ export function authorization(options: {
     if (caller.unsigned && (service.open?.has(operation) || service.unsigned?.has(operation))) return ALLOWED;
     const decide = (permissions: readonly Permission[]) => {
       if (permissions.length === 0) return caller.unsigned ? NOBODY : ALLOWED;
+      if (permissions.some(({ entry }) => entry !== undefined)) return decideEntries(authority, asked, permissions);
       return authority.decide(caller, permissions, factsOf(asked));
     };
     const permissions = permissionsOf(service, operation, asked);
     return permissions instanceof Promise ? permissions.then(decide) : decide(permissions);
   };
+}
+
+/** An entry of a batch that policies refuse, for its caller and for those who keep the policies. */
+export interface DeniedEntry extends RefusedEntry {
+  readonly denial?: Denial;
+}
+
+/** Decides on a batch: what the whole call needs first, then on each of its entries. */
+async function decideEntries(
+  authority: Pick<Authority, 'decide'>,
+  asked: Asked,
+  permissions: readonly Permission[],
+): Promise<Authorization> {
+  const facts = factsOf(asked);
+  const refusedEntries = new Map<EntryKey, DeniedEntry>();
+  for (const permission of permissions.toSorted(
+    (a, b) => Number(a.entry !== undefined) - Number(b.entry !== undefined),
+  )) {
+    const { entry } = permission;
+    if (entry !== undefined && refusedEntries.has(entry)) continue;
+    const verdict = await authority.decide(asked.caller, [permission], facts);
+    if (verdict.allowed) continue;
+    if (entry === undefined) return verdict;
+    refusedEntries.set(entry, { message: verdict.message, ...(verdict.denial && { denial: verdict.denial }) });
+  }
+  return refusedEntries.size === 0 ? ALLOWED : { allowed: true, refusedEntries };
 }
 
 /** What a call needs the right to; an operation that nobody has said it of needs the right to everything of its name. */

@@ -66,6 +66,8 @@ export interface OperationContext {
   /** Fires when the client goes away or the node drains: long polls and streams end. */
   readonly signal: AbortSignal;
   readonly trace: TraceContext;
+  /** Entries that are not to be carried out, of operations whose rights are asked for entry by entry ({@link Permission.entry}). */
+  readonly refusedEntries?: ReadonlyMap<EntryKey, RefusedEntry> | undefined;
   /** `X-Amzn-Trace-Id` of a caller that is a function's invocation: it tells which functions have run; absent otherwise. */
   readonly lineageHeader?: string | undefined;
 }
@@ -105,6 +107,19 @@ export interface Permission {
   readonly context?: Readonly<Record<string, string | readonly string[]>>;
   /** JSON text of the policy that is attached to the resource. */
   readonly resourcePolicy?: string;
+  /**
+   * The entry of a batch that needs it: where it is refused, that entry alone is, and the operation answers for it
+   * ({@link OperationContext.refusedEntries}). Absent: the whole call is.
+   */
+  readonly entry?: EntryKey;
+}
+
+/** How an operation knows the entries of a batch: their place, or what they name. */
+export type EntryKey = string | number;
+
+/** What is said to the caller of an entry that policies refuse. */
+export interface RefusedEntry {
+  readonly message: string;
 }
 
 /** Where a call goes: the parts of ARNs that its input does not name. */

@@ -27,7 +27,7 @@ import {
   type WireFailure,
 } from '../codec/aws/index.ts';
 import { serviceCatalog, serviceTable } from '../schemas/index.ts';
-import type { Caller, Operation, Service } from '../services/index.ts';
+import type { Caller, EntryKey, Operation, RefusedEntry, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
@@ -65,7 +65,9 @@ export interface Asked {
  */
 export type Authorize = (asked: Asked) => Authorization | Promise<Authorization>;
 
-export type Authorization = { readonly allowed: true } | { readonly allowed: false; readonly message: string };
+export type Authorization =
+  | { readonly allowed: true; readonly refusedEntries?: ReadonlyMap<EntryKey, RefusedEntry> }
+  | { readonly allowed: false; readonly message: string };
 
 /**
  * Told of every call that was decided on, as soon as it has been answered.
@@ -317,6 +319,7 @@ export class Dispatcher {
     const protocol = endpoint.codec.protocol(call.protocol);
     const input = protocol.read(match.operation, request, match.labels);
     const { authorize } = this.#options;
+    let refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined;
     if (authorize) {
       const asked: Asked = {
         caller: caller.caller,
@@ -332,8 +335,9 @@ export class Dispatcher {
       const decided = isPromise(verdict) ? await verdict : verdict;
       call.decided = decided;
       if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol, endpoint.name));
+      refusedEntries = decided.refusedEntries;
     }
-    await this.#run(call, endpoint, protocol, operation, match.operation, input, caller);
+    await this.#run(call, endpoint, protocol, operation, match.operation, input, caller, refusedEntries);
   }
 
   async #run(
@@ -344,6 +348,7 @@ export class Dispatcher {
     name: string,
     input: unknown,
     { caller, region }: Authenticated,
+    refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined,
   ): Promise<void> {
     const { requestId, request, response, head } = call;
     const { random, draining } = this.#options;
@@ -358,6 +363,7 @@ export class Dispatcher {
       response,
       draining,
       trace: span?.trace,
+      refusedEntries,
     });
     let output: unknown;
     try {
