@@ -15,6 +15,19 @@ export function roleSession(roleArn: string, sessionName: string, id?: string): 
   };
 }
 
+/** Whether the trust policy of a role lets a service take it on, at once but for the first time. @param sourceArn  what for */
+export function isTrusted(
+  authority: Pick<Authority, 'trusts'>,
+  { arn, trustPolicy }: { readonly arn: string; readonly trustPolicy: string },
+  principal: string,
+  sourceArn: string,
+): Soon<boolean> {
+  const caller: Caller = { accountId: ACCOUNT_ID, arn: principal, service: { principal, sourceArn } };
+  const permission = { action: 'sts:AssumeRole', resources: [arn] };
+  const requester = { kind: 'service', service: principal } as const;
+  return authority.trusts(trustPolicy, caller, permission, { region: '' }, requester);
+}
+
 /** Which role a service acts with, and how it calls its session. */
 export interface TakenRole {
   readonly arn: string;

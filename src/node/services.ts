@@ -55,6 +55,7 @@ import { kinesisPort } from './kinesis-port.ts';
 import { readAuthorization } from './object-authorization.ts';
 import { RoleRights } from './role-rights.ts';
 import { rotationFunctions } from './rotation-functions.ts';
+import { ruleAuthorization } from './rule-authorization.ts';
 import { SeriesKeys } from './series-keys.ts';
 import { sourceAuthorization } from './source-authorization.ts';
 import { stackAuthorization } from './stack-authorization.ts';
@@ -226,6 +227,10 @@ export async function openServices(
   takeMetrics = (metrics) => cloudwatch.take(metrics);
   const { foreign, tokenIssuers, version } = config;
   const denials = new Denials({ calls, writeLog: (...line) => logs.sink.write(...line), ...ground });
+  const roleRights = new RoleRights({ ...config, authority, iam, denials });
+  // Their rights are asked with roles that services of the node act with.
+  const reached: Service[] = [s3.service, sqs.service, sns.service, kinesis.service, ...dynamodb.services];
+  const reachedBy = (name: string): Service => reached.find((service) => service.name === name)!;
   let invokeFunction: InvokeFunction = async () => ({ kind: 'failed', reason: 'functions are not open yet' });
   const iot = scope.use(
     await openIot({
@@ -235,8 +240,13 @@ export async function openServices(
       ...(version !== undefined && { version }),
       invokeFunction: (...call) => invokeFunction(...call),
       signers: deviceSigners({ ...config, authority, credentials, iam, denials }),
+      ruleRights: ruleAuthorization({
+        ...{ ...config, ...ground, rights: roleRights, authority, iam, denials },
+        service: reachedBy,
+      }),
     }),
   );
+  reached.push(...iot.services);
   // Invocations that end while the environments drain are counted after Lambda itself has closed.
   let flushUsage = async (): Promise<void> => {};
   scope.defer(() => flushUsage());
@@ -260,8 +270,6 @@ export async function openServices(
     if (service === 'dynamodb') return dynamodb.source(arn);
     return service === 'sqs' ? sqs.source(arn) : kinesis.source(arn);
   };
-  const roleRights = new RoleRights({ ...config, authority, iam, denials });
-  const mappedServices: readonly Service[] = [s3.service, sqs.service, kinesis.service, ...dynamodb.services];
   const resumed = Promise.withResolvers<void>();
   let mappings: EventSourceMappings | undefined;
   const lambda = scope.use(
@@ -282,7 +290,7 @@ export async function openServices(
         };
         const held = sourceAuthorization({
           rights: roleRights,
-          service: (name) => mappedServices.find((service) => service.name === name)!,
+          service: reachedBy,
           roleOf: (functionArn) => invoker.roleOf(functionArn),
         });
         mappings = await openEventSourceMappings({
