@@ -1,9 +1,9 @@
 import { type Clock, type Random, uuid } from '../base/index.ts';
 import type { Verdict } from '../services/iam/index.ts';
 import type { Permission } from '../services/index.ts';
-import type { Asked, Audit, Authorization } from '../wire/index.ts';
+import { type Asked, type Audit, type Authorization, sourceIpOf } from '../wire/index.ts';
 import { type AuditTrail, isDataEvent, isTold, recordOf } from './audit/index.ts';
-import { type DeniedEntry, permissionsOf, sourceIpOf } from './authorization.ts';
+import { type DeniedEntry, permissionsOf } from './authorization.ts';
 import type { Denials } from './denials.ts';
 
 /** Which calls are kept: what makes or changes things, what moves data too; refusals by policies always are. */

@@ -6,6 +6,7 @@ export { opening } from './opening.ts';
 export type {
   Caller,
   CallerSession,
+  CallOrigin,
   CallPlace,
   DeviceCaller,
   EntryKey,

@@ -52,6 +52,15 @@ export interface DeviceCaller {
   mayRetain(topic: string): boolean;
 }
 
+/** What is known of a request beside who has signed it. */
+export interface CallOrigin {
+  readonly sourceIp: string;
+  /** Nobody listens on the way. */
+  readonly isEncrypted: boolean;
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
+}
+
 /** What an operation knows beside its input. */
 export interface OperationContext {
   /** Goes out in the answer and into every log line about it. */
@@ -61,6 +70,8 @@ export interface OperationContext {
   readonly caller: Caller;
   /** Address that the call came from; absent for calls within the node, and out of sandboxes, whose door has none. */
   readonly sourceIp?: string | undefined;
+  /** The same and more of the request, as conditions of policies may ask; absent for calls within the node. */
+  readonly origin?: CallOrigin | undefined;
   /** How the client reached us, `http://host:port`: the base of URLs in answers (queue URLs). */
   readonly endpoint: string;
   /** Fires when the client goes away or the node drains: long polls and streams end. */

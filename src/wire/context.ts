@@ -1,7 +1,8 @@
 import { onAbort, type Random } from '../base/index.ts';
-import type { Caller, EntryKey, OperationContext, RefusedEntry } from '../services/index.ts';
+import type { Caller, CallOrigin, EntryKey, OperationContext, RefusedEntry } from '../services/index.ts';
 import { formatXRay, lineageOf, newTrace, parseTraceparent, parseXRay, type TraceContext } from '../telemetry/index.ts';
 import type { CallRequest, CallResponse } from './call.ts';
+import { originOf } from './origin.ts';
 
 /** The context of one call; what few operations ask for is made when they do. */
 export class CallContext implements OperationContext {
@@ -44,6 +45,10 @@ export class CallContext implements OperationContext {
 
   get sourceIp(): string | undefined {
     return this.#request.socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/i, '');
+  }
+
+  get origin(): CallOrigin {
+    return originOf(this.#request);
   }
 
   get endpoint(): string {

@@ -471,3 +471,35 @@ async function assumed(by: Parameters<typeof options>[0], name: string, Duration
     sts.destroy();
   }
 }
+
+test('a trust policy asks where a call comes from, how, from whom and with which client', async () => {
+  const trust = (Condition: object) =>
+    document({ Effect: 'Allow', Principal: { AWS: '*' }, Action: 'sts:AssumeRole', Condition });
+  await root.send(new sdk.CreateRoleCommand({ RoleName: 'choosy', AssumeRolePolicyDocument: trust({}) }));
+  await allow({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: `${ACCOUNT}:role/choosy` });
+  const MALLORY = `${ACCOUNT}:user/mallory`;
+  const cases: readonly (readonly [object, boolean])[] = [
+    [{ IpAddress: { 'aws:SourceIp': '127.0.0.0/8' } }, true],
+    [{ IpAddress: { 'aws:SourceIp': '198.51.100.0/24' } }, false],
+    [{ NotIpAddress: { 'aws:SourceIp': '198.51.100.0/24' } }, true],
+    [{ Bool: { 'aws:SecureTransport': 'true' } }, true],
+    [{ Bool: { 'aws:SecureTransport': 'false' } }, false],
+    [{ ArnEquals: { 'aws:PrincipalArn': MALLORY } }, true],
+    [{ ArnEquals: { 'aws:PrincipalArn': `${ACCOUNT}:user/admin` } }, false],
+    [{ StringEquals: { 'aws:username': 'mallory', 'aws:PrincipalType': 'User' } }, true],
+    [{ StringEquals: { 'aws:PrincipalAccount': '111111111111' } }, false],
+    [{ StringEquals: { 'aws:RequestedRegion': 'us-east-1' } }, true],
+    [{ StringLike: { 'aws:UserAgent': '*aws-sdk-js*' } }, true],
+    [{ StringLike: { 'aws:UserAgent': 'curl*' } }, false],
+    [{ DateLessThan: { 'aws:CurrentTime': '2020-01-01T00:00:00Z' } }, false],
+  ];
+  for (const [condition, isTaken] of cases) {
+    const PolicyDocument = trust(condition);
+    await root.send(new sdk.UpdateAssumeRolePolicyCommand({ RoleName: 'choosy', PolicyDocument }));
+    const taken = await assumed(keys, 'choosy').then(
+      () => true,
+      (error: Error) => !refused('sts:AssumeRole')(error),
+    );
+    assert.equal(taken, isTaken, JSON.stringify(condition));
+  }
+});
