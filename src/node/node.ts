@@ -113,6 +113,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       ...ground,
     }),
   );
+  services.apiGateway.testWith(() => apiRoutes.tester());
   const authorize = authorization({ ...services, off: config.authorization === 'off' });
   const bucketSites = buckets({ ...services, authorize, mode: config.mode, ...ground });
   wire = scope.use(

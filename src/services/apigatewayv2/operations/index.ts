@@ -4,6 +4,7 @@ import { apiOperations } from './apis.ts';
 import { contentOperations } from './contents.ts';
 import { definitionOperations } from './definitions.ts';
 import { domainOperations, mappingOperations } from './domains.ts';
+import { responseOperations } from './responses.ts';
 import { deploymentOperations, stageOperations } from './stages.ts';
 import { tagOperations } from './tags.ts';
 
@@ -15,6 +16,7 @@ export function httpApiOperations(apis: HttpApis): Record<string, Operation> {
     ...definitionOperations(apis),
     ...domainOperations(apis),
     ...mappingOperations(apis),
+    ...responseOperations(apis),
     ...deploymentOperations(apis),
     ...stageOperations(apis),
     ...tagOperations(apis),
