@@ -12,10 +12,11 @@ import {
   INVOKE,
   type Signer,
 } from '../gateway/http/index.ts';
-import type { Authority, Iam, Role } from '../services/iam/index.ts';
+import type { Authority, Iam } from '../services/iam/index.ts';
 import { type Caller, type Credentials, isAccount } from '../services/index.ts';
 import type { Lambda } from '../services/lambda/index.ts';
 import { AuthenticationFailure, Authenticator } from '../wire/index.ts';
+import { isTrusted, roleSession } from './role-rights.ts';
 
 /** What APIs need of a node beside the APIs themselves. */
 export interface ApisOptions
@@ -100,6 +101,8 @@ function limitedTo(policy: string): Caller {
 }
 
 const API_GATEWAY = 'apigateway.amazonaws.com';
+/** How API Gateway calls sessions of roles. */
+const SESSION = 'BackplaneAssumeRoleSession';
 
 /**
  * Calls functions as API Gateway, which on a node that enforces policies a function's own must let it; or as a role that trusts API
@@ -107,14 +110,9 @@ const API_GATEWAY = 'apigateway.amazonaws.com';
  */
 function functionCaller({ lambda, mode, authority, iam }: ApisOptions): FunctionCaller {
   const { invoker } = lambda;
-  const isTrusted = (role: Role, sourceArn: string, region: string): Promise<boolean> => {
-    const permission = { action: 'sts:AssumeRole', resources: [role.arn] };
-    const requester = { kind: 'service', service: API_GATEWAY } as const;
-    return authority.trusts(role.trustPolicy, serviceOf(sourceArn), permission, { region }, requester);
-  };
   const check = async (arn: string, { sourceArn, roleArn }: CallingApi, region: string): Promise<void> => {
     const role = roleArn === undefined ? undefined : iam.roleByArn(roleArn);
-    if (roleArn !== undefined && !(role && (await isTrusted(role, sourceArn, region)))) {
+    if (roleArn !== undefined && !(role && (await isTrusted(authority, role, API_GATEWAY, sourceArn)))) {
       throw new DomainError('invoke-forbidden', `API Gateway cannot take on the role ${roleArn} for ${sourceArn}`);
     }
     const resourcePolicy = invoker.policyOf(arn);
@@ -122,7 +120,7 @@ function functionCaller({ lambda, mode, authority, iam }: ApisOptions): Function
       ...{ action: 'lambda:InvokeFunction', resources: [arn] },
       ...(resourcePolicy !== undefined && { resourcePolicy }),
     };
-    const caller = role ? sessionOf(role) : serviceOf(sourceArn);
+    const caller = role ? roleSession(role.arn, SESSION, role.id) : serviceOf(sourceArn);
     if ((await authority.decide(caller, [permission], { region, isEncrypted: true })).allowed) return;
     const why = role
       ? `the role ${role.arn} may not call ${arn} for ${sourceArn}`
@@ -140,13 +138,4 @@ function functionCaller({ lambda, mode, authority, iam }: ApisOptions): Function
 
 function serviceOf(sourceArn: string): Caller {
   return { accountId: ACCOUNT_ID, arn: API_GATEWAY, service: { principal: API_GATEWAY, sourceArn } };
-}
-
-/** The role as API Gateway takes it on. */
-function sessionOf({ arn, id, name }: Role): Caller {
-  const session = { kind: 'role', principalArn: arn, userId: `${id}:BackplaneAssumeRoleSession`, issuedAt: 0 } as const;
-  return {
-    ...{ accountId: ACCOUNT_ID, session },
-    arn: formatArn('sts', '', ACCOUNT_ID, `assumed-role/${name}/BackplaneAssumeRoleSession`),
-  };
 }
