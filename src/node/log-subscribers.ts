@@ -1,10 +1,10 @@
-import { ACCOUNT_ID, formatArn, parseArn } from '../base/index.ts';
+import { ACCOUNT_ID, parseArn } from '../base/index.ts';
 import type { Authority, Iam } from '../services/iam/index.ts';
-import type { Caller } from '../services/index.ts';
 import type { Kinesis } from '../services/kinesis/index.ts';
 import type { Lambda } from '../services/lambda/index.ts';
 import type { AskSubscriber } from '../services/logs/index.ts';
 import type { NodeConfig } from './config.ts';
+import { isTrusted, type RoleRights } from './role-rights.ts';
 
 const LOGS = 'logs.amazonaws.com';
 
@@ -18,47 +18,38 @@ export function logSubscribers(
     readonly lambda: Pick<Lambda, 'invoker'>;
     readonly authority: Pick<Authority, 'decide' | 'trusts'>;
     readonly iam: Pick<Iam, 'roleByArn'>;
+    readonly rights: RoleRights;
   },
 ): AskSubscriber {
-  const { mode, kinesis, lambda, authority, iam } = options;
+  const { mode, kinesis, lambda, authority, iam, rights } = options;
   const off = options.authorization === 'off';
-  const outcome = (allowed: boolean) => (allowed ? 'open' : 'refused');
 
-  async function askFunction(arn: string, service: Caller): Promise<'open' | 'missing' | 'refused'> {
+  const askFunction: AskSubscriber = async (arn, sourceArn) => {
     if (!lambda.invoker.exists(arn)) return 'missing';
     if (off) return 'open';
     const resourcePolicy = lambda.invoker.policyOf(arn);
     const permission = { action: 'lambda:InvokeFunction', resources: [arn] };
     const asked = { ...permission, ...(resourcePolicy !== undefined && { resourcePolicy }) };
-    return outcome((await authority.decide(service, [asked], { region: regionOf(arn), isEncrypted: true })).allowed);
-  }
+    const caller = { accountId: ACCOUNT_ID, arn: LOGS, service: { principal: LOGS, sourceArn } };
+    const { allowed } = await authority.decide(caller, [asked], { region: regionOf(arn), isEncrypted: true });
+    return allowed ? 'open' : 'refused';
+  };
 
-  async function askStream(
-    arn: string,
-    service: Caller,
-    roleArn: string | undefined,
-  ): Promise<'open' | 'missing' | 'refused'> {
-    const name = parseArn(arn)?.resource.replace(/^stream\//, '') ?? '';
-    if (!kinesis.stream(name, regionOf(arn))) return 'missing';
+  const askStream: AskSubscriber = async (arn, sourceArn, roleArn) => {
+    const name = /^stream\/([^/]+)$/.exec(parseArn(arn)?.resource ?? '')?.[1];
+    if (name === undefined || !kinesis.stream(name, regionOf(arn))) return 'missing';
     if (off) return 'open';
     const role = roleArn === undefined ? undefined : iam.roleByArn(roleArn);
-    if (!role) return outcome(mode === 'dev');
-    const taking = { action: 'sts:AssumeRole', resources: [role.arn] };
-    const requester = { kind: 'service', service: LOGS } as const;
-    if (!(await authority.trusts(role.trustPolicy, service, taking, { region: '' }, requester))) return 'refused';
-    const session = { kind: 'role', principalArn: role.arn, userId: `${role.id}:CWLogs`, issuedAt: 0 } as const;
-    const caller = {
-      ...{ accountId: ACCOUNT_ID, session },
-      arn: formatArn('sts', '', ACCOUNT_ID, `assumed-role/${role.name}/CWLogs`),
-    };
+    if (!role) return mode === 'dev' ? 'open' : 'refused';
+    if (!(await isTrusted(authority, role, LOGS, sourceArn))) return 'refused';
+    const taken = { arn: role.arn, sessionName: 'CloudWatchLogs' };
     const putting = { action: 'kinesis:PutRecord', resources: [arn] };
-    return outcome((await authority.decide(caller, [putting], { region: regionOf(arn), isEncrypted: true })).allowed);
-  }
-
-  return (arn, sourceArn, roleArn) => {
-    const service = { accountId: ACCOUNT_ID, arn: LOGS, service: { principal: LOGS, sourceArn } };
-    return parseArn(arn)?.service === 'lambda' ? askFunction(arn, service) : askStream(arn, service, roleArn);
+    const refusal = await rights.refusal(taken, putting, regionOf(arn));
+    if (refusal) rights.tell(taken, refusal, sourceArn);
+    return refusal ? 'refused' : 'open';
   };
+
+  return (arn, ...more) => (parseArn(arn)?.service === 'lambda' ? askFunction : askStream)(arn, ...more);
 }
 
 const regionOf = (arn: string) => parseArn(arn)?.region ?? '';

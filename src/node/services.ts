@@ -53,8 +53,12 @@ import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
 import { logSubscribers } from './log-subscribers.ts';
+import { readAuthorization } from './object-authorization.ts';
+import { RoleRights } from './role-rights.ts';
 import { rotationFunctions } from './rotation-functions.ts';
+import { ruleAuthorization } from './rule-authorization.ts';
 import { SeriesKeys } from './series-keys.ts';
+import { sourceAuthorization } from './source-authorization.ts';
 import { stackAuthorization } from './stack-authorization.ts';
 import type { Stores } from './stores.ts';
 import { SeriesUsage } from './usage.ts';
@@ -222,12 +226,19 @@ export async function openServices(
   );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const dynamodb = scope.use(
-    await openDynamodb({ records: tables, objects, kinesis: kinesisPort(kinesis), ...ground }),
+    await openDynamodb({
+      ...{ records: tables, objects, kinesis: kinesisPort(kinesis), ...ground },
+      checkRead: readAuthorization({ ...config, authority, s3: s3.service, via: 'dynamodb.amazonaws.com' }),
+    }),
   );
   const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
   const { foreign, tokenIssuers, version } = config;
   const denials = new Denials({ calls, writeLog: (...line) => logs.sink.write(...line), ...ground });
+  const roleRights = new RoleRights({ ...config, authority, iam, denials });
+  // Their rights are asked with roles that services of the node act with.
+  const reached: Service[] = [s3.service, sqs.service, sns.service, kinesis.service, ...dynamodb.services];
+  const reachedBy = (name: string): Service => reached.find((service) => service.name === name)!;
   let invokeFunction: InvokeFunction = async () => ({ kind: 'failed', reason: 'functions are not open yet' });
   const iot = scope.use(
     await openIot({
@@ -237,8 +248,13 @@ export async function openServices(
       ...(version !== undefined && { version }),
       invokeFunction: (...call) => invokeFunction(...call),
       signers: deviceSigners({ ...config, authority, credentials, iam, denials }),
+      ruleRights: ruleAuthorization({
+        ...{ ...config, ...ground, rights: roleRights, authority, iam, denials },
+        service: reachedBy,
+      }),
     }),
   );
+  reached.push(...iot.services);
   // Invocations that end while the environments drain are counted after Lambda itself has closed.
   let flushUsage = async (): Promise<void> => {};
   scope.defer(() => flushUsage());
@@ -270,7 +286,9 @@ export async function openServices(
       runtime,
       delivery,
       codeDirectory: join(config.dataDirectory, 'code'),
-      readObject: async (bucket, key) => (await objects.get(bucket, key)).body,
+      readObject: async (bucket, key, versionId) =>
+        (await objects.get(bucket, key, versionId === undefined ? {} : { versionId })).body,
+      readObjectRights: s3.service.permissions!.GetObject!,
       usage: new SeriesUsage(seriesStore, series),
       ...ground,
       eventSourceMappings: async (invoker) => {
@@ -278,6 +296,11 @@ export async function openServices(
           await abortable(resumed.promise, signal);
           return invoker.reserve(functionArn, signal);
         };
+        const held = sourceAuthorization({
+          rights: roleRights,
+          service: reachedBy,
+          roleOf: (functionArn) => invoker.roleOf(functionArn),
+        });
         mappings = await openEventSourceMappings({
           records,
           invoker: {
@@ -286,11 +309,13 @@ export async function openServices(
             reserve,
           },
           sourceFor,
+          refusalToRead: held.refusalToRead,
           forgetReader: async (arn, reader) => {
             if (parseArn(arn)?.service === 'mqtt') await iot.foreign.forget(arn, reader);
           },
           delivery,
-          putObject: async (bucket, key, body) => {
+          putObject: async (bucket, key, body, functionArn) => {
+            await held.checkPut(functionArn, bucket, key);
             await objects.put(bucket, key, Readable.from([body]));
           },
           ...ground,
@@ -300,7 +325,7 @@ export async function openServices(
     }),
   );
 
-  askSubscriber = logSubscribers({ ...config, kinesis, lambda, authority, iam });
+  askSubscriber = logSubscribers({ ...config, kinesis, lambda, authority, iam, rights: roleRights });
   askDestination = bucketDestinations({ sqs, sns, lambda, authority, off: config.authorization === 'off' });
   invokeFunction = functionInvoker(lambda.service.operations.Invoke!, ground.random);
   flushUsage = () => lambda.flushUsage();
@@ -348,8 +373,8 @@ export async function openServices(
       if (kind === 'sqs') return sqs.access(arn)?.policy;
       return kind === 'sns' ? sns.access(arn)?.policy : lambda.invoker.policyOf(arn);
     },
-    roleOf: (functionArn) =>
-      lambda.invoker.exists(functionArn) ? lambda.invoker.runnableOf(functionArn).spec.roleArn : undefined,
+    functionOf: (source) => mappings!.functionOf(source) ?? source,
+    roleOf: (functionArn) => lambda.invoker.roleOf(functionArn),
   };
   const rest = async (): Promise<void> => {
     await Promise.all([delivery.stop(), mappings!.stop(), secretStore.rest()]);

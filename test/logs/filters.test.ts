@@ -29,6 +29,8 @@ class House implements AsyncDisposable {
   readonly clock = new SimulatedClock();
   readonly sent: Delivery[] = [];
   readonly metrics: EmbeddedMetric[] = [];
+  /** What those answer who are asked whether they take it. */
+  answer: 'open' | 'refused' = 'open';
   /** Why the outbox takes nothing. */
   full: Error | undefined;
   readonly #directory: string;
@@ -54,7 +56,7 @@ class House implements AsyncDisposable {
             this.sent.push(...deliveries);
           },
         },
-        askSubscriber: async (arn) => (arn.endsWith('missing') ? 'missing' : 'open'),
+        askSubscriber: async (arn) => (arn.endsWith('missing') ? 'missing' : this.answer),
       }),
     );
     const rest = scope.move();
@@ -168,6 +170,21 @@ test('what a group has taken is sent once the outbox takes it, and after a stop 
   await house.log('fifth');
   await house.clock.advance(LOGS_LIMITS.subscriptionPauseMs);
   assert.deepEqual((await house.messages(5)).slice(3), ['fourth', 'fifth']);
+});
+
+test('what a role may not put into a stream waits until it may', async () => {
+  await using house = await new House('role').open();
+  house.resume();
+  await house.makeGroup();
+  await house.subscribe('all');
+  house.answer = 'refused';
+  await house.log('first');
+  await house.clock.advance(LOGS_LIMITS.subscriptionPauseMs);
+  assert.deepEqual(house.sent, []);
+  house.answer = 'open';
+  await house.log('second');
+  await house.clock.advance(LOGS_LIMITS.subscriptionPauseMs);
+  assert.deepEqual(await house.messages(2), ['first', 'second']);
 });
 
 test('events of each stream go in messages of their own, none larger than a destination takes', async () => {

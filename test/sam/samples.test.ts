@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import {
   CloudFormation,
   waitUntilStackCreateComplete,
@@ -169,13 +170,26 @@ const CHECKS: Readonly<Record<string, () => Promise<void>>> = {
     assert.deepEqual(await item(outputs.LatestTable!, 'press'), { id: { S: 'press' }, value: { N: '21.5' } });
   },
 
-  'fan-out: what a topic and a table tell reaches the function three ways': async () => {
-    const MessageAttributes = { urgency: { DataType: 'String', StringValue: 'high' } };
-    await sns.publish({ TopicArn: outputs.NewsTopic!, Message: 'fire', MessageAttributes });
-    await dynamodb.putItem({ TableName: outputs.OrdersTable!, Item: { id: { S: 'one' } } });
-    const told = [await next(outputs.AuditUrl!), await next(outputs.AuditUrl!), await next(outputs.AuditUrl!)];
-    assert.deepEqual(told.sort(), ['INSERT: one', 'news: fire', 'urgent: fire']);
-  },
+  'fan-out: what a topic and a table tell reaches the function three ways, and its lines who is subscribed':
+    async () => {
+      const MessageAttributes = { urgency: { DataType: 'String', StringValue: 'high' } };
+      await sns.publish({ TopicArn: outputs.NewsTopic!, Message: 'fire', MessageAttributes });
+      await dynamodb.putItem({ TableName: outputs.OrdersTable!, Item: { id: { S: 'one' } } });
+      const told = [];
+      for (let count = 0; count < 4; count++) told.push(await next(outputs.AuditUrl!));
+      assert.deepEqual(told.sort(), ['INSERT: one', 'logged: INSERT: one', 'news: fire', 'urgent: fire']);
+      const StreamName = outputs.ArchiveStream!;
+      const shard = { ShardId: 'shardId-000000000000', ShardIteratorType: 'TRIM_HORIZON' } as const;
+      const { ShardIterator } = await kinesis.getShardIterator({ StreamName, ...shard });
+      const archived = await eventually(async () => {
+        const { Records } = await kinesis.getRecords({ ShardIterator: ShardIterator! });
+        const lines = Records!.flatMap(({ Data }) => JSON.parse(gunzipSync(Data!).toString()).logEvents);
+        return lines.length === 3
+          ? lines.map(({ message }: { message: string }) => /told (.*)/.exec(message)![1])
+          : undefined;
+      });
+      assert.deepEqual(archived.sort(), ['INSERT: one', 'news: fire', 'urgent: fire']);
+    },
 };
 
 for (const [name, check] of Object.entries(CHECKS)) test(name, { skip }, check);

@@ -9,12 +9,13 @@ import { Groups } from './groups.ts';
 import { MetricFilters } from './metric-filters.ts';
 import { LOGS_LIMITS } from './model.ts';
 import { eventOperations } from './operations/events.ts';
-import { type AskSubscriber, filterOperations } from './operations/filters.ts';
+import { filterOperations } from './operations/filters.ts';
 import { groupOperations } from './operations/groups.ts';
 import { resourcePolicyOperations } from './operations/resource-policies.ts';
 import { streamOperations } from './operations/streams.ts';
 import { logsPermissions } from './permissions.ts';
 import { LogSink } from './sink.ts';
+import type { AskSubscriber } from './subscribers.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { LogsTarget } from './target.ts';
 

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { ACCOUNT_ID, type Clock, formatArn, parseArn, type Random, type Timer } from '../../base/index.ts';
+import { ACCOUNT_ID, type Clock, parseArn, type Random, type Timer } from '../../base/index.ts';
 import { encodeKey } from '../../codec/index.ts';
 import type { Delivery, DeliveryService, RetryPolicy } from '../../delivery/index.ts';
 import type { Records } from '../../store/index.ts';
@@ -9,7 +9,8 @@ import { compilePattern } from './filter-pattern.ts';
 import { type LogGroup, SUBSCRIPTIONS } from './group.ts';
 import type { Groups } from './groups.ts';
 import { type GroupRecord, LOGS_LIMITS, type Position, type StoredEvent, type SubscriptionFilter } from './model.ts';
-import { tokenNumber } from './operations/shapes.ts';
+import { groupArn, tokenNumber } from './operations/shapes.ts';
+import type { AskSubscriber } from './subscribers.ts';
 
 /** AWS tries for a day. */
 const RETRY: RetryPolicy = {
@@ -24,6 +25,7 @@ const compress = promisify(gzip);
 export interface SubscriptionDependencies {
   readonly groups: Groups;
   readonly delivery: Pick<DeliveryService, 'send'>;
+  readonly askSubscriber: AskSubscriber;
   readonly records: Records;
   readonly clock: Clock;
   readonly random: Random;
@@ -55,14 +57,15 @@ export class Subscriptions implements AsyncDisposable {
   }
 
   /** A group has taken events, or was given a filter. Does not wait. */
-  wake({ id, region, name, subscriptionFilters = [] }: GroupRecord): void {
+  wake(record: GroupRecord): void {
+    const { id, region, name, subscriptionFilters = [] } = record;
     if (!this.#runs || subscriptionFilters.length === 0 || this.#paused.has(id)) return;
     if (this.#working.has(id)) {
       this.#woken.add(id);
       return;
     }
     const work = this.#readAll(region, name)
-      .catch((error: unknown) => this.#pause(id, region, name, error))
+      .catch((error: unknown) => this.#pause(record, error))
       .finally(() => {
         this.#working.delete(id);
         if (this.#woken.delete(id)) this.#wakeByName(region, name);
@@ -88,9 +91,9 @@ export class Subscriptions implements AsyncDisposable {
     if (record) this.wake(record);
   }
 
-  /** The outbox may be full, or the store: nothing is lost, it is read again. */
-  #pause(id: string, region: string, name: string, error: unknown): void {
-    if (!this.#runs) return;
+  /** The outbox may be full, or a role lack its right: nothing is lost, it is read again. */
+  #pause({ id, region, name }: GroupRecord, error: unknown): void {
+    if (!this.#runs || this.#paused.has(id)) return;
     const { clock, logger } = this.#dependencies;
     logger.warn('log-subscription-paused', { logGroup: name, error });
     const timer = clock.timer(LOGS_LIMITS.subscriptionPauseMs, () => {
@@ -118,6 +121,7 @@ export class Subscriptions implements AsyncDisposable {
     const limits = { eventsMax: LOGS_LIMITS.answerEventsMax };
     const { events, after } = await group.filter(from, () => true, compilePattern(filter.pattern), limits);
     if (after.offset === from.offset && after.index === from.index) return false;
+    if (events.length > 0 && !(await this.#isLetIn(record, filter))) return false;
     const deliveries = await Promise.all(messagesOf(events).map((one) => this.#delivery(record, filter, one)));
     if (deliveries.length > 0) await delivery.send(deliveries);
     const value = Buffer.from(JSON.stringify(after));
@@ -125,6 +129,14 @@ export class Subscriptions implements AsyncDisposable {
     await records.commit({ writes: [{ kind: 'put', ...checkpoint }] });
     this.#positions.set(keyOf(record.id, filter.name), after);
     return true;
+  }
+
+  /** Roles are asked here, where they are taken on; policies of functions are asked at every call. */
+  async #isLetIn(record: GroupRecord, { destinationArn, roleArn, name }: SubscriptionFilter): Promise<boolean> {
+    if (roleArn === undefined) return true;
+    const answer = await this.#dependencies.askSubscriber(destinationArn, sourceOf(record), roleArn);
+    if (answer !== 'open') this.#pause(record, new Error(`the destination of the filter ${name} is ${answer}`));
+    return answer === 'open';
   }
 
   async #position({ id }: GroupRecord, { name, from }: SubscriptionFilter): Promise<Position> {
@@ -135,17 +147,13 @@ export class Subscriptions implements AsyncDisposable {
     return position ?? { offset: from, index: 0 };
   }
 
-  async #delivery(
-    { region, name: logGroup }: GroupRecord,
-    filter: SubscriptionFilter,
-    events: readonly StoredEvent[],
-  ): Promise<Delivery> {
+  async #delivery(record: GroupRecord, filter: SubscriptionFilter, events: readonly StoredEvent[]): Promise<Delivery> {
     const { stream } = events[0]!;
     const { random } = this.#dependencies;
     const message = {
       messageType: 'DATA_MESSAGE',
       owner: ACCOUNT_ID,
-      logGroup,
+      logGroup: record.name,
       logStream: stream,
       subscriptionFilters: [filter.name],
       logEvents: events.map(({ position, timestamp, message: text }) => ({
@@ -162,7 +170,7 @@ export class Subscriptions implements AsyncDisposable {
       payload: toFunction ? Buffer.from(JSON.stringify({ awslogs: { data: data.toString('base64') } })) : data,
       ...(!toFunction && { attributes: { partitionKey } }),
       policy: RETRY,
-      source: `${formatArn('logs', region, ACCOUNT_ID, `log-group:${logGroup}`)}:*`,
+      source: sourceOf(record),
       trace: newTrace(random),
     };
   }
@@ -185,6 +193,11 @@ function messagesOf(events: readonly StoredEvent[]): readonly (readonly StoredEv
     }
   }
   return messages;
+}
+
+/** For whom it delivers, as policies name it. */
+export function sourceOf(record: GroupRecord): string {
+  return `${groupArn(record)}:*`;
 }
 
 const keyOf = (groupId: string, filterName: string) => `${groupId}/${filterName}`;

@@ -10,20 +10,9 @@ import {
   type MetricTransformation,
   type SubscriptionFilter,
 } from '../model.ts';
-import type { Subscriptions } from '../subscriptions.ts';
-import { checkGroupName, groupArn, page } from './shapes.ts';
-
-/**
- * Whether a function or stream takes what a group sends on.
- *
- * @param sourceArn  of the group, with `:*`
- * @param roleArn  role that the group takes on for it
- */
-export type AskSubscriber = (
-  arn: string,
-  sourceArn: string,
-  roleArn: string | undefined,
-) => Promise<'open' | 'missing' | 'refused'>;
+import type { AskSubscriber } from '../subscribers.ts';
+import { type Subscriptions, sourceOf } from '../subscriptions.ts';
+import { checkGroupName, page } from './shapes.ts';
 
 const PAGE = 50;
 
@@ -41,7 +30,7 @@ export function filterOperations(
       refuseUnbuilt(input);
       compilePattern(input.filterPattern);
       const { destinationArn, roleArn } = input;
-      await checkDestination(destinationArn, `${groupArn(record)}:*`, roleArn, ask);
+      await checkDestination(destinationArn, sourceOf(record), roleArn, ask);
       const { end } = await groups.get(region, name);
       await groups.update(region, name, (before) => {
         const others = (before.subscriptionFilters ?? []).filter((filter) => filter.name !== input.filterName);

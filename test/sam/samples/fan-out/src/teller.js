@@ -9,6 +9,9 @@ const told = ({ Sns, dynamodb, eventName, body }) => {
 };
 
 exports.handler = async ({ Records }) => {
-  for (const record of Records)
-    await sqs.send(new SendMessageCommand({ QueueUrl: process.env.AUDIT, MessageBody: told(record) }));
+  for (const record of Records) {
+    const MessageBody = told(record);
+    console.log('told', MessageBody);
+    await sqs.send(new SendMessageCommand({ QueueUrl: process.env.AUDIT, MessageBody }));
+  }
 };
