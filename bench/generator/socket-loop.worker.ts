@@ -8,7 +8,7 @@ const [CONNECT, PUBLISH, SUBSCRIBE] = [0x10, 0x32, 0x82];
 const CONNACK = Buffer.from([0x20, 2, 0, 0]);
 const subscribers = new Map<string, Socket>();
 
-const textAt = (packet: Buffer, at: number) => packet.latin1Slice(at + 2, at + 2 + packet.readUInt16BE(at));
+const textAt = (packet: Buffer, at: number) => packet.toString('latin1', at + 2, at + 2 + packet.readUInt16BE(at));
 
 function answer(socket: Socket, packet: Buffer): void {
   if (packet[0] === CONNECT) socket.write(CONNACK);
