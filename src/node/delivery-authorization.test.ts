@@ -20,7 +20,7 @@ function policy(Principal: object | string, Action: string, Resource: string, Co
 /** Delivers once; gives what was handed over and what was told. */
 async function deliver(
   kind: GuardedKind,
-  { arn, source }: Pick<Delivery, 'arn' | 'source'>,
+  given: Pick<Delivery, 'arn' | 'source' | 'attributes'>,
   more: Partial<DeliveryGuard> & { readonly own?: string | undefined; readonly identity?: readonly string[] } = {},
 ) {
   const { own, identity = [], ...guard } = more;
@@ -37,10 +37,12 @@ async function deliver(
   const authority = new Authority({ principals, clock: new SimulatedClock(), logger: silentLogger });
   const guarded = guardedTarget(kind, target, {
     ...{ mode: 'secured', authority, denials: { tell: (caller) => void told.push(caller) } },
-    ...{ policyOf: () => own, functionOf: (source) => source, roleOf: () => ROLE, ...guard },
+    ...{ policyOf: () => own, functionOf: (source) => source, roleOf: () => ROLE },
+    objectRights: (bucket, key) => [{ action: 's3:PutObject', resources: [`arn:aws:s3:::${bucket}/${key}`] }],
+    ...guard,
   });
   const trace = newTrace(seededRandom(1));
-  const delivery: Delivery = { arn, source, payload: Buffer.from('x'), policy: { attemptsMax: 1 } as never, trace };
+  const delivery: Delivery = { ...given, payload: Buffer.from('x'), policy: { attemptsMax: 1 } as never, trace };
   const refused = await guarded.deliver(delivery, 1, new AbortController().signal).then(
     () => undefined,
     (error: Error & { remedy?: string }) => error,
@@ -96,6 +98,23 @@ test("what a function sends on needs its role's right, and an asynchronous invoc
   const without = await deliver('sqs', { arn: QUEUE, source: FUNCTION });
   assert.match(without.refused!.message, /assumed-role\/worker\/work is not authorized to perform: sqs:SendMessage/);
   assert.equal((await deliver('lambda', { arn: FUNCTION, source: FUNCTION })).taken, 1);
+});
+
+test("an object of a function's needs its role's right, and one that is deleted sends by the role it had", async () => {
+  const rights = (Action: string, Resource: string) => [
+    JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action, Resource }] }),
+  ];
+  const object = { arn: 'arn:aws:s3:::records', source: FUNCTION, attributes: { key: 'aws/lambda/1' } };
+  const identity = rights('s3:PutObject', 'arn:aws:s3:::records/aws/lambda/*');
+  assert.equal((await deliver('s3', object, { identity })).taken, 1);
+  assert.match((await deliver('s3', object)).refused!.message, /s3:PutObject on resource: .*records\/aws\/lambda\/1/);
+  const letter = { arn: QUEUE, source: FUNCTION };
+  const gone = { roleOf: () => undefined, identity: rights('sqs:SendMessage', QUEUE) };
+  const nameless = await deliver('sqs', letter, gone);
+  assert.deepEqual([nameless.taken, nameless.refused!.remedy], [0, 'never']);
+  const kept = { ...letter, attributes: { actingRole: ROLE } };
+  assert.equal((await deliver('sqs', kept, gone)).taken, 1);
+  assert.equal((await deliver('sqs', kept, { roleOf: () => undefined })).taken, 0);
 });
 
 test('dev delivers all the same and tells what is missing; with authorization off nothing is asked', async () => {

@@ -2,6 +2,7 @@ import { ACCOUNT_ID, DomainError, parseArn } from '../base/index.ts';
 import type { Delivery, Target } from '../delivery/index.ts';
 import type { Authority, Verdict } from '../services/iam/index.ts';
 import type { Caller, Permission } from '../services/index.ts';
+import { ACTING_ROLE } from '../services/lambda/index.ts';
 import type { NodeConfig } from './config.ts';
 import type { Denials } from './denials.ts';
 import { roleSession } from './role-rights.ts';
@@ -9,7 +10,8 @@ import { roleSession } from './role-rights.ts';
 /** What handing something over is to the policy of whoever is given it. */
 const ACTIONS = { sqs: 'sqs:SendMessage', sns: 'sns:Publish', lambda: 'lambda:InvokeFunction' } as const;
 
-export type GuardedKind = keyof typeof ACTIONS;
+/** What may be delivered to; a bucket's object is put as by any other call. */
+export type GuardedKind = keyof typeof ACTIONS | 's3';
 
 /** Services that deliver in their own name, by the service in the ARN of what they deliver for. */
 const PRINCIPALS: Readonly<Record<string, string>> = {
@@ -30,7 +32,9 @@ export interface DeliveryGuard {
   readonly authority: Pick<Authority, 'decide'>;
   readonly denials: Pick<Denials, 'tell'>;
   /** JSON text of the policy of a queue, topic or function; `undefined` where it has none. */
-  policyOf(kind: GuardedKind, arn: string): string | undefined;
+  policyOf(kind: keyof typeof ACTIONS, arn: string): string | undefined;
+  /** What it takes to put an object. */
+  objectRights(bucket: string, key: string): readonly Permission[] | Promise<readonly Permission[]>;
   /** The function that a mapping calls, by the mapping's ARN; else what is given. */
   functionOf(source: string): string;
   /** Execution role of a function; `undefined` when there is none. */
@@ -47,7 +51,7 @@ export function guardedTarget(kind: GuardedKind, target: Target, guard: Delivery
   const { mode, authority, denials } = guard;
   if (guard.authorization === 'off') return target;
   const check = async (caller: Caller, delivery: Delivery, id: string): Promise<void> => {
-    const verdict: Verdict = await authority.decide(caller, [permissionTo(kind, delivery.arn, guard)], {
+    const verdict: Verdict = await authority.decide(caller, await permissionsTo(kind, delivery, guard), {
       region: parseArn(delivery.arn)?.region ?? '',
       isEncrypted: true,
     });
@@ -61,16 +65,23 @@ export function guardedTarget(kind: GuardedKind, target: Target, guard: Delivery
     ...(target.judgesAge && { judgesAge: target.judgesAge }),
     deliver: async (delivery, attempt, signal, tried) => {
       const caller = delivererOf(kind, delivery, guard);
-      if (caller) await check(caller, delivery, delivery.source);
+      if (caller === 'gone') {
+        const reason = `nobody knows any more by whose rights ${delivery.source} sends to ${delivery.arn}`;
+        if (mode === 'secured') throw new DomainError('access-denied', reason, { remedy: 'never' });
+      } else if (caller) await check(caller, delivery, delivery.source);
       return target.deliver(delivery, attempt, signal, tried);
     },
   };
 }
 
-/** Who hands it over; `undefined` for the node's own errands: an asynchronous invocation, what an operator sends again. */
-function delivererOf(kind: GuardedKind, { arn, source }: Delivery, guard: DeliveryGuard): Caller | undefined {
+/**
+ * Who hands it over; `undefined` for the node's own errands: an asynchronous invocation, what an operator sends again. `gone`: a function
+ * that is there no more, and has left nothing of its role.
+ */
+function delivererOf(kind: GuardedKind, delivery: Delivery, guard: DeliveryGuard): Caller | 'gone' | undefined {
+  const { source } = delivery;
   const { service = '' } = parseArn(source) ?? {};
-  if (service === 'lambda') return functionSession(source, arn, guard);
+  if (service === 'lambda') return functionSession(delivery, guard);
   const principal = PRINCIPALS[service] ?? (kind === 'lambda' ? PRINCIPALS_TO_FUNCTIONS[service] : undefined);
   if (principal === undefined) return undefined;
   // A subscription delivers for its topic.
@@ -79,13 +90,20 @@ function delivererOf(kind: GuardedKind, { arn, source }: Delivery, guard: Delive
 }
 
 /** A function, or a mapping in its name; `undefined` for what it hands itself. */
-function functionSession(source: string, target: string, guard: DeliveryGuard): Caller | undefined {
+function functionSession({ arn, source, attributes }: Delivery, guard: DeliveryGuard): Caller | 'gone' | undefined {
   const functionArn = guard.functionOf(source);
-  const roleArn = functionArn === target ? undefined : guard.roleOf(functionArn);
-  return roleArn === undefined ? undefined : roleSession(roleArn, functionArn.split(':')[6] ?? '');
+  if (functionArn === arn) return undefined;
+  const acting = attributes?.[ACTING_ROLE];
+  const roleArn = typeof acting === 'string' ? acting : guard.roleOf(functionArn);
+  return roleArn === undefined ? 'gone' : roleSession(roleArn, functionArn.split(':')[6] ?? '');
 }
 
-function permissionTo(kind: GuardedKind, arn: string, guard: DeliveryGuard): Permission {
+async function permissionsTo(
+  kind: GuardedKind,
+  { arn, attributes }: Delivery,
+  guard: DeliveryGuard,
+): Promise<readonly Permission[]> {
+  if (kind === 's3') return guard.objectRights(parseArn(arn)?.resource ?? '', String(attributes?.key));
   const resourcePolicy = guard.policyOf(kind, arn);
-  return { action: ACTIONS[kind], resources: [arn], ...(resourcePolicy !== undefined && { resourcePolicy }) };
+  return [{ action: ACTIONS[kind], resources: [arn], ...(resourcePolicy !== undefined && { resourcePolicy }) }];
 }

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
+import { ACCOUNT_ID, abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
 import type { EmbeddedMetric } from '../codec/emf/index.ts';
 import { type EgressGuard, egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
@@ -374,6 +374,8 @@ export async function openServices(
       if (kind === 'sqs') return sqs.access(arn)?.policy;
       return kind === 'sns' ? sns.access(arn)?.policy : lambda.invoker.policyOf(arn);
     },
+    objectRights: (Bucket, Key) =>
+      s3.service.permissions!.PutObject!({ Bucket, Key }, { region: '', accountId: ACCOUNT_ID }),
     functionOf: (source) => mappings!.functionOf(source) ?? source,
     roleOf: (functionArn) => lambda.invoker.roleOf(functionArn),
   };
@@ -415,7 +417,7 @@ export async function openServices(
       delivery.register('iot', iot.target);
       delivery.register('mqtt', iot.foreign.target);
       delivery.register('logs', logs.target);
-      delivery.register('s3', s3.target);
+      delivery.register('s3', guardedTarget('s3', s3.target, deliveryGuard));
       delivery.register('lambda', guardedTarget('lambda', lambda.target, deliveryGuard), {
         concurrencyMax: ASYNC_LIMITS.concurrencyMax,
       });

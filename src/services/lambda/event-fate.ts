@@ -33,9 +33,14 @@ export interface EventSettings {
   readonly onSuccess?: string;
   readonly onFailure?: string;
   readonly deadLetterArn?: string;
+  /** By whose rights records and dead letters are sent. */
+  readonly role?: string;
 }
 
-export function settingsOf(config: Partial<EventInvokeConfig> = {}, deadLetterArn: string | undefined): EventSettings {
+export function settingsOf(
+  config: Partial<EventInvokeConfig> = {},
+  { deadLetterArn, role }: Pick<EventSettings, 'deadLetterArn' | 'role'>,
+): EventSettings {
   const { retriesMax = ASYNC_LIMITS.retriesMax, ageSecondsMax, onSuccess, onFailure } = config;
   return {
     retriesMax,
@@ -43,6 +48,7 @@ export function settingsOf(config: Partial<EventInvokeConfig> = {}, deadLetterAr
     ...(onSuccess !== undefined && { onSuccess }),
     ...(onFailure !== undefined && { onFailure }),
     ...(deadLetterArn !== undefined && { deadLetterArn }),
+    ...(role !== undefined && { role }),
   };
 }
 
