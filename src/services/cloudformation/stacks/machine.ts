@@ -265,7 +265,8 @@ export function completeStep(stack: Stack, logicalId: string, made: Made, now: n
   // An update whose outcome has another id was a replacement that the resource itself decided on.
   const replaced = action === 'replace' || (action === 'update' && before?.physicalId !== made.physicalId);
   if (!replaced || !before) return { stack: next, events: [event] };
-  return { stack: addGarbage(next, [{ ...before, replacePolicy: done.replacePolicy }]), events: [event] };
+  const reborn = putResource(next, { ...done, generation: (before.generation ?? 0) + 1 }, 'done');
+  return { stack: addGarbage(reborn, [{ ...before, replacePolicy: done.replacePolicy }]), events: [event] };
 }
 
 export function failStep(stack: Stack, logicalId: string, reason: string, now: number): Transition {
@@ -528,10 +529,13 @@ function asReached({ pending, ...resource }: StackResource): StackResource {
   return pending ? { ...resource, properties: pending.properties } : resource;
 }
 
-/** The physical id that an update brought into the world, if it did. */
+/** The physical id that an update brought into the world, if it did; it may be the one of what it replaces. */
 function newPhysicalId(resource: StackResource, old: StackResource | undefined): string | undefined {
-  const id = resource.pending?.made ?? resource.physicalId;
-  return id !== '' && id !== old?.physicalId ? id : undefined;
+  const { pending, generation } = resource;
+  const id = pending?.made ?? resource.physicalId;
+  const isMade = pending?.action === 'replace' && pending.made !== undefined;
+  const isNew = id !== old?.physicalId || isMade || generation !== old.generation;
+  return id !== '' && isNew ? id : undefined;
 }
 
 /** Ends in a failure that can be gone on from. */
