@@ -117,6 +117,7 @@ export async function startNode(config: NodeConfig, clock: Clock = systemClock):
       ...ground,
     }),
   );
+  services.apiGateway.testWith(() => apiRoutes.tester());
   const authorize = authorization({ ...services, off: config.authorization === 'off' });
   const bucketSites = buckets({ ...services, authorize, mode: config.mode, ...ground });
   wire = scope.use(

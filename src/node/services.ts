@@ -23,7 +23,7 @@ import {
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { type Dynamodb, openDynamodb } from '../services/dynamodb/index.ts';
 import { ecr } from '../services/ecr/index.ts';
-import { Authority, openIam } from '../services/iam/index.ts';
+import { Authority, type Iam, openIam } from '../services/iam/index.ts';
 import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
 import { type InvokeFunction, type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
@@ -90,6 +90,7 @@ export interface Services extends AsyncDisposable {
   readonly writeLog: FunctionLogSink['write'];
   readonly dynamodb: Dynamodb;
   readonly kinesis: Kinesis;
+  readonly iam: Iam;
   readonly iot: Iot;
   readonly lambda: Lambda;
   readonly mappings: EventSourceMappings;
@@ -333,7 +334,7 @@ export async function openServices(
 
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   const gatewayV2: ApiGatewayV2 = apiGatewayV2({ records, beside: () => gatewayV1.apis(), ...ground });
-  const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
+  const gatewayV1 = scope.use(apiGateway({ records, secrets, domains: () => gatewayV2.apis(), ...ground }));
   const parameters = scope.use(ssm({ records: secrets, ...ground }));
   const secretStore = scope.use(
     secretsManager({ records: secrets, ...rotationFunctions({ lambda, authority, ...config, ...ground }), ...ground }),
@@ -390,6 +391,7 @@ export async function openServices(
     writeLog: (...line) => logs.sink.write(...line),
     dynamodb,
     kinesis,
+    iam,
     iot,
     lambda,
     mappings: mappings!,
