@@ -37,7 +37,7 @@ async function deliver(
   const authority = new Authority({ principals, clock: new SimulatedClock(), logger: silentLogger });
   const guarded = guardedTarget(kind, target, {
     ...{ mode: 'secured', authority, denials: { tell: (caller) => void told.push(caller) } },
-    ...{ policyOf: () => own, roleOf: () => ROLE, ...guard },
+    ...{ policyOf: () => own, functionOf: (source) => source, roleOf: () => ROLE, ...guard },
   });
   const trace = newTrace(seededRandom(1));
   const delivery: Delivery = { arn, source, payload: Buffer.from('x'), policy: { attemptsMax: 1 } as never, trace };

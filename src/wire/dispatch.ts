@@ -27,7 +27,7 @@ import {
   type WireFailure,
 } from '../codec/aws/index.ts';
 import { serviceCatalog, serviceTable } from '../schemas/index.ts';
-import type { Caller, Operation, Service } from '../services/index.ts';
+import type { Caller, EntryKey, Operation, RefusedEntry, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
@@ -66,7 +66,9 @@ export interface Asked {
  */
 export type Authorize = (asked: Asked) => Authorization | Promise<Authorization>;
 
-export type Authorization = { readonly allowed: true } | { readonly allowed: false; readonly message: string };
+export type Authorization =
+  | { readonly allowed: true; readonly refusedEntries?: ReadonlyMap<EntryKey, RefusedEntry> }
+  | { readonly allowed: false; readonly message: string };
 
 /**
  * Told of every call that was decided on, as soon as it has been answered.
@@ -326,6 +328,7 @@ export class Dispatcher {
     const protocol = endpoint.codec.protocol(call.protocol);
     const input = protocol.read(match.operation, request, match.labels);
     const { authorize } = this.#options;
+    let refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined;
     if (authorize) {
       const asked: Asked = {
         caller: caller.caller,
@@ -341,8 +344,9 @@ export class Dispatcher {
       const decided = isPromise(verdict) ? await verdict : verdict;
       call.decided = decided;
       if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol, endpoint.name));
+      refusedEntries = decided.refusedEntries;
     }
-    await this.#run(call, endpoint, protocol, operation, match.operation, input, caller);
+    await this.#run(call, endpoint, protocol, operation, match.operation, input, caller, refusedEntries);
   }
 
   async #run(
@@ -353,6 +357,7 @@ export class Dispatcher {
     name: string,
     input: unknown,
     { caller, region }: Authenticated,
+    refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined,
   ): Promise<void> {
     const { requestId, request, response, head } = call;
     const { random, draining } = this.#options;
@@ -367,6 +372,7 @@ export class Dispatcher {
       response,
       draining,
       trace: span?.trace,
+      refusedEntries,
     });
     let output: unknown;
     try {
