@@ -34,7 +34,7 @@ import {
   openEventSourceMappings,
   openLambda,
 } from '../services/lambda/index.ts';
-import { openLogs } from '../services/logs/index.ts';
+import { type AskSubscriber, openLogs } from '../services/logs/index.ts';
 import { type AskDestination, openS3, type S3 } from '../services/s3/index.ts';
 import { secretsManager } from '../services/secretsmanager/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
@@ -52,6 +52,7 @@ import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
+import { logSubscribers } from './log-subscribers.ts';
 import { readAuthorization } from './object-authorization.ts';
 import { RoleRights } from './role-rights.ts';
 import { rotationFunctions } from './rotation-functions.ts';
@@ -158,7 +159,14 @@ export async function openServices(
     }),
   );
   let takeMetrics: (metrics: readonly EmbeddedMetric[]) => void = () => {};
-  const logs = scope.use(await openLogs({ records, log, takeMetrics: (metrics) => takeMetrics(metrics), ...ground }));
+  let askSubscriber: AskSubscriber = async () => 'missing';
+  const logs = scope.use(
+    await openLogs({
+      ...{ records, log, delivery, ...ground },
+      takeMetrics: (metrics) => takeMetrics(metrics),
+      askSubscriber: (...asked) => askSubscriber(...asked),
+    }),
+  );
   let takeSegment: NonNullable<RuntimeOptions['takeSegment']> = () => {};
   const runtimeOptions: RuntimeOptions = {
     ...ground,
@@ -318,6 +326,7 @@ export async function openServices(
     }),
   );
 
+  askSubscriber = logSubscribers({ ...config, kinesis, lambda, authority, iam, rights: roleRights });
   askDestination = bucketDestinations({ sqs, sns, lambda, authority, off: config.authorization === 'off' });
   invokeFunction = functionInvoker(lambda.service.operations.Invoke!, ground.random);
   flushUsage = () => lambda.flushUsage();
@@ -411,6 +420,7 @@ export async function openServices(
         concurrencyMax: ASYNC_LIMITS.concurrencyMax,
       });
       s3.resume();
+      logs.resume();
       resumed.resolve();
       lambda.resume();
       iot.foreign.start();

@@ -1,11 +1,10 @@
 import type { HttpApis } from '../../apigatewayv2/index.ts';
-import type { Operation } from '../../index.ts';
+import { lazyOperations, type Operation } from '../../index.ts';
 import type { RestApis } from '../apis.ts';
 import type { ApiTester } from '../testing.ts';
 import { apiOperations } from './apis.ts';
 import { certificateOperations } from './certificates.ts';
 import { contentOperations } from './contents.ts';
-import { definitionOperations } from './definitions.ts';
 import { documentationOperations } from './documentation.ts';
 import { domainOperations } from './domains.ts';
 import { keyOperations, planOperations } from './keys.ts';
@@ -15,6 +14,9 @@ import { resourceOperations } from './resources.ts';
 import { deploymentOperations, stageOperations } from './stages.ts';
 import { testOperations } from './testing.ts';
 import { usageOperations } from './usage.ts';
+
+/** Those that read and write OpenAPI, with a reader of YAML of their own. */
+const DEFINITIONS = ['ImportRestApi', 'PutRestApi', 'GetExport'];
 
 /** All operations, by their names. @param domains  where domain names are kept; @param tester  who answers what is tried */
 export function restApiOperations(
@@ -26,7 +28,7 @@ export function restApiOperations(
     ...apiOperations(apis),
     ...certificateOperations(apis),
     ...contentOperations(apis),
-    ...definitionOperations(apis),
+    ...lazyOperations(DEFINITIONS, async () => (await import('./definitions.ts')).definitionOperations(apis)),
     ...deploymentOperations(apis),
     ...documentationOperations(apis),
     ...domainOperations(apis, domains),
