@@ -77,10 +77,10 @@ async function openHouse() {
   const ground = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() };
   const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
   const delivery = scope.use(await openDelivery({ records, ...ground }));
-  const readObject = () => Promise.reject(new Error('no objects here'));
+  const code = { readObject: () => Promise.reject(new Error('no objects here')), readObjectRights: () => [] };
   const codeDirectory = join(directory, 'code');
   const lambda = scope.use(
-    await openLambda({ records, runtime: instantRuntime(), delivery, codeDirectory, readObject, ...ground }),
+    await openLambda({ records, runtime: instantRuntime(), delivery, codeDirectory, ...code, ...ground }),
   );
   const caller = { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' };
   const wire = createWireServer({

@@ -112,6 +112,7 @@ async function openHouse() {
       readObject: async () => {
         throw new Error('no such object');
       },
+      readObjectRights: () => [],
     }),
   );
   const wire = createWireServer({

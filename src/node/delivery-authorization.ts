@@ -1,9 +1,10 @@
-import { ACCOUNT_ID, DomainError, formatArn, parseArn } from '../base/index.ts';
+import { ACCOUNT_ID, DomainError, parseArn } from '../base/index.ts';
 import type { Delivery, Target } from '../delivery/index.ts';
 import type { Authority, Verdict } from '../services/iam/index.ts';
 import type { Caller, Permission } from '../services/index.ts';
 import type { NodeConfig } from './config.ts';
 import type { Denials } from './denials.ts';
+import { roleSession } from './role-rights.ts';
 
 /** What handing something over is to the policy of whoever is given it. */
 const ACTIONS = { sqs: 'sqs:SendMessage', sns: 'sns:Publish', lambda: 'lambda:InvokeFunction' } as const;
@@ -15,12 +16,14 @@ const PRINCIPALS: Readonly<Record<string, string>> = {
   sns: 'sns.amazonaws.com',
   s3: 's3.amazonaws.com',
   events: 'events.amazonaws.com',
+  cloudwatch: 'cloudwatch.amazonaws.com',
 };
 
-/** The same for functions alone: elsewhere these act as a role that they were given. */
+/** The same for functions alone: elsewhere these act as a role that they were given, or by another name. */
 const PRINCIPALS_TO_FUNCTIONS: Readonly<Record<string, string>> = {
   iot: 'iot.amazonaws.com',
   logs: 'logs.amazonaws.com',
+  cloudwatch: 'lambda.alarms.cloudwatch.amazonaws.com',
 };
 
 export interface DeliveryGuard {
@@ -30,13 +33,16 @@ export interface DeliveryGuard {
   readonly denials: Pick<Denials, 'tell'>;
   /** JSON text of the policy of a queue, topic or function; `undefined` where it has none. */
   policyOf(kind: GuardedKind, arn: string): string | undefined;
+  /** The function that a mapping calls, by the mapping's ARN; else what is given. */
+  functionOf(source: string): string;
   /** Execution role of a function; `undefined` when there is none. */
   roleOf(functionArn: string): string | undefined;
 }
 
 /**
  * Asks before each delivery whether the target lets who delivers: a policy of the target names the service, and may say for which of its
- * resources (`aws:SourceArn`, `aws:SourceAccount`); what functions send on (destinations, dead letters) their role must allow. A topic
+ * resources (`aws:SourceArn`, `aws:SourceAccount`); what functions and their mappings send on (destinations, dead
+ * letters) their role must allow. A topic
  * that somebody subscribes to a queue that is not theirs gets nothing into it. `dev` delivers all the same and tells.
  */
 export function guardedTarget(kind: GuardedKind, target: Target, guard: DeliveryGuard): Target {
@@ -66,21 +72,19 @@ export function guardedTarget(kind: GuardedKind, target: Target, guard: Delivery
 /** Who hands it over; `undefined` for the node's own errands: an asynchronous invocation, what an operator sends again. */
 function delivererOf(kind: GuardedKind, { arn, source }: Delivery, guard: DeliveryGuard): Caller | undefined {
   const { service = '' } = parseArn(source) ?? {};
-  if (service === 'lambda') return arn === source ? undefined : roleSession(source, guard);
-  const principal = PRINCIPALS[service] ?? (kind === 'lambda' ? PRINCIPALS_TO_FUNCTIONS[service] : undefined);
+  if (service === 'lambda') return functionSession(source, arn, guard);
+  const principal = (kind === 'lambda' ? PRINCIPALS_TO_FUNCTIONS[service] : undefined) ?? PRINCIPALS[service];
   if (principal === undefined) return undefined;
   // A subscription delivers for its topic.
   const sourceArn = service === 'sns' ? source.split(':').slice(0, 6).join(':') : source;
   return { accountId: ACCOUNT_ID, arn: principal, service: { principal, sourceArn } };
 }
 
-function roleSession(functionArn: string, guard: DeliveryGuard): Caller | undefined {
-  const name = functionArn.split(':')[6] ?? '';
-  const roleArn = guard.roleOf(functionArn);
-  if (roleArn === undefined) return undefined;
-  const role = roleArn.slice(roleArn.lastIndexOf('/') + 1);
-  const session = { kind: 'role', principalArn: roleArn, userId: name, issuedAt: 0 } as const;
-  return { accountId: ACCOUNT_ID, arn: formatArn('sts', '', ACCOUNT_ID, `assumed-role/${role}/${name}`), session };
+/** A function, or a mapping in its name; `undefined` for what it hands itself. */
+function functionSession(source: string, target: string, guard: DeliveryGuard): Caller | undefined {
+  const functionArn = guard.functionOf(source);
+  const roleArn = functionArn === target ? undefined : guard.roleOf(functionArn);
+  return roleArn === undefined ? undefined : roleSession(roleArn, functionArn.split(':')[6] ?? '');
 }
 
 function permissionTo(kind: GuardedKind, arn: string, guard: DeliveryGuard): Permission {

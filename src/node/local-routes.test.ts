@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HttpRequest, HttpResponse } from '../wire/index.ts';
-import { isLoopbackPeer, localOnly } from './local-routes.ts';
+import { isLoopbackPeer } from '../wire/index.ts';
+import { localOnly } from './local-routes.ts';
 
 test('loopback peers are those of 127.0.0.0/8 and ::1, mapped ones too', () => {
   for (const address of ['127.0.0.1', '127.0.0.2', '127.255.255.254', '::1', '::ffff:127.0.0.1']) {

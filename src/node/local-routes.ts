@@ -1,5 +1,4 @@
-import { isIP } from 'node:net';
-import { type ExtraRoute, foreignTo, type HttpRequest } from '../wire/index.ts';
+import { type ExtraRoute, foreignTo, type HttpRequest, isLoopbackPeer } from '../wire/index.ts';
 
 /**
  * A route that has no login yet, for this machine only. What a request says of itself can close the route and never opens it:
@@ -28,11 +27,4 @@ function refusalOf(request: HttpRequest): string | undefined {
 export function isFromHere({ headers, socket }: HttpRequest): boolean {
   const passedOn = headers.forwarded ?? headers['x-forwarded-for'] ?? headers['x-real-ip'];
   return isLoopbackPeer(socket.remoteAddress) && passedOn === undefined;
-}
-
-/** @param address  a socket's remote address; `undefined` once it is closed */
-export function isLoopbackPeer(address: string | undefined): boolean {
-  if (address === undefined) return false;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
-  return mapped === '::1' || (isIP(mapped) === 4 && mapped.startsWith('127.'));
 }

@@ -3,7 +3,7 @@
  * outbox finish what runs, the port closes, environments drain, the stores close last, the lock goes.
  */
 import { join } from 'node:path';
-import { assert, systemClock, systemRandom } from '../base/index.ts';
+import { assert, type Clock, systemClock, systemRandom } from '../base/index.ts';
 import { deadLetterApi, fleetApi, openConsole } from '../gateway/console/index.ts';
 import { type MqttGateway, openMqttGateway } from '../gateway/mqtt/index.ts';
 import type { NodeDoor } from '../runtime/index.ts';
@@ -35,13 +35,17 @@ import { type Ground, openServices } from './services.ts';
 import { openStores } from './stores.ts';
 import { signatures, webSocketRoute } from './websocket-route.ts';
 
-/** Starts a node; resolves when everything listens. What a failed start had opened is closed again. */
-export async function startNode(config: NodeConfig): Promise<Node> {
+/**
+ * Starts a node; resolves when everything listens. What a failed start had opened is closed again.
+ *
+ * @param clock  the machine's, unless what takes days is to be seen in a moment
+ */
+export async function startNode(config: NodeConfig, clock: Clock = systemClock): Promise<Node> {
   await using scope = new AsyncDisposableStack();
   const ground: Ground = {
-    clock: systemClock,
+    clock,
     random: systemRandom,
-    logger: createLogger({ clock: systemClock, level: config.logLevel ?? 'warn' }),
+    logger: createLogger({ clock, level: config.logLevel ?? 'warn' }),
     metrics: createMetrics(),
     spans: createSpans(),
   };
@@ -113,6 +117,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
       ...ground,
     }),
   );
+  services.apiGateway.testWith(() => apiRoutes.tester());
   const authorize = authorization({ ...services, off: config.authorization === 'off' });
   const bucketSites = buckets({ ...services, authorize, mode: config.mode, ...ground });
   wire = scope.use(

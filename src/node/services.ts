@@ -23,7 +23,7 @@ import {
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { type Dynamodb, openDynamodb } from '../services/dynamodb/index.ts';
 import { ecr } from '../services/ecr/index.ts';
-import { Authority, openIam } from '../services/iam/index.ts';
+import { Authority, type Iam, openIam } from '../services/iam/index.ts';
 import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
 import { type InvokeFunction, type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
@@ -34,7 +34,7 @@ import {
   openEventSourceMappings,
   openLambda,
 } from '../services/lambda/index.ts';
-import { openLogs } from '../services/logs/index.ts';
+import { type AskSubscriber, openLogs } from '../services/logs/index.ts';
 import { type AskDestination, openS3, type S3 } from '../services/s3/index.ts';
 import { secretsManager } from '../services/secretsmanager/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
@@ -52,8 +52,13 @@ import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
+import { logSubscribers } from './log-subscribers.ts';
+import { readAuthorization } from './object-authorization.ts';
+import { RoleRights } from './role-rights.ts';
 import { rotationFunctions } from './rotation-functions.ts';
+import { ruleAuthorization } from './rule-authorization.ts';
 import { SeriesKeys } from './series-keys.ts';
+import { sourceAuthorization } from './source-authorization.ts';
 import { stackAuthorization } from './stack-authorization.ts';
 import type { Stores } from './stores.ts';
 import { SeriesUsage } from './usage.ts';
@@ -85,6 +90,7 @@ export interface Services extends AsyncDisposable {
   readonly writeLog: FunctionLogSink['write'];
   readonly dynamodb: Dynamodb;
   readonly kinesis: Kinesis;
+  readonly iam: Iam;
   readonly iot: Iot;
   readonly lambda: Lambda;
   readonly mappings: EventSourceMappings;
@@ -153,7 +159,14 @@ export async function openServices(
     }),
   );
   let takeMetrics: (metrics: readonly EmbeddedMetric[]) => void = () => {};
-  const logs = scope.use(await openLogs({ records, log, takeMetrics: (metrics) => takeMetrics(metrics), ...ground }));
+  let askSubscriber: AskSubscriber = async () => 'missing';
+  const logs = scope.use(
+    await openLogs({
+      ...{ records, log, delivery, ...ground },
+      takeMetrics: (metrics) => takeMetrics(metrics),
+      askSubscriber: (...asked) => askSubscriber(...asked),
+    }),
+  );
   let takeSegment: NonNullable<RuntimeOptions['takeSegment']> = () => {};
   const runtimeOptions: RuntimeOptions = {
     ...ground,
@@ -214,12 +227,19 @@ export async function openServices(
   );
   const kinesis = scope.use(await openKinesis({ log, records, ...ground }));
   const dynamodb = scope.use(
-    await openDynamodb({ records: tables, objects, kinesis: kinesisPort(kinesis), ...ground }),
+    await openDynamodb({
+      ...{ records: tables, objects, kinesis: kinesisPort(kinesis), ...ground },
+      checkRead: readAuthorization({ ...config, authority, s3: s3.service, via: 'dynamodb.amazonaws.com' }),
+    }),
   );
-  const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
+  const cloudwatch = scope.use(await openCloudWatch({ records, delivery, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
   const { foreign, tokenIssuers, version } = config;
   const denials = new Denials({ calls, writeLog: (...line) => logs.sink.write(...line), ...ground });
+  const roleRights = new RoleRights({ ...config, authority, iam, denials });
+  // Their rights are asked with roles that services of the node act with.
+  const reached: Service[] = [s3.service, sqs.service, sns.service, kinesis.service, ...dynamodb.services];
+  const reachedBy = (name: string): Service => reached.find((service) => service.name === name)!;
   let invokeFunction: InvokeFunction = async () => ({ kind: 'failed', reason: 'functions are not open yet' });
   const iot = scope.use(
     await openIot({
@@ -229,8 +249,13 @@ export async function openServices(
       ...(version !== undefined && { version }),
       invokeFunction: (...call) => invokeFunction(...call),
       signers: deviceSigners({ ...config, authority, credentials, iam, denials }),
+      ruleRights: ruleAuthorization({
+        ...{ ...config, ...ground, rights: roleRights, authority, iam, denials },
+        service: reachedBy,
+      }),
     }),
   );
+  reached.push(...iot.services);
   // Invocations that end while the environments drain are counted after Lambda itself has closed.
   let flushUsage = async (): Promise<void> => {};
   scope.defer(() => flushUsage());
@@ -262,7 +287,9 @@ export async function openServices(
       runtime,
       delivery,
       codeDirectory: join(config.dataDirectory, 'code'),
-      readObject: async (bucket, key) => (await objects.get(bucket, key)).body,
+      readObject: async (bucket, key, versionId) =>
+        (await objects.get(bucket, key, versionId === undefined ? {} : { versionId })).body,
+      readObjectRights: s3.service.permissions!.GetObject!,
       usage: new SeriesUsage(seriesStore, series),
       ...ground,
       eventSourceMappings: async (invoker) => {
@@ -270,6 +297,11 @@ export async function openServices(
           await abortable(resumed.promise, signal);
           return invoker.reserve(functionArn, signal);
         };
+        const held = sourceAuthorization({
+          rights: roleRights,
+          service: reachedBy,
+          roleOf: (functionArn) => invoker.roleOf(functionArn),
+        });
         mappings = await openEventSourceMappings({
           records,
           invoker: {
@@ -278,11 +310,13 @@ export async function openServices(
             reserve,
           },
           sourceFor,
+          refusalToRead: held.refusalToRead,
           forgetReader: async (arn, reader) => {
             if (parseArn(arn)?.service === 'mqtt') await iot.foreign.forget(arn, reader);
           },
           delivery,
-          putObject: async (bucket, key, body) => {
+          putObject: async (bucket, key, body, functionArn) => {
+            await held.checkPut(functionArn, bucket, key);
             await objects.put(bucket, key, Readable.from([body]));
           },
           ...ground,
@@ -292,6 +326,7 @@ export async function openServices(
     }),
   );
 
+  askSubscriber = logSubscribers({ ...config, kinesis, lambda, authority, iam, rights: roleRights });
   askDestination = bucketDestinations({ sqs, sns, lambda, authority, off: config.authorization === 'off' });
   invokeFunction = functionInvoker(lambda.service.operations.Invoke!, ground.random);
   flushUsage = () => lambda.flushUsage();
@@ -299,7 +334,7 @@ export async function openServices(
 
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   const gatewayV2: ApiGatewayV2 = apiGatewayV2({ records, beside: () => gatewayV1.apis(), ...ground });
-  const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
+  const gatewayV1 = scope.use(apiGateway({ records, secrets, domains: () => gatewayV2.apis(), ...ground }));
   const parameters = scope.use(ssm({ records: secrets, ...ground }));
   const secretStore = scope.use(
     secretsManager({ records: secrets, ...rotationFunctions({ lambda, authority, ...config, ...ground }), ...ground }),
@@ -339,8 +374,8 @@ export async function openServices(
       if (kind === 'sqs') return sqs.access(arn)?.policy;
       return kind === 'sns' ? sns.access(arn)?.policy : lambda.invoker.policyOf(arn);
     },
-    roleOf: (functionArn) =>
-      lambda.invoker.exists(functionArn) ? lambda.invoker.runnableOf(functionArn).spec.roleArn : undefined,
+    functionOf: (source) => mappings!.functionOf(source) ?? source,
+    roleOf: (functionArn) => lambda.invoker.roleOf(functionArn),
   };
   const rest = async (): Promise<void> => {
     await Promise.all([delivery.stop(), mappings!.stop(), secretStore.rest()]);
@@ -356,6 +391,7 @@ export async function openServices(
     writeLog: (...line) => logs.sink.write(...line),
     dynamodb,
     kinesis,
+    iam,
     iot,
     lambda,
     mappings: mappings!,
@@ -384,6 +420,7 @@ export async function openServices(
         concurrencyMax: ASYNC_LIMITS.concurrencyMax,
       });
       s3.resume();
+      logs.resume();
       resumed.resolve();
       lambda.resume();
       iot.foreign.start();

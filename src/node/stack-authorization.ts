@@ -1,9 +1,10 @@
-import { ACCOUNT_ID, DomainError, formatArn } from '../base/index.ts';
+import { DomainError } from '../base/index.ts';
 import type { AuthorizeCall } from '../services/cloudformation/index.ts';
 import type { Authority, Iam } from '../services/iam/index.ts';
-import { type Caller, isAccount } from '../services/index.ts';
+import { isAccount } from '../services/index.ts';
 import { permissionsOf } from './authorization.ts';
 import type { NodeConfig } from './config.ts';
+import { isTrusted, roleSession } from './role-rights.ts';
 
 const CLOUDFORMATION = 'cloudformation.amazonaws.com';
 
@@ -24,31 +25,12 @@ export function stackAuthorization(
     if (roleArn !== undefined && !role && mode === 'secured') throw notAssumable(roleArn);
     // Nothing of it leaves the machine.
     const facts = { region, isEncrypted: true, calledVia: [CLOUDFORMATION] };
-    const actor = role ? sessionOf(role) : caller;
+    const actor = role ? roleSession(role.arn, 'AWSCloudFormation', role.id) : caller;
     if (isAccount(actor)) return;
-    if (role && !(await isTrusted(role.trustPolicy, role.arn))) throw notAssumable(role.arn);
+    if (role && !(await isTrusted(authority, role, CLOUDFORMATION, role.arn))) throw notAssumable(role.arn);
     const permissions = await permissionsOf(service, operation, { input, region, caller: actor });
     const verdict = await authority.decide(actor, permissions, facts);
     if (!verdict.allowed) throw new DomainError('AccessDenied', verdict.message);
-  };
-
-  function isTrusted(trustPolicy: string, arn: string): Promise<boolean> {
-    const service: Caller = {
-      ...{ accountId: ACCOUNT_ID, arn: CLOUDFORMATION },
-      service: { principal: CLOUDFORMATION, sourceArn: arn },
-    };
-    const permission = { action: 'sts:AssumeRole', resources: [arn] };
-    const requester = { kind: 'service', service: CLOUDFORMATION } as const;
-    return authority.trusts(trustPolicy, service, permission, { region: '' }, requester);
-  }
-}
-
-/** The role as CloudFormation takes it on. */
-function sessionOf({ arn, id, name }: { readonly arn: string; readonly id: string; readonly name: string }): Caller {
-  const session = { kind: 'role', principalArn: arn, userId: `${id}:AWSCloudFormation`, issuedAt: 0 } as const;
-  return {
-    ...{ accountId: ACCOUNT_ID, session },
-    arn: formatArn('sts', '', ACCOUNT_ID, `assumed-role/${name}/AWSCloudFormation`),
   };
 }
 

@@ -1,9 +1,8 @@
 import type { Clock } from '../base/index.ts';
 import { type MqttGateway, type SignatureCheck, signatureCheck } from '../gateway/mqtt/index.ts';
 import type { Credentials } from '../services/index.ts';
-import { Authenticator, refuseUpgrade, type UpgradeRoute } from '../wire/index.ts';
+import { Authenticator, isLoopbackPeer, refuseUpgrade, type UpgradeRoute } from '../wire/index.ts';
 import type { NodeConfig } from './config.ts';
-import { isLoopbackPeer } from './local-routes.ts';
 
 /**
  * MQTT over WebSockets on the node's own port, `/mqtt`. In the clear, so for this machine only, unless the configuration says that

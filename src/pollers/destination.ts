@@ -6,8 +6,11 @@ import { discardDocument } from './discard.ts';
 import { POLLER_LIMITS, type StreamSettings } from './settings.ts';
 import type { InvocationOutcome, StreamSource } from './source.ts';
 
-/** Keeps an object in a bucket; durable when it resolves. */
-export type PutObject = (bucket: string, key: string, body: Uint8Array) => Promise<void>;
+/**
+ * Keeps an object in a bucket; durable when it resolves.
+ * @param functionArn  whose records they are: its role must be able to put them
+ */
+export type PutObject = (bucket: string, key: string, body: Uint8Array, functionArn: string) => Promise<void>;
 
 export interface DestinationOptions {
   readonly settings: StreamSettings;
@@ -72,7 +75,7 @@ export class Destination {
     const key = objectKey(settings.id, shardId, clock.now(), uuid(random));
     for (let attempt = 1; ; attempt++) {
       try {
-        await putObject(bucket, key, document);
+        await putObject(bucket, key, document, settings.functionArn);
         return true;
       } catch (error) {
         if (isAbort(error)) throw error;

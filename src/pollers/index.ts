@@ -11,19 +11,20 @@ export {
   type ScalingRules,
   type StreamSettings,
 } from './settings.ts';
-export type {
-  Backlog,
-  FunctionInvoker,
-  InvocationIdentity,
-  InvocationOutcome,
-  LeasedRecord,
-  QueueSource,
-  Reservation,
-  SourceBatch,
-  SourceRecord,
-  SourceShard,
-  StartingPosition,
-  StreamSource,
+export {
+  type Backlog,
+  type FunctionInvoker,
+  type InvocationIdentity,
+  type InvocationOutcome,
+  type LeasedRecord,
+  type QueueSource,
+  type Reservation,
+  SOURCE_REFUSED,
+  type SourceBatch,
+  type SourceRecord,
+  type SourceShard,
+  type StartingPosition,
+  type StreamSource,
 } from './source.ts';
 export { beginAt, StreamPoller, type StreamPollerOptions } from './stream-poller.ts';
 export { Tally } from './tally.ts';

@@ -1,4 +1,4 @@
-import { type Clock, isAbort, type Random } from '../base/index.ts';
+import { type Clock, hasCode, isAbort, type Random } from '../base/index.ts';
 import type { DeliveryService } from '../delivery/index.ts';
 import { type Logger, newTrace } from '../telemetry/index.ts';
 import { backoffMs, expireLeases, type GiveUpReason, judgeLeased, type Work } from './attempt.ts';
@@ -9,7 +9,14 @@ import { encodeEvent } from './payload.ts';
 import type { Poller, PollerState } from './poller.ts';
 import { dueInMs, onBacklog, onEnough, onFailure, onIdle, onSuccess, type Scale, startScale } from './scaling.ts';
 import { POLLER_LIMITS, type QueueSettings } from './settings.ts';
-import type { FunctionInvoker, LeasedRecord, QueueSource, Reservation, SourceRecord } from './source.ts';
+import {
+  type FunctionInvoker,
+  type LeasedRecord,
+  type QueueSource,
+  type Reservation,
+  SOURCE_REFUSED,
+  type SourceRecord,
+} from './source.ts';
 import type { Tally } from './tally.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -99,7 +106,9 @@ export class QueuePoller implements Poller {
       } catch (error) {
         if (stop.aborted) return;
         if (!isAbort(error)) logger.warn('queue-poller-failed', { source: settings.sourceArn, error });
-        this.#lastResult = 'PROBLEM: The event source or the function could not be reached';
+        if (!hasCode(error, SOURCE_REFUSED)) {
+          this.#lastResult = 'PROBLEM: The event source or the function could not be reached';
+        }
         await clock.sleep(backoffMs(++failures, random.next()), stop).catch(() => {});
       }
     }

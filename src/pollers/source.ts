@@ -7,6 +7,9 @@ import type { TraceContext } from '../telemetry/index.ts';
  *     QueueSource    messages that are leased, and deleted when they are done
  */
 
+/** Code of the error that reading throws where whoever reads may not: no fault of the source, which says it in `problem`. */
+export const SOURCE_REFUSED = 'source-refused';
+
 /** One item of a batch, as a source gives it. It stays readable for as long as the poller holds it: a retried batch is written again. */
 export interface SourceRecord {
   /** What `batchItemFailures[].itemIdentifier` names: sequence number, message id. */
@@ -74,6 +77,8 @@ export interface StreamSource {
   wait(shard: string, position: string, signal: AbortSignal): Promise<void>;
   /** What waits in a shard from `position` on. */
   backlog(shard: string, position: string): Promise<Backlog>;
+  /** Why nothing can be read now, in words for `LastProcessingResult`. */
+  problem?(): string | undefined;
 }
 
 /** A message that is ours until its lease ends; then others see it again. */

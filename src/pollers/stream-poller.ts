@@ -1,4 +1,4 @@
-import { isAbort } from '../base/index.ts';
+import { hasCode, isAbort } from '../base/index.ts';
 import type { DeliveryService } from '../delivery/index.ts';
 import { backoffMs } from './attempt.ts';
 import type { Carriage } from './carry.ts';
@@ -8,7 +8,7 @@ import { Lifetime } from './lifetime.ts';
 import type { Poller, PollerState, ShardState } from './poller.ts';
 import { POLLER_LIMITS, type StreamSettings } from './settings.ts';
 import { type ShardContext, ShardPoller } from './shard-poller.ts';
-import type { Backlog, SourceShard, StartingPosition, StreamSource } from './source.ts';
+import { type Backlog, SOURCE_REFUSED, type SourceShard, type StartingPosition, type StreamSource } from './source.ts';
 import { Wakeup } from './wakeup.ts';
 
 export interface StreamPollerOptions extends Omit<Carriage, 'report'> {
@@ -78,8 +78,9 @@ export class StreamPoller implements Poller {
       return { id, position, status, ...(backlog && { depth: backlog.records, ageMs: backlog.ageMs }) };
     });
     const known = this.#backlogs.size > 0 ? total(this.#backlogs.values()) : undefined;
+    const problem = this.#options.source.problem?.();
     return {
-      lastResult: this.#lastResult,
+      lastResult: problem === undefined ? this.#lastResult : `PROBLEM: ${problem}`,
       paused: [],
       shards,
       ...(known && { depth: known.records, ageMs: known.ageMs }),
@@ -111,7 +112,7 @@ export class StreamPoller implements Poller {
       } catch (error) {
         if (stop.aborted) break;
         logger.warn('source-not-readable', { source: settings.sourceArn, error });
-        this.#lastResult = 'PROBLEM: The event source could not be read';
+        if (!hasCode(error, SOURCE_REFUSED)) this.#lastResult = 'PROBLEM: The event source could not be read';
         await clock.sleep(backoffMs(++failures, random.next()), stop).catch(() => {});
       }
     }
@@ -204,7 +205,9 @@ export class StreamPoller implements Poller {
       } catch (error) {
         failures = this.#checkpoints.get(shard) === before ? failures + 1 : 1;
         if (!isAbort(error)) logger.warn('shard-poller-failed', { source: settings.sourceArn, shard, error });
-        this.#lastResult = 'PROBLEM: The event source or the function could not be reached';
+        if (!hasCode(error, SOURCE_REFUSED)) {
+          this.#lastResult = 'PROBLEM: The event source or the function could not be reached';
+        }
         this.#statuses.set(shard, 'backing-off');
         await clock.sleep(backoffMs(failures, random.next()), stop).catch(() => {});
       }

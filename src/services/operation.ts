@@ -52,6 +52,15 @@ export interface DeviceCaller {
   mayRetain(topic: string): boolean;
 }
 
+/** What is known of a request beside who has signed it. */
+export interface CallOrigin {
+  readonly sourceIp: string;
+  /** Nobody listens on the way. */
+  readonly isEncrypted: boolean;
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
+}
+
 /** What an operation knows beside its input. */
 export interface OperationContext {
   /** Goes out in the answer and into every log line about it. */
@@ -61,16 +70,20 @@ export interface OperationContext {
   readonly caller: Caller;
   /** Address that the call came from; absent for calls within the node, and out of sandboxes, whose door has none. */
   readonly sourceIp?: string | undefined;
+  /** The same and more of the request, as conditions of policies may ask; absent for calls within the node. */
+  readonly origin?: CallOrigin | undefined;
   /** How the client reached us, `http://host:port`: the base of URLs in answers (queue URLs). */
   readonly endpoint: string;
   /** Fires when the client goes away or the node drains: long polls and streams end. */
   readonly signal: AbortSignal;
   readonly trace: TraceContext;
+  /** Entries that are not to be carried out, of operations whose rights are asked for entry by entry ({@link Permission.entry}). */
+  readonly refusedEntries?: ReadonlyMap<EntryKey, RefusedEntry> | undefined;
   /** `X-Amzn-Trace-Id` of a caller that is a function's invocation: it tells which functions have run; absent otherwise. */
   readonly lineageHeader?: string | undefined;
 }
 
-/** A streaming blob as the wire gives it. */
+/** A streaming blob as the wire gives it, where it is not there whole. */
 export interface StreamedBody extends AsyncIterable<Uint8Array> {
   /** What the head says will follow the body, in lower case. */
   readonly trailerNames: readonly string[];
@@ -82,7 +95,7 @@ export interface StreamedBody extends AsyncIterable<Uint8Array> {
 
 /**
  * One operation of a service. Input and output have the member names of AWS's model: blobs are `Uint8Array`, timestamps
- * `Date`, longs `number`, streaming blobs {@link StreamedBody}, event streams `AsyncIterable` of one-member unions.
+ * `Date`, longs `number`, streaming blobs {@link StreamedBody} or, when they are short, `Uint8Array`, event streams `AsyncIterable` of one-member unions.
  * The wire has checked the input against the model's constraints before it calls.
  *
  * Types may be taken from AWS's clients (`import type { PutRecordInput } from '@aws-sdk/client-kinesis'`).
@@ -105,6 +118,19 @@ export interface Permission {
   readonly context?: Readonly<Record<string, string | readonly string[]>>;
   /** JSON text of the policy that is attached to the resource. */
   readonly resourcePolicy?: string;
+  /**
+   * The entry of a batch that needs it: where it is refused, that entry alone is, and the operation answers for it
+   * ({@link OperationContext.refusedEntries}). Absent: the whole call is.
+   */
+  readonly entry?: EntryKey;
+}
+
+/** How an operation knows the entries of a batch: their place, or what they name. */
+export type EntryKey = string | number;
+
+/** What is said to the caller of an entry that policies refuse. */
+export interface RefusedEntry {
+  readonly message: string;
 }
 
 /** Where a call goes: the parts of ARNs that its input does not name. */

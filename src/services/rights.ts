@@ -57,12 +57,12 @@ export function free(operations: readonly string[]): Record<string, PermissionsO
 }
 
 /** Needs `first`, and what `more` says of the call. */
-export function both(
-  first: PermissionsOf,
-  more: (input: any, place: CallPlace) => readonly Permission[],
-): PermissionsOf {
+export function both(first: PermissionsOf, more: PermissionsOf): PermissionsOf {
   return (input, place) => {
-    const and = (own: readonly Permission[]) => own.concat(more(input, place));
+    const and = (own: readonly Permission[]) => {
+      const others = more(input, place);
+      return others instanceof Promise ? others.then((found) => own.concat(found)) : own.concat(others);
+    };
     const own = first(input, place);
     return own instanceof Promise ? own.then(and) : and(own);
   };

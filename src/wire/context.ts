@@ -1,13 +1,15 @@
 import { onAbort, type Random } from '../base/index.ts';
-import type { Caller, OperationContext } from '../services/index.ts';
+import type { Caller, CallOrigin, EntryKey, OperationContext, RefusedEntry } from '../services/index.ts';
 import { formatXRay, lineageOf, newTrace, parseTraceparent, parseXRay, type TraceContext } from '../telemetry/index.ts';
 import type { CallRequest, CallResponse } from './call.ts';
+import { originOf } from './origin.ts';
 
 /** The context of one call; what few operations ask for is made when they do. */
 export class CallContext implements OperationContext {
   readonly requestId: string;
   readonly region: string;
   readonly caller: Caller;
+  readonly refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined;
   readonly #random: Random;
   readonly #request: CallRequest;
   readonly #response: CallResponse;
@@ -27,10 +29,12 @@ export class CallContext implements OperationContext {
     readonly draining: AbortSignal;
     /** Where the call stands in its caller's trace, when it was found out before. */
     readonly trace?: TraceContext | undefined;
+    readonly refusedEntries?: ReadonlyMap<EntryKey, RefusedEntry> | undefined;
   }) {
     this.requestId = options.requestId;
     this.region = options.region;
     this.caller = options.caller;
+    this.refusedEntries = options.refusedEntries;
     this.#authority = options.authority;
     this.#trace = options.trace;
     this.#random = options.random;
@@ -41,6 +45,10 @@ export class CallContext implements OperationContext {
 
   get sourceIp(): string | undefined {
     return this.#request.socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/i, '');
+  }
+
+  get origin(): CallOrigin {
+    return originOf(this.#request);
   }
 
   get endpoint(): string {

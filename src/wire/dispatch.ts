@@ -27,17 +27,18 @@ import {
   type WireFailure,
 } from '../codec/aws/index.ts';
 import { serviceCatalog, serviceTable } from '../schemas/index.ts';
-import type { Caller, Operation, Service } from '../services/index.ts';
+import type { Caller, EntryKey, Operation, RefusedEntry, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
-import { isChunked, RequestBody, withoutChunked } from './body-stream.ts';
+import { isChunked, proven, RequestBody, withoutChunked } from './body-stream.ts';
 import type { CallRequest, CallResponse } from './call.ts';
 import { beginCallSpan } from './call-span.ts';
 import { CallContext } from './context.ts';
 import * as failures from './failures.ts';
 import { authorityOf, type DeviceDoor, type HttpRequest, type HttpResponse } from './http.ts';
 import { CallInstruments } from './instruments.ts';
+import { LaneRequest } from './lane/request.ts';
 import { WIRE_LIMITS } from './limits.ts';
 import {
   type Destination,
@@ -65,7 +66,9 @@ export interface Asked {
  */
 export type Authorize = (asked: Asked) => Authorization | Promise<Authorization>;
 
-export type Authorization = { readonly allowed: true } | { readonly allowed: false; readonly message: string };
+export type Authorization =
+  | { readonly allowed: true; readonly refusedEntries?: ReadonlyMap<EntryKey, RefusedEntry> }
+  | { readonly allowed: false; readonly message: string };
 
 /**
  * Told of every call that was decided on, as soon as it has been answered.
@@ -287,9 +290,17 @@ export class Dispatcher {
     return call.match !== undefined && call.endpoint!.codec.streamsInput(call.match.operation);
   }
 
-  #answerStreamed(call: Call, destination: Destination & { kind: 'service' }, caller: Authenticated): Promise<void> {
+  async #answerStreamed(
+    call: Call,
+    destination: Destination & { kind: 'service' },
+    caller: Authenticated,
+  ): Promise<void> {
     const { head, request } = call;
     const chunked = isChunked(head.headers);
+    if (!chunked && request instanceof LaneRequest) {
+      const body = proven(await request.body(), caller.payloadHash);
+      return this.#perform(call, destination, caller, { ...head, body });
+    }
     const body = new RequestBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
     const headers = chunked ? withoutChunked(head.headers) : head.headers;
     return this.#perform(call, destination, caller, { ...head, headers, body });
@@ -317,6 +328,7 @@ export class Dispatcher {
     const protocol = endpoint.codec.protocol(call.protocol);
     const input = protocol.read(match.operation, request, match.labels);
     const { authorize } = this.#options;
+    let refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined;
     if (authorize) {
       const asked: Asked = {
         caller: caller.caller,
@@ -332,8 +344,9 @@ export class Dispatcher {
       const decided = isPromise(verdict) ? await verdict : verdict;
       call.decided = decided;
       if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol, endpoint.name));
+      refusedEntries = decided.refusedEntries;
     }
-    await this.#run(call, endpoint, protocol, operation, match.operation, input, caller);
+    await this.#run(call, endpoint, protocol, operation, match.operation, input, caller, refusedEntries);
   }
 
   async #run(
@@ -344,6 +357,7 @@ export class Dispatcher {
     name: string,
     input: unknown,
     { caller, region }: Authenticated,
+    refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined,
   ): Promise<void> {
     const { requestId, request, response, head } = call;
     const { random, draining } = this.#options;
@@ -358,6 +372,7 @@ export class Dispatcher {
       response,
       draining,
       trace: span?.trace,
+      refusedEntries,
     });
     let output: unknown;
     try {

@@ -17,7 +17,8 @@ export {
   type UpgradeRoute,
 } from './http.ts';
 export { WIRE_LIMITS } from './limits.ts';
-export { foreignTo, isLoopback } from './loopback.ts';
+export { foreignTo, isLoopback, isLoopbackPeer } from './loopback.ts';
+export { originOf, sourceIpOf } from './origin.ts';
 export {
   createWireServer,
   type ListenErrorCode,

@@ -9,6 +9,13 @@ export function isLoopback(host: string): boolean {
   return name === '::1' || name === 'localhost' || name.endsWith('.localhost');
 }
 
+/** @param address  a socket's remote address; `undefined` once it is closed */
+export function isLoopbackPeer(address: string | undefined): boolean {
+  if (address === undefined) return false;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+  return mapped === '::1' || (isIP(mapped) === 4 && mapped.startsWith('127.'));
+}
+
 /** Names that clients of AWS use for a node on loopback, beside loopback's own. */
 const CLIENT_NAMES = /(^|\.)(localhost\.localstack\.cloud|amazonaws\.com)$/;
 

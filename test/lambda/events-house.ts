@@ -134,8 +134,9 @@ export class EventsHouse implements AsyncDisposable {
     const delivery = scope.use(await openDelivery({ records, ...ground }));
     const runtime = new FakeRuntime();
     const readObject = () => Promise.reject(new Error('no objects here'));
+    const code = { readObject, readObjectRights: () => [] };
     const codeDirectory = join(root, 'code');
-    const lambda = scope.use(await openLambda({ records, runtime, delivery, codeDirectory, readObject, ...ground }));
+    const lambda = scope.use(await openLambda({ records, runtime, delivery, codeDirectory, ...code, ...ground }));
     const received: Delivery[] = [];
     const target = {
       deliver: async (one: Delivery) => {

@@ -148,6 +148,7 @@ export class LambdaHouse implements AsyncDisposable {
           if (!found) throw new Error('no such object');
           return Readable.from([found]);
         },
+        readObjectRights: () => [],
         clock,
         random: systemRandom,
         logger: silentLogger,

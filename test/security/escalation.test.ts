@@ -6,10 +6,16 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import * as cfn from '@aws-sdk/client-cloudformation';
 import * as sdk from '@aws-sdk/client-iam';
-import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  CreateFunctionCommand,
+  LambdaClient,
+  ListFunctionsCommand,
+  UpdateFunctionConfigurationCommand,
+} from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { type Node, startNode } from '../../src/node/index.ts';
+import { zipOf } from '../support/clients.ts';
 import { ROOT } from './secured-node.ts';
 
 const ACCOUNT = 'arn:aws:iam::000000000000';
@@ -285,4 +291,215 @@ test('a template is not read from a bucket that who names it may not read', asyn
   assert.deepEqual((await byUrl()).ResourceTypes, ['AWS::IAM::Role']);
   await byInclude();
   client.destroy();
+});
+
+test('nobody else is given more, or loses what holds them, by rights to oneself', async () => {
+  const own = `${ACCOUNT}:user/mallory`;
+  await allow(
+    { Effect: 'Allow', Action: 'iam:*', Resource: own },
+    { Effect: 'Allow', Action: 'iam:List*', Resource: '*' },
+  );
+  await root.send(new sdk.CreateGroupCommand({ GroupName: 'admins' }));
+  await root.send(new sdk.CreateRoleCommand({ RoleName: 'hers', AssumeRolePolicyDocument: TRUSTS_ACCOUNT }));
+  const PolicyArn = ADMIN;
+  const policy = { PolicyName: 'x', PolicyDocument: EVERYTHING };
+  const attempts: readonly (readonly [string, () => Promise<unknown>])[] = [
+    ['AddUserToGroup', () => mallory.send(new sdk.AddUserToGroupCommand({ GroupName: 'admins', UserName: 'mallory' }))],
+    ['PutGroupPolicy', () => mallory.send(new sdk.PutGroupPolicyCommand({ GroupName: 'admins', ...policy }))],
+    ['AttachGroupPolicy', () => mallory.send(new sdk.AttachGroupPolicyCommand({ GroupName: 'admins', PolicyArn }))],
+    ['PutRolePolicy', () => mallory.send(new sdk.PutRolePolicyCommand({ RoleName: 'hers', ...policy }))],
+    ['AttachRolePolicy', () => mallory.send(new sdk.AttachRolePolicyCommand({ RoleName: 'hers', PolicyArn }))],
+    ['CreateAccessKey', () => mallory.send(new sdk.CreateAccessKeyCommand({ UserName: 'admin' }))],
+    ['DetachUserPolicy', () => mallory.send(new sdk.DetachUserPolicyCommand({ UserName: 'admin', PolicyArn }))],
+    ['PutUserPolicy', () => mallory.send(new sdk.PutUserPolicyCommand({ UserName: 'admin', ...policy }))],
+    ['CreatePolicy', () => mallory.send(new sdk.CreatePolicyCommand(policy))],
+    ['CreateUser', () => mallory.send(new sdk.CreateUserCommand({ UserName: 'second' }))],
+  ];
+  for (const [action, attempt] of attempts) await assert.rejects(attempt(), refused(`iam:${action}`), action);
+});
+
+test('an older version of a policy that gives more is not made the default by who may only make versions', async () => {
+  const { Policy } = await root.send(new sdk.CreatePolicyCommand({ PolicyName: 'once', PolicyDocument: EVERYTHING }));
+  const PolicyArn = Policy!.Arn!;
+  const less = { PolicyArn, PolicyDocument: document(NOTHING), SetAsDefault: true };
+  await root.send(new sdk.CreatePolicyVersionCommand(less));
+  await root.send(new sdk.AttachUserPolicyCommand({ UserName: 'mallory', PolicyArn }));
+  await allow({ Effect: 'Allow', Action: ['iam:CreatePolicyVersion', 'iam:ListPolicyVersions'], Resource: PolicyArn });
+  const back = new sdk.SetDefaultPolicyVersionCommand({ PolicyArn, VersionId: 'v1' });
+  await assert.rejects(mallory.send(back), refused('iam:SetDefaultPolicyVersion'));
+  // A version that is not the default decides nothing.
+  await mallory.send(new sdk.CreatePolicyVersionCommand({ PolicyArn, PolicyDocument: EVERYTHING }));
+  await assert.rejects(mallory.send(new sdk.ListUsersCommand({})), refused('iam:ListUsers'));
+  await root.send(new sdk.DetachUserPolicyCommand({ UserName: 'mallory', PolicyArn }));
+});
+
+test('a boundary is neither exchanged nor widened, and binds what its holder makes', async () => {
+  const limits = document({ Effect: 'Allow', Action: ['iam:*', 's3:*'], Resource: '*' });
+  const { Policy } = await root.send(new sdk.CreatePolicyCommand({ PolicyName: 'bound', PolicyDocument: limits }));
+  const PermissionsBoundary = Policy!.Arn!;
+  const Condition = { StringEquals: { 'iam:PermissionsBoundary': PermissionsBoundary } };
+  const roles = `${ACCOUNT}:role/made-*`;
+  await allow(
+    {
+      Effect: 'Allow',
+      Action: ['iam:CreateRole', 'iam:PutRolePolicy', 'iam:PutRolePermissionsBoundary'],
+      Resource: roles,
+      Condition,
+    },
+    { Effect: 'Allow', Action: 'sts:AssumeRole', Resource: roles },
+  );
+  const create = (RoleName: string, boundary?: string) =>
+    mallory.send(
+      new sdk.CreateRoleCommand({
+        ...{ RoleName, AssumeRolePolicyDocument: TRUSTS_ACCOUNT },
+        ...(boundary !== undefined && { PermissionsBoundary: boundary }),
+      }),
+    );
+  await assert.rejects(create('made-free'), refused('iam:CreateRole'));
+  await assert.rejects(create('made-wide', ADMIN), refused('iam:CreateRole'));
+  await create('made-bound', PermissionsBoundary);
+  const RoleName = 'made-bound';
+  await mallory.send(new sdk.PutRolePolicyCommand({ RoleName, PolicyName: 'all', PolicyDocument: EVERYTHING }));
+  const off = new sdk.DeleteRolePermissionsBoundaryCommand({ RoleName });
+  await assert.rejects(mallory.send(off), refused('iam:DeleteRolePermissionsBoundary'));
+  const other = new sdk.PutRolePermissionsBoundaryCommand({ RoleName, PermissionsBoundary: ADMIN });
+  await assert.rejects(mallory.send(other), refused('iam:PutRolePermissionsBoundary'));
+  const wider = new sdk.CreatePolicyVersionCommand({
+    ...{ PolicyArn: PermissionsBoundary, PolicyDocument: EVERYTHING, SetAsDefault: true },
+  });
+  await assert.rejects(mallory.send(wider), refused('iam:CreatePolicyVersion'));
+  const session = await assumed(keys, RoleName);
+  const lambda = new LambdaClient(options(session));
+  await assert.rejects(
+    lambda.send(new ListFunctionsCommand({})),
+    /no permissions boundary allows the lambda:ListFunctions/,
+  );
+  const bounded = new sdk.IAMClient(options(session));
+  await bounded.send(new sdk.ListUsersCommand({}));
+  for (const client of [lambda, bounded]) client.destroy();
+});
+
+test('roles are taken one after another only as far as each trusts the one before', async () => {
+  const only = (arn: string) => document({ Effect: 'Allow', Principal: { AWS: arn }, Action: 'sts:AssumeRole' });
+  await root.send(
+    new sdk.CreateRoleCommand({ RoleName: 'first', AssumeRolePolicyDocument: only(`${ACCOUNT}:user/mallory`) }),
+  );
+  await root.send(
+    new sdk.CreateRoleCommand({ RoleName: 'second', AssumeRolePolicyDocument: only(`${ACCOUNT}:role/first`) }),
+  );
+  await root.send(
+    new sdk.CreateRoleCommand({ RoleName: 'third', AssumeRolePolicyDocument: only(`${ACCOUNT}:user/mallory`) }),
+  );
+  await root.send(new sdk.AttachRolePolicyCommand({ RoleName: 'third', PolicyArn: ADMIN }));
+  await assert.rejects(assumed(keys, 'second'), refused('sts:AssumeRole'));
+  const first = await assumed(keys, 'first');
+  // In the role she is not herself any more.
+  await assert.rejects(assumed(first, 'third'), refused('sts:AssumeRole'));
+  await assert.rejects(
+    assumed(first, 'second', 7200),
+    /exceeds the 1 hour session limit for roles assumed by role chaining/,
+  );
+  const second = new sdk.IAMClient(options(await assumed(first, 'second')));
+  await assert.rejects(second.send(new sdk.ListUsersCommand({})), refused('iam:ListUsers'));
+  second.destroy();
+});
+
+test('a role of the account is changed into no other function by who may not pass it', async () => {
+  const lambda = new LambdaClient(options(ROOT));
+  await root.send(new sdk.CreateRoleCommand({ RoleName: 'worker', AssumeRolePolicyDocument: TRUSTS_LAMBDA }));
+  const code = { ZipFile: await zipOf({ 'index.js': 'exports.handler = async () => {};' }) };
+  const made = {
+    FunctionName: 'works',
+    Role: `${ACCOUNT}:role/worker`,
+    Runtime: 'nodejs24.x',
+    Handler: 'index.handler',
+  } as const;
+  await lambda.send(new CreateFunctionCommand({ ...made, Code: code }));
+  await allow({ Effect: 'Allow', Action: 'lambda:*', Resource: '*' });
+  const client = new LambdaClient(options(keys));
+  const change = (Role: string) =>
+    client.send(new UpdateFunctionConfigurationCommand({ FunctionName: 'works', Role: `${ACCOUNT}:role/${Role}` }));
+  await assert.rejects(change('deployer'), refused('iam:PassRole'));
+  // Not even the one that it has: whose it is does not tell whose it may be made.
+  await assert.rejects(change('worker'), refused('iam:PassRole'));
+  const pass = { Effect: 'Allow', Action: 'iam:PassRole', Resource: `${ACCOUNT}:role/worker` };
+  await allow({ Effect: 'Allow', Action: 'lambda:*', Resource: '*' }, pass);
+  await change('worker');
+  for (const one of [client, lambda]) one.destroy();
+});
+
+test('a stack is not given a service role that who deploys it may not pass, by change set or update either', async () => {
+  await allow({ Effect: 'Allow', Action: 'cloudformation:*', Resource: '*' });
+  const client = new cfn.CloudFormationClient(options(keys));
+  const RoleARN = `${ACCOUNT}:role/deployer`;
+  const what = { TemplateBody: TEMPLATE, RoleARN, Capabilities: ['CAPABILITY_NAMED_IAM'] satisfies cfn.Capability[] };
+  const change = { StackName: 'by-change', ChangeSetName: 'one', ChangeSetType: 'CREATE', ...what } as const;
+  await assert.rejects(
+    client.send(new cfn.CreateStackCommand({ StackName: 'by-create', ...what })),
+    refused('iam:PassRole'),
+  );
+  await assert.rejects(client.send(new cfn.CreateChangeSetCommand(change)), refused('iam:PassRole'));
+  await assert.rejects(
+    client.send(new cfn.UpdateStackCommand({ StackName: 'by-update', ...what })),
+    refused('iam:PassRole'),
+  );
+  await assert.rejects(
+    client.send(new cfn.DeleteStackCommand({ StackName: 'by-delete', RoleARN })),
+    refused('iam:PassRole'),
+  );
+  client.destroy();
+});
+
+const TRUSTS_ACCOUNT = document({ Effect: 'Allow', Principal: { AWS: '000000000000' }, Action: 'sts:AssumeRole' });
+const TRUSTS_LAMBDA = document({
+  Effect: 'Allow',
+  Principal: { Service: 'lambda.amazonaws.com' },
+  Action: 'sts:AssumeRole',
+});
+
+/** Takes a role on. */
+async function assumed(by: Parameters<typeof options>[0], name: string, DurationSeconds?: number) {
+  const sts = new STSClient(options(by));
+  const wish = { RoleArn: `${ACCOUNT}:role/${name}`, RoleSessionName: 'mallory' };
+  try {
+    const { Credentials } = await sts.send(
+      new AssumeRoleCommand({ ...wish, ...(DurationSeconds !== undefined && { DurationSeconds }) }),
+    );
+    const { AccessKeyId, SecretAccessKey, SessionToken } = Credentials!;
+    return { accessKeyId: AccessKeyId!, secretAccessKey: SecretAccessKey!, sessionToken: SessionToken! };
+  } finally {
+    sts.destroy();
+  }
+}
+
+test('a trust policy asks where a call comes from, how, from whom and with which client', async () => {
+  const trust = (Condition: object) =>
+    document({ Effect: 'Allow', Principal: { AWS: '*' }, Action: 'sts:AssumeRole', Condition });
+  await root.send(new sdk.CreateRoleCommand({ RoleName: 'choosy', AssumeRolePolicyDocument: trust({}) }));
+  await allow({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: `${ACCOUNT}:role/choosy` });
+  const MALLORY = `${ACCOUNT}:user/mallory`;
+  const cases: readonly (readonly [object, boolean])[] = [
+    [{ IpAddress: { 'aws:SourceIp': '127.0.0.0/8' } }, true],
+    [{ IpAddress: { 'aws:SourceIp': '198.51.100.0/24' } }, false],
+    [{ NotIpAddress: { 'aws:SourceIp': '198.51.100.0/24' } }, true],
+    [{ Bool: { 'aws:SecureTransport': 'true' } }, true],
+    [{ Bool: { 'aws:SecureTransport': 'false' } }, false],
+    [{ ArnEquals: { 'aws:PrincipalArn': MALLORY } }, true],
+    [{ ArnEquals: { 'aws:PrincipalArn': `${ACCOUNT}:user/admin` } }, false],
+    [{ StringEquals: { 'aws:username': 'mallory', 'aws:PrincipalType': 'User' } }, true],
+    [{ StringEquals: { 'aws:PrincipalAccount': '111111111111' } }, false],
+    [{ StringEquals: { 'aws:RequestedRegion': 'us-east-1' } }, true],
+    [{ StringLike: { 'aws:UserAgent': '*aws-sdk-js*' } }, true],
+    [{ StringLike: { 'aws:UserAgent': 'curl*' } }, false],
+    [{ DateLessThan: { 'aws:CurrentTime': '2020-01-01T00:00:00Z' } }, false],
+  ];
+  for (const [condition, isTaken] of cases) {
+    const PolicyDocument = trust(condition);
+    await root.send(new sdk.UpdateAssumeRolePolicyCommand({ RoleName: 'choosy', PolicyDocument }));
+    const taken = await assumed(keys, 'choosy').then(
+      () => true,
+      (error: Error) => !refused('sts:AssumeRole')(error),
+    );
+    assert.equal(taken, isTaken, JSON.stringify(condition));
+  }
 });

@@ -5,7 +5,7 @@ import { DomainError, systemClock, systemRandom } from '../../src/base/index.ts'
 import { authorization, permissionsOf } from '../../src/node/authorization.ts';
 import { openServices } from '../../src/node/services.ts';
 import { openStores } from '../../src/node/stores.ts';
-import type { Permission, Service } from '../../src/services/index.ts';
+import type { Operation, Permission, Service } from '../../src/services/index.ts';
 import { createMetrics, createSpans, silentLogger } from '../../src/telemetry/index.ts';
 import { createWireServer } from '../../src/wire/index.ts';
 import { CONTEXT } from '../support/operations.ts';
@@ -120,12 +120,18 @@ export class MatrixNode implements AsyncDisposable {
 }
 
 function withoutEffect(service: Service): Service {
-  const refuse = () => {
+  const refuse: Operation = (_input, { refusedEntries }) => {
+    // The entry of a batch that may not be is the operation's to answer for.
+    for (const { message } of refusedEntries?.values() ?? []) throw new DomainError('entry-refused', message);
     throw new DomainError('past-authorization', 'It would have been made.');
   };
   return {
     ...service,
     operations: Object.fromEntries(Object.keys(service.operations).map((name) => [name, refuse])),
-    errors: { ...service.errors, 'past-authorization': { type: PAST_AUTHORIZATION, status: 418 } },
+    errors: {
+      ...service.errors,
+      'past-authorization': { type: PAST_AUTHORIZATION, status: 418 },
+      'entry-refused': { type: 'AccessDenied', status: 403 },
+    },
   };
 }

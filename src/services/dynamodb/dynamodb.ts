@@ -4,6 +4,7 @@ import type { Objects, Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import { opening, type Service } from '../index.ts';
 import { DYNAMODB_ANSWERS, streamNotFound } from './errors.ts';
+import type { CheckRead } from './history/objects-port.ts';
 import { ItemMeters } from './items/meters.ts';
 import { Tokens } from './items/tokens.ts';
 import { Writer } from './items/writer.ts';
@@ -26,6 +27,8 @@ export interface DynamodbDependencies {
   readonly records: Records;
   /** Where tables are exported to and imported from. */
   readonly objects: Pick<Objects, 'get' | 'put' | 'list'>;
+  /** Whether somebody may read an object that is imported in their name; absent asks nobody. */
+  readonly checkRead?: CheckRead;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -50,6 +53,7 @@ export interface Dynamodb extends AsyncDisposable {
 export async function openWhole({
   records,
   objects,
+  checkRead = async () => {},
   kinesis,
   clock,
   random,
@@ -70,7 +74,7 @@ export async function openWhole({
   let writer: Writer | undefined;
   const deleter: ExpiredDeleter = { deleteExpired: (...call) => writer!.deleteExpired(...call) };
   const { tables, operations, resume } = scope.use(
-    await openTables({ records, openStreams, deleter, buckets: objects, ...ground }),
+    await openTables({ records, openStreams, deleter, buckets: objects, checkRead, ...ground }),
   );
   const meters = new ItemMeters({ metrics, clock });
   writer = new Writer({

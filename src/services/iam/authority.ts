@@ -22,19 +22,24 @@ export class Authority {
 
   /**
    * Whether a role may be taken on by somebody: its trust policy says so, and where that leaves it to the account, their own
-   * policies do.
+   * policies do. At once but for the first time.
    *
    * @param requester  who asks, where it is not the caller: a service, the bearer of an identity provider's token
    */
-  async trusts(
+  trusts(
     trustPolicy: string,
     caller: Caller,
     permission: Permission,
     facts: RequestFacts,
     requester?: Requester,
-  ): Promise<boolean> {
-    const decider = this.#decider ?? (await this.#load());
-    return decider.trusts(trustPolicy, caller, permission, facts, requester);
+  ): boolean | Promise<boolean> {
+    if (this.#decider) return this.#decider.trusts(trustPolicy, caller, permission, facts, requester);
+    return this.#load().then((decider) => decider.trusts(trustPolicy, caller, permission, facts, requester));
+  }
+
+  /** Has all decisions from now on come at once. */
+  async load(): Promise<void> {
+    await this.#load();
   }
 
   #load(): Promise<Decider> {

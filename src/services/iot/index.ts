@@ -42,7 +42,7 @@ import { thingOperations } from './operations/things.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
 import { IOT_DATA_PERMISSIONS, iotPermissions } from './permissions.ts';
 import { Policies } from './policies/policies.ts';
-import type { InvokeFunction, KinesisPort } from './ports.ts';
+import type { InvokeFunction, KinesisPort, RuleRights } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
 import { Presence } from './presence/presence.ts';
@@ -100,7 +100,7 @@ export type { Identity } from './certificates/authority.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export { DEVICE_ACTIONS, type DeviceAction } from './policies/document.ts';
-export type { FunctionOutcome, InvokeFunction, KinesisPort, StreamPort } from './ports.ts';
+export type { ActionRight, FunctionOutcome, InvokeFunction, KinesisPort, RuleRights, StreamPort } from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
 export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
@@ -162,6 +162,8 @@ export async function openIot(dependencies: {
   readonly invokeFunction?: InvokeFunction;
   /** Keys and policies of the account: what whoever has signed may do. Absent holds nobody to policies. */
   readonly signers?: Signers;
+  /** What the roles of rules' actions may do. Absent holds no rule to its roles. */
+  readonly ruleRights?: RuleRights;
   /** Whose JSON Web Tokens are taken; nobody's unless given. */
   readonly tokenIssuers?: readonly TokenIssuer[];
   /** Brokers of somebody else, and what is forwarded to and from them. */
@@ -171,7 +173,7 @@ export async function openIot(dependencies: {
   const logger = dependencies.logger.child({ service: 'iot' });
   const retained = await RetainedMessages.open({ records, clock, logger });
   const commit = new GroupCommit({ kinesis, delivery, retained, records, clock, logger });
-  const engine = new RuleEngine({ commit, clock, random, logger, metrics });
+  const engine = new RuleEngine({ commit, rights: dependencies.ruleRights, clock, random, logger, metrics });
   const rules = await TopicRules.open(records, engine, clock);
   const subscriptions = new Subscriptions();
   const sessions = await Sessions.open({ records, subscriptions, commit, clock, logger, metrics });

@@ -37,3 +37,20 @@ export type FunctionOutcome =
  * @param functionArn  with or without a version or alias
  */
 export type InvokeFunction = (functionArn: string, event: unknown, signal: AbortSignal) => Promise<FunctionOutcome>;
+
+/** What an action of a rule does with its role, and on what. */
+export interface ActionRight {
+  readonly roleArn: string;
+  readonly ruleArn: string;
+  readonly action: 'kinesis:PutRecord' | 'sqs:SendMessage' | 'sns:Publish' | 'iot:Publish';
+  /** ARN. */
+  readonly resource: string;
+}
+
+/** Holds the actions of rules to the roles that they name. */
+export interface RuleRights {
+  /** Loads what deciding takes; to be awaited before a rule runs. */
+  ready(): Promise<void>;
+  /** Why a role may not do what an action does, now; `undefined` where it may. */
+  refusal(right: ActionRight): string | undefined;
+}

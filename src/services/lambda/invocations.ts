@@ -162,6 +162,17 @@ export class Invocations implements FunctionInvoker {
     }
   }
 
+  /** Execution role of a function, a version or an alias; `undefined` when there is none. */
+  roleOf(arn: string): string | undefined {
+    try {
+      const { region = DEFAULT_REGION, name, qualifier } = parseReference(arn);
+      return this.#options.functions.resolve(region, name, qualifier).version.role;
+    } catch (error) {
+      if (error instanceof DomainError) return undefined;
+      throw error;
+    }
+  }
+
   timeoutMs(arn: string): number | undefined {
     try {
       return this.runnableOf(arn).spec.timeoutMs;

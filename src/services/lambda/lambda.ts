@@ -29,7 +29,7 @@ import { type TaggedResources, tagOperations } from './operations/tags.ts';
 import { versionOperations } from './operations/versions.ts';
 import { PackageAddresses } from './package-addresses.ts';
 import { Packages } from './packages.ts';
-import { lambdaPermissions } from './permissions.ts';
+import { type CodeObject, lambdaPermissions } from './permissions.ts';
 import { Provisioned } from './provisioned.ts';
 import { Segments } from './segments.ts';
 import { Snapshots } from './snapshots.ts';
@@ -52,6 +52,8 @@ export interface LambdaOptions {
   readonly codeDirectory: string;
   /** Code that a request names by bucket and key. */
   readonly readObject: ReadObject;
+  /** What it takes to read such code. */
+  readonly readObjectRights: PermissionsOf<CodeObject>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -63,7 +65,9 @@ export interface LambdaOptions {
   /** Concurrency over all functions, as the runtime has it. */
   readonly accountConcurrency?: number;
   /** Made with the invoker, since mappings invoke. */
-  readonly eventSourceMappings?: (invoker: FunctionInvoker) => Promise<MoreOperations & AsyncDisposable>;
+  readonly eventSourceMappings?: (
+    invoker: FunctionInvoker & Pick<Invocations, 'roleOf'>,
+  ) => Promise<MoreOperations & AsyncDisposable>;
 }
 
 /** A function as the console shows it. */
@@ -189,7 +193,7 @@ export class Lambda implements AsyncDisposable {
         ...functionUrlOperations(urls),
         ...mappings?.operations,
       },
-      permissions: { ...lambdaPermissions(functions, layers), ...mappings?.permissions },
+      permissions: { ...lambdaPermissions(functions, layers, options.readObjectRights), ...mappings?.permissions },
       errors: { ...LAMBDA_ANSWERS, ...mappings?.errors },
     };
     const more = { provisioned, snapshots, addresses, usage, segments, urls };

@@ -36,6 +36,12 @@ const permissions = {
         return { policy: { revisionId: '1', statements: [] } } as unknown as LayerVersion;
       },
     },
+    ({ Bucket, Key, VersionId }) => [
+      {
+        action: VersionId === undefined ? 's3:GetObject' : 's3:GetObjectVersion',
+        resources: [`arn:aws:s3:::${Bucket}/${Key}`],
+      },
+    ],
   ),
   ...mappingPermissions({ list: () => [{ mapping: { uuid: '7e9c', functionArn: ARN } } as never] }),
 };

@@ -1,4 +1,4 @@
-import { ACCOUNT_ID, formatArn } from '../../base/index.ts';
+import { ACCOUNT_ID } from '../../base/index.ts';
 import {
   anything,
   both,
@@ -22,15 +22,24 @@ import { functionArn, parseReference } from './names.ts';
 
 type Input = Readonly<Record<string, any>>;
 
+/** An object with code, as S3's operations name it. */
+export interface CodeObject {
+  readonly Bucket: string;
+  readonly Key: string;
+  readonly VersionId?: string;
+}
+
 /**
  * Which rights the operations on functions and layers need. A version or an alias that the call names is the resource, and its own
  * policy has a say; a role that is given must be the caller's to pass, layers and packages in buckets theirs to read.
  *
+ * @param reading  what it takes to read an object
  * @see Service Authorization Reference, "Actions, resources, and condition keys for AWS Lambda"
  */
 export function lambdaPermissions(
   functions: Pick<Functions, 'find'>,
   layers: Pick<Layers, 'get'>,
+  reading: PermissionsOf<CodeObject>,
 ): Readonly<Record<string, PermissionsOf>> {
   const of = (text: string, qualifier: string | undefined, { region: here }: CallPlace): Target => {
     const named = attempt(() => parseReference(text, qualifier));
@@ -70,11 +79,15 @@ export function lambdaPermissions(
     const isOurs = account === ACCOUNT_ID && kind === 'layer' && Boolean(name) && Boolean(version);
     return isOurs ? ofLayer(region!, name!, Number(version)) : layerVersion(arn);
   };
-  /** Rights to what a function is made of. */
-  const parts = ({ Role, Layers: used = [], Code, ...input }: Input): readonly Permission[] => [
+  /** A package that stands in a bucket is read in the caller's name. */
+  const packageIn: PermissionsOf = ({ S3Bucket: Bucket, S3Key: Key, S3ObjectVersion: VersionId }: Input, place) => {
+    if (Bucket === undefined || Key === undefined) return [];
+    return reading({ Bucket, Key, ...(VersionId !== undefined && { VersionId }) }, place);
+  };
+  /** Rights to the role and the layers of a function. */
+  const parts = ({ Role, Layers: used = [] }: Input): readonly Permission[] => [
     ...(Role === undefined ? [] : [passing(String(Role))]),
     ...(used as readonly string[]).map((arn) => permission('lambda:GetLayerVersion', byArn(arn))),
-    ...packageIn(Code ?? input),
   ];
   const tagged: TargetOf = ({ Resource }, place) => of(Resource, undefined, place);
   const creating = madeWithTags('lambda:CreateFunction', 'lambda:TagResource', configured, ({ Tags }) => Tags);
@@ -94,7 +107,7 @@ export function lambdaPermissions(
     ]),
     Invoke: right('lambda:InvokeFunction', qualified),
     InvokeWithResponseStream: right('lambda:InvokeFunction', qualified),
-    CreateFunction: both(creating, parts),
+    CreateFunction: both(both(creating, parts), ({ Code }, place) => packageIn(Code ?? {}, place)),
     UpdateFunctionCode: both(right('lambda:UpdateFunctionCode', qualified), packageIn),
     UpdateFunctionConfiguration: both(right('lambda:UpdateFunctionConfiguration', configured), parts),
     ...each('lambda', withUrl, [
@@ -107,8 +120,8 @@ export function lambdaPermissions(
       ...['RemoveLayerVersionPermission'],
     ]),
     GetLayerVersionByArn: right('lambda:GetLayerVersion', ({ Arn }) => byArn(Arn)),
-    PublishLayerVersion: both(right('lambda:PublishLayerVersion', published), ({ Content }) =>
-      packageIn(Content ?? {}),
+    PublishLayerVersion: both(right('lambda:PublishLayerVersion', published), ({ Content }, place) =>
+      packageIn(Content ?? {}, place),
     ),
     ListTags: right('lambda:ListTags', tagged),
     ...each('lambda', tagging(tagged), ['TagResource', 'UntagResource']),
@@ -122,13 +135,6 @@ function passing(roleArn: string): Permission {
     resources: [roleArn],
     context: { 'iam:PassedToService': 'lambda.amazonaws.com' },
   };
-}
-
-/** A package that stands in a bucket is read in the caller's name. */
-function packageIn({ S3Bucket, S3Key, S3ObjectVersion }: Input): readonly Permission[] {
-  if (S3Bucket === undefined || S3Key === undefined) return [];
-  const action = S3ObjectVersion === undefined ? 's3:GetObject' : 's3:GetObjectVersion';
-  return [permission(action, { resources: [formatArn('s3', '', '', `${S3Bucket}/${S3Key}`)] })];
 }
 
 /** What conditions may ask of a function's settings. */

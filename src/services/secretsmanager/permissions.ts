@@ -61,12 +61,14 @@ export function secretsPermissions(secrets: Pick<Secrets, 'peek' | 'list'>): Rea
     BatchGetSecretValue: ({ SecretIdList = [], Filters }, { region }) => [
       permission('secretsmanager:BatchGetSecretValue', anything()),
       ...(Filters ? [permission('secretsmanager:ListSecrets', { resources: ['*'] })] : []),
-      ...(Filters ? secrets.list(region).filter(secretFilter(Filters)).map(arnOf) : SecretIdList).map((id: string) =>
-        permission(
+      // A secret that may not be read is answered for, beside those that may.
+      ...(Filters ? secrets.list(region).filter(secretFilter(Filters)).map(arnOf) : SecretIdList).map((id: string) => ({
+        ...permission(
           'secretsmanager:GetSecretValue',
           target(id, region, { 'secretsmanager:VersionStage': 'AWSCURRENT' }),
         ),
-      ),
+        entry: id,
+      })),
     ],
     RotateSecret: (input, place) => {
       const { RotateImmediately = true, RotationRules = {} } = input;

@@ -3,7 +3,7 @@
  * gets what was asked for (tags, a narrower policy, a name that stays) as far as both allow it.
  */
 import { ACCOUNT_ID, formatArn } from '../../base/index.ts';
-import type { Authority, Role } from '../iam/index.ts';
+import type { Authority, RequestFacts, Role } from '../iam/index.ts';
 import type { Caller, Permission, ServiceCaller } from '../index.ts';
 import { stsError } from './errors.ts';
 import { STS_LIMITS } from './limits.ts';
@@ -44,7 +44,8 @@ export interface AssumingOptions {
 /** What is asked for beside the role. */
 export interface Wish extends SessionRequest, Assumption {
   readonly action: 'sts:AssumeRole' | 'sts:AssumeRoleWithWebIdentity';
-  readonly region: string;
+  /** Of the call, as conditions may ask. */
+  readonly facts: RequestFacts;
   readonly externalId?: string | undefined;
   readonly sourceIdentity?: string | undefined;
   /** Condition keys of the token that was shown. */
@@ -95,11 +96,10 @@ async function checkTrust({ authority }: AssumingOptions, role: Role, wish: Wish
     ...(wish.sourceIdentity === undefined ? [] : ['sts:SetSourceIdentity']),
   ];
   const context = contextOf(role, wish);
-  const facts = { region: wish.region };
   for (const action of actions) {
     const permission: Permission = { action, resources: [role.arn], context };
     const { caller, requester } = whoAsks(asker);
-    const isTrusted = await authority.trusts(role.trustPolicy, caller, permission, facts, requester);
+    const isTrusted = await authority.trusts(role.trustPolicy, caller, permission, wish.facts, requester);
     if (!isTrusted) throw denied(asker, action, role.arn);
   }
 }

@@ -47,7 +47,9 @@ export async function openSts(dependencies: StsDependencies): Promise<Sts> {
     },
     secretFor: (accessKeyId) => sessions.secretFor(accessKeyId),
     assumeRole: async (assumption, service) => {
-      const wish = { ...assumption, action: 'sts:AssumeRole', region: DEFAULT_REGION } as const;
+      // Nothing of it leaves the machine.
+      const facts = { region: DEFAULT_REGION, isEncrypted: true };
+      const wish = { ...assumption, action: 'sts:AssumeRole', facts } as const;
       const { assume } = await import('./assuming.ts');
       return (await assume(options, wish, { kind: 'service', service })).session;
     },

@@ -43,9 +43,10 @@ export const eventsSubject: CrashSubject<Store, Step> = {
     const delivery = scope.use(await openDelivery({ records, ...ground }));
     const ledger = new Ledger(directory);
     const readObject = () => Promise.reject(new Error('no objects here'));
+    const code = { readObject, readObjectRights: () => [] };
     const codeDirectory = join(directory, 'code');
     const runtime = fakeRuntime(ledger);
-    const lambda = scope.use(await openLambda({ records, runtime, delivery, codeDirectory, readObject, ...ground }));
+    const lambda = scope.use(await openLambda({ records, runtime, delivery, codeDirectory, ...code, ...ground }));
     for (const kind of KINDS) await create(lambda, kind);
     delivery.register('sqs', { deliver: async (one) => take(one, ledger) });
     delivery.register('lambda', lambda.target, { concurrencyMax: ASYNC_LIMITS.concurrencyMax });

@@ -4,6 +4,7 @@ import type { ImportTableInput } from '@aws-sdk/client-dynamodb';
 import { type Clock, hasCode, messageOf, type Random } from '../../../base/index.ts';
 import { type Records, Registry, type Write } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
+import type { Caller } from '../../index.ts';
 import { DynamodbError, invalid } from '../errors.ts';
 import { fingerprintOf } from '../items/fingerprint.ts';
 import { rowOfItem } from '../items/keys.ts';
@@ -20,7 +21,7 @@ import { csv, dynamodbJson, type LineReader, linesOf } from './import-lines.ts';
 import { jobId } from './job-ids.ts';
 import { jobOfToken, recentJobs } from './jobs.ts';
 import { HISTORY_LIMITS } from './limits.ts';
-import type { Buckets } from './objects-port.ts';
+import type { Buckets, CheckRead } from './objects-port.ts';
 
 const SPACE = 'dynamodb/imports';
 /** Items of one commit, and their bytes. */
@@ -38,6 +39,8 @@ export interface Import {
   readonly endedAt?: number;
   /** The request: what to read, and how. */
   readonly input: ImportTableInput;
+  /** Whose rights it is read with; absent where it was begun by a version that asked at its begin only. */
+  readonly by?: Caller;
   readonly counts: ImportCounts;
   readonly failure?: { readonly code: string; readonly message: string };
 }
@@ -54,6 +57,7 @@ export interface ImportsDependencies {
   readonly tables: Tables;
   readonly administration: Administration;
   readonly buckets: Buckets;
+  readonly checkRead: CheckRead;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -112,7 +116,7 @@ export class Imports {
   }
 
   /** @throws DynamodbError `validation-failed`, `resource-in-use`, `limit-exceeded`, `import-conflict` */
-  async create(input: ImportTableInput, region: string): Promise<Import> {
+  async create(input: ImportTableInput, region: string, by: Caller): Promise<Import> {
     const { administration, clock, random } = this.#dependencies;
     const earlier = this.#repeated(input);
     if (earlier) return earlier;
@@ -130,6 +134,7 @@ export class Imports {
     const table = await administration.create(input.TableCreationParameters!, region, async ({ id }) => {
       created = {
         ...{ arn, region, tableId: id, tableArn: tableArn({ region, name }), status: 'IN_PROGRESS', startedAt, input },
+        by,
         counts: NONE,
       };
       // Before the table: that one refers to it, and an import without a table is only an entry in a list.
@@ -182,6 +187,7 @@ function failureOf(error: unknown): Import['failure'] {
   if (hasCode(error, 'bucket-not-found'))
     return { code: 'S3NoSuchBucket', message: 'The specified bucket does not exist' };
   if (hasCode(error, 'object-not-found')) return { code: 'S3NoSuchKey', message: 'The specified key does not exist' };
+  if (hasCode(error, 'access-denied')) return { code: 'S3AccessDenied', message: messageOf(error) };
   if (hasCode(error, 'validation-failed') || /^Z(STD)?_/.test((error as { code?: string }).code ?? '')) {
     return { code: 'InvalidSource', message: messageOf(error) };
   }
@@ -238,7 +244,9 @@ class Load {
   }
 
   async #readObject(bucket: string, key: string): Promise<void> {
-    const { body } = await this.#dependencies.buckets.get(bucket, key);
+    const { buckets, checkRead } = this.#dependencies;
+    if (this.#one.by) await checkRead(this.#one.by, bucket, key);
+    const { body } = await buckets.get(bucket, key);
     const reader = this.#reader();
     const quoted = this.#one.input.InputFormat === 'CSV';
     const text = this.#decompressed(Readable.from(body));

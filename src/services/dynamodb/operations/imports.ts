@@ -5,8 +5,8 @@ import { pageOf } from './exports.ts';
 
 /** Imports of new tables from buckets. */
 export function importOperations(imports: Imports) {
-  const ImportTable: Operation<ImportTableInput> = async (input, { region }) => ({
-    ImportTableDescription: describe(await imports.create(input, region)),
+  const ImportTable: Operation<ImportTableInput> = async (input, { region, caller }) => ({
+    ImportTableDescription: describe(await imports.create(input, region, caller)),
   });
 
   const DescribeImport: Operation<DescribeImportInput> = ({ ImportArn }) => ({

@@ -60,10 +60,12 @@ export function partiqlOperations(parts: ItemParts & TransactionParts): Record<s
     };
   };
 
-  const BatchExecuteStatement: Operation<BatchExecuteStatementInput> = async (input, { region }) => {
+  const BatchExecuteStatement: Operation<BatchExecuteStatementInput> = async (input, { region, refusedEntries }) => {
     const { Statements = [], ReturnConsumedCapacity: wish } = input;
     const sums = new Map<Table, UnitsSum>();
-    const run = async (request: BatchStatementRequest) => {
+    const run = async (request: BatchStatementRequest, entry: number) => {
+      const refused = refusedEntries?.get(entry);
+      if (refused) return { Error: { Code: 'AccessDenied', Message: refused.message } };
       let table: Table | undefined;
       try {
         const bound = boundOf(request);

@@ -26,7 +26,10 @@ interface Request {
   readonly Parameters?: readonly unknown[] | undefined;
 }
 
-/** Rights of PartiQL: one for each statement; one that cannot be read needs none, since it is refused. */
+/**
+ * Rights of PartiQL: one for each statement; one that cannot be read needs none, since it is refused. A statement of a batch that may not
+ * be carried out is answered for; one of a transaction refuses it whole.
+ */
 export function statementPermissions(targets: Targets): Record<string, PermissionsOf> {
   const each = (statements: readonly Request[], place: CallPlace, enclosing?: string): readonly Permission[] =>
     statements.flatMap((request) => {
@@ -35,7 +38,8 @@ export function statementPermissions(targets: Targets): Record<string, Permissio
     });
   return {
     ExecuteStatement: (input: ExecuteStatementInput, place) => each([input], place),
-    BatchExecuteStatement: ({ Statements = [] }: BatchExecuteStatementInput, place) => each(Statements, place),
+    BatchExecuteStatement: ({ Statements = [] }: BatchExecuteStatementInput, place) =>
+      Statements.flatMap((request, entry) => each([request], place).map((right) => ({ ...right, entry }))),
     ExecuteTransaction: ({ TransactStatements = [] }: ExecuteTransactionInput, place) =>
       each(TransactStatements, place, 'ExecuteTransaction'),
   };

@@ -74,9 +74,13 @@ export function tablePermissions(targets: Targets): Record<string, PermissionsOf
     ExportTableToPointInTime: both(right('dynamodb:ExportTableToPointInTime', byTableArn), ({ S3Bucket, S3Prefix }) => [
       permission('s3:PutObject', only(under(S3Bucket, S3Prefix))),
     ]),
+    // What is under the prefix is asked for once more, object by object, when it is read.
     ImportTable: both(right('dynamodb:ImportTable', imported), ({ S3BucketSource: source }) => [
       permission('s3:GetObject', only(under(source?.S3Bucket, source?.S3KeyPrefix))),
-      permission('s3:ListBucket', only(formatArn('s3', '', '', source?.S3Bucket ?? ''))),
+      permission('s3:ListBucket', {
+        ...only(formatArn('s3', '', '', source?.S3Bucket ?? '')),
+        ...(source?.S3KeyPrefix !== undefined && { context: { 's3:prefix': source.S3KeyPrefix } }),
+      }),
     ]),
     ...each('dynamodb', ({ GlobalTableName }) => globalTable(GlobalTableName), [
       ...['DescribeGlobalTable', 'DescribeGlobalTableSettings'],

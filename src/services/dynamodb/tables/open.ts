@@ -6,7 +6,7 @@ import { Backups } from '../history/backups.ts';
 import { Exports } from '../history/exports.ts';
 import { Histories } from '../history/histories.ts';
 import { Imports } from '../history/imports.ts';
-import type { Buckets } from '../history/objects-port.ts';
+import type { Buckets, CheckRead } from '../history/objects-port.ts';
 import { Restores } from '../history/restores.ts';
 import { backupOperations } from '../operations/backups.ts';
 import { exportOperations } from '../operations/exports.ts';
@@ -33,6 +33,7 @@ export interface TableServicesDependencies {
   /** The way in which items are written. */
   readonly deleter: ExpiredDeleter;
   readonly buckets: Buckets;
+  readonly checkRead: CheckRead;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -48,7 +49,7 @@ export interface TableServices extends AsyncDisposable {
 
 /** Opens the tables over their store. Nothing runs before {@link TableServices.resume} or a request. */
 export async function openTables(dependencies: TableServicesDependencies): Promise<TableServices> {
-  const { records, openStreams, deleter, buckets, clock, random, logger } = dependencies;
+  const { records, openStreams, deleter, buckets, checkRead, clock, random, logger } = dependencies;
   await using scope = new AsyncDisposableStack();
   let opened: ChangeStreams | undefined;
   const streams = async (): Promise<ChangeStreams> => {
@@ -77,7 +78,7 @@ export async function openTables(dependencies: TableServicesDependencies): Promi
   const builds = new IndexBuilds(tables);
   const expiry = scope.use(new Expiry({ tables, deleter, clock, logger }));
   const administration = new Administration({ tables, builds, history: histories, streams, clock, random });
-  const parts = { records, tables, histories, administration, buckets, clock, random, logger };
+  const parts = { records, tables, histories, administration, buckets, checkRead, clock, random, logger };
   const backups = await Backups.open(parts);
   const exports = await Exports.open(parts);
   const imports = await Imports.open(parts);

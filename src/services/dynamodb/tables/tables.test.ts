@@ -75,6 +75,7 @@ async function open(): Promise<void> {
       openStreams: async () => ({ ...never, openStream: openStreams, follower: openStreams }) as never,
       deleter,
       buckets,
+      checkRead: async () => {},
       ...ground,
     }),
   );

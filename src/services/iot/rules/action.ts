@@ -4,7 +4,7 @@ import type { TraceContext } from '../../../telemetry/index.ts';
 import type { CommitGroup, GroupCommit } from '../broker/commit-group.ts';
 import { IotError } from '../errors.ts';
 import { IOT_LIMITS } from '../limits.ts';
-import type { StreamPort } from '../ports.ts';
+import type { ActionRight, RuleRights, StreamPort } from '../ports.ts';
 import type { RuleMessage } from '../sql/message.ts';
 import { compileTemplate, type Template } from '../sql/statement.ts';
 import type { RepublishHeaders, RuleAction } from './rule.ts';
@@ -20,6 +20,8 @@ export interface ActionContext {
   readonly hasErrorAction: boolean;
   /** Begins a trace for a message that brings none. */
   readonly newTrace: () => TraceContext;
+  /** Absent holds nobody to their roles. */
+  readonly rights: RuleRights | undefined;
 }
 
 /** The message that triggers the action, beside what the statement has made of it. */
@@ -91,6 +93,18 @@ export function compileAction(action: RuleAction, context: ActionContext): Compi
 
 type Settings<K extends keyof RuleAction> = NonNullable<RuleAction[K]>;
 
+/** An action that acts with a role; asks before it does. */
+type Check = (resource: string) => void;
+
+/** @throws IotError forbidden  (the check) the role may not do that */
+function checkOf({ rights, ruleArn }: ActionContext, roleArn: string, action: ActionRight['action']): Check {
+  if (!rights) return () => {};
+  return (resource) => {
+    const refusal = rights.refusal({ roleArn, ruleArn, action, resource });
+    if (refusal !== undefined) throw new IotError('forbidden', refusal);
+  };
+}
+
 function kinesisAction(settings: Settings<'kinesis'>, context: ActionContext): CompiledAction {
   const { commit, sqlVersion } = context;
   const streamName = compileTemplate(settings.streamName, sqlVersion);
@@ -101,11 +115,15 @@ function kinesisAction(settings: Settings<'kinesis'>, context: ActionContext): C
     if (known?.name !== name || known.stream.isDeleted) known = { name, stream: commit.stream(name, context.region) };
     return known.stream;
   };
+  const check = checkOf(context, settings.roleArn, 'kinesis:PutRecord');
   return {
     name: 'KinesisAction',
     resource: settings.streamName,
-    run: (message, payload) =>
-      commit.append(streamOf(streamName(message)), partitionKey(message), payload, message.trace()),
+    run: (message, payload) => {
+      const name = streamName(message);
+      check(formatArn('kinesis', context.region, ACCOUNT_ID, `stream/${name}`));
+      return commit.append(streamOf(name), partitionKey(message), payload, message.trace());
+    },
   };
 }
 
@@ -114,12 +132,14 @@ function lambdaAction({ functionArn }: Settings<'lambda'>, context: ActionContex
   return delivering('LambdaAction', functionArn, context, (message, payload) => ({ arn: arn(message), payload }));
 }
 
-function sqsAction({ queueUrl, useBase64 }: Settings<'sqs'>, context: ActionContext): CompiledAction {
+function sqsAction({ queueUrl, useBase64, roleArn }: Settings<'sqs'>, context: ActionContext): CompiledAction {
   const url = compileTemplate(queueUrl, context.sqlVersion);
-  return delivering('SqsAction', queueUrl, context, (message, payload) => ({
-    arn: queueArn(url(message), context.region),
-    payload: useBase64 ? Buffer.from(payload.toString('base64')) : payload,
-  }));
+  const check = checkOf(context, roleArn, 'sqs:SendMessage');
+  return delivering('SqsAction', queueUrl, context, (message, payload) => {
+    const arn = queueArn(url(message), context.region);
+    check(arn);
+    return { arn, payload: useBase64 ? Buffer.from(payload.toString('base64')) : payload };
+  });
 }
 
 /** `http://host:port/000000000000/name` names the queue of that account; the region is in AWS's hosts only. */
@@ -130,14 +150,15 @@ function queueArn(url: string, region: string): string {
   return formatArn('sqs', /^sqs\.([a-z0-9-]+)\./.exec(host)?.[1] ?? region, account, name);
 }
 
-function snsAction({ targetArn, messageFormat }: Settings<'sns'>, context: ActionContext): CompiledAction {
-  const arn = compileTemplate(targetArn, context.sqlVersion);
+function snsAction({ targetArn, messageFormat, roleArn }: Settings<'sns'>, context: ActionContext): CompiledAction {
+  const target = compileTemplate(targetArn, context.sqlVersion);
+  const check = checkOf(context, roleArn, 'sns:Publish');
   const attributes = messageFormat === 'JSON' ? { messageStructure: 'json' } : undefined;
-  return delivering('SnsAction', targetArn, context, (message, payload) => ({
-    arn: arn(message),
-    payload,
-    ...(attributes && { attributes }),
-  }));
+  return delivering('SnsAction', targetArn, context, (message, payload) => {
+    const arn = target(message);
+    check(arn);
+    return { arn, payload, ...(attributes && { attributes }) };
+  });
 }
 
 /** Posts to a URL. Unlike AWS, we ask no confirmation of the destination: the rule's owner is the node's. */
@@ -157,10 +178,13 @@ function httpAction({ url, headers = [], auth }: Settings<'http'>, context: Acti
 function republishAction(settings: Settings<'republish'>, context: ActionContext): CompiledAction {
   const topic = compileTemplate(settings.topic, context.sqlVersion);
   const headers = compileHeaders(settings.headers, context.sqlVersion);
+  const check = checkOf(context, settings.roleArn, 'iot:Publish');
   return delivering('RepublishAction', settings.topic, context, (message, payload) => {
     const name = topic(message);
+    const arn = formatArn('iot', context.region, ACCOUNT_ID, `topic/${name}`);
+    check(arn);
     return {
-      arn: formatArn('iot', context.region, ACCOUNT_ID, `topic/${name}`),
+      arn,
       payload,
       attributes: { qos: settings.qos ?? 0, ...headers?.(message), depth: message.depth + 1 },
       // Order on a topic is the order of publishing.

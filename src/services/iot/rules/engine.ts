@@ -6,6 +6,7 @@ import type { CommitGroup, GroupCommit } from '../broker/commit-group.ts';
 import type { Publisher } from '../broker/message.ts';
 import { TopicTrie } from '../broker/trie.ts';
 import { IotError } from '../errors.ts';
+import type { RuleRights } from '../ports.ts';
 import { type CompiledStatement, compileStatement } from '../sql/statement.ts';
 import {
   type ActionMessage,
@@ -42,9 +43,11 @@ export class RuleEngine {
   readonly #random: Random;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
+  readonly #rights: RuleRights | undefined;
 
   constructor(parts: {
     readonly commit: GroupCommit;
+    readonly rights?: RuleRights | undefined;
     readonly clock: Clock;
     readonly random: Random;
     readonly logger: Logger;
@@ -55,6 +58,12 @@ export class RuleEngine {
     this.#random = parts.random;
     this.#logger = parts.logger;
     this.#metrics = parts.metrics;
+    this.#rights = parts.rights;
+  }
+
+  /** Resolves when rules may run. */
+  async ready(): Promise<void> {
+    await this.#rights?.ready();
   }
 
   /** Changes whenever another set of rules may match a topic. */
@@ -66,7 +75,10 @@ export class RuleEngine {
   compile(rule: TopicRule, ruleArn: string): CompiledRule {
     const { ruleName, sql, awsIotSqlVersion, region } = rule;
     const trace = () => newTrace(this.#random);
-    const context = { commit: this.#commit, ruleArn, region, sqlVersion: awsIotSqlVersion, newTrace: trace };
+    const context = {
+      ...{ commit: this.#commit, rights: this.#rights, ruleArn, region },
+      ...{ sqlVersion: awsIotSqlVersion, newTrace: trace },
+    };
     const compileOne = (action: RuleAction, hasErrorAction = false) =>
       compileAction(action, { ...context, hasErrorAction });
     const counter = (name: string, help: string) => this.#metrics.counter(name, help, { rule: ruleName });

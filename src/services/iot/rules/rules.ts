@@ -36,6 +36,7 @@ export class TopicRules {
   static async open(records: Records, engine: RuleEngine, clock: Clock): Promise<TopicRules> {
     const registry = await Registry.open<TopicRule>(records, 'iot.rules');
     const rules = new TopicRules(registry, engine, clock);
+    if (registry.size > 0) await engine.ready();
     for (const rule of registry.list()) rules.#apply(rule);
     return rules;
   }
@@ -48,6 +49,7 @@ export class TopicRules {
       throw new IotError('limit-exceeded', `The limit of ${IOT_LIMITS.rulesMax} rules is reached.`);
     }
     const rule = this.#checked({ ruleName, region, createdAt: this.#clock.now() }, payload);
+    await this.#engine.ready();
     try {
       await this.#registry.create(ruleName, rule);
     } catch (error) {

@@ -17,6 +17,8 @@ export interface EventSourceMappings extends AsyncDisposable {
   readonly tagged: TaggedResources;
   /** All mappings, for the console and the flow picture. */
   mappings(): readonly MappingView[];
+  /** Which function a mapping calls, by the ARN of the mapping; `undefined` when there is none. */
+  functionOf(mappingArn: string): string | undefined;
   /** Holds a mapping back under a name, across restarts, whatever `Enabled` says; batches that run are finished. @throws resource-not-found */
   pause(uuid: string, reason: string): Promise<MappingView>;
   /** Takes a name back: the mapping runs when nobody else holds it and it is enabled. @throws resource-not-found */
@@ -40,6 +42,7 @@ export async function openEventSourceMappings(dependencies: MappingDependencies)
     errors: {},
     tagged: taggedMappings(mappings),
     mappings: () => mappings.list(),
+    functionOf: (arn) => mappings.functionOf(arn),
     pause: (uuid, reason) => mappings.pause(uuid, reason),
     resume: (uuid, reason) => mappings.resume(uuid, reason),
     replay: (uuid, at) => mappings.replay(uuid, at),

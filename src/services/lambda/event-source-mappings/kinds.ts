@@ -24,6 +24,8 @@ export interface SourceKind {
   readonly userAction: string;
   /** Members that AWS has for other sources only. */
   readonly refused: readonly string[];
+  /** How AWS says that the function's role may not read it. @param action  the first that is missing */
+  readonly unreadable: (sourceArn: string, action: string) => string;
 }
 
 /** Members of sources that none of ours is. */
@@ -50,6 +52,9 @@ const KINESIS: SourceKind = {
   startingPositions: ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'],
   userAction: 'User action',
   refused: [...FOREIGN, 'ScalingConfig', 'ProvisionedPollerConfig'],
+  unreadable: (arn) =>
+    `Cannot access stream ${arn}. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, ` +
+    'ListShards, and DescribeStreamSummary Actions on your stream in IAM.',
 };
 
 /** Streams of tables. */
@@ -58,6 +63,9 @@ const DYNAMODB: SourceKind = {
   name: 'DynamoDB',
   payloadKey: 'dynamodb',
   startingPositions: ['TRIM_HORIZON', 'LATEST'],
+  unreadable: (arn) =>
+    `Cannot access stream ${arn}. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, ` +
+    'and ListStreams Actions on your stream in IAM.',
 };
 
 const SQS: SourceKind = {
@@ -81,6 +89,8 @@ const SQS: SourceKind = {
     'TumblingWindowInSeconds',
     'DestinationConfig',
   ],
+  unreadable: (_arn, action) =>
+    `The provided execution role does not have permissions to call ${action.split(':')[1]} on SQS`,
 };
 
 const SQS_FIFO: SourceKind = { ...SQS, plural: 'FIFO queues', batchSizeMax: 10, batchingWindow: false };

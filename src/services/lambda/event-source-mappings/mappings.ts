@@ -26,6 +26,11 @@ export interface MappingDependencies {
    * @throws DomainError when it does not exist (now)
    */
   readonly sourceFor: (arn: string, reader: string) => StreamSource | QueueSource;
+  /**
+   * Asks whether the execution role of a function lets it read a source; absent holds nobody.
+   * @returns what is missing: the action and a sentence; `undefined` where nothing is
+   */
+  readonly refusalToRead?: (functionArn: string, sourceArn: string) => ReadRefused | Promise<ReadRefused>;
   /** The mapping is gone for good: a source that keeps something for it lets go of that. Best effort. */
   readonly forgetReader?: (arn: string, reader: string) => Promise<void>;
   readonly delivery: Pick<DeliveryService, 'send'>;
@@ -36,6 +41,9 @@ export interface MappingDependencies {
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
+
+/** Why a role may not read a source. */
+export type ReadRefused = { readonly action: string; readonly message: string } | undefined;
 
 export type MappingStatus = 'Creating' | 'Enabling' | 'Enabled' | 'Disabling' | 'Disabled' | 'Updating' | 'Deleting';
 
@@ -144,6 +152,12 @@ export class Mappings implements AsyncDisposable {
     const mapping = this.#registry.list().find(({ uuid: own }) => own === id);
     if (!mapping) throw new LambdaError('resource-not-found', `There is no event source mapping ${id}.`);
     return mapping;
+  }
+
+  /** Which function a mapping calls, by the ARN of the mapping; `undefined` when there is none. */
+  functionOf(arn: string): string | undefined {
+    const [, , , region, , , id] = arn.split(':');
+    return this.#registry.get(`${region}/${id}`)?.functionArn;
   }
 
   /** Holds a mapping back under a name, across restarts; what runs is finished. Twice is once. @throws resource-not-found */

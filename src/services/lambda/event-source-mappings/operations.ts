@@ -24,24 +24,31 @@ export function mappingOperations(mappings: Mappings, dependencies: MappingDepen
       checkStartingPosition(kind, input.StartingPosition, sourceArn);
       const fn = existing(input.FunctionName, context);
       checkSource(sourceArn, fn.functionArn, dependencies);
+      await checkRole(sourceArn, fn.functionArn, dependencies);
       const enabled = input.Enabled ?? true;
       return mappingShape(await mappings.create({ ...fn, region: context.region, sourceArn, enabled, settings }));
     },
 
     GetEventSourceMapping: ({ UUID }, { region }) => mappingShape(mappings.get(region, UUID)),
 
-    UpdateEventSourceMapping: async (input, context) =>
-      mappingShape(
+    UpdateEventSourceMapping: async (input, context) => {
+      const current = mappings.get(context.region, input.UUID).mapping;
+      const named = input.FunctionName === undefined ? undefined : existing(input.FunctionName, context);
+      // Stopping needs no right: a role that has lost it must not keep the mapping running.
+      if (input.Enabled !== false) {
+        await checkRole(current.sourceArn, (named ?? current).functionArn, dependencies);
+      }
+      return mappingShape(
         await mappings.update(context.region, input.UUID, (mapping) => {
           const { functionArn, functionName, sourceArn } = mapping;
-          const named = input.FunctionName !== undefined;
-          const fn = named ? existing(input.FunctionName, context) : { functionArn, functionName };
+          const fn = named ?? { functionArn, functionName };
           const { clock } = dependencies;
           const settings = settingsFrom(input, sourceKindOf(sourceArn), clock.now(), mapping.settings);
           if (input.Enabled !== false) checkLease(sourceArn, fn.functionArn, dependencies);
           return { ...mapping, ...fn, enabled: input.Enabled ?? mapping.enabled, settings };
         }),
-      ),
+      );
+    },
 
     DeleteEventSourceMapping: async ({ UUID }, { region }) => mappingShape(await mappings.delete(region, UUID)),
 
@@ -86,6 +93,15 @@ function missing(sourceArn: string, error: unknown): string {
     'Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. ' +
     'SQS Error Message: The specified queue does not exist.'
   );
+}
+
+/** The function's role must be able to read what the function is to be given. @throws invalid-parameter, as AWS words it */
+async function checkRole(sourceArn: string, arn: string, { refusalToRead }: MappingDependencies): Promise<void> {
+  const refused = await refusalToRead?.(arn, sourceArn);
+  if (!refused) return;
+  throw new LambdaError('invalid-parameter', sourceKindOf(sourceArn).unreadable(sourceArn, refused.action), {
+    cause: refused.message,
+  });
 }
 
 /** What is gone by now has nothing to be compared: the poller says so. */

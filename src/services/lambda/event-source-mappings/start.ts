@@ -7,12 +7,15 @@ import {
   type PollerSettings,
   QueuePoller,
   type QueueSettings,
+  type QueueSource,
   type ScalingRules,
   type StartingPosition,
   StreamPoller,
   type StreamSettings,
+  type StreamSource,
   Tally,
 } from '../../../pollers/index.ts';
+import { heldSource } from './held-source.ts';
 import { sourceKindOf } from './kinds.ts';
 import {
   type Mapping,
@@ -21,12 +24,12 @@ import {
   type StreamMappingSettings,
   windowMsOf,
 } from './mapping.ts';
-import type { MappingDependencies } from './mappings.ts';
+import type { MappingDependencies, ReadRefused } from './mappings.ts';
 
 /** Starts the poller of a mapping. @throws what `sourceFor` throws: the source is not there */
 export function startPoller(mapping: Mapping, dependencies: MappingDependencies, checkpoints: Checkpoints): Poller {
   const { sourceFor, invoker, delivery, putObject, clock, random, logger, metrics } = dependencies;
-  const source = sourceFor(mapping.sourceArn, mapping.uuid);
+  const source = heldBy(mapping, sourceFor(mapping.sourceArn, mapping.uuid), dependencies);
   const settings = pollerSettings(mapping);
   const common = { invoker, clock, random, logger, tally: new Tally(metrics, settings) };
   if (source.kind === 'stream') {
@@ -34,6 +37,20 @@ export function startPoller(mapping: Mapping, dependencies: MappingDependencies,
     return StreamPoller.start({ ...common, source, delivery, putObject, checkpoints, settings: streamed });
   }
   return QueuePoller.start({ ...common, source, delivery, settings: queueSettings(settings, mapping.settings) });
+}
+
+/** The source as the function's role may read it. */
+function heldBy<S extends StreamSource | QueueSource>(
+  { functionArn, sourceArn }: Mapping,
+  source: S,
+  { refusalToRead }: MappingDependencies,
+): S {
+  if (!refusalToRead) return source;
+  const words = (refused: ReadRefused) => refused?.message;
+  return heldSource(source, () => {
+    const refused = refusalToRead(functionArn, sourceArn);
+    return refused instanceof Promise ? refused.then(words) : words(refused);
+  });
 }
 
 /** ARN of the mapping itself. */

@@ -1,3 +1,4 @@
+import { hasCode } from '../../../base/index.ts';
 import { invalidParameter, LambdaError } from '../errors.ts';
 import { LAMBDA_LIMITS } from '../model.ts';
 
@@ -10,12 +11,12 @@ export interface CodeInput {
   readonly ImageUri?: string;
 }
 
-/** Reads an object of the node's own store. @throws DomainError when it is not there */
-export type ReadObject = (bucket: string, key: string) => Promise<AsyncIterable<Uint8Array>>;
+/** Reads an object of the node's own store, the newest version unless one is named. @throws DomainError when it is not there */
+export type ReadObject = (bucket: string, key: string, versionId?: string) => Promise<AsyncIterable<Uint8Array>>;
 
 /** The zip that a request brings or names. @throws invalid-parameter, request-too-large */
 export async function zipOf(input: CodeInput, readObject: ReadObject): Promise<Uint8Array> {
-  const { ZipFile, S3Bucket, S3Key } = input;
+  const { ZipFile, S3Bucket, S3Key, S3ObjectVersion } = input;
   if (ZipFile && (S3Bucket || S3Key)) {
     throw invalidParameter('Please do not provide other FunctionCode parameters when providing a ZipFile.');
   }
@@ -26,8 +27,9 @@ export async function zipOf(input: CodeInput, readObject: ReadObject): Promise<U
     return ZipFile;
   }
   if (!S3Bucket || !S3Key) throw invalidParameter('Please provide a source for function code.');
-  const body = await readObject(S3Bucket, S3Key).catch((cause: unknown) => {
-    const message = `Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.`;
+  const body = await readObject(S3Bucket, S3Key, S3ObjectVersion).catch((cause: unknown) => {
+    const [code, what] = hasCode(cause, 'version-not-found') ? ['NoSuchVersion', 'version'] : ['NoSuchKey', 'key'];
+    const message = `Error occurred while GetObject. S3 Error Code: ${code}. S3 Error Message: The specified ${what} does not exist.`;
     throw new LambdaError('invalid-parameter', message, { cause });
   });
   return collect(body);

@@ -46,7 +46,9 @@ export function deletionOperations({ objects }: Ground): Record<string, Operatio
       // Versions of one key follow each other: side by side each would be tried again after every other.
       const turns = new Map<string, Promise<Outcome>>();
       const outcomes = await Promise.all(
-        named.map((one) => {
+        named.map((one, entry): Outcome | Promise<Outcome> => {
+          const refused = context.refusedEntries?.get(entry)?.message;
+          if (refused !== undefined) return refusalOf(one, refused);
           const before = turns.get(one.Key) ?? Promise.resolve();
           const turn = before.then(() => deleteOne(objects, Bucket, one, options));
           turns.set(one.Key, turn);
@@ -71,7 +73,7 @@ async function deleteOne(
   { Key, VersionId, ETag }: Named,
   options: { readonly bypassGovernance: boolean; readonly cause: ChangeCause },
 ): Promise<Outcome> {
-  const which = VersionId === undefined ? {} : { VersionId };
+  const which = whichOf({ Key, VersionId });
   const wanted: DeleteOptions = {
     ...options,
     ...versionOf(which),
@@ -80,12 +82,20 @@ async function deleteOne(
   try {
     const { deleteMarker, versionId } = await objects.delete(bucket, Key, wanted);
     const marker = deleteMarker && { DeleteMarker: true, DeleteMarkerVersionId: versionId };
-    return { deleted: { Key, ...which, ...marker } };
+    return { deleted: { ...which, ...marker } };
   } catch (error) {
     if (hasCode(error, 'bucket-not-found')) throw error;
     const { code, message } = translate(error, { Bucket: bucket, Key }) as DomainError<keyof typeof S3_ANSWERS>;
-    return { error: { Key, ...which, Code: S3_ANSWERS[code]?.type ?? 'InternalError', Message: message } };
+    return { error: { ...which, Code: S3_ANSWERS[code]?.type ?? 'InternalError', Message: message } };
   }
+}
+
+function refusalOf(named: Named, message: string): Outcome {
+  return { error: { ...whichOf(named), Code: S3_ANSWERS['access-denied'].type, Message: message } };
+}
+
+function whichOf({ Key, VersionId }: Pick<Named, 'Key'> & { readonly VersionId?: string | undefined }) {
+  return { Key, ...(VersionId !== undefined && { VersionId }) };
 }
 
 /** What would be checked by S3 is not passed over. */

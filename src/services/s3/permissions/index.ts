@@ -4,7 +4,7 @@
  *
  *     GetObject on what is not there   needs s3:ListBucket too: whoever may not list is told 403 and not 404, as by AWS
  *     CopyObject                       s3:GetObject on the source, s3:PutObject on the target
- *     DeleteObjects                    s3:DeleteObject on each; one that is refused refuses all (AWS answers for each)
+ *     DeleteObjects                    s3:DeleteObject on each; one that is refused is answered for, the others are deleted
  */
 import type { Clock } from '../../../base/index.ts';
 import { type Conditions, type Permission, type PermissionsOf, permission, type Target } from '../../index.ts';
@@ -69,7 +69,9 @@ class Rights {
       UploadPartCopy: async (input: Input) => [...(await this.#source(input, 'part')), this.#onKey('PutObject', input)],
       DeleteObject: (input: Input) => this.#delete(input),
       DeleteObjects: ({ Delete, ...input }: Input) =>
-        (Delete?.Objects ?? []).flatMap((one: Input) => this.#delete({ ...input, ...one })),
+        (Delete?.Objects ?? []).flatMap((one: Input, entry: number) =>
+          this.#delete({ ...input, ...one }).map((right) => ({ ...right, entry })),
+        ),
       PutObjectRetention: async (input: Input) => [
         ...(await this.#onObject('PutObjectRetention', input)),
         ...this.#bypassing(input),

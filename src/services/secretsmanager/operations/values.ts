@@ -31,7 +31,7 @@ export function valueOperations(
   return {
     GetSecretValue: (input, { region }) => read(secrets.find(region, input.SecretId), input),
 
-    BatchGetSecretValue: async (input, { region }) => {
+    BatchGetSecretValue: async (input, { region, refusedEntries }) => {
       const { SecretIdList: ids, Filters: filters } = input;
       if ((ids === undefined) === (filters === undefined)) {
         throw invalidParameter("Either 'SecretIdList' or 'Filters' must be provided, but not both.");
@@ -39,6 +39,11 @@ export function valueOperations(
       const SecretValues: object[] = [];
       const Errors: object[] = [];
       const add = async (SecretId: string, find: () => Secret) => {
+        const refused = refusedEntries?.get(SecretId);
+        if (refused) {
+          Errors.push({ SecretId, ErrorCode: 'AccessDeniedException', Message: refused.message });
+          return;
+        }
         try {
           SecretValues.push(await read(find(), {}));
         } catch (error) {

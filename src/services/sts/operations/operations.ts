@@ -31,20 +31,20 @@ function whoOperations({ sessions, identities }: StsOptions): Record<string, Ope
 function assumeOperations(options: StsOptions): Record<string, Operation> {
   const webIdentities = webIdentitiesOf(options);
   return {
-    AssumeRole: async (input, { caller, region }) => {
+    AssumeRole: async (input, { caller, region, origin }) => {
       const { RoleArn, RoleSessionName, DurationSeconds, ExternalId, SourceIdentity } = input;
       const assumed = await assume(
         options,
         {
           ...input,
-          ...{ action: 'sts:AssumeRole', region, roleArn: RoleArn, sessionName: RoleSessionName },
+          ...{ action: 'sts:AssumeRole', facts: { region, ...origin }, roleArn: RoleArn, sessionName: RoleSessionName },
           ...{ durationSeconds: DurationSeconds, externalId: ExternalId, sourceIdentity: SourceIdentity },
         },
         { kind: 'caller', caller },
       );
       return { ...toAssumed(assumed), SourceIdentity: assumed.session.grant?.sourceIdentity };
     },
-    AssumeRoleWithWebIdentity: async (input, { region }) => {
+    AssumeRoleWithWebIdentity: async (input, { region, origin }) => {
       const { RoleArn, RoleSessionName, DurationSeconds, WebIdentityToken } = input;
       const identity = await (await webIdentities()).verify(WebIdentityToken);
       const { provider, claims, sourceIdentity, tags, transitiveTagKeys } = identity;
@@ -52,7 +52,8 @@ function assumeOperations(options: StsOptions): Record<string, Operation> {
         options,
         {
           ...input,
-          ...{ action: 'sts:AssumeRoleWithWebIdentity', region, roleArn: RoleArn, sessionName: RoleSessionName },
+          ...{ action: 'sts:AssumeRoleWithWebIdentity', facts: { region, ...origin } },
+          ...{ roleArn: RoleArn, sessionName: RoleSessionName },
           ...{ durationSeconds: DurationSeconds, claims, sourceIdentity },
           ...{ Tags: tags, TransitiveTagKeys: transitiveTagKeys },
         },
