@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import * as iam from '@aws-sdk/client-iam';
 import * as s3 from '@aws-sdk/client-s3';
+import { run } from '../wire/support.ts';
 import { ROOT, SecuredNode } from './secured-node.ts';
+
+const BIN = join(import.meta.dirname, '../../bin/millrace.js');
 
 let node: SecuredNode;
 let keys: { accessKeyId: string; secretAccessKey: string };
@@ -73,6 +76,14 @@ test('forms and visits are kept and told of, what was made of them and what was 
   assert.equal(await send('closed/a.txt'), 403);
   const visit = await fetch(`${node.endpoint}/_s3/websites/site/`);
   assert.equal(visit.status, 403);
+  const { stdout } = await run(process.execPath, [BIN, 'audit', '--denied', '--principal', 'anonymous'], {
+    ...{ PATH: process.env.PATH, AWS_ENDPOINT_URL: node.endpoint },
+    ...{ AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey },
+  });
+  assert.match(
+    stdout,
+    /^\S+ {2}anonymous {2}127\.0\.0\.1 {2}s3:GetObject {2}arn:aws:s3:::site\/index\.html {2}AccessDenied: .*\n$/,
+  );
   await node.stop();
   const directory = join(node.dataDirectory, 'audit');
   const texts = await Promise.all((await readdir(directory)).map((name) => readFile(join(directory, name), 'utf8')));

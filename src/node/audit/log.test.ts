@@ -100,4 +100,9 @@ test('of one principal so many refusals a minute are kept; the others are counte
     remarks.map(({ count, userIdentity }) => [count, userIdentity.sessionContext.sessionIssuer.arn]),
     [[7, session.principalArn]],
   );
+  const denied = await readTrail(join(directory, 'bound'), { limit: 1000, denied: true, principal: 'role/r' });
+  assert.ok(
+    denied.some(({ eventName }) => eventName === 'RefusalsLeftOut'),
+    'they were refused as well',
+  );
 });

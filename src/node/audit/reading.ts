@@ -6,7 +6,7 @@ export interface AuditQuery {
   /** Epoch milliseconds, from and before. */
   readonly since?: number | undefined;
   readonly until?: number | undefined;
-  /** Part of the ARN, the user name or the access key id. */
+  /** Part of the ARN, the user name, the access key id or the principal id (`anonymous`). */
   readonly principal?: string | undefined;
   readonly eventName?: string | undefined;
   readonly eventSource?: string | undefined;
@@ -57,15 +57,15 @@ function isWanted(record: StoredRecord, query: AuditQuery): boolean {
   const { since, until, principal, eventName, eventSource, resource, denied } = query;
   const at = Date.parse(String(record.eventTime));
   if ((since !== undefined && at < since) || (until !== undefined && at >= until)) return false;
-  if (denied && record.errorMessage === undefined) return false;
+  if (denied && record.errorMessage === undefined && record.eventName !== 'RefusalsLeftOut') return false;
   if (eventName !== undefined && record.eventName !== eventName) return false;
   if (eventSource !== undefined && record.eventSource !== eventSource) return false;
   if (resource !== undefined && !(record.resources ?? []).some(({ ARN }: { ARN: string }) => ARN.includes(resource))) {
     return false;
   }
   if (principal === undefined) return true;
-  const { arn = '', userName = '', accessKeyId = '' } = record.userIdentity ?? {};
-  return [arn, userName, accessKeyId].some((text) => text.includes(principal));
+  const { arn = '', userName = '', accessKeyId = '', principalId = '' } = record.userIdentity ?? {};
+  return [arn, userName, accessKeyId, principalId].some((text) => text.includes(principal));
 }
 
 /** All records of the files before this one are older than what is asked for. */
