@@ -21,5 +21,6 @@ process.stdout.on('error', (error) => {
 
 // A published package carries dist/; a checkout runs its sources, types stripped.
 const source = new URL('../src/cli/main.ts', import.meta.url);
-const { main } = await import(existsSync(source) ? source.href : new URL('../dist/cli/main.js', import.meta.url).href);
+const built = new URL('../dist/main.js', import.meta.url);
+const { main } = await import((existsSync(source) ? source : built).href);
 process.exitCode = await main(process.argv.slice(2));

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { isLoopback, readConfiguration, SETTINGS } from './configuration.ts';
+import { parse } from 'yaml';
+import { isLoopback, parseConfiguration, readConfiguration, SETTINGS } from './configuration.ts';
 
 const KEYS = { MILLRACE_ROOT_ACCESS_KEY_ID: 'AKIA000000000000', MILLRACE_ROOT_SECRET_ACCESS_KEY: 's'.repeat(32) };
 const read = (text: string, env: Record<string, string> = KEYS) =>
-  readConfiguration(text, { env, directory: '/etc/millrace' });
+  readConfiguration(parse(text) ?? {}, { env, directory: '/etc/millrace' });
 
 test('an empty file gives the defaults, with the root keys of the environment', () => {
   assert.deepEqual(read(''), {
@@ -23,6 +24,11 @@ test('an empty file gives the defaults, with the root keys of the environment', 
     logLevel: 'info',
     rootCredentials: { accessKeyId: 'AKIA000000000000', secretAccessKey: 's'.repeat(32) },
   });
+});
+
+test('an empty text is an empty configuration, and one that is no YAML is refused', async () => {
+  assert.deepEqual(await parseConfiguration(''), {});
+  await assert.rejects(parseConfiguration('{'), /the configuration is not YAML/);
 });
 
 test('the file goes before the environment', () => {
@@ -54,7 +60,6 @@ for (const [name, text, env, message] of [
     /tls.certFile has its own/,
   ],
   ['a proxy that is no network', 'mqtt: { proxies: [10.0.0.0/40] }', KEYS, /10.0.0.0\/40, which is neither an address/],
-  ['broken YAML', '{', KEYS, /not YAML/],
 ] as const) {
   test(`refused: ${name}`, () => assert.throws(() => read(text, env), message));
 }

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { parse } from 'yaml';
 import { messageOf } from '../base/index.ts';
 import type { NodeConfig } from '../node/index.ts';
 import { SEALING_LIMITS } from '../store/index.ts';
@@ -186,8 +185,8 @@ const MAPPINGS: ReadonlySet<string> = new Set(
  *
  * @throws UsageError  an unknown key, a value out of its range, missing root credentials, or `auth: off` beyond loopback
  */
-export function readConfiguration(text: string, from: ConfigurationSource): NodeConfig {
-  const { given, value } = readSettings(text, from.env);
+export function readConfiguration(document: unknown, from: ConfigurationSource): NodeConfig {
+  const { given, value } = readSettings(document, from.env);
   const host = String(value('listen.host'));
   const secured = value('auth') === 'on';
   // Where any free port will do for MQTT, it does for MQTT over TLS: several nodes run side by side.
@@ -229,13 +228,13 @@ export function readConfiguration(text: string, from: ConfigurationSource): Node
  * Reads of a configuration what a node sends and how; the other settings are checked and left.
  * @throws UsageError
  */
-export function readOutgoingOnly(text: string, from: ConfigurationSource): Outgoing {
-  const { given, value } = readSettings(text, from.env);
+export function readOutgoingOnly(document: unknown, from: ConfigurationSource): Outgoing {
+  const { given, value } = readSettings(document, from.env);
   return readOutgoing(value, given, from);
 }
 
-function readSettings(text: string, env: ConfigurationSource['env']) {
-  const members = Object.entries(topLevel(parseYaml(text)));
+function readSettings(document: unknown, env: ConfigurationSource['env']) {
+  const members = Object.entries(topLevel(document));
   const isWhole = ([name]: readonly [string, unknown]) => MAPPINGS.has(name);
   const settings = flatten(Object.fromEntries(members.filter((member) => !isWhole(member))));
   const given: Readonly<Record<string, unknown>> = { ...settings, ...Object.fromEntries(members.filter(isWhole)) };
@@ -255,11 +254,22 @@ export async function readOutgoingFile(name: string | undefined, from: Configura
   return readOutgoingOnly(await readConfigurationFile(file), { ...from, directory: dirname(file) });
 }
 
-/** @throws UsageError  it cannot be read */
-export async function readConfigurationFile(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
+/** What is written in the file. @throws UsageError  it cannot be read, or is not YAML */
+export async function readConfigurationFile(file: string): Promise<unknown> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new UsageError(`cannot read the configuration: ${messageOf(error)}; name it with --config FILE`);
   });
+  return parseConfiguration(text);
+}
+
+/** @throws UsageError  it is not YAML */
+export async function parseConfiguration(text: string): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return parse(text) ?? {};
+  } catch (error) {
+    throw new UsageError(`the configuration is not YAML: ${messageOf(error)}`);
+  }
 }
 
 /** Checks the address of a collector; none where there is none. @throws UsageError */
@@ -347,14 +357,6 @@ function rootCredentials(value: (name: SettingName) => unknown): NonNullable<Nod
 function required(name: SettingName, value: unknown): string {
   if (typeof value === 'string') return value;
   throw new UsageError(`${name} is missing: set it in the file or as ${(SETTINGS[name] as Setting).env}`);
-}
-
-function parseYaml(text: string): unknown {
-  try {
-    return parse(text) ?? {};
-  } catch (error) {
-    throw new UsageError(`the configuration is not YAML: ${messageOf(error)}`);
-  }
 }
 
 /** `{ listen: { host: 'x' } }` becomes `{ 'listen.host': 'x' }`. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parse } from 'yaml';
 import { readOutgoingOnly } from './configuration.ts';
 
 let directory: string;
@@ -15,7 +16,8 @@ before(() => {
 
 after(() => rmSync(directory, { recursive: true }));
 
-const read = (text: string, env: Record<string, string> = {}) => readOutgoingOnly(text, { env, directory });
+const read = (text: string, env: Record<string, string> = {}) =>
+  readOutgoingOnly(parse(text) ?? {}, { env, directory });
 
 test('nothing is sent by mail, nobody is called by a connection unless the file says so', () => {
   assert.deepEqual(read(''), {});

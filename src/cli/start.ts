@@ -8,7 +8,7 @@ import { startNode, stopSignal } from './node.ts';
 export const start = defineCommand({
   name: 'start',
   summary:
-    'Start a node for production: every call must be signed. Policies of devices are evaluated; those of IAM for some services (docs/security.md).',
+    'Start a node for production: every call must be signed, and is held to the policies of its caller.',
   options: { config: { type: 'text', value: 'FILE', default: 'millrace.yaml', help: 'configuration, YAML or JSON' } },
   examples: [
     ['millrace start --config /etc/millrace.yaml', 'start with the settings of that file'],

@@ -83,7 +83,7 @@ export interface OperationContext {
   readonly lineageHeader?: string | undefined;
 }
 
-/** A streaming blob as the wire gives it. */
+/** A streaming blob as the wire gives it, where it is not there whole. */
 export interface StreamedBody extends AsyncIterable<Uint8Array> {
   /** What the head says will follow the body, in lower case. */
   readonly trailerNames: readonly string[];
@@ -95,7 +95,7 @@ export interface StreamedBody extends AsyncIterable<Uint8Array> {
 
 /**
  * One operation of a service. Input and output have the member names of AWS's model: blobs are `Uint8Array`, timestamps
- * `Date`, longs `number`, streaming blobs {@link StreamedBody}, event streams `AsyncIterable` of one-member unions.
+ * `Date`, longs `number`, streaming blobs {@link StreamedBody} or, when they are short, `Uint8Array`, event streams `AsyncIterable` of one-member unions.
  * The wire has checked the input against the model's constraints before it calls.
  *
  * Types may be taken from AWS's clients (`import type { PutRecordInput } from '@aws-sdk/client-kinesis'`).

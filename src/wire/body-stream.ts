@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { DomainError } from '../base/index.ts';
 import { ChunkedDecoder, type ChunkSigner, SignatureFailure } from '../codec/aws/index.ts';
 import type { StreamedBody } from '../services/index.ts';
@@ -71,17 +71,25 @@ async function* wholeOf(request: CallRequest, own: ArrayBufferLike[]): AsyncGene
 }
 
 async function* hashed(source: AsyncIterable<Uint8Array>, expected: string): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
+  const sum = createHash('sha256');
   for await (const chunk of source) {
-    hash.update(chunk);
+    sum.update(chunk);
     yield chunk;
   }
-  if (hash.digest('hex') !== expected) {
-    throw new SignatureFailure(
-      'payload',
-      "The provided 'x-amz-content-sha256' header does not match what was computed.",
-    );
-  }
+  if (sum.digest('hex') !== expected) throw otherPayload();
+}
+
+/** A body that is there whole, if it has the hash that it must have. @throws SignatureFailure */
+export function proven(body: Uint8Array, payloadHash: string | undefined): Uint8Array {
+  if (payloadHash !== undefined && hash('sha256', body, 'hex') !== payloadHash) throw otherPayload();
+  return body;
+}
+
+function otherPayload(): SignatureFailure {
+  return new SignatureFailure(
+    'payload',
+    "The provided 'x-amz-content-sha256' header does not match what was computed.",
+  );
 }
 
 async function* dechunk(source: AsyncIterable<Uint8Array>, decoder: ChunkedDecoder): AsyncGenerator<Uint8Array> {

@@ -31,13 +31,14 @@ import type { Caller, EntryKey, Operation, RefusedEntry, Service } from '../serv
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { type Authenticated, AuthenticationFailure, type Authenticator } from './authenticate.ts';
 import { BodyReader } from './body.ts';
-import { isChunked, RequestBody, withoutChunked } from './body-stream.ts';
+import { isChunked, proven, RequestBody, withoutChunked } from './body-stream.ts';
 import type { CallRequest, CallResponse } from './call.ts';
 import { beginCallSpan } from './call-span.ts';
 import { CallContext } from './context.ts';
 import * as failures from './failures.ts';
 import { authorityOf, type DeviceDoor, type HttpRequest, type HttpResponse } from './http.ts';
 import { CallInstruments } from './instruments.ts';
+import { LaneRequest } from './lane/request.ts';
 import { WIRE_LIMITS } from './limits.ts';
 import {
   type Destination,
@@ -289,9 +290,17 @@ export class Dispatcher {
     return call.match !== undefined && call.endpoint!.codec.streamsInput(call.match.operation);
   }
 
-  #answerStreamed(call: Call, destination: Destination & { kind: 'service' }, caller: Authenticated): Promise<void> {
+  async #answerStreamed(
+    call: Call,
+    destination: Destination & { kind: 'service' },
+    caller: Authenticated,
+  ): Promise<void> {
     const { head, request } = call;
     const chunked = isChunked(head.headers);
+    if (!chunked && request instanceof LaneRequest) {
+      const body = proven(await request.body(), caller.payloadHash);
+      return this.#perform(call, destination, caller, { ...head, body });
+    }
     const body = new RequestBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
     const headers = chunked ? withoutChunked(head.headers) : head.headers;
     return this.#perform(call, destination, caller, { ...head, headers, body });

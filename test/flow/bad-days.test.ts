@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { KinesisClient, PutRecordCommand } from '@aws-sdk/client-kinesis';
+import { temporaryDirectory } from '../support/directory.ts';
 import { TestNode } from '../support/node.ts';
-import { assertOrdered, Flow, fleet, type Reading, temporaryDirectory } from './flow.ts';
+import { assertOrdered, Flow, fleet, type Reading } from './flow.ts';
 
 const DEVICES = 4;
 

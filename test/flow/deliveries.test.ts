@@ -7,8 +7,9 @@ import { test } from 'node:test';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { temporaryDirectory } from '../support/directory.ts';
 import { TestNode } from '../support/node.ts';
-import { assertHealthy, assertOrdered, Flow, fleet, type Reading, temporaryDirectory, until } from './flow.ts';
+import { assertHealthy, assertOrdered, Flow, fleet, type Reading, until } from './flow.ts';
 
 /** Every tenth reading of a device is an alert, published before the batch is witnessed. */
 const ALERTING = `

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { CreateTopicRuleCommand, IoTClient } from '@aws-sdk/client-iot';
 import { CreateStreamCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import {
@@ -52,11 +49,6 @@ export interface FlowSettings {
   readonly handler?: string;
   readonly function?: Partial<CreateFunctionCommandInput>;
   readonly mapping?: Partial<CreateEventSourceMappingCommandInput>;
-}
-
-export async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), 'millrace-flow-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
 /** Looks again and again, a turn of the loop apart, until something is found. @throws Error naming `what` after the deadline */

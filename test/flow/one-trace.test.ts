@@ -16,7 +16,8 @@ import { CreateQueueCommand, type Message, ReceiveMessageCommand, SQSClient } fr
 import mqtt from 'mqtt';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
-import { temporaryDirectory, until } from './flow.ts';
+import { temporaryDirectory } from '../support/directory.ts';
+import { until } from './flow.ts';
 
 const ROLE = 'arn:aws:iam::000000000000:role/one-trace';
 const queueArn = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;

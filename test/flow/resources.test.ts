@@ -17,8 +17,9 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { seededRandom } from '../../src/base/index.ts';
 import { encodePacket, Reason } from '../../src/codec/mqtt/index.ts';
 import { publish, RawClient } from '../mqtt/harness.ts';
+import { temporaryDirectory } from '../support/directory.ts';
 import { TestNode } from '../support/node.ts';
-import { assertHealthy, assertOrdered, Flow, fleet, type Reading, temporaryDirectory, until } from './flow.ts';
+import { assertHealthy, assertOrdered, Flow, fleet, type Reading, until } from './flow.ts';
 
 const noSmallDisk = canMount() ? false : 'needs the right to mount a tmpfs';
 

@@ -8,7 +8,7 @@ import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { startNode } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
-import { temporaryDirectory } from './flow.ts';
+import { temporaryDirectory } from '../support/directory.ts';
 
 /** Sends a message as AWS's SDKs do inside of a function: with the trace header that the environment names. */
 const CALLS_ON = `

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { CreateFunctionCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { temporaryDirectory, until } from '../flow/flow.ts';
+import { until } from '../flow/flow.ts';
 import { zipOf } from '../support/clients.ts';
+import { temporaryDirectory } from '../support/directory.ts';
 import { TestNode } from '../support/node.ts';
 
 /** Outlasts the time that deliveries have to end, and not the time that environments have. */

@@ -16,8 +16,9 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { build } from 'esbuild';
 import { startNode } from '../../src/node/index.ts';
 import type { SandboxEngine } from '../../src/runtime/index.ts';
-import { temporaryDirectory, until } from '../flow/flow.ts';
+import { until } from '../flow/flow.ts';
 import { zipOf } from '../support/clients.ts';
+import { temporaryDirectory } from '../support/directory.ts';
 
 /** A node, clients of its services, and a collector of its traces. */
 export class PowertoolsHouse implements AsyncDisposable {

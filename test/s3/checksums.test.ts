@@ -177,6 +177,49 @@ test("an upload's checksum is of its parts or of the whole, and parts are read b
     }
   }));
 
+test('what comes without a checksum has CRC64NVME, in one put and in parts', () =>
+  withBucket(async (s3, wire) => {
+    const plain = new S3Client({
+      ...{ ...clientOptions(wire), forcePathStyle: true },
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+    });
+    const headOf = (Key: string) => s3.send(new HeadObjectCommand({ ...BUCKET, Key, ChecksumMode: 'ENABLED' }));
+    const stored = await put(plain, 'small', '123456789');
+    assert.deepEqual([stored.ChecksumCRC64NVME, stored.ChecksumType], [OF_DIGITS.CRC64NVME, 'FULL_OBJECT']);
+    assert.equal((await headOf('small')).ChecksumCRC64NVME, OF_DIGITS.CRC64NVME);
+    const large = Buffer.alloc(MEGABYTE, 'large ');
+    assert.equal((await put(plain, 'large', large)).ChecksumCRC64NVME, sumOf('CRC64NVME', large));
+    const named = await put(plain, 'named', '123456789', { ChecksumCRC32: OF_DIGITS.CRC32 });
+    assert.equal(named.ChecksumCRC64NVME, undefined);
+
+    const upload = async (Key: string, client: S3Client) => {
+      const { UploadId, ChecksumAlgorithm } = await plain.send(new CreateMultipartUploadCommand({ ...BUCKET, Key }));
+      assert.equal(ChecksumAlgorithm, undefined);
+      const names = { ...BUCKET, Key, UploadId };
+      const bodies = [Buffer.alloc(5 * MEGABYTE, 'first '), Buffer.from('last')];
+      const sent = await Promise.all(
+        bodies.map((Body, index) => client.send(new UploadPartCommand({ ...names, PartNumber: index + 1, Body }))),
+      );
+      // As clients do it that send back whatever they were told.
+      const Parts = sent.map(({ $metadata: _, ServerSideEncryption, ...part }, index) => ({
+        ...{ ...part, PartNumber: index + 1 },
+      }));
+      const complete = new CompleteMultipartUploadCommand({ ...names, MultipartUpload: { Parts } });
+      const made = await plain.send(complete);
+      const whole = sumOf('CRC64NVME', Buffer.concat(bodies));
+      assert.deepEqual([made.ChecksumCRC64NVME, made.ChecksumType], [whole, 'FULL_OBJECT']);
+      assert.equal((await headOf(Key)).ChecksumCRC64NVME, whole);
+      return { sent, bodies };
+    };
+    const bare = await upload('bare parts', plain);
+    assert.equal(bare.sent[1]!.ChecksumCRC64NVME, sumOf('CRC64NVME', bare.bodies[1]!));
+    // Today's SDKs send CRC32 with each part, whatever the upload was begun with.
+    const proven = await upload('proven parts', s3);
+    const { ChecksumCRC32, ChecksumCRC64NVME } = proven.sent[1]!;
+    assert.deepEqual([ChecksumCRC32, ChecksumCRC64NVME], [sumOf('CRC32', proven.bodies[1]!), undefined]);
+    plain.destroy();
+  }));
+
 test('what does not fit an algorithm is refused when the upload begins, or with the part', () =>
   withBucket(async (s3) => {
     for (const [algorithm, type] of [

@@ -12,11 +12,13 @@ import {
 import * as s3 from '@aws-sdk/client-s3';
 import { SNS } from '@aws-sdk/client-sns';
 import { SQS } from '@aws-sdk/client-sqs';
+import type { Delivery } from '../../src/delivery/index.ts';
 import type { Node } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
 import { devNode } from '../support/in-process.ts';
 import { clientEnvironment, TestNode } from '../support/node.ts';
-import { run } from '../wire/support.ts';
+import { run, clientOptions as wireOptions } from '../wire/support.ts';
+import { withS3 } from './support.ts';
 
 const owned = new AsyncDisposableStack();
 let node: Node;
@@ -76,6 +78,33 @@ async function take(client: SQS, url: string, count: number): Promise<any[]> {
   }
   return bodies;
 }
+
+/** Takes no event before it is opened, as one whose disk is full. */
+class Outbox {
+  readonly #events: { readonly arn: string; readonly key: string }[] = [];
+  readonly #opened = Promise.withResolvers<void>();
+  #arrived: () => void = () => {};
+
+  open(): void {
+    this.#opened.resolve();
+  }
+
+  async send(deliveries: readonly Delivery[]): Promise<void> {
+    const records = deliveries.map(({ arn, payload }) => ({ arn, ...JSON.parse(Buffer.from(payload).toString()) }));
+    if (records.every(({ Event }) => Event === 's3:TestEvent')) return;
+    await this.#opened.promise;
+    for (const { arn, Records } of records) this.#events.push({ arn, key: Records[0].s3.object.key });
+    this.#arrived();
+  }
+
+  /** The first so many events. */
+  async taken(count: number) {
+    while (this.#events.length < count) await new Promise<void>((resolve) => (this.#arrived = resolve));
+    return this.#events;
+  }
+}
+
+const outbox = new Outbox();
 
 async function failure(call: Promise<unknown>): Promise<any> {
   return call.then(
@@ -329,6 +358,45 @@ print(json.dumps(n.queue_configurations))`;
   const shown = JSON.parse(await output('aws', words, env));
   assert.deepEqual(shown.QueueConfigurations, [rule]);
 });
+
+test('an event is for the rule that stood when it happened, whatever becomes of the rules', () =>
+  withS3(
+    async (wire) => {
+      const client = new s3.S3({ ...wireOptions(wire), region: 'us-east-1', forcePathStyle: true });
+      const Bucket = 'rules-that-change';
+      await client.createBucket({ Bucket });
+      const queue = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
+      const setRules = (...names: string[]) =>
+        client.putBucketNotificationConfiguration({
+          Bucket,
+          NotificationConfiguration: {
+            QueueConfigurations: names.map((name) => ({
+              Id: name,
+              QueueArn: queue(name),
+              Events: ['s3:ObjectCreated:*'],
+            })),
+          },
+        });
+      await client.putObject({ Bucket, Key: 'before any rule', Body: 'x' });
+      await setRules('first');
+      await client.putObject({ Bucket, Key: 'of the first', Body: 'x' });
+      await setRules('second');
+      await client.putObject({ Bucket, Key: 'of the second', Body: 'x' });
+      await setRules();
+      await client.putObject({ Bucket, Key: 'after all rules', Body: 'x' });
+      client.destroy();
+      outbox.open();
+      const events = await outbox.taken(2);
+      assert.deepEqual(
+        events.map(({ arn, key }) => [arn, key]),
+        [
+          [queue('first'), 'of+the+first'],
+          [queue('second'), 'of+the+second'],
+        ],
+      );
+    },
+    { delivery: outbox },
+  ));
 
 test('no event is lost of a put that was acknowledged before the node was killed', async () => {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'millrace-killed-'));

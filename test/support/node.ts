@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { removeDirectory } from './directory.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/millrace.js');
 
@@ -89,7 +90,7 @@ export class TestNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop('SIGKILL');
-    if (this.#ownsDirectory) await rm(this.dataDirectory, { recursive: true, force: true });
+    if (this.#ownsDirectory) await removeDirectory(this.dataDirectory);
   }
 }
 

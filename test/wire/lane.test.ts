@@ -21,6 +21,14 @@ const LINES = [
 ] as const;
 const request = (lines: readonly string[], content = body) => `${lines.join('\r\n')}\r\n\r\n${content}`;
 const PLAIN = request(LINES);
+const PLAINS = [
+  PLAIN,
+  request(['PUT /b/k HTTP/1.1', 'Host: localhost', 'Content-Length: 4', 'X-Amz-Acl: private'], 'body'),
+  ...['GET', 'HEAD', 'DELETE'].map((method) =>
+    request([`${method} /b/k?x=y HTTP/1.1`, 'Host: localhost', 'Range: bytes=0-1'], ''),
+  ),
+  request(['GET /b/k HTTP/1.1', 'Host: localhost', 'Content-Length: 0'], ''),
+];
 
 /** What Node's own HTTP server makes of the bytes: the first request with its body, or nothing. */
 async function byNode(bytes: Buffer): Promise<unknown> {
@@ -87,13 +95,14 @@ test('what the lane takes for a head, Node reads as the same request', async () 
   );
   const edit = fc.record({
     at: fc.nat({ max: PLAIN.length }),
+
     remove: fc.nat({ max: 3 }),
     insert: fc.option(pieces, { nil: '' }),
   });
   let taken = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(edit, { maxLength: 3 }), async (edits) => {
-      let text = PLAIN;
+    fc.asyncProperty(fc.constantFrom(...PLAINS), fc.array(edit, { maxLength: 3 }), async (plain, edits) => {
+      let text = plain;
       for (const { at, remove, insert } of edits) text = text.slice(0, at) + insert + text.slice(at + remove);
       const bytes = Buffer.from(text, 'latin1');
       const head = readPlainHead(bytes);
@@ -184,6 +193,20 @@ test('heads that two readers could read in two ways are not the lane’s', () =>
     assert.equal(readPlainHead(Buffer.from(request(lines))), 'other', length);
   }
   assert.equal(readPlainHead(Buffer.from(request(LINES.slice(0, -1)))), 'other', 'no length');
+  for (const method of ['GET', 'HEAD', 'DELETE']) {
+    const without = (...more: string[]) => {
+      return readPlainHead(Buffer.from(request([`${method} /a HTTP/1.1`, 'Host: localhost', ...more], '')));
+    };
+    for (const head of [without(), without('Content-Length: 0'), without('Content-Length: 00')]) {
+      assert.ok(typeof head === 'object' && head.method === method && head.bodyBytes === 0);
+    }
+    for (const line of ['Content-Length: 1', 'Content-Length:', 'Content-Length: -0']) {
+      assert.equal(without(line), 'other', `${method} ${line}`);
+    }
+  }
+  for (const method of ['PATCH', 'OPTIONS', 'CONNECT', 'TRACE', 'get', '', 'toString']) {
+    assert.equal(first(`${method} / HTTP/1.1`), 'other', method);
+  }
   assert.equal(readPlainHead(Buffer.from(request([LINES[0], ...LINES.slice(2)]))), 'other', 'no host');
   const many = Array.from({ length: PLAIN_HEAD_LIMITS.headersMax }, (_, i) => `X-${i}: a`);
   assert.equal(with_(...many), 'other');

@@ -69,7 +69,7 @@ export async function readApplication(directory: string): Promise<Application> {
 
 async function parse(file: string): Promise<Json> {
   try {
-    return readTemplate(await readFile(file, 'utf8')) as Json;
+    return (await readTemplate(await readFile(file, 'utf8'))) as Json;
   } catch (error) {
     throw new CommandError(`${file}: ${messageOf(error)}`, { exitCode: EXIT.usage });
   }

@@ -1,2 +1,2 @@
 /** Heads of plain HTTP/1.1 requests. */
-export { PLAIN_HEAD_LIMITS, type PlainHead, readPlainHead } from './plain-head.ts';
+export { PLAIN_HEAD_LIMITS, type PlainHead, type PlainMethod, readPlainHead } from './plain-head.ts';

@@ -1,14 +1,20 @@
 /**
  * The head of a plain HTTP/1.1 request: what AWS's clients send all day, and nothing that two readers could read in two ways.
  *
- * It takes part of what RFC 9112 allows and no more: `POST`, a path, HTTP/1.1, header lines with CRLF in printable ASCII, no name twice,
- * one `content-length` in digits, no `transfer-encoding`, `expect`, `upgrade` or `trailer`, and of `connection` only `keep-alive`. All else is
- * `other`: whoever asks has a complete reader for that, which then decides what is right and what is an attack.
+ * It takes part of what RFC 9112 allows and no more: five methods, a path, HTTP/1.1, header lines with CRLF in printable ASCII, no name twice,
+ * no `transfer-encoding`, `expect`, `upgrade` or `trailer`, and of `connection` only `keep-alive`. `POST` and `PUT` say in digits how long their
+ * body is; the others have none. All else is `other`: whoever asks has a complete reader for that, which then decides what is right and what
+ * is an attack.
  */
+
+/** Methods of plain requests, and whether they have a body. */
+const METHODS = { POST: true, GET: false, PUT: true, HEAD: false, DELETE: false } as const;
+
+export type PlainMethod = keyof typeof METHODS;
 
 /** A request's head, and how much of it there is. */
 export interface PlainHead {
-  readonly method: 'POST';
+  readonly method: PlainMethod;
   /** As it came. */
   readonly url: string;
   /** Names in lower case, in their order. */
@@ -28,7 +34,6 @@ export const PLAIN_HEAD_LIMITS = {
 } as const;
 
 const END = Buffer.from('\r\n\r\n');
-const START = 'POST /';
 const VERSION = ' HTTP/1.1';
 /** `/` and what may follow it; neither spaces nor anything beyond ASCII. */
 const URL_TEXT = /^\/[\x21-\x7e]*$/;
@@ -60,16 +65,27 @@ export function readPlainHead(bytes: Buffer): PlainHead | 'incomplete' | 'other'
   const text = bytes.toString('latin1', 0, end);
   const lineEnd = text.indexOf('\r\n');
   const first = lineEnd < 0 ? text : text.slice(0, lineEnd);
-  if (!first.startsWith(START) || !first.endsWith(VERSION)) return 'other';
-  const url = first.slice(START.length - 1, -VERSION.length);
+  const method = first.slice(0, first.indexOf(' '));
+  if (!isPlainMethod(method) || !first.endsWith(VERSION)) return 'other';
+  const url = first.slice(method.length + 1, -VERSION.length);
   if (!URL_TEXT.test(url)) return 'other';
   const headers = lineEnd < 0 ? undefined : readHeaders(text, lineEnd + 2);
   if (headers === undefined || headers.host === undefined) return 'other';
   const { connection, 'content-length': length } = headers;
   if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return 'other';
-  if (length === undefined || length.length > PLAIN_HEAD_LIMITS.lengthDigitsMax || !LENGTH_TEXT.test(length))
-    return 'other';
-  return { method: 'POST', url, headers, headBytes: end + END.length, bodyBytes: Number(length) };
+  const bodyBytes = METHODS[method] ? lengthOf(length) : lengthOf(length ?? '0');
+  if (bodyBytes === undefined || (bodyBytes > 0 && !METHODS[method])) return 'other';
+  return { method, url, headers, headBytes: end + END.length, bodyBytes };
+}
+
+function isPlainMethod(text: string): text is PlainMethod {
+  return Object.hasOwn(METHODS, text);
+}
+
+/** `undefined` for what is not plain. */
+function lengthOf(digits: string | undefined): number | undefined {
+  if (digits === undefined || digits.length > PLAIN_HEAD_LIMITS.lengthDigitsMax) return undefined;
+  return LENGTH_TEXT.test(digits) ? Number(digits) : undefined;
 }
 
 /** The header lines from `start` on; `undefined` when one of them is not plain. */

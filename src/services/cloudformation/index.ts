@@ -5,9 +5,14 @@ import type { CloudFormationDependencies, OpenCloudFormation } from './cloudform
 import { CLOUDFORMATION_ANSWERS } from './errors.ts';
 import { OPERATION_NAMES } from './operations/names.ts';
 import { ANSWERS_PREFIX, hasStacks } from './presence.ts';
+import type { JsonObject } from './template/value.ts';
 
 export { type AuthorizeCall, type Call, type CallContext, callServices } from './calls.ts';
-export { readTemplate } from './template/reader.ts';
+
+/** @throws ValidationError when the text is no template. Its reader of YAML is loaded with the first one. */
+export async function readTemplate(text: string): Promise<JsonObject> {
+  return (await import('./template/reader.ts')).readTemplate(text);
+}
 
 export interface CloudFormation extends AsyncDisposable {
   readonly service: Service;

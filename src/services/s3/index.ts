@@ -5,6 +5,7 @@ import type { Objects, Records } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Operation, Service } from '../index.ts';
 import { S3_ANSWERS, s3Error, translate } from './errors.ts';
+import { noteOf } from './notifications/notes.ts';
 import { type AskDestination, Notifier } from './notifications/notifier.ts';
 import { accessOperations } from './operations/access.ts';
 import { attributeOperations } from './operations/attributes.ts';
@@ -67,7 +68,7 @@ export interface Site {
 export async function openS3(dependencies: S3Dependencies): Promise<S3> {
   const { objects, records, clock, random, askDestination: ask } = dependencies;
   const settings = await Settings.open(objects, records);
-  objects.watch((bucket) => (settings.peek(bucket, 'notifications')?.length ?? 0) > 0);
+  objects.watch((change) => noteOf(settings, change));
   const notifier = new Notifier({ ...dependencies, settings, ask });
   const ground = { objects, settings, clock };
   const sweeper = new LifecycleSweeper({ ...dependencies, settings });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
-import type { ByteRange, Objects, VersionCursor } from './objects.ts';
+import type { ByteRange, Objects, UploadPage, VersionCursor } from './objects.ts';
 
 /** More than stands beside a name. */
 const LARGE = 'large '.repeat(5000);
@@ -278,6 +278,97 @@ export function objectsConformance(engine: string, open: (directory: string) => 
         await assert.rejects(objects.completeUpload(upload, parts), { code: 'upload-not-found' });
         await assert.rejects(objects.putPart(upload, 3, body('x')), { code: 'upload-not-found' });
         assert.equal(await contentOf(objects, 'b', 'k'), 'hello world');
+      }));
+
+    test('what an upload became is told again to who names its parts, and to nobody else', () =>
+      withObjects(async (objects, directory) => {
+        const upload = await objects.createUpload('b', 'k', { metadata: { color: 'blue' } });
+        const parts = [await objects.putPart(upload, 1, body('a')), await objects.putPart(upload, 2, body('b'))];
+        const etags = parts.map(({ etag }) => etag);
+        assert.equal(await objects.completedUpload(upload, etags), undefined);
+        const info = await objects.completeUpload(upload, parts);
+        await objects.delete('b', 'k');
+        const { parts: _, ...kept } = info;
+        const completed = { bucket: 'b', key: 'k', info: { ...kept, metadata: {} } };
+        assert.deepEqual(await objects.completedUpload(upload, etags), completed);
+        assert.equal(await objects.completedUpload(upload, etags.toReversed()), undefined);
+        assert.equal(await objects.completedUpload('none', etags), undefined);
+        await objects[Symbol.asyncDispose]();
+        await using again = await open(directory);
+        assert.deepEqual(await again.completedUpload(upload, etags), completed);
+      }));
+
+    test('uploads are listed by key and beginning, in pages, each bucket for itself', () =>
+      withObjects(async (objects) => {
+        await objects.createBucket('other');
+        await objects.createUpload('other', 'a/1');
+        const keys = ['b', 'a/2', 'a/1', 'a/1', 'c/1', 'é'];
+        const begun: string[] = [];
+        for (const key of keys) begun.push(`${key} ${await objects.createUpload('b', key)}`);
+        const walk = async (limit: number, more: { prefix?: string; delimiter?: string } = {}) => {
+          const seen: string[] = [];
+          for (let after: UploadPage['next']; ; ) {
+            const page = await objects.uploads('b', { ...more, limit, ...(after && { after }) });
+            assert.ok(page.uploads.length + page.prefixes.length <= limit);
+            seen.push(...page.uploads.map(({ key, uploadId }) => `${key} ${uploadId}`), ...page.prefixes);
+            if (!page.next) return seen;
+            after = page.next;
+          }
+        };
+        const sorted = begun.toSorted();
+        for (const limit of [1, 2, 10]) assert.deepEqual(await walk(limit), sorted);
+        for (const limit of [1, 10]) {
+          assert.deepEqual((await walk(limit, { delimiter: '/' })).sort(), ['a/', sorted[3], 'c/', sorted[5]].sort());
+          assert.deepEqual(await walk(limit, { prefix: 'a/' }), sorted.slice(0, 3));
+        }
+        await objects.abortUpload(sorted[0]!.split(' ')[1]!);
+        assert.deepEqual(await walk(10), sorted.slice(1));
+        const { uploads } = await objects.uploads('b', { limit: 10, after: { key: 'a/1' } });
+        assert.deepEqual(
+          uploads.map(({ key }) => key),
+          ['a/2', 'b', 'c/1', 'é'],
+        );
+        await objects.deleteBucket('b');
+        assert.equal((await objects.uploads('other', { limit: 10 })).uploads.length, 1);
+        await objects.createBucket('b');
+        assert.deepEqual(await objects.uploads('b', { limit: 10 }), { uploads: [], prefixes: [] });
+      }));
+
+    test('a part is copied whole or in a range, with the checksum that its upload keeps', () =>
+      withObjects(async (objects) => {
+        const source = { bucket: 'b', key: 'source' };
+        const crcOf = (text: string) => crc32Text(Buffer.from(text));
+        await objects.put('b', 'source', body(LARGE), { checksum: { algorithm: 'CRC32' } });
+        await objects.put('b', 'small', body('small'));
+        const checksum = { algorithm: 'CRC32', type: 'FULL_OBJECT' } as const;
+        const upload = await objects.createUpload('b', 'k', { checksum });
+        const range = { start: 6, end: 10 };
+        const parts = [
+          (await objects.copyPart(source, upload, 1, () => ({}))).part,
+          (await objects.copyPart(source, upload, 2, () => ({ range }))).part,
+          (await objects.copyPart({ bucket: 'b', key: 'small' }, upload, 3, () => ({}))).part,
+        ];
+        const texts = [LARGE, 'large', 'small'];
+        assert.deepEqual(
+          parts.map((part) => part.checksum),
+          texts.map(crcOf),
+        );
+        assert.deepEqual(
+          parts.map(({ etag }) => etag),
+          texts.map(md5),
+        );
+        await assert.rejects(
+          objects.copyPart(source, 'none', 1, () => ({})),
+          { code: 'upload-not-found' },
+        );
+        const refuse = () => {
+          throw new Error('refused');
+        };
+        await assert.rejects(objects.copyPart(source, upload, 1, refuse), { message: 'refused' });
+        await objects.delete('b', 'source');
+        const info = await objects.completeUpload(upload, parts);
+        assert.equal(info.checksum?.value, crcOf(texts.join('')));
+        assert.equal(await contentOf(objects, 'b', 'k'), texts.join(''));
       }));
 
     test('completing names parts that are there, by etag, in order; aborting ends the upload', () =>
@@ -594,10 +685,10 @@ export function objectsConformance(engine: string, open: (directory: string) => 
         );
       }));
 
-    test('changes of watched buckets are kept in order until they are forgotten, across openings', () =>
+    test('changes that are watched for are kept in order with a note until they are forgotten, across openings', () =>
       withObjects(async (objects, directory) => {
         await objects.createBucket('unwatched');
-        objects.watch((bucket) => bucket === 'b');
+        objects.watch(({ bucket, type }) => (bucket === 'b' ? `noted ${type}` : undefined));
         let told = 0;
         objects.onChange(() => told++);
         await objects.put('unwatched', 'k', body('x'));
@@ -635,13 +726,14 @@ export function objectsConformance(engine: string, open: (directory: string) => 
           sizeBytes: 1,
           etag: md5('x'),
           cause,
+          note: 'noted ObjectCreated:Put',
         });
         assert.ok(at > 0 && sequencer.length === 16);
         await objects.forgetChanges(sequence);
         await objects[Symbol.asyncDispose]();
         await using again = await open(directory);
         assert.deepEqual(await again.changes(0, 2), all.slice(1, 3));
-        again.watch(() => true);
+        again.watch(() => '');
         await again.put('b', 'k', body('x'));
         const last = (await again.changes(all.at(-1)!.sequence, 10))[0]!;
         assert.ok(last.sequencer > all.at(-1)!.sequencer);

@@ -160,6 +160,8 @@ export const OBJECTS_LIMITS = {
   uploadsMax: 1000,
   /** Content up to here stands in the catalog, without a file of its own. */
   inlineBytesMax: 16 * 1024,
+  /** For how long it is remembered what a completed upload became. */
+  completedUploadsKeptMs: 3_600_000,
 } as const;
 
 /** A part of an upload that is not completed. */
@@ -181,7 +183,13 @@ export interface UploadOptions {
   readonly acl?: string;
   /** Of 32 bytes: parts are encrypted with it, and must come with it. */
   readonly customerKey?: Uint8Array;
-  readonly checksum?: Pick<Checksum, 'algorithm' | 'type'>;
+  readonly checksum?: UploadChecksum;
+}
+
+/** What an upload in parts is summed up by. */
+export interface UploadChecksum extends Pick<Checksum, 'algorithm' | 'type'> {
+  /** Its caller has named none: parts may come with others, and this one is computed beside them. */
+  readonly unasked?: true;
 }
 
 /** An upload that is neither completed nor aborted. */
@@ -191,8 +199,16 @@ export interface UploadInfo {
   readonly key: string;
   readonly createdAt: number;
   readonly metadata: Readonly<Record<string, string>>;
-  readonly checksum?: Pick<Checksum, 'algorithm' | 'type'>;
+  readonly checksum?: UploadChecksum;
   readonly customerKey?: true;
+}
+
+/** What an upload became. */
+export interface CompletedUpload {
+  readonly bucket: string;
+  readonly key: string;
+  /** As it was then, without metadata and parts. */
+  readonly info: ObjectInfo;
 }
 
 export interface UploadPage {
@@ -225,7 +241,7 @@ export type ObjectChangeType =
   | 'ObjectTagging:Delete'
   | 'ObjectAcl:Put';
 
-/** A change of an object in a watched bucket; in the same commit as the change itself. */
+/** A change of an object that was watched for; in the same commit as the change itself. */
 export interface ObjectChange {
   /** Place in the feed: grows in the order of commits. */
   readonly sequence: number;
@@ -240,7 +256,12 @@ export interface ObjectChange {
   /** `sequence` as S3 writes it, 16 upper-case hex digits: of two changes of a key the later one has the greater. */
   readonly sequencer: string;
   readonly cause?: ChangeCause;
+  /** What {@link Objects.watch} wrote of it when it happened; absent of what an earlier release has kept. */
+  readonly note?: string;
 }
+
+/** A change as it happens, before it has its place in the feed. */
+export type PendingChange = Omit<ObjectChange, 'sequence' | 'sequencer' | 'at' | 'note'>;
 
 /** What must hold of the newest version of a key, or nothing is changed. */
 export interface WriteConditions {
@@ -274,6 +295,20 @@ export interface PutOptions extends WriteConditions, BodyChecks {
 }
 
 export interface PartOptions extends BodyChecks {
+  readonly customerKey?: Uint8Array;
+}
+
+/** An object to copy from. */
+export interface CopySource extends VersionChoice {
+  readonly bucket: string;
+  readonly key: string;
+  readonly customerKey?: Uint8Array;
+}
+
+export interface PartCopyOptions {
+  /** Bytes of the source; absent: all. */
+  readonly range?: ByteRange;
+  /** Of the upload. */
   readonly customerKey?: Uint8Array;
 }
 
@@ -387,7 +422,7 @@ export interface Objects extends AsyncDisposable {
    * @param decide  what the copy is made with, from the source as it is; may throw
    */
   copy(
-    source: { readonly bucket: string; readonly key: string } & VersionChoice & { readonly customerKey?: Uint8Array },
+    source: CopySource,
     bucket: string,
     key: string,
     decide: (source: ObjectInfo) => PutOptions,
@@ -425,7 +460,16 @@ export interface Objects extends AsyncDisposable {
   createUpload(bucket: string, key: string, options?: UploadOptions): Promise<string>;
   /** Part numbers 1 to 10,000; a part sent again replaces the first. */
   putPart(uploadId: string, part: number, body: Body, options?: PartOptions): Promise<PartInfo>;
+  /** A part of a version's content, without reading it where that can be. @param decide  as of {@link copy} */
+  copyPart(
+    source: CopySource,
+    uploadId: string,
+    part: number,
+    decide: (source: ObjectInfo) => PartCopyOptions,
+  ): Promise<{ readonly source: ObjectInfo; readonly part: PartInfo }>;
   completeUpload(uploadId: string, parts: readonly WantedPart[], options?: CompleteOptions): Promise<ObjectInfo>;
+  /** What an upload became that was completed with parts of these etags, for an hour: a caller who has lost the answer asks again. */
+  completedUpload(uploadId: string, etags: readonly string[]): Promise<CompletedUpload | undefined>;
   /** @throws upload-not-found */
   abortUpload(uploadId: string): Promise<void>;
   /** @throws upload-not-found */
@@ -436,10 +480,10 @@ export interface Objects extends AsyncDisposable {
   uploads(bucket: string, options: ListUploadsOptions): Promise<UploadPage>;
 
   /**
-   * From now on changes of the buckets of which this says so are kept until they are forgotten, durable with the change itself. Others
-   * cost nothing. It is asked at every change, and must be quick.
+   * From now on changes of which this has a note to make are kept with it until they are forgotten, durable with the change itself.
+   * Others cost nothing. It is asked at every change, and must be quick.
    */
-  watch(watches: (bucket: string) => boolean): void;
+  watch(note: (change: PendingChange) => string | undefined): void;
   /** Changes behind `after` (0: from the oldest kept), oldest first. @param limit  1 to 1,000 */
   changes(after: number, limit: number): Promise<readonly ObjectChange[]>;
   /** Lets go of the changes up to and including that one. */

@@ -1,6 +1,6 @@
 /*
- * The fast lane: plain POST requests of AWS's clients (see codec/http) are read and answered here, at a third of what Node's HTTP server
- * takes for them. All else (streams of unknown length, uploads, upgrades, GETs, heads that are not plain, attacks) goes to Node's
+ * The fast lane: plain requests of AWS's clients (see codec/http) are read and answered here, at a third of what Node's HTTP server
+ * takes for them. All else (streams of unknown length, uploads, upgrades, heads that are not plain, attacks) goes to Node's
  * server with its connection, which then stays there: what this lane cannot read without doubt it never reads.
  */
 import type { Socket } from 'node:net';
@@ -52,7 +52,9 @@ export class Lane implements LaneHost {
   };
 
   takes(head: PlainHead): boolean {
-    return head.bodyBytes <= WIRE_LIMITS.laneBodyBytesMax && this.#options.takes(head);
+    const { lanePutBytesMax, laneBodyBytesMax } = WIRE_LIMITS;
+    const isShort = head.bodyBytes <= (head.method === 'PUT' ? lanePutBytesMax : laneBodyBytesMax);
+    return isShort && this.#options.takes(head);
   }
 
   serve(request: LaneRequest, response: LaneResponse, socket: Socket): void {

@@ -1,10 +1,10 @@
-import type { PlainHead } from '../../codec/http/index.ts';
+import type { PlainHead, PlainMethod } from '../../codec/http/index.ts';
 import { aborted } from '../body-errors.ts';
 import type { CallRequest } from '../call.ts';
 
 /** A request of the fast lane: its head is there, of its body what has come with it or since. */
 export class LaneRequest implements CallRequest {
-  readonly method = 'POST';
+  readonly method: PlainMethod;
   readonly url: string;
   readonly headers: Record<string, string>;
   readonly httpVersionMajor = 1;
@@ -21,8 +21,9 @@ export class LaneRequest implements CallRequest {
   #isGivenUp = false;
 
   /** @param first  what has come of the body, at most all of it */
-  constructor({ url, headers, bodyBytes }: PlainHead, first: Buffer, socket: CallRequest['socket']) {
+  constructor({ method, url, headers, bodyBytes }: PlainHead, first: Buffer, socket: CallRequest['socket']) {
     this.socket = socket;
+    this.method = method;
     this.url = url;
     this.headers = headers;
     this.bodyBytes = bodyBytes;

@@ -12,8 +12,8 @@ import type { Delivery, DeliveryService, RetryPolicy } from '../../../delivery/i
 import type { ObjectChange, Objects } from '../../../store/index.ts';
 import { type Logger, newTrace, type TraceContext } from '../../../telemetry/index.ts';
 import type { NotificationRule, Settings } from '../settings.ts';
+import { type NotedRule, notedRule } from './notes.ts';
 import { eventMessage, testMessage } from './records.ts';
-import { ruleFor } from './rules.ts';
 
 /**
  * Whether S3 may send a bucket's events there.
@@ -108,8 +108,8 @@ export class Notifier implements AsyncDisposable {
 
   async #deliveryFor(change: ObjectChange): Promise<readonly Delivery[]> {
     const { settings, random, ask, logger } = this.#dependencies;
-    const { bucket, type, key } = change;
-    const rule = ruleFor(settings.peek(bucket, 'notifications') ?? [], type, key);
+    const { bucket, type } = change;
+    const rule = notedRule(settings, change);
     if (!rule) return [];
     // What it may be changes after the rule was set: a policy that no longer lets S3 in ends it.
     if ((await ask(rule.arn, arnOf(bucket))) === 'refused') {
@@ -134,7 +134,7 @@ export class Notifier implements AsyncDisposable {
   }
 }
 
-function deliveryOf(bucket: string, { kind, arn }: NotificationRule, text: string, trace: TraceContext): Delivery {
+function deliveryOf(bucket: string, { kind, arn }: NotedRule, text: string, trace: TraceContext): Delivery {
   return {
     arn,
     payload: Buffer.from(text),

@@ -42,6 +42,9 @@ export function postOperation(ground: Ground): Operation {
   return putOperation(ground, 'post');
 }
 
+/** What S3 computes and keeps where nobody has asked for a checksum. */
+const UNASKED = { algorithm: 'CRC64NVME' } as const;
+
 function putOperation(ground: Ground, origin?: 'post'): Operation {
   const { objects, settings } = ground;
   return async (input, context) => {
@@ -57,6 +60,7 @@ function putOperation(ground: Ground, origin?: 'post'): Operation {
     const options = {
       metadata: toStored(input),
       ...commonOptions(ground, input, context),
+      checksum: UNASKED,
       ...checks,
       ...writeConditions(input),
       cause: causeOf(context, origin),

@@ -1,3 +1,4 @@
+import type { UploadInfo } from '../../../store/index.ts';
 import type { Operation } from '../../index.ts';
 import { OWNER } from '../acl.ts';
 import { partChecksum } from '../checksums.ts';
@@ -35,7 +36,7 @@ export function uploadListingOperations(ground: Ground): Record<string, Operatio
         Initiator: OWNER,
         Owner: OWNER,
         StorageClass: storageClassOf({ metadata }),
-        ...(checksum && { ChecksumAlgorithm: checksum.algorithm, ChecksumType: checksum.type }),
+        ...askedChecksum(checksum),
       };
     },
 
@@ -68,9 +69,14 @@ export function uploadListingOperations(ground: Ground): Record<string, Operatio
           StorageClass: storageClassOf({ metadata }),
           Owner: OWNER,
           Initiator: OWNER,
-          ...(checksum && { ChecksumAlgorithm: checksum.algorithm, ChecksumType: checksum.type }),
+          ...askedChecksum(checksum),
         })),
       };
     },
   };
+}
+
+function askedChecksum(checksum: UploadInfo['checksum']): object {
+  if (!checksum || checksum.unasked) return {};
+  return { ChecksumAlgorithm: checksum.algorithm, ChecksumType: checksum.type };
 }

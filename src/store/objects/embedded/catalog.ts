@@ -7,6 +7,9 @@
  *     objects.small     (bucket, key)             -> content of the newest version, when it is small
  *                       (bucket, key, -order)     -> likewise of those before it
  *     objects.uploads   (upload id)               -> bucket, key, metadata ...
+ *     objects.uploading (bucket, key, upload id)  -> nothing: uploads by their keys, in the order of their beginning
+ *     objects.completed ('id', upload id)         -> what the upload became, for who asks again
+ *                       ('at', time, upload id)   -> nothing: the same by age
  *     objects.parts     (upload id, part number)  -> info and blob
  *     objects.blobs     ('live', blob id)         -> named by a version or a part
  *                       ('garbage', blob id)      -> no longer named; the file is to be removed
@@ -16,7 +19,8 @@
  * `order` counts the versions of a key: microseconds, made to grow. One transaction moves an object from blob to blob, so a crash leaves either; files
  * that nothing names are found by `garbage` or by the sweep of the generation that crashed.
  *
- * Format 1 knew neither versions nor small content: its rows are those of null versions, and are read as such.
+ * Format 1 knew neither versions nor small content: its rows are those of null versions, and are read as such. Format 2 had no uploads by
+ * their keys: these are made when it is first opened.
  */
 import { decodeKey, encodeKey, keyRange, stringPrefixRange } from '../../../codec/index.ts';
 import { RECORDS_LIMITS, type RecordEntry, type RecordKey, type Write } from '../../records/index.ts';
@@ -38,6 +42,8 @@ export const SPACES = {
   versions: 'objects.versions',
   small: 'objects.small',
   uploads: 'objects.uploads',
+  uploading: 'objects.uploading',
+  completed: 'objects.completed',
   parts: 'objects.parts',
   blobs: 'objects.blobs',
   changes: 'objects.changes',
@@ -102,6 +108,7 @@ export interface StoredUpload extends Omit<UploadInfo, 'uploadId' | 'customerKey
 export const objectKey = (bucket: string, key: string) => encodeKey([bucket, key]);
 export const versionKey = (bucket: string, key: string, order: number) => encodeKey([bucket, key, -order]);
 export const uploadKey = (uploadId: string) => encodeKey([uploadId]);
+export const uploadingKey = (bucket: string, key: string, uploadId: string) => encodeKey([bucket, key, uploadId]);
 export const partKey = (uploadId: string, part: number) => encodeKey([uploadId, part]);
 
 export function putJson(space: string, key: Uint8Array, value: unknown): Write {
@@ -165,9 +172,24 @@ export async function partsOf(records: CatalogRecords, uploadId: string): Promis
 
 export type NamedUpload = StoredUpload & { readonly uploadId: string };
 
-export async function allUploads(records: CatalogRecords): Promise<NamedUpload[]> {
+/** Says that an upload is under way. */
+export function uploading({ bucket, key, uploadId }: Pick<NamedUpload, 'bucket' | 'key' | 'uploadId'>): Write {
+  return putBytes(SPACES.uploading, uploadingKey(bucket, key, uploadId), NOTHING);
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Writes down by their keys the uploads of a folder of format 2. */
+export async function indexUploads(records: CatalogRecords): Promise<void> {
   const entries = await all(records, SPACES.uploads, {});
-  return entries.map((entry) => ({ uploadId: decodeKey(entry.key)[0] as string, ...jsonOf<StoredUpload>(entry) }));
+  const uploads = entries.map((entry) => ({
+    uploadId: decodeKey(entry.key)[0] as string,
+    ...jsonOf<StoredUpload>(entry),
+  }));
+  const size = RECORDS_LIMITS.writesPerTransactionMax;
+  for (let from = 0; from < uploads.length; from += size) {
+    await records.commit({ writes: uploads.slice(from, from + size).map(uploading) });
+  }
 }
 
 /** Whether any version of anything stands in the bucket. */

@@ -1,8 +1,9 @@
 import { DomainError, hasCode } from '../../../base/index.ts';
 import type { Condition, Write } from '../../records/index.ts';
+import type { PendingChange } from '../objects.ts';
 import { type Blob, garbageBlob } from './catalog.ts';
 import type { CatalogRecords } from './catalog-records.ts';
-import type { ChangeDraft, ChangeFeed } from './feed.ts';
+import type { ChangeFeed } from './feed.ts';
 import type { GarbageCollector } from './garbage.ts';
 
 /** A change of the catalog, as it was worked out from what was read. */
@@ -13,7 +14,7 @@ export interface Change<T> {
   /** Blobs that nothing names after it. */
   readonly freed: readonly Blob[];
   /** What the feed is told of it. */
-  readonly told?: ChangeDraft | undefined;
+  readonly told?: PendingChange | undefined;
   readonly result: T;
 }
 

@@ -28,7 +28,7 @@ export function objectOfParts(
   }
   return {
     sizeBytes,
-    etag: etagOf(parts),
+    etag: etagOf(parts.map(({ etag }) => etag)),
     lastModified: now,
     metadata,
     blobs: parts.map(({ part, blob, checksum: own }) => ({
@@ -53,11 +53,11 @@ function checksumOf(wanted: StoredUpload['checksum'], parts: readonly NumberedPa
   if (type === 'COMPOSITE') {
     const hasher = checksumHasher(algorithm);
     for (const sum of sums) hasher.update(sum);
-    return { ...wanted, value: `${hasher.digest().toString('base64')}-${parts.length}` };
+    return { algorithm, type, value: `${hasher.digest().toString('base64')}-${parts.length}` };
   }
   if (algorithm === 'SHA1' || algorithm === 'SHA256') return undefined;
   const pieces = parts.map(({ sizeBytes }, index) => ({ crc: sums[index]!, sizeBytes }));
-  return { ...wanted, value: combineCrcs(algorithm, pieces).toString('base64') };
+  return { algorithm, type, value: combineCrcs(algorithm, pieces).toString('base64') };
 }
 
 /** Clients leave out the count of a composite one. */
@@ -65,10 +65,11 @@ function sameChecksum(given: string, { value }: Checksum): boolean {
   return given === value || given === value.replace(/-\d+$/, '');
 }
 
-function etagOf(parts: readonly NumberedPart[]): string {
+/** The etag of an object whose parts have these. */
+export function etagOf(etags: readonly string[]): string {
   const hash = createHash('md5');
-  for (const { etag } of parts) hash.update(Buffer.from(etag, 'hex'));
-  return `${hash.digest('hex')}-${parts.length}`;
+  for (const etag of etags) hash.update(Buffer.from(etag, 'hex'));
+  return `${hash.digest('hex')}-${etags.length}`;
 }
 
 function mismatch(message: string, fields: Readonly<Record<string, string>>): DomainError<ObjectsErrorCode> {

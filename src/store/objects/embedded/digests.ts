@@ -1,98 +1,108 @@
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DomainError } from '../../../base/index.ts';
 import { checksumHasher } from '../../../codec/checksums/index.ts';
-import type { BodyChecks, ObjectsErrorCode } from '../objects.ts';
+import type { BodyChecks, ChecksumAlgorithm, ObjectsErrorCode } from '../objects.ts';
+import { type Sums, SumsInMaking } from './sums.ts';
 
 /** What was computed of a content. */
 export interface Digested {
   readonly sizeBytes: number;
   /** Hex. */
   readonly md5: string;
-  /** Base64, where one was asked for. */
+  /** Base64, where one is to be kept. */
   readonly checksum?: string;
 }
 
-/** An MD5 in the making. */
-export interface Md5 {
+export interface DigestOptions extends BodyChecks {
+  /** Checksum that is kept; unless given, the one that is checked. */
+  readonly keeps?: ChecksumAlgorithm | undefined;
+}
+
+/** Sums in the making. */
+export interface Digesting {
   /** When it resolves the pieces are no longer needed. */
   update(pieces: readonly Uint8Array[]): Promise<void> | void;
-  /** Hex. */
-  digest(): Promise<string> | string;
-  /** Nobody will ask for it. */
+  digest(): Promise<Sums> | Sums;
+  /** Nobody will ask for them. */
   drop(): void;
 }
 
-/** Length, MD5 and a checksum of a body that comes in pieces. */
+/** The checksums that a body takes. */
+export function algorithmsOf({ checksum, keeps }: DigestOptions): readonly ChecksumAlgorithm[] {
+  const wanted = [checksum?.algorithm, keeps].filter((algorithm) => algorithm !== undefined);
+  return [...new Set(wanted)];
+}
+
+/** Length, MD5 and checksums of a body that comes in pieces. */
 export class Digests {
-  readonly #checks: BodyChecks;
-  readonly #md5: Md5;
-  readonly #checksum;
+  readonly #options: DigestOptions;
+  readonly #sums: Digesting;
   #sizeBytes = 0;
 
-  /** @param md5  absent: it is computed here */
-  constructor(checks: BodyChecks, md5: Md5 = md5Here()) {
-    this.#checks = checks;
-    this.#md5 = md5;
-    this.#checksum = checks.checksum && checksumHasher(checks.checksum.algorithm);
+  /** @param sums  of {@link algorithmsOf} the options; absent: they are computed here */
+  constructor(options: DigestOptions, sums: Digesting = sumsHere(options)) {
+    this.#options = options;
+    this.#sums = sums;
   }
 
   /** When it resolves the pieces are no longer needed. @throws content-mismatch, as soon as more comes than was announced */
   update(pieces: readonly Uint8Array[]): Promise<void> | void {
-    const { contentLength } = this.#checks;
-    for (const piece of pieces) {
-      this.#sizeBytes += piece.byteLength;
-      this.#checksum?.update(piece);
-    }
+    const { contentLength } = this.#options;
+    for (const piece of pieces) this.#sizeBytes += piece.byteLength;
     if (contentLength !== undefined && this.#sizeBytes > contentLength)
       throw wrongLength(contentLength, this.#sizeBytes);
-    return this.#md5.update(pieces);
+    return this.#sums.update(pieces);
   }
 
   /** The body has ended. @throws content-mismatch */
   async finish(): Promise<Digested> {
-    return checked(this.#checks, this.#sizeBytes, await this.#md5.digest(), this.#checksum?.digest());
+    return checked(this.#options, this.#sizeBytes, await this.#sums.digest());
   }
 
   /** The body has broken off. */
   drop(): void {
-    this.#md5.drop();
+    this.#sums.drop();
   }
 }
 
-function md5Here(): Md5 {
-  const sum = createHash('md5');
+function sumsHere(options: DigestOptions): Digesting {
+  const sums = new SumsInMaking(algorithmsOf(options));
   return {
     update: (pieces) => {
-      for (const piece of pieces) sum.update(piece);
+      for (const piece of pieces) sums.update(piece);
     },
-    digest: () => sum.digest('hex'),
+    digest: () => sums.digest(),
     drop: () => {},
   };
 }
 
 /** The same of a content that is there. @throws content-mismatch */
-export function digest(bytes: Uint8Array, checks: BodyChecks): Digested {
-  const hasher = checks.checksum && checksumHasher(checks.checksum.algorithm);
-  hasher?.update(bytes);
-  return checked(checks, bytes.byteLength, hash('md5', bytes, 'hex'), hasher?.digest());
+export function digest(bytes: Uint8Array, options: DigestOptions): Digested {
+  const checksums = algorithmsOf(options).map((algorithm) => {
+    const hasher = checksumHasher(algorithm);
+    hasher.update(bytes);
+    return hasher.digest().toString('base64');
+  });
+  return checked(options, bytes.byteLength, { md5: hash('md5', bytes, 'hex'), checksums });
 }
 
-function checked(checks: BodyChecks, sizeBytes: number, md5: string, sum: Buffer | undefined): Digested {
-  const { contentLength, md5: announced } = checks;
+function checked(options: DigestOptions, sizeBytes: number, { md5, checksums }: Sums): Digested {
+  const { contentLength, md5: announced, checksum: check, keeps = check?.algorithm } = options;
   if (contentLength !== undefined && contentLength !== sizeBytes) {
     throw wrongLength(contentLength, sizeBytes);
   }
   if (announced !== undefined && announced !== md5) {
     throw mismatch(`MD5 ${announced} was announced and ${md5} came`, { reason: 'md5' });
   }
-  if (!sum) return { sizeBytes, md5 };
-  const checksum = sum.toString('base64');
-  const { algorithm, value } = checks.checksum!;
+  const sums = new Map(algorithmsOf(options).map((algorithm, index) => [algorithm, checksums[index]!]));
+  if (check) checkSum(check, sums.get(check.algorithm)!);
+  return { sizeBytes, md5, ...(keeps !== undefined && { checksum: sums.get(keeps)! }) };
+}
+
+function checkSum({ algorithm, value }: NonNullable<BodyChecks['checksum']>, checksum: string): void {
   const expected = typeof value === 'function' ? value() : value;
-  if (expected !== undefined && expected !== checksum) {
-    throw mismatch(`${algorithm} ${expected} was announced and ${checksum} came`, { reason: 'checksum', algorithm });
-  }
-  return { sizeBytes, md5, checksum };
+  if (expected === undefined || expected === checksum) return;
+  throw mismatch(`${algorithm} ${expected} was announced and ${checksum} came`, { reason: 'checksum', algorithm });
 }
 
 function wrongLength(announced: number, sizeBytes: number) {

@@ -1,25 +1,26 @@
 import { assert, type Clock } from '../../../base/index.ts';
 import { decodeKey, encodeKey } from '../../../codec/index.ts';
 import type { Write } from '../../records/index.ts';
-import type { ObjectChange } from '../objects.ts';
-import { jsonOf, putJson, SPACES } from './catalog.ts';
+import type { ChangeCause, ObjectChange, ObjectChangeType, PendingChange } from '../objects.ts';
+import { jsonOf, putJson, SPACES, type StoredVersion } from './catalog.ts';
 import type { CatalogRecords } from './catalog-records.ts';
+import type { KeyState } from './history.ts';
 
-/** A change before it has its place in the feed. */
-export type ChangeDraft = Omit<ObjectChange, 'sequence' | 'sequencer' | 'at'>;
+/** A change as its row has it. */
+type KeptChange = Omit<ObjectChange, 'sequence' | 'sequencer'>;
 
 const READ_MAX = 1000;
 const BEFORE_ALL = encodeKey([0]);
 
 /**
- * Changes of watched buckets, each a row in the commit of the change. Rows are numbered when their commit is called, and the records store
+ * Changes that are watched for, each a row in the commit of the change. Rows are numbered when their commit is called, and the records store
  * carries out commits in the order of their calls: who has read up to a number has missed nothing before it.
  */
 export class ChangeFeed {
   readonly #records: CatalogRecords;
   readonly #clock: Clock;
   #next: number;
-  #watches: (bucket: string) => boolean = () => false;
+  #note: (change: PendingChange) => string | undefined = () => undefined;
   #listener: () => void = () => {};
 
   private constructor(records: CatalogRecords, clock: Clock, last: number) {
@@ -34,18 +35,20 @@ export class ChangeFeed {
     return new ChangeFeed(records, clock, last ? (decodeKey(last.key)[0] as number) : 0);
   }
 
-  watch(watches: (bucket: string) => boolean): void {
-    this.#watches = watches;
+  watch(note: (change: PendingChange) => string | undefined): void {
+    this.#note = note;
   }
 
   onChange(listener: () => void): void {
     this.#listener = listener;
   }
 
-  /** The row of a change; none where nobody watches. The commit must be called in the same turn. */
-  row(draft: ChangeDraft): readonly Write[] {
-    if (!this.#watches(draft.bucket)) return [];
-    return [putJson(SPACES.changes, encodeKey([this.#next++]), { at: this.#clock.now(), ...draft })];
+  /** The row of a change; none where nobody has a note to make of it. The commit must be called in the same turn. */
+  row(change: PendingChange): readonly Write[] {
+    const note = this.#note(change);
+    if (note === undefined) return [];
+    const kept: KeptChange = { at: this.#clock.now(), ...change, note };
+    return [putJson(SPACES.changes, encodeKey([this.#next++]), kept)];
   }
 
   /** A commit with a row has resolved. */
@@ -58,7 +61,7 @@ export class ChangeFeed {
     const rows = await this.#records.range(SPACES.changes, { from: encodeKey([after + 1]), limit });
     return rows.map((row) => {
       const sequence = decodeKey(row.key)[0] as number;
-      return { ...jsonOf<ChangeDraft & { readonly at: number }>(row), sequence, sequencer: sequencerOf(sequence) };
+      return { ...jsonOf<KeptChange>(row), sequence, sequencer: sequencerOf(sequence) };
     });
   }
 
@@ -70,4 +73,22 @@ export class ChangeFeed {
 
 function sequencerOf(sequence: number): string {
   return sequence.toString(16).toUpperCase().padStart(16, '0');
+}
+
+/** What the feed is told of a change of a version. */
+export function toldOf(
+  { bucket, key }: KeyState,
+  type: ObjectChangeType,
+  stored: StoredVersion,
+  cause: ChangeCause | undefined,
+): PendingChange {
+  const isRemoval = type.startsWith('ObjectRemoved') || type.startsWith('LifecycleExpiration');
+  return {
+    type,
+    bucket,
+    key,
+    ...(stored.id !== undefined && { versionId: stored.id }),
+    ...(!isRemoval && { sizeBytes: stored.sizeBytes, etag: stored.etag }),
+    ...(cause && { cause }),
+  };
 }

@@ -1,4 +1,4 @@
-import { decodeKey, stringPrefixRange } from '../../../codec/index.ts';
+import { decodeKey, keyRange, stringPrefixRange } from '../../../codec/index.ts';
 import type { RecordEntry } from '../../records/index.ts';
 import type {
   ListOptions,
@@ -7,8 +7,6 @@ import type {
   ObjectInfo,
   ObjectPage,
   ObjectVersion,
-  UploadInfo,
-  UploadPage,
   VersionCursor,
   VersionPage,
 } from '../objects.ts';
@@ -20,6 +18,7 @@ import {
   orderOf,
   SPACES,
   type StoredVersion,
+  uploadingKey,
   versionKey,
   versionOf,
 } from './catalog.ts';
@@ -92,40 +91,54 @@ export async function listVersions(
   }
 }
 
-/** A page of the uploads of a bucket. @param all  its uploads */
-export function pageOfUploads(all: readonly UploadInfo[], options: ListUploadsOptions): UploadPage {
+/** An upload as its key names it. */
+export interface UploadName {
+  readonly key: string;
+  readonly uploadId: string;
+}
+
+/** A page of the uploads of a bucket, by key and then by their beginning. */
+export async function listUploads(
+  records: CatalogRecords,
+  bucket: string,
+  options: ListUploadsOptions,
+): Promise<{
+  readonly names: readonly UploadName[];
+  readonly prefixes: readonly string[];
+  readonly next?: NextUpload;
+}> {
   const { prefix = '', delimiter, after, limit } = options;
-  const found = all.filter(({ key }) => key.startsWith(prefix)).sort(byKeyAndTime);
-  const start = after ? behind(found, after) : 0;
-  const uploads: UploadInfo[] = [];
+  const rows = new RowCursor(records, SPACES.uploading, rangeOfUploads(bucket, prefix, after), limit + 1);
+  const names: UploadName[] = [];
   const prefixes: string[] = [];
-  let next: UploadPage['next'];
-  for (const upload of found.slice(start)) {
-    const common = commonPrefix(upload.key, prefix, delimiter);
-    if (common !== undefined && (common === after?.key || common === prefixes.at(-1))) continue;
-    if (uploads.length + prefixes.length === limit) return { uploads, prefixes, ...(next && { next }) };
-    if (common === undefined) uploads.push(upload);
-    else prefixes.push(common);
-    next = common === undefined ? { key: upload.key, uploadId: upload.uploadId } : { key: common };
+  let next: NextUpload | undefined;
+  for (;;) {
+    const row = await rows.peek();
+    if (!row) return { names, prefixes };
+    const [, key, uploadId] = decodeKey(row.key) as [string, string, string];
+    const common = commonPrefix(key, prefix, delimiter);
+    if (common === undefined || common !== after?.key) {
+      if (names.length + prefixes.length === limit) return { names, prefixes, ...(next && { next }) };
+      if (common === undefined) names.push({ key, uploadId });
+      else prefixes.push(common);
+      next = common === undefined ? { key, uploadId } : { key: common };
+    }
+    if (common === undefined) rows.advance();
+    else rows.seek(stringPrefixRange([bucket], common).to);
   }
-  return { uploads, prefixes };
 }
 
-function byKeyAndTime(a: UploadInfo, b: UploadInfo): number {
-  return (
-    Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) ||
-    a.createdAt - b.createdAt ||
-    (a.uploadId < b.uploadId ? -1 : 1)
-  );
-}
+type NextUpload = NonNullable<ListUploadsOptions['after']>;
 
-/** Without an upload, behind all of the key. */
-function behind(sorted: readonly UploadInfo[], { key, uploadId }: { key: string; uploadId?: string }): number {
-  const place = sorted.findIndex((upload) => upload.key === key && upload.uploadId === uploadId);
-  if (place >= 0) return place + 1;
-  const marker = Buffer.from(key);
-  const next = sorted.findIndex((upload) => Buffer.compare(Buffer.from(upload.key), marker) > 0);
-  return next < 0 ? sorted.length : next;
+/** Without an upload, from behind all of the key on. */
+function rangeOfUploads(bucket: string, prefix: string, after: NextUpload | undefined) {
+  const range = stringPrefixRange([bucket], prefix);
+  if (!after) return range;
+  const from =
+    after.uploadId === undefined
+      ? keyRange([bucket, after.key]).to
+      : Buffer.concat([uploadingKey(bucket, after.key, after.uploadId), Buffer.of(0)]);
+  return Buffer.compare(from, range.from) > 0 ? { from, to: range.to } : range;
 }
 
 /** Earlier versions from behind the cursor on, those of its own key among them when it names a version. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import fs, { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DomainError, systemClock, systemRandom } from '../../../base/index.ts';
+import { DomainError, SimulatedClock, systemClock, systemRandom } from '../../../base/index.ts';
 import { openEmbeddedRecords, type Records } from '../../records/index.ts';
 import { objectsConformance } from '../objects.conformance.ts';
 import { OBJECTS_LIMITS, type Objects } from '../objects.ts';
@@ -114,6 +115,80 @@ test('an object whose commit stands although the records store has failed is who
     await objects.completeUpload(upload!.uploadId, [{ part: 1, etag: part!.etag }]);
     const whole = await objects.get('b', 'parts');
     for await (const chunk of whole.body) assert.equal(Buffer.from(chunk).toString('utf8', 0, 1), '3');
+  }));
+
+test('a copy of a file that takes no more names has a file of its own', (context) =>
+  withDirectory(async (directory) => {
+    await using objects = await openStore(directory);
+    await objects.createBucket('b');
+    await objects.put('b', 'k', body('content'));
+    const copy = (to: string) => objects.copy({ bucket: 'b', key: 'k' }, 'b', to, () => ({}));
+    await copy('linked');
+    const full = context.mock.method(fs, 'link', async () => {
+      throw Object.assign(new Error('EMLINK: too many links'), { code: 'EMLINK' });
+    });
+    syncBuiltinESMExports();
+    const { info } = await copy('written');
+    full.mock.restore();
+    syncBuiltinESMExports();
+    assert.equal(full.mock.callCount(), 1);
+    assert.equal(info.etag, (await objects.head('b', 'k')).etag);
+    const { body: content } = await objects.get('b', 'written');
+    for await (const chunk of content) assert.equal(Buffer.from(chunk).toString('utf8', 0, 7), 'content');
+    const blobs = join(directory, 'objects', 'blobs', '1');
+    const names = await Promise.all(
+      (await readdir(blobs)).map(async (name) => (await fs.stat(join(blobs, name))).nlink),
+    );
+    assert.deepEqual(names.sort(), [1, 2, 2]);
+  }));
+
+test('uploads of a folder of format 2 are listed after it is opened', () =>
+  withDirectory(async (directory) => {
+    const created: string[] = [];
+    {
+      await using objects = await openStore(directory);
+      await objects.createBucket('b');
+      for (const key of ['b', 'a']) created.push(await objects.createUpload('b', key));
+    }
+    {
+      // As format 2 left it: without the uploads by their keys.
+      await using records = await openEmbeddedRecords({ directory: join(directory, 'records') });
+      await records.dropSpace('objects.uploading');
+      await writeFile(join(directory, 'objects', 'format.json'), '{"version":2}');
+    }
+    for (let openings = 0; openings < 2; openings++) {
+      await using objects = await openStore(directory);
+      const { uploads } = await objects.uploads('b', { limit: 10 });
+      assert.deepEqual(
+        uploads.map(({ uploadId }) => uploadId),
+        created.toReversed(),
+      );
+    }
+  }));
+
+test('an upload is remembered for an hour after it was completed, and later ones take it away', () =>
+  withDirectory(async (directory) => {
+    const clock = new SimulatedClock();
+    await using records = await openEmbeddedRecords({ directory: join(directory, 'records') });
+    const options = { directory: join(directory, 'objects'), records, clock, random: systemRandom };
+    await using objects = await openEmbeddedObjects(options);
+    await objects.createBucket('b');
+    const complete = async () => {
+      const upload = await objects.createUpload('b', 'k');
+      const part = await objects.putPart(upload, 1, body('x'));
+      await objects.completeUpload(upload, [part]);
+      return () => objects.completedUpload(upload, [part.etag]);
+    };
+    const asked = await complete();
+    assert.equal((await asked())?.key, 'k');
+    await clock.advance(OBJECTS_LIMITS.completedUploadsKeptMs - 1);
+    assert.equal((await asked())?.key, 'k');
+    await clock.advance(1);
+    assert.equal(await asked(), undefined);
+    await complete();
+    await clock.advance(1);
+    await complete();
+    assert.equal((await records.range('objects.completed', { limit: 10 })).length, 4);
   }));
 
 test('a folder of a later release is refused by name (S4)', () =>

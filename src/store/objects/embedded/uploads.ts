@@ -1,19 +1,22 @@
 import { type Clock, DomainError, type Random } from '../../../base/index.ts';
+import { decodeKey, encodeKey } from '../../../codec/index.ts';
 import type { Condition, Write } from '../../records/index.ts';
 import {
-  type Body,
+  type CompletedUpload,
   type CompleteOptions,
+  type ListUploadsOptions,
   OBJECTS_LIMITS,
+  type ObjectInfo,
   type ObjectsErrorCode,
   type PartInfo,
   type PartOptions,
   type UploadInfo,
   type UploadOptions,
+  type UploadPage,
   type WantedPart,
 } from '../objects.ts';
-import type { Blobs } from './blobs.ts';
+import type { Blobs, Content, WriteOptions } from './blobs.ts';
 import {
-  allUploads,
   type Blob,
   jsonOf,
   liveBlob,
@@ -26,14 +29,17 @@ import {
   SPACES,
   type StoredPart,
   type StoredUpload,
+  uploading,
+  uploadingKey,
   uploadKey,
 } from './catalog.ts';
 import type { CatalogRecords } from './catalog-records.ts';
 import type { CatalogWriter, Change } from './changes.ts';
 import { checkCustomerKey, keyCheckOf } from './ciphers.ts';
-import { objectOfParts } from './completion.ts';
+import { etagOf, objectOfParts } from './completion.ts';
 import { mayStand } from './errors.ts';
 import type { Fresh } from './history.ts';
+import { listUploads } from './listing.ts';
 
 /** What completing an upload takes: the object it makes, and how the catalog changes beside it. */
 export interface Completion {
@@ -42,6 +48,9 @@ export interface Completion {
   readonly writes: readonly Write[];
   readonly freed: readonly Blob[];
 }
+
+/** Old entries of completed uploads that one completion removes. */
+const FORGOTTEN_MAX = 16;
 
 /**
  * Multipart uploads. Every part that is stored writes its upload's record anew, so that completing and aborting, which commit
@@ -74,10 +83,10 @@ export class Uploads {
       ...(legalHold && { legalHold }),
       ...(customerKey && { keyCheck: keyCheckOf(customerKey, this.#random.bytes(16)) }),
     };
-    const uploadId = this.#random.bytes(16).toString('hex');
+    const uploadId = makeUploadId(upload.createdAt, this.#random);
     return this.#catalog.apply(async () => {
       checkBucket();
-      const writes = [putJson(SPACES.uploads, uploadKey(uploadId), upload)];
+      const writes = [putJson(SPACES.uploads, uploadKey(uploadId), upload), uploading({ bucket, key, uploadId })];
       return { conditions: [], writes, freed: [], result: uploadId };
     });
   }
@@ -86,8 +95,25 @@ export class Uploads {
     return infoOf((await this.#read(uploadId)).upload);
   }
 
-  async ofBucket(bucket: string): Promise<UploadInfo[]> {
-    return (await allUploads(this.#records)).filter((upload) => upload.bucket === bucket).map(infoOf);
+  async ofBucket(bucket: string, options: ListUploadsOptions): Promise<UploadPage> {
+    const { names, ...page } = await listUploads(this.#records, bucket, options);
+    const rows = names.map(({ uploadId }) => ({ space: SPACES.uploads, key: uploadKey(uploadId) }));
+    const found = await this.#records.getAll(rows);
+    // One that has ended between the two reads is left out.
+    const uploads = names.flatMap(({ uploadId }, index) => {
+      const row = found[index];
+      return row ? [infoOf({ uploadId, ...jsonOf<StoredUpload>(row) })] : [];
+    });
+    return { uploads, ...page };
+  }
+
+  /** Aborts what is under way in a bucket to which nothing is committed any more. */
+  async abortAll(bucket: string): Promise<void> {
+    for (;;) {
+      const { names } = await listUploads(this.#records, bucket, { limit: OBJECTS_LIMITS.uploadsMax });
+      if (names.length === 0) return;
+      for (const { uploadId } of names) await this.abort(uploadId);
+    }
   }
 
   async parts(uploadId: string): Promise<readonly PartInfo[]> {
@@ -95,22 +121,27 @@ export class Uploads {
     return (await partsOf(this.#records, uploadId)).map(({ part, ...stored }) => partInfo(part, stored));
   }
 
-  async putPart(uploadId: string, part: number, body: Body, options: PartOptions): Promise<PartInfo> {
+  /** @param write  stores the content as it is told to, in a file */
+  async putPart(
+    uploadId: string,
+    part: number,
+    options: PartOptions,
+    write: (options: WriteOptions) => Promise<Content>,
+  ): Promise<PartInfo> {
     if (!Number.isInteger(part) || part < 1 || part > OBJECTS_LIMITS.partsMax) {
       throw new DomainError('part-invalid', `part numbers are 1 to ${OBJECTS_LIMITS.partsMax}, not ${part}`);
     }
     const { upload } = await this.#read(uploadId);
     checkCustomerKey(upload.keyCheck, options.customerKey);
-    const algorithm = upload.checksum?.algorithm;
-    const checksum = algorithm === undefined || options.checksum ? options.checksum : { algorithm };
-    const content = await this.#blobs.write(body, { ...options, ...(checksum && { checksum }), inlineBytesMax: -1 });
+    const keeps = upload.checksum?.algorithm;
+    const content = await write({ ...options, keeps, inlineBytesMax: -1 });
     const { blob } = content as typeof content & { readonly blob: Blob };
     const stored: StoredPart = {
       sizeBytes: blob.sizeBytes,
       etag: content.md5,
       lastModified: this.#clock.now(),
       blob,
-      ...(checksum?.algorithm === algorithm && content.checksum !== undefined && { checksum: content.checksum }),
+      ...(keeps !== undefined && content.checksum !== undefined && { checksum: content.checksum }),
     };
     try {
       await this.#catalog.apply(() => this.#storePart(uploadId, part, stored));
@@ -128,16 +159,46 @@ export class Uploads {
     const chosen = chooseParts(stored, wanted);
     const fresh = objectOfParts(upload, chosen, options, this.#clock.now());
     const freed = stored.filter((part) => !chosen.includes(part)).map(({ blob }) => blob);
-    return { fresh, conditions: [condition], writes: endOfUpload(uploadId, stored), freed };
+    const writes = [...endOfUpload(upload, stored), ...(await this.#forgetOld())];
+    return { fresh, conditions: [condition], writes, freed };
+  }
+
+  /** Remembers, in the commit that completes it, what an upload became. */
+  remember(uploadId: string, bucket: string, info: ObjectInfo): readonly Write[] {
+    const at = this.#clock.now();
+    const { metadata: _, parts: _parts, acl: _acl, ...rest } = info;
+    const completed: Remembered = { at, bucket, key: info.key, info: { ...rest, metadata: {} } };
+    return [
+      putJson(SPACES.completed, encodeKey(['id', uploadId]), completed),
+      putJson(SPACES.completed, encodeKey(['at', at, uploadId]), null),
+    ];
+  }
+
+  async completed(uploadId: string, etags: readonly string[]): Promise<CompletedUpload | undefined> {
+    const row = await this.#records.get(SPACES.completed, encodeKey(['id', uploadId]));
+    if (!row) return undefined;
+    const { at, ...completed } = jsonOf<Remembered>(row);
+    const isOld = at + OBJECTS_LIMITS.completedUploadsKeptMs <= this.#clock.now();
+    return isOld || etagOf(etags) !== completed.info.etag ? undefined : completed;
+  }
+
+  /** What was remembered for long enough: each completion adds one and takes away more, so that they never pile up. */
+  async #forgetOld(): Promise<Write[]> {
+    const to = encodeKey(['at', this.#clock.now() - OBJECTS_LIMITS.completedUploadsKeptMs]);
+    const old = await this.#records.range(SPACES.completed, { from: encodeKey(['at']), to, limit: FORGOTTEN_MAX });
+    return old.flatMap(({ key }) => {
+      const [, , uploadId] = decodeKey(key) as [string, number, string];
+      return [remove(SPACES.completed, key), remove(SPACES.completed, encodeKey(['id', uploadId]))];
+    });
   }
 
   abort(uploadId: string): Promise<void> {
     return this.#catalog.apply(async () => {
-      const { condition } = await this.#read(uploadId);
+      const { upload, condition } = await this.#read(uploadId);
       const stored = await partsOf(this.#records, uploadId);
       return {
         conditions: [condition],
-        writes: endOfUpload(uploadId, stored),
+        writes: endOfUpload(upload, stored),
         freed: stored.map(({ blob }) => blob),
         result: undefined,
       };
@@ -173,6 +234,15 @@ export class Uploads {
   }
 }
 
+interface Remembered extends CompletedUpload {
+  readonly at: number;
+}
+
+/** Ids grow with time, in hex: uploads of a key are listed in the order of their beginning. */
+function makeUploadId(at: number, random: Random): string {
+  return at.toString(16).padStart(12, '0') + random.bytes(16).toString('hex');
+}
+
 function infoOf({ uploadId, bucket, key, createdAt, metadata, checksum, keyCheck }: NamedUpload): UploadInfo {
   const customerKey = keyCheck !== undefined && { customerKey: true as const };
   return { uploadId, bucket, key, createdAt, metadata, ...(checksum && { checksum }), ...customerKey };
@@ -203,9 +273,10 @@ function invalid(message: string, fields: Readonly<Record<string, unknown>> = {}
   return new DomainError('part-invalid', message, { fields });
 }
 
-function endOfUpload(uploadId: string, parts: readonly NumberedPart[]): Write[] {
+function endOfUpload({ bucket, key, uploadId }: NamedUpload, parts: readonly NumberedPart[]): Write[] {
   return [
     remove(SPACES.uploads, uploadKey(uploadId)),
+    remove(SPACES.uploading, uploadingKey(bucket, key, uploadId)),
     ...parts.map(({ part }) => remove(SPACES.parts, partKey(uploadId, part))),
   ];
 }

@@ -1,34 +1,37 @@
 /**
- * MD5 of large bodies, on a thread of its own: at 0.6 GB/s it is the dearest thing that is done to them, and would hold up all others. Bytes
- * cross in slots of shared memory, of which there are few: who finds none waits, and so its body does.
+ * MD5 and checksums of large bodies, on a thread of its own: MD5, at 0.6 GB/s, is the dearest thing that is done to them, and would hold up
+ * all others. Bytes cross in slots of shared memory, of which there are few: who finds none waits, and so its body does.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DomainError, messageOf, siblingModule } from '../../../base/index.ts';
-import type { Md5 } from './digests.ts';
-import type { Md5Answer, Md5Request } from './md5.worker.ts';
+import type { ChecksumAlgorithm } from '../objects.ts';
+import type { DigestAnswer, DigestRequest } from './digest.worker.ts';
+import type { Digesting } from './digests.ts';
+import type { Sums } from './sums.ts';
 
 const SLOT_BYTES = 256 * 1024;
 /** 4 MB: what the thread takes in some 7 ms. */
 const SLOTS = 16;
 
-export class Md5Thread implements AsyncDisposable {
+export class DigestThread implements AsyncDisposable {
   #worker: Worker | undefined;
   #nextId = 0;
   #slots = 0;
   readonly #free: SharedArrayBuffer[] = [];
   readonly #waiting: PromiseWithResolvers<SharedArrayBuffer>[] = [];
-  readonly #digests = new Map<number, PromiseWithResolvers<string>>();
+  readonly #digests = new Map<number, PromiseWithResolvers<Sums>>();
   #failure: Error | undefined;
 
-  /** A sum in the making; `undefined` where a thread would only take time from this one. */
-  begin(): Md5 | undefined {
+  /** Sums in the making; `undefined` where a thread would only take time from this one. */
+  begin(algorithms: readonly ChecksumAlgorithm[]): Digesting | undefined {
     if (availableParallelism() < 2 || this.#failure) return undefined;
     const id = this.#nextId++;
+    this.#post({ kind: 'begin', id, algorithms });
     return {
       update: (pieces) => this.#update(id, pieces),
       digest: () => this.#digest(id),
-      drop: () => void this.#worker?.postMessage({ kind: 'drop', id } satisfies Md5Request),
+      drop: () => this.#post({ kind: 'drop', id }),
     };
   }
 
@@ -54,8 +57,8 @@ export class Md5Thread implements AsyncDisposable {
     if (slot) this.#post({ kind: 'update', id, slot, length });
   }
 
-  #digest(id: number): Promise<string> {
-    const digest = Promise.withResolvers<string>();
+  #digest(id: number): Promise<Sums> {
+    const digest = Promise.withResolvers<Sums>();
     if (this.#failure) digest.reject(this.#failure);
     else this.#digests.set(id, digest);
     this.#post({ kind: 'end', id });
@@ -75,32 +78,32 @@ export class Md5Thread implements AsyncDisposable {
     return waiter.promise;
   }
 
-  #post(request: Md5Request): void {
+  #post(request: DigestRequest): void {
     this.#worker ??= this.#start();
     this.#worker.postMessage(request);
   }
 
   #start(): Worker {
-    const worker = new Worker(siblingModule(import.meta.url, './md5.worker'), { name: 'md5' });
-    worker.on('message', (answer: Md5Answer) => this.#receive(answer));
+    const worker = new Worker(siblingModule(import.meta.url, './digest.worker'), { name: 'digests' });
+    worker.on('message', (answer: DigestAnswer) => this.#receive(answer));
     worker.on('error', (error) => this.#fail(messageOf(error)));
     worker.on('exit', () => this.#fail('it has ended'));
     return worker;
   }
 
-  #receive(answer: Md5Answer): void {
+  #receive(answer: DigestAnswer): void {
     if (answer.kind === 'taken') {
       const waiter = this.#waiting.shift();
       if (waiter) waiter.resolve(answer.slot);
       else this.#free.push(answer.slot);
       return;
     }
-    this.#digests.get(answer.id)?.resolve(answer.md5);
+    this.#digests.get(answer.id)?.resolve(answer.sums);
     this.#digests.delete(answer.id);
   }
 
   #fail(reason: string): void {
-    this.#failure ??= new DomainError('objects-failed', `the thread for MD5 is gone: ${reason}`);
+    this.#failure ??= new DomainError('objects-failed', `the thread for digests is gone: ${reason}`);
     for (const { reject } of [...this.#waiting, ...this.#digests.values()]) reject(this.#failure);
     this.#waiting.length = 0;
     this.#digests.clear();
