@@ -53,6 +53,7 @@ import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
 import { readAuthorization } from './object-authorization.ts';
+import { provisioningAuthorization } from './provisioning-authorization.ts';
 import { RoleRights } from './role-rights.ts';
 import { rotationFunctions } from './rotation-functions.ts';
 import { ruleAuthorization } from './rule-authorization.ts';
@@ -240,6 +241,10 @@ export async function openServices(
       ...(version !== undefined && { version }),
       invokeFunction: (...call) => invokeFunction(...call),
       signers: deviceSigners({ ...config, authority, credentials, iam, denials }),
+      checkProvisioning: provisioningAuthorization({
+        ...{ ...config, rights: roleRights, authority, iam, denials },
+        iot: () => reachedBy('iot'),
+      }),
       ruleRights: ruleAuthorization({
         ...{ ...config, ...ground, rights: roleRights, authority, iam, denials },
         service: reachedBy,
@@ -318,7 +323,7 @@ export async function openServices(
   );
 
   askDestination = bucketDestinations({ sqs, sns, lambda, authority, off: config.authorization === 'off' });
-  invokeFunction = functionInvoker(lambda.service.operations.Invoke!, ground.random);
+  invokeFunction = functionInvoker({ ...config, lambda, authority, denials, ...ground });
   flushUsage = () => lambda.flushUsage();
   takeSegment = (datagram) => lambda.takeSegment(datagram);
 
