@@ -14,6 +14,7 @@ import {
   runLoad,
   startMillrace,
   startMosquitto,
+  startSocketLoop,
 } from './generator/processes.ts';
 import { matchFigure } from './mqtt-match.ts';
 
@@ -67,7 +68,7 @@ export async function run(): Promise<Figure[]> {
     await using ours = await startMillrace();
     await using theirs = await startMosquitto();
     for (const one of CASES) figures.push(...(await rates(one, ours, theirs)));
-    figures.push(...(await paced(ours)));
+    figures.push(...(await paced(ours)), ...(await socketLoop(theirs)));
   }
   figures.push(...(await connections()), ...(await fleet()), matchFigure());
   return figures;
@@ -86,6 +87,14 @@ async function rates(one: Case, ours: BrokerProcess, theirs: BrokerProcess | und
   const floor = { name: one.peer, value: medianOf(them, 'rate') };
   const ratio = value / floor.value;
   return [{ ...figure, floor, ratio, target: { ratio: one.target, met: ratio >= one.target } }, ...cpu(one, us, them)];
+}
+
+/** What Node's sockets alone take of the load that is all sockets: one message a write and a read. */
+async function socketLoop(theirs: BrokerProcess | undefined): Promise<Figure[]> {
+  await using loop = await startSocketLoop();
+  const one = CASES.find(({ name }) => name.includes('window 1,'))!;
+  const figures = await rates({ ...one, name: `a bare node:net loop, ${one.name}` }, loop, theirs);
+  return figures.map(({ target: _target, ...figure }) => figure);
 }
 
 function cpu({ name, peer, target }: Case, us: readonly LoadResult[], them: readonly LoadResult[]): Figure[] {

@@ -88,6 +88,13 @@ export async function startHttpFloor(processes: number): Promise<BrokerProcess> 
   return brokerOf(child, port, () => stopped(child));
 }
 
+/** Node's sockets with next to nothing between them, on the core of brokers: see `socket-loop.worker.ts`. */
+export async function startSocketLoop(): Promise<BrokerProcess> {
+  const child = spawnOn(BROKER_CORE, process.execPath, [here('socket-loop.worker.ts')]);
+  const { port } = JSON.parse(await firstLine(child)) as { port: number };
+  return brokerOf(child, port, () => stopped(child));
+}
+
 /** What writes bodies to files and gives them back, on any core: see `bare-objects.worker.ts`. */
 export async function startBareObjects(directory: string): Promise<BrokerProcess> {
   const child = spawnOn('any', process.execPath, [here('bare-objects.worker.ts'), directory]);

@@ -1,34 +1,28 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type FeedState, type FlowSnapshot, type FlowStatus, followFlow } from './api.ts';
-import { ApisPage } from './apis/apis-page.tsx';
-import { BucketsPage } from './buckets/buckets-page.tsx';
 import { DevicesPanel } from './devices/devices-panel.tsx';
-import { FleetPage } from './fleet/fleet-page.tsx';
 import { FlowPanel, type History } from './flow/flow-panel.tsx';
 import { compact, duration, rate } from './format.ts';
 import { useHash } from './hooks.ts';
-import { IdentitiesPage } from './identities/identities-page.tsx';
-import { LettersPage } from './letters/letters-page.tsx';
 import { LogsPanel } from './logs/logs-panel.tsx';
-import { StacksPage } from './stacks/stacks-page.tsx';
-import { TablesPage } from './tables/tables-page.tsx';
+import { Failure } from './parts.tsx';
 import { type Theme, useTheme } from './theme.ts';
 
 /** Snapshots kept for the sparklines: a minute. */
 const HISTORY_MAX = 60;
 const NOTHING: FlowSnapshot = { version: 1, time: 0, uptimeMs: 0, nodes: [], edges: [] };
 
-/** Pages beside the first one, in the order of their links; the address has them by their name here. */
+/** Pages beside the first one, in the order of their links; the address has them by their name here. Each is loaded when it is opened first. */
 const PAGES = {
-  fleet: ['Fleet', FleetPage],
-  tables: ['Tables', TablesPage],
-  buckets: ['Buckets', BucketsPage],
-  apis: ['APIs', ApisPage],
-  stacks: ['Stacks', StacksPage],
-  identities: ['Identities', IdentitiesPage],
-  'dead-letters': ['Dead letters', LettersPage],
-} as const satisfies Record<string, readonly [title: string, ComponentType<PageProps>]>;
+  fleet: ['Fleet', async () => (await import('./fleet/fleet-page.tsx')).FleetPage],
+  tables: ['Tables', async () => (await import('./tables/tables-page.tsx')).TablesPage],
+  buckets: ['Buckets', async () => (await import('./buckets/buckets-page.tsx')).BucketsPage],
+  apis: ['APIs', async () => (await import('./apis/apis-page.tsx')).ApisPage],
+  stacks: ['Stacks', async () => (await import('./stacks/stacks-page.tsx')).StacksPage],
+  identities: ['Identities', async () => (await import('./identities/identities-page.tsx')).IdentitiesPage],
+  'dead-letters': ['Dead letters', async () => (await import('./letters/letters-page.tsx')).LettersPage],
+} as const satisfies Record<string, readonly [title: string, load: () => Promise<ComponentType<PageProps>>]>;
 
 interface PageProps {
   /** What the address says behind the page's name. */
@@ -61,7 +55,6 @@ export function App() {
     panel?.querySelector('select')?.focus({ preventScroll: true });
   };
   const known = snapshot.nodes.flatMap(({ logGroup }) => (logGroup ? [logGroup] : []));
-  const Shown: ComponentType<PageProps> | undefined = page === 'overview' ? undefined : PAGES[page][1];
   return (
     <>
       <a class="skip" href={`#${page === 'overview' ? 'flow' : page}`}>
@@ -75,7 +68,9 @@ export function App() {
             console tries again every second.
           </div>
         )}
-        {Shown && <Shown rest={hash.slice(page.length)} theme={theme} />}
+        {page !== 'overview' && (
+          <LoadedPage key={page} load={PAGES[page][1]} rest={hash.slice(page.length)} theme={theme} />
+        )}
         {page === 'overview' && (
           <>
             <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
@@ -86,6 +81,28 @@ export function App() {
           </>
         )}
       </main>
+    </>
+  );
+}
+
+/** A page once its code is there. */
+function LoadedPage({ load, ...props }: PageProps & { readonly load: () => Promise<ComponentType<PageProps>> }) {
+  const [loaded, setLoaded] = useState<{ readonly Page?: ComponentType<PageProps>; readonly error?: unknown }>({});
+  useEffect(() => {
+    load().then(
+      (Page) => setLoaded({ Page }),
+      (error: unknown) => setLoaded({ error }),
+    );
+  }, [load]);
+  const { Page, error } = loaded;
+  if (Page) return <Page {...props} />;
+  if (error === undefined) return <div class="loading" aria-busy="true" />;
+  return (
+    <>
+      <Failure what="This page could not be loaded." error={error} />
+      <button type="button" class="plain" onClick={() => location.reload()}>
+        Load the console again
+      </button>
     </>
   );
 }

@@ -6,7 +6,7 @@ import {
   type RequestOptions,
   request as requestHttp,
 } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { Agent as HttpsAgent, request as requestHttps, type RequestOptions as TlsOptions } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { DomainError } from '../base/index.ts';
@@ -44,10 +44,10 @@ export class Outgoing implements Disposable {
     for (const agent of [this.#http, this.#https]) keepFew(agent);
   }
 
-  /** Begins a request. @throws DomainError `egress-refused`; for a name, the request fails with it */
+  /** Begins a request; `cert` and `key` are shown to a server that asks for them. @throws DomainError `egress-refused`; for a name, the request fails with it */
   request(
     url: URL,
-    options: Pick<RequestOptions, 'method' | 'headers' | 'signal'>,
+    options: Pick<RequestOptions, 'method' | 'headers' | 'signal'> & Pick<TlsOptions, 'cert' | 'key'>,
     onResponse: (response: IncomingMessage) => void,
   ): ClientRequest {
     const secure = url.protocol === 'https:';

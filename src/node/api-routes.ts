@@ -7,20 +7,23 @@ import {
   type ApiRoutesOptions,
   apiRoutes,
   type CallFacts,
+  type CallingApi,
   type FunctionCaller,
   INVOKE,
   type Signer,
 } from '../gateway/http/index.ts';
-import type { Authority } from '../services/iam/index.ts';
+import type { Authority, Iam } from '../services/iam/index.ts';
 import { type Caller, type Credentials, isAccount } from '../services/index.ts';
 import type { Lambda } from '../services/lambda/index.ts';
 import { AuthenticationFailure, Authenticator } from '../wire/index.ts';
+import { isTrusted, roleSession } from './role-rights.ts';
 
 /** What APIs need of a node beside the APIs themselves. */
 export interface ApisOptions
   extends Omit<ApiRoutesOptions, 'prove' | 'connections' | 'functions' | 'askPolicy' | 'admitsAnybody'> {
   readonly credentials: Credentials;
-  readonly authority: Pick<Authority, 'decide'>;
+  readonly authority: Pick<Authority, 'decide' | 'trusts'>;
+  readonly iam: Pick<Iam, 'roleByArn'>;
   readonly lambda: Pick<Lambda, 'invoker'>;
   readonly egress: EgressGuard;
   /** PEM of an authority that other servers' certificates may be of. */
@@ -97,25 +100,42 @@ function limitedTo(policy: string): Caller {
   return { accountId: ACCOUNT_ID, arn, accessKeyId: name, session };
 }
 
-/** Calls functions as API Gateway, which on a node that enforces policies a function's own must let it. */
-function functionCaller({ lambda, mode, authority }: ApisOptions): FunctionCaller {
+const API_GATEWAY = 'apigateway.amazonaws.com';
+/** How API Gateway calls sessions of roles. */
+const SESSION = 'BackplaneAssumeRoleSession';
+
+/**
+ * Calls functions as API Gateway, which on a node that enforces policies a function's own must let it; or as a role that trusts API
+ * Gateway and may call the function.
+ */
+function functionCaller({ lambda, mode, authority, iam }: ApisOptions): FunctionCaller {
   const { invoker } = lambda;
-  const check = async (arn: string, sourceArn: string, region: string): Promise<void> => {
-    const service = { principal: 'apigateway.amazonaws.com', sourceArn };
-    const caller: Caller = { accountId: ACCOUNT_ID, arn: service.principal, service };
+  const check = async (arn: string, { sourceArn, roleArn }: CallingApi, region: string): Promise<void> => {
+    const role = roleArn === undefined ? undefined : iam.roleByArn(roleArn);
+    if (roleArn !== undefined && !(role && (await isTrusted(authority, role, API_GATEWAY, sourceArn)))) {
+      throw new DomainError('invoke-forbidden', `API Gateway cannot take on the role ${roleArn} for ${sourceArn}`);
+    }
     const resourcePolicy = invoker.policyOf(arn);
     const permission = {
       ...{ action: 'lambda:InvokeFunction', resources: [arn] },
       ...(resourcePolicy !== undefined && { resourcePolicy }),
     };
+    const caller = role ? roleSession(role.arn, SESSION, role.id) : serviceOf(sourceArn);
     if ((await authority.decide(caller, [permission], { region, isEncrypted: true })).allowed) return;
-    throw new DomainError('invoke-forbidden', `the policy of ${arn} does not let ${sourceArn} call it`);
+    const why = role
+      ? `the role ${role.arn} may not call ${arn} for ${sourceArn}`
+      : `the policy of ${arn} does not let ${sourceArn} call it`;
+    throw new DomainError('invoke-forbidden', why);
   };
   return {
-    invoke: async (arn, request, sourceArn) => {
-      if (mode === 'secured') await check(arn, sourceArn, arn.split(':')[3] ?? '');
+    invoke: async (arn, request, by) => {
+      if (mode === 'secured') await check(arn, by, arn.split(':')[3] ?? '');
       const { result } = await invoker.invoke(invoker.runnableOf(arn), request, { wait: 'processors' });
       return result;
     },
   };
+}
+
+function serviceOf(sourceArn: string): Caller {
+  return { accountId: ACCOUNT_ID, arn: API_GATEWAY, service: { principal: API_GATEWAY, sourceArn } };
 }

@@ -117,6 +117,7 @@ export async function startNode(config: NodeConfig, clock: Clock = systemClock):
       ...ground,
     }),
   );
+  services.apiGateway.testWith(() => apiRoutes.tester());
   const authorize = authorization({ ...services, off: config.authorization === 'off' });
   const audit = auditing({ denials: services.denials, trail, events, ...ground });
   const bucketSites = buckets({ ...services, authorize, audit, mode: config.mode, ...ground });

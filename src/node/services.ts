@@ -23,7 +23,7 @@ import {
 import { openCloudWatch } from '../services/cloudwatch/index.ts';
 import { type Dynamodb, openDynamodb } from '../services/dynamodb/index.ts';
 import { ecr } from '../services/ecr/index.ts';
-import { Authority, openIam } from '../services/iam/index.ts';
+import { Authority, type Iam, openIam } from '../services/iam/index.ts';
 import { type Credentials, combineCredentials, rootCredentials, type Service } from '../services/index.ts';
 import { type InvokeFunction, type Iot, openIot } from '../services/iot/index.ts';
 import { type Kinesis, openKinesis } from '../services/kinesis/index.ts';
@@ -34,7 +34,7 @@ import {
   openEventSourceMappings,
   openLambda,
 } from '../services/lambda/index.ts';
-import { openLogs } from '../services/logs/index.ts';
+import { type AskSubscriber, openLogs } from '../services/logs/index.ts';
 import { type AskDestination, openS3, type S3 } from '../services/s3/index.ts';
 import { secretsManager } from '../services/secretsmanager/index.ts';
 import { openSeriesService, type SeriesService } from '../services/series/index.ts';
@@ -53,6 +53,7 @@ import { FunctionCalls } from './function-calls.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts';
 import { kinesisPort } from './kinesis-port.ts';
+import { logSubscribers } from './log-subscribers.ts';
 import { readAuthorization } from './object-authorization.ts';
 import { provisioningAuthorization } from './provisioning-authorization.ts';
 import { RoleRights } from './role-rights.ts';
@@ -91,6 +92,7 @@ export interface Services extends AsyncDisposable {
   readonly writeLog: FunctionLogSink['write'];
   readonly dynamodb: Dynamodb;
   readonly kinesis: Kinesis;
+  readonly iam: Iam;
   readonly iot: Iot;
   readonly lambda: Lambda;
   readonly mappings: EventSourceMappings;
@@ -159,7 +161,14 @@ export async function openServices(
     }),
   );
   let takeMetrics: (metrics: readonly EmbeddedMetric[]) => void = () => {};
-  const logs = scope.use(await openLogs({ records, log, takeMetrics: (metrics) => takeMetrics(metrics), ...ground }));
+  let askSubscriber: AskSubscriber = async () => 'missing';
+  const logs = scope.use(
+    await openLogs({
+      ...{ records, log, delivery, ...ground },
+      takeMetrics: (metrics) => takeMetrics(metrics),
+      askSubscriber: (...asked) => askSubscriber(...asked),
+    }),
+  );
   let takeSegment: NonNullable<RuntimeOptions['takeSegment']> = () => {};
   const runtimeOptions: RuntimeOptions = {
     ...ground,
@@ -330,6 +339,7 @@ export async function openServices(
   );
 
   reached.push(lambda.service);
+  askSubscriber = logSubscribers({ ...config, kinesis, lambda, authority, iam, rights: roleRights });
   askDestination = bucketDestinations({ sqs, sns, lambda, authority, off: config.authorization === 'off' });
   invokeFunction = functionInvoker({ ...config, lambda, authority, denials, ...ground });
   flushUsage = () => lambda.flushUsage();
@@ -337,7 +347,7 @@ export async function openServices(
 
   const all: Service[] = [iam, sts, s3, sqs, sns, kinesis, logs, cloudwatch, lambda].map(({ service }) => service);
   const gatewayV2: ApiGatewayV2 = apiGatewayV2({ records, beside: () => gatewayV1.apis(), ...ground });
-  const gatewayV1 = apiGateway({ records, domains: () => gatewayV2.apis(), ...ground });
+  const gatewayV1 = scope.use(apiGateway({ records, secrets, domains: () => gatewayV2.apis(), ...ground }));
   const parameters = scope.use(ssm({ records: secrets, ...ground }));
   const secretStore = scope.use(
     secretsManager({ records: secrets, ...rotationFunctions({ lambda, authority, ...config, ...ground }), ...ground }),
@@ -401,6 +411,7 @@ export async function openServices(
     writeLog: (...line) => logs.sink.write(...line),
     dynamodb,
     kinesis,
+    iam,
     iot,
     lambda,
     mappings: mappings!,
@@ -429,6 +440,7 @@ export async function openServices(
         concurrencyMax: ASYNC_LIMITS.concurrencyMax,
       });
       s3.resume();
+      logs.resume();
       resumed.resolve();
       lambda.resume();
       iot.foreign.start();

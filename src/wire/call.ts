@@ -20,6 +20,8 @@ export interface CallResponse {
   readonly headersSent: boolean;
   readonly destroyed: boolean;
   readonly writableEnded: boolean;
+  /** Bytes that the kernel has not taken yet. */
+  readonly writableLength: number;
   setHeader(name: string, value: string): unknown;
   /** @param headers  values of one name are several header lines */
   writeHead(status: number, headers: Record<string, string | string[]>): unknown;

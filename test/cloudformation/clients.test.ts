@@ -110,7 +110,7 @@ test('aws cloudformation deploy creates and finds nothing to do; delete-stack an
 });
 
 const SCRIPT = `
-import boto3, os, sys
+import boto3, json, os, sys
 from botocore.exceptions import ClientError
 cf = boto3.client('cloudformation', endpoint_url=os.environ['ENDPOINT'])
 body = open(sys.argv[1]).read()
@@ -150,6 +150,14 @@ refused('AlreadyExistsException', 'Stack [boto] already exists', cf.create_stack
 refused('ValidationError', 'Stack with id none does not exist', cf.describe_stacks, StackName='none')
 refused('ChangeSetNotFound', 'ChangeSet [none] does not exist', cf.describe_change_set, StackName='boto', ChangeSetName='none')
 refused('ValidationError', 'AWS::EC2::Instance', cf.create_stack, StackName='vm', TemplateBody='{"Resources":{"Vm":{"Type":"AWS::EC2::Instance"}}}')
+types = [t['TypeName'] for p in cf.get_paginator('list_types').paginate(Visibility='PUBLIC', Filters=dict(TypeNamePrefix='AWS::SQS::'))
+         for t in p['TypeSummaries']]
+assert types == ['AWS::SQS::Queue', 'AWS::SQS::QueueInlinePolicy', 'AWS::SQS::QueuePolicy'], types
+assert cf.list_types()['TypeSummaries'] == []
+schema = json.loads(cf.describe_type(Type='RESOURCE', TypeName='AWS::SQS::Queue')['Schema'])
+assert '/properties/QueueName' in schema['createOnlyProperties'] and '/properties/Arn' in schema['readOnlyProperties'], schema
+assert schema['properties']['DelaySeconds'] == dict(type='number'), schema
+refused('TypeNotFoundException', 'AWS::EC2::Instance', cf.describe_type, Type='RESOURCE', TypeName='AWS::EC2::Instance')
 cf.delete_stack(StackName='boto')
 cf.get_waiter('stack_delete_complete').wait(StackName=stack['StackId'])
 assert boto3.client('kinesis', endpoint_url=os.environ['ENDPOINT']).list_streams()['StreamNames'] == []

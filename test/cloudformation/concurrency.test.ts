@@ -59,3 +59,20 @@ test('a change set that was made before an update is obsolete, and makes room fo
   assert.equal((await harness.settled('app')).StackStatus, 'UPDATE_COMPLETE');
   assert.equal(harness.services.queues.get('one')!.DelaySeconds, '4');
 });
+
+test('rolling a stack back by hand makes its change sets obsolete, and so does going on with a rollback', async () => {
+  await using harness = await Harness.open();
+  await harness.create('app', queue(1));
+  const changeSet = { StackName: 'app', ChangeSetName: 'next' };
+  const status = async () => (await harness.call('DescribeChangeSet', changeSet)).ExecutionStatus;
+  harness.services.fail('sqs:SetQueueAttributes');
+  await harness.update('app', queue(2), { DisableRollback: true });
+  await harness.call('CreateChangeSet', { ...changeSet, TemplateBody: queue(3) });
+  await harness.call('RollbackStack', { StackName: 'app' });
+  assert.equal((await harness.settled('app')).StackStatus, 'UPDATE_ROLLBACK_FAILED');
+  assert.equal(await status(), 'OBSOLETE');
+  harness.services.heal('sqs:SetQueueAttributes');
+  await harness.call('ContinueUpdateRollback', { StackName: 'app' });
+  assert.equal((await harness.settled('app')).StackStatus, 'UPDATE_ROLLBACK_COMPLETE');
+  await assert.rejects(harness.call('ExecuteChangeSet', changeSet), { code: 'change-set-state' });
+});

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ACCOUNT_ID, seededRandom, systemClock } from '../../src/base/index.ts';
+import { ACCOUNT_ID, type Clock, seededRandom, systemClock } from '../../src/base/index.ts';
 import { type OpenCloudFormation, openStacks } from '../../src/services/cloudformation/cloudformation.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/records/index.ts';
@@ -24,11 +24,16 @@ export class Harness implements AsyncDisposable {
   readonly services = new FakeServices();
   readonly objects = new Map<string, string>();
   cloudformation!: OpenCloudFormation;
+  readonly #clock: Clock;
   #records!: Records;
   #directory!: string;
 
-  static async open(): Promise<Harness> {
-    const harness = new Harness();
+  private constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  static async open(clock: Clock = systemClock): Promise<Harness> {
+    const harness = new Harness(clock);
     harness.#directory = await mkdtemp(join(tmpdir(), 'millrace-cloudformation-'));
     await harness.#start();
     return harness;
@@ -52,7 +57,7 @@ export class Harness implements AsyncDisposable {
         })();
       },
       callbackBase: () => 'http://127.0.0.1:4566',
-      clock: systemClock,
+      clock: this.#clock,
       random,
       logger: silentLogger,
       promptMs: 0,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasCode } from '../../src/base/index.ts';
+import { DomainError, hasCode } from '../../src/base/index.ts';
 import { Harness } from './harness.ts';
 
 const QUEUE = { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'orders' } };
@@ -423,6 +423,25 @@ test('NoEcho values that are lists or stand in Parameter Store are masked in eve
   assert.doesNotMatch(JSON.stringify(StackEvents), /first-canary|second-canary|value of/);
   const shown = [...harness.services.topics.values()].map(({ DisplayName }) => DisplayName);
   assert.deepEqual(shown.sort(), ['first-canary-second-canary', 'second-canary', 'value of /canary']);
+});
+
+test('NoEcho values are masked in what services say of them, and in all that repeats it', async () => {
+  await using harness = await Harness.open();
+  const template = {
+    Parameters: { Secret: { Type: 'String', NoEcho: true }, Part: { Type: 'String', NoEcho: true, Default: 'hid' } },
+    Resources: { Topic: { ...TOPIC, Properties: { DisplayName: ref('Secret') } } },
+  };
+  const Parameters = [{ ParameterKey: 'Secret', ParameterValue: 'hid"den' }];
+  const said = 'Value \'hid"den\' of {"DisplayName":"hid\\"den"} is not allowed';
+  harness.services.fail('sns:CreateTopic', new DomainError('InvalidParameter', said));
+  await harness.create('app', template, { Parameters, OnFailure: 'DO_NOTHING' });
+  const shown = await Promise.all(
+    ['DescribeStacks', 'DescribeStackEvents', 'DescribeStackResources', 'ListStackResources'].map((operation) =>
+      harness.call(operation, { StackName: 'app' }),
+    ),
+  );
+  assert.match(JSON.stringify(shown), /Value '\*{4}' of \{.{0,30}\*{4}/);
+  assert.doesNotMatch(JSON.stringify(shown), /hid|den"/);
 });
 
 test('stack tags go to the resources, whose own come first', async () => {

@@ -3,9 +3,11 @@ import { after, before, test } from 'node:test';
 import {
   CreateDeploymentCommand,
   type CreateDeploymentCommandInput,
+  CreateRestApiCommand,
   GetExportCommand,
   ImportRestApiCommand,
   NotFoundException,
+  paginateGetRestApis,
 } from '@aws-sdk/client-api-gateway';
 import { parse } from 'yaml';
 import { call, ECHO, type House, openHouse } from './support.ts';
@@ -113,4 +115,15 @@ test('what was exported can be imported again, and says the same, in both dialec
   assert.equal(document.components.securitySchemes.people['x-amazon-apigateway-authorizer'], undefined);
   const missing = new GetExportCommand({ restApiId: first, stageName: 'other', exportType: 'oas30' });
   await assert.rejects(house.v1.send(missing), NotFoundException);
+});
+
+test('lists go on where a page ends', async () => {
+  const names = ['page-1', 'page-2', 'page-3'];
+  for (const name of names) await house.v1.send(new CreateRestApiCommand({ name }));
+  const found: string[] = [];
+  for await (const { items = [] } of paginateGetRestApis({ client: house.v1, pageSize: 1 }, {})) {
+    assert.equal(items.length, 1);
+    found.push(items[0]!.name!);
+  }
+  assert.deepEqual(found.filter((name) => name.startsWith('page-')).sort(), names);
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { APIGatewayClient } from '@aws-sdk/client-api-gateway';
 import { ApiGatewayV2Client } from '@aws-sdk/client-apigatewayv2';
 import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { type Node, startNode } from '../../src/node/index.ts';
+import { type Node, type NodeConfig, startNode } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
 
 export const CREDENTIALS = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
@@ -21,10 +21,12 @@ export interface House extends AsyncDisposable {
   makeFunction(name: string, code: string): Promise<string>;
 }
 
-export async function openHouse(): Promise<House> {
+/** @param more  settings of the node */
+export async function openHouse(more: Partial<NodeConfig> = {}): Promise<House> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-apis-'));
   const node = await startNode({
     ...{ mode: 'dev', dataDirectory: directory, host: '127.0.0.1', httpPort: 0, mqttPort: 0, logLevel: 'error' },
+    ...more,
   });
   const options = { endpoint: node.endpoint, region: 'us-east-1', credentials: CREDENTIALS, maxAttempts: 1 };
   const lambda = new LambdaClient(options);

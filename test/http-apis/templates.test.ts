@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { GetApiKeyCommand, GetRestApisCommand } from '@aws-sdk/client-api-gateway';
-import { GetApisCommand, GetStagesCommand } from '@aws-sdk/client-apigatewayv2';
+import * as http1 from '@aws-sdk/client-api-gateway';
+import * as http2 from '@aws-sdk/client-apigatewayv2';
 import {
   CloudFormationClient,
   CreateStackCommand,
@@ -73,6 +73,15 @@ const fn = (InlineCode: string, Events?: object) => ({
   Properties: { Handler: 'index.handler', Runtime: 'nodejs24.x', InlineCode, ...(Events && { Events }) },
 });
 
+const MOCK = {
+  responses: { 200: { description: 'ok' } },
+  'x-amazon-apigateway-integration': {
+    type: 'mock',
+    requestTemplates: { 'application/json': '{"statusCode": 200}' },
+    responses: { default: { statusCode: '200' } },
+  },
+};
+
 const sam = (Resources: object, Outputs: object = {}) => ({
   Transform: 'AWS::Serverless-2016-10-31',
   Resources,
@@ -105,7 +114,10 @@ test('events of a SAM function imply an HTTP API and a REST API, which answer', 
   assert.equal((await call(address(Rest!), '/Prod/things/7', { method: 'POST' })).status, 200);
   await cloudFormation.send(new DeleteStackCommand({ StackName: 'implied' }));
   while (await cloudFormation.send(new DescribeStacksCommand({ StackName: 'implied' })).catch(() => undefined));
-  const [http, rest] = [await house.v2.send(new GetApisCommand({})), await house.v1.send(new GetRestApisCommand({}))];
+  const [http, rest] = [
+    await house.v2.send(new http2.GetApisCommand({})),
+    await house.v1.send(new http1.GetRestApisCommand({})),
+  ];
   assert.deepEqual([http.Items, rest.items], [[], []], 'nothing is left');
 });
 
@@ -163,7 +175,7 @@ test('an HTTP API of a template has its authorizers, its rules for pages and its
     headers: { origin, 'access-control-request-method': 'GET' },
   });
   assert.deepEqual([asked.status, asked.headers['access-control-allow-origin']], [204, origin]);
-  const { Items } = await house.v2.send(new GetStagesCommand({ ApiId: outputs.Api! }));
+  const { Items } = await house.v2.send(new http2.GetStagesCommand({ ApiId: outputs.Api! }));
   assert.deepEqual([Items![0]!.AutoDeploy, Items![0]!.Tags], [true, { 'httpapi:createdBy': 'SAM' }]);
 });
 
@@ -225,7 +237,7 @@ test('a REST API of a template has authorizers, keys, models, answers of its own
     ],
     [200, 'https://page.example', 'GET,OPTIONS'],
   );
-  const { value } = await house.v1.send(new GetApiKeyCommand({ apiKey: outputs.Key!, includeValue: true }));
+  const { value } = await house.v1.send(new http1.GetApiKeyCommand({ apiKey: outputs.Key!, includeValue: true }));
   const order = (body: string, key = value!) =>
     call(
       at,
@@ -247,4 +259,108 @@ test('a REST API of a template has authorizers, keys, models, answers of its own
       ...['ApiprodStage', 'FnGetPermissionprod', 'FnPostPermissionprod'],
     ].sort(),
   );
+});
+
+test('documentation, certificates and what describes an HTTP API are parts of templates', async () => {
+  const restApiId = { Ref: 'Rest' };
+  const ApiId = { Ref: 'Http' };
+  const template = (text: string) => ({
+    Resources: {
+      Certificate: {
+        Type: 'AWS::ApiGateway::ClientCertificate',
+        Properties: { Description: text, Tags: [{ Key: 'a', Value: text }] },
+      },
+      Rest: {
+        Type: 'AWS::ApiGateway::RestApi',
+        Properties: { Body: { openapi: '3.0.1', info: { title: 'documented' }, paths: { '/': { get: MOCK } } } },
+      },
+      Part: {
+        Type: 'AWS::ApiGateway::DocumentationPart',
+        Properties: {
+          RestApiId: restApiId,
+          Location: { Type: 'METHOD', Path: '/', Method: 'GET' },
+          Properties: JSON.stringify({ description: text }),
+        },
+      },
+      Version: {
+        Type: 'AWS::ApiGateway::DocumentationVersion',
+        DependsOn: 'Part',
+        Properties: { RestApiId: restApiId, DocumentationVersion: '1', Description: text },
+      },
+      Deployment: { Type: 'AWS::ApiGateway::Deployment', Properties: { RestApiId: restApiId } },
+      Stage: {
+        Type: 'AWS::ApiGateway::Stage',
+        Properties: {
+          ...{ RestApiId: restApiId, DeploymentId: { Ref: 'Deployment' }, StageName: 'dev' },
+          ...{ DocumentationVersion: { Ref: 'Version' }, ClientCertificateId: { Ref: 'Certificate' } },
+        },
+      },
+      Http: { Type: 'AWS::ApiGatewayV2::Api', Properties: { Name: 'described', ProtocolType: 'HTTP' } },
+      Integration: {
+        Type: 'AWS::ApiGatewayV2::Integration',
+        Properties: {
+          ...{ ApiId, IntegrationType: 'HTTP_PROXY', IntegrationMethod: 'GET', IntegrationUri: 'https://example.com' },
+          PayloadFormatVersion: '1.0',
+        },
+      },
+      Route: {
+        Type: 'AWS::ApiGatewayV2::Route',
+        Properties: { ApiId, RouteKey: 'GET /a', Target: { 'Fn::Sub': 'integrations/${Integration}' } },
+      },
+      Model: {
+        Type: 'AWS::ApiGatewayV2::Model',
+        Properties: { ApiId, Name: 'Item', ContentType: 'application/json', Schema: { type: 'object', title: text } },
+      },
+      RouteResponse: {
+        Type: 'AWS::ApiGatewayV2::RouteResponse',
+        Properties: {
+          ...{ ApiId, RouteId: { Ref: 'Route' }, RouteResponseKey: '$default', ModelSelectionExpression: text },
+          ResponseModels: { 'application/json': 'Item' },
+        },
+      },
+      IntegrationResponse: {
+        Type: 'AWS::ApiGatewayV2::IntegrationResponse',
+        Properties: {
+          ...{ ApiId, IntegrationId: { Ref: 'Integration' }, IntegrationResponseKey: '/200/' },
+          ResponseTemplates: { 'application/json': text },
+        },
+      },
+    },
+    Outputs: Object.fromEntries(
+      ['Rest', 'Http', 'Certificate', 'Part', 'Route', 'Integration', 'Model'].map((id) => [
+        id,
+        { Value: { Ref: id } },
+      ]),
+    ),
+  });
+  const first = await deploy('described', template('one'));
+  const seen = async ({ Rest, Http, Certificate, Part, Route, Integration }: Record<string, string>) => {
+    const { v1, v2 } = house;
+    const place = { restApiId: Rest, documentationPartId: Part };
+    const http = { ApiId: Http };
+    const [certificate, part, version, stage, models, routeResponses, integrationResponses] = await Promise.all([
+      v1.send(new http1.GetClientCertificateCommand({ clientCertificateId: Certificate })),
+      v1.send(new http1.GetDocumentationPartCommand(place)),
+      v1.send(new http1.GetDocumentationVersionCommand({ restApiId: Rest, documentationVersion: '1' })),
+      v1.send(new http1.GetStageCommand({ restApiId: Rest, stageName: 'dev' })),
+      v2.send(new http2.GetModelsCommand(http)),
+      v2.send(new http2.GetRouteResponsesCommand({ ...http, RouteId: Route })),
+      v2.send(new http2.GetIntegrationResponsesCommand({ ...http, IntegrationId: Integration })),
+    ]);
+    assert.deepEqual([stage.documentationVersion, stage.clientCertificateId], ['1', Certificate]);
+    return [
+      ...[certificate.description, certificate.tags!.a, JSON.parse(part.properties!).description, version.description],
+      JSON.parse(models.Items![0]!.Schema!).title,
+      routeResponses.Items![0]!.ModelSelectionExpression,
+      integrationResponses.Items![0]!.ResponseTemplates!['application/json'],
+    ];
+  };
+  assert.deepEqual(await seen(first), Array(7).fill('one'));
+  const second = await deploy('described', template('two'));
+  assert.deepEqual(second, first, 'nothing is replaced');
+  assert.deepEqual(await seen(second), Array(7).fill('two'));
+  await cloudFormation.send(new DeleteStackCommand({ StackName: 'described' }));
+  while (await cloudFormation.send(new DescribeStacksCommand({ StackName: 'described' })).catch(() => undefined));
+  const { items } = await house.v1.send(new http1.GetClientCertificatesCommand({}));
+  assert.deepEqual(items, []);
 });

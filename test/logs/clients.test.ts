@@ -32,7 +32,8 @@ before(async () => {
   const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
   const log = scope.use(await EmbeddedLog.open({ directory: join(directory, 'log') }));
   const ground = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: createMetrics() };
-  const logs = scope.use(await openLogs({ records, log, takeMetrics: () => {}, ...ground }));
+  const subscribers = { delivery: { send: async () => {} }, askSubscriber: async () => 'missing' as const };
+  const logs = scope.use(await openLogs({ records, log, takeMetrics: () => {}, ...subscribers, ...ground }));
   wire = scope.use(await startWire([logs.service]));
   client = new CloudWatchLogsClient(clientOptions(wire));
   scope.defer(() => client.destroy());

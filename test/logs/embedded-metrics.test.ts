@@ -22,7 +22,14 @@ before(async () => {
   const ground = { clock, random: seededRandom(1), logger: silentLogger, metrics };
   const records = scope.use(await openEmbeddedRecords({ directory: join(directory, 'records') }));
   const log = scope.use(await EmbeddedLog.open({ directory: join(directory, 'log') }));
-  logs = scope.use(await openLogs({ records, log, takeMetrics: (found) => cloudwatch.take(found), ...ground }));
+  logs = scope.use(
+    await openLogs({
+      ...{ records, log, ...ground },
+      takeMetrics: (found) => cloudwatch.take(found),
+      delivery: { send: async () => {} },
+      askSubscriber: async () => 'missing',
+    }),
+  );
   cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
 });
 

@@ -39,6 +39,8 @@ async function open(): Promise<typeof house> {
       logger: silentLogger,
       metrics: createMetrics(),
       takeMetrics: () => {},
+      delivery: { send: async () => {} },
+      askSubscriber: async () => 'missing',
     }),
   );
   const rest = scope.move();

@@ -59,7 +59,7 @@ test('options that stand in a serverless.yml are refused, and so is data of the 
   await refused([...elsewhere, '--inspect', 'greet'], /--inspect and --stack-name are for a template/);
 });
 
-test('dev deploys a service and redeploys it; deploy and remove with a stage run osls against a node', async () => {
+test('dev deploys a service and redeploys it; deploy, once more without a change, and remove with a stage run osls against a node', async () => {
   await mkdir(join(service, 'node_modules'));
   await symlink(OSLS, join(service, 'node_modules/osls'));
   const dev = ['dev', '.', '--data-dir', '../data', '--http-port', '0', '--mqtt-port', '0'];
@@ -78,8 +78,9 @@ test('dev deploys a service and redeploys it; deploy and remove with a stage run
   await node.until('err', /(Service deployed to stack hello-dev[\s\S]*){2}/);
   assert.match(await run('invoke', 'hello-dev-greet'), /"hello\?"/);
 
-  const deployed = await run('deploy', '--stage', 'prod', '--parameter', 'word=servus');
-  assert.match(deployed, /Service deployed to stack hello-prod/);
+  const deploy = () => run('deploy', '--stage', 'prod', '--parameter', 'word=servus');
+  assert.match(await deploy(), /Service deployed to stack hello-prod/);
+  assert.match(await deploy(), /No changes to deploy/);
   assert.match(await run('invoke', 'hello-prod-greet'), /"servus\?"/);
   assert.match(await run('remove', '--stage', 'prod'), /hello has been successfully removed/);
   node.signal('SIGTERM');

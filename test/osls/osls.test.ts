@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { APIGateway } from '@aws-sdk/client-api-gateway';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { DynamoDB } from '@aws-sdk/client-dynamodb';
 import {
@@ -22,7 +24,7 @@ import {
   ListEventSourceMappingsCommand,
   ListFunctionsCommand,
 } from '@aws-sdk/client-lambda';
-import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
+import { S3 } from '@aws-sdk/client-s3';
 import {
   GetSubscriptionAttributesCommand,
   GetTopicAttributesCommand,
@@ -39,7 +41,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { type Node, startNode } from '../../src/node/index.ts';
-import { changeService, writeService } from './service.ts';
+import { changeHandler, changeService, writeService } from './service.ts';
 
 /** osls as npm has it, unmodified. */
 const OSLS = createRequire(import.meta.url).resolve('osls/bin/serverless.js');
@@ -53,7 +55,8 @@ let sns: SNSClient;
 let sqs: SQSClient;
 let kinesis: KinesisClient;
 let dynamodb: DynamoDB;
-let s3: S3Client;
+let s3: S3;
+let apiGateway: APIGateway;
 let cloudFormation: CloudFormationClient;
 
 before(async () => {
@@ -69,28 +72,32 @@ before(async () => {
   sns = new SNSClient(options);
   sqs = new SQSClient(options);
   kinesis = new KinesisClient(options);
-  s3 = new S3Client(options);
+  s3 = new S3(options);
+  apiGateway = new APIGateway(options);
   cloudFormation = new CloudFormationClient(options);
 });
 
 after(async () => {
-  for (const client of [dynamodb, lambda, sns, sqs, kinesis, s3, cloudFormation]) client?.destroy();
+  for (const client of [dynamodb, lambda, sns, sqs, kinesis, s3, apiGateway, cloudFormation]) client?.destroy();
   await node?.[Symbol.asyncDispose]();
   await rm(root, { recursive: true });
 });
 
+/** An endpoint and keys, and how often to ask for the state of a stack. */
+const environment = () => ({
+  PATH: process.env.PATH,
+  HOME: root,
+  AWS_ENDPOINT_URL: node.endpoint,
+  AWS_ACCESS_KEY_ID: 'test',
+  AWS_SECRET_ACCESS_KEY: 'test',
+  SLS_AWS_MONITORING_FREQUENCY: '200',
+});
+
 /** Runs osls in the service's folder; @returns all that it has printed. */
 function osls(...args: string[]): Promise<string> {
-  const env = {
-    PATH: process.env.PATH,
-    HOME: root,
-    AWS_ENDPOINT_URL: node.endpoint,
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-    SLS_AWS_MONITORING_FREQUENCY: '200',
-  };
+  const options = { cwd: service, env: environment(), timeout: 60_000 };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [OSLS, ...args], { cwd: service, env, timeout: 60_000 }, (error, out, err) => {
+    execFile(process.execPath, [OSLS, ...args], options, (error, out, err) => {
       if (error) reject(new Error(`osls ${args.join(' ')} failed:\n${out}${err}`));
       else resolve(out + err);
     });
@@ -243,23 +250,6 @@ test('destinations, onError and limits of asynchronous invocations are those of 
   );
 });
 
-test('osls invoke, info, deploy list and logs tell what is there', async () => {
-  assert.match(await osls('invoke', '-f', 'greeter', '-d', '{"name":"osls"}'), /"hello osls"/);
-  await assert.rejects(osls('invoke', '-f', 'greeter', '-d', '{}'), /nobody to greet/);
-  assert.match(await osls('info'), /stack: plant-dev\nendpoint: http:\S+\nfunctions:\n {2}jobs: plant-dev-jobs/);
-  assert.match(await osls('deploy', 'list'), /compiled-cloudformation-template\.json/);
-  assert.match(await osls('logs', '-f', 'greeter'), /nobody to greet/);
-});
-
-test('what has not changed is not deployed; what has changes in place', async () => {
-  assert.match(await osls('deploy'), /No changes to deploy/);
-  const before = await mappingOf('plant-dev-jobs');
-  await changeService(service, 'batchSize: 20', 'batchSize: 7');
-  assert.match(await osls('deploy'), /Service deployed/);
-  const after = await mappingOf('plant-dev-jobs');
-  assert.deepEqual([after.UUID, after.BatchSize], [before.UUID, 7]);
-});
-
 test('a stream event of a table is a mapping with its filter, and a url is a function URL', async () => {
   const mapping = await mappingOf('plant-dev-changes');
   assert.match(mapping.EventSourceArn!, /:table\/plant-dev-Orders-\w+\/stream\/\d{4}-/);
@@ -280,6 +270,97 @@ test('a stream event of a table is a mapping with its filter, and a url is a fun
   assert.deepEqual([await page.text(), page.headers.get('access-control-allow-origin')], ['page /here', '*']);
 });
 
+test('httpApi and http events answer, the latter to who has the key, and an s3 event tells of objects', async () => {
+  const restId = outputs.ServiceEndpoint!.match(/\/\/(\w+)\./)![1];
+  const httpId = outputs.HttpApiId!;
+  const at = (id: string, path: string, headers = {}) =>
+    fetch(`${node.endpoint}/_execute-api/${id}${path}`, { headers });
+  assert.equal(await (await at(httpId, '/items/7')).text(), 'item 7');
+  assert.equal((await at(restId!, '/dev/keyed/7')).status, 403);
+  const { items } = await apiGateway.getApiKeys({ includeValues: true });
+  const keyed = await at(restId!, '/dev/keyed/7', { 'x-api-key': items![0]!.value });
+  assert.deepEqual([keyed.status, await keyed.text()], [200, 'item 7']);
+
+  const Bucket = 'plant-uploads';
+  for (const Key of ['a.txt', 'a.csv']) await s3.putObject({ Bucket, Key, Body: 'x' });
+  assert.deepEqual(await nextSeen(), { by: 'plant-dev-uploads', seen: ['a.csv'] });
+  for (const Key of ['a.txt', 'a.csv']) await s3.deleteObject({ Bucket, Key });
+});
+
+/** What a function answers to a name. */
+async function greet(name: string): Promise<string> {
+  const Payload = JSON.stringify({ name });
+  const answer = await lambda.send(new InvokeCommand({ FunctionName: 'plant-dev-greeter', Payload }));
+  return Buffer.from(answer.Payload!).toString();
+}
+
+let firstDeployment: string;
+
+test('osls invoke, info, deploy list and logs tell what is there', async () => {
+  const invoke = (data: string) => osls('invoke', '-f', 'greeter', '-d', data);
+  const told = [invoke('{"name":"osls"}'), osls('info'), osls('deploy', 'list')];
+  const [greeting, info, list] = await Promise.all(told);
+  assert.match(greeting!, /"hello osls"/);
+  assert.match(info!, /stack: plant-dev\n/);
+  assert.match(info!, /GET - https:\S+\/items\/\{id\}\n/);
+  assert.match(info!, /functions:\n {2}jobs: plant-dev-jobs/);
+  assert.match(list!, /compiled-cloudformation-template\.json/);
+  firstDeployment = /Timestamp: (\d+)/.exec(list!)![1]!;
+  await assert.rejects(invoke('{}'), /nobody to greet/);
+  assert.match(await osls('logs', '-f', 'greeter'), /greeting\s+osls/);
+});
+
+test('osls logs --tail prints lines as they come', async () => {
+  const args = ['logs', '-f', 'greeter', '--tail', '--interval', '200'];
+  const tail = spawn(process.execPath, [OSLS, ...args], { cwd: service, env: environment(), timeout: 60_000 });
+  const exited = once(tail, 'exit');
+  let out = '';
+  tail.stdout.setEncoding('utf8');
+  const until = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(out)) {
+      const [more] = await Promise.race([once(tail.stdout, 'data'), exited.then(() => [])]);
+      assert.ok(more !== undefined, `ended without ${pattern}: ${out}`);
+      out += more;
+    }
+  };
+  await greet('before');
+  await until(/greeting\s+before/);
+  await greet('after');
+  await until(/greeting\s+after/);
+  tail.kill('SIGTERM');
+  await exited;
+  assert.equal(out.match(/greeting\s+before/g)!.length, 1, out);
+});
+
+test('osls deploy function swaps the code of one', async () => {
+  await changeHandler(service, "require('words').hello", "'servus'");
+  assert.match(await osls('deploy', 'function', '-f', 'greeter'), /Function code deployed/);
+  assert.equal(await greet('osls'), '"servus osls"');
+});
+
+test('what changes changes in place; osls rollback brings the deployment before back', async () => {
+  const before = await mappingOf('plant-dev-jobs');
+  await changeService(service, 'batchSize: 20', 'batchSize: 7');
+  assert.match(await osls('deploy'), /Service deployed/);
+  const after = await mappingOf('plant-dev-jobs');
+  assert.deepEqual([after.UUID, after.BatchSize], [before.UUID, 7]);
+  assert.equal(await greet('osls'), '"servus osls"');
+
+  assert.match(await osls('rollback', '--timestamp', firstDeployment), /Service rolled back/);
+  assert.equal((await mappingOf('plant-dev-jobs')).BatchSize, 20);
+  assert.equal(await greet('osls'), '"hello osls"');
+});
+
+test('a schedule is refused by name, and what is deployed stays as it is', async () => {
+  await changeService(
+    service,
+    'url: { cors: true }\n',
+    'url: { cors: true }\n    events: [{ schedule: rate(1 hour) }]\n',
+  );
+  await assert.rejects(osls('deploy'), /\[AWS::Events::Rule \(PageEventsRuleSchedule1\)\]: these types are not built/);
+  assert.equal(await greet('osls'), '"hello osls"');
+});
+
 test('osls remove leaves nothing', async () => {
   assert.match(await osls('remove'), /has been successfully removed/);
   const left = await Promise.all([
@@ -288,7 +369,9 @@ test('osls remove leaves nothing', async () => {
     sns.send(new ListTopicsCommand({})).then(({ Topics }) => Topics),
     sqs.send(new ListQueuesCommand({})).then(({ QueueUrls = [] }) => QueueUrls),
     kinesis.send(new ListStreamsCommand({})).then(({ StreamNames }) => StreamNames),
-    s3.send(new ListBucketsCommand({})).then(({ Buckets }) => Buckets),
+    s3.listBuckets({}).then(({ Buckets }) => Buckets),
+    apiGateway.getRestApis({}).then(({ items }) => items),
+    apiGateway.getApiKeys({}).then(({ items }) => items),
   ]);
-  assert.deepEqual(left, [[], [], [], [], [], []]);
+  assert.deepEqual(left, [[], [], [], [], [], [], [], []]);
 });

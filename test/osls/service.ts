@@ -1,7 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A service with every setting of the events `sqs`, `sns` and `stream`, a URL, and every setting of asynchronous invocations, that osls has for them. */
+/**
+ * A service with every setting of the events `sqs`, `sns` and `stream`, and of asynchronous invocations, that osls has for them; and
+ * with events of APIs and buckets, a URL, a layer and a key.
+ */
 const SERVICE = `
 service: plant
 configValidationMode: error
@@ -10,8 +13,11 @@ provider:
   runtime: nodejs24.x
   stackTags: { team: plant }
   environment: { SEEN: !Ref Seen }
+  apiGateway: { apiKeys: [first] }
 package:
   patterns: ['!**', handler.js]
+layers:
+  words: { path: words, package: { patterns: ['**'] } }
 functions:
   jobs:
     handler: handler.record
@@ -67,8 +73,18 @@ functions:
   page:
     handler: handler.page
     url: { cors: true }
+  api:
+    handler: handler.answer
+    events:
+      - httpApi: GET /items/{id}
+      - http: { path: 'keyed/{id}', method: get, private: true }
+  uploads:
+    handler: handler.record
+    events:
+      - s3: { bucket: plant-uploads, event: 's3:ObjectCreated:*', rules: [{ suffix: .csv }] }
   greeter:
     handler: handler.greet
+    layers: [!Ref WordsLambdaLayer]
     onError: !Ref Existing
     maximumEventAge: 120
     maximumRetryAttempts: 0
@@ -99,7 +115,7 @@ resources:
 /** The functions tell what they get through the queue `seen`. */
 const HANDLER = `
 const dataOf = (record) =>
-  record.dynamodb?.Keys.id.S ?? record.Sns?.Message ?? record.body ?? (record.kinesis && Buffer.from(record.kinesis.data, 'base64').toString());
+  record.s3?.object.key ?? record.dynamodb?.Keys.id.S ?? record.Sns?.Message ?? record.body ?? (record.kinesis && Buffer.from(record.kinesis.data, 'base64').toString());
 exports.record = async (event, { functionName }) => {
   const seen = event.Records ? event.Records.map(dataOf) : [event];
   const MessageBody = JSON.stringify({ by: functionName, seen });
@@ -109,21 +125,34 @@ exports.record = async (event, { functionName }) => {
   return { batchItemFailures: [] };
 };
 exports.page = async ({ rawPath }) => 'page ' + rawPath;
+exports.answer = async ({ pathParameters }) => ({ statusCode: 200, body: 'item ' + pathParameters.id });
 exports.greet = async ({ name }) => {
   if (name === undefined) throw new Error('nobody to greet');
-  return 'hello ' + name;
+  console.log('greeting', name);
+  return require('words').hello + ' ' + name;
 };
 `;
+
+const WORDS = "exports.hello = 'hello';\n";
 
 /** Writes the service into a folder. */
 export async function writeService(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, 'serverless.yml'), SERVICE);
   await writeFile(join(directory, 'handler.js'), HANDLER);
+  const layer = join(directory, 'words/nodejs/node_modules/words');
+  await mkdir(layer, { recursive: true });
+  await writeFile(join(layer, 'index.js'), WORDS);
 }
 
 /** The service with some of its text replaced. */
 export async function changeService(directory: string, from: string, to: string): Promise<void> {
   if (!SERVICE.includes(from)) throw new Error(`the service has no "${from}"`);
   await writeFile(join(directory, 'serverless.yml'), SERVICE.replace(from, to));
+}
+
+/** The service as it was written, with some text of its functions replaced. */
+export async function changeHandler(directory: string, from: string, to: string): Promise<void> {
+  if (!HANDLER.includes(from)) throw new Error(`the functions have no "${from}"`);
+  await writeFile(join(directory, 'handler.js'), HANDLER.replace(from, to));
 }

@@ -538,6 +538,46 @@ test('bodies that were only announced take no room from others', async () => {
   for (const { socket } of [...greedy, peer]) socket.destroy();
 });
 
+/** A body of four pieces that are wanted back. */
+class LentPieces {
+  readonly released: number[] = [];
+  #at = 0;
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next() {
+    if (this.#at === 4) return { done: true, value: undefined } as const;
+    return { done: false, value: Buffer.alloc(256 * 1024, this.#at++) } as const;
+  }
+
+  async return() {
+    return { done: true, value: undefined } as const;
+  }
+
+  release(piece: Uint8Array): void {
+    this.released.push(piece[0]!);
+  }
+}
+
+test('pieces of a lent body are given back once they are sent, by the lane and by Node’s server', async () => {
+  const bodies: LentPieces[] = [];
+  const GetObject = () => {
+    bodies.push(new LentPieces());
+    return { Body: bodies.at(-1), ContentLength: 1024 ** 2 };
+  };
+  await using wire = await startWire([{ name: 's3', errors: {}, operations: { GetObject } }], { mode: 'dev' });
+  for (const connection of ['keep-alive', 'close']) {
+    const peer = new Peer(wire);
+    peer.socket.write(`GET /b/k HTTP/1.1\r\nHost: localhost\r\nConnection: ${connection}\r\n\r\n`);
+    await peer.bytes(1024 ** 2);
+    await peer.answers(1, '\x03');
+    assert.deepEqual(bodies.at(-1)!.released, [0, 1, 2, 3], connection);
+    peer.socket.destroy();
+  }
+});
+
 test('a body that is refused while it comes is held no longer, and its end is no body', async () => {
   const head = readPlainHead(Buffer.from(PLAIN));
   assert.ok(typeof head === 'object');

@@ -3,10 +3,13 @@ import { dateTime } from '../format.ts';
 import { useReading } from '../hooks.ts';
 import { Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { nameIn, SignedPage } from '../signed-page.tsx';
+import { stylesBeside } from '../styles.ts';
 import { ApiView } from './api-view.tsx';
 import { listApis } from './apis-api.ts';
 import './apis.css';
 import type { Api } from './model.ts';
+
+await stylesBeside(import.meta.url);
 
 const REFRESH_MS = 10_000;
 

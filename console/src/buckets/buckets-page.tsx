@@ -3,9 +3,12 @@ import { dateTime } from '../format.ts';
 import { useReading } from '../hooks.ts';
 import { Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { nameIn, SignedPage } from '../signed-page.tsx';
+import { stylesBeside } from '../styles.ts';
 import { BucketView } from './bucket-view.tsx';
 import './buckets.css';
 import { type Bucket, listBuckets } from './buckets-api.ts';
+
+await stylesBeside(import.meta.url);
 
 const REFRESH_MS = 10_000;
 

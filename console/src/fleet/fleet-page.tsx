@@ -4,12 +4,15 @@ import { compact } from '../format.ts';
 import { useSettled } from '../hooks.ts';
 import { Empty, Failure, Panel } from '../parts.tsx';
 import { SignIn } from '../sign-in.tsx';
+import { stylesBeside } from '../styles.ts';
 import { DevicePage } from './device-page.tsx';
 import './fleet.css';
 import type { DeviceFilter, DeviceHealth, DeviceList, DeviceSort, FleetQuery } from './fleet-api.ts';
 import { FleetTable } from './fleet-table.tsx';
 import { HEALTH_MEANINGS, HEALTH_NAMES, HealthMark } from './health.tsx';
 import { useFleet } from './use-fleet.ts';
+
+await stylesBeside(import.meta.url);
 
 /** Typing pauses this long before the search is used. */
 const TYPING_MS = 250;

@@ -3,10 +3,13 @@ import { dateTime } from '../format.ts';
 import { usePolling } from '../hooks.ts';
 import { Choice, Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { SignedPage } from '../signed-page.tsx';
+import { stylesBeside } from '../styles.ts';
 import { type Identity, type IdentityKind, listIdentities, trustedBy } from './identities-api.ts';
 import { IdentityView } from './identity-view.tsx';
 import { Simulator } from './simulator.tsx';
 import './identities.css';
+
+await stylesBeside(import.meta.url);
 
 const REFRESH_MS = 5_000;
 const ROWS_MAX = 500;

@@ -3,10 +3,13 @@ import { dateTime } from '../format.ts';
 import { useReading } from '../hooks.ts';
 import { Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { nameIn, SignedPage } from '../signed-page.tsx';
+import { stylesBeside } from '../styles.ts';
 import { StackView } from './stack-view.tsx';
 import { listStacks, type Stack } from './stacks-api.ts';
 import { Status } from './status.tsx';
 import './stacks.css';
+
+await stylesBeside(import.meta.url);
 
 const REFRESH_MS = 3_000;
 

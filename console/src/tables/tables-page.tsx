@@ -3,10 +3,13 @@ import { bytes, compact } from '../format.ts';
 import { usePolling, useSettled } from '../hooks.ts';
 import { Empty, Failure, Panel, WideTable } from '../parts.tsx';
 import { nameIn, SignedPage } from '../signed-page.tsx';
+import { stylesBeside } from '../styles.ts';
 import { capacityWords, keyWords } from './definition.tsx';
 import { TableView } from './table-view.tsx';
 import './tables.css';
 import { describeTable, indexesOf, listTables, type TableDescription } from './tables-api.ts';
+
+await stylesBeside(import.meta.url);
 
 const REFRESH_MS = 10_000;
 /** Names that are listed, and tables among them that are described at a time. */

@@ -4,7 +4,7 @@ import { parseJson } from './json-rpc.ts';
 import { JsonWriterSet, type Write } from './json-writer.ts';
 import { type AnswerParts, errorShapes, failureMembers, type WireFailure } from './protocol.ts';
 import { type Read, ReaderSet } from './reader.ts';
-import { isUnbound, type RestBodies } from './rest.ts';
+import { isUnbound, isUnboundInAnswer, type RestBodies } from './rest.ts';
 import type { MemberRow, ServiceTable, StructureShape } from './shape.ts';
 import type { Trail } from './trail.ts';
 
@@ -40,7 +40,7 @@ export class JsonBodies implements RestBodies {
   }
 
   writeMembers(index: number, output: Record<string, unknown>): string {
-    const write = this.#partWriters.get(index) ?? this.#writers.partWriter(index, isUnbound);
+    const write = this.#partWriters.get(index) ?? this.#writers.partWriter(index, isUnboundInAnswer);
     this.#partWriters.set(index, write);
     return write(output);
   }

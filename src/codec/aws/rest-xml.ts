@@ -1,7 +1,7 @@
 import { xmlEvents } from './event-writer.ts';
 import { type AnswerParts, structureAt, type WireFailure } from './protocol.ts';
 import { type Read, ReaderSet } from './reader.ts';
-import { isUnbound, type RestBodies } from './rest.ts';
+import { isUnbound, isUnboundInAnswer, type RestBodies } from './rest.ts';
 import type { MemberRow, ServiceTable } from './shape.ts';
 import type { Trail } from './trail.ts';
 import { escapeXml, parseXml } from './xml.ts';
@@ -47,7 +47,7 @@ export class XmlBodies implements RestBodies {
       return `${DECLARATION}<LocationConstraint${this.#namespace}>${location}</LocationConstraint>`;
     }
     const name = shape.xmlName ?? shape.name;
-    return `${DECLARATION}<${name}${this.#namespace}>${xmlContent(this.#table, index, output, isUnbound)}</${name}>`;
+    return `${DECLARATION}<${name}${this.#namespace}>${xmlContent(this.#table, index, output, isUnboundInAnswer)}</${name}>`;
   }
 
   writePayload([name, index, traits]: MemberRow, value: unknown): string {

@@ -38,6 +38,13 @@ export function isUnbound(traits: MemberTraits | undefined): boolean {
   return (header ?? query ?? prefixHeaders ?? label ?? payload ?? queryParams ?? responseCode) === undefined;
 }
 
+/** The same in an answer, which has no path and no query: what the model binds to them there (positions in lists of API Gateway) are fields. */
+export function isUnboundInAnswer(traits: MemberTraits | undefined): boolean {
+  if (!traits) return true;
+  const { header, prefixHeaders, payload, responseCode } = traits;
+  return (header ?? prefixHeaders ?? payload ?? responseCode) === undefined;
+}
+
 /** Where the members of one input come from. */
 interface InputPlan {
   readonly bound: readonly Bound[];
@@ -177,7 +184,7 @@ export class Rest implements Protocol {
     value: Record<string, any>,
   ): AnswerParts {
     if (payload) return this.#writePayload(payload, status, headers, value[payload[0]]);
-    const hasMembers = structureAt(this.#table, index).members.some(([, , traits]) => isUnbound(traits));
+    const hasMembers = structureAt(this.#table, index).members.some(([, , traits]) => isUnboundInAnswer(traits));
     if (status === 204 || (!hasMembers && (index === 0 || this.name === 'restXml')))
       return { status, headers, body: '' };
     headers['content-type'] ??= this.#bodies.contentType;

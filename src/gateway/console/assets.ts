@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { bundleConsole, CONSOLE_FILES, type ConsoleFiles } from './bundle.ts';
+import { bundleConsole, type ConsoleFiles } from './bundle.ts';
 
 const compress = promisify(gzip);
 
@@ -38,9 +38,10 @@ async function consoleFiles(): Promise<ConsoleFiles> {
   const sources = fileURLToPath(new URL('../../../console/', import.meta.url));
   if (import.meta.url.endsWith('.ts') && existsSync(join(sources, 'src/main.tsx'))) return bundleConsole(sources);
   const built = fileURLToPath(new URL('../../console/', import.meta.url));
+  const names = await readdir(built);
   return new Map(
     await Promise.all(
-      CONSOLE_FILES.map(async (name): Promise<[string, Uint8Array]> => [name, await readFile(join(built, name))]),
+      names.map(async (name): Promise<[string, Uint8Array]> => [name, await readFile(join(built, name))]),
     ),
   );
 }

@@ -1,23 +1,26 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-
-/** Files of the built console by their name: `index.html`, `console.js`, `console.css`. */
-export type ConsoleFiles = ReadonlyMap<string, Uint8Array>;
-
-/** The names that {@link bundleConsole} makes; a build in `dist/console` holds the same. */
-export const CONSOLE_FILES = ['index.html', 'console.js', 'console.css', 'icon.svg'] as const;
+import { basename, join } from 'node:path';
 
 /**
- * Bundles the console's sources: one script, one style sheet, and the page that names them. Takes about 50 ms.
+ * Files of the built console by their name: `index.html`, `icon.svg`, `console.js` and `console.css`, a script for each page that is
+ * loaded when it is opened, its style sheet under the same name, and what pages share. A name that bears a hash is never used again.
+ */
+export type ConsoleFiles = ReadonlyMap<string, Uint8Array>;
+
+/**
+ * Bundles the console's sources. Takes about 50 ms.
  *
  * @param directory  the repository's `console/`
  */
 export async function bundleConsole(directory: string): Promise<ConsoleFiles> {
   const { build } = await import('esbuild');
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: { console: join(directory, 'src/main.tsx') },
     outdir: '/out',
+    chunkNames: '[name]-[hash]',
     bundle: true,
+    splitting: true,
+    metafile: true,
     minify: true,
     write: false,
     format: 'esm',
@@ -27,9 +30,14 @@ export async function bundleConsole(directory: string): Promise<ConsoleFiles> {
     legalComments: 'none',
     logLevel: 'silent',
   });
-  const files = new Map<string, Uint8Array>(
-    outputFiles.map(({ path, contents }) => [path.slice(path.lastIndexOf('/') + 1), contents]),
-  );
+  const built = new Map(outputFiles.map(({ path, contents }) => [basename(path), contents]));
+  const files = new Map<string, Uint8Array>([...built].filter(([name]) => name.endsWith('.js')));
+  for (const [path, { cssBundle }] of Object.entries(metafile.outputs)) {
+    if (cssBundle !== undefined) files.set(styleName(basename(path)), built.get(basename(cssBundle))!);
+  }
   for (const name of ['index.html', 'icon.svg']) files.set(name, await readFile(join(directory, name)));
   return files;
 }
+
+/** Where a script finds its style sheet: `console/src/styles.ts` asks for it by this name. */
+const styleName = (script: string) => script.replace(/\.js$/, '.css');

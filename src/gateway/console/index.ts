@@ -1,7 +1,7 @@
 /** gateway/console: serves the console's page and its live feed of the flow. */
 
 export { type AdminAnswer, type AdminApi, type AdminRequest, readJson } from './admin.ts';
-export { bundleConsole, CONSOLE_FILES, type ConsoleFiles } from './bundle.ts';
+export { bundleConsole, type ConsoleFiles } from './bundle.ts';
 export { CONSOLE_LIMITS, type Console, type ConsoleRoute, openConsole } from './console.ts';
 export { deadLetterApi } from './dead-letters/api.ts';
 export type {

@@ -1,4 +1,4 @@
-import type { RestApis } from '../../services/apigateway/index.ts';
+import type { ApiTester, RestApis } from '../../services/apigateway/index.ts';
 import { API_PATH, type HttpApis } from '../../services/apigatewayv2/index.ts';
 import { authorityOf, type ExtraRoute, type HttpRequest, type HttpResponse, hostName } from '../../wire/index.ts';
 import type { ApiGround } from './apis/ground.ts';
@@ -22,6 +22,8 @@ export interface ApiRoutes {
   readonly byDomain: ExtraRoute;
   /** Reads the APIs where domain names lead to them, so that those are known before the first request. */
   loadNames(): Promise<void>;
+  /** Tries methods and authorizers of REST APIs. */
+  tester(): Promise<ApiTester>;
 }
 
 /** The routes of the port that APIs take. Those by host must come before all others: their paths are the API's. */
@@ -75,5 +77,6 @@ export function apiRoutes(options: ApiRoutesOptions): ApiRoutes {
     loadNames: async () => {
       if (await options.hasDomains()) await open();
     },
+    tester: async () => (opened ?? (await open())).server.tester,
   };
 }

@@ -1,6 +1,6 @@
 /** gateway/http: functions that are called by plain HTTP requests: function URLs and APIs. */
 export { type ApiRoutes, type ApiRoutesOptions, apiRoutes } from './api-routes.ts';
-export type { FunctionCaller } from './apis/functions.ts';
+export type { CallingApi, FunctionCaller } from './apis/functions.ts';
 export type { ApiGround, ProvenRequest, Signer } from './apis/ground.ts';
 export { type CallFacts, INVOKE } from './apis/policies.ts';
 export { type BucketRoutesOptions, bucketRoutes, type PostSigner } from './buckets/routes.ts';

@@ -1,14 +1,21 @@
 import { type Clock, hasCode, type Random, Turns } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
 import { Pictures } from '../apigatewayv2/index.ts';
+import { ClientCertificates } from './certificates.ts';
+import { Documentations } from './documentation.ts';
 import { badRequest, conflict, limitExceeded, notFound, RestApiError } from './errors.ts';
 import { REST_API_LIMITS } from './limits.ts';
 import type { ApiKey, RestApi, RestContent, RestDeployment, RestStage, UsagePlan } from './model.ts';
+import { UsageCounts } from './usage.ts';
 
 export interface RestApisDependencies {
   readonly records: Records;
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
+  /** Where private keys are kept. */
+  readonly secrets: Records;
 }
 
 /** What a new stage is made with. */
@@ -22,8 +29,12 @@ const KEY_LENGTH = 40;
 
 /** REST APIs, API keys and usage plans: all in memory, every change durable when it resolves. An API is one record, what its
  * deployments hold stands apart. */
-export class RestApis {
+export class RestApis implements AsyncDisposable {
   readonly clock: Clock;
+  /** What keys have used of their plans. */
+  readonly usage: UsageCounts;
+  readonly documentation: Documentations;
+  readonly certificates: ClientCertificates;
   readonly #random: Random;
   readonly #apis: Registry<RestApi>;
   readonly #pictures: Pictures<RestContent>;
@@ -44,22 +55,31 @@ export class RestApis {
       Registry<UsagePlan>,
       Registry<{ readonly cloudwatchRoleArn?: string }>,
     ],
+    beside: Pick<RestApis, 'usage' | 'documentation' | 'certificates'>,
   ) {
     this.clock = clock;
     this.#random = random;
+    this.usage = beside.usage;
+    this.documentation = beside.documentation;
+    this.certificates = beside.certificates;
     [this.#apis, this.#pictures, this.#keys, this.#plans, this.#account] = registries;
     for (const { id, value } of this.#keys.list()) this.#byValue.set(value, id);
   }
 
   static async open(dependencies: RestApisDependencies): Promise<RestApis> {
     const { records } = dependencies;
-    return new RestApis(dependencies, [
-      await Registry.open(records, 'apigateway-apis'),
-      await Pictures.open(records, 'apigateway-deployments', REST_API_LIMITS.deploymentsMax),
-      await Registry.open(records, 'apigateway-keys'),
-      await Registry.open(records, 'apigateway-plans'),
-      await Registry.open(records, 'apigateway-account'),
-    ]);
+    const registries = [
+      await Registry.open<RestApi>(records, 'apigateway-apis'),
+      await Pictures.open<RestContent>(records, 'apigateway-deployments', REST_API_LIMITS.deploymentsMax),
+      await Registry.open<ApiKey>(records, 'apigateway-keys'),
+      await Registry.open<UsagePlan>(records, 'apigateway-plans'),
+      await Registry.open<{ readonly cloudwatchRoleArn?: string }>(records, 'apigateway-account'),
+    ] as const;
+    return new RestApis(dependencies, registries, {
+      usage: await UsageCounts.open(dependencies),
+      documentation: await Documentations.open(dependencies),
+      certificates: await ClientCertificates.open(dependencies),
+    });
   }
 
   /** An API of any region: ids are unique. The same object as long as nothing of it changes. */
@@ -123,6 +143,7 @@ export class RestApis {
       this.get(region, id);
       await this.#apis.delete(id);
       await this.#pictures.dropAll(id);
+      await this.documentation.forget(id);
     });
   }
 
@@ -229,6 +250,7 @@ export class RestApis {
       }
       await this.#keys.delete(id);
       this.#byValue.delete(value);
+      await this.usage.forget((_planId, keyId) => keyId === id);
     });
   }
 
@@ -277,7 +299,13 @@ export class RestApis {
         );
       }
       await this.#plans.delete(id);
+      await this.usage.forget((planId) => planId === id);
     });
+  }
+
+  /** Writes what is not written yet. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.usage[Symbol.asyncDispose]();
   }
 
   account(region: string): { readonly cloudwatchRoleArn?: string } {

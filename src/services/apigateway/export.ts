@@ -1,5 +1,6 @@
 /* Definitions of REST APIs: what `openapi.ts` reads, written. */
 import { stringify } from 'yaml';
+import type { DocumentationVersion } from './documentation.ts';
 import type {
   RestApi,
   RestAuthorizer,
@@ -16,6 +17,8 @@ export interface ExportOptions {
   readonly integrations: boolean;
   readonly authorizers: boolean;
   readonly rest: boolean;
+  /** What the stage is documented with, where that is asked for. */
+  readonly documentation: DocumentationVersion | undefined;
   /** Where the stage answers. */
   readonly address: string;
 }
@@ -57,8 +60,17 @@ export function exported(api: RestApi, content: RestContent, options: ExportOpti
           ...Object.entries(given('securitySchemes', schemes)),
         ])),
     ...(options.rest && restOf(api, content)),
+    ...(options.documentation && { [`${PREFIX}documentation`]: documented(options.documentation) }),
   };
   return options.output === 'yaml' ? stringify(document, { aliasDuplicateObjects: false }) : JSON.stringify(document);
+}
+
+function documented({ version, createdAt, parts }: DocumentationVersion): Json {
+  const documentationParts = parts.map(({ location, properties }) => ({
+    location,
+    properties: JSON.parse(properties),
+  }));
+  return { version, createdDate: new Date(createdAt).toISOString(), documentationParts };
 }
 
 /** A member, unless there is nothing in it. */

@@ -4,6 +4,8 @@ import { lazyOperations, type Service } from '../index.ts';
 import type { RestApis, RestApisDependencies } from './apis.ts';
 import { REST_API_ANSWERS } from './errors.ts';
 import { OPERATION_NAMES } from './operations/names.ts';
+import { ROLES_OF_REST_APIS } from './permissions.ts';
+import type { ApiTester } from './testing.ts';
 
 export type { RestApis } from './apis.ts';
 export type {
@@ -20,11 +22,14 @@ export type {
   RestStage,
   UsagePlan,
 } from './model.ts';
+export type { ApiTester, AuthorizerTest, MethodTest, TestedAuthorizer, TestedMethod, TestRequest } from './testing.ts';
 
-export interface ApiGateway {
+export interface ApiGateway extends AsyncDisposable {
   readonly service: Service;
   /** Its APIs, for whoever answers requests to them; their code is loaded with the first call of this or of an operation. */
   apis(): Promise<RestApis>;
+  /** Has methods and authorizers be tried by whoever answers requests. */
+  testWith(tester: () => Promise<ApiTester>): void;
 }
 
 export interface ApiGatewayDependencies extends RestApisDependencies {
@@ -49,10 +54,18 @@ export function apiGateway(dependencies: ApiGatewayDependencies): ApiGateway {
     });
     return opened;
   };
+  let tester: (() => Promise<ApiTester>) | undefined;
   const operations = lazyOperations(OPERATION_NAMES, async () => {
     const { restApiOperations } = await import('./operations/index.ts');
-    return restApiOperations(await apis(), await dependencies.domains());
+    return restApiOperations(await apis(), await dependencies.domains(), () => tester!());
   });
-  const permissions = gatewayPermissions('apigateway', OPERATION_NAMES);
-  return { service: { name: 'apigateway', operations, permissions, errors: REST_API_ANSWERS }, apis };
+  const permissions = gatewayPermissions('apigateway', OPERATION_NAMES, ROLES_OF_REST_APIS);
+  return {
+    service: { name: 'apigateway', operations, permissions, errors: REST_API_ANSWERS },
+    apis,
+    testWith: (given) => {
+      tester = given;
+    },
+    [Symbol.asyncDispose]: async () => (await opened?.catch(() => undefined))?.[Symbol.asyncDispose](),
+  };
 }

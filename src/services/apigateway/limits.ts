@@ -6,6 +6,12 @@ export const REST_API_LIMITS = {
   authorizersMax: 10,
   stagesMax: 10,
   modelsMax: 100,
+  documentationPartsMax: 2_000,
+  documentationVersionsMax: 100,
+  /** Characters of all documentation of an API, as JSON: it is written whole. */
+  documentationBytesMax: 8 * 1024 * 1024,
+  /** Of all regions. */
+  clientCertificatesMax: 60,
   validatorsMax: 100,
   /** Deployments that are kept; a new one takes the place of the oldest that no stage serves. */
   deploymentsMax: 100,
@@ -13,6 +19,10 @@ export const REST_API_LIMITS = {
   apiKeysMax: 10_000,
   usagePlansMax: 300,
   usagePlansPerKeyMax: 10,
+  /** Days of which it is known what keys have used. AWS: 90. */
+  usageDaysMax: 90,
+  /** Time in which calls that count for usage plans are written. */
+  usageWrittenMs: 1_000,
   tagsMax: 50,
   /** Items of a page unless said, and at most. */
   pageDefault: 25,

@@ -4,6 +4,7 @@
  */
 import { parse } from 'yaml';
 import { checkAuthorizer, checkIntegration, checkMethod } from './checks.ts';
+import { checkProperties, type DocumentationPart, locationOf } from './documentation.ts';
 import { badRequest } from './errors.ts';
 import { REST_API_LIMITS } from './limits.ts';
 import type {
@@ -47,6 +48,24 @@ export function definedRestApi(body: Uint8Array, newId: () => string): DefinedRe
     throw badRequest(`The definition is larger than ${REST_API_LIMITS.definitionBytesMax} bytes`);
   }
   return new Definition(parsed(Buffer.from(body).toString()), newId).read();
+}
+
+/**
+ * The documentation parts of a definition.
+ * @param newId  for them
+ * @throws bad-request
+ */
+export function documentationIn(body: Uint8Array, newId: () => string): DocumentationPart[] {
+  if (body.length > REST_API_LIMITS.definitionBytesMax) {
+    throw badRequest(`The definition is larger than ${REST_API_LIMITS.definitionBytesMax} bytes`);
+  }
+  const { documentationParts } = member(parsed(Buffer.from(body).toString()), `${PREFIX}documentation`);
+  const given = Array.isArray(documentationParts) ? documentationParts.filter(isObject) : [];
+  return given.map(({ location, properties }) => {
+    const text = JSON.stringify(properties);
+    checkProperties(text);
+    return { id: newId(), location: locationOf(isObject(location) ? location : {}), properties: text };
+  });
 }
 
 function parsed(text: string): Json {

@@ -5,7 +5,7 @@ import type { HttpApis, HttpApisDependencies } from './apis.ts';
 import { HTTP_API_ANSWERS } from './errors.ts';
 import { DOMAINS } from './limits.ts';
 import { OPERATION_NAMES } from './operations/names.ts';
-import { gatewayPermissions } from './permissions.ts';
+import { gatewayPermissions, ROLES_OF_HTTP_APIS, type RolesGiven } from './permissions.ts';
 
 export { API_PATH, apiAddress } from './addresses.ts';
 export type { HttpApis, HttpApisDependencies } from './apis.ts';
@@ -20,7 +20,7 @@ export type {
   HttpStage,
 } from './model.ts';
 export { Pictures } from './pictures.ts';
-export { gatewayPermissions };
+export { gatewayPermissions, type RolesGiven };
 
 export interface ApiGatewayV2 {
   readonly service: Service;
@@ -55,7 +55,7 @@ export function apiGatewayV2(
     await dependencies.beside();
     return httpApiOperations(await apis());
   });
-  const permissions = gatewayPermissions('apigatewayv2', OPERATION_NAMES);
+  const permissions = gatewayPermissions('apigatewayv2', OPERATION_NAMES, ROLES_OF_HTTP_APIS);
   const hasDomains = async () => (await dependencies.records.range(DOMAINS, { limit: 1 })).length > 0;
   return { service: { name: 'apigatewayv2', operations, permissions, errors: HTTP_API_ANSWERS }, apis, hasDomains };
 }

@@ -9,6 +9,8 @@ export const HTTP_API_LIMITS = {
   integrationsMax: 300,
   authorizersMax: 10,
   stagesMax: 10,
+  /** Models of an API; responses of a route and of an integration. */
+  describedPartsMax: 100,
   /** Deployments that are kept; a new one takes the place of the oldest that no stage serves. */
   deploymentsMax: 100,
   domainsMax: 120,

@@ -5,7 +5,10 @@ import type {
   Deployment,
   DomainName,
   Integration,
+  IntegrationResponse,
+  Model,
   Route,
+  RouteResponse,
   Stage,
 } from '@aws-sdk/client-apigatewayv2';
 
@@ -34,7 +37,14 @@ export interface ApiContent {
   readonly authorizers: Readonly<Record<string, HttpAuthorizer>>;
 }
 
-export interface HttpApi {
+/** What describes an API and answers no request; of route responses and integration responses with what they belong to. */
+export interface DescribedParts {
+  readonly models?: Readonly<Record<string, Kept<Model>>>;
+  readonly routeResponses?: Readonly<Record<string, Kept<RouteResponse> & { readonly parentId: string }>>;
+  readonly integrationResponses?: Readonly<Record<string, Kept<IntegrationResponse> & { readonly parentId: string }>>;
+}
+
+export interface HttpApi extends DescribedParts {
   readonly id: string;
   readonly region: string;
   readonly createdAt: number;

@@ -10,6 +10,7 @@ import { driftOperations } from './operations/drift.ts';
 import { resourceOperations } from './operations/resources.ts';
 import { stackOperations } from './operations/stacks.ts';
 import { templateOperations } from './operations/templates.ts';
+import { typeOperations } from './operations/types.ts';
 import { cloudformationPermissions } from './permissions.ts';
 import { AnswerDoor } from './stacks/answer-door.ts';
 import { Answers } from './stacks/answers.ts';
@@ -84,6 +85,7 @@ export async function openStacks(dependencies: CloudFormationDependencies): Prom
     ...changeSetOperations(stacks, readAs),
     ...templateOperations(stacks, readAs),
     ...driftOperations(stacks),
+    ...typeOperations(),
   };
   return {
     service: {

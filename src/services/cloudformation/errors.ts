@@ -5,7 +5,7 @@ import type { WireAnswer } from '../index.ts';
  *  - `stack-exists`: a stack of this name lives. - `change-set-exists`: the stack has a change set of this name.
  *  - `change-set-not-found`, `change-set-state`: it is not there; its status does not allow the operation.
  *  - `capabilities-missing`: the template makes IAM resources or uses a macro, and the caller has not agreed to it.
- *  - `limit-exceeded`: more stacks or change sets than a node holds. */
+ *  - `limit-exceeded`: more stacks or change sets than a node holds. - `type-not-found`: a type of resource that is not built. */
 export type CloudFormationErrorCode =
   | 'validation'
   | 'stack-exists'
@@ -13,7 +13,8 @@ export type CloudFormationErrorCode =
   | 'change-set-not-found'
   | 'change-set-state'
   | 'capabilities-missing'
-  | 'limit-exceeded';
+  | 'limit-exceeded'
+  | 'type-not-found';
 
 export class CloudFormationError extends DomainError<CloudFormationErrorCode> {}
 
@@ -30,4 +31,5 @@ export const CLOUDFORMATION_ANSWERS = {
   'change-set-state': { status: 400, type: 'InvalidChangeSetStatus' },
   'capabilities-missing': { status: 400, type: 'InsufficientCapabilitiesException' },
   'limit-exceeded': { status: 400, type: 'LimitExceededException' },
+  'type-not-found': { status: 404, type: 'TypeNotFoundException' },
 } satisfies Record<CloudFormationErrorCode, WireAnswer>;

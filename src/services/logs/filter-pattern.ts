@@ -26,6 +26,13 @@ export function compilePattern(pattern: string): Predicate {
   return compileTerms(text);
 }
 
+/** Reads what a selector (`$.latency`) names in a message in JSON; `undefined` for a text that is no selector. */
+export function compileSelector(text: string): ((message: string) => unknown) | undefined {
+  if (!/^\$(?:\.[\w-]+|\[\d+\]|\["[^"]*"\]|\['[^']*'\])+$/.test(text)) return undefined;
+  const path = pathOf(text);
+  return (message) => lookUp(parseObject(message), path);
+}
+
 function compileTerms(text: string): Predicate {
   const all: Predicate[] = [];
   const any: Predicate[] = [];

@@ -14,6 +14,8 @@ import {
 
 const STREAMS = 'logs.streams';
 const CHECKPOINTS = 'logs.checkpoints';
+/** How far each subscription filter of a group has come. */
+export const SUBSCRIPTIONS = 'logs.subscriptions';
 const PAGE = 10_000;
 /** Batches read at once while scanning. */
 const SCAN_BATCHES = 256;
@@ -55,10 +57,18 @@ export class LogGroup {
   readonly #records: Records;
   readonly #clock: Clock;
   readonly #dirty = new Set<string>();
+  readonly #appended: (parts: readonly StreamEvents[]) => void;
   /** Appends run one after the other: a batch names the offset of the one before it. */
   #tail: Promise<unknown> = Promise.resolve();
 
-  private constructor(record: GroupRecord, log: Log, records: Records, clock: Clock) {
+  private constructor(
+    record: GroupRecord,
+    log: Log,
+    records: Records,
+    clock: Clock,
+    appended: (parts: readonly StreamEvents[]) => void,
+  ) {
+    this.#appended = appended;
     this.#record = record;
     this.#log = log;
     this.#records = records;
@@ -66,9 +76,19 @@ export class LogGroup {
     this.partition = partitionOf(record);
   }
 
-  /** Makes what a new group needs, or loads the states of an existing one. */
-  static async open(record: GroupRecord, log: Log, records: Records, clock: Clock): Promise<LogGroup> {
-    const group = new LogGroup(record, log, records, clock);
+  /**
+   * Makes what a new group needs, or loads the states of an existing one.
+   *
+   * @param appended  told of all that is durable from now on
+   */
+  static async open(
+    record: GroupRecord,
+    log: Log,
+    records: Records,
+    clock: Clock,
+    appended: (parts: readonly StreamEvents[]) => void,
+  ): Promise<LogGroup> {
+    const group = new LogGroup(record, log, records, clock, appended);
     await log.createPartition(group.partition);
     await group.#load();
     return group;
@@ -77,12 +97,19 @@ export class LogGroup {
   /** Removes the events and states of a group. */
   static async remove(record: GroupRecord, log: Log, records: Records): Promise<void> {
     await log.dropPartition(partitionOf(record));
-    for (;;) {
-      const entries = await records.range(STREAMS, { ...keyRange([record.id]), limit: 1000 });
-      if (entries.length === 0) break;
-      await records.commit({ writes: entries.map(({ key }) => ({ kind: 'delete', space: STREAMS, key })) });
+    for (const space of [STREAMS, SUBSCRIPTIONS]) {
+      for (;;) {
+        const entries = await records.range(space, { ...keyRange([record.id]), limit: 1000 });
+        if (entries.length === 0) break;
+        await records.commit({ writes: entries.map(({ key }) => ({ kind: 'delete', space, key })) });
+      }
     }
     await records.commit({ writes: [{ kind: 'delete', space: CHECKPOINTS, key: encodeKey([record.id]) }] });
+  }
+
+  /** Where the next event will stand. */
+  get end(): number {
+    return this.#log.state(this.partition).next;
   }
 
   /** Whether states wait to be stored. */
@@ -208,6 +235,7 @@ export class LogGroup {
     });
     const first = await this.#log.append(this.partition, records);
     for (const [index, { stream, events }] of parts.entries()) this.#note(stream, first + index, ingestedAt, events);
+    this.#appended(parts);
   }
 
   #note(name: string, offset: number, ingestedAt: number, events: readonly LogEvent[]): void {

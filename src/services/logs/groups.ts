@@ -1,7 +1,7 @@
 import { type Clock, type Random, uuid } from '../../base/index.ts';
 import { type Log, type Records, Registry } from '../../store/index.ts';
 import { groupNotFound, LogsError } from './errors.ts';
-import { LogGroup } from './group.ts';
+import { LogGroup, type StreamEvents } from './group.ts';
 import type { GroupRecord } from './model.ts';
 
 export interface GroupsOptions {
@@ -18,6 +18,8 @@ export class Groups {
   readonly #options: GroupsOptions;
   readonly #registry: Registry<GroupRecord>;
   readonly #open = new Map<string, Promise<LogGroup>>();
+  /** Told of all that a group has taken. */
+  onAppended: (record: GroupRecord, parts: readonly StreamEvents[]) => void = () => {};
 
   private constructor(options: GroupsOptions, registry: Registry<GroupRecord>) {
     this.#options = options;
@@ -30,6 +32,11 @@ export class Groups {
 
   list(region: string, prefix = ''): readonly GroupRecord[] {
     return this.#registry.list(`${region}/${prefix}`);
+  }
+
+  /** Those of every region. */
+  all(): readonly GroupRecord[] {
+    return this.#registry.list();
   }
 
   /** @throws resource-not-found */
@@ -58,7 +65,7 @@ export class Groups {
     await LogGroup.remove(record, this.#options.log, this.#options.records);
   }
 
-  /** Changes retention or tags. @throws resource-not-found */
+  /** Changes retention, tags or filters. @throws resource-not-found */
   async update(region: string, name: string, change: (before: GroupRecord) => GroupRecord): Promise<void> {
     await this.#registry.put(`${region}/${name}`, change(this.record(region, name)));
   }
@@ -69,7 +76,11 @@ export class Groups {
     const record = this.record(region, name);
     let group = this.#open.get(record.id);
     if (!group) {
-      group = LogGroup.open(record, log, records, clock);
+      group = LogGroup.open(record, log, records, clock, (parts) => {
+        // As it is now: its filters may have changed since it was opened.
+        const current = this.#registry.get(`${region}/${name}`);
+        if (current?.id === record.id) this.onAppended(current, parts);
+      });
       this.#open.set(record.id, group);
       group.catch(() => this.#open.delete(record.id));
     }
@@ -95,7 +106,7 @@ export class Groups {
   /** Lets go of events older than their group's retention. */
   async applyRetention(): Promise<void> {
     const now = this.#options.clock.now();
-    for (const { region, name, retentionDays } of this.#registry.list()) {
+    for (const { region, name, retentionDays } of this.all()) {
       if (retentionDays !== undefined) await (await this.get(region, name)).trim(now - retentionDays * DAY_MS);
     }
   }

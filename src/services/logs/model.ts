@@ -1,3 +1,39 @@
+/** Sends what is logged on to a function or a stream. */
+export interface SubscriptionFilter {
+  readonly name: string;
+  readonly pattern: string;
+  readonly destinationArn: string;
+  /** Role that lets it into a stream. */
+  readonly roleArn?: string;
+  /** How a stream's records are spread over its shards. */
+  readonly distribution: 'Random' | 'ByLogStream';
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  /** Where the group's partition stood when it was made: what came before is not sent. */
+  readonly from: number;
+}
+
+/** Makes a metric of what is logged. */
+export interface MetricFilter {
+  readonly name: string;
+  readonly pattern: string;
+  readonly transformations: readonly MetricTransformation[];
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+}
+
+export interface MetricTransformation {
+  readonly metricName: string;
+  readonly metricNamespace: string;
+  /** A number, or the selector of one in the event: `$.size`. */
+  readonly metricValue: string;
+  /** What a minute gets in which something is logged and nothing matches. */
+  readonly defaultValue?: number;
+  /** Values are selectors too. */
+  readonly dimensions?: Readonly<Record<string, string>>;
+  readonly unit?: string;
+}
+
 /** A log group as it is stored. */
 export interface GroupRecord {
   readonly region: string;
@@ -8,6 +44,8 @@ export interface GroupRecord {
   readonly createdAt: number;
   readonly retentionDays?: number;
   readonly tags: Readonly<Record<string, string>>;
+  readonly subscriptionFilters?: readonly SubscriptionFilter[];
+  readonly metricFilters?: readonly MetricFilter[];
 }
 
 /** What is known of a log stream. Times are epoch milliseconds. */
@@ -63,6 +101,17 @@ export const LOGS_LIMITS = {
   /** How far a stored state of streams may lie behind: what a start after a crash reads again. */
   stateDelayMs: 5_000,
   tagsMax: 50,
+  subscriptionFiltersMax: 2,
+  metricFiltersMax: 100,
+  /** Of the metric that a filter makes. */
+  dimensionsMax: 3,
+  /** Resource policies of a region, and the characters of one. */
+  resourcePoliciesMax: 10,
+  resourcePolicyLengthMax: 5_120,
+  /** Bytes of events in one message of a subscription, before it is compressed. */
+  subscriptionBytesMax: 512 * 1024,
+  /** How long a subscription waits when the outbox does not take what it sends. */
+  subscriptionPauseMs: 5_000,
   /** Events may be this much ahead of the time, and this old. */
   futureMsMax: 2 * 3600 * 1000,
   pastMsMax: 14 * 24 * 3600 * 1000,

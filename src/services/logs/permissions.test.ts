@@ -15,13 +15,22 @@ describe('rights of CloudWatch Logs, as the Service Authorization Reference list
     [
       ...[
         ...['CreateLogGroup', 'DeleteLogGroup', 'PutRetentionPolicy', 'DeleteRetentionPolicy', 'DescribeLogStreams'],
-        ...['FilterLogEvents'],
+        ...['FilterLogEvents', 'PutSubscriptionFilter', 'DeleteSubscriptionFilter', 'DescribeSubscriptionFilters'],
+        ...['PutMetricFilter', 'DeleteMetricFilter', 'DescribeMetricFilters'],
       ].map((name) => [name, { logGroupName }, [`logs:${name} ${GROUP}:log-stream:`]] as const),
       ...['CreateLogStream', 'DeleteLogStream', 'PutLogEvents', 'GetLogEvents'].map(
         (name) => [name, { logGroupName, logStreamName: 's/[1]' }, [`logs:${name} ${GROUP}:log-stream:s/[1]`]] as const,
       ),
       ['FilterLogEvents', { logGroupIdentifier: `${GROUP}:*` }, [`logs:FilterLogEvents ${GROUP}:log-stream:`]],
       ['ListLogGroups', {}, ['logs:ListLogGroups *']],
+      ...['PutResourcePolicy', 'DeleteResourcePolicy', 'DescribeResourcePolicies'].map(
+        (name) => [name, {}, [`logs:${name} *`]] as const,
+      ),
+      [
+        'PutSubscriptionFilter',
+        { logGroupName, roleArn: 'arn:aws:iam::000000000000:role/r' },
+        [`logs:PutSubscriptionFilter ${GROUP}:log-stream:`, 'iam:PassRole arn:aws:iam::000000000000:role/r'],
+      ],
       ['DescribeLogGroups', {}, ['logs:DescribeLogGroups arn:aws:logs:eu-west-1:000000000000:log-group::log-stream:']],
       [
         'CreateLogGroup',

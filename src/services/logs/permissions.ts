@@ -1,10 +1,13 @@
 import { ACCOUNT_ID, formatArn } from '../../base/index.ts';
 import {
   anything,
+  both,
   type CallPlace,
   each,
   madeWithTags,
+  type Permission,
   type PermissionsOf,
+  permission,
   resourceTags,
   right,
   type Target,
@@ -45,8 +48,12 @@ export function logsPermissions(groups: Pick<Groups, 'list'>): Readonly<Record<s
   return {
     ...each('logs', group, [
       ...['DeleteLogGroup', 'PutRetentionPolicy', 'DeleteRetentionPolicy', 'DescribeLogStreams', 'FilterLogEvents'],
+      ...['DeleteSubscriptionFilter', 'DescribeSubscriptionFilters'],
+      ...['PutMetricFilter', 'DeleteMetricFilter', 'DescribeMetricFilters'],
     ]),
     ...each('logs', stream, ['CreateLogStream', 'DeleteLogStream', 'PutLogEvents', 'GetLogEvents']),
+    PutSubscriptionFilter: both(right('logs:PutSubscriptionFilter', group), passing),
+    ...each('logs', anything, ['PutResourcePolicy', 'DeleteResourcePolicy', 'DescribeResourcePolicies']),
     CreateLogGroup: madeWithTags('logs:CreateLogGroup', 'logs:TagResource', group, ({ tags }) => tags),
     DescribeLogGroups: right('logs:DescribeLogGroups', (_input, { region }) => ({
       resources: [`${arnOf(region, '')}:log-stream:`],
@@ -57,6 +64,13 @@ export function logsPermissions(groups: Pick<Groups, 'list'>): Readonly<Record<s
     ListTagsLogGroup: right('logs:ListTagsLogGroup', byName),
     ...each('logs', tagging(byName, given), ['TagLogGroup', 'UntagLogGroup']),
   };
+}
+
+/** The role by which a group writes into a stream. */
+function passing({ roleArn }: { readonly roleArn?: string }): readonly Permission[] {
+  if (roleArn === undefined) return [];
+  const context = { 'iam:PassedToService': 'logs.amazonaws.com' };
+  return [permission('iam:PassRole', { resources: [roleArn], context })];
 }
 
 function arnOf(region: string, name: string): string {

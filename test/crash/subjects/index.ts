@@ -13,6 +13,7 @@ import { seriesSubject } from './series.ts';
 import { snsSubject } from './sns.ts';
 import { sqsSubject } from './sqs.ts';
 import { stacksSubject } from './stacks.ts';
+import { tablesSubject } from './tables.ts';
 
 /** Everything durable that the crash tests run. */
 export const SUBJECTS: readonly CrashSubject[] = [
@@ -30,4 +31,5 @@ export const SUBJECTS: readonly CrashSubject[] = [
   s3Subject,
   secretsSubject,
   stacksSubject,
+  tablesSubject,
 ];

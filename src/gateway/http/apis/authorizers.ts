@@ -6,7 +6,7 @@ import { forbidden, internal, Refusal } from './answers.ts';
 import type { ApiCall } from './call.ts';
 import { authorizerEvent } from './events.ts';
 import { evaluate, requestLookup, withStageVariables } from './expressions.ts';
-import { functionArnIn } from './functions.ts';
+import { functionArnIn, roleIn } from './functions.ts';
 import type { ApiGround } from './ground.ts';
 import type { JwtAuthorizer } from './jwt.ts';
 import { type AuthorizerAnswer, authorizerAnswer } from './lambda-authorizer.ts';
@@ -104,6 +104,7 @@ export class HttpAuthorizers {
     {
       AuthorizerUri = '',
       AuthorizerPayloadFormatVersion: format = '1.0',
+      AuthorizerCredentialsArn,
       EnableSimpleResponses = false,
       AuthorizerId,
     }: HttpAuthorizer,
@@ -114,10 +115,11 @@ export class HttpAuthorizers {
     if (arn === undefined) throw this.#broken(call, 'its URI names no function');
     const { random, functions, clock } = this.#ground;
     const payload = Buffer.from(JSON.stringify(authorizerEvent(call, format, identity, arnOf(call, region))));
-    const source = `arn:aws:execute-api:${region}:${call.accountId}:${call.apiId}/authorizers/${AuthorizerId}`;
+    const sourceArn = `arn:aws:execute-api:${region}:${call.accountId}:${call.apiId}/authorizers/${AuthorizerId}`;
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = clock.timer(API_LIMITS.authorizerMsMax, () => reject(new Error('it takes too long')));
-    const running = functions.invoke(arn, { requestId: uuid(random), payload, trace: call.trace }, source);
+    const by = { sourceArn, roleArn: roleIn(AuthorizerCredentialsArn) };
+    const running = functions.invoke(arn, { requestId: uuid(random), payload, trace: call.trace }, by);
     try {
       const result = await Promise.race([running, late]);
       if (result.kind === 'error')

@@ -29,7 +29,7 @@ import { pageHeaders } from './cors.ts';
 import { eventVersion1, eventVersion2, type Passed, passedOf, spelled } from './events.ts';
 import { inTime, logAccess, send } from './exchange.ts';
 import { withStageVariables } from './expressions.ts';
-import { functionArnIn } from './functions.ts';
+import { functionArnIn, roleIn } from './functions.ts';
 import type { ApiGround } from './ground.ts';
 import type { JwtAuthorizer } from './jwt.ts';
 import { mappedRequest, mappedResponse } from './mapping.ts';
@@ -252,12 +252,13 @@ export class HttpApiServer {
     const requestId = uuid(random);
     call.integration.requestId = requestId;
     const [method] = route.RouteKey.split(' ');
-    const source = invokeArn(
+    const sourceArn = invokeArn(
       api,
       call.stage,
       method === '$default' ? '$default' : `${method!.replace('ANY', '*')}${routePath}`,
     );
-    const running = functions.invoke(arn, { requestId, payload, trace: call.trace }, source);
+    const by = { sourceArn, roleArn: roleIn(integration.CredentialsArn) };
+    const running = functions.invoke(arn, { requestId, payload, trace: call.trace }, by);
     const result = await inTime(
       clock,
       running,

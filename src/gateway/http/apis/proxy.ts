@@ -13,6 +13,8 @@ export type IntegrationErrorCode = 'integration-timeout' | 'integration-failed';
 export interface ProxyTarget {
   readonly method: string;
   readonly url: URL;
+  /** Shown to servers that ask who calls, PEM. */
+  readonly identity?: { readonly certificate: string; readonly key: string } | undefined;
 }
 
 /** Headers of one connection, and the host, which is the other server's. */
@@ -54,13 +56,14 @@ export async function sendOn(
 
 function exchange(
   outgoing: Outgoing,
-  { method, url }: ProxyTarget,
+  { method, url, identity }: ProxyTarget,
   headers: Record<string, string[]>,
   body: Uint8Array,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = outgoing.request(url, { method, headers, signal }, resolve);
+    const shown = identity && { cert: identity.certificate, key: identity.key };
+    const request = outgoing.request(url, { method, headers, signal, ...shown }, resolve);
     request.on('error', reject);
     request.end(body.length > 0 ? body : undefined);
   });

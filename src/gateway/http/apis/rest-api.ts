@@ -7,6 +7,7 @@ import { ACCOUNT_ID, hasCode, messageOf, uuid } from '../../../base/index.ts';
 import type {
   RestApi,
   RestApis,
+  RestAuthorizer,
   RestContent,
   RestIntegration,
   RestMethod,
@@ -33,7 +34,7 @@ import {
   timedOut,
   unreachable,
 } from './rest-answers.ts';
-import { RestAuthorizers } from './rest-authorizers.ts';
+import { type AuthorizerSaid, RestAuthorizers } from './rest-authorizers.ts';
 import { RestIntegrations } from './rest-integrations.ts';
 import { Router } from './router.ts';
 import { Usage } from './usage.ts';
@@ -73,9 +74,9 @@ export class RestApiServer {
     this.#ground = ground;
     this.#bodies = bodies;
     this.#buckets = new Buckets(ground.clock);
-    this.#usage = new Usage(apis, ground.clock, this.#buckets);
+    this.#usage = new Usage(apis, this.#buckets);
     this.#authorizers = new RestAuthorizers(ground, jwt);
-    this.#integrations = new RestIntegrations(ground);
+    this.#integrations = new RestIntegrations(ground, (region, id) => apis.certificates.find(region, id));
     apis.onAuthorizersReset((apiId, stage) => this.#authorizers.reset(apiId, stage));
   }
 
@@ -97,7 +98,7 @@ export class RestApiServer {
     try {
       answer = await this.#respond(place, call, content);
     } catch (error) {
-      answer = restRefused(call, this.#refusalOf(call, error), content?.gatewayResponses);
+      answer = this.#refused(call, error, content);
     } finally {
       this.#bodies.release(call.body);
     }
@@ -106,6 +107,24 @@ export class RestApiServer {
     const { destinationArn: destination, format } = stage.accessLogSettings ?? {};
     if (destination !== undefined)
       logAccess(this.#ground, { region: api.region, destination, format, started }, call, answer);
+  }
+
+  /** What a method answers to whoever is let in. Never rejects. */
+  async respond(place: RestPlace, call: ApiCall, content: RestContent, leaf: RestLeaf): Promise<UrlResponse> {
+    try {
+      return await this.#run(place, call, content, leaf);
+    } catch (error) {
+      return this.#refused(call, error, content);
+    }
+  }
+
+  /** What an authorizer says of a call. Never rejects. */
+  async tryAuthorizer(call: ApiCall, authorizer: RestAuthorizer, region: string): Promise<AuthorizerSaid> {
+    try {
+      return await this.#authorizers.ask(call, authorizer, region);
+    } catch (error) {
+      return { status: this.#refusalOf(call, error).status };
+    }
   }
 
   #begin({ api, stage, path, base, basePath }: RestPlace, arrival: Arrival): ApiCall {
@@ -133,6 +152,10 @@ export class RestApiServer {
     if (!content || !leaf) throw missingToken();
     call.body = await this.#body(call.arrival);
     await this.#admit(place, call, content, leaf);
+    return this.#run(place, call, content, leaf);
+  }
+
+  async #run(place: RestPlace, call: ApiCall, content: RestContent, leaf: RestLeaf): Promise<UrlResponse> {
     await validateRequest(call, leaf.method, content);
     if (!leaf.integration) throw restInternal();
     const begun = this.#ground.clock.monotonic();
@@ -210,6 +233,10 @@ export class RestApiServer {
     const rate = { perSecond: perSecond ?? burst!, burst: burst ?? Math.ceil(perSecond!) };
     const name = `${call.apiId}/${call.stage}/${httpMethod} ${path}`;
     if (!this.#buckets.take(name, rate)) throw restRefusal('THROTTLED', 'Too Many Requests');
+  }
+
+  #refused(call: ApiCall, error: unknown, content: RestContent | undefined): UrlResponse {
+    return restRefused(call, this.#refusalOf(call, error), content?.gatewayResponses);
   }
 
   #refusalOf(call: ApiCall, error: unknown): Refusal {

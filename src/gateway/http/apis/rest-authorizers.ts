@@ -9,13 +9,23 @@ import type { ApiCall } from './call.ts';
 import { restAuthorizerEvent } from './events.ts';
 import { inTime } from './exchange.ts';
 import { withStageVariables } from './expressions.ts';
-import { functionArnIn } from './functions.ts';
+import { functionArnIn, roleIn } from './functions.ts';
 import type { ApiGround } from './ground.ts';
 import type { JwtAuthorizer } from './jwt.ts';
 import { type AuthorizerAnswer, authorizerAnswer } from './lambda-authorizer.ts';
 import { factsOf, INVOKE, wholePolicy } from './policies.ts';
 import { missingToken, restInternal, restRefusal } from './rest-answers.ts';
 import { KeptResults } from './results.ts';
+
+/** What an authorizer says of a call that is made to try it. */
+export interface AuthorizerSaid {
+  /** What its client would be told: 200 goes on. */
+  readonly status: number;
+  readonly principalId?: string;
+  readonly policy?: string;
+  readonly context?: Readonly<Record<string, unknown>>;
+  readonly claims?: Readonly<Record<string, string>>;
+}
 
 type Policy = Extract<AuthorizerAnswer, { kind: 'policy' }>;
 
@@ -64,6 +74,18 @@ export class RestAuthorizers {
     return this.#byFunction(call, authorizer, region);
   }
 
+  /** Asks an authorizer itself, whatever is kept of its answers. @throws Refusal */
+  async ask(call: ApiCall, authorizer: RestAuthorizer, region: string): Promise<AuthorizerSaid> {
+    if (authorizer.type === 'COGNITO_USER_POOLS') {
+      await this.#byPool(call, {}, authorizer);
+      const { authorized } = call;
+      return { status: 200, ...(authorized?.kind === 'jwt' && { claims: authorized.claims }) };
+    }
+    const [token = ''] = identityOf(call, authorizer);
+    const { principalId, policy, context } = await this.#ask(call, authorizer, token, region);
+    return { status: 200, principalId, policy, context };
+  }
+
   async #bySignature(call: ApiCall, region: string, policy: string | undefined): Promise<void> {
     const { method, query, request } = call.arrival;
     const path = (request.url ?? '/').split('?', 1)[0]!;
@@ -94,7 +116,7 @@ export class RestAuthorizers {
   /** Tokens of a user pool are JSON Web Tokens whose issuer the pool's ARN tells. */
   async #byPool(
     call: ApiCall,
-    { authorizationScopes: scopes = [] }: RestMethod,
+    { authorizationScopes: scopes = [] }: Pick<RestMethod, 'authorizationScopes'>,
     authorizer: RestAuthorizer,
   ): Promise<void> {
     const token = sourceValue(call, authorizer.identitySource ?? '')?.replace(/^bearer\s+/i, '');
@@ -112,12 +134,8 @@ export class RestAuthorizers {
   }
 
   async #byFunction(call: ApiCall, authorizer: RestAuthorizer, region: string): Promise<string | undefined> {
-    const { type, identitySource = '', authorizerResultTtlInSeconds: ttl = 0 } = authorizer;
-    const sources = identitySource.split(/\s*,\s*/).filter((source) => source !== '');
-    const identity = sources.map((source) => sourceValue(call, source) ?? '');
-    if (identity.some((one) => one === '') && (type === 'TOKEN' || ttl > 0)) throw unauthorized();
-    const { identityValidationExpression: pattern } = authorizer;
-    if (type === 'TOKEN' && pattern && !new RegExp(`^(?:${pattern})$`).test(identity[0]!)) throw unauthorized();
+    const { authorizerResultTtlInSeconds: ttl = 0 } = authorizer;
+    const identity = identityOf(call, authorizer);
     const key = `${call.apiId}/${call.stage}/${authorizer.id}/${JSON.stringify(identity)}`;
     const kept = ttl > 0 ? this.#kept.get(key) : undefined;
     const answer = kept ?? (await this.#ask(call, authorizer, identity[0] ?? '', region));
@@ -137,9 +155,10 @@ export class RestAuthorizers {
     const { random, functions, clock } = this.#ground;
     const event = restAuthorizerEvent(call, authorizer.type, token, arnOf(call, region));
     const request = { requestId: uuid(random), payload: Buffer.from(JSON.stringify(event)), trace: call.trace };
-    const source = `arn:aws:execute-api:${region}:${call.accountId}:${call.apiId}/authorizers/${authorizer.id}`;
+    const sourceArn = `arn:aws:execute-api:${region}:${call.accountId}:${call.apiId}/authorizers/${authorizer.id}`;
     try {
-      const running = functions.invoke(arn, request, source);
+      const by = { sourceArn, roleArn: roleIn(authorizer.authorizerCredentials) };
+      const running = functions.invoke(arn, request, by);
       const result = await inTime(clock, running, API_LIMITS.authorizerMsMax, () => new Error('it takes too long'));
       if (result.kind === 'error')
         throw saysUnauthorized(result.payload) ? unauthorized() : new Error(result.errorType);
@@ -155,6 +174,17 @@ export class RestAuthorizers {
     this.#ground.logger.warn('api-authorizer-failed', { apiId: call.apiId, requestId: call.requestId, reason });
     return restRefusal('AUTHORIZER_FAILURE', 'Internal server error');
   }
+}
+
+/** What a caller is known by, in the order of the authorizer's sources. @throws Refusal  nothing that the function is asked about */
+function identityOf(call: ApiCall, authorizer: RestAuthorizer): readonly string[] {
+  const { type, identitySource = '', identityValidationExpression: pattern } = authorizer;
+  const sources = identitySource.split(/\s*,\s*/).filter((source) => source !== '');
+  const identity = sources.map((source) => sourceValue(call, source) ?? '');
+  const isAsked = type === 'TOKEN' || (authorizer.authorizerResultTtlInSeconds ?? 0) > 0;
+  if (isAsked && identity.some((one) => one === '')) throw unauthorized();
+  if (type === 'TOKEN' && pattern && !new RegExp(`^(?:${pattern})$`).test(identity[0]!)) throw unauthorized();
+  return identity;
 }
 
 /** `method.request.header.X`, `method.request.querystring.x`, `stageVariables.x`, `context.x`. */

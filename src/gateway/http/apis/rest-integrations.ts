@@ -10,7 +10,7 @@ import type { ApiCall } from './call.ts';
 import { eventVersion1, forwardedFields, type Passed, withHost } from './events.ts';
 import { inTime } from './exchange.ts';
 import { withStageVariables } from './expressions.ts';
-import { functionArnIn } from './functions.ts';
+import { functionArnIn, roleIn } from './functions.ts';
 import type { ApiGround } from './ground.ts';
 import { sendOn, targetUrl } from './proxy.ts';
 import { badGateway, restInternal, restRefusal, timedOut } from './rest-answers.ts';
@@ -23,11 +23,19 @@ const NOTHING = new Uint8Array(0);
 /** Headers of an integration that are the connection's own in AWS's eyes, and go on under another name. */
 const REMAPPED = new Set(['authorization', 'date', 'server', 'www-authenticate']);
 
+/** The certificate that a stage shows to servers behind it; `undefined` where there is none. */
+export type FindCertificate = (
+  region: string,
+  id: string,
+) => { readonly certificate: string; readonly key: string } | undefined;
+
 export class RestIntegrations {
   readonly #ground: ApiGround;
+  readonly #findCertificate: FindCertificate;
 
-  constructor(ground: ApiGround) {
+  constructor(ground: ApiGround, findCertificate: FindCertificate) {
     this.#ground = ground;
+    this.#findCertificate = findCertificate;
   }
 
   /** @throws Refusal, ResponseMalformed, TemplateError, and the errors of proxies */
@@ -46,9 +54,9 @@ export class RestIntegrations {
       case 'AWS':
         return this.#mappedFunction(place, call, leaf, integration);
       case 'HTTP_PROXY':
-        return remapped(await this.#proxy(call, integration, call.body));
+        return remapped(await this.#proxy(place, call, integration, call.body));
       case 'HTTP':
-        return this.#mappedProxy(call, integration);
+        return this.#mappedProxy(place, call, integration);
     }
   }
 
@@ -107,8 +115,8 @@ export class RestIntegrations {
     return responseOf(call, chosen, { status: 200, headers: new Map(), body: result.payload });
   }
 
-  async #mappedProxy(call: ApiCall, integration: RestIntegration): Promise<UrlResponse> {
-    const answer = await this.#proxy(call, integration, requestBody(call, integration));
+  async #mappedProxy(place: RestPlace, call: ApiCall, integration: RestIntegration): Promise<UrlResponse> {
+    const answer = await this.#proxy(place, call, integration, requestBody(call, integration));
     const { integrationResponses = {} } = integration;
     return responseOf(call, pick(integrationResponses, String(answer.status)), answer);
   }
@@ -129,8 +137,9 @@ export class RestIntegrations {
     const requestId = uuid(random);
     call.integration.requestId = requestId;
     const verb = method.httpMethod === 'ANY' ? '*' : method.httpMethod;
-    const source = `arn:aws:execute-api:${api.region}:${call.accountId}:${api.id}/${stage.stageName}/${verb}${resource.path}`;
-    const running = functions.invoke(arn, { requestId, payload, trace: call.trace }, source);
+    const sourceArn = `arn:aws:execute-api:${api.region}:${call.accountId}:${api.id}/${stage.stageName}/${verb}${resource.path}`;
+    const by = { sourceArn, roleArn: roleIn(integration.credentials) };
+    const running = functions.invoke(arn, { requestId, payload, trace: call.trace }, by);
     const result = await inTime(
       clock,
       running,
@@ -141,7 +150,12 @@ export class RestIntegrations {
     return result;
   }
 
-  async #proxy(call: ApiCall, integration: RestIntegration, body: Uint8Array): Promise<UrlResponse> {
+  async #proxy(
+    { api, stage }: RestPlace,
+    call: ApiCall,
+    integration: RestIntegration,
+    body: Uint8Array,
+  ): Promise<UrlResponse> {
     const { uri = '', httpMethod = 'ANY', timeoutInMillis = API_LIMITS.restIntegrationMsMax } = integration;
     const mapped = mappedRequest(call, integration);
     const url = targetUrl(withStageVariables(uri, call), mapped.variables, '', mapped.passed.query);
@@ -149,7 +163,9 @@ export class RestIntegrations {
     const method = httpMethod === 'ANY' ? call.arrival.method : httpMethod;
     const { outgoing, clock } = this.#ground;
     const { fields } = mapped.passed;
-    return sendOn(outgoing, clock, { method, url }, call, { fields, body }, timeoutInMillis);
+    const { clientCertificateId: id } = stage;
+    const identity = id === undefined ? undefined : this.#findCertificate(api.region, id);
+    return sendOn(outgoing, clock, { method, url, identity }, call, { fields, body }, timeoutInMillis);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { RestApi, RestApis } from '../../../services/apigateway/index.ts';
+import type { ApiTester, RestApi, RestApis } from '../../../services/apigateway/index.ts';
 import type { ApiDomain, HttpApi, HttpApis } from '../../../services/apigatewayv2/index.ts';
 import { BodyReader, type CallRequest, type CallResponse, foreignTo } from '../../../wire/index.ts';
 import type { UrlResponse } from '../response.ts';
@@ -11,6 +11,7 @@ import { HttpApiServer, type StagePlace } from './http-api.ts';
 import { JwtAuthorizer } from './jwt.ts';
 import { IssuerKeys } from './keys.ts';
 import { RestApiServer, type RestPlace } from './rest-api.ts';
+import { RestTester } from './rest-tests.ts';
 
 /** How a request names the API that it is for. */
 export type Address =
@@ -33,6 +34,8 @@ export class ApiServer {
   readonly #ground: ApiGround;
   readonly #http: HttpApiServer;
   readonly #rest: RestApiServer;
+  /** Tries methods and authorizers of REST APIs. */
+  readonly tester: ApiTester;
 
   constructor(httpApis: HttpApis, restApis: RestApis, ground: ApiGround) {
     this.#httpApis = httpApis;
@@ -42,6 +45,7 @@ export class ApiServer {
     const jwt = new JwtAuthorizer(new IssuerKeys(ground.fetchDocument, ground.clock), ground.clock);
     this.#http = new HttpApiServer(httpApis, ground, bodies, jwt);
     this.#rest = new RestApiServer(restApis, ground, bodies, jwt);
+    this.tester = new RestTester(this.#rest, ground);
   }
 
   async answer(

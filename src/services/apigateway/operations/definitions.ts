@@ -5,7 +5,7 @@ import { partOf } from '../checks.ts';
 import { badRequest, notFound } from '../errors.ts';
 import { exported } from '../export.ts';
 import type { RestApi, RestContent } from '../model.ts';
-import { type DefinedRestApi, definedRestApi, withDefinition } from '../openapi.ts';
+import { type DefinedRestApi, definedRestApi, documentationIn, withDefinition } from '../openapi.ts';
 import { apiShape, settingsOf } from './apis.ts';
 
 interface DefinitionInput {
@@ -26,6 +26,16 @@ interface ExportInput {
 /** ImportRestApi, PutRestApi, GetExport. */
 export function definitionOperations(apis: RestApis): Record<string, Operation> {
   const newId = () => apis.newPartId();
+  /** Takes what documents the API, unless the caller does not want it. */
+  const document = async (
+    apiId: string,
+    body: Uint8Array,
+    { ignore }: Readonly<Record<string, string>>,
+    mode: 'merge' | 'overwrite',
+  ) => {
+    const parts = ignore === 'documentation' ? [] : documentationIn(body, newId);
+    if (parts.length > 0) await apis.documentation.add(apiId, parts, mode);
+  };
   return {
     ImportRestApi: async ({ body, parameters = {} }: DefinitionInput, { region }) => {
       const defined = definedRestApi(body, newId);
@@ -35,17 +45,20 @@ export function definitionOperations(apis: RestApis): Record<string, Operation> 
         ...{ ...blank, settings },
         content: withDefinition(blank.content, defined, newId),
       }));
+      await document(api.id, body, parameters, 'merge');
       return apiShape(api);
     },
-    PutRestApi: async ({ restApiId, body, mode = 'merge' }: DefinitionInput, { region }) => {
+    PutRestApi: async ({ restApiId, body, mode = 'merge', parameters = {} }: DefinitionInput, { region }) => {
       const defined = definedRestApi(body, newId);
       const api = await apis.change(region, restApiId, (before) => put(before, defined, mode, newId));
+      await document(restApiId, body, parameters, mode === 'overwrite' ? 'overwrite' : 'merge');
       return apiShape(api);
     },
     GetExport: ({ restApiId, stageName, exportType, accepts, parameters = {} }: ExportInput, context) => {
       if (exportType !== 'oas30' && exportType !== 'swagger') throw badRequest(`Invalid export type: ${exportType}`);
       const api = apis.get(context.region, restApiId);
-      const content = apis.contentOf(api, partOf(api.stages, stageName, 'stage'));
+      const stage = partOf(api.stages, stageName, 'stage');
+      const content = apis.contentOf(api, stage);
       if (!content) throw notFound('Deployment');
       const output = accepts?.includes('yaml') ? 'yaml' : 'json';
       const asked = parameters.extensions?.split(',') ?? [];
@@ -54,6 +67,9 @@ export function definitionOperations(apis: RestApis): Record<string, Operation> 
         ...{ dialect: exportType, output, rest, address: `${apiAddress(api, context.endpoint)}/${stageName}` },
         integrations: rest || asked.includes('integrations'),
         authorizers: rest || asked.includes('authorizers'),
+        documentation: asked.includes('documentation')
+          ? apis.documentation.versions(restApiId).find(({ version }) => version === stage.documentationVersion)
+          : undefined,
       });
       return {
         body: Buffer.from(body),

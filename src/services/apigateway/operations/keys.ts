@@ -148,7 +148,8 @@ export function planOperations(apis: RestApis): Record<string, Operation> {
   };
 }
 
-const planKeyMissing = (planId: string) =>
+/** @param planId  of a plan that a key is not in */
+export const planKeyMissing = (planId: string) =>
   new RestApiError('not-found', `Invalid Usage Plan ID specified: ${planId} has no such key`);
 
 /** A key may call a stage by one plan only. @throws conflict */

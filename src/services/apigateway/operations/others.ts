@@ -46,10 +46,10 @@ function accountShape(account: { readonly cloudwatchRoleArn?: string }) {
   };
 }
 
-/** `/restapis/ID`, `/restapis/ID/stages/NAME`, `/apikeys/ID`, `/usageplans/ID`. @throws bad-request */
+/** `/restapis/ID`, `/restapis/ID/stages/NAME`, `/apikeys/ID`, `/usageplans/ID`, `/clientcertificates/ID`. @throws bad-request */
 function placeOf(arn: string) {
   const { service, region = '', resource = '' } = parseArn(arn) ?? {};
-  const match = /^\/(restapis|apikeys|usageplans)\/([^/]+)(?:\/stages\/([^/]+))?$/.exec(resource);
+  const match = /^\/(restapis|apikeys|usageplans|clientcertificates)\/([^/]+)(?:\/stages\/([^/]+))?$/.exec(resource);
   if (service !== 'apigateway' || !match) throw badRequest('Invalid ARN specified in the request');
   return { region, kind: match[1]!, id: match[2]!, stage: match[3] };
 }
@@ -58,7 +58,9 @@ async function changeTags(apis: RestApis, arn: string, decide: (tags: Tags) => T
   const { region, kind, id, stage } = placeOf(arn);
   if (kind === 'apikeys') await apis.changeKey(region, id, (key) => ({ ...key, tags: decide(key.tags) }));
   else if (kind === 'usageplans') await apis.changePlan(region, id, (plan) => ({ ...plan, tags: decide(plan.tags) }));
-  else {
+  else if (kind === 'clientcertificates') {
+    await apis.certificates.change(region, id, (one) => ({ ...one, tags: decide(one.tags) }));
+  } else {
     await apis.change(region, id, (api) => {
       if (stage === undefined) return { ...api, tags: decide(api.tags) };
       const found = partOf(api.stages, stage, 'stage');
@@ -71,6 +73,7 @@ function tagsOf(apis: RestApis, arn: string): Tags {
   const { region, kind, id, stage } = placeOf(arn);
   if (kind === 'apikeys') return apis.key(region, id).tags;
   if (kind === 'usageplans') return apis.plan(region, id).tags;
+  if (kind === 'clientcertificates') return apis.certificates.get(region, id).tags;
   const api = apis.get(region, id);
   return stage === undefined ? api.tags : (partOf(api.stages, stage, 'stage').tags ?? {});
 }

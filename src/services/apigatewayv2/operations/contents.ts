@@ -3,7 +3,7 @@ import { checkRoom, type HttpApis } from '../apis.ts';
 import { checkAuthorizer, checkIntegration, checkRoute, partOf } from '../checks.ts';
 import { badRequest, conflict } from '../errors.ts';
 import { HTTP_API_LIMITS } from '../limits.ts';
-import type { ApiContent, HttpAuthorizer, HttpIntegration, HttpRoute } from '../model.ts';
+import type { ApiContent, HttpApi, HttpAuthorizer, HttpIntegration, HttpRoute } from '../model.ts';
 import { laid, merged, taken, without } from './changes.ts';
 import { type PageInput, pageOf } from './paging.ts';
 
@@ -166,10 +166,18 @@ function five<T>(apis: HttpApis, kind: Kind<T>): Record<string, Operation> {
       await apis.change(region, input.ApiId, (before) => {
         partOf(partsOf(before.content), id, name);
         kind.checkUnused(id, before.content);
-        return { ...before, content: { ...before.content, [place]: without(partsOf(before.content), id) } };
+        const content = { ...before.content, [place]: without(partsOf(before.content), id) };
+        return { ...before, ...withoutResponses(before, id), content };
       });
     },
   };
+}
+
+/** What belongs to a route or an integration goes with it. */
+function withoutResponses({ routeResponses = {}, integrationResponses = {} }: HttpApi, parentId: string) {
+  const others = <T extends { readonly parentId: string }>(parts: Parts<T>) =>
+    Object.fromEntries(Object.entries(parts).filter(([, part]) => part.parentId !== parentId));
+  return { routeResponses: others(routeResponses), integrationResponses: others(integrationResponses) };
 }
 
 function routeParts(apis: HttpApis): Record<string, Operation> {

@@ -3,6 +3,7 @@ import type { HttpApis } from '../apis.ts';
 import { apiOperations } from './apis.ts';
 import { contentOperations } from './contents.ts';
 import { domainOperations, mappingOperations } from './domains.ts';
+import { responseOperations } from './responses.ts';
 import { deploymentOperations, stageOperations } from './stages.ts';
 import { tagOperations } from './tags.ts';
 
@@ -17,6 +18,7 @@ export function httpApiOperations(apis: HttpApis): Record<string, Operation> {
     ...lazyOperations(DEFINITIONS, async () => (await import('./definitions.ts')).definitionOperations(apis)),
     ...domainOperations(apis),
     ...mappingOperations(apis),
+    ...responseOperations(apis),
     ...deploymentOperations(apis),
     ...stageOperations(apis),
     ...tagOperations(apis),

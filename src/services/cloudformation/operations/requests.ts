@@ -74,11 +74,7 @@ export function stackRequest(
 }
 
 /** Settings that would promise something that does not happen. */
-const UNBUILT = ['TimeoutInMinutes'];
-
 function refuseUnbuilt(input: Record<string, any>): void {
-  const used = UNBUILT.find((name) => input[name] !== undefined && input[name] !== false);
-  if (used) throw invalid(`${used} is not built in Millrace`);
   if (input.RollbackConfiguration?.RollbackTriggers?.length)
     throw invalid('RollbackTriggers are not built in Millrace');
 }

@@ -18,6 +18,7 @@ export function stackOperations(stacks: Stacks, readAs: ReadObjectAs): Readonly<
         ...stackRequest(input, templateBody, context),
         ...(await policiesOf(input, readAs(context))),
         terminationProtection: input.EnableTerminationProtection ?? false,
+        ...(input.TimeoutInMinutes !== undefined && { timeoutMinutes: input.TimeoutInMinutes }),
       });
       await stacks.prompt(id);
       return { StackId: id };
@@ -129,6 +130,7 @@ function describe(stacks: Stacks, stack: Stack): object {
       ...(exportName !== undefined && { ExportName: exportName }),
     })),
     DisableRollback: stack.disableRollback,
+    ...(stack.timeoutMinutes !== undefined && { TimeoutInMinutes: stack.timeoutMinutes }),
     EnableTerminationProtection: stack.terminationProtection,
     RollbackConfiguration: {},
   };

@@ -173,20 +173,26 @@ function part(options: {
   readonly input?: (properties: JsonObject) => JsonObject;
   /** What a property that is taken away goes back to. */
   readonly defaults?: Readonly<Record<string, Json>>;
+  /** Member that says which part of the API it belongs to. */
+  readonly parent?: string;
   /** Whether a part that is there was made by this resource before a crash. */
   readonly isOwn?: (part: JsonObject, properties: JsonObject) => boolean;
 }): ResourceType {
-  const { name, properties: known, notBuilt, input = (all) => all, defaults = {}, isOwn } = options;
+  const { name, properties: known, notBuilt, input = (all) => all, defaults = {}, parent, isOwn } = options;
   const idName = `${name}Id`;
   const madeOf = (id: string): Made => ({ physicalId: id, attributes: { [idName]: id } });
+  const placeOf = ({ ApiId, ...others }: JsonObject) => ({
+    ApiId,
+    ...(parent !== undefined && { [parent]: others[parent] }),
+  });
   return {
     properties: known,
     ...(notBuilt && { notBuilt }),
     attributes: [idName],
 
     async create(properties, work) {
-      const { ApiId } = properties;
-      const { Items = [] } = work.resuming && isOwn ? await work.call(SERVICE, `Get${name}s`, { ApiId }) : {};
+      const place = placeOf(properties);
+      const { Items = [] } = work.resuming && isOwn ? await work.call(SERVICE, `Get${name}s`, place) : {};
       const own = (Items as JsonObject[]).find((one) => isOwn!(one, properties));
       const made = own ?? (await work.call(SERVICE, `Create${name}`, input(properties)));
       const id = String(made[idName]);
@@ -201,8 +207,9 @@ function part(options: {
       return madeOf(physicalId);
     },
 
-    async delete({ physicalId, properties: { ApiId } }, work) {
-      await ignoreMissing(() => work.call(SERVICE, `Delete${name}`, { ApiId, [idName]: physicalId }));
+    async delete({ physicalId, properties }, work) {
+      const input = { ...placeOf(properties), [idName]: physicalId };
+      await ignoreMissing(() => work.call(SERVICE, `Delete${name}`, input));
     },
   };
 }
@@ -288,6 +295,51 @@ const authorizer = part({
   },
   defaults: { AuthorizerResultTtlInSeconds: 0, EnableSimpleResponses: false, IdentitySource: [] },
   isOwn: ({ Name }, properties) => Name === properties.Name,
+});
+
+const model = part({
+  name: 'Model',
+  properties: {
+    ApiId: required(replaces('text')),
+    ContentType: changes('text'),
+    Description: changes('text'),
+    Name: required(changes('text')),
+    Schema: required(changes('any')),
+  },
+  input: ({ Schema = {}, ...others }) => ({
+    ...others,
+    Schema: typeof Schema === 'string' ? Schema : JSON.stringify(Schema),
+  }),
+  isOwn: ({ Name }, properties) => Name === properties.Name,
+});
+
+const routeResponse = part({
+  name: 'RouteResponse',
+  parent: 'RouteId',
+  properties: {
+    ApiId: required(replaces('text')),
+    ModelSelectionExpression: changes('text'),
+    ResponseModels: changes('any'),
+    ResponseParameters: changes('any'),
+    RouteId: required(replaces('text')),
+    RouteResponseKey: required(changes('text')),
+  },
+  isOwn: ({ RouteResponseKey }, properties) => RouteResponseKey === properties.RouteResponseKey,
+});
+
+const integrationResponse = part({
+  name: 'IntegrationResponse',
+  parent: 'IntegrationId',
+  properties: {
+    ApiId: required(replaces('text')),
+    ContentHandlingStrategy: changes('text'),
+    IntegrationId: required(replaces('text')),
+    IntegrationResponseKey: required(changes('text')),
+    ResponseParameters: changes('any'),
+    ResponseTemplates: changes('any'),
+    TemplateSelectionExpression: changes('text'),
+  },
+  isOwn: (made, properties) => made.IntegrationResponseKey === properties.IntegrationResponseKey,
 });
 
 const deployment = part({
@@ -443,6 +495,9 @@ export const API_GATEWAY_V2_TYPES: Readonly<Record<string, ResourceType>> = {
   'AWS::ApiGatewayV2::Deployment': deploymentOfStages,
   'AWS::ApiGatewayV2::DomainName': domainName,
   'AWS::ApiGatewayV2::Integration': integration,
+  'AWS::ApiGatewayV2::IntegrationResponse': integrationResponse,
+  'AWS::ApiGatewayV2::Model': model,
   'AWS::ApiGatewayV2::Route': route,
+  'AWS::ApiGatewayV2::RouteResponse': routeResponse,
   'AWS::ApiGatewayV2::Stage': stage,
 };

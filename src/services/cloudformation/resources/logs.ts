@@ -1,6 +1,14 @@
 import type { JsonObject } from '../template/value.ts';
-import { changes, pick, replaces, TAGS, tagChanges, tagMap } from './properties.ts';
-import { createOrAdopt, type Existing, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
+import { changes, pick, rename, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
+import {
+  createOrAdopt,
+  type Existing,
+  ignoreMissing,
+  label,
+  type Made,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 
 const logGroup: ResourceType = {
   properties: {
@@ -66,4 +74,136 @@ async function setTags(existing: Existing, properties: JsonObject, work: Work): 
   if (remove.length) await label(() => work.call('logs', 'UntagResource', { resourceArn, tagKeys: remove }));
 }
 
-export const LOGS_TYPES: Readonly<Record<string, ResourceType>> = { 'AWS::Logs::LogGroup': logGroup };
+const logStream: ResourceType = {
+  properties: { LogGroupName: required(replaces('text')), LogStreamName: replaces('text') },
+  attributes: [],
+  naming: { property: 'LogStreamName', lengthMax: 512 },
+
+  async create({ LogGroupName: logGroupName }, work) {
+    await createOrAdopt(work, () => work.call('logs', 'CreateLogStream', { logGroupName, logStreamName: work.name }));
+    await work.made(work.name);
+    return { physicalId: work.name, attributes: {} };
+  },
+
+  async delete({ physicalId: logStreamName, properties }, work) {
+    const { LogGroupName: logGroupName } = properties;
+    await ignoreMissing(() => work.call('logs', 'DeleteLogStream', { logGroupName, logStreamName }));
+  },
+};
+
+/** What the service calls the properties of a subscription filter. */
+const SUBSCRIPTION_NAMES = {
+  LogGroupName: 'logGroupName',
+  FilterPattern: 'filterPattern',
+  DestinationArn: 'destinationArn',
+  RoleArn: 'roleArn',
+  Distribution: 'distribution',
+  ApplyOnTransformedLogs: 'applyOnTransformedLogs',
+};
+
+const subscriptionFilter: ResourceType = {
+  properties: {
+    FilterName: replaces('text'),
+    LogGroupName: required(replaces('text')),
+    FilterPattern: required(changes('text')),
+    DestinationArn: required(changes('text')),
+    RoleArn: changes('text'),
+    Distribution: changes('text'),
+    ApplyOnTransformedLogs: changes('flag'),
+  },
+  notBuilt: ['EmitSystemFields', 'FieldSelectionCriteria'],
+  attributes: [],
+  naming: { property: 'FilterName', lengthMax: 512 },
+
+  create: (properties, work) => putFilter('PutSubscriptionFilter', rename(properties, SUBSCRIPTION_NAMES), work),
+  update: (_existing, properties, work) =>
+    putFilter('PutSubscriptionFilter', rename(properties, SUBSCRIPTION_NAMES), work),
+  delete: (existing, work) => deleteFilter('DeleteSubscriptionFilter', existing, work),
+};
+
+const metricFilter: ResourceType = {
+  properties: {
+    FilterName: replaces('text'),
+    LogGroupName: required(replaces('text')),
+    FilterPattern: required(changes('text')),
+    MetricTransformations: required(
+      changes({
+        list: {
+          object: {
+            MetricName: 'text',
+            MetricNamespace: 'text',
+            MetricValue: 'text',
+            DefaultValue: 'number',
+            Dimensions: { list: { object: { Key: 'text', Value: 'text' } } },
+            Unit: 'text',
+          },
+        },
+      }),
+    ),
+    ApplyOnTransformedLogs: changes('flag'),
+  },
+  notBuilt: ['EmitSystemFieldDimensions', 'FieldSelectionCriteria'],
+  attributes: [],
+  naming: { property: 'FilterName', lengthMax: 512 },
+
+  create: (properties, work) => putFilter('PutMetricFilter', metricInput(properties), work),
+  update: (_existing, properties, work) => putFilter('PutMetricFilter', metricInput(properties), work),
+  delete: (existing, work) => deleteFilter('DeleteMetricFilter', existing, work),
+};
+
+function metricInput(properties: JsonObject): JsonObject {
+  const names = { LogGroupName: 'logGroupName', FilterPattern: 'filterPattern' };
+  const transformations = properties.MetricTransformations as readonly JsonObject[];
+  return {
+    ...rename(properties, { ...names, ApplyOnTransformedLogs: 'applyOnTransformedLogs' }),
+    metricTransformations: transformations.map(transformationInput),
+  };
+}
+
+function transformationInput({ Dimensions, ...rest }: JsonObject): JsonObject {
+  const names = { MetricName: 'metricName', MetricNamespace: 'metricNamespace', MetricValue: 'metricValue' };
+  return {
+    ...rename(rest, { ...names, DefaultValue: 'defaultValue', Unit: 'unit' }),
+    ...(Dimensions !== undefined && { dimensions: tagMap(Dimensions) }),
+  };
+}
+
+/** Putting it again under its name changes it. */
+async function putFilter(operation: string, input: JsonObject, work: Work): Promise<Made> {
+  await work.call('logs', operation, { ...input, filterName: work.name });
+  await work.made(work.name);
+  return { physicalId: work.name, attributes: {} };
+}
+
+async function deleteFilter(operation: string, { physicalId, properties }: Existing, work: Work): Promise<void> {
+  const { LogGroupName: logGroupName } = properties;
+  await ignoreMissing(() => work.call('logs', operation, { logGroupName, filterName: physicalId }));
+}
+
+const resourcePolicy: ResourceType = {
+  properties: { PolicyName: required(replaces('text')), PolicyDocument: required(changes('any')) },
+  attributes: [],
+  naming: { property: 'PolicyName', lengthMax: 255 },
+
+  create: (properties, work) => putPolicy(properties, work),
+  update: (_existing, properties, work) => putPolicy(properties, work),
+
+  async delete({ physicalId: policyName }, work) {
+    await ignoreMissing(() => work.call('logs', 'DeleteResourcePolicy', { policyName }));
+  },
+};
+
+async function putPolicy({ PolicyDocument }: JsonObject, work: Work): Promise<Made> {
+  const policyDocument = typeof PolicyDocument === 'string' ? PolicyDocument : JSON.stringify(PolicyDocument);
+  await work.call('logs', 'PutResourcePolicy', { policyName: work.name, policyDocument });
+  await work.made(work.name);
+  return { physicalId: work.name, attributes: {} };
+}
+
+export const LOGS_TYPES: Readonly<Record<string, ResourceType>> = {
+  'AWS::Logs::LogGroup': logGroup,
+  'AWS::Logs::LogStream': logStream,
+  'AWS::Logs::MetricFilter': metricFilter,
+  'AWS::Logs::ResourcePolicy': resourcePolicy,
+  'AWS::Logs::SubscriptionFilter': subscriptionFilter,
+};

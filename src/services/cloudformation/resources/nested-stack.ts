@@ -28,7 +28,7 @@ const nestedStack: ResourceType = {
   delete: (existing, work) => work.nested.delete(existing.physicalId),
 };
 
-function requestOf({ TemplateURL, Parameters, Tags, NotificationARNs }: JsonObject): NestedRequest {
+function requestOf({ TemplateURL, Parameters, Tags, NotificationARNs, TimeoutInMinutes }: JsonObject): NestedRequest {
   const parameters = Object.entries((Parameters ?? {}) as JsonObject).map(([name, value]) => [
     name,
     Array.isArray(value) ? value.join(',') : String(value),
@@ -38,6 +38,7 @@ function requestOf({ TemplateURL, Parameters, Tags, NotificationARNs }: JsonObje
     parameters: Object.fromEntries(parameters) as Record<string, string>,
     ...(Tags !== undefined && { tags: Tags }),
     ...(NotificationARNs !== undefined && { notificationArns: NotificationARNs as readonly string[] }),
+    ...(TimeoutInMinutes !== undefined && { timeoutMinutes: Number(TimeoutInMinutes) }),
   };
 }
 

@@ -41,6 +41,8 @@ export interface NestedRequest {
   readonly parameters: Readonly<Record<string, string>>;
   readonly tags?: Json;
   readonly notificationArns?: readonly string[];
+  /** How long its creation may take. */
+  readonly timeoutMinutes?: number;
 }
 
 /** Stacks below the one that is worked on. Each call waits for what it begins, and can be made again after a crash. */

@@ -74,6 +74,7 @@ export const EVENT_TYPES: Readonly<Record<string, EventType>> = {
   },
   S3: { required: ['Bucket', 'Events'], optional: ['Filter'], expand: expandS3 },
   IoTRule: { required: ['Sql'], optional: ['AwsIotSqlVersion'], expand: expandIotRule },
+  CloudWatchLogs: { required: ['LogGroupName', 'FilterPattern'], optional: [], expand: expandLogs },
 };
 
 /**
@@ -230,6 +231,27 @@ function expandIotRule(context: EventContext): Resources {
           ...(properties.AwsIotSqlVersion && { AwsIotSqlVersion: properties.AwsIotSqlVersion }),
         },
       },
+    },
+  };
+}
+
+/** The filter is put once the function lets it in: it is asked then. */
+function expandLogs(context: EventContext): Resources {
+  const { id, properties, functionArn, attributes } = context;
+  const { LogGroupName, FilterPattern } = properties;
+  const SourceArn = {
+    'Fn::Sub': [
+      'arn:aws:logs:${AWS::Region}:${AWS::AccountId}:log-group:${__LogGroupName__}:*',
+      { __LogGroupName__: LogGroupName! },
+    ],
+  };
+  return {
+    ...permission(context, 'logs.amazonaws.com', { SourceArn }),
+    [id]: {
+      Type: 'AWS::Logs::SubscriptionFilter',
+      ...attributes,
+      DependsOn: [`${id}Permission`],
+      Properties: { DestinationArn: functionArn, FilterPattern: FilterPattern!, LogGroupName: LogGroupName! },
     },
   };
 }

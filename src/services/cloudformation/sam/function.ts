@@ -74,6 +74,7 @@ export const FUNCTION_PROPERTIES: ReadonlySet<string> = new Set([
   'VersionDeletionPolicy',
   'ProvisionedConcurrencyConfig',
   'FunctionUrlConfig',
+  'DeploymentPreference',
 ]);
 
 /** Attributes that every resource of a function carries on. */
@@ -169,7 +170,6 @@ class FunctionExpansion {
 
   #checkProperties(): void {
     const unknown = Object.keys(this.#properties).find((property) => !FUNCTION_PROPERTIES.has(property));
-    if (unknown === 'DeploymentPreference') throw this.#fail('DeploymentPreference is not built in Millrace');
     if (unknown) throw this.#fail(`property ${unknown} not defined for resource of type AWS::Serverless::Function`);
     if (this.#properties.PackageType === 'Image' || this.#properties.ImageUri !== undefined) {
       throw this.#fail('functions from images are not built in Millrace; use PackageType Zip');
@@ -182,6 +182,17 @@ class FunctionExpansion {
     if (this.#properties.ProvisionedConcurrencyConfig && !this.#properties.AutoPublishAlias) {
       throw this.#fail('To set ProvisionedConcurrencyConfig AutoPublishALias must be defined on the function');
     }
+    this.#checkPreference();
+  }
+
+  /** Traffic that shifts by and by is CodeDeploy's; one that is switched off makes nothing on AWS either. */
+  #checkPreference(): void {
+    const preference = this.#properties.DeploymentPreference;
+    if (preference === undefined) return;
+    if (!isObject(preference)) throw this.#fail("'DeploymentPreference' must be a map.");
+    const enabled = resolveRefs(preference.Enabled ?? true, this.#parameters);
+    if (enabled === false || enabled === 'false') return;
+    throw this.#fail('DeploymentPreference is not built in Millrace, unless Enabled is false: an alias moves at once');
   }
 
   #lambdaFunction(): Record<string, Json> {

@@ -79,6 +79,11 @@ for (const [name, template, message] of [
     /property BatchSise not defined/,
   ],
   ['a missing stream', one({ ...FUNCTION, Events: { E: { Type: 'Kinesis' } } }), /Missing required property 'Stream'/],
+  [
+    'traffic that shifts by and by',
+    one({ ...FUNCTION, AutoPublishAlias: 'live', DeploymentPreference: { Type: 'Linear10PercentEvery1Minute' } }),
+    /DeploymentPreference is not built in Millrace, unless Enabled is false/,
+  ],
   ['a misspelt property', one({ ...FUNCTION, Handlr: 'x' }), /property Handlr not defined/],
   ['no code', one({ Handler: 'a.b', Runtime: 'x' }), /Either 'InlineCode' or 'CodeUri' must be set/],
   ['code on disk', one({ Handler: 'a.b', Runtime: 'x', CodeUri: './src' }), /not a valid S3 Uri/],
@@ -125,6 +130,15 @@ for (const [name, template, message] of [
 ] as const) {
   test(`refused: ${name}`, () => assert.throws(() => transformSam(template as JsonObject, {}), message));
 }
+
+test('a deployment preference that is switched off makes nothing', () => {
+  const properties = { ...FUNCTION, AutoPublishAlias: 'live' };
+  const off = { Type: 'AllAtOnce', Enabled: { Ref: 'Gradual' } };
+  assert.deepEqual(
+    transformSam(one({ ...properties, DeploymentPreference: off }), { Gradual: 'false' }).Resources,
+    transformSam(one(properties), {}).Resources,
+  );
+});
 
 test('a bucket may take what a stream gives up; the role may write to it', () => {
   const Destination = { 'Fn::GetAtt': ['Bucket', 'Arn'] };

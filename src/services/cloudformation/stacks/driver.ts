@@ -20,6 +20,7 @@ import {
   deletionTarget,
   failBegin,
   failStep,
+  isLate,
   isRetained,
   markDeletion,
   nextPhase,
@@ -182,13 +183,13 @@ export class StackDriver implements AsyncDisposable {
         await this.#hold(run);
         continue;
       }
-      const held = cancelled && phase === 'apply';
+      const held = phase === 'apply' && (cancelled || isLate(run.stack, this.#dependencies.clock.now()));
       const ready = held ? [] : readyNodes(walk, CLOUDFORMATION_LIMITS.stepsInFlightMax);
       // What a crash cut off must come to its end even when nothing new may begin: only then is known what there is to undo.
       const cutOff = nodesIn(walk, 'running').filter((node) => run.resuming.has(node));
       const begin = [...cutOff, ...ready].filter((node) => !run.steps.has(node));
       for (const node of begin) this.#startStep(run, node);
-      if (begin.length > 0 || run.steps.size > 0) await Promise.race([...run.steps.values()]);
+      if (begin.length > 0 || run.steps.size > 0) await this.#nextEnd(run);
       else if (held || isOver(walk)) {
         // Before the stack says that it has ended, so that those below have too.
         if (phase === 'cleanup') await this.#releaseNested(run);
@@ -200,6 +201,22 @@ export class StackDriver implements AsyncDisposable {
     logger.info('stack-settled', { stack: run.stack.name, status: run.stack.status });
     await store.dropDefinitions(run.stack);
     await answers.forgetStack(run.stack.uuid);
+  }
+
+  /** Waits until one of the steps has ended, or the time of the creation is over. */
+  async #nextEnd(run: Run): Promise<void> {
+    const { clock } = this.#dependencies;
+    const { phase, deadline } = run.stack.deployment!;
+    const steps = [...run.steps.values()];
+    if (phase !== 'apply' || deadline === undefined || clock.now() >= deadline) return Promise.race(steps);
+    const ended = new AbortController();
+    const late = clock.sleep(deadline - clock.now(), ended.signal);
+    late.catch(() => {});
+    try {
+      await Promise.race([...steps, late]);
+    } finally {
+      ended.abort();
+    }
   }
 
   /** Waits for the parent's decision, or for the node to drain. */
@@ -262,7 +279,7 @@ export class StackDriver implements AsyncDisposable {
       const denial = this.#deniedRemoval(stack);
       return denial === undefined ? computeOutputs(this.#scope(stack)) : { error: denial };
     } catch (error) {
-      return { error: messageOf(error) };
+      return { error: this.#reason(stack, error) };
     }
   }
 
@@ -298,11 +315,11 @@ export class StackDriver implements AsyncDisposable {
       // A name that is read elsewhere is settled before the first try, as every name is.
       if (pending) pending = { ...pending, name: await this.#references(run).in(pending.name) };
     } catch (error) {
-      return this.#change(run, (stack) => failBegin(stack, base, messageOf(error)));
+      return this.#change(run, (stack) => failBegin(stack, base, this.#reason(stack, error)));
     }
     if (!pending) return this.#change(run, (stack) => skipStep(stack, base));
     const { signals } = pending;
-    const question = signals && this.#newQuestion(signals.timeoutMs);
+    const question = signals && this.#newQuestion(run.stack, signals.timeoutMs);
     const step = { ...base, pending, resuming: run.resuming.has(node), ...(question && { question }) };
     await this.#change(run, (stack) => beginStep(stack, step));
     await this.#carryOut(run, node);
@@ -438,9 +455,15 @@ export class StackDriver implements AsyncDisposable {
       const code = (error as { code?: unknown } | null)?.code;
       const handlerCode = typeof code === 'string' ? code : 'GeneralServiceException';
       this.#dependencies.logger.debug('stack-step-failed', { stack: run.stack.name, error });
-      return failed(`Resource handler returned message: "${messageOf(error)}" (HandlerErrorCode: ${handlerCode})`);
+      const reason = this.#reason(run.stack, error);
+      return failed(`Resource handler returned message: "${reason}" (HandlerErrorCode: ${handlerCode})`);
     }
     return succeeded(result);
+  }
+
+  /** What went wrong, as answers and events may tell it. */
+  #reason(stack: Stack, error: unknown): string {
+    return this.#dependencies.store.maskedText(stack, messageOf(error));
   }
 
   /** What references stand for is read with the rights by which the resources are made. */
@@ -462,16 +485,18 @@ export class StackDriver implements AsyncDisposable {
       resuming: run.resuming.has(node),
       call: (service, operation, input, region = stack.region) => this.#call(stack, region, service, operation, input),
       made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
-      until: (what, ready) => this.#until(what, ready),
+      until: (what, ready) => this.#until(run, what, ready),
       question: (timeoutMs, handle) => this.#question(run, node, timeoutMs, handle),
       nested: this.#dependencies.nested().below(stack, definition),
     };
   }
 
-  #newQuestion(timeoutMs: number, handle?: string): PendingQuestion {
+  /** Nobody is waited for longer than the creation of the stack may take. */
+  #newQuestion({ deployment }: Stack, timeoutMs: number, handle?: string): PendingQuestion {
     const { answers, clock, random } = this.#dependencies;
     const id = handle === undefined ? uuid(random) : questionOf(handle);
-    return { id, token: answers.token(), deadline: clock.now() + timeoutMs };
+    const latest = (deployment?.phase === 'apply' ? deployment.deadline : undefined) ?? Number.POSITIVE_INFINITY;
+    return { id, token: answers.token(), deadline: Math.min(clock.now() + timeoutMs, latest) };
   }
 
   /** The question of a step: the one that a crash cut off, else a new one. */
@@ -479,7 +504,7 @@ export class StackDriver implements AsyncDisposable {
     const { answers, callbackBase } = this.#dependencies;
     const target = deletionTarget(run.stack, node);
     const known = run.resuming.has(node) || target.pending?.signals ? target.question : undefined;
-    const question = known ?? this.#newQuestion(timeoutMs, handle);
+    const question = known ?? this.#newQuestion(run.stack, timeoutMs, handle);
     const note = (one: PendingQuestion) =>
       this.#change(run, (stack) => ({ stack: noteQuestion(stack, node, one), events: [] }));
     if (!known) await note(question);
@@ -510,12 +535,13 @@ export class StackDriver implements AsyncDisposable {
     }
   }
 
-  async #until(what: string, ready: () => Promise<boolean>): Promise<void> {
+  async #until(run: Run, what: string, ready: () => Promise<boolean>): Promise<void> {
     const { clock } = this.#dependencies;
     const { stabilizeMsMax, stabilizePollMs } = CLOUDFORMATION_LIMITS;
     const deadline = clock.monotonic() + stabilizeMsMax;
     while (!(await ready())) {
-      if (clock.monotonic() > deadline) throw new Error(`timed out waiting for ${what}`);
+      if (clock.monotonic() > deadline || isLate(run.stack, clock.now()))
+        throw new Error(`timed out waiting for ${what}`);
       await clock.sleep(stabilizePollMs, this.#stop.signal);
     }
   }

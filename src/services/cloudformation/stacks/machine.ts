@@ -82,11 +82,27 @@ export interface StartOptions {
   readonly isHeld?: boolean;
   /** Stack policy of this update alone. */
   readonly policyDuringUpdate?: string;
+  /** When a creation must have ended, whatever the stack's own time says. */
+  readonly deadline?: number;
   readonly now: number;
+}
+
+const MINUTE_MS = 60_000;
+
+/** When the creation of a stack must have ended; `undefined` when it may take as long as it takes. */
+function deadlineOf({ timeoutMinutes }: Stack, { deadline, now }: StartOptions): number | undefined {
+  const own = timeoutMinutes === undefined ? undefined : now + timeoutMinutes * MINUTE_MS;
+  return own === undefined || deadline === undefined ? (own ?? deadline) : Math.min(own, deadline);
+}
+
+/** The time of a creation is over. */
+export function isLate({ deployment }: Stack, now: number): boolean {
+  return deployment?.phase === 'apply' && deployment.deadline !== undefined && now >= deployment.deadline;
 }
 
 export function startCreate(stack: Stack, options: StartOptions): Transition {
   const { revision, graph, onFailure, imports, token, now } = options;
+  const deadline = deadlineOf(stack, options);
   const deployment: Deployment = {
     kind: 'create',
     phase: 'apply',
@@ -95,6 +111,7 @@ export function startCreate(stack: Stack, options: StartOptions): Transition {
     onFailure,
     garbage: [],
     retain: [],
+    ...(deadline !== undefined && { deadline }),
     ...(token !== undefined && { token }),
   };
   const next = { ...stack, deployment, imports, revision, updatedAt: now, disableRollback: onFailure === 'DO_NOTHING' };
@@ -355,6 +372,7 @@ export function nextPhase(
   const failed = nodesIn(walk, 'failed');
   if (phase === 'apply') {
     if (cancelled) return undo(stack, 'User Initiated', now);
+    if (isLate(stack, now)) return undo(stack, 'Stack creation time exceeded the specified timeout.', now);
     if (failed.length) return undo(stack, failureReason(stack, failed), now);
     if (!Array.isArray(outputs)) return undo(stack, (outputs as { error: string }).error, now);
     const complete = { ...stack, outputs: outputs as readonly Output[], revision: stack.deployment!.revision };

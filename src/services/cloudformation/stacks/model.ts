@@ -144,6 +144,8 @@ export interface Deployment {
   readonly failure?: string;
   /** The caller cancelled the update: nothing more begins, what was done is undone. */
   readonly cancelled?: boolean;
+  /** When a creation must have ended, epoch milliseconds: nothing more begins then, what was done is undone. */
+  readonly deadline?: number;
 }
 
 export interface DriftDifference {
@@ -208,6 +210,8 @@ export interface Stack {
   /** The deployment that ended in a failure and can be rolled back, or its rollback gone on with. */
   readonly suspended?: Deployment;
   readonly disableRollback: boolean;
+  /** How long its creation might take. */
+  readonly timeoutMinutes?: number;
   readonly terminationProtection: boolean;
   readonly changeSetId?: string;
   readonly eventsWritten: number;

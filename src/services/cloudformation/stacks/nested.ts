@@ -95,9 +95,15 @@ export class Nesting {
   ): Promise<Stack> {
     const { nestingMax } = CLOUDFORMATION_LIMITS;
     if (this.#depth(parent) >= nestingMax) throw invalid(`Stacks are nested more than ${nestingMax} deep`);
-    const terminationProtection = false;
     const full = await this.#request(name, request, parent, definition);
-    return this.#dependencies.stacks.create({ ...full, terminationProtection });
+    const { timeoutMinutes } = request;
+    const { deadline } = parent.deployment ?? {};
+    return this.#dependencies.stacks.create({
+      ...full,
+      terminationProtection: false,
+      ...(timeoutMinutes !== undefined && { timeoutMinutes }),
+      ...(deadline !== undefined && { deadline }),
+    });
   }
 
   async #update(

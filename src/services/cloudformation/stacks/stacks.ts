@@ -80,6 +80,10 @@ export type NestedStackRequest = StackRequest & Required<Pick<StackRequest, 'par
 
 export interface CreateStackRequest extends StackRequest {
   readonly terminationProtection: boolean;
+  /** How long it may take. */
+  readonly timeoutMinutes?: number;
+  /** When it must have ended at the latest, epoch milliseconds. */
+  readonly deadline?: number;
 }
 
 export interface ChangeSetRequest extends StackRequest {
@@ -192,7 +196,11 @@ export class Stacks {
       if (existing) throw new CloudFormationError('stack-exists', `Stack [${request.stackName}] already exists`);
       const definition = await this.#prepare(request, undefined);
       if (usesMacro(definition)) requireAutoExpand(definition);
-      const stack = this.#newStack(request, request.terminationProtection);
+      const { terminationProtection, timeoutMinutes } = request;
+      const stack = {
+        ...this.#newStack(request, terminationProtection),
+        ...(timeoutMinutes !== undefined && { timeoutMinutes }),
+      };
       this.#check(definition, stack);
       return this.#begin(stack, definition, request, startCreate);
     });
@@ -207,11 +215,7 @@ export class Stacks {
       if (usesMacro(definition)) requireAutoExpand(definition);
       this.#check(definition, stack);
       if (!this.#differs(stack, definition)) throw invalid(NO_UPDATES);
-      // They tell what would change in what will not be there any more.
-      for (const changeSet of this.#store.changeSets(stack.id)) {
-        if (changeSet.executionStatus !== 'AVAILABLE') continue;
-        await this.#store.saveChangeSet({ ...changeSet, executionStatus: 'OBSOLETE' });
-      }
+      await this.#outdateChangeSets(stack);
       return this.#begin(stack, definition, request, startUpdate);
     });
   }
@@ -263,6 +267,7 @@ export class Stacks {
       if (!stack.suspended || (stack.status !== 'CREATE_FAILED' && stack.status !== 'UPDATE_FAILED')) {
         throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not be rolled back.`);
       }
+      await this.#outdateChangeSets(stack);
       return this.#go(actingFor(stack, caller), (current) => rollBack(current, token, this.#clock.now()));
     });
   }
@@ -285,6 +290,7 @@ export class Stacks {
           `The following resources cannot be skipped, as they did not fail to roll back: [${unknown.join(', ')}]`,
         );
       }
+      await this.#outdateChangeSets(stack);
       await this.#go(actingFor(stack, options.caller), (current) =>
         continueRollback(current, options.skip, options.token),
       );
@@ -413,6 +419,14 @@ export class Stacks {
 
   async deleteChangeSet(changeSet: ChangeSet): Promise<void> {
     await this.#store.deleteChangeSets([changeSet.id]);
+  }
+
+  /** They tell what would change in what will not be there any more. */
+  async #outdateChangeSets(stack: Stack): Promise<void> {
+    for (const changeSet of this.#store.changeSets(stack.id)) {
+      if (changeSet.executionStatus !== 'AVAILABLE') continue;
+      await this.#store.saveChangeSet({ ...changeSet, executionStatus: 'OBSOLETE' });
+    }
   }
 
   /** One decision about a stack at a time, so that two requests cannot both find it free. */
@@ -606,7 +620,8 @@ export class Stacks {
   #begin(
     stack: Stack,
     definition: Definition,
-    request: Pick<StackRequest, 'onFailure' | 'caller' | 'token' | 'parent' | 'policy' | 'policyDuringUpdate'>,
+    request: Pick<StackRequest, 'onFailure' | 'caller' | 'token' | 'parent' | 'policy' | 'policyDuringUpdate'> &
+      Pick<CreateStackRequest, 'deadline'>,
     start: (stack: Stack, options: StartOptions) => Transition,
   ): Promise<Stack> {
     const identity = identityOf(stack, definition.notificationArns);
@@ -620,6 +635,7 @@ export class Stacks {
       imports: importsOf(scope),
       ...(request.parent && { isHeld: true }),
       ...(request.policyDuringUpdate !== undefined && { policyDuringUpdate: request.policyDuringUpdate }),
+      ...(request.deadline !== undefined && { deadline: request.deadline }),
       now: this.#clock.now(),
       ...(request.token !== undefined && { token: request.token }),
     };

@@ -116,6 +116,12 @@ export class StackStore {
     return mask(json, this.#secrets(stack));
   }
 
+  /** A message about a stack without the same: services repeat what they were given in what they refuse. */
+  maskedText(stack: Stack, text: string): string {
+    const secrets = this.#secrets(stack);
+    return maskText(text, [...secrets, ...secrets.map(inJson)]);
+  }
+
   async saveNotified(uuid: string, count: number): Promise<void> {
     await this.#records.commit({ writes: [put(SPACES.notified, uuid, count)] });
     this.#notified.set(uuid, count);
@@ -226,9 +232,16 @@ function withoutSecrets(event: NewEvent, secrets: readonly string[]): NewEvent {
 }
 
 function mask(json: string, secrets: readonly string[]): string {
-  // As it stands inside JSON text.
-  const escaped = secrets.map((secret) => JSON.stringify(secret).slice(1, -1));
-  return escaped.reduce((text, secret) => text.replaceAll(secret, MASKED), json);
+  return maskText(json, secrets.map(inJson));
+}
+
+/** As it stands inside JSON text. */
+const inJson = (secret: string) => JSON.stringify(secret).slice(1, -1);
+
+/** Longer ones first: one may be a part of another. */
+function maskText(text: string, secrets: readonly string[]): string {
+  const ordered = [...secrets].sort((a, b) => b.length - a.length);
+  return ordered.reduce((rest, secret) => rest.replaceAll(secret, MASKED), text);
 }
 
 const definitionKey = (stack: Stack, revision: number) => `${stack.uuid}/${revision}`;

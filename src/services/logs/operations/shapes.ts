@@ -19,7 +19,7 @@ export function groupShape(group: GroupRecord, storedBytes: number) {
     logGroupName: group.name,
     creationTime: group.createdAt,
     ...(group.retentionDays === undefined ? {} : { retentionInDays: group.retentionDays }),
-    metricFilterCount: 0,
+    metricFilterCount: group.metricFilters?.length ?? 0,
     arn: `${groupArn(group)}:*`,
     logGroupArn: groupArn(group),
     storedBytes,

@@ -1,5 +1,7 @@
 import type { ResourceType } from '../resource-type.ts';
 import { account, gatewayResponse, resource, restApi } from './apis.ts';
+import { clientCertificate } from './certificates.ts';
+import { documentationPart, documentationVersion } from './documentation.ts';
 import { basePathMapping, domainName } from './domains.ts';
 import { method } from './methods.ts';
 import { authorizerWithPools, model, requestValidator } from './parts.ts';
@@ -11,7 +13,10 @@ export const API_GATEWAY_TYPES: Readonly<Record<string, ResourceType>> = {
   'AWS::ApiGateway::ApiKey': apiKey,
   'AWS::ApiGateway::Authorizer': authorizerWithPools,
   'AWS::ApiGateway::BasePathMapping': basePathMapping,
+  'AWS::ApiGateway::ClientCertificate': clientCertificate,
   'AWS::ApiGateway::Deployment': deployment,
+  'AWS::ApiGateway::DocumentationPart': documentationPart,
+  'AWS::ApiGateway::DocumentationVersion': documentationVersion,
   'AWS::ApiGateway::DomainName': domainName,
   'AWS::ApiGateway::GatewayResponse': gatewayResponse,
   'AWS::ApiGateway::Method': method,

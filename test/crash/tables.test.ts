@@ -1,0 +1,3 @@
+import { crashTests } from './suite.ts';
+
+crashTests('tables');

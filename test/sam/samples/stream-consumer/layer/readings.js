@@ -1,0 +1,1 @@
+exports.readingsOf = (records) => records.map(({ kinesis }) => JSON.parse(Buffer.from(kinesis.data, 'base64')));
