@@ -9,6 +9,7 @@ import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts'
 import type { Service } from '../../src/services/index.ts';
 import type { ExtraRoute } from '../../src/wire/index.ts';
 import { LaneRequest } from '../../src/wire/lane/request.ts';
+import { LaneResponse } from '../../src/wire/lane/response.ts';
 import { startWire, type TestWire } from './support.ts';
 
 const body = '{"StreamName":"a"}';
@@ -388,6 +389,43 @@ test('a body that says its length twice, or in two ways, is refused and its conn
     await peer.closed;
     assert.match(peer.text, /^(HTTP\/1\.1 400 .*)?$/s, more);
     assert.doesNotMatch(peer.text, /smuggled/);
+  }
+});
+
+test('what a refused HEAD would be told does not stand before the next answer', async () => {
+  await using wire = await start();
+  const peer = new Peer(wire);
+  const head = (...more: string[]) => request(['HEAD /b/k HTTP/1.1', 'Host: localhost', ...more], '');
+  peer.socket.write(head('Origin: http://evil.example') + summary('next'));
+  const text = await peer.answers(2, '}');
+  assert.match(text, /^HTTP\/1\.1 403 Forbidden\r\n(?:[^\r\n]+\r\n)+\r\nHTTP\/1\.1 200 OK\r\n.*"next"/s);
+  peer.socket.destroy();
+});
+
+test('answers without a body have none, however it is given', () => {
+  for (const [isToHead, status] of [
+    [true, 200],
+    [false, 204],
+    [false, 304],
+  ] as const) {
+    for (const give of [
+      (response: LaneResponse) => response.end('body'),
+      (response: LaneResponse) => response.end(Buffer.from('body')),
+      (response: LaneResponse) => {
+        response.flushHeaders();
+        response.write(Buffer.from('body'));
+        response.end();
+      },
+    ]) {
+      let sent = '';
+      const socket = { writable: true, cork() {}, uncork() {}, write: (bytes: string | Buffer) => (sent += bytes) };
+      const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
+      const response = new LaneResponse(owner, isToHead);
+      response.writeHead(status, { etag: '"a"' });
+      give(response);
+      assert.match(sent, /^HTTP\/1\.1 \d+ .*\r\n\r\n$/s);
+      assert.doesNotMatch(sent, /body|chunked/);
+    }
   }
 });
 
