@@ -10,6 +10,7 @@ import type { Service } from '../../src/services/index.ts';
 import type { ExtraRoute } from '../../src/wire/index.ts';
 import { LaneRequest } from '../../src/wire/lane/request.ts';
 import { LaneResponse } from '../../src/wire/lane/response.ts';
+import { WIRE_LIMITS } from '../../src/wire/limits.ts';
 import { startWire, type TestWire } from './support.ts';
 
 const body = '{"StreamName":"a"}';
@@ -574,6 +575,33 @@ test('bodies that were only announced take no room from others', async () => {
   peer.socket.write(summary('modest'));
   assert.match(await peer.answers(1, '}'), /^HTTP\/1\.1 200 .*modest/s);
   for (const { socket } of [...greedy, peer]) socket.destroy();
+});
+
+test('objects in the making are held within the budget of all bodies', async () => {
+  const s3: Service = { name: 's3', errors: {}, operations: { PutObject: () => ({ ETag: '"a"' }) } };
+  await using wire = await startWire([s3], { mode: 'dev' });
+  const limits = WIRE_LIMITS as { bufferedBytesMax: number };
+  const before = limits.bufferedBytesMax;
+  limits.bufferedBytesMax = 100_000;
+  const put = (bytes: number, came = bytes) => {
+    const head = [`PUT /b/k HTTP/1.1`, 'Host: localhost', `Content-Length: ${bytes}`];
+    const peer = new Peer(wire);
+    peer.socket.write(request(head, 'x'.repeat(came)));
+    return peer;
+  };
+  try {
+    const slow = put(60_001, 60_000);
+    while (wire.server.inFlight < 1) await turns(1);
+    const refused = put(60_000);
+    assert.match(await refused.answers(1, ''), /^HTTP\/1\.1 503 /);
+    slow.socket.write('x');
+    assert.match(await slow.answers(1, '\r\n\r\n'), /^HTTP\/1\.1 200 /);
+    for (let at = 0; at < 3; at++) {
+      assert.match(await put(60_000).answers(1, '\r\n\r\n'), /^HTTP\/1\.1 200 /, 'what was answered is held no longer');
+    }
+  } finally {
+    limits.bufferedBytesMax = before;
+  }
 });
 
 test('a body that is refused while it comes is held no longer, and its end is no body', async () => {
