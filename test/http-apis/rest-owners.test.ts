@@ -313,6 +313,10 @@ test('a server behind an API knows it by the certificate of the stage', async ()
   await v1.send(
     new sdk.UpdateStageCommand({ restApiId, stageName: 'dev', patchOperations: show(clientCertificateId!) }),
   );
+  await assert.rejects(
+    v1.send(new sdk.UpdateStageCommand({ restApiId, stageName: 'dev', patchOperations: show('none') })),
+    sdk.NotFoundException,
+  );
   const expected = { name: 'ApiGateway', id: certificate.fingerprint256, url: '/who' };
   assert.deepEqual((await call(at, '/dev/items/1')).json(), expected);
   const named = { restApiId, resourceId, httpMethod: 'GET' };
