@@ -15,7 +15,7 @@ export const NODE_LIMITS = {
   gaugesMax: 200,
   /** Bytes of lost letters read at once; one alone may be larger. */
   letterPageBytesMax: 16 * 1024 * 1024,
-  /** How long an answer about the role of a rule's action is good, if nothing changes in IAM; and how many are kept. */
-  ruleAnswerMs: 1000,
-  ruleAnswersMax: 10_000,
+  /** How long an answer about the role of a rule's action, or of an API's, is good, if nothing changes; and how many are kept of each. */
+  roleAnswerMs: 1000,
+  roleAnswersMax: 10_000,
 } as const;

@@ -72,13 +72,13 @@ export function ruleAuthorization(
     refusal: (right) => {
       if (authorization === 'off') return undefined;
       const now = clock.now();
-      if (iam.generation !== generation || kept.size >= NODE_LIMITS.ruleAnswersMax) kept.clear();
+      if (iam.generation !== generation || kept.size >= NODE_LIMITS.roleAnswersMax) kept.clear();
       generation = iam.generation;
       const key = `${right.ruleArn} ${right.roleArn} ${right.action} ${right.resource}`;
       const known = kept.get(key);
-      if (known && now < known.until && now + NODE_LIMITS.ruleAnswerMs >= known.until) return known.refusal;
+      if (known && now < known.until && now + NODE_LIMITS.roleAnswerMs >= known.until) return known.refusal;
       const refusal = ask(right);
-      kept.set(key, { refusal, until: now + NODE_LIMITS.ruleAnswerMs });
+      kept.set(key, { refusal, until: now + NODE_LIMITS.roleAnswerMs });
       return refusal;
     },
   };
