@@ -13,22 +13,7 @@ import { type Answers, answerPath, questionKey, questionOf } from './answers.ts'
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
-import {
-  beginStep,
-  completeStep,
-  decideHeld,
-  deletionTarget,
-  failBegin,
-  failStep,
-  isLate,
-  isRetained,
-  markDeletion,
-  nextPhase,
-  noteMade,
-  noteQuestion,
-  skipStep,
-  type Transition,
-} from './machine.ts';
+import { decideHeld, isLate, nextPhase } from './machine.ts';
 import {
   callerOf,
   type Output,
@@ -41,7 +26,20 @@ import { customName, physicalName } from './naming.ts';
 import type { Nesting } from './nested.ts';
 import { deniedByPolicy } from './policy.ts';
 import { type SignalPolicy, signalPolicyOf } from './signals.ts';
+import {
+  beginStep,
+  completeStep,
+  deletionTarget,
+  failBegin,
+  failStep,
+  isRetained,
+  markDeletion,
+  noteMade,
+  noteQuestion,
+  skipStep,
+} from './steps.ts';
 import type { StackStore } from './store.ts';
+import type { Transition } from './transition.ts';
 import { isOver, nodesIn, readyNodes } from './walk.ts';
 
 export interface DriverDependencies {

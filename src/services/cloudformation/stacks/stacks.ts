@@ -22,7 +22,6 @@ import {
   startCreate,
   startDelete,
   startUpdate,
-  type Transition,
 } from './machine.ts';
 import {
   actingFor,
@@ -39,6 +38,7 @@ import {
 import { checkStackPolicy } from './policy.ts';
 import { capabilitiesMissing, checkDefinition, prepareDefinition } from './preparation.ts';
 import type { StackStore } from './store.ts';
+import type { Transition } from './transition.ts';
 
 export interface StacksDependencies {
   readonly store: StackStore;

@@ -3,8 +3,8 @@ import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { STACKS_SPACE } from '../presence.ts';
 import { isNoEcho, MASKED, parameterValue } from '../template/parameters.ts';
 import { templateOf } from './evaluation.ts';
-import type { NewEvent } from './machine.ts';
 import type { ChangeSet, Definition, Stack, StackEvent } from './model.ts';
+import type { NewEvent } from './transition.ts';
 
 const SPACES = {
   stacks: STACKS_SPACE,
