@@ -69,6 +69,14 @@ export class StackStore {
     return this.#stacks.get(uuid);
   }
 
+  /** The stack of this name that lives, or the one of this id even if it is deleted. */
+  find(region: string, nameOrId: string): Stack | undefined {
+    if (nameOrId.startsWith('arn:')) return this.stack(nameOrId.slice(nameOrId.lastIndexOf('/') + 1));
+    return this.stacks().find(
+      (stack) => stack.name === nameOrId && stack.region === region && stack.status !== 'DELETE_COMPLETE',
+    );
+  }
+
   definition(stack: Stack, revision = stack.revision): Definition | undefined {
     return this.#definitions.get(definitionKey(stack, revision));
   }
