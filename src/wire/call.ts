@@ -5,7 +5,7 @@ export interface CallRequest extends AsyncIterable<Uint8Array> {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
-  /** Name and value in turn, as they came; absent where no name came twice, and {@link headers} have them all. */
+  /** Name and value in turn, as they came; absent where {@link headers} have them all. */
   readonly rawHeaders?: readonly string[];
   readonly httpVersionMajor: number;
   /** Where it comes from; without an address where a function calls through its door. */
