@@ -2,12 +2,13 @@ import { type Clock, formatArn, type Random, uuid } from '../../../base/index.ts
 import { CloudFormationError, invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { dependencyGraph } from '../template/program.ts';
-import { identityOf, type StackDriver } from './driver.ts';
+import type { StackDriver } from './driver.ts';
 import { importsOf, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
 import type { StartOptions } from './machine.ts';
 import { actingFor, type Definition, type Stack, type StackStatus } from './model.ts';
 import type { CreateStackRequest, StackRequest } from './requests.ts';
+import { identityOf } from './step-work.ts';
 import type { StackStore } from './store.ts';
 import type { Transition } from './transition.ts';
 

@@ -4,12 +4,12 @@ import { invalid } from '../errors.ts';
 import type { ReadObjectAs } from '../template/location.ts';
 import { sameJson } from '../template/value.ts';
 import { announceChanges } from './changes.ts';
-import { identityOf } from './driver.ts';
 import { computeOutputs, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
 import type { Change, Definition, Stack } from './model.ts';
 import { checkDefinition, prepareDefinition } from './preparation.ts';
 import type { StackRequest } from './requests.ts';
+import { identityOf } from './step-work.ts';
 import type { StackStore } from './store.ts';
 
 /** What requests would make of stacks: definitions, held to all that is known before anything is made. */
