@@ -2,28 +2,35 @@ import { ACCOUNT_ID, DomainError, parseArn } from '../base/index.ts';
 import type { Delivery, Target } from '../delivery/index.ts';
 import type { Authority, Verdict } from '../services/iam/index.ts';
 import type { Caller, Permission } from '../services/index.ts';
-import { ACTING_ROLE } from '../services/lambda/index.ts';
 import type { NodeConfig } from './config.ts';
 import type { Denials } from './denials.ts';
 import { roleSession } from './role-rights.ts';
 
 /** What handing something over is to the policy of whoever is given it. */
-const ACTIONS = { sqs: 'sqs:SendMessage', sns: 'sns:Publish', lambda: 'lambda:InvokeFunction' } as const;
+const ACTIONS = {
+  sqs: 'sqs:SendMessage',
+  sns: 'sns:Publish',
+  lambda: 'lambda:InvokeFunction',
+  s3: 's3:PutObject',
+} as const;
 
-/** What may be delivered to; a bucket's object is put as by any other call. */
-export type GuardedKind = keyof typeof ACTIONS | 's3';
+export type GuardedKind = keyof typeof ACTIONS;
 
 /** Services that deliver in their own name, by the service in the ARN of what they deliver for. */
 const PRINCIPALS: Readonly<Record<string, string>> = {
   sns: 'sns.amazonaws.com',
   s3: 's3.amazonaws.com',
   events: 'events.amazonaws.com',
+  cloudwatch: 'cloudwatch.amazonaws.com',
 };
 
-/** The same for functions alone: elsewhere these act as a role that they were given. */
+const LAMBDA = 'lambda.amazonaws.com';
+
+/** The same for functions alone: elsewhere these act as a role that they were given, or by another name. */
 const PRINCIPALS_TO_FUNCTIONS: Readonly<Record<string, string>> = {
   iot: 'iot.amazonaws.com',
   logs: 'logs.amazonaws.com',
+  cloudwatch: 'lambda.alarms.cloudwatch.amazonaws.com',
 };
 
 export interface DeliveryGuard {
@@ -31,10 +38,8 @@ export interface DeliveryGuard {
   readonly authorization?: NodeConfig['authorization'];
   readonly authority: Pick<Authority, 'decide'>;
   readonly denials: Pick<Denials, 'tell'>;
-  /** JSON text of the policy of a queue, topic or function; `undefined` where it has none. */
-  policyOf(kind: keyof typeof ACTIONS, arn: string): string | undefined;
-  /** What it takes to put an object. */
-  objectRights(bucket: string, key: string): readonly Permission[] | Promise<readonly Permission[]>;
+  /** JSON text of the policy of a queue, topic, function or bucket; `undefined` where it has none. */
+  policyOf(kind: GuardedKind, arn: string): string | undefined;
   /** The function that a mapping calls, by the mapping's ARN; else what is given. */
   functionOf(source: string): string;
   /** Execution role of a function; `undefined` when there is none. */
@@ -51,7 +56,7 @@ export function guardedTarget(kind: GuardedKind, target: Target, guard: Delivery
   const { mode, authority, denials } = guard;
   if (guard.authorization === 'off') return target;
   const check = async (caller: Caller, delivery: Delivery, id: string): Promise<void> => {
-    const verdict: Verdict = await authority.decide(caller, await permissionsTo(kind, delivery, guard), {
+    const verdict: Verdict = await authority.decide(caller, [permissionTo(kind, delivery, guard)], {
       region: parseArn(delivery.arn)?.region ?? '',
       isEncrypted: true,
     });
@@ -65,24 +70,17 @@ export function guardedTarget(kind: GuardedKind, target: Target, guard: Delivery
     ...(target.judgesAge && { judgesAge: target.judgesAge }),
     deliver: async (delivery, attempt, signal, tried) => {
       const caller = delivererOf(kind, delivery, guard);
-      if (caller === 'gone') {
-        const reason = `nobody knows any more by whose rights ${delivery.source} sends to ${delivery.arn}`;
-        if (mode === 'secured') throw new DomainError('access-denied', reason, { remedy: 'never' });
-      } else if (caller) await check(caller, delivery, delivery.source);
+      if (caller) await check(caller, delivery, delivery.source);
       return target.deliver(delivery, attempt, signal, tried);
     },
   };
 }
 
-/**
- * Who hands it over; `undefined` for the node's own errands: an asynchronous invocation, what an operator sends again. `gone`: a function
- * that is there no more, and has left nothing of its role.
- */
-function delivererOf(kind: GuardedKind, delivery: Delivery, guard: DeliveryGuard): Caller | 'gone' | undefined {
-  const { source } = delivery;
+/** Who hands it over; `undefined` for the node's own errands: an asynchronous invocation, what an operator sends again. */
+function delivererOf(kind: GuardedKind, { arn, source }: Delivery, guard: DeliveryGuard): Caller | undefined {
   const { service = '' } = parseArn(source) ?? {};
-  if (service === 'lambda') return functionSession(delivery, guard);
-  const principal = PRINCIPALS[service] ?? (kind === 'lambda' ? PRINCIPALS_TO_FUNCTIONS[service] : undefined);
+  if (service === 'lambda') return functionSession(source, arn, guard);
+  const principal = (kind === 'lambda' ? PRINCIPALS_TO_FUNCTIONS[service] : undefined) ?? PRINCIPALS[service];
   if (principal === undefined) return undefined;
   // A subscription delivers for its topic.
   const sourceArn = service === 'sns' ? source.split(':').slice(0, 6).join(':') : source;
@@ -90,20 +88,19 @@ function delivererOf(kind: GuardedKind, delivery: Delivery, guard: DeliveryGuard
 }
 
 /** A function, or a mapping in its name; `undefined` for what it hands itself. */
-function functionSession({ arn, source, attributes }: Delivery, guard: DeliveryGuard): Caller | 'gone' | undefined {
+function functionSession(source: string, target: string, guard: DeliveryGuard): Caller | undefined {
   const functionArn = guard.functionOf(source);
-  if (functionArn === arn) return undefined;
-  const acting = attributes?.[ACTING_ROLE];
-  const roleArn = typeof acting === 'string' ? acting : guard.roleOf(functionArn);
-  return roleArn === undefined ? 'gone' : roleSession(roleArn, functionArn.split(':')[6] ?? '');
+  if (functionArn === target) return undefined;
+  const [whole, name = ''] = /^(?:[^:]*:){6}([^:]*)/.exec(functionArn) ?? [functionArn];
+  // Its version or its alias may be gone by now.
+  const roleArn = guard.roleOf(functionArn) ?? guard.roleOf(whole);
+  if (roleArn !== undefined) return roleSession(roleArn, name);
+  // What a function has left behind is delivered in nobody's name but Lambda's: its role is not known any more.
+  return { accountId: ACCOUNT_ID, arn: LAMBDA, service: { principal: LAMBDA, sourceArn: functionArn } };
 }
 
-async function permissionsTo(
-  kind: GuardedKind,
-  { arn, attributes }: Delivery,
-  guard: DeliveryGuard,
-): Promise<readonly Permission[]> {
-  if (kind === 's3') return guard.objectRights(parseArn(arn)?.resource ?? '', String(attributes?.key));
+function permissionTo(kind: GuardedKind, { arn, attributes }: Delivery, guard: DeliveryGuard): Permission {
   const resourcePolicy = guard.policyOf(kind, arn);
-  return [{ action: ACTIONS[kind], resources: [arn], ...(resourcePolicy !== undefined && { resourcePolicy }) }];
+  const resources = [kind === 's3' ? `${arn}/${attributes?.key}` : arn];
+  return { action: ACTIONS[kind], resources, ...(resourcePolicy !== undefined && { resourcePolicy }) };
 }

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import * as cfn from '@aws-sdk/client-cloudformation';
-import * as cloudwatch from '@aws-sdk/client-cloudwatch';
 import * as ddb from '@aws-sdk/client-dynamodb';
 import * as sdk from '@aws-sdk/client-iam';
 import * as fn from '@aws-sdk/client-lambda';
@@ -23,7 +22,6 @@ let node: Node;
 let directory: string;
 let iam: sdk.IAMClient;
 let bucket: s3.S3Client;
-let metrics: cloudwatch.CloudWatchClient;
 /** Of Mallory, who has what each test gives her. */
 let lambda: fn.LambdaClient;
 let dynamodb: ddb.DynamoDBClient;
@@ -38,7 +36,6 @@ before(async () => {
     credentials: { ...credentials },
   });
   iam = new sdk.IAMClient(options(ROOT));
-  metrics = new cloudwatch.CloudWatchClient(options(ROOT));
   bucket = new s3.S3Client({ ...options(ROOT), forcePathStyle: true });
   await iam.send(new sdk.CreateRoleCommand({ RoleName: 'runs', AssumeRolePolicyDocument: TRUST }));
   await iam.send(new sdk.CreateUserCommand({ UserName: 'mallory' }));
@@ -53,7 +50,7 @@ before(async () => {
   );
 });
 after(async () => {
-  for (const client of [iam, bucket, metrics, lambda, dynamodb, stacks]) client?.destroy();
+  for (const client of [iam, bucket, lambda, dynamodb, stacks]) client?.destroy();
   await node?.[Symbol.asyncDispose]();
   await rm(directory, { recursive: true });
 });
@@ -134,47 +131,6 @@ test('a version of the code is a right of its own, and it is that version which 
   const { Payload } = await lambda.send(new fn.InvokeCommand({ FunctionName: 'versioned' }));
   assert.equal(Buffer.from(Payload!).toString(), '"first"');
 });
-
-test('what a function has failed on goes into no bucket that its role may not put objects into', async () => {
-  await put('fails.zip', await zipOf({ 'index.js': "exports.handler = async () => { throw new Error('no'); };" }));
-  await allow(functions, reads('fails.zip'));
-  const FunctionName = 'fails';
-  const Code = { S3Bucket: 'store', S3Key: 'fails.zip' };
-  await lambda.send(new fn.CreateFunctionCommand({ FunctionName, Role: ROLE, Runtime: 'nodejs24.x', Handler, Code }));
-  const OnFailure = { Destination: 'arn:aws:s3:::store' };
-  await lambda.send(
-    new fn.PutFunctionEventInvokeConfigCommand({
-      ...{ FunctionName, MaximumRetryAttempts: 0, DestinationConfig: { OnFailure } },
-    }),
-  );
-  const fail = () => lambda.send(new fn.InvokeCommand({ FunctionName, InvocationType: 'Event', Payload: '{}' }));
-  const found = async () => {
-    const listed = await bucket.send(new s3.ListObjectsV2Command({ Bucket: 'store', Prefix: 'aws/lambda/async/' }));
-    return listed.KeyCount!;
-  };
-  await fail();
-  while ((await refusals(FunctionName)) === 0) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(await found(), 0);
-  const puts = { Effect: 'Allow', Action: 's3:PutObject', Resource: 'arn:aws:s3:::store/aws/lambda/*' };
-  const given = { RoleName: 'runs', PolicyName: 'puts', PolicyDocument: document(puts) };
-  await iam.send(new sdk.PutRolePolicyCommand(given));
-  await fail();
-  while ((await found()) === 0) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(await found(), 1);
-});
-
-/** How often a destination of a function did not take what it has sent. */
-async function refusals(FunctionName: string): Promise<number> {
-  const now = Date.now();
-  const { Datapoints = [] } = await metrics.send(
-    new cloudwatch.GetMetricStatisticsCommand({
-      ...{ Namespace: 'AWS/Lambda', MetricName: 'DestinationDeliveryFailures', Statistics: ['Sum'], Period: 60 },
-      Dimensions: [{ Name: 'FunctionName', Value: FunctionName }],
-      ...{ StartTime: new Date(now - 600_000), EndTime: new Date(now + 60_000) },
-    }),
-  );
-  return Datapoints.reduce((sum, point) => sum + point.Sum!, 0);
-}
 
 test('a stack reads no code that who deploys it may not read', async () => {
   await put('stack.zip', await returning('stack'));

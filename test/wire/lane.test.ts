@@ -9,6 +9,8 @@ import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts'
 import type { Service } from '../../src/services/index.ts';
 import type { ExtraRoute } from '../../src/wire/index.ts';
 import { LaneRequest } from '../../src/wire/lane/request.ts';
+import { LaneResponse } from '../../src/wire/lane/response.ts';
+import { WIRE_LIMITS } from '../../src/wire/limits.ts';
 import { startWire, type TestWire } from './support.ts';
 
 const body = '{"StreamName":"a"}';
@@ -38,9 +40,9 @@ async function byNode(bytes: Buffer): Promise<unknown> {
     server.on('request', async (message: IncomingMessage, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of message) chunks.push(chunk as Buffer);
-      const { method, url, headers } = message;
+      const { method, url, headers, rawHeaders } = message;
       response.end();
-      resolve({ method, url, headers, body: Buffer.concat(chunks).toString('latin1') });
+      resolve({ method, url, headers, rawHeaders, body: Buffer.concat(chunks).toString('latin1') });
     });
     server.on('clientError', (error) => resolve(error.message));
     client.on('end', () => resolve('closed')).resume();
@@ -115,6 +117,7 @@ test('what the lane takes for a head, Node reads as the same request', async () 
         method: head.method,
         url: head.url,
         headers: { ...head.headers },
+        rawHeaders: head.rawHeaders,
         body: content,
       });
     }),
@@ -253,7 +256,24 @@ const echo: ExtraRoute = {
   },
 };
 
-const start = () => startWire([kinesis], { mode: 'dev', extraRoutes: [echo] });
+/** Answers plain requests without Node's server, and says which of the two it was. */
+const both: ExtraRoute = {
+  prefix: '/both',
+  handle: (message, response) => {
+    message.resume();
+    response.end('node');
+  },
+  handlePlain: async (message, response) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of message) chunks.push(chunk);
+    if (message.url === '/both/broken') throw new Error('broken');
+    const body = JSON.stringify({ names: message.rawHeaders, body: Buffer.concat(chunks).toString() });
+    response.writeHead(200, { 'content-length': String(body.length) });
+    response.end(message.method === 'HEAD' ? undefined : body);
+  },
+};
+
+const start = () => startWire([kinesis], { mode: 'dev', extraRoutes: [echo, both] });
 
 /** A connection, and all that came on it. */
 class Peer {
@@ -375,6 +395,25 @@ test('on one connection come plain requests and others: routes, bodies without a
   peer.socket.destroy();
 });
 
+test('a route may answer plain requests without Node’s server, with headers as they came', async () => {
+  await using wire = await start();
+  const peer = new Peer(wire);
+  const lines = (first: string, ...more: string[]) => `${[first, 'Host: localhost', ...more].join('\r\n')}\r\n\r\n`;
+  peer.socket.write(lines('GET /both HTTP/1.1', 'X-Own: 1'));
+  assert.match(await peer.answers(1, '}'), /"names":\["Host","localhost","X-Own","1"\],"body":""\}$/);
+  peer.socket.write(`${lines('POST /both HTTP/1.1', 'content-length: 2')}ab`);
+  assert.match(await peer.answers(2, '}'), /"content-length","2"\],"body":"ab"\}$/);
+  peer.socket.write(lines('HEAD /both HTTP/1.1'));
+  assert.match(await peer.answers(3, '\r\n\r\n'), /Content-Length: \d+\r\n[^{]*$/i);
+  peer.socket.write(lines('GET /both/broken HTTP/1.1'));
+  assert.match(await peer.answers(4, '}'), /HTTP\/1\.1 500 [^{]*\{"message":"Internal error"\}$/);
+  peer.socket.write(lines('GET /both HTTP/1.1', 'Origin: https://evil.example'));
+  assert.match(await peer.answers(5, '}'), /HTTP\/1\.1 403 .*AccessDeniedException[^}]*\}$/s);
+  peer.socket.write(lines('GET /both HTTP/1.1', 'X-A: 1', 'X-A: 2'));
+  assert.match(await peer.answers(6, 'node'), /node$/, 'what is not plain is for Node’s server');
+  peer.socket.destroy();
+});
+
 test('a body that says its length twice, or in two ways, is refused and its connection closed', async () => {
   await using wire = await start();
   for (const more of [
@@ -388,6 +427,43 @@ test('a body that says its length twice, or in two ways, is refused and its conn
     await peer.closed;
     assert.match(peer.text, /^(HTTP\/1\.1 400 .*)?$/s, more);
     assert.doesNotMatch(peer.text, /smuggled/);
+  }
+});
+
+test('what a refused HEAD would be told does not stand before the next answer', async () => {
+  await using wire = await start();
+  const peer = new Peer(wire);
+  const head = (...more: string[]) => request(['HEAD /b/k HTTP/1.1', 'Host: localhost', ...more], '');
+  peer.socket.write(head('Origin: http://evil.example') + summary('next'));
+  const text = await peer.answers(2, '}');
+  assert.match(text, /^HTTP\/1\.1 403 Forbidden\r\n(?:[^\r\n]+\r\n)+\r\nHTTP\/1\.1 200 OK\r\n.*"next"/s);
+  peer.socket.destroy();
+});
+
+test('answers without a body have none, however it is given', () => {
+  for (const [isToHead, status] of [
+    [true, 200],
+    [false, 204],
+    [false, 304],
+  ] as const) {
+    for (const give of [
+      (response: LaneResponse) => response.end('body'),
+      (response: LaneResponse) => response.end(Buffer.from('body')),
+      (response: LaneResponse) => {
+        response.flushHeaders();
+        response.write(Buffer.from('body'));
+        response.end();
+      },
+    ]) {
+      let sent = '';
+      const socket = { writable: true, cork() {}, uncork() {}, write: (bytes: string | Buffer) => (sent += bytes) };
+      const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
+      const response = new LaneResponse(owner, isToHead);
+      response.writeHead(status, { etag: '"a"' });
+      give(response);
+      assert.match(sent, /^HTTP\/1\.1 \d+ .*\r\n\r\n$/s);
+      assert.doesNotMatch(sent, /body|chunked/);
+    }
   }
 });
 
@@ -536,6 +612,73 @@ test('bodies that were only announced take no room from others', async () => {
   peer.socket.write(summary('modest'));
   assert.match(await peer.answers(1, '}'), /^HTTP\/1\.1 200 .*modest/s);
   for (const { socket } of [...greedy, peer]) socket.destroy();
+});
+
+test('objects in the making are held within the budget of all bodies', async () => {
+  const s3: Service = { name: 's3', errors: {}, operations: { PutObject: () => ({ ETag: '"a"' }) } };
+  await using wire = await startWire([s3], { mode: 'dev' });
+  const limits = WIRE_LIMITS as { bufferedBytesMax: number };
+  const before = limits.bufferedBytesMax;
+  limits.bufferedBytesMax = 100_000;
+  const put = (bytes: number, came = bytes) => {
+    const head = [`PUT /b/k HTTP/1.1`, 'Host: localhost', `Content-Length: ${bytes}`];
+    const peer = new Peer(wire);
+    peer.socket.write(request(head, 'x'.repeat(came)));
+    return peer;
+  };
+  try {
+    const slow = put(60_001, 60_000);
+    while (wire.server.inFlight < 1) await turns(1);
+    const refused = put(60_000);
+    assert.match(await refused.answers(1, ''), /^HTTP\/1\.1 503 /);
+    slow.socket.write('x');
+    assert.match(await slow.answers(1, '\r\n\r\n'), /^HTTP\/1\.1 200 /);
+    for (let at = 0; at < 3; at++) {
+      assert.match(await put(60_000).answers(1, '\r\n\r\n'), /^HTTP\/1\.1 200 /, 'what was answered is held no longer');
+    }
+  } finally {
+    limits.bufferedBytesMax = before;
+  }
+});
+
+/** A body of four pieces that are wanted back. */
+class LentPieces {
+  readonly released: number[] = [];
+  #at = 0;
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next() {
+    if (this.#at === 4) return { done: true, value: undefined } as const;
+    return { done: false, value: Buffer.alloc(256 * 1024, this.#at++) } as const;
+  }
+
+  async return() {
+    return { done: true, value: undefined } as const;
+  }
+
+  release(piece: Uint8Array): void {
+    this.released.push(piece[0]!);
+  }
+}
+
+test('pieces of a lent body are given back once they are sent, by the lane and by Node’s server', async () => {
+  const bodies: LentPieces[] = [];
+  const GetObject = () => {
+    bodies.push(new LentPieces());
+    return { Body: bodies.at(-1), ContentLength: 1024 ** 2 };
+  };
+  await using wire = await startWire([{ name: 's3', errors: {}, operations: { GetObject } }], { mode: 'dev' });
+  for (const connection of ['keep-alive', 'close']) {
+    const peer = new Peer(wire);
+    peer.socket.write(`GET /b/k HTTP/1.1\r\nHost: localhost\r\nConnection: ${connection}\r\n\r\n`);
+    await peer.bytes(1024 ** 2);
+    await peer.answers(1, '\x03');
+    assert.deepEqual(bodies.at(-1)!.released, [0, 1, 2, 3], connection);
+    peer.socket.destroy();
+  }
 });
 
 test('a body that is refused while it comes is held no longer, and its end is no body', async () => {

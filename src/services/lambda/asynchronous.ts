@@ -29,7 +29,6 @@ interface EventAttributes {
 
 type KeptSettings = Partial<Pick<EventInvokeConfig, 'retriesMax' | 'ageSecondsMax' | 'onFailure'>> & {
   readonly deadLetterArn?: string;
-  readonly role?: string;
 };
 
 /** An event that is being tried. */
@@ -190,10 +189,10 @@ export class Asynchronous implements Target {
   ): EventSettings {
     try {
       const { version } = this.#options.functions.resolve(region, name, qualifier);
-      return settingsOf(this.#config(region, name, qualifier), version);
+      return settingsOf(this.#config(region, name, qualifier), version.deadLetterArn);
     } catch (error) {
       if (!kept || !hasCode(error, 'function-not-found')) throw error;
-      return settingsOf(kept, kept);
+      return settingsOf(kept, kept.deadLetterArn);
     }
   }
 
@@ -242,7 +241,7 @@ export class Asynchronous implements Target {
 
 /** Nothing for most functions: it is written with each event. */
 function keptSettings(config: EventInvokeConfig | undefined, { version }: Resolved): KeptSettings | undefined {
-  const { deadLetterArn, role } = version;
+  const { deadLetterArn } = version;
   if (!config && deadLetterArn === undefined) return undefined;
   const { retriesMax, ageSecondsMax, onFailure } = config ?? {};
   return {
@@ -250,7 +249,6 @@ function keptSettings(config: EventInvokeConfig | undefined, { version }: Resolv
     ...(ageSecondsMax === undefined ? {} : { ageSecondsMax }),
     ...(onFailure === undefined ? {} : { onFailure }),
     ...(deadLetterArn === undefined ? {} : { deadLetterArn }),
-    role,
   };
 }
 

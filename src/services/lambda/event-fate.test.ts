@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fateOf, settingsOf } from './event-fate.ts';
 
-const DEFAULTS = settingsOf(undefined, {});
+const DEFAULTS = settingsOf(undefined, undefined);
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
@@ -15,7 +15,7 @@ test('two retries, after one minute and after two, and then it is over', () => {
 
 test('MaximumRetryAttempts of 0 and 1 allow one try and two', () => {
   const fate = (retriesMax: number, attempt: number) =>
-    fateOf('failed', { attempt, uncounted: 0, ageMs: 0 }, settingsOf({ retriesMax }, {}));
+    fateOf('failed', { attempt, uncounted: 0, ageMs: 0 }, settingsOf({ retriesMax }, undefined));
   assert.equal(fate(0, 1).kind, 'over');
   assert.equal(fate(1, 1).kind, 'again');
   assert.equal(fate(1, 2).kind, 'over');
@@ -33,7 +33,7 @@ test('what is held up is tried again from 1 s to 5 min apart, counts for nothing
 });
 
 test('a retry that would come when the event is too old is not waited for', () => {
-  const settings = settingsOf({ ageSecondsMax: 90 }, {});
+  const settings = settingsOf({ ageSecondsMax: 90 }, undefined);
   const fate = (attempt: number, ageMs: number) => fateOf('failed', { attempt, uncounted: 0, ageMs }, settings);
   assert.equal(fate(1, 29_999).kind, 'again');
   assert.deepEqual(fate(1, 30_000), { kind: 'over', condition: 'EventAgeExceeded' });

@@ -33,14 +33,9 @@ export interface EventSettings {
   readonly onSuccess?: string;
   readonly onFailure?: string;
   readonly deadLetterArn?: string;
-  /** By whose rights records and dead letters are sent. */
-  readonly role?: string;
 }
 
-export function settingsOf(
-  config: Partial<EventInvokeConfig> = {},
-  { deadLetterArn, role }: Pick<EventSettings, 'deadLetterArn' | 'role'>,
-): EventSettings {
+export function settingsOf(config: Partial<EventInvokeConfig> = {}, deadLetterArn: string | undefined): EventSettings {
   const { retriesMax = ASYNC_LIMITS.retriesMax, ageSecondsMax, onSuccess, onFailure } = config;
   return {
     retriesMax,
@@ -48,7 +43,6 @@ export function settingsOf(
     ...(onSuccess !== undefined && { onSuccess }),
     ...(onFailure !== undefined && { onFailure }),
     ...(deadLetterArn !== undefined && { deadLetterArn }),
-    ...(role !== undefined && { role }),
   };
 }
 

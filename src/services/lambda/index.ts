@@ -9,10 +9,10 @@ export {
   WINDOW_TAG,
 } from './event-source-mappings/index.ts';
 export type { FunctionUrls } from './function-urls.ts';
-export { ACTING_ROLE } from './invocation-records.ts';
 export { type FunctionState, type Lambda, type LambdaOptions, type MoreOperations, openLambda } from './lambda.ts';
 export { type CorsRules, type FunctionUrl, LAMBDA_LIMITS } from './model.ts';
 export { type FunctionReference, functionArn, parseReference } from './names.ts';
 export { URL_PATH } from './operations/function-urls.ts';
 export type { StreamedResponse } from './response-stream.ts';
+export type { RefusalToSend } from './sending.ts';
 export type { UsageRow, UsageSink } from './usage.ts';

@@ -43,25 +43,18 @@ const POLICY: RetryPolicy = {
   backoffMsMax: ASYNC_LIMITS.backoffMsMax,
 };
 
-/** Attribute of what is sent for a function: ARN of the role that must be able to send it. */
-export const ACTING_ROLE = 'actingRole';
-
 /** Everything that is sent because the event is over: to its destination, and to the function's dead-letter queue. */
 export function followersOf(
   event: EndedEvent,
-  { onSuccess, onFailure, deadLetterArn, role }: EventSettings,
+  { onSuccess, onFailure, deadLetterArn }: EventSettings,
   ground: { readonly clock: Clock; readonly random: Random },
 ): Delivery[] {
   const isSuccess = event.condition === 'Success';
   const destination = isSuccess ? onSuccess : onFailure;
-  const sent = [
+  return [
     ...(destination === undefined ? [] : [recordOf(event, destination, ground)]),
     ...(isSuccess || deadLetterArn === undefined ? [] : [letterOf(event, deadLetterArn, ground.clock)]),
   ];
-  // The function may be gone before they are delivered: its rights are not.
-  return sent.map((one) =>
-    role === undefined ? one : { ...one, attributes: { ...one.attributes, [ACTING_ROLE]: role } },
-  );
 }
 
 /** @see Lambda developer guide, "Capturing records of Lambda asynchronous invocations" */

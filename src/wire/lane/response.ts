@@ -34,6 +34,7 @@ export class LaneResponse implements CallResponse {
   headersSent = false;
   writableEnded = false;
   readonly #owner: ResponseOwner;
+  readonly #isToHead: boolean;
   #headers: Headers | undefined;
   #closes = false;
   #chunked = false;
@@ -42,13 +43,24 @@ export class LaneResponse implements CallResponse {
   #onClose: readonly (() => void)[] = NO_LISTENERS;
   #onDrain: readonly (() => void)[] = NO_LISTENERS;
 
-  constructor(owner: ResponseOwner) {
+  /** @param isToHead  it answers a HEAD */
+  constructor(owner: ResponseOwner, isToHead: boolean) {
     this.#owner = owner;
+    this.#isToHead = isToHead;
+  }
+
+  /** It ends with its head, whatever it is given: a body would be read as the next answer (RFC 9112, section 6.3). */
+  get #isBodiless(): boolean {
+    return this.#isToHead || this.statusCode === 204 || this.statusCode === 304;
   }
 
   /** Nothing reaches the client any more. */
   get destroyed(): boolean {
     return this.#isOver || !this.#owner.socket.writable;
+  }
+
+  get writableLength(): number {
+    return this.#owner.socket.writableLength;
   }
 
   setHeader(name: string, value: string): void {
@@ -66,7 +78,7 @@ export class LaneResponse implements CallResponse {
   flushHeaders(): void {
     const headers = this.#headers!;
     this.#headers = undefined;
-    this.#chunked = headers['content-length'] === undefined;
+    this.#chunked = headers['content-length'] === undefined && !this.#isBodiless;
     const encoding = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : '';
     this.#owner.socket.write(this.#head(headers, encoding), 'latin1');
   }
@@ -74,6 +86,7 @@ export class LaneResponse implements CallResponse {
   write(chunk: Uint8Array): boolean {
     const { socket } = this.#owner;
     if (this.#headers) this.flushHeaders();
+    if (this.#isBodiless) return true;
     if (!this.#chunked) return socket.write(chunk);
     socket.cork();
     socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
@@ -123,6 +136,7 @@ export class LaneResponse implements CallResponse {
   #sendWhole(headers: Headers, body: string | Uint8Array = ''): void {
     const { socket } = this.#owner;
     const head = this.#head(headers, '');
+    if (this.#isBodiless) return void socket.write(head, 'latin1');
     if (typeof body === 'string') {
       if (this.#isAscii) return void socket.write(head + body, 'utf8');
       return this.#sendBytes(head, Buffer.from(body));
