@@ -10,6 +10,7 @@
  * @see CloudWatch Logs user guide, "Filter pattern syntax for metric filters, subscription filters, and Live Tail"
  */
 import { invalidParameter } from './errors.ts';
+import { compileExpression } from './regular-expression.ts';
 
 export type Predicate = (message: string) => boolean;
 
@@ -57,18 +58,13 @@ function contains(text: string): Predicate {
   return (message) => message.includes(text);
 }
 
-/** Lines longer than this are not given to a regular expression of the caller's: it may be a slow one. */
+/** Of longer lines a regular expression sees the beginning. */
 const MATCHED_LENGTH_MAX = 64 * 1024;
 
 function matches(source: string): Predicate {
-  let expression: RegExp;
-  try {
-    expression = new RegExp(source);
-  } catch {
-    throw invalidParameter(`Invalid regular expression in filter pattern: ${source}`);
-  }
-  return (message) =>
-    expression.test(message.length > MATCHED_LENGTH_MAX ? message.slice(0, MATCHED_LENGTH_MAX) : message);
+  const test = compileExpression(source);
+  if (!test) throw invalidParameter(`Invalid regular expression in filter pattern: ${source}`);
+  return (message) => test(message.length > MATCHED_LENGTH_MAX ? message.slice(0, MATCHED_LENGTH_MAX) : message);
 }
 
 function unquote(phrase: string | undefined): string | undefined {
@@ -215,9 +211,24 @@ function equalTo({ kind, text }: Token): (found: unknown) => boolean {
   const number = kind === 'word' && text !== '' ? Number(text) : Number.NaN;
   if (!Number.isNaN(number)) return (found) => found === number;
   if (!text.includes('*')) return (found) => isScalar(found) && String(found) === text;
-  const pieces = text.split('*').map((piece) => piece.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
-  const wild = new RegExp(`^${pieces.join('.*')}$`, 's');
-  return (found) => isScalar(found) && wild.test(String(found));
+  const isLike = wildcard(text.split('*'));
+  return (found) => isScalar(found) && isLike(String(found));
+}
+
+/** Whether a text has these pieces in this order, the first at its start and the last at its end. */
+function wildcard(pieces: readonly string[]): (text: string) => boolean {
+  const [first, ...middle] = pieces as [string, ...string[]];
+  const last = middle.pop()!;
+  return (text) => {
+    if (!text.startsWith(first)) return false;
+    let at = first.length;
+    for (const piece of middle) {
+      const found = text.indexOf(piece, at);
+      if (found < 0) return false;
+      at = found + piece.length;
+    }
+    return text.length - last.length >= at && text.endsWith(last);
+  };
 }
 
 /** Whether a member of an event is a text, a number, or true or false. */

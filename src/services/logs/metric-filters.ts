@@ -64,9 +64,18 @@ export class MetricFilters {
   #compile(filter: MetricFilter): Compiled {
     const known = this.#compiled.get(filter);
     if (known) return known;
-    const compiled = { matches: compilePattern(filter.pattern), metrics: filter.transformations.map(compileMetric) };
+    const compiled = { matches: predicateOf(filter), metrics: filter.transformations.map(compileMetric) };
     this.#compiled.set(filter, compiled);
     return compiled;
+  }
+}
+
+/** A pattern that is none any more, since it was put, must not fail what is logged. */
+function predicateOf({ pattern }: MetricFilter): Predicate {
+  try {
+    return compilePattern(pattern);
+  } catch {
+    return () => false;
   }
 }
 
