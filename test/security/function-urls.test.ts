@@ -1,5 +1,6 @@
 /** Function URLs of a node that enforces signatures. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
   CreateAccessKeyCommand,
@@ -18,11 +19,15 @@ import {
   InvokeCommand,
   LambdaClient,
   PublishVersionCommand,
+  RemovePermissionCommand,
 } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { zipOf } from '../support/clients.ts';
 import { Sha256 } from '../support/sha256.ts';
+import { run } from '../wire/support.ts';
 import { ROOT, SecuredNode } from './secured-node.ts';
+
+const BIN = join(import.meta.dirname, '../../bin/millrace.js');
 
 let node: SecuredNode;
 let lambda: LambdaClient;
@@ -104,7 +109,15 @@ test('without credentials nobody calls a URL whose policy does not let everyone'
   const permission = { FunctionName: 'open', StatementId: 'all', Principal: '*' };
   const Action = 'lambda:InvokeFunctionUrl';
   await lambda.send(new AddPermissionCommand({ ...permission, Action, FunctionUrlAuthType: 'NONE' }));
+  assert.equal((await fetch(node.endpoint + path)).status, 403, 'the URL, and not what is behind it');
+  const behind = { ...permission, StatementId: 'behind', Action: 'lambda:InvokeFunction' };
+  await lambda.send(new AddPermissionCommand({ ...behind, InvokedViaFunctionUrl: true }));
   assert.equal((await fetch(node.endpoint + path)).status, 200);
+  // Through the URL alone.
+  const invoked = await fetch(`${node.endpoint}/2015-03-31/functions/open/invocations`, { method: 'POST', body: '{}' });
+  assert.equal(invoked.status, 403);
+  await lambda.send(new RemovePermissionCommand({ FunctionName: 'open', StatementId: 'all' }));
+  assert.equal((await fetch(node.endpoint + path)).status, 403, 'what is behind it, and not the URL');
 });
 
 test('a permission for somebody, or for signed calls, opens nothing', async () => {
@@ -205,4 +218,28 @@ test("a function calls another one's URL as its role lets it", async () => {
   await iam.send(new DeleteRolePolicyCommand(named));
   assert.equal((await sendSigned(path, keys)).status, 403);
   assert.match(node.log, /lambda:InvokeFunctionUrl/);
+});
+
+test('who was refused a URL is in the audit log, nobody too', async () => {
+  const environment = {
+    ...{ PATH: process.env.PATH, AWS_ENDPOINT_URL: node.endpoint },
+    ...{ AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey },
+  };
+  const { stdout } = await run(process.execPath, [BIN, 'audit', '--event', 'InvokeFunctionUrl', '--json'], environment);
+  const records = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const shown = records.map(({ userIdentity, errorCode, resources }) => [
+    ...[userIdentity.userName ?? userIdentity.principalId, errorCode, resources[0].ARN],
+  ]);
+  for (const one of [
+    ['anonymous', 'AccessDeniedException', arnOf('open')],
+    ['stranger', 'AccessDeniedException', `${arnOf('shared')}:prod`],
+  ]) {
+    assert.ok(
+      shown.some((other) => String(other) === String(one)),
+      `${one} is not in ${JSON.stringify(shown)}`,
+    );
+  }
 });
