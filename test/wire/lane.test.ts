@@ -440,6 +440,24 @@ test('what a refused HEAD would be told does not stand before the next answer', 
   peer.socket.destroy();
 });
 
+test('a head that cannot be sent sends nothing, and leaves room for another; a date is one', () => {
+  let sent = '';
+  const socket = { writable: true, write: (bytes: string | Buffer) => (sent += bytes) };
+  const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
+  const response = new LaneResponse(owner, false);
+  for (const status of [0, 100, 199, 200.5, 1000, Number.NaN]) assert.throws(() => response.writeHead(status, {}));
+  assert.throws(() => response.writeHead(200, { 'x-a': 'a\r\nx-b: b' }));
+  assert.throws(() => response.writeHead(200, { 'x a': 'b' }));
+  assert.equal(response.headersSent, false);
+  response.writeHead(500, { 'content-length': '1', date: 'then' });
+  response.end('x');
+  assert.match(
+    sent,
+    /^HTTP\/1\.1 500 Internal Server Error\r\ncontent-length: 1\r\ndate: then\r\nConnection: .*\r\n\r\nx$/s,
+  );
+  assert.doesNotMatch(sent, /now|x-/);
+});
+
 test('answers without a body have none, however it is given', () => {
   for (const [isToHead, status] of [
     [true, 200],
