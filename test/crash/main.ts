@@ -5,7 +5,7 @@
 import { writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { hasCode, seededRandom } from '../../src/base/index.ts';
-import type { CrashSubject } from './subject.ts';
+import { loadSubject } from './subjects/index.ts';
 import { runWorkload } from './workload.ts';
 
 /** A store to be worked with; without a seed it is to be opened, and no more. */
@@ -16,9 +16,7 @@ interface Work {
 }
 
 const [name, works] = process.argv.slice(2) as [string, string];
-// Only its own subject: loading all of them takes longer than most children live.
-const subjects: Record<string, CrashSubject> = await import(`./subjects/${name}.ts`);
-const subject = subjects[`${name}Subject`]!;
+const subject = await loadSubject(name);
 const tell = (...line: readonly unknown[]) => writeWhole(Buffer.from(`${JSON.stringify(line)}\n`));
 
 // Of a process that is killed nothing would be left for the next one.

@@ -8,8 +8,7 @@
 import { inspect, parseArgs } from 'node:util';
 import { type Broken, killAndVerify } from './kill.ts';
 import { simulate } from './simulate.ts';
-import type { CrashSubject } from './subject.ts';
-import { SUBJECTS } from './subjects/index.ts';
+import { loadSubject, SUBJECTS } from './subjects/index.ts';
 
 const CONCURRENCY = 2;
 /** Seeds whose stores work in one process: a process costs as much as the work of several. */
@@ -24,9 +23,7 @@ const { values } = parseArgs({
     subject: { type: 'string' },
   },
 });
-const subjects = SUBJECTS.filter(({ name }) => values.subject === undefined || name === values.subject);
-if (subjects.length === 0)
-  throw new Error(`no subject ${values.subject}; there are ${SUBJECTS.map(({ name }) => name)}`);
+const subjects = await Promise.all((values.subject === undefined ? SUBJECTS : [values.subject]).map(loadSubject));
 const from = Number(values.seed ?? values.from);
 const seeds = values.seed === undefined ? Number(values.seeds) : 1;
 const shares = subjects.reduce((sum, { kills }) => sum + kills, 0);
@@ -40,7 +37,7 @@ for (const subject of subjects) {
     });
   }
   const killed = Math.ceil((seeds * subject.kills) / shares);
-  await runSeeds(`${subject.name}, killed`, killed, TOGETHER, (some) => killAndVerify(subject as CrashSubject, some));
+  await runSeeds(`${subject.name}, killed`, killed, TOGETHER, (some) => killAndVerify(subject, some));
 }
 process.stdout.write(`${failures} failures\n`);
 process.exitCode = failures > 0 ? 1 : 0;
