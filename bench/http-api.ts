@@ -2,7 +2,7 @@
  * HTTP API -> warm function: a whole node, that checks signatures and policies, with all processes of its functions on one core; clients
  * that keep their connections on the other. The function answers a small JSON with payload format 2.0. Beside Node's own HTTP server
  * that passes as many bytes to processes which only echo. Rates are of wall time with one request under way on each of 8
- * connections; the processor time an answer, of all threads of the node without its functions, holds still on a busy machine.
+ * connections, and on each of 32; the processor time an answer, of all threads of the node without its functions, holds still on a busy machine.
  * REST APIs, function URLs and what an authorizer adds are measured the same way, without a target.
  * Not measured: cold starts (`environments.ts`), TLS, integrations by HTTP, large bodies.
  */
@@ -19,6 +19,8 @@ import { type BrokerProcess, runRequestLoad, startHttpFloor, startWholeNode } fr
 import { KEY } from './generator/table-requests.ts';
 
 const CONNECTIONS = 8;
+/** More than the functions' environments would be. */
+const CROWD = 32;
 const TIMES = { warmUpMs: 2000, measureMs: 3000 } as const;
 const REGION = 'us-east-1';
 const CODE = `exports.handler = async (event) => ({
@@ -53,6 +55,7 @@ export async function run(): Promise<Figure[]> {
   await using node = await startWholeNode(directory);
   const ways = await waysTo(node.port);
   const http = await measured(node, ways.http);
+  const crowd = await loaded(node, ways.http, CROWD);
   return [
     {
       name: 'HTTP API to warm function: p50, one client',
@@ -71,6 +74,13 @@ export async function run(): Promise<Figure[]> {
       target: { value: RATE_MIN, met: http.many.rate >= RATE_MIN },
     },
     { name: `HTTP API to warm function: ${CONNECTIONS} clients, p99`, value: http.many.p99Ms, unit: 'ms' },
+    {
+      name: `HTTP API to warm function: ${CROWD} clients, node and functions on one core`,
+      value: crowd.rate,
+      unit: 'requests/s',
+      target: { value: RATE_MIN, met: crowd.rate >= RATE_MIN },
+    },
+    { name: `HTTP API to warm function: ${CROWD} clients, p99`, value: crowd.p99Ms, unit: 'ms' },
     ...cost('HTTP API', http, bare),
     ...cost('REST API', await measured(node, ways.rest), bare),
     ...cost('function URL', await measured(node, ways.url), bare),
@@ -97,11 +107,14 @@ async function floor(): Promise<Result> {
   return await measured(server, { host: '127.0.0.1', path: '/items/42' });
 }
 
-async function measured({ port, pid }: BrokerProcess, { host, path }: Way): Promise<Result> {
+async function measured(server: BrokerProcess, way: Way): Promise<Result> {
+  const many = await loaded(server, way, CONNECTIONS);
+  return { many, alone: await loaded(server, way, 1) };
+}
+
+function loaded({ port, pid }: BrokerProcess, { host, path }: Way, clients: number): Promise<HttpResult> {
   const request = `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nuser-agent: bench\r\naccept: */*\r\n\r\n`;
-  const load = { port, pid, request, ...TIMES };
-  const many = await runRequestLoad({ ...load, clients: CONNECTIONS });
-  return { many, alone: await runRequestLoad({ ...load, clients: 1 }) };
+  return runRequestLoad({ port, pid, request, ...TIMES, clients });
 }
 
 /** A function behind an HTTP API, a REST API and a URL, each with the permission that it needs. */
@@ -118,6 +131,10 @@ async function waysTo(port: number): Promise<Record<'http' | 'rest' | 'url', Way
   await lambda.addPermission({
     ...{ FunctionName, StatementId: 'url', Principal: '*', FunctionUrlAuthType: 'NONE' },
     Action: 'lambda:InvokeFunctionUrl',
+  });
+  await lambda.addPermission({
+    ...{ FunctionName, StatementId: 'via-url', Principal: '*', InvokedViaFunctionUrl: true },
+    Action: 'lambda:InvokeFunction',
   });
   const { FunctionUrl } = await lambda.createFunctionUrlConfig({ FunctionName, AuthType: 'NONE' });
   for (const client of [lambda, v1, v2]) client.destroy();

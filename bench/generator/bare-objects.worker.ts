@@ -1,15 +1,19 @@
 /**
- * What disk and loopback do by themselves: a process that writes each body which comes to a file of its own and syncs it, and gives files back.
- * It knows of HTTP where a head ends and how long the body is, and checks nothing. Takes its folder, prints its port.
+ * What disk and loopback do by themselves: a process that keeps each body which comes as a file, and gives files back. It promises what a
+ * store promises and no more: a body takes the place of the one before it whole, and is durable with its name when it is acknowledged (new
+ * file, sync, rename, sync of the folder). It knows of HTTP where a head ends and how long the body is, and checks nothing. Takes its folder,
+ * prints its port.
  */
 import { mkdirSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
 const [folder] = process.argv.slice(2) as [string];
 mkdirSync(folder, { recursive: true });
 const PIECE_BYTES = 256 * 1024;
+const names = await open(folder, 'r');
+let takenCount = 0;
 
 async function serve(socket: Socket): Promise<void> {
   let rest: Buffer = Buffer.alloc(0);
@@ -41,7 +45,8 @@ async function take(
   more: () => Promise<Buffer | undefined>,
   socket: Socket,
 ): Promise<Buffer> {
-  await using file = await open(path, 'w');
+  const unnamed = `${path}.${takenCount++}`;
+  await using file = await open(unnamed, 'wx');
   let [waiting, size, taken]: [Buffer[], number, number] = [[first], first.length, first.length];
   let writing: Promise<unknown> = Promise.resolve();
   while (taken < bodyBytes) {
@@ -57,6 +62,8 @@ async function take(
   await writing;
   if (size > 0) await file.writev(waiting);
   await file.datasync();
+  await rename(unnamed, path);
+  await names.sync();
   socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
   return Buffer.alloc(0);
 }
@@ -69,7 +76,11 @@ async function give(socket: Socket, path: string): Promise<void> {
     const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, size - at));
     const { bytesRead } = await file.read(piece, 0, piece.length, at);
     at += bytesRead;
-    if (!socket.write(piece.subarray(0, bytesRead))) await new Promise((resolve) => socket.once('drain', resolve));
+    if (socket.write(piece.subarray(0, bytesRead))) continue;
+    await new Promise<void>((resolve) => {
+      socket.once('drain', resolve).once('close', resolve);
+    });
+    if (socket.destroyed) return;
   }
 }
 

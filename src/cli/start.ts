@@ -7,8 +7,7 @@ import { startNode, stopSignal } from './node.ts';
 
 export const start = defineCommand({
   name: 'start',
-  summary:
-    'Start a node for production: every call must be signed, and is held to the policies of its caller.',
+  summary: 'Start a node for production: every call must be signed, and is held to the policies of its caller.',
   options: { config: { type: 'text', value: 'FILE', default: 'millrace.yaml', help: 'configuration, YAML or JSON' } },
   examples: [
     ['millrace start --config /etc/millrace.yaml', 'start with the settings of that file'],

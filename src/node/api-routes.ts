@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { ACCOUNT_ID, DomainError, formatArn } from '../base/index.ts';
+import { ACCOUNT_ID, formatArn } from '../base/index.ts';
 import { SignatureFailure } from '../codec/aws/index.ts';
 import { type EgressGuard, Outgoing, readDocument } from '../delivery/index.ts';
 import {
@@ -7,8 +7,6 @@ import {
   type ApiRoutesOptions,
   apiRoutes,
   type CallFacts,
-  type CallingApi,
-  type FunctionCaller,
   INVOKE,
   type Signer,
 } from '../gateway/http/index.ts';
@@ -16,14 +14,14 @@ import type { Authority, Iam } from '../services/iam/index.ts';
 import { type Caller, type Credentials, isAccount } from '../services/index.ts';
 import type { Lambda } from '../services/lambda/index.ts';
 import { AuthenticationFailure, Authenticator } from '../wire/index.ts';
-import { isTrusted, roleSession } from './role-rights.ts';
+import { functionCaller } from './api-functions.ts';
 
 /** What APIs need of a node beside the APIs themselves. */
 export interface ApisOptions
   extends Omit<ApiRoutesOptions, 'prove' | 'connections' | 'functions' | 'askPolicy' | 'admitsAnybody'> {
   readonly credentials: Credentials;
   readonly authority: Pick<Authority, 'decide' | 'trusts'>;
-  readonly iam: Pick<Iam, 'roleByArn'>;
+  readonly iam: Pick<Iam, 'roleByArn' | 'generation'>;
   readonly lambda: Pick<Lambda, 'invoker'>;
   readonly egress: EgressGuard;
   /** PEM of an authority that other servers' certificates may be of. */
@@ -98,44 +96,4 @@ function limitedTo(policy: string): Caller {
   const principalArn = formatArn('iam', '', ACCOUNT_ID, 'root');
   const session = { kind: 'federated-user', principalArn, userId: name, issuedAt: 0, policies: [policy] } as const;
   return { accountId: ACCOUNT_ID, arn, accessKeyId: name, session };
-}
-
-const API_GATEWAY = 'apigateway.amazonaws.com';
-/** How API Gateway calls sessions of roles. */
-const SESSION = 'BackplaneAssumeRoleSession';
-
-/**
- * Calls functions as API Gateway, which on a node that enforces policies a function's own must let it; or as a role that trusts API
- * Gateway and may call the function.
- */
-function functionCaller({ lambda, mode, authority, iam }: ApisOptions): FunctionCaller {
-  const { invoker } = lambda;
-  const check = async (arn: string, { sourceArn, roleArn }: CallingApi, region: string): Promise<void> => {
-    const role = roleArn === undefined ? undefined : iam.roleByArn(roleArn);
-    if (roleArn !== undefined && !(role && (await isTrusted(authority, role, API_GATEWAY, sourceArn)))) {
-      throw new DomainError('invoke-forbidden', `API Gateway cannot take on the role ${roleArn} for ${sourceArn}`);
-    }
-    const resourcePolicy = invoker.policyOf(arn);
-    const permission = {
-      ...{ action: 'lambda:InvokeFunction', resources: [arn] },
-      ...(resourcePolicy !== undefined && { resourcePolicy }),
-    };
-    const caller = role ? roleSession(role.arn, SESSION, role.id) : serviceOf(sourceArn);
-    if ((await authority.decide(caller, [permission], { region, isEncrypted: true })).allowed) return;
-    const why = role
-      ? `the role ${role.arn} may not call ${arn} for ${sourceArn}`
-      : `the policy of ${arn} does not let ${sourceArn} call it`;
-    throw new DomainError('invoke-forbidden', why);
-  };
-  return {
-    invoke: async (arn, request, by) => {
-      if (mode === 'secured') await check(arn, by, arn.split(':')[3] ?? '');
-      const { result } = await invoker.invoke(invoker.runnableOf(arn), request, { wait: 'processors' });
-      return result;
-    },
-  };
-}
-
-function serviceOf(sourceArn: string): Caller {
-  return { accountId: ACCOUNT_ID, arn: API_GATEWAY, service: { principal: API_GATEWAY, sourceArn } };
 }

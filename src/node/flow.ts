@@ -271,9 +271,14 @@ export class NodeFlow implements FlowSource {
   }
 
   #take({ namespace, name, dimensions, value }: Datum): void {
-    const dimension = COUNTED[`${namespace} ${name}`];
-    if (dimension !== undefined) return this.#countDatum(`${namespace} ${dimensions[dimension]}`, value);
-    if (namespace !== 'AWS/Lambda' || name !== 'Duration') return;
+    // Each invocation brings a dozen: what is none of these is told by the first look.
+    if (namespace === 'AWS/Lambda') {
+      if (name !== 'Duration') return;
+    } else {
+      const dimension = COUNTED[`${namespace} ${name}`];
+      if (dimension !== undefined) this.#countDatum(`${namespace} ${dimensions[dimension]}`, value);
+      return;
+    }
     const functionName = dimensions.FunctionName;
     // The same value comes by function, by resource and over all.
     if (functionName === undefined || dimensions.Resource !== undefined) return;

@@ -4,7 +4,7 @@ import { type ExtraRoute, foreignTo, type HttpRequest, isLoopbackPeer } from '..
  * A route that has no login yet, for this machine only. What a request says of itself can close the route and never opens it:
  * one that a proxy passes on comes from somewhere else, and so does one of another site's page.
  */
-export function localOnly(route: ExtraRoute): ExtraRoute {
+export function localOnly({ handlePlain: _plain, ...route }: ExtraRoute): ExtraRoute {
   return {
     ...route,
     handle: (request, response, next) => {

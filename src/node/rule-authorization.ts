@@ -5,7 +5,7 @@ import type { ActionRight, RuleRights } from '../services/iot/index.ts';
 import type { NodeConfig } from './config.ts';
 import type { Denials } from './denials.ts';
 import { NODE_LIMITS } from './limits.ts';
-import { isTrusted, type RoleRights } from './role-rights.ts';
+import { isTrusted, type RoleRights, tellUntrusted } from './role-rights.ts';
 
 const IOT = 'iot.amazonaws.com';
 const NOTHING = new Uint8Array(0);
@@ -54,9 +54,7 @@ export function ruleAuthorization(
     if (!role && mode === 'dev') return undefined;
     // The policies are loaded: what is answered is no promise.
     if (!role || isTrusted(authority, role, IOT, ruleArn) !== true) {
-      const caller = { accountId: ACCOUNT_ID, arn: IOT, service: { principal: IOT, sourceArn: ruleArn } };
-      const denial = { action: 'sts:AssumeRole', resource: roleArn } as const;
-      denials.tell(caller, { ...denial, kind: 'implicit-deny', source: 'resource-based policy' }, ruleArn);
+      tellUntrusted(denials, roleArn, IOT, ruleArn);
       return `Role ${roleArn} cannot be assumed by AWS IoT`;
     }
     const taken = { arn: roleArn, sessionName: ruleArn.slice(ruleArn.lastIndexOf('/') + 1) };
@@ -74,13 +72,13 @@ export function ruleAuthorization(
     refusal: (right) => {
       if (authorization === 'off') return undefined;
       const now = clock.now();
-      if (iam.generation !== generation || kept.size >= NODE_LIMITS.ruleAnswersMax) kept.clear();
+      if (iam.generation !== generation || kept.size >= NODE_LIMITS.roleAnswersMax) kept.clear();
       generation = iam.generation;
       const key = `${right.ruleArn} ${right.roleArn} ${right.action} ${right.resource}`;
       const known = kept.get(key);
-      if (known && now < known.until && now + NODE_LIMITS.ruleAnswerMs >= known.until) return known.refusal;
+      if (known && now < known.until && now + NODE_LIMITS.roleAnswerMs >= known.until) return known.refusal;
       const refusal = ask(right);
-      kept.set(key, { refusal, until: now + NODE_LIMITS.ruleAnswerMs });
+      kept.set(key, { refusal, until: now + NODE_LIMITS.roleAnswerMs });
       return refusal;
     },
   };

@@ -127,7 +127,8 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#admission = new Admission({
       clock,
       accountConcurrency,
-      overloaded: (pool) => this.#population.isBehind(pool, this.#admission.granted) || processors.refuse(pool),
+      overloaded: (pool, waits) =>
+        this.#population.isBehind(pool, this.#admission.granted) || processors.refuse(pool, waits),
       onGrant: (pool) => processors.admit(pool),
       onWaiting: () => this.#population.watchSoon(),
     });

@@ -5,7 +5,7 @@ export interface CallRequest extends AsyncIterable<Uint8Array> {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
-  /** Name and value in turn, as they came; absent where no name came twice, and {@link headers} have them all. */
+  /** Name and value in turn, as they came; absent where {@link headers} have them all. */
   readonly rawHeaders?: readonly string[];
   readonly httpVersionMajor: number;
   /** Where it comes from; without an address where a function calls through its door. */
@@ -20,6 +20,8 @@ export interface CallResponse {
   readonly headersSent: boolean;
   readonly destroyed: boolean;
   readonly writableEnded: boolean;
+  /** Bytes that the kernel has not taken yet. */
+  readonly writableLength: number;
   setHeader(name: string, value: string): unknown;
   /** @param headers  values of one name are several header lines */
   writeHead(status: number, headers: Record<string, string | string[]>): unknown;

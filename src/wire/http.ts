@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Caller } from '../services/index.ts';
+import type { CallRequest, CallResponse } from './call.ts';
 
 /** A request over HTTP/1.1, or over HTTP/2 through Node's compatibility class, which has all that is used here. */
 export type HttpRequest = IncomingMessage;
@@ -28,6 +29,8 @@ export interface ExtraRoute {
    * @param next  leaves the answer to the AWS APIs
    */
   handle(request: HttpRequest, response: HttpResponse, next: () => Promise<void>): void | Promise<void>;
+  /** The same for plain requests, which Node's server has not read (decision 0082); absent leaves those to it too. */
+  handlePlain?(request: CallRequest, response: CallResponse): void | Promise<void>;
 }
 
 /** What routes are chosen by. */

@@ -56,10 +56,10 @@ async function stream(
     for (;;) {
       const { done, value } = await iterator.next();
       if (done || room.gone) break;
-      if (value.length === 0 || response.write(value)) continue;
-      await room.wait();
-      // Drained means that the kernel has it; HTTP/2 may hold it for longer.
-      if (!room.gone && isLent(body) && !('stream' in response)) body.release(value);
+      if (value.length === 0) continue;
+      if (!response.write(value)) await room.wait();
+      // Nothing waits: the kernel has it all. HTTP/2 may hold it for longer.
+      if (isLent(body) && !('stream' in response) && !room.gone && response.writableLength === 0) body.release(value);
     }
     response.end();
   } catch (error) {

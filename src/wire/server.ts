@@ -17,7 +17,7 @@ import { type Clock, DomainError, type Random } from '../base/index.ts';
 import type { Credentials, Service } from '../services/index.ts';
 import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import { Authenticator } from './authenticate.ts';
-import type { CallResponse } from './call.ts';
+import type { CallRequest, CallResponse } from './call.ts';
 import { type Audit, type Authorize, Dispatcher } from './dispatch.ts';
 import {
   authorityOf,
@@ -31,6 +31,7 @@ import {
   refuseUpgrade,
   type UpgradeRoute,
 } from './http.ts';
+import type { Serve } from './lane/connection.ts';
 import { Lane } from './lane/lane.ts';
 import type { LaneRequest } from './lane/request.ts';
 import type { LaneResponse } from './lane/response.ts';
@@ -102,6 +103,8 @@ class Wire implements WireServer {
   readonly #fromSandboxes = new WeakSet<Socket>();
   readonly #doors = new WeakMap<Duplex, DeviceDoor>();
   readonly #lane: Lane;
+  /** Who answers on the fast lane, by the route that claims a request; by none for the AWS APIs. */
+  readonly #laneServers = new Map<ExtraRoute | undefined, Serve>();
   #takeHttp1: (socket: Socket) => void = () => {};
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -139,10 +142,16 @@ class Wire implements WireServer {
     };
     this.#http2 = createHttp2Server({ settings, Http2ServerResponse: StreamResponse });
     this.#sandboxHttp2 = createHttp2Server({ settings, Http2ServerResponse: StreamResponse });
+    for (const route of [undefined, ...(options.extraRoutes ?? [])]) {
+      if (route && !route.handlePlain) continue;
+      this.#laneServers.set(
+        route,
+        (request, response, socket) => void this.#takeFast(request, response, socket, route),
+      );
+    }
     this.#lane = new Lane({
       clock,
-      takes: (head) => this.#claimed(head) === undefined,
-      serve: (request, response) => void this.#takeFast(request, response),
+      serverOf: (head) => this.#laneServers.get(this.#claimed(head)),
       handOver: (socket) => this.#takeHttp1.call(this.#http, socket),
     });
     this.#connect();
@@ -261,14 +270,20 @@ class Wire implements WireServer {
     }
   }
 
-  /** A request of the fast lane: none of those that extra routes claim. */
-  async #takeFast(request: LaneRequest, response: LaneResponse): Promise<void> {
+  /** A request of the fast lane. @param route  that claims it */
+  async #takeFast(
+    request: LaneRequest,
+    response: LaneResponse,
+    socket: Socket,
+    route: ExtraRoute | undefined,
+  ): Promise<void> {
     this.#inFlight++;
     if (this.#closing !== undefined) response.setHeader('connection', 'close');
     try {
-      const foreign = this.#options.mode === 'dev' ? foreignTo(request) : undefined;
-      if (foreign === undefined) await this.#dispatcher.handle(request, response);
-      else refuse(response, foreign);
+      const refused = this.#refusalOf(request, this.#fromSandboxes.has(socket), route);
+      if (refused !== undefined) refuse(response, refused);
+      else if (route) await this.#handled(request, response, () => route.handlePlain!(request, response));
+      else await this.#dispatcher.handle(request, response);
     } catch (error) {
       this.#options.logger.error('wire-request-failed', { path: request.url.split('?')[0], error });
       response.destroy();
@@ -286,22 +301,36 @@ class Wire implements WireServer {
   }
 
   async #answer(request: HttpRequest, response: HttpResponse, fromSandbox: boolean): Promise<void> {
-    const { mode } = this.#options;
     const door = this.#doors.get(request.socket);
     if (door) return this.#dispatcher.handleDevice(request, response, door);
     const route = this.#claimed(request);
-    if (mode === 'dev') {
-      const foreign = route?.crossOrigin ? foreignHost(request) : foreignTo(request);
-      if (foreign !== undefined) return refuse(response, foreign);
-    }
+    const refused = this.#refusalOf(request, fromSandbox, route);
+    if (refused !== undefined) return refuse(response, refused);
     if (!route) return this.#dispatcher.handle(request, response);
-    if (fromSandbox && !route.forFunctions) return refuse(response, `${route.prefix} is not open to functions.`);
+    await this.#handled(request, response, () =>
+      route.handle(request, response, () => this.#dispatcher.handle(request, response)),
+    );
+  }
+
+  /** Why nobody answers a request; `undefined` where somebody does. */
+  #refusalOf(request: CallRequest, fromSandbox: boolean, route: ExtraRoute | undefined): string | undefined {
+    if (this.#options.mode === 'dev') {
+      const foreign = route?.crossOrigin ? foreignHost(request) : foreignTo(request);
+      if (foreign !== undefined) return foreign;
+    }
+    return fromSandbox && route && !route.forFunctions ? `${route.prefix} is not open to functions.` : undefined;
+  }
+
+  async #handled(request: CallRequest, response: CallResponse, handle: () => void | Promise<void>): Promise<void> {
     try {
-      await route.handle(request, response, () => this.#dispatcher.handle(request, response));
+      await handle();
     } catch (error) {
       this.#options.logger.error('extra-route-failed', { path: request.url?.split('?')[0], error });
       if (response.headersSent) response.destroy();
-      else response.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"Internal error"}');
+      else {
+        response.writeHead(500, { 'content-type': 'application/json', 'content-length': '28' });
+        response.end('{"message":"Internal error"}');
+      }
     }
   }
 

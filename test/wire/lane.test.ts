@@ -38,9 +38,9 @@ async function byNode(bytes: Buffer): Promise<unknown> {
     server.on('request', async (message: IncomingMessage, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of message) chunks.push(chunk as Buffer);
-      const { method, url, headers } = message;
+      const { method, url, headers, rawHeaders } = message;
       response.end();
-      resolve({ method, url, headers, body: Buffer.concat(chunks).toString('latin1') });
+      resolve({ method, url, headers, rawHeaders, body: Buffer.concat(chunks).toString('latin1') });
     });
     server.on('clientError', (error) => resolve(error.message));
     client.on('end', () => resolve('closed')).resume();
@@ -115,6 +115,7 @@ test('what the lane takes for a head, Node reads as the same request', async () 
         method: head.method,
         url: head.url,
         headers: { ...head.headers },
+        rawHeaders: head.rawHeaders,
         body: content,
       });
     }),
@@ -253,7 +254,24 @@ const echo: ExtraRoute = {
   },
 };
 
-const start = () => startWire([kinesis], { mode: 'dev', extraRoutes: [echo] });
+/** Answers plain requests without Node's server, and says which of the two it was. */
+const both: ExtraRoute = {
+  prefix: '/both',
+  handle: (message, response) => {
+    message.resume();
+    response.end('node');
+  },
+  handlePlain: async (message, response) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of message) chunks.push(chunk);
+    if (message.url === '/both/broken') throw new Error('broken');
+    const body = JSON.stringify({ names: message.rawHeaders, body: Buffer.concat(chunks).toString() });
+    response.writeHead(200, { 'content-length': String(body.length) });
+    response.end(message.method === 'HEAD' ? undefined : body);
+  },
+};
+
+const start = () => startWire([kinesis], { mode: 'dev', extraRoutes: [echo, both] });
 
 /** A connection, and all that came on it. */
 class Peer {
@@ -372,6 +390,25 @@ test('on one connection come plain requests and others: routes, bodies without a
   assert.match(await peer.answers(1, '\r\n\r\n'), /^HTTP\/1\.1 100 Continue/);
   peer.socket.write(content);
   assert.match(await peer.answers(2, '}'), /200 OK.*expected/s);
+  peer.socket.destroy();
+});
+
+test('a route may answer plain requests without Node’s server, with headers as they came', async () => {
+  await using wire = await start();
+  const peer = new Peer(wire);
+  const lines = (first: string, ...more: string[]) => `${[first, 'Host: localhost', ...more].join('\r\n')}\r\n\r\n`;
+  peer.socket.write(lines('GET /both HTTP/1.1', 'X-Own: 1'));
+  assert.match(await peer.answers(1, '}'), /"names":\["Host","localhost","X-Own","1"\],"body":""\}$/);
+  peer.socket.write(`${lines('POST /both HTTP/1.1', 'content-length: 2')}ab`);
+  assert.match(await peer.answers(2, '}'), /"content-length","2"\],"body":"ab"\}$/);
+  peer.socket.write(lines('HEAD /both HTTP/1.1'));
+  assert.match(await peer.answers(3, '\r\n\r\n'), /Content-Length: \d+\r\n[^{]*$/i);
+  peer.socket.write(lines('GET /both/broken HTTP/1.1'));
+  assert.match(await peer.answers(4, '}'), /HTTP\/1\.1 500 [^{]*\{"message":"Internal error"\}$/);
+  peer.socket.write(lines('GET /both HTTP/1.1', 'Origin: https://evil.example'));
+  assert.match(await peer.answers(5, '}'), /HTTP\/1\.1 403 .*AccessDeniedException[^}]*\}$/s);
+  peer.socket.write(lines('GET /both HTTP/1.1', 'X-A: 1', 'X-A: 2'));
+  assert.match(await peer.answers(6, 'node'), /node$/, 'what is not plain is for Node’s server');
   peer.socket.destroy();
 });
 
@@ -536,6 +573,46 @@ test('bodies that were only announced take no room from others', async () => {
   peer.socket.write(summary('modest'));
   assert.match(await peer.answers(1, '}'), /^HTTP\/1\.1 200 .*modest/s);
   for (const { socket } of [...greedy, peer]) socket.destroy();
+});
+
+/** A body of four pieces that are wanted back. */
+class LentPieces {
+  readonly released: number[] = [];
+  #at = 0;
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next() {
+    if (this.#at === 4) return { done: true, value: undefined } as const;
+    return { done: false, value: Buffer.alloc(256 * 1024, this.#at++) } as const;
+  }
+
+  async return() {
+    return { done: true, value: undefined } as const;
+  }
+
+  release(piece: Uint8Array): void {
+    this.released.push(piece[0]!);
+  }
+}
+
+test('pieces of a lent body are given back once they are sent, by the lane and by Node’s server', async () => {
+  const bodies: LentPieces[] = [];
+  const GetObject = () => {
+    bodies.push(new LentPieces());
+    return { Body: bodies.at(-1), ContentLength: 1024 ** 2 };
+  };
+  await using wire = await startWire([{ name: 's3', errors: {}, operations: { GetObject } }], { mode: 'dev' });
+  for (const connection of ['keep-alive', 'close']) {
+    const peer = new Peer(wire);
+    peer.socket.write(`GET /b/k HTTP/1.1\r\nHost: localhost\r\nConnection: ${connection}\r\n\r\n`);
+    await peer.bytes(1024 ** 2);
+    await peer.answers(1, '\x03');
+    assert.deepEqual(bodies.at(-1)!.released, [0, 1, 2, 3], connection);
+    peer.socket.destroy();
+  }
 });
 
 test('a body that is refused while it comes is held no longer, and its end is no body', async () => {

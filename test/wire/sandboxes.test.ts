@@ -12,6 +12,10 @@ const answer = (prefix: string, forFunctions: boolean): ExtraRoute => ({
   prefix,
   forFunctions,
   handle: (_request, response) => void response.end('served'),
+  handlePlain: (_request, response) => {
+    response.writeHead(200, { 'content-length': '6' });
+    response.end('served');
+  },
 });
 
 /** A door as a sandbox has one: its listener is not the wire's. */
@@ -22,9 +26,17 @@ async function openDoor(take: (socket: Socket) => void) {
   return { port, [Symbol.dispose]: () => void door.close() };
 }
 
-async function ask(port: number, path: string): Promise<[status: number | undefined, body: string]> {
-  const [response] = await once(get({ port, host: '127.0.0.1', path, agent: false }), 'response');
-  return [response.statusCode, await text(response)];
+/** @param connection  `keep-alive` for a request that needs no HTTP server of Node's */
+async function ask(
+  port: number,
+  path: string,
+  connection = 'close',
+): Promise<[status: number | undefined, body: string]> {
+  const asked = get({ port, host: '127.0.0.1', path, agent: false, headers: { connection } });
+  const [response] = await once(asked, 'response');
+  const body = await text(response);
+  asked.destroy();
+  return [response.statusCode, body];
 }
 
 test('out of a sandbox only routes for functions are served, and AWS APIs', async () => {
@@ -32,9 +44,12 @@ test('out of a sandbox only routes for functions are served, and AWS APIs', asyn
   using door = await openDoor((socket) => wire.server.accept(socket));
   assert.deepEqual(await ask(wire.port, '/metrics'), [200, 'served']);
   assert.deepEqual(await ask(door.port, '/write'), [200, 'served']);
-  const [status, body] = await ask(door.port, '/metrics');
-  assert.equal(status, 403);
-  assert.match(body, /\/metrics is not open to functions/);
+  assert.deepEqual(await ask(door.port, '/write', 'keep-alive'), [200, 'served']);
+  for (const connection of ['close', 'keep-alive']) {
+    const [status, body] = await ask(door.port, '/metrics', connection);
+    assert.equal(status, 403);
+    assert.match(body, /\/metrics is not open to functions/);
+  }
   const [unsigned] = await ask(door.port, '/');
   assert.equal(unsigned, 403);
 });

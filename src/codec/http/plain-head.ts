@@ -19,6 +19,8 @@ export interface PlainHead {
   readonly url: string;
   /** Names in lower case, in their order. */
   readonly headers: Record<string, string>;
+  /** Name as it came and value, in turn. */
+  readonly rawHeaders: readonly string[];
   /** Bytes of the head, its empty line included: the body begins there. */
   readonly headBytes: number;
   readonly bodyBytes: number;
@@ -69,13 +71,14 @@ export function readPlainHead(bytes: Buffer): PlainHead | 'incomplete' | 'other'
   if (!isPlainMethod(method) || !first.endsWith(VERSION)) return 'other';
   const url = first.slice(method.length + 1, -VERSION.length);
   if (!URL_TEXT.test(url)) return 'other';
-  const headers = lineEnd < 0 ? undefined : readHeaders(text, lineEnd + 2);
+  const rawHeaders: string[] = [];
+  const headers = lineEnd < 0 ? undefined : readHeaders(text, lineEnd + 2, rawHeaders);
   if (headers === undefined || headers.host === undefined) return 'other';
   const { connection, 'content-length': length } = headers;
   if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return 'other';
   const bodyBytes = METHODS[method] ? lengthOf(length) : lengthOf(length ?? '0');
   if (bodyBytes === undefined || (bodyBytes > 0 && !METHODS[method])) return 'other';
-  return { method, url, headers, headBytes: end + END.length, bodyBytes };
+  return { method, url, headers, rawHeaders, headBytes: end + END.length, bodyBytes };
 }
 
 function isPlainMethod(text: string): text is PlainMethod {
@@ -88,8 +91,8 @@ function lengthOf(digits: string | undefined): number | undefined {
   return LENGTH_TEXT.test(digits) ? Number(digits) : undefined;
 }
 
-/** The header lines from `start` on; `undefined` when one of them is not plain. */
-function readHeaders(text: string, start: number): Record<string, string> | undefined {
+/** The header lines from `start` on; `undefined` when one of them is not plain. @param rawHeaders  gets them as they came */
+function readHeaders(text: string, start: number, rawHeaders: string[]): Record<string, string> | undefined {
   const headers: Record<string, string> = {};
   let count = 0;
   for (let at = start; at < text.length; ) {
@@ -97,11 +100,14 @@ function readHeaders(text: string, start: number): Record<string, string> | unde
     const end = found < 0 ? text.length : found;
     const colon = text.indexOf(':', at);
     if (colon < 0 || colon >= end || ++count > PLAIN_HEAD_LIMITS.headersMax) return undefined;
-    const name = lowerName(text.slice(at, colon));
+    const given = text.slice(at, colon);
+    const name = lowerName(given);
     const value = text.slice(colon + 1, end);
     // Lone CRs and LFs are in no value; they fail here.
     if (name === undefined || !VALUE_TEXT.test(value) || headers[name] !== undefined) return undefined;
-    headers[name] = trimmed(value);
+    const kept = trimmed(value);
+    headers[name] = kept;
+    rawHeaders.push(given, kept);
     at = end + 2;
   }
   return headers;

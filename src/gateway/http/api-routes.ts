@@ -1,6 +1,6 @@
 import type { ApiTester, RestApis } from '../../services/apigateway/index.ts';
 import { API_PATH, type HttpApis } from '../../services/apigatewayv2/index.ts';
-import { authorityOf, type ExtraRoute, type HttpRequest, type HttpResponse, hostName } from '../../wire/index.ts';
+import { authorityOf, type CallRequest, type CallResponse, type ExtraRoute, hostName } from '../../wire/index.ts';
 import type { ApiGround } from './apis/ground.ts';
 import type { Address, ApiServer } from './apis/server.ts';
 
@@ -35,15 +35,22 @@ export function apiRoutes(options: ApiRoutesOptions): ApiRoutes {
     opened ??= { apis, server: new Server(apis, restApis, { ...options, ...options.connections() }) };
     return opened;
   };
-  const answer = async (request: HttpRequest, response: HttpResponse, address: Address) => {
+  const answer = async (request: CallRequest, response: CallResponse, address: Address): Promise<void> => {
     const { server } = opened ?? (await open());
-    try {
-      await server.answer(address, request, response, request.socket.remoteAddress);
-    } finally {
-      // What has not been read of a refused body.
-      request.resume();
-    }
+    return server.answer(address, request, response, request.socket.remoteAddress);
   };
+  /** A route that answers requests of both servers. */
+  const route = (addressOf: (request: CallRequest) => Address): Pick<ExtraRoute, 'handle' | 'handlePlain'> => ({
+    handle: async (request, response) => {
+      try {
+        await answer(request, response, addressOf(request));
+      } finally {
+        // What has not been read of a refused body.
+        request.resume();
+      }
+    },
+    handlePlain: (request, response) => answer(request, response, addressOf(request)),
+  });
   const common = { forFunctions: true, crossOrigin: true };
   const domainOf = (host: string) =>
     opened?.apis.findDomain(host) ?? opened?.apis.findDomain(host.replace(/\.localhost$/, ''));
@@ -52,27 +59,24 @@ export function apiRoutes(options: ApiRoutesOptions): ApiRoutes {
       ...common,
       prefix: '/',
       host: HOST,
-      handle: (request, response) => {
+      ...route((request) => {
         const [, id, region] = HOST.exec(hostName(authorityOf(request)))!;
-        return answer(request, response, { kind: 'api', id: id!, prefix: '', region });
-      },
+        return { kind: 'api', id: id!, prefix: '', region };
+      }),
     },
     byPath: {
       ...common,
       prefix: API_PATH,
-      handle: (request, response) => {
-        const id = /^\/([^/?]*)/.exec(request.url!.slice(API_PATH.length))?.[1] ?? '';
-        return answer(request, response, { kind: 'api', id, prefix: `${API_PATH}/${id}` });
-      },
+      ...route(({ url }) => {
+        const id = /^\/([^/?]*)/.exec(url!.slice(API_PATH.length))?.[1] ?? '';
+        return { kind: 'api', id, prefix: `${API_PATH}/${id}` };
+      }),
     },
     byDomain: {
       ...common,
       prefix: '/',
       host: { test: (host) => domainOf(host) !== undefined },
-      handle: (request, response) => {
-        const domain = domainOf(hostName(authorityOf(request)))!;
-        return answer(request, response, { kind: 'domain', domain });
-      },
+      ...route((request) => ({ kind: 'domain', domain: domainOf(hostName(authorityOf(request)))! })),
     },
     loadNames: async () => {
       if (await options.hasDomains()) await open();

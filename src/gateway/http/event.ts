@@ -76,20 +76,24 @@ export function iamAuthorizer({ accessKey, accountId, userArn }: UrlIdentity) {
 
 /** Names in lower case, values of one name joined by commas; cookies apart. @param raw  name and value in turn */
 export function headersOf(raw: readonly string[]): { headers: Record<string, string>; cookies: string[] } {
-  const found = new Map<string, string[]>();
+  const headers = new Map<string, string>();
+  const cookies: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!.toLowerCase();
+    const value = raw[i + 1]!;
     // Those with a colon are HTTP/2's own.
-    if (name.startsWith(':')) continue;
-    const values = found.get(name);
-    if (values) values.push(raw[i + 1]!);
-    else found.set(name, [raw[i + 1]!]);
+    if (name.charCodeAt(0) === COLON) continue;
+    if (name === 'cookie') cookies.push(...value.split(/;\s*/).filter((cookie) => cookie !== ''));
+    else {
+      const before = headers.get(name);
+      headers.set(name, before === undefined ? value : `${before},${value}`);
+    }
   }
-  const cookies = (found.get('cookie') ?? []).flatMap((line) => line.split(/;\s*/)).filter((cookie) => cookie !== '');
-  found.delete('cookie');
   // Names are the client's: `__proto__` among them must stay a name.
-  return { headers: Object.fromEntries([...found].map(([name, values]) => [name, values.join(',')])), cookies };
+  return { headers: Object.fromEntries(headers), cookies };
 }
+
+const COLON = 0x3a;
 
 /** The parameters of a query, decoded; values of one name joined by commas. */
 export function parametersOf(query: string): Record<string, string> {
@@ -116,6 +120,13 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 /** `12/Mar/2026:19:03:58 +0000`. */
 export function commonLogTime(at: number): string {
+  const second = Math.floor(at / 1000);
+  if (second === latest.second) return latest.text;
   const iso = new Date(at).toISOString();
-  return `${iso.slice(8, 10)}/${MONTHS[Number(iso.slice(5, 7)) - 1]}/${iso.slice(0, 4)}:${iso.slice(11, 19)} +0000`;
+  const date = `${iso.slice(8, 10)}/${MONTHS[Number(iso.slice(5, 7)) - 1]}/${iso.slice(0, 4)}`;
+  latest = { second, text: `${date}:${iso.slice(11, 19)} +0000` };
+  return latest.text;
 }
+
+/** Requests of one second have one time. */
+let latest = { second: Number.NaN, text: '' };

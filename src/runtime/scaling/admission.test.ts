@@ -4,6 +4,7 @@ import { SimulatedClock } from '../../base/index.ts';
 import type { FunctionSpec } from '../runtime.ts';
 import type { Launch } from '../starts/launch.ts';
 import { Admission } from './admission.ts';
+import { areQuick } from './contention.ts';
 import { IdleTimes } from './idle-times.ts';
 import { SCALING_LIMITS } from './limits.ts';
 import { Pool } from './pool.ts';
@@ -15,7 +16,7 @@ function machineOf(bearable: number) {
   const clock = new SimulatedClock();
   const admission = new Admission({
     ...{ clock, accountConcurrency: 100, onGrant() {}, onWaiting() {} },
-    overloaded: (pool) => pool.running + pool.beginning >= bearable,
+    overloaded: (pool, waits) => (waits || !areQuick(pool)) && pool.running + pool.beginning >= bearable,
   });
   const share = admission.shareOf(ARN);
   const spec = { arn: ARN, environmentConcurrency: 1 } as FunctionSpec;
@@ -50,6 +51,30 @@ test('who waits for processors comes one by one as they become free, and is refu
   await clock.advance(SCALING_LIMITS.processorsMs);
   await waiting[1];
   assert.deepEqual(order, ['first', 'second: concurrency-limit']);
+  assert.equal(admission.hasWaiting, false);
+});
+
+test('of what is over in a moment, who waits gets the next that is free, and after a moment one of its own', async () => {
+  const { clock, admission, pool, begin, end } = machineOf(1);
+  pool.durationMs = 0.3;
+  const enter = () => admission.enter(pool, 'processors', undefined);
+  assert.equal(enter(), undefined);
+  begin();
+  const order: string[] = [];
+  const wait = (name: string) => enter()!.then(() => order.push(name));
+  const waiting = [wait('first'), wait('second')];
+  assert.equal(admission.enter(pool, false, undefined), undefined, 'who does not wait is let in');
+  begin();
+  end();
+  await clock.advance(1);
+  assert.deepEqual(order, [], 'one runs still');
+  end();
+  await waiting[0];
+  await clock.advance(SCALING_LIMITS.quickWaitMs - 2);
+  assert.deepEqual(order, ['first']);
+  await clock.advance(1);
+  await waiting[1];
+  assert.deepEqual(order, ['first', 'second']);
   assert.equal(admission.hasWaiting, false);
 });
 

@@ -1,15 +1,16 @@
-import { type Clock, DomainError, onAbort } from '../../base/index.ts';
+import { type Clock, DomainError, onAbort, type Timer } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { RuntimeErrorCode, ThrottleCause, Wait } from '../runtime.ts';
+import { areQuick } from './contention.ts';
 import { SCALING_LIMITS } from './limits.ts';
-import type { FunctionShare, Pool } from './pool.ts';
+import type { FunctionShare, Pool, Waiter } from './pool.ts';
 import { decide, isFairer, refill, type Verdict } from './scaling.ts';
 
 export interface AdmissionOptions {
   readonly clock: Clock;
   readonly accountConcurrency: number;
-  /** The machine cannot run one more invocation of this pool in good time. */
-  readonly overloaded: (pool: Pool) => boolean;
+  /** The machine cannot run one more invocation of this pool in good time. @param waits  for a caller who waits for processors */
+  readonly overloaded: (pool: Pool, waits: boolean) => boolean;
   /** A place is given to the pool. */
   readonly onGrant: (pool: Pool) => void;
   /** A caller waits: `serve` is called from time to time until none does. */
@@ -127,12 +128,12 @@ export class Admission {
     let next: Pool | undefined;
     for (const pool of this.#contended) {
       if (next && !isFairer(pool, next)) continue;
-      if (this.#decide(pool, true).kind === 'grant') next = pool;
+      if (this.#decide(pool, true, pool.waiting[0]!.wait === 'processors').kind === 'grant') next = pool;
     }
     return next;
   }
 
-  #decide(pool: Pool, wait: Wait): Verdict {
+  #decide(pool: Pool, wait: Wait, waits = wait === 'processors'): Verdict {
     const { granted, room, provisioned, share, burst } = pool;
     const { clock, accountConcurrency, overloaded } = this.#options;
     const { scalingBurst, scalingWindowMs } = RUNTIME_LIMITS;
@@ -149,7 +150,7 @@ export class Admission {
       held,
       requests: wait === true ? undefined : this.#requestsOf(share, reserved ?? limit),
       burst: pool.burst.tokens,
-      overloaded: overloaded(pool),
+      overloaded: overloaded(pool, waits),
     });
   }
 
@@ -206,7 +207,8 @@ export class Admission {
         patience?.cancel();
         this.#waiting--;
       };
-      const waiter = {
+      const waiter: Waiter = {
+        wait,
         grant: () => {
           leave();
           this.#grant(pool, wait);
@@ -221,16 +223,28 @@ export class Admission {
       pool.waiting.push(waiter);
       this.#contended.add(pool);
       this.#waiting++;
-      const giveUp = (reason: unknown) => {
+      const step = () => {
         pool.waiting.splice(pool.waiting.indexOf(waiter), 1);
         if (pool.waiting.length === 0) this.#contended.delete(pool);
+      };
+      const giveUp = (reason: unknown) => {
+        step();
         waiter.fail(reason);
       };
+      const { clock } = this.#options;
       const forget = signal ? onAbort(signal, giveUp) : () => {};
-      const patience =
-        wait === 'processors'
-          ? this.#options.clock.timer(SCALING_LIMITS.processorsMs, () => giveUp(refused('machine')))
-          : undefined;
+      let patience: Timer | undefined;
+      const waitOn = () => {
+        patience = clock.timer(SCALING_LIMITS.processorsMs, () => giveUp(refused('machine')));
+      };
+      /** What is over in a moment has not been: one of them takes longer than the others. */
+      const letIn = () => {
+        if (this.#decide(pool, wait, false).kind !== 'grant') return waitOn();
+        step();
+        waiter.grant();
+      };
+      if (wait === 'processors' && areQuick(pool)) patience = clock.timer(SCALING_LIMITS.quickWaitMs, letIn);
+      else if (wait === 'processors') waitOn();
       this.#options.onWaiting();
     });
   }

@@ -33,18 +33,21 @@ export function learnDemand(demand: number, { environments, invocations, runnabl
 
 /**
  * Would one more invocation have all of them wait for processors, rather than compute? Each function may use its part of what the
- * processors bear, and one invocation in any case: one that computes without end slows itself down, and not the others. Those that are
- * over in a moment though they wait for each other are no overload: it begins when they no longer are.
+ * processors bear, and one invocation in any case: one that computes without end slows itself down, and not the others.
  *
  * @param load  what all invocations that run ask of the processors, in processors
  * @param functions  how many functions run any
  */
 export function isContended(work: Work, load: number, functions: number, processors: number): boolean {
-  const { running, demand, durationMs } = work;
-  if (durationMs < SCALING_LIMITS.quickMs) return false;
+  const { running, demand } = work;
   const bearable = processors + Math.max(1, processors * SCALING_LIMITS.loadBeyond);
   if (running === 0 || load + demand <= bearable) return false;
   return (running + 1) * demand > bearable / Math.max(1, functions);
+}
+
+/** Invocations that are over in a moment though they wait for each other are no overload: it begins when they no longer are. */
+export function areQuick({ durationMs }: Pick<Work, 'durationMs'>): boolean {
+  return durationMs < SCALING_LIMITS.quickMs;
 }
 
 /** How long invocations take after another one. */

@@ -10,6 +10,8 @@ export const SCALING_LIMITS = {
   loadBeyond: 0.25,
   /** An invocation that takes less than this, its waits for a processor included, may wait for others: callers hardly notice. */
   quickMs: 20,
+  /** A caller who waits for one of those that run of such a function gets an environment of its own after this. */
+  quickWaitMs: 200,
   /** A caller who waits for processors alone is refused after this. */
   processorsMs: 1_000,
   /** Invocations of one function that are let in all the same, in a burst: a page that makes some calls at once is not overload. */

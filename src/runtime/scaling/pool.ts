@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/index.ts';
 import type { Environment } from '../environments/environment.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
-import type { FunctionSpec, PoolState } from '../runtime.ts';
+import type { FunctionSpec, PoolState, Wait } from '../runtime.ts';
 import type { Launch } from '../starts/launch.ts';
 import { type Grace, learnDuration } from './contention.ts';
 import type { IdleTimes } from './idle-times.ts';
@@ -9,6 +9,7 @@ import type { Burst } from './scaling.ts';
 
 /** A caller that waits for a place. */
 export interface Waiter {
+  readonly wait: Wait;
   readonly grant: () => void;
   readonly fail: (error: unknown) => void;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/index.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { Machine } from '../machine/machine.ts';
-import { graceAt, isContended, learnDemand, type Sample } from './contention.ts';
+import { areQuick, graceAt, isContended, learnDemand, type Sample } from './contention.ts';
 import type { Pool } from './pool.ts';
 
 /** Environments that are looked at each time, all functions together: each takes some 20 to 80 µs, by what a sandbox consists of. */
@@ -46,16 +46,21 @@ export class Processors {
     }
   }
 
-  /** One more invocation of the pool would have all of them wait for processors, and its burst is used up. */
-  refuse(pool: Pool): boolean {
-    if (!this.#areContended(pool)) return false;
+  /**
+   * One more invocation of the pool would have all of them wait for processors, and its burst is used up. Where they are over in a moment,
+   * a caller who waits anyway waits for that moment: few environments that run hot take all of them, and sooner than many would.
+   */
+  refuse(pool: Pool, waits: boolean): boolean {
+    const quick = areQuick(pool);
+    if ((quick && !waits) || !this.#areContended(pool)) return false;
+    if (quick) return true;
     pool.grace = graceAt(pool.grace, this.#clock.monotonic());
     return pool.grace.left < 1;
   }
 
   /** One more is let in. */
   admit(pool: Pool): void {
-    if (this.#areContended(pool)) pool.grace = { ...pool.grace, left: pool.grace.left - 1 };
+    if (!areQuick(pool) && this.#areContended(pool)) pool.grace = { ...pool.grace, left: pool.grace.left - 1 };
   }
 
   #areContended(pool: Pool): boolean {

@@ -108,8 +108,12 @@ export class Aggregate {
   }
 }
 
+/** Most counts are of one. */
+const BUCKET_OF_ONE = ORIGIN;
+
 function bucketOf(value: number): number {
   if (value === 0) return 0;
+  if (value === 1) return BUCKET_OF_ONE;
   const bucket = ORIGIN + Math.ceil(Math.log(Math.abs(value)) / GROWTH);
   return value > 0 ? bucket : -bucket;
 }

@@ -14,7 +14,7 @@ import { LambdaError } from './errors.ts';
 import type { Functions } from './functions.ts';
 import type { FunctionMeter, Meters } from './metering.ts';
 import type { Alias, FunctionVersion } from './model.ts';
-import { functionArn, parseReference } from './names.ts';
+import { type FunctionReference, functionArn, parseReference } from './names.ts';
 import type { Packages } from './packages.ts';
 import { continueLineage, lineageKey, RECURSION_LIMITS, recursiveInvocation } from './recursion.ts';
 import { StreamedResponse } from './response-stream.ts';
@@ -43,6 +43,9 @@ export interface Invoked {
 /** What an invocation is made of, as a caller brings it. */
 export type Request = Omit<Invocation, 'invokedArn'>;
 
+/** ARNs that are known in their parts. */
+const REFERENCES_MAX = 10_000;
+
 /** The error type by which the runtime says that the payload is no JSON. */
 const EVENT_INVALID = 'Millrace.EventInvalid';
 
@@ -64,6 +67,9 @@ export class Invocations implements FunctionInvoker {
   readonly #options: InvocationsOptions;
   /** By `region/name/qualifier`. Everything that may change an entry clears its function's ones. */
   readonly #runnables = new Map<string, Runnable>();
+  readonly #references = new Map<string, FunctionReference>();
+  /** Texts of policies, which are replaced and never changed. */
+  readonly #policies = new WeakMap<object, string>();
 
   constructor(options: InvocationsOptions) {
     this.#options = options;
@@ -104,8 +110,18 @@ export class Invocations implements FunctionInvoker {
 
   /** The same by ARN. @throws function-not-found, invalid-parameter */
   runnableOf(arn: string): Runnable {
-    const { region, name, qualifier } = parseReference(arn);
+    const { region, name, qualifier } = this.#referenceOf(arn);
     return this.runnable(region ?? DEFAULT_REGION, name, qualifier);
+  }
+
+  /** APIs and pollers name few functions, again and again. @throws invalid-parameter */
+  #referenceOf(arn: string): FunctionReference {
+    const known = this.#references.get(arn);
+    if (known) return known;
+    const reference = parseReference(arn);
+    if (this.#references.size >= REFERENCES_MAX) this.#references.clear();
+    this.#references.set(arn, reference);
+    return reference;
   }
 
   /**
@@ -148,9 +164,15 @@ export class Invocations implements FunctionInvoker {
 
   /** The policy of a function, as JSON, which says who else may call it; `undefined` where it has none. */
   policyOf(arn: string): string | undefined {
-    const { region = DEFAULT_REGION, name, qualifier = '' } = parseReference(arn);
-    const statements = this.#options.functions.find(region, name)?.policies[qualifier]?.statements ?? [];
-    return statements.length === 0 ? undefined : JSON.stringify({ Version: '2012-10-17', Statement: statements });
+    const { region = DEFAULT_REGION, name, qualifier = '' } = this.#referenceOf(arn);
+    const policy = this.#options.functions.find(region, name)?.policies[qualifier];
+    if (!policy || policy.statements.length === 0) return undefined;
+    let text = this.#policies.get(policy);
+    if (text === undefined) {
+      text = JSON.stringify({ Version: '2012-10-17', Statement: policy.statements });
+      this.#policies.set(policy, text);
+    }
+    return text;
   }
 
   exists(arn: string): boolean {

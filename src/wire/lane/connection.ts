@@ -4,15 +4,16 @@ import { WIRE_LIMITS } from '../limits.ts';
 import { LaneRequest } from './request.ts';
 import { LaneResponse, type ResponseOwner } from './response.ts';
 
+/** Answers, sooner or later. */
+export type Serve = (request: LaneRequest, response: LaneResponse, socket: Socket) => void;
+
 /** What a connection is served by. */
 export interface LaneHost {
   readonly date: () => string;
   /** How often the lane has looked for connections that are silent for too long: their measure of time. */
   readonly ticks: number;
-  /** Whether the lane serves the request with this head; what it does not serve goes to Node with its connection. */
-  takes(head: PlainHead): boolean;
-  /** Answers, sooner or later. */
-  serve(request: LaneRequest, response: LaneResponse, socket: Socket): void;
+  /** Who answers the request with this head; what nobody does goes to Node with its connection. */
+  serverOf(head: PlainHead): Serve | undefined;
   /** Node's HTTP server has the connection from now on; what was read of it is put back. */
   handOver(socket: Socket): void;
   closed(connection: LaneConnection): void;
@@ -136,7 +137,9 @@ export class LaneConnection implements ResponseOwner {
   /** Takes bytes with which a request begins. */
   #take(bytes: Buffer): void {
     const head = readPlainHead(bytes);
-    if (typeof head === 'string' || !this.#host.takes(head)) return this.#handOver(bytes);
+    if (typeof head === 'string') return this.#handOver(bytes);
+    const serve = this.#host.serverOf(head);
+    if (!serve) return this.#handOver(bytes);
     const end = head.headBytes + head.bodyBytes;
     const request = new LaneRequest(head, bytes.subarray(head.headBytes, end), this.socket);
     const response = new LaneResponse(this);
@@ -144,7 +147,7 @@ export class LaneConnection implements ResponseOwner {
     this.#response = response;
     this.#headAt = this.#host.ticks;
     if (bytes.length > end) this.#wait(bytes.subarray(end));
-    this.#host.serve(request, response, this.socket);
+    serve(request, response, this.socket);
   }
 
   #handOver(bytes: Buffer): void {

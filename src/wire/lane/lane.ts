@@ -7,15 +7,12 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/index.ts';
 import type { PlainHead } from '../../codec/http/index.ts';
 import { WIRE_LIMITS } from '../limits.ts';
-import { LaneConnection, type LaneHost } from './connection.ts';
-import type { LaneRequest } from './request.ts';
-import type { LaneResponse } from './response.ts';
+import { LaneConnection, type LaneHost, type Serve } from './connection.ts';
 
 export interface LaneOptions {
   readonly clock: Clock;
-  /** Whether this may be answered here, beyond its size. */
-  readonly takes: (head: PlainHead) => boolean;
-  readonly serve: (request: LaneRequest, response: LaneResponse, socket: Socket) => void;
+  /** Who answers this here, sooner or later; `undefined` leaves it to Node's server. Of its size the lane takes care. */
+  readonly serverOf: (head: PlainHead) => Serve | undefined;
   readonly handOver: (socket: Socket) => void;
 }
 
@@ -51,14 +48,10 @@ export class Lane implements LaneHost {
     return this.#date;
   };
 
-  takes(head: PlainHead): boolean {
+  serverOf(head: PlainHead): Serve | undefined {
     const { lanePutBytesMax, laneBodyBytesMax } = WIRE_LIMITS;
     const isShort = head.bodyBytes <= (head.method === 'PUT' ? lanePutBytesMax : laneBodyBytesMax);
-    return isShort && this.#options.takes(head);
-  }
-
-  serve(request: LaneRequest, response: LaneResponse, socket: Socket): void {
-    this.#options.serve(request, response, socket);
+    return isShort ? this.#options.serverOf(head) : undefined;
   }
 
   handOver(socket: Socket): void {

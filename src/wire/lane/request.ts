@@ -7,6 +7,7 @@ export class LaneRequest implements CallRequest {
   readonly method: PlainMethod;
   readonly url: string;
   readonly headers: Record<string, string>;
+  readonly rawHeaders: readonly string[];
   readonly httpVersionMajor = 1;
   readonly socket: CallRequest['socket'];
   /** Bytes of the whole body. */
@@ -21,11 +22,16 @@ export class LaneRequest implements CallRequest {
   #isGivenUp = false;
 
   /** @param first  what has come of the body, at most all of it */
-  constructor({ method, url, headers, bodyBytes }: PlainHead, first: Buffer, socket: CallRequest['socket']) {
+  constructor(
+    { method, url, headers, rawHeaders, bodyBytes }: PlainHead,
+    first: Buffer,
+    socket: CallRequest['socket'],
+  ) {
     this.socket = socket;
     this.method = method;
     this.url = url;
     this.headers = headers;
+    this.rawHeaders = rawHeaders;
     this.bodyBytes = bodyBytes;
     this.#missing = bodyBytes - first.length;
     if (this.#missing === 0) this.#body = first;

@@ -51,6 +51,10 @@ export class LaneResponse implements CallResponse {
     return this.#isOver || !this.#owner.socket.writable;
   }
 
+  get writableLength(): number {
+    return this.#owner.socket.writableLength;
+  }
+
   setHeader(name: string, value: string): void {
     assert(name === 'connection' && value === 'close', `header ${name} goes with the head`);
     this.#closes = true;

@@ -46,16 +46,19 @@ export function passedOf(call: ApiCall): Passed {
  */
 export function eventVersion2(call: ApiCall, passed: Passed): Json {
   const { body } = call;
+  if (body.length === 0) return { ...requestVersion2(call, passed), ...restVersion2(call), isBase64Encoded: false };
   const request = requestVersion2(call, passed);
   const type = (request.headers as Record<string, string>)['content-type'];
   // Without a type it may be anything: what is text is passed on as text.
   const isText = (type === undefined || isTextual(type)) && isUtf8(body);
+  const told = { body: textOf(body, isText ? 'utf8' : 'base64'), isBase64Encoded: !isText };
+  return { ...request, ...restVersion2(call), ...told };
+}
+
+function restVersion2(call: ApiCall): Json {
   return {
-    ...request,
     requestContext: contextVersion2(call),
     ...(call.variables && { pathParameters: call.variables }),
-    ...(body.length > 0 && { body: textOf(body, isText ? 'utf8' : 'base64') }),
-    isBase64Encoded: body.length > 0 && !isText,
     ...stageVariables(call),
   };
 }

@@ -8,15 +8,20 @@ import type { ApiCall } from './call.ts';
 import type { ApiGround } from './ground.ts';
 
 /** Waits for what runs, so long and no longer; it runs on. @throws what `late` gives */
-export async function inTime<T>(clock: Clock, running: Promise<T>, timeoutMs: number, late: () => Error): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = clock.timer(timeoutMs, () => reject(late()));
-  try {
-    return await Promise.race([running, promise]);
-  } finally {
-    timer.cancel();
-    running.catch(() => {});
-  }
+export function inTime<T>(clock: Clock, running: Promise<T>, timeoutMs: number, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.timer(timeoutMs, () => reject(late()));
+    running.then(
+      (value) => {
+        timer.cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error);
+      },
+    );
+  });
 }
 
 /** Sends an answer, in one write where it fits. @param own  headers that name the request */

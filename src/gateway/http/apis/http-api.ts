@@ -137,8 +137,11 @@ export class HttpApiServer {
     if (hasLongHead(call.arrival)) throw new Refusal(431, 'Request Header Fields Too Large');
     const leaf = this.#routeOf(place, call);
     this.#throttle(place, leaf.route);
-    call.body = await this.#body(call.arrival);
-    await this.#authorizers.authorize(call, leaf, place.api.region);
+    const body = this.#body(call.arrival);
+    call.body = body instanceof Promise ? await body : body;
+    if ((leaf.route.AuthorizationType ?? 'NONE') !== 'NONE') {
+      await this.#authorizers.authorize(call, leaf, place.api.region);
+    }
     if (!leaf.integration) throw internal();
     return this.#integrate(place, call, leaf, leaf.integration);
   }
@@ -187,14 +190,14 @@ export class HttpApiServer {
     if (!this.#buckets.take(`${api.id}/${stage.StageName}/${RouteKey}`, rate)) throw tooMany();
   }
 
-  async #body({ request }: Arrival): Promise<Uint8Array> {
-    try {
-      return await this.#bodies.read(request, API_LIMITS.payloadBytesMax);
-    } catch (error) {
+  #body({ request }: Arrival): Uint8Array | Promise<Uint8Array> {
+    const body = this.#bodies.read(request, API_LIMITS.payloadBytesMax);
+    if (!(body instanceof Promise)) return body;
+    return body.catch((error: unknown) => {
       if (hasCode(error, 'body-too-large')) throw tooLarge();
       if (hasCode(error, 'wire-busy')) throw unavailable();
       throw error;
-    }
+    });
   }
 
   async #integrate(place: StagePlace, call: ApiCall, leaf: Leaf, integration: HttpIntegration): Promise<UrlResponse> {

@@ -65,6 +65,7 @@ export class Blobs implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#digests[Symbol.asyncDispose]();
+    await this.#names[Symbol.asyncDispose]();
   }
 
   /** Takes in a body, durable when it resolves but for what is small; on any error nothing is left. @throws content-mismatch, objects-full */
