@@ -157,7 +157,9 @@ export class LaneResponse implements CallResponse {
       else if (name === 'connection') this.#closes ||= value.toLowerCase() === 'close';
       else head += this.#line(name, value);
     }
-    return `${head}Date: ${this.#owner.date()}\r\n${encoding}${this.#closes ? CLOSED : KEPT}`;
+    // What stands behind an API may tell the time itself.
+    const date = headers.date === undefined ? `Date: ${this.#owner.date()}\r\n` : '';
+    return `${head}${date}${encoding}${this.#closes ? CLOSED : KEPT}`;
   }
 
   #line(name: string, value: string): string {
