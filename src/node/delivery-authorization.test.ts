@@ -60,6 +60,20 @@ test('a topic delivers into a queue whose policy lets that topic, and no other',
   assert.equal((await deliver('sqs', { arn: QUEUE, source: TOPIC })).taken, 0, 'a queue without a policy');
 });
 
+test('an alarm tells a topic that nobody has given a policy, and one whose policy names it', async () => {
+  const alarm = { arn: TOPIC, source: 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:hot' };
+  const owned = { StringEquals: { 'AWS:SourceOwner': '000000000000' } };
+  assert.equal((await deliver('sns', alarm, { own: policy({ AWS: '*' }, 'SNS:Publish', TOPIC, owned) })).taken, 1);
+  const named = policy({ Service: 'cloudwatch.amazonaws.com' }, 'sns:Publish', TOPIC);
+  assert.equal((await deliver('sns', alarm, { own: named })).taken, 1);
+  const other = policy({ Service: 's3.amazonaws.com' }, 'sns:Publish', TOPIC);
+  assert.equal((await deliver('sns', alarm, { own: other })).taken, 0);
+  const bucket = { arn: TOPIC, source: 'arn:aws:s3:::photos' };
+  assert.equal((await deliver('sns', bucket, { own: policy({ AWS: '*' }, 'SNS:Publish', TOPIC, owned) })).taken, 0);
+  const byFunction = policy({ Service: 'lambda.alarms.cloudwatch.amazonaws.com' }, 'lambda:InvokeFunction', FUNCTION);
+  assert.equal((await deliver('lambda', { ...alarm, arn: FUNCTION }, { own: byFunction })).taken, 1);
+});
+
 test('a policy that lets an account speaks of the account of the source, buckets included', async () => {
   const of = (account: string) =>
     policy({ Service: 's3.amazonaws.com' }, 'lambda:InvokeFunction', FUNCTION, {

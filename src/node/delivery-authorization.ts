@@ -16,12 +16,14 @@ const PRINCIPALS: Readonly<Record<string, string>> = {
   sns: 'sns.amazonaws.com',
   s3: 's3.amazonaws.com',
   events: 'events.amazonaws.com',
+  cloudwatch: 'cloudwatch.amazonaws.com',
 };
 
-/** The same for functions alone: elsewhere these act as a role that they were given. */
+/** The same for functions alone: elsewhere these act as a role that they were given, or by another name. */
 const PRINCIPALS_TO_FUNCTIONS: Readonly<Record<string, string>> = {
   iot: 'iot.amazonaws.com',
   logs: 'logs.amazonaws.com',
+  cloudwatch: 'lambda.alarms.cloudwatch.amazonaws.com',
 };
 
 export interface DeliveryGuard {
@@ -71,7 +73,7 @@ export function guardedTarget(kind: GuardedKind, target: Target, guard: Delivery
 function delivererOf(kind: GuardedKind, { arn, source }: Delivery, guard: DeliveryGuard): Caller | undefined {
   const { service = '' } = parseArn(source) ?? {};
   if (service === 'lambda') return functionSession(source, arn, guard);
-  const principal = PRINCIPALS[service] ?? (kind === 'lambda' ? PRINCIPALS_TO_FUNCTIONS[service] : undefined);
+  const principal = (kind === 'lambda' ? PRINCIPALS_TO_FUNCTIONS[service] : undefined) ?? PRINCIPALS[service];
   if (principal === undefined) return undefined;
   // A subscription delivers for its topic.
   const sourceArn = service === 'sns' ? source.split(':').slice(0, 6).join(':') : source;

@@ -232,7 +232,7 @@ export async function openServices(
       checkRead: readAuthorization({ ...config, authority, s3: s3.service, via: 'dynamodb.amazonaws.com' }),
     }),
   );
-  const cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
+  const cloudwatch = scope.use(await openCloudWatch({ records, delivery, ...ground }));
   takeMetrics = (metrics) => cloudwatch.take(metrics);
   const { foreign, tokenIssuers, version } = config;
   const denials = new Denials({ calls, writeLog: (...line) => logs.sink.write(...line), ...ground });

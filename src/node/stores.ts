@@ -43,6 +43,9 @@ const SEALED_SPACES = [
 /** Where the keys stand that they are sealed with, unless the configuration says otherwise. */
 const KEY_FILE = 'sealing.key';
 
+/** Of the store of tables, of which a busy one has far more pages than the other store: taken as they are read, so none without tables. */
+const TABLES_PAGE_CACHE_BYTES = 64 * 1024 * 1024;
+
 /** Opens the embedded engines, a folder each. @throws DomainError `directory-locked`, `format-too-new`, `log-damaged`, KeyFileErrorCode */
 export async function openStores(options: {
   readonly directory: string;
@@ -71,7 +74,9 @@ export async function openStores(options: {
       ...(encryption?.passphrase !== undefined && { passphrase: encryption.passphrase }),
     }),
   );
-  const tables = scope.use(lazyEmbeddedRecords({ directory: join(directory, 'tables') }));
+  const tables = scope.use(
+    lazyEmbeddedRecords({ directory: join(directory, 'tables'), pageCacheBytes: TABLES_PAGE_CACHE_BYTES }),
+  );
   const objects = scope.use(
     await openEmbeddedObjects({ directory: join(directory, 'objects'), records, clock, random, logger }),
   );

@@ -76,3 +76,14 @@ test('rolling a stack back by hand makes its change sets obsolete, and so does g
   assert.equal((await harness.settled('app')).StackStatus, 'UPDATE_ROLLBACK_COMPLETE');
   await assert.rejects(harness.call('ExecuteChangeSet', changeSet), { code: 'change-set-state' });
 });
+
+test('deleting a change set that is not there is no error, as long as its stack is', async () => {
+  await using harness = await Harness.open();
+  await harness.create('app', queue(1));
+  const changeSet = { StackName: 'app', ChangeSetName: 'next' };
+  await harness.call('DeleteChangeSet', changeSet);
+  await harness.call('CreateChangeSet', { ...changeSet, TemplateBody: queue(2) });
+  await harness.call('DeleteChangeSet', changeSet);
+  await harness.call('DeleteChangeSet', changeSet);
+  await assert.rejects(harness.call('DeleteChangeSet', { ...changeSet, StackName: 'none' }), { code: 'validation' });
+});

@@ -26,7 +26,7 @@ before(async () => {
   owned.defer(() => rm(directory, { recursive: true }));
   const ground = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics };
   const records = owned.use(await openEmbeddedRecords({ directory }));
-  cloudwatch = owned.use(await openCloudWatch({ records, ...ground }));
+  cloudwatch = owned.use(await openCloudWatch({ records, delivery: { send: async () => {} }, ...ground }));
   wire = owned.use(await startWire([cloudwatch.service]));
 });
 

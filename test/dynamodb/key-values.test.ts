@@ -25,3 +25,16 @@ test('a query for what no key can be is refused, instead of finding nothing', as
     message: `${NOT_VALID} string value. Key: h`,
   });
 });
+
+test('a text that UTF-8 cannot hold is kept as what an encoder makes of it, in keys and elsewhere', async () => {
+  await using tables = await LocalTables.open();
+  const TableName = await tables.table('halves');
+  const Item = { h: { S: 'a\ud800' }, s: { S: '\udc00b' }, ss: { SS: ['\ud800', 'x'] }, pair: { S: '\u{1f600}' } };
+  await tables.call('PutItem', { TableName, Item });
+  const kept = { h: { S: 'a\ufffd' }, s: { S: '\ufffdb' }, ss: { SS: ['\ufffd', 'x'] }, pair: { S: '\u{1f600}' } };
+  for (const h of ['a\ud800', 'a\udfff', 'a\ufffd']) {
+    assert.deepEqual(JSON.parse((await tables.call('GetItem', { TableName, Key: { h: { S: h } } })).Item.text), kept);
+  }
+  const set = { SS: ['\ud800', '\ud801'] };
+  await assert.rejects(tables.call('PutItem', { TableName, Item: { ...Item, set } }), /contains duplicates/);
+});

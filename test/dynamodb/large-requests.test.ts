@@ -111,6 +111,23 @@ test('statements of a transaction insert 4 MB together, as other transactions do
   await insert(10);
 });
 
+test('a transaction of more than 4 MB of whole items is refused, however little of them it names', async () => {
+  await using tables = await LocalTables.open();
+  const TableName = await tables.table('whole');
+  const keys = Array.from({ length: 11 }, (_, at) => ({ h: { S: String(at) } }));
+  for (const key of keys)
+    await tables.call('PutItem', { TableName, Item: { ...key, text: { S: 'x'.repeat(390 * 1024) } } });
+  const tooLarge = { message: 'Transaction size exceeded the maximum allowed size of 4 MB' };
+  const update = (Key: object) => ({ Update: { TableName, Key, UpdateExpression: 'SET seen = h' } });
+  const remove = (Key: object) => ({ Delete: { TableName, Key } });
+  for (const TransactItems of [keys.map(update), keys.map(remove)]) {
+    await assert.rejects(tables.call('TransactWriteItems', { TransactItems }), tooLarge);
+  }
+  assert.equal((await tables.call('Scan', { TableName, FilterExpression: 'attribute_exists(seen)' })).Count, 0);
+  await tables.call('TransactWriteItems', { TransactItems: keys.slice(1).map(update) });
+  await tables.call('TransactWriteItems', { TransactItems: keys.slice(1).map(remove) });
+});
+
 test('an item whose numbers are too long for a record is refused for what it is', async () => {
   await using node = await TablesNode.start();
   const TableName = await node.table('h:S');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { CloudFormation } from '@aws-sdk/client-cloudformation';
+import { S3 } from '@aws-sdk/client-s3';
 import { eventually, TablesNode } from './support.ts';
 
 let node: TablesNode;
@@ -162,5 +163,63 @@ test('a stack changes all of a table that can be changed at once, and takes it b
   const back = await settled(StackName);
   assert.equal(back.StackStatus, 'UPDATE_COMPLETE', back.StackStatusReason);
   assert.deepEqual(await described(), first);
+  await stacks.deleteStack({ StackName });
+});
+
+test('a stack fills a table from a bucket, and gives it a policy, insights and warm throughput', async () => {
+  const { client } = node;
+  const StackName = 'filled';
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const s3 = new S3({ endpoint: node.node.endpoints.http, region: 'us-east-1', credentials, forcePathStyle: true });
+  await s3.createBucket({ Bucket: 'fillings' });
+  await s3.putObject({ Bucket: 'fillings', Key: 'in/one.csv', Body: 'h,name\n1,one\n2,two\n' });
+  s3.destroy();
+  const table = {
+    TableName: 'filled',
+    KeySchema: [{ AttributeName: 'h', KeyType: 'HASH' }],
+    AttributeDefinitions: [{ AttributeName: 'h', AttributeType: 'S' }],
+    BillingMode: 'PAY_PER_REQUEST',
+    StreamSpecification: { StreamViewType: 'NEW_IMAGE' },
+    SSESpecification: { SSEEnabled: false },
+    ImportSourceSpecification: {
+      S3BucketSource: { S3Bucket: 'fillings', S3KeyPrefix: 'in/' },
+      InputFormat: 'CSV',
+      InputCompressionType: 'NONE',
+    },
+    Tags: [{ Key: 'team', Value: 'a' }],
+  };
+  const statement = { Effect: 'Allow', Principal: '*', Action: 'dynamodb:GetItem', Resource: '*' };
+  const more = {
+    ResourcePolicy: { PolicyDocument: { Version: '2012-10-17', Statement: [statement] } },
+    ContributorInsightsSpecification: { Enabled: true },
+    WarmThroughput: { ReadUnitsPerSecond: 13_000, WriteUnitsPerSecond: 5_000 },
+  };
+  await stacks.createStack({ StackName, TemplateBody: resource({ ...table, ...more }) });
+  const made = await settled(StackName);
+  assert.equal(made.StackStatus, 'CREATE_COMPLETE', made.StackStatusReason);
+  const { Item } = await client.getItem({ TableName: 'filled', Key: { h: { S: '2' } } });
+  assert.deepEqual(Item, { h: { S: '2' }, name: { S: 'two' } });
+  const { Table } = await client.describeTable({ TableName: 'filled' });
+  const ResourceArn = Table!.TableArn!;
+  assert.deepEqual(
+    [Table!.StreamSpecification?.StreamViewType, Table!.WarmThroughput?.ReadUnitsPerSecond],
+    ['NEW_IMAGE', 13_000],
+  );
+  assert.deepEqual((await client.listTagsOfResource({ ResourceArn })).Tags, table.Tags);
+  assert.match((await client.getResourcePolicy({ ResourceArn })).Policy!, /dynamodb:GetItem/);
+  const insights = async () =>
+    (await client.describeContributorInsights({ TableName: 'filled' })).ContributorInsightsStatus;
+  assert.equal(await insights(), 'ENABLED');
+
+  // Tables have no keys of KMS: what was taken away before comes back.
+  const SSESpecification = { SSEEnabled: true };
+  await stacks.updateStack({ StackName, TemplateBody: resource({ ...table, SSESpecification }) });
+  assert.equal((await settled(StackName)).StackStatus, 'UPDATE_ROLLBACK_COMPLETE');
+  assert.match((await client.getResourcePolicy({ ResourceArn })).Policy!, /dynamodb:GetItem/);
+
+  await stacks.updateStack({ StackName, TemplateBody: resource(table) });
+  assert.equal((await settled(StackName)).StackStatus, 'UPDATE_COMPLETE');
+  await assert.rejects(client.getResourcePolicy({ ResourceArn }), { name: 'PolicyNotFoundException' });
+  assert.equal(await insights(), 'DISABLED');
   await stacks.deleteStack({ StackName });
 });

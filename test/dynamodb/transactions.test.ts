@@ -135,6 +135,15 @@ describe('transactions', () => {
       { TableName, CapacityUnits: 4, ReadCapacityUnits: 4, Table: { CapacityUnits: 4, ReadCapacityUnits: 4 } },
     ]);
   });
+
+  test('a read of one item twice is refused', async () => {
+    const TableName = await node.table();
+    const Get = { TableName, Key: key('a') };
+    await assert.rejects(node.client.transactGetItems({ TransactItems: [{ Get }, { Get }] }), {
+      name: 'ValidationException',
+      message: 'Transaction request cannot include multiple operations on one item',
+    });
+  });
 });
 
 describe('batches', () => {
@@ -215,6 +224,12 @@ describe('batches', () => {
       write([{ PutRequest: { Item: { x: { S: 'y' } } } }]),
       invalid('The provided key element does not match the schema'),
     );
+    const arn = (await client.describeTable({ TableName })).Table!.TableArn!;
+    const twice = { [TableName]: [put('a')], [arn]: [put('a')] };
+    const duplicates = invalid('Provided list of item keys contains duplicates');
+    await assert.rejects(client.batchWriteItem({ RequestItems: twice }), duplicates);
+    const one = { Keys: [key('a')] };
+    await assert.rejects(client.batchGetItem({ RequestItems: { [TableName]: one, [arn]: one } }), duplicates);
     const other = await node.table();
     const halves = { [TableName]: Array.from({ length: 13 }, (_, at) => put(`${at}`)), [other]: [] as object[] };
     halves[other] = halves[TableName]!;

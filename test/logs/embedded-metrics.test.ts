@@ -30,7 +30,7 @@ before(async () => {
       askSubscriber: async () => 'missing',
     }),
   );
-  cloudwatch = scope.use(await openCloudWatch({ records, ...ground }));
+  cloudwatch = scope.use(await openCloudWatch({ records, delivery: { send: async () => {} }, ...ground }));
 });
 
 after(() => scope.disposeAsync());

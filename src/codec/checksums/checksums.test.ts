@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CHECKSUM_ALGORITHMS, type CrcAlgorithm, checksumHasher, combineCrcs } from './index.ts';
+import {
+  CHECKSUM_ALGORITHMS,
+  type CrcAlgorithm,
+  checksumHasher,
+  combineCrcs,
+  laneMemory,
+  Md5Lanes,
+  PIECES_AT,
+} from './index.ts';
 
 const sum = (algorithm: (typeof CHECKSUM_ALGORITHMS)[number], ...pieces: (string | Uint8Array)[]) => {
   const hasher = checksumHasher(algorithm);
@@ -42,6 +51,35 @@ test('CRCs of pieces combine to that of the whole', () => {
     fc.property(pieces, fc.constantFrom<CrcAlgorithm>('CRC32', 'CRC32C', 'CRC64NVME'), (list, algorithm) => {
       const parts = list.map((piece) => ({ crc: sum(algorithm, piece), sizeBytes: piece.length }));
       assert.deepEqual(combineCrcs(algorithm, parts), sum(algorithm, Buffer.concat(list)));
+    }),
+  );
+});
+
+test('MD5 of messages side by side, in any pieces, is that of each', () => {
+  const memory = laneMemory(64 * 1024);
+  const shared = new Uint8Array(memory.buffer);
+  const lanes = new Md5Lanes(memory);
+  const message = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 4 });
+  fc.assert(
+    fc.property(fc.array(message, { minLength: 1, maxLength: 9 }), (messages) => {
+      const sums = messages.map(() => lanes.begin());
+      for (let turn = 0; turn < 4; turn++) {
+        let at = PIECES_AT;
+        const pieces = messages.flatMap((pieces, index) => {
+          const piece = pieces[turn];
+          if (!piece) return [];
+          shared.set(piece, at);
+          at += piece.length;
+          return [{ md5: sums[index]!, at: at - piece.length, sizeBytes: piece.length }];
+        });
+        lanes.update(pieces);
+        // What was taken is the caller's again.
+        shared.fill(0, PIECES_AT, at);
+      }
+      for (const [index, pieces] of messages.entries()) {
+        const expected = createHash('md5').update(Buffer.concat(pieces)).digest('hex');
+        assert.equal(lanes.digest(sums[index]!), expected);
+      }
     }),
   );
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../base/index.ts';
+import type { Delivery } from '../../delivery/index.ts';
 import { openEmbeddedRecords } from '../../store/index.ts';
 import { createMetrics, type Datum, newTrace, silentLogger } from '../../telemetry/index.ts';
 import type { OperationContext } from '../index.ts';
@@ -22,13 +23,16 @@ const CONTEXT: OperationContext = {
 async function opened(directory: string, clock = new SimulatedClock(), seed = 1) {
   const records = await openEmbeddedRecords({ directory });
   const metrics = createMetrics();
+  const sent: Delivery[] = [];
+  const delivery = { send: async (deliveries: readonly Delivery[]) => void sent.push(...deliveries) };
   const random = seededRandom(seed);
-  const cloudwatch = await openCloudWatch({ records, metrics, clock, random, logger: silentLogger });
+  const cloudwatch = await openCloudWatch({ records, metrics, clock, random, delivery, logger: silentLogger });
   const call = (operation: string, input: object) => cloudwatch.service.operations[operation]!(input, CONTEXT);
   return {
     metrics,
     clock,
     call,
+    sent,
     cloudwatch,
     close: async () => {
       await cloudwatch[Symbol.asyncDispose]();
@@ -249,3 +253,83 @@ test('a sketch stays bounded however wide the values', () => {
   for (let power = -300; power < 300; power += 0.25) aggregate.add(10 ** power);
   assert.ok(aggregate.toStored().sketch!.length <= 2 * CLOUDWATCH_LIMITS.sketchBucketsMax);
 });
+
+const TOPIC = 'arn:aws:sns:us-east-1:000000000000:alarms';
+const ALARM = {
+  AlarmName: 'failures',
+  Namespace: 'Plant',
+  MetricName: 'Failures',
+  Dimensions: [{ Name: 'Line', Value: 'a' }],
+  Statistic: 'Sum',
+  Period: 60,
+  EvaluationPeriods: 2,
+  Threshold: 3,
+  ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+  AlarmActions: [TOPIC, 'arn:aws:lambda:us-east-1:000000000000:function:f'],
+  OKActions: [TOPIC],
+};
+
+test('an alarm goes by the values of its periods, and tells its topics and functions of each change, once', () =>
+  withService(async ({ clock, call, cloudwatch, sent }) => {
+    await call('PutMetricAlarm', ALARM);
+    const state = async () => (await call('DescribeAlarms', { AlarmNames: ['failures'] })).MetricAlarms[0].StateValue;
+    assert.equal(await state(), 'INSUFFICIENT_DATA');
+    const count = (Value: number) =>
+      call('PutMetricData', {
+        Namespace: 'Plant',
+        MetricData: [{ MetricName: 'Failures', Dimensions: ALARM.Dimensions, Value }],
+      });
+    for (const values of [[3], [1, 2], [9]]) {
+      for (const value of values) await count(value);
+      await clock.advance(60_000);
+      await cloudwatch.evaluateAlarms();
+    }
+    assert.equal(await state(), 'ALARM');
+    assert.deepEqual(
+      sent.map(({ arn, source }) => [arn, source]),
+      ALARM.AlarmActions.map((arn) => [arn, 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:failures']),
+    );
+    const [message, event] = sent.map(({ payload }) => JSON.parse(Buffer.from(payload).toString()));
+    assert.deepEqual(
+      [message.NewStateValue, message.OldStateValue, message.Trigger.Statistic, message.Trigger.Dimensions],
+      ['ALARM', 'INSUFFICIENT_DATA', 'SUM', [{ value: 'a', name: 'Line' }]],
+    );
+    assert.match(message.NewStateReason, /datapoint\(s\) \[3, 3\] were greater than or equal to the threshold \(3\)/);
+    assert.equal(sent[0]!.attributes!.subject, 'ALARM: "failures" in US East (N. Virginia)');
+    assert.deepEqual([event.source, event.alarmData.state.value], ['aws.cloudwatch', 'ALARM']);
+
+    await count(1);
+    await clock.advance(60_000);
+    await cloudwatch.evaluateAlarms();
+    assert.deepEqual([await state(), sent.length], ['OK', 3]);
+    await call('DisableAlarmActions', { AlarmNames: ['failures'] });
+    await call('SetAlarmState', { AlarmName: 'failures', StateValue: 'ALARM', StateReason: 'to try it' });
+    assert.deepEqual([await state(), sent.length], ['ALARM', 3]);
+    await call('DeleteAlarms', { AlarmNames: ['failures', 'none'] });
+    assert.deepEqual((await call('DescribeAlarms', {})).MetricAlarms, []);
+  }));
+
+test('alarms and their states outlive a restart; what they are not built for is refused by name', () =>
+  withService(async ({ call, close }, directory) => {
+    await call('PutMetricAlarm', { ...ALARM, Tags: [{ Key: 'team', Value: 'a' }] });
+    await call('SetAlarmState', { AlarmName: 'failures', StateValue: 'OK', StateReason: 'to try it' });
+    await call('PutMetricAlarm', { ...ALARM, Threshold: 4 });
+    for (const [more, message] of [
+      [{ Metrics: [] }, /Metrics of alarms is not built/],
+      [{ AlarmActions: ['arn:aws:automate:us-east-1:ec2:reboot'] }, /action .*ec2:reboot is not built/],
+      [{ ComparisonOperator: 'LessThanLowerThreshold' }, /band of anomalies/],
+      [{ DatapointsToAlarm: 3 }, /less than or equal to EvaluationPeriods/],
+      [{ Period: 61 }, /multiple of 60/],
+      [{ ExtendedStatistic: 'p99' }, /Exactly one of/],
+      [{ TreatMissingData: 'often' }, /not supported/],
+    ] as const) {
+      await assert.rejects(async () => call('PutMetricAlarm', { ...ALARM, ...more }), { message });
+    }
+    await close();
+    const again = await opened(directory);
+    const [alarm] = (await again.call('DescribeAlarms', { AlarmNamePrefix: 'fail' })).MetricAlarms;
+    assert.deepEqual([alarm.StateValue, alarm.StateReason, alarm.Threshold], ['OK', 'to try it', 4]);
+    const { Tags } = await again.call('ListTagsForResource', { ResourceARN: alarm.AlarmArn });
+    assert.deepEqual(Tags, [{ Key: 'team', Value: 'a' }]);
+    await again.close();
+  }));

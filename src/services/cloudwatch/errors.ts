@@ -2,13 +2,15 @@ import { DomainError } from '../../base/index.ts';
 import type { WireAnswer } from '../index.ts';
 
 /** - `parameter-invalid`: a value outside its range; - `parameter-combination`: values that exclude each other;
- *  - `parameter-missing`; - `token-invalid`: a page token of another call; - `metrics-full`: too many metrics. */
+ *  - `parameter-missing`; - `token-invalid`: a page token of another call; - `metrics-full`: too many metrics or alarms;
+ *  - `not-found`: no alarm of that name. */
 export type CloudWatchErrorCode =
   | 'parameter-invalid'
   | 'parameter-combination'
   | 'parameter-missing'
   | 'token-invalid'
-  | 'metrics-full';
+  | 'metrics-full'
+  | 'not-found';
 
 export class CloudWatchError extends DomainError<CloudWatchErrorCode> {}
 
@@ -18,4 +20,5 @@ export const CLOUDWATCH_ANSWERS = {
   'parameter-missing': { type: 'MissingRequiredParameterException', status: 400 },
   'token-invalid': { type: 'InvalidNextToken', status: 400 },
   'metrics-full': { type: 'LimitExceededFault', status: 400 },
+  'not-found': { type: 'ResourceNotFound', status: 404 },
 } satisfies Record<CloudWatchErrorCode, WireAnswer>;

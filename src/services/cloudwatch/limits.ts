@@ -24,6 +24,10 @@ export const CLOUDWATCH_LIMITS = {
   dataPointsMax: 100_800,
   queriesMax: 500,
   listPageMax: 500,
+  alarmsMax: 5_000,
+  alarmsPageMax: 100,
+  /** What the periods that an alarm looks at may span: seven days. */
+  alarmSecondsMax: 7 * 24 * 3600,
 } as const;
 
 export const MINUTE_MS = 60_000;

@@ -1,14 +1,52 @@
-import { anything, each, type PermissionsOf, right } from '../index.ts';
+import { ACCOUNT_ID, formatArn } from '../../base/index.ts';
+import {
+  anything,
+  each,
+  madeWithTags,
+  type PermissionsOf,
+  resourceTags,
+  right,
+  type TargetOf,
+  tagging,
+} from '../index.ts';
+import type { Alarms } from './alarms/alarms.ts';
+
+type Input = Readonly<Record<string, any>>;
 
 /**
- * Metrics are no resources: policies narrow what may be put by its namespace.
+ * Metrics are no resources: policies narrow what may be put by its namespace. Alarms are.
  *
  * @see Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch"
  */
-export const CLOUDWATCH_PERMISSIONS: Readonly<Record<string, PermissionsOf>> = {
-  ...each('cloudwatch', anything, ['GetMetricData', 'GetMetricStatistics', 'ListMetrics']),
-  PutMetricData: right('cloudwatch:PutMetricData', ({ Namespace }) => ({
-    resources: ['*'],
-    ...(Namespace !== undefined && { context: { 'cloudwatch:namespace': String(Namespace) } }),
-  })),
-};
+export function cloudwatchPermissions(alarms: Pick<Alarms, 'find'>): Readonly<Record<string, PermissionsOf>> {
+  const tagsOf = (region: string, name: string) => resourceTags(alarms.find(region, name)?.tags);
+  const arnOf = (region: string, name: string) => formatArn('cloudwatch', region, ACCOUNT_ID, `alarm:${name}`);
+  const alarm: TargetOf<Input> = ({ AlarmName }, { region }) => ({
+    resources: [arnOf(region, AlarmName)],
+    context: tagsOf(region, AlarmName),
+  });
+  const named: TargetOf<Input> = ({ AlarmNames = [] }, { region }) => ({
+    resources: AlarmNames.length > 0 ? AlarmNames.map((name: string) => arnOf(region, name)) : ['*'],
+  });
+  const tagged: TargetOf<Input> = ({ ResourceARN }, { region }) => ({
+    resources: [ResourceARN],
+    context: tagsOf(region, String(ResourceARN).replace(/^.*:alarm:/, '')),
+  });
+  const tagsIn = ({ Tags }: Input) => Tags && Object.fromEntries(Tags.map(({ Key, Value }: Input) => [Key, Value]));
+  return {
+    ...each('cloudwatch', anything, ['GetMetricData', 'GetMetricStatistics', 'ListMetrics', 'DescribeAlarmsForMetric']),
+    PutMetricData: right('cloudwatch:PutMetricData', ({ Namespace }) => ({
+      resources: ['*'],
+      ...(Namespace !== undefined && { context: { 'cloudwatch:namespace': String(Namespace) } }),
+    })),
+    PutMetricAlarm: madeWithTags('cloudwatch:PutMetricAlarm', 'cloudwatch:TagResource', alarm, tagsIn),
+    SetAlarmState: right('cloudwatch:SetAlarmState', alarm),
+    ...each('cloudwatch', named, ['DescribeAlarms', 'DeleteAlarms', 'EnableAlarmActions', 'DisableAlarmActions']),
+    ListTagsForResource: right('cloudwatch:ListTagsForResource', tagged),
+    ...each(
+      'cloudwatch',
+      tagging(tagged, (input: Input) => ({ tags: tagsIn(input), keys: input.TagKeys })),
+      [...['TagResource', 'UntagResource']],
+    ),
+  };
+}

@@ -57,12 +57,18 @@ export function changeSetOperations(stacks: Stacks, readAs: ReadObjectAs): Reado
       return {};
     },
 
-    DeleteChangeSet: async (input, { region }) => {
-      await stacks.deleteChangeSet(stacks.getChangeSet(region, input.ChangeSetName, input.StackName));
+    DeleteChangeSet: async ({ ChangeSetName: name, StackName: stackName }, { region }) => {
+      // What is not there needs no deleting: CDK asks for it before it makes its own.
+      const isGone = stackName !== undefined && !stacks.changeSets(stacks.get(region, stackName)).some(isCalled(name));
+      if (!isGone || name.startsWith('arn:')) {
+        await stacks.deleteChangeSet(stacks.getChangeSet(region, name, stackName));
+      }
       return {};
     },
   };
 }
+
+const isCalled = (name: string) => (changeSet: ChangeSet) => changeSet.name === name;
 
 function summaryShape(changeSet: ChangeSet): object {
   return {

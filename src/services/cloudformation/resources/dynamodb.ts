@@ -1,3 +1,4 @@
+import { DomainError, formatArn } from '../../../base/index.ts';
 import { type Json, type JsonObject, sameJson } from '../template/value.ts';
 import { changes, type Kind, pick, replaces, required, TAGS, tagChanges } from './properties.ts';
 import {
@@ -39,26 +40,34 @@ export const TABLE: ResourceType = {
     }),
     DeletionProtectionEnabled: changes('flag'),
     TableClass: changes('text'),
+    SSESpecification: changes({ object: { SSEEnabled: 'flag', SSEType: 'text', KMSMasterKeyId: 'text' } }),
+    ContributorInsightsSpecification: changes({ object: { Enabled: 'flag', Mode: 'text' } }),
+    ResourcePolicy: changes({ object: { PolicyDocument: 'any' } }),
+    WarmThroughput: changes({ object: { ReadUnitsPerSecond: 'number', WriteUnitsPerSecond: 'number' } }),
+    ImportSourceSpecification: replaces({
+      object: {
+        S3BucketSource: { object: { S3Bucket: 'text', S3KeyPrefix: 'text', S3BucketOwner: 'text' } },
+        InputFormat: 'text',
+        InputFormatOptions: { object: { Csv: { object: { Delimiter: 'text', HeaderList: { list: 'text' } } } } },
+        InputCompressionType: 'text',
+      },
+    }),
     Tags: TAGS,
   },
-  notBuilt: [
-    'ContributorInsightsSpecification',
-    'ImportSourceSpecification',
-    'ResourcePolicy',
-    'SSESpecification',
-    'WarmThroughput',
-  ],
   attributes: ['Arn', 'StreamArn'],
   naming: { property: 'TableName', lengthMax: 255 },
 
   async create(properties, work) {
     const TableName = work.name;
-    await createOrAdopt(work, () => work.call('dynamodb', 'CreateTable', { ...tableInput(properties), TableName }));
+    await createOrAdopt(work, () => makeTable(TableName, properties, work));
     await work.made(TableName);
+    if (properties.ImportSourceSpecification !== undefined) await setImported(TableName, properties, work);
     await active(TableName, work);
     await setTimeToLive(TableName, properties.TimeToLiveSpecification as JsonObject | undefined, work);
     await setRecovery(TableName, undefined, recoveryOf(properties), work);
     await setDestination(TableName, undefined, destinationOf(properties), work);
+    await setInsights(TableName, undefined, insightsOf(properties), work);
+    await setPolicy(TableName, undefined, policyOf(properties), work);
     return describe(TableName, work);
   },
 
@@ -70,6 +79,8 @@ export const TABLE: ResourceType = {
     await setTimeToLive(TableName, properties.TimeToLiveSpecification as JsonObject | undefined, work);
     await setRecovery(TableName, recoveryOf(before), recoveryOf(properties), work);
     await setDestination(TableName, destinationOf(before), destinationOf(properties), work);
+    await setInsights(TableName, insightsOf(before), insightsOf(properties), work);
+    await setPolicy(TableName, policyOf(before), policyOf(properties), work);
     await setTags(existing, properties, work);
     return describe(TableName, work);
   },
@@ -93,13 +104,56 @@ const SAME_NAME = [
   'ProvisionedThroughput',
   'TableClass',
   'Tags',
+  'WarmThroughput',
 ];
 
 function tableInput(properties: JsonObject): Record<string, unknown> {
   return {
     ...pick(properties, SAME_NAME),
     ...(properties.StreamSpecification !== undefined && { StreamSpecification: streamOf(properties) }),
+    ...encryptionOf(properties),
   };
+}
+
+/** Only the service says which encryption a table can have. */
+function encryptionOf({ SSESpecification }: JsonObject): { readonly SSESpecification?: JsonObject } {
+  const { SSEEnabled, ...rest } = (SSESpecification ?? {}) as JsonObject;
+  return SSEEnabled === true ? { SSESpecification: { Enabled: true, ...rest } } : {};
+}
+
+/** Members of a table that it can have while it is filled from a bucket. */
+const IMPORTED = ['AttributeDefinitions', 'BillingMode', 'GlobalSecondaryIndexes', 'KeySchema', 'OnDemandThroughput'];
+
+function makeTable(TableName: string, properties: JsonObject, work: Work): Promise<unknown> {
+  const { ImportSourceSpecification: source, ProvisionedThroughput } = properties;
+  if (source === undefined) return work.call('dynamodb', 'CreateTable', { ...tableInput(properties), TableName });
+  const TableCreationParameters = {
+    ...pick(properties, IMPORTED),
+    ...(ProvisionedThroughput !== undefined && { ProvisionedThroughput }),
+    ...encryptionOf(properties),
+    TableName,
+  };
+  return work.call('dynamodb', 'ImportTable', { ...(source as JsonObject), TableCreationParameters });
+}
+
+/** Waits until a table has what it was to be filled with, and gives it what a table that is filled cannot have. */
+async function setImported(TableName: string, properties: JsonObject, work: Work): Promise<void> {
+  const { region, accountId } = work.identity;
+  const TableArn = formatArn('dynamodb', region, accountId, `table/${TableName}`);
+  await work.until(`the import into ${TableName} to end`, async () => {
+    const { ImportSummaryList } = await work.call('dynamodb', 'ListImports', { TableArn, PageSize: 1 });
+    const { ImportArn, ImportStatus } = ImportSummaryList[0];
+    if (ImportStatus === 'COMPLETED') return true;
+    if (ImportStatus === 'IN_PROGRESS') return false;
+    const { ImportTableDescription } = await work.call('dynamodb', 'DescribeImport', { ImportArn });
+    throw new DomainError(
+      'GeneralServiceException',
+      `Import ${ImportStatus}: ${ImportTableDescription.FailureMessage}`,
+    );
+  });
+  await setTable(TableName, properties, work);
+  const ResourceArn = TableArn;
+  if (properties.Tags !== undefined) await work.call('dynamodb', 'TagResource', { ResourceArn, Tags: properties.Tags });
 }
 
 /** A stream is there when the template has a view type for it. */
@@ -143,6 +197,8 @@ async function setTable(TableName: string, properties: JsonObject, work: Work): 
     unitChanges(table, properties),
     DeletionProtectionEnabled !== table.DeletionProtectionEnabled && { DeletionProtectionEnabled },
     TableClass !== (table.TableClassSummary?.TableClass ?? 'STANDARD') && { TableClass },
+    warmer(table, properties),
+    encryptionOf(properties).SSESpecification && encryptionOf(properties),
     changed && viewType !== undefined && { StreamSpecification: { StreamEnabled: false } },
     changed && wantedView !== undefined && { StreamSpecification: stream },
   ]) {
@@ -166,6 +222,14 @@ function unitChanges(table: TableDescription, properties: JsonObject): object | 
     return { Update: { IndexName, ProvisionedThroughput } };
   });
   return { BillingMode, ...throughput, GlobalSecondaryIndexUpdates };
+}
+
+/** What a table is warmed to is not taken back, by no update and by no rollback. */
+function warmer({ WarmThroughput: now }: TableDescription, { WarmThroughput }: JsonObject): object | undefined {
+  if (WarmThroughput === undefined) return undefined;
+  const wanted = WarmThroughput as Readonly<Record<string, number>>;
+  const grows = Object.entries(wanted).some(([name, units]) => units > Number(now?.[name] ?? 0));
+  return grows ? { WarmThroughput } : undefined;
 }
 
 const UNLIMITED = { MaxReadRequestUnits: -1, MaxWriteRequestUnits: -1 };
@@ -201,6 +265,7 @@ interface TableDescription extends Throughputs {
   readonly DeletionProtectionEnabled: boolean;
   readonly TableClassSummary?: { readonly TableClass: string };
   readonly StreamSpecification?: { readonly StreamViewType: string };
+  readonly WarmThroughput?: JsonObject;
   readonly GlobalSecondaryIndexes?: readonly IndexDescription[];
 }
 
@@ -293,6 +358,42 @@ async function setDestination(
     ...{ TableName, StreamArn },
     ...(Object.keys(configuration).length > 0 && { EnableKinesisStreamingConfiguration }),
   });
+}
+
+const insightsOf = ({ ContributorInsightsSpecification: spec }: JsonObject) =>
+  (spec as JsonObject | undefined)?.Enabled === true ? (spec as JsonObject) : undefined;
+
+async function setInsights(
+  TableName: string,
+  before: JsonObject | undefined,
+  after: JsonObject | undefined,
+  work: Work,
+): Promise<void> {
+  if (sameJson(before, after)) return;
+  await work.call('dynamodb', 'UpdateContributorInsights', {
+    TableName,
+    ContributorInsightsAction: after ? 'ENABLE' : 'DISABLE',
+    ...(after?.Mode !== undefined && { ContributorInsightsMode: after.Mode }),
+  });
+}
+
+const policyOf = ({ ResourcePolicy: policy }: JsonObject) => (policy as JsonObject | undefined)?.PolicyDocument;
+
+async function setPolicy(
+  TableName: string,
+  before: Json | undefined,
+  after: Json | undefined,
+  work: Work,
+): Promise<void> {
+  if (sameJson(before, after)) return;
+  const { region, accountId } = work.identity;
+  const ResourceArn = formatArn('dynamodb', region, accountId, `table/${TableName}`);
+  if (after === undefined) {
+    await ignoreMissing(() => work.call('dynamodb', 'DeleteResourcePolicy', { ResourceArn }));
+    return;
+  }
+  const Policy = typeof after === 'string' ? after : JSON.stringify(after);
+  await work.call('dynamodb', 'PutResourcePolicy', { ResourceArn, Policy });
 }
 
 async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {

@@ -1,6 +1,7 @@
 import { API_GATEWAY_TYPES } from './apigateway/index.ts';
 import { API_GATEWAY_V2_TYPES } from './apigatewayv2.ts';
 import { CDK_TYPES } from './cdk.ts';
+import { CLOUDWATCH_TYPES } from './cloudwatch.ts';
 import { customResource, isCustomType } from './custom.ts';
 import { DYNAMODB_TYPES } from './dynamodb.ts';
 import { DYNAMODB_GLOBAL_TYPES } from './dynamodb-global.ts';
@@ -31,6 +32,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceType>> = {
   ...API_GATEWAY_TYPES,
   ...API_GATEWAY_V2_TYPES,
   ...CDK_TYPES,
+  ...CLOUDWATCH_TYPES,
   ...DYNAMODB_TYPES,
   ...DYNAMODB_GLOBAL_TYPES,
   ...ECR_TYPES,

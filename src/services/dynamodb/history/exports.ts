@@ -19,7 +19,7 @@ import { type LiveTable, tableArn } from '../tables/live-table.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { Histories, Moment } from './histories.ts';
 import { jobId } from './job-ids.ts';
-import { recentJobs } from './jobs.ts';
+import { jobOfToken, recentJobs } from './jobs.ts';
 import { HISTORY_LIMITS } from './limits.ts';
 import type { Buckets } from './objects-port.ts';
 import type { PastItem } from './past.ts';
@@ -43,6 +43,8 @@ export interface Export {
   readonly prefix?: string;
   readonly sseAlgorithm?: string;
   readonly clientToken?: string;
+  /** What requests under its token must have in common; exports of earlier releases have none. */
+  readonly fingerprint?: string;
   readonly itemCount: number;
   readonly billedBytes: number;
   readonly manifest?: string;
@@ -55,6 +57,7 @@ export interface ExportRequest {
   readonly prefix?: string;
   readonly sseAlgorithm?: string;
   readonly clientToken?: string;
+  readonly fingerprint: string;
   readonly exportTime: number;
 }
 
@@ -111,7 +114,7 @@ export class Exports {
   /** @param moment  asked for when it is no repetition of an earlier request. @throws DynamodbError `export-conflict`, `limit-exceeded` */
   async create(table: LiveTable, request: ExportRequest, moment: () => Promise<Moment>): Promise<Export> {
     const { clock, random } = this.#dependencies;
-    const earlier = this.#repeated(table, request);
+    const earlier = this.#repeated(request);
     if (earlier) return earlier;
     if (this.list(table.region).filter(({ status }) => status === 'IN_PROGRESS').length >= HISTORY_LIMITS.exportsMax) {
       throw new DynamodbError(
@@ -137,11 +140,9 @@ export class Exports {
     return created;
   }
 
-  #repeated(table: LiveTable, { clientToken, bucket, prefix }: ExportRequest): Export | undefined {
-    if (clientToken === undefined) return undefined;
-    const earlier = this.#registry.list().find((one) => one.clientToken === clientToken);
-    if (!earlier || (earlier.tableId === table.id && earlier.bucket === bucket && earlier.prefix === prefix))
-      return earlier;
+  #repeated({ clientToken, fingerprint }: ExportRequest): Export | undefined {
+    const earlier = jobOfToken(this.#registry.list(), this.#dependencies.clock, clientToken, (one) => one.clientToken);
+    if (!earlier || (earlier.fingerprint ?? fingerprint) === fingerprint) return earlier;
     throw new DynamodbError(
       'export-conflict',
       `Export with this ClientToken exists with other parameters: ${earlier.arn}`,

@@ -6,6 +6,7 @@ import { type Records, Registry, type Write } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import type { Caller } from '../../index.ts';
 import { DynamodbError, invalid } from '../errors.ts';
+import { fingerprintOf } from '../items/fingerprint.ts';
 import { rowOfItem } from '../items/keys.ts';
 import { ITEM_LIMITS } from '../items/limits.ts';
 import { decodeItem, itemOf } from '../model/stored.ts';
@@ -18,7 +19,7 @@ import { choresOf, type Tables } from '../tables/tables.ts';
 import { open } from './fills.ts';
 import { csv, dynamodbJson, type LineReader, linesOf } from './import-lines.ts';
 import { jobId } from './job-ids.ts';
-import { recentJobs } from './jobs.ts';
+import { jobOfToken, recentJobs } from './jobs.ts';
 import { HISTORY_LIMITS } from './limits.ts';
 import type { Buckets, CheckRead } from './objects-port.ts';
 
@@ -145,10 +146,9 @@ export class Imports {
   }
 
   #repeated(input: ImportTableInput): Import | undefined {
-    const { ClientToken } = input;
-    if (ClientToken === undefined) return undefined;
-    const earlier = this.#registry.list().find((one) => one.input.ClientToken === ClientToken);
-    if (!earlier || JSON.stringify(earlier.input) === JSON.stringify(input)) return earlier;
+    const { clock } = this.#dependencies;
+    const earlier = jobOfToken(this.#registry.list(), clock, input.ClientToken, (one) => one.input.ClientToken);
+    if (!earlier || fingerprintOf(earlier.input).equals(fingerprintOf(input))) return earlier;
     throw new DynamodbError(
       'import-conflict',
       `Import with this ClientToken exists with other parameters: ${earlier.arn}`,

@@ -7,6 +7,19 @@ interface Job {
   readonly tableArn: string;
   /** Epoch milliseconds. */
   readonly startedAt: number;
+  readonly endedAt?: number;
+}
+
+/** The job that a token stands for: one that runs, or has ended no longer ago than a token is good for. */
+export function jobOfToken<T extends Job>(
+  jobs: Iterable<T>,
+  clock: Clock,
+  token: string | undefined,
+  tokenOf: (job: T) => string | undefined,
+): T | undefined {
+  if (token === undefined) return undefined;
+  const since = clock.now() - HISTORY_LIMITS.jobTokenMs;
+  return [...jobs].find((one) => tokenOf(one) === token && (one.endedAt ?? clock.now()) >= since);
 }
 
 /** Jobs of a region, or of one of its tables, of the last ninety days, the newest first. */

@@ -16,6 +16,8 @@ export const HISTORY_LIMITS = {
   itemsPerExportFile: 1_000_000,
   /** Exports and imports that are listed: 90 days, as AWS lists them, milliseconds. */
   jobsKeptMs: 90 * 86_400_000,
+  /** How long after its end an export or an import is the answer to another request under its token. */
+  jobTokenMs: 8 * 3_600_000,
   /** Lines of an import that fail and are told in the log; the rest is counted. */
   importErrorsLogged: 10,
   /** Bytes of one line of a file that is imported. */

@@ -9,6 +9,7 @@ export function fingerprintOf(request: unknown): Buffer {
 /** JSON whose members are in order, since those of an object have none; megabytes of binaries are not taken apart into numbers. */
 function canonical(value: unknown): string {
   if (value instanceof Uint8Array) return `"${base64(value)}"`;
+  if (value instanceof Date) return String(value.getTime());
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);

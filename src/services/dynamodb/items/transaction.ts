@@ -9,7 +9,7 @@ import { type CapacityWish, readUnits } from './capacity.ts';
 import { shownCapacity, type Units, UnitsSum } from './consumed.ts';
 import { ITEM_LIMITS } from './limits.ts';
 import { type TakenToken, type Tokens, tokenInProgress } from './tokens.ts';
-import type { WantedChange, Writer, Written } from './writer.ts';
+import type { Outcome, WantedChange, Writer, Written } from './writer.ts';
 
 /** Each unit counts twice in a transaction: once to prepare, once to commit. */
 const FACTOR = 2;
@@ -39,7 +39,8 @@ export interface TransactionParts {
 
 /**
  * Makes all changes or none, and under a token once.
- * @throws DynamodbError `transaction-canceled`, `token-mismatch`, `transaction-in-progress`, `validation-failed`: two of one item
+ * @throws DynamodbError `transaction-canceled`, `token-mismatch`, `transaction-in-progress`, `validation-failed`: two of one item, or
+ *   items that are too large together
  */
 export async function writeTogether(
   { records, writer, tokens }: TransactionParts,
@@ -51,6 +52,7 @@ export async function writeTogether(
       factor: FACTOR,
       refused: (errors) => cancelled(errors, wanted.length),
       outdated: tokenInProgress,
+      accept: checkSize,
       ...more,
     });
   const written = token === undefined ? await write() : await tokens.once(region, token, request, write);
@@ -58,11 +60,17 @@ export async function writeTogether(
   return shown(unitsOf(wanted, written), 'write', wish);
 }
 
-function checkDistinct(wanted: readonly WantedChange[]): void {
-  const rows = new Set(wanted.map(({ table, key }) => `${table.id}/${Buffer.from(key).toString('latin1')}`));
-  if (rows.size < wanted.length) {
+function checkDistinct(places: readonly ItemPlace[]): void {
+  const rows = new Set(places.map(({ table, key }) => `${table.id}/${Buffer.from(key).toString('latin1')}`));
+  if (rows.size < places.length) {
     throw invalid('Transaction request cannot include multiple operations on one item');
   }
+}
+
+/** Whole items count, as they were or as they are to be: what an update leaves out of its request too. */
+function checkSize(outcomes: readonly Outcome[]): void {
+  const size = outcomes.reduce((sum, one) => sum + Math.max(one.old?.sizeBytes ?? 0, one.new?.sizeBytes ?? 0), 0);
+  if (size > ITEM_LIMITS.transactionBytesMax) throw transactionTooLarge();
 }
 
 /** The place of an item. */
@@ -74,13 +82,14 @@ export interface ItemPlace {
 /**
  * Reads items at one moment.
  * @returns items by their places; `undefined` where there is none
- * @throws DynamodbError `transaction-canceled`: no throughput; `validation-failed`: they are too large together
+ * @throws DynamodbError `transaction-canceled`: no throughput; `validation-failed`: two of one item, or too large together
  */
 export async function readTogether(
   records: Records,
   places: readonly ItemPlace[],
   wish: CapacityWish,
 ): Promise<{ readonly items: readonly (StoredItem | undefined)[]; readonly capacity: CapacityAnswer }> {
+  checkDistinct(places);
   const rows = await records.getAll(places.map(({ table, key }) => ({ space: table.space, key })));
   const items = rows.map((row) => row && decodeItem(row.value));
   const size = items.reduce((sum, item) => sum + (item?.sizeBytes ?? 0), 0);

@@ -37,10 +37,14 @@ export interface WantedChange {
   decide(old: StoredItem | undefined): Decision;
 }
 
-/** A change as it was made. */
-export interface Written {
+/** An item before and after a change. */
+export interface Outcome {
   readonly old: StoredItem | undefined;
   readonly new: StoredItem | undefined;
+}
+
+/** A change as it was made. */
+export interface Written extends Outcome {
   readonly units: WriteUnits;
 }
 
@@ -53,6 +57,8 @@ export interface Together {
   /** Written in the same commit. */
   readonly writes?: readonly Write[];
   outdated?(): DynamodbError;
+  /** Looks at all that was decided before any of it is done. @throws DynamodbError  nothing is written */
+  accept(outcomes: readonly Outcome[]): void;
   /** What to throw when changes were refused. @param errors  by their places; the others were not */
   refused(errors: readonly (DynamodbError | undefined)[]): DynamodbError;
 }
@@ -168,6 +174,8 @@ export class Writer {
     const tables = changes.map((change) => this.#current(change));
     if (!rows && mustRead(changes, (_, index) => tables[index]!)) return undefined;
     const decisions = decideAll(changes, rows, together);
+    const outcomes = decisions.map((decision, index) => outcomeOf(decision, rows?.[index]?.item));
+    together?.accept(outcomes);
     const plan = { conditions: [...(together?.conditions ?? [])], writes: [...(together?.writes ?? [])] };
     const followers = new Set<Follower>();
     const at = this.#now();
@@ -175,12 +183,10 @@ export class Writer {
       const { key, by = 'caller' } = change;
       const table = tables[index]!;
       const row = rows?.[index];
-      const decision = decisions[index]!;
-      const old = row?.item;
-      const next = decision.kind === 'put' ? decision.item : decision.kind === 'keep' ? old : undefined;
+      const { old, new: next } = outcomes[index]!;
       if (rows) plan.conditions.push({ space: table.space, key, is: row?.version ?? 'absent' });
       const first = plan.writes.length;
-      if (decision.kind !== 'keep' && !(rows && sameItem(old, next))) {
+      if (decisions[index]!.kind !== 'keep' && !(rows && sameItem(old, next))) {
         plan.writes.push(
           next
             ? { kind: 'put', space: table.space, key, value: next.encoded }
@@ -202,7 +208,7 @@ export class Writer {
   /** @throws DynamodbError `throughput-exceeded`, or what all together make of that */
   #charge(
     table: Table,
-    change: { readonly old: StoredItem | undefined; readonly new: StoredItem | undefined },
+    change: Outcome,
     writes: readonly Write[],
     together: Together | undefined,
     at: number,
@@ -281,6 +287,10 @@ function decideAll(
   });
   if (errors.length === 0) return decisions;
   throw together.refused(errors);
+}
+
+function outcomeOf(decision: Decision, old: StoredItem | undefined): Outcome {
+  return { old, new: decision.kind === 'put' ? decision.item : decision.kind === 'keep' ? old : undefined };
 }
 
 function oneAt(index: number, error: DynamodbError): readonly (DynamodbError | undefined)[] {

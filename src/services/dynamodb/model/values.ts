@@ -16,7 +16,9 @@ export function typeOf(value: AttributeValue): AttributeType {
 }
 
 /**
- * The value with canonical numbers: itself when they are.
+ * The value with canonical numbers and texts that UTF-8 can hold: itself when they are. A surrogate without its other half becomes U+FFFD,
+ * as any encoder makes it: in a key it would be that in the row, and two keys one.
+ *
  * @throws DynamodbError `validation-failed`, as AWS words it: no type or several, a number that is none, sets that are empty
  *   or hold a member twice, too many levels
  */
@@ -72,6 +74,7 @@ type Check<Type extends AttributeType> = (
 ) => AttributeValue;
 
 const CHECKS: { readonly [Type in AttributeType]?: Check<Type> } = {
+  S: (value) => (value.S.isWellFormed() ? value : { S: value.S.toWellFormed() }),
   N: (value) => {
     const text = canonicalNumber(value.N);
     return text === value.N ? value : { N: text };
@@ -80,9 +83,9 @@ const CHECKS: { readonly [Type in AttributeType]?: Check<Type> } = {
   NULL: (value) => (value.NULL ? value : { NULL: true }),
   SS: (value) => {
     if (value.SS.length === 0) throw wrong('An string set  may not be empty');
-    if (new Set(value.SS).size < value.SS.length)
-      throw wrong(`Input collection [${value.SS.join(', ')}] contains duplicates.`);
-    return value;
+    const texts = mapList(value.SS, (text) => text.toWellFormed());
+    if (new Set(texts).size < texts.length) throw wrong(`Input collection [${texts.join(', ')}] contains duplicates.`);
+    return texts === value.SS ? value : { SS: texts };
   },
   NS: (value) => {
     if (value.NS.length === 0) throw wrong('An number set  may not be empty');

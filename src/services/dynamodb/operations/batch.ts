@@ -36,10 +36,9 @@ export function batchOperations({ tables, records, writer, meters }: ItemParts):
     }
     const gets = requests.flatMap((request) => {
       const table = tables.get(request.name, region);
-      const rows = request.keys.map((key) => rowOfKey(table.key, key));
-      checkDistinct(rows);
-      return request.keys.map((key, at) => ({ request, table, key, row: rows[at]! }));
+      return request.keys.map((key) => ({ request, table, key, row: rowOfKey(table.key, key) }));
     });
+    checkDistinct(gets);
     const found = await records.getAll(gets.map(({ table, row }) => ({ space: table.space, key: row })));
     const answer = new BatchAnswer(meters);
     gets.forEach((get, at) => {
@@ -62,9 +61,7 @@ export function batchOperations({ tables, records, writer, meters }: ItemParts):
       const table = tables.get(name, region);
       return { name, write, table, change: fitting(() => change(table, counted)) };
     });
-    for (const name of Object.keys(RequestItems)) {
-      checkDistinct(wanted.filter((one) => one.name === name).map(({ change }) => change.key));
-    }
+    checkDistinct(wanted.map(({ table, change }) => ({ table, row: change.key })));
     const outcomes = await Promise.allSettled(wanted.map(({ change }) => writer.write(change)));
     const answer = shownWrites(wanted, outcomes, wish);
     if (input.ReturnItemCollectionMetrics !== 'SIZE') return answer;
@@ -226,9 +223,11 @@ function shownWrites(
   return { UnprocessedItems: Object.fromEntries(rest), ...(isCounted(wish) && { ConsumedCapacity }) };
 }
 
-function checkDistinct(rows: readonly Uint8Array[]): void {
-  const names = new Set(rows.map((row) => Buffer.from(row.buffer, row.byteOffset, row.byteLength).toString('latin1')));
-  if (names.size < rows.length) throw invalid(DUPLICATES);
+/** @throws DynamodbError `validation-failed`: an item twice, be it once by the name of its table and once by the ARN */
+function checkDistinct(places: readonly { readonly table: Table; readonly row: Uint8Array }[]): void {
+  const nameOf = ({ table, row: { buffer, byteOffset, byteLength } }: (typeof places)[number]) =>
+    table.id + Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+  if (new Set(places.map(nameOf)).size < places.length) throw invalid(DUPLICATES);
 }
 
 function addUnits(sums: Map<Table, UnitsSum>, table: Table, units: Parameters<UnitsSum['add']>[0]): void {

@@ -5,6 +5,7 @@ import { invalid } from '../errors.ts';
 import type { Export, Exports } from '../history/exports.ts';
 import { HISTORY_LIMITS } from '../history/limits.ts';
 import type { Restores } from '../history/restores.ts';
+import { fingerprintOf } from '../items/fingerprint.ts';
 import type { Tables } from '../tables/tables.ts';
 import { resolve } from './backups.ts';
 
@@ -29,6 +30,7 @@ export function exportOperations({ tables, exports, restores, clock }: ExportPar
       ...(S3BucketOwner !== undefined && { bucketOwner: S3BucketOwner }),
       ...(S3SseAlgorithm !== undefined && { sseAlgorithm: S3SseAlgorithm }),
       ...(ClientToken !== undefined && { clientToken: ClientToken }),
+      fingerprint: fingerprintOf(input).toString('base64'),
     };
     return {
       ExportDescription: describe(

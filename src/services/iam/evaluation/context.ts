@@ -45,6 +45,7 @@ export function valuesOf(known: Known): Values {
 }
 
 const TAG = 'aws:principaltag/';
+const ALARMS = 'cloudwatch.amazonaws.com';
 
 /** A session's own tags come before those of its role. */
 function tagOf({ caller, principal }: Known, name: string): string | undefined {
@@ -86,6 +87,8 @@ const GLOBAL: Readonly<Record<string, Key>> = {
   'aws:principalisawsservice': ({ caller }) => String(caller.service !== undefined),
   'aws:principalservicename': ({ caller }) => caller.service?.principal,
   'aws:sourcearn': ({ caller }) => caller.service?.sourceArn,
+  // Of what speaks for its account: alarms do, buckets do not.
+  'aws:sourceowner': ({ caller }) => (caller.service?.principal === ALARMS ? caller.accountId : undefined),
   // ARNs of buckets have no account in them; all that is here is of one.
   'aws:sourceaccount': ({ caller }) => caller.service && (caller.service.sourceArn.split(':')[4] || caller.accountId),
   'aws:userid': ({ caller, principal }) =>

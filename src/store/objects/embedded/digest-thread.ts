@@ -5,8 +5,9 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DomainError, messageOf, siblingModule } from '../../../base/index.ts';
+import { laneMemory, PIECES_AT } from '../../../codec/checksums/index.ts';
 import type { ChecksumAlgorithm } from '../objects.ts';
-import type { DigestAnswer, DigestRequest } from './digest.worker.ts';
+import type { DigestAnswer, DigestRequest, Slot } from './digest.worker.ts';
 import type { Digesting } from './digests.ts';
 import type { Sums } from './sums.ts';
 
@@ -16,10 +17,12 @@ const SLOTS = 16;
 
 export class DigestThread implements AsyncDisposable {
   #worker: Worker | undefined;
+  /** What both threads see. */
+  #bytes: Uint8Array | undefined;
   #nextId = 0;
   #slots = 0;
-  readonly #free: SharedArrayBuffer[] = [];
-  readonly #waiting: PromiseWithResolvers<SharedArrayBuffer>[] = [];
+  readonly #free: Slot[] = [];
+  readonly #waiting: PromiseWithResolvers<Slot>[] = [];
   readonly #digests = new Map<number, PromiseWithResolvers<Sums>>();
   #failure: Error | undefined;
 
@@ -40,13 +43,13 @@ export class DigestThread implements AsyncDisposable {
   }
 
   async #update(id: number, pieces: readonly Uint8Array[]): Promise<void> {
-    let slot: SharedArrayBuffer | undefined;
+    let slot: Slot | undefined;
     let length = 0;
     for (const piece of pieces) {
       for (let at = 0; at < piece.byteLength; ) {
         slot ??= await this.#slot();
         const part = piece.subarray(at, at + SLOT_BYTES - length);
-        new Uint8Array(slot).set(part, length);
+        this.#bytes!.set(part, slot.at + length);
         at += part.byteLength;
         length += part.byteLength;
         if (length < SLOT_BYTES) continue;
@@ -65,15 +68,14 @@ export class DigestThread implements AsyncDisposable {
     return digest.promise;
   }
 
-  #slot(): SharedArrayBuffer | Promise<SharedArrayBuffer> {
+  #slot(): Slot | Promise<Slot> {
     if (this.#failure) throw this.#failure;
     const slot = this.#free.pop();
     if (slot) return slot;
     if (this.#slots < SLOTS) {
-      this.#slots++;
-      return new SharedArrayBuffer(SLOT_BYTES);
+      return { at: PIECES_AT + this.#slots++ * SLOT_BYTES };
     }
-    const waiter = Promise.withResolvers<SharedArrayBuffer>();
+    const waiter = Promise.withResolvers<Slot>();
     this.#waiting.push(waiter);
     return waiter.promise;
   }
@@ -84,7 +86,12 @@ export class DigestThread implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(siblingModule(import.meta.url, './digest.worker'), { name: 'digests' });
+    const memory = laneMemory(SLOTS * SLOT_BYTES);
+    this.#bytes = new Uint8Array(memory.buffer);
+    const worker = new Worker(siblingModule(import.meta.url, './digest.worker'), {
+      workerData: memory,
+      name: 'digests',
+    });
     worker.on('message', (answer: DigestAnswer) => this.#receive(answer));
     worker.on('error', (error) => this.#fail(messageOf(error)));
     worker.on('exit', () => this.#fail('it has ended'));

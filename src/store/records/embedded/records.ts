@@ -40,6 +40,8 @@ export interface EmbeddedRecordsOptions {
   readonly directory: string;
   /** Largest size of the file in pages of 4 KiB; beyond it commits answer `records-full`. Unlimited unless given. */
   readonly pagesMax?: number;
+  /** Memory for pages of the file, bytes; 16 MiB unless given. */
+  readonly pageCacheBytes?: number;
 }
 
 const FILE = 'records.sqlite';
@@ -86,9 +88,9 @@ class EmbeddedRecords implements Records {
   /** Set when the worker is gone: the answer to everything from then on. */
   #gone: DomainError<RecordsErrorCode> | undefined;
 
-  constructor({ directory, pagesMax }: EmbeddedRecordsOptions) {
+  constructor({ directory, ...limits }: EmbeddedRecordsOptions) {
     const file = join(directory, FILE);
-    this.#options = { file, ...(pagesMax === undefined ? {} : { pagesMax }) };
+    this.#options = { file, ...limits };
     this.#unwritten = !existsSync(file);
   }
 

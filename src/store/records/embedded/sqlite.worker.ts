@@ -6,7 +6,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { assert, type DomainError, messageOf } from '../../../base/index.ts';
 import type { RecordsErrorCode } from '../records.ts';
-import { Database, type Outcome } from './database.ts';
+import { Database, type DatabaseLimits, type Outcome } from './database.ts';
 import { type Frame, FrameReader, FrameWriter } from './frames.ts';
 import {
   type Failure,
@@ -22,10 +22,8 @@ import {
 } from './protocol.ts';
 
 /** What the client starts the worker with. */
-export interface WorkerOptions {
+export interface WorkerOptions extends DatabaseLimits {
   readonly file: string;
-  /** See `Database.open`. */
-  readonly pagesMax?: number;
 }
 
 type Identified<R> = { readonly id: number; readonly request: R };
@@ -35,7 +33,7 @@ const GROUP_REQUESTS_MAX = 4096;
 
 assert(parentPort, 'sqlite.worker runs as a worker only');
 const port = parentPort;
-const { file, pagesMax } = workerData as WorkerOptions;
+const { file, ...limits } = workerData as WorkerOptions;
 /** Answers; empty between two frames of requests. */
 const out = new FrameWriter();
 /** Set once a write failed for another reason than a full disk: no more writes (S3). */
@@ -46,7 +44,7 @@ if (database) port.on('message', (frame: Frame) => serve(database, drain(frame))
 
 function open(): Database | undefined {
   try {
-    const opened = Database.open(file, pagesMax);
+    const opened = Database.open(file, limits);
     out.uint32(OPENING_ID).byte(0).sendTo(port);
     return opened;
   } catch (error) {
