@@ -23,6 +23,8 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const KEPT = `Connection: keep-alive\r\nKeep-Alive: timeout=${WIRE_LIMITS.keepAliveTimeoutMs / 1000}\r\n\r\n`;
 const CLOSED = 'Connection: close\r\n\r\n';
 const NO_LISTENERS: readonly (() => void)[] = [];
+/** Statuses of answers that have no body, and no length of one. */
+const BODILESS: ReadonlySet<number> = new Set([204, 304]);
 const LAST_CHUNK = '0\r\n\r\n';
 
 /**
@@ -34,6 +36,7 @@ export class LaneResponse implements CallResponse {
   headersSent = false;
   writableEnded = false;
   readonly #owner: ResponseOwner;
+  readonly #isHead: boolean;
   #headers: Headers | undefined;
   #closes = false;
   #chunked = false;
@@ -42,8 +45,10 @@ export class LaneResponse implements CallResponse {
   #onClose: readonly (() => void)[] = NO_LISTENERS;
   #onDrain: readonly (() => void)[] = NO_LISTENERS;
 
-  constructor(owner: ResponseOwner) {
+  /** @param isHead  of a request that is answered without a body */
+  constructor(owner: ResponseOwner, isHead = false) {
     this.#owner = owner;
+    this.#isHead = isHead;
   }
 
   /** Nothing reaches the client any more. */
@@ -78,6 +83,7 @@ export class LaneResponse implements CallResponse {
   write(chunk: Uint8Array): boolean {
     const { socket } = this.#owner;
     if (this.#headers) this.flushHeaders();
+    if (this.#isHead) return true;
     if (!this.#chunked) return socket.write(chunk);
     socket.cork();
     socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
@@ -90,8 +96,8 @@ export class LaneResponse implements CallResponse {
   end(body?: string | Uint8Array): void {
     if (this.writableEnded || this.destroyed) return;
     this.writableEnded = true;
-    if (this.#headers) this.#sendWhole(this.#headers, body);
-    else if (this.#chunked) this.#owner.socket.write(LAST_CHUNK, 'latin1');
+    if (this.#headers) this.#sendWhole(this.#headers, this.#isHead ? '' : body);
+    else if (this.#chunked && !this.#isHead) this.#owner.socket.write(LAST_CHUNK, 'latin1');
     this.#owner.ended(!this.#closes);
     this.over();
   }
@@ -126,12 +132,18 @@ export class LaneResponse implements CallResponse {
 
   #sendWhole(headers: Headers, body: string | Uint8Array = ''): void {
     const { socket } = this.#owner;
-    const head = this.#head(headers, '');
+    const head = this.#head(headers, this.#lengthOf(headers, body));
     if (typeof body === 'string') {
       if (this.#isAscii) return void socket.write(head + body, 'utf8');
       return this.#sendBytes(head, Buffer.from(body));
     }
     this.#sendBytes(head, body);
+  }
+
+  /** How long a body is of which nobody has said it: where there may be one. */
+  #lengthOf(headers: Headers, body: string | Uint8Array): string {
+    if (headers['content-length'] !== undefined || this.#isHead || BODILESS.has(this.statusCode)) return '';
+    return `Content-Length: ${Buffer.byteLength(body)}\r\n`;
   }
 
   #sendBytes(head: string, body: Uint8Array): void {
@@ -148,7 +160,8 @@ export class LaneResponse implements CallResponse {
     socket.uncork();
   }
 
-  #head(headers: Headers, encoding: string): string {
+  /** @param framing  how the body is told from what follows, where the headers do not say it */
+  #head(headers: Headers, framing: string): string {
     const status = this.statusCode;
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
     for (const name in headers) {
@@ -159,7 +172,7 @@ export class LaneResponse implements CallResponse {
     }
     // What stands behind an API may tell the time itself.
     const date = headers.date === undefined ? `Date: ${this.#owner.date()}\r\n` : '';
-    return `${head}${date}${encoding}${this.#closes ? CLOSED : KEPT}`;
+    return `${head}${date}${framing}${this.#closes ? CLOSED : KEPT}`;
   }
 
   #line(name: string, value: string): string {
