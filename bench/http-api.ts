@@ -132,6 +132,10 @@ async function waysTo(port: number): Promise<Record<'http' | 'rest' | 'url', Way
     ...{ FunctionName, StatementId: 'url', Principal: '*', FunctionUrlAuthType: 'NONE' },
     Action: 'lambda:InvokeFunctionUrl',
   });
+  await lambda.addPermission({
+    ...{ FunctionName, StatementId: 'via-url', Principal: '*', InvokedViaFunctionUrl: true },
+    Action: 'lambda:InvokeFunction',
+  });
   const { FunctionUrl } = await lambda.createFunctionUrlConfig({ FunctionName, AuthType: 'NONE' });
   for (const client of [lambda, v1, v2]) client.destroy();
   return {

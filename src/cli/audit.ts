@@ -8,11 +8,18 @@ interface Shown {
   readonly eventTime: string;
   readonly eventSource?: string;
   readonly eventName: string;
-  readonly userIdentity?: { readonly type: string; readonly arn?: string; readonly invokedBy?: string };
+  readonly userIdentity?: {
+    readonly type: string;
+    readonly arn?: string;
+    readonly invokedBy?: string;
+    readonly principalId?: string;
+  };
   readonly sourceIPAddress?: string;
   readonly errorCode?: string;
   readonly errorMessage?: string;
   readonly resources?: readonly { readonly ARN: string }[];
+  /** Of what the log says of itself: how many records there are not. */
+  readonly count?: number;
 }
 
 export const audit = defineCommand({
@@ -21,7 +28,11 @@ export const audit = defineCommand({
     'Show the audit log of a node: who did what, and what was refused to whom; the newest records, the oldest of them first.',
   options: {
     since: { type: 'text', value: 'AGE', help: 'only what is younger: 30s, 10m, 2h, 7d' },
-    principal: { type: 'text', value: 'TEXT', help: 'only of callers with this in their ARN, name or access key id' },
+    principal: {
+      type: 'text',
+      value: 'TEXT',
+      help: 'only of callers with this in their ARN, name, access key id or principal id (anonymous)',
+    },
     event: { type: 'text', value: 'NAME', help: 'only this operation, CreateRole' },
     resource: { type: 'text', value: 'TEXT', help: 'only calls about resources with this in their ARN' },
     denied: { type: 'flag', help: 'only what policies refused' },
@@ -55,9 +66,11 @@ export const audit = defineCommand({
 });
 
 function line({ eventTime, eventSource, eventName, userIdentity, sourceIPAddress, errorCode, ...more }: Shown): string {
-  const who = userIdentity?.arn ?? userIdentity?.invokedBy ?? userIdentity?.type ?? '-';
+  const { arn, invokedBy, principalId, type } = userIdentity ?? {};
+  const who = arn ?? invokedBy ?? principalId ?? type ?? '-';
   const call = `${eventSource?.split('.')[0] ?? '-'}:${eventName}`;
   const about = more.resources?.map(({ ARN }) => ARN).join(' ') ?? '';
+  if (more.count !== undefined) return [eventTime, who, eventName, `${more.count} more, not kept`].join('  ');
   const outcome = errorCode === undefined ? 'ok' : `${errorCode}${more.errorMessage ? `: ${more.errorMessage}` : ''}`;
   return [eventTime, who, sourceIPAddress ?? '-', call, about, outcome].filter((part) => part !== '').join('  ');
 }

@@ -2,7 +2,7 @@ import { type Clock, type Random, uuid } from '../base/index.ts';
 import type { Verdict } from '../services/iam/index.ts';
 import type { Permission } from '../services/index.ts';
 import { type Asked, type Audit, type Authorization, sourceIpOf } from '../wire/index.ts';
-import { type AuditTrail, isDataEvent, isTold, recordOf } from './audit/index.ts';
+import { type AuditLog, isDataEvent, isTold, recordOf } from './audit/index.ts';
 import { type DeniedEntry, permissionsOf } from './authorization.ts';
 import type { Denials } from './denials.ts';
 
@@ -13,7 +13,7 @@ export type AuditedEvents = 'off' | 'management' | 'all';
 export function auditing(options: {
   readonly denials: Pick<Denials, 'tell'>;
   /** Absent keeps no records. */
-  readonly trail: Pick<AuditTrail, 'record'> | undefined;
+  readonly trail: Pick<AuditLog, 'record'> | undefined;
   readonly events: AuditedEvents;
   readonly clock: Clock;
   readonly random: Random;

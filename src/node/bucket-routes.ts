@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { ACCOUNT_ID, DEFAULT_REGION, formatArn } from '../base/index.ts';
 import { type BucketRoutesOptions, bucketRoutes, type PostSigner } from '../gateway/http/index.ts';
-import type { AccessKey, Caller, Credentials } from '../services/index.ts';
+import type { AccessKey, Caller, Credentials, Service } from '../services/index.ts';
 import { type S3, s3Error } from '../services/s3/index.ts';
-import type { Authorize } from '../wire/index.ts';
+import type { Audit, Authorize } from '../wire/index.ts';
 
 const ROOT: Caller = { accountId: ACCOUNT_ID, arn: formatArn('iam', '', ACCOUNT_ID, 'root') };
 const NOBODY: Caller = { accountId: 'anonymous', arn: 'anonymous', unsigned: true };
@@ -14,20 +14,37 @@ export function buckets(
     readonly s3: S3;
     readonly credentials: Credentials;
     readonly authorize: Authorize;
+    readonly audit: Audit;
   },
 ): ReturnType<typeof bucketRoutes> {
-  const { mode, s3, authorize } = options;
+  const { mode, s3, authorize, audit } = options;
   // Whoever comes without a signature is the account itself in `dev`.
   const anybody = mode === 'dev' ? { ...ROOT, unsigned: true as const } : NOBODY;
   return bucketRoutes({
     ...options,
     visitor: anybody,
     postSigner: postSigner(options, anybody),
-    allow: async (asked) => {
-      const verdict = await authorize({ ...asked, service: s3.service });
-      if (!verdict.allowed) throw s3Error('access-denied', { message: verdict.message });
+    perform: async (call, make) => {
+      const asked = { ...call, service: s3.service };
+      const verdict = await authorize(asked);
+      try {
+        if (!verdict.allowed) throw s3Error('access-denied', { message: verdict.message });
+        const output = await make();
+        audit(asked, undefined, verdict);
+        return output;
+      } catch (error) {
+        audit(asked, failureOf(s3.service, error), verdict);
+        throw error;
+      }
     },
   });
+}
+
+/** An error as the audit log has it. */
+function failureOf({ errors }: Service, error: unknown) {
+  const { code = '', message = '' } = (error ?? {}) as { readonly code?: string; readonly message?: string };
+  const { type, status } = errors[code] ?? { type: 'InternalError', status: 500 };
+  return { type, status, message };
 }
 
 /** Finds out who has signed a form's policy, by Signature Version 4 or 2; `dev` takes any signature. */

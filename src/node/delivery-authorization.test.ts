@@ -20,7 +20,7 @@ function policy(Principal: object | string, Action: string, Resource: string, Co
 /** Delivers once; gives what was handed over and what was told. */
 async function deliver(
   kind: GuardedKind,
-  { arn, source }: Pick<Delivery, 'arn' | 'source'>,
+  { arn, source, attributes }: Pick<Delivery, 'arn' | 'source' | 'attributes'>,
   more: Partial<DeliveryGuard> & { readonly own?: string | undefined; readonly identity?: readonly string[] } = {},
 ) {
   const { own, identity = [], ...guard } = more;
@@ -40,7 +40,8 @@ async function deliver(
     ...{ policyOf: () => own, functionOf: (source) => source, roleOf: () => ROLE, ...guard },
   });
   const trace = newTrace(seededRandom(1));
-  const delivery: Delivery = { arn, source, payload: Buffer.from('x'), policy: { attemptsMax: 1 } as never, trace };
+  const given = { arn, source, ...(attributes && { attributes }) };
+  const delivery: Delivery = { ...given, payload: Buffer.from('x'), policy: { attemptsMax: 1 } as never, trace };
   const refused = await guarded.deliver(delivery, 1, new AbortController().signal).then(
     () => undefined,
     (error: Error & { remedy?: string }) => error,
@@ -110,6 +111,26 @@ test("what a function sends on needs its role's right, and an asynchronous invoc
   const without = await deliver('sqs', { arn: QUEUE, source: FUNCTION });
   assert.match(without.refused!.message, /assumed-role\/worker\/work is not authorized to perform: sqs:SendMessage/);
   assert.equal((await deliver('lambda', { arn: FUNCTION, source: FUNCTION })).taken, 1);
+});
+
+test('a function whose version is gone sends with the role that it has; one that is gone itself with that of nobody', async () => {
+  const Statement = [{ Effect: 'Allow', Action: 'sqs:SendMessage', Resource: QUEUE }];
+  const identity = [JSON.stringify({ Version: '2012-10-17', Statement })];
+  const roleOf = (arn: string) => (arn === FUNCTION ? ROLE : undefined);
+  const version = { arn: QUEUE, source: `${FUNCTION}:7` };
+  assert.equal((await deliver('sqs', version, { identity, roleOf })).taken, 1);
+  const gone = await deliver('sqs', { arn: QUEUE, source: `${FUNCTION}-gone` }, { identity, roleOf });
+  assert.match(gone.refused!.message, /^User: lambda\.amazonaws\.com is not authorized to perform: sqs:SendMessage/);
+});
+
+test('a bucket takes records of a function whose role may put them under their key', async () => {
+  const delivery = { arn: 'arn:aws:s3:::records', source: FUNCTION, attributes: { key: 'aws/lambda/async/work/1' } };
+  const put = (Resource: string) => {
+    const Statement = [{ Effect: 'Allow', Action: 's3:PutObject', Resource }];
+    return deliver('s3', delivery, { identity: [JSON.stringify({ Version: '2012-10-17', Statement })] });
+  };
+  assert.equal((await put('arn:aws:s3:::records/aws/lambda/*')).taken, 1);
+  assert.equal((await put('arn:aws:s3:::records/mine/*')).taken, 0);
 });
 
 test('dev delivers all the same and tells what is missing; with authorization off nothing is asked', async () => {

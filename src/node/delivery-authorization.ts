@@ -7,7 +7,12 @@ import type { Denials } from './denials.ts';
 import { roleSession } from './role-rights.ts';
 
 /** What handing something over is to the policy of whoever is given it. */
-const ACTIONS = { sqs: 'sqs:SendMessage', sns: 'sns:Publish', lambda: 'lambda:InvokeFunction' } as const;
+const ACTIONS = {
+  sqs: 'sqs:SendMessage',
+  sns: 'sns:Publish',
+  lambda: 'lambda:InvokeFunction',
+  s3: 's3:PutObject',
+} as const;
 
 export type GuardedKind = keyof typeof ACTIONS;
 
@@ -18,6 +23,8 @@ const PRINCIPALS: Readonly<Record<string, string>> = {
   events: 'events.amazonaws.com',
   cloudwatch: 'cloudwatch.amazonaws.com',
 };
+
+const LAMBDA = 'lambda.amazonaws.com';
 
 /** The same for functions alone: elsewhere these act as a role that they were given, or by another name. */
 const PRINCIPALS_TO_FUNCTIONS: Readonly<Record<string, string>> = {
@@ -31,7 +38,7 @@ export interface DeliveryGuard {
   readonly authorization?: NodeConfig['authorization'];
   readonly authority: Pick<Authority, 'decide'>;
   readonly denials: Pick<Denials, 'tell'>;
-  /** JSON text of the policy of a queue, topic or function; `undefined` where it has none. */
+  /** JSON text of the policy of a queue, topic, function or bucket; `undefined` where it has none. */
   policyOf(kind: GuardedKind, arn: string): string | undefined;
   /** The function that a mapping calls, by the mapping's ARN; else what is given. */
   functionOf(source: string): string;
@@ -49,7 +56,7 @@ export function guardedTarget(kind: GuardedKind, target: Target, guard: Delivery
   const { mode, authority, denials } = guard;
   if (guard.authorization === 'off') return target;
   const check = async (caller: Caller, delivery: Delivery, id: string): Promise<void> => {
-    const verdict: Verdict = await authority.decide(caller, [permissionTo(kind, delivery.arn, guard)], {
+    const verdict: Verdict = await authority.decide(caller, [permissionTo(kind, delivery, guard)], {
       region: parseArn(delivery.arn)?.region ?? '',
       isEncrypted: true,
     });
@@ -83,11 +90,17 @@ function delivererOf(kind: GuardedKind, { arn, source }: Delivery, guard: Delive
 /** A function, or a mapping in its name; `undefined` for what it hands itself. */
 function functionSession(source: string, target: string, guard: DeliveryGuard): Caller | undefined {
   const functionArn = guard.functionOf(source);
-  const roleArn = functionArn === target ? undefined : guard.roleOf(functionArn);
-  return roleArn === undefined ? undefined : roleSession(roleArn, functionArn.split(':')[6] ?? '');
+  if (functionArn === target) return undefined;
+  const [whole, name = ''] = /^(?:[^:]*:){6}([^:]*)/.exec(functionArn) ?? [functionArn];
+  // Its version or its alias may be gone by now.
+  const roleArn = guard.roleOf(functionArn) ?? guard.roleOf(whole);
+  if (roleArn !== undefined) return roleSession(roleArn, name);
+  // What a function has left behind is delivered in nobody's name but Lambda's: its role is not known any more.
+  return { accountId: ACCOUNT_ID, arn: LAMBDA, service: { principal: LAMBDA, sourceArn: functionArn } };
 }
 
-function permissionTo(kind: GuardedKind, arn: string, guard: DeliveryGuard): Permission {
+function permissionTo(kind: GuardedKind, { arn, attributes }: Delivery, guard: DeliveryGuard): Permission {
   const resourcePolicy = guard.policyOf(kind, arn);
-  return { action: ACTIONS[kind], resources: [arn], ...(resourcePolicy !== undefined && { resourcePolicy }) };
+  const resources = [kind === 's3' ? `${arn}/${attributes?.key}` : arn];
+  return { action: ACTIONS[kind], resources, ...(resourcePolicy !== undefined && { resourcePolicy }) };
 }

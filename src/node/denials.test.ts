@@ -12,9 +12,9 @@ function setup() {
   const clock = new SimulatedClock();
   const logger = { warn: (_event: string, fields: { resource: string }) => told.push(fields) } as unknown as Logger;
   const denials = new Denials({ clock, logger, calls: { logOf: () => undefined }, writeLog: () => {} });
-  const deny = (resource: string) =>
+  const deny = (resource: string, caller = MALLORY) =>
     denials.tell(
-      MALLORY,
+      caller,
       { action: 'sqs:SendMessage', resource, kind: 'implicit-deny', source: 'identity-based policy' },
       'request',
     );
@@ -38,6 +38,22 @@ test('ever new names do not flood the log', async () => {
   await clock.advance(NODE_LIMITS.denialsAgainMs);
   deny('later');
   assert.equal(told.length, NODE_LIMITS.denialsToldMax + 1);
+});
+
+test('who floods the log hides what others are refused', () => {
+  const { told, deny } = setup();
+  for (let i = 0; i < 2 * NODE_LIMITS.denialsToldMax; i++) deny(`queue-${i}`);
+  deny('of-alice', { ...MALLORY, arn: 'arn:aws:iam::000000000000:user/alice' });
+  assert.equal(told.at(-1)?.resource, 'of-alice');
+});
+
+test('sessions of one role are one principal, whatever they are called', () => {
+  const { told, deny } = setup();
+  const session = { kind: 'role', principalArn: 'arn:aws:iam::000000000000:role/r', userId: 'x', issuedAt: 0 } as const;
+  for (let i = 0; i < 2 * NODE_LIMITS.denialsToldMax; i++) {
+    deny('queue', { ...MALLORY, arn: `arn:aws:sts::000000000000:assumed-role/r/${i}`, session } as typeof MALLORY);
+  }
+  assert.equal(told.length, NODE_LIMITS.denialsToldMax);
 });
 
 test('nor does a name of a megabyte', () => {

@@ -32,15 +32,15 @@ function holderOf({ arn, session }: Caller): string {
 
 /**
  * Tells of denials: the log of the node, and that of the function whose call was refused, where its developer looks. The same denial is
- * told once in a while, however often it happens, and so many at most.
+ * told once in a while, however often it happens, and of one principal so many at most: whoever floods the log hides nobody else's.
  */
 export class Denials {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #calls: Pick<FunctionCalls, 'logOf'>;
   readonly #writeLog: FunctionLogSink['write'];
-  /** When each was told last, the longest ago first. */
-  readonly #told = new Map<string, number>();
+  /** Of each principal, when each was told last, the longest ago first; of the principals, who was refused the longest ago first. */
+  readonly #told = new Map<string, Map<string, number>>();
 
   constructor(options: {
     readonly clock: Clock;
@@ -59,27 +59,51 @@ export class Denials {
     const { action } = denial;
     // Callers choose names: what no resource is called is not worth a log.
     const resource = denial.resource.slice(0, NODE_LIMITS.denialResourceCharactersMax);
-    if (!this.#isNews(`${caller.arn} ${action} ${resource}`, now)) return;
+    const log = this.#calls.logOf(caller.accessKeyId);
+    // Sessions of a role are named by whoever takes it on; functions are told apart, since each has a developer who looks for its own.
+    const principal = `${caller.session?.principalArn ?? caller.arn} ${log?.group ?? ''}`;
+    if (!this.#isNews(principal, `${caller.arn} ${action} ${resource}`, now)) return;
     const { text, statement } = adviceOf(caller, { ...denial, resource });
     this.#logger.warn('access-denied', { principal: caller.arn, action, resource, advice: text, statement, requestId });
-    const log = this.#calls.logOf(caller.accessKeyId);
     if (!log) return;
     const stream = `${new Date(now).toISOString().slice(0, 10).replaceAll('-', '/')}/access-denied`;
     this.#writeLog(log.group, stream, now, `ACCESS DENIED RequestId: ${requestId}\t${text}`, log.region);
   }
 
-  #isNews(key: string, now: number): boolean {
-    const { denialsToldMax, denialsAgainMs } = NODE_LIMITS;
-    const before = this.#told.get(key);
+  #isNews(principal: string, key: string, now: number): boolean {
+    const { denialsAgainMs, denialsToldMax } = NODE_LIMITS;
+    const told = this.#toldOf(principal, now);
+    if (!told) return false;
+    const before = told.get(key);
     if (before !== undefined && now - before < denialsAgainMs) return false;
-    this.#told.delete(key);
-    if (this.#told.size >= denialsToldMax) {
-      const [oldest, toldAt] = this.#told.entries().next().value!;
-      // Whoever asks for ever new names fills no disk with what they were refused; the audit log has every one.
+    told.delete(key);
+    if (told.size >= denialsToldMax) {
+      const [oldest, toldAt] = told.entries().next().value!;
+      // Whoever asks for ever new names fills no disk with what they were refused; the audit log counts every one.
       if (now - toldAt < denialsAgainMs) return false;
-      this.#told.delete(oldest);
+      told.delete(oldest);
     }
-    this.#told.set(key, now);
+    told.set(key, now);
+    this.#told.delete(principal);
+    this.#told.set(principal, told);
     return true;
   }
+
+  /** What a principal was told of; `undefined` where too many others were told of something just now. */
+  #toldOf(principal: string, now: number): Map<string, number> | undefined {
+    const known = this.#told.get(principal);
+    if (known) return known;
+    if (this.#told.size >= NODE_LIMITS.denialsPrincipalsMax) {
+      const [longestAgo, told] = this.#told.entries().next().value!;
+      if (now - lastOf(told.values(), 0) < NODE_LIMITS.denialsAgainMs) return undefined;
+      this.#told.delete(longestAgo);
+    }
+    return new Map();
+  }
+}
+
+function lastOf<T>(values: Iterable<T>, none: T): T {
+  let last = none;
+  for (const value of values) last = value;
+  return last;
 }

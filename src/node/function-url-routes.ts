@@ -2,15 +2,15 @@ import { SignatureFailure } from '../codec/aws/index.ts';
 import { type FunctionUrlOptions, functionUrlRoutes, type UrlCaller, type UrlSigner } from '../gateway/http/index.ts';
 import type { Authority } from '../services/iam/index.ts';
 import { type Caller, type Credentials, isAccount } from '../services/index.ts';
-import type { FunctionUrls } from '../services/lambda/index.ts';
-import { AuthenticationFailure, Authenticator } from '../wire/index.ts';
+import type { FunctionUrl, FunctionUrls } from '../services/lambda/index.ts';
+import { AuthenticationFailure, Authenticator, type HttpRequest } from '../wire/index.ts';
 import { factsOf } from './authorization.ts';
 import type { NodeConfig } from './config.ts';
 import type { Denials } from './denials.ts';
 
 /** What function URLs need of a node beside the URLs themselves. */
 export interface FunctionUrlRoutesOptions
-  extends Omit<FunctionUrlOptions, 'prove' | 'urls'>,
+  extends Omit<FunctionUrlOptions, 'prove' | 'isOpen' | 'urls'>,
     Pick<NodeConfig, 'authorization'> {
   readonly urls: FunctionUrlOptions['urls'] & Pick<FunctionUrls, 'rightsToCall'>;
   readonly credentials: Credentials;
@@ -35,23 +35,33 @@ export function functionUrls(options: FunctionUrlRoutesOptions): ReturnType<type
       throw error;
     }
   };
-  return functionUrlRoutes({ ...options, prove });
+  const isOpen: FunctionUrlOptions['isOpen'] = (url, request, requestId) =>
+    mayCall(NOBODY, url, request, requestId, options);
+  return functionUrlRoutes({ ...options, prove, isOpen });
 }
 
 /** The account may call every URL, and with authorization off whoever has signed; others what policies let them. */
-function signerOf(
-  caller: Caller,
-  accessKey: string,
-  { urls, authorization, authority, denials }: FunctionUrlRoutesOptions,
-): UrlSigner {
+function signerOf(caller: Caller, accessKey: string, options: FunctionUrlRoutesOptions): UrlSigner {
   return {
     ...{ accessKey, accountId: caller.accountId, userArn: caller.arn },
     mayCall: async (url, request, requestId) => {
-      if (authorization === 'off' || isAccount(caller)) return true;
-      const facts = factsOf({ region: url.region, request });
-      const verdict = await authority.decide(caller, urls.rightsToCall(url), facts);
-      if (!verdict.allowed && verdict.denial) denials.tell(caller, verdict.denial, requestId);
-      return verdict.allowed;
+      if (options.authorization === 'off' || isAccount(caller)) return true;
+      return mayCall(caller, url, request, requestId, options);
     },
   };
+}
+
+/** Whoever calls a URL that asks for no credentials: the function's policy lets them in, or nothing does. */
+const NOBODY: Caller = { accountId: 'anonymous', arn: 'anonymous', unsigned: true };
+
+async function mayCall(
+  caller: Caller,
+  url: FunctionUrl,
+  request: HttpRequest,
+  requestId: string,
+  { urls, authority, denials }: FunctionUrlRoutesOptions,
+): Promise<boolean> {
+  const verdict = await authority.decide(caller, urls.rightsToCall(url), factsOf({ region: url.region, request }));
+  if (!verdict.allowed && verdict.denial) denials.tell(caller, verdict.denial, requestId);
+  return verdict.allowed;
 }

@@ -6,8 +6,9 @@ export const NODE_LIMITS = {
   denialsAgainMs: 60_000,
   /** Characters of the resource in a denial that is told: the longest ARN (2,048, of an object's key in bytes) and no more. */
   denialResourceCharactersMax: 2048,
-  /** Denials that are told in that time, and remembered, lest they be told again at once. */
-  denialsToldMax: 1000,
+  /** Denials of one principal that are told in that time, and remembered, lest they be told again at once; and principals. */
+  denialsToldMax: 100,
+  denialsPrincipalsMax: 1000,
   /** Durations of a function that its quantiles are taken over: the last so many. */
   durationsMax: 512,
   /** Queues, and places of dead letters, with Prometheus lines of their own; the others are counted together as `other`. */

@@ -13,7 +13,7 @@ import { createWireServer, type ExtraRoute, type WireAddress, type WireServer } 
 import { accessApi } from './access-routes.ts';
 import { adminRoute } from './admin-routes.ts';
 import { apis } from './api-routes.ts';
-import { AuditTrail, auditApi } from './audit/index.ts';
+import { AuditLog, auditApi } from './audit/index.ts';
 import { auditing } from './auditing.ts';
 import { authorization } from './authorization.ts';
 import { buckets } from './bucket-routes.ts';
@@ -67,7 +67,7 @@ export async function startNode(config: NodeConfig, clock: Clock = systemClock):
   const trail =
     auditDirectory === undefined
       ? undefined
-      : scope.use(await AuditTrail.open({ directory: auditDirectory, files, ...ground }));
+      : scope.use(await AuditLog.open({ directory: auditDirectory, files, ...ground }));
   let wire: WireServer | undefined;
   let address: WireAddress | undefined;
   const door: NodeDoor = {
@@ -119,13 +119,14 @@ export async function startNode(config: NodeConfig, clock: Clock = systemClock):
   );
   services.apiGateway.testWith(() => apiRoutes.tester());
   const authorize = authorization({ ...services, off: config.authorization === 'off' });
-  const bucketSites = buckets({ ...services, authorize, mode: config.mode, ...ground });
+  const audit = auditing({ denials: services.denials, trail, events, ...ground });
+  const bucketSites = buckets({ ...services, authorize, audit, mode: config.mode, ...ground });
   wire = scope.use(
     createWireServer({
       services: services.all,
       credentials: services.credentials,
       authorize,
-      audit: auditing({ denials: services.denials, trail, events, ...ground }),
+      audit,
       mode: config.mode,
       extraRoutes: [
         urls.byHost,

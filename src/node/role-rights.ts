@@ -28,6 +28,18 @@ export function isTrusted(
   return authority.trusts(trustPolicy, caller, permission, { region: '' }, requester);
 }
 
+/** Tells that a role is not there, or does not trust a service which is to act with it. */
+export function tellUntrusted(
+  denials: Pick<Denials, 'tell'>,
+  roleArn: string,
+  principal: string,
+  sourceArn: string,
+): void {
+  const caller: Caller = { accountId: ACCOUNT_ID, arn: principal, service: { principal, sourceArn } };
+  const asked = { action: 'sts:AssumeRole', resource: roleArn } as const;
+  denials.tell(caller, { ...asked, kind: 'implicit-deny', source: 'resource-based policy' }, sourceArn);
+}
+
 /** Which role a service acts with, and how it calls its session. */
 export interface TakenRole {
   readonly arn: string;

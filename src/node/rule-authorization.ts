@@ -5,7 +5,7 @@ import type { ActionRight, RuleRights } from '../services/iot/index.ts';
 import type { NodeConfig } from './config.ts';
 import type { Denials } from './denials.ts';
 import { NODE_LIMITS } from './limits.ts';
-import { isTrusted, type RoleRights } from './role-rights.ts';
+import { isTrusted, type RoleRights, tellUntrusted } from './role-rights.ts';
 
 const IOT = 'iot.amazonaws.com';
 const NOTHING = new Uint8Array(0);
@@ -54,9 +54,7 @@ export function ruleAuthorization(
     if (!role && mode === 'dev') return undefined;
     // The policies are loaded: what is answered is no promise.
     if (!role || isTrusted(authority, role, IOT, ruleArn) !== true) {
-      const caller = { accountId: ACCOUNT_ID, arn: IOT, service: { principal: IOT, sourceArn: ruleArn } };
-      const denial = { action: 'sts:AssumeRole', resource: roleArn } as const;
-      denials.tell(caller, { ...denial, kind: 'implicit-deny', source: 'resource-based policy' }, ruleArn);
+      tellUntrusted(denials, roleArn, IOT, ruleArn);
       return `Role ${roleArn} cannot be assumed by AWS IoT`;
     }
     const taken = { arn: roleArn, sessionName: ruleArn.slice(ruleArn.lastIndexOf('/') + 1) };

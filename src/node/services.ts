@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { abortable, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
+import { ACCOUNT_ID, abortable, assert, type Clock, DEFAULT_REGION, parseArn, type Random } from '../base/index.ts';
 import type { EmbeddedMetric } from '../codec/emf/index.ts';
 import { type EgressGuard, egressGuard, type Outbox, openDelivery } from '../delivery/index.ts';
 import type { FunctionInvoker, QueueSource, StreamSource } from '../pollers/index.ts';
@@ -46,6 +46,7 @@ import type { Logger, Metrics, Spans } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
 import { type DeliveryGuard, guardedTarget } from './delivery-authorization.ts';
 import { Denials } from './denials.ts';
+import { destinationAuthorization } from './destination-authorization.ts';
 import { deviceSigners } from './device-signers.ts';
 import { bucketDestinations } from './event-destinations.ts';
 import { FunctionCalls } from './function-calls.ts';
@@ -54,6 +55,7 @@ import { credentialsOfFunctions, FunctionSessions } from './function-sessions.ts
 import { kinesisPort } from './kinesis-port.ts';
 import { logSubscribers } from './log-subscribers.ts';
 import { readAuthorization } from './object-authorization.ts';
+import { provisioningAuthorization } from './provisioning-authorization.ts';
 import { RoleRights } from './role-rights.ts';
 import { rotationFunctions } from './rotation-functions.ts';
 import { ruleAuthorization } from './rule-authorization.ts';
@@ -249,6 +251,10 @@ export async function openServices(
       ...(version !== undefined && { version }),
       invokeFunction: (...call) => invokeFunction(...call),
       signers: deviceSigners({ ...config, authority, credentials, iam, denials }),
+      checkProvisioning: provisioningAuthorization({
+        ...{ ...config, rights: roleRights, authority, iam, denials },
+        iot: () => reachedBy('iot'),
+      }),
       ruleRights: ruleAuthorization({
         ...{ ...config, ...ground, rights: roleRights, authority, iam, denials },
         service: reachedBy,
@@ -281,6 +287,7 @@ export async function openServices(
   };
   const resumed = Promise.withResolvers<void>();
   let mappings: EventSourceMappings | undefined;
+  const refusalToSend = destinationAuthorization({ rights: roleRights, service: reachedBy });
   const lambda = scope.use(
     await openLambda({
       records,
@@ -290,6 +297,7 @@ export async function openServices(
       readObject: async (bucket, key, versionId) =>
         (await objects.get(bucket, key, versionId === undefined ? {} : { versionId })).body,
       readObjectRights: s3.service.permissions!.GetObject!,
+      refusalToSend,
       usage: new SeriesUsage(seriesStore, series),
       ...ground,
       eventSourceMappings: async (invoker) => {
@@ -311,6 +319,10 @@ export async function openServices(
           },
           sourceFor,
           refusalToRead: held.refusalToRead,
+          refusalToSend: async (functionArn, targetArn) => {
+            const role = invoker.roleOf(functionArn);
+            return role === undefined ? undefined : refusalToSend(role, functionArn.split(':')[6]!, targetArn);
+          },
           forgetReader: async (arn, reader) => {
             if (parseArn(arn)?.service === 'mqtt') await iot.foreign.forget(arn, reader);
           },
@@ -326,9 +338,10 @@ export async function openServices(
     }),
   );
 
+  reached.push(lambda.service);
   askSubscriber = logSubscribers({ ...config, kinesis, lambda, authority, iam, rights: roleRights });
   askDestination = bucketDestinations({ sqs, sns, lambda, authority, off: config.authorization === 'off' });
-  invokeFunction = functionInvoker(lambda.service.operations.Invoke!, ground.random);
+  invokeFunction = functionInvoker({ ...config, lambda, authority, denials, ...ground });
   flushUsage = () => lambda.flushUsage();
   takeSegment = (datagram) => lambda.takeSegment(datagram);
 
@@ -367,11 +380,18 @@ export async function openServices(
   all.push(cloudformation.service);
   scope.defer(() => stop.abort());
 
+  const policyOfBucket = (arn: string): string | undefined => {
+    const input = { Bucket: parseArn(arn)?.resource, Key: '' };
+    const rights = s3.service.permissions!.PutObject!(input, { region: '', accountId: ACCOUNT_ID });
+    assert(!(rights instanceof Promise), 'what it takes to put an object is known at once');
+    return rights[0]!.resourcePolicy;
+  };
   const deliveryGuard: DeliveryGuard = {
     ...{ ...config, authority },
     denials,
     policyOf: (kind, arn) => {
       if (kind === 'sqs') return sqs.access(arn)?.policy;
+      if (kind === 's3') return policyOfBucket(arn);
       return kind === 'sns' ? sns.access(arn)?.policy : lambda.invoker.policyOf(arn);
     },
     functionOf: (source) => mappings!.functionOf(source) ?? source,
@@ -415,7 +435,7 @@ export async function openServices(
       delivery.register('iot', iot.target);
       delivery.register('mqtt', iot.foreign.target);
       delivery.register('logs', logs.target);
-      delivery.register('s3', s3.target);
+      delivery.register('s3', guardedTarget('s3', s3.target, deliveryGuard));
       delivery.register('lambda', guardedTarget('lambda', lambda.target, deliveryGuard), {
         concurrencyMax: ASYNC_LIMITS.concurrencyMax,
       });

@@ -75,11 +75,12 @@ test('what is known of the principal need not be given', async () => {
   const Resource = 'arn:aws:s3:::homes/${aws:username}/${aws:PrincipalTag/team}';
   const PolicyInputList = [document({ Effect: 'Allow', Action: 's3:PutObject', Resource })];
   const ask = { PolicyInputList, ActionNames: ['s3:PutObject'] };
-  const [own, other] = await principal({
+  const [result] = await principal({
     ...ask,
     ResourceArns: ['arn:aws:s3:::homes/alice/red', 'arn:aws:s3:::homes/bob/red'],
   });
-  assert.deepEqual([own!.EvalDecision, other!.EvalDecision], ['allowed', 'implicitDeny']);
+  const each = result!.ResourceSpecificResults!.map(({ EvalResourceDecision }) => EvalResourceDecision);
+  assert.deepEqual(each, ['allowed', 'implicitDeny']);
 });
 
 test('a boundary limits, its own or one that is given, and the result says so', async () => {
@@ -118,14 +119,92 @@ test('roles and groups are principals too; who is not there is refused', async (
   });
 });
 
-test('results come in pages, an action on a resource each, in the order of the question', async () => {
-  const ask = { ActionNames: ['s3:GetObject', 's3:PutObject'], ResourceArns: [PHOTO, 'arn:aws:s3:::other/b'] };
+test('results come in pages, one an action, in the order of the question', async () => {
+  const ask = { ActionNames: ['s3:PutObject', 's3:GetObject', 's3:DeleteObject'], ResourceArns: [PHOTO] };
   const client = house.client;
-  const pages = sdk.paginateSimulatePrincipalPolicy({ client, pageSize: 3 }, { PolicySourceArn: ALICE, ...ask });
+  const pages = sdk.paginateSimulatePrincipalPolicy({ client, pageSize: 2 }, { PolicySourceArn: ALICE, ...ask });
   const seen: string[][] = [];
   for await (const { EvaluationResults } of pages)
-    seen.push(EvaluationResults!.map(({ EvalDecision }) => EvalDecision!));
-  assert.deepEqual(seen, [['allowed', 'implicitDeny', 'implicitDeny'], ['implicitDeny']]);
+    seen.push(EvaluationResults!.map(({ EvalActionName, EvalDecision }) => `${EvalActionName} ${EvalDecision}`));
+  assert.deepEqual(seen, [['s3:PutObject implicitDeny', 's3:GetObject allowed'], ['s3:DeleteObject implicitDeny']]);
+});
+
+test('of several resources the most restrictive decision is that of the action, and each has its own', async () => {
+  const names = ['arn:aws:s3:::a/x', 'arn:aws:s3:::b/x', 'arn:aws:s3:::c/x'] as const;
+  const allowed = { Effect: 'Allow', Action: 's3:GetObject', Resource: [names[0], names[2]] };
+  const tagged = {
+    ...{ Effect: 'Allow', Action: 's3:GetObject', Resource: names[1] },
+    Condition: { StringEquals: { 's3:ExistingObjectTag/open': 'yes' } },
+  };
+  const denied = { Effect: 'Deny', Action: 's3:*', Resource: names[2] };
+  const of = async (...statements: object[]) => {
+    const PolicyInputList = [document(...statements)];
+    const results = await custom({ PolicyInputList, ResourceArns: [...names] });
+    assert.equal(results.length, 1);
+    const [{ EvalResourceName, EvalDecision, ResourceSpecificResults, ...more }] = results as [
+      (typeof results)[number],
+    ];
+    const each = ResourceSpecificResults!.map((one) => [one.EvalResourceName, one.EvalResourceDecision]);
+    return {
+      name: EvalResourceName,
+      said: EvalDecision,
+      each: Object.fromEntries(each),
+      specific: ResourceSpecificResults!,
+      ...more,
+    };
+  };
+  const some = await of(allowed, tagged);
+  assert.deepEqual([some.name, some.said], ['*', 'implicitDeny']);
+  assert.deepEqual(some.each, { [names[0]]: 'allowed', [names[1]]: 'implicitDeny', [names[2]]: 'allowed' });
+  assert.deepEqual(some.MatchedStatements, []);
+  assert.deepEqual(
+    some.specific.map((one) => one.MissingContextValues ?? []),
+    [[], ['s3:ExistingObjectTag/open'], []],
+  );
+  assert.deepEqual(some.MissingContextValues, ['s3:ExistingObjectTag/open']);
+  const refused = await of(allowed, tagged, denied);
+  assert.deepEqual([refused.said, refused.each[names[2]]], ['explicitDeny', 'explicitDeny']);
+  // Of several statements the one that denies is told alone.
+  assert.equal(refused.MatchedStatements!.length, 1);
+  const everything = await of({ Effect: 'Allow', Action: '*', Resource: '*' });
+  assert.deepEqual([everything.said, everything.MatchedStatements!.length], ['allowed', 1]);
+});
+
+test('without resources, or with all of them, there are no results of each', async () => {
+  for (const ResourceArns of [undefined, ['*']]) {
+    const [result] = await custom({ ResourceArns });
+    assert.deepEqual([result!.EvalResourceName, result!.ResourceSpecificResults ?? []], ['*', []]);
+  }
+});
+
+test('a boundary is told of each resource, and of the action where it holds for all', async () => {
+  const within = 'arn:aws:s3:::within/x';
+  const boundary = document({ Effect: 'Allow', Action: 's3:*', Resource: within });
+  const PolicyInputList = [document({ Effect: 'Allow', Action: '*', Resource: '*' })];
+  const [result] = await custom({
+    ...{ PolicyInputList, PermissionsBoundaryPolicyInputList: [boundary] },
+    ResourceArns: [within, PHOTO],
+  });
+  const detail = (AllowedByPermissionsBoundary: boolean) => ({ AllowedByPermissionsBoundary });
+  assert.deepEqual(result!.PermissionsBoundaryDecisionDetail, detail(false));
+  const each = result!.ResourceSpecificResults!.map((one) => one.PermissionsBoundaryDecisionDetail);
+  assert.deepEqual(each, [detail(true), detail(false)]);
+});
+
+test('values of context keys must be of their type, one unless it is a list', async () => {
+  const entry = (ContextKeyType: sdk.ContextKeyTypeEnum, ...ContextKeyValues: string[]) => ({
+    ContextEntries: [{ ContextKeyName: 'aws:x', ContextKeyType, ContextKeyValues }],
+  });
+  const good = [
+    ...[entry('numeric', '-1.5'), entry('boolean', 'true'), entry('ip', '192.0.2.0/24'), entry('ip', '2001:db8::1')],
+    ...[entry('date', '2026-01-01T00:00:00Z'), entry('stringList', 'a', 'b'), entry('numericList', '1', '2')],
+  ];
+  for (const one of good) await custom(one);
+  const bad = [
+    ...[entry('numeric', 'one'), entry('boolean', 'yes'), entry('ip', 'here'), entry('date', 'soon')],
+    ...[entry('numericList', '1', 'two'), entry('string', 'a', 'b')],
+  ];
+  for (const one of bad) await assert.rejects(custom(one), { name: 'InvalidInputException' }, JSON.stringify(one));
 });
 
 test('a document that is none is refused', async () => {

@@ -11,7 +11,7 @@ import {
   makeRequest,
   type NameAttribute,
 } from '../../src/codec/x509/index.ts';
-import type { InvokeFunction } from '../../src/services/iot/index.ts';
+import { type CheckProvisioning, type InvokeFunction, IotError } from '../../src/services/iot/index.ts';
 import { openRig, publish, RawClient, type Rig } from '../mqtt/harness.ts';
 import { LeapingClock, peerOf } from './peer.ts';
 
@@ -514,10 +514,13 @@ const HOOK = { targetArn: 'arn:aws:lambda:eu-central-1:000000000000:function:hoo
 /** A rig whose template has a hook: what it is told goes to `events`, what it answers is said by the test. */
 async function openHooked(answer: InvokeFunction, clock?: SimulatedClock) {
   const events: any[] = [];
-  const invokeFunction: InvokeFunction = (functionArn, event, signal) => {
-    assert.equal(functionArn, HOOK.targetArn);
+  const invokeFunction: InvokeFunction = (functionArn, event, sourceArn, signal) => {
+    assert.deepEqual(
+      [functionArn, sourceArn],
+      [HOOK.targetArn, 'arn:aws:iot:eu-central-1:000000000000:provisioningtemplate/fleet'],
+    );
     events.push(event);
-    return answer(functionArn, event, signal);
+    return answer(functionArn, event, sourceArn, signal);
   };
   const rig = await openRig({ invokeFunction, ...(clock && { clock }) });
   await makeTemplate(rig, { preProvisioningHook: HOOK });
@@ -559,6 +562,35 @@ test('a pre-provisioning hook is told of the device, and sets parameters, but ne
   assert.equal((await rig.iot.certificates.admit(peerOf(made.certificatePem))).kind, 'active');
 });
 
+test('each step is one that the role of the template may take, else the device is not let in and told no more', async () => {
+  const steps: string[] = [];
+  let forbidden: string | undefined = 'CreatePolicy';
+  const checkProvisioning: CheckProvisioning = async (roleArn, sourceArn, { operation }) => {
+    assert.equal(roleArn, 'arn:aws:iam::000000000000:role/fleet');
+    assert.match(sourceArn, /:provisioningtemplate\/fleet$/);
+    if (operation === forbidden) throw new IotError('forbidden', 'The role may not.');
+    steps.push(operation);
+  };
+  await using rig = await openRig({ checkProvisioning });
+  await makeTemplate(rig);
+  await using device = await Asker.open(rig, 'new-device');
+  const { certificateOwnershipToken, certificatePem } = await device.ask('certificates/create', {});
+  const parameters = { SerialNumber: '9' };
+  const provision = () =>
+    device.ask('provisioning-templates/fleet/provision', { certificateOwnershipToken, parameters });
+  const { how, statusCode, errorCode } = await provision();
+  assert.deepEqual([how, statusCode, errorCode], ['rejected', 403, 'Forbidden']);
+  assert.match(await reasonOf(rig, certificatePem), /PENDING_ACTIVATION/);
+  assert.deepEqual((await rig.call('ListPolicies', {})).policies, []);
+  forbidden = undefined;
+  steps.length = 0;
+  assert.equal((await provision()).how, 'accepted');
+  assert.deepEqual(steps, [
+    ...['UpdateThing', 'DescribeCertificate', 'CreatePolicy', 'AttachPolicy', 'AttachThingPrincipal'],
+    'UpdateCertificate',
+  ]);
+});
+
 test('a device that its hook does not allow is not provisioned, and may ask again', async () => {
   let allowProvisioning: unknown = false;
   await using hooked = await openHooked(async () => ({ kind: 'returned', value: { allowProvisioning } }));
@@ -583,7 +615,7 @@ test('a hook that fails, answers what cannot be used or takes longer than five s
       throw new Error('secret of the node');
     },
     async () => ({ kind: 'returned', value: { allowProvisioning: true, parameterOverrides: { Place: 5 } } }),
-    (_arn, _event, signal) =>
+    (_arn, _event, _source, signal) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason));
         called.resolve();

@@ -9,6 +9,7 @@ import type { Delivery, DeliveryService } from '../../src/delivery/index.ts';
 import { type MqttGateway, type MqttGatewayOptions, openMqttGateway } from '../../src/gateway/mqtt/index.ts';
 import type { OperationContext } from '../../src/services/index.ts';
 import {
+  type CheckProvisioning,
   type InvokeFunction,
   type Iot,
   type KinesisPort,
@@ -99,7 +100,7 @@ export type RigOptions = Partial<
     MqttGatewayOptions,
     'limits' | 'access' | 'watcher' | 'clock' | 'listeners' | 'identity' | 'http' | 'proxies' | 'logger' | 'successor'
   >
-> & { readonly invokeFunction?: InvokeFunction };
+> & { readonly invokeFunction?: InvokeFunction; readonly checkProvisioning?: CheckProvisioning };
 
 export const CONTEXT: OperationContext = {
   requestId: 'r',
@@ -112,7 +113,7 @@ export const CONTEXT: OperationContext = {
 
 /** The broker and its gateway over a real records store. */
 export async function openRig(given: RigOptions = {}, directory?: string): Promise<Rig> {
-  const { invokeFunction, ...options } = given;
+  const { invokeFunction, checkProvisioning, ...options } = given;
   const home = directory ?? (await mkdtemp(join(tmpdir(), 'millrace-mqtt-')));
   const clock: Clock = options.clock ?? systemClock;
   const metrics = createMetrics();
@@ -129,6 +130,7 @@ export async function openRig(given: RigOptions = {}, directory?: string): Promi
       kinesis: streams,
       ...shared,
       ...(invokeFunction && { invokeFunction }),
+      ...(checkProvisioning && { checkProvisioning }),
     }),
   );
   const gateway = await openMqttGateway({ broker: iot.broker, watcher: iot.watcher, port: 0, ...shared, ...options });

@@ -14,6 +14,8 @@ provider:
   stackTags: { team: plant }
   environment: { SEEN: !Ref Seen }
   apiGateway: { apiKeys: [first] }
+  # osls itself adds it for an ARN that it can read, not for a reference.
+  iam: { role: { statements: [{ Effect: Allow, Action: sns:Publish, Resource: !Ref Existing }] } }
 package:
   patterns: ['!**', handler.js]
 layers:

@@ -24,7 +24,9 @@ async function recordsOf(node: SecuredNode): Promise<{ readonly text: string; re
     records: text
       .trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line)),
+      .map((line) => JSON.parse(line))
+      // What was refused has files of its own.
+      .sort((a, b) => Date.parse(a.eventTime) - Date.parse(b.eventTime)),
   };
 }
 

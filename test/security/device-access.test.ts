@@ -16,7 +16,7 @@ import {
   ListThingPrincipalsCommand,
   TestInvokeAuthorizerCommand,
 } from '@aws-sdk/client-iot';
-import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { AddPermissionCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import mqttjs, { type IClientOptions, type MqttClient } from 'mqtt';
 import { Program } from '../cli/program.ts';
 import { zipOf } from '../support/clients.ts';
@@ -164,13 +164,16 @@ test('a function of the node decides as a custom authorizer', async () => {
   const trust = { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' };
   const AssumeRolePolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement: [trust] });
   await new IAMClient(options()).send(new CreateRoleCommand({ RoleName: 'authorize', AssumeRolePolicyDocument }));
-  await new LambdaClient(options()).send(
+  const lambda = new LambdaClient(options());
+  await lambda.send(
     new CreateFunctionCommand({
       ...{ FunctionName: 'authorize', Runtime: 'nodejs24.x', Handler: 'index.handler', Timeout: 5, MemorySize: 128 },
       Role: 'arn:aws:iam::000000000000:role/authorize',
       Code: { ZipFile: await zipOf({ 'index.js': code }) },
     }),
   );
+  const called = { FunctionName: 'authorize', StatementId: 'iot', Action: 'lambda:InvokeFunction' };
+  await lambda.send(new AddPermissionCommand({ ...called, Principal: 'iot.amazonaws.com' }));
   const iot = new IoTClient(options());
   const authorizerFunctionArn = 'arn:aws:lambda:us-east-1:000000000000:function:authorize';
   const created = { authorizerName: 'sesame', authorizerFunctionArn, signingDisabled: true };

@@ -404,6 +404,30 @@ test('roles are taken one after another only as far as each trusts the one befor
   second.destroy();
 });
 
+test('sessions of a role that was deleted have nothing of one that is made anew under its name', async () => {
+  const role = { RoleName: 'reborn', AssumeRolePolicyDocument: TRUSTS_ACCOUNT };
+  await root.send(new sdk.CreateRoleCommand(role));
+  await allow({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: `${ACCOUNT}:role/reborn` });
+  const session = await assumed(keys, 'reborn');
+  const old = new sdk.IAMClient(options(session));
+  await root.send(new sdk.DeleteRoleCommand({ RoleName: 'reborn' }));
+  await root.send(new sdk.CreateRoleCommand(role));
+  await root.send(new sdk.AttachRolePolicyCommand({ RoleName: 'reborn', PolicyArn: ADMIN }));
+  await assert.rejects(old.send(new sdk.ListUsersCommand({})), refused('iam:ListUsers'));
+  const bucket = new s3.S3Client({ ...options(ROOT), forcePathStyle: true });
+  await bucket.send(new s3.CreateBucketCommand({ Bucket: 'reborn' }));
+  const Principal = { AWS: `${ACCOUNT}:role/reborn` };
+  const Policy = document({ Effect: 'Allow', Principal, Action: 's3:ListBucket', Resource: 'arn:aws:s3:::reborn' });
+  await bucket.send(new s3.PutBucketPolicyCommand({ Bucket: 'reborn', Policy }));
+  bucket.destroy();
+  const before = new s3.S3Client({ ...options(session), forcePathStyle: true });
+  await assert.rejects(before.send(new s3.ListObjectsV2Command({ Bucket: 'reborn' })), { name: 'AccessDenied' });
+  before.destroy();
+  const fresh = new sdk.IAMClient(options(await assumed(keys, 'reborn')));
+  await fresh.send(new sdk.ListUsersCommand({}));
+  for (const client of [old, fresh]) client.destroy();
+});
+
 test('a role of the account is changed into no other function by who may not pass it', async () => {
   const lambda = new LambdaClient(options(ROOT));
   await root.send(new sdk.CreateRoleCommand({ RoleName: 'worker', AssumeRolePolicyDocument: TRUSTS_LAMBDA }));

@@ -18,6 +18,7 @@ import {
   InvokeCommand,
   LambdaClient,
   PublishVersionCommand,
+  RemovePermissionCommand,
 } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { zipOf } from '../support/clients.ts';
@@ -104,7 +105,15 @@ test('without credentials nobody calls a URL whose policy does not let everyone'
   const permission = { FunctionName: 'open', StatementId: 'all', Principal: '*' };
   const Action = 'lambda:InvokeFunctionUrl';
   await lambda.send(new AddPermissionCommand({ ...permission, Action, FunctionUrlAuthType: 'NONE' }));
+  assert.equal((await fetch(node.endpoint + path)).status, 403, 'the URL, and not what is behind it');
+  const behind = { ...permission, StatementId: 'behind', Action: 'lambda:InvokeFunction' };
+  await lambda.send(new AddPermissionCommand({ ...behind, InvokedViaFunctionUrl: true }));
   assert.equal((await fetch(node.endpoint + path)).status, 200);
+  // Through the URL alone.
+  const invoked = await fetch(`${node.endpoint}/2015-03-31/functions/open/invocations`, { method: 'POST', body: '{}' });
+  assert.equal(invoked.status, 403);
+  await lambda.send(new RemovePermissionCommand({ FunctionName: 'open', StatementId: 'all' }));
+  assert.equal((await fetch(node.endpoint + path)).status, 403, 'what is behind it, and not the URL');
 });
 
 test('a permission for somebody, or for signed calls, opens nothing', async () => {

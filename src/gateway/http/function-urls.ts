@@ -41,11 +41,13 @@ export interface UrlSigner extends UrlIdentity {
 }
 
 export interface FunctionUrlOptions {
-  readonly urls: Pick<FunctionUrls, 'find' | 'invoke' | 'stream' | 'isPublic'>;
+  readonly urls: Pick<FunctionUrls, 'find' | 'invoke' | 'stream'>;
   /** `dev` calls a URL without credentials though the function's policy does not let anyone. */
   readonly mode: 'dev' | 'secured';
   /** Who signed a request for `lambda`; in words why nobody has. */
   readonly prove: (request: UrlCaller) => UrlSigner | string;
+  /** Whether the function's policy lets anybody call a URL without credentials; `requestId` as in {@link UrlSigner.mayCall}. */
+  readonly isOpen: (url: FunctionUrl, request: HttpRequest, requestId: string) => boolean | Promise<boolean>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -189,9 +191,9 @@ class UrlCall {
 
   /** @throws Refused */
   async #identity(url: FunctionUrl, body: Uint8Array): Promise<UrlIdentity | undefined> {
-    const { urls, mode, prove } = this.#options;
+    const { isOpen, mode, prove } = this.#options;
     if (url.authType === 'NONE') {
-      if (mode === 'dev' || urls.isPublic(url)) return undefined;
+      if (mode === 'dev' || (await isOpen(url, this.#request, this.#requestId))) return undefined;
       throw forbidden();
     }
     const { method = 'GET', headers } = this.#request;

@@ -20,7 +20,10 @@ before(async () => {
 after(() => rm(directory, { recursive: true }));
 
 const open = (name: string, files = 3) =>
-  AuditTrail.open({ directory: join(directory, name), files, clock, logger: silentLogger, metrics: createMetrics() });
+  AuditTrail.open({
+    ...{ directory: join(directory, name), series: 'audit', files },
+    ...{ clock, logger: silentLogger, metrics: createMetrics() },
+  });
 
 function call(more: Partial<AuditedCall> = {}): AuditedCall {
   return {
@@ -112,7 +115,7 @@ test('what was recorded is read after a restart, and what a crash cut off swallo
     await using trail = await open('restarts');
     trail.record(recordOf(call({ requestId: 'first' })));
   }
-  const [path] = await trailFiles(join(directory, 'restarts'));
+  const [path] = await trailFiles(join(directory, 'restarts'), 'audit');
   await appendFile(path!, '{"eventVersion":"1.11","eventNa');
   {
     await using trail = await open('restarts');
@@ -140,7 +143,7 @@ test('a full file is followed by the next, and only so many are kept', async () 
     }
     await trail.flushed();
   }
-  const files = await trailFiles(join(directory, 'rotation'));
+  const files = await trailFiles(join(directory, 'rotation'), 'audit');
   assert.equal(files.length, 2);
   for (const file of files) assert.ok((await stat(file)).size <= AUDIT_LIMITS.fileBytesMax);
 });
@@ -153,7 +156,7 @@ test('beyond what may wait records are counted, and the log says how many are lo
   await trail.flushed();
   trail.record(record);
   await trail.flushed();
-  const [path] = await trailFiles(join(directory, 'flood'));
+  const [path] = await trailFiles(join(directory, 'flood'), 'audit');
   const lines = (await readFile(path!, 'utf8')).trimEnd().split('\n');
   assert.equal(lines.length, fit + 2);
   assert.deepEqual(JSON.parse(lines[fit]!), {

@@ -1,7 +1,8 @@
 /*
- * The audit log on disk: files of JSON lines, written in the order in which calls were answered.
+ * A series of the audit log on disk: files of JSON lines, written in the order in which calls were answered.
  *
- *     audit/audit-20261129T090000000Z.jsonl     the time of its first line; the newest is written to
+ *     audit/audit-20261129T090000000Z.jsonl     what was done; the time of its first line; the newest is written to
+ *     audit/refused-20261129T090000000Z.jsonl   what policies refused
  *
  * What has come together since the last write is written and synced at once; a call does not wait for it. A crash of the machine can
  * therefore take the records of the last instant, never earlier ones: see docs/audit.md.
@@ -13,10 +14,20 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import { AUDIT_LIMITS } from './limits.ts';
 import type { AuditRecord } from './record.ts';
 
-const NAME = /^audit-\d{8}T\d{9}Z\.jsonl$/;
+/** Each has files of its own: what fills one pushes nothing out of the other. */
+export const SERIES = ['audit', 'refused'] as const;
+export type Series = (typeof SERIES)[number];
+
+/** What the log says of itself. */
+export interface Remark extends Pick<AuditRecord, 'eventVersion' | 'eventTime'> {
+  readonly eventName: 'RefusalsLeftOut';
+  readonly userIdentity: AuditRecord['userIdentity'];
+  readonly count: number;
+}
 
 export interface TrailOptions {
   readonly directory: string;
+  readonly series: Series;
   /** How many files are kept; the oldest goes first. */
   readonly files: number;
   readonly clock: Clock;
@@ -46,9 +57,9 @@ export class AuditTrail implements AsyncDisposable {
 
   /** Opens the newest file, or makes the first. */
   static async open(options: TrailOptions): Promise<AuditTrail> {
-    const { directory, clock } = options;
+    const { directory, series, clock } = options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const newest = (await trailFiles(directory)).at(-1) ?? join(directory, nameAt(clock.now()));
+    const newest = (await trailFiles(directory, series)).at(-1) ?? join(directory, nameAt(series, clock.now()));
     const file = await open(newest, 'a+', 0o600);
     const { size } = await file.stat();
     const trail = new AuditTrail(options, file, size);
@@ -57,8 +68,8 @@ export class AuditTrail implements AsyncDisposable {
     return trail;
   }
 
-  /** Takes one record; beyond what may wait, records are counted instead, and the next that is written says how many. */
-  record(record: AuditRecord): void {
+  /** Takes one record, or a line of the log's own; beyond what may wait, records are counted instead, and the next that is written says how many. */
+  record(record: AuditRecord | Remark): void {
     const line = `${JSON.stringify(record)}\n`;
     if (this.#pendingBytes + line.length > AUDIT_LIMITS.pendingBytesMax) {
       this.#lose(1);
@@ -111,13 +122,13 @@ export class AuditTrail implements AsyncDisposable {
   }
 
   async #rotate(): Promise<void> {
-    const { directory, files, clock } = this.#options;
-    const next = await open(await freshName(directory, clock.now()), 'ax', 0o600);
+    const { directory, series, files, clock } = this.#options;
+    const next = await open(await freshName(directory, series, clock.now()), 'ax', 0o600);
     const full = this.#file;
     this.#file = next;
     this.#fileBytes = 0;
     await full.close();
-    const kept = await trailFiles(directory);
+    const kept = await trailFiles(directory, series);
     for (const old of kept.slice(0, Math.max(0, kept.length - Math.max(files, 1)))) await unlink(old);
   }
 
@@ -127,23 +138,24 @@ export class AuditTrail implements AsyncDisposable {
   }
 }
 
-/** Paths of a trail's files, the oldest first. */
-export async function trailFiles(directory: string): Promise<readonly string[]> {
+/** Paths of the files of a series, the oldest first. */
+export async function trailFiles(directory: string, series: Series): Promise<readonly string[]> {
   const names = await readdir(directory);
+  const wanted = new RegExp(`^${series}-\\d{8}T\\d{9}Z\\.jsonl$`);
   return names
-    .filter((name) => NAME.test(name))
+    .filter((name) => wanted.test(name))
     .sort()
     .map((name) => join(directory, name));
 }
 
-function nameAt(now: number): string {
-  return `audit-${new Date(now).toISOString().replace(/[-:.]/g, '')}.jsonl`;
+function nameAt(series: Series, now: number): string {
+  return `${series}-${new Date(now).toISOString().replace(/[-:.]/g, '')}.jsonl`;
 }
 
 /** The first name from now on that no file has. */
-async function freshName(directory: string, now: number): Promise<string> {
+async function freshName(directory: string, series: Series, now: number): Promise<string> {
   for (let at = now; ; at++) {
-    const path = join(directory, nameAt(at));
+    const path = join(directory, nameAt(series, at));
     const isTaken = await stat(path).then(
       () => true,
       () => false,

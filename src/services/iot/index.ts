@@ -42,7 +42,7 @@ import { thingOperations } from './operations/things.ts';
 import { topicRuleOperations } from './operations/topic-rules.ts';
 import { IOT_DATA_PERMISSIONS, iotPermissions } from './permissions.ts';
 import { Policies } from './policies/policies.ts';
-import type { InvokeFunction, KinesisPort, RuleRights } from './ports.ts';
+import type { CheckProvisioning, InvokeFunction, KinesisPort, RuleRights } from './ports.ts';
 import { LifecycleEvents } from './presence/events.ts';
 import { type ClientHistory, ConnectionHistory } from './presence/history.ts';
 import { Presence } from './presence/presence.ts';
@@ -100,7 +100,16 @@ export type { Identity } from './certificates/authority.ts';
 export { IotError, type IotErrorCode } from './errors.ts';
 export { IOT_LIMITS } from './limits.ts';
 export { DEVICE_ACTIONS, type DeviceAction } from './policies/document.ts';
-export type { ActionRight, FunctionOutcome, InvokeFunction, KinesisPort, RuleRights, StreamPort } from './ports.ts';
+export type {
+  ActionRight,
+  CheckProvisioning,
+  FunctionOutcome,
+  InvokeFunction,
+  KinesisPort,
+  ProvisioningStep,
+  RuleRights,
+  StreamPort,
+} from './ports.ts';
 export type { ClientConnection, ClientHistory } from './presence/history.ts';
 export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
@@ -164,6 +173,8 @@ export async function openIot(dependencies: {
   readonly signers?: Signers;
   /** What the roles of rules' actions may do. Absent holds no rule to its roles. */
   readonly ruleRights?: RuleRights;
+  /** What the roles of provisioning templates may do. Absent holds no template to its role. */
+  readonly checkProvisioning?: CheckProvisioning;
   /** Whose JSON Web Tokens are taken; nobody's unless given. */
   readonly tokenIssuers?: readonly TokenIssuer[];
   /** Brokers of somebody else, and what is forwarded to and from them. */
@@ -217,6 +228,7 @@ export async function openIot(dependencies: {
     changes,
     broker,
     invoke,
+    check: dependencies.checkProvisioning ?? (async () => {}),
     clock,
     random,
     logger,

@@ -139,6 +139,14 @@ describe('rights of IoT, as the Service Authorization Reference lists them', () 
           ...[`iam:PassRole ${ROLE}`, `iam:PassRole ${ROLE}-errors`],
         ],
       ],
+      ...['RegisterCACertificate', 'UpdateCACertificate'].map(
+        (name) =>
+          [
+            name,
+            { certificateId: 'c', registrationConfig: { templateBody: '{}', roleArn: ROLE } },
+            [`iot:${name} ${name === 'UpdateCACertificate' ? arn('cacert/c') : '*'}`, `iam:PassRole ${ROLE}`],
+          ] as const,
+      ),
       [
         'CreateProvisioningTemplate',
         { templateName: 't', provisioningRoleArn: ROLE },

@@ -79,6 +79,9 @@ export function iotPermissions(tags: Pick<Tags, 'list'>): Readonly<Record<string
     (member: string) =>
     (input: Input): readonly Permission[] =>
       input[member] === undefined ? [] : [pass(String(input[member]))];
+  /** The role that newcomers are provisioned with. */
+  const registering = ({ registrationConfig }: Input): readonly Permission[] =>
+    registrationConfig?.roleArn === undefined ? [] : [pass(String(registrationConfig.roleArn))];
   const ruling = (make: PermissionsOf): PermissionsOf =>
     both(make, ({ topicRulePayload }: Input) => rolesIn(topicRulePayload).map(pass));
   return {
@@ -86,7 +89,7 @@ export function iotPermissions(tags: Pick<Tags, 'list'>): Readonly<Record<string
       ...['AcceptCertificateTransfer', 'CancelCertificateTransfer', 'DeleteCertificate', 'DescribeCertificate'],
       ...['RejectCertificateTransfer', 'TransferCertificate', 'UpdateCertificate'],
     ]),
-    ...each('iot', the('cacert'), ['DeleteCACertificate', 'DescribeCACertificate', 'UpdateCACertificate']),
+    ...each('iot', the('cacert'), ['DeleteCACertificate', 'DescribeCACertificate']),
     ...each('iot', the('thing'), [
       ...['CreateThing', 'DeleteThing', 'DescribeThing', 'UpdateThing', 'ListThingGroupsForThing'],
       ...['ListThingPrincipals', 'ListThingPrincipalsV2', 'GetThingConnectivityData'],
@@ -127,7 +130,11 @@ export function iotPermissions(tags: Pick<Tags, 'list'>): Readonly<Record<string
       ),
     ),
     ReplaceTopicRule: ruling(right('iot:ReplaceTopicRule', the('rule'))),
-    RegisterCACertificate: madeWithTags('iot:RegisterCACertificate', 'iot:TagResource', anything, ({ tags: t }) => t),
+    RegisterCACertificate: both(
+      madeWithTags('iot:RegisterCACertificate', 'iot:TagResource', anything, ({ tags: t }) => t),
+      registering,
+    ),
+    UpdateCACertificate: both(right('iot:UpdateCACertificate', the('cacert')), registering),
     ...each('iot', ({ target }) => holder(target), ['AttachPolicy', 'DetachPolicy']),
     ...each('iot', ({ principal }) => holder(principal), [
       ...['AttachPrincipalPolicy', 'DetachPrincipalPolicy', 'GetEffectivePolicies', 'ListPrincipalThings'],

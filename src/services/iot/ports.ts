@@ -35,8 +35,14 @@ export type FunctionOutcome =
  * Invokes a function and waits for what it returns, as JSON.
  *
  * @param functionArn  with or without a version or alias
+ * @param sourceArn  the authorizer or the template that it is invoked for: the function's policy has its say
  */
-export type InvokeFunction = (functionArn: string, event: unknown, signal: AbortSignal) => Promise<FunctionOutcome>;
+export type InvokeFunction = (
+  functionArn: string,
+  event: unknown,
+  sourceArn: string,
+  signal: AbortSignal,
+) => Promise<FunctionOutcome>;
 
 /** What an action of a rule does with its role, and on what. */
 export interface ActionRight {
@@ -46,6 +52,20 @@ export interface ActionRight {
   /** ARN. */
   readonly resource: string;
 }
+
+/** What provisioning does for a device: an operation of the control plane, and its input. */
+export interface ProvisioningStep {
+  readonly operation: string;
+  readonly input: object;
+  readonly region: string;
+}
+
+/**
+ * Holds what provisioning makes of a template to the role that the template names.
+ * @param sourceArn  the template, or the authority that it belongs to
+ * @throws IotError forbidden  (rejects) the role may not do that
+ */
+export type CheckProvisioning = (roleArn: string, sourceArn: string, step: ProvisioningStep) => Promise<void>;
 
 /** Holds the actions of rules to the roles that they name. */
 export interface RuleRights {

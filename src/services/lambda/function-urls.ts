@@ -4,7 +4,7 @@ import { type Permission, permission, resourceTags } from '../index.ts';
 import { LambdaError } from './errors.ts';
 import type { Functions } from './functions.ts';
 import type { Invocations, Request } from './invocations.ts';
-import type { FunctionUrl, PolicyStatement } from './model.ts';
+import type { FunctionUrl } from './model.ts';
 import { functionArn } from './names.ts';
 import { textOf } from './permissions.ts';
 import type { StreamedResponse } from './response-stream.ts';
@@ -100,15 +100,8 @@ export class FunctionUrls {
     return undefined;
   }
 
-  /** Whether the function's policy lets anyone call this URL without credentials. */
-  isPublic(url: FunctionUrl): boolean {
-    const { region, functionName, qualifier } = url;
-    const policy = this.#functions.find(region, functionName)?.policies[qualifier ?? ''];
-    return policy?.statements.some(letsAnyone) ?? false;
-  }
-
   /**
-   * What somebody who signs needs the right to: the URL, and the function behind it.
+   * What whoever calls it needs the right to, signed or not: the URL, and the function behind it.
    *
    * @see AWS Lambda developer guide, "Control access to Lambda function URLs"
    */
@@ -158,16 +151,6 @@ export class FunctionUrls {
 /** ARN of what a URL invokes, as its configuration shows it. */
 export function arnOfUrl({ region, functionName, qualifier }: FunctionUrl): string {
   return functionArn(region, functionName, qualifier);
-}
-
-/** A statement that asks for nothing but that the URL needs no credentials. */
-function letsAnyone({ Effect, Action, Principal, Condition = {} }: PolicyStatement): boolean {
-  const anyone = Principal === '*' || (Principal as { AWS?: unknown } | undefined)?.AWS === '*';
-  const conditions = Object.entries(Condition).flatMap(([operator, keys]) =>
-    Object.entries(keys).map(([key, value]) => `${operator} ${key} ${value}`),
-  );
-  const met = conditions.every((condition) => condition === 'StringEquals lambda:FunctionUrlAuthType NONE');
-  return Effect === 'Allow' && anyone && met && ['lambda:InvokeFunctionUrl', 'lambda:*', '*'].includes(Action);
 }
 
 function placeOf({ region, functionName: name, qualifier }: FunctionUrl): UrlPlace {

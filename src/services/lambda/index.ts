@@ -14,4 +14,5 @@ export { type CorsRules, type FunctionUrl, LAMBDA_LIMITS } from './model.ts';
 export { type FunctionReference, functionArn, parseReference } from './names.ts';
 export { URL_PATH } from './operations/function-urls.ts';
 export type { StreamedResponse } from './response-stream.ts';
+export type { RefusalToSend } from './sending.ts';
 export type { UsageRow, UsageSink } from './usage.ts';

@@ -32,6 +32,7 @@ import { Packages } from './packages.ts';
 import { type CodeObject, lambdaPermissions } from './permissions.ts';
 import { Provisioned } from './provisioned.ts';
 import { Segments } from './segments.ts';
+import { type RefusalToSend, Sending } from './sending.ts';
 import { Snapshots } from './snapshots.ts';
 import { InvocationTracing } from './tracing.ts';
 import { Usage, type UsageSink } from './usage.ts';
@@ -54,6 +55,8 @@ export interface LambdaOptions {
   readonly readObject: ReadObject;
   /** What it takes to read such code. */
   readonly readObjectRights: PermissionsOf<CodeObject>;
+  /** Whether execution roles may send to dead-letter queues and destinations; absent asks nobody. */
+  readonly refusalToSend?: RefusalToSend;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -177,10 +180,11 @@ export class Lambda implements AsyncDisposable {
     const mappings = await options.eventSourceMappings?.(invocations);
     if (mappings) scope.use(mappings);
     const published = snapshots.make.bind(snapshots);
+    const sending = new Sending(options.refusalToSend);
     const service: Service = {
       name: 'lambda',
       operations: {
-        ...functionOperations(functions, { layers, storage, addresses, provisioned, readObject, published }),
+        ...functionOperations(functions, { layers, storage, addresses, provisioned, readObject, published, sending }),
         ...versionOperations(functions, provisioned, published),
         ...layerOperations(layers, storage, addresses, readObject),
         ...invokeOperations(functions, invocations, asynchronous),
@@ -189,7 +193,7 @@ export class Lambda implements AsyncDisposable {
         ...managementOperations(functions),
         ...permissionOperations(functions, random),
         ...tagOperations(functions, mappings ? [mappings.tagged] : []),
-        ...eventInvokeOperations(functions, clock),
+        ...eventInvokeOperations(functions, clock, sending),
         ...functionUrlOperations(urls),
         ...mappings?.operations,
       },

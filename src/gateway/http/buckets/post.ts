@@ -64,9 +64,11 @@ export async function answerPost(
   const range = policy === undefined ? undefined : checkPostPolicy(policy, bucket, fields, options.clock.now());
   const input = { ...inputOf(fields), Bucket: bucket, Key: key };
   const context = contextOf(options, request, response, caller, region);
-  await options.allow({ caller, operation: 'PutObject', input, region, requestId: context.requestId, request });
-  const Body = counted(form.file.content, range ?? { min: 0, max: OBJECT_BYTES_MAX });
-  const { ETag, VersionId } = (await options.s3.post({ ...input, Body }, context)) as Put;
+  const asked = { caller, operation: 'PutObject', input, region, requestId: context.requestId, request };
+  const { ETag, VersionId } = await options.perform(asked, (): Promise<Put> => {
+    const Body = counted(form.file.content, range ?? { min: 0, max: OBJECT_BYTES_MAX });
+    return options.s3.post({ ...input, Body }, context) as Promise<Put>;
+  });
   answer(response, fields, { bucket, key, etag: ETag, versionId: VersionId, base: baseOf(request, bucket) }, context);
 }
 

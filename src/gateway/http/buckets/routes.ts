@@ -30,8 +30,8 @@ export interface BucketRoutesOptions {
   readonly postSigner: PostSigner;
   /** Visitors of websites, who sign nothing. */
   readonly visitor: Caller;
-  /** @throws DomainError `access-denied` */
-  readonly allow: (asked: Omit<Asked, 'service'>) => Promise<void>;
+  /** Decides on a call and has it made, and tells of it those whom calls are told to. @throws DomainError `access-denied`, and what it throws */
+  readonly perform: <T>(asked: Omit<Asked, 'service'>, call: () => Promise<T> | T) => Promise<T>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

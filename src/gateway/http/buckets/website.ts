@@ -160,7 +160,7 @@ class Visit {
 
   /** Calls S3 as the visitor, who may do what anybody may. */
   async #call(operation: 'GetObject' | 'HeadObject', input: object): Promise<any> {
-    const { visitor, random, allow, s3 } = this.#options;
+    const { visitor, random, perform, s3 } = this.#options;
     const context: OperationContext = {
       requestId: uuid(random),
       region: DEFAULT_REGION,
@@ -170,8 +170,8 @@ class Visit {
       trace: newTrace(random),
     };
     const { requestId, region } = context;
-    await allow({ caller: visitor, operation, input, region, requestId, request: this.#request });
-    return s3.service.operations[operation]!(input, context);
+    const asked = { caller: visitor, operation, input, region, requestId, request: this.#request };
+    return perform(asked, () => s3.service.operations[operation]!(input, context));
   }
 }
 

@@ -160,11 +160,14 @@ export class Decider {
   #makeSubject(caller: Caller, generation: number): Subject {
     const { session } = caller;
     const principalArn = session?.principalArn ?? caller.arn;
-    const found = caller.service ? undefined : this.#options.principals.policiesOf(principalArn);
+    const held = caller.service ? undefined : this.#options.principals.policiesOf(principalArn);
+    const found = held && isOf(caller, held.id) ? held : undefined;
     const compiled = (text: string) => this.#policies.of(text, 'identity');
+    // What names a role that is gone, or its namesake, does not mean who has taken it on before.
+    const isGone = caller.session?.kind === 'role' && !found;
     return {
       generation,
-      requester: requesterOf(caller, found?.id),
+      requester: isGone ? { kind: 'anonymous' } : requesterOf(caller, found?.id),
       principal: found,
       stack: {
         identity:
@@ -179,6 +182,15 @@ export class Decider {
       allowed: new Set(),
     };
   }
+}
+
+/**
+ * Whether a session is one of this very user or role: one that was made anew under the name of another gives the sessions of that other
+ * nothing. Sessions that services take on themselves name no id.
+ */
+function isOf({ session }: Caller, id: string): boolean {
+  const own = /^A(?:ROA|IDA)[A-Z0-9]+(?=:|$)/.exec(session?.userId ?? '')?.[0];
+  return own === undefined || own === id;
 }
 
 /** What tells callers apart whose policies may differ: without a key, two sessions of one name may be limited differently. */

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { ACCOUNT_ID, parseArn } from '../../../base/index.ts';
 import type { Values } from '../../../codec/policies/index.ts';
 import type { Caller, Operation } from '../../index.ts';
@@ -51,6 +52,7 @@ interface Input {
   readonly CallerArn?: string;
   readonly ContextEntries?: readonly {
     readonly ContextKeyName?: string;
+    readonly ContextKeyType?: string;
     readonly ContextKeyValues?: readonly string[];
   }[];
   readonly MaxItems?: number;
@@ -146,28 +148,73 @@ function source(id: string, type: Source['type'], text: string): Source {
 
 function simulate(setting: Setting, input: Input) {
   const { ActionNames, ResourceArns = ['*'] } = input;
-  const entries = new Map(
-    (input.ContextEntries ?? []).map(({ ContextKeyName = '', ContextKeyValues = [] }) => [
+  const entries = entriesOf(input);
+  for (const action of ActionNames) {
+    if (!/^[a-z0-9-]+:[a-z0-9*?]+$/i.test(action)) throw iamError('invalid-input', `Invalid action name: ${action}`);
+  }
+  const numbered = ActionNames.map((action, index) => ({ action, key: String(index).padStart(6, '0') }));
+  const { items, rest } = page(numbered, ({ key }) => key, input);
+  const results = items.map(({ action }) =>
+    resultOf(
+      action,
+      ResourceArns.map((resource) => outcomeOf(setting, action, resource, entries)),
+    ),
+  );
+  return { EvaluationResults: results, ...rest };
+}
+
+/** What texts of the types of context values are. Those of text may be anything. */
+const CONTEXT_VALUES: Readonly<Record<string, (text: string) => boolean>> = {
+  numeric: (text) => text.trim() !== '' && Number.isFinite(Number(text)),
+  boolean: (text) => /^(true|false)$/i.test(text),
+  ip: (text) => isIP(text.replace(/\/\d{1,3}$/, '')) > 0,
+  date: (text) => !Number.isNaN(Date.parse(text)) || /^\d+$/.test(text),
+  binary: (text) => /^[A-Za-z0-9+/]*={0,2}$/.test(text),
+};
+
+/** Values of context keys that are given, by the key in lower case. */
+function entriesOf({ ContextEntries = [] }: Input): ReadonlyMap<string, readonly string[]> {
+  for (const { ContextKeyName, ContextKeyType = 'string', ContextKeyValues: values = [] } of ContextEntries) {
+    const type = ContextKeyType.replace(/List$/, '');
+    const wrong = values.find((value) => CONTEXT_VALUES[type]?.(value) === false);
+    if (wrong !== undefined) {
+      throw iamError(
+        'invalid-input',
+        `Context key ${ContextKeyName} of type ${ContextKeyType} has the value ${wrong}.`,
+      );
+    }
+    if (type === ContextKeyType && values.length > 1) {
+      throw iamError(
+        'invalid-input',
+        `Context key ${ContextKeyName} of type ${ContextKeyType} has more than one value.`,
+      );
+    }
+  }
+  return new Map(
+    ContextEntries.map(({ ContextKeyName = '', ContextKeyValues = [] }) => [
       ContextKeyName.toLowerCase(),
       ContextKeyValues,
     ]),
   );
-  const asked = ActionNames.flatMap((action) => ResourceArns.map((resource) => ({ action, resource })));
-  for (const { action } of asked) {
-    if (!/^[a-z0-9-]+:[a-z0-9*?]+$/i.test(action)) throw iamError('invalid-input', `Invalid action name: ${action}`);
-  }
-  const numbered = asked.map((one, index) => ({ ...one, key: String(index).padStart(6, '0') }));
-  const { items, rest } = page(numbered, ({ key }) => key, input);
-  const results = items.map((one) => resultOf(setting, one, entries, input.ResourceArns !== undefined));
-  return { EvaluationResults: results, ...rest };
 }
 
-function resultOf(
+/** What is said of one action on one resource. */
+interface Outcome {
+  readonly resource: string;
+  readonly verdict: Decision['verdict'];
+  readonly details: {
+    readonly MatchedStatements: readonly MatchedStatement[];
+    readonly MissingContextValues: readonly string[];
+    readonly PermissionsBoundaryDecisionDetail?: { readonly AllowedByPermissionsBoundary: boolean };
+  };
+}
+
+function outcomeOf(
   setting: Setting,
-  { action, resource: name }: { readonly action: string; readonly resource: string },
+  action: string,
+  name: string,
   entries: ReadonlyMap<string, readonly string[]>,
-  isSpecific: boolean,
-) {
+): Outcome {
   const { identity, boundary, resource, requester, known } = setting;
   const missing = new Set<string>();
   const values: Values = (key) => {
@@ -188,16 +235,46 @@ function resultOf(
     },
     request,
   );
-  const said = DECISIONS[decision.verdict];
-  const details = {
-    MatchedStatements: matchedStatements(decision, setting, denying),
-    MissingContextValues: [...missing].sort(),
-    ...(isWithin !== undefined && { PermissionsBoundaryDecisionDetail: { AllowedByPermissionsBoundary: isWithin } }),
-  };
-  const specific = { EvalResourceName: name, EvalResourceDecision: said, ...details };
   return {
-    ...{ EvalActionName: action, EvalResourceName: name, EvalDecision: said, ...details },
-    ...(isSpecific && { ResourceSpecificResults: [specific] }),
+    resource: name,
+    verdict: decision.verdict,
+    details: {
+      MatchedStatements: matchedStatements(decision, setting, denying),
+      MissingContextValues: [...missing].sort(),
+      ...(isWithin !== undefined && { PermissionsBoundaryDecisionDetail: { AllowedByPermissionsBoundary: isWithin } }),
+    },
+  };
+}
+
+/** The most restrictive first: of several resources it is what is said of the action. */
+const RESTRICTIVE: readonly Decision['verdict'][] = ['explicit-deny', 'implicit-deny', 'allowed'];
+
+/**
+ * One result for an action, whatever number of resources it was asked of: the most restrictive of all decisions, and each by itself
+ * where resources were named.
+ *
+ * @see IAM API reference, EvaluationResult
+ */
+function resultOf(action: string, outcomes: readonly Outcome[]) {
+  const verdict = RESTRICTIVE.find((one) => outcomes.some((outcome) => outcome.verdict === one))!;
+  const deciding = outcomes.filter((outcome) => outcome.verdict === verdict);
+  const statements = deciding.flatMap(({ details }) => details.MatchedStatements);
+  const boundaries = outcomes.flatMap(({ details }) => details.PermissionsBoundaryDecisionDetail ?? []);
+  const isWithin = boundaries.every(({ AllowedByPermissionsBoundary: allowed }) => allowed);
+  const isSpecific = outcomes.some(({ resource }) => resource !== '*');
+  return {
+    EvalActionName: action,
+    EvalResourceName: outcomes.length === 1 ? outcomes[0]!.resource : '*',
+    EvalDecision: DECISIONS[verdict],
+    MatchedStatements: [...new Map(statements.map((one) => [JSON.stringify(one), one])).values()],
+    MissingContextValues: [...new Set(outcomes.flatMap(({ details }) => details.MissingContextValues))].sort(),
+    ...(boundaries.length > 0 && { PermissionsBoundaryDecisionDetail: { AllowedByPermissionsBoundary: isWithin } }),
+    ...(isSpecific && {
+      ResourceSpecificResults: outcomes.map(({ resource, verdict: own, details }) => ({
+        ...{ EvalResourceName: resource, EvalResourceDecision: DECISIONS[own] },
+        ...details,
+      })),
+    }),
   };
 }
 
@@ -207,7 +284,18 @@ const DECISIONS: Readonly<Record<Decision['verdict'], string>> = {
   'implicit-deny': 'implicitDeny',
 };
 
-function matchedStatements(decision: Decision, setting: Setting, denying: Source | undefined): readonly object[] {
+interface MatchedStatement {
+  readonly SourcePolicyId: string;
+  readonly SourcePolicyType: Source['type'];
+  readonly StartPosition: object;
+  readonly EndPosition: object;
+}
+
+function matchedStatements(
+  decision: Decision,
+  setting: Setting,
+  denying: Source | undefined,
+): readonly MatchedStatement[] {
   return decision.matches.map(({ source: kind, policy, statement }) => {
     const { identity, boundary, resource } = setting;
     const from =

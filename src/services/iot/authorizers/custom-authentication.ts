@@ -78,7 +78,7 @@ export class CustomAuthentication {
     const abort = new AbortController();
     const timer = this.#clock.timer(IOT_LIMITS.authorizerTimeoutMs, () => abort.abort());
     try {
-      const outcome = await this.#invoke(authorizer.functionArn, event, abort.signal);
+      const outcome = await this.#invoke(authorizer.functionArn, event, authorizerArn(authorizer), abort.signal);
       return outcome.kind === 'failed' ? outcome : readAnswer(outcome.value, authorizerArn(authorizer));
     } catch (error) {
       const isLate = isAbort(error) || abort.signal.aborted;

@@ -9,7 +9,7 @@ import type { Certificates, Registration } from '../certificates/certificates.ts
 import { makeKeyPair, SUBJECT } from '../certificates/key-pair.ts';
 import type { Registrar } from '../certificates/registrar.ts';
 import { IOT_ANSWERS, IotError } from '../errors.ts';
-import type { FunctionOutcome, InvokeFunction } from '../ports.ts';
+import type { CheckProvisioning, FunctionOutcome, InvokeFunction } from '../ports.ts';
 import { isObject } from './expressions.ts';
 import { PROVISIONING_LIMITS } from './limits.ts';
 import type { OwnershipTokens } from './ownership.ts';
@@ -24,6 +24,7 @@ export interface FleetParts {
   readonly templates: ProvisioningTemplates;
   readonly tokens: OwnershipTokens;
   readonly invoke: InvokeFunction;
+  readonly check: CheckProvisioning;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -168,6 +169,7 @@ export class FleetProvisioning {
       templates.usable(template.name),
       parameters,
       template.region,
+      (step) => this.#parts.check(template.roleArn, templateArn(template), step),
     );
     return { deviceConfiguration, ...(thingName !== undefined && { thingName }) };
   }
@@ -200,7 +202,7 @@ export class FleetProvisioning {
     parameters: Readonly<Record<string, string>>,
     publisher: Publisher,
   ): Promise<Readonly<Record<string, string>>> {
-    const outcome = await this.#callHook(template.hook!.targetArn, {
+    const outcome = await this.#callHook(template.hook!.targetArn, templateArn(template), {
       claimCertificateId: publisher.principal,
       certificateId: certificate.id,
       certificatePem: await this.#parts.certificates.pem(certificate.id),
@@ -217,11 +219,11 @@ export class FleetProvisioning {
     throw new Rejection(500, 'PreProvisioningHookFailed', 'The pre-provisioning hook has failed.');
   }
 
-  async #callHook(functionArn: string, event: object): Promise<FunctionOutcome> {
+  async #callHook(functionArn: string, sourceArn: string, event: object): Promise<FunctionOutcome> {
     const abort = new AbortController();
     const timer = this.#parts.clock.timer(PROVISIONING_LIMITS.hookMsMax, () => abort.abort());
     try {
-      return await this.#parts.invoke(functionArn, event, abort.signal);
+      return await this.#parts.invoke(functionArn, event, sourceArn, abort.signal);
     } catch (error) {
       return { kind: 'failed', reason: abort.signal.aborted ? 'the function takes too long' : messageOf(error) };
     } finally {

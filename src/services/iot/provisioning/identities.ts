@@ -13,7 +13,7 @@ import { authorityOperations } from '../operations/authorities.ts';
 import { certificateOperations } from '../operations/certificates.ts';
 import { provisioningOperations } from '../operations/provisioning.ts';
 import type { Policies } from '../policies/policies.ts';
-import type { InvokeFunction } from '../ports.ts';
+import type { CheckProvisioning, InvokeFunction } from '../ports.ts';
 import type { TaggableKinds, Tags } from '../tags.ts';
 import type { Things } from '../things/things.ts';
 import { makeClaim } from './claims.ts';
@@ -45,11 +45,12 @@ export async function openDeviceIdentities(parts: {
   readonly changes: PrincipalChanges;
   readonly broker: Broker;
   readonly invoke: InvokeFunction;
+  readonly check: CheckProvisioning;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
 }): Promise<DeviceIdentities> {
-  const { records, things, policies, changes, broker, invoke, clock, random, logger } = parts;
+  const { records, things, policies, changes, broker, invoke, check, clock, random, logger } = parts;
   const authority = await CertificateAuthority.open(records, clock, random);
   const uses: CertificateUses = {
     thingsOf: (arn) => things.namesOfPrincipal(arn),
@@ -62,13 +63,14 @@ export async function openDeviceIdentities(parts: {
   const tokens = await OwnershipTokens.open(records, clock, random);
   const registrar = new Registrar(certificates, authorities, clock);
   const provisioner = new Provisioner({ things, policies, certificates, registrar });
-  FleetProvisioning.open({ broker, certificates, registrar, provisioner, templates, tokens, invoke, clock, logger });
+  const common = { broker, certificates, provisioner, templates, check, clock, logger };
+  FleetProvisioning.open({ ...common, registrar, tokens, invoke });
   const sweeper = new Sweeper(certificates, clock, logger);
   sweeper.start();
   const claim = (name: string, where: string) => makeClaim(name, where, { templates, certificates, policies, clock });
   return {
     certificates,
-    admission: new JustInTime({ certificates, authorities, provisioner, templates, broker, clock, logger }),
+    admission: new JustInTime({ ...common, authorities }),
     authority,
     isKnown: (id) => certificates.find(id) !== undefined,
     taggable: {

@@ -6,13 +6,14 @@ import type { Logger } from '../../../telemetry/index.ts';
 import type { PeerCertificate } from '../access/access.ts';
 import type { Admission, CertificateAdmission } from '../access/ports.ts';
 import type { Broker } from '../broker/broker.ts';
-import type { DeviceAuthorities, DeviceAuthority } from '../certificates/authorities.ts';
+import { authorityArn, type DeviceAuthorities, type DeviceAuthority } from '../certificates/authorities.ts';
 import type { Certificate } from '../certificates/certificate.ts';
 import type { Certificates } from '../certificates/certificates.ts';
 import { refusalOfDevice } from '../certificates/registrar.ts';
+import type { CheckProvisioning } from '../ports.ts';
 import type { Provisioner } from './provisioner.ts';
 import { parseTemplate, type Template } from './template.ts';
-import type { ProvisioningTemplates } from './templates.ts';
+import { type ProvisioningTemplates, templateArn } from './templates.ts';
 
 export interface JustInTimeParts {
   readonly certificates: Certificates;
@@ -20,8 +21,15 @@ export interface JustInTimeParts {
   readonly provisioner: Provisioner;
   readonly templates: ProvisioningTemplates;
   readonly broker: Pick<Broker, 'publish'>;
+  readonly check: CheckProvisioning;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+interface FoundTemplate {
+  readonly template: Template;
+  readonly roleArn: string;
+  readonly sourceArn: string;
 }
 
 const NODE = { clientId: undefined, principal: undefined } as const;
@@ -78,9 +86,12 @@ export class JustInTime implements CertificateAdmission {
     const certificate = known ?? (await this.#register(der, introduced));
     if (certificate.status !== 'PENDING_ACTIVATION') return certificates.admit(peer);
     try {
-      const template = this.#templateOf(introduced);
-      if (!template) return certificates.admit(peer);
-      await this.#parts.provisioner.provision(template, parametersOf(der, certificate), introduced.region);
+      const found = this.#templateOf(introduced);
+      if (!found) return certificates.admit(peer);
+      const { template, roleArn, sourceArn } = found;
+      const { provisioner, check } = this.#parts;
+      const parameters = parametersOf(der, certificate);
+      await provisioner.provision(template, parameters, introduced.region, (step) => check(roleArn, sourceArn, step));
     } catch (error) {
       logger.warn('just-in-time provisioning failed', { certificateId: certificate.id, reason: messageOf(error) });
       return refused(
@@ -131,13 +142,20 @@ export class JustInTime implements CertificateAdmission {
     return certificate;
   }
 
-  #templateOf({ config }: DeviceAuthority): Template | undefined {
+  /** With the role that it is worked out with: its own, or that of the authority which brings it. */
+  #templateOf(authority: DeviceAuthority): FoundTemplate | undefined {
     const { templates } = this.#parts;
+    const { config } = authority;
     if (config?.templateName !== undefined) {
-      const { isEnabled } = templates.get(config.templateName);
-      return isEnabled ? templates.usable(config.templateName) : undefined;
+      const stored = templates.get(config.templateName);
+      if (!stored.isEnabled) return undefined;
+      const { roleArn } = stored;
+      return { template: templates.usable(config.templateName), roleArn, sourceArn: templateArn(stored) };
     }
-    return config?.templateBody === undefined ? undefined : parseTemplate(config.templateBody);
+    if (config?.templateBody === undefined) return undefined;
+    const template = parseTemplate(config.templateBody);
+    // Without a role there is none that may do anything.
+    return { template, roleArn: config.roleArn ?? '', sourceArn: authorityArn(authority) };
   }
 }
 

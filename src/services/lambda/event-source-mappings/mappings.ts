@@ -31,6 +31,8 @@ export interface MappingDependencies {
    * @returns what is missing: the action and a sentence; `undefined` where nothing is
    */
   readonly refusalToRead?: (functionArn: string, sourceArn: string) => ReadRefused | Promise<ReadRefused>;
+  /** Asks whether the role of a function lets it send to a queue, topic or bucket: the action that it lacks; absent holds nobody. */
+  readonly refusalToSend?: (functionArn: string, targetArn: string) => Promise<string | undefined>;
   /** The mapping is gone for good: a source that keeps something for it lets go of that. Best effort. */
   readonly forgetReader?: (arn: string, reader: string) => Promise<void>;
   readonly delivery: Pick<DeliveryService, 'send'>;

@@ -25,6 +25,7 @@ export function mappingOperations(mappings: Mappings, dependencies: MappingDepen
       const fn = existing(input.FunctionName, context);
       checkSource(sourceArn, fn.functionArn, dependencies);
       await checkRole(sourceArn, fn.functionArn, dependencies);
+      await checkOnFailure(settings.onFailureArn, fn.functionArn, dependencies);
       const enabled = input.Enabled ?? true;
       return mappingShape(await mappings.create({ ...fn, region: context.region, sourceArn, enabled, settings }));
     },
@@ -38,6 +39,11 @@ export function mappingOperations(mappings: Mappings, dependencies: MappingDepen
       if (input.Enabled !== false) {
         await checkRole(current.sourceArn, (named ?? current).functionArn, dependencies);
       }
+      await checkOnFailure(
+        input.DestinationConfig?.OnFailure?.Destination,
+        (named ?? current).functionArn,
+        dependencies,
+      );
       return mappingShape(
         await mappings.update(context.region, input.UUID, (mapping) => {
           const { functionArn, functionName, sourceArn } = mapping;
@@ -102,6 +108,18 @@ async function checkRole(sourceArn: string, arn: string, { refusalToRead }: Mapp
   throw new LambdaError('invalid-parameter', sourceKindOf(sourceArn).unreadable(sourceArn, refused.action), {
     cause: refused.message,
   });
+}
+
+/** Its role must be able to send what has failed for good. @throws invalid-parameter, as AWS words it */
+async function checkOnFailure(
+  targetArn: string | undefined,
+  arn: string,
+  { refusalToSend }: MappingDependencies,
+): Promise<void> {
+  const action = targetArn ? await refusalToSend?.(arn, targetArn) : undefined;
+  if (action === undefined) return;
+  const service = parseArn(targetArn!)?.service.toUpperCase();
+  throw invalidParameter(`The provided execution role does not have permissions to call ${action} on ${service}`);
 }
 
 /** What is gone by now has nothing to be compared: the poller says so. */

@@ -4,6 +4,7 @@ import { invalidParameter, LambdaError } from '../errors.ts';
 import type { Functions } from '../functions.ts';
 import type { EventInvokeConfig } from '../model.ts';
 import { functionArn, parseReference } from '../names.ts';
+import type { Sending } from '../sending.ts';
 import { eventInvokeShape, type Named, named, page } from './shapes.ts';
 
 interface EventInvokeInput {
@@ -25,7 +26,7 @@ const DESTINATIONS = new Set(['lambda', 'sns', 'sqs', 's3']);
  *
  * A function's own configuration and that of `$LATEST` are one; versions and aliases have theirs and inherit nothing.
  */
-export function eventInvokeOperations(functions: Functions, clock: Clock): Record<string, Operation> {
+export function eventInvokeOperations(functions: Functions, clock: Clock, sending: Sending): Record<string, Operation> {
   const configs = functions.eventInvokeConfigs;
   const keyOf = ({ region, name, qualifier = '$LATEST' }: Named) => `${region}/${name}/${qualifier}`;
   const put = async (where: Named, before: EventInvokeConfig | undefined, changed: Partial<EventInvokeConfig>) => {
@@ -41,24 +42,26 @@ export function eventInvokeOperations(functions: Functions, clock: Clock): Recor
     throw new LambdaError('resource-not-found', `The function ${arn} doesn't have an EventInvokeConfig`);
   };
   /** What a request asks for. @throws invalid-parameter, resource-not-found */
-  const asked = (input: EventInvokeInput, where: Named) => {
+  const asked = async (input: EventInvokeInput, where: Named) => {
     const changed = given(input);
     if (Object.keys(changed).length === 0) {
       throw invalidParameter('You must specify at least one of error handling or destination setting.');
     }
     checkExists(functions, where);
     checkDestinations(functions, where, changed);
+    const { role } = functions.resolve(where.region, where.name, where.qualifier).version;
+    await sending.checkDestinations({ name: where.name, role }, [changed.onSuccess, changed.onFailure]);
     return changed;
   };
 
   return {
-    PutFunctionEventInvokeConfig: (input, context) => {
+    PutFunctionEventInvokeConfig: async (input, context) => {
       const where = named(input, context);
-      return put(where, undefined, asked(input, where));
+      return put(where, undefined, await asked(input, where));
     },
-    UpdateFunctionEventInvokeConfig: (input, context) => {
+    UpdateFunctionEventInvokeConfig: async (input, context) => {
       const where = named(input, context);
-      const changed = asked(input, where);
+      const changed = await asked(input, where);
       return put(where, existing(where), changed);
     },
     GetFunctionEventInvokeConfig: (input, context) => eventInvokeShape(existing(named(input, context))),

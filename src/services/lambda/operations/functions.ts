@@ -8,6 +8,7 @@ import type { CodePackage, FunctionVersion } from '../model.ts';
 import { functionArn } from '../names.ts';
 import type { PackageAddresses } from '../package-addresses.ts';
 import type { Provisioned } from '../provisioned.ts';
+import type { Sending } from '../sending.ts';
 import { changedSettings, checkUnzipped, newSettings, type SettingsInput, withSettings } from '../settings.ts';
 import { type CodeInput, type ReadObject, zipOf } from './code.ts';
 import { configurationShape, named, page } from './shapes.ts';
@@ -42,12 +43,13 @@ export interface FunctionOperationsOptions {
   readonly readObject: ReadObject;
   /** Told of each version that was published. */
   readonly published: (version: FunctionVersion) => void;
+  readonly sending: Sending;
 }
 
 /** CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration, GetFunction*, ListFunctions, DeleteFunction. */
 export function functionOperations(
   functions: Functions,
-  { layers, storage, addresses, provisioned, readObject, published }: FunctionOperationsOptions,
+  { layers, storage, addresses, provisioned, readObject, published, sending }: FunctionOperationsOptions,
 ): Record<string, Operation> {
   const publish = async (region: string, name: string) => {
     const version = await functions.publish(region, name, {});
@@ -64,6 +66,7 @@ export function functionOperations(
       if (functions.find(region, name)) throw new LambdaError('resource-conflict', `Function already exist: ${name}`);
       const settings = newSettings(name, input, (arns) => layers.resolve(region, arns));
       checkTags(input.Tags ?? {});
+      await sending.checkDeadLetters({ name, role: settings.role }, settings.deadLetterArn);
       const code = await store(input.Code ?? {});
       checkUnzipped(code, settings.layers);
       const architectures = input.Architectures ?? ['x86_64'];
@@ -92,6 +95,11 @@ export function functionOperations(
 
     UpdateFunctionConfiguration: async (input: UpdateConfigurationInput, context) => {
       const { region, name } = named(input, context);
+      if (input.Role !== undefined || input.DeadLetterConfig !== undefined) {
+        const { latest } = functions.get(region, name);
+        const target = input.DeadLetterConfig ? input.DeadLetterConfig.TargetArn : latest.deadLetterArn;
+        await sending.checkDeadLetters({ name, role: input.Role ?? latest.role }, target);
+      }
       const updated = await functions.updateLatest(region, name, input.RevisionId, (before) => {
         const settings = changedSettings(before, input, (arns) => layers.resolve(region, arns));
         checkUnzipped(before.code, settings.layers);
