@@ -47,7 +47,7 @@ export interface FunctionUrlOptions {
   /** Who signed a request for `lambda`; in words why nobody has. */
   readonly prove: (request: UrlCaller) => UrlSigner | string;
   /** Whether the function's policy lets anybody call a URL without credentials; `requestId` as in {@link UrlSigner.mayCall}. */
-  readonly isOpen: (url: FunctionUrl, request: HttpRequest, requestId: string) => boolean | Promise<boolean>;
+  readonly isOpen: (url: FunctionUrl, request: CallRequest, requestId: string) => boolean | Promise<boolean>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
