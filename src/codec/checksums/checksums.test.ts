@@ -58,7 +58,7 @@ test('CRCs of pieces combine to that of the whole', () => {
 test('MD5 of messages side by side, in any pieces, is that of each', () => {
   const memory = laneMemory(64 * 1024);
   const shared = new Uint8Array(memory.buffer);
-  const lanes = new Md5Lanes(memory);
+  const lanes = Md5Lanes.open(memory)!;
   const message = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 4 });
   fc.assert(
     fc.property(fc.array(message, { minLength: 1, maxLength: 9 }), (messages) => {
@@ -82,4 +82,8 @@ test('MD5 of messages side by side, in any pieces, is that of each', () => {
       }
     }),
   );
+});
+
+test('memory that WebAssembly does not take has no MD5 side by side', () => {
+  assert.equal(Md5Lanes.open({ buffer: new SharedArrayBuffer(128 * 1024) }), undefined);
 });

@@ -6,7 +6,8 @@ interface Engine {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object, imports: object) => { readonly exports: Record<string, unknown> };
 }
-const { WebAssembly: engine } = globalThis as unknown as { readonly WebAssembly: Engine };
+/** Absent where V8 may not compile (`--jitless`). */
+const { WebAssembly: engine } = globalThis as unknown as { readonly WebAssembly?: Engine };
 
 /** Memory that threads may share. */
 export interface LaneMemory {
@@ -38,6 +39,7 @@ export interface LanePiece {
 
 /** Memory for pieces of so many bytes: they stand from {@link PIECES_AT} on. */
 export function laneMemory(sizeBytes: number): LaneMemory {
+  if (!engine) return { buffer: new SharedArrayBuffer(PIECES_AT + sizeBytes) };
   const pages = (PIECES_AT + sizeBytes) / PAGE_BYTES;
   return new engine.Memory({ initial: pages, maximum: pages, shared: true });
 }
@@ -50,13 +52,23 @@ export class Md5Lanes {
   readonly #state: Uint32Array;
   readonly #compress: (p0: number, p1: number, p2: number, p3: number, blocks: number, state: number) => void;
 
-  constructor(memory: LaneMemory) {
+  private constructor(memory: LaneMemory, { Module, Instance }: Engine) {
     this.#bytes = new Uint8Array(memory.buffer);
     this.#state = new Uint32Array(memory.buffer, STATE_AT, LANES * 4);
     new Uint32Array(memory.buffer, CONSTANTS_AT, 64).set(md5Constants());
-    const module = new engine.Module(md5Module(this.#bytes.length / PAGE_BYTES));
-    const { exports } = new engine.Instance(module, { env: { memory } });
+    const module = new Module(md5Module(this.#bytes.length / PAGE_BYTES));
+    const { exports } = new Instance(module, { env: { memory } });
     this.#compress = exports.compress as never;
+  }
+
+  /** `undefined` where WebAssembly, or vectors in it, are not to be had. */
+  static open(memory: LaneMemory): Md5Lanes | undefined {
+    try {
+      return engine && new Md5Lanes(memory, engine);
+    } catch {
+      // All that is done there is to compile and to link.
+      return undefined;
+    }
   }
 
   begin(): LaneMd5 {

@@ -23,8 +23,6 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const KEPT = `Connection: keep-alive\r\nKeep-Alive: timeout=${WIRE_LIMITS.keepAliveTimeoutMs / 1000}\r\n\r\n`;
 const CLOSED = 'Connection: close\r\n\r\n';
 const NO_LISTENERS: readonly (() => void)[] = [];
-/** Statuses of answers that have no body, and no length of one. */
-const BODILESS: ReadonlySet<number> = new Set([204, 304]);
 const LAST_CHUNK = '0\r\n\r\n';
 
 /**
@@ -36,8 +34,11 @@ export class LaneResponse implements CallResponse {
   headersSent = false;
   writableEnded = false;
   readonly #owner: ResponseOwner;
-  readonly #isHead: boolean;
-  #headers: Headers | undefined;
+  readonly #isToHead: boolean;
+  /** Header lines until they are sent. */
+  #lines: string | undefined;
+  #hasLength = false;
+  #hasDate = false;
   #closes = false;
   #chunked = false;
   #isAscii = true;
@@ -45,10 +46,15 @@ export class LaneResponse implements CallResponse {
   #onClose: readonly (() => void)[] = NO_LISTENERS;
   #onDrain: readonly (() => void)[] = NO_LISTENERS;
 
-  /** @param isHead  of a request that is answered without a body */
-  constructor(owner: ResponseOwner, isHead = false) {
+  /** @param isToHead  it answers a HEAD */
+  constructor(owner: ResponseOwner, isToHead: boolean) {
     this.#owner = owner;
-    this.#isHead = isHead;
+    this.#isToHead = isToHead;
+  }
+
+  /** It ends with its head, whatever it is given: a body would be read as the next answer (RFC 9112, section 6.3). */
+  get #isBodiless(): boolean {
+    return this.#isToHead || this.statusCode === 204 || this.statusCode === 304;
   }
 
   /** Nothing reaches the client any more. */
@@ -65,25 +71,30 @@ export class LaneResponse implements CallResponse {
     this.#closes = true;
   }
 
+  /** @throws TypeError, RangeError  nothing has been sent then, and another head may be written */
   writeHead(status: number, headers: Headers): void {
+    if (!Number.isInteger(status) || status < 200 || status > 999) {
+      throw new RangeError(`this is no status of an answer: ${status}`);
+    }
+    this.#lines = this.#linesOf(headers);
+    this.#hasLength = headers['content-length'] !== undefined;
+    this.#hasDate = headers.date !== undefined;
     this.statusCode = status;
-    this.#headers = headers;
     this.headersSent = true;
   }
 
   /** Sends the head alone: what follows comes in pieces. */
   flushHeaders(): void {
-    const headers = this.#headers!;
-    this.#headers = undefined;
-    this.#chunked = headers['content-length'] === undefined;
+    this.#chunked = !this.#hasLength && !this.#isBodiless;
     const encoding = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : '';
-    this.#owner.socket.write(this.#head(headers, encoding), 'latin1');
+    this.#owner.socket.write(this.#head(encoding), 'latin1');
+    this.#lines = undefined;
   }
 
   write(chunk: Uint8Array): boolean {
     const { socket } = this.#owner;
-    if (this.#headers) this.flushHeaders();
-    if (this.#isHead) return true;
+    if (this.#lines !== undefined) this.flushHeaders();
+    if (this.#isBodiless) return true;
     if (!this.#chunked) return socket.write(chunk);
     socket.cork();
     socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
@@ -96,8 +107,8 @@ export class LaneResponse implements CallResponse {
   end(body?: string | Uint8Array): void {
     if (this.writableEnded || this.destroyed) return;
     this.writableEnded = true;
-    if (this.#headers) this.#sendWhole(this.#headers, this.#isHead ? '' : body);
-    else if (this.#chunked && !this.#isHead) this.#owner.socket.write(LAST_CHUNK, 'latin1');
+    if (this.#lines !== undefined) this.#sendWhole(body);
+    else if (this.#chunked) this.#owner.socket.write(LAST_CHUNK, 'latin1');
     this.#owner.ended(!this.#closes);
     this.over();
   }
@@ -130,20 +141,16 @@ export class LaneResponse implements CallResponse {
     for (const listener of this.#onClose) listener();
   }
 
-  #sendWhole(headers: Headers, body: string | Uint8Array = ''): void {
+  #sendWhole(body: string | Uint8Array = ''): void {
     const { socket } = this.#owner;
-    const head = this.#head(headers, this.#lengthOf(headers, body));
+    if (this.#isBodiless) return void socket.write(this.#head(''), 'latin1');
+    // What was to be streamed may turn out to be empty: nobody has said its length then.
+    const head = this.#head(this.#hasLength ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`);
     if (typeof body === 'string') {
       if (this.#isAscii) return void socket.write(head + body, 'utf8');
       return this.#sendBytes(head, Buffer.from(body));
     }
     this.#sendBytes(head, body);
-  }
-
-  /** How long a body is of which nobody has said it: where there may be one. */
-  #lengthOf(headers: Headers, body: string | Uint8Array): string {
-    if (headers['content-length'] !== undefined || this.#isHead || BODILESS.has(this.statusCode)) return '';
-    return `Content-Length: ${Buffer.byteLength(body)}\r\n`;
   }
 
   #sendBytes(head: string, body: Uint8Array): void {
@@ -161,18 +168,22 @@ export class LaneResponse implements CallResponse {
   }
 
   /** @param framing  how the body is told from what follows, where the headers do not say it */
-  #head(headers: Headers, framing: string): string {
+  #head(framing: string): string {
     const status = this.statusCode;
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
+    const date = this.#hasDate ? '' : `Date: ${this.#owner.date()}\r\n`;
+    const connection = this.#closes ? CLOSED : KEPT;
+    return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${this.#lines}${date}${framing}${connection}`;
+  }
+
+  #linesOf(headers: Headers): string {
+    let lines = '';
     for (const name in headers) {
       const value = headers[name]!;
-      if (typeof value !== 'string') for (const one of value) head += this.#line(name, one);
+      if (typeof value !== 'string') for (const one of value) lines += this.#line(name, one);
       else if (name === 'connection') this.#closes ||= value.toLowerCase() === 'close';
-      else head += this.#line(name, value);
+      else lines += this.#line(name, value);
     }
-    // What stands behind an API may tell the time itself.
-    const date = headers.date === undefined ? `Date: ${this.#owner.date()}\r\n` : '';
-    return `${head}${date}${framing}${this.#closes ? CLOSED : KEPT}`;
+    return lines;
   }
 
   #line(name: string, value: string): string {

@@ -41,7 +41,8 @@ interface Body {
 const memory = workerData as LaneMemory;
 const bytes = new Uint8Array(memory.buffer);
 const bodies = new Map<number, Body>();
-let lanes: Md5Lanes | undefined;
+/** Made when the second body comes; `null` where there are none. */
+let lanes: Md5Lanes | null | undefined;
 let isScheduled = false;
 
 parentPort!.on('message', (request: DigestRequest) => {
@@ -58,8 +59,8 @@ parentPort!.on('message', (request: DigestRequest) => {
 
 function begin(id: number, algorithms: readonly ChecksumAlgorithm[]): Body {
   const isAlone = bodies.size === 0;
-  if (!isAlone) lanes ??= new Md5Lanes(memory);
-  const md5 = isAlone ? { alone: createHash('md5') } : { lane: lanes!.begin() };
+  if (!isAlone && lanes === undefined) lanes = Md5Lanes.open(memory) ?? null;
+  const md5 = isAlone || !lanes ? { alone: createHash('md5') } : { lane: lanes.begin() };
   return { id, md5, hashers: algorithms.map(checksumHasher), waiting: [], hasEnded: false };
 }
 
