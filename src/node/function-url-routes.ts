@@ -1,12 +1,17 @@
 import { SignatureFailure } from '../codec/aws/index.ts';
 import { type FunctionUrlOptions, functionUrlRoutes, type UrlCaller, type UrlSigner } from '../gateway/http/index.ts';
 import type { Authority } from '../services/iam/index.ts';
-import { type Caller, type Credentials, isAccount } from '../services/index.ts';
+import { type Caller, type Credentials, isAccount, type Service } from '../services/index.ts';
 import type { FunctionUrl, FunctionUrls } from '../services/lambda/index.ts';
-import { AuthenticationFailure, Authenticator, type HttpRequest } from '../wire/index.ts';
+import {
+  type Audit,
+  AuthenticationFailure,
+  Authenticator,
+  type Authorization,
+  type HttpRequest,
+} from '../wire/index.ts';
 import { factsOf } from './authorization.ts';
 import type { NodeConfig } from './config.ts';
-import type { Denials } from './denials.ts';
 
 /** What function URLs need of a node beside the URLs themselves. */
 export interface FunctionUrlRoutesOptions
@@ -15,7 +20,8 @@ export interface FunctionUrlRoutesOptions
   readonly urls: FunctionUrlOptions['urls'] & Pick<FunctionUrls, 'rightsToCall'>;
   readonly credentials: Credentials;
   readonly authority: Pick<Authority, 'decide'>;
-  readonly denials: Pick<Denials, 'tell'>;
+  /** Told of every call that was decided on. */
+  readonly audit: Audit;
 }
 
 /** Function URLs on the node's port, signed for the service `lambda` where they ask for credentials. */
@@ -35,33 +41,39 @@ export function functionUrls(options: FunctionUrlRoutesOptions): ReturnType<type
       throw error;
     }
   };
-  const isOpen: FunctionUrlOptions['isOpen'] = (url, request, requestId) =>
-    mayCall(NOBODY, url, request, requestId, options);
+  const isOpen: FunctionUrlOptions['isOpen'] = (...call) => mayCall(NOBODY, call, options);
   return functionUrlRoutes({ ...options, prove, isOpen });
 }
 
-/** The account may call every URL, and with authorization off whoever has signed; others what policies let them. */
 function signerOf(caller: Caller, accessKey: string, options: FunctionUrlRoutesOptions): UrlSigner {
   return {
     ...{ accessKey, accountId: caller.accountId, userArn: caller.arn },
-    mayCall: async (url, request, requestId) => {
-      if (options.authorization === 'off' || isAccount(caller)) return true;
-      return mayCall(caller, url, request, requestId, options);
-    },
+    mayCall: (...call) => mayCall(caller, call, options),
   };
 }
 
 /** Whoever calls a URL that asks for no credentials: the function's policy lets them in, or nothing does. */
 const NOBODY: Caller = { accountId: 'anonymous', arn: 'anonymous', unsigned: true };
 
+/** The account may call every URL, and with authorization off whoever has signed; others what policies let them. */
 async function mayCall(
   caller: Caller,
-  url: FunctionUrl,
-  request: HttpRequest,
-  requestId: string,
-  { urls, authority, denials }: FunctionUrlRoutesOptions,
+  [url, request, requestId]: readonly [FunctionUrl, HttpRequest, string],
+  { urls, authority, authorization, audit }: FunctionUrlRoutesOptions,
 ): Promise<boolean> {
-  const verdict = await authority.decide(caller, urls.rightsToCall(url), factsOf({ region: url.region, request }));
-  if (!verdict.allowed && verdict.denial) denials.tell(caller, verdict.denial, requestId);
+  const isFree = caller !== NOBODY && (authorization === 'off' || isAccount(caller));
+  const facts = factsOf({ region: url.region, request });
+  const verdict: Authorization = isFree ? ALLOWED : await authority.decide(caller, urls.rightsToCall(url), facts);
+  const asked = { caller, service: serviceOf(urls), operation: 'InvokeFunctionUrl', input: url, region: url.region };
+  audit({ ...asked, requestId, request }, verdict.allowed ? undefined : FORBIDDEN, verdict);
   return verdict.allowed;
+}
+
+const ALLOWED: Authorization = { allowed: true };
+const FORBIDDEN = { type: 'AccessDeniedException', status: 403, message: 'Forbidden' };
+
+/** Lambda, as far as calls of URLs are told of: none of its operations is one. */
+function serviceOf(urls: Pick<FunctionUrls, 'rightsToCall'>): Service {
+  const permissions = { InvokeFunctionUrl: (url: FunctionUrl) => urls.rightsToCall(url) };
+  return { name: 'lambda', operations: {}, errors: {}, permissions };
 }

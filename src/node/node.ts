@@ -104,7 +104,8 @@ export async function startNode(config: NodeConfig, clock: Clock = systemClock):
   const secured = config.mode === 'secured';
   const guard = { mode: config.mode, ...services, ...ground };
   const ownRoutes = [...nodeRoutes(() => listening, ground.metrics), phoneRoute(services.sns), ...pages.routes];
-  const urls = functionUrls({ urls: services.lambda.urls, ...config, ...services, ...ground });
+  const audit = auditing({ denials: services.denials, trail, events, ...ground });
+  const urls = functionUrls({ urls: services.lambda.urls, ...config, ...services, ...ground, audit });
   const apiRoutes = scope.use(
     apis({
       httpApis: () => services.apiGatewayV2.apis(),
@@ -119,7 +120,6 @@ export async function startNode(config: NodeConfig, clock: Clock = systemClock):
   );
   services.apiGateway.testWith(() => apiRoutes.tester());
   const authorize = authorization({ ...services, off: config.authorization === 'off' });
-  const audit = auditing({ denials: services.denials, trail, events, ...ground });
   const bucketSites = buckets({ ...services, authorize, audit, mode: config.mode, ...ground });
   wire = scope.use(
     createWireServer({

@@ -297,13 +297,20 @@ export class Dispatcher {
   ): Promise<void> {
     const { head, request } = call;
     const chunked = isChunked(head.headers);
-    if (!chunked && request instanceof LaneRequest) {
-      const body = proven(await request.body(), caller.payloadHash);
-      return this.#perform(call, destination, caller, { ...head, body });
-    }
+    if (!chunked && request instanceof LaneRequest) return this.#answerWhole(call, destination, caller, request);
     const body = new RequestBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
     const headers = chunked ? withoutChunked(head.headers) : head.headers;
     return this.#perform(call, destination, caller, { ...head, headers, body });
+  }
+
+  /** A body that could be streamed is short: it is held as any other. */
+  async #answerWhole(call: Call, destination: Destination, caller: Authenticated, request: LaneRequest): Promise<void> {
+    const body = await this.#bodies.read(request, WIRE_LIMITS.laneBodyBytesMax);
+    try {
+      await this.#perform(call, destination, caller, { ...call.head, body: proven(body, caller.payloadHash) });
+    } finally {
+      this.#bodies.release(body);
+    }
   }
 
   async #perform(call: Call, destination: Destination, caller: Authenticated, request: RequestParts): Promise<void> {

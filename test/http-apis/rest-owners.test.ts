@@ -270,6 +270,34 @@ test('an API is documented in parts, and a stage shows the version that was publ
   assert.equal(parts.items!.length, 2, 'a definition brings its documentation along');
 });
 
+test('a definition whose documentation is refused makes no API, and changes none', async () => {
+  const { v1 } = house;
+  const { restApiId } = await makeApi({}, {});
+  const body = (documentationParts: readonly object[]) =>
+    Buffer.from(
+      JSON.stringify({
+        ...{ openapi: '3.0.1', info: { title: 'half' }, paths: {} },
+        'x-amazon-apigateway-documentation': { documentationParts },
+      }),
+    );
+  const [wrong, many] = [
+    body([{ location: { type: 'MODEL' }, properties: {} }]),
+    body(Array.from({ length: 2001 }, (_, at) => ({ location: { type: 'MODEL', name: `m${at}` }, properties: {} }))),
+  ];
+  for (const [refused, error] of [
+    [wrong, sdk.BadRequestException],
+    [many, sdk.LimitExceededException],
+  ] as const) {
+    await assert.rejects(v1.send(new sdk.ImportRestApiCommand({ body: refused })), error);
+    const put = new sdk.PutRestApiCommand({ restApiId, mode: 'overwrite', body: refused });
+    await assert.rejects(v1.send(put), error);
+  }
+  const { items } = await v1.send(new sdk.GetRestApisCommand({ limit: 500 }));
+  assert.ok(!items!.some(({ name }) => name === 'half'), 'no API is left over');
+  const resources = await v1.send(new sdk.GetResourcesCommand({ restApiId }));
+  assert.equal(resources.items!.length, 3, 'what was there stands');
+});
+
 test('a server behind an API knows it by the certificate of the stage', async () => {
   const { v1 } = house;
   const integration = { type: 'HTTP_PROXY', integrationHttpMethod: 'GET', uri: `${upstreamUrl}/who` } as const;
@@ -284,6 +312,10 @@ test('a server behind an API knows it by the certificate of the stage', async ()
   const show = (value: string): sdk.PatchOperation[] => [{ op: 'replace', path: '/clientCertificateId', value }];
   await v1.send(
     new sdk.UpdateStageCommand({ restApiId, stageName: 'dev', patchOperations: show(clientCertificateId!) }),
+  );
+  await assert.rejects(
+    v1.send(new sdk.UpdateStageCommand({ restApiId, stageName: 'dev', patchOperations: show('none') })),
+    sdk.NotFoundException,
   );
   const expected = { name: 'ApiGateway', id: certificate.fingerprint256, url: '/who' };
   assert.deepEqual((await call(at, '/dev/items/1')).json(), expected);

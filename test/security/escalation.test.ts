@@ -428,6 +428,26 @@ test('sessions of a role that was deleted have nothing of one that is made anew 
   for (const client of [old, fresh]) client.destroy();
 });
 
+test('sessions that were given before a time are ended by a policy of their role', async () => {
+  await root.send(new sdk.CreateRoleCommand({ RoleName: 'revoked', AssumeRolePolicyDocument: TRUSTS_ACCOUNT }));
+  await root.send(new sdk.AttachRolePolicyCommand({ RoleName: 'revoked', PolicyArn: ADMIN }));
+  await allow({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: `${ACCOUNT}:role/revoked` });
+  const session = new sdk.IAMClient(options(await assumed(keys, 'revoked')));
+  await session.send(new sdk.ListUsersCommand({}));
+  const revoke = (before: number) => {
+    const Condition = { DateLessThan: { 'aws:TokenIssueTime': new Date(before).toISOString() } };
+    const PolicyDocument = document({ Effect: 'Deny', Action: '*', Resource: '*', Condition });
+    return root.send(
+      new sdk.PutRolePolicyCommand({ RoleName: 'revoked', PolicyName: 'AWSRevokeOlderSessions', PolicyDocument }),
+    );
+  };
+  await revoke(Date.now() - 3_600_000);
+  await session.send(new sdk.ListUsersCommand({}));
+  await revoke(Date.now() + 1000);
+  await assert.rejects(session.send(new sdk.ListUsersCommand({})), /with an explicit deny in an identity-based policy/);
+  session.destroy();
+});
+
 test('a role of the account is changed into no other function by who may not pass it', async () => {
   const lambda = new LambdaClient(options(ROOT));
   await root.send(new sdk.CreateRoleCommand({ RoleName: 'worker', AssumeRolePolicyDocument: TRUSTS_LAMBDA }));

@@ -1,5 +1,6 @@
 /** Function URLs of a node that enforces signatures. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
   CreateAccessKeyCommand,
@@ -23,7 +24,10 @@ import {
 import { SignatureV4 } from '@smithy/signature-v4';
 import { zipOf } from '../support/clients.ts';
 import { Sha256 } from '../support/sha256.ts';
+import { run } from '../wire/support.ts';
 import { ROOT, SecuredNode } from './secured-node.ts';
+
+const BIN = join(import.meta.dirname, '../../bin/millrace.js');
 
 let node: SecuredNode;
 let lambda: LambdaClient;
@@ -214,4 +218,28 @@ test("a function calls another one's URL as its role lets it", async () => {
   await iam.send(new DeleteRolePolicyCommand(named));
   assert.equal((await sendSigned(path, keys)).status, 403);
   assert.match(node.log, /lambda:InvokeFunctionUrl/);
+});
+
+test('who was refused a URL is in the audit log, nobody too', async () => {
+  const environment = {
+    ...{ PATH: process.env.PATH, AWS_ENDPOINT_URL: node.endpoint },
+    ...{ AWS_ACCESS_KEY_ID: ROOT.accessKeyId, AWS_SECRET_ACCESS_KEY: ROOT.secretAccessKey },
+  };
+  const { stdout } = await run(process.execPath, [BIN, 'audit', '--event', 'InvokeFunctionUrl', '--json'], environment);
+  const records = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const shown = records.map(({ userIdentity, errorCode, resources }) => [
+    ...[userIdentity.userName ?? userIdentity.principalId, errorCode, resources[0].ARN],
+  ]);
+  for (const one of [
+    ['anonymous', 'AccessDeniedException', arnOf('open')],
+    ['stranger', 'AccessDeniedException', `${arnOf('shared')}:prod`],
+  ]) {
+    assert.ok(
+      shown.some((other) => String(other) === String(one)),
+      `${one} is not in ${JSON.stringify(shown)}`,
+    );
+  }
 });

@@ -9,6 +9,8 @@ import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts'
 import type { Service } from '../../src/services/index.ts';
 import type { ExtraRoute } from '../../src/wire/index.ts';
 import { LaneRequest } from '../../src/wire/lane/request.ts';
+import { LaneResponse } from '../../src/wire/lane/response.ts';
+import { WIRE_LIMITS } from '../../src/wire/limits.ts';
 import { startWire, type TestWire } from './support.ts';
 
 const body = '{"StreamName":"a"}';
@@ -428,6 +430,61 @@ test('a body that says its length twice, or in two ways, is refused and its conn
   }
 });
 
+test('what a refused HEAD would be told does not stand before the next answer', async () => {
+  await using wire = await start();
+  const peer = new Peer(wire);
+  const head = (...more: string[]) => request(['HEAD /b/k HTTP/1.1', 'Host: localhost', ...more], '');
+  peer.socket.write(head('Origin: http://evil.example') + summary('next'));
+  const text = await peer.answers(2, '}');
+  assert.match(text, /^HTTP\/1\.1 403 Forbidden\r\n(?:[^\r\n]+\r\n)+\r\nHTTP\/1\.1 200 OK\r\n.*"next"/s);
+  peer.socket.destroy();
+});
+
+test('a head that cannot be sent sends nothing, and leaves room for another; a date is one', () => {
+  let sent = '';
+  const socket = { writable: true, write: (bytes: string | Buffer) => (sent += bytes) };
+  const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
+  const response = new LaneResponse(owner, false);
+  for (const status of [0, 100, 199, 200.5, 1000, Number.NaN]) assert.throws(() => response.writeHead(status, {}));
+  assert.throws(() => response.writeHead(200, { 'x-a': 'a\r\nx-b: b' }));
+  assert.throws(() => response.writeHead(200, { 'x a': 'b' }));
+  assert.equal(response.headersSent, false);
+  response.writeHead(500, { 'content-length': '1', date: 'then' });
+  response.end('x');
+  assert.match(
+    sent,
+    /^HTTP\/1\.1 500 Internal Server Error\r\ncontent-length: 1\r\ndate: then\r\nConnection: .*\r\n\r\nx$/s,
+  );
+  assert.doesNotMatch(sent, /now|x-/);
+});
+
+test('answers without a body have none, however it is given', () => {
+  for (const [isToHead, status] of [
+    [true, 200],
+    [false, 204],
+    [false, 304],
+  ] as const) {
+    for (const give of [
+      (response: LaneResponse) => response.end('body'),
+      (response: LaneResponse) => response.end(Buffer.from('body')),
+      (response: LaneResponse) => {
+        response.flushHeaders();
+        response.write(Buffer.from('body'));
+        response.end();
+      },
+    ]) {
+      let sent = '';
+      const socket = { writable: true, cork() {}, uncork() {}, write: (bytes: string | Buffer) => (sent += bytes) };
+      const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
+      const response = new LaneResponse(owner, isToHead);
+      response.writeHead(status, { etag: '"a"' });
+      give(response);
+      assert.match(sent, /^HTTP\/1\.1 \d+ .*\r\n\r\n$/s);
+      assert.doesNotMatch(sent, /body|chunked/);
+    }
+  }
+});
+
 test('long bodies come in pieces, beyond the lane’s size too', async () => {
   await using wire = await start();
   for (const bytes of [200_000, 1_000_000, 1_300_000]) {
@@ -573,6 +630,33 @@ test('bodies that were only announced take no room from others', async () => {
   peer.socket.write(summary('modest'));
   assert.match(await peer.answers(1, '}'), /^HTTP\/1\.1 200 .*modest/s);
   for (const { socket } of [...greedy, peer]) socket.destroy();
+});
+
+test('objects in the making are held within the budget of all bodies', async () => {
+  const s3: Service = { name: 's3', errors: {}, operations: { PutObject: () => ({ ETag: '"a"' }) } };
+  await using wire = await startWire([s3], { mode: 'dev' });
+  const limits = WIRE_LIMITS as { bufferedBytesMax: number };
+  const before = limits.bufferedBytesMax;
+  limits.bufferedBytesMax = 100_000;
+  const put = (bytes: number, came = bytes) => {
+    const head = [`PUT /b/k HTTP/1.1`, 'Host: localhost', `Content-Length: ${bytes}`];
+    const peer = new Peer(wire);
+    peer.socket.write(request(head, 'x'.repeat(came)));
+    return peer;
+  };
+  try {
+    const slow = put(60_001, 60_000);
+    while (wire.server.inFlight < 1) await turns(1);
+    const refused = put(60_000);
+    assert.match(await refused.answers(1, ''), /^HTTP\/1\.1 503 /);
+    slow.socket.write('x');
+    assert.match(await slow.answers(1, '\r\n\r\n'), /^HTTP\/1\.1 200 /);
+    for (let at = 0; at < 3; at++) {
+      assert.match(await put(60_000).answers(1, '\r\n\r\n'), /^HTTP\/1\.1 200 /, 'what was answered is held no longer');
+    }
+  } finally {
+    limits.bufferedBytesMax = before;
+  }
 });
 
 /** A body of four pieces that are wanted back. */

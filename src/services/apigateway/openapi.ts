@@ -5,7 +5,7 @@
 import { parse } from 'yaml';
 import { checkAuthorizer, checkIntegration, checkMethod } from './checks.ts';
 import { checkProperties, type DocumentationPart, locationOf } from './documentation.ts';
-import { badRequest } from './errors.ts';
+import { badRequest, limitExceeded } from './errors.ts';
 import { REST_API_LIMITS } from './limits.ts';
 import type {
   RestApiSettings,
@@ -53,7 +53,7 @@ export function definedRestApi(body: Uint8Array, newId: () => string): DefinedRe
 /**
  * The documentation parts of a definition.
  * @param newId  for them
- * @throws bad-request
+ * @throws bad-request, limit-exceeded
  */
 export function documentationIn(body: Uint8Array, newId: () => string): DocumentationPart[] {
   if (body.length > REST_API_LIMITS.definitionBytesMax) {
@@ -61,6 +61,8 @@ export function documentationIn(body: Uint8Array, newId: () => string): Document
   }
   const { documentationParts } = member(parsed(Buffer.from(body).toString()), `${PREFIX}documentation`);
   const given = Array.isArray(documentationParts) ? documentationParts.filter(isObject) : [];
+  const { documentationPartsMax } = REST_API_LIMITS;
+  if (given.length > documentationPartsMax) throw limitExceeded('documentation parts', documentationPartsMax);
   return given.map(({ location, properties }) => {
     const text = JSON.stringify(properties);
     checkProperties(text);

@@ -19,11 +19,12 @@ async function house() {
   scope.defer(() => rm(directory, { recursive: true }));
   const ground = { clock: systemClock, logger: silentLogger, metrics: createMetrics() };
   const records = scope.use(await openEmbeddedRecords({ directory, ...ground }));
+  const closeRecords = () => records[Symbol.asyncDispose]();
   const time = { now: START };
   // Nothing is written until it is closed: no timer of this clock fires.
   const clock: Clock = { ...systemClock, now: () => time.now, timer: () => ({ cancel() {} }) };
   const open = () => UsageCounts.open({ records, clock, logger: silentLogger });
-  return { time, open, [Symbol.asyncDispose]: () => scope.disposeAsync() };
+  return { time, open, closeRecords, [Symbol.asyncDispose]: () => scope.disposeAsync() };
 }
 
 const plan = (limit: number, period: 'DAY' | 'WEEK' | 'MONTH', offset = 0): UsagePlanQuota => ({
@@ -86,6 +87,16 @@ test('a plan without a quota counts, and has no end', async () => {
   await using counts = await at.open();
   for (let i = 0; i < 3; i++) assert.ok(counts.take({ id: 'plan' }, 'key'));
   assert.deepEqual(counts.days({ id: 'plan' }, 'key', DAY, DAY), [[3, -1]]);
+});
+
+test('what could not be written was not granted', async () => {
+  await using at = await house();
+  const counts = await at.open();
+  const quota = { id: 'plan', quota: { limit: 1, period: 'DAY' } } as const;
+  assert.ok(counts.take(quota, 'key'));
+  await at.closeRecords();
+  await assert.rejects(counts.grant(quota, 'key', 5));
+  assert.equal(counts.take(quota, 'key'), false);
 });
 
 test('counts and what was granted are there after a start, and are forgotten with plan or key', async () => {

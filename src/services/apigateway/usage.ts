@@ -80,16 +80,21 @@ export class UsageCounts implements AsyncDisposable {
     return days;
   }
 
-  /** Sets what a key has left in this period; durable when it resolves. */
+  /** Sets what a key has left in this period; durable when it resolves, and not done when it rejects. */
   async grant(plan: UsagePlanQuota & Required<Pick<UsagePlan, 'quota'>>, keyId: string, left: number): Promise<void> {
     const name = nameOf(plan.id, keyId);
     const count = this.#currentOf(name, plan);
-    count.extra = left - ((plan.quota.limit ?? 0) - count.used);
+    const { since } = count;
+    const added = left - ((plan.quota.limit ?? 0) - count.used) - count.extra;
+    count.extra += added;
     const date = dateOf(this.#clock.now());
     count.days[date] = [count.days[date]?.[0] ?? 0, left];
-    this.#unwritten.add(name);
-    this.#write();
-    await this.#writing;
+    try {
+      await this.#kept.put(name, count);
+    } catch (error) {
+      if (count.since === since) count.extra -= added;
+      throw error;
+    }
   }
 
   /** A plan or a key is gone. */

@@ -21,9 +21,11 @@ const permissions = cloudformationPermissions(
   {
     find: (_region, name) => (name === StackName || name === ID ? ({ id: ID } as never) : undefined),
     definition: () => ({ tags: [{ Key: 'team', Value: 'a' }] }) as never,
-    getChangeSet: (_region, name) => {
-      if (name !== CHANGES) throw new Error('none');
-      return { stackId: ID } as never;
+    changeSets: {
+      get: (_region, name) => {
+        if (name !== CHANGES) throw new Error('none');
+        return { stackId: ID } as never;
+      },
     },
   },
   [...onStack, ...onAnything],

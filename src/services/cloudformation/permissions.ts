@@ -43,14 +43,14 @@ const KEYS: Readonly<Record<string, string>> = {
  * @see Service Authorization Reference, "Actions, resources, and condition keys for AWS CloudFormation"
  */
 export function cloudformationPermissions(
-  stacks: Pick<Stacks, 'find' | 'definition' | 'getChangeSet'>,
+  stacks: Pick<Stacks, 'find' | 'definition'> & { readonly changeSets: Pick<Stacks['changeSets'], 'get'> },
   operations: readonly string[],
 ): Readonly<Record<string, PermissionsOf>> {
   /** Of a change set that is named by its ARN alone. */
   const stackOf = (changeSet: unknown, region: string): string | undefined => {
     if (typeof changeSet !== 'string') return undefined;
     try {
-      return stacks.getChangeSet(region, changeSet, undefined).stackId;
+      return stacks.changeSets.get(region, changeSet, undefined).stackId;
     } catch {
       return changeSet;
     }

@@ -371,6 +371,19 @@ export function objectsConformance(engine: string, open: (directory: string) => 
         assert.equal(await contentOf(objects, 'b', 'k'), texts.join(''));
       }));
 
+    test('a bucket is deleted while others abort its uploads', () =>
+      withObjects(async (objects) => {
+        await objects.createBucket('going');
+        const uploads: string[] = [];
+        for (let at = 0; at < 20; at++) uploads.push(await objects.createUpload('going', `k${at}`));
+        const there = () => objects.upload(uploads[0]!).then(Boolean, () => false);
+        const deleted = objects.deleteBucket('going');
+        while (await there());
+        await objects.abortUpload(uploads.at(-1)!);
+        await deleted;
+        await assert.rejects(objects.bucket('going'), { code: 'bucket-not-found' });
+      }));
+
     test('completing names parts that are there, by etag, in order; aborting ends the upload', () =>
       withObjects(async (objects) => {
         const upload = await objects.createUpload('b', 'k');

@@ -142,7 +142,7 @@ export class LaneConnection implements ResponseOwner {
     if (!serve) return this.#handOver(bytes);
     const end = head.headBytes + head.bodyBytes;
     const request = new LaneRequest(head, bytes.subarray(head.headBytes, end), this.socket);
-    const response = new LaneResponse(this);
+    const response = new LaneResponse(this, head.method === 'HEAD');
     this.#request = request;
     this.#response = response;
     this.#headAt = this.#host.ticks;

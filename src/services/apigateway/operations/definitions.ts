@@ -2,6 +2,7 @@ import { apiAddress } from '../../apigatewayv2/index.ts';
 import type { Operation } from '../../index.ts';
 import type { RestApis } from '../apis.ts';
 import { partOf } from '../checks.ts';
+import type { DocumentationPart } from '../documentation.ts';
 import { badRequest, notFound } from '../errors.ts';
 import { exported } from '../export.ts';
 import type { RestApi, RestContent } from '../model.ts';
@@ -26,32 +27,30 @@ interface ExportInput {
 /** ImportRestApi, PutRestApi, GetExport. */
 export function definitionOperations(apis: RestApis): Record<string, Operation> {
   const newId = () => apis.newPartId();
-  /** Takes what documents the API, unless the caller does not want it. */
-  const document = async (
-    apiId: string,
-    body: Uint8Array,
-    { ignore }: Readonly<Record<string, string>>,
-    mode: 'merge' | 'overwrite',
-  ) => {
-    const parts = ignore === 'documentation' ? [] : documentationIn(body, newId);
+  /** What documents the API, unless the caller does not want it. */
+  const documentation = (body: Uint8Array, { ignore }: Readonly<Record<string, string>>) =>
+    ignore === 'documentation' ? [] : documentationIn(body, newId);
+  const document = async (apiId: string, parts: readonly DocumentationPart[], mode: 'merge' | 'overwrite') => {
     if (parts.length > 0) await apis.documentation.add(apiId, parts, mode);
   };
   return {
     ImportRestApi: async ({ body, parameters = {} }: DefinitionInput, { region }) => {
       const defined = definedRestApi(body, newId);
+      const parts = documentation(body, parameters);
       const types = parameters.endpointConfigurationTypes?.split(',');
       const settings = settingsOf({ ...defined.settings, ...(types && { endpointConfiguration: { types } }) });
       const api = await apis.create(region, (blank) => ({
         ...{ ...blank, settings },
         content: withDefinition(blank.content, defined, newId),
       }));
-      await document(api.id, body, parameters, 'merge');
+      await document(api.id, parts, 'merge');
       return apiShape(api);
     },
     PutRestApi: async ({ restApiId, body, mode = 'merge', parameters = {} }: DefinitionInput, { region }) => {
       const defined = definedRestApi(body, newId);
+      const parts = documentation(body, parameters);
       const api = await apis.change(region, restApiId, (before) => put(before, defined, mode, newId));
-      await document(restApiId, body, parameters, mode === 'overwrite' ? 'overwrite' : 'merge');
+      await document(restApiId, parts, mode === 'overwrite' ? 'overwrite' : 'merge');
       return apiShape(api);
     },
     GetExport: ({ restApiId, stageName, exportType, accepts, parameters = {} }: ExportInput, context) => {

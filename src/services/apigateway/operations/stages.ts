@@ -74,7 +74,10 @@ export function stageOperations(apis: RestApis): Record<string, Operation> {
     UpdateStage: async ({ restApiId, stageName, patchOperations = [] }: Input, { region }) => {
       const api = await apis.change(region, restApiId, (before) => {
         const stage = partOf(before.stages, stageName, 'stage');
-        return withStage(before, { ...patchedStage(stage, patchOperations), updatedAt: apis.clock.now() });
+        const after = patchedStage(stage, patchOperations);
+        // Without it the servers behind the API would be shown none, and nobody would be told.
+        if (after.clientCertificateId) apis.certificates.get(region, after.clientCertificateId);
+        return withStage(before, { ...after, updatedAt: apis.clock.now() });
       });
       return stageShape(api.stages[stageName]!);
     },

@@ -17,7 +17,7 @@ export function changeSetOperations(stacks: Stacks, readAs: ReadObjectAs): Reado
       if (type !== 'CREATE' && type !== 'UPDATE')
         throw invalid(`ChangeSetType ${type} is not built in Millrace; CREATE and UPDATE are`);
       const templateBody = await templateBodyOf(input, readAs(context));
-      const changeSet = await stacks.createChangeSet({
+      const changeSet = await stacks.changeSets.create({
         ...stackRequest(input, templateBody, context),
         name: input.ChangeSetName,
         ...(input.Description !== undefined && { description: input.Description }),
@@ -27,7 +27,7 @@ export function changeSetOperations(stacks: Stacks, readAs: ReadObjectAs): Reado
     },
 
     DescribeChangeSet: (input, { region }) => {
-      const changeSet = stacks.getChangeSet(region, input.ChangeSetName, input.StackName);
+      const changeSet = stacks.changeSets.get(region, input.ChangeSetName, input.StackName);
       const { items, next } = page(changeSet.changes, input.NextToken, PAGE);
       const { definition } = changeSet;
       return {
@@ -45,23 +45,24 @@ export function changeSetOperations(stacks: Stacks, readAs: ReadObjectAs): Reado
 
     ListChangeSets: (input, { region }) => {
       const stack = stacks.get(region, input.StackName);
-      const { items, next } = page(stacks.changeSets(stack), input.NextToken, PAGE);
+      const { items, next } = page(stacks.changeSets.list(stack), input.NextToken, PAGE);
       return { Summaries: items.map(summaryShape), ...(next && { NextToken: next }) };
     },
 
     ExecuteChangeSet: async (input, { region, caller }) => {
       const { ClientRequestToken: token, DisableRollback: disableRollback = false } = input;
-      const changeSet = stacks.getChangeSet(region, input.ChangeSetName, input.StackName);
-      await stacks.executeChangeSet(changeSet, { disableRollback, caller, ...(token !== undefined && { token }) });
+      const changeSet = stacks.changeSets.get(region, input.ChangeSetName, input.StackName);
+      await stacks.changeSets.execute(changeSet, { disableRollback, caller, ...(token !== undefined && { token }) });
       await stacks.prompt(changeSet.stackId);
       return {};
     },
 
     DeleteChangeSet: async ({ ChangeSetName: name, StackName: stackName }, { region }) => {
       // What is not there needs no deleting: CDK asks for it before it makes its own.
-      const isGone = stackName !== undefined && !stacks.changeSets(stacks.get(region, stackName)).some(isCalled(name));
+      const isGone =
+        stackName !== undefined && !stacks.changeSets.list(stacks.get(region, stackName)).some(isCalled(name));
       if (!isGone || name.startsWith('arn:')) {
-        await stacks.deleteChangeSet(stacks.getChangeSet(region, name, stackName));
+        await stacks.changeSets.delete(stacks.changeSets.get(region, name, stackName));
       }
       return {};
     },

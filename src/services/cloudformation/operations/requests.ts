@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import type { Deployment } from '../stacks/model.ts';
 import { checkStackPolicy } from '../stacks/policy.ts';
-import type { StackRequest } from '../stacks/stacks.ts';
+import type { StackRequest } from '../stacks/requests.ts';
 import { type ReadObject, readTemplateUrl } from '../template/location.ts';
 
 interface TemplateInput {

@@ -14,7 +14,7 @@ export function templateOperations(stacks: Stacks, readAs: ReadObjectAs): Readon
       const definition =
         input.ChangeSetName === undefined
           ? stacks.definition(stacks.get(region, input.StackName))
-          : stacks.getChangeSet(region, input.ChangeSetName, input.StackName).definition;
+          : stacks.changeSets.get(region, input.ChangeSetName, input.StackName).definition;
       // A stack under review, before its first change set is carried out: CDK asks then.
       if (!definition) return { TemplateBody: '', StagesAvailable: [] };
       const processed = input.TemplateStage === 'Processed';

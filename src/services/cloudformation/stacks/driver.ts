@@ -1,79 +1,31 @@
-import { type Clock, hasCode, InternalError, isAbort, messageOf, type Random, uuid } from '../../../base/index.ts';
-import type { Logger } from '../../../telemetry/index.ts';
-import type { Call } from '../calls.ts';
+import { InternalError, isAbort, messageOf } from '../../../base/index.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { resourceType } from '../resources/index.ts';
 import { coerceProperties } from '../resources/properties.ts';
-import type { Made, Question, ResourceType, Work } from '../resources/resource-type.ts';
-import { ResolvedReferences, referencesBy } from '../template/dynamic-references.ts';
+import type { Made, ResourceType, Work } from '../resources/resource-type.ts';
+import type { ResolvedReferences } from '../template/dynamic-references.ts';
 import type { Scope } from '../template/evaluate.ts';
-import type { StackIdentity } from '../template/program.ts';
 import type { JsonObject } from '../template/value.ts';
-import { type Answers, answerPath, questionKey, questionOf } from './answers.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
-import type { Exports } from './exports.ts';
+import { decideHeld, isLate, nextPhase } from './machine.ts';
+import type { Output, PendingStep, Stack, StackResource } from './model.ts';
+import { customName, physicalName } from './naming.ts';
+import { deniedByPolicy } from './policy.ts';
+import { type SignalPolicy, signalPolicyOf } from './signals.ts';
+import { type DriverDependencies, identityOf, type Run, StepWork, type StepWorkDependencies } from './step-work.ts';
 import {
   beginStep,
   completeStep,
-  decideHeld,
   deletionTarget,
   failBegin,
   failStep,
-  isLate,
   isRetained,
   markDeletion,
-  nextPhase,
-  noteMade,
-  noteQuestion,
   skipStep,
-  type Transition,
-} from './machine.ts';
-import {
-  callerOf,
-  type Output,
-  type PendingQuestion,
-  type PendingStep,
-  type Stack,
-  type StackResource,
-} from './model.ts';
-import { customName, physicalName } from './naming.ts';
-import type { Nesting } from './nested.ts';
-import { deniedByPolicy } from './policy.ts';
-import { type SignalPolicy, signalPolicyOf } from './signals.ts';
-import type { StackStore } from './store.ts';
+} from './steps.ts';
+import type { Transition } from './transition.ts';
 import { isOver, nodesIn, readyNodes } from './walk.ts';
-
-export interface DriverDependencies {
-  readonly store: StackStore;
-  readonly call: Call;
-  readonly exports: Exports;
-  readonly answers: Answers;
-  /** Stacks below others; made after the driver. */
-  readonly nested: () => Nesting;
-  /** Where functions in their sandboxes reach this node. */
-  readonly callbackBase: () => string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-}
-
-/** What the driver works on one stack with. */
-interface Run {
-  stack: Stack;
-  /** Nodes that a crash cut off. */
-  readonly resuming: Set<string>;
-  /** Steps that are under way, by node. */
-  readonly steps: Map<string, Promise<void>>;
-  /** Changes to the stack wait for each other here. */
-  tail: Promise<void>;
-  /** Resolves when the run has ended. */
-  ended: Promise<void>;
-  /** Resolves when it has ended or waits for its parent. */
-  readonly rested: PromiseWithResolvers<void>;
-  /** Woken when the parent has decided. */
-  decided: PromiseWithResolvers<void>;
-}
 
 /**
  * Carries out what the machine decides: stores every transition before it acts on it, runs the steps that are ready beside each
@@ -83,9 +35,12 @@ export class StackDriver implements AsyncDisposable {
   readonly #dependencies: DriverDependencies;
   readonly #runs = new Map<string, Run>();
   readonly #stop = new AbortController();
+  readonly #stepWork: StepWork;
 
   constructor(dependencies: DriverDependencies) {
     this.#dependencies = dependencies;
+    const change: StepWorkDependencies['change'] = (run, transition) => this.#change(run, transition);
+    this.#stepWork = new StepWork({ ...dependencies, signal: this.#stop.signal, change });
   }
 
   /** Takes up every deployment that was under way when the node stopped. */
@@ -313,13 +268,13 @@ export class StackDriver implements AsyncDisposable {
     try {
       pending = this.#decide(run, node, scope);
       // A name that is read elsewhere is settled before the first try, as every name is.
-      if (pending) pending = { ...pending, name: await this.#references(run).in(pending.name) };
+      if (pending) pending = { ...pending, name: await this.#stepWork.references(run).in(pending.name) };
     } catch (error) {
       return this.#change(run, (stack) => failBegin(stack, base, this.#reason(stack, error)));
     }
     if (!pending) return this.#change(run, (stack) => skipStep(stack, base));
     const { signals } = pending;
-    const question = signals && this.#newQuestion(run.stack, signals.timeoutMs);
+    const question = signals && this.#stepWork.newQuestion(run.stack, signals.timeoutMs);
     const step = { ...base, pending, resuming: run.resuming.has(node), ...(question && { question }) };
     await this.#change(run, (stack) => beginStep(stack, step));
     await this.#carryOut(run, node);
@@ -383,8 +338,8 @@ export class StackDriver implements AsyncDisposable {
     const resource = run.stack.resources[node]!;
     const { action, properties: written, name, signals } = resource.pending!;
     const type = resourceType(resource.type)!;
-    const work = this.#work(run, node, resource.type, name);
-    const references = this.#references(run);
+    const work = this.#stepWork.work(run, node, resource.type, name);
+    const references = this.#stepWork.references(run);
     const act = async () => {
       const properties = await resolved(type, written, references);
       if (action === 'create' || action === 'replace') {
@@ -431,7 +386,7 @@ export class StackDriver implements AsyncDisposable {
       markDeletion(stack, node, 'DELETE_IN_PROGRESS', clock.now(), undefined, resuming),
     );
     const target: StackResource = deletionTarget(run.stack, node);
-    const work = this.#work(run, node, target.type, target.physicalId);
+    const work = this.#stepWork.work(run, node, target.type, target.physicalId);
     await this.#settle(
       run,
       () => resourceType(target.type)!.delete(target, work),
@@ -465,102 +420,10 @@ export class StackDriver implements AsyncDisposable {
   #reason(stack: Stack, error: unknown): string {
     return this.#dependencies.store.maskedText(stack, messageOf(error));
   }
-
-  /** What references stand for is read with the rights by which the resources are made. */
-  #references({ stack }: Run): ResolvedReferences {
-    const read = (service: string, operation: string, input: object) =>
-      this.#call(stack, stack.region, service, operation, input);
-    return new ResolvedReferences(referencesBy(read));
-  }
-
-  #work(run: Run, node: string, type: string, name: string): Work {
-    const { clock, store } = this.#dependencies;
-    const { stack } = run;
-    const definition = store.definition(stack, stack.deployment!.revision);
-    return {
-      identity: identityOf(stack, definition?.notificationArns ?? []),
-      logicalId: deletionTarget(stack, node).logicalId,
-      type,
-      name,
-      resuming: run.resuming.has(node),
-      call: (service, operation, input, region = stack.region) => this.#call(stack, region, service, operation, input),
-      made: (physicalId) => this.#change(run, (current) => noteMade(current, node, physicalId, clock.now())),
-      until: (what, ready) => this.#until(run, what, ready),
-      question: (timeoutMs, handle) => this.#question(run, node, timeoutMs, handle),
-      nested: this.#dependencies.nested().below(stack, definition),
-    };
-  }
-
-  /** Nobody is waited for longer than the creation of the stack may take. */
-  #newQuestion({ deployment }: Stack, timeoutMs: number, handle?: string): PendingQuestion {
-    const { answers, clock, random } = this.#dependencies;
-    const id = handle === undefined ? uuid(random) : questionOf(handle);
-    const latest = (deployment?.phase === 'apply' ? deployment.deadline : undefined) ?? Number.POSITIVE_INFINITY;
-    return { id, token: answers.token(), deadline: Math.min(clock.now() + timeoutMs, latest) };
-  }
-
-  /** The question of a step: the one that a crash cut off, else a new one. */
-  async #question(run: Run, node: string, timeoutMs: number, handle?: string): Promise<Question> {
-    const { answers, callbackBase } = this.#dependencies;
-    const target = deletionTarget(run.stack, node);
-    const known = run.resuming.has(node) || target.pending?.signals ? target.question : undefined;
-    const question = known ?? this.#newQuestion(run.stack, timeoutMs, handle);
-    const note = (one: PendingQuestion) =>
-      this.#change(run, (stack) => ({ stack: noteQuestion(stack, node, one), events: [] }));
-    if (!known) await note(question);
-    const key = questionKey(run.stack.uuid, question.id);
-    const url = `${callbackBase()}${answerPath(run.stack.uuid, question)}`;
-    return {
-      id: question.id,
-      url,
-      sent: question.sentAs === url,
-      markSent: () => note({ ...question, sentAs: url }),
-      answers: () => answers.of(key),
-      wait: (enough) => answers.wait(key, question.deadline, this.#stop.signal, enough),
-    };
-  }
-
-  async #call(stack: Stack, region: string, service: string, operation: string, input: object): Promise<any> {
-    const { call, clock, store } = this.#dependencies;
-    const roleArn = stack.deployment && store.definition(stack, stack.deployment.revision)?.roleArn;
-    const context = { region, caller: callerOf(stack), ...(roleArn !== undefined && { roleArn }) };
-    const { callAttemptsMax, callBackoffMs } = CLOUDFORMATION_LIMITS;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await call(service, operation, input, context);
-      } catch (error) {
-        if (attempt >= callAttemptsMax || !isRetryable(error)) throw error;
-        await clock.sleep(callBackoffMs * 2 ** attempt, this.#stop.signal);
-      }
-    }
-  }
-
-  async #until(run: Run, what: string, ready: () => Promise<boolean>): Promise<void> {
-    const { clock } = this.#dependencies;
-    const { stabilizeMsMax, stabilizePollMs } = CLOUDFORMATION_LIMITS;
-    const deadline = clock.monotonic() + stabilizeMsMax;
-    while (!(await ready())) {
-      if (clock.monotonic() > deadline || isLate(run.stack, clock.now()))
-        throw new Error(`timed out waiting for ${what}`);
-      await clock.sleep(stabilizePollMs, this.#stop.signal);
-    }
-  }
 }
 
 /** Properties with what their dynamic references stand for, which may be numbers and flags too. */
 async function resolved(type: ResourceType, written: JsonObject, references: ResolvedReferences): Promise<JsonObject> {
   const properties = await references.in(written);
   return properties === written ? written : knownProperties(coerceProperties(type.properties, properties));
-}
-
-/** What passes by itself: throttles and changes that are under way. */
-function isRetryable(error: unknown): boolean {
-  return (
-    (error as { remedy?: unknown } | null)?.remedy === 'retry' || hasCode(error, 'ConcurrentModificationException')
-  );
-}
-
-export function identityOf(stack: Stack, notificationArns: readonly string[]): StackIdentity {
-  const { name, id, region, accountId } = stack;
-  return { name, id, region, accountId, notificationArns };
 }

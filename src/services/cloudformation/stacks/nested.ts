@@ -5,7 +5,8 @@ import type { Made, NestedRequest, NestedStacks } from '../resources/resource-ty
 import { type ReadObjectAs, readTemplateUrl } from '../template/location.ts';
 import type { StackDriver } from './driver.ts';
 import { callerOf, type Definition, type Stack, type Tag } from './model.ts';
-import { type NestedStackRequest, NO_UPDATES, type Stacks } from './stacks.ts';
+import type { NestedStackRequest } from './requests.ts';
+import { NO_UPDATES, type Stacks } from './stacks.ts';
 import type { StackStore } from './store.ts';
 
 /** What stacks below others are made with. */

@@ -3,8 +3,8 @@ import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { STACKS_SPACE } from '../presence.ts';
 import { isNoEcho, MASKED, parameterValue } from '../template/parameters.ts';
 import { templateOf } from './evaluation.ts';
-import type { NewEvent } from './machine.ts';
 import type { ChangeSet, Definition, Stack, StackEvent } from './model.ts';
+import type { NewEvent } from './transition.ts';
 
 const SPACES = {
   stacks: STACKS_SPACE,
@@ -67,6 +67,14 @@ export class StackStore {
 
   stack(uuid: string): Stack | undefined {
     return this.#stacks.get(uuid);
+  }
+
+  /** The stack of this name that lives, or the one of this id even if it is deleted. */
+  find(region: string, nameOrId: string): Stack | undefined {
+    if (nameOrId.startsWith('arn:')) return this.stack(nameOrId.slice(nameOrId.lastIndexOf('/') + 1));
+    return this.stacks().find(
+      (stack) => stack.name === nameOrId && stack.region === region && stack.status !== 'DELETE_COMPLETE',
+    );
   }
 
   definition(stack: Stack, revision = stack.revision): Definition | undefined {

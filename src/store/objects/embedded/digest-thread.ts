@@ -31,10 +31,18 @@ export class DigestThread implements AsyncDisposable {
     if (availableParallelism() < 2 || this.#failure) return undefined;
     const id = this.#nextId++;
     this.#post({ kind: 'begin', id, algorithms });
+    let hasEnded = false;
     return {
       update: (pieces) => this.#update(id, pieces),
-      digest: () => this.#digest(id),
-      drop: () => this.#post({ kind: 'drop', id }),
+      digest: () => {
+        hasEnded = true;
+        return this.#digest(id);
+      },
+      // A body whose sums were not those that it came with is given up after its end: the thread knows it no longer.
+      drop: () => {
+        if (!hasEnded) this.#post({ kind: 'drop', id });
+        hasEnded = true;
+      },
     };
   }
 

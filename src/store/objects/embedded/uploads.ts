@@ -1,4 +1,4 @@
-import { type Clock, DomainError, type Random } from '../../../base/index.ts';
+import { type Clock, DomainError, hasCode, type Random } from '../../../base/index.ts';
 import { decodeKey, encodeKey } from '../../../codec/index.ts';
 import type { Condition, Write } from '../../records/index.ts';
 import {
@@ -109,11 +109,18 @@ export class Uploads {
 
   /** Aborts what is under way in a bucket to which nothing is committed any more. */
   async abortAll(bucket: string): Promise<void> {
-    for (;;) {
-      const { names } = await listUploads(this.#records, bucket, { limit: OBJECTS_LIMITS.uploadsMax });
-      if (names.length === 0) return;
-      for (const { uploadId } of names) await this.abort(uploadId);
-    }
+    let after: ListUploadsOptions['after'];
+    do {
+      const limit = OBJECTS_LIMITS.uploadsMax;
+      const { names, next } = await listUploads(this.#records, bucket, { limit, ...(after && { after }) });
+      for (const { uploadId } of names) {
+        await this.abort(uploadId).catch((error) => {
+          // Others may be ending it as well.
+          if (!hasCode(error, 'upload-not-found')) throw error;
+        });
+      }
+      after = next;
+    } while (after);
   }
 
   async parts(uploadId: string): Promise<readonly PartInfo[]> {

@@ -1,0 +1,142 @@
+import { hasCode } from '../../../base/index.ts';
+import type { Call } from '../calls.ts';
+import { invalid } from '../errors.ts';
+import type { ReadObjectAs } from '../template/location.ts';
+import { sameJson } from '../template/value.ts';
+import { announceChanges } from './changes.ts';
+import { computeOutputs, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
+import type { Exports } from './exports.ts';
+import type { Change, Definition, Stack } from './model.ts';
+import { checkDefinition, prepareDefinition } from './preparation.ts';
+import type { StackRequest } from './requests.ts';
+import { identityOf } from './step-work.ts';
+import type { StackStore } from './store.ts';
+
+/** What requests would make of stacks: definitions, held to all that is known before anything is made. */
+export class Proposals {
+  readonly #store: StackStore;
+  readonly #exports: Exports;
+  readonly #call: Call;
+  readonly #readAs: ReadObjectAs;
+
+  constructor({
+    store,
+    exports,
+    call,
+    readAs,
+  }: {
+    readonly store: StackStore;
+    readonly exports: Exports;
+    readonly call: Call;
+    readonly readAs: ReadObjectAs;
+  }) {
+    this.#store = store;
+    this.#exports = exports;
+    this.#call = call;
+    this.#readAs = readAs;
+  }
+
+  /** What the stack is made from; `undefined` while it only has change sets. */
+  inForce(stack: Stack): Definition | undefined {
+    return this.#store.definition(
+      stack,
+      stack.deployment?.kind === 'create' ? stack.deployment.revision : stack.revision,
+    );
+  }
+
+  /** @param stack  that it is for, where it is there; @throws validation */
+  async prepare(request: StackRequest, stack: Stack | undefined): Promise<Definition> {
+    const previous = stack && this.inForce(stack);
+    const templateBody = request.templateBody ?? previous?.templateBody;
+    if (templateBody === undefined) throw invalid('Either Template URL or Template Body must be specified.');
+    const roleArn = request.roleArn ?? previous?.roleArn;
+    return prepareDefinition(
+      {
+        templateBody,
+        parameters: request.parameters,
+        tags: request.tags ?? previous?.tags ?? [],
+        capabilities: request.capabilities,
+        notificationArns: request.notificationArns ?? previous?.notificationArns ?? [],
+        ...(roleArn !== undefined && { roleArn }),
+      },
+      previous,
+      {
+        identity: stack
+          ? identityOf(stack, [])
+          : {
+              name: request.stackName,
+              id: '',
+              region: request.region,
+              accountId: request.caller.accountId,
+              notificationArns: [],
+            },
+        readObject: this.#readAs(request),
+        storedParameter: (name) => this.#storedParameter(name, request),
+      },
+    );
+  }
+
+  async #storedParameter(Name: string, { region, caller }: StackRequest): Promise<string> {
+    try {
+      const { Parameter } = await this.#call('ssm', 'GetParameter', { Name }, { region, caller });
+      if (Parameter.Type === 'SecureString') {
+        throw invalid(`Parameters [${Name}] referenced by template have types not supported by CloudFormation.`);
+      }
+      return String(Parameter.Value);
+    } catch (error) {
+      if (!hasCode(error, 'ParameterNotFound')) throw error;
+      throw invalid(`Unable to fetch parameters [${Name}] from parameter store for this account.`);
+    }
+  }
+
+  /** @throws validation, capabilities-missing */
+  check(definition: Definition, stack: Stack): void {
+    const identity = identityOf(stack, definition.notificationArns);
+    checkDefinition(definition, identity, (name) => this.#exports.importValue(stack.region, name));
+    this.#requireSameTypes(definition, stack);
+    const exported = this.#exportNames(definition, stack);
+    this.#exports.requireUnused(stack, exported);
+    this.#exports.requireFree(stack, exported);
+  }
+
+  #requireSameTypes(definition: Definition, stack: Stack): void {
+    const { resources } = templateOf(definition);
+    const changed = Object.values(stack.resources)
+      .filter(
+        ({ logicalId, type, physicalId }) => physicalId && resources[logicalId] && resources[logicalId].Type !== type,
+      )
+      .map(({ logicalId }) => logicalId);
+    if (changed.length) {
+      throw invalid(
+        `Update of resource type is not permitted. The new template modifies resource type of the following resources: [${changed.join(', ')}]`,
+      );
+    }
+  }
+
+  /** Names of the exports that a definition will have. */
+  #exportNames(definition: Definition, stack: Stack): readonly string[] {
+    const importValue = (name: string) => this.#exports.importValue(stack.region, name);
+    const world = unknownWorld(templateOf(definition), importValue);
+    const outputs = computeOutputs(scopeOf(definition, identityOf(stack, definition.notificationArns), world));
+    return outputs.flatMap(({ exportName }) => (exportName ? [exportName] : []));
+  }
+
+  /** What the definition would change. */
+  announce(stack: Stack, definition: Definition): readonly Change[] {
+    const identity = identityOf(stack, definition.notificationArns);
+    return announceChanges(definition, identity, stack.resources, (name) =>
+      this.#exports.importValue(stack.region, name),
+    );
+  }
+
+  /** Whether there is anything to do. */
+  differs(stack: Stack, definition: Definition): boolean {
+    const previous = this.inForce(stack);
+    if (!previous || stack.status.endsWith('_FAILED')) return true;
+    if (this.announce(stack, definition).length > 0) return true;
+    return !sameJson(
+      [definition.processed.Outputs, definition.tags, definition.notificationArns],
+      [previous.processed.Outputs, previous.tags, previous.notificationArns],
+    );
+  }
+}

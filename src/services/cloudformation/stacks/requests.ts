@@ -1,0 +1,43 @@
+/* What requests say of a stack to be. */
+import type { Caller } from '../../index.ts';
+import type { ParameterInput } from '../template/parameters.ts';
+import type { Deployment, Tag } from './model.ts';
+
+/** What Create, Update and CreateChangeSet have in common. */
+export interface StackRequest {
+  readonly stackName: string;
+  readonly region: string;
+  readonly caller: Caller;
+  /** Absent takes the template in force. */
+  readonly templateBody?: string;
+  readonly parameters: readonly ParameterInput[];
+  /** Absent keeps the tags in force. */
+  readonly tags?: readonly Tag[];
+  readonly capabilities: readonly string[];
+  readonly notificationArns?: readonly string[];
+  readonly roleArn?: string;
+  readonly onFailure: Deployment['onFailure'];
+  readonly token?: string;
+  /** Stack policy from now on. */
+  readonly policy?: string;
+  /** Stack policy of this update alone. */
+  readonly policyDuringUpdate?: string;
+  /** Stack that it is made or changed for. */
+  readonly parent?: { readonly id: string; readonly rootId: string };
+}
+
+export type NestedStackRequest = StackRequest & Required<Pick<StackRequest, 'parent'>>;
+
+export interface CreateStackRequest extends StackRequest {
+  readonly terminationProtection: boolean;
+  /** How long it may take. */
+  readonly timeoutMinutes?: number;
+  /** When it must have ended at the latest, epoch milliseconds. */
+  readonly deadline?: number;
+}
+
+export interface ChangeSetRequest extends StackRequest {
+  readonly name: string;
+  readonly description?: string;
+  readonly type: 'CREATE' | 'UPDATE';
+}
