@@ -30,6 +30,7 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
   #cipher: Cipheriv | undefined;
   /** A chunk that its reader has given back. */
   #spare: Uint8Array | undefined;
+  /** The read under way, or one that is done ahead. */
   #ahead: Promise<Uint8Array | undefined> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -54,7 +55,9 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#closing !== undefined) return DONE;
     try {
-      const value = await (this.#ahead ?? this.#read());
+      // Known to who closes: a file that is opened meanwhile must be closed too.
+      this.#ahead ??= this.#read();
+      const value = await this.#ahead;
       this.#ahead = undefined;
       if (value === undefined) {
         await this.#close();
