@@ -33,6 +33,7 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
   readonly #pool: ChunkPool;
   /** Chunks of the pool that are with who reads, by their memory: none is given back twice. */
   readonly #lent = new Map<ArrayBufferLike, Uint8Array>();
+  /** The read under way, or one that is done ahead. */
   #ahead: Promise<Uint8Array | undefined> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -59,7 +60,9 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#closing !== undefined) return DONE;
     try {
-      const value = await (this.#ahead ?? this.#read());
+      // Known to who closes: a file that is opened meanwhile must be closed too.
+      this.#ahead ??= this.#read();
+      const value = await this.#ahead;
       this.#ahead = undefined;
       if (value === undefined) {
         await this.#close();
