@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { SimulatedClock } from '../../src/base/index.ts';
 import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts';
-import type { Service } from '../../src/services/index.ts';
+import type { Operation, Service } from '../../src/services/index.ts';
 import type { ExtraRoute } from '../../src/wire/index.ts';
 import { LaneRequest } from '../../src/wire/lane/request.ts';
 import { LaneResponse } from '../../src/wire/lane/response.ts';
@@ -662,6 +662,7 @@ test('objects in the making are held within the budget of all bodies', async () 
 /** A body of four pieces that are wanted back. */
 class LentPieces {
   readonly released: number[] = [];
+  isGivenUp = false;
   #at = 0;
 
   [Symbol.asyncIterator](): this {
@@ -674,6 +675,7 @@ class LentPieces {
   }
 
   async return() {
+    this.isGivenUp = true;
     return { done: true, value: undefined } as const;
   }
 
@@ -681,6 +683,23 @@ class LentPieces {
     this.released.push(piece[0]!);
   }
 }
+
+test('the body of an answer whose client has left meanwhile is given up', async () => {
+  const Body = new LentPieces();
+  const asked = Promise.withResolvers<AbortSignal>();
+  const GetObject: Operation = async (_input, { signal }) => {
+    asked.resolve(signal);
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    return { Body, ContentLength: 1024 ** 2 };
+  };
+  await using wire = await startWire([{ name: 's3', errors: {}, operations: { GetObject } }], { mode: 'dev' });
+  const peer = new Peer(wire);
+  peer.socket.write('GET /b/k HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await asked.promise;
+  peer.socket.destroy();
+  while (wire.server.inFlight > 0) await turns(1);
+  assert.ok(Body.isGivenUp);
+});
 
 test('pieces of a lent body are given back once they are sent, by the lane and by Node’s server', async () => {
   const bodies: LentPieces[] = [];
