@@ -605,6 +605,32 @@ test('a client that reads its answer slowly is not silent, and gets all of it', 
   peer.socket.destroy();
 });
 
+test('a client that does not read on holds the file of a stream for an hour at most', async () => {
+  const clock = new SimulatedClock();
+  let isGivenUp = false;
+  async function* pieces() {
+    try {
+      for (let at = 0; at < 64; at++) yield Buffer.alloc(256 * 1024);
+    } finally {
+      isGivenUp = true;
+    }
+  }
+  const GetObject: Operation = () => ({ Body: pieces(), ContentLength: LARGE });
+  await using wire = await startWire([{ name: 's3', errors: {}, operations: { GetObject } }], { mode: 'dev', clock });
+  const peer = new Peer(wire);
+  peer.socket.write('GET /b/k HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await peer.bytes(1);
+  peer.socket.pause();
+  await turns(200);
+  for (let second = 0; second < 3600; second += 5) await clock.advance(5_000);
+  const before = [isGivenUp, wire.server.inFlight];
+  await clock.advance(10_000);
+  await turns(200);
+  const after = [isGivenUp, wire.server.inFlight];
+  peer.socket.destroy();
+  assert.deepEqual({ before, after }, { before: [false, 1], after: [true, 0] });
+});
+
 test('closing waits for answers that are on their way', async () => {
   const wire = await start();
   const peer = new Peer(wire);
