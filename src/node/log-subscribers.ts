@@ -14,7 +14,7 @@ const LOGS = 'logs.amazonaws.com';
  */
 export function logSubscribers(
   options: Pick<NodeConfig, 'mode' | 'authorization'> & {
-    readonly kinesis: Pick<Kinesis, 'stream'>;
+    readonly kinesis: Pick<Kinesis, 'stream' | 'service'>;
     readonly lambda: Pick<Lambda, 'invoker'>;
     readonly authority: Pick<Authority, 'decide' | 'trusts'>;
     readonly iam: Pick<Iam, 'roleByArn'>;
@@ -22,6 +22,7 @@ export function logSubscribers(
   },
 ): AskSubscriber {
   const { mode, kinesis, lambda, authority, iam, rights } = options;
+  const { service } = kinesis;
   const off = options.authorization === 'off';
 
   const askFunction: AskSubscriber = async (arn, sourceArn) => {
@@ -37,14 +38,16 @@ export function logSubscribers(
 
   const askStream: AskSubscriber = async (arn, sourceArn, roleArn) => {
     const name = /^stream\/([^/]+)$/.exec(parseArn(arn)?.resource ?? '')?.[1];
-    if (name === undefined || !kinesis.stream(name, regionOf(arn))) return 'missing';
+    const region = regionOf(arn);
+    if (name === undefined || !kinesis.stream(name, region)) return 'missing';
     if (off) return 'open';
     const role = roleArn === undefined ? undefined : iam.roleByArn(roleArn);
     if (!role) return mode === 'dev' ? 'open' : 'refused';
     if (!(await isTrusted(authority, role, LOGS, sourceArn))) return 'refused';
     const taken = { arn: role.arn, sessionName: 'CloudWatchLogs' };
-    const putting = { action: 'kinesis:PutRecord', resources: [arn] };
-    const refusal = await rights.refusal(taken, putting, regionOf(arn));
+    // The stream knows its own policy and its own name, however the ARN is spelled.
+    const [putting] = await service.permissions!.PutRecord!({ StreamARN: arn }, { region, accountId: ACCOUNT_ID });
+    const refusal = await rights.refusal(taken, putting!, region);
     if (refusal) rights.tell(taken, refusal, sourceArn);
     return refusal ? 'refused' : 'open';
   };

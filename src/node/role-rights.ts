@@ -11,7 +11,7 @@ export function roleSession(roleArn: string, sessionName: string, id?: string): 
   return {
     accountId: ACCOUNT_ID,
     arn: formatArn('sts', '', ACCOUNT_ID, `assumed-role/${role}/${sessionName}`),
-    session: { kind: 'role', principalArn: roleArn, userId, issuedAt: 0 },
+    session: { kind: 'role', principalArn: roleArn, userId },
   };
 }
 

@@ -24,8 +24,8 @@ export interface CallerSession {
   readonly principalArn: string;
   /** `AROA...:session`, `AIDA...`, `ACCOUNT:name`. */
   readonly userId: string;
-  /** Epoch milliseconds. */
-  readonly issuedAt: number;
+  /** Epoch milliseconds; absent for a role that a service of this node takes on for what it does now. */
+  readonly issuedAt?: number;
   /** Documents that limit the session; absent does not limit. */
   readonly policies?: readonly string[];
   readonly tags?: Readonly<Record<string, string>>;

@@ -84,7 +84,7 @@ function isLent(body: object): body is Lent {
 }
 
 /** Whether a response takes more bytes, with one listener for the life of the response. */
-class Room {
+export class Room {
   gone = false;
   #wake: (() => void) | undefined;
 

@@ -11,6 +11,8 @@ export class FakeServices {
   readonly queues = new Map<string, Record<string, string>>();
   readonly topics = new Map<string, Record<string, string>>();
   readonly groups = new Map<string, { retention?: number }>();
+  /** Log streams and metric filters, as `GROUP/NAME`: their names are taken within their group alone. */
+  readonly inGroups = new Map<string, object>();
   /** By the last part of their ARN: the service gives it. */
   readonly subscriptions = new Map<string, Record<string, string>>();
   /** By their id, which the service gives. */
@@ -56,7 +58,7 @@ export class FakeServices {
 
   /** Everything that exists, sorted. */
   get standing(): readonly string[] {
-    const kinds = [this.queues, this.topics, this.groups, this.subscriptions, this.mappings];
+    const kinds = [this.queues, this.topics, this.groups, this.inGroups, this.subscriptions, this.mappings];
     return kinds.flatMap((kind) => [...kind.keys()]).sort();
   }
 
@@ -161,6 +163,29 @@ export class FakeServices {
           throw new DomainError('ResourceAlreadyExistsException', 'The specified log group already exists');
         }
         this.groups.set(logGroupName, {});
+        return none;
+      },
+      'logs:CreateLogStream': ({ logGroupName, logStreamName }) => {
+        const name = `${logGroupName}/${logStreamName}`;
+        if (this.inGroups.has(name)) throw new DomainError('ResourceAlreadyExistsException', 'the stream is there');
+        this.inGroups.set(name, {});
+        return none;
+      },
+      'logs:DeleteLogStream': ({ logGroupName, logStreamName }) => {
+        this.inGroups.delete(`${logGroupName}/${logStreamName}`);
+        return none;
+      },
+      'logs:PutMetricFilter': (input) => {
+        this.inGroups.set(`${input.logGroupName}/${input.filterName}`, input);
+        return none;
+      },
+      'logs:DescribeMetricFilters': ({ logGroupName, filterNamePrefix }) => ({
+        metricFilters: [...this.inGroups.keys()]
+          .filter((name) => name.startsWith(`${logGroupName}/${filterNamePrefix}`))
+          .map((name) => ({ filterName: name.slice(logGroupName.length + 1) })),
+      }),
+      'logs:DeleteMetricFilter': ({ logGroupName, filterName }) => {
+        this.inGroups.delete(`${logGroupName}/${filterName}`);
         return none;
       },
       'logs:PutRetentionPolicy': ({ logGroupName, retentionInDays }) => {

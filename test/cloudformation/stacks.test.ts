@@ -51,6 +51,61 @@ test('a stack is created in order of its references, with events and outputs, an
   await assert.rejects(harness.call('DescribeStacks', { StackName: 'app' }), /Stack with id app does not exist/);
 });
 
+test('what is replaced by one of the same name elsewhere stands again where it was after a rollback', async () => {
+  await using harness = await Harness.open();
+  const inGroup = (LogGroupName: string, more: object = {}) => ({
+    Resources: {
+      Lines: { Type: 'AWS::Logs::LogStream', Properties: { LogGroupName, LogStreamName: 'lines' } },
+      ...more,
+    },
+  });
+  await harness.create('app', inGroup('a'));
+  harness.services.fail('sqs:CreateQueue');
+  const Queue = { ...QUEUE, DependsOn: 'Lines' };
+  assert.equal((await harness.update('app', inGroup('b', { Queue }))).StackStatus, 'UPDATE_ROLLBACK_COMPLETE');
+  assert.deepEqual(harness.services.standing, ['a/lines']);
+  harness.services.heal('sqs:CreateQueue');
+  assert.equal((await harness.update('app', inGroup('b', { Queue }))).StackStatus, 'UPDATE_COMPLETE');
+  assert.deepEqual(harness.services.standing, ['b/lines', 'orders']);
+  await harness.delete('app');
+  assert.deepEqual(harness.services.standing, []);
+});
+
+test('a resource that no update changes in place stands after an update that did not get to it', async () => {
+  await using harness = await Harness.open();
+  const lines = (LogStreamName: string) => ({
+    Resources: { Lines: { Type: 'AWS::Logs::LogStream', Properties: { LogGroupName: 'a', LogStreamName } } },
+  });
+  await harness.create('app', lines('old'));
+  const denied = { Effect: 'Deny', Action: 'Update:*', Principal: '*', Resource: '*' };
+  const StackPolicyDuringUpdateBody = JSON.stringify({ Statement: [denied] });
+  const { StackStatus } = await harness.update('app', lines('new'), { StackPolicyDuringUpdateBody });
+  assert.equal(StackStatus, 'UPDATE_ROLLBACK_COMPLETE');
+  assert.deepEqual(harness.services.standing, ['a/old']);
+});
+
+test('a metric filter that somebody else has put is neither overwritten nor taken away', async () => {
+  await using harness = await Harness.open();
+  const given = { filterPattern: 'ERROR', metricTransformations: [] };
+  await harness.services.call('logs', 'PutMetricFilter', { logGroupName: 'a', filterName: 'errors', ...given }, {
+    region: 'us-east-1',
+    caller: { accountId: '000000000000', arn: 'arn:aws:iam::000000000000:root' },
+  } as never);
+  const before = harness.services.inGroups.get('a/errors');
+  const filter = (FilterName: string) => ({
+    Type: 'AWS::Logs::MetricFilter',
+    Properties: { LogGroupName: 'a', FilterName, FilterPattern: '', MetricTransformations: [] },
+  });
+  const own = { Longer: filter('errors-too') };
+  const failed = await harness.create('app', {
+    Resources: { Filter: { ...filter('errors'), DependsOn: 'Longer' }, ...own },
+  });
+  assert.equal(failed.StackStatus, 'ROLLBACK_COMPLETE');
+  assert.equal(harness.services.inGroups.get('a/errors'), before);
+  await harness.create('other', { Resources: { ...own, Filter: filter('error') } });
+  assert.deepEqual(harness.services.standing, ['a/error', 'a/errors', 'a/errors-too']);
+});
+
 test('names are made up from stack and logical id, and end .fifo where they must', async () => {
   await using harness = await Harness.open();
   await harness.create('app', {

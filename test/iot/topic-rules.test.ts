@@ -204,7 +204,8 @@ test('what the outbox gives up or never takes goes to the error action', async (
   await createRule(cloud, 'gone', { sql: "SELECT x FROM 'a'", actions: [{ sqs: queue('gone') }], errorAction });
   await createRule(cloud, 'never', {
     sql: "SELECT * FROM 'b'",
-    actions: [{ sns: { roleArn, targetArn: 'arn:aws:nothing:eu-central-1:000000000000:here' } }],
+    // More than the attributes of a delivery may hold.
+    actions: [{ http: { url: 'http://127.0.0.1:9/', headers: [...'abcdef'].map((key) => ({ key, value: '${x}' })) } }],
     errorAction,
   });
   await send(cloud, 'a', '{"x":1,"y":2}');
@@ -218,10 +219,10 @@ test('what the outbox gives up or never takes goes to the error action', async (
       errorMessage: 'arn:aws:sqs:eu-central-1:000000000000:gone is not there',
     },
   ]);
-  await send(cloud, 'b', 'x');
+  await send(cloud, 'b', JSON.stringify({ x: 'x'.repeat(100_000) }));
   const refused = JSON.parse(text((await sqs.at(1)).payload));
-  assert.equal(refused.failures[0].failedAction, 'SnsAction');
-  assert.match(refused.failures[0].errorMessage, /no target/);
+  assert.equal(refused.failures[0].failedAction, 'HttpAction');
+  assert.match(refused.failures[0].errorMessage, /attributes/);
 });
 
 test('rules run after a restart as before', async () => {

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { ACCOUNT_ID, DomainError, SimulatedClock, seededRandom } from '../../src/base/index.ts';
 import type { EmbeddedMetric } from '../../src/codec/emf/index.ts';
-import type { Delivery } from '../../src/delivery/index.ts';
+import { DELIVERY_LIMITS, type Delivery } from '../../src/delivery/index.ts';
 import { LOGS_LIMITS, type Logs, openLogs } from '../../src/services/logs/index.ts';
 import { EmbeddedLog, openEmbeddedRecords } from '../../src/store/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
@@ -33,6 +33,9 @@ class House implements AsyncDisposable {
   answer: 'open' | 'refused' = 'open';
   /** Why the outbox takes nothing. */
   full: Error | undefined;
+  /** What the outbox waits for, and how often it was asked. */
+  sending: Promise<void> | undefined;
+  asked = 0;
   readonly #directory: string;
   #logs!: Logs;
   #stop!: () => Promise<void>;
@@ -52,6 +55,9 @@ class House implements AsyncDisposable {
         takeMetrics: (found) => void this.metrics.push(...found),
         delivery: {
           send: async (deliveries) => {
+            assert.ok(deliveries.length <= DELIVERY_LIMITS.sendMax, 'the outbox takes so many at once');
+            this.asked++;
+            await this.sending;
             if (this.full) throw this.full;
             this.sent.push(...deliveries);
           },
@@ -204,6 +210,69 @@ test('events of each stream go in messages of their own, none larger than a dest
   assert.equal(new Set(keys).size, 3, 'Random spreads records');
 });
 
+test('events of more streams than the outbox takes messages at once go on too', async () => {
+  await using house = await new House('many-streams').open();
+  await house.makeGroup();
+  await house.subscribe('all');
+  const names = Array.from({ length: DELIVERY_LIMITS.sendMax + 50 }, (_, index) => `s${index}`);
+  await Promise.all(
+    names.map(async (logStreamName) => {
+      await house.call('CreateLogStream', { logGroupName, logStreamName });
+      const logEvents = [{ timestamp: house.clock.now(), message: logStreamName }];
+      await house.call('PutLogEvents', { logGroupName, logStreamName, logEvents });
+    }),
+  );
+  house.resume();
+  assert.deepEqual(new Set(await house.messages(names.length)), new Set(names));
+});
+
+test('what a stream has taken goes on although the stream is deleted meanwhile', async () => {
+  await using house = await new House('deleted-stream').open();
+  await house.makeGroup();
+  await house.subscribe('all');
+  await house.log('taken');
+  await house.call('DeleteLogStream', { logGroupName, logStreamName: 'one' });
+  await house.call('CreateLogStream', { logGroupName, logStreamName: 'one' });
+  await house.log('and more');
+  house.resume();
+  assert.deepEqual(await house.messages(2), ['taken', 'and more']);
+});
+
+test('a filter that is made anew sends nothing of before, although one of its name was sending as it was deleted', async () => {
+  await using house = await new House('anew').open();
+  await house.makeGroup();
+  house.resume();
+  await house.subscribe('all');
+  const outbox = Promise.withResolvers<void>();
+  house.sending = outbox.promise;
+  await house.log('of the first');
+  while (house.asked === 0) await new Promise((resolve) => setImmediate(resolve));
+  await house.call('DeleteSubscriptionFilter', { logGroupName, filterName: 'all' });
+  outbox.resolve();
+  await house.log('of nobody');
+  await house.subscribe('all');
+  await house.log('of the second');
+  assert.deepEqual(await house.messages(2), ['of the first', 'of the second']);
+});
+
+test('a filter whose destination takes nothing holds up no other filter of its group', async () => {
+  await using house = await new House('apart').open();
+  await house.makeGroup();
+  house.resume();
+  await house.subscribe('closed');
+  await house.subscribe('open', { destinationArn: FUNCTION, roleArn: undefined });
+  house.answer = 'refused';
+  const sent = ['a', 'b', 'c', 'd', 'e'];
+  for (const [index, message] of sent.entries()) {
+    await house.log(message);
+    await house.messages(index + 1);
+  }
+  assert.deepEqual(await house.messages(sent.length), sent);
+  house.answer = 'open';
+  await house.clock.advance(LOGS_LIMITS.subscriptionPauseMs);
+  await house.messages(2 * sent.length);
+});
+
 test('filters are shown, changed, limited and deleted as AWS does it', async () => {
   await using house = await new House('limits').open();
   house.resume();
@@ -282,6 +351,24 @@ test('a metric filter counts what matches, reads values and dimensions, and give
   await house.call('DeleteMetricFilter', { logGroupName, filterName: 'errors' });
   await house.log('ERROR three');
   assert.equal(house.metrics.length, 4);
+});
+
+test('what an event says that is no number and no text is no dimension, and fails nobody', async () => {
+  await using house = await new House('odd-events').open();
+  await house.makeGroup();
+  const metric = {
+    metricName: 'Load',
+    metricNamespace: 'Plant',
+    metricValue: '$.load',
+    dimensions: { Line: '$.line' },
+  };
+  const metricTransformations = [metric];
+  await house.call('PutMetricFilter', { logGroupName, filterName: 'load', filterPattern: '', metricTransformations });
+  await house.log('{"load":1,"line":{"toString":1,"valueOf":1}}', '{"load":2,"line":[[]]}', '{"load":3,"line":7}');
+  assert.deepEqual(
+    house.metrics.map(({ dimensions, values }) => [dimensions, values]),
+    [[{ Line: '7' }, [3]]],
+  );
 });
 
 test('resource policies are kept by region, and are documents', async () => {

@@ -4,6 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import {
+  CloudWatchLogsClient,
+  CreateLogGroupCommand,
+  PutSubscriptionFilterCommand,
+} from '@aws-sdk/client-cloudwatch-logs';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   AttachRolePolicyCommand,
@@ -12,7 +17,13 @@ import {
   IAMClient,
   PutRolePolicyCommand,
 } from '@aws-sdk/client-iam';
-import { CreateStreamCommand, KinesisClient, waitUntilStreamExists } from '@aws-sdk/client-kinesis';
+import {
+  CreateStreamCommand,
+  DeleteResourcePolicyCommand,
+  KinesisClient,
+  PutResourcePolicyCommand,
+  waitUntilStreamExists,
+} from '@aws-sdk/client-kinesis';
 import * as sdk from '@aws-sdk/client-lambda';
 import {
   CreateQueueCommand,
@@ -41,6 +52,8 @@ let directory: string;
 let iam: IAMClient;
 let lambda: sdk.LambdaClient;
 let sqs: SQSClient;
+let kinesis: KinesisClient;
+let logs: CloudWatchLogsClient;
 let QueueUrl: string;
 let tableStream: string;
 
@@ -60,10 +73,10 @@ before(async () => {
     }),
   );
   QueueUrl = (await sqs.send(new CreateQueueCommand({ QueueName: 'inbox' }))).QueueUrl!;
-  const kinesis = new KinesisClient(options());
+  logs = new CloudWatchLogsClient(options());
+  kinesis = new KinesisClient(options());
   await kinesis.send(new CreateStreamCommand({ StreamName: 'flow', ShardCount: 1 }));
   await waitUntilStreamExists({ client: kinesis, maxWaitTime: 10, minDelay: 1, maxDelay: 1 }, { StreamName: 'flow' });
-  kinesis.destroy();
   const dynamodb = new DynamoDBClient(options());
   const { TableDescription } = await dynamodb.send(
     new CreateTableCommand({
@@ -78,7 +91,7 @@ before(async () => {
   dynamodb.destroy();
 });
 after(async () => {
-  for (const client of [iam, lambda, sqs]) client?.destroy();
+  for (const client of [iam, lambda, sqs, kinesis, logs]) client?.destroy();
   await node?.[Symbol.asyncDispose]();
   await rm(directory, { recursive: true });
 });
@@ -196,4 +209,41 @@ test('a right that is taken away stops the mapping and says so; given again it g
   await update(true);
   await until(UUID!, ({ LastProcessingResult, State }) => State === 'Enabled' && LastProcessingResult === 'OK');
   await unmap(UUID!);
+});
+
+test('a log group sends into a stream by the rights of its role and the policy of the stream, however its ARN is spelled', async () => {
+  const logGroupName = '/lines';
+  const roleArn = `arn:aws:iam::${ACCOUNT}:role/lines`;
+  const AssumeRolePolicyDocument = TRUST.replace('lambda.amazonaws.com', 'logs.amazonaws.com');
+  await iam.send(new CreateRoleCommand({ RoleName: 'lines', AssumeRolePolicyDocument }));
+  await logs.send(new CreateLogGroupCommand({ logGroupName }));
+  const may = (...statements: readonly object[]) =>
+    iam.send(
+      new PutRolePolicyCommand({ RoleName: 'lines', PolicyName: 'own', PolicyDocument: document(...statements) }),
+    );
+  const subscribe = (destinationArn: string) =>
+    logs.send(
+      new PutSubscriptionFilterCommand({ logGroupName, filterName: 'all', filterPattern: '', destinationArn, roleArn }),
+    );
+  const refused = { name: 'InvalidParameterException', message: /Could not deliver test message/ };
+  const put = { Effect: 'Allow', Action: 'kinesis:PutRecord', Resource: '*' };
+  const spelled = STREAM.replace(ACCOUNT, '999999999999');
+  await may(put, { ...put, Effect: 'Deny', Resource: STREAM });
+  await assert.rejects(subscribe(STREAM), refused);
+  await assert.rejects(subscribe(spelled), refused);
+  await may(put);
+  const denied = { ...put, Effect: 'Deny', Principal: { AWS: roleArn }, Resource: STREAM };
+  await kinesis.send(new PutResourcePolicyCommand({ ResourceARN: STREAM, Policy: document(denied) }));
+  await assert.rejects(subscribe(STREAM), refused);
+  await kinesis.send(new DeleteResourcePolicyCommand({ ResourceARN: STREAM }));
+  await subscribe(STREAM);
+});
+
+test('a role whose sessions of before were revoked is taken on anew for what is done now', async () => {
+  const revoked = {
+    ...{ Effect: 'Deny', Action: '*', Resource: '*' },
+    Condition: { DateLessThan: { 'aws:TokenIssueTime': new Date(Date.now() - 60_000).toISOString() } },
+  };
+  await allow(READS, revoked);
+  await unmap((await map(QUEUE)).UUID!);
 });

@@ -137,6 +137,33 @@ test('a role that trusts another service, or this one for another rule, is not t
   assert.equal(await next('wanted'), '{"a":1}');
 });
 
+test('actions reach nothing but what they are for, whatever ARN they name', async () => {
+  await allow('rules', { Effect: 'Allow', Action: ['sns:Publish', 'iot:Publish'], Resource: '*' });
+  const other = queueArn('other');
+  const hostile: Record<string, iot.Action> = {
+    lambda: { lambda: { functionArn: other } },
+    sns: { sns: { targetArn: other, roleArn } },
+    http: { http: { url: other } },
+  };
+  for (const [name, action] of Object.entries(hostile)) {
+    const made = await rule(`hostile_${name}`, `hostile/${name}`, [action]).then(
+      () => true,
+      (error: Error) => assert.equal(error.name, 'InvalidRequestException'),
+    );
+    assert.ok(!made, `${name} must not take the ARN of a queue`);
+    await rule(`filled_${name}`, `filled/${name}/+`, [templated(action)]);
+    await data.send(new PublishCommand({ topic: `filled/${name}/other`, qos: 1, payload: Buffer.from(`"${name}"`) }));
+    assert.match((await failure()).errorMessage, /is not the (ARN|URL) of/);
+  }
+  const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: url('other'), WaitTimeSeconds: 0 }));
+  assert.equal(Messages, undefined);
+});
+
+/** The same action, that the topic of the message says the end of. */
+function templated(action: iot.Action): iot.Action {
+  return JSON.parse(JSON.stringify(action).replaceAll(':other"', ':${topic(3)}"')) as iot.Action;
+}
+
 test('who makes a rule must be able to pass the roles of all its actions to AWS IoT', async () => {
   await root.send(new iam.CreateUserCommand({ UserName: 'maker' }));
   const { AccessKey } = await root.send(new iam.CreateAccessKeyCommand({ UserName: 'maker' }));

@@ -16,7 +16,7 @@ export interface UserIdentity {
       readonly arn: string;
       readonly accountId: string;
     };
-    readonly attributes: { readonly creationDate: string; readonly mfaAuthenticated: 'false' };
+    readonly attributes: { readonly creationDate?: string; readonly mfaAuthenticated: 'false' };
   };
   readonly invokedBy?: string;
 }
@@ -116,7 +116,10 @@ function identityOf({ arn, accountId, accessKeyId, session, service, device }: C
     ...{ type, principalId: userId, ...known },
     sessionContext: {
       sessionIssuer: { type: issuer, arn: principalArn, accountId },
-      attributes: { creationDate: new Date(issuedAt).toISOString(), mfaAuthenticated: 'false' },
+      attributes: {
+        ...(issuedAt !== undefined && { creationDate: new Date(issuedAt).toISOString() }),
+        mfaAuthenticated: 'false',
+      },
     },
   };
 }

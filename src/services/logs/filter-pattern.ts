@@ -220,7 +220,8 @@ function equalTo({ kind, text }: Token): (found: unknown) => boolean {
   return (found) => isScalar(found) && wild.test(String(found));
 }
 
-function isScalar(value: unknown): boolean {
+/** Whether a member of an event is a text, a number, or true or false. */
+export function isScalar(value: unknown): boolean {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }
 

@@ -197,6 +197,11 @@ export class LogGroup {
     return this.#scan(start, next, shown, new Finds(limits, matches));
   }
 
+  /** All events from `from` on that `matches` lets through, in order of arrival: those of streams that are deleted since, too. */
+  since(from: Position, matches: (message: string) => boolean, limits: ReadLimits): Promise<Page> {
+    return this.#scan(from, this.end, () => true, new Finds(limits, matches));
+  }
+
   /** Lets go of what arrived before `time`, and of the streams that have nothing left. */
   async trim(time: number): Promise<void> {
     const before = await this.#log.offsetAt(this.partition, time);

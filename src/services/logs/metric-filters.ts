@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/index.ts';
 import type { EmbeddedMetric } from '../../codec/emf/index.ts';
 import type { TakeMetrics } from './embedded-metrics.ts';
-import { compilePattern, compileSelector, type Predicate } from './filter-pattern.ts';
+import { compilePattern, compileSelector, isScalar, type Predicate } from './filter-pattern.ts';
 import type { StreamEvents } from './group.ts';
 import type { GroupRecord, LogEvent, MetricFilter, MetricTransformation } from './model.ts';
 
@@ -79,7 +79,7 @@ function compileMetric(transformation: MetricTransformation): CompiledMetric {
     value: (message) => numberOf(select ? select(message) : metricValue),
     dimensions: (message) => {
       const values = selectors.map(([name, read]) => [name, read?.(message)] as const);
-      if (values.some(([, value]) => value === undefined || value === null || value === '')) return undefined;
+      if (values.some(([, value]) => value === '' || !isScalar(value))) return undefined;
       return Object.fromEntries(values.map(([name, value]) => [name, String(value)]));
     },
     minute: -1,

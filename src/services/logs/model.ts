@@ -110,6 +110,8 @@ export const LOGS_LIMITS = {
   resourcePolicyLengthMax: 5_120,
   /** Bytes of events in one message of a subscription, before it is compressed. */
   subscriptionBytesMax: 512 * 1024,
+  /** Messages that are packed, and handed to the outbox, at once. */
+  subscriptionSendMax: 100,
   /** How long a subscription waits when the outbox does not take what it sends. */
   subscriptionPauseMs: 5_000,
   /** Events may be this much ahead of the time, and this old. */

@@ -38,11 +38,13 @@ export interface SubscriptionDependencies {
  */
 export class Subscriptions implements AsyncDisposable {
   readonly #dependencies: SubscriptionDependencies;
-  readonly #positions = new Map<string, Position>();
+  /** By the name of the filter; gone with the group. */
+  readonly #positions = new WeakMap<LogGroup, Map<string, Position>>();
   /** Groups that are read. */
   readonly #working = new Map<string, Promise<void>>();
   /** Those that have got more meanwhile. */
   readonly #woken = new Set<string>();
+  /** Filters that wait; the others of their group go on. */
   readonly #paused = new Map<string, Timer>();
   #runs = false;
 
@@ -59,23 +61,22 @@ export class Subscriptions implements AsyncDisposable {
   /** A group has taken events, or was given a filter. Does not wait. */
   wake(record: GroupRecord): void {
     const { id, region, name, subscriptionFilters = [] } = record;
-    if (!this.#runs || subscriptionFilters.length === 0 || this.#paused.has(id)) return;
+    if (!this.#runs || subscriptionFilters.length === 0) return;
     if (this.#working.has(id)) {
       this.#woken.add(id);
       return;
     }
-    const work = this.#readAll(region, name)
-      .catch((error: unknown) => this.#pause(record, error))
-      .finally(() => {
-        this.#working.delete(id);
-        if (this.#woken.delete(id)) this.#wakeByName(region, name);
-      });
+    const work = this.#readAll(region, name).finally(() => {
+      this.#working.delete(id);
+      if (this.#woken.delete(id)) this.#wakeByName(region, name);
+    });
     this.#working.set(id, work);
   }
 
   /** A filter is there no more. */
   async forget({ id }: GroupRecord, filterName: string): Promise<void> {
-    this.#positions.delete(keyOf(id, filterName));
+    this.#paused.get(keyOf(id, filterName))?.cancel();
+    this.#paused.delete(keyOf(id, filterName));
     const key = encodeKey([id, filterName]);
     await this.#dependencies.records.commit({ writes: [{ kind: 'delete', space: SUBSCRIPTIONS, key }] });
   }
@@ -92,15 +93,16 @@ export class Subscriptions implements AsyncDisposable {
   }
 
   /** The outbox may be full, or a role lack its right: nothing is lost, it is read again. */
-  #pause({ id, region, name }: GroupRecord, error: unknown): void {
-    if (!this.#runs || this.#paused.has(id)) return;
+  #pause({ id, region, name }: GroupRecord, filter: string, error: unknown): void {
+    if (!this.#runs) return;
     const { clock, logger } = this.#dependencies;
-    logger.warn('log-subscription-paused', { logGroup: name, error });
+    logger.warn('log-subscription-paused', { logGroup: name, filter, error });
+    const key = keyOf(id, filter);
     const timer = clock.timer(LOGS_LIMITS.subscriptionPauseMs, () => {
-      this.#paused.delete(id);
+      this.#paused.delete(key);
       this.#wakeByName(region, name);
     });
-    this.#paused.set(id, timer);
+    this.#paused.set(key, timer);
   }
 
   async #readAll(region: string, name: string): Promise<void> {
@@ -108,43 +110,66 @@ export class Subscriptions implements AsyncDisposable {
     for (let more = true; more && this.#runs; ) {
       const record = groups.list(region, name).find((one) => one.name === name);
       if (!record) return;
-      const group = await groups.get(region, name);
       more = false;
-      for (const filter of record.subscriptionFilters ?? []) more = (await this.#read(record, group, filter)) || more;
+      for (const filter of record.subscriptionFilters ?? []) {
+        if (!this.#paused.has(keyOf(record.id, filter.name))) more = (await this.#readOrPause(record, filter)) || more;
+      }
+    }
+  }
+
+  async #readOrPause(record: GroupRecord, filter: SubscriptionFilter): Promise<boolean> {
+    try {
+      return await this.#read(record, await this.#dependencies.groups.get(record.region, record.name), filter);
+    } catch (error) {
+      this.#pause(record, filter.name, error);
+      return false;
     }
   }
 
   /** Sends the next events of one filter. @returns whether it has come any further */
   async #read(record: GroupRecord, group: LogGroup, filter: SubscriptionFilter): Promise<boolean> {
     const { delivery, records } = this.#dependencies;
-    const from = await this.#position(record, filter);
+    const from = await this.#position(record, group, filter);
     const limits = { eventsMax: LOGS_LIMITS.answerEventsMax };
-    const { events, after } = await group.filter(from, () => true, compilePattern(filter.pattern), limits);
+    const { events, after } = await group.since(from, compilePattern(filter.pattern), limits);
     if (after.offset === from.offset && after.index === from.index) return false;
-    if (events.length > 0 && !(await this.#isLetIn(record, filter))) return false;
-    const deliveries = await Promise.all(messagesOf(events).map((one) => this.#delivery(record, filter, one)));
-    if (deliveries.length > 0) await delivery.send(deliveries);
+    if (events.length > 0) await this.#checkLetIn(record, filter);
+    const messages = messagesOf(events);
+    for (let at = 0; at < messages.length; at += LOGS_LIMITS.subscriptionSendMax) {
+      const some = messages.slice(at, at + LOGS_LIMITS.subscriptionSendMax);
+      await delivery.send(await Promise.all(some.map((one) => this.#delivery(record, filter, one))));
+    }
     const value = Buffer.from(JSON.stringify(after));
     const checkpoint = { space: SUBSCRIPTIONS, key: encodeKey([record.id, filter.name]), value };
     await records.commit({ writes: [{ kind: 'put', ...checkpoint }] });
-    this.#positions.set(keyOf(record.id, filter.name), after);
+    this.#positionsOf(group).set(filter.name, after);
     return true;
   }
 
   /** Roles are asked here, where they are taken on; policies of functions are asked at every call. */
-  async #isLetIn(record: GroupRecord, { destinationArn, roleArn, name }: SubscriptionFilter): Promise<boolean> {
-    if (roleArn === undefined) return true;
+  async #checkLetIn(record: GroupRecord, { destinationArn, roleArn, name }: SubscriptionFilter): Promise<void> {
+    if (roleArn === undefined) return;
     const answer = await this.#dependencies.askSubscriber(destinationArn, sourceOf(record), roleArn);
-    if (answer !== 'open') this.#pause(record, new Error(`the destination of the filter ${name} is ${answer}`));
-    return answer === 'open';
+    if (answer !== 'open') throw new Error(`the destination of the filter ${name} is ${answer}`);
   }
 
-  async #position({ id }: GroupRecord, { name, from }: SubscriptionFilter): Promise<Position> {
-    const known = this.#positions.get(keyOf(id, name));
-    if (known) return known;
+  /** Never before the filter was made: what is known may be of one of its name that was deleted while it was sending. */
+  async #position({ id }: GroupRecord, group: LogGroup, { name, from }: SubscriptionFilter): Promise<Position> {
+    const position = this.#positionsOf(group).get(name) ?? (await this.#stored(id, name));
+    return position && position.offset >= from ? position : { offset: from, index: 0 };
+  }
+
+  async #stored(id: string, name: string): Promise<Position | undefined> {
     const stored = await this.#dependencies.records.get(SUBSCRIPTIONS, encodeKey([id, name]));
-    const position = stored && (JSON.parse(Buffer.from(stored.value).toString()) as Position);
-    return position ?? { offset: from, index: 0 };
+    return stored && (JSON.parse(Buffer.from(stored.value).toString()) as Position);
+  }
+
+  #positionsOf(group: LogGroup): Map<string, Position> {
+    const known = this.#positions.get(group);
+    if (known) return known;
+    const positions = new Map<string, Position>();
+    this.#positions.set(group, positions);
+    return positions;
   }
 
   async #delivery(record: GroupRecord, filter: SubscriptionFilter, events: readonly StoredEvent[]): Promise<Delivery> {
@@ -181,7 +206,7 @@ function messagesOf(events: readonly StoredEvent[]): readonly (readonly StoredEv
   const messages: StoredEvent[][] = [];
   const open = new Map<string, { readonly events: StoredEvent[]; bytes: number }>();
   for (const event of events) {
-    const size = event.message.length + LOGS_LIMITS.eventOverheadBytes;
+    const size = Buffer.byteLength(event.message) + LOGS_LIMITS.eventOverheadBytes;
     const current = open.get(event.stream);
     if (current && current.bytes + size <= LOGS_LIMITS.subscriptionBytesMax) {
       current.events.push(event);

@@ -143,8 +143,9 @@ export class LaneResponse implements CallResponse {
 
   #sendWhole(body: string | Uint8Array = ''): void {
     const { socket } = this.#owner;
-    const head = this.#head('');
-    if (this.#isBodiless) return void socket.write(head, 'latin1');
+    if (this.#isBodiless) return void socket.write(this.#head(''), 'latin1');
+    // What was to be streamed may turn out to be empty: nobody has said its length then.
+    const head = this.#head(this.#hasLength ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`);
     if (typeof body === 'string') {
       if (this.#isAscii) return void socket.write(head + body, 'utf8');
       return this.#sendBytes(head, Buffer.from(body));
@@ -166,11 +167,12 @@ export class LaneResponse implements CallResponse {
     socket.uncork();
   }
 
-  #head(encoding: string): string {
+  /** @param framing  how the body is told from what follows, where the headers do not say it */
+  #head(framing: string): string {
     const status = this.statusCode;
     const date = this.#hasDate ? '' : `Date: ${this.#owner.date()}\r\n`;
     const connection = this.#closes ? CLOSED : KEPT;
-    return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${this.#lines}${date}${encoding}${connection}`;
+    return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${this.#lines}${date}${framing}${connection}`;
   }
 
   #linesOf(headers: Headers): string {

@@ -1,3 +1,4 @@
+import { DomainError } from '../../../base/index.ts';
 import type { JsonObject } from '../template/value.ts';
 import { changes, pick, rename, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
 import {
@@ -77,7 +78,7 @@ async function setTags(existing: Existing, properties: JsonObject, work: Work): 
 const logStream: ResourceType = {
   properties: { LogGroupName: required(replaces('text')), LogStreamName: replaces('text') },
   attributes: [],
-  naming: { property: 'LogStreamName', lengthMax: 512 },
+  naming: { property: 'LogStreamName', within: 'LogGroupName', lengthMax: 512 },
 
   async create({ LogGroupName: logGroupName }, work) {
     await createOrAdopt(work, () => work.call('logs', 'CreateLogStream', { logGroupName, logStreamName: work.name }));
@@ -113,9 +114,12 @@ const subscriptionFilter: ResourceType = {
   },
   notBuilt: ['EmitSystemFields', 'FieldSelectionCriteria'],
   attributes: [],
-  naming: { property: 'FilterName', lengthMax: 512 },
+  naming: { property: 'FilterName', within: 'LogGroupName', lengthMax: 512 },
 
-  create: (properties, work) => putFilter('PutSubscriptionFilter', rename(properties, SUBSCRIPTION_NAMES), work),
+  async create(properties, work) {
+    await checkFree('DescribeSubscriptionFilters', 'subscriptionFilters', properties, work);
+    return putFilter('PutSubscriptionFilter', rename(properties, SUBSCRIPTION_NAMES), work);
+  },
   update: (_existing, properties, work) =>
     putFilter('PutSubscriptionFilter', rename(properties, SUBSCRIPTION_NAMES), work),
   delete: (existing, work) => deleteFilter('DeleteSubscriptionFilter', existing, work),
@@ -144,9 +148,12 @@ const metricFilter: ResourceType = {
   },
   notBuilt: ['EmitSystemFieldDimensions', 'FieldSelectionCriteria'],
   attributes: [],
-  naming: { property: 'FilterName', lengthMax: 512 },
+  naming: { property: 'FilterName', within: 'LogGroupName', lengthMax: 512 },
 
-  create: (properties, work) => putFilter('PutMetricFilter', metricInput(properties), work),
+  async create(properties, work) {
+    await checkFree('DescribeMetricFilters', 'metricFilters', properties, work);
+    return putFilter('PutMetricFilter', metricInput(properties), work);
+  },
   update: (_existing, properties, work) => putFilter('PutMetricFilter', metricInput(properties), work),
   delete: (existing, work) => deleteFilter('DeleteMetricFilter', existing, work),
 };
@@ -166,6 +173,16 @@ function transformationInput({ Dimensions, ...rest }: JsonObject): JsonObject {
     ...rename(rest, { ...names, DefaultValue: 'defaultValue', Unit: 'unit' }),
     ...(Dimensions !== undefined && { dimensions: tagMap(Dimensions) }),
   };
+}
+
+/** One that someone else has put is not overwritten, nor taken away by a rollback. @throws AlreadyExists */
+async function checkFree(operation: string, list: string, { LogGroupName }: JsonObject, work: Work): Promise<void> {
+  if (work.resuming) return;
+  // In order of names: one of this very name is the first of those that begin with it.
+  const input = { logGroupName: LogGroupName, filterNamePrefix: work.name, limit: 1 };
+  const { [list]: filters = [] } = await work.call('logs', operation, input);
+  if (!(filters as readonly JsonObject[]).some(({ filterName }) => filterName === work.name)) return;
+  throw new DomainError('AlreadyExists', `${work.name}|${LogGroupName} already exists.`);
 }
 
 /** Putting it again under its name changes it. */

@@ -96,6 +96,8 @@ export interface ResourceType {
   /** Where the physical name stands, and the names it may have; absent where the service gives ids. */
   readonly naming?: {
     readonly property: string;
+    /** Property that says within what the name is taken; absent where it is within the region. */
+    readonly within?: string;
     readonly lengthMax: number;
     readonly style?: 'lower' | 'underscore';
     /** What generated names end with. */

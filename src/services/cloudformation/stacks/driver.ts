@@ -10,7 +10,7 @@ import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
 import { decideHeld, isLate, nextPhase } from './machine.ts';
 import type { Output, PendingStep, Stack, StackResource } from './model.ts';
-import { customName, physicalName } from './naming.ts';
+import { keptName, physicalName } from './naming.ts';
 import { deniedByPolicy } from './policy.ts';
 import { type SignalPolicy, signalPolicyOf } from './signals.ts';
 import { type DriverDependencies, identityOf, type Run, StepWork, type StepWorkDependencies } from './step-work.ts';
@@ -301,8 +301,8 @@ export class StackDriver implements AsyncDisposable {
     const denial = deniedByPolicy(stack.deployment!.policy, deed, node, typeName);
     if (denial !== undefined) throw new Error(denial);
     if (action === 'update') return { action, name: existing.physicalId, properties };
-    const own = customName(type, properties);
-    if (own !== undefined && own === customName(type, existing.properties)) {
+    const own = keptName(type, existing.properties, properties);
+    if (own !== undefined) {
       throw new Error(
         `CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename ${own} and update the stack again.`,
       );
@@ -345,9 +345,9 @@ export class StackDriver implements AsyncDisposable {
       if (action === 'create' || action === 'replace') {
         return this.#signalled(work, signals, () => type.create(properties, work));
       }
-      return action === 'restore'
-        ? (type.restore ?? type.update!)(resource, properties, work)
-        : type.update!(resource, properties, work);
+      if (action === 'update') return type.update!(resource, properties, work);
+      // What every change replaces stands as it was.
+      return (type.restore ?? type.update)?.(resource, properties, work) ?? resource;
     };
     await this.#settle(
       run,

@@ -290,10 +290,13 @@ function asReached({ pending, ...resource }: StackResource): StackResource {
   return pending ? { ...resource, properties: pending.properties } : resource;
 }
 
-/** The physical id that an update brought into the world, if it did. */
+/** The physical id that an update brought into the world, if it did; it may be the one of what it replaces. */
 function newPhysicalId(resource: StackResource, old: StackResource | undefined): string | undefined {
-  const id = resource.pending?.made ?? resource.physicalId;
-  return id !== '' && id !== old?.physicalId ? id : undefined;
+  const { pending, generation } = resource;
+  const id = pending?.made ?? resource.physicalId;
+  const isMade = pending?.action === 'replace' && pending.made !== undefined;
+  const isNew = id !== old?.physicalId || isMade || generation !== old.generation;
+  return id !== '' && isNew ? id : undefined;
 }
 
 /** Ends in a failure that can be gone on from. */

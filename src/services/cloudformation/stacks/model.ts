@@ -85,6 +85,8 @@ export interface StackResource extends Existing {
   readonly replacePolicy: DeletionPolicy;
   readonly metadata?: Json;
   readonly pending?: PendingStep;
+  /** How often it was replaced: another one may have the same physical id, which is a name within a parent. Absent: never. */
+  readonly generation?: number;
   /** What it gives must not be shown in events. */
   readonly noEcho?: boolean;
   /** What the step that is under way asks somebody outside. */

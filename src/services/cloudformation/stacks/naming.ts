@@ -11,9 +11,17 @@ export function randomSuffix(random: Random): string {
 }
 
 /** The name that the template gives, if it gives one. */
-export function customName(type: ResourceType, properties: JsonObject): string | undefined {
+function customName(type: ResourceType, properties: JsonObject): string | undefined {
   const name = type.naming && properties[type.naming.property];
   return typeof name === 'string' ? name : undefined;
+}
+
+/** The custom name that a resource has and would have again, so that two of it cannot be there at once; `undefined` where they can. */
+export function keptName(type: ResourceType, before: JsonObject, after: JsonObject): string | undefined {
+  const name = customName(type, after);
+  const within = type.naming?.within;
+  const isMoved = within !== undefined && before[within] !== after[within];
+  return isMoved || name !== customName(type, before) ? undefined : name;
 }
 
 /** A physical name: the template's own, else `stack-logicalId-RANDOM`, shortened to what the service takes. */

@@ -95,7 +95,8 @@ export function completeStep(stack: Stack, logicalId: string, made: Made, now: n
   // An update whose outcome has another id was a replacement that the resource itself decided on.
   const replaced = action === 'replace' || (action === 'update' && before?.physicalId !== made.physicalId);
   if (!replaced || !before) return { stack: next, events: [event] };
-  return { stack: addGarbage(next, [{ ...before, replacePolicy: done.replacePolicy }]), events: [event] };
+  const reborn = putResource(next, { ...done, generation: (before.generation ?? 0) + 1 }, 'done');
+  return { stack: addGarbage(reborn, [{ ...before, replacePolicy: done.replacePolicy }]), events: [event] };
 }
 
 export function failStep(stack: Stack, logicalId: string, reason: string, now: number): Transition {

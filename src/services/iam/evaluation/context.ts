@@ -98,7 +98,7 @@ const GLOBAL: Readonly<Record<string, Key>> = {
   'aws:federatedprovider': ({ caller }) => caller.session?.federatedProvider,
   // No device of multi-factor authentication is known here: temporary keys are without, keys that last say nothing of it.
   'aws:multifactorauthpresent': ({ caller }) => (caller.session ? 'false' : undefined),
-  'aws:tokenissuetime': ({ caller }) => caller.session && new Date(caller.session.issuedAt).toISOString(),
+  'aws:tokenissuetime': ({ caller, now }) => caller.session && new Date(caller.session.issuedAt ?? now).toISOString(),
 };
 
 function isPrincipal({ service, arn }: Caller): boolean {

@@ -128,8 +128,38 @@ function kinesisAction(settings: Settings<'kinesis'>, context: ActionContext): C
 }
 
 function lambdaAction({ functionArn }: Settings<'lambda'>, context: ActionContext): CompiledAction {
-  const arn = compileTemplate(functionArn, context.sqlVersion);
-  return delivering('LambdaAction', functionArn, context, (message, payload) => ({ arn: arn(message), payload }));
+  const target = compileTemplate(functionArn, context.sqlVersion);
+  return delivering('LambdaAction', functionArn, context, (message, payload) => ({
+    arn: checkArn(target(message), 'lambda'),
+    payload,
+  }));
+}
+
+const ARN_NAMES = { lambda: 'a function', sns: 'a topic' } as const;
+
+/**
+ * The outbox delivers to whatever an ARN names: an action reaches its own kind alone, else it would pass by the right that the other
+ * kind is asked for.
+ *
+ * @throws IotError request-invalid
+ */
+function checkArn(arn: string, service: keyof typeof ARN_NAMES): string {
+  if (parseArn(arn)?.service === service) return arn;
+  throw new IotError('request-invalid', `${arn} is not the ARN of ${ARN_NAMES[service]}`);
+}
+
+/** @throws IotError request-invalid  it is an ARN, or no URL */
+function checkUrl(url: string): string {
+  if (/^https?:\/\//.test(url) && URL.canParse(url)) return url;
+  throw new IotError('request-invalid', `${url} is not the URL of an endpoint`);
+}
+
+/** Checks what an action names outright; what the message says is checked when it does. @throws IotError request-invalid */
+export function checkAddress({ lambda, sns, http }: RuleAction): void {
+  const isPlain = (text: string | undefined) => text !== undefined && !text.includes('${');
+  if (isPlain(lambda?.functionArn)) checkArn(lambda!.functionArn, 'lambda');
+  if (isPlain(sns?.targetArn)) checkArn(sns!.targetArn, 'sns');
+  if (isPlain(http?.url)) checkUrl(http!.url);
 }
 
 function sqsAction({ queueUrl, useBase64, roleArn }: Settings<'sqs'>, context: ActionContext): CompiledAction {
@@ -155,7 +185,7 @@ function snsAction({ targetArn, messageFormat, roleArn }: Settings<'sns'>, conte
   const check = checkOf(context, roleArn, 'sns:Publish');
   const attributes = messageFormat === 'JSON' ? { messageStructure: 'json' } : undefined;
   return delivering('SnsAction', targetArn, context, (message, payload) => {
-    const arn = target(message);
+    const arn = checkArn(target(message), 'sns');
     check(arn);
     return { arn, payload, ...(attributes && { attributes }) };
   });
@@ -169,7 +199,7 @@ function httpAction({ url, headers = [], auth }: Settings<'http'>, context: Acti
     ({ key, value }) => [key.toLowerCase(), compileTemplate(value, context.sqlVersion)] as const,
   );
   return delivering('HttpAction', url, context, (message, payload) => ({
-    arn: target(message),
+    arn: checkUrl(target(message)),
     payload,
     attributes: { headers: Object.fromEntries(lines.map(([key, value]) => [key, value(message)])) },
   }));
@@ -212,10 +242,6 @@ function compileHeaders(
 
 type Addressed = Pick<Delivery, 'arn' | 'payload' | 'attributes' | 'orderingGroup'>;
 
-function isAddress(text: string): boolean {
-  return parseArn(text) !== undefined || (/^https?:\/\//.test(text) && URL.canParse(text));
-}
-
 /** An action that hands its message to the outbox. */
 function delivering(
   name: string,
@@ -229,7 +255,6 @@ function delivering(
     run: (message, payload, owner) => {
       const refused = (error: unknown) => owner.refused(action, message, error);
       const addressed = address(message, message.keep(payload));
-      if (!isAddress(addressed.arn)) throw new IotError('request-invalid', `${addressed.arn} is no ARN and no URL`);
       const delivery = { ...addressed, policy: POLICY, source: ruleArn, trace: message.trace() ?? newTrace() };
       if (!hasErrorAction) return commit.send({ delivery, refused });
       const origin = originOf(name, resource, message, addressed.payload);

@@ -3,6 +3,7 @@ import { type Records, Registry } from '../../../store/index.ts';
 import { IotError } from '../errors.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import { compileStatement, SQL_VERSIONS } from '../sql/statement.ts';
+import { checkAddress } from './action.ts';
 import type { RuleEngine } from './engine.ts';
 import type { TopicRule } from './rule.ts';
 
@@ -121,6 +122,7 @@ export class TopicRules {
       region,
     };
     this.#engine.compile(rule, ruleArn(rule));
+    for (const action of [...actions, ...(errorAction ? [errorAction] : [])]) checkAddress(action);
     return rule;
   }
 }

@@ -4,6 +4,7 @@ import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BlobReader } from './blob-reader.ts';
+import { ChunkPool } from './chunk-pool.ts';
 
 const skip = platform() === 'linux' ? false : 'only Linux tells which files a process has open';
 
@@ -19,7 +20,13 @@ test('who gives up while the file is being opened leaves it closed', { skip }, a
     const path = join(directory, 'blob');
     await writeFile(path, 'content');
     let released = 0;
-    const reader = new BlobReader([{ path, sizeBytes: 7 }], { start: 0, end: 6 }, undefined, () => released++);
+    const reader = new BlobReader(
+      [{ path, sizeBytes: 7 }],
+      { start: 0, end: 6 },
+      undefined,
+      new ChunkPool(),
+      () => released++,
+    );
     const first = reader.next();
     await Promise.all([first, reader.return()]);
     assert.deepEqual([await countOpen(path), released], [0, 1]);

@@ -52,7 +52,7 @@ export const model = part({
   label: 'modelName',
   key: 'name',
   members: ['ContentType', 'Description', 'Name', 'Schema'],
-  naming: { property: 'Name', lengthMax: 128, style: 'lower' },
+  naming: { property: 'Name', within: 'RestApiId', lengthMax: 128, style: 'lower' },
   properties: {
     ContentType: replaces('text'),
     Description: changes('text'),

@@ -96,7 +96,7 @@ export const stage: ResourceType = {
   },
   notBuilt: ['CanarySetting'],
   attributes: [],
-  naming: { property: 'StageName', lengthMax: 128, style: 'underscore' },
+  naming: { property: 'StageName', within: 'RestApiId', lengthMax: 128, style: 'underscore' },
 
   async create(properties, work) {
     const place = { restApiId: properties.RestApiId, stageName: work.name };
