@@ -458,6 +458,17 @@ test('a head that cannot be sent sends nothing, and leaves room for another; a d
   assert.doesNotMatch(sent, /now|x-/);
 });
 
+test('a piece of nothing does not end an answer in chunks', () => {
+  let sent = '';
+  const socket = { writable: true, cork() {}, uncork() {}, write: (bytes: string | Buffer) => (sent += bytes) };
+  const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
+  const response = new LaneResponse(owner, false);
+  response.writeHead(200, {});
+  for (const piece of ['a', '', 'b']) response.write(Buffer.from(piece));
+  response.end();
+  assert.match(sent, /\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n$/);
+});
+
 test('answers without a body have none, however it is given', () => {
   for (const [isToHead, status] of [
     [true, 200],

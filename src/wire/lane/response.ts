@@ -94,7 +94,8 @@ export class LaneResponse implements CallResponse {
   write(chunk: Uint8Array): boolean {
     const { socket } = this.#owner;
     if (this.#lines !== undefined) this.flushHeaders();
-    if (this.#isBodiless) return true;
+    // A chunk of nothing would be the last one.
+    if (this.#isBodiless || chunk.length === 0) return true;
     if (!this.#chunked) return socket.write(chunk);
     socket.cork();
     socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
