@@ -13,7 +13,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { CreateTableCommand, DescribeTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { CreateEventSourceMappingCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { zipOf } from '../test/support/clients.ts';
 import { type Figure, formatFigure, median } from './figure.ts';
@@ -285,6 +285,21 @@ const TRUST = JSON.stringify({
   Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }],
 });
 
+/** What its role lets the function do: read the stream, and log. */
+const RIGHTS = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Action: [
+        ...['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map((name) => `dynamodb:${name}`),
+        ...['CreateLogGroup', 'CreateLogStream', 'PutLogEvents'].map((name) => `logs:${name}`),
+      ],
+      Resource: '*',
+    },
+  ],
+});
+
 /** From the moment a client begins to put an item to the moment at which the function is told of it. */
 async function changeToFunction(node: BrokerProcess, client: DynamoDBClient): Promise<Figure> {
   const options = optionsOf(node);
@@ -292,6 +307,7 @@ async function changeToFunction(node: BrokerProcess, client: DynamoDBClient): Pr
   await createTable(client, 'changes');
   const { Table } = await client.send(new DescribeTableCommand({ TableName: 'changes' }));
   const { Role } = await iam.send(new CreateRoleCommand({ RoleName: 'bench', AssumeRolePolicyDocument: TRUST }));
+  await iam.send(new PutRolePolicyCommand({ RoleName: 'bench', PolicyName: 'changes', PolicyDocument: RIGHTS }));
   await lambda.send(
     new CreateFunctionCommand({
       FunctionName: 'changes',

@@ -8,7 +8,7 @@ import {
   AuthenticationFailure,
   Authenticator,
   type Authorization,
-  type HttpRequest,
+  type CallRequest,
 } from '../wire/index.ts';
 import { factsOf } from './authorization.ts';
 import type { NodeConfig } from './config.ts';
@@ -58,7 +58,7 @@ const NOBODY: Caller = { accountId: 'anonymous', arn: 'anonymous', unsigned: tru
 /** The account may call every URL, and with authorization off whoever has signed; others what policies let them. */
 async function mayCall(
   caller: Caller,
-  [url, request, requestId]: readonly [FunctionUrl, HttpRequest, string],
+  [url, request, requestId]: readonly [FunctionUrl, CallRequest, string],
   { urls, authority, authorization, audit }: FunctionUrlRoutesOptions,
 ): Promise<boolean> {
   const isFree = caller !== NOBODY && (authorization === 'off' || isAccount(caller));

@@ -19,6 +19,7 @@ export {
 export { WIRE_LIMITS } from './limits.ts';
 export { foreignTo, isLoopback, isLoopbackPeer } from './loopback.ts';
 export { originOf, sourceIpOf } from './origin.ts';
+export { Room } from './send.ts';
 export {
   createWireServer,
   type ListenErrorCode,

@@ -8,8 +8,8 @@ export function sendAnswer(
   requestId: string,
   head: boolean,
 ): Promise<void> | void {
-  if (response.destroyed) return;
   const { headers, body, status } = answer;
+  if (response.destroyed) return giveUp(body);
   headers['x-amzn-requestid'] = requestId;
   headers['x-amz-request-id'] = requestId;
   if (head) return endHead(response, status, headers, body);
@@ -31,12 +31,17 @@ function endHead(
   headers: Record<string, string>,
   body: AnswerParts['body'],
 ): void {
-  if (typeof body === 'object' && Symbol.asyncIterator in body)
-    void body[Symbol.asyncIterator]()
-      .return?.()
-      .then(undefined, () => {});
+  giveUp(body);
   response.writeHead(status, headers);
   response.end();
+}
+
+/** What nobody will read holds on to nothing: a file that is open, or waits to be removed. */
+function giveUp(body: AnswerParts['body']): void {
+  if (typeof body === 'string' || body instanceof Uint8Array) return;
+  void body[Symbol.asyncIterator]()
+    .return?.()
+    .then(undefined, () => {});
 }
 
 async function stream(
@@ -79,7 +84,7 @@ function isLent(body: object): body is Lent {
 }
 
 /** Whether a response takes more bytes, with one listener for the life of the response. */
-class Room {
+export class Room {
   gone = false;
   #wake: (() => void) | undefined;
 

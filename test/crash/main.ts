@@ -1,36 +1,41 @@
 /**
- * The child of `kill.ts`: opens the store, works, and tells on stdout what it begins and what has ended, until it is killed.
+ * The child of `kill.ts`: opens stores, works with each, and tells on stdout what it begins and what has ended, until it is killed.
  * Lines are written synchronously: what was told before a SIGKILL has reached the pipe.
  */
 import { writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { hasCode, seededRandom } from '../../src/base/index.ts';
-import type { CrashSubject } from './subject.ts';
+import { loadSubject } from './subjects/index.ts';
 import { runWorkload } from './workload.ts';
 
-const [name, directory, seed, firstId = '0'] = process.argv.slice(2) as [string, string, string?, string?];
-// Only its own subject: loading all of them takes longer than most children live.
-const subjects: Record<string, CrashSubject> = await import(`./subjects/${name}.ts`);
-const subject = subjects[`${name}Subject`]!;
-const tell = (line: readonly unknown[]) => writeWhole(Buffer.from(`${JSON.stringify(line)}\n`));
+/** A store to be worked with; without a seed it is to be opened, and no more. */
+interface Work {
+  readonly directory: string;
+  readonly seed?: number;
+  readonly firstId: number;
+}
+
+const [name, works] = process.argv.slice(2) as [string, string];
+const subject = await loadSubject(name);
+const tell = (...line: readonly unknown[]) => writeWhole(Buffer.from(`${JSON.stringify(line)}\n`));
 
 // Of a process that is killed nothing would be left for the next one.
 flushCompileCache();
-tell(['opening']);
-const store = await subject.open({ directory });
-tell(['open']);
-// Its recovery alone is to be killed: it stays until then.
-if (seed === undefined) process.stdin.resume();
-else await work(seed, firstId);
+// It stays until it is killed, whatever there is to do.
+process.stdin.resume();
+tell('opening');
+const opened = (JSON.parse(works) as Work[]).map(async (work) => ({ work, store: await subject.open(work) }));
+for (const [at, { work, store }] of (await Promise.all(opened)).entries()) {
+  if (work.seed !== undefined) void begin(at, store, work.seed, work.firstId);
+}
 
-async function work(seed: string, firstId: string): Promise<void> {
+async function begin(at: number, store: AsyncDisposable, seed: number, firstId: number): Promise<void> {
   await runWorkload({
-    subject,
-    store,
-    random: seededRandom(Number(seed)),
-    firstId: Number(firstId),
-    steps: Number.POSITIVE_INFINITY,
-    journal: { begin: (id, step) => tell(['begin', id, step]), end: (id, outcome) => tell(['end', id, outcome]) },
+    ...{ subject, store, random: seededRandom(seed), firstId, steps: Number.POSITIVE_INFINITY },
+    journal: {
+      begin: (id, step) => tell('begin', at, id, step),
+      end: (id, outcome) => tell('end', at, id, outcome),
+    },
     isOver: () => false,
   });
 }

@@ -1,3 +1,3 @@
 import { crashTests } from './suite.ts';
 
-crashTests('records');
+await crashTests('records');

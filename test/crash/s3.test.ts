@@ -1,3 +1,3 @@
 import { crashTests } from './suite.ts';
 
-crashTests('s3');
+await crashTests('s3');

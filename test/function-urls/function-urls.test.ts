@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -328,6 +328,40 @@ test('a streamed response comes as the handler writes it', async () => {
   );
   assert.equal((await call(streaming, '/nothing')).body, '');
   assert.equal((await call(streaming, '/large')).bytes.length, 10_000_007);
+});
+
+test('whoever reads a request, it is answered alike: plain ones are read without an HTTP server of Node’s', async () => {
+  const ways: readonly [URL, string, RequestOptions, string?][] = [
+    [url, '/a?b=1', { headers: { 'x-Own': '1' } }],
+    [url, '/a', { method: 'POST', headers: { 'content-type': 'text/plain', 'content-length': '4' } }, 'body'],
+    [url, '/a', { method: 'HEAD' }],
+    [streaming, '/', {}],
+    [streaming, '/nothing', {}],
+    [streaming, '/large', {}],
+    [streaming, '/', { method: 'HEAD' }],
+  ];
+  for (const [at, path, options, body] of ways) {
+    const told: unknown[] = [];
+    for (const connection of ['keep-alive', 'close']) {
+      const agent = new Agent({ keepAlive: connection === 'keep-alive' });
+      const headers = { ...(options.headers as object), connection };
+      const answers = [await call(at, path, { ...options, headers, agent }, body)];
+      // The connection is good for another one.
+      answers.push(await call(at, path, { ...options, headers, agent }, body));
+      agent.destroy();
+      for (const answer of answers) {
+        const { 'content-type': type, 'content-length': length } = answer.headers;
+        const text = answer.body.replace(/"(requestId|time|timeEpoch|connection)":("[^"]*"|\d+)/g, '');
+        told.push([
+          answer.status,
+          type,
+          options.method === 'HEAD' ? 0 : text.length,
+          answer.body.length === 0 ? 0 : length !== undefined,
+        ]);
+      }
+    }
+    for (const one of told) assert.deepEqual(one, told[0], `${options.method ?? 'GET'} ${path}`);
+  }
 });
 
 test('metadata of a streamed response is looked for in no more than clients take, however small its pieces', () => {

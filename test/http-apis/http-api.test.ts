@@ -66,6 +66,7 @@ const ODD = `exports.handler = async (event) => {
   if (event.rawPath === '/split') return { statusCode: 200, headers: { 'x-a': 'b\\r\\nset-cookie: evil=1' } };
   if (event.rawPath === '/cookies') return { statusCode: 201, cookies: ['a=1', 'b=2'], headers: { 'Content-Length': '1' }, body: 'four' };
   if (event.rawPath === '/text') return 'hello';
+  if (event.rawPath === '/date') return { statusCode: 200, headers: { Date: 'Thu, 01 Jan 1970 00:00:00 GMT', 'x-latin': 'caf\u00e9' }, body: '\u2713' };
   if (event.rawPath === '/bytes') return { statusCode: 200, headers: { 'content-type': 'image/png' }, body: 'AAEC/w==', isBase64Encoded: true };
   return { message: 'hi' };
 };`;
@@ -255,6 +256,13 @@ test('results of functions become responses, and what cannot be one becomes 500'
   assert.deepEqual([...(await call(api.at, '/bytes')).bytes], [0, 1, 2, 255]);
   const cookies = await call(api.at, '/cookies');
   assert.deepEqual([cookies.status, cookies.headers['set-cookie'], cookies.body], [201, ['a=1', 'b=2'], 'four']);
+  // Once by each of the two readers of requests: what says that the connection ends is not plain.
+  for (const connection of ['keep-alive', 'close']) {
+    const dated = await call(api.at, '/date', { headers: { connection } });
+    const dates = dated.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'date');
+    assert.deepEqual([dated.headers.date, dates.length], ['Thu, 01 Jan 1970 00:00:00 GMT', 1], connection);
+    assert.deepEqual([dated.headers['x-latin'], dated.body], ['café', '✓'], connection);
+  }
   for (const path of ['/throws', '/status', '/split']) {
     const failed = await call(api.at, path);
     assert.deepEqual([failed.status, failed.body], [500, '{"message":"Internal Server Error"}'], path);

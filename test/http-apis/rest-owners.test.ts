@@ -147,7 +147,7 @@ test('a method is tried as it stands, past its authorizer, with a log of its ste
   assert.deepEqual([event.stageVariables, event.requestContext.stage], [{ v: 'V' }, 'test-invoke-stage']);
   assert.equal(event.requestContext.identity.sourceIp, 'test-invoke-source-ip');
   assert.match(tried.log!, /Starting execution for request: [0-9a-f-]{36}\n/);
-  assert.match(tried.log!, /HTTP Method: GET, Resource Path: \/items\/7\n/);
+  assert.match(tried.log!, /\n\w{3} \w{3} \d\d [\d:]{8} UTC \d{4} : HTTP Method: GET, Resource Path: \/items\/7\n/);
   assert.match(tried.log!, /Successfully completed execution\n.* : Method completed with status: 200\n$/);
   assert.ok(tried.latency! >= 0);
 

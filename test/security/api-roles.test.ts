@@ -7,7 +7,12 @@ import { after, before, test } from 'node:test';
 import * as v1 from '@aws-sdk/client-api-gateway';
 import * as v2 from '@aws-sdk/client-apigatewayv2';
 import * as iam from '@aws-sdk/client-iam';
-import { CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  AddPermissionCommand,
+  CreateFunctionCommand,
+  LambdaClient,
+  RemovePermissionCommand,
+} from '@aws-sdk/client-lambda';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { call } from '../http-apis/support.ts';
 import { zipOf } from '../support/clients.ts';
@@ -181,4 +186,25 @@ test('an API calls a function as its role may, and takes on none that does not t
   assert.deepEqual(await statusBy(roles.unable), [500, 500]);
   assert.deepEqual(await statusBy(roles.unwilling), [500, 500]);
   assert.deepEqual(await statusBy(roles.missing), [500, 500]);
+});
+
+test('what lets an API call a function is asked again as soon as it changes', async () => {
+  const options = { endpoint: node.endpoint, region: 'us-east-1', credentials: ROOT, maxAttempts: 1 };
+  const lambda = new LambdaClient(options);
+  const { ApiEndpoint } = await http.send(new v2.CreateApiCommand({ Name: 'd', ProtocolType: 'HTTP', Target: fn }));
+  const status = async (at = ApiEndpoint!) => (await call(at, '/')).status;
+  const about = { FunctionName: 'behind', StatementId: 'api' };
+  const granted = { Action: 'lambda:InvokeFunction', Principal: 'apigateway.amazonaws.com' };
+  await lambda.send(new AddPermissionCommand({ ...about, ...granted }));
+  assert.deepEqual([await status(), await status()], [200, 200]);
+  await lambda.send(new RemovePermissionCommand(about));
+  assert.equal(await status(), 500);
+  lambda.destroy();
+
+  const CredentialsArn = await makeRole('passing', 'apigateway.amazonaws.com', fn);
+  const target = { Name: 'e', ProtocolType: 'HTTP', Target: fn, CredentialsArn } as const;
+  const { ApiEndpoint: byRole } = await http.send(new v2.CreateApiCommand(target));
+  assert.deepEqual([await status(byRole), await status(byRole)], [200, 200]);
+  await root.send(new iam.DeleteRolePolicyCommand({ RoleName: 'passing', PolicyName: 'own' }));
+  assert.equal(await status(byRole), 500);
 });

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { SimulatedClock } from '../../src/base/index.ts';
 import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts';
-import type { Service } from '../../src/services/index.ts';
+import type { Operation, Service } from '../../src/services/index.ts';
 import type { ExtraRoute } from '../../src/wire/index.ts';
 import { LaneRequest } from '../../src/wire/lane/request.ts';
 import { LaneResponse } from '../../src/wire/lane/response.ts';
@@ -440,6 +440,35 @@ test('what a refused HEAD would be told does not stand before the next answer', 
   peer.socket.destroy();
 });
 
+test('a head that cannot be sent sends nothing, and leaves room for another; a date is one', () => {
+  let sent = '';
+  const socket = { writable: true, write: (bytes: string | Buffer) => (sent += bytes) };
+  const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
+  const response = new LaneResponse(owner, false);
+  for (const status of [0, 100, 199, 200.5, 1000, Number.NaN]) assert.throws(() => response.writeHead(status, {}));
+  assert.throws(() => response.writeHead(200, { 'x-a': 'a\r\nx-b: b' }));
+  assert.throws(() => response.writeHead(200, { 'x a': 'b' }));
+  assert.equal(response.headersSent, false);
+  response.writeHead(500, { 'content-length': '1', date: 'then' });
+  response.end('x');
+  assert.match(
+    sent,
+    /^HTTP\/1\.1 500 Internal Server Error\r\ncontent-length: 1\r\ndate: then\r\nConnection: .*\r\n\r\nx$/s,
+  );
+  assert.doesNotMatch(sent, /now|x-/);
+});
+
+test('a piece of nothing does not end an answer in chunks', () => {
+  let sent = '';
+  const socket = { writable: true, cork() {}, uncork() {}, write: (bytes: string | Buffer) => (sent += bytes) };
+  const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
+  const response = new LaneResponse(owner, false);
+  response.writeHead(200, {});
+  for (const piece of ['a', '', 'b']) response.write(Buffer.from(piece));
+  response.end();
+  assert.match(sent, /\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n$/);
+});
+
 test('answers without a body have none, however it is given', () => {
   for (const [isToHead, status] of [
     [true, 200],
@@ -587,6 +616,32 @@ test('a client that reads its answer slowly is not silent, and gets all of it', 
   peer.socket.destroy();
 });
 
+test('a client that does not read on holds the file of a stream for an hour at most', async () => {
+  const clock = new SimulatedClock();
+  let isGivenUp = false;
+  async function* pieces() {
+    try {
+      for (let at = 0; at < 64; at++) yield Buffer.alloc(256 * 1024);
+    } finally {
+      isGivenUp = true;
+    }
+  }
+  const GetObject: Operation = () => ({ Body: pieces(), ContentLength: LARGE });
+  await using wire = await startWire([{ name: 's3', errors: {}, operations: { GetObject } }], { mode: 'dev', clock });
+  const peer = new Peer(wire);
+  peer.socket.write('GET /b/k HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await peer.bytes(1);
+  peer.socket.pause();
+  await turns(200);
+  for (let second = 0; second < 3600; second += 5) await clock.advance(5_000);
+  const before = [isGivenUp, wire.server.inFlight];
+  await clock.advance(10_000);
+  await turns(200);
+  const after = [isGivenUp, wire.server.inFlight];
+  peer.socket.destroy();
+  assert.deepEqual({ before, after }, { before: [false, 1], after: [true, 0] });
+});
+
 test('closing waits for answers that are on their way', async () => {
   const wire = await start();
   const peer = new Peer(wire);
@@ -644,6 +699,7 @@ test('objects in the making are held within the budget of all bodies', async () 
 /** A body of four pieces that are wanted back. */
 class LentPieces {
   readonly released: number[] = [];
+  isGivenUp = false;
   #at = 0;
 
   [Symbol.asyncIterator](): this {
@@ -656,6 +712,7 @@ class LentPieces {
   }
 
   async return() {
+    this.isGivenUp = true;
     return { done: true, value: undefined } as const;
   }
 
@@ -663,6 +720,23 @@ class LentPieces {
     this.released.push(piece[0]!);
   }
 }
+
+test('the body of an answer whose client has left meanwhile is given up', async () => {
+  const Body = new LentPieces();
+  const asked = Promise.withResolvers<AbortSignal>();
+  const GetObject: Operation = async (_input, { signal }) => {
+    asked.resolve(signal);
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    return { Body, ContentLength: 1024 ** 2 };
+  };
+  await using wire = await startWire([{ name: 's3', errors: {}, operations: { GetObject } }], { mode: 'dev' });
+  const peer = new Peer(wire);
+  peer.socket.write('GET /b/k HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await asked.promise;
+  peer.socket.destroy();
+  while (wire.server.inFlight > 0) await turns(1);
+  assert.ok(Body.isGivenUp);
+});
 
 test('pieces of a lent body are given back once they are sent, by the lane and by Node’s server', async () => {
   const bodies: LentPieces[] = [];

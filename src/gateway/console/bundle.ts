@@ -3,7 +3,8 @@ import { basename, join } from 'node:path';
 
 /**
  * Files of the built console by their name: `index.html`, `icon.svg`, `console.js` and `console.css`, a script for each page that is
- * loaded when it is opened, its style sheet under the same name, and what pages share. A name that bears a hash is never used again.
+ * loaded when it is opened, its style sheet under the same name, and what pages share. The hash in a name is of the script: a style sheet
+ * may change under its name, so that nothing here is to be kept unasked.
  */
 export type ConsoleFiles = ReadonlyMap<string, Uint8Array>;
 

@@ -5,18 +5,18 @@
  *
  * A URL has a host of its own, `ID.lambda-url.REGION.localhost`, and a path on every host of the node, `/_lambda/urls/ID/`.
  */
-import { once } from 'node:events';
 import { type Clock, hasCode, type Random, uuid } from '../../base/index.ts';
 import type { FunctionUrl, FunctionUrls, StreamedResponse } from '../../services/lambda/index.ts';
 import { URL_PATH } from '../../services/lambda/index.ts';
 import { type Logger, newTrace } from '../../telemetry/index.ts';
 import {
   authorityOf,
+  type CallRequest,
+  type CallResponse,
   type ExtraRoute,
   foreignTo,
-  type HttpRequest,
-  type HttpResponse,
   hostName,
+  Room,
   traceOf,
 } from '../../wire/index.ts';
 import { allowsOrigin, corsHeaders, isPreflight, type PageRequest } from './cors.ts';
@@ -37,7 +37,7 @@ export interface UrlCaller {
 /** Who has signed a request for a function URL. */
 export interface UrlSigner extends UrlIdentity {
   /** Whether policies let them call the URL; `requestId` is for those who are told of a refusal. */
-  mayCall(url: FunctionUrl, request: HttpRequest, requestId: string): boolean | Promise<boolean>;
+  mayCall(url: FunctionUrl, request: CallRequest, requestId: string): boolean | Promise<boolean>;
 }
 
 export interface FunctionUrlOptions {
@@ -47,7 +47,7 @@ export interface FunctionUrlOptions {
   /** Who signed a request for `lambda`; in words why nobody has. */
   readonly prove: (request: UrlCaller) => UrlSigner | string;
   /** Whether the function's policy lets anybody call a URL without credentials; `requestId` as in {@link UrlSigner.mayCall}. */
-  readonly isOpen: (url: FunctionUrl, request: HttpRequest, requestId: string) => boolean | Promise<boolean>;
+  readonly isOpen: (url: FunctionUrl, request: CallRequest, requestId: string) => boolean | Promise<boolean>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -62,23 +62,33 @@ export function functionUrlRoutes(options: FunctionUrlOptions): {
 } {
   const common = { forFunctions: true, crossOrigin: true };
   const held: HeldBodies = { bytes: 0 };
+  /** A route that answers requests of both servers. @param idIn  of the URL that a request is for; @param before  its own paths */
+  const route = (idIn: (request: CallRequest) => string, before: (id: string) => string) => {
+    const answer = (request: CallRequest, response: CallResponse): Promise<void> => {
+      const id = idIn(request);
+      return new UrlCall(options, held, request, response).answer(id, before(id));
+    };
+    const handle: ExtraRoute['handle'] = async (request, response) => {
+      await answer(request, response);
+      // What has not been read of a refused body.
+      request.resume();
+    };
+    return { handle, handlePlain: answer };
+  };
   return {
     byHost: {
-      ...common,
-      prefix: '/',
-      host: HOST,
-      handle: (request, response) => {
-        const id = HOST.exec(hostName(authorityOf(request)))![1]!;
-        return new UrlCall(options, held, request, response).answer(id, '');
-      },
+      ...{ ...common, prefix: '/', host: HOST },
+      ...route(
+        (request) => HOST.exec(hostName(authorityOf(request)))![1]!,
+        () => '',
+      ),
     },
     byPath: {
-      ...common,
-      prefix: URL_PATH,
-      handle: (request, response) => {
-        const id = /^\/([^/?]*)/.exec(request.url!.slice(URL_PATH.length))?.[1] ?? '';
-        return new UrlCall(options, held, request, response).answer(id, `${URL_PATH}/${id}`);
-      },
+      ...{ ...common, prefix: URL_PATH },
+      ...route(
+        ({ url }) => /^\/([^/?]*)/.exec(url!.slice(URL_PATH.length))?.[1] ?? '',
+        (id) => `${URL_PATH}/${id}`,
+      ),
     },
   };
 }
@@ -111,14 +121,14 @@ interface HeldBodies {
 class UrlCall {
   readonly #options: FunctionUrlOptions;
   readonly #held: HeldBodies;
-  readonly #request: HttpRequest;
-  readonly #response: HttpResponse;
+  readonly #request: CallRequest;
+  readonly #response: CallResponse;
   readonly #requestId: string;
   readonly #page: PageRequest;
   #cors: ReadonlyMap<string, string> = new Map();
   #bodyBytes = 0;
 
-  constructor(options: FunctionUrlOptions, held: HeldBodies, request: HttpRequest, response: HttpResponse) {
+  constructor(options: FunctionUrlOptions, held: HeldBodies, request: CallRequest, response: CallResponse) {
     const { headers, method = 'GET' } = request;
     this.#options = options;
     this.#held = held;
@@ -141,7 +151,6 @@ class UrlCall {
       this.#refuse(error);
     } finally {
       this.#held.bytes -= this.#bodyBytes;
-      this.#request.resume();
     }
   }
 
@@ -197,7 +206,7 @@ class UrlCall {
 
   /** @throws Refused  it is larger than an event may be */
   #event(url: FunctionUrl, prefix: string, body: Uint8Array, iam: UrlIdentity | undefined): Buffer {
-    const { method = 'GET', rawHeaders, httpVersionMajor, socket } = this.#request;
+    const { method = 'GET', rawHeaders = [], httpVersionMajor, socket } = this.#request;
     const [path, query] = this.#target();
     const authority = authorityOf(this.#request);
     const sourceIp = addressOf(socket.remoteAddress);
@@ -231,6 +240,7 @@ class UrlCall {
     if (response.destroyed) events.close();
     response.once('close', () => events.close());
     const reader = new PreludeReader();
+    const room = new Room(response);
     for await (const event of events) {
       if ('InvokeComplete' in event) {
         if (event.InvokeComplete.ErrorCode !== undefined) throw failed();
@@ -238,7 +248,7 @@ class UrlCall {
       }
       const { Payload: chunk } = event.PayloadChunk;
       const begun = response.headersSent ? { rest: chunk } : this.#begin(reader, events, chunk);
-      if (begun && begun.rest.length > 0 && !response.write(begun.rest)) await drained(response);
+      if (begun && begun.rest.length > 0 && !response.write(begun.rest)) await room.wait();
     }
     if (response.destroyed) return;
     if (!response.headersSent) this.#writeHead({ status: 200, headers: new Map() });
@@ -309,14 +319,6 @@ const tooLarge = () =>
   );
 
 const busy = () => new Refused(503, 'ServiceUnavailableException', 'Too many request bodies are held at the moment.');
-
-/** Resolves when more may be written, or nobody reads any more. */
-async function drained(response: HttpResponse): Promise<void> {
-  if (response.destroyed) return;
-  const over = new AbortController();
-  const options = { signal: over.signal };
-  await Promise.race([once(response, 'drain', options), once(response, 'close', options)]).finally(() => over.abort());
-}
 
 function addressOf(remote = ''): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remote)?.[1] ?? remote;

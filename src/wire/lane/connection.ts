@@ -64,7 +64,7 @@ export class LaneConnection implements ResponseOwner {
     } else if (this.#waitsForBody) {
       const sinceHeadMs = (now - this.#headAt) * WIRE_LIMITS.laneTickMs;
       if (silentMs > WIRE_LIMITS.headersTimeoutMs || sinceHeadMs > WIRE_LIMITS.requestTimeoutMs) this.socket.destroy();
-    }
+    } else if (this.socket.writableLength > 0 && silentMs > WIRE_LIMITS.requestTimeoutMs) this.socket.destroy();
   }
 
   ended(keep: boolean): void {

@@ -35,7 +35,10 @@ export class LaneResponse implements CallResponse {
   writableEnded = false;
   readonly #owner: ResponseOwner;
   readonly #isToHead: boolean;
-  #headers: Headers | undefined;
+  /** Header lines until they are sent. */
+  #lines: string | undefined;
+  #hasLength = false;
+  #hasDate = false;
   #closes = false;
   #chunked = false;
   #isAscii = true;
@@ -68,25 +71,31 @@ export class LaneResponse implements CallResponse {
     this.#closes = true;
   }
 
+  /** @throws TypeError, RangeError  nothing has been sent then, and another head may be written */
   writeHead(status: number, headers: Headers): void {
+    if (!Number.isInteger(status) || status < 200 || status > 999) {
+      throw new RangeError(`this is no status of an answer: ${status}`);
+    }
+    this.#lines = this.#linesOf(headers);
+    this.#hasLength = headers['content-length'] !== undefined;
+    this.#hasDate = headers.date !== undefined;
     this.statusCode = status;
-    this.#headers = headers;
     this.headersSent = true;
   }
 
   /** Sends the head alone: what follows comes in pieces. */
   flushHeaders(): void {
-    const headers = this.#headers!;
-    this.#headers = undefined;
-    this.#chunked = headers['content-length'] === undefined && !this.#isBodiless;
+    this.#chunked = !this.#hasLength && !this.#isBodiless;
     const encoding = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : '';
-    this.#owner.socket.write(this.#head(headers, encoding), 'latin1');
+    this.#owner.socket.write(this.#head(encoding), 'latin1');
+    this.#lines = undefined;
   }
 
   write(chunk: Uint8Array): boolean {
     const { socket } = this.#owner;
-    if (this.#headers) this.flushHeaders();
-    if (this.#isBodiless) return true;
+    if (this.#lines !== undefined) this.flushHeaders();
+    // A chunk of nothing would be the last one.
+    if (this.#isBodiless || chunk.length === 0) return true;
     if (!this.#chunked) return socket.write(chunk);
     socket.cork();
     socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
@@ -99,7 +108,7 @@ export class LaneResponse implements CallResponse {
   end(body?: string | Uint8Array): void {
     if (this.writableEnded || this.destroyed) return;
     this.writableEnded = true;
-    if (this.#headers) this.#sendWhole(this.#headers, body);
+    if (this.#lines !== undefined) this.#sendWhole(body);
     else if (this.#chunked) this.#owner.socket.write(LAST_CHUNK, 'latin1');
     this.#owner.ended(!this.#closes);
     this.over();
@@ -133,10 +142,11 @@ export class LaneResponse implements CallResponse {
     for (const listener of this.#onClose) listener();
   }
 
-  #sendWhole(headers: Headers, body: string | Uint8Array = ''): void {
+  #sendWhole(body: string | Uint8Array = ''): void {
     const { socket } = this.#owner;
-    const head = this.#head(headers, '');
-    if (this.#isBodiless) return void socket.write(head, 'latin1');
+    if (this.#isBodiless) return void socket.write(this.#head(''), 'latin1');
+    // What was to be streamed may turn out to be empty: nobody has said its length then.
+    const head = this.#head(this.#hasLength ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`);
     if (typeof body === 'string') {
       if (this.#isAscii) return void socket.write(head + body, 'utf8');
       return this.#sendBytes(head, Buffer.from(body));
@@ -158,16 +168,23 @@ export class LaneResponse implements CallResponse {
     socket.uncork();
   }
 
-  #head(headers: Headers, encoding: string): string {
+  /** @param framing  how the body is told from what follows, where the headers do not say it */
+  #head(framing: string): string {
     const status = this.statusCode;
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
+    const date = this.#hasDate ? '' : `Date: ${this.#owner.date()}\r\n`;
+    const connection = this.#closes ? CLOSED : KEPT;
+    return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${this.#lines}${date}${framing}${connection}`;
+  }
+
+  #linesOf(headers: Headers): string {
+    let lines = '';
     for (const name in headers) {
       const value = headers[name]!;
-      if (typeof value !== 'string') for (const one of value) head += this.#line(name, one);
+      if (typeof value !== 'string') for (const one of value) lines += this.#line(name, one);
       else if (name === 'connection') this.#closes ||= value.toLowerCase() === 'close';
-      else head += this.#line(name, value);
+      else lines += this.#line(name, value);
     }
-    return `${head}Date: ${this.#owner.date()}\r\n${encoding}${this.#closes ? CLOSED : KEPT}`;
+    return lines;
   }
 
   #line(name: string, value: string): string {

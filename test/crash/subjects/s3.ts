@@ -13,6 +13,8 @@ interface Step {
   readonly key: string;
   readonly kind: 'put' | 'upload' | 'delete' | 'copy';
   readonly bytes: number;
+  /** Of an upload: all but the last have the 5 MB that S3 asks for. */
+  readonly parts: 1 | 2;
 }
 
 type Bucket = 'plain' | 'kept';
@@ -56,7 +58,8 @@ export const s3Subject: CrashSubject<Store, Step> = {
       bucket: pick(BUCKETS, random),
       key: pick(KEYS, random),
       kind: kind < 0.5 ? 'put' : kind < 0.7 ? 'delete' : kind < 0.92 ? 'copy' : 'upload',
-      bytes: Math.floor(random.next() ** 4 * 400_000),
+      bytes: Math.floor(random.next() ** 4 * 200_000),
+      parts: random.next() < 0.8 ? 1 : 2,
     };
   },
 
@@ -83,7 +86,7 @@ export const s3Subject: CrashSubject<Store, Step> = {
   },
 };
 
-async function carryOut(s3: S3, { bucket, key, kind, bytes }: Step, id: number): Promise<unknown> {
+async function carryOut(s3: S3, { bucket, key, kind, bytes, parts: count }: Step, id: number): Promise<unknown> {
   const names = { Bucket: bucket, Key: key };
   const Metadata = { id: String(id) };
   if (kind === 'delete') return call(s3, 'DeleteObject', names);
@@ -94,7 +97,7 @@ async function carryOut(s3: S3, { bucket, key, kind, bytes }: Step, id: number):
   }
   const { UploadId } = await call(s3, 'CreateMultipartUpload', { ...names, Metadata });
   const parts = [];
-  for (const [index, size] of [PART_BYTES, bytes].entries()) {
+  for (const [index, size] of [PART_BYTES, bytes].slice(-count).entries()) {
     const PartNumber = index + 1;
     const { ETag } = await call(s3, 'UploadPart', { ...names, UploadId, PartNumber, ...bodyOf(id, size) });
     parts.push({ PartNumber, ETag });
@@ -102,9 +105,16 @@ async function carryOut(s3: S3, { bucket, key, kind, bytes }: Step, id: number):
   return call(s3, 'CompleteMultipartUpload', { ...names, UploadId, MultipartUpload: { Parts: parts } });
 }
 
+/** What an object holds: its length, and the byte that all of it is; an empty one has none. */
+interface Whole {
+  readonly bytes: number;
+  readonly byte: number | undefined;
+}
+
 /** A version as it is found: the step that made it, or a marker. */
 interface Found {
   readonly id: number | undefined;
+  readonly whole?: Whole;
   readonly isLatest: boolean;
 }
 
@@ -116,28 +126,45 @@ async function versionsOf(s3: S3, bucket: Bucket, key: string): Promise<Found[]>
   assert.equal(latest.length, versions.length > 0 ? 1 : 0, `${key} has ${latest.length} newest versions`);
   const found: Found[] = [];
   for (const { VersionId, IsLatest, Size } of listed.Versions.filter(({ Key }: { Key: string }) => Key === key)) {
-    found.push({ id: await wholeVersion(s3, { Bucket: bucket, Key: key, VersionId }, Size), isLatest: IsLatest });
+    found.push({ ...(await wholeVersion(s3, { Bucket: bucket, Key: key, VersionId }, Size)), isLatest: IsLatest });
   }
   const markers = listed.DeleteMarkers.filter(({ Key }: { Key: string }) => Key === key);
   return [...found, ...markers.map(({ IsLatest }: { IsLatest: boolean }) => ({ id: undefined, isLatest: IsLatest }))];
 }
 
-/** Reads a version to its end: all of it must be of one step. @returns the step that put it there */
-async function wholeVersion(s3: S3, names: object, size: number): Promise<number> {
+/** Reads a version to its end: all of it must be of one step. @returns the step that put it there, and what it holds */
+async function wholeVersion(
+  s3: S3,
+  names: object,
+  size: number,
+): Promise<{ readonly id: number; readonly whole: Whole }> {
   const { Body, Metadata, ContentLength, ETag } = await call(s3, 'GetObject', names);
   let [bytes, first]: [number, number | undefined] = [0, undefined];
   for await (const chunk of Body instanceof Uint8Array ? [Body] : Body) {
     if (chunk.length === 0) continue;
     first ??= chunk[0] as number;
-    assert.ok(
-      chunk.every((byte: number) => byte === first),
-      `${JSON.stringify(names)} is of several steps`,
-    );
+    assert.ok(isAllOf(first, chunk), `${JSON.stringify(names)} is of several steps`);
     bytes += chunk.length;
   }
   assert.deepEqual([bytes, ContentLength], [size, size], `${JSON.stringify(names)} has another length than is listed`);
   assert.match(ETag, /^"[0-9a-f]{32}(-\d+)?"$/);
-  return Number(Metadata.id);
+  return { id: Number(Metadata.id), whole: { bytes, byte: first } };
+}
+
+function wholeOf({ kind, bytes: last, parts }: Step, id: number): Whole {
+  const bytes = kind === 'upload' && parts === 2 ? PART_BYTES + last : last;
+  return { bytes, byte: bytes > 0 ? id & 0xff : undefined };
+}
+
+const filled = Buffer.alloc(64 * 1024);
+
+function isAllOf(byte: number, chunk: Uint8Array): boolean {
+  if (filled[0] !== byte) filled.fill(byte);
+  for (let from = 0; from < chunk.length; from += filled.length) {
+    const piece = chunk.subarray(from, from + filled.length);
+    if (filled.compare(piece, 0, piece.length, 0, piece.length) !== 0) return false;
+  }
+  return true;
 }
 
 /** @returns ids of the steps in flight that were done */
@@ -151,6 +178,11 @@ async function verifyKey(s3: S3, bucket: Bucket, key: string, mine: readonly His
       entry && entry.outcome !== 'refused' && entry.step.kind !== 'delete',
       `${key} is of step ${id}: ${entry?.outcome}`,
     );
+  }
+  for (const { id, whole } of found) {
+    const step = byId.get(id ?? -1)?.step;
+    // A copy has the content of what stood there.
+    if (step && step.kind !== 'copy') assert.deepEqual(whole, wholeOf(step, id!), `${key} of step ${id}`);
   }
   const newest = found.find(({ isLatest }) => isLatest)?.id;
   const last = mine.findLast(({ outcome }) => outcome === 'acknowledged');

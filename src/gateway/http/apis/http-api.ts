@@ -290,7 +290,8 @@ export class HttpApiServer {
       return unavailable();
     }
     const why = { apiId: call.apiId, requestId: call.requestId, error };
-    if (error instanceof ResponseMalformed) this.#ground.logger.warn('api-response-malformed', why);
+    if (hasCode(error, 'invoke-forbidden')) this.#ground.logger.warn('api-function-forbidden', why);
+    else if (error instanceof ResponseMalformed) this.#ground.logger.warn('api-response-malformed', why);
     else this.#ground.logger.error('api-request-failed', why);
     return internal();
   }

@@ -251,7 +251,8 @@ export class RestApiServer {
       this.#ground.logger.warn('api-response-malformed', why);
       return error instanceof ResponseMalformed ? badGateway() : restInternal();
     }
-    if (!hasCode(error, 'throttled')) this.#ground.logger.error('api-request-failed', why);
+    if (hasCode(error, 'invoke-forbidden')) this.#ground.logger.warn('api-function-forbidden', why);
+    else if (!hasCode(error, 'throttled')) this.#ground.logger.error('api-request-failed', why);
     return restInternal();
   }
 }

@@ -108,7 +108,7 @@ export class RestTester implements ApiTester {
   }
 }
 
-/** One line for each step, with the time in front. */
+/** One line for each step, with the time in front: `Sun Nov 29 15:01:26 UTC 2026`. */
 class ExecutionLog {
   readonly #now: () => number;
   readonly #lines: string[];
@@ -124,8 +124,8 @@ class ExecutionLog {
   }
 
   step(what: string): void {
-    const at = new Date(this.#now()).toUTCString().replace(',', '').replace('GMT', 'UTC');
-    this.#lines.push(`${at} : ${what}`);
+    const [weekday, day, month, year, time] = new Date(this.#now()).toUTCString().replace(',', '').split(' ');
+    this.#lines.push(`${weekday} ${month} ${day} ${time} UTC ${year} : ${what}`);
   }
 }
 

@@ -23,7 +23,7 @@ export function responseVersion1(payload: Uint8Array): UrlResponse {
   if (!isObject(value)) throw new ResponseMalformed('it is no object');
   const { statusCode, headers = {}, multiValueHeaders = {} } = value;
   const status = typeof statusCode === 'string' ? Number(statusCode) : statusCode;
-  if (typeof status !== 'number' || !Number.isInteger(status) || status < 100 || status > 599) {
+  if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) {
     throw new ResponseMalformed('statusCode is no status of a response');
   }
   const all = new Map<string, string | readonly string[]>([['content-type', 'application/json']]);

@@ -1,6 +1,7 @@
 import type { Cipheriv } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { ByteRange, LentBody } from '../objects.ts';
+import { CHUNK_BYTES, type ChunkPool } from './chunk-pool.ts';
 import { cipherAt } from './ciphers.ts';
 
 /** A file and how many of its bytes count. */
@@ -11,7 +12,8 @@ export interface Segment {
   readonly iv?: string;
 }
 
-const CHUNK_BYTES = 256 * 1024;
+/** Shorter reads have memory of their own. */
+const POOLED_BYTES_MIN = CHUNK_BYTES / 4;
 const DONE = { done: true, value: undefined } as const;
 
 /**
@@ -28,8 +30,10 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
   #remaining: number;
   #file: FileHandle | undefined;
   #cipher: Cipheriv | undefined;
-  /** A chunk that its reader has given back. */
-  #spare: Uint8Array | undefined;
+  readonly #pool: ChunkPool;
+  /** Chunks of the pool that are with who reads, by their memory: none is given back twice. */
+  readonly #lent = new Map<ArrayBufferLike, Uint8Array>();
+  /** The read under way, or one that is done ahead. */
   #ahead: Promise<Uint8Array | undefined> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -38,8 +42,10 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
     segments: readonly Segment[],
     range: ByteRange,
     customerKey: Uint8Array | undefined,
+    pool: ChunkPool,
     release: () => void,
   ) {
+    this.#pool = pool;
     this.#segments = segments;
     this.#customerKey = customerKey;
     this.#release = release;
@@ -54,7 +60,9 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#closing !== undefined) return DONE;
     try {
-      const value = await (this.#ahead ?? this.#read());
+      // Known to who closes: a file that is opened meanwhile must be closed too.
+      this.#ahead ??= this.#read();
+      const value = await this.#ahead;
       this.#ahead = undefined;
       if (value === undefined) {
         await this.#close();
@@ -76,9 +84,10 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
     return DONE;
   }
 
-  /** Its memory takes one of the next chunks. Short ones are not worth it. */
-  release(chunk: Uint8Array): void {
-    if (chunk.byteLength === CHUNK_BYTES) this.#spare = chunk;
+  /** Its memory takes what others read. */
+  release({ buffer }: Uint8Array): void {
+    const chunk = this.#lent.get(buffer);
+    if (chunk && this.#lent.delete(buffer)) this.#pool.give(chunk);
   }
 
   #close(): Promise<void> {
@@ -99,16 +108,21 @@ export class BlobReader implements AsyncIterableIterator<Uint8Array>, LentBody {
     const segment = await this.#segment();
     const length = Math.min(CHUNK_BYTES, this.#remaining, segment.sizeBytes - this.#offset);
     this.#file ??= await open(segment.path, 'r');
-    const spare = length === CHUNK_BYTES ? this.#spare : undefined;
-    if (spare) this.#spare = undefined;
-    const chunk = spare ?? Buffer.allocUnsafeSlow(length);
+    const isPooled = length >= POOLED_BYTES_MIN;
+    const chunk = isPooled ? this.#pool.take() : Buffer.allocUnsafeSlow(length);
     const { bytesRead } = await this.#file.read(chunk, 0, length, this.#offset);
     if (bytesRead === 0) throw new Error(`${segment.path} is shorter than its ${segment.sizeBytes} bytes`);
     if (segment.iv !== undefined) this.#cipher ??= cipherAt(this.#customerKey!, segment.iv, this.#offset);
     this.#offset += bytesRead;
     this.#remaining -= bytesRead;
-    const read = bytesRead === length ? chunk : chunk.subarray(0, bytesRead);
-    return this.#cipher ? this.#cipher.update(read) : read;
+    const read = chunk.subarray(0, bytesRead);
+    if (this.#cipher) {
+      const plain = this.#cipher.update(read);
+      if (isPooled) this.#pool.give(chunk);
+      return plain;
+    }
+    if (isPooled) this.#lent.set(chunk.buffer, chunk);
+    return read;
   }
 
   /** The segment that holds the next byte, passing over those that are read. */

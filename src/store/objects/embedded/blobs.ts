@@ -15,6 +15,7 @@ import type { Body, ByteRange, LentBody } from '../objects.ts';
 import { BlobFile } from './blob-file.ts';
 import { BlobReader } from './blob-reader.ts';
 import type { Blob } from './catalog.ts';
+import { ChunkPool } from './chunk-pool.ts';
 import { cipherAt } from './ciphers.ts';
 import { DigestThread } from './digest-thread.ts';
 import { algorithmsOf, type Digested, type Digesting, type DigestOptions, Digests, digest } from './digests.ts';
@@ -43,6 +44,7 @@ export class Blobs implements AsyncDisposable {
   readonly #random: Random;
   readonly #names: FolderSync;
   readonly #digests = new DigestThread();
+  readonly #chunks = new ChunkPool();
   #folder: Promise<void> | undefined;
   #nextId = 0;
   /** How many readers a blob has, and what is to happen after the last. */
@@ -97,7 +99,7 @@ export class Blobs implements AsyncDisposable {
   read(blobs: readonly Blob[], range: ByteRange, customerKey?: Uint8Array): BlobReader {
     const unpin = this.pin(blobs);
     const segments = blobs.map(({ id, ...rest }) => ({ path: join(this.#directory, id), ...rest }));
-    return new BlobReader(segments, range, customerKey, unpin);
+    return new BlobReader(segments, range, customerKey, this.#chunks, unpin);
   }
 
   /** Keeps the files until what it returns is called. */

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { DomainError, SimulatedClock, systemClock, systemRandom } from '../../../base/index.ts';
 import { openEmbeddedRecords, type Records } from '../../records/index.ts';
 import { objectsConformance } from '../objects.conformance.ts';
-import { OBJECTS_LIMITS, type Objects } from '../objects.ts';
+import { type LentBody, OBJECTS_LIMITS, type Objects } from '../objects.ts';
 import { openEmbeddedObjects } from './objects.ts';
 
 objectsConformance('embedded', openStore);
@@ -140,6 +140,29 @@ test('a copy of a file that takes no more names has a file of its own', (context
       (await readdir(blobs)).map(async (name) => (await fs.stat(join(blobs, name))).nlink),
     );
     assert.deepEqual(names.sort(), [1, 2, 2]);
+  }));
+
+test('readers use each other’s memory again, and never what another has', () =>
+  withDirectory(async (directory) => {
+    await using objects = await openStore(directory);
+    await objects.createBucket('b');
+    const keys = ['1', '2', '3'];
+    const megabyte = (key: string) => Buffer.alloc(1024 ** 2 + 100_000, key);
+    for (const key of keys) await objects.put('b', key, megabyte(key));
+    const memory = new Set<ArrayBufferLike>();
+    const read = async (key: string) => {
+      const { body: content } = await objects.get('b', key);
+      const pieces: Buffer[] = [];
+      for await (const piece of content) {
+        memory.add(piece.buffer);
+        pieces.push(Buffer.from(piece));
+        // A caller that gives back twice, and what it was never lent, takes nothing from others.
+        for (const given of [piece, piece, Buffer.alloc(256 * 1024)]) (content as LentBody).release(given);
+      }
+      assert.ok(Buffer.concat(pieces).equals(megabyte(key)), key);
+    };
+    for (let time = 0; time < 5; time++) await Promise.all(keys.map(read));
+    assert.ok(memory.size <= 3 * keys.length, `${memory.size} pieces of memory`);
   }));
 
 test('uploads of a folder of format 2 are listed after it is opened', () =>

@@ -90,12 +90,12 @@ export class Space {
 
   #rows({ from, to }: Pick<KeyRange, 'from' | 'to'>, reverse: boolean, limit: number): readonly Row[] {
     const name = `range ${from !== undefined} ${to !== undefined} ${reverse}`;
-    const statement = this.#statement(name, () => {
+    const sql = () => {
       const bounds = [...(from ? ['key >= ?'] : []), ...(to ? ['key < ?'] : [])];
       const where = bounds.length ? `WHERE ${bounds.join(' AND ')}` : '';
       return `SELECT key, ${this.#columns} ${where} ORDER BY key ${reverse ? 'DESC' : ''} LIMIT ?`;
-    });
-    statement.setReturnArrays(true);
+    };
+    const statement = this.#statement(name, sql, 'arrays');
     return statement.all(...(from ? [from] : []), ...(to ? [to] : []), limit) as unknown as readonly Row[];
   }
 
@@ -202,10 +202,12 @@ export class Space {
     this.#statement('delete long', () => `DELETE FROM long_${id} WHERE id = (${number})`).run(key);
   }
 
-  #statement(name: string, sql: () => string): StatementSync {
+  /** @param rows  as objects by their columns, or as arrays, which are made in half of the time */
+  #statement(name: string, sql: () => string, rows: 'objects' | 'arrays' = 'objects'): StatementSync {
     let statement = this.#statements.get(name);
     if (!statement) {
       statement = this.#db.prepare(sql());
+      statement.setReturnArrays(rows === 'arrays');
       this.#statements.set(name, statement);
     }
     return statement;
