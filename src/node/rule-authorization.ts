@@ -78,6 +78,8 @@ export function ruleAuthorization(
       const known = kept.get(key);
       if (known && now < known.until && now + NODE_LIMITS.roleAnswerMs >= known.until) return known.refusal;
       const refusal = ask(right);
+      // Devices choose names of topics: what none is called is not worth the memory.
+      if (right.resource.length > NODE_LIMITS.denialResourceCharactersMax) return refusal;
       kept.set(key, { refusal, until: now + NODE_LIMITS.roleAnswerMs });
       return refusal;
     },
