@@ -48,9 +48,13 @@ export class StackDriver implements AsyncDisposable {
     const { answers, store, logger } = this.#dependencies;
     const under = new Set(store.stacks().flatMap(({ uuid, deployment }) => (deployment ? [uuid] : [])));
     answers.keepOnly(under).catch((error: unknown) => logger.error('stack-answers-not-cleared', { error }));
-    for (const stack of store.stacks()) {
-      if (!stack.deployment) continue;
-      this.#run(stack, new Set(nodesIn(stack.deployment.walk, 'running')));
+    const cutOff = store.stacks().filter(({ deployment }) => deployment);
+    // Those that are held come first: a parent that decides at once must find them, or both wait for each other.
+    const [held = [], others = []] = [true, false].map((isHeld) =>
+      cutOff.filter(({ deployment }) => (deployment!.phase === 'held') === isHeld),
+    );
+    for (const stack of [...held, ...others]) {
+      this.#run(stack, new Set(nodesIn(stack.deployment!.walk, 'running')));
     }
     for (const { uuid, deployment, parentId } of store.stacks()) {
       if (deployment?.phase !== 'held') continue;
