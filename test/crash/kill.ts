@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Random, seededRandom, systemClock } from '../../src/base/index.ts';
+import { abortable, type Random, seededRandom, systemClock } from '../../src/base/index.ts';
 import { type CrashSubject, type HistoryEntry, type Outcome, settle } from './subject.ts';
 import { historyJournal } from './workload.ts';
 
@@ -15,6 +15,8 @@ const LINES_MAX = 400;
 /** Share of recoveries that are killed, and how long they have at most, milliseconds: some come to their end. */
 const RECOVERIES_KILLED = 0.3;
 const RECOVERY_MS = 120;
+/** A store that has not come to rest after so long, milliseconds, waits for something that will never happen. */
+const VERIFICATION_MS = 60_000;
 /** What a child tells before it is open. */
 const OPENING_LINES = 1;
 
@@ -60,7 +62,7 @@ export async function killAndVerify<Store extends AsyncDisposable, Step>(
       if (random.next() < RECOVERIES_KILLED) await killRecovery(subject.name, places, random);
       const whole: Place<Step>[] = [];
       for (const place of places) {
-        await verify(subject, place).then(
+        await abortable(verify(subject, place), AbortSignal.timeout(VERIFICATION_MS)).then(
           () => whole.push(place),
           (error: unknown) => broken.push({ seed: place.seed, error }),
         );
