@@ -88,9 +88,14 @@ class EmbeddedRecords implements Records {
   /** Set when the worker is gone: the answer to everything from then on. */
   #gone: DomainError<RecordsErrorCode> | undefined;
 
-  constructor({ directory, ...limits }: EmbeddedRecordsOptions) {
+  constructor({ directory, pagesMax, pageCacheBytes }: EmbeddedRecordsOptions) {
     const file = join(directory, FILE);
-    this.#options = { file, ...limits };
+    // Named one by one: what else callers hand over could not cross to the worker.
+    this.#options = {
+      file,
+      ...(pagesMax !== undefined && { pagesMax }),
+      ...(pageCacheBytes !== undefined && { pageCacheBytes }),
+    };
     this.#unwritten = !existsSync(file);
   }
 
