@@ -359,7 +359,8 @@ def handler(event, context):
         while True: pass
     return running()
 `,
-    { timeoutMs: 1_000 },
+    // Long enough for a look at every process of a busy machine.
+    { timeoutMs: 3_000 },
   );
   await house.runtime.snapshot(spec);
   using survivor = await house.runtime.reserve(spec, { wait: true });
