@@ -124,7 +124,7 @@ test('a function whose version is gone sends with the role that it has; one that
 });
 
 test('a bucket takes records of a function whose role may put them under their key', async () => {
-  const delivery = { arn: 'arn:aws:s3:::records', source: FUNCTION, attributes: { key: 'aws/lambda/async/work/1' } };
+  const delivery = { arn: 'arn:aws:s3:::records', source: FUNCTION, attributes: { key: 'aws/lambda/async/records/1' } };
   const put = (Resource: string) => {
     const Statement = [{ Effect: 'Allow', Action: 's3:PutObject', Resource }];
     return deliver('s3', delivery, { identity: [JSON.stringify({ Version: '2012-10-17', Statement })] });

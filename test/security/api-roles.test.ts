@@ -13,9 +13,10 @@ import {
   LambdaClient,
   RemovePermissionCommand,
 } from '@aws-sdk/client-lambda';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
 import { call } from '../http-apis/support.ts';
 import { zipOf } from '../support/clients.ts';
+import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
 const ROLE = 'arn:aws:iam::000000000000:role/strong';
@@ -50,8 +51,7 @@ async function makeRole(RoleName: string, service: string, allowed?: string): Pr
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-api-roles-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  node = await securedNode(directory, ROOT);
   const options = (credentials: { accessKeyId: string; secretAccessKey: string }) => ({
     ...{ endpoint: node.endpoint, region: 'us-east-1', credentials, maxAttempts: 1 },
   });

@@ -8,7 +8,8 @@ import * as ddb from '@aws-sdk/client-dynamodb';
 import * as iam from '@aws-sdk/client-iam';
 import * as s3 from '@aws-sdk/client-s3';
 import * as secrets from '@aws-sdk/client-secrets-manager';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
+import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
 const USER = 'arn:aws:iam::000000000000:user/cleaner';
@@ -22,9 +23,8 @@ let tables: ddb.DynamoDBClient;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-batches-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
   const audit = { events: 'management', files: 2 } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, audit, logLevel: 'error' });
+  node = await securedNode(directory, ROOT, { audit });
   root = new iam.IAMClient(options(ROOT));
   bucket = new s3.S3Client({ ...options(ROOT), forcePathStyle: true });
   tables = new ddb.DynamoDBClient(options(ROOT));

@@ -12,7 +12,8 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
+import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
 let node: Node;
@@ -22,8 +23,7 @@ let sqs: SQSClient;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-deputy-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  node = await securedNode(directory, ROOT);
   const options = { endpoint: node.endpoint, region: 'us-east-1', credentials: { ...ROOT } };
   sns = new SNSClient(options);
   sqs = new SQSClient({ ...options, credentials: { ...ROOT } });

@@ -9,8 +9,9 @@ import { CreateStreamCommand, KinesisClient, waitUntilStreamExists } from '@aws-
 import * as sdk from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
 const ACCOUNT = '000000000000';
@@ -31,8 +32,7 @@ let code: Uint8Array;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-destinations-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  node = await securedNode(directory, ROOT);
   const options = () => ({ endpoint: node.endpoint, region: 'us-east-1', credentials: { ...ROOT }, maxAttempts: 1 });
   iam = new IAMClient(options());
   lambda = new sdk.LambdaClient(options());

@@ -14,8 +14,9 @@ import {
 } from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
 const ACCOUNT = 'arn:aws:iam::000000000000';
@@ -31,8 +32,7 @@ let mallory: sdk.IAMClient;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-escalation-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  node = await securedNode(directory, ROOT);
   root = new sdk.IAMClient(options(ROOT));
   await root.send(new sdk.CreateUserCommand({ UserName: 'mallory' }));
   await root.send(new sdk.CreateUserCommand({ UserName: 'admin' }));

@@ -32,8 +32,9 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
 const ACCOUNT = '000000000000';
@@ -59,8 +60,7 @@ let tableStream: string;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-sources-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  node = await securedNode(directory, ROOT);
   const options = () => ({ endpoint: node.endpoint, region: 'us-east-1', credentials: { ...ROOT }, maxAttempts: 1 });
   iam = new IAMClient(options());
   lambda = new sdk.LambdaClient(options());

@@ -12,8 +12,9 @@ import {
   LambdaClient,
   RemovePermissionCommand,
 } from '@aws-sdk/client-lambda';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
 const FUNCTION = 'arn:aws:lambda:us-east-1:000000000000:function:decides';
@@ -30,8 +31,7 @@ let client: iot.IoTClient;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-iot-functions-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  node = await securedNode(directory, ROOT);
   const options = () => ({ endpoint: node.endpoint, region: 'us-east-1', credentials: { ...ROOT }, maxAttempts: 1 });
   lambda = new LambdaClient(options());
   client = new iot.IoTClient(options());

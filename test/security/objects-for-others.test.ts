@@ -9,8 +9,9 @@ import * as ddb from '@aws-sdk/client-dynamodb';
 import * as sdk from '@aws-sdk/client-iam';
 import * as fn from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
 const ROLE = 'arn:aws:iam::000000000000:role/runs';
@@ -29,8 +30,7 @@ let stacks: cfn.CloudFormationClient;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-objects-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  node = await securedNode(directory, ROOT);
   const options = (credentials: typeof ROOT) => ({
     ...{ endpoint: node.endpoint, region: 'us-east-1', maxAttempts: 1 },
     credentials: { ...credentials },

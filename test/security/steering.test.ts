@@ -21,7 +21,8 @@ import {
 import * as kinesis from '@aws-sdk/client-kinesis';
 import { CreateQueueCommand, SQSClient, StartMessageMoveTaskCommand } from '@aws-sdk/client-sqs';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { type Node, startNode } from '../../src/node/index.ts';
+import type { Node } from '../../src/node/index.ts';
+import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
 let node: Node;
@@ -32,8 +33,7 @@ const clients: { destroy(): void }[] = [];
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-steering-'));
-  const listen = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, mode: 'secured', blankEnvironments: 0 } as const;
-  node = await startNode({ dataDirectory: directory, ...listen, rootCredentials: ROOT, logLevel: 'error' });
+  node = await securedNode(directory, ROOT);
   root = client(iam.IAMClient);
   await root.send(new iam.CreateUserCommand({ UserName: 'mallory', Path: '/dev/' }));
   const { AccessKey } = await root.send(new iam.CreateAccessKeyCommand({ UserName: 'mallory' }));
