@@ -102,7 +102,9 @@ const SUBSCRIPTION_NAMES = {
   ApplyOnTransformedLogs: 'applyOnTransformedLogs',
 };
 
-const subscriptionFilter: ResourceType = {
+const subscriptionFilter = filter({
+  name: 'SubscriptionFilter',
+  list: 'subscriptionFilters',
   properties: {
     FilterName: replaces('text'),
     LogGroupName: required(replaces('text')),
@@ -113,19 +115,12 @@ const subscriptionFilter: ResourceType = {
     ApplyOnTransformedLogs: changes('flag'),
   },
   notBuilt: ['EmitSystemFields', 'FieldSelectionCriteria'],
-  attributes: [],
-  naming: { property: 'FilterName', within: 'LogGroupName', lengthMax: 512 },
+  input: (properties) => rename(properties, SUBSCRIPTION_NAMES),
+});
 
-  async create(properties, work) {
-    await checkFree('DescribeSubscriptionFilters', 'subscriptionFilters', properties, work);
-    return putFilter('PutSubscriptionFilter', rename(properties, SUBSCRIPTION_NAMES), work);
-  },
-  update: (_existing, properties, work) =>
-    putFilter('PutSubscriptionFilter', rename(properties, SUBSCRIPTION_NAMES), work),
-  delete: (existing, work) => deleteFilter('DeleteSubscriptionFilter', existing, work),
-};
-
-const metricFilter: ResourceType = {
+const metricFilter = filter({
+  name: 'MetricFilter',
+  list: 'metricFilters',
   properties: {
     FilterName: replaces('text'),
     LogGroupName: required(replaces('text')),
@@ -147,16 +142,8 @@ const metricFilter: ResourceType = {
     ApplyOnTransformedLogs: changes('flag'),
   },
   notBuilt: ['EmitSystemFieldDimensions', 'FieldSelectionCriteria'],
-  attributes: [],
-  naming: { property: 'FilterName', within: 'LogGroupName', lengthMax: 512 },
-
-  async create(properties, work) {
-    await checkFree('DescribeMetricFilters', 'metricFilters', properties, work);
-    return putFilter('PutMetricFilter', metricInput(properties), work);
-  },
-  update: (_existing, properties, work) => putFilter('PutMetricFilter', metricInput(properties), work),
-  delete: (existing, work) => deleteFilter('DeleteMetricFilter', existing, work),
-};
+  input: metricInput,
+});
 
 function metricInput(properties: JsonObject): JsonObject {
   const names = { LogGroupName: 'logGroupName', FilterPattern: 'filterPattern' };
@@ -185,16 +172,38 @@ async function checkFree(operation: string, list: string, { LogGroupName }: Json
   throw new DomainError('AlreadyExists', `${work.name}|${LogGroupName} already exists.`);
 }
 
-/** Putting it again under its name changes it. */
-async function putFilter(operation: string, input: JsonObject, work: Work): Promise<Made> {
-  await work.call('logs', operation, { ...input, filterName: work.name });
-  await work.made(work.name);
-  return { physicalId: work.name, attributes: {} };
-}
+/** A filter of a log group. @param input  what the service is given for its properties */
+function filter({
+  name,
+  list,
+  input,
+  ...type
+}: Pick<ResourceType, 'properties' | 'notBuilt'> & {
+  readonly name: 'SubscriptionFilter' | 'MetricFilter';
+  readonly list: string;
+  readonly input: (properties: JsonObject) => JsonObject;
+}): ResourceType {
+  /** Putting it again under its name changes it. */
+  const put = async (properties: JsonObject, work: Work): Promise<Made> => {
+    await work.call('logs', `Put${name}`, { ...input(properties), filterName: work.name });
+    await work.made(work.name);
+    return { physicalId: work.name, attributes: {} };
+  };
+  return {
+    ...type,
+    attributes: [],
+    naming: { property: 'FilterName', within: 'LogGroupName', lengthMax: 512 },
 
-async function deleteFilter(operation: string, { physicalId, properties }: Existing, work: Work): Promise<void> {
-  const { LogGroupName: logGroupName } = properties;
-  await ignoreMissing(() => work.call('logs', operation, { logGroupName, filterName: physicalId }));
+    async create(properties, work) {
+      await checkFree(`Describe${name}s`, list, properties, work);
+      return put(properties, work);
+    },
+    update: (_existing, properties, work) => put(properties, work),
+
+    async delete({ physicalId: filterName, properties: { LogGroupName: logGroupName } }, work) {
+      await ignoreMissing(() => work.call('logs', `Delete${name}`, { logGroupName, filterName }));
+    },
+  };
 }
 
 const resourcePolicy: ResourceType = {
