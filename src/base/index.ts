@@ -1,7 +1,8 @@
-/** base: clock, agenda, random, ids, errors, abort, bounded queue, turns. Imports nothing of ours. */
+/** base: clock, agenda, random, ids, errors, abort, bounded queue, turns, direct writes. Imports nothing of ours. */
 export { abortable, isAbort, onAbort } from './abort.ts';
 export { Agenda, type Dated } from './agenda.ts';
 export { type Clock, SimulatedClock, SteadyClock, systemClock, type Timer } from './clock.ts';
+export { DirectWriter } from './direct-writer.ts';
 export { assert, DomainError, hasCode, InternalError, messageOf, type Remedy } from './errors.ts';
 export { ACCOUNT_ID, type Arn, DEFAULT_REGION, formatArn, parseArn, uuid } from './ids.ts';
 export { siblingModule } from './modules.ts';

@@ -1,3 +1,4 @@
+import { DirectWriter } from '../../base/index.ts';
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
 import { isPlainSocket } from './input.ts';
@@ -16,8 +17,6 @@ const PUBREC = 0x50;
 export const AS_PUBREC = 1 << 24;
 /** An acknowledgement says success in four bytes; a reason comes behind them. */
 const ACK_BYTES = 4;
-
-const NOTHING = Buffer.alloc(0);
 
 /** What has gathered for one socket. */
 interface Batch {
@@ -67,7 +66,8 @@ export class Output {
   #isBlocked = false;
   /** The last write was not taken at once, as with TLS none is: the next ones get memory of their own. */
   #isSlow = false;
-  readonly #isPlain: boolean;
+  /** Past the stream, where it is a plain socket's. */
+  readonly #direct: DirectWriter | undefined;
   readonly #drained: () => void;
   #written: (() => void) | undefined;
 
@@ -75,7 +75,7 @@ export class Output {
   constructor(socket: Transport, sent: Counter, drained: () => void) {
     this.#socket = socket;
     this.#sent = sent;
-    this.#isPlain = isPlainSocket(socket);
+    this.#direct = isPlainSocket(socket) ? new DirectWriter(socket) : undefined;
     this.#drained = drained;
   }
 
@@ -142,7 +142,7 @@ export class Output {
     if (isShared) remember(batch);
     this.#recycle(batch);
     this.#sent.add(size);
-    this.#send(isShared ? buffer.subarray(0, size) : buffer);
+    this.#send(buffer, size);
     if (!this.#isSlow) return;
     this.#isBlocked = true;
     // The kernel has not taken all: the buffer belongs to the socket now.
@@ -152,17 +152,16 @@ export class Output {
     }
   }
 
-  #send(bytes: Buffer): void {
+  #send(buffer: Buffer, size: number): void {
+    const taken = this.#direct?.write(buffer, size) ?? 0;
+    this.#isSlow = taken < size && this.#wait(buffer.subarray(taken, size));
+  }
+
+  /** Leaves bytes to the stream; false when it has sent them at once. */
+  #wait(bytes: Buffer): boolean {
     this.#written ??= () => this.#taken();
-    if (!this.#isPlain) {
-      this.#socket.write(bytes, this.#written);
-      this.#isSlow = this.#socket.writableLength > 0;
-      return;
-    }
-    // What the kernel takes at once, as nearly always, needs no callback in the next tick; behind the rest nothing is written, to be told.
-    this.#socket.write(bytes);
-    this.#isSlow = this.#socket.writableLength > 0;
-    if (this.#isSlow) this.#socket.write(NOTHING, this.#written);
+    this.#socket.write(bytes, this.#written);
+    return this.#socket.writableLength > 0;
   }
 
   #taken(): void {
