@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { serviceTable } from '../../src/schemas/index.ts';
 import type { Permission, Service } from '../../src/services/index.ts';
 import { minimalInput } from '../support/inputs.ts';
+import { sdkModule } from '../support/sdk.ts';
 import { MatrixNode, PAST_AUTHORIZATION, type UserKey } from './matrix-node.ts';
 
 /** Services whose operations are not decided on yet. */
@@ -19,18 +20,6 @@ const OPEN: Readonly<Record<string, string>> = {
   'sts.AssumeRoleWithWebIdentity': 'nobody signs it; the token and the trust policy decide',
   'sts.GetCallerIdentity': 'everybody may ask who they are, even where a policy denies it',
   'sts.GetSessionToken': 'needs no permissions, as the API reference says',
-};
-
-/** Packages of AWS's clients by service. */
-const CLIENTS: Readonly<Record<string, string>> = {
-  apigateway: 'api-gateway',
-  apigatewaymanagementapi: 'apigatewaymanagementapi',
-  dynamodbstreams: 'dynamodb-streams',
-  iotdata: 'iot-data-plane',
-  logs: 'cloudwatch-logs',
-  secretsmanager: 'secrets-manager',
-  events: 'eventbridge',
-  states: 'sfn',
 };
 
 let node: MatrixNode;
@@ -147,16 +136,16 @@ function show({ name, message }: Error): string {
 
 /** Calls operations with the least that the model takes, by AWS's own client; gives what they are refused with. */
 async function callerOf({ name }: Service): Promise<(operation: string) => Promise<Error>> {
-  const sdk = await import(`@aws-sdk/client-${CLIENTS[name] ?? name}`);
-  const Client = Object.entries<any>(sdk).find(([key]) => /^[A-Z].*Client$/.test(key))![1];
+  const sdk = await sdkModule(name);
   const table = serviceTable(name);
   return async (operation) => {
-    const client = new Client({
+    const client = new sdk.Client({
       ...{ endpoint: node.endpoint, region: 'us-east-1', credentials: { ...key }, maxAttempts: 1 },
       ...{ disableHostPrefix: true, forcePathStyle: true },
     });
     try {
-      const answer = await client.send(new sdk[`${operation}Command`](minimalInput(table, operation)));
+      const Command = sdk.command(operation);
+      const answer = await client.send(new Command(minimalInput(table, operation)));
       return new Error(`answered ${JSON.stringify(answer)}`);
     } catch (error) {
       return error as Error;

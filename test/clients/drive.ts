@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { builtOperations } from '../../scripts/compatibility.ts';
+import type { Node } from '../../src/node/index.ts';
+import { temporaryDirectory } from '../support/directory.ts';
+import { devNode } from '../support/in-process.ts';
+import { openAwsCli } from './drivers/aws-cli.ts';
+import { openBoto3 } from './drivers/boto3.ts';
+import type { Driver, NoDriver } from './drivers/driver.ts';
+import { openSdkJs } from './drivers/sdk-js.ts';
+import type { ClientName, Scenario } from './scenario.ts';
+
+const DRIVERS: Readonly<Record<ClientName, (endpoint: string) => Promise<Driver | NoDriver>>> = {
+  'sdk-js': openSdkJs,
+  boto3: openBoto3,
+  'aws-cli': openAwsCli,
+};
+
+/** Runs a scenario by every client, and holds that each has driven all that is built of the service. */
+export function drive(scenario: Scenario): void {
+  const scope = new AsyncDisposableStack();
+  let node: Node;
+  let built: readonly string[];
+
+  before(async () => {
+    const directory = scope.use(await temporaryDirectory());
+    node = scope.use(await devNode(directory.path));
+    built = [...(await builtOperations()).get(scenario.service)!];
+  });
+  after(() => scope.disposeAsync());
+
+  for (const [client, open] of Object.entries(DRIVERS) as [ClientName, (typeof DRIVERS)[ClientName]][]) {
+    test(`${client} drives every operation of ${scenario.service}`, async (t) => {
+      await using driver = await open(node.endpoint);
+      if ('missing' in driver) return t.skip(driver.missing);
+      const driven = await run(scenario, client, driver, node);
+      assert.deepEqual([...driven].sort(), (await drivable(scenario, client, driver, built)).sort());
+    });
+  }
+}
+
+/** @returns the operations that succeeded at least once */
+async function run({ service, run }: Scenario, client: ClientName, driver: Driver, node: Node): Promise<Set<string>> {
+  const driven = new Set<string>();
+  await run({
+    client,
+    call: async (operation, input = {}) => {
+      const answer = await driver.call(service, operation, input);
+      driven.add(operation);
+      return answer;
+    },
+    of:
+      (other) =>
+      (operation, input = {}) =>
+        driver.call(other, operation, input),
+    name: (stem) => `${stem}-${client}`,
+    knows: (operation, member) => driver.knows(service, operation, member),
+    node,
+  });
+  return driven;
+}
+
+/** What is built less what the client's own model has not, and less what is said to be out of its reach. */
+async function drivable(
+  { service, undriven }: Scenario,
+  client: ClientName,
+  driver: Driver,
+  built: readonly string[],
+): Promise<string[]> {
+  const outOfReach = Object.keys(undriven?.[client] ?? {});
+  const known: string[] = [];
+  for (const operation of built) if (await driver.knows(service, operation)) known.push(operation);
+  const stale = outOfReach.filter((operation) => !known.includes(operation));
+  assert.deepEqual(stale, [], 'a reason stands for what is not built, or not in the model of the client');
+  return known.filter((operation) => !outOfReach.includes(operation));
+}
