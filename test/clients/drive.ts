@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { builtOperations } from '../../scripts/compatibility.ts';
 import type { Node } from '../../src/node/index.ts';
@@ -23,8 +24,8 @@ export function drive(scenario: Scenario): void {
   let built: readonly string[];
 
   before(async () => {
-    const directory = scope.use(await temporaryDirectory());
-    node = scope.use(await devNode(directory.path));
+    const { path } = scope.use(await temporaryDirectory());
+    node = scope.use(await devNode(join(path, 'data'), await scenario.configure?.(path)));
     built = [...(await builtOperations()).get(scenario.service)!];
   });
   after(() => scope.disposeAsync());

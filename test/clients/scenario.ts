@@ -1,5 +1,5 @@
 /** What a client is put through: ordinary code over calls, the same for every client. */
-import type { Node } from '../../src/node/index.ts';
+import type { Node, NodeConfig } from '../../src/node/index.ts';
 
 /** The clients that everything is driven by. */
 export type ClientName = 'sdk-js' | 'boto3' | 'aws-cli';
@@ -25,8 +25,8 @@ export interface Rig {
   /** A name that no other client's run has: all of them stand beside each other on one node. */
   name(stem: string): string;
   /**
-   * Whether the client's own model has an operation, and a member of its input; Debian's boto3 and aws CLI are older than the API.
-   * Asked of the client itself.
+   * Whether the client's own model has an operation, and a member of its input or answer; Debian's boto3 and aws CLI are older than
+   * the API. Asked of the client itself.
    */
   knows(operation: string, member?: string): Promise<boolean>;
   /** The node that is called, in this process. */
@@ -38,5 +38,7 @@ export interface Scenario {
   readonly service: string;
   /** What a client cannot drive though its model has it: operation and reason. */
   readonly undriven?: Partial<Record<ClientName, Readonly<Record<string, string>>>>;
+  /** What the node is told besides. @param directory  for files that it names; goes with the node */
+  configure?(directory: string): Promise<Partial<NodeConfig>>;
   run(rig: Rig): Promise<void>;
 }

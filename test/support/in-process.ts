@@ -4,8 +4,8 @@ import { type Node, type NodeConfig, startNode } from '../../src/node/index.ts';
 const QUIET = { host: '127.0.0.1', httpPort: 0, mqttPort: 0, logLevel: 'error', blankEnvironments: 0 } as const;
 
 /** A node of `dev` in the process of the test. */
-export function devNode(dataDirectory: string): Promise<Node> {
-  return startNode({ dataDirectory, ...QUIET, mode: 'dev' });
+export function devNode(dataDirectory: string, more: Partial<NodeConfig> = {}): Promise<Node> {
+  return startNode({ dataDirectory, ...QUIET, mode: 'dev', ...more });
 }
 
 /** A node in the process of the test that takes signed calls only and holds them to policies. @param rootCredentials  of the account */

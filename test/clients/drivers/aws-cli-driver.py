@@ -65,7 +65,7 @@ def run(words):
 
 def words_of(model, arguments, directory, outfile):
     """Of a command line: members in one document, and each by itself where the CLI takes none; streams by file."""
-    streamed = model.get_streaming_input() and model.input_shape.serialization["payload"]
+    streamed = streamed_of(model)
     members = {name: member for name, member in arguments.items() if name != streamed}
     if model.has_streaming_output:
         for name, member in members.items():
@@ -78,6 +78,12 @@ def words_of(model, arguments, directory, outfile):
         with open(path, "wb") as body:
             body.write(arguments[streamed])
         yield from ["--" + xform_name(streamed, "-"), path]
+
+
+def streamed_of(model):
+    """The member that the CLI takes as the path of a file: a payload that is merely bytes it takes as Base64, as any."""
+    payload = model.get_streaming_input() and model.input_shape.serialization["payload"]
+    return payload if payload and model.input_shape.members[payload].serialization.get("streaming") else None
 
 
 def option(name, member):

@@ -2,7 +2,7 @@
 export interface Driver extends AsyncDisposable {
   /** @throws Error  its `name` is the code that was answered */
   call(service: string, operation: string, input: object): Promise<unknown>;
-  /** Whether the client's own model has the operation, and the member of its input. */
+  /** Whether the client's own model has the operation, and the member of its input or answer. */
   knows(service: string, operation: string, member?: string): Promise<boolean>;
 }
 

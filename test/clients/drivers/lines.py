@@ -60,5 +60,6 @@ def missing(reason):
 
 
 def has_member(operation_model, member):
-    """Whether an operation of a botocore model takes this."""
-    return member is None or (operation_model.input_shape is not None and member in operation_model.input_shape.members)
+    """Whether an operation of a botocore model takes this, or answers it."""
+    shapes = [operation_model.input_shape, operation_model.output_shape]
+    return member is None or any(shape is not None and member in shape.members for shape in shapes)

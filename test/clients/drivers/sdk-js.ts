@@ -34,7 +34,7 @@ export async function openSdkJs(endpoint: string): Promise<Driver> {
         throw new CallError(codeOf(error as SdkError), (error as Error).message, { cause: error });
       }
     },
-    // The clients are of the models that the tables are made from: what those have of an input, these have.
+    // The clients are of the models that the tables are made from: what members those have, these have.
     knows: async (service, operation) => (await open(service)).sdk.command(operation) !== undefined,
     async [Symbol.asyncDispose]() {
       for (const { client } of opened.values()) client.destroy();

@@ -1,0 +1,4 @@
+import { drive } from './drive.ts';
+import { sts } from './scenarios/sts.ts';
+
+drive(sts);
