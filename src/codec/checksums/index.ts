@@ -7,4 +7,4 @@ export {
   type ContentAlgorithm,
   checksumHasher,
 } from './hasher.ts';
-export { type LaneMd5, type LaneMemory, type LanePiece, laneMemory, Md5Lanes, PIECES_AT } from './md5-lanes.ts';
+export { LANES, type LaneMd5, type LaneMemory, type LanePiece, laneMemory, Md5Lanes, PIECES_AT } from './md5-lanes.ts';

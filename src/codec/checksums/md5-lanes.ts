@@ -16,7 +16,8 @@ export interface LaneMemory {
 
 const PAGE_BYTES = 64 * 1024;
 const BLOCK_BYTES = 64;
-const LANES = 4;
+/** Messages that are taken side by side. */
+export const LANES = 4;
 /** Behind the constants: the state of four messages, and blocks that are put together. */
 const STATE_AT = CONSTANTS_AT + 256;
 const SCRATCH_AT = STATE_AT + 64;

@@ -1,12 +1,14 @@
 /**
- * The thread that computes the sums of large bodies: see `digest-thread.ts`. Pieces wait until the messages of this turn are read, so that MD5
- * takes those of several bodies side by side; a body that comes alone has Node's own MD5, which is faster for one.
+ * The thread that computes the sums of large bodies: see `digest-thread.ts`. MD5 takes pieces of several bodies side by side, four in little
+ * more time than one: pieces wait until they fill the lanes, though neither for long nor once a sum is asked for. A body that comes alone has
+ * Node's own MD5, which is faster for one, and waits for nobody.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import {
   type ChecksumHasher,
   checksumHasher,
+  LANES,
   type LaneMd5,
   type LaneMemory,
   Md5Lanes,
@@ -38,12 +40,18 @@ interface Body {
   hasEnded: boolean;
 }
 
+/** Pieces that fill no lanes wait so long for others: about as long as a disk takes to sync a body, for which its sum is not asked before. */
+const PATIENCE_MS = 5;
+/** So many do not wait: their senders need the slots. */
+const WAITING_MAX = 12;
+
 const memory = workerData as LaneMemory;
 const bytes = new Uint8Array(memory.buffer);
 const bodies = new Map<number, Body>();
 /** Made when the second body comes; `null` where there are none. */
 let lanes: Md5Lanes | null | undefined;
 let isScheduled = false;
+let patience: NodeJS.Timeout | undefined;
 
 parentPort!.on('message', (request: DigestRequest) => {
   const { id } = request;
@@ -52,9 +60,7 @@ parentPort!.on('message', (request: DigestRequest) => {
   if (request.kind === 'update') body.waiting.push(request);
   else if (request.kind === 'end') body.hasEnded = true;
   else drop(body);
-  if (isScheduled) return;
-  isScheduled = true;
-  setImmediate(work);
+  schedule();
 });
 
 function begin(id: number, algorithms: readonly ChecksumAlgorithm[]): Body {
@@ -69,12 +75,56 @@ function drop({ id, waiting }: Body): void {
   for (const { slot } of waiting) answer({ kind: 'taken', slot });
 }
 
-/** A piece of each body, and then the messages that have come meanwhile. */
-function work(): void {
-  const pieces = [...bodies.values()].flatMap((body) => {
-    const piece = body.waiting.shift();
-    return piece ? [{ body, ...piece }] : [];
+/** Has the work go on when the messages of this turn are read. */
+function schedule(): void {
+  if (isScheduled) return;
+  isScheduled = true;
+  setImmediate(() => {
+    isScheduled = false;
+    work();
   });
+}
+
+/** Takes a round where it is worth it, and sees to it that nothing waits for long. */
+function work(): void {
+  const waiting = [...bodies.values()].filter(isWaiting);
+  const [alone, ready] = [waiting.filter(isAlone), waiting.filter((body) => !isAlone(body))];
+  const round = isRound(ready) ? ready.slice(0, LANES) : [];
+  if (round.length > 0) {
+    clearTimeout(patience);
+    patience = undefined;
+  } else if (ready.length > 0) patience ??= setTimeout(takeAll, PATIENCE_MS);
+  take([...alone, ...round]);
+  if (alone.length + round.length > 0) schedule();
+}
+
+/** Enough for the lanes, or somebody waits for it: for a sum, or for slots. */
+function isRound(ready: readonly Body[]): boolean {
+  if (ready.length >= LANES || ready.some(({ hasEnded }) => hasEnded)) return true;
+  return ready.reduce((sum, { waiting }) => sum + waiting.length, 0) >= WAITING_MAX;
+}
+
+/** The others have not come: what waits is taken as it is. */
+function takeAll(): void {
+  patience = undefined;
+  for (;;) {
+    const waiting = [...bodies.values()].filter(isWaiting);
+    if (waiting.length === 0) return;
+    take(waiting);
+  }
+}
+
+function isAlone({ md5 }: Body): boolean {
+  return 'alone' in md5;
+}
+
+function isWaiting({ waiting }: Body): boolean {
+  return waiting.length > 0;
+}
+
+/** A piece of each of these; sums of bodies that have ended are told. */
+function take(some: readonly Body[]): void {
+  const pieces = some.map((body) => ({ body, ...body.waiting.shift()! }));
   lanes?.update(
     pieces.flatMap(({ body: { md5 }, slot: { at }, length }) =>
       'lane' in md5 ? [{ md5: md5.lane, at, sizeBytes: length }] : [],
@@ -87,8 +137,6 @@ function work(): void {
     answer({ kind: 'taken', slot });
   }
   for (const body of bodies.values()) if (body.hasEnded && body.waiting.length === 0) finish(body);
-  isScheduled = pieces.length > 0;
-  if (isScheduled) setImmediate(work);
 }
 
 function finish({ id, md5, hashers }: Body): void {
