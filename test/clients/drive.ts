@@ -34,21 +34,33 @@ export function drive(scenario: Scenario): void {
     test(`${client} drives every operation of ${scenario.service}`, async (t) => {
       await using driver = await open(node.endpoint);
       if ('missing' in driver) return t.skip(driver.missing);
-      const driven = await run(scenario, client, driver, node);
-      assert.deepEqual([...driven].sort(), (await drivable(scenario, client, driver, built)).sort());
+      const { driven, refused } = await run(scenario, client, driver, node);
+      const drivable = await drivableBy(driver, client, scenario, built);
+      const refusing = Object.keys(scenario.refused ?? {});
+      assert.deepEqual([...driven].sort(), drivable.filter((operation) => !refusing.includes(operation)).sort());
+      assert.deepEqual(
+        refusing.filter((operation) => refused.has(operation)),
+        drivable.filter((operation) => refusing.includes(operation)),
+      );
     });
   }
 }
 
-/** @returns the operations that succeeded at least once */
-async function run({ service, run }: Scenario, client: ClientName, driver: Driver, node: Node): Promise<Set<string>> {
+/** @returns the operations that succeeded at least once, and those that were refused */
+async function run({ service, run }: Scenario, client: ClientName, driver: Driver, node: Node) {
   const driven = new Set<string>();
+  const refused = new Set<string>();
   await run({
     client,
     call: async (operation, input = {}) => {
-      const answer = await driver.call(service, operation, input);
-      driven.add(operation);
-      return answer;
+      try {
+        const answer = await driver.call(service, operation, input);
+        driven.add(operation);
+        return answer;
+      } catch (error) {
+        refused.add(operation);
+        throw error;
+      }
     },
     of:
       (other) =>
@@ -58,16 +70,16 @@ async function run({ service, run }: Scenario, client: ClientName, driver: Drive
     knows: (operation, member) => driver.knows(service, operation, member),
     node,
   });
-  return driven;
+  return { driven, refused };
 }
 
 /** What is built less what the client's own model has not, and less what is said to be out of its reach. */
-async function drivable(
-  { service, undriven }: Scenario,
-  client: ClientName,
+async function drivableBy(
   driver: Driver,
+  client: ClientName,
+  { service, undriven }: Scenario,
   built: readonly string[],
-): Promise<string[]> {
+): Promise<readonly string[]> {
   const outOfReach = Object.keys(undriven?.[client] ?? {});
   const known: string[] = [];
   for (const operation of built) if (await driver.knows(service, operation)) known.push(operation);

@@ -38,6 +38,8 @@ export interface Scenario {
   readonly service: string;
   /** What a client cannot drive though its model has it: operation and reason. */
   readonly undriven?: Partial<Record<ClientName, Readonly<Record<string, string>>>>;
+  /** What is built and answers by its refusal alone, for every client: operation and reason. The scenario has to meet it. */
+  readonly refused?: Readonly<Record<string, string>>;
   /** What the node is told besides. @param directory  for files that it names; goes with the node */
   configure?(directory: string): Promise<Partial<NodeConfig>>;
   run(rig: Rig): Promise<void>;

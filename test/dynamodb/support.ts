@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { type CreateTableCommandInput, DynamoDB } from '@aws-sdk/client-dynamodb';
 import { TestNode } from '../support/node.ts';
 
+export { eventually } from '../support/eventually.ts';
+
 /** A real node, and the SDK for JavaScript on it. */
 export class TablesNode implements AsyncDisposable {
   readonly node: TestNode;
@@ -67,12 +69,3 @@ export const named = (name: string, message?: string | RegExp) => (error: Error)
   else if (message) assert.match(error.message, message);
   return true;
 };
-
-/** Asks again until `ready` holds. */
-export async function eventually<T>(ask: () => Promise<T>, ready: (answer: T) => boolean): Promise<T> {
-  for (let tries = 0; tries < 5_000; tries++) {
-    const answer = await ask();
-    if (ready(answer)) return answer;
-  }
-  throw new Error('it did not become so');
-}

@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
 import type { ShardIteratorType, _Record as StreamRecord } from '@aws-sdk/client-dynamodb-streams';
 import { StreamsNode } from './setting.ts';
-
-const PYTHON = '/usr/bin/python3';
-const AWS = '/usr/bin/aws';
-const run = promisify(execFile);
 
 let house: StreamsNode;
 before(async () => {
@@ -142,44 +135,4 @@ test('errors are those of AWS', async () => {
     name: 'ValidationException',
   });
   await assert.rejects(house.streams.getRecords({ ShardIterator: 'nonsense' }), { name: 'ValidationException' });
-});
-
-const BOTO3 = `
-import boto3, sys
-options = dict(endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id='test', aws_secret_access_key='test')
-streams = boto3.client('dynamodbstreams', **options)
-arn = sys.argv[2]
-shards = streams.describe_stream(StreamArn=arn)['StreamDescription']['Shards']
-for shard in shards:
-    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard['ShardId'], ShardIteratorType='TRIM_HORIZON')['ShardIterator']
-    for record in streams.get_records(ShardIterator=iterator)['Records']:
-        print(record['eventName'], record['dynamodb']['Keys']['id']['S'], record['dynamodb']['NewImage']['blob']['B'])
-`;
-
-const without = (path: string) => (existsSync(path) ? false : `there is no ${path}`);
-
-test('boto3 reads a stream, bytes being bytes', { skip: without(PYTHON) }, async () => {
-  const { name, stream } = await house.table('NEW_IMAGE');
-  await house.dynamodb.putItem({ TableName: name, Item: { id: { S: 'b' }, blob: { B: Buffer.from('xyz') } } });
-  const { stdout } = await run(PYTHON, ['-c', BOTO3, house.node.endpoints.http, stream]);
-  assert.equal(stdout, "INSERT b b'xyz'\n");
-});
-
-test('the aws CLI describes and lists streams', { skip: without(AWS) }, async () => {
-  const { name, stream } = await house.table('KEYS_ONLY');
-  const env = {
-    ...process.env,
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-    AWS_DEFAULT_REGION: 'us-east-1',
-  };
-  const aws = async (...words: string[]) => {
-    const { stdout } = await run(AWS, ['--endpoint-url', house.node.endpoints.http, 'dynamodbstreams', ...words], {
-      env,
-    });
-    return JSON.parse(stdout);
-  };
-  assert.equal((await aws('list-streams', '--table-name', name)).Streams[0].StreamArn, stream);
-  const { StreamDescription } = await aws('describe-stream', '--stream-arn', stream);
-  assert.equal(StreamDescription.Shards.length, 4);
 });

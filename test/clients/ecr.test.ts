@@ -1,0 +1,4 @@
+import { drive } from './drive.ts';
+import { ecr } from './scenarios/ecr.ts';
+
+drive(ecr);
