@@ -1,0 +1,4 @@
+import { drive } from './drive.ts';
+import { iam } from './scenarios/iam.ts';
+
+drive(iam);
