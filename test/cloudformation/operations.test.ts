@@ -213,6 +213,30 @@ test('a creation policy waits for signals, each once', async () => {
   assert.match(await reasons(harness), /Timeout PT13H is not between PT1S and PT12H/);
 });
 
+test('a cancelled update waits for no signal, across a restart too', async () => {
+  const Wait = {
+    Type: 'AWS::CloudFormation::WaitCondition',
+    CreationPolicy: { ResourceSignal: { Count: 1, Timeout: 'PT1H' } },
+  };
+  for (const isCutOff of [false, true]) {
+    await using harness = await Harness.open();
+    await harness.create('app', app('one', 'a'));
+    const release = harness.services.hold('logs:CreateLogGroup');
+    const Group = { Type: 'AWS::Logs::LogGroup', Properties: { LogGroupName: 'group' } };
+    const Resources = { ...app('one', 'a').Resources, Wait, Group };
+    await harness.call('UpdateStack', { StackName: 'app', TemplateBody: JSON.stringify({ Resources }) });
+    await until(harness, 'Wait', 'CREATE_IN_PROGRESS');
+    const reopened = isCutOff ? harness.reopen() : undefined;
+    await harness.call('CancelUpdateStack', { StackName: 'app' });
+    release();
+    await reopened;
+    if (isCutOff) harness.cloudformation.resume();
+    assert.equal((await harness.settled('app')).StackStatus, 'UPDATE_ROLLBACK_COMPLETE');
+    assert.match(await reasons(harness), /^Resource creation cancelled$/m);
+    assert.deepEqual(harness.services.standing, ['one', 'steady']);
+  }
+});
+
 test('a signal is no answer to what a custom resource was asked', async () => {
   await using harness = await Harness.open();
   const template = {

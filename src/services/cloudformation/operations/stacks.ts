@@ -41,7 +41,8 @@ export function stackOperations(stacks: Stacks, readAs: ReadObjectAs): Readonly<
     },
 
     CancelUpdateStack: async (input, { region }) => {
-      await stacks.cancelUpdate(region, input.StackName);
+      const { id } = await stacks.cancelUpdate(region, input.StackName);
+      await stacks.prompt(id);
       return {};
     },
 

@@ -29,9 +29,13 @@ export interface Question {
   /** Where functions in their sandboxes PUT the answer. */
   readonly url: string;
   answers(): readonly { readonly id: string; readonly body: Json }[];
-  /** Waits until `enough` gives something; `undefined` when the time is over. */
+  /**
+   * Waits until `enough` gives something; `undefined` when the time is over, or the update is cancelled.
+   * @param options.evenIfCancelled  who is asked is at work, and what it is making is known by its answer alone
+   */
   wait<T>(
     enough: (answers: readonly { readonly id: string; readonly body: Json }[]) => T | undefined,
+    options?: { readonly evenIfCancelled?: boolean },
   ): Promise<T | undefined>;
 }
 

@@ -8,7 +8,7 @@ import type { Scope } from '../template/evaluate.ts';
 import type { JsonObject } from '../template/value.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
-import { decideHeld, isLate, nextPhase } from './machine.ts';
+import { decideHeld, isCalledOff, isCancelled, nextPhase } from './machine.ts';
 import type { Output, PendingStep, Stack, StackResource } from './model.ts';
 import { keptName, physicalName } from './naming.ts';
 import { deniedByPolicy } from './policy.ts';
@@ -74,6 +74,7 @@ export class StackDriver implements AsyncDisposable {
     const run = this.#runs.get(uuid);
     if (!run) return false;
     await this.#change(run, (stack) => ({ stack: amendment(stack), events: [] }));
+    if (isCancelled(run.stack)) run.cancelled.abort();
     return true;
   }
 
@@ -116,9 +117,11 @@ export class StackDriver implements AsyncDisposable {
       steps: new Map(),
       tail: Promise.resolve(),
       ended: Promise.resolve(),
+      cancelled: new AbortController(),
       rested: Promise.withResolvers(),
       decided: Promise.withResolvers(),
     };
+    if (isCancelled(stack)) run.cancelled.abort();
     this.#runs.set(stack.uuid, run);
     run.ended = this.#loop(run)
       .catch((error: unknown) => {
@@ -137,12 +140,12 @@ export class StackDriver implements AsyncDisposable {
         await Promise.allSettled([...run.steps.values()]);
         return;
       }
-      const { walk, cancelled, phase } = run.stack.deployment;
+      const { walk, phase } = run.stack.deployment;
       if (phase === 'held') {
         await this.#hold(run);
         continue;
       }
-      const held = phase === 'apply' && (cancelled || isLate(run.stack, this.#dependencies.clock.now()));
+      const held = isCalledOff(run.stack, this.#dependencies.clock.now());
       const ready = held ? [] : readyNodes(walk, CLOUDFORMATION_LIMITS.stepsInFlightMax);
       // What a crash cut off must come to its end even when nothing new may begin: only then is known what there is to undo.
       const cutOff = nodesIn(walk, 'running').filter((node) => run.resuming.has(node));

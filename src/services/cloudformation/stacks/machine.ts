@@ -46,6 +46,16 @@ export function isLate({ deployment }: Stack, now: number): boolean {
   return deployment?.phase === 'apply' && deployment.deadline !== undefined && now >= deployment.deadline;
 }
 
+/** Nothing more of it is to be made: its time is over, or its user has thought better of it. */
+export function isCalledOff(stack: Stack, now: number): boolean {
+  return isCancelled(stack) || isLate(stack, now);
+}
+
+/** An update that is to stop, while it is not being undone yet. */
+export function isCancelled({ deployment }: Stack): boolean {
+  return deployment?.phase === 'apply' && deployment.cancelled === true;
+}
+
 export function startCreate(stack: Stack, options: StartOptions): Transition {
   const { revision, graph, onFailure, imports, token, now } = options;
   const deadline = deadlineOf(stack, options);

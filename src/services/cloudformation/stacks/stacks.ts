@@ -182,7 +182,7 @@ export class Stacks {
     });
   }
 
-  async cancelUpdate(region: string, nameOrId: string): Promise<void> {
+  async cancelUpdate(region: string, nameOrId: string): Promise<Stack> {
     const stack = this.get(region, nameOrId);
     if (stack.status !== 'UPDATE_IN_PROGRESS') {
       throw invalid(`CancelUpdateStack cannot be called from current stack status: ${stack.status}`);
@@ -191,6 +191,7 @@ export class Stacks {
     for (const { id, parentId, status } of this.#store.stacks()) {
       if (parentId === stack.id && status === 'UPDATE_IN_PROGRESS') await this.cancelUpdate(region, id);
     }
+    return stack;
   }
 
   /** Undoes a deployment that failed and was left as it was. */

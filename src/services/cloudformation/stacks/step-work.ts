@@ -7,7 +7,7 @@ import { ResolvedReferences, referencesBy } from '../template/dynamic-references
 import type { StackIdentity } from '../template/program.ts';
 import { type Answers, answerPath, questionKey, questionOf } from './answers.ts';
 import type { Exports } from './exports.ts';
-import { isLate } from './machine.ts';
+import { isCalledOff, isCancelled } from './machine.ts';
 import { callerOf, type PendingQuestion, type Stack } from './model.ts';
 import type { Nesting } from './nested.ts';
 import { deletionTarget, noteMade, noteQuestion } from './steps.ts';
@@ -37,6 +37,8 @@ export interface Run {
   readonly steps: Map<string, Promise<void>>;
   /** Changes to the stack wait for each other here. */
   tail: Promise<void>;
+  /** Fires when an update is cancelled: nobody is waited for any more who may never come. */
+  readonly cancelled: AbortController;
   /** Resolves when the run has ended. */
   ended: Promise<void>;
   /** Resolves when it has ended or waits for its parent. */
@@ -111,7 +113,17 @@ export class StepWork {
       sent: question.sentAs === url,
       markSent: () => note({ ...question, sentAs: url }),
       answers: () => answers.of(key),
-      wait: (enough) => answers.wait(key, question.deadline, this.#dependencies.signal, enough),
+      wait: async (enough, { evenIfCancelled = false } = {}) => {
+        const { signal: drained } = this.#dependencies;
+        // The restoring of a cancelled update asks too, and waits.
+        const cancelled = evenIfCancelled || run.stack.deployment?.phase !== 'apply' ? [] : [run.cancelled.signal];
+        try {
+          return await answers.wait(key, question.deadline, AbortSignal.any([drained, ...cancelled]), enough);
+        } catch (error) {
+          if (drained.aborted || !isCancelled(run.stack)) throw error;
+          return undefined;
+        }
+      },
     };
   }
 
@@ -135,7 +147,7 @@ export class StepWork {
     const { stabilizeMsMax, stabilizePollMs } = CLOUDFORMATION_LIMITS;
     const deadline = clock.monotonic() + stabilizeMsMax;
     while (!(await ready())) {
-      if (clock.monotonic() > deadline || isLate(run.stack, clock.now()))
+      if (clock.monotonic() > deadline || isCalledOff(run.stack, clock.now()))
         throw new Error(`timed out waiting for ${what}`);
       await clock.sleep(stabilizePollMs, this.#dependencies.signal);
     }
