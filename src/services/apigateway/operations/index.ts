@@ -34,7 +34,7 @@ export function restApiOperations(
     ...domainOperations(apis, domains),
     ...keyOperations(apis),
     ...methodOperations(apis),
-    ...otherOperations(apis),
+    ...otherOperations(apis, domains),
     ...planOperations(apis),
     ...resourceOperations(apis),
     ...stageOperations(apis),

@@ -1,4 +1,5 @@
 import { parseArn } from '../../../base/index.ts';
+import type { HttpApis } from '../../apigatewayv2/index.ts';
 import type { Operation } from '../../index.ts';
 import type { RestApis } from '../apis.ts';
 import { checkTags, partOf } from '../checks.ts';
@@ -14,21 +15,22 @@ interface TagInput {
 }
 
 /** TagResource, UntagResource, GetTags, GetAccount, UpdateAccount. */
-export function otherOperations(apis: RestApis): Record<string, Operation> {
+export function otherOperations(apis: RestApis, domains: HttpApis): Record<string, Operation> {
+  const places = { apis, domains };
   return {
     TagResource: async ({ resourceArn, tags = {} }: TagInput) => {
-      await changeTags(apis, resourceArn, (before) => {
+      await changeTags(places, resourceArn, (before) => {
         const after = { ...before, ...tags };
         checkTags(after);
         return after;
       });
     },
     UntagResource: async ({ resourceArn, tagKeys = [] }: TagInput) => {
-      await changeTags(apis, resourceArn, (before) =>
+      await changeTags(places, resourceArn, (before) =>
         Object.fromEntries(Object.entries(before).filter(([key]) => !tagKeys.includes(key))),
       );
     },
-    GetTags: ({ resourceArn }: TagInput) => ({ tags: tagsOf(apis, resourceArn) }),
+    GetTags: ({ resourceArn }: TagInput) => ({ tags: tagsOf(places, resourceArn) }),
     GetAccount: (_input, { region }) => accountShape(apis.account(region)),
     UpdateAccount: async ({ patchOperations }: { patchOperations?: readonly PatchOperation[] }, { region }) => {
       await apis.setAccount(region, patched(apis.account(region), patchOperations, { cloudwatchRoleArn: 'text' }));
@@ -46,20 +48,33 @@ function accountShape(account: { readonly cloudwatchRoleArn?: string }) {
   };
 }
 
-/** `/restapis/ID`, `/restapis/ID/stages/NAME`, `/apikeys/ID`, `/usageplans/ID`, `/clientcertificates/ID`. @throws bad-request */
+/** Where what has tags is kept. */
+interface Places {
+  readonly apis: RestApis;
+  readonly domains: HttpApis;
+}
+
+/**
+ * `/restapis/ID`, `/restapis/ID/stages/NAME`, `/apikeys/ID`, `/usageplans/ID`, `/clientcertificates/ID`, `/domainnames/NAME`.
+ * @throws bad-request
+ */
 function placeOf(arn: string) {
   const { service, region = '', resource = '' } = parseArn(arn) ?? {};
-  const match = /^\/(restapis|apikeys|usageplans|clientcertificates)\/([^/]+)(?:\/stages\/([^/]+))?$/.exec(resource);
+  const match = /^\/(restapis|apikeys|usageplans|clientcertificates|domainnames)\/([^/]+)(?:\/stages\/([^/]+))?$/.exec(
+    resource,
+  );
   if (service !== 'apigateway' || !match) throw badRequest('Invalid ARN specified in the request');
   return { region, kind: match[1]!, id: match[2]!, stage: match[3] };
 }
 
-async function changeTags(apis: RestApis, arn: string, decide: (tags: Tags) => Tags): Promise<void> {
+async function changeTags({ apis, domains }: Places, arn: string, decide: (tags: Tags) => Tags): Promise<void> {
   const { region, kind, id, stage } = placeOf(arn);
   if (kind === 'apikeys') await apis.changeKey(region, id, (key) => ({ ...key, tags: decide(key.tags) }));
   else if (kind === 'usageplans') await apis.changePlan(region, id, (plan) => ({ ...plan, tags: decide(plan.tags) }));
   else if (kind === 'clientcertificates') {
     await apis.certificates.change(region, id, (one) => ({ ...one, tags: decide(one.tags) }));
+  } else if (kind === 'domainnames') {
+    await domains.changeDomain(region, id, (one) => ({ ...one, tags: decide(one.tags) }));
   } else {
     await apis.change(region, id, (api) => {
       if (stage === undefined) return { ...api, tags: decide(api.tags) };
@@ -69,11 +84,12 @@ async function changeTags(apis: RestApis, arn: string, decide: (tags: Tags) => T
   }
 }
 
-function tagsOf(apis: RestApis, arn: string): Tags {
+function tagsOf({ apis, domains }: Places, arn: string): Tags {
   const { region, kind, id, stage } = placeOf(arn);
   if (kind === 'apikeys') return apis.key(region, id).tags;
   if (kind === 'usageplans') return apis.plan(region, id).tags;
   if (kind === 'clientcertificates') return apis.certificates.get(region, id).tags;
+  if (kind === 'domainnames') return domains.domain(region, id).tags;
   const api = apis.get(region, id);
   return stage === undefined ? api.tags : (partOf(api.stages, stage, 'stage').tags ?? {});
 }
