@@ -15,8 +15,8 @@ import { type PageInput, pageOf } from './paging.ts';
 
 const NAME = /^(?=.{1,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const KEY = /^(?:[A-Za-z0-9._~%!$&'()*+,;=:@-]+\/)*[A-Za-z0-9._~%!$&'()*+,;=:@-]+$/;
-const MEMBERS = ['DomainNameConfigurations', 'MutualTlsAuthentication'];
 
+type Configurations = NonNullable<ApiDomain['DomainNameConfigurations']>;
 type NameInput = { readonly DomainName: string };
 type MappingInput = NameInput & CreateApiMappingCommandInput & { readonly ApiMappingId: string };
 
@@ -26,13 +26,9 @@ export function domainOperations(apis: HttpApis): Record<string, Operation> {
     CreateDomainName: async (input: CreateDomainNameCommandInput, { region }) => {
       const name = input.DomainName!.toLowerCase();
       if (!NAME.test(name)) throw badRequest(`Invalid domain name: ${input.DomainName}`);
-      if (input.MutualTlsAuthentication !== undefined) throw badRequest('Mutual TLS is not built in Millrace.');
+      checkMutualTls(input);
       checkTags(input.Tags ?? {});
-      const configurations = (input.DomainNameConfigurations ?? [{}]).map((one) => ({
-        ...{ EndpointType: 'REGIONAL', SecurityPolicy: 'TLS_1_2', IpAddressType: 'ipv4' },
-        ...one,
-        ...{ DomainNameStatus: 'AVAILABLE', ApiGatewayDomainName: `${name}.localhost` },
-      })) as NonNullable<ApiDomain['DomainNameConfigurations']>;
+      const configurations = configured(name, input.DomainNameConfigurations ?? [{}]);
       const selection = { ApiMappingSelectionExpression: '$request.basepath' };
       const blank = { name, region, tags: input.Tags ?? {}, mappings: {}, ...selection };
       await apis.createDomain({ ...blank, DomainNameConfigurations: configurations });
@@ -44,14 +40,40 @@ export function domainOperations(apis: HttpApis): Record<string, Operation> {
       const { items, ...next } = pageOf(all, ({ name }) => name, input);
       return { Items: items.map(domainShape), ...next };
     },
-    UpdateDomainName: async (input: UpdateDomainNameCommandInput & NameInput, { region }) =>
-      domainShape(
-        await apis.changeDomain(region, input.DomainName, (before) => laid(before, taken({ ...input }, MEMBERS))),
-      ),
+    UpdateDomainName: async (input: UpdateDomainNameCommandInput & NameInput, { region }) => {
+      checkMutualTls(input);
+      const { DomainName, DomainNameConfigurations: given } = input;
+      const domain = await apis.changeDomain(region, DomainName, (before) =>
+        given
+          ? { ...before, DomainNameConfigurations: configured(before.name, given, before.DomainNameConfigurations) }
+          : before,
+      );
+      return domainShape(domain);
+    },
     DeleteDomainName: async ({ DomainName }: NameInput, { region }) => {
       await apis.deleteDomain(region, DomainName);
     },
   };
+}
+
+/** @throws bad-request */
+function checkMutualTls({
+  MutualTlsAuthentication,
+}: CreateDomainNameCommandInput | UpdateDomainNameCommandInput): void {
+  if (MutualTlsAuthentication !== undefined) throw badRequest('Mutual TLS is not built in Millrace.');
+}
+
+/** Configurations as they are shown: what is not given of one is as it was before for its type of endpoint. */
+function configured(name: string, given: Configurations, before: Configurations = []): Configurations {
+  return given.map((one) => {
+    const { EndpointType = 'REGIONAL' } = one;
+    return {
+      ...{ SecurityPolicy: 'TLS_1_2', IpAddressType: 'ipv4' },
+      ...before.find((old) => old.EndpointType === EndpointType),
+      ...one,
+      ...{ EndpointType, DomainNameStatus: 'AVAILABLE', ApiGatewayDomainName: `${name}.localhost` },
+    };
+  });
 }
 
 /** What of a domain leads to which stage of which API. */
