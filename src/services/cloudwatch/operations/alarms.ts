@@ -44,6 +44,11 @@ export function alarmOperations(alarms: Alarms): Readonly<Record<string, Operati
 
     DescribeAlarms: (input, { region }) => {
       const { AlarmNames: names, AlarmNamePrefix: prefix, StateValue: state, ActionPrefix: action = '' } = input;
+      if (names && prefix !== undefined) {
+        const message = 'AlarmNames and AlarmNamePrefix cannot be given together.';
+        throw new CloudWatchError('parameter-combination', message);
+      }
+      if (!wantsMetricAlarms(input)) return { MetricAlarms: [], CompositeAlarms: [] };
       const found = names ? named(names, region) : alarms.list(region, prefix);
       const isWanted = ({ state: now, settings }: Alarm) =>
         (state === undefined || now === state) &&
@@ -57,7 +62,7 @@ export function alarmOperations(alarms: Alarms): Readonly<Record<string, Operati
       const found = alarms.list(region).filter(({ settings }) => {
         const { namespace, metricName } = settings;
         const isSame = namespace === input.Namespace && metricName === input.MetricName;
-        return isSame && JSON.stringify(wireDimensions(settings.dimensions)) === dimensions;
+        return isSame && JSON.stringify(wireDimensions(settings.dimensions)) === dimensions && isAsked(settings, input);
       });
       return { MetricAlarms: found.map(shapeOf) };
     },
@@ -91,6 +96,18 @@ export function alarmOperations(alarms: Alarms): Readonly<Record<string, Operati
       Tags: Object.entries(tagged(ResourceARN, region).tags).map(([Key, Value]) => ({ Key, Value })),
     }),
   };
+}
+
+/** Composite alarms, and the families that they make, are not built: there are none. */
+function wantsMetricAlarms({ AlarmTypes, ChildrenOfAlarmName, ParentsOfAlarmName }: Input): boolean {
+  if (ChildrenOfAlarmName !== undefined || ParentsOfAlarmName !== undefined) return false;
+  return AlarmTypes === undefined || AlarmTypes.includes('MetricAlarm');
+}
+
+/** Whether an alarm of a metric has the statistic, the period and the unit that are asked for, each where it is. */
+function isAsked({ statistic, periodSeconds, unit }: AlarmSettings, input: Input): boolean {
+  const { Statistic, ExtendedStatistic = Statistic, Period = periodSeconds, Unit = unit } = input;
+  return (ExtendedStatistic ?? statistic) === statistic && Period === periodSeconds && Unit === unit;
 }
 
 /** @throws parameter-invalid, parameter-missing, parameter-combination */
