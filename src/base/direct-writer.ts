@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { isPlainSocket } from './shared-reads.ts';
 
 /** What Node keeps of a socket that is open; it is taken away before the descriptor is closed and may name another file. */
 interface Handle {
@@ -11,20 +12,20 @@ interface Handle {
  * `write(2)` tells at once. What the kernel does not take is for the stream to write, which also waits, and makes an event of a failure.
  */
 export class DirectWriter {
-  readonly #socket: Socket;
+  readonly #socket: { readonly writableLength: number };
   readonly #handle: Handle | null;
   readonly #fd: number;
 
-  /** @param socket  connected and not TLS's; where its descriptor is not to be had (Windows), nothing is taken */
-  constructor(socket: Socket) {
+  /** @param socket  connected; of one that is not node:net's own (TLS, WebSocket), or has no descriptor (Windows), nothing is ever taken */
+  constructor(socket: { readonly writableLength: number }) {
     this.#socket = socket;
-    this.#handle = handleOf(socket);
+    this.#handle = isPlainSocket(socket) ? handleOf(socket) : null;
     this.#fd = this.#handle?.fd ?? -1;
   }
 
   /** Bytes of the first `length` that the kernel has taken; none while the stream holds some that go before. */
   write(bytes: Uint8Array, length = bytes.byteLength): number {
-    if (this.#fd < 0 || handleOf(this.#socket) !== this.#handle || this.#socket.writableLength > 0) return 0;
+    if (this.#fd < 0 || handleOf(this.#socket as Socket) !== this.#handle || this.#socket.writableLength > 0) return 0;
     try {
       return writeSync(this.#fd, bytes, 0, length);
     } catch {

@@ -1,4 +1,4 @@
-/** base: clock, agenda, random, ids, errors, abort, bounded queue, turns, direct writes. Imports nothing of ours. */
+/** base: clock, agenda, random, ids, errors, abort, bounded queue, turns, sockets read and written past their streams. Imports nothing of ours. */
 export { abortable, isAbort, onAbort } from './abort.ts';
 export { Agenda, type Dated } from './agenda.ts';
 export { type Clock, SimulatedClock, SteadyClock, systemClock, type Timer } from './clock.ts';
@@ -8,4 +8,5 @@ export { ACCOUNT_ID, type Arn, DEFAULT_REGION, formatArn, parseArn, uuid } from 
 export { siblingModule } from './modules.ts';
 export { BoundedQueue, QueueFull } from './queue.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
+export { isPlainSocket, readShared } from './shared-reads.ts';
 export { Turns } from './turns.ts';

@@ -15,7 +15,7 @@ function requestOf(pieces: readonly Uint8Array[], headers: Record<string, string
 
 const own = (text: string) => new Uint8Array(Buffer.from(text));
 
-test('memory of a released piece is gone with the release of a later one, and no other is touched', async () => {
+test('memory of a released piece is gone, and no other is touched', async () => {
   const slab = new Uint8Array(Buffer.from('shared by two bodies'));
   const pieces = [own('first'), slab.subarray(0, 6), own('second'), own('third')];
   const body = new RequestBody(requestOf(pieces), { chunked: false });
@@ -27,7 +27,7 @@ test('memory of a released piece is gone with the release of a later one, and no
   assert.deepEqual(seen, ['first', 'shared', 'second', 'third']);
   assert.deepEqual(
     pieces.map(({ buffer }) => buffer.byteLength),
-    [0, 20, 0, 5],
+    [0, 20, 0, 0],
   );
 });
 

@@ -24,8 +24,13 @@ export class RequestBody implements StreamedBody {
   readonly #bytes: AsyncGenerator<Uint8Array>;
   /** Memory that holds a piece of this body and nothing else, in the order of the pieces. */
   readonly #own: ArrayBufferLike[] = [];
+  readonly #request: CallRequest;
+  /** Chunks are the pieces as they came, and not parts of them. */
+  readonly #isPlain: boolean;
 
   constructor(request: CallRequest, { chunked, chunks, payloadHash }: StreamProof) {
+    this.#request = request;
+    this.#isPlain = !chunked;
     const whole = wholeOf(request, this.#own);
     const source = payloadHash === undefined ? whole : hashed(whole, payloadHash);
     const decoder = chunked ? new ChunkedDecoder(chunks) : undefined;
@@ -38,11 +43,16 @@ export class RequestBody implements StreamedBody {
     return this.#bytes;
   }
 
-  /** Chunks may share a piece's memory, so that it goes when one of a later piece is released. */
+  /** Chunks of `aws-chunked` share a piece's memory, so that it goes when one of a later piece is released. */
   release({ buffer }: Uint8Array): void {
-    const at = this.#own.indexOf(buffer);
-    // Memory outside of V8's heap has it collect everything again and again; let go of, it does not.
-    if (at > 0) for (const memory of this.#own.splice(0, at)) (memory as ArrayBuffer).transfer(0);
+    const through = this.#own.indexOf(buffer) + (this.#isPlain ? 1 : 0);
+    if (through > 0) for (const memory of this.#own.splice(0, through)) this.#letGo(memory);
+  }
+
+  /** Memory outside of V8's heap has it collect everything again and again; let go of, it does not. */
+  #letGo(memory: ArrayBufferLike): void {
+    if (this.#request.reuse) this.#request.reuse(memory);
+    else (memory as ArrayBuffer).transfer(0);
   }
 }
 
@@ -62,7 +72,7 @@ function listed(header: string | string[] | undefined): readonly string[] {
 async function* wholeOf(request: CallRequest, own: ArrayBufferLike[]): AsyncGenerator<Uint8Array> {
   try {
     for await (const piece of request) {
-      if (piece.byteLength === piece.buffer.byteLength) own.push(piece.buffer);
+      if (request.reuse || piece.byteLength === piece.buffer.byteLength) own.push(piece.buffer);
       yield piece;
     }
   } catch (error) {

@@ -2,6 +2,8 @@ import { DomainError } from '../base/index.ts';
 import { aborted, type BodyErrorCode } from './body-errors.ts';
 import type { CallRequest } from './call.ts';
 import type { HttpRequest } from './http.ts';
+import { HeldBody } from './lane/held-body.ts';
+import type { PassingBody } from './lane/passing-body.ts';
 import { LaneRequest } from './lane/request.ts';
 import { WIRE_LIMITS } from './limits.ts';
 
@@ -13,8 +15,9 @@ export class BodyReader {
 
   /** The body; held until `release` gets its length back. @throws BodyErrorCode */
   read(request: CallRequest, bytesMax: number): Promise<Buffer> | Buffer {
-    if (request instanceof LaneRequest) return this.#readLane(request, bytesMax);
-    return this.#readStream(request as HttpRequest, bytesMax);
+    if (!(request instanceof LaneRequest)) return this.#readStream(request as HttpRequest, bytesMax);
+    const { body } = request;
+    return body instanceof HeldBody ? this.#readHeld(body, bytesMax) : this.#readPassing(body, bytesMax);
   }
 
   release(body: Uint8Array): void {
@@ -22,8 +25,8 @@ export class BodyReader {
   }
 
   /** What has come of it counts: what was only announced takes nobody's room. */
-  #readLane(request: LaneRequest, bytesMax: number): Promise<Buffer> | Buffer {
-    if (request.bodyBytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
+  #readHeld(held: HeldBody, bytesMax: number): Promise<Buffer> | Buffer {
+    if (held.sizeBytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
     let length = 0;
     const hold = (bytes: number) => {
       if (this.#heldBytes + bytes > WIRE_LIMITS.bufferedBytesMax) throw busy();
@@ -31,13 +34,31 @@ export class BodyReader {
       length += bytes;
     };
     try {
-      hold(request.arrivedBytes);
+      hold(held.arrivedBytes);
     } catch (error) {
       return Promise.reject(error);
     }
-    const body = request.body(hold);
+    const body = held.whole(hold);
     if (body instanceof Promise) body.catch(() => (this.#heldBytes -= length));
     return body;
+  }
+
+  async #readPassing(passing: PassingBody, bytesMax: number): Promise<Buffer> {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    try {
+      for await (const piece of passing) {
+        length += piece.length;
+        this.#heldBytes += piece.length;
+        pieces.push(piece);
+        if (length > bytesMax) throw tooLarge(bytesMax);
+        if (this.#heldBytes > WIRE_LIMITS.bufferedBytesMax) throw busy();
+      }
+      return Buffer.concat(pieces, length);
+    } catch (error) {
+      this.#heldBytes -= length;
+      throw error;
+    }
   }
 
   #readStream(request: HttpRequest, bytesMax: number): Promise<Buffer> | Buffer {

@@ -12,6 +12,8 @@ export interface CallRequest extends AsyncIterable<Uint8Array> {
   readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean };
   /** All of it has come. */
   readonly complete: boolean;
+  /** Takes back the memory of a chunk that nobody needs any more; absent where a chunk may share it with other requests'. */
+  reuse?(memory: ArrayBufferLike): void;
 }
 
 /** Its response, likewise. */

@@ -38,6 +38,7 @@ import { CallContext } from './context.ts';
 import * as failures from './failures.ts';
 import { authorityOf, type DeviceDoor, type HttpRequest, type HttpResponse } from './http.ts';
 import { CallInstruments } from './instruments.ts';
+import { HeldBody } from './lane/held-body.ts';
 import { LaneRequest } from './lane/request.ts';
 import { WIRE_LIMITS } from './limits.ts';
 import {
@@ -297,7 +298,9 @@ export class Dispatcher {
   ): Promise<void> {
     const { head, request } = call;
     const chunked = isChunked(head.headers);
-    if (!chunked && request instanceof LaneRequest) return this.#answerWhole(call, destination, caller, request);
+    if (!chunked && request instanceof LaneRequest && request.body instanceof HeldBody) {
+      return this.#answerWhole(call, destination, caller, request);
+    }
     const body = new RequestBody(request, { chunked, chunks: caller.chunks, payloadHash: caller.payloadHash });
     const headers = chunked ? withoutChunked(head.headers) : head.headers;
     return this.#perform(call, destination, caller, { ...head, headers, body });

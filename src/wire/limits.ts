@@ -26,8 +26,12 @@ export const WIRE_LIMITS = {
   headersTimeoutMs: 60_000,
   /** Largest body of a request that is read without Node's HTTP server. */
   laneBodyBytesMax: 1024 * 1024,
-  /** The same of a `PUT`, whose body is an object more often than not: larger ones are streamed. */
-  lanePutBytesMax: 64 * 1024,
+  /** The same of a `PUT`, whose body is an object more often than not, and passes. */
+  lanePutBytesMax: 999_999_999,
+  /** Bodies of a `PUT` up to here are held as others are. */
+  laneHeldPutBytesMax: 64 * 1024,
+  /** How long what still comes of a request is thrown away behind its answer, so that its client can read that. */
+  laneLingerMs: 30_000,
   /** How often connections on the fast lane are looked at: their times are exact to that. */
   laneTickMs: 5_000,
   /** The slowest upload that is waited for. */

@@ -212,7 +212,7 @@ class Wire implements WireServer {
       this.#keep(socket);
       const http2 = this.#fromSandboxes.has(socket) ? this.#sandboxHttp2 : this.#http2;
       sniff(socket, this.#options.clock, {
-        http1: () => this.#lane.take(socket),
+        http1: (first) => this.#lane.take(socket, first),
         http2: () => http2.emit('connection', socket),
       });
     });

@@ -7,11 +7,11 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 /** Enough of it to tell: `PUT` and `POST` differ by the second byte, `PRI` is told from `PROPFIND` by the third. */
 const TELLING_BYTES = 3;
 
-/** Waits for the first bytes of a connection and hands it, with them put back, to the protocol that they begin. */
+/** Waits for the first bytes of a connection and hands it, paused, to the protocol that they begin; to HTTP/2 with them put back. */
 export function sniff(
   socket: Socket,
   clock: Clock,
-  take: { readonly http1: () => void; readonly http2: () => void },
+  take: { readonly http1: (first: Buffer) => void; readonly http2: () => void },
 ): void {
   let first: Buffer = Buffer.alloc(0);
   const timer = clock.timer(WIRE_LIMITS.firstByteTimeoutMs, () => socket.destroy());
@@ -25,11 +25,9 @@ export function sniff(
     timer.cancel();
     socket.pause();
     socket.off('data', onData).off('error', onError).off('close', onClose);
+    if (!begins) return take.http1(first);
     socket.unshift(first);
-    if (begins) return take.http2();
-    take.http1();
-    // The HTTP/1.1 handler reads by listening, and a listener does not start what was paused.
-    socket.resume();
+    take.http2();
   };
   socket.on('data', onData).on('error', onError).once('close', onClose);
 }

@@ -8,8 +8,8 @@ import { SimulatedClock } from '../../src/base/index.ts';
 import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts';
 import type { Operation, Service } from '../../src/services/index.ts';
 import type { ExtraRoute } from '../../src/wire/index.ts';
-import { LaneRequest } from '../../src/wire/lane/request.ts';
-import { LaneResponse } from '../../src/wire/lane/response.ts';
+import { HeldBody } from '../../src/wire/lane/held-body.ts';
+import { LaneResponse, type ResponseOwner } from '../../src/wire/lane/response.ts';
 import { WIRE_LIMITS } from '../../src/wire/limits.ts';
 import { startWire, type TestWire } from './support.ts';
 
@@ -440,11 +440,20 @@ test('what a refused HEAD would be told does not stand before the next answer', 
   peer.socket.destroy();
 });
 
+/** The connection of a response, of which the socket alone is real enough. */
+function ownerOf(socket: { write(bytes: string | Buffer): unknown }): ResponseOwner {
+  return {
+    socket: socket as unknown as Socket,
+    date: () => 'now',
+    write: (bytes, sizeBytes) => void socket.write(Buffer.from(bytes.subarray(0, sizeBytes))),
+    ended: () => {},
+  };
+}
+
 test('a head that cannot be sent sends nothing, and leaves room for another; a date is one', () => {
   let sent = '';
   const socket = { writable: true, write: (bytes: string | Buffer) => (sent += bytes) };
-  const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
-  const response = new LaneResponse(owner, false);
+  const response = new LaneResponse(ownerOf(socket), false);
   for (const status of [0, 100, 199, 200.5, 1000, Number.NaN]) assert.throws(() => response.writeHead(status, {}));
   assert.throws(() => response.writeHead(200, { 'x-a': 'a\r\nx-b: b' }));
   assert.throws(() => response.writeHead(200, { 'x a': 'b' }));
@@ -461,8 +470,7 @@ test('a head that cannot be sent sends nothing, and leaves room for another; a d
 test('a piece of nothing does not end an answer in chunks', () => {
   let sent = '';
   const socket = { writable: true, cork() {}, uncork() {}, write: (bytes: string | Buffer) => (sent += bytes) };
-  const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
-  const response = new LaneResponse(owner, false);
+  const response = new LaneResponse(ownerOf(socket), false);
   response.writeHead(200, {});
   for (const piece of ['a', '', 'b']) response.write(Buffer.from(piece));
   response.end();
@@ -486,8 +494,7 @@ test('answers without a body have none, however it is given', () => {
     ]) {
       let sent = '';
       const socket = { writable: true, cork() {}, uncork() {}, write: (bytes: string | Buffer) => (sent += bytes) };
-      const owner = { socket: socket as unknown as Socket, date: () => 'now', ended: () => {} };
-      const response = new LaneResponse(owner, isToHead);
+      const response = new LaneResponse(ownerOf(socket), isToHead);
       response.writeHead(status, { etag: '"a"' });
       give(response);
       assert.match(sent, /^HTTP\/1\.1 \d+ .*\r\n\r\n$/s);
@@ -756,19 +763,17 @@ test('pieces of a lent body are given back once they are sent, by the lane and b
 });
 
 test('a body that is refused while it comes is held no longer, and its end is no body', async () => {
-  const head = readPlainHead(Buffer.from(PLAIN));
-  assert.ok(typeof head === 'object');
-  const message = new LaneRequest(head, Buffer.from('{'), {});
+  const held = new HeldBody(body.length, Buffer.from('{'));
   const told: number[] = [];
-  const content = message.body((bytes) => {
+  const content = held.whole((bytes) => {
     told.push(bytes);
     if (told.length === 2) throw new Error('too much');
   });
-  assert.equal(message.arrivedBytes, 1);
-  assert.equal(message.push(Buffer.from('   ')), 3);
-  assert.equal(message.push(Buffer.from('  ')), 2);
+  assert.equal(held.arrivedBytes, 1);
+  assert.equal(held.push(Buffer.from('   ')), 3);
+  assert.equal(held.push(Buffer.from('  ')), 2);
   await assert.rejects(async () => content, /too much/);
-  assert.equal(message.push(Buffer.from(' '.repeat(body.length))), body.length - 6);
+  assert.equal(held.push(Buffer.from(' '.repeat(body.length))), body.length - 6);
   assert.deepEqual(told, [3, 2]);
-  await assert.rejects(async () => message.body(), { code: 'body-aborted' });
+  await assert.rejects(async () => held.whole(), { code: 'body-aborted' });
 });

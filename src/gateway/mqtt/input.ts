@@ -1,67 +1,11 @@
-import { Socket } from 'node:net';
+import { isPlainSocket, readShared } from '../../base/index.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * Bytes of one read at most. More would only delay the other sockets of the turn; a client's window of 16 messages of a few KB fits.
- */
-const READ_BYTES = 64 * 1024;
-
-/** One for all sockets: what a read brings is used up before the next, and nothing has to be allocated for it. */
-const shared = Buffer.allocUnsafeSlow(READ_BYTES);
-
-/**
  * Gives what arrives on a socket, once it is resumed. The bytes are good only until `received` returns: whoever keeps any copies them.
- *
- * Sockets of node:net that were made by a server cannot be told to read into a buffer of ours, as those made with `onread` can; the
- * same members are set afterwards here. It saves 2 to 3 µs of the 5 that a read costs beside the kernel's work, and the garbage. Other
- * streams (TLS, WebSocket), and versions of Node that have no such members, give chunks of their own.
+ * Plain sockets are read into one buffer; other streams (TLS, WebSocket) give chunks of their own.
  */
 export function receive(socket: Transport, received: (chunk: Buffer) => void): void {
-  if (!readIntoShared(socket, received)) socket.on('data', received);
-}
-
-/** A socket of node:net itself, not one that is derived from it, as TLS sockets are. */
-export function isPlainSocket(socket: Transport): socket is Socket {
-  return socket instanceof Socket && Object.getPrototypeOf(socket) === Socket.prototype;
-}
-
-interface UserBufferHandle {
-  useUserBuffer(buffer: Uint8Array): void;
-}
-
-/** False when this socket cannot. */
-function readIntoShared(socket: Transport, received: (chunk: Buffer) => void): boolean {
   // One that holds bytes already (behind a PROXY header) gives those first.
-  if (!isPlainSocket(socket) || socket.readableLength > 0) return false;
-  const handle = (socket as unknown as { _handle?: Partial<UserBufferHandle> })._handle;
-  const members = membersOf(socket);
-  if (members === undefined || typeof handle?.useUserBuffer !== 'function') return false;
-  const target = socket as unknown as Record<symbol, unknown>;
-  target[members.buffer] = shared;
-  target[members.callback] = (size: number): boolean => {
-    received(shared.subarray(0, size));
-    return true;
-  };
-  handle.useUserBuffer(shared);
-  // Flowing: pauses and the end of the stream go by it, as with chunks.
-  socket.resume();
-  return true;
-}
-
-interface Members {
-  readonly buffer: symbol;
-  readonly callback: symbol;
-}
-
-let found: Members | 'none' | undefined;
-
-/** Where a socket keeps what `onread` has given, looked up once. */
-function membersOf(socket: Socket): Members | undefined {
-  if (found === undefined) {
-    const symbols = Object.getOwnPropertySymbols(socket);
-    const named = (name: string) => symbols.find(({ description }) => description === name);
-    const [buffer, callback] = [named('kBuffer'), named('kBufferCb')];
-    found = buffer && callback ? { buffer, callback } : 'none';
-  }
-  return found === 'none' ? undefined : found;
+  if (!isPlainSocket(socket) || !readShared(socket, received)) socket.on('data', received);
 }

@@ -1,7 +1,6 @@
 import { DirectWriter } from '../../base/index.ts';
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
-import { isPlainSocket } from './input.ts';
 import { ackTail } from './reason-texts.ts';
 import type { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
@@ -66,8 +65,7 @@ export class Output {
   #isBlocked = false;
   /** The last write was not taken at once, as with TLS none is: the next ones get memory of their own. */
   #isSlow = false;
-  /** Past the stream, where it is a plain socket's. */
-  readonly #direct: DirectWriter | undefined;
+  readonly #direct: DirectWriter;
   readonly #drained: () => void;
   #written: (() => void) | undefined;
 
@@ -75,7 +73,7 @@ export class Output {
   constructor(socket: Transport, sent: Counter, drained: () => void) {
     this.#socket = socket;
     this.#sent = sent;
-    this.#direct = isPlainSocket(socket) ? new DirectWriter(socket) : undefined;
+    this.#direct = new DirectWriter(socket);
     this.#drained = drained;
   }
 
@@ -153,7 +151,7 @@ export class Output {
   }
 
   #send(buffer: Buffer, size: number): void {
-    const taken = this.#direct?.write(buffer, size) ?? 0;
+    const taken = this.#direct.write(buffer, size);
     this.#isSlow = taken < size && this.#wait(buffer.subarray(taken, size));
   }
 

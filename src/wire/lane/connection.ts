@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
+import { DirectWriter, readShared } from '../../base/index.ts';
 import { type PlainHead, readPlainHead } from '../../codec/http/index.ts';
 import { WIRE_LIMITS } from '../limits.ts';
-import { LaneRequest } from './request.ts';
+import { PassingBody } from './passing-body.ts';
+import { LaneRequest, type RequestOwner } from './request.ts';
 import { LaneResponse, type ResponseOwner } from './response.ts';
 
 /** Answers, sooner or later. */
@@ -23,11 +25,12 @@ export interface LaneHost {
  * One connection on the fast lane.
  *
  *     idle -> reading the body -> answering -> idle ...      and from idle, once and for all, to Node's HTTP server
+ *               `-> answered before its end -> closed
  *
  * While a request is answered, nothing more is read than one piece, which then waits: pipelining works, and is not fast. It waits as
- * well while answers have not gone out.
+ * well while answers have not gone out. Received bytes are good only while they are handled: what is kept of them is copied.
  */
-export class LaneConnection implements ResponseOwner {
+export class LaneConnection implements ResponseOwner, RequestOwner {
   readonly socket: Socket;
   readonly #host: LaneHost;
   /** The one under way. */
@@ -38,14 +41,28 @@ export class LaneConnection implements ResponseOwner {
   /** When anything last came or was answered, by the host's ticks. */
   #activeAt: number;
   #headAt = 0;
+  /** When the answer went out to a request that has not come whole. */
+  #lingersSince: number | undefined;
   #isHandedOver = false;
+  readonly #direct: DirectWriter;
+  /** Has the stream have again what arrives; absent where it has it anyway. */
+  readonly #stopReading: (() => void) | undefined;
 
   constructor(socket: Socket, host: LaneHost) {
     this.socket = socket;
     this.#host = host;
     this.#activeAt = host.ticks;
-    socket.on('data', this.#onData).on('end', this.#onEnd).on('drain', this.#onDrain);
-    socket.on('error', this.#onError).on('close', this.#onClose);
+    this.#direct = new DirectWriter(socket);
+    socket.on('end', this.#onEnd).on('drain', this.#onDrain).on('error', this.#onError).on('close', this.#onClose);
+    this.#stopReading = readShared(socket, this.#onData);
+    if (!this.#stopReading) socket.on('data', this.#onData);
+  }
+
+  /** @param first  what has come until now */
+  begin(first: Buffer): void {
+    // A listener does not start what was paused.
+    this.socket.resume();
+    this.#onData(first);
   }
 
   get idle(): boolean {
@@ -57,22 +74,40 @@ export class LaneConnection implements ResponseOwner {
   /** Closes it when it has been silent for too long. */
   tick(now: number): void {
     const silentMs = (now - this.#activeAt) * WIRE_LIMITS.laneTickMs;
-    if (this.idle) {
+    if (this.#lingersSince !== undefined) {
+      if ((now - this.#lingersSince) * WIRE_LIMITS.laneTickMs > WIRE_LIMITS.laneLingerMs) this.socket.destroy();
+    } else if (this.idle) {
       // A client that still reads its answer is not silent, though nothing comes of it.
       const patienceMs = this.socket.writableLength > 0 ? WIRE_LIMITS.requestTimeoutMs : WIRE_LIMITS.keepAliveTimeoutMs;
       if (silentMs > patienceMs) this.socket.destroy();
     } else if (this.#waitsForBody) {
       const sinceHeadMs = (now - this.#headAt) * WIRE_LIMITS.laneTickMs;
-      if (silentMs > WIRE_LIMITS.headersTimeoutMs || sinceHeadMs > WIRE_LIMITS.requestTimeoutMs) this.socket.destroy();
+      const isSilent = silentMs > WIRE_LIMITS.headersTimeoutMs && !this.#isBehind;
+      if (isSilent || sinceHeadMs > WIRE_LIMITS.requestTimeoutMs) this.socket.destroy();
     } else if (this.socket.writableLength > 0 && silentMs > WIRE_LIMITS.requestTimeoutMs) this.socket.destroy();
   }
 
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    // Silence counts from here: until now nobody has listened.
+    this.#activeAt = this.#host.ticks;
+    this.socket.resume();
+  }
+
+  write(bytes: Uint8Array, sizeBytes: number): void {
+    const taken = this.#direct.write(bytes, sizeBytes);
+    if (taken < sizeBytes) this.socket.write(Buffer.from(bytes.subarray(taken, sizeBytes)));
+  }
+
   ended(keep: boolean): void {
-    const isWhole = this.#request!.complete;
-    this.#request = undefined;
     this.#response = undefined;
     this.#activeAt = this.#host.ticks;
-    if (!keep || !isWhole) return void this.socket.destroySoon();
+    if (!this.#request!.complete) return this.#linger();
+    this.#request = undefined;
+    if (!keep) return void this.socket.destroySoon();
     // Not deeper into the stack: there may be thousands of requests in one piece.
     if (this.#behind !== undefined) setImmediate(this.#goOn);
   }
@@ -81,11 +116,28 @@ export class LaneConnection implements ResponseOwner {
     return this.#request?.complete === false;
   }
 
+  /** Who reads the body is, and not its client. */
+  get #isBehind(): boolean {
+    const body = this.#request?.body;
+    return body instanceof PassingBody && body.isPaused;
+  }
+
+  /**
+   * A connection that is closed while its client sends is reset, and the client may never see its answer: what comes is
+   * thrown away for a while (RFC 9112, section 9.6).
+   */
+  #linger(): void {
+    this.#lingersSince = this.#host.ticks;
+    this.#request!.abort();
+    this.socket.end();
+  }
+
   readonly #onData = (chunk: Buffer): void => {
     this.#activeAt = this.#host.ticks;
     const request = this.#request;
     if (request === undefined) return this.#hasRoom && !this.#behind ? this.#take(chunk) : this.#wait(chunk);
-    const taken = request.complete ? 0 : request.push(chunk);
+    const taken = request.complete ? 0 : request.body.push(chunk);
+    if (this.#lingersSince !== undefined) return request.complete ? void this.socket.destroySoon() : undefined;
     if (taken < chunk.length) this.#wait(taken === 0 ? chunk : chunk.subarray(taken));
   };
 
@@ -130,7 +182,7 @@ export class LaneConnection implements ResponseOwner {
 
   /** Bytes behind the request under way, or behind answers that nobody reads. */
   #wait(bytes: Buffer): void {
-    this.#behind = this.#behind === undefined ? bytes : Buffer.concat([this.#behind, bytes]);
+    this.#behind = this.#behind === undefined ? Buffer.from(bytes) : Buffer.concat([this.#behind, bytes]);
     this.socket.pause();
   }
 
@@ -141,7 +193,7 @@ export class LaneConnection implements ResponseOwner {
     const serve = this.#host.serverOf(head);
     if (!serve) return this.#handOver(bytes);
     const end = head.headBytes + head.bodyBytes;
-    const request = new LaneRequest(head, bytes.subarray(head.headBytes, end), this.socket);
+    const request = new LaneRequest(head, bytes.subarray(head.headBytes, end), this);
     const response = new LaneResponse(this, head.method === 'HEAD');
     this.#request = request;
     this.#response = response;
@@ -154,10 +206,11 @@ export class LaneConnection implements ResponseOwner {
     const { socket } = this;
     this.#isHandedOver = true;
     socket.pause();
-    socket.off('data', this.#onData).off('end', this.#onEnd).off('drain', this.#onDrain);
-    socket.off('error', this.#onError).off('close', this.#onClose);
+    if (this.#stopReading) this.#stopReading();
+    else socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd).off('drain', this.#onDrain).off('error', this.#onError).off('close', this.#onClose);
     this.#host.closed(this);
-    socket.unshift(bytes);
+    socket.unshift(Buffer.from(bytes));
     this.#host.handOver(socket);
     // Node's handler reads by listening, and a listener does not start what was paused.
     socket.resume();

@@ -28,10 +28,12 @@ export class Lane implements LaneHost {
     this.#options = options;
   }
 
-  /** Takes over a connection of HTTP/1.1, from its first byte. */
-  take(socket: Socket): void {
-    this.#connections.add(new LaneConnection(socket, this));
+  /** Takes over a connection of HTTP/1.1, paused, with the first bytes that have come on it. */
+  take(socket: Socket, first: Buffer): void {
+    const connection = new LaneConnection(socket, this);
+    this.#connections.add(connection);
     this.#timer ??= this.#nextTick();
+    connection.begin(first);
   }
 
   /** Closes those that wait for a request, as soon as their answers have gone out. */

@@ -11,12 +11,17 @@ export interface ResponseOwner {
   readonly socket: Socket;
   /** Date of now, as the header has it. */
   readonly date: () => string;
+  /** Sends the first bytes of these; they may be changed as soon as it returns. */
+  write(bytes: Uint8Array, sizeBytes: number): void;
   /** The response is over: the next request may come, unless the connection is not to be kept. */
   ended(keep: boolean): void;
 }
 
 /** Bodies up to here are copied behind their head, so that both leave in one write. */
 const JOINED_BYTES_MAX = 16 * 1024;
+/** Where they are put together; text takes up to three bytes a character. */
+const joined = Buffer.allocUnsafeSlow(64 * 1024);
+const JOINED_TEXT_MAX = joined.length / 3;
 const ASCII = /^[\t\x20-\x7e]*$/;
 const LATIN = /^[\t\x20-\x7e\x80-\xff]*$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -148,19 +153,20 @@ export class LaneResponse implements CallResponse {
     // What was to be streamed may turn out to be empty: nobody has said its length then.
     const head = this.#head(this.#hasLength ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`);
     if (typeof body === 'string') {
-      if (this.#isAscii) return void socket.write(head + body, 'utf8');
-      return this.#sendBytes(head, Buffer.from(body));
+      if (!this.#isAscii) return this.#sendBytes(head, Buffer.from(body));
+      const text = head + body;
+      if (text.length > JOINED_TEXT_MAX) return void socket.write(text, 'utf8');
+      return this.#owner.write(joined, joined.write(text, 'utf8'));
     }
     this.#sendBytes(head, body);
   }
 
   #sendBytes(head: string, body: Uint8Array): void {
     const { socket } = this.#owner;
-    if (body.length <= JOINED_BYTES_MAX) {
-      const whole = Buffer.allocUnsafe(head.length + body.length);
-      whole.write(head, 0, 'latin1');
-      whole.set(body, head.length);
-      return void socket.write(whole);
+    if (body.length <= JOINED_BYTES_MAX && head.length <= JOINED_BYTES_MAX) {
+      joined.write(head, 0, 'latin1');
+      joined.set(body, head.length);
+      return this.#owner.write(joined, head.length + body.length);
     }
     socket.cork();
     socket.write(head, 'latin1');

@@ -5,6 +5,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock, type Timer } from '../../../base/index.ts';
 import {
   type ChecksumHasher,
   checksumHasher,
@@ -51,7 +52,7 @@ const bodies = new Map<number, Body>();
 /** Made when the second body comes; `null` where there are none. */
 let lanes: Md5Lanes | null | undefined;
 let isScheduled = false;
-let patience: NodeJS.Timeout | undefined;
+let patience: Timer | undefined;
 
 parentPort!.on('message', (request: DigestRequest) => {
   const { id } = request;
@@ -91,9 +92,9 @@ function work(): void {
   const [alone, ready] = [waiting.filter(isAlone), waiting.filter((body) => !isAlone(body))];
   const round = isRound(ready) ? ready.slice(0, LANES) : [];
   if (round.length > 0) {
-    clearTimeout(patience);
+    patience?.cancel();
     patience = undefined;
-  } else if (ready.length > 0) patience ??= setTimeout(takeAll, PATIENCE_MS);
+  } else if (ready.length > 0) patience ??= systemClock.timer(PATIENCE_MS, takeAll);
   take([...alone, ...round]);
   if (alone.length + round.length > 0) schedule();
 }
