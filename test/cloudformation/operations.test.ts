@@ -237,6 +237,30 @@ test('a cancelled update waits for no signal, across a restart too', async () =>
   }
 });
 
+test('a creation that has failed waits for no signal, and tells why each of its resources was not made', async () => {
+  await using harness = await Harness.open();
+  const Wait = {
+    Type: 'AWS::CloudFormation::WaitCondition',
+    CreationPolicy: { ResourceSignal: { Count: 1, Timeout: 'PT1H' } },
+  };
+  const { DependsOn: _alone, ...Topic } = topic('steady', 'a');
+  const releases = ['sqs:CreateQueue', 'sns:CreateTopic'].map((name) => harness.services.hold(name));
+  harness.services.fail('sqs:CreateQueue');
+  harness.services.fail('sns:CreateTopic');
+  const Resources = { Wait, Queue: queue('one'), Topic };
+  await harness.call('CreateStack', { StackName: 'app', TemplateBody: JSON.stringify({ Resources }) });
+  await until(harness, 'Wait', 'CREATE_IN_PROGRESS');
+  for (const release of releases) release();
+  assert.equal((await harness.settled('app')).StackStatus, 'ROLLBACK_COMPLETE');
+  const { StackEvents } = await harness.call('DescribeStackEvents', { StackName: 'app' });
+  const failed = StackEvents.filter((event: any) => event.ResourceStatus === 'CREATE_FAILED');
+  const why = Object.fromEntries(failed.map((event: any) => [event.LogicalResourceId, event.ResourceStatusReason]));
+  assert.deepEqual(Object.keys(why).sort(), ['Queue', 'Topic', 'Wait']);
+  assert.equal(why.Wait, 'Resource creation cancelled');
+  assert.match(why.Queue, /^Resource handler returned message/);
+  assert.match(why.Topic, /^Resource handler returned message/);
+});
+
 test('a signal is no answer to what a custom resource was asked', async () => {
   await using harness = await Harness.open();
   const template = {

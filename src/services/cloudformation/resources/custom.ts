@@ -79,7 +79,7 @@ async function ask(work: Work, request: Request): Promise<CustomAnswer> {
     await send(String(ServiceToken), message(request, work, question), work);
     await question.markSent();
   }
-  const body = await question.wait(([answer]) => answer?.body, { evenIfCancelled: true });
+  const body = await question.wait(([answer]) => answer?.body, { evenIfGivenUp: true });
   if (body === undefined) {
     const { RequestType } = request;
     const failure = `CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId [${question.id}]. If you are using the Python cfn-response module, you may need to update your Lambda function code so that CloudFormation can attach the updated version. (${RequestType})`;

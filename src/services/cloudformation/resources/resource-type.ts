@@ -30,12 +30,13 @@ export interface Question {
   readonly url: string;
   answers(): readonly { readonly id: string; readonly body: Json }[];
   /**
-   * Waits until `enough` gives something; `undefined` when the time is over, or the update is cancelled.
-   * @param options.evenIfCancelled  who is asked is at work, and what it is making is known by its answer alone
+   * Waits until `enough` gives something; `undefined` when the time is over.
+   * @param options.evenIfGivenUp  who is asked is at work, and what it is making is known by its answer alone
+   * @throws when the deployment is given up
    */
   wait<T>(
     enough: (answers: readonly { readonly id: string; readonly body: Json }[]) => T | undefined,
-    options?: { readonly evenIfCancelled?: boolean },
+    options?: { readonly evenIfGivenUp?: boolean },
   ): Promise<T | undefined>;
 }
 

@@ -1,4 +1,4 @@
-import { InternalError, isAbort, messageOf } from '../../../base/index.ts';
+import { hasCode, InternalError, isAbort, messageOf } from '../../../base/index.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { resourceType } from '../resources/index.ts';
 import { coerceProperties } from '../resources/properties.ts';
@@ -8,12 +8,19 @@ import type { Scope } from '../template/evaluate.ts';
 import type { JsonObject } from '../template/value.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
-import { decideHeld, isCalledOff, isCancelled, nextPhase } from './machine.ts';
+import { decideHeld, isCalledOff, isGivenUp, nextPhase } from './machine.ts';
 import type { Output, PendingStep, Stack, StackResource } from './model.ts';
 import { keptName, physicalName } from './naming.ts';
 import { deniedByPolicy } from './policy.ts';
 import { type SignalPolicy, signalPolicyOf } from './signals.ts';
-import { type DriverDependencies, identityOf, type Run, StepWork, type StepWorkDependencies } from './step-work.ts';
+import {
+  type DriverDependencies,
+  identityOf,
+  type Run,
+  STEP_CANCELLED,
+  StepWork,
+  type StepWorkDependencies,
+} from './step-work.ts';
 import {
   beginStep,
   completeStep,
@@ -74,7 +81,6 @@ export class StackDriver implements AsyncDisposable {
     const run = this.#runs.get(uuid);
     if (!run) return false;
     await this.#change(run, (stack) => ({ stack: amendment(stack), events: [] }));
-    if (isCancelled(run.stack)) run.cancelled.abort();
     return true;
   }
 
@@ -117,11 +123,11 @@ export class StackDriver implements AsyncDisposable {
       steps: new Map(),
       tail: Promise.resolve(),
       ended: Promise.resolve(),
-      cancelled: new AbortController(),
+      givenUp: new AbortController(),
       rested: Promise.withResolvers(),
       decided: Promise.withResolvers(),
     };
-    if (isCancelled(stack)) run.cancelled.abort();
+    if (isGivenUp(stack)) run.givenUp.abort();
     this.#runs.set(stack.uuid, run);
     run.ended = this.#loop(run)
       .catch((error: unknown) => {
@@ -225,6 +231,7 @@ export class StackDriver implements AsyncDisposable {
     const next = run.tail.then(async () => {
       const { stack, events } = transition(run.stack);
       run.stack = await store.save(stack, events, clock.now());
+      if (isGivenUp(run.stack)) run.givenUp.abort();
     });
     run.tail = next.catch(() => {});
     return next;
@@ -414,6 +421,7 @@ export class StackDriver implements AsyncDisposable {
       result = await act();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
+      if (hasCode(error, STEP_CANCELLED)) return failed(messageOf(error));
       const code = (error as { code?: unknown } | null)?.code;
       const handlerCode = typeof code === 'string' ? code : 'GeneralServiceException';
       this.#dependencies.logger.debug('stack-step-failed', { stack: run.stack.name, error });

@@ -46,14 +46,15 @@ export function isLate({ deployment }: Stack, now: number): boolean {
   return deployment?.phase === 'apply' && deployment.deadline !== undefined && now >= deployment.deadline;
 }
 
-/** Nothing more of it is to be made: its time is over, or its user has thought better of it. */
+/** Nothing more of it is to be made: something has failed, its time is over, or its user has thought better of it. */
 export function isCalledOff(stack: Stack, now: number): boolean {
-  return isCancelled(stack) || isLate(stack, now);
+  return isGivenUp(stack) || isLate(stack, now);
 }
 
-/** An update that is to stop, while it is not being undone yet. */
-export function isCancelled({ deployment }: Stack): boolean {
-  return deployment?.phase === 'apply' && deployment.cancelled === true;
+/** What is to end, and is not being undone yet: an update that was cancelled, and whatever has failed. */
+export function isGivenUp({ deployment }: Stack): boolean {
+  if (deployment?.phase !== 'apply') return false;
+  return deployment.cancelled === true || nodesIn(deployment.walk, 'failed').length > 0;
 }
 
 export function startCreate(stack: Stack, options: StartOptions): Transition {

@@ -1,4 +1,4 @@
-import { type Clock, hasCode, type Random, uuid } from '../../../base/index.ts';
+import { type Clock, DomainError, hasCode, type Random, uuid } from '../../../base/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import type { Call } from '../calls.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
@@ -7,7 +7,7 @@ import { ResolvedReferences, referencesBy } from '../template/dynamic-references
 import type { StackIdentity } from '../template/program.ts';
 import { type Answers, answerPath, questionKey, questionOf } from './answers.ts';
 import type { Exports } from './exports.ts';
-import { isCalledOff, isCancelled } from './machine.ts';
+import { isGivenUp, isLate } from './machine.ts';
 import { callerOf, type PendingQuestion, type Stack } from './model.ts';
 import type { Nesting } from './nested.ts';
 import { deletionTarget, noteMade, noteQuestion } from './steps.ts';
@@ -37,8 +37,8 @@ export interface Run {
   readonly steps: Map<string, Promise<void>>;
   /** Changes to the stack wait for each other here. */
   tail: Promise<void>;
-  /** Fires when an update is cancelled: nobody is waited for any more who may never come. */
-  readonly cancelled: AbortController;
+  /** Fires when the deployment is given up: nobody is waited for any more who may never come. */
+  readonly givenUp: AbortController;
   /** Resolves when the run has ended. */
   ended: Promise<void>;
   /** Resolves when it has ended or waits for its parent. */
@@ -113,15 +113,14 @@ export class StepWork {
       sent: question.sentAs === url,
       markSent: () => note({ ...question, sentAs: url }),
       answers: () => answers.of(key),
-      wait: async (enough, { evenIfCancelled = false } = {}) => {
+      wait: async (enough, { evenIfGivenUp = false } = {}) => {
         const { signal: drained } = this.#dependencies;
-        // The restoring of a cancelled update asks too, and waits.
-        const cancelled = evenIfCancelled || run.stack.deployment?.phase !== 'apply' ? [] : [run.cancelled.signal];
+        // What undoes a deployment asks too, and waits.
+        const givenUp = evenIfGivenUp || run.stack.deployment?.phase !== 'apply' ? [] : [run.givenUp.signal];
         try {
-          return await answers.wait(key, question.deadline, AbortSignal.any([drained, ...cancelled]), enough);
+          return await answers.wait(key, question.deadline, AbortSignal.any([drained, ...givenUp]), enough);
         } catch (error) {
-          if (drained.aborted || !isCancelled(run.stack)) throw error;
-          return undefined;
+          throw drained.aborted || !isGivenUp(run.stack) ? error : stepCancelled(run.stack, node);
         }
       },
     };
@@ -147,11 +146,20 @@ export class StepWork {
     const { stabilizeMsMax, stabilizePollMs } = CLOUDFORMATION_LIMITS;
     const deadline = clock.monotonic() + stabilizeMsMax;
     while (!(await ready())) {
-      if (clock.monotonic() > deadline || isCalledOff(run.stack, clock.now()))
+      if (clock.monotonic() > deadline || isLate(run.stack, clock.now()))
         throw new Error(`timed out waiting for ${what}`);
       await clock.sleep(stabilizePollMs, this.#dependencies.signal);
     }
   }
+}
+
+/** The code of what ends a step that had to wait when the deployment was given up. */
+export const STEP_CANCELLED = 'step-cancelled';
+
+/** In AWS's words. */
+function stepCancelled({ resources }: Stack, node: string): Error {
+  const deed = resources[node]?.pending?.action === 'create' ? 'creation' : 'update';
+  return new DomainError(STEP_CANCELLED, `Resource ${deed} cancelled`);
 }
 
 /** What passes by itself: throttles and changes that are under way. */

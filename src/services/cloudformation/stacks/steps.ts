@@ -1,7 +1,6 @@
 /** The steps of a walk: what becomes of one resource, from the moment a step begins to its end; see `machine.ts`. */
 import type { Made } from '../resources/resource-type.ts';
 import type { ResourceDeclaration } from '../template/template.ts';
-import { isCancelled } from './machine.ts';
 import type { PendingQuestion, PendingStep, ResourceStatus, Stack, StackResource } from './model.ts';
 import { addGarbage, isDeleted, putResource, resourceEvent, type Transition, then } from './transition.ts';
 import { markNode } from './walk.ts';
@@ -106,8 +105,7 @@ export function failStep(stack: Stack, logicalId: string, reason: string, now: n
   const failed: StackResource = {
     ...resource,
     status: creating ? 'CREATE_FAILED' : 'UPDATE_FAILED',
-    // As AWS says of all that was under way, however it ended.
-    reason: isCancelled(stack) ? `Resource ${creating ? 'creation' : 'update'} cancelled` : reason,
+    reason,
     changedAt: now,
   };
   const next = putResource(stack, failed, 'failed');
