@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { eventually } from '../../support/eventually.ts';
 import type { Call, Rig, Scenario } from '../scenario.ts';
 
 /** What the stack of the scenario is called by, itself and in the services that it makes things of. */
@@ -38,21 +39,16 @@ const ids = (items: readonly { readonly LogicalResourceId: string }[]) =>
 
 /** Asks until nothing is going on with a stack any more. @returns its description */
 async function settled(call: Call, StackName: string) {
-  for (;;) {
-    const [stack] = (await call('DescribeStacks', { StackName })).Stacks;
-    if (!stack.StackStatus.endsWith('_IN_PROGRESS')) return stack;
-  }
+  const ask = async () => (await call('DescribeStacks', { StackName })).Stacks[0];
+  return eventually(ask, ({ StackStatus }) => !StackStatus.endsWith('_IN_PROGRESS'));
 }
 
-/** Asks until a resource is as it should be; a stack that has ended without it will never have it so. */
+/** Asks until a resource is as it should be. */
 async function reached(call: Call, StackName: string, LogicalResourceId: string, status: string) {
-  for (;;) {
-    const { StackResourceSummaries } = await call('ListStackResources', { StackName });
-    const found = StackResourceSummaries.find((one: any) => one.LogicalResourceId === LogicalResourceId);
-    if (found?.ResourceStatus === status) return;
-    const [{ StackStatus }] = (await call('DescribeStacks', { StackName })).Stacks;
-    assert.match(StackStatus, /_IN_PROGRESS$/, `${LogicalResourceId} has not become ${status}`);
-  }
+  const ask = async () => (await call('ListStackResources', { StackName })).StackResourceSummaries;
+  await eventually(ask, (resources: readonly any[]) =>
+    resources.some((one) => one.LogicalResourceId === LogicalResourceId && one.ResourceStatus === status),
+  );
 }
 
 export const cloudformation: Scenario = {
@@ -193,8 +189,14 @@ async function drift({ call, of }: Rig, { StackName, queue }: App) {
   assert.deepEqual(StackResourceDrifts[0].PropertyDifferences, [
     { PropertyPath: '/DelaySeconds', ExpectedValue: '7', ActualValue: '9', DifferenceType: 'NOT_EQUAL' },
   ]);
+  const resource = { StackName, LogicalResourceId: 'Queue' };
+  const { DriftInformation } = (await call('DescribeStackResource', resource)).StackResourceDetail;
+  assert.deepEqual(
+    [DriftInformation.StackResourceDriftStatus, DriftInformation.LastCheckTimestamp],
+    ['MODIFIED', StackResourceDrifts[0].Timestamp],
+  );
   await delay('7');
-  const { StackResourceDrift } = await call('DetectStackResourceDrift', { StackName, LogicalResourceId: 'Queue' });
+  const { StackResourceDrift } = await call('DetectStackResourceDrift', resource);
   assert.equal(StackResourceDrift.StackResourceDriftStatus, 'IN_SYNC');
 }
 

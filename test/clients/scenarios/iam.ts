@@ -25,17 +25,14 @@ const documentOf = (value: unknown) => (typeof value === 'string' ? JSON.parse(d
 
 const each = (items: readonly Readonly<Record<string, unknown>>[], member: string) => items.map((one) => one[member]);
 
-/** What can only be refused, whoever asks: the scenario asks for each, and asserts the refusal. */
-const PASSWORDLESS = {
-  DeleteLoginProfile: 'nobody signs in with a password, so that no user has a profile to lose',
-  GetAccountPasswordPolicy: 'nobody signs in with a password, so that there is no policy for them',
-  GetLoginProfile: 'nobody signs in with a password, so that no user has a profile',
-};
-
 /** Users, groups, roles, policies and what else IAM has. */
 export const iam: Scenario = {
   service: 'iam',
-  undriven: { 'sdk-js': PASSWORDLESS, boto3: PASSWORDLESS, 'aws-cli': PASSWORDLESS },
+  refused: {
+    DeleteLoginProfile: 'nobody signs in with a password, so that no user has a profile to lose',
+    GetAccountPasswordPolicy: 'nobody signs in with a password, so that there is no policy for them',
+    GetLoginProfile: 'nobody signs in with a password, so that no user has a profile',
+  },
   async run(rig) {
     await account(rig);
     await users(rig);

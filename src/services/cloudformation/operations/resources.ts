@@ -40,7 +40,10 @@ export function resourceOperations(stacks: Stacks): Readonly<Record<string, Oper
     ListStackResources: (input, { region }) => {
       const stack = stacks.get(region, input.StackName);
       const { items, next } = page(Object.values(stack.resources), input.NextToken, PAGE);
-      return { StackResourceSummaries: items.map(summaryShape), ...(next && { NextToken: next }) };
+      return {
+        StackResourceSummaries: items.map((resource) => summaryShape(stack, resource)),
+        ...(next && { NextToken: next }),
+      };
     },
   };
 }
@@ -59,7 +62,8 @@ function byPhysicalId(stacks: Stacks, region: string, physicalId: string | undef
   return stack;
 }
 
-function summaryShape(resource: StackResource): object {
+function summaryShape({ drift }: Stack, resource: StackResource): object {
+  const found = drift?.resources.find(({ logicalId }) => logicalId === resource.logicalId);
   return {
     LogicalResourceId: resource.logicalId,
     ...(resource.physicalId && { PhysicalResourceId: resource.physicalId }),
@@ -67,12 +71,15 @@ function summaryShape(resource: StackResource): object {
     LastUpdatedTimestamp: new Date(resource.changedAt),
     ResourceStatus: resource.status,
     ...(resource.reason !== undefined && { ResourceStatusReason: resource.reason }),
-    DriftInformation: { StackResourceDriftStatus: 'NOT_CHECKED' },
+    DriftInformation: {
+      StackResourceDriftStatus: found?.status ?? 'NOT_CHECKED',
+      ...(found && { LastCheckTimestamp: new Date(found.at) }),
+    },
   };
 }
 
 function resourceShape(stack: Stack, resource: StackResource): object {
-  const { LastUpdatedTimestamp: Timestamp, ...shape } = summaryShape(resource) as Record<string, unknown>;
+  const { LastUpdatedTimestamp: Timestamp, ...shape } = summaryShape(stack, resource) as Record<string, unknown>;
   return { StackName: stack.name, StackId: stack.id, ...shape, Timestamp };
 }
 
@@ -81,7 +88,7 @@ function detailShape(stack: Stack, resource: StackResource): object {
   return {
     StackName: stack.name,
     StackId: stack.id,
-    ...summaryShape(resource),
+    ...summaryShape(stack, resource),
     ...(metadata !== undefined && { Metadata: JSON.stringify(metadata) }),
   };
 }
