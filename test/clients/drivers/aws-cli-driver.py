@@ -19,31 +19,29 @@ from botocore import xform_name
 GLOBALS = ["--endpoint-url", os.environ["AWS_ENDPOINT_URL"], "--output", "json", "--no-paginate"]
 REFUSED = re.compile(r"An error occurred \((.*?)\) when calling the \w+ operation(?: \(reached max retries: \d+\))?: (.*)", re.S)
 
-# The one thing that is kept from a call to the next: the files of models, as they were read.
-loader = awscli.clidriver.create_clidriver().session.get_component("data_loader")
+# Calls nothing: it is asked what the CLI knows, and the files of models, once they are read, are kept for those that call.
+model_driver = awscli.clidriver.create_clidriver()
 
 
 def new_driver():
     driver = awscli.clidriver.create_clidriver()
-    driver.session.register_component("data_loader", loader)
+    driver.session.register_component("data_loader", model_driver.session.get_component("data_loader"))
     return driver
 
 
-def command_of(service, operation):
-    service_command = new_driver().subcommand_table[service]
-    return service_command.subcommand_table.get(xform_name(operation, "-"))
-
-
-def model_of(service, operation):
-    return command_of(service, operation)._operation_model
+def model_of(driver, service, operation):
+    """Of the operation, if the CLI has a command for it."""
+    command = driver.subcommand_table[service].subcommand_table.get(xform_name(operation, "-"))
+    return command and command._operation_model
 
 
 def call(service, operation, arguments):
-    model = model_of(service, operation)
+    driver = new_driver()
+    model = model_of(driver, service, operation)
     with tempfile.TemporaryDirectory() as directory:
         outfile = os.path.join(directory, "outfile")
         words = list(words_of(model, arguments, directory, outfile))
-        output = run([*GLOBALS, service, xform_name(operation, "-"), *words])
+        output = run(driver, [*GLOBALS, service, xform_name(operation, "-"), *words])
         answer = tagged(model.output_shape, json.loads(output)) if output else {}
         if model.has_streaming_output:
             with open(outfile, "rb") as body:
@@ -51,10 +49,10 @@ def call(service, operation, arguments):
         return answer
 
 
-def run(words):
+def run(driver, words):
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = awscli.clidriver.AWSCLIEntryPoint(new_driver()).main(words)
+        code = awscli.clidriver.AWSCLIEntryPoint(driver).main(words)
     if code == 0:
         return out.getvalue()
     refused = REFUSED.search(err.getvalue())
@@ -113,8 +111,8 @@ def tagged(shape, value):
 
 
 def knows(service, operation, member):
-    command = command_of(service, operation)
-    return command is not None and lines.has_member(command._operation_model, member)
+    model = model_of(model_driver, service, operation)
+    return model is not None and lines.has_member(model, member)
 
 
 lines.serve(call, knows)

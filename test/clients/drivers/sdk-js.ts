@@ -45,11 +45,12 @@ export async function openSdkJs(endpoint: string): Promise<Driver> {
 interface SdkError extends Error {
   readonly Code?: string;
   readonly Error?: { readonly Code?: string };
+  readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** The code of the wire: in XML the client names an error by its shape instead. */
-function codeOf({ name, Code, Error: inner }: SdkError): string {
-  return Code ?? inner?.Code ?? name;
+/** The code of the wire: in XML the client names an error by its shape instead. Where there is no body, the status, as boto3 has it. */
+function codeOf({ name, Code, Error: inner, $metadata }: SdkError): string {
+  return name === 'Unknown' ? String($metadata?.httpStatusCode) : (Code ?? inner?.Code ?? name);
 }
 
 /** An answer without the client's own: metadata, members that are not there, and its own kinds of streams. */

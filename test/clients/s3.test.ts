@@ -1,0 +1,4 @@
+import { drive } from './drive.ts';
+import { s3 } from './scenarios/s3.ts';
+
+drive(s3);
