@@ -1,0 +1,4 @@
+import { drive } from './drive.ts';
+import { iotdata } from './scenarios/iotdata.ts';
+
+drive(iotdata);
