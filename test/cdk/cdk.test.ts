@@ -5,9 +5,11 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { CloudFormation } from '@aws-sdk/client-cloudformation';
 import { DynamoDB } from '@aws-sdk/client-dynamodb';
 import { Lambda } from '@aws-sdk/client-lambda';
 import { S3 } from '@aws-sdk/client-s3';
+import { SQS } from '@aws-sdk/client-sqs';
 import type { Node } from '../../src/node/index.ts';
 import { devNode } from '../support/in-process.ts';
 
@@ -107,4 +109,25 @@ test('cdk deploys, finds nothing to do, shows no differences and destroys all, o
     Buckets!.map(({ Name }) => Name),
     [`cdk-hnb659fds-assets-${ACCOUNT}-us-east-1`],
   );
+});
+
+/** A queue that CDK would make, and to which a stack is to come that is there already. */
+const KEEPER = `
+const { App, RemovalPolicy, Stack } = require('aws-cdk-lib');
+const { Queue } = require('aws-cdk-lib/aws-sqs');
+const stack = new Stack(new App(), 'keeper');
+new Queue(stack, 'Jobs', { queueName: 'jobs', removalPolicy: RemovalPolicy.RETAIN });
+`;
+
+test('cdk imports a queue that was there before', { skip }, async () => {
+  const { QueueUrl } = await new SQS(clientOptions()).createQueue({ QueueName: 'jobs' });
+  await writeFile(join(app, 'keeper.js'), KEEPER);
+  const own = ['keeper', '--app', 'node keeper.js'];
+  await cdk('synth', ...own, '--quiet');
+  const template = JSON.parse(await readFile(join(app, 'cdk.out/keeper.template.json'), 'utf8'));
+  const [id] = Object.keys(template.Resources).filter((name) => name.startsWith('Jobs'));
+  await writeFile(join(app, 'mapping.json'), JSON.stringify({ [id!]: { QueueUrl } }));
+  await cdk('import', ...own, '--resource-mapping', 'mapping.json', '--force');
+  const { Stacks } = await new CloudFormation(clientOptions()).describeStacks({ StackName: 'keeper' });
+  assert.equal(Stacks![0]!.StackStatus, 'IMPORT_COMPLETE');
 });

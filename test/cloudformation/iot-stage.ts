@@ -7,6 +7,7 @@ import { devNode } from '../support/in-process.ts';
 
 /** A node of its own and the clients for stacks of the device cloud. */
 export interface IotStage extends AsyncDisposable {
+  readonly endpoint: string;
   readonly cloudFormation: CloudFormationClient;
   readonly iot: IoTClient;
 }
@@ -24,5 +25,5 @@ export async function openIotStage(): Promise<IotStage> {
     for (const client of [cloudFormation, iot]) client.destroy();
   });
   const owned = scope.move();
-  return { cloudFormation, iot, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { endpoint: node.endpoint, cloudFormation, iot, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

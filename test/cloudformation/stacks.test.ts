@@ -539,8 +539,8 @@ test('everything is there after a restart', async () => {
 
 test('records of a newer format are refused by name', async () => {
   await using harness = await Harness.open();
-  await harness.writeRecord('cloudformation/format', 'version', '3');
-  await assert.rejects(harness.reopen(), /stacks were written in format 3; this version of Millrace reads format 2/);
+  await harness.writeRecord('cloudformation/format', 'version', '4');
+  await assert.rejects(harness.reopen(), /stacks were written in format 4; this version of Millrace reads format 3/);
   await harness.writeRecord('cloudformation/format', 'version', '1');
   await harness.open();
 });

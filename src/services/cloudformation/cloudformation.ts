@@ -16,6 +16,7 @@ import { AnswerDoor } from './stacks/answer-door.ts';
 import { Answers } from './stacks/answers.ts';
 import { StackDriver } from './stacks/driver.ts';
 import { Exports } from './stacks/exports.ts';
+import { Ownership } from './stacks/imports.ts';
 import { Nesting } from './stacks/nested.ts';
 import { StackNotifications } from './stacks/notifications.ts';
 import { Stacks } from './stacks/stacks.ts';
@@ -65,10 +66,12 @@ export async function openStacks(dependencies: CloudFormationDependencies): Prom
   store.onEvents = (uuid) => notifications.tell(uuid);
   const exports = new Exports(store);
   const answers = await Answers.open(records, clock, random);
+  const ownership = new Ownership(store);
   const driver = new StackDriver({
     store,
     exports,
     answers,
+    ownership,
     callbackBase,
     nested: () => nesting,
     call,
@@ -77,7 +80,7 @@ export async function openStacks(dependencies: CloudFormationDependencies): Prom
     logger,
   });
   const readAs: ReadObjectAs = (by) => (bucket, key) => readObject(bucket, key, by);
-  const stacks = new Stacks({ store, exports, driver, answers, call, readAs, clock, random, promptMs });
+  const stacks = new Stacks({ store, exports, driver, answers, ownership, call, readAs, clock, random, promptMs });
   const nesting: Nesting = new Nesting({ stacks, store, driver, readAs });
   const operations = {
     ...stackOperations(stacks, readAs),

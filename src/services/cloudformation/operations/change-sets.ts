@@ -14,14 +14,22 @@ export function changeSetOperations(stacks: Stacks, readAs: ReadObjectAs): Reado
     CreateChangeSet: async (input, context) => {
       checkStackName(input.StackName);
       const type = input.ChangeSetType ?? 'UPDATE';
-      if (type !== 'CREATE' && type !== 'UPDATE')
-        throw invalid(`ChangeSetType ${type} is not built in Millrace; CREATE and UPDATE are`);
+      const resources: readonly Readonly<Record<string, any>>[] = input.ResourcesToImport ?? [];
+      if (resources.length > 0 && type !== 'IMPORT')
+        throw invalid('ResourcesToImport can only be specified for change sets of type IMPORT.');
       const templateBody = await templateBodyOf(input, readAs(context));
       const changeSet = await stacks.changeSets.create({
         ...stackRequest(input, templateBody, context),
         name: input.ChangeSetName,
         ...(input.Description !== undefined && { description: input.Description }),
         type,
+        ...(type === 'IMPORT' && {
+          resourcesToImport: resources.map((one) => ({
+            logicalId: one.LogicalResourceId,
+            type: one.ResourceType,
+            identifier: one.ResourceIdentifier,
+          })),
+        }),
       });
       return { Id: changeSet.id, StackId: changeSet.stackId };
     },

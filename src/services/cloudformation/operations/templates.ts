@@ -1,5 +1,6 @@
 import type { Operation, OperationContext } from '../../index.ts';
 import { invalid } from '../errors.ts';
+import { identifiersOf } from '../resources/importing.ts';
 import { SAM_TRANSFORM } from '../sam/transform.ts';
 import { readSource, requiredCapabilities } from '../stacks/preparation.ts';
 import type { Stacks } from '../stacks/stacks.ts';
@@ -44,10 +45,19 @@ export function templateOperations(stacks: Stacks, readAs: ReadObjectAs): Readon
         Version: '2010-09-09',
         ...(template.metadata !== undefined && { Metadata: JSON.stringify(template.metadata) }),
         DeclaredTransforms: template.transforms,
-        ResourceIdentifierSummaries: [],
+        ResourceIdentifierSummaries: identifierSummaries(template),
       };
     },
   };
+}
+
+/** By what resources of the template would be imported. */
+function identifierSummaries({ resources }: Template): readonly object[] {
+  const byType = Map.groupBy(Object.keys(resources), (id) => resources[id]!.Type);
+  return [...byType].flatMap(([ResourceType, LogicalResourceIds]) => {
+    const ResourceIdentifiers = identifiersOf(ResourceType);
+    return ResourceIdentifiers ? [{ ResourceType, LogicalResourceIds, ResourceIdentifiers }] : [];
+  });
 }
 
 async function summaryBody(

@@ -6,6 +6,7 @@ import {
   type Existing,
   ignoreMissing,
   type Made,
+  type Reading,
   type ResourceType,
   type Work,
 } from './resource-type.ts';
@@ -64,6 +65,8 @@ const api: ResourceType = {
     Version: changes('text'),
   },
   attributes: ['ApiEndpoint', 'ApiId', 'ExecuteApiArn'],
+
+  imports: { identifiers: ['ApiId'], find: ({ ApiId }, work) => describeApi(ApiId!, work) },
 
   async create(properties, work) {
     const existing = work.resuming ? await ownApi(work) : undefined;
@@ -138,7 +141,7 @@ export async function definition({ Body, BodyS3Location }: JsonObject, work: Wor
 
 const apiArn = (ApiId: string, { identity }: Work) => `arn:aws:apigateway:${identity.region}::/apis/${ApiId}`;
 
-async function describeApi(ApiId: string, work: Work): Promise<Made> {
+async function describeApi(ApiId: string, work: Reading): Promise<Made> {
   const { ApiEndpoint } = await work.call(SERVICE, 'GetApi', { ApiId });
   const { region, accountId } = work.identity;
   const ExecuteApiArn = `arn:aws:execute-api:${region}:${accountId}:${ApiId}`;
@@ -175,11 +178,14 @@ function part(options: {
   readonly defaults?: Readonly<Record<string, Json>>;
   /** Member that says which part of the API it belongs to. */
   readonly parent?: string;
+  /** Properties that name one, where AWS has them in another order. */
+  readonly identifiers?: readonly string[];
   /** Whether a part that is there was made by this resource before a crash. */
   readonly isOwn?: (part: JsonObject, properties: JsonObject) => boolean;
 }): ResourceType {
   const { name, properties: known, notBuilt, input = (all) => all, defaults = {}, parent, isOwn } = options;
   const idName = `${name}Id`;
+  const identifiers = options.identifiers ?? ['ApiId', ...(parent === undefined ? [] : [parent]), idName];
   const madeOf = (id: string): Made => ({ physicalId: id, attributes: { [idName]: id } });
   const placeOf = ({ ApiId, ...others }: JsonObject) => ({
     ApiId,
@@ -189,6 +195,13 @@ function part(options: {
     properties: known,
     ...(notBuilt && { notBuilt }),
     attributes: [idName],
+    imports: {
+      identifiers,
+      async find(named, work) {
+        const found = await work.call(SERVICE, `Get${name}`, named);
+        return madeOf(String(found[idName]));
+      },
+    },
 
     async create(properties, work) {
       const place = placeOf(properties);
@@ -280,6 +293,7 @@ function responseParameters(byStatus: Json): JsonObject {
 
 const authorizer = part({
   name: 'Authorizer',
+  identifiers: ['AuthorizerId', 'ApiId'],
   properties: {
     ApiId: required(replaces('text')),
     AuthorizerCredentialsArn: changes('text'),
@@ -390,6 +404,14 @@ const stage: ResourceType = {
   notBuilt: ['AccessPolicyId'],
   attributes: [],
 
+  imports: {
+    identifiers: ['ApiId', 'StageName'],
+    async find(named, work) {
+      const { StageName } = await work.call(SERVICE, 'GetStage', named);
+      return { physicalId: StageName, attributes: {} };
+    },
+  },
+
   async create(properties, work) {
     await createOrAdopt(work, () => work.call(SERVICE, 'CreateStage', properties));
     await work.made(String(properties.StageName));
@@ -434,6 +456,8 @@ const domainName: ResourceType = {
   notBuilt: ['MutualTlsAuthentication', 'RoutingMode'],
   attributes: ['DomainNameArn', 'RegionalDomainName', 'RegionalHostedZoneId'],
 
+  imports: { identifiers: ['DomainName'], find: ({ DomainName }, work) => describeDomain(DomainName!, work) },
+
   async create(properties, work) {
     await createOrAdopt(work, () => work.call(SERVICE, 'CreateDomainName', properties));
     const made = await describeDomain(String(properties.DomainName), work);
@@ -453,7 +477,7 @@ const domainName: ResourceType = {
   },
 };
 
-async function describeDomain(name: string, work: Work): Promise<Made> {
+async function describeDomain(name: string, work: Reading): Promise<Made> {
   const found = await work.call(SERVICE, 'GetDomainName', { DomainName: name });
   const [{ ApiGatewayDomainName = '' } = {}] = found.DomainNameConfigurations as { ApiGatewayDomainName?: string }[];
   const regional = { RegionalDomainName: ApiGatewayDomainName, RegionalHostedZoneId: '' };
@@ -468,6 +492,14 @@ const apiMapping: ResourceType = {
     Stage: required(changes('text')),
   },
   attributes: ['ApiMappingId'],
+
+  imports: {
+    identifiers: ['ApiMappingId', 'DomainName'],
+    async find(named, work) {
+      const { ApiMappingId } = await work.call(SERVICE, 'GetApiMapping', named);
+      return { physicalId: ApiMappingId, attributes: { ApiMappingId } };
+    },
+  },
 
   async create(properties, work) {
     const { DomainName, ApiMappingKey = '' } = properties;

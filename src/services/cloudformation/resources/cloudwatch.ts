@@ -1,6 +1,14 @@
 import type { JsonObject } from '../template/value.ts';
 import { changes, replaces, TAGS, tagChanges } from './properties.ts';
-import { type Existing, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import {
+  type Existing,
+  ignoreMissing,
+  type Made,
+  nothingThere,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 
 const alarm: ResourceType = {
   properties: {
@@ -37,6 +45,8 @@ const alarm: ResourceType = {
   attributes: ['Arn'],
   naming: { property: 'AlarmName', lengthMax: 255 },
 
+  imports: { identifiers: ['AlarmName'], find: ({ AlarmName }, work) => describe(AlarmName!, work) },
+
   create: (properties, work) => putAlarm(properties, work),
 
   async update(existing, properties, work) {
@@ -55,7 +65,12 @@ async function putAlarm(properties: JsonObject, work: Work): Promise<Made> {
   const AlarmName = work.name;
   await work.call('cloudwatch', 'PutMetricAlarm', { ...properties, AlarmName });
   await work.made(AlarmName);
-  const { MetricAlarms } = await work.call('cloudwatch', 'DescribeAlarms', { AlarmNames: [AlarmName] });
+  return describe(AlarmName, work);
+}
+
+async function describe(AlarmName: string, work: Reading): Promise<Made> {
+  const { MetricAlarms = [] } = await work.call('cloudwatch', 'DescribeAlarms', { AlarmNames: [AlarmName] });
+  if (MetricAlarms.length === 0) throw nothingThere();
   return { physicalId: AlarmName, attributes: { Arn: MetricAlarms[0].AlarmArn } };
 }
 

@@ -17,3 +17,10 @@ for (const [name, type] of Object.entries(RESOURCE_TYPES)) {
     assert.ok(docs.includes(row), row);
   });
 }
+
+test('docs/templates.md names the types that cannot be imported', () => {
+  const [, list] = /can be imported but these, which are refused by name:([^.]+)\./.exec(docs)!;
+  const named = [...list!.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+  const others = Object.entries(RESOURCE_TYPES).filter(([, { imports }]) => imports === undefined);
+  assert.deepEqual(named, others.map(([name]) => name).sort());
+});

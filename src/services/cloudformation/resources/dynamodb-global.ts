@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../template/value.ts';
 import { TABLE } from './dynamodb.ts';
 import { changes, type Kind, pick, replaces, required } from './properties.ts';
-import type { Existing, Made, ResourceType, Work } from './resource-type.ts';
+import type { Existing, Made, Reading, ResourceType, Work } from './resource-type.ts';
 
 const KEY_SCHEMA: Kind = { list: { object: { AttributeName: 'text', KeyType: 'text' } } };
 const PROJECTION: Kind = { object: { ProjectionType: 'text', NonKeyAttributes: { list: 'text' } } };
@@ -71,6 +71,11 @@ const globalTable: ResourceType = {
   attributes: ['Arn', 'StreamArn', 'TableId'],
   naming: { property: 'TableName', lengthMax: 255 },
 
+  imports: {
+    identifiers: ['TableName'],
+    find: async (named, work) => withId(await TABLE.imports!.find(named, work), work),
+  },
+
   async create(properties, work) {
     checkReplicas(properties, work);
     return withId(await TABLE.create(tableOf(properties, work), work), work);
@@ -85,7 +90,7 @@ const globalTable: ResourceType = {
   delete: (existing: Existing, work) => TABLE.delete(existing, work),
 };
 
-async function withId(made: Made, work: Work): Promise<Made> {
+async function withId(made: Made, work: Reading): Promise<Made> {
   const { Table } = await work.call('dynamodb', 'DescribeTable', { TableName: made.physicalId });
   return { ...made, attributes: { ...made.attributes, TableId: Table.TableId } };
 }

@@ -7,6 +7,7 @@ import {
   ignoreMissing,
   isGone,
   type Made,
+  type Reading,
   type ResourceType,
   type Work,
 } from './resource-type.ts';
@@ -56,6 +57,8 @@ export const TABLE: ResourceType = {
   },
   attributes: ['Arn', 'StreamArn'],
   naming: { property: 'TableName', lengthMax: 255 },
+
+  imports: { identifiers: ['TableName'], find: ({ TableName }, work) => describe(TableName!, work) },
 
   async create(properties, work) {
     const TableName = work.name;
@@ -175,10 +178,13 @@ async function active(TableName: string, work: Work): Promise<TableDescription> 
 
 const globalIndexes = ({ GlobalSecondaryIndexes }: TableDescription) => GlobalSecondaryIndexes ?? [];
 
-async function describe(TableName: string, work: Work): Promise<Made> {
-  const { Table } = await work.call('dynamodb', 'DescribeTable', { TableName });
+async function describe(name: string, work: Reading): Promise<Made> {
+  const { Table } = await work.call('dynamodb', 'DescribeTable', { TableName: name });
   const StreamArn = Table.LatestStreamArn;
-  return { physicalId: TableName, attributes: { Arn: Table.TableArn, ...(StreamArn !== undefined && { StreamArn }) } };
+  return {
+    physicalId: Table.TableName,
+    attributes: { Arn: Table.TableArn, ...(StreamArn !== undefined && { StreamArn }) },
+  };
 }
 
 /**

@@ -1,6 +1,14 @@
 import { isObject, type Json, type JsonObject, sameJson } from '../template/value.ts';
 import { changes, replaces, TAGS } from './properties.ts';
-import { createOrAdopt, type Existing, ignoreMissing, type ResourceType, type Work } from './resource-type.ts';
+import {
+  createOrAdopt,
+  type Existing,
+  ignoreMissing,
+  type Made,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 import { setTags } from './tags.ts';
 
 /** A repository as far as there are any: without images. */
@@ -19,6 +27,11 @@ const repository: ResourceType = {
   attributes: ['Arn', 'RepositoryUri'],
   naming: { property: 'RepositoryName', lengthMax: 256, style: 'lower' },
 
+  imports: {
+    identifiers: ['RepositoryName'],
+    find: ({ RepositoryName }, work) => describe(RepositoryName!, work),
+  },
+
   async create(properties, work) {
     const repositoryName = work.name;
     const encryption = properties.EncryptionConfiguration as { EncryptionType: string; KmsKey?: string } | undefined;
@@ -32,10 +45,9 @@ const repository: ResourceType = {
     );
     await work.made(repositoryName);
     await configure(repositoryName, {}, properties, work);
-    const { repositories } = await work.call('ecr', 'DescribeRepositories', { repositoryNames: [repositoryName] });
-    const { repositoryArn: Arn, repositoryUri: RepositoryUri } = repositories[0];
-    await setTags('ecr', Arn, undefined, properties.Tags, work);
-    return { physicalId: repositoryName, attributes: { Arn, RepositoryUri } };
+    const made = await describe(repositoryName, work);
+    await setTags('ecr', String(made.attributes.Arn), undefined, properties.Tags, work);
+    return made;
   },
 
   async update(existing: Existing, properties, work) {
@@ -49,6 +61,12 @@ const repository: ResourceType = {
     await ignoreMissing(() => work.call('ecr', 'DeleteRepository', { repositoryName, force }));
   },
 };
+
+async function describe(repositoryName: string, work: Reading): Promise<Made> {
+  const { repositories } = await work.call('ecr', 'DescribeRepositories', { repositoryNames: [repositoryName] });
+  const { repositoryArn: Arn, repositoryUri: RepositoryUri } = repositories[0];
+  return { physicalId: repositoryName, attributes: { Arn, RepositoryUri } };
+}
 
 async function configure(repositoryName: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
   const differs = (name: string) => !sameJson(before[name], after[name]);

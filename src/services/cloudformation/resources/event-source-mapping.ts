@@ -69,6 +69,14 @@ const eventSourceMapping: ResourceType = {
   notBuilt: NOT_BUILT,
   attributes: ['Id', 'EventSourceMappingArn'],
 
+  imports: {
+    identifiers: ['Id'],
+    async find({ Id }, work) {
+      const { UUID, EventSourceMappingArn } = await work.call('lambda', 'GetEventSourceMapping', { UUID: Id });
+      return { physicalId: UUID, attributes: { Id: UUID, EventSourceMappingArn } };
+    },
+  },
+
   async create(properties, work) {
     const uuid = await createMapping(properties, work);
     await work.made(uuid);

@@ -23,6 +23,12 @@ const functionUrl: ResourceType = {
   },
   attributes: ['FunctionArn', 'FunctionUrl'],
 
+  imports: {
+    identifiers: ['FunctionArn'],
+    find: async ({ FunctionArn: FunctionName }, work) =>
+      madeOf(await work.call('lambda', 'GetFunctionUrlConfig', { FunctionName })),
+  },
+
   async create(properties, work) {
     const key = keyOf(properties);
     const settings = pick(properties, ['AuthType', 'InvokeMode', 'Cors']);

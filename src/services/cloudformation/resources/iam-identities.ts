@@ -2,7 +2,14 @@ import type { JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { documentOf, type Holder, putInlinePolicy, setBoundary, setIamTags, setPolicies } from './iam.ts';
 import { changes, pick, replaces, required, TAGS } from './properties.ts';
-import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import {
+  createOrAdopt,
+  ignoreMissing,
+  type Made,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 
 const POLICIES = {
   ManagedPolicyArns: changes({ list: 'text' }),
@@ -22,6 +29,8 @@ const user: ResourceType = {
   notBuilt: ['LoginProfile'],
   attributes: ['Arn'],
   naming: { property: 'UserName', lengthMax: 64 },
+
+  imports: { identifiers: ['UserName'], find: ({ UserName }, work) => describeUser(UserName!, work) },
 
   async create(properties, work) {
     const UserName = work.name;
@@ -52,7 +61,7 @@ const user: ResourceType = {
   },
 };
 
-async function describeUser(UserName: string, work: Work): Promise<Made> {
+async function describeUser(UserName: string, work: Reading): Promise<Made> {
   const { User } = await work.call('iam', 'GetUser', { UserName });
   return { physicalId: UserName, attributes: { Arn: User.Arn } };
 }
@@ -104,6 +113,8 @@ const group: ResourceType = {
   attributes: ['Arn'],
   naming: { property: 'GroupName', lengthMax: 128 },
 
+  imports: { identifiers: ['GroupName'], find: ({ GroupName }, work) => describeGroup(GroupName!, work) },
+
   async create(properties, work) {
     const GroupName = work.name;
     await createOrAdopt(work, () => work.call('iam', 'CreateGroup', { GroupName, ...pick(properties, ['Path']) }));
@@ -125,7 +136,7 @@ const group: ResourceType = {
   },
 };
 
-async function describeGroup(GroupName: string, work: Work): Promise<Made> {
+async function describeGroup(GroupName: string, work: Reading): Promise<Made> {
   const { Group } = await work.call('iam', 'GetGroup', { GroupName });
   return { physicalId: GroupName, attributes: { Arn: Group.Arn } };
 }
@@ -188,6 +199,7 @@ const accessKey: ResourceType = {
 /** One inline policy as a resource of its own. */
 function inlinePolicy(kind: Holder): ResourceType {
   const nameMember = `${kind}Name`;
+  const physicalIdOf = (properties: JsonObject) => `${properties.PolicyName}|${properties[nameMember]}`;
   const put = async (properties: JsonObject, work: Work) => {
     const PolicyName = String(properties.PolicyName);
     const PolicyDocument = documentOf(properties.PolicyDocument ?? null);
@@ -200,9 +212,16 @@ function inlinePolicy(kind: Holder): ResourceType {
       PolicyDocument: changes('any'),
     },
     attributes: [],
+    imports: {
+      identifiers: ['PolicyName', nameMember],
+      async find(named, work) {
+        await work.call('iam', `Get${kind}Policy`, named);
+        return { physicalId: physicalIdOf(named), attributes: {} };
+      },
+    },
 
     async create(properties, work) {
-      const physicalId = `${properties.PolicyName}|${properties[nameMember]}`;
+      const physicalId = physicalIdOf(properties);
       await put(properties, work);
       await work.made(physicalId);
       return { physicalId, attributes: {} };

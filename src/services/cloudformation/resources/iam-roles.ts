@@ -2,7 +2,14 @@ import type { JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { setIamTags } from './iam.ts';
 import { changes, pick, replaces, required, TAGS } from './properties.ts';
-import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import {
+  createOrAdopt,
+  ignoreMissing,
+  type Made,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 
 const instanceProfile: ResourceType = {
   properties: {
@@ -12,6 +19,11 @@ const instanceProfile: ResourceType = {
   },
   attributes: ['Arn'],
   naming: { property: 'InstanceProfileName', lengthMax: 128 },
+
+  imports: {
+    identifiers: ['InstanceProfileName'],
+    find: ({ InstanceProfileName }, work) => describeProfile(InstanceProfileName!, work),
+  },
 
   async create(properties, work) {
     const InstanceProfileName = work.name;
@@ -47,7 +59,7 @@ async function setRoles(InstanceProfileName: string, after: JsonObject, work: Wo
   }
 }
 
-async function describeProfile(InstanceProfileName: string, work: Work): Promise<Made> {
+async function describeProfile(InstanceProfileName: string, work: Reading): Promise<Made> {
   const { InstanceProfile } = await work.call('iam', 'GetInstanceProfile', { InstanceProfileName });
   return { physicalId: InstanceProfileName, attributes: { Arn: InstanceProfile.Arn } };
 }
@@ -60,6 +72,14 @@ const oidcProvider: ResourceType = {
     Tags: TAGS,
   },
   attributes: ['Arn'],
+
+  imports: {
+    identifiers: ['Arn'],
+    async find({ Arn }, work) {
+      await work.call('iam', 'GetOpenIDConnectProvider', { OpenIDConnectProviderArn: Arn });
+      return { physicalId: Arn!, attributes: { Arn: Arn! } };
+    },
+  },
 
   async create(properties, work) {
     const { Url, ClientIdList, ThumbprintList, Tags } = properties;
@@ -101,6 +121,14 @@ const oidcProvider: ResourceType = {
 const serviceLinkedRole: ResourceType = {
   properties: { AWSServiceName: replaces('text'), CustomSuffix: replaces('text'), Description: changes('text') },
   attributes: ['RoleName'],
+
+  imports: {
+    identifiers: ['RoleName'],
+    async find({ RoleName }, work) {
+      await work.call('iam', 'GetRole', { RoleName });
+      return { physicalId: RoleName!, attributes: { RoleName: RoleName! } };
+    },
+  },
 
   async create(properties, work) {
     const { Role } = await work.call('iam', 'CreateServiceLinkedRole', properties);

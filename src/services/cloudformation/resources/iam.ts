@@ -7,6 +7,7 @@ import {
   ignoreMissing,
   label,
   type Made,
+  type Reading,
   type ResourceType,
   type Work,
 } from './resource-type.ts';
@@ -30,6 +31,8 @@ const role: ResourceType = {
   },
   attributes: ['Arn', 'RoleId'],
   naming: { property: 'RoleName', lengthMax: 64 },
+
+  imports: { identifiers: ['RoleName'], find: ({ RoleName }, work) => describe(RoleName!, work) },
 
   async create(properties, work) {
     const RoleName = work.name;
@@ -59,7 +62,7 @@ const role: ResourceType = {
   },
 };
 
-async function describe(RoleName: string, work: Work): Promise<Made> {
+async function describe(RoleName: string, work: Reading): Promise<Made> {
   const { Role } = await work.call('iam', 'GetRole', { RoleName });
   return { physicalId: RoleName, attributes: { Arn: Role.Arn, RoleId: Role.RoleId } };
 }
@@ -228,6 +231,8 @@ const managedPolicy: ResourceType = {
   ],
   naming: { property: 'ManagedPolicyName', lengthMax: 128 },
 
+  imports: { identifiers: ['PolicyArn'], find: ({ PolicyArn }, work) => describePolicy(PolicyArn!, work) },
+
   async create(properties, work) {
     const path = String(properties.Path ?? '/');
     const PolicyArn = `arn:aws:iam::${work.identity.accountId}:policy${path}${work.name}`;
@@ -263,7 +268,7 @@ const managedPolicy: ResourceType = {
   },
 };
 
-async function describePolicy(PolicyArn: string, work: Work): Promise<Made> {
+async function describePolicy(PolicyArn: string, work: Reading): Promise<Made> {
   const { Policy } = await work.call('iam', 'GetPolicy', { PolicyArn });
   const attributes = {
     PolicyArn,

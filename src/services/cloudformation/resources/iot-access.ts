@@ -1,13 +1,15 @@
 import { isObject, type Json, type JsonObject } from '../template/value.ts';
 import { iotTags } from './iot.ts';
 import { changes, replaces, required, TAGS } from './properties.ts';
-import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import { createOrAdopt, ignoreMissing, type Made, type Reading, type ResourceType } from './resource-type.ts';
 import { setTags } from './tags.ts';
 
 const policy: ResourceType = {
   properties: { PolicyName: replaces('text'), PolicyDocument: required(changes('any')), Tags: TAGS },
   attributes: ['Arn', 'Id'],
   naming: { property: 'PolicyName', lengthMax: 128 },
+
+  imports: { identifiers: ['Id'], find: ({ Id }, work) => describePolicy(Id!, work) },
 
   async create(properties, work) {
     const policyName = work.name;
@@ -50,7 +52,7 @@ const policy: ResourceType = {
 /** Versions that a policy may have. */
 const VERSIONS_MAX = 5;
 
-async function describePolicy(policyName: string, work: Work): Promise<Made> {
+async function describePolicy(policyName: string, work: Reading): Promise<Made> {
   const { policyArn } = await work.call('iot', 'GetPolicy', { policyName });
   return { physicalId: policyName, attributes: { Arn: policyArn, Id: policyName } };
 }
@@ -89,6 +91,11 @@ const authorizer: ResourceType = {
   },
   attributes: ['Arn'],
   naming: { property: 'AuthorizerName', lengthMax: 128 },
+
+  imports: {
+    identifiers: ['AuthorizerName'],
+    find: ({ AuthorizerName }, work) => describeAuthorizer(AuthorizerName!, work),
+  },
 
   async create(properties, work) {
     const authorizerName = work.name;
@@ -136,7 +143,7 @@ function keysOf(keys: Json | undefined): JsonObject {
   return isObject(keys) ? keys : {};
 }
 
-async function describeAuthorizer(authorizerName: string, work: Work): Promise<Made> {
+async function describeAuthorizer(authorizerName: string, work: Reading): Promise<Made> {
   const { authorizerDescription } = await work.call('iot', 'DescribeAuthorizer', { authorizerName });
   return { physicalId: authorizerName, attributes: { Arn: authorizerDescription.authorizerArn } };
 }

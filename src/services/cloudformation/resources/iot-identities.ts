@@ -3,7 +3,14 @@ import { DomainError, messageOf } from '../../../base/index.ts';
 import type { JsonObject } from '../template/value.ts';
 import { camelKeys, iotTags } from './iot.ts';
 import { changes, rename, replaces, required, TAGS } from './properties.ts';
-import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import {
+  createOrAdopt,
+  ignoreMissing,
+  type Made,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 import { setTags } from './tags.ts';
 
 /** A certificate that the node signs by a request, or takes in as it was signed elsewhere. */
@@ -18,6 +25,8 @@ const certificate: ResourceType = {
   attributes: ['Arn', 'Id'],
 
   /** It gets its status when the stack knows of it: what a crash leaves behind lets nobody in. */
+  imports: { identifiers: ['Id'], find: ({ Id }, work) => describeCertificate(Id!, work) },
+
   async create(properties, work) {
     const certificateId = await makeCertificate(properties, work);
     await work.made(certificateId);
@@ -67,7 +76,7 @@ async function setStatus(certificateId: string, { Status: newStatus }: JsonObjec
   await work.call('iot', 'UpdateCertificate', { certificateId, newStatus });
 }
 
-async function describeCertificate(certificateId: string, work: Work): Promise<Made> {
+async function describeCertificate(certificateId: string, work: Reading): Promise<Made> {
   const { certificateDescription } = await work.call('iot', 'DescribeCertificate', { certificateId });
   return { physicalId: certificateId, attributes: { Arn: certificateDescription.certificateArn, Id: certificateId } };
 }
@@ -93,6 +102,8 @@ const caCertificate: ResourceType = {
     Tags: TAGS,
   },
   attributes: ['Arn', 'Id'],
+
+  imports: { identifiers: ['Id'], find: ({ Id }, work) => describeAuthority(Id!, work) },
 
   async create(properties, work) {
     const { Status, AutoRegistrationStatus, RegistrationConfig, Tags } = properties;
@@ -137,7 +148,7 @@ const caCertificate: ResourceType = {
   },
 };
 
-async function describeAuthority(certificateId: string, work: Work): Promise<Made> {
+async function describeAuthority(certificateId: string, work: Reading): Promise<Made> {
   const { certificateDescription } = await work.call('iot', 'DescribeCACertificate', { certificateId });
   return { physicalId: certificateId, attributes: { Arn: certificateDescription.certificateArn, Id: certificateId } };
 }
@@ -155,6 +166,8 @@ const provisioningTemplate: ResourceType = {
   },
   attributes: ['TemplateArn'],
   naming: { property: 'TemplateName', lengthMax: 36 },
+
+  imports: { identifiers: ['TemplateName'], find: ({ TemplateName }, work) => describeTemplate(TemplateName!, work) },
 
   async create(properties, work) {
     const templateName = work.name;
@@ -210,7 +223,7 @@ async function setBody(templateName: string, { TemplateBody: templateBody }: Jso
   await work.call('iot', 'CreateProvisioningTemplateVersion', { templateName, templateBody, setAsDefault: true });
 }
 
-async function describeTemplate(templateName: string, work: Work): Promise<Made> {
+async function describeTemplate(templateName: string, work: Reading): Promise<Made> {
   const { templateArn } = await work.call('iot', 'DescribeProvisioningTemplate', { templateName });
   return { physicalId: templateName, attributes: { TemplateArn: templateArn } };
 }

@@ -7,6 +7,8 @@ import {
   type Existing,
   ignoreMissing,
   type Made,
+  nothingThere,
+  type Reading,
   type ResourceType,
   type Work,
 } from './resource-type.ts';
@@ -18,6 +20,8 @@ const thing: ResourceType = {
   properties: { ThingName: replaces('text'), AttributePayload: changes(ATTRIBUTE_PAYLOAD) },
   attributes: ['Id', 'Arn'],
   naming: { property: 'ThingName', lengthMax: 128 },
+
+  imports: { identifiers: ['ThingName'], find: ({ ThingName }, work) => describeThing(ThingName!, work) },
 
   async create(properties, work) {
     const thingName = work.name;
@@ -38,7 +42,7 @@ const thing: ResourceType = {
   },
 };
 
-async function describeThing(thingName: string, work: Work): Promise<Made> {
+async function describeThing(thingName: string, work: Reading): Promise<Made> {
   const { thingId, thingArn } = await work.call('iot', 'DescribeThing', { thingName });
   return { physicalId: thingName, attributes: { Id: thingId, Arn: thingArn } };
 }
@@ -58,6 +62,8 @@ const thingType: ResourceType = {
   },
   attributes: ['Arn', 'Id'],
   naming: { property: 'ThingTypeName', lengthMax: 128 },
+
+  imports: { identifiers: ['ThingTypeName'], find: ({ ThingTypeName }, work) => describeType(ThingTypeName!, work) },
 
   async create(properties, work) {
     const thingTypeName = work.name;
@@ -101,7 +107,7 @@ async function hasBeenDeleted(thingTypeName: string, work: Work): Promise<boolea
   }
 }
 
-async function describeType(thingTypeName: string, work: Work): Promise<Made> {
+async function describeType(thingTypeName: string, work: Reading): Promise<Made> {
   const { thingTypeId, thingTypeArn } = await work.call('iot', 'DescribeThingType', { thingTypeName });
   return { physicalId: thingTypeName, attributes: { Arn: thingTypeArn, Id: thingTypeId } };
 }
@@ -118,6 +124,11 @@ const thingGroup: ResourceType = {
   notBuilt: ['QueryString'],
   attributes: ['Arn', 'Id'],
   naming: { property: 'ThingGroupName', lengthMax: 128 },
+
+  imports: {
+    identifiers: ['ThingGroupName'],
+    find: ({ ThingGroupName }, work) => describeGroup(ThingGroupName!, work),
+  },
 
   async create(properties, work) {
     const thingGroupName = work.name;
@@ -154,7 +165,7 @@ function groupProperties({ ThingGroupProperties: given }: JsonObject): Record<st
   };
 }
 
-async function describeGroup(thingGroupName: string, work: Work): Promise<Made> {
+async function describeGroup(thingGroupName: string, work: Reading): Promise<Made> {
   const { thingGroupId, thingGroupArn } = await work.call('iot', 'DescribeThingGroup', { thingGroupName });
   return { physicalId: thingGroupName, attributes: { Arn: thingGroupArn, Id: thingGroupId } };
 }
@@ -162,6 +173,16 @@ async function describeGroup(thingGroupName: string, work: Work): Promise<Made> 
 const thingPrincipalAttachment: ResourceType = {
   properties: { ThingName: required(replaces('text')), Principal: required(replaces('text')) },
   attributes: ['Id'],
+
+  imports: {
+    identifiers: ['ThingName', 'Principal'],
+    async find({ ThingName: thingName, Principal }, work) {
+      const { things } = await work.call('iot', 'ListPrincipalThings', { principal: Principal });
+      if (!(things as readonly string[]).includes(thingName!)) throw nothingThere();
+      const physicalId = `${thingName}|${Principal}`;
+      return { physicalId, attributes: { Id: physicalId } };
+    },
+  },
 
   async create({ ThingName: thingName, Principal: principal }, work) {
     await work.call('iot', 'AttachThingPrincipal', { thingName, principal });

@@ -1,6 +1,6 @@
 import { isObject, type Json } from '../template/value.ts';
 import { changes, replaces, required, TAGS, tagMap } from './properties.ts';
-import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from './resource-type.ts';
+import { createOrAdopt, ignoreMissing, type Made, type Reading, type ResourceType } from './resource-type.ts';
 import { setTags } from './tags.ts';
 
 const topicRule: ResourceType = {
@@ -22,6 +22,8 @@ const topicRule: ResourceType = {
   },
   attributes: ['Arn'],
   naming: { property: 'RuleName', lengthMax: 128, style: 'underscore' },
+
+  imports: { identifiers: ['RuleName'], find: ({ RuleName }, work) => describe(RuleName!, work) },
 
   async create(properties, work) {
     const ruleName = work.name;
@@ -47,7 +49,7 @@ const topicRule: ResourceType = {
   },
 };
 
-async function describe(ruleName: string, work: Work): Promise<Made> {
+async function describe(ruleName: string, work: Reading): Promise<Made> {
   const { ruleArn } = await work.call('iot', 'GetTopicRule', { ruleName });
   return { physicalId: ruleName, attributes: { Arn: ruleArn } };
 }

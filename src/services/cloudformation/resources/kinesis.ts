@@ -7,6 +7,8 @@ import {
   isGone,
   label,
   type Made,
+  nothingThere,
+  type Reading,
   type ResourceType,
   type Work,
 } from './resource-type.ts';
@@ -28,6 +30,8 @@ const stream: ResourceType = {
   notBuilt: ['StreamEncryption'],
   attributes: ['Arn'],
   naming: { property: 'Name', lengthMax: 128 },
+
+  imports: { identifiers: ['Name'], find: ({ Name }, work) => describe(Name!, work) },
 
   async create(properties, work) {
     const StreamName = work.name;
@@ -85,7 +89,7 @@ async function active(StreamName: string, work: Work): Promise<void> {
   });
 }
 
-async function describe(StreamName: string, work: Work): Promise<Made> {
+async function describe(StreamName: string, work: Reading): Promise<Made> {
   const { StreamDescriptionSummary: summary } = await work.call('kinesis', 'DescribeStreamSummary', { StreamName });
   return { physicalId: StreamName, attributes: { Arn: summary.StreamARN } };
 }
@@ -156,30 +160,23 @@ const streamConsumer: ResourceType = {
   },
   attributes: ['ConsumerARN', 'ConsumerName', 'ConsumerStatus', 'ConsumerCreationTimestamp', 'StreamARN'],
 
+  imports: {
+    identifiers: ['ConsumerARN'],
+    find: async ({ ConsumerARN }, work) => madeConsumer(await describeConsumer({ ConsumerARN }, work)),
+  },
+
   async create(properties, work) {
     const key = { StreamARN: properties.StreamARN, ConsumerName: properties.ConsumerName };
     const Tags = tagMap(properties.Tags);
     const input = { ...key, ...(Object.keys(Tags).length && { Tags }) };
     await createOrAdopt(work, () => work.call('kinesis', 'RegisterStreamConsumer', input));
-    const describe = async () =>
-      (await work.call('kinesis', 'DescribeStreamConsumer', key)).ConsumerDescription as Record<string, any>;
-    const { ConsumerARN } = await describe();
+    const { ConsumerARN } = await describeConsumer(key, work);
     await work.made(ConsumerARN);
     await work.until(
       `consumer ${key.ConsumerName} to be ACTIVE`,
-      async () => (await describe()).ConsumerStatus === 'ACTIVE',
+      async () => (await describeConsumer(key, work)).ConsumerStatus === 'ACTIVE',
     );
-    const consumer = await describe();
-    return {
-      physicalId: ConsumerARN,
-      attributes: {
-        ConsumerARN,
-        ConsumerName: consumer.ConsumerName,
-        ConsumerStatus: consumer.ConsumerStatus,
-        ConsumerCreationTimestamp: String(new Date(consumer.ConsumerCreationTimestamp).getTime() / 1000),
-        StreamARN: consumer.StreamARN,
-      },
-    };
+    return madeConsumer(await describeConsumer(key, work));
   },
 
   async delete({ physicalId: ConsumerARN }, work) {
@@ -190,9 +187,31 @@ const streamConsumer: ResourceType = {
   },
 };
 
+async function describeConsumer(key: object, work: Reading): Promise<Record<string, any>> {
+  return (await work.call('kinesis', 'DescribeStreamConsumer', key)).ConsumerDescription;
+}
+
+function madeConsumer(consumer: Record<string, any>): Made {
+  const { ConsumerARN, ConsumerName, ConsumerStatus, StreamARN } = consumer;
+  const ConsumerCreationTimestamp = String(new Date(consumer.ConsumerCreationTimestamp).getTime() / 1000);
+  return {
+    physicalId: ConsumerARN,
+    attributes: { ConsumerARN, ConsumerName, ConsumerStatus, ConsumerCreationTimestamp, StreamARN },
+  };
+}
+
 const resourcePolicy: ResourceType = {
   properties: { ResourceArn: required(replaces('text')), ResourcePolicy: required(changes('any')) },
   attributes: [],
+
+  imports: {
+    identifiers: ['ResourceArn'],
+    async find({ ResourceArn }, work) {
+      const { Policy } = await work.call('kinesis', 'GetResourcePolicy', { ResourceARN: ResourceArn });
+      if (!Policy || Policy === '{}') throw nothingThere();
+      return { physicalId: ResourceArn!, attributes: {} };
+    },
+  },
 
   async create(properties, work) {
     const physicalId = String(properties.ResourceArn);

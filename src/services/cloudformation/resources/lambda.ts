@@ -10,6 +10,8 @@ import {
   isGone,
   label,
   type Made,
+  nothingThere,
+  type Reading,
   type ResourceType,
   type Work,
 } from './resource-type.ts';
@@ -97,6 +99,13 @@ const lambdaFunction: ResourceType = {
   attributes: ['Arn', 'SnapStartResponse.ApplyOn', 'SnapStartResponse.OptimizationStatus'],
   naming: { property: 'FunctionName', lengthMax: 64 },
 
+  imports: {
+    identifiers: ['FunctionName'],
+    // By its name alone, whatever ARN it was named by.
+    find: async ({ FunctionName }, work) =>
+      describeFunction((await describeFunction(FunctionName!, work)).physicalId, work),
+  },
+
   async create(properties, work) {
     const FunctionName = work.name;
     const tags = tagMap(properties.Tags);
@@ -155,8 +164,9 @@ async function settled(FunctionName: string, work: Work, Qualifier?: string): Pr
   });
 }
 
-async function describeFunction(FunctionName: string, work: Work): Promise<Made> {
-  const { FunctionArn, SnapStart } = await work.call('lambda', 'GetFunctionConfiguration', { FunctionName });
+async function describeFunction(name: string, work: Reading): Promise<Made> {
+  const found = await work.call('lambda', 'GetFunctionConfiguration', { FunctionName: name });
+  const { FunctionName, FunctionArn, SnapStart } = found;
   return {
     physicalId: FunctionName,
     attributes: {
@@ -216,6 +226,15 @@ const version: ResourceType = {
   },
   notBuilt: ['FunctionScalingConfig', 'RuntimePolicy'],
   attributes: ['Version', 'FunctionArn'],
+
+  imports: {
+    identifiers: ['FunctionArn'],
+    async find({ FunctionArn }, work) {
+      const found = await work.call('lambda', 'GetFunctionConfiguration', { FunctionName: FunctionArn });
+      if (found.FunctionArn !== FunctionArn || found.Version === '$LATEST') throw nothingThere();
+      return { physicalId: FunctionArn!, attributes: { Version: found.Version, FunctionArn: FunctionArn! } };
+    },
+  },
 
   async create(properties, work) {
     // Publishing code and configuration that are published already gives the same version: a repeated step does no harm.
@@ -291,6 +310,16 @@ const alias: ResourceType = {
   },
   attributes: ['AliasArn'],
 
+  imports: {
+    identifiers: ['AliasArn'],
+    async find({ AliasArn }, work) {
+      const { name: FunctionName, qualifier: Name } = functionParts(AliasArn!);
+      const found = await work.call('lambda', 'GetAlias', { FunctionName, Name });
+      if (found.AliasArn !== AliasArn) throw nothingThere();
+      return { physicalId: AliasArn!, attributes: { AliasArn: AliasArn! } };
+    },
+  },
+
   async create(properties, work) {
     const input = aliasInput(properties);
     await createOrAdopt(work, () => work.call('lambda', 'CreateAlias', input));
@@ -328,6 +357,15 @@ const layerVersion: ResourceType = {
     LicenseInfo: replaces('text'),
   },
   attributes: ['LayerVersionArn'],
+
+  imports: {
+    identifiers: ['LayerVersionArn'],
+    async find({ LayerVersionArn }, work) {
+      const found = await work.call('lambda', 'GetLayerVersion', layerKey(LayerVersionArn!));
+      if (found.LayerVersionArn !== LayerVersionArn) throw nothingThere();
+      return { physicalId: LayerVersionArn!, attributes: { LayerVersionArn: LayerVersionArn! } };
+    },
+  },
 
   async create(properties, work) {
     const LayerName = properties.LayerName ?? `${work.identity.name}-${work.logicalId}`;
@@ -402,6 +440,16 @@ const permission: ResourceType = {
   attributes: ['Id'],
   naming: { property: 'StatementId', lengthMax: 100 },
 
+  imports: {
+    identifiers: ['FunctionName', 'Id'],
+    async find({ FunctionName, Id }, work) {
+      const { Policy } = await work.call('lambda', 'GetPolicy', functionKey(FunctionName!));
+      const { Statement } = JSON.parse(Policy) as { Statement: readonly { Sid?: string }[] };
+      if (!Statement.some(({ Sid }) => Sid === Id)) throw nothingThere();
+      return { physicalId: Id!, attributes: { Id: Id! } };
+    },
+  },
+
   async create(properties, work) {
     const { FunctionName, ...statement } = properties;
     await createOrAdopt(work, () =>
@@ -432,6 +480,14 @@ const eventInvokeConfig: ResourceType = {
     }),
   },
   attributes: [],
+
+  imports: {
+    identifiers: ['FunctionName', 'Qualifier'],
+    async find(named, work) {
+      await work.call('lambda', 'GetFunctionEventInvokeConfig', named);
+      return { physicalId: `${named.FunctionName}|${named.Qualifier}`, attributes: {} };
+    },
+  },
 
   async create(properties, work) {
     const physicalId = `${String(properties.FunctionName)}|${String(properties.Qualifier)}`;

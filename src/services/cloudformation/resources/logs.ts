@@ -1,5 +1,5 @@
 import { DomainError } from '../../../base/index.ts';
-import type { JsonObject } from '../template/value.ts';
+import type { Json, JsonObject } from '../template/value.ts';
 import { changes, pick, rename, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
 import {
   createOrAdopt,
@@ -7,6 +7,8 @@ import {
   ignoreMissing,
   label,
   type Made,
+  nothingThere,
+  type Reading,
   type ResourceType,
   type Work,
 } from './resource-type.ts';
@@ -29,6 +31,15 @@ const logGroup: ResourceType = {
   attributes: ['Arn'],
   naming: { property: 'LogGroupName', lengthMax: 512 },
 
+  imports: {
+    identifiers: ['LogGroupName'],
+    async find({ LogGroupName }, work) {
+      const { logGroups } = await work.call('logs', 'DescribeLogGroups', { logGroupNamePrefix: LogGroupName });
+      if (!named(logGroups, 'logGroupName', LogGroupName)) throw nothingThere();
+      return madeGroup(LogGroupName!, work);
+    },
+  },
+
   async create(properties, work) {
     const logGroupName = work.name;
     const tags = tagMap(properties.Tags);
@@ -42,11 +53,7 @@ const logGroup: ResourceType = {
     );
     await work.made(logGroupName);
     await setRetention(logGroupName, {}, properties, work);
-    const { region, accountId } = work.identity;
-    return {
-      physicalId: logGroupName,
-      attributes: { Arn: `arn:aws:logs:${region}:${accountId}:log-group:${logGroupName}:*` },
-    };
+    return madeGroup(logGroupName, work);
   },
 
   async update(existing, properties, work) {
@@ -59,6 +66,17 @@ const logGroup: ResourceType = {
     await ignoreMissing(() => work.call('logs', 'DeleteLogGroup', { logGroupName }));
   },
 };
+
+function madeGroup(logGroupName: string, { identity: { region, accountId } }: Reading): Made {
+  return {
+    physicalId: logGroupName,
+    attributes: { Arn: `arn:aws:logs:${region}:${accountId}:log-group:${logGroupName}:*` },
+  };
+}
+
+/** Whether a list that begins with a name holds one of this very name. */
+const named = (list: readonly JsonObject[] | undefined, member: string, name: string | undefined) =>
+  (list ?? []).some((one) => one[member] === name);
 
 async function setRetention(logGroupName: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
   const { RetentionInDays: retentionInDays } = pick(after, ['RetentionInDays']);
@@ -79,6 +97,15 @@ const logStream: ResourceType = {
   properties: { LogGroupName: required(replaces('text')), LogStreamName: replaces('text') },
   attributes: [],
   naming: { property: 'LogStreamName', within: 'LogGroupName', lengthMax: 512 },
+
+  imports: {
+    identifiers: ['LogGroupName', 'LogStreamName'],
+    async find({ LogGroupName: logGroupName, LogStreamName: logStreamNamePrefix }, work) {
+      const found = await work.call('logs', 'DescribeLogStreams', { logGroupName, logStreamNamePrefix, limit: 1 });
+      if (!named(found.logStreams, 'logStreamName', logStreamNamePrefix)) throw nothingThere();
+      return { physicalId: logStreamNamePrefix!, attributes: {} };
+    },
+  },
 
   async create({ LogGroupName: logGroupName }, work) {
     await createOrAdopt(work, () => work.call('logs', 'CreateLogStream', { logGroupName, logStreamName: work.name }));
@@ -165,11 +192,20 @@ function transformationInput({ Dimensions, ...rest }: JsonObject): JsonObject {
 /** One that someone else has put is not overwritten, nor taken away by a rollback. @throws AlreadyExists */
 async function checkFree(operation: string, list: string, { LogGroupName }: JsonObject, work: Work): Promise<void> {
   if (work.resuming) return;
-  // In order of names: one of this very name is the first of those that begin with it.
-  const input = { logGroupName: LogGroupName, filterNamePrefix: work.name, limit: 1 };
-  const { [list]: filters = [] } = await work.call('logs', operation, input);
-  if (!(filters as readonly JsonObject[]).some(({ filterName }) => filterName === work.name)) return;
+  if (!(await hasFilter(operation, list, LogGroupName, work.name, work))) return;
   throw new DomainError('AlreadyExists', `${work.name}|${LogGroupName} already exists.`);
+}
+
+async function hasFilter(
+  operation: string,
+  list: string,
+  logGroupName: Json | undefined,
+  filterNamePrefix: string,
+  work: Reading,
+): Promise<boolean> {
+  // In order of names: one of this very name is the first of those that begin with it.
+  const found = await work.call('logs', operation, { logGroupName, filterNamePrefix, limit: 1 });
+  return named(found[list], 'filterName', filterNamePrefix);
 }
 
 /** A filter of a log group. @param input  what the service is given for its properties */
@@ -193,6 +229,13 @@ function filter({
     ...type,
     attributes: [],
     naming: { property: 'FilterName', within: 'LogGroupName', lengthMax: 512 },
+    imports: {
+      identifiers: name === 'MetricFilter' ? ['LogGroupName', 'FilterName'] : ['FilterName', 'LogGroupName'],
+      async find({ LogGroupName, FilterName }, work) {
+        if (!(await hasFilter(`Describe${name}s`, list, LogGroupName, FilterName!, work))) throw nothingThere();
+        return { physicalId: FilterName!, attributes: {} };
+      },
+    },
 
     async create(properties, work) {
       await checkFree(`Describe${name}s`, list, properties, work);
@@ -210,6 +253,15 @@ const resourcePolicy: ResourceType = {
   properties: { PolicyName: required(replaces('text')), PolicyDocument: required(changes('any')) },
   attributes: [],
   naming: { property: 'PolicyName', lengthMax: 255 },
+
+  imports: {
+    identifiers: ['PolicyName'],
+    async find({ PolicyName }, work) {
+      const { resourcePolicies } = await work.call('logs', 'DescribeResourcePolicies', {});
+      if (!named(resourcePolicies, 'policyName', PolicyName)) throw nothingThere();
+      return { physicalId: PolicyName!, attributes: {} };
+    },
+  },
 
   create: (properties, work) => putPolicy(properties, work),
   update: (_existing, properties, work) => putPolicy(properties, work),

@@ -1,4 +1,4 @@
-import { hasCode } from '../../../base/index.ts';
+import { DomainError, hasCode } from '../../../base/index.ts';
 import { isConflict, isNotFound } from '../calls.ts';
 import type { StackIdentity } from '../template/program.ts';
 import type { Json, JsonObject } from '../template/value.ts';
@@ -12,6 +12,23 @@ export interface Made {
   readonly attributes: Readonly<Record<string, Json>>;
   /** What it gives must not be shown in events. */
   readonly noEcho?: boolean;
+}
+
+/** Properties that say which one of its type a resource is. */
+export type Identifier = Readonly<Record<string, string>>;
+
+/** How a resource that is there already comes under a stack. */
+export interface Importable {
+  /** Properties that name one, in AWS's order. */
+  readonly identifiers: readonly string[];
+  /** What else of the template it takes to find it. */
+  readonly needs?: readonly string[];
+  /**
+   * Finds it by what both name. Its physical id is the one that the type's own `create` would have given, however it was named.
+   *
+   * @throws what the service says where there is none
+   */
+  find(named: Identifier, work: Reading): Promise<Made>;
 }
 
 export interface Existing extends Made {
@@ -86,6 +103,9 @@ export interface Work {
 }
 
 /** How one type of resource is made, changed and deleted: one row of the table of types. */
+/** What looks at resources, and changes none. */
+export type Reading = Pick<Work, 'identity' | 'call'>;
+
 export interface ResourceType {
   readonly properties: Properties;
   /** It takes any other property too. */
@@ -108,6 +128,8 @@ export interface ResourceType {
     /** What generated names end with. */
     readonly suffix?: (properties: JsonObject) => string;
   };
+  /** Absent where AWS imports none of it. */
+  readonly imports?: Importable;
   create(properties: JsonObject, work: Work): Promise<Made>;
   /** Absent when every property replaces. */
   update?(existing: Existing, properties: JsonObject, work: Work): Promise<Made>;
@@ -130,6 +152,11 @@ export async function createOrAdopt(work: Work, create: () => Promise<unknown>):
   } catch (error) {
     if (!work.resuming || !isConflict(error)) throw error;
   }
+}
+
+/** Says what services say that answer otherwise where there is nothing. */
+export function nothingThere(): DomainError<'NotFound'> {
+  return new DomainError('NotFound', 'it is not there');
 }
 
 /** Runs a deletion; gone already is fine. */

@@ -2,7 +2,16 @@ import { DomainError } from '../../../base/index.ts';
 import type { JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { changes, replaces, required, TAGS } from './properties.ts';
-import { createOrAdopt, ignoreMissing, isGone, label, type ResourceType, type Work } from './resource-type.ts';
+import {
+  createOrAdopt,
+  ignoreMissing,
+  isGone,
+  label,
+  type Made,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 import { BUCKET_SETTINGS } from './s3-settings.ts';
 
 const NOT_BUILT = [
@@ -43,6 +52,14 @@ const bucket: ResourceType = {
   attributes: ['Arn', 'DomainName', 'DualStackDomainName', 'RegionalDomainName', 'WebsiteURL'],
   naming: { property: 'BucketName', lengthMax: 63, style: 'lower' },
 
+  imports: {
+    identifiers: ['BucketName'],
+    async find({ BucketName: Bucket }, work) {
+      await work.call('s3', 'HeadBucket', { Bucket });
+      return madeBucket(Bucket!, work);
+    },
+  },
+
   async create(properties, work) {
     const Bucket = work.name;
     const { region } = work.identity;
@@ -56,16 +73,7 @@ const bucket: ResourceType = {
     );
     await work.made(Bucket);
     await configure(Bucket, {}, properties, work);
-    return {
-      physicalId: Bucket,
-      attributes: {
-        Arn: `arn:aws:s3:::${Bucket}`,
-        DomainName: `${Bucket}.s3.amazonaws.com`,
-        DualStackDomainName: `${Bucket}.s3.dualstack.${region}.amazonaws.com`,
-        RegionalDomainName: `${Bucket}.s3.${region}.amazonaws.com`,
-        WebsiteURL: `http://${Bucket}.s3-website-${region}.amazonaws.com`,
-      },
-    };
+    return madeBucket(Bucket, work);
   },
 
   async update(existing, properties, work) {
@@ -77,6 +85,19 @@ const bucket: ResourceType = {
     await ignoreMissing(() => work.call('s3', 'DeleteBucket', { Bucket }));
   },
 };
+
+function madeBucket(Bucket: string, { identity: { region } }: Reading): Made {
+  return {
+    physicalId: Bucket,
+    attributes: {
+      Arn: `arn:aws:s3:::${Bucket}`,
+      DomainName: `${Bucket}.s3.amazonaws.com`,
+      DualStackDomainName: `${Bucket}.s3.dualstack.${region}.amazonaws.com`,
+      RegionalDomainName: `${Bucket}.s3.${region}.amazonaws.com`,
+      WebsiteURL: `http://${Bucket}.s3-website-${region}.amazonaws.com`,
+    },
+  };
+}
 
 async function configure(Bucket: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
   if (!sameJson(before.BucketEncryption, after.BucketEncryption)) await encrypt(Bucket, after, work);
@@ -115,6 +136,14 @@ async function encrypt(Bucket: string, { BucketEncryption: encryption }: JsonObj
 const bucketPolicy: ResourceType = {
   properties: { Bucket: required(replaces('text')), PolicyDocument: required(changes('any')) },
   attributes: [],
+
+  imports: {
+    identifiers: ['Bucket'],
+    async find({ Bucket }, work) {
+      await work.call('s3', 'GetBucketPolicy', { Bucket });
+      return { physicalId: Bucket!, attributes: {} };
+    },
+  },
 
   async create(properties, work) {
     const physicalId = String(properties.Bucket);

@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Json, JsonObject } from '../template/value.ts';
 import { changes, pick, rename, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
-import { createOrAdopt, type Existing, ignoreMissing, type ResourceType, type Work } from './resource-type.ts';
+import {
+  createOrAdopt,
+  type Existing,
+  ignoreMissing,
+  type Made,
+  nothingThere,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 
 const GENERATED = {
   object: {
@@ -31,6 +40,8 @@ const secret: ResourceType = {
   notBuilt: ['ReplicaRegions'],
   attributes: ['Id'],
   naming: { property: 'Name', lengthMax: 512 },
+
+  imports: { identifiers: ['Id'], find: ({ Id }, work) => findSecret(Id!, work, () => true) },
 
   async create(properties, work) {
     const Name = work.name;
@@ -65,6 +76,12 @@ const secret: ResourceType = {
     await ignoreMissing(() => work.call('secretsmanager', 'DeleteSecret', input));
   },
 };
+
+async function findSecret(SecretId: string, work: Reading, isIt: (secret: JsonObject) => boolean): Promise<Made> {
+  const found = await work.call('secretsmanager', 'DescribeSecret', { SecretId });
+  if (!isIt(found)) throw nothingThere();
+  return { physicalId: found.ARN, attributes: { Id: found.ARN } };
+}
 
 /** The value that the template gives, or one that is drawn as it asks. */
 async function givenValue(properties: JsonObject, work: Work): Promise<{ readonly SecretString?: string }> {
@@ -109,6 +126,14 @@ const resourcePolicy: ResourceType = {
   },
   attributes: ['Id'],
 
+  imports: {
+    identifiers: ['Id'],
+    async find({ Id }, work) {
+      const { ResourcePolicy } = await work.call('secretsmanager', 'GetResourcePolicy', { SecretId: Id });
+      return findSecret(Id!, work, () => ResourcePolicy !== undefined);
+    },
+  },
+
   async create(properties, work) {
     const ARN = await putPolicy(properties, work);
     await work.made(ARN);
@@ -145,6 +170,11 @@ const rotationSchedule: ResourceType = {
   },
   notBuilt: ['ExternalSecretRotationMetadata', 'ExternalSecretRotationRoleArn', 'HostedRotationLambda'],
   attributes: ['Id'],
+
+  imports: {
+    identifiers: ['Id'],
+    find: ({ Id }, work) => findSecret(Id!, work, ({ RotationEnabled }) => RotationEnabled === true),
+  },
 
   async create(properties, work) {
     const ARN = await rotate(properties, work);

@@ -2,7 +2,15 @@ import { DomainError } from '../../../base/index.ts';
 import type { Json, JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { changes, pick, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
-import { type Existing, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
+import {
+  type Existing,
+  ignoreMissing,
+  label,
+  type Made,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 
 /** Attributes of a topic that have a property of the same name, with what a removed one goes back to. */
 const TOPIC_ATTRIBUTES: Readonly<Record<string, string>> = {
@@ -76,6 +84,8 @@ const topic: ResourceType = {
     suffix: (properties) => (properties.FifoTopic === true ? '.fifo' : ''),
   },
 
+  imports: { identifiers: ['TopicArn'], find: ({ TopicArn }, work) => describeTopic(TopicArn!, work) },
+
   async create(properties, work) {
     const tags = Object.entries(tagMap(properties.Tags)).map(([Key, Value]) => ({ Key, Value }));
     const { TopicArn } = await work.call('sns', 'CreateTopic', {
@@ -89,7 +99,7 @@ const topic: ResourceType = {
     });
     await work.made(TopicArn);
     await subscribeAll(TopicArn, [], subscriptionsOf(properties), work);
-    return { physicalId: TopicArn, attributes: { TopicArn, TopicName: work.name } };
+    return madeTopic(TopicArn);
   },
 
   async update(existing, properties, work) {
@@ -107,6 +117,15 @@ const topic: ResourceType = {
     await ignoreMissing(() => work.call('sns', 'DeleteTopic', { TopicArn }));
   },
 };
+
+async function describeTopic(arn: string, work: Reading): Promise<Made> {
+  const { Attributes } = await work.call('sns', 'GetTopicAttributes', { TopicArn: arn });
+  return madeTopic(Attributes.TopicArn);
+}
+
+function madeTopic(TopicArn: string): Made {
+  return { physicalId: TopicArn, attributes: { TopicArn, TopicName: TopicArn.slice(TopicArn.lastIndexOf(':') + 1) } };
+}
 
 function changedAttributes(before: JsonObject, after: JsonObject): Record<string, string> {
   return Object.fromEntries(
@@ -192,6 +211,15 @@ const subscription: ResourceType = {
   notBuilt: ['ReplayPolicy'],
   attributes: ['Arn'],
 
+  imports: {
+    identifiers: ['Arn'],
+    async find({ Arn }, work) {
+      const { Attributes } = await work.call('sns', 'GetSubscriptionAttributes', { SubscriptionArn: Arn });
+      const { SubscriptionArn } = Attributes as { SubscriptionArn: string };
+      return { physicalId: SubscriptionArn, attributes: { Arn: SubscriptionArn } };
+    },
+  },
+
   async create(properties, work) {
     // Subscribing the same endpoint again gives the same subscription: a repeated step does no harm.
     const input = {
@@ -264,6 +292,14 @@ const topicsOf = (properties: JsonObject) => properties.Topics as readonly strin
 const topicInlinePolicy: ResourceType = {
   properties: { PolicyDocument: required(changes('any')), TopicArn: required(replaces('text')) },
   attributes: [],
+
+  imports: {
+    identifiers: ['TopicArn'],
+    async find({ TopicArn }, work) {
+      const { physicalId } = await describeTopic(TopicArn!, work);
+      return { physicalId, attributes: {} };
+    },
+  },
 
   async create(properties, work) {
     const physicalId = String(properties.TopicArn);

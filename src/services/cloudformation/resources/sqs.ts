@@ -1,7 +1,16 @@
 import type { Json, JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { changes, pick, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
-import { type Existing, ignoreMissing, label, type Made, type ResourceType, type Work } from './resource-type.ts';
+import {
+  type Existing,
+  ignoreMissing,
+  label,
+  type Made,
+  nothingThere,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from './resource-type.ts';
 
 /** Attributes of a queue that have a property of the same name, with what a removed one goes back to. */
 const ATTRIBUTES: Readonly<Record<string, string>> = {
@@ -49,6 +58,16 @@ const queue: ResourceType = {
     suffix: (properties) => (properties.FifoQueue === true ? '.fifo' : ''),
   },
 
+  imports: {
+    identifiers: ['QueueUrl'],
+    async find({ QueueUrl }, work) {
+      const { attributes } = await describe(QueueUrl!, work);
+      // More than one URL may lead to a queue.
+      const own = await work.call('sqs', 'GetQueueUrl', { QueueName: attributes.QueueName });
+      return describe(own.QueueUrl, work);
+    },
+  },
+
   async create(properties, work) {
     const given = pick(properties, Object.keys(ATTRIBUTES));
     const tags = tagMap(properties.Tags);
@@ -90,7 +109,7 @@ function encryptionChange(changed: readonly string[], properties: JsonObject): R
   return { SqsManagedSseEnabled: String(properties.KmsMasterKeyId === undefined) };
 }
 
-async function describe(QueueUrl: string, work: Work): Promise<Made> {
+async function describe(QueueUrl: string, work: Reading): Promise<Made> {
   const { Attributes } = await work.call('sqs', 'GetQueueAttributes', { QueueUrl, AttributeNames: ['QueueArn'] });
   const arn = Attributes.QueueArn as string;
   return {
@@ -132,6 +151,18 @@ const queuePolicy: ResourceType = {
 const queueInlinePolicy: ResourceType = {
   properties: { PolicyDocument: required(changes('any')), Queue: required(replaces('text')) },
   attributes: [],
+
+  imports: {
+    identifiers: ['Queue'],
+    async find({ Queue: QueueUrl }, work) {
+      const { Attributes = {} } = await work.call('sqs', 'GetQueueAttributes', {
+        QueueUrl,
+        AttributeNames: ['Policy'],
+      });
+      if (!Attributes.Policy) throw nothingThere();
+      return { physicalId: QueueUrl!, attributes: {} };
+    },
+  },
 
   async create(properties, work) {
     const physicalId = String(properties.Queue);

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../template/value.ts';
 import { changes, pick, replaces, required } from './properties.ts';
-import { createOrAdopt, ignoreMissing, label, type ResourceType, type Work } from './resource-type.ts';
+import { createOrAdopt, ignoreMissing, label, type Reading, type ResourceType, type Work } from './resource-type.ts';
 
 const SETTINGS = ['Type', 'Value', 'Description', 'AllowedPattern', 'DataType', 'Policies', 'Tier'];
 
@@ -18,6 +18,14 @@ const parameter: ResourceType = {
   },
   attributes: ['Type', 'Value', 'Arn'],
   naming: { property: 'Name', lengthMax: 1_011 },
+
+  imports: {
+    identifiers: ['Name'],
+    async find({ Name }, work) {
+      const { Parameter } = await work.call('ssm', 'GetParameter', { Name });
+      return { physicalId: Parameter.Name, attributes: attributesOf(Parameter.Name, Parameter, work) };
+    },
+  },
 
   async create(properties, work) {
     const Name = work.name;
@@ -42,7 +50,7 @@ const parameter: ResourceType = {
   },
 };
 
-function attributesOf(name: string, { Type, Value }: JsonObject, work: Work): Record<string, Json> {
+function attributesOf(name: string, { Type, Value }: JsonObject, work: Reading): Record<string, Json> {
   const { region, accountId } = work.identity;
   const Arn = `arn:aws:ssm:${region}:${accountId}:parameter${name.startsWith('/') ? '' : '/'}${name}`;
   return { Type: Type!, Value: Value!, Arn };

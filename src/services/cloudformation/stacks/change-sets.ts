@@ -3,8 +3,9 @@ import type { Caller } from '../../index.ts';
 import { CloudFormationError, invalid } from '../errors.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import { type Deployments, notUpdatable, requireUpdatable } from './deployments.ts';
-import { startCreate, startUpdate } from './machine.ts';
-import type { Change, ChangeSet, Definition, Stack } from './model.ts';
+import { checkImport, type ImportPlan, type Ownership, planImports } from './imports.ts';
+import { startCreate, startImport, startUpdate } from './machine.ts';
+import type { Change, ChangeSet, Definition, Stack, StackStatus } from './model.ts';
 import type { Proposals } from './proposals.ts';
 import type { ChangeSetRequest } from './requests.ts';
 import type { StackStore } from './store.ts';
@@ -13,11 +14,26 @@ import type { StackStore } from './store.ts';
 const NO_CHANGES =
   "The submitted information didn't contain changes. Submit different information to create a change set.";
 
+/** Statuses in which a stack can take resources in. */
+const IMPORTABLE: ReadonlySet<StackStatus> = new Set([
+  'CREATE_COMPLETE',
+  'UPDATE_COMPLETE',
+  'UPDATE_ROLLBACK_COMPLETE',
+  'IMPORT_COMPLETE',
+  'IMPORT_ROLLBACK_COMPLETE',
+]);
+
+interface Outcome {
+  readonly changes?: readonly Change[];
+  readonly fault?: string;
+}
+
 /** Change sets: what an update would do, kept until it is carried out. */
 export class ChangeSets {
   readonly #store: StackStore;
   readonly #proposals: Proposals;
   readonly #deployments: Deployments;
+  readonly #ownership: Ownership;
   readonly #clock: Clock;
   readonly #random: Random;
 
@@ -25,18 +41,21 @@ export class ChangeSets {
     store,
     proposals,
     deployments,
+    ownership,
     clock,
     random,
   }: {
     readonly store: StackStore;
     readonly proposals: Proposals;
     readonly deployments: Deployments;
+    readonly ownership: Ownership;
     readonly clock: Clock;
     readonly random: Random;
   }) {
     this.#store = store;
     this.#proposals = proposals;
     this.#deployments = deployments;
+    this.#ownership = ownership;
     this.#clock = clock;
     this.#random = random;
   }
@@ -55,8 +74,7 @@ export class ChangeSets {
       }
       const definition = await this.#proposals.prepare(request, stack);
       this.#proposals.check(definition, stack);
-      const changes = this.#proposals.announce(stack, definition);
-      const changeSet = this.#changeSetOf(request, stack, definition, changes);
+      const changeSet = await this.#changeSetOf(request, stack, definition);
       await this.#store.saveChangeSet(changeSet);
       if (namesake) await this.#store.deleteChangeSets([namesake.id]);
       return changeSet;
@@ -94,10 +112,16 @@ export class ChangeSets {
       const stack = this.#store.stacks().find(({ id }) => id === changeSet.stackId)!;
       const creating = stack.status === 'REVIEW_IN_PROGRESS';
       if (!creating) requireUpdatable(stack);
+      const imported = changeSet.resourcesToImport?.map((one) => [one.logicalId, one.identifier] as const);
+      const begin: Parameters<Deployments['begin']>[3] = imported
+        ? (current, options) => startImport(current, options, Object.fromEntries(imported))
+        : creating
+          ? startCreate
+          : startUpdate;
       const onFailure = options.disableRollback ? 'DO_NOTHING' : (changeSet.onStackFailure ?? 'ROLLBACK');
       const start = { onFailure, caller: options.caller, ...(options.token !== undefined && { token: options.token }) };
       const reviewed = { ...stack, changeSetId: changeSet.id };
-      await this.#deployments.begin(reviewed, changeSet.definition, start, creating ? startCreate : startUpdate);
+      await this.#deployments.begin(reviewed, changeSet.definition, start, begin);
       await this.#store.saveChangeSet({ ...changeSet, executionStatus: 'EXECUTE_COMPLETE' });
       const others = this.#store.changeSets(stack.id).filter(({ id }) => id !== changeSet.id);
       await this.#store.deleteChangeSets(others.map(({ id }) => id));
@@ -119,6 +143,10 @@ export class ChangeSets {
   /** A change set of a stack that is not there makes one, empty and under review. */
   async #stackForChangeSet(request: ChangeSetRequest): Promise<Stack> {
     const existing = this.#store.find(request.region, request.stackName);
+    if (request.type === 'IMPORT' && existing && existing.status !== 'REVIEW_IN_PROGRESS') {
+      if (!IMPORTABLE.has(existing.status)) throw notUpdatable(existing);
+      return existing;
+    }
     if (request.type === 'UPDATE') {
       if (!existing) throw invalid(`Stack [${request.stackName}] does not exist`);
       if (existing.status === 'REVIEW_IN_PROGRESS') throw notUpdatable(existing);
@@ -133,7 +161,9 @@ export class ChangeSets {
     if (existing) return existing;
     const stack = this.#deployments.newStack(request, false);
     // Before the stack is there: a template that is wrong leaves none behind.
-    this.#proposals.check(await this.#proposals.prepare(request, undefined), stack);
+    const definition = await this.#proposals.prepare(request, undefined);
+    this.#proposals.check(definition, stack);
+    if (request.type === 'IMPORT') this.#checkedImport(request, stack, definition);
     const event = {
       logicalId: stack.name,
       physicalId: stack.id,
@@ -143,8 +173,32 @@ export class ChangeSets {
     return this.#store.save(stack, [{ ...event, reason: 'User Initiated' }], this.#clock.now());
   }
 
-  #changeSetOf(request: ChangeSetRequest, stack: Stack, definition: Definition, changes: readonly Change[]): ChangeSet {
-    const empty = request.type === 'UPDATE' && !this.#proposals.differs(stack, definition);
+  /** What a change set would do; or why it can do nothing. */
+  async #outcome(request: ChangeSetRequest, stack: Stack, definition: Definition): Promise<Outcome> {
+    if (request.type !== 'IMPORT') {
+      const empty = request.type === 'UPDATE' && !this.#proposals.differs(stack, definition);
+      return { changes: this.#proposals.announce(stack, definition), ...(empty && { fault: NO_CHANGES }) };
+    }
+    const plan = this.#checkedImport(request, stack, definition);
+    return planImports(plan, this.#proposals.reading(request, stack, definition), this.#ownership);
+  }
+
+  #checkedImport(request: ChangeSetRequest, stack: Stack, definition: Definition): ImportPlan {
+    const plan: ImportPlan = {
+      resources: request.resourcesToImport ?? [],
+      stack,
+      definition,
+      previous: this.#proposals.inForce(stack),
+      changes: this.#proposals.announce(stack, definition),
+      propertiesOf: this.#proposals.properties(stack, definition),
+    };
+    checkImport(plan);
+    return plan;
+  }
+
+  async #changeSetOf(request: ChangeSetRequest, stack: Stack, definition: Definition): Promise<ChangeSet> {
+    const { changes = [], fault } = await this.#outcome(request, stack, definition);
+    const failed = fault !== undefined;
     return {
       id: formatArn('cloudformation', stack.region, stack.accountId, `changeSet/${request.name}/${uuid(this.#random)}`),
       name: request.name,
@@ -152,9 +206,10 @@ export class ChangeSets {
       stackName: stack.name,
       ...(request.description !== undefined && { description: request.description }),
       type: request.type,
-      status: empty ? 'FAILED' : 'CREATE_COMPLETE',
-      ...(empty && { reason: NO_CHANGES }),
-      executionStatus: empty ? 'UNAVAILABLE' : 'AVAILABLE',
+      ...(request.resourcesToImport && { resourcesToImport: request.resourcesToImport }),
+      status: failed ? 'FAILED' : 'CREATE_COMPLETE',
+      ...(failed && { reason: fault }),
+      executionStatus: failed ? 'UNAVAILABLE' : 'AVAILABLE',
       createdAt: this.#clock.now(),
       definition,
       changes,

@@ -19,6 +19,8 @@ const UPDATABLE: ReadonlySet<StackStatus> = new Set([
   'UPDATE_FAILED',
   'UPDATE_ROLLBACK_COMPLETE',
   'CREATE_FAILED',
+  'IMPORT_COMPLETE',
+  'IMPORT_ROLLBACK_COMPLETE',
 ]);
 
 /** @throws validation  it is not in a status from which it may be updated */

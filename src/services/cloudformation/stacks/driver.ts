@@ -1,11 +1,12 @@
 import { hasCode, InternalError, isAbort, messageOf } from '../../../base/index.ts';
 import { CLOUDFORMATION_LIMITS } from '../limits.ts';
+import { findImported } from '../resources/importing.ts';
 import { resourceType } from '../resources/index.ts';
 import { coerceProperties } from '../resources/properties.ts';
 import type { Made, ResourceType, Work } from '../resources/resource-type.ts';
 import type { ResolvedReferences } from '../template/dynamic-references.ts';
 import type { Scope } from '../template/evaluate.ts';
-import type { JsonObject } from '../template/value.ts';
+import { type JsonObject, sameJson } from '../template/value.ts';
 import { actionFor } from './changes.ts';
 import { computeOutputs, knownProperties, resourceProperties, scopeOf, standingWorld } from './evaluation.ts';
 import { decideHeld, isCalledOff, isGivenUp, nextPhase } from './machine.ts';
@@ -29,6 +30,7 @@ import {
   failStep,
   isRetained,
   markDeletion,
+  noteImported,
   skipStep,
 } from './steps.ts';
 import type { Transition } from './transition.ts';
@@ -301,7 +303,9 @@ export class StackDriver implements AsyncDisposable {
     const existing = stack.resources[node];
     // M2: the step as it was begun before the crash.
     if (existing?.pending && run.resuming.has(node)) return existing.pending;
-    const definition = store.definition(stack, stack.deployment!.revision)!;
+    const { kind, revision } = stack.deployment!;
+    if (kind === 'import') return this.#decideImport(stack, node, scope);
+    const definition = store.definition(stack, revision)!;
     const properties = knownProperties(resourceProperties(node, scope, definition.tags));
     const typeName = scope.template.resources[node]!.Type;
     const type = resourceType(typeName)!;
@@ -322,6 +326,18 @@ export class StackDriver implements AsyncDisposable {
       );
     }
     return { action, name: name(), properties, ...(signals && { signals }) };
+  }
+
+  /** All that an import does not bring in stands as it is. */
+  #decideImport(stack: Stack, node: string, scope: Scope): PendingStep | undefined {
+    const { revision, imported } = stack.deployment!;
+    const identifier = imported![node];
+    if (!identifier) return undefined;
+    const { tags } = this.#dependencies.store.definition(stack, revision)!;
+    const properties = knownProperties(resourceProperties(node, scope, tags));
+    const untagged = knownProperties(resourceProperties(node, scope, []));
+    const gainsTags = !sameJson(properties.Tags, untagged.Tags);
+    return { action: 'import', name: Object.values(identifier).join('|'), properties, ...(gainsTags && { untagged }) };
   }
 
   async #restore(run: Run, node: string): Promise<void> {
@@ -354,12 +370,14 @@ export class StackDriver implements AsyncDisposable {
     const type = resourceType(resource.type)!;
     const work = this.#stepWork.work(run, node, resource.type, name);
     const references = this.#stepWork.references(run);
+    using claims = new DisposableStack();
     const act = async () => {
       const properties = await resolved(type, written, references);
       if (action === 'create' || action === 'replace') {
         return this.#signalled(work, signals, () => type.create(properties, work));
       }
       if (action === 'update') return type.update!(resource, properties, work);
+      if (action === 'import') return this.#import(run, node, properties, work, claims);
       // What every change replaces stands as it was.
       return (type.restore ?? type.update)?.(resource, properties, work) ?? resource;
     };
@@ -369,6 +387,21 @@ export class StackDriver implements AsyncDisposable {
       (made) => this.#change(run, (stack) => completeStep(stack, node, made, clock.now())),
       (reason) => this.#change(run, (stack) => failStep(stack, node, reason, clock.now())),
     );
+  }
+
+  /** Finds what an import names, and brings the stack's tags to it. */
+  async #import(run: Run, node: string, properties: JsonObject, work: Work, claims: DisposableStack): Promise<Made> {
+    const { clock, ownership } = this.#dependencies;
+    const { stack } = run;
+    const { type, pending } = stack.resources[node]!;
+    const identifier = stack.deployment!.imported![node]!;
+    const found = (await findImported(type, identifier, properties, work))!;
+    claims.use(ownership.claim({ stack, logicalId: node, type, identifier, physicalId: found.physicalId }));
+    if (!pending!.untagged) return found;
+    if (pending!.made === undefined) {
+      await this.#change(run, (current) => noteImported(current, node, found, clock.now()));
+    }
+    return resourceType(type)!.update!({ ...found, properties: pending!.untagged }, properties, work);
   }
 
   /** Makes a resource and waits for the signals that its `CreationPolicy` asks for. */

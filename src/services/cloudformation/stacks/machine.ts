@@ -7,10 +7,11 @@
  * - M2: what a step needs to begin again (action, name, properties) is stored before its first call.
  * - M3: an old resource that was replaced stays until the update has succeeded; then, and only then, it is garbage that goes.
  * - M4: a deployment ends in exactly one final status, and the stack then has none.
+ * - M5: an import makes and deletes nothing, whatever it comes to.
  */
 import { type Graph, reversed } from '../template/references.ts';
-import type { Deployment, Output, Stack, StackResource, StackStatus } from './model.ts';
-import { addGarbage, isDeleted, type Transition, then, withStatus } from './transition.ts';
+import type { Deployment, Output, ResourceStatus, Stack, StackResource, StackStatus } from './model.ts';
+import { addGarbage, isDeleted, resourceEvent, type Transition, then, withStatus } from './transition.ts';
 import { nodesIn, startWalk, type Walk } from './walk.ts';
 
 /** Statuses from which nothing follows by itself. */
@@ -99,6 +100,29 @@ export function startUpdate(stack: Stack, options: StartOptions): Transition {
   return withStatus(next, 'UPDATE_IN_PROGRESS', 'User Initiated');
 }
 
+/** @param imported  what is brought in, by logical id */
+export function startImport(
+  stack: Stack,
+  { revision, graph, imports, token, now }: StartOptions,
+  imported: NonNullable<Deployment['imported']>,
+): Transition {
+  const deployment: Deployment = {
+    kind: 'import',
+    phase: 'apply',
+    revision,
+    walk: startWalk(graph),
+    onFailure: 'ROLLBACK',
+    before: stack.resources,
+    previous: { revision: stack.revision, outputs: stack.outputs, imports: stack.imports },
+    imported,
+    garbage: [],
+    retain: [],
+    ...(token !== undefined && { token }),
+  };
+  const { failure: _failure, drift: _drift, ...rest } = stack;
+  return withStatus({ ...rest, deployment, imports, updatedAt: now }, 'IMPORT_IN_PROGRESS', 'User Initiated');
+}
+
 export function startDelete(stack: Stack, retain: readonly string[], token: string | undefined): Transition {
   const { suspended, ...rest } = stack;
   const left = suspended?.garbage ?? [];
@@ -149,6 +173,7 @@ export function nextPhase(
     if (failed.length) return undo(stack, failureReason(stack, failed), now);
     if (!Array.isArray(outputs)) return undo(stack, (outputs as { error: string }).error, now);
     const complete = { ...stack, outputs: outputs as readonly Output[], revision: stack.deployment!.revision };
+    if (kind === 'import') return finish(complete, 'IMPORT_COMPLETE');
     return kind === 'create'
       ? finish(complete, 'CREATE_COMPLETE')
       : stack.deployment!.isHeld
@@ -192,15 +217,14 @@ export function decideHeld(stack: Stack, decision: 'release' | 'undo', now: numb
 }
 
 function failureReason(stack: Stack, failed: readonly string[]): string {
-  const verb =
-    stack.deployment!.kind === 'create' ? 'create' : stack.deployment!.kind === 'update' ? 'update' : 'delete';
-  return `The following resource(s) failed to ${verb}: [${[...failed].sort().join(', ')}].`;
+  return `The following resource(s) failed to ${stack.deployment!.kind}: [${[...failed].sort().join(', ')}].`;
 }
 
 function undo(before: Stack, failure: string, now: number, always = false): Transition {
   const deployment = { ...before.deployment!, failure };
   const stack = { ...before, failure };
   const { kind, onFailure } = deployment;
+  if (kind === 'import') return forgetImported({ ...stack, deployment });
   if (kind === 'update') {
     if (onFailure === 'DO_NOTHING' && !always) return suspend({ ...stack, deployment }, 'UPDATE_FAILED', failure);
     return then(withStatus({ ...stack, deployment }, 'UPDATE_ROLLBACK_IN_PROGRESS', failure), (next) =>
@@ -212,6 +236,19 @@ function undo(before: Stack, failure: string, now: number, always = false): Tran
   const status = onFailure === 'DELETE' ? 'DELETE_IN_PROGRESS' : 'ROLLBACK_IN_PROGRESS';
   const reason = `${failure} ${onFailure === 'DELETE' ? 'Delete' : 'Rollback'} requested by user.`;
   return withStatus({ ...stack, deployment: { ...deployment, phase: 'delete', walk } }, status, reason);
+}
+
+/** M5: what was there before an import stays as it is; the stack forgets that it had it. */
+function forgetImported(stack: Stack): Transition {
+  const { imported, before, previous, failure } = stack.deployment!;
+  const taken = Object.keys(imported!).flatMap((id) => stack.resources[id] ?? []);
+  const told = (status: ResourceStatus) =>
+    taken.map(({ reason: _reason, ...resource }) => resourceEvent(stack, { ...resource, status }));
+  const begun = withStatus(stack, 'IMPORT_ROLLBACK_IN_PROGRESS', failure);
+  const events = [...begun.events, ...told('IMPORT_ROLLBACK_IN_PROGRESS'), ...told('IMPORT_ROLLBACK_COMPLETE')];
+  return then({ stack: begun.stack, events }, (next) =>
+    finish({ ...next, ...previous, resources: before! }, 'IMPORT_ROLLBACK_COMPLETE'),
+  );
 }
 
 function afterDeletion(stack: Stack, failed: readonly string[], now: number): Transition {

@@ -1,5 +1,6 @@
 import type { Caller, CallerSession } from '../../index.ts';
-import type { Existing } from '../resources/resource-type.ts';
+
+import type { Existing, Identifier } from '../resources/resource-type.ts';
 import type { ParameterTexts } from '../template/parameters.ts';
 import type { DeletionPolicy } from '../template/template.ts';
 import type { Json, JsonObject } from '../template/value.ts';
@@ -21,6 +22,10 @@ export type StackStatus =
   | 'UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS'
   | 'UPDATE_ROLLBACK_COMPLETE'
   | 'UPDATE_ROLLBACK_FAILED'
+  | 'IMPORT_IN_PROGRESS'
+  | 'IMPORT_COMPLETE'
+  | 'IMPORT_ROLLBACK_IN_PROGRESS'
+  | 'IMPORT_ROLLBACK_COMPLETE'
   | 'DELETE_IN_PROGRESS'
   | 'DELETE_COMPLETE'
   | 'DELETE_FAILED';
@@ -32,6 +37,11 @@ export type ResourceStatus =
   | 'UPDATE_IN_PROGRESS'
   | 'UPDATE_COMPLETE'
   | 'UPDATE_FAILED'
+  | 'IMPORT_IN_PROGRESS'
+  | 'IMPORT_COMPLETE'
+  | 'IMPORT_FAILED'
+  | 'IMPORT_ROLLBACK_IN_PROGRESS'
+  | 'IMPORT_ROLLBACK_COMPLETE'
   | 'DELETE_IN_PROGRESS'
   | 'DELETE_COMPLETE'
   | 'DELETE_FAILED'
@@ -61,7 +71,7 @@ export interface Definition {
 
 /** A step that has begun and not ended; kept so that it can begin again after a crash. */
 export interface PendingStep {
-  readonly action: 'create' | 'update' | 'replace' | 'restore';
+  readonly action: 'create' | 'update' | 'replace' | 'restore' | 'import';
   /** Physical name to be made, settled before the first try. */
   readonly name: string;
   /** Properties to be reached. */
@@ -70,6 +80,8 @@ export interface PendingStep {
   readonly signals?: { readonly count: number; readonly timeoutMs: number };
   /** Physical id, once the thing exists; until then there is nothing to undo. */
   readonly made?: string;
+  /** Properties as the template has them, where an import is to bring the stack's tags to the resource. */
+  readonly untagged?: JsonObject;
 }
 
 /** One resource of a stack. `physicalId` is empty until it exists. */
@@ -118,9 +130,10 @@ export interface Output {
  * - update: `apply` -> `cleanup` -> done | `restore` -> `cleanup` -> done
  * - update for a parent: `apply` -> `held` -> `cleanup` | `restore`, as the parent decides
  * - delete: `delete` -> done | `cleanup` of what failed updates have left -> `delete` -> done
+ * - import: `apply` -> done, with the resources or without
  */
 export interface Deployment {
-  readonly kind: 'create' | 'update' | 'delete';
+  readonly kind: 'create' | 'update' | 'delete' | 'import';
   readonly phase: 'apply' | 'held' | 'restore' | 'cleanup' | 'delete';
   /** Definition that is being made; that of the stack for a deletion. */
   readonly revision: number;
@@ -129,6 +142,8 @@ export interface Deployment {
   readonly onFailure: 'ROLLBACK' | 'DELETE' | 'DO_NOTHING';
   /** Resources as an update found them, to be restored. */
   readonly before?: Readonly<Record<string, StackResource>>;
+  /** What an import brings in, by logical id. */
+  readonly imported?: Readonly<Record<string, Identifier>>;
   /** What else an update found. */
   readonly previous?: Pick<Stack, 'revision' | 'outputs' | 'imports'>;
   /** It is made for a parent, which decides whether it stays. */
@@ -233,9 +248,16 @@ export interface StackEvent {
   readonly token?: string;
 }
 
+/** A resource that an import is to bring under a stack. */
+export interface ResourceToImport {
+  readonly logicalId: string;
+  readonly type: string;
+  readonly identifier: Identifier;
+}
+
 /** A change that a change set announces. */
 export interface Change {
-  readonly action: 'Add' | 'Modify' | 'Remove';
+  readonly action: 'Add' | 'Modify' | 'Remove' | 'Import';
   readonly logicalId: string;
   readonly physicalId?: string;
   readonly type: string;
@@ -251,13 +273,17 @@ export interface ChangedProperty {
   readonly cause?: string;
 }
 
+export type ChangeSetType = 'CREATE' | 'UPDATE' | 'IMPORT';
+
 export interface ChangeSet {
   readonly id: string;
   readonly name: string;
   readonly stackId: string;
   readonly stackName: string;
   readonly description?: string;
-  readonly type: 'CREATE' | 'UPDATE';
+  readonly type: ChangeSetType;
+  /** Of an import. */
+  readonly resourcesToImport?: readonly ResourceToImport[];
   readonly status: 'CREATE_COMPLETE' | 'FAILED';
   readonly reason?: string;
   readonly executionStatus:

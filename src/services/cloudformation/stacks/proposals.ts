@@ -1,10 +1,12 @@
 import { hasCode } from '../../../base/index.ts';
 import type { Call } from '../calls.ts';
 import { invalid } from '../errors.ts';
+import type { Reading } from '../resources/resource-type.ts';
+import type { Value } from '../template/evaluate.ts';
 import type { ReadObjectAs } from '../template/location.ts';
 import { sameJson } from '../template/value.ts';
 import { announceChanges } from './changes.ts';
-import { computeOutputs, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
+import { computeOutputs, resourceProperties, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
 import type { Change, Definition, Stack } from './model.ts';
 import { checkDefinition, prepareDefinition } from './preparation.ts';
@@ -38,10 +40,8 @@ export class Proposals {
 
   /** What the stack is made from; `undefined` while it only has change sets. */
   inForce(stack: Stack): Definition | undefined {
-    return this.#store.definition(
-      stack,
-      stack.deployment?.kind === 'create' ? stack.deployment.revision : stack.revision,
-    );
+    // What is being made or imported first is what the stack is made from.
+    return this.#store.definition(stack, stack.revision || (stack.deployment?.revision ?? 0));
   }
 
   /** @param stack  that it is for, where it is there; @throws validation */
@@ -119,6 +119,24 @@ export class Proposals {
     const world = unknownWorld(templateOf(definition), importValue);
     const outputs = computeOutputs(scopeOf(definition, identityOf(stack, definition.notificationArns), world));
     return outputs.flatMap(({ exportName }) => (exportName ? [exportName] : []));
+  }
+
+  /** Properties of resources before anything is made: what refers to others is unknown. */
+  properties(stack: Stack, definition: Definition): (logicalId: string) => Readonly<Record<string, Value>> {
+    const importValue = (name: string) => this.#exports.importValue(stack.region, name);
+    const world = unknownWorld(templateOf(definition), importValue);
+    const scope = scopeOf(definition, identityOf(stack, definition.notificationArns), world);
+    return (logicalId) => resourceProperties(logicalId, scope, definition.tags);
+  }
+
+  /** Looks at resources with the rights by which they would be made. */
+  reading({ region, caller }: StackRequest, stack: Stack, { roleArn }: Definition): Reading {
+    const by = { caller, ...(roleArn !== undefined && { roleArn }) };
+    return {
+      identity: identityOf(stack, []),
+      call: (service, operation, input, where = region) =>
+        this.#call(service, operation, input, { ...by, region: where }),
+    };
   }
 
   /** What the definition would change. */

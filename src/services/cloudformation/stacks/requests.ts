@@ -1,7 +1,7 @@
 /* What requests say of a stack to be. */
 import type { Caller } from '../../index.ts';
 import type { ParameterInput } from '../template/parameters.ts';
-import type { Deployment, Tag } from './model.ts';
+import type { ChangeSetType, Deployment, ResourceToImport, Tag } from './model.ts';
 
 /** What Create, Update and CreateChangeSet have in common. */
 export interface StackRequest {
@@ -39,5 +39,7 @@ export interface CreateStackRequest extends StackRequest {
 export interface ChangeSetRequest extends StackRequest {
   readonly name: string;
   readonly description?: string;
-  readonly type: 'CREATE' | 'UPDATE';
+  readonly type: ChangeSetType;
+  /** Of an import. */
+  readonly resourcesToImport?: readonly ResourceToImport[];
 }

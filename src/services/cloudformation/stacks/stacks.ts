@@ -10,6 +10,7 @@ import { Deployments, requireUpdatable } from './deployments.ts';
 import { detectDrift } from './drift.ts';
 import type { StackDriver } from './driver.ts';
 import type { Exports } from './exports.ts';
+import type { Ownership } from './imports.ts';
 import {
   cancelUpdate,
   continueRollback,
@@ -31,6 +32,7 @@ export interface StacksDependencies {
   readonly exports: Exports;
   readonly driver: StackDriver;
   readonly answers: Answers;
+  readonly ownership: Ownership;
   readonly call: Call;
   readonly readAs: ReadObjectAs;
   readonly clock: Clock;
@@ -47,6 +49,8 @@ const DETECTABLE: ReadonlySet<StackStatus> = new Set([
   'UPDATE_COMPLETE',
   'UPDATE_ROLLBACK_COMPLETE',
   'UPDATE_ROLLBACK_FAILED',
+  'IMPORT_COMPLETE',
+  'IMPORT_ROLLBACK_COMPLETE',
 ]);
 
 /** Stacks: what may be done to them, and what that begins. */

@@ -7,6 +7,7 @@ import { ResolvedReferences, referencesBy } from '../template/dynamic-references
 import type { StackIdentity } from '../template/program.ts';
 import { type Answers, answerPath, questionKey, questionOf } from './answers.ts';
 import type { Exports } from './exports.ts';
+import type { Ownership } from './imports.ts';
 import { isGivenUp, isLate } from './machine.ts';
 import { callerOf, type PendingQuestion, type Stack } from './model.ts';
 import type { Nesting } from './nested.ts';
@@ -19,6 +20,7 @@ export interface DriverDependencies {
   readonly call: Call;
   readonly exports: Exports;
   readonly answers: Answers;
+  readonly ownership: Ownership;
   /** Stacks below others; made after the driver. */
   readonly nested: () => Nesting;
   /** Where functions in their sandboxes reach this node. */

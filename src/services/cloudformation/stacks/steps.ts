@@ -18,11 +18,28 @@ export interface BeginStep {
   readonly now: number;
 }
 
+/** How statuses name what is done. */
+const VERBS = {
+  create: 'CREATE',
+  update: 'UPDATE',
+  replace: 'UPDATE',
+  restore: 'UPDATE',
+  import: 'IMPORT',
+} as const satisfies Record<PendingStep['action'], string>;
+
+const REASONS: Partial<Readonly<Record<PendingStep['action'], string>>> = {
+  replace: 'Requested update requires the creation of a new physical resource; hence creating one.',
+  import: 'Resource import started.',
+};
+
+/** AWS says it of every resource that is imported. */
+const IMPORTED = 'Resource import completed.';
+const TAGGING = 'Apply stack-level tags to imported resource if applicable.';
+
 export function beginStep(stack: Stack, step: BeginStep): Transition {
   const { logicalId, declaration, dependsOn, pending, now } = step;
   const existing = stack.resources[logicalId];
   const standing = existing && !isDeleted(existing) ? existing : undefined;
-  const creating = pending.action === 'create';
   const { reason: _reason, question, ...rest } = standing ?? {};
   const resource: StackResource = {
     physicalId: '',
@@ -31,10 +48,8 @@ export function beginStep(stack: Stack, step: BeginStep): Transition {
     ...rest,
     logicalId,
     type: declaration.Type,
-    status: creating ? 'CREATE_IN_PROGRESS' : 'UPDATE_IN_PROGRESS',
-    ...(pending.action === 'replace' && {
-      reason: 'Requested update requires the creation of a new physical resource; hence creating one.',
-    }),
+    status: `${VERBS[pending.action]}_IN_PROGRESS`,
+    ...(REASONS[pending.action] !== undefined && { reason: REASONS[pending.action] }),
     changedAt: now,
     dependsOn,
     deletionPolicy: declaration.DeletionPolicy,
@@ -76,6 +91,25 @@ export function noteMade(stack: Stack, logicalId: string, physicalId: string, no
   return { stack: stored, events: [resourceEvent(stored, { ...next, physicalId })] };
 }
 
+/** The thing is the stack's; the stack's tags are still to be brought to it. */
+export function noteImported(stack: Stack, logicalId: string, made: Made, now: number): Transition {
+  const { reason: _reason, ...resource } = stack.resources[logicalId]!;
+  const { physicalId, attributes } = made;
+  const pending = { ...resource.pending!, made: physicalId };
+  const found: StackResource = {
+    ...resource,
+    physicalId,
+    attributes,
+    pending,
+    changedAt: now,
+    status: 'IMPORT_COMPLETE',
+  };
+  const tagging: StackResource = { ...found, status: 'UPDATE_IN_PROGRESS', reason: TAGGING };
+  const stored = putResource(stack, tagging, 'running');
+  const complete = resourceEvent(stored, { ...found, reason: IMPORTED });
+  return { stack: stored, events: [complete, resourceEvent(stored, tagging)] };
+}
+
 export function completeStep(stack: Stack, logicalId: string, made: Made, now: number): Transition {
   const { pending, reason: _reason, question: _question, noEcho: _noEcho, ...resource } = stack.resources[logicalId]!;
   const { action, properties } = pending!;
@@ -85,8 +119,9 @@ export function completeStep(stack: Stack, logicalId: string, made: Made, now: n
     attributes: made.attributes,
     ...(made.noEcho && { noEcho: true }),
     properties,
-    status: action === 'create' ? 'CREATE_COMPLETE' : 'UPDATE_COMPLETE',
+    status: `${action === 'import' && pending!.made !== undefined ? 'UPDATE' : VERBS[action]}_COMPLETE`,
     changedAt: now,
+    ...(action === 'import' && { reason: pending!.made === undefined ? IMPORTED : TAGGING }),
   };
   const next = putResource(stack, done, 'done');
   const event = resourceEvent(next, done);
@@ -101,10 +136,10 @@ export function completeStep(stack: Stack, logicalId: string, made: Made, now: n
 
 export function failStep(stack: Stack, logicalId: string, reason: string, now: number): Transition {
   const { question: _question, ...resource } = stack.resources[logicalId]!;
-  const creating = resource.pending?.action === 'create';
+  const { action = 'update' } = resource.pending ?? {};
   const failed: StackResource = {
     ...resource,
-    status: creating ? 'CREATE_FAILED' : 'UPDATE_FAILED',
+    status: `${VERBS[action]}_FAILED`,
     reason,
     changedAt: now,
   };
@@ -115,7 +150,8 @@ export function failStep(stack: Stack, logicalId: string, reason: string, now: n
 /** A resource that could not even be begun: its properties cannot be computed. */
 export function failBegin(stack: Stack, step: Omit<BeginStep, 'pending'>, reason: string): Transition {
   const existing = stack.resources[step.logicalId];
-  const pending: PendingStep = { action: existing ? 'update' : 'create', name: '', properties: {} };
+  const fresh = stack.deployment!.imported?.[step.logicalId] ? 'import' : 'create';
+  const pending: PendingStep = { action: existing ? 'update' : fresh, name: '', properties: {} };
   return then(beginStep(stack, { ...step, pending }), (begun) => failStep(begun, step.logicalId, reason, step.now));
 }
 

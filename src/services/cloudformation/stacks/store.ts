@@ -19,9 +19,9 @@ const PAGE = 1_000;
 
 /**
  * Version of what the spaces hold (S4); raised with any change that an older node would misread. 2 has stacks that are held for their
- * parents, and what 1 holds is read as it stands.
+ * parents; 3 has imports, which an older node would undo by deleting what was there before. What either holds is read as it stands.
  */
-const FORMAT = 2;
+const FORMAT = 3;
 const FORMAT_SPACE = 'cloudformation/format';
 const FORMAT_KEY = 'version';
 

@@ -1,7 +1,14 @@
 import { isObject, type JsonObject, sameJson } from '../../template/value.ts';
 import { definition } from '../apigatewayv2.ts';
 import { changes, replaces, required, TAGS, tagMap } from '../properties.ts';
-import { ignoreMissing, type Made, type ResourceType, type Work } from '../resource-type.ts';
+import {
+  ignoreMissing,
+  type Made,
+  nothingThere,
+  type Reading,
+  type ResourceType,
+  type Work,
+} from '../resource-type.ts';
 import { camel, changeTags, ownerTags, patchesOf, patchText, SERVICE } from './support.ts';
 
 const API_MEMBERS = {
@@ -36,6 +43,8 @@ export const restApi: ResourceType = {
   },
   notBuilt: ['EndpointAccessMode', 'SecurityPolicy'],
   attributes: ['RestApiId', 'RootResourceId'],
+
+  imports: { identifiers: ['RestApiId'], find: ({ RestApiId }, work) => describeApi(RestApiId!, work) },
 
   async create(properties, work) {
     const existing = work.resuming ? await ownApi(work) : undefined;
@@ -100,7 +109,7 @@ async function define(restApiId: string, before: JsonObject, properties: JsonObj
   if (patches.length > 0) await work.call(SERVICE, 'UpdateRestApi', { restApiId, patchOperations: patches });
 }
 
-async function describeApi(restApiId: string, work: Work): Promise<Made> {
+async function describeApi(restApiId: string, work: Reading): Promise<Made> {
   const { rootResourceId } = await work.call(SERVICE, 'GetRestApi', { restApiId });
   return { physicalId: restApiId, attributes: { RestApiId: restApiId, RootResourceId: rootResourceId } };
 }
@@ -112,6 +121,14 @@ export const resource: ResourceType = {
     RestApiId: required(replaces('text')),
   },
   attributes: ['ResourceId'],
+
+  imports: {
+    identifiers: ['RestApiId', 'ResourceId'],
+    async find(named, work) {
+      const { id } = await work.call(SERVICE, 'GetResource', camel(named, ['RestApiId', 'ResourceId']));
+      return { physicalId: id, attributes: { ResourceId: id } };
+    },
+  },
 
   async create(properties, work) {
     const restApiId = properties.RestApiId;
@@ -140,8 +157,18 @@ export const gatewayResponse: ResourceType = {
   },
   attributes: ['Id'],
 
+  imports: {
+    identifiers: ['Id'],
+    needs: ['RestApiId', 'ResponseType'],
+    async find({ Id, ...named }, work) {
+      const found = await work.call(SERVICE, 'GetGatewayResponse', camel(named, ['RestApiId', 'ResponseType']));
+      if (found.defaultResponse === true || Id !== gatewayResponseId(named)) throw nothingThere();
+      return { physicalId: Id, attributes: { Id } };
+    },
+  },
+
   async create(properties, work) {
-    const Id = `${properties.RestApiId}-${properties.ResponseType}`;
+    const Id = gatewayResponseId(properties);
     await putGatewayResponse(properties, work);
     await work.made(Id);
     return { physicalId: Id, attributes: { Id } };
@@ -157,6 +184,8 @@ export const gatewayResponse: ResourceType = {
   },
 };
 
+const gatewayResponseId = ({ RestApiId, ResponseType }: JsonObject) => `${RestApiId}-${ResponseType}`;
+
 function putGatewayResponse(properties: JsonObject, work: Work): Promise<unknown> {
   const names = ['RestApiId', 'ResponseType', 'StatusCode', 'ResponseParameters', 'ResponseTemplates'];
   return work.call(SERVICE, 'PutGatewayResponse', camel(properties, names));
@@ -165,6 +194,14 @@ function putGatewayResponse(properties: JsonObject, work: Work): Promise<unknown
 export const account: ResourceType = {
   properties: { CloudWatchRoleArn: changes('text') },
   attributes: ['Id'],
+
+  imports: {
+    identifiers: ['Id'],
+    async find({ Id }, work) {
+      await work.call(SERVICE, 'GetAccount', {});
+      return { physicalId: Id!, attributes: { Id: Id! } };
+    },
+  },
 
   async create(properties, work) {
     await setRole({}, properties, work);

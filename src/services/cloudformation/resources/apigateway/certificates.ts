@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../template/value.ts';
 import { changes, TAGS, tagMap } from '../properties.ts';
 import { ignoreMissing, type ResourceType } from '../resource-type.ts';
-import { changeTags, ownerTags, patchesOf, SERVICE } from './support.ts';
+import { camel, changeTags, ownerTags, patchesOf, SERVICE } from './support.ts';
 
 export const clientCertificate: ResourceType = {
   properties: {
@@ -9,6 +9,15 @@ export const clientCertificate: ResourceType = {
     Tags: TAGS,
   },
   attributes: ['ClientCertificateId'],
+
+  imports: {
+    identifiers: ['ClientCertificateId'],
+    async find(named, work) {
+      const found = await work.call(SERVICE, 'GetClientCertificate', camel(named, ['ClientCertificateId']));
+      const { clientCertificateId: id } = found;
+      return { physicalId: id, attributes: { ClientCertificateId: id } };
+    },
+  },
 
   async create({ Description, Tags }, work) {
     const owner = ownerTags(work);

@@ -15,6 +15,18 @@ export const documentationPart: ResourceType = {
   },
   attributes: ['DocumentationPartId'],
 
+  imports: {
+    identifiers: ['DocumentationPartId', 'RestApiId'],
+    async find(named, work) {
+      const { id } = await work.call(
+        SERVICE,
+        'GetDocumentationPart',
+        camel(named, ['DocumentationPartId', 'RestApiId']),
+      );
+      return { physicalId: id, attributes: { DocumentationPartId: id } };
+    },
+  },
+
   async create({ Location, Properties, RestApiId: restApiId }, work) {
     const location = camel(Location as JsonObject, LOCATION);
     const { type, path } = location;
@@ -54,6 +66,15 @@ export const documentationVersion: ResourceType = {
     RestApiId: required(replaces('text')),
   },
   attributes: [],
+
+  imports: {
+    identifiers: ['DocumentationVersion', 'RestApiId'],
+    async find(named, work) {
+      const names = ['DocumentationVersion', 'RestApiId'];
+      const { version } = await work.call(SERVICE, 'GetDocumentationVersion', camel(named, names));
+      return { physicalId: version, attributes: {} };
+    },
+  },
 
   async create(properties, work) {
     const input = camel(properties, ['Description', 'DocumentationVersion', 'RestApiId']);

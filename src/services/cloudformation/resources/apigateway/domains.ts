@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../../template/value.ts';
 import { changes, replaces, required, TAGS, tagChanges, tagMap } from '../properties.ts';
-import { createOrAdopt, ignoreMissing, type Made, type ResourceType, type Work } from '../resource-type.ts';
+import { createOrAdopt, ignoreMissing, type Made, type Reading, type ResourceType } from '../resource-type.ts';
 import { camel, patchesOf, SERVICE } from './support.ts';
 
 export const domainName: ResourceType = {
@@ -20,6 +20,8 @@ export const domainName: ResourceType = {
     'RegionalDomainName',
     'RegionalHostedZoneId',
   ],
+
+  imports: { identifiers: ['DomainName'], find: ({ DomainName }, work) => describeDomain(DomainName, work) },
 
   async create(properties, work) {
     const { EndpointConfiguration, Tags } = properties;
@@ -63,7 +65,7 @@ export const domainName: ResourceType = {
   },
 };
 
-async function describeDomain(name: Json | undefined, work: Work): Promise<Made> {
+async function describeDomain(name: Json | undefined, work: Reading): Promise<Made> {
   const found = await work.call(SERVICE, 'GetDomainName', { domainName: name });
   return {
     physicalId: found.domainName,
@@ -86,6 +88,14 @@ export const basePathMapping: ResourceType = {
   },
   notBuilt: ['Id'],
   attributes: [],
+
+  imports: {
+    identifiers: ['DomainName', 'BasePath'],
+    async find(named, work) {
+      await work.call(SERVICE, 'GetBasePathMapping', camel(named, ['DomainName', 'BasePath']));
+      return { physicalId: `${named.DomainName}|${named.BasePath}`, attributes: {} };
+    },
+  },
 
   async create(properties, work) {
     const { DomainName, BasePath = '(none)' } = properties;

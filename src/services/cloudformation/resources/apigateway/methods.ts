@@ -58,9 +58,17 @@ export const method: ResourceType = {
   },
   attributes: [],
 
+  imports: {
+    identifiers: ['RestApiId', 'ResourceId', 'HttpMethod'],
+    async find(named, work) {
+      await work.call(SERVICE, 'GetMethod', placeOf(named));
+      return { physicalId: physicalIdOf(named), attributes: {} };
+    },
+  },
+
   async create(properties, work) {
     const place = placeOf(properties);
-    const physicalId = `${place.restApiId}-${place.resourceId}-${place.httpMethod}`;
+    const physicalId = physicalIdOf(properties);
     if (work.resuming) await ignoreMissing(() => work.call(SERVICE, 'DeleteMethod', place));
     await putMethod(properties, work);
     await work.made(physicalId);
@@ -78,6 +86,8 @@ export const method: ResourceType = {
     await ignoreMissing(() => work.call(SERVICE, 'DeleteMethod', placeOf(properties)));
   },
 };
+
+const physicalIdOf = (properties: JsonObject) => Object.values(placeOf(properties)).join('-');
 
 function placeOf({ RestApiId, ResourceId, HttpMethod }: JsonObject) {
   return { restApiId: RestApiId, resourceId: ResourceId, httpMethod: HttpMethod };

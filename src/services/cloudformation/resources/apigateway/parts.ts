@@ -7,6 +7,7 @@ const authorizer = part({
   label: 'authorizerId',
   key: 'id',
   attribute: 'AuthorizerId',
+  identifiers: ['RestApiId', 'AuthorizerId'],
   members: [
     ...['AuthType', 'AuthorizerCredentials', 'AuthorizerResultTtlInSeconds', 'AuthorizerUri', 'IdentitySource'],
     ...['IdentityValidationExpression', 'Name', 'Type'],
@@ -51,6 +52,7 @@ export const model = part({
   name: 'Model',
   label: 'modelName',
   key: 'name',
+  identifiers: ['Name'],
   members: ['ContentType', 'Description', 'Name', 'Schema'],
   naming: { property: 'Name', within: 'RestApiId', lengthMax: 128, style: 'lower' },
   properties: {
@@ -73,6 +75,7 @@ export const requestValidator = part({
   label: 'requestValidatorId',
   key: 'id',
   attribute: 'RequestValidatorId',
+  identifiers: ['RequestValidatorId'],
   members: ['Name', 'ValidateRequestBody', 'ValidateRequestParameters'],
   properties: {
     Name: replaces('text'),

@@ -17,6 +17,14 @@ export const apiKey: ResourceType = {
   attributes: ['APIKeyId'],
   naming: { property: 'Name', lengthMax: 128 },
 
+  imports: {
+    identifiers: ['APIKeyId'],
+    async find({ APIKeyId: apiKey }, work) {
+      const { id } = await work.call(SERVICE, 'GetApiKey', { apiKey });
+      return { physicalId: id, attributes: { APIKeyId: id } };
+    },
+  },
+
   async create(properties, work) {
     const { items = [] } = work.resuming ? await work.call(SERVICE, 'GetApiKeys', { nameQuery: work.name }) : {};
     const own = (items as JsonObject[]).find(({ name }) => name === work.name);
@@ -53,6 +61,14 @@ export const usagePlan: ResourceType = {
     UsagePlanName: changes('text'),
   },
   attributes: ['Id'],
+
+  imports: {
+    identifiers: ['Id'],
+    async find({ Id: usagePlanId }, work) {
+      const { id } = await work.call(SERVICE, 'GetUsagePlan', { usagePlanId });
+      return { physicalId: id, attributes: { Id: id } };
+    },
+  },
 
   async create(properties, work) {
     const { items = [] } = work.resuming ? await work.call(SERVICE, 'GetUsagePlans', { limit: 500 }) : {};
@@ -139,6 +155,15 @@ export const usagePlanKey: ResourceType = {
     UsagePlanId: required(replaces('text')),
   },
   attributes: ['Id'],
+
+  imports: {
+    identifiers: ['Id'],
+    async find({ Id }, work) {
+      const [keyId, usagePlanId] = Id!.split(':');
+      await work.call(SERVICE, 'GetUsagePlanKey', { keyId, usagePlanId });
+      return { physicalId: Id!, attributes: { Id: Id! } };
+    },
+  },
 
   async create(properties, work) {
     const Id = `${properties.KeyId}:${properties.UsagePlanId}`;

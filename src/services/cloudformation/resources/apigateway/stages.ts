@@ -2,7 +2,7 @@ import { hasCode } from '../../../../base/index.ts';
 import { isObject, type Json, type JsonObject } from '../../template/value.ts';
 import { changes, pick, replaces, required, tagMap } from '../properties.ts';
 import { createOrAdopt, ignoreMissing, type ResourceType, type Work } from '../resource-type.ts';
-import { changeTags, listOf, mapPatches, type Patch, patchesOf, SERVICE } from './support.ts';
+import { camel, changeTags, listOf, mapPatches, type Patch, patchesOf, SERVICE } from './support.ts';
 
 const METHOD_SETTING = {
   object: {
@@ -98,6 +98,14 @@ export const stage: ResourceType = {
   attributes: [],
   naming: { property: 'StageName', within: 'RestApiId', lengthMax: 128, style: 'underscore' },
 
+  imports: {
+    identifiers: ['RestApiId', 'StageName'],
+    async find(named, work) {
+      const { stageName } = await work.call(SERVICE, 'GetStage', camel(named, ['RestApiId', 'StageName']));
+      return { physicalId: stageName, attributes: {} };
+    },
+  },
+
   async create(properties, work) {
     const place = { restApiId: properties.RestApiId, stageName: work.name };
     const tags = tagMap(properties.Tags);
@@ -145,6 +153,14 @@ export const deployment: ResourceType = {
   },
   notBuilt: ['DeploymentCanarySettings'],
   attributes: ['DeploymentId'],
+
+  imports: {
+    identifiers: ['DeploymentId', 'RestApiId'],
+    async find(named, work) {
+      const { id } = await work.call(SERVICE, 'GetDeployment', camel(named, ['DeploymentId', 'RestApiId']));
+      return { physicalId: id, attributes: { DeploymentId: id } };
+    },
+  },
 
   async create(properties, work) {
     const { RestApiId: restApiId, StageName: stageName, Description: description } = properties;

@@ -77,6 +77,8 @@ export function part(options: {
   /** Member of what `Create` answers that the part is found by. */
   readonly key: string;
   readonly attribute?: string;
+  /** Properties that name one, the one that is its own last. */
+  readonly identifiers: readonly string[];
   readonly members: readonly string[];
   readonly naming?: ResourceType['naming'];
   readonly input?: (properties: JsonObject) => JsonObject;
@@ -87,6 +89,17 @@ export function part(options: {
     properties: options.properties,
     attributes: attribute ? [attribute] : [],
     ...(options.naming && { naming: options.naming }),
+    imports: {
+      identifiers: options.identifiers,
+      needs: ['RestApiId'],
+      async find({ RestApiId: restApiId, ...named }, work) {
+        const found = await work.call(SERVICE, `Get${name}`, {
+          restApiId,
+          [label]: named[options.identifiers.at(-1)!],
+        });
+        return madeOf(String(found[key]));
+      },
+    },
 
     async create(properties, work) {
       const named = options.naming ? { ...properties, [options.naming.property]: work.name } : properties;
