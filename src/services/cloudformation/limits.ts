@@ -15,6 +15,8 @@ export const CLOUDFORMATION_LIMITS = {
   mappingsMax: 200,
   stacksMax: 2_000,
   changeSetsPerStackMax: 1_000,
+  /** Characters of a change set's name. */
+  changeSetNameMax: 128,
   /** Deleted stacks stay visible by their id, as on AWS. */
   deletedStackAgeMsMax: 90 * 24 * 3_600_000,
   /** Events kept of one stack; the oldest go first. */

@@ -23,6 +23,8 @@ export function changeSetOperations(stacks: Stacks, readAs: ReadObjectAs): Reado
         name: input.ChangeSetName,
         ...(input.Description !== undefined && { description: input.Description }),
         type,
+        // Nothing but what is named changes in an import.
+        ...(input.IncludeNestedStacks && type !== 'IMPORT' && { includesNested: true }),
         ...(type === 'IMPORT' && {
           resourcesToImport: resources.map((one) => ({
             logicalId: one.LogicalResourceId,
@@ -90,7 +92,9 @@ function summaryShape(changeSet: ChangeSet): object {
     ExecutionStatus: changeSet.executionStatus,
     Status: changeSet.status,
     ...(changeSet.reason !== undefined && { StatusReason: changeSet.reason }),
-    IncludeNestedStacks: false,
+    IncludeNestedStacks: changeSet.includesNested ?? false,
+    ...(changeSet.parentId !== undefined && { ParentChangeSetId: changeSet.parentId }),
+    ...(changeSet.rootId !== undefined && { RootChangeSetId: changeSet.rootId }),
   };
 }
 
@@ -102,6 +106,7 @@ function changeShape(change: Change): object {
       LogicalResourceId: change.logicalId,
       ...(change.physicalId !== undefined && { PhysicalResourceId: change.physicalId }),
       ResourceType: change.type,
+      ...(change.changeSetId !== undefined && { ChangeSetId: change.changeSetId }),
       ...(change.replacement !== undefined && { Replacement: change.replacement }),
       Scope: change.scope,
       Details: change.properties.map(detailShape),

@@ -28,7 +28,13 @@ const nestedStack: ResourceType = {
   delete: (existing, work) => work.nested.delete(existing.physicalId),
 };
 
-function requestOf({ TemplateURL, Parameters, Tags, NotificationARNs, TimeoutInMinutes }: JsonObject): NestedRequest {
+export function requestOf({
+  TemplateURL,
+  Parameters,
+  Tags,
+  NotificationARNs,
+  TimeoutInMinutes,
+}: JsonObject): NestedRequest {
   const parameters = Object.entries((Parameters ?? {}) as JsonObject).map(([name, value]) => [
     name,
     Array.isArray(value) ? value.join(',') : String(value),

@@ -11,6 +11,13 @@ import type { Change, ChangedProperty, Definition, StackResource } from './model
 /** What an update does to one resource. */
 export type ResourceAction = 'none' | 'update' | 'replace';
 
+/** What a definition would change, and what resources would be made from. */
+export interface Announcement {
+  readonly changes: readonly Change[];
+  /** Of all resources, so far as they are known. */
+  readonly properties: ReadonlyMap<string, Readonly<Record<string, Value>>>;
+}
+
 /** Whether a change of these properties changes the resource in place or makes a new one. */
 export function actionFor(type: string, before: JsonObject, after: Readonly<Record<string, Value>>): ResourceAction {
   const changed = changedProperties(before, after);
@@ -24,27 +31,33 @@ export function actionFor(type: string, before: JsonObject, after: Readonly<Reco
  * What a definition would change in a stack, in the order of its making; removals come last.
  *
  * What depends on a resource that is added or replaced is unknown until then: it counts as a change, evaluated dynamically.
+ *
+ * @param steady  resources that every update updates, and of which it is known that this one will not change them
  */
 export function announceChanges(
   definition: Definition,
   identity: StackIdentity,
   standing: Readonly<Record<string, StackResource>>,
   importValue: (name: string) => Json,
-): readonly Change[] {
+  steady: ReadonlySet<string> = new Set(),
+): Announcement {
   const changes = new Map<string, Change>();
-  const scope = scopeOf(definition, identity, previewWorld(definition, standing, changes, importValue));
+  const planned = new Map<string, Readonly<Record<string, Value>>>();
+  const scope = scopeOf(definition, identity, previewWorld(definition, standing, changes, importValue, steady));
   const active = activeResources(scope);
   for (const id of inOrder(dependencyGraph(scope))) {
     const existing = standing[id];
     const properties = resourceProperties(id, scope, definition.tags);
+    planned.set(id, properties);
     if (!existing?.physicalId) changes.set(id, addition(id, active[id]!.Type));
     else {
       const modified = modification(existing, properties, (name) => causeOf(active[id]!.Properties[name], changes));
-      if (modified) changes.set(id, modified);
+      const isSteady = modified?.properties.length === 0 && steady.has(id);
+      if (modified && !isSteady) changes.set(id, modified);
     }
   }
   const removed = Object.values(standing).filter(({ logicalId, physicalId }) => physicalId && !active[logicalId]);
-  return [...changes.values(), ...removed.map(removal)];
+  return { changes: [...changes.values(), ...removed.map(removal)], properties: planned };
 
   function causeOf(value: Json | undefined, known: ReadonlyMap<string, Change>): string | undefined {
     const reference = referencesOf(value ?? null, scope).find(({ name }) => known.has(name));
@@ -58,6 +71,7 @@ function previewWorld(
   standing: Readonly<Record<string, StackResource>>,
   changes: ReadonlyMap<string, Change>,
   importValue: (name: string) => Json,
+  steady: ReadonlySet<string>,
 ): World {
   const isNew = (id: string) => {
     const change = changes.get(id);
@@ -71,7 +85,7 @@ function previewWorld(
       const type = declared(id)?.Type;
       if (typeof type !== 'string') return undefined;
       checkAttribute(id, type, name);
-      const mayChange = isNew(id) || resourceType(type)?.updatesAlways;
+      const mayChange = isNew(id) || (resourceType(type)?.updatesAlways && (changes.has(id) || !steady.has(id)));
       return mayChange ? UNKNOWN : (standing[id]?.attributes[name] ?? UNKNOWN);
     },
     importValue,

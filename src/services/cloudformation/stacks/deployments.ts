@@ -116,7 +116,10 @@ export class Deployments {
   begin(
     stack: Stack,
     definition: Definition,
-    request: Pick<StackRequest, 'onFailure' | 'caller' | 'token' | 'parent' | 'policy' | 'policyDuringUpdate'> &
+    request: Pick<
+      StackRequest,
+      'onFailure' | 'caller' | 'token' | 'parent' | 'policy' | 'policyDuringUpdate' | 'changeSetId'
+    > &
       Pick<CreateStackRequest, 'deadline'>,
     start: (stack: Stack, options: StartOptions) => Transition,
   ): Promise<Stack> {
@@ -134,8 +137,10 @@ export class Deployments {
       ...(request.deadline !== undefined && { deadline: request.deadline }),
       now: this.#clock.now(),
       ...(request.token !== undefined && { token: request.token }),
+      ...(request.changeSetId !== undefined && { changeSetId: request.changeSetId }),
     };
-    const counted = actingFor({ ...stack, revisionsUsed: revision }, request.caller);
+    const reviewed = request.changeSetId === undefined ? stack : { ...stack, changeSetId: request.changeSetId };
+    const counted = actingFor({ ...reviewed, revisionsUsed: revision }, request.caller);
     const withPolicy = (begun: Transition): Transition =>
       request.policy === undefined ? begun : { ...begun, stack: { ...begun.stack, policy: request.policy } };
     return this.go(counted, (current) => withPolicy(start(current, options)), { revision, value: definition });

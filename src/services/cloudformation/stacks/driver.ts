@@ -57,6 +57,10 @@ export class StackDriver implements AsyncDisposable {
     const { answers, store, logger } = this.#dependencies;
     const under = new Set(store.stacks().flatMap(({ uuid, deployment }) => (deployment ? [uuid] : [])));
     answers.keepOnly(under).catch((error: unknown) => logger.error('stack-answers-not-cleared', { error }));
+    const { nested } = this.#dependencies;
+    nested()
+      .tidyAll()
+      .catch((error: unknown) => logger.error('stack-change-sets-not-cleared', { error }));
     const cutOff = store.stacks().filter(({ deployment }) => deployment);
     // Those that are held come first: a parent that decides at once must find them, or both wait for each other.
     const [held = [], others = []] = [true, false].map((isHeld) =>
@@ -167,6 +171,7 @@ export class StackDriver implements AsyncDisposable {
       } else throw new InternalError('a deployment stands still: a step is marked as running, and nobody runs it');
     }
     await this.#releaseNested(run);
+    await this.#dependencies.nested().tidy(run.stack);
     const { answers, store, logger } = this.#dependencies;
     logger.info('stack-settled', { stack: run.stack.name, status: run.stack.status });
     await store.dropDefinitions(run.stack);
@@ -309,7 +314,8 @@ export class StackDriver implements AsyncDisposable {
     const properties = knownProperties(resourceProperties(node, scope, definition.tags));
     const typeName = scope.template.resources[node]!.Type;
     const type = resourceType(typeName)!;
-    const name = () => physicalName(type, properties, stack.name, node, random);
+    const name = () =>
+      this.#dependencies.nested().reviewedName(stack, node) ?? physicalName(type, properties, stack.name, node, random);
     const signals = signalPolicyOf(scope.template.resources[node]!.CreationPolicy, scope);
     if (!existing?.physicalId || existing.status === 'DELETE_COMPLETE')
       return { action: 'create', name: name(), properties, ...(signals && { signals }) };

@@ -25,6 +25,8 @@ export interface StartOptions {
   readonly onFailure: Deployment['onFailure'];
   readonly imports: readonly string[];
   readonly token?: string;
+  /** Change set that is carried out. */
+  readonly changeSetId?: string;
   /** For a parent, which decides whether it stays. */
   readonly isHeld?: boolean;
   /** Stack policy of this update alone. */
@@ -35,6 +37,8 @@ export interface StartOptions {
 }
 
 const MINUTE_MS = 60_000;
+
+const carriedOut = ({ changeSetId }: StartOptions) => (changeSetId === undefined ? {} : { changeSetId });
 
 /** When the creation of a stack must have ended; `undefined` when it may take as long as it takes. */
 function deadlineOf({ timeoutMinutes }: Stack, { deadline, now }: StartOptions): number | undefined {
@@ -71,6 +75,7 @@ export function startCreate(stack: Stack, options: StartOptions): Transition {
     retain: [],
     ...(deadline !== undefined && { deadline }),
     ...(token !== undefined && { token }),
+    ...carriedOut(options),
   };
   const next = { ...stack, deployment, imports, revision, updatedAt: now, disableRollback: onFailure === 'DO_NOTHING' };
   return withStatus(next, 'CREATE_IN_PROGRESS', 'User Initiated');
@@ -94,6 +99,7 @@ export function startUpdate(stack: Stack, options: StartOptions): Transition {
     ...(policy !== undefined && { policy }),
     retain: [],
     ...(token !== undefined && { token }),
+    ...carriedOut(options),
   };
   const { failure: _failure, suspended: _suspended, drift: _drift, ...rest } = stack;
   const next = { ...rest, deployment, imports, updatedAt: now, disableRollback: onFailure === 'DO_NOTHING' };

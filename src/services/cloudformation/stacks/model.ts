@@ -152,6 +152,8 @@ export interface Deployment {
   readonly garbage: readonly StackResource[];
   /** Those of them that earlier deployments have left: they go whatever this one comes to. */
   readonly carried?: readonly StackResource[];
+  /** It carries out. */
+  readonly changeSetId?: string;
   /** Stack policy that holds for this update. */
   readonly policy?: string;
   /** Logical ids that a deletion leaves behind. */
@@ -264,6 +266,8 @@ export interface Change {
   readonly replacement?: 'True' | 'False' | 'Conditional';
   readonly scope: readonly string[];
   readonly properties: readonly ChangedProperty[];
+  /** Of a nested stack: what changes in it. */
+  readonly changeSetId?: string;
 }
 
 export interface ChangedProperty {
@@ -284,6 +288,11 @@ export interface ChangeSet {
   readonly type: ChangeSetType;
   /** Of an import. */
   readonly resourcesToImport?: readonly ResourceToImport[];
+  /** Each nested stack that changes has a change set of its own, carried out and deleted with this one. */
+  readonly includesNested?: boolean;
+  /** Of a nested stack: that of the stack above it, and that of the outermost. */
+  readonly parentId?: string;
+  readonly rootId?: string;
   readonly status: 'CREATE_COMPLETE' | 'FAILED';
   readonly reason?: string;
   readonly executionStatus:

@@ -1,10 +1,10 @@
 import type { DomainError } from '../../../base/index.ts';
 import { invalid } from '../errors.ts';
-import { CLOUDFORMATION_LIMITS } from '../limits.ts';
 import type { Made, NestedRequest, NestedStacks } from '../resources/resource-type.ts';
 import { type ReadObjectAs, readTemplateUrl } from '../template/location.ts';
 import type { StackDriver } from './driver.ts';
 import { callerOf, type Definition, type Stack, type Tag } from './model.ts';
+import { checkDepth } from './nested-requests.ts';
 import type { NestedStackRequest } from './requests.ts';
 import { NO_UPDATES, type Stacks } from './stacks.ts';
 import type { StackStore } from './store.ts';
@@ -15,6 +15,12 @@ export interface NestingDependencies {
   readonly store: StackStore;
   readonly driver: StackDriver;
   readonly readAs: ReadObjectAs;
+}
+
+/** Where in its parent a nested stack stands. */
+interface Place {
+  readonly definition: Definition | undefined;
+  readonly logicalId: string;
 }
 
 /**
@@ -28,8 +34,8 @@ export class Nesting {
     this.#dependencies = dependencies;
   }
 
-  /** The nested stacks of one parent, which is being deployed by `definition`. */
-  below(parent: Stack, definition: Definition | undefined): NestedStacks {
+  /** The nested stacks of one parent, which is being deployed by `definition`; those that `logicalId` stands for. */
+  below(parent: Stack, definition: Definition | undefined, logicalId = ''): NestedStacks {
     const { store, driver } = this.#dependencies;
     const child = (id: string) => store.stack(id.slice(id.lastIndexOf('/') + 1));
     const standing = (id: string) => {
@@ -41,15 +47,15 @@ export class Nesting {
       create: async (name, request, made) => {
         const existing = this.#dependencies.stacks.find(parent.region, name);
         // After a crash: the name was settled before the first try.
-        const adopted = existing?.parentId === parent.id ? existing : undefined;
-        const stack = adopted ?? (await this.#create(name, request, parent, definition));
+        const adopted = existing?.parentId === parent.id && existing.status !== 'REVIEW_IN_PROGRESS' && existing;
+        const stack = adopted || (await this.#create(name, request, parent, { definition, logicalId }));
         await made(stack.id);
         return this.#outcome(await driver.atRest(stack.uuid), 'created', ['CREATE_COMPLETE', 'UPDATE_COMPLETE']);
       },
 
       update: async (id, request) => {
         const stack = standing(id);
-        if (!stack.deployment) await this.#update(stack, request, parent, definition);
+        if (!stack.deployment) await this.#update(stack, request, parent, { definition, logicalId });
         const rested = await driver.atRest(stack.uuid);
         return this.#outcome(rested, 'updated', [
           'CREATE_COMPLETE',
@@ -88,15 +94,25 @@ export class Nesting {
     };
   }
 
-  async #create(
-    name: string,
-    request: NestedRequest,
-    parent: Stack,
-    definition: Definition | undefined,
-  ): Promise<Stack> {
-    const { nestingMax } = CLOUDFORMATION_LIMITS;
-    if (this.#depth(parent) >= nestingMax) throw invalid(`Stacks are nested more than ${nestingMax} deep`);
-    const full = await this.#request(name, request, parent, definition);
+  /** Name of a stack that is there to be reviewed, and is to be made now; `undefined` where there is none. */
+  reviewedName(parent: Stack, logicalId: string): string | undefined {
+    const reviewed = this.#dependencies.stacks.changeSets.reviewed(parent.deployment, logicalId, undefined);
+    return typeof reviewed === 'object' && reviewed.type === 'CREATE' ? reviewed.stackName : undefined;
+  }
+
+  /** The deployment of a stack is over. */
+  async tidy(stack: Stack): Promise<void> {
+    await this.#dependencies.stacks.changeSets.tidy(stack);
+  }
+
+  /** Does the same for those whose end a crash cut off. */
+  async tidyAll(): Promise<void> {
+    await this.#dependencies.stacks.changeSets.tidyAll();
+  }
+
+  async #create(name: string, request: NestedRequest, parent: Stack, place: Place): Promise<Stack> {
+    checkDepth(this.#dependencies.store, parent);
+    const full = await this.#request(name, request, parent, place);
     const { timeoutMinutes } = request;
     const { deadline } = parent.deployment ?? {};
     return this.#dependencies.stacks.create({
@@ -107,14 +123,9 @@ export class Nesting {
     });
   }
 
-  async #update(
-    stack: Stack,
-    request: NestedRequest,
-    parent: Stack,
-    definition: Definition | undefined,
-  ): Promise<void> {
+  async #update(stack: Stack, request: NestedRequest, parent: Stack, place: Place): Promise<void> {
     try {
-      await this.#dependencies.stacks.update(await this.#request(stack.id, request, parent, definition));
+      await this.#dependencies.stacks.update(await this.#request(stack.id, request, parent, place));
     } catch (error) {
       if ((error as DomainError).message !== NO_UPDATES) throw error;
     }
@@ -124,14 +135,22 @@ export class Nesting {
     stackName: string,
     { templateUrl, parameters, tags, notificationArns }: NestedRequest,
     parent: Stack,
-    definition: Definition | undefined,
+    { definition, logicalId }: Place,
   ): Promise<NestedStackRequest> {
     const by = { region: parent.region, caller: callerOf(parent) };
     const acting = definition?.roleArn === undefined ? {} : { roleArn: definition.roleArn };
+    const standingId = stackName.startsWith('arn:') ? stackName : undefined;
+    const reviewed = this.#dependencies.stacks.changeSets.reviewed(parent.deployment, logicalId, standingId);
+    const read = () => readTemplateUrl(templateUrl, this.#dependencies.readAs({ ...by, ...acting }));
     return {
       stackName,
       ...by,
-      templateBody: await readTemplateUrl(templateUrl, this.#dependencies.readAs({ ...by, ...acting })),
+      // What was reviewed is what is made, whatever is behind the URL by now.
+      ...(reviewed === undefined && { templateBody: await read() }),
+      ...(typeof reviewed === 'object' && {
+        templateBody: reviewed.definition.templateBody,
+        changeSetId: reviewed.id,
+      }),
       parameters: Object.entries(parameters).map(([ParameterKey, ParameterValue]) => ({
         ParameterKey,
         ParameterValue,
@@ -143,12 +162,6 @@ export class Nesting {
       onFailure: parent.deployment?.onFailure === 'DO_NOTHING' ? 'DO_NOTHING' : 'ROLLBACK',
       parent: { id: parent.id, rootId: parent.rootId ?? parent.id },
     };
-  }
-
-  #depth(stack: Stack): number {
-    const { store } = this.#dependencies;
-    const parent = stack.parentId && store.stack(stack.parentId.slice(stack.parentId.lastIndexOf('/') + 1));
-    return parent ? 1 + this.#depth(parent) : 1;
   }
 
   #outcome(stack: Stack, deed: string, good: readonly Stack['status'][]): Made {

@@ -5,7 +5,7 @@ import type { Reading } from '../resources/resource-type.ts';
 import type { Value } from '../template/evaluate.ts';
 import type { ReadObjectAs } from '../template/location.ts';
 import { sameJson } from '../template/value.ts';
-import { announceChanges } from './changes.ts';
+import { type Announcement, announceChanges } from './changes.ts';
 import { computeOutputs, resourceProperties, scopeOf, templateOf, unknownWorld } from './evaluation.ts';
 import type { Exports } from './exports.ts';
 import type { Change, Definition, Stack } from './model.ts';
@@ -141,17 +141,21 @@ export class Proposals {
 
   /** What the definition would change. */
   announce(stack: Stack, definition: Definition): readonly Change[] {
-    const identity = identityOf(stack, definition.notificationArns);
-    return announceChanges(definition, identity, stack.resources, (name) =>
-      this.#exports.importValue(stack.region, name),
-    );
+    return this.preview(stack, definition).changes;
   }
 
-  /** Whether there is anything to do. */
-  differs(stack: Stack, definition: Definition): boolean {
+  /** @param steady  nested stacks of which it is known that nothing in them changes */
+  preview(stack: Stack, definition: Definition, steady?: ReadonlySet<string>): Announcement {
+    const identity = identityOf(stack, definition.notificationArns);
+    const importValue = (name: string) => this.#exports.importValue(stack.region, name);
+    return announceChanges(definition, identity, stack.resources, importValue, steady);
+  }
+
+  /** Whether there is anything to do. @param changes  what would change in resources */
+  differs(stack: Stack, definition: Definition, changes = this.announce(stack, definition)): boolean {
     const previous = this.inForce(stack);
     if (!previous || stack.status.endsWith('_FAILED')) return true;
-    if (this.announce(stack, definition).length > 0) return true;
+    if (changes.length > 0) return true;
     return !sameJson(
       [definition.processed.Outputs, definition.tags, definition.notificationArns],
       [previous.processed.Outputs, previous.tags, previous.notificationArns],

@@ -22,6 +22,8 @@ export interface StackRequest {
   readonly policy?: string;
   /** Stack policy of this update alone. */
   readonly policyDuringUpdate?: string;
+  /** Change set that it carries out. */
+  readonly changeSetId?: string;
   /** Stack that it is made or changed for. */
   readonly parent?: { readonly id: string; readonly rootId: string };
 }
@@ -42,4 +44,15 @@ export interface ChangeSetRequest extends StackRequest {
   readonly type: ChangeSetType;
   /** Of an import. */
   readonly resourcesToImport?: readonly ResourceToImport[];
+  readonly includesNested?: boolean;
+  /** Of a nested stack. */
+  readonly above?: AboveChangeSet;
+}
+
+/** What stands above the change set of a nested stack. */
+export interface AboveChangeSet {
+  readonly parentId: string;
+  readonly rootId: string;
+  /** What the nested stack is given is not known yet: it counts as changed. */
+  readonly isUncertain: boolean;
 }

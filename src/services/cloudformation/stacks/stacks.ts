@@ -21,6 +21,7 @@ import {
   startUpdate,
 } from './machine.ts';
 import { actingFor, type Definition, type Stack, type StackDrift, type StackEvent, type StackStatus } from './model.ts';
+import { NestedRequests } from './nested-requests.ts';
 import { checkStackPolicy } from './policy.ts';
 import { capabilitiesMissing } from './preparation.ts';
 import { Proposals } from './proposals.ts';
@@ -72,7 +73,8 @@ export class Stacks {
     this.exports = exports;
     this.#proposals = new Proposals(dependencies);
     this.#deployments = new Deployments(dependencies);
-    const parts = { proposals: this.#proposals, deployments: this.#deployments };
+    const nested = new NestedRequests(dependencies);
+    const parts = { proposals: this.#proposals, deployments: this.#deployments, nested };
     this.changeSets = new ChangeSets({ ...dependencies, ...parts });
     this.#store = store;
     this.#driver = driver;
@@ -130,16 +132,21 @@ export class Stacks {
   async create(request: CreateStackRequest): Promise<Stack> {
     return this.#deployments.exclusively(request.stackName, async () => {
       const existing = this.find(request.region, request.stackName);
-      if (existing) throw new CloudFormationError('stack-exists', `Stack [${request.stackName}] already exists`);
+      // A nested stack may be there already for its change set alone.
+      const reviewed = request.changeSetId !== undefined && existing?.status === 'REVIEW_IN_PROGRESS';
+      if (existing && !reviewed)
+        throw new CloudFormationError('stack-exists', `Stack [${request.stackName}] already exists`);
       const definition = await this.#proposals.prepare(request, undefined);
       if (usesMacro(definition)) requireAutoExpand(definition);
       const { terminationProtection, timeoutMinutes } = request;
       const stack = {
-        ...this.#deployments.newStack(request, terminationProtection),
+        ...(existing ?? this.#deployments.newStack(request, terminationProtection)),
         ...(timeoutMinutes !== undefined && { timeoutMinutes }),
       };
       this.#proposals.check(definition, stack);
-      return this.#deployments.begin(stack, definition, request, startCreate);
+      const begun = await this.#deployments.begin(stack, definition, request, startCreate);
+      await this.changeSets.carriedOut(begun);
+      return begun;
     });
   }
 
@@ -152,8 +159,10 @@ export class Stacks {
       if (usesMacro(definition)) requireAutoExpand(definition);
       this.#proposals.check(definition, stack);
       if (!this.#proposals.differs(stack, definition)) throw invalid(NO_UPDATES);
-      await this.changeSets.outdate(stack);
-      return this.#deployments.begin(stack, definition, request, startUpdate);
+      if (request.changeSetId === undefined) await this.changeSets.outdate(stack);
+      const begun = await this.#deployments.begin(stack, definition, request, startUpdate);
+      await this.changeSets.carriedOut(begun);
+      return begun;
     });
   }
 
@@ -178,7 +187,7 @@ export class Stacks {
         );
       }
       this.exports.requireUnused(stack, []);
-      await this.#store.deleteChangeSets(this.#store.changeSets(stack.id).map(({ id }) => id));
+      await this.changeSets.deleteAll(stack);
       await this.#deployments.go(actingFor(stack, options.caller), (current) =>
         startDelete(current, options.retain, options.token),
       );

@@ -68,9 +68,10 @@ export class StepWork {
     const { clock, store } = this.#dependencies;
     const { stack } = run;
     const definition = store.definition(stack, stack.deployment!.revision);
+    const { logicalId } = deletionTarget(stack, node);
     return {
       identity: identityOf(stack, definition?.notificationArns ?? []),
-      logicalId: deletionTarget(stack, node).logicalId,
+      logicalId,
       type,
       name,
       resuming: run.resuming.has(node),
@@ -79,7 +80,7 @@ export class StepWork {
         this.#dependencies.change(run, (current) => noteMade(current, node, physicalId, clock.now())),
       until: (what, ready) => this.#until(run, what, ready),
       question: (timeoutMs, handle) => this.#question(run, node, timeoutMs, handle),
-      nested: this.#dependencies.nested().below(stack, definition),
+      nested: this.#dependencies.nested().below(stack, definition, logicalId),
     };
   }
 

@@ -81,8 +81,15 @@ export class StackStore {
     return this.#definitions.get(definitionKey(stack, revision));
   }
 
-  changeSets(stackId: string): readonly ChangeSet[] {
-    return [...this.#changeSets.values()].filter((changeSet) => changeSet.stackId === stackId);
+  /** Of one stack, or of all. */
+  changeSets(stackId?: string): readonly ChangeSet[] {
+    const all = [...this.#changeSets.values()];
+    return stackId === undefined ? all : all.filter((changeSet) => changeSet.stackId === stackId);
+  }
+
+  /** Of nested stacks, made with one of the stack above them. */
+  changeSetsBelow(id: string): readonly ChangeSet[] {
+    return [...this.#changeSets.values()].filter(({ parentId }) => parentId === id);
   }
 
   changeSet(id: string): ChangeSet | undefined {
