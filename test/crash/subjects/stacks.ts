@@ -3,6 +3,7 @@ import { ACCOUNT_ID, systemClock, systemRandom } from '../../../src/base/index.t
 import { openDelivery } from '../../../src/delivery/index.ts';
 import { type OpenCloudFormation, openStacks } from '../../../src/services/cloudformation/cloudformation.ts';
 import { callServices } from '../../../src/services/cloudformation/index.ts';
+import type { Stack } from '../../../src/services/cloudformation/stacks/model.ts';
 import type { Service } from '../../../src/services/index.ts';
 import { openSns } from '../../../src/services/sns/index.ts';
 import { openSqs } from '../../../src/services/sqs/index.ts';
@@ -11,7 +12,10 @@ import { createMetrics, silentLogger } from '../../../src/telemetry/index.ts';
 import { CONTEXT } from '../../support/operations.ts';
 import type { CrashSubject, HistoryEntry } from '../subject.ts';
 
-/** - `put` makes or changes a stack, so that its queues bear the step's number; - `fail` tries to, and is rolled back. */
+/**
+ * - `put` makes or changes a stack, so that its queues bear the step's number; - `fail` tries to, and is rolled back.
+ * The stack `taker` imports a queue of that number instead, or tries to.
+ */
 type Kind = 'put' | 'fail' | 'delete';
 
 interface Step {
@@ -27,6 +31,7 @@ interface Store extends AsyncDisposable {
 }
 
 const STACKS = ['a', 'b', 'c'];
+const TAKER = 'taker';
 const REGION = 'us-east-1';
 
 /** What is below: a queue that each step replaces, and a topic that each changes. */
@@ -60,8 +65,16 @@ const template = (stack: string, mark: number, fails: boolean) => ({
   },
 });
 
+const takenName = (mark: number) => `${TAKER}-${mark}`;
+const takenQueue = (mark: number) => ({
+  Type: 'AWS::SQS::Queue',
+  DeletionPolicy: 'Delete',
+  Properties: { QueueName: takenName(mark) },
+});
+
 /**
- * Stacks with a stack in each, over real queues and topics: made, changed, rolled back and deleted. After a crash every stack comes to
+ * Stacks with a stack in each, over real queues and topics: made, changed (by change sets too), rolled back and deleted, and one that
+ * imports queues. After a crash every stack comes to
  * rest, the services hold exactly what the stacks say, and what was answered is in force.
  */
 export const stacksSubject: CrashSubject<Store, Step> = {
@@ -118,7 +131,8 @@ export const stacksSubject: CrashSubject<Store, Step> = {
 
   plan(random) {
     const which = random.next();
-    const stack = STACKS[Math.floor(random.next() * STACKS.length)]!;
+    const names = [...STACKS, TAKER];
+    const stack = names[Math.floor(random.next() * names.length)]!;
     return { stack, kind: which < 0.5 ? 'put' : which < 0.75 ? 'fail' : 'delete' };
   },
 
@@ -140,6 +154,7 @@ export const stacksSubject: CrashSubject<Store, Step> = {
       const mark = checkStack(store, name, named);
       for (const id of whatIs(history, name, mark)) done.add(id);
     }
+    for (const id of await takenBy(store, history, named)) done.add(id);
     const stacks = store.cloudformation.stacks.list(REGION);
     for (const { status, name, parentId } of stacks) {
       assert.doesNotMatch(status, /_IN_PROGRESS$|_FAILED$/, `${name} has come to rest`);
@@ -148,7 +163,9 @@ export const stacksSubject: CrashSubject<Store, Step> = {
         assert.ok(parent && Object.values(parent.resources).some(({ physicalId }) => physicalId.includes(name)), name);
       }
     }
-    assert.deepEqual(await standing(store), named.sort(), 'the services hold what the stacks say');
+    // A queue that is not imported, or not yet, is nobody's.
+    const isOwned = (one: string) => !one.startsWith(TAKER) || named.includes(one);
+    assert.deepEqual((await standing(store)).filter(isOwned), named.sort(), 'the services hold what the stacks say');
     return done;
   },
 };
@@ -168,13 +185,97 @@ async function perform(
     if (found) await stacks.settled(found);
   };
   if (kind === 'delete') return remove();
+  const proposed = { StackName: stack, ChangeSetName: `set-${mark}` };
+  if (stack === TAKER) {
+    await proposeTaking({ call, cloudformation: { stacks } }, proposed, mark, kind === 'fail');
+    await call('cloudformation', 'ExecuteChangeSet', proposed);
+    assert.equal((await settled())!.status, kind === 'put' ? 'IMPORT_COMPLETE' : 'IMPORT_ROLLBACK_COMPLETE');
+    return;
+  }
   if (stacks.find(REGION, stack)?.status === 'ROLLBACK_COMPLETE') await remove();
   const TemplateBody = JSON.stringify(template(stack, mark, kind === 'fail'));
-  const operation = stacks.find(REGION, stack) ? 'UpdateStack' : 'CreateStack';
-  await call('cloudformation', operation, { StackName: stack, TemplateBody });
+  if (stacks.find(REGION, stack) && mark % 2 === 0) {
+    await call('cloudformation', 'CreateChangeSet', { ...proposed, TemplateBody, IncludeNestedStacks: true });
+    await call('cloudformation', 'ExecuteChangeSet', proposed);
+  } else {
+    const operation = stacks.find(REGION, stack) ? 'UpdateStack' : 'CreateStack';
+    await call('cloudformation', operation, { StackName: stack, TemplateBody });
+  }
   const { status } = (await settled())!;
   const expected = kind === 'put' ? /^(CREATE|UPDATE)_COMPLETE$/ : /ROLLBACK_COMPLETE$/;
-  assert.match(status, expected, `${operation} of ${stack}`);
+  assert.match(status, expected, `${kind} of ${stack}`);
+}
+
+/** Makes a queue and proposes to import it; one that is to fail comes with another that is gone by then. */
+async function proposeTaking(
+  {
+    call,
+    cloudformation: { stacks },
+  }: Pick<Store, 'call'> & { readonly cloudformation: Pick<OpenCloudFormation, 'stacks'> },
+  proposed: { readonly StackName: string; readonly ChangeSetName: string },
+  mark: number,
+  fails: boolean,
+): Promise<void> {
+  const make = async (QueueName: string) => (await call('sqs', 'CreateQueue', { QueueName })).QueueUrl as string;
+  const held = marksOf(stacks.find(REGION, TAKER));
+  const gone = { Type: 'AWS::SQS::Queue', DeletionPolicy: 'Retain', DependsOn: `Taken${mark}` };
+  const Resources = {
+    ...Object.fromEntries([...held, mark].map((one) => [`Taken${one}`, takenQueue(one)])),
+    ...(fails && { Gone: gone }),
+  };
+  const targets = {
+    [`Taken${mark}`]: await make(takenName(mark)),
+    ...(fails && { Gone: await make(`${TAKER}-gone-${mark}`) }),
+  };
+  await call('cloudformation', 'CreateChangeSet', {
+    ...proposed,
+    ChangeSetType: 'IMPORT',
+    TemplateBody: JSON.stringify({ Resources }),
+    ResourcesToImport: Object.entries(targets).map(([LogicalResourceId, QueueUrl]) => ({
+      ResourceType: 'AWS::SQS::Queue',
+      LogicalResourceId,
+      ResourceIdentifier: { QueueUrl },
+    })),
+  });
+  if (fails) await call('sqs', 'DeleteQueue', { QueueUrl: targets.Gone });
+}
+
+/** Numbers of the queues that the importing stack holds. */
+function marksOf(stack: Stack | undefined): readonly number[] {
+  const held = Object.values(stack?.resources ?? {}).filter(({ physicalId }) => physicalId !== '');
+  return held.map(({ physicalId }) => Number(nameOf(physicalId).slice(TAKER.length + 1))).sort((a, b) => a - b);
+}
+
+/**
+ * Holds the importing stack to the history: it has what was imported and not deleted since, and what it failed to import is still there.
+ * @returns ids of the steps that nobody knew of, and that were done
+ */
+async function takenBy(
+  { call, cloudformation: { stacks } }: Store,
+  history: readonly HistoryEntry<Step>[],
+  named: string[],
+): Promise<readonly number[]> {
+  const held = marksOf(stacks.find(REGION, TAKER));
+  named.push(...held.map(takenName));
+  const steps = history.filter(({ step, outcome }) => step.stack === TAKER && outcome !== 'refused');
+  const after = (ids: ReadonlySet<number>) => {
+    const done = steps.filter(({ id, step }) => ids.has(id) && step.kind !== 'fail');
+    const deleted = done.findLastIndex(({ step }) => step.kind === 'delete');
+    return done.slice(deleted + 1).map(({ id }) => id);
+  };
+  const known = steps.filter(({ outcome }) => outcome === 'acknowledged').map(({ id }) => id);
+  const unknown = steps.filter(({ outcome }) => outcome === 'unknown').map(({ id }) => id);
+  // Steps on one stack follow each other: those that were done come first.
+  const possible = [...unknown.keys(), unknown.length].map((count) => new Set([...known, ...unknown.slice(0, count)]));
+  const found = possible.find((ids) => after(ids).join() === held.join());
+  assert.ok(found, `${TAKER} has ${held.join()}, not ${possible.map((ids) => after(ids).join()).join(' or ')}`);
+  const { QueueUrls = [] } = await call('sqs', 'ListQueues', { QueueNamePrefix: TAKER });
+  const queues = new Set((QueueUrls as string[]).map(nameOf));
+  for (const { id, step, outcome } of steps) {
+    if (step.kind === 'fail' && outcome === 'acknowledged')
+      assert.ok(queues.has(takenName(id)), `${takenName(id)} stays`);
+  }
+  return unknown.filter((id) => found.has(id));
 }
 
 /** What a stack holds, by the names that the services know. @returns the number that its queues bear; `undefined` without them */
