@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../base/index.ts';
+import { compilePattern } from '../../codec/aws/pattern.ts';
+import type { ScalarShape, StructureShape } from '../../codec/aws/shape.ts';
+import { serviceTable } from '../../schemas/index.ts';
 import { EmbeddedLog, openEmbeddedRecords, Registry } from '../../store/index.ts';
 import { createMetrics, type Datum, silentLogger } from '../../telemetry/index.ts';
 import { AWS_THROTTLES, type Kinesis, openKinesis, type Throttles } from './index.ts';
@@ -100,6 +103,17 @@ describe('kinesis: streams', () => {
     });
     await call('CreateStream', { StreamName: 'telemetry', ShardCount: 1 }, { region: 'eu-west-1' });
     assert.deepEqual((await call('ListStreams', {})).StreamNames, ['telemetry']);
+  });
+
+  test('a stream is found by the id that it tells, which the wire lets in', async () => {
+    await create();
+    const { StreamDescriptionSummary: told } = await call('DescribeStreamSummary', { StreamName: 'telemetry' });
+    const { StreamId } = told;
+    const { shapes, operations } = serviceTable('kinesis');
+    const { members } = shapes[operations.DescribeStreamSummary!.input] as StructureShape;
+    const [, shape] = members.find(([name]) => name === 'StreamId')!;
+    assert.match(StreamId, compilePattern((shapes[shape] as ScalarShape).pattern!)!);
+    assert.deepEqual((await call('DescribeStreamSummary', { StreamId })).StreamDescriptionSummary, told);
   });
 
   test('a deleted stream is gone, and a new one of its name has none of its records', async () => {

@@ -55,7 +55,7 @@ describe('rights of Kinesis, as the Service Authorization Reference lists them',
       ['GetRecords', { ShardIterator: iterator }, [`kinesis:GetRecords ${ARN}`]],
       ['GetRecords', { ShardIterator: 'nonsense' }, ['kinesis:GetRecords *']],
       ['ListShards', { NextToken: token }, [`kinesis:ListShards ${ARN}`]],
-      ['PutRecord', { StreamId: 'shhh' }, [`kinesis:PutRecord ${ARN}`]],
+      ['PutRecord', { StreamId: '0000000000000000shhh-000' }, [`kinesis:PutRecord ${ARN}`]],
       ['PutRecord', { StreamARN: ARN }, [`kinesis:PutRecord ${ARN}`]],
       [
         'CreateStream',

@@ -13,6 +13,7 @@ import {
 } from '../index.ts';
 import { streamOfIterator } from './iterator.ts';
 import { consumerArn } from './operations/consumers.ts';
+import { streamIdOf } from './state.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
 import { streamOfToken } from './tokens.ts';
@@ -34,7 +35,7 @@ export function kinesisPermissions(
   const find = ({ StreamARN, StreamName, StreamId }: Input, region: string): Stream | undefined => {
     if (StreamARN !== undefined) return streams.byArn(StreamARN);
     if (StreamName !== undefined) return streams.find(region, StreamName);
-    return streams.list(region).find(({ state }) => state.id === StreamId);
+    return streams.list(region).find(({ state }) => streamIdOf(state) === StreamId);
   };
   const stream = (input: Input, { region }: CallPlace): Target => {
     const found = find(input, region);

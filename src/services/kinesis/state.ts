@@ -58,6 +58,11 @@ export interface StreamState {
   readonly policies: Readonly<Record<string, string>>;
 }
 
+/** The id of a stream as clients have it, which is of a form that the model prescribes. */
+export function streamIdOf({ id }: Pick<StreamState, 'id'>): string {
+  return `${id.padStart(20, '0')}-000`;
+}
+
 export const shardId = (index: number) => `shardId-${String(index).padStart(12, '0')}`;
 
 /** Index of a shard by its id; `undefined` when it is none. AWS takes ids without leading zeros too. */

@@ -3,7 +3,7 @@ import type { Registry } from '../../store/index.ts';
 import { invalidArgument, KinesisError, streamNotFound } from './errors.ts';
 import { KINESIS_LIMITS } from './limits.ts';
 import { initialShards, openShards } from './reshard.ts';
-import { partitionName, type StreamMode, type StreamState } from './state.ts';
+import { partitionName, type StreamMode, type StreamState, streamIdOf } from './state.ts';
 import { Stream, type StreamDependencies } from './stream.ts';
 
 export interface NewStream {
@@ -103,7 +103,7 @@ export class Streams {
         ? this.byArn(StreamARN)
         : name !== undefined
           ? this.find(region, name)
-          : this.list(region).find((stream) => stream.state.id === StreamId);
+          : this.list(region).find(({ state }) => streamIdOf(state) === StreamId);
     if (found) return found;
     throw streamNotFound(name ?? StreamId ?? StreamARN ?? '');
   }

@@ -14,7 +14,7 @@ import { invalidArgument, KinesisError } from '../errors.ts';
 import { KINESIS_LIMITS } from '../limits.ts';
 import { toShard } from '../reading.ts';
 import { openShards } from '../reshard.ts';
-import { shardIndex } from '../state.ts';
+import { shardIndex, streamIdOf } from '../state.ts';
 import type { Stream } from '../stream.ts';
 import { decodeToken, encodeToken } from '../tokens.ts';
 import type { KinesisParts } from './context.ts';
@@ -71,11 +71,11 @@ export function streamOperations({ streams, clock }: KinesisParts) {
 
   const DescribeStreamSummary: Operation<DescribeStreamSummaryInput> = (input, { region }) => {
     const stream = streams.resolve(region, input);
-    const { shards, consumers, recordKiBMax, warmThroughputMiBps, id } = stream.state;
+    const { shards, consumers, recordKiBMax, warmThroughputMiBps } = stream.state;
     return {
       StreamDescriptionSummary: {
         ...describe(stream),
-        StreamId: id,
+        StreamId: streamIdOf(stream.state),
         OpenShardCount: openShards(shards).length,
         ConsumerCount: consumers.length,
         MaxRecordSizeInKiB: recordKiBMax,
