@@ -40,6 +40,8 @@ export interface Scenario {
   readonly undriven?: Partial<Record<ClientName, Readonly<Record<string, string>>>>;
   /** What is built and answers by its refusal alone, for every client: operation and reason. The scenario has to meet it. */
   readonly refused?: Readonly<Record<string, string>>;
+  /** Where answers depart from AWS's model as AWS's own do: place, and what is there instead. */
+  readonly departures?: Readonly<Record<string, string>>;
   /** What the node is told besides. @param directory  for files that it names; goes with the node */
   configure?(directory: string): Promise<Partial<NodeConfig>>;
   run(rig: Rig): Promise<void>;

@@ -28,6 +28,10 @@ const each = (items: readonly Readonly<Record<string, unknown>>[], member: strin
 /** Users, groups, roles, policies and what else IAM has. */
 export const iam: Scenario = {
   service: 'iam',
+  departures: {
+    'GetRole.Role.PermissionsBoundary.PermissionsBoundaryType': 'Policy; the model has PermissionsBoundaryPolicy',
+    'GetUser.User.PermissionsBoundary.PermissionsBoundaryType': 'Policy; the model has PermissionsBoundaryPolicy',
+  },
   refused: {
     DeleteLoginProfile: 'nobody signs in with a password, so that no user has a profile to lose',
     GetAccountPasswordPolicy: 'nobody signs in with a password, so that there is no policy for them',

@@ -20,6 +20,7 @@ const notFound = { name: 'ResourceNotFoundException' };
 /** Lambda: a function with its versions, aliases, layers, permissions, URLs, concurrency and event sources. */
 export const lambda: Scenario = {
   service: 'lambda',
+  departures: { 'GetFunctionCodeSigningConfig.CodeSigningConfigArn': 'nothing, of a function that has none' },
   async run(rig) {
     const FunctionName = rig.name('worker');
     await account(rig);

@@ -11,6 +11,10 @@ const NOT_FOUND = { name: /^(NotFound|404)$/ };
 
 export const s3: Scenario = {
   service: 's3',
+  departures: {
+    'GetBucketNotificationConfiguration.QueueConfigurations[].Filter.Key.FilterRules[].Name':
+      'Prefix and Suffix; the model has them in lower case',
+  },
   refused: { GetBucketReplication: 'buckets are not copied to others: S3 answers so where no replication is set' },
   async run(rig) {
     await buckets(rig);
