@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { ACCOUNT_ID, formatArn } from '../base/index.ts';
-import { SignatureFailure } from '../codec/aws/index.ts';
+import { checkSpelling, SignatureFailure } from '../codec/aws/index.ts';
 import { type EgressGuard, Outgoing, readDocument } from '../delivery/index.ts';
 import {
   type ApiRoutes,
@@ -15,10 +15,12 @@ import { type Caller, type Credentials, isAccount } from '../services/index.ts';
 import type { Lambda } from '../services/lambda/index.ts';
 import { AuthenticationFailure, Authenticator } from '../wire/index.ts';
 import { functionCaller } from './api-functions.ts';
+import type { NodeConfig } from './config.ts';
 
 /** What APIs need of a node beside the APIs themselves. */
 export interface ApisOptions
-  extends Omit<ApiRoutesOptions, 'prove' | 'connections' | 'functions' | 'askPolicy' | 'admitsAnybody'> {
+  extends Omit<ApiRoutesOptions, 'prove' | 'connections' | 'functions' | 'askPolicy' | 'admitsAnybody'>,
+    Pick<NodeConfig, 'authorization'> {
   readonly credentials: Credentials;
   readonly authority: Pick<Authority, 'decide' | 'trusts'>;
   readonly iam: Pick<Iam, 'roleByArn' | 'generation'>;
@@ -41,16 +43,21 @@ export function apis(options: ApisOptions): ApiRoutes & Disposable {
   return { ...apiRoutes({ ...options, ...own }), [Symbol.dispose]: () => outgoing?.[Symbol.dispose]() };
 }
 
-function prover({ credentials, mode, clock, authority }: ApisOptions): ApiRoutesOptions['prove'] {
+function prover(options: ApisOptions): ApiRoutesOptions['prove'] {
+  const { credentials, mode, clock } = options;
   const authenticator = new Authenticator({ credentials, secured: mode === 'secured', now: () => clock.now() });
-  return (request) => {
+  return (request, region) => {
     try {
       const claim = authenticator.claim(request);
       // `dev` takes any signature, but a route that asks for one is not called without.
       if (!claim) return 'Missing Authentication Token';
       if (claim.service !== 'execute-api') return "Credential should be scoped to correct service: 'execute-api'.";
+      if (mode === 'secured') {
+        if (claim.region !== region) return `Credential should be scoped to a valid region, not '${claim.region}'.`;
+        checkSpelling(request.path);
+      }
       const { caller } = authenticator.authenticate(claim, request, request.body);
-      return signerOf(caller, claim.accessKeyId, authority);
+      return signerOf(caller, claim.accessKeyId, options);
     } catch (error) {
       if (error instanceof SignatureFailure || error instanceof AuthenticationFailure) return error.message;
       throw error;
@@ -58,11 +65,11 @@ function prover({ credentials, mode, clock, authority }: ApisOptions): ApiRoutes
   };
 }
 
-function signerOf(caller: Caller, accessKey: string, authority: ApisOptions['authority']): Signer {
+function signerOf(caller: Caller, accessKey: string, { authority, authorization }: ApisOptions): Signer {
   return {
     ...{ accessKey, accountId: caller.accountId, userArn: caller.arn },
     allows: async (resource, facts, resourcePolicy) => {
-      if (isAccount(caller)) return true;
+      if (authorization === 'off' || isAccount(caller)) return true;
       const permission = {
         action: INVOKE,
         resources: [resource],

@@ -1,4 +1,4 @@
-import { SignatureFailure } from '../codec/aws/index.ts';
+import { checkSpelling, SignatureFailure } from '../codec/aws/index.ts';
 import { type FunctionUrlOptions, functionUrlRoutes, type UrlCaller, type UrlSigner } from '../gateway/http/index.ts';
 import type { Authority } from '../services/iam/index.ts';
 import { type Caller, type Credentials, isAccount, type Service } from '../services/index.ts';
@@ -34,6 +34,7 @@ export function functionUrls(options: FunctionUrlRoutesOptions): ReturnType<type
       // `dev` takes any signature, but a URL that asks for one is not called without.
       if (!claim) return 'Missing Authentication Token';
       if (claim.service !== 'lambda') return "Credential should be scoped to correct service: 'lambda'.";
+      if (mode === 'secured') checkSpelling(request.path);
       const { caller } = authenticator.authenticate(claim, request, request.body);
       return signerOf(caller, claim.accessKeyId, options);
     } catch (error) {

@@ -112,6 +112,7 @@ export async function startNode(config: NodeConfig, clock: Clock = systemClock):
       restApis: () => services.apiGateway.apis(),
       hasDomains: () => services.apiGatewayV2.hasDomains(),
       mode: config.mode,
+      authorization: config.authorization,
       ca: config.webhooks?.ca,
       writeAccess: (region, group, stream, at, line) => services.writeLog(group, stream, at, line, region),
       ...services,

@@ -22,6 +22,7 @@ import {
   RemovePermissionCommand,
 } from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { call } from '../http-apis/support.ts';
 import { zipOf } from '../support/clients.ts';
 import { Sha256 } from '../support/sha256.ts';
 import { run } from '../wire/support.ts';
@@ -147,6 +148,23 @@ test('AWS_IAM takes a proven signature only', async () => {
   assert.equal((await send({ ...ROOT, accessKeyId: 'AKIANOBODY0000000000' })).status, 403);
   assert.equal((await send(ROOT, {}, 'another body')).status, 403);
   assert.equal((await send(ROOT, { 'x-amz-date': '20200101T000000Z' })).status, 403);
+});
+
+test('a signature for one path of a URL is none for another spelling of it, which may lead to another function', async () => {
+  const [signed, other] = [await make('meant', 'AWS_IAM'), await make('unmeant', 'AWS_IAM')];
+  const { host, hostname } = new URL(node.endpoint);
+  const signer = new SignatureV4({
+    service: 'lambda',
+    region: 'us-east-1',
+    credentials: ROOT,
+    sha256: Sha256 as never,
+  });
+  const plain = { method: 'GET', protocol: 'http:', hostname, path: signed, query: {}, headers: { host } };
+  const { headers } = (await signer.sign(plain as never)) as unknown as { headers: Record<string, string> };
+  assert.equal((await call(node.endpoint, signed, { headers })).status, 200);
+  for (const sent of [`${other}../${signed.split('/').at(-2)}/`, `${signed}x/../`, `${signed}/`]) {
+    assert.equal((await call(node.endpoint, sent, { headers })).status, 403, sent);
+  }
 });
 
 test('a user calls an AWS_IAM URL that policies let them call, and no other', async () => {

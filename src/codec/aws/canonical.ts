@@ -19,6 +19,11 @@ function encodePath(path: string): string {
   return path.split('/').map(encodeStrictly).join('/');
 }
 
+/** Whether a path is in the spelling that is signed. */
+export function isNormalPath(path: string): boolean {
+  return path === '' || normalize(path) === path;
+}
+
 function normalize(path: string): string {
   const kept: string[] = [];
   for (const segment of path.split('/')) {

@@ -16,6 +16,7 @@ export type { AwsProtocol, Constraints, OperationRow, ServiceTable, Shape, Struc
 export { type SigningKeys, sign, type UnsignedRequest } from './sign.ts';
 export { parseVersion2Claim, verifyVersion2 } from './sigv2.ts';
 export {
+  checkSpelling,
   parseClaim,
   type SignatureClaim,
   SignatureFailure,

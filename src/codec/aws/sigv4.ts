@@ -8,7 +8,7 @@
  * @see IAM user guide, "Create a signed AWS API request"
  */
 import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { canonicalPath, canonicalQuery } from './canonical.ts';
+import { canonicalPath, canonicalQuery, isNormalPath } from './canonical.ts';
 import { Mac } from './mac.ts';
 import type { RequestParts } from './protocol.ts';
 
@@ -227,6 +227,16 @@ export function mismatch(): SignatureFailure {
     'mismatch',
     'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
   );
+}
+
+/**
+ * Signatures are made over paths without empty and dot segments, so that one is good for many spellings. Where these lead elsewhere
+ * (`/dev/../prod/orders` to the stage `dev`) only the one that was signed may pass.
+ *
+ * @throws SignatureFailure `mismatch`
+ */
+export function checkSpelling(path: string): void {
+  if (!isNormalPath(path)) throw mismatch();
 }
 
 function checkTime(claim: SignatureClaim, now: number): void {

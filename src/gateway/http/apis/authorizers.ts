@@ -7,7 +7,7 @@ import type { ApiCall } from './call.ts';
 import { authorizerEvent } from './events.ts';
 import { evaluate, requestLookup, withStageVariables } from './expressions.ts';
 import { functionArnIn, roleIn } from './functions.ts';
-import type { ApiGround } from './ground.ts';
+import type { ApiGround, ProvenRequest } from './ground.ts';
 import type { JwtAuthorizer } from './jwt.ts';
 import { type AuthorizerAnswer, authorizerAnswer } from './lambda-authorizer.ts';
 import { factsOf } from './policies.ts';
@@ -47,9 +47,7 @@ export class HttpAuthorizers {
   }
 
   async #bySignature(call: ApiCall, region: string): Promise<void> {
-    const { method, query, request } = call.arrival;
-    const path = (request.url ?? '/').split('?', 1)[0]!;
-    const signer = this.#ground.prove({ method, path, query, headers: request.headers, body: call.body });
+    const signer = this.#ground.prove(provenRequest(call), region);
     if (typeof signer === 'string') throw forbidden();
     if (!(await signer.allows(arnOf(call, region), factsOf(call, region)))) throw forbidden();
     call.authorized = { kind: 'iam', identity: signer };
@@ -142,6 +140,12 @@ export class HttpAuthorizers {
   }
 }
 
+/** The request as it was signed: with all that stands in front of the API's own paths. */
+export function provenRequest({ arrival: { method, query, request }, body }: ApiCall): ProvenRequest {
+  const [path = '/'] = (request.url ?? '/').split('?', 1);
+  return { method, path, query, headers: request.headers, body };
+}
+
 /** A function throws this word for who is nobody. */
 export function saysUnauthorized(payload: Uint8Array): boolean {
   try {
@@ -152,8 +156,8 @@ export function saysUnauthorized(payload: Uint8Array): boolean {
 }
 
 /** What a call asks for: the request's own method and path, not the route's. */
-export function arnOf({ apiId, accountId, stage, arrival, stagePath }: ApiCall, region: string): string {
-  return `arn:aws:execute-api:${region}:${accountId}:${apiId}/${stage}/${arrival.method}${stagePath}`;
+export function arnOf({ apiId, accountId, stage, arrival, policyPath }: ApiCall, region: string): string {
+  return `arn:aws:execute-api:${region}:${accountId}:${apiId}/${stage}/${arrival.method}${policyPath}`;
 }
 
 function unauthorized(call: ApiCall, reason: string, challenge?: string): Refusal {

@@ -35,6 +35,8 @@ export class ApiCall {
   readonly path: string;
   /** From the stage's root on. */
   readonly stagePath: string;
+  /** The same in the one spelling that policies are asked about. */
+  readonly policyPath: string;
   /** What of a domain's path has led here. */
   readonly basePath: string | undefined;
   routeKey = '';
@@ -60,6 +62,7 @@ export class ApiCall {
     readonly stageVariables: Readonly<Record<string, string>> | undefined;
     readonly path: string;
     readonly stagePath: string;
+    readonly policyPath: string;
     readonly basePath?: string | undefined;
   }) {
     this.arrival = options.arrival;
@@ -71,6 +74,7 @@ export class ApiCall {
     this.stageVariables = options.stageVariables;
     this.path = options.path;
     this.stagePath = options.stagePath;
+    this.policyPath = options.policyPath;
     this.basePath = options.basePath;
   }
 

@@ -30,8 +30,8 @@ export interface ApiGround {
   readonly functions: FunctionCaller;
   readonly outgoing: Outgoing;
   readonly fetchDocument: FetchDocument;
-  /** Who signed a request for `execute-api`; in words why nobody has. */
-  readonly prove: (request: ProvenRequest) => Signer | string;
+  /** Who signed a request for `execute-api` in a region; in words why nobody has. */
+  readonly prove: (request: ProvenRequest, region: string) => Signer | string;
   /** Whether an authorizer's policy lets its caller call the route of an ARN. */
   readonly askPolicy: (policy: string, resource: string, facts: CallFacts) => Promise<PolicyVerdict>;
   /** Whether an API's policy lets anybody call it. */

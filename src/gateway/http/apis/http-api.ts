@@ -129,6 +129,8 @@ export class HttpApiServer {
       stageVariables: stage.StageVariables,
       path: base + path,
       stagePath: path,
+      // Decoded already, and routed as it is.
+      policyPath: path,
       basePath,
     });
   }

@@ -25,6 +25,7 @@ import { ApiCall } from './call.ts';
 import { logAccess, send } from './exchange.ts';
 import type { ApiGround } from './ground.ts';
 import type { JwtAuthorizer } from './jwt.ts';
+import { plainPath, policyPath } from './paths.ts';
 import {
   badGateway,
   missingToken,
@@ -139,6 +140,7 @@ export class RestApiServer {
       stageVariables: stage.variables,
       path: basePath === undefined ? `/${stage.stageName}${path}` : base + path,
       stagePath: path,
+      policyPath: policyPath(path),
       basePath,
     });
     call.more.extendedRequestId = random.bytes(11).toString('base64');
@@ -255,13 +257,4 @@ export class RestApiServer {
     else if (!hasCode(error, 'throttled')) this.#ground.logger.error('api-request-failed', why);
     return restInternal();
   }
-}
-
-/** A path in which nothing is encoded that need not be: `%61` is the letter itself to whoever is behind the API. */
-function plainPath(path: string): string {
-  if (!path.includes('%')) return path;
-  return path.replace(/%[0-9a-f]{2}/gi, (encoded) => {
-    const char = String.fromCharCode(Number.parseInt(encoded.slice(1), 16));
-    return /[A-Za-z0-9._~-]/.test(char) ? char : encoded;
-  });
 }

@@ -4,7 +4,7 @@ import type { RestAuthorizer, RestMethod } from '../../../services/apigateway/in
 import { API_LIMITS } from '../limits.ts';
 import { Refusal } from './answers.ts';
 import { headerOf } from './arrival.ts';
-import { arnOf, saysUnauthorized } from './authorizers.ts';
+import { arnOf, provenRequest, saysUnauthorized } from './authorizers.ts';
 import type { ApiCall } from './call.ts';
 import { restAuthorizerEvent } from './events.ts';
 import { inTime } from './exchange.ts';
@@ -87,9 +87,7 @@ export class RestAuthorizers {
   }
 
   async #bySignature(call: ApiCall, region: string, policy: string | undefined): Promise<void> {
-    const { method, query, request } = call.arrival;
-    const path = (request.url ?? '/').split('?', 1)[0]!;
-    const signer = this.#ground.prove({ method, path, query, headers: request.headers, body: call.body });
+    const signer = this.#ground.prove(provenRequest(call), region);
     if (typeof signer === 'string') {
       throw signer === 'Missing Authentication Token' ? missingToken() : restRefusal('INVALID_SIGNATURE', signer);
     }

@@ -16,6 +16,7 @@ import type { UrlResponse } from '../response.ts';
 import type { Arrival } from './arrival.ts';
 import { ApiCall } from './call.ts';
 import type { ApiGround } from './ground.ts';
+import { policyPath } from './paths.ts';
 import type { RestApiServer, RestPlace } from './rest-api.ts';
 import { Router } from './router.ts';
 
@@ -99,6 +100,7 @@ export class RestTester implements ApiTester {
       stageVariables,
       path,
       stagePath: path,
+      policyPath: policyPath(path),
     });
     call.body = Buffer.from(test.body);
     call.more.extendedRequestId = random.bytes(11).toString('base64');
