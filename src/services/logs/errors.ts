@@ -5,6 +5,7 @@ import type { WireAnswer } from '../index.ts';
 export const LOGS_ANSWERS = {
   'resource-not-found': { type: 'ResourceNotFoundException', status: 400 },
   'resource-exists': { type: 'ResourceAlreadyExistsException', status: 400 },
+  'group-protected': { type: 'ValidationException', status: 400 },
   'invalid-parameter': { type: 'InvalidParameterException', status: 400 },
   'limit-exceeded': { type: 'LimitExceededException', status: 400 },
   'logs-unavailable': { type: 'ServiceUnavailableException', status: 500 },

@@ -11,6 +11,9 @@ export interface GroupsOptions {
   readonly random: Random;
 }
 
+/** What a group is made with. */
+export type GroupSettings = Partial<Pick<GroupRecord, 'tags' | 'logClass' | 'kmsKeyId' | 'isProtected'>>;
+
 const DAY_MS = 24 * 3600 * 1000;
 
 /** The log groups of a node. A group's streams are loaded when it is first used. */
@@ -47,25 +50,29 @@ export class Groups {
   }
 
   /** @throws resource-exists */
-  async create(region: string, name: string, tags: Readonly<Record<string, string>>): Promise<void> {
+  async create(region: string, name: string, settings: GroupSettings = {}): Promise<void> {
     const { clock, random } = this.#options;
-    const record: GroupRecord = { region, name, id: uuid(random), createdAt: clock.now(), tags };
+    const record: GroupRecord = { region, name, id: uuid(random), createdAt: clock.now(), tags: {}, ...settings };
     await this.#registry.create(`${region}/${name}`, record).catch((cause: unknown) => {
       if ((cause as { code?: unknown }).code !== 'already-exists') throw cause;
       throw new LogsError('resource-exists', 'The specified log group already exists', { cause });
     });
   }
 
-  /** @throws resource-not-found */
+  /** @throws resource-not-found, group-protected */
   async delete(region: string, name: string): Promise<void> {
     const record = this.record(region, name);
+    if (record.isProtected) {
+      const message = 'Cannot delete log group with deletion protection enabled. Disable deletion protection first.';
+      throw new LogsError('group-protected', message);
+    }
     await this.#registry.delete(`${region}/${name}`);
     await this.#open.get(record.id)?.catch(() => {});
     this.#open.delete(record.id);
     await LogGroup.remove(record, this.#options.log, this.#options.records);
   }
 
-  /** Changes retention, tags or filters. @throws resource-not-found */
+  /** Changes settings or filters. @throws resource-not-found */
   async update(region: string, name: string, change: (before: GroupRecord) => GroupRecord): Promise<void> {
     await this.#registry.put(`${region}/${name}`, change(this.record(region, name)));
   }
@@ -90,7 +97,7 @@ export class Groups {
   /** The same, making the group when it is not there: functions log into groups that nobody has made. */
   async getOrCreate(region: string, name: string): Promise<LogGroup> {
     if (!this.#registry.has(`${region}/${name}`)) {
-      await this.create(region, name, {}).catch((error: unknown) => {
+      await this.create(region, name).catch((error: unknown) => {
         // Somebody else has made it meanwhile.
         if ((error as { code?: unknown }).code !== 'resource-exists') throw error;
       });

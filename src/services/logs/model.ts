@@ -44,6 +44,12 @@ export interface GroupRecord {
   readonly createdAt: number;
   readonly retentionDays?: number;
   readonly tags: Readonly<Record<string, string>>;
+  /** `STANDARD` unless it was made as another: classes differ in their price on AWS, and by name here. */
+  readonly logClass?: string;
+  /** Shown, without effect: the disk is its owner's to encrypt. */
+  readonly kmsKeyId?: string;
+  /** Set while it cannot be deleted. */
+  readonly isProtected?: true;
   readonly subscriptionFilters?: readonly SubscriptionFilter[];
   readonly metricFilters?: readonly MetricFilter[];
 }

@@ -16,12 +16,20 @@ describe('rights of CloudWatch Logs, as the Service Authorization Reference list
       ...[
         ...['CreateLogGroup', 'DeleteLogGroup', 'PutRetentionPolicy', 'DeleteRetentionPolicy', 'DescribeLogStreams'],
         ...['FilterLogEvents', 'PutSubscriptionFilter', 'DeleteSubscriptionFilter', 'DescribeSubscriptionFilters'],
-        ...['PutMetricFilter', 'DeleteMetricFilter', 'DescribeMetricFilters'],
+        ...['PutMetricFilter', 'DeleteMetricFilter', 'DescribeMetricFilters', 'AssociateKmsKey', 'DisassociateKmsKey'],
       ].map((name) => [name, { logGroupName }, [`logs:${name} ${GROUP}:log-stream:`]] as const),
       ...['CreateLogStream', 'DeleteLogStream', 'PutLogEvents', 'GetLogEvents'].map(
         (name) => [name, { logGroupName, logStreamName: 's/[1]' }, [`logs:${name} ${GROUP}:log-stream:s/[1]`]] as const,
       ),
       ['FilterLogEvents', { logGroupIdentifier: `${GROUP}:*` }, [`logs:FilterLogEvents ${GROUP}:log-stream:`]],
+      ...['AssociateKmsKey', 'DisassociateKmsKey'].map(
+        (name) => [name, { resourceIdentifier: GROUP }, [`logs:${name} ${GROUP}:log-stream:`]] as const,
+      ),
+      [
+        'PutLogGroupDeletionProtection',
+        { logGroupIdentifier: GROUP },
+        [`logs:PutLogGroupDeletionProtection ${GROUP}:log-stream:`],
+      ],
       ['ListLogGroups', {}, ['logs:ListLogGroups *']],
       ...['PutResourcePolicy', 'DeleteResourcePolicy', 'DescribeResourcePolicies'].map(
         (name) => [name, {}, [`logs:${name} *`]] as const,

@@ -20,6 +20,7 @@ import { nameOfArn } from './operations/shapes.ts';
 interface Input {
   readonly logGroupName?: string;
   readonly logGroupIdentifier?: string;
+  readonly resourceIdentifier?: string;
   readonly logStreamName?: string;
 }
 
@@ -34,7 +35,7 @@ export function logsPermissions(groups: Pick<Groups, 'list'>): Readonly<Record<s
   const tagsOf = (region: string, name: string) =>
     resourceTags(groups.list(region, name).find((one) => one.name === name)?.tags);
   const at = (input: Input, { region }: CallPlace, stream = ''): Target => {
-    const name = nameOfArn(input.logGroupIdentifier ?? input.logGroupName ?? '*');
+    const name = nameOfArn(input.logGroupIdentifier ?? input.resourceIdentifier ?? input.logGroupName ?? '*');
     return { resources: [`${arnOf(region, name)}:log-stream:${stream}`], context: tagsOf(region, name) };
   };
   const group: TargetOf<Input> = (input, place) => at(input, place);
@@ -48,6 +49,7 @@ export function logsPermissions(groups: Pick<Groups, 'list'>): Readonly<Record<s
   return {
     ...each('logs', group, [
       ...['DeleteLogGroup', 'PutRetentionPolicy', 'DeleteRetentionPolicy', 'DescribeLogStreams', 'FilterLogEvents'],
+      ...['PutLogGroupDeletionProtection', 'AssociateKmsKey', 'DisassociateKmsKey'],
       ...['DeleteSubscriptionFilter', 'DescribeSubscriptionFilters'],
       ...['PutMetricFilter', 'DeleteMetricFilter', 'DescribeMetricFilters'],
     ]),

@@ -12,6 +12,7 @@ export const logs: Scenario = {
   async run(rig) {
     const logGroupName = rig.name('/plant/line');
     await groups(rig, logGroupName);
+    await groupSettings(rig);
     await events(rig, logGroupName);
     await found(rig, logGroupName);
     await streams(rig, logGroupName);
@@ -57,6 +58,43 @@ async function groups({ call, knows, name }: Rig, logGroupName: string): Promise
   await assert.rejects(odd, { name: 'InvalidParameterException' });
   await call('DeleteRetentionPolicy', { logGroupName });
   assert.equal(await days(), undefined);
+}
+
+/** What a group is made with beside its name, and what is changed of it. */
+async function groupSettings({ call, knows, name }: Rig): Promise<void> {
+  const logGroupName = name('/plant/rare');
+  const kmsKeyId = 'arn:aws:kms:us-east-1:000000000000:key/12345678-1234-1234-1234-123456789012';
+  const described = async () => (await call('DescribeLogGroups', { logGroupNamePrefix: logGroupName })).logGroups[0];
+  await call('CreateLogGroup', { logGroupName, kmsKeyId });
+  assert.equal((await described()).kmsKeyId, kmsKeyId);
+  await call('DisassociateKmsKey', { logGroupName });
+  assert.equal((await described()).kmsKeyId, undefined);
+  await call('AssociateKmsKey', { logGroupName, kmsKeyId });
+  assert.equal((await described()).kmsKeyId, kmsKeyId);
+  await call('DeleteLogGroup', { logGroupName });
+
+  if (!(await knows('CreateLogGroup', 'deletionProtectionEnabled'))) return;
+  const rare = { logGroupClass: 'INFREQUENT_ACCESS', tags: { site: 'north' } };
+  await call('CreateLogGroup', { logGroupName, ...rare, deletionProtectionEnabled: true });
+  const { logGroupClass, deletionProtectionEnabled } = await described();
+  assert.deepEqual([logGroupClass, deletionProtectionEnabled], ['INFREQUENT_ACCESS', true]);
+  await assert.rejects(call('DeleteLogGroup', { logGroupName }), { name: 'ValidationException' });
+  const namesOf = (answer: any) => answer.logGroups.map((one: any) => one.logGroupName);
+  assert.deepEqual(namesOf(await call('DescribeLogGroups', { logGroupIdentifiers: [logGroupName] })), [logGroupName]);
+  const byClass = (of: string) => ({ logGroupNamePrefix: logGroupName, logGroupClass: of });
+  assert.deepEqual(namesOf(await call('DescribeLogGroups', byClass('INFREQUENT_ACCESS'))), [logGroupName]);
+  assert.deepEqual(namesOf(await call('DescribeLogGroups', byClass('STANDARD'))), []);
+  const tagged = async (...values: readonly string[]) =>
+    namesOf(
+      await call('ListLogGroups', { logGroupTags: [{ key: 'site', values }], logGroupNamePattern: logGroupName }),
+    );
+  assert.deepEqual(
+    [await tagged(), await tagged('north'), await tagged('NOR*'), await tagged('south', '!east')],
+    [[logGroupName], [logGroupName], [logGroupName], [logGroupName]],
+  );
+  assert.deepEqual([await tagged('NORTH'), await tagged('!north'), await tagged('*out*')], [[], [], []]);
+  await call('PutLogGroupDeletionProtection', { logGroupIdentifier: logGroupName, deletionProtectionEnabled: false });
+  await call('DeleteLogGroup', { logGroupName });
 }
 
 async function events({ call }: Rig, logGroupName: string): Promise<void> {

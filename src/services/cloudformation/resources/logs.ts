@@ -19,12 +19,12 @@ const logGroup: ResourceType = {
     LogGroupClass: replaces('text'),
     RetentionInDays: changes('number'),
     KmsKeyId: changes('text'),
+    DeletionProtectionEnabled: changes('flag'),
     Tags: TAGS,
   },
   notBuilt: [
     'BearerTokenAuthenticationEnabled',
     'DataProtectionPolicy',
-    'DeletionProtectionEnabled',
     'FieldIndexPolicies',
     'ResourcePolicyDocument',
   ],
@@ -48,6 +48,7 @@ const logGroup: ResourceType = {
         logGroupName,
         ...(properties.KmsKeyId !== undefined && { kmsKeyId: properties.KmsKeyId }),
         ...(properties.LogGroupClass !== undefined && { logGroupClass: properties.LogGroupClass }),
+        ...(properties.DeletionProtectionEnabled === true && { deletionProtectionEnabled: true }),
         ...(Object.keys(tags).length && { tags }),
       }),
     );
@@ -58,6 +59,8 @@ const logGroup: ResourceType = {
 
   async update(existing, properties, work) {
     await setRetention(existing.physicalId, existing.properties, properties, work);
+    await setKey(existing.physicalId, existing.properties, properties, work);
+    await setProtection(existing.physicalId, existing.properties, properties, work);
     await setTags(existing, properties, work);
     return existing;
   },
@@ -83,6 +86,22 @@ async function setRetention(logGroupName: string, before: JsonObject, after: Jso
   if (before.RetentionInDays === retentionInDays) return;
   if (retentionInDays === undefined) await work.call('logs', 'DeleteRetentionPolicy', { logGroupName });
   else await work.call('logs', 'PutRetentionPolicy', { logGroupName, retentionInDays });
+}
+
+async function setKey(logGroupName: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
+  const { KmsKeyId: kmsKeyId } = pick(after, ['KmsKeyId']);
+  if (before.KmsKeyId === kmsKeyId) return;
+  if (kmsKeyId === undefined) await work.call('logs', 'DisassociateKmsKey', { logGroupName });
+  else await work.call('logs', 'AssociateKmsKey', { logGroupName, kmsKeyId });
+}
+
+async function setProtection(logGroup: string, before: JsonObject, after: JsonObject, work: Work): Promise<void> {
+  const isProtected = ({ DeletionProtectionEnabled }: JsonObject) => DeletionProtectionEnabled === true;
+  if (isProtected(before) === isProtected(after)) return;
+  await work.call('logs', 'PutLogGroupDeletionProtection', {
+    logGroupIdentifier: logGroup,
+    deletionProtectionEnabled: isProtected(after),
+  });
 }
 
 async function setTags(existing: Existing, properties: JsonObject, work: Work): Promise<void> {

@@ -1,8 +1,8 @@
 import type { Operation } from '../../index.ts';
 import { invalidParameter, LogsError } from '../errors.ts';
 import type { Groups } from '../groups.ts';
-import { LOGS_LIMITS } from '../model.ts';
-import { checkGroupName, groupArn, groupShape, nameOfArn, page } from './shapes.ts';
+import { type GroupRecord, LOGS_LIMITS } from '../model.ts';
+import { checkGroupName, classOf, groupArn, groupShape, nameOfArn, page } from './shapes.ts';
 
 const RETENTION_DAYS = new Set([
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -31,8 +31,14 @@ export function groupOperations(groups: Groups): Record<string, Operation> {
     }));
 
   return {
-    CreateLogGroup: async ({ logGroupName, tags = {} }, { region }) => {
-      await groups.create(region, checkGroupName(logGroupName), tags);
+    CreateLogGroup: async (input, { region }) => {
+      const { tags, logGroupClass, kmsKeyId, deletionProtectionEnabled } = input;
+      await groups.create(region, checkGroupName(input.logGroupName), {
+        ...(tags && { tags }),
+        ...(logGroupClass !== undefined && { logClass: logGroupClass }),
+        ...(kmsKeyId !== undefined && { kmsKeyId }),
+        ...(deletionProtectionEnabled && { isProtected: true }),
+      });
       return {};
     },
 
@@ -42,16 +48,38 @@ export function groupOperations(groups: Groups): Record<string, Operation> {
     },
 
     DescribeLogGroups: (input, { region }) => {
-      const { logGroupNamePrefix, logGroupNamePattern, limit = 50, nextToken } = input;
+      const { logGroupNamePrefix, logGroupNamePattern, logGroupIdentifiers, limit = 50, nextToken } = input;
+      if (logGroupIdentifiers !== undefined && (logGroupNamePrefix ?? logGroupNamePattern) !== undefined) {
+        throw invalidParameter('LogGroup identifiers are mutually exclusive with a name prefix or pattern.');
+      }
       if (logGroupNamePrefix !== undefined && logGroupNamePattern !== undefined) {
         throw invalidParameter('LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.');
       }
       const pattern = logGroupNamePattern?.toLowerCase();
+      const names = logGroupIdentifiers && new Set((logGroupIdentifiers as string[]).map(nameOfArn));
       const found = groups
         .list(region, logGroupNamePrefix)
-        .filter(({ name }) => pattern === undefined || name.toLowerCase().includes(pattern));
+        .filter(({ name }) => pattern === undefined || name.toLowerCase().includes(pattern))
+        .filter((group) => (names === undefined || names.has(group.name)) && isOfClass(group, input));
       const { items, ...next } = page(found, ({ name }) => name, nextToken, Math.min(limit, 50));
       return { logGroups: items.map((group) => groupShape(group, 0)), ...next };
+    },
+
+    PutLogGroupDeletionProtection: async ({ logGroupIdentifier, deletionProtectionEnabled }, { region }) => {
+      await groups.update(region, nameOfArn(logGroupIdentifier), ({ isProtected: _, ...before }) =>
+        deletionProtectionEnabled ? { ...before, isProtected: true } : before,
+      );
+      return {};
+    },
+
+    AssociateKmsKey: async (input, { region }) => {
+      await groups.update(region, keyedGroup(input), (before) => ({ ...before, kmsKeyId: input.kmsKeyId }));
+      return {};
+    },
+
+    DisassociateKmsKey: async (input, { region }) => {
+      await groups.update(region, keyedGroup(input), ({ kmsKeyId: _, ...before }) => before);
+      return {};
     },
 
     PutRetentionPolicy: ({ logGroupName, retentionInDays }, { region }) => {
@@ -87,21 +115,60 @@ export function groupOperations(groups: Groups): Record<string, Operation> {
     },
     ListTagsLogGroup: ({ logGroupName }, { region }) => ({ tags: groups.record(region, logGroupName).tags }),
 
-    /** Only names and ARNs: what `ListLogGroups` adds are classes and accounts, of which there is one each. */
+    /** No group has data sources or indexes of fields: who asks for those gets none. */
     ListLogGroups: (input, { region }) => {
-      const { logGroupNamePattern, limit = 1000, nextToken } = input;
-      const found = groups
-        .list(region)
-        .filter(({ name }) => logGroupNamePattern === undefined || new RegExp(escaped(logGroupNamePattern)).test(name));
+      const { logGroupNamePattern, logGroupTags, dataSources, fieldIndexNames, limit = 1000, nextToken } = input;
+      const all = dataSources?.length || fieldIndexNames?.length ? [] : groups.list(region);
+      const found = all
+        .filter(({ name }) => logGroupNamePattern === undefined || new RegExp(escaped(logGroupNamePattern)).test(name))
+        .filter((group) => isOfClass(group, input) && isTagged(group, logGroupTags));
       const { items, ...next } = page(found, ({ name }) => name, nextToken, Math.min(limit, 1000));
       const logGroups = items.map((group) => ({
         logGroupName: group.name,
         logGroupArn: groupArn(group),
-        logGroupClass: 'STANDARD',
+        logGroupClass: classOf(group),
       }));
       return { logGroups, ...next };
     },
   };
+}
+
+/** Results of queries have no key: there are none. @throws invalid-parameter */
+function keyedGroup({
+  logGroupName,
+  resourceIdentifier,
+}: Record<'logGroupName' | 'resourceIdentifier', string>): string {
+  if ((logGroupName === undefined) === (resourceIdentifier === undefined)) {
+    throw invalidParameter('Exactly one of logGroupName and resourceIdentifier must be given.');
+  }
+  return checkGroupName(nameOfArn(logGroupName ?? resourceIdentifier));
+}
+
+function isOfClass(group: GroupRecord, { logGroupClass }: { readonly logGroupClass?: string }): boolean {
+  return logGroupClass === undefined || classOf(group) === logGroupClass;
+}
+
+interface TagFilter {
+  readonly key: string;
+  readonly values?: readonly string[];
+}
+
+/** Every filter has to hold; one without values asks for the key alone. */
+function isTagged({ tags }: GroupRecord, filters: readonly TagFilter[] = []): boolean {
+  return filters.every(({ key, values = [] }) => {
+    const value = tags[key];
+    return value !== undefined && (values.length === 0 || values.some((pattern) => isLike(value, pattern)));
+  });
+}
+
+/** `!` in front negates; `*` at an end stands for any text, and what is around it is told apart by no case. */
+function isLike(value: string, pattern: string): boolean {
+  if (pattern.startsWith('!')) return !isLike(value, pattern.slice(1));
+  if (!pattern.includes('*')) return value === pattern;
+  const text = pattern.replaceAll('*', '').toLowerCase();
+  const found = value.toLowerCase();
+  if (!pattern.startsWith('*')) return found.startsWith(text);
+  return pattern.endsWith('*') ? found.includes(text) : found.endsWith(text);
 }
 
 /** AWS's pattern: plain text, or a prefix after `^`. */

@@ -14,6 +14,10 @@ export function groupArn({ region, name }: Pick<GroupRecord, 'region' | 'name'>)
   return formatArn('logs', region, ACCOUNT_ID, `log-group:${name}`);
 }
 
+export function classOf({ logClass = 'STANDARD' }: GroupRecord): string {
+  return logClass;
+}
+
 export function groupShape(group: GroupRecord, storedBytes: number) {
   return {
     logGroupName: group.name,
@@ -23,7 +27,9 @@ export function groupShape(group: GroupRecord, storedBytes: number) {
     arn: `${groupArn(group)}:*`,
     logGroupArn: groupArn(group),
     storedBytes,
-    logGroupClass: 'STANDARD',
+    logGroupClass: classOf(group),
+    ...(group.kmsKeyId !== undefined && { kmsKeyId: group.kmsKeyId }),
+    deletionProtectionEnabled: group.isProtected === true,
   };
 }
 

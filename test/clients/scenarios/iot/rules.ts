@@ -13,7 +13,7 @@ export async function rules({ call, name }: Rig): Promise<void> {
     name: 'ResourceAlreadyExistsException',
   });
   await assert.rejects(call('CreateTopicRule', { ruleName: `${ruleName}_2`, topicRulePayload: payload('SELECT') }), {
-    name: /^(SqlParseException|InvalidRequestException)$/,
+    name: 'SqlParseException',
   });
   const replaced = payload(`SELECT a AS b FROM '${name('y')}/+' WHERE a > 1`);
   await call('ReplaceTopicRule', { ruleName, topicRulePayload: replaced });
@@ -29,5 +29,5 @@ export async function rules({ call, name }: Rig): Promise<void> {
   await call('EnableTopicRule', { ruleName });
   assert.equal((await got()).ruleDisabled, false);
   await call('DeleteTopicRule', { ruleName });
-  await assert.rejects(got(), { name: /^(UnauthorizedException|ResourceNotFoundException)$/ });
+  await assert.rejects(got(), { name: 'UnauthorizedException' });
 }
