@@ -107,12 +107,17 @@ async function states({ call, name }: Rig): Promise<void> {
   const alarm = async () => (await call('DescribeAlarms', { AlarmNames: [AlarmName] })).MetricAlarms[0];
   await call('DisableAlarmActions', { AlarmNames: [AlarmName] });
   assert.equal((await alarm()).ActionsEnabled, false);
-  await call('SetAlarmState', { AlarmName, StateValue: 'ALARM', StateReason: 'tried <out>' });
-  const { StateValue, StateReason, StateUpdatedTimestamp } = await alarm();
-  assert.deepEqual([StateValue, StateReason], ['ALARM', 'tried <out>']);
+  const wanted = { StateValue: 'ALARM', StateReason: 'tried <out>', StateReasonData: '{"by":"hand"}' };
+  const broken = call('SetAlarmState', { AlarmName, ...wanted, StateReasonData: '{' });
+  await assert.rejects(broken, { name: 'InvalidFormat' });
+  await call('SetAlarmState', { AlarmName, ...wanted });
+  const { StateUpdatedTimestamp, ...shown } = await alarm();
+  assert.partialDeepStrictEqual(shown, wanted);
   assert.ok(Math.abs(StateUpdatedTimestamp.getTime() - Date.now()) < MINUTE_MS);
   await call('EnableAlarmActions', { AlarmNames: [AlarmName] });
   assert.equal((await alarm()).ActionsEnabled, true);
+  await call('SetAlarmState', { AlarmName, StateValue: 'OK', StateReason: 'well again' });
+  assert.equal((await alarm()).StateReasonData, undefined);
   const nobody = call('SetAlarmState', { AlarmName: `${AlarmName}-none`, StateValue: 'OK', StateReason: 'r' });
   await assert.rejects(nobody, { name: 'ResourceNotFound' });
 }

@@ -150,7 +150,16 @@ async function modes({ call, knows }: Rig, StreamARN: string): Promise<void> {
     const warm = await call('UpdateStreamWarmThroughput', { StreamARN, WarmThroughputMiBps: 20 });
     assert.deepEqual(warm.WarmThroughput, { TargetMiBps: 20, CurrentMiBps: 20 });
   }
-  await call('UpdateStreamMode', { StreamARN, StreamModeDetails: { StreamMode: 'PROVISIONED' } });
+  const provisioned = { StreamARN, StreamModeDetails: { StreamMode: 'PROVISIONED' } };
+  if (await knows('UpdateStreamMode', 'WarmThroughputMiBps')) {
+    const refused = call('UpdateStreamMode', { ...provisioned, WarmThroughputMiBps: 30 });
+    await assert.rejects(refused, { name: 'InvalidArgumentException' });
+    const onDemand = { StreamARN, StreamModeDetails: { StreamMode: 'ON_DEMAND' } };
+    await call('UpdateStreamMode', { ...onDemand, WarmThroughputMiBps: 30 });
+    const after = (await call('DescribeStreamSummary', { StreamName })).StreamDescriptionSummary;
+    assert.equal(after.WarmThroughput.TargetMiBps, 30);
+  }
+  await call('UpdateStreamMode', provisioned);
 }
 
 /** @param last  sequence number of the last record of the first shard, which is closed: a subscription to it ends by itself */

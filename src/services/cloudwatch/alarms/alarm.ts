@@ -48,6 +48,8 @@ export interface Alarm {
   readonly configuredAt: number;
   readonly state: AlarmState;
   readonly reason: string;
+  /** JSON, of whoever gave the state; the node's own decisions give none. */
+  readonly reasonData?: string;
   readonly stateAt: number;
   readonly tags: Readonly<Record<string, string>>;
 }

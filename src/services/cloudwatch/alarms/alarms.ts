@@ -82,8 +82,10 @@ export class Alarms implements AsyncDisposable {
   }
 
   /** Gives an alarm a state, and sends what that calls for where it is another one. */
-  async setState(alarm: Alarm, state: AlarmState, reason: string): Promise<void> {
-    const next = { ...alarm, state, reason, stateAt: this.#dependencies.clock.now() };
+  async setState(alarm: Alarm, state: AlarmState, reason: string, reasonData?: string): Promise<void> {
+    const { reasonData: _, ...before } = alarm;
+    const stateAt = this.#dependencies.clock.now();
+    const next = { ...before, state, reason, ...(reasonData !== undefined && { reasonData }), stateAt };
     const { actions, actionsEnabled } = alarm.settings;
     if (state !== alarm.state && actionsEnabled && actions[state].length > 0) {
       const { random } = this.#dependencies;

@@ -78,7 +78,10 @@ function messageOf(now: Alarm, before: Alarm): object {
 
 function eventOf(now: Alarm, before: Alarm): object {
   const { settings, region } = now;
-  const stateOf = ({ state: value, reason, stateAt }: Alarm) => ({ value, reason, timestamp: stamp(stateAt) });
+  const stateOf = ({ state: value, reason, reasonData, stateAt }: Alarm) => ({
+    ...{ value, reason, timestamp: stamp(stateAt) },
+    ...(reasonData !== undefined && { reasonData }),
+  });
   const { namespace, metricName: name, dimensions, periodSeconds: period, statistic: stat } = settings;
   const metricStat = { metric: { namespace, name, dimensions }, period, stat };
   return {

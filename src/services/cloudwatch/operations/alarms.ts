@@ -72,8 +72,11 @@ export function alarmOperations(alarms: Alarms): Readonly<Record<string, Operati
       return {};
     },
 
-    SetAlarmState: async ({ AlarmName, StateValue, StateReason }, { region }) => {
-      await alarms.setState(alarms.get(region, AlarmName), StateValue, StateReason);
+    SetAlarmState: async ({ AlarmName, StateValue, StateReason, StateReasonData }, { region }) => {
+      if (StateReasonData !== undefined && !isJson(StateReasonData)) {
+        throw new CloudWatchError('format-invalid', 'StateReasonData is not valid JSON.');
+      }
+      await alarms.setState(alarms.get(region, AlarmName), StateValue, StateReason, StateReasonData);
       return {};
     },
 
@@ -96,6 +99,15 @@ export function alarmOperations(alarms: Alarms): Readonly<Record<string, Operati
       Tags: Object.entries(tagged(ResourceARN, region).tags).map(([Key, Value]) => ({ Key, Value })),
     }),
   };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Composite alarms, and the families that they make, are not built: there are none. */
@@ -196,6 +208,7 @@ function shapeOf(alarm: Alarm): object {
     InsufficientDataActions: settings.actions.INSUFFICIENT_DATA,
     StateValue: state,
     StateReason: reason,
+    ...(alarm.reasonData !== undefined && { StateReasonData: alarm.reasonData }),
     StateUpdatedTimestamp: new Date(alarm.stateAt),
     StateTransitionedTimestamp: new Date(alarm.stateAt),
     MetricName: settings.metricName,

@@ -16,16 +16,21 @@ export interface Subject {
   readonly sourceIp?: string;
 }
 
+interface Things extends ThingDirectory {
+  /** ARNs of the groups of a thing and of all above them. @throws IotError resource-not-found */
+  groupArnsOf(thingName: string): readonly string[];
+}
+
 /** Answers what principals may do, without a connection: as far as it can be known, like one over TLS. */
 export class Inquiry {
   readonly #policies: Policies;
-  readonly #things: ThingDirectory;
+  readonly #things: Things;
   readonly #certificates: CertificateAdmission;
   readonly #now: () => number;
 
   constructor(parts: {
     readonly policies: Policies;
-    readonly things: ThingDirectory;
+    readonly things: Things;
     readonly certificates: CertificateAdmission;
     readonly now: () => number;
   }) {
@@ -35,10 +40,18 @@ export class Inquiry {
     this.#now = parts.now;
   }
 
-  /** Policies that count for a principal, by itself and by the groups of its things. */
-  policiesOf(principalArn: string): readonly EffectivePolicy[] {
-    const groups = this.#things.ofPrincipal(principalArn).flatMap(({ groupArns }) => groupArns);
-    return this.#policies.effective([principalArn, ...groups]);
+  /**
+   * Policies that count for a principal, by itself and by the groups of its things, and for a thing by its groups.
+   *
+   * @throws IotError resource-not-found
+   */
+  policiesOf(principalArn?: string, thingName?: string): readonly EffectivePolicy[] {
+    const things = principalArn === undefined ? [] : this.#things.ofPrincipal(principalArn);
+    return this.#policies.effective([
+      ...(principalArn === undefined ? [] : [principalArn]),
+      ...things.flatMap(({ groupArns }) => groupArns),
+      ...(thingName === undefined ? [] : this.#things.groupArnsOf(thingName)),
+    ]);
   }
 
   async contextOf({ principalArn, clientId, sourceIp }: Subject): Promise<ClientContext> {

@@ -34,7 +34,7 @@ export function authorizationOperations(policies: Policies, inquiry: Inquiry) {
   return {
     GetEffectivePolicies: (input: { principal?: string; thingName?: string; cognitoIdentityPoolId?: string }) => {
       refuseCognito(input);
-      const found = input.principal === undefined ? [] : inquiry.policiesOf(input.principal);
+      const found = inquiry.policiesOf(input.principal, input.thingName);
       const effectivePolicies = found.map(({ name }) => {
         const { document } = policies.version(name, policies.get(name).defaultVersionId);
         return { ...described(name), policyDocument: document };
@@ -44,7 +44,7 @@ export function authorizationOperations(policies: Policies, inquiry: Inquiry) {
     TestAuthorization: async (input: TestInput) => {
       refuseCognito(input);
       const { principal, clientId, authInfos, policyNamesToAdd = [], policyNamesToSkip = [] } = input;
-      const own = principal === undefined ? [] : inquiry.policiesOf(principal);
+      const own = inquiry.policiesOf(principal);
       const added = policyNamesToAdd.map(
         (name): EffectivePolicy => ({ name, via: 'policyNamesToAdd', document: policies.document(name) }),
       );

@@ -14,12 +14,16 @@ interface Paged {
   readonly maxResults?: number;
 }
 
-interface CreateInput extends Named {
+interface DefinitionInput extends Named {
   readonly thingTypeName?: string;
   readonly attributePayload?: AttributePayload;
 }
 
-interface UpdateInput extends CreateInput {
+interface CreateInput extends DefinitionInput {
+  readonly billingGroupName?: string;
+}
+
+interface UpdateInput extends DefinitionInput {
   readonly expectedVersion?: number;
   readonly removeThingType?: boolean;
 }
@@ -46,7 +50,11 @@ type PrincipalThingsInput = Paged & Pick<PrincipalInput, 'principal' | 'thingPri
 export function thingOperations(things: Things, isKnown: (principal: string) => boolean) {
   return {
     CreateThing: async (input: CreateInput, { region }: OperationContext) => {
-      const { thingName, thingTypeName, attributePayload } = input;
+      const { thingName, thingTypeName, attributePayload, billingGroupName } = input;
+      // None can be made here.
+      if (billingGroupName !== undefined) {
+        throw new IotError('resource-not-found', `Billing group ${billingGroupName} not found.`);
+      }
       const definition = {
         ...(thingTypeName !== undefined && { typeName: thingTypeName }),
         ...(attributePayload?.attributes && { attributes: attributePayload.attributes }),

@@ -193,6 +193,11 @@ export class Things {
     return this.namesOfPrincipal(principal).map((name) => this.#view(this.get(name), principal));
   }
 
+  /** ARNs of the groups of a thing and of all above them. @throws IotError resource-not-found */
+  groupArnsOf(name: string): readonly string[] {
+    return this.#groupArnsOf(this.get(name));
+  }
+
   /** The attachment of a principal to a thing; `undefined` when there is none. */
   attachment(name: string, principal: string): ThingPrincipal | undefined {
     return this.#registry.get(name)?.principals.find((one) => one.principal === principal);
@@ -306,17 +311,21 @@ export class Things {
   }
 
   #view(thing: Thing, principal: string): ThingView {
-    const groups = this.groupsOf(thing);
-    const all = new Set(groups.flatMap((group) => [...this.groups.above(group), group]));
     return {
       name: thing.name,
       arn: thingArn(thing),
       typeName: thing.typeName,
       attributes: thing.attributes,
-      groups: groups.map(({ name }) => name),
-      groupArns: [...all].map(thingGroupArn),
+      groups: this.groupsOf(thing).map(({ name }) => name),
+      groupArns: this.#groupArnsOf(thing),
       isExclusive: this.attachment(thing.name, principal)?.type === 'EXCLUSIVE_THING',
     };
+  }
+
+  /** Of its groups and of all above them. */
+  #groupArnsOf(thing: Thing): readonly string[] {
+    const all = new Set(this.groupsOf(thing).flatMap((group) => [...this.groups.above(group), group]));
+    return [...all].map(thingGroupArn);
   }
 
   #changed(principals: readonly ThingPrincipal[]): void {

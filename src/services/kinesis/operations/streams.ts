@@ -115,8 +115,13 @@ export function streamOperations({ streams, clock }: KinesisParts) {
   const UpdateStreamMode: Operation<UpdateStreamModeInput> = async (input, { region }) => {
     const stream = streams.resolve(region, input);
     const mode = input.StreamModeDetails!.StreamMode!;
+    const { WarmThroughputMiBps: warmThroughputMiBps } = input;
+    if (mode !== 'ON_DEMAND' && warmThroughputMiBps !== undefined) throw warmInOtherMode();
     if (mode === 'ON_DEMAND' && stream.state.mode !== mode) checkOnDemandLimit(streams.list(region));
-    await streams.update(stream, (state) => ({ ...state, mode }));
+    await streams.update(stream, (state) => ({
+      ...{ ...state, mode },
+      ...(warmThroughputMiBps !== undefined && { warmThroughputMiBps }),
+    }));
     return {};
   };
 
@@ -128,9 +133,7 @@ export function streamOperations({ streams, clock }: KinesisParts) {
 
   const UpdateStreamWarmThroughput: Operation<UpdateStreamWarmThroughputInput> = async (input, { region }) => {
     const stream = streams.resolve(region, input);
-    if (stream.state.mode !== 'ON_DEMAND') {
-      throw invalidArgument('Warm throughput can only be updated for streams in ON_DEMAND mode.');
-    }
+    if (stream.state.mode !== 'ON_DEMAND') throw warmInOtherMode();
     await streams.update(stream, (state) => ({ ...state, warmThroughputMiBps: input.WarmThroughputMiBps! }));
     return { StreamARN: stream.arn, StreamName: stream.name, WarmThroughput: warm(input.WarmThroughputMiBps!) };
   };
@@ -162,6 +165,8 @@ function describe(stream: Stream) {
     EncryptionType: 'NONE',
   };
 }
+
+const warmInOtherMode = () => invalidArgument('Warm throughput can only be updated for streams in ON_DEMAND mode.');
 
 const warm = (mibps: number) => ({ TargetMiBps: mibps, CurrentMiBps: mibps });
 

@@ -65,10 +65,31 @@ export async function attachments({ call, name }: Rig): Promise<void> {
   assert.deepEqual(decisions, ['IMPLICIT_DENY', 'ALLOWED', 'ALLOWED']);
   assert.equal(await decide('c', { policyNamesToSkip: [old] }), 'IMPLICIT_DENY');
 
+  await ofThing(call, own, name('grouped'));
+
   await call('DetachPrincipalPolicy', { policyName: old, principal: target });
   await call('DetachPolicy', { policyName: own, target });
   for (const policyName of [own, old]) await call('DeletePolicy', { policyName });
   await assert.rejects(call('GetPolicy', { policyName: own }), notFound);
   await call('UpdateCertificate', { certificateId, newStatus: 'INACTIVE' });
   await call('DeleteCertificate', { certificateId });
+}
+
+/** A thing has the policies of its groups, whoever it is attached to. */
+async function ofThing(call: Rig['call'], policyName: string, stem: string): Promise<void> {
+  const [thingName, thingGroupName] = [`${stem}-thing`, `${stem}-group`];
+  await call('CreateThing', { thingName });
+  const { thingGroupArn: target } = await call('CreateThingGroup', { thingGroupName });
+  await call('AddThingToThingGroup', { thingName, thingGroupName });
+  assert.deepEqual((await call('GetEffectivePolicies', { thingName })).effectivePolicies, []);
+  await call('AttachPolicy', { policyName, target });
+  const { effectivePolicies } = await call('GetEffectivePolicies', { thingName });
+  assert.deepEqual(
+    effectivePolicies.map((one: any) => one.policyName),
+    [policyName],
+  );
+  await assert.rejects(call('GetEffectivePolicies', { thingName: `${thingName}-none` }), notFound);
+  await call('DetachPolicy', { policyName, target });
+  await call('DeleteThing', { thingName });
+  await call('DeleteThingGroup', { thingGroupName });
 }

@@ -66,6 +66,8 @@ async function things({ call }: Rig, { thingTypeName, thingName }: Names): Promi
   assert.equal(made.thingArn, arnOf(`thing/${thingName}`));
   assert.equal((await call('CreateThing', of('north'))).thingId, made.thingId);
   await assert.rejects(call('CreateThing', of('south')), { name: 'ResourceAlreadyExistsException' });
+  const billed = { thingName: `${thingName}-2`, billingGroupName: 'none' };
+  await assert.rejects(call('CreateThing', billed), notFound);
   const attributePayload = { attributes: { floor: '2' }, merge: true };
   await call('UpdateThing', { thingName, attributePayload, expectedVersion: 1 });
   const stale = call('UpdateThing', { thingName, removeThingType: true, expectedVersion: 1 });
