@@ -27,6 +27,7 @@
  *
  * The function's code shares this process, so nothing here looks up a method that it may have replaced: see primordials.js.
  */
+const { closeSync, openSync } = require('node:fs');
 const { readU16, readU32, writeU32 } = require('./bytes.js');
 const channelEvents = require('./channel-events.js');
 const {
@@ -77,6 +78,9 @@ const SCRATCH_BYTES = 64 * 1024;
 const scratch = allocUnsafeSlow(SCRATCH_BYTES);
 const INVOKE_HEAD_BYTES = 20;
 
+/** The channel itself, but while a blank environment rehearses. */
+let descriptor = DESCRIPTOR;
+
 /** Set while the channel is read by events: frames go through its socket then. */
 let events;
 
@@ -87,7 +91,7 @@ let ahead = { from: 0, to: 0 };
 function readSome(target, offset, length) {
   for (;;) {
     try {
-      return readSync(DESCRIPTOR, target, offset, length, null);
+      return readSync(descriptor, target, offset, length, null);
     } catch (error) {
       if (error.code === 'ECONNRESET') return 0;
       if (error.code !== 'EINTR' && error.code !== 'EAGAIN') throw error;
@@ -130,6 +134,20 @@ function takeAhead() {
 }
 
 /**
+ * Has what follows read `frames` as if the node had sent them, then the end of the channel, and speak to nobody.
+ *
+ * @returns a function that ends it
+ */
+function rehearse(frames) {
+  descriptor = openSync('/dev/null', 'r+');
+  ahead = { from: 0, to: copy(frames, scratch) };
+  return () => {
+    closeSync(descriptor);
+    descriptor = DESCRIPTOR;
+  };
+}
+
+/**
  * Reads by events from now on.
  *
  * @param onFrame  called with each frame, as {@link read} returns it
@@ -145,7 +163,7 @@ function send(bytes, length) {
   let offset = 0;
   while (offset < length) {
     try {
-      offset += writeSync(DESCRIPTOR, bytes, offset, length - offset);
+      offset += writeSync(descriptor, bytes, offset, length - offset);
     } catch (error) {
       if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return true;
       if (error.code !== 'EINTR' && error.code !== 'EAGAIN') throw error;
@@ -156,6 +174,11 @@ function send(bytes, length) {
 
 /** Sends a frame of a fixed part and a text; `fill(frame)` writes the fixed part. */
 function sendText(kind, headBytes, text, fill) {
+  const frame = frameOf(kind, headBytes, text, fill);
+  return send(frame, lengthOf(frame));
+}
+
+function frameOf(kind, headBytes, text, fill) {
   const textBytes = byteLength(text);
   const length = HEAD_BYTES + headBytes + textBytes;
   const frame = allocUnsafe(length);
@@ -163,7 +186,7 @@ function sendText(kind, headBytes, text, fill) {
   frame[4] = kind;
   if (fill) fill(frame);
   utf8Write(frame, text, HEAD_BYTES + headBytes, textBytes);
-  return send(frame, length);
+  return frame;
 }
 
 function signal(kind) {
@@ -299,6 +322,7 @@ module.exports = {
   KIND,
   codeCache,
   error,
+  frameOf,
   initError,
   initialised,
   listen,
@@ -306,6 +330,7 @@ module.exports = {
   parseConfig,
   parseInvoke,
   read,
+  rehearse,
   response,
   signal,
   snapshotPart,

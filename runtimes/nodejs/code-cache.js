@@ -22,19 +22,31 @@ const WRAPPER_LENGTH = Module.wrap('\n').indexOf('\n');
 /** Modules collected at most: a function with thousands of small files gains nothing more. */
 const SCRIPTS_MAX = 256;
 
+/** Node's own way to compile a module; known once it is not the way any more. */
+let compile;
+/** `{ below, directory, any }`: modules that are compiled with caches, where these are, and whether there are any. */
+let target;
+let fresh = { __proto__: null };
+let count = 0;
+
 /**
- * Compiles the modules below `root` with the caches in `directory`.
+ * Compiles the modules below `root` with the caches in `directory`, and no others.
  *
  * @returns a function that hands the caches that are missing or were refused to `take(name, bytes)`
  */
 function installCodeCache(root, directory) {
-  let fresh = { __proto__: null };
-  let count = 0;
-  const compile = Module.prototype._compile;
-  const below = root.endsWith(path.sep) ? root : root + path.sep;
-  const any = existsSync(directory);
+  target = { below: root.endsWith(path.sep) ? root : root + path.sep, directory, any: existsSync(directory) };
+  if (!compile) replaceCompile();
+  return (take) => {
+    for (const name in fresh) take(name, fresh[name].createCachedData());
+    fresh = { __proto__: null };
+  };
+}
 
+function replaceCompile() {
+  compile = Module.prototype._compile;
   Module.prototype._compile = function (content, filename, ...rest) {
+    const { below, directory, any } = target;
     const isLeft =
       content.length < SOURCE_LENGTH_MIN || !filename.startsWith(below) || isModuleFormat(rest[0], filename);
     if (isLeft || (FORGETS_IMPORTS && IMPORT.test(content))) {
@@ -53,11 +65,6 @@ function installCodeCache(root, directory) {
     if ((!cachedData || script.cachedDataRejected) && count++ < SCRIPTS_MAX) fresh[name] = script;
     const run = script.runInThisContext();
     return run.call(this.exports, this.exports, requireFor(this), this, filename, path.dirname(filename));
-  };
-
-  return (take) => {
-    for (const name in fresh) take(name, fresh[name].createCachedData());
-    fresh = { __proto__: null };
   };
 }
 

@@ -44,9 +44,12 @@ function serve(handler, environment, collectCaches) {
   return { handler, environment, streaming, highWaterMark: highWaterMarkOf(handler), collectCaches };
 }
 
-/** Setting TZ has V8 read the time zone anew, even if it stays what it was. */
 function setVariables(variables) {
-  for (const [name, value] of Object.entries(variables)) if (process.env[name] !== value) process.env[name] = value;
+  const { env } = process;
+  for (const name in variables) {
+    // V8 reads the time zone anew whenever it is set, even if it stays what it was.
+    if (name !== 'TZ' || env.TZ !== variables.TZ) env[name] = variables[name];
+  }
   if (variables.NODE_PATH) Module._initPaths();
 }
 

@@ -7,9 +7,8 @@ const Module = require('node:module');
 const path = require('node:path');
 const { format } = require('node:util');
 const { toLogged, toPayload } = require('./errors.js');
-const { loadHandler } = require('./handler.js');
-const { prepare, serve } = require('./function.js');
-const { Invocations } = require('./invocations.js');
+const channel = require('./channel.js');
+const { Environment } = require('./environment.js');
 
 const BUILTINS = [
   'assert',
@@ -42,25 +41,37 @@ const BUILTINS = [
 ];
 
 const FOLDER = path.join(__dirname, 'preload');
-const CONFIG = {
-  runtime: 'nodejs24.x',
-  variables: { PRELOAD: '1', NODE_PATH: FOLDER },
-  root: FOLDER,
-  // So much that nothing about the heap is decided yet.
-  context: { memoryLimitInMB: '10240' },
-  concurrency: 1,
-};
-const INVOCATION = {
-  sequence: 0,
-  requestId: '',
-  traceHeader: '',
-  deadlineMs: 0,
-  invokedFunctionArn: '',
-  clientContext: Buffer.from('{}').toString('base64'),
-  payload: '{}',
-};
-/** Takes what a rehearsal answers. */
-const MUTE = { codeCache: () => {}, error: () => {}, response: () => {}, streamEnd: () => {} };
+/** The parts of an invoke frame before its texts. */
+const INVOKE_HEAD_BYTES = 20;
+/** Often enough for V8 to keep what it learns of the code, and not so often that it begins to optimise it. */
+const REHEARSALS = 2;
+/** As `functionVariables` of the node gives them, in its order. */
+const VARIABLES = [
+  'LANG',
+  'TZ',
+  'PATH',
+  'LD_LIBRARY_PATH',
+  'NODE_PATH',
+  'AWS_EXECUTION_ENV',
+  'AWS_XRAY_CONTEXT_MISSING',
+  'AWS_ENDPOINT_URL',
+  '_HANDLER',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_LAMBDA_FUNCTION_NAME',
+  'AWS_LAMBDA_FUNCTION_VERSION',
+  'AWS_LAMBDA_FUNCTION_MEMORY_SIZE',
+  'AWS_LAMBDA_LOG_GROUP_NAME',
+  'AWS_LAMBDA_LOG_STREAM_NAME',
+  'AWS_LAMBDA_INITIALIZATION_TYPE',
+  'LAMBDA_TASK_ROOT',
+  'LAMBDA_RUNTIME_DIR',
+];
+/** Environments that were rehearsed. Kept, so that V8 keeps the shapes of what they have been told: the real words have the same. */
+const rehearsed = [];
 
 async function preload(logging) {
   for (const name of BUILTINS) require(`node:${name}`);
@@ -68,7 +79,11 @@ async function preload(logging) {
   const { env, cwd } = process;
   const before = { ...env };
   const folder = cwd();
-  for (const name of ['common.handler', 'module.handler']) await rehearse(name, logging);
+  await rehearse('module.handler', logging);
+  for (let i = 0; i < REHEARSALS; i++) {
+    delete Module._cache[path.join(FOLDER, 'common.js')];
+    await rehearse('common.handler', logging);
+  }
   process.chdir(folder);
   logging.setRequestId(undefined);
   for (const name of Object.keys(env)) if (!(name in before)) delete env[name];
@@ -78,18 +93,57 @@ async function preload(logging) {
   toPayload(new Error('rehearsal'));
 }
 
-/** A load and an invocation as the real ones are. */
-async function rehearse(name, logging) {
-  const environment = prepare(CONFIG, logging);
-  const handler = await loadHandler(FOLDER, name);
+/**
+ * From the first word of the node to the last answer: two invocations, one that comes with the code and one that comes later. The words
+ * are as the node says them, member by member (`loadConfig`, `firstInvocation`).
+ */
+async function rehearse(handler, logging) {
+  const { KIND, frameOf } = channel;
+  const end = channel.rehearse(
+    Buffer.concat([
+      frameOf(KIND.prepare, 0, JSON.stringify(configOf(handler))),
+      frameOf(KIND.load, 0, '{}'),
+      frameOf(KIND.invoke, INVOKE_HEAD_BYTES, '{}', (frame) => frame.fill(0, 5, 5 + INVOKE_HEAD_BYTES)),
+    ]),
+  );
   await new Promise((resolve) => {
-    const invocations = new Invocations(MUTE, logging, resolve);
-    invocations.serve(
-      serve(handler, environment, () => {}),
-      false,
-    );
-    invocations.run(INVOCATION);
+    const environment = new Environment(logging, resolve);
+    rehearsed.push(environment);
+    environment.listen();
   });
+  end();
+}
+
+/** What the node says first, in as many words. */
+function configOf(handler) {
+  // What the process has already stays as it is.
+  const variables = Object.fromEntries(VARIABLES.map((name) => [name, process.env[name] ?? '']));
+  return {
+    runtime: 'nodejs24.x',
+    variables: { ...variables, NODE_PATH: FOLDER },
+    root: FOLDER,
+    layersRoot: FOLDER,
+    handler,
+    // No cache, but something to read: V8 refuses it.
+    cacheDirectory: FOLDER,
+    concurrency: 1,
+    context: {
+      functionName: '',
+      functionVersion: '',
+      // So much that nothing about the heap is decided yet.
+      memoryLimitInMB: '10240',
+      logGroupName: '',
+      logStreamName: '',
+    },
+    first: {
+      requestId: '',
+      traceHeader: '',
+      invokedFunctionArn: '',
+      clientContext: Buffer.from('{}').toString('base64'),
+      payload: '{}',
+      timeoutMs: 1_000,
+    },
+  };
 }
 
 /** What a client library does with the builtins while it is loaded: some of their parts are made on first use only. */
@@ -108,4 +162,4 @@ function useBuiltins() {
   for (const name of ['stdout', 'stderr']) void process[name];
 }
 
-module.exports = { preload };
+module.exports = { configOf, preload };

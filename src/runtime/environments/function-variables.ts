@@ -39,7 +39,7 @@ export function functionVariables(
   initializationType: InitializationType = 'on-demand',
 ): Readonly<Record<string, string>> {
   const region = spec.arn.split(':')[3]!;
-  return {
+  const defaults = {
     LANG: 'en_US.UTF-8',
     TZ: 'UTC',
     PATH: `${PROCESS_VARIABLES.PATH}:${layersRoot}/bin`,
@@ -48,7 +48,8 @@ export function functionVariables(
     AWS_EXECUTION_ENV: `AWS_Lambda_${spec.runtime}`,
     AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
     AWS_ENDPOINT_URL: endpoint,
-    ...spec.environment,
+  };
+  const reserved = {
     _HANDLER: spec.handler,
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
@@ -65,6 +66,8 @@ export function functionVariables(
     LAMBDA_TASK_ROOT: taskRoot,
     LAMBDA_RUNTIME_DIR: '/var/runtime',
   };
+  // The function's own stand behind those that all have: blank environments have rehearsed these in this order (`preload.js`).
+  return { ...defaults, ...reserved, ...spec.environment, ...reserved };
 }
 
 /** Where `require` looks beside the function's own packages: the layers, what the runtime brings, and the code itself, as on Lambda. */

@@ -67,8 +67,20 @@ export function runtimeVersionOf(
 ): { version: string; arn: string } {
   const region = arn.split(':')[3];
   const family = /^[a-z]+/.exec(runtime)![0];
-  const build = createHash('sha256').update(`${runtime}${version}`).digest('hex');
+  const build = buildOf(`${runtime}${version}`);
   return { version: `${family}:${version}`, arn: `arn:aws:lambda:${region}::runtime:${build}` };
+}
+
+/** Digests of runtimes with their versions: each start names its own. */
+const builds = new Map<string, string>();
+
+function buildOf(runtime: string): string {
+  let build = builds.get(runtime);
+  if (build === undefined) {
+    build = createHash('sha256').update(runtime).digest('hex');
+    builds.set(runtime, build);
+  }
+  return build;
 }
 
 export function restoreStartLine(spec: FunctionSpec, launch: Launch): string {

@@ -1,4 +1,14 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -118,7 +128,7 @@ export class Cgroups {
         if (version === 2 && controller !== 'freezer')
           writeFileSync(join(parent, 'cgroup.subtree_control'), `+${controller}`);
         parents[controller] = { directory: parent, version };
-        if (controller === 'cpu') weigh(parents[controller], PROCESSES_A_PROCESSOR * availableParallelism());
+        if (controller === 'cpu') weighAll(parents[controller]);
       } catch (error) {
         missing[controller] =
           `${(error as Error).message}; the node needs a delegated control group (systemd: Delegate=yes)`;
@@ -145,7 +155,7 @@ export class Cgroups {
     }
     if (places.pids) writeFileSync(join(places.pids.directory, 'pids.max'), String(SANDBOX_LIMITS.processesMax));
     if (places.memory?.version === 2) writeFileSync(join(places.memory.directory, 'memory.oom.group'), '1');
-    const group = new Cgroup(places, () => this.#groups.delete(group));
+    const group = new Cgroup(places, openLimits(places), () => this.#groups.delete(group));
     this.#groups.add(group);
     return group;
   }
@@ -160,15 +170,18 @@ export class Cgroups {
 /** The group of one sandbox, in every hierarchy that has a controller of it. */
 export class Cgroup {
   readonly #places: CgroupPlaces;
+  /** Files of its limits, open until these are known: a function waits then, and to open them takes longer than to write. */
+  readonly #limits: Map<'memory' | 'cpu', number>;
   readonly #directories: readonly string[];
   readonly #onRemoved: () => void;
   #removal: Promise<void> | undefined;
   #memory: number | undefined;
   #outOfMemory = false;
 
-  /** @param onRemoved  called once, when it is gone */
-  constructor(places: CgroupPlaces, onRemoved: () => void) {
+  /** @param limits  descriptors, which it closes; @param onRemoved  called once, when it is gone */
+  constructor(places: CgroupPlaces, limits: Map<'memory' | 'cpu', number>, onRemoved: () => void) {
     this.#places = places;
+    this.#limits = limits;
     this.#onRemoved = onRemoved;
     this.#directories = [...new Set(Object.values(places).map(({ directory }) => directory))];
   }
@@ -183,16 +196,13 @@ export class Cgroup {
     for (const directory of this.#directories) await writeFile(join(directory, 'cgroup.procs'), String(pid));
   }
 
-  /** @param memoryBytes  of all processes and their files in memory; @param memoryMb  that the share of the CPU goes by */
+  /** Once. @param memoryBytes  of all processes and their files in memory; @param memoryMb  that the share of the CPU goes by */
   limit(memoryBytes: number, memoryMb: number): void {
-    const { memory, cpu } = this.#places;
-    if (memory) {
-      writeFileSync(
-        join(memory.directory, memory.version === 1 ? 'memory.limit_in_bytes' : 'memory.max'),
-        String(memoryBytes),
-      );
-    }
-    if (cpu) weigh(cpu, memoryMb / 1024);
+    const memory = this.#limits.get('memory');
+    const cpu = this.#limits.get('cpu');
+    if (memory !== undefined) writeSync(memory, String(memoryBytes));
+    if (cpu !== undefined) writeSync(cpu, weight(this.#places.cpu!, memoryMb / 1024));
+    this.#closeLimits();
   }
 
   /** @returns whether all processes are stopped (or soon will be) by the kernel */
@@ -240,12 +250,18 @@ export class Cgroup {
     void this.outOfMemory;
     if (this.#memory !== undefined) closeSync(this.#memory);
     this.#memory = undefined;
+    this.#closeLimits();
     let left = this.#directories;
     for (let attempt = 0; left.length > 0 && attempt < REMOVALS_MAX; attempt++) {
       if (attempt > 0) await turn();
       left = left.filter((directory) => !removeGroup(directory));
     }
     this.#onRemoved();
+  }
+
+  #closeLimits(): void {
+    for (const file of this.#limits.values()) closeSync(file);
+    this.#limits.clear();
   }
 
   #order(file: string, order: string): boolean {
@@ -260,11 +276,27 @@ export class Cgroup {
   }
 }
 
+function openLimits({ memory, cpu }: CgroupPlaces): Map<'memory' | 'cpu', number> {
+  const limits = new Map<'memory' | 'cpu', number>();
+  if (memory) limits.set('memory', openSync(memoryLimitOf(memory), 'w'));
+  if (cpu) limits.set('cpu', openSync(weightOf(cpu), 'w'));
+  return limits;
+}
+
+/** See {@link PROCESSES_A_PROCESSOR}. */
+function weighAll(place: ControllerPlace): void {
+  writeFileSync(weightOf(place), weight(place, PROCESSES_A_PROCESSOR * availableParallelism()));
+}
+
+const memoryLimitOf = ({ directory, version }: ControllerPlace) =>
+  join(directory, version === 1 ? 'memory.limit_in_bytes' : 'memory.max');
+const weightOf = ({ directory, version }: ControllerPlace) =>
+  join(directory, version === 1 ? 'cpu.shares' : 'cpu.weight');
+
 /** @param processes  how many processes outside any group it counts as */
-function weigh({ directory, version }: ControllerPlace, processes: number): void {
-  if (version === 1) return writeFileSync(join(directory, 'cpu.shares'), String(Math.round(processes * SHARES_USUAL)));
-  const weight = Math.min(WEIGHT_MAX, Math.max(1, Math.round(processes * WEIGHT_USUAL)));
-  writeFileSync(join(directory, 'cpu.weight'), String(weight));
+function weight({ version }: ControllerPlace, processes: number): string {
+  if (version === 1) return String(Math.round(processes * SHARES_USUAL));
+  return String(Math.min(WEIGHT_MAX, Math.max(1, Math.round(processes * WEIGHT_USUAL))));
 }
 
 /**
