@@ -347,6 +347,7 @@ test('a metric filter counts what matches, reads values and dimensions, and give
 
   await assert.rejects(put('x', '', { metricValue: 'much' }), { message: /Invalid metric value: much/ });
   await assert.rejects(put('x', '', { defaultValue: 1, dimensions: { A: '$.a' } }), { message: /mutually exclusive/ });
+  await assert.rejects(put('x', '', { metricNamespace: 'AWS/SQS' }), { message: /begin with AWS\/ are reserved/ });
   await assert.rejects(put('x', '[a, b]', {}), { message: /Space-delimited filter patterns are not supported/ });
   await house.call('DeleteMetricFilter', { logGroupName, filterName: 'errors' });
   await house.log('ERROR three');

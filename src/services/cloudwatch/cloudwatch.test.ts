@@ -24,7 +24,13 @@ async function opened(directory: string, clock = new SimulatedClock(), seed = 1)
   const records = await openEmbeddedRecords({ directory });
   const metrics = createMetrics();
   const sent: Delivery[] = [];
-  const delivery = { send: async (deliveries: readonly Delivery[]) => void sent.push(...deliveries) };
+  const gate: { sending: Promise<void> } = { sending: Promise.resolve() };
+  const delivery = {
+    send: async (deliveries: readonly Delivery[]) => {
+      sent.push(...deliveries);
+      await gate.sending;
+    },
+  };
   const random = seededRandom(seed);
   const cloudwatch = await openCloudWatch({ records, metrics, clock, random, delivery, logger: silentLogger });
   const call = (operation: string, input: object) => cloudwatch.service.operations[operation]!(input, CONTEXT);
@@ -34,6 +40,12 @@ async function opened(directory: string, clock = new SimulatedClock(), seed = 1)
     call,
     sent,
     cloudwatch,
+    /** What alarms send is not taken until the returned function is called. */
+    holdSending: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate.sending = promise;
+      return resolve;
+    },
     close: async () => {
       await cloudwatch[Symbol.asyncDispose]();
       await records[Symbol.asyncDispose]();
@@ -308,6 +320,68 @@ test('an alarm goes by the values of its periods, and tells its topics and funct
     await call('DeleteAlarms', { AlarmNames: ['failures', 'none'] });
     assert.deepEqual((await call('DescribeAlarms', {})).MetricAlarms, []);
   }));
+
+test('what is done to an alarm while it tells of a new state is not undone by that', () =>
+  withService(async ({ call, sent, holdSending }) => {
+    const changes: readonly (readonly [deed: string, input: object, expected: object])[] = [
+      ['PutMetricAlarm', { ...ALARM, Threshold: 9 }, { Threshold: 9, StateValue: 'ALARM' }],
+      ['DisableAlarmActions', { AlarmNames: ['failures'] }, { ActionsEnabled: false, StateValue: 'ALARM' }],
+      ['SetAlarmState', { AlarmName: 'failures', StateValue: 'OK', StateReason: 'r' }, { StateValue: 'OK' }],
+    ];
+    const described = async () => (await call('DescribeAlarms', { AlarmNames: ['failures'] })).MetricAlarms;
+    for (const [operation, input, expected] of changes) {
+      await call('PutMetricAlarm', ALARM);
+      await call('SetAlarmState', { AlarmName: 'failures', StateValue: 'INSUFFICIENT_DATA', StateReason: 'again' });
+      const before = sent.length;
+      const go = holdSending();
+      const telling = call('SetAlarmState', { AlarmName: 'failures', StateValue: 'ALARM', StateReason: 'now' });
+      while (sent.length === before) await new Promise((next) => setImmediate(next));
+      const changing = call(operation, input);
+      go();
+      await Promise.all([telling, changing]);
+      assert.partialDeepStrictEqual((await described())[0], expected, operation);
+    }
+    const before = sent.length;
+    const go = holdSending();
+    const telling = call('SetAlarmState', { AlarmName: 'failures', StateValue: 'ALARM', StateReason: 'now' });
+    while (sent.length === before) await new Promise((next) => setImmediate(next));
+    const deleting = call('DeleteAlarms', { AlarmNames: ['failures'] });
+    go();
+    await Promise.all([telling, deleting]);
+    assert.deepEqual(await described(), []);
+  }));
+
+test('an alarm that was being told of when the node was killed is told of again', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'cloudwatch-'));
+  try {
+    const first = await opened(directory);
+    await first.call('PutMetricAlarm', { ...ALARM, EvaluationPeriods: 1 });
+    await first.call('PutMetricData', {
+      Namespace: 'Plant',
+      MetricData: [{ MetricName: 'Failures', Dimensions: ALARM.Dimensions, Value: 5 }],
+    });
+    await first.clock.advance(60_000);
+    // The outbox has it, and the alarm does not say so yet.
+    first.holdSending();
+    void first.cloudwatch.evaluateAlarms().catch(() => {});
+    while (first.sent.length === 0) await new Promise((next) => setImmediate(next));
+    await first.crash();
+
+    const again = await opened(directory, first.clock);
+    const [alarm] = (await again.call('DescribeAlarms', {})).MetricAlarms;
+    assert.equal(alarm.StateValue, 'INSUFFICIENT_DATA');
+    await again.cloudwatch.evaluateAlarms();
+    assert.deepEqual(
+      again.sent.map(({ arn }) => arn),
+      ALARM.AlarmActions,
+    );
+    await again.cloudwatch.evaluateAlarms();
+    assert.equal(again.sent.length, 2, 'and then no more');
+    await again.close();
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
 
 test('alarms and their states outlive a restart; what they are not built for is refused by name', () =>
   withService(async ({ call, close }, directory) => {

@@ -1,4 +1,3 @@
-import { ACCOUNT_ID, formatArn } from '../../base/index.ts';
 import {
   anything,
   each,
@@ -10,6 +9,7 @@ import {
   tagging,
 } from '../index.ts';
 import type { Alarms } from './alarms/alarms.ts';
+import { alarmArn, nameInArn } from './alarms/messages.ts';
 
 type Input = Readonly<Record<string, any>>;
 
@@ -20,7 +20,7 @@ type Input = Readonly<Record<string, any>>;
  */
 export function cloudwatchPermissions(alarms: Pick<Alarms, 'find'>): Readonly<Record<string, PermissionsOf>> {
   const tagsOf = (region: string, name: string) => resourceTags(alarms.find(region, name)?.tags);
-  const arnOf = (region: string, name: string) => formatArn('cloudwatch', region, ACCOUNT_ID, `alarm:${name}`);
+  const arnOf = (region: string, name: string) => alarmArn({ region, name });
   const alarm: TargetOf<Input> = ({ AlarmName }, { region }) => ({
     resources: [arnOf(region, AlarmName)],
     context: tagsOf(region, AlarmName),
@@ -28,10 +28,9 @@ export function cloudwatchPermissions(alarms: Pick<Alarms, 'find'>): Readonly<Re
   const named: TargetOf<Input> = ({ AlarmNames = [] }, { region }) => ({
     resources: AlarmNames.length > 0 ? AlarmNames.map((name: string) => arnOf(region, name)) : ['*'],
   });
-  const tagged: TargetOf<Input> = ({ ResourceARN }, { region }) => ({
-    resources: [ResourceARN],
-    context: tagsOf(region, String(ResourceARN).replace(/^.*:alarm:/, '')),
-  });
+  // Alarms are looked for in the region of the call, whatever else an ARN says: that is where they are decided on.
+  const tagged: TargetOf<Input> = ({ ResourceARN }, place) =>
+    alarm({ AlarmName: nameInArn(String(ResourceARN)) }, place);
   const tagsIn = ({ Tags }: Input) => Tags && Object.fromEntries(Tags.map(({ Key, Value }: Input) => [Key, Value]));
   return {
     ...each('cloudwatch', anything, ['GetMetricData', 'GetMetricStatistics', 'ListMetrics', 'DescribeAlarmsForMetric']),

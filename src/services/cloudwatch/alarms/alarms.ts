@@ -1,4 +1,4 @@
-import { type Clock, messageOf, type Random, type Timer } from '../../../base/index.ts';
+import { type Clock, messageOf, type Random, type Timer, Turns } from '../../../base/index.ts';
 import type { DeliveryService } from '../../../delivery/index.ts';
 import { type Records, Registry } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
@@ -26,6 +26,7 @@ const LAG_MS = 5_000;
 export class Alarms implements AsyncDisposable {
   readonly #dependencies: AlarmDependencies;
   readonly #registry: Registry<Alarm>;
+  readonly #turns = new Turns();
   #timer: Timer | undefined;
   #working: Promise<void> = Promise.resolve();
   #closed = false;
@@ -56,36 +57,50 @@ export class Alarms implements AsyncDisposable {
     return alarm;
   }
 
-  /** Makes an alarm, or gives one other settings; its state stays. @throws alarms-full */
+  /** Makes an alarm, or gives one other settings; its state stays. @throws metrics-full */
   async put(region: string, name: string, settings: AlarmSettings, tags: Alarm['tags']): Promise<void> {
-    const known = this.find(region, name);
-    if (!known && this.#registry.size >= CLOUDWATCH_LIMITS.alarmsMax) {
-      throw new CloudWatchError('metrics-full', `There are ${CLOUDWATCH_LIMITS.alarmsMax} alarms already.`);
-    }
-    const now = this.#dependencies.clock.now();
-    const fresh = {
-      state: 'INSUFFICIENT_DATA',
-      reason: 'Unchecked: Initial alarm creation',
-      stateAt: now,
-      tags,
-    } as const;
-    await this.#save({ ...(known ?? fresh), region, name, settings, configuredAt: now });
+    await this.#inTurn(region, name, async (known) => {
+      if (!known && this.#registry.size >= CLOUDWATCH_LIMITS.alarmsMax) {
+        throw new CloudWatchError('metrics-full', `There are ${CLOUDWATCH_LIMITS.alarmsMax} alarms already.`);
+      }
+      const now = this.#dependencies.clock.now();
+      const fresh = {
+        state: 'INSUFFICIENT_DATA',
+        reason: 'Unchecked: Initial alarm creation',
+        stateAt: now,
+        tags,
+      } as const;
+      await this.#save({ ...(known ?? fresh), region, name, settings, configuredAt: now });
+    });
     if (!this.#timer) this.#schedule();
   }
 
   async delete(region: string, name: string): Promise<void> {
-    await this.#registry.delete(`${region}/${name}`);
+    await this.#inTurn(region, name, () => this.#registry.delete(`${region}/${name}`));
   }
 
-  async change(alarm: Alarm, change: Partial<Pick<Alarm, 'settings' | 'tags'>>): Promise<void> {
-    await this.#save({ ...alarm, ...change });
+  /** Changes an alarm as it is by then. @throws not-found */
+  async change(region: string, name: string, change: (alarm: Alarm) => Partial<Alarm>): Promise<void> {
+    await this.#inTurn(region, name, async () => {
+      const alarm = this.get(region, name);
+      await this.#save({ ...alarm, ...change(alarm) });
+    });
   }
 
-  /** Gives an alarm a state, and sends what that calls for where it is another one. */
-  async setState(alarm: Alarm, state: AlarmState, reason: string, reasonData?: string): Promise<void> {
+  /** Gives an alarm a state, and sends what that calls for where it is another one. @throws not-found */
+  async setState(
+    region: string,
+    name: string,
+    state: AlarmState,
+    why: Pick<Alarm, 'reason' | 'reasonData'>,
+  ): Promise<void> {
+    await this.#inTurn(region, name, () => this.#setState(this.get(region, name), state, why));
+  }
+
+  /** Called in the alarm's turn. */
+  async #setState(alarm: Alarm, state: AlarmState, why: Pick<Alarm, 'reason' | 'reasonData'>): Promise<void> {
     const { reasonData: _, ...before } = alarm;
-    const stateAt = this.#dependencies.clock.now();
-    const next = { ...before, state, reason, ...(reasonData !== undefined && { reasonData }), stateAt };
+    const next = { ...before, state, ...why, stateAt: this.#dependencies.clock.now() };
     const { actions, actionsEnabled } = alarm.settings;
     if (state !== alarm.state && actionsEnabled && actions[state].length > 0) {
       const { random } = this.#dependencies;
@@ -93,6 +108,11 @@ export class Alarms implements AsyncDisposable {
       await this.#dependencies.delivery.send(actions[state].map((arn) => deliveryOf(arn, next, alarm, random)));
     }
     await this.#save(next);
+  }
+
+  /** Changes of one alarm follow each other: what is written down while something is sent must neither be undone nor bring a deleted one back. */
+  #inTurn<T>(region: string, name: string, act: (known: Alarm | undefined) => Promise<T>): Promise<T> {
+    return this.#turns.run(`${region}/${name}`, () => act(this.find(region, name)));
   }
 
   /** Decides on every alarm; its own timer calls it. */
@@ -125,12 +145,13 @@ export class Alarms implements AsyncDisposable {
 
   async #evaluate(alarm: Alarm): Promise<void> {
     const values = await this.#values(alarm.settings);
-    // As it is now: it may have been changed while its values were read.
-    const current = this.find(alarm.region, alarm.name);
-    if (!current || current.configuredAt !== alarm.configuredAt) return;
-    const state = decide(current.settings, values);
-    if (state === undefined || state === current.state) return;
-    await this.setState(current, state, reasonOf(current.settings, state, values));
+    await this.#inTurn(alarm.region, alarm.name, async (current) => {
+      // As it is now: it may have been changed while its values were read.
+      if (!current || current.configuredAt !== alarm.configuredAt) return;
+      const state = decide(current.settings, values);
+      if (state === undefined || state === current.state) return;
+      await this.#setState(current, state, { reason: reasonOf(current.settings, state, values) });
+    });
   }
 
   /** Values of the last whole periods, the newest last. */

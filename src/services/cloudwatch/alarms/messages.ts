@@ -22,6 +22,12 @@ export function alarmArn({ region, name }: Pick<Alarm, 'region' | 'name'>): stri
   return formatArn('cloudwatch', region, ACCOUNT_ID, `alarm:${name}`);
 }
 
+/** Name of the alarm of an ARN; of anything else, what names none. */
+export function nameInArn(arn: string): string {
+  const { service, resource = '' } = parseArn(arn) ?? {};
+  return service === 'cloudwatch' && resource.startsWith('alarm:') ? resource.slice('alarm:'.length) : '';
+}
+
 /** What an alarm sends to a topic or a function when its state is another one. */
 export function deliveryOf(arn: string, now: Alarm, before: Alarm, random: Random): Delivery {
   const toFunction = parseArn(arn)?.service === 'lambda';

@@ -2,7 +2,7 @@ import { parseArn } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
 import { type Alarm, type AlarmSettings, type AlarmState, COMPARISONS, type MissingData } from '../alarms/alarm.ts';
 import type { Alarms } from '../alarms/alarms.ts';
-import { alarmArn } from '../alarms/messages.ts';
+import { alarmArn, nameInArn } from '../alarms/messages.ts';
 import { CloudWatchError } from '../errors.ts';
 import { CLOUDWATCH_LIMITS } from '../limits.ts';
 import { dimensionsOf, wireDimensions } from '../metric.ts';
@@ -27,13 +27,11 @@ export function alarmOperations(alarms: Alarms): Readonly<Record<string, Operati
   const named = (names: readonly string[], region: string) =>
     [...new Set(names)].flatMap((name) => alarms.find(region, name) ?? []);
   const enable = async ({ AlarmNames }: Input, region: string, actionsEnabled: boolean) => {
-    for (const alarm of named(AlarmNames, region)) {
-      await alarms.change(alarm, { settings: { ...alarm.settings, actionsEnabled } });
+    for (const { name } of named(AlarmNames, region)) {
+      await alarms.change(region, name, ({ settings }) => ({ settings: { ...settings, actionsEnabled } }));
     }
     return {};
   };
-  const tagged = (arn: string, region: string) =>
-    alarms.get(region, (parseArn(arn)?.resource ?? '').replace(/^alarm:/, ''));
 
   return {
     PutMetricAlarm: async (input, { region }) => {
@@ -72,11 +70,12 @@ export function alarmOperations(alarms: Alarms): Readonly<Record<string, Operati
       return {};
     },
 
-    SetAlarmState: async ({ AlarmName, StateValue, StateReason, StateReasonData }, { region }) => {
-      if (StateReasonData !== undefined && !isJson(StateReasonData)) {
+    SetAlarmState: async ({ AlarmName, StateValue, StateReason: reason, StateReasonData: reasonData }, { region }) => {
+      if (reasonData !== undefined && !isJson(reasonData)) {
         throw new CloudWatchError('format-invalid', 'StateReasonData is not valid JSON.');
       }
-      await alarms.setState(alarms.get(region, AlarmName), StateValue, StateReason, StateReasonData);
+      const why = { reason, ...(reasonData !== undefined && { reasonData }) };
+      await alarms.setState(region, AlarmName, StateValue, why);
       return {};
     },
 
@@ -84,19 +83,18 @@ export function alarmOperations(alarms: Alarms): Readonly<Record<string, Operati
     DisableAlarmActions: (input, { region }) => enable(input, region, false),
 
     TagResource: async ({ ResourceARN, Tags }, { region }) => {
-      const alarm = tagged(ResourceARN, region);
       const more = Object.fromEntries(Tags.map(({ Key, Value }: Input) => [Key, Value]));
-      await alarms.change(alarm, { tags: { ...alarm.tags, ...more } });
+      await alarms.change(region, nameInArn(ResourceARN), ({ tags }) => ({ tags: { ...tags, ...more } }));
       return {};
     },
     UntagResource: async ({ ResourceARN, TagKeys }, { region }) => {
-      const alarm = tagged(ResourceARN, region);
-      const left = Object.entries(alarm.tags).filter(([key]) => !TagKeys.includes(key));
-      await alarms.change(alarm, { tags: Object.fromEntries(left) });
+      await alarms.change(region, nameInArn(ResourceARN), ({ tags }) => ({
+        tags: Object.fromEntries(Object.entries(tags).filter(([key]) => !TagKeys.includes(key))),
+      }));
       return {};
     },
     ListTagsForResource: ({ ResourceARN }, { region }) => ({
-      Tags: Object.entries(tagged(ResourceARN, region).tags).map(([Key, Value]) => ({ Key, Value })),
+      Tags: Object.entries(alarms.get(region, nameInArn(ResourceARN)).tags).map(([Key, Value]) => ({ Key, Value })),
     }),
   };
 }

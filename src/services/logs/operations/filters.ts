@@ -152,7 +152,11 @@ async function checkDestination(
   );
 }
 
-function checkTransformation({ metricValue, defaultValue, dimensions }: MetricTransformation): void {
+function checkTransformation({ metricNamespace, metricValue, defaultValue, dimensions }: MetricTransformation): void {
+  // As for PutMetricData: what the platform says of itself nobody else says.
+  if (metricNamespace.startsWith('AWS/')) {
+    throw invalidParameter(`Invalid metric namespace: ${metricNamespace}: those that begin with AWS/ are reserved`);
+  }
   const isNumber = metricValue.trim() !== '' && Number.isFinite(Number(metricValue));
   if (!isNumber && !compileSelector(metricValue)) throw invalidParameter(`Invalid metric value: ${metricValue}`);
   const entries = Object.entries(dimensions ?? {});
