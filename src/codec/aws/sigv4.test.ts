@@ -177,6 +177,17 @@ function urlOf(path: string, query: Record<string, string>): string {
   return text.length > 0 ? `${path}?${text.join('&')}` : path;
 }
 
+test('a host beside the signed authority of HTTP/2 must be the same one', () => {
+  const authorization = `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=:authority;x-amz-date, Signature=${'0'.repeat(64)}`;
+  const common = { 'x-amz-date': '20150830T123600Z', authorization, ':authority': 'signed.example.com' };
+  const withHost = (host: string) => request('GET', '/', { ...common, host });
+  assert.throws(() => verify(withHost('other.example.com'), SECRET, EMPTY, SUITE_TIME), {
+    problem: 'unsigned-headers',
+  });
+  // It gets as far as the signature, which is none.
+  assert.throws(() => verify(withHost('signed.example.com'), SECRET, EMPTY, SUITE_TIME), { problem: 'mismatch' });
+});
+
 test('no header makes the parser throw anything but its own failure', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (tail, date) => {

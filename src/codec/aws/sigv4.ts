@@ -265,6 +265,11 @@ function skewed(claim: SignatureClaim, now: number, what: string, than: string):
 /** What an attacker could change unnoticed must not exist: the host and all of AWS's own headers are signed. */
 function checkSigned(claim: SignatureClaim, request: RequestParts): void {
   const { signedHeaders } = claim;
+  const { host, ':authority': authority = host } = request.headers;
+  // HTTP/2 has room for both: what was signed as the one must not come to the other [RFC 9113, 8.3.1].
+  if (host !== undefined && host !== authority) {
+    throw new SignatureFailure('unsigned-headers', "'Host' and ':authority' of a signed request must be the same.");
+  }
   if (!signedHeaders.includes('host') && !signedHeaders.includes(':authority')) {
     throw new SignatureFailure(
       'unsigned-headers',
