@@ -17,7 +17,8 @@ export class BodyReader {
   read(request: CallRequest, bytesMax: number): Promise<Buffer> | Buffer {
     if (!(request instanceof LaneRequest)) return this.#readStream(request as HttpRequest, bytesMax);
     const { body } = request;
-    return body instanceof HeldBody ? this.#readHeld(body, bytesMax) : this.#readPassing(body, bytesMax);
+    if (body.sizeBytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
+    return body instanceof HeldBody ? this.#readHeld(body) : this.#readPassing(body);
   }
 
   release(body: Uint8Array): void {
@@ -25,8 +26,7 @@ export class BodyReader {
   }
 
   /** What has come of it counts: what was only announced takes nobody's room. */
-  #readHeld(held: HeldBody, bytesMax: number): Promise<Buffer> | Buffer {
-    if (held.sizeBytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
+  #readHeld(held: HeldBody): Promise<Buffer> | Buffer {
     let length = 0;
     const hold = (bytes: number) => {
       if (this.#heldBytes + bytes > WIRE_LIMITS.bufferedBytesMax) throw busy();
@@ -43,7 +43,7 @@ export class BodyReader {
     return body;
   }
 
-  async #readPassing(passing: PassingBody, bytesMax: number): Promise<Buffer> {
+  async #readPassing(passing: PassingBody): Promise<Buffer> {
     const pieces: Uint8Array[] = [];
     let length = 0;
     try {
@@ -51,13 +51,14 @@ export class BodyReader {
         length += piece.length;
         this.#heldBytes += piece.length;
         pieces.push(piece);
-        if (length > bytesMax) throw tooLarge(bytesMax);
         if (this.#heldBytes > WIRE_LIMITS.bufferedBytesMax) throw busy();
       }
       return Buffer.concat(pieces, length);
     } catch (error) {
       this.#heldBytes -= length;
       throw error;
+    } finally {
+      for (const { buffer } of pieces) passing.reuse(buffer);
     }
   }
 

@@ -445,6 +445,7 @@ function ownerOf(socket: { write(bytes: string | Buffer): unknown }): ResponseOw
   return {
     socket: socket as unknown as Socket,
     date: () => 'now',
+    waitsForBody: false,
     write: (bytes, sizeBytes) => void socket.write(Buffer.from(bytes.subarray(0, sizeBytes))),
     ended: () => {},
   };

@@ -80,7 +80,7 @@ export class LaneConnection implements ResponseOwner, RequestOwner {
       // A client that still reads its answer is not silent, though nothing comes of it.
       const patienceMs = this.socket.writableLength > 0 ? WIRE_LIMITS.requestTimeoutMs : WIRE_LIMITS.keepAliveTimeoutMs;
       if (silentMs > patienceMs) this.socket.destroy();
-    } else if (this.#waitsForBody) {
+    } else if (this.waitsForBody) {
       const sinceHeadMs = (now - this.#headAt) * WIRE_LIMITS.laneTickMs;
       const isSilent = silentMs > WIRE_LIMITS.headersTimeoutMs && !this.#isBehind;
       if (isSilent || sinceHeadMs > WIRE_LIMITS.requestTimeoutMs) this.socket.destroy();
@@ -103,16 +103,18 @@ export class LaneConnection implements ResponseOwner, RequestOwner {
   }
 
   ended(keep: boolean): void {
+    const request = this.#request!;
     this.#response = undefined;
     this.#activeAt = this.#host.ticks;
-    if (!this.#request!.complete) return this.#linger();
+    request.drop();
+    if (!request.complete) return this.#linger();
     this.#request = undefined;
     if (!keep) return void this.socket.destroySoon();
     // Not deeper into the stack: there may be thousands of requests in one piece.
     if (this.#behind !== undefined) setImmediate(this.#goOn);
   }
 
-  get #waitsForBody(): boolean {
+  get waitsForBody(): boolean {
     return this.#request?.complete === false;
   }
 
@@ -123,21 +125,20 @@ export class LaneConnection implements ResponseOwner, RequestOwner {
   }
 
   /**
-   * A connection that is closed while its client sends is reset, and the client may never see its answer: what comes is
-   * thrown away for a while (RFC 9112, section 9.6).
+   * A connection that is closed while its client sends is reset, and the client may never see its answer: what comes, be it another
+   * request, is thrown away until the client closes its side, though not for ever (RFC 9112, section 9.6).
    */
   #linger(): void {
     this.#lingersSince = this.#host.ticks;
-    this.#request!.abort();
     this.socket.end();
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    if (this.#lingersSince !== undefined) return;
     this.#activeAt = this.#host.ticks;
     const request = this.#request;
     if (request === undefined) return this.#hasRoom && !this.#behind ? this.#take(chunk) : this.#wait(chunk);
     const taken = request.complete ? 0 : request.body.push(chunk);
-    if (this.#lingersSince !== undefined) return request.complete ? void this.socket.destroySoon() : undefined;
     if (taken < chunk.length) this.#wait(taken === 0 ? chunk : chunk.subarray(taken));
   };
 

@@ -17,6 +17,8 @@ const FREE_MAX = 128;
  * given back to be used again, so that taking in an object leaves no garbage outside of V8's heap, which would have it collect all the time.
  */
 export class PassingBody implements AsyncIterable<Uint8Array> {
+  /** Bytes of the whole body. */
+  readonly sizeBytes: number;
   readonly #flow: Flow;
   #missing: number;
   /** Being filled. */
@@ -30,6 +32,7 @@ export class PassingBody implements AsyncIterable<Uint8Array> {
 
   /** @param first  what has come of it, at most all of it */
   constructor(sizeBytes: number, first: Buffer, flow: Flow) {
+    this.sizeBytes = sizeBytes;
     this.#flow = flow;
     this.#missing = sizeBytes;
     this.push(first);
@@ -67,6 +70,9 @@ export class PassingBody implements AsyncIterable<Uint8Array> {
     if (this.#isGivenUp) return;
     this.#isGivenUp = true;
     this.#failure = error;
+    // These nobody has seen.
+    for (const { buffer } of this.#waiting) this.reuse(buffer);
+    if (this.#piece) this.reuse(this.#piece.buffer);
     this.#waiting = [];
     this.#piece = undefined;
     this.#reader?.reject(error);

@@ -44,8 +44,15 @@ export class LaneRequest implements CallRequest {
     return this.body[Symbol.asyncIterator]();
   }
 
-  /** Its client is gone. */
+  /** Its client is gone: of a body that has not come whole there is no more. */
   abort(): void {
     if (!this.complete) this.body.giveUp(aborted());
+  }
+
+  /** It is answered: what is left of its body nobody reads. */
+  drop(): void {
+    // A short one that is there whole is simply forgotten.
+    if (this.body instanceof PassingBody) this.body.giveUp(aborted());
+    else this.abort();
   }
 }

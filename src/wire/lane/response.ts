@@ -11,6 +11,8 @@ export interface ResponseOwner {
   readonly socket: Socket;
   /** Date of now, as the header has it. */
   readonly date: () => string;
+  /** More of the request is to come: what is answered now ends the connection. */
+  readonly waitsForBody: boolean;
   /** Sends the first bytes of these; they may be changed as soon as it returns. */
   write(bytes: Uint8Array, sizeBytes: number): void;
   /** The response is over: the next request may come, unless the connection is not to be kept. */
@@ -178,6 +180,7 @@ export class LaneResponse implements CallResponse {
   #head(framing: string): string {
     const status = this.statusCode;
     const date = this.#hasDate ? '' : `Date: ${this.#owner.date()}\r\n`;
+    this.#closes ||= this.#owner.waitsForBody;
     const connection = this.#closes ? CLOSED : KEPT;
     return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${this.#lines}${date}${framing}${connection}`;
   }
