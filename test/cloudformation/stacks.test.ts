@@ -228,6 +228,24 @@ test('Retain leaves the resource, and says so', async () => {
   assert.deepEqual(harness.services.standing, ['orders']);
 });
 
+test('a deletion that has failed can be forced: what cannot go stays, and keeps nothing else', async () => {
+  await using harness = await Harness.open();
+  await harness.create('app', { Resources: { Queue: QUEUE, Topic: { ...TOPIC, DependsOn: 'Queue' }, Group: GROUP } });
+  const force = { DeletionMode: 'FORCE_DELETE_STACK' };
+  await assert.rejects(
+    harness.delete('app', force),
+    /FORCE_DELETE_STACK is only valid for stacks in the DELETE_FAILED/,
+  );
+  harness.services.fail('sns:DeleteTopic');
+  assert.equal((await harness.delete('app')).StackStatus, 'DELETE_FAILED');
+  const { StackId, StackStatus } = await harness.delete('app', force);
+  assert.equal(StackStatus, 'DELETE_COMPLETE');
+  assert.deepEqual(harness.services.standing, ['alerts'], 'the queue that it depended on is gone');
+  const { StackResourceSummaries } = await harness.call('ListStackResources', { StackName: StackId });
+  const statuses = StackResourceSummaries.map((one: any) => [one.LogicalResourceId, one.ResourceStatus]);
+  assert.equal(Object.fromEntries(statuses).Topic, 'DELETE_FAILED');
+});
+
 test('a deletion that fails can be made again, leaving behind what is named', async () => {
   await using harness = await Harness.open();
   await harness.create('app', { Resources: { Queue: QUEUE, Topic: TOPIC } });

@@ -67,6 +67,7 @@ export const cloudformation: Scenario = {
     await drift(rig, app);
     await updates(rig, app);
     await failedCreation(rig, app);
+    await forcedDeletion(rig);
     await types(rig.call);
     await rig.call('DeleteStack', { StackName: app.StackName });
     assert.equal((await settled(rig.call, StackId)).StackStatus, 'DELETE_COMPLETE');
@@ -242,6 +243,21 @@ async function failedCreation({ call, name }: Rig, { queue }: App) {
   await call('RollbackStack', { StackName });
   assert.equal((await settled(call, StackName)).StackStatus, 'ROLLBACK_COMPLETE');
   await call('DeleteStack', { StackName });
+}
+
+async function forcedDeletion({ call, name, of, knows }: Rig) {
+  const [StackName, Bucket] = [name('full'), name('full')];
+  const Properties = { BucketName: Bucket };
+  const TemplateBody = JSON.stringify({ Resources: { Bucket: { Type: 'AWS::S3::Bucket', Properties } } });
+  const { StackId } = await call('CreateStack', { StackName, TemplateBody });
+  await of('s3')('PutObject', { Bucket, Key: 'a', Body: Buffer.from('1') });
+  await call('DeleteStack', { StackName });
+  assert.equal((await settled(call, StackId)).StackStatus, 'DELETE_FAILED');
+  const isForced = await knows('DeleteStack', 'DeletionMode');
+  const left = isForced ? { DeletionMode: 'FORCE_DELETE_STACK' } : { RetainResources: ['Bucket'] };
+  await call('DeleteStack', { StackName, ...left });
+  assert.equal((await settled(call, StackId)).StackStatus, 'DELETE_COMPLETE');
+  await of('s3')('HeadBucket', { Bucket });
 }
 
 async function types(call: Call) {

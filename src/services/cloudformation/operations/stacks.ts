@@ -33,9 +33,10 @@ export function stackOperations(stacks: Stacks, readAs: ReadObjectAs): Readonly<
     },
 
     DeleteStack: async (input, { region, caller }) => {
-      const { RetainResources: retain = [], ClientRequestToken: token } = input;
+      const { RetainResources: retain = [], DeletionMode: mode, ClientRequestToken: token } = input;
       const stack = stacks.find(region, input.StackName);
-      await stacks.delete(region, input.StackName, { retain, caller, ...(token !== undefined && { token }) });
+      const force = mode === 'FORCE_DELETE_STACK';
+      await stacks.delete(region, input.StackName, { retain, force, caller, ...(token !== undefined && { token }) });
       if (stack) await stacks.prompt(stack.id);
       return {};
     },

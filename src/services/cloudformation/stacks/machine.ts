@@ -129,7 +129,10 @@ export function startImport(
   return withStatus({ ...rest, deployment, imports, updatedAt: now }, 'IMPORT_IN_PROGRESS', 'User Initiated');
 }
 
-export function startDelete(stack: Stack, retain: readonly string[], token: string | undefined): Transition {
+export function startDelete(
+  stack: Stack,
+  { retain, force, token }: Pick<Deployment, 'retain' | 'force' | 'token'>,
+): Transition {
   const { suspended, ...rest } = stack;
   const left = suspended?.garbage ?? [];
   const deployment: Deployment = {
@@ -140,6 +143,7 @@ export function startDelete(stack: Stack, retain: readonly string[], token: stri
     onFailure: 'DO_NOTHING',
     garbage: left,
     retain,
+    ...(force && { force }),
     ...(token !== undefined && { token }),
   };
   return withStatus({ ...rest, deployment }, 'DELETE_IN_PROGRESS', 'User Initiated');

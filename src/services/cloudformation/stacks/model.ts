@@ -158,6 +158,8 @@ export interface Deployment {
   readonly policy?: string;
   /** Logical ids that a deletion leaves behind. */
   readonly retain: readonly string[];
+  /** What cannot be deleted stays, and keeps neither others nor the stack. */
+  readonly force?: boolean;
   readonly token?: string;
   /** Why it is being rolled back. */
   readonly failure?: string;

@@ -20,7 +20,15 @@ import {
   startDelete,
   startUpdate,
 } from './machine.ts';
-import { actingFor, type Definition, type Stack, type StackDrift, type StackEvent, type StackStatus } from './model.ts';
+import {
+  actingFor,
+  type Definition,
+  type Deployment,
+  type Stack,
+  type StackDrift,
+  type StackEvent,
+  type StackStatus,
+} from './model.ts';
 import { NestedRequests } from './nested-requests.ts';
 import { checkStackPolicy } from './policy.ts';
 import { capabilitiesMissing } from './preparation.ts';
@@ -170,7 +178,7 @@ export class Stacks {
   async delete(
     region: string,
     nameOrId: string,
-    options: { readonly retain: readonly string[]; readonly caller: Caller; readonly token?: string },
+    options: Pick<Deployment, 'retain' | 'force' | 'token'> & { readonly caller: Caller },
   ): Promise<void> {
     return this.#deployments.exclusively(nameOrId, async () => {
       const stack = this.find(region, nameOrId);
@@ -186,11 +194,14 @@ export class Stacks {
           'Invalid operation on stack. RetainResources is only valid for stacks in the DELETE_FAILED state',
         );
       }
+      if (options.force && stack.status !== 'DELETE_FAILED') {
+        throw invalid(
+          'Invalid operation on stack. FORCE_DELETE_STACK is only valid for stacks in the DELETE_FAILED state',
+        );
+      }
       this.exports.requireUnused(stack, []);
       await this.changeSets.deleteAll(stack);
-      await this.#deployments.go(actingFor(stack, options.caller), (current) =>
-        startDelete(current, options.retain, options.token),
-      );
+      await this.#deployments.go(actingFor(stack, options.caller), (current) => startDelete(current, options));
       await this.#forgetOld();
     });
   }

@@ -194,7 +194,10 @@ export function markDeletion(
   const state = status === 'DELETE_IN_PROGRESS' ? 'running' : status === 'DELETE_FAILED' ? 'failed' : 'done';
   const event = resourceEvent(stack, resource);
   const deployment = stack.deployment!;
-  if (deployment.phase !== 'cleanup') return { stack: putResource(stack, resource, state), events: [event] };
+  if (deployment.phase !== 'cleanup') {
+    const reached = state === 'failed' && deployment.force ? 'done' : state;
+    return { stack: putResource(stack, resource, reached), events: [event] };
+  }
   const garbage = deployment.garbage.map((one, index) => (String(index) === node ? resource : one));
   // A leftover must not keep the others: a cleanup goes on over a failure.
   const walk = markNode(deployment.walk, node, state === 'failed' ? 'done' : state);
