@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import * as sdk from '@aws-sdk/client-api-gateway';
+import { CreateDomainNameCommand, UpdateDomainNameCommand } from '@aws-sdk/client-apigatewayv2';
 import { TestAuthority } from '../support/certificates.ts';
 import { call, ECHO, type House, openHouse } from './support.ts';
 
@@ -338,4 +339,38 @@ test('a server behind an API knows it by the certificate of the stage', async ()
   await v1.send(new sdk.DeleteClientCertificateCommand({ clientCertificateId }));
   const { items } = await v1.send(new sdk.GetClientCertificatesCommand({}));
   assert.deepEqual(items, []);
+});
+
+test('what is not built is refused by name, in calls and in definitions', async () => {
+  const { v1, v2 } = house;
+  const { restApiId, resourceId } = await makeApi({}, {});
+  const proxy = { type: 'HTTP_PROXY', httpMethod: 'GET', uri: 'https://localhost/' } as const;
+  for (const given of [
+    { tlsConfig: { insecureSkipVerification: true } },
+    { responseTransferMode: 'STREAM' },
+  ] as const) {
+    const message = /(insecureSkipVerification|responseTransferMode STREAM) is not built in Millrace/;
+    const named = { restApiId, resourceId, integrationHttpMethod: 'GET' };
+    await assert.rejects(v1.send(new sdk.PutIntegrationCommand({ ...named, ...proxy, ...given })), { message });
+    const paths = { '/': { get: { 'x-amazon-apigateway-integration': { ...proxy, ...given } } } };
+    const body = Buffer.from(JSON.stringify({ openapi: '3.0.1', info: { title: 'unbuilt' }, paths }));
+    await assert.rejects(v1.send(new sdk.ImportRestApiCommand({ body })), { message });
+  }
+  const trust = 's3://trust/store.pem';
+  const unbuilt = /^(Mutual TLS is|Routing rules are) not built in Millrace\.$/;
+  const domainName = 'unbuilt.example.com';
+  for (const given of [
+    { mutualTlsAuthentication: { truststoreUri: trust } },
+    { routingMode: 'ROUTING_RULE_ONLY' },
+  ] as const) {
+    await assert.rejects(v1.send(new sdk.CreateDomainNameCommand({ domainName, ...given })), { message: unbuilt });
+  }
+  await v2.send(new CreateDomainNameCommand({ DomainName: domainName }));
+  for (const given of [
+    { MutualTlsAuthentication: { TruststoreUri: trust } },
+    { RoutingMode: 'ROUTING_RULE_ONLY' },
+  ] as const) {
+    const update = new UpdateDomainNameCommand({ DomainName: domainName, ...given });
+    await assert.rejects(v2.send(update), { message: unbuilt });
+  }
 });

@@ -70,6 +70,18 @@ export function checkIntegration(integration: RestIntegration): void {
   }
 }
 
+/**
+ * What integrations are given, by calls and by definitions, and would be passed over.
+ * @throws bad-request
+ */
+export function checkBuilt({ tlsConfig, responseTransferMode }: Readonly<Record<string, unknown>>): void {
+  const { insecureSkipVerification = false } = (tlsConfig ?? {}) as { readonly insecureSkipVerification?: unknown };
+  if (insecureSkipVerification !== false) throw badRequest('insecureSkipVerification is not built in Millrace.');
+  if (responseTransferMode !== undefined && responseTransferMode !== 'BUFFERED') {
+    throw badRequest(`responseTransferMode ${responseTransferMode} is not built in Millrace; BUFFERED is.`);
+  }
+}
+
 /** @throws bad-request */
 export function checkAuthorizer(authorizer: RestAuthorizer): void {
   const { type, authorizerUri, providerARNs = [], identitySource, authorizerResultTtlInSeconds: ttl = 0 } = authorizer;

@@ -3,7 +3,7 @@
  * @see Amazon API Gateway developer guide, "OpenAPI extensions for API Gateway"
  */
 import { parse } from 'yaml';
-import { checkAuthorizer, checkIntegration, checkMethod } from './checks.ts';
+import { checkAuthorizer, checkBuilt, checkIntegration, checkMethod } from './checks.ts';
 import { checkProperties, type DocumentationPart, locationOf } from './documentation.ts';
 import { badRequest, limitExceeded } from './errors.ts';
 import { REST_API_LIMITS } from './limits.ts';
@@ -331,6 +331,7 @@ function responsesOf(operation: Json): Record<string, RestMethodResponse> {
 }
 
 function integrationOf(given: Json): RestIntegration {
+  checkBuilt(given);
   const { type, httpMethod, uri, requestParameters, requestTemplates, responses, timeoutInMillis } = given;
   const answers = Object.entries(isObject(responses) ? responses : {}).map(([pattern, one]) =>
     responseOf(pattern, one),

@@ -13,6 +13,8 @@ interface Input extends PageInput {
   readonly stage?: string;
   readonly endpointConfiguration?: { readonly types?: readonly string[] };
   readonly securityPolicy?: string;
+  readonly mutualTlsAuthentication?: object;
+  readonly routingMode?: string;
   readonly certificateArn?: string;
   readonly regionalCertificateArn?: string;
   readonly tags?: Readonly<Record<string, string>>;
@@ -31,6 +33,9 @@ export function domainOperations(apis: RestApis, domains: HttpApis): Record<stri
     CreateDomainName: async (input: Input, { region }) => {
       const name = input.domainName.toLowerCase();
       if (!NAME.test(name)) throw badRequest(`Invalid domain name: ${input.domainName}`);
+      if (input.mutualTlsAuthentication !== undefined) throw badRequest('Mutual TLS is not built in Millrace.');
+      const { routingMode = 'BASE_PATH_MAPPING_ONLY' } = input;
+      if (routingMode !== 'BASE_PATH_MAPPING_ONLY') throw badRequest('Routing rules are not built in Millrace.');
       const [type = 'EDGE'] = input.endpointConfiguration?.types ?? [];
       const CertificateArn = input.regionalCertificateArn ?? input.certificateArn;
       const configuration = {

@@ -1,6 +1,6 @@
 import type { Operation } from '../../index.ts';
 import type { RestApis } from '../apis.ts';
-import { checkIntegration, checkMethod, partOf } from '../checks.ts';
+import { checkBuilt, checkIntegration, checkMethod, partOf } from '../checks.ts';
 import { conflict, notFound } from '../errors.ts';
 import type { RestContent, RestIntegration, RestMethod } from '../model.ts';
 import { type Kind, type PatchOperation, patched } from '../patch.ts';
@@ -108,6 +108,7 @@ function ofMethods(houses: MethodHouses): Record<string, Operation> {
 function ofIntegrations(houses: MethodHouses): Record<string, Operation> {
   return {
     PutIntegration: async (input: Input, { region }) => {
+      checkBuilt(input);
       const method = await houses.update(input, region, (before) => {
         const integration = integrationOf(input);
         checkIntegration(integration);

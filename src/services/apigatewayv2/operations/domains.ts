@@ -26,7 +26,7 @@ export function domainOperations(apis: HttpApis): Record<string, Operation> {
     CreateDomainName: async (input: CreateDomainNameCommandInput, { region }) => {
       const name = input.DomainName!.toLowerCase();
       if (!NAME.test(name)) throw badRequest(`Invalid domain name: ${input.DomainName}`);
-      checkMutualTls(input);
+      checkBuilt(input);
       checkTags(input.Tags ?? {});
       const configurations = configured(name, input.DomainNameConfigurations ?? [{}]);
       const selection = { ApiMappingSelectionExpression: '$request.basepath' };
@@ -41,7 +41,7 @@ export function domainOperations(apis: HttpApis): Record<string, Operation> {
       return { Items: items.map(domainShape), ...next };
     },
     UpdateDomainName: async (input: UpdateDomainNameCommandInput & NameInput, { region }) => {
-      checkMutualTls(input);
+      checkBuilt(input);
       const { DomainName, DomainNameConfigurations: given } = input;
       const domain = await apis.changeDomain(region, DomainName, (before) =>
         given
@@ -57,10 +57,10 @@ export function domainOperations(apis: HttpApis): Record<string, Operation> {
 }
 
 /** @throws bad-request */
-function checkMutualTls({
-  MutualTlsAuthentication,
-}: CreateDomainNameCommandInput | UpdateDomainNameCommandInput): void {
+function checkBuilt(input: CreateDomainNameCommandInput | UpdateDomainNameCommandInput): void {
+  const { MutualTlsAuthentication, RoutingMode = 'API_MAPPING_ONLY' } = input;
   if (MutualTlsAuthentication !== undefined) throw badRequest('Mutual TLS is not built in Millrace.');
+  if (RoutingMode !== 'API_MAPPING_ONLY') throw badRequest('Routing rules are not built in Millrace.');
 }
 
 /** Configurations as they are shown: what is not given of one is as it was before for its type of endpoint. */
