@@ -81,6 +81,20 @@ for (const [text, message] of [
   });
 }
 
+test('a request that names types makes and changes no others', async () => {
+  await using harness = await Harness.open();
+  const only = (...ResourceTypes: string[]) => ({ ResourceTypes });
+  const message = (types: string) => new RegExp(`^Resource types \\[${types}\\] are not allowed by ResourceTypes`);
+  const refused = harness.create('app', app('one', 'a'), only('AWS::SQS::*', 'Custom::*'));
+  await assert.rejects(refused, { message: message('AWS::SNS::Topic') });
+  await harness.create('app', app('one', 'a'), only('AWS::SQS::Queue', 'AWS::SNS::*'));
+  const updated = await harness.update('app', app('one', 'b'), only('AWS::SNS::Topic'));
+  assert.equal(updated.StackStatus, 'UPDATE_COMPLETE', 'the queue stays as it is');
+  const { Topic: _gone, ...Resources } = app('one', 'b').Resources;
+  const removal = harness.update('app', { Resources }, only('AWS::SQS::*'));
+  await assert.rejects(removal, { message: message('AWS::SNS::Topic') });
+});
+
 test('a creation that was left as it failed is rolled back when asked', async () => {
   await using harness = await Harness.open();
   harness.services.fail('sns:CreateTopic', undefined, 1);

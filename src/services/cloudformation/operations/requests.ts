@@ -68,6 +68,7 @@ export function stackRequest(
     capabilities: input.Capabilities ?? [],
     ...(notificationArns !== undefined && { notificationArns }),
     ...(roleArn !== undefined && { roleArn }),
+    ...(input.ResourceTypes !== undefined && { resourceTypes: input.ResourceTypes }),
     onFailure: onFailureOf(input),
     ...((token ?? ClientToken) !== undefined && { token: token ?? ClientToken }),
   };

@@ -92,7 +92,7 @@ export class ChangeSets {
         throw new CloudFormationError('limit-exceeded', `Stack ${stack.name} has too many change sets`);
       }
       const definition = await this.#proposals.prepare(request, stack);
-      this.#proposals.check(definition, stack);
+      this.#proposals.check(definition, stack, request);
       const changeSet = await this.#changeSetOf(request, stack, definition);
       await this.#store.saveChangeSet(changeSet);
       if (namesake) await this.#remove([namesake]);
@@ -256,7 +256,7 @@ export class ChangeSets {
     const stack = this.#deployments.newStack(request, false);
     // Before the stack is there: a template that is wrong leaves none behind.
     const definition = await this.#proposals.prepare(request, undefined);
-    this.#proposals.check(definition, stack);
+    this.#proposals.check(definition, stack, request);
     if (request.type === 'IMPORT') this.#checkedImport(request, stack, definition);
     const event = {
       logicalId: stack.name,

@@ -90,13 +90,24 @@ export class Proposals {
   }
 
   /** @throws validation, capabilities-missing */
-  check(definition: Definition, stack: Stack): void {
+  check(definition: Definition, stack: Stack, { resourceTypes }: Pick<StackRequest, 'resourceTypes'>): void {
     const identity = identityOf(stack, definition.notificationArns);
     checkDefinition(definition, identity, (name) => this.#exports.importValue(stack.region, name));
     this.#requireSameTypes(definition, stack);
     const exported = this.#exportNames(definition, stack);
     this.#exports.requireUnused(stack, exported);
     this.#exports.requireFree(stack, exported);
+    if (resourceTypes?.length) this.#requireTypes(definition, stack, resourceTypes);
+  }
+
+  #requireTypes(definition: Definition, stack: Stack, allowed: readonly string[]): void {
+    const isAllowed = (type: string) =>
+      allowed.some((one) => (one.endsWith('*') ? type.startsWith(one.slice(0, -1)) : type === one));
+    const types = this.announce(stack, definition).map(({ type }) => type);
+    const refused = [...new Set(types.filter((type) => !isAllowed(type)))];
+    if (refused.length > 0) {
+      throw invalid(`Resource types [${refused.join(', ')}] are not allowed by ResourceTypes [${allowed.join(', ')}]`);
+    }
   }
 
   #requireSameTypes(definition: Definition, stack: Stack): void {

@@ -16,6 +16,8 @@ export interface StackRequest {
   readonly capabilities: readonly string[];
   readonly notificationArns?: readonly string[];
   readonly roleArn?: string;
+  /** Types of resources that may be made, changed and removed, `AWS::*` for all of them; any where it is absent. */
+  readonly resourceTypes?: readonly string[];
   readonly onFailure: Deployment['onFailure'];
   readonly token?: string;
   /** Stack policy from now on. */

@@ -151,7 +151,7 @@ export class Stacks {
         ...(existing ?? this.#deployments.newStack(request, terminationProtection)),
         ...(timeoutMinutes !== undefined && { timeoutMinutes }),
       };
-      this.#proposals.check(definition, stack);
+      this.#proposals.check(definition, stack, request);
       const begun = await this.#deployments.begin(stack, definition, request, startCreate);
       await this.changeSets.carriedOut(begun);
       return begun;
@@ -165,7 +165,7 @@ export class Stacks {
       requireUpdatable(stack);
       const definition = await this.#proposals.prepare(request, stack);
       if (usesMacro(definition)) requireAutoExpand(definition);
-      this.#proposals.check(definition, stack);
+      this.#proposals.check(definition, stack, request);
       if (!this.#proposals.differs(stack, definition)) throw invalid(NO_UPDATES);
       if (request.changeSetId === undefined) await this.changeSets.outdate(stack);
       const begun = await this.#deployments.begin(stack, definition, request, startUpdate);
