@@ -18,7 +18,7 @@ const LAUNCH: Launch = {
 const READY = Buffer.from([1, 0, 0, 0, 16]);
 
 /** A pool over processes that only say that they are ready. */
-function openPool(size: number, { holds = false, atFirst = size } = {}) {
+function openPool(size: number, { holds = false, atFirst = size, standing = Promise.resolve() } = {}) {
   const clock = new SimulatedClock();
   const started: SandboxRequest[] = [];
   let alive = 0;
@@ -41,7 +41,7 @@ function openPool(size: number, { holds = false, atFirst = size } = {}) {
   const begun: Readonly<Record<string, string>>[] = [];
   const hold = (request: SandboxRequest): Hull => ({
     process: start(request),
-    standing: Promise.resolve(),
+    standing,
     begin: (more) => void begun.push(more),
   });
   const pool = new BlankPool({
@@ -144,6 +144,24 @@ test('a burst takes the blank ones, then the sandboxes that stand, then starts i
   assert.equal(started.length - before, 2, 'of these the sandbox as well');
   await clock.advance(1_500);
   assert.ok(pool.ready >= 8 && pool.hulls >= 4, `${pool.ready} and ${pool.hulls}`);
+});
+
+test('a sandbox that is not built yet is left to be', async () => {
+  const built = Promise.withResolvers<void>();
+  const { pool, clock, begun } = openPool(1, { holds: true, standing: built.promise });
+  const takeBeyondReady = () => {
+    while (pool.ready > 0) pool.take();
+    pool.take();
+  };
+  pool.take();
+  await clock.advance(1_000);
+  assert.equal(pool.hulls, 1);
+  takeBeyondReady();
+  assert.equal(begun.length, 0);
+  built.resolve();
+  await clock.advance(0);
+  takeBeyondReady();
+  assert.equal(begun.length, 1);
 });
 
 test('what is kept for bursts goes when memory is short, but for two', async () => {

@@ -52,6 +52,7 @@ export class BlankPool {
   readonly #options: BlankPoolOptions;
   readonly #blanks: Connection[] = [];
   readonly #hulls: Hull[] = [];
+  readonly #standing = new WeakSet<Hull>();
   /** How many more are kept now, for what bursts have lacked. */
   #grown = 0;
   /** A function has used the runtime. */
@@ -230,7 +231,10 @@ export class BlankPool {
     const hull = this.#options.sandbox.hold!(this.#request());
     const { exited } = this.#open(hull.process);
     this.#hulls.push(hull);
-    void hull.standing.then(() => this.fill());
+    void hull.standing.then(() => {
+      this.#standing.add(hull);
+      this.fill();
+    });
     void exited.then(() => {
       const index = this.#hulls.indexOf(hull);
       if (index < 0) return;
@@ -239,10 +243,11 @@ export class BlankPool {
     });
   }
 
-  /** Its process begins at once, and leaves out what a blank one does ahead. */
+  /** Its process begins at once, and leaves out what a blank one does ahead. One that does not stand yet has a word to say first. */
   #takeHull(): Connection | undefined {
-    const hull = this.#hulls.shift();
-    if (!hull) return undefined;
+    const index = this.#hulls.findIndex((hull) => this.#standing.has(hull));
+    if (index < 0) return undefined;
+    const hull = this.#hulls.splice(index, 1)[0]!;
     const connection = this.#connect(hull.process);
     hull.begin(this.#options.launch.urgentEnvironment ?? {});
     return connection;
