@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { messageOf } from '../../base/index.ts';
+import { DirectWriter, isPlainSocket, messageOf, readShared } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { Invocation, Metering } from '../runtime.ts';
 import type { SandboxProcess } from '../sandbox/sandbox.ts';
@@ -67,6 +67,8 @@ export class Connection {
   #listener: ConnectionListener | undefined;
   /** Takers of streamed responses that are behind: nothing is read until there is none. */
   #held = 0;
+  /** Once the process has said something: before that its end of the channel may still be somebody else's. */
+  #direct: DirectWriter | undefined;
   readonly #onBlankChange: () => void;
 
   /** @param onBlankChange  called when the process becomes ready or ends while nobody listens yet */
@@ -75,16 +77,20 @@ export class Connection {
     this.#onBlankChange = onBlankChange;
     const reader = new FrameReader(FRAME_BYTES_MAX);
     const take = (frame: Frame) => this.#take(frame);
-    process.channel.on('data', (chunk: Buffer) => {
+    const received = (chunk: Buffer) => {
       if (this.ended) return;
       try {
         reader.push(chunk, take);
       } catch (error) {
         this.#end({ kind: 'broken', reason: messageOf(error) });
       }
-    });
+    };
+    const { channel } = process;
+    // What frames hold is kept beyond the read: most are so small that a copy costs less than a buffer for each read.
+    const isShared = isPlainSocket(channel) && readShared(channel, (chunk) => received(Buffer.from(chunk)));
+    if (!isShared) channel.on('data', received);
     // Reset when the process dies with bytes unread; its exit says the rest.
-    process.channel.on('error', () => {});
+    channel.on('error', () => {});
     for (const output of process.outputs) readLines(output, (line) => this.#listener?.onOutput(line));
     void process.exited.then(({ code, signal }) =>
       this.#end(process.outOfMemory ? { kind: 'out-of-memory' } : { kind: 'exit', code, signal }),
@@ -101,7 +107,7 @@ export class Connection {
   send(parts: readonly Uint8Array[]): void {
     const { channel } = this.process;
     if (!channel.writable) return;
-    if (parts.length === 1) return void channel.write(parts[0]);
+    if (parts.length === 1) return this.#write(parts[0]!);
     channel.cork();
     for (const part of parts) channel.write(part);
     channel.uncork();
@@ -125,8 +131,14 @@ export class Connection {
     this.process.channel.resume();
   }
 
+  #write(part: Uint8Array): void {
+    const taken = this.#direct?.write(part) ?? 0;
+    if (taken < part.byteLength) this.process.channel.write(taken === 0 ? part : part.subarray(taken));
+  }
+
   #take(frame: Frame): void {
     if (this.ended) return;
+    this.#direct ??= new DirectWriter(this.process.channel);
     if (this.#listener) return this.#listener.onFrame(frame);
     if (frame.kind === 'log') return;
     if (frame.kind !== 'ready' || this.ready) {
