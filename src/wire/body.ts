@@ -1,6 +1,7 @@
 import { DomainError } from '../base/index.ts';
 import { aborted, type BodyErrorCode } from './body-errors.ts';
 import type { CallRequest } from './call.ts';
+import { Gathered } from './gathered.ts';
 import type { HttpRequest } from './http.ts';
 import { HeldBody } from './lane/held-body.ts';
 import type { PassingBody } from './lane/passing-body.ts';
@@ -77,28 +78,26 @@ export class BodyReader {
     resolve: (body: Buffer) => void,
     reject: (error: Error) => void,
   ): void {
-    let chunks: Buffer[] = [];
-    let length = 0;
+    let gathered = new Gathered();
     let settled = false;
     const fail = (make: () => Error) => {
       if (settled) return;
       settled = true;
-      this.#heldBytes -= length;
-      chunks = [];
+      this.#heldBytes -= gathered.sizeBytes;
+      gathered = new Gathered();
       reject(make());
     };
     request.on('data', (chunk: Buffer) => {
       if (settled) return;
-      length += chunk.length;
       this.#heldBytes += chunk.length;
-      chunks.push(chunk);
-      if (length > bytesMax) fail(() => tooLarge(bytesMax));
+      gathered.add(chunk);
+      if (gathered.sizeBytes > bytesMax) fail(() => tooLarge(bytesMax));
       else if (this.#heldBytes > WIRE_LIMITS.bufferedBytesMax) fail(busy);
     });
     request.on('end', () => {
       if (settled) return;
       settled = true;
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length));
+      resolve(gathered.whole());
     });
     request.on('error', () => fail(aborted));
     request.on('close', () => fail(aborted));

@@ -5,6 +5,7 @@ export { bucketOf } from './buckets.ts';
 export type { CallRequest, CallResponse } from './call.ts';
 export { traceOf } from './context.ts';
 export type { Asked, Audit, Authorization, Authorize } from './dispatch.ts';
+export { Gathered } from './gathered.ts';
 export {
   authorityOf,
   type ClaimedHead,

@@ -15,6 +15,7 @@ import {
   type CallResponse,
   type ExtraRoute,
   foreignTo,
+  Gathered,
   hostName,
   Room,
   traceOf,
@@ -178,15 +179,15 @@ class UrlCall {
   async #readBody(): Promise<Buffer> {
     const request = this.#request;
     if (Number(request.headers['content-length'] ?? 0) > HTTP_LIMITS.requestBytesMax) throw tooLarge();
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    const gathered = new Gathered();
+    for await (const chunk of request) {
       this.#bodyBytes += chunk.length;
       this.#held.bytes += chunk.length;
       if (this.#bodyBytes > HTTP_LIMITS.requestBytesMax) throw tooLarge();
       if (this.#held.bytes > HTTP_LIMITS.bufferedBytesMax) throw busy();
-      chunks.push(chunk);
+      gathered.add(chunk);
     }
-    return Buffer.concat(chunks, this.#bodyBytes);
+    return gathered.whole();
   }
 
   /** @throws Refused */

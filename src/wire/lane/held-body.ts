@@ -1,10 +1,11 @@
 import { aborted } from '../body-errors.ts';
+import { Gathered } from '../gathered.ts';
 
 /** A body of a request of the fast lane that is short: it is held until all of it has come. */
 export class HeldBody implements AsyncIterable<Uint8Array> {
   /** Bytes of the whole body. */
   readonly sizeBytes: number;
-  #chunks: Buffer[] | undefined;
+  #gathered: Gathered | undefined;
   #missing: number;
   #body: Buffer | undefined;
   #waiting: PromiseWithResolvers<Buffer> | undefined;
@@ -18,7 +19,10 @@ export class HeldBody implements AsyncIterable<Uint8Array> {
     this.sizeBytes = sizeBytes;
     this.#missing = sizeBytes - first.length;
     if (this.#missing === 0) this.#body = copyOf(first);
-    else this.#chunks = [copyOf(first)];
+    else {
+      this.#gathered = new Gathered();
+      this.#gathered.add(copyOf(first));
+    }
   }
 
   get complete(): boolean {
@@ -52,7 +56,7 @@ export class HeldBody implements AsyncIterable<Uint8Array> {
     const taken = Math.min(bytes.length, this.#missing);
     this.#missing -= taken;
     if (this.#isGivenUp) return taken;
-    this.#chunks!.push(copyOf(bytes.subarray(0, taken)));
+    this.#gathered!.add(copyOf(bytes.subarray(0, taken)));
     try {
       this.#arrived?.(taken);
     } catch (error) {
@@ -60,8 +64,8 @@ export class HeldBody implements AsyncIterable<Uint8Array> {
       return taken;
     }
     if (this.#missing > 0) return taken;
-    this.#body = Buffer.concat(this.#chunks!, this.sizeBytes);
-    this.#chunks = undefined;
+    this.#body = this.#gathered!.whole();
+    this.#gathered = undefined;
     this.#waiting?.resolve(this.#body);
     return taken;
   }
@@ -69,7 +73,7 @@ export class HeldBody implements AsyncIterable<Uint8Array> {
   /** Nobody will read it; who waits for it hears why. */
   giveUp(error: unknown): void {
     this.#isGivenUp = true;
-    this.#chunks = undefined;
+    this.#gathered = undefined;
     this.#waiting?.reject(error);
   }
 }
