@@ -36,8 +36,6 @@ export interface Rig {
 /** A service as its clients meet it: makes things, reads them back, and asserts what was answered. */
 export interface Scenario {
   readonly service: string;
-  /** What a client cannot drive though its model has it: operation and reason. */
-  readonly undriven?: Partial<Record<ClientName, Readonly<Record<string, string>>>>;
   /** What is built and answers by its refusal alone, for every client: operation and reason. The scenario has to meet it. */
   readonly refused?: Readonly<Record<string, string>>;
   /** Where answers depart from AWS's model as AWS's own do: place, and what is there instead. */

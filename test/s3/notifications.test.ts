@@ -117,24 +117,27 @@ test('a queue is tested, then told of what a rule names, in the form that S3 wri
   const Bucket = 'events-to-a-queue';
   await store.createBucket({ Bucket });
   const queue = await makeQueue(sqs, 'object-events', Bucket);
-  const QueueConfigurations = [
-    {
-      Id: 'images',
-      QueueArn: queue.arn,
-      Events: ['s3:ObjectCreated:*' as const, 's3:ObjectRemoved:*' as const],
-      Filter: {
-        Key: {
-          FilterRules: [
-            { Name: 'prefix' as const, Value: 'in box/' },
-            { Name: 'suffix' as const, Value: '.jpg' },
-          ],
+  const configuration = (prefix: string, suffix: string) => ({
+    QueueConfigurations: [
+      {
+        Id: 'images',
+        QueueArn: queue.arn,
+        Events: ['s3:ObjectCreated:*' as const, 's3:ObjectRemoved:*' as const],
+        Filter: {
+          Key: {
+            FilterRules: [
+              { Name: prefix as 'prefix', Value: 'in box/' },
+              { Name: suffix as 'suffix', Value: '.jpg' },
+            ],
+          },
         },
       },
-    },
-  ];
-  await store.putBucketNotificationConfiguration({ Bucket, NotificationConfiguration: { QueueConfigurations } });
+    ],
+  });
+  const NotificationConfiguration = configuration('prefix', 'suffix');
+  await store.putBucketNotificationConfiguration({ Bucket, NotificationConfiguration });
   const { $metadata: _, ...shown } = await store.getBucketNotificationConfiguration({ Bucket });
-  assert.deepEqual(shown, { QueueConfigurations });
+  assert.deepEqual(shown, configuration('Prefix', 'Suffix'));
   const [tested] = await take(sqs, queue.url, 1);
   assert.deepEqual([tested.Service, tested.Event, tested.Bucket], ['Amazon S3', 's3:TestEvent', Bucket]);
 

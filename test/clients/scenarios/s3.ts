@@ -444,18 +444,25 @@ async function notifications({ call, name, of }: Rig): Promise<void> {
     Statement: [{ Effect: 'Allow', Principal, Action: 'sqs:SendMessage', Resource: QueueArn }],
   });
   const { QueueUrl } = await of('sqs')('CreateQueue', { QueueName: Bucket, Attributes: { Policy } });
-  const FilterRules = [
-    { Name: 'Prefix', Value: 'in/' },
-    { Name: 'Suffix', Value: '.json' },
-  ];
+  const rules = (prefix: string, suffix: string) => ({
+    Key: {
+      FilterRules: [
+        { Name: prefix, Value: 'in/' },
+        { Name: suffix, Value: '.json' },
+      ],
+    },
+  });
   const Events = ['s3:ObjectCreated:*', 's3:ObjectRemoved:Delete'];
-  const QueueConfigurations = [{ Id: 'arrivals', QueueArn, Events, Filter: { Key: { FilterRules } } }];
+  const arrivals = { Id: 'arrivals', QueueArn, Events };
+  const QueueConfigurations = [{ ...arrivals, Filter: rules('prefix', 'suffix') }];
   const missing = { QueueConfigurations: [{ QueueArn: `${QueueArn}-none`, Events }] };
   await assert.rejects(call('PutBucketNotificationConfiguration', { Bucket, NotificationConfiguration: missing }), {
     name: 'InvalidArgument',
   });
   await call('PutBucketNotificationConfiguration', { Bucket, NotificationConfiguration: { QueueConfigurations } });
-  assert.deepEqual(await call('GetBucketNotificationConfiguration', { Bucket }), { QueueConfigurations });
+  assert.deepEqual(await call('GetBucketNotificationConfiguration', { Bucket }), {
+    QueueConfigurations: [{ ...arrivals, Filter: rules('Prefix', 'Suffix') }],
+  });
   await call('PutObject', { Bucket, Key: 'out/1.json', Body: Buffer.from('{}') });
   await call('PutObject', { Bucket, Key: 'in/1.json', Body: Buffer.from('{}') });
   assert.deepEqual(await told(of('sqs'), QueueUrl, 2), ['s3:TestEvent', 'ObjectCreated:Put in/1.json']);

@@ -85,7 +85,12 @@ function checkRule(kind: Kind, given: any, region: string, newId: () => string):
   if (unknown !== undefined) throw argument('The event is not supported for notifications', 'Event', unknown);
   const filters = Filter?.Key?.FilterRules ?? [];
   checkFilters(filters);
-  return { kind, id: Id || newId(), arn, events, filters };
+  return { kind, id: Id || newId(), arn, events, filters: filters.map(shownFilter) };
+}
+
+/** S3 shows the name with a capital, however it was given. */
+function shownFilter({ Name, Value = '' }: NotificationRule['filters'][number]) {
+  return { Name: Name.toLowerCase() === 'prefix' ? 'Prefix' : 'Suffix', Value };
 }
 
 function checkFilters(filters: NotificationRule['filters']): void {
