@@ -43,6 +43,9 @@ test('a table is exported as AWS lays it out, and imported again as it was', asy
   await assert.rejects(client.exportTableToPointInTime(request), named('PointInTimeRecoveryUnavailableException'));
   const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays: 7 };
   await client.updateContinuousBackups({ TableName, PointInTimeRecoverySpecification });
+  // An export of all would be one of more than was asked for.
+  const filtered = { ...request, FilterSpecification: { FilterExpression: 'attribute_exists(b)' } };
+  await assert.rejects(client.exportTableToPointInTime(filtered), named('ValidationException', /not built/));
   const { ExportArn } = (await client.exportTableToPointInTime(request)).ExportDescription!;
   assert.equal((await client.exportTableToPointInTime(request)).ExportDescription?.ExportArn, ExportArn);
   await assert.rejects(

@@ -10,6 +10,7 @@ import {
   CreateMultipartUploadCommand,
   GetObjectAttributesCommand,
   HeadObjectCommand,
+  PutBucketEncryptionCommand,
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -85,6 +86,29 @@ test('keys that are none are refused, and so is KMS, by name', () =>
     await refused({ ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'alias/own' }, 'NotImplemented', /KMS is not built/);
     assert.equal((await put(s3, 'k', 'x', { ServerSideEncryption: 'AES256' })).ServerSideEncryption, 'AES256');
     assert.equal((await read(s3, 'k')).ServerSideEncryption, 'AES256');
+  }));
+
+test("a bucket that blocks customers' keys takes no new content under them, and gives back what it has", () =>
+  withBucket(async (s3) => {
+    await put(s3, 'before', 'x', keyOf(1));
+    const block = (EncryptionType: 'SSE-C' | 'NONE') =>
+      s3.send(
+        new PutBucketEncryptionCommand({
+          ...BUCKET,
+          ServerSideEncryptionConfiguration: {
+            Rules: [{ BlockedEncryptionTypes: { EncryptionType: [EncryptionType] } }],
+          },
+        }),
+      );
+    await block('SSE-C');
+    await assert.rejects(put(s3, 'k', 'x', keyOf(1)), { name: 'AccessDenied' });
+    await assert.rejects(s3.send(new CreateMultipartUploadCommand({ ...BUCKET, Key: 'k', ...keyOf(1) })), {
+      name: 'AccessDenied',
+    });
+    assert.equal((await read(s3, 'before', keyOf(1))).text, 'x');
+    await put(s3, 'k', 'x');
+    await block('NONE');
+    await put(s3, 'k', 'x', keyOf(1));
   }));
 
 test("neither a customer's key nor what it encrypts is found on the disk", () =>

@@ -111,6 +111,9 @@ test('locks that mean nothing are refused', () =>
         name: 'NoSuchObjectLockConfiguration',
       });
       await assert.rejects(retain(s3, { Mode: 'GOVERNANCE' }), { name: 'MalformedXML' });
+      // What nobody would keep is not taken as if somebody did.
+      await invalid({ ObjectLockEventHold: 'ON' }, /until an event are not built/, 'NotImplemented');
+      await assert.rejects(retain(s3, { EventHold: 'ON' } as object), { name: 'NotImplemented' });
     },
     { locks: true },
   ));

@@ -67,7 +67,17 @@ test('each setting is given back as it was put, and missing ones are missed by t
       { ID: 'parts', Status: 'Enabled', Filter: {}, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } },
     ];
     await client.putBucketLifecycleConfiguration({ Bucket, LifecycleConfiguration: { Rules } });
-    assert.deepEqual((await client.getBucketLifecycleConfiguration({ Bucket })).Rules, Rules);
+    const lifecycle = async () => {
+      const { Rules: rules, TransitionDefaultMinimumObjectSize: size } = await client.getBucketLifecycleConfiguration({
+        Bucket,
+      });
+      return { rules, size };
+    };
+    assert.deepEqual(await lifecycle(), { rules: Rules, size: 'all_storage_classes_128K' });
+    const varies = { TransitionDefaultMinimumObjectSize: 'varies_by_storage_class' } as const;
+    const put = await client.putBucketLifecycleConfiguration({ Bucket, LifecycleConfiguration: { Rules }, ...varies });
+    assert.equal(put.TransitionDefaultMinimumObjectSize, 'varies_by_storage_class');
+    assert.deepEqual(await lifecycle(), { rules: Rules, size: 'varies_by_storage_class' });
 
     assert.equal((await client.getBucketVersioning({ Bucket })).Status, undefined);
     assert.equal(

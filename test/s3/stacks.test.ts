@@ -39,6 +39,7 @@ const TEMPLATE = {
           ],
         },
         LifecycleConfiguration: {
+          TransitionDefaultMinimumObjectSize: 'varies_by_storage_class',
           Rules: [
             {
               Id: 'old',
@@ -108,6 +109,7 @@ test('a SAM template makes a bucket with all its settings, whose events call a f
     { ID: 'all', AllowedMethods: ['GET'], AllowedOrigins: ['*'], ExposeHeaders: ['etag'], MaxAgeSeconds: 60 },
   ]);
   const lifecycle = await client.getBucketLifecycleConfiguration({ Bucket });
+  assert.equal(lifecycle.TransitionDefaultMinimumObjectSize, 'varies_by_storage_class');
   assert.deepEqual(lifecycle.Rules, [
     {
       ID: 'old',

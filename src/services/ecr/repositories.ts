@@ -10,6 +10,8 @@ export interface Repository {
   /** Epoch milliseconds. */
   readonly createdAt: number;
   readonly tagMutability: string;
+  /** Which tags {@link tagMutability} is not of. */
+  readonly tagExclusions?: readonly { readonly filterType: string; readonly filter: string }[];
   readonly scanOnPush: boolean;
   readonly encryption: { readonly encryptionType: string; readonly kmsKey?: string };
   readonly tags: Readonly<Record<string, string>>;

@@ -84,6 +84,14 @@ export function customerKeyOf(
   return { customerKey };
 }
 
+/** Whether a bucket's rules of encryption refuse new objects under keys of customers. */
+export function refusesCustomerKeys(rules: readonly object[] = []): boolean {
+  return rules.some((rule) => {
+    const { BlockedEncryptionTypes: blocked } = rule as { BlockedEncryptionTypes?: { EncryptionType?: string[] } };
+    return blocked?.EncryptionType?.includes('SSE-C');
+  });
+}
+
 /** Members of an answer that tell how the content is encrypted. */
 export function encryptionMembers(input: EncryptionInput, customerKey: unknown): Record<string, unknown> {
   if (!customerKey) return { ServerSideEncryption: 'AES256' };

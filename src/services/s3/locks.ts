@@ -24,6 +24,8 @@ export interface Lock {
  */
 export function lockOf(input: LockInput, settings: Pick<Settings, 'peek'>, bucket: string, now: number): Lock {
   const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until, ObjectLockLegalHoldStatus: hold } = input;
+  const { ObjectLockEventHold, ObjectLockEventHoldDurationDays, ObjectLockEventHoldDurationYears } = input;
+  refuseEventHold(ObjectLockEventHold, ObjectLockEventHoldDurationDays, ObjectLockEventHoldDurationYears);
   const configuration = settings.peek(bucket, 'objectLock');
   if (!configuration) {
     if (isLocking(input)) throw noLock();
@@ -47,10 +49,17 @@ export function checkLockable(settings: Settings, bucket: string): void {
 
 /** What PutObjectRetention asks for; `undefined` to lift it. @throws DomainError `malformed`, `argument-invalid` */
 export function wantedRetention(given: any, now: number): Retention | undefined {
-  const { Mode, RetainUntilDate } = given ?? {};
+  const { Mode, RetainUntilDate, EventHold, EventHoldDuration } = given ?? {};
+  refuseEventHold(EventHold, EventHoldDuration);
   if ((Mode === undefined) !== (RetainUntilDate === undefined)) throw s3Error('malformed');
   if (Mode !== undefined && !isMode(Mode)) throw s3Error('malformed');
   return retentionOf(Mode, RetainUntilDate, now);
+}
+
+/** Whoever asks that an object is kept must not take it for kept. @throws DomainError `not-built` */
+export function refuseEventHold(...asked: readonly unknown[]): void {
+  if (asked.every((one) => one === undefined)) return;
+  throw s3Error('not-built', { message: 'Holds that last until an event are not built in Millrace' });
 }
 
 /** @throws DomainError `malformed` */

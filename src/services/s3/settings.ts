@@ -36,6 +36,8 @@ export interface BucketSettings {
   readonly acl: readonly Grant[];
   readonly cors: readonly CorsRule[];
   readonly lifecycle: readonly LifecycleRule[];
+  /** Which small objects rules move to another class: kept for whoever asks, as no class here is on another disk. */
+  readonly transitionMinimum: string;
   readonly notifications: readonly NotificationRule[];
   readonly website: Website;
 }

@@ -3,7 +3,7 @@ import { ACCOUNT_ID, type Clock } from '../../base/index.ts';
 import type { ChangeCause, Objects, PutOptions, Tags, WriteConditions } from '../../store/index.ts';
 import type { OperationContext } from '../index.ts';
 import { unquoted } from './conditions.ts';
-import { checkEncryption, customerKeyOf } from './encryption.ts';
+import { checkEncryption, customerKeyOf, refusesCustomerKeys } from './encryption.ts';
 import { s3Error } from './errors.ts';
 import { lockOf } from './locks.ts';
 import { checkedAcl } from './operations/access.ts';
@@ -24,12 +24,14 @@ export type Common = Pick<PutOptions, 'tags' | 'retention' | 'legalHold' | 'acl'
 export function commonOptions({ settings, clock }: Ground, input: any, { caller }: OperationContext): Common {
   const { Bucket } = input;
   checkEncryption(input);
+  const key = customerKeyOf(input);
+  if (key.customerKey && refusesCustomerKeys(settings.peek(Bucket, 'encryption'))) throw s3Error('access-denied');
   const grants = checkedAcl(settings, Bucket, input, 's3:PutObject', caller);
   return {
     ...tagsOption(parseTagging(input.Tagging)),
     ...lockOf(input, settings, Bucket, clock.now()),
     ...(grants && { acl: JSON.stringify(grants) }),
-    ...customerKeyOf(input),
+    ...key,
   };
 }
 

@@ -13,7 +13,7 @@ export const ecr: Scenario = {
   },
 };
 
-async function repositories({ call, name }: Rig): Promise<void> {
+async function repositories({ call, knows, name }: Rig): Promise<void> {
   const [repositoryName, other] = [`plant/${name('a')}`, `plant/${name('b')}`];
   const wish = { imageTagMutability: 'IMMUTABLE', imageScanningConfiguration: { scanOnPush: true } };
   const { repository } = await call('CreateRepository', { repositoryName, ...wish });
@@ -48,6 +48,15 @@ async function repositories({ call, name }: Rig): Promise<void> {
   assert.deepEqual(await call('DescribeImages', { repositoryName }), { imageDetails: [] });
   const mutable = { repositoryName, imageTagMutability: 'MUTABLE' };
   assert.deepEqual(await call('PutImageTagMutability', mutable), { registryId: REGISTRY, ...mutable });
+  if (await knows('PutImageTagMutability', 'imageTagMutabilityExclusionFilters')) {
+    const imageTagMutabilityExclusionFilters = [{ filterType: 'WILDCARD', filter: 'dev-*' }];
+    const except = { repositoryName: other, imageTagMutability: 'IMMUTABLE_WITH_EXCLUSION' };
+    await assert.rejects(call('PutImageTagMutability', except), { name: 'InvalidParameterException' });
+    const excluding = { ...except, imageTagMutabilityExclusionFilters };
+    assert.deepEqual(await call('PutImageTagMutability', excluding), { registryId: REGISTRY, ...excluding });
+    const { repositories: described } = await call('DescribeRepositories', { repositoryNames: [other] });
+    assert.deepEqual(described[0].imageTagMutabilityExclusionFilters, imageTagMutabilityExclusionFilters);
+  }
   const unscanned = { repositoryName, imageScanningConfiguration: { scanOnPush: false } };
   assert.deepEqual(await call('PutImageScanningConfiguration', unscanned), { registryId: REGISTRY, ...unscanned });
   const changed = { ...expected, ...mutable, ...unscanned };

@@ -388,7 +388,7 @@ async function locks({ call, name }: Rig): Promise<void> {
   assert.equal((await call('DeleteObject', bypassing)).VersionId, VersionId);
 }
 
-async function uploads({ call, name }: Rig): Promise<void> {
+async function uploads({ call, knows, name }: Rig): Promise<void> {
   const [Bucket, Key] = [name('uploads'), 'whole'];
   await call('CreateBucket', { Bucket });
   const begun = { Bucket, Key, ContentType: 'text/plain', ChecksumAlgorithm: 'SHA256', Metadata: { m: '1' } };
@@ -430,6 +430,10 @@ async function uploads({ call, name }: Rig): Promise<void> {
 
   const dropped = { Bucket, Key: 'dropped' };
   const { UploadId: id } = await call('CreateMultipartUpload', dropped);
+  if (await knows('AbortMultipartUpload', 'IfMatchInitiatedTime')) {
+    const condition = { ...dropped, UploadId: id, IfMatchInitiatedTime: new Date() };
+    await assert.rejects(call('AbortMultipartUpload', condition), { name: 'NotImplemented' });
+  }
   assert.deepEqual(await call('AbortMultipartUpload', { ...dropped, UploadId: id }), {});
   await assert.rejects(call('ListParts', { ...dropped, UploadId: id }), { name: 'NoSuchUpload' });
 }

@@ -36,6 +36,8 @@ async function whoIsWho({ call }: Rig): Promise<void> {
 async function ownSessions({ call, name }: Rig): Promise<void> {
   const before = Date.now();
   checkCredentials((await call('GetSessionToken', { DurationSeconds: 1800 })).Credentials, before, 1800);
+  const device = { SerialNumber: `arn:aws:iam::${ACCOUNT}:mfa/ann`, TokenCode: '123456' };
+  await assert.rejects(call('GetSessionToken', device), { name: 'AccessDenied', message: /MultiFactorAuth/ });
 
   const Policy = JSON.stringify({
     Version: '2012-10-17',
@@ -76,6 +78,8 @@ async function roles({ call, name, of }: Rig): Promise<void> {
     },
   );
   await assert.rejects(call('AssumeRole', { ...wish, RoleArn: `${Role.Arn}-none` }), { name: 'AccessDenied' });
+  const device = { SerialNumber: `arn:aws:iam::${ACCOUNT}:mfa/ann`, TokenCode: '123456' };
+  await assert.rejects(call('AssumeRole', { ...wish, ...device }), { message: /MultiFactorAuth/ });
 }
 
 async function tokens({ call, name, of }: Rig): Promise<void> {

@@ -130,9 +130,9 @@ export const BUCKET_SETTINGS: Readonly<Record<string, Setting>> = {
     property: changes({
       object: { Rules: { list: LIFECYCLE_RULE }, TransitionDefaultMinimumObjectSize: 'text' },
     }),
-    put: ({ Rules = [] }: any) => [
+    put: ({ Rules = [], TransitionDefaultMinimumObjectSize }: any) => [
       'PutBucketLifecycleConfiguration',
-      { LifecycleConfiguration: { Rules: Rules.map(lifecycleRule) } },
+      { LifecycleConfiguration: { Rules: Rules.map(lifecycleRule) }, TransitionDefaultMinimumObjectSize },
     ],
     gone: ['DeleteBucketLifecycle', {}],
   },

@@ -70,7 +70,9 @@ export function pageOf<T extends { readonly arn: string }>(
   return { page, next: start + page.length < all.length ? { NextToken: page.at(-1)!.arn } : {} };
 }
 
-function refuseWhatIsNotBuilt({ ExportFormat, ExportType, S3SseAlgorithm }: ExportTableToPointInTimeInput): void {
+function refuseWhatIsNotBuilt(input: ExportTableToPointInTimeInput): void {
+  const { ExportFormat, ExportType, S3SseAlgorithm, FilterSpecification } = input;
+  if (FilterSpecification !== undefined) throw invalid('FilterSpecification is not built in Millrace');
   if (ExportFormat === 'ION') throw invalid('ExportFormat ION is not built in Millrace');
   if (ExportType === 'INCREMENTAL_EXPORT') throw invalid('ExportType INCREMENTAL_EXPORT is not built in Millrace');
   if (S3SseAlgorithm === 'KMS') throw invalid('S3SseAlgorithm KMS is not built in Millrace');

@@ -15,13 +15,13 @@ export function ecrOperations(repositories: Repositories): Readonly<Record<EcrOp
   };
   return {
     CreateRepository: async (input, { region }) => {
-      const { repositoryName, imageTagMutability, imageScanningConfiguration, encryptionConfiguration, tags } = input;
+      const { repositoryName, imageScanningConfiguration, encryptionConfiguration, tags } = input;
       const encryption = encryptionConfiguration ?? { encryptionType: 'AES256' };
       if (encryption.encryptionType !== 'AES256') {
         throw new EcrError('parameter-invalid', 'There is no KMS in Millrace: repositories are encrypted with AES256');
       }
       const repository = await repositories.create(region, repositoryName, {
-        tagMutability: imageTagMutability ?? 'MUTABLE',
+        ...tagSettings(input),
         scanOnPush: imageScanningConfiguration?.scanOnPush ?? false,
         encryption,
         tags: tagsOf(tags),
@@ -47,9 +47,11 @@ export function ecrOperations(repositories: Repositories): Readonly<Record<EcrOp
       repositories.get(region, repositoryName);
       return { imageDetails: [] };
     },
-    PutImageTagMutability: async ({ repositoryName, imageTagMutability }, { region }) => {
-      await change(region, repositoryName, { tagMutability: imageTagMutability });
-      return { registryId: ACCOUNT_ID, repositoryName, imageTagMutability };
+    PutImageTagMutability: async (input, { region }) => {
+      const { repositoryName } = input;
+      const settings = tagSettings(input);
+      await repositories.change(region, repositoryName, ({ tagExclusions: _, ...rest }) => ({ ...rest, ...settings }));
+      return { registryId: ACCOUNT_ID, repositoryName, ...shownTagSettings(settings) };
     },
     PutImageScanningConfiguration: async ({ repositoryName, imageScanningConfiguration }, { region }) => {
       await change(region, repositoryName, { scanOnPush: imageScanningConfiguration.scanOnPush ?? false });
@@ -115,16 +117,40 @@ export function ecrOperations(repositories: Repositories): Readonly<Record<EcrOp
 }
 
 function shape(repository: Repository): object {
-  const { name, region, createdAt, tagMutability, scanOnPush, encryption } = repository;
+  const { name, region, createdAt, scanOnPush, encryption } = repository;
   return {
     repositoryArn: repositoryArn(repository),
     registryId: ACCOUNT_ID,
     repositoryName: name,
     repositoryUri: `${ACCOUNT_ID}.dkr.ecr.${region}.amazonaws.com/${name}`,
     createdAt: new Date(createdAt),
-    imageTagMutability: tagMutability,
+    ...shownTagSettings(repository),
     imageScanningConfiguration: { scanOnPush },
     encryptionConfiguration: encryption,
+  };
+}
+
+type TagSettings = Pick<Repository, 'tagMutability' | 'tagExclusions'>;
+
+/** @throws parameter-invalid  exclusions belong to the settings that have them by name, and to no other */
+function tagSettings(input: {
+  readonly imageTagMutability?: string;
+  readonly imageTagMutabilityExclusionFilters?: NonNullable<TagSettings['tagExclusions']>;
+}): TagSettings {
+  const { imageTagMutability: tagMutability = 'MUTABLE', imageTagMutabilityExclusionFilters: tagExclusions } = input;
+  if (tagMutability.endsWith('_WITH_EXCLUSION') !== (tagExclusions !== undefined)) {
+    throw new EcrError(
+      'parameter-invalid',
+      "Invalid parameter at 'imageTagMutabilityExclusionFilters': they go with IMMUTABLE_WITH_EXCLUSION and MUTABLE_WITH_EXCLUSION alone",
+    );
+  }
+  return { tagMutability, ...(tagExclusions && { tagExclusions }) };
+}
+
+function shownTagSettings({ tagMutability, tagExclusions }: TagSettings) {
+  return {
+    imageTagMutability: tagMutability,
+    ...(tagExclusions && { imageTagMutabilityExclusionFilters: tagExclusions }),
   };
 }
 

@@ -101,6 +101,11 @@ function whichOf({ Key, VersionId }: Pick<Named, 'Key'> & { readonly VersionId?:
 /** What would be checked by S3 is not passed over. */
 function checkBuilt(mfa: unknown, condition: unknown): void {
   if (mfa !== undefined) throw s3Error('not-built', { message: 'MFA delete is not built in Millrace' });
+  refuseDirectoryCondition(condition);
+}
+
+/** @throws DomainError `not-built` */
+export function refuseDirectoryCondition(condition: unknown): void {
   if (condition === undefined) return;
   const message = 'Conditions of time and size are of directory buckets, which Millrace has none of';
   throw s3Error('not-built', { message });

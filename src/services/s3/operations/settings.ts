@@ -16,6 +16,9 @@ const ENCRYPTION_DEFAULT: BucketSettings['encryption'] = [
   { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' }, BucketKeyEnabled: false },
 ];
 
+/** What S3 takes for the smallest object that is moved to another class, since September 2024. */
+const TRANSITION_MINIMUM = 'all_storage_classes_128K';
+
 /** How objects are kept, and shown to browsers: tags, encryption, versions, locks, CORS, lifecycle, website. */
 export function settingOperations(objects: Objects, settings: Settings, random: Random): Record<string, Operation> {
   return {
@@ -79,15 +82,19 @@ export function settingOperations(objects: Objects, settings: Settings, random: 
     GetBucketCors: async ({ Bucket }) => ({ CORSRules: await found(settings, Bucket, 'cors', 'no-cors') }),
     DeleteBucketCors: removal(settings, 'cors'),
 
-    PutBucketLifecycleConfiguration: async ({ Bucket, LifecycleConfiguration: configuration }) => {
+    PutBucketLifecycleConfiguration: async (input) => {
+      const { Bucket, LifecycleConfiguration: configuration } = input;
       await settings.get(Bucket, 'lifecycle');
       const rules = checkLifecycle(configuration?.Rules, () => newRuleId(random));
+      const minimum = input.TransitionDefaultMinimumObjectSize ?? TRANSITION_MINIMUM;
       await settings.put(Bucket, 'lifecycle', rules);
-      return {};
+      await settings.put(Bucket, 'transitionMinimum', minimum);
+      return { TransitionDefaultMinimumObjectSize: minimum };
     },
     GetBucketLifecycleConfiguration: async ({ Bucket }) => {
       const rules = await found(settings, Bucket, 'lifecycle', 'no-lifecycle');
-      return { Rules: rules.map(({ shown }) => revived(shown)) };
+      const minimum = settings.peek(Bucket, 'transitionMinimum') ?? TRANSITION_MINIMUM;
+      return { Rules: rules.map(({ shown }) => revived(shown)), TransitionDefaultMinimumObjectSize: minimum };
     },
     DeleteBucketLifecycle: removal(settings, 'lifecycle'),
 

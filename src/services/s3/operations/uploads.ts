@@ -11,6 +11,7 @@ import { expirationMember } from '../lifecycle.ts';
 import { S3_LIMITS } from '../limits.ts';
 import { quoted, toStored, versionIdOf, wholeSeconds } from '../metadata.ts';
 import { causeOf, commonOptions, type Ground, writeConditions } from '../writing.ts';
+import { refuseDirectoryCondition } from './deletions.ts';
 
 interface UploadNames {
   readonly Bucket: string;
@@ -94,6 +95,7 @@ export function uploadOperations(ground: Ground): Record<string, Operation> {
     },
 
     AbortMultipartUpload: async (input) => {
+      refuseDirectoryCondition(input.IfMatchInitiatedTime);
       await uploadOf(ground, input);
       await objects.abortUpload(input.UploadId);
       return {};

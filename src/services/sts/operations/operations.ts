@@ -32,6 +32,7 @@ function assumeOperations(options: StsOptions): Record<string, Operation> {
   const webIdentities = webIdentitiesOf(options);
   return {
     AssumeRole: async (input, { caller, region, origin }) => {
+      refuseDevice(input);
       const { RoleArn, RoleSessionName, DurationSeconds, ExternalId, SourceIdentity } = input;
       const assumed = await assume(
         options,
@@ -72,11 +73,12 @@ function assumeOperations(options: StsOptions): Record<string, Operation> {
 
 function tokenOperations({ sessions, identities }: StsOptions): Record<string, Operation> {
   return {
-    GetSessionToken: async ({ DurationSeconds }, { caller }) => {
+    GetSessionToken: async (input, { caller }) => {
+      refuseDevice(input);
       if (caller.session) throw stsError('access-denied', 'Cannot call GetSessionToken with session credentials');
       const userId = userIdOf(caller, sessions, identities);
       const grant = { arn: caller.arn, kind: 'user', principalArn: caller.arn, userId } as const;
-      return { Credentials: toCredentials(await sessions.issue(grant, secondsOf(caller, DurationSeconds))) };
+      return { Credentials: toCredentials(await sessions.issue(grant, secondsOf(caller, input.DurationSeconds))) };
     },
     GetFederationToken: async (input, { caller }) => {
       if (caller.session) throw stsError('access-denied', 'Cannot call GetFederationToken with session credentials');
@@ -96,6 +98,21 @@ function tokenOperations({ sessions, identities }: StsOptions): Record<string, O
       };
     },
   };
+}
+
+/** There are no MFA devices: none is the caller's, whichever it names. @throws access-denied */
+function refuseDevice({
+  SerialNumber,
+  TokenCode,
+}: {
+  readonly SerialNumber?: string;
+  readonly TokenCode?: string;
+}): void {
+  if (SerialNumber === undefined && TokenCode === undefined) return;
+  throw stsError(
+    'access-denied',
+    'MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.',
+  );
 }
 
 /** Loaded with the first token: few nodes ever see one. */
