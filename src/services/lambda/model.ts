@@ -26,9 +26,19 @@ export interface FunctionVersion {
   readonly state?: VersionState;
   /** Queue or topic that takes events of asynchronous invocations that were given up. */
   readonly deadLetterArn?: string;
+  /** Shown, without effect: there are no subnets here. */
+  readonly vpc?: VpcSettings;
+  /** Shown, without effect: the disk is its owner's to encrypt. */
+  readonly kmsKeyArn?: string;
   /** As AWS writes it: `2026-11-21T08:00:00.000+0000`. */
   readonly lastModified: string;
   readonly revisionId: string;
+}
+
+export interface VpcSettings {
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  readonly allowsIpv6: boolean;
 }
 
 export interface CodePackage {

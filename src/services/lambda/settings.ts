@@ -1,5 +1,12 @@
 import { invalidParameter } from './errors.ts';
-import { type CodePackage, type FunctionVersion, LAMBDA_LIMITS, type LayerUse, type LoggingConfig } from './model.ts';
+import {
+  type CodePackage,
+  type FunctionVersion,
+  LAMBDA_LIMITS,
+  type LayerUse,
+  type LoggingConfig,
+  type VpcSettings,
+} from './model.ts';
 
 /** Runtimes that the node can run. Others are refused when the function is made, not when it is first called. */
 const RUNTIMES = /^(nodejs(18|20|22|24)\.x|python3\.(8|9|1[0-4])|provided\.al2(023)?)$/;
@@ -9,7 +16,7 @@ const SNAPSHOT_RUNTIMES = /^(nodejs|python)/;
 
 /**
  * What AWS has and this node has not, by member: a function that asks for it would not be what its owner believes. (`VpcConfig` and
- * `KMSKeyArn` are taken and have no effect: templates carry them everywhere.)
+ * `KMSKeyArn` are kept and have no effect: templates carry them everywhere.)
  */
 const REFUSED: Readonly<Record<string, string>> = {
   CapacityProviderConfig:
@@ -61,6 +68,12 @@ export interface SettingsInput {
   };
   readonly Layers?: readonly string[];
   readonly SnapStart?: { readonly ApplyOn?: 'PublishedVersions' | 'None' };
+  readonly VpcConfig?: {
+    readonly SubnetIds?: readonly string[];
+    readonly SecurityGroupIds?: readonly string[];
+    readonly Ipv6AllowedForDualStack?: boolean;
+  };
+  readonly KMSKeyArn?: string;
   readonly FileSystemConfigs?: readonly unknown[];
   readonly [member: string]: unknown;
 }
@@ -83,6 +96,8 @@ export type Settings = Pick<
   | 'deadLetterArn'
   | 'layers'
   | 'snapStart'
+  | 'vpc'
+  | 'kmsKeyArn'
 >;
 
 /** Settings of a new function called `name`, with AWS's defaults. @throws invalid-parameter */
@@ -122,6 +137,8 @@ export function changedSettings(before: Settings, input: SettingsInput, resolveL
   const layers = input.Layers ? resolveLayers(input.Layers) : before.layers;
   const snapStart = (input.SnapStart?.ApplyOn ?? before.snapStart) === 'PublishedVersions';
   const ephemeralStorageMb = input.EphemeralStorage?.Size ?? before.ephemeralStorageMb;
+  const vpc = changedVpc(before.vpc, input.VpcConfig);
+  const kmsKeyArn = input.KMSKeyArn ?? before.kmsKeyArn;
   if (snapStart) checkSnapStart(runtime, ephemeralStorageMb);
   return {
     description: input.Description ?? before.description,
@@ -137,13 +154,15 @@ export function changedSettings(before: Settings, input: SettingsInput, resolveL
     ...(deadLetterArn ? { deadLetterArn } : {}),
     ...(layers && layers.length > 0 ? { layers } : {}),
     ...(snapStart ? { snapStart: 'PublishedVersions' } : {}),
+    ...(vpc && { vpc }),
+    ...(kmsKeyArn && { kmsKeyArn }),
   };
 }
 
 /** A version with other settings. */
 export function withSettings(version: FunctionVersion, settings: Settings): FunctionVersion {
   // What a function has or has not: `settings` says which of them it has now.
-  const { deadLetterArn: _d, layers: _l, snapStart: _s, ...rest } = version;
+  const { deadLetterArn: _d, layers: _l, snapStart: _s, vpc: _v, kmsKeyArn: _k, ...rest } = version;
   return { ...rest, ...settings };
 }
 
@@ -174,6 +193,18 @@ function checkSnapStart(runtime: string, ephemeralStorageMb: number): void {
   if (ephemeralStorageMb > 512) {
     throw invalidParameter('SnapStart does not support ephemeral storage greater than 512 MB.');
   }
+}
+
+/** One without subnets takes the function out of its network. */
+function changedVpc(before: VpcSettings | undefined, input: SettingsInput['VpcConfig']): VpcSettings | undefined {
+  if (!input) return before;
+  const { SubnetIds: subnetIds = before?.subnetIds ?? [], Ipv6AllowedForDualStack } = input;
+  if (subnetIds.length === 0) return undefined;
+  return {
+    subnetIds,
+    securityGroupIds: input.SecurityGroupIds ?? before?.securityGroupIds ?? [],
+    allowsIpv6: Ipv6AllowedForDualStack ?? before?.allowsIpv6 ?? false,
+  };
 }
 
 function changedLogging(before: LoggingConfig, input: SettingsInput['LoggingConfig']): LoggingConfig {

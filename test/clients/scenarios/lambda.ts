@@ -35,7 +35,9 @@ export const lambda: Scenario = {
     await management(rig, FunctionName);
     await layers(rig, FunctionName);
     await tags(rig, FunctionName);
-    await mappings(rig, FunctionName);
+    await queueMappings(rig, FunctionName);
+    await streamMappings(rig, FunctionName);
+    await everySetting(rig);
     await removal(rig, FunctionName);
   },
 };
@@ -282,7 +284,7 @@ async function tags({ call }: Rig, FunctionName: string): Promise<void> {
   assert.deepEqual((await call('ListTags', { Resource })).Tags, { stage: 'test & more' });
 }
 
-async function mappings({ call, of, name }: Rig, FunctionName: string): Promise<void> {
+async function queueMappings({ call, of, name }: Rig, FunctionName: string): Promise<void> {
   const QueueName = name('work');
   await of('sqs')('CreateQueue', { QueueName, Attributes: { VisibilityTimeout: '60' } });
   const EventSourceArn = `arn:aws:sqs:${ACCOUNT}:${QueueName}`;
@@ -307,6 +309,58 @@ async function mappings({ call, of, name }: Rig, FunctionName: string): Promise<
     [UUID],
   );
   assert.equal((await call('DeleteEventSourceMapping', { UUID })).State, 'Deleting');
+}
+
+/** What a mapping of a stream may say comes back as it was said, times and lists of one included. */
+async function streamMappings({ call, of, name }: Rig, FunctionName: string): Promise<void> {
+  const StreamName = name('readings');
+  await of('kinesis')('CreateStream', { StreamName, ShardCount: 1 });
+  await of('sqs')('CreateQueue', { QueueName: name('failed') });
+  const about = {
+    ...{ EventSourceArn: `arn:aws:kinesis:${ACCOUNT}:stream/${StreamName}`, BatchSize: 50 },
+    ...{ StartingPosition: 'AT_TIMESTAMP', StartingPositionTimestamp: new Date('2026-01-02T03:04:05Z') },
+    ...{ MaximumBatchingWindowInSeconds: 5, ParallelizationFactor: 1, TumblingWindowInSeconds: 30 },
+    ...{ MaximumRecordAgeInSeconds: 120, MaximumRetryAttempts: 3, BisectBatchOnFunctionError: true },
+    DestinationConfig: { OnFailure: { Destination: `arn:aws:sqs:${ACCOUNT}:${name('failed')}` } },
+  };
+  const { UUID } = await call('CreateEventSourceMapping', { FunctionName, Enabled: false, ...about });
+  assert.partialDeepStrictEqual(await call('GetEventSourceMapping', { UUID }), about);
+  const changed = { MaximumRetryAttempts: -1, MaximumRecordAgeInSeconds: -1, TumblingWindowInSeconds: 60 };
+  await call('UpdateEventSourceMapping', { UUID, Enabled: false, ...changed });
+  const { EventSourceMappings } = await call('ListEventSourceMappings', { FunctionName, MaxItems: 100 });
+  const [shown] = EventSourceMappings.filter((one: any) => one.UUID === UUID);
+  assert.partialDeepStrictEqual(shown, { ...about, ...changed });
+  await call('DeleteEventSourceMapping', { UUID });
+}
+
+/** What else a function may be given, shown as it was given and taken away again. */
+async function everySetting({ call, of, knows, name }: Rig): Promise<void> {
+  const FunctionName = name('settings');
+  const QueueName = name('letters');
+  await of('sqs')('CreateQueue', { QueueName });
+  const settings = {
+    ...{ FunctionName, Role, Runtime: 'nodejs22.x', Handler: 'index.handler', Architectures: ['arm64'] },
+    DeadLetterConfig: { TargetArn: `arn:aws:sqs:${ACCOUNT}:${QueueName}` },
+    ...{ EphemeralStorage: { Size: 1024 }, TracingConfig: { Mode: 'Active' } },
+    VpcConfig: { SubnetIds: ['subnet-1'], SecurityGroupIds: ['sg-1', 'sg-2'] },
+    KMSKeyArn: 'arn:aws:kms:us-east-1:000000000000:key/12345678-1234-1234-1234-123456789012',
+    ...((await knows('CreateFunction', 'LoggingConfig')) && {
+      LoggingConfig: { LogFormat: 'JSON', ApplicationLogLevel: 'WARN', SystemLogLevel: 'DEBUG', LogGroup: '/all' },
+    }),
+  };
+  await call('CreateFunction', { ...settings, Code: { ZipFile: await zipOf({ 'index.js': CODE }) } });
+  const shown = async () => call('GetFunctionConfiguration', { FunctionName });
+  assert.partialDeepStrictEqual(await shown(), settings);
+  await call('UpdateFunctionConfiguration', {
+    ...{ FunctionName, KMSKeyArn: '', VpcConfig: { SubnetIds: [], SecurityGroupIds: [] } },
+    ...{ DeadLetterConfig: { TargetArn: '' }, TracingConfig: { Mode: 'PassThrough' } },
+  });
+  const { VpcConfig, KMSKeyArn, DeadLetterConfig, TracingConfig, EphemeralStorage } = await shown();
+  assert.deepEqual(
+    [VpcConfig, KMSKeyArn, DeadLetterConfig, TracingConfig, EphemeralStorage],
+    [undefined, undefined, undefined, { Mode: 'PassThrough' }, { Size: 1024 }],
+  );
+  await call('DeleteFunction', { FunctionName });
 }
 
 async function removal({ call }: Rig, FunctionName: string): Promise<void> {

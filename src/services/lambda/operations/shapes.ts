@@ -1,6 +1,6 @@
 /** Domain values as the Lambda API spells them. */
 import type { OperationContext } from '../../index.ts';
-import type { Alias, EventInvokeConfig, FunctionVersion } from '../model.ts';
+import type { Alias, EventInvokeConfig, FunctionVersion, VpcSettings } from '../model.ts';
 import { type FunctionReference, functionArn, parseReference } from '../names.ts';
 
 /** A function named in a request, with its region. */
@@ -37,6 +37,8 @@ export function configurationShape(version: FunctionVersion, qualifier?: string)
     Version: version.version,
     ...(Object.keys(variables).length > 0 ? { Environment: { Variables: variables } } : {}),
     ...(version.deadLetterArn ? { DeadLetterConfig: { TargetArn: version.deadLetterArn } } : {}),
+    ...(version.vpc && { VpcConfig: vpcShape(version.vpc) }),
+    ...(version.kmsKeyArn !== undefined && { KMSKeyArn: version.kmsKeyArn }),
     TracingConfig: { Mode: version.tracing },
     RevisionId: version.revisionId,
     ...stateShape(version),
@@ -54,6 +56,12 @@ export function configurationShape(version: FunctionVersion, qualifier?: string)
     RuntimeVersionConfig: { RuntimeVersionArn: `arn:aws:lambda:${region}::runtime:${process.versions.node}` },
     LoggingConfig: loggingShape(version),
   };
+}
+
+function vpcShape({ subnetIds, securityGroupIds, allowsIpv6 }: VpcSettings) {
+  // Which network the subnets are of is not known here.
+  const where = { SubnetIds: subnetIds, SecurityGroupIds: securityGroupIds, VpcId: '' };
+  return { ...where, Ipv6AllowedForDualStack: allowsIpv6 };
 }
 
 function stateShape({ state }: FunctionVersion) {
