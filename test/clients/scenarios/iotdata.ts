@@ -21,7 +21,7 @@ const connect = ({ node }: Rig, clientId: string) =>
 
 /** What is published comes to those who are connected, with its properties as far as the client has them. */
 async function messages(rig: Rig): Promise<void> {
-  const { client, call, name, knows } = rig;
+  const { call, name, knows } = rig;
   const topic = `${name('plant')}/grün`;
   const watcher = await connect(rig, name('watcher'));
   await watcher.subscribeAsync(`${name('plant')}/+`, { qos: 1 });
@@ -36,9 +36,7 @@ async function messages(rig: Rig): Promise<void> {
   if (await knows('Publish', 'userProperties')) {
     const again = next();
     const about = { contentType: 'text/plain', responseTopic: 'answers', payloadFormatIndicator: 'UTF8_DATA' };
-    const properties = [{ a: '1' }, { a: '2' }];
-    // A header that holds JSON: the clients in Python are given the value, the SDK for JS its text.
-    const userProperties = client === 'sdk-js' ? JSON.stringify(properties) : properties;
+    const userProperties = propertiesFor(rig);
     const correlationData = Buffer.from('7').toString('base64');
     await call('Publish', {
       topic,
@@ -58,7 +56,13 @@ async function messages(rig: Rig): Promise<void> {
   await assert.rejects(call('Publish', { topic: '$aws/things/x', payload: BYTES }), { name: 'ForbiddenException' });
 }
 
-async function retained({ call, name }: Rig): Promise<void> {
+const PROPERTIES = [{ a: '1' }, { a: '2' }];
+
+/** A header that holds JSON: the clients in Python are given the value, the SDK for JS its text. */
+const propertiesFor = ({ client }: Rig) => (client === 'sdk-js' ? JSON.stringify(PROPERTIES) : PROPERTIES);
+
+async function retained(rig: Rig): Promise<void> {
+  const { call, knows, name } = rig;
   const topics = [1, 2].map((at) => `${name('kept')}/${at}`);
   for (const topic of topics) await call('Publish', { topic, qos: 1, retain: true, payload: BYTES });
   const [topic] = topics;
@@ -71,6 +75,11 @@ async function retained({ call, name }: Rig): Promise<void> {
     [...first.retainedTopics, ...rest.retainedTopics].map((one) => [one.topic, one.payloadSize, one.qos]),
     topics.map((one) => [one, 3, 1]),
   );
+  if (await knows('GetRetainedMessage', 'userProperties')) {
+    await call('Publish', { topic, retain: true, payload: BYTES, userProperties: propertiesFor(rig) });
+    const { userProperties } = await call('GetRetainedMessage', { topic });
+    assert.deepEqual(JSON.parse(userProperties.toString()), PROPERTIES);
+  }
   for (const gone of topics) await call('Publish', { topic: gone, qos: 1, retain: true });
   await assert.rejects(call('GetRetainedMessage', { topic }), notFound);
   assert.deepEqual((await call('ListRetainedMessages')).retainedTopics, []);

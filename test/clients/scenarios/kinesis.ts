@@ -109,6 +109,17 @@ async function shards({ call }: Rig, StreamName: string): Promise<void> {
       [FOURTH, FIRST],
     ],
   );
+  const start = { StreamName, ShardId: FIRST, ShardIteratorType: 'TRIM_HORIZON' };
+  const { ShardIterator } = await call('GetShardIterator', start);
+  const closed = await call('GetRecords', { ShardIterator });
+  assert.deepEqual([closed.Records.length, closed.NextShardIterator], [2, undefined]);
+  assert.deepEqual(
+    closed.ChildShards.map(({ ShardId, ParentShards }: any) => [ShardId, ParentShards]),
+    [
+      [THIRD, [FIRST]],
+      [FOURTH, [FIRST]],
+    ],
+  );
   const first = await call('ListShards', { StreamName, MaxResults: 3 });
   const rest = await call('ListShards', { NextToken: first.NextToken });
   assert.deepEqual([first.Shards.length, rest.Shards.length], [3, 1]);

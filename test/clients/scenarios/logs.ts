@@ -105,8 +105,9 @@ async function events({ call }: Rig, logGroupName: string): Promise<void> {
   const messages = ['{"level":"info","n":1}', 'ERROR grün <&> ✓', '{"level":"warn","n":3}'];
   const logEvents = messages.map((message, index) => ({ timestamp: at + index, message }));
   const tooOld = { timestamp: at - 15 * 24 * 60 * MINUTE_MS, message: 'forgotten' };
-  const put = await call('PutLogEvents', { ...about, logEvents: [tooOld, ...logEvents] });
-  assert.equal(put.rejectedLogEventsInfo.tooOldLogEventEndIndex, 1);
+  const tooNew = { timestamp: at + 3 * 60 * MINUTE_MS, message: 'not yet' };
+  const put = await call('PutLogEvents', { ...about, logEvents: [tooOld, ...logEvents, tooNew] });
+  assert.deepEqual(put.rejectedLogEventsInfo, { tooOldLogEventEndIndex: 1, tooNewLogEventStartIndex: 4 });
   const nowhere = call('PutLogEvents', { ...about, logStreamName: 'none', logEvents });
   await assert.rejects(nowhere, notFound);
 

@@ -26,6 +26,7 @@ export function sns(edge: FarEdge): Scenario {
       await topics(rig, TopicArn);
       await webhooks(rig, TopicArn, edge);
       await queues(rig, TopicArn);
+      await ordered(rig);
       await devices(rig, edge);
       await phones(rig, edge);
       await call('DeleteTopic', { TopicArn });
@@ -125,6 +126,34 @@ async function queues({ call, of, name }: Rig, TopicArn: string): Promise<void> 
     Messages.map(({ Body, MessageAttributes }: any) => [Body, MessageAttributes]),
     [['one', { ...n('1'), ...bytes }]],
   );
+}
+
+async function ordered({ call, of, name }: Rig): Promise<void> {
+  const fifo = { FifoTopic: 'true', ContentBasedDeduplication: 'true' };
+  const { TopicArn } = await call('CreateTopic', { Name: `${name('ordered')}.fifo`, Attributes: fifo });
+  const QueueName = `${name('ordered')}.fifo`;
+  const { QueueUrl } = await of('sqs')('CreateQueue', { QueueName, Attributes: { FifoQueue: 'true' } });
+  const Endpoint = `arn:aws:sqs:us-east-1:000000000000:${QueueName}`;
+  await call('Subscribe', { TopicArn, Protocol: 'sqs', Endpoint, Attributes: { RawMessageDelivery: 'true' } });
+  const one = { MessageGroupId: 'g', Message: 'a' };
+  const first = await call('Publish', { TopicArn, ...one });
+  // Accepted, and not delivered.
+  await call('Publish', { TopicArn, ...one });
+  const { Successful } = await call('PublishBatch', {
+    TopicArn,
+    PublishBatchRequestEntries: [{ Id: 'x', MessageGroupId: 'g', Message: 'b', MessageDeduplicationId: 'own' }],
+  });
+  assert.ok(BigInt(Successful[0].SequenceNumber) > BigInt(first.SequenceNumber));
+  await assert.rejects(call('Publish', { TopicArn, Message: 'no group' }), invalid);
+  const bodies: string[] = [];
+  while (bodies.length < 2) {
+    const receive = { QueueUrl, WaitTimeSeconds: 20, MaxNumberOfMessages: 10 };
+    const { Messages = [] } = await of('sqs')('ReceiveMessage', receive);
+    bodies.push(...Messages.map(({ Body }: any) => Body));
+    for (const { ReceiptHandle } of Messages) await of('sqs')('DeleteMessage', { QueueUrl, ReceiptHandle });
+  }
+  assert.deepEqual(bodies, ['a', 'b']);
+  await call('DeleteTopic', { TopicArn });
 }
 
 async function devices({ call, name }: Rig, edge: FarEdge): Promise<void> {

@@ -28,6 +28,7 @@ export const sqs: Scenario = {
     await permissions(rig, QueueUrl);
     await messages(rig, QueueUrl);
     await batches(rig, QueueUrl);
+    await traced(rig, QueueUrl);
     await refusals(rig, QueueUrl, QueueName);
     await ordered(rig);
     if (await rig.knows('StartMessageMoveTask')) await moves(rig, { QueueName, QueueUrl, dead, deadUrl });
@@ -107,6 +108,38 @@ async function messages({ call }: Rig, QueueUrl: string): Promise<void> {
   assert.deepEqual((await call('ReceiveMessage', { QueueUrl })).Messages ?? [], []);
 }
 
+/** Trace headers travel beside the message, and each client checks the digest of both kinds of attributes. */
+async function traced({ call }: Rig, QueueUrl: string): Promise<void> {
+  const trace = 'Root=1-5759e988-bd862e3fe1be46a994272793';
+  const MessageSystemAttributes = { AWSTraceHeader: { DataType: 'String', StringValue: trace } };
+  const MessageAttributes = { n: { DataType: 'Number', StringValue: '1' } };
+  const Entries = [
+    { Id: 'both', MessageBody: 'a', MessageAttributes, MessageSystemAttributes },
+    { Id: 'late', MessageBody: 'b', DelaySeconds: 900 },
+  ];
+  const { Successful, Failed = [] } = await call('SendMessageBatch', { QueueUrl, Entries });
+  assert.deepEqual([Successful.length, Failed], [2, []]);
+  assert.match(Successful[0].MD5OfMessageAttributes, /^[0-9a-f]{32}$/);
+  assert.match(Successful[0].MD5OfMessageSystemAttributes, /^[0-9a-f]{32}$/);
+  const receive = { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, AttributeNames: ['AWSTraceHeader'] };
+  const { Messages } = await call('ReceiveMessage', { ...receive, MessageAttributeNames: ['n'] });
+  assert.deepEqual(
+    Messages.map(({ Body, Attributes, MessageAttributes: found }: any) => [Body, Attributes, found]),
+    [['a', { AWSTraceHeader: trace }, MessageAttributes]],
+  );
+  const wrong = { Id: 'wrong', ReceiptHandle: 'nonsense' };
+  const right = { Id: 'right', ReceiptHandle: Messages[0].ReceiptHandle };
+  const deleted = await call('DeleteMessageBatch', { QueueUrl, Entries: [wrong, right] });
+  assert.deepEqual(deleted.Successful, [{ Id: 'right' }]);
+  assert.deepEqual(
+    deleted.Failed.map(({ Id, Code, SenderFault }: any) => [Id, Code, SenderFault]),
+    [['wrong', 'ReceiptHandleIsInvalid', true]],
+  );
+  const counted = { QueueUrl, AttributeNames: ['ApproximateNumberOfMessagesDelayed'] };
+  const { Attributes } = await call('GetQueueAttributes', counted);
+  assert.deepEqual(Attributes, { ApproximateNumberOfMessagesDelayed: '1' });
+}
+
 async function batches({ call }: Rig, QueueUrl: string): Promise<void> {
   const Entries = ['a', 'b'].map((Id) => ({ Id, MessageBody: `body ${Id}` }));
   const sent = await call('SendMessageBatch', { QueueUrl, Entries });
@@ -180,6 +213,10 @@ async function ordered({ call, name }: Rig): Promise<void> {
       ['b', { MessageGroupId: 'g', SequenceNumber: second.SequenceNumber }],
     ],
   );
+  const entry = { Id: 'x', MessageBody: 'c', MessageGroupId: 'h', MessageDeduplicationId: 'once' };
+  const { Successful } = await call('SendMessageBatch', { QueueUrl, Entries: [entry, { ...entry, Id: 'y' }] });
+  assert.ok(BigInt(Successful[0].SequenceNumber) > BigInt(second.SequenceNumber));
+  assert.equal(Successful[1].MessageId, Successful[0].MessageId);
   await call('DeleteQueue', { QueueUrl });
 }
 

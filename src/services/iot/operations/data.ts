@@ -37,8 +37,9 @@ export function dataOperations(broker: Broker, retained: RetainedMessages) {
       refuseDevice(caller);
       const message = retained.get(topic);
       if (!message) throw new IotError('retained-not-found', `No retained message found for topic ${topic}`);
-      const { payload, qos, storedAt } = message;
-      return { topic, payload, qos, lastModifiedTime: storedAt };
+      const { payload, qos, storedAt, properties } = message;
+      const userProperties = properties.userProperties && { userProperties: asJson(properties.userProperties) };
+      return { topic, payload, qos, lastModifiedTime: storedAt, ...userProperties };
     },
     ListRetainedMessages: (
       { nextToken, maxResults }: { nextToken?: string; maxResults?: number },
@@ -113,6 +114,11 @@ function userPropertiesOf(value: unknown): readonly mqtt.UserProperty[] | undefi
   return parsed.flatMap((one: unknown) =>
     Object.entries(one as Record<string, unknown>).map(([name, text]): mqtt.UserProperty => [name, String(text)]),
   );
+}
+
+/** As Publish takes them. */
+function asJson(properties: readonly mqtt.UserProperty[]): Buffer {
+  return Buffer.from(JSON.stringify(properties.map(([name, value]) => ({ [name]: value }))));
 }
 
 function parseJson(text: string): unknown {
