@@ -16,6 +16,7 @@ import {
 } from '../store/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import type { NodeConfig } from './config.ts';
+import { tablesPageCacheBytes } from './page-cache.ts';
 
 /** The stores of a node, one a port and one more for tables, and the lock on their folder. */
 export interface Stores extends AsyncDisposable {
@@ -42,9 +43,6 @@ const SEALED_SPACES = [
 
 /** Where the keys stand that they are sealed with, unless the configuration says otherwise. */
 const KEY_FILE = 'sealing.key';
-
-/** Of the store of tables, of which a busy one has far more pages than the other store: taken as they are read, so none without tables. */
-const TABLES_PAGE_CACHE_BYTES = 64 * 1024 * 1024;
 
 /** Opens the embedded engines, a folder each. @throws DomainError `directory-locked`, `format-too-new`, `log-damaged`, KeyFileErrorCode */
 export async function openStores(options: {
@@ -75,7 +73,7 @@ export async function openStores(options: {
     }),
   );
   const tables = scope.use(
-    lazyEmbeddedRecords({ directory: join(directory, 'tables'), pageCacheBytes: TABLES_PAGE_CACHE_BYTES }),
+    lazyEmbeddedRecords({ directory: join(directory, 'tables'), pageCacheBytes: tablesPageCacheBytes() }),
   );
   const objects = scope.use(
     await openEmbeddedObjects({ directory: join(directory, 'objects'), records, clock, random, logger }),
