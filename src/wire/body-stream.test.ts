@@ -54,3 +54,12 @@ test('chunks that share a piece are whole until the last of them is released', a
   }
   assert.deepEqual([body.trailerNames, [...body.trailers.values()]], [['x-amz-checksum-crc32'], ['AAAA']]);
 });
+
+test('chunks that are tiny come together, and the memory of their piece goes at once', async () => {
+  const tiny = own(`${'1\r\nx\r\n'.repeat(1000)}3\r\nab`);
+  const body = new RequestBody(requestOf([own('4\r\nlong\r\n'), tiny, own('c\r\n0\r\n\r\n')]), { chunked: true });
+  const seen: string[] = [];
+  for await (const piece of body) seen.push(Buffer.from(piece).toString());
+  assert.deepEqual(seen, ['long', `${'x'.repeat(1000)}ab`, 'c']);
+  assert.equal(tiny.byteLength, 0);
+});

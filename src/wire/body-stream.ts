@@ -36,7 +36,7 @@ export class RequestBody implements StreamedBody {
     const decoder = chunked ? new ChunkedDecoder(chunks) : undefined;
     this.trailers = decoder?.trailers ?? NONE;
     this.trailerNames = decoder ? listed(request.headers['x-amz-trailer']) : [];
-    this.#bytes = decoder ? dechunk(source, decoder) : source;
+    this.#bytes = decoder ? this.#dechunk(source, decoder) : source;
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -49,6 +49,23 @@ export class RequestBody implements StreamedBody {
     if (through > 0) for (const memory of this.#own.splice(0, through)) this.#letGo(memory);
   }
 
+  async *#dechunk(source: AsyncIterable<Uint8Array>, decoder: ChunkedDecoder): AsyncGenerator<Uint8Array> {
+    for await (const piece of source) {
+      const data = decoder.push(piece);
+      if (data.length <= CHUNKS_MAX) yield* data;
+      else yield this.#joined(data, piece.buffer);
+    }
+    decoder.end();
+  }
+
+  /** The chunks of a piece, put together; its memory is needed no longer. */
+  #joined(data: readonly Uint8Array[], memory: ArrayBufferLike): Uint8Array {
+    const joined = Buffer.concat(data);
+    const at = this.#own.indexOf(memory);
+    if (at >= 0) for (const own of this.#own.splice(at, 1)) this.#letGo(own);
+    return joined;
+  }
+
   /** Memory outside of V8's heap has it collect everything again and again; let go of, it does not. */
   #letGo(memory: ArrayBufferLike): void {
     if (this.#request.reuse) this.#request.reuse(memory);
@@ -56,6 +73,8 @@ export class RequestBody implements StreamedBody {
   }
 }
 
+/** Chunks of one piece that are handed on as they are: an object for each byte would take a hundred times its memory. */
+const CHUNKS_MAX = 16;
 const NONE: ReadonlyMap<string, string> = new Map();
 
 function listed(header: string | string[] | undefined): readonly string[] {
@@ -100,11 +119,6 @@ function otherPayload(): SignatureFailure {
     'payload',
     "The provided 'x-amz-content-sha256' header does not match what was computed.",
   );
-}
-
-async function* dechunk(source: AsyncIterable<Uint8Array>, decoder: ChunkedDecoder): AsyncGenerator<Uint8Array> {
-  for await (const piece of source) yield* decoder.push(piece);
-  decoder.end();
 }
 
 /** True when the headers announce `aws-chunked`. */
