@@ -43,8 +43,15 @@ const BUILTINS = [
 const FOLDER = path.join(__dirname, 'preload');
 /** The parts of an invoke frame before its texts. */
 const INVOKE_HEAD_BYTES = 20;
-/** Often enough for V8 to keep what it learns of the code, and not so often that it begins to optimise it. */
-const REHEARSALS = 2;
+/**
+ * Handlers that are rehearsed: an ES module; one that is large enough for the code cache, which is a module of ours; a small one. Often
+ * enough for V8 to keep what it learns of the code, and not so often that it begins to optimise it when the function comes.
+ */
+const HANDLERS = [
+  { root: FOLDER, handler: 'module.handler' },
+  { root: __dirname, handler: 'handler.hasCallbacks' },
+  { root: FOLDER, handler: 'common.handler' },
+];
 /** As `functionVariables` of the node gives them, in its order. */
 const VARIABLES = [
   'LANG',
@@ -79,11 +86,7 @@ async function preload(logging) {
   const { env, cwd } = process;
   const before = { ...env };
   const folder = cwd();
-  await rehearse('module.handler', logging);
-  for (let i = 0; i < REHEARSALS; i++) {
-    delete Module._cache[path.join(FOLDER, 'common.js')];
-    await rehearse('common.handler', logging);
-  }
+  for (const each of HANDLERS) await rehearse(each, logging);
   process.chdir(folder);
   logging.setRequestId(undefined);
   for (const name of Object.keys(env)) if (!(name in before)) delete env[name];
@@ -97,11 +100,11 @@ async function preload(logging) {
  * From the first word of the node to the last answer: two invocations, one that comes with the code and one that comes later. The words
  * are as the node says them, member by member (`loadConfig`, `firstInvocation`).
  */
-async function rehearse(handler, logging) {
+async function rehearse(told, logging) {
   const { KIND, frameOf } = channel;
   const end = channel.rehearse(
     Buffer.concat([
-      frameOf(KIND.prepare, 0, JSON.stringify(configOf(handler))),
+      frameOf(KIND.prepare, 0, JSON.stringify(configOf(told))),
       frameOf(KIND.load, 0, '{}'),
       frameOf(KIND.invoke, INVOKE_HEAD_BYTES, '{}', (frame) => frame.fill(0, 5, 5 + INVOKE_HEAD_BYTES)),
     ]),
@@ -115,17 +118,17 @@ async function rehearse(handler, logging) {
 }
 
 /** What the node says first, in as many words. */
-function configOf(handler) {
+function configOf({ root, handler }) {
   // What the process has already stays as it is.
   const variables = Object.fromEntries(VARIABLES.map((name) => [name, process.env[name] ?? '']));
   return {
     runtime: 'nodejs24.x',
     variables: { ...variables, NODE_PATH: FOLDER },
-    root: FOLDER,
+    root,
     layersRoot: FOLDER,
     handler,
-    // No cache, but something to read: V8 refuses it.
-    cacheDirectory: FOLDER,
+    // Where the module itself is read for its cache: V8 refuses it.
+    cacheDirectory: root,
     concurrency: 1,
     context: {
       functionName: '',

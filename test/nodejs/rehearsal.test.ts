@@ -7,7 +7,7 @@ import type { FunctionSpec } from '../../src/runtime/index.ts';
 import { Bootstrap } from './bootstrap.ts';
 
 const { configOf } = createRequire(import.meta.url)('../../runtimes/nodejs/preload.js') as {
-  configOf(handler: string): unknown;
+  configOf(of: { readonly root: string; readonly handler: string }): unknown;
 };
 
 const SPEC: FunctionSpec = {
@@ -52,7 +52,7 @@ test('a blank environment rehearses the very words that the node says', () => {
   const invocation = { requestId: 'r', payload: Buffer.from('{}'), trace: TRACE };
   const said = { ...loadConfig(SPEC, PLACEMENT, variables, 'stream'), first: firstInvocation(SPEC, invocation) };
   assert.deepEqual(
-    shapeOf(JSON.parse(JSON.stringify(configOf('index.handler')))),
+    shapeOf(JSON.parse(JSON.stringify(configOf({ root: '/var/task', handler: 'index.handler' })))),
     shapeOf(JSON.parse(JSON.stringify(said))),
   );
 });
