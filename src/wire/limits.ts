@@ -30,7 +30,7 @@ export const WIRE_LIMITS = {
   lanePutBytesMax: 999_999_999,
   /** Bodies of a `PUT` up to here are held as others are. */
   laneHeldPutBytesMax: 64 * 1024,
-  /** How long what still comes of a request is thrown away behind its answer, so that its client can read that. */
+  /** How long, at most, what comes is thrown away behind an answer before the end of a body, so that its client can read that. */
   laneLingerMs: 30_000,
   /** How often connections on the fast lane are looked at: their times are exact to that. */
   laneTickMs: 5_000,

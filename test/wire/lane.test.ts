@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
@@ -7,7 +8,7 @@ import fc from 'fast-check';
 import { SimulatedClock } from '../../src/base/index.ts';
 import { PLAIN_HEAD_LIMITS, readPlainHead } from '../../src/codec/http/index.ts';
 import type { Operation, Service } from '../../src/services/index.ts';
-import type { ExtraRoute } from '../../src/wire/index.ts';
+import type { ExtraRoute, UpgradeRoute } from '../../src/wire/index.ts';
 import { HeldBody } from '../../src/wire/lane/held-body.ts';
 import { LaneResponse, type ResponseOwner } from '../../src/wire/lane/response.ts';
 import { WIRE_LIMITS } from '../../src/wire/limits.ts';
@@ -282,8 +283,8 @@ class Peer {
   #waiting: (() => void)[] = [];
   readonly closed: Promise<void>;
 
-  constructor({ port }: TestWire) {
-    this.socket = connect(port, '127.0.0.1');
+  constructor({ port }: TestWire, options: { readonly allowHalfOpen?: boolean } = {}) {
+    this.socket = connect({ port, host: '127.0.0.1', ...options });
     this.socket
       .on('error', () => {})
       .on('data', (chunk) => {
@@ -777,4 +778,35 @@ test('a body that is refused while it comes is held no longer, and its end is no
   assert.equal(held.push(Buffer.from(' '.repeat(body.length))), body.length - 6);
   assert.deepEqual(told, [3, 2]);
   await assert.rejects(async () => held.whole(), { code: 'body-aborted' });
+});
+
+test('what a connection brings once it is a WebSocket is its own, though others are read meanwhile', async () => {
+  const upgrades: UpgradeRoute = {
+    path: '/socket',
+    handle: async (_request, socket, head) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+      const held = [head];
+      for await (const chunk of socket) held.push(chunk);
+      socket.end(createHash('sha256').update(Buffer.concat(held)).digest('hex'));
+    },
+  };
+  await using wire = await startWire([kinesis], { mode: 'dev', upgrades });
+  await Promise.all(
+    Array.from({ length: 6 }, async (_, lane) => {
+      const peer = new Peer(wire, { allowHalfOpen: true });
+      peer.socket.write(summary('before'));
+      await peer.answers(1, '}');
+      const asked = ['GET /socket HTTP/1.1', 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket'];
+      const payload = Buffer.alloc(1_500_000, `frames of ${lane} `);
+      peer.socket.write(Buffer.concat([Buffer.from(request(asked, '')), payload.subarray(0, 1_000)]));
+      await peer.answers(2, '\r\n\r\n');
+      for (let at = 1_000; at < payload.length; at += 17_777) {
+        peer.socket.write(payload.subarray(at, at + 17_777));
+        await turns(1);
+      }
+      peer.socket.end();
+      await peer.closed;
+      assert.equal(peer.text.slice(-64), createHash('sha256').update(payload).digest('hex'), `${lane}`);
+    }),
+  );
 });

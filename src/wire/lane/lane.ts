@@ -1,6 +1,6 @@
 /*
  * The fast lane: plain requests of AWS's clients (see codec/http) are read and answered here, at a third of what Node's HTTP server
- * takes for them. All else (streams of unknown length, uploads, upgrades, heads that are not plain, attacks) goes to Node's
+ * takes for them. All else (streams of unknown length, forms, upgrades, heads that are not plain, attacks) goes to Node's
  * server with its connection, which then stays there: what this lane cannot read without doubt it never reads.
  */
 import type { Socket } from 'node:net';
