@@ -278,7 +278,6 @@ class Wire implements WireServer {
     route: ExtraRoute | undefined,
   ): Promise<void> {
     this.#inFlight++;
-    if (this.#closing !== undefined) response.setHeader('connection', 'close');
     try {
       const refused = this.#refusalOf(request, this.#fromSandboxes.has(socket), route);
       if (refused !== undefined) refuse(response, refused);
@@ -341,7 +340,7 @@ class Wire implements WireServer {
     this.#draining.abort(new DOMException('the node drains', 'AbortError'));
     for (const session of this.#sessions) session.close();
     this.#http.closeIdleConnections();
-    this.#lane.closeIdle();
+    this.#lane.close();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const deadline = this.#options.clock.timer(deadlineMs, resolve);
     await Promise.race([this.#idle(), late]);

@@ -446,7 +446,7 @@ function ownerOf(socket: { write(bytes: string | Buffer): unknown }): ResponseOw
   return {
     socket: socket as unknown as Socket,
     date: () => 'now',
-    waitsForBody: false,
+    closes: false,
     write: (bytes, sizeBytes) => void socket.write(Buffer.from(bytes.subarray(0, sizeBytes))),
     ended: () => {},
   };
@@ -579,7 +579,7 @@ test('closing lets calls in flight end, tells their clients, and closes who wait
   while (left.length === 0) await new Promise((resolve) => setImmediate(resolve));
   await wire.server.close(5_000);
   await Promise.all([idle.closed, busy.closed]);
-  assert.match(busy.text, /^HTTP\/1\.1 503 .*The node is shutting down/s);
+  assert.match(busy.text, /^HTTP\/1\.1 503 .*\r\nConnection: close\r\n.*The node is shutting down/s);
 });
 
 const large = () => call('GetRecords', { ShardIterator: 'a' });

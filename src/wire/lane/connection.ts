@@ -14,6 +14,8 @@ export interface LaneHost {
   readonly date: () => string;
   /** How often the lane has looked for connections that are silent for too long: their measure of time. */
   readonly ticks: number;
+  /** No request comes after those that are under way. */
+  readonly isClosing: boolean;
   /** Who answers the request with this head; what nobody does goes to Node with its connection. */
   serverOf(head: PlainHead): Serve | undefined;
   /** Node's HTTP server has the connection from now on; what was read of it is put back. */
@@ -80,7 +82,7 @@ export class LaneConnection implements ResponseOwner, RequestOwner {
       // A client that still reads its answer is not silent, though nothing comes of it.
       const patienceMs = this.socket.writableLength > 0 ? WIRE_LIMITS.requestTimeoutMs : WIRE_LIMITS.keepAliveTimeoutMs;
       if (silentMs > patienceMs) this.socket.destroy();
-    } else if (this.waitsForBody) {
+    } else if (this.#waitsForBody) {
       const sinceHeadMs = (now - this.#headAt) * WIRE_LIMITS.laneTickMs;
       const isSilent = silentMs > WIRE_LIMITS.headersTimeoutMs && !this.#isBehind;
       if (isSilent || sinceHeadMs > WIRE_LIMITS.requestTimeoutMs) this.socket.destroy();
@@ -114,7 +116,11 @@ export class LaneConnection implements ResponseOwner, RequestOwner {
     if (this.#behind !== undefined) setImmediate(this.#goOn);
   }
 
-  get waitsForBody(): boolean {
+  get closes(): boolean {
+    return this.#waitsForBody || this.#host.isClosing;
+  }
+
+  get #waitsForBody(): boolean {
     return this.#request?.complete === false;
   }
 

@@ -18,6 +18,7 @@ export interface LaneOptions {
 
 export class Lane implements LaneHost {
   ticks = 0;
+  isClosing = false;
   readonly #options: LaneOptions;
   readonly #connections = new Set<LaneConnection>();
   #timer: Timer | undefined;
@@ -36,8 +37,9 @@ export class Lane implements LaneHost {
     connection.begin(first);
   }
 
-  /** Closes those that wait for a request, as soon as their answers have gone out. */
-  closeIdle(): void {
+  /** Closes those that wait for a request, as soon as their answers have gone out; the others with the next answer. */
+  close(): void {
+    this.isClosing = true;
     for (const connection of this.#connections) if (connection.idle) connection.socket.destroySoon();
   }
 

@@ -11,8 +11,8 @@ export interface ResponseOwner {
   readonly socket: Socket;
   /** Date of now, as the header has it. */
   readonly date: () => string;
-  /** More of the request is to come: what is answered now ends the connection. */
-  readonly waitsForBody: boolean;
+  /** What is answered now ends the connection: the node closes, or more of the request is to come. */
+  readonly closes: boolean;
   /** Sends the first bytes of these; they may be changed as soon as it returns. */
   write(bytes: Uint8Array, sizeBytes: number): void;
   /** The response is over: the next request may come, unless the connection is not to be kept. */
@@ -180,7 +180,7 @@ export class LaneResponse implements CallResponse {
   #head(framing: string): string {
     const status = this.statusCode;
     const date = this.#hasDate ? '' : `Date: ${this.#owner.date()}\r\n`;
-    this.#closes ||= this.#owner.waitsForBody;
+    this.#closes ||= this.#owner.closes;
     const connection = this.#closes ? CLOSED : KEPT;
     return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${this.#lines}${date}${framing}${connection}`;
   }
