@@ -81,6 +81,10 @@ export class FakeServices {
         if (!this.queues.has(QueueName)) this.queues.set(QueueName, { ...Attributes });
         return { QueueUrl: url(QueueName) };
       },
+      'sqs:GetQueueUrl': ({ QueueName }) => {
+        queue(url(QueueName));
+        return { QueueUrl: url(QueueName) };
+      },
       'sqs:GetQueueAttributes': ({ QueueUrl }) => {
         return {
           Attributes: { ...queue(QueueUrl), QueueArn: `arn:aws:sqs:${region}:000000000000:${nameOf(QueueUrl)}` },
@@ -101,7 +105,11 @@ export class FakeServices {
         this.topics.get(nameOf(TopicArn))![AttributeName] = AttributeValue;
         return none;
       },
-      'sns:GetTopicAttributes': ({ TopicArn }) => ({ Attributes: { ...this.topics.get(nameOf(TopicArn)) } }),
+      'sns:GetTopicAttributes': ({ TopicArn }) => {
+        const attributes = this.topics.get(nameOf(TopicArn));
+        if (!attributes) throw new DomainError('NotFoundException', 'Topic does not exist');
+        return { Attributes: { ...attributes, TopicArn } };
+      },
       'sns:Publish': ({ TopicArn, Message }) => {
         if (!this.topics.has(nameOf(TopicArn))) throw new DomainError('NotFoundException', 'Topic does not exist');
         this.published.push(Message);

@@ -339,6 +339,35 @@ test('a thing comes under one stack only, and there once, however it is named', 
   assert.deepEqual(ends.sort(), ['IMPORT_COMPLETE', 'IMPORT_ROLLBACK_COMPLETE']);
 });
 
+test('what is there already under its name is not taken over by a creation, nor by another logical id', async () => {
+  await makeQueue('by-hand', 'One');
+  const byHand = { Resources: { One: queue('by-hand') } };
+  const { StackId } = await stacks.createStack({ StackName: 'greedy', TemplateBody: JSON.stringify(byHand) });
+  await settled(StackId!, 'ROLLBACK_COMPLETE');
+  assert.match(await reasonsOf('greedy'), /by-hand already exists/);
+  const has = async (name: string) => (await sqs.listQueues({ QueueNamePrefix: name })).QueueUrls?.length === 1;
+  assert.ok(await has('by-hand'), 'the rollback has left it');
+
+  const named = (id: string) => ({
+    [id]: queue('moved'),
+    [`${id}Topic`]: { Type: 'AWS::SNS::Topic', Properties: { TopicName: 'moved' } },
+    [`${id}Alarm`]: {
+      Type: 'AWS::CloudWatch::Alarm',
+      Properties: {
+        ...{ AlarmName: 'moved', ComparisonOperator: 'GreaterThanThreshold', EvaluationPeriods: 1, Threshold: 1 },
+        ...{ Namespace: 'plant', MetricName: 'heat', Statistic: 'Sum', Period: 60 },
+      },
+    },
+  });
+  await stacks.createStack({ StackName: 'mover', TemplateBody: JSON.stringify({ Resources: named('Old') }) });
+  await settled('mover', 'CREATE_COMPLETE');
+  await stacks.updateStack({ StackName: 'mover', TemplateBody: JSON.stringify({ Resources: named('New') }) });
+  await settled('mover', 'UPDATE_ROLLBACK_COMPLETE');
+  const { StackResources } = await stacks.describeStackResources({ StackName: 'mover' });
+  assert.deepEqual(StackResources!.map((one) => one.LogicalResourceId).sort(), ['Old', 'OldAlarm', 'OldTopic']);
+  assert.ok(await has('moved'));
+});
+
 test('the aws CLI imports into a new stack and waits for it', {
   skip: !existsSync(AWS) && 'aws is not installed',
 }, async () => {

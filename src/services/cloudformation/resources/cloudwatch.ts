@@ -7,6 +7,7 @@ import {
   nothingThere,
   type Reading,
   type ResourceType,
+  requireFree,
   type Work,
 } from './resource-type.ts';
 
@@ -47,7 +48,10 @@ const alarm: ResourceType = {
 
   imports: { identifiers: ['AlarmName'], find: ({ AlarmName }, work) => describe(AlarmName!, work) },
 
-  create: (properties, work) => putAlarm(properties, work),
+  async create(properties, work) {
+    if (properties.AlarmName !== undefined) await requireFree(work, () => describe(work.name, work));
+    return putAlarm(properties, work);
+  },
 
   async update(existing, properties, work) {
     const made = await putAlarm(properties, work);

@@ -179,6 +179,18 @@ export async function isGone(read: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
+/**
+ * Where a service gives whoever asks what is there already: refuses to take over a thing that has a name of the template's own, since a
+ * rollback, or the end of an update that has moved it to another logical id, would take it away.
+ *
+ * @param read  finds it; after a crash it may be the step's own
+ * @throws AlreadyExists
+ */
+export async function requireFree(work: Work, read: () => Promise<unknown>): Promise<void> {
+  if (work.resuming || (await isGone(read))) return;
+  throw new DomainError('AlreadyExists', `${work.name} already exists`);
+}
+
 /** Sets or takes away tags. They are labels: a service that has no tags yet must not stop a stack. */
 export async function label(tag: () => Promise<unknown>): Promise<void> {
   try {

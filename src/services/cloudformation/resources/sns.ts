@@ -1,4 +1,4 @@
-import { DomainError } from '../../../base/index.ts';
+import { DomainError, formatArn } from '../../../base/index.ts';
 import type { Json, JsonObject } from '../template/value.ts';
 import { sameJson } from '../template/value.ts';
 import { changes, pick, replaces, required, TAGS, tagChanges, tagMap } from './properties.ts';
@@ -9,6 +9,7 @@ import {
   type Made,
   type Reading,
   type ResourceType,
+  requireFree,
   type Work,
 } from './resource-type.ts';
 
@@ -88,6 +89,10 @@ const topic: ResourceType = {
 
   async create(properties, work) {
     const tags = Object.entries(tagMap(properties.Tags)).map(([Key, Value]) => ({ Key, Value }));
+    if (properties.TopicName !== undefined) {
+      const { region, accountId } = work.identity;
+      await requireFree(work, () => describeTopic(formatArn('sns', region, accountId, work.name), work));
+    }
     const { TopicArn } = await work.call('sns', 'CreateTopic', {
       Name: work.name,
       Attributes: {

@@ -9,6 +9,7 @@ import {
   nothingThere,
   type Reading,
   type ResourceType,
+  requireFree,
   type Work,
 } from './resource-type.ts';
 
@@ -71,6 +72,9 @@ const queue: ResourceType = {
   async create(properties, work) {
     const given = pick(properties, Object.keys(ATTRIBUTES));
     const tags = tagMap(properties.Tags);
+    if (properties.QueueName !== undefined) {
+      await requireFree(work, () => work.call('sqs', 'GetQueueUrl', { QueueName: work.name }));
+    }
     // Creating a queue again with the same attributes gives the same queue: a repeated step does no harm.
     const { QueueUrl } = await work.call('sqs', 'CreateQueue', {
       QueueName: work.name,
