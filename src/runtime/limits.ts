@@ -19,6 +19,11 @@ export const RUNTIME_LIMITS = {
   lingerMs: 100,
   /** How often memory of busy environments is looked at, and idle ones are frozen. */
   watchMs: 50,
+  /**
+   * Invocations of one environment, of which AWS ends each after some hours; a new one takes over. The trace's variable has another value with each
+   * invocation, and glibc keeps every value that a variable ever had: 37 MB by then.
+   */
+  invocationsMax: 250_000,
   /** What credentials must last beyond the timeout of an invocation that begins with them. */
   credentialsMarginMs: 60_000,
   /** Bytes of a response: 6 MB and some room for an envelope, as on AWS. */

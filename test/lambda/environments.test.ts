@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SimulatedClock } from '../../src/base/index.ts';
 import type { NodeDoor, RuntimeOptions } from '../../src/runtime/index.ts';
+import { RUNTIME_LIMITS } from '../../src/runtime/limits.ts';
 import { descendantsOf } from '../../src/runtime/sandbox/namespace/descendants.ts';
 import { ENGINES, isFrozen, isGone, pidOf } from './engines.ts';
 import { RuntimeHouse } from './runtime-house.ts';
@@ -95,6 +96,21 @@ for (const { engine, skip } of ENGINES) {
       assert.equal((await house.invoke(spec)).value, 'key1');
       await clock.advance(1_000);
       assert.equal((await house.invoke(spec)).value, 'key2');
+    });
+
+    test('an environment that has served for long enough is replaced', async () => {
+      const limits = RUNTIME_LIMITS as { invocationsMax: number };
+      const before = limits.invocationsMax;
+      limits.invocationsMax = 3;
+      try {
+        await using house = await open();
+        const spec = house.spec('let served = 0; exports.handler = async () => ++served;');
+        const served = [];
+        for (let i = 0; i < 7; i++) served.push((await house.invoke(spec)).value);
+        assert.deepEqual(served, [1, 2, 3, 1, 2, 3, 1]);
+      } finally {
+        limits.invocationsMax = before;
+      }
     });
 
     test('a line of more than 256 KB is cut, over the channel and past it', async () => {

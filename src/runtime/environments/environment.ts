@@ -132,10 +132,12 @@ export class Environment {
     this.#initStartedAt = options.clock.monotonic();
   }
 
-  /** Its credentials could expire under an invocation that began now. */
+  /** It has served for long enough, or its credentials could expire under an invocation that began now. */
   get stale(): boolean {
     // Under a debugger an invocation has a day: no credentials last so long, and a fresh environment would take the debugger's away.
-    if (this.#expiresAt === Number.POSITIVE_INFINITY || this.spec.inspectorPort !== undefined) return false;
+    if (this.spec.inspectorPort !== undefined) return false;
+    if (this.#sequence >= RUNTIME_LIMITS.invocationsMax) return true;
+    if (this.#expiresAt === Number.POSITIVE_INFINITY) return false;
     return this.#options.clock.now() + this.spec.timeoutMs + RUNTIME_LIMITS.credentialsMarginMs >= this.#expiresAt;
   }
 
