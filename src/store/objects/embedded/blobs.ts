@@ -32,8 +32,8 @@ export interface WriteOptions extends DigestOptions {
   readonly inlineBytesMax: number;
 }
 
-/** Small chunks are gathered to writes of this size. */
-const WRITE_BYTES = 256 * 1024;
+/** Small chunks are gathered to writes of this size; each write is a trip to another thread. */
+const WRITE_BYTES = 512 * 1024;
 
 /** ext4 gives a file 65,000 names; FAT and some network file systems give it one. */
 const UNLINKABLE = ['EMLINK', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP'];

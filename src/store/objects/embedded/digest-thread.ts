@@ -108,13 +108,17 @@ export class DigestThread implements AsyncDisposable {
 
   #receive(answer: DigestAnswer): void {
     if (answer.kind === 'taken') {
-      const waiter = this.#waiting.shift();
-      if (waiter) waiter.resolve(answer.slot);
-      else this.#free.push(answer.slot);
+      for (const slot of answer.slots) this.#giveOn(slot);
       return;
     }
     this.#digests.get(answer.id)?.resolve(answer.sums);
     this.#digests.delete(answer.id);
+  }
+
+  #giveOn(slot: Slot): void {
+    const waiter = this.#waiting.shift();
+    if (waiter) waiter.resolve(slot);
+    else this.#free.push(slot);
   }
 
   #fail(reason: string): void {

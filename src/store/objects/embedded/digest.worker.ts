@@ -28,7 +28,7 @@ export type DigestRequest =
   | { readonly kind: 'end' | 'drop'; readonly id: number };
 
 export type DigestAnswer =
-  | { readonly kind: 'taken'; readonly slot: Slot }
+  | { readonly kind: 'taken'; readonly slots: readonly Slot[] }
   | { readonly kind: 'digest'; readonly id: number; readonly sums: Sums };
 
 /** A body whose sums are in the making. */
@@ -73,7 +73,7 @@ function begin(id: number, algorithms: readonly ChecksumAlgorithm[]): Body {
 
 function drop({ id, waiting }: Body): void {
   bodies.delete(id);
-  for (const { slot } of waiting) answer({ kind: 'taken', slot });
+  if (waiting.length > 0) answer({ kind: 'taken', slots: waiting.map(({ slot }) => slot) });
 }
 
 /** Has the work go on when the messages of this turn are read. */
@@ -135,8 +135,8 @@ function take(some: readonly Body[]): void {
     const piece = bytes.subarray(slot.at, slot.at + length);
     if ('alone' in body.md5) body.md5.alone.update(piece);
     for (const hasher of body.hashers) hasher.update(piece);
-    answer({ kind: 'taken', slot });
   }
+  if (pieces.length > 0) answer({ kind: 'taken', slots: pieces.map(({ slot }) => slot) });
   for (const body of bodies.values()) if (body.hasEnded && body.waiting.length === 0) finish(body);
 }
 
