@@ -12,10 +12,10 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
  * Sockets of node:net that were made by a server cannot be told to read into a buffer of ours, as those made with `onread` can; the
  * same members are set afterwards here. It saves 2 to 3 µs of the 5 that a read costs beside the kernel's work, and the garbage.
  *
- * @returns ends it: what arrives from then on is the stream's own, as with other sockets. `undefined` where this socket cannot be read so:
- *   one that is derived (TLS), one that holds bytes already, one of a version of Node that has no such members
+ * @returns ends it: what arrives from then on is the stream's own, as with other sockets. `undefined` where this cannot be read so: another
+ *   stream, a socket that is derived (TLS), one that holds bytes already, one of a version of Node that has no such members
  */
-export function readShared(socket: Socket, received: (chunk: Buffer) => void): (() => void) | undefined {
+export function readShared(socket: object, received: (chunk: Buffer) => void): (() => void) | undefined {
   if (!isPlainSocket(socket) || socket.readableLength > 0) return undefined;
   const handle = (socket as unknown as { _handle?: Partial<UserBufferHandle> })._handle;
   const members = membersOf(socket);

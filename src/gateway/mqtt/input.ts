@@ -1,4 +1,4 @@
-import { isPlainSocket, readShared } from '../../base/index.ts';
+import { readShared } from '../../base/index.ts';
 import type { Transport } from './transport.ts';
 
 /**
@@ -7,5 +7,5 @@ import type { Transport } from './transport.ts';
  */
 export function receive(socket: Transport, received: (chunk: Buffer) => void): void {
   // One that holds bytes already (behind a PROXY header) gives those first.
-  if (!isPlainSocket(socket) || !readShared(socket, received)) socket.on('data', received);
+  if (!readShared(socket, received)) socket.on('data', received);
 }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { DirectWriter, isPlainSocket, messageOf, readShared } from '../../base/index.ts';
+import { DirectWriter, messageOf, readShared } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { Invocation, Metering } from '../runtime.ts';
 import type { SandboxProcess } from '../sandbox/sandbox.ts';
@@ -87,8 +87,7 @@ export class Connection {
     };
     const { channel } = process;
     // What frames hold is kept beyond the read: most are so small that a copy costs less than a buffer for each read.
-    const isShared = isPlainSocket(channel) && readShared(channel, (chunk) => received(Buffer.from(chunk)));
-    if (!isShared) channel.on('data', received);
+    if (!readShared(channel, (chunk) => received(Buffer.from(chunk)))) channel.on('data', received);
     // Reset when the process dies with bytes unread; its exit says the rest.
     channel.on('error', () => {});
     for (const output of process.outputs) readLines(output, (line) => this.#listener?.onOutput(line));
