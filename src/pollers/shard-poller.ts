@@ -92,7 +92,7 @@ export class ShardPoller {
 
   /** @returns true when the shard is finished */
   async #step(stop: AbortSignal, abandon: AbortSignal): Promise<boolean> {
-    if (this.#windowIsOver()) {
+    if (this.#window && (await this.#isOver(this.#window))) {
       await this.#dispatchFinal(stop, abandon);
       return false;
     }
@@ -183,13 +183,14 @@ export class ShardPoller {
     this.#running.add(task);
   }
 
-  async #read(room: number): Promise<void> {
+  /** @returns how many records came; `undefined` where none will come any more */
+  async #read(room: number): Promise<number | undefined> {
     const { source, settings, clock, tally } = this.#context;
     const recordsMax = Math.min(room, 10_000);
     const batch = await this.#readFrom(source, recordsMax);
     if (batch === undefined) {
       this.#ended = true;
-      return;
+      return undefined;
     }
     this.#position = batch.next;
     // A short read has reached the tip; the source says when there is more.
@@ -197,6 +198,7 @@ export class ShardPoller {
     const { kept, position } = this.#intake.admit(batch, clock.monotonic(), settings.filter);
     if (batch.records.length > 0) tally.polled(batch.records.length, kept);
     if (position !== undefined) this.#save(position);
+    return batch.records.length;
   }
 
   async #readFrom(source: StreamSource, recordsMax: number) {
@@ -207,7 +209,7 @@ export class ShardPoller {
       // Retention has overtaken us: what is gone is gone, as on AWS; go on with the oldest that is left.
       this.#context.logger.error('records-lost-to-retention', { shard: this.#shard, position: this.#position });
       this.#position = await source.start(this.#shard, { kind: 'TRIM_HORIZON' });
-      return { records: [], next: this.#position };
+      return source.read(this.#shard, this.#position, recordsMax, POLLER_LIMITS.readBytesMax);
     }
   }
 
@@ -301,14 +303,13 @@ export class ShardPoller {
     return 'finished';
   }
 
-  #windowIsOver(): boolean {
-    const lane = this.#intake.view(0);
-    if (!this.#window || lane.busy) return false;
-    if (stateIsTooLarge(this.#window)) return true;
+  async #isOver(window: TumblingWindow): Promise<boolean> {
+    if (this.#intake.view(0).busy) return false;
+    if (stateIsTooLarge(window)) return true;
     const next = this.#intake.peek(0)?.arrivedAt;
-    // Time alone ends a window only at the tip: records of it may still stand in the source.
-    if (next === undefined && (this.#readable || !this.#watching)) return false;
-    return planWindow(this.#window, next, this.#context.clock.now()) === 'final';
+    if (planWindow(window, next, this.#context.clock.now()) !== 'final') return false;
+    // Time alone ends a window only at the tip: records of it may still stand in the source, after a restart above all.
+    return next !== undefined || (!this.#ended && (await this.#read(this.#view().room)) === 0);
   }
 
   /** A closed shard gets no more records: its window ends with it. */

@@ -115,7 +115,8 @@ export class FakeStream implements StreamSource {
 
   wait(shard: string, position: string, signal: AbortSignal): Promise<void> {
     const { records, closed, waiters } = this.#shards.get(shard)!;
-    if (closed || records.length > Number(position)) return Promise.resolve();
+    // Never in the same turn: a poller must not take its own next step for the source's answer.
+    if (closed || records.length > Number(position)) return new Promise((resolve) => setImmediate(resolve));
     return new Promise((resolve, reject) => {
       const wake = () => {
         waiters.delete(wake);

@@ -458,6 +458,26 @@ test('the state of a tumbling window survives a restart', async () => {
   assert.deepEqual(fn.events[2]?.state, { n: 2 });
 });
 
+test('a window that has passed while nobody polled ends after the records of it that still wait', async () => {
+  const { clock, source, fn, start } = bench({ tumblingWindowMs: 60_000 });
+  fn.behaviour = ({ Records, state }) => ok({ state: { n: ((state as { n?: number }).n ?? 0) + Records.length } });
+  {
+    await using poller = start();
+    source.put('shard-0', fakeRecord('a', 'k', START + 1));
+    await eventually(() => poller.state.shards[0]?.position === '1');
+  }
+  source.put('shard-0', fakeRecord('b', 'k', START + 2));
+  await clock.advance(60_000);
+  await using _poller = start();
+  await eventually(() => fn.events.some(({ isFinalInvokeForWindow }) => isFinalInvokeForWindow));
+  const told = fn.events.map(({ state, isFinalInvokeForWindow }) => [state, isFinalInvokeForWindow]);
+  assert.deepEqual(told, [
+    [{}, false],
+    [{ n: 1 }, false],
+    [{ n: 2 }, true],
+  ]);
+});
+
 test('a window whose state grows too large ends early', async () => {
   const { source, fn, start } = bench({ tumblingWindowMs: 60_000 });
   fn.behaviour = () => ok({ state: { big: 'x'.repeat(1024 * 1024) } });
