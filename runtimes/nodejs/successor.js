@@ -37,7 +37,7 @@ function handOver(config) {
 const isHandedOver = (config) => Boolean(successor(config)) && !config.handed;
 
 function successor({ snapshot, variables }) {
-  if (snapshot) return [process.execPath, '--snapshot-blob', snapshot];
+  if (snapshot) return [process.execPath, ...process.execArgv, '--snapshot-blob', snapshot];
   const wrapper = variables.AWS_LAMBDA_EXEC_WRAPPER;
   return wrapper && [wrapper, process.execPath, ...process.execArgv, path.join(__dirname, 'bootstrap.js')];
 }

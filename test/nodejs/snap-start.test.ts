@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { FunctionSpec } from '../../src/runtime/index.ts';
+import { NODE_FLAGS } from '../../src/runtime/starts/nodejs-image.ts';
 import { ENGINES } from '../lambda/engines.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
 
@@ -45,7 +46,7 @@ for (const { engine, skip } of ENGINES) {
        awslambda.snapStart.registerAfterRestore(() => order.push('after 2'));
        exports.handler = async (event, context) => {
          console.log('handled', event.i);
-         return { order, helper, root: process.cwd(), stream: context.logStreamName, env: process.env.AWS_LAMBDA_LOG_STREAM_NAME, type: process.env.AWS_LAMBDA_INITIALIZATION_TYPE, id: context.awsRequestId };
+         return { order, helper, root: process.cwd(), stream: context.logStreamName, env: process.env.AWS_LAMBDA_LOG_STREAM_NAME, type: process.env.AWS_LAMBDA_INITIALIZATION_TYPE, id: context.awsRequestId, flags: process.execArgv };
        };`,
       { ...SNAP, environment: { OWN: 'own' } },
     );
@@ -58,6 +59,7 @@ for (const { engine, skip } of ENGINES) {
     assert.deepEqual(first!.value.order, ['before 2', 'before 1', 'after 1', 'after 2']);
     assert.deepEqual(first!.value.helper, { folder: `${first!.value.root}/helper` });
     assert.equal(first!.value.stream, first!.value.env);
+    assert.deepEqual(first!.value.flags.slice(0, NODE_FLAGS.length), NODE_FLAGS);
     assert.notEqual(first!.value.stream, second!.value.stream);
     assert.notEqual(first!.value.id, second!.value.id);
     assert.equal(first!.value.type, 'snap-start');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { NODE_FLAGS } from '../../src/runtime/starts/nodejs-image.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
 
 function put(folder: string, files: Readonly<Record<string, string>>): void {
@@ -56,7 +57,7 @@ test('AWS_LAMBDA_EXEC_WRAPPER starts the runtime as it likes, and what it sets i
   const wrapped = { ...spec, environment: { AWS_LAMBDA_EXEC_WRAPPER: wrapper, OWN: 'own' } };
   for (const n of [1, 2]) {
     const { value } = await house.invoke(wrapped, { n });
-    assert.deepEqual(value, ['own index.handler', ['--stack-trace-limit=7'], n, 'gone']);
+    assert.deepEqual(value, ['own index.handler', ['--stack-trace-limit=7', ...NODE_FLAGS], n, 'gone']);
     assert.ok(house.lines.some((line) => line.endsWith(`line ${n}`)));
   }
 });

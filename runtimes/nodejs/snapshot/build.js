@@ -20,7 +20,8 @@ function buildSnapshot(config) {
   const blob = path.join(tmpdir(), 'millrace.snapshot');
   const order = `${blob}.json`;
   writeFileSync(order, JSON.stringify({ config, ...builtins() }));
-  const child = spawn(process.execPath, ['--no-warnings', '--snapshot-blob', blob, '--build-snapshot', ENTRY], {
+  const flags = [...process.execArgv, '--no-warnings', '--snapshot-blob', blob, '--build-snapshot', ENTRY];
+  const child = spawn(process.execPath, flags, {
     cwd: config.root,
     env: { ...process.env, ...config.variables, MILLRACE_SNAPSHOT: order },
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],

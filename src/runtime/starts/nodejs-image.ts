@@ -22,6 +22,13 @@ import type { NodeBinary } from './nodejs-binaries.ts';
 
 /** `runtimes/` stands beside `src/` in a checkout and beside `dist/` in the package. */
 const SOURCES = fileURLToPath(new URL('../../../runtimes/nodejs', import.meta.url));
+/**
+ * What every process of the runtime is started with; V8 refuses code and snapshots that were made under others.
+ *
+ * Between two invocations an environment stands still, and a timer that has come due meanwhile fires in the next one. Eight seconds
+ * after a collection V8's memory reducer begins another by such a timer: whoever called after a pause would wait for it.
+ */
+export const NODE_FLAGS: readonly string[] = ['--no-memory-reducer'];
 const IMAGE = 'image.js';
 const UNFINISHED = '.tmp';
 /** Compiling takes 0.1 s; a machine that is busy takes longer, and one on which it hangs does without. */
@@ -83,7 +90,7 @@ export class NodeImage {
     // The channel to the node, which says at once that there is no more to do.
     const nothing = openSync('/dev/null', 'r+');
     try {
-      const child = spawn(path, [join(this.directory, 'start.js')], {
+      const child = spawn(path, [...NODE_FLAGS, join(this.directory, 'start.js')], {
         env: { MILLRACE_COMPILE: unfinished },
         stdio: ['ignore', 'ignore', 'ignore', nothing],
         killSignal: 'SIGKILL',
@@ -133,9 +140,9 @@ function modulesOf(folder: string): readonly string[] {
     .sort();
 }
 
-/** By all that the copy holds. */
+/** By all that the copy holds, and what it is run with. */
 function nameOf(folder: string, image: string): string {
-  const hash = createHash('sha256').update(image);
+  const hash = createHash('sha256').update(NODE_FLAGS.join(' ')).update(image);
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) hash.update(`\0${entry.name}\0`).update(readFileSync(join(entry.parentPath, entry.name)));
   }

@@ -13,6 +13,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { BlankPools } from './blank-pools.ts';
 import { writeAsCommonJs } from './es-modules.ts';
 import type { Launch } from './launch.ts';
+import { NODE_FLAGS } from './nodejs-image.ts';
 import {
   SNAPSHOT_FILE,
   type Snapshot,
@@ -102,7 +103,7 @@ export class NodejsSnapshots implements SnapshotMaker {
     const directory = join(this.#options.directory, name);
     const file = join(directory, SNAPSHOT_FILE);
     const instead = {
-      command: [launch.command[0]!, '--snapshot-blob', file],
+      command: [launch.command[0]!, ...NODE_FLAGS, '--snapshot-blob', file],
       readable: [...launch.readable, file],
     };
     return {
@@ -116,7 +117,8 @@ export class NodejsSnapshots implements SnapshotMaker {
   }
 
   #nameOf({ arn, codeHash, revision }: FunctionSpec, { version }: Launch): string {
-    const key = [FORMAT, arn, codeHash, revision, version, process.arch, this.#options.engine].join('\n');
+    const made = [FORMAT, version, process.arch, ...NODE_FLAGS, this.#options.engine];
+    const key = [arn, codeHash, revision, ...made].join('\n');
     return createHash('sha256').update(key).digest('hex').slice(0, 40);
   }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Launch, RuntimeFamily } from './launch.ts';
 import type { NodeBinaries, NodeBinary } from './nodejs-binaries.ts';
-import type { NodeImage } from './nodejs-image.ts';
+import { NODE_FLAGS, type NodeImage } from './nodejs-image.ts';
 import type { NodejsSdk } from './nodejs-sdk.ts';
 import { PROCESS_VARIABLES } from './process-variables.ts';
 import type { SnapshotMaker } from './snapshots.ts';
@@ -58,7 +58,7 @@ export function launchOf(binary: NodeBinary, image: NodeImage, sdk?: NodejsSdk):
   const { path, version } = binary;
   return {
     key: `nodejs ${version}`,
-    command: [path, join(image.directory, 'start.js')],
+    command: [path, ...NODE_FLAGS, join(image.directory, 'start.js')],
     environment: { ...PROCESS_VARIABLES, LD_LIBRARY_PATH: LIBRARIES },
     urgentEnvironment: { MILLRACE_PRELOAD: 'none' },
     readable: [path, image.directory, ...(sdk?.readable ?? [])],
