@@ -8,7 +8,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,7 @@ import { messageOf } from '../src/base/index.ts';
 import type { FunctionSpec, RuntimeOptions } from '../src/runtime/index.ts';
 import { LinuxMachine } from '../src/runtime/machine/linux.ts';
 import { blanksFor, RESERVE_LIMITS } from '../src/runtime/starts/reserve.ts';
+import { descendants } from './cores.ts';
 import { type Figure, formatFigure, median, skipped } from './figure.ts';
 import { BenchRuntime, bundleWithClient, SMALL } from './runtime.ts';
 
@@ -179,23 +180,6 @@ async function idleMemory(what: string, code: string | Buffer, targetMb: number)
   await sleep(1_000);
   const bytes = descendants().reduce((sum, pid) => sum + (others.has(pid) ? 0 : pssOf(pid)), 0) / IDLE;
   return atMost(`memory of an idle frozen Node environment (PSS), ${what}`, bytes / 1024 ** 2, 'MB', targetMb);
-}
-
-/** All processes that this one has started, and so on. */
-function descendants(): readonly number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^[0-9]+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  const isOurs = (pid: number | undefined): boolean =>
-    pid !== undefined && (pid === process.pid || isOurs(parents.get(pid)));
-  return [...parents.keys()].filter((pid) => pid !== process.pid && isOurs(pid));
 }
 
 function pssOf(pid: number): number {
