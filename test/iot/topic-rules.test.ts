@@ -195,6 +195,19 @@ test('republish puts a message on another topic with its headers; a circle ends'
   assert.equal(watcher.unread, 0);
 });
 
+test('republish with headers that MQTT cannot carry goes to the error action', async () => {
+  await using cloud = await openCloud();
+  const headers = { responseTopic: '${reply}' };
+  await createRule(cloud, 'answer', {
+    sql: "SELECT * FROM 'in'",
+    actions: [{ republish: { roleArn, topic: 'out', qos: 1, headers } }],
+    errorAction: { sqs: { roleArn, queueUrl: 'http://127.0.0.1:4566/000000000000/errors' } },
+  });
+  await send(cloud, 'in', '{"reply":"a/#"}');
+  const { failures } = JSON.parse(text((await cloud.targets.sqs.at(0)).payload));
+  assert.equal(failures[0].failedAction, 'RepublishAction');
+});
+
 test('what the outbox gives up or never takes goes to the error action', async () => {
   await using cloud = await openCloud();
   const { sqs } = cloud.targets;

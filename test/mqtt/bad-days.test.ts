@@ -251,3 +251,20 @@ async function connectedSoon(rig: Rig): Promise<RawClient> {
     }
   }
 }
+
+// Shows [MQTT-3.3.2-14]
+test('a will whose response topic has a wildcard is refused with its CONNECT', async () => {
+  await using rig = await openRig();
+  const will = { topic: 'w', payload: Buffer.from('x'), qos: 1, retain: false } as const;
+  for (const [responseTopic, isTaken] of [
+    ['a/+', false],
+    ['a/b', true],
+  ] as const) {
+    await using client = await RawClient.open(rig.port);
+    const properties = { sessionExpiryInterval: 60 };
+    client.send(connect({ clientId: 'w', properties, will: { ...will, properties: { responseTopic } } }));
+    assert.equal((await client.next())?.type === 'connack', isTaken);
+  }
+  await using watcher = await RawClient.connected(rig.port);
+  await watcher.settle();
+});

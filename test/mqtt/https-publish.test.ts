@@ -117,6 +117,21 @@ test('everything that MQTT 5 has goes along', async () => {
   );
 });
 
+test('what MQTT cannot carry is refused', async () => {
+  const many = Array.from({ length: 501 }, () => '{"a":"1"}');
+  const rows: readonly [query: string, headers: Record<string, string>][] = [
+    ['responseTopic=a/%23', {}],
+    ['contentType=a%00b', {}],
+    ['messageExpiry=4294967296', {}],
+    ['messageExpiry=-1', {}],
+    ['qos=1', { 'x-amz-mqtt5-user-properties': Buffer.from(`[${many}]`).toString('base64') }],
+  ];
+  for (const [query, headers] of rows) {
+    const { status, type } = await post(`/topics/tests/kept?retain=true&${query}`, { body: 'k', headers });
+    assert.deepEqual([status, type], [400, 'InvalidRequestException'], query);
+  }
+});
+
 test('policies decide what a device publishes by HTTPS, and what it retains', async () => {
   const other = await post('/topics/others/x?qos=1');
   assert.deepEqual([other.status, other.type], [403, 'ForbiddenException']);

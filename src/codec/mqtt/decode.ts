@@ -169,6 +169,7 @@ function decodeWill(flags: number, reader: PacketReader, version: ProtocolVersio
   }
   if (qos === 3) throw malformed('will QoS 3'); // [MQTT-3.1.2-12]
   const properties = version === 5 ? readProperties(reader, 'will') : NO_PROPERTIES;
+  if (properties.responseTopic !== undefined) checkTopicName(properties.responseTopic); // [MQTT-3.3.2-14]
   const topic = reader.string();
   checkTopicName(topic);
   return { topic, payload: reader.binary(), qos: qos as Qos, retain: (flags & 0x20) !== 0, properties };

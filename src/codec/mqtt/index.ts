@@ -5,5 +5,6 @@ export { encodePacket, encodePublishFrame, type PublishFrame, relayedPublishFram
 export { MqttError, type MqttErrorCode } from './errors.ts';
 export * from './packets.ts';
 export { ConnectReturnCode, connectReturnCodeOf, disconnectReasonOf, Reason } from './reasons.ts';
+export { isSendable } from './sendable.ts';
 export { isTopicFilter, isTopicName, TOPIC_BYTES_MAX, TopicCache, topicMatches } from './topics.ts';
 export { REMAINING_LENGTH_MAX } from './writer.ts';

@@ -65,7 +65,7 @@ function packetOf(delivery: Delivery, attributes: RepublishAttributes): mqtt.Pub
   const topic = parseArn(delivery.arn)?.resource.replace(/^topic\//, '') ?? '';
   if (!mqtt.isTopicName(topic)) throw new IotError('request-invalid', `${delivery.arn} names no topic`);
   const qos = attributes.qos === 1 ? 1 : 0;
-  return {
+  const packet: mqtt.PublishPacket = {
     type: 'publish',
     topic,
     payload: bufferOf(delivery.payload),
@@ -75,6 +75,8 @@ function packetOf(delivery: Delivery, attributes: RepublishAttributes): mqtt.Pub
     packetId: qos,
     properties: propertiesOf(attributes),
   };
+  if (!mqtt.isSendable(packet)) throw new IotError('request-invalid', `the headers for ${topic} are not valid`);
+  return packet;
 }
 
 function propertiesOf(attributes: RepublishAttributes): mqtt.Properties {

@@ -80,7 +80,7 @@ function publishPacket(input: PublishInput): mqtt.PublishPacket {
     throw new IotError('request-invalid', 'The topic is too long.');
   }
   if (payload.length > IOT_LIMITS.payloadBytesMax) throw new IotError('request-invalid', 'The payload is too large.');
-  return {
+  const packet: mqtt.PublishPacket = {
     type: 'publish',
     topic,
     payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
@@ -90,6 +90,8 @@ function publishPacket(input: PublishInput): mqtt.PublishPacket {
     packetId: qos === 0 ? 0 : 1,
     properties: propertiesOf(input),
   };
+  if (!mqtt.isSendable(packet)) throw new IotError('request-invalid', 'The properties of the message are not valid.');
+  return packet;
 }
 
 function propertiesOf(input: PublishInput): mqtt.Properties {
