@@ -23,6 +23,8 @@ const skip =
   namespace ||
   (process.getuid!() !== 0 && 'needs root, to make another machine') ||
   (!tools && 'needs slirp4netns and ip');
+/** Node's own sockets name no interface. */
+const perl = run('/usr/bin/perl', '-v').status !== 0 && 'needs perl';
 
 describe('egress in engine namespace', { skip }, () => {
   let scene: Scene & AsyncDisposable;
@@ -98,6 +100,24 @@ describe('egress in engine namespace', { skip }, () => {
       ]),
       [closed, closed],
     );
+  });
+
+  test('an allowlist is none that a socket leaves by naming the interface', { skip: perl }, async () => {
+    const intruder = `
+      use Socket;
+      socket(my $out, AF_INET, SOCK_DGRAM, 17) or die $!;
+      setsockopt($out, SOL_SOCKET, 25, "tap0\\0") or die "SO_BINDTODEVICE: $!";
+      my $question = pack("n6", 1, 256, 1, 0, 0, 0) . "\\x07example\\x03com\\0" . pack("n2", 1, 1);
+      send($out, $question, 0, sockaddr_in(53, inet_aton($_))) for ("10.0.2.3", "198.51.100.3");
+      select(undef, undef, undef, 0.3);
+      open(my $neighbours, "/proc/net/arp"); print grep { / 0x2 / } <$neighbours>;`;
+    const { status, stdout } = await scene.run(
+      "const { status, stdout } = cp.spawnSync('perl', ['-e', e], { encoding: 'utf8' }); return { status, stdout };",
+      intruder,
+      { egress: { kind: 'allowlist', destinations: ['198.51.100.2'] } },
+    );
+    assert.equal(status, 0);
+    assert.doesNotMatch(stdout, /10\.0\.2\.3/, 'the resolver has been asked');
   });
 
   test('a name of an allowlist is looked up by the node, and is in the hosts of the sandbox', async () => {

@@ -5,6 +5,9 @@ import type { Destination } from './destinations.ts';
  * matches decides. Only who holds CAP_NET_ADMIN over the namespace can change them, and nobody in the sandbox does.
  *
  *     0  the sandbox's own loopback (the kernel's `local` table)
+ *    90  whatever names the interface that it wants to leave by (SO_BINDTODEVICE, IP_PKTINFO): to a neighbour that nobody is. Where no
+ *        route is found for such a packet, and "unreachable" is that, the kernel takes its destination for a neighbour of the
+ *        interface and sends it all the same: to the resolver, whatever a list says
  *   100  the machine's own addresses: unreachable, whatever a list says
  *   110  the resolver: port 53 only
  *   120  the rest of slirp4netns' own network, which leads to the machine's loopback where that is not disabled
@@ -21,6 +24,9 @@ const SANDBOX = '10.0.2.100/24';
 const GATEWAY = '10.0.2.2';
 export const RESOLVER = '10.0.2.3';
 const LINK_LOCAL = '169.254.0.0/16';
+/** An address that slirp4netns answers no ARP for. */
+const NOBODY = '10.0.2.250';
+const DEAD_END = 90;
 
 const PROTOCOLS = ['tcp', 'udp'];
 
@@ -29,13 +35,15 @@ export function interfaceUp(name: string, mtu: number): readonly string[] {
   return [
     `address add ${SANDBOX} dev ${name}`,
     `link set dev ${name} mtu ${mtu} up`,
+    `route add default via ${NOBODY} dev ${name} onlink table ${DEAD_END}`,
     `route add default via ${GATEWAY} dev ${name} onlink`,
   ];
 }
 
-/** Lines for `ip -batch` that a network starts with. @param own  IPv4 addresses of the machine */
-export function firstRules(own: readonly string[]): readonly string[] {
+/** Lines for `ip -batch` that a network starts with. @param name  of its interface; @param own  IPv4 addresses of the machine */
+export function firstRules(name: string, own: readonly string[]): readonly string[] {
   return [
+    `rule add pref ${DEAD_END} oif ${name} lookup ${DEAD_END}`,
     ...own.map((address) => `rule add pref 100 to ${address}/32 unreachable`),
     ...resolverRules('add'),
     `rule add pref 120 to ${NETWORK} unreachable`,
