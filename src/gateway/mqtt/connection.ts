@@ -392,8 +392,8 @@ export class Connection
 
   /** The client is let in: its session is sent what waits for it, behind CONNACK. */
   enter({ client, permissions, opening, will, properties, handshake }: Entered): void {
-    const { limits, gauges } = this.host;
-    const carrying = { ...{ carrier: this, permissions, limits, gauges }, ...this.#peer };
+    const { limits, gauges, clock } = this.host;
+    const carrying = { ...{ carrier: this, permissions, limits, gauges, clock }, ...this.#peer };
     const carried =
       opening.kind === 'durable' ? { session: opening.session, link: new ConnectionLink(carrying) } : undefined;
     if (!carried) this.#will = will && ownWill(will);

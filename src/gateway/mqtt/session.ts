@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/index.ts';
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import {
   type ClientPermissions,
@@ -9,6 +10,7 @@ import {
   retainedFrame,
   type SharedGroup,
   type Step,
+  storedFrame,
   topicOf,
 } from '../../services/iot/index.ts';
 import type { MqttGauges } from './gauges.ts';
@@ -42,6 +44,7 @@ export class Session implements ClientSession {
   readonly #carrier: Carrier;
   readonly #limits: MqttLimits;
   readonly #gauges: MqttGauges;
+  readonly #clock: Clock;
   readonly #window: OutboundWindow;
   /** Largest packet that the client takes. */
   readonly #packetBytesMax: number;
@@ -56,6 +59,7 @@ export class Session implements ClientSession {
     readonly carrier: Carrier;
     readonly limits: MqttLimits;
     readonly gauges: MqttGauges;
+    readonly clock: Clock;
     readonly receiveMaximum: number;
     readonly packetBytesMax: number;
   }) {
@@ -64,6 +68,7 @@ export class Session implements ClientSession {
     this.#carrier = options.carrier;
     this.#limits = options.limits;
     this.#gauges = options.gauges;
+    this.#clock = options.clock;
     this.#window = new OutboundWindow(options.limits, options.receiveMaximum);
     this.#packetBytesMax = options.packetBytesMax;
   }
@@ -85,7 +90,11 @@ export class Session implements ClientSession {
     if (!this.mayReceive(packet.topic)) return;
     const qos = Math.min(packet.qos, receiver.qos) as mqtt.Qos;
     const frame = receiverFrame(message, receiver, qos, this.#carrier.version);
-    this.#send(receiver.group && qos > 0 ? sharedFrame(frame, message, receiver.group) : frame);
+    const isShared = receiver.group !== undefined && qos > 0;
+    this.#send(
+      isShared ? sharedFrame(frame, message, receiver.group!) : frame,
+      packet.properties.messageExpiryInterval,
+    );
   }
 
   deliverRetained(
@@ -148,9 +157,10 @@ export class Session implements ClientSession {
     while (this.#hasRoom()) {
       const next = this.#window.next();
       if (!next) break;
+      const frame = this.#afterWait(next.frame);
+      if (!frame) this.#window.withdraw(next.packetId);
       // It was asked when the message came in; the answer can have changed since.
-      if (this.#permissions.receivesAll || this.#permissions.mayReceive(topicOf(next.frame)))
-        this.#write(next.frame, next.packetId);
+      else if (this.mayReceive(topicOf(frame))) this.#write(frame, next.packetId);
       else this.#skip(next);
     }
     while (this.#backlog !== undefined && this.#hasRoom() && this.#window.queued === 0) {
@@ -164,6 +174,16 @@ export class Session implements ClientSession {
     frame.redeliver?.();
   }
 
+  /** A message that has waited, with what is left of its expiry interval [MQTT-3.3.2-6]; `undefined` when nothing is [MQTT-3.3.2-5]. */
+  #afterWait(frame: SharedFrame): mqtt.PublishFrame | undefined {
+    if (frame.expiry === undefined) return frame;
+    const { seconds, queuedAt } = frame.expiry;
+    const left = seconds - Math.floor((this.#clock.monotonic() - queuedAt) / 1000);
+    if (left <= 0) return undefined;
+    const isOld = this.#carrier.version === 4;
+    return isOld || left === seconds ? frame : storedFrame(frame, 5, left);
+  }
+
   #hasRoom(): boolean {
     return this.#carrier.output.queuedBytes < this.#limits.outboundBytesMax;
   }
@@ -174,7 +194,7 @@ export class Session implements ClientSession {
     for (const [filter, deliveries] of backlog) {
       const { value, done } = deliveries.next();
       if (done) backlog.delete(filter);
-      else this.#send(this.#retainedFrame(value));
+      else this.#send(this.#retainedFrame(value), value.message.properties.messageExpiryInterval);
       break;
     }
     if (backlog.size === 0) this.#backlog = undefined;
@@ -185,7 +205,7 @@ export class Session implements ClientSession {
     return retainedFrame(message, Math.min(message.qos, qos) as mqtt.Qos, identifier, this.#carrier.version);
   }
 
-  #send(frame: SharedFrame): void {
+  #send(frame: SharedFrame, expirySeconds: number | undefined): void {
     if (frame.bytes.length > this.#packetBytesMax) return this.#gauges.droppedTooLarge.add(); // [MQTT-3.1.2-25]
     const hasRoom = this.#hasRoom();
     if (frame.packetIdAt === 0) {
@@ -195,7 +215,11 @@ export class Session implements ClientSession {
     }
     const packetId = hasRoom ? this.#window.begin(frame) : 0;
     if (packetId > 0) this.#write(frame, packetId);
-    else if (!this.#window.enqueue(frame)) this.#carrier.overrun();
+    else if (!this.#window.enqueue(this.#expiring(frame, expirySeconds))) this.#carrier.overrun();
+  }
+
+  #expiring(frame: SharedFrame, seconds: number | undefined): SharedFrame {
+    return seconds === undefined ? frame : { ...frame, expiry: { seconds, queuedAt: this.#clock.monotonic() } };
   }
 
   #write(frame: mqtt.PublishFrame, packetId: number): void {

@@ -7,10 +7,12 @@ type Awaited = 'puback' | 'pubrec' | 'pubcomp';
 /** Shared by all windows behind which nothing waits. */
 const NONE: never[] = [];
 
-/** A message of a shared subscription: another member gets it where this client's session ends before it is done. */
+/** A message and what becomes of it where it must wait, or is not done when the session ends. */
 export interface SharedFrame extends mqtt.PublishFrame {
-  /** False when nobody can take it now. */
+  /** Gives a message of a shared subscription to another member; false when nobody can take it now. */
   readonly redeliver?: () => boolean;
+  /** Of one that expires, once it waits. */
+  readonly expiry?: { readonly seconds: number; readonly queuedAt: number };
 }
 
 /** A queued message that may be sent now. */

@@ -114,7 +114,7 @@ export type { ClientConnection, ClientHistory } from './presence/history.ts';
 export type { MessageTaps, TappedMessage, TapReading } from './presence/tap.ts';
 export type { RuleAction, TopicRule } from './rules/rule.ts';
 export { ruleArn } from './rules/rules.ts';
-export { receiverFrame, retainedFrame, topicOf } from './sessions/frames.ts';
+export { receiverFrame, retainedFrame, storedFrame, topicOf } from './sessions/frames.ts';
 export type { ClientSession, SessionLink, Step } from './sessions/link.ts';
 export type { DurableSession } from './sessions/session.ts';
 export type { Leaving, Opening, SessionRequest, Sessions } from './sessions/sessions.ts';

@@ -347,3 +347,35 @@ test('all that is needed is a stream of bytes, cut anywhere', async () => {
     assert.deepEqual(await one.next(), ack('puback', 77));
   }
 });
+
+// Shows [MQTT-3.3.2-5], [MQTT-3.3.2-6]
+test('the expiry of a message counts while it waits for a slow client, of whatever version', async () => {
+  const clock = new SimulatedClock();
+  await using slow = await openRig({ clock, limits: { inFlightOutMax: 1 } });
+  await using publisher = await RawClient.connected(slow.port, { clientId: 'publisher' });
+  const readers = await Promise.all(
+    VERSIONS.map((version) => RawClient.connected(slow.port, { version, clientId: `reader-${version}` })),
+  );
+  for (const reader of readers) await reader.subscribe('e', 1);
+  for (const [payload, messageExpiryInterval] of [
+    ['first', 5],
+    ['expires', 5],
+    ['stays', 100],
+  ] as const) {
+    publisher.send(publish('e', payload, { qos: 1, properties: { messageExpiryInterval } }));
+    assert.equal((await publisher.next())?.type, 'puback');
+  }
+  const first = await Promise.all(readers.map(received));
+  assert.deepEqual(
+    first.map(({ payload }) => payload.toString()),
+    ['first', 'first'],
+  );
+  await clock.advance(10_000);
+  for (const [at, reader] of readers.entries()) {
+    reader.send(ack('puback', first[at]!.packetId));
+    const { payload, properties } = await received(reader);
+    const left = reader.version === 5 ? 90 : undefined;
+    assert.deepEqual([payload.toString(), properties.messageExpiryInterval], ['stays', left]);
+    await reader[Symbol.asyncDispose]();
+  }
+});
