@@ -110,7 +110,8 @@ function refusalOf(filter: string, { broker, session, permissions }: Client): nu
   if (shared && !isValidGroup(shared.group)) return Reason.topicFilterInvalid;
   if (!permissions.maySubscribe(filter)) return Reason.notAuthorized;
   const isFull = broker.subscriptionsOf(session) >= IOT_LIMITS.subscriptionsPerClientMax;
-  return isFull ? Reason.quotaExceeded : undefined;
+  // One that replaces another takes no more room: clients subscribe anew to what their session has.
+  return isFull && !broker.isSubscribed(session, filter) ? Reason.quotaExceeded : undefined;
 }
 
 /** Unsubscribes from each filter; one reason code for each. UNSUBACK goes out when the group is committed. */

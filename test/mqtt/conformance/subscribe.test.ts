@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as mqtt from '../../../src/codec/mqtt/index.ts';
+import { IOT_LIMITS } from '../../../src/services/iot/index.ts';
 import { openRig, publish, RawClient, type Rig } from '../harness.ts';
 import { none, packet, reasonFor, str, u16 } from './bytes.ts';
 
@@ -276,4 +277,15 @@ test('members of a shared subscription get their messages with the QoS that each
     (await all(two)).map(({ qos }) => qos),
     [1, 1],
   );
+});
+
+test('a client that has as many subscriptions as it may subscribes to the same filters again, and to no other', async () => {
+  await using one = await client(5, 'many');
+  for (let from = 0; from < IOT_LIMITS.subscriptionsPerClientMax; from += 50) {
+    const wishes = Array.from({ length: 50 }, (_, at) => wish(`many/${from + at}`, 0));
+    one.send(subscribeTo(1, wishes));
+    assert.equal((await one.next())?.type, 'suback');
+  }
+  assert.equal(await one.subscribe('many/1', 1), 1);
+  assert.equal(await one.subscribe('many/other', 1), Reason.quotaExceeded);
 });

@@ -59,6 +59,7 @@ export interface Broker {
   /** Takes a subscriber out whole. */
   detach(subscriber: Subscriber): void;
   subscriptionsOf(subscriber: Subscriber): number;
+  isSubscribed(subscriber: Subscriber, filter: string): boolean;
   /** Subscriptions of a client, for those who show them: looks through all clients. */
   subscriptionsOfClient(clientId: string): readonly Subscription[];
 
@@ -162,6 +163,10 @@ export class RoutingBroker implements Broker {
 
   subscriptionsOf(subscriber: Subscriber): number {
     return this.#subscriptions.countOf(subscriber);
+  }
+
+  isSubscribed(subscriber: Subscriber, filter: string): boolean {
+    return this.#subscriptions.has(subscriber, filter);
   }
 
   subscriptionsOfClient(clientId: string): readonly Subscription[] {

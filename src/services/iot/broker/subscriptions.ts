@@ -109,6 +109,10 @@ export class Subscriptions {
     else for (const entry of own.values()) this.#leave(entry);
   }
 
+  has(subscriber: Subscriber, filter: string): boolean {
+    return this.#find(subscriber, filter) !== undefined;
+  }
+
   countOf(subscriber: Subscriber): number {
     return countOf(this.#bySubscriber.get(subscriber));
   }
