@@ -18,7 +18,7 @@ export const IOT_LIMITS = {
   systemTopicsMs: 10_000,
   /** Retained messages of the node. */
   retainedMessagesMax: 100_000,
-  /** Bytes of their payloads together. */
+  /** Bytes of them together, with their topics and properties. */
   retainedBytesMax: 256 * 1024 * 1024,
   /** Durable sessions of the node, connected or not: a CONNECT that would begin another is refused. */
   sessionsMax: 100_000,

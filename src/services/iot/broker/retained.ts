@@ -9,6 +9,9 @@ const SPACE = 'iot.retained';
 const PAGE = 1_000;
 /** First byte of a stored value; a newer format is refused by name (S4). */
 const FORMAT = 1;
+const LOOK_AGAIN_MS = 1_000;
+/** Of the objects that hold a user property. */
+const PAIR_BYTES = 100;
 
 export interface RetainedMessage {
   readonly topic: string;
@@ -40,6 +43,8 @@ export class RetainedMessages {
   readonly #root = newNode();
   readonly #byTopic = new Map<string, RetainedMessage>();
   #bytes = 0;
+  /** By the monotonic clock: when it is worth to look for expired ones again. */
+  #lookAgainAt = 0;
   readonly #dirty = new Set<string>();
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -78,22 +83,21 @@ export class RetainedMessages {
       if (this.#forget(topic)) this.#dirty.add(topic);
       return true;
     }
-    const before = this.#byTopic.get(topic)?.payload.length;
-    const bytes = this.#bytes - (before ?? 0) + packet.payload.length;
-    if (bytes > IOT_LIMITS.retainedBytesMax) return false;
-    if (before === undefined && this.#byTopic.size >= IOT_LIMITS.retainedMessagesMax) return false;
+    const bytes = bytesOf({ topic, payload: packet.payload, properties });
+    if (!this.#hasRoom(topic, bytes) && !(this.#forgetExpired() && this.#hasRoom(topic, bytes))) return false;
     this.#keep({ topic, payload: Buffer.from(packet.payload), qos, properties, storedAt: this.#clock.now() });
     this.#dirty.add(topic);
     return true;
   }
 
   get(topic: string): RetainedMessage | undefined {
-    return this.#byTopic.get(topic);
+    const message = this.#byTopic.get(topic);
+    return message && remainingExpiry(message, this.#clock.now()) !== 0 ? message : undefined;
   }
 
   /** Topics in order, for pages. */
   topics(): readonly string[] {
-    return [...this.#byTopic.keys()].sort();
+    return [...this.#byTopic.keys()].filter((topic) => this.get(topic)).sort();
   }
 
   /** Messages whose topic matches the filter. Those whose expiry has passed are let go of. */
@@ -154,8 +158,30 @@ export class RetainedMessages {
     if (this.size > 0) this.#logger.debug('retained messages loaded', { messages: this.size, bytes: this.#bytes });
   }
 
+  #hasRoom(topic: string, bytes: number): boolean {
+    const before = this.#byTopic.get(topic);
+    if (this.#bytes - (before ? bytesOf(before) : 0) + bytes > IOT_LIMITS.retainedBytesMax) return false;
+    return before !== undefined || this.#byTopic.size < IOT_LIMITS.retainedMessagesMax;
+  }
+
+  /** Lets go of what has expired: it must not keep out what is new. Looks through all, so not again at once; false when there was none. */
+  #forgetExpired(): boolean {
+    const now = this.#clock.monotonic();
+    if (now < this.#lookAgainAt) return false;
+    this.#lookAgainAt = now + LOOK_AGAIN_MS;
+    const expired = this.#byTopic.values().filter((message) => remainingExpiry(message, this.#clock.now()) === 0);
+    let forgotten = 0;
+    for (const { topic } of expired.take(PAGE)) {
+      this.#forget(topic);
+      this.#dirty.add(topic);
+      forgotten++;
+    }
+    return forgotten > 0;
+  }
+
   #keep(message: RetainedMessage): void {
-    this.#bytes += message.payload.length - (this.#byTopic.get(message.topic)?.payload.length ?? 0);
+    const before = this.#byTopic.get(message.topic);
+    this.#bytes += bytesOf(message) - (before ? bytesOf(before) : 0);
     this.#byTopic.set(message.topic, message);
     let node = this.#root;
     for (const level of message.topic.split('/')) {
@@ -173,10 +199,19 @@ export class RetainedMessages {
     const message = this.#byTopic.get(topic);
     if (!message) return false;
     this.#byTopic.delete(topic);
-    this.#bytes -= message.payload.length;
+    this.#bytes -= bytesOf(message);
     prune(this.#root, topic.split('/'), 0);
     return true;
   }
+}
+
+/** What a message takes, roughly: properties are as long as the client likes, and each one costs an object of its own. */
+function bytesOf({ topic, payload, properties }: Pick<RetainedMessage, 'topic' | 'payload' | 'properties'>): number {
+  const bytes = topic.length + payload.length;
+  if (properties === mqtt.NO_PROPERTIES) return bytes;
+  const { contentType = '', responseTopic = '', correlationData = '', userProperties = [] } = properties;
+  const pairs = userProperties.reduce((sum, [name, value]) => sum + PAIR_BYTES + name.length + value.length, 0);
+  return bytes + contentType.length + responseTopic.length + correlationData.length + pairs;
 }
 
 function prune(node: Node, levels: readonly string[], depth: number): void {
