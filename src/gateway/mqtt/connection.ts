@@ -458,7 +458,8 @@ export class Connection
     }
     this.#expirySeconds = expirySeconds;
     this.#endedBy = 'CLIENT_INITIATED_DISCONNECT';
-    if (reasonCode !== Reason.disconnectWithWill) this.#fate = 'delete'; // [MQTT-3.14.4-3]
+    // A client that goes for an error leaves its will [MQTT-3.1.2-8], [MQTT-3.14.4-3].
+    if (reasonCode === Reason.success) this.#fate = 'delete';
     this.close();
   }
 
