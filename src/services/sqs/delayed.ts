@@ -10,7 +10,7 @@ export const LAST: Place = { delayUntil: Number.MAX_SAFE_INTEGER, sequence: 0 };
  * read when they do.
  */
 export class Delayed {
-  /** Messages that are not due yet, or not read. */
+  /** Messages that are not due yet, or not read; below 0 where what was read is about to be counted. */
   waiting: number;
   #from: Place = { delayUntil: 1, sequence: 0 };
   /** Up to here a page is being read; 0 while none is. */
@@ -54,7 +54,7 @@ export class Delayed {
 
   /** A message was deleted: where it was not read yet, it does not wait any more. */
   removed(place: Place): void {
-    if (this.#isAhead(place)) this.waiting = Math.max(0, this.waiting - 1);
+    if (this.#isAhead(place)) this.waiting--;
   }
 
   add(until: number): void {
@@ -63,8 +63,11 @@ export class Delayed {
     this.#since = Math.min(this.#since, until);
   }
 
-  /** Messages that are due, a page of them. */
-  async next(rows: Rows, now: number): Promise<readonly Entry[]> {
+  /**
+   * Messages that are due, a page of them.
+   * @returns surplus  how many more were said to wait than do, where none does
+   */
+  async next(rows: Rows, now: number): Promise<{ readonly page: readonly Entry[]; readonly surplus: number }> {
     this.#since = Number.POSITIVE_INFINITY;
     const limit = this.#rowsNext;
     const until = Math.max(now, this.#strayUntil);
@@ -73,13 +76,15 @@ export class Delayed {
     const last = page.at(-1);
     if (page.length === limit) {
       this.#from = { delayUntil: last!.delayUntil, sequence: last!.sequence + 1 };
-      return page;
+      return { page, surplus: 0 };
     }
     this.#from = { delayUntil: until + 1, sequence: 0 };
     this.#strayUntil = 0;
     const [next] = await rows.page(this.#from, LAST, 1);
     this.#due = Math.min(next?.delayUntil ?? Number.POSITIVE_INFINITY, this.#since);
-    return page;
+    const surplus = this.#due === Number.POSITIVE_INFINITY ? this.waiting : 0;
+    this.waiting -= surplus;
+    return { page, surplus };
   }
 
   async #read(rows: Rows, until: number, limit: number): Promise<readonly Entry[]> {
@@ -87,7 +92,7 @@ export class Delayed {
     try {
       const page = await rows.page(this.#from, { delayUntil: until + 1, sequence: 0 }, limit);
       const waited = page.filter(({ sequence }) => !this.#late.has(sequence));
-      this.waiting = Math.max(0, this.waiting - waited.length);
+      this.waiting -= waited.length;
       return page;
     } finally {
       this.#readingUntil = 0;

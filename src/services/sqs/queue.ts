@@ -139,9 +139,6 @@ export class Queue implements AsyncDisposable {
     if (settings.fifo) queue.#deduplicator.load(await rows.readDeduplications());
     await queue.#delayed.open(rows, dependencies.steady.now());
     await queue.#fill();
-    // An earlier release may have left a count that is not exact; where all is known there is no need to believe it.
-    if (!queue.#backlog.behind) queue.#tally.messages = queue.#known.size + queue.#delayed.waiting;
-    queue.#messages = queue.#tally.messages;
     return queue;
   }
 
@@ -152,7 +149,7 @@ export class Queue implements AsyncDisposable {
   /** Approximate numbers, as the API calls them. */
   get counts(): { readonly visible: number; readonly inFlight: number; readonly delayed: number } {
     const { count: inFlight } = this.#flights;
-    const delayed = this.#settings.fifo ? this.#heldBack() : this.#delayed.waiting;
+    const delayed = Math.max(0, this.#settings.fifo ? this.#heldBack() : this.#delayed.waiting);
     return { visible: Math.max(0, this.#messages - inFlight - delayed), inFlight, delayed };
   }
 
@@ -261,9 +258,9 @@ export class Queue implements AsyncDisposable {
   async wait(signal: AbortSignal): Promise<void> {
     while (!this.#isReceivable) {
       signal.throwIfAborted();
-      if (this.#mayFill()) await this.#fill();
-      if (this.#isReceivable) return;
-      await this.#waiters.wait('watcher', WATCH_MS, signal);
+      // What was read may have been of another life, or gone by then: nobody wakes it for what there is to read already.
+      if (!this.#ready.available && this.#mayFill()) await this.#fill();
+      else await this.#waiters.wait('watcher', WATCH_MS, signal);
       if (this.#closed) throw new DOMException('the queue is closed', 'AbortError');
     }
   }
@@ -394,15 +391,16 @@ export class Queue implements AsyncDisposable {
 
   #count(places: readonly Place[], by: 1 | -1): void {
     for (const { delayUntil } of places) {
-      this.#tally.messages = Math.max(0, this.#tally.messages + by);
-      if (delayUntil > 0) this.#tally.delayed = Math.max(0, this.#tally.delayed + by);
+      this.#tally.messages += by;
+      if (delayUntil > 0) this.#tally.delayed += by;
     }
   }
 
   #accept(place: Place, message: Message): void {
     this.#messages++;
     if (place.delayUntil > 0) return this.#acceptDelayed(place, message);
-    if (this.#known.has(place.sequence)) return;
+    // It was read from disk before its sender was told, and may have been counted then.
+    if (this.#known.has(place.sequence)) return this.#recount();
     const entry = newEntry(place, message);
     const { fifo, delayMs } = this.#settings;
     const dueAt = fifo && delayMs > 0 ? this.#now() + delayMs : 0;
@@ -598,7 +596,10 @@ export class Queue implements AsyncDisposable {
       }
       if (entry) this.#stay(entry);
       // It may have been passed over while it was leaving.
-      else if (rows === this.#rows && place.delayUntil === 0) this.#backlog.leave(place);
+      else if (rows === this.#rows && place.delayUntil === 0) {
+        this.#backlog.leave(place);
+        this.#waiters.notify();
+      }
       throw error;
     } finally {
       this.#departing.delete(place.sequence);
@@ -608,7 +609,7 @@ export class Queue implements AsyncDisposable {
 
   #forgetAll(rows: Rows, places: readonly Place[], counted: number): void {
     const isSameLife = rows === this.#rows;
-    if (isSameLife) this.#messages = Math.max(0, this.#messages - counted);
+    if (isSameLife) this.#messages -= counted;
     for (const place of places) {
       if (isSameLife && place.delayUntil > 0 && !this.#known.has(place.sequence)) this.#delayed.removed(place);
       this.#forget(place.sequence);
@@ -622,7 +623,10 @@ export class Queue implements AsyncDisposable {
 
   #stay(entry: Entry): void {
     entry.leaving = false;
-    if (entry.state === 'ready') this.#ready.add(entry);
+    if (entry.state === 'ready') {
+      this.#ready.add(entry);
+      this.#waiters.notify();
+    }
     if (entry.state !== 'in-flight') return;
     this.#flights.moved(entry);
     this.#noteLease(entry);
@@ -721,19 +725,33 @@ export class Queue implements AsyncDisposable {
   }
 
   #fill(): Promise<void> {
-    this.#filling ??= this.#readAhead().finally(() => {
-      this.#filling = undefined;
-      this.#released.clear();
-    });
+    this.#filling ??= this.#readAhead()
+      .then(() => this.#recount())
+      .finally(() => {
+        this.#filling = undefined;
+        this.#released.clear();
+      });
     return this.#filling;
+  }
+
+  /**
+   * Where all is known there is no need to believe a count. The one on disk may be wrong: a transaction had counted one before it that
+   * failed in the end, and then the node died.
+   */
+  #recount(): void {
+    if (this.#backlog.behind) return;
+    const surplus = this.#messages - this.#known.size - this.#delayed.waiting;
+    this.#messages -= surplus;
+    this.#tally.messages -= surplus;
   }
 
   async #readAhead(): Promise<void> {
     const rows = this.#rows;
     const [backlog, delayed] = [this.#backlog, this.#delayed];
     if (delayed.due <= this.#now()) {
-      const page = await delayed.next(rows, this.#now());
+      const { page, surplus } = await delayed.next(rows, this.#now());
       if (rows !== this.#rows) return;
+      this.#tally.delayed -= surplus;
       for (const entry of page) this.#admit(entry);
       this.#wakeAt(delayed.due);
     }
@@ -786,7 +804,7 @@ export class Queue implements AsyncDisposable {
   /** FIFO queues: what waits behind a message that is delayed. */
   #heldBack(): number {
     return this.#backlog.behind && this.#backlog.heldUntil > this.#now()
-      ? Math.max(0, this.#messages - this.#known.size)
+      ? this.#messages - this.#known.size
       : this.#delayed.waiting;
   }
 
