@@ -159,6 +159,7 @@ function instantRuntime(): Runtime {
     provision: () => {},
     provisioned: () => undefined,
     retire: () => {},
+    reserveConcurrency: () => {},
     pools: () => [],
     [Symbol.asyncDispose]: async () => {},
   };

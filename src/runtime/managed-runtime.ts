@@ -237,7 +237,7 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     }
   }
 
-  retire(functionArn: string): void {
+  retire(functionArn: string, successor?: FunctionSpec): void {
     this.#starts.launches.retireSnapshots(functionArn);
     const pool = this.#pools.get(functionArn);
     if (!pool) return;
@@ -245,6 +245,11 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     this.#setProvisioned(pool, 0);
     pool.retireAll();
     this.#forgetUnused(pool);
+    if (successor && this.#isKept(pool)) this.#succeed(pool, successor);
+  }
+
+  reserveConcurrency(functionArn: string, reserved: number | undefined): void {
+    this.#admission.changeReservation(functionArn, reserved);
   }
 
   pools(): readonly PoolState[] {
@@ -336,9 +341,27 @@ export class ManagedRuntime implements Runtime, PlaceHost {
     return pool;
   }
 
+  /** What waits in the pool runs the version as it is now: nobody may come who brings its specification. */
+  #succeed(pool: Pool, spec: FunctionSpec): void {
+    const renew = (launch: Launch) => {
+      if (pool.outdated && this.#isKept(pool) && !this.#closed) this.#poolOf(spec, launch);
+    };
+    try {
+      const launching = this.#starts.launches.of(spec.runtime, spec.layers, spec.traced);
+      if (launching instanceof Promise) launching.then(renew).catch(() => {});
+      else renew(launching);
+    } catch {
+      // A runtime that this machine does not have: who calls the version next is told.
+    }
+  }
+
+  #isKept(pool: Pool): boolean {
+    return this.#pools.get(pool.spec.arn) === pool;
+  }
+
   /** A pool of a version that was changed or deleted goes with its last place: what it reserves is others' then. */
   #forgetUnused(pool: Pool): void {
-    if (pool.granted > 0 || pool.waiting.length > 0 || this.#pools.get(pool.spec.arn) !== pool) return;
+    if (pool.granted > 0 || pool.waiting.length > 0 || !this.#isKept(pool)) return;
     this.#pools.delete(pool.spec.arn);
     if (--pool.share.pools === 0) this.#admission.forget(pool.share);
   }

@@ -197,7 +197,17 @@ export interface Runtime extends Provisioning, AsyncDisposable {
    * @throws snapshot-init-failed  init has failed or taken too long: the version cannot be used
    */
   snapshot(spec: FunctionSpec): Promise<SnapshotOutcome>;
-  /** Retires the environments of a function that was changed or deleted, once they are idle; its provisioned concurrency ends. */
-  retire(functionArn: string): void;
+  /**
+   * Retires the environments of a version that was changed or deleted, once they are idle; its provisioned concurrency ends.
+   *
+   * @param successor  the version as it is now, for those who hold a place or wait for one; absent where it is gone
+   */
+  retire(functionArn: string, successor?: FunctionSpec): void;
+  /**
+   * The reserved concurrency of a function is another one: it holds at once, for those who wait too.
+   *
+   * @param functionArn  without a version; @param reserved  absent: it shares the account's concurrency
+   */
+  reserveConcurrency(functionArn: string, reserved: number | undefined): void;
   pools(): readonly PoolState[];
 }

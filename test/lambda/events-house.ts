@@ -51,6 +51,7 @@ export class FakeRuntime implements Runtime {
   provision(): void {}
   provisioned(): undefined {}
   retire(): void {}
+  reserveConcurrency(): void {}
   pools = () => [];
   async [Symbol.asyncDispose](): Promise<void> {}
 

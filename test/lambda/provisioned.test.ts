@@ -18,6 +18,7 @@ class Provisions {
     return {
       reserve: runtime.reserve.bind(runtime),
       retire: runtime.retire.bind(runtime),
+      reserveConcurrency: runtime.reserveConcurrency.bind(runtime),
       pools: runtime.pools.bind(runtime),
       snapshot: runtime.snapshot.bind(runtime),
       provision: ({ version, provisionedConcurrency }: FunctionSpec) => {

@@ -15,6 +15,7 @@ class HeldSnapshots {
     return {
       reserve: runtime.reserve.bind(runtime),
       retire: runtime.retire.bind(runtime),
+      reserveConcurrency: runtime.reserveConcurrency.bind(runtime),
       pools: runtime.pools.bind(runtime),
       provision: runtime.provision.bind(runtime),
       provisioned: runtime.provisioned.bind(runtime),

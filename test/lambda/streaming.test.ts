@@ -27,6 +27,7 @@ let client: LambdaClient;
 /** The real runtime, but for the environments. */
 const scripted = (runtime: ManagedRuntime) => ({
   retire: runtime.retire.bind(runtime),
+  reserveConcurrency: runtime.reserveConcurrency.bind(runtime),
   pools: runtime.pools.bind(runtime),
   snapshot: runtime.snapshot.bind(runtime),
   provision: runtime.provision.bind(runtime),

@@ -63,9 +63,14 @@ export class InspectableRuntime implements Runtime {
     return this.#runtime.provisioned(functionArn);
   }
 
-  retire(functionArn: string): void {
-    this.#runtime.retire(functionArn);
-    this.#inspecting?.retire(functionArn);
+  retire(functionArn: string, successor?: FunctionSpec): void {
+    const port = this.#ports.get(functionArn);
+    this.#runtime.retire(functionArn, successor);
+    this.#inspecting?.retire(functionArn, successor && port !== undefined ? inspected(successor, port) : undefined);
+  }
+
+  reserveConcurrency(functionArn: string, reserved: number | undefined): void {
+    this.#runtime.reserveConcurrency(functionArn, reserved);
   }
 
   pools(): readonly PoolState[] {

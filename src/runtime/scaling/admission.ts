@@ -49,7 +49,7 @@ export class Admission {
 
   /** The share of the function that a version belongs to. @param arn  with or without a version */
   shareOf(arn: string): FunctionShare {
-    const name = arn.split(':', 7).join(':');
+    const name = nameOf(arn);
     let share = this.#shares.get(name);
     if (!share) {
       const requests = { tokens: Number.POSITIVE_INFINITY, at: this.#options.clock.monotonic() };
@@ -57,6 +57,14 @@ export class Admission {
       this.#shares.set(name, share);
     }
     return share;
+  }
+
+  /** Whoever waits is served by what holds now. A function that has no share yet brings its reservation along when it is called. */
+  changeReservation(arn: string, reserved: number | undefined): void {
+    const share = this.#shares.get(nameOf(arn));
+    if (!share || share.reserved === reserved) return;
+    this.reserveShare(share, reserved);
+    this.serve();
   }
 
   /** A function whose reservation comes or goes moves its places from one account to the other. */
@@ -249,6 +257,9 @@ export class Admission {
     });
   }
 }
+
+/** ARN of the function that a version belongs to. @param arn  with or without a version */
+const nameOf = (arn: string) => arn.split(':', 7).join(':');
 
 function refused(why: ThrottleCause): DomainError<RuntimeErrorCode> {
   return new DomainError('concurrency-limit', 'Rate Exceeded.', { remedy: 'retry', fields: { why } });

@@ -67,6 +67,8 @@ export class Invocations implements FunctionInvoker {
   readonly #options: InvocationsOptions;
   /** By `region/name/qualifier`. Everything that may change an entry clears its function's ones. */
   readonly #runnables = new Map<string, Runnable>();
+  /** What the runtime may run of each function, by `region/name` and version: known till it is retired, however often the function changes. */
+  readonly #given = new Map<string, Map<string, FunctionSpec>>();
   readonly #references = new Map<string, FunctionReference>();
   /** Texts of policies, which are replaced and never changed. */
   readonly #policies = new WeakMap<object, string>();
@@ -75,25 +77,31 @@ export class Invocations implements FunctionInvoker {
     this.#options = options;
   }
 
-  /** Forgets what was looked up of a function, and retires the environments that are out of date. */
+  /** Forgets what was looked up of a function, retires the environments that are out of date, and lets in those who wait by what holds now. */
   changed(region: string, name: string): void {
     const { functions, runtime, meters } = this.#options;
     const record = functions.find(region, name);
     if (!record) meters.forget(region, name);
     const prefix = `${region}/${name}/`;
-    for (const [key, { spec }] of this.#runnables) {
-      if (!key.startsWith(prefix)) continue;
-      this.#runnables.delete(key);
+    for (const key of this.#runnables.keys()) if (key.startsWith(prefix)) this.#runnables.delete(key);
+    for (const spec of [...(this.#given.get(`${region}/${name}`)?.values() ?? [])]) {
       const version = record && functions.findVersion(region, name, spec.version);
-      if (!version || revisionOf(record, version) !== spec.revision) runtime.retire(spec.arn);
+      if (version && revisionOf(record, version) === spec.revision) continue;
+      this.#given.get(`${region}/${name}`)!.delete(spec.version);
+      runtime.retire(spec.arn, version && this.specOf(region, name, spec.version));
     }
+    if (record) runtime.reserveConcurrency(functionArn(region, name), record.reservedConcurrency);
+    else this.#given.delete(`${region}/${name}`);
   }
 
-  /** What the runtime needs to know of a version. @throws function-not-found */
+  /** What the runtime needs to know of a version, to run it. @throws function-not-found */
   specOf(region: string, name: string, version: string): FunctionSpec {
     const { functions, packages, provisionedOf } = this.#options;
     const found = functions.version(region, name, version);
-    return specOf(functions.get(region, name), found, packages, provisionedOf(region, name, version));
+    const spec = specOf(functions.get(region, name), found, packages, provisionedOf(region, name, version));
+    const given = this.#given.get(`${region}/${name}`) ?? new Map<string, FunctionSpec>();
+    this.#given.set(`${region}/${name}`, given.set(version, spec));
+    return spec;
   }
 
   /** Looks a function up. @throws function-not-found, runtime-unavailable, snapshot-pending, snapshot-failed */

@@ -137,6 +137,7 @@ function fakeRuntime(ledger: Ledger): Runtime {
     provision: () => {},
     provisioned: () => undefined,
     retire: () => {},
+    reserveConcurrency: () => {},
     pools: () => [],
     [Symbol.asyncDispose]: async () => {},
   };
