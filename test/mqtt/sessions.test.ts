@@ -548,6 +548,26 @@ test('a shared subscription passes over members that are away, and queues for on
   assert.equal(queued[0]! + queued[1]!, 1);
 });
 
+test('a shared subscription queues for a busy member that is there rather than for one that is away', async () => {
+  await using rig = await openRig();
+  const away = await durable(rig, 'away');
+  await away.client.subscribe('$share/g/d', 1);
+  await lost(away.client);
+  const queued = () => rig.iot.broker.sessions.get('away')!.messages;
+  for (const sessionExpiryInterval of [0, 3600]) {
+    const busy = await durable(rig, 'busy', { properties: { sessionExpiryInterval, receiveMaximum: 1 } });
+    await busy.client.subscribe('$share/g/d', 1);
+    for (const name of ['1', '2', '3', '4']) await published(rig, 'd', name);
+    assert.equal(queued(), 0);
+    for (const name of ['1', '2', '3', '4']) {
+      const packet = await message(busy.client);
+      assert.equal(packet.payload.toString(), name);
+      busy.client.send(ack('puback', packet));
+    }
+    await lost(busy.client);
+  }
+});
+
 // Shows [MQTT-4.8.2-4], [MQTT-4.8.2-5]
 test('a shared message under way stays with its client: it is completed there, and goes to nobody else', async () => {
   await using rig = await openRig();

@@ -81,6 +81,11 @@ export class Session implements ClientSession {
     return !this.#hasRoom() || this.#window.isFull;
   }
 
+  /** Half of the queue is left for what is for this client alone: beyond it the client would have to go. */
+  get canWait(): boolean {
+    return !this.#window.isHalfQueued;
+  }
+
   mayReceive(topic: string): boolean {
     return this.#permissions.receivesAll || this.#permissions.mayReceive(topic);
   }

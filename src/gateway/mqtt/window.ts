@@ -51,6 +51,12 @@ export class OutboundWindow {
     return this.#queue.length - this.#head;
   }
 
+  /** Half of what may wait is waiting. */
+  get isHalfQueued(): boolean {
+    const { queuedMessagesMax, queuedBytesMax } = this.#limits;
+    return this.queued >= queuedMessagesMax / 2 || this.#queuedBytes >= queuedBytesMax / 2;
+  }
+
   /** What came now would have to wait. */
   get isFull(): boolean {
     return this.queued > 0 || this.inFlight >= this.#inFlightMax;

@@ -28,8 +28,8 @@ interface Member {
 }
 
 /**
- * Those who share a subscription: each message goes to one of them, in turns, past those who cannot take more now
- * or are not let have it.
+ * Those who share a subscription: each message goes to one of them, in turns, past those who cannot take more now or are not let have it.
+ * While somebody is there, nothing is queued for those who are away: they may never come back.
  * To the routes it is one subscriber.
  */
 export class SharedGroup implements Subscriber {
@@ -84,9 +84,9 @@ export class SharedGroup implements Subscriber {
     return receiver !== undefined;
   }
 
-  /** The next one that can take more now, else the next one. */
+  /** The next one that can take more now, else the next one that is there, else the next one. */
   #choose(topic: string): Receiver | undefined {
-    return this.#next(topic, isFree) ?? this.#next(topic, anyone);
+    return this.#next(topic, isFree) ?? this.#next(topic, canWait) ?? this.#next(topic, anyone);
   }
 
   /** In turns; past those who are not let have it. */
@@ -101,5 +101,6 @@ export class SharedGroup implements Subscriber {
 }
 
 const isFree = ({ isCongested }: Subscriber) => !isCongested;
+const canWait = ({ canWait: can = false }: Subscriber) => can;
 const hasQueueRoom = ({ hasQueueRoom: hasRoom = false }: Subscriber) => hasRoom;
 const anyone = () => true;

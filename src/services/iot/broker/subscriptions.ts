@@ -15,6 +15,8 @@ export interface Subscriber extends Publisher {
   deliver(message: RoutedMessage, receiver: Receiver): CommitGroup | undefined;
   /** It would drop or queue what came now: a shared subscription gives it to another. */
   readonly isCongested: boolean;
+  /** It is there, and what comes now may wait for it: its turn comes. */
+  readonly canWait?: boolean;
   /** What comes now is kept for it on disk, even while it is away. */
   readonly hasQueueRoom?: boolean;
   /** Whether it is let have messages of a topic, as far as that can be said now: a shared subscription gives it to another. */

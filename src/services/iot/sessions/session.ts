@@ -160,6 +160,10 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     return this.#outflow === undefined || this.#outflow.isFull || this.#isFull;
   }
 
+  get canWait(): boolean {
+    return this.#outflow !== undefined && !this.#isFull;
+  }
+
   get hasQueueRoom(): boolean {
     return !this.#isFull;
   }
