@@ -68,6 +68,9 @@ export class Link implements AsyncDisposable {
   /** What the broker takes at once, and how large. */
   #receiveMaximum = 65_535;
   #packetBytesMax = Number.POSITIVE_INFINITY;
+  /** What it can do: one that is sent more ends the connection (3.2.2.3). */
+  #retains = true;
+  #qosMax: mqtt.Qos = 2;
   #keepAliveMs: number;
   #lastSentAt = 0;
   #lastReceivedAt = 0;
@@ -114,13 +117,20 @@ export class Link implements AsyncDisposable {
    */
   async publish(message: OutgoingMessage): Promise<void> {
     if (this.#state.kind !== 'open') throw this.#down();
-    if (message.qos === 0) return this.#write(this.#frame(message, 0));
+    if (message.qos === 0 || this.#qosMax === 0) return this.#write(this.#frame({ ...message, qos: 0 }, 0));
     while (this.#inFlight.size >= this.#receiveMaximum) {
       await new Promise<void>((resolve) => this.#queued.push(resolve));
       if (!this.isOpen) throw this.#down();
     }
     const packetId = this.#takePacketId();
-    const frame = this.#frame(message, packetId);
+    let frame: Buffer;
+    try {
+      frame = this.#frame(message, packetId);
+    } catch (error) {
+      // The place that it had waited for is for the next: no acknowledgement may be left to tell that one.
+      this.#queued.shift()?.();
+      throw error;
+    }
     const acknowledged = new Promise<void>((resolve, reject) => this.#inFlight.set(packetId, { resolve, reject }));
     this.#write(frame);
     return acknowledged;
@@ -130,7 +140,7 @@ export class Link implements AsyncDisposable {
   offer(message: OutgoingMessage): boolean {
     const state = this.#state;
     if (state.kind !== 'open' || state.socket.writableLength > BRIDGE_LIMITS.socketBytesMax) return false;
-    const frame = mqtt.encodePacket({ ...message, type: 'publish', qos: 0, dup: false, packetId: 0 }, this.#version);
+    const frame = this.#encode({ ...message, qos: 0 }, 0);
     if (frame.length > this.#packetBytesMax) return false;
     this.#write(frame);
     return true;
@@ -236,6 +246,8 @@ export class Link implements AsyncDisposable {
     this.#inbox.connected(sessionPresent);
     this.#receiveMaximum = properties.receiveMaximum ?? 65_535;
     this.#packetBytesMax = properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    this.#retains = properties.retainAvailable ?? true;
+    this.#qosMax = properties.maximumQos ?? 2;
     this.#keepAliveMs = (properties.serverKeepAlive ?? this.#options.broker.keepAliveSeconds) * 1000;
     const { subscriptions, unwanted: filters = [] } = this.#options;
     if (filters.length > 0) {
@@ -352,9 +364,14 @@ export class Link implements AsyncDisposable {
   }
 
   #frame(message: OutgoingMessage, packetId: number): Buffer {
-    const frame = mqtt.encodePacket({ ...message, type: 'publish', dup: false, packetId }, this.#version);
+    const frame = this.#encode(message, packetId);
     if (frame.length <= this.#packetBytesMax) return frame;
     throw refused(`${this.#options.broker.name} takes packets of ${this.#packetBytesMax} bytes at most`);
+  }
+
+  #encode(message: OutgoingMessage, packetId: number): Buffer {
+    const retain = message.retain && this.#retains;
+    return mqtt.encodePacket({ ...message, type: 'publish', retain, dup: false, packetId }, this.#version);
   }
 
   #takePacketId(): number {
