@@ -26,6 +26,8 @@ export const RUNTIME_LIMITS = {
   invocationsMax: 250_000,
   /** What credentials must last beyond the timeout of an invocation that begins with them. */
   credentialsMarginMs: 60_000,
+  /** So long before its credentials are too old for a further invocation an environment of provisioned concurrency is replaced; half their time at most. */
+  renewAheadMs: 120_000,
   /** Bytes of a response: 6 MB and some room for an envelope, as on AWS. */
   responseBytesMax: 6_291_556,
   /** Bytes of a payload that goes along with the code that it waits for; what a larger one takes hides the frame of its own. */

@@ -108,6 +108,31 @@ test(
   },
 );
 
+test(
+  'provisioned environments are replaced before their credentials expire, and no call finds none',
+  LINUX,
+  async () => {
+    const clock = new SimulatedClock();
+    let asked = 0;
+    const credentials = () => {
+      const expiresAt = clock.now() + 60 * MINUTE;
+      return { accessKeyId: `key${++asked}`, secretAccessKey: 's', sessionToken: 't', expiresAt };
+    };
+    await using house = await openHouse({ clock, credentials });
+    const spec = house.spec(PID, { version: '1', provisionedConcurrency: 2 });
+    house.runtime.provision(spec);
+    const ready = () => house.runtime.provisioned(spec.arn)!.status === 'ready';
+    await until(ready);
+    const before = (await house.invoke(spec)).value;
+    await clock.advance(57 * MINUTE - 5_000);
+    assert.ok(ready(), 'the old ones are there until others have come');
+    await until(() => asked === 4 && poolOf(house, spec).idle === 2 && !isAlive(before));
+    await clock.advance(2 * MINUTE);
+    assert.equal((await house.invoke(spec)).metering.start, 'pre-warmed');
+    assert.equal(asked, 4);
+  },
+);
+
 test('provisioned concurrency whose init fails is reported as failed, and tried on', async () => {
   const clock = new SimulatedClock();
   await using house = await openHouse({ clock });

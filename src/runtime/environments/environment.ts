@@ -121,8 +121,10 @@ export class Environment {
   #sequence = 0;
   #memoryKb = 0;
   #timer: Timer | undefined;
-  /** Of its credentials, epoch milliseconds. */
-  #expiresAt = Number.POSITIVE_INFINITY;
+  /** When its credentials could expire under an invocation that begins, epoch milliseconds. */
+  #staleAt = Number.POSITIVE_INFINITY;
+  /** When another one is to be started in its place, epoch milliseconds. */
+  renewAt = Number.POSITIVE_INFINITY;
 
   constructor(options: EnvironmentOptions) {
     this.#options = options;
@@ -135,10 +137,14 @@ export class Environment {
   /** It has served for long enough, or its credentials could expire under an invocation that began now. */
   get stale(): boolean {
     // Under a debugger an invocation has a day: no credentials last so long, and a fresh environment would take the debugger's away.
-    if (this.spec.inspectorPort !== undefined) return false;
+    if (this.#isInspected) return false;
     if (this.#sequence >= RUNTIME_LIMITS.invocationsMax) return true;
-    if (this.#expiresAt === Number.POSITIVE_INFINITY) return false;
-    return this.#options.clock.now() + this.spec.timeoutMs + RUNTIME_LIMITS.credentialsMarginMs >= this.#expiresAt;
+    return this.#staleAt !== Number.POSITIVE_INFINITY && this.#options.clock.now() >= this.#staleAt;
+  }
+
+  /** It will be stale soon: what is kept ahead of calls has another one started in its place. */
+  get ages(): boolean {
+    return this.renewAt !== Number.POSITIVE_INFINITY && this.#options.clock.now() >= this.renewAt;
   }
 
   /** It takes no further invocation but the one that it was started for. */
@@ -473,7 +479,7 @@ export class Environment {
   /** @param told  what the process has been told already */
   #loadWith(credentials: FunctionCredentials, placement: Placement, told?: Order): void {
     const { connection, launch, spec, log } = this.#options;
-    this.#expiresAt = credentials.expiresAt ?? Number.POSITIVE_INFINITY;
+    this.#hold(credentials);
     log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
     if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
     if (placement.notice !== undefined) log.write(placement.notice);
@@ -483,6 +489,15 @@ export class Environment {
       // Out of descriptors a door has no listener, and a bootstrap cannot be looked at: nobody above could tell the caller.
       this.#notPlaced(error, PLACING_FAILED);
     }
+  }
+
+  /** From now on it has these credentials. */
+  #hold({ expiresAt }: FunctionCredentials): void {
+    if (expiresAt === undefined || this.#isInspected) return;
+    this.#staleAt = expiresAt - this.spec.timeoutMs - RUNTIME_LIMITS.credentialsMarginMs;
+    const usableMs = this.#staleAt - this.#options.clock.now();
+    // Those that never serve are not followed by others without end.
+    if (usableMs > 0) this.renewAt = this.#staleAt - Math.min(RUNTIME_LIMITS.renewAheadMs, usableMs / 2);
   }
 
   #orderOf(credentials: FunctionCredentials, placement: Placement): Order {

@@ -248,8 +248,9 @@ export class Population {
     if (environment.phase.kind === 'init') {
       this.#comingUp.delete(environment);
       this.#pump();
-    } else if (environment.ahead && environment.places === 0) {
+    } else if (environment.ahead) {
       this.#options.onChange(pool, environment);
+      if (environment.places > 0) return;
       if (!environment.retiring) pool.keep(environment);
       this.#hand(pool);
     }

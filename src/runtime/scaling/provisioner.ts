@@ -13,9 +13,14 @@ interface Provision {
   /** Inits that have failed since the last one that has not. */
   failures: number;
   retry: Timer | undefined;
+  /** For the next environment that ages. */
+  renewal: Timer | undefined;
 }
 
-/** Keeps as many environments initialised as were asked for. `provisioned.ts` decides. */
+/**
+ * Keeps as many environments initialised as were asked for. `provisioned.ts` decides. One whose credentials will expire stays until another
+ * has taken its place: all were started together, and the call that came next would find none of them.
+ */
 export class Provisioner {
   readonly #clock: Clock;
   readonly #population: Population;
@@ -29,14 +34,14 @@ export class Provisioner {
   /** The pool's number has changed. */
   changed(pool: Pool): void {
     if (pool.provisioned > 0 && !this.#provisions.has(pool)) {
-      this.#provisions.set(pool, { pool, starting: 0, failures: 0, retry: undefined });
+      this.#provisions.set(pool, { pool, starting: 0, failures: 0, retry: undefined, renewal: undefined });
     }
     const provision = this.#provisions.get(pool);
     if (!provision) return;
     provision.failures = 0;
     this.#adjust(provision);
     if (pool.provisioned > 0) return;
-    provision.retry?.cancel();
+    cancelTimers(provision);
     this.#provisions.delete(pool);
   }
 
@@ -70,15 +75,15 @@ export class Provisioner {
   }
 
   close(): void {
-    for (const { retry } of this.#provisions.values()) retry?.cancel();
+    for (const provision of this.#provisions.values()) cancelTimers(provision);
     this.#provisions.clear();
   }
 
   #adjust(provision: Provision): void {
     const { pool } = provision;
-    const count = () => missing(pool.provisioned, environmentsOf(pool).length, pool.spec.environmentConcurrency);
-    const excess = -count();
-    if (excess > 0) for (const environment of idleOf(pool).slice(0, excess)) environment.retire();
+    const count = () => missing(pool.provisioned, freshOf(pool).length, pool.spec.environmentConcurrency);
+    for (const environment of this.#excess(pool, -count())) environment.retire();
+    this.#renewLater(provision);
     const wanted = count() - provision.starting;
     for (let i = 0; i < wanted; i++) {
       provision.starting++;
@@ -88,6 +93,36 @@ export class Provisioner {
       });
     }
   }
+
+  /** Idle ones that may go: those that age, as far as others are initialised in their place, and of the others as many as are too many. */
+  #excess(pool: Pool, tooMany: number): readonly Environment[] {
+    const idle = idleOf(pool);
+    const old = environmentsOf(pool).filter(({ ages }) => ages).length;
+    const ready = freshOf(pool).filter(({ initialised }) => initialised).length;
+    const replaced = old - Math.max(0, missing(pool.provisioned, ready, pool.spec.environmentConcurrency));
+    return [
+      ...idle.filter(({ ages }) => ages).slice(0, Math.max(0, replaced)),
+      ...idle.filter(({ ages }) => !ages).slice(0, Math.max(0, tooMany)),
+    ];
+  }
+
+  #renewLater(provision: Provision): void {
+    provision.renewal?.cancel();
+    provision.renewal = undefined;
+    const next = Math.min(...freshOf(provision.pool).map(({ renewAt }) => renewAt));
+    if (next === Number.POSITIVE_INFINITY) return;
+    provision.renewal = this.#clock.timer(next - this.#clock.now(), () => this.#adjust(provision));
+  }
+}
+
+/** Those whose place nobody has to take. */
+function freshOf(pool: Pool): readonly Environment[] {
+  return environmentsOf(pool).filter(({ ages }) => !ages);
+}
+
+function cancelTimers({ retry, renewal }: Provision): void {
+  retry?.cancel();
+  renewal?.cancel();
 }
 
 function environmentsOf(pool: Pool): readonly Environment[] {
