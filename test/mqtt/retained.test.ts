@@ -138,3 +138,24 @@ for (const sessionExpiryInterval of [0, 3600]) {
     assert(publishes <= 70, `${publishes} messages`);
   });
 }
+
+test('retained messages among many are all found, one or thousands', async () => {
+  await using rig = await openRig();
+  await using writer = await RawClient.connected(rig.port, { clientId: 'writer' });
+  for (let i = 0; i < 3_000; i++) writer.send(publish(`r/${i}/a`, `${i}`, { retain: true }));
+  writer.send(publish('r/2999/b', 'only', { retain: true }));
+  await writer.settle();
+  for (const sessionExpiryInterval of [0, 3600]) {
+    await using reader = await RawClient.connected(rig.port, { clientId: 'r', properties: { sessionExpiryInterval } });
+    await reader.subscribe('r/+/b', 1);
+    const only = await reader.next();
+    assert(only?.type === 'publish' && only.payload.toString() === 'only');
+    await reader.subscribe('r/+/a', 1);
+    const topics = new Set<string>();
+    while (topics.size < 3_000) {
+      const packet = await reader.next();
+      assert(packet?.type === 'publish');
+      topics.add(packet.topic);
+    }
+  }
+});

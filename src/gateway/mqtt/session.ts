@@ -3,7 +3,9 @@ import type * as mqtt from '../../codec/mqtt/index.ts';
 import {
   type ClientPermissions,
   type ClientSession,
+  IOT_LIMITS,
   type Receiver,
+  type Retained,
   type RetainedMessage,
   type RoutedMessage,
   receiverFrame,
@@ -49,7 +51,7 @@ export class Session implements ClientSession {
   /** Largest packet that the client takes. */
   readonly #packetBytesMax: number;
   /** Retained messages of new subscriptions, by filter: read as the client takes them, so that `#` costs no memory. */
-  #backlog: Map<string, Iterator<RetainedDelivery>> | undefined;
+  #backlog: Map<string, Iterator<RetainedDelivery | undefined>> | undefined;
   /** Identifiers of QoS 2 messages received and not yet released: a copy of one is not published again. */
   readonly #inbound = new Set<number>();
 
@@ -102,22 +104,18 @@ export class Session implements ClientSession {
     );
   }
 
-  deliverRetained(
-    filter: string,
-    messages: Iterable<RetainedMessage>,
-    qos: mqtt.Qos,
-    identifier: number | undefined,
-  ): void {
-    const deliveries = Iterator.from(messages)
-      .filter(({ topic }) => this.mayReceive(topic))
-      .map((message) => ({ message, qos, identifier }));
+  deliverRetained(filter: string, messages: Retained, qos: mqtt.Qos, identifier: number | undefined): void {
     this.#backlog ??= new Map();
-    this.#backlog.set(filter, deliveries);
+    this.#backlog.set(
+      filter,
+      messages.map((message) => message && { message, qos, identifier }),
+    );
     this.resume();
   }
 
   endRetained(filter: string): void {
     this.#backlog?.delete(filter);
+    if (this.#backlog?.size === 0) this.#backlog = undefined;
   }
 
   acknowledged(packetId: number, by: 'puback' | 'pubcomp'): boolean {
@@ -168,9 +166,15 @@ export class Session implements ClientSession {
       else if (this.mayReceive(topicOf(frame))) this.#write(frame, next.packetId);
       else this.#skip(next);
     }
-    while (this.#backlog !== undefined && this.#hasRoom() && this.#window.queued === 0) {
-      if (!this.#sendRetained(this.#backlog)) return;
+    for (let sent = 0; this.#backlog !== undefined && this.#maySendRetained; sent++) {
+      // The end of the turn comes back here.
+      if (sent === IOT_LIMITS.retainedPerTurnMax || !this.#sendRetained(this.#backlog)) return this.#carrier.schedule();
     }
+  }
+
+  get #maySendRetained(): boolean {
+    const { queued, inFlight } = this.#window;
+    return queued === 0 && inFlight < this.#limits.inFlightOutMax && this.#hasRoom();
   }
 
   /** A message that waited is not sent: of a shared subscription, another may have it. */
@@ -193,14 +197,14 @@ export class Session implements ClientSession {
     return this.#carrier.output.queuedBytes < this.#limits.outboundBytesMax;
   }
 
-  /** False when it must wait for an acknowledgement. */
-  #sendRetained(backlog: Map<string, Iterator<RetainedDelivery>>): boolean {
-    if (this.#window.inFlight >= this.#limits.inFlightOutMax) return false;
-    for (const [filter, deliveries] of backlog) {
-      const { value, done } = deliveries.next();
-      if (done) backlog.delete(filter);
-      else this.#send(this.#retainedFrame(value), value.message.properties.messageExpiryInterval);
-      break;
+  /** False when it was looked for one long enough. */
+  #sendRetained(backlog: Map<string, Iterator<RetainedDelivery | undefined>>): boolean {
+    const [filter, deliveries] = backlog.entries().next().value!;
+    const { value, done } = deliveries.next();
+    if (done) backlog.delete(filter);
+    else if (value === undefined) return false;
+    else if (this.mayReceive(value.message.topic)) {
+      this.#send(this.#retainedFrame(value), value.message.properties.messageExpiryInterval);
     }
     if (backlog.size === 0) this.#backlog = undefined;
     return true;

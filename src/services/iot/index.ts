@@ -92,7 +92,7 @@ export type { Broker } from './broker/broker.ts';
 export { type CommitGroup, type CommitListener, joined } from './broker/commit-group.ts';
 export type { Publisher, RoutedMessage } from './broker/message.ts';
 export type { ReservedTopicHandler } from './broker/reserved.ts';
-export type { RetainedMessage } from './broker/retained.ts';
+export type { Retained, RetainedMessage } from './broker/retained.ts';
 export { isValidGroup, parseShared, type SharedGroup } from './broker/shared-group.ts';
 export type { Receiver, Subscriber, Subscription } from './broker/subscriptions.ts';
 export type { SystemValue } from './broker/system-topics.ts';

@@ -7,7 +7,7 @@ import type { Sessions } from '../sessions/sessions.ts';
 import { type CommitGroup, type GroupCommit, joined } from './commit-group.ts';
 import { forwardedProperties, ownPacket, type Publisher, RoutedMessage } from './message.ts';
 import { type ReservedTopicHandler, ReservedTopics } from './reserved.ts';
-import type { RetainedMessage, RetainedMessages } from './retained.ts';
+import type { Retained, RetainedMessages } from './retained.ts';
 import type { Receiver, Subscriber, Subscription, Subscriptions } from './subscriptions.ts';
 import type { SystemTopics, SystemValue } from './system-topics.ts';
 
@@ -75,8 +75,8 @@ export interface Broker {
   /** Has a service take what clients publish to topics that begin so: see {@link ReservedTopicHandler}. */
   reserve(prefix: string, handler: ReservedTopicHandler): void;
 
-  /** Retained messages that a new subscription gets. */
-  retained(filter: string): Iterable<RetainedMessage>;
+  /** Retained messages that a new subscription gets; see {@link Retained}. */
+  retained(filter: string): Retained;
 
   /** Someone is subscribed to this topic. */
   hasSubscribers(topic: string): boolean;
@@ -192,7 +192,7 @@ export class RoutingBroker implements Broker {
     this.#routes.clear();
   }
 
-  retained(filter: string): Iterable<RetainedMessage> {
+  retained(filter: string): Retained {
     return filter.startsWith('$SYS/') ? this.#system.matching(filter) : this.#retained.matching(filter);
   }
 

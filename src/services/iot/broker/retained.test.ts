@@ -46,3 +46,19 @@ test('what has expired is not shown, and makes room', async () => {
   assert.deepEqual(retained.topics(), ['new']);
   assert(retained.size < IOT_LIMITS.retainedMessagesMax);
 });
+
+test('a filter that matches little of much is looked for a piece at a time', async () => {
+  const { keep, retained } = await openEmpty();
+  for (let i = 0; i < 10_000; i++) keep(`k/${i}/state`, {});
+  keep('k/5000/command', {});
+  for (const [filter, matching] of [
+    ['k/+/command', 1],
+    ['+/+/+/+', 0],
+    ['k/1/state', 1],
+  ] as const) {
+    const found = [...retained.matching(filter)];
+    assert.equal(found.filter((message) => message).length, matching);
+    const pieces = found.filter((message) => message === undefined).length;
+    assert(filter === 'k/1/state' ? pieces === 0 : pieces > 30, `${filter}: ${pieces}`);
+  }
+});

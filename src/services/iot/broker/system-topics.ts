@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../base/index.ts';
 import * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Broker } from './broker.ts';
-import type { RetainedMessage } from './retained.ts';
+import type { Retained } from './retained.ts';
 
 /** Where the broker says how it is, in the topics that mosquitto has made a habit. */
 const ROOT = '$SYS/broker/';
@@ -28,7 +28,7 @@ export class SystemTopics {
   }
 
   /** Those that match, with their values. */
-  *matching(filter: string): Generator<RetainedMessage> {
+  *matching(filter: string): Retained {
     if (!filter.startsWith('$SYS/')) return;
     for (const [topic, value] of this.#values) {
       if (!mqtt.topicMatches(filter, topic)) continue;

@@ -1,6 +1,6 @@
 import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { CommitGroup } from '../broker/commit-group.ts';
-import type { RetainedMessage } from '../broker/retained.ts';
+import type { Retained } from '../broker/retained.ts';
 import type { Subscriber, Subscription } from '../broker/subscriptions.ts';
 
 /** A connection, as the durable session that it carries sees it. */
@@ -51,12 +51,7 @@ export interface ClientSession extends Subscriber {
   unsubscribed(filter: string): CommitGroup | undefined;
 
   /** Sends retained messages of a new subscription, as fast as the client takes them; what is left of the filter's former ones is not. */
-  deliverRetained(
-    filter: string,
-    messages: Iterable<RetainedMessage>,
-    qos: mqtt.Qos,
-    identifier: number | undefined,
-  ): void;
+  deliverRetained(filter: string, messages: Retained, qos: mqtt.Qos, identifier: number | undefined): void;
   /** The subscription is gone: what is left of its retained messages is not sent. */
   endRetained(filter: string): void;
   /** Sends what may be sent now: after an acknowledgement, or when the output has been written. */

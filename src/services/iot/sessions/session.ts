@@ -5,7 +5,7 @@ import type { Gauge, Logger } from '../../../telemetry/index.ts';
 import type { ClientPermissions, LastingProof } from '../access/access.ts';
 import type { CommitGroup, CommitListener, GroupCommit } from '../broker/commit-group.ts';
 import type { RoutedMessage } from '../broker/message.ts';
-import type { RetainedMessage } from '../broker/retained.ts';
+import type { Retained, RetainedMessage } from '../broker/retained.ts';
 import type { Receiver, Subscription } from '../broker/subscriptions.ts';
 import { IOT_LIMITS } from '../limits.ts';
 import { receiverFrame, retainedFrame } from './frames.ts';
@@ -124,7 +124,9 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   #inbound: Set<number> | undefined;
   #exchanges: Exchange[] = [];
   /** Retained messages of new subscriptions, by filter. */
-  #backlog: Map<string, Iterator<RetainedDelivery>> | undefined;
+  #backlog: Map<string, Iterator<RetainedDelivery | undefined>> | undefined;
+  /** Goes on with them in the next turn of the event loop. */
+  #isPulling = false;
 
   constructor(host: SessionHost, clientId: string, row: Omit<SessionRow, 'format'>) {
     this.#host = host;
@@ -315,22 +317,18 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     return this.#host.commit.write(deleteFilter(this.number, filter));
   }
 
-  deliverRetained(
-    filter: string,
-    messages: Iterable<RetainedMessage>,
-    qos: mqtt.Qos,
-    identifier: number | undefined,
-  ): void {
+  deliverRetained(filter: string, messages: Retained, qos: mqtt.Qos, identifier: number | undefined): void {
     this.#backlog ??= new Map();
     this.#backlog.set(
       filter,
-      Iterator.from(messages).map((message) => ({ message, qos, identifier })),
+      messages.map((message) => message && { message, qos, identifier }),
     );
     this.#pullRetained();
   }
 
   endRetained(filter: string): void {
     this.#backlog?.delete(filter);
+    if (this.#backlog?.size === 0) this.#backlog = undefined;
   }
 
   resume(): void {
@@ -384,15 +382,30 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   /** Retained messages go through the queue like others, a few at a time, and leave room in it for what comes in. */
   #pullRetained(): void {
-    while (this.#backlog !== undefined && this.#mayPull) {
-      for (const [filter, deliveries] of this.#backlog) {
-        const { value, done } = deliveries.next();
-        if (done) this.#backlog.delete(filter);
-        else this.#deliverOne(value, this.#outflow?.link);
-        break;
-      }
-      if (this.#backlog.size === 0) this.#backlog = undefined;
+    for (let pulled = 0; this.#backlog !== undefined && this.#mayPull; pulled++) {
+      if (pulled === IOT_LIMITS.retainedPerTurnMax || !this.#pullOne(this.#backlog)) return this.#pullLater();
     }
+  }
+
+  /** False when it was looked for one long enough. */
+  #pullOne(backlog: Map<string, Iterator<RetainedDelivery | undefined>>): boolean {
+    const [filter, deliveries] = backlog.entries().next().value!;
+    const { value, done } = deliveries.next();
+    if (done) backlog.delete(filter);
+    else if (value === undefined) return false;
+    else this.#deliverOne(value, this.#outflow?.link);
+    if (backlog.size === 0) this.#backlog = undefined;
+    return true;
+  }
+
+  /** While the client is away what comes in, or its return, goes on with them. */
+  #pullLater(): void {
+    if (this.#isPulling || !this.isConnected) return;
+    this.#isPulling = true;
+    setImmediate(() => {
+      this.#isPulling = false;
+      if (this.isConnected) this.#pullRetained();
+    });
   }
 
   get #mayPull(): boolean {
