@@ -6,7 +6,6 @@ import {
   describeTimeToLive,
   type IndexDescription,
   indexesOf,
-  keyOfSchema,
   type TableDescription,
   type Throughput,
   type TimeToLive,
@@ -65,10 +64,8 @@ export function keyWords(table: TableDescription): string {
 }
 
 function indexKeyWords({ KeySchema }: Pick<IndexDescription, 'KeySchema'>, table: TableDescription): string {
-  const { hash, range } = keyOfSchema(KeySchema);
   const types = typesOf(table);
-  const words = (name: string) => `${name} (${types[name]})`;
-  return range === undefined ? words(hash) : `${words(hash)}, ${words(range)}`;
+  return KeySchema.map(({ AttributeName }) => `${AttributeName} (${types[AttributeName]})`).join(', ');
 }
 
 function projectionWords({ Projection }: IndexDescription): string {

@@ -7,6 +7,8 @@ export const TABLE_LIMITS = {
   nameMax: 255,
   globalIndexesMax: 20,
   localIndexesMax: 5,
+  /** Attributes of the partition key of a global index, and of its sort key. */
+  attributesPerKeyMax: 4,
   /** Attributes that all `INCLUDE` projections of a table name together; one that two indexes name counts twice. */
   projectedAttributesMax: 100,
   /** Provisioned units of one table or index, and of all of a region. */

@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts';
 import type { AttributeValue } from '../model/attribute-value.ts';
-import type { KeyAttribute, KeySchema } from '../model/table.ts';
+import { hashAttributes, type KeyAttribute, type KeySchema, keyAttributes, rangeAttributes } from '../model/table.ts';
 import type { Bindings } from './bindings.ts';
 import { kept } from './cache.ts';
 import { compileNode } from './condition.ts';
@@ -16,6 +16,10 @@ export interface RangeCondition {
 /** Which items of a table or index a query is for. */
 export interface KeyCondition {
   readonly hash: AttributeValue;
+  /** Of the other attributes of the partition key, where it has several. */
+  readonly moreHash?: readonly AttributeValue[];
+  /** What the first attributes of the sort key are, where it has several and {@link range} is of one behind them. */
+  readonly equal?: readonly AttributeValue[];
   readonly range?: RangeCondition;
 }
 
@@ -52,24 +56,59 @@ export const compileKeyCondition = kept((text, _parameter: typeof PARAMETER): Co
 /** Conditions by the attribute they are for. */
 export type KeyConditions = ReadonlyMap<string, RangeCondition>;
 
-/** @throws DynamodbError `validation-failed` unless there are one or two conditions */
 export function keyConditionOf(conditions: KeyConditions): BoundKeyCondition {
-  if (conditions.size !== 1 && conditions.size !== 2) throw invalid('Conditions can be of length 1 or 2 only');
   return { bind: (key) => forKey(conditions, key) };
 }
 
-function forKey(conditions: KeyConditions, { hash, range }: KeySchema): KeyCondition {
-  if (range === undefined && conditions.size > 1) throw notSupported();
-  const onHash = conditions.get(hash.name);
-  if (onHash === undefined) throw missed(hash);
-  checkTypes(onHash, hash);
-  if (onHash.op !== '=') throw notSupported();
-  const key: KeyCondition = { hash: onHash.values[0]! };
-  if (range === undefined || conditions.size === 1) return key;
-  const onRange = conditions.get(range.name);
-  if (onRange === undefined) throw missed(range);
-  checkTypes(onRange, range);
-  return { ...key, range: onRange };
+/** Conditions of a key whose partition key and sort key have one attribute each. */
+const SIMPLE_MAX = 2;
+
+/** Each attribute of the partition key is named, and those of the sort key from the first one on: only the last of them by a range. */
+function forKey(conditions: KeyConditions, key: KeySchema): KeyCondition {
+  const partition = hashAttributes(key);
+  const count = keyAttributes(key).length;
+  if (conditions.size === 0 || conditions.size > Math.max(count, SIMPLE_MAX))
+    throw invalid(
+      `Conditions can be of length 1 ${count > SIMPLE_MAX ? 'to' : 'or'} ${Math.max(count, SIMPLE_MAX)} only`,
+    );
+  if (conditions.size > count) throw notSupported();
+  const [hash, ...moreHash] = partition.map((attribute) => equalTo(conditionOn(attribute, conditions)));
+  const sort = rangeAttributes(key);
+  const named = sort.filter(({ name }) => conditions.has(name));
+  if (partition.length + named.length < conditions.size) throw missed(sort.find(({ name }) => !conditions.has(name))!);
+  checkPrefix(sort, named.at(-1), conditions);
+  const onSort = named.map((attribute) => conditionOn(attribute, conditions));
+  const equal = onSort.slice(0, -1).map(equalTo);
+  const range = onSort.at(-1);
+  return {
+    hash: hash!,
+    ...(moreHash.length > 0 && { moreHash }),
+    ...(equal.length > 0 && { equal }),
+    ...(range && { range }),
+  };
+}
+
+/** Whether all attributes of the sort key before the last one with a condition have values. */
+function checkPrefix(sort: readonly KeyAttribute[], last: KeyAttribute | undefined, conditions: KeyConditions): void {
+  if (last === undefined) return;
+  const loose = sort.slice(0, sort.indexOf(last)).filter(({ name }) => conditions.get(name)?.op !== '=');
+  if (loose.length === 0) return;
+  throw invalid(
+    `RANGE key attributes ${loose.map(({ name }) => name).join(', ')} must have equality conditions specified in the query ` +
+      `because a condition is present on key attribute ${last.name}`,
+  );
+}
+
+function conditionOn(attribute: KeyAttribute, conditions: KeyConditions): RangeCondition {
+  const found = conditions.get(attribute.name);
+  if (found === undefined) throw missed(attribute);
+  checkTypes(found, attribute);
+  return found;
+}
+
+function equalTo({ op, values }: RangeCondition): AttributeValue {
+  if (op !== '=') throw notSupported();
+  return values[0]!;
 }
 
 const missed = ({ name }: KeyAttribute) => invalid(`Query condition missed key schema element: ${name}`);

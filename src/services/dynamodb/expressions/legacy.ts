@@ -205,7 +205,16 @@ export function legacyKeyConditions(conditions: Readonly<Record<string, LegacyCo
   });
   const isIndexable = (entry: (typeof entries)[number]): entry is readonly [string, RangeCondition] =>
     entry[1].op !== undefined;
-  if (entries.every(isIndexable)) return keyConditionOf(new Map(entries));
+  if (entries.every(isIndexable)) {
+    const condition = keyConditionOf(new Map(entries));
+    return {
+      bind: (key) => {
+        if (key.moreHash || key.moreRange)
+          throw invalid('KeyConditions cannot be used with keys of several attributes');
+        return condition.bind(key);
+      },
+    };
+  }
   return {
     bind: () => {
       throw invalid('Attempted conditional constraint is not an indexable operation');

@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts';
 import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
-import type { KeySchema, Table } from '../model/table.ts';
+import { type KeySchema, keyAttributes, type Table } from '../model/table.ts';
 import type { DocumentPath } from './bindings.ts';
 import { valueAt } from './compare.ts';
 
@@ -80,11 +80,11 @@ export function checkKeyPaths({ key, indexes }: Pick<Table, 'key' | 'indexes'>, 
   for (const index of indexes.values()) checkKeyNames(index.key, into, 'IndexKey');
 }
 
-function checkKeyNames({ hash, range }: KeySchema, into: ReadonlySet<string | number | undefined>, what: string): void {
-  for (const attribute of [hash, range]) {
-    if (!attribute || !into.has(attribute.name)) continue;
+function checkKeyNames(key: KeySchema, into: ReadonlySet<string | number | undefined>, what: string): void {
+  for (const { name } of keyAttributes(key)) {
+    if (!into.has(name)) continue;
     throw invalid(
-      `Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: ${what}: ${attribute.name}`,
+      `Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: ${what}: ${name}`,
     );
   }
 }

@@ -2,6 +2,7 @@ import type { RestoreTableFromBackupInput, RestoreTableToPointInTimeInput } from
 import { type Clock, hasCode } from '../../../base/index.ts';
 import type { Records } from '../../../store/index.ts';
 import { DynamodbError, invalid } from '../errors.ts';
+import { keyNames } from '../model/projection.ts';
 import type { Administration } from '../tables/administration.ts';
 import type { BillingMode, IndexDefinition, TableDefinition } from '../tables/definition.ts';
 import type { LiveTable } from '../tables/live-table.ts';
@@ -195,9 +196,7 @@ function restoredDefinition(
   const { indexId, ...rest } = identity;
   const billing: BillingMode = overrides.BillingModeOverride ?? source.billing;
   const indexes = restoredIndexes(source, overrides, billing).map((index) => ({ ...index, id: indexId() }));
-  const used = new Set(
-    [source.key, ...indexes.map(({ key }) => key)].flatMap(({ hash, range }) => [hash.name, range?.name]),
-  );
+  const used = new Set([source.key, ...indexes.map(({ key }) => key)].flatMap(keyNames));
   const onDemandMaximum = readOnDemandMaximum(overrides.OnDemandThroughputOverride, billing) ?? source.onDemandMaximum;
   return {
     ...rest,

@@ -12,7 +12,7 @@ import {
   sortKeyPrefix,
 } from '../model/key.ts';
 import { keyNames } from '../model/projection.ts';
-import type { Index, KeySchema, Table } from '../model/table.ts';
+import { hashAttributes, type Index, type KeySchema, rangeAttributes, type Table } from '../model/table.ts';
 import { checkedAttributes } from '../model/values.ts';
 import { checkKeyValue, checkPart } from './keys.ts';
 
@@ -42,13 +42,20 @@ export function readable(table: Table, indexName: string | undefined): Readable 
 }
 
 /** The rows that a key condition is for. @throws DynamodbError `validation-failed`: no key has such a value */
-export function rangeOf(key: KeySchema, { hash, range }: KeyCondition): RowRange {
-  checkKeyValue(key.hash.name, hash, true);
-  const partition = partitionPrefix(key, hash);
+export function rangeOf(key: KeySchema, { hash, moreHash = [], equal = [], range }: KeyCondition): RowRange {
+  const hashes = [hash, ...moreHash];
+  for (const [at, { name }] of hashAttributes(key).entries()) checkKeyValue(name, hashes[at]!, true);
+  const sort = rangeAttributes(key);
+  for (const [at, value] of equal.entries()) checkKeyValue(sort[at]!.name, value, false);
+  const partition = Buffer.concat([
+    partitionPrefix(key, ...hashes),
+    ...equal.map((value, at) => sortKeyBytes(sort[at]!, value)),
+  ]);
   const whole = { from: partition, to: afterPrefix(partition) };
-  if (!range || !key.range) return whole;
-  for (const value of range.values) checkKeyValue(key.range.name, value, false);
-  const [low, high] = range.values.map((value) => () => Buffer.concat([partition, sortKeyBytes(key.range!, value)]));
+  const attribute = sort[equal.length];
+  if (!range || !attribute) return whole;
+  for (const value of range.values) checkKeyValue(attribute.name, value, false);
+  const [low, high] = range.values.map((value) => () => Buffer.concat([partition, sortKeyBytes(attribute, value)]));
   switch (range.op) {
     case '=':
       return { from: low!(), to: afterPrefix(low!()) };
@@ -63,7 +70,7 @@ export function rangeOf(key: KeySchema, { hash, range }: KeyCondition): RowRange
     case 'between':
       return { from: low!(), to: afterPrefix(high!()) };
     case 'begins_with': {
-      const prefix = Buffer.concat([partition, sortKeyPrefix(key.range, range.values[0]!)]);
+      const prefix = Buffer.concat([partition, sortKeyPrefix(attribute, range.values[0]!)]);
       return { from: prefix, to: afterPrefix(prefix) };
     }
   }
@@ -109,9 +116,9 @@ export function startRow(source: Readable, given: Attributes, of: 'query' | 'sca
   return index ? indexRowKey(index.key, table.key, key)! : itemRowKey(table.key, key);
 }
 
-function checkKey({ hash, range }: KeySchema, key: Attributes): void {
-  checkPart(hash, key, true);
-  if (range) checkPart(range, key, false);
+function checkKey(schema: KeySchema, key: Attributes): void {
+  for (const attribute of hashAttributes(schema)) checkPart(attribute, key, true);
+  for (const attribute of rangeAttributes(schema)) checkPart(attribute, key, false);
 }
 
 /** AWS says so of what is wrong with a starting key. */

@@ -4,6 +4,8 @@
  *     row of an item    hash of the partition key (2 bytes), partition key, sort key
  *     row of an index   the same of the index's key, then the whole key of the item's row
  *
+ * A partition or sort key of several attributes is their elements one after the other; the hash is that of all of the partition's.
+ *
  * The hash spreads partitions over the key space: the order of a scan tells nothing, and a segment of a parallel scan is a
  * range. Each element ends by itself (none is the beginning of another), and elements sort as their values do:
  *
@@ -15,7 +17,7 @@
  */
 import type { Attributes, AttributeValue } from './attribute-value.ts';
 import { encodeNumber } from './number.ts';
-import type { KeyAttribute, KeySchema } from './table.ts';
+import { hashAttributes, type KeyAttribute, type KeySchema, keyAttributes } from './table.ts';
 
 /** Keys are put together here and copied out: nothing waits in between. The longest index row of AWS's limits, every byte escaped, fits. */
 const scratch = Buffer.allocUnsafeSlow(16 * 1024);
@@ -33,17 +35,19 @@ export function itemRowKey(schema: KeySchema, attributes: Attributes): Buffer {
 
 /** Key of an item's row in an index; `undefined` when the item lacks an attribute of the index's key, and so is not in it. */
 export function indexRowKey(index: KeySchema, table: KeySchema, attributes: Attributes): Buffer | undefined {
-  if (!isKeyed(index.hash, attributes) || (index.range && !isKeyed(index.range, attributes))) return undefined;
+  if (!keyAttributes(index).every((attribute) => isKeyed(attribute, attributes))) return undefined;
   begin();
   writeKey(index, attributes);
   writeKey(table, attributes);
   return finish();
 }
 
-/** How all rows of one partition begin, in a table or in an index. */
-export function partitionPrefix({ hash }: KeySchema, value: AttributeValue): Buffer {
+/** How all rows of one partition begin, in a table or in an index. @param values  of the attributes of the partition key */
+export function partitionPrefix(schema: KeySchema, ...values: readonly AttributeValue[]): Buffer {
   begin();
-  writePartition(hash, value);
+  const start = beginPartition();
+  for (const [at, { type }] of hashAttributes(schema).entries()) writeElement(type, values[at]!);
+  endPartition(start);
   return finish();
 }
 
@@ -95,15 +99,27 @@ function finish(): Buffer {
   return Buffer.from(scratch.subarray(0, end));
 }
 
-function writeKey({ hash, range }: KeySchema, attributes: Attributes): void {
-  writePartition(hash, attributes[hash.name]!);
+function writeKey({ hash, moreHash, range, moreRange }: KeySchema, attributes: Attributes): void {
+  const start = beginPartition();
+  writeElement(hash.type, attributes[hash.name]!);
+  if (moreHash) writeElements(moreHash, attributes);
+  endPartition(start);
   if (range) writeElement(range.type, attributes[range.name]!);
+  if (moreRange) writeElements(moreRange, attributes);
 }
 
-function writePartition({ type }: KeyAttribute, value: AttributeValue): void {
+function writeElements(part: readonly KeyAttribute[], attributes: Attributes): void {
+  for (const { name, type } of part) writeElement(type, attributes[name]!);
+}
+
+/** Leaves room for the hash. */
+function beginPartition(): number {
   const start = end;
   end += 2;
-  writeElement(type, value);
+  return start;
+}
+
+function endPartition(start: number): void {
   const hash = hashOf(start + 2, end);
   scratch[start] = hash >>> 8;
   scratch[start + 1] = hash & 0xff;

@@ -1,6 +1,6 @@
 import type { Attributes, AttributeValue } from './attribute-value.ts';
 import { itemOf } from './stored.ts';
-import type { Index, KeySchema, StoredItem } from './table.ts';
+import { type Index, type KeySchema, keyAttributes, type StoredItem } from './table.ts';
 
 /** What of an item stands in an index. @param table  key of the table, which every index has */
 export function projectTo({ key, projection }: Index, table: KeySchema, item: StoredItem): StoredItem {
@@ -10,8 +10,8 @@ export function projectTo({ key, projection }: Index, table: KeySchema, item: St
 }
 
 /** Names of a key's attributes, partition first. */
-export function keyNames({ hash, range }: KeySchema): readonly string[] {
-  return range ? [hash.name, range.name] : [hash.name];
+export function keyNames(key: KeySchema): readonly string[] {
+  return keyAttributes(key).map(({ name }) => name);
 }
 
 /** Those of the attributes that are named. */

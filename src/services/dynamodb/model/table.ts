@@ -11,6 +11,26 @@ export interface KeyAttribute {
 export interface KeySchema {
   readonly hash: KeyAttribute;
   readonly range?: KeyAttribute;
+  /** Of a global index whose partition or sort key has several attributes: those behind the first. */
+  readonly moreHash?: readonly KeyAttribute[];
+  readonly moreRange?: readonly KeyAttribute[];
+}
+
+const NONE: readonly KeyAttribute[] = [];
+
+/** Attributes of the partition key, in the order of the schema. */
+export function hashAttributes({ hash, moreHash = NONE }: KeySchema): readonly KeyAttribute[] {
+  return [hash, ...moreHash];
+}
+
+/** Attributes of the sort key, the one that sorts first at the front; none when there is no sort key. */
+export function rangeAttributes({ range, moreRange = NONE }: KeySchema): readonly KeyAttribute[] {
+  return range ? [range, ...moreRange] : NONE;
+}
+
+/** Attributes of a key, partition first. */
+export function keyAttributes(key: KeySchema): readonly KeyAttribute[] {
+  return [...hashAttributes(key), ...rangeAttributes(key)];
 }
 
 export type IndexStatus = 'CREATING' | 'ACTIVE' | 'UPDATING' | 'DELETING';

@@ -20,7 +20,7 @@ import {
 import { checkSelection, mustFetch } from '../items/selection.ts';
 import { eachItem, itemsThat } from '../items/slices.ts';
 import type { Attributes } from '../model/attribute-value.ts';
-import { pick } from '../model/projection.ts';
+import { keyNames, pick } from '../model/projection.ts';
 import type { KeySchema, StoredItem } from '../model/table.ts';
 import type { ItemParts } from './items.ts';
 
@@ -142,13 +142,12 @@ function startOfScan(
   );
 }
 
-function checkFilter({ hash, range }: KeySchema, { filter }: Expressions, name: string): void {
+function checkFilter(key: KeySchema, { filter }: Expressions, name: string): void {
   if (!filter) return;
   const heads = new Set(filter.paths.map((path) => path[0]));
-  for (const attribute of [hash, range]) {
-    if (!attribute || !heads.has(attribute.name)) continue;
-    throw invalid(`${name} can only contain non-primary key attributes: Primary key attribute: ${attribute.name}`);
-  }
+  const found = keyNames(key).find((attribute) => heads.has(attribute));
+  if (found === undefined) return;
+  throw invalid(`${name} can only contain non-primary key attributes: Primary key attribute: ${found}`);
 }
 
 function checkSegments({ Segment, TotalSegments }: ScanInput): void {

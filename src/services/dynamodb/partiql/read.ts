@@ -77,10 +77,20 @@ export async function select(
 
 function sourceOf(table: Table, { source: { index } }: Select, { consistent }: SelectWish): Readable {
   if (index !== undefined && !table.indexes.has(index)) throw invalid('The table does not have the specified index');
+  refuseSeveral(table, index);
   const source = readable(table, index);
   if (consistent && source.index?.kind === 'global')
     throw invalid('Strongly consistent read is not supported on Global Secondary Indexes');
   return source;
+}
+
+/** AWS has no PartiQL over them. @throws DynamodbError `validation-failed`: an index whose key has several attributes */
+export function refuseSeveral({ indexes }: Table, index: string | undefined): void {
+  const key = index === undefined ? undefined : indexes.get(index)?.key;
+  if (!key?.moreHash && !key?.moreRange) return;
+  throw invalid(
+    'PartiQL statements cannot be executed on tables with multi-attribute HASH keys or multi-attribute RANGE keys.',
+  );
 }
 
 /** A read by the index's key asks nothing of what the index has not; a scan of it finds nothing there. */

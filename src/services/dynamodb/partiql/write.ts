@@ -8,6 +8,7 @@ import type { Attributes } from '../model/attribute-value.ts';
 import type { Table } from '../model/table.ts';
 import type { BoundStatement } from './bind.ts';
 import { isOnlyKey, keyOf } from './plan.ts';
+import { refuseSeveral } from './read.ts';
 import type { Returning } from './statement.ts';
 
 /** A statement that writes, as a change for the writer. */
@@ -120,6 +121,7 @@ const whereOf = ({ action }: BoundStatement) => ('where' in action ? action.wher
  */
 export function rowOfSelect(table: Table, bound: BoundStatement, within: string): Uint8Array {
   const where = whereOf(bound);
+  refuseSeveral(table, bound.action.source.index);
   if (bound.action.source.index !== undefined || !isOnlyKey(where, table.key, bound.bindings))
     throw invalid(`Select statements within ${within} must specify the primary key in the where clause.`);
   return rowOfKey(table.key, keyOf(where, table.key, bound.bindings));

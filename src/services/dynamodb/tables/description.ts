@@ -5,7 +5,7 @@ import type {
   TableDescription,
   Projection as WireProjection,
 } from '@aws-sdk/client-dynamodb';
-import type { KeySchema } from '../model/table.ts';
+import { hashAttributes, type KeySchema, rangeAttributes } from '../model/table.ts';
 import type { IndexDefinition, OnDemandMaximum, Projection, Provisioned, TableDefinition } from './definition.ts';
 import { tableArn } from './live-table.ts';
 import { decreasesOn } from './throughput-changes.ts';
@@ -99,10 +99,10 @@ function describeStream(stream: TableDefinition['lastStream']): Partial<TableDes
   return stream ? { LatestStreamArn: stream.arn, LatestStreamLabel: stream.label } : {};
 }
 
-export function describeKey({ hash, range }: KeySchema) {
+export function describeKey(key: KeySchema) {
   return [
-    { AttributeName: hash.name, KeyType: 'HASH' as const },
-    ...(range ? [{ AttributeName: range.name, KeyType: 'RANGE' as const }] : []),
+    ...hashAttributes(key).map(({ name }) => ({ AttributeName: name, KeyType: 'HASH' as const })),
+    ...rangeAttributes(key).map(({ name }) => ({ AttributeName: name, KeyType: 'RANGE' as const })),
   ];
 }
 

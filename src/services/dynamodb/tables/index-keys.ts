@@ -1,8 +1,8 @@
 import { invalid } from '../errors.ts';
 import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
-import type { KeyAttribute, KeySchema, Table } from '../model/table.ts';
+import { hashAttributes, type KeyAttribute, type KeySchema, rangeAttributes, type Table } from '../model/table.ts';
 
-/** Bytes of a partition key and of a sort key, in tables and indexes alike. */
+/** Bytes of a partition key and of a sort key, in tables and indexes alike; of all of its attributes, where it has several. */
 const HASH_BYTES_MAX = 2048;
 const RANGE_BYTES_MAX = 1024;
 
@@ -12,26 +12,45 @@ const RANGE_BYTES_MAX = 1024;
  */
 export function checkIndexKeys(table: Table, attributes: Attributes): void {
   for (const { name, key } of table.indexes.values()) {
-    checkKey(name, key.hash, HASH_BYTES_MAX, attributes);
-    if (key.range) checkKey(name, key.range, RANGE_BYTES_MAX, attributes);
+    checkKey(name, hashAttributes(key), HASH_BYTES_MAX, attributes);
+    checkKey(name, rangeAttributes(key), RANGE_BYTES_MAX, attributes);
   }
 }
 
 /** Whether an item has a place in an index of this key, if it has the attributes at all. */
 export function isIndexable(key: KeySchema, attributes: Attributes): boolean {
-  return fits(key.hash, HASH_BYTES_MAX, attributes) && (!key.range || fits(key.range, RANGE_BYTES_MAX, attributes));
+  return (
+    fits(hashAttributes(key), HASH_BYTES_MAX, attributes) && fits(rangeAttributes(key), RANGE_BYTES_MAX, attributes)
+  );
 }
 
-function fits({ name, type }: KeyAttribute, bytesMax: number, attributes: Attributes): boolean {
-  if (!Object.hasOwn(attributes, name)) return false;
-  const value = attributes[name]!;
-  if (!(type in value)) return false;
-  const size = sizeOf(value);
-  return size > 0 && size <= bytesMax;
+function fits(part: readonly KeyAttribute[], bytesMax: number, attributes: Attributes): boolean {
+  let bytes = 0;
+  for (const { name, type } of part) {
+    if (!Object.hasOwn(attributes, name)) return false;
+    const value = attributes[name]!;
+    if (!(type in value)) return false;
+    const size = sizeOf(value);
+    if (size === 0) return false;
+    bytes += size;
+  }
+  return bytes <= bytesMax;
 }
 
-function checkKey(index: string, { name, type }: KeyAttribute, bytesMax: number, attributes: Attributes): void {
-  if (!Object.hasOwn(attributes, name)) return;
+/** @param part  the partition key or the sort key */
+function checkKey(index: string, part: readonly KeyAttribute[], bytesMax: number, attributes: Attributes): void {
+  let bytes = 0;
+  for (const attribute of part) bytes += checkedSize(index, attribute, attributes);
+  if (bytes <= bytesMax) return;
+  const what = bytesMax === HASH_BYTES_MAX ? 'hashkey' : 'rangekey';
+  throw invalid(
+    `One or more parameter values were invalid: Size of ${what} has exceeded the maximum size limit of${bytesMax} bytes`,
+  );
+}
+
+/** Bytes of an attribute of an index's key, if the item has it. */
+function checkedSize(index: string, { name, type }: KeyAttribute, attributes: Attributes): number {
+  if (!Object.hasOwn(attributes, name)) return 0;
   const value = attributes[name]!;
   if (!(type in value)) {
     throw invalid(
@@ -44,12 +63,7 @@ function checkKey(index: string, { name, type }: KeyAttribute, bytesMax: number,
       `One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty ${type === 'S' ? 'string' : 'binary'} value. IndexName: ${index}, IndexKey: ${name}`,
     );
   }
-  if (size > bytesMax) {
-    const part = bytesMax === HASH_BYTES_MAX ? 'hashkey' : 'rangekey';
-    throw invalid(
-      `One or more parameter values were invalid: Size of ${part} has exceeded the maximum size limit of${bytesMax} bytes`,
-    );
-  }
+  return size;
 }
 
 /** Bytes of a key's value; a number always fits. */

@@ -5,6 +5,7 @@ import type {
 } from '@aws-sdk/client-dynamodb';
 import { DynamodbError, invalid } from '../errors.ts';
 import { TABLE_LIMITS } from '../limits.ts';
+import { keyNames } from '../model/projection.ts';
 import type { KeyAttribute } from '../model/table.ts';
 import type { BillingMode, IndexDefinition, Provisioned, TableDefinition } from './definition.ts';
 import { changeUnits } from './throughput-changes.ts';
@@ -234,9 +235,7 @@ function mergeAttributes(before: readonly KeyAttribute[], asked: readonly KeyAtt
 
 /** Definitions that no key uses any more go, as AWS lets them. */
 function usedAttributes({ attributes, key, indexes }: TableDefinition): readonly KeyAttribute[] {
-  const used = new Set(
-    [key, ...indexes.map((index) => index.key)].flatMap(({ hash, range }) => [hash.name, range?.name]),
-  );
+  const used = new Set([key, ...indexes.map((index) => index.key)].flatMap(keyNames));
   return attributes.filter(({ name }) => used.has(name));
 }
 

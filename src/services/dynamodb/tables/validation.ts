@@ -9,6 +9,7 @@ import type {
 } from '@aws-sdk/client-dynamodb';
 import { DynamodbError, invalid } from '../errors.ts';
 import { TABLE_LIMITS } from '../limits.ts';
+import { keyNames } from '../model/projection.ts';
 import type { KeyAttribute, KeySchema } from '../model/table.ts';
 import type { BillingMode, OnDemandMaximum, Projection } from './definition.ts';
 
@@ -132,10 +133,14 @@ function missing(member: string): DynamodbError {
   );
 }
 
-/** @throws DynamodbError `validation-failed` */
+/**
+ * @param most  attributes that the partition key may have, and the sort key as well
+ * @throws DynamodbError `validation-failed`
+ */
 export function readKeySchema(
   elements: readonly KeySchemaElement[] | undefined,
   attributes: readonly KeyAttribute[],
+  most = 1,
 ): KeySchema {
   if (!elements) throw missing('keySchema');
   const names = elements.map(({ AttributeName }) => AttributeName!);
@@ -148,18 +153,43 @@ export function readKeySchema(
       `Some index key attributes are not defined in AttributeDefinitions. Keys: [${names.join(', ')}], AttributeDefinitions: [${[...types.keys()].join(', ')}]`,
     );
   }
-  const [hash, range] = elements;
-  if (hash!.KeyType !== 'HASH') {
+  if (elements[0]!.KeyType !== 'HASH') {
     throw invalid('Invalid KeySchema: The first KeySchemaElement is not a HASH key type');
   }
-  if (range && range.KeyType !== 'RANGE') {
+  if (most === 1 && elements[1] && elements[1].KeyType !== 'RANGE') {
     throw invalid('Invalid KeySchema: The second KeySchemaElement is not a RANGE key type');
   }
-  if (names[0] === names[1]) {
-    throw invalid('Both the Hash Key and the Range Key element in the KeySchema have the same name');
+  if (new Set(names).size < names.length) {
+    throw invalid(
+      names.length === 2
+        ? 'Both the Hash Key and the Range Key element in the KeySchema have the same name'
+        : 'Invalid KeySchema: Duplicate attribute names',
+    );
   }
-  return { hash: types.get(names[0]!)!, ...(range && { range: types.get(names[1]!)! }) };
+  return keySchemaOf(
+    elements.map(({ AttributeName, KeyType }) => ({ ...types.get(AttributeName!)!, isHash: KeyType === 'HASH' })),
+    most,
+  );
 }
+
+function keySchemaOf(elements: readonly (KeyAttribute & { readonly isHash: boolean })[], most: number): KeySchema {
+  const [hash, ...moreHash] = elements.filter(({ isHash }) => isHash).map(keyAttribute);
+  const [range, ...moreRange] = elements.filter(({ isHash }) => !isHash).map(keyAttribute);
+  if (elements.slice(0, 1 + moreHash.length).some(({ isHash }) => !isHash)) {
+    throw invalid('Invalid KeySchema: HASH keys must come before RANGE keys');
+  }
+  if (moreHash.length >= most || moreRange.length >= most) {
+    throw invalid(`Invalid KeySchema: At most ${most} HASH and ${most} RANGE key elements are allowed`);
+  }
+  return {
+    hash: hash!,
+    ...(range && { range }),
+    ...(moreHash.length > 0 && { moreHash }),
+    ...(moreRange.length > 0 && { moreRange }),
+  };
+}
+
+const keyAttribute = ({ name, type }: KeyAttribute): KeyAttribute => ({ name, type });
 
 /** Every definition is of a key: AWS refuses those that nothing uses. */
 function checkUse(
@@ -167,14 +197,14 @@ function checkUse(
   key: KeySchema,
   indexes: readonly { readonly KeySchema?: readonly KeySchemaElement[] | undefined }[],
 ): void {
-  const keyNames = [key.hash, key.range].filter((one) => one !== undefined).map(({ name }) => name);
-  if (indexes.length === 0 && attributes.length !== keyNames.length) {
+  const ofTable = keyNames(key);
+  if (indexes.length === 0 && attributes.length !== ofTable.length) {
     throw wrong(
       'Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions',
     );
   }
   const used = new Set([
-    ...keyNames,
+    ...ofTable,
     ...indexes.flatMap(({ KeySchema = [] }) => KeySchema.map(({ AttributeName }) => AttributeName!)),
   ]);
   if (attributes.every(({ name }) => used.has(name))) return;
@@ -238,7 +268,7 @@ export function readGlobalIndex(
   billing: BillingMode,
 ): TableRequest['global'][number] {
   checkName(name!);
-  const key = readKeySchema(elements, attributes);
+  const key = readKeySchema(elements, attributes, TABLE_LIMITS.attributesPerKeyMax);
   const projection = readProjection(Projection);
   const onDemandMaximum = readOnDemandMaximum(OnDemandThroughput, billing, `index : ${name}`);
   return {
