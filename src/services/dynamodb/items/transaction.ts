@@ -9,7 +9,7 @@ import { type CapacityWish, readUnits } from './capacity.ts';
 import { shownCapacity, type Units, UnitsSum } from './consumed.ts';
 import { ITEM_LIMITS } from './limits.ts';
 import { type TakenToken, type Tokens, tokenInProgress } from './tokens.ts';
-import type { Outcome, WantedChange, Writer, Written } from './writer.ts';
+import type { WantedChange, Writer, Written } from './writer.ts';
 
 /** Each unit counts twice in a transaction: once to prepare, once to commit. */
 const FACTOR = 2;
@@ -39,8 +39,7 @@ export interface TransactionParts {
 
 /**
  * Makes all changes or none, and under a token once.
- * @throws DynamodbError `transaction-canceled`, `token-mismatch`, `transaction-in-progress`, `validation-failed`: two of one item, or
- *   items that are too large together
+ * @throws DynamodbError `transaction-canceled`, `token-mismatch`, `transaction-in-progress`, `validation-failed`: two of one item
  */
 export async function writeTogether(
   { records, writer, tokens }: TransactionParts,
@@ -52,7 +51,6 @@ export async function writeTogether(
       factor: FACTOR,
       refused: (errors) => cancelled(errors, wanted.length),
       outdated: tokenInProgress,
-      accept: checkSize,
       ...more,
     });
   const written = token === undefined ? await write() : await tokens.once(region, token, request, write);
@@ -65,12 +63,6 @@ function checkDistinct(places: readonly ItemPlace[]): void {
   if (rows.size < places.length) {
     throw invalid('Transaction request cannot include multiple operations on one item');
   }
-}
-
-/** Whole items count, as they were or as they are to be: what an update leaves out of its request too. */
-function checkSize(outcomes: readonly Outcome[]): void {
-  const size = outcomes.reduce((sum, one) => sum + Math.max(one.old?.sizeBytes ?? 0, one.new?.sizeBytes ?? 0), 0);
-  if (size > ITEM_LIMITS.transactionBytesMax) throw transactionTooLarge();
 }
 
 /** The place of an item. */
@@ -93,7 +85,9 @@ export async function readTogether(
   const rows = await records.getAll(places.map(({ table, key }) => ({ space: table.space, key })));
   const items = rows.map((row) => row && decodeItem(row.value));
   const size = items.reduce((sum, item) => sum + (item?.sizeBytes ?? 0), 0);
-  if (size > ITEM_LIMITS.transactionBytesMax) throw transactionTooLarge();
+  if (size > ITEM_LIMITS.transactionBytesMax) {
+    throw invalid('Transaction size exceeded the maximum allowed size of 4 MB');
+  }
   const sums = sumsOf(places.map(({ table }) => table));
   const errors: DynamodbError[] = [];
   places.forEach(({ table }, at) => {
@@ -117,7 +111,15 @@ export function reasonAt<T>(errors: DynamodbError[], at: number, work: () => T):
   }
 }
 
-export const transactionTooLarge = () => invalid('Transaction size exceeded the maximum allowed size of 4 MB');
+/**
+ * What a transaction that writes carries with it is limited, and not the items that it is about: fifty of 100 KB may be deleted at once.
+ * @param sizes  bytes of items, keys and values of the request
+ * @throws DynamodbError `validation-failed`
+ */
+export function checkPayload(sizes: readonly number[]): void {
+  const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  if (size > ITEM_LIMITS.transactionBytesMax) throw invalid('Transaction payload size cannot exceed 4 MB');
+}
 
 /** What a repeated request costs: its items are read. */
 async function readAgain(records: Records, wanted: readonly WantedChange[]): Promise<Sums> {

@@ -57,8 +57,6 @@ export interface Together {
   /** Written in the same commit. */
   readonly writes?: readonly Write[];
   outdated?(): DynamodbError;
-  /** Looks at all that was decided before any of it is done. @throws DynamodbError  nothing is written */
-  accept(outcomes: readonly Outcome[]): void;
   /** What to throw when changes were refused. @param errors  by their places; the others were not */
   refused(errors: readonly (DynamodbError | undefined)[]): DynamodbError;
 }
@@ -175,7 +173,6 @@ export class Writer {
     if (!rows && mustRead(changes, (_, index) => tables[index]!)) return undefined;
     const decisions = decideAll(changes, rows, together);
     const outcomes = decisions.map((decision, index) => outcomeOf(decision, rows?.[index]?.item));
-    together?.accept(outcomes);
     const plan = { conditions: [...(together?.conditions ?? [])], writes: [...(together?.writes ?? [])] };
     const followers = new Set<Follower>();
     const at = this.#now();

@@ -12,14 +12,7 @@ import { DynamodbError, type DynamodbErrorCode, invalid } from '../errors.ts';
 import { cancelled } from '../items/cancellation.ts';
 import { readUnits } from '../items/capacity.ts';
 import { isCounted, shownCapacity, type Units, UnitsSum } from '../items/consumed.ts';
-import { ITEM_LIMITS } from '../items/limits.ts';
-import {
-  readTogether,
-  reasonAt,
-  type TransactionParts,
-  transactionTooLarge,
-  writeTogether,
-} from '../items/transaction.ts';
+import { checkPayload, readTogether, reasonAt, type TransactionParts, writeTogether } from '../items/transaction.ts';
 import type { WantedChange } from '../items/writer.ts';
 import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
 import { sizeOfAttributes } from '../model/size.ts';
@@ -91,8 +84,7 @@ export function partiqlOperations(parts: ItemParts & TransactionParts): Record<s
     const statements = TransactStatements.map((statement, at) =>
       validated(at, () => inTransaction(boundOf(statement))),
     );
-    const size = statements.reduce((sum, { item }) => sum + (item ? sizeOfAttributes(item) : 0), 0);
-    if (size > ITEM_LIMITS.transactionBytesMax) throw transactionTooLarge();
+    checkPayload(statements.map(({ item }) => (item ? sizeOfAttributes(item) : 0)));
     const reads = statements.filter(({ action }) => action.kind === 'select').length;
     if (reads > 0 && reads < statements.length)
       throw invalid('Transactions must contain either only read statements or only write statements');

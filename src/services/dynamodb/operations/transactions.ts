@@ -12,14 +12,7 @@ import { readExpressions } from '../expressions/index.ts';
 import { cancelled } from '../items/cancellation.ts';
 import { checkChange, deleteChange, type Guard, itemToPut, putChange, updateChange } from '../items/changes.ts';
 import { rowOfKey } from '../items/keys.ts';
-import { ITEM_LIMITS } from '../items/limits.ts';
-import {
-  readTogether,
-  reasonAt,
-  type TransactionParts,
-  transactionTooLarge,
-  writeTogether,
-} from '../items/transaction.ts';
+import { checkPayload, readTogether, reasonAt, type TransactionParts, writeTogether } from '../items/transaction.ts';
 import type { WantedChange } from '../items/writer.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { sizeOfAttributes } from '../model/size.ts';
@@ -70,8 +63,7 @@ interface Part {
 /** @throws DynamodbError `validation-failed`, `resource-not-found`, or `transaction-canceled`: keys that do not fit */
 function wantedOf(items: readonly TransactWriteItem[], tableOf: (name: string) => Table): readonly WantedChange[] {
   const parts = items.map(readPart);
-  const size = parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (size > ITEM_LIMITS.transactionBytesMax) throw transactionTooLarge();
+  checkPayload(parts.map(({ sizeBytes }) => sizeBytes));
   const errors: DynamodbError[] = [];
   const changes = parts.map((part, at) => {
     const table = tableOf(part.tableName);
@@ -101,7 +93,8 @@ function readPart(item: TransactWriteItem): Part {
     const update = item.Update;
     const read = readExpressions(update as Request, { expressions: ['UpdateExpression', 'ConditionExpression'] });
     const guard = { condition: read.condition, showsOld: showsOld(update) };
-    return { ...part, change: (table) => updateChange(table, key, read.update, guard, COUNTED) };
+    const sizeBytes = part.sizeBytes + sizeOfAttributes((update.ExpressionAttributeValues ?? {}) as Attributes);
+    return { ...part, sizeBytes, change: (table) => updateChange(table, key, read.update, guard, COUNTED) };
   }
   const guard = guardOf(keyed as ConditionCheck, ['ConditionExpression']);
   if (item.Delete) return { ...part, change: (table) => deleteChange(table, key, guard, COUNTED) };
