@@ -119,6 +119,30 @@ describe('transactions', () => {
     await refused([], { name: 'ValidationException' });
   });
 
+  test('names and values without an expression are taken, as AWS takes them in transactions alone', async () => {
+    const TableName = await node.table();
+    const { client } = node;
+    const unasked = { ExpressionAttributeNames: { '#n': 'n' }, ExpressionAttributeValues: { ':n': { N: '1' } } };
+    await client.transactWriteItems({
+      TransactItems: [
+        { Put: { TableName, Item: key('a'), ...unasked } },
+        { Delete: { TableName, Key: key('b'), ...unasked } },
+      ],
+    });
+    const ExpressionAttributeNames = { '#n': 'n' };
+    const { Responses } = await client.transactGetItems({
+      TransactItems: [{ Get: { TableName, Key: key('a'), ExpressionAttributeNames } }],
+    });
+    assert.deepEqual(Responses, [{ Item: key('a') }]);
+    const unused = /unused in expressions: keys: \{#n\}/;
+    const ConditionExpression = 'attribute_exists(h)';
+    const put = { TableName, Item: key('a'), ConditionExpression, ExpressionAttributeNames };
+    await assert.rejects(client.transactWriteItems({ TransactItems: [{ Put: put }] }), { message: unused });
+    await assert.rejects(client.putItem({ TableName, Item: key('a'), ExpressionAttributeNames }), {
+      message: 'ExpressionAttributeNames can only be specified when using expressions',
+    });
+  });
+
   test('a read of several items sees one state, in the order asked for, missing ones empty', async () => {
     const TableName = await node.table();
     const { client } = node;

@@ -50,6 +50,8 @@ type LegacyParameter =
 export interface AllowedParameters {
   readonly expressions: readonly RequestParameter[];
   readonly legacy?: readonly LegacyParameter[];
+  /** Parts of transactions may bring names and values without an expression: nobody looks at them. */
+  readonly inTransaction?: true;
 }
 
 /** What a request asks for, whichever parameters it said it with. */
@@ -66,6 +68,7 @@ export interface Expressions {
  * @throws DynamodbError `validation-failed`, as AWS words it and in its order
  */
 export function readExpressions(request: ExpressionRequest, allowed: AllowedParameters): Expressions {
+  if (allowed.inTransaction && allowed.expressions.every((name) => request[name] === undefined)) return {};
   checkMixed(request, allowed);
   const legacy = readLegacy(request);
   const bindings = Bindings.read(request.ExpressionAttributeNames, request.ExpressionAttributeValues);

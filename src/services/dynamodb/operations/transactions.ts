@@ -105,13 +105,16 @@ function readPart(item: TransactWriteItem): Part {
 const COUNTED = { counted: true };
 
 function guardOf(part: ConditionCheck | object, expressions: readonly ['ConditionExpression']): Guard {
-  const { condition } = readExpressions(part as Request, { expressions });
+  const { condition } = readExpressions(part as Request, { expressions, inTransaction: true });
   return { condition, showsOld: showsOld(part as ConditionCheck) };
 }
 
 const showsOld = ({ ReturnValuesOnConditionCheckFailure: wish }: Partial<ConditionCheck>) => wish === 'ALL_OLD';
 
 function readGet(get: Get) {
-  const { projection } = readExpressions(get as Request, { expressions: ['ProjectionExpression'] });
+  const { projection } = readExpressions(get as Request, {
+    expressions: ['ProjectionExpression'],
+    inTransaction: true,
+  });
   return { get, projection };
 }
