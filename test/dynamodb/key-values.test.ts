@@ -26,6 +26,21 @@ test('a query for what no key can be is refused, instead of finding nothing', as
   });
 });
 
+// What dynalite says of them is older than what AWS says today.
+test('an empty key is refused in the same words whatever it is a key for', async () => {
+  await using tables = await LocalTables.open();
+  const TableName = await tables.table('keys');
+  const Key = { h: { S: '' } };
+  const refused = { message: `${NOT_VALID} string value. Key: h` };
+  await assert.rejects(tables.call('PutItem', { TableName, Item: Key }), refused);
+  for (const operation of ['GetItem', 'DeleteItem', 'UpdateItem'])
+    await assert.rejects(tables.call(operation, { TableName, Key }), refused);
+  const update = { TableName, Key, UpdateExpression: 'SET a = h' };
+  for (const part of [{ Put: { TableName, Item: Key } }, { Delete: { TableName, Key } }, { Update: update }])
+    await assert.rejects(tables.call('TransactWriteItems', { TransactItems: [part] }), refused);
+  await assert.rejects(tables.call('BatchGetItem', { RequestItems: { [TableName]: { Keys: [Key] } } }), refused);
+});
+
 test('a text that UTF-8 cannot hold is kept as what an encoder makes of it, in keys and elsewhere', async () => {
   await using tables = await LocalTables.open();
   const TableName = await tables.table('halves');

@@ -101,7 +101,6 @@ describe('as AWS was recorded', () => {
       { x: S('a') },
       { h: N(1) },
       { h: S('a'), x: S('b') },
-      { h: S('') },
       { h: S('x'.repeat(2049)) },
       { h: { NULL: true } },
     ];

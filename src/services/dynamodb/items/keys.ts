@@ -27,7 +27,7 @@ export function checkedKey(schema: KeySchema, key: Attributes): Attributes {
 /** @throws DynamodbError `validation-failed` */
 export function checkPart({ name, type }: KeyAttribute, key: Attributes, isHash: boolean): void {
   if (!Object.hasOwn(key, name) || !(type in key[name]!)) throw invalid(MISMATCH);
-  checkLength(name, key[name]!, isHash, WRONG);
+  checkKeyValue(name, key[name]!, isHash);
 }
 
 /** The row of an item to be put. @throws DynamodbError `validation-failed` when its key does not fit the table */
@@ -48,12 +48,8 @@ function checkItemPart({ name, type }: KeyAttribute, item: Attributes, isHash: b
 
 /** A value of a key, of the key's type. @throws DynamodbError `validation-failed`: it is empty or too long */
 export function checkKeyValue(name: string, value: AttributeValue, isHash: boolean): void {
-  checkLength(name, value, isHash, 'One or more parameter values are not valid. ');
-}
-
-function checkLength(name: string, value: AttributeValue, isHash: boolean, intro: string): void {
   const length = 'S' in value ? utf8Length(value.S) : 'B' in value ? value.B.length : 1;
-  if (length === 0) throw invalid(`${intro}${emptyKey(name, typeOf(value))}`);
+  if (length === 0) throw invalid(emptyKey(name, typeOf(value)));
   if (isHash && length > ITEM_LIMITS.partitionKeyBytesMax) {
     throw invalid(`${WRONG}Size of hashkey has exceeded the maximum size limit of2048 bytes`);
   }
@@ -63,4 +59,5 @@ function checkLength(name: string, value: AttributeValue, isHash: boolean, intro
 }
 
 const emptyKey = (name: string, type: AttributeType) =>
+  'One or more parameter values are not valid. ' +
   `The AttributeValue for a key attribute cannot contain an empty ${type === 'S' ? 'string' : 'binary'} value. Key: ${name}`;
