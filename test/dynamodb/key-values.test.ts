@@ -46,10 +46,42 @@ test('a text that UTF-8 cannot hold is kept as what an encoder makes of it, in k
   const TableName = await tables.table('halves');
   const Item = { h: { S: 'a\ud800' }, s: { S: '\udc00b' }, ss: { SS: ['\ud800', 'x'] }, pair: { S: '\u{1f600}' } };
   await tables.call('PutItem', { TableName, Item });
-  const kept = { h: { S: 'a\ufffd' }, s: { S: '\ufffdb' }, ss: { SS: ['\ufffd', 'x'] }, pair: { S: '\u{1f600}' } };
+  const kept = { h: { S: 'a\ufffd' }, s: { S: '\ufffdb' }, ss: { SS: ['x', '\ufffd'] }, pair: { S: '\u{1f600}' } };
   for (const h of ['a\ud800', 'a\udfff', 'a\ufffd']) {
     assert.deepEqual(JSON.parse((await tables.call('GetItem', { TableName, Key: { h: { S: h } } })).Item.text), kept);
   }
   const set = { SS: ['\ud800', '\ud801'] };
   await assert.rejects(tables.call('PutItem', { TableName, Item: { ...Item, set } }), /contains duplicates/);
+});
+
+test('members of sets come in the order of DynamoDB, however they were written', async () => {
+  await using tables = await LocalTables.open();
+  const TableName = await tables.table('sets');
+  const Key = { h: { S: 'a' } };
+  const read = async () => JSON.parse((await tables.call('GetItem', { TableName, Key })).Item.text);
+  const bytes = (...members: number[]) => Uint8Array.from(members);
+  const Item = {
+    ...Key,
+    ss: { SS: ['b', '\u{1f600}', 'a', '\uffff', ''] },
+    ns: { NS: ['10', '9', '-1', '-20', '0.5'] },
+    in: { M: { bs: { BS: [bytes(2), bytes(1, 200), bytes(1)] } } },
+  };
+  await tables.call('PutItem', { TableName, Item });
+  const { ss, ns, in: inner } = await read();
+  assert.deepEqual(ss, { SS: ['', 'a', 'b', '\uffff', '\u{1f600}'] });
+  assert.deepEqual(ns, { NS: ['-20', '-1', '0.5', '9', '10'] });
+  assert.deepEqual(inner.M.bs, { BS: [[1], [1, 200], [2]].map((one) => Buffer.from(one).toString('base64')) });
+  const ExpressionAttributeValues = { ':s': { SS: ['aa'] }, ':n': { NS: ['5'] } };
+  const UpdateExpression = 'ADD ss :s, ns :n';
+  await tables.call('UpdateItem', { TableName, Key, UpdateExpression, ExpressionAttributeValues });
+  const added = await read();
+  assert.deepEqual(added.ss.SS.slice(0, 4), ['', 'a', 'aa', 'b']);
+  assert.deepEqual(added.ns.NS, ['-20', '-1', '0.5', '5', '9', '10']);
+});
+
+test('a transaction of statements that write answers nothing for each of them', async () => {
+  await using tables = await LocalTables.open();
+  await tables.table('written');
+  const TransactStatements = ['a', 'b'].map((h) => ({ Statement: `INSERT INTO written VALUE {'h': '${h}'}` }));
+  assert.deepEqual(await tables.call('ExecuteTransaction', { TransactStatements }), { Responses: [] });
 });

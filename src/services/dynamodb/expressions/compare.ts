@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
 import { compareNumbers } from '../model/number.ts';
+import { compareTexts } from '../model/text.ts';
 import { typeOf } from '../model/values.ts';
 import type { DocumentPath } from './bindings.ts';
 import { includesBytes, includesText } from './search.ts';
@@ -67,25 +68,8 @@ export function membersOf(value: AttributeValue): readonly string[] {
  */
 export function orderOf(a: AttributeValue, b: AttributeValue): number | undefined {
   if ('N' in a) return 'N' in b ? compareNumbers(a.N, b.N) : undefined;
-  if ('S' in a) return 'S' in b ? compareStrings(a.S, b.S) : undefined;
+  if ('S' in a) return 'S' in b ? compareTexts(a.S, b.S) : undefined;
   return 'B' in a && 'B' in b ? compareBytes(a.B, b.B) : undefined;
-}
-
-const FIRST_SURROGATE = 0xd800;
-const LAST_SURROGATE = 0xdfff;
-
-/** As their UTF-8 bytes stand: like UTF-16 units, but surrogates come after all else. */
-function compareStrings(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let at = 0; at < length; at++) {
-    const [x, y] = [a.charCodeAt(at), b.charCodeAt(at)];
-    if (x !== y) return rank(x) - rank(y);
-  }
-  return a.length - b.length;
-}
-
-function rank(unit: number): number {
-  return unit >= FIRST_SURROGATE && unit <= LAST_SURROGATE ? unit + 0x10000 : unit;
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

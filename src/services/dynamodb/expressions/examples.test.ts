@@ -158,7 +158,7 @@ test('ADD and DELETE', () => {
   assert.deepEqual(add(stocked, 5).QuantityOnHand, N(10));
   const color = (UpdateExpression: string, ...members: string[]) =>
     updated({ UpdateExpression, ExpressionAttributeValues: { ':c': { SS: members } } }).Color;
-  assert.deepEqual(color('ADD Color :c', 'Orange', 'Red', 'Purple'), { SS: ['Red', 'Black', 'Orange', 'Purple'] });
+  assert.deepEqual(color('ADD Color :c', 'Orange', 'Red', 'Purple'), { SS: ['Black', 'Orange', 'Purple', 'Red'] });
   assert.deepEqual(color('DELETE Color :c', 'Red', 'Purple'), { SS: ['Black'] });
   assert.equal(color('DELETE Color :c', 'Red', 'Black'), undefined);
 });

@@ -4,7 +4,7 @@ import type { Attributes, AttributeType, AttributeValue } from '../model/attribu
 import { addNumbers, subtractNumbers } from '../model/number.ts';
 import { sizeOfValue } from '../model/size.ts';
 import type { KeySchema } from '../model/table.ts';
-import { checkDepth, typeOf } from '../model/values.ts';
+import { checkDepth, sortedSet, typeOf } from '../model/values.ts';
 import type { Bindings, DocumentPath } from './bindings.ts';
 import { kept } from './cache.ts';
 import { membersOf, valueAt } from './compare.ts';
@@ -319,7 +319,7 @@ export function added(old: AttributeValue | undefined, value: AttributeValue, re
   const there = new Set(membersOf(old));
   const texts = membersOf(value);
   const more = rawMembers(value).filter((_, at) => !there.has(texts[at]!));
-  return { kind: 'set', value: { [type]: [...rawMembers(old), ...more] } as unknown as AttributeValue };
+  return { kind: 'set', value: sortedSet({ [type]: [...rawMembers(old), ...more] } as unknown as AttributeValue) };
 }
 
 /** `DELETE`: members from a set, which goes with its last one. */

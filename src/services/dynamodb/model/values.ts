@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { invalid } from '../errors.ts';
 import type { Attributes, AttributeType, AttributeValue } from './attribute-value.ts';
-import { canonicalNumber } from './number.ts';
+import { canonicalNumber, compareNumbers } from './number.ts';
+import { compareTexts } from './text.ts';
 
 /** Levels that lists and maps of a value may have within each other. */
 export const VALUE_LIMITS = {
@@ -85,20 +86,20 @@ const CHECKS: { readonly [Type in AttributeType]?: Check<Type> } = {
     if (value.SS.length === 0) throw wrong('An string set  may not be empty');
     const texts = mapList(value.SS, (text) => text.toWellFormed());
     if (new Set(texts).size < texts.length) throw wrong(`Input collection [${texts.join(', ')}] contains duplicates.`);
-    return texts === value.SS ? value : { SS: texts };
+    return sortedSet(texts === value.SS ? value : { SS: texts });
   },
   NS: (value) => {
     if (value.NS.length === 0) throw wrong('An number set  may not be empty');
     const numbers = mapList(value.NS, canonicalNumber);
     if (new Set(numbers).size < numbers.length) throw invalid('Input collection contains duplicates');
-    return numbers === value.NS ? value : { NS: numbers };
+    return sortedSet(numbers === value.NS ? value : { NS: numbers });
   },
   BS: (value) => {
     if (value.BS.length === 0) throw wrong('Binary sets should not be empty');
     const texts = value.BS.map((bytes) => Buffer.from(bytes).toString('base64'));
     if (new Set(texts).size < texts.length)
       throw wrong(`Input collection [${texts.join(', ')}]of type BS contains duplicates.`);
-    return value;
+    return sortedSet(value);
   },
   L: (value, depth) => {
     const members = mapList(value.L, (member) => checkedAt(member, depth + 1));
@@ -109,6 +110,18 @@ const CHECKS: { readonly [Type in AttributeType]?: Check<Type> } = {
     return members === value.M ? value : { M: members };
   },
 };
+
+/** A set in the order in which DynamoDB gives its members: texts and binaries by their bytes, numbers by value. Itself when it is in it. */
+export function sortedSet<Value extends AttributeValue>(value: Value): AttributeValue {
+  if ('SS' in value) return isSorted(value.SS, compareTexts) ? value : { SS: value.SS.toSorted(compareTexts) };
+  if ('NS' in value) return isSorted(value.NS, compareNumbers) ? value : { NS: value.NS.toSorted(compareNumbers) };
+  if ('BS' in value) return isSorted(value.BS, Buffer.compare) ? value : { BS: value.BS.toSorted(Buffer.compare) };
+  return value;
+}
+
+function isSorted<T>(members: readonly T[], order: (a: T, b: T) => number): boolean {
+  return members.every((member, at) => at === 0 || order(members[at - 1]!, member) < 0);
+}
 
 /** The list of what `change` makes; the same list when that is the same. */
 function mapList<T>(list: readonly T[], change: (member: T) => T): readonly T[] {

@@ -98,7 +98,7 @@ export function partiqlOperations(parts: ItemParts & TransactionParts): Record<s
     if (errors.length > 0) throw cancelled(errors, statements.length);
     const wanted = changes as readonly WantedChange[];
     return {
-      Responses: wanted.map(() => ({})),
+      Responses: [],
       ...(await writeTogether(parts, { wanted, region, token, request: TransactStatements, wish })),
     };
   };
