@@ -19,6 +19,9 @@ export interface Attack {
 }
 
 const HAS_PYTHON = spawnSync('python3', ['--version']).status === 0;
+const HAS_PERL = spawnSync('perl', ['-v']).status === 0;
+/** Numbers of the system call. */
+const INOTIFY_INIT1: Readonly<Partial<Record<NodeJS.Architecture, string>>> = { x64: '294', arm64: '26' };
 let serial = 0;
 
 /** A process of the function that leaves its group and session, and goes on for as long as nobody stops it. */
@@ -403,6 +406,17 @@ print(','.join(got))`;
       (await run(
         "const open = []; return attempt(() => { while (open.length < 5_000) open.push(fs.openSync('/dev/null')); return 'all'; });",
       )) !== 'EMFILE',
+  },
+  {
+    name: 'taking all file watches of the machine',
+    openIn: ['process'],
+    ...(HAS_PERL ? {} : { needs: 'perl' }),
+    // Node has one watcher for all that a process watches: another language asks the kernel itself.
+    attempt: async ({ run }) =>
+      (await run(
+        "return Number(cp.spawnSync('perl', ['-e', 'my $n = 0; $n++ while $n < 1000 && syscall($ARGV[0], 0) >= 0; print $n', e], { encoding: 'utf8' }).stdout);",
+        INOTIFY_INIT1[process.arch],
+      )) > 32,
   },
   {
     name: 'log flood',

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { SANDBOX_LIMITS } from '../limits.ts';
+import type { Namespaces } from './namespaces.ts';
 
 /** Longest complaint of a program that is passed on. */
 const COMPLAINT_LENGTH_MAX = 500;
@@ -14,25 +16,36 @@ export const MTU = 65_520;
 const SLIRP = `slirp4netns --mtu=${MTU} --disable-host-loopback --enable-sandbox --enable-seccomp --ready-fd=3 --netns-type=path`;
 
 /**
- * A line a sandbox comes in: its name and the node's descriptor of its network namespace. slirp4netns becomes this shell's own child,
+ * Run with root's rights over a sandbox, which no command inside has. The kernel counts file watches for whoever made the user namespace as well: of
+ * the few that root has on a machine, one function would otherwise take all.
+ */
+const INSIDE = `
+echo ${SANDBOX_LIMITS.watchersMax} >/proc/sys/user/max_inotify_instances &&
+echo ${SANDBOX_LIMITS.watchedFilesMax} >/proc/sys/user/max_inotify_watches &&
+exec ip -batch "$1"
+`;
+
+/**
+ * A line a sandbox comes in: its name and the node's descriptors of its network and user namespaces. slirp4netns becomes this shell's own child,
  * in the sandbox's control groups (what a function makes it hold counts as the function's), and dies with it, frozen or not. It writes
  * `1` and closes the pipe when its interface is there. `jobs` buries those that have ended.
  */
 const SCRIPT = `
-node=$1 rules=$2
-shift 2
+node=$1 rules=$2 inside=$3
+shift 3
 exec 4>&1
-while read -r name descriptor; do
+while read -r name network user; do
   jobs >&2
   {
     exec 3>&1 >/dev/null </dev/null
     for parent; do echo 0 >"$parent/$name/cgroup.procs" || exit; done
     read -r pid rest </proc/self/stat
     echo "$name started $pid" >&4
-    exec setpriv --pdeathsig KILL ${SLIRP} "/proc/$node/fd/$descriptor" ${INTERFACE} 4>&-
+    exec setpriv --pdeathsig KILL ${SLIRP} "/proc/$node/fd/$network" ${INTERFACE} 4>&-
   } | {
     read -r ready
-    if [ "$ready" = 1 ] && nsenter "--net=/proc/$node/fd/$descriptor" -- ip -batch "$rules"
+    if [ "$ready" = 1 ] &&
+      nsenter "--net=/proc/$node/fd/$network" "--user=/proc/$node/fd/$user" -- sh -c "$inside" sh "$rules"
     then echo "$name attached" >&4
     else echo "$name failed" >&4
     fi
@@ -67,18 +80,23 @@ export class Attaching {
 
   /**
    * @param name  of the sandbox and of its control groups
-   * @param namespace  descriptor of its network namespace; stays open until this is settled
+   * @param namespaces  descriptors, which stay open until this is settled
    * @param rules  lines for `ip -batch`, once the interface is there
    * @param onStarted  is told the process id of its slirp4netns
    * @throws Error  (rejects) the network cannot be had
    */
-  attach(name: string, namespace: number, rules: readonly string[], onStarted: (pid: number) => void): Promise<void> {
+  attach(
+    name: string,
+    namespaces: Pick<Namespaces, 'network' | 'user'>,
+    rules: readonly string[],
+    onStarted: (pid: number) => void,
+  ): Promise<void> {
     const done = Promise.withResolvers<void>();
     try {
       this.#writeRules(`${rules.join('\n')}\n`);
       this.#shell ??= this.#start();
       this.#waiting.set(name, { onStarted, done });
-      this.#shell.stdin!.write(`${name} ${namespace}\n`);
+      this.#shell.stdin!.write(`${name} ${namespaces.network} ${namespaces.user}\n`);
     } catch (error) {
       done.reject(error);
     }
@@ -120,7 +138,7 @@ export class Attaching {
   }
 
   #start(): ChildProcess {
-    const shell = spawn('sh', ['-c', SCRIPT, 'sh', String(process.pid), this.#rulesFile, ...this.#parents], {
+    const shell = spawn('sh', ['-c', SCRIPT, 'sh', String(process.pid), this.#rulesFile, INSIDE, ...this.#parents], {
       env: { PATH: process.env.PATH },
       // A signal from the terminal is for the node, which ends the sandboxes in its own order.
       detached: true,

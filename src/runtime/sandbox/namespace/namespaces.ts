@@ -13,21 +13,23 @@ const DESCRIPTOR = 3;
 export class Namespaces implements Disposable {
   readonly #network: number;
   readonly #mount: number;
+  readonly #user: number;
   #closed = false;
 
-  private constructor(network: number, mount: number) {
+  private constructor(network: number, mount: number, user: number) {
     this.#network = network;
     this.#mount = mount;
+    this.#user = user;
   }
 
   /** @param pid  a process of the sandbox; @param parent  who must have started it @throws Error  it is not that process any more */
   static open(pid: number, parent: number): Namespaces {
     const opened: number[] = [];
     try {
-      for (const name of ['net', 'mnt']) opened.push(openSync(`/proc/${pid}/ns/${name}`, 'r'));
+      for (const name of ['net', 'mnt', 'user']) opened.push(openSync(`/proc/${pid}/ns/${name}`, 'r'));
       // After they are open: what they belong to is known now, whatever becomes of the number.
       if (parentOf(pid) !== parent) throw new Error('the sandbox has ended');
-      return new Namespaces(opened[0]!, opened[1]!);
+      return new Namespaces(opened[0]!, opened[1]!, opened[2]!);
     } catch (error) {
       for (const descriptor of opened) closeSync(descriptor);
       throw error;
@@ -37,6 +39,11 @@ export class Namespaces implements Disposable {
   /** Descriptor of the network namespace. */
   get network(): number {
     return this.#network;
+  }
+
+  /** Descriptor of the user namespace. */
+  get user(): number {
+    return this.#user;
   }
 
   /**
@@ -68,6 +75,7 @@ export class Namespaces implements Disposable {
     this.#closed = true;
     closeSync(this.#network);
     closeSync(this.#mount);
+    closeSync(this.#user);
   }
 }
 

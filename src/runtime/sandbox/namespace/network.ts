@@ -68,7 +68,7 @@ export class Network {
   /** Not by slirp4netns itself, which would set up loopback under the hands of bubblewrap. */
   async #attach(name: string): Promise<void> {
     const rules = [...firstRules(INTERFACE, ownAddresses()), ...interfaceUp(INTERFACE, MTU)];
-    await this.#attaching.attach(name, this.#namespaces!.network, rules, (pid) => {
+    await this.#attaching.attach(name, this.#namespaces!, rules, (pid) => {
       this.#slirp = pid;
       if (this.#closed) this.#killSlirp();
     });
