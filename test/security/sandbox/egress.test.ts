@@ -5,9 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock, systemRandom } from '../../../src/base/index.ts';
 import { type Egress, openSandbox } from '../../../src/runtime/index.ts';
 import { ENGINES } from '../../lambda/engines.ts';
+import { RuntimeHouse } from '../../lambda/runtime-house.ts';
 import { openScene, type Scene } from './house.ts';
 
 /** To another machine: a process in a network namespace of its own, with two addresses. */
@@ -73,6 +75,35 @@ describe('egress in engine namespace', { skip }, () => {
       answers.every((answer) => /^E(NETUNREACH|HOSTUNREACH|CONNREFUSED)$/.test(answer)),
       answers.join(' '),
     );
+  });
+
+  test('addresses that the machine has got since a blank sandbox was built are closed to who gets it, and so are those of loopback', async () => {
+    const reached = '203.0.113.9';
+    await using house = await RuntimeHouse.open({ engine: 'namespace', blanks: 2, blanksAfterMs: 0 });
+    const dialling = (egress: Egress) =>
+      house.spec(
+        `exports.handler = (e) => new Promise((done) => require('node:net').connect({ ...e, timeout: 2_000 })
+           .on('data', (bytes) => done(String(bytes))).on('error', ({ code }) => done(code)).on('timeout', () => done('timeout')));`,
+        { egress },
+      );
+    const target = { host: reached, port: scene.mqttPort };
+    const list: Egress = { kind: 'allowlist', destinations: [reached] };
+    await house.invoke(dialling({ kind: 'all' }), target);
+    while (!house.runtime.blanksFull) await delay(50);
+    ip(`address add ${reached}/32 dev lo`);
+    try {
+      await delay(2_500);
+      const answers = [
+        await house.invoke(dialling({ kind: 'all' }), target),
+        await house.invoke(dialling(list), target),
+      ];
+      assert.deepEqual(
+        answers.map(({ value }) => value),
+        ['ENETUNREACH', 'ENETUNREACH'],
+      );
+    } finally {
+      ip(`address del ${reached}/32 dev lo`);
+    }
   });
 
   test('none reaches nothing but the doors', async () => {

@@ -17,6 +17,7 @@ import {
 } from './bubblewrap.ts';
 import { ContainedProcess } from './contained-process.ts';
 import { HOSTS, Network } from './network.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { Placing } from './placing.ts';
 import { seccompFilter } from './seccomp.ts';
 import { endStranded } from './stranded.ts';
@@ -61,6 +62,7 @@ export class NamespaceSandbox implements Sandbox {
   readonly #filter: string;
   readonly #placing: Placing;
   readonly #attaching: Attaching;
+  readonly #machine: OwnAddresses;
   readonly #launcher: Launcher;
   #nextUser: number;
   /** Whether functions can be given a network. */
@@ -82,6 +84,7 @@ export class NamespaceSandbox implements Sandbox {
     this.#filter = join(directory, 'seccomp.bpf');
     this.#placing = new Placing(join(directory, 'spares'));
     this.#attaching = new Attaching(join(directory, 'rules'), cgroups.parents);
+    this.#machine = new OwnAddresses(options.clock);
     this.#nextUser = random.bytes(4).readUInt32LE() % USERS.count;
   }
 
@@ -157,7 +160,7 @@ export class NamespaceSandbox implements Sandbox {
     }
     const user = this.#bubblewrap.privileged ? USERS.first + (this.#nextUser++ % USERS.count) : undefined;
     const network = this.#hasNetwork
-      ? new Network(clock, this.#attaching, folderOf(request.directory).hosts)
+      ? new Network(clock, this.#attaching, this.#machine, folderOf(request.directory).hosts)
       : undefined;
     const newCgroup = (name: string) => cgroups.create(name);
     const launch = (listener: LaunchListener) => this.#launch(request, isHeld, listener);
@@ -165,6 +168,7 @@ export class NamespaceSandbox implements Sandbox {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#machine[Symbol.dispose]();
     await this.#placing.close();
     await this.#attaching.close();
     await this.#launcher.close();

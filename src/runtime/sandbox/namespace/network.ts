@@ -1,6 +1,5 @@
 import { lookup } from 'node:dns/promises';
 import { writeFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock, Timer } from '../../../base/index.ts';
 import { SANDBOX_LIMITS } from '../limits.ts';
@@ -8,7 +7,8 @@ import type { Egress } from '../sandbox.ts';
 import { type Attaching, INTERFACE, MTU } from './attaching.ts';
 import { type Destination, parseDestinations } from './destinations.ts';
 import type { Namespaces } from './namespaces.ts';
-import { allowingRules, closingRules, firstRules, interfaceUp } from './rules.ts';
+import type { OwnAddresses } from './own-addresses.ts';
+import { allowingRules, closingRules, firstRules, interfaceUp, ownRules } from './rules.ts';
 
 /** `/etc/hosts` of every sandbox. */
 export const HOSTS = '127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost\n';
@@ -20,6 +20,7 @@ export const HOSTS = '127.0.0.1 localhost sandbox sandbox.localdomain\n::1 local
 export class Network {
   readonly #clock: Clock;
   readonly #attaching: Attaching;
+  readonly #machine: OwnAddresses;
   readonly #hostsFile: string;
   #namespaces: Namespaces | undefined;
   /** Process id of its slirp4netns, once it is known. */
@@ -29,13 +30,16 @@ export class Network {
   #timer: Timer | undefined;
   #closed = false;
   readonly #addresses = new Map<string, Set<string>>();
+  /** Addresses of the machine that it was closed to when it was attached. */
+  #own: ReadonlySet<string> = new Set();
   /** Rules that let it out. Two names may have one address, and the kernel takes no rule twice. */
   readonly #allowed = new Set<string>();
 
   /** @param hostsFile  what the sandbox sees as `/etc/hosts` */
-  constructor(clock: Clock, attaching: Attaching, hostsFile: string) {
+  constructor(clock: Clock, attaching: Attaching, machine: OwnAddresses, hostsFile: string) {
     this.#clock = clock;
     this.#attaching = attaching;
+    this.#machine = machine;
     this.#hostsFile = hostsFile;
   }
 
@@ -56,7 +60,7 @@ export class Network {
     if (egress.kind === 'none') return this.#detach();
     if (!this.#attached) throw new Error('the network of the sandbox was never attached');
     if (egress.kind === 'allowlist') return this.#allowOnly(parseDestinations(egress.destinations));
-    return this.#isAttached ? undefined : this.#attached;
+    return this.#closeToLater() ?? (this.#isAttached ? undefined : this.#attached);
   }
 
   close(): void {
@@ -67,7 +71,9 @@ export class Network {
 
   /** Not by slirp4netns itself, which would set up loopback under the hands of bubblewrap. */
   async #attach(name: string): Promise<void> {
-    const rules = [...firstRules(INTERFACE, ownAddresses()), ...interfaceUp(INTERFACE, MTU)];
+    const own = this.#machine.now();
+    this.#own = new Set(own);
+    const rules = [...firstRules(INTERFACE, own), ...interfaceUp(INTERFACE, MTU)];
     await this.#attaching.attach(name, this.#namespaces!, rules, (pid) => {
       this.#slirp = pid;
       if (this.#closed) this.#killSlirp();
@@ -94,10 +100,17 @@ export class Network {
   async #allowOnly(destinations: readonly Destination[]): Promise<void> {
     const named = destinations.filter(({ kind }) => kind === 'host');
     await this.#attached;
+    await this.#closeToLater();
     const [known] = await Promise.all([this.#resolve(named), this.#change(closingRules())]);
     const networks = destinations.flatMap((each) => (each.kind === 'network' ? allowingRules(each, [each.value]) : []));
     await this.#allow([...networks, ...known]);
     this.#refreshLater(named);
+  }
+
+  /** A blank sandbox may have waited for days, and the machine have moved to another network meanwhile. */
+  #closeToLater(): Promise<void> | undefined {
+    const later = this.#machine.known.filter((address) => !this.#own.has(address));
+    return later.length === 0 ? undefined : this.#attached!.then(() => this.#change(ownRules(later)));
   }
 
   async #allow(rules: readonly string[]): Promise<void> {
@@ -148,11 +161,4 @@ export class Network {
         .then(() => this.#refreshLater(named));
     });
   }
-}
-
-/** Where the node and whatever else runs on this machine listens. */
-function ownAddresses(): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap((addresses = []) =>
-    addresses.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address),
-  );
 }

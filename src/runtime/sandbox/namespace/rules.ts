@@ -44,11 +44,16 @@ export function interfaceUp(name: string, mtu: number): readonly string[] {
 export function firstRules(name: string, own: readonly string[]): readonly string[] {
   return [
     `rule add pref ${DEAD_END} oif ${name} lookup ${DEAD_END}`,
-    ...own.map((address) => `rule add pref 100 to ${address}/32 unreachable`),
+    ...ownRules(own),
     ...resolverRules('add'),
     `rule add pref 120 to ${NETWORK} unreachable`,
     `rule add pref 125 to ${LINK_LOCAL} unreachable`,
   ];
+}
+
+/** Lines that close it to addresses of the machine. */
+export function ownRules(own: readonly string[]): readonly string[] {
+  return own.map((address) => `rule add pref 100 to ${address}/32 unreachable`);
 }
 
 /**
