@@ -92,8 +92,9 @@ export class NodeFlow implements FlowSource {
       join({ ...(brought ?? { from, to, events: 0 }), via: 'dead-letter' });
     }
     const drawn = [...edges.values()];
-    // What is only known as an end of an edge (a topic, a database, a webhook) is drawn by its ARN.
-    for (const end of drawn.flatMap(({ from, to }) => [from, to])) if (!nodes.has(end)) add(this.#plain(end, look));
+    // What is only known as an end of an edge (a topic, a table, a webhook) is drawn by its ARN.
+    for (const end of drawn.flatMap(({ from, to }) => [from, to]))
+      if (!nodes.has(end)) add(this.#plain(end, readFrom(end, drawn), look));
     const joined = new Set(drawn.flatMap(({ from, to }) => [from, to]));
     return {
       nodes: [...nodes.values()].filter((node) => node.kind !== 'queue' || joined.has(node.id) || !isQuiet(node)),
@@ -206,8 +207,8 @@ export class NodeFlow implements FlowSource {
       const failed = lastResult.startsWith('PROBLEM: ') ? lastResult.slice('PROBLEM: '.length) : undefined;
       const [first] = settings.filters;
       return {
-        from: sourceArn,
-        to: functionArn.split(':').slice(0, 7).join(':'),
+        from: plainArn(sourceArn),
+        to: plainArn(functionArn),
         via: 'pull',
         events: counted('millrace_poller_records_total'),
         errors: counted('millrace_poller_failures_total'),
@@ -250,11 +251,11 @@ export class NodeFlow implements FlowSource {
     });
   }
 
-  #plain(id: string, look: Look): FlowNodeReading {
+  #plain(id: string, read: number, look: Look): FlowNodeReading {
     const edge = look.outbox.get(id);
     // Points are what counts in a series, however many calls wrote them.
     const written = id.startsWith('series:') ? this.#sum('millrace_series_points_written_total') : undefined;
-    const events = written ?? this.#arrived(id, look);
+    const events = written ?? Math.max(read, this.#arrived(id, look));
     return {
       id,
       ...describe(id),
@@ -326,9 +327,16 @@ function pushOf(edge: EdgeState, counts: EdgeState['sources'][number]): FlowEdge
   };
 }
 
-/** A function is one part, whatever version or alias of it is named. */
+/** A function is one part, whatever version or alias of it is named; a table is one with its stream. */
 function plainArn(arn: string): string {
-  return parseArn(arn)?.service === 'lambda' ? arn.split(':').slice(0, 7).join(':') : arn;
+  const service = parseArn(arn)?.service;
+  if (service === 'lambda') return arn.split(':').slice(0, 7).join(':');
+  return service === 'dynamodb' ? arn.replace(/\/stream\/.*$/, '') : arn;
+}
+
+/** Records that the busiest mapping has read there: of a table nothing else tells how many changes it had. */
+function readFrom(id: string, edges: readonly FlowEdgeReading[]): number {
+  return Math.max(0, ...edges.map(({ from, via, events }) => (from === id && via === 'pull' ? events : 0)));
 }
 
 /** ARN or URL that deliveries of a subscription go to. */
@@ -384,6 +392,8 @@ const KINDS: Readonly<Record<string, FlowNodeKind>> = {
   kinesis: 'stream',
   lambda: 'function',
   logs: 'logs',
+  dynamodb: 'table',
+  s3: 'bucket',
 };
 
 function describe(id: string): { kind: FlowNodeKind; label: string } {

@@ -119,7 +119,10 @@ function digestOf(token: string): string {
 }
 
 function targetOf(service: string, input: unknown): string | undefined {
-  const { TopicArn, QueueUrl, StreamARN, StreamName, FunctionName } = (input ?? {}) as Record<string, unknown>;
+  const { TopicArn, QueueUrl, StreamARN, StreamName, FunctionName, TableName, Bucket } = (input ?? {}) as Record<
+    string,
+    unknown
+  >;
   if (service === 'sns' && typeof TopicArn === 'string') return TopicArn;
   if (service === 'sqs' && typeof QueueUrl === 'string') return arnOf('sqs', QueueUrl.split('/').at(-1)!);
   if (service === 'kinesis' && typeof StreamARN === 'string') return StreamARN;
@@ -127,6 +130,10 @@ function targetOf(service: string, input: unknown): string | undefined {
   if (service === 'lambda' && typeof FunctionName === 'string') {
     return FunctionName.startsWith('arn:') ? FunctionName : arnOf('lambda', `function:${FunctionName}`);
   }
+  if (service === 'dynamodb' && typeof TableName === 'string') {
+    return TableName.startsWith('arn:') ? TableName : arnOf('dynamodb', `table/${TableName}`);
+  }
+  if (service === 's3' && typeof Bucket === 'string') return `arn:aws:s3:::${Bucket}`;
   return undefined;
 }
 

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { DynamoDB } from '@aws-sdk/client-dynamodb';
 import { CreateEventSourceMappingCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -132,6 +133,34 @@ test('queues, topics and webhooks are parts of the flow; what lies in a dead-let
   assert.match(workDead.problem!, /dead letters/);
   assert.deepEqual([part(TOPIC).kind, part(TOPIC).totals.events], ['topic', 1]);
   assert.deepEqual([part(`${hooks}/slow`).kind, part(`${hooks}/slow`).status], ['webhook', 'error']);
+});
+
+test('a table whose stream a function reads is a part under its own name, with what was read', async () => {
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const options = { endpoint: node.endpoints.http, region: 'us-east-1', credentials };
+  const [dynamodb, lambda] = [new DynamoDB(options), new LambdaClient(options)];
+  const { TableDescription } = await dynamodb.createTable({
+    ...{ TableName: 'orders', BillingMode: 'PAY_PER_REQUEST' },
+    KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+    StreamSpecification: { StreamEnabled: true, StreamViewType: 'KEYS_ONLY' },
+  });
+  const EventSourceArn = TableDescription!.LatestStreamArn!;
+  const start = { FunctionName: 'reads', StartingPosition: 'TRIM_HORIZON' } as const;
+  const ZipFile = await zipOf({ 'index.js': 'exports.handler = async () => {};' });
+  await lambda.send(
+    new CreateFunctionCommand({
+      ...{ FunctionName: 'reads', Runtime: 'nodejs24.x', Handler: 'index.handler' },
+      ...{ Role: 'arn:aws:iam::000000000000:role/edges', Code: { ZipFile } },
+    }),
+  );
+  await lambda.send(new CreateEventSourceMappingCommand({ ...start, EventSourceArn }));
+  await dynamodb.putItem({ TableName: 'orders', Item: { id: { S: 'a' } } });
+  const table = arnOf('dynamodb', 'table/orders');
+  await edge(table, arnOf('lambda', 'function:reads'), 'pull', ({ totals }) => totals.events === 1);
+  const part = (await snapshot()).nodes.find(({ id }) => id === table)!;
+  assert.deepEqual([part.kind, part.label, part.totals.events], ['table', 'orders', 1]);
+  for (const client of [dynamodb, lambda]) client.destroy();
 });
 
 test('Prometheus has depth, age, outcomes and retries of every edge, and what waits in queues', async () => {
