@@ -18,7 +18,11 @@ export const COMMANDS: readonly (CommandRow | CommandGroup)[] = [
     summary: 'Start a node for production from a configuration file',
     load: async () => (await import('./start.ts')).start,
   },
-  { name: 'devices', summary: 'Give devices their keys and certificates', verbs: DEVICE_VERBS },
+  {
+    name: 'devices',
+    summary: 'List devices, give them keys and certificates, say why one was refused something',
+    verbs: DEVICE_VERBS,
+  },
   {
     name: 'simulate',
     summary: 'Run a fleet of MQTT devices from a file',

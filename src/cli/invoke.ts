@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { messageOf } from '../base/index.ts';
-import { defaultStackName } from './application/template.ts';
 import { type Client, ENDPOINT_OPTIONS, openClient } from './client.ts';
 import { defineCommand, EXIT, UsageError } from './command.ts';
 import { loggedError, readFunctionError, wordFunctionError } from './functions/function-error.ts';
@@ -29,7 +28,11 @@ export const invoke = defineCommand({
     stream: { type: 'flag', help: 'print the response as it comes, for handlers that stream theirs' },
     tail: { type: 'flag', short: 't', help: 'print what the function has logged (its last 4 KB)' },
     qualifier: { type: 'text', value: 'VERSION', help: 'a version or an alias' },
-    'stack-name': { type: 'text', value: 'NAME', help: "where to look for a logical id; else the folder's name" },
+    'stack-name': {
+      type: 'text',
+      value: 'NAME',
+      help: "where to look for a logical id; else the folder's name, else the only stack",
+    },
     ...ENDPOINT_OPTIONS,
   },
   examples: [
@@ -48,7 +51,7 @@ export const invoke = defineCommand({
     }
     const payload = await readPayload(positional ?? values.payload ?? '{}', cwd);
     const client = await openClient(values, env);
-    const names = new FunctionNames(client, values['stack-name'] ?? defaultStackName(cwd), terminal);
+    const names = new FunctionNames(client, { stackName: values['stack-name'], folder: cwd }, terminal);
     const request = { payload, ...(values.qualifier && { qualifier: values.qualifier }) };
     if (values.async) {
       const requestId = await names.call(name!, (functionName) => queueEvent(client, functionName, request));

@@ -1,7 +1,5 @@
-import { resolve } from 'node:path';
 import { isAbort, systemClock } from '../base/index.ts';
 import { readAge } from './age.ts';
-import { defaultStackName } from './application/template.ts';
 import { type Client, ENDPOINT_OPTIONS, openClient } from './client.ts';
 import { CommandError, defineCommand, EXIT, UsageError } from './command.ts';
 import { loggedError, wordFunctionError } from './functions/function-error.ts';
@@ -33,7 +31,7 @@ export const logs = defineCommand({
     filter: { type: 'text', value: 'PATTERN', help: 'a CloudWatch Logs filter pattern' },
     request: { type: 'text', value: 'ID', help: 'lines of one request: its id, or how that begins' },
     json: { type: 'flag', help: 'one JSON object a line, with the message as it was written' },
-    'stack-name': { type: 'text', value: 'NAME', help: "the stack; else the folder's name" },
+    'stack-name': { type: 'text', value: 'NAME', help: "the stack; else the folder's name, else the only stack" },
     ...ENDPOINT_OPTIONS,
   },
   examples: [
@@ -50,7 +48,7 @@ export const logs = defineCommand({
     }
     const since = systemClock.now() - readAge('--since', values.since);
     const client = await openClient(values, env);
-    const names = new FunctionNames(client, values['stack-name'] ?? defaultStackName(resolve(cwd)), terminal);
+    const names = new FunctionNames(client, { stackName: values['stack-name'], folder: cwd }, terminal);
     using stop = stopSignal(terminal);
     const tails = new Map<string, LogTail>();
     const print = values.json ? jsonPrinter(terminal) : linePrinter(tails, terminal);
@@ -102,7 +100,7 @@ async function chooseFunctions(given: readonly string[], names: FunctionNames): 
   const ids = await names.inStack();
   if (given.length > 0) return given.map((name) => ids.get(name) ?? name);
   if (ids.size > 0) return [...ids.values()];
-  throw new CommandError(`stack ${names.stackName} has no function: name one, or a stack with --stack-name`);
+  throw new CommandError(`there is no function in stack ${await names.stackInWords()}`);
 }
 
 /** Raw: nothing is left out and nothing is worded anew. */

@@ -146,6 +146,9 @@ test('a function that is not there is named', async () => {
   const { code, err } = await run('invoke', 'Nobody', ...inStack);
   assert.deepEqual(
     [code, err],
-    [1, 'millrace: there is no function Nobody, neither by name nor as a logical id of stack greetings\n'],
+    [
+      1,
+      'millrace: there is no function Nobody, neither by name nor as a logical id of stack greetings, which is not there: --stack-name may be broken\n',
+    ],
   );
 });

@@ -226,3 +226,23 @@ test('a streamed response is written as its bytes come; one that breaks off exit
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
+
+test('where no stack is named as the folder is, the only stack of the node counts; of several one must be named', async () => {
+  const inRoot = (...argv: string[]) => new Program(root, [...argv, '--endpoint-url', node.endpoint], {});
+  await using only = inRoot('invoke', 'Echo', '{"n":5}');
+  assert.deepEqual([await only.exit(), only.out], [0, '{"n":5}\n'], only.err);
+  await using all = inRoot('logs');
+  assert.equal(await all.exit(), 0, all.err);
+  const other = join(root, 'other');
+  await mkdir(other);
+  await writeFile(join(other, 'template.yaml'), 'Resources: { Queue: { Type: AWS::SQS::Queue } }\n');
+  assert.equal((await run('deploy', other)).code, 0);
+  for (const argv of [['invoke', 'Echo'], ['logs']]) {
+    await using several = inRoot(...argv);
+    assert.equal(await several.exit(), 1);
+    assert.match(
+      several.err,
+      /stack millrace-functions-\w+, which is not there: --stack-name may be (app, other|other, app)\n$/,
+    );
+  }
+});

@@ -176,6 +176,14 @@ export class RemoteStack {
   }
 }
 
+/** Names of the stacks of a node that no other stack has made; of a node with more than a hundred not all. */
+export async function stackNames(client: Client): Promise<readonly string[]> {
+  const { Stacks } = await client.query('cloudformation', VERSION, 'DescribeStacks', {});
+  return list<any>(Stacks)
+    .filter(({ ParentId }) => ParentId === undefined)
+    .map(({ StackName }) => StackName);
+}
+
 function changeSetInput(
   change: StackChange,
   name: string,
