@@ -209,7 +209,7 @@ function welcome(node: Node, mail: string, { colours }: Terminal): string {
     ['console', `${node.endpoint}/_millrace/console`],
     [
       'AWS APIs',
-      `export AWS_ENDPOINT_URL=${node.endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1`,
+      `export AWS_ENDPOINT_URL=${node.endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test`,
     ],
     [
       'SQL',
