@@ -1,7 +1,8 @@
 /**
- * The whole example with one command: a node on free ports, the application, the shop; then everything is gone again.
+ * The whole example with one command: a node on free ports, the application, the shop; then everything is gone again, unless it is
+ * to stay.
  *
- *     node examples/cdc-read-model/demo.ts [ORDERS]
+ *     node examples/cdc-read-model/demo.ts [--keep] [ORDERS]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,15 +13,25 @@ import { createInterface } from 'node:readline';
 
 const here = import.meta.dirname;
 const millrace = join(here, '../../bin/millrace.js');
+const orders = process.argv.slice(2).filter((word) => word !== '--keep');
+const keep = process.argv.includes('--keep');
 const dataDirectory = await mkdtemp(join(tmpdir(), 'cdc-read-model-'));
 
 const argv = [millrace, 'dev', '--http-port', '0', '--mqtt-port', '0', '--data-dir', dataDirectory];
-const node = spawn(process.execPath, argv, { cwd: dataDirectory, stdio: ['ignore', 'pipe', 'inherit'] });
+// In a group of its own: Ctrl-C comes here alone, and is passed on once.
+const node = spawn(process.execPath, argv, {
+  ...{ cwd: dataDirectory, detached: true, stdio: ['ignore', 'pipe', 'inherit'] },
+});
 const exited = once(node, 'exit');
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => node.kill('SIGTERM'));
 try {
   const endpoint = await ready();
   await run(millrace, 'deploy', here, '--endpoint-url', endpoint);
-  await run(join(here, 'shop.ts'), endpoint, ...process.argv.slice(2));
+  await run(join(here, 'shop.ts'), endpoint, ...orders);
+  if (keep) {
+    console.log(`the console: ${endpoint}/_millrace/console\n\nthe node stays until Ctrl-C`);
+    await exited;
+  } else console.log('\nthe node goes now; with --keep it stays');
 } finally {
   node.kill('SIGTERM');
   await exited;
