@@ -81,6 +81,24 @@ test('a stack shows its resources, events, outputs, parameters and template', { 
   });
 });
 
+test('on a phone a long description makes its row a few lines high, and the table scrolls', { skip }, async () => {
+  const phone = {
+    viewport: { width: 420, height: 800 },
+    url: `${house.node.endpoint}/_millrace/console/`,
+    hash: '#stacks',
+  };
+  const Description = 'What this stack is good for, in as many words as people write who like to explain. '.repeat(2);
+  const TemplateBody = JSON.stringify({ Description, Resources: { Queue: { Type: 'AWS::SQS::Queue' } } });
+  await stacks.createStack({ StackName: 'worded', TemplateBody });
+  await onPage(phone, async (page) => {
+    const row = page.getByRole('row', { name: /^worded/ });
+    await row.waitFor();
+    const { height } = (await row.boundingBox())!;
+    assert.ok(height < 200, `${height} pixels`);
+  });
+  await stacks.deleteStack({ StackName: 'worded' });
+});
+
 test('events appear as they come, and a failure says why', { skip }, async () => {
   await open('#stacks', async (page) => {
     await page.getByRole('link', { name: 'shop' }).waitFor();

@@ -145,7 +145,7 @@ function Items(props: { readonly table: TableDescription }) {
 
 function foundWords({ items, scanned, units, next }: ReturnType<typeof useItems>['state']): string {
   const read = scanned === items.length ? '' : ` of ${compact(scanned)} read`;
-  return `${compact(items.length)} items${read}${next ? ', there are more' : ''}; ${compact(units)} units`;
+  return `${compact(items.length)} items${read}${next ? ', there are more' : ''}; ${compact(units)} ${units === 1 ? 'unit' : 'units'}`;
 }
 
 /** The call of the API that the form stands for. */
