@@ -785,8 +785,12 @@ export class Queue implements AsyncDisposable {
     entry.message = undefined;
     this.#known.set(entry.sequence, entry);
     this.#ready.lock(entry);
-    // What a clock that was ahead has written hides nothing for longer than a message may be hidden.
-    this.#fly(entry, Math.min(entry.visibleAt, now + SQS_LIMITS.visibilitySecondsMax * 1000));
+    this.#fly(entry, Math.min(entry.visibleAt, now + this.#hiddenMsMax(entry)));
+  }
+
+  /** What a clock that was ahead has written hides nothing until then: such a message was received in what is the future now. */
+  #hiddenMsMax({ firstReceivedAt = 0 }: Entry): number {
+    return firstReceivedAt > this.#now() ? this.#settings.visibilityMs : SQS_LIMITS.visibilitySecondsMax * 1000;
   }
 
   /** FIFO queues: forgets what was not received yet, and reads it again under the delay as it is now. */
