@@ -16,7 +16,7 @@ const LINES_MAX = 400;
 const RECOVERIES_KILLED = 0.3;
 const RECOVERY_MS = 120;
 /** A store that has not come to rest after so long, milliseconds, waits for something that will never happen. */
-const VERIFICATION_MS = 60_000;
+const VERIFICATION_MS = 300_000;
 /** What a child tells before it is open. */
 const OPENING_LINES = 1;
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, DomainError, systemClock, systemRandom } from '../../../src/base/index.ts';
 import { type Delivery, type DeliveryService, openDelivery } from '../../../src/delivery/index.ts';
@@ -10,7 +10,7 @@ import { createMetrics, silentLogger } from '../../../src/telemetry/index.ts';
 import { context } from '../../lambda/support.ts';
 import { zipOf } from '../../support/clients.ts';
 import type { CrashSubject } from '../subject.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger, replaceFile } from './ledger.ts';
 
 /** - `good` succeeds; - `bad` fails; - `held` succeeds, and has no place now and then. */
 type Kind = 'good' | 'bad' | 'held';
@@ -166,7 +166,7 @@ function take({ arn, payload, attributes }: Delivery, ledger: Ledger): void {
 /** A hundred times as fast as the system's, from the first opening of the directory on: a backoff of seconds is soon over. */
 function fastClock(directory: string): Clock {
   const file = join(directory, 'began');
-  if (!existsSync(file)) writeFileSync(file, String(systemClock.now()));
+  if (!existsSync(file)) replaceFile(file, String(systemClock.now()));
   const began = Number(readFileSync(file, 'utf8'));
   return {
     now: () => began + (systemClock.now() - began) * 100,

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../../src/base/index.ts';
 
@@ -30,6 +30,12 @@ export class Ledger {
 export function clockOf(directory: string): Clock {
   const file = join(directory, 'openings');
   const openings = existsSync(file) ? Number(readFileSync(file, 'utf8')) + 1 : 0;
-  writeFileSync(file, String(openings));
+  replaceFile(file, String(openings));
   return { ...systemClock, now: () => systemClock.now() + openings * 3_600_000 };
+}
+
+/** At once: a process that is killed in between would leave an empty file, and a clock that goes by it would be hours back. */
+export function replaceFile(file: string, text: string): void {
+  writeFileSync(`${file}.next`, text);
+  renameSync(`${file}.next`, file);
 }

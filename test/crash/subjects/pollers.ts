@@ -31,8 +31,9 @@ const KEYS = ['k0', 'k1', 'k2', 'k3', 'k4'];
 const PLAIN = 'http://h/000000000000/plain';
 const FIFO = 'http://h/000000000000/ordered.fifo';
 const GROUPS = ['', 'g1', 'g2'];
-/** Real time in which pollers get through what a generation leaves. */
+/** Real time, and looks, without any progress, after which there will be none: a busy machine gives few of the looks. */
 const PATIENCE_MS = 30_000;
+const PATIENCE_LOOKS = 1000;
 
 /**
  * Pollers over a real stream and real queues, between senders that are acknowledged and functions that fail now and then. What the
@@ -279,16 +280,38 @@ async function createMappings(mappings: EventSourceMappings): Promise<void> {
 }
 
 /** Until everything there is was handed over and is done. */
-async function drained({ kinesis, sqs, mappings, functions }: Store): Promise<void> {
-  for (const end = performance.now() + PATIENCE_MS; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
-    const read = ['stream', 'window'].every((name) => isAtTip(kinesis, mappings, name));
-    const queues = sqs.describe('us-east-1').map(({ visible, inFlight, delayed }) => visible + inFlight + delayed);
-    // Finals may repeat each other.
-    const windows = new Set(functions.windows().flatMap(({ ids }) => ids)).size;
-    if (read && queues.every((count) => count === 0) && windows >= recordsOf(kinesis)) return;
-    const state = JSON.stringify({ views: mappings.mappings(), queues, windows, records: recordsOf(kinesis) });
-    assert.ok(performance.now() < end, `pollers do not get through: ${state}`);
+async function drained(store: Store): Promise<void> {
+  let last = '';
+  for (let [since, looks] = [0, 0]; ; looks++, await new Promise((resolve) => setTimeout(resolve, 10))) {
+    const { isOver, progress } = look(store);
+    if (isOver) return;
+    if (progress !== last) [last, since, looks] = [progress, performance.now(), 0];
+    if (looks < PATIENCE_LOOKS || performance.now() - since < PATIENCE_MS) continue;
+    assert.fail(`pollers do not get through: ${progress} ${JSON.stringify(await details(store))}`);
   }
+}
+
+function look({ kinesis, sqs, mappings, functions }: Store): { readonly isOver: boolean; readonly progress: string } {
+  const atTip = ['stream', 'window'].map((name) => isAtTip(kinesis, mappings, name));
+  const queues = sqs.describe('us-east-1').map(({ name, visible, inFlight, delayed }) => {
+    return { name, visible, inFlight, delayed };
+  });
+  const areEmpty = queues.every(({ visible, inFlight, delayed }) => visible + inFlight + delayed === 0);
+  // Finals may repeat each other.
+  const windows = new Set(functions.windows().flatMap(({ ids }) => ids)).size;
+  const isOver = atTip.every(Boolean) && areEmpty && windows >= recordsOf(kinesis);
+  const done = mappings.mappings().map(({ mapping, poller }) => [mapping.functionName, poller.records]);
+  return { isOver, progress: JSON.stringify({ atTip, queues, windows, of: recordsOf(kinesis), done }) };
+}
+
+/** What tells why: messages that wait, with their groups and whether they are in flight, and the pollers. */
+async function details({ sqs, mappings }: Store): Promise<object> {
+  const queues = sqs.describe('us-east-1').map(async ({ arn, oldestAgeMs }) => {
+    const { messages } = await sqs.letters.browse(arn, { limit: 20 });
+    const waiting = messages.map(({ body, group, state, sentAt }) => ({ body, group, state, sentAt }));
+    return { oldestAgeMs, waiting };
+  });
+  return { queues: await Promise.all(queues), pollers: mappings.mappings().map(({ poller }) => poller) };
 }
 
 function isAtTip(kinesis: Kinesis, mappings: EventSourceMappings, name: string): boolean {
