@@ -47,6 +47,8 @@ export class ShardPoller {
   #position: string;
   #saved: Checkpoint;
   #window: TumblingWindow | undefined;
+  /** When the last record that was read arrived, whether a filter keeps it or not. */
+  #lastArrival = 0;
   #readable = false;
   #watching = false;
   #ended = false;
@@ -152,7 +154,8 @@ export class ShardPoller {
     try {
       const { room } = this.#view();
       if (this.#readable && room > 0 && !this.#ended) await this.#read(room);
-      lane = this.#failure ? undefined : nextLane(this.#view(), this.#rules);
+      // What was read may be past the window: that ends first.
+      lane = this.#failure || this.#isPast() ? undefined : nextLane(this.#view(), this.#rules);
     } finally {
       if (lane === undefined) reservation[Symbol.dispose]();
     }
@@ -193,6 +196,7 @@ export class ShardPoller {
       return undefined;
     }
     this.#position = batch.next;
+    this.#lastArrival = batch.records.at(-1)?.arrivedAt ?? this.#lastArrival;
     // A short read has reached the tip; the source says when there is more.
     this.#readable = batch.records.length >= recordsMax || sizeOf(batch.records) >= POLLER_LIMITS.readBytesMax;
     const { kept, position } = this.#intake.admit(batch, clock.monotonic(), settings.filter);
@@ -305,11 +309,23 @@ export class ShardPoller {
 
   async #isOver(window: TumblingWindow): Promise<boolean> {
     if (this.#intake.view(0).busy) return false;
-    if (stateIsTooLarge(window)) return true;
-    const next = this.#intake.peek(0)?.arrivedAt;
+    // A mapping that has no windows any more ends the one that it has begun.
+    if (stateIsTooLarge(window) || this.#context.settings.tumblingWindowMs === 0) return true;
+    const next = this.#nextArrival;
     if (planWindow(window, next, this.#context.clock.now()) !== 'final') return false;
     // Time alone ends a window only at the tip: records of it may still stand in the source, after a restart above all.
     return next !== undefined || (!this.#ended && (await this.#read(this.#view().room)) === 0);
+  }
+
+  #isPast(): boolean {
+    const next = this.#nextArrival;
+    return this.#window !== undefined && next !== undefined && next >= this.#window.end;
+  }
+
+  /** Of the first record that waits. Where none does, one past the window that a filter has dropped tells the time as well. */
+  get #nextArrival(): number | undefined {
+    const next = this.#intake.peek(0)?.arrivedAt;
+    return next ?? (this.#window && this.#lastArrival >= this.#window.end ? this.#lastArrival : undefined);
   }
 
   /** A closed shard gets no more records: its window ends with it. */

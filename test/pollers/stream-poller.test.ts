@@ -8,6 +8,7 @@ import type { Delivery } from '../../src/delivery/index.ts';
 import {
   Checkpoints,
   compileFilter,
+  type FunctionInvoker,
   POLLER_LIMITS,
   StreamPoller,
   type StreamPollerOptions,
@@ -475,6 +476,83 @@ test('a window that has passed while nobody polled ends after the records of it 
     [{}, false],
     [{ n: 1 }, false],
     [{ n: 2 }, true],
+  ]);
+});
+
+/** Filters that keep some records only, and a function that counts those of a window. */
+function countingBench() {
+  const made = bench({ tumblingWindowMs: 60_000, filter: compileFilter(['{"data":{"keep":[true]}}'], 'data') });
+  made.fn.behaviour = ({ Records, state }) =>
+    ok({ state: { n: ((state as { n?: number } | undefined)?.n ?? 0) + Records.length } });
+  const told = () =>
+    made.fn.events.map(({ Records, state, isFinalInvokeForWindow }) => [
+      Records.map(({ id }) => id).join(''),
+      state,
+      isFinalInvokeForWindow,
+    ]);
+  return { ...made, told };
+}
+
+const kept = (id: string, at: number) => fakeRecord(id, 'k', START + at, { id, keep: true });
+const dropped = (at: number) => fakeRecord('x', 'k', START + at, { keep: false });
+
+test('what arrives after a window while an environment is waited for belongs to the next one', async () => {
+  const { clock, source, fn, told, options } = countingBench();
+  const { opened, open } = gate();
+  const invoker: FunctionInvoker = {
+    exists: () => true,
+    timeoutMs: () => 3000,
+    reserve: async (arn, signal) => {
+      if (fn.events.length === 1) await opened;
+      return fn.reserve(arn, signal);
+    },
+  };
+  await using _poller = StreamPoller.start({ ...options, invoker });
+  source.put('shard-0', kept('a', 1));
+  await eventually(() => fn.events.length === 1 && fn.reserved === 0);
+  source.put('shard-0', dropped(2));
+  await clock.advance(60_000);
+  source.put('shard-0', kept('b', 60_000));
+  open();
+  await eventually(() => fn.events.length >= 2 && fn.ids.endsWith('b'));
+  assert.deepEqual(told(), [
+    ['a', {}, false],
+    ['', { n: 1 }, true],
+    ['b', {}, false],
+  ]);
+});
+
+test('a window ends with its time though records come all the while that a filter drops', async () => {
+  const { clock, source, fn, start, told } = countingBench();
+  await using _poller = start();
+  source.put('shard-0', kept('a', 1));
+  await eventually(() => fn.events.length === 1 && fn.reserved === 0);
+  const { read } = source;
+  let flowing = 0;
+  source.read = (...given) => {
+    if (flowing++ < 100) source.put('shard-0', dropped(60_000 + flowing));
+    return read.apply(source, given);
+  };
+  await clock.advance(60_000);
+  await eventually(() => fn.events.length === 2);
+  assert.deepEqual(told().at(-1), ['', { n: 1 }, true]);
+  assert.ok(flowing < 10, `after ${flowing} reads`);
+});
+
+test('a mapping whose windows are taken away ends the one it has begun, and goes on without', async () => {
+  const { source, fn, start, told, options, settings } = countingBench();
+  {
+    await using poller = start();
+    source.put('shard-0', kept('a', 1));
+    await eventually(() => poller.state.shards[0]?.position === '1');
+  }
+  source.put('shard-0', kept('b', 2));
+  await using _poller = StreamPoller.start({ ...options, settings: { ...settings, tumblingWindowMs: 0 } });
+  await eventually(() => fn.events.length === 3);
+  assert.deepEqual(told(), [
+    ['a', {}, false],
+    ['', { n: 1 }, true],
+    ['b', undefined, undefined],
   ]);
 });
 
