@@ -25,6 +25,7 @@ import { LifecycleEvents } from '../../src/services/iot/presence/events.ts';
 import { ConnectionHistory } from '../../src/services/iot/presence/history.ts';
 import { Presence } from '../../src/services/iot/presence/presence.ts';
 import { openEmbeddedRecords } from '../../src/store/records/embedded/records.ts';
+import type { Records, Transaction } from '../../src/store/records/records.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
 import { connect, openRig, publish, RawClient } from '../mqtt/harness.ts';
 import { type Cloud, openCloud } from './harness.ts';
@@ -430,6 +431,41 @@ describe('connection history', () => {
     assert.equal(rig.iot.history.last('laptop'), undefined);
     assert.ok(rig.iot.history.last('pump-1'));
     assert.deepEqual(await rig.iot.history.connections('laptop'), []);
+  });
+
+  test('writes later what the store has refused, as it is then', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'millrace-presence-'));
+    try {
+      await using records = await openEmbeddedRecords({ directory });
+      let isFull = true;
+      const refusing: Records = Object.assign(Object.create(records), {
+        range: records.range.bind(records),
+        commit: (transaction: Transaction) =>
+          isFull ? Promise.reject(new Error('full')) : records.commit(transaction),
+      });
+      const clock = new SimulatedClock();
+      const shared = { clock, logger: silentLogger, isKept: () => true };
+      const history = await ConnectionHistory.open({ records: refusing, ...shared });
+      const connection = { sessionId: 's', connectedAt: 1, isEncrypted: false, version: 5, keepAlive: 0 } as const;
+      const first = history.begin('pump-1', { ...connection, cleanStart: true });
+      await clock.advance(1_000);
+      history.end('pump-1', first, 2, 'CONNECTION_LOST');
+      history.begin('pump-1', { ...connection, connectedAt: 3, cleanStart: false });
+      isFull = false;
+      await clock.advance(5_000);
+      await history.close();
+      const after = await ConnectionHistory.open({ records, ...shared });
+      assert.deepEqual(
+        (await after.connections('pump-1')).map(({ number, reason }) => [number, reason]),
+        [
+          [1, undefined],
+          [0, 'CONNECTION_LOST'],
+        ],
+      );
+      await after.close();
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 
   test('says of what a crash has ended that the server has, and tells rules', async () => {

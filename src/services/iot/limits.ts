@@ -83,6 +83,8 @@ export const IOT_LIMITS = {
   restlessMs: 2 * 60 * 1000,
   /** Longer client ids have no connection history. */
   recordedClientIdBytesMax: 256,
+  /** Rows of connection history that are encoded and committed at once: others have their turn in between. */
+  historyRowsAtOnce: 1_000,
   /** How long connection history gathers before it is written: a crash loses so much of it. */
   historyDelayMs: 1_000,
   /** Wait after the store has refused it. */

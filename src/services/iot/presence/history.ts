@@ -6,8 +6,8 @@
  *     iot.clients             client id                          -> its last connection
  *     iot.client-connections  client id, 0, number (8 bytes, BE) -> a connection before that
  *
- * Writes gather for a second and are committed together, so that a storm of reconnecting devices costs few transactions; a crash
- * loses that second and nothing else. Nothing is acknowledged by what stands here.
+ * What is to be written gathers for a second, so that a storm of reconnecting devices costs few transactions; a crash loses that second
+ * and nothing else. It is encoded as it is written: until then it costs a name. Nothing is acknowledged by what stands here.
  */
 import { type Clock, messageOf, type Timer } from '../../../base/index.ts';
 import { RECORDS_LIMITS, type RecordEntry, type Records, type RowWrite } from '../../../store/index.ts';
@@ -68,8 +68,8 @@ export class ConnectionHistory implements ClientHistory {
   readonly #byThing = new Map<string, string>();
   /** Told whether a client is kept although it has been gone for long. */
   readonly #isKept: (clientId: string) => boolean;
-  /** Writes to come, the latest of each key; keys are `space key`. */
-  #pending = new Map<string, RowWrite>();
+  /** What is to be written: of a client its last connection as it is then, under its id, and connections before that. */
+  #pending = new Map<string, 'last' | EarlierConnection>();
   #timer: Timer | undefined;
   #writing: Promise<void> | undefined;
   #isClosed = false;
@@ -118,10 +118,10 @@ export class ConnectionHistory implements ClientHistory {
     if (!before) this.#makeRoom();
     this.#remember(clientId, begun);
     if (!isRecorded(clientId)) return begun;
-    this.#put(CLIENTS, Buffer.from(clientId), begun);
-    if (before) this.#put(CONNECTIONS, connectionKey(clientId, before.number), before);
+    this.#write(clientId);
+    if (before) this.#writeEarlier(clientId, before.number, before);
     const oldest = begun.number - IOT_LIMITS.connectionsPerClientMax;
-    if (oldest >= 0) this.#delete(CONNECTIONS, connectionKey(clientId, oldest));
+    if (oldest >= 0) this.#writeEarlier(clientId, oldest, undefined);
     return begun;
   }
 
@@ -130,8 +130,8 @@ export class ConnectionHistory implements ClientHistory {
     const ended: ClientConnection = { ...connection, disconnectedAt, reason };
     if (this.#last.get(clientId)?.number === connection.number) {
       this.#last.set(clientId, ended);
-      if (isRecorded(clientId)) this.#put(CLIENTS, Buffer.from(clientId), ended);
-    } else if (isRecorded(clientId)) this.#put(CONNECTIONS, connectionKey(clientId, connection.number), ended);
+      if (isRecorded(clientId)) this.#write(clientId);
+    } else if (isRecorded(clientId)) this.#writeEarlier(clientId, connection.number, ended);
   }
 
   async connections(clientId: string): Promise<readonly ClientConnection[]> {
@@ -188,21 +188,23 @@ export class ConnectionHistory implements ClientHistory {
     if (thingName !== undefined && this.#byThing.get(thingName) === clientId) this.#byThing.delete(thingName);
     this.#last.delete(clientId);
     if (!isRecorded(clientId)) return;
-    this.#delete(CLIENTS, Buffer.from(clientId));
+    this.#write(clientId);
     const oldest = Math.max(0, number - IOT_LIMITS.connectionsPerClientMax);
-    for (let at = oldest; at < number; at++) this.#delete(CONNECTIONS, connectionKey(clientId, at));
+    for (let at = oldest; at < number; at++) this.#writeEarlier(clientId, at, undefined);
   }
 
-  #put(space: string, key: Buffer, connection: ClientConnection): void {
-    this.#write({ kind: 'put', space, key, value: Buffer.from(JSON.stringify(connection)) });
+  /** The last connection, or that there is none any more. */
+  #write(clientId: string): void {
+    this.#gather(clientId, 'last');
   }
 
-  #delete(space: string, key: Buffer): void {
-    this.#write({ kind: 'delete', space, key });
+  /** One before that; `undefined` deletes it. */
+  #writeEarlier(clientId: string, number: number, connection: ClientConnection | undefined): void {
+    this.#gather(`${clientId}\0${number}`, { clientId, number, connection });
   }
 
-  #write(write: RowWrite): void {
-    this.#pending.set(`${write.space} ${Buffer.from(write.key).toString('latin1')}`, write);
+  #gather(name: string, what: 'last' | EarlierConnection): void {
+    this.#pending.set(name, what);
     if (!this.#isClosed) this.#timer ??= this.#clock.timer(IOT_LIMITS.historyDelayMs, () => void this.#flush());
   }
 
@@ -221,19 +223,37 @@ export class ConnectionHistory implements ClientHistory {
   async #writeAll(): Promise<void> {
     const pending = [...this.#pending];
     this.#pending = new Map();
+    let at = 0;
     try {
-      for (let at = 0; at < pending.length; at += RECORDS_LIMITS.writesPerTransactionMax) {
-        const writes = pending.slice(at, at + RECORDS_LIMITS.writesPerTransactionMax).map(([, write]) => write);
-        await this.#records.commit({ writes });
+      for (; at < pending.length; at += IOT_LIMITS.historyRowsAtOnce) {
+        const some = pending.slice(at, at + IOT_LIMITS.historyRowsAtOnce);
+        await this.#records.commit({ writes: some.map(([name, what]) => this.#rowOf(name, what)) });
       }
     } catch (error) {
       this.#logger.warn('connection history could not be written', { reason: messageOf(error) });
-      // What was written twice is the same; beyond the limit the history has a gap rather than the node a leak.
+      // Beyond the limit the history has a gap rather than the node a leak.
       const room = IOT_LIMITS.historyPendingMax - this.#pending.size;
-      this.#pending = new Map([...pending.slice(0, Math.max(0, room)), ...this.#pending]);
+      this.#pending = new Map([...pending.slice(at, at + Math.max(0, room)), ...this.#pending]);
       if (!this.#isClosed) this.#timer ??= this.#clock.timer(IOT_LIMITS.historyRetryMs, () => void this.#flush());
     }
   }
+
+  #rowOf(name: string, what: 'last' | EarlierConnection): RowWrite {
+    if (what === 'last') return rowWrite(CLIENTS, Buffer.from(name), this.#last.get(name));
+    return rowWrite(CONNECTIONS, connectionKey(what.clientId, what.number), what.connection);
+  }
+}
+
+interface EarlierConnection {
+  readonly clientId: string;
+  readonly number: number;
+  /** Absent when it is to be deleted. */
+  readonly connection: ClientConnection | undefined;
+}
+
+function rowWrite(space: string, key: Buffer, connection: ClientConnection | undefined): RowWrite {
+  if (!connection) return { kind: 'delete', space, key };
+  return { kind: 'put', space, key, value: Buffer.from(JSON.stringify(connection)) };
 }
 
 interface Parts {
