@@ -20,7 +20,7 @@ import {
 import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
 import type { ConnectPacket, PublishPacket } from '../../src/codec/mqtt/index.ts';
 import { openMqttGateway } from '../../src/gateway/mqtt/index.ts';
-import { type Publisher, userArn } from '../../src/services/iot/index.ts';
+import { type Broker, type Publisher, userArn } from '../../src/services/iot/index.ts';
 import { LifecycleEvents } from '../../src/services/iot/presence/events.ts';
 import { ConnectionHistory } from '../../src/services/iot/presence/history.ts';
 import { Presence } from '../../src/services/iot/presence/presence.ts';
@@ -41,6 +41,17 @@ async function nextEvent(client: RawClient): Promise<Event> {
   assert(packet?.type === 'publish', `not a message: ${packet?.type}`);
   if (packet.qos === 1) client.send({ type: 'puback', packetId: packet.packetId, reasonCode: 0, properties: {} });
   return { topic: packet.topic, body: JSON.parse(packet.payload.toString()) };
+}
+
+/** The topics of all that is published from now on. */
+function topicsPublished(broker: Broker): readonly string[] {
+  const topics: string[] = [];
+  const publish = broker.publish.bind(broker);
+  broker.publish = (packet, publisher: Publisher) => {
+    topics.push(packet.topic);
+    return publish(packet, publisher);
+  };
+  return topics;
 }
 
 describe('presence events', () => {
@@ -131,16 +142,31 @@ describe('presence events', () => {
 
   test('cannot be made up by a client id that is no topic level', async () => {
     await using rig = await openRig();
-    const topics: string[] = [];
-    const { broker } = rig.iot;
-    const publish = broker.publish.bind(broker);
-    broker.publish = (packet, publisher: Publisher) => {
-      topics.push(packet.topic);
-      return publish(packet, publisher);
-    };
+    await using watcher = await RawClient.connected(rig.port, { clientId: 'watcher' });
+    await watcher.subscribe('$aws/events/presence/#');
+    const topics = topicsPublished(rig.iot.broker);
     await using _client = await RawClient.connected(rig.port, { clientId: 'a+b' });
     await using _other = await RawClient.connected(rig.port, { clientId: 'plain' });
     assert.deepEqual(topics, ['$aws/events/presence/connected/plain']);
+  });
+
+  test('are made only where someone may get them', async () => {
+    await using rig = await openRig();
+    const topics = topicsPublished(rig.iot.broker);
+    // Wildcards do not lead to topics that begin with `$` [MQTT-4.7.2-1].
+    await using everything = await RawClient.connected(rig.port, { clientId: 'everything' });
+    await everything.subscribe('#');
+    await everything.subscribe('$aws/events/presence/connected');
+    await everything.subscribe('$aws/things/pump-1/shadow/#');
+    await using _before = await RawClient.connected(rig.port, { clientId: 'before' });
+    assert.deepEqual(topics, []);
+    await rig.rule('seen', "SELECT * FROM '$aws/events/+/disconnected/#'", [
+      { lambda: { functionArn: 'arn:aws:lambda:eu-central-1:000000000000:function:seen' } },
+    ]);
+    const client = await RawClient.connected(rig.port, { clientId: 'after' });
+    client.send({ type: 'disconnect', reasonCode: 0, properties: {} });
+    assert.equal(await client.next(), undefined);
+    assert.deepEqual(topics, ['$aws/events/presence/disconnected/after']);
   });
 });
 
@@ -478,6 +504,7 @@ describe('connection history', () => {
           published.push({ topic, body: JSON.parse(payload.toString()) });
           return undefined;
         },
+        reachesBelow: () => true,
       };
       const clock = new SimulatedClock();
       const shared = { clock, random: seededRandom(1), logger: silentLogger };

@@ -81,6 +81,9 @@ export interface Broker {
   /** Someone is subscribed to this topic. */
   hasSubscribers(topic: string): boolean;
 
+  /** Whether a message to a topic that begins with these levels and goes on may reach someone: one that cannot need not be made. */
+  reachesBelow(levels: readonly string[]): boolean;
+
   /** Adds values to the `$SYS/broker/` topics, by the names behind that. */
   tell(values: Readonly<Record<string, SystemValue>>): void;
 
@@ -198,6 +201,10 @@ export class RoutingBroker implements Broker {
 
   hasSubscribers(topic: string): boolean {
     return this.#route(topic).receivers.length > 0;
+  }
+
+  reachesBelow(levels: readonly string[]): boolean {
+    return this.#subscriptions.leadsBelow(levels) || this.#rules.leadsBelow(levels);
   }
 
   tell(values: Readonly<Record<string, SystemValue>>): void {

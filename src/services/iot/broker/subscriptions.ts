@@ -145,6 +145,11 @@ export class Subscriptions {
     return [...[...bySubscriber.values()].map(toReceiver), ...groups.map(({ receiver }) => receiver)];
   }
 
+  /** Whether someone may have subscribed to topics that begin with these levels and go on. */
+  leadsBelow(levels: readonly string[]): boolean {
+    return this.#trie.leadsBelow(levels);
+  }
+
   #find(subscriber: Subscriber, filter: string): Owned | undefined {
     const own = this.#bySubscriber.get(subscriber);
     if (own instanceof Map) return own.get(filter);

@@ -26,6 +26,9 @@ test('the trie finds exactly what filters match one by one, while they come and 
         const expected = kept.map(({ filter }) => filter).filter((filter) => topicMatches(filter, topic));
         const found = trie.match(topic.split('/')).map(({ filter }) => filter);
         assert.deepEqual(found.sort(), expected.sort(), topic);
+        const levels = topic.split('/');
+        const above = levels.slice(0, -1);
+        if (found.length > 0 && above.length > 0) assert.ok(trie.leadsBelow(above), topic);
       }
     }),
     { numRuns: 500, seed: 11 },

@@ -14,7 +14,10 @@ class Node<T extends object> {
   rest: T | Set<T> | undefined;
 
   get(level: string): Node<T> | undefined {
-    if (level === '+') return this.any;
+    return level === '+' ? this.any : this.named(level);
+  }
+
+  named(level: string): Node<T> | undefined {
     return this.children !== undefined ? this.children.get(level) : this.level === level ? this.child : undefined;
   }
 
@@ -92,6 +95,11 @@ export class TopicTrie<T extends object> {
     collect(this.#root, levels, 0, found);
     return found;
   }
+
+  /** Whether there may be a filter for topics that begin with these levels and go on: a look-up a level, whatever the topics are. */
+  leadsBelow(levels: readonly string[]): boolean {
+    return leadsBelow(this.#root, levels, 0);
+  }
 }
 
 /** The levels of a filter without a closing `#`, and whether there is one. */
@@ -126,9 +134,19 @@ function collect<T extends object>(node: Node<T>, levels: readonly string[], dep
     return;
   }
   const level = levels[depth]!;
-  const exact = node.children !== undefined ? node.children.get(level) : node.level === level ? node.child : undefined;
+  const exact = node.named(level);
   if (exact !== undefined) collect(exact, levels, depth + 1, found);
   if (wild && node.any !== undefined) collect(node.any, levels, depth + 1, found);
+}
+
+function leadsBelow<T extends object>(node: Node<T>, levels: readonly string[], depth: number): boolean {
+  const wild = depth > 0 || !levels[0]!.startsWith('$');
+  if (wild && node.rest !== undefined) return true;
+  if (depth === levels.length) return node.any !== undefined || node.child !== undefined || node.children !== undefined;
+  const level = levels[depth]!;
+  const exact = node.named(level);
+  if (exact !== undefined && leadsBelow(exact, levels, depth + 1)) return true;
+  return wild && node.any !== undefined && leadsBelow(node.any, levels, depth + 1);
 }
 
 function take<T extends object>(values: T | Set<T>, found: T[]): void {

@@ -2,15 +2,14 @@ import * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import type { DisconnectReason } from '../access/clients.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { ClientConnection } from './history.ts';
 
-/** What all events of a client's connection tell. */
-export interface ConnectionFacts {
-  readonly clientId: string;
-  readonly sessionId: string;
-  readonly principal?: string;
-  /** Only where the client has come in by a principal that has this thing exclusively. */
-  readonly thingName?: string;
-}
+/** What events tell of a client's connection. */
+type ConnectionFacts = Pick<ClientConnection, 'sessionId' | 'principal' | 'exclusiveThing'>;
+
+type Kind =
+  | `presence/${'connected' | 'connect_failed' | 'disconnected'}`
+  | `subscriptions/${'subscribed' | 'unsubscribed'}`;
 
 /** Nobody of the clients: rules and subscribers see no publisher. */
 const NODE = { clientId: undefined, principal: undefined } as const;
@@ -22,53 +21,66 @@ const NODE = { clientId: undefined, principal: undefined } as const;
  * @see AWS IoT developer guide, "Lifecycle events"
  */
 export class LifecycleEvents {
-  readonly #broker: Pick<Broker, 'publish'>;
+  readonly #broker: Pick<Broker, 'publish' | 'reachesBelow'>;
   readonly #logger: Logger;
 
-  constructor(broker: Pick<Broker, 'publish'>, logger: Logger) {
+  constructor(broker: Pick<Broker, 'publish' | 'reachesBelow'>, logger: Logger) {
     this.#broker = broker;
     this.#logger = logger;
   }
 
-  connected(facts: ConnectionFacts, at: number, versionNumber: number, ipAddress: string | undefined): void {
-    this.#publish('presence/connected', facts, {
-      ...common('connected', facts, at),
-      ...(ipAddress !== undefined && { ipAddress }),
-      versionNumber,
-    });
+  connected(clientId: string, connection: ClientConnection): void {
+    const { connectedAt, ip, number } = connection;
+    this.#publish('presence/connected', clientId, () => ({
+      ...common('connected', clientId, connection, connectedAt),
+      ...(ip !== undefined && { ipAddress: ip }),
+      versionNumber: number,
+    }));
   }
 
   /** Of one that has proved who it is, and is not allowed to connect or to publish its will. */
-  connectFailed(facts: ConnectionFacts, at: number, ipAddress: string | undefined): void {
-    this.#publish('presence/connect_failed', facts, {
-      ...common('connect_failed', facts, at),
+  connectFailed(clientId: string, facts: ConnectionFacts, at: number, ipAddress: string | undefined): void {
+    this.#publish('presence/connect_failed', clientId, () => ({
+      ...common('connect_failed', clientId, facts, at),
       connectFailureReason: 'AUTHORIZATION_FAILED',
       ...(ipAddress !== undefined && { ipAddress }),
-    });
+    }));
   }
 
-  disconnected(facts: ConnectionFacts, at: number, versionNumber: number, reason: DisconnectReason): void {
-    this.#publish('presence/disconnected', facts, {
-      ...common('disconnected', facts, at),
+  disconnected(clientId: string, connection: ClientConnection, at: number, reason: DisconnectReason): void {
+    this.#publish('presence/disconnected', clientId, () => ({
+      ...common('disconnected', clientId, connection, at),
       clientInitiatedDisconnect: reason === 'CLIENT_INITIATED_DISCONNECT',
       disconnectReason: reason,
-      versionNumber,
-    });
+      versionNumber: connection.number,
+    }));
   }
 
   subscriptions(
     eventType: 'subscribed' | 'unsubscribed',
-    facts: ConnectionFacts,
+    clientId: string,
+    connection: ClientConnection,
     at: number,
     topics: readonly string[],
   ): void {
-    this.#publish(`subscriptions/${eventType}`, facts, { ...common(eventType, facts, at), topics });
+    const event = () => ({ ...common(eventType, clientId, connection, at), topics });
+    this.#publish(`subscriptions/${eventType}`, clientId, event);
   }
 
-  #publish(kind: string, { clientId }: ConnectionFacts, event: object): void {
-    publishEvent(this.#broker, this.#logger, `$aws/events/${kind}/${clientId}`, event);
+  /** Most nodes have nobody who listens: the event is made only where someone may. */
+  #publish(kind: Kind, clientId: string, event: () => object): void {
+    if (!this.#broker.reachesBelow(LEVELS[kind])) return;
+    publishEvent(this.#broker, this.#logger, `$aws/events/${kind}/${clientId}`, event());
   }
 }
+
+const LEVELS: Readonly<Record<Kind, readonly string[]>> = {
+  'presence/connected': ['$aws', 'events', 'presence', 'connected'],
+  'presence/connect_failed': ['$aws', 'events', 'presence', 'connect_failed'],
+  'presence/disconnected': ['$aws', 'events', 'presence', 'disconnected'],
+  'subscriptions/subscribed': ['$aws', 'events', 'subscriptions', 'subscribed'],
+  'subscriptions/unsubscribed': ['$aws', 'events', 'subscriptions', 'unsubscribed'],
+};
 
 /** Publishes an event of the node as JSON, QoS 1. It never throws: who has caused the event must not fail by it. */
 export function publishEvent(broker: Pick<Broker, 'publish'>, logger: Logger, topic: string, event: object): void {
@@ -88,10 +100,16 @@ export function publishEvent(broker: Pick<Broker, 'publish'>, logger: Logger, to
   }
 }
 
-function common(eventType: string, { clientId, sessionId, principal, thingName }: ConnectionFacts, timestamp: number) {
+function common(
+  eventType: string,
+  clientId: string,
+  { sessionId, principal, exclusiveThing }: ConnectionFacts,
+  timestamp: number,
+) {
   return {
     clientId,
-    ...(thingName !== undefined && { thingName }),
+    // Only where the client has come in by a principal that has this thing exclusively.
+    ...(exclusiveThing !== undefined && { thingName: exclusiveThing }),
     timestamp,
     eventType,
     sessionIdentifier: sessionId,

@@ -1,7 +1,7 @@
 import type { Clock, Random, Timer } from '../../../base/index.ts';
 import type { ClientWatcher, ConnectedClient, DisconnectReason, RefusedClient } from '../access/clients.ts';
 import { IOT_LIMITS } from '../limits.ts';
-import type { ConnectionFacts, LifecycleEvents } from './events.ts';
+import type { LifecycleEvents } from './events.ts';
 import type { ClientConnection, ConnectionHistory } from './history.ts';
 
 /** Turns what clients do into lifecycle events and connection history. */
@@ -36,8 +36,12 @@ export class Presence implements ClientWatcher {
   }
 
   connectFailed({ clientId, principal, exclusiveThing, arrival }: RefusedClient): void {
-    const facts = { clientId, sessionId: this.#newSessionId(), ...identityOf(principal, exclusiveThing) };
-    this.#events.connectFailed(facts, this.#clock.now(), arrival.remoteAddress);
+    const facts = {
+      sessionId: this.#newSessionId(),
+      ...(principal !== undefined && { principal }),
+      ...(exclusiveThing !== undefined && { exclusiveThing }),
+    };
+    this.#events.connectFailed(clientId, facts, this.#clock.now(), arrival.remoteAddress);
   }
 
   connected(client: ConnectedClient): void {
@@ -55,7 +59,7 @@ export class Presence implements ClientWatcher {
       cleanStart: client.cleanStart,
     });
     this.#open.set(client, connection);
-    this.#events.connected(factsOf(clientId, connection), connectedAt, connection.number, connection.ip);
+    this.#events.connected(clientId, connection);
   }
 
   disconnected(client: ConnectedClient, reason: DisconnectReason): void {
@@ -84,24 +88,16 @@ export class Presence implements ClientWatcher {
 
   #subscriptions(type: 'subscribed' | 'unsubscribed', client: ConnectedClient, filters: readonly string[]): void {
     const connection = this.#open.get(client);
-    if (connection) this.#events.subscriptions(type, factsOf(client.clientId, connection), this.#clock.now(), filters);
+    if (connection) this.#events.subscriptions(type, client.clientId, connection, this.#clock.now(), filters);
   }
 
   #ended(clientId: string, connection: ClientConnection, at: number, reason: DisconnectReason): void {
     this.#history.end(clientId, connection, at, reason);
-    this.#events.disconnected(factsOf(clientId, connection), at, connection.number, reason);
+    this.#events.disconnected(clientId, connection, at, reason);
   }
 
   #sweep(): void {
     this.#history.sweep();
     this.#sweeper = this.#clock.timer(IOT_LIMITS.clientSweepMs, () => this.#sweep());
   }
-}
-
-function factsOf(clientId: string, { sessionId, principal, exclusiveThing }: ClientConnection): ConnectionFacts {
-  return { clientId, sessionId, ...identityOf(principal, exclusiveThing) };
-}
-
-function identityOf(principal: string | undefined, thingName: string | undefined) {
-  return { ...(principal !== undefined && { principal }), ...(thingName !== undefined && { thingName }) };
 }

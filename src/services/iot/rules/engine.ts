@@ -117,6 +117,11 @@ export class RuleEngine {
     return this.#trie.match(levels).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Whether a rule may match topics that begin with these levels and go on. */
+  leadsBelow(levels: readonly string[]): boolean {
+    return this.#trie.leadsBelow(levels);
+  }
+
   /** Runs rules on a message; returns the group that their actions belong to, if any acted. */
   run(
     rules: readonly CompiledRule[],
