@@ -8,5 +8,5 @@ export { ACCOUNT_ID, type Arn, DEFAULT_REGION, formatArn, parseArn, uuid } from 
 export { siblingModule } from './modules.ts';
 export { BoundedQueue, QueueFull } from './queue.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
-export { readShared } from './shared-reads.ts';
+export { endReadShared, readShared } from './shared-reads.ts';
 export { Turns } from './turns.ts';

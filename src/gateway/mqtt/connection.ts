@@ -17,7 +17,7 @@
  *   keeps and all of a packet but a PUBLISH's payload; whoever keeps that copies it (retained messages, rules that deliver, reserved
  *   topics), and what goes to subscribers is encoded before the call returns.
  */
-import { type DomainError, messageOf, type Timer } from '../../base/index.ts';
+import type { DomainError, Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
   Arrival,
@@ -40,7 +40,7 @@ import { Inbound, maySend, type Sender } from './inbound.ts';
 import { receive } from './input.ts';
 import type { KeepAlive, KeepAliveOwner } from './keep-alive.ts';
 import { ConnectionLink } from './link.ts';
-import { Output } from './output.ts';
+import { Output, type OutputOwner } from './output.ts';
 import { Pauses } from './pauses.ts';
 import { encodeFor, type Peer, UNKNOWN_PEER } from './peer.ts';
 import { Throttle, type TokenBucket } from './rates.ts';
@@ -83,7 +83,16 @@ interface Connected {
 type State = { readonly kind: 'closing' | 'closed' } | { readonly kind: 'entering'; readonly entry: Entry } | Connected;
 
 export class Connection
-  implements Carrier, Sender, Flushable, KeepAliveOwner, PermissionsListener, Entrant, Renewing, Subscribing
+  implements
+    Carrier,
+    Sender,
+    Flushable,
+    KeepAliveOwner,
+    OutputOwner,
+    PermissionsListener,
+    Entrant,
+    Renewing,
+    Subscribing
 {
   readonly output: Output;
   isScheduled = false;
@@ -127,7 +136,7 @@ export class Connection
     this.host = host;
     this.#socket = socket;
     this.arrival = arrival;
-    this.output = new Output(socket, host.gauges.bytesOut, () => this.#drained());
+    this.output = new Output(socket, host.gauges.bytesOut, this);
     this.pauses = new Pauses(socket);
     const { messagesPerSecondPerClient, bytesPerSecondPerClient } = host.limits;
     this.#throttle = Throttle.of(host.clock, messagesPerSecondPerClient, bytesPerSecondPerClient);
@@ -156,13 +165,14 @@ export class Connection
       gauges.refused.add();
       this.#state = { kind: 'closed' };
       this.#socket.on('error', () => {});
+      this.#socket.on('close', () => this.host.closed(this));
       this.#socket.destroy();
       return;
     }
     this.#timer = clock.timer(limits.connectTimeoutMs, () => this.close());
     receive(this.#socket, (chunk) => this.#received(chunk));
-    this.#socket.on('error', (error) => this.host.logger.debug('mqtt socket error', { error: messageOf(error) }));
-    this.#socket.on('end', () => this.#socket.end());
+    this.#socket.on('error', this.host.socketFailed);
+    this.#socket.on('end', endToo);
     this.#socket.on('close', () => this.#closed());
   }
 
@@ -393,12 +403,14 @@ export class Connection
   /** The client is let in: its session is sent what waits for it, behind CONNACK. */
   enter({ client, permissions, opening, will, properties, handshake }: Entered): void {
     const { limits, gauges, clock } = this.host;
-    const carrying = { ...{ carrier: this, permissions, limits, gauges, clock }, ...this.#peer };
+    const { receiveMaximum, packetBytesMax } = this.#peer;
+    const { clientId } = client;
+    const carrying = { clientId, carrier: this, permissions, limits, gauges, clock, receiveMaximum, packetBytesMax };
     const carried =
       opening.kind === 'durable' ? { session: opening.session, link: new ConnectionLink(carrying) } : undefined;
     if (!carried) this.#will = will && ownWill(will);
     if (will) this.#willTo = { topic: will.topic, retain: will.retain };
-    const session = carried?.session ?? new Session({ clientId: this.#clientId, ...carrying });
+    const session = carried?.session ?? new Session(carrying);
     this.output.isExplaining = this.#peer.wantsProblems && this.#peer.packetBytesMax >= EXPLAINED_BYTES_MAX;
     const aliases = Math.min(this.#peer.topicAliasMaximum, limits.topicAliasOutMax);
     if (aliases > 0) this.output.aliases = new OutboundAliases(aliases, this.#peer.packetBytesMax);
@@ -412,7 +424,9 @@ export class Connection
     this.host.watcher?.connected(client);
     const sessionPresent = opening.kind === 'durable' && opening.before !== undefined;
     // Without it nothing else may be sent, DISCONNECT included [MQTT-3.14.0-1].
-    if (!this.write({ type: 'connack', sessionPresent, reasonCode: 0, properties })) return this.close();
+    const connack = encodeFor(this.#peer, { type: 'connack', sessionPresent, reasonCode: 0, properties });
+    if (!connack) return this.close();
+    this.output.packet(connack);
     // Before any acknowledgement of what the client has sent behind its CONNECT [MQTT-3.2.0-1].
     this.output.flush();
     carried?.session.attach(carried.link);
@@ -555,6 +569,7 @@ export class Connection
   }
 
   #closed(): void {
+    this.host.closed(this);
     this.#timer?.cancel();
     this.#slow?.cancel();
     this.#keepAlive?.stop();
@@ -567,7 +582,7 @@ export class Connection
     this.host.release(this);
   }
 
-  #drained(): void {
+  drained(): void {
     this.pauses.resume('reader');
     if (this.#state.kind === 'connected') this.#state.session.resume();
     this.schedule();
@@ -587,6 +602,11 @@ export class Connection
     this.schedule();
     return true;
   }
+}
+
+/** The peer sends no more: neither do we. One listener for all sockets, each of which is `this`. */
+function endToo(this: Transport): void {
+  this.end();
 }
 
 /** The will with memory of its own: it is kept for long, and must not hold the chunk that it came in. */

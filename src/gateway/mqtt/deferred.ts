@@ -5,9 +5,13 @@ interface Step {
   readonly run: () => void;
 }
 
+/** Shared by all behind which nothing waits. */
+const NONE: never[] = [];
+
 /** Answers to a client that wait for the commit of what they promise, in the order in which they were due. */
 export class Deferred {
-  #steps: Step[] = [];
+  /** Made when the first one waits. */
+  #steps: Step[] = NONE;
 
   get size(): number {
     return this.#steps.length;
@@ -19,6 +23,7 @@ export class Deferred {
   }
 
   push(group: CommitGroup, run: () => void): void {
+    if (this.#steps === NONE) this.#steps = [];
     this.#steps.push({ group, run });
   }
 
@@ -29,6 +34,6 @@ export class Deferred {
   }
 
   drop(): void {
-    this.#steps = [];
+    this.#steps = NONE;
   }
 }

@@ -217,13 +217,17 @@ export class Entry {
       keepAlive: serverKeepAlive(packet, limits) ?? packet.keepAlive,
       cleanStart: packet.clean,
     };
-    const properties: mqtt.Properties = {
-      // Asked before permissions are watched: what is not offered is no refusal.
-      ...offer(packet, this.#clientId, permissions, limits),
-      ...sessionOffer(packet, opening.kind === 'durable' ? opening.session : undefined),
-      ...(method !== undefined && { authenticationMethod: method }), // [MQTT-4.12.0-5]
-      ...(data && { authenticationData: data }),
-    };
+    // 3.1.1 has none.
+    const properties: mqtt.Properties =
+      packet.version === 4
+        ? mqtt.NO_PROPERTIES
+        : {
+            // Asked before permissions are watched: what is not offered is no refusal.
+            ...offer(packet, this.#clientId, permissions, limits),
+            ...sessionOffer(packet, opening.kind === 'durable' ? opening.session : undefined),
+            ...(method !== undefined && { authenticationMethod: method }), // [MQTT-4.12.0-5]
+            ...(data && { authenticationData: data }),
+          };
     handshake.settle();
     const renewing = method === undefined ? undefined : handshake;
     this.#entrant.enter({ client, permissions, opening, will: packet.will, properties, handshake: renewing });

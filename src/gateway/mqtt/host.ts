@@ -33,8 +33,12 @@ export interface ConnectionHost {
    * one that is there stays.
    */
   claim(connection: Connection): boolean;
-  /** The connection is over. */
+  /** Its client id is free again, if it had it. */
   release(connection: Connection): void;
+  /** Its socket is gone. */
+  closed(connection: Connection): void;
+  /** Listens to the errors of all sockets. */
+  readonly socketFailed: (error: Error) => void;
 }
 
 /** Why a connection ends, as far as the client is told. */

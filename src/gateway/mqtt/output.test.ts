@@ -54,7 +54,7 @@ function* iterate(decoder: mqtt.PacketDecoder): Generator<mqtt.Packet> {
 
 test('all of a turn leaves in one write, acknowledgements first, each frame with its own identifier', () => {
   const socket = new HeldSocket();
-  const output = new Output(socket, counter, () => {});
+  const output = new Output(socket, counter, { drained: () => {} });
   const frame = mqtt.encodePublishFrame(packet('x', 1), 5);
   output.frame(frame, 300);
   output.acknowledge(7);
@@ -82,7 +82,7 @@ test('all of a turn leaves in one write, acknowledgements first, each frame with
 test('while the peer does not read nothing is written; when it does, its owner is told', async () => {
   const socket = new HeldSocket();
   let drained = 0;
-  const output = new Output(socket, counter, () => drained++);
+  const output = new Output(socket, counter, { drained: () => drained++ });
   const frame = mqtt.encodePublishFrame(packet('x'.repeat(100_000), 0), 5);
   socket.isHeld = true;
   output.frame(frame, 0);
@@ -106,7 +106,7 @@ test('a buffer that the socket still has is not written over', async () => {
   const chunks: Buffer[] = [];
   // Keeps the very bytes that were given, not a copy of them.
   slow._write = (chunk: Buffer) => void chunks.push(chunk);
-  const [first, second] = [slow, quick].map((socket) => new Output(socket, counter, () => {}));
+  const [first, second] = [slow, quick].map((socket) => new Output(socket, counter, { drained: () => {} }));
   first!.packet(Buffer.from('c000', 'hex'));
   first!.flush();
   second!.packet(Buffer.from('d000', 'hex'));
@@ -117,7 +117,7 @@ test('a buffer that the socket still has is not written over', async () => {
 test('acknowledgements keep their order, whichever commit is done first; a failed one stops them', () => {
   const queue = new AckQueue();
   const socket = new HeldSocket();
-  const output = new Output(socket, counter, () => {});
+  const output = new Output(socket, counter, { drained: () => {} });
   const groups = Array.from({ length: 3 }, () => ({ state: 'pending' }) as CommitGroup);
   const [one, two, three] = groups as [CommitGroup, CommitGroup, CommitGroup];
   queue.push(1, one, 10);
@@ -145,7 +145,7 @@ test('acknowledgements keep their order, whichever commit is done first; a faile
 
 test('the same frames written to one socket after the other are whole on each, whatever was written between', () => {
   const sockets = Array.from({ length: 6 }, () => new HeldSocket());
-  const outputs = sockets.map((socket) => new Output(socket, counter, () => {}));
+  const outputs = sockets.map((socket) => new Output(socket, counter, { drained: () => {} }));
   const [a, b, c] = ['a', 'b', 'c'].map((payload) => mqtt.encodePublishFrame(packet(payload, 0), 5));
   const numbered = mqtt.encodePublishFrame(packet('n', 1), 5);
   const send = (index: number, ...frames: readonly (readonly [mqtt.PublishFrame, number])[]) => {
@@ -186,7 +186,7 @@ test('a socket of the system that does not take all is written no further, tells
     unknown,
   ];
   const drained = Promise.withResolvers<void>();
-  const output = new Output(accepted, counter, drained.resolve);
+  const output = new Output(accepted, counter, { drained: drained.resolve });
   const large = mqtt.encodePublishFrame(packet('x'.repeat(60_000), 0), 5);
   let sent = 0;
   while (!output.isBlocked) {

@@ -47,6 +47,11 @@ const free: Batch[] = [];
 const FREE_MAX = 1_024;
 const FREE_LENGTH_MAX = 256;
 
+export interface OutputOwner {
+  /** The socket has sent all that it could not take at once. */
+  drained(): void;
+}
+
 /**
  * What is to be written to one socket in this turn of the event loop, and written at once at its end.
  * While the peer does not read, what comes is kept here: frames of a fan-out are shared, so that a stalled client holds
@@ -66,15 +71,14 @@ export class Output {
   /** The last write was not taken at once, as with TLS none is: the next ones get memory of their own. */
   #isSlow = false;
   readonly #direct: DirectWriter;
-  readonly #drained: () => void;
+  readonly #owner: OutputOwner;
   #written: (() => void) | undefined;
 
-  /** @param drained  called when the socket has sent all that it could not take at once */
-  constructor(socket: Transport, sent: Counter, drained: () => void) {
+  constructor(socket: Transport, sent: Counter, owner: OutputOwner) {
     this.#socket = socket;
     this.#sent = sent;
     this.#direct = new DirectWriter(socket);
-    this.#drained = drained;
+    this.#owner = owner;
   }
 
   /** The peer does not read: nothing is written until it does. */
@@ -165,7 +169,7 @@ export class Output {
   #taken(): void {
     if (!this.#isBlocked || this.#socket.writableLength > 0) return;
     this.#isBlocked = false;
-    this.#drained();
+    this.#owner.drained();
   }
 
   #recycle(batch: Batch): void {

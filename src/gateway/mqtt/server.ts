@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Clock, hasCode, type Random } from '../../base/index.ts';
+import { type Clock, hasCode, messageOf, type Random } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type { Caller } from '../../services/index.ts';
 import {
@@ -121,6 +121,10 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   readonly #listeners: Listener[] = [];
   /** Sockets of all listeners, whatever they speak. */
   #sockets = 0;
+  /** One listener for all of them. */
+  readonly #uncount = (): void => {
+    this.#sockets--;
+  };
   readonly #open = new Set<Connection>();
   /** Resolves the end of {@link close} when the last connection is gone. */
   #lastClosed: (() => void) | undefined;
@@ -220,7 +224,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   counts(socket: Socket): boolean {
     if (this.#sockets >= this.limits.connectionsMax || this.#closing !== undefined) return false;
     this.#sockets++;
-    socket.once('close', () => this.#sockets--);
+    socket.on('close', this.#uncount);
     return true;
   }
 
@@ -241,12 +245,15 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     if (this.#closing !== undefined) return void transport.destroy();
     const connection = new Connection(this, transport, arrival);
     this.#open.add(connection);
-    transport.on('close', () => {
-      this.#open.delete(connection);
-      if (this.#open.size === 0) this.#lastClosed?.();
-    });
     connection.start();
   }
+
+  closed(connection: Connection): void {
+    this.#open.delete(connection);
+    if (this.#open.size === 0) this.#lastClosed?.();
+  }
+
+  readonly socketFailed = (error: Error): void => this.logger.debug('mqtt socket error', { error: messageOf(error) });
 
   http(socket: Socket, arrival: Arrival): void {
     if (!this.#http) return void socket.destroy();

@@ -52,8 +52,8 @@ export class Session implements ClientSession {
   readonly #packetBytesMax: number;
   /** Retained messages of new subscriptions, by filter: read as the client takes them, so that `#` costs no memory. */
   #backlog: Map<string, Iterator<RetainedDelivery | undefined>> | undefined;
-  /** Identifiers of QoS 2 messages received and not yet released: a copy of one is not published again. */
-  readonly #inbound = new Set<number>();
+  /** Identifiers of QoS 2 messages received and not yet released: a copy of one is not published again. Made for the first. */
+  #inbound: Set<number> | undefined;
 
   constructor(options: {
     readonly clientId: string;
@@ -136,19 +136,20 @@ export class Session implements ClientSession {
   }
 
   get unreleased(): number {
-    return this.#inbound.size;
+    return this.#inbound?.size ?? 0;
   }
 
   hasPublished(packetId: number): boolean {
-    return this.#inbound.has(packetId);
+    return this.#inbound?.has(packetId) ?? false;
   }
 
   published(packetId: number): undefined {
+    this.#inbound ??= new Set();
     this.#inbound.add(packetId);
   }
 
   released(packetId: number): Step {
-    return this.#inbound.delete(packetId) ? 'done' : 'unknown';
+    return this.#inbound?.delete(packetId) ? 'done' : 'unknown';
   }
 
   subscribed(): undefined {}

@@ -17,5 +17,5 @@ export interface Transport {
   on(event: 'data', listener: (chunk: Buffer) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
   /** `end`: the peer sends no more; `close`: it is over. */
-  on(event: 'end' | 'close', listener: () => void): unknown;
+  on(event: 'end' | 'close', listener: (this: Transport) => void): unknown;
 }

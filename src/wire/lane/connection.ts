@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { DirectWriter, readShared } from '../../base/index.ts';
+import { DirectWriter, endReadShared, readShared } from '../../base/index.ts';
 import { type PlainHead, readPlainHead } from '../../codec/http/index.ts';
 import { WIRE_LIMITS } from '../limits.ts';
 import { PassingBody } from './passing-body.ts';
@@ -47,8 +47,8 @@ export class LaneConnection implements ResponseOwner, RequestOwner {
   #lingersSince: number | undefined;
   #isHandedOver = false;
   readonly #direct: DirectWriter;
-  /** Has the stream have again what arrives; absent where it has it anyway. */
-  readonly #stopReading: (() => void) | undefined;
+  /** What arrives passes by the stream. */
+  readonly #isReadShared: boolean;
 
   constructor(socket: Socket, host: LaneHost) {
     this.socket = socket;
@@ -56,8 +56,8 @@ export class LaneConnection implements ResponseOwner, RequestOwner {
     this.#activeAt = host.ticks;
     this.#direct = new DirectWriter(socket);
     socket.on('end', this.#onEnd).on('drain', this.#onDrain).on('error', this.#onError).on('close', this.#onClose);
-    this.#stopReading = readShared(socket, this.#onData);
-    if (!this.#stopReading) socket.on('data', this.#onData);
+    this.#isReadShared = readShared(socket, this.#onData);
+    if (!this.#isReadShared) socket.on('data', this.#onData);
   }
 
   /** @param first  what has come until now */
@@ -213,7 +213,7 @@ export class LaneConnection implements ResponseOwner, RequestOwner {
     const { socket } = this;
     this.#isHandedOver = true;
     socket.pause();
-    if (this.#stopReading) this.#stopReading();
+    if (this.#isReadShared) endReadShared(socket);
     else socket.off('data', this.#onData);
     socket.off('end', this.#onEnd).off('drain', this.#onDrain).off('error', this.#onError).off('close', this.#onClose);
     this.#host.closed(this);

@@ -138,5 +138,7 @@ export const EVERYTHING: ClientPermissions = {
   maySubscribe: () => true,
   mayReceive: () => true,
   receivesAll: true,
-  watch: () => () => {},
+  watch: () => NOTHING_TO_END,
 };
+
+const NOTHING_TO_END = (): void => {};
