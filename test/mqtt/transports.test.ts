@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
@@ -11,7 +12,7 @@ import { seededRandom, systemClock } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
 import { openMqttGateway } from '../../src/gateway/mqtt/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
-import { connect, publish } from './harness.ts';
+import { connect, openRig, publish, RawClient } from './harness.ts';
 import { openSecureRig, type SecureRig } from './secure-rig.ts';
 
 let secure: SecureRig;
@@ -398,4 +399,19 @@ test('HTTP over TLS without a signature or an identity is refused with the words
   const answer = await text(socket);
   assert.match(answer, /^HTTP\/1.1 403/);
   assert.match(answer, /x-amzn-errortype: ForbiddenException/i);
+});
+
+test('the kernel asks after a minute of silence whether a client is still there', {
+  skip: process.platform === 'linux' ? false : 'there is no /proc',
+}, async () => {
+  await using rig = await openRig();
+  await using _client = await RawClient.connected(rig.port, { clientId: 'pump-1' });
+  const { port } = rig;
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const sockets = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
+  const [accepted] = sockets.filter(([, address, , state]) => address === local && state === '01');
+  const [timer, ticks] = accepted![5]!.split(':');
+  // 02 is the keep-alive timer; its ticks are of 10 ms.
+  assert.equal(timer, '02');
+  assert.ok(Number.parseInt(ticks!, 16) > 5_000 && Number.parseInt(ticks!, 16) <= 6_100, ticks);
 });
