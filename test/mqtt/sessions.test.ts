@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimulatedClock } from '../../src/base/index.ts';
+import { SimulatedClock, systemClock } from '../../src/base/index.ts';
 import type * as mqtt from '../../src/codec/mqtt/index.ts';
 import { Reason } from '../../src/codec/mqtt/index.ts';
 import { type ClientPermissions, type ConnectRequest, IOT_LIMITS, OPEN_ACCESS } from '../../src/services/iot/index.ts';
@@ -866,4 +866,34 @@ test('a CONNECT that would begin one session more than there may be is refused; 
   await using _passing = await RawClient.connected(rig.port, { clientId: 'passing' });
   const ended = await durable(rig, 'pump', { clean: true });
   assert.equal(ended.connack.sessionPresent, false, 'one that ends makes room');
+});
+
+test('a clock that is set back before a restart makes sessions, wills and messages last no longer', async () => {
+  let setBackMs = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() - setBackMs };
+  await using rig = await openRig({ clock });
+  const reader = await durable(rig, 'reader');
+  await reader.client.subscribe('#', 1);
+  await lost(reader.client);
+  const will = { topic: 'w', payload: Buffer.from('gone'), qos: 1, retain: false } as const;
+  const properties = { sessionExpiryInterval: 1 };
+  const mortal = await durable(rig, 'mortal', { properties, will: { ...will, properties: { willDelayInterval: 1 } } });
+  await lost(mortal.client);
+  await published(rig, 'd', 'message', { retain: true, properties: { messageExpiryInterval: 60 } });
+  setBackMs = 3 * 3_600_000;
+  await using again = await rig.restart();
+  await until(() => again.iot.broker.sessions.get('mortal') === undefined);
+  const back = await durable(again, 'reader');
+  const queued = [await message(back.client), await message(back.client)];
+  const kept = await RawClient.connected(again.port, { clientId: 'late' });
+  await kept.subscribe('d');
+  const left = [...queued, await message(kept)].map(({ topic, properties: { messageExpiryInterval: seconds } }) => {
+    return [topic, seconds];
+  });
+  assert.deepEqual(left, [
+    ['d', 60],
+    ['w', undefined],
+    ['d', 60],
+  ]);
+  await kept[Symbol.asyncDispose]();
 });

@@ -271,7 +271,8 @@ function* everything(node: Node, isRoot: boolean, looked: Looked): Retained {
 function remainingExpiry({ properties, storedAt }: RetainedMessage, now: number): number | undefined {
   const interval = properties.messageExpiryInterval;
   if (interval === undefined) return undefined;
-  return Math.max(0, interval - Math.floor((now - storedAt) / 1000));
+  // A clock that was set back makes no message last longer.
+  return Math.max(0, interval - Math.floor(Math.max(0, now - storedAt) / 1000));
 }
 
 function withExpiry(message: RetainedMessage, remaining: number | undefined): RetainedMessage {

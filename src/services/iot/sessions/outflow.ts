@@ -189,7 +189,9 @@ export class Outflow {
   /** The packet to be sent; `undefined` when the client does not get this message, which then leaves the queue. */
   #frameOf(message: Outgoing): mqtt.PublishFrame | undefined {
     const { queuedAt, expirySeconds, version } = message;
-    const waited = expirySeconds === undefined ? 0 : Math.floor((this.#source.now() - queuedAt) / 1000);
+    // A clock that was set back makes no message last longer.
+    const waitedMs = Math.max(0, this.#source.now() - queuedAt);
+    const waited = expirySeconds === undefined ? 0 : Math.floor(waitedMs / 1000);
     if (expirySeconds !== undefined && waited >= expirySeconds && !isUnderWay(message)) {
       this.#source.expired(message); // [MQTT-3.3.2-5]
       return undefined;

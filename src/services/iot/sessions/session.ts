@@ -215,9 +215,14 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     this.#count(last.ordinal - first.ordinal + 1, last.totalBytes - first.totalBytes + first.bytes);
   }
 
-  /** All is restored; true when the client was connected as the node ended, and has gone now. */
+  /** All is restored; true when the client was connected as the node ended, and has gone now, or when the clock was set back. */
   restored(now: number): boolean {
-    if (this.disconnectedAt !== undefined) return false;
+    if (this.disconnectedAt !== undefined) {
+      // Nobody goes in the future: its will and its end would be as late as that.
+      if (this.disconnectedAt <= now) return false;
+      this.disconnectedAt = now;
+      return true;
+    }
     this.disconnectedAt = now;
     // Any of them may have been sent.
     this.#sentTo = this.#next;
