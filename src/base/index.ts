@@ -2,6 +2,7 @@
 export { abortable, isAbort, onAbort } from './abort.ts';
 export { Agenda, type Dated } from './agenda.ts';
 export { type Clock, SimulatedClock, SteadyClock, systemClock, type Timer } from './clock.ts';
+export { CLOCK_LIMITS, ClockJumps } from './clock-jumps.ts';
 export { DirectWriter } from './direct-writer.ts';
 export { assert, DomainError, hasCode, InternalError, messageOf, type Remedy } from './errors.ts';
 export { ACCOUNT_ID, type Arn, DEFAULT_REGION, formatArn, parseArn, uuid } from './ids.ts';

@@ -34,9 +34,6 @@ export const TABLE_LIMITS = {
   expiredAtOnce: 100,
   /** Items that expired longer ago, five years, are left alone, as AWS leaves them. */
   expiredSecondsMax: 5 * 365 * 86_400,
-  /** A wall clock that was set by more than this lets expiry rest for a while, milliseconds. */
-  clockJumpMs: 3_600_000,
-  restAfterJumpMs: 600_000,
   /** Bytes of a resource policy. */
   policyBytesMax: 20_480,
 } as const;

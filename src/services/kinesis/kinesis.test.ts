@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { SimulatedClock, seededRandom } from '../../base/index.ts';
+import { CLOCK_LIMITS, SimulatedClock, seededRandom } from '../../base/index.ts';
 import { compilePattern } from '../../codec/aws/pattern.ts';
 import type { ScalarShape, StructureShape } from '../../codec/aws/shape.ts';
 import { serviceTable } from '../../schemas/index.ts';
@@ -520,6 +520,22 @@ describe('kinesis: retention', () => {
       const { Shards } = await call('ListShards', { StreamName: 'telemetry' });
       return Shards[0].ShardId === 'shardId-000000000001';
     });
+  });
+
+  test('a wall clock that jumps ahead takes nothing before it has gone evenly for a while', async () => {
+    await create();
+    await put('a', 'young');
+    const { now } = clock;
+    clock.now = () => now.call(clock) + 25 * HOUR;
+    await clock.advance(61_000);
+    kinesis.appendRecord('telemetry', 'a', Buffer.from('new'));
+    await kinesis.committed();
+    assert.deepEqual(await texts(FIRST), ['young', 'new']);
+    for (let waited = 0; waited < CLOCK_LIMITS.restMs || (await texts(FIRST)).length > 1; waited += 61_000) {
+      assert.ok(waited < 2 * CLOCK_LIMITS.restMs, 'it is taken after a while');
+      await clock.advance(61_000);
+    }
+    assert.deepEqual(await texts(FIRST), ['new']);
   });
 
   test('retention goes up by one call and down by the other, within its bounds', async () => {

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../base/index.ts';
+import { type Clock, ClockJumps, type Timer } from '../../base/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { KINESIS_LIMITS } from './limits.ts';
 import type { Shard } from './shard.ts';
@@ -13,6 +13,7 @@ export class Retention {
   readonly #trim: (partition: string, before: number) => Promise<void>;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #jumps: ClockJumps;
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -26,6 +27,7 @@ export class Retention {
     this.#trim = options.trim;
     this.#clock = options.clock;
     this.#logger = options.logger;
+    this.#jumps = new ClockJumps(options.clock);
   }
 
   start(): void {
@@ -45,6 +47,7 @@ export class Retention {
   }
 
   async apply(): Promise<void> {
+    if (!this.#jumps.isSteady()) return;
     const now = this.#clock.now();
     for (const stream of [...this.#streams.all()]) await this.#applyTo(stream, now);
   }

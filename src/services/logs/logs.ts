@@ -1,4 +1,4 @@
-import { type Clock, DEFAULT_REGION, type Random, type Timer } from '../../base/index.ts';
+import { type Clock, ClockJumps, DEFAULT_REGION, type Random, type Timer } from '../../base/index.ts';
 import type { DeliveryService, Target } from '../../delivery/index.ts';
 import type { Log, Records } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
@@ -46,6 +46,7 @@ export class Logs implements AsyncDisposable {
   readonly #groups: Groups;
   readonly #subscriptions: Subscriptions;
   readonly #options: LogsOptions;
+  readonly #jumps: ClockJumps;
   #stateTimer: Timer | undefined;
   #retentionTimer: Timer | undefined;
   #background: Promise<void> = Promise.resolve();
@@ -55,6 +56,7 @@ export class Logs implements AsyncDisposable {
     const { clock, logger, metrics, takeMetrics, askSubscriber } = options;
     const embedded = new EmbeddedMetrics({ take: takeMetrics, clock, logger, metrics });
     this.#options = options;
+    this.#jumps = new ClockJumps(clock);
     this.#groups = groups;
     const subscriptions = new Subscriptions({ groups, ...options });
     this.#subscriptions = subscriptions;
@@ -113,7 +115,7 @@ export class Logs implements AsyncDisposable {
 
   #trimLater(): void {
     this.#retentionTimer = this.#options.clock.timer(RETENTION_EVERY_MS, () => {
-      this.#inBackground('log retention not applied', () => this.#groups.applyRetention());
+      if (this.#jumps.isSteady()) this.#inBackground('log retention not applied', () => this.#groups.applyRetention());
       if (!this.#closed) this.#trimLater();
     });
   }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SimulatedClock, seededRandom } from '../../base/index.ts';
+import { CLOCK_LIMITS, SimulatedClock, seededRandom } from '../../base/index.ts';
 import { type ObjectChange, type Objects, openEmbeddedObjects, openEmbeddedRecords } from '../../store/index.ts';
 import { silentLogger } from '../../telemetry/index.ts';
 import { checkLifecycle, DAY_MS } from './lifecycle.ts';
@@ -105,6 +105,18 @@ test('objects expire at the midnight after their days, and only those that a rul
     assert.deepEqual(Object.keys(await history()), ['big/10', 'big/20', 'kept', 'tmp/a']);
     await pass(1);
     assert.deepEqual(Object.keys(await history()), ['big/10', 'big/20', 'kept']);
+  }));
+
+test('a clock that jumps ahead lets nothing expire before it has gone evenly for a while', () =>
+  house(async ({ clock, objects, rule, history, pass }) => {
+    await rule({ Expiration: { Days: 1 } });
+    await put(objects, 'a', 1);
+    const { now } = clock;
+    clock.now = () => now.call(clock) + 10 * 86_400_000;
+    await pass(0.5);
+    assert.deepEqual(Object.keys(await history()), ['a']);
+    await pass(CLOCK_LIMITS.restMs / 86_400_000);
+    assert.deepEqual(await history(), {});
   }));
 
 test('a date in the past works when the rule is put; one to come, at its midnight', () =>

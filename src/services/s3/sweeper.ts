@@ -7,7 +7,7 @@
  * L3  Nothing is taken away by rules that no longer stand.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, hasCode, isAbort, type Timer } from '../../base/index.ts';
+import { CLOCK_LIMITS, type Clock, ClockJumps, hasCode, isAbort, type Timer } from '../../base/index.ts';
 import type { Objects, ObjectVersion, VersionCursor } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { type Aging, DAY_MS, expiryOf, isMarkerDue, isNoncurrentDue, isUploadDue } from './lifecycle.ts';
@@ -53,11 +53,13 @@ export class LifecycleSweeper implements AsyncDisposable {
   readonly #dependencies: SweeperDependencies;
   readonly #closing = new AbortController();
   readonly #waiting = new Set<string>();
+  readonly #jumps: ClockJumps;
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
 
   constructor(dependencies: SweeperDependencies) {
     this.#dependencies = dependencies;
+    this.#jumps = new ClockJumps(dependencies.clock);
   }
 
   start(): void {
@@ -81,10 +83,14 @@ export class LifecycleSweeper implements AsyncDisposable {
   }
 
   #waitForMidnight(): void {
+    const now = this.#dependencies.clock.now();
+    this.#sweepIn((Math.floor(now / DAY_MS) + 1) * DAY_MS - now);
+  }
+
+  #sweepIn(ms: number): void {
     const { clock, settings } = this.#dependencies;
-    const now = clock.now();
-    const next = (Math.floor(now / DAY_MS) + 1) * DAY_MS;
-    this.#timer = clock.timer(next - now, () => {
+    this.#timer = clock.timer(ms, () => {
+      if (!this.#jumps.isSteady()) return this.#sweepIn(CLOCK_LIMITS.restMs);
       this.#sweepSoon(settings.bucketsWith('lifecycle'));
       this.#waitForMidnight();
     });

@@ -1,4 +1,4 @@
-import { type Clock, messageOf } from '../../base/index.ts';
+import { type Clock, ClockJumps, messageOf } from '../../base/index.ts';
 import type { Series } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 
@@ -15,9 +15,11 @@ export class Maintenance implements AsyncDisposable {
 
   async #run(series: Series, clock: Clock, logger: Logger): Promise<void> {
     const { signal } = this.#stop;
+    const jumps = new ClockJumps(clock);
     while (!signal.aborted) {
       await clock.sleep(EVERY_MS, signal).catch(() => {});
       if (signal.aborted) return;
+      if (!jumps.isSteady()) continue;
       await series.maintain(clock.now()).catch((error) => {
         logger.warn('series-maintenance-failed', { reason: messageOf(error) });
       });

@@ -1,4 +1,4 @@
-import { type Clock, messageOf, type Random, type Timer } from '../../../base/index.ts';
+import { type Clock, ClockJumps, messageOf, type Random, type Timer } from '../../../base/index.ts';
 import type { Records } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import type { Follower } from '../model/follower.ts';
@@ -31,6 +31,7 @@ export interface HistoriesDependencies {
 /** Whose past is kept, and for how long: while point-in-time recovery is on, or somebody reads a moment. */
 export class Histories implements TableHistory, AsyncDisposable {
   readonly #dependencies: HistoriesDependencies;
+  readonly #jumps: ClockJumps;
   /** By the id of the spell. */
   readonly #followers = new Map<string, UndoFollower>();
   /** Stamps that are read, by table id. */
@@ -42,6 +43,7 @@ export class Histories implements TableHistory, AsyncDisposable {
 
   private constructor(dependencies: HistoriesDependencies) {
     this.#dependencies = dependencies;
+    this.#jumps = new ClockJumps(dependencies.clock);
   }
 
   /** Knows the spells of tables that are there. */
@@ -184,6 +186,7 @@ export class Histories implements TableHistory, AsyncDisposable {
 
   /** Lets go of whole days that nobody may ask for. */
   async trim(): Promise<void> {
+    if (!this.#jumps.isSteady()) return;
     for (const table of this.#tables?.all() ?? []) {
       try {
         await this.#trimTable(table);

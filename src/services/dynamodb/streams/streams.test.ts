@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ACCOUNT_ID, SimulatedClock, seededRandom } from '../../../base/index.ts';
+import { ACCOUNT_ID, CLOCK_LIMITS, SimulatedClock, seededRandom } from '../../../base/index.ts';
 import type { SourceRecord } from '../../../pollers/index.ts';
 import { openEmbeddedRecords, type Records, type Write } from '../../../store/index.ts';
 import { createLogger } from '../../../telemetry/index.ts';
@@ -287,8 +287,9 @@ test('trimming ends when the streams close, and is gone on with at the next star
   const space = `dynamodb/${setting.source(arn).identity()}/records`;
   const rows = async () => (await setting.records.range(space, { limit: 10 })).length;
   await setting.later(TABLE_STREAM_LIMITS.trimIntervalMs);
-  const { now } = setting.clock;
+  const { now, monotonic } = setting.clock;
   setting.clock.now = () => now.call(setting.clock) + TABLE_STREAM_LIMITS.retentionMs;
+  setting.clock.monotonic = () => monotonic.call(setting.clock) + TABLE_STREAM_LIMITS.retentionMs;
   const { commit } = setting.records;
   let closing: PromiseLike<void> | undefined;
   setting.records.commit = (transaction) => {
@@ -303,6 +304,21 @@ test('trimming ends when the streams close, and is gone on with at the next star
   await setting.stop();
   await setting.start();
   await setting.streams.trim();
+  assert.equal(await rows(), 0);
+});
+
+test('a wall clock that jumps ahead takes no records before it has gone evenly for a while', async () => {
+  await using setting = await Setting.open();
+  const { arn } = await setting.streams.openStream(TABLE, 'KEYS_ONLY');
+  await setting.change(arn, undefined, numbered(1));
+  const space = `dynamodb/${setting.source(arn).identity()}/records`;
+  const rows = async () => (await setting.records.range(space, { limit: 10 })).length;
+  await setting.later(TABLE_STREAM_LIMITS.trimIntervalMs);
+  const { now } = setting.clock;
+  setting.clock.now = () => now.call(setting.clock) + TABLE_STREAM_LIMITS.retentionMs;
+  await setting.later(TABLE_STREAM_LIMITS.trimIntervalMs);
+  assert.equal(await rows(), 1);
+  await setting.later(CLOCK_LIMITS.restMs);
   assert.equal(await rows(), 0);
 });
 

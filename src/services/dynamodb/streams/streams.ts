@@ -1,4 +1,4 @@
-import type { Clock, Random, Timer } from '../../../base/index.ts';
+import { type Clock, ClockJumps, type Random, type Timer } from '../../../base/index.ts';
 import { type Records, Registry, Sequence } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { streamNotFound } from '../errors.ts';
@@ -38,6 +38,7 @@ export class TableStreams implements AsyncDisposable {
   readonly #horizon: Horizon;
   /** By ARN. */
   readonly #streams = new Map<string, TableStream>();
+  readonly #jumps: ClockJumps;
   #timer: Timer | undefined;
   #trimming: Promise<void> = Promise.resolve();
   /** Not all was trimmed up to the horizon, as far as is known: the last run may have been cut off. */
@@ -49,6 +50,7 @@ export class TableStreams implements AsyncDisposable {
     parts: { readonly registry: Registry<StreamState>; readonly sequence: Sequence; readonly horizon: Horizon },
   ) {
     this.#dependencies = dependencies;
+    this.#jumps = new ClockJumps(dependencies.clock);
     this.#registry = parts.registry;
     this.#sequence = parts.sequence;
     this.#horizon = parts.horizon;
@@ -178,7 +180,7 @@ export class TableStreams implements AsyncDisposable {
 
   async #trim(): Promise<void> {
     const { clock } = this.#dependencies;
-    if (this.#streams.size === 0) return;
+    if (!this.#jumps.isSteady() || this.#streams.size === 0) return;
     const now = clock.now();
     if (await this.#horizon.advance(this.#sequence.take(), now)) this.#behind = true;
     const goesOn = () => !this.#closed;

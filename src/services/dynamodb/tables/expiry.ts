@@ -5,7 +5,7 @@
  * follower, so that a sweep reads nothing but what is due.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
  */
-import { type Clock, hasCode, messageOf, type Timer } from '../../../base/index.ts';
+import { type Clock, ClockJumps, hasCode, messageOf, type Timer } from '../../../base/index.ts';
 import type { Write } from '../../../store/index.ts';
 import type { Logger } from '../../../telemetry/index.ts';
 import { TABLE_LIMITS } from '../limits.ts';
@@ -171,29 +171,5 @@ export class Expiry implements AsyncDisposable {
       await Promise.all(due.map(({ key }) => deleter.deleteExpired(table, key.subarray(SECONDS_BYTES), isDue)));
       from = Buffer.concat([due.at(-1)!.key, Buffer.of(0)]);
     }
-  }
-}
-
-/**
- * Whether the wall clock can be believed. A gateway that learns the time late, or wrongly, must not delete in a moment what was
- * to live for years: after a jump, sweeps rest until the clock has gone evenly for a while.
- */
-class ClockJumps {
-  readonly #clock: Clock;
-  #offset: number;
-  #restUntil = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#offset = clock.now() - clock.monotonic();
-  }
-
-  isSteady(): boolean {
-    const offset = this.#clock.now() - this.#clock.monotonic();
-    const jumped = Math.abs(offset - this.#offset) > TABLE_LIMITS.clockJumpMs;
-    this.#offset = offset;
-    const now = this.#clock.monotonic();
-    if (jumped) this.#restUntil = now + TABLE_LIMITS.restAfterJumpMs;
-    return now >= this.#restUntil;
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
-import { DomainError, SimulatedClock, seededRandom } from '../../../base/index.ts';
+import { CLOCK_LIMITS, DomainError, SimulatedClock, seededRandom } from '../../../base/index.ts';
 import {
   type Objects,
   openEmbeddedObjects,
@@ -195,7 +195,7 @@ test('a clock that jumps lets expiry rest until it has gone evenly for ten minut
   clock.now = now;
   await sweep(1);
   clock.now = ahead;
-  for (let waited = 0; waited < TABLE_LIMITS.restAfterJumpMs; waited += TABLE_LIMITS.sweepIntervalMs) await sweep(1);
+  for (let waited = 0; waited < CLOCK_LIMITS.restMs; waited += TABLE_LIMITS.sweepIntervalMs) await sweep(1);
   await sweep(0);
 });
 
