@@ -23,9 +23,9 @@ import {
 } from '../records.ts';
 import { ChangeWaiters } from './change-waiters.ts';
 import { type Frame, FrameReader, FrameWriter } from './frames.ts';
+import { PendingCalls } from './pending-calls.ts';
 import {
   type Failure,
-  OPENING_ID,
   type Request,
   readChanges,
   readEntries,
@@ -45,12 +45,6 @@ export interface EmbeddedRecordsOptions {
 }
 
 const FILE = 'records.sqlite';
-
-interface Call {
-  /** Reads the result off the frame, at once: the next answer follows it there. */
-  readonly resolve: (from: FrameReader) => void;
-  readonly reject: (error: DomainError<RecordsErrorCode>) => void;
-}
 
 /**
  * Opens the store of `directory`, replaying its log after a crash.
@@ -76,12 +70,11 @@ class EmbeddedRecords implements Records {
   /** There is nothing in it yet, not even a file. */
   #unwritten: boolean;
   #exited: Promise<void> | undefined;
-  readonly #calls = new Map<number, Call>();
+  readonly #calls = new PendingCalls();
   readonly #waiters = new ChangeWaiters();
   /** Requests of this turn of the loop. */
   readonly #outgoing = new FrameWriter();
   #isFlushing = false;
-  #nextId = OPENING_ID + 1;
   #pendingTransactions = 0;
   #pendingBytes = 0;
   #closing: Promise<void> | undefined;
@@ -118,7 +111,7 @@ class EmbeddedRecords implements Records {
       });
     });
     return new Promise((resolve, reject) => {
-      this.#calls.set(OPENING_ID, {
+      this.#calls.addOpening({
         resolve: () => resolve(),
         reject: (error) => {
           this.#fail(error);
@@ -223,9 +216,7 @@ class EmbeddedRecords implements Records {
       if (this.#gone) return reject(this.#gone);
       // How the opening went, this call is told like every other.
       if (!this.#worker) this.start().catch(() => {});
-      const id = this.#nextId;
-      this.#nextId = id === 0xffffffff ? OPENING_ID + 1 : id + 1;
-      this.#calls.set(id, { resolve: (from) => resolve(read(from)), reject });
+      const id = this.#calls.add({ resolve: (from) => resolve(read(from)), reject });
       writeRequest(this.#frame(), id, request);
     });
   }
@@ -248,9 +239,7 @@ class EmbeddedRecords implements Records {
     const reader = new FrameReader(frame);
     while (!reader.done) {
       const id = reader.uint32();
-      const call = this.#calls.get(id);
-      assert(call, `an answer to request ${id}, which nobody made`);
-      this.#calls.delete(id);
+      const call = this.#calls.take(id);
       if (reader.byte() === 0) call.resolve(reader);
       else call.reject(errorOf(readFailure(reader)));
     }
@@ -259,8 +248,7 @@ class EmbeddedRecords implements Records {
   /** The worker is gone, whatever the reason. */
   #fail(reason: DomainError<RecordsErrorCode>): void {
     this.#gone ??= reason;
-    for (const { reject } of this.#calls.values()) reject(this.#gone);
-    this.#calls.clear();
+    for (const { reject } of this.#calls.takeAll()) reject(this.#gone);
     this.#waiters.failAll(this.#gone);
   }
 }
