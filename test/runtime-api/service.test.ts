@@ -44,9 +44,12 @@ test(
     assert.deepEqual(failed.payload, { errorType: 'Shell.Failed', errorMessage: 'asked for' });
     await closing.disposeAsync();
     const told = house.lines.filter((line) => line.startsWith('watcher: ')).map((line) => JSON.parse(line.slice(9)));
-    assert.deepEqual(
-      told.map(({ eventType }) => eventType),
-      [undefined, 'INVOKE', 'INVOKE', 'INVOKE', 'INVOKE', 'SHUTDOWN'],
+    // A call that comes before the extension is done with the one before it finds another environment.
+    const { registered, INVOKE, SHUTDOWN, ...others } = Object.groupBy(
+      told,
+      ({ eventType = 'registered' }) => eventType,
     );
+    assert.deepEqual([INVOKE!.length, SHUTDOWN!.length, others], [4, registered!.length, {}]);
+    assert.deepEqual([told[0].eventType, told.at(-1).eventType], [undefined, 'SHUTDOWN']);
   },
 );
