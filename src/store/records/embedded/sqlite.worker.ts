@@ -1,7 +1,8 @@
 /**
  * The thread that owns the SQLite file. All frames that have arrived are taken together: their reads are answered first, from
  * what is committed; their writes then go in groups, one SQLite transaction and one sync each. While it syncs, the next
- * frames gather: groups grow with the load, and nobody waits for a timer.
+ * frames gather: groups grow with the load, and nobody waits for a timer. Pages move from SQLite's log to the file when a group
+ * has been answered.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { assert, type DomainError, messageOf } from '../../../base/index.ts';
@@ -36,7 +37,7 @@ const port = parentPort;
 const { file, ...limits } = workerData as WorkerOptions;
 /** Answers; empty between two frames of requests. */
 const out = new FrameWriter();
-/** Set once a write failed for another reason than a full disk: no more writes (S3). */
+/** Set once a write or a checkpoint failed for another reason than a full disk: no more writes (S3). */
 let broken: Failure | undefined;
 
 const database = open();
@@ -76,6 +77,7 @@ function serve(database: Database, requests: readonly Identified<Request>[]): vo
   answerReads(database, reads);
   for (let i = 0; i < writes.length; i += GROUP_REQUESTS_MAX) {
     answerWrites(database, writes.slice(i, i + GROUP_REQUESTS_MAX));
+    checkpoint(database);
   }
   if (close !== undefined) shutDown(database, close);
 }
@@ -127,13 +129,26 @@ function answerWrites(database: Database, writes: readonly Identified<WriteReque
   out.sendTo(port);
 }
 
+function checkpoint(database: Database): void {
+  if (broken) return;
+  try {
+    database.checkpointIfDue();
+  } catch (error) {
+    stopWriting(failureOf(error));
+  }
+}
+
+function stopWriting(failure: Failure): void {
+  if (failure.code !== 'records-full') broken = failure;
+}
+
 function outcomesOf(database: Database, writes: readonly Identified<WriteRequest>[]): readonly Outcome[] {
   if (broken) return writes.map(() => ({ failure: broken! }));
   try {
     return database.writeGroup(writes.map(({ request }) => request));
   } catch (error) {
     const failure = failureOf(error);
-    if (failure.code !== 'records-full') broken = failure;
+    stopWriting(failure);
     return writes.map(() => ({ failure }));
   }
 }
