@@ -18,7 +18,7 @@ import {
 import type { MqttGauges } from './gauges.ts';
 import type { MqttLimits } from './limits.ts';
 import type { Output } from './output.ts';
-import { OutboundWindow, type Sendable, type SharedFrame } from './window.ts';
+import { OutboundWindow, type OutgoingFrame, type Sendable } from './window.ts';
 
 /** What a session asks of the connection that carries it. */
 export interface Carrier {
@@ -185,7 +185,7 @@ export class Session implements ClientSession {
   }
 
   /** A message that has waited, with what is left of its expiry interval [MQTT-3.3.2-6]; `undefined` when nothing is [MQTT-3.3.2-5]. */
-  #afterWait(frame: SharedFrame): mqtt.PublishFrame | undefined {
+  #afterWait(frame: OutgoingFrame): mqtt.PublishFrame | undefined {
     if (frame.expiry === undefined) return frame;
     const { seconds, queuedAt } = frame.expiry;
     const left = seconds - Math.floor((this.#clock.monotonic() - queuedAt) / 1000);
@@ -215,7 +215,7 @@ export class Session implements ClientSession {
     return retainedFrame(message, Math.min(message.qos, qos) as mqtt.Qos, identifier, this.#carrier.version);
   }
 
-  #send(frame: SharedFrame, expirySeconds: number | undefined): void {
+  #send(frame: OutgoingFrame, expirySeconds: number | undefined): void {
     if (frame.bytes.length > this.#packetBytesMax) return this.#gauges.droppedTooLarge.add(); // [MQTT-3.1.2-25]
     const hasRoom = this.#hasRoom();
     if (frame.packetIdAt === 0) {
@@ -228,7 +228,7 @@ export class Session implements ClientSession {
     else if (!this.#window.enqueue(this.#expiring(frame, expirySeconds))) this.#carrier.overrun();
   }
 
-  #expiring(frame: SharedFrame, seconds: number | undefined): SharedFrame {
+  #expiring(frame: OutgoingFrame, seconds: number | undefined): OutgoingFrame {
     return seconds === undefined ? frame : { ...frame, expiry: { seconds, queuedAt: this.#clock.monotonic() } };
   }
 
@@ -240,7 +240,7 @@ export class Session implements ClientSession {
 }
 
 /** A frame of its own for this delivery, with the way back to the group. */
-function sharedFrame(frame: mqtt.PublishFrame, message: RoutedMessage, group: SharedGroup): SharedFrame {
+function sharedFrame(frame: mqtt.PublishFrame, message: RoutedMessage, group: SharedGroup): OutgoingFrame {
   message.own();
   return { ...frame, redeliver: () => group.redeliver(message) };
 }

@@ -8,7 +8,7 @@ type Awaited = 'puback' | 'pubrec' | 'pubcomp';
 const NONE: never[] = [];
 
 /** A message and what becomes of it where it must wait, or is not done when the session ends. */
-export interface SharedFrame extends mqtt.PublishFrame {
+export interface OutgoingFrame extends mqtt.PublishFrame {
   /** Gives a message of a shared subscription to another member; false when nobody can take it now. */
   readonly redeliver?: () => boolean;
   /** Of one that expires, once it waits. */
@@ -17,7 +17,7 @@ export interface SharedFrame extends mqtt.PublishFrame {
 
 /** A queued message that may be sent now. */
 export interface Sendable {
-  readonly frame: SharedFrame;
+  readonly frame: OutgoingFrame;
   readonly packetId: number;
 }
 
@@ -31,8 +31,8 @@ export class OutboundWindow {
   /** Made when the first message is sent. */
   #inFlight: Map<number, Awaited> | undefined;
   /** Those of them that came by a shared subscription at QoS 1. */
-  #shared: Map<number, SharedFrame> | undefined;
-  #queue: SharedFrame[] = NONE;
+  #shared: Map<number, OutgoingFrame> | undefined;
+  #queue: OutgoingFrame[] = NONE;
   #head = 0;
   #queuedBytes = 0;
   #lastId = 0;
@@ -63,12 +63,12 @@ export class OutboundWindow {
   }
 
   /** Takes a packet identifier if there is room to send and nothing waits before; 0 when there is not. */
-  begin(frame: SharedFrame): number {
+  begin(frame: OutgoingFrame): number {
     return this.queued === 0 ? this.#take(frame) : 0;
   }
 
   /** Puts a message behind the others; false when the queue is full and the client must go. */
-  enqueue(frame: SharedFrame): boolean {
+  enqueue(frame: OutgoingFrame): boolean {
     const bytes = this.#queuedBytes + frame.bytes.length;
     if (this.queued >= this.#limits.queuedMessagesMax || bytes > this.#limits.queuedBytesMax) return false;
     if (this.#queue === NONE) this.#queue = [];
@@ -100,7 +100,7 @@ export class OutboundWindow {
   }
 
   /** What another member of its group may get: sent at QoS 1 and not acknowledged, or not sent at all [MQTT-4.8.2-5]. */
-  unfinished(): SharedFrame[] {
+  unfinished(): OutgoingFrame[] {
     const queued = this.#queue.slice(this.#head).filter(({ redeliver }) => redeliver !== undefined);
     return [...(this.#shared?.values() ?? []), ...queued];
   }
@@ -120,7 +120,7 @@ export class OutboundWindow {
     return { frame, packetId };
   }
 
-  #take(frame: SharedFrame): number {
+  #take(frame: OutgoingFrame): number {
     this.#inFlight ??= new Map();
     if (this.#inFlight.size >= this.#inFlightMax) return 0;
     do this.#lastId = this.#lastId === 0xffff ? 1 : this.#lastId + 1;
