@@ -16,7 +16,6 @@ import type { FailureRelation, Relations } from './dead-letters/relations.ts';
 import type { FunctionCalls } from './function-calls.ts';
 import { NODE_LIMITS } from './limits.ts';
 import { MetricIndex } from './metric-index.ts';
-import { QueueGauges } from './queue-gauges.ts';
 import type { Services } from './services.ts';
 
 const DEVICES = 'devices';
@@ -34,7 +33,6 @@ export class NodeFlow implements FlowSource {
   readonly #services: Services;
   readonly #letters: Pick<NodeDeadLetters, 'places'>;
   readonly #relations: Relations;
-  readonly #gauges: QueueGauges;
   readonly #metrics: Metrics;
   readonly #calls: FunctionCalls;
   readonly #connections: () => number;
@@ -54,7 +52,6 @@ export class NodeFlow implements FlowSource {
   }) {
     this.#letters = parts.letters;
     this.#relations = parts.relations;
-    this.#gauges = new QueueGauges(parts.metrics);
     this.#services = parts.services;
     this.#metrics = parts.metrics;
     this.#calls = parts.calls;
@@ -68,7 +65,6 @@ export class NodeFlow implements FlowSource {
   read(): FlowReading {
     const places = this.#letters.places();
     const look = this.#look();
-    this.#gauges.set(look.queues, places);
     const nodes = new Map<string, FlowNodeReading>();
     const edges = new Map<string, FlowEdgeReading>();
     const add = (node: FlowNodeReading) => nodes.set(node.id, node);

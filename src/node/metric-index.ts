@@ -1,5 +1,7 @@
 import type { Labels, Metrics } from '../telemetry/index.ts';
 
+const NONE: readonly number[] = [];
+
 /**
  * Metrics by the values of their labels. Each is looked through once, so that a reading of a thousand functions costs a thousand
  * lines and not their square: to be made anew for each reading.
@@ -15,10 +17,11 @@ export class MetricIndex {
   /** Values of the lines that have these labels, whatever others they have. */
   values(name: string, labels: Labels): readonly number[] {
     const names = Object.keys(labels);
-    const key = JSON.stringify([name, ...names]);
+    const key = `${name} ${names}`;
     const index = this.#known.get(key) ?? this.#indexed(name, names);
     this.#known.set(key, index);
-    return index.get(keyOf(labels, names)) ?? [];
+    // Of most metrics there is nothing: no key is made for that.
+    return index.size === 0 ? NONE : (index.get(keyOf(labels, names)) ?? NONE);
   }
 
   #indexed(name: string, names: readonly string[]): ReadonlyMap<string, readonly number[]> {

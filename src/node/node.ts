@@ -28,6 +28,7 @@ import { NodeFlow } from './flow.ts';
 import { functionUrls } from './function-url-routes.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
+import { gaugeQueues } from './queue-gauges.ts';
 import { redirectApi } from './redirect-routes.ts';
 import { authorityRoute, certificateRoute, healthRoute, nodeRoutes, phoneRoute } from './routes.ts';
 import { finishRotation, sealingApi } from './sealing-routes.ts';
@@ -92,6 +93,7 @@ export async function startNode(config: NodeConfig, clock: Clock = systemClock):
     new QueuePlace({ ...services, ...ground, relations }),
     new OutboxPlace(services.delivery, () => newTrace(ground.random, false)),
   );
+  gaugeQueues(services.sqs, letters, ground.metrics);
   const source = new NodeFlow({
     services,
     letters,

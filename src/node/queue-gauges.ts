@@ -1,12 +1,22 @@
 import type { DeadLetterPlace } from '../gateway/console/index.ts';
-import type { QueueView } from '../services/sqs/index.ts';
+import type { QueueView, Sqs } from '../services/sqs/index.ts';
 import type { Gauge, Metrics } from '../telemetry/index.ts';
+import type { NodeDeadLetters } from './dead-letters/dead-letters.ts';
 import { NODE_LIMITS } from './limits.ts';
 
 const OTHER = 'other';
 
-/** Depth and age of queues, and dead letters that wait, in Prometheus. CloudWatch has its own names for them. */
-export class QueueGauges {
+/** Depth and age of queues, and dead letters that wait, in Prometheus, as they are when they are asked for. CloudWatch has its own names for them. */
+export function gaugeQueues(
+  queues: Pick<Sqs, 'describe'>,
+  letters: Pick<NodeDeadLetters, 'places'>,
+  metrics: Metrics,
+): void {
+  const gauges = new QueueGauges(metrics);
+  metrics.onRender(() => gauges.set(queues.describe(), letters.places()));
+}
+
+class QueueGauges {
   readonly #messages: Lines;
   readonly #ages: Lines;
   readonly #letters: Lines;

@@ -70,6 +70,8 @@ export interface Metrics {
   /** Values of all lines of a counter or gauge; none when there is no such metric. */
   read(name: string): readonly Reading[];
 
+  /** Calls `fill` before each {@link render}: for gauges that are read off something, and that nobody needs in between. */
+  onRender(fill: () => void): void;
   /** Prometheus text exposition format 0.0.4. */
   render(): string;
 }

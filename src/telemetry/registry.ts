@@ -115,6 +115,7 @@ function bucketOf(value: number): number {
 export function createMetrics(): Metrics {
   const families = new Map<string, Family>();
   const listeners = new Set<(datum: Datum) => void>();
+  const fills: (() => void)[] = [];
 
   function line<T extends Line>(kind: Kind, name: string, help: string, labels: Labels, make: () => T): T {
     const family = families.get(name) ?? { kind, help, lines: new Map<string, LabelledLine>() };
@@ -142,7 +143,11 @@ export function createMetrics(): Metrics {
       [...(families.get(name)?.lines.values() ?? [])].flatMap(({ labels, line: { value } }) =>
         value === undefined ? [] : [{ labels, value }],
       ),
+    onRender: (fill) => {
+      fills.push(fill);
+    },
     render: () => {
+      for (const fill of fills) fill();
       let text = '';
       for (const [name, { kind, help, lines }] of families) {
         text += `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`;

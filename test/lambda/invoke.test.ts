@@ -324,7 +324,6 @@ test('functions are described with the numbers of their environments', async () 
     memoryMb: 256,
     timeoutMs: 3000,
     logGroup: '/aws/lambda/described',
-    failureArns: [],
   });
   assert.deepEqual([pool!.idle, pool!.coldStarts, pool!.invocations], [1, 1, 1]);
 });

@@ -40,11 +40,9 @@ export interface ConsoleRoute {
 export interface Console extends AsyncDisposable {
   /** The paths that are the console's, as the wire takes them; they answer HTTP/1.1 and HTTP/2's compatibility API, and never throw. */
   readonly routes: readonly ConsoleRoute[];
-  /** The latest reading, as `GET /_millrace/api/flow` gives it. */
-  snapshot(): FlowSnapshot;
 }
 
-/** Opens the console's gateway and begins to read `source` once a second. The page is bundled on its first request. */
+/** Opens the console's gateway, which reads `source` once a second while somebody looks. The page is bundled on its first request. */
 export async function openConsole(options: {
   readonly source: FlowSource;
   readonly clock: Clock;
@@ -70,10 +68,6 @@ class ConsoleGateway implements Console {
     this.routes = [PAGE, FLOW].map((prefix) => ({ prefix, handle }));
   }
 
-  snapshot(): FlowSnapshot {
-    return this.#sampler.snapshot();
-  }
-
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       await this.#route(request, response);
@@ -96,7 +90,7 @@ class ConsoleGateway implements Console {
       response.setHeader('allow', 'GET, HEAD');
       return answer(response, 405, { message: `${request.method} is not allowed here.` });
     }
-    if (path === FLOW) return answer(response, 200, this.#sampler.snapshot());
+    if (path === FLOW) return answer(response, 200, await this.#sampler.look());
     if (path === EVENTS) return this.#feed(request, response);
     if (path === PAGE) return redirect(response, `${PAGE}/`);
     const asset = (await this.#loaded()).get(path === `${PAGE}/` ? 'index.html' : path.slice(PAGE.length + 1));
@@ -124,6 +118,7 @@ class ConsoleGateway implements Console {
       'cache-control': 'no-store',
     });
     if (request.method === 'HEAD') return void response.end();
+    response.write('retry: 1000\n\n');
     const send = (snapshot: FlowSnapshot) => {
       // A reader that is too slow is cut off rather than buffered for: it reconnects and gets the present.
       if (response.writableLength > CONSOLE_LIMITS.feedBufferBytesMax) return void response.destroy();
@@ -135,8 +130,6 @@ class ConsoleGateway implements Console {
       stop();
       this.#feeds.delete(response);
     });
-    response.write('retry: 1000\n\n');
-    send(this.#sampler.snapshot());
   }
 }
 

@@ -131,7 +131,7 @@ export interface FlowReading {
   readonly deadLetters?: number;
 }
 
-/** What the composition root fills from the doors of the node. Called once a second; keep it under a millisecond. */
+/** What the composition root fills from the doors of the node. Called once a second while somebody looks; keep it under a millisecond. */
 export interface FlowSource {
   read(): FlowReading | Promise<FlowReading>;
 }

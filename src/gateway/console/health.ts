@@ -2,13 +2,13 @@ import type { FlowEdgeReading, FlowNodeReading, FlowStatus } from './flow.ts';
 
 /** Numbers by which a part of the flow counts as ill (S5). */
 export const HEALTH_LIMITS = {
-  /** Readings that are looked back on: what failed within them colours its part. */
-  readings: 10,
+  /** Time that is looked back on: what failed within it colours its part. */
+  lookBackMs: 10_000,
   /** Lag, or age of the oldest that waits on an edge, above which it is falling behind. */
   lagMsMax: 5000,
   /** The same of a queue: it may be there to hold messages for a while. */
   queueAgeMsMax: 60_000,
-  /** A backlog grows when it has come to hold so many more, and so much more of itself, within the readings. */
+  /** A backlog grows when it has come to hold so many more, and so much more of itself, within that time. */
   growthMin: 100,
   growthShare: 0.1,
 } as const;

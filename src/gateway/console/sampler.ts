@@ -14,11 +14,16 @@ import { HEALTH_LIMITS, healthOfEdge, healthOfNode } from './health.ts';
 
 /** Numbers of the sampler (S5). */
 export const FLOW_LIMITS = {
-  /** Time between two readings. */
+  /** Time between two readings while somebody looks. */
   everyMs: 1000,
-  /** Readings that a rate is taken over: long enough to be steady, short enough to follow a burst. */
-  rateReadings: 5,
+  /** Time that a rate is taken over: long enough to be steady, short enough to follow a burst. */
+  rateMs: 5000,
+  /** Somebody who has asked for a snapshot looks for so long. */
+  lookMs: 10_000,
 } as const;
+
+/** Readings are as far apart as timers are exact. */
+const SLACK_MS = FLOW_LIMITS.everyMs / 2;
 
 interface TimedReading {
   readonly time: number;
@@ -29,8 +34,11 @@ interface TimedReading {
 }
 
 /**
- * Turns the counters of a {@link FlowSource} into rates, once a second, for all watchers together.
- * A source that throws leaves the last snapshot in place, is logged once, and is asked again a second later.
+ * Turns the counters of a {@link FlowSource} into rates, once a second, for all who look together.
+ *
+ * While nobody looks there is a reading in the time that health looks back on and no more: who comes is told at once what has failed
+ * lately, and a node of a thousand functions whose console nobody has open does not list them every second.
+ * A source that throws leaves the last snapshot in place, is logged once, and is asked again when the next reading is due.
  */
 export class FlowSampler implements Disposable {
   readonly #source: FlowSource;
@@ -38,9 +46,12 @@ export class FlowSampler implements Disposable {
   readonly #logger: Logger;
   readonly #startedAt: number;
   readonly #watchers = new Set<(snapshot: FlowSnapshot) => void>();
-  /** Oldest first, as many as health looks back on and the present one. */
+  /** Oldest first: those that health looks back on, one that is older, and the present one. */
   #readings: TimedReading[] = [];
   #timer: Timer | undefined;
+  #sampling: Promise<void> | undefined;
+  /** Until then somebody looks who does not watch; of the monotonic clock. */
+  #lookedUntil = Number.NEGATIVE_INFINITY;
   #failing = false;
   #closed = false;
 
@@ -51,24 +62,26 @@ export class FlowSampler implements Disposable {
     this.#startedAt = options.clock.monotonic();
   }
 
-  /** Reads for the first time and goes on once a second until disposed. */
-  async start(): Promise<void> {
-    await this.#sample();
-    this.#schedule();
+  /** Reads for the first time, so that what fails from now on is known for new, and goes on until disposed. */
+  start(): Promise<void> {
+    return this.#sample();
   }
 
-  /** The latest snapshot; without nodes until a first reading has succeeded. */
-  snapshot(): FlowSnapshot {
-    const last = this.#readings.at(-1);
-    const uptimeMs = Math.round(this.#clock.monotonic() - this.#startedAt);
-    if (!last) return { version: 1, time: this.#clock.now(), uptimeMs, nodes: [], edges: [] };
-    const base = this.#readings.at(-1 - FLOW_LIMITS.rateReadings) ?? this.#readings[0]!;
-    return { version: 1, time: last.time, uptimeMs, ...rates(base, last, this.#readings[0]!) };
+  /** The present state, of a second ago at most; without nodes until a first reading has succeeded. */
+  async look(): Promise<FlowSnapshot> {
+    this.#lookedUntil = this.#clock.monotonic() + FLOW_LIMITS.lookMs;
+    await this.#refresh();
+    return this.#snapshot();
   }
 
-  /** Calls `watcher` with each new snapshot; returns the way to stop. */
+  /** Calls `watcher` with the present state and with each new one; returns the way to stop. */
   watch(watcher: (snapshot: FlowSnapshot) => void): () => void {
     this.#watchers.add(watcher);
+    const last = this.#readings.at(-1);
+    void this.#refresh().then(() => {
+      // A new reading has gone to all watchers already.
+      if (this.#readings.at(-1) === last && this.#watchers.has(watcher)) watcher(this.#snapshot());
+    });
     return () => this.#watchers.delete(watcher);
   }
 
@@ -82,18 +95,44 @@ export class FlowSampler implements Disposable {
     this.#watchers.clear();
   }
 
-  #schedule(): void {
-    if (this.#closed) return;
-    this.#timer = this.#clock.timer(FLOW_LIMITS.everyMs, () => {
-      void this.#sample().then(() => this.#schedule());
-    });
+  #snapshot(): FlowSnapshot {
+    const now = this.#clock.monotonic();
+    const last = this.#readings.at(-1);
+    const uptimeMs = Math.round(now - this.#startedAt);
+    if (!last) return { version: 1, time: this.#clock.now(), uptimeMs, nodes: [], edges: [] };
+    const base = this.#readings.findLast(({ at }) => last.at - at >= FLOW_LIMITS.rateMs - SLACK_MS);
+    const [oldest] = this.#readings;
+    return { version: 1, time: last.time, uptimeMs, ...rates(base ?? oldest!, last, oldest!) };
   }
 
-  async #sample(): Promise<void> {
+  /** Has the last reading be of a second ago at most, and the next one come in a second. */
+  async #refresh(): Promise<void> {
+    const last = this.#readings.at(-1);
+    if (!last || this.#clock.monotonic() - last.at >= FLOW_LIMITS.everyMs) await this.#sample();
+    else this.#schedule();
+  }
+
+  /** One reading at a time. */
+  #sample(): Promise<void> {
+    this.#sampling ??= this.#read().finally(() => {
+      this.#sampling = undefined;
+      this.#schedule();
+    });
+    return this.#sampling;
+  }
+
+  #schedule(): void {
+    this.#timer?.cancel();
+    if (this.#closed) return;
+    const isSeen = this.#watchers.size > 0 || this.#clock.monotonic() < this.#lookedUntil;
+    this.#timer = this.#clock.timer(isSeen ? FLOW_LIMITS.everyMs : HEALTH_LIMITS.lookBackMs, () => void this.#sample());
+  }
+
+  async #read(): Promise<void> {
     try {
-      const reading = await this.#source.read();
+      const reading = this.#timed(await this.#source.read());
       if (this.#closed) return;
-      this.#readings = [...this.#readings, this.#timed(reading)].slice(-1 - HEALTH_LIMITS.readings);
+      this.#keep(reading);
       this.#failing = false;
     } catch (error) {
       if (!this.#failing) this.#logger.warn('flow-reading-failed', { reason: messageOf(error), error });
@@ -101,8 +140,14 @@ export class FlowSampler implements Disposable {
       return;
     }
     if (this.#watchers.size === 0) return;
-    const snapshot = this.snapshot();
+    const snapshot = this.#snapshot();
     for (const watcher of this.#watchers) watcher(snapshot);
+  }
+
+  #keep(reading: TimedReading): void {
+    const since = reading.at - HEALTH_LIMITS.lookBackMs + SLACK_MS;
+    const first = this.#readings.findLastIndex(({ at }) => at <= since);
+    this.#readings = [...this.#readings.slice(Math.max(0, first)), reading];
   }
 
   #timed({ nodes, edges, deadLetters }: FlowReading): TimedReading {

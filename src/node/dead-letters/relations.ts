@@ -32,8 +32,11 @@ function failureRelations({ sqs, sns, lambda, mappings, iot }: FailureSources): 
       const to = redriveTarget(attributes.RedrivePolicy);
       return to === undefined ? [] : [{ from: topicArn, to, words: `subscription of topic ${nameOf(topicArn)}` }];
     }),
-    ...inRegions((region) => lambda.describe(region)).flatMap(({ arn, name, failureArns }) =>
-      failureArns.map((to) => ({ from: arn, to, words: `function ${name}` })),
+    ...inRegions((region) => lambda.failureTargets(region)).map(
+      ({ functionArn: from, functionName, targetArn: to }) => ({
+        ...{ from, to },
+        words: `function ${functionName}`,
+      }),
     ),
     ...mappings.mappings().flatMap(({ mapping: { functionArn, functionName, settings } }) => {
       const from = functionArn.split(':').slice(0, 7).join(':');

@@ -36,8 +36,7 @@ export class CodeStorage {
     return this.#packages.sweep(this.#used());
   }
 
-  *#used(): Generator<CodePackage> {
-    yield* this.#functions.packages();
-    yield* this.#layers.packages();
+  #used(): readonly CodePackage[] {
+    return [...this.#functions.packages(), ...this.#layers.packages()];
   }
 }

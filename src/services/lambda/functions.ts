@@ -136,14 +136,19 @@ export class Functions {
     return this.#versions.list(`${region}/${name}/`);
   }
 
+  /** All versions of all functions of a region, `$LATEST` included. */
+  versionsOf(region: string): readonly FunctionVersion[] {
+    return [...this.list(region).map(({ latest }) => latest), ...this.#versions.list(`${region}/`)];
+  }
+
   aliases(region: string, name: string): readonly Alias[] {
     return this.#aliases.list(`${region}/${name}/`);
   }
 
-  /** Every package that a function or version refers to, those of its layers included. */
-  *packages(): Generator<CodePackage> {
-    for (const { latest } of this.#functions.list()) yield* packagesOf(latest);
-    for (const version of this.#versions.list()) yield* packagesOf(version);
+  /** Every package that a function or version refers to, those of its layers included; one that several have, several times. */
+  packages(): readonly CodePackage[] {
+    const versions = [...this.#functions.list().map(({ latest }) => latest), ...this.#versions.list()];
+    return versions.flatMap(({ code, layers }) => (layers ? [code, ...layers.map((layer) => layer.code)] : code));
   }
 
   /** @throws resource-conflict: there is one of this name */
@@ -343,11 +348,6 @@ export class Functions {
   #stamp(): { readonly lastModified: string; readonly revisionId: string } {
     return { lastModified: lambdaTime(this.#clock), revisionId: uuid(this.#random) };
   }
-}
-
-function* packagesOf({ code, layers = [] }: FunctionVersion): Generator<CodePackage> {
-  yield code;
-  for (const layer of layers) yield layer.code;
 }
 
 /** What decides whether a published version would differ. */

@@ -13,7 +13,6 @@ import { Functions } from './functions.ts';
 import { Invocations } from './invocations.ts';
 import { Layers } from './layers.ts';
 import { Meters } from './metering.ts';
-import type { FunctionVersion } from './model.ts';
 import { functionArn } from './names.ts';
 import type { ReadObject } from './operations/code.ts';
 import { concurrencyOperations } from './operations/concurrency.ts';
@@ -81,9 +80,14 @@ export interface FunctionState {
   readonly memoryMb: number;
   readonly timeoutMs: number;
   readonly logGroup: string;
-  /** Where its asynchronous events go that it has given up: dead-letter queues and topics, destinations for failures. */
-  readonly failureArns: readonly string[];
   readonly pool?: PoolState;
+}
+
+/** Where asynchronous events go that a function has given up: a dead-letter queue or topic, a destination for failures. */
+export interface FailureTarget {
+  readonly functionArn: string;
+  readonly functionName: string;
+  readonly targetArn: string;
 }
 
 /** What the parts of the service are, once they are open. */
@@ -234,18 +238,21 @@ export class Lambda implements AsyncDisposable {
         memoryMb: latest.memoryMb,
         timeoutMs: latest.timeoutSeconds * 1000,
         logGroup: latest.logging.group,
-        failureArns: this.#failureArns(region, latest),
         ...(pool ? { pool } : {}),
       };
     });
   }
 
-  #failureArns(region: string, latest: FunctionVersion): readonly string[] {
+  /** Of all functions of a region and their versions, each once. */
+  failureTargets(region: string): readonly FailureTarget[] {
     const { functions } = this.#parts;
-    const versions = [latest, ...functions.versions(region, latest.name)];
-    const configs = functions.eventInvokeConfigs.list(`${region}/${latest.name}/`);
-    const arns = [...versions.map(({ deadLetterArn }) => deadLetterArn), ...configs.map(({ onFailure }) => onFailure)];
-    return [...new Set(arns.filter((arn) => arn !== undefined))];
+    const letters = functions.versionsOf(region).map(({ name, deadLetterArn }) => ({ name, to: deadLetterArn }));
+    const configs = functions.eventInvokeConfigs.list(`${region}/`);
+    const failures = configs.map(({ functionName: name, onFailure }) => ({ name, to: onFailure }));
+    const targets = [...letters, ...failures].flatMap(({ name, to }) => (to === undefined ? [] : [{ name, to }]));
+    return [...new Map(targets.map((target) => [`${target.name} ${target.to}`, target])).values()].map(
+      ({ name, to }) => ({ functionArn: functionArn(region, name), functionName: name, targetArn: to }),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

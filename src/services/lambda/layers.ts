@@ -67,8 +67,8 @@ export class Layers {
   }
 
   /** Every package that a layer version has. */
-  *packages(): Generator<CodePackage> {
-    for (const { code } of this.#versions.list()) yield code;
+  packages(): readonly CodePackage[] {
+    return this.#versions.list().map(({ code }) => code);
   }
 
   /** Makes the next version: always a new one, also of a content that another one has. */

@@ -76,9 +76,9 @@ export class Packages {
   }
 
   /** Removes the packages that nothing refers to any more. Call it when no environment runs. */
-  async sweep(used: Iterable<CodePackage>): Promise<void> {
-    const kept = new Set([SCOPE_END]);
-    for (const { sha256 } of used) kept.add(hexOf(sha256)).add(`${hexOf(sha256)}.zip`);
+  async sweep(used: readonly CodePackage[]): Promise<void> {
+    const names = [...new Set(used.map(({ sha256 }) => sha256))].map(hexOf);
+    const kept = new Set([SCOPE_END, ...names.flatMap((name) => [name, `${name}.zip`])]);
     for (const name of await readdir(this.#directory)) {
       if (!kept.has(name)) await rm(join(this.#directory, name), { recursive: true, force: true });
     }

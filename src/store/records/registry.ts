@@ -1,5 +1,8 @@
 import { DomainError, hasCode } from '../../base/index.ts';
-import { RECORDS_LIMITS, type Records, type Write } from './records.ts';
+import type { Records, Write } from './records.ts';
+
+/** Values are read so many at a time: what is read in one piece is held twice for a moment, and that memory does not come back. */
+const LOADED_AT_ONCE = 250;
 
 /** A change of a registry that is made together with others: see {@link commitChanges}. */
 export interface RegistryChange {
@@ -123,12 +126,11 @@ export class Registry<T> {
   }
 
   async #load(): Promise<void> {
-    const limit = RECORDS_LIMITS.readRecordsMax;
     let from: Uint8Array = new Uint8Array(0);
     for (;;) {
-      const page = await this.#records.range(this.#space, { from, limit });
-      for (const { key, value } of page) this.#set(Buffer.from(key).toString(), Buffer.from(value).toString());
-      if (page.length < limit) return;
+      const page = await this.#records.range(this.#space, { from, limit: LOADED_AT_ONCE });
+      for (const { key, value } of page) this.#set(textOf(key), textOf(value));
+      if (page.length < LOADED_AT_ONCE) return;
       from = Buffer.concat([page.at(-1)!.key, Buffer.of(0)]);
     }
   }
@@ -155,9 +157,15 @@ export class Registry<T> {
   }
 }
 
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString();
+}
+
 /** Freezes what came of JSON, all the way down. */
 function frozen(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  for (const member of Object.values(value)) frozen(member);
+  if (Array.isArray(value)) for (const member of value) frozen(member);
+  // No list of members: a node that starts has thousands of values to freeze.
+  else for (const name in value) frozen((value as Record<string, unknown>)[name]);
   return Object.freeze(value);
 }
