@@ -67,12 +67,12 @@ test('values are compared as DynamoDB does: sets without order, maps without ord
 });
 
 test('the query builder asks what its form says', () => {
-  const key = { hash: 'customer', range: 'at' };
+  const key = { partition: ['customer'], sort: ['at'] };
   const types = { customer: 'S', at: 'N' } as const;
   const form = {
     ...EMPTY_FORM,
-    ...{ isScan: false, hash: 'c-1', isReversed: true, projection: 'status, lines[0].sku', index: 'by-at' },
-    range: { ...NO_CONDITION, operator: 'between', value: '1', upper: '9' },
+    ...{ isScan: false, partition: ['c-1'], isReversed: true, projection: 'status, lines[0].sku', index: 'by-at' },
+    sort: [{ ...NO_CONDITION, operator: 'between', value: '1', upper: '9' }],
     filters: [
       { ...NO_CONDITION, name: 'status', operator: '<>', value: 'open' },
       { ...NO_CONDITION, name: 'lines[0].quantity', operator: '>', type: 'N', value: '2' } as const,
@@ -110,8 +110,29 @@ test('the query builder asks what its form says', () => {
   );
 });
 
+test('the query builder asks for each partition attribute of an index, and for its sort attributes from the first on', () => {
+  const key = { partition: ['tournament', 'region'], sort: ['round', 'match', 'bracket'] };
+  const types = { tournament: 'S', region: 'S', round: 'N', match: 'N', bracket: 'S' } as const;
+  const is = (value: string, operator = '=') => ({ ...NO_CONDITION, operator, value });
+  const asked = (partition: readonly string[], ...sort: readonly (typeof NO_CONDITION)[]) =>
+    queryRequest('games', key, types, { ...EMPTY_FORM, isScan: false, index: 'by-place', partition, sort }).input;
+  const whole = asked(['cup', 'eu'], is('1'), is('7'), is('up', 'begins_with'));
+  assert.equal(
+    whole.KeyConditionExpression,
+    '#n0 = :v0 AND #n1 = :v1 AND #n2 = :v2 AND #n3 = :v3 AND begins_with(#n4, :v4)',
+  );
+  assert.deepEqual(whole.ExpressionAttributeValues, {
+    ...{ ':v0': { S: 'cup' }, ':v1': { S: 'eu' }, ':v2': { N: '1' }, ':v3': { N: '7' }, ':v4': { S: 'up' } },
+  });
+  const some = asked(['cup', 'eu'], is('1', '>'));
+  assert.equal(some.KeyConditionExpression, '#n0 = :v0 AND #n1 = :v1 AND #n2 > :v2');
+  assert.throws(() => asked(['cup']), /needs a value of region; without one, scan/);
+  assert.throws(() => asked(['cup', 'eu'], is('1'), is(''), is('up')), /on bracket needs one on match before it/);
+  assert.throws(() => asked(['cup', 'eu'], is('1', '>'), is('7')), /on match needs a value that round equals/);
+});
+
 test('only what was edited is saved, if it is still as it was', () => {
-  const key = { hash: 'id', range: undefined };
+  const key = { partition: ['id'], sort: [] };
   const before: Attributes = { id: { S: '1' }, a: { N: '1' }, b: { S: 'b' }, c: { SS: ['x', 'y'] } };
   const after: Attributes = { id: { S: '1' }, a: { N: '2' }, c: { SS: ['y', 'x'] }, d: { BOOL: true } };
   assert.deepEqual(saveRequest('t', key, before, after)!.input, {

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api.ts';
 import { useAction } from '../hooks.ts';
 import { Choice, Dialog, Failure } from '../parts.tsx';
-import { createRequest, deleteRequest, type Key, keyOf, saveRequest } from './requests.ts';
+import { createRequest, deleteRequest, type Key, keyOf, namesOf, saveRequest } from './requests.ts';
 import { call, getItem } from './tables-api.ts';
 import { type Attributes, plainOf, readPlain, readTyped, shown, typedOf } from './values.ts';
 
@@ -174,12 +174,12 @@ export function ItemEditor(props: {
   );
 }
 
-function keyWords(item: Attributes, { hash, range }: Key): string {
-  const names = range === undefined ? [hash] : [hash, range];
-  return names.map((name) => (item[name] ? shown(item[name]) : '')).join(' · ');
+function keyWords(item: Attributes, key: Key): string {
+  return namesOf(key)
+    .map((name) => (item[name] ? shown(item[name]) : ''))
+    .join(' · ');
 }
 
-function emptyItem({ hash, range }: Key): string {
-  const names = range === undefined ? [hash] : [hash, range];
-  return plainOf(Object.fromEntries(names.map((name) => [name, { S: '' }])));
+function emptyItem(key: Key): string {
+  return plainOf(Object.fromEntries(namesOf(key).map((name) => [name, { S: '' }])));
 }

@@ -1,6 +1,6 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import { useScrolled } from '../hooks.ts';
-import type { Key } from './requests.ts';
+import { type Key, namesOf } from './requests.ts';
 import { type Attributes, shown, typeOf } from './values.ts';
 
 /** Height of a row in pixels. */
@@ -67,7 +67,6 @@ export function ItemTable(props: {
   );
 }
 
-const namesOf = ({ hash, range }: Key) => (range === undefined ? [hash] : [hash, range]);
 const keyCount = (keys: readonly Key[]) => new Set(keys.flatMap(namesOf)).size;
 
 /** The table's key, the index's, then the attributes that most items have. */

@@ -53,7 +53,7 @@ export function QueryBuilder(props: {
             value={form.index ?? ''}
             onChange={(event) => {
               const { value } = event.currentTarget;
-              change({ index: value === '' ? undefined : value, hash: '', range: NO_CONDITION, isConsistent: false });
+              change({ index: value === '' ? undefined : value, partition: [], sort: [], isConsistent: false });
             }}
           >
             <option value="">the table</option>
@@ -66,21 +66,29 @@ export function QueryBuilder(props: {
         </label>
         {!form.isScan && (
           <>
-            <label class="field">
-              <span>
-                {key.hash} <i>{types[key.hash]}</i>
-              </span>
-              <input value={form.hash} onInput={(event) => change({ hash: event.currentTarget.value })} />
-            </label>
-            {key.range !== undefined && (
+            {key.partition.map((name, at) => (
+              <label class="field" key={name}>
+                <span>
+                  {name} <i>{types[name]}</i>
+                </span>
+                <input
+                  value={form.partition[at] ?? ''}
+                  onInput={(event) =>
+                    change({ partition: withOne(key.partition, form.partition, at, event.currentTarget.value, '') })
+                  }
+                />
+              </label>
+            ))}
+            {key.sort.map((name, at) => (
               <Condition
-                label={key.range}
+                key={name}
+                label={name}
                 operators={RANGE_OPERATORS}
-                type={types[key.range]}
-                value={form.range}
-                onChange={(range) => change({ range })}
+                type={types[name]}
+                value={form.sort[at] ?? NO_CONDITION}
+                onChange={(value) => change({ sort: withOne(key.sort, form.sort, at, value, NO_CONDITION) })}
               />
-            )}
+            ))}
           </>
         )}
       </div>
@@ -149,6 +157,11 @@ export function QueryBuilder(props: {
       </div>
     </form>
   );
+}
+
+/** What is typed in for each of `names`, with what stands at `at` changed; `none` where nothing is yet. */
+function withOne<T>(names: readonly string[], typed: readonly T[], at: number, value: T, none: T): readonly T[] {
+  return names.map((_, index) => (index === at ? value : (typed[index] ?? none)));
 }
 
 const FILTER_TYPES: readonly AttributeType[] = ['S', 'N', 'B', 'BOOL', 'NULL', 'L', 'M', 'SS', 'NS', 'BS'];

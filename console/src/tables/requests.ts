@@ -1,9 +1,14 @@
 /** What the query builder and the item editor ask of a table, as requests of the DynamoDB API: values in, requests out. */
 import { type Attributes, type AttributeType, type AttributeValue, isSame, readValue } from './values.ts';
 
+/** Names of a key's attributes in their order. A table has one partition attribute, and maybe one to sort by; a global index up to four of each. */
 export interface Key {
-  readonly hash: string;
-  readonly range: string | undefined;
+  readonly partition: readonly string[];
+  readonly sort: readonly string[];
+}
+
+export function namesOf({ partition, sort }: Key): readonly string[] {
+  return [...partition, ...sort];
 }
 
 export const RANGE_OPERATORS = ['=', '<', '<=', '>', '>=', 'between', 'begins_with'] as const;
@@ -25,9 +30,10 @@ export interface QueryForm {
   /** Absent is the table itself. */
   readonly index: string | undefined;
   readonly isScan: boolean;
-  readonly hash: string;
-  /** Used where its value is not empty. */
-  readonly range: ConditionForm;
+  /** Values of the partition attributes by their place. */
+  readonly partition: readonly string[];
+  /** Conditions on the sort attributes by their place; used where their values are not empty. */
+  readonly sort: readonly ConditionForm[];
   readonly filters: readonly ConditionForm[];
   /** Attributes parted by commas; empty is all. */
   readonly projection: string;
@@ -96,14 +102,11 @@ export function queryRequest(
   form: QueryForm,
 ): AwsRequest {
   const places = new Placeholders();
-  const conditions: string[] = [];
-  if (!form.isScan) {
-    if (form.hash === '') throw new SyntaxError(`Query needs a value of ${key.hash}; without one, scan.`);
-    conditions.push(`${places.name(key.hash)} = ${places.value(readValue(form.hash, types[key.hash] ?? 'S'))}`);
-    if (key.range !== undefined && form.range.value !== '') {
-      conditions.push(condition({ ...form.range, type: types[key.range] ?? 'S' }, places.name(key.range), places));
-    }
-  }
+  const conditions = form.isScan
+    ? []
+    : keyConditions(key, form).map((one) =>
+        condition({ ...one, type: types[one.name] ?? 'S' }, places.name(one.name), places),
+      );
   const filters = form.filters
     .filter(({ name }) => name !== '')
     .map((one) => condition(one, places.path(one.name), places));
@@ -125,23 +128,51 @@ export function queryRequest(
   };
 }
 
-function condition({ operator, type, value, upper }: ConditionForm, path: string, places: Placeholders): string {
+/**
+ * A value of each partition attribute, and conditions on the sort attributes from the first on: all of them but the last are `=`.
+ *
+ * @see DynamoDB Developer Guide, multi-attribute keys
+ */
+function keyConditions({ partition, sort }: Key, form: QueryForm): readonly Omit<ConditionForm, 'type'>[] {
+  const equalities = partition.map((name, at) => {
+    const value = form.partition[at] ?? '';
+    if (value === '') throw new SyntaxError(`Query needs a value of ${name}; without one, scan.`);
+    return { name, operator: '=', value, upper: '' };
+  });
+  const given = sort.flatMap((name, at) => {
+    const asked = form.sort[at];
+    return asked && asked.value !== '' ? [{ ...asked, name }] : [];
+  });
+  for (const [at, { name }] of given.entries()) {
+    const before = sort[at]!;
+    if (name !== before) throw new SyntaxError(`A condition on ${name} needs one on ${before} before it.`);
+    if (at > 0 && given[at - 1]!.operator !== '=')
+      throw new SyntaxError(`A condition on ${name} needs a value that ${sort[at - 1]} equals (=).`);
+  }
+  return [...equalities, ...given];
+}
+
+function condition(
+  { operator, type, value, upper }: Omit<ConditionForm, 'name'>,
+  path: string,
+  places: Placeholders,
+): string {
   if (operator === 'attribute_exists' || operator === 'attribute_not_exists') return `${operator}(${path})`;
   const wanted = places.value(readValue(value, type));
   if (operator === 'between') return `${path} BETWEEN ${wanted} AND ${places.value(readValue(upper, type))}`;
   return /^\w+$/.test(operator) ? `${operator}(${path}, ${wanted})` : `${path} ${operator} ${wanted}`;
 }
 
-export function keyOf(item: Attributes, { hash, range }: Key): Attributes {
-  return { [hash]: item[hash]!, ...(range !== undefined && { [range]: item[range]! }) };
+export function keyOf(item: Attributes, key: Key): Attributes {
+  return Object.fromEntries(namesOf(key).map((name) => [name, item[name]!]));
 }
 
 /** A new item, where there is none of its key. */
-export function createRequest(TableName: string, { hash }: Key, Item: Attributes): AwsRequest {
+export function createRequest(TableName: string, { partition }: Key, Item: Attributes): AwsRequest {
   const ConditionExpression = 'attribute_not_exists(#n0)';
   return {
     operation: 'PutItem',
-    input: { TableName, Item, ConditionExpression, ExpressionAttributeNames: { '#n0': hash } },
+    input: { TableName, Item, ConditionExpression, ExpressionAttributeNames: { '#n0': partition[0] } },
   };
 }
 
@@ -157,8 +188,8 @@ export function saveRequest(
   before: Attributes,
   after: Attributes,
 ): AwsRequest | undefined {
-  for (const name of [key.hash, key.range]) {
-    if (name !== undefined && !isSame(before[name], after[name])) {
+  for (const name of namesOf(key)) {
+    if (!isSame(before[name], after[name])) {
       throw new SyntaxError(`The key attribute ${name} cannot be changed: create a new item, and delete this one.`);
     }
   }
@@ -166,7 +197,7 @@ export function saveRequest(
   const edited = names.filter((name) => !isSame(before[name], after[name]));
   if (edited.length === 0) return undefined;
   const places = new Placeholders();
-  const conditions = [`attribute_exists(${places.name(key.hash)})`];
+  const conditions = [`attribute_exists(${places.name(key.partition[0]!)})`];
   const sets: string[] = [];
   const removes: string[] = [];
   for (const name of edited) {

@@ -7,7 +7,7 @@ import { EMPTY_FORM } from './form.ts';
 import { ItemEditor } from './item-editor.tsx';
 import { ItemTable } from './item-table.tsx';
 import { keyOfForm, QueryBuilder } from './query-builder.tsx';
-import { type AwsRequest, type QueryForm, queryRequest } from './requests.ts';
+import { type AwsRequest, keyOf, type QueryForm, queryRequest } from './requests.ts';
 import { StreamTail } from './stream-tail.tsx';
 import { describeTable, keyOfSchema, type TableDescription, typesOf } from './tables-api.ts';
 import { ITEMS_MAX, useItems } from './use-items.ts';
@@ -130,7 +130,7 @@ function Items(props: { readonly table: TableDescription }) {
         </div>
         {open && (
           <ItemEditor
-            key={open.item ? JSON.stringify([open.item[tableKey.hash], open.item[tableKey.range ?? '']]) : 'new'}
+            key={open.item ? JSON.stringify(keyOf(open.item, tableKey)) : 'new'}
             tableName={TableName}
             tableKey={tableKey}
             item={open.item}

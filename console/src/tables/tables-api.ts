@@ -107,8 +107,9 @@ export async function getItem(
 
 /** The key of a table, or of one of its indexes. */
 export function keyOfSchema(schema: readonly KeyElement[]): Key {
-  const named = (type: KeyElement['KeyType']) => schema.find(({ KeyType }) => KeyType === type)?.AttributeName;
-  return { hash: named('HASH')!, range: named('RANGE') };
+  const named = (type: KeyElement['KeyType']) =>
+    schema.filter(({ KeyType }) => KeyType === type).map(({ AttributeName }) => AttributeName);
+  return { partition: named('HASH'), sort: named('RANGE') };
 }
 
 export function indexesOf(table: TableDescription): readonly (IndexDescription & { readonly isGlobal: boolean })[] {
