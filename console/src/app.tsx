@@ -2,15 +2,15 @@ import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type FeedState, type FlowSnapshot, type FlowStatus, followFlow } from './api.ts';
 import { DevicesPanel } from './devices/devices-panel.tsx';
-import { FlowPanel, type History } from './flow/flow-panel.tsx';
+import { FlowPanel, HISTORY_MAX, type History } from './flow/flow-panel.tsx';
 import { compact, duration, rate } from './format.ts';
 import { useHash } from './hooks.ts';
 import { LogsPanel } from './logs/logs-panel.tsx';
 import { Failure } from './parts.tsx';
 import { type Theme, useTheme } from './theme.ts';
 
-/** Snapshots kept for the sparklines: a minute. */
-const HISTORY_MAX = 60;
+/** Seconds between two snapshots from which on some are missing between them: the node sends one a second. */
+const MISSING_SECONDS_MIN = 3;
 const NOTHING: FlowSnapshot = { version: 1, time: 0, uptimeMs: 0, nodes: [], edges: [] };
 
 /** Pages beside the first one, in the order of their links; the address has them by their name here. Each is loaded when it is opened first. */
@@ -119,16 +119,26 @@ function useFlow(): { snapshot: FlowSnapshot; history: History; feed: FeedState 
   useEffect(
     () =>
       followFlow((snapshot) => {
-        setState((before) => ({ snapshot, history: lengthen(before.history, snapshot) }));
+        setState((before) => ({ snapshot, history: lengthen(before, snapshot) }));
       }, setFeed),
     [],
   );
   return { ...state, feed };
 }
 
-function lengthen(history: History, { nodes }: FlowSnapshot): History {
+/** With the rates of one more snapshot; while the node did not answer none is known. */
+function lengthen(
+  before: { readonly snapshot: FlowSnapshot; readonly history: History },
+  { nodes, time }: FlowSnapshot,
+): History {
+  const seconds = Math.round((time - before.snapshot.time) / 1000);
+  const missing = seconds < MISSING_SECONDS_MIN ? 0 : Math.min(seconds - 1, HISTORY_MAX);
+  const gap = new Array<null>(missing).fill(null);
   return new Map(
-    nodes.map(({ id, eventsPerSecond }) => [id, [...(history.get(id) ?? []), eventsPerSecond].slice(-HISTORY_MAX)]),
+    nodes.map(({ id, eventsPerSecond }) => {
+      const known = before.history.get(id);
+      return [id, known ? [...known, ...gap, eventsPerSecond].slice(-HISTORY_MAX) : [eventsPerSecond]];
+    }),
   );
 }
 

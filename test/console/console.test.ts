@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { openBrowser, skip } from './browser.ts';
+import { machineHealth } from './fixture.ts';
 
 const LOAD_BYTES_MAX = 150 * 1024;
 
@@ -138,6 +139,67 @@ test('alerts are listed, and picking one shows its device', { skip }, async () =
     await alert.click();
     assert.equal(await page.getByRole('combobox', { name: 'Device' }).inputValue(), device);
   });
+});
+
+/** Share of a chart's width that its line leaves out at a stretch. */
+const GAP_IN_LINE = `(() => {
+  const canvas = document.querySelector('#devices .chart canvas');
+  const { width, height } = canvas;
+  const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+  const accent = getComputedStyle(document.documentElement).getPropertyValue('--accent').trim();
+  const wanted = [1, 3, 5].map((at) => parseInt(accent.slice(at, at + 2), 16));
+  const isDrawn = (x) => {
+    for (let y = 0; y < height; y++) {
+      const at = 4 * (y * width + x);
+      if (data[at + 3] > 200 && wanted.every((part, channel) => Math.abs(data[at + channel] - part) < 12)) return true;
+    }
+    return false;
+  };
+  const drawn = Array.from({ length: width }, (_, x) => x).filter(isDrawn);
+  return Math.max(...drawn.slice(1).map((x, at) => x - drawn[at])) / (drawn.at(-1) - drawn[0]);
+})()`;
+
+test('a chart has a gap where no readings came, and nowhere else', { skip }, async () => {
+  const gap = async () => {
+    let share = 0;
+    await onPage({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' }, async (page) => {
+      await page.locator('#devices .chart canvas').waitFor();
+      await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
+      share = await page.evaluate<number>(GAP_IN_LINE);
+    });
+    return share;
+  };
+  assert.ok((await gap()) < 0.02);
+  opened.fixture.silence = { from: 200_000, to: 100_000 };
+  const share = await gap();
+  assert.ok(share > 0.25 && share < 0.4, `a third of five minutes, not ${share}`);
+});
+
+test('what a part did while the node did not answer is not made up', { skip }, async () => {
+  const { nodes } = machineHealth(1);
+  const at = (seconds: number) => {
+    const [{ id, kind, label }] = nodes as [(typeof nodes)[0]];
+    const node = { id, kind, label, status: 'ok', eventsPerSecond: seconds, bytesPerSecond: 0, totals: { events: 1 } };
+    const snapshot = { version: 1, time: 1_000_000 + seconds * 1000, uptimeMs: 0, nodes: [node], edges: [] };
+    return `event: flow\ndata: ${JSON.stringify(snapshot)}\n\n`;
+  };
+  const watch = (page: Page) =>
+    void page.route('**/flow/events', (route) =>
+      route.fulfill({
+        contentType: 'text/event-stream',
+        body: `retry: 60000\n\n${[1, 2, 3, 21, 22].map(at).join('')}`,
+      }),
+    );
+  await onPage(
+    {},
+    async (page) => {
+      const line = page.locator('.card .spark-line');
+      await line.waitFor({ state: 'attached' });
+      const path = (await line.getAttribute('d'))!;
+      assert.equal(path.match(/M/g)!.length, 2, path);
+    },
+    watch,
+  );
 });
 
 test('logs are filtered by the node, and followed', { skip }, async () => {

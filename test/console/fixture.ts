@@ -23,6 +23,8 @@ export interface Fixture extends AsyncDisposable {
   failure: { readonly status: number; readonly message: string } | undefined;
   /** Whether anything has been written yet. */
   hasData: boolean;
+  /** Ages in milliseconds that no device has readings of. */
+  silence: { readonly from: number; readonly to: number } | undefined;
   letters: MemoryLetters;
   fleet: MemoryFleet;
   /** What `authorization` dead letters and mappings ask for; absent asks for none. */
@@ -315,8 +317,14 @@ export async function startFixture(): Promise<Fixture> {
       ? [{ 'iox::database': 'machines' }]
       : operation
         ? logs(operation, body, fixture.hasData)
-        : series(body.q, fixture.hasData);
+        : series(body.q, fixture.hasData).filter(isHeard);
     response.writeHead(200, headers).end(JSON.stringify(value));
+  }
+  /** Rows about no time are always there. */
+  function isHeard(row: { readonly slot?: string }): boolean {
+    if (row.slot === undefined || fixture.silence === undefined) return true;
+    const ageMs = systemClock.now() - Date.parse(`${row.slot}Z`);
+    return ageMs < fixture.silence.to || ageMs > fixture.silence.from;
   }
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -326,13 +334,19 @@ export async function startFixture(): Promise<Fixture> {
     reading: machineHealth,
     failure: undefined,
     hasData: true,
+    silence: undefined,
     letters: someLetters(),
     fleet: new MemoryFleet(FLEET),
     authorization: undefined,
     commands: [],
     reset: () => {
       Object.assign(fixture, { reading: machineHealth, failure: undefined, hasData: true, authorization: undefined });
-      Object.assign(fixture, { letters: someLetters(), fleet: new MemoryFleet(FLEET), commands: [] });
+      Object.assign(fixture, {
+        silence: undefined,
+        letters: someLetters(),
+        fleet: new MemoryFleet(FLEET),
+        commands: [],
+      });
     },
     [Symbol.asyncDispose]: async () => {
       await console[Symbol.asyncDispose]();
@@ -346,7 +360,7 @@ export async function startFixture(): Promise<Fixture> {
 const pressOf = (index: number) => `press-${String(index).padStart(4, '0')}`;
 const iso = (time: number) => new Date(time).toISOString().slice(0, 23);
 
-function series(sql: string, hasData: boolean): unknown {
+function series(sql: string, hasData: boolean): readonly object[] {
   const now = systemClock.now();
   if (!hasData) return [];
   if (sql.includes('information_schema')) return COLUMNS;

@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { FlowEdge, FlowNode, FlowSnapshot } from '../api.ts';
+import { Sparkline } from '../charts/sparkline.tsx';
 import { rate } from '../format.ts';
 import { useMedia, useWidth } from '../hooks.ts';
 import { Choice, Empty, Panel } from '../parts.tsx';
@@ -10,7 +11,11 @@ import { KindIcon, StatusMark } from './icons.tsx';
 import { type Box, type Layout, labelsOf, layOut } from './layout.ts';
 import { useParticles } from './particles.ts';
 
-export type History = ReadonlyMap<string, readonly number[]>;
+/** Seconds that the picture looks back on. */
+export const HISTORY_MAX = 60;
+
+/** Rates of the last seconds by part, the newest at the end; `null` where none is known. */
+export type History = ReadonlyMap<string, readonly (number | null)[]>;
 
 interface FlowProps {
   readonly snapshot: FlowSnapshot;
@@ -207,7 +212,7 @@ function Card(props: {
   readonly box: Box;
   readonly size: { readonly width: number; readonly height: number };
   readonly node: FlowNode;
-  readonly history: readonly number[];
+  readonly history: readonly (number | null)[];
   readonly isSelected: boolean;
   readonly onSelect: () => void;
 }) {
@@ -231,7 +236,7 @@ function Card(props: {
           {rate(node.eventsPerSecond).replace('/s', '')}
           <small>/s</small>
         </span>
-        <Sparkline values={props.history} />
+        <Sparkline values={props.history} places={HISTORY_MAX} />
         {node.problem !== undefined && <span class="card-problem">{node.problem}</span>}
         {node.problem === undefined && (
           <span class="card-facts">
@@ -261,25 +266,4 @@ function spoken(node: FlowNode): string {
   const { kind, label, status, problem, eventsPerSecond } = node;
   const parts = [`${KINDS[kind]} ${label}`, STATUSES[status], problem, rate(eventsPerSecond), ...facts];
   return parts.filter((part) => part !== undefined).join(', ');
-}
-
-const SPARK = { width: 64, height: 22, values: 60 };
-
-/** The last minute of a rate. */
-function Sparkline(props: { readonly values: readonly number[] }) {
-  const { values } = props;
-  if (values.length < 2) return null;
-  const top = Math.max(...values, 1e-9);
-  const x = (index: number) => SPARK.width - ((values.length - 1 - index) * SPARK.width) / (SPARK.values - 1);
-  const line = values
-    .map(
-      (value, index) => `${x(index).toFixed(1)} ${(SPARK.height - 1 - (value / top) * (SPARK.height - 3)).toFixed(1)}`,
-    )
-    .join('L');
-  return (
-    <svg class="spark" viewBox={`0 0 ${SPARK.width} ${SPARK.height}`} preserveAspectRatio="none" aria-hidden="true">
-      <path class="spark-area" d={`M${x(0).toFixed(1)} ${SPARK.height}L${line}L${SPARK.width} ${SPARK.height}Z`} />
-      <path class="spark-line" d={`M${line}`} />
-    </svg>
-  );
 }
