@@ -61,7 +61,8 @@ export async function askFor<T>(
   throw new ApiError(
     message ?? Message ?? error ?? (text.slice(0, 300) || response.statusText),
     response.status,
-    __type ?? code ?? Code ?? String(response.status),
+    // REST APIs in JSON name the error in a header, maybe with where its meaning is written.
+    __type ?? code ?? Code ?? response.headers.get('x-amzn-errortype')?.split(':')[0] ?? String(response.status),
     response.headers.get('x-amzn-requestid') ?? response.headers.get('x-request-id') ?? undefined,
   );
 }

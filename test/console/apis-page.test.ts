@@ -17,6 +17,7 @@ import {
 import type { Page } from 'playwright-core';
 import { curlOf, filledPath } from '../../console/src/apis/attempt.ts';
 import { type House, openHouse } from '../http-apis/support.ts';
+import { ROOT, SecuredNode } from '../security/secured-node.ts';
 import { openBrowser, skip } from './browser.ts';
 
 const { onPage } = openBrowser();
@@ -174,6 +175,16 @@ test('a REST API is tried at its stage, on a narrow screen too', { skip }, async
     },
     { viewport: { width: 390, height: 800 } },
   );
+});
+
+test('a node in secured mode asks for a key, and takes calls that are signed with it', { skip }, async () => {
+  await using secured = await SecuredNode.start();
+  await onPage({ ...wide, url: `${secured.endpoint}/_millrace/console/`, hash: '#apis' }, async (page) => {
+    await page.getByLabel('Access key ID').fill(ROOT.accessKeyId);
+    await page.getByLabel('Secret access key').fill(ROOT.secretAccessKey);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('No APIs yet.').waitFor();
+  });
 });
 
 test('variables are encoded, greedy ones but for their slashes, and commands quoted', () => {
