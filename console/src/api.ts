@@ -103,7 +103,7 @@ export const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 export const named = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
 /** An unsigned call of CloudWatch Logs: a node in `dev` mode takes it. */
-async function callLogs(operation: string, input: unknown, signal: AbortSignal): Promise<unknown> {
+export async function callLogs(operation: string, input: unknown, signal: AbortSignal): Promise<unknown> {
   const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `Logs_20140328.${operation}` };
   return post('/', headers, input, signal);
 }
@@ -125,14 +125,16 @@ export async function logGroups(signal: AbortSignal): Promise<readonly string[]>
 /** Pages that are read to reach the end of what a filter finds; the newest lines are on the last one. */
 const PAGES_MAX = 10;
 
+/** @param call  of CloudWatch Logs, signed or not */
 export async function filterLogEvents(
+  call: typeof callLogs,
   input: { readonly logGroupName: string; readonly startTime: number; readonly filterPattern?: string },
   signal: AbortSignal,
 ): Promise<readonly LogLine[]> {
   const lines: LogLine[] = [];
   let nextToken: string | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
-    const answer = (await callLogs('FilterLogEvents', { ...input, limit: 1000, nextToken }, signal)) as {
+    const answer = (await call('FilterLogEvents', { ...input, limit: 1000, nextToken }, signal)) as {
       events?: readonly LogLine[];
       nextToken?: string;
     };

@@ -16,6 +16,7 @@ const NOTHING: FlowSnapshot = { version: 1, time: 0, uptimeMs: 0, nodes: [], edg
 /** Pages beside the first one, in the order of their links; the address has them by their name here. Each is loaded when it is opened first. */
 const PAGES = {
   fleet: ['Fleet', async () => (await import('./fleet/fleet-page.tsx')).FleetPage],
+  functions: ['Functions', async () => (await import('./functions/functions-page.tsx')).FunctionsPage],
   tables: ['Tables', async () => (await import('./tables/tables-page.tsx')).TablesPage],
   buckets: ['Buckets', async () => (await import('./buckets/buckets-page.tsx')).BucketsPage],
   apis: ['APIs', async () => (await import('./apis/apis-page.tsx')).ApisPage],
@@ -28,6 +29,8 @@ interface PageProps {
   /** What the address says behind the page's name. */
   readonly rest: string;
   readonly theme: Theme;
+  /** The flow as of the last second. */
+  readonly snapshot: FlowSnapshot;
 }
 
 type Page = 'overview' | keyof typeof PAGES;
@@ -69,7 +72,13 @@ export function App() {
           </div>
         )}
         {page !== 'overview' && (
-          <LoadedPage key={page} load={PAGES[page][1]} rest={hash.slice(page.length)} theme={theme} />
+          <LoadedPage
+            key={page}
+            load={PAGES[page][1]}
+            rest={hash.slice(page.length)}
+            theme={theme}
+            snapshot={snapshot}
+          />
         )}
         {page === 'overview' && (
           <>

@@ -25,6 +25,11 @@ export function NodeDetails(props: {
             Show its logs
           </button>
         )}
+        {node.kind === 'function' && (
+          <a class="plain" href={`#functions/${encodeURIComponent(node.label)}`}>
+            Open it
+          </a>
+        )}
         {node.isDeadLetterQueue && (
           <a class="plain" href={`#dead-letters?place=${encodeURIComponent(node.id)}`}>
             Show its dead letters

@@ -12,7 +12,7 @@ import {
   type Stack,
   type StackEvent,
 } from './stacks-api.ts';
-import { Status } from './status.tsx';
+import { StackState } from './status.tsx';
 
 /** While something happens, and else. */
 const BUSY_MS = 500;
@@ -76,7 +76,7 @@ function Head(props: { readonly stack: Stack }) {
   return (
     <div class="stack-head">
       <p>
-        <Status status={StackStatus} /> {StackStatusReason}
+        <StackState status={StackStatus} /> {StackStatusReason}
       </p>
       <p class="quiet-note">
         made {dateTime(Date.parse(CreationTime))}
@@ -125,7 +125,7 @@ function Resources({ stack, everyMs }: PartProps) {
           <th scope="row">{resource.LogicalResourceId}</th>
           <td>{resource.ResourceType}</td>
           <td>
-            <Status status={resource.ResourceStatus} />
+            <StackState status={resource.ResourceStatus} />
             {resource.ResourceStatusReason && <div class="reason">{resource.ResourceStatusReason}</div>}
           </td>
           <td class="mono wraps">
@@ -168,7 +168,7 @@ function Event(props: { readonly event: StackEvent }) {
   return (
     <li>
       <time title={dateTime(Date.parse(Timestamp))}>{preciseTime(Date.parse(Timestamp))}</time>
-      <Status status={ResourceStatus} />
+      <StackState status={ResourceStatus} />
       <b>{LogicalResourceId}</b>
       <span class="type">{ResourceType}</span>
       {ResourceStatusReason && <span class="reason">{ResourceStatusReason}</span>}

@@ -1,5 +1,6 @@
 /** Stacks of the node: the CloudFormation API. */
 import { callQuery, listOf } from '../aws.ts';
+import type { Mood } from '../status.tsx';
 
 const SERVICE = { name: 'cloudformation', version: '2010-05-15' };
 const PAGES_MAX = 20;
@@ -95,8 +96,6 @@ export async function readTemplate(StackName: string, signal: AbortSignal): Prom
   return String(answer.TemplateBody ?? '');
 }
 
-export type Mood = 'good' | 'busy' | 'bad';
-
 /** How a stack or a resource fares, by its status. */
 export function moodOf(status: string): Mood {
   if (status.endsWith('_FAILED') || status.includes('ROLLBACK')) return 'bad';
@@ -106,6 +105,7 @@ export function moodOf(status: string): Mood {
 /** Where the console shows a resource, if it does. */
 export function pageOf({ ResourceType, PhysicalResourceId: id = '' }: Resource): string | undefined {
   if (id === '') return undefined;
+  if (ResourceType === 'AWS::Lambda::Function') return `#functions/${encodeURIComponent(id)}`;
   if (ResourceType === 'AWS::DynamoDB::Table') return `#tables/${encodeURIComponent(id)}`;
   if (ResourceType === 'AWS::ApiGatewayV2::Api' || ResourceType === 'AWS::ApiGateway::RestApi') return `#apis/${id}`;
   const identity = /^AWS::IAM::(Role|User)$/.exec(ResourceType)?.[1];

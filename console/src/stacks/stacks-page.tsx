@@ -6,7 +6,7 @@ import { nameIn, SignedPage } from '../signed-page.tsx';
 import { stylesBeside } from '../styles.ts';
 import { StackView } from './stack-view.tsx';
 import { listStacks, type Stack } from './stacks-api.ts';
-import { Status } from './status.tsx';
+import { StackState } from './status.tsx';
 import './stacks.css';
 
 await stylesBeside(import.meta.url);
@@ -71,7 +71,7 @@ function StackList(props: { readonly onError: (error: unknown) => void }) {
                 <a href={`#stacks/${encodeURIComponent(stack.StackName)}`}>{stack.StackName}</a>
               </th>
               <td>
-                <Status status={stack.StackStatus} />
+                <StackState status={stack.StackStatus} />
               </td>
               <td>{dateTime(Date.parse(stack.CreationTime))}</td>
               <td>{stack.LastUpdatedTime ? dateTime(Date.parse(stack.LastUpdatedTime)) : '–'}</td>

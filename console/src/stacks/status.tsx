@@ -1,16 +1,7 @@
+import { Status } from '../status.tsx';
 import { moodOf } from './stacks-api.ts';
 
-/** A status as CloudFormation spells it, with a mark of its own shape. */
-export function Status(props: { readonly status: string }) {
-  const mood = moodOf(props.status);
-  return (
-    <span class={`stack-status ${mood}`}>
-      <svg viewBox="0 0 12 12" aria-hidden="true">
-        {mood === 'good' && <path d="M2 6.5 5 9.5 10 3" />}
-        {mood === 'busy' && <circle cx="6" cy="6" r="4" stroke-dasharray="17 9" />}
-        {mood === 'bad' && <path d="M3 3 9 9M9 3 3 9" />}
-      </svg>
-      {props.status}
-    </span>
-  );
+/** A status as CloudFormation spells it. */
+export function StackState(props: { readonly status: string }) {
+  return <Status status={props.status} mood={moodOf(props.status)} />;
 }
