@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { SteadyClock } from '../../base/index.ts';
 import type { QueueSettings } from './attributes.ts';
 import { SQS_LIMITS } from './limits.ts';
-import type { Message, Place } from './message.ts';
-import type { Outgoing, Sent } from './queue.ts';
+import type { Message, Outgoing, Place, Sent } from './message.ts';
+
 import type { Deduplication } from './rows.ts';
 
 interface Known {

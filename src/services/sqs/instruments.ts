@@ -1,5 +1,6 @@
 import type { Meter, Metrics, Unit } from '../../telemetry/index.ts';
-import type { Outgoing, Queue } from './queue.ts';
+import type { Outgoing } from './message.ts';
+import type { Queue } from './queue.ts';
 
 /**
  * What CloudWatch knows of a queue, under AWS's names.

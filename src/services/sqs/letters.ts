@@ -4,9 +4,9 @@ import { FIRST } from './backlog.ts';
 import type { Attributes } from './digest.ts';
 import { bodyMd5 } from './digest.ts';
 import { messageNotFound, queueNotFound, SqsError } from './errors.ts';
-import type { Place } from './message.ts';
+import type { Found, Place } from './message.ts';
 import { checkBody } from './outgoing.ts';
-import type { Found, Queue } from './queue.ts';
+import type { Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
 
 /** A message as it stands in a queue, seen without receiving it. */

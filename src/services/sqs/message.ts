@@ -29,6 +29,35 @@ export interface Place {
   readonly sequence: number;
 }
 
+/** A message to be sent, complete but for its place. */
+export interface Outgoing {
+  readonly message: Omit<Message, 'sequenceNumber'>;
+  readonly delayMs: number;
+  /** Of body and attributes, bytes. */
+  readonly sizeBytes: number;
+}
+
+export interface Sent {
+  readonly messageId: string;
+  readonly sequenceNumber?: string;
+}
+
+/** A message as it was received. */
+export interface Received {
+  readonly message: Message;
+  readonly receiptHandle: string;
+  readonly receiveCount: number;
+  readonly firstReceivedAt: number;
+}
+
+/** A message as it stands in its queue. */
+export interface Found {
+  readonly place: Place;
+  readonly message: Message;
+  readonly state: 'visible' | 'in-flight' | 'delayed';
+  readonly receiveCount: number;
+}
+
 /** A message that its queue knows of in memory. */
 export interface Entry extends Place {
   readonly sentAt: number;

@@ -4,9 +4,9 @@ import type { Logger } from '../../telemetry/index.ts';
 import { FIRST } from './backlog.ts';
 import { parameterInvalid, SqsError } from './errors.ts';
 import { SQS_LIMITS } from './limits.ts';
-import type { Place } from './message.ts';
+import type { Found, Place } from './message.ts';
 import { isActive, type MoveTask, parseTaskHandle } from './move-task.ts';
-import type { Found, Queue } from './queue.ts';
+import type { Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
 
 export interface MoveTasksDependencies {

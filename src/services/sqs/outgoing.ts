@@ -4,7 +4,7 @@ import { contentId } from './deduplicator.ts';
 import { type Attributes, type AttributeValue, attributesSize, bodyMd5 } from './digest.ts';
 import { parameterInvalid, parameterMissing, SqsError } from './errors.ts';
 import { SQS_LIMITS } from './limits.ts';
-import type { Outgoing } from './queue.ts';
+import type { Outgoing } from './message.ts';
 
 /** The members of SendMessage, and of an entry of SendMessageBatch, that make a message. */
 export interface MessageInput {

@@ -2,8 +2,9 @@ import { type Clock, hasCode, parseArn } from '../../base/index.ts';
 import type { Backlog, LeasedRecord, QueueSource, SourceRecord } from '../../pollers/index.ts';
 import { parseXRay, type TraceContext } from '../../telemetry/index.ts';
 import { type Attributes, attributesMd5 } from './digest.ts';
+import type { Received } from './message.ts';
 import { systemAttributesOf } from './operations/messages.ts';
-import type { Queue, Received } from './queue.ts';
+import type { Queue } from './queue.ts';
 import { parseReceipt, type Receipt } from './receipt.ts';
 
 /** A queue as pollers read it. */

@@ -3,8 +3,8 @@ import type { Operation, OperationContext } from '../../index.ts';
 import { type Attributes, attributesMd5 } from '../digest.ts';
 import { parameterInvalid, SqsError } from '../errors.ts';
 import { SQS_LIMITS } from '../limits.ts';
+import type { Received, Sent } from '../message.ts';
 import { type MessageInput, outgoingFrom } from '../outgoing.ts';
-import type { Received, Sent } from '../queue.ts';
 import { nameOfUrl, type Queues } from '../queues.ts';
 import { parseReceipt } from '../receipt.ts';
 
