@@ -74,10 +74,7 @@ export class Known {
   /** One that may be received. */
   add(entry: Entry): void {
     this.#entries.set(entry.sequence, entry);
-    // A group that is held back may fill the memory: bodies beyond the window are read again when they are needed.
-    if (this.#readyBytes >= SQS_LIMITS.windowBytesMax) entry.message = undefined;
-    if (entry.message) this.#readyBytes += entry.sizeBytes;
-    this.#ready.add(entry);
+    this.#queueUp(entry);
   }
 
   /** One that was found in flight. */
@@ -114,7 +111,7 @@ export class Known {
     for (let entry = this.#flights.due(now); entry; entry = this.#flights.due(now)) {
       entry.state = 'ready';
       this.#ready.settled(entry);
-      this.#ready.add(entry);
+      this.#queueUp(entry);
     }
   }
 
@@ -147,5 +144,13 @@ export class Known {
   /** All are gone: nobody who holds one may do anything with it. */
   end(): void {
     for (const entry of this.#entries.values()) entry.state = 'gone';
+  }
+
+  #queueUp(entry: Entry): void {
+    // A group that is held back may fill the memory: bodies beyond the window are read again when they are needed.
+    if (this.#readyBytes >= SQS_LIMITS.windowBytesMax) entry.message = undefined;
+    // One that was to leave and could not comes again with its body.
+    if (entry.message) this.#readyBytes += entry.sizeBytes;
+    this.#ready.add(entry);
   }
 }
