@@ -223,6 +223,24 @@ test('retention takes old events, and streams that have nothing left', async () 
   });
 });
 
+test('a wall clock that jumps ahead takes no events before it has gone evenly for a while', async () => {
+  await stream('a');
+  await put('a', 'young');
+  await call('PutRetentionPolicy', { logGroupName: 'g', retentionInDays: 1 });
+  const { now } = clock;
+  const leftAfter = async (hours: number) => {
+    clock.now = () => now.call(clock) + 2 * DAY_MS;
+    for (let hour = 0; hour < hours; hour++) await clock.advance(3600 * 1000);
+    // Closing waits for what runs in the background.
+    await house.close();
+    clock.now = now;
+    house = await open();
+    return messagesOf(await call('FilterLogEvents', { logGroupName: 'g' }));
+  };
+  assert.deepEqual(await leftAfter(1), ['young']);
+  assert.deepEqual(await leftAfter(2), []);
+});
+
 test('events out of order are refused, those out of time are named', async () => {
   await stream('a');
   const now = clock.now();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { SimulatedClock, systemClock } from '../../src/base/index.ts';
+import { CLOCK_LIMITS, SimulatedClock, systemClock } from '../../src/base/index.ts';
 import {
   openSeriesService,
   type SeriesService,
@@ -201,6 +201,31 @@ test('the platform writes points of its own, and old ones go with the minute', (
       const count = async () => (await series.query('platform', 'SELECT count(*) FROM usage')).rows[0]![0];
       assert.equal(await count(), 2);
       while ((await count()) !== 1) await clock.advance(60_000);
+    },
+    { clock },
+  );
+});
+
+test('a wall clock that jumps ahead takes no points before it has gone evenly for a while', () => {
+  const clock = new SimulatedClock();
+  return withService(
+    async ({ series, service }) => {
+      const time = BigInt(clock.now()) * 1_000_000n;
+      await service.write('platform', [{ measurement: 'usage', tags: {}, fields: { ms: 5n }, time }]);
+      await series.setPolicy('platform', { keepMs: 24 * 3_600_000 });
+      const count = async () => (await series.query('platform', 'SELECT count(*) FROM usage')).rows[0]![0];
+      const { pending } = clock;
+      const passMinute = async () => {
+        await clock.advance(60_000);
+        // It waits for the next minute when it is through with this one.
+        while (clock.pending < pending) await count();
+      };
+      await passMinute();
+      const { now } = clock;
+      clock.now = () => now.call(clock) + 48 * 3_600_000;
+      const jumpedAt = clock.monotonic();
+      for (await passMinute(); (await count()) === 1; ) await passMinute();
+      assert.ok(clock.monotonic() - jumpedAt > CLOCK_LIMITS.restMs);
     },
     { clock },
   );

@@ -13,10 +13,12 @@ import {
   type Write,
 } from '../../../store/index.ts';
 import { silentLogger } from '../../../telemetry/index.ts';
+import { HISTORY_LIMITS } from '../history/limits.ts';
 import { TABLE_LIMITS } from '../limits.ts';
 import { itemRowKey } from '../model/key.ts';
 import { decodeItem, itemOf } from '../model/stored.ts';
 import type { StoredItem, Table } from '../model/table.ts';
+import { historySpace } from './definition.ts';
 import { openTables, type TableServices } from './open.ts';
 
 let directory: string;
@@ -197,6 +199,28 @@ test('a clock that jumps lets expiry rest until it has gone evenly for ten minut
   clock.now = ahead;
   for (let waited = 0; waited < CLOCK_LIMITS.restMs; waited += TABLE_LIMITS.sweepIntervalMs) await sweep(1);
   await sweep(0);
+});
+
+test('a clock that jumps ahead takes nothing of the past of tables before it has gone evenly for a while', async () => {
+  await create('table');
+  const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true };
+  await call('UpdateContinuousBackups', { TableName: 'table', PointInTimeRecoverySpecification });
+  await put('table', 'a');
+  const { id, definition } = services.tables.get('table', 'us-east-1');
+  const past = () => rowsIn(historySpace(id, definition.history!));
+  const { pending } = clock;
+  const passHour = async () => {
+    await clock.advance(HISTORY_LIMITS.trimIntervalMs);
+    // The next round waits for its time when this one has ended.
+    await becomes(() => clock.pending, pending);
+  };
+  await passHour();
+  const { now } = clock;
+  clock.now = () => now.call(clock) + (HISTORY_LIMITS.recoveryDaysMax + 2) * 86_400_000;
+  await passHour();
+  assert.equal(await past(), 1);
+  await passHour();
+  assert.equal(await past(), 0);
 });
 
 /** The store refuses the first commit of this kind. */
