@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SimulatedClock, seededRandom } from '../../base/index.ts';
+import { CLOCK_LIMITS, SimulatedClock, seededRandom } from '../../base/index.ts';
 import type { Delivery } from '../../delivery/index.ts';
 import { openEmbeddedRecords } from '../../store/index.ts';
 import { createMetrics, type Datum, newTrace, silentLogger } from '../../telemetry/index.ts';
@@ -216,6 +216,40 @@ test('minutes beyond retention are deleted, and their metric with them', () =>
     await cloudwatch.maintain();
     assert.equal((await call('ListMetrics', {})).Metrics.length, 1);
     await clock.advance(16 * 24 * 3600_000);
+    await cloudwatch.maintain();
+    assert.deepEqual((await call('ListMetrics', {})).Metrics, []);
+  }));
+
+test('a wall clock that jumps ahead takes no minutes before it has gone evenly for a while', () =>
+  withService(async ({ metrics, clock, call, cloudwatch }) => {
+    const left = async () => {
+      await cloudwatch.maintain();
+      return (await call('ListMetrics', {})).Metrics.length;
+    };
+    metrics.put(duration(1));
+    await clock.advance(CLOUDWATCH_LIMITS.expireMs);
+    assert.equal(await left(), 1);
+    const { now } = clock;
+    clock.now = () => now.call(clock) + 365 * 24 * 3600_000;
+    await clock.advance(CLOUDWATCH_LIMITS.expireMs);
+    assert.equal(await left(), 1);
+    await clock.advance(CLOCK_LIMITS.restMs);
+    assert.equal(await left(), 0);
+  }));
+
+test('minutes expire though the clock was ahead when it was last looked for them', () =>
+  withService(async ({ metrics, clock, call, cloudwatch }) => {
+    const { now } = clock;
+    clock.now = () => now.call(clock) + 365 * 24 * 3600_000;
+    await clock.advance(CLOUDWATCH_LIMITS.expireMs + CLOCK_LIMITS.restMs);
+    await cloudwatch.maintain();
+    clock.now = now;
+    metrics.put(duration(1));
+    await cloudwatch.maintain();
+    await clock.advance(16 * 24 * 3600_000);
+    await cloudwatch.maintain();
+    // It has gone evenly since it was found to be set back.
+    await clock.advance(CLOCK_LIMITS.restMs);
     await cloudwatch.maintain();
     assert.deepEqual((await call('ListMetrics', {})).Metrics, []);
   }));

@@ -10,7 +10,7 @@
  * nothing is ever read in order to be written. The platform's own data may lose up to `flushMs` in a crash; what
  * PutMetricData brought is durable before it is answered (S1).
  */
-import { type Clock, messageOf, type Random, type Timer } from '../../base/index.ts';
+import { type Clock, ClockJumps, messageOf, type Random, type Timer } from '../../base/index.ts';
 import { decodeKey, encodeKey, keyRange } from '../../codec/index.ts';
 import type { Records, Write } from '../../store/index.ts';
 import { Registry } from '../../store/index.ts';
@@ -73,6 +73,8 @@ export class MetricStore implements AsyncDisposable {
   #refused = 0;
   #closed = false;
   #timer: Timer | undefined;
+  readonly #jumps: ClockJumps;
+  /** Of the monotonic clock. */
   #expiredAt: number;
   #flushing: Promise<void> | undefined;
 
@@ -82,7 +84,8 @@ export class MetricStore implements AsyncDisposable {
     this.#logger = dependencies.logger;
     this.#registry = registry;
     this.#boot = dependencies.random.bytes(6).toString('hex');
-    this.#expiredAt = dependencies.clock.now();
+    this.#jumps = new ClockJumps(dependencies.clock);
+    this.#expiredAt = dependencies.clock.monotonic();
   }
 
   static async open(dependencies: StoreDependencies): Promise<MetricStore> {
@@ -165,7 +168,8 @@ export class MetricStore implements AsyncDisposable {
   /** Flushes, and deletes what is beyond retention once an hour; its own timer calls it. */
   async maintain(): Promise<void> {
     await this.flush();
-    if (this.#clock.now() - this.#expiredAt >= CLOUDWATCH_LIMITS.expireMs) await this.#expire();
+    const isDue = this.#clock.monotonic() - this.#expiredAt >= CLOUDWATCH_LIMITS.expireMs;
+    if (isDue && this.#jumps.isSteady()) await this.#expire();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -285,7 +289,7 @@ export class MetricStore implements AsyncDisposable {
 
   /** Deletes minutes beyond retention, and metrics that have none left. */
   async #expire(): Promise<void> {
-    this.#expiredAt = this.#clock.now();
+    this.#expiredAt = this.#clock.monotonic();
     const oldest = Math.floor(this.#clock.now() / MINUTE_MS) - CLOUDWATCH_LIMITS.retentionMinutes;
     for (const key of this.#registry.names()) {
       const writes: Write[] = [];
