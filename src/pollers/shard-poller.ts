@@ -1,5 +1,5 @@
-import { abortable, hasCode, isAbort } from '../base/index.ts';
-import { backoffMs, type DiscardCondition, expire, judge, type Step, type Work } from './attempt.ts';
+import { abortable, type ClockJumps, hasCode, isAbort } from '../base/index.ts';
+import { backoffMs, type DiscardCondition, expire, judge, type Parted, type Step, type Work } from './attempt.ts';
 import { type Batch, type Carriage, carry, reportOutcome, type Settlement } from './carry.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { type BatchRules, decide, nextLane, type ShardView } from './decide.ts';
@@ -8,7 +8,15 @@ import { Intake, type Taking } from './intake.ts';
 import { encodeEvent } from './payload.ts';
 import { POLLER_LIMITS, type StreamSettings } from './settings.ts';
 import type { InvocationOutcome, StreamSource } from './source.ts';
-import { planWindow, stateAfter, stateIsTooLarge, type TumblingWindow, windowMembers, windowOf } from './tumbling.ts';
+import {
+  isOutside,
+  planWindow,
+  stateAfter,
+  stateIsTooLarge,
+  type TumblingWindow,
+  windowMembers,
+  windowOf,
+} from './tumbling.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** What a poller of one shard works with. */
@@ -16,6 +24,7 @@ export interface ShardContext extends Carriage {
   readonly settings: StreamSettings;
   readonly source: StreamSource;
   readonly destination: Destination;
+  readonly jumps: ClockJumps;
   /** Takes a checkpoint over; it becomes durable soon. */
   readonly checkpoint: (shard: string, checkpoint: Checkpoint) => void;
 }
@@ -227,9 +236,9 @@ export class ShardPoller {
     const limits = { recordsMax: settings.batchSize, bytesMax: POLLER_LIMITS.payloadBytesMax - 1024 };
     if (settings.tumblingWindowMs === 0) return limits;
     this.#window ??= windowOf(this.#intake.peek(lane)!.arrivedAt, settings.tumblingWindowMs);
-    const { end, state } = this.#window;
-    const bytesMax = limits.bytesMax - Buffer.byteLength(state);
-    return { ...limits, bytesMax, until: (record) => record.arrivedAt >= end, withinRead: true };
+    const window = this.#window;
+    const bytesMax = limits.bytesMax - Buffer.byteLength(window.state);
+    return { ...limits, bytesMax, until: ({ arrivedAt }) => isOutside(window, arrivedAt), withinRead: true };
   }
 
   #encode(events: readonly string[]): Buffer {
@@ -240,10 +249,9 @@ export class ShardPoller {
 
   /** How the batches of a lane are settled. */
   #settlement(lane: number, stop: AbortSignal): Settlement {
-    const { settings } = this.#context;
     return {
       expiry: 'RecordAgeExceeded',
-      expire: (work, now) => expire(work, now, settings.recordAgeMsMax),
+      expire: (work, now) => this.#expire(work, now),
       encode: (records) => this.#encode(records.map((record) => record.toEvent())),
       judge: (work, outcome, jitter) => this.#judge(work, outcome, jitter),
       done: (records) => this.#done(lane, records.length),
@@ -252,6 +260,12 @@ export class ShardPoller {
       // They are read again: no checkpoint has passed them.
       leave: () => {},
     };
+  }
+
+  /** A clock that has just learnt the time must not make everything too old that came before. */
+  #expire(work: Work, now: number): Parted {
+    const { settings, jumps } = this.#context;
+    return expire(work, now, jumps.isSteady() ? settings.recordAgeMsMax : Number.POSITIVE_INFINITY);
   }
 
   #judge(work: Work, outcome: InvocationOutcome, jitter: number): Step {
@@ -319,7 +333,7 @@ export class ShardPoller {
 
   #isPast(): boolean {
     const next = this.#nextArrival;
-    return this.#window !== undefined && next !== undefined && next >= this.#window.end;
+    return this.#window !== undefined && next !== undefined && isOutside(this.#window, next);
   }
 
   /** Of the first record that waits. Where none does, one past the window that a filter has dropped tells the time as well. */

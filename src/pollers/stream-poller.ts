@@ -1,4 +1,4 @@
-import { hasCode, isAbort } from '../base/index.ts';
+import { ClockJumps, hasCode, isAbort } from '../base/index.ts';
 import type { DeliveryService } from '../delivery/index.ts';
 import { backoffMs } from './attempt.ts';
 import type { Carriage } from './carry.ts';
@@ -53,6 +53,7 @@ export class StreamPoller implements Poller {
     this.#context = {
       ...options,
       destination: new Destination(options),
+      jumps: new ClockJumps(options.clock),
       checkpoint: (shard, checkpoint) => {
         this.#checkpoints.set(shard, checkpoint);
         checkpoints.set(settings.id, shard, checkpoint);

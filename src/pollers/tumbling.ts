@@ -28,9 +28,17 @@ export function planWindow(
   nextArrival: number | undefined,
   now: number,
 ): 'final' | 'batch' | 'wait' {
-  if (window && nextArrival !== undefined && nextArrival >= window.end) return 'final';
+  if (window && nextArrival !== undefined && isOutside(window, nextArrival)) return 'final';
   if (nextArrival !== undefined) return 'batch';
-  return window && now >= window.end ? 'final' : 'wait';
+  return window && isOutside(window, now) ? 'final' : 'wait';
+}
+
+/**
+ * A time does not belong to the window: it is after it, or so long before it that the clock was set back. A window must not last
+ * until a time that a clock which was ahead has named; nor end, and begin again, for a clock that was put right by seconds.
+ */
+export function isOutside({ start, end }: TumblingWindow, at: number): boolean {
+  return at >= end || at < start - (end - start);
 }
 
 /** Members that a windowed event has beside `Records`, as JSON text to append to it. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Clock, DomainError, SimulatedClock, seededRandom } from '../../src/base/index.ts';
+import { CLOCK_LIMITS, type Clock, DomainError, SimulatedClock, seededRandom } from '../../src/base/index.ts';
 import type { Delivery } from '../../src/delivery/index.ts';
 import {
   Checkpoints,
@@ -277,6 +277,27 @@ test('records beyond the maximum age are given up without an invocation', async 
   assert.equal(requestContext.approximateInvokeCount, 0);
 });
 
+test('a wall clock that jumps ahead gives no records up for their age before it has gone evenly for a while', async () => {
+  const { clock, source, fn, sent, options } = bench({
+    recordAgeMsMax: 60_000,
+    onFailureArn: 'arn:aws:sqs:us-east-1:000000000000:d',
+  });
+  let jump = 0;
+  const jumpy = { ...clockOf(clock), now: () => clock.now() + jump };
+  await using _poller = StreamPoller.start({ ...options, clock: jumpy });
+  source.put('shard-0', ...letters('a'));
+  await eventually(() => fn.ids === 'a');
+  // A gateway has learnt the time.
+  jump = 56 * 365 * 86_400_000;
+  source.put('shard-0', ...letters('b'));
+  await eventually(() => fn.ids === 'a b');
+  fn.behaviour = () => failed;
+  source.put('shard-0', ...letters('c'));
+  await advanceUntil(clock, 10_000, () => sent.length === 1);
+  assert.ok(clock.monotonic() >= CLOCK_LIMITS.restMs);
+  assert.equal(JSON.parse(Buffer.from(sent[0]!.payload).toString()).requestContext.condition, 'RecordAgeExceeded');
+});
+
 test('filter criteria drop records before the function and the checkpoint passes them', async () => {
   const filter = compileFilter(['{"data":{"keep":[true]}}'], 'data');
   const { source, fn, settings, checkpoints, metrics, start } = bench({ filter });
@@ -440,6 +461,47 @@ test('tumbling windows carry state and end with a final invocation, by a later r
   await clock.advance(1);
   await eventually(() => fn.events.length === 5);
   assert.deepEqual(summary()[4], ['', { n: 1 }, true, '2026-01-01T00:01:00Z']);
+});
+
+test('a window that was begun by a clock which was ahead ends by the right time, and by what comes then', async () => {
+  const { clock, source, fn, options } = bench({ tumblingWindowMs: 60_000 });
+  fn.behaviour = ({ Records, state }) => ok({ state: { n: ((state as { n?: number }).n ?? 0) + Records.length } });
+  const year = 365 * 86_400_000;
+  let jump = year;
+  const jumpy = { ...clockOf(clock), now: () => clock.now() + jump };
+  await using _poller = StreamPoller.start({ ...options, clock: jumpy });
+  source.put('shard-0', fakeRecord('a', 'k', START + year + 1));
+  await eventually(() => fn.events.length === 1);
+  jump = 0;
+  source.put('shard-0', fakeRecord('b', 'k', START + 2));
+  await eventually(() => fn.events.length === 3);
+  source.put('shard-0', fakeRecord('c', 'k', START + year + 3), fakeRecord('d', 'k', START + 4));
+  await eventually(() => fn.events.length === 7);
+  jump = year;
+  source.put('shard-0', fakeRecord('e', 'k', START + year + 5));
+  await eventually(() => fn.events.length === 9);
+  jump = 0;
+  await clock.advance(60_000);
+  await eventually(() => fn.events.length === 10);
+  assert.deepEqual(
+    fn.events.map(({ Records, window, isFinalInvokeForWindow }) => [
+      Records.map(({ id }) => id).join(''),
+      (window as { start: string }).start,
+      isFinalInvokeForWindow,
+    ]),
+    [
+      ['a', '2027-01-01T00:00:00Z', false],
+      ['', '2027-01-01T00:00:00Z', true],
+      ['b', '2026-01-01T00:00:00Z', false],
+      ['', '2026-01-01T00:00:00Z', true],
+      ['c', '2027-01-01T00:00:00Z', false],
+      ['', '2027-01-01T00:00:00Z', true],
+      ['d', '2026-01-01T00:00:00Z', false],
+      ['', '2026-01-01T00:00:00Z', true],
+      ['e', '2027-01-01T00:00:00Z', false],
+      ['', '2027-01-01T00:00:00Z', true],
+    ],
+  );
 });
 
 test('the state of a tumbling window survives a restart', async () => {
